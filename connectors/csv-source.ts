@@ -1,0 +1,321 @@
+import { type FileHandle, open } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { pipeline, type Readable } from 'node:stream'
+import { createGunzip } from 'node:zlib'
+import type { Source, SourceHeader, SourcePosition, SourceRows } from '../src/connector.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { SourceIdentity } from '../src/model.ts'
+import { checkReadCsv, type Layout, layOut, type ReadCsvPlan } from './csv-dialect.ts'
+import { type DecodedRun, RecordDecoder } from './csv-records.ts'
+import { INDEX_KINDS, IndexKindInference } from './index-kind.ts'
+
+export { checkReadCsv } from './csv-dialect.ts'
+
+export interface CsvSourceOptions {
+  /** A file, gunzipped where its name ends in .gz; '-' is standard input. */
+  readonly path: string
+  /** Keyword arguments of the old job's pandas.read_csv, over READ_CSV_DEFAULTS. */
+  readonly readCsv: Readonly<Record<string, unknown>>
+  /** The separator; null: the one in `readCsv`, else a comma. */
+  readonly delimiter: string | null
+  /** One of INDEX_KINDS, in place of what pandas would infer. */
+  readonly indexKind: string | null
+  /** What '-' reads; process.stdin by default. */
+  readonly stdin?: Readable
+}
+
+interface Start {
+  readonly byte: number
+  readonly line: number
+  /** The one cell to keep of each record; null: all. */
+  readonly only?: number | null
+}
+
+const PIECE_BYTES = 256 * 1024
+
+/** What pandas would unpack by its name and this source does not (pandas.io.common.extension_to_compression). */
+const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
+
+/**
+ * The rows of a CSV file as pandas.read_csv(path, index_col=0, dtype=str, engine='python') reads them (docs/csv.md).
+ *
+ * `open` reads a regular file once to the end: what is wrong with it is found before its first row, its rows are
+ * counted, and the kind of its index is known. Other input can be read only once: its total is null, its index text.
+ * Throws USAGE, INPUT_NOT_FOUND, INPUT_UNREADABLE, INPUT_EMPTY, INPUT_ENCODING, INPUT_QUOTE, INPUT_FIELDS,
+ * INPUT_CELL_TOO_LARGE, INPUT_ROW_TOO_LARGE, and INPUT_CHANGED where the file changes between `open` and the last row.
+ */
+export class CsvSource implements Source {
+  readonly #options: CsvSourceOptions
+  readonly #plan: ReadCsvPlan
+  readonly #name: string
+  #handle: FileHandle | null = null
+  #identity: SourceIdentity | null = null
+  #stream: Readable | null = null
+  #layout: Layout | null = null
+  /** What was read ahead of the first call of `rows`, from input that can be read only once. */
+  #ahead: AsyncGenerator<DecodedRun> | null = null
+  /** Where the file's first record begins, if that may hold a byte order mark. */
+  #bomByte: number | null = null
+
+  /** Throws USAGE where the arguments cannot be obeyed. */
+  constructor(options: CsvSourceOptions) {
+    this.#options = options
+    this.#plan = checkReadCsv(options.readCsv, options.delimiter)
+    this.#name = options.path === '-' ? 'standard input' : options.path
+    const packed = PACKED.exec(options.path)
+    if (packed && this.#plan.compression === 'infer') {
+      throw new RowmillError('USAGE', `input ${options.path}: ${packed[0]} is not read, only .gz. Unpack it first.`)
+    }
+    if (options.indexKind !== null && !INDEX_KINDS.some(kind => kind === options.indexKind)) {
+      const kinds = INDEX_KINDS.join(', ')
+      throw new RowmillError('USAGE', `--index-kind ${options.indexKind}: unknown. It must be one of ${kinds}.`)
+    }
+  }
+
+  async open(): Promise<SourceHeader> {
+    if (this.#options.path !== '-') await this.#openFile()
+    const runs = this.#runs({ byte: 0, line: 1 })
+    const { layout, rest } = await this.#readHead(runs)
+    this.#layout = layout
+    const { columns } = layout
+    const options = [{ name: 'readCsv', value: JSON.stringify(this.#plan.handedOn) }]
+    const given = layout.numbered ? null : this.#options.indexKind
+    if (this.#identity === null) {
+      this.#ahead = concatenate(rest, runs)
+      const indexKind = given ?? (layout.inferredAt === null ? null : 'text')
+      return { columns, indexKind, identity: null, total: null, options }
+    }
+    await runs.return(null)
+    const { total, kind } = await this.#scan(layout, given)
+    await this.#checkUnchanged()
+    return { columns, indexKind: kind, identity: this.#identity, total, options }
+  }
+
+  async *rows(from: SourcePosition | null): AsyncGenerator<SourceRows> {
+    const layout = this.#layout
+    if (layout === null) throw new RowmillError('INTERNAL', 'rows() of a CSV source was called before open().')
+    const once = this.#ahead
+    if (once !== null && from !== null) {
+      throw new RowmillError('INPUT_CHANGED', `${this.#name} cannot be read again: begin a new job.`)
+    }
+    const start = from ?? layout.first
+    if (start === null) return
+    try {
+      for await (const run of once ?? this.#runs(start)) {
+        checkWidth(run, layout, this.#name)
+        const { rows, lines, bytes } = run
+        if (rows.length > 0) yield { rows, lines, bytes }
+      }
+    } catch (error) {
+      // A file that was sound when it was scanned can only break because it changed.
+      await this.#checkUnchanged()
+      throw error
+    }
+    await this.#checkUnchanged()
+  }
+
+  async close(): Promise<void> {
+    this.#stream?.destroy()
+    this.#stream = null
+    const handle = this.#handle
+    this.#handle = null
+    await handle?.close()
+  }
+
+  async #openFile(): Promise<void> {
+    const { path } = this.#options
+    try {
+      this.#handle = await open(path, 'r')
+      const stat = await this.#handle.stat()
+      if (stat.isDirectory()) throw notFound(path, 'is a folder, not a file')
+      if (stat.isFile()) this.#identity = { name: basename(path), size: stat.size, mtimeMs: stat.mtimeMs }
+    } catch (error) {
+      if (error instanceof RowmillError) throw error
+      const code = (error as NodeJS.ErrnoException).code
+      if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(path, 'does not exist')
+      throw unreadable(path, error)
+    }
+  }
+
+  async #checkUnchanged(): Promise<void> {
+    const before = this.#identity
+    if (before === null || this.#handle === null) return
+    const { size, mtimeMs } = await this.#handle.stat()
+    if (size === before.size && mtimeMs === before.mtimeMs) return
+    throw new RowmillError(
+      'INPUT_CHANGED',
+      `${this.#name} changed while it was read (${before.size} bytes before, ${size} now). Leave it alone and start again.`,
+      { size: before.size, sizeNow: size },
+    )
+  }
+
+  /** The records from `start` on, which is 0 or where a record begins. */
+  async *#runs(start: Start): AsyncGenerator<DecodedRun> {
+    const plan = this.#plan
+    const atHead = start.byte === 0
+    const head = atHead ? { skipLines: plan.skipLines, signature: plan.signature } : {}
+    const decoder = new RecordDecoder(plan.dialect, this.#name, { ...start, ...head })
+    let first = true
+    const clean = (run: DecodedRun): DecodedRun => {
+      if (!first || run.rows.length === 0) return run
+      first = false
+      if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
+      const cell = run.rows[0]![0]
+      // The scan keeps one column, and takes no mark for the first cell of another.
+      if (run.bytes[0] === this.#bomByte && cell !== undefined && !start.only) run.rows[0]![0] = this.#withoutBom(cell)
+      return run
+    }
+    for await (const piece of this.#pieces(start.byte)) yield clean(decoder.push(piece, false))
+    yield clean(decoder.push(new Uint8Array(0), true))
+  }
+
+  /** PythonParser._check_for_bom: csv took the quotes behind the mark for text, so pandas takes off one pair. */
+  #withoutBom(cell: string): string {
+    if (cell[0] !== '\ufeff') return cell
+    const quote = this.#plan.bomQuote
+    if (cell[1] !== quote) return cell.slice(1)
+    const end = cell.indexOf(quote, 2)
+    if (end >= 0) return cell.slice(2, end) + cell.slice(end + 1)
+    throw new RowmillError(
+      'INPUT_QUOTE',
+      `${this.#name}, line 1: pandas cannot read a quoted separator behind a byte order mark. Remove the mark, or set ` +
+        'encoding to utf-8-sig in --read-csv and in the old job.',
+      { line: 1 },
+    )
+  }
+
+  /** The uncompressed bytes from `from` on. A piece is overwritten by the next one. */
+  async *#pieces(from: number): AsyncGenerator<Uint8Array> {
+    const { path } = this.#options
+    const { compression } = this.#plan
+    const zipped = compression === 'gzip' || (compression === 'infer' && path.toLowerCase().endsWith('.gz'))
+    if (this.#identity !== null && !zipped) {
+      yield* this.#filePieces(from)
+      return
+    }
+    const range = this.#identity ? { start: 0, autoClose: false } : { autoClose: false }
+    const input: Readable = this.#handle?.createReadStream(range) ?? this.#options.stdin ?? process.stdin
+    let fed = 0
+    const counted = async function* (): AsyncGenerator<Buffer> {
+      for await (const piece of input as AsyncIterable<Buffer>) {
+        fed += piece.length
+        yield piece
+      }
+    }
+    const gunzip = zipped ? createGunzip({ chunkSize: PIECE_BYTES }) : null
+    this.#stream = gunzip ? pipeline(counted, gunzip, () => {}) : input
+    let byte = 0
+    try {
+      for await (const piece of this.#stream as AsyncIterable<Buffer>) {
+        if (byte + piece.length > from) yield piece.subarray(Math.max(0, from - byte))
+        byte += piece.length
+      }
+    } catch (error) {
+      throw unreadable(this.#name, error)
+    }
+    if (gunzip && gunzip.bytesWritten < fed) await this.#checkZeros(gunzip.bytesWritten)
+  }
+
+  /** Node ignores what follows zeros behind a gzip member; Python goes on with it. */
+  async #checkZeros(from: number): Promise<void> {
+    if (this.#identity !== null) {
+      let zeros = true
+      for await (const piece of this.#filePieces(from)) zeros &&= piece.every(byte => byte === 0)
+      if (zeros) return
+    }
+    throw unreadable(this.#name, new Error('data follows the zeros behind a gzip member'))
+  }
+
+  async *#filePieces(from: number): AsyncGenerator<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+    for (let position = from; ; ) {
+      const { bytesRead } = await this.#readAt(buffer, position)
+      if (bytesRead === 0) return
+      position += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
+
+  async #readAt(buffer: Buffer, position: number): Promise<{ readonly bytesRead: number }> {
+    try {
+      return await this.#handle!.read(buffer, 0, buffer.length, position)
+    } catch (error) {
+      throw unreadable(this.#name, error)
+    }
+  }
+
+  /** Reads until the header and the first row are there. `rest` holds the rows read on the way. */
+  async #readHead(runs: AsyncGenerator<DecodedRun>): Promise<{ layout: Layout; rest: DecodedRun }> {
+    const head: DecodedRun = { rows: [], widths: [], lines: [], bytes: [] }
+    const headers = this.#plan.names ? 0 : 1
+    while (head.rows.length <= headers) {
+      const next = await runs.next()
+      if (next.done) break
+      head.rows.push(...next.value.rows)
+      head.widths.push(...next.value.widths)
+      head.lines.push(...next.value.lines)
+      head.bytes.push(...next.value.bytes)
+    }
+    const header = this.#plan.names ?? head.rows[0]
+    if (header === undefined) {
+      throw new RowmillError('INPUT_EMPTY', `${this.#name} is empty: it has no header. Check that it was written.`)
+    }
+    const rest = {
+      rows: head.rows.slice(headers),
+      widths: head.widths.slice(headers),
+      lines: head.lines.slice(headers),
+      bytes: head.bytes.slice(headers),
+    }
+    const first = rest.rows.length === 0 ? null : { seq: 0, byte: rest.bytes[0]!, line: rest.lines[0]! }
+    return { layout: layOut(this.#plan, { header, row: rest.rows[0] ?? null, first, name: this.#name }), rest }
+  }
+
+  /** Reads all rows for what is wrong with them, their number and the kind of their index. */
+  async #scan(layout: Layout, given: string | null): Promise<{ total: number; kind: string | null }> {
+    const at = given === null ? layout.inferredAt : null
+    const inference = new IndexKindInference(layout.indexRules)
+    let total = 0
+    if (layout.first !== null) {
+      for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {
+        checkWidth(run, layout, this.#name)
+        total += run.rows.length
+        if (at === null) continue
+        for (let index = 0; index < run.rows.length; index++) inference.add(run.rows[index]![0], run.lines[index]!)
+      }
+    }
+    return { total, kind: at === null ? given : inference.kind(this.#name) }
+  }
+}
+
+async function* concatenate(first: DecodedRun, others: AsyncGenerator<DecodedRun>): AsyncGenerator<DecodedRun> {
+  if (first.rows.length > 0) yield first
+  yield* others
+}
+
+function checkWidth({ widths, lines }: DecodedRun, { columns }: Layout, name: string): void {
+  const width = columns.length
+  for (let index = 0; index < widths.length; index++) {
+    const found = widths[index]!
+    if (found <= width) continue
+    const line = lines[index]!
+    throw new RowmillError(
+      'INPUT_FIELDS',
+      `${name}, line ${line}: expected ${width} cells, found ${found}. Quote a cell that holds the separator.`,
+      { line, expected: width, found },
+    )
+  }
+}
+
+function notFound(path: string, what: string): RowmillError {
+  return new RowmillError('INPUT_NOT_FOUND', `input ${path} ${what}. Check the path.`, { path })
+}
+
+function unreadable(name: string, cause: unknown): RowmillError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new RowmillError(
+    'INPUT_UNREADABLE',
+    `${name} cannot be read: ${why}. Check the file and its permissions.`,
+    {},
+    { cause },
+  )
+}

@@ -1,0 +1,208 @@
+import { createHash, type Hash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { RowmillError, type Sink, type SinkHeader, type SinkPosition, startTimeOf, type Values } from '../src/index.ts'
+import { OutputFormat } from './output-format.ts'
+
+/** Text is collected up to here before it is written. */
+const BUFFER_CHARS = 256 * 1024
+
+export interface FileSinkOptions {
+  readonly path: string
+  /** Replace the file if it exists; it stays as it is until the new one is complete. */
+  readonly force: boolean
+}
+
+/**
+ * Writes the rows to a file that appears under its name only when it is complete and safe on disk. Until then they
+ * stand in `PATH.rowmill/partial`; a lock beside it keeps a second collector of the same file out.
+ */
+export class FileSink implements Sink {
+  readonly #path: string
+  readonly #force: boolean
+  readonly #folder: string
+  #file: FileHandle | null = null
+  #format: OutputFormat | null = null
+  #buffer = ''
+  #bytes = 0
+  #digest: Hash = createHash('sha256')
+  #locked = false
+
+  constructor({ path, force }: FileSinkOptions) {
+    this.#path = path
+    this.#force = force
+    this.#folder = `${path}.rowmill`
+  }
+
+  async open(position: SinkPosition | null): Promise<void> {
+    await checkOutput(this.#path, this.#force)
+    await this.#lock()
+    this.#file = await this.#io(() => open(this.#partial, position ? 'r+' : 'w'))
+    if (position) await this.#goBackTo(position)
+  }
+
+  async begin(header: SinkHeader | null): Promise<void> {
+    this.#format = header && new OutputFormat(header)
+    this.#buffer += this.#format?.headerLine ?? ''
+  }
+
+  async write(rows: readonly Values[]): Promise<void> {
+    this.#buffer += this.#format!.lines(rows)
+    if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
+  }
+
+  async checkpoint(): Promise<SinkPosition> {
+    await this.#flush()
+    await this.#io(() => this.#file!.datasync())
+    return { bytes: this.#bytes, digest: this.#digest.copy().digest('hex') }
+  }
+
+  async commit(): Promise<void> {
+    await this.#flush()
+    await this.#io(async () => {
+      await this.#file!.sync()
+      await this.#closeFile()
+      if (this.#force) await rename(this.#partial, this.#path)
+      else await appear(this.#partial, this.#path)
+      await syncFolder(dirname(this.#path))
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#closeFile()
+    if (this.#locked) await rm(this.#folder, { recursive: true, force: true })
+    this.#locked = false
+  }
+
+  get #partial(): string {
+    return join(this.#folder, 'partial')
+  }
+
+  async #closeFile(): Promise<void> {
+    await this.#file?.close()
+    this.#file = null
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#buffer === '') return
+    const bytes = Buffer.from(this.#buffer)
+    this.#buffer = ''
+    await this.#io(async () => {
+      for (let at = 0; at < bytes.length; ) at += (await this.#file!.write(bytes, at)).bytesWritten
+    })
+    this.#bytes += bytes.length
+    this.#digest.update(bytes)
+  }
+
+  /** Cuts off what lies behind the checkpoint and makes sure that what lies before it is what was written. */
+  async #goBackTo({ bytes, digest }: SinkPosition): Promise<void> {
+    const file = this.#file!
+    const { size } = await file.stat()
+    const mismatch = (what: string) =>
+      new RowmillError(
+        'OUTPUT_UNUSABLE',
+        `${this.#partial} ${what}: it was changed since, start again from the first row`,
+      )
+    if (size < bytes) throw mismatch(`has ${size} bytes, fewer than the ${bytes} of the last checkpoint`)
+    await file.truncate(bytes)
+    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) this.#digest.update(chunk)
+    if (this.#digest.copy().digest('hex') !== digest)
+      throw mismatch('is not what was written up to the last checkpoint')
+    this.#bytes = bytes
+  }
+
+  async #lock(): Promise<void> {
+    await this.#io(() => mkdir(this.#folder, { recursive: true }))
+    const file = join(this.#folder, 'lock')
+    const owner = JSON.stringify({ pid: process.pid, startTime: await startTimeOf(process.pid) })
+    for (;;) {
+      try {
+        await writeFile(file, owner, { flag: 'wx' })
+        this.#locked = true
+        return
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw this.#failure(error)
+        await this.#removeStaleLock(file)
+      }
+    }
+  }
+
+  async #removeStaleLock(file: string): Promise<void> {
+    const text = await readFile(file, 'utf8').catch(() => '')
+    const { pid, startTime } = parseLock(text)
+    if (pid !== null && (await startTimeOf(pid)) === startTime) {
+      throw new RowmillError(
+        'OUTPUT_LOCKED',
+        `${this.#path} is being written by process ${pid}: wait for it, or choose another OUT`,
+        { path: this.#path, pid },
+      )
+    }
+    await rm(file, { force: true })
+  }
+
+  async #io<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      throw this.#failure(error)
+    }
+  }
+
+  #failure(error: unknown): RowmillError {
+    if (error instanceof RowmillError) return error
+    const cause = error as NodeJS.ErrnoException
+    return new RowmillError(
+      'OUTPUT_FAILED',
+      `cannot write ${this.#path}: ${cause.message}`,
+      { path: this.#path },
+      { cause },
+    )
+  }
+}
+
+/** Throws OUTPUT_EXISTS or OUTPUT_UNUSABLE where `path` cannot become the output; creates nothing. */
+export async function checkOutput(path: string, force: boolean): Promise<void> {
+  const unusable = (message: string) => new RowmillError('OUTPUT_UNUSABLE', message, { path })
+  const existing = await stat(path).catch(() => null)
+  if (existing?.isDirectory()) throw unusable(`${path} is a directory: give the name of a file in it`)
+  if (existing && !force) {
+    throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
+  }
+  const folder = dirname(path)
+  const parent = await stat(folder).catch(() => null)
+  if (!parent?.isDirectory()) throw unusable(`${folder}, the folder of ${path}, does not exist: create it first`)
+  await access(folder, constants.W_OK | constants.X_OK).catch(() => {
+    throw unusable(`${folder}, the folder of ${path}, may not be written to`)
+  })
+}
+
+/** Gives a file its name unless a file of that name came up meanwhile. */
+async function appear(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST')
+      throw new RowmillError('OUTPUT_EXISTS', `${path} was created by someone else meanwhile`, { path })
+    await rename(partial, path) // a file system without hard links
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+function parseLock(text: string): { pid: number | null; startTime: string | null } {
+  try {
+    const { pid, startTime } = JSON.parse(text)
+    return { pid: Number.isInteger(pid) ? pid : null, startTime: String(startTime) }
+  } catch {
+    return { pid: null, startTime: null }
+  }
+}

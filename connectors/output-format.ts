@@ -1,0 +1,26 @@
+import { checkToCsv, type JobOption, type SinkHeader, type Values } from '../src/index.ts'
+import { csvFormatter } from './csv-format.ts'
+
+/** The lines of one job's output file: what pandas' to_csv would have written, from the options of the job record. */
+export class OutputFormat {
+  readonly #line: (cells: Values) => string
+  /** The line of column names, or an empty text where the old job wrote none. */
+  readonly headerLine: string
+
+  constructor({ columns, options }: SinkHeader) {
+    const { sink } = checkToCsv(JSON.parse(optionOf(options, 'toCsv') ?? '{}'))
+    const quotesCarriageReturn = optionOf(options, 'quotesCarriageReturn') === 'true'
+    this.#line = csvFormatter(sink, quotesCarriageReturn)
+    this.headerLine = sink.header ? this.#line(columns) : ''
+  }
+
+  lines(rows: readonly Values[]): string {
+    let lines = ''
+    for (const row of rows) lines += this.#line(row)
+    return lines
+  }
+}
+
+function optionOf(options: readonly JobOption[], name: string): string | undefined {
+  return options.find(option => option.name === name)?.value
+}

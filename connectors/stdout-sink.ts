@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import type { Writable } from 'node:stream'
+import { RowmillError, type Sink, type SinkHeader, type SinkPosition, type Values } from '../src/index.ts'
+import { OutputFormat } from './output-format.ts'
+
+/**
+ * Writes the rows to standard output as soon as they are in order. What is written cannot be taken back: a job that
+ * fails later leaves a part, and the exit code says so.
+ */
+export class StdoutSink implements Sink {
+  readonly #out: Writable
+  #format: OutputFormat | null = null
+  #fault: Error | null = null
+  readonly #onError = (error: Error) => {
+    this.#fault = error
+  }
+
+  constructor(out: Writable = process.stdout) {
+    this.#out = out
+  }
+
+  async open(position: SinkPosition | null): Promise<void> {
+    if (position)
+      throw new RowmillError('OUTPUT_UNUSABLE', 'standard output cannot go on where it stopped: give a file')
+    this.#out.on('error', this.#onError)
+  }
+
+  async begin(header: SinkHeader | null): Promise<void> {
+    this.#format = header && new OutputFormat(header)
+    if (this.#format) await this.#write(this.#format.headerLine)
+  }
+
+  write(rows: readonly Values[]): Promise<void> {
+    return this.#write(this.#format!.lines(rows))
+  }
+
+  async checkpoint(): Promise<SinkPosition> {
+    throw new RowmillError('OUTPUT_UNUSABLE', 'standard output keeps no checkpoint: give a file')
+  }
+
+  async commit(): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#out.write('', error => (error ? reject(closed(error)) : resolve()))
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#out.off('error', this.#onError)
+  }
+
+  async #write(text: string): Promise<void> {
+    if (this.#fault) throw closed(this.#fault)
+    if (this.#out.write(text)) return
+    await once(this.#out, 'drain').catch(error => {
+      throw closed(error)
+    })
+  }
+}
+
+function closed(cause: Error): RowmillError {
+  return new RowmillError('OUTPUT_FAILED', `cannot write to standard output: ${cause.message}`, {}, { cause })
+}

@@ -1,0 +1,176 @@
+import type { EndOfInput, Rows, Values } from './model.ts'
+
+/** Rows for one call of the classifier: consecutive positions of one partition of one job. */
+export interface Batch {
+  readonly kind: 'batch'
+  readonly job: string
+  readonly epoch: number
+  readonly from: number
+  readonly first: number
+  /** The offset of the message that holds the first position. */
+  readonly offset: number
+  readonly rows: Values[]
+  readonly seqs: number[]
+  /** The line of the source where each row begins; empty where the publisher knew none. */
+  readonly lines: number[]
+  readonly parts: { entry: Entry; count: number }[]
+}
+
+/** The end of input of one partition, to be forwarded behind its last result. */
+export interface Marker {
+  readonly kind: 'marker'
+  readonly end: EndOfInput
+  readonly entry: Entry
+}
+
+/** One message of the partition, until everything that came of it is acknowledged. */
+export interface Entry {
+  readonly offset: number
+  readonly job: string
+  readonly message: Rows | EndOfInput | null
+  /** Position of the first row. */
+  readonly position: number
+  readonly count: number
+  /** Rows that went into a batch so far; a marker counts as one row. */
+  cut: number
+  /** Rows whose result is not acknowledged. */
+  open: number
+}
+
+/**
+ * Cuts the messages of one partition into batches and knows the low-water mark. It lives as long as one assignment:
+ * what it has seen since then it drops when it comes again, everything else it hands out, and a jump in the positions
+ * closes a batch. It judges no gap: whether a row is missing, only a reader from position 0 can say.
+ */
+export class Batcher {
+  /** The lowest offset that still has a row without an acknowledged result: what may be committed. */
+  lowWater: number
+  /** Rows that are in no batch yet. */
+  waiting = 0
+  /** Rows dropped because this assignment had seen them. */
+  duplicates = 0
+  #entries: Entry[] = []
+  #nextPosition = new Map<string, number>()
+
+  constructor(committed: number) {
+    this.lowWater = committed
+  }
+
+  /** `position` is the place of the first row; the caller has checked that the row belongs to this partition. */
+  addRows(offset: number, message: Rows, position: number): void {
+    const run = `${message.epoch}/${message.job}`
+    const next = this.#nextPosition.get(run) ?? 0
+    const seen = Math.min(message.count, Math.max(0, next - position))
+    this.duplicates += seen
+    this.#nextPosition.set(run, Math.max(next, position + message.count))
+    this.waiting += message.count - seen
+    this.#push({
+      offset,
+      job: message.job,
+      message,
+      position,
+      count: message.count,
+      cut: seen,
+      open: message.count - seen,
+    })
+  }
+
+  addEnd(offset: number, end: EndOfInput): void {
+    this.#push({ offset, job: end.job, message: end, position: 0, count: 1, cut: 0, open: 1 })
+  }
+
+  /** A message that leads to no result. */
+  pass(offset: number): void {
+    this.#push({ offset, job: '', message: null, position: 0, count: 0, cut: 0, open: 0 })
+  }
+
+  /** The next batch of at most `maxRows` rows; null when there is none, or a marker is to be cut first. */
+  cutBatch(maxRows: number): Batch | null {
+    const index = this.#entries.findIndex(entry => entry.cut < entry.count)
+    const first = this.#entries[index]
+    if (!first || isEnd(first.message!)) return null
+    return this.#cutBatch(index, first, first.message!, maxRows)
+  }
+
+  /** The next marker, once all rows before it are in batches. */
+  cutMarker(): Marker | null {
+    const entry = this.#entries.find(entry => entry.cut < entry.count)
+    if (!entry || !isEnd(entry.message!)) return null
+    entry.cut = 1
+    return { kind: 'marker', end: entry.message, entry }
+  }
+
+  /** The result of this batch, or this marker, is acknowledged; or it leads to none. */
+  settle(done: Batch | Marker): void {
+    const parts = done.kind === 'batch' ? done.parts : [{ entry: done.entry, count: 1 }]
+    for (const { entry, count } of parts) entry.open -= count
+    this.#advance()
+  }
+
+  /** Gives up the rows of a job that are in no batch yet: it failed. */
+  drop(job: string): void {
+    for (const entry of this.#entries) {
+      if (entry.job !== job || entry.cut === entry.count) continue
+      if (!isEnd(entry.message!)) this.waiting -= entry.count - entry.cut
+      entry.open -= entry.count - entry.cut
+      entry.cut = entry.count
+    }
+    this.#advance()
+  }
+
+  #cutBatch(index: number, first: Entry, message: Rows, maxRows: number): Batch {
+    const batch: Batch = {
+      kind: 'batch',
+      job: message.job,
+      epoch: message.epoch,
+      from: message.from,
+      first: first.position + first.cut,
+      offset: first.offset,
+      rows: [],
+      seqs: [],
+      lines: [],
+      parts: [],
+    }
+    for (let i = index; i < this.#entries.length && batch.rows.length < maxRows; i++) {
+      const entry = this.#entries[i]!
+      if (entry.job !== first.job || entry.cut === entry.count) continue
+      const next = entry.message!
+      const follows = entry.position + entry.cut === batch.first + batch.rows.length
+      if (isEnd(next) || next.epoch !== batch.epoch || !follows) break
+      append(batch, entry, next, Math.min(entry.count - entry.cut, maxRows - batch.rows.length))
+    }
+    this.waiting -= batch.rows.length
+    return batch
+  }
+
+  #push(entry: Entry): void {
+    this.#entries.push(entry)
+    if (entry.open === 0) this.#advance()
+  }
+
+  #advance(): void {
+    let settled = 0
+    while (settled < this.#entries.length && this.#entries[settled]!.open === 0) settled++
+    if (settled === 0) return
+    this.lowWater = this.#entries[settled - 1]!.offset + 1
+    this.#entries.splice(0, settled)
+  }
+}
+
+function isEnd(message: Rows | EndOfInput): message is EndOfInput {
+  return 'partition' in message
+}
+
+function append(batch: Batch, entry: Entry, { rows, seq, line, lineSteps }: Rows, count: number): void {
+  let at = line
+  for (let i = 0; i < entry.cut + count; i++) {
+    if (i >= entry.cut) {
+      batch.rows.push(rows[i]!)
+      batch.seqs.push(seq! + i)
+      if (at !== null) batch.lines.push(at)
+    }
+    if (at !== null) at += lineSteps?.[i] ?? 1
+  }
+  batch.parts.push({ entry, count })
+  entry.cut += count
+}

@@ -1,0 +1,94 @@
+import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RowmillError } from '../errors.ts'
+import { brokerFiles } from './broker-files.ts'
+import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } from './process-identity.ts'
+
+const PREFIX = 'rowmill-broker-'
+/** A directory without an owner is one that is just being made, or one whose maker died in that moment. */
+const NO_OWNER_MS = 60 * 60_000
+
+/** The lock file of a broker's directory: whose it is, and which JVM works on it. */
+interface Owner {
+  readonly directory: string
+  /** Containers may share a temporary folder, and processes of another one cannot be judged. */
+  readonly host: string
+  readonly owner: ProcessIdentity
+  readonly jvm: ProcessIdentity | null
+}
+
+/** A new temporary directory for a broker of this process. */
+export async function makeBrokerDirectory(): Promise<string> {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), PREFIX)))
+  await writeOwner(directory, null)
+  return directory
+}
+
+/**
+ * Takes a directory that outlives its brokers. Throws BROKER_FAILED while another broker works on it; a JVM that
+ * outlived its owner is killed.
+ */
+export async function takeBrokerDirectory(path: string): Promise<string> {
+  if (path.includes(',')) {
+    const message = `Kafka cannot keep data in ${path}: its folder names may hold no comma. Choose another`
+    throw new RowmillError('USAGE', message, { path })
+  }
+  await mkdir(path, { recursive: true })
+  const directory = await realpath(path)
+  const owner = await readOwner(directory)
+  if (owner !== null && (owner.host !== hostname() || isAlive(owner.owner))) {
+    const message =
+      `the data directory ${directory} is in use by process ${owner.owner.pid} on ${owner.host}. ` +
+      `Stop that broker or choose another directory; if it is gone, remove ${brokerFiles(directory).owner}`
+    throw new RowmillError('BROKER_FAILED', message, { path: directory, pid: owner.owner.pid })
+  }
+  if (owner !== null) killOrphan(owner)
+  await writeOwner(directory, null)
+  return directory
+}
+
+export async function releaseBrokerDirectory(directory: string): Promise<void> {
+  await rm(brokerFiles(directory).owner, { force: true })
+}
+
+/** Names the JVM in the lock file, or with null says that none was started yet. */
+export async function writeOwner(directory: string, jvm: ProcessIdentity | null): Promise<void> {
+  const owner: Owner = { directory, host: hostname(), owner: identifySelf(), jvm }
+  const { owner: path } = brokerFiles(directory)
+  await writeFile(`${path}.new`, JSON.stringify(owner))
+  await rename(`${path}.new`, path)
+}
+
+/**
+ * Ends what is left of brokers whose owner and guard were both killed: a JVM only if pid, start time and data
+ * directory agree with the lock file, and the temporary directory. Never throws: what cannot be swept stays.
+ */
+export async function sweepBrokerDirectories(): Promise<void> {
+  const folder = await realpath(tmpdir())
+  const names = await readdir(folder).catch(() => [])
+  const ours = names.filter(name => name.startsWith(PREFIX))
+  await Promise.allSettled(ours.map(name => sweep(join(folder, name))))
+}
+
+async function sweep(directory: string): Promise<void> {
+  const { uid, mtimeMs } = await stat(directory)
+  if (uid !== process.getuid?.()) return
+  const owner = await readOwner(directory)
+  const abandoned =
+    owner === null
+      ? Date.now() - mtimeMs > NO_OWNER_MS
+      : owner.host === hostname() && owner.directory === directory && !isAlive(owner.owner)
+  if (!abandoned) return
+  if (owner !== null) killOrphan(owner)
+  await rm(directory, { recursive: true, force: true })
+}
+
+function killOrphan({ jvm, directory }: Owner): void {
+  if (jvm !== null && commandLine(jvm.pid)?.includes(brokerFiles(directory).properties)) killIfSame(jvm)
+}
+
+async function readOwner(directory: string): Promise<Owner | null> {
+  const text = await readFile(brokerFiles(directory).owner, 'utf8').catch(() => null)
+  return text === null ? null : JSON.parse(text)
+}

@@ -1,0 +1,144 @@
+import { readFile, rm } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { RowmillError } from '../errors.ts'
+import {
+  makeBrokerDirectory,
+  releaseBrokerDirectory,
+  sweepBrokerDirectories,
+  takeBrokerDirectory,
+  writeOwner,
+} from './broker-directory.ts'
+import { brokerFiles } from './broker-files.ts'
+import { type OnProgress, type PreparedKafka, prepareKafka } from './kafka-jars.ts'
+import {
+  brokerFailed,
+  choosePorts,
+  type KafkaLaunch,
+  type KafkaProcess,
+  launchKafka,
+  untilAnswering,
+} from './kafka-process.ts'
+import { lastWords } from './last-words.ts'
+
+export { prepareKafkaJars } from './kafka-jars.ts'
+
+export interface LocalBrokerOptions {
+  /** The port of 127.0.0.1 to listen on. Default: a free one. */
+  readonly port?: number
+  /** Where topics are kept for the next start. Default: a temporary directory, removed at close. */
+  readonly dataDir?: string
+  /** Told in words what takes long, such as the first fetch of the jars. */
+  readonly onProgress?: OnProgress
+  /** Ends the start; a broker that runs is ended by `close`. */
+  readonly signal?: AbortSignal
+}
+
+export interface LocalBroker {
+  /** 127.0.0.1:PORT */
+  readonly address: string
+  /** Resolves when the broker ends without `close`, with the last lines of its log. Never rejects. */
+  readonly died: Promise<RowmillError>
+  /** Ends the broker and removes its temporary data. Resolves when nothing of it is left. Twice is fine. */
+  close(): Promise<void>
+}
+
+const PORT_TRIES = 5
+const GRACEFUL_STOP_MS = 15_000
+
+/**
+ * Starts Apache Kafka as a child of this process, one node on the loopback interface, and resolves when topics can be
+ * created and written. It ends with this process, however that ends.
+ * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED when `signal` aborts.
+ */
+export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
+  const { port, dataDir, onProgress = () => {}, signal = new AbortController().signal } = options
+  try {
+    const prepared = await prepareKafka(onProgress, signal)
+    const sweeping = sweepBrokerDirectories()
+    const broker = await startOnFreePort({ prepared, port, dataDir, signal })
+    await sweeping
+    return broker
+  } catch (error) {
+    if (error instanceof RowmillError || !signal.aborted) throw error
+    if (signal.reason instanceof RowmillError) throw signal.reason
+    throw new RowmillError('INTERRUPTED', 'the start of the local Kafka was interrupted', {}, { cause: error })
+  }
+}
+
+interface Start {
+  readonly prepared: PreparedKafka
+  readonly port: number | undefined
+  readonly dataDir: string | undefined
+  readonly signal: AbortSignal
+}
+
+/** Between the choice of a free port and Kafka's use of it another process may take it: then others are chosen. */
+async function startOnFreePort(start: Start): Promise<LocalBroker> {
+  for (let tries = 1; ; tries++) {
+    const { broker, error } = await tryStart(start)
+    if (broker) return broker
+    if (!error.facts.portTaken || tries === PORT_TRIES) throw error
+  }
+}
+
+type Tried = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
+
+async function tryStart({ prepared, port, dataDir, signal }: Start): Promise<Tried> {
+  const ports = await choosePorts(port)
+  const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
+  const launch: KafkaLaunch = { ...prepared, directory, ports, temporary: dataDir === undefined }
+  const kafka = await launchKafka(launch).catch(async error => {
+    await release(launch)
+    throw error
+  })
+  try {
+    await writeOwner(directory, kafka.guarded.process)
+    await untilAnswering(launch, kafka, signal)
+  } catch (error) {
+    const portTaken = await isPortTaken(directory)
+    await stop(launch, kafka)
+    if (!portTaken || !(error instanceof RowmillError)) throw error
+    return { error: new RowmillError(error.code, error.message, { ...error.facts, portTaken }) }
+  }
+  return { broker: running(launch, kafka) }
+}
+
+async function isPortTaken(directory: string): Promise<boolean> {
+  const log = await readFile(brokerFiles(directory).log, 'utf8').catch(() => '')
+  return /BindException|Address already in use/.test(log)
+}
+
+function running(launch: KafkaLaunch, kafka: KafkaProcess): LocalBroker {
+  let closing: Promise<void> | null = null
+  const died = kafka.guarded.ended.then(async status => {
+    if (closing !== null) return new Promise<never>(() => {})
+    const why = status === null ? 'lost its guard' : `ended by itself with status ${status}`
+    return brokerFailed(why, await lastWords(launch.directory))
+  })
+  return {
+    address: `127.0.0.1:${launch.ports.broker}`,
+    died,
+    close: () => {
+      closing ??= stop(launch, kafka)
+      return closing
+    },
+  }
+}
+
+/** Temporary data needs no farewell. Kept data is closed in order, or the next start has to recover it. */
+async function stop(launch: KafkaLaunch, { guarded }: KafkaProcess): Promise<void> {
+  if (!launch.temporary) {
+    guarded.signal('TERM')
+    const patience = new AbortController()
+    const limit = delay(GRACEFUL_STOP_MS, undefined, { signal: patience.signal }).catch(() => {})
+    await Promise.race([guarded.ended, limit])
+    patience.abort()
+  }
+  await guarded.close()
+  await release(launch)
+}
+
+async function release({ directory, temporary }: KafkaLaunch): Promise<void> {
+  if (temporary) await rm(directory, { recursive: true, force: true })
+  else await releaseBrokerDirectory(directory)
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const POLL_MS = 10
+const ANSWER_MS = 5_000
+/** API keys and versions of the Kafka protocol guide; both versions are served by every Kafka from 2.1 on. */
+const METADATA = { key: 3, version: 4 }
+const FIND_COORDINATOR = { key: 10, version: 1 }
+const CLIENT_ID = 'rowmill-broker'
+
+/**
+ * Resolves when the broker on this port of 127.0.0.1 calls itself a member of the cluster `clusterId`: from then on
+ * topics can be created and written. The port alone says less: it may be another's.
+ * Then asks once for a group coordinator, and so has Kafka make its topic of offsets before the first member comes.
+ * Rejects only when `signal` aborts, with its reason.
+ */
+export async function untilReady(port: number, clusterId: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted()
+    const answer = await exchange(port, request(METADATA, metadataBody())).catch(() => null)
+    if (answer !== null && isMember(answer, clusterId)) break
+    await delay(POLL_MS, undefined, { signal })
+  }
+  await exchange(port, request(FIND_COORDINATOR, coordinatorBody())).catch(() => null)
+}
+
+/** A cluster id as Kafka makes one: 16 random bytes in URL-safe base64 that do not begin with a dash. */
+export function newClusterId(): string {
+  for (;;) {
+    const id = randomBytes(16).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
+}
+
+function request(api: { key: number; version: number }, body: Buffer): Buffer {
+  const client = text(CLIENT_ID)
+  const head = Buffer.alloc(12)
+  head.writeInt32BE(8 + client.length + body.length, 0)
+  head.writeInt16BE(api.key, 4)
+  head.writeInt16BE(api.version, 6)
+  return Buffer.concat([head, client, body])
+}
+
+/** No topics, and none created. */
+function metadataBody(): Buffer {
+  return Buffer.alloc(5)
+}
+
+/** The coordinator of a group (type 0). */
+function coordinatorBody(): Buffer {
+  return Buffer.concat([text(CLIENT_ID), Buffer.alloc(1)])
+}
+
+function text(value: string): Buffer {
+  const body = Buffer.from(value)
+  const length = Buffer.alloc(2)
+  length.writeInt16BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+/** Sends one request on a connection of its own and gives the answer behind size and correlation id. */
+function exchange(port: number, message: Buffer): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(message))
+    let answer = Buffer.alloc(0)
+    const settle = (done: () => void) => {
+      socket.destroy()
+      done()
+    }
+    socket.setTimeout(ANSWER_MS, () => settle(() => reject(new Error('no answer'))))
+    socket.on('error', error => settle(() => reject(error)))
+    socket.on('close', () => reject(new Error('closed')))
+    socket.on('data', (chunk: Buffer) => {
+      answer = Buffer.concat([answer, chunk])
+      if (answer.length >= 4 && answer.length >= 4 + answer.readInt32BE(0)) settle(() => resolve(answer.subarray(8)))
+    })
+  })
+}
+
+/** Metadata response, version 4: throttle time, brokers that are not fenced, cluster id, ... */
+function isMember(answer: Buffer, clusterId: string): boolean {
+  let at = 4
+  const string = (): string | null => {
+    const length = answer.readInt16BE(at)
+    at += 2
+    if (length < 0) return null
+    at += length
+    return answer.toString('utf8', at - length, at)
+  }
+  try {
+    const brokers = answer.readInt32BE(at)
+    at += 4
+    for (let index = 0; index < brokers; index++) {
+      at += 4
+      string()
+      at += 4
+      string()
+    }
+    return brokers > 0 && string() === clusterId
+  } catch {
+    // Whatever answered is not Kafka.
+    return false
+  }
+}

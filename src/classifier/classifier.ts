@@ -1,0 +1,42 @@
+import type { JobOption, Kind, Values } from '../model.ts'
+
+/** What a classifier must know of a job to parse its rows as the old one-process job parsed them. */
+export interface ClassifierJob {
+  readonly id: string
+  readonly columns: readonly string[]
+  readonly indexKind: string | null
+  readonly options: readonly JobOption[]
+}
+
+/** The rows of one call. A batch holds consecutive positions; their seqs jump where one block ends. */
+export interface ClassifierBatch {
+  readonly job: ClassifierJob
+  readonly rows: readonly Values[]
+  /** The seq of each row, or null in a job without sequence. As many as rows. */
+  readonly seqs: readonly number[] | null
+}
+
+/** What the classifier made of a batch: one output row for each row, in order. */
+export interface ClassifiedBatch {
+  readonly columns: readonly string[]
+  readonly kinds: readonly Kind[]
+  readonly rows: readonly Values[]
+}
+
+/**
+ * The user's function behind a boundary: a child process or a thread, never the event loop.
+ *
+ * `start` resolves when the function is imported and warm, at every further call too; it throws PYTHON_UNUSABLE,
+ * CLASSIFIER_NOT_FOUND or CLASSIFIER_UNLOADABLE. `classify` may be called again before the last call is answered: calls are answered in order,
+ * and the next batch waits in the boundary's own buffer so that the function never idles. It throws CLASSIFIER_FAILED
+ * (the function raised: message with the user's own frames), CLASSIFIER_CONTRACT (wrong number or order of rows, not a
+ * frame) or CLASSIFIER_DIED; after CLASSIFIER_DIED every later call throws the same.
+ * `close` ends the boundary at once, whatever it is doing, and resolves when nothing of it is left. Twice is fine.
+ */
+export interface Classifier {
+  start(): Promise<void>
+  /** 8 bytes over the function's file, the Python and the pandas version. Known after `start`. */
+  readonly fingerprint: Uint8Array
+  classify(batch: ClassifierBatch): Promise<ClassifiedBatch>
+  close(): Promise<void>
+}

@@ -1,0 +1,244 @@
+"""The child process behind PythonClassifier (python.ts): imports the user's function once, then answers batch by batch.
+
+    python host.py PARENT_PID TARGET
+
+Descriptor 3 brings requests, 4 takes answers, 5 is the life-line: nothing is ever written to it, and its end means
+that the parent is gone. Standard output and error belong to the user's code.
+A frame is its length in bytes (4 bytes, big endian) and that much UTF-8 JSON. The first answer is {"hello": ...} or
+{"error": ...}. A request is two frames: the job {columns, indexKind, readCsv, toCsv, casts} and the batch
+{rows, seqs}; its answer is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers keep the order.
+"""
+
+import csv
+import gc
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import re
+import signal
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+OLDEST_PYTHON = (3, 8)
+OLDEST_PANDAS = (1, 5)
+# For this many jobs the host keeps what it worked out from their headers.
+KEPT_JOBS = 16
+
+
+def main():
+    # Ctrl-C reaches every process of the terminal; the parent decides when this one ends.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent, target = int(sys.argv[1]), sys.argv[2]
+    channel = Channel(3, 4)
+    watch_parent(5)
+    host = Host(target)
+    try:
+        hello = host.start()
+    except BaseException as error:
+        what = f'classifier {target} cannot be imported'
+        channel.send({'error': host_target.error_record(error, 'CLASSIFIER_UNLOADABLE', what)})
+        flush_output()
+        os._exit(1)
+    die_with(parent)
+    flush_output()
+    channel.send({'hello': hello})
+    while True:
+        answer = host.answer(channel.receive(), channel.receive())
+        flush_output()
+        channel.send(answer)
+
+
+def watch_parent(descriptor):
+    """Ends this process when the parent does, also in the middle of a long call."""
+    os.set_inheritable(descriptor, False)
+
+    def wait():
+        while os.read(descriptor, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, name='rowmill-life-line', daemon=True).start()
+
+
+def die_with(parent):
+    """The life-line needs the interpreter lock, which native code may hold for long; the kernel (Linux) does not."""
+    if not sys.platform.startswith('linux'):
+        return
+    import ctypes
+
+    parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
+    try:
+        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
+    except (AttributeError, OSError):
+        return
+    # A parent that died before the call sends no signal any more.
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def flush_output():
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, ValueError, OSError):
+            pass
+
+
+class Channel:
+    """Frames in, frames out. The parent reads at all times, so that an answer never waits for the next request."""
+
+    def __init__(self, requests, answers):
+        os.set_inheritable(requests, False)
+        os.set_inheritable(answers, False)
+        self.input = open(requests, 'rb', buffering=1 << 18)
+        self.output = answers
+        self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+    def receive(self):
+        """The bytes of the next frame. The end of the channel ends the process."""
+        head = self.input.read(4)
+        length = int.from_bytes(head, 'big')
+        body = self.input.read(length)
+        if len(head) < 4 or len(body) < length:
+            os._exit(0)
+        return body
+
+    def send(self, answer):
+        try:
+            body = self.encode(answer).encode()
+        except UnicodeEncodeError:
+            body = self.encode({'error': surrogate_error(answer)}).encode('utf-8', 'backslashreplace')
+        frame = memoryview(len(body).to_bytes(4, 'big') + body)
+        try:
+            while frame:
+                frame = frame[os.write(self.output, frame) :]
+        except BrokenPipeError:
+            os._exit(0)
+
+
+def surrogate_error(answer):
+    """Says where the text that is no Unicode stands; an error message is passed on with its surrogates escaped."""
+    if 'error' in answer:
+        return answer['error']
+    for row in [answer['columns'], *answer['rows']]:
+        for column, cell in zip(answer['columns'], row):
+            if re.search('[\ud800-\udfff]', cell):
+                shown = ascii(column), ascii(cell[:80])
+                message = f'column {shown[0]} holds {shown[1]}: a lone surrogate is no text and cannot be written.'
+                return {'code': 'CLASSIFIER_CONTRACT', 'message': message, 'facts': {'column': shown[0]}}
+    raise AssertionError('no lone surrogate')
+
+
+class Host:
+    """The user's function and what was worked out for the jobs it serves."""
+
+    def __init__(self, target):
+        self.target = target
+        self.function = None
+        self.frames = None
+        self.jobs = {}
+
+    def start(self):
+        """Imports pandas and the user's function. Returns what the parent must know of them."""
+        place, name, folder = host_target.find_target(self.target)
+        # As `python FILE` has it. An interpreter told not to look there (PYTHONSAFEPATH) is left alone.
+        if sys.path and os.path.abspath(sys.path[0]) == HERE:
+            sys.path[0] = folder
+        self.frames = import_frames()
+        self.frames.catch_cells()
+        self.function, digest = host_target.load_function(place, name)
+        # What is loaded by now stays: the collector need not look through it again and again.
+        gc.freeze()
+        return describe(digest)
+
+    def answer(self, job, batch):
+        """The answer to one request, as a dictionary. Whatever the user's code raises is an answer too."""
+        rows, seqs = [], None
+        try:
+            reader, to_csv, casts = self.jobs.get(job) or self.learn(job)
+            request = json.loads(batch)
+            rows, seqs = request['rows'], request['seqs']
+            return self.classify(reader.frame(rows, seqs), to_csv, casts, seqs)
+        except BaseException as error:
+            what = f'classifier {self.target} failed on {self.frames.place(seqs, len(rows))}'
+            record = host_target.error_record(error, 'CLASSIFIER_FAILED', what)
+            facts = {'rows': len(rows), **record['facts']}
+            if seqs:
+                facts.update(seqFirst=seqs[0], seqLast=seqs[-1])
+            return {'error': {**record, 'facts': facts}}
+
+    def learn(self, job):
+        given = json.loads(job)
+        if len(self.jobs) >= KEPT_JOBS:
+            self.jobs.clear()
+        reader = self.frames.Reader(given['columns'], given['indexKind'], given['readCsv'])
+        self.jobs[job] = reader, given['toCsv'], given['casts']
+        return self.jobs[job]
+
+    def classify(self, frame, to_csv, casts, seqs):
+        index = frame.index
+        result = self.function(frame)
+        if result is None:
+            result = frame
+        self.frames.check_result(result, index, seqs, f'classifier {self.target}')
+        options = dict(to_csv)
+        if options.get('columns') is not None:
+            result = self.frames.select_columns(result, options.pop('columns'))
+        if casts:
+            result = self.frames.cast_columns(result, casts)
+        columns, cells = self.frames.write_cells(result, options)
+        return {'columns': columns, 'kinds': self.frames.kinds_of(result, cells, options), 'rows': cells}
+
+
+def import_frames():
+    """host_frame.py, and pandas with it. By path: the host's folder is off sys.path and hides nothing of the user's."""
+    if sys.version_info < OLDEST_PYTHON:
+        raise unusable('is too old: rowmill needs Python 3.8 or later')
+    try:
+        import pandas
+    except Exception as error:
+        raise unusable(f'cannot import pandas ({type(error).__name__}: {error})') from error
+    version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
+    if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
+        raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
+    return load_beside('host_frame')
+
+
+def unusable(what):
+    python = f'{sys.executable} (Python {sys.version.split()[0]})'
+    advice = 'Install pandas for it, or name another interpreter with --python PATH.'
+    return host_target.HostError('PYTHON_UNUSABLE', f'{python} {what}. {advice}', {'python': sys.executable})
+
+
+def describe(digest):
+    import pandas
+
+    text = io.StringIO()
+    # With a line end that holds no carriage return, as to_csv sets it: the characters of the line end are always quoted.
+    csv.writer(text, lineterminator='\n').writerow(['a\rb'])
+    python = '.'.join(map(str, sys.version_info[:3]))
+    fingerprint = hashlib.sha256(digest + f'\0{python}\0{pandas.__version__}'.encode()).hexdigest()[:16]
+    return {
+        'python': python,
+        'pandas': pandas.__version__,
+        'fingerprint': fingerprint,
+        'quotesCarriageReturn': text.getvalue().startswith('"'),
+    }
+
+
+def load_beside(name):
+    """A module of the host's own folder, whatever sys.path says."""
+    spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f'{name}.py'))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+host_target = load_beside('host_target')
+
+if __name__ == '__main__':
+    main()

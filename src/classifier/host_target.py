@@ -1,0 +1,121 @@
+"""Finds and imports the user's function, and tells what went wrong in words and frames of the user's own code."""
+
+import difflib
+import hashlib
+import importlib
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+DEFAULT_NAME = 'classify_df'
+MESSAGE_CHARACTERS = 4000
+TRACE_FRAMES = 20
+
+
+class HostError(Exception):
+    """What is reported to the parent: a code of errors.ts, a message for people, facts for programs."""
+
+    def __init__(self, code, message, facts=None):
+        super().__init__(message)
+        self.record = {'code': code, 'message': message, 'facts': facts or {}}
+
+
+def error_record(error, code, what):
+    """`error` for the parent: a HostError as it is, any other under `code`, with the frames of the user's code."""
+    if isinstance(error, HostError):
+        return error.record
+    try:
+        text = ''.join(traceback.format_exception_only(type(error), error)).strip()[:MESSAGE_CHARACTERS]
+    except Exception:
+        text = type(error).__name__
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)]
+    trace = ''.join(traceback.format_list(own[-TRACE_FRAMES:])).rstrip()
+    facts = {'type': type(error).__name__}
+    if own:
+        facts.update(file=own[-1].filename, line=own[-1].lineno)
+    return {'code': code, 'message': f'{what}: {text}' + (f'\n{trace}' if trace else ''), 'facts': facts}
+
+
+def is_users(filename):
+    """Whether a frame of a traceback is neither the host's nor of the import machinery, pandas or numpy."""
+    if filename.startswith('<frozen ') or filename.endswith('.pyx'):
+        return False
+    folder, file = os.path.split(os.path.abspath(filename))
+    if folder == HERE and file.startswith('host'):
+        return False
+    foreign = [sys.modules.get(name) for name in ('importlib', 'pandas', 'numpy')]
+    return not any(
+        module and f'{folder}{os.sep}'.startswith(os.path.dirname(module.__file__) + os.sep) for module in foreign
+    )
+
+
+def find_target(target):
+    """(file path or module name, function name, folder for sys.path) of FILE[:NAME] or package.module:NAME."""
+    place, colon, name = target.rpartition(':')
+    if not colon or not name.isidentifier():
+        place, name = target, DEFAULT_NAME
+    path = os.path.abspath(place)
+    if os.path.isfile(path):
+        return path, name, os.path.dirname(path)
+    if not place.endswith('.py') and all(part.isidentifier() for part in place.split('.')):
+        return place, name, os.getcwd()
+    folder, file = os.path.split(path)
+    what = 'is a directory' if os.path.isdir(path) else 'does not exist'
+    files = os.listdir(folder) if os.path.isdir(folder) else []
+    near = near_names(file, [entry for entry in files if entry.endswith('.py')])
+    raise not_found(f'classifier file {place} {what} (looked in {folder}).{near}')
+
+
+def near_names(name, names):
+    near = difflib.get_close_matches(name, names, 3, 0.5) or sorted(names)[:5]
+    return f' There is {", ".join(near)}.' if near else ''
+
+
+def not_found(message):
+    return HostError('CLASSIFIER_NOT_FOUND', f'{message} Say --classifier FILE.py[:NAME] or package.module:NAME.')
+
+
+def load_function(place, name):
+    """(function, SHA-256 of its file). `place` is an absolute path or the name of a module."""
+    module, source = run_file(place) if os.path.isabs(place) else import_by_name(place)
+    function = getattr(module, name, None)
+    if not callable(function):
+        own = [key for key, value in vars(module).items() if callable(value) and not key.startswith('_')]
+        what = f'has no function {name}' if function is None else f'has {name}, which is no function'
+        raise not_found(f'{place} {what}.{near_names(name, own)}')
+    return function, hashlib.sha256(source).digest()
+
+
+def run_file(path):
+    """Runs FILE as `python FILE` would, but for its name: what stands behind `if __name__ == '__main__'` stays out."""
+    name = os.path.splitext(os.path.basename(path))[0]
+    if name in sys.modules or not name.isidentifier():
+        name = '_rowmill_classifier'
+    sys.argv[:] = [path]
+    with open(path, 'rb') as file:
+        source = file.read()
+    loader = importlib.machinery.SourceFileLoader(name, path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    # Under its name before it runs: dataclasses and pickle look it up there.
+    sys.modules[name] = module
+    # Compiled here and not by the loader, which would leave a __pycache__ beside the user's file.
+    exec(compile(source, path, 'exec', dont_inherit=True), vars(module))
+    return module, source
+
+
+def import_by_name(name):
+    sys.argv[:] = [name]
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        # A part of the name itself is missing; a module that the user's own code misses is another matter.
+        if error.name and f'{name}.'.startswith(f'{error.name}.'):
+            raise not_found(f'there is no file and no module {name} (looked in {os.getcwd()}).') from error
+        raise
+    if not getattr(module, '__file__', None):
+        return module, name.encode()
+    with open(module.__file__, 'rb') as file:
+        return module, file.read()

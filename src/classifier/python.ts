@@ -1,0 +1,227 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
+import { checkToCsv } from '../to-csv.ts'
+import type { ClassifiedBatch, Classifier, ClassifierBatch, ClassifierJob } from './classifier.ts'
+import { FrameReader, frame } from './frames.ts'
+import { LastLines, LineForwarder } from './output.ts'
+
+export interface PythonClassifierOptions {
+  /** The interpreter: a name on the PATH or a path, such as `python3` or `.venv/bin/python`. */
+  readonly python: string
+  /** `FILE[:NAME]` or `package.module:NAME`. NAME is `classify_df` unless given. */
+  readonly target: string
+  /** The working directory of the user's code, the caller's unless given. */
+  readonly cwd?: string
+  /** Gets what the user's code printed on standard output or error, whole lines with their ends; long lines in pieces. */
+  readonly onOutput: (text: string) => void
+}
+
+interface Hello {
+  readonly python: string
+  readonly pandas: string
+  readonly fingerprint: string
+  readonly quotesCarriageReturn: boolean
+}
+
+type Answer = Partial<ClassifiedBatch> & { readonly hello?: Hello; readonly error?: ErrorRecord }
+
+interface Waiting {
+  readonly resolve: (answer: Answer) => void
+  readonly reject: (error: RowmillError) => void
+}
+
+const HOST = fileURLToPath(new URL('./host.py', import.meta.url))
+// A process that ended may have left its pipes to processes of its own: their last words are waited for no longer.
+const LAST_WORDS_MS = 300
+
+/**
+ * The user's Python function over a pandas DataFrame, in one warm child process (host.py).
+ *
+ * Every batch is read by pandas as the old job's `read_csv` would have read these rows within the whole file, and its
+ * cells are those of `to_csv`. Job options: `readCsv` and `toCsv` (JSON objects of keyword arguments) and `cast` (a
+ * JSON array of [column, dtype]). The child ends with this process, however this process ends.
+ * Beside what Classifier says, `classify` throws USAGE where an option of the job cannot be honoured, and ROW_MALFORMED
+ * where a row has more values than the header.
+ */
+export class PythonClassifier implements Classifier {
+  readonly #options: PythonClassifierOptions
+  readonly #waiting: Waiting[] = []
+  readonly #jobs = new WeakMap<ClassifierJob, Buffer>()
+  readonly #lastLines = new LastLines()
+  #child: ChildProcess | null = null
+  #started: Promise<void> | null = null
+  #gone: Promise<void> = Promise.resolve()
+  #hello: Hello | null = null
+  #death: RowmillError | null = null
+
+  constructor(options: PythonClassifierOptions) {
+    this.#options = options
+  }
+
+  start(): Promise<void> {
+    this.#started ??= this.#start()
+    return this.#started
+  }
+
+  get fingerprint(): Uint8Array {
+    return Buffer.from(this.#known().fingerprint, 'hex')
+  }
+
+  /** The version of the interpreter, such as `3.11.7`. Known after `start`, as are the two below. */
+  get pythonVersion(): string {
+    return this.#known().python
+  }
+
+  get pandasVersion(): string {
+    return this.#known().pandas
+  }
+
+  /** Whether csv.writer of this Python quotes a cell for a lone carriage return: newer ones do, and so must the sink. */
+  get quotesCarriageReturn(): boolean {
+    return this.#known().quotesCarriageReturn
+  }
+
+  async classify(batch: ClassifierBatch): Promise<ClassifiedBatch> {
+    this.#known()
+    if (this.#death) throw this.#death
+    const job = this.#jobBytes(batch.job)
+    const rows = frame(JSON.stringify({ rows: batch.rows, seqs: batch.seqs }))
+    const answer = this.#answer()
+    const requests = this.#child?.stdio[3] as Writable
+    requests.write(job)
+    requests.write(rows)
+    const { columns = [], kinds = [], rows: cells = [] } = await answer
+    return { columns, kinds, rows: cells }
+  }
+
+  async close(): Promise<void> {
+    this.#death ??= new RowmillError('CLASSIFIER_DIED', `classifier ${this.#options.target} is closed.`)
+    this.#child?.kill('SIGKILL')
+    await this.#gone
+  }
+
+  async #start(): Promise<void> {
+    if (this.#death) throw this.#death
+    const { python, target, cwd } = this.#options
+    const child = spawn(python, [HOST, String(process.pid), target], {
+      ...(cwd === undefined ? {} : { cwd }),
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    })
+    this.#child = child
+    this.#gone = this.#watch(child)
+    this.#read(child)
+    const { hello } = await this.#answer()
+    if (hello === undefined) throw new RowmillError('INTERNAL', `${HOST} began without a hello. Please report this.`)
+    this.#hello = hello
+  }
+
+  #known(): Hello {
+    if (this.#hello) return this.#hello
+    throw this.#death ?? new RowmillError('INTERNAL', 'PythonClassifier is used before start() resolved.')
+  }
+
+  #answer(): Promise<Answer> {
+    return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
+  }
+
+  #read(child: ChildProcess): void {
+    const [, stdout, stderr, requests, answers, lifeLine] = child.stdio as unknown as (Readable & Writable)[]
+    const output = new LineForwarder(this.#options.onOutput)
+    const errors = new LineForwarder(text => {
+      this.#lastLines.add(text)
+      this.#options.onOutput(text)
+    })
+    for (const [stream, lines] of [
+      [stdout, output],
+      [stderr, errors],
+    ] as const) {
+      stream?.on('data', (chunk: Buffer) => lines.push(chunk))
+      stream?.on('end', () => lines.end())
+    }
+    const reader = new FrameReader(bytes => this.#receive(JSON.parse(bytes.toString()) as Answer))
+    answers?.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk)
+      } catch {
+        this.#lastLines.add('rowmill: its answer cannot be read. Does the classifier write to descriptor 4?\n')
+        child.kill('SIGKILL')
+      }
+    })
+    // The end of the process says what went wrong; a broken pipe only says that something did.
+    for (const stream of [stdout, stderr, requests, answers, lifeLine]) stream?.on('error', () => {})
+  }
+
+  #receive(answer: Answer): void {
+    const waiting = this.#waiting.shift()
+    if (answer.error) waiting?.reject(errorFromRecord(answer.error))
+    else waiting?.resolve(answer)
+  }
+
+  /** Resolves when the child is gone and every call that waited for it has been told. */
+  #watch(child: ChildProcess): Promise<void> {
+    return new Promise(resolve => {
+      const finish = (error: RowmillError) => {
+        this.#death ??= error
+        for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death)
+        for (const stream of child.stdio) stream?.destroy()
+        resolve()
+      }
+      child.once('error', cause => {
+        if (child.pid === undefined) finish(this.#unusable(cause))
+      })
+      child.once('exit', (code, signal) => {
+        const finishOnce = () => {
+          clearTimeout(timer)
+          finish(this.#died(code, signal))
+        }
+        const timer = setTimeout(finishOnce, LAST_WORDS_MS)
+        child.once('close', finishOnce)
+      })
+    })
+  }
+
+  #unusable(cause: NodeJS.ErrnoException): RowmillError {
+    const { python, cwd } = this.#options
+    const what = cause.code === 'ENOENT' ? 'there is no such program' : cause.message
+    const where = cwd === undefined ? '' : ` (in ${cwd})`
+    const message = `Python interpreter ${python} cannot be started${where}: ${what}. Name one that has pandas with --python PATH.`
+    return new RowmillError('PYTHON_UNUSABLE', message, { python }, { cause })
+  }
+
+  #died(code: number | null, signal: string | null): RowmillError {
+    const { python, target } = this.#options
+    const how = signal === null ? `exit code ${code}` : `signal ${signal}`
+    const lines = this.#lastLines.text()
+    const said = lines === '' ? 'It printed nothing on standard error.' : `Its last lines on standard error:\n${lines}`
+    const facts = { exitCode: code, signal }
+    if (this.#hello === null) {
+      const message = `Python interpreter ${python} ended with ${how} before classifier ${target} was imported. `
+      const advice = 'Name another interpreter with --python PATH if this one is no Python 3 with pandas. '
+      return new RowmillError('PYTHON_UNUSABLE', message + advice + said, { python, ...facts })
+    }
+    const cause = signal === 'SIGKILL' ? ' (killed from outside; the machine may be out of memory)' : ''
+    const message = `the process of classifier ${target} ended with ${how}${cause}. ${said}`
+    return new RowmillError('CLASSIFIER_DIED', message, facts)
+  }
+
+  /** The job as the host gets it with each batch: as long as its bytes are the same, the host has it worked out. */
+  #jobBytes(job: ClassifierJob): Buffer {
+    const known = this.#jobs.get(job)
+    if (known) return known
+    const option = (name: string, fallback: string) =>
+      JSON.parse(job.options.find(each => each.name === name)?.value ?? fallback)
+    const bytes = frame(
+      JSON.stringify({
+        columns: job.columns,
+        indexKind: job.indexKind,
+        readCsv: option('readCsv', '{}'),
+        toCsv: checkToCsv(option('toCsv', '{}')).host,
+        casts: option('cast', '[]'),
+      }),
+    )
+    this.#jobs.set(job, bytes)
+    return bytes
+  }
+}

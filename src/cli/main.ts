@@ -1,0 +1,36 @@
+import { Command, CommanderError } from 'commander'
+import { RowmillError, toRowmillError } from '../errors.ts'
+import { version } from '../version.ts'
+import { addCommand } from './command.ts'
+import { runCommand } from './run.ts'
+
+/** Runs a command line and returns its exit code; throws nothing. */
+export async function main(args: readonly string[]): Promise<number> {
+  let exitCode = 0
+  const program = new Command('rowmill')
+    .description(
+      'Runs a slow row-by-row CSV job as a stream on Apache Kafka: the same classifier, the same bytes, all cores.',
+    )
+    .version(version(), '--version', 'print the version')
+    .helpOption('--help', 'show help')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+  addCommand(program, runCommand, code => {
+    exitCode = code
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (thrown) {
+    if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
+    return tellError(thrown)
+  }
+}
+
+function tellError(thrown: unknown): number {
+  const error = toRowmillError(thrown)
+  process.stderr.write(`rowmill: ${error.message}\n`)
+  if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG'])
+    process.stderr.write(`${(error.cause as Error).stack}\n`)
+  return error instanceof RowmillError && error.facts['signal'] === 'SIGTERM' ? 143 : error.exitCode
+}

@@ -1,0 +1,125 @@
+import { MultiBar, Presets, type SingleBar } from 'cli-progress'
+import type { RunProgress } from '../run.ts'
+
+const LINE_EVERY_MS = 5000
+const BARS_EVERY_MS = 200
+/** The window over which the speed is measured. */
+const SPEED_MS = 10_000
+
+/**
+ * The talk of a command on stderr: lines, and the progress of a run, as bars on a terminal and as a plain line every
+ * few seconds elsewhere.
+ */
+export class Terminal {
+  readonly #quiet: boolean
+  readonly #progress: boolean
+  #bars: ProgressBars | null = null
+  #timer: NodeJS.Timeout | null = null
+  #latest: RunProgress | null = null
+  readonly #speed = new Speed()
+
+  constructor({ quiet, progress }: { quiet: boolean; progress: boolean }) {
+    this.#quiet = quiet
+    this.#progress = progress && !quiet
+  }
+
+  say(message: string): void {
+    if (!this.#quiet) this.#write(`rowmill: ${message}\n`)
+  }
+
+  /** What the user's own code printed: as it is, also when quiet. */
+  output(text: string): void {
+    this.#write(text.endsWith('\n') ? text : `${text}\n`)
+  }
+
+  progress(progress: RunProgress): void {
+    if (!this.#progress) return
+    this.#latest = progress
+    if (this.#timer) return
+    this.#speed.of(progress.written)
+    const bars = process.stderr.isTTY && !('NO_COLOR' in process.env && process.env['TERM'] === 'dumb')
+    if (bars) this.#bars = new ProgressBars()
+    this.#timer = setInterval(() => this.#show(), bars ? BARS_EVERY_MS : LINE_EVERY_MS).unref()
+  }
+
+  /** Ends the progress; lines may follow. */
+  close(): void {
+    if (this.#timer) clearInterval(this.#timer)
+    if (this.#bars && this.#latest) this.#bars.show(this.#latest, this.#speed.of(this.#latest.written))
+    this.#bars?.stop()
+    this.#bars = null
+  }
+
+  #show(): void {
+    const rowsPerSecond = this.#speed.of(this.#latest!.written)
+    if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
+    else this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
+  }
+
+  #write(text: string): void {
+    if (this.#bars) this.#bars.log(text)
+    else process.stderr.write(text)
+  }
+}
+
+/** One line: rows at each stage, percent, speed and the time left. */
+export function describeProgress(
+  { published, classified, written, total }: RunProgress,
+  rowsPerSecond: number,
+): string {
+  const share = total ? ` of ${total} (${Math.floor((100 * written) / total)} %)` : ''
+  const left = total && rowsPerSecond > 0 ? `, ${duration((total - written) / rowsPerSecond)} left` : ''
+  return `published ${published}, classified ${classified}, written ${written}${share}, ${Math.round(rowsPerSecond)} rows/s${left}`
+}
+
+/** `3 s`, `2 min 5 s`, `1 h 12 min`. */
+export function duration(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+}
+
+class Speed {
+  #samples: { at: number; rows: number }[] = []
+
+  of(rows: number): number {
+    const now = performance.now()
+    this.#samples.push({ at: now, rows })
+    while (this.#samples.length > 2 && now - this.#samples[0]!.at > SPEED_MS) this.#samples.shift()
+    const first = this.#samples[0]!
+    return now === first.at ? 0 : ((rows - first.rows) * 1000) / (now - first.at)
+  }
+}
+
+class ProgressBars {
+  readonly #multi: MultiBar
+  readonly #bars: Record<'published' | 'classified' | 'written', SingleBar>
+
+  constructor() {
+    const format = '{stage} [{bar}] {percentage} % {value}/{total}{speed}'
+    const preset = 'NO_COLOR' in process.env ? Presets.legacy : Presets.rect
+    this.#multi = new MultiBar({ format, stream: process.stderr, hideCursor: true, emptyOnZero: true }, preset)
+    const bar = (stage: string) => this.#multi.create(0, 0, { stage: stage.padEnd(10), speed: '' })
+    this.#bars = { published: bar('published'), classified: bar('classified'), written: bar('written') }
+  }
+
+  show(progress: RunProgress, rowsPerSecond: number): void {
+    const total = progress.total ?? progress.published
+    const left = rowsPerSecond > 0 ? `, ${duration((total - progress.written) / rowsPerSecond)} left` : ''
+    for (const stage of ['published', 'classified', 'written'] as const) {
+      this.#bars[stage].setTotal(total)
+      const speed = stage === 'written' ? `, ${Math.round(rowsPerSecond)} rows/s${left}` : ''
+      this.#bars[stage].update(progress[stage], { speed })
+    }
+    this.#multi.update()
+  }
+
+  log(text: string): void {
+    this.#multi.log(text)
+  }
+
+  stop(): void {
+    this.#multi.stop()
+  }
+}

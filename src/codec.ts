@@ -1,0 +1,460 @@
+import { isUtf8 } from 'node:buffer'
+import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+import avro from 'avsc'
+import { crc64Avro } from './crc64-avro.ts'
+import { type ErrorFacts, RowmillError } from './errors.ts'
+import type { EndOfInput, Job, Reject, Result, Rows, Values } from './model.ts'
+
+/** One message of a pipeline: which record it is, and the record. */
+export type WireRecord =
+  | { readonly kind: 'job'; readonly value: Job }
+  | { readonly kind: 'rows'; readonly value: Rows }
+  | { readonly kind: 'end'; readonly value: EndOfInput }
+  | { readonly kind: 'result'; readonly value: Result }
+  | { readonly kind: 'reject'; readonly value: Reject }
+
+export type WireKind = WireRecord['kind']
+
+/** The largest message: 16 MiB, the topics' max.message.bytes, less 64 KiB for what Kafka puts around it. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
+/** The most items one array may have: rows of a message, values of a row, columns. */
+export const MAX_ITEMS = 1_048_576
+/** 2^53 - 2, the largest long that avsc takes. */
+const MAX_LONG = 9_007_199_254_740_990
+
+const FILES: Readonly<Record<WireKind, string>> = {
+  job: 'job',
+  rows: 'rows',
+  end: 'end-of-input',
+  result: 'result',
+  reject: 'reject',
+}
+const READING = 'read this message'
+const HEADER_BYTES = 10
+const SCRATCH_BYTES = 64 * 1024
+const SCRATCH_KEPT_BYTES = 1024 * 1024
+
+export function encodeJob(job: Job): Buffer {
+  return encode({ kind: 'job', value: job })
+}
+
+export function encodeRows(rows: Rows): Buffer {
+  return encode({ kind: 'rows', value: rows })
+}
+
+export function encodeEndOfInput(end: EndOfInput): Buffer {
+  return encode({ kind: 'end', value: end })
+}
+
+export function encodeResult(result: Result): Buffer {
+  return encode({ kind: 'result', value: result })
+}
+
+export function encodeReject(reject: Reject): Buffer {
+  return encode({ kind: 'reject', value: reject })
+}
+
+/**
+ * The message for a record, in Avro single-object encoding (docs/wire-format.md). What it gives, `decode` reads.
+ * Throws ROW_MALFORMED where the record breaks a rule of the wire format, naming the field.
+ */
+export function encode(record: WireRecord): Buffer {
+  const format = formats()[record.kind]
+  const refuse = (what: string) => malformed(what, { record: format.name }, `write this ${format.name}`)
+  const surrogate = loneSurrogate(record.value)
+  if (surrogate !== null) {
+    throw refuse(`${surrogate.slice(1)} holds half a surrogate pair, which UTF-8 cannot carry. Replace it`)
+  }
+  const bytes = write(format, toAvsc(record), refuse)
+  if (bytes.length > MAX_MESSAGE_BYTES) {
+    throw refuse(`it takes ${bytes.length} bytes, a message holds ${MAX_MESSAGE_BYTES}. Cut it, or its longest row`)
+  }
+  scan(format, bytes, `write this ${format.name}`)
+  const flaw = flawOf(record)
+  if (flaw !== null) throw refuse(flaw)
+  return bytes
+}
+
+/**
+ * Reads one message. The records are plain objects that share no memory with `bytes`.
+ * Throws ROW_MALFORMED, and nothing else, for whatever is not exactly one record of the wire format. Lengths and counts
+ * are checked against the bytes at hand before anything is allocated. The error cannot know topic, partition and
+ * offset: the caller adds them.
+ */
+export function decode(bytes: Uint8Array | null): WireRecord {
+  if (bytes === null || bytes.length === 0) throw malformed('the message is empty', { bytes: 0 })
+  if (bytes.length > MAX_MESSAGE_BYTES) {
+    throw malformed(`${bytes.length} bytes, a message holds ${MAX_MESSAGE_BYTES}`, { bytes: bytes.length })
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  // The first byte tells the encodings apart: c3 is Avro's single-object encoding.
+  switch (buffer[0]) {
+    case 0xc3:
+      return decodeSingleObject(buffer)
+    default:
+      throw malformed(
+        `it begins with ${hex(buffer, 0, 2)}, not with c301 (Avro single-object encoding). Does another program write here?`,
+        { bytes: bytes.length },
+      )
+  }
+}
+
+/** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
+export function fingerprintOf(kind: WireKind): Buffer {
+  return Buffer.from(formats()[kind].header.subarray(2))
+}
+
+/** The bytes that one row takes in a message: what a message of rows or a result is cut by. */
+export function encodedRowSize(row: Values): number {
+  let size = row.length === 0 ? 1 : varintSize(row.length) + 1
+  for (const value of row) {
+    const length = Buffer.byteLength(value)
+    size += varintSize(length) + length
+  }
+  return size
+}
+
+function varintSize(n: number): number {
+  return n < 64 ? 1 : n < 8192 ? 2 : n < 1_048_576 ? 3 : 4
+}
+
+interface Format {
+  readonly kind: WireKind
+  readonly name: string
+  readonly type: avro.Type
+  /** c3 01 and the fingerprint. */
+  readonly header: Buffer
+  readonly skip: Skip
+}
+
+let lazyFormats: Readonly<Record<WireKind, Format>> | null = null
+let lazyScratch: Buffer | null = null
+
+function formats(): Readonly<Record<WireKind, Format>> {
+  lazyFormats ??= {
+    job: readFormat('job'),
+    rows: readFormat('rows'),
+    end: readFormat('end'),
+    result: readFormat('result'),
+    reject: readFormat('reject'),
+  }
+  return lazyFormats
+}
+
+function readFormat(kind: WireKind): Format {
+  const schema = JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+  const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
+  // Without options, `schema()` is the Parsing Canonical Form.
+  const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
+  const header = Buffer.from([0xc3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0])
+  header.writeBigUInt64LE(fingerprint, 2)
+  return { kind, name: schema.name, type, header, skip: compileSkip(schema) }
+}
+
+function decodeSingleObject(buffer: Buffer): WireRecord {
+  if (buffer.length < HEADER_BYTES || buffer[1] !== 0x01) {
+    throw malformed(`it begins with ${hex(buffer, 0, 10)}, not with c301 and an 8-byte fingerprint`, {
+      bytes: buffer.length,
+    })
+  }
+  for (const format of Object.values(formats())) {
+    if (buffer.compare(format.header, 0, HEADER_BYTES, 0, HEADER_BYTES) !== 0) continue
+    scan(format, buffer, READING)
+    const record = fromAvsc(format.kind, format.type.decode(buffer, HEADER_BYTES).value)
+    const flaw = flawOf(record)
+    if (flaw !== null) throw malformed(`${format.name}: ${flaw}`, { record: format.name })
+    return record
+  }
+  const fingerprint = hex(buffer, 2, HEADER_BYTES)
+  throw malformed(`unknown schema fingerprint ${fingerprint}. Was it written by another version of rowmill?`, {
+    fingerprint,
+  })
+}
+
+/** Walks the body without reading it: after this, avsc meets nothing that is not what it claims to be. */
+function scan(format: Format, bytes: Buffer, doing: string): void {
+  const cursor = new Cursor(format.name, bytes, doing)
+  format.skip(cursor)
+  if (cursor.left > 0) cursor.refuse(`${cursor.left} bytes too many`)
+}
+
+class Cursor {
+  readonly record: string
+  readonly bytes: Buffer
+  readonly doing: string
+  pos = HEADER_BYTES
+  field = ''
+
+  constructor(record: string, bytes: Buffer, doing: string) {
+    this.record = record
+    this.bytes = bytes
+    this.doing = doing
+  }
+
+  get left(): number {
+    return this.bytes.length - this.pos
+  }
+
+  refuse(what: string): never {
+    const where = `${this.record}${this.field && `, field ${this.field}`}, byte ${this.pos} of ${this.bytes.length}`
+    throw malformed(`${where}: ${what}`, { record: this.record, field: this.field || null, byte: this.pos }, this.doing)
+  }
+
+  /** A zigzag varint. The sign is in the first bit read, so that the magnitude is exact below 2^53. */
+  signed(): number {
+    const first = this.byte()
+    let magnitude = (first & 0x7f) >> 1
+    let scale = 64
+    for (let last = first, size = 1; last & 0x80; scale *= 128, size++) {
+      if (size === 10) this.refuse('a number of more than 10 bytes')
+      last = this.byte()
+      magnitude += (last & 0x7f) * scale
+    }
+    if (magnitude > MAX_LONG) this.refuse(`a number beyond ${MAX_LONG}`)
+    return first & 1 ? -magnitude - 1 : magnitude
+  }
+
+  unsigned(): number {
+    const n = this.signed()
+    if (n < 0) this.refuse(`the negative number ${n}`)
+    return n
+  }
+
+  byte(): number {
+    if (this.pos >= this.bytes.length) this.refuse('the message is cut off')
+    return this.bytes[this.pos++]!
+  }
+
+  jump(size: number): void {
+    if (size > this.left) this.refuse(`${size} bytes are claimed, ${this.left} are left`)
+    this.pos += size
+  }
+}
+
+type Skip = (cursor: Cursor) => void
+
+/** The part of an Avro schema that rowmill's records use. */
+type Schema =
+  | 'null'
+  | 'boolean'
+  | 'long'
+  | 'double'
+  | 'string'
+  | 'bytes'
+  | readonly Schema[]
+  | { readonly type: 'array'; readonly items: Schema }
+  | { readonly type: 'enum'; readonly symbols: readonly string[] }
+  | { readonly type: 'fixed'; readonly size: number }
+  | { readonly type: 'record'; readonly fields: readonly { readonly name: string; readonly type: Schema }[] }
+
+function compileSkip(schema: Schema): Skip {
+  if (typeof schema === 'string') return PRIMITIVES[schema]
+  if (!('type' in schema)) return skipUnion(schema.map(compileSkip))
+  switch (schema.type) {
+    case 'array':
+      return skipArray(compileSkip(schema.items))
+    case 'enum':
+      return skipUnion(schema.symbols.map(() => () => {}))
+    case 'fixed':
+      return cursor => cursor.jump(schema.size)
+    case 'record':
+      return skipRecord(schema.fields.map(({ name, type }) => ({ name, skip: compileSkip(type) })))
+  }
+}
+
+const PRIMITIVES: Readonly<Record<Extract<Schema, string>, Skip>> = {
+  null: () => {},
+  boolean: cursor => {
+    const byte = cursor.byte()
+    if (byte > 1) cursor.refuse(`${byte} as a boolean`)
+  },
+  long: cursor => void cursor.unsigned(),
+  double: cursor => {
+    const at = cursor.pos
+    cursor.jump(8)
+    if (!Number.isFinite(cursor.bytes.readDoubleLE(at))) cursor.refuse('a double that is no finite number')
+  },
+  string: skipString,
+  bytes: cursor => cursor.jump(cursor.unsigned()),
+}
+
+/**
+ * Each string is judged by itself: a test of the whole body would let a string that ends in the middle of a character
+ * borrow its last byte from the length that follows, and would refuse most lengths from 64 on.
+ */
+function skipString(cursor: Cursor): void {
+  const length = cursor.unsigned()
+  const start = cursor.pos
+  cursor.jump(length)
+  const { bytes, pos: end } = cursor
+  let bits = 0
+  for (let i = start; i < end; i++) bits |= bytes[i]!
+  if (bits & 0x80 && !isUtf8(bytes.subarray(start, end))) cursor.refuse('text that is not UTF-8')
+}
+
+/** One of several: the branch of a union, or the symbol of an enum, after which nothing follows. */
+function skipUnion(branches: readonly Skip[]): Skip {
+  return cursor => {
+    const index = cursor.unsigned()
+    const branch = branches[index]
+    if (branch === undefined) cursor.refuse(`choice ${index} of ${branches.length}`)
+    else branch(cursor)
+  }
+}
+
+function skipRecord(fields: readonly { readonly name: string; readonly skip: Skip }[]): Skip {
+  return cursor => {
+    const outer = cursor.field
+    for (const { name, skip } of fields) {
+      cursor.field = name
+      skip(cursor)
+    }
+    cursor.field = outer
+  }
+}
+
+/** Blocks of items until a block of none. A negative count is followed by the size of its block in bytes. */
+function skipArray(item: Skip): Skip {
+  return cursor => {
+    for (let total = 0; ; ) {
+      const signed = cursor.signed()
+      if (signed === 0) return
+      const count = Math.abs(signed)
+      const size = signed < 0 ? cursor.unsigned() : null
+      const start = cursor.pos
+      if (count > cursor.left) cursor.refuse(`${count} items are claimed, ${cursor.left} bytes are left`)
+      total += count
+      if (total > MAX_ITEMS) cursor.refuse(`more than ${MAX_ITEMS} items`)
+      for (let i = 0; i < count; i++) item(cursor)
+      if (size !== null && size !== cursor.pos - start) {
+        cursor.refuse(`a block of ${cursor.pos - start} bytes that claims ${size}`)
+      }
+    }
+  }
+}
+
+/** What a record says that cannot be, in words, or null. Only what can be judged without any other record. */
+function flawOf({ kind, value }: WireRecord): string | null {
+  switch (kind) {
+    case 'job':
+      return jobFlaw(value)
+    case 'rows':
+      return rowsFlaw(value)
+    case 'end':
+      return value.rows > value.total ? `${value.rows} rows in one partition, ${value.total} in all` : null
+    case 'result':
+      return resultFlaw(value)
+    case 'reject':
+      return null
+  }
+}
+
+function jobFlaw({ partitions, blockRows, rowsFrom, resultsFrom }: Job): string | null {
+  if (partitions < 1 || blockRows < 1) return `partitions ${partitions}, blockRows ${blockRows}: neither may be 0`
+  if (rowsFrom.length !== partitions || resultsFrom.length !== partitions) {
+    return `${partitions} partitions, but rowsFrom for ${rowsFrom.length} and resultsFrom for ${resultsFrom.length}`
+  }
+  return null
+}
+
+function rowsFlaw({ seq, count, lineSteps, rows }: Rows): string | null {
+  if (count !== rows.length) return `count is ${count}, rows has ${rows.length}`
+  if (lineSteps !== null && lineSteps.length !== count) return `count is ${count}, lineSteps has ${lineSteps.length}`
+  return (seq ?? 0) + count > MAX_LONG ? `seq ${seq} and count ${count} go beyond ${MAX_LONG}` : null
+}
+
+function resultFlaw({ first, count, columns, kinds, rejected, rows }: Result): string | null {
+  if (count !== rows.length + rejected.length) {
+    return `count is ${count}, rows has ${rows.length} and rejected ${rejected.length}`
+  }
+  if (first + count > MAX_LONG) return `first ${first} and count ${count} go beyond ${MAX_LONG}`
+  if (kinds.length !== columns.length) return `${columns.length} columns, ${kinds.length} kinds`
+  let last = -1
+  for (const { index } of rejected) {
+    if (index <= last || index >= count) return `rejected index ${index} after ${last}, count is ${count}`
+    last = index
+  }
+  const odd = rows.findIndex(row => row.length !== columns.length)
+  return odd < 0 ? null : `${columns.length} columns, row ${odd} has ${rows[odd]?.length} cells`
+}
+
+/** Writes header and body. avsc fails silently when the buffer is too small, giving the missing bytes as a negative. */
+function write({ type, header }: Format, value: unknown, refuse: (what: string) => RowmillError): Buffer {
+  let scratch = lazyScratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  try {
+    let end = type.encode(value, scratch, HEADER_BYTES)
+    if (end < 0) {
+      scratch = Buffer.allocUnsafeSlow(scratch.length - end)
+      end = type.encode(value, scratch, HEADER_BYTES)
+    }
+    header.copy(scratch)
+    return Buffer.from(scratch.subarray(0, end))
+  } catch (cause) {
+    let where = String(cause)
+    type.isValid(value, {
+      errorHook: (path, found, expected) => {
+        where = `${path.join('.')} is ${inspect(found, { depth: 0 }).slice(0, 40)} (${typeof found}), not a valid ${expected.typeName}`
+      },
+    })
+    throw refuse(where)
+  } finally {
+    lazyScratch = scratch.length <= SCRATCH_KEPT_BYTES ? scratch : null
+  }
+}
+
+/** Where in `value` half a surrogate pair stands, as `.rows[3][2]`, or null. */
+function loneSurrogate(value: unknown): string | null {
+  if (typeof value === 'string') return value.isWellFormed() ? null : ''
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const where = loneSurrogate(value[i])
+      if (where !== null) return `[${i}]${where}`
+    }
+  } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
+    for (const [name, field] of Object.entries(value)) {
+      const where = loneSurrogate(field)
+      if (where !== null) return `.${name}${where}`
+    }
+  }
+  return null
+}
+
+/** avsc takes bytes as Buffer only. */
+function toAvsc({ kind, value }: WireRecord): unknown {
+  const toBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (kind === 'result') return { ...value, classifier: toBuffer(value.classifier) }
+  if (kind === 'reject' && value.raw !== null) return { ...value, raw: toBuffer(value.raw) }
+  return value
+}
+
+/** avsc gives instances of its own classes and slices of its own pool; the model speaks of plain objects. */
+function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
+  switch (kind) {
+    case 'job': {
+      const job = instance as Job
+      const reason = job.reason && { ...job.reason }
+      const source = job.source && { ...job.source }
+      return { kind, value: { ...job, reason, source, options: job.options.map(option => ({ ...option })) } }
+    }
+    case 'result': {
+      const result = instance as Result
+      const classifier = new Uint8Array(result.classifier)
+      return { kind, value: { ...result, classifier, rejected: result.rejected.map(row => ({ ...row })) } }
+    }
+    case 'reject': {
+      const reject = instance as Reject
+      return { kind, value: { ...reject, raw: reject.raw && new Uint8Array(reject.raw) } }
+    }
+    default:
+      return { kind, value: { ...(instance as Rows & EndOfInput) } }
+  }
+}
+
+function malformed(what: string, facts: ErrorFacts, doing = READING): RowmillError {
+  return new RowmillError('ROW_MALFORMED', `cannot ${doing}: ${what}.`, facts)
+}
+
+function hex(buffer: Buffer, start: number, end: number): string {
+  return buffer.toString('hex', start, end)
+}

@@ -1,0 +1,88 @@
+import type { JobOption, SourceIdentity, Values } from './model.ts'
+
+/** What a source knows before its first row. */
+export interface SourceHeader {
+  /** The header as it stands in the source. */
+  readonly columns: readonly string[]
+  /** What pandas infers for the index over the whole column, or null: nothing is forced. */
+  readonly indexKind: string | null
+  /** The file behind the source, or null where there is none to come back to. */
+  readonly identity: SourceIdentity | null
+  /** Rows in all, where the source knows: a hint for progress. */
+  readonly total: number | null
+  /** Options for the job record that follow from what was read. */
+  readonly options: readonly JobOption[]
+}
+
+/** A run of consecutive rows. The three arrays have the same length. */
+export interface SourceRows {
+  readonly rows: readonly Values[]
+  /** The line in which each row begins, from 1. */
+  readonly lines: readonly number[]
+  /** The byte at which each row begins, in the (uncompressed) input. */
+  readonly bytes: readonly number[]
+}
+
+/** Where to go on reading: the row at `seq` begins at byte `byte` in line `line`. */
+export interface SourcePosition {
+  readonly seq: number
+  readonly byte: number
+  readonly line: number
+}
+
+/**
+ * Where rows come from. One publisher calls it, never twice at a time.
+ *
+ * `open` is called once, first; it reads the header and throws what makes the input unusable (INPUT_NOT_FOUND, ...).
+ * `rows` is called once after `open`, with null for the first row or a position this source gave before. It yields
+ * runs of any length, at least one row each, and ends after the last row. It reads no further ahead than the consumer
+ * asks, and throws where the input breaks; what it yielded before stays valid.
+ * After any throw only `close` is called. `close` is always called, also after a failed `open`, also in the middle of
+ * `rows`.
+ */
+export interface Source {
+  open(): Promise<SourceHeader>
+  rows(from: SourcePosition | null): AsyncIterable<SourceRows>
+  close(): Promise<void>
+}
+
+/** Where a sink stands: `bytes` bytes are written and safe, with this SHA-256 digest in hex. */
+export interface SinkPosition {
+  readonly bytes: number
+  readonly digest: string
+}
+
+/** The counts of a complete job. rows + rejects + refused = rows in. */
+export interface JobSummary {
+  readonly job: string
+  readonly rows: number
+  readonly rejects: number
+  readonly refused: number
+}
+
+/** What a sink needs to know of the output: the columns of the results and the options of the job record. */
+export interface SinkHeader {
+  readonly columns: readonly string[]
+  readonly options: readonly JobOption[]
+}
+
+/**
+ * Where a collector writes. One collector calls it, never twice at a time.
+ *
+ * `open` is called once, with the position of the last checkpoint or null. The sink must make its output match that
+ * position (truncate what lies behind it) or throw OUTPUT_UNUSABLE.
+ * `begin` is called once, before the first `write` and before `commit` of a job without rows, with the header of the
+ * first result (of a job without results: null).
+ * `write` may buffer. `checkpoint` returns a position only when everything written so far survives a crash.
+ * `commit` is called once, after the last row of a complete job; nothing may be visible under the final name before.
+ * After any throw only `close` is called. `close` is always called, also after a failed `open`; without a `commit`
+ * before it, nothing may stand under the final name.
+ */
+export interface Sink {
+  open(position: SinkPosition | null): Promise<void>
+  begin(header: SinkHeader | null): Promise<void>
+  write(rows: readonly Values[]): Promise<void>
+  checkpoint(): Promise<SinkPosition>
+  commit(summary: JobSummary): Promise<void>
+  close(): Promise<void>
+}

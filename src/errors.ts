@@ -1,0 +1,96 @@
+/**
+ * Every way rowmill can fail, with the exit code of the command that meets it.
+ * 1: input content, classifier or I/O failed. 2: usage, found before any work started. 3: broker unusable.
+ * 5: reject budget exceeded. 6: rows missing or malformed. 124, 130: time-out, interrupted. README.md documents each.
+ */
+export const EXIT_CODES = {
+  USAGE: 2,
+  INPUT_NOT_FOUND: 2,
+  INPUT_UNREADABLE: 1,
+  INPUT_EMPTY: 1,
+  INPUT_ENCODING: 1,
+  INPUT_QUOTE: 1,
+  INPUT_FIELDS: 1,
+  INPUT_CELL_TOO_LARGE: 1,
+  INPUT_ROW_TOO_LARGE: 1,
+  INPUT_CHANGED: 1,
+  OUTPUT_EXISTS: 2,
+  OUTPUT_UNUSABLE: 2,
+  OUTPUT_LOCKED: 2,
+  OUTPUT_FAILED: 1,
+  PYTHON_UNUSABLE: 2,
+  CLASSIFIER_NOT_FOUND: 2,
+  CLASSIFIER_UNLOADABLE: 1,
+  CLASSIFIER_FAILED: 1,
+  CLASSIFIER_CONTRACT: 1,
+  CLASSIFIER_DIED: 1,
+  CLASSIFIER_MIXED: 1,
+  KIND_DRIFT: 1,
+  WORKER_DIED: 1,
+  JOB_EXISTS: 2,
+  JOB_FAILED: 1,
+  JOB_CANCELLED: 1,
+  BROKER_UNREACHABLE: 3,
+  BROKER_NO_JAVA: 3,
+  BROKER_NO_JARS: 3,
+  BROKER_FAILED: 3,
+  TOPIC_UNUSABLE: 3,
+  REJECTS_OVER_BUDGET: 5,
+  ROW_GAP: 6,
+  ROW_MALFORMED: 6,
+  JOB_INCOMPLETE: 6,
+  FILES_DIFFER: 6,
+  TIMEOUT: 124,
+  INTERRUPTED: 130,
+  INTERNAL: 1,
+} as const satisfies Record<string, number>
+
+export type ErrorCode = keyof typeof EXIT_CODES
+
+/** What an error is about, as values: the message says them in words, a program reads them here. */
+export type ErrorFacts = Readonly<Record<string, string | number | boolean | null>>
+
+/** The one error class of rowmill. The message says what failed, with what value, and what to do. */
+export class RowmillError extends Error {
+  readonly code: ErrorCode
+  readonly facts: ErrorFacts
+
+  constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'RowmillError'
+    this.code = code
+    this.facts = facts
+  }
+
+  get exitCode(): number {
+    return EXIT_CODES[this.code]
+  }
+}
+
+/** Whether `value` is one of the closed list of codes: codes travel as text in job records and between processes. */
+export function isErrorCode(value: string): value is ErrorCode {
+  return Object.hasOwn(EXIT_CODES, value)
+}
+
+/** Any thrown value as a RowmillError; what is not one already is a defect of rowmill and is called INTERNAL. */
+export function toRowmillError(thrown: unknown): RowmillError {
+  if (thrown instanceof RowmillError) return thrown
+  const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
+  return new RowmillError('INTERNAL', `unexpected: ${cause.message}. Please report this.`, {}, { cause })
+}
+
+/** An error as it travels between processes. */
+export interface ErrorRecord {
+  readonly code: string
+  readonly message: string
+  readonly facts: ErrorFacts
+}
+
+export function errorToRecord(thrown: unknown): ErrorRecord {
+  const { code, message, facts } = toRowmillError(thrown)
+  return { code, message, facts }
+}
+
+export function errorFromRecord({ code, message, facts }: ErrorRecord): RowmillError {
+  return new RowmillError(isErrorCode(code) ? code : 'INTERNAL', message, facts)
+}

@@ -1,0 +1,16 @@
+/** The SDK: what connectors and programs of your own may use. Nothing else is public. */
+export type {
+  JobSummary,
+  Sink,
+  SinkHeader,
+  SinkPosition,
+  Source,
+  SourceHeader,
+  SourcePosition,
+  SourceRows,
+} from './connector.ts'
+export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './errors.ts'
+export type { Job, JobOption, JobState, Kind, SourceIdentity, Values } from './model.ts'
+export { startTimeOf } from './process-identity.ts'
+export { type RunOptions, type RunReport, run } from './run.ts'
+export { checkToCsv, type SinkDialect } from './to-csv.ts'

@@ -1,0 +1,154 @@
+import { decode, encodeJob } from './codec.ts'
+import { errorToRecord } from './errors.ts'
+import type { Kafka } from './kafka.ts'
+import type { Job, Reason } from './model.ts'
+import type { Say } from './outage.ts'
+import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
+import type { PartitionSender } from './partition-sender.ts'
+import { topicsOf } from './topics.ts'
+
+/**
+ * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
+ * attempt the first failure or cancellation counts; only a later attempt opens the job again.
+ */
+export function foldJob(before: Job | undefined, record: Job): Job {
+  if (!before) return record
+  const later = record.attempt > before.attempt || record.epoch > before.epoch
+  const closed = before.state === 'failed' || before.state === 'cancelled'
+  if (closed && !later) return before
+  const reopens = record.state === 'open' && !later
+  return {
+    ...before,
+    epoch: Math.max(before.epoch, record.epoch),
+    attempt: Math.max(before.attempt, record.attempt),
+    from: record.epoch > before.epoch ? record.from : before.from,
+    state: reopens ? before.state : record.state,
+    reason: reopens ? before.reason : record.reason,
+    total: record.total ?? before.total,
+    at: record.at,
+    by: record.by,
+  }
+}
+
+/** The broadcast: every job of a pipeline, read from the beginning of the topic `jobs` and followed. */
+export class JobLog {
+  readonly topic: string
+  readonly #feed: PartitionFeed
+  readonly #queue: PartitionQueue
+  readonly #jobs = new Map<string, Job>()
+  readonly #following: Promise<void>
+  #taken: number
+  #news = Promise.withResolvers<void>()
+  #closed = false
+
+  private constructor(topic: string, feed: PartitionFeed, queue: PartitionQueue) {
+    this.topic = topic
+    this.#feed = feed
+    this.#queue = queue
+    this.#taken = queue.position
+    this.#news.promise.catch(() => {})
+    this.#following = this.#follow()
+  }
+
+  static async open(kafka: Kafka, pipeline: string, say: Say): Promise<JobLog> {
+    const { jobs: topic } = topicsOf(pipeline)
+    const feed = await PartitionFeed.open(kafka, [topic], say)
+    const [queue] = await feed.assign(await feed.offsets([{ topic, partition: 0 }], 'start'))
+    return new JobLog(topic, feed, queue!)
+  }
+
+  /** What is known of the job so far. */
+  peek(id: string): Job | undefined {
+    return this.#jobs.get(id)
+  }
+
+  /** The job as of now: reads `jobs` to its present end first, where the job is not known. */
+  async get(id: string): Promise<Job | undefined> {
+    if (!this.#jobs.has(id)) await this.#readToEnd()
+    return this.#jobs.get(id)
+  }
+
+  /** Resolves with the job as soon as `when` holds; rejects when `signal` aborts. */
+  async until(id: string, when: (job: Job) => boolean, signal: AbortSignal): Promise<Job> {
+    const stopped = new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason)
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    stopped.catch(() => {})
+    for (;;) {
+      const job = this.#jobs.get(id)
+      if (job && when(job)) return job
+      await Promise.race([this.#news.promise, stopped])
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#feed.close()
+    this.#announce()
+    await this.#following
+  }
+
+  async #readToEnd(): Promise<void> {
+    const [end] = await this.#feed.offsets([{ topic: this.topic, partition: 0 }], 'end')
+    while (this.#taken < end!.offset && !this.#closed) await this.#news.promise
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const message = this.#feed.take(this.#queue)
+        if (!message) {
+          await this.#feed.arrival()
+          this.#taken = this.#queue.length === 0 ? this.#queue.position : this.#taken
+          if (this.#queue.length === 0) this.#announce()
+          continue
+        }
+        this.#learn(message.value)
+        this.#taken = message.offset + 1
+        this.#announce()
+      } catch (fault) {
+        this.#news.reject(fault)
+        return
+      }
+    }
+  }
+
+  #learn(value: Buffer | null): void {
+    const record = value && tryDecode(value)
+    if (record?.kind !== 'job') return // not a job: no reader can do anything about it, and other jobs must go on
+    this.#jobs.set(record.value.id, foldJob(this.#jobs.get(record.value.id), record.value))
+  }
+
+  #announce(): void {
+    this.#news.resolve()
+    this.#news = Promise.withResolvers<void>()
+    this.#news.promise.catch(() => {})
+  }
+}
+
+/** Appends a record to `jobs`; resolves when it is acknowledged. */
+export function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
+  return sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value: encodeJob(job) })
+}
+
+/** Says in `jobs` that the job failed, with what was thrown and where: everyone who serves it ends with that. */
+export function failJob(
+  sender: PartitionSender,
+  pipeline: string,
+  job: Job,
+  failure: { error: unknown; place: string | null; by: string },
+): Promise<void> {
+  const { code, message } = errorToRecord(failure.error)
+  // A traceback may hold half a surrogate pair, which no UTF-8 can say.
+  const reason: Reason = { code, place: failure.place, message: message.toWellFormed() }
+  return appendJob(sender, pipeline, { ...job, state: 'failed', reason, at: Date.now(), by: failure.by })
+}
+
+function tryDecode(value: Buffer) {
+  try {
+    return decode(value)
+  } catch {
+    return null
+  }
+}

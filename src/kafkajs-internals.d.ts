@@ -1,0 +1,110 @@
+// The parts of KafkaJS 2.2.4 below its public consumer (facts in DESIGN.md, "Why not the KafkaJS consumer").
+declare module 'kafkajs/src/cluster/index.js' {
+  import type { ConnectionOptions } from 'node:tls'
+  import type { ISocketFactory, Logger, RetryOptions, SASLOptions } from 'kafkajs'
+
+  export interface RawMessage {
+    offset: string
+    timestamp: string
+    key: Buffer | null
+    value: Buffer | null
+    isControlRecord: boolean
+  }
+  export interface RawPartition {
+    partition: number
+    highWatermark: string
+    lastStartOffset: string
+    messages: RawMessage[]
+  }
+  export interface Broker {
+    nodeId: string
+    fetch(request: {
+      maxWaitTime: number
+      minBytes: number
+      maxBytes: number
+      isolationLevel: number
+      topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
+    }): Promise<{ responses: { topicName: string; partitions: RawPartition[] }[] }>
+    offsetFetch(request: {
+      groupId: string
+      topics: { topic: string; partitions: { partition: number }[] }[]
+    }): Promise<{
+      responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
+    }>
+  }
+  export default class Cluster {
+    constructor(options: {
+      logger: Logger
+      socketFactory: ISocketFactory
+      brokers: string[]
+      ssl?: boolean | ConnectionOptions | undefined
+      sasl?: SASLOptions | undefined
+      clientId: string
+      connectionTimeout: number
+      requestTimeout: number
+      enforceRequestTimeout: boolean
+      metadataMaxAge: number
+      retry: RetryOptions
+      allowAutoTopicCreation: boolean
+      maxInFlightRequests: number | null
+      isolationLevel: number
+    })
+    connect(): Promise<void>
+    disconnect(): Promise<void>
+    removeBroker(address: { host: string; port: number }): void
+    refreshMetadata(): Promise<void>
+    refreshMetadataIfNecessary(): Promise<void>
+    addMultipleTargetTopics(topics: string[]): Promise<void>
+    findBroker(id: { nodeId: string }): Promise<Broker>
+    findGroupCoordinator(group: { groupId: string }): Promise<Broker>
+    findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
+    findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>
+    fetchTopicsOffset(
+      topics: { topic: string; partitions: { partition: number }[]; fromBeginning: boolean }[],
+    ): Promise<{ topic: string; partitions: { partition: number; offset: string }[] }[]>
+  }
+}
+
+declare module 'kafkajs/src/consumer/consumerGroup.js' {
+  import type { Logger, PartitionAssigner, RetryOptions } from 'kafkajs'
+  import type Cluster from 'kafkajs/src/cluster/index.js'
+  export default class ConsumerGroup {
+    constructor(options: {
+      cluster: Cluster
+      groupId: string
+      topics: string[]
+      topicConfigurations: Record<string, { fromBeginning: boolean }>
+      logger: Logger
+      instrumentationEmitter: { emit(event: string, payload?: unknown): void }
+      assigners: ReturnType<PartitionAssigner>[]
+      sessionTimeout: number
+      rebalanceTimeout: number
+      autoCommit: false
+      isolationLevel: number
+      retry: RetryOptions
+      metadataMaxAge: number
+    })
+    memberId: string | null
+    connect(): Promise<void>
+    joinAndSync(): Promise<void>
+    heartbeat(options: { interval: number }): Promise<void>
+    leave(): Promise<void>
+    assigned(): { topic: string; partitions: number[] }[]
+    commitOffsets(offsets: {
+      topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+    }): Promise<void>
+  }
+}
+
+declare module 'kafkajs/src/network/requestQueue/index.js' {
+  export default class RequestQueue {
+    pending: unknown[]
+    throttledUntil: number
+    scheduleCheckPendingRequests(): void
+  }
+}
+
+declare module 'kafkajs/src/loggers/index.js' {
+  import type { Logger, logCreator } from 'kafkajs'
+  export function createLogger(options: { level: number; logCreator: logCreator }): Logger
+}

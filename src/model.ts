@@ -1,0 +1,167 @@
+/**
+ * The words of rowmill as types.
+ *
+ * pipeline  a named set of topics `<pipeline>.jobs`, `.rows`, `.results`, `.rejects` and the workers that serve them
+ *           with one classifier; their consumer group is `<pipeline>.workers`
+ * job       one run of rows with one header; its id is used once
+ * header    the column names of a job, broadcast to every worker through the topic `jobs`
+ * row       the values of one record; `seq` counts 0, 1, 2, ... within the job
+ * block     `blockRows` consecutive rows; block k goes to partition `k mod partitions`
+ * position  the number of a row within its partition of its job (sequence.ts)
+ * result    what the classifier made of a batch, on the same partition number as its rows
+ * reject    a row that could not be classified; it keeps its place in the result
+ *
+ * The five records below travel on Kafka as Avro (schemas/*.avsc, docs/wire-format.md). Nullable fields are null,
+ * never absent. Offsets, counts and byte sizes are whole numbers below 2^53.
+ */
+
+/**
+ * The values of one row, as text, in the order of the header. As in the file they came from, a row may have fewer
+ * values than the header has columns: whoever parses the row pads it, as pandas does.
+ */
+export type Values = readonly string[]
+
+export type JobState = 'open' | 'ended' | 'failed' | 'cancelled'
+
+/** Why a job failed or was cancelled. `code` is one of errors.ts, `place` a row, line or partition in words. */
+export interface Reason {
+  readonly code: string
+  readonly place: string | null
+  readonly message: string
+}
+
+/** The file a job was read from: what must still be the same when the job is resumed. */
+export interface SourceIdentity {
+  readonly name: string
+  readonly size: number
+  readonly mtimeMs: number
+}
+
+export interface JobOption {
+  readonly name: string
+  readonly value: string
+}
+
+/** What `jobs` says of a job. Its state is the fold of its records in log order; the first fixes what cannot change. */
+export interface Job {
+  readonly id: string
+  readonly epoch: number
+  readonly attempt: number
+  readonly state: JobState
+  readonly reason: Reason | null
+  /** The header as it stood in the source, before pandas renames duplicates. */
+  readonly columns: readonly string[]
+  readonly sequenced: boolean
+  readonly bounded: boolean
+  readonly partitions: number
+  readonly blockRows: number
+  /** The topic its rows travel in. */
+  readonly topic: string
+  /** The lowest seq not found when this epoch began. */
+  readonly from: number
+  /** Rows in all, a hint for progress; the end-of-input markers decide. */
+  readonly total: number | null
+  /** Per partition, the end offset of the rows topic before the first row of the job. */
+  readonly rowsFrom: readonly number[]
+  /** Per partition, the end offset of the results topic before the first row of the job. */
+  readonly resultsFrom: readonly number[]
+  readonly source: SourceIdentity | null
+  /** What pandas infers for the index over the whole column (IndexKind), or null where nothing is forced. */
+  readonly indexKind: string | null
+  /** Everything that changes output bytes: `readCsv`, `toCsv` and `cast` as JSON texts. */
+  readonly options: readonly JobOption[]
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly by: string
+}
+
+/** A run of 1 to `blockRows` consecutive rows of one block. */
+export interface Rows {
+  readonly job: string
+  readonly epoch: number
+  readonly from: number
+  /** The seq of the first row; null in a job without sequence. */
+  readonly seq: number | null
+  readonly count: number
+  /** The line of the source in which the first row begins, from 1. */
+  readonly line: number | null
+  /** Lines from each row to the next; null where every row takes one line. `count` numbers. */
+  readonly lineSteps: readonly number[] | null
+  readonly rows: readonly Values[]
+}
+
+/** Closes one partition of a bounded job. */
+export interface EndOfInput {
+  readonly job: string
+  readonly epoch: number
+  readonly from: number
+  readonly attempt: number
+  readonly partition: number
+  /** Rows of the job in this partition. */
+  readonly rows: number
+  /** Rows of the job in all partitions. */
+  readonly total: number
+  /** Records the source refused: they have no seq. */
+  readonly refused: number
+}
+
+/** A row of a result that could not be classified; `index` counts from the first position of the result. */
+export interface Rejected {
+  readonly index: number
+  readonly seq: number | null
+  readonly line: number | null
+  readonly reason: string
+  readonly detail: string
+  readonly values: Values
+}
+
+/** What became of `count` consecutive positions of one partition: one entry of `rows` each, but for the rejected. */
+export interface Result {
+  readonly job: string
+  readonly epoch: number
+  readonly from: number
+  readonly attempt: number
+  /** The first position; in a job without sequence the offset of the input. */
+  readonly first: number
+  readonly count: number
+  /** The offset of the input message that holds the first position. */
+  readonly offset: number
+  /** The classifier's fingerprint, 8 bytes. */
+  readonly classifier: Uint8Array
+  readonly by: string
+  /** The columns of the output, the label of the index first where the output has an index. */
+  readonly columns: readonly string[]
+  /** One Kind for each column. */
+  readonly kinds: readonly string[]
+  readonly rejected: readonly Rejected[]
+  /** The cells of the output rows, unquoted. */
+  readonly rows: readonly Values[]
+}
+
+/** A copy of a rejected row for alerting, and the only trace of what has no place (unknown job, malformed message). */
+export interface Reject {
+  readonly job: string | null
+  readonly epoch: number | null
+  readonly attempt: number | null
+  readonly seq: number | null
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly index: number
+  readonly line: number | null
+  readonly reason: string
+  readonly detail: string
+  readonly values: Values | null
+  readonly raw: Uint8Array | null
+  readonly by: string
+}
+
+/**
+ * What the values of an output column are, over the rows of one result:
+ * - `empty`: nothing but missing values
+ * - `integer`, `float`, `boolean`, `text`: all values present are of that kind
+ * - `whole`: floats, every one present a whole number and some missing, so that they may have been integers
+ * - `mixed`: anything else in an object column
+ * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
+ */
+export type Kind = string

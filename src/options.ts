@@ -1,0 +1,152 @@
+import { availableParallelism } from 'node:os'
+import { RowmillError } from './errors.ts'
+
+/**
+ * Every option once. The flag is the name in kebab-case, the environment twin the name in capitals behind ROWMILL_;
+ * the flag wins. `parse` throws a message that says what would be right; whoever calls it names flag and value.
+ */
+export interface OptionSpec<T> {
+  readonly flag: string
+  /** How the value is called in the help; null: a switch without value. */
+  readonly value: string | null
+  readonly doc: string
+  readonly fallback: T
+  /** How the help calls the default; null: it says nothing of it. */
+  readonly fallbackDoc: string | null
+  parse(text: string): T
+}
+
+/** The longest time-out: what setTimeout takes, in whole seconds. */
+const MAX_SECONDS = 2_147_483
+
+export const OPTIONS = {
+  classifier: optional(
+    'classifier',
+    'FILE[:NAME]',
+    'the function to run: a Python file or package.module, and a name (default: classify_df)',
+  ),
+  workers: integer('workers', 'N', 'worker processes, each with a classifier of its own', [1, 512], {
+    fallback: availableParallelism(),
+    doc: 'one for each core',
+  }),
+  batchRows: integer('batch-rows', 'N', 'rows that one call of the classifier gets at most', [1, 100_000], {
+    fallback: 100,
+  }),
+  partitions: optionalInteger(
+    'partitions',
+    'N',
+    'partitions of the rows topic (default: 4 for each worker, at least 8)',
+    [1, 10_000],
+  ),
+  brokers: list('brokers', 'HOST:PORT,...', 'Kafka to use (default: a local broker for this run)'),
+  pipeline: optional('pipeline', 'NAME', 'the pipeline to run in (default: one of its own, removed at the end)'),
+  python: text('python', 'PATH', 'the Python interpreter with pandas', 'python3'),
+  job: optional('job', 'ID', 'the id of the job, used once (default: a new one)'),
+  delimiter: optional('delimiter', 'CHAR', 'what separates the values of IN (default: a comma)'),
+  header: flag('header', 'write the column names as the first line of OUT'),
+  indexKind: optional(
+    'index-kind',
+    'KIND',
+    'what the first column is: integer, unsigned, float, boolean or text (default: as pandas infers it; of - text)',
+  ),
+  cast: repeated('cast', 'COLUMN=DTYPE', 'give a column of the output this pandas dtype; may be repeated'),
+  readCsv: json('read-csv', 'the keyword arguments the old job gave to read_csv'),
+  toCsv: json('to-csv', 'the keyword arguments the old job gave to to_csv'),
+  force: flag('force', 'replace OUT if it exists'),
+  timeout: optionalInteger('timeout', 'SECONDS', 'give up after this time, exit 124', [1, MAX_SECONDS]),
+  quiet: flag('quiet', 'say nothing but errors'),
+  progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },
+  report: optional('report', 'FILE.json', 'write counts, times and versions of the run here'),
+} satisfies Record<string, OptionSpec<unknown>>
+
+export type OptionName = keyof typeof OPTIONS
+export type OptionValues<N extends OptionName> = { [K in N]: (typeof OPTIONS)[K]['fallback'] }
+
+/** The environment twin of an option. */
+export function environmentOf({ flag }: OptionSpec<unknown>): string {
+  return `ROWMILL_${flag.toUpperCase().replaceAll('-', '_')}`
+}
+
+/** Parses a value given as flag or in the environment; throws USAGE naming `given`, the value and what would be right. */
+export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string): T {
+  try {
+    return spec.parse(text)
+  } catch (cause) {
+    const message = `${given} ${JSON.stringify(text)}: ${(cause as Error).message}`
+    throw new RowmillError('USAGE', message, { option: spec.flag, value: text }, { cause })
+  }
+}
+
+function text(flag: string, value: string, doc: string, fallback: string): OptionSpec<string> {
+  return { flag, value, doc, fallback, fallbackDoc: fallback, parse: nonEmpty }
+}
+
+function optional(flag: string, value: string, doc: string): OptionSpec<string | null> {
+  return { flag, value, doc, fallback: null, fallbackDoc: null, parse: nonEmpty }
+}
+
+function list(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
+  const parse = (given: string) => given.split(',').map(address => checkAddress(address.trim()))
+  return { flag, value, doc, fallback: null, fallbackDoc: null, parse }
+}
+
+function repeated(flag: string, value: string, doc: string): OptionSpec<readonly string[]> {
+  return { flag, value, doc, fallback: [], fallbackDoc: null, parse: given => [nonEmpty(given)] }
+}
+
+function flag(name: string, doc: string): OptionSpec<boolean> {
+  return { flag: name, value: null, doc, fallback: false, fallbackDoc: null, parse: parseSwitch }
+}
+
+function json(flag: string, doc: string): OptionSpec<Readonly<Record<string, unknown>>> {
+  return { flag, value: 'JSON', doc, fallback: {}, fallbackDoc: null, parse: parseObject }
+}
+
+function integer(
+  flag: string,
+  value: string,
+  doc: string,
+  bounds: readonly [number, number],
+  { fallback, doc: fallbackDoc }: { fallback: number; doc?: string },
+): OptionSpec<number> {
+  const parse = (given: string) => wholeNumber(given, bounds)
+  return { flag, value, doc, fallback, fallbackDoc: fallbackDoc ?? String(fallback), parse }
+}
+
+function optionalInteger(
+  flag: string,
+  value: string,
+  doc: string,
+  bounds: readonly [number, number],
+): OptionSpec<number | null> {
+  return { flag, value, doc, fallback: null, fallbackDoc: null, parse: given => wholeNumber(given, bounds) }
+}
+
+function wholeNumber(given: string, [min, max]: readonly [number, number]): number {
+  const number = /^[0-9]{1,15}$/.test(given) ? Number(given) : Number.NaN
+  if (number >= min && number <= max) return number
+  throw new Error(`must be a whole number from ${min} to ${max}`)
+}
+
+function nonEmpty(given: string): string {
+  if (given !== '') return given
+  throw new Error('must not be empty')
+}
+
+function checkAddress(address: string): string {
+  const port = Number(/^.+:([0-9]{1,5})$/.exec(address)?.[1])
+  if (port >= 1 && port <= 65_535) return address
+  throw new Error('must be HOST:PORT, or several of them with commas between')
+}
+
+function parseSwitch(given: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(given)) return true
+  if (/^(0|false|no|off|)$/i.test(given)) return false
+  throw new Error('must be true or false')
+}
+
+function parseObject(given: string): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(given)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw new Error('must be a JSON object of keyword arguments, such as {"sep": ";"}')
+}

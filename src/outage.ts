@@ -1,0 +1,61 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RowmillError } from './errors.ts'
+import { describeKafkaError } from './kafka.ts'
+
+/** How long every part of rowmill goes on trying while the broker does not answer. */
+export const BROKER_TIMEOUT_MS = 300_000
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 1000
+
+/** Says a line of talk to the person at the terminal. */
+export type Say = (message: string) => void
+
+/**
+ * The time between the first failed request and the next good one, of one connection. Said once, ended by a good
+ * request, fatal after BROKER_TIMEOUT_MS or where trying again cannot help.
+ */
+export class Outage {
+  readonly #what: string
+  readonly #say: Say
+  #since = 0
+  #pauseMs = FIRST_PAUSE_MS
+  #said = false
+
+  /** `what` completes "cannot ...", as in "read from topic x". */
+  constructor(what: string, say: Say) {
+    this.#what = what
+    this.#say = say
+  }
+
+  over(): void {
+    if (this.#said) this.#say(`the broker is back: can ${this.#what} again`)
+    this.#since = 0
+    this.#pauseMs = FIRST_PAUSE_MS
+    this.#said = false
+  }
+
+  /** Waits a little and returns, to try again; throws BROKER_UNREACHABLE or TOPIC_UNUSABLE where that is no use. */
+  async failed(error: unknown, signal: AbortSignal): Promise<void> {
+    const { text, retriable, type } = describeKafkaError(error)
+    if (!retriable)
+      throw new RowmillError('TOPIC_UNUSABLE', `cannot ${this.#what}: ${text}`, { type }, { cause: error })
+    this.#since ||= Date.now()
+    const outMs = Date.now() - this.#since
+    if (outMs > BROKER_TIMEOUT_MS) {
+      const seconds = Math.round(outMs / 1000)
+      throw new RowmillError(
+        'BROKER_UNREACHABLE',
+        `cannot ${this.#what} for ${seconds} s: ${text}`,
+        {},
+        { cause: error },
+      )
+    }
+    if (!this.#said && outMs > LONGEST_PAUSE_MS) {
+      this.#said = true
+      this.#say(`cannot ${this.#what}: ${text}. Trying again for ${BROKER_TIMEOUT_MS / 60_000} minutes.`)
+    }
+    await sleep(this.#pauseMs, undefined, { signal }).catch(() => {})
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+  }
+}

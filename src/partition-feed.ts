@@ -1,0 +1,237 @@
+import type { Fetched, Kafka, Message, Position, Reader, TopicPartition } from './kafka.ts'
+import { Outage, type Say } from './outage.ts'
+
+/** How long a fetch waits for a first message: also the longest a drained queue waits for a fetch already out. */
+const FETCH_WAIT_MS = 100
+/** What all queues of one feed may hold together, spread over the partitions within these bounds. */
+const FEED_BYTES = 16 * 1024 * 1024
+const MIN_QUEUE_BYTES = 64 * 1024
+const MAX_QUEUE_BYTES = 1024 * 1024
+/** An upper bound for one answer, whatever the number of partitions. */
+const FETCH_BYTES = 8 * 1024 * 1024
+
+/**
+ * The messages of one partition that were fetched and not taken yet. It belongs to one assignment: at the next one it
+ * is closed, with all that is in it.
+ */
+export class PartitionQueue {
+  readonly topic: string
+  readonly partition: number
+  /** The offset the next fetch asks for. */
+  position: number
+  /** The offset behind the last message of the log, as of the last fetch; -1 before the first. */
+  end = -1
+  closed = false
+  bytes = 0
+  /** A fetch brought nothing although the log goes on: either its answer was full or the messages are gone. */
+  emptied = false
+  #messages: Message[] = []
+  #head = 0
+
+  constructor({ topic, partition, offset }: Position) {
+    this.topic = topic
+    this.partition = partition
+    this.position = offset
+  }
+
+  get length(): number {
+    return this.#messages.length - this.#head
+  }
+
+  /** Whether everything up to the end of the log, as of the last fetch, was taken. */
+  get drained(): boolean {
+    return this.length === 0 && this.end >= 0 && this.position >= this.end
+  }
+
+  push(messages: readonly Message[]): void {
+    for (const message of messages) {
+      this.#messages.push(message)
+      this.bytes += message.value?.length ?? 0
+    }
+    this.position = messages.at(-1)!.offset + 1
+  }
+
+  peek(): Message | undefined {
+    return this.#messages[this.#head]
+  }
+
+  shift(): Message | undefined {
+    const message = this.#messages[this.#head]
+    if (!message) return undefined
+    this.bytes -= message.value?.length ?? 0
+    this.#head++
+    if (this.#head > 256 && this.#head * 2 > this.#messages.length) {
+      this.#messages = this.#messages.slice(this.#head)
+      this.#head = 0
+    }
+    return message
+  }
+}
+
+/**
+ * Bounded, pull-based reading of partitions. A queue asks for more when it is half empty; one slow taker holds up no
+ * other partition, and nothing is fetched that has no room. The feed owns the positions: KafkaJS remembers none.
+ */
+export class PartitionFeed {
+  readonly #reader: Reader
+  readonly #say: Say
+  readonly #stop = new AbortController()
+  #queues: PartitionQueue[] = []
+  #leaders = new Map<string, string>()
+  #loops = new Map<string, Promise<void>>()
+  #queueBytes = MAX_QUEUE_BYTES
+  #arrived = Promise.withResolvers<void>()
+  #room = Promise.withResolvers<void>()
+  #fault: unknown = null
+
+  private constructor(reader: Reader, say: Say) {
+    this.#reader = reader
+    this.#say = say
+    this.#arrived.promise.catch(() => {})
+  }
+
+  static async open(kafka: Kafka, topics: readonly string[], say: Say): Promise<PartitionFeed> {
+    return new PartitionFeed(await kafka.reader(topics), say)
+  }
+
+  /** Forgets every queue and reads from these positions on. */
+  async assign(positions: readonly Position[]): Promise<PartitionQueue[]> {
+    for (const queue of this.#queues) queue.closed = true
+    const queues = positions.map(position => new PartitionQueue(position))
+    this.#queues = queues
+    this.#queueBytes = Math.min(MAX_QUEUE_BYTES, Math.max(MIN_QUEUE_BYTES, FEED_BYTES / Math.max(1, queues.length)))
+    if (queues.length > 0) await this.#findLeaders(false)
+    this.#wakeLoops()
+    return queues
+  }
+
+  /** Resolves when a message, or the knowledge that there is none, arrived after the call; throws when the feed broke. */
+  arrival(): Promise<void> {
+    return this.#fault ? Promise.reject(this.#fault) : this.#arrived.promise
+  }
+
+  /** Takes the next message of a queue and lets the feed fetch where there is room again. */
+  take(queue: PartitionQueue): Message | undefined {
+    const before = queue.bytes
+    const message = queue.shift()
+    const half = this.#queueBytes / 2
+    if (before >= half && queue.bytes < half) this.#wakeLoops()
+    return message
+  }
+
+  offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
+    return this.#reader.offsets(wanted, which)
+  }
+
+  /** Ends every wait for an arrival, open or to come, with this fault. */
+  interrupt(fault: unknown): void {
+    this.#fault ??= fault
+    this.#arrived.reject(this.#fault)
+  }
+
+  async close(): Promise<void> {
+    if (this.#stop.signal.aborted) return
+    this.#stop.abort()
+    for (const queue of this.#queues) queue.closed = true
+    this.interrupt(new Error('the feed was closed'))
+    this.#wakeLoops()
+    await this.#reader.close()
+    await Promise.all(this.#loops.values())
+  }
+
+  async #findLeaders(refresh: boolean): Promise<void> {
+    const leaders = await this.#reader.leaders(this.#queues, refresh)
+    this.#leaders = new Map(
+      [...leaders].flatMap(([node, led]) => led.map(at => [`${at.topic}/${at.partition}`, node] as const)),
+    )
+    for (const node of leaders.keys()) {
+      if (!this.#loops.has(node)) this.#loops.set(node, this.#loop(node))
+    }
+  }
+
+  #wakeLoops(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers<void>()
+  }
+
+  #announce(): void {
+    this.#arrived.resolve()
+    this.#arrived = Promise.withResolvers<void>()
+    this.#arrived.promise.catch(() => {})
+  }
+
+  async #loop(node: string): Promise<void> {
+    const outage = new Outage('read from the broker', this.#say)
+    const { signal } = this.#stop
+    while (!signal.aborted) {
+      const wanted = this.#wantedFrom(node)
+      if (wanted.length === 0) {
+        await this.#room.promise
+        continue
+      }
+      try {
+        this.#deliver(wanted, await this.#fetch(node, wanted))
+        outage.over()
+      } catch (error) {
+        if (signal.aborted) return
+        await this.#recover(error, outage).catch(fault => this.#break(fault))
+      }
+    }
+  }
+
+  #wantedFrom(node: string): PartitionQueue[] {
+    const mine = this.#queues.filter(queue => this.#leaders.get(`${queue.topic}/${queue.partition}`) === node)
+    const wanted = mine.filter(queue => queue.bytes < this.#queueBytes / 2)
+    const emptied = wanted.find(queue => queue.emptied)
+    return emptied ? [emptied] : wanted
+  }
+
+  #fetch(node: string, wanted: readonly PartitionQueue[]): Promise<Fetched[]> {
+    const positions = wanted.map(({ topic, partition, position }) => ({ topic, partition, offset: position }))
+    return this.#reader.fetch(node, positions, {
+      maxWaitMs: FETCH_WAIT_MS,
+      maxPartitionBytes: this.#queueBytes,
+      maxBytes: FETCH_BYTES,
+    })
+  }
+
+  #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): void {
+    const queues = new Map(wanted.map(queue => [`${queue.topic}/${queue.partition}`, queue]))
+    let news = false
+    for (const { topic, partition, offset, messages, end } of fetched) {
+      const queue = queues.get(`${topic}/${partition}`)!
+      if (queue.closed || queue.position !== offset) continue
+      const drainedBefore = queue.drained
+      queue.end = end
+      if (messages.length > 0) {
+        queue.push(messages)
+        queue.emptied = false
+      } else if (end > offset) {
+        // Alone in its fetch a partition gets at least one message, if one is there. It has none at this offset:
+        // compacted away, or a control record. KafkaJS never moves past such a place by itself.
+        if (queue.emptied) queue.position++
+        queue.emptied = true
+      }
+      if (messages.length > 0 || (queue.drained && !drainedBefore)) news = true
+    }
+    if (news) this.#announce()
+  }
+
+  async #recover(error: unknown, outage: Outage): Promise<void> {
+    const e = error as { name?: string; topic?: string; partition?: number }
+    if (e.name === 'KafkaJSOffsetOutOfRange') {
+      // The log no longer holds the position. Readers that count will see the gap; others go on with what is there.
+      const queue = this.#queues.find(({ topic, partition }) => topic === e.topic && partition === e.partition)
+      const [start] = queue ? await this.#reader.offsets([queue], 'start') : []
+      if (queue && start) queue.position = start.offset
+      return
+    }
+    await outage.failed(error, this.#stop.signal)
+    await this.#findLeaders(true).catch(() => {}) // without a leader the next fetch fails and comes back here
+  }
+
+  #break(fault: unknown): void {
+    this.interrupt(fault)
+    this.#stop.abort()
+  }
+}

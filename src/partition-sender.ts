@@ -1,0 +1,108 @@
+import type { OutgoingMessage, Producer, TopicPartition } from './kafka.ts'
+import { Outage, type Say } from './outage.ts'
+
+/** What one request carries at most; one message alone may be larger. */
+const SEND_BYTES = 1024 * 1024
+
+interface Waiting {
+  readonly message: OutgoingMessage
+  readonly acked: () => void
+  readonly failed: (error: unknown) => void
+}
+
+/**
+ * Sends with one request in flight per partition, each for one partition, with as many messages as are waiting.
+ * A request that failed is repeated with the same bytes before anything else goes to that partition: so the messages of
+ * a partition stand in the log in the order of the calls, some perhaps twice, none left out.
+ */
+export class PartitionSender {
+  readonly #producer: Producer
+  readonly #outage: Outage
+  readonly #stop = new AbortController()
+  readonly #waiting = new Map<string, Waiting[]>()
+  readonly #running = new Map<string, Promise<void>>()
+  #bytes = 0
+  #room = Promise.withResolvers<void>()
+
+  constructor(producer: Producer, say: Say) {
+    this.#producer = producer
+    this.#outage = new Outage('write to the broker', say)
+  }
+
+  /** Bytes that are not acknowledged yet. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Resolves when the message is acknowledged by all in-sync replicas. */
+  send(to: TopicPartition, message: OutgoingMessage): Promise<void> {
+    if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason)
+    const key = `${to.topic}/${to.partition}`
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const queue = this.#waiting.get(key) ?? []
+    queue.push({ message, acked: resolve, failed: reject })
+    this.#waiting.set(key, queue)
+    this.#bytes += message.value.length
+    if (!this.#running.has(key)) this.#running.set(key, this.#run(key, to, queue))
+    return promise
+  }
+
+  /** Resolves when less than `limitBytes` are waiting or in flight. */
+  async room(limitBytes: number): Promise<void> {
+    while (this.#bytes >= limitBytes && !this.#stop.signal.aborted) await this.#room.promise
+  }
+
+  /** Gives up what is not acknowledged; the calls of `send` that are open reject. */
+  async close(): Promise<void> {
+    if (!this.#stop.signal.aborted) this.#stop.abort(new Error('the sender was closed'))
+    this.#wake()
+    await Promise.all(this.#running.values())
+    await this.#producer.close()
+  }
+
+  async #run(key: string, to: TopicPartition, queue: Waiting[]): Promise<void> {
+    await null // lets the caller queue more of the same turn into the first request
+    while (queue.length > 0) {
+      const run = takeRun(queue)
+      try {
+        await this.#sendUntilAcked(to, run)
+        for (const { acked } of run) acked()
+      } catch (error) {
+        for (const { failed } of [...run, ...queue.splice(0)]) failed(error)
+      }
+      for (const { message } of run) this.#bytes -= message.value.length
+      this.#wake()
+    }
+    this.#running.delete(key)
+  }
+
+  async #sendUntilAcked(to: TopicPartition, run: readonly Waiting[]): Promise<void> {
+    const messages = run.map(({ message }) => message)
+    const { signal } = this.#stop
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        await this.#producer.send(to, messages)
+        this.#outage.over()
+        return
+      } catch (error) {
+        await this.#outage.failed(error, signal)
+      }
+    }
+  }
+
+  #wake(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers<void>()
+  }
+}
+
+function takeRun(queue: Waiting[]): Waiting[] {
+  let bytes = 0
+  let count = 0
+  while (count < queue.length && (count === 0 || bytes + queue[count]!.message.value.length <= SEND_BYTES)) {
+    bytes += queue[count]!.message.value.length
+    count++
+  }
+  return queue.splice(0, count)
+}

@@ -1,0 +1,156 @@
+import { RowmillError } from './errors.ts'
+import type { EndOfInput, Result, Values } from './model.ts'
+import { type Layout, partitionOf, placeOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
+
+interface Lane {
+  /** The position of the next row to hand out, or, where nothing is held, to be offered. */
+  next: number
+  /** Results in the order of their positions, without gap or overlap; the first may be handed out in part. */
+  readonly held: { result: Result; rowOf: (position: number) => Values | null }[]
+  /** The position behind the last result held. */
+  offered: number
+  end: EndOfInput | null
+}
+
+/** The counts of what was handed out so far. */
+export interface ReassembledCounts {
+  readonly rows: number
+  readonly rejects: number
+  readonly duplicates: number
+}
+
+/**
+ * Puts the results of P partitions back in the order of the rows. Whoever calls it reads, for each partition, its
+ * results in log order and offers them; which partition is needed next is arithmetic. The first result of a position
+ * counts, later ones are dropped and counted. A position that was jumped over is lost: ROW_GAP.
+ */
+export class Reassembler {
+  readonly #layout: Layout
+  readonly #lanes: Lane[]
+  readonly #job: string
+  #seq = 0
+  #rows = 0
+  #rejects = 0
+  #duplicates = 0
+  #end: EndOfInput | null = null
+  #ends = 0
+
+  constructor(job: string, layout: Layout) {
+    this.#job = job
+    this.#layout = layout
+    this.#lanes = Array.from({ length: layout.partitions }, () => ({ next: 0, held: [], offered: 0, end: null }))
+  }
+
+  get counts(): ReassembledCounts {
+    return { rows: this.#rows, rejects: this.#rejects, duplicates: this.#duplicates }
+  }
+
+  /** Every row was handed out and every partition has ended. */
+  get complete(): boolean {
+    return this.#end !== null && this.#seq === this.#end.total && this.#ends === this.#layout.partitions
+  }
+
+  /** Records the source refused, once an end of input told. */
+  get refused(): number {
+    return this.#end?.refused ?? 0
+  }
+
+  /** The partition without which nothing goes on: it holds the next row, or its end of input is still missing. */
+  get wanted(): number {
+    const allRows = this.#end !== null && this.#seq >= this.#end.total
+    return allRows ? this.#lanes.findIndex(lane => lane.end === null) : partitionOf(this.#seq, this.#layout)
+  }
+
+  /** Offers the next result of a partition. `where` names its message in errors. */
+  offer(partition: number, result: Result, where: string): void {
+    const lane = this.#lanes[partition]!
+    const behind = result.first + result.count
+    if (behind <= lane.offered) {
+      this.#duplicates += result.count
+      return
+    }
+    if (lane.end) throw this.#malformed(where, `row ${this.#seqAt(partition, behind - 1)} lies behind the end of input`)
+    if (result.first > lane.offered) throw this.#gap(partition, result.first, where)
+    this.#duplicates += lane.offered - result.first
+    lane.offered = behind
+    lane.held.push({ result, rowOf: rowFinder(result) })
+  }
+
+  /** Offers the end of input of a partition. */
+  end(partition: number, end: EndOfInput, where: string): void {
+    const lane = this.#lanes[partition]!
+    const first = this.#end ?? end
+    const agrees = end.total === first.total && end.refused === first.refused && end.partition === partition
+    if (!agrees || end.rows !== rowsInPartition(partition, end.total, this.#layout)) {
+      throw this.#malformed(where, `the end of input says ${end.rows} of ${end.total} rows and contradicts another one`)
+    }
+    if (lane.end) return
+    if (lane.offered < end.rows) throw this.#gap(partition, end.rows, where)
+    if (lane.offered > end.rows)
+      throw this.#malformed(where, `the end of input says ${end.rows} rows, ${lane.offered} came`)
+    lane.end = end
+    this.#end = first
+    this.#ends++
+  }
+
+  /** The rows that are next in order and there, without the rejected ones; empty when the wanted partition has none. */
+  take(): Values[] {
+    const rows: Values[] = []
+    for (;;) {
+      const lane = this.#lanes[partitionOf(this.#seq, this.#layout)]!
+      const held = lane.held[0]
+      if (!held) break
+      const { result, rowOf } = held
+      const behind = result.first + result.count
+      const run = Math.min(behind - lane.next, rowsLeftInBlock(this.#seq, this.#layout))
+      for (let position = lane.next; position < lane.next + run; position++) {
+        const row = rowOf(position)
+        if (row) rows.push(row)
+        else this.#rejects++
+      }
+      this.#seq += run
+      lane.next += run
+      if (lane.next === behind) lane.held.shift()
+    }
+    this.#rows += rows.length
+    return rows
+  }
+
+  #seqAt(partition: number, position: number): number {
+    return seqOf({ partition, position }, this.#layout)
+  }
+
+  #gap(partition: number, found: number, where: string): RowmillError {
+    const position = this.#lanes[partition]!.offered
+    const expected = this.#seqAt(partition, position)
+    return new RowmillError(
+      'ROW_GAP',
+      `job ${this.#job}, ${where}: expected the result of row ${expected} and found position ${found} instead of ${position}. ` +
+        'Rows were lost before this point: was a topic truncated by retention?',
+      { job: this.#job, partition, row: expected, expected: position, found },
+    )
+  }
+
+  #malformed(where: string, message: string): RowmillError {
+    return new RowmillError('ROW_MALFORMED', `job ${this.#job}, ${where}: ${message}`, { job: this.#job })
+  }
+}
+
+/** Finds the row of a position in a result whose rejected rows take a position and no row. */
+function rowFinder({ first, rows, rejected }: Result): (position: number) => Values | null {
+  if (rejected.length === 0) return position => rows[position - first]!
+  const missing = new Set(rejected.map(({ index }) => index))
+  const places = new Map<number, Values>()
+  let index = 0
+  for (const row of rows) {
+    while (missing.has(index)) index++
+    places.set(first + index++, row)
+  }
+  return position => places.get(position) ?? null
+}
+
+/** Where row `seq` of a job is to be found, in words. */
+export function describeRow(seq: number, layout: Layout): string {
+  const { partition, position } = placeOf(seq, layout)
+  return `row ${seq} (partition ${partition}, position ${position})`
+}

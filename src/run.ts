@@ -1,0 +1,239 @@
+import { randomBytes } from 'node:crypto'
+import { startLocalBroker } from './broker/local-broker.ts'
+import { collect } from './collector.ts'
+import type { Sink, Source } from './connector.ts'
+import type { RowmillError } from './errors.ts'
+import { JobLog } from './jobs.ts'
+import { Kafka, type KafkaAdmin } from './kafka.ts'
+import type { JobOption } from './model.ts'
+import type { Say } from './outage.ts'
+import { publish } from './publisher.ts'
+import type { Layout } from './sequence.ts'
+import { type PythonVersions, Supervisor } from './supervisor.ts'
+import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
+
+export interface RunOptions {
+  readonly source: Source
+  readonly sink: Sink
+  /** `FILE[:NAME]` or `package.module:name`. */
+  readonly classifier: string
+  readonly python: string
+  readonly workers: number
+  readonly batchRows: number
+  /** null: enough for the workers. */
+  readonly partitions: number | null
+  /** null: a local broker for this run. */
+  readonly brokers: readonly string[] | null
+  /** null: a pipeline of its own, whose topics go when the run ends. */
+  readonly pipeline: string | null
+  /** null: a new id. */
+  readonly job: string | null
+  /** Options for the job record: `toCsv`, `cast`. */
+  readonly options: readonly JobOption[]
+  readonly signal: AbortSignal
+  readonly say: Say
+  /** What the classifier printed. */
+  onOutput(text: string): void
+  onProgress(progress: RunProgress): void
+}
+
+/** Rows so far; `total` is null where the source does not know. */
+export interface RunProgress {
+  readonly published: number
+  readonly classified: number
+  readonly written: number
+  readonly total: number | null
+}
+
+export interface RunReport {
+  readonly job: string
+  readonly pipeline: string
+  readonly rows: number
+  readonly rejects: number
+  readonly refused: number
+  readonly duplicates: number
+  readonly partitions: number
+  readonly blockRows: number
+  readonly batchRows: number
+  readonly rowsByWorker: Readonly<Record<string, number>>
+  readonly pythonVersion: string
+  readonly pandasVersion: string
+  /** From the call to the last byte. */
+  readonly seconds: number
+  /** From the call to the first row published: starts of broker, Python and pandas. */
+  readonly startSeconds: number
+}
+
+/** The whole pipeline on one machine: source -> rows -> workers -> results -> sink. Nothing of it is left running. */
+export async function run(options: RunOptions): Promise<RunReport> {
+  const stop = new AbortController()
+  const signal = AbortSignal.any([options.signal, stop.signal])
+  const progress = new ProgressSum(options)
+  const { workers, python, classifier: target, batchRows, say } = options
+  const onOutput = (text: string) => options.onOutput(text)
+  const onBatch = (rows: number) => progress.classified(rows)
+  const supervisor = new Supervisor({ workers, python, target, batchRows, say, onOutput, onBatch })
+  supervisor.start()
+  const place = openPlace(options, signal)
+  const running = runJob(options, { supervisor, place, progress, signal, stop })
+  try {
+    return await Promise.race([running, supervisor.failed, brokerDied(place), aborted(options.signal)])
+  } catch (error) {
+    stop.abort(error)
+    throw error
+  } finally {
+    await options.source.close()
+    await Promise.allSettled([running, place])
+    await supervisor.close(stop.signal.aborted ? 'kill' : 'drain')
+    await place.then(({ close }) => close()).catch(() => {}) // how it failed to open was thrown above
+  }
+}
+
+interface Parts {
+  readonly supervisor: Supervisor
+  readonly place: Promise<Place>
+  readonly progress: ProgressSum
+  readonly signal: AbortSignal
+  readonly stop: AbortController
+}
+
+async function runJob(options: RunOptions, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
+  const started = performance.now()
+  place.then(({ kafka, pipeline }) => supervisor.work(kafka.settings.brokers, pipeline)).catch(() => {})
+  // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
+  const [versions, { kafka, pipeline, layout }, header] = await Promise.all([
+    supervisor.ready,
+    place,
+    options.source.open(),
+  ])
+  const startSeconds = secondsSince(started)
+  progress.total(header.total)
+  const jobs = await JobLog.open(kafka, pipeline, options.say)
+  const job = options.job ?? newJobId()
+  const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
+  const jobOptions = [...options.options, quoting(versions)]
+  const onPublished = (rows: number) => progress.published(rows)
+  const onWritten = (_: number, rows: number) => progress.written(rows)
+  const ends = [
+    publish(options.source, header, { ...shared, layout, options: jobOptions, by: 'run', onProgress: onPublished }),
+    collect({ ...shared, sink: options.sink, onProgress: onWritten }),
+  ] as const
+  try {
+    const [, { rows, rejects, refused, duplicates, rowsByWorker }] = await Promise.all(ends)
+    const counts = { rows, rejects, refused, duplicates, rowsByWorker: Object.fromEntries(rowsByWorker) }
+    const times = { seconds: secondsSince(started), startSeconds }
+    return {
+      job,
+      pipeline,
+      ...counts,
+      ...layout,
+      batchRows: options.batchRows,
+      ...times,
+      pythonVersion: versions.pythonVersion,
+      pandasVersion: versions.pandasVersion,
+    }
+  } catch (error) {
+    stop.abort(error) // the other end stops too
+    await options.source.close()
+    throw error
+  } finally {
+    await Promise.allSettled(ends)
+    await jobs.close()
+  }
+}
+
+/** Where the job runs: a broker, and the topics of a pipeline on it. */
+interface Place {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly layout: Layout
+  /** Resolves if a local broker ends by itself. */
+  readonly died: Promise<RowmillError>
+  close(): Promise<void>
+}
+
+async function openPlace(options: RunOptions, signal: AbortSignal): Promise<Place> {
+  const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say })
+  try {
+    const kafka = new Kafka({ brokers: options.brokers ?? [local!.address], clientId: 'rowmill-run' })
+    const pipeline = options.pipeline ?? `rowmill-${newJobId()}`
+    const wanted = options.partitions ?? (options.pipeline ? null : defaultPartitions(options.workers))
+    const admin = await kafka.admin()
+    const partitions = await ensureTopics(admin, pipeline, wanted)
+    const died = local?.died ?? new Promise<never>(() => {})
+    const close = async () => {
+      if (options.brokers && !options.pipeline) await dropPipeline(admin, pipeline, options.say)
+      await admin.close()
+      await local?.close()
+    }
+    return { kafka, pipeline, layout: { partitions, blockRows: options.batchRows }, died, close }
+  } catch (error) {
+    await local?.close()
+    throw error
+  }
+}
+
+async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Promise<void> {
+  try {
+    await admin.deleteTopics(Object.values(topicsOf(pipeline)))
+  } catch (error) {
+    say(`the topics ${pipeline}.* could not be deleted: ${(error as Error).message}`)
+  }
+  await admin.deleteGroup(workersGroup(pipeline)).catch(() => {}) // with a killed member it goes by itself, later
+}
+
+/** Adds up what publisher, workers and collector report, each for itself. */
+class ProgressSum {
+  readonly #options: RunOptions
+  #sum: RunProgress = { published: 0, classified: 0, written: 0, total: null }
+
+  constructor(options: RunOptions) {
+    this.#options = options
+  }
+
+  total(total: number | null): void {
+    this.#tell({ ...this.#sum, total })
+  }
+
+  published(published: number): void {
+    this.#tell({ ...this.#sum, published })
+  }
+
+  classified(rows: number): void {
+    this.#tell({ ...this.#sum, classified: this.#sum.classified + rows })
+  }
+
+  written(written: number): void {
+    this.#tell({ ...this.#sum, written })
+  }
+
+  #tell(sum: RunProgress): void {
+    this.#sum = sum
+    this.#options.onProgress(sum)
+  }
+}
+
+/** Bytes depend on it, so it belongs to the job: the sink quotes a carriage return as this Python's csv module does. */
+function quoting({ quotesCarriageReturn }: PythonVersions): JobOption {
+  return { name: 'quotesCarriageReturn', value: String(quotesCarriageReturn) }
+}
+
+function newJobId(): string {
+  const time = new Date().toISOString().replaceAll(/[-:]|\..*/g, '')
+  return `${time}-${randomBytes(3).toString('hex')}`
+}
+
+function secondsSince(started: number): number {
+  return Math.round(performance.now() - started) / 1000
+}
+
+async function brokerDied(place: Promise<Place>): Promise<never> {
+  throw await (await place).died
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason)
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}

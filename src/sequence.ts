@@ -1,0 +1,48 @@
+/**
+ * The arithmetic that decides where a row goes and who holds row n. All numbers are whole and count from 0.
+ * A job's rows are cut into blocks of `blockRows`; block k goes to partition `k mod partitions`.
+ */
+
+export interface Layout {
+  readonly partitions: number
+  readonly blockRows: number
+}
+
+/** Where a row is: the partition, and the number of the row within that partition of its job. */
+export interface Place {
+  readonly partition: number
+  readonly position: number
+}
+
+/** This line decides where a row goes. */
+export function partitionOf(seq: number, { partitions, blockRows }: Layout): number {
+  return Math.floor(seq / blockRows) % partitions
+}
+
+export function placeOf(seq: number, layout: Layout): Place {
+  const { partitions, blockRows } = layout
+  const block = Math.floor(seq / blockRows)
+  return {
+    partition: partitionOf(seq, layout),
+    position: Math.floor(block / partitions) * blockRows + (seq % blockRows),
+  }
+}
+
+/** The inverse of `placeOf`. */
+export function seqOf({ partition, position }: Place, { partitions, blockRows }: Layout): number {
+  const block = Math.floor(position / blockRows) * partitions + partition
+  return block * blockRows + (position % blockRows)
+}
+
+/** How many of a job's first `total` rows lie in `partition`. */
+export function rowsInPartition(partition: number, total: number, { partitions, blockRows }: Layout): number {
+  const fullBlocks = Math.floor(total / blockRows)
+  const blocksHere = Math.floor(fullBlocks / partitions) + (partition < fullBlocks % partitions ? 1 : 0)
+  const partialHere = fullBlocks % partitions === partition ? total % blockRows : 0
+  return blocksHere * blockRows + partialHere
+}
+
+/** How many rows from `seq` on stay in its block: the longest run that may travel in one message. */
+export function rowsLeftInBlock(seq: number, { blockRows }: Layout): number {
+  return blockRows - (seq % blockRows)
+}

@@ -1,0 +1,135 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { hostname } from 'node:os'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
+import type { Say } from './outage.ts'
+
+/** How often workers of one run may die before the run gives up. */
+const MAX_RESTARTS = 3
+/** How long a drained worker has for its last batch before it is killed. */
+const DRAIN_MS = 30_000
+
+export interface WorkerArguments {
+  readonly name: string
+  readonly python: string
+  readonly target: string
+  readonly batchRows: number
+}
+
+export type ToWorker = { type: 'work'; brokers: readonly string[]; pipeline: string } | { type: 'drain' }
+
+/** The interpreter that runs the classifier. */
+export interface PythonVersions {
+  readonly pythonVersion: string
+  readonly pandasVersion: string
+  /** Whether its csv module quotes a cell with a carriage return. */
+  readonly quotesCarriageReturn: boolean
+}
+
+export type FromWorker =
+  | ({ type: 'ready' } & PythonVersions)
+  | { type: 'batch'; rows: number }
+  | { type: 'say'; text: string }
+  | { type: 'output'; text: string }
+  | { type: 'failed'; error: ErrorRecord }
+
+export interface SupervisorOptions {
+  readonly workers: number
+  readonly python: string
+  /** `FILE[:NAME]` or `package.module:name`. */
+  readonly target: string
+  readonly batchRows: number
+  readonly say: Say
+  /** What the classifier printed. */
+  readonly onOutput: (text: string) => void
+  readonly onBatch: (rows: number) => void
+}
+
+/** Keeps one process per worker: starts them together, starts one again that died, drains them at the end. */
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #children = new Map<string, ChildProcess>()
+  readonly #ready = Promise.withResolvers<PythonVersions>()
+  readonly #failed = Promise.withResolvers<never>()
+  #task: Extract<ToWorker, { type: 'work' }> | null = null
+  #restarts = 0
+  #closing = false
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    this.#ready.promise.catch(() => {})
+    this.#failed.promise.catch(() => {})
+  }
+
+  /** Starts the processes, and in each the classifier, which needs no broker. */
+  start(): void {
+    const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    for (let i = 1; i <= this.#options.workers; i++) this.#fork(`${machine}-${process.pid}-${i}`)
+  }
+
+  /** Resolves when a first classifier is imported and warm; throws what is wrong with it. */
+  get ready(): Promise<PythonVersions> {
+    return this.#ready.promise
+  }
+
+  /** Rejects when a worker failed for good. Never resolves. */
+  get failed(): Promise<never> {
+    return this.#failed.promise
+  }
+
+  /** Tells every worker, also those started again later, where to work. */
+  work(brokers: readonly string[], pipeline: string): void {
+    this.#task = { type: 'work', brokers, pipeline }
+    for (const child of this.#children.values()) child.send(this.#task)
+  }
+
+  /** Lets every worker finish the batches in hand and leave; with `kill` ends them at once. */
+  async close(how: 'drain' | 'kill'): Promise<void> {
+    this.#closing = true
+    const children = [...this.#children.values()]
+    const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
+    if (children.length === 0) return
+    if (how === 'kill') for (const child of children) child.kill('SIGKILL')
+    else for (const child of children) if (child.connected) child.send({ type: 'drain' } satisfies ToWorker)
+    const late = setTimeout(() => children.map(child => child.kill('SIGKILL')), DRAIN_MS)
+    await gone
+    clearTimeout(late)
+  }
+
+  #fork(name: string): void {
+    const { python, target, batchRows } = this.#options
+    const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
+    const child = fork(entry, [JSON.stringify({ name, python, target, batchRows } satisfies WorkerArguments)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    this.#children.set(name, child)
+    let reason: RowmillError | null = null
+    child.on('message', (message: FromWorker) => {
+      if (message.type === 'ready') this.#ready.resolve(message)
+      else if (message.type === 'batch') this.#options.onBatch(message.rows)
+      else if (message.type === 'say') this.#options.say(message.text)
+      else if (message.type === 'output') this.#options.onOutput(message.text)
+      else reason = errorFromRecord(message.error)
+    })
+    child.on('exit', (code, signal) => {
+      this.#children.delete(name)
+      if (!this.#closing) this.#died(name, reason, signal ?? `exit code ${code}`)
+    })
+    if (this.#task) child.send(this.#task)
+  }
+
+  #died(name: string, reason: RowmillError | null, how: string): void {
+    const mayHelp = reason === null || reason.code === 'CLASSIFIER_DIED'
+    if (mayHelp && this.#restarts < MAX_RESTARTS) {
+      this.#restarts++
+      this.#options.say(`worker ${name} died (${reason?.message ?? how}); starting it again`)
+      this.#fork(name)
+      return
+    }
+    const message = `worker ${name} died (${how}) and ${MAX_RESTARTS} restarts did not help. Is there enough memory?`
+    const error = reason ?? new RowmillError('WORKER_DIED', message, { worker: name })
+    this.#ready.reject(error)
+    this.#failed.reject(error)
+  }
+}

@@ -1,0 +1,94 @@
+import { RowmillError } from './errors.ts'
+import type { KafkaAdmin, TopicSettings } from './kafka.ts'
+
+/** A rows message is cut at 256 KB, but one row of a few cells at pandas' limit is longer than Kafka's 1 MB. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
+
+export interface PipelineTopics {
+  readonly jobs: string
+  readonly rows: string
+  readonly results: string
+  readonly rejects: string
+}
+
+export function topicsOf(pipeline: string): PipelineTopics {
+  return {
+    jobs: `${pipeline}.jobs`,
+    rows: `${pipeline}.rows`,
+    results: `${pipeline}.results`,
+    rejects: `${pipeline}.rejects`,
+  }
+}
+
+export function workersGroup(pipeline: string): string {
+  return `${pipeline}.workers`
+}
+
+/** Throws USAGE unless `name` can be a pipeline or job id. */
+export function checkName(what: string, name: string): void {
+  if (NAME.test(name)) return
+  throw new RowmillError(
+    'USAGE',
+    `${what} ${JSON.stringify(name)}: use 1 to 100 letters, digits, dots, _ and -, a letter or digit first`,
+    {
+      name,
+    },
+  )
+}
+
+/** Enough partitions to spread over the workers evenly, also when some are added later. */
+export function defaultPartitions(workers: number): number {
+  return Math.max(8, 4 * workers)
+}
+
+/** Creates the topics of a pipeline, or verifies those that are there. Returns the number of partitions of `rows`. */
+export async function ensureTopics(admin: KafkaAdmin, pipeline: string, partitions: number | null): Promise<number> {
+  const topics = topicsOf(pipeline)
+  const all = Object.values(topics)
+  const before = await admin.partitions(all)
+  if (before.size < all.length) {
+    const brokers = await admin.brokers()
+    const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? defaultPartitions(1)
+    await admin.createTopics(topicSettings(topics, wanted, brokers).filter(({ topic }) => !before.has(topic)))
+  }
+  return verify(await admin.partitions(all), topics, partitions)
+}
+
+function topicSettings(topics: PipelineTopics, partitions: number, brokers: number): TopicSettings[] {
+  const replicationFactor = Math.min(3, brokers)
+  const config = {
+    'cleanup.policy': 'delete',
+    'max.message.bytes': String(MAX_MESSAGE_BYTES),
+    'message.timestamp.type': 'LogAppendTime',
+    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
+  }
+  return [
+    // A job's header is needed as long as any of its rows: the broadcast never expires.
+    { topic: topics.jobs, partitions: 1, replicationFactor, config: { ...config, 'retention.ms': '-1' } },
+    { topic: topics.rows, partitions, replicationFactor, config },
+    { topic: topics.results, partitions, replicationFactor, config },
+    { topic: topics.rejects, partitions: 1, replicationFactor, config },
+  ]
+}
+
+function verify(found: ReadonlyMap<string, number>, topics: PipelineTopics, asked: number | null): number {
+  const refuse = (topic: string, message: string) =>
+    new RowmillError('TOPIC_UNUSABLE', `topic ${topic}: ${message}`, { topic })
+  for (const topic of Object.values(topics)) {
+    if (!found.has(topic)) throw refuse(topic, 'it was not created. May this user create topics?')
+  }
+  const [rows, results] = [found.get(topics.rows)!, found.get(topics.results)!]
+  if (found.get(topics.jobs) !== 1)
+    throw refuse(topics.jobs, `it has ${found.get(topics.jobs)} partitions and must have 1`)
+  if (results < rows)
+    throw refuse(topics.results, `it has ${results} partitions, fewer than the ${rows} of ${topics.rows}`)
+  if (asked !== null && asked > rows) {
+    throw refuse(
+      topics.rows,
+      `it has ${rows} partitions, --partitions asks for ${asked}: leave the option out or add partitions`,
+    )
+  }
+  return asked ?? rows
+}

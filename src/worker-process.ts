@@ -1,0 +1,56 @@
+/**
+ * One worker in a process of its own, started by supervisor.ts. The classifier starts first, since its imports take
+ * longest; the broker's address comes later, over the channel to the supervisor. Without the supervisor it ends at once.
+ */
+import { PythonClassifier } from './classifier/python.ts'
+import { errorToRecord } from './errors.ts'
+import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
+
+const PROGRESS_EVERY_MS = 200
+
+const { name, python, target, batchRows } = JSON.parse(process.argv[2]!) as WorkerArguments
+const tell = (message: FromWorker) => process.connected && process.send!(message)
+const say = (text: string) => tell({ type: 'say', text })
+const drain = new AbortController()
+const classifier = new PythonClassifier({ python, target, onOutput: text => tell({ type: 'output', text }) })
+
+process.on('disconnect', () => process.exit(1))
+process.on('SIGINT', () => {}) // a terminal sends it to all; the supervisor says what it means
+process.on('SIGTERM', () => drain.abort())
+
+let working = false
+let rows = 0
+setInterval(() => {
+  if (rows > 0) tell({ type: 'batch', rows })
+  rows = 0
+}, PROGRESS_EVERY_MS).unref()
+
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'work') {
+    working = true
+    void work(message).catch(end)
+  } else if (working) drain.abort()
+  else void classifier.close().then(() => process.exit(0))
+})
+classifier.start().then(() => {
+  const { pythonVersion, pandasVersion, quotesCarriageReturn } = classifier
+  tell({ type: 'ready', pythonVersion, pandasVersion, quotesCarriageReturn })
+}, end)
+
+async function work({ brokers, pipeline }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
+  const [{ Kafka }, { Worker }] = await Promise.all([import('./kafka.ts'), import('./worker.ts')])
+  const kafka = new Kafka({ brokers, clientId: name })
+  const onBatch = (classified: number) => {
+    rows += classified
+  }
+  const worker = await Worker.open({ kafka, pipeline, name, classifier, batchRows, say, onBatch })
+  await worker.run(drain.signal)
+  await Promise.all([worker.close(), classifier.close()])
+  process.exit(0)
+}
+
+async function end(error: unknown): Promise<void> {
+  tell({ type: 'failed', error: errorToRecord(error) })
+  await classifier.close()
+  process.exit(1)
+}

@@ -1,0 +1,339 @@
+import { type Batch, Batcher, type Marker } from './batcher.ts'
+import type { ClassifiedBatch, Classifier } from './classifier/classifier.ts'
+import { decode, encodeEndOfInput, encodeReject, type WireRecord } from './codec.ts'
+import { RowmillError, toRowmillError } from './errors.ts'
+import { failJob, JobLog } from './jobs.ts'
+import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
+import type { Job, Rows } from './model.ts'
+import type { Say } from './outage.ts'
+import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
+import { PartitionSender } from './partition-sender.ts'
+import { encodeResults } from './results.ts'
+import { placeOf } from './sequence.ts'
+import { topicsOf, workersGroup } from './topics.ts'
+
+/** One batch in the classifier, the next one waiting in its pipe. */
+const BATCHES_IN_CLASSIFIER = 2
+const COMMIT_EVERY_MS = 250
+/** A commit of an earlier owner that arrived late is put right after this long at most. */
+const COMMIT_AGAIN_MS = 5000
+/** What a reject keeps of a message that could not be read. */
+const REJECTED_BYTES = 64 * 1024
+/** How long a row waits for the job record it belongs to. */
+const UNKNOWN_JOB_MS = 5000
+
+export interface WorkerOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  /** Names the worker in results and reports. */
+  readonly name: string
+  readonly classifier: Classifier
+  readonly batchRows: number
+  readonly say: Say
+  /** Called after each batch with its number of rows. */
+  onBatch?(rows: number): void
+}
+
+/** What a worker knows of one partition, from one join of the group to the next. */
+interface Lane {
+  readonly queue: PartitionQueue
+  readonly batcher: Batcher
+  /** Batches and markers in the order they were cut; the head goes out first. */
+  readonly slots: { item: Batch | Marker; result: ClassifiedBatch | null; skip: boolean }[]
+  committed: number
+  committedAt: number
+  /** Resolved when rows went into a batch: there is room for more. */
+  room: PromiseWithResolvers<void>
+}
+
+/**
+ * One member of the consumer group with one classifier: feed -> batcher -> classifier -> results -> commit.
+ * It judges nothing but what it saw in this assignment: at every join all it knows of its partitions is dropped and
+ * read again from the committed offsets. Only what is acknowledged in `results` is committed.
+ */
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #jobs: JobLog
+  readonly #feed: PartitionFeed
+  readonly #member: GroupMember
+  readonly #sender: PartitionSender
+  readonly #fatal = Promise.withResolvers<never>()
+  #lanes: Lane[] = []
+  #turn = 0
+  #inClassifier = 0
+  readonly #sends = new Set<Promise<void>>()
+  #idle = Promise.withResolvers<void>()
+  #draining = false
+
+  private constructor(
+    options: WorkerOptions,
+    parts: { jobs: JobLog; feed: PartitionFeed; member: GroupMember; sender: PartitionSender },
+  ) {
+    this.#options = options
+    this.#jobs = parts.jobs
+    this.#feed = parts.feed
+    this.#member = parts.member
+    this.#sender = parts.sender
+    this.#fatal.promise.catch(() => {})
+  }
+
+  /** Connects to the broker; the classifier may still be starting. */
+  static async open(options: WorkerOptions): Promise<Worker> {
+    const { kafka, pipeline, say } = options
+    const { rows } = topicsOf(pipeline)
+    const [jobs, feed, member, producer] = await Promise.all([
+      JobLog.open(kafka, pipeline, say),
+      PartitionFeed.open(kafka, [rows], say),
+      kafka.member(workersGroup(pipeline), [rows]),
+      kafka.producer(),
+    ])
+    return new Worker(options, { jobs, feed, member, sender: new PartitionSender(producer, say) })
+  }
+
+  /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
+  async run(signal: AbortSignal): Promise<void> {
+    const leave = new AbortController()
+    const membership = this.#member.run(
+      {
+        onAssigned: positions => this.#assign(positions),
+        onRebalance: () => this.#commit().catch(() => {}), // the next owner begins a little earlier
+        onTrouble: error => this.#options.say(`worker ${this.#options.name} lost its group: ${error.message}`),
+      },
+      leave.signal,
+    )
+    const commits = setInterval(() => void this.#commit().catch(() => {}), COMMIT_EVERY_MS)
+    const asked = new Promise<void>(resolve => {
+      if (signal.aborted) resolve()
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    try {
+      await Promise.race([asked, this.#fatal.promise])
+      await Promise.race([this.#drain(), this.#fatal.promise])
+      await this.#commit().catch(() => {})
+    } finally {
+      clearInterval(commits)
+      leave.abort()
+      await membership
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#feed.close(), this.#jobs.close(), this.#sender.close(), this.#member.close()])
+  }
+
+  async #assign(positions: readonly Position[]): Promise<void> {
+    const queues = await this.#feed.assign(positions)
+    for (const lane of this.#lanes) lane.room.resolve()
+    this.#lanes = queues.map(queue => ({
+      queue,
+      batcher: new Batcher(queue.position),
+      slots: [],
+      committed: queue.position,
+      committedAt: Date.now(),
+      room: Promise.withResolvers<void>(),
+    }))
+    for (const lane of this.#lanes) {
+      void this.#pump(lane).catch(fault => {
+        if (!lane.queue.closed) this.#fatal.reject(fault)
+      })
+    }
+  }
+
+  /** Moves messages of one partition into its batcher, a little ahead of the classifier. */
+  async #pump(lane: Lane): Promise<void> {
+    while (!lane.queue.closed) {
+      if (lane.batcher.waiting >= this.#options.batchRows) {
+        await lane.room.promise
+        continue
+      }
+      const message = this.#feed.take(lane.queue)
+      if (!message) {
+        await this.#feed.arrival()
+        continue
+      }
+      await this.#accept(lane, message)
+      this.#serve()
+    }
+  }
+
+  async #accept(lane: Lane, message: Message): Promise<void> {
+    let record: WireRecord
+    try {
+      record = decode(message.value)
+    } catch (error) {
+      return this.#reject(lane, message, 'MALFORMED', toRowmillError(error).message)
+    }
+    if (record.kind !== 'rows' && record.kind !== 'end') {
+      return this.#reject(lane, message, 'MALFORMED', `a ${record.kind} record does not belong in ${lane.queue.topic}`)
+    }
+    const job = await this.#findJob(record.value.job)
+    if (!job) return this.#reject(lane, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
+    if (job.state === 'failed' || job.state === 'cancelled') return lane.batcher.pass(message.offset)
+    if (record.kind === 'end') return lane.batcher.addEnd(message.offset, record.value)
+    const misplaced = misplacement(record.value, job, lane.queue.partition)
+    if (misplaced) return this.#reject(lane, message, 'MALFORMED', misplaced)
+    lane.batcher.addRows(message.offset, record.value, placeOf(record.value.seq!, job).position)
+  }
+
+  async #findJob(id: string): Promise<Job | undefined> {
+    const known = await this.#jobs.get(id)
+    return known ?? this.#jobs.until(id, () => true, AbortSignal.timeout(UNKNOWN_JOB_MS)).catch(() => undefined)
+  }
+
+  /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
+  async #reject(lane: Lane, { offset, value }: Message, reason: string, detail: string): Promise<void> {
+    const { topic, partition } = lane.queue
+    const by = this.#options.name
+    const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
+    const raw = value?.subarray(0, REJECTED_BYTES) ?? null
+    const reject = encodeReject({ ...none, topic, partition, offset, index: 0, reason, detail, raw, by })
+    const { rejects } = topicsOf(this.#options.pipeline)
+    await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
+    lane.batcher.pass(offset)
+    this.#options.say(`${topic}[${partition}]@${offset}: ${reason} ${detail}; a copy is in ${rejects}`)
+  }
+
+  /** Gives the classifier what is there, one partition after the other. */
+  #serve(): void {
+    for (const lane of this.#lanes) this.#forwardMarkers(lane)
+    while (!this.#draining && this.#inClassifier < BATCHES_IN_CLASSIFIER) {
+      const lane = this.#nextLane()
+      if (!lane) return
+      const batch = lane.batcher.cutBatch(this.#options.batchRows)!
+      lane.room.resolve()
+      lane.room = Promise.withResolvers<void>()
+      void this.#classify(lane, batch).catch(fault => this.#fatal.reject(fault))
+      this.#forwardMarkers(lane)
+    }
+  }
+
+  #nextLane(): Lane | undefined {
+    for (let i = 0; i < this.#lanes.length; i++) {
+      const lane = this.#lanes[(this.#turn + i) % this.#lanes.length]!
+      if (lane.batcher.waiting === 0) continue
+      this.#turn = (this.#turn + i + 1) % this.#lanes.length
+      return lane
+    }
+    return undefined
+  }
+
+  #forwardMarkers(lane: Lane): void {
+    for (let marker = lane.batcher.cutMarker(); marker; marker = lane.batcher.cutMarker()) {
+      const { total, partition } = marker.end
+      if (total === 0 && partition === 0) {
+        void this.#classify(lane, emptyBatch(marker)).catch(fault => this.#fatal.reject(fault))
+      }
+      lane.slots.push({ item: marker, result: null, skip: false })
+    }
+    this.#sendSlots(lane)
+  }
+
+  async #classify(lane: Lane, batch: Batch): Promise<void> {
+    const slot: Lane['slots'][number] = { item: batch, result: null, skip: false }
+    lane.slots.push(slot)
+    this.#inClassifier++
+    const job = this.#jobs.peek(batch.job)!
+    try {
+      await this.#options.classifier.start()
+      slot.result = await this.#options.classifier.classify({ job, rows: batch.rows, seqs: batch.seqs })
+      this.#options.onBatch?.(batch.rows.length)
+    } catch (error) {
+      if (error instanceof RowmillError && error.code === 'CLASSIFIER_DIED') throw error
+      await this.#failJob(lane, job, batch, error)
+      slot.skip = true
+    } finally {
+      this.#inClassifier--
+      if (this.#inClassifier === 0) this.#idle.resolve()
+    }
+    this.#sendSlots(lane)
+    this.#serve()
+  }
+
+  async #failJob(lane: Lane, job: Job, batch: Batch, error: unknown): Promise<void> {
+    const place = describeBatch(batch)
+    const { code, message, facts } = toRowmillError(error)
+    const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
+    await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })
+    for (const { batcher } of [lane, ...this.#lanes]) batcher.drop(job.id)
+  }
+
+  /** Sends what is ready at the head of a partition, in order; what is acknowledged may be committed. */
+  #sendSlots(lane: Lane): void {
+    while (lane.slots.length > 0 && !lane.queue.closed) {
+      const { item, result, skip } = lane.slots[0]!
+      if (item.kind === 'batch' && !result && !skip) return
+      lane.slots.shift()
+      if (skip) {
+        lane.batcher.settle(item)
+        continue
+      }
+      const sending = this.#send(lane, item, result)
+      this.#sends.add(sending)
+      sending.catch(fault => this.#fatal.reject(fault)).finally(() => this.#sends.delete(sending))
+    }
+  }
+
+  async #send(lane: Lane, item: Batch | Marker, result: ClassifiedBatch | null): Promise<void> {
+    const to = { topic: topicsOf(this.#options.pipeline).results, partition: lane.queue.partition }
+    if (item.kind === 'marker') {
+      await this.#sender.send(to, { key: item.end.job, value: encodeEndOfInput(item.end) })
+    } else {
+      const { attempt } = this.#jobs.peek(item.job)!
+      const by = { attempt, by: this.#options.name, classifier: this.#options.classifier.fingerprint }
+      const messages = encodeResults(item, result!, by)
+      await Promise.all(messages.map(value => this.#sender.send(to, { key: item.job, value })))
+    }
+    lane.batcher.settle(item)
+  }
+
+  async #drain(): Promise<void> {
+    this.#draining = true
+    while (this.#inClassifier > 0) {
+      this.#idle = Promise.withResolvers<void>()
+      await this.#idle.promise
+    }
+    await Promise.all(this.#sends)
+  }
+
+  async #commit(): Promise<void> {
+    const now = Date.now()
+    const due = this.#lanes.filter(
+      ({ batcher, committed, committedAt }) =>
+        batcher.lowWater > committed || (batcher.lowWater > 0 && now - committedAt > COMMIT_AGAIN_MS),
+    )
+    if (due.length === 0) return
+    const positions = due.map(({ queue: { topic, partition }, batcher }) => ({
+      topic,
+      partition,
+      offset: batcher.lowWater,
+    }))
+    await this.#member.commit(positions)
+    due.forEach((lane, i) => {
+      lane.committed = positions[i]!.offset
+      lane.committedAt = now
+    })
+  }
+}
+
+/** A job without rows asks the classifier once all the same: only it knows the columns of the output. */
+function emptyBatch({ end: { job, epoch, from }, entry: { offset } }: Marker): Batch {
+  return { kind: 'batch', job, epoch, from, first: 0, offset, rows: [], seqs: [], lines: [], parts: [] }
+}
+
+/** Why these rows cannot be rows of this job in this partition, or null. */
+function misplacement({ seq, count }: Rows, job: Job, partition: number): string | null {
+  if (seq === null) return 'rows without a seq in a sequenced job'
+  const [first, last] = [placeOf(seq, job), placeOf(seq + count - 1, job)]
+  if (first.partition !== partition) return `row ${seq} belongs to partition ${first.partition}`
+  if (last.partition !== partition || last.position - first.position !== count - 1) {
+    return `rows ${seq} to ${seq + count - 1} are not of one block`
+  }
+  return null
+}
+
+function describeBatch({ seqs, lines }: Batch): string {
+  if (seqs.length === 0) return 'no rows'
+  const [first, last] = [seqs[0]!, seqs.at(-1)!]
+  const where = lines.length > 0 ? ` (from line ${lines[0]}${lines.length > 1 ? ` to ${lines.at(-1)}` : ''})` : ''
+  return first === last ? `row ${first}${where}` : `rows ${first} to ${last}${where}`
+}

@@ -1,0 +1,203 @@
+/** Bad input ends with a message that says what, where and what to do, the right exit code, and nothing left behind. */
+import assert from 'node:assert/strict'
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { brokerAddress } from './helpers/broker.ts'
+import { type CliOptions, rowmill, testFolder } from './helpers/cli.ts'
+
+const FIXTURES = join(import.meta.dirname, 'fixtures')
+const CLASSIFIER = `${FIXTURES}/classifiers.py:a_float`
+const GOOD = 'ID,A\n1,x\n2,y\n'
+
+interface BadRun {
+  readonly input?: string | Buffer
+  readonly args?: (folder: string) => string[]
+  readonly classifier?: string
+  readonly options?: readonly string[]
+  readonly cli?: CliOptions
+  prepare?(folder: string): void
+}
+
+/** Runs IN to OUT in a folder of its own and checks the end: exit code, message, no OUT, no state, no stack trace. */
+async function endsWith(t: TestContext, code: number, message: RegExp, run: BadRun): Promise<void> {
+  const folder = testFolder(t)
+  if (run.input !== undefined) writeFileSync(join(folder, 'in.csv'), run.input)
+  run.prepare?.(folder)
+  const before = readdirSync(folder).sort()
+  const files = run.args?.(folder) ?? [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  const command = ['run', ...files, '--classifier', run.classifier ?? CLASSIFIER, ...(run.options ?? [])]
+  const { env = {}, ...rest } = run.cli ?? {}
+  const ended = await rowmill(command, { env: { ROWMILL_BROKERS: await brokerAddress(), ...env }, ...rest })
+  assert.match(ended.stderr, message)
+  assert.equal(ended.code, code, ended.stderr)
+  assert.doesNotMatch(ended.stderr, /^ {4}at |Please report/m, 'no raw stack trace')
+  assert.equal(ended.stdout, '')
+  assert.deepEqual(readdirSync(folder).sort(), before, 'nothing is left behind')
+}
+
+test('a file that is not there', t => endsWith(t, 2, /in\.csv/, {}))
+
+test('a directory as IN', t =>
+  endsWith(t, 2, /in\.csv is a folder, not a file/, { prepare: folder => mkdirSync(join(folder, 'in.csv')) }))
+
+test('an empty file', t => endsWith(t, 1, /in\.csv.*empty|in\.csv.*no /i, { input: '' }))
+
+test('a file that may not be read', { skip: process.getuid?.() === 0 && 'root may read all' }, t =>
+  endsWith(t, 1, /in\.csv/, { input: GOOD, prepare: folder => chmodSync(join(folder, 'in.csv'), 0) }),
+)
+
+test('a folder of OUT that is not there', t =>
+  endsWith(t, 2, /nowhere.*does not exist: create it first/, {
+    input: GOOD,
+    args: folder => [join(folder, 'in.csv'), join(folder, 'nowhere/out.csv')],
+  }))
+
+test('an OUT that exists stays as it is', t =>
+  endsWith(t, 2, /out\.csv exists: choose another OUT, or --force/, {
+    input: GOOD,
+    prepare: folder => writeFileSync(join(folder, 'out.csv'), 'precious'),
+  }))
+
+test('a directory as OUT', t =>
+  endsWith(t, 2, /out\.csv is a directory/, { input: GOOD, prepare: folder => mkdirSync(join(folder, 'out.csv')) }))
+
+test('IN and OUT are the same file', t =>
+  endsWith(t, 2, /IN and OUT are the same file/, {
+    input: GOOD,
+    args: folder => [join(folder, 'in.csv'), join(folder, '.', 'in.csv')],
+    options: ['--force'],
+  }))
+
+test('no --classifier', async t => {
+  const folder = testFolder(t)
+  const ended = await rowmill(['run', join(folder, 'in.csv'), join(folder, 'out.csv')])
+  assert.deepEqual([ended.code, ended.stdout], [2, ''])
+  assert.match(ended.stderr, /--classifier FILE/)
+})
+
+test('a classifier file that is not there', t =>
+  endsWith(t, 2, /nowhere\.py/, { input: GOOD, classifier: `${FIXTURES}/nowhere.py` }))
+
+test('a function that is not in the file: near names are told', t =>
+  endsWith(t, 2, /a_flat.*a_float/s, { input: GOOD, classifier: `${FIXTURES}/classifiers.py:a_flat` }))
+
+test("an import error shows the user's own frames", t =>
+  endsWith(t, 1, /fails_to_import\.py", line 1.*module_that_does_not_exist/s, {
+    input: GOOD,
+    classifier: `${FIXTURES}/fails_to_import.py`,
+  }))
+
+test("a classifier that raises: rows, lines and the user's own frames", t =>
+  endsWith(t, 1, /rows 0 to 2 \(from line 2 to 4\).*classifiers\.py", line \d+, in raises.*cannot classify bad/s, {
+    input: 'ID,A\n1,x\n2,y\n3,z\n'.replace('x', 'bad').replace('ID,A', 'ID,A'),
+    classifier: `${FIXTURES}/classifiers.py:raises`,
+  }))
+
+test('a classifier that returns fewer rows', t =>
+  endsWith(t, 1, /2 rows.*1|1 row.*2/s, { input: GOOD, classifier: `${FIXTURES}/classifiers.py:drops_a_row` }))
+
+test('a classifier whose process dies again and again', t =>
+  endsWith(t, 1, /exit code 3/, {
+    input: GOOD,
+    classifier: `${FIXTURES}/classifiers.py:dies`,
+    options: ['--workers', '1'],
+  }))
+
+test('a column that drifts fails by name, with the rows and the cure', t => {
+  const rows = Array.from({ length: 20 }, (_, i) => `${i},${i === 15 ? 'none' : 'one'}\n`).join('')
+  return endsWith(t, 1, /column N is .* in rows \d+ to \d+ and .* in rows.*--cast 'N=/, {
+    input: `ID,A\n${rows}`,
+    classifier: `${FIXTURES}/classifiers.py:drifts`,
+    options: ['--batch-rows', '10'],
+  })
+})
+
+test('an interpreter that is not there', t =>
+  endsWith(t, 2, /nowhere\/python.*--python/s, { input: GOOD, options: ['--python', '/nowhere/python'] }))
+
+test('an interpreter without pandas', t => {
+  const bare = join(import.meta.dirname, 'fixtures/python-without-pandas')
+  return endsWith(t, 2, /pandas/, { input: GOOD, options: ['--python', bare] })
+})
+
+test('a broker address where nothing answers', t =>
+  endsWith(t, 3, /no Kafka broker answers at 127\.0\.0\.1:1:/, { input: GOOD, options: ['--brokers', '127.0.0.1:1'] }))
+
+test('no Java', t =>
+  endsWith(t, 3, /Java 17/, {
+    input: GOOD,
+    cli: { env: { ROWMILL_BROKERS: '', PATH: '/nonexistent', JAVA_HOME: undefined } },
+  }))
+
+test('bad UTF-8: the byte and the line', t =>
+  endsWith(t, 1, /byte 12/, {
+    input: Buffer.concat([Buffer.from('ID,A\n1,x\n2,y'), Buffer.from([0xff]), Buffer.from('\n')]),
+  }))
+
+test('a quote that is never closed: the line where it began', t =>
+  endsWith(t, 1, /line 3/, { input: 'ID,A\n1,x\n2,"y\n3,z\n4,w\n' }))
+
+test("a cell above pandas' 131,072 characters: the line", t =>
+  endsWith(t, 1, /line 3.*131,?072/s, { input: `ID,A\n1,x\n2,${'y'.repeat(131_073)}\n` }))
+
+test('a row that is too long: the line, as pandas says it', t =>
+  endsWith(t, 1, /line 3/, { input: 'ID,A\n1,x\n2,y,z\n3,w\n' }))
+
+test('options of the old job that act on the whole file are refused with the reason', async t => {
+  const refused = [
+    { nrows: 5 },
+    { skipfooter: 1 },
+    { chunksize: 10 },
+    { parse_dates: ['A'] },
+    { dtype: null },
+    { engine: 'c' },
+  ]
+  for (const readCsv of refused) {
+    const name = new RegExp(Object.keys(readCsv)[0]!)
+    await endsWith(t, 2, name, { input: GOOD, options: ['--read-csv', JSON.stringify(readCsv)] })
+  }
+})
+
+test('bad option values name flag, value and bound', async t => {
+  const bad: [string[], RegExp][] = [
+    [['--workers', 'abc'], /--workers "abc": must be a whole number from 1 to 512/],
+    [['--workers', '0'], /--workers "0": must be a whole number from 1 to 512/],
+    [['--batch-rows', '-5'], /--batch-rows "-5": must be/],
+    [['--brokers', 'localhost'], /--brokers "localhost": must be HOST:PORT/],
+    [['--read-csv', '[1]'], /--read-csv "\[1\]": must be a JSON object/],
+    [['--job', 'a b'], /--job "a b": use 1 to 100/],
+    [['--cast', 'N'], /--cast "N": must be COLUMN=DTYPE/],
+    [['--wokers', '2'], /unknown option '--wokers'.*Did you mean --workers\?/s],
+    [['--to-csv', '{"mode":"a"}'], /mode="a"/],
+  ]
+  for (const [options, message] of bad) await endsWith(t, 2, message, { input: GOOD, options })
+})
+
+test('an environment twin with a bad value is named', t =>
+  endsWith(t, 2, /ROWMILL_WORKERS "many": must be a whole number/, {
+    input: GOOD,
+    cli: { env: { ROWMILL_WORKERS: 'many' } },
+  }))
+
+test('a job id that was used before', async t => {
+  const folder = testFolder(t)
+  const { testPipeline } = await import('./helpers/broker.ts')
+  const { pipeline } = await testPipeline(t)
+  const options = ['--pipeline', pipeline, '--job', 'once']
+  writeFileSync(join(folder, 'in.csv'), GOOD)
+  const env = { ROWMILL_BROKERS: await brokerAddress() }
+  const command = ['run', join(folder, 'in.csv'), join(folder, 'out.csv'), '--classifier', CLASSIFIER, ...options]
+  assert.equal((await rowmill(command, { env })).code, 0)
+  const again = await rowmill([...command, '--force'], { env })
+  assert.equal(again.code, 2, again.stderr)
+  assert.match(again.stderr, /job once exists already/)
+  assert.ok(existsSync(join(folder, 'out.csv')), 'the file of the first run stays')
+})
+
+test('a run that takes longer than --timeout ends with 124', t =>
+  endsWith(t, 124, /not complete after --timeout 3 s/, {
+    input: `ID,A\n${'1,x\n'.repeat(1000)}`,
+    classifier: `${FIXTURES}/classifiers.py:slow`,
+    options: ['--timeout', '3'],
+  }))

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type TestContext, test } from 'node:test'
+import { PythonClassifier } from '../../src/classifier/python.ts'
+import { FIXTURES, fixture, jobOf, PYTHON, started } from './serial.ts'
+
+const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
+
+/** A named pipe that a fixture holds open: `pid` is the first line in it, `closed` resolves when no process has it. */
+async function watchedPipe(t: TestContext) {
+  const folder = await mkdtemp(join(tmpdir(), 'rowmill-death-'))
+  const path = join(folder, 'pipe')
+  execFileSync('mkfifo', [path])
+  process.env.ROWMILL_TEST_FIFO = path
+  const lines = createInterface({ input: createReadStream(path) })
+  const closed = once(lines, 'close')
+  const pid = once(lines, 'line').then(([line]) => Number(line))
+  t.after(() => rm(folder, { recursive: true }))
+  return { pid, closed }
+}
+
+for (const target of ['sleeps', 'never_lets_go']) {
+  test(`kill -9 of the parent leaves no Python while the function ${target.replaceAll('_', ' ')}`, async t => {
+    const pipe = await watchedPipe(t)
+    const parent = spawn(process.execPath, [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`)], {
+      stdio: 'inherit',
+    })
+    const pid = await pipe.pid
+    process.kill(pid, 0)
+    parent.kill('SIGKILL')
+    await pipe.closed
+  })
+}
+
+test('a classifier killed from outside is CLASSIFIER_DIED, for this call, those behind it and later ones', async t => {
+  const pipe = await watchedPipe(t)
+  const classifier = await started(t, 'bad.py:sleeps')
+  const calls = [classifier.classify(BATCH), classifier.classify(BATCH)]
+  process.kill(await pipe.pid, 'SIGKILL')
+  for (const call of calls) await assert.rejects(call, { code: 'CLASSIFIER_DIED', message: /signal SIGKILL/ })
+  await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /signal SIGKILL/ })
+})
+
+test('a function that ends the process is CLASSIFIER_DIED with exit code and last words', async t => {
+  const classifier = await started(t, 'bad.py:leaves')
+  await assert.rejects(classifier.classify(BATCH), {
+    code: 'CLASSIFIER_DIED',
+    message: /exit code 7.*last words/s,
+    facts: { exitCode: 7, signal: null },
+  })
+})
+
+test('close ends a call in the middle, leaves no process, and twice is fine', async t => {
+  const pipe = await watchedPipe(t)
+  const classifier = await started(t, 'bad.py:sleeps')
+  const call = assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /closed/ })
+  await pipe.pid
+  await Promise.all([classifier.close(), classifier.close()])
+  await Promise.all([call, pipe.closed])
+  await classifier.close()
+  await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED' })
+})
+
+test('a classifier can be closed while it starts', async () => {
+  const classifier = new PythonClassifier({ python: PYTHON, target: fixture('good.py:a_float'), onOutput: () => {} })
+  const start = assert.rejects(classifier.start(), { code: 'CLASSIFIER_DIED' })
+  await classifier.close()
+  await start
+})
+
+test('a function that writes to the descriptor of the answers is CLASSIFIER_DIED, not a hang', async t => {
+  const classifier = await started(t, 'bad.py:talks_on_the_channel')
+  await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /write to descriptor 4/ })
+})

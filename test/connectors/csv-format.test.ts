@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { csvFormatter } from '../../connectors/csv-format.ts'
+import type { SinkDialect } from '../../src/to-csv.ts'
+import { python } from '../helpers/python.ts'
+
+const BASE: SinkDialect = {
+  sep: ',',
+  quotechar: '"',
+  quoting: 0,
+  lineterminator: '\n',
+  doublequote: true,
+  escapechar: null,
+  header: false,
+}
+
+const FORMATS: Partial<SinkDialect>[] = [
+  {},
+  { quoting: 1 },
+  { sep: ';', quotechar: "'" },
+  { lineterminator: '\r\n' },
+  { doublequote: false, escapechar: '\\' },
+  { escapechar: '\\' },
+  { quoting: 3, escapechar: '\\' },
+  { quoting: 3 },
+]
+
+/** Python's own lines for the rows, or null where its csv module refuses one; and whether it quotes a lone CR. */
+const SCRIPT = `
+import csv, io, json, sys
+def line(f, row):
+    out = io.StringIO(newline='')
+    try:
+        csv.writer(out, delimiter=f['sep'], quotechar=f['quotechar'], quoting=f['quoting'],
+                   lineterminator=f['lineterminator'], doublequote=f['doublequote'], escapechar=f['escapechar']).writerow(row)
+    except csv.Error:
+        return None
+    return out.getvalue()
+cr = io.StringIO(newline=''); csv.writer(cr, lineterminator='\\n').writerow(['a\\rb'])
+formats, rows = json.load(sys.stdin)
+json.dump([cr.getvalue().startswith('"'), [[line(f, row) for row in rows] for f in formats]], sys.stdout)
+`
+
+test('lines are those of Python csv.writer, for every format and nasty cells', () => {
+  const cell = fc.string({
+    unit: fc.constantFrom('a', '"', "'", ',', ';', '\n', '\r', '\\', ' ', 'é', '😀'),
+    maxLength: 5,
+  })
+  const rows = [[''], ['', ''], ...fc.sample(fc.array(cell, { minLength: 1, maxLength: 4 }), { numRuns: 600, seed: 7 })]
+  const formats = FORMATS.map(format => ({ ...BASE, ...format }))
+  const input = JSON.stringify([formats, rows])
+  const [quotesCarriageReturn, expected] = JSON.parse(execFileSync(python, ['-c', SCRIPT], { input, encoding: 'utf8' }))
+  formats.forEach((format, f) => {
+    const line = csvFormatter(format, quotesCarriageReturn)
+    rows.forEach((row, r) => {
+      const wanted = expected[f][r]
+      if (wanted === null) assert.throws(() => line(row), { code: 'OUTPUT_FAILED' }, JSON.stringify([format, row]))
+      else assert.equal(line(row), wanted, JSON.stringify([format, row]))
+    })
+  })
+})
+
+test('a csv module that quotes a carriage return has it quoted', () => {
+  const line = csvFormatter(BASE, true)
+  assert.equal(line(['a\rb', 'c']), '"a\rb",c\n')
+})

@@ -1,0 +1,36 @@
+import { randomBytes } from 'node:crypto'
+import { after } from 'node:test'
+import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { Kafka, type KafkaAdmin } from '../../src/kafka.ts'
+import { topicsOf } from '../../src/topics.ts'
+
+let own: Promise<LocalBroker> | null = null
+
+/** The address of the broker of this test run; a test file that runs by itself starts one of its own. */
+export async function brokerAddress(): Promise<string> {
+  const shared = process.env['ROWMILL_TEST_BROKERS']
+  if (shared) return shared
+  if (!own) {
+    own = startLocalBroker({})
+    after(async () => (await own)?.close())
+  }
+  return (await own).address
+}
+
+export async function testKafka(): Promise<Kafka> {
+  return new Kafka({ brokers: [await brokerAddress()], clientId: 'test' })
+}
+
+/** A pipeline name of this test alone; its topics go when the test ends. */
+export async function testPipeline(t: {
+  after(fn: () => Promise<void>): void
+}): Promise<{ pipeline: string; admin: KafkaAdmin }> {
+  const pipeline = `test-${randomBytes(6).toString('hex')}`
+  const admin = await (await testKafka()).admin()
+  t.after(async () => {
+    const there = await admin.partitions(Object.values(topicsOf(pipeline)))
+    if (there.size > 0) await admin.deleteTopics([...there.keys()])
+    await admin.close()
+  })
+  return { pipeline, admin }
+}

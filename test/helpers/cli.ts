@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { python } from './python.ts'
+
+const BIN = fileURLToPath(new URL('../../bin/rowmill.js', import.meta.url))
+
+export interface Finished {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface CliOptions {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly cwd?: string
+  readonly input?: string | Buffer
+}
+
+/** A rowmill command as a process of its own, with the Python of the tests. */
+export function startRowmill(args: readonly string[], { env = {}, cwd, input }: CliOptions = {}) {
+  const child = spawn(process.execPath, [BIN, ...args], {
+    ...(cwd ? { cwd } : {}),
+    env: { ...process.env, ROWMILL_PYTHON: python, ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  })
+  child.stdin.on('error', () => {}) // a command that fails early does not read its input
+  child.stdin.end(input ?? '')
+  const finished: Promise<Finished> = Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    new Promise<[number | null, NodeJS.Signals | null]>(resolve => child.once('exit', (...how) => resolve(how))),
+  ]).then(([stdout, stderr, [code, signal]]) => ({ code, signal, stdout, stderr }))
+  return { child, finished }
+}
+
+export function rowmill(args: readonly string[], options: CliOptions = {}): Promise<Finished> {
+  return startRowmill(args, options).finished
+}
+
+/** A folder of this test alone, removed when the test ends. */
+export function testFolder(t: { after(fn: () => void): void }): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}

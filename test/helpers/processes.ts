@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** One process by pid and start time: a pid alone may come again. Linux only, as the tests are. */
+export interface ProcessInfo {
+  readonly pid: number
+  readonly parent: number
+  readonly startTime: string
+  readonly name: string
+}
+
+/** Every process below `pid`, children of children included. */
+export function descendants(pid: number): ProcessInfo[] {
+  const all = processes()
+  const below: ProcessInfo[] = []
+  const add = (parent: number) => {
+    for (const info of all) {
+      if (info.parent !== parent) continue
+      below.push(info)
+      add(info.pid)
+    }
+  }
+  add(pid)
+  return below
+}
+
+/** Waits until none of these processes is left; throws naming those that are, after `limitMs`. */
+export async function untilGone(infos: readonly ProcessInfo[], limitMs = 20_000): Promise<void> {
+  const deadline = Date.now() + limitMs
+  for (;;) {
+    const left = infos.filter(({ pid, startTime }) => read(pid)?.startTime === startTime)
+    if (left.length === 0) return
+    if (Date.now() > deadline)
+      throw new Error(`still running: ${left.map(({ pid, name }) => `${name} (${pid})`).join(', ')}`)
+    await sleep(20) // a foreign process tells nobody but its parent when it ends
+  }
+}
+
+function processes(): ProcessInfo[] {
+  return readdirSync('/proc')
+    .filter(name => /^[0-9]+$/.test(name))
+    .flatMap(pid => read(Number(pid)) ?? [])
+}
+
+function read(pid: number): ProcessInfo | null {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    if (fields[0] === 'Z') return null
+    return { pid, parent: Number(fields[1]), startTime: fields[19]!, name }
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,24 @@
+import { execFile } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { python } from './python.ts'
+
+const SERIAL_JOB = fileURLToPath(new URL('../../examples/serial_job.py', import.meta.url))
+
+/** What the old one-process job writes for this file. */
+export async function serialJob(
+  input: string,
+  classifier: string,
+  options: { readCsv?: Record<string, unknown>; toCsv?: Record<string, unknown> } = {},
+): Promise<string> {
+  const output = `${input}.serial`
+  const json = (value: unknown) => JSON.stringify(value ?? {})
+  const args = ['--classifier', classifier, '--read-csv', json(options.readCsv), '--to-csv', json(options.toCsv)]
+  await promisify(execFile)(python, [SERIAL_JOB, input, output, ...args])
+  try {
+    return readFileSync(output, 'utf8')
+  } finally {
+    rmSync(output)
+  }
+}
