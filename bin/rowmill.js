@@ -2,18 +2,23 @@
 // Plain JavaScript for any Node: says which Node is needed before anything newer is loaded.
 import { existsSync } from 'node:fs'
 import module from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 
-const [major, minor] = process.versions.node.split('.').map(Number)
+const { versions, env } = process
+const [major, minor] = versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 18)) {
-  process.stderr.write(
-    `rowmill: needs Node 22.18 or later, this is ${process.versions.node}. In a clone, npx and npm run bring their own.\n`,
-  )
+  const advice = 'In a clone, npx and npm run bring their own.'
+  process.stderr.write(`rowmill: needs Node 22.18 or later, this is ${versions.node}. ${advice}\n`)
   process.exit(2)
 }
-module.enableCompileCache?.()
+// Compiled code is kept between runs, also for the worker processes, which inherit the environment.
+const cache = env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rowmill')
+env.NODE_COMPILE_CACHE ||= join(cache, 'node')
+module.enableCompileCache(env.NODE_COMPILE_CACHE)
+
 // A clone runs its sources, a published package the built files.
 const source = new URL('../src/cli/main.ts', import.meta.url)
-const { main } = await import(
-  existsSync(source) ? source.href : new URL('../dist/src/cli/main.js', import.meta.url).href
-)
+const built = new URL('../dist/src/cli/main.js', import.meta.url)
+const { main } = await import(existsSync(source) ? source.href : built.href)
 process.exit(await main(process.argv.slice(2)))

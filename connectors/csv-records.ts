@@ -26,6 +26,12 @@ export const CELL_LIMIT = 131_072
 /** UTF-8 bytes of one record that fit a message of 16 MB with room for the envelope. */
 export const ROW_LIMIT_BYTES = 15 * 1024 * 1024
 
+const LF = 10
+const CR = 13
+
+/** Behind the end of any text, and small enough for V8 to keep it as a plain integer. */
+const NONE = 0x3fff_ffff
+
 /** The records found in one piece of text. The four arrays have the same length. */
 export interface RecordRun {
   readonly rows: string[][]
@@ -71,8 +77,8 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
   let special = -1
   let comma = -1
   while (position < length) {
-    if (feed < position) feed = indexOrInfinity(text, '\n', position)
-    if (carriage < position) carriage = indexOrInfinity(text, '\r', position)
+    if (feed < position) feed = indexOrNone(text, '\n', position)
+    if (carriage < position) carriage = indexOrNone(text, '\r', position)
     if (special < position) special = nextSpecial(text, position, quote, escapeChar)
     let end = Math.min(feed, carriage)
     let next: number
@@ -80,7 +86,7 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
     let width = 1
     let lineEnds = 1
     if (special < end || dialect.skipInitialSpace || end - position > CELL_LIMIT) {
-      const reader = new RecordReader(text, position, { ...options, line })
+      const reader = new RecordReader(text, position, end, { ...options, line })
       const record = reader.read()
       if (record === null) break
       row = only === null ? record.cells : record.cells.slice(only, only + 1)
@@ -88,7 +94,7 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
       next = record.next
       lineEnds = reader.line - line
     } else {
-      if (end === Infinity) {
+      if (end === NONE) {
         if (!final) break
         end = length
       }
@@ -99,12 +105,12 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
       }
       row = []
       let from = position
-      if (comma < position) comma = indexOrInfinity(text, separator, position)
+      if (comma < position) comma = indexOrNone(text, separator, position)
       while (comma < end) {
         if (only === null || only === width - 1) row.push(text.slice(from, comma))
         width++
         from = comma + 1
-        comma = indexOrInfinity(text, separator, from)
+        comma = indexOrNone(text, separator, from)
       }
       if (only === null || only === width - 1) row.push(text.slice(from, end))
       if (width === 1 && BLANK.test(text.slice(position, end))) width = 0
@@ -121,19 +127,19 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
   return { ...run, consumed: position, line }
 }
 
-function indexOrInfinity(text: string, what: string, from: number): number {
+function indexOrNone(text: string, what: string, from: number): number {
   const index = text.indexOf(what, from)
-  return index === -1 ? Infinity : index
+  return index === -1 ? NONE : index
 }
 
 function nextSpecial(text: string, from: number, quote: string | null, escapeChar: string | null): number {
-  const quoteAt = quote === null ? Infinity : indexOrInfinity(text, quote, from)
-  return escapeChar === null ? quoteAt : Math.min(quoteAt, indexOrInfinity(text, escapeChar, from))
+  const quoteAt = quote === null ? NONE : indexOrNone(text, quote, from)
+  return escapeChar === null ? quoteAt : Math.min(quoteAt, indexOrNone(text, escapeChar, from))
 }
 
 /** What Python's str.strip() takes for white space; String.trim() differs in \x1c-\x1f, \x85 and \ufeff. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these four as white space
-const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
+const BLANK = /^[\t-\r\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
 
 function isBlank(cells: readonly string[]): boolean {
   return cells.length === 1 && BLANK.test(cells[0]!)
@@ -147,6 +153,12 @@ class RecordReader {
   readonly #text: string
   readonly #options: SplitOptions
   readonly #start: number
+  /** The first line end at or behind #start: up to there the reader may jump. */
+  readonly #lineEnd: number
+  readonly #separator: number
+  /** -1: there is none. */
+  readonly #quote: number
+  readonly #escapeChar: number
   #index: number
   /** The cell so far: what was copied, and the text from #copied on. */
   #cell = ''
@@ -157,10 +169,15 @@ class RecordReader {
   /** The line the reader has come to. */
   line: number
 
-  constructor(text: string, start: number, options: SplitOptions) {
+  constructor(text: string, start: number, lineEnd: number, options: SplitOptions) {
     this.#text = text
     this.#options = options
+    const { separator, quote, escapeChar } = options.dialect
+    this.#separator = separator.charCodeAt(0)
+    this.#quote = quote === null ? -1 : quote.charCodeAt(0)
+    this.#escapeChar = escapeChar === null ? -1 : escapeChar.charCodeAt(0)
     this.#start = start
+    this.#lineEnd = lineEnd
     this.#index = start
     this.#copied = start
     this.#cellLine = options.line
@@ -169,40 +186,42 @@ class RecordReader {
 
   /** The cells and where the next record begins; null where the text ends first and more may follow. */
   read(): { readonly cells: string[]; readonly next: number } | null {
-    const { dialect, final } = this.#options
+    const text = this.#text
+    const { final } = this.#options
     const cells: string[] = []
     for (;;) {
       this.#readCell()
-      const char = this.#text[this.#index]
-      if (char === undefined && !final) break
+      const code = text.charCodeAt(this.#index)
+      if (this.#index >= text.length && !final) break
       if (this.#open !== null) throw this.#unfinished()
       cells.push(this.#cell)
-      if (char !== dialect.separator) {
-        if (char === '\r' && this.#index + 1 === this.#text.length && !final) break
+      if (code !== this.#separator) {
+        if (code === CR && this.#index + 1 === text.length && !final) break
         const next = this.#passLineEnd()
         this.#checkRow(next)
         return { cells, next }
       }
       this.#index++
     }
-    this.#checkRow(this.#text.length)
+    this.#checkRow(text.length)
     return null
   }
 
   /** Leaves #index on the separator or line end behind the cell, or on the end of the text. */
   #readCell(): void {
-    const { quote, doubleQuote, separator, skipInitialSpace } = this.#options.dialect
+    const text = this.#text
+    const { doubleQuote, skipInitialSpace } = this.#options.dialect
     this.#cell = ''
     this.#cellLine = this.line
     this.#open = null
-    if (skipInitialSpace) while (this.#text[this.#index] === ' ') this.#index++
+    if (skipInitialSpace) while (text[this.#index] === ' ') this.#index++
     this.#copied = this.#index
-    if (quote !== null && this.#text[this.#index] === quote) {
+    if (text.charCodeAt(this.#index) === this.#quote) {
       this.#index++
       this.#copied = this.#index
-      this.#readQuoted(quote)
-      const char = this.#text[this.#index]
-      if (doubleQuote && char !== undefined && char !== separator && char !== '\n' && char !== '\r') {
+      this.#readQuoted()
+      const code = text.charCodeAt(this.#index)
+      if (doubleQuote && this.#index < text.length && code !== this.#separator && code !== LF && code !== CR) {
         throw new RowmillError(
           'INPUT_QUOTE',
           `${this.#options.name}, line ${this.line}: text follows a closing quote. Double the quotes inside a quoted ` +
@@ -222,17 +241,21 @@ class RecordReader {
   }
 
   /** From behind the opening quote to behind the closing one. */
-  #readQuoted(quote: string): void {
-    const { doubleQuote, escapeChar } = this.#options.dialect
+  #readQuoted(): void {
+    const { doubleQuote, quote: mark } = this.#options.dialect
     const text = this.#text
+    const quote = this.#quote
+    const escapeChar = this.#escapeChar
     this.#open = 'quote'
     for (; this.#index < text.length; this.#index++) {
-      const char = text[this.#index]
-      if (char === '\n' || char === '\r') this.#passInnerEnd()
-      else if (char === escapeChar) this.#escaped()
-      else if (char === quote) {
+      const closing = this.#index < this.#lineEnd && escapeChar === -1 ? text.indexOf(mark!, this.#index) : -1
+      if (closing > 0 && closing < this.#lineEnd) this.#index = closing
+      const code = text.charCodeAt(this.#index)
+      if (code === LF || code === CR) this.#passInnerEnd()
+      else if (code === escapeChar) this.#escaped()
+      else if (code === quote) {
         this.#copy(this.#index + 1)
-        if (!doubleQuote || text[this.#index + 1] !== quote) {
+        if (!doubleQuote || text.charCodeAt(this.#index + 1) !== quote) {
           // Where the text ends here the next quote may follow: read() asks for more.
           this.#open = null
           this.#index++
@@ -244,15 +267,16 @@ class RecordReader {
   }
 
   #readPlain(): void {
-    const { separator, escapeChar } = this.#options.dialect
     const text = this.#text
+    const separator = this.#separator
+    const escapeChar = this.#escapeChar
     for (; this.#index < text.length; this.#index++) {
-      const char = text[this.#index]
-      if (char === separator || char === '\n' || char === '\r') {
+      const code = text.charCodeAt(this.#index)
+      if (code === separator || code === LF || code === CR) {
         this.#open = null
         return
       }
-      if (char === escapeChar) {
+      if (code === escapeChar) {
         this.#escaped()
         // A cell with an escaped line end must end with a separator or a line end: Python refuses the end of the file.
         const last = text[this.#index]

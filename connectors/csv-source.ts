@@ -189,21 +189,18 @@ export class CsvSource implements Source {
     const { path } = this.#options
     const { compression } = this.#plan
     const zipped = compression === 'gzip' || (compression === 'infer' && path.toLowerCase().endsWith('.gz'))
-    if (this.#identity !== null && !zipped) {
-      yield* this.#filePieces(from)
-      return
-    }
-    const range = this.#identity ? { start: 0, autoClose: false } : { autoClose: false }
-    const input: Readable = this.#handle?.createReadStream(range) ?? this.#options.stdin ?? process.stdin
+    if (this.#identity !== null && !zipped) return yield* this.#filePieces(from)
+    const file = this.#identity === null ? this.#handle?.createReadStream({ autoClose: false }) : this.#filePieces(0)
+    const input: AsyncIterable<Uint8Array> = file ?? this.#options.stdin ?? process.stdin
     let fed = 0
-    const counted = async function* (): AsyncGenerator<Buffer> {
-      for await (const piece of input as AsyncIterable<Buffer>) {
+    const counted = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of input) {
         fed += piece.length
-        yield piece
+        yield Buffer.from(piece)
       }
     }
     const gunzip = zipped ? createGunzip({ chunkSize: PIECE_BYTES }) : null
-    this.#stream = gunzip ? pipeline(counted, gunzip, () => {}) : input
+    this.#stream = gunzip ? pipeline(counted, gunzip, () => {}) : (input as Readable)
     let byte = 0
     try {
       for await (const piece of this.#stream as AsyncIterable<Buffer>) {

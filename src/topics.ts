@@ -1,8 +1,12 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from './errors.ts'
 import type { KafkaAdmin, TopicSettings } from './kafka.ts'
 
 /** A rows message is cut at 256 KB, but one row of a few cells at pandas' limit is longer than Kafka's 1 MB. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+/** The last pause before a topic that was created is taken to be missing: about twice as long in all. */
+const LONGEST_PAUSE_MS = 2000
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 
@@ -53,7 +57,16 @@ export async function ensureTopics(admin: KafkaAdmin, pipeline: string, partitio
     const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? defaultPartitions(1)
     await admin.createTopics(topicSettings(topics, wanted, brokers).filter(({ topic }) => !before.has(topic)))
   }
-  return verify(await admin.partitions(all), topics, partitions)
+  return verify(await untilKnown(admin, all), topics, partitions)
+}
+
+/** A broker takes a moment to know of topics that were just created, and tells nobody when it does. */
+async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Map<string, number>> {
+  for (let pauseMs = 5; ; pauseMs *= 2) {
+    const found = await admin.partitions(all)
+    if (found.size === all.length || pauseMs > LONGEST_PAUSE_MS) return found
+    await sleep(pauseMs)
+  }
 }
 
 function topicSettings(topics: PipelineTopics, partitions: number, brokers: number): TopicSettings[] {

@@ -97,7 +97,7 @@ export function loggingProperties(log: string): string {
     'appender.file.fileName': escapeProperty(log),
     'appender.file.layout.type': 'PatternLayout',
     'appender.file.layout.pattern': '%d %p %m (%c{1})%n',
-    'rootLogger.level': process.env.LV ?? 'warn',
+    'rootLogger.level': 'warn',
     'rootLogger.appenderRef.file.ref': 'file',
   })
 }

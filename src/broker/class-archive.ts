@@ -2,7 +2,8 @@ import { access, rename, rm, writeFile } from 'node:fs/promises'
 import { makeBrokerDirectory } from './broker-directory.ts'
 import { endOf } from './guard.ts'
 import type { Java } from './java.ts'
-import { choosePorts, type KafkaHome, type KafkaLaunch, launchKafka, untilAnswering } from './kafka-process.ts'
+import { type KafkaHome, type KafkaLaunch, launchKafka, untilAnswering } from './kafka-process.ts'
+import { choosePorts } from './ports.ts'
 
 const TRAINING_MS = 60_000
 
@@ -43,7 +44,8 @@ async function makeArchive({ home, java, path, signal }: ClassArchive): Promise<
   const limits = AbortSignal.any([signal, AbortSignal.timeout(TRAINING_MS)])
   const directory = await makeBrokerDirectory()
   // In the folder of the cache: a rename, which is all or nothing, does not cross disks.
-  const made = `${path}.${process.pid}`
+  const made = `${path}.new`
+  await rm(made, { force: true })
   const ports = await choosePorts(undefined)
   const options = [`-XX:ArchiveClassesAtExit=${made}`]
   const launch: KafkaLaunch = { home, java, directory, ports, temporary: true, archive: options }

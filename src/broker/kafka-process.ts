@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import { type BrokerPorts, brokerFiles, jvmArguments, loggingProperties, serverProperties } from './broker-files.ts'
@@ -73,30 +72,6 @@ export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }
 export function brokerFailed(what: string, words: string): RowmillError {
   const message = `the local Kafka ${what}. ${words === '' ? 'It wrote nothing to its log.' : `Its log says:\n${words}`}`
   return new RowmillError('BROKER_FAILED', message)
-}
-
-/** Two free ports of the loopback interface. Another process may take them before Kafka does. */
-export async function choosePorts(wanted: number | undefined): Promise<BrokerPorts> {
-  const [broker, controller] = [createServer(), createServer()]
-  try {
-    return { broker: await listen(broker, wanted ?? 0), controller: await listen(controller, 0) }
-  } catch (cause) {
-    const why = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'it is taken' : (cause as Error).message
-    const message = `the local Kafka cannot listen on port ${wanted} of 127.0.0.1: ${why}. Choose another, or none for a free one`
-    throw new RowmillError('BROKER_FAILED', message, { port: wanted ?? null }, { cause })
-  } finally {
-    await Promise.all([broker, controller].map(server => new Promise(resolve => server.close(resolve))))
-  }
-}
-
-function listen(server: ReturnType<typeof createServer>, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => {
-      const address = server.address()
-      resolve(typeof address === 'object' && address !== null ? address.port : port)
-    })
-  })
 }
 
 /**

@@ -10,15 +10,9 @@ import {
 } from './broker-directory.ts'
 import { brokerFiles } from './broker-files.ts'
 import { type OnProgress, type PreparedKafka, prepareKafka } from './kafka-jars.ts'
-import {
-  brokerFailed,
-  choosePorts,
-  type KafkaLaunch,
-  type KafkaProcess,
-  launchKafka,
-  untilAnswering,
-} from './kafka-process.ts'
+import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './kafka-process.ts'
 import { lastWords } from './last-words.ts'
+import { choosePorts } from './ports.ts'
 
 export { prepareKafkaJars } from './kafka-jars.ts'
 

@@ -12,6 +12,8 @@ import { FIXTURES, fixture, jobOf, PYTHON, started } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
 
+const LIMIT = { timeout: 20_000 }
+
 /** A named pipe that a fixture holds open: `pid` is the first line in it, `closed` resolves when no process has it. */
 async function watchedPipe(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-death-'))
@@ -26,13 +28,13 @@ async function watchedPipe(t: TestContext) {
 }
 
 for (const target of ['sleeps', 'never_lets_go']) {
-  test(`kill -9 of the parent leaves no Python while the function ${target.replaceAll('_', ' ')}`, async t => {
+  test(`kill -9 of the parent leaves no Python while the function ${target.replaceAll('_', ' ')}`, LIMIT, async t => {
     const pipe = await watchedPipe(t)
     const parent = spawn(process.execPath, [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`)], {
       stdio: 'inherit',
     })
     const pid = await pipe.pid
-    process.kill(pid, 0)
+    t.after(() => endProcess(pid))
     parent.kill('SIGKILL')
     await pipe.closed
   })
@@ -78,3 +80,12 @@ test('a function that writes to the descriptor of the answers is CLASSIFIER_DIED
   const classifier = await started(t, 'bad.py:talks_on_the_channel')
   await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /write to descriptor 4/ })
 })
+
+/** A test that fails must not leave its Python behind. */
+function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH')
+  }
+}

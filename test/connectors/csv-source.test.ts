@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { appendFile, mkdtemp, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
+import { READ_CSV_ARGUMENTS } from '../../connectors/csv-dialect.ts'
 import { CsvSource, type CsvSourceOptions, checkReadCsv } from '../../connectors/csv-source.ts'
 import type { SourceHeader, SourcePosition, SourceRows } from '../../src/connector.ts'
 import { RowmillError } from '../../src/errors.ts'
@@ -565,4 +566,56 @@ test("values that are pandas' defaults are accepted for every argument", () => {
     },
   }
   assert.equal(checkReadCsv(defaults, null).dialect.separator, ',')
+})
+
+test('every argument of read_csv is known and stands once in the table of docs/csv.md', async () => {
+  const { answer } = await oracle.ask<string[]>('arguments')
+  assert.deepEqual([...READ_CSV_ARGUMENTS].sort(), [...answer!].sort())
+  const [, table = ''] = (await readFile('docs/csv.md', 'utf8')).split('## read_csv')
+  const documented = [...table.split('## to_csv')[0]!.matchAll(/^\|([^|]*)\|/gm)].flatMap(row =>
+    [...row[1]!.matchAll(/`(\w+)`/g)].map(name => name[1]),
+  )
+  assert.deepEqual(documented.sort(), [...answer!].sort())
+})
+
+test('a gzip file of many pieces is read in full, twice', async () => {
+  const text = `ID,A\n${Array.from({ length: 60_000 }, (_, at) => `${at},${Math.sin(at)}\n`).join('')}`
+  const found = await read(await put(gzipSync(text), 'long.csv.gz'))
+  assert.equal(found.header.total, 60_000)
+  assert.deepEqual(found.rows[59_999], ['59999', `${Math.sin(59_999)}`])
+})
+
+test('a member behind zeros is not lost in silence', async () => {
+  const content = Buffer.concat([gzipSync('ID\n1\n'), Buffer.alloc(5), gzipSync('2\n')])
+  assert.equal((await refusal(read(await put(content, 'f.csv.gz')))).code, 'INPUT_UNREADABLE')
+  const stdin = Readable.from([content])
+  assert.equal((await refusal(read('-', { stdin, readCsv: { compression: 'gzip' } }))).code, 'INPUT_UNREADABLE')
+})
+
+test('memory stays flat while a large file is read', async () => {
+  const line = `${'1,'.repeat(9)}${'x'.repeat(110)}\n`
+  const path = await put(`${'c,'.repeat(9)}c\n${line.repeat(500_000)}`, 'large.csv')
+  const csv = source(path)
+  const before = process.memoryUsage().rss
+  let most = 0
+  await csv.open()
+  for await (const _ of csv.rows(null)) most = Math.max(most, process.memoryUsage().rss)
+  await csv.close()
+  await rm(path)
+  assert.ok(most - before < 150e6, `${Math.round((most - before) / 1e6)} MB more than before`)
+})
+
+test('rows reads no further ahead than it is asked', async () => {
+  let given = 0
+  const pieces = function* (): Generator<Buffer> {
+    yield Buffer.from('ID,A\n')
+    for (; given < 100; given++) yield Buffer.from('1,x\n')
+  }
+  const csv = source('-', { stdin: Readable.from(pieces(), { highWaterMark: 1 }) })
+  await csv.open()
+  const rows = csv.rows(null)
+  await rows.next()
+  await rows.next()
+  assert.ok(given < 10, `${given} pieces read for two runs`)
+  await csv.close()
 })

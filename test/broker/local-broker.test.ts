@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { brokerFiles } from '../../src/broker/broker-files.ts'
+import { prepareKafkaJars, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { RowmillError } from '../../src/errors.ts'
+import { runFixture } from '../helpers/broker-owner.ts'
+import { runKafkaTool } from '../helpers/kafka-tools.ts'
+import { descendants, untilGone } from '../helpers/processes.ts'
+
+const TOPICS = 'org.apache.kafka.tools.TopicCommand'
+const environment = { ...process.env }
+let folder = ''
+
+before(async () => {
+  await prepareKafkaJars()
+  // A temporary folder of this file alone, so that what is left behind is seen; its name needs every kind of escape.
+  folder = await mkdtemp(join(tmpdir(), 'rowmill broker ü-'))
+  process.env['TMPDIR'] = folder
+})
+
+after(async () => {
+  if (environment['TMPDIR'] === undefined) delete process.env['TMPDIR']
+  else process.env['TMPDIR'] = environment['TMPDIR']
+  const left = await brokerDirectories()
+  const running = javas().map(({ pid }) => pid)
+  await rm(folder, { recursive: true, force: true })
+  assert.deepEqual({ left, running }, { left: [], running: [] })
+})
+
+test('a broker that has started takes a topic of 16 MB messages at once, and leaves nothing when closed twice', async () => {
+  const broker = await startLocalBroker()
+  const [name] = await brokerDirectories()
+  const running = descendants(process.pid)
+  const connect = ['--bootstrap-server', broker.address]
+  const config = ['--config', 'max.message.bytes=16777216']
+  await runKafkaTool(TOPICS, [...connect, '--create', '--topic', 'rows', '--partitions', '8', ...config])
+  const described = await runKafkaTool(TOPICS, [...connect, '--describe', '--topic', 'rows'])
+  assert.match(described, /PartitionCount: 8\b.*max\.message\.bytes=16777216/)
+  assert.match(broker.address, /^127\.0\.0\.1:\d+$/)
+  assert.ok(name)
+  assert.equal(javas().length, 1)
+  await Promise.all([broker.close(), broker.close()])
+  await broker.close()
+  await untilGone(running, 0)
+  assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('the group coordinator answers without a topic of offsets made by a client before', async () => {
+  const broker = await startLocalBroker()
+  try {
+    const listed = await runKafkaTool(TOPICS, ['--bootstrap-server', broker.address, '--list'])
+    assert.equal(listed.trim(), '__consumer_offsets')
+  } finally {
+    await broker.close()
+  }
+})
+
+test('kill -9 of the owner leaves no JVM, no guard and no directory', async () => {
+  const owner = runFixture('owner')
+  await owner.says('address')
+  const below = descendants(owner.pid)
+  assert.equal(below.filter(({ name }) => name === 'java').length, 1)
+  assert.equal((await brokerDirectories()).length, 1)
+  await owner.kill()
+  await untilGone(below)
+  assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('kill -9 of the owner during the start leaves nothing either', async () => {
+  const owner = runFixture('owner')
+  const java = await until(() => descendants(owner.pid).find(({ name }) => name === 'java'))
+  const below = descendants(owner.pid)
+  assert.ok(below.some(({ pid }) => pid === java.pid))
+  await owner.kill()
+  await untilGone(below)
+  assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('Ctrl-C reaches the owner but neither guard nor JVM', async () => {
+  const owner = runFixture('owner')
+  const { address } = await owner.says('address')
+  const below = descendants(owner.pid)
+  process.kill(-owner.pid, 'SIGINT')
+  await owner.says('signal')
+  await runKafkaTool(TOPICS, ['--bootstrap-server', address!, '--list'])
+  assert.deepEqual(descendants(owner.pid), below)
+  await owner.kill()
+  await untilGone(below)
+})
+
+test('the end of the JVM by itself is told, and close removes the rest', async () => {
+  const broker = await startLocalBroker()
+  process.kill(javas()[0]!.pid, 'SIGKILL')
+  const error = await broker.died
+  assert.equal(error.code, 'BROKER_FAILED')
+  assert.match(error.message, /ended by itself with status 137/)
+  await broker.close()
+  assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('the end of the guard alone is told, and close ends the JVM', async () => {
+  const broker = await startLocalBroker()
+  const below = descendants(process.pid)
+  process.kill(below.find(({ name, parent }) => name === 'sh' && parent === process.pid)!.pid, 'SIGKILL')
+  assert.match((await broker.died).message, /lost its guard/)
+  await broker.close()
+  await untilGone(below)
+  assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('a taken port is refused by number before anything starts', async () => {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as { port: number }
+  try {
+    const refused = { code: 'BROKER_FAILED', message: new RegExp(`port ${port} of 127.0.0.1: it is taken`) }
+    await assert.rejects(startLocalBroker({ port }), refused)
+    assert.deepEqual(await brokerDirectories(), [])
+  } finally {
+    server.close()
+  }
+})
+
+test('an abort during the start ends it with INTERRUPTED and leaves nothing', async () => {
+  const interrupt = new AbortController()
+  const starting = startLocalBroker({ signal: interrupt.signal })
+  await until(() => javas()[0])
+  const running = descendants(process.pid)
+  interrupt.abort()
+  await assert.rejects(starting, { code: 'INTERRUPTED' })
+  await untilGone(running, 0)
+  assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('the reason of an abort is kept when it is an error of rowmill', async () => {
+  const reason = new RowmillError('TIMEOUT', 'too late')
+  await assert.rejects(startLocalBroker({ signal: AbortSignal.abort(reason) }), reason)
+})
+
+test('a data directory keeps its topics for the next broker, and serves one at a time', async () => {
+  const dataDir = join(folder, 'kept')
+  await mkdir(dataDir)
+  const first = await startLocalBroker({ dataDir })
+  await runKafkaTool(TOPICS, ['--bootstrap-server', first.address, '--create', '--topic', 'kept'])
+  const inUse = { code: 'BROKER_FAILED', message: new RegExp(`in use by process ${process.pid}`) }
+  await assert.rejects(startLocalBroker({ dataDir }), inUse)
+  await first.close()
+  const second = await startLocalBroker({ dataDir })
+  const topics = await runKafkaTool(TOPICS, ['--bootstrap-server', second.address, '--list'])
+  await second.close()
+  assert.match(topics, /^kept$/m)
+  assert.notEqual((await readdir(dataDir)).length, 0)
+  assert.ok(!(await readdir(dataDir)).includes('owner.json'))
+})
+
+test('a data directory that Kafka did not make is refused', async () => {
+  const dataDir = join(folder, 'foreign')
+  await mkdir(join(dataDir, 'data'), { recursive: true })
+  await writeMeta(dataDir, 'version=1\n')
+  await assert.rejects(startLocalBroker({ dataDir }), { code: 'BROKER_FAILED', message: /names no cluster\.id/ })
+  await assert.rejects(startLocalBroker({ dataDir: join(folder, 'a,b') }), { code: 'USAGE', message: /no comma/ })
+})
+
+test('a broker that cannot start says so with the last lines of its log', async () => {
+  const dataDir = join(folder, 'broken')
+  await mkdir(join(dataDir, 'data'), { recursive: true })
+  await writeMeta(dataDir, 'version=1\nnode.id=7\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\n')
+  await assert.rejects(startLocalBroker({ dataDir }), error => {
+    assert.ok(error instanceof RowmillError)
+    assert.equal(error.code, 'BROKER_FAILED')
+    assert.match(error.message, /does not start: it ended with status 1\. Its log says:\n.*node\.id/s)
+    assert.doesNotMatch(error.message, /^\s+at /m)
+    return true
+  })
+})
+
+async function writeMeta(dataDir: string, text: string): Promise<void> {
+  await writeFile(brokerFiles(dataDir).meta, text)
+}
+
+function javas() {
+  return descendants(process.pid).filter(({ name }) => name === 'java')
+}
+
+async function brokerDirectories(): Promise<string[]> {
+  return (await readdir(folder)).filter(name => name.startsWith('rowmill-broker-'))
+}
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (;;) {
+    const found = look()
+    if (found !== undefined) return found
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}

@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { EXIT_CODES } from '../src/errors.ts'
+import { OPTIONS } from '../src/options.ts'
+import { rowmill } from './helpers/cli.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
+const README = read('README.md')
+
+test('the README has a row for every option, and the help names it', async () => {
+  const { stdout } = await rowmill(['run', '--help'])
+  for (const { flag } of Object.values(OPTIONS)) {
+    assert.match(README, new RegExp(`^\\| \`--${flag}[ \`]`, 'm'))
+    assert.match(stdout, new RegExp(`--${flag}\\b`))
+  }
+})
+
+test('the README names every error code in the row of its exit code', () => {
+  for (const [code, exit] of Object.entries(EXIT_CODES)) {
+    const row = README.split('\n').find(line => new RegExp(`^\\| (\\d+, )?${exit}[ ,]`).test(line))
+    assert.match(row ?? '', new RegExp(`\\b${code}\\b`), `${code} in the row of exit code ${exit}`)
+  }
+})
+
+test('every file that a document links to exists', () => {
+  for (const file of ['README.md', 'DESIGN.md', 'docs/csv.md', 'docs/classifiers.md', 'docs/broker.md', 'docs/wire-format.md']) {
+    for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      assert.ok(existsSync(join(ROOT, dirname(file), target!)), `${file} links to ${target}`)
+    }
+  }
+})
+
+test('every file:function that DESIGN.md names is there', () => {
+  for (const [, file, name] of read('DESIGN.md').matchAll(/`([a-z/-]+\.(?:ts|py)):([A-Za-z_.#]+)`/g)) {
+    const source = read(file!)
+    for (const part of name!.split('.')) assert.ok(source.includes(part), `${file} has ${part}`)
+  }
+})
+
+test('--help shows an example, --version the version of the package', async () => {
+  const help = await rowmill(['run', '--help'])
+  assert.match(help.stdout, /Example:\n {2}rowmill run /)
+  const version = await rowmill(['--version'])
+  assert.equal(version.stdout.trim(), JSON.parse(read('package.json')).version)
+})

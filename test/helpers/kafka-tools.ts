@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process'
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { copyJarsArguments } from '../../src/broker/broker-files.ts'
+import { findJava, findMaven } from '../../src/broker/java.ts'
+import { cacheDirectory, prepareKafkaJars } from '../../src/broker/kafka-jars.ts'
+
+/** The newest published: 4.4.0 of this one jar is missing on Maven Central. It runs on the libraries of 4.4.0. */
+const TOOLS_VERSION = '4.3.1'
+
+const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>rowmill</groupId>
+  <artifactId>kafka-tools</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka-tools</artifactId>
+      <version>${TOOLS_VERSION}</version>
+      <exclusions>
+        <exclusion>
+          <groupId>*</groupId>
+          <artifactId>*</artifactId>
+        </exclusion>
+      </exclusions>
+    </dependency>
+  </dependencies>
+</project>
+`
+
+/**
+ * Runs a command-line tool of Kafka, such as `org.apache.kafka.tools.TopicCommand` (kafka-topics.sh) or
+ * `org.apache.kafka.tools.consumer.ConsoleConsumer`, and resolves to its standard output. Rejects with what it wrote
+ * when it fails. The first use fetches its jar into the cache of rowmill.
+ */
+export async function runKafkaTool(mainClass: string, args: readonly string[]): Promise<string> {
+  const [jars, tools, java] = [await prepareKafkaJars(), await prepareTools(), await findJava()]
+  const classPath = [join(tools, '*'), join(jars, '*')].join(delimiter)
+  const options = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classPath]
+  const run = await promisify(execFile)(java.command, [...options, mainClass, ...args], { maxBuffer: 2 ** 30 })
+  return run.stdout
+}
+
+/** A folder appears under its name only when it is whole. */
+async function prepareTools(): Promise<string> {
+  const folder = join(cacheDirectory(), `kafka-tools-${TOOLS_VERSION}`)
+  if (await exists(folder)) return folder
+  await mkdir(cacheDirectory(), { recursive: true })
+  const workshop = await mkdtemp(`${folder}.tmp-`)
+  try {
+    const pom = join(workshop, 'pom.xml')
+    await writeFile(pom, POM)
+    await promisify(execFile)(await findMaven(), copyJarsArguments(pom, join(workshop, 'jars')))
+    await rename(join(workshop, 'jars'), folder).catch(async error => {
+      if (!(await exists(folder))) throw error
+    })
+  } finally {
+    await rm(workshop, { recursive: true, force: true })
+  }
+  return folder
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  )
+}
