@@ -139,7 +139,7 @@ function nextSpecial(text: string, from: number, quote: string | null, escapeCha
 
 /** What Python's str.strip() takes for white space; String.trim() differs in \x1c-\x1f, \x85 and \ufeff. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these four as white space
-const BLANK = /^[\t-\r\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
+const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
 
 function isBlank(cells: readonly string[]): boolean {
   return cells.length === 1 && BLANK.test(cells[0]!)
@@ -242,13 +242,14 @@ class RecordReader {
 
   /** From behind the opening quote to behind the closing one. */
   #readQuoted(): void {
-    const { doubleQuote, quote: mark } = this.#options.dialect
+    const { doubleQuote } = this.#options.dialect
     const text = this.#text
     const quote = this.#quote
+    const mark = String.fromCharCode(quote)
     const escapeChar = this.#escapeChar
     this.#open = 'quote'
     for (; this.#index < text.length; this.#index++) {
-      const closing = this.#index < this.#lineEnd && escapeChar === -1 ? text.indexOf(mark!, this.#index) : -1
+      const closing = this.#index < this.#lineEnd && escapeChar === -1 ? text.indexOf(mark, this.#index) : -1
       if (closing > 0 && closing < this.#lineEnd) this.#index = closing
       const code = text.charCodeAt(this.#index)
       if (code === LF || code === CR) this.#passInnerEnd()

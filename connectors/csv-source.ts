@@ -196,6 +196,7 @@ export class CsvSource implements Source {
     const counted = async function* (): AsyncGenerator<Uint8Array> {
       for await (const piece of input) {
         fed += piece.length
+        // A copy: zlib works on the piece while the next one is read into the same buffer.
         yield Buffer.from(piece)
       }
     }

@@ -189,6 +189,6 @@ class Steps {
   isRange(): boolean {
     const stop = this.#first + this.#step * BigInt(this.#count)
     const inside = (value: bigint): boolean => value >= INT64_MIN && value <= INT64_MAX
-    return this.#equal && this.#count > 1 && this.#step !== 0n && inside(this.#step) && inside(stop)
+    return this.#equal && this.#step !== 0n && inside(this.#step) && inside(stop)
   }
 }

@@ -98,7 +98,7 @@ class Collection {
     this.#feed = feed
     this.#options = options
     this.#reassembler = new Reassembler(job.id, job)
-    this.#kinds = new OutputKinds(job.id)
+    this.#kinds = new OutputKinds(job.id, castColumns(job))
   }
 
   async run(): Promise<Collected> {
@@ -156,6 +156,11 @@ class Collection {
       ? `row ${from}`
       : `rows ${from} to ${seqOf({ partition, position: first + count - 1 }, this.#job)}`
   }
+}
+
+function castColumns({ options }: Job): string[] {
+  const casts: [string, string][] = JSON.parse(options.find(({ name }) => name === 'cast')?.value ?? '[]')
+  return casts.map(([column]) => column)
 }
 
 function overBudget(job: string, { rejected }: Result): RowmillError {

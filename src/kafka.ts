@@ -92,6 +92,7 @@ export class Kafka {
       allowAutoTopicCreation: false,
       idempotent: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       retry: RETRY,
     })
     await this.#connecting(() => producer.connect())
@@ -178,7 +179,9 @@ export class Producer {
       acks: -1,
       messages: messages.map(({ key, value }) => ({ key, value, partition })),
     })
-    return Number(written?.baseOffset)
+    // KafkaJS passes over a partition that it does not know of, and calls that sent.
+    if (!written) throw Object.assign(new Error(`${topic} has no partition ${partition}`), { retriable: true })
+    return Number(written.baseOffset)
   }
 
   close(): Promise<void> {

@@ -1,30 +1,39 @@
 import { RowmillError } from './errors.ts'
 import type { Kind, Result } from './model.ts'
 
+/** Kinds whose values pandas writes one by one. Any other word is a dtype whose column it writes as a whole. */
+const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
+
 /**
  * Pairs of kinds in one column that the old one-process job would have written otherwise. Over the whole column, pandas
- * makes floats of integers beside floats or beside missing values (1 becomes 1.0), and keeps in an object column as
- * they were the integers that a batch with missing values turns into floats.
+ * makes floats of integers beside floats or beside missing values (1 becomes 1.0), and in an object column it keeps the
+ * integers that a batch of numbers alone turns into floats.
  */
-const DRIFTING: ReadonlySet<string> = new Set([
-  'integer float',
-  'integer whole',
-  'integer empty',
-  'whole text',
-  'whole mixed',
-  'whole boolean',
-])
+const DRIFTING: ReadonlySet<string> = new Set(
+  ['integer float', 'integer whole', 'integer empty', 'whole text', 'whole mixed', 'whole boolean'].flatMap(pair => [
+    pair,
+    pair.split(' ').reverse().join(' '),
+  ]),
+)
+
+function drift(a: Kind, b: Kind): boolean {
+  if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
+  return a !== 'empty' && b !== 'empty'
+}
 
 /** Holds what earlier results of a job said of its output columns against each further one. */
 export class OutputKinds {
   readonly #job: string
+  readonly #cast: ReadonlySet<string>
   #columns: readonly string[] | null = null
   #classifier: Uint8Array | null = null
   #classifierBy = ''
   #seen: Map<Kind, string>[] = []
 
-  constructor(job: string) {
+  /** Columns in `cast` are what the user said; they are held against nothing. */
+  constructor(job: string, cast: readonly string[] = []) {
     this.#job = job
+    this.#cast = new Set(cast)
   }
 
   /** `rows` names the rows of the result for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
@@ -65,8 +74,8 @@ export class OutputKinds {
   #meet(column: number, kind: Kind, rows: string): void {
     const seen = this.#seen[column]!
     for (const [other, otherRows] of seen) {
-      if (!DRIFTING.has(`${other} ${kind}`) && !DRIFTING.has(`${kind} ${other}`)) continue
       const name = this.#columns![column]!
+      if (!drift(kind, other) || this.#cast.has(name)) continue
       throw new RowmillError(
         'KIND_DRIFT',
         `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}; over the whole file pandas would ` +

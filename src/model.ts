@@ -160,7 +160,7 @@ export interface Reject {
  * What the values of an output column are, over the rows of one result:
  * - `empty`: nothing but missing values
  * - `integer`, `float`, `boolean`, `text`: all values present are of that kind
- * - `whole`: floats, every one present a whole number and some missing, so that they may have been integers
+ * - `whole`: floats, at least one of them a whole number, which may have been an integer before pandas made it a float
  * - `mixed`: anything else in an object column
  * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
  */

@@ -47,7 +47,7 @@ export const OPTIONS = {
   indexKind: optional(
     'index-kind',
     'KIND',
-    'what the first column is: integer, unsigned, float, boolean or text (default: as pandas infers it; of - text)',
+    'what the index is: integer, range, unsigned, float, boolean, empty or text (default: as pandas infers it; of - text)',
   ),
   cast: repeated('cast', 'COLUMN=DTYPE', 'give a column of the output this pandas dtype; may be repeated'),
   readCsv: json('read-csv', 'the keyword arguments the old job gave to read_csv'),

@@ -63,14 +63,15 @@ export class PartitionSender {
   async #run(key: string, to: TopicPartition, queue: Waiting[]): Promise<void> {
     await null // lets the caller queue more of the same turn into the first request
     while (queue.length > 0) {
-      const run = takeRun(queue)
+      const done = takeRun(queue)
       try {
-        await this.#sendUntilAcked(to, run)
-        for (const { acked } of run) acked()
+        await this.#sendUntilAcked(to, done)
+        for (const { acked } of done) acked()
       } catch (error) {
-        for (const { failed } of [...run, ...queue.splice(0)]) failed(error)
+        done.push(...queue.splice(0))
+        for (const { failed } of done) failed(error)
       }
-      for (const { message } of run) this.#bytes -= message.value.length
+      for (const { message } of done) this.#bytes -= message.value.length
       this.#wake()
     }
     this.#running.delete(key)

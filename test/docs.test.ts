@@ -26,7 +26,14 @@ test('the README names every error code in the row of its exit code', () => {
 })
 
 test('every file that a document links to exists', () => {
-  for (const file of ['README.md', 'DESIGN.md', 'docs/csv.md', 'docs/classifiers.md', 'docs/broker.md', 'docs/wire-format.md']) {
+  for (const file of [
+    'README.md',
+    'DESIGN.md',
+    'docs/csv.md',
+    'docs/classifiers.md',
+    'docs/broker.md',
+    'docs/wire-format.md',
+  ]) {
     for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
       assert.ok(existsSync(join(ROOT, dirname(file), target!)), `${file} links to ${target}`)
     }

@@ -14,6 +14,9 @@ const DRIFTS = [
   ['empty', 'integer'],
   ['integer', 'whole'],
   ['whole', 'text'],
+  ['whole', 'mixed'],
+  ['datetime64[ns] day', 'datetime64[ns] second'],
+  ['Int64', 'integer'],
 ]
 const STEADY = [
   ['float', 'empty'],
@@ -21,13 +24,19 @@ const STEADY = [
   ['text', 'empty'],
   ['boolean', 'empty'],
   ['whole', 'empty'],
+  ['float', 'text'],
+  ['datetime64[ns] day', 'empty'],
 ]
+
+const escaped = (text: string) => text.replaceAll(/[[\]]/g, '\\$&')
 
 for (const [a, b] of DRIFTS) {
   test(`a column that is ${a} in one result and ${b} in another fails by name, with both places and the cure`, () => {
     const kinds = new OutputKinds('j')
     kinds.check(result(['text', a!]), 'rows 0 to 9')
-    const message = new RegExp(`column c1 is ${b} in rows 10 to 19 and ${a} in rows 0 to 9.*--cast 'c1=`)
+    const message = new RegExp(
+      `column c1 is ${escaped(b!)} in rows 10 to 19 and ${escaped(a!)} in rows 0 to 9.*--cast 'c1=`,
+    )
     assert.throws(() => kinds.check(result(['text', b!]), 'rows 10 to 19'), { code: 'KIND_DRIFT', message })
   })
 }
@@ -53,4 +62,10 @@ test('results of two different classifiers are refused', () => {
   kinds.check(result(['text'], { by: 'one' }), 'row 0')
   const other = result(['text'], { by: 'two', classifier: new Uint8Array(8).fill(1) })
   assert.throws(() => kinds.check(other, 'row 1'), { code: 'CLASSIFIER_MIXED', message: /one and two/ })
+})
+
+test('a column with a cast is held against nothing', () => {
+  const kinds = new OutputKinds('j', ['c0'])
+  kinds.check(result(['integer']), 'row 0')
+  kinds.check(result(['empty']), 'row 1')
 })

@@ -57,7 +57,8 @@ test('kill -9 of a run leaves no process, nothing under the final name, and the 
   assert.equal(existsSync(join(folder, 'out.csv')), false)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(input, 'ID,A\n1,x\n')
-  const again = await startRowmill(['run', input, output, '--classifier', CLASSIFIER], { env: { ROWMILL_BROKERS: '' } }).finished
+  const again = await startRowmill(['run', input, output, '--classifier', CLASSIFIER], { env: { ROWMILL_BROKERS: '' } })
+    .finished
   assert.equal(again.code, 0, again.stderr)
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
 })

@@ -271,14 +271,12 @@ def kind_of(values, dated):
         return float_kind(values.to_numpy())
     if dtype == object:
         return OBJECT_KINDS.get(types.infer_dtype(values, skipna=True), 'mixed')
+    if types.is_integer_dtype(dtype) or types.is_float_dtype(dtype):
+        return str(dtype)  # Int64, Float64 and the like: missing values change nothing
     if values.isna().all():
         return 'empty'
     if types.is_bool_dtype(dtype):
         return 'boolean'
-    if types.is_integer_dtype(dtype):
-        return 'integer'
-    if types.is_float_dtype(dtype):
-        return 'float'
     if isinstance(dtype, pd.CategoricalDtype):
         return f'category[{dtype.categories.dtype}]'
     if types.is_datetime64_any_dtype(dtype) and dated:
@@ -291,10 +289,7 @@ def kind_of(values, dated):
 
 
 def float_kind(values):
-    missing = np.isnan(values)
-    if missing.all():
+    present = values[~np.isnan(values)]
+    if len(present) == 0:
         return 'empty'
-    if not missing.any():
-        return 'float'
-    present = values[~missing]
-    return 'whole' if (np.isfinite(present) & (np.floor(present) == present)).all() else 'float'
+    return 'whole' if (np.isfinite(present) & (np.floor(present) == present)).any() else 'float'

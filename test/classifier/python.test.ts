@@ -110,6 +110,7 @@ test('kinds show where values drift between batches', async t => {
   assert.equal(await kinds('1', '2'), 'integer text integer')
   assert.equal(await kinds('1', '3'), 'integer text whole')
   assert.equal(await kinds('3', '3'), 'integer text empty')
+  assert.equal(await kinds('1', '2', '3'), 'integer text whole')
 })
 
 test('kinds of missing values, flags, texts and other dtypes', async t => {
@@ -125,7 +126,7 @@ test('kinds of missing values, flags, texts and other dtypes', async t => {
     seqs: null,
   })
   assert.deepEqual(answer.columns, ['ID', 'A', 'FLOAT', 'TEXT', 'FLAG'])
-  assert.deepEqual(answer.kinds, ['float', 'text', 'float', 'text', 'boolean'].with(0, 'whole'))
+  assert.deepEqual(answer.kinds, ['whole', 'text', 'float', 'text', 'boolean'])
   const dates = await started(t, 'good.py:dates')
   const kind = async (...days: string[]) => {
     const rows = days.map(day => ['1', day])
@@ -254,7 +255,7 @@ test('casts are applied before the cells are written', async t => {
   const classifier = await started(t, 'bad.py:keeps_columns')
   const { rows, kinds } = await classifier.classify(cast(['N', 'int64'], ['A', 'float64']))
   assert.deepEqual(rows[0], ['101', '1.0', 'x', '1'])
-  assert.deepEqual(kinds, ['integer', 'float', 'text', 'integer'])
+  assert.deepEqual(kinds, ['integer', 'whole', 'text', 'integer'])
   await failure(classifier.classify(cast(['M', 'int64'])), 'CLASSIFIER_CONTRACT', '--cast M=int64', 'It has A, TEXT, N')
   const error = await failure(
     classifier.classify(cast(['TEXT', 'int64'])),

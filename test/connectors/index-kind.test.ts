@@ -181,6 +181,7 @@ const OPTIONS: readonly (readonly [Given, readonly string[], string])[] = [
   [{ na_values: [9] }, ['1', '9.00'], 'float'],
   [{ na_values: ['9'] }, ['1', '9'], 'float'],
   [{ na_values: '9.5' }, ['1', '9.50', '9.5'], 'float'],
+  [{ na_values: [9] }, ['True', '9.0'], 'refused'],
   [{ na_values: ['-'] }, ['1', '-'], 'float'],
   [{ na_values: ['-'], keep_default_na: false }, ['1', '-', ''], 'text'],
   [{ na_values: ['007'] }, ['7', '07', '8'], 'float'],
