@@ -183,9 +183,8 @@ async function realTopic(t: TestContext, partitions: number, config: Record<stri
       for (let offset = 0; offset < end!.offset; ) {
         const [node] = [...(await reader.leaders([{ topic, partition }], false)).keys()]
         const limits = { maxWaitMs: 100, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 }
-        const [{ messages }] = (await reader.fetch(node!, [{ topic, partition, offset }], limits)) as [
-          { messages: readonly { offset: number; value: Buffer | null }[] },
-        ]
+        const [fetched] = await reader.fetch(node!, [{ topic, partition, offset }], limits)
+        const { messages } = fetched!
         for (const { value } of messages) values.push(String(value))
         offset = messages.at(-1)!.offset + 1
       }

@@ -6,14 +6,14 @@ import { topicsOf } from '../../src/topics.ts'
 
 let own: Promise<LocalBroker> | null = null
 
+// Registered here for the whole file: inside a test it would run when that test ends.
+after(async () => (await own)?.close())
+
 /** The address of the broker of this test run; a test file that runs by itself starts one of its own. */
 export async function brokerAddress(): Promise<string> {
   const shared = process.env['ROWMILL_TEST_BROKERS']
   if (shared) return shared
-  if (!own) {
-    own = startLocalBroker({})
-    after(async () => (await own)?.close())
-  }
+  own ??= startLocalBroker({})
   return (await own).address
 }
 
