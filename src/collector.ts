@@ -1,7 +1,7 @@
 import { decode } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
-import { type ErrorCode, errorFromRecord, RowmillError } from './errors.ts'
-import { failJob, type JobLog } from './jobs.ts'
+import { type ErrorCode, RowmillError } from './errors.ts'
+import { failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { OutputKinds } from './kinds.ts'
 import type { Job, Result } from './model.ts'
@@ -46,15 +46,13 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     const job = await jobs.until(options.job, () => true, signal)
     const feed = await PartitionFeed.open(options.kafka, [topicsOf(options.pipeline).results], options.say)
     try {
-      const ended = ({ state }: Job) => state === 'failed' || state === 'cancelled'
-      jobs.until(options.job, ended, AbortSignal.any([signal, stop.signal])).then(
+      jobs.until(options.job, hasFailed, AbortSignal.any([signal, stop.signal])).then(
         failed => feed.interrupt(jobFailure(failed)),
         reason => feed.interrupt(reason),
       )
       return await new Collection(job, feed, options).run()
     } catch (error) {
-      await tellJobFailed(job, error, options)
-      throw error
+      throw await judge(job, error, options)
     } finally {
       await feed.close()
     }
@@ -64,23 +62,22 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   }
 }
 
-/** What the collector alone can see, and no attempt to collect again will cure, ends the job for everyone. */
-async function tellJobFailed(job: Job, error: unknown, { kafka, pipeline, say }: CollectOptions): Promise<void> {
+/**
+ * What the collector alone can see, and no attempt to collect again will cure, ends the job for everyone. It is not the
+ * reason where the job had failed before: a failure leaves gaps, and whoever fails a job says so before it leaves one.
+ */
+async function judge(job: Job, error: unknown, { kafka, pipeline, jobs, say }: CollectOptions): Promise<unknown> {
   const final: ErrorCode[] = ['ROW_GAP', 'ROW_MALFORMED', 'KIND_DRIFT', 'CLASSIFIER_MIXED', 'REJECTS_OVER_BUDGET']
-  if (!(error instanceof RowmillError) || !final.includes(error.code) || error.facts['told']) return
+  if (!(error instanceof RowmillError) || !final.includes(error.code) || error.facts['told']) return error
+  const now = await jobs.latest(job.id)
+  if (now && hasFailed(now)) return jobFailure(now)
   const sender = new PartitionSender(await kafka.producer(), say)
   try {
     await failJob(sender, pipeline, job, { error, place: null, by: 'collector' })
   } finally {
     await sender.close()
   }
-}
-
-/** What a failed job ends everyone with who serves it. */
-export function jobFailure({ id, state, reason, by }: Job): RowmillError {
-  if (reason) return errorFromRecord({ ...reason, facts: { job: id, place: reason.place, told: true } })
-  if (state === 'cancelled') return new RowmillError('JOB_CANCELLED', `job ${id} was cancelled by ${by}`, { job: id })
-  return new RowmillError('JOB_FAILED', `job ${id} failed; ${by} gave no reason`, { job: id })
+  return error
 }
 
 class Collection {
@@ -121,10 +118,10 @@ class Collection {
       this.#reassembler.end(partition, record.value, where)
     if (record.kind !== 'result' || record.value.job !== this.#job.id) return
     const result = record.value
-    this.#reassembler.offer(partition, result, where)
+    const firstCopies = this.#reassembler.offer(partition, result, where)
     this.#kinds.check(result, this.#describe(partition, result))
-    this.#classified += result.count
-    this.#rowsByWorker.set(result.by, (this.#rowsByWorker.get(result.by) ?? 0) + result.count)
+    this.#classified += firstCopies
+    this.#rowsByWorker.set(result.by, (this.#rowsByWorker.get(result.by) ?? 0) + firstCopies)
     if (result.rejected.length > 0) throw overBudget(this.#job.id, result)
     if (!this.#begun) await this.#begin(result.columns)
     await this.#write()

@@ -1,5 +1,5 @@
 import { decode, encodeJob } from './codec.ts'
-import { errorToRecord } from './errors.ts'
+import { errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
 import type { Kafka } from './kafka.ts'
 import type { Job, Reason } from './model.ts'
 import type { Say } from './outage.ts'
@@ -9,13 +9,14 @@ import { topicsOf } from './topics.ts'
 
 /**
  * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
- * attempt the first failure or cancellation counts; only a later attempt opens the job again.
+ * attempt the first failure or cancellation counts; only a later attempt opens the job again, and what an earlier one
+ * still says then does not count.
  */
 export function foldJob(before: Job | undefined, record: Job): Job {
   if (!before) return record
+  if (record.attempt < before.attempt && record.epoch <= before.epoch) return before
   const later = record.attempt > before.attempt || record.epoch > before.epoch
-  const closed = before.state === 'failed' || before.state === 'cancelled'
-  if (closed && !later) return before
+  if (hasFailed(before) && !later) return before
   const reopens = record.state === 'open' && !later
   return {
     ...before,
@@ -28,6 +29,17 @@ export function foldJob(before: Job | undefined, record: Job): Job {
     at: record.at,
     by: record.by,
   }
+}
+
+export function hasFailed({ state }: Job): boolean {
+  return state === 'failed' || state === 'cancelled'
+}
+
+/** What a failed job ends everyone with who serves it. */
+export function jobFailure({ id, state, reason, by }: Job): RowmillError {
+  if (reason) return errorFromRecord({ ...reason, facts: { job: id, place: reason.place, told: true } })
+  if (state === 'cancelled') return new RowmillError('JOB_CANCELLED', `job ${id} was cancelled by ${by}`, { job: id })
+  return new RowmillError('JOB_FAILED', `job ${id} failed; ${by} gave no reason`, { job: id })
 }
 
 /** The broadcast: every job of a pipeline, read from the beginning of the topic `jobs` and followed. */
@@ -65,6 +77,12 @@ export class JobLog {
   /** The job as of now: reads `jobs` to its present end first, where the job is not known. */
   async get(id: string): Promise<Job | undefined> {
     if (!this.#jobs.has(id)) await this.#readToEnd()
+    return this.#jobs.get(id)
+  }
+
+  /** The job as of now, also where it is known: reads `jobs` to its present end first. */
+  async latest(id: string): Promise<Job | undefined> {
+    await this.#readToEnd()
     return this.#jobs.get(id)
   }
 

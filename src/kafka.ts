@@ -179,8 +179,7 @@ export class Producer {
       acks: -1,
       messages: messages.map(({ key, value }) => ({ key, value, partition })),
     })
-    // KafkaJS passes over a partition that it does not know of, and calls that sent.
-    if (!written) throw Object.assign(new Error(`${topic} has no partition ${partition}`), { retriable: true })
+    if (!written) throw noPartition({ topic, partition })
     return Number(written.baseOffset)
   }
 
@@ -208,7 +207,11 @@ export class Reader {
         byNode.set(node, [...sum, ...led.map(partition => ({ topic, partition }))])
       }
     }
-    return byNode
+    const missing = firstMissing(wanted, [...byNode.values()].flat())
+    if (!missing) return byNode
+    if (!refresh) return this.leaders(wanted, true)
+    const { topic, partition } = missing
+    throw new RowmillError('TOPIC_UNUSABLE', noPartition(missing).message, { topic, partition })
   }
 
   /**
@@ -409,13 +412,26 @@ async function clusterOffsets(cluster: Cluster, wanted: readonly TopicPartition[
     partitions: partitions.map(({ partition }) => ({ partition })),
     fromBeginning: which === 'start',
   }))
-  const answered = await patiently(
-    () => cluster.fetchTopicsOffset(topics),
-    () => cluster.refreshMetadata(),
-  )
-  return answered.flatMap(({ topic, partitions }) =>
-    partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
-  )
+  const ask = async () => {
+    const positions = (await cluster.fetchTopicsOffset(topics)).flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
+    )
+    const missing = firstMissing(wanted, positions)
+    if (missing) throw noPartition(missing)
+    return positions
+  }
+  return patiently(ask, () => cluster.refreshMetadata())
+}
+
+/** KafkaJS passes over partitions that its metadata does not name, and answers as if nobody had asked for them. */
+function firstMissing(wanted: readonly TopicPartition[], found: readonly TopicPartition[]): TopicPartition | undefined {
+  const known = new Set(found.map(({ topic, partition }) => `${topic}/${partition}`))
+  return wanted.find(({ topic, partition }) => !known.has(`${topic}/${partition}`))
+}
+
+function noPartition({ topic, partition }: TopicPartition): Error {
+  const text = `topic ${topic} has no partition ${partition}. Was it made anew with fewer partitions?`
+  return Object.assign(new Error(text), { type: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true })
 }
 
 /**

@@ -174,7 +174,7 @@ export class PartitionFeed {
         outage.over()
       } catch (error) {
         if (signal.aborted) return
-        await this.#recover(error, outage).catch(fault => this.#break(fault))
+        await this.#recover(error, wanted, outage).catch(fault => this.#break(fault))
       }
     }
   }
@@ -217,16 +217,17 @@ export class PartitionFeed {
     if (news) this.#announce()
   }
 
-  async #recover(error: unknown, outage: Outage): Promise<void> {
+  async #recover(error: unknown, wanted: readonly PartitionQueue[], outage: Outage): Promise<void> {
     const e = error as { name?: string; topic?: string; partition?: number }
     if (e.name === 'KafkaJSOffsetOutOfRange') {
       // The log no longer holds the position. Readers that count will see the gap; others go on with what is there.
-      const queue = this.#queues.find(({ topic, partition }) => topic === e.topic && partition === e.partition)
+      const queue = wanted.find(({ topic, partition }) => topic === e.topic && partition === e.partition)
       const [start] = queue ? await this.#reader.offsets([queue], 'start') : []
       if (queue && start) queue.position = start.offset
       return
     }
     await outage.failed(error, this.#stop.signal)
+    if (this.#stop.signal.aborted) return // or KafkaJS would connect again, and nobody close it
     await this.#findLeaders(true).catch(() => {}) // without a leader the next fetch fails and comes back here
   }
 

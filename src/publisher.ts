@@ -1,7 +1,7 @@
 import { encodedRowSize, encodeEndOfInput, encodeRows } from './codec.ts'
 import type { Source, SourceHeader } from './connector.ts'
 import { RowmillError } from './errors.ts'
-import { appendJob, failJob, type JobLog } from './jobs.ts'
+import { appendJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import type { Job, JobOption, Rows, Values } from './model.ts'
 import type { Say } from './outage.ts'
@@ -35,22 +35,28 @@ export interface PublishOptions {
  * before; says in `jobs` that the job failed where the source breaks.
  */
 export async function publish(source: Source, header: SourceHeader, options: PublishOptions): Promise<number> {
-  const { kafka, pipeline, jobs, say } = options
+  const { kafka, pipeline, jobs, say, signal } = options
   if (await jobs.get(options.job)) {
     const message = `job ${options.job} exists already in pipeline ${pipeline}: a job id is used once, choose another --job`
     throw new RowmillError('JOB_EXISTS', message, { job: options.job })
   }
   const sender = new PartitionSender(await kafka.producer(), say)
+  const stop = () => void sender.close()
+  signal.addEventListener('abort', stop, { once: true })
   try {
     const job = await openJob(header, options)
+    signal.throwIfAborted()
     await appendJob(sender, pipeline, job)
     try {
       return await new Publication(job, sender, options).run(source)
     } catch (error) {
-      if (!options.signal.aborted) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
+      signal.throwIfAborted()
+      const told = error instanceof RowmillError && error.facts['told']
+      if (!told) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
       throw error
     }
   } finally {
+    signal.removeEventListener('abort', stop)
     await sender.close()
   }
 }
@@ -176,6 +182,8 @@ class Publication {
 
   #throwFault(): void {
     if (this.#fault) throw this.#fault
+    const job = this.#options.jobs.peek(this.#job.id)
+    if (job && hasFailed(job)) throw jobFailure(job)
   }
 }
 

@@ -61,19 +61,21 @@ export class Reassembler {
     return allRows ? this.#lanes.findIndex(lane => lane.end === null) : partitionOf(this.#seq, this.#layout)
   }
 
-  /** Offers the next result of a partition. `where` names its message in errors. */
-  offer(partition: number, result: Result, where: string): void {
+  /** Offers the next result of a partition; returns how many of its rows are first copies. `where` is for errors. */
+  offer(partition: number, result: Result, where: string): number {
     const lane = this.#lanes[partition]!
     const behind = result.first + result.count
     if (behind <= lane.offered) {
       this.#duplicates += result.count
-      return
+      return 0
     }
     if (lane.end) throw this.#malformed(where, `row ${this.#seqAt(partition, behind - 1)} lies behind the end of input`)
     if (result.first > lane.offered) throw this.#gap(partition, result.first, where)
-    this.#duplicates += lane.offered - result.first
+    const firstCopies = behind - lane.offered
+    this.#duplicates += result.count - firstCopies
     lane.offered = behind
     lane.held.push({ result, rowOf: rowFinder(result) })
+    return firstCopies
   }
 
   /** Offers the end of input of a partition. */

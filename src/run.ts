@@ -101,11 +101,8 @@ async function runJob(options: RunOptions, { supervisor, place, progress, signal
   const started = performance.now()
   place.then(({ kafka, pipeline }) => supervisor.work(kafka.settings.brokers, pipeline)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
-  const [versions, { kafka, pipeline, layout }, header] = await Promise.all([
-    supervisor.ready,
-    place,
-    options.source.open(),
-  ])
+  const parts = Promise.all([supervisor.ready, place, options.source.open()])
+  const [versions, { kafka, pipeline, layout }, header] = await Promise.race([parts, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
@@ -199,8 +196,9 @@ class ProgressSum {
     this.#tell({ ...this.#sum, published })
   }
 
+  /** Workers count what they classify, also a batch that another one had classified before it died. */
   classified(rows: number): void {
-    this.#tell({ ...this.#sum, classified: this.#sum.classified + rows })
+    this.#tell({ ...this.#sum, classified: Math.min(this.#sum.published, this.#sum.classified + rows) })
   }
 
   written(written: number): void {

@@ -170,6 +170,7 @@ test('bad option values name flag, value and bound', async t => {
     [['--cast', 'N'], /--cast "N": must be COLUMN=DTYPE/],
     [['--wokers', '2'], /unknown option '--wokers'.*Did you mean --workers\?/s],
     [['--to-csv', '{"mode":"a"}'], /mode="a"/],
+    [['--report', '/nowhere/report.json'], /--report \/nowhere\/report\.json: the folder does not exist/],
   ]
   for (const [options, message] of bad) await endsWith(t, 2, message, { input: GOOD, options })
 })

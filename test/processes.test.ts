@@ -10,22 +10,26 @@ import { descendants, type ProcessInfo, untilGone } from './helpers/processes.ts
 
 const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_it_works')
 
-/** A run with a broker of its own whose classifiers are at work; resolves with every process below it. */
-async function runAtWork(t: TestContext) {
+/** A run with a broker of its own whose classifier says `sign`; resolves with every process below it. */
+async function runUntil(t: TestContext, sign: string, classifier: string) {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(input, `ID,A\n${Array.from({ length: 2000 }, (_, i) => `${i},x\n`).join('')}`)
-  const { child, finished } = startRowmill(['run', input, output, '--classifier', CLASSIFIER, '--workers', '2'], {
+  const { child, finished } = startRowmill(['run', input, output, '--classifier', classifier, '--workers', '2'], {
     env: { ROWMILL_BROKERS: '' },
   })
   t.after(() => child.kill('SIGKILL'))
   const lines = createInterface(child.stderr)
-  for await (const line of lines) if (line === 'at work') break
+  for await (const line of lines) if (line === sign) break
   const below = descendants(child.pid!)
-  const names = below.map(({ name }) => name).join(' ')
-  assert.match(names, /java/)
-  assert.match(names, /python/)
+  assert.match(below.map(({ name }) => name).join(' '), /python/)
   return { child, finished, below, folder }
+}
+
+async function runAtWork(t: TestContext) {
+  const run = await runUntil(t, 'at work', CLASSIFIER)
+  assert.match(run.below.map(({ name }) => name).join(' '), /java/)
+  return run
 }
 
 async function leavesNothing(folder: string, below: readonly ProcessInfo[]): Promise<void> {
@@ -35,6 +39,15 @@ async function leavesNothing(folder: string, below: readonly ProcessInfo[]): Pro
 
 test('Ctrl-C ends a run with 130 and leaves no process and no file', async t => {
   const { child, below, folder } = await runAtWork(t)
+  child.kill('SIGINT')
+  const [code] = await once(child, 'exit')
+  assert.equal(code, 130)
+  await leavesNothing(folder, below)
+})
+
+test('Ctrl-C while the classifier is imported and the broker starts leaves no process and no file', async t => {
+  const imports = join(import.meta.dirname, 'fixtures/slow_to_import.py')
+  const { child, below, folder } = await runUntil(t, 'importing', imports)
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')
   assert.equal(code, 130)

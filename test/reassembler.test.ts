@@ -44,7 +44,8 @@ test('a position that was offered before is dropped and counted, the first copy 
   const reassembler = new Reassembler('j', layout)
   reassembler.offer(0, result(0, 0, 2), 'here')
   reassembler.offer(0, { ...result(0, 0, 2), rows: [['other'], ['other']] }, 'here')
-  reassembler.offer(0, { ...result(0, 1, 3), rows: [['other'], ['4'], ['5']] }, 'here')
+  const overlapping = { ...result(0, 1, 3), rows: [['other'], ['4'], ['5']] }
+  assert.equal(reassembler.offer(0, overlapping, 'here'), 2, 'two rows of it are first copies')
   reassembler.offer(1, result(1, 0, 2), 'here')
   assert.deepEqual(taken(reassembler), [0, 1, 2, 3, 4, 5])
   assert.equal(reassembler.counts.duplicates, 3)

@@ -18,11 +18,16 @@ interface Owner {
   readonly jvm: ProcessIdentity | null
 }
 
-/** A new temporary directory for a broker of this process. */
+/** A new temporary directory for a broker of this process. Throws BROKER_FAILED. */
 export async function makeBrokerDirectory(): Promise<string> {
-  const directory = await realpath(await mkdtemp(join(tmpdir(), PREFIX)))
-  await writeOwner(directory, null)
-  return directory
+  try {
+    const directory = await realpath(await mkdtemp(join(tmpdir(), PREFIX)))
+    await writeOwner(directory, null)
+    return directory
+  } catch (cause) {
+    const message = `the local Kafka finds no room in ${tmpdir()}: ${(cause as Error).message}. Name another folder in TMPDIR`
+    throw new RowmillError('BROKER_FAILED', message, { path: tmpdir() }, { cause })
+  }
 }
 
 /**
@@ -65,7 +70,7 @@ export async function writeOwner(directory: string, jvm: ProcessIdentity | null)
  * directory agree with the lock file, and the temporary directory. Never throws: what cannot be swept stays.
  */
 export async function sweepBrokerDirectories(): Promise<void> {
-  const folder = await realpath(tmpdir())
+  const folder = await realpath(tmpdir()).catch(() => tmpdir())
   const names = await readdir(folder).catch(() => [])
   const ours = names.filter(name => name.startsWith(PREFIX))
   await Promise.allSettled(ours.map(name => sweep(join(folder, name))))

@@ -22,22 +22,22 @@ export interface ClassArchive {
  * fails, it is not tried again and nothing else is lost; a JVM that finds the archive unfit starts without it.
  */
 export async function prepareClassArchive(archive: ClassArchive): Promise<readonly string[]> {
-  const { path, locked } = archive
-  const options = ['-Xshare:auto', `-XX:SharedArchiveFile=${path}`]
+  const { path, locked, signal } = archive
   const failed = `${path}.failed`
-  if (await exists(path)) return options
-  if (await exists(failed)) return []
-  await locked(async () => {
-    if ((await exists(path)) || (await exists(failed))) return
-    archive.onProgress('preparing quick starts of Kafka (once)')
-    try {
-      await makeArchive(archive)
-    } catch (error) {
-      if (archive.signal.aborted) throw archive.signal.reason
-      await writeFile(failed, `${error}\n`).catch(() => {})
+  const isDecided = async () => (await exists(path)) || (await exists(failed))
+  if (!(await isDecided())) {
+    const make = async () => {
+      if (await isDecided()) return
+      archive.onProgress('preparing quick starts of Kafka (once)')
+      await makeArchive(archive).catch(async error => {
+        if (!signal.aborted) await writeFile(failed, `${error}\n`)
+      })
     }
-  })
-  return (await exists(path)) ? options : []
+    // The cache may be one that this user cannot write.
+    await locked(make).catch(() => {})
+    signal.throwIfAborted()
+  }
+  return (await exists(path)) ? ['-Xshare:auto', `-XX:SharedArchiveFile=${path}`] : []
 }
 
 async function makeArchive({ home, java, path, signal }: ClassArchive): Promise<void> {

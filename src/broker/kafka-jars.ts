@@ -42,10 +42,16 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
     withLock(`${folder}.lock`, signal, () => onProgress(`waiting for another rowmill that prepares Kafka`), work)
   if (!(await isComplete(folder))) {
     const maven = await findMaven()
-    await mkdir(cache, { recursive: true })
-    await locked(async () => {
-      if (!(await isComplete(folder))) await fetchKafka({ cache, folder, maven, java, onProgress, signal })
-    })
+    try {
+      await mkdir(cache, { recursive: true })
+      await locked(async () => {
+        if (!(await isComplete(folder))) await fetchKafka({ folder, maven, java, onProgress, signal })
+      })
+    } catch (error) {
+      if (error instanceof RowmillError || signal.aborted) throw error
+      const message = `the jars of Kafka cannot be kept in ${cache}: ${(error as Error).message}. Name another folder in ROWMILL_CACHE`
+      throw new RowmillError('BROKER_NO_JARS', message, { path: cache }, { cause: error })
+    }
   }
   const archive = await prepareClassArchive({
     home,
@@ -65,7 +71,6 @@ export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 interface Fetch {
-  readonly cache: string
   readonly folder: string
   readonly maven: string
   readonly java: Java
@@ -74,7 +79,7 @@ interface Fetch {
 }
 
 /** Everything is made in a folder that goes with this process, and gets its name in one step when it is whole. */
-async function fetchKafka({ cache, folder, maven, java, onProgress, signal }: Fetch): Promise<void> {
+async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): Promise<void> {
   onProgress(`fetching Kafka ${KAFKA_VERSION} (${KAFKA_MEGABYTES} MB, once)`)
   const workshop = await mkdtemp(`${folder}.tmp-`)
   const output = join(workshop, 'output')
@@ -93,10 +98,6 @@ async function fetchKafka({ cache, folder, maven, java, onProgress, signal }: Fe
     if (await isComplete(folder)) return
     await rm(folder, { recursive: true, force: true })
     await rename(kafka, folder)
-  } catch (error) {
-    if (error instanceof RowmillError || signal.aborted) throw error
-    const message = `the jars of Kafka cannot be kept in ${cache}: ${(error as Error).message}. Name another folder in ROWMILL_CACHE`
-    throw new RowmillError('BROKER_NO_JARS', message, { path: cache }, { cause: error })
   } finally {
     await fetching.close()
   }

@@ -18,11 +18,11 @@ const CLIENT_ID = 'rowmill-broker'
 export async function untilReady(port: number, clusterId: string, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted()
-    const answer = await exchange(port, request(METADATA, metadataBody())).catch(() => null)
+    const answer = await exchange(port, request(METADATA, metadataBody()), signal).catch(() => null)
     if (answer !== null && isMember(answer, clusterId)) break
     await delay(POLL_MS, undefined, { signal })
   }
-  await exchange(port, request(FIND_COORDINATOR, coordinatorBody())).catch(() => null)
+  await exchange(port, request(FIND_COORDINATOR, coordinatorBody()), signal).catch(() => null)
 }
 
 /** A cluster id as Kafka makes one: 16 random bytes in URL-safe base64 that do not begin with a dash. */
@@ -60,9 +60,9 @@ function text(value: string): Buffer {
 }
 
 /** Sends one request on a connection of its own and gives the answer behind size and correlation id. */
-function exchange(port: number, message: Buffer): Promise<Buffer> {
+function exchange(port: number, message: Buffer, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => socket.write(message))
+    const socket: Socket = connect({ port, host: '127.0.0.1', signal }, () => socket.write(message))
     let answer = Buffer.alloc(0)
     const settle = (done: () => void) => {
       socket.destroy()

@@ -22,7 +22,7 @@ export function addCommand<N extends OptionName>(
   for (const name of spec.options) command.addOption(commanderOption(OPTIONS[name]))
   command.addHelpText(
     'after',
-    `\nExample:\n  ${spec.example}\n\nEvery option has a twin in the environment: --batch-rows is ROWMILL_BATCH_ROWS.`,
+    `\nExample:\n  ${spec.example}\n\nEvery option has a twin in the environment: --batch-rows is ROWMILL_BATCH_ROWS.\n`,
   )
   command.allowExcessArguments(false)
   command.action(async (...args) => {

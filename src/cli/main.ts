@@ -15,6 +15,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .helpOption('--help', 'show help')
     .showSuggestionAfterError(true)
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rowmill: ')) })
   addCommand(program, runCommand, code => {
     exitCode = code
   })

@@ -1,5 +1,6 @@
-import { realpathSync, statSync } from 'node:fs'
+import { existsSync, realpathSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { CsvSource, checkReadCsv } from '../../connectors/csv-source.ts'
 import { checkOutput, FileSink } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
@@ -98,6 +99,10 @@ function checkOptions(input: string, output: string, options: RunValues): JobOpt
   // The old job wrote no header; a header given in --to-csv, such as a list of names, stays.
   const toCsv = { header: options.header, ...options.toCsv }
   checkToCsv(toCsv)
+  if (options.report !== null && !existsSync(dirname(options.report))) {
+    const message = `--report ${options.report}: the folder does not exist, create it first`
+    throw new RowmillError('USAGE', message, { path: options.report })
+  }
   if (input !== '-' && output !== '-' && sameFile(input, output)) {
     throw new RowmillError('USAGE', `IN and OUT are the same file, ${input}: choose another OUT`, { path: input })
   }
@@ -133,7 +138,10 @@ async function tellReport(report: RunReport, options: RunValues, terminal: Termi
   for (const [worker, count] of Object.entries(rowsByWorker).sort()) terminal.say(`  ${worker}: ${count} rows`)
   if (!options.report) return
   const whole = { rowmill: version(), node: process.versions.node, rowsPerSecond, ...report }
-  await writeFile(options.report, `${JSON.stringify(whole, null, 2)}\n`)
+  await writeFile(options.report, `${JSON.stringify(whole, null, 2)}\n`).catch(cause => {
+    const message = `OUT is complete, but the report could not be written to ${options.report}: ${cause.message}`
+    throw new RowmillError('OUTPUT_FAILED', message, { path: options.report }, { cause })
+  })
 }
 
 /** What ends a run from outside: the time-out and signals. A second signal ends it without any tidying up. */

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ErrorRecord } from '../../src/errors.ts'
 
@@ -9,7 +10,8 @@ export interface Said {
   readonly address?: string
   readonly jars?: string
   readonly progress?: string
-  readonly signal?: string
+  readonly SIGINT?: true
+  readonly SIGHUP?: true
   readonly error?: ErrorRecord
 }
 
@@ -24,7 +26,8 @@ export interface Fixture {
   kill(): Promise<void>
 }
 
-export function runFixture(name: 'owner' | 'preparer', env: NodeJS.ProcessEnv = {}): Fixture {
+/** Starts a fixture that is killed when the test ends, with `env` over the environment of this process. */
+export function runFixture(t: TestContext, name: 'owner' | 'preparer', env: NodeJS.ProcessEnv = {}): Fixture {
   const script = fileURLToPath(new URL(`../broker/fixtures/${name}.ts`, import.meta.url))
   const child = spawn(process.execPath, [script], {
     env: { ...process.env, ...env },
@@ -47,5 +50,6 @@ export function runFixture(name: 'owner' | 'preparer', env: NodeJS.ProcessEnv = 
     child.kill('SIGKILL')
     await ended
   }
+  t.after(kill)
   return { child, pid: child.pid!, says, all: ended.then(() => lines), kill }
 }

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { copyJarsArguments } from '../../src/broker/broker-files.ts'
 import { findJava, findMaven } from '../../src/broker/java.ts'
-import { cacheDirectory, prepareKafkaJars } from '../../src/broker/kafka-jars.ts'
+import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
 
-/** The newest published: 4.4.0 of this one jar is missing on Maven Central. It runs on the libraries of 4.4.0. */
+/** The newest published: the tools of 4.4.0 are missing on Maven Central. They run on the libraries of their version. */
 const TOOLS_VERSION = '4.3.1'
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -22,8 +22,8 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
       <version>${TOOLS_VERSION}</version>
       <exclusions>
         <exclusion>
-          <groupId>*</groupId>
-          <artifactId>*</artifactId>
+          <groupId>org.apache.kafka</groupId>
+          <artifactId>connect-runtime</artifactId>
         </exclusion>
       </exclusions>
     </dependency>
@@ -37,9 +37,8 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
  * when it fails. The first use fetches its jar into the cache of rowmill.
  */
 export async function runKafkaTool(mainClass: string, args: readonly string[]): Promise<string> {
-  const [jars, tools, java] = [await prepareKafkaJars(), await prepareTools(), await findJava()]
-  const classPath = [join(tools, '*'), join(jars, '*')].join(delimiter)
-  const options = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', classPath]
+  const [tools, java] = await Promise.all([prepareTools(), findJava()])
+  const options = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(tools, '*')]
   const run = await promisify(execFile)(java.command, [...options, mainClass, ...args], { maxBuffer: 2 ** 30 })
   return run.stdout
 }

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict'
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { withLock } from '../../src/broker/cache-lock.ts'
+import { findJava, findMaven } from '../../src/broker/java.ts'
+import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
+import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
+import { runFixture, type Said } from '../helpers/broker-owner.ts'
+import { descendants, untilGone } from '../helpers/processes.ts'
+
+const never = new AbortController().signal
+let folder = ''
+let jars = ''
+
+before(async () => {
+  jars = await prepareKafkaJars()
+  folder = await mkdtemp(join(tmpdir(), 'rowmill-jars-'))
+})
+
+after(async () => {
+  await rm(folder, { recursive: true })
+})
+
+test('two processes that prepare an empty cache at once fetch once, and both find every jar', async t => {
+  const env = await fakeMaven('copies', 'cp -r "$JARS" "$output"')
+  const [first, second] = [runFixture(t, 'preparer', env), runFixture(t, 'preparer', env)]
+  const said = [...(await first.all), ...(await second.all)]
+  assert.equal(said.filter(({ progress }) => progress?.startsWith('fetching Kafka')).length, 1)
+  assert.equal(said.filter(({ progress }) => progress?.startsWith('preparing quick starts')).length, 1)
+  assert.equal(said.filter(line => 'jars' in line).length, 2, JSON.stringify(said))
+  assert.equal(await readFile(env.CALLS, 'utf8'), 'mvn\n')
+  const made = said.find(line => 'jars' in line)!.jars!
+  assert.deepEqual(await readdir(made), await readdir(jars))
+  const cached = await readdir(env.ROWMILL_CACHE)
+  assert.equal(cached.length, 1, `left behind: ${cached}`)
+  const inside = await readdir(dirname(made))
+  assert.deepEqual(inside.map(name => name.replace(/-[0-9a-f]{8}\.jsa$/, '.jsa')).sort(), [
+    'classes.jsa',
+    'complete.json',
+    'jars',
+    'template',
+  ])
+
+  const archive = join(dirname(made), inside.find(name => name.endsWith('.jsa'))!)
+  await rm(archive)
+  await writeFile(archive, 'unfit')
+  const owner = runFixture(t, 'owner', env)
+  assert.ok((await owner.says('address')).address, 'an unfit archive hinders the start')
+  const below = descendants(owner.pid)
+  await owner.kill()
+  await untilGone(below)
+
+  await truncate(join(made, 'log4j-api-2.25.5.jar'), 1000)
+  const again = runFixture(t, 'preparer', { ...env, ...(await fakeMaven('refuses', 'exit 1')), ...cacheOf(env) })
+  assert.equal(errorOf(await again.all)?.code, 'BROKER_NO_JARS', 'a truncated jar was not noticed')
+})
+
+test('a fetch whose process is killed leaves nothing that looks complete, and Maven does not go on', async t => {
+  const env = await fakeMaven(
+    'hangs',
+    'mkdir "$output"; cp "$JARS"/[a-k]* "$output"; echo >"$CALLS.half"; exec sleep 600',
+  )
+  const preparer = runFixture(t, 'preparer', env)
+  await preparer.says('progress')
+  const maven = await until(() => descendants(preparer.pid).find(({ name }) => name === 'sleep'))
+  const below = descendants(preparer.pid)
+  assert.ok(below.some(({ pid }) => pid === maven.pid))
+  await preparer.kill()
+  await untilGone(below)
+  const left = await readdir(env.ROWMILL_CACHE)
+  assert.deepEqual(
+    left.filter(name => !name.includes('.lock')),
+    [],
+  )
+})
+
+test('Maven that fails is told with its last lines and the ways out', async t => {
+  const lines = [
+    '[ERROR] Could not transfer artifact org.apache.kafka:kafka_2.13: unknown host',
+    '[ERROR] ',
+    '[ERROR] Re-run Maven using the -X switch to enable full debug logging.',
+  ]
+  const env = await fakeMaven('fails', `printf '%s\\n' '${lines.join("' '")}'; exit 1`)
+  const error = errorOf(await runFixture(t, 'preparer', env).all)
+  assert.equal(error?.code, 'BROKER_NO_JARS')
+  assert.match(error.message, /cannot fetch the jars of Kafka 4\.4\.0.*--brokers HOST:PORT.*unknown host$/s)
+  assert.deepEqual(await readdir(env.ROWMILL_CACHE), [])
+})
+
+test('a cache that cannot be written is named', async t => {
+  const file = join(folder, 'file')
+  await writeFile(file, '')
+  const error = errorOf(await runFixture(t, 'preparer', { ROWMILL_CACHE: join(file, 'cache') }).all)
+  assert.equal(error?.code, 'BROKER_NO_JARS')
+  assert.match(error.message, /cannot be kept in .*file\/cache.*ROWMILL_CACHE/)
+})
+
+test('a temporary folder that cannot be written is named', async t => {
+  const error = errorOf(await runFixture(t, 'owner', { TMPDIR: join(folder, 'missing') }).all)
+  assert.equal(error?.code, 'BROKER_FAILED')
+  assert.match(error.message, /no room in .*missing.*TMPDIR/)
+})
+
+test('the cache is ROWMILL_CACHE, else below XDG_CACHE_HOME, else below .cache in the home directory', () => {
+  assert.equal(cacheDirectory({ ROWMILL_CACHE: '/a/b', XDG_CACHE_HOME: '/x' }), '/a/b')
+  assert.equal(cacheDirectory({ XDG_CACHE_HOME: '/x' }), '/x/rowmill')
+  assert.match(cacheDirectory({}), /\/\.cache\/rowmill$/)
+})
+
+test('without Java on PATH the error names the ways out', async t => {
+  const error = { code: 'BROKER_NO_JAVA', message: /none on PATH.*install Java 17 or later.*--brokers HOST:PORT/ }
+  await assert.rejects(findJava({ PATH: folder }), error)
+  const said = errorOf(await runFixture(t, 'owner', { PATH: folder, JAVA_HOME: '' }).all)
+  assert.equal(said?.code, 'BROKER_NO_JAVA')
+})
+
+test('without Maven on PATH the error names the ways out, but only where the jars are missing', async t => {
+  const error = { code: 'BROKER_NO_JARS', message: /no mvn on PATH.*--brokers HOST:PORT/ }
+  await assert.rejects(findMaven({ PATH: folder }), error)
+  const { command } = await findJava()
+  const bin = await fakeProgram('only-java', 'java', `exec ${command} "$@"`)
+  const env = { PATH: bin, JAVA_HOME: dirname(dirname(command)) }
+  const without = errorOf(await runFixture(t, 'preparer', { ...env, ROWMILL_CACHE: join(folder, 'none') }).all)
+  assert.equal(without?.code, 'BROKER_NO_JARS')
+  const present = await runFixture(t, 'preparer', env).all
+  assert.equal(errorOf(present), undefined)
+})
+
+test('JAVA_HOME goes before PATH, and is refused by name where it holds no Java', async () => {
+  const bin = await fakeProgram('home/bin', 'java', 'exit 1')
+  await writeFile(join(dirname(bin), 'release'), 'JAVA_VERSION="21.0.1"\n')
+  assert.equal((await findJava({ ...process.env, JAVA_HOME: dirname(bin) })).command, join(bin, 'java'))
+  const empty = { ...process.env, JAVA_HOME: join(folder, 'nothing') }
+  await assert.rejects(findJava(empty), {
+    code: 'BROKER_NO_JAVA',
+    message: /JAVA_HOME is .*nothing, where there is no/,
+  })
+})
+
+for (const [text, found] of [
+  ['openjdk version "11.0.22" 2024-01-16', 'is Java 11'],
+  ['java version "1.8.0_402"', 'is Java 8'],
+  ['Unable to locate a Java Runtime.', 'does not run'],
+]) {
+  test(`a Java that says ${text} is refused: it ${found}`, async () => {
+    const bin = await fakeProgram(`says ${found}/bin`, 'java', `echo '${text}' >&2`)
+    await assert.rejects(findJava({ PATH: bin }), { code: 'BROKER_NO_JAVA', message: new RegExp(found!) })
+  })
+}
+
+test('work under a lock never overlaps, and the lock of a dead process is passed over', async () => {
+  const path = join(folder, 'lock')
+  await writeFile(path, JSON.stringify({ pid: process.pid, start: '1', host: hostname() }))
+  let inside = 0
+  const order: number[] = []
+  const work = (index: number) => async () => {
+    assert.equal(++inside, 1)
+    await new Promise(resolve => setImmediate(resolve))
+    inside--
+    order.push(index)
+  }
+  const waits: string[] = []
+  await Promise.all([0, 1, 2].map(index => withLock(path, never, () => waits.push('waits'), work(index))))
+  assert.deepEqual(order.sort(), [0, 1, 2])
+  assert.deepEqual(
+    (await readdir(folder)).filter(name => name.startsWith('lock')),
+    [],
+  )
+})
+
+test('the wait for a lock ends with the signal', async () => {
+  const path = join(folder, 'held')
+  const stop = new AbortController()
+  await withLock(path, never, assert.fail, async () => {
+    const waiting = withLock(path, stop.signal, () => stop.abort(), assert.fail)
+    await assert.rejects(waiting, { name: 'AbortError' })
+  })
+})
+
+interface Prepared extends NodeJS.ProcessEnv {
+  readonly PATH: string
+  readonly ROWMILL_CACHE: string
+  readonly CALLS: string
+}
+
+/** An environment with an empty cache and an `mvn` that runs `script`, with $output where the jars are wanted. */
+async function fakeMaven(name: string, script: string): Promise<Prepared> {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the braces are the shell's
+  const find = 'for argument; do case $argument in -DoutputDirectory=*) output=${argument#*=};; esac; done'
+  const bin = await fakeProgram(`${name}/bin`, 'mvn', `${find}\necho mvn >>"$CALLS"\n${script}`)
+  const cache = join(folder, name, 'cache')
+  await mkdir(cache)
+  const path = [bin, process.env['PATH']].join(delimiter)
+  return { PATH: path, ROWMILL_CACHE: cache, CALLS: join(folder, name, 'calls'), JARS: jars }
+}
+
+function cacheOf({ ROWMILL_CACHE }: Prepared): NodeJS.ProcessEnv {
+  return { ROWMILL_CACHE }
+}
+
+/** Makes an executable shell script in a folder of its own, and gives the folder. */
+async function fakeProgram(name: string, program: string, script: string): Promise<string> {
+  const bin = join(folder, name)
+  await mkdir(bin, { recursive: true })
+  await writeFile(join(bin, program), `#!/bin/sh\n${script}\n`)
+  await chmod(join(bin, program), 0o755)
+  return bin
+}
+
+function errorOf(said: readonly Said[]) {
+  return said.find(line => 'error' in line)?.error
+}
+
+async function until<T>(look: () => T | undefined): Promise<T> {
+  for (;;) {
+    const found = look()
+    if (found !== undefined) return found
+    await new Promise(resolve => setImmediate(resolve))
+  }
+}

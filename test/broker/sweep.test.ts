@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict'
+import { access, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
+import { makeBrokerDirectory, sweepBrokerDirectories, writeOwner } from '../../src/broker/broker-directory.ts'
+import { brokerFiles } from '../../src/broker/broker-files.ts'
+import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
+import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
+import { identifySelf, isAlive } from '../../src/broker/process-identity.ts'
+import { runFixture } from '../helpers/broker-owner.ts'
+import { descendants, untilGone } from '../helpers/processes.ts'
+
+const environment = process.env['TMPDIR']
+/** An owner that is no more: this pid is ours, and we did not start at that time. */
+const dead = { pid: process.pid, start: '1' }
+let folder = ''
+
+before(async () => {
+  await prepareKafkaJars()
+  folder = await mkdtemp(join(tmpdir(), 'rowmill-sweep-'))
+  process.env['TMPDIR'] = folder
+})
+
+after(async () => {
+  if (environment === undefined) delete process.env['TMPDIR']
+  else process.env['TMPDIR'] = environment
+  await rm(folder, { recursive: true })
+})
+
+test('a JVM whose owner and guard were all killed is swept with its directory', async t => {
+  const owner = runFixture(t, 'owner')
+  await owner.says('address')
+  const below = descendants(owner.pid)
+  const java = below.filter(({ name }) => name === 'java')
+  const guards = below.filter(({ name }) => name === 'sh')
+  assert.deepEqual([java.length, guards.length], [1, 2])
+  for (const { pid } of guards) process.kill(pid, 'SIGKILL')
+  // The owner would end the JVM itself when it is told to close; killed, it cannot.
+  await owner.kill()
+  await untilGone(guards)
+  const directory = await directoryOf(java[0]!.pid)
+  assert.ok(await exists(directory))
+  await sweepBrokerDirectories()
+  await untilGone(java)
+  assert.equal(await exists(directory), false)
+})
+
+test('a process that has the pid of the JVM but not its start time is not touched', async t => {
+  const { directory, process: bystander } = await abandoned(t, 'same name')
+  await writeOwnerFile(directory, { jvm: { pid: bystander.process.pid, start: '1' } })
+  await sweepBrokerDirectories()
+  assert.ok(isAlive(bystander.process))
+  assert.equal(await exists(directory), false)
+})
+
+test('a process that has pid and start time of the JVM but works on another directory is not touched', async t => {
+  const { directory, process: bystander } = await abandoned(t, 'other name')
+  await writeOwnerFile(directory, { jvm: bystander.process })
+  await sweepBrokerDirectories()
+  assert.ok(isAlive(bystander.process))
+  assert.equal(await exists(directory), false)
+})
+
+test('a process that agrees in pid, start time and directory is killed', async t => {
+  const { directory, process: orphan } = await abandoned(t, 'same name')
+  await writeOwnerFile(directory, { jvm: orphan.process })
+  await sweepBrokerDirectories()
+  assert.equal(await orphan.ended, 137)
+  assert.equal(await exists(directory), false)
+})
+
+test('directories of living owners, of other machines, of other places and new ones without an owner stay', async () => {
+  const [living, foreign, moved, fresh, old] = [
+    await makeBrokerDirectory(),
+    await makeBrokerDirectory(),
+    await makeBrokerDirectory(),
+    await makeBrokerDirectory(),
+    await makeBrokerDirectory(),
+  ]
+  await writeOwner(living, null)
+  await writeOwnerFile(foreign, { host: 'elsewhere' })
+  await writeOwnerFile(moved, { directory: foreign })
+  await rm(brokerFiles(fresh).owner)
+  await rm(brokerFiles(old).owner)
+  const yesterday = Date.now() / 1000 - 86_400
+  await utimes(old, yesterday, yesterday)
+  await sweepBrokerDirectories()
+  const stay = await Promise.all([living, foreign, moved, fresh, old].map(exists))
+  assert.deepEqual(stay, [true, true, true, true, false])
+})
+
+test('the lock file of a running broker names its JVM', async t => {
+  const owner = runFixture(t, 'owner')
+  await owner.says('address')
+  const below = descendants(owner.pid)
+  const java = below.find(({ name }) => name === 'java')!
+  const directory = await directoryOf(java.pid)
+  const lock = JSON.parse(await readFile(brokerFiles(directory).owner, 'utf8'))
+  assert.deepEqual([lock.directory, lock.jvm.pid, lock.owner.pid], [directory, java.pid, owner.pid])
+  assert.ok(isAlive(lock.jvm))
+  assert.equal(isAlive({ ...lock.jvm, start: identifySelf().start }), false)
+  await owner.kill()
+  await untilGone(below)
+})
+
+/** A directory as a dead owner leaves it, and a process whose arguments name it, or another one. */
+async function abandoned(t: TestContext, kind: 'same name' | 'other name') {
+  const directory = await makeBrokerDirectory()
+  const argument = kind === 'same name' ? brokerFiles(directory).properties : join(folder, 'other.properties')
+  const output = join(folder, 'output')
+  const args = ['-c', 'while :; do sleep 1; done', argument]
+  const guarded: Guarded = await startGuarded({ command: '/bin/sh', args, directory: folder, output })
+  t.after(guarded.close)
+  return { directory, process: guarded }
+}
+
+async function writeOwnerFile(directory: string, facts: object): Promise<void> {
+  const owner = { directory, host: hostname(), owner: dead, jvm: null, ...facts }
+  await writeFile(brokerFiles(directory).owner, JSON.stringify(owner))
+}
+
+async function directoryOf(java: number): Promise<string> {
+  const line = await readFile(`/proc/${java}/cmdline`, 'utf8')
+  return line.split('\0').at(-2)!.replace('/server.properties', '')
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  )
+}

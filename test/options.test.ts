@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { environmentOf, OPTIONS, type OptionSpec, parseOption } from '../src/options.ts'
+
+test('the environment twin of an option follows from its flag', () => {
+  assert.equal(environmentOf(OPTIONS.batchRows), 'ROWMILL_BATCH_ROWS')
+})
+
+test('values within the bounds are taken as they are', () => {
+  assert.equal(parseOption(OPTIONS.workers, '--workers', '8'), 8)
+  assert.deepEqual(parseOption(OPTIONS.brokers, '--brokers', 'a:1, b:65535'), ['a:1', 'b:65535'])
+  assert.deepEqual(parseOption(OPTIONS.readCsv, '--read-csv', '{"sep": ";"}'), { sep: ';' })
+})
+
+const BAD: [OptionSpec<unknown>, string, RegExp][] = [
+  [OPTIONS.workers, '1.5', /^--workers "1\.5": must be a whole number from 1 to 512$/],
+  [OPTIONS.workers, '513', /from 1 to 512/],
+  [OPTIONS.batchRows, '1e3', /whole number/],
+  [OPTIONS.brokers, 'a:70000', /HOST:PORT/],
+  [OPTIONS.brokers, '', /HOST:PORT/],
+  [OPTIONS.python, '', /must not be empty/],
+  [OPTIONS.toCsv, '{', /JSON/],
+  [OPTIONS.toCsv, 'null', /must be a JSON object/],
+  [OPTIONS.quiet, 'maybe', /must be true or false/],
+]
+
+for (const [spec, value, message] of BAD) {
+  test(`--${spec.flag} ${JSON.stringify(value)} is refused with flag, value and what would be right`, () => {
+    assert.throws(() => parseOption(spec, `--${spec.flag}`, value), { code: 'USAGE', message })
+  })
+}

@@ -1,0 +1,304 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { decode, type WireRecord } from '../src/codec.ts'
+import type { Source, SourceHeader, SourceRows } from '../src/connector.ts'
+import { RowmillError } from '../src/errors.ts'
+import { failJob, JobLog } from '../src/jobs.ts'
+import { Kafka, type OutgoingMessage, type Producer, type TopicPartition } from '../src/kafka.ts'
+import type { EndOfInput, Job, Rows, Values } from '../src/model.ts'
+import { PartitionFeed } from '../src/partition-feed.ts'
+import { PartitionSender } from '../src/partition-sender.ts'
+import { type PublishOptions, publish } from '../src/publisher.ts'
+import { partitionOf, rowsInPartition, seqOf } from '../src/sequence.ts'
+import { ensureTopics, topicsOf } from '../src/topics.ts'
+import { brokerAddress, testPipeline } from './helpers/broker.ts'
+import { runKafkaTool } from './helpers/kafka-tools.ts'
+
+const silent = () => {}
+const HEADER: SourceHeader = {
+  columns: ['ID', 'TEXT'],
+  indexKind: 'integer',
+  identity: { name: 'in.csv', size: 9, mtimeMs: 2 },
+  total: null,
+  options: [{ name: 'readCsv', value: '{"sep":";"}' }],
+}
+
+/** A source of these rows in runs of `runRows`, each row one line but for every seventh, which takes three. */
+function sourceOf(rows: readonly Values[], { runRows = 10, atEnd = async () => {} } = {}): Source {
+  return {
+    open: async () => HEADER,
+    async *rows(): AsyncIterable<SourceRows> {
+      let line = 2
+      for (let start = 0; start < rows.length; start += runRows) {
+        const run = rows.slice(start, start + runRows)
+        const lines = run.map((_, i) => {
+          const here = line
+          line += (start + i) % 7 === 6 ? 3 : 1
+          return here
+        })
+        yield { rows: run, lines, bytes: lines }
+      }
+      await atEnd()
+    },
+    close: async () => {},
+  }
+}
+
+const lineOf = (seq: number) => 2 + seq + 2 * Math.floor(seq / 7)
+const numbered = (count: number): Values[] => Array.from({ length: count }, (_, i) => [String(i), `text ${i}`])
+
+/** A client that notes when each message is handed to the broker and when it is acknowledged, and can hold it back. */
+class WatchedKafka extends Kafka {
+  readonly events: { what: 'sent' | 'acked'; topic: string; partition: number; record: WireRecord }[] = []
+  hold: (topic: string) => Promise<void> = async () => {}
+
+  override async producer(): Promise<Producer> {
+    const producer = await super.producer()
+    const send = producer.send.bind(producer)
+    producer.send = async (to: TopicPartition, messages: readonly OutgoingMessage[]) => {
+      const note = (what: 'sent' | 'acked') =>
+        this.events.push(...messages.map(({ value }) => ({ what, ...to, record: decode(value) })))
+      note('sent')
+      await this.hold(to.topic)
+      const offset = await send(to, messages)
+      note('acked')
+      return offset
+    }
+    return producer
+  }
+}
+
+interface Bench {
+  readonly kafka: WatchedKafka
+  readonly pipeline: string
+  readonly jobs: JobLog
+  publish(rows: Source, more?: Partial<PublishOptions>): Promise<number>
+  /** Every record of the topic, by partition. */
+  read(topic: string, partitions: number): Promise<WireRecord[][]>
+}
+
+async function bench(t: TestContext, layout: { partitions: number; blockRows: number }): Promise<Bench> {
+  const { pipeline, admin } = await testPipeline(t)
+  await ensureTopics(admin, pipeline, layout.partitions)
+  const kafka = new WatchedKafka({ brokers: [await brokerAddress()], clientId: 'test' })
+  const jobs = await JobLog.open(kafka, pipeline, silent)
+  t.after(() => jobs.close())
+  const options: PublishOptions = {
+    ...{ kafka, pipeline, jobs, job: 'j', layout, by: 'test', say: silent },
+    options: [{ name: 'toCsv', value: '{}' }],
+    signal: new AbortController().signal,
+  }
+  const read = async (topic: string, partitions: number) => {
+    const feed = await PartitionFeed.open(kafka, [topic], silent)
+    try {
+      const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
+      const records: WireRecord[][] = []
+      for (const queue of await feed.assign(all)) {
+        const here: WireRecord[] = []
+        while (!queue.drained) {
+          const message = feed.take(queue)
+          if (message) here.push(decode(message.value))
+          else await feed.arrival()
+        }
+        records.push(here)
+      }
+      return records
+    } finally {
+      await feed.close()
+    }
+  }
+  return { kafka, pipeline, jobs, read, publish: (rows, more = {}) => publish(rows, HEADER, { ...options, ...more }) }
+}
+
+for (const [total, partitions, blockRows] of [
+  [100, 3, 7],
+  [12, 2, 3],
+  [10, 8, 1],
+  [0, 4, 100],
+] as const) {
+  test(`${total} rows in ${partitions} partitions and blocks of ${blockRows} lie where the arithmetic says, closed by markers`, async t => {
+    const layout = { partitions, blockRows }
+    const { publish, read, pipeline } = await bench(t, layout)
+    const rows = numbered(total)
+    assert.equal(await publish(sourceOf(rows)), total)
+    const found: Values[] = []
+    const records = await read(topicsOf(pipeline).rows, partitions)
+    records.forEach((here, partition) => {
+      const marker = here.at(-1)!
+      assert.deepEqual(marker, { kind: 'end', value: endOf(partition, total, layout) })
+      let position = 0
+      for (const record of here.slice(0, -1)) {
+        assert.equal(record.kind, 'rows')
+        const run = record.value as Rows
+        assert.equal(run.seq, seqOf({ partition, position }, layout))
+        assert.ok((run.seq % blockRows) + run.count <= blockRows, 'a message holds rows of one block')
+        assert.equal(run.line, lineOf(run.seq))
+        run.rows.forEach((row, i) => {
+          found[run.seq! + i] = row
+        })
+        const steps = run.rows.map((_, i) => lineOf(run.seq! + i + 1) - lineOf(run.seq! + i))
+        const told = run.lineSteps ?? run.rows.map(() => 1)
+        assert.deepEqual(told.slice(0, -1), steps.slice(0, -1))
+        position += run.count
+      }
+    })
+    assert.deepEqual(found, rows)
+    assert.ok(found.every((_, seq) => partitionOf(seq, layout) < partitions))
+  })
+}
+
+function endOf(partition: number, total: number, layout: { partitions: number; blockRows: number }): EndOfInput {
+  const rows = rowsInPartition(partition, total, layout)
+  return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+}
+
+test('the job record comes before the first row, the markers behind the last and the end of the job behind all', async t => {
+  const { publish, kafka, pipeline } = await bench(t, { partitions: 3, blockRows: 5 })
+  await publish(sourceOf(numbered(64)))
+  const steps = kafka.events.map(({ what, record }) => {
+    return record.kind === 'job' ? `${what} ${record.value.state}` : `${what} ${record.kind}`
+  })
+  const order = ['sent open', 'acked open', 'sent rows', 'acked rows', 'sent end', 'acked end', 'sent ended']
+  for (let i = 1; i < order.length; i++) {
+    const [before, behind] = [order[i - 1]!, order[i]!]
+    const atOnce = before.startsWith('sent')
+    const last = atOnce ? steps.indexOf(before) : steps.lastIndexOf(before)
+    assert.ok(last >= 0 && last < steps.indexOf(behind), `${behind} behind ${before}`)
+  }
+  assert.equal(kafka.events.at(-1)!.topic, topicsOf(pipeline).jobs)
+})
+
+test('the job record says what was read, how it is laid out and where its rows and results begin', async t => {
+  const { publish, jobs } = await bench(t, { partitions: 2, blockRows: 5 })
+  await publish(sourceOf(numbered(30)), { job: 'before' })
+  await publish(sourceOf(numbered(7)))
+  const { at, ...job } = await jobs.until('j', ({ state }) => state === 'ended', new AbortController().signal)
+  assert.ok(Math.abs(Date.now() - at) < 60_000)
+  assert.deepEqual(job, {
+    ...{ id: 'j', epoch: 0, attempt: 0, state: 'ended', reason: null, columns: ['ID', 'TEXT'] },
+    ...{ sequenced: true, bounded: true, partitions: 2, blockRows: 5, topic: job.topic, from: 0, total: 7 },
+    ...{ rowsFrom: [4, 4], resultsFrom: [0, 0], source: HEADER.identity, indexKind: 'integer', by: 'test' },
+    options: [...HEADER.options, { name: 'toCsv', value: '{}' }],
+  } satisfies Omit<Job, 'at'>)
+})
+
+test('the key of every message is the id of the job', async t => {
+  const { publish, pipeline } = await bench(t, { partitions: 2, blockRows: 5 })
+  await publish(sourceOf(numbered(20)), { job: 'the-job' })
+  const keysOnly = ['--formatter-property', 'print.key=true', '--formatter-property', 'print.value=false']
+  const messages = 4 + 2 + 2
+  const text = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
+    ...['--bootstrap-server', await brokerAddress(), '--from-beginning', '--max-messages', String(messages)],
+    ...['--include', `${pipeline}\\.(rows|jobs)`, '--timeout-ms', '10000', ...keysOnly],
+  ])
+  assert.deepEqual(text.trim().split('\n'), Array(messages).fill('the-job'))
+})
+
+test('messages are cut at 256 KB, and a longer row travels alone', async t => {
+  const { publish, read, pipeline, kafka } = await bench(t, { partitions: 1, blockRows: 10 })
+  const sizes = [100_000, 100_000, 100_000, 600_000, 10, 10, 250_000, 20_000, 5, 5, 5]
+  const rows = sizes.map((size, i) => [String(i), 'x'.repeat(size)])
+  await publish(sourceOf(rows))
+  const [records] = await read(topicsOf(pipeline).rows, 1)
+  const counts = records!.flatMap(({ kind, value }) => (kind === 'rows' ? [value.count] : []))
+  assert.deepEqual(counts, [2, 1, 1, 3, 3, 1])
+  assert.deepEqual(
+    records!.flatMap(({ kind, value }) => (kind === 'rows' ? value.rows : [])),
+    rows,
+  )
+  assert.equal(kafka.events.filter(({ what, record }) => what === 'acked' && record.kind === 'rows').length, 6)
+})
+
+test('no more than a few megabytes are read ahead of the acknowledgements', async t => {
+  const { publish, kafka } = await bench(t, { partitions: 2, blockRows: 10 })
+  const opened = Promise.withResolvers<void>()
+  let read = 0
+  const source = sourceOf([])
+  source.rows = async function* () {
+    for (; read < 200; read++) yield { rows: [[String(read), 'x'.repeat(100_000)]], lines: [read + 2], bytes: [0] }
+  }
+  const held = Promise.withResolvers<void>()
+  kafka.hold = topic => {
+    if (!topic.endsWith('.rows')) return Promise.resolve()
+    held.resolve()
+    return opened.promise
+  }
+  const publishing = publish(source)
+  await held.promise
+  await new Promise(resolve => setTimeout(resolve, 200)) // that nothing more is read cannot be awaited
+  assert.ok(read > 20 && read < 60, `${read} rows of 100 KB were read`)
+  opened.resolve()
+  assert.equal(await publishing, 200)
+})
+
+test('progress counts the acknowledged rows up to the last', async t => {
+  const { publish } = await bench(t, { partitions: 2, blockRows: 5 })
+  const told: number[] = []
+  await publish(sourceOf(numbered(64)), { onProgress: rows => told.push(rows) })
+  assert.equal(told.at(-1), 64)
+  assert.deepEqual(
+    told,
+    [...told].sort((a, b) => a - b),
+  )
+})
+
+test('a source that breaks in the middle fails the job with its code, and nothing closes its partitions', async t => {
+  const { publish, jobs, read, pipeline } = await bench(t, { partitions: 2, blockRows: 5 })
+  const broken = async () => {
+    throw new RowmillError('INPUT_QUOTE', 'in.csv, line 32: a quote is never closed')
+  }
+  await assert.rejects(publish(sourceOf(numbered(30), { atEnd: broken })), { code: 'INPUT_QUOTE' })
+  const { reason, by } = await jobs.until('j', ({ state }) => state === 'failed', new AbortController().signal)
+  assert.deepEqual(reason, { code: 'INPUT_QUOTE', place: null, message: 'in.csv, line 32: a quote is never closed' })
+  assert.equal(by, 'test')
+  const records = (await read(topicsOf(pipeline).rows, 2)).flat()
+  assert.equal(
+    records.some(({ kind }) => kind === 'end'),
+    false,
+  )
+})
+
+test('an id that was used before is refused before anything is written', async t => {
+  const { publish, read, pipeline, kafka } = await bench(t, { partitions: 1, blockRows: 5 })
+  await publish(sourceOf(numbered(3)))
+  const written = kafka.events.length
+  await assert.rejects(publish(sourceOf(numbered(9))), { code: 'JOB_EXISTS', facts: { job: 'j' } })
+  assert.equal(kafka.events.length, written)
+  assert.equal((await read(topicsOf(pipeline).rows, 1))[0]!.length, 2)
+})
+
+test('a job that fails elsewhere ends its publisher with the code and message of the failure', async t => {
+  const { publish, jobs, pipeline, kafka, read } = await bench(t, { partitions: 2, blockRows: 5 })
+  const sender = new PartitionSender(await kafka.producer(), silent)
+  t.after(() => sender.close())
+  const more = Promise.withResolvers<void>()
+  const publishing = publish(sourceOf(numbered(30), { atEnd: () => more.promise }))
+  const job = await jobs.until('j', () => true, new AbortController().signal)
+  const error = new RowmillError('CLASSIFIER_FAILED', 'job j, row 3: ValueError: no')
+  await failJob(sender, pipeline, job, { error, place: 'row 3', by: 'worker 1' })
+  await jobs.until('j', ({ state }) => state === 'failed', new AbortController().signal)
+  more.resolve()
+  await assert.rejects(publishing, { code: 'CLASSIFIER_FAILED', message: 'job j, row 3: ValueError: no' })
+  const [records] = await read(topicsOf(pipeline).jobs, 1)
+  assert.deepEqual(
+    records!.map(({ value }) => (value as Job).state),
+    ['open', 'failed'],
+  )
+})
+
+test('an interruption ends a publisher at once while the broker takes nothing, and does not fail the job', async t => {
+  const { publish, kafka, jobs } = await bench(t, { partitions: 2, blockRows: 5 })
+  const stop = new AbortController()
+  const again = Promise.withResolvers<void>()
+  let tries = 0
+  kafka.hold = async topic => {
+    if (!topic.endsWith('.rows')) return
+    if (++tries === 4) again.resolve() // two partitions, each for the second time
+    throw new Error('the connection was closed')
+  }
+  const publishing = publish(sourceOf(numbered(30)), { signal: stop.signal })
+  await again.promise
+  stop.abort(new RowmillError('INTERRUPTED', 'interrupted'))
+  await assert.rejects(publishing, { code: 'INTERRUPTED' })
+  assert.equal((await jobs.latest('j'))!.state, 'open')
+})
