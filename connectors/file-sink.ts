@@ -2,7 +2,16 @@ import { createHash, type Hash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { access, type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { RowmillError, type Sink, type SinkHeader, type SinkPosition, startTimeOf, type Values } from '../src/index.ts'
+import {
+  identifySelf,
+  isAlive,
+  type ProcessIdentity,
+  RowmillError,
+  type Sink,
+  type SinkHeader,
+  type SinkPosition,
+  type Values,
+} from '../src/index.ts'
 import { OutputFormat } from './output-format.ts'
 
 /** Text is collected up to here before it is written. */
@@ -115,28 +124,21 @@ export class FileSink implements Sink {
   async #lock(): Promise<void> {
     await this.#io(() => mkdir(this.#folder, { recursive: true }))
     const file = join(this.#folder, 'lock')
-    const owner = JSON.stringify({ pid: process.pid, startTime: await startTimeOf(process.pid) })
-    for (;;) {
-      try {
-        await writeFile(file, owner, { flag: 'wx' })
-        this.#locked = true
-        return
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw this.#failure(error)
-        await this.#removeStaleLock(file)
-      }
+    const mine = `${file}.${process.pid}`
+    await this.#io(() => writeFile(mine, JSON.stringify(identifySelf())))
+    try {
+      while (!(await takeName(mine, file))) await this.#removeStaleLock(file)
+      this.#locked = true
+    } finally {
+      await rm(mine, { force: true })
     }
   }
 
   async #removeStaleLock(file: string): Promise<void> {
-    const text = await readFile(file, 'utf8').catch(() => '')
-    const { pid, startTime } = parseLock(text)
-    if (pid !== null && (await startTimeOf(pid)) === startTime) {
-      throw new RowmillError(
-        'OUTPUT_LOCKED',
-        `${this.#path} is being written by process ${pid}: wait for it, or choose another OUT`,
-        { path: this.#path, pid },
-      )
+    const owner = parseOwner(await readFile(file, 'utf8').catch(() => ''))
+    if (owner && isAlive(owner)) {
+      const message = `${this.#path} is being written by process ${owner.pid}: wait for it, or choose another OUT`
+      throw new RowmillError('OUTPUT_LOCKED', message, { path: this.#path, pid: owner.pid })
     }
     await rm(file, { force: true })
   }
@@ -198,11 +200,22 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-function parseLock(text: string): { pid: number | null; startTime: string | null } {
+/** Gives a file a second name; false where the name is taken. Unlike a new file it is never seen half written. */
+async function takeName(file: string, name: string): Promise<boolean> {
   try {
-    const { pid, startTime } = JSON.parse(text)
-    return { pid: Number.isInteger(pid) ? pid : null, startTime: String(startTime) }
+    await link(file, name)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}
+
+function parseOwner(text: string): ProcessIdentity | null {
+  try {
+    const { pid, start } = JSON.parse(text)
+    return { pid: Number(pid), start: String(start) }
   } catch {
-    return { pid: null, startTime: null }
+    return null
   }
 }

@@ -11,6 +11,6 @@ export type {
 } from './connector.ts'
 export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './errors.ts'
 export type { Job, JobOption, JobState, Kind, SourceIdentity, Values } from './model.ts'
-export { startTimeOf } from './process-identity.ts'
+export { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'
 export { checkToCsv, type SinkDialect } from './to-csv.ts'

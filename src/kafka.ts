@@ -4,7 +4,7 @@
  * Reading uses KafkaJS's cluster and protocol layer below its consumer, and membership its ConsumerGroup without its
  * runner (DESIGN.md, "Why not the KafkaJS consumer"). The version is pinned exactly for that reason.
  */
-import net from 'node:net'
+import net, { type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import kafkajs, { type Admin, type Producer as KafkaJSProducer } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
@@ -101,11 +101,12 @@ export class Kafka {
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
   async reader(topics: readonly string[]): Promise<Reader> {
-    return new Reader(await this.#connectedCluster(topics))
+    const { cluster, sockets } = await this.#connectedCluster(topics)
+    return new Reader(cluster, sockets)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
-    const cluster = await this.#connectedCluster(topics)
+    const { cluster, sockets } = await this.#connectedCluster(topics)
     const group = new ConsumerGroup({
       cluster,
       groupId,
@@ -122,13 +123,18 @@ export class Kafka {
       metadataMaxAge: METADATA_MAX_AGE_MS,
     })
     await group.connect()
-    return new GroupMember(cluster, group, groupId)
+    return new GroupMember({ cluster, sockets, group, groupId })
   }
 
-  async #connectedCluster(topics: readonly string[]): Promise<Cluster> {
+  async #connectedCluster(topics: readonly string[]): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
+    const sockets = new Set<Socket>()
     const cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
-      socketFactory: openSocket,
+      socketFactory: address => {
+        const socket = openSocket(address)
+        sockets.add(socket)
+        return socket.once('close', () => sockets.delete(socket))
+      },
       brokers: [...this.settings.brokers],
       clientId: this.settings.clientId,
       connectionTimeout: 5000,
@@ -145,7 +151,7 @@ export class Kafka {
       () => cluster.addMultipleTargetTopics([...topics]),
       () => Promise.resolve(),
     )
-    return cluster
+    return { cluster, sockets }
   }
 
   async #connecting(connect: () => Promise<void>): Promise<void> {
@@ -190,9 +196,11 @@ export class Producer {
 
 export class Reader {
   readonly #cluster: Cluster
+  readonly #sockets: Set<Socket>
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, sockets: Set<Socket>) {
     this.#cluster = cluster
+    this.#sockets = sockets
   }
 
   /** The partitions by the broker that leads them; refreshes what it knows when asked to. */
@@ -266,7 +274,7 @@ export class Reader {
   }
 
   close(): Promise<void> {
-    return this.#cluster.disconnect()
+    return hangUp(this.#cluster, this.#sockets)
   }
 }
 
@@ -282,13 +290,15 @@ export interface MembershipHandlers {
 
 export class GroupMember {
   readonly #cluster: Cluster
+  readonly #sockets: Set<Socket>
   readonly #group: ConsumerGroup
   readonly #groupId: string
 
-  constructor(cluster: Cluster, group: ConsumerGroup, groupId: string) {
-    this.#cluster = cluster
-    this.#group = group
-    this.#groupId = groupId
+  constructor(parts: { cluster: Cluster; sockets: Set<Socket>; group: ConsumerGroup; groupId: string }) {
+    this.#cluster = parts.cluster
+    this.#sockets = parts.sockets
+    this.#group = parts.group
+    this.#groupId = parts.groupId
   }
 
   /** Joins, holds the membership with heartbeats, joins again; leaves the group when `signal` aborts. */
@@ -324,7 +334,7 @@ export class GroupMember {
   }
 
   close(): Promise<void> {
-    return this.#cluster.disconnect()
+    return hangUp(this.#cluster, this.#sockets)
   }
 
   async #committed(): Promise<Position[]> {
@@ -457,7 +467,13 @@ function byTopic<T extends TopicPartition>(items: readonly T[]): Map<string, T[]
   return Map.groupBy(items, ({ topic }) => topic)
 }
 
-const openSocket: import('kafkajs').ISocketFactory = ({ host, port, onConnect }) => {
+/** Ends the connections at once, with an error: else KafkaJS waits for the answer of a fetch that waits for messages. */
+async function hangUp(cluster: Cluster, sockets: ReadonlySet<Socket>): Promise<void> {
+  for (const socket of sockets) socket.destroy(new Error('the connection was closed'))
+  await cluster.disconnect()
+}
+
+function openSocket({ host, port, onConnect }: Parameters<import('kafkajs').ISocketFactory>[0]): Socket {
   const socket = net.connect({ host, port, noDelay: true }, onConnect)
   socket.setKeepAlive(true, 60_000)
   return socket

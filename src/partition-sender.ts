@@ -52,9 +52,9 @@ export class PartitionSender {
     while (this.#bytes >= limitBytes && !this.#stop.signal.aborted) await this.#room.promise
   }
 
-  /** Gives up what is not acknowledged; the calls of `send` that are open reject. */
-  async close(): Promise<void> {
-    if (!this.#stop.signal.aborted) this.#stop.abort(new Error('the sender was closed'))
+  /** Gives up what is not acknowledged; the calls of `send` that are open reject with `reason`. */
+  async close(reason: unknown = new Error('the sender was closed')): Promise<void> {
+    if (!this.#stop.signal.aborted) this.#stop.abort(reason)
     this.#wake()
     await Promise.all(this.#running.values())
     await this.#producer.close()

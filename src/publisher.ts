@@ -41,7 +41,7 @@ export async function publish(source: Source, header: SourceHeader, options: Pub
     throw new RowmillError('JOB_EXISTS', message, { job: options.job })
   }
   const sender = new PartitionSender(await kafka.producer(), say)
-  const stop = () => void sender.close()
+  const stop = () => void sender.close(signal.reason).catch(() => {}) // who waits for an acknowledgement is let go
   signal.addEventListener('abort', stop, { once: true })
   try {
     const job = await openJob(header, options)

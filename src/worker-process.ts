@@ -45,7 +45,7 @@ async function work({ brokers, pipeline }: Extract<ToWorker, { type: 'work' }>):
   }
   const worker = await Worker.open({ kafka, pipeline, name, classifier, batchRows, say, onBatch })
   await worker.run(drain.signal)
-  await Promise.all([worker.close(), classifier.close()])
+  await classifier.close()
   process.exit(0)
 }
 

@@ -2,7 +2,7 @@ import { type Batch, Batcher, type Marker } from './batcher.ts'
 import type { ClassifiedBatch, Classifier } from './classifier/classifier.ts'
 import { decode, encodeEndOfInput, encodeReject, type WireRecord } from './codec.ts'
 import { RowmillError, toRowmillError } from './errors.ts'
-import { failJob, JobLog } from './jobs.ts'
+import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
 import type { Job, Rows } from './model.ts'
 import type { Say } from './outage.ts'
@@ -62,6 +62,8 @@ export class Worker {
   #turn = 0
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
+  /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
+  readonly #failed = new Set<string>()
   #idle = Promise.withResolvers<void>()
   #draining = false
 
@@ -168,7 +170,7 @@ export class Worker {
     }
     const job = await this.#findJob(record.value.job)
     if (!job) return this.#reject(lane, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
-    if (job.state === 'failed' || job.state === 'cancelled') return lane.batcher.pass(message.offset)
+    if (hasFailed(job) || this.#failed.has(attemptOf(job))) return lane.batcher.pass(message.offset)
     if (record.kind === 'end') return lane.batcher.addEnd(message.offset, record.value)
     const misplaced = misplacement(record.value, job, lane.queue.partition)
     if (misplaced) return this.#reject(lane, message, 'MALFORMED', misplaced)
@@ -200,8 +202,7 @@ export class Worker {
       const lane = this.#nextLane()
       if (!lane) return
       const batch = lane.batcher.cutBatch(this.#options.batchRows)!
-      lane.room.resolve()
-      lane.room = Promise.withResolvers<void>()
+      makeRoom(lane)
       void this.#classify(lane, batch).catch(fault => this.#fatal.reject(fault))
       this.#forwardMarkers(lane)
     }
@@ -254,7 +255,13 @@ export class Worker {
     const { code, message, facts } = toRowmillError(error)
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
     await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })
-    for (const { batcher } of [lane, ...this.#lanes]) batcher.drop(job.id)
+    this.#failed.add(attemptOf(job))
+    // Behind a row without result nothing of the job may be sent: a reader would take it for a gap.
+    for (const open of new Set([lane, ...this.#lanes])) {
+      open.batcher.drop(job.id)
+      for (const slot of open.slots) slot.skip ||= jobOf(slot.item) === job.id
+      makeRoom(open)
+    }
   }
 
   /** Sends what is ready at the head of a partition, in order; what is acknowledged may be committed. */
@@ -313,6 +320,20 @@ export class Worker {
       lane.committedAt = now
     })
   }
+}
+
+/** Lets the pump of a partition go on: rows it had put into the batcher went out of it. */
+function makeRoom(lane: Lane): void {
+  lane.room.resolve()
+  lane.room = Promise.withResolvers<void>()
+}
+
+function jobOf(item: Batch | Marker): string {
+  return item.kind === 'batch' ? item.job : item.end.job
+}
+
+function attemptOf({ id, attempt }: Job): string {
+  return `${id}/${attempt}`
 }
 
 /** A job without rows asks the classifier once all the same: only it knows the columns of the output. */

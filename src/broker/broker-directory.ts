@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFil
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RowmillError } from '../errors.ts'
+import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } from '../process-identity.ts'
 import { brokerFiles } from './broker-files.ts'
-import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } from './process-identity.ts'
 
 const PREFIX = 'rowmill-broker-'
 /** A directory without an owner is one that is just being made, or one whose maker died in that moment. */

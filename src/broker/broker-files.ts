@@ -48,8 +48,11 @@ export function brokerFiles(directory: string) {
   }
 }
 
-/** Time the first member of a new group waits for others to join before partitions are handed out. */
-const INITIAL_REBALANCE_DELAY_MS = 0
+/**
+ * How long the first member of a new group waits for others. Workers that start together so join together: with 0 the
+ * second one's join is a rebalance, which the first learns of at its next heartbeat (1.35 against 1.12 s for 300 rows).
+ */
+const INITIAL_REBALANCE_DELAY_MS = 60
 /** design.md, Records: what topics take. */
 const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 

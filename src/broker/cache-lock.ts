@@ -1,7 +1,7 @@
 import { link, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
+import { identifySelf, isAlive, type ProcessIdentity } from '../process-identity.ts'
 
 interface Holder extends ProcessIdentity {
   readonly host: string

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { RowmillError } from '../errors.ts'
-import { identify, killIfSame, type ProcessIdentity } from './process-identity.ts'
+import { identify, killIfSame, type ProcessIdentity } from '../process-identity.ts'
 
 /**
  * A shell between rowmill and a long-running command. Its standard input is a pipe that only rowmill holds: when

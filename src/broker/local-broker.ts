@@ -8,7 +8,7 @@ import {
   takeBrokerDirectory,
   writeOwner,
 } from './broker-directory.ts'
-import { brokerFiles } from './broker-files.ts'
+import { type BrokerPorts, brokerFiles } from './broker-files.ts'
 import { type OnProgress, type PreparedKafka, prepareKafka } from './kafka-jars.ts'
 import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './kafka-process.ts'
 import { lastWords } from './last-words.ts'
@@ -49,7 +49,7 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
   try {
     const prepared = await prepareKafka(onProgress, signal)
     const sweeping = sweepBrokerDirectories()
-    const broker = await startOnFreePort({ prepared, port, dataDir, signal })
+    const broker = await startOnFreePort({ prepared, dataDir, signal, choose: () => choosePorts(port) })
     await sweeping
     return broker
   } catch (error) {
@@ -61,13 +61,13 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
 
 interface Start {
   readonly prepared: PreparedKafka
-  readonly port: number | undefined
   readonly dataDir: string | undefined
+  readonly choose: () => Promise<BrokerPorts>
   readonly signal: AbortSignal
 }
 
 /** Between the choice of a free port and Kafka's use of it another process may take it: then others are chosen. */
-async function startOnFreePort(start: Start): Promise<LocalBroker> {
+export async function startOnFreePort(start: Start): Promise<LocalBroker> {
   for (let tries = 1; ; tries++) {
     const { broker, error } = await tryStart(start)
     if (broker) return broker
@@ -77,8 +77,8 @@ async function startOnFreePort(start: Start): Promise<LocalBroker> {
 
 type Tried = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
 
-async function tryStart({ prepared, port, dataDir, signal }: Start): Promise<Tried> {
-  const ports = await choosePorts(port)
+async function tryStart({ prepared, dataDir, signal, choose }: Start): Promise<Tried> {
+  const ports = await choose()
   const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
   const launch: KafkaLaunch = { ...prepared, directory, ports, temporary: dataDir === undefined }
   const kafka = await launchKafka(launch).catch(async error => {

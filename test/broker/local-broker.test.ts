@@ -4,8 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { brokerFiles } from '../../src/broker/broker-files.ts'
-import { prepareKafkaJars, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { type BrokerPorts, brokerFiles } from '../../src/broker/broker-files.ts'
+import { prepareKafka } from '../../src/broker/kafka-jars.ts'
+import { prepareKafkaJars, startLocalBroker, startOnFreePort } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
@@ -41,6 +43,12 @@ test('a broker that has started takes a topic of 16 MB messages at once, and lea
   await runKafkaTool(TOPICS, [...connect, '--create', '--topic', 'rows', '--partitions', '8', ...config])
   const described = await runKafkaTool(TOPICS, [...connect, '--describe', '--topic', 'rows'])
   assert.match(described, /PartitionCount: 8\b.*max\.message\.bytes=16777216/)
+  const produce = ['--topic', 'rows', '--num-records', '2', '--record-size', '16000000', '--throughput', '-1']
+  const properties = [`bootstrap.servers=${broker.address}`, 'acks=all', 'max.request.size=16777216']
+  await runKafkaTool('org.apache.kafka.tools.ProducerPerformance', [...produce, '--producer-props', ...properties])
+  const consume = ['--topic', 'rows', '--from-beginning', '--max-messages', '2', '--timeout-ms', '20000']
+  const read = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [...connect, ...consume])
+  assert.equal(read.length, 2 * 16_000_001)
   assert.match(broker.address, /^127\.0\.0\.1:\d+$/)
   assert.ok(name)
   assert.equal(javas().length, 1)
@@ -131,6 +139,31 @@ test('a taken port is refused by number before anything starts', async () => {
   } finally {
     server.close()
   }
+})
+
+test('a port that is taken between the choice and the start is given up for another', async t => {
+  const server = createServer()
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => server.close())
+  const { port: taken } = server.address() as { port: number }
+  const prepared = await prepareKafka(assert.fail, new AbortController().signal)
+  const offered: BrokerPorts[] = []
+  const choose = async () => {
+    const free = await choosePorts(undefined)
+    const ports =
+      [
+        { ...free, broker: taken },
+        { ...free, controller: taken },
+      ][offered.length] ?? free
+    offered.push(ports)
+    return ports
+  }
+  const signal = new AbortController().signal
+  const broker = await startOnFreePort({ prepared, dataDir: undefined, signal, choose })
+  t.after(broker.close)
+  assert.equal(offered.length, 3)
+  assert.equal(broker.address, `127.0.0.1:${offered[2]!.broker}`)
+  assert.equal((await brokerDirectories()).length, 1)
 })
 
 test('an abort during the start ends it with INTERRUPTED and leaves nothing', async () => {

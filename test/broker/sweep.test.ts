@@ -7,7 +7,7 @@ import { makeBrokerDirectory, sweepBrokerDirectories, writeOwner } from '../../s
 import { brokerFiles } from '../../src/broker/broker-files.ts'
 import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
-import { identifySelf, isAlive } from '../../src/broker/process-identity.ts'
+import { identifySelf, isAlive } from '../../src/process-identity.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 

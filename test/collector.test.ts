@@ -1,0 +1,360 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { encodeEndOfInput, encodeResult } from '../src/codec.ts'
+import { type Collected, type CollectOptions, collect } from '../src/collector.ts'
+import type { Sink } from '../src/connector.ts'
+import { RowmillError } from '../src/errors.ts'
+import { appendJob, failJob, JobLog } from '../src/jobs.ts'
+import type { Job, Result, Values } from '../src/model.ts'
+import { PartitionSender } from '../src/partition-sender.ts'
+import { rowsInPartition, seqOf } from '../src/sequence.ts'
+import { ensureTopics, topicsOf } from '../src/topics.ts'
+import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
+import { runKafkaTool } from './helpers/kafka-tools.ts'
+
+const silent = () => {}
+const LAYOUT = { partitions: 2, blockRows: 3 }
+const rowOf = (seq: number): Values => [String(seq), `row ${seq}`]
+const rowsTo = (total: number): Values[] => Array.from({ length: total }, (_, seq) => rowOf(seq))
+
+/** A sink that notes its calls and keeps the rows. */
+class Memory implements Sink {
+  readonly calls: string[] = []
+  readonly rows: Values[] = []
+  onWrite: () => void = silent
+
+  async open(position: unknown): Promise<void> {
+    this.calls.push(`open ${position}`)
+  }
+
+  async begin(header: { columns: readonly string[] } | null): Promise<void> {
+    this.calls.push(`begin ${header?.columns}`)
+  }
+
+  async write(rows: readonly Values[]): Promise<void> {
+    if (this.calls.at(-1) !== 'write') this.calls.push('write')
+    this.rows.push(...rows)
+    this.onWrite()
+  }
+
+  async checkpoint() {
+    return { bytes: 0, digest: '' }
+  }
+
+  async commit(summary: object): Promise<void> {
+    this.calls.push(`commit ${JSON.stringify(summary)}`)
+  }
+
+  async close(): Promise<void> {
+    this.calls.push('close')
+  }
+}
+
+/** A job whose results the test writes by itself. */
+class Bench {
+  readonly sink = new Memory()
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly sender: PartitionSender
+  readonly #t: TestContext
+
+  constructor(t: TestContext, pipeline: string, { jobs, sender }: { jobs: JobLog; sender: PartitionSender }) {
+    this.#t = t
+    this.pipeline = pipeline
+    this.jobs = jobs
+    this.sender = sender
+  }
+
+  static async open(t: TestContext): Promise<Bench> {
+    const { pipeline, admin } = await testPipeline(t)
+    await ensureTopics(admin, pipeline, LAYOUT.partitions)
+    const kafka = await testKafka()
+    const jobs = await JobLog.open(kafka, pipeline, silent)
+    const sender = new PartitionSender(await kafka.producer(), silent)
+    t.after(() => Promise.all([jobs.close(), sender.close()]))
+    const bench = new Bench(t, pipeline, { jobs, sender })
+    await appendJob(sender, pipeline, bench.job('j'))
+    return bench
+  }
+
+  job(id: string): Job {
+    return {
+      ...{ id, epoch: 0, attempt: 0, state: 'open', reason: null, columns: ['ID'], sequenced: true, bounded: true },
+      ...{ ...LAYOUT, topic: topicsOf(this.pipeline).rows, from: 0, total: null, rowsFrom: [0, 0] },
+      ...{ resultsFrom: [0, 0], source: null, indexKind: null, options: [], at: 1, by: 'test' },
+    }
+  }
+
+  fail(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_DIED' = 'CLASSIFIER_FAILED', job = this.job('j')): Promise<void> {
+    const error = new RowmillError(code, 'job j, row 3: no')
+    return failJob(this.sender, this.pipeline, job, { error, place: 'row 3', by: 'worker 1' })
+  }
+
+  /** The result of `count` rows from `first` of a partition. */
+  result(partition: number, first: number, count: number, more: Partial<Result> = {}): Promise<void> {
+    const rows = Array.from({ length: count }, (_, i) => rowOf(seqOf({ partition, position: first + i }, LAYOUT)))
+    const value = encodeResult({
+      ...{ job: 'j', epoch: 0, from: 0, attempt: 0, first, count, offset: 0, classifier: new Uint8Array(8) },
+      ...{ by: 'worker 1', columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rejected: [], rows },
+      ...more,
+    })
+    return this.raw(partition, value)
+  }
+
+  raw(partition: number, value: Buffer): Promise<void> {
+    return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
+  }
+
+  async end(total: number, job = 'j'): Promise<void> {
+    for (let partition = 0; partition < LAYOUT.partitions; partition++) {
+      const rows = rowsInPartition(partition, total, LAYOUT)
+      const end = { job, epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+      await this.raw(partition, encodeEndOfInput(end))
+    }
+  }
+
+  async collect(more: Partial<CollectOptions> = {}): Promise<Collected> {
+    const { pipeline, jobs, sink } = this
+    const stop = new AbortController()
+    this.#t.after(() => stop.abort(new Error('the test is over')))
+    const options = { kafka: await testKafka(), pipeline, jobs, job: 'j', sink, say: silent, signal: stop.signal }
+    return collect({ ...options, ...more })
+  }
+
+  /** What `jobs` says of the job now. */
+  async reason(): Promise<[string, string | undefined]> {
+    const { state, reason } = (await this.jobs.latest('j'))!
+    return [state, reason?.code]
+  }
+}
+
+test('rows are written in order whatever the order of their results, and the sink is served as promised', async t => {
+  const bench = await Bench.open(t)
+  const collecting = bench.collect()
+  await bench.result(1, 0, 5)
+  await bench.result(0, 0, 2)
+  await bench.result(0, 2, 4)
+  await bench.result(1, 5, 1)
+  await bench.end(12)
+  const { rowsByWorker, ...collected } = await collecting
+  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, refused: 0, duplicates: 0 })
+  assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
+  assert.deepEqual(bench.sink.rows, rowsTo(12))
+  const summary = { job: 'j', rows: 12, rejects: 0, refused: 0 }
+  assert.deepEqual(bench.sink.calls, [
+    'open null',
+    'begin ID,TEXT',
+    'write',
+    `commit ${JSON.stringify(summary)}`,
+    'close',
+  ])
+})
+
+test('nothing is complete before the last partition has said its end', async t => {
+  const bench = await Bench.open(t)
+  const all = Promise.withResolvers<void>()
+  bench.sink.onWrite = () => bench.sink.rows.length === 3 && all.resolve()
+  const collecting = bench.collect()
+  await bench.result(0, 0, 3)
+  const end = { job: 'j', epoch: 0, from: 0, attempt: 0, refused: 0, total: 3 }
+  await bench.raw(0, encodeEndOfInput({ ...end, partition: 0, rows: 3 }))
+  await all.promise
+  assert.equal(bench.sink.calls.at(-1), 'write')
+  await bench.raw(1, encodeEndOfInput({ ...end, partition: 1, rows: 0 }))
+  assert.equal((await collecting).rows, 3)
+})
+
+test('a job without rows begins with the columns of its empty result, or with none', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 0)
+  await bench.end(0)
+  await bench.collect()
+  assert.equal(bench.sink.calls[1], 'begin ID,TEXT')
+  await appendJob(bench.sender, bench.pipeline, bench.job('k'))
+  await bench.end(0, 'k')
+  const sink = new Memory()
+  await bench.collect({ job: 'k', sink })
+  assert.equal(sink.calls[1], 'begin undefined')
+})
+
+test('a job that is announced later is waited for, and results of other jobs are passed over', async t => {
+  const bench = await Bench.open(t)
+  const collecting = bench.collect({ job: 'later' })
+  await bench.result(0, 0, 3)
+  await bench.end(3)
+  await appendJob(bench.sender, bench.pipeline, bench.job('later'))
+  await bench.result(0, 0, 1, { job: 'later' })
+  await bench.end(1, 'later')
+  assert.equal((await collecting).rows, 1)
+})
+
+test('of several results of a row the first counts, whatever the later ones say', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 2)
+  await bench.result(1, 0, 3)
+  const rejected = [{ index: 0, seq: 0, line: null, reason: 'NO', detail: '', values: ['0'] }]
+  await bench.result(0, 0, 2, { rejected, rows: [['1', 'other']], by: 'worker 2' })
+  await bench.result(0, 0, 2, { classifier: new Uint8Array(8).fill(1), kinds: ['float', 'text'], by: 'worker 2' })
+  await bench.result(0, 1, 2)
+  await bench.end(6)
+  await bench.result(1, 0, 3)
+  const { rows, duplicates, rowsByWorker } = await bench.collect()
+  assert.equal(rows, 6)
+  assert.equal(duplicates, 5)
+  assert.deepEqual(bench.sink.rows, rowsTo(6))
+  assert.equal(rowsByWorker.get('worker 1'), 6)
+})
+
+test('a result that is missing is a gap, named by row and partition, and fails the job for all', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 1)
+  await bench.result(1, 2, 1) // without row 4
+  await bench.end(6)
+  await assert.rejects(bench.collect(), (error: RowmillError) => {
+    assert.equal(error.code, 'ROW_GAP')
+    assert.match(error.message, /job j, .*results\[1\]@1: expected the result of row 4/)
+    assert.deepEqual([error.facts['row'], error.facts['partition']], [4, 1])
+    return true
+  })
+  assert.deepEqual(await bench.reason(), ['failed', 'ROW_GAP'])
+  assert.equal(bench.sink.calls.at(-1), 'close')
+  assert.equal(
+    bench.sink.calls.some(call => call.startsWith('commit')),
+    false,
+  )
+})
+
+test('a last result that is missing is a gap', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 2)
+  await bench.end(6)
+  await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 5/ })
+})
+
+test('results that retention deleted are a gap', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 1)
+  await bench.result(0, 1, 2)
+  await bench.end(3)
+  const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'delete.json')
+  const { results: topic } = topicsOf(bench.pipeline)
+  writeFileSync(file, JSON.stringify({ version: 1, partitions: [{ topic, partition: 0, offset: 1 }] }))
+  const where = ['--bootstrap-server', await brokerAddress(), '--offset-json-file', file]
+  await runKafkaTool('org.apache.kafka.tools.DeleteRecordsCommand', where)
+  await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 0 / })
+})
+
+test('results of two classifiers are refused, naming the workers', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 3, { classifier: new Uint8Array(8).fill(7), by: 'worker 2' })
+  await bench.end(6)
+  await assert.rejects(bench.collect(), { code: 'CLASSIFIER_MIXED', message: /workers worker 1 and worker 2/ })
+  assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_MIXED'])
+})
+
+test('a column that changes its kind is refused, naming the rows', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 3, { kinds: ['float', 'text'] })
+  await assert.rejects(bench.collect(), { code: 'KIND_DRIFT', message: /column ID is float in rows 3 to 5/ })
+})
+
+test('a row that was rejected ends the job, naming row and reason', async t => {
+  const bench = await Bench.open(t)
+  const rejected = [{ index: 1, seq: 1, line: 3, reason: 'CLASSIFIER', detail: 'no such word', values: ['1'] }]
+  await bench.result(0, 0, 3, { rejected, rows: [rowOf(0), rowOf(2)] })
+  await assert.rejects(bench.collect(), {
+    code: 'REJECTS_OVER_BUDGET',
+    message: /row 1 \(line 3\) was rejected: CLASSIFIER no such word/,
+  })
+})
+
+test('a message that is no record is refused, naming where it lies', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.raw(1, Buffer.from('garbage'))
+  await assert.rejects(bench.collect(), { code: 'ROW_MALFORMED', message: /results\[1\]@0/ })
+})
+
+test('a job that failed before, or fails now, ends its collector with the code and message of the failure', async t => {
+  const bench = await Bench.open(t)
+  const said = {
+    code: 'CLASSIFIER_FAILED',
+    message: 'job j, row 3: no',
+    facts: { job: 'j', place: 'row 3', told: true },
+  }
+  const wrote = Promise.withResolvers<void>()
+  bench.sink.onWrite = wrote.resolve
+  const collecting = assert.rejects(bench.collect(), said)
+  await bench.result(0, 0, 1)
+  await wrote.promise
+  await bench.fail()
+  await collecting
+  const late = new Memory()
+  await assert.rejects(bench.collect({ sink: late }), said)
+  assert.equal(late.calls.at(-1), 'close')
+})
+
+test('a gap that a failure left is not taken for the reason, though the collector meets the gap first', async t => {
+  const bench = await Bench.open(t)
+  await bench.fail()
+  await bench.result(0, 1, 2)
+  const slow = {
+    latest: (id: string) => bench.jobs.latest(id),
+    until: (id: string, when: (job: Job) => boolean, signal: AbortSignal) =>
+      when(bench.job('j')) ? Promise.resolve(bench.job('j')) : bench.jobs.until(id, () => false, signal),
+  } as unknown as JobLog
+  await assert.rejects(bench.collect({ jobs: slow }), { code: 'CLASSIFIER_FAILED' })
+  assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_FAILED'])
+})
+
+test('a job that was cancelled says by whom', async t => {
+  const bench = await Bench.open(t)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'cancelled', by: 'anna' })
+  await assert.rejects(bench.collect(), { code: 'JOB_CANCELLED', message: 'job j was cancelled by anna' })
+})
+
+test('a sink that breaks ends its collector, and the job may be collected again', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.end(3)
+  bench.sink.onWrite = () => {
+    throw new RowmillError('OUTPUT_FAILED', 'no space left')
+  }
+  await assert.rejects(bench.collect(), { code: 'OUTPUT_FAILED' })
+  assert.equal(bench.sink.calls.at(-1), 'close')
+  assert.deepEqual(await bench.reason(), ['open', undefined])
+  const sink = new Memory()
+  assert.equal((await bench.collect({ sink })).rows, 3)
+})
+
+test('an interruption ends the collector with its reason, before and after the job is known', async t => {
+  const bench = await Bench.open(t)
+  for (const job of ['j', 'nobody']) {
+    const stop = new AbortController()
+    const collecting = bench.collect({ job, signal: stop.signal, sink: new Memory() })
+    setImmediate(() => stop.abort(new RowmillError('INTERRUPTED', 'interrupted')))
+    await assert.rejects(collecting, { code: 'INTERRUPTED' })
+  }
+  const stopped = AbortSignal.abort(new RowmillError('INTERRUPTED', 'interrupted'))
+  await assert.rejects(bench.collect({ signal: stopped, sink: new Memory() }), { code: 'INTERRUPTED' })
+})
+
+test('progress counts each row once, classified and written', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(1, 0, 3)
+  await bench.result(0, 0, 3)
+  await bench.result(0, 0, 3)
+  await bench.end(6)
+  const told: [number, number][] = []
+  await bench.collect({ onProgress: (classified, written) => told.push([classified, written]) })
+  assert.deepEqual(told.at(-1), [6, 6])
+})
