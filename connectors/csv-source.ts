@@ -2,11 +2,17 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import type { Source, SourceHeader, SourcePosition, SourceRows } from '../src/connector.ts'
-import { RowmillError } from '../src/errors.ts'
-import type { SourceIdentity } from '../src/model.ts'
-import { checkReadCsv, type Layout, layOut, type ReadCsvPlan } from './csv-dialect.ts'
-import { type DecodedRun, RecordDecoder } from './csv-records.ts'
+import {
+  RowmillError,
+  type Source,
+  type SourceHeader,
+  type SourceIdentity,
+  type SourcePosition,
+  type SourceRows,
+} from '../src/index.ts'
+import { type DecodedRun, RecordDecoder } from './csv-decoder.ts'
+import { checkReadCsv, type ReadCsvPlan } from './csv-dialect.ts'
+import { type Layout, layOut } from './csv-layout.ts'
 import { INDEX_KINDS, IndexKindInference } from './index-kind.ts'
 
 export { checkReadCsv } from './csv-dialect.ts'

@@ -1,4 +1,4 @@
-import { RowmillError } from '../src/errors.ts'
+import { RowmillError } from '../src/index.ts'
 
 /**
  * What pandas infers for the index over a whole column, and the numpy dtype that gives every part of the column the

@@ -1,7 +1,7 @@
-import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import avro from 'avsc'
+import { compileSkip, MAX_LONG, type Skip, scan } from './avro-scan.ts'
 import { crc64Avro } from './crc64-avro.ts'
 import { type ErrorFacts, RowmillError } from './errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from './model.ts'
@@ -18,10 +18,6 @@ export type WireKind = WireRecord['kind']
 
 /** The largest message: 16 MiB, the topics' max.message.bytes, less 64 KiB for what Kafka puts around it. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
-/** The most items one array may have: rows of a message, values of a row, columns. */
-export const MAX_ITEMS = 1_048_576
-/** 2^53 - 2, the largest long that avsc takes. */
-const MAX_LONG = 9_007_199_254_740_990
 
 const FILES: Readonly<Record<WireKind, string>> = {
   job: 'job',
@@ -70,7 +66,7 @@ export function encode(record: WireRecord): Buffer {
   if (bytes.length > MAX_MESSAGE_BYTES) {
     throw refuse(`it takes ${bytes.length} bytes, a message holds ${MAX_MESSAGE_BYTES}. Cut it, or its longest row`)
   }
-  scan(format, bytes, `write this ${format.name}`)
+  scanBody(format, bytes, `write this ${format.name}`)
   const flaw = flawOf(record)
   if (flaw !== null) throw refuse(flaw)
   return bytes
@@ -160,7 +156,7 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
   }
   for (const format of Object.values(formats())) {
     if (buffer.compare(format.header, 0, HEADER_BYTES, 0, HEADER_BYTES) !== 0) continue
-    scan(format, buffer, READING)
+    scanBody(format, buffer, READING)
     const record = fromAvsc(format.kind, format.type.decode(buffer, HEADER_BYTES).value)
     const flaw = flawOf(record)
     if (flaw !== null) throw malformed(`${format.name}: ${flaw}`, { record: format.name })
@@ -172,166 +168,8 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
   })
 }
 
-/** Walks the body without reading it: after this, avsc meets nothing that is not what it claims to be. */
-function scan(format: Format, bytes: Buffer, doing: string): void {
-  const cursor = new Cursor(format.name, bytes, doing)
-  format.skip(cursor)
-  if (cursor.left > 0) cursor.refuse(`${cursor.left} bytes too many`)
-}
-
-class Cursor {
-  readonly record: string
-  readonly bytes: Buffer
-  readonly doing: string
-  pos = HEADER_BYTES
-  field = ''
-
-  constructor(record: string, bytes: Buffer, doing: string) {
-    this.record = record
-    this.bytes = bytes
-    this.doing = doing
-  }
-
-  get left(): number {
-    return this.bytes.length - this.pos
-  }
-
-  refuse(what: string): never {
-    const where = `${this.record}${this.field && `, field ${this.field}`}, byte ${this.pos} of ${this.bytes.length}`
-    throw malformed(`${where}: ${what}`, { record: this.record, field: this.field || null, byte: this.pos }, this.doing)
-  }
-
-  /** A zigzag varint. The sign is in the first bit read, so that the magnitude is exact below 2^53. */
-  signed(): number {
-    const first = this.byte()
-    let magnitude = (first & 0x7f) >> 1
-    let scale = 64
-    for (let last = first, size = 1; last & 0x80; scale *= 128, size++) {
-      if (size === 10) this.refuse('a number of more than 10 bytes')
-      last = this.byte()
-      magnitude += (last & 0x7f) * scale
-    }
-    if (magnitude > MAX_LONG) this.refuse(`a number beyond ${MAX_LONG}`)
-    return first & 1 ? -magnitude - 1 : magnitude
-  }
-
-  unsigned(): number {
-    const n = this.signed()
-    if (n < 0) this.refuse(`the negative number ${n}`)
-    return n
-  }
-
-  byte(): number {
-    if (this.pos >= this.bytes.length) this.refuse('the message is cut off')
-    return this.bytes[this.pos++]!
-  }
-
-  jump(size: number): void {
-    if (size > this.left) this.refuse(`${size} bytes are claimed, ${this.left} are left`)
-    this.pos += size
-  }
-}
-
-type Skip = (cursor: Cursor) => void
-
-/** The part of an Avro schema that rowmill's records use. */
-type Schema =
-  | 'null'
-  | 'boolean'
-  | 'long'
-  | 'double'
-  | 'string'
-  | 'bytes'
-  | readonly Schema[]
-  | { readonly type: 'array'; readonly items: Schema }
-  | { readonly type: 'enum'; readonly symbols: readonly string[] }
-  | { readonly type: 'fixed'; readonly size: number }
-  | { readonly type: 'record'; readonly fields: readonly { readonly name: string; readonly type: Schema }[] }
-
-function compileSkip(schema: Schema): Skip {
-  if (typeof schema === 'string') return PRIMITIVES[schema]
-  if (!('type' in schema)) return skipUnion(schema.map(compileSkip))
-  switch (schema.type) {
-    case 'array':
-      return skipArray(compileSkip(schema.items))
-    case 'enum':
-      return skipUnion(schema.symbols.map(() => () => {}))
-    case 'fixed':
-      return cursor => cursor.jump(schema.size)
-    case 'record':
-      return skipRecord(schema.fields.map(({ name, type }) => ({ name, skip: compileSkip(type) })))
-  }
-}
-
-const PRIMITIVES: Readonly<Record<Extract<Schema, string>, Skip>> = {
-  null: () => {},
-  boolean: cursor => {
-    const byte = cursor.byte()
-    if (byte > 1) cursor.refuse(`${byte} as a boolean`)
-  },
-  long: cursor => void cursor.unsigned(),
-  double: cursor => {
-    const at = cursor.pos
-    cursor.jump(8)
-    if (!Number.isFinite(cursor.bytes.readDoubleLE(at))) cursor.refuse('a double that is no finite number')
-  },
-  string: skipString,
-  bytes: cursor => cursor.jump(cursor.unsigned()),
-}
-
-/**
- * Each string is judged by itself: a test of the whole body would let a string that ends in the middle of a character
- * borrow its last byte from the length that follows, and would refuse most lengths from 64 on.
- */
-function skipString(cursor: Cursor): void {
-  const length = cursor.unsigned()
-  const start = cursor.pos
-  cursor.jump(length)
-  const { bytes, pos: end } = cursor
-  let bits = 0
-  for (let i = start; i < end; i++) bits |= bytes[i]!
-  if (bits & 0x80 && !isUtf8(bytes.subarray(start, end))) cursor.refuse('text that is not UTF-8')
-}
-
-/** One of several: the branch of a union, or the symbol of an enum, after which nothing follows. */
-function skipUnion(branches: readonly Skip[]): Skip {
-  return cursor => {
-    const index = cursor.unsigned()
-    const branch = branches[index]
-    if (branch === undefined) cursor.refuse(`choice ${index} of ${branches.length}`)
-    else branch(cursor)
-  }
-}
-
-function skipRecord(fields: readonly { readonly name: string; readonly skip: Skip }[]): Skip {
-  return cursor => {
-    const outer = cursor.field
-    for (const { name, skip } of fields) {
-      cursor.field = name
-      skip(cursor)
-    }
-    cursor.field = outer
-  }
-}
-
-/** Blocks of items until a block of none. A negative count is followed by the size of its block in bytes. */
-function skipArray(item: Skip): Skip {
-  return cursor => {
-    for (let total = 0; ; ) {
-      const signed = cursor.signed()
-      if (signed === 0) return
-      const count = Math.abs(signed)
-      const size = signed < 0 ? cursor.unsigned() : null
-      const start = cursor.pos
-      if (count > cursor.left) cursor.refuse(`${count} items are claimed, ${cursor.left} bytes are left`)
-      total += count
-      if (total > MAX_ITEMS) cursor.refuse(`more than ${MAX_ITEMS} items`)
-      for (let i = 0; i < count; i++) item(cursor)
-      if (size !== null && size !== cursor.pos - start) {
-        cursor.refuse(`a block of ${cursor.pos - start} bytes that claims ${size}`)
-      }
-    }
-  }
+function scanBody({ name, skip }: Format, bytes: Buffer, doing: string): void {
+  scan(skip, bytes, { record: name, from: HEADER_BYTES, error: (what, facts) => malformed(what, facts, doing) })
 }
 
 /** What a record says that cannot be, in words, or null. Only what can be judged without any other record. */

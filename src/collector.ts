@@ -1,6 +1,6 @@
-import { decode } from './codec.ts'
+import { decode, type WireRecord } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
-import { type ErrorCode, RowmillError } from './errors.ts'
+import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { OutputKinds } from './kinds.ts'
@@ -113,18 +113,28 @@ class Collection {
 
   async #accept({ topic, partition }: PartitionQueue, { offset, value }: Message): Promise<void> {
     const where = `${topic}[${partition}]@${offset}`
-    const record = decode(value)
+    const record = this.#decode(value, where)
     if (record.kind === 'end' && record.value.job === this.#job.id)
       this.#reassembler.end(partition, record.value, where)
     if (record.kind !== 'result' || record.value.job !== this.#job.id) return
     const result = record.value
     const firstCopies = this.#reassembler.offer(partition, result, where)
+    if (firstCopies === 0 && result.count > 0) return // what a second copy says does not count
     this.#kinds.check(result, this.#describe(partition, result))
     this.#classified += firstCopies
     this.#rowsByWorker.set(result.by, (this.#rowsByWorker.get(result.by) ?? 0) + firstCopies)
     if (result.rejected.length > 0) throw overBudget(this.#job.id, result)
     if (!this.#begun) await this.#begin(result.columns)
     await this.#write()
+  }
+
+  #decode(value: Buffer | null, where: string): WireRecord {
+    try {
+      return decode(value)
+    } catch (cause) {
+      const { code, message, facts } = toRowmillError(cause)
+      throw new RowmillError(code, `job ${this.#job.id}, ${where}: ${message}`, { ...facts, where }, { cause })
+    }
   }
 
   async #write(): Promise<void> {

@@ -7,6 +7,8 @@ const FETCH_WAIT_MS = 100
 const FEED_BYTES = 16 * 1024 * 1024
 const MIN_QUEUE_BYTES = 64 * 1024
 const MAX_QUEUE_BYTES = 1024 * 1024
+/** What a message takes beside its value: without it, a queue of empty messages would have no bound. */
+const MESSAGE_BYTES = 100
 /** An upper bound for one answer, whatever the number of partitions. */
 const FETCH_BYTES = 8 * 1024 * 1024
 
@@ -46,7 +48,7 @@ export class PartitionQueue {
   push(messages: readonly Message[]): void {
     for (const message of messages) {
       this.#messages.push(message)
-      this.bytes += message.value?.length ?? 0
+      this.bytes += bytesOf(message)
     }
     this.position = messages.at(-1)!.offset + 1
   }
@@ -58,7 +60,7 @@ export class PartitionQueue {
   shift(): Message | undefined {
     const message = this.#messages[this.#head]
     if (!message) return undefined
-    this.bytes -= message.value?.length ?? 0
+    this.bytes -= bytesOf(message)
     this.#head++
     if (this.#head > 256 && this.#head * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#head)
@@ -235,4 +237,8 @@ export class PartitionFeed {
     this.interrupt(fault)
     this.#stop.abort()
   }
+}
+
+function bytesOf({ value }: Message): number {
+  return MESSAGE_BYTES + (value?.length ?? 0)
 }

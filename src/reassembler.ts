@@ -2,7 +2,7 @@ import { RowmillError } from './errors.ts'
 import type { EndOfInput, Result, Values } from './model.ts'
 import { type Layout, partitionOf, placeOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
 
-interface Lane {
+interface PartitionHead {
   /** The position of the next row to hand out, or, where nothing is held, to be offered. */
   next: number
   /** Results in the order of their positions, without gap or overlap; the first may be handed out in part. */
@@ -26,7 +26,7 @@ export interface ReassembledCounts {
  */
 export class Reassembler {
   readonly #layout: Layout
-  readonly #lanes: Lane[]
+  readonly #heads: PartitionHead[]
   readonly #job: string
   #seq = 0
   #rows = 0
@@ -38,7 +38,7 @@ export class Reassembler {
   constructor(job: string, layout: Layout) {
     this.#job = job
     this.#layout = layout
-    this.#lanes = Array.from({ length: layout.partitions }, () => ({ next: 0, held: [], offered: 0, end: null }))
+    this.#heads = Array.from({ length: layout.partitions }, () => ({ next: 0, held: [], offered: 0, end: null }))
   }
 
   get counts(): ReassembledCounts {
@@ -58,39 +58,39 @@ export class Reassembler {
   /** The partition without which nothing goes on: it holds the next row, or its end of input is still missing. */
   get wanted(): number {
     const allRows = this.#end !== null && this.#seq >= this.#end.total
-    return allRows ? this.#lanes.findIndex(lane => lane.end === null) : partitionOf(this.#seq, this.#layout)
+    return allRows ? this.#heads.findIndex(head => head.end === null) : partitionOf(this.#seq, this.#layout)
   }
 
   /** Offers the next result of a partition; returns how many of its rows are first copies. `where` is for errors. */
   offer(partition: number, result: Result, where: string): number {
-    const lane = this.#lanes[partition]!
+    const head = this.#heads[partition]!
     const behind = result.first + result.count
-    if (behind <= lane.offered) {
+    if (behind <= head.offered) {
       this.#duplicates += result.count
       return 0
     }
-    if (lane.end) throw this.#malformed(where, `row ${this.#seqAt(partition, behind - 1)} lies behind the end of input`)
-    if (result.first > lane.offered) throw this.#gap(partition, result.first, where)
-    const firstCopies = behind - lane.offered
+    if (head.end) throw this.#malformed(where, `row ${this.#seqAt(partition, behind - 1)} lies behind the end of input`)
+    if (result.first > head.offered) throw this.#gap(partition, result.first, where)
+    const firstCopies = behind - head.offered
     this.#duplicates += result.count - firstCopies
-    lane.offered = behind
-    lane.held.push({ result, rowOf: rowFinder(result) })
+    head.offered = behind
+    head.held.push({ result, rowOf: rowFinder(result) })
     return firstCopies
   }
 
   /** Offers the end of input of a partition. */
   end(partition: number, end: EndOfInput, where: string): void {
-    const lane = this.#lanes[partition]!
+    const head = this.#heads[partition]!
     const first = this.#end ?? end
     const agrees = end.total === first.total && end.refused === first.refused && end.partition === partition
     if (!agrees || end.rows !== rowsInPartition(partition, end.total, this.#layout)) {
       throw this.#malformed(where, `the end of input says ${end.rows} of ${end.total} rows and contradicts another one`)
     }
-    if (lane.end) return
-    if (lane.offered < end.rows) throw this.#gap(partition, end.rows, where)
-    if (lane.offered > end.rows)
-      throw this.#malformed(where, `the end of input says ${end.rows} rows, ${lane.offered} came`)
-    lane.end = end
+    if (head.end) return
+    if (head.offered < end.rows) throw this.#gap(partition, end.rows, where)
+    if (head.offered > end.rows)
+      throw this.#malformed(where, `the end of input says ${end.rows} rows, ${head.offered} came`)
+    head.end = end
     this.#end = first
     this.#ends++
   }
@@ -99,20 +99,20 @@ export class Reassembler {
   take(): Values[] {
     const rows: Values[] = []
     for (;;) {
-      const lane = this.#lanes[partitionOf(this.#seq, this.#layout)]!
-      const held = lane.held[0]
+      const head = this.#heads[partitionOf(this.#seq, this.#layout)]!
+      const held = head.held[0]
       if (!held) break
       const { result, rowOf } = held
       const behind = result.first + result.count
-      const run = Math.min(behind - lane.next, rowsLeftInBlock(this.#seq, this.#layout))
-      for (let position = lane.next; position < lane.next + run; position++) {
+      const run = Math.min(behind - head.next, rowsLeftInBlock(this.#seq, this.#layout))
+      for (let position = head.next; position < head.next + run; position++) {
         const row = rowOf(position)
         if (row) rows.push(row)
         else this.#rejects++
       }
       this.#seq += run
-      lane.next += run
-      if (lane.next === behind) lane.held.shift()
+      head.next += run
+      if (head.next === behind) head.held.shift()
     }
     this.#rows += rows.length
     return rows
@@ -123,7 +123,7 @@ export class Reassembler {
   }
 
   #gap(partition: number, found: number, where: string): RowmillError {
-    const position = this.#lanes[partition]!.offered
+    const position = this.#heads[partition]!.offered
     const expected = this.#seqAt(partition, position)
     return new RowmillError(
       'ROW_GAP',

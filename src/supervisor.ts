@@ -112,9 +112,13 @@ export class Supervisor {
       else if (message.type === 'output') this.#options.onOutput(message.text)
       else reason = errorFromRecord(message.error)
     })
-    child.on('exit', (code, signal) => {
+    const ended = (how: string) => {
       this.#children.delete(name)
-      if (!this.#closing) this.#died(name, reason, signal ?? `exit code ${code}`)
+      if (!this.#closing) this.#died(name, reason, how)
+    }
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
+    child.on('error', error => {
+      if (child.pid === undefined) ended(error.message) // else a message came too late for it, and `exit` will tell
     })
     if (this.#task) child.send(this.#task)
   }

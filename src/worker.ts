@@ -1,12 +1,13 @@
-import { type Batch, Batcher, type Marker } from './batcher.ts'
-import type { ClassifiedBatch, Classifier } from './classifier/classifier.ts'
+import { AssignedPartition, type Slot } from './assigned-partition.ts'
+import type { Batch, Marker } from './batcher.ts'
+import type { Classifier } from './classifier/classifier.ts'
 import { decode, encodeEndOfInput, encodeReject, type WireRecord } from './codec.ts'
 import { RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
 import type { Job, Rows } from './model.ts'
 import type { Say } from './outage.ts'
-import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
+import { PartitionFeed } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { encodeResults } from './results.ts'
 import { placeOf } from './sequence.ts'
@@ -15,8 +16,6 @@ import { topicsOf, workersGroup } from './topics.ts'
 /** One batch in the classifier, the next one waiting in its pipe. */
 const BATCHES_IN_CLASSIFIER = 2
 const COMMIT_EVERY_MS = 250
-/** A commit of an earlier owner that arrived late is put right after this long at most. */
-const COMMIT_AGAIN_MS = 5000
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
 /** How long a row waits for the job record it belongs to. */
@@ -34,18 +33,6 @@ export interface WorkerOptions {
   onBatch?(rows: number): void
 }
 
-/** What a worker knows of one partition, from one join of the group to the next. */
-interface Lane {
-  readonly queue: PartitionQueue
-  readonly batcher: Batcher
-  /** Batches and markers in the order they were cut; the head goes out first. */
-  readonly slots: { item: Batch | Marker; result: ClassifiedBatch | null; skip: boolean }[]
-  committed: number
-  committedAt: number
-  /** Resolved when rows went into a batch: there is room for more. */
-  room: PromiseWithResolvers<void>
-}
-
 /**
  * One member of the consumer group with one classifier: feed -> batcher -> classifier -> results -> commit.
  * It judges nothing but what it saw in this assignment: at every join all it knows of its partitions is dropped and
@@ -58,12 +45,14 @@ export class Worker {
   readonly #member: GroupMember
   readonly #sender: PartitionSender
   readonly #fatal = Promise.withResolvers<never>()
-  #lanes: Lane[] = []
+  #assigned: AssignedPartition[] = []
   #turn = 0
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
   /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
   readonly #failed = new Set<string>()
+  /** Jobs whose record was waited for in vain: their other rows wait no longer. */
+  readonly #unknown = new Set<string>()
   #idle = Promise.withResolvers<void>()
   #draining = false
 
@@ -125,113 +114,108 @@ export class Worker {
 
   async #assign(positions: readonly Position[]): Promise<void> {
     const queues = await this.#feed.assign(positions)
-    for (const lane of this.#lanes) lane.room.resolve()
-    this.#lanes = queues.map(queue => ({
-      queue,
-      batcher: new Batcher(queue.position),
-      slots: [],
-      committed: queue.position,
-      committedAt: Date.now(),
-      room: Promise.withResolvers<void>(),
-    }))
-    for (const lane of this.#lanes) {
-      void this.#pump(lane).catch(fault => {
-        if (!lane.queue.closed) this.#fatal.reject(fault)
+    for (const held of this.#assigned) held.makeRoom()
+    this.#assigned = queues.map(queue => new AssignedPartition(queue))
+    for (const held of this.#assigned) {
+      void this.#pump(held).catch(fault => {
+        if (!held.queue.closed) this.#fatal.reject(fault)
       })
     }
   }
 
   /** Moves messages of one partition into its batcher, a little ahead of the classifier. */
-  async #pump(lane: Lane): Promise<void> {
-    while (!lane.queue.closed) {
-      if (lane.batcher.waiting >= this.#options.batchRows) {
-        await lane.room.promise
+  async #pump(held: AssignedPartition): Promise<void> {
+    while (!held.queue.closed) {
+      if (held.batcher.waiting >= this.#options.batchRows) {
+        await held.room()
         continue
       }
-      const message = this.#feed.take(lane.queue)
+      const message = this.#feed.take(held.queue)
       if (!message) {
         await this.#feed.arrival()
         continue
       }
-      await this.#accept(lane, message)
+      await this.#accept(held, message)
       this.#serve()
     }
   }
 
-  async #accept(lane: Lane, message: Message): Promise<void> {
+  async #accept(held: AssignedPartition, message: Message): Promise<void> {
     let record: WireRecord
     try {
       record = decode(message.value)
     } catch (error) {
-      return this.#reject(lane, message, 'MALFORMED', toRowmillError(error).message)
+      return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
     }
     if (record.kind !== 'rows' && record.kind !== 'end') {
-      return this.#reject(lane, message, 'MALFORMED', `a ${record.kind} record does not belong in ${lane.queue.topic}`)
+      return this.#reject(held, message, 'MALFORMED', `a ${record.kind} record does not belong in ${held.queue.topic}`)
     }
     const job = await this.#findJob(record.value.job)
-    if (!job) return this.#reject(lane, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
-    if (hasFailed(job) || this.#failed.has(attemptOf(job))) return lane.batcher.pass(message.offset)
-    if (record.kind === 'end') return lane.batcher.addEnd(message.offset, record.value)
-    const misplaced = misplacement(record.value, job, lane.queue.partition)
-    if (misplaced) return this.#reject(lane, message, 'MALFORMED', misplaced)
-    lane.batcher.addRows(message.offset, record.value, placeOf(record.value.seq!, job).position)
+    if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
+    if (hasFailed(job) || this.#failed.has(attemptOf(job))) return held.batcher.pass(message.offset)
+    if (record.kind === 'end') return held.batcher.addEnd(message.offset, record.value)
+    const misplaced = misplacement(record.value, job, held.queue.partition)
+    if (misplaced) return this.#reject(held, message, 'MALFORMED', misplaced)
+    held.batcher.addRows(message.offset, record.value, placeOf(record.value.seq!, job).position)
   }
 
   async #findJob(id: string): Promise<Job | undefined> {
     const known = await this.#jobs.get(id)
-    return known ?? this.#jobs.until(id, () => true, AbortSignal.timeout(UNKNOWN_JOB_MS)).catch(() => undefined)
+    if (known || this.#unknown.has(id)) return known
+    const late = await this.#jobs.until(id, () => true, AbortSignal.timeout(UNKNOWN_JOB_MS)).catch(() => undefined)
+    if (!late) this.#unknown.add(id)
+    return late
   }
 
   /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
-  async #reject(lane: Lane, { offset, value }: Message, reason: string, detail: string): Promise<void> {
-    const { topic, partition } = lane.queue
+  async #reject(held: AssignedPartition, { offset, value }: Message, reason: string, detail: string): Promise<void> {
+    const { topic, partition } = held.queue
     const by = this.#options.name
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
     const raw = value?.subarray(0, REJECTED_BYTES) ?? null
     const reject = encodeReject({ ...none, topic, partition, offset, index: 0, reason, detail, raw, by })
     const { rejects } = topicsOf(this.#options.pipeline)
     await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
-    lane.batcher.pass(offset)
+    held.batcher.pass(offset)
     this.#options.say(`${topic}[${partition}]@${offset}: ${reason} ${detail}; a copy is in ${rejects}`)
   }
 
   /** Gives the classifier what is there, one partition after the other. */
   #serve(): void {
-    for (const lane of this.#lanes) this.#forwardMarkers(lane)
+    for (const held of this.#assigned) this.#forwardMarkers(held)
     while (!this.#draining && this.#inClassifier < BATCHES_IN_CLASSIFIER) {
-      const lane = this.#nextLane()
-      if (!lane) return
-      const batch = lane.batcher.cutBatch(this.#options.batchRows)!
-      makeRoom(lane)
-      void this.#classify(lane, batch).catch(fault => this.#fatal.reject(fault))
-      this.#forwardMarkers(lane)
+      const held = this.#nextWithRows()
+      if (!held) return
+      const batch = held.batcher.cutBatch(this.#options.batchRows)!
+      held.makeRoom()
+      void this.#classify(held, batch).catch(fault => this.#fatal.reject(fault))
+      this.#forwardMarkers(held)
     }
   }
 
-  #nextLane(): Lane | undefined {
-    for (let i = 0; i < this.#lanes.length; i++) {
-      const lane = this.#lanes[(this.#turn + i) % this.#lanes.length]!
-      if (lane.batcher.waiting === 0) continue
-      this.#turn = (this.#turn + i + 1) % this.#lanes.length
-      return lane
+  #nextWithRows(): AssignedPartition | undefined {
+    for (let i = 0; i < this.#assigned.length; i++) {
+      const held = this.#assigned[(this.#turn + i) % this.#assigned.length]!
+      if (held.batcher.waiting === 0) continue
+      this.#turn = (this.#turn + i + 1) % this.#assigned.length
+      return held
     }
     return undefined
   }
 
-  #forwardMarkers(lane: Lane): void {
-    for (let marker = lane.batcher.cutMarker(); marker; marker = lane.batcher.cutMarker()) {
+  #forwardMarkers(held: AssignedPartition): void {
+    for (let marker = held.batcher.cutMarker(); marker; marker = held.batcher.cutMarker()) {
       const { total, partition } = marker.end
       if (total === 0 && partition === 0) {
-        void this.#classify(lane, emptyBatch(marker)).catch(fault => this.#fatal.reject(fault))
+        void this.#classify(held, emptyBatch(marker)).catch(fault => this.#fatal.reject(fault))
       }
-      lane.slots.push({ item: marker, result: null, skip: false })
+      held.add(marker)
     }
-    this.#sendSlots(lane)
+    this.#sendSlots(held)
   }
 
-  async #classify(lane: Lane, batch: Batch): Promise<void> {
-    const slot: Lane['slots'][number] = { item: batch, result: null, skip: false }
-    lane.slots.push(slot)
+  async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
+    const slot = held.add(batch)
     this.#inClassifier++
     const job = this.#jobs.peek(batch.job)!
     try {
@@ -240,48 +224,36 @@ export class Worker {
       this.#options.onBatch?.(batch.rows.length)
     } catch (error) {
       if (error instanceof RowmillError && error.code === 'CLASSIFIER_DIED') throw error
-      await this.#failJob(lane, job, batch, error)
+      await this.#failJob(held, job, batch, error)
       slot.skip = true
     } finally {
       this.#inClassifier--
       if (this.#inClassifier === 0) this.#idle.resolve()
     }
-    this.#sendSlots(lane)
+    this.#sendSlots(held)
     this.#serve()
   }
 
-  async #failJob(lane: Lane, job: Job, batch: Batch, error: unknown): Promise<void> {
+  async #failJob(held: AssignedPartition, job: Job, batch: Batch, error: unknown): Promise<void> {
     const place = describeBatch(batch)
     const { code, message, facts } = toRowmillError(error)
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
     await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })
     this.#failed.add(attemptOf(job))
-    // Behind a row without result nothing of the job may be sent: a reader would take it for a gap.
-    for (const open of new Set([lane, ...this.#lanes])) {
-      open.batcher.drop(job.id)
-      for (const slot of open.slots) slot.skip ||= jobOf(slot.item) === job.id
-      makeRoom(open)
-    }
+    for (const open of new Set([held, ...this.#assigned])) open.drop(job.id)
   }
 
   /** Sends what is ready at the head of a partition, in order; what is acknowledged may be committed. */
-  #sendSlots(lane: Lane): void {
-    while (lane.slots.length > 0 && !lane.queue.closed) {
-      const { item, result, skip } = lane.slots[0]!
-      if (item.kind === 'batch' && !result && !skip) return
-      lane.slots.shift()
-      if (skip) {
-        lane.batcher.settle(item)
-        continue
-      }
-      const sending = this.#send(lane, item, result)
+  #sendSlots(held: AssignedPartition): void {
+    for (let slot = held.takeReady(); slot; slot = held.takeReady()) {
+      const sending = this.#send(held, slot)
       this.#sends.add(sending)
       sending.catch(fault => this.#fatal.reject(fault)).finally(() => this.#sends.delete(sending))
     }
   }
 
-  async #send(lane: Lane, item: Batch | Marker, result: ClassifiedBatch | null): Promise<void> {
-    const to = { topic: topicsOf(this.#options.pipeline).results, partition: lane.queue.partition }
+  async #send(held: AssignedPartition, { item, result }: Slot): Promise<void> {
+    const to = { topic: topicsOf(this.#options.pipeline).results, partition: held.queue.partition }
     if (item.kind === 'marker') {
       await this.#sender.send(to, { key: item.end.job, value: encodeEndOfInput(item.end) })
     } else {
@@ -290,7 +262,7 @@ export class Worker {
       const messages = encodeResults(item, result!, by)
       await Promise.all(messages.map(value => this.#sender.send(to, { key: item.job, value })))
     }
-    lane.batcher.settle(item)
+    held.batcher.settle(item)
   }
 
   async #drain(): Promise<void> {
@@ -304,32 +276,14 @@ export class Worker {
 
   async #commit(): Promise<void> {
     const now = Date.now()
-    const due = this.#lanes.filter(
-      ({ batcher, committed, committedAt }) =>
-        batcher.lowWater > committed || (batcher.lowWater > 0 && now - committedAt > COMMIT_AGAIN_MS),
-    )
+    const due = this.#assigned.filter(held => held.commitIsDue(now))
     if (due.length === 0) return
-    const positions = due.map(({ queue: { topic, partition }, batcher }) => ({
-      topic,
-      partition,
-      offset: batcher.lowWater,
-    }))
+    const positions = due.map(held => held.toCommit)
     await this.#member.commit(positions)
-    due.forEach((lane, i) => {
-      lane.committed = positions[i]!.offset
-      lane.committedAt = now
+    due.forEach((held, i) => {
+      held.noteCommit(positions[i]!.offset, now)
     })
   }
-}
-
-/** Lets the pump of a partition go on: rows it had put into the batcher went out of it. */
-function makeRoom(lane: Lane): void {
-  lane.room.resolve()
-  lane.room = Promise.withResolvers<void>()
-}
-
-function jobOf(item: Batch | Marker): string {
-  return item.kind === 'batch' ? item.job : item.end.job
 }
 
 function attemptOf({ id, attempt }: Job): string {

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
+import { MAX_ITEMS } from '../src/avro-scan.ts'
 import * as codec from '../src/codec.ts'
 import { crc64Avro } from '../src/crc64-avro.ts'
 import { RowmillError } from '../src/errors.ts'
@@ -282,7 +283,7 @@ test('lengths and counts beyond the bytes left are refused before anything is al
 })
 
 test('more items than an array may have are refused though their bytes are there', () => {
-  const bytes = message('rows', [0, 0, 0, 0, 0, 0, 0], [0x82, 0x80, 0x80, 0x01], Buffer.alloc(codec.MAX_ITEMS + 2))
+  const bytes = message('rows', [0, 0, 0, 0, 0, 0, 0], [0x82, 0x80, 0x80, 0x01], Buffer.alloc(MAX_ITEMS + 2))
   refuses(bytes, /more than 1048576 items/)
 })
 

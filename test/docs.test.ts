@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { EXIT_CODES } from '../src/errors.ts'
@@ -52,4 +52,15 @@ test('--help shows an example, --version the version of the package', async () =
   assert.match(help.stdout, /Example:\n {2}rowmill run /)
   const version = await rowmill(['--version'])
   assert.equal(version.stdout.trim(), JSON.parse(read('package.json')).version)
+})
+
+test('only src/kafka imports KafkaJS, and connectors import nothing of src but the SDK', () => {
+  const sources = (folder: string) =>
+    readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter(file => /(?<!\.d)\.ts$/.test(file))
+      .map(file => `${folder}/${file}`)
+  const importing = (files: string[], pattern: RegExp) => files.filter(file => pattern.test(read(file)))
+  const outside = [...sources('src'), ...sources('connectors')].filter(file => !file.startsWith('src/kafka/'))
+  assert.deepEqual(importing(outside, /from '(kafkajs|@kafkajs)/), [])
+  assert.deepEqual(importing(sources('connectors'), /from '\.\.\/src\/(?!index\.ts)/), [])
 })

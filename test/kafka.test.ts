@@ -21,6 +21,7 @@ async function testTopic(t: TestContext, partitions: number) {
 
 /** Works and then idles for a second with everything open; says what it used. Nothing ends it but that it is done. */
 const IDLER = `
+import { createHook } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka } from '${new URL('../src/kafka.ts', import.meta.url)}'
 import { PartitionFeed } from '${new URL('../src/partition-feed.ts', import.meta.url)}'
@@ -38,11 +39,14 @@ const running = member.run(handlers, leave.signal)
 const [queue] = await feed.assign(await joined.promise)
 for (let i = 0; i < 20; i++) await producer.send({ topic, partition: 0 }, [{ key: 'k', value: Buffer.from('v') }])
 while (queue.length < 20) await feed.arrival()
+let timers = 0
+const hook = createHook({ init: (_, type) => { if (type === 'Timeout') timers++ } }).enable()
 const before = process.cpuUsage()
 await sleep(1000)
 const { user, system } = process.cpuUsage(before)
+hook.disable()
 process.emitWarning('this one is to be seen', 'TestWarning')
-console.log(JSON.stringify({ idleMs: (user + system) / 1000 }))
+console.log(JSON.stringify({ idleMs: (user + system) / 1000, timers }))
 leave.abort()
 await running
 await Promise.all([admin.close(), producer.close(), feed.close(), member.close()])
@@ -55,8 +59,9 @@ test('a process that works and idles warns of nothing, burns nothing and ends by
   const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 20_000 })
   assert.match(stderr, /TestWarning: this one is to be seen/)
   assert.doesNotMatch(stderr.replace(/.*TestWarning.*/, ''), /Warning/)
-  const { idleMs } = JSON.parse(stdout) as { idleMs: number }
+  const { idleMs, timers } = JSON.parse(stdout) as { idleMs: number; timers: number }
   assert.ok(idleMs < 150, `${idleMs} ms of CPU in an idle second`)
+  assert.ok(timers < 200, `${timers} timers in an idle second`)
 })
 
 interface Joined {
@@ -126,8 +131,10 @@ test('members share the partitions; who stays is told before a join and can stil
   assert.deepEqual(shared.map(({ partition }) => partition).sort(), [0, 1, 2, 3])
   const [held] = await second.assigned(1)
   await second.member.commit([{ ...held!, offset: 9 }])
+  const began = performance.now()
   await second.leave()
   const all = await first.assigned(3)
+  assert.ok(performance.now() - began < 5000, 'nobody waits for the session of who left to time out')
   assert.equal(all.length, 4)
   assert.equal(all.find(({ partition }) => partition === held!.partition)!.offset, 9)
   assert.deepEqual(first.events, ['assigned', 'rebalance', 'assigned', 'rebalance', 'assigned'])

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Fetched, Kafka, Position, Producer, Reader, TopicPartition } from '../src/kafka.ts'
-import { PartitionFeed, type PartitionQueue } from '../src/partition-feed.ts'
+import { PartitionFeed, PartitionQueue } from '../src/partition-feed.ts'
 import { brokerAddress, testKafka } from './helpers/broker.ts'
 
 const silent = () => {}
@@ -111,7 +111,24 @@ test('a queue nobody takes from stays bounded and holds up no other partition; t
     else await feed.arrival()
   }
   assert.deepEqual(offsets, [...Array(160).keys()])
+  assert.equal(slow!.bytes, 0)
   assert.ok(most <= 2_000_000, `${most} bytes were held`)
+})
+
+test('a feed that has nothing to fetch for goes on when half of a full queue was taken', async t => {
+  const { feed, at, send } = await testTopic(t, 1)
+  for (let i = 0; i < 4; i++) await send(0, ...Array.from({ length: 20 }, () => Buffer.alloc(50_000)))
+  const [queue] = await feed.assign([at(0, 0)])
+  while (queue!.bytes < 500_000) await feed.arrival()
+  assert.deepEqual(offsetsOf(await drain(feed, queue!)), [...Array(80).keys()])
+})
+
+test('messages without a value fill a queue too', () => {
+  const queue = new PartitionQueue(at(0))
+  queue.push(Array.from({ length: 20_000 }, (_, offset) => ({ offset, value: null })))
+  assert.ok(queue.bytes > 1_000_000)
+  while (queue.shift());
+  assert.equal(queue.bytes, 0)
 })
 
 test('a message larger than a queue arrives, also beside other partitions that are full of messages', async t => {

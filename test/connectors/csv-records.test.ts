@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import { CELL_LIMIT, type CsvDialect, PLAIN_DIALECT, RecordDecoder } from '../../connectors/csv-records.ts'
+import { RecordDecoder } from '../../connectors/csv-decoder.ts'
+import { CELL_LIMIT, type CsvDialect } from '../../connectors/csv-record-reader.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { PandasOracle } from './pandas-oracle.ts'
 
@@ -10,6 +11,14 @@ before(() => {
   oracle = new PandasOracle()
 })
 after(() => oracle.close())
+
+const PLAIN_DIALECT: CsvDialect = {
+  separator: ',',
+  quote: '"',
+  doubleQuote: true,
+  escapeChar: null,
+  skipInitialSpace: false,
+}
 
 const NASTY = ['a', 'b', '"', '"', ',', ',', '\n', '\r', '\r\n', ' ', 'é', '😀', '\ufeff', '\0', '\x1c', '\u2028', '\\']
 const nastyText = fc.array(fc.constantFrom(...NASTY), { maxLength: 40 }).map(parts => parts.join(''))

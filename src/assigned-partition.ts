@@ -1,0 +1,91 @@
+import { type Batch, Batcher, type Marker } from './batcher.ts'
+import type { ClassifiedBatch } from './classifier/classifier.ts'
+import type { Position } from './kafka.ts'
+import type { PartitionQueue } from './partition-feed.ts'
+
+/** A commit of an earlier owner that arrived late is put right after this long at most. */
+const COMMIT_AGAIN_MS = 5000
+
+/** A batch or marker that was cut and not sent yet. */
+export interface Slot {
+  readonly item: Batch | Marker
+  result: ClassifiedBatch | null
+  /** Whether nothing of it is to be sent: its job failed. */
+  skip: boolean
+}
+
+/**
+ * What a worker knows of one partition, from one join of the group to the next: the messages fetched, what was made of
+ * them, and what was committed. What goes out goes out in the order in which it was cut.
+ */
+export class AssignedPartition {
+  readonly queue: PartitionQueue
+  readonly batcher: Batcher
+  readonly #slots: Slot[] = []
+  #committed: number
+  #committedAt = Date.now()
+  #room = Promise.withResolvers<void>()
+
+  constructor(queue: PartitionQueue) {
+    this.queue = queue
+    this.batcher = new Batcher(queue.position)
+    this.#committed = queue.position
+  }
+
+  /** Resolves at the next `makeRoom`. */
+  room(): Promise<void> {
+    return this.#room.promise
+  }
+
+  /** Lets whoever fills the batcher go on: rows went out of it, or the assignment ended. */
+  makeRoom(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers<void>()
+  }
+
+  /** Puts what was just cut behind all that was cut before. */
+  add(item: Batch | Marker): Slot {
+    const slot = { item, result: null, skip: false }
+    this.#slots.push(slot)
+    return slot
+  }
+
+  /** Takes the head if it may be sent now: a marker, or a batch with its result. What is skipped is settled. */
+  takeReady(): Slot | undefined {
+    while (this.#slots.length > 0 && !this.queue.closed) {
+      const slot = this.#slots[0]!
+      const { item, result, skip } = slot
+      if (item.kind === 'batch' && !result && !skip) return undefined
+      this.#slots.shift()
+      if (!skip) return slot
+      this.batcher.settle(item)
+    }
+    return undefined
+  }
+
+  /** Gives up a job that failed. Behind a row without result nothing of it may be sent: a reader would see a gap. */
+  drop(job: string): void {
+    this.batcher.drop(job)
+    for (const slot of this.#slots) slot.skip ||= jobOf(slot) === job
+    this.makeRoom()
+  }
+
+  commitIsDue(now: number): boolean {
+    const { lowWater } = this.batcher
+    return lowWater > this.#committed || (lowWater > 0 && now - this.#committedAt > COMMIT_AGAIN_MS)
+  }
+
+  get toCommit(): Position {
+    const { topic, partition } = this.queue
+    return { topic, partition, offset: this.batcher.lowWater }
+  }
+
+  noteCommit(offset: number, now: number): void {
+    this.#committed = offset
+    this.#committedAt = now
+  }
+}
+
+function jobOf({ item }: Slot): string {
+  return item.kind === 'batch' ? item.job : item.end.job
+}

@@ -1,0 +1,132 @@
+import type { Socket } from 'node:net'
+import kafkajs from 'kafkajs'
+import Cluster from 'kafkajs/src/cluster/index.js'
+import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
+import { createLogger } from 'kafkajs/src/loggers/index.js'
+import { RowmillError } from '../errors.ts'
+import { KafkaAdmin } from './admin.ts'
+import { logCreator, openSocket, READ_UNCOMMITTED, stopIdleTimers } from './connection.ts'
+import { patiently } from './errors.ts'
+import { GroupMember } from './member.ts'
+import { Producer } from './producer.ts'
+import { Reader } from './reader.ts'
+
+const SESSION_TIMEOUT_MS = 6000
+const REBALANCE_TIMEOUT_MS = 10_000
+const METADATA_MAX_AGE_MS = 60_000
+const RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 }
+
+export interface KafkaSettings {
+  /** `host:port` of one or more brokers. */
+  readonly brokers: readonly string[]
+  /** Appears in the broker's logs and in group member ids. */
+  readonly clientId: string
+}
+
+/** One cluster and how to connect to it. Every admin, producer, reader and member has connections of its own. */
+export class Kafka {
+  readonly settings: KafkaSettings
+  readonly #client: InstanceType<typeof kafkajs.Kafka>
+
+  constructor(settings: KafkaSettings) {
+    stopIdleTimers()
+    this.settings = settings
+    this.#client = new kafkajs.Kafka({
+      clientId: settings.clientId,
+      brokers: [...settings.brokers],
+      connectionTimeout: 5000,
+      requestTimeout: 30_000,
+      retry: RETRY,
+      socketFactory: openSocket,
+      logCreator,
+    })
+  }
+
+  async admin(): Promise<KafkaAdmin> {
+    const admin = this.#client.admin({ retry: RETRY })
+    await this.#connecting(() => admin.connect())
+    return new KafkaAdmin(admin)
+  }
+
+  async producer(): Promise<Producer> {
+    const producer = this.#client.producer({
+      allowAutoTopicCreation: false,
+      idempotent: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+      retry: RETRY,
+    })
+    await this.#connecting(() => producer.connect())
+    return new Producer(producer)
+  }
+
+  /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
+  async reader(topics: readonly string[]): Promise<Reader> {
+    const { cluster, sockets } = await this.#connectedCluster(topics)
+    return new Reader(cluster, sockets)
+  }
+
+  async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
+    const { cluster, sockets } = await this.#connectedCluster(topics)
+    const group = new ConsumerGroup({
+      cluster,
+      groupId,
+      topics: [...topics],
+      topicConfigurations: Object.fromEntries(topics.map(topic => [topic, { fromBeginning: true }])),
+      logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
+      instrumentationEmitter: { emit: () => {} },
+      assigners: [kafkajs.PartitionAssigners.roundRobin({ cluster: cluster as never } as never)],
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      autoCommit: false,
+      isolationLevel: READ_UNCOMMITTED,
+      retry: RETRY,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+    })
+    await group.connect()
+    return new GroupMember({ cluster, sockets, group, groupId })
+  }
+
+  async #connectedCluster(topics: readonly string[]): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
+    const sockets = new Set<Socket>()
+    const cluster = new Cluster({
+      logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
+      socketFactory: address => {
+        const socket = openSocket(address)
+        sockets.add(socket)
+        return socket.once('close', () => sockets.delete(socket))
+      },
+      brokers: [...this.settings.brokers],
+      clientId: this.settings.clientId,
+      connectionTimeout: 5000,
+      requestTimeout: 30_000,
+      enforceRequestTimeout: true,
+      metadataMaxAge: METADATA_MAX_AGE_MS,
+      retry: RETRY,
+      allowAutoTopicCreation: false,
+      maxInFlightRequests: null,
+      isolationLevel: READ_UNCOMMITTED,
+    })
+    await this.#connecting(() => cluster.connect())
+    await patiently(
+      () => cluster.addMultipleTargetTopics([...topics]),
+      () => Promise.resolve(),
+    )
+    return { cluster, sockets }
+  }
+
+  async #connecting(connect: () => Promise<void>): Promise<void> {
+    const brokers = this.settings.brokers.join(',')
+    try {
+      await connect()
+    } catch (cause) {
+      const said = (cause as Error).message
+      throw new RowmillError(
+        'BROKER_UNREACHABLE',
+        `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? Does it expect TLS?`,
+        { brokers },
+        { cause },
+      )
+    }
+  }
+}

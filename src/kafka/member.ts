@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type Cluster from 'kafkajs/src/cluster/index.js'
+import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
+import { hangUp } from './connection.ts'
+import { byTopic, clusterOffsets, type Position } from './partitions.ts'
+
+const HEARTBEAT_MS = 250
+
+/** What a group member is told. Both are awaited before the member goes on. */
+export interface MembershipHandlers {
+  /** At every join, also where nothing changed: the partitions held from now on and their committed positions. */
+  onAssigned(positions: readonly Position[]): Promise<void> | void
+  /** Before every further join, while commits of the old assignment are still accepted. */
+  onRebalance(): Promise<void> | void
+  /** Membership was lost for a reason that is not a rebalance; it is being tried again. */
+  onTrouble(error: Error): void
+}
+
+/** One member of a consumer group: its assignments, its heartbeats, its commits. It reads nothing. */
+export class GroupMember {
+  readonly #cluster: Cluster
+  readonly #sockets: Set<Socket>
+  readonly #group: ConsumerGroup
+  readonly #groupId: string
+
+  constructor(parts: { cluster: Cluster; sockets: Set<Socket>; group: ConsumerGroup; groupId: string }) {
+    this.#cluster = parts.cluster
+    this.#sockets = parts.sockets
+    this.#group = parts.group
+    this.#groupId = parts.groupId
+  }
+
+  /** Joins, holds the membership with heartbeats, joins again; leaves the group when `signal` aborts. */
+  async run(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#group.joinAndSync()
+        await handlers.onAssigned(await this.#committed())
+        while (!signal.aborted) {
+          await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
+          if (!signal.aborted) await this.#group.heartbeat({ interval: 0 })
+        }
+      } catch (error) {
+        const type = (error as { type?: string }).type
+        if (type === 'UNKNOWN_MEMBER_ID') this.#group.memberId = null
+        else if (type === 'REBALANCE_IN_PROGRESS') await handlers.onRebalance()
+        else if (type !== 'ILLEGAL_GENERATION') {
+          handlers.onTrouble(error as Error)
+          await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
+        }
+      }
+    }
+    await this.#group.leave().catch(() => {}) // the session time-out says the same a little later
+  }
+
+  /** Commits if the membership is still good; throws where it is not, and the next owner begins a little earlier. */
+  async commit(positions: readonly Position[]): Promise<void> {
+    const topics = [...byTopic(positions)].map(([topic, partitions]) => ({
+      topic,
+      partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+    }))
+    await this.#group.commitOffsets({ topics })
+  }
+
+  close(): Promise<void> {
+    return hangUp(this.#cluster, this.#sockets)
+  }
+
+  async #committed(): Promise<Position[]> {
+    const assigned = this.#group.assigned()
+    const held = assigned.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
+    if (held.length === 0) return []
+    const coordinator = await this.#cluster.findGroupCoordinator({ groupId: this.#groupId })
+    const { responses } = await coordinator.offsetFetch({
+      groupId: this.#groupId,
+      topics: assigned.map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.map(partition => ({ partition })),
+      })),
+    })
+    const committed = responses.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
+    )
+    const starts = await clusterOffsets(this.#cluster, held, 'start')
+    return committed.map(at =>
+      at.offset >= 0 ? at : starts.find(s => s.topic === at.topic && s.partition === at.partition)!,
+    )
+  }
+}

@@ -1,0 +1,32 @@
+import type { Producer as KafkaJSProducer } from 'kafkajs'
+import { noPartition } from './errors.ts'
+import type { TopicPartition } from './partitions.ts'
+
+export interface OutgoingMessage {
+  readonly key: string
+  readonly value: Buffer
+}
+
+/** Sends runs of messages. One `send` is one request for one partition: a send over several can lose one of them. */
+export class Producer {
+  readonly #producer: KafkaJSProducer
+
+  constructor(producer: KafkaJSProducer) {
+    this.#producer = producer
+  }
+
+  /** Resolves with the offset of the first message when all in-sync replicas have all of them. */
+  async send({ topic, partition }: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {
+    const [written] = await this.#producer.send({
+      topic,
+      acks: -1,
+      messages: messages.map(({ key, value }) => ({ key, value, partition })),
+    })
+    if (!written) throw noPartition({ topic, partition })
+    return Number(written.baseOffset)
+  }
+
+  close(): Promise<void> {
+    return this.#producer.disconnect()
+  }
+}

@@ -1,0 +1,103 @@
+import type { Socket } from 'node:net'
+import type Cluster from 'kafkajs/src/cluster/index.js'
+import { RowmillError } from '../errors.ts'
+import { hangUp, READ_UNCOMMITTED } from './connection.ts'
+import { noPartition } from './errors.ts'
+import { byTopic, clusterOffsets, firstMissing, type Position, type TopicPartition } from './partitions.ts'
+
+export interface Message {
+  readonly offset: number
+  readonly value: Buffer | null
+}
+
+/** What one fetch brought of one partition: the messages at and above the offset asked for. */
+export interface Fetched extends Position {
+  readonly messages: readonly Message[]
+  /** The offset behind the last message of the partition. */
+  readonly end: number
+}
+
+/** Reads partitions without a group: offsets in, messages out. */
+export class Reader {
+  readonly #cluster: Cluster
+  readonly #sockets: Set<Socket>
+
+  constructor(cluster: Cluster, sockets: Set<Socket>) {
+    this.#cluster = cluster
+    this.#sockets = sockets
+  }
+
+  /** The partitions by the broker that leads them; refreshes what it knows when asked to. */
+  async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
+    if (refresh) await this.#cluster.refreshMetadata()
+    else await this.#cluster.refreshMetadataIfNecessary()
+    const byNode = new Map<string, TopicPartition[]>()
+    for (const [topic, partitions] of byTopic(wanted)) {
+      const numbers = partitions.map(({ partition }) => partition)
+      for (const [node, led] of Object.entries(this.#cluster.findLeaderForPartitions(topic, numbers))) {
+        const sum = byNode.get(node) ?? []
+        byNode.set(node, [...sum, ...led.map(partition => ({ topic, partition }))])
+      }
+    }
+    const missing = firstMissing(wanted, [...byNode.values()].flat())
+    if (!missing) return byNode
+    if (!refresh) return this.leaders(wanted, true)
+    const { topic, partition } = missing
+    throw new RowmillError('TOPIC_UNUSABLE', noPartition(missing).message, { topic, partition })
+  }
+
+  /**
+   * One fetch from one broker. Waits up to `maxWaitMs` for a first message.
+   * A partition whose messages below `end` were all compacted away brings none: the caller must move on.
+   */
+  async fetch(
+    node: string,
+    positions: readonly Position[],
+    limits: { maxWaitMs: number; maxPartitionBytes: number; maxBytes: number },
+  ): Promise<Fetched[]> {
+    const broker = await this.#cluster.findBroker({ nodeId: node })
+    const { responses } = await broker.fetch({
+      maxWaitTime: limits.maxWaitMs,
+      minBytes: 1,
+      maxBytes: limits.maxBytes,
+      isolationLevel: READ_UNCOMMITTED,
+      topics: [...byTopic(positions)].map(([topic, partitions]) => ({
+        topic,
+        partitions: partitions.map(({ partition, offset }) => ({
+          partition,
+          fetchOffset: String(offset),
+          maxBytes: limits.maxPartitionBytes,
+        })),
+      })),
+    })
+    const asked = new Map(positions.map(at => [`${at.topic}/${at.partition}`, at.offset]))
+    return responses.flatMap(({ topicName: topic, partitions }) =>
+      partitions.map(({ partition, messages, highWatermark }) => {
+        const offset = asked.get(`${topic}/${partition}`)!
+        return {
+          topic,
+          partition,
+          offset,
+          end: Number(highWatermark),
+          messages: messages
+            .filter(message => !message.isControlRecord && Number(message.offset) >= offset)
+            .map(message => ({ offset: Number(message.offset), value: message.value })),
+        }
+      }),
+    )
+  }
+
+  /** The first offset still there, or the offset behind the last message, of each partition. */
+  offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
+    return clusterOffsets(this.#cluster, wanted, which)
+  }
+
+  /** How many partitions the topic has; 0 where there is no such topic. */
+  partitions(topic: string): number {
+    return this.#cluster.findTopicPartitionMetadata(topic).length
+  }
+
+  close(): Promise<void> {
+    return hangUp(this.#cluster, this.#sockets)
+  }
+}

@@ -1,0 +1,186 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { collect } from '../src/collector.ts'
+import type { Sink, Source, SourceHeader } from '../src/connector.ts'
+import { JobLog } from '../src/jobs.ts'
+import type { Values } from '../src/model.ts'
+import { publish } from '../src/publisher.ts'
+import { Supervisor, type SupervisorOptions } from '../src/supervisor.ts'
+import { ensureTopics } from '../src/topics.ts'
+import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
+import { descendants, type ProcessInfo, untilGone } from './helpers/processes.ts'
+import { python } from './helpers/python.ts'
+
+const silent = () => {}
+const MARK = 'def mark(df):\n    df["DONE"] = "yes"\n'
+
+/** A folder of this test with a classifier `mark` in `c.py`. */
+function classifierFile(t: TestContext, text: string): { target: string; folder: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'c.py'), text)
+  return { target: `${join(folder, 'c.py')}:mark`, folder }
+}
+
+interface Supervised {
+  readonly supervisor: Supervisor
+  readonly said: string[]
+  /** The worker processes of this supervisor that run now. */
+  workers(): ProcessInfo[]
+}
+
+function supervise(t: TestContext, target: string, more: Partial<SupervisorOptions> = {}): Supervised {
+  const said: string[] = []
+  const before = new Set(descendants(process.pid).map(({ pid }) => pid))
+  const supervisor = new Supervisor({
+    ...{ workers: 2, python, target, batchRows: 5, onOutput: silent, onBatch: silent },
+    say: text => said.push(text),
+    ...more,
+  })
+  t.after(() => supervisor.close('kill'))
+  const workers = () => descendants(process.pid).filter(({ pid, parent }) => parent === process.pid && !before.has(pid))
+  supervisor.start()
+  return { supervisor, said, workers }
+}
+
+/** A pipeline for one job `j` of `total` rows, whose last rows are published when `rest` resolves. */
+async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = Promise.resolve()) {
+  const { pipeline, admin } = await testPipeline(t)
+  await ensureTopics(admin, pipeline, 4)
+  const kafka = await testKafka()
+  const jobs = await JobLog.open(kafka, pipeline, silent)
+  const over = new AbortController()
+  t.after(async () => {
+    over.abort(new Error('the test is over'))
+    await jobs.close()
+  })
+  const header: SourceHeader = { columns: ['ID', 'TEXT'], indexKind: null, identity: null, total, options: [] }
+  const run = (first: number, count: number) => {
+    const seqs = Array.from({ length: count }, (_, i) => first + i)
+    return { rows: seqs.map(seq => [String(seq), `text ${seq}`]), lines: seqs.map(seq => seq + 2), bytes: seqs }
+  }
+  const source: Source = {
+    open: async () => header,
+    async *rows() {
+      yield run(0, total / 2)
+      await rest
+      yield run(total / 2, total / 2)
+    },
+    close: async () => {},
+  }
+  const written: Values[] = []
+  const sink: Sink = {
+    open: async () => {},
+    begin: async () => {},
+    write: async rows => void written.push(...rows),
+    checkpoint: async () => ({ bytes: 0, digest: '' }),
+    commit: async () => {},
+    close: async () => {},
+  }
+  const shared = { kafka, pipeline, jobs, job: 'j', say: silent, signal: over.signal }
+  const layout = { partitions: 4, blockRows: 5 }
+  const ends = () =>
+    Promise.all([publish(source, header, { ...shared, layout, options: [], by: 'test' }), collect({ ...shared, sink })])
+  return { pipeline, ends, written }
+}
+
+const marked = (total: number): Values[] =>
+  Array.from({ length: total }, (_, seq) => [String(seq), `text ${seq}`, 'yes'])
+
+test('workers start together, say what they run on, and leave nothing behind when they are drained', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, workers } = supervise(t, target)
+  const { pythonVersion, pandasVersion } = await supervisor.ready
+  assert.match(`${pythonVersion} ${pandasVersion}`, /^3\.\d+\S* \d+\.\d+\S*$/)
+  const running = workers()
+  const pythons = running.flatMap(({ pid }) => descendants(pid))
+  assert.equal(running.length, 2)
+  assert.ok(pythons.length > 0)
+  await supervisor.close('drain')
+  await untilGone([...running, ...pythons])
+})
+
+test('workers that are killed before they were ready leave nothing behind', async t => {
+  const { target } = classifierFile(t, `import time\ntime.sleep(600)\n${MARK}`)
+  const { supervisor, workers } = supervise(t, target)
+  const all = workers()
+  assert.equal(all.length, 2)
+  await supervisor.close('kill')
+  await untilGone(all)
+  await supervisor.close('kill')
+})
+
+test('a worker killed with SIGKILL is started again, and the job completes with every row once', async t => {
+  const killed = Promise.withResolvers<void>()
+  const { target } = classifierFile(t, MARK)
+  let victims = 1
+  const onBatch = () => {
+    if (victims-- !== 1) return
+    process.kill(workers()[0]!.pid, 'SIGKILL')
+    killed.resolve()
+  }
+  const { supervisor, workers, said } = supervise(t, target, { onBatch })
+  const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+  supervisor.work([await brokerAddress()], pipeline)
+  const [rows, collected] = await Promise.race([ends(), supervisor.failed])
+  assert.equal(rows, 400)
+  assert.deepEqual(written, marked(400))
+  assert.equal(collected.rows, 400)
+  assert.equal(said.filter(text => /died \(SIGKILL\); starting it again/.test(text)).length, 1)
+  assert.equal(workers().length, 2)
+  await supervisor.close('drain')
+})
+
+test('workers that die again and again end the run, saying how', async t => {
+  const { target } = classifierFile(t, `import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n${MARK}`)
+  const { supervisor, said, workers } = supervise(t, target, { workers: 1 })
+  const error = { code: 'WORKER_DIED', message: /died \(SIGKILL\) and 3 restarts did not help/ }
+  await Promise.all([assert.rejects(supervisor.failed, error), assert.rejects(supervisor.ready, error)])
+  assert.equal(said.length, 3)
+  assert.deepEqual(workers(), [])
+})
+
+test('a classifier that dies at the same row again and again ends the run with its error', async t => {
+  const dies =
+    'import os\ndef mark(df):\n    if "text 7" in list(df["TEXT"]):\n        os._exit(9)\n    df["DONE"] = "yes"\n'
+  const { target } = classifierFile(t, dies)
+  const { supervisor, said } = supervise(t, target)
+  const { pipeline, ends } = await pipelineFor(t, 100)
+  supervisor.work([await brokerAddress()], pipeline)
+  ends().catch(() => {}) // ends with the test
+  await assert.rejects(supervisor.failed, { code: 'CLASSIFIER_DIED' })
+  assert.equal(said.filter(text => text.includes('starting it again')).length, 3)
+})
+
+test('a classifier that cannot be loaded ends the run at once: starting again cannot help', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, said } = supervise(t, target.replace(':mark', ':nobody'))
+  await assert.rejects(supervisor.ready, { code: 'CLASSIFIER_NOT_FOUND' })
+  await assert.rejects(supervisor.failed, { code: 'CLASSIFIER_NOT_FOUND' })
+  assert.deepEqual(
+    said.filter(text => text.includes('starting it again')),
+    [],
+  )
+})
+
+test('a worker that is dead when the work comes is started again and gets it', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, workers } = supervise(t, target, { workers: 1 })
+  await supervisor.ready
+  const { pipeline, ends, written } = await pipelineFor(t, 20)
+  const address = [await brokerAddress()]
+  const [victim] = workers()
+  process.kill(victim!.pid, 'SIGKILL')
+  while (!isDead(victim!.pid)); // and this process must not hear of it yet
+  supervisor.work(address, pipeline)
+  await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(20))
+  await supervisor.close('drain')
+})
+
+function isDead(pid: number): boolean {
+  return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+}
