@@ -228,9 +228,12 @@ async function compact(t: TestContext, topic: string): Promise<void> {
   const plain = client.producer({ allowAutoTopicCreation: false })
   const idempotent = client.producer({ allowAutoTopicCreation: false, idempotent: true })
   await Promise.all([plain.connect(), idempotent.connect()])
+  let time = Date.now() - 60_000
   const send = async (producer: kafkajs.Producer, ...keys: string[]) => {
     const value = (key: string) => (key === 'large' ? Buffer.alloc(1_500_000) : Buffer.from(key))
-    await producer.send({ topic, messages: keys.map(key => ({ key, value: value(key) })) })
+    time += 1000 // a segment is closed by a record that is more than segment.ms younger than its first
+    const timestamp = String(time)
+    await producer.send({ topic, messages: keys.map(key => ({ key, value: value(key), timestamp })) })
   }
   await send(plain, 'a', 'b', 'c')
   await send(idempotent, 'd', 'e')

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaAdmin, TopicSettings } from '../src/kafka.ts'
 import { checkName, defaultPartitions, ensureTopics, topicsOf, workersGroup } from '../src/topics.ts'
 import { brokerAddress, testPipeline } from './helpers/broker.ts'
 import { runKafkaTool } from './helpers/kafka-tools.ts'
 
-function create(admin: KafkaAdmin, topic: string, partitions: number): Promise<boolean> {
-  return admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
+/** Makes a topic and waits until the broker says that it is there, which it tells nobody by itself. */
+async function create(admin: KafkaAdmin, topic: string, partitions: number): Promise<void> {
+  await admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
+  while (!(await admin.partitions([topic])).has(topic)) await sleep(10)
 }
 
 /** What Kafka's own tool says of every topic of a pipeline: partitions, and the settings that are not the defaults. */
