@@ -98,7 +98,9 @@ export class FileSink implements Sink {
     const bytes = Buffer.from(this.#buffer)
     this.#buffer = ''
     await this.#io(async () => {
-      for (let at = 0; at < bytes.length; ) at += (await this.#file!.write(bytes, at)).bytesWritten
+      for (let at = 0; at < bytes.length; ) {
+        at += (await this.#file!.write(bytes, at, bytes.length - at, this.#bytes + at)).bytesWritten
+      }
     })
     this.#bytes += bytes.length
     this.#digest.update(bytes)
@@ -168,6 +170,7 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   const unusable = (message: string) => new RowmillError('OUTPUT_UNUSABLE', message, { path })
   const existing = await stat(path).catch(() => null)
   if (existing?.isDirectory()) throw unusable(`${path} is a directory: give the name of a file in it`)
+  if (existing && !existing.isFile()) throw unusable(`${path} is no regular file: use - and redirect standard output`)
   if (existing && !force) {
     throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
   }

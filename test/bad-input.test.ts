@@ -47,6 +47,16 @@ test('a file that may not be read', { skip: process.getuid?.() === 0 && 'root ma
   endsWith(t, 1, /in\.csv/, { input: GOOD, prepare: folder => chmodSync(join(folder, 'in.csv'), 0) }),
 )
 
+test('a file that breaks while it is read', t =>
+  endsWith(t, 1, /\/proc\/self\/mem/, { args: folder => ['/proc/self/mem', join(folder, 'out.csv')] }))
+
+test('an OUT that is no file is not replaced, also with --force', t =>
+  endsWith(t, 2, /\/dev\/null is no regular file: use -/, {
+    input: GOOD,
+    args: folder => [join(folder, 'in.csv'), '/dev/null'],
+    options: ['--force'],
+  }))
+
 test('a folder of OUT that is not there', t =>
   endsWith(t, 2, /nowhere.*does not exist: create it first/, {
     input: GOOD,

@@ -199,14 +199,15 @@ test('records of transactions are read and the markers between and behind them p
   await producer.disconnect()
   const [queue] = await feed.assign([at(0, 0)])
   assert.deepEqual(offsetsOf(await drain(feed, queue!)), [0, 1, 3, 4, 6, 7])
-  assert.equal(queue!.position, 9)
+  while (queue!.position < 9) await feed.arrival() // the last marker is written behind the answer to the commit
+  assert.equal(queue!.length, 0)
 })
 
 test('holes that compaction left are read past: at the end of a batch, a batch wholly emptied, one removed', async t => {
   const compacted = {
     'cleanup.policy': 'compact',
     'segment.ms': '1',
-    'min.cleanable.dirty.ratio': '0.01',
+    'min.cleanable.dirty.ratio': '0', // or a first cleaning half-way leaves too little for a second one
     'delete.retention.ms': '0',
     'min.compaction.lag.ms': '0',
   }

@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { test } from 'node:test'
+import { FileSink } from '../../connectors/file-sink.ts'
+import { StdoutSink } from '../../connectors/stdout-sink.ts'
+import type { SinkHeader } from '../../src/connector.ts'
+import { testFolder } from '../helpers/cli.ts'
+
+const HEADER: SinkHeader = { columns: ['ID', 'A'], options: [{ name: 'toCsv', value: '{"header":true}' }] }
+
+async function opened(path: string, force = false): Promise<FileSink> {
+  const sink = new FileSink({ path, force })
+  await sink.open(null)
+  await sink.begin(HEADER)
+  return sink
+}
+
+test('nothing stands under the final name before the commit, and nothing else after it', async t => {
+  const folder = testFolder(t)
+  const path = join(folder, 'out.csv')
+  const sink = await opened(path)
+  await sink.write([['1', 'a,b']])
+  await sink.checkpoint()
+  assert.equal(existsSync(path), false)
+  await sink.write([['2', 'c']])
+  await sink.commit()
+  await sink.close()
+  await sink.close()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,"a,b"\n2,c\n')
+  assert.deepEqual(readdirSync(folder), ['out.csv'])
+})
+
+test('a sink closed without a commit leaves nothing', async t => {
+  const folder = testFolder(t)
+  const sink = await opened(join(folder, 'out.csv'))
+  await sink.write([['1', 'a']])
+  await sink.close()
+  assert.deepEqual(readdirSync(folder), [])
+})
+
+test('with force the old file stays as it is until the new one is complete', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'old')
+  const sink = await opened(path, true)
+  await sink.write([['1', 'a']])
+  await sink.checkpoint()
+  assert.equal(readFileSync(path, 'utf8'), 'old')
+  await sink.commit()
+  await sink.close()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
+})
+
+test('a file that came up under the final name meanwhile is not replaced', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const sink = await opened(path)
+  writeFileSync(path, 'precious')
+  await assert.rejects(sink.commit(), { code: 'OUTPUT_EXISTS' })
+  await sink.close()
+  assert.equal(readFileSync(path, 'utf8'), 'precious')
+})
+
+test('a second sink for the same file is refused, and leaves the first alone', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const first = await opened(path)
+  const second = new FileSink({ path, force: false })
+  await assert.rejects(second.open(null), { code: 'OUTPUT_LOCKED', message: new RegExp(`process ${process.pid}`) })
+  await second.close()
+  await first.write([['1', 'a']])
+  await first.commit()
+  await first.close()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
+})
+
+for (const [whose, lock] of [
+  ['a process that is gone', JSON.stringify({ pid: 2 ** 22 + 1, start: '1' })],
+  ['another process that has the pid now', JSON.stringify({ pid: process.pid, start: '1' })],
+  ['nobody', 'garbage'],
+] as const) {
+  test(`the lock of ${whose} is not in the way`, async t => {
+    const path = join(testFolder(t), 'out.csv')
+    mkdirSync(`${path}.rowmill`)
+    writeFileSync(join(`${path}.rowmill`, 'lock'), lock)
+    const sink = await opened(path)
+    await sink.commit()
+    await sink.close()
+    assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
+  })
+}
+
+test('a sink goes on at a position and cuts off what lay behind it; a partial file that is shorter or altered is refused', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const partial = join(`${path}.rowmill`, 'partial')
+  const first = await opened(path)
+  await first.write([['1', 'a']])
+  const position = await first.checkpoint()
+  assert.equal(position.bytes, 9)
+  await first.close()
+
+  const resume = async (content: string) => {
+    mkdirSync(`${path}.rowmill`)
+    writeFileSync(partial, content)
+    const sink = new FileSink({ path, force: false })
+    try {
+      await sink.open(position)
+      await sink.begin({ ...HEADER, options: [] })
+      await sink.write([['2', 'b']])
+      await sink.checkpoint()
+      return readFileSync(partial, 'utf8')
+    } finally {
+      await sink.close()
+    }
+  }
+  assert.equal(await resume('ID,A\n1,a\n2,half a row'), 'ID,A\n1,a\n2,b\n')
+  await assert.rejects(resume('ID,A\n1'), { code: 'OUTPUT_UNUSABLE', message: /fewer than the 9/ })
+  await assert.rejects(resume('ID,A\n1,x\n'), { code: 'OUTPUT_UNUSABLE', message: /is not what was written/ })
+})
+
+test('standard output gets the rows as they come, and a reader that went away is an error', async () => {
+  const out = new PassThrough()
+  const sink = new StdoutSink(out)
+  await sink.open(null)
+  await sink.begin(HEADER)
+  await sink.write([['1', 'a']])
+  await sink.commit()
+  await sink.close()
+  out.end()
+  assert.equal(await text(out), 'ID,A\n1,a\n')
+
+  const gone = new PassThrough()
+  const broken = new StdoutSink(gone)
+  await broken.open(null)
+  await broken.begin(HEADER)
+  gone.destroy(new Error('EPIPE'))
+  await new Promise(resolve => gone.once('close', resolve))
+  await assert.rejects(broken.write([['1', 'a']]), { code: 'OUTPUT_FAILED', message: /EPIPE/ })
+  await broken.close()
+})
