@@ -201,8 +201,9 @@ class ProgressSum {
     this.#tell({ ...this.#sum, classified: Math.min(this.#sum.published, this.#sum.classified + rows) })
   }
 
+  /** What is written was classified, also where a worker has not said so yet. */
   written(written: number): void {
-    this.#tell({ ...this.#sum, written })
+    this.#tell({ ...this.#sum, written, classified: Math.max(this.#sum.classified, written) })
   }
 
   #tell(sum: RunProgress): void {
