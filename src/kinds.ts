@@ -17,8 +17,10 @@ const DRIFTING: ReadonlySet<string> = new Set(
 )
 
 function drift(a: Kind, b: Kind): boolean {
+  if (a === b) return false
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
-  return a !== 'empty' && b !== 'empty'
+  // Intervals of integers become intervals of floats beside missing values; dates and the like stay what they are.
+  return (a !== 'empty' && b !== 'empty') || a.startsWith('interval') || b.startsWith('interval')
 }
 
 /** Holds what earlier results of a job said of its output columns against each further one. */
@@ -78,13 +80,22 @@ export class OutputKinds {
       if (!drift(kind, other) || this.#cast.has(name)) continue
       throw new RowmillError(
         'KIND_DRIFT',
-        `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}; over the whole file pandas would ` +
-          `have written one kind. Say which: --cast '${name}=float64', or =Int64, or =str.`,
+        `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}; over the whole file pandas ` +
+          `would have written one kind. ${cure(name, kind, other)}`,
         { job: this.#job, column: name },
       )
     }
     seen.set(kind, rows)
   }
+}
+
+const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'])
+
+function cure(column: string, a: Kind, b: Kind): string {
+  if (NUMBERS.has(a) && NUMBERS.has(b)) {
+    return `--cast '${column}=float64' is what pandas makes of a column of numbers; =Int64 keeps them integers.`
+  }
+  return 'Let the classifier return one type for every row of the column.'
 }
 
 function list(columns: readonly string[]): string {

@@ -55,8 +55,8 @@ const ARGUMENTS: Readonly<Record<string, Argument>> = {
   index: { by: 'host', rule: 'true or false', accepts: isFlag },
   index_label: {
     by: 'host',
-    rule: 'a text, a list of texts or false',
-    accepts: value => value === null || value === false || isText(value) || isNames(value),
+    rule: 'a text or a list of texts. With false the header is a cell shorter than the rows, which a result cannot say',
+    accepts: orNull(value => isText(value) || isNames(value)),
   },
   header: { by: 'both', rule: 'true, false or a list of names', accepts: value => isFlag(value) || isNames(value) },
   quoting: {

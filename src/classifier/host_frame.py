@@ -137,11 +137,18 @@ class CellWriter:
         self.rows = cells.rows
 
     def writerow(self, row):
-        self.rows.append([c if type(c) is str else '' if c is None else str(c) for c in row])
+        self.rows.append([c if type(c) is str else cell_text(c) for c in row])
 
     def writerows(self, rows):
         # pandas fills the same row lists again for the next hundred rows.
-        self.rows.extend([[c if type(c) is str else '' if c is None else str(c) for c in row] for row in rows])
+        self.rows.extend([[c if type(c) is str else cell_text(c) for c in row] for row in rows])
+
+
+def cell_text(cell):
+    if cell is None:
+        return ''
+    # Of a subclass of str, such as a str Enum, csv.writer takes the text itself and not what str() makes of it.
+    return str.__str__(cell) if isinstance(cell, str) else str(cell)
 
 
 class CsvModule:
@@ -252,23 +259,25 @@ def kinds_of(result, rows, to_csv):
     if to_csv.get('index', True):
         levels = result.index.nlevels
         arrays = [result.index] if levels == 1 else [result.index.get_level_values(i) for i in range(levels)]
-    dated = 'date_format' not in to_csv
-    kinds = [kind_of(array, dated) for array in arrays]
+    kinds = [kind_of(array, to_csv) for array in arrays]
     first, missing = rows[0] if rows else None, to_csv.get('na_rep', '')
     for at, dtype in enumerate(result.dtypes):
         if first is not None and isinstance(dtype, pd.StringDtype) and first[at + len(arrays)] != missing:
             kinds.append('text')
         else:
-            kinds.append(kind_of(result.iloc[:, at], dated))
+            kinds.append(kind_of(result.iloc[:, at], to_csv))
     return kinds
 
 
-def kind_of(values, dated):
+def kind_of(values, to_csv):
+    dated = 'date_format' not in to_csv
     dtype = values.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in 'iu':
         return 'integer' if len(values) else 'empty'
     if isinstance(dtype, np.dtype) and dtype.kind == 'f':
-        return float_kind(values.to_numpy())
+        kind = float_kind(values.to_numpy(), to_csv)
+        # A narrow float in a column of wide ones is printed with the digits of a wide one.
+        return str(dtype) if dtype.itemsize != 8 and kind != 'empty' else kind
     if dtype == object:
         return OBJECT_KINDS.get(types.infer_dtype(values, skipna=True), 'mixed')
     if types.is_integer_dtype(dtype) or types.is_float_dtype(dtype):
@@ -278,7 +287,9 @@ def kind_of(values, dated):
     if types.is_bool_dtype(dtype):
         return 'boolean'
     if isinstance(dtype, pd.CategoricalDtype):
-        return f'category[{dtype.categories.dtype}]'
+        categories = dtype.categories.dtype
+        plain = values.astype(categories) if categories.kind in 'mM' else None
+        return f'category[{categories if plain is None else kind_of(plain, to_csv)}]'
     if types.is_datetime64_any_dtype(dtype) and dated:
         resolution = pd.DatetimeIndex(values).resolution
         return f'{dtype} {RESOLUTIONS.get(resolution, resolution)}'
@@ -288,8 +299,10 @@ def kind_of(values, dated):
     return 'text' if isinstance(dtype, pd.StringDtype) else str(dtype)
 
 
-def float_kind(values):
+def float_kind(values, to_csv):
     present = values[~np.isnan(values)]
     if len(present) == 0:
         return 'empty'
-    return 'whole' if (np.isfinite(present) & (np.floor(present) == present)).any() else 'float'
+    # What formats floats leaves the objects alone that they would be in a column with text.
+    formatted = to_csv.get('float_format') is not None or to_csv.get('decimal', '.') != '.'
+    return 'whole' if formatted or (np.isfinite(present) & (np.floor(present) == present)).any() else 'float'

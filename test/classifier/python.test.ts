@@ -137,6 +137,26 @@ test('kinds of missing values, flags, texts and other dtypes', async t => {
   assert.equal(await kind(''), 'empty')
 })
 
+test('what pandas would write by the whole column has a kind of its own', async t => {
+  const kind = async (name: string, value: string, toCsv: Record<string, unknown> = {}) => {
+    const classifier = await started(t, `column_types.py:${name}`)
+    const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv })
+    return (await classifier.classify({ job, rows: [['1', value]], seqs: null })).kinds[2]
+  }
+  assert.deepEqual([await kind('narrow_floats', 'n'), await kind('narrow_floats', 'y')], ['float32', 'float'])
+  const [second, day] = [await kind('dated_categories', 'n'), await kind('dated_categories', 'y')]
+  assert.match(`${second}, ${day}`, /^category\[datetime64\[\w+\] second\], category\[datetime64\[\w+\] day\]$/)
+  assert.equal(await kind('half', 'y'), 'float')
+  assert.equal(await kind('half', 'y', { float_format: '%.2f' }), 'whole')
+  assert.equal(await kind('half', 'y', { decimal: ',' }), 'whole')
+})
+
+test('a str Enum is written as the text it is, as csv.writer does', async t => {
+  const classifier = await started(t, 'column_types.py:labels')
+  const { rows } = await classifier.classify({ job: JOB, rows: [['1', 'x']], seqs: null })
+  assert.deepEqual(rows, [['1', 'x', 'good']])
+})
+
 test('batches sent together are answered in order, also when they are larger than any pipe', async t => {
   const classifier = await started(t, 'good.py:whole_numbers')
   const large = 'x'.repeat(130_000)
