@@ -3,6 +3,8 @@ import { Outage, type Say } from './outage.ts'
 
 /** How long a fetch waits for a first message: also the longest a drained queue waits for a fetch already out. */
 const FETCH_WAIT_MS = 100
+/** The same where every queue is in the fetch already, so that only a new assignment can wait for it. */
+const IDLE_FETCH_WAIT_MS = 500
 /** What all queues of one feed may hold together, spread over the partitions within these bounds. */
 const FEED_BYTES = 16 * 1024 * 1024
 const MIN_QUEUE_BYTES = 64 * 1024
@@ -166,13 +168,13 @@ export class PartitionFeed {
     const outage = new Outage('read from the broker', this.#say)
     const { signal } = this.#stop
     while (!signal.aborted) {
-      const wanted = this.#wantedFrom(node)
+      const { wanted, waitMs } = this.#wantedFrom(node)
       if (wanted.length === 0) {
         await this.#room.promise
         continue
       }
       try {
-        this.#deliver(wanted, await this.#fetch(node, wanted))
+        this.#deliver(wanted, await this.#fetch(node, wanted, waitMs))
         outage.over()
       } catch (error) {
         if (signal.aborted) return
@@ -181,17 +183,18 @@ export class PartitionFeed {
     }
   }
 
-  #wantedFrom(node: string): PartitionQueue[] {
+  #wantedFrom(node: string): { wanted: PartitionQueue[]; waitMs: number } {
     const mine = this.#queues.filter(queue => this.#leaders.get(`${queue.topic}/${queue.partition}`) === node)
     const wanted = mine.filter(queue => queue.bytes < this.#queueBytes / 2)
     const emptied = wanted.find(queue => queue.emptied)
-    return emptied ? [emptied] : wanted
+    if (emptied) return { wanted: [emptied], waitMs: FETCH_WAIT_MS }
+    return { wanted, waitMs: wanted.length === mine.length ? IDLE_FETCH_WAIT_MS : FETCH_WAIT_MS }
   }
 
-  #fetch(node: string, wanted: readonly PartitionQueue[]): Promise<Fetched[]> {
+  #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
     const positions = wanted.map(({ topic, partition, position }) => ({ topic, partition, offset: position }))
     return this.#reader.fetch(node, positions, {
-      maxWaitMs: FETCH_WAIT_MS,
+      maxWaitMs,
       maxPartitionBytes: this.#queueBytes,
       maxBytes: FETCH_BYTES,
     })
