@@ -1,4 +1,4 @@
-import { checkToCsv, type JobOption, type SinkHeader, type Values } from '../src/index.ts'
+import { checkToCsv, optionOf, type SinkHeader, type Values } from '../src/index.ts'
 import { csvFormatter } from './csv-format.ts'
 
 /** The lines of one job's output file: what pandas' to_csv would have written, from the options of the job record. */
@@ -19,8 +19,4 @@ export class OutputFormat {
     for (const row of rows) lines += this.#line(row)
     return lines
   }
-}
-
-function optionOf(options: readonly JobOption[], name: string): string | undefined {
-  return options.find(option => option.name === name)?.value
 }

@@ -4,7 +4,7 @@ import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { OutputKinds } from './kinds.ts'
-import type { Job, Result } from './model.ts'
+import { type Job, optionOf, type Result } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
@@ -166,7 +166,7 @@ class Collection {
 }
 
 function castColumns({ options }: Job): string[] {
-  const casts: [string, string][] = JSON.parse(options.find(({ name }) => name === 'cast')?.value ?? '[]')
+  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
   return casts.map(([column]) => column)
 }
 

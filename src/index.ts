@@ -10,7 +10,15 @@ export type {
   SourceRows,
 } from './connector.ts'
 export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './errors.ts'
-export type { Job, JobOption, JobState, Kind, SourceIdentity, Values } from './model.ts'
+export {
+  type Job,
+  type JobOption,
+  type JobState,
+  type Kind,
+  optionOf,
+  type SourceIdentity,
+  type Values,
+} from './model.ts'
 export { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'
 export { checkToCsv, type SinkDialect } from './to-csv.ts'

@@ -42,6 +42,11 @@ export interface JobOption {
   readonly value: string
 }
 
+/** The value of a job's option, or undefined where the job record has none of that name. */
+export function optionOf(options: readonly JobOption[], name: string): string | undefined {
+  return options.find(option => option.name === name)?.value
+}
+
 /** What `jobs` says of a job. Its state is the fold of its records in log order; the first fixes what cannot change. */
 export interface Job {
   readonly id: string

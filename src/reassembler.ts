@@ -1,6 +1,6 @@
 import { RowmillError } from './errors.ts'
 import type { EndOfInput, Result, Values } from './model.ts'
-import { type Layout, partitionOf, placeOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
+import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
 
 interface PartitionHead {
   /** The position of the next row to hand out, or, where nothing is held, to be offered. */
@@ -149,10 +149,4 @@ function rowFinder({ first, rows, rejected }: Result): (position: number) => Val
     places.set(first + index++, row)
   }
   return position => places.get(position) ?? null
-}
-
-/** Where row `seq` of a job is to be found, in words. */
-export function describeRow(seq: number, layout: Layout): string {
-  const { partition, position } = placeOf(seq, layout)
-  return `row ${seq} (partition ${partition}, position ${position})`
 }

@@ -6,13 +6,13 @@ import { RowmillError } from '../src/errors.ts'
 import { failJob, JobLog } from '../src/jobs.ts'
 import { Kafka, type OutgoingMessage, type Producer, type TopicPartition } from '../src/kafka.ts'
 import type { EndOfInput, Job, Rows, Values } from '../src/model.ts'
-import { PartitionFeed } from '../src/partition-feed.ts'
 import { PartitionSender } from '../src/partition-sender.ts'
 import { type PublishOptions, publish } from '../src/publisher.ts'
 import { partitionOf, rowsInPartition, seqOf } from '../src/sequence.ts'
 import { ensureTopics, topicsOf } from '../src/topics.ts'
 import { brokerAddress, testPipeline } from './helpers/broker.ts'
 import { runKafkaTool } from './helpers/kafka-tools.ts'
+import { readTopic } from './helpers/pipeline.ts'
 
 const silent = () => {}
 const HEADER: SourceHeader = {
@@ -88,25 +88,7 @@ async function bench(t: TestContext, layout: { partitions: number; blockRows: nu
     options: [{ name: 'toCsv', value: '{}' }],
     signal: new AbortController().signal,
   }
-  const read = async (topic: string, partitions: number) => {
-    const feed = await PartitionFeed.open(kafka, [topic], silent)
-    try {
-      const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
-      const records: WireRecord[][] = []
-      for (const queue of await feed.assign(all)) {
-        const here: WireRecord[] = []
-        while (!queue.drained) {
-          const message = feed.take(queue)
-          if (message) here.push(decode(message.value))
-          else await feed.arrival()
-        }
-        records.push(here)
-      }
-      return records
-    } finally {
-      await feed.close()
-    }
-  }
+  const read = (topic: string, partitions: number) => readTopic(kafka, topic, partitions)
   return { kafka, pipeline, jobs, read, publish: (rows, more = {}) => publish(rows, HEADER, { ...options, ...more }) }
 }
 

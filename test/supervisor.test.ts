@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { collect } from '../src/collector.ts'
-import type { Sink, Source, SourceHeader } from '../src/connector.ts'
+import type { Source, SourceHeader } from '../src/connector.ts'
 import { JobLog } from '../src/jobs.ts'
 import type { Values } from '../src/model.ts'
 import { publish } from '../src/publisher.ts'
 import { Supervisor, type SupervisorOptions } from '../src/supervisor.ts'
 import { ensureTopics } from '../src/topics.ts'
 import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
+import { memorySink } from './helpers/pipeline.ts'
 import { descendants, type ProcessInfo, untilGone } from './helpers/processes.ts'
 import { python } from './helpers/python.ts'
 
@@ -72,14 +73,7 @@ async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = 
     close: async () => {},
   }
   const written: Values[] = []
-  const sink: Sink = {
-    open: async () => {},
-    begin: async () => {},
-    write: async rows => void written.push(...rows),
-    checkpoint: async () => ({ bytes: 0, digest: '' }),
-    commit: async () => {},
-    close: async () => {},
-  }
+  const sink = memorySink(written)
   const shared = { kafka, pipeline, jobs, job: 'j', say: silent, signal: over.signal }
   const layout = { partitions: 4, blockRows: 5 }
   const ends = () =>

@@ -5,19 +5,19 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ClassifiedBatch, Classifier, ClassifierBatch } from '../src/classifier/classifier.ts'
-import { decode, encodeEndOfInput, encodeJob, encodeRows, type WireRecord } from '../src/codec.ts'
+import { encodeEndOfInput, encodeJob, encodeRows, type WireRecord } from '../src/codec.ts'
 import { type Collected, collect } from '../src/collector.ts'
-import type { Sink, Source, SourceHeader, SourceRows } from '../src/connector.ts'
+import type { Source, SourceHeader, SourceRows } from '../src/connector.ts'
 import { RowmillError } from '../src/errors.ts'
 import { JobLog } from '../src/jobs.ts'
 import { type GroupMember, Kafka, type OutgoingMessage, type Position, type Producer } from '../src/kafka.ts'
 import type { Job, Reject, Result, Rows, Values } from '../src/model.ts'
-import { PartitionFeed } from '../src/partition-feed.ts'
 import { publish } from '../src/publisher.ts'
 import { type Layout, rowsInPartition } from '../src/sequence.ts'
 import { ensureTopics, topicsOf } from '../src/topics.ts'
 import { Worker } from '../src/worker.ts'
 import { brokerAddress, testPipeline } from './helpers/broker.ts'
+import { memorySink, readTopic } from './helpers/pipeline.ts'
 
 const HEADER: SourceHeader = { columns: ['ID', 'TEXT'], indexKind: null, identity: null, total: null, options: [] }
 const silent = () => {}
@@ -156,37 +156,14 @@ class Bench {
     const { kafka, pipeline, jobs } = this
     const { signal } = this.#over
     const written: Values[] = []
-    const sink: Sink = {
-      open: async () => {},
-      begin: async () => {},
-      write: async rows => void written.push(...rows),
-      checkpoint: async () => ({ bytes: 0, digest: '' }),
-      commit: async () => {},
-      close: async () => {},
-    }
+    const sink = memorySink(written)
     const collected = await collect({ kafka, pipeline, jobs, job, sink, say: silent, signal })
     return { ...collected, written }
   }
 
   /** Every record of a topic, by partition. */
-  async read(topic: string, partitions: number): Promise<WireRecord[][]> {
-    const feed = await PartitionFeed.open(this.kafka, [topic], silent)
-    try {
-      const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
-      const records: WireRecord[][] = []
-      for (const queue of await feed.assign(all)) {
-        const here: WireRecord[] = []
-        while (!queue.drained) {
-          const message = feed.take(queue)
-          if (message) here.push(decode(message.value))
-          else await feed.arrival()
-        }
-        records.push(here)
-      }
-      return records
-    } finally {
-      await feed.close()
-    }
+  read(topic: string, partitions: number): Promise<WireRecord[][]> {
+    return readTopic(this.kafka, topic, partitions)
   }
 
   readResults(): Promise<WireRecord[][]> {

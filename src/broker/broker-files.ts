@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { MAX_MESSAGE_BYTES } from '../topics.ts'
 
 export const KAFKA_VERSION = '4.4.0'
 /** Of the jars on disk, for messages. */
@@ -53,8 +54,6 @@ export function brokerFiles(directory: string) {
  * second one's join is a rebalance, which the first learns of at its next heartbeat (1.35 against 1.12 s for 300 rows).
  */
 const INITIAL_REBALANCE_DELAY_MS = 60
-/** design.md, Records: what topics take. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 export interface BrokerPorts {
   readonly broker: number

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
+import { optionOf } from '../model.ts'
 import { checkToCsv } from '../to-csv.ts'
 import type { ClassifiedBatch, Classifier, ClassifierBatch, ClassifierJob } from './classifier.ts'
 import { FrameReader, frame } from './frames.ts'
@@ -210,8 +211,7 @@ export class PythonClassifier implements Classifier {
   #jobBytes(job: ClassifierJob): Buffer {
     const known = this.#jobs.get(job)
     if (known) return known
-    const option = (name: string, fallback: string) =>
-      JSON.parse(job.options.find(each => each.name === name)?.value ?? fallback)
+    const option = (name: string, fallback: string) => JSON.parse(optionOf(job.options, name) ?? fallback)
     const bytes = frame(
       JSON.stringify({
         columns: job.columns,
