@@ -16,7 +16,8 @@ export interface Layout {
 
 export interface Head {
   readonly header: readonly string[]
-  readonly row: readonly string[] | null
+  /** The cells of the first record below it; null: there is none. */
+  readonly width: number | null
   readonly first: SourcePosition | null
   /** The file, for messages. */
   readonly name: string
@@ -26,10 +27,10 @@ export interface Head {
  * Joins the arguments with the header and the first row. Throws USAGE where an argument names a column that is not
  * there, and INPUT_FIELDS for a first row pandas refuses or rowmill cannot reproduce.
  */
-export function layOut(plan: ReadCsvPlan, { header, row, first, name }: Head): Layout {
-  const longer = row === null ? 0 : row.length - header.length
+export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head): Layout {
+  const longer = width === null ? 0 : width - header.length
   const columns = longer === 1 && plan.indexCol === 0 && !plan.usecols ? ['', ...finalNames(header)] : header
-  if (row !== null && row.length > columns.length) throw tooLong(plan, { header, row, first, name })
+  if (width !== null && width > columns.length) throw tooLong(plan, { header, width, first, name })
   const names = finalNames(columns)
   const used = usedColumns(plan, names)
   const missing =
@@ -57,9 +58,9 @@ function named({ dtypeNames }: ReadCsvPlan, columns: readonly string[], names: r
   return dtypeNames !== null && (dtypeNames.has(names[at]!) || dtypeNames.has(columns[at]!))
 }
 
-function tooLong(plan: ReadCsvPlan, { header, row, first, name }: Head): RowmillError {
+function tooLong(plan: ReadCsvPlan, { header, width, first, name }: Head): RowmillError {
   const line = first?.line ?? 0
-  const found = row?.length ?? 0
+  const found = width ?? 0
   const why =
     found - header.length === 1 || plan.indexCol === null
       ? 'pandas would make an index of its first cells, which rowmill follows only with index_col=0 and without usecols'

@@ -105,6 +105,7 @@ function nextSpecial(text: string, from: number, quote: string | null, escapeCha
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these four as white space
 const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
 
-function isBlank(cells: readonly string[]): boolean {
+/** Whether pandas drops the record: one cell of nothing but white space. */
+export function isBlank(cells: readonly string[]): boolean {
   return cells.length === 1 && BLANK.test(cells[0]!)
 }

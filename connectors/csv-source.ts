@@ -13,6 +13,7 @@ import {
 import { type DecodedRun, RecordDecoder } from './csv-decoder.ts'
 import { checkReadCsv, type ReadCsvPlan } from './csv-dialect.ts'
 import { type Layout, layOut } from './csv-layout.ts'
+import { isBlank } from './csv-records.ts'
 import { INDEX_KINDS, IndexKindInference } from './index-kind.ts'
 
 export { checkReadCsv } from './csv-dialect.ts'
@@ -168,7 +169,8 @@ export class CsvSource implements Source {
       if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
       const cell = run.rows[0]![0]
       // The scan keeps one column, and takes no mark for the first cell of another.
-      if (run.bytes[0] === this.#bomByte && cell !== undefined && !start.only) run.rows[0]![0] = this.#withoutBom(cell)
+      if (run.bytes[0] !== this.#bomByte || cell === undefined || start.only) return run
+      run.rows[0]![0] = this.#withoutBom(cell)
       return run
     }
     for await (const piece of this.#pieces(start.byte)) yield clean(decoder.push(piece, false))
@@ -250,28 +252,18 @@ export class CsvSource implements Source {
 
   /** Reads until the header and the first row are there. `rest` holds the rows read on the way. */
   async #readHead(runs: AsyncGenerator<DecodedRun>): Promise<{ layout: Layout; rest: DecodedRun }> {
-    const head: DecodedRun = { rows: [], widths: [], lines: [], bytes: [] }
-    const headers = this.#plan.names ? 0 : 1
-    while (head.rows.length <= headers) {
-      const next = await runs.next()
-      if (next.done) break
-      head.rows.push(...next.value.rows)
-      head.widths.push(...next.value.widths)
-      head.lines.push(...next.value.lines)
-      head.bytes.push(...next.value.bytes)
-    }
-    const header = this.#plan.names ?? head.rows[0]
+    const { names } = this.#plan
+    let head = await readUntil(runs, EMPTY_RUN, names ? 1 : 2)
+    const header = names ?? head.rows[0]
     if (header === undefined) {
       throw new RowmillError('INPUT_EMPTY', `${this.#name} is empty: it has no header. Check that it was written.`)
     }
-    const rest = {
-      rows: head.rows.slice(headers),
-      widths: head.widths.slice(headers),
-      lines: head.lines.slice(headers),
-      bytes: head.bytes.slice(headers),
-    }
-    const first = rest.rows.length === 0 ? null : { seq: 0, byte: rest.bytes[0]!, line: rest.lines[0]! }
-    return { layout: layOut(this.#plan, { header, row: rest.rows[0] ?? null, first, name: this.#name }), rest }
+    if (!names) head = withoutFirst(head)
+    const width = head.widths[0] ?? null
+    // Only a byte order mark was on this line: pandas takes the width of the rows from it and then drops it as blank.
+    if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(runs, withoutFirst(head), 1)
+    const first = head.rows.length === 0 ? null : { seq: 0, byte: head.bytes[0]!, line: head.lines[0]! }
+    return { layout: layOut(this.#plan, { header, width, first, name: this.#name }), rest: head }
   }
 
   /** Reads all rows for what is wrong with them, their number and the kind of their index. */
@@ -291,9 +283,31 @@ export class CsvSource implements Source {
   }
 }
 
+const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [] }
+
+/** `run` and as many of `runs` as give it `count` rows, if there are that many. */
+async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, count: number): Promise<DecodedRun> {
+  while (run.rows.length < count) {
+    const next = await runs.next()
+    if (next.done) break
+    const { rows, widths, lines, bytes } = next.value
+    run = {
+      rows: run.rows.concat(rows),
+      widths: run.widths.concat(widths),
+      lines: run.lines.concat(lines),
+      bytes: run.bytes.concat(bytes),
+    }
+  }
+  return run
+}
+
 async function* concatenate(first: DecodedRun, others: AsyncGenerator<DecodedRun>): AsyncGenerator<DecodedRun> {
   if (first.rows.length > 0) yield first
   yield* others
+}
+
+function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
+  return { rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
 function checkWidth({ widths, lines }: DecodedRun, { columns }: Layout, name: string): void {

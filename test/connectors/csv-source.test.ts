@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
 import { appendFile, mkdtemp, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, test } from 'node:test'
+import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { READ_CSV_ARGUMENTS } from '../../connectors/csv-dialect.ts'
@@ -176,6 +178,15 @@ const FILES: readonly Case[] = [
   ['names for a file without header', '1,x\n2,y,z\n', 'same', { names: ['ID', 'A', 'B'] }],
   ['names and nothing else', '', 'same', { names: ['ID', 'A'] }],
   ['names and a mark', '\ufeff"1",x\n2,y\n', 'same', { names: ['ID', 'A'], header: null }],
+  ['names and a line of nothing but a mark', '\ufeff\n1,x\n2,y\n', 'same', { names: ['ID', 'A'] }],
+  ['names and a line of a mark and white space', '\ufeff \n\n1,x\n', 'same', { names: ['ID', 'A'] }],
+  ['names, a mark and then a long row', '\ufeff\n1,1,1\n', 'both refuse', { names: ['ID', 'A'] }],
+  ['names and a mark with empty quotes', '\ufeff""\n7,x\n', 'same', { names: ['ID', 'A'] }],
+  ['names and a mark alone', '\ufeff', 'same', { names: ['ID', 'A'] }],
+  ['names and two marks', '\ufeff\ufeff\n7,x\n', 'same', { names: ['ID', 'A'], encoding: 'utf-8-sig' }],
+  ['a header of nothing but a mark', '\ufeff\n1\n2\n', 'same', { index_col: null }],
+  ['names, a long first row and a short second', '1,x,y\n2,y\n', 'same', { names: ['A', 'B'] }],
+  ['names, a short first row and a long second', '1,x\n2,y,z\n', 'both refuse', { names: ['A', 'B'] }],
   ['names and a long first row', '1,x,y\n2,y,z\n', 'same', { names: ['A', 'B'] }],
   ['an index by name', 'A,ID\nx,1\ny\n', 'same', { index_col: 'ID' }],
   ['an index by position', 'A,B,ID\nx,y,1\ny,z,2\nw\n', 'same', { index_col: [2] }],
@@ -592,17 +603,29 @@ test('a member behind zeros is not lost in silence', async () => {
   assert.equal((await refusal(read('-', { stdin, readCsv: { compression: 'gzip' } }))).code, 'INPUT_UNREADABLE')
 })
 
-test('memory stays flat while a large file is read', async () => {
+test('a file larger than the memory it is read in', async () => {
   const line = `${'1,'.repeat(9)}${'x'.repeat(110)}\n`
-  const path = await put(`${'c,'.repeat(9)}c\n${line.repeat(500_000)}`, 'large.csv')
-  const csv = source(path)
-  const before = process.memoryUsage().rss
-  let most = 0
-  await csv.open()
-  for await (const _ of csv.rows(null)) most = Math.max(most, process.memoryUsage().rss)
-  await csv.close()
+  const path = await put(`${'c,'.repeat(9)}c\n`, 'large.csv')
+  const megabyte = line.repeat(8000)
+  for (let at = 0; at < 250; at++) await appendFile(path, megabyte)
+  const reader = `
+    import { CsvSource } from ${JSON.stringify(new URL('../../connectors/csv-source.ts', import.meta.url))}
+    const csv = new CsvSource({ path: process.argv[1], readCsv: {}, delimiter: null, indexKind: null })
+    const { total } = await csv.open()
+    let rows = 0
+    for await (const run of csv.rows(null)) rows += run.rows.length
+    await csv.close()
+    console.log(JSON.stringify({ total, rows, peak: process.resourceUsage().maxRSS * 1024 }))`
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    '--input-type=module-typescript',
+    '--eval',
+    reader,
+    path,
+  ])
   await rm(path)
-  assert.ok(most - before < 150e6, `${Math.round((most - before) / 1e6)} MB more than before`)
+  const { total, rows, peak } = JSON.parse(stdout)
+  assert.deepEqual([total, rows], [2_000_000, 2_000_000])
+  assert.ok(peak < 230e6, `${Math.round(peak / 1e6)} MB for a file of 258`)
 })
 
 test('rows reads no further ahead than it is asked', async () => {
