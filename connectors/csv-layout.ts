@@ -12,6 +12,8 @@ export interface Layout {
   readonly indexRules: IndexRules
   /** Where the first row begins; null where there is none. */
   readonly first: SourcePosition | null
+  /** A second row of this width makes pandas take the first one for the names of the index; null: none can. */
+  readonly indexNamedByWidth: number | null
 }
 
 export interface Head {
@@ -51,6 +53,7 @@ export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head):
     numbered: at === null,
     indexRules: indexRules(plan.handedOn, indexName),
     first,
+    indexNamedByWidth: plan.names || width === null ? null : header.length + width,
   }
 }
 

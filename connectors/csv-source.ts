@@ -107,9 +107,11 @@ export class CsvSource implements Source {
     }
     const start = from ?? layout.first
     if (start === null) return
+    let seq = start.seq
     try {
       for await (const run of once ?? this.#runs(start)) {
-        checkWidth(run, layout, this.#name)
+        checkWidth(run, seq, layout, this.#name)
+        seq += run.rows.length
         const { rows, lines, bytes } = run
         if (rows.length > 0) yield { rows, lines, bytes }
       }
@@ -149,9 +151,10 @@ export class CsvSource implements Source {
     if (before === null || this.#handle === null) return
     const { size, mtimeMs } = await this.#handle.stat()
     if (size === before.size && mtimeMs === before.mtimeMs) return
+    const how = size === before.size ? 'it was written again' : `${before.size} bytes before, ${size} now`
     throw new RowmillError(
       'INPUT_CHANGED',
-      `${this.#name} changed while it was read (${before.size} bytes before, ${size} now). Leave it alone and start again.`,
+      `${this.#name} changed while it was read (${how}). Leave it alone and start again.`,
       { size: before.size, sizeNow: size },
     )
   }
@@ -273,7 +276,7 @@ export class CsvSource implements Source {
     let total = 0
     if (layout.first !== null) {
       for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {
-        checkWidth(run, layout, this.#name)
+        checkWidth(run, total, layout, this.#name)
         total += run.rows.length
         if (at === null) continue
         for (let index = 0; index < run.rows.length; index++) inference.add(run.rows[index]![0], run.lines[index]!)
@@ -310,17 +313,22 @@ function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
   return { rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
-function checkWidth({ widths, lines }: DecodedRun, { columns }: Layout, name: string): void {
-  const width = columns.length
+/** Refuses rows that are longer than the header; `seq` is the number of the first one. */
+function checkWidth({ widths, lines }: DecodedRun, seq: number, layout: Layout, name: string): void {
+  const width = layout.columns.length
   for (let index = 0; index < widths.length; index++) {
     const found = widths[index]!
     if (found <= width) continue
     const line = lines[index]!
-    throw new RowmillError(
-      'INPUT_FIELDS',
-      `${name}, line ${line}: expected ${width} cells, found ${found}. Quote a cell that holds the separator.`,
-      { line, expected: width, found },
-    )
+    const cure =
+      seq + index === 1 && found === layout.indexNamedByWidth
+        ? `pandas would take the row before for the names of the index: remove that row, line ${layout.first!.line}`
+        : 'quote a cell that holds the separator'
+    throw new RowmillError('INPUT_FIELDS', `${name}, line ${line}: expected ${width} cells, found ${found}: ${cure}.`, {
+      line,
+      expected: width,
+      found,
+    })
   }
 }
 

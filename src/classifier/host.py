@@ -4,8 +4,8 @@
 
 Descriptor 3 brings requests, 4 takes answers, 5 is the life-line: nothing is ever written to it, and its end means
 that the parent is gone. Standard output and error belong to the user's code.
-A frame is its length in bytes (4 bytes, big endian) and that much UTF-8 JSON. The first answer is {"hello": ...} or
-{"error": ...}. A request is two frames: the job {columns, indexKind, readCsv, toCsv, casts} and the batch
+A frame is its length in bytes (4 bytes, big endian) and that much UTF-8 JSON. The first answer is {"begun": true}, the
+second, behind the imports, {"hello": ...} or {"error": ...}. A request is two frames: the job {columns, indexKind, readCsv, toCsv, casts} and the batch
 {rows, seqs}; its answer is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers keep the order.
 """
 
@@ -33,6 +33,7 @@ def main():
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent, target = int(sys.argv[1]), sys.argv[2]
     channel = Channel(3, 4)
+    channel.send({'begun': True})
     watch_parent(5)
     host = Host(target)
     try:
@@ -174,6 +175,7 @@ class Host:
         given = json.loads(job)
         if len(self.jobs) >= KEPT_JOBS:
             self.jobs.clear()
+        self.frames.check_casts(given['casts'])
         reader = self.frames.Reader(given['columns'], given['indexKind'], given['readCsv'])
         self.jobs[job] = reader, given['toCsv'], given['casts']
         return self.jobs[job]

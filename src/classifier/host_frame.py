@@ -3,6 +3,7 @@ to_csv wrote. Both directions run pandas' own code, so that bytes agree with the
 """
 
 import csv
+import inspect
 import io
 
 import numpy as np
@@ -62,7 +63,7 @@ class Reader:
         names = dict(given) if isinstance(given, dict) else {name: given for name in empty.columns}
         for name in empty.index.names:
             names[name] = INDEX_DTYPES[index_kind]
-        return names
+        return {name: resolved(dtype) for name, dtype in names.items()}
 
     def parse(self, rows, options):
         return TextParser([self.header, *rows], **options).read()
@@ -96,6 +97,13 @@ class Reader:
         elif self.ranged and rows:
             frame.index = numbers(frame.index.tolist(), frame.index.name)
         return frame
+
+
+def resolved(dtype):
+    """The dtype behind a name: to look it up takes pandas a good part of the time of a batch."""
+    found = types.pandas_dtype(dtype)
+    # Before pandas 3 'str' is numpy's, which has a length: there only the name means any text.
+    return dtype if found.kind == 'U' else found
 
 
 def reads_ranges():
@@ -177,6 +185,9 @@ def catch_cells():
 def check_result(result, index, seqs, who):
     """The promise of a classifier: a DataFrame, one row per row, in order. Equal index values prove it."""
     where = place(seqs, len(index))
+    if inspect.iscoroutine(result):
+        result.close()  # else Python warns that nobody awaited it
+        raise contract(f'{who} is async. Name a plain function, such as one that calls asyncio.run on this one.')
     if not isinstance(result, pd.DataFrame):
         raise contract(
             f'{who} returned {type(result).__name__} for {where}, not a DataFrame. '
@@ -217,6 +228,14 @@ def select_columns(result, columns):
     return result.loc[:, columns]
 
 
+def check_casts(casts):
+    for column, dtype in casts:
+        try:
+            types.pandas_dtype(dtype)
+        except Exception as error:
+            raise HostError('USAGE', f'--cast {column}={dtype}: pandas {pd.__version__} knows no such dtype.') from error
+
+
 def cast_columns(result, casts):
     """Each (column, dtype) of `casts` applied, on a frame of its own: the function may still hold `result`."""
     result = result.copy(deep=False)
@@ -224,7 +243,8 @@ def cast_columns(result, casts):
     for column, dtype in casts:
         if labels.count(column) != 1:
             what = 'no column' if column not in labels else 'more than one column'
-            raise contract(f'--cast {column}={dtype}: the output has {what} of that name. It has {", ".join(labels)}.')
+            there = ', '.join(labels)
+            raise HostError('USAGE', f'--cast {column}={dtype}: the output has {what} of that name. It has {there}.')
         label = result.columns[labels.index(column)]
         try:
             result[label] = result[label].astype(dtype)
@@ -248,6 +268,13 @@ def first_bad(values, dtype):
 
 def write_cells(result, to_csv):
     """(columns, rows of cells) of `result`, the index first where to_csv writes one."""
+    names = to_csv.get('header')
+    if isinstance(names, list) and len(names) != len(result.columns):
+        raise HostError(
+            'USAGE',
+            f'--to-csv header: it lists {len(names)} names, the output has {len(result.columns)} columns: '
+            f'{", ".join(map(str, result.columns))}.',
+        )
     cells = Cells()
     result.to_csv(cells, **to_csv)
     return cells.rows[0], cells.rows[1:]

@@ -26,7 +26,7 @@ interface Hello {
   readonly quotesCarriageReturn: boolean
 }
 
-type Answer = Partial<ClassifiedBatch> & { readonly hello?: Hello; readonly error?: ErrorRecord }
+type Answer = Partial<ClassifiedBatch> & { readonly begun?: true; readonly hello?: Hello; readonly error?: ErrorRecord }
 
 interface Waiting {
   readonly resolve: (answer: Answer) => void
@@ -113,7 +113,7 @@ export class PythonClassifier implements Classifier {
     this.#child = child
     this.#gone = this.#watch(child)
     this.#read(child)
-    const { hello } = await this.#answer()
+    const [, { hello }] = await Promise.all([this.#answer(), this.#answer()])
     if (hello === undefined) throw new RowmillError('INTERNAL', `${HOST} began without a hello. Please report this.`)
     this.#hello = hello
   }
@@ -129,10 +129,12 @@ export class PythonClassifier implements Classifier {
 
   #read(child: ChildProcess): void {
     const [, stdout, stderr, requests, answers, lifeLine] = child.stdio as unknown as (Readable & Writable)[]
-    const output = new LineForwarder(this.#options.onOutput)
+    // What is no Python with a host in it has nothing to say to the user; what it wrote on stderr is in the error.
+    const begun = Promise.withResolvers<void>()
+    const output = new LineForwarder(text => void begun.promise.then(() => this.#options.onOutput(text)))
     const errors = new LineForwarder(text => {
       this.#lastLines.add(text)
-      this.#options.onOutput(text)
+      void begun.promise.then(() => this.#options.onOutput(text))
     })
     for (const [stream, lines] of [
       [stdout, output],
@@ -141,7 +143,10 @@ export class PythonClassifier implements Classifier {
       stream?.on('data', (chunk: Buffer) => lines.push(chunk))
       stream?.on('end', () => lines.end())
     }
-    const reader = new FrameReader(bytes => this.#receive(JSON.parse(bytes.toString()) as Answer))
+    const reader = new FrameReader(bytes => {
+      begun.resolve()
+      this.#receive(JSON.parse(bytes.toString()) as Answer)
+    })
     answers?.on('data', (chunk: Buffer) => {
       try {
         reader.push(chunk)

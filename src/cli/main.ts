@@ -30,7 +30,8 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function tellError(thrown: unknown): number {
   const error = toRowmillError(thrown)
-  process.stderr.write(`rowmill: ${error.message}\n`)
+  // The code stands behind the first line: below it there may be a traceback.
+  process.stderr.write(`rowmill: ${error.message.replace(/$/m, ` [${error.code}]`)}\n`)
   if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG'])
     process.stderr.write(`${(error.cause as Error).stack}\n`)
   return error instanceof RowmillError && error.facts['signal'] === 'SIGTERM' ? 143 : error.exitCode

@@ -7,7 +7,7 @@ import { makeBrokerDirectory, sweepBrokerDirectories, writeOwner } from '../../s
 import { brokerFiles } from '../../src/broker/broker-files.ts'
 import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
-import { identifySelf, isAlive } from '../../src/process-identity.ts'
+import { identify, identifySelf, isAlive } from '../../src/process-identity.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 
@@ -35,11 +35,14 @@ test('a JVM whose owner and guard were all killed is swept with its directory', 
   const java = below.filter(({ name }) => name === 'java')
   const guards = below.filter(({ name }) => name === 'sh')
   assert.deepEqual([java.length, guards.length], [1, 2])
+  const jvm = identify(java[0]!.pid)!
+  const directory = await directoryOf(jvm.pid)
+  // Frozen, or it ends in peace between the two guards, and the one that is left does its duty.
+  process.kill(owner.pid, 'SIGSTOP')
   for (const { pid } of guards) process.kill(pid, 'SIGKILL')
-  // The owner would end the JVM itself when it is told to close; killed, it cannot.
   await owner.kill()
   await untilGone(guards)
-  const directory = await directoryOf(java[0]!.pid)
+  assert.ok(isAlive(jvm), 'nobody is left who could have ended it')
   assert.ok(await exists(directory))
   await sweepBrokerDirectories()
   await untilGone(java)

@@ -38,8 +38,11 @@ async function folderWith(t: TestContext, files: Record<string, string>): Promis
   return folder
 }
 
-function startOnly(target: string, { python = PYTHON, cwd = FIXTURES } = {}): Promise<void> {
-  const classifier = new PythonClassifier({ python, target, cwd, onOutput: () => {} })
+function startOnly(
+  target: string,
+  { python = PYTHON, cwd = FIXTURES, onOutput = (_: string) => {} } = {},
+): Promise<void> {
+  const classifier = new PythonClassifier({ python, target, cwd, onOutput })
   return classifier.start().finally(() => classifier.close())
 }
 
@@ -236,6 +239,7 @@ const BROKEN_CONTRACTS: Record<string, [target: string, ...parts: string[]]> = {
   'another order': ['sorted_rows', 'row 40 has id 101, in its place came 104', 'do not sort'],
   'another index': ['new_index', 'row 40 has id 101, in its place came 0', 'no reset_index'],
   'two levels of columns': ['two_levels', '2 levels'],
+  'a coroutine': ['asynchronous', 'is async'],
   'text that is no Unicode': ['surrogate', "'BAD'", 'surrogate'],
 }
 
@@ -276,7 +280,8 @@ test('casts are applied before the cells are written', async t => {
   const { rows, kinds } = await classifier.classify(cast(['N', 'int64'], ['A', 'float64']))
   assert.deepEqual(rows[0], ['101', '1.0', 'x', '1'])
   assert.deepEqual(kinds, ['integer', 'whole', 'text', 'integer'])
-  await failure(classifier.classify(cast(['M', 'int64'])), 'CLASSIFIER_CONTRACT', '--cast M=int64', 'It has A, TEXT, N')
+  await failure(classifier.classify(cast(['M', 'int64'])), 'USAGE', '--cast M=int64', 'It has A, TEXT, N')
+  await failure(classifier.classify(cast(['A', 'flot64'])), 'USAGE', '--cast A=flot64', 'knows no such dtype')
   const error = await failure(
     classifier.classify(cast(['TEXT', 'int64'])),
     'CLASSIFIER_CONTRACT',
@@ -289,6 +294,20 @@ test('options of to_csv that the host cannot honour are refused before the funct
   const classifier = await started(t, 'bad.py:leaves')
   const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv: { mode: 'a' } })
   await failure(classifier.classify({ ...BATCH, job }), 'USAGE', '--to-csv mode="a"')
+})
+
+test('a list of names for the header that is too short or too long names the columns', async t => {
+  const classifier = await started(t, 'bad.py:keeps_columns')
+  const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv: { header: ['X'] } })
+  await failure(classifier.classify({ ...BATCH, job }), 'USAGE', '--to-csv header: it lists 1 names', 'A, TEXT, N')
+})
+
+test('an async function is refused without a warning of Python', async t => {
+  const said: string[] = []
+  const classifier = await started(t, 'bad.py:asynchronous', text => said.push(text))
+  await failure(classifier.classify(BATCH), 'CLASSIFIER_CONTRACT', 'asyncio.run')
+  await classifier.close()
+  assert.deepEqual(said, [])
 })
 
 const UNSTARTABLE: Record<string, [code: ErrorCode, target: string, ...parts: (string | RegExp)[]]> = {
@@ -313,6 +332,17 @@ for (const [name, [code, target, ...parts]] of Object.entries(UNSTARTABLE)) {
     await failure(startOnly(target === 'quote.txt' ? join(folder, target) : target), code, ...parts)
   })
 }
+
+test('what a program prints that is no Python is not taken for the words of a classifier', async () => {
+  const said: string[] = []
+  const error = await failure(
+    startOnly('good.py:a_float', { python: '/bin/ls', onOutput: text => said.push(text) }),
+    'PYTHON_UNUSABLE',
+    '/bin/ls',
+  )
+  assert.match(error.message, /--python/)
+  assert.deepEqual(said, [])
+})
 
 test('an interpreter that is missing, is no Python, or has no pandas is PYTHON_UNUSABLE and says what to do', async t => {
   const folder = await folderWith(t, {

@@ -212,7 +212,7 @@ test('the words for missing values are those of pandas', async () => {
 test('a refused kind names the line and the way out', () => {
   const inference = new IndexKindInference(indexRules({}, 'ID'))
   for (const [index, cell] of ['True', 'False', ''].entries()) inference.add(cell, index + 2)
-  assert.throws(() => inference.kind('f.csv'), /^RowmillError: f\.csv: .*\(line 4\).*--index-kind text/)
+  assert.throws(() => inference.kind('f.csv'), /^RowmillError: f\.csv: .*\(line 4\).*{"dtype": {"ID": "str"/)
 })
 
 test('a column without rows is text, and every kind is listed', () => {
