@@ -54,6 +54,13 @@ export const OPTIONS = {
   toCsv: json('to-csv', 'the keyword arguments the old job gave to to_csv'),
   force: flag('force', 'replace OUT if it exists'),
   timeout: optionalInteger('timeout', 'SECONDS', 'give up after this time, exit 124', [1, MAX_SECONDS]),
+  port: optionalInteger(
+    'port',
+    'N',
+    'the port of 127.0.0.1 that the broker listens on (default: a free one)',
+    [1, 65_535],
+  ),
+  data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
   quiet: flag('quiet', 'say nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },
   report: optional('report', 'FILE.json', 'write counts, times and versions of the run here'),

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { RowmillError, toRowmillError } from '../errors.ts'
 import { version } from '../version.ts'
+import { brokerCommand } from './broker.ts'
 import { addCommand } from './command.ts'
 import { runCommand } from './run.ts'
 
@@ -16,9 +17,11 @@ export async function main(args: readonly string[]): Promise<number> {
     .showSuggestionAfterError(true)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rowmill: ')) })
-  addCommand(program, runCommand, code => {
+  const finished = (code: number) => {
     exitCode = code
-  })
+  }
+  addCommand(program, runCommand, finished)
+  addCommand(program, brokerCommand, finished)
   try {
     await program.parseAsync(args, { from: 'user' })
     return exitCode

@@ -12,6 +12,7 @@ import { checkToCsv } from '../to-csv.ts'
 import { checkName } from '../topics.ts'
 import { version } from '../version.ts'
 import type { CommandSpec } from './command.ts'
+import { Limits } from './limits.ts'
 import { Terminal } from './terminal.ts'
 
 const OPTION_NAMES = [
@@ -51,7 +52,7 @@ export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const jobOptions = checkOptions(input!, output!, options)
     if (output !== '-') await checkOutput(output!, options.force)
     const terminal = new Terminal(options)
-    const limits = new Limits(options.timeout)
+    const limits = new Limits('before the job was complete', options.timeout)
     try {
       const report = await run({
         source: new CsvSource({
@@ -142,33 +143,4 @@ async function tellReport(report: RunReport, options: RunValues, terminal: Termi
     const message = `OUT is complete, but the report could not be written to ${options.report}: ${cause.message}`
     throw new RowmillError('OUTPUT_FAILED', message, { path: options.report }, { cause })
   })
-}
-
-/** What ends a run from outside: the time-out and signals. A second signal ends it without any tidying up. */
-class Limits {
-  readonly #stop = new AbortController()
-  readonly #timer: NodeJS.Timeout | null = null
-  readonly #onSignal = (signal: NodeJS.Signals) => {
-    if (this.#stop.signal.aborted) process.exit(signal === 'SIGTERM' ? 143 : 130)
-    this.#stop.abort(
-      new RowmillError('INTERRUPTED', `interrupted by ${signal} before the job was complete`, { signal }),
-    )
-  }
-
-  constructor(timeoutSeconds: number | null) {
-    if (timeoutSeconds !== null) {
-      const error = new RowmillError('TIMEOUT', `not complete after --timeout ${timeoutSeconds} s`, { timeoutSeconds })
-      this.#timer = setTimeout(() => this.#stop.abort(error), timeoutSeconds * 1000)
-    }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#onSignal)
-  }
-
-  get signal(): AbortSignal {
-    return this.#stop.signal
-  }
-
-  close(): void {
-    if (this.#timer) clearTimeout(this.#timer)
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal)
-  }
 }
