@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { decode, encodeJob } from './codec.ts'
 import { errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
 import type { Kafka } from './kafka.ts'
@@ -29,6 +30,12 @@ export function foldJob(before: Job | undefined, record: Job): Job {
     at: record.at,
     by: record.by,
   }
+}
+
+/** An id no other job has: the time, for people, and chance. */
+export function newJobId(): string {
+  const time = new Date().toISOString().replaceAll(/[-:]|\..*/g, '')
+  return `${time}-${randomBytes(3).toString('hex')}`
 }
 
 export function hasFailed({ state }: Job): boolean {

@@ -1,9 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { startLocalBroker } from './broker/local-broker.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
 import type { RowmillError } from './errors.ts'
-import { JobLog } from './jobs.ts'
+import { JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption } from './model.ts'
 import type { Say } from './outage.ts'
@@ -215,11 +214,6 @@ class ProgressSum {
 /** Bytes depend on it, so it belongs to the job: the sink quotes a carriage return as this Python's csv module does. */
 function quoting({ quotesCarriageReturn }: PythonVersions): JobOption {
   return { name: 'quotesCarriageReturn', value: String(quotesCarriageReturn) }
-}
-
-function newJobId(): string {
-  const time = new Date().toISOString().replaceAll(/[-:]|\..*/g, '')
-  return `${time}-${randomBytes(3).toString('hex')}`
 }
 
 function secondsSince(started: number): number {

@@ -11,7 +11,9 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 const README = read('README.md')
 
 test('the README has a row for every option, and the help names it', async () => {
-  const helps = await Promise.all(['run', 'broker'].map(command => rowmill([command, '--help'])))
+  const helps = await Promise.all(
+    ['run', 'publish', 'work', 'collect', 'broker'].map(command => rowmill([command, '--help'])),
+  )
   const stdout = helps.map(help => help.stdout).join('')
   for (const { flag } of Object.values(OPTIONS)) {
     assert.match(README, new RegExp(`^\\| \`--${flag}[ \`]`, 'm'))

@@ -2,8 +2,11 @@ import { Command, CommanderError } from 'commander'
 import { RowmillError, toRowmillError } from '../errors.ts'
 import { version } from '../version.ts'
 import { brokerCommand } from './broker.ts'
+import { collectCommand } from './collect.ts'
 import { addCommand } from './command.ts'
+import { publishCommand } from './publish.ts'
 import { runCommand } from './run.ts'
+import { workCommand } from './work.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -21,6 +24,9 @@ export async function main(args: readonly string[]): Promise<number> {
     exitCode = code
   }
   addCommand(program, runCommand, finished)
+  addCommand(program, publishCommand, finished)
+  addCommand(program, workCommand, finished)
+  addCommand(program, collectCommand, finished)
   addCommand(program, brokerCommand, finished)
   try {
     await program.parseAsync(args, { from: 'user' })

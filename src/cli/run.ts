@@ -1,17 +1,17 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { CsvSource, checkReadCsv } from '../../connectors/csv-source.ts'
+import { CsvSource } from '../../connectors/csv-source.ts'
 import { checkOutput, FileSink } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import type { OptionValues } from '../options.ts'
 import { type RunReport, run } from '../run.ts'
-import { checkToCsv } from '../to-csv.ts'
 import { checkName } from '../topics.ts'
 import { version } from '../version.ts'
 import type { CommandSpec } from './command.ts'
+import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
 import { Terminal } from './terminal.ts'
 
@@ -96,10 +96,6 @@ function checkOptions(input: string, output: string, options: RunValues): JobOpt
   }
   if (options.job !== null) checkName('--job', options.job)
   if (options.pipeline !== null) checkName('--pipeline', options.pipeline)
-  checkReadCsv(options.readCsv, options.delimiter)
-  // The old job wrote no header; a header given in --to-csv, such as a list of names, stays.
-  const toCsv = { header: options.header, ...options.toCsv }
-  checkToCsv(toCsv)
   if (options.report !== null && !existsSync(dirname(options.report))) {
     const message = `--report ${options.report}: the folder does not exist, create it first`
     throw new RowmillError('USAGE', message, { path: options.report })
@@ -107,18 +103,7 @@ function checkOptions(input: string, output: string, options: RunValues): JobOpt
   if (input !== '-' && output !== '-' && sameFile(input, output)) {
     throw new RowmillError('USAGE', `IN and OUT are the same file, ${input}: choose another OUT`, { path: input })
   }
-  return [
-    { name: 'toCsv', value: JSON.stringify(toCsv) },
-    { name: 'cast', value: JSON.stringify(options.cast.map(parseCast)) },
-  ]
-}
-
-function parseCast(cast: string): [string, string] {
-  const at = cast.lastIndexOf('=')
-  if (at > 0 && at < cast.length - 1) return [cast.slice(0, at), cast.slice(at + 1)]
-  throw new RowmillError('USAGE', `--cast ${JSON.stringify(cast)}: must be COLUMN=DTYPE, such as SCORE=float64`, {
-    cast,
-  })
+  return jobOptions(options)
 }
 
 function sameFile(a: string, b: string): boolean {

@@ -45,6 +45,12 @@ export class KafkaAdmin {
     return (await this.#admin.describeCluster()).brokers.length
   }
 
+  /** How many members a consumer group has now; 0 where there is no such group. */
+  async groupMembers(groupId: string): Promise<number> {
+    const { groups } = await this.#admin.describeGroups([groupId])
+    return groups[0]?.members.length ?? 0
+  }
+
   async deleteTopics(topics: readonly string[]): Promise<void> {
     await this.#admin.deleteTopics({ topics: [...topics] })
   }

@@ -1,0 +1,52 @@
+import { checkOutput, FileSink } from '../../connectors/file-sink.ts'
+import { StdoutSink } from '../../connectors/stdout-sink.ts'
+import { collect } from '../collector.ts'
+import { RowmillError } from '../errors.ts'
+import { checkName, workersGroup } from '../topics.ts'
+import { Waiting } from '../waiting.ts'
+import type { CommandSpec } from './command.ts'
+import { Limits } from './limits.ts'
+import { openSharedPipeline } from './shared-pipeline.ts'
+import { Terminal } from './terminal.ts'
+
+const OPTION_NAMES = ['brokers', 'sharedPipeline', 'id', 'force', 'timeout', 'quiet'] as const
+
+export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+  name: 'collect',
+  doc: 'write the classified rows of one job to OUT, in order; ends when the job is complete',
+  operands: [{ name: 'OUT', doc: 'the file to write, or - for standard output' }],
+  example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
+  options: OPTION_NAMES,
+  async act([output], options) {
+    const { id: job, force } = options
+    if (job === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
+    checkName('--job', job)
+    if (output !== '-') await checkOutput(output!, force)
+    const terminal = new Terminal({ quiet: options.quiet, progress: false })
+    const say = (message: string) => terminal.say(message)
+    const limits = new Limits('before the job was complete', options.timeout)
+    try {
+      const shared = await openSharedPipeline('collect', options, null)
+      const { kafka, pipeline } = shared
+      const jobs = await shared.openJobs(say)
+      const waiting = new Waiting(say, async () => {
+        if (!jobs.peek(job)) return `job ${job} is not published yet in pipeline ${pipeline}`
+        const workers = await shared.workers()
+        if (workers > 0) return `waiting for the ${workers} workers of group ${workersGroup(pipeline)}`
+        return `no worker in group ${workersGroup(pipeline)}: start rowmill work --pipeline ${pipeline}`
+      })
+      try {
+        const sink = output === '-' ? new StdoutSink() : new FileSink({ path: output!, force })
+        const onProgress = () => waiting.progress()
+        const { rows } = await collect({ kafka, pipeline, jobs, job, sink, say, signal: limits.signal, onProgress })
+        say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}`)
+        return 0
+      } finally {
+        waiting.close()
+        await Promise.all([jobs.close(), shared.close()])
+      }
+    } finally {
+      limits.close()
+    }
+  },
+}

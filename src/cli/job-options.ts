@@ -1,0 +1,34 @@
+import { checkReadCsv } from '../../connectors/csv-source.ts'
+import { RowmillError } from '../errors.ts'
+import type { JobOption } from '../model.ts'
+import type { OptionValues } from '../options.ts'
+import { checkToCsv } from '../to-csv.ts'
+
+/**
+ * What of a command line changes bytes, checked, as it goes into the job record: `toCsv` and `cast`. What concerns the
+ * reading is checked here too; the source puts it into the record. Throws USAGE.
+ */
+export function jobOptions({
+  readCsv,
+  delimiter,
+  header,
+  toCsv: given,
+  cast,
+}: OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast'>): JobOption[] {
+  checkReadCsv(readCsv, delimiter)
+  // The old job wrote no header; a header given in --to-csv, such as a list of names, stays.
+  const toCsv = { header, ...given }
+  checkToCsv(toCsv)
+  return [
+    { name: 'toCsv', value: JSON.stringify(toCsv) },
+    { name: 'cast', value: JSON.stringify(cast.map(parseCast)) },
+  ]
+}
+
+function parseCast(cast: string): [string, string] {
+  const at = cast.lastIndexOf('=')
+  if (at > 0 && at < cast.length - 1) return [cast.slice(0, at), cast.slice(at + 1)]
+  throw new RowmillError('USAGE', `--cast ${JSON.stringify(cast)}: must be COLUMN=DTYPE, such as SCORE=float64`, {
+    cast,
+  })
+}

@@ -1,0 +1,68 @@
+import { CsvSource } from '../../connectors/csv-source.ts'
+import { csvQuotesCarriageReturn } from '../classifier/csv-quoting.ts'
+import { newJobId } from '../jobs.ts'
+import { publish } from '../publisher.ts'
+import { checkName } from '../topics.ts'
+import type { CommandSpec } from './command.ts'
+import { jobOptions } from './job-options.ts'
+import { Limits } from './limits.ts'
+import { openSharedPipeline } from './shared-pipeline.ts'
+import { Terminal } from './terminal.ts'
+
+const OPTION_NAMES = [
+  'brokers',
+  'sharedPipeline',
+  'job',
+  'partitions',
+  'batchRows',
+  'python',
+  'delimiter',
+  'header',
+  'indexKind',
+  'cast',
+  'readCsv',
+  'toCsv',
+  'timeout',
+  'quiet',
+] as const
+
+export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+  name: 'publish',
+  doc: 'publish the rows of IN as one job; its id stands alone on stdout',
+  operands: [{ name: 'IN', doc: 'a CSV file, also .gz, or - for standard input' }],
+  example: 'JOB=$(rowmill publish rows.csv --brokers 127.0.0.1:9092)',
+  options: OPTION_NAMES,
+  async act([path], options) {
+    const fromOptions = jobOptions(options)
+    if (options.job !== null) checkName('--job', options.job)
+    const { readCsv, delimiter, indexKind, batchRows: blockRows, partitions: wanted } = options
+    const source = new CsvSource({ path: path!, readCsv, delimiter, indexKind })
+    const terminal = new Terminal({ quiet: options.quiet, progress: false })
+    const say = (message: string) => terminal.say(message)
+    const limits = new Limits('before all rows were published', options.timeout)
+    const { signal } = limits
+    try {
+      const [shared, header, quotes] = await Promise.all([
+        openSharedPipeline('publish', options, wanted),
+        source.open(),
+        csvQuotesCarriageReturn(options.python),
+      ])
+      const { kafka, pipeline, partitions } = shared
+      const jobs = await shared.openJobs(say)
+      try {
+        const job = options.job ?? newJobId()
+        const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
+        const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, options: recorded }
+        const rows = await publish(source, header, { ...place, by: 'publish', say, signal })
+        say(`published ${rows} rows as job ${job} in pipeline ${pipeline}`)
+        process.stdout.write(`${job}\n`)
+        return 0
+      } finally {
+        await Promise.all([jobs.close(), shared.close()])
+      }
+    } finally {
+      await source.close()
+      limits.close()
+    }
+  },
+}

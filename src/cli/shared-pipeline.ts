@@ -1,0 +1,46 @@
+import { RowmillError } from '../errors.ts'
+import { JobLog } from '../jobs.ts'
+import { Kafka } from '../kafka.ts'
+import type { OptionValues } from '../options.ts'
+import type { Say } from '../outage.ts'
+import { checkName, ensureTopics, workersGroup } from '../topics.ts'
+
+/** A pipeline on a broker that others serve too. */
+export interface SharedPipeline {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly partitions: number
+  /** Opens the broadcast of its jobs. Whoever opens it closes it. */
+  openJobs(say: Say): Promise<JobLog>
+  /** How many workers serve the pipeline now. */
+  workers(): Promise<number>
+  close(): Promise<void>
+}
+
+/** Connects and creates the topics that are missing: publish, work and collect come in any order. To be closed. */
+export async function openSharedPipeline(
+  command: string,
+  { brokers, sharedPipeline: pipeline }: OptionValues<'brokers' | 'sharedPipeline'>,
+  wanted: number | null,
+): Promise<SharedPipeline> {
+  checkName('--pipeline', pipeline)
+  if (brokers === null) {
+    const message = `rowmill ${command} needs a Kafka: give --brokers HOST:PORT or set ROWMILL_BROKERS; rowmill broker starts one`
+    throw new RowmillError('USAGE', message)
+  }
+  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}` })
+  const admin = await kafka.admin()
+  try {
+    return {
+      kafka,
+      pipeline,
+      partitions: await ensureTopics(admin, pipeline, wanted),
+      openJobs: say => JobLog.open(kafka, pipeline, say),
+      workers: () => admin.groupMembers(workersGroup(pipeline)),
+      close: () => admin.close(),
+    }
+  } catch (error) {
+    await admin.close()
+    throw error
+  }
+}

@@ -1,0 +1,125 @@
+/** The parts as commands of their own: publish, work and collect, in any order, several jobs at once. */
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type TestContext, test } from 'node:test'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { descendants, untilGone } from '../helpers/processes.ts'
+import { serialJob } from '../helpers/serial.ts'
+
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
+
+type Command = ReturnType<typeof startRowmill>
+
+async function place(t: TestContext) {
+  const { pipeline } = await testPipeline(t)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
+  return { folder: testFolder(t), cli: { env } }
+}
+
+/** A file with `count` rows of this header, and what the old job makes of it. */
+async function makeFile(folder: string, name: string, { header, count }: { header: string; count: number }) {
+  const path = join(folder, name)
+  const width = header.split(',').length
+  const cells = (row: number) => [row * 3, ...Array.from({ length: width - 1 }, (_, at) => `${name}-${row}-${at}`)]
+  writeFileSync(path, `${header}\n${Array.from({ length: count }, (_, row) => `${cells(row).join(',')}\n`).join('')}`)
+  return { path, serial: await serialJob(path, CLASSIFIER) }
+}
+
+test('collect and work may come before publish; a worker that is told to stop leaves nothing', async t => {
+  const { folder, cli } = await place(t)
+  const { path, serial } = await makeFile(folder, 'in.csv', { header: 'ID,A,B', count: 950 })
+  const out = join(folder, 'out.csv')
+  const collecting = startRowmill(['collect', out, '--job', 'early'], cli)
+  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '2'], cli)
+  t.after(() => [collecting, working].map(({ child }) => child.kill('SIGKILL')))
+  const published = await rowmill(['publish', path, '--job', 'early'], cli)
+  assert.deepEqual([published.code, published.stdout], [0, 'early\n'], published.stderr)
+  const collected = await collecting.finished
+  assert.equal(collected.code, 0, collected.stderr)
+  assert.equal(readFileSync(out, 'utf8'), serial)
+  const below = descendants(working.child.pid!)
+  working.child.kill('SIGTERM')
+  const worked = await working.finished
+  assert.deepEqual([worked.code, worked.stdout], [0, ''], worked.stderr)
+  await untilGone(below)
+})
+
+test('jobs published to the end before any worker, with other headers and options, are served by the same workers', async t => {
+  const { folder, cli } = await place(t)
+  const one = await makeFile(folder, 'one.csv', { header: 'ID,A,B', count: 730 })
+  const two = await makeFile(folder, 'two.csv', { header: 'KEY,X', count: 410 })
+  const publish = async (path: string, ...more: string[]) => {
+    const { code, stdout, stderr } = await rowmill(['publish', path, ...more], cli)
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /^[A-Za-z0-9][A-Za-z0-9._-]*\n$/)
+    return stdout.trim()
+  }
+  const jobs = await Promise.all([
+    publish(one.path),
+    publish(two.path, '--batch-rows', '7', '--to-csv', '{"sep": ";"}', '--header'),
+  ])
+  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '2'], cli)
+  t.after(() => working.child.kill('SIGKILL'))
+  const outs = jobs.map(job => join(folder, `${job}.out`))
+  const collected = await Promise.all(
+    jobs.map((job, at) => rowmill(['collect', outs[at]!, '--job', job, '--timeout', '60'], cli)),
+  )
+  for (const { code, stderr } of collected) assert.equal(code, 0, stderr)
+  assert.equal(readFileSync(outs[0]!, 'utf8'), one.serial)
+  const serial = await serialJob(two.path, CLASSIFIER, { toCsv: { sep: ';', header: true } })
+  assert.equal(readFileSync(outs[1]!, 'utf8'), serial)
+})
+
+/** Waits until a command says each of these, in this order; `then` is done after each. */
+async function says(command: Command, signs: readonly RegExp[], then: () => Promise<void> = async () => {}) {
+  let at = 0
+  for await (const line of createInterface(command.child.stderr)) {
+    if (!signs[at]!.test(line)) continue
+    await then()
+    if (++at === signs.length) return
+  }
+  assert.fail(`ended without ${signs[at]}`)
+}
+
+test('after 10 s each part says what it waits for, and workers without a partition are told at once', async t => {
+  const { folder, cli } = await place(t)
+  const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
+  const publish = async (id: string) => {
+    const { code, stderr } = await rowmill(['publish', path, '--job', id], cli)
+    assert.equal(code, 0, stderr)
+  }
+  const first = await rowmill(['publish', path, '--job', 'first', '--partitions', '1'], cli)
+  assert.equal(first.code, 0, first.stderr)
+  const collecting = startRowmill(['collect', join(folder, 'out.csv'), '--job', 'late'], cli)
+  t.after(() => collecting.child.kill('SIGKILL'))
+  const { ROWMILL_PIPELINE: pipeline } = cli.env
+  const signs = [
+    `job late is not published yet in pipeline ${pipeline}`,
+    `no worker in group ${pipeline}.workers: start`,
+  ]
+  let published = false
+  await says(
+    collecting,
+    signs.map(sign => new RegExp(sign)),
+    async () => {
+      if (!published) await publish('late')
+      published = true
+    },
+  )
+  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '2'], cli)
+  t.after(() => working.child.kill('SIGKILL'))
+  await says(working, [/\.rows has 1 partitions: 1 of 2 workers stay idle/, /nothing to classify/])
+  assert.equal((await collecting.finished).code, 0)
+})
+
+test('without a broker the parts say how to get one', async () => {
+  for (const args of [['publish', '/dev/null'], ['collect', '/nowhere/out.csv', '--job', 'x'], ['work']]) {
+    const { code, stderr } = await rowmill(args, { env: { ROWMILL_BROKERS: '' } })
+    assert.equal(code, 2, stderr)
+  }
+  const { stderr } = await rowmill(['work', '--classifier', CLASSIFIER], { env: { ROWMILL_BROKERS: '' } })
+  assert.match(stderr, /rowmill work needs a Kafka: give --brokers HOST:PORT.*rowmill broker starts one \[USAGE\]/)
+})
