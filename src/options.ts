@@ -63,6 +63,7 @@ export const OPTIONS = {
   ),
   data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
   id: optional('job', 'ID', 'the job to collect'),
+  untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified (default: run on)'),
   quiet: flag('quiet', 'say nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },
   report: optional('report', 'FILE.json', 'write counts, times and versions of the run here'),

@@ -47,14 +47,22 @@ export function defaultPartitions(workers: number): number {
   return Math.max(8, 4 * workers)
 }
 
-/** Creates the topics of a pipeline, or verifies those that are there. Returns the number of partitions of `rows`. */
-export async function ensureTopics(admin: KafkaAdmin, pipeline: string, partitions: number | null): Promise<number> {
+/**
+ * Creates the topics of a pipeline, or verifies those that are there. Returns the number of partitions of `rows`:
+ * `partitions` where asked for, else as many as there are; new topics then take `ifNew`.
+ */
+export async function ensureTopics(
+  admin: KafkaAdmin,
+  pipeline: string,
+  partitions: number | null,
+  ifNew = defaultPartitions(1),
+): Promise<number> {
   const topics = topicsOf(pipeline)
   const all = Object.values(topics)
   const before = await admin.partitions(all)
   if (before.size < all.length) {
     const brokers = await admin.brokers()
-    const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? defaultPartitions(1)
+    const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? ifNew
     await admin.createTopics(topicSettings(topics, wanted, brokers).filter(({ topic }) => !before.has(topic)))
   }
   return verify(await untilKnown(admin, all), topics, partitions)

@@ -9,7 +9,7 @@ import { Limits } from './limits.ts'
 import { openSharedPipeline } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
-const OPTION_NAMES = ['brokers', 'sharedPipeline', 'id', 'force', 'timeout', 'quiet'] as const
+const OPTION_NAMES = ['brokers', 'sharedPipeline', 'id', 'force', 'timeout', 'quiet', 'progress'] as const
 
 export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'collect',
@@ -22,11 +22,11 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     if (job === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
     checkName('--job', job)
     if (output !== '-') await checkOutput(output!, force)
-    const terminal = new Terminal({ quiet: options.quiet, progress: false })
+    const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)
     const limits = new Limits('before the job was complete', options.timeout)
     try {
-      const shared = await openSharedPipeline('collect', options, null)
+      const shared = await openSharedPipeline('collect', options)
       const { kafka, pipeline } = shared
       const jobs = await shared.openJobs(say)
       const waiting = new Waiting(say, async () => {
@@ -37,8 +37,12 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       })
       try {
         const sink = output === '-' ? new StdoutSink() : new FileSink({ path: output!, force })
-        const onProgress = () => waiting.progress()
+        const onProgress = (classified: number, written: number) => {
+          waiting.progress()
+          terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
+        }
         const { rows } = await collect({ kafka, pipeline, jobs, job, sink, say, signal: limits.signal, onProgress })
+        terminal.close()
         say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}`)
         return 0
       } finally {
@@ -46,6 +50,7 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         await Promise.all([jobs.close(), shared.close()])
       }
     } finally {
+      terminal.close()
       limits.close()
     }
   },

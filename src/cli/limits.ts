@@ -4,6 +4,7 @@ import { RowmillError } from '../errors.ts'
 export class Limits {
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout | null = null
+  #timedOut = false
   readonly #onSignal: (signal: NodeJS.Signals) => void
 
   /** `when` completes "interrupted by SIGTERM", for the error. */
@@ -14,13 +15,20 @@ export class Limits {
     }
     if (timeoutSeconds !== null) {
       const error = new RowmillError('TIMEOUT', `not complete after --timeout ${timeoutSeconds} s`, { timeoutSeconds })
-      this.#timer = setTimeout(() => this.#stop.abort(error), timeoutSeconds * 1000)
+      this.#timer = setTimeout(() => {
+        this.#timedOut = true
+        this.#stop.abort(error)
+      }, timeoutSeconds * 1000)
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#onSignal)
   }
 
   get signal(): AbortSignal {
     return this.#stop.signal
+  }
+
+  get timedOut(): boolean {
+    return this.#timedOut
   }
 
   close(): void {

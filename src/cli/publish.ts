@@ -24,6 +24,7 @@ const OPTION_NAMES = [
   'toCsv',
   'timeout',
   'quiet',
+  'progress',
 ] as const
 
 export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
@@ -35,15 +36,15 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   async act([path], options) {
     const fromOptions = jobOptions(options)
     if (options.job !== null) checkName('--job', options.job)
-    const { readCsv, delimiter, indexKind, batchRows: blockRows, partitions: wanted } = options
+    const { readCsv, delimiter, indexKind, batchRows: blockRows, partitions: asked } = options
     const source = new CsvSource({ path: path!, readCsv, delimiter, indexKind })
-    const terminal = new Terminal({ quiet: options.quiet, progress: false })
+    const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)
     const limits = new Limits('before all rows were published', options.timeout)
     const { signal } = limits
     try {
       const [shared, header, quotes] = await Promise.all([
-        openSharedPipeline('publish', options, wanted),
+        openSharedPipeline('publish', options, { asked }),
         source.open(),
         csvQuotesCarriageReturn(options.python),
       ])
@@ -53,7 +54,9 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         const job = options.job ?? newJobId()
         const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
         const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, options: recorded }
-        const rows = await publish(source, header, { ...place, by: 'publish', say, signal })
+        const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
+        const rows = await publish(source, header, { ...place, by: 'publish', say, signal, onProgress })
+        terminal.close()
         say(`published ${rows} rows as job ${job} in pipeline ${pipeline}`)
         process.stdout.write(`${job}\n`)
         return 0
@@ -61,6 +64,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         await Promise.all([jobs.close(), shared.close()])
       }
     } finally {
+      terminal.close()
       await source.close()
       limits.close()
     }

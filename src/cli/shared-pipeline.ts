@@ -17,11 +17,14 @@ export interface SharedPipeline {
   close(): Promise<void>
 }
 
-/** Connects and creates the topics that are missing: publish, work and collect come in any order. To be closed. */
+/**
+ * Connects and creates the topics that are missing: publish, work and collect come in any order. `asked` is what the
+ * user wants of partitions, `ifNew` what new topics take without that. To be closed.
+ */
 export async function openSharedPipeline(
   command: string,
   { brokers, sharedPipeline: pipeline }: OptionValues<'brokers' | 'sharedPipeline'>,
-  wanted: number | null,
+  { asked = null, ifNew }: { asked?: number | null; ifNew?: number } = {},
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
   if (brokers === null) {
@@ -34,7 +37,7 @@ export async function openSharedPipeline(
     return {
       kafka,
       pipeline,
-      partitions: await ensureTopics(admin, pipeline, wanted),
+      partitions: await ensureTopics(admin, pipeline, asked, ifNew),
       openJobs: say => JobLog.open(kafka, pipeline, say),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       close: () => admin.close(),

@@ -1,13 +1,22 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
-import type { RunProgress } from '../run.ts'
 
 const LINE_EVERY_MS = 5000
 const BARS_EVERY_MS = 200
 /** The window over which the speed is measured. */
 const SPEED_MS = 10_000
 
+const STAGES = ['published', 'classified', 'written'] as const
+
+/** Rows so far at the stages that a command knows of; `total` is null where the source does not know. */
+export interface Progress {
+  readonly published?: number
+  readonly classified?: number
+  readonly written?: number
+  readonly total: number | null
+}
+
 /**
- * The talk of a command on stderr: lines, and the progress of a run, as bars on a terminal and as a plain line every
+ * The talk of a command on stderr: lines, and its progress, as bars on a terminal and as a plain line every
  * few seconds elsewhere.
  */
 export class Terminal {
@@ -15,7 +24,7 @@ export class Terminal {
   readonly #progress: boolean
   #bars: ProgressBars | null = null
   #timer: NodeJS.Timeout | null = null
-  #latest: RunProgress | null = null
+  #latest: Progress | null = null
   readonly #speed = new Speed()
 
   constructor({ quiet, progress }: { quiet: boolean; progress: boolean }) {
@@ -32,26 +41,26 @@ export class Terminal {
     this.#write(text.endsWith('\n') ? text : `${text}\n`)
   }
 
-  progress(progress: RunProgress): void {
+  progress(progress: Progress): void {
     if (!this.#progress) return
     this.#latest = progress
     if (this.#timer) return
-    this.#speed.of(progress.written)
+    this.#speed.of(lastStage(progress))
     const bars = process.stderr.isTTY && !('NO_COLOR' in process.env && process.env['TERM'] === 'dumb')
-    if (bars) this.#bars = new ProgressBars()
+    if (bars) this.#bars = new ProgressBars(stagesOf(progress))
     this.#timer = setInterval(() => this.#show(), bars ? BARS_EVERY_MS : LINE_EVERY_MS).unref()
   }
 
   /** Ends the progress; lines may follow. */
   close(): void {
     if (this.#timer) clearInterval(this.#timer)
-    if (this.#bars && this.#latest) this.#bars.show(this.#latest, this.#speed.of(this.#latest.written))
+    if (this.#bars && this.#latest) this.#bars.show(this.#latest, this.#speed.of(lastStage(this.#latest)))
     this.#bars?.stop()
     this.#bars = null
   }
 
   #show(): void {
-    const rowsPerSecond = this.#speed.of(this.#latest!.written)
+    const rowsPerSecond = this.#speed.of(lastStage(this.#latest!))
     if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
     else this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
   }
@@ -62,14 +71,25 @@ export class Terminal {
   }
 }
 
+type Stage = (typeof STAGES)[number]
+
+function stagesOf(progress: Progress): Stage[] {
+  return STAGES.filter(stage => progress[stage] !== undefined)
+}
+
+/** The stage that says how far the command is. */
+function lastStage(progress: Progress): number {
+  return progress[stagesOf(progress).at(-1)!]!
+}
+
 /** One line: rows at each stage, percent, speed and the time left. */
-export function describeProgress(
-  { published, classified, written, total }: RunProgress,
-  rowsPerSecond: number,
-): string {
-  const share = total ? ` of ${total} (${Math.floor((100 * written) / total)} %)` : ''
-  const left = total && rowsPerSecond > 0 ? `, ${duration((total - written) / rowsPerSecond)} left` : ''
-  return `published ${published}, classified ${classified}, written ${written}${share}, ${Math.round(rowsPerSecond)} rows/s${left}`
+export function describeProgress(progress: Progress, rowsPerSecond: number): string {
+  const { total } = progress
+  const last = lastStage(progress)
+  const stages = stagesOf(progress).map(stage => `${stage} ${progress[stage]}`)
+  const share = total ? ` of ${total} (${Math.floor((100 * last) / total)} %)` : ''
+  const left = total && rowsPerSecond > 0 ? `, ${duration((total - last) / rowsPerSecond)} left` : ''
+  return `${stages.join(', ')}${share}, ${Math.round(rowsPerSecond)} rows/s${left}`
 }
 
 /** `3 s`, `2 min 5 s`, `1 h 12 min`. */
@@ -94,23 +114,25 @@ class Speed {
 
 class ProgressBars {
   readonly #multi: MultiBar
-  readonly #bars: Record<'published' | 'classified' | 'written', SingleBar>
+  readonly #bars: ReadonlyMap<Stage, SingleBar>
 
-  constructor() {
+  constructor(stages: readonly Stage[]) {
     const format = '{stage} [{bar}] {percentage} % {value}/{total}{speed}'
     const preset = 'NO_COLOR' in process.env ? Presets.legacy : Presets.rect
     this.#multi = new MultiBar({ format, stream: process.stderr, hideCursor: true, emptyOnZero: true }, preset)
-    const bar = (stage: string) => this.#multi.create(0, 0, { stage: stage.padEnd(10), speed: '' })
-    this.#bars = { published: bar('published'), classified: bar('classified'), written: bar('written') }
+    const bar = (stage: Stage) => this.#multi.create(0, 0, { stage: stage.padEnd(10), speed: '' })
+    this.#bars = new Map(stages.map(stage => [stage, bar(stage)]))
   }
 
-  show(progress: RunProgress, rowsPerSecond: number): void {
-    const total = progress.total ?? progress.published
-    const left = rowsPerSecond > 0 ? `, ${duration((total - progress.written) / rowsPerSecond)} left` : ''
-    for (const stage of ['published', 'classified', 'written'] as const) {
-      this.#bars[stage].setTotal(total)
-      const speed = stage === 'written' ? `, ${Math.round(rowsPerSecond)} rows/s${left}` : ''
-      this.#bars[stage].update(progress[stage], { speed })
+  show(progress: Progress, rowsPerSecond: number): void {
+    const last = lastStage(progress)
+    const total = progress.total ?? progress.published ?? last
+    const left = rowsPerSecond > 0 && total > last ? `, ${duration((total - last) / rowsPerSecond)} left` : ''
+    const speed = `, ${Math.round(rowsPerSecond)} rows/s${left}`
+    const lastBar = [...this.#bars.values()].at(-1)
+    for (const [stage, bar] of this.#bars) {
+      bar.setTotal(total)
+      bar.update(progress[stage] ?? 0, { speed: bar === lastBar ? speed : '' })
     }
     this.#multi.update()
   }

@@ -1,51 +1,90 @@
 import { RowmillError } from '../errors.ts'
+import type { Say } from '../outage.ts'
 import { Supervisor } from '../supervisor.ts'
-import { topicsOf } from '../topics.ts'
+import { checkName, defaultPartitions, topicsOf } from '../topics.ts'
+import { untilClassified } from '../until-classified.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
 import { Limits } from './limits.ts'
-import { openSharedPipeline } from './shared-pipeline.ts'
+import { openSharedPipeline, type SharedPipeline } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
-const OPTION_NAMES = ['brokers', 'sharedPipeline', 'classifier', 'workers', 'batchRows', 'python', 'quiet'] as const
+const OPTION_NAMES = [
+  'brokers',
+  'sharedPipeline',
+  'classifier',
+  'workers',
+  'batchRows',
+  'python',
+  'untilDone',
+  'timeout',
+  'quiet',
+] as const
 
 export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'work',
-  doc: 'classify the rows of every job of a pipeline until it is stopped',
+  doc: 'classify the rows of every job of a pipeline, until it is stopped or the job of --until-done is classified',
   operands: [],
   example: 'rowmill work --classifier black_box.py --workers 2 --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act(_, options) {
-    const { classifier: target, workers, python, batchRows, quiet } = options
+    const { classifier: target, workers, python, batchRows, quiet, untilDone } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
+    if (untilDone !== null) checkName('--until-done', untilDone)
     const terminal = new Terminal({ quiet, progress: false })
     const say = (message: string) => terminal.say(message)
     const onOutput = (text: string) => terminal.output(text)
-    const limits = new Limits('while the workers drained', null)
+    const limits = new Limits('before it was done', options.timeout)
+    const { signal } = limits
+    const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve()))
     let waitsFor: string | null = null
     const waiting = new Waiting(say, async () => waitsFor)
     const onBatch = () => waiting.progress()
     const supervisor = new Supervisor({ workers, python, target, batchRows, say, onOutput, onBatch })
     supervisor.start()
-    let drained = false
+    const ended = new AbortController()
+    const waitFor = (what: string) => {
+      waitsFor = what
+    }
+    const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
+    let how: 'drain' | 'kill' = 'kill'
+    let done: Promise<void> | null = null
     try {
-      const stopped = new Promise<void>(resolve => limits.signal.addEventListener('abort', () => resolve()))
-      const { kafka, pipeline, partitions, close } = await openSharedPipeline('work', options, null)
-      await close()
+      const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers) })
+      await shared.close()
+      const { kafka, pipeline, partitions } = shared
       supervisor.work(kafka.settings.brokers, pipeline)
-      waitsFor = `waiting for rows of pipeline ${pipeline}: nothing to classify`
+      waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
       if (workers > partitions) {
-        say(
-          `${topicsOf(pipeline).rows} has ${partitions} partitions: ${workers - partitions} of ${workers} workers stay idle`,
-        )
+        const { rows } = topicsOf(pipeline)
+        say(`${rows} has ${partitions} partitions: ${workers - partitions} of ${workers} workers stay idle`)
       }
-      await Promise.race([supervisor.ready.then(() => stopped), stopped, supervisor.failed])
-      drained = true
+      done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
+      await Promise.race([stopped, supervisor.failed, ...(done ? [done] : [])])
+      how = 'drain'
+      if (limits.timedOut || untilDone !== null) signal.throwIfAborted() // else to be stopped is how it ends
       return 0
     } finally {
-      await supervisor.close(drained ? 'drain' : 'kill')
+      ended.abort()
+      await Promise.allSettled([supervisor.close(how), done])
       waiting.close()
       limits.close()
     }
   },
+}
+
+async function untilJobDone(
+  job: string,
+  { kafka, pipeline, openJobs }: SharedPipeline,
+  { say, waitFor, signal }: { say: Say; waitFor: (what: string) => void; signal: AbortSignal },
+): Promise<void> {
+  const jobs = await openJobs(say)
+  try {
+    waitFor(`job ${job} is not published yet in pipeline ${pipeline}`)
+    await jobs.until(job, () => true, signal)
+    waitFor(`job ${job} is not classified to its end: waiting for its rows, or for other workers that have them`)
+    await untilClassified(job, { kafka, pipeline, jobs, say, signal })
+  } finally {
+    await jobs.close()
+  }
 }

@@ -1,9 +1,10 @@
 /** The parts as commands of their own: publish, work and collect, in any order, several jobs at once. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
@@ -72,6 +73,87 @@ test('jobs published to the end before any worker, with other headers and option
   const serial = await serialJob(two.path, CLASSIFIER, { toCsv: { sep: ';', header: true } })
   assert.equal(readFileSync(outs[1]!, 'utf8'), serial)
 })
+
+test('work --until-done classifies the job, drains and ends; what it did not know of is classified by who comes later', async t => {
+  const { folder, cli } = await place(t)
+  const [one, two] = [
+    await makeFile(folder, 'one.csv', { header: 'ID,A', count: 320 }),
+    await makeFile(folder, 'two.csv', { header: 'ID,A', count: 150 }),
+  ]
+  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '2', '--until-done', 'one'], cli)
+  t.after(() => working.child.kill('SIGKILL'))
+  const below = new Promise<ReturnType<typeof descendants>>(resolve =>
+    working.child.once('spawn', () => resolve(descendants(working.child.pid!))),
+  )
+  const published = await rowmill(['publish', one.path, '--job', 'one'], cli)
+  assert.equal(published.code, 0, published.stderr)
+  const worked = await working.finished
+  assert.deepEqual([worked.code, worked.stdout], [0, ''], worked.stderr)
+  await untilGone(await below)
+  await rowmill(['publish', two.path, '--job', 'two'], cli)
+  const again = await rowmill(['work', '--classifier', CLASSIFIER, '--until-done', 'two'], cli)
+  assert.equal(again.code, 0, again.stderr)
+  for (const [job, { serial }] of [['one', one] as const, ['two', two] as const]) {
+    const out = join(folder, `${job}.out`)
+    const collected = await rowmill(['collect', out, '--job', job, '--timeout', '30'], cli)
+    assert.equal(collected.code, 0, collected.stderr)
+    assert.equal(readFileSync(out, 'utf8'), serial)
+  }
+})
+
+test('work --until-done a job that fails ends with its code, and with 143 where it is stopped before', async t => {
+  const { folder, cli } = await place(t)
+  const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 30 })
+  const until = (job: string, classifier: string) => ['work', '--classifier', classifier, '--until-done', job]
+  await rowmill(['publish', path, '--job', 'bad'], cli)
+  const failed = await rowmill(until('bad', CLASSIFIER.replace('a_float', 'drops_a_row')), cli)
+  assert.equal(failed.code, 1, failed.stderr)
+  assert.match(failed.stderr, /job bad, rows? 0.*\[CLASSIFIER_CONTRACT\]/s)
+  const never = startRowmill(until('never', CLASSIFIER), cli)
+  await says(never, [/never is not published yet/])
+  never.child.kill('SIGTERM')
+  const stopped = await never.finished
+  assert.equal(stopped.code, 143, stopped.stderr)
+  const late = await rowmill([...until('never', CLASSIFIER), '--timeout', '2'], cli)
+  assert.equal(late.code, 124, late.stderr)
+})
+
+test('a collector that is absent or was killed holds up no other job, while workers come and leave', async t => {
+  const { folder, cli } = await place(t)
+  const file = await makeFile(folder, 'in.csv', { header: 'ID,A,B', count: 2500 })
+  const publish = (job: string) => rowmill(['publish', file.path, '--job', job, '--batch-rows', '10'], cli)
+  const work = (...more: string[]) => {
+    const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '1', ...more], cli)
+    t.after(() => working.child.kill('SIGKILL'))
+    return working
+  }
+  const collect = (job: string, name = job) =>
+    startRowmill(['collect', join(folder, name), '--job', job, '--timeout', '60'], cli)
+  const killed = collect('killed', 'never')
+  const first = work()
+  for (const { code, stderr } of [await publish('absent'), await publish('killed'), await publish('served')]) {
+    assert.equal(code, 0, stderr)
+  }
+  const partial = join(folder, 'never.rowmill', 'partial')
+  await until(() => existsSync(partial) && statSync(partial).size > 0)
+  killed.child.kill('SIGKILL')
+  const second = work('--until-done', 'served')
+  const served = collect('served')
+  first.child.kill('SIGTERM')
+  assert.equal((await first.finished).code, 0)
+  for (const { code, stderr } of [await served.finished, await second.finished]) assert.equal(code, 0, stderr)
+  assert.equal(readFileSync(join(folder, 'served'), 'utf8'), file.serial)
+  for (const job of ['absent', 'killed']) {
+    const { code, stderr } = await collect(job).finished
+    assert.equal(code, 0, stderr)
+    assert.equal(readFileSync(join(folder, job), 'utf8'), file.serial)
+  }
+})
+
+/** A file tells nobody when it grows. */
+async function until(holds: () => boolean) {
+  while (!holds()) await sleep(10)
+}
 
 /** Waits until a command says each of these, in this order; `then` is done after each. */
 async function says(command: Command, signs: readonly RegExp[], then: () => Promise<void> = async () => {}) {

@@ -1,0 +1,59 @@
+import { decode, fingerprintOf } from './codec.ts'
+import { hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import type { Kafka, Message } from './kafka.ts'
+import type { Say } from './outage.ts'
+import { PartitionFeed } from './partition-feed.ts'
+import { topicsOf } from './topics.ts'
+
+/** Where the fingerprint of the schema stands in a message. */
+const FINGERPRINT = [2, 10] as const
+
+/**
+ * Resolves when every row of the job has a result: workers put an end of input behind the last result of each
+ * partition. Waits for a job that is not published yet. Throws what the job failed with, or the reason of `signal`.
+ */
+export async function untilClassified(
+  id: string,
+  {
+    kafka,
+    pipeline,
+    jobs,
+    say,
+    signal,
+  }: { kafka: Kafka; pipeline: string; jobs: JobLog; say: Say; signal: AbortSignal },
+): Promise<void> {
+  const stop = new AbortController()
+  const job = await jobs.until(id, () => true, signal)
+  const { results: topic } = topicsOf(pipeline)
+  const feed = await PartitionFeed.open(kafka, [topic], say)
+  try {
+    jobs.until(id, hasFailed, AbortSignal.any([signal, stop.signal])).then(
+      failed => feed.interrupt(jobFailure(failed)),
+      reason => feed.interrupt(reason),
+    )
+    const positions = job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
+    let open = await feed.assign(positions)
+    while (open.length > 0) {
+      const arrival = feed.arrival()
+      open = open.filter(queue => {
+        for (let message = feed.take(queue); message; message = feed.take(queue)) if (ends(message, id)) return false
+        return true
+      })
+      if (open.length > 0) await arrival
+      else arrival.catch(() => {})
+    }
+  } finally {
+    stop.abort()
+    await feed.close()
+  }
+}
+
+function ends({ value }: Message, id: string): boolean {
+  if (!value?.subarray(...FINGERPRINT).equals(fingerprintOf('end'))) return false
+  try {
+    const record = decode(value)
+    return record.kind === 'end' && record.value.job === id
+  } catch {
+    return false // malformed: whoever collects judges it
+  }
+}
