@@ -47,7 +47,8 @@ export function scan(skip: Skip, bytes: Buffer, scanned: Scanned): void {
   if (cursor.left > 0) cursor.refuse(`${cursor.left} bytes too many`)
 }
 
-class Cursor {
+/** A place in the bytes of one record, which moves on as they are read. */
+export class Cursor {
   readonly bytes: Buffer
   readonly #scanned: Scanned
   pos: number
@@ -167,22 +168,24 @@ function skipRecord(fields: readonly { readonly name: string; readonly skip: Ski
   }
 }
 
-/** Blocks of items until a block of none. A negative count is followed by the size of its block in bytes. */
 function skipArray(item: Skip): Skip {
-  return cursor => {
-    for (let total = 0; ; ) {
-      const signed = cursor.signed()
-      if (signed === 0) return
-      const count = Math.abs(signed)
-      const size = signed < 0 ? cursor.unsigned() : null
-      const start = cursor.pos
-      if (count > cursor.left) cursor.refuse(`${count} items are claimed, ${cursor.left} bytes are left`)
-      total += count
-      if (total > MAX_ITEMS) cursor.refuse(`more than ${MAX_ITEMS} items`)
-      for (let i = 0; i < count; i++) item(cursor)
-      if (size !== null && size !== cursor.pos - start) {
-        cursor.refuse(`a block of ${cursor.pos - start} bytes that claims ${size}`)
-      }
+  return cursor => void skipItems(cursor, item)
+}
+
+/** Blocks of items until a block of none; a negative count is followed by the size of its block in bytes. Counts them. */
+export function skipItems(cursor: Cursor, item: Skip): number {
+  for (let total = 0; ; ) {
+    const signed = cursor.signed()
+    if (signed === 0) return total
+    const count = Math.abs(signed)
+    const size = signed < 0 ? cursor.unsigned() : null
+    const start = cursor.pos
+    if (count > cursor.left) cursor.refuse(`${count} items are claimed, ${cursor.left} bytes are left`)
+    total += count
+    if (total > MAX_ITEMS) cursor.refuse(`more than ${MAX_ITEMS} items`)
+    for (let i = 0; i < count; i++) item(cursor)
+    if (size !== null && size !== cursor.pos - start) {
+      cursor.refuse(`a block of ${cursor.pos - start} bytes that claims ${size}`)
     }
   }
 }

@@ -1,4 +1,11 @@
-import type { EndOfInput, Rows, Values } from './model.ts'
+import type { EndOfInput } from './model.ts'
+import type { RowsHead } from './rows-head.ts'
+
+/** A rows message whose values are still bytes: nothing here needs them. */
+export interface RowsMessage {
+  readonly head: RowsHead
+  readonly bytes: Uint8Array
+}
 
 /** Rows for one call of the classifier: consecutive positions of one partition of one job. */
 export interface Batch {
@@ -9,11 +16,16 @@ export interface Batch {
   readonly first: number
   /** The offset of the message that holds the first position. */
   readonly offset: number
-  readonly rows: Values[]
-  readonly seqs: number[]
-  /** The line of the source where each row begins; empty where the publisher knew none. */
-  readonly lines: number[]
-  readonly parts: { entry: Entry; count: number }[]
+  count: number
+  readonly parts: Part[]
+}
+
+/** The rows of a batch that came in one message: `count` of them behind its first `skip`. */
+export interface Part {
+  readonly entry: Entry
+  readonly message: RowsMessage
+  readonly skip: number
+  readonly count: number
 }
 
 /** The end of input of one partition, to be forwarded behind its last result. */
@@ -27,7 +39,7 @@ export interface Marker {
 export interface Entry {
   readonly offset: number
   readonly job: string
-  readonly message: Rows | EndOfInput | null
+  readonly message: RowsMessage | EndOfInput | null
   /** Position of the first row. */
   readonly position: number
   readonly count: number
@@ -57,22 +69,15 @@ export class Batcher {
   }
 
   /** `position` is the place of the first row; the caller has checked that the row belongs to this partition. */
-  addRows(offset: number, message: Rows, position: number): void {
-    const run = `${message.epoch}/${message.job}`
+  addRows(offset: number, message: RowsMessage, position: number): void {
+    const { job, epoch, count } = message.head
+    const run = `${epoch}/${job}`
     const next = this.#nextPosition.get(run) ?? 0
-    const seen = Math.min(message.count, Math.max(0, next - position))
+    const seen = Math.min(count, Math.max(0, next - position))
     this.duplicates += seen
-    this.#nextPosition.set(run, Math.max(next, position + message.count))
-    this.waiting += message.count - seen
-    this.#push({
-      offset,
-      job: message.job,
-      message,
-      position,
-      count: message.count,
-      cut: seen,
-      open: message.count - seen,
-    })
+    this.#nextPosition.set(run, Math.max(next, position + count))
+    this.waiting += count - seen
+    this.#push({ offset, job, message, position, count, cut: seen, open: count - seen })
   }
 
   addEnd(offset: number, end: EndOfInput): void {
@@ -118,28 +123,22 @@ export class Batcher {
     this.#advance()
   }
 
-  #cutBatch(index: number, first: Entry, message: Rows, maxRows: number): Batch {
-    const batch: Batch = {
-      kind: 'batch',
-      job: message.job,
-      epoch: message.epoch,
-      from: message.from,
-      first: first.position + first.cut,
-      offset: first.offset,
-      rows: [],
-      seqs: [],
-      lines: [],
-      parts: [],
-    }
-    for (let i = index; i < this.#entries.length && batch.rows.length < maxRows; i++) {
+  #cutBatch(index: number, first: Entry, { head }: RowsMessage, maxRows: number): Batch {
+    const { job, epoch, from } = head
+    const position = first.position + first.cut
+    const batch: Batch = { kind: 'batch', job, epoch, from, first: position, offset: first.offset, count: 0, parts: [] }
+    for (let i = index; i < this.#entries.length && batch.count < maxRows; i++) {
       const entry = this.#entries[i]!
       if (entry.job !== first.job || entry.cut === entry.count) continue
       const next = entry.message!
-      const follows = entry.position + entry.cut === batch.first + batch.rows.length
-      if (isEnd(next) || next.epoch !== batch.epoch || !follows) break
-      append(batch, entry, next, Math.min(entry.count - entry.cut, maxRows - batch.rows.length))
+      const follows = entry.position + entry.cut === batch.first + batch.count
+      if (isEnd(next) || next.head.epoch !== epoch || !follows) break
+      const count = Math.min(entry.count - entry.cut, maxRows - batch.count)
+      batch.parts.push({ entry, message: next, skip: entry.cut, count })
+      batch.count += count
+      entry.cut += count
     }
-    this.waiting -= batch.rows.length
+    this.waiting -= batch.count
     return batch
   }
 
@@ -157,20 +156,25 @@ export class Batcher {
   }
 }
 
-function isEnd(message: Rows | EndOfInput): message is EndOfInput {
+function isEnd(message: RowsMessage | EndOfInput): message is EndOfInput {
   return 'partition' in message
 }
 
-function append(batch: Batch, entry: Entry, { rows, seq, line, lineSteps }: Rows, count: number): void {
-  let at = line
-  for (let i = 0; i < entry.cut + count; i++) {
-    if (i >= entry.cut) {
-      batch.rows.push(rows[i]!)
-      batch.seqs.push(seq! + i)
-      if (at !== null) batch.lines.push(at)
-    }
-    if (at !== null) at += lineSteps?.[i] ?? 1
-  }
-  batch.parts.push({ entry, count })
-  entry.cut += count
+/** Where the rows of a batch come from, in words: `rows 300 to 399 (from line 302 to 401)`. */
+export function describeBatch({ parts }: Batch): string {
+  const [head, tail] = [parts[0], parts.at(-1)]
+  if (!head || !tail) return 'no rows'
+  const last = tail.skip + tail.count - 1
+  const [from, to] = [head.message.head.seq! + head.skip, tail.message.head.seq! + last]
+  const [fromLine, toLine] = [lineOf(head, head.skip), lineOf(tail, last)]
+  const lines = from === to || toLine === null ? fromLine : `${fromLine} to ${toLine}`
+  const where = fromLine === null ? '' : ` (from line ${lines})`
+  return from === to ? `row ${from}${where}` : `rows ${from} to ${to}${where}`
+}
+
+/** The line of the source in which a row of the message begins; null where the publisher knew none. */
+function lineOf({ message }: Part, index: number): number | null {
+  const { line, lineSteps } = message.head
+  if (line === null) return null
+  return lineSteps ? lineSteps.slice(0, index).reduce((at, step) => at + step, line) : line + index
 }

@@ -27,7 +27,8 @@ const FILES: Readonly<Record<WireKind, string>> = {
   reject: 'reject',
 }
 const READING = 'read this message'
-const HEADER_BYTES = 10
+/** c3 01 and the fingerprint, in front of every record. */
+export const HEADER_BYTES = 10
 const SCRATCH_BYTES = 64 * 1024
 const SCRATCH_KEPT_BYTES = 1024 * 1024
 
@@ -94,6 +95,15 @@ export function decode(bytes: Uint8Array | null): WireRecord {
         { bytes: bytes.length },
       )
   }
+}
+
+/**
+ * The values of a rows message that `decodeHead` (rows-head.ts) has read, and so has checked: nothing is checked again.
+ * They share no memory with `bytes`.
+ */
+export function decodeValues(bytes: Uint8Array): readonly Values[] {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return (formats().rows.type.decode(buffer, HEADER_BYTES).value as Rows).rows
 }
 
 /** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
@@ -178,7 +188,7 @@ function flawOf({ kind, value }: WireRecord): string | null {
     case 'job':
       return jobFlaw(value)
     case 'rows':
-      return rowsFlaw(value)
+      return headFlaw(value, value.rows.length)
     case 'end':
       return value.rows > value.total ? `${value.rows} rows in one partition, ${value.total} in all` : null
     case 'result':
@@ -196,8 +206,9 @@ function jobFlaw({ partitions, blockRows, rowsFrom, resultsFrom }: Job): string 
   return null
 }
 
-function rowsFlaw({ seq, count, lineSteps, rows }: Rows): string | null {
-  if (count !== rows.length) return `count is ${count}, rows has ${rows.length}`
+/** What a rows message with this many rows says that cannot be, in words, or null. */
+export function headFlaw({ seq, count, lineSteps }: Omit<Rows, 'rows'>, rows: number): string | null {
+  if (count !== rows) return `count is ${count}, rows has ${rows}`
   if (lineSteps !== null && lineSteps.length !== count) return `count is ${count}, lineSteps has ${lineSteps.length}`
   return (seq ?? 0) + count > MAX_LONG ? `seq ${seq} and count ${count} go beyond ${MAX_LONG}` : null
 }
@@ -289,7 +300,8 @@ function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
   }
 }
 
-function malformed(what: string, facts: ErrorFacts, doing = READING): RowmillError {
+/** The error for bytes that are not what they should be. */
+export function malformed(what: string, facts: ErrorFacts, doing = READING): RowmillError {
   return new RowmillError('ROW_MALFORMED', `cannot ${doing}: ${what}.`, facts)
 }
 

@@ -1,4 +1,5 @@
 /** The SDK: what connectors and programs of your own may use. Nothing else is public. */
+export type { Cell, Classifier } from './classifier/classifier.ts'
 export type {
   JobSummary,
   Sink,

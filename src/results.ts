@@ -1,17 +1,15 @@
-import type { Batch } from './batcher.ts'
 import type { ClassifiedBatch } from './classifier/classifier.ts'
 import { encodedRowSize, encodeResult } from './codec.ts'
+import type { Result } from './model.ts'
 
 /** A result is cut here, so that it stays below Kafka's usual 1 MB; a longer row travels alone. */
 const RESULT_BYTES = 512 * 1024
 
+/** What the results of a batch say of it, and of who made them. */
+export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'first' | 'offset' | 'by' | 'classifier'>
+
 /** Encodes what the classifier made of a batch as one result, or as several where it is large. */
-export function encodeResults(
-  batch: Batch,
-  { columns, kinds, rows }: ClassifiedBatch,
-  stamp: { attempt: number; by: string; classifier: Uint8Array },
-): Buffer[] {
-  const { job, epoch, from, offset } = batch
+export function encodeResults(head: ResultHead, { columns, kinds, rows }: ClassifiedBatch): Buffer[] {
   const encoded: Buffer[] = []
   let start = 0
   let bytes = 0
@@ -24,9 +22,8 @@ export function encodeResults(
   return encoded
 
   function cut(end: number): void {
-    const [first, count] = [batch.first + start, end - start]
-    const piece = { job, epoch, from, first, count, offset, columns, kinds, rejected: [], rows: rows.slice(start, end) }
-    encoded.push(encodeResult({ ...piece, ...stamp }))
+    const [first, count] = [head.first + start, end - start]
+    encoded.push(encodeResult({ ...head, first, count, columns, kinds, rejected: [], rows: rows.slice(start, end) }))
     start = end
     bytes = 0
   }

@@ -1,4 +1,5 @@
 import { startLocalBroker } from './broker/local-broker.ts'
+import type { ClassifierRuntime } from './classifier/classifier.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
 import type { RowmillError } from './errors.ts'
@@ -8,7 +9,7 @@ import type { JobOption } from './model.ts'
 import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
 import type { Layout } from './sequence.ts'
-import { type PythonVersions, Supervisor } from './supervisor.ts'
+import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
 
 export interface RunOptions {
@@ -55,8 +56,8 @@ export interface RunReport {
   readonly blockRows: number
   readonly batchRows: number
   readonly rowsByWorker: Readonly<Record<string, number>>
-  readonly pythonVersion: string
-  readonly pandasVersion: string
+  /** What the classifier ran under: `{ python, pandas }`, or `{ node }`. */
+  readonly classifierVersions: Readonly<Record<string, string>>
   /** From the call to the last byte. */
   readonly seconds: number
   /** From the call to the first row published: starts of broker, Python and pandas. */
@@ -101,13 +102,13 @@ async function runJob(options: RunOptions, { supervisor, place, progress, signal
   place.then(({ kafka, pipeline }) => supervisor.work(kafka.settings.brokers, pipeline)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
   const parts = Promise.all([supervisor.ready, place, options.source.open()])
-  const [versions, { kafka, pipeline, layout }, header] = await Promise.race([parts, aborted(signal)])
+  const [runtime, { kafka, pipeline, layout }, header] = await Promise.race([parts, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
   const job = options.job ?? newJobId()
   const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
-  const jobOptions = [...options.options, quoting(versions)]
+  const jobOptions = [...options.options, quoting(runtime)]
   const onPublished = (rows: number) => progress.published(rows)
   const onWritten = (_: number, rows: number) => progress.written(rows)
   const ends = [
@@ -125,8 +126,7 @@ async function runJob(options: RunOptions, { supervisor, place, progress, signal
       ...layout,
       batchRows: options.batchRows,
       ...times,
-      pythonVersion: versions.pythonVersion,
-      pandasVersion: versions.pandasVersion,
+      classifierVersions: runtime.versions,
     }
   } catch (error) {
     stop.abort(error) // the other end stops too
@@ -211,8 +211,8 @@ class ProgressSum {
   }
 }
 
-/** Bytes depend on it, so it belongs to the job: the sink quotes a carriage return as this Python's csv module does. */
-function quoting({ quotesCarriageReturn }: PythonVersions): JobOption {
+/** Bytes depend on it, so it belongs to the job: the sink quotes a carriage return as the classifier's Python does. */
+function quoting({ quotesCarriageReturn }: ClassifierRuntime): JobOption {
   return { name: 'quotesCarriageReturn', value: String(quotesCarriageReturn) }
 }
 

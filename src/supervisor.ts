@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { hostname } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { ClassifierRuntime } from './classifier/classifier.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
 import type { Say } from './outage.ts'
 
@@ -19,16 +20,8 @@ export interface WorkerArguments {
 
 export type ToWorker = { type: 'work'; brokers: readonly string[]; pipeline: string } | { type: 'drain' }
 
-/** The interpreter that runs the classifier. */
-export interface PythonVersions {
-  readonly pythonVersion: string
-  readonly pandasVersion: string
-  /** Whether its csv module quotes a cell with a carriage return. */
-  readonly quotesCarriageReturn: boolean
-}
-
 export type FromWorker =
-  | ({ type: 'ready' } & PythonVersions)
+  | ({ type: 'ready' } & ClassifierRuntime)
   | { type: 'batch'; rows: number }
   | { type: 'say'; text: string }
   | { type: 'output'; text: string }
@@ -50,7 +43,7 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #children = new Map<string, ChildProcess>()
-  readonly #ready = Promise.withResolvers<PythonVersions>()
+  readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #restarts = 0
@@ -69,7 +62,7 @@ export class Supervisor {
   }
 
   /** Resolves when a first classifier is imported and warm; throws what is wrong with it. */
-  get ready(): Promise<PythonVersions> {
+  get ready(): Promise<ClassifierRuntime> {
     return this.#ready.promise
   }
 

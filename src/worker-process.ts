@@ -2,7 +2,7 @@
  * One worker in a process of its own, started by supervisor.ts. The classifier starts first, since its imports take
  * longest; the broker's address comes later, over the channel to the supervisor. Without the supervisor it ends at once.
  */
-import { PythonClassifier } from './classifier/python.ts'
+import { openClassifier } from './classifier/open.ts'
 import { errorToRecord } from './errors.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 
@@ -12,7 +12,7 @@ const { name, python, target, batchRows } = JSON.parse(process.argv[2]!) as Work
 const tell = (message: FromWorker) => process.connected && process.send!(message)
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
-const classifier = new PythonClassifier({ python, target, onOutput: text => tell({ type: 'output', text }) })
+const classifier = openClassifier({ target, python, by: name, onOutput: text => tell({ type: 'output', text }) })
 
 process.on('disconnect', () => process.exit(1))
 process.on('SIGINT', () => {}) // a terminal sends it to all; the supervisor says what it means
@@ -33,8 +33,7 @@ process.on('message', (message: ToWorker) => {
   else void classifier.close().then(() => process.exit(0))
 })
 classifier.start().then(() => {
-  const { pythonVersion, pandasVersion, quotesCarriageReturn } = classifier
-  tell({ type: 'ready', pythonVersion, pandasVersion, quotesCarriageReturn })
+  tell({ type: 'ready', ...classifier.runtime })
 }, end)
 
 async function work({ brokers, pipeline }: Extract<ToWorker, { type: 'work' }>): Promise<void> {

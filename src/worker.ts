@@ -1,15 +1,15 @@
 import { AssignedPartition, type Slot } from './assigned-partition.ts'
-import type { Batch, Marker } from './batcher.ts'
-import type { Classifier } from './classifier/classifier.ts'
-import { decode, encodeEndOfInput, encodeReject, type WireRecord } from './codec.ts'
+import { type Batch, describeBatch, type Marker } from './batcher.ts'
+import type { BatchClassifier } from './classifier/classifier.ts'
+import { encodeEndOfInput, encodeReject } from './codec.ts'
 import { RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
-import type { Job, Rows } from './model.ts'
+import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
-import { encodeResults } from './results.ts'
+import { decodeHead, type RowsHead } from './rows-head.ts'
 import { placeOf } from './sequence.ts'
 import { topicsOf, workersGroup } from './topics.ts'
 
@@ -26,7 +26,7 @@ export interface WorkerOptions {
   readonly pipeline: string
   /** Names the worker in results and reports. */
   readonly name: string
-  readonly classifier: Classifier
+  readonly classifier: BatchClassifier
   readonly batchRows: number
   readonly say: Say
   /** Called after each batch with its number of rows. */
@@ -141,9 +141,9 @@ export class Worker {
   }
 
   async #accept(held: AssignedPartition, message: Message): Promise<void> {
-    let record: WireRecord
+    let record: ReturnType<typeof decodeHead>
     try {
-      record = decode(message.value)
+      record = decodeHead(message.value)
     } catch (error) {
       return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
     }
@@ -156,7 +156,8 @@ export class Worker {
     if (record.kind === 'end') return held.batcher.addEnd(message.offset, record.value)
     const misplaced = misplacement(record.value, job, held.queue.partition)
     if (misplaced) return this.#reject(held, message, 'MALFORMED', misplaced)
-    held.batcher.addRows(message.offset, record.value, placeOf(record.value.seq!, job).position)
+    const rows = { head: record.value, bytes: message.value! }
+    held.batcher.addRows(message.offset, rows, placeOf(record.value.seq!, job).position)
   }
 
   async #findJob(id: string): Promise<Job | undefined> {
@@ -220,8 +221,8 @@ export class Worker {
     const job = this.#jobs.peek(batch.job)!
     try {
       await this.#options.classifier.start()
-      slot.result = await this.#options.classifier.classify({ job, rows: batch.rows, seqs: batch.seqs })
-      this.#options.onBatch?.(batch.rows.length)
+      slot.results = await this.#options.classifier.classify(batch, job)
+      this.#options.onBatch?.(batch.count)
     } catch (error) {
       if (error instanceof RowmillError && error.code === 'CLASSIFIER_DIED') throw error
       await this.#failJob(held, job, batch, error)
@@ -252,15 +253,12 @@ export class Worker {
     }
   }
 
-  async #send(held: AssignedPartition, { item, result }: Slot): Promise<void> {
+  async #send(held: AssignedPartition, { item, results }: Slot): Promise<void> {
     const to = { topic: topicsOf(this.#options.pipeline).results, partition: held.queue.partition }
     if (item.kind === 'marker') {
       await this.#sender.send(to, { key: item.end.job, value: encodeEndOfInput(item.end) })
     } else {
-      const { attempt } = this.#jobs.peek(item.job)!
-      const by = { attempt, by: this.#options.name, classifier: this.#options.classifier.fingerprint }
-      const messages = encodeResults(item, result!, by)
-      await Promise.all(messages.map(value => this.#sender.send(to, { key: item.job, value })))
+      await Promise.all(results!.map(value => this.#sender.send(to, { key: item.job, value })))
     }
     held.batcher.settle(item)
   }
@@ -292,11 +290,11 @@ function attemptOf({ id, attempt }: Job): string {
 
 /** A job without rows asks the classifier once all the same: only it knows the columns of the output. */
 function emptyBatch({ end: { job, epoch, from }, entry: { offset } }: Marker): Batch {
-  return { kind: 'batch', job, epoch, from, first: 0, offset, rows: [], seqs: [], lines: [], parts: [] }
+  return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
 }
 
 /** Why these rows cannot be rows of this job in this partition, or null. */
-function misplacement({ seq, count }: Rows, job: Job, partition: number): string | null {
+function misplacement({ seq, count }: RowsHead, job: Job, partition: number): string | null {
   if (seq === null) return 'rows without a seq in a sequenced job'
   const [first, last] = [placeOf(seq, job), placeOf(seq + count - 1, job)]
   if (first.partition !== partition) return `row ${seq} belongs to partition ${first.partition}`
@@ -304,11 +302,4 @@ function misplacement({ seq, count }: Rows, job: Job, partition: number): string
     return `rows ${seq} to ${seq + count - 1} are not of one block`
   }
   return null
-}
-
-function describeBatch({ seqs, lines }: Batch): string {
-  if (seqs.length === 0) return 'no rows'
-  const [first, last] = [seqs[0]!, seqs.at(-1)!]
-  const where = lines.length > 0 ? ` (from line ${lines[0]}${lines.length > 1 ? ` to ${lines.at(-1)}` : ''})` : ''
-  return first === last ? `row ${first}${where}` : `rows ${first} to ${last}${where}`
 }

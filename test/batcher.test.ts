@@ -1,16 +1,23 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Batch, Batcher } from '../src/batcher.ts'
-import type { EndOfInput, Rows } from '../src/model.ts'
+import { type Batch, Batcher, describeBatch, type Marker, type RowsMessage } from '../src/batcher.ts'
+import type { EndOfInput } from '../src/model.ts'
 
-function rows(seq: number, count: number, job = 'j'): Rows {
-  const values = Array.from({ length: count }, (_, i) => [`${job}${seq + i}`])
-  return { job, epoch: 0, from: 0, seq, count, line: seq + 2, lineSteps: null, rows: values }
+const NO_BYTES = new Uint8Array()
+
+function rows(seq: number, count: number, job = 'j'): RowsMessage {
+  return { head: { job, epoch: 0, from: 0, seq, count, line: seq + 2, lineSteps: null }, bytes: NO_BYTES }
 }
 
 const end: EndOfInput = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 3, total: 3, refused: 0 }
-const texts = (batch: Batch | null) => batch?.rows.map(([text]) => text)
+
+/** The rows of a batch, as job and seq. */
+function texts(batch: Batch | null): string[] | undefined {
+  return batch?.parts.flatMap(({ message: { head }, skip, count }) =>
+    Array.from({ length: count }, (_, i) => `${head.job}${head.seq! + skip + i}`),
+  )
+}
 
 test('consecutive messages of a job make one batch, up to the number of rows asked for', () => {
   const batcher = new Batcher(0)
@@ -18,7 +25,7 @@ test('consecutive messages of a job make one batch, up to the number of rows ask
   batcher.addRows(1, rows(2, 2), 2)
   assert.deepEqual(texts(batcher.cutBatch(3)), ['j0', 'j1', 'j2'])
   const rest = batcher.cutBatch(3)!
-  assert.deepEqual([texts(rest), rest.first, rest.offset, rest.seqs, rest.lines], [['j3'], 3, 1, [3], [5]])
+  assert.deepEqual([texts(rest), rest.first, rest.offset, describeBatch(rest)], [['j3'], 3, 1, 'row 3 (from line 5)'])
   assert.equal(batcher.cutBatch(3), null)
 })
 
@@ -96,31 +103,122 @@ test('what leads to no result moves the low-water mark as soon as all before it 
   assert.deepEqual([batcher.lowWater, batcher.waiting], [7, 0])
 })
 
-test('for any messages with repeats, every position comes out once, in order, and all can be committed', () => {
-  const cuts = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 30 })
-  const maxRows = fc.integer({ min: 1, max: 20 })
-  fc.assert(
-    fc.property(cuts, maxRows, fc.nat(100), (sizes, max, resent) => {
-      const batcher = new Batcher(0)
-      let offset = 0
-      let position = 0
-      for (const size of sizes) {
-        batcher.addRows(offset++, rows(position, size), position)
-        if (resent % 3 === 0)
-          batcher.addRows(offset++, rows(Math.max(0, position - 2), size), Math.max(0, position - 2))
-        position += size
-      }
-      const out: number[] = []
-      for (let batch = batcher.cutBatch(max); batch; batch = batcher.cutBatch(max)) {
-        assert.ok(batch.rows.length <= max)
-        out.push(...batch.rows.map((_, i) => batch.first + i))
-        batcher.settle(batch)
-      }
-      assert.deepEqual(
-        out,
-        Array.from({ length: position }, (_, i) => i),
-      )
-      assert.deepEqual([batcher.lowWater, batcher.waiting], [offset, 0])
+test('a batch says where its rows begin, also where rows take several lines or the publisher knew none', () => {
+  const batcher = new Batcher(0)
+  const { head, bytes } = rows(10, 3)
+  batcher.addRows(0, { head: { ...head, line: 20, lineSteps: [1, 4, 1] }, bytes }, 10)
+  batcher.addRows(1, rows(13, 2), 13)
+  assert.equal(describeBatch(batcher.cutBatch(2)!), 'rows 10 to 11 (from line 20 to 21)')
+  assert.equal(describeBatch(batcher.cutBatch(2)!), 'rows 12 to 13 (from line 25 to 15)')
+  batcher.addRows(2, { head: { ...head, seq: 15, line: null }, bytes }, 15)
+  assert.equal(describeBatch(batcher.cutBatch(9)!), 'rows 14 to 17 (from line 16)')
+  batcher.addRows(3, { head: { ...head, seq: 18, line: null }, bytes }, 18)
+  assert.equal(describeBatch(batcher.cutBatch(9)!), 'rows 18 to 20')
+})
+
+/** What a partition may hold of a few jobs: runs in order, some of them again, and an end of input behind each job. */
+const anyLog = fc
+  .array(
+    fc.record({
+      job: fc.constantFrom('a', 'b', 'c'),
+      size: fc.integer({ min: 1, max: 9 }),
+      back: fc.constantFrom(0, 0, 0, 1, 5, 30),
+      jump: fc.constantFrom(0, 0, 0, 0, 7),
     }),
+    { minLength: 1, maxLength: 40 },
+  )
+  .map(steps => {
+    const next: Record<string, number> = { a: 0, b: 0, c: 0 }
+    const runs = steps.map(({ job, size, back, jump }) => {
+      const position = Math.max(0, next[job]! - back) + (back === 0 ? jump : 0)
+      next[job] = Math.max(next[job]!, position + size)
+      return { job, position, size }
+    })
+    return [...runs, ...Object.keys(next).map(job => ({ job, position: 0, size: 0 }))]
+  })
+
+/** What is done next: the next message comes, a batch of at most `max` rows or a marker is cut, something is settled. */
+const anyActs = fc.array(
+  fc.oneof(
+    fc.constant({ act: 'add' } as const),
+    fc.record({ act: fc.constant('cut' as const), max: fc.integer({ min: 1, max: 20 }) }),
+    fc.record({ act: fc.constant('settle' as const), which: fc.nat() }),
+  ),
+  { maxLength: 120 },
+)
+
+test('for any log and any order of cutting and settling every row comes out once, and nothing open is committed', () => {
+  fc.assert(
+    fc.property(anyLog, anyActs, fc.nat(500), (log, acts, start) => {
+      const batcher = new Batcher(start)
+      const open = new Map<number, Set<string>>()
+      const cut: (Batch | Marker)[] = []
+      const out: string[] = []
+      const seen = new Set<string>()
+      const next = new Map<string, number>()
+      let added = 0
+      let mark = start
+      const check = () => {
+        const lowest = [...open].find(([, rows]) => rows.size > 0)?.[0] ?? start + added
+        assert.equal(batcher.lowWater, lowest)
+        assert.ok(batcher.lowWater >= mark, 'it went back')
+        mark = batcher.lowWater
+      }
+      const add = () => {
+        const { job, position, size } = log[added]!
+        const offset = start + added++
+        const names = Array.from({ length: size }, (_, i) => `${job}${position + i}`)
+        // What was jumped over was done before this assignment: it counts as seen.
+        const news = names.slice(Math.max(0, (next.get(job) ?? 0) - position))
+        next.set(job, Math.max(next.get(job) ?? 0, position + size))
+        open.set(offset, new Set(size === 0 ? [`end of ${job}`] : news))
+        for (const name of news) seen.add(name)
+        if (size === 0) batcher.addEnd(offset, { ...end, job })
+        else batcher.addRows(offset, rows(position, size, job), position)
+      }
+      const cutOne = (max: number) => {
+        const item = batcher.cutBatch(max) ?? batcher.cutMarker()
+        if (!item) return false
+        cut.push(item)
+        if (item.kind === 'marker') out.push(`end of ${item.end.job}`)
+        else {
+          const names = texts(item)!
+          assert.ok(names.length > 0 && names.length === item.count && item.count <= max)
+          assert.deepEqual(
+            names,
+            names.map((_, i) => `${item.job}${item.first + i}`),
+          )
+          out.push(...names)
+        }
+        return true
+      }
+      const settle = (which: number) => {
+        const [item] = cut.splice(which % cut.length, 1)
+        const names = item!.kind === 'marker' ? [`end of ${item!.end.job}`] : texts(item as Batch)!
+        for (const rows of open.values()) for (const name of names) rows.delete(name)
+        batcher.settle(item!)
+      }
+      for (const act of acts) {
+        if (act.act === 'add' && added < log.length) add()
+        else if (act.act === 'cut') cutOne(act.max)
+        else if (act.act === 'settle' && cut.length > 0) settle(act.which)
+        check()
+      }
+      while (added < log.length) add()
+      while (cutOne(7));
+      while (cut.length > 0) settle(acts.length)
+      check()
+      assert.equal(batcher.lowWater, start + log.length)
+      assert.deepEqual(out.toSorted(), [...seen, ...['a', 'b', 'c'].map(job => `end of ${job}`)].toSorted())
+      for (const job of ['a', 'b', 'c']) {
+        const own = out.filter(name => name[0] === job)
+        assert.deepEqual(
+          own,
+          own.toSorted((x, y) => Number(x.slice(1)) - Number(y.slice(1))),
+        )
+        assert.ok(own.every(name => out.indexOf(name) < out.indexOf(`end of ${job}`)))
+      }
+    }),
+    { numRuns: 500 },
   )
 })

@@ -35,16 +35,23 @@ interface Supervised {
 
 function supervise(t: TestContext, target: string, more: Partial<SupervisorOptions> = {}): Supervised {
   const said: string[] = []
-  const before = new Set(descendants(process.pid).map(({ pid }) => pid))
   const supervisor = new Supervisor({
     ...{ workers: 2, python, target, batchRows: 5, onOutput: silent, onBatch: silent },
     say: text => said.push(text),
     ...more,
   })
   t.after(() => supervisor.close('kill'))
-  const workers = () => descendants(process.pid).filter(({ pid, parent }) => parent === process.pid && !before.has(pid))
+  const workers = () => descendants(process.pid).filter(info => info.parent === process.pid && runsWorker(info))
   supervisor.start()
   return { supervisor, said, workers }
+}
+
+function runsWorker({ pid }: ProcessInfo): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-process')
+  } catch {
+    return false // it has just gone
+  }
 }
 
 /** A pipeline for one job `j` of `total` rows, whose last rows are published when `rest` resolves. */
@@ -87,8 +94,8 @@ const marked = (total: number): Values[] =>
 test('workers start together, say what they run on, and leave nothing behind when they are drained', async t => {
   const { target } = classifierFile(t, MARK)
   const { supervisor, workers } = supervise(t, target)
-  const { pythonVersion, pandasVersion } = await supervisor.ready
-  assert.match(`${pythonVersion} ${pandasVersion}`, /^3\.\d+\S* \d+\.\d+\S*$/)
+  const { versions } = await supervisor.ready
+  assert.match(`${versions['python']} ${versions['pandas']}`, /^3\.\d+\S* \d+\.\d+\S*$/)
   const running = workers()
   const pythons = running.flatMap(({ pid }) => descendants(pid))
   assert.equal(running.length, 2)

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { ClassifiedBatch, Classifier, ClassifierBatch } from '../src/classifier/classifier.ts'
+import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../src/classifier/classifier.ts'
+import { decoding } from '../src/classifier/decoding.ts'
 import { encodeEndOfInput, encodeJob, encodeRows, type WireRecord } from '../src/codec.ts'
 import { type Collected, collect } from '../src/collector.ts'
 import type { Source, SourceHeader, SourceRows } from '../src/connector.ts'
@@ -27,8 +28,9 @@ const numbered = (count: number, first = 0): Values[] =>
 const classified = (rows: readonly Values[]): Values[] => rows.map(([id, text]) => [id!, `${text}!`])
 
 /** Appends an exclamation mark; `before` may hold a batch back or throw. */
-class Exclaimer implements Classifier {
+class Exclaimer implements RowsClassifier {
   readonly fingerprint = new Uint8Array(8)
+  readonly runtime = { versions: {}, quotesCarriageReturn: true }
   readonly batches: ClassifierBatch[] = []
   readonly #before: (batch: ClassifierBatch, number: number) => Promise<void>
 
@@ -129,9 +131,10 @@ class Bench {
     return new Bench(t, { kafka, pipeline, layout, jobs })
   }
 
-  async work(classifier: Classifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
+  async work(rowsClassifier: RowsClassifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
     const { kafka = this.kafka, name = 'worker', batchRows = 10, onBatch = silent } = settings
     const { pipeline } = this
+    const classifier = decoding(rowsClassifier, name)
     const worker = await Worker.open({ kafka, pipeline, name, classifier, batchRows, say: silent, onBatch })
     const stop = new AbortController()
     const ended = worker.run(stop.signal).finally(() => worker.close())
@@ -339,6 +342,7 @@ test('nothing is committed before its result is acknowledged', async t => {
 const DEATHLY = `
 import { Kafka } from '${new URL('../src/kafka.ts', import.meta.url)}'
 import { Worker } from '${new URL('../src/worker.ts', import.meta.url)}'
+import { decoding } from '${new URL('../src/classifier/decoding.ts', import.meta.url)}'
 
 class NoCommits extends Kafka {
   async member(...args) {
@@ -360,7 +364,8 @@ const [address, pipeline] = process.argv.slice(1)
 const classify = async ({ rows }) => {
   return { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rows: rows.map(([id, text]) => [id, text + '!']) }
 }
-const classifier = { fingerprint: new Uint8Array(8), start: async () => {}, close: async () => {}, classify }
+const rowsClassifier = { fingerprint: new Uint8Array(8), start: async () => {}, close: async () => {}, classify }
+const classifier = decoding(rowsClassifier, 'deathly')
 const kafka = new NoCommits({ brokers: [address], clientId: 'deathly' })
 const options = { kafka, pipeline, name: 'deathly', classifier, batchRows: 5, say() {} }
 await (await Worker.open(options)).run(new AbortController().signal)

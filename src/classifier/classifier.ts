@@ -1,4 +1,22 @@
-import type { JobOption, Kind, Values } from '../model.ts'
+import type { Batch } from '../batcher.ts'
+import type { Job, JobOption, Kind, Values } from '../model.ts'
+
+/** What a cell of an output row may be: null and undefined make an empty cell, all else the text `String` makes of it. */
+export type Cell = string | number | bigint | boolean | null | undefined
+
+/**
+ * A classifier in TypeScript or JavaScript: the default export of a module, or a named one (`FILE:NAME`).
+ *
+ * It gets up to `--batch-rows` rows, the values as text, as many in each as `header` has names, and gives one output row
+ * for each, in the same order, all of one width; it may be async. It is called for one batch at a time, in a thread of
+ * its own. The rows are its own to change. A job without rows calls it once without any.
+ * The output columns are called as the module's export `columns` says (a list of names); without that export as in
+ * `header` where there are as many, else 0, 1, 2, ...
+ */
+export type Classifier = (
+  rows: string[][],
+  header: readonly string[],
+) => readonly (readonly Cell[])[] | Promise<readonly (readonly Cell[])[]>
 
 /** What a classifier must know of a job to parse its rows as the old one-process job parsed them. */
 export interface ClassifierJob {
@@ -23,20 +41,38 @@ export interface ClassifiedBatch {
   readonly rows: readonly Values[]
 }
 
+/** What a classifier runs under. */
+export interface ClassifierRuntime {
+  /** By name, for reports: `{ python: '3.11.7', pandas: '3.1.1' }`. */
+  readonly versions: Readonly<Record<string, string>>
+  /** Whether its csv module quotes a cell for a lone carriage return: newer Pythons do, and so must the sink. */
+  readonly quotesCarriageReturn: boolean
+}
+
 /**
- * The user's function behind a boundary: a child process or a thread, never the event loop.
+ * The user's function behind a boundary, over decoded rows.
  *
  * `start` resolves when the function is imported and warm, at every further call too; it throws PYTHON_UNUSABLE,
- * CLASSIFIER_NOT_FOUND or CLASSIFIER_UNLOADABLE. `classify` may be called again before the last call is answered: calls are answered in order,
- * and the next batch waits in the boundary's own buffer so that the function never idles. It throws CLASSIFIER_FAILED
- * (the function raised: message with the user's own frames), CLASSIFIER_CONTRACT (wrong number or order of rows, not a
- * frame) or CLASSIFIER_DIED; after CLASSIFIER_DIED every later call throws the same.
+ * CLASSIFIER_NOT_FOUND or CLASSIFIER_UNLOADABLE. `classify` may be called again before the last call is answered: calls
+ * are answered in order, and the next batch waits in the boundary's own buffer so that the function never idles. It
+ * throws CLASSIFIER_FAILED (the function raised: message with the user's own frames), CLASSIFIER_CONTRACT (wrong number
+ * or order of rows, not a frame) or CLASSIFIER_DIED; after CLASSIFIER_DIED every later call throws the same.
  * `close` ends the boundary at once, whatever it is doing, and resolves when nothing of it is left. Twice is fine.
  */
-export interface Classifier {
+export interface RowsClassifier {
   start(): Promise<void>
-  /** 8 bytes over the function's file, the Python and the pandas version. Known after `start`. */
+  /** 8 bytes over the function's file and what it runs under. Known after `start`, as is `runtime`. */
   readonly fingerprint: Uint8Array
+  readonly runtime: ClassifierRuntime
   classify(batch: ClassifierBatch): Promise<ClassifiedBatch>
   close(): Promise<void>
+}
+
+/**
+ * What a worker drives: batches of undecoded messages in, result messages out. Whether they are decoded here
+ * (decoding.ts, around a RowsClassifier) or in a thread (module.ts) is its own affair; else as RowsClassifier.
+ */
+export interface BatchClassifier extends Pick<RowsClassifier, 'start' | 'runtime' | 'close'> {
+  /** The messages for `results`, in order. Their buffers are the caller's. */
+  classify(batch: Batch, job: Job): Promise<readonly Buffer[]>
 }

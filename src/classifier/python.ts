@@ -4,7 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import { optionOf } from '../model.ts'
 import { checkToCsv } from '../to-csv.ts'
-import type { ClassifiedBatch, Classifier, ClassifierBatch, ClassifierJob } from './classifier.ts'
+import type {
+  ClassifiedBatch,
+  ClassifierBatch,
+  ClassifierJob,
+  ClassifierRuntime,
+  RowsClassifier,
+} from './classifier.ts'
 import { FrameReader, frame } from './frames.ts'
 import { LastLines, LineForwarder } from './output.ts'
 
@@ -43,10 +49,10 @@ const LAST_WORDS_MS = 300
  * Every batch is read by pandas as the old job's `read_csv` would have read these rows within the whole file, and its
  * cells are those of `to_csv`. Job options: `readCsv` and `toCsv` (JSON objects of keyword arguments) and `cast` (a
  * JSON array of [column, dtype]). The child ends with this process, however this process ends.
- * Beside what Classifier says, `classify` throws USAGE where an option of the job cannot be honoured, and ROW_MALFORMED
+ * Beside what RowsClassifier says, `classify` throws USAGE where an option of the job cannot be honoured, and ROW_MALFORMED
  * where a row has more values than the header.
  */
-export class PythonClassifier implements Classifier {
+export class PythonClassifier implements RowsClassifier {
   readonly #options: PythonClassifierOptions
   readonly #waiting: Waiting[] = []
   readonly #jobs = new WeakMap<ClassifierJob, Buffer>()
@@ -70,18 +76,9 @@ export class PythonClassifier implements Classifier {
     return Buffer.from(this.#known().fingerprint, 'hex')
   }
 
-  /** The version of the interpreter, such as `3.11.7`. Known after `start`, as are the two below. */
-  get pythonVersion(): string {
-    return this.#known().python
-  }
-
-  get pandasVersion(): string {
-    return this.#known().pandas
-  }
-
-  /** Whether csv.writer of this Python quotes a cell for a lone carriage return: newer ones do, and so must the sink. */
-  get quotesCarriageReturn(): boolean {
-    return this.#known().quotesCarriageReturn
+  get runtime(): ClassifierRuntime {
+    const { python, pandas, quotesCarriageReturn } = this.#known()
+    return { versions: { python, pandas }, quotesCarriageReturn }
   }
 
   async classify(batch: ClassifierBatch): Promise<ClassifiedBatch> {

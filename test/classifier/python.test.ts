@@ -56,8 +56,8 @@ test('start tells the versions and a fingerprint of 8 bytes that changes with th
     await started(t, join(folder, 'a.py')),
     await started(t, join(folder, 'b.py')),
   ]
-  assert.match(`${a.pythonVersion} ${a.pandasVersion}`, /^3\.\d+\.\d+ \d+\.\d+\.\d+/)
-  assert.equal(typeof a.quotesCarriageReturn, 'boolean')
+  assert.match(`${a.runtime.versions['python']} ${a.runtime.versions['pandas']}`, /^3\.\d+\.\d+ \d+\.\d+\.\d+/)
+  assert.equal(typeof a.runtime.quotesCarriageReturn, 'boolean')
   assert.equal(a.fingerprint.length, 8)
   assert.deepEqual(a.fingerprint, again.fingerprint)
   assert.notDeepEqual(a.fingerprint, b.fingerprint)

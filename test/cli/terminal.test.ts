@@ -61,6 +61,6 @@ test('--quiet says nothing, and --report holds counts, times and versions', asyn
     perWorker.reduce((sum, rows) => sum + rows, 0),
     250,
   )
-  assert.match(told.pandasVersion, /^\d+\.\d+/)
+  assert.match(told.classifierVersions.pandas, /^\d+\.\d+/)
   assert.ok(told.seconds > told.startSeconds)
 })

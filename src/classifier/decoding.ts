@@ -1,0 +1,63 @@
+import type { Batch } from '../batcher.ts'
+import { decodeValues } from '../codec.ts'
+import type { Job, Values } from '../model.ts'
+import { encodeResults, type ResultHead } from '../results.ts'
+import type { BatchClassifier, ClassifiedBatch, ClassifierBatch, ClassifierJob, RowsClassifier } from './classifier.ts'
+
+/** Rows of a batch that lie in one message: `count` of them behind its first `skip`. */
+export interface EncodedRows {
+  readonly bytes: Uint8Array
+  /** The seq of the message's first row. */
+  readonly seq: number
+  readonly skip: number
+  readonly count: number
+}
+
+/** A batch as messages: what every host of a classifier decodes, classifies and encodes. */
+export interface EncodedBatch {
+  readonly job: ClassifierJob
+  readonly head: ResultHead
+  readonly parts: readonly EncodedRows[]
+}
+
+/** One batch from messages to messages: decode, classify, encode. */
+export async function classifyEncoded(
+  { job, head, parts }: EncodedBatch,
+  classify: (batch: ClassifierBatch) => Promise<ClassifiedBatch>,
+): Promise<Buffer[]> {
+  const rows: Values[] = []
+  const seqs: number[] = []
+  for (const { bytes, seq, skip, count } of parts) {
+    const values = decodeValues(bytes)
+    for (let i = skip; i < skip + count; i++) {
+      rows.push(values[i]!)
+      seqs.push(seq + i)
+    }
+  }
+  return encodeResults(head, await classify({ job, rows, seqs }))
+}
+
+/** What the results of this batch say beside their rows. */
+export function resultHead(batch: Batch, job: Job, maker: Pick<ResultHead, 'by' | 'classifier'>): ResultHead {
+  const { epoch, from, first, offset } = batch
+  return { job: job.id, epoch, from, attempt: job.attempt, first, offset, ...maker }
+}
+
+/** A classifier of rows that gets its batches decoded here, on the event loop: its own work is done elsewhere. */
+export function decoding(classifier: RowsClassifier, by: string): BatchClassifier {
+  return {
+    start: () => classifier.start(),
+    get runtime() {
+      return classifier.runtime
+    },
+    classify: (batch, job) => {
+      const head = resultHead(batch, job, { by, classifier: classifier.fingerprint })
+      const parts = batch.parts.map(({ message: { head, bytes }, skip, count }) => ({
+        ...{ bytes, skip, count },
+        seq: head.seq!,
+      }))
+      return classifyEncoded({ job, head, parts }, rows => classifier.classify(rows))
+    },
+    close: () => classifier.close(),
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The thread of a classifier in TypeScript or JavaScript, started by module.ts. Batches come as undecoded bytes; it
+ * decodes, classifies and encodes them, one after the other, and hands the results over.
+ */
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { parentPort, workerData } from 'node:worker_threads'
+import { errorToRecord, RowmillError } from '../errors.ts'
+import type { Classifier, ClassifierJob } from './classifier.ts'
+import { classifyEncoded } from './decoding.ts'
+import type { FromThread, ThreadArguments, ToThread } from './module.ts'
+import { checkModuleJob, classifyWithModule, type ModuleExports } from './module-rows.ts'
+
+const LONGEST_MESSAGE = 4000
+const OWN_FOLDER = fileURLToPath(new URL('.', import.meta.url))
+
+const { file, name, by } = workerData as ThreadArguments
+const path = resolve(file)
+const port = parentPort!
+const tell = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
+
+let job: ClassifierJob | null = null
+let jobError: unknown = null
+let last = load().then(
+  loaded => {
+    tell({ ready: { versions: { node: process.versions.node } } })
+    return loaded
+  },
+  error => {
+    tell({ error: errorToRecord(error) })
+    process.exit(1)
+  },
+)
+
+port.on('message', (message: ToThread) => {
+  last = last.then(async loaded => {
+    await answer(loaded, message).catch(error => tell({ error: errorToRecord(error) }))
+    return loaded
+  })
+})
+
+interface Loaded extends ModuleExports {
+  readonly fingerprint: Uint8Array
+}
+
+async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ToThread): Promise<void> {
+  if (next) take(next)
+  if (jobError) throw jobError
+  const encoded = parts.map(({ start, length, ...part }) => ({ ...part, bytes: new Uint8Array(bytes, start, length) }))
+  const batch = { job: job!, head: { ...head, by, classifier: loaded.fingerprint }, parts: encoded }
+  const messages = await classifyEncoded(batch, rows =>
+    classifyWithModule(loaded, rows).catch(error => {
+      throw error instanceof RowmillError ? error : failure('CLASSIFIER_FAILED', 'threw', error)
+    }),
+  )
+  const whole = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const message of messages) {
+    whole.set(message, at)
+    at += message.length
+  }
+  tell({ results: whole.buffer, lengths: messages.map(({ length }) => length) }, [whole.buffer])
+}
+
+function take(next: ClassifierJob): void {
+  job = { ...next, columns: Object.freeze([...next.columns]) }
+  jobError = null
+  try {
+    checkModuleJob(next)
+  } catch (error) {
+    jobError = error
+  }
+}
+
+async function load(): Promise<Loaded> {
+  if (!existsSync(path)) throw notFound(`classifier file ${file} does not exist (looked for ${path}).`)
+  const found: Record<string, unknown> = await import(pathToFileURL(path).href).catch(error => {
+    throw failure('CLASSIFIER_UNLOADABLE', 'cannot be imported', error)
+  })
+  const classifier = found[name]
+  if (typeof classifier !== 'function') {
+    const functions = Object.keys(found).filter(key => typeof found[key] === 'function')
+    const there = functions.length > 0 ? `It exports ${functions.join(', ')}.` : 'It exports no function.'
+    throw notFound(`${file} has no function as ${name === 'default' ? 'default export' : `export ${name}`}. ${there}`)
+  }
+  const columns = found['columns'] ?? null
+  if (columns !== null && !(Array.isArray(columns) && columns.every(column => typeof column === 'string'))) {
+    throw new RowmillError('CLASSIFIER_UNLOADABLE', `${file}: its export columns must be a list of names.`)
+  }
+  const hash = createHash('sha256').update(readFileSync(path)).update(`\0${name}\0${process.versions.node}`)
+  return { classifier: classifier as Classifier, columns, fingerprint: hash.digest().subarray(0, 8) }
+}
+
+function notFound(message: string): RowmillError {
+  return new RowmillError('CLASSIFIER_NOT_FOUND', `${message} Say --classifier FILE.ts[:NAME], or a .js file.`)
+}
+
+/** What the user's code threw, with the frames that are its own. */
+function failure(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_UNLOADABLE', what: string, thrown: unknown): RowmillError {
+  const text = String(thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : thrown).slice(0, LONGEST_MESSAGE)
+  const stack = thrown instanceof Error ? (thrown.stack ?? '').split('\n') : []
+  const own = stack.filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
+  const message = [`classifier ${file} ${what}: ${text}`, ...own].join('\n')
+  return new RowmillError(code, message, {}, { cause: thrown })
+}

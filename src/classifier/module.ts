@@ -1,0 +1,156 @@
+import { extname } from 'node:path'
+import type { Readable } from 'node:stream'
+import { Worker as Thread } from 'node:worker_threads'
+import type { Batch } from '../batcher.ts'
+import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
+import type { Job } from '../model.ts'
+import type { ResultHead } from '../results.ts'
+import type { BatchClassifier, ClassifierJob, ClassifierRuntime } from './classifier.ts'
+import type { EncodedRows } from './decoding.ts'
+import { LineForwarder } from './output.ts'
+
+export interface ThreadArguments {
+  readonly file: string
+  readonly name: string
+  readonly by: string
+}
+
+export interface ToThread {
+  /** Where it is not the job of the batch before. */
+  readonly job: ClassifierJob | null
+  readonly head: Omit<ResultHead, 'by' | 'classifier'>
+  /** Where in `bytes` each message lies. */
+  readonly parts: readonly (Omit<EncodedRows, 'bytes'> & { readonly start: number; readonly length: number })[]
+  readonly bytes: ArrayBuffer
+}
+
+export type FromThread =
+  | { readonly ready: Pick<ClassifierRuntime, 'versions'> }
+  | { readonly results: ArrayBuffer; readonly lengths: readonly number[] }
+  | { readonly error: ErrorRecord }
+
+export interface ModuleClassifierOptions extends ThreadArguments {
+  /** Gets what the user's code printed, whole lines with their ends. */
+  readonly onOutput: (text: string) => void
+}
+
+/**
+ * The user's function in TypeScript or JavaScript, in one thread of its own (module-thread.ts). Messages are copied
+ * once, into a buffer that goes over to the thread; what comes back is encoded already, and goes over likewise.
+ */
+export class ModuleClassifier implements BatchClassifier {
+  readonly #options: ModuleClassifierOptions
+  readonly #waiting: PromiseWithResolvers<FromThread>[] = []
+  #thread: Thread | null = null
+  #started: Promise<void> | null = null
+  #gone: Promise<unknown> = Promise.resolve()
+  #runtime: ClassifierRuntime | null = null
+  #death: RowmillError | null = null
+  #job: Job | null = null
+
+  constructor(options: ModuleClassifierOptions) {
+    this.#options = options
+  }
+
+  start(): Promise<void> {
+    this.#started ??= this.#start()
+    return this.#started
+  }
+
+  get runtime(): ClassifierRuntime {
+    if (this.#runtime) return this.#runtime
+    throw this.#death ?? new RowmillError('INTERNAL', 'ModuleClassifier is used before start() resolved.')
+  }
+
+  async classify(batch: Batch, job: Job): Promise<readonly Buffer[]> {
+    if (this.#death) throw this.#death
+    const message = pack(batch, job, job !== this.#job)
+    this.#job = job
+    const answer = this.#answer()
+    this.#thread!.postMessage(message, [message.bytes])
+    const answered = await answer
+    if (!('results' in answered)) throw new RowmillError('INTERNAL', 'the thread of the classifier gave no results.')
+    const { results, lengths } = answered
+    let end = 0
+    return lengths.map(length => {
+      end += length
+      return Buffer.from(results, end - length, length)
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#death ??= new RowmillError('CLASSIFIER_DIED', `classifier ${this.#options.file} is closed.`)
+    await this.#thread?.terminate()
+    await this.#gone
+  }
+
+  async #start(): Promise<void> {
+    if (this.#death) throw this.#death
+    const { file, name, by, onOutput } = this.#options
+    const entry = new URL(`./module-thread${extname(import.meta.filename)}`, import.meta.url)
+    const workerData: ThreadArguments = { file, name, by }
+    const thread = new Thread(entry, { workerData, stdout: true, stderr: true })
+    this.#thread = thread
+    const ready = this.#answer()
+    this.#gone = this.#watch(thread)
+    forward(thread.stdout, onOutput)
+    forward(thread.stderr, onOutput)
+    thread.on('message', (message: FromThread) => this.#receive(message))
+    const answer = await ready
+    if (!('ready' in answer)) throw new RowmillError('INTERNAL', 'the thread of the classifier began with an answer.')
+    this.#runtime = { ...answer.ready, quotesCarriageReturn: true }
+  }
+
+  #answer(): Promise<FromThread> {
+    const waiting = Promise.withResolvers<FromThread>()
+    this.#waiting.push(waiting)
+    return waiting.promise
+  }
+
+  #receive(message: FromThread): void {
+    const waiting = this.#waiting.shift()
+    if ('error' in message) waiting?.reject(errorFromRecord(message.error))
+    else waiting?.resolve(message)
+  }
+
+  /** Resolves when the thread is gone and every call that waited for it has been told. */
+  #watch(thread: Thread): Promise<void> {
+    return new Promise(resolve => {
+      let reason = ''
+      thread.once('error', (error: Error) => {
+        reason = `: ${error.stack ?? error.message ?? error}`
+      })
+      thread.once('exit', code => {
+        const how = reason === '' ? ` with exit code ${code}. Does it call process.exit?` : reason
+        const message = `the thread of classifier ${this.#options.file} ended${how}`
+        this.#death ??= new RowmillError('CLASSIFIER_DIED', message, { exitCode: code })
+        for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death)
+        resolve()
+      })
+    })
+  }
+}
+
+/** The batch with its messages one behind the other in one buffer. */
+function pack({ epoch, from, first, offset, parts }: Batch, job: Job, withJob: boolean): ToThread {
+  const bytes = new Uint8Array(parts.reduce((sum, { message }) => sum + message.bytes.length, 0))
+  let start = 0
+  const packed = parts.map(({ message: { head, bytes: part }, skip, count }) => {
+    bytes.set(part, start)
+    start += part.length
+    return { seq: head.seq!, skip, count, start: start - part.length, length: part.length }
+  })
+  const { id, columns, indexKind, options, attempt } = job
+  return {
+    job: withJob ? { id, columns, indexKind, options } : null,
+    head: { job: id, epoch, from, attempt, first, offset },
+    parts: packed,
+    bytes: bytes.buffer,
+  }
+}
+
+function forward(stream: Readable, onOutput: (text: string) => void): void {
+  const lines = new LineForwarder(onOutput)
+  stream.on('data', (chunk: Buffer) => lines.push(chunk))
+  stream.on('end', () => lines.end())
+}

@@ -1,0 +1,23 @@
+import type { BatchClassifier } from './classifier.ts'
+import { decoding } from './decoding.ts'
+import { ModuleClassifier } from './module.ts'
+import { moduleTarget } from './module-target.ts'
+import { PythonClassifier } from './python.ts'
+
+export interface OpenClassifierOptions {
+  /** `FILE[:NAME]` or `package.module:NAME`; a FILE that ends in .ts, .js, .mts, .mjs, .cts or .cjs is no Python. */
+  readonly target: string
+  /** The interpreter of a Python classifier. */
+  readonly python: string
+  /** The worker it classifies for. */
+  readonly by: string
+  /** Gets what the user's code printed, whole lines with their ends. */
+  readonly onOutput: (text: string) => void
+}
+
+/** The host that fits the classifier; not started yet. */
+export function openClassifier({ target, python, by, onOutput }: OpenClassifierOptions): BatchClassifier {
+  const module = moduleTarget(target)
+  if (module) return new ModuleClassifier({ ...module, by, onOutput })
+  return decoding(new PythonClassifier({ python, target, onOutput }), by)
+}
