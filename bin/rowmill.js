@@ -1,24 +1,26 @@
 #!/usr/bin/env node
-// Plain JavaScript for any Node: says which Node is needed before anything newer is loaded.
+// Syntax that Node 14 can parse: an older Node is told here which one is needed, before anything newer is loaded.
 import { existsSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 
+// A clone runs its sources: what was built in it before may be stale. The package holds built files alone.
+const source = new URL('../src/cli/main.ts', import.meta.url)
+const built = new URL('../dist/src/cli/main.js', import.meta.url)
+const isClone = existsSync(source)
+
 const { versions, env } = process
 const [major, minor] = versions.node.split('.').map(Number)
 if (major < 22 || (major === 22 && minor < 18)) {
-  const advice = 'In a clone, npx and npm run bring their own.'
-  process.stderr.write(`rowmill: needs Node 22.18 or later, this is ${versions.node}. ${advice}\n`)
+  const advice = isClone ? ' In a clone, npx and npm run bring their own.' : ''
+  process.stderr.write(`rowmill: needs Node 22.18 or later, this is ${versions.node}.${advice}\n`)
   process.exit(2)
 }
 // Compiled code is kept between runs, also for the worker processes, which inherit the environment.
 const cache = env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rowmill')
-env.NODE_COMPILE_CACHE ||= join(cache, 'node')
+env.NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE || join(cache, 'node')
 module.enableCompileCache(env.NODE_COMPILE_CACHE)
 
-// A clone runs its sources, a published package the built files.
-const source = new URL('../src/cli/main.ts', import.meta.url)
-const built = new URL('../dist/src/cli/main.js', import.meta.url)
-const { main } = await import(existsSync(source) ? source.href : built.href)
+const { main } = await import(isClone ? source.href : built.href)
 process.exit(await main(process.argv.slice(2)))

@@ -23,7 +23,7 @@ export const OPTIONS = {
   classifier: optional(
     'classifier',
     'FILE[:NAME]',
-    'the function to run: a Python file or package.module, and a name (default: classify_df)',
+    'the function to run: a Python file or package.module (NAME: classify_df unless given), or a .ts or .js file (default export)',
   ),
   workers: integer('workers', 'N', 'worker processes, each with a classifier of its own', [1, 512], {
     fallback: availableParallelism(),

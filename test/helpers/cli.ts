@@ -21,9 +21,13 @@ export interface CliOptions {
   readonly input?: string | Buffer
 }
 
-/** A rowmill command as a process of its own, with the Python of the tests. */
-export function startRowmill(args: readonly string[], { env = {}, cwd, input }: CliOptions = {}) {
-  const child = spawn(process.execPath, [BIN, ...args], {
+/** A rowmill command of this clone as a process of its own, with the Python of the tests. */
+export function startRowmill(args: readonly string[], options: CliOptions = {}) {
+  return startProgram(process.execPath, [BIN, ...args], options)
+}
+
+export function startProgram(file: string, args: readonly string[], { env = {}, cwd, input }: CliOptions = {}) {
+  const child = spawn(file, args, {
     ...(cwd ? { cwd } : {}),
     env: { ...process.env, ROWMILL_PYTHON: python, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],

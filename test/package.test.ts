@@ -1,0 +1,145 @@
+/** What a user gets: `npm pack` of this clone, installed into an empty folder and used there. */
+import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { delimiter, dirname, join } from 'node:path'
+import { after, before, test } from 'node:test'
+import * as sdk from '../src/index.ts'
+import { brokerAddress } from './helpers/broker.ts'
+import { type CliOptions, type Finished, startProgram, testFolder } from './helpers/cli.ts'
+import { olderNode } from './helpers/older-node.ts'
+import { python } from './helpers/python.ts'
+import { serialJob } from './helpers/serial.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const CLASSIFIERS = join(import.meta.dirname, 'fixtures/classifiers.py')
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+/** The command begins with `#!/usr/bin/env node`, and the first Node on the PATH may be an older one. */
+const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rowmill-package-')))
+const home = join(folder, 'home')
+const tarball = join(folder, `rowmill-${version}.tgz`)
+const rowmill = join(home, 'node_modules/.bin/rowmill')
+
+before(async () => {
+  mkdirSync(home)
+  succeeded(await inHome('npm', ['pack', '--pack-destination', folder], { cwd: ROOT }))
+  succeeded(await inHome('npm', ['install', '--prefix', home, '--prefer-offline', '--no-audit', '--no-fund', tarball]))
+})
+after(() => rmSync(folder, { recursive: true, force: true }))
+
+function inHome(file: string, args: readonly string[], options: CliOptions = {}): Promise<Finished> {
+  return startProgram(file, args, { cwd: home, ...options, env: { PATH, ...options.env } }).finished
+}
+
+function succeeded({ code, stdout, stderr }: Finished): string {
+  assert.equal(code, 0, `${stdout}${stderr}`)
+  return stdout
+}
+
+/** Every file below a folder of the clone; Python leaves its caches beside what it imports. */
+function filesOf(name: string): string[] {
+  return readdirSync(join(ROOT, name), { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name).slice(ROOT.length + 1))
+    .filter(path => !path.includes('__pycache__'))
+}
+
+test('the package holds what the sources become, each file beside them, and nothing else', async () => {
+  const packed = succeeded(await inHome('tar', ['-tzf', tarball]))
+  const built = [...filesOf('src'), ...filesOf('connectors')]
+    .filter(path => !path.endsWith('.d.ts'))
+    .flatMap(path => (path.endsWith('.ts') ? [path.replace(/ts$/, 'js'), path.replace(/ts$/, 'd.ts')] : [path]))
+    .map(path => `dist/${path}`)
+  const texts = ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'README.md', 'package.json']
+  const expected = [...built, ...texts, ...filesOf('bin'), ...filesOf('docs'), ...filesOf('examples')]
+  assert.deepEqual(packed.trim().split('\n').sort(), expected.map(path => `package/${path}`).sort())
+  for (const extension of ['.py', '.avsc']) assert.ok(built.some(path => path.endsWith(extension)))
+})
+
+test('the installed command tells its version and the help of its parts', async () => {
+  assert.equal(succeeded(await inHome(rowmill, ['--version'])), `${version}\n`)
+  for (const part of ['publish', 'work', 'collect', 'broker'])
+    assert.match(succeeded(await inHome(rowmill, [part, '--help'])), new RegExp(`^Usage: rowmill ${part} `))
+})
+
+test('npx rowmill run writes the bytes of the old job', async () => {
+  const rows = Array.from({ length: 500 }, (_, i) => `${i},${i % 7},"quoted, ${i}"\n`)
+  const input = join(home, 'rows.csv')
+  writeFileSync(input, `ID,A,B\n${rows.join('')}`)
+  const classifier = `${CLASSIFIERS}:a_float`
+  const args = ['run', 'rows.csv', 'out.csv', '--classifier', classifier, '--brokers', await brokerAddress()]
+  // `--no`: what is not installed must not be fetched under this name.
+  succeeded(await inHome('npx', ['--no', '--', 'rowmill', ...args, '--workers', '2']))
+  assert.equal(readFileSync(join(home, 'out.csv'), 'utf8'), await serialJob(input, classifier))
+})
+
+/** A source and a sink of the user's own; a local broker, which the package must be able to start too. */
+const PROGRAM = `
+import { type ErrorCode, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
+
+const written: Values[] = []
+const source: Source = {
+  open: async () => ({ columns: ['ID', 'A'], indexKind: null, identity: null, total: 2, options: [] }),
+  rows: async function* () {
+    yield { rows: [['1', 'x'], ['2', 'y']], lines: [2, 3], bytes: [5, 9] }
+  },
+  close: async () => {},
+}
+const sink: Sink = {
+  open: async () => {},
+  begin: async () => {},
+  write: async rows => void written.push(...rows),
+  checkpoint: async () => ({ bytes: 0, digest: '' }),
+  commit: async () => {},
+  close: async () => {},
+}
+const options: RunOptions = {
+  ...{ source, sink, classifier: ${JSON.stringify(`${CLASSIFIERS}:a_text`)}, python: ${JSON.stringify(python)} },
+  ...{ workers: 1, batchRows: 100, partitions: null, brokers: null, pipeline: null, job: null, options: [] },
+  ...{ signal: new AbortController().signal, say: () => {}, onOutput() {}, onProgress() {} },
+}
+const code: ErrorCode = new RowmillError('USAGE', 'nothing is wrong').code
+// @ts-expect-error What the types refuse: they are no \`any\`.
+export const wrong = () => run({ ...options, workers: 'two' })
+const { rows } = await run(options)
+console.log(JSON.stringify({ code, rows, written, exports: Object.keys(await import('rowmill')) }))
+`
+
+test('a typed program needs no other types, runs a job, and finds what the SDK exports', async () => {
+  writeFileSync(join(home, 'program.mts'), PROGRAM)
+  const tsc = join(ROOT, 'node_modules/.bin/tsc')
+  const strict = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
+  succeeded(await inHome(tsc, [...strict, 'program.mts']))
+  const { code, rows, written, exports } = JSON.parse(succeeded(await inHome(process.execPath, ['program.mts'])))
+  assert.deepEqual([code, rows, written.map(([index]: string[]) => index)], ['USAGE', 2, ['1', '2']])
+  assert.deepEqual(exports, Object.keys(sdk))
+})
+
+test('an older Node gets one line that says which it needs, and exit 2', async () => {
+  const node = await olderNode()
+  const found = succeeded(await inHome(node, ['--version']))
+    .trim()
+    .slice(1)
+  const { code, stdout, stderr } = await inHome(node, [rowmill, '--version'])
+  assert.deepEqual([code, stdout, stderr], [2, '', `rowmill: needs Node 22.18 or later, this is ${found}.\n`])
+})
+
+test('where sources stand beside built files, as in a clone, the sources run', async t => {
+  const clone = testFolder(t)
+  await cp(join(ROOT, 'bin'), join(clone, 'bin'), { recursive: true })
+  writeFileSync(join(clone, 'package.json'), '{ "type": "module" }')
+  for (const [file, says] of [
+    ['src/cli/main.ts', 'sources'],
+    ['dist/src/cli/main.js', 'built files'],
+  ] as const) {
+    mkdirSync(dirname(join(clone, file)), { recursive: true })
+    writeFileSync(join(clone, file), `export const main = () => { console.log('${says}'); return 0 }\n`)
+  }
+  const run = async () => succeeded(await inHome(process.execPath, [join(clone, 'bin/rowmill.js')]))
+  assert.equal(await run(), 'sources\n')
+  rmSync(join(clone, 'src'), { recursive: true })
+  assert.equal(await run(), 'built files\n')
+})
