@@ -1,4 +1,4 @@
-import type { ClassifiedBatch } from './classifier/classifier.ts'
+import type { ClassifiedBatch } from './classifier/boundary.ts'
 import { encodedRowSize, encodeResult } from './codec.ts'
 import type { Result } from './model.ts'
 

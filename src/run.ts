@@ -1,5 +1,5 @@
 import { startLocalBroker } from './broker/local-broker.ts'
-import type { ClassifierRuntime } from './classifier/classifier.ts'
+import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
 import type { RowmillError } from './errors.ts'

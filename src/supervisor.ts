@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { hostname } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ClassifierRuntime } from './classifier/classifier.ts'
+import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
 import type { Say } from './outage.ts'
 

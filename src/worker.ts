@@ -1,6 +1,6 @@
 import { AssignedPartition, type Slot } from './assigned-partition.ts'
 import { type Batch, describeBatch, type Marker } from './batcher.ts'
-import type { BatchClassifier } from './classifier/classifier.ts'
+import type { BatchClassifier } from './classifier/boundary.ts'
 import { encodeEndOfInput, encodeReject } from './codec.ts'
 import { RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'

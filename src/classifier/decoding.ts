@@ -2,7 +2,7 @@ import type { Batch } from '../batcher.ts'
 import { decodeValues } from '../codec.ts'
 import type { Job, Values } from '../model.ts'
 import { encodeResults, type ResultHead } from '../results.ts'
-import type { BatchClassifier, ClassifiedBatch, ClassifierBatch, ClassifierJob, RowsClassifier } from './classifier.ts'
+import type { BatchClassifier, ClassifiedBatch, ClassifierBatch, ClassifierJob, RowsClassifier } from './boundary.ts'
 
 /** Rows of a batch that lie in one message: `count` of them behind its first `skip`. */
 export interface EncodedRows {

@@ -1,7 +1,8 @@
 import { RowmillError } from '../errors.ts'
 import { optionOf, type Values } from '../model.ts'
 import { checkToCsv } from '../to-csv.ts'
-import type { Cell, ClassifiedBatch, Classifier, ClassifierBatch, ClassifierJob } from './classifier.ts'
+import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from './boundary.ts'
+import type { Cell, Classifier } from './classifier.ts'
 
 /** What a module gives: the function, and the names of its output columns where it says them. */
 export interface ModuleExports {

@@ -5,7 +5,7 @@ import type { Batch } from '../batcher.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import type { ResultHead } from '../results.ts'
-import type { BatchClassifier, ClassifierJob, ClassifierRuntime } from './classifier.ts'
+import type { BatchClassifier, ClassifierJob, ClassifierRuntime } from './boundary.ts'
 import type { EncodedRows } from './decoding.ts'
 import { LineForwarder } from './output.ts'
 

@@ -1,4 +1,4 @@
-import type { BatchClassifier } from './classifier.ts'
+import type { BatchClassifier } from './boundary.ts'
 import { decoding } from './decoding.ts'
 import { ModuleClassifier } from './module.ts'
 import { moduleTarget } from './module-target.ts'

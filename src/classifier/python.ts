@@ -4,13 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import { optionOf } from '../model.ts'
 import { checkToCsv } from '../to-csv.ts'
-import type {
-  ClassifiedBatch,
-  ClassifierBatch,
-  ClassifierJob,
-  ClassifierRuntime,
-  RowsClassifier,
-} from './classifier.ts'
+import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from './boundary.ts'
 import { FrameReader, frame } from './frames.ts'
 import { LastLines, LineForwarder } from './output.ts'
 

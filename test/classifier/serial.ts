@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { ClassifiedBatch, ClassifierJob } from '../../src/classifier/classifier.ts'
+import type { ClassifiedBatch, ClassifierJob } from '../../src/classifier/boundary.ts'
 import { PythonClassifier } from '../../src/classifier/python.ts'
 import type { Values } from '../../src/model.ts'
 
