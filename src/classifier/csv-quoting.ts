@@ -10,17 +10,23 @@ print(text.getvalue().startswith('"'))`
 
 /**
  * Whether csv.writer of this Python quotes a cell for a lone carriage return: newer ones do, and so must the sink.
- * Throws PYTHON_UNUSABLE.
+ * Null where there is no such program. Throws PYTHON_UNUSABLE.
  */
-export async function csvQuotesCarriageReturn(python: string): Promise<boolean> {
+export async function csvQuotesCarriageReturn(python: string): Promise<boolean | null> {
   try {
     const { stdout } = await promisify(execFile)(python, ['-c', QUESTION])
     return stdout.trim() === 'True'
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     const why = (cause as Error).message.split('\n')[0]
-    const message =
-      `Python interpreter ${python} cannot be asked how it quotes CSV: ${why}. ` +
-      'Name the one of the old job with --python PATH (it needs no pandas here).'
-    throw new RowmillError('PYTHON_UNUSABLE', message, { python }, { cause })
+    throw pythonUnusable(python, why, { cause })
   }
+}
+
+/** The error where it cannot be asked. */
+export function pythonUnusable(python: string, why = 'there is no such program', options?: ErrorOptions): RowmillError {
+  const message =
+    `Python interpreter ${python} cannot be asked how it quotes CSV: ${why}. ` +
+    'Name the one of the old job with --python PATH (it needs no pandas here).'
+  return new RowmillError('PYTHON_UNUSABLE', message, { python }, options)
 }

@@ -1,6 +1,8 @@
 import { CsvSource } from '../../connectors/csv-source.ts'
-import { csvQuotesCarriageReturn } from '../classifier/csv-quoting.ts'
+import { csvQuotesCarriageReturn, pythonUnusable } from '../classifier/csv-quoting.ts'
 import { newJobId } from '../jobs.ts'
+import { OPTIONS } from '../options.ts'
+import type { Say } from '../outage.ts'
 import { publish } from '../publisher.ts'
 import { checkName } from '../topics.ts'
 import type { CommandSpec } from './command.ts'
@@ -46,7 +48,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const [shared, header, quotes] = await Promise.all([
         openSharedPipeline('publish', options, { asked }),
         source.open(),
-        csvQuotesCarriageReturn(options.python),
+        quotesCarriageReturn(options.python, say),
       ])
       const { kafka, pipeline, partitions } = shared
       const jobs = await shared.openJobs(say)
@@ -69,4 +71,15 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       limits.close()
     }
   },
+}
+
+/** As the old job's Python does. Without any Python here it is as newer ones do: the classifier may not be Python. */
+async function quotesCarriageReturn(python: string, say: Say): Promise<boolean> {
+  const quotes = await csvQuotesCarriageReturn(python)
+  if (quotes !== null) return quotes
+  if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
+  say(
+    `there is no ${python} here: cells with a carriage return are quoted, as newer Pythons do (else give --python PATH)`,
+  )
+  return true
 }
