@@ -1,7 +1,7 @@
 /**
- * The old job, multiprocessing.Pool(2) and rowmill with 1 and 2 workers over the same rows, interleaved, on a warm
- * broker. Prints every time; `--write` puts the medians into bench/results.md.
- * npm run bench -- [--rows 10000,30000] [--rounds 3] [--only NAME,NAME] [--write]
+ * The old job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and rows that only
+ * pass through. Every output is compared. Prints every time; `--write` puts the medians into bench/results.md.
+ * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--only NAME,NAME] [--write]
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,57 +11,81 @@ import { parseArgs } from 'node:util'
 import { firstDifference } from '../scripts/compare-files.ts'
 import { preparePython } from '../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../src/broker/local-broker.ts'
-import { ProcessTree, type Usage } from './process-tree.ts'
+import { type Contender, contenders, DEFAULT, PASS, partOf, SERIAL } from './contenders.ts'
+import { ProcessTree } from './process-tree.ts'
+import { describeUsage, type Measured, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const CLASSIFIER = join(ROOT, 'examples/black_box.py')
+/** Up to here a run is so short that its start decides; the default number of workers is what a user gets. */
+const SMALL_ROWS = 1000
 
-interface Contender {
-  readonly name: string
-  command(input: string, output: string): readonly string[]
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1000,10000,30000' },
+    pass: { type: 'string', default: '1000000,3000000' },
+    rounds: { type: 'string', default: '3' },
+    only: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const numbers = (text: string) => text.split(',').filter(Boolean).map(Number)
+const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
+const python = await preparePython(say)
+const folder = await mkdtemp(join(tmpdir(), 'rowmill-bench-'))
+const [input, output, expected] = ['in.csv', 'out.csv', 'expected.csv'].map(file => join(folder, file)) as [
+  string,
+  string,
+  string,
+]
+const broker = await startLocalBroker({ onProgress: say })
+try {
+  const only = values.only?.split(',')
+  const all = contenders(python, broker.address).filter(({ name }) => !only || only.includes(name))
+  await makeRows(5000)
+  for (const { name, command } of all) await measure(name, command(input, output)) // warms files and the broker
+  const measured: Measured[] = []
+  for (const rows of numbers(values.rows)) {
+    await makeRows(rows)
+    await measure('expected', [python, join(ROOT, 'examples/serial_job.py'), input, expected])
+    const small = [SERIAL, DEFAULT]
+    const here = all.filter(({ name }) =>
+      rows <= SMALL_ROWS ? small.includes(name) : name !== DEFAULT && name !== PASS,
+    )
+    measured.push(...(await compare(here, rows, expected)))
+  }
+  const pass = all.filter(({ name }) => name === PASS)
+  for (const rows of pass.length > 0 ? numbers(values.pass) : []) {
+    await makeRows(rows)
+    measured.push(...(await compare(pass, rows, input)))
+  }
+  if (values.write) await writeResults(join(ROOT, 'bench/results.md'), measured, { python })
+} finally {
+  await broker.close()
+  await rm(folder, { recursive: true, force: true })
 }
 
-interface Measured {
-  readonly name: string
-  readonly seconds: number
-  readonly usage: readonly Usage[]
+async function makeRows(rows: number): Promise<void> {
+  await measure('rows', [python, join(ROOT, 'examples/make_rows.py'), String(rows), input])
 }
 
-function contenders(python: string, broker: string): Contender[] {
-  const rowmill = (name: string, more: readonly string[]): Contender => ({
-    name,
-    command: (input, output) => [
-      ...[process.execPath, join(ROOT, 'bin/rowmill.js'), 'run', input, output, '--classifier', CLASSIFIER],
-      ...['--python', python, '--brokers', broker, '--force', '--quiet', ...more],
-    ],
-  })
-  return [
-    {
-      name: 'serial job',
-      command: (input, output) => [python, join(ROOT, 'examples/serial_job.py'), input, output],
-    },
-    {
-      name: 'Pool(2)',
-      command: (input, output) => [
-        ...[python, join(ROOT, 'bench/pool_job.py'), input, output],
-        ...['--classifier', CLASSIFIER, '--processes', '2', '--chunk-rows', '100'],
-      ],
-    },
-    rowmill('rowmill, 1 worker', ['--workers', '1']),
-    rowmill('rowmill, 2 workers', ['--workers', '2']),
-  ]
+/** Every contender in every round, in another order each time. */
+async function compare(all: readonly Contender[], rows: number, wanted: string): Promise<Measured[]> {
+  const measured: Measured[] = []
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (let turn = 0; turn < all.length; turn++) {
+      const { name, command } = all[(round + turn) % all.length]!
+      await rm(output, { force: true })
+      const { seconds, usage } = await measure(name, command(input, output))
+      const difference = await firstDifference(wanted, output)
+      if (difference) throw new Error(`${name}: the output differs, ${difference}`)
+      measured.push({ name, rows, seconds, usage })
+      console.log(`${rows} rows  ${name.padEnd(30)}${seconds.toFixed(2).padStart(8)} s  ${describeUsage(usage)}`)
+    }
+  }
+  return measured
 }
 
-/** The part of rowmill, or the rival, that a process is. */
-function partOf(commandLine: string): string | null {
-  if (commandLine.includes('kafka.Kafka')) return 'broker'
-  if (commandLine.includes('worker-process')) return 'worker'
-  if (commandLine.includes('host.py')) return 'Python'
-  if (commandLine.includes('bin/rowmill.js')) return 'command'
-  return /\.py /.test(commandLine) ? 'Python' : null
-}
-
-async function measure(name: string, command: readonly string[]): Promise<Measured> {
+async function measure(name: string, command: readonly string[]): Promise<Pick<Measured, 'seconds' | 'usage'>> {
   const tree = new ProcessTree(process.pid, partOf)
   const started = performance.now()
   const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
@@ -69,54 +93,5 @@ async function measure(name: string, command: readonly string[]): Promise<Measur
   const seconds = (performance.now() - started) / 1000
   const usage = tree.stop()
   if (code !== 0) throw new Error(`${name} ended with exit code ${code}: ${command.join(' ')}`)
-  return { name, seconds, usage }
-}
-
-const { values } = parseArgs({
-  options: {
-    rows: { type: 'string', default: '10000,30000' },
-    rounds: { type: 'string', default: '3' },
-    only: { type: 'string' },
-  },
-})
-const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
-const python = await preparePython(say)
-const folder = await mkdtemp(join(tmpdir(), 'rowmill-bench-'))
-const broker = await startLocalBroker({ onProgress: say })
-try {
-  const only = values.only?.split(',')
-  const all = contenders(python, broker.address).filter(({ name }) => !only || only.includes(name))
-  const [input, output, expected] = ['in.csv', 'out.csv', 'expected.csv'].map(file => join(folder, file))
-  await measure('rows', [python, join(ROOT, 'examples/make_rows.py'), '5000', input!])
-  for (const { name, command } of all) await measure(name, command(input!, output!)) // warms files and the broker
-  for (const rows of values.rows.split(',').map(Number)) {
-    await measure('rows', [python, join(ROOT, 'examples/make_rows.py'), String(rows), input!])
-    await measure('expected', [python, join(ROOT, 'examples/serial_job.py'), input!, expected!])
-    const results: Measured[] = []
-    for (let round = 0; round < Number(values.rounds); round++) {
-      for (let turn = 0; turn < all.length; turn++) {
-        const { name, command } = all[(round + turn) % all.length]!
-        await rm(output!, { force: true })
-        const result = await measure(name, command(input!, output!))
-        const difference = await firstDifference(expected!, output!)
-        if (difference) throw new Error(`${name}: the output differs, ${difference}`)
-        results.push(result)
-        console.log(
-          `${rows} rows  ${name.padEnd(20)}${result.seconds.toFixed(2).padStart(8)} s  ${describe(result.usage)}`,
-        )
-      }
-    }
-  }
-} finally {
-  await broker.close()
-  await rm(folder, { recursive: true, force: true })
-}
-
-function describe(usage: readonly Usage[]): string {
-  return usage
-    .map(({ name, processes, cpuSeconds, peakBytes }) => {
-      const times = processes > 1 ? `${processes} x ` : ''
-      return `${times}${name} ${cpuSeconds.toFixed(2)} s ${Math.round(peakBytes / 1e6)} MB`
-    })
-    .join(', ')
+  return { seconds, usage }
 }

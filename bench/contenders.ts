@@ -1,0 +1,52 @@
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+
+const ROOT = join(import.meta.dirname, '..')
+const CLASSIFIER = join(ROOT, 'examples/black_box.py')
+
+/** One way to do the job, as a command line. */
+export interface Contender {
+  readonly name: string
+  command(input: string, output: string): readonly string[]
+}
+
+/** The old job, the same in a pool of two processes, and rowmill on a warm broker. */
+export function contenders(python: string, broker: string): Contender[] {
+  const rowmill = (name: string, classifier: string, more: readonly string[]): Contender => ({
+    name,
+    command: (input, output) => [
+      ...[process.execPath, join(ROOT, 'bin/rowmill.js'), 'run', input, output, '--classifier', classifier],
+      ...['--python', python, '--brokers', broker, '--force', '--quiet', ...more],
+    ],
+  })
+  return [
+    {
+      name: SERIAL,
+      command: (input, output) => [python, join(ROOT, 'examples/serial_job.py'), input, output],
+    },
+    {
+      name: 'Pool(2)',
+      command: (input, output) => [
+        ...[python, join(ROOT, 'bench/pool_job.py'), input, output],
+        ...['--classifier', CLASSIFIER, '--processes', '2', '--chunk-rows', '100'],
+      ],
+    },
+    rowmill('rowmill, 1 worker', CLASSIFIER, ['--workers', '1']),
+    rowmill('rowmill, 2 workers', CLASSIFIER, ['--workers', '2']),
+    rowmill(DEFAULT, CLASSIFIER, []),
+    rowmill(PASS, join(ROOT, 'bench/pass.ts'), ['--workers', '2', '--header']),
+  ]
+}
+
+export const SERIAL = 'serial job'
+export const DEFAULT = `rowmill, default workers (${availableParallelism()})`
+export const PASS = 'pass-through, 2 workers'
+
+/** The part of rowmill, or the rival, that a process is; null: none. */
+export function partOf(commandLine: string): string | null {
+  if (commandLine.includes('kafka.Kafka')) return 'broker'
+  if (commandLine.includes('worker-process')) return 'worker'
+  if (commandLine.includes('host.py')) return 'Python'
+  if (commandLine.includes('bin/rowmill.js')) return 'command'
+  return /\.py /.test(commandLine) ? 'Python' : null
+}

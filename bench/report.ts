@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, totalmem } from 'node:os'
+import { promisify } from 'node:util'
+import { KAFKA_VERSION } from '../src/broker/broker-files.ts'
+import { version } from '../src/version.ts'
+import { PASS, SERIAL } from './contenders.ts'
+import type { Usage } from './process-tree.ts'
+
+/** One run of one contender. */
+export interface Measured {
+  readonly name: string
+  readonly rows: number
+  readonly seconds: number
+  readonly usage: readonly Usage[]
+}
+
+/** `2 x worker 1.40 s 94 MB, broker ...`. */
+export function describeUsage(usage: readonly Usage[]): string {
+  return usage
+    .map(({ name, processes, cpuSeconds, peakBytes }) => {
+      const times = processes > 1 ? `${processes} x ` : ''
+      return `${times}${name} ${cpuSeconds.toFixed(2)} s ${Math.round(peakBytes / 1e6)} MB`
+    })
+    .join(', ')
+}
+
+/** Writes the medians as Markdown: times, ratios to the serial job of the same rounds, CPU seconds and peak memory. */
+export async function writeResults(path: string, measured: readonly Measured[], { python }: { python: string }) {
+  const sizes = [...new Set(measured.map(({ rows }) => rows))]
+  const sections = sizes.map(rows =>
+    section(
+      rows,
+      measured.filter(each => each.rows === rows),
+    ),
+  )
+  const text = [
+    '# Results',
+    '',
+    '`npm run bench -- --write` wrote this file.',
+    '',
+    await place(python),
+    ...sections,
+  ].join('\n')
+  await writeFile(path, `${text}\n`)
+}
+
+function section(rows: number, measured: readonly Measured[]): string {
+  const names = [...new Set(measured.map(({ name }) => name))]
+  const serial = medianSeconds(measured.filter(({ name }) => name === SERIAL))
+  const lines = names.map(name => {
+    const runs = measured.filter(each => each.name === name)
+    const seconds = medianSeconds(runs)
+    const ratio = Number.isNaN(serial) ? `${Math.round(rows / seconds)} rows/s` : (serial / seconds).toFixed(2)
+    const times = runs.map(run => run.seconds.toFixed(2)).join(', ')
+    const middle = runs.toSorted((a, b) => a.seconds - b.seconds)[Math.floor(runs.length / 2)]!
+    return `| ${name} | ${seconds.toFixed(2)} | ${ratio} | ${times} | ${describeUsage(middle.usage)} |`
+  })
+  const ratio = names.includes(PASS) ? 'speed' : 'times the serial job'
+  const head = `| | median s | ${ratio} | every run, s | CPU seconds and peak memory by part, of the median run |`
+  return ['', `## ${rows.toLocaleString('en')} rows`, '', head, '|---|---|---|---|---|', ...lines].join('\n')
+}
+
+function medianSeconds(measured: readonly Measured[]): number {
+  const sorted = measured.map(({ seconds }) => seconds).toSorted((a, b) => a - b)
+  const half = sorted.length / 2
+  return sorted.length % 2 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+/** What it ran on and with. */
+async function place(python: string): Promise<string> {
+  const script = 'import sys, pandas; print(sys.version.split()[0], pandas.__version__)'
+  const { stdout } = await promisify(execFile)(python, ['-c', script])
+  const [pythonVersion, pandas] = stdout.trim().split(' ')
+  const cpu = cpus()[0]?.model ?? 'unknown'
+  const kernel = (await readFile('/proc/sys/kernel/osrelease', 'utf8')).trim()
+  const gigabytes = Math.round(totalmem() / 2 ** 30)
+  return (
+    `rowmill ${version()}, Node ${process.versions.node}, Kafka ${KAFKA_VERSION}, Python ${pythonVersion}, pandas ${pandas}; ` +
+    `${availableParallelism()} cores (${cpu}), ${gigabytes} GiB, Linux ${kernel}; ${new Date().toISOString().slice(0, 10)}. ` +
+    'Rows of examples/make_rows.py, classifier examples/black_box.py; the pass-through is bench/pass.ts. All contenders of ' +
+    'one size ran interleaved, in another order each round; outputs were compared byte by byte.'
+  )
+}
