@@ -10,6 +10,8 @@ export interface Layout {
   readonly inferredAt: number | null
   readonly numbered: boolean
   readonly indexRules: IndexRules
+  /** Whether pandas makes text of the index like of any column, by its dtype, before it infers the kind. */
+  readonly indexReadAsText: boolean
   /** Where the first row begins; null where there is none. */
   readonly first: SourcePosition | null
   /** A second row of this width makes pandas take the first one for the names of the index; null: none can. */
@@ -31,7 +33,7 @@ export interface Head {
  */
 export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head): Layout {
   const longer = width === null ? 0 : width - header.length
-  const columns = longer === 1 && plan.indexCol === 0 && !plan.usecols ? ['', ...finalNames(header)] : header
+  const columns = longer === 1 && takesUnnamedIndex(plan) ? ['', ...finalNames(header)] : header
   if (width !== null && width > columns.length) throw tooLong(plan, { header, width, first, name })
   const names = finalNames(columns)
   const used = usedColumns(plan, names)
@@ -52,9 +54,19 @@ export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head):
     inferredAt: forced ? null : at,
     numbered: at === null,
     indexRules: indexRules(plan.handedOn, indexName),
+    indexReadAsText:
+      columns === header && (plan.dtypeNames === null || (at !== null && named(plan, columns, names, at))),
     first,
     indexNamedByWidth: plan.names || width === null ? null : header.length + width,
   }
+}
+
+/** Whether the first column of rows one cell longer than the header becomes an index without a name. */
+function takesUnnamedIndex({ indexCol, usecols, handedOn }: ReadCsvPlan): boolean {
+  const naValues = handedOn.na_values ?? null
+  // pandas looks up the words for missing values by the name of the index, and fails where there is none.
+  const naByColumn = typeof naValues === 'object' && naValues !== null && !Array.isArray(naValues)
+  return indexCol === 0 && usecols === null && !naByColumn
 }
 
 function named({ dtypeNames }: ReadCsvPlan, columns: readonly string[], names: readonly string[], at: number): boolean {
@@ -66,7 +78,8 @@ function tooLong(plan: ReadCsvPlan, { header, width, first, name }: Head): Rowmi
   const found = width ?? 0
   const why =
     found - header.length === 1 || plan.indexCol === null
-      ? 'pandas would make an index of its first cells, which rowmill follows only with index_col=0 and without usecols'
+      ? 'pandas would make an index of its first cells, which rowmill follows only with index_col=0, without usecols ' +
+        'and without a dict of na_values'
       : 'quote a cell that holds the separator'
   return new RowmillError(
     'INPUT_FIELDS',

@@ -272,7 +272,7 @@ export class CsvSource implements Source {
   /** Reads all rows for what is wrong with them, their number and the kind of their index. */
   async #scan(layout: Layout, given: string | null): Promise<{ total: number; kind: string | null }> {
     const at = given === null ? layout.inferredAt : null
-    const inference = new IndexKindInference(layout.indexRules)
+    const inference = new IndexKindInference(layout.indexRules, layout.indexReadAsText)
     let total = 0
     if (layout.first !== null) {
       for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {

@@ -58,6 +58,7 @@ type Seen = number | null
 /** Takes the index cells of a file one after the other and says what pandas would make of them all. */
 export class IndexKindInference {
   readonly #rules: IndexRules
+  readonly #readAsText: boolean
   readonly #booleanWords: ReadonlySet<string>
   readonly #plainIntegers: boolean
   #count = 0
@@ -73,8 +74,10 @@ export class IndexKindInference {
   #inexact: Seen = null
   readonly #steps = new Steps()
 
-  constructor(rules: IndexRules) {
+  /** `readAsText`: whether pandas makes text of the column, without the missing values, before it infers an index. */
+  constructor(rules: IndexRules, readAsText = true) {
     this.#rules = rules
+    this.#readAsText = readAsText
     this.#booleanWords = new Set(['True', 'TRUE', 'true', 'False', 'FALSE', 'false', ...rules.booleanWords])
     this.#plainIntegers = rules.naNumbers.size === 0
   }
@@ -132,7 +135,11 @@ export class IndexKindInference {
       if (this.#missing === null) return 'boolean'
       throw unforceable(place, this.#missing, 'booleans and missing values beside each other')
     }
-    if (this.#unsigned !== null && (this.#negative !== null || this.#missing !== null)) return 'text'
+    if (this.#unsigned !== null && (this.#negative !== null || this.#missing !== null)) {
+      // pandas gives up on numbers here without a look at words for missing values: they are text if they still stand.
+      if (this.#missing === null || this.#readAsText) return 'text'
+      throw unforceable(place, this.#missing, 'missing values beside whole numbers beyond int64')
+    }
     if (this.#huge !== null) throw unforceable(place, this.#huge, 'a whole number that fits neither int64 nor uint64')
     if (this.#missing !== null && this.#integer === null && this.#float === null) return 'empty'
     if (this.#missing !== null || this.#float !== null) {
