@@ -1,9 +1,9 @@
 import { RowmillError } from '../errors.ts'
 import { JobLog } from '../jobs.ts'
-import { Kafka } from '../kafka.ts'
+import { Kafka, type KafkaAdmin } from '../kafka.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
-import { checkName, ensureTopics, workersGroup } from '../topics.ts'
+import { checkName, ensureTopics, findTopics, workersGroup } from '../topics.ts'
 
 /** A pipeline on a broker that others serve too. */
 export interface SharedPipeline {
@@ -18,10 +18,26 @@ export interface SharedPipeline {
 }
 
 /** Connects and creates the topics that are missing: publish, work and collect come in any order. To be closed. */
-export async function openSharedPipeline(
+export function openSharedPipeline(
+  command: string,
+  options: OptionValues<'brokers' | 'sharedPipeline'>,
+  wanted: number | null,
+): Promise<SharedPipeline> {
+  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, wanted))
+}
+
+/** Connects to a pipeline that is there already, and creates nothing. To be closed. */
+export function findSharedPipeline(
+  command: string,
+  options: OptionValues<'brokers' | 'sharedPipeline'>,
+): Promise<SharedPipeline> {
+  return connect(command, options, findTopics)
+}
+
+async function connect(
   command: string,
   { brokers, sharedPipeline: pipeline }: OptionValues<'brokers' | 'sharedPipeline'>,
-  wanted: number | null,
+  partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
   if (brokers === null) {
@@ -34,7 +50,7 @@ export async function openSharedPipeline(
     return {
       kafka,
       pipeline,
-      partitions: await ensureTopics(admin, pipeline, wanted),
+      partitions: await partitionsOf(admin, pipeline),
       openJobs: say => JobLog.open(kafka, pipeline, say),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       close: () => admin.close(),
