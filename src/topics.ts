@@ -68,6 +68,18 @@ export async function ensureTopics(
   return verify(await untilKnown(admin, all), topics, partitions)
 }
 
+/** The number of partitions of `rows`; throws TOPIC_UNUSABLE where a topic of the pipeline is missing. Creates none. */
+export async function findTopics(admin: KafkaAdmin, pipeline: string): Promise<number> {
+  const { jobs, rows, results } = topicsOf(pipeline)
+  const found = await admin.partitions([jobs, rows, results])
+  const missing = [jobs, rows, results].find(topic => !found.has(topic))
+  if (missing === undefined) return found.get(rows)!
+  const message =
+    `topic ${missing} does not exist: is --pipeline ${pipeline} right, and the broker? rowmill run removes the topics ` +
+    'of its run at the end, unless it gets a --pipeline'
+  throw new RowmillError('TOPIC_UNUSABLE', message, { topic: missing })
+}
+
 /** A broker takes a moment to know of topics that were just created, and tells nobody when it does. */
 async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Map<string, number>> {
   for (let pauseMs = 5; ; pauseMs *= 2) {

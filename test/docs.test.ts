@@ -12,7 +12,7 @@ const README = read('README.md')
 
 test('the README has a row for every option, and the help names it', async () => {
   const helps = await Promise.all(
-    ['run', 'publish', 'work', 'collect', 'broker'].map(command => rowmill([command, '--help'])),
+    ['run', 'publish', 'work', 'collect', 'verify', 'broker'].map(command => rowmill([command, '--help'])),
   )
   const stdout = helps.map(help => help.stdout).join('')
   for (const { flag } of Object.values(OPTIONS)) {

@@ -6,6 +6,7 @@ import { collectCommand } from './collect.ts'
 import { addCommand } from './command.ts'
 import { publishCommand } from './publish.ts'
 import { runCommand } from './run.ts'
+import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
@@ -27,6 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addCommand(program, publishCommand, finished)
   addCommand(program, workCommand, finished)
   addCommand(program, collectCommand, finished)
+  addCommand(program, verifyCommand, finished)
   addCommand(program, brokerCommand, finished)
   try {
     await program.parseAsync(args, { from: 'user' })

@@ -1,9 +1,9 @@
 import { RowmillError } from '../errors.ts'
 import { JobLog } from '../jobs.ts'
-import { Kafka } from '../kafka.ts'
+import { Kafka, type KafkaAdmin } from '../kafka.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
-import { checkName, ensureTopics, workersGroup } from '../topics.ts'
+import { checkName, ensureTopics, findTopics, workersGroup } from '../topics.ts'
 
 /** A pipeline on a broker that others serve too. */
 export interface SharedPipeline {
@@ -21,10 +21,26 @@ export interface SharedPipeline {
  * Connects and creates the topics that are missing: publish, work and collect come in any order. `asked` is what the
  * user wants of partitions, `ifNew` what new topics take without that. To be closed.
  */
-export async function openSharedPipeline(
+export function openSharedPipeline(
+  command: string,
+  options: OptionValues<'brokers' | 'sharedPipeline'>,
+  { asked = null, ifNew }: { asked?: number | null; ifNew?: number } = {},
+): Promise<SharedPipeline> {
+  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, ifNew))
+}
+
+/** Connects to a pipeline that is there already, and creates nothing. To be closed. */
+export function findSharedPipeline(
+  command: string,
+  options: OptionValues<'brokers' | 'sharedPipeline'>,
+): Promise<SharedPipeline> {
+  return connect(command, options, findTopics)
+}
+
+async function connect(
   command: string,
   { brokers, sharedPipeline: pipeline }: OptionValues<'brokers' | 'sharedPipeline'>,
-  { asked = null, ifNew }: { asked?: number | null; ifNew?: number } = {},
+  partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
   if (brokers === null) {
@@ -37,7 +53,7 @@ export async function openSharedPipeline(
     return {
       kafka,
       pipeline,
-      partitions: await ensureTopics(admin, pipeline, asked, ifNew),
+      partitions: await partitionsOf(admin, pipeline),
       openJobs: say => JobLog.open(kafka, pipeline, say),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       close: () => admin.close(),

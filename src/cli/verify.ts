@@ -1,0 +1,73 @@
+import { OutputFormat } from '../../connectors/output-format.ts'
+import type { SinkHeader } from '../connector.ts'
+import { RowmillError } from '../errors.ts'
+import { checkName } from '../topics.ts'
+import { type Verified, verify } from '../verify.ts'
+import type { CommandSpec } from './command.ts'
+import { Limits } from './limits.ts'
+import { findSharedPipeline } from './shared-pipeline.ts'
+import { Terminal } from './terminal.ts'
+
+const OPTION_NAMES = ['brokers', 'sharedPipeline', 'id', 'against', 'timeout', 'quiet'] as const
+
+export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+  name: 'verify',
+  doc: 'count the rows of one job in the topics and compare OUT with them, byte by byte',
+  operands: [{ name: 'OUT', doc: 'the file that rowmill collect wrote' }],
+  example: 'rowmill verify classified.csv --job "$JOB" --against serial.csv --brokers 127.0.0.1:9092',
+  options: OPTION_NAMES,
+  async act([out], options) {
+    const { id: job, against } = options
+    if (job === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
+    checkName('--job', job)
+    const terminal = new Terminal({ quiet: options.quiet, progress: false })
+    const say = (message: string) => terminal.say(message)
+    const limits = new Limits('before the job was verified', options.timeout)
+    try {
+      const shared = await findSharedPipeline('verify', options)
+      const { kafka, pipeline } = shared
+      const jobs = await shared.openJobs(say)
+      try {
+        const format = (header: SinkHeader) => new OutputFormat(header)
+        const { signal } = limits
+        const verified = await verify({ kafka, pipeline, jobs, job, out: out!, against, format, say, signal })
+        process.stdout.write(describeVerified(verified))
+        const [first, ...others] = verified.findings
+        for (const { message, code } of others) say(`also: ${message} [${code}]`)
+        if (first) throw first
+        return 0
+      } finally {
+        await Promise.all([jobs.close(), shared.close()])
+      }
+    } finally {
+      limits.close()
+    }
+  },
+}
+
+/** One line for each count, the value from the same column on; the last line is `same` or `different`. */
+export function describeVerified(verified: Verified): string {
+  const { duplicates, gaps, malformed, digests, rowsByWorker, classifiers } = verified
+  const workers = [...rowsByWorker].sort().map(([worker, rows]) => `${worker}: ${rows}`)
+  const lines: [string, string | number][] = [
+    ['job', verified.job],
+    ['rows in', verified.rowsIn],
+    ['rows out', verified.rowsOut],
+    ['rejects', verified.rejects],
+    ['refused', verified.refused ?? 'unknown'],
+    ['duplicates in rows', duplicates.rows],
+    ['duplicates in results', duplicates.results],
+    ['gaps in rows', gaps.rows],
+    ['gaps in results', gaps.results],
+    ['malformed in rows', malformed.rows],
+    ['malformed in results', malformed.results],
+    ['workers', workers.join(', ') || 'none'],
+    ['classifier', classifiers.join(', ') || 'none'],
+    ['sha256 expected', digests.expected ?? 'unknown'],
+    ['sha256 OUT', digests.out],
+  ]
+  if (digests.against !== null) lines.push(['sha256 against', digests.against])
+  const width = Math.max(...lines.map(([name]) => name.length)) + 2
+  const text = lines.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join('')
+  return `${text}${verified.findings.length === 0 ? 'same' : 'different'}\n`
+}

@@ -1,0 +1,106 @@
+import { RowmillError } from '../errors.ts'
+import { hasFailed, jobFailure } from '../jobs.ts'
+import type { EndOfInput, Job } from '../model.ts'
+import { rowsInPartition, seqOf } from '../sequence.ts'
+import type { JobPartition, JobTopic } from './job-topic.ts'
+
+/** What was read of a job. */
+export interface Readings {
+  readonly job: Job
+  readonly rows: JobTopic
+  readonly results: JobTopic
+  /** Classifier, as hex, to the first worker that ran it. */
+  readonly classifiers: ReadonlyMap<string, string>
+}
+
+/**
+ * Everything in the topics that keeps the job from being whole, what explains the most first. All of them end verify
+ * with exit code 6, also where the job itself failed for another reason.
+ */
+export function findingsOf({ job, rows, results, classifiers }: Readings): RowmillError[] {
+  const all = [...rows.partitions, ...results.partitions]
+  const found = [
+    hasFailed(job) ? failed(job) : null,
+    contradictingEnds(job, all),
+    results.malformed.first === null ? null : malformed(job, results.malformed.first),
+    ...all.map(partition => gap(job, partition, anyEnd({ rows, results })?.total ?? Number.POSITIVE_INFINITY)),
+    incomplete(job, rows, results),
+    classifiers.size > 1 ? mixed(job, classifiers) : null,
+  ]
+  return found.filter(error => error !== null)
+}
+
+/** The first end of input there is. */
+export function anyEnd({ rows, results }: Pick<Readings, 'rows' | 'results'>): EndOfInput | null {
+  const ended = [...rows.partitions, ...results.partitions].find(({ tally }) => tally.end !== null)
+  return ended?.tally.end ?? null
+}
+
+function failed(job: Job): RowmillError {
+  const { code, message } = jobFailure(job)
+  const text = `job ${job.id} ${job.state === 'failed' ? 'failed' : 'was cancelled'} (${code}): ${message}`
+  return new RowmillError('JOB_INCOMPLETE', text, { job: job.id, reason: code })
+}
+
+function malformed(job: Job, first: string): RowmillError {
+  return new RowmillError('ROW_MALFORMED', `job ${job.id}: ${first}`, { job: job.id })
+}
+
+/** Ends of input say the same in every partition of both topics, and what was counted before them. */
+function contradictingEnds(job: Job, partitions: readonly JobPartition[]): RowmillError | null {
+  const ended = partitions.filter(({ tally }) => tally.end !== null)
+  const reference = ended[0]?.tally
+  for (const { partition, tally } of ended) {
+    const { total, rows, refused } = tally.end!
+    const { end: first, endedAt } = reference!
+    const here = `${tally.endedAt} says ${rows} of ${total} rows and ${refused} refused`
+    if (total !== first!.total || refused !== first!.refused) {
+      const other = `${endedAt} says ${first!.rows} of ${first!.total} and ${first!.refused}`
+      return malformed(job, `the ends of input contradict each other: ${here}, ${other}`)
+    }
+    const due = rowsInPartition(partition, total, job)
+    if (tally.end!.partition !== partition || rows !== due)
+      return malformed(job, `the end of input ${here} for partition ${tally.end!.partition}: it must say ${due}`)
+    if (tally.next > rows) return malformed(job, `the end of input ${here}, ${tally.next} came before it`)
+  }
+  return null
+}
+
+function gap(job: Job, partition: JobPartition, total: number): RowmillError | null {
+  const { tally, loss } = partition
+  const facts = { job: job.id, partition: partition.partition }
+  const rowAt = (position: number) => seqOf({ partition: partition.partition, position }, job)
+  if (!tally.jump) {
+    // Where the log lost all that it had of the job, its end of input too, there is nothing left that jumps.
+    const row = rowAt(0)
+    if (loss === null || tally.end || tally.next > 0 || row >= total) return null
+    return new RowmillError('ROW_GAP', `job ${job.id}: ${loss}. The first row missing is ${row}.`, { ...facts, row })
+  }
+  const { expected, found, where } = tally.jump
+  const row = rowAt(expected)
+  const instead = found === null ? 'the end of input' : `row ${rowAt(found)}`
+  const late = tally.late > 0 ? `, of which ${tally.late} came later, out of order` : ''
+  const why = (expected === 0 && loss) || 'Rows were lost before this point: was the topic truncated by retention?'
+  const message = `job ${job.id}, ${where}: expected row ${row} and found ${instead}; ${tally.missing} rows of this partition are missing${late}. ${why}`
+  return new RowmillError('ROW_GAP', message, { ...facts, row, missing: tally.missing })
+}
+
+function incomplete({ id, partitions }: Job, rows: JobTopic, results: JobTopic): RowmillError | null {
+  if (rows.ended === partitions && results.ended === partitions) return null
+  const stage = (topic: JobTopic) =>
+    `${topic.topic} has ${topic.count('rows')} rows and the end of input in ${topic.ended} of ${partitions} partitions`
+  const lost = [...rows.partitions, ...results.partitions].find(({ loss, tally }) => loss !== null && !tally.end)
+  const advice = lost
+    ? lost.loss
+    : rows.ended < partitions
+      ? 'Its publisher has not finished: wait for it and verify again'
+      : 'Start rowmill work, or wait for the workers, and verify again'
+  const message = `job ${id} is not complete: ${stage(rows)}; ${stage(results)}. ${advice}`
+  return new RowmillError('JOB_INCOMPLETE', message, { job: id, partitions, rows: rows.ended, results: results.ended })
+}
+
+/** A collector refuses such a job with CLASSIFIER_MIXED; that is an exit code of those who classify. */
+function mixed(job: Job, classifiers: ReadonlyMap<string, string>): RowmillError {
+  const by = [...classifiers].map(([classifier, worker]) => `${classifier} (${worker})`).join(', ')
+  return malformed(job, `its results are of ${classifiers.size} classifiers: ${by}. Which one is right?`)
+}

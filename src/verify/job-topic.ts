@@ -1,0 +1,196 @@
+import { decode, type WireRecord } from '../codec.ts'
+import { toRowmillError } from '../errors.ts'
+import type { Kafka, Message, Position } from '../kafka.ts'
+import type { Say } from '../outage.ts'
+import { PartitionFeed, type PartitionQueue } from '../partition-feed.ts'
+import { Tally } from './tally.ts'
+
+/** What of one partition may hold messages of a job: from `start` up to and without `end`. */
+interface Span {
+  readonly topic: string
+  readonly partition: number
+  /** Where the log ended when the job began. */
+  readonly from: number
+  readonly start: number
+  readonly end: number
+}
+
+/** One message of the job, and where it stands. */
+export interface Found {
+  readonly record: WireRecord
+  readonly where: string
+}
+
+/** Messages that break the wire format or the job record: how many, and where and what the first one is. */
+export interface Malformed {
+  count: number
+  first: string | null
+}
+
+/** Where to read, and for whom. An abort of `signal` ends every read with its reason. */
+export interface JobTopicOptions {
+  readonly kafka: Kafka
+  readonly topic: string
+  readonly job: string
+  /** Where each partition ended when the job began. */
+  readonly from: readonly number[]
+  readonly say: Say
+  readonly signal: AbortSignal
+}
+
+/** One topic of one job, as of the moment it was opened: what is appended later is not read. To be closed. */
+export class JobTopic {
+  readonly topic: string
+  readonly partitions: readonly JobPartition[]
+  readonly #feed: PartitionFeed
+  readonly #signal: AbortSignal
+  readonly #stop: () => void
+
+  private constructor({ topic, job, signal }: JobTopicOptions, feed: PartitionFeed, spans: readonly Span[]) {
+    this.topic = topic
+    this.partitions = spans.map(span => new JobPartition(job, span, feed))
+    this.#feed = feed
+    this.#signal = signal
+    this.#stop = () => feed.interrupt(signal.reason)
+    signal.addEventListener('abort', this.#stop, { once: true })
+  }
+
+  static async open(place: JobTopicOptions): Promise<JobTopic> {
+    const { kafka, topic, say } = place
+    const feed = await PartitionFeed.open(kafka, [topic], say)
+    try {
+      return new JobTopic(place, feed, await findSpans(feed, place))
+    } catch (error) {
+      await feed.close()
+      throw error
+    }
+  }
+
+  /** Begins to read: called once, before the first `next` of a partition. */
+  async read(): Promise<readonly JobPartition[]> {
+    const queues = await this.#feed.assign(this.partitions.map(({ position }) => position))
+    for (const [i, partition] of this.partitions.entries()) partition.readFrom(queues[i]!)
+    return this.partitions
+  }
+
+  /** The counts stay; what was fetched goes. */
+  async close(): Promise<void> {
+    this.#signal.removeEventListener('abort', this.#stop)
+    await this.#feed.close()
+    await this.#feed.assign([])
+    for (const partition of this.partitions) partition.readFrom(null)
+  }
+
+  count(what: 'rows' | 'duplicates' | 'missing'): number {
+    return this.partitions.reduce((sum, { tally }) => sum + tally[what], 0)
+  }
+
+  get malformed(): Malformed {
+    const all = this.partitions.map(({ malformed }) => malformed)
+    return {
+      count: all.reduce((sum, { count }) => sum + count, 0),
+      first: all.find(({ first }) => first !== null)?.first ?? null,
+    }
+  }
+
+  /** How many partitions have their end of input. */
+  get ended(): number {
+    return this.partitions.filter(({ tally }) => tally.end !== null).length
+  }
+}
+
+/** Reads one partition of a job once, up to the job's end of input or the end of the log as it was noted. */
+export class JobPartition {
+  readonly partition: number
+  readonly tally = new Tally()
+  readonly malformed: Malformed = { count: 0, first: null }
+  readonly #job: string
+  readonly #span: Span
+  readonly #feed: PartitionFeed
+  #queue: PartitionQueue | null = null
+
+  constructor(job: string, span: Span, feed: PartitionFeed) {
+    this.#job = job
+    this.#span = span
+    this.#feed = feed
+    this.partition = span.partition
+  }
+
+  get position(): Position {
+    const { topic, partition, start } = this.#span
+    return { topic, partition, offset: start }
+  }
+
+  readFrom(queue: PartitionQueue | null): void {
+    this.#queue = queue
+  }
+
+  get name(): string {
+    return `${this.#span.topic}[${this.partition}]`
+  }
+
+  /** What the log has lost since the job began, in words, or null. */
+  get loss(): string | null {
+    const { from, start, end } = this.#span
+    if (start > from) {
+      return `${this.name} begins at offset ${start} now and the job at ${from}: retention deleted what lay between`
+    }
+    return end < from
+      ? `${this.name} ends at offset ${end} and the job began at ${from}: the topic was made anew`
+      : null
+  }
+
+  /** The next message of the job; null behind its end of input and at the end of the log. */
+  async next(): Promise<Found | null> {
+    while (!this.tally.end) {
+      const message = await this.#message()
+      if (!message) return null
+      const where = `${this.name}@${message.offset}`
+      const record = this.#decode(message, where)
+      if (!record || record.kind === 'job' || record.value.job !== this.#job) continue
+      if (record.kind !== 'end') return { record, where }
+      this.tally.close(record.value, where)
+    }
+    return null
+  }
+
+  /** Counts a message that cannot be what it should be, and keeps the first one's flaw. */
+  refuse(where: string, flaw: string): void {
+    this.malformed.count++
+    this.malformed.first ??= `${where}: ${flaw}`
+  }
+
+  async #message(): Promise<Message | null> {
+    const queue = this.#queue
+    if (!queue || this.#span.start >= this.#span.end) return null
+    for (;;) {
+      const message = this.#feed.take(queue)
+      if (message) return message.offset < this.#span.end ? message : null
+      // Behind the last message there may be offsets that hold none: the position passes them.
+      if (queue.position >= this.#span.end) return null
+      await this.#feed.arrival()
+    }
+  }
+
+  #decode({ value }: Message, where: string): WireRecord | null {
+    try {
+      return decode(value)
+    } catch (error) {
+      this.refuse(where, toRowmillError(error).message)
+      return null
+    }
+  }
+}
+
+async function findSpans(feed: PartitionFeed, { topic, from }: JobTopicOptions): Promise<Span[]> {
+  const wanted = from.map((_, partition) => ({ topic, partition }))
+  const offsets = async (which: 'start' | 'end') => {
+    const positions = await feed.offsets(wanted, which)
+    return new Map(positions.map(({ partition, offset }) => [partition, offset]))
+  }
+  const [starts, ends] = await Promise.all([offsets('start'), offsets('end')])
+  return from.map((offset, partition) => {
+    const start = Math.max(offset, starts.get(partition)!)
+    return { topic, partition, from: offset, start, end: ends.get(partition)! }
+  })
+}

@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto'
+import type { RowmillError } from '../errors.ts'
+import type { Values } from '../model.ts'
+import type { ComparedFile } from './compared-file.ts'
+import { firstDifference, goesOn, type OutputRecord, unlikeEachOther, unlikeExpected } from './difference.ts'
+import type { OutputRun } from './output-rows.ts'
+
+/** Rows are collected up to here before they are compared. With four times as much, verify took 70 MB more. */
+const CHUNK_BYTES = 64 * 1024
+
+/** How rows become bytes. The text of several rows is that of each, one behind the other. */
+export interface RowFormat {
+  /** The line of column names, or an empty text where there is none. */
+  readonly headerLine: string
+  lines(rows: readonly Values[]): string
+}
+
+/** SHA-256 in hex. `expected` is null where not all rows are known, `against` where there is no second file. */
+export interface Digests {
+  readonly expected: string | null
+  readonly out: string
+  readonly against: string | null
+}
+
+/**
+ * Compares OUT, chunk by chunk, with the bytes it must have, and with a second file byte for byte. Which row a byte
+ * belongs to follows from the length of each record: counting lines would not do, a quoted cell may hold line ends.
+ */
+export class SameBytes {
+  readonly #out: ComparedFile
+  readonly #against: ComparedFile | null
+  readonly #hash = createHash('sha256')
+  #format: RowFormat | null = null
+  #header = ''
+  #runs: OutputRun[] = []
+  /** The bytes that are expected next; the first `#length` of them are collected. */
+  #chunk = Buffer.alloc(CHUNK_BYTES)
+  #length = 0
+  /** The offset of the chunk that is collected. */
+  #at = 0
+  #unlikeExpected: RowmillError | null = null
+  #unlikeAgainst: RowmillError | null = null
+
+  constructor(out: ComparedFile, against: ComparedFile | null) {
+    this.#out = out
+    this.#against = against
+  }
+
+  /** Called once, before the first `add`. */
+  begin(format: RowFormat): void {
+    this.#format = format
+    this.#header = format.headerLine
+    this.#collect(this.#header, Buffer.byteLength(this.#header))
+  }
+
+  async add(run: OutputRun): Promise<void> {
+    const text = this.#format!.lines(run.rows.filter(row => row !== null))
+    const bytes = Buffer.byteLength(text)
+    if (this.#length + bytes > CHUNK_BYTES) await this.#compareChunk()
+    this.#runs.push(run)
+    this.#collect(text, bytes)
+  }
+
+  /** Reads the files to their ends; `whole`: there are no rows but those added. Returns the first differences. */
+  async finish(whole: boolean): Promise<{ differences: RowmillError[]; digests: Digests }> {
+    await this.#compareChunk()
+    await this.#compareRest(whole ? { name: 'behind the last row', row: null, start: this.#at, bytes: null } : null)
+    const digests = {
+      expected: whole ? this.#hash.digest('hex') : null,
+      out: await this.#out.digest(),
+      against: (await this.#against?.digest()) ?? null,
+    }
+    return { differences: [this.#unlikeExpected, this.#unlikeAgainst].filter(error => error !== null), digests }
+  }
+
+  #collect(text: string, bytes: number): void {
+    if (bytes > this.#chunk.length - this.#length) {
+      this.#chunk = Buffer.concat([this.#chunk.subarray(0, this.#length)], this.#length + bytes)
+    }
+    this.#length += this.#chunk.write(text, this.#length)
+  }
+
+  async #compareChunk(): Promise<void> {
+    if (this.#length === 0) return
+    const expected = this.#chunk.subarray(0, this.#length)
+    this.#hash.update(expected)
+    const [out, against] = await this.#take(expected.length)
+    const at = firstDifference(expected, out)
+    if (at >= 0) this.#unlikeExpected ??= await unlikeExpected(this.#out, this.#recordAt(at), this.#at + at)
+    await this.#compareFiles(out, against, at => this.#recordAt(at))
+    this.#at += expected.length
+    this.#length = 0
+    this.#header = ''
+    this.#runs = []
+  }
+
+  /** What lies behind the rows that are known. `end` is null where more rows may follow. */
+  async #compareRest(end: OutputRecord | null): Promise<void> {
+    for (let first = true; ; first = false) {
+      const [out, against] = await this.#take()
+      if (first && end && out.length > 0) this.#unlikeExpected ??= await goesOn(this.#out, end)
+      await this.#compareFiles(out, against, () => end)
+      if (out.length === 0 || this.#unlikeAgainst || !this.#against) return
+      this.#at += out.length
+    }
+  }
+
+  async #compareFiles(
+    out: Buffer,
+    against: Buffer | null,
+    recordAt: (at: number) => OutputRecord | null,
+  ): Promise<void> {
+    const at = against ? firstDifference(out, against) : -1
+    if (at < 0) return
+    this.#unlikeAgainst ??= await unlikeEachOther([this.#out, this.#against!], recordAt(at), this.#at + at)
+  }
+
+  #take(bytes?: number): Promise<[Buffer, Buffer | null]> {
+    return Promise.all([this.#out.take(bytes), this.#against?.take(bytes) ?? null])
+  }
+
+  /** The record of the chunk in which this byte of it stands. */
+  #recordAt(at: number): OutputRecord {
+    const bytes = Buffer.from(this.#header)
+    if (at < bytes.length) return { name: 'the header', row: null, start: this.#at, bytes }
+    let start = bytes.length
+    for (const { seq, rows } of this.#runs) {
+      for (const [i, row] of rows.entries()) {
+        const bytes = Buffer.from(row ? this.#format!.lines([row]) : '')
+        const behind = start + bytes.length
+        if (at < behind) return { name: `row ${seq + i}`, row: seq + i, start: this.#at + start, bytes }
+        start = behind
+      }
+    }
+    throw new Error(`byte ${at} lies behind the chunk of ${start} bytes`)
+  }
+}

@@ -1,0 +1,27 @@
+/** A judge that shares the code it judges would share its mistakes. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { test } from 'node:test'
+
+const SRC = join(import.meta.dirname, '../../src')
+
+/** Every file that is reachable from `file` by its relative imports, of types too. */
+function reachable(file: string, seen = new Set<string>()): Set<string> {
+  const path = join(SRC, file)
+  if (seen.has(file)) return seen
+  seen.add(file)
+  for (const [, specifier] of readFileSync(path, 'utf8').matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)) {
+    reachable(relative(SRC, join(dirname(path), specifier!)), seen)
+  }
+  return seen
+}
+
+test('verify reaches neither the reassembler nor the collector', () => {
+  assert.ok(reachable('run.ts').has('reassembler.ts'), 'the walk goes from the run to the reassembler')
+  const files = reachable('verify.ts')
+  assert.ok(files.has('sequence.ts') && files.has('codec.ts'), 'the walk goes through verify')
+  for (const file of ['reassembler.ts', 'collector.ts', 'run.ts', 'index.ts']) {
+    assert.ok(!files.has(file), `${file} is reachable from verify.ts`)
+  }
+})
