@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { CsvSource } from '../connectors/csv-source.ts'
 import { FileSink } from '../connectors/file-sink.ts'
+import { decoding } from '../src/classifier/decoding.ts'
 import { PythonClassifier } from '../src/classifier/python.ts'
 import { jobOptions } from '../src/cli/job-options.ts'
 import { collect } from '../src/collector.ts'
@@ -97,7 +98,7 @@ function sourceOf(file: string): CsvSource {
 
 function optionsOf(file: string): JobOption[] {
   const { readCsv = {}, toCsv = {}, header = true } = OPTIONS[file] ?? {}
-  const quotes = { name: 'quotesCarriageReturn', value: String(classifier.quotesCarriageReturn) }
+  const quotes = { name: 'quotesCarriageReturn', value: String(classifier.runtime.quotesCarriageReturn) }
   return [...jobOptions({ readCsv, delimiter: null, header, toCsv, cast: [] }), quotes]
 }
 
@@ -180,7 +181,14 @@ test('every file that is read gives the same bytes as a job of one pipeline', as
   const kafka = await testKafka()
   const say = (message: string) => process.stderr.write(`${message}\n`)
   const [stop, over] = [new AbortController(), new AbortController()]
-  const worker = await Worker.open({ kafka, pipeline, name: 'worker', classifier, batchRows: 4, say })
+  const worker = await Worker.open({
+    kafka,
+    pipeline,
+    name: 'worker',
+    classifier: decoding(classifier, 'worker'),
+    batchRows: 4,
+    say,
+  })
   const working = worker.run(stop.signal)
   working.catch(error => over.abort(error))
   const jobs = await JobLog.open(kafka, pipeline, say)
