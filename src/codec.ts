@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import avro from 'avsc'
-import { compileSkip, MAX_LONG, type Skip, scan } from './avro-scan.ts'
+import { compileSkip, MAX_ITEMS, MAX_LONG, type Skip, scan } from './avro-scan.ts'
 import { crc64Avro } from './crc64-avro.ts'
 import { type ErrorFacts, RowmillError } from './errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from './model.ts'
+import { type PackedRow, packArray, packRow } from './packed-row.ts'
 
 /** One message of a pipeline: which record it is, and the record. */
 export type WireRecord =
@@ -36,16 +37,18 @@ export function encodeJob(job: Job): Buffer {
   return encode({ kind: 'job', value: job })
 }
 
-export function encodeRows(rows: Rows): Buffer {
-  return encode({ kind: 'rows', value: rows })
+/** `packed` are the rows as `packRow` packs them, where the caller has done so. */
+export function encodeRows(rows: Rows, packed = rows.rows.map(packRow)): Buffer {
+  return encodePacked({ kind: 'rows', value: rows }, packed)
 }
 
 export function encodeEndOfInput(end: EndOfInput): Buffer {
   return encode({ kind: 'end', value: end })
 }
 
-export function encodeResult(result: Result): Buffer {
-  return encode({ kind: 'result', value: result })
+/** `packed` are the rows as `packRow` packs them, where the caller has done so. */
+export function encodeResult(result: Result, packed = result.rows.map(packRow)): Buffer {
+  return encodePacked({ kind: 'result', value: result }, packed)
 }
 
 export function encodeReject(reject: Reject): Buffer {
@@ -58,18 +61,47 @@ export function encodeReject(reject: Reject): Buffer {
  */
 export function encode(record: WireRecord): Buffer {
   const format = formats()[record.kind]
-  const refuse = (what: string) => malformed(what, { record: format.name }, `write this ${format.name}`)
+  const bytes = encodeUnjudged(format, record)
+  const flaw = flawOf(record)
+  if (flaw !== null) throw refusal(format, flaw)
+  return bytes
+}
+
+function encodeUnjudged(format: Format, record: WireRecord): Buffer {
   const surrogate = loneSurrogate(record.value)
   if (surrogate !== null) {
-    throw refuse(`${surrogate.slice(1)} holds half a surrogate pair, which UTF-8 cannot carry. Replace it`)
+    throw refusal(format, `${surrogate.slice(1)} holds half a surrogate pair, which UTF-8 cannot carry. Replace it`)
   }
-  const bytes = write(format, toAvsc(record), refuse)
-  if (bytes.length > MAX_MESSAGE_BYTES) {
-    throw refuse(`it takes ${bytes.length} bytes, a message holds ${MAX_MESSAGE_BYTES}. Cut it, or its longest row`)
-  }
+  const bytes = write(format, toAvsc(record))
+  checkSize(format, bytes.length)
   scanBody(format, bytes, `write this ${format.name}`)
-  const flaw = flawOf(record)
-  if (flaw !== null) throw refuse(flaw)
+  return bytes
+}
+
+function checkSize(format: Format, size: number): void {
+  if (size <= MAX_MESSAGE_BYTES) return
+  throw refusal(format, `it takes ${size} bytes, a message holds ${MAX_MESSAGE_BYTES}. Cut it, or its longest row`)
+}
+
+function refusal({ name }: Format, what: string): RowmillError {
+  return malformed(what, { record: name }, `write this ${name}`)
+}
+
+/** As `encode`, with the rows packed already: in both records they are the last field, so their array ends the message. */
+function encodePacked(
+  record: Extract<WireRecord, { kind: 'rows' | 'result' }>,
+  packed: readonly (PackedRow | null)[],
+): Buffer {
+  // What cannot be packed, and what contradicts itself, is refused by the plain way, which says why.
+  if (flawOf(record) !== null || packed.length > MAX_ITEMS || packed.includes(null)) return encode(record)
+  const format = formats()[record.kind]
+  const head = encodeUnjudged(format, { ...record, value: { ...record.value, rows: [] } } as WireRecord)
+  const rows = packArray(packed as readonly PackedRow[])
+  const headBytes = head.length - 1 // without the array of no rows
+  checkSize(format, headBytes + rows.length)
+  const bytes = Buffer.allocUnsafeSlow(headBytes + rows.length)
+  head.copy(bytes, 0, 0, headBytes)
+  bytes.write(rows, headBytes, 'latin1')
   return bytes
 }
 
@@ -109,20 +141,6 @@ export function decodeValues(bytes: Uint8Array): readonly Values[] {
 /** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
 export function fingerprintOf(kind: WireKind): Buffer {
   return Buffer.from(formats()[kind].header.subarray(2))
-}
-
-/** The bytes that one row takes in a message: what a message of rows or a result is cut by. */
-export function encodedRowSize(row: Values): number {
-  let size = row.length === 0 ? 1 : varintSize(row.length) + 1
-  for (const value of row) {
-    const length = Buffer.byteLength(value)
-    size += varintSize(length) + length
-  }
-  return size
-}
-
-function varintSize(n: number): number {
-  return n < 64 ? 1 : n < 8192 ? 2 : n < 1_048_576 ? 3 : 4
 }
 
 interface Format {
@@ -229,7 +247,8 @@ function resultFlaw({ first, count, columns, kinds, rejected, rows }: Result): s
 }
 
 /** Writes header and body. avsc fails silently when the buffer is too small, giving the missing bytes as a negative. */
-function write({ type, header }: Format, value: unknown, refuse: (what: string) => RowmillError): Buffer {
+function write(format: Format, value: unknown): Buffer {
+  const { type, header } = format
   let scratch = lazyScratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   try {
     let end = type.encode(value, scratch, HEADER_BYTES)
@@ -246,7 +265,7 @@ function write({ type, header }: Format, value: unknown, refuse: (what: string) 
         where = `${path.join('.')} is ${inspect(found, { depth: 0 }).slice(0, 40)} (${typeof found}), not a valid ${expected.typeName}`
       },
     })
-    throw refuse(where)
+    throw refusal(format, where)
   } finally {
     lazyScratch = scratch.length <= SCRATCH_KEPT_BYTES ? scratch : null
   }

@@ -3,6 +3,8 @@ import { Outage, type Say } from './outage.ts'
 
 /** What one request carries at most; one message alone may be larger. */
 const SEND_BYTES = 1024 * 1024
+/** A request that takes longer holds up no other partition: its broker may be gone while others answer. */
+const SLOW_REQUEST_MS = 500
 
 interface Waiting {
   readonly message: OutgoingMessage
@@ -12,7 +14,8 @@ interface Waiting {
 
 /**
  * Sends with one request in flight per partition, each for one partition, with as many messages as are waiting.
- * A request that failed is repeated with the same bytes before anything else goes to that partition: so the messages of
+ * The partitions take turns, one request at a time: so messages gather while another partition is served, and the busier
+ * a sender is, the fewer requests it makes. A request that failed is repeated with the same bytes before anything else goes to that partition: so the messages of
  * a partition stand in the log in the order of the calls, some perhaps twice, none left out.
  */
 export class PartitionSender {
@@ -21,6 +24,7 @@ export class PartitionSender {
   readonly #stop = new AbortController()
   readonly #waiting = new Map<string, Waiting[]>()
   readonly #running = new Map<string, Promise<void>>()
+  readonly #turn = new Turn()
   #bytes = 0
   #room = Promise.withResolvers<void>()
 
@@ -63,6 +67,7 @@ export class PartitionSender {
   async #run(key: string, to: TopicPartition, queue: Waiting[]): Promise<void> {
     await null // lets the caller queue more of the same turn into the first request
     while (queue.length > 0) {
+      const endTurn = await this.#turn.take()
       const done = takeRun(queue)
       try {
         await this.#sendUntilAcked(to, done)
@@ -72,6 +77,7 @@ export class PartitionSender {
         for (const { failed } of done) failed(error)
       }
       for (const { message } of done) this.#bytes -= message.value.length
+      endTurn()
       this.#wake()
     }
     this.#running.delete(key)
@@ -106,4 +112,27 @@ function takeRun(queue: Waiting[]): Waiting[] {
     count++
   }
   return queue.splice(0, count)
+}
+
+/** One at a time, in the order of asking; who keeps it too long keeps it no longer from the next. */
+class Turn {
+  readonly #asking: (() => void)[] = []
+  #taken = false
+
+  /** Resolves when it is the caller's turn, with what ends it. */
+  async take(): Promise<() => void> {
+    if (this.#taken) await new Promise<void>(resolve => this.#asking.push(resolve))
+    this.#taken = true
+    const end = () => {
+      clearTimeout(timer)
+      if (ended) return
+      ended = true
+      const next = this.#asking.shift()
+      if (next) next()
+      else this.#taken = false
+    }
+    let ended = false
+    const timer = setTimeout(end, SLOW_REQUEST_MS)
+    return end
+  }
 }

@@ -1,10 +1,11 @@
-import { encodedRowSize, encodeEndOfInput, encodeRows } from './codec.ts'
+import { encodeEndOfInput, encodeRows } from './codec.ts'
 import type { Source, SourceHeader } from './connector.ts'
 import { RowmillError } from './errors.ts'
 import { appendJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import type { Job, JobOption, Rows, Values } from './model.ts'
 import type { Say } from './outage.ts'
+import { type PackedRow, packRow } from './packed-row.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock } from './sequence.ts'
 import { topicsOf } from './topics.ts'
@@ -100,6 +101,14 @@ async function openJob(
   }
 }
 
+/** Rows of one block that are to travel together. */
+interface Run {
+  rows: Values[]
+  packed: (PackedRow | null)[]
+  lines: number[]
+  bytes: number
+}
+
 /** The rows of one job on their way to the broker. */
 class Publication {
   readonly #job: Job
@@ -107,7 +116,7 @@ class Publication {
   readonly #options: PublishOptions
   #seq = 0
   #acked = 0
-  #run: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
+  #run: Run = { rows: [], packed: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
   constructor(job: Job, sender: PartitionSender, options: PublishOptions) {
@@ -132,18 +141,20 @@ class Publication {
   }
 
   #add(row: Values, line: number): void {
-    const bytes = encodedRowSize(row)
+    const packed = packRow(row)
+    const bytes = packed?.length ?? 0 // such a row is refused when it is sent
     if (this.#run.rows.length > 0 && this.#run.bytes + bytes > MESSAGE_BYTES) this.#send()
     this.#run.rows.push(row)
+    this.#run.packed.push(packed)
     this.#run.lines.push(line)
     this.#run.bytes += bytes
     if (this.#run.rows.length === rowsLeftInBlock(this.#seq, this.#job)) this.#send()
   }
 
   #send(): void {
-    const { rows, lines } = this.#run
+    const { rows, packed, lines } = this.#run
     if (rows.length === 0) return
-    this.#run = { rows: [], lines: [], bytes: 0 }
+    this.#run = { rows: [], packed: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
     const message: Rows = {
       job: id,
@@ -157,7 +168,7 @@ class Publication {
     }
     const partition = partitionOf(this.#seq, this.#job)
     this.#seq += rows.length
-    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message) }).then(
+    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, packed) }).then(
       () => {
         this.#acked += rows.length
         this.#options.onProgress?.(this.#acked, this.#job.total)

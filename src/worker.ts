@@ -13,8 +13,6 @@ import { decodeHead, type RowsHead } from './rows-head.ts'
 import { placeOf } from './sequence.ts'
 import { topicsOf, workersGroup } from './topics.ts'
 
-/** One batch in the classifier, the next one waiting in its pipe. */
-const BATCHES_IN_CLASSIFIER = 2
 const COMMIT_EVERY_MS = 250
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
@@ -184,7 +182,7 @@ export class Worker {
   /** Gives the classifier what is there, one partition after the other. */
   #serve(): void {
     for (const held of this.#assigned) this.#forwardMarkers(held)
-    while (!this.#draining && this.#inClassifier < BATCHES_IN_CLASSIFIER) {
+    while (!this.#draining && this.#inClassifier < this.#options.classifier.ahead) {
       const held = this.#nextWithRows()
       if (!held) return
       const batch = held.batcher.cutBatch(this.#options.batchRows)!

@@ -8,6 +8,7 @@ import * as codec from '../src/codec.ts'
 import { crc64Avro } from '../src/crc64-avro.ts'
 import { RowmillError } from '../src/errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows } from '../src/model.ts'
+import { packRow } from '../src/packed-row.ts'
 
 const { decode, encode } = codec
 
@@ -211,14 +212,28 @@ test('any rows and any result come back as they were', () => {
   )
 })
 
-test('the size of a row is the number of bytes it adds to a message', () => {
-  const sizeOf = (...rows: string[][]) => codec.encodeRows({ ...bareRows, count: rows.length, rows }).length
-  const empty = sizeOf([])
-  fc.assert(fc.property(values, row => assert.equal(codec.encodedRowSize(row), sizeOf([], row) - empty)))
-  for (const length of [63, 64, 8191, 8192, 1_048_575, 1_048_576]) {
-    const row = ['z'.repeat(length)]
-    assert.equal(codec.encodedRowSize(row), sizeOf([], row) - empty)
-  }
+test('a packed row is the bytes that it adds to a message, one character for each', () => {
+  const bytesOf = (...rows: string[][]) =>
+    codec.encode({ kind: 'rows', value: { ...bareRows, count: rows.length, rows } })
+  const before = bytesOf([]).length - 2
+  const check = (row: string[]) =>
+    assert.deepEqual(Buffer.from(packRow(row)!, 'latin1'), bytesOf([], row).subarray(before + 1, -1))
+  fc.assert(fc.property(values, check))
+  for (const length of [63, 64, 8191, 8192, 1_048_575, 1_048_576]) check(['z'.repeat(length)])
+  check(Array.from({ length: 9000 }, () => 'é'.repeat(40)))
+})
+
+test('rows that were packed make the same message as avsc does', () => {
+  fc.assert(
+    fc.property(anyRows, value => {
+      assert.deepEqual(codec.encodeRows(value), codec.encode({ kind: 'rows', value }))
+    }),
+  )
+  fc.assert(
+    fc.property(anyResult, value => {
+      assert.deepEqual(codec.encodeResult(value), codec.encode({ kind: 'result', value }))
+    }),
+  )
 })
 
 test('arrays in several blocks, with and without the size of the block, are read', () => {

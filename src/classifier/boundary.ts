@@ -56,6 +56,8 @@ export interface RowsClassifier {
  * (decoding.ts, around a RowsClassifier) or in a thread (module.ts) is its own affair; else as RowsClassifier.
  */
 export interface BatchClassifier extends Pick<RowsClassifier, 'start' | 'runtime' | 'close'> {
+  /** How many batches it takes before the first is answered, so that it never idles. */
+  readonly ahead: number
   /** The messages for `results`, in order. Their buffers are the caller's. */
   classify(batch: Batch, job: Job): Promise<readonly Buffer[]>
 }

@@ -4,6 +4,9 @@ import type { Job, Values } from '../model.ts'
 import { encodeResults, type ResultHead } from '../results.ts'
 import type { BatchClassifier, ClassifiedBatch, ClassifierBatch, ClassifierJob, RowsClassifier } from './boundary.ts'
 
+/** One batch in the function, the next one waiting in its pipe. */
+const BATCHES_AHEAD = 2
+
 /** Rows of a batch that lie in one message: `count` of them behind its first `skip`. */
 export interface EncodedRows {
   readonly bytes: Uint8Array
@@ -46,6 +49,7 @@ export function resultHead(batch: Batch, job: Job, maker: Pick<ResultHead, 'by' 
 /** A classifier of rows that gets its batches decoded here, on the event loop: its own work is done elsewhere. */
 export function decoding(classifier: RowsClassifier, by: string): BatchClassifier {
   return {
+    ahead: BATCHES_AHEAD,
     start: () => classifier.start(),
     get runtime() {
       return classifier.runtime

@@ -6,38 +6,69 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { errorToRecord, RowmillError } from '../errors.ts'
 import type { ClassifierJob } from './boundary.ts'
 import type { Classifier } from './classifier.ts'
 import { classifyEncoded } from './decoding.ts'
-import type { FromThread, ThreadArguments, ToThread } from './module.ts'
+import type { ThreadAnswer, ThreadArguments, ThreadBatch } from './module.ts'
 import { checkModuleJob, classifyWithModule, type ModuleExports } from './module-rows.ts'
 
 const LONGEST_MESSAGE = 4000
 const OWN_FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
+/** Answers that take longer than this together are not held back for one another. */
+const ANSWER_MS = 2
+
+/** Hands answers over, several at a time where they come quickly. */
+class Answers {
+  readonly #port: MessagePort
+  #waiting: ThreadAnswer[] = []
+  #sentAt = 0
+
+  constructor(port: MessagePort) {
+    this.#port = port
+  }
+
+  add(answer: ThreadAnswer): void {
+    this.#waiting.push(answer)
+    if (performance.now() - this.#sentAt > ANSWER_MS) this.send()
+  }
+
+  send(): void {
+    if (this.#waiting.length === 0) return
+    const buffers = this.#waiting.flatMap(answer => ('results' in answer ? [answer.results] : []))
+    this.#port.postMessage(this.#waiting, buffers)
+    this.#waiting = []
+    this.#sentAt = performance.now()
+  }
+}
+
 const { file, name, by } = workerData as ThreadArguments
 const path = resolve(file)
 const port = parentPort!
-const tell = (message: FromThread, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer)
 
 let job: ClassifierJob | null = null
 let jobError: unknown = null
+const answers = new Answers(port)
 let last = load().then(
   loaded => {
-    tell({ ready: { versions: { node: process.versions.node } } })
+    answers.add({ ready: { versions: { node: process.versions.node } } })
+    answers.send()
     return loaded
   },
   error => {
-    tell({ error: errorToRecord(error) })
+    answers.add({ error: errorToRecord(error) })
+    answers.send()
     process.exit(1)
   },
 )
 
-port.on('message', (message: ToThread) => {
+port.on('message', (batches: ThreadBatch[]) => {
   last = last.then(async loaded => {
-    await answer(loaded, message).catch(error => tell({ error: errorToRecord(error) }))
+    for (const batch of batches)
+      answers.add(await answer(loaded, batch).catch(error => ({ error: errorToRecord(error) })))
+    answers.send()
     return loaded
   })
 })
@@ -46,7 +77,7 @@ interface Loaded extends ModuleExports {
   readonly fingerprint: Uint8Array
 }
 
-async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ToThread): Promise<void> {
+async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ThreadBatch): Promise<ThreadAnswer> {
   if (next) take(next)
   if (jobError) throw jobError
   const encoded = parts.map(({ start, length, ...part }) => ({ ...part, bytes: new Uint8Array(bytes, start, length) }))
@@ -62,7 +93,7 @@ async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ToThrea
     whole.set(message, at)
     at += message.length
   }
-  tell({ results: whole.buffer, lengths: messages.map(({ length }) => length) }, [whole.buffer])
+  return { results: whole.buffer, lengths: messages.map(({ length }) => length) }
 }
 
 function take(next: ClassifierJob): void {

@@ -15,7 +15,11 @@ export interface ThreadArguments {
   readonly by: string
 }
 
-export interface ToThread {
+/** What waits for the thread when it is free: all of it goes over at once. */
+const BATCHES_AHEAD = 8
+
+/** A batch on its way to the thread. Several go, and come back, in one message: waking a thread takes its time. */
+export interface ThreadBatch {
   /** Where it is not the job of the batch before. */
   readonly job: ClassifierJob | null
   readonly head: Omit<ResultHead, 'by' | 'classifier'>
@@ -24,7 +28,7 @@ export interface ToThread {
   readonly bytes: ArrayBuffer
 }
 
-export type FromThread =
+export type ThreadAnswer =
   | { readonly ready: Pick<ClassifierRuntime, 'versions'> }
   | { readonly results: ArrayBuffer; readonly lengths: readonly number[] }
   | { readonly error: ErrorRecord }
@@ -40,7 +44,9 @@ export interface ModuleClassifierOptions extends ThreadArguments {
  */
 export class ModuleClassifier implements BatchClassifier {
   readonly #options: ModuleClassifierOptions
-  readonly #waiting: PromiseWithResolvers<FromThread>[] = []
+  readonly ahead = BATCHES_AHEAD
+  readonly #waiting: PromiseWithResolvers<ThreadAnswer>[] = []
+  #outgoing: ThreadBatch[] = []
   #thread: Thread | null = null
   #started: Promise<void> | null = null
   #gone: Promise<unknown> = Promise.resolve()
@@ -64,11 +70,10 @@ export class ModuleClassifier implements BatchClassifier {
 
   async classify(batch: Batch, job: Job): Promise<readonly Buffer[]> {
     if (this.#death) throw this.#death
-    const message = pack(batch, job, job !== this.#job)
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#send()) // behind all that is cut in this turn
+    this.#outgoing.push(pack(batch, job, job !== this.#job))
     this.#job = job
-    const answer = this.#answer()
-    this.#thread!.postMessage(message, [message.bytes])
-    const answered = await answer
+    const answered = await this.#answer()
     if (!('results' in answered)) throw new RowmillError('INTERNAL', 'the thread of the classifier gave no results.')
     const { results, lengths } = answered
     let end = 0
@@ -84,6 +89,15 @@ export class ModuleClassifier implements BatchClassifier {
     await this.#gone
   }
 
+  #send(): void {
+    const batches = this.#outgoing
+    this.#outgoing = []
+    this.#thread?.postMessage(
+      batches,
+      batches.map(({ bytes }) => bytes),
+    )
+  }
+
   async #start(): Promise<void> {
     if (this.#death) throw this.#death
     const { file, name, by, onOutput } = this.#options
@@ -95,22 +109,24 @@ export class ModuleClassifier implements BatchClassifier {
     this.#gone = this.#watch(thread)
     forward(thread.stdout, onOutput)
     forward(thread.stderr, onOutput)
-    thread.on('message', (message: FromThread) => this.#receive(message))
+    thread.on('message', (answers: ThreadAnswer[]) => {
+      for (const answer of answers) this.#receive(answer)
+    })
     const answer = await ready
     if (!('ready' in answer)) throw new RowmillError('INTERNAL', 'the thread of the classifier began with an answer.')
     this.#runtime = { ...answer.ready, quotesCarriageReturn: true }
   }
 
-  #answer(): Promise<FromThread> {
-    const waiting = Promise.withResolvers<FromThread>()
+  #answer(): Promise<ThreadAnswer> {
+    const waiting = Promise.withResolvers<ThreadAnswer>()
     this.#waiting.push(waiting)
     return waiting.promise
   }
 
-  #receive(message: FromThread): void {
+  #receive(answer: ThreadAnswer): void {
     const waiting = this.#waiting.shift()
-    if ('error' in message) waiting?.reject(errorFromRecord(message.error))
-    else waiting?.resolve(message)
+    if ('error' in answer) waiting?.reject(errorFromRecord(answer.error))
+    else waiting?.resolve(answer)
   }
 
   /** Resolves when the thread is gone and every call that waited for it has been told. */
@@ -132,7 +148,7 @@ export class ModuleClassifier implements BatchClassifier {
 }
 
 /** The batch with its messages one behind the other in one buffer. */
-function pack({ epoch, from, first, offset, parts }: Batch, job: Job, withJob: boolean): ToThread {
+function pack({ epoch, from, first, offset, parts }: Batch, job: Job, withJob: boolean): ThreadBatch {
   const bytes = new Uint8Array(parts.reduce((sum, { message }) => sum + message.bytes.length, 0))
   let start = 0
   const packed = parts.map(({ message: { head, bytes: part }, skip, count }) => {
