@@ -156,21 +156,14 @@ class Publication {
     if (rows.length === 0) return
     this.#run = { rows: [], packed: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
-    const message: Rows = {
-      job: id,
-      epoch,
-      from,
-      seq: this.#seq,
-      count: rows.length,
-      line: lines[0]!,
-      lineSteps: lineSteps(lines),
-      rows,
-    }
+    const count = rows.length // all that is kept of the rows until they are acknowledged
+    const line = { line: lines[0]!, lineSteps: lineSteps(lines) }
+    const message: Rows = { job: id, epoch, from, seq: this.#seq, count, ...line, rows }
     const partition = partitionOf(this.#seq, this.#job)
-    this.#seq += rows.length
+    this.#seq += count
     this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, packed) }).then(
       () => {
-        this.#acked += rows.length
+        this.#acked += count
         this.#options.onProgress?.(this.#acked, this.#job.total)
       },
       fault => {

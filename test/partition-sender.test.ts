@@ -62,27 +62,50 @@ function handSender(t: TestContext) {
 
 const refusal = () => Object.assign(new Error('too large'), { type: 'MESSAGE_TOO_LARGE', retriable: false })
 
-test('one request is in flight per partition, and what waits meanwhile goes together in the next', async t => {
+const open = ({ open }: HandProducer) => open.map(({ partition, values }) => ({ partition, values }))
+
+test('partitions take turns, one request at a time, and what waits meanwhile goes together', async t => {
   const { producer, sender } = handSender(t)
   const sent = [sender.send(at(0), message('a'))]
   const first = await producer.next()
   sent.push(...['b', 'c', 'd'].map(value => sender.send(at(0), message(value))))
-  sent.push(sender.send(at(1), message('x')))
+  sent.push(...['x', 'y'].map(value => sender.send(at(1), message(value))))
   await turn()
-  assert.deepEqual(
-    producer.open.map(({ partition, values }) => ({ partition, values })),
-    [
-      { partition: 0, values: ['a'] },
-      { partition: 1, values: ['x'] },
-    ],
-  )
+  assert.deepEqual(open(producer), [{ partition: 0, values: ['a'] }])
   first.answer()
-  producer.open[0]!.answer()
   const second = await producer.next()
-  assert.deepEqual(second.values, ['b', 'c', 'd'])
+  assert.deepEqual(open(producer), [{ partition: 1, values: ['x', 'y'] }])
   second.answer()
+  const third = await producer.next()
+  assert.deepEqual(open(producer), [{ partition: 0, values: ['b', 'c', 'd'] }])
+  third.answer()
   await Promise.all(sent)
   assert.equal(producer.all.length, 3)
+})
+
+test('a partition whose request takes long holds up no other, and still has one request in flight', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { producer, sender } = handSender(t)
+  const slow = [sender.send(at(0), message('a')), turn().then(() => sender.send(at(0), message('b')))]
+  await turn()
+  const quick = sender.send(at(1), message('x'))
+  await turn()
+  t.mock.timers.tick(499)
+  await turn()
+  assert.deepEqual(open(producer), [{ partition: 0, values: ['a'] }])
+  t.mock.timers.tick(1)
+  await turn()
+  assert.deepEqual(open(producer), [
+    { partition: 0, values: ['a'] },
+    { partition: 1, values: ['x'] },
+  ])
+  producer.open[1]!.answer()
+  await quick
+  producer.open[0]!.answer()
+  const last = await producer.next()
+  assert.deepEqual(last.values, ['b'])
+  last.answer()
+  await Promise.all(slow)
 })
 
 test('messages of one turn go in the first request, of at most a megabyte', async t => {

@@ -1,3 +1,4 @@
+import './checksum.ts'
 import type { Socket } from 'node:net'
 import kafkajs from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
