@@ -44,7 +44,7 @@ export const PASS = 'pass-through, 2 workers'
 
 /** The part of rowmill, or the rival, that a process is; null: none. */
 export function partOf(commandLine: string): string | null {
-  if (commandLine.includes('kafka.Kafka')) return 'broker'
+  if (/^\S*java .*kafka\.Kafka/.test(commandLine)) return 'broker'
   if (commandLine.includes('worker-process')) return 'worker'
   if (commandLine.includes('host.py')) return 'Python'
   if (commandLine.includes('bin/rowmill.js')) return 'command'

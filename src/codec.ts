@@ -5,7 +5,7 @@ import { compileSkip, MAX_ITEMS, MAX_LONG, type Skip, scan } from './avro-scan.t
 import { crc64Avro } from './crc64-avro.ts'
 import { type ErrorFacts, RowmillError } from './errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from './model.ts'
-import { type PackedRow, packArray, packRow } from './packed-row.ts'
+import { type PackedRow, packArray, packRow, unpackArray } from './packed-row.ts'
 
 /** One message of a pipeline: which record it is, and the record. */
 export type WireRecord =
@@ -134,8 +134,7 @@ export function decode(bytes: Uint8Array | null): WireRecord {
  * They share no memory with `bytes`.
  */
 export function decodeValues(bytes: Uint8Array): readonly Values[] {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  return (formats().rows.type.decode(buffer, HEADER_BYTES).value as Rows).rows
+  return read(formats().rows, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).rows as readonly Values[]
 }
 
 /** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
@@ -147,6 +146,8 @@ interface Format {
   readonly kind: WireKind
   readonly name: string
   readonly type: avro.Type
+  /** The record without its last field, where that is the array of rows. */
+  readonly headType: avro.Type | null
   /** c3 01 and the fingerprint. */
   readonly header: Buffer
   readonly skip: Skip
@@ -173,7 +174,10 @@ function readFormat(kind: WireKind): Format {
   const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
   const header = Buffer.from([0xc3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0])
   header.writeBigUInt64LE(fingerprint, 2)
-  return { kind, name: schema.name, type, header, skip: compileSkip(schema) }
+  const fields = schema.fields.filter(({ name }: { name: string }) => name !== 'rows')
+  const hasRows = kind === 'rows' || kind === 'result'
+  const headType = hasRows ? avro.Type.forSchema({ ...schema, fields }, { omitRecordMethods: true }) : null
+  return { kind, name: schema.name, type, headType, header, skip: compileSkip(schema) }
 }
 
 function decodeSingleObject(buffer: Buffer): WireRecord {
@@ -185,7 +189,7 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
   for (const format of Object.values(formats())) {
     if (buffer.compare(format.header, 0, HEADER_BYTES, 0, HEADER_BYTES) !== 0) continue
     scanBody(format, buffer, READING)
-    const record = fromAvsc(format.kind, format.type.decode(buffer, HEADER_BYTES).value)
+    const record = fromAvsc(format.kind, read(format, buffer))
     const flaw = flawOf(record)
     if (flaw !== null) throw malformed(`${format.name}: ${flaw}`, { record: format.name })
     return record
@@ -194,6 +198,13 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
   throw malformed(`unknown schema fingerprint ${fingerprint}. Was it written by another version of rowmill?`, {
     fingerprint,
   })
+}
+
+/** The fields of a record whose bytes were checked. */
+function read({ type, headType }: Format, bytes: Buffer): Record<string, unknown> {
+  if (!headType) return type.decode(bytes, HEADER_BYTES).value
+  const { value, offset } = headType.decode(bytes, HEADER_BYTES)
+  return { ...value, rows: unpackArray(bytes, offset) }
 }
 
 function scanBody({ name, skip }: Format, bytes: Buffer, doing: string): void {

@@ -29,6 +29,41 @@ export function packArray(rows: readonly PackedRow[]): string {
   return rows.length === 0 ? '\0' : `${varint(rows.length)}${rows.join('')}\0`
 }
 
+/**
+ * Reads Avro's array of rows that begins at byte `from`; its bytes were checked (avro-scan.ts). One text is made of all
+ * of them and cut: a call for each value would take most of the time. A value that is not ASCII is read by itself.
+ */
+export function unpackArray(bytes: Buffer, from: number): Values[] {
+  const text = bytes.toString('latin1', from)
+  let at = from
+  const number = (): number => {
+    const first = bytes[at++]!
+    let magnitude = (first & 0x7f) >> 1
+    for (let scale = 64, last = first; last & 0x80; scale *= 128) {
+      last = bytes[at++]!
+      magnitude += (last & 0x7f) * scale
+    }
+    return first & 1 ? -magnitude - 1 : magnitude
+  }
+  const value = (): string => {
+    const length = number()
+    const start = at
+    at += length
+    let bits = 0
+    for (let i = start; i < at; i++) bits |= bytes[i]!
+    return bits & 0x80 ? bytes.toString('utf8', start, at) : text.substring(start - from, at - from)
+  }
+  const array = <T>(item: () => T): T[] => {
+    const items: T[] = []
+    for (let count = number(); count !== 0; count = number()) {
+      if (count < 0) number() // the size of the block in bytes
+      for (let i = Math.abs(count); i > 0; i--) items.push(item())
+    }
+    return items
+  }
+  return array(() => array(value))
+}
+
 function isAscii(row: Values): boolean {
   let all = ''
   for (const value of row) {
