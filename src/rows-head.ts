@@ -1,14 +1,7 @@
 import { Cursor, compileSkip, type Skip, skipItems } from './avro-scan.ts'
-import {
-  decode,
-  fingerprintOf,
-  HEADER_BYTES,
-  headFlaw,
-  MAX_MESSAGE_BYTES,
-  malformed,
-  type WireRecord,
-} from './codec.ts'
+import { decode, fingerprintOf, HEADER_BYTES, MAX_MESSAGE_BYTES, malformed, type WireRecord } from './codec.ts'
 import type { Rows } from './model.ts'
+import { headFlaw } from './record-flaws.ts'
 
 /** A rows message without its values. */
 export type RowsHead = Omit<Rows, 'rows'>
