@@ -89,6 +89,8 @@ export function decode(bytes: Uint8Array | null): WireRecord {
   switch (buffer[0]) {
     case 0xc3:
       return decodeSingleObject(buffer)
+    case 0x00:
+      throw unknownSchema(buffer)
     default:
       throw malformed(
         `it begins with ${hex(buffer, 0, 2)}, not with c301 (Avro single-object encoding). Does another program write here?`,
@@ -148,8 +150,13 @@ function formats(): Readonly<Record<WireKind, Format>> {
   return lazyFormats
 }
 
+/** The schema of a record, as its file in src/schemas says it. */
+export function schemaOf(kind: WireKind): ReturnType<typeof JSON.parse> {
+  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+}
+
 function readFormat(kind: WireKind): Format {
-  const schema = JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+  const schema = schemaOf(kind)
   const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
   // Without options, `schema()` is the Parsing Canonical Form.
   const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
@@ -176,6 +183,21 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
   throw malformed(`unknown schema fingerprint ${fingerprint}. Was it written by another version of rowmill?`, {
     fingerprint,
   })
+}
+
+/** Messages in Confluent wire format come here as they are where their id is not one of the registry's (wire.ts). */
+function unknownSchema(buffer: Buffer): RowmillError {
+  if (buffer.length < 5) return malformed(`it begins with 00 and has ${buffer.length} bytes`, { bytes: buffer.length })
+  const schemaId = buffer.readUInt32BE(1)
+  const what =
+    `it begins with 00 and schema id ${schemaId} (Confluent wire format), which is not known here. ` +
+    'Give --schema-registry URL, the registry that its writer uses, or stop the other program that writes here'
+  return malformed(what, { schemaId })
+}
+
+/** Whether `decode` refused a message that a reader with another schema registry may read. */
+export function isOfUnknownSchema(error: unknown): error is RowmillError {
+  return error instanceof RowmillError && error.facts['schemaId'] !== undefined
 }
 
 function scanBody({ name, skip }: Format, bytes: Buffer, doing: string): void {
