@@ -122,6 +122,8 @@ export function decode(bytes: Uint8Array | null): WireRecord {
   switch (buffer[0]) {
     case 0xc3:
       return decodeSingleObject(buffer)
+    case 0x00:
+      throw unknownSchema(buffer)
     default:
       throw malformed(
         `it begins with ${hex(buffer, 0, 2)}, not with c301 (Avro single-object encoding). Does another program write here?`,
@@ -168,8 +170,13 @@ function formats(): Readonly<Record<WireKind, Format>> {
   return lazyFormats
 }
 
+/** The schema of a record, as its file in src/schemas says it. */
+export function schemaOf(kind: WireKind): ReturnType<typeof JSON.parse> {
+  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+}
+
 function readFormat(kind: WireKind): Format {
-  const schema = JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+  const schema = schemaOf(kind)
   const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
   // Without options, `schema()` is the Parsing Canonical Form.
   const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
@@ -206,6 +213,21 @@ function read({ type, headType }: Format, bytes: Buffer): Record<string, unknown
   if (!headType) return type.decode(bytes, HEADER_BYTES).value
   const { value, offset } = headType.decode(bytes, HEADER_BYTES)
   return { ...value, rows: unpackArray(bytes, offset) }
+}
+
+/** Messages in Confluent wire format come here as they are where their id is not one of the registry's (wire.ts). */
+function unknownSchema(buffer: Buffer): RowmillError {
+  if (buffer.length < 5) return malformed(`it begins with 00 and has ${buffer.length} bytes`, { bytes: buffer.length })
+  const schemaId = buffer.readUInt32BE(1)
+  const what =
+    `it begins with 00 and schema id ${schemaId} (Confluent wire format), which is not known here. ` +
+    'Give --schema-registry URL, the registry that its writer uses, or stop the other program that writes here'
+  return malformed(what, { schemaId })
+}
+
+/** Whether `decode` refused a message that a reader with another schema registry may read. */
+export function isOfUnknownSchema(error: unknown): error is RowmillError {
+  return error instanceof RowmillError && error.facts['schemaId'] !== undefined
 }
 
 function scanBody({ name, skip }: Format, bytes: Buffer, doing: string): void {

@@ -1,4 +1,4 @@
-import { decode, type WireRecord } from './codec.ts'
+import { decode, isOfUnknownSchema, type WireRecord } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
@@ -69,6 +69,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 async function judge(job: Job, error: unknown, { kafka, pipeline, jobs, say }: CollectOptions): Promise<unknown> {
   const final: ErrorCode[] = ['ROW_GAP', 'ROW_MALFORMED', 'KIND_DRIFT', 'CLASSIFIER_MIXED', 'REJECTS_OVER_BUDGET']
   if (!(error instanceof RowmillError) || !final.includes(error.code) || error.facts['told']) return error
+  if (isOfUnknownSchema(error)) return error // a collector with the right schema registry can read it
   const now = await jobs.latest(job.id)
   if (now && hasFailed(now)) return jobFailure(now)
   const sender = new PartitionSender(await kafka.producer(), say)

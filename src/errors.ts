@@ -1,6 +1,6 @@
 /**
  * Every way rowmill can fail, with the exit code of the command that meets it.
- * 1: input content, classifier or I/O failed. 2: usage, found before any work started. 3: broker unusable.
+ * 1: input content, classifier or I/O failed. 2: usage, found before any work started. 3: broker or registry unusable.
  * 5: reject budget exceeded. 6: rows missing or malformed. 124, 130: time-out, interrupted. README.md documents each.
  */
 export const EXIT_CODES = {
@@ -34,6 +34,7 @@ export const EXIT_CODES = {
   BROKER_NO_JAVA: 3,
   BROKER_NO_JARS: 3,
   BROKER_FAILED: 3,
+  REGISTRY_UNREACHABLE: 3,
   TOPIC_UNUSABLE: 3,
   REJECTS_OVER_BUDGET: 5,
   ROW_GAP: 6,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { decode, encodeJob } from './codec.ts'
+import { decode, encodeJob, isOfUnknownSchema } from './codec.ts'
 import { errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
-import type { Kafka } from './kafka.ts'
+import type { Kafka, Message } from './kafka.ts'
 import type { Job, Reason } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
@@ -55,6 +55,8 @@ export class JobLog {
   readonly #feed: PartitionFeed
   readonly #queue: PartitionQueue
   readonly #jobs = new Map<string, Job>()
+  /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
+  readonly #unreadable = new Map<string, RowmillError>()
   readonly #following: Promise<void>
   #taken: number
   #news = Promise.withResolvers<void>()
@@ -81,16 +83,19 @@ export class JobLog {
     return this.#jobs.get(id)
   }
 
-  /** The job as of now: reads `jobs` to its present end first, where the job is not known. */
+  /**
+   * The job as of now: reads `jobs` to its present end first, where the job is not known. Throws ROW_MALFORMED, as
+   * `latest` and `until` do, where its records are of a schema registry that this reader was not given.
+   */
   async get(id: string): Promise<Job | undefined> {
-    if (!this.#jobs.has(id)) await this.#readToEnd()
-    return this.#jobs.get(id)
+    if (!this.#jobs.has(id) && !this.#unreadable.has(id)) await this.#readToEnd()
+    return this.#readable(id)
   }
 
   /** The job as of now, also where it is known: reads `jobs` to its present end first. */
   async latest(id: string): Promise<Job | undefined> {
     await this.#readToEnd()
-    return this.#jobs.get(id)
+    return this.#readable(id)
   }
 
   /** Resolves with the job as soon as `when` holds; rejects when `signal` aborts. */
@@ -101,7 +106,7 @@ export class JobLog {
     })
     stopped.catch(() => {})
     for (;;) {
-      const job = this.#jobs.get(id)
+      const job = this.#readable(id)
       if (job && when(job)) return job
       await Promise.race([this.#news.promise, stopped])
     }
@@ -129,7 +134,7 @@ export class JobLog {
           if (this.#queue.length === 0) this.#announce()
           continue
         }
-        this.#learn(message.value)
+        this.#learn(message)
         this.#taken = message.offset + 1
         this.#announce()
       } catch (fault) {
@@ -139,10 +144,24 @@ export class JobLog {
     }
   }
 
-  #learn(value: Buffer | null): void {
-    const record = value && tryDecode(value)
-    if (record?.kind !== 'job') return // not a job: no reader can do anything about it, and other jobs must go on
-    this.#jobs.set(record.value.id, foldJob(this.#jobs.get(record.value.id), record.value))
+  #readable(id: string): Job | undefined {
+    const fault = this.#unreadable.get(id)
+    if (fault) throw fault
+    return this.#jobs.get(id)
+  }
+
+  #learn({ offset, key, value }: Message): void {
+    try {
+      const record = decode(value)
+      if (record.kind === 'job') this.#jobs.set(record.value.id, foldJob(this.#jobs.get(record.value.id), record.value))
+    } catch (error) {
+      // Not a job: no reader can do anything about it, and other jobs must go on.
+      if (!isOfUnknownSchema(error) || !key) return
+      const id = key.toString()
+      if (this.#unreadable.has(id)) return
+      const message = `job ${id}, ${this.topic}[0]@${offset}: ${error.message}`
+      this.#unreadable.set(id, new RowmillError(error.code, message, { ...error.facts, job: id }, { cause: error }))
+    }
   }
 
   #announce(): void {
@@ -168,12 +187,4 @@ export function failJob(
   // A traceback may hold half a surrogate pair, which no UTF-8 can say.
   const reason: Reason = { code, place: failure.place, message: message.toWellFormed() }
   return appendJob(sender, pipeline, { ...job, state: 'failed', reason, at: Date.now(), by: failure.by })
-}
-
-function tryDecode(value: Buffer) {
-  try {
-    return decode(value)
-  } catch {
-    return null
-  }
 }

@@ -6,9 +6,10 @@
  * runner (DESIGN.md, "Why not the KafkaJS consumer"). The version is pinned exactly for that reason.
  */
 export { KafkaAdmin, type TopicSettings } from './kafka/admin.ts'
-export { Kafka, type KafkaSettings } from './kafka/client.ts'
+export { Kafka, type KafkaSettings, type ValueFormat } from './kafka/client.ts'
 export { describeKafkaError } from './kafka/errors.ts'
 export { GroupMember, type MembershipHandlers } from './kafka/member.ts'
 export type { Position, TopicPartition } from './kafka/partitions.ts'
 export { type OutgoingMessage, Producer } from './kafka/producer.ts'
 export { type Fetched, type Message, Reader } from './kafka/reader.ts'
+export { registerSchemas } from './kafka/schema-registry.ts'

@@ -41,6 +41,14 @@ export const OPTIONS = {
   brokers: list('brokers', 'HOST:PORT,...', 'Kafka to use (default: a local broker for this run)'),
   pipeline: optional('pipeline', 'NAME', 'the pipeline to run in (default: one of its own, removed at the end)'),
   sharedPipeline: text('pipeline', 'NAME', 'the pipeline that publish, work and collect have in common', 'rowmill'),
+  schemaRegistry: {
+    ...optional(
+      'schema-registry',
+      'URL',
+      'write Confluent wire format with ids of this schema registry, and read it too',
+    ),
+    parse: checkUrl,
+  },
   python: text('python', 'PATH', 'the Python interpreter with pandas', 'python3'),
   job: optional('job', 'ID', 'the id of the job, used once (default: a new one)'),
   delimiter: optional('delimiter', 'CHAR', 'what separates the values of IN (default: a comma)'),
@@ -83,8 +91,9 @@ export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string)
   try {
     return spec.parse(text)
   } catch (cause) {
-    const message = `${given} ${JSON.stringify(text)}: ${(cause as Error).message}`
-    throw new RowmillError('USAGE', message, { option: spec.flag, value: text }, { cause })
+    const value = text.replace(/\/\/[^/\s]*@/, '//***@') // nobody wants a password in a log
+    const message = `${given} ${JSON.stringify(value)}: ${(cause as Error).message}`
+    throw new RowmillError('USAGE', message, { option: spec.flag, value }, { cause })
   }
 }
 
@@ -148,6 +157,22 @@ function checkAddress(address: string): string {
   const port = Number(/^.+:([0-9]{1,5})$/.exec(address)?.[1])
   if (port >= 1 && port <= 65_535) return address
   throw new Error('must be HOST:PORT, or several of them with commas between')
+}
+
+function checkUrl(given: string): string {
+  const url = URL.parse(given)
+  if (url && /^https?:$/.test(url.protocol) && !/[?#]/.test(given) && isDecodable(url.username + url.password))
+    return given
+  throw new Error('must be an http or https URL without ? and #, such as http://HOST:8081')
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function parseSwitch(given: string): boolean {

@@ -11,6 +11,7 @@ import { publish } from './publisher.ts'
 import type { Layout } from './sequence.ts'
 import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
+import { type RegistryIds, registerRecords, wireFormat } from './wire.ts'
 
 export interface RunOptions {
   readonly source: Source
@@ -24,6 +25,8 @@ export interface RunOptions {
   readonly partitions: number | null
   /** null: a local broker for this run. */
   readonly brokers: readonly string[] | null
+  /** The URL of a schema registry: then messages are in Confluent wire format. Default: none. */
+  readonly schemaRegistry?: string | null
   /** null: a pipeline of its own, whose topics go when the run ends. */
   readonly pipeline: string | null
   /** null: a new id. */
@@ -99,7 +102,7 @@ interface Parts {
 
 async function runJob(options: RunOptions, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
   const started = performance.now()
-  place.then(({ kafka, pipeline }) => supervisor.work(kafka.settings.brokers, pipeline)).catch(() => {})
+  place.then(({ kafka, pipeline, ids }) => supervisor.work(kafka.settings.brokers, pipeline, ids)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
   const parts = Promise.all([supervisor.ready, place, options.source.open()])
   const [runtime, { kafka, pipeline, layout }, header] = await Promise.race([parts, aborted(signal)])
@@ -143,15 +146,20 @@ interface Place {
   readonly kafka: Kafka
   readonly pipeline: string
   readonly layout: Layout
+  readonly ids: RegistryIds | null
   /** Resolves if a local broker ends by itself. */
   readonly died: Promise<RowmillError>
   close(): Promise<void>
 }
 
 async function openPlace(options: RunOptions, signal: AbortSignal): Promise<Place> {
+  const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
+  registering.catch(() => {}) // thrown below, when the broker that starts meanwhile can be closed
   const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say })
   try {
-    const kafka = new Kafka({ brokers: options.brokers ?? [local!.address], clientId: 'rowmill-run' })
+    const ids = await registering
+    const brokers = options.brokers ?? [local!.address]
+    const kafka = new Kafka({ brokers, clientId: 'rowmill-run', format: ids && wireFormat(ids) })
     const pipeline = options.pipeline ?? `rowmill-${newJobId()}`
     const wanted = options.partitions ?? (options.pipeline ? null : defaultPartitions(options.workers))
     const admin = await kafka.admin()
@@ -162,7 +170,7 @@ async function openPlace(options: RunOptions, signal: AbortSignal): Promise<Plac
       await admin.close()
       await local?.close()
     }
-    return { kafka, pipeline, layout: { partitions, blockRows: options.batchRows }, died, close }
+    return { kafka, pipeline, layout: { partitions, blockRows: options.batchRows }, ids, died, close }
   } catch (error) {
     await local?.close()
     throw error

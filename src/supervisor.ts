@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
 import type { Say } from './outage.ts'
+import type { RegistryIds } from './wire.ts'
 
 /** How often workers of one run may die before the run gives up. */
 const MAX_RESTARTS = 3
@@ -18,7 +19,9 @@ export interface WorkerArguments {
   readonly batchRows: number
 }
 
-export type ToWorker = { type: 'work'; brokers: readonly string[]; pipeline: string } | { type: 'drain' }
+export type ToWorker =
+  | { type: 'work'; brokers: readonly string[]; pipeline: string; registryIds: RegistryIds | null }
+  | { type: 'drain' }
 
 export type FromWorker =
   | ({ type: 'ready' } & ClassifierRuntime)
@@ -71,9 +74,9 @@ export class Supervisor {
     return this.#failed.promise
   }
 
-  /** Tells every worker, also those started again later, where to work. */
-  work(brokers: readonly string[], pipeline: string): void {
-    this.#task = { type: 'work', brokers, pipeline }
+  /** Tells every worker, also those started again later, where to work, and in which wire format. */
+  work(brokers: readonly string[], pipeline: string, registryIds: RegistryIds | null = null): void {
+    this.#task = { type: 'work', brokers, pipeline, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)
   }
 

@@ -1,4 +1,4 @@
-import { decode, fingerprintOf } from './codec.ts'
+import { decode, fingerprintOf, isOfUnknownSchema } from './codec.ts'
 import { hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import type { Say } from './outage.ts'
@@ -10,7 +10,8 @@ const FINGERPRINT = [2, 10] as const
 
 /**
  * Resolves when every row of the job has a result: workers put an end of input behind the last result of each
- * partition. Waits for a job that is not published yet. Throws what the job failed with, or the reason of `signal`.
+ * partition. Waits for a job that is not published yet. Throws what the job failed with, or the reason of `signal`, and
+ * ROW_MALFORMED at a message of a schema registry that this reader was not given.
  */
 export async function untilClassified(
   id: string,
@@ -49,11 +50,13 @@ export async function untilClassified(
 }
 
 function ends({ value }: Message, id: string): boolean {
-  if (!value?.subarray(...FINGERPRINT).equals(fingerprintOf('end'))) return false
+  const mayEnd = value?.subarray(...FINGERPRINT).equals(fingerprintOf('end')) || value?.[0] === 0
+  if (!mayEnd) return false
   try {
     const record = decode(value)
     return record.kind === 'end' && record.value.job === id
-  } catch {
+  } catch (error) {
+    if (isOfUnknownSchema(error)) throw error
     return false // malformed: whoever collects judges it
   }
 }

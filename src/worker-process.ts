@@ -36,9 +36,10 @@ classifier.start().then(() => {
   tell({ type: 'ready', ...classifier.runtime })
 }, end)
 
-async function work({ brokers, pipeline }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
-  const [{ Kafka }, { Worker }] = await Promise.all([import('./kafka.ts'), import('./worker.ts')])
-  const kafka = new Kafka({ brokers, clientId: name })
+async function work({ brokers, pipeline, registryIds }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
+  const parts = [import('./kafka.ts'), import('./worker.ts'), import('./wire.ts')] as const
+  const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
+  const kafka = new Kafka({ brokers, clientId: name, format: registryIds && wireFormat(registryIds) })
   const onBatch = (classified: number) => {
     rows += classified
   }

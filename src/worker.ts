@@ -1,7 +1,7 @@
 import { AssignedPartition, type Slot } from './assigned-partition.ts'
 import { type Batch, describeBatch, type Marker } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
-import { encodeEndOfInput, encodeReject } from './codec.ts'
+import { encodeEndOfInput, encodeReject, isOfUnknownSchema } from './codec.ts'
 import { RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
@@ -143,6 +143,8 @@ export class Worker {
     try {
       record = decodeHead(message.value)
     } catch (error) {
+      // Where its job cannot be read here either, this throws: workers with its schema registry can do the work.
+      if (isOfUnknownSchema(error)) await this.#jobs.get(message.key?.toString() ?? '')
       return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
     }
     if (record.kind !== 'rows' && record.kind !== 'end') {

@@ -263,7 +263,7 @@ test('what is not Avro single-object encoding is refused with its first bytes', 
   refuses(null, /empty/)
   refuses(new Uint8Array(0), /empty/)
   refuses(Buffer.from('{"rows":[]}'), /begins with 7b22/)
-  refuses(Buffer.of(0, 0, 0, 0, 1, 9), /begins with 0000/)
+  refuses(Buffer.of(0, 0, 0, 0, 1, 9), /begins with 00 and schema id 1 .*Give --schema-registry URL/)
   refuses(Buffer.of(0xc3), /begins with c3,/)
   refuses(Buffer.of(0xc3, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9), /begins with c302/)
   refuses(Buffer.of(0xc3, 1, 1, 2, 3), /begins with c301010203,/)

@@ -9,6 +9,7 @@ test('the environment twin of an option follows from its flag', () => {
 test('values within the bounds are taken as they are', () => {
   assert.equal(parseOption(OPTIONS.workers, '--workers', '8'), 8)
   assert.deepEqual(parseOption(OPTIONS.brokers, '--brokers', 'a:1, b:65535'), ['a:1', 'b:65535'])
+  assert.equal(parseOption(OPTIONS.schemaRegistry, '--schema-registry', 'https://u:p@h/a'), 'https://u:p@h/a')
   assert.deepEqual(parseOption(OPTIONS.readCsv, '--read-csv', '{"sep": ";"}'), { sep: ';' })
 })
 
@@ -19,6 +20,9 @@ const BAD: [OptionSpec<unknown>, string, RegExp][] = [
   [OPTIONS.brokers, 'a:70000', /HOST:PORT/],
   [OPTIONS.brokers, '', /HOST:PORT/],
   [OPTIONS.python, '', /must not be empty/],
+  [OPTIONS.schemaRegistry, 'localhost:8081', /must be an http or https URL .* such as http:\/\/HOST:8081$/],
+  [OPTIONS.schemaRegistry, 'http://h/?a=b', /without \? and #/],
+  [OPTIONS.schemaRegistry, 'http://me:%zz@h', /^--schema-registry "http:\/\/\*\*\*@h": must be/],
   [OPTIONS.toCsv, '{', /JSON/],
   [OPTIONS.toCsv, 'null', /must be a JSON object/],
   [OPTIONS.quiet, 'maybe', /must be true or false/],

@@ -1,6 +1,15 @@
 /** What a user gets: `npm pack` of this clone, installed into an empty folder and used there. */
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -74,6 +83,19 @@ test('npx rowmill run writes the bytes of the old job', async () => {
   // `--no`: what is not installed must not be fetched under this name.
   succeeded(await inHome('npx', ['--no', '--', 'rowmill', ...args, '--workers', '2']))
   assert.equal(readFileSync(join(home, 'out.csv'), 'utf8'), await serialJob(input, classifier))
+})
+
+test('--schema-registry says which package it needs, and changes nothing', async () => {
+  writeFileSync(join(home, 'one.csv'), 'ID,A\n1,x\n')
+  const files = ['one.csv', 'registry.csv', '--classifier', `${CLASSIFIERS}:a_text`]
+  const place = ['--brokers', await brokerAddress(), '--schema-registry', 'http://127.0.0.1:1']
+  const { code, stderr } = await inHome(rowmill, ['run', ...files, ...place])
+  assert.equal(code, 2, stderr)
+  assert.match(
+    stderr,
+    /^rowmill: --schema-registry needs .*: npm install @kafkajs\/confluent-schema-registry@4 .*\[USAGE\]$/m,
+  )
+  assert.ok(!existsSync(join(home, 'registry.csv')))
 })
 
 /** A source and a sink of the user's own; a local broker, which the package must be able to start too. */

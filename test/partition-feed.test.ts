@@ -125,7 +125,7 @@ test('a feed that has nothing to fetch for goes on when half of a full queue was
 
 test('messages without a value fill a queue too', () => {
   const queue = new PartitionQueue(at(0))
-  queue.push(Array.from({ length: 20_000 }, (_, offset) => ({ offset, value: null })))
+  queue.push(Array.from({ length: 20_000 }, (_, offset) => ({ offset, key: null, value: null })))
   assert.ok(queue.bytes > 1_000_000)
   while (queue.shift());
   assert.equal(queue.bytes, 0)
@@ -339,7 +339,7 @@ test('the answer to a fetch of an earlier assignment moves nothing', async () =>
   await feed.assign([at(0)])
   const old = await reader.nextFetch(1)
   const [queue] = await feed.assign([at(0)])
-  old.answer.resolve([{ ...at(0), end: 2, messages: [{ offset: 1, value: null }] }])
+  old.answer.resolve([{ ...at(0), end: 2, messages: [{ offset: 1, key: null, value: null }] }])
   await reader.nextFetch(2)
   assert.deepEqual([queue!.length, queue!.position, queue!.end], [0, 0, -1])
   await feed.close()

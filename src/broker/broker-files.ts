@@ -6,7 +6,7 @@ export const KAFKA_VERSION = '4.4.0'
 export const KAFKA_MEGABYTES = 44
 
 const LOG4J_VERSION = '2.25.5'
-const MAVEN_DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0'
+export const MAVEN_DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0'
 
 /** Kafka names its logging facade only: without log4j-slf4j-impl its own log would be lost. */
 export const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">

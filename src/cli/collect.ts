@@ -9,7 +9,16 @@ import { Limits } from './limits.ts'
 import { openSharedPipeline } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
-const OPTION_NAMES = ['brokers', 'sharedPipeline', 'id', 'force', 'timeout', 'quiet', 'progress'] as const
+const OPTION_NAMES = [
+  'brokers',
+  'sharedPipeline',
+  'schemaRegistry',
+  'id',
+  'force',
+  'timeout',
+  'quiet',
+  'progress',
+] as const
 
 export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'collect',

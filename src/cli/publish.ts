@@ -14,6 +14,7 @@ import { Terminal } from './terminal.ts'
 const OPTION_NAMES = [
   'brokers',
   'sharedPipeline',
+  'schemaRegistry',
   'job',
   'partitions',
   'batchRows',

@@ -4,12 +4,16 @@ import { Kafka, type KafkaAdmin } from '../kafka.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
 import { checkName, ensureTopics, findTopics, workersGroup } from '../topics.ts'
+import { type RegistryIds, registerRecords, wireFormat } from '../wire.ts'
+
+type SharedOptions = OptionValues<'brokers' | 'sharedPipeline' | 'schemaRegistry'>
 
 /** A pipeline on a broker that others serve too. */
 export interface SharedPipeline {
   readonly kafka: Kafka
   readonly pipeline: string
   readonly partitions: number
+  readonly registryIds: RegistryIds | null
   /** Opens the broadcast of its jobs. Whoever opens it closes it. */
   openJobs(say: Say): Promise<JobLog>
   /** How many workers serve the pipeline now. */
@@ -23,23 +27,20 @@ export interface SharedPipeline {
  */
 export function openSharedPipeline(
   command: string,
-  options: OptionValues<'brokers' | 'sharedPipeline'>,
+  options: SharedOptions,
   { asked = null, ifNew }: { asked?: number | null; ifNew?: number } = {},
 ): Promise<SharedPipeline> {
   return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, ifNew))
 }
 
 /** Connects to a pipeline that is there already, and creates nothing. To be closed. */
-export function findSharedPipeline(
-  command: string,
-  options: OptionValues<'brokers' | 'sharedPipeline'>,
-): Promise<SharedPipeline> {
+export function findSharedPipeline(command: string, options: SharedOptions): Promise<SharedPipeline> {
   return connect(command, options, findTopics)
 }
 
 async function connect(
   command: string,
-  { brokers, sharedPipeline: pipeline }: OptionValues<'brokers' | 'sharedPipeline'>,
+  { brokers, sharedPipeline: pipeline, schemaRegistry }: SharedOptions,
   partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
@@ -47,13 +48,15 @@ async function connect(
     const message = `rowmill ${command} needs a Kafka: give --brokers HOST:PORT or set ROWMILL_BROKERS; rowmill broker starts one`
     throw new RowmillError('USAGE', message)
   }
-  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}` })
+  const registryIds = schemaRegistry === null ? null : await registerRecords(schemaRegistry)
+  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, format: registryIds && wireFormat(registryIds) })
   const admin = await kafka.admin()
   try {
     return {
       kafka,
       pipeline,
       partitions: await partitionsOf(admin, pipeline),
+      registryIds,
       openJobs: say => JobLog.open(kafka, pipeline, say),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       close: () => admin.close(),

@@ -12,6 +12,7 @@ import { Terminal } from './terminal.ts'
 const OPTION_NAMES = [
   'brokers',
   'sharedPipeline',
+  'schemaRegistry',
   'classifier',
   'workers',
   'batchRows',
@@ -52,8 +53,8 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     try {
       const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers) })
       await shared.close()
-      const { kafka, pipeline, partitions } = shared
-      supervisor.work(kafka.settings.brokers, pipeline)
+      const { kafka, pipeline, partitions, registryIds } = shared
+      supervisor.work(kafka.settings.brokers, pipeline, registryIds)
       waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
       if (workers > partitions) {
         const { rows } = topicsOf(pipeline)

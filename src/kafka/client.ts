@@ -22,7 +22,20 @@ export interface KafkaSettings {
   readonly brokers: readonly string[]
   /** Appears in the broker's logs and in group member ids. */
   readonly clientId: string
+  /** How values stand in Kafka. Default: as they are given. */
+  readonly format?: ValueFormat | null
 }
+
+/**
+ * What becomes of the value of every message on its way into Kafka and out of it, as in the serializers of Kafka's own
+ * clients. `read` gets whatever stands there, and gives back as it is what `write` did not make. Both are pure.
+ */
+export interface ValueFormat {
+  write(value: Buffer): Buffer
+  read(value: Buffer): Buffer
+}
+
+const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 
 /** One cluster and how to connect to it. Every admin, producer, reader and member has connections of its own. */
 export class Kafka {
@@ -58,13 +71,13 @@ export class Kafka {
       retry: RETRY,
     })
     await this.#connecting(() => producer.connect())
-    return new Producer(producer)
+    return new Producer(producer, this.settings.format ?? AS_IT_IS)
   }
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
   async reader(topics: readonly string[]): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics)
-    return new Reader(cluster, sockets)
+    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {

@@ -1,4 +1,5 @@
 import type { Producer as KafkaJSProducer } from 'kafkajs'
+import type { ValueFormat } from './client.ts'
 import { noPartition } from './errors.ts'
 import type { TopicPartition } from './partitions.ts'
 
@@ -10,9 +11,11 @@ export interface OutgoingMessage {
 /** Sends runs of messages. One `send` is one request for one partition: a send over several can lose one of them. */
 export class Producer {
   readonly #producer: KafkaJSProducer
+  readonly #format: ValueFormat
 
-  constructor(producer: KafkaJSProducer) {
+  constructor(producer: KafkaJSProducer, format: ValueFormat) {
     this.#producer = producer
+    this.#format = format
   }
 
   /** Resolves with the offset of the first message when all in-sync replicas have all of them. */
@@ -20,7 +23,7 @@ export class Producer {
     const [written] = await this.#producer.send({
       topic,
       acks: -1,
-      messages: messages.map(({ key, value }) => ({ key, value, partition })),
+      messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
     })
     if (!written) throw noPartition({ topic, partition })
     return Number(written.baseOffset)

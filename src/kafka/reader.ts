@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
+import type { ValueFormat } from './client.ts'
 import { hangUp, READ_UNCOMMITTED } from './connection.ts'
 import { noPartition } from './errors.ts'
 import { byTopic, clusterOffsets, firstMissing, type Position, type TopicPartition } from './partitions.ts'
 
 export interface Message {
   readonly offset: number
+  readonly key: Buffer | null
   readonly value: Buffer | null
 }
 
@@ -21,10 +23,12 @@ export interface Fetched extends Position {
 export class Reader {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
+  readonly #format: ValueFormat
 
-  constructor(cluster: Cluster, sockets: Set<Socket>) {
+  constructor(cluster: Cluster, sockets: Set<Socket>, format: ValueFormat) {
     this.#cluster = cluster
     this.#sockets = sockets
+    this.#format = format
   }
 
   /** The partitions by the broker that leads them; refreshes what it knows when asked to. */
@@ -81,7 +85,11 @@ export class Reader {
           end: Number(highWatermark),
           messages: messages
             .filter(message => !message.isControlRecord && Number(message.offset) >= offset)
-            .map(message => ({ offset: Number(message.offset), value: message.value })),
+            .map(({ offset, key, value }) => ({
+              offset: Number(offset),
+              key,
+              value: value && this.#format.read(value),
+            })),
         }
       }),
     )

@@ -1,0 +1,91 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { MAVEN_DEPENDENCY_PLUGIN } from '../../src/broker/broker-files.ts'
+import { withLock } from '../../src/broker/cache-lock.ts'
+import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
+import { findJava, findMaven } from '../../src/broker/java.ts'
+import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+
+/** The last line of Apicurio that runs on Java 17; 139 MB to fetch, as much in the cache. */
+const VERSION = '2.6.13.Final'
+const RUNNER = `apicurio-registry-app-${VERSION}-runner.jar`
+const FETCH_MS = 300_000
+const READY_MS = 60_000
+
+export interface TestRegistry {
+  /** What --schema-registry takes. */
+  readonly url: string
+  close(): Promise<void>
+}
+
+/**
+ * A real schema registry (Apicurio, with Confluent's API) on a free port of 127.0.0.1, empty and in memory. It ends at
+ * `close`, or with this process. The first use fetches it with Maven into the cache of rowmill.
+ */
+export async function startRegistry(): Promise<TestRegistry> {
+  const [java, home] = await Promise.all([findJava(), prepareRegistry()])
+  const { broker: port } = await choosePorts(undefined)
+  const directory = await mkdtemp(join(tmpdir(), 'rowmill-registry-'))
+  const output = join(directory, 'output')
+  const jvm = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']
+  const properties = { 'quarkus.http.host': '127.0.0.1', 'quarkus.http.port': port, 'java.io.tmpdir': directory }
+  const given = Object.entries(properties).map(([name, value]) => `-D${name}=${value}`)
+  const args = [...jvm, ...given, '-jar', join(home, RUNNER)]
+  const guarded = await startGuarded({ command: java.command, args, directory, output, remove: directory })
+  const url = `http://127.0.0.1:${port}/apis/ccompat/v7`
+  try {
+    await untilReady(`${url}/subjects`, guarded)
+  } catch (cause) {
+    const words = await readFile(output, 'utf8').catch(() => '')
+    await guarded.close()
+    throw new Error(`the schema registry does not start: ${words.slice(-2000)}`, { cause })
+  }
+  return { url, close: () => guarded.close() }
+}
+
+async function untilReady(url: string, { ended }: Guarded): Promise<void> {
+  const late = AbortSignal.timeout(READY_MS)
+  let over = false
+  void ended.then(() => {
+    over = true
+  })
+  for (;;) {
+    if (over) throw new Error('it ended')
+    const answer = await fetch(url, { signal: late }).catch(() => null)
+    if (answer?.ok) return
+    await sleep(50, undefined, { signal: late })
+  }
+}
+
+/** A folder appears under its name only when it is whole. */
+async function prepareRegistry(): Promise<string> {
+  const folder = join(cacheDirectory(), `apicurio-registry-${VERSION}`)
+  if (existsSync(folder)) return folder
+  await mkdir(cacheDirectory(), { recursive: true })
+  const say = () => process.stderr.write('waiting for another test run that fetches the schema registry\n')
+  await withLock(`${folder}.lock`, AbortSignal.timeout(FETCH_MS), say, async () => {
+    if (existsSync(folder)) return
+    process.stderr.write(`fetching the schema registry Apicurio ${VERSION} (139 MB, once)\n`)
+    const workshop = await mkdtemp(`${folder}.tmp-`)
+    try {
+      const fetched = join(workshop, 'fetched')
+      const unpacked = join(workshop, 'unpacked')
+      await mkdir(unpacked)
+      const artifact = `-Dartifact=io.apicurio:apicurio-registry-app:${VERSION}:tar.gz:all`
+      const options = ['-B', '-q', '-C', `${MAVEN_DEPENDENCY_PLUGIN}:copy`, artifact, `-DoutputDirectory=${fetched}`]
+      await promisify(execFile)(await findMaven(), options, { cwd: workshop })
+      const [archive] = await readdir(fetched)
+      await promisify(execFile)('tar', ['-xzf', join(fetched, archive!), '-C', unpacked])
+      await rename(unpacked, folder)
+    } finally {
+      await rm(workshop, { recursive: true, force: true })
+    }
+  })
+  return folder
+}
