@@ -36,6 +36,7 @@ test('every file that a document links to exists', () => {
     'docs/classifiers.md',
     'docs/broker.md',
     'docs/wire-format.md',
+    'docker/README.md',
   ]) {
     for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
       assert.ok(existsSync(join(ROOT, dirname(file), target!)), `${file} links to ${target}`)

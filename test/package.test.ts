@@ -8,6 +8,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { cp } from 'node:fs/promises'
@@ -138,6 +139,17 @@ test('a typed program needs no other types, runs a job, and finds what the SDK e
   const { code, rows, written, exports } = JSON.parse(succeeded(await inHome(process.execPath, ['program.mts'])))
   assert.deepEqual([code, rows, written.map(([index]: string[]) => index)], ['USAGE', 2, ['1', '2']])
   assert.deepEqual(exports, Object.keys(sdk))
+})
+
+test('without Java and without the optional package, the installed command names every way out', async t => {
+  const bin = testFolder(t)
+  symlinkSync(process.execPath, join(bin, 'node'))
+  const { code, stdout, stderr } = await inHome(rowmill, ['broker'], { env: { PATH: bin, JAVA_HOME: undefined } })
+  assert.deepEqual([code, stdout], [3, ''])
+  assert.match(
+    stderr,
+    /^rowmill: the local Kafka needs Java.*npm package testcontainers is not installed \[BROKER_NO_JAVA\]\n$/,
+  )
 })
 
 test('an older Node gets one line that says which it needs, and exit 2', async () => {

@@ -55,6 +55,8 @@ export function brokerFiles(directory: string) {
  */
 const INITIAL_REBALANCE_DELAY_MS = 60
 
+const HEAP = '-Xmx512m'
+
 export interface BrokerPorts {
   readonly broker: number
   readonly controller: number
@@ -62,15 +64,32 @@ export interface BrokerPorts {
 
 /** One node that is broker and controller, on the loopback interface alone. */
 export function serverProperties(data: string, ports: BrokerPorts): string {
-  const properties = {
+  return lines(nodeProperties('127.0.0.1', escapeProperty(data), ports))
+}
+
+/**
+ * The same node as the variables of the image apache/kafka. In its container it listens on all interfaces, since what
+ * Docker forwards comes in on another one than loopback, and on the port that it has outside: so the one address that
+ * it tells its clients is right for itself too.
+ */
+export function containerEnvironment(clusterId: string, ports: BrokerPorts): Record<string, string> {
+  const properties = Object.entries(nodeProperties('0.0.0.0', '/tmp/rowmill-kafka', ports))
+  const variables = properties.map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, `${value}`])
+  return { ...Object.fromEntries(variables), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: HEAP }
+}
+
+type Properties = Readonly<Record<string, string | number | boolean>>
+
+function nodeProperties(host: string, data: string, ports: BrokerPorts): Properties {
+  return {
     'process.roles': 'broker,controller',
     'node.id': 1,
-    listeners: `PLAINTEXT://127.0.0.1:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
+    listeners: `PLAINTEXT://${host}:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.broker}`,
     'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
-    'log.dirs': escapeProperty(data),
+    'log.dirs': data,
     'auto.create.topics.enable': false,
     'message.max.bytes': MAX_MESSAGE_BYTES,
     'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
@@ -87,7 +106,6 @@ export function serverProperties(data: string, ports: BrokerPorts): string {
     // 128 MB by default, all written to at the start.
     'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024,
   }
-  return lines(properties)
 }
 
 /** Warnings and worse into the file; nothing on standard output. */
@@ -112,7 +130,7 @@ export function loggingProperties(log: string): string {
 export function jvmArguments(jars: string, directory: string, archive: readonly string[]): string[] {
   const files = brokerFiles(directory)
   return [
-    ...['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-XX:+ExitOnOutOfMemoryError'],
+    ...[HEAP, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-XX:+ExitOnOutOfMemoryError'],
     `-XX:ErrorFile=${join(directory, 'jvm-crash.log')}`,
     ...archive,
     ...[`-Djava.io.tmpdir=${directory}`, `-Dlog4j2.configurationFile=${files.logging}`],
@@ -120,7 +138,7 @@ export function jvmArguments(jars: string, directory: string, archive: readonly 
   ]
 }
 
-function lines(properties: Readonly<Record<string, string | number | boolean>>): string {
+function lines(properties: Properties): string {
   return Object.entries(properties)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('')

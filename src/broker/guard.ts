@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { RowmillError } from '../errors.ts'
 import { identify, killIfSame, type ProcessIdentity } from '../process-identity.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 /**
  * A shell between rowmill and a long-running command. Its standard input is a pipe that only rowmill holds: when
@@ -106,14 +107,6 @@ async function close(guard: ChildProcess, gone: Promise<null>, identity: Process
 }
 
 /** Waits for the end of a command, or rejects with the reason of `signal`. */
-export async function endOf({ ended }: Guarded, signal: AbortSignal): Promise<number | null> {
-  signal.throwIfAborted()
-  const over = new AbortController()
-  const aborted = once(signal, 'abort', { signal: over.signal }).then(() => Promise.reject(signal.reason))
-  try {
-    return await Promise.race([ended, aborted])
-  } finally {
-    over.abort()
-    aborted.catch(() => {})
-  }
+export function endOf({ ended }: Guarded, signal: AbortSignal): Promise<number | null> {
+  return unlessAborted(ended, signal)
 }

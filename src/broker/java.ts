@@ -7,7 +7,9 @@ import { RowmillError } from '../errors.ts'
 /** Kafka 4 runs on no older one. */
 const OLDEST_JAVA = 17
 
-const WAYS_OUT = `install Java ${OLDEST_JAVA} or later and Maven, or name a running Kafka with --brokers HOST:PORT`
+const WAYS_OUT =
+  `install Java ${OLDEST_JAVA} or later and Maven, or start Docker and npm install testcontainers, ` +
+  'or name a running Kafka with --brokers HOST:PORT'
 
 export interface Java {
   readonly command: string
@@ -15,29 +17,35 @@ export interface Java {
   readonly release: string
 }
 
-/** The Java of JAVA_HOME, else the first on PATH. Throws BROKER_NO_JAVA when there is none or it is too old. */
+/**
+ * The Java of JAVA_HOME, else the first on PATH. Throws BROKER_NO_JAVA when there is none or it is too old; the fact
+ * `missing` says what this machine lacks, unless JAVA_HOME is wrong, which is to be corrected.
+ */
 export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Java> {
   const command = await findCommand(env)
   const release = await describe(command)
   const version = /(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)/.exec(release)?.[1]
   if (version === undefined) {
-    throw new RowmillError('BROKER_NO_JAVA', `${command} does not run: ${firstLine(release)}. To go on, ${WAYS_OUT}`, {
-      command,
-    })
+    const message = `${command} does not run: ${firstLine(release)}. To go on, ${WAYS_OUT}`
+    throw new RowmillError('BROKER_NO_JAVA', message, { command, missing: 'no Java that runs' })
   }
   if (Number(version) < OLDEST_JAVA) {
     const message = `the local Kafka needs Java ${OLDEST_JAVA} or later, but ${command} is Java ${version}. To go on, ${WAYS_OUT}`
-    throw new RowmillError('BROKER_NO_JAVA', message, { command, version: Number(version) })
+    throw new RowmillError('BROKER_NO_JAVA', message, {
+      command,
+      version: Number(version),
+      missing: `only Java ${version}`,
+    })
   }
   return { command, release: `${await realpath(command)}\n${release}` }
 }
 
-/** Where Maven is on PATH. Throws BROKER_NO_JARS when it is not there. */
+/** Where Maven is on PATH. Throws BROKER_NO_JARS, with the fact `missing`, when it is not there. */
 export async function findMaven(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const command = await onPath('mvn', env)
   if (command !== null) return command
   const message = `the jars of the local Kafka are fetched with Maven, but there is no mvn on PATH. To go on, ${WAYS_OUT}`
-  throw new RowmillError('BROKER_NO_JARS', message)
+  throw new RowmillError('BROKER_NO_JARS', message, { missing: 'no Maven' })
 }
 
 async function findCommand(env: NodeJS.ProcessEnv): Promise<string> {
@@ -50,10 +58,8 @@ async function findCommand(env: NodeJS.ProcessEnv): Promise<string> {
   }
   const command = await onPath('java', env)
   if (command !== null) return command
-  throw new RowmillError(
-    'BROKER_NO_JAVA',
-    `the local Kafka needs Java, but there is none on PATH. To go on, ${WAYS_OUT}`,
-  )
+  const message = `the local Kafka needs Java, but there is none on PATH. To go on, ${WAYS_OUT}`
+  throw new RowmillError('BROKER_NO_JAVA', message, { missing: 'no Java' })
 }
 
 /** The file `release` of a JDK says what `java -version` says and costs no start of a JVM. */

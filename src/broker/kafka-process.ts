@@ -30,7 +30,7 @@ export interface KafkaProcess {
   readonly clusterId: string
 }
 
-const READY_MS = 60_000
+export const READY_MS = 60_000
 
 /** Starts the JVM on the directory, formatting it first if it is new. It does not answer yet. */
 export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {

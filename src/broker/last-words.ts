@@ -1,30 +1,32 @@
 import { open } from 'node:fs/promises'
 import { brokerFiles } from './broker-files.ts'
 
-const TAIL_BYTES = 32 * 1024
+/** Of a log: more than any last words. */
+export const TAIL_BYTES = 32 * 1024
 const LINES = 6
 
 /** The last lines that matter of what the broker in this directory wrote; empty when it wrote nothing. */
 export async function lastWords(directory: string): Promise<string> {
   const files = brokerFiles(directory)
   const [log, output] = await Promise.all([tail(files.log), tail(files.output)])
-  const all = [...output, ...log]
+  return linesThatMatter(`${output}\n${log}`)
+}
+
+/** The last errors, else the last lines, without blank ones and the `at ...` lines of stack traces. */
+export function linesThatMatter(text: string): string {
+  const all = text.split('\n').filter(line => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
   const errors = all.filter(line => /\b(ERROR|FATAL)\b|Exception|Error:|Caused by|error occurred/.test(line))
   return (errors.length > 0 ? errors : all).slice(-LINES).join('\n')
 }
 
-/** The last lines of a file without blank ones and the `at ...` lines of stack traces. */
-async function tail(path: string): Promise<string[]> {
+async function tail(path: string): Promise<string> {
   const file = await open(path).catch(() => null)
-  if (file === null) return []
+  if (file === null) return ''
   try {
     const { size } = await file.stat()
     const length = Math.min(size, TAIL_BYTES)
     const { buffer } = await file.read(Buffer.alloc(length), 0, length, size - length)
-    return buffer
-      .toString('utf8')
-      .split('\n')
-      .filter(line => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
+    return buffer.toString('utf8')
   } finally {
     await file.close()
   }

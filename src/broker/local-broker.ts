@@ -9,6 +9,7 @@ import {
   writeOwner,
 } from './broker-directory.ts'
 import { type BrokerPorts, brokerFiles } from './broker-files.ts'
+import { startContainerBroker } from './container-broker.ts'
 import { type OnProgress, type PreparedKafka, prepareKafka } from './kafka-jars.ts'
 import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './kafka-process.ts'
 import { lastWords } from './last-words.ts'
@@ -41,13 +42,18 @@ const GRACEFUL_STOP_MS = 15_000
 
 /**
  * Starts Apache Kafka as a child of this process, one node on the loopback interface, and resolves when topics can be
- * created and written. It ends with this process, however that ends.
+ * created and written. It ends with this process, however that ends. Where Java or Maven is missing it starts in a
+ * container, if Docker answers.
  * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED when `signal` aborts.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
   const { port, dataDir, onProgress = () => {}, signal = new AbortController().signal } = options
   try {
-    const prepared = await prepareKafka(onProgress, signal)
+    const prepared = await prepareKafka(onProgress, signal).catch(error => {
+      if (error instanceof RowmillError && error.facts.missing !== undefined) return error
+      throw error
+    })
+    if (prepared instanceof RowmillError) return await startElsewhere(prepared, options, signal)
     const sweeping = sweepBrokerDirectories()
     const broker = await startOnFreePort({ prepared, dataDir, signal, choose: () => choosePorts(port) })
     await sweeping
@@ -57,6 +63,17 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
     if (signal.reason instanceof RowmillError) throw signal.reason
     throw new RowmillError('INTERRUPTED', 'the start of the local Kafka was interrupted', {}, { cause: error })
   }
+}
+
+/** In a container, or nowhere: then the error says what is missing for either, and every way out. */
+async function startElsewhere(missing: RowmillError, options: LocalBrokerOptions, signal: AbortSignal) {
+  const { port, dataDir, onProgress = () => {} } = options
+  const started =
+    dataDir === undefined
+      ? await startContainerBroker({ port, why: `${missing.facts.missing}`, onProgress, signal })
+      : 'it would not keep the topics in a data directory'
+  if (typeof started !== 'string') return started
+  throw new RowmillError(missing.code, `${missing.message}. A container is no way now: ${started}`, missing.facts)
 }
 
 interface Start {

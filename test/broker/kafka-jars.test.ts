@@ -112,7 +112,8 @@ test('the cache is ROWMILL_CACHE, else below XDG_CACHE_HOME, else below .cache i
 test('without Java on PATH the error names the ways out', async t => {
   const error = { code: 'BROKER_NO_JAVA', message: /none on PATH.*install Java 17 or later.*--brokers HOST:PORT/ }
   await assert.rejects(findJava({ PATH: folder }), error)
-  const said = errorOf(await runFixture(t, 'owner', { PATH: folder, JAVA_HOME: '' }).all)
+  const env = { PATH: folder, JAVA_HOME: '', ROWMILL_KAFKA_IMAGE: 'none' }
+  const said = errorOf(await runFixture(t, 'owner', env).all)
   assert.equal(said?.code, 'BROKER_NO_JAVA')
 })
 
