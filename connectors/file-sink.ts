@@ -124,7 +124,7 @@ export class FileSink implements Sink {
   }
 
   async #lock(): Promise<void> {
-    await this.#io(() => mkdir(this.#folder, { recursive: true }))
+    await this.#io(() => makeFolder(this.#folder))
     const file = join(this.#folder, 'lock')
     const mine = `${file}.${process.pid}`
     await this.#io(() => writeFile(mine, JSON.stringify(identifySelf())))
@@ -221,4 +221,11 @@ function parseOwner(text: string): ProcessIdentity | null {
   } catch {
     return null
   }
+}
+
+/** The folder around it is there. Node's own recursive mkdir never ends in a folder that takes none, such as /proc. */
+async function makeFolder(path: string): Promise<void> {
+  await mkdir(path).catch(error => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } from '../process-identity.ts'
 import { brokerFiles } from './broker-files.ts'
@@ -39,8 +39,10 @@ export async function takeBrokerDirectory(path: string): Promise<string> {
     const message = `Kafka cannot keep data in ${path}: its folder names may hold no comma. Choose another`
     throw new RowmillError('USAGE', message, { path })
   }
-  await mkdir(path, { recursive: true })
-  const directory = await realpath(path)
+  const directory = await makeFolder(path).catch(cause => {
+    const message = `the data directory ${path} cannot be made: ${cause.message}. Choose another with --data`
+    throw new RowmillError('USAGE', message, { path }, { cause })
+  })
   const owner = await readOwner(directory)
   if (owner !== null && (owner.host !== hostname() || isAlive(owner.owner))) {
     const message =
@@ -51,6 +53,27 @@ export async function takeBrokerDirectory(path: string): Promise<string> {
   if (owner !== null) killOrphan(owner)
   await writeOwner(directory, null)
   return directory
+}
+
+/** Makes a folder and those above it. Node's own recursive mkdir never ends where one takes no folders, such as /proc. */
+async function makeFolder(path: string): Promise<string> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const isThere = (file: string) =>
+      stat(file).then(
+        found => found.isDirectory(),
+        () => false,
+      )
+    if (code !== 'ENOENT' && !(code === 'EEXIST' && (await isThere(path)))) throw error
+    if (code === 'ENOENT') {
+      if (await isThere(dirname(path))) throw error
+      await makeFolder(dirname(path))
+      await mkdir(path)
+    }
+  }
+  return await realpath(path)
 }
 
 export async function releaseBrokerDirectory(directory: string): Promise<void> {

@@ -48,3 +48,13 @@ test('a port that is taken is refused by number', async t => {
   assert.deepEqual([code, stdout], [3, ''])
   assert.match(stderr, new RegExp(`port ${port}`))
 })
+
+test('a data directory that cannot be made is refused, also where Node would try for ever', async t => {
+  const folder = testFolder(t)
+  writeFileSync(join(folder, 'file'), '')
+  for (const data of ['/proc/rowmill', '/proc/rowmill/deeper', join(folder, 'file'), join(folder, 'file/below')]) {
+    const { code, stderr } = await rowmill(['broker', '--data', data])
+    assert.equal(code, 2, stderr)
+    assert.match(stderr, new RegExp(`data directory ${data} cannot be made: .*--data \\[USAGE\\]`))
+  }
+})

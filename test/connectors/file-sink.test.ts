@@ -138,3 +138,9 @@ test('standard output gets the rows as they come, and a reader that went away is
   await assert.rejects(broken.write([['1', 'a']]), { code: 'OUTPUT_FAILED', message: /EPIPE/ })
   await broken.close()
 })
+
+test('a folder that takes no other is refused, and not tried for ever', async () => {
+  const sink = new FileSink({ path: '/proc/out.csv', force: false })
+  await assert.rejects(sink.open(null), { code: 'OUTPUT_FAILED', message: /\/proc\/out\.csv/ })
+  await sink.close()
+})
