@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
 import type { EndOfInput, Rejected, Result } from '../src/model.ts'
 import { Reassembler } from '../src/reassembler.ts'
 import { type Layout, rowsInPartition, seqOf } from '../src/sequence.ts'
@@ -108,40 +107,12 @@ test('a rejected row keeps its place: the others stay in order and it is counted
   assert.deepEqual(reassembler.counts, { rows: 4, rejects: 1, duplicates: 0 })
 })
 
-test('for any cut into results, any interleaving and any repeats, every row comes out once and in order', () => {
-  const layouts = fc.record({ partitions: fc.integer({ min: 1, max: 7 }), blockRows: fc.integer({ min: 1, max: 5 }) })
-  fc.assert(
-    fc.property(layouts, fc.nat(120), fc.infiniteStream(fc.nat(1000)), (at, total, dice) => {
-      const roll = (sides: number) => dice.next().value! % sides
-      const reassembler = new Reassembler('j', at)
-      const logs = Array.from({ length: at.partitions }, (_, partition) => logOf(partition, total, at, roll))
-      const out: number[] = []
-      while (!reassembler.complete) {
-        // Reads the wanted partition, now and then another one as well.
-        const partition = roll(3) === 0 ? roll(at.partitions) : reassembler.wanted
-        const next = logs[partition]!.shift()
-        if (next && 'count' in next) reassembler.offer(partition, next, 'here')
-        else if (next) reassembler.end(partition, next, 'here')
-        out.push(...taken(reassembler))
-      }
-      assert.deepEqual(
-        out,
-        Array.from({ length: total }, (_, i) => i),
-      )
-    }),
-  )
+test('a copy of a later attempt replaces no row', () => {
+  const reassembler = new Reassembler('j', layout)
+  reassembler.offer(0, result(0, 0, 2), 'here')
+  const later = { ...result(0, 0, 3), attempt: 1, rows: [['other'], ['other'], ['4']] }
+  assert.equal(reassembler.offer(0, later, 'here'), 1)
+  reassembler.offer(1, { ...result(1, 0, 2), attempt: 1 }, 'here')
+  assert.deepEqual(taken(reassembler), [0, 1, 2, 3, 4])
+  assert.deepEqual(reassembler.counts, { rows: 5, rejects: 0, duplicates: 2 })
 })
-
-/** A partition's results as workers leave them in the log: in order, with repeats of what came before. */
-function logOf(partition: number, total: number, at: Layout, roll: (sides: number) => number): (Result | EndOfInput)[] {
-  const log: (Result | EndOfInput)[] = []
-  const rows = rowsInPartition(partition, total, at)
-  let next = 0
-  while (next < rows) {
-    const count = Math.min(rows - next, 1 + roll(6))
-    const back = roll(3) === 0 ? roll(next + 1) : 0
-    log.push(result(partition, next - back, count + back, at))
-    next += count
-  }
-  return [...log, end(partition, total, at)]
-}
