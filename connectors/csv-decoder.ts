@@ -38,6 +38,8 @@ export class RecordDecoder {
   #ascii = true
   /** The bytes of a character whose end is in the next piece. */
   #tail: Uint8Array = new Uint8Array(0)
+  /** What is wrong with the bytes behind #text. */
+  #broken: RowmillError | null = null
 
   constructor(dialect: CsvDialect, name: string, start: DecoderStart) {
     const { byte, line, skipLines = 0, signature = false, only = null } = start
@@ -56,10 +58,20 @@ export class RecordDecoder {
     return this.#head
   }
 
-  /** Takes the next piece; `final` says that none follows. Throws what splitRecords throws, and INPUT_ENCODING. */
+  /**
+   * Takes the next piece; `final` says that none follows. Throws what splitRecords throws, and INPUT_ENCODING: with the
+   * first piece that shows it, or with the next one where records come before it. So what is refused first is what
+   * comes first, however the bytes are cut.
+   */
   push(piece: Uint8Array, final: boolean): DecodedRun {
-    this.#append(piece, final)
-    if (!this.#skipHead(final)) return { rows: [], widths: [], lines: [], bytes: [] }
+    if (this.#broken === null) this.#append(piece, final)
+    const last = final && this.#broken === null
+    const run = this.#skipHead(last) ? this.#split(last) : { rows: [], widths: [], lines: [], bytes: [] }
+    if (this.#broken !== null && (final || run.rows.length === 0)) throw this.#broken
+    return run
+  }
+
+  #split(final: boolean): DecodedRun {
     const text = this.#text
     const options = { dialect: this.#dialect, final, line: this.#line, name: this.#name, only: this.#only }
     const run = splitRecords(text, options)
@@ -104,22 +116,27 @@ export class RecordDecoder {
     }
     const whole = final ? joined.length : wholeCharacters(joined)
     const valid = joined.subarray(0, whole)
-    if (!isUtf8(valid)) throw this.#encodingError(joined)
+    if (!isUtf8(valid)) {
+      this.#break(joined)
+      return
+    }
     this.#tail = Uint8Array.prototype.slice.call(joined, whole)
     this.#text += valid.toString('utf8')
     this.#ascii = false
   }
 
-  #encodingError(joined: Buffer): RowmillError {
+  /** Takes the characters before the first wrong byte. */
+  #break(joined: Buffer): void {
     let good = 0
     for (let size = joined.length; size > 0; size = Math.floor(size / 2)) {
       while (good + size <= joined.length && isPrefix(joined.subarray(0, good + size))) good += size
     }
     good = wholeCharacters(joined.subarray(0, good))
-    const before = this.#text + joined.toString('utf8', 0, good)
-    const byte = this.#byte + Buffer.byteLength(before)
-    const line = this.#line + countLineEnds(before)
-    return new RowmillError(
+    this.#text += joined.toString('utf8', 0, good)
+    this.#ascii = false
+    const byte = this.#byte + Buffer.byteLength(this.#text)
+    const line = this.#line + countLineEnds(this.#text)
+    this.#broken = new RowmillError(
       'INPUT_ENCODING',
       `${this.#name}: byte ${byte} (from 0), in line ${line}, is not valid UTF-8. Convert the file to UTF-8.`,
       { byte, line },

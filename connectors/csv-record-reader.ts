@@ -108,6 +108,7 @@ export class RecordReader {
       this.#readQuoted()
       const code = text.charCodeAt(this.#index)
       if (doubleQuote && this.#index < text.length && code !== this.#separator && code !== LF && code !== CR) {
+        checkCell(this.#cell, this.#cellLine, this.#options)
         throw new RowmillError(
           'INPUT_QUOTE',
           `${this.#options.name}, line ${this.line}: text follows a closing quote. Double the quotes inside a quoted ` +

@@ -26,7 +26,8 @@ export interface SplitOptions extends RecordOptions {
 /**
  * The records of `text`, which begins where a record begins, as Python 3.11's csv.reader(strict=True) sees them in a
  * file opened with newline='', without the records pandas drops as blank: no cell, or one cell of white space.
- * Lines end with \n, \r\n or \r. Throws INPUT_QUOTE, INPUT_CELL_TOO_LARGE and INPUT_ROW_TOO_LARGE, with the line.
+ * Lines end with \n, \r\n or \r. Throws INPUT_QUOTE, INPUT_CELL_TOO_LARGE and INPUT_ROW_TOO_LARGE, with the line;
+ * where records come before that one and more text may follow, it stops there instead.
  */
 export function splitRecords(text: string, options: SplitOptions): RecordRun {
   const { dialect, final, only = null } = options
@@ -51,7 +52,13 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
     let lineEnds = 1
     if (special < end || dialect.skipInitialSpace || end - position > CELL_LIMIT) {
       const reader = new RecordReader(text, position, end, { ...options, line })
-      const record = reader.read()
+      let record: ReturnType<RecordReader['read']>
+      try {
+        record = reader.read()
+      } catch (error) {
+        if (final || run.rows.length === 0) throw error
+        break
+      }
       if (record === null) break
       row = only === null ? record.cells : record.cells.slice(only, only + 1)
       width = isBlank(record.cells) ? 0 : record.cells.length

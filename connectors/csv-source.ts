@@ -38,7 +38,8 @@ interface Start {
   readonly only?: number | null
 }
 
-const PIECE_BYTES = 256 * 1024
+/** How much of a file is read at a time. */
+export const PIECE_BYTES = 256 * 1024
 
 /** What pandas would unpack by its name and this source does not (pandas.io.common.extension_to_compression). */
 const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i

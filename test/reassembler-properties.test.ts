@@ -1,156 +1,133 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { EndOfInput, Rejected, Result } from '../src/model.ts'
-import { Reassembler } from '../src/reassembler.ts'
-import { type Layout, placeOf, rowsInPartition, seqOf } from '../src/sequence.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { EndOfInput } from '../src/model.ts'
+import { anyJob, copy, deal, isResult, type Log, logsOf, Reading } from './helpers/result-logs.ts'
 
-type Record = Result | EndOfInput
-const isResult = (record: Record): record is Result => 'count' in record
+const anyDice = fc.array(fc.nat(1000), { minLength: 1, maxLength: 60 })
 
-const layouts = fc.record({ partitions: fc.integer({ min: 1, max: 7 }), blockRows: fc.integer({ min: 1, max: 5 }) })
-
-/** A job as it may lie in the topic: which rows were rejected, and the log of each partition. */
-interface Log {
-  readonly layout: Layout
-  readonly total: number
-  readonly rejected: ReadonlySet<number>
-  readonly partitions: readonly (readonly Record[])[]
-}
-
-const logs: fc.Arbitrary<Log> = fc
-  .tuple(layouts, fc.nat(120), fc.infiniteStream(fc.nat(1000)))
-  .map(([layout, total, dice]) => {
-    const roll = (sides: number) => dice.next().value! % sides
-    const rejected = new Set(Array.from({ length: total }, (_, seq) => seq).filter(() => roll(8) === 0))
-    const partitions = Array.from({ length: layout.partitions }, (_, partition) => {
-      const rows = rowsInPartition(partition, total, layout)
-      const make = (first: number, count: number, firstCopies: number): Result =>
-        resultOf({ layout, partition, first, count, rejected, firstCopies, attempt: roll(2) })
-      const log: Record[] = []
-      for (let next = 0; next < rows; ) {
-        const count = Math.min(rows - next, 1 + roll(6))
-        const back = roll(3) === 0 ? roll(next + 1) : 0
-        log.push(make(next - back, back + count, next))
-        next += count
-        if (roll(4) === 0) log.push(make(roll(next), 1, next)) // a copy of what is there, by a zombie
-      }
-      const end = { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
-      const behind = rows > 0 && roll(3) === 0 ? [make(0, 1 + roll(rows), rows)] : []
-      return [...log, end, ...behind, ...(roll(3) === 0 ? [end] : [])]
-    })
-    return { layout, total, rejected, partitions }
-  })
-
-/** A result whose rows say their seq; those below `firstCopies` were there before, and say something else now. */
-function resultOf(made: {
-  layout: Layout
-  partition: number
-  first: number
-  count: number
-  rejected: ReadonlySet<number>
-  firstCopies: number
-  attempt: number
-}): Result {
-  const { layout, partition, first, count, firstCopies, attempt } = made
-  const rejected: Rejected[] = []
-  const rows: string[][] = []
-  for (let index = 0; index < count; index++) {
-    const seq = seqOf({ partition, position: first + index }, layout)
-    const isCopy = first + index < firstCopies
-    // A copy may also reject what was classified, and classify what was rejected.
-    if (made.rejected.has(seq) !== isCopy)
-      rejected.push({ index, seq, line: null, reason: 'FAILED', detail: '', values: [] })
-    else rows.push([isCopy ? `another answer for ${seq}` : String(seq)])
-  }
-  const stamp = { classifier: new Uint8Array(8), by: 'w', columns: ['c'], kinds: ['text'] }
-  return { job: 'j', epoch: 0, from: 0, attempt, first, count, offset: 0, ...stamp, rejected, rows }
-}
-
-/** Reads as a collector does, the wanted partition, and by `stray` now and then another one; until nothing is left. */
-function readAll({ layout, partitions }: Log, stray: readonly number[] = []) {
-  const reassembler = new Reassembler('j', layout)
-  const left = partitions.map(log => [...log])
-  const out: string[] = []
-  for (let step = 0; ; step++) {
-    const isOther = stray.length > 0 && stray[step % stray.length]! < layout.partitions
-    const partition = reassembler.complete
-      ? left.findIndex(log => log.length > 0)
-      : isOther
-        ? stray[step % stray.length]!
-        : reassembler.wanted
-    if (partition < 0) break
-    const record = left[partition]!.shift()
-    if (!record && isOther) continue
-    assert.ok(record, `partition ${partition} is wanted and has nothing left`)
-    if (isResult(record)) reassembler.offer(partition, record, 'here')
-    else reassembler.end(partition, record, 'here')
-    out.push(...reassembler.take().map(([cell]) => cell!))
-  }
-  return { reassembler, out }
-}
-
-test('for any log, read in any interleaving, the first copy of every row comes out once and in order', () => {
+test('every row comes out once, in order and as its first copy says, in any interleaving of the partitions', () => {
   fc.assert(
-    fc.property(logs, fc.array(fc.nat(20), { maxLength: 40 }), (log, stray) => {
-      fc.pre(stray.length === 0 || stray.some(each => each >= log.layout.partitions)) // or the wanted one never comes
-      const { reassembler, out } = readAll(log, stray)
-      const all = Array.from({ length: log.total }, (_, seq) => seq)
-      assert.deepEqual(out, all.filter(seq => !log.rejected.has(seq)).map(String))
-      const positions = log.partitions.flat().reduce((sum, record) => sum + (isResult(record) ? record.count : 0), 0)
-      const counts = { rows: out.length, rejects: log.rejected.size, duplicates: positions - log.total }
-      assert.deepEqual([reassembler.counts, reassembler.complete], [counts, true])
+    fc.property(anyJob, anyDice, (job, dice) => {
+      const reading = new Reading(job, logsOf(job))
+      reading.any(dice)
+      assert.ok(reading.reassembler.complete)
+      assert.equal(reading.reassembler.refused, job.refused)
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   )
 })
 
-test('a row that is in no result is named, and what lies behind it never comes out', () => {
+test('reading only the partition that is wanted gives all rows, and asks for none that has nothing more to give', () => {
   fc.assert(
-    fc.property(logs, fc.nat(), (log, which) => {
-      fc.pre(log.total > 0)
-      const lost = which % log.total
-      const { partition, position } = placeOf(lost, log.layout)
-      const without = (record: Record, index: number): Record[] => {
-        if (index !== partition || !isResult(record)) return [record]
-        const holds = record.first <= position && position < record.first + record.count
-        return holds ? [] : [record]
-      }
-      const partitions = log.partitions.map((records, index) => records.flatMap(record => without(record, index)))
-      const seqs: number[] = []
-      assert.throws(
-        () => seqs.push(...readAll({ ...log, partitions }).out.map(Number)),
-        (error: { code?: string; facts?: { partition?: number; expected?: number } }) => {
-          assert.equal(error.code, 'ROW_GAP')
-          assert.equal(error.facts!.partition, partition)
-          assert.ok(error.facts!.expected! <= position)
-          return true
-        },
-      )
-      assert.deepEqual(seqs, [])
+    fc.property(anyJob, job => {
+      const reading = new Reading(job, logsOf(job))
+      reading.wanted()
+      assert.equal(reading.model.inOrder.length, job.total)
+      assert.equal(reading.reassembler.refused, job.refused)
     }),
-    { numRuns: 300 },
+    { numRuns: 500 },
   )
 })
 
-test('an end of input that says another number is refused, whichever partition tells it', () => {
+/** What the reading fails with; what came out before is a part of the right rows, and stays so. */
+function failure(reading: Reading, read: () => void): RowmillError {
+  try {
+    read()
+  } catch (error) {
+    assert.ok(error instanceof RowmillError, String(error))
+    reading.take()
+    return error
+  }
+  return assert.fail('nothing was found wrong')
+}
+
+test('a row whose results are lost is a gap that names the first row missing, and no later row comes out', () => {
   fc.assert(
-    fc.property(logs, fc.nat(), fc.constantFrom(-1, 1, 7), (log, which, wrong) => {
-      const liar = which % log.layout.partitions
-      const partitions = log.partitions.map((records, partition) =>
-        records.map(record =>
-          isResult(record) || partition !== liar ? record : { ...record, rows: Math.max(0, record.rows + wrong) },
-        ),
+    fc.property(anyJob, fc.nat(), fc.option(anyDice), (anything, number, dice) => {
+      const job = { ...anything, total: anything.total + 1 }
+      const lost = number % job.total
+      const hands = deal(job, job.total)
+      const partition = hands.findIndex(seqs => seqs.includes(lost))
+      const position = hands[partition]!.indexOf(lost)
+      const logs = logsOf(job)
+      logs[partition] = logs[partition]!.filter(
+        item => !isResult(item) || item.first > position || item.first + item.count <= position,
       )
-      fc.pre(
-        partitions[liar]!.some(
-          (record, i) =>
-            !isResult(record) &&
-            record !== log.partitions[liar]![i] &&
-            record.rows !== (log.partitions[liar]![i] as EndOfInput).rows,
-        ),
-      )
-      assert.throws(() => readAll({ ...log, partitions }), { code: 'ROW_MALFORMED' })
+      let expected = 0
+      for (const item of logs[partition]) {
+        if (isResult(item) ? item.first > expected : true) break
+        if (isResult(item)) expected = Math.max(expected, item.first + item.count)
+      }
+      const reading = new Reading(job, logs)
+      const error = failure(reading, () => (dice ? reading.any(dice) : reading.wanted()))
+      assert.equal(error.code, 'ROW_GAP')
+      assert.equal(reading.reassembler.complete, false)
+      const row = hands[partition]![expected]
+      assert.deepEqual({ ...error.facts, found: 0 }, { job: 'j', partition, row, expected, found: 0 })
+      assert.ok(reading.model.inOrder.length <= row! && row! <= lost)
     }),
+    { numRuns: 500 },
+  )
+})
+
+/** One partition's log with `item` put before or behind its end of input. */
+function insert(logs: Log[], partition: number, item: Log[number], place: 'before' | 'behind'): Log[] {
+  const at = logs[partition]!.findIndex(each => !isResult(each)) + (place === 'before' ? 0 : 1)
+  return logs.with(partition, logs[partition]!.toSpliced(at, 0, item))
+}
+
+const anyPlace = fc.constantFrom('before' as const, 'behind' as const)
+
+test('an end of input that disagrees with another one, its partition or the arithmetic is malformed', () => {
+  const changes = fc.constantFrom<(end: EndOfInput) => Partial<EndOfInput>>(
+    ({ rows }) => ({ rows: rows - 1 }),
+    ({ rows }) => ({ rows: rows + 1 }),
+    ({ refused }) => ({ refused: refused + 1 }),
+    ({ partition }) => ({ partition: partition + 1 }),
+  )
+  fc.assert(
+    fc.property(anyJob, fc.nat(), changes, anyPlace, anyDice, (job, which, change, place, dice) => {
+      const partition = which % job.partitions
+      const logs = logsOf(job)
+      const end = logs[partition]!.find(item => !isResult(item)) as EndOfInput
+      const reading = new Reading(job, insert(logs, partition, { ...end, ...change(end) }, place))
+      assert.equal(failure(reading, () => reading.any(dice)).code, 'ROW_MALFORMED')
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('an end of input of another total is malformed, also where its own partition would have as many rows', () => {
+  fc.assert(
+    fc.property(anyJob, fc.nat(), fc.nat(130), anyDice, (job, which, total, dice) => {
+      fc.pre(total !== job.total)
+      const partition = which % job.partitions
+      const logs = logsOf(job)
+      const end = logs[partition]!.find(item => !isResult(item)) as EndOfInput
+      const rows = deal(job, total)[partition]!.length
+      const reading = new Reading(job, insert(logs, partition, { ...end, total, rows }, 'behind'))
+      assert.equal(failure(reading, () => reading.any(dice)).code, 'ROW_MALFORMED')
+    }),
+  )
+})
+
+test('a row above the end of input is malformed, whichever comes first', () => {
+  const sizes = { over: fc.integer({ min: 1, max: 6 }), back: fc.nat(6) }
+  fc.assert(
+    fc.property(anyJob, fc.nat(), fc.record(sizes), anyPlace, anyDice, (job, which, { over, back }, place, dice) => {
+      const partition = which % job.partitions
+      const seqs = deal(job, job.total + job.partitions * (job.blockRows + over))[partition]!
+      const rows = deal(job, job.total)[partition]!.length
+      const first = Math.max(0, rows - back)
+      const above = copy(seqs, { first, size: rows + over - first, rejects: 0, attempt: job.attempt, by: 'above' })
+      const reading = new Reading(job, insert(logsOf(job), partition, above, place))
+      const error = failure(reading, () => reading.any(dice))
+      assert.equal(error.code, 'ROW_MALFORMED')
+      if (place === 'behind')
+        assert.match(error.message, new RegExp(`row ${seqs[rows + over - 1]} lies behind the end`))
+    }),
+    { numRuns: 500 },
   )
 })

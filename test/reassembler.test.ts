@@ -106,3 +106,13 @@ test('a rejected row keeps its place: the others stay in order and it is counted
   assert.deepEqual(taken(reassembler), [0, 2, 3, 4])
   assert.deepEqual(reassembler.counts, { rows: 4, rejects: 1, duplicates: 0 })
 })
+
+test('a copy of a later attempt replaces no row', () => {
+  const reassembler = new Reassembler('j', layout)
+  reassembler.offer(0, result(0, 0, 2), 'here')
+  const later = { ...result(0, 0, 3), attempt: 1, rows: [['other'], ['other'], ['4']] }
+  assert.equal(reassembler.offer(0, later, 'here'), 1)
+  reassembler.offer(1, { ...result(1, 0, 2), attempt: 1 }, 'here')
+  assert.deepEqual(taken(reassembler), [0, 1, 2, 3, 4])
+  assert.deepEqual(reassembler.counts, { rows: 5, rejects: 0, duplicates: 2 })
+})

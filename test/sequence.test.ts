@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { partitionOf, placeOf, rowsInPartition, rowsLeftInBlock, seqOf } from '../src/sequence.ts'
+import {
+  type Layout,
+  type Place,
+  partitionOf,
+  placeOf,
+  rowsInPartition,
+  rowsLeftInBlock,
+  seqOf,
+} from '../src/sequence.ts'
 
-const layouts = fc.record({ partitions: fc.integer({ min: 1, max: 64 }), blockRows: fc.integer({ min: 1, max: 1000 }) })
+const layouts = fc.record({ partitions: fc.integer({ min: 1, max: 50 }), blockRows: fc.integer({ min: 1, max: 200 }) })
 const seqs = fc.integer({ min: 0, max: 2 ** 40 })
 
 test('the first rows of a job go to partitions 0, 1, 2 block by block', () => {
@@ -21,27 +29,79 @@ test('positions count the rows of one partition without a hole', () => {
   )
 })
 
-test('a row is found again from its partition and position', () => {
-  fc.assert(fc.property(seqs, layouts, (seq, layout) => seqOf(placeOf(seq, layout), layout) === seq))
-})
+/** Deals rows to partitions as cards to players, `blockRows` at a time, and counts the rows each one has. */
+class Dealer {
+  readonly #blockRows: number
+  readonly counts: number[]
+  #partition = 0
+  left: number
 
-test('the rows left in a block all lie in the partition of the first, the next one begins a new block', () => {
+  constructor({ partitions, blockRows }: Layout) {
+    this.#blockRows = blockRows
+    this.counts = new Array(partitions).fill(0)
+    this.left = blockRows
+  }
+
+  deal(): Place {
+    const place = { partition: this.#partition, position: this.counts[this.#partition]!++ }
+    this.left--
+    if (this.left === 0) {
+      this.left = this.#blockRows
+      this.#partition = (this.#partition + 1) % this.counts.length
+    }
+    return place
+  }
+}
+
+test('dealing the rows of a job one by one gives the places, the rows left in each block and the rows per partition', () => {
   fc.assert(
-    fc.property(seqs, layouts, (seq, layout) => {
-      const left = rowsLeftInBlock(seq, layout)
-      assert.equal(placeOf(seq + left - 1, layout).partition, placeOf(seq, layout).partition)
-      assert.equal((seq + left) % layout.blockRows, 0)
+    fc.property(fc.nat(20_000), layouts, (total, layout) => {
+      const dealer = new Dealer(layout)
+      for (let seq = 0; seq < total; seq++) {
+        const left = dealer.left
+        const { partition, position } = dealer.deal()
+        const place = placeOf(seq, layout)
+        const same = place.partition === partition && place.position === position
+        if (same && partitionOf(seq, layout) === partition && rowsLeftInBlock(seq, layout) === left) continue
+        assert.deepEqual([place, rowsLeftInBlock(seq, layout)], [{ partition, position }, left], `row ${seq}`)
+        assert.equal(partitionOf(seq, layout), partition, `row ${seq}`)
+      }
+      const rows = dealer.counts.map((_, partition) => rowsInPartition(partition, total, layout))
+      assert.deepEqual(rows, dealer.counts)
     }),
   )
 })
 
-test('rowsInPartition is what counting gives', () => {
+test('a row is found again from its place, and a place from its row', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 0, max: 3000 }), layouts, (total, layout) => {
-      const counted = new Array(layout.partitions).fill(0)
-      for (let seq = 0; seq < total; seq++) counted[partitionOf(seq, layout)]++
-      const computed = counted.map((_, partition) => rowsInPartition(partition, total, layout))
-      assert.deepEqual(computed, counted)
+    fc.property(seqs, layouts, fc.nat(49), (number, layout, player) => {
+      assert.equal(seqOf(placeOf(number, layout), layout), number)
+      const place = { partition: player % layout.partitions, position: number }
+      assert.deepEqual(placeOf(seqOf(place, layout), layout), place)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('far into a job the positions of every partition still go on without a hole, block by block', () => {
+  fc.assert(
+    fc.property(seqs, layouts, (from, layout) => {
+      const { partitions, blockRows } = layout
+      const next = Array.from({ length: partitions }, (_, partition) => rowsInPartition(partition, from, layout))
+      assert.equal(
+        next.reduce((sum, rows) => sum + rows, 0),
+        from,
+      )
+      for (let seq = from; seq < from + 2 * partitions * blockRows; ) {
+        const { partition } = placeOf(seq, layout)
+        const behind = seq + rowsLeftInBlock(seq, layout)
+        for (; seq < behind; seq++) {
+          const place = placeOf(seq, layout)
+          if (place.partition === partition && place.position === next[partition]!++) continue
+          assert.fail(`row ${seq} is in ${JSON.stringify(place)} and follows ${next[partition]! - 1} in ${partition}`)
+        }
+        assert.deepEqual(placeOf(behind, layout).partition, (partition + 1) % partitions)
+      }
     }),
   )
 })

@@ -137,6 +137,12 @@ const ERRORS: readonly (readonly [string, string | Uint8Array, string, Record<st
   ['a quote that opens behind inner line ends', '"a\r\nb\rc\nd","e\n\n\n', 'INPUT_QUOTE', { line: 4 }],
   ['text behind a closing quote', 'a,b\r\n"x\r\ny"z,1\r\n', 'INPUT_QUOTE', { line: 3 }],
   ['a cell above the limit', `a,b\n1,2\n"x\ny",${'z'.repeat(CELL_LIMIT + 1)}\n`, 'INPUT_CELL_TOO_LARGE', { line: 4 }],
+  [
+    'a cell above the limit, and text behind it',
+    `a\n"${'z'.repeat(CELL_LIMIT + 1)}"x`,
+    'INPUT_CELL_TOO_LARGE',
+    { line: 2 },
+  ],
   ['an open cell above the limit', `a,b\n1,"${'z'.repeat(CELL_LIMIT + 1)}`, 'INPUT_CELL_TOO_LARGE', { line: 2 }],
   ['a record above the limit', `a\n${`${'y'.repeat(100_000)},`.repeat(160)}\n`, 'INPUT_ROW_TOO_LARGE', { line: 2 }],
   ['a byte that begins no character', Buffer.from('a\r\nb\n\xe9c\n', 'latin1'), 'INPUT_ENCODING', { line: 3, byte: 5 }],

@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import type { EndOfInput, Result } from '../../src/model.ts'
+import { Reassembler } from '../../src/reassembler.ts'
+
+/** A result: `size` rows from `back` before what its partition's log has so far; bit i of `rejects` rejects row i. */
+interface Cut {
+  readonly size: number
+  readonly back: number
+  readonly rejects: number
+}
+
+export interface AnyJob {
+  readonly partitions: number
+  readonly blockRows: number
+  readonly total: number
+  readonly refused: number
+  /** Over and over, from a place of its own for each partition. */
+  readonly cuts: readonly Cut[]
+  /** Copies that come behind the end of input. */
+  readonly late: readonly Cut[]
+  readonly attempt: number
+  /** Whether first copies reject rows; where they do not, copies are of a later attempt. */
+  readonly rejecting: boolean
+}
+
+const anyCut: fc.Arbitrary<Cut> = fc.record({
+  size: fc.integer({ min: 1, max: 12 }),
+  back: fc.constantFrom(0, 0, 0, 1, 3, 8, 40),
+  rejects: fc.oneof(fc.constant(0), fc.nat(0xfff)),
+})
+
+export const anyJob: fc.Arbitrary<AnyJob> = fc.record({
+  partitions: fc.integer({ min: 1, max: 7 }),
+  blockRows: fc.integer({ min: 1, max: 6 }),
+  total: fc.nat(120),
+  refused: fc.nat(3),
+  cuts: fc.array(anyCut, { minLength: 1, maxLength: 30 }),
+  late: fc.array(anyCut, { maxLength: 4 }),
+  attempt: fc.nat(2),
+  rejecting: fc.boolean(),
+})
+
+export type Log = (Result | EndOfInput)[]
+
+export const isResult = (item: Result | EndOfInput): item is Result => 'count' in item
+
+/** The seqs of the first `total` rows, by partition. */
+export function deal({ partitions, blockRows }: AnyJob, total: number): number[][] {
+  const hands: number[][] = Array.from({ length: partitions }, () => [])
+  for (let seq = 0; seq < total; seq++) hands[Math.floor(seq / blockRows) % partitions]!.push(seq)
+  return hands
+}
+
+interface Copy extends Pick<Cut, 'size' | 'rejects'> {
+  readonly first: number
+  readonly attempt: number
+  readonly by: string
+}
+
+/** The cells of a row say whose copy it is. */
+export function copy(seqs: readonly number[], { first, size, rejects, attempt, by }: Copy): Result {
+  const own = seqs.slice(first, first + size)
+  const rejected = own.flatMap((seq, index) =>
+    (rejects >> index) & 1 ? [{ index, seq, line: null, reason: 'FAILED', detail: '', values: [] }] : [],
+  )
+  const rows = own.flatMap((seq, index) => ((rejects >> index) & 1 ? [] : [[`row ${seq} of ${by}`]]))
+  const stamp = { classifier: new Uint8Array(8), by, columns: ['c'], kinds: ['text'] }
+  return { job: 'j', epoch: 0, from: 0, attempt, first, count: own.length, offset: 0, ...stamp, rejected, rows }
+}
+
+/** What workers leave in the log of each partition: every row, first copies in order, and an end of input. */
+export function logsOf(job: AnyJob): Log[] {
+  const { cuts, late, total, refused, rejecting } = job
+  const hands = deal(job, total)
+  return hands.map((seqs, partition) => {
+    const log: Log = []
+    const add = ({ size, back, rejects }: Cut, next: number): number => {
+      const first = Math.max(0, next - back)
+      const again = first + size <= next
+      const attempt = again && !rejecting ? job.attempt + 1 : job.attempt
+      const mask = again || rejecting ? rejects : 0
+      log.push(copy(seqs, { first, size, rejects: mask, attempt, by: `${partition}.${log.length}` }))
+      return Math.max(next, first + size)
+    }
+    for (let next = 0, at = partition; next < seqs.length; at++) {
+      const cut = cuts[at % cuts.length]!
+      next = add(at % cuts.length === 0 ? { ...cut, back: 0 } : cut, next)
+    }
+    const end = { job: 'j', epoch: 0, from: 0, attempt: job.attempt, partition, rows: seqs.length, total, refused }
+    log.push(end)
+    for (const cut of late) {
+      if (cut.back === 0) log.push({ ...end })
+      else if (seqs.length > 0) add({ ...cut, size: Math.min(cut.size, cut.back) }, seqs.length)
+    }
+    return log
+  })
+}
+
+/** What the results read so far give by the rule alone, with a list of all rows and no heads. */
+class Model {
+  /** Seq to the row of its first copy; null: rejected. */
+  readonly firsts = new Map<number, string | null>()
+  readonly ended = new Set<number>()
+  readonly #hands: number[][]
+  duplicates = 0
+
+  constructor(job: AnyJob) {
+    // Some rows more, for logs that hold rows above the end.
+    this.#hands = deal(job, job.total + 20 * job.partitions)
+  }
+
+  read(partition: number, item: Result | EndOfInput): number {
+    if (!isResult(item)) {
+      this.ended.add(partition)
+      return 0
+    }
+    const rows = item.rows[Symbol.iterator]()
+    let firstCopies = 0
+    for (let index = 0; index < item.count; index++) {
+      const seq = this.#hands[partition]![item.first + index]!
+      const row = item.rejected.some(rejected => rejected.index === index) ? null : rows.next().value![0]!
+      if (this.firsts.has(seq)) this.duplicates++
+      else {
+        this.firsts.set(seq, row)
+        firstCopies++
+      }
+    }
+    return firstCopies
+  }
+
+  /** The rows that are there without a hole before them. */
+  get inOrder(): (string | null)[] {
+    const found: (string | null)[] = []
+    for (let row = this.firsts.get(0); row !== undefined; row = this.firsts.get(found.length)) found.push(row)
+    return found
+  }
+}
+
+/** Reads logs into a Reassembler and holds what comes out against the model, whenever something is taken. */
+export class Reading {
+  readonly reassembler: Reassembler
+  readonly model: Model
+  readonly out: string[] = []
+  readonly #job: AnyJob
+  readonly #logs: Log[]
+  /** Positions that were taken, with those of rejects. */
+  #handedOut = 0
+
+  constructor(job: AnyJob, logs: Log[]) {
+    this.#job = job
+    this.#logs = logs.map(log => [...log])
+    this.reassembler = new Reassembler('j', job)
+    this.model = new Model(job)
+  }
+
+  /** As the collector: what is wanted next, until complete. */
+  wanted(): void {
+    while (!this.reassembler.complete) if (this.step(this.reassembler.wanted) > 0) this.take()
+    this.take()
+  }
+
+  /** Everything, in an order that `dice` throw. */
+  any(dice: readonly number[]): void {
+    for (let at = 0; ; at++) {
+      const left = this.#logs.flatMap((log, partition) => (log.length > 0 ? [partition] : []))
+      if (left.length === 0) break
+      const thrown = dice[at % dice.length]!
+      this.step(left[thrown % left.length]!)
+      if (thrown % 3 === 0) this.take()
+    }
+    this.take()
+  }
+
+  step(partition: number): number {
+    const item = this.#logs[partition]?.shift()
+    assert.ok(item, `partition ${partition} has no more to give`)
+    const firstCopies = isResult(item) ? this.reassembler.offer(partition, item, 'here') : 0
+    if (!isResult(item)) this.reassembler.end(partition, item, 'here')
+    assert.equal(firstCopies, this.model.read(partition, item))
+    this.#checkComplete()
+    return firstCopies
+  }
+
+  take(): void {
+    const { reassembler, model } = this
+    const { partitions, blockRows, total } = this.#job
+    const expected = model.inOrder
+    const rows = expected.filter(row => row !== null)
+    const taken = reassembler.take()
+    assert.deepEqual(
+      taken.map(([cell]) => cell),
+      rows.slice(this.out.length),
+    )
+    this.out.push(...taken.map(([cell]) => cell!))
+    const { duplicates } = model
+    assert.deepEqual(reassembler.counts, { rows: rows.length, rejects: expected.length - rows.length, duplicates })
+    this.#handedOut = expected.length
+    this.#checkComplete()
+    if (reassembler.complete) return
+    const { wanted } = reassembler
+    if (expected.length < total) assert.equal(wanted, Math.floor(expected.length / blockRows) % partitions)
+    else assert.ok(!model.ended.has(wanted), `partition ${wanted} is wanted and has ended`)
+  }
+
+  #checkComplete(): void {
+    const { total, partitions } = this.#job
+    assert.equal(this.reassembler.complete, this.#handedOut === total && this.model.ended.size === partitions)
+  }
+}
