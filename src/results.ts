@@ -1,10 +1,14 @@
 import type { ClassifiedBatch } from './classifier/boundary.ts'
-import { encodeResult } from './codec.ts'
+import { encodeResult, MAX_MESSAGE_BYTES } from './codec.ts'
+import { RowmillError } from './errors.ts'
 import type { Result } from './model.ts'
 import { packRow } from './packed-row.ts'
 
 /** A result is cut here, so that it stays below Kafka's usual 1 MB; a longer row travels alone. */
 const RESULT_BYTES = 512 * 1024
+
+/** What a message holds, less what a result says beside its rows. */
+const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
 
 /** What the results of a batch say of it, and of who made them. */
 export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'first' | 'offset' | 'by' | 'classifier'>
@@ -17,6 +21,7 @@ export function encodeResults(head: ResultHead, { columns, kinds, rows }: Classi
   let bytes = 0
   packed.forEach((row, i) => {
     const rowBytes = row?.length ?? 0 // such a row is refused below, whatever it is cut by
+    if (rowBytes > LONGEST_ROW_BYTES) throw tooLong(i, rowBytes)
     if (i > start && bytes + rowBytes > RESULT_BYTES) cut(i)
     bytes += rowBytes
   })
@@ -30,4 +35,9 @@ export function encodeResults(head: ResultHead, { columns, kinds, rows }: Classi
     start = end
     bytes = 0
   }
+}
+
+function tooLong(index: number, bytes: number): RowmillError {
+  const message = `row ${index + 1} of these takes ${bytes} bytes in the output, and a message holds ${LONGEST_ROW_BYTES} of a row.`
+  return new RowmillError('CLASSIFIER_CONTRACT', `the classifier broke its contract: ${message}`, { index, bytes })
 }

@@ -9,6 +9,8 @@ import type { RegistryIds } from './wire.ts'
 
 /** How often workers of one run may die before the run gives up. */
 const MAX_RESTARTS = 3
+/** After this long without a classifier that is ready it is said what is waited for. */
+const PATIENCE_MS = 10_000
 /** How long a drained worker has for its last batch before it is killed. */
 const DRAIN_MS = 30_000
 
@@ -51,15 +53,20 @@ export class Supervisor {
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #restarts = 0
   #closing = false
+  #patience: NodeJS.Timeout | null = null
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    const over = () => clearTimeout(this.#patience ?? undefined)
+    this.#ready.promise.then(over, over)
     this.#ready.promise.catch(() => {})
     this.#failed.promise.catch(() => {})
   }
 
   /** Starts the processes, and in each the classifier, which needs no broker. */
   start(): void {
+    const waiting = `waiting for classifier ${this.#options.target} to be imported`
+    this.#patience = setTimeout(() => this.#options.say(waiting), PATIENCE_MS).unref()
     const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
     for (let i = 1; i <= this.#options.workers; i++) this.#fork(`${machine}-${process.pid}-${i}`)
   }
@@ -83,6 +90,7 @@ export class Supervisor {
   /** Lets every worker finish the batches in hand and leave; with `kill` ends them at once. */
   async close(how: 'drain' | 'kill'): Promise<void> {
     this.#closing = true
+    clearTimeout(this.#patience ?? undefined)
     const children = [...this.#children.values()]
     const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
     if (children.length === 0) return

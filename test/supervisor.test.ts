@@ -185,3 +185,14 @@ test('a worker that is dead when the work comes is started again and gets it', a
 function isDead(pid: number): boolean {
   return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 }
+
+test('a classifier that takes long to be imported is what a worker waits for, and that is said', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { target } = classifierFile(t, `import time\ntime.sleep(600)\n${MARK}`)
+  const { supervisor, said } = supervise(t, target, { workers: 1 })
+  t.mock.timers.tick(9_999)
+  assert.deepEqual(said, [])
+  t.mock.timers.tick(1)
+  assert.deepEqual(said, [`waiting for classifier ${target} to be imported`])
+  await supervisor.close('kill')
+})

@@ -67,14 +67,18 @@ function textOf(
     throw contract(`it returned ${output.length} rows for ${count}. Mark rows in a column instead of dropping them.`)
   }
   const width = columns?.length ?? (Array.isArray(output[0]) ? output[0].length : 0)
-  return output.map((row: unknown, index) => {
+  // Not `map`, which leaves holes as they are.
+  return Array.from(output, (row: unknown, index) => {
     const where = () => rowName(seqs, index)
     if (!Array.isArray(row)) throw contract(`${where()}: it returned ${nameOf(row)} instead of a list of cells.`)
     if (row.length !== width) {
       const wanted = columns ? `its export columns has ${width} names` : `the first row has ${width}`
       throw contract(`${where()}: it returned ${row.length} cells, ${wanted}.`)
     }
-    for (let i = 0; i < width; i++) if (typeof row[i] !== 'string') row[i] = cellText(row[i], where, i)
+    for (let i = 0; i < width; i++) {
+      if (typeof row[i] !== 'string') row[i] = cellText(row[i], where, i)
+      else if (!row[i].isWellFormed()) throw contract(`${where()}: cell ${i} holds a lone surrogate, which is no text.`)
+    }
     return row as Values
   })
 }

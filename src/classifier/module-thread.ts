@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, workerData } from 'node:worker_threads'
 import { errorToRecord, RowmillError } from '../errors.ts'
 import type { ClassifierJob } from './boundary.ts'
 import type { Classifier } from './classifier.ts'
@@ -15,6 +15,8 @@ import type { ThreadAnswer, ThreadArguments, ThreadBatch } from './module.ts'
 import { checkModuleJob, classifyWithModule, type ModuleExports } from './module-rows.ts'
 
 const LONGEST_MESSAGE = 4000
+const NO_MODULE =
+  'Its package.json says "type": "commonjs", where a file is no ES module: call it .mts (or .mjs), or say "type": "module".'
 const OWN_FOLDER = fileURLToPath(new URL('.', import.meta.url))
 
 /** Answers that take longer than this together are not held back for one another. */
@@ -44,9 +46,8 @@ class Answers {
   }
 }
 
-const { file, name, by } = workerData as ThreadArguments
+const { file, name, by, port } = workerData as ThreadArguments
 const path = resolve(file)
-const port = parentPort!
 
 let job: ClassifierJob | null = null
 let jobError: unknown = null
@@ -84,7 +85,7 @@ async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ThreadB
   const batch = { job: job!, head: { ...head, by, classifier: loaded.fingerprint }, parts: encoded }
   const messages = await classifyEncoded(batch, rows =>
     classifyWithModule(loaded, rows).catch(error => {
-      throw error instanceof RowmillError ? error : failure('CLASSIFIER_FAILED', 'threw', error)
+      throw isRowmillError(error) ? error : failure('CLASSIFIER_FAILED', 'threw', error)
     }),
   )
   const whole = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0))
@@ -118,7 +119,10 @@ async function load(): Promise<Loaded> {
     throw notFound(`${file} has no function as ${name === 'default' ? 'default export' : `export ${name}`}. ${there}`)
   }
   const columns = found['columns'] ?? null
-  if (columns !== null && !(Array.isArray(columns) && columns.every(column => typeof column === 'string'))) {
+  if (
+    columns !== null &&
+    !(Array.isArray(columns) && columns.every(column => typeof column === 'string' && column.isWellFormed()))
+  ) {
     throw new RowmillError('CLASSIFIER_UNLOADABLE', `${file}: its export columns must be a list of names.`)
   }
   const hash = createHash('sha256').update(readFileSync(path)).update(`\0${name}\0${process.versions.node}`)
@@ -131,9 +135,29 @@ function notFound(message: string): RowmillError {
 
 /** What the user's code threw, with the frames that are its own. */
 function failure(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_UNLOADABLE', what: string, thrown: unknown): RowmillError {
-  const text = String(thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : thrown).slice(0, LONGEST_MESSAGE)
-  const stack = thrown instanceof Error ? (thrown.stack ?? '').split('\n') : []
-  const own = stack.filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
-  const message = [`classifier ${file} ${what}: ${text}`, ...own].join('\n')
+  const { text, stack } = describe(thrown)
+  const own = stack
+    .split('\n')
+    .filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
+  const advice = /Unexpected token 'export'|Cannot use import statement/.test(text) ? [NO_MODULE] : []
+  const message = [`classifier ${file} ${what}: ${text.slice(0, LONGEST_MESSAGE)}`, ...own, ...advice].join('\n')
   return new RowmillError(code, message, {}, { cause: thrown })
+}
+
+/** Anything may be thrown, also what throws when it is looked at. */
+function describe(thrown: unknown): { text: string; stack: string } {
+  try {
+    if (!(thrown instanceof Error)) return { text: String(thrown), stack: '' }
+    return { text: `${thrown.name}: ${thrown.message}`, stack: String(thrown.stack ?? '') }
+  } catch {
+    return { text: `something of type ${typeof thrown} that cannot be shown`, stack: '' }
+  }
+}
+
+function isRowmillError(thrown: unknown): thrown is RowmillError {
+  try {
+    return thrown instanceof RowmillError
+  } catch {
+    return false // a revoked proxy
+  }
 }

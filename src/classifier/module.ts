@@ -1,6 +1,6 @@
 import { extname } from 'node:path'
 import type { Readable } from 'node:stream'
-import { Worker as Thread } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Thread } from 'node:worker_threads'
 import type { Batch } from '../batcher.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
@@ -13,8 +13,12 @@ export interface ThreadArguments {
   readonly file: string
   readonly name: string
   readonly by: string
+  /** Where batches come and answers go: the thread's own parentPort is the user's code's. */
+  readonly port: MessagePort
 }
 
+/** A folder without package.json says nothing of modules: Node finds out, and the user need not hear how long it took. */
+const NODE_OPTIONS = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON']
 /** What waits for the thread when it is free: all of it goes over at once. */
 const BATCHES_AHEAD = 8
 
@@ -33,7 +37,7 @@ export type ThreadAnswer =
   | { readonly results: ArrayBuffer; readonly lengths: readonly number[] }
   | { readonly error: ErrorRecord }
 
-export interface ModuleClassifierOptions extends ThreadArguments {
+export interface ModuleClassifierOptions extends Omit<ThreadArguments, 'port'> {
   /** Gets what the user's code printed, whole lines with their ends. */
   readonly onOutput: (text: string) => void
 }
@@ -47,6 +51,7 @@ export class ModuleClassifier implements BatchClassifier {
   readonly ahead = BATCHES_AHEAD
   readonly #waiting: PromiseWithResolvers<ThreadAnswer>[] = []
   #outgoing: ThreadBatch[] = []
+  readonly #channel = new MessageChannel()
   #thread: Thread | null = null
   #started: Promise<void> | null = null
   #gone: Promise<unknown> = Promise.resolve()
@@ -87,12 +92,13 @@ export class ModuleClassifier implements BatchClassifier {
     this.#death ??= new RowmillError('CLASSIFIER_DIED', `classifier ${this.#options.file} is closed.`)
     await this.#thread?.terminate()
     await this.#gone
+    this.#channel.port1.close()
   }
 
   #send(): void {
     const batches = this.#outgoing
     this.#outgoing = []
-    this.#thread?.postMessage(
+    this.#channel.port1.postMessage(
       batches,
       batches.map(({ bytes }) => bytes),
     )
@@ -102,16 +108,21 @@ export class ModuleClassifier implements BatchClassifier {
     if (this.#death) throw this.#death
     const { file, name, by, onOutput } = this.#options
     const entry = new URL(`./module-thread${extname(import.meta.filename)}`, import.meta.url)
-    const workerData: ThreadArguments = { file, name, by }
-    const thread = new Thread(entry, { workerData, stdout: true, stderr: true })
+    const { port1, port2 } = this.#channel
+    const workerData: ThreadArguments = { file, name, by, port: port2 }
+    const thread = new Thread(entry, {
+      workerData,
+      transferList: [port2],
+      execArgv: NODE_OPTIONS,
+      stdout: true,
+      stderr: true,
+    })
     this.#thread = thread
     const ready = this.#answer()
     this.#gone = this.#watch(thread)
     forward(thread.stdout, onOutput)
     forward(thread.stderr, onOutput)
-    thread.on('message', (answers: ThreadAnswer[]) => {
-      for (const answer of answers) this.#receive(answer)
-    })
+    port1.on('message', (answers: ThreadAnswer[]) => this.#receive(answers))
     const answer = await ready
     if (!('ready' in answer)) throw new RowmillError('INTERNAL', 'the thread of the classifier began with an answer.')
     this.#runtime = { ...answer.ready, quotesCarriageReturn: true }
@@ -123,10 +134,12 @@ export class ModuleClassifier implements BatchClassifier {
     return waiting.promise
   }
 
-  #receive(answer: ThreadAnswer): void {
-    const waiting = this.#waiting.shift()
-    if ('error' in answer) waiting?.reject(errorFromRecord(answer.error))
-    else waiting?.resolve(answer)
+  #receive(answers: readonly ThreadAnswer[]): void {
+    for (const answer of answers) {
+      const waiting = this.#waiting.shift()
+      if ('error' in answer) waiting?.reject(errorFromRecord(answer.error))
+      else waiting?.resolve(answer)
+    }
   }
 
   /** Resolves when the thread is gone and every call that waited for it has been told. */
@@ -140,6 +153,11 @@ export class ModuleClassifier implements BatchClassifier {
         const how = reason === '' ? ` with exit code ${code}. Does it call process.exit?` : reason
         const message = `the thread of classifier ${this.#options.file} ended${how}`
         this.#death ??= new RowmillError('CLASSIFIER_DIED', message, { exitCode: code })
+        const { port1 } = this.#channel
+        // What it said at last may still be on its way.
+        for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1))
+          this.#receive(last.message)
+        port1.close()
         for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death)
         resolve()
       })

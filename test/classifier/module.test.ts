@@ -1,6 +1,6 @@
 /** Classifiers in TypeScript: messages in, messages out, through a real thread. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Batch } from '../../src/batcher.ts'
@@ -125,6 +125,9 @@ test('what breaks the contract is refused by name, and the thread goes on', asyn
     ['dropsARow', /it returned 2 rows for 3/],
     ['ragged', /row 1: it returned 3 cells, the first row has 2/],
     ['anObject', /row 0: cell 1 is an object \(Date\)/],
+    ['leavesHoles', /row 1: it returned undefined instead of a list of cells/],
+    ['halfACharacter', /row 2: cell 0 holds a lone surrogate/],
+    ['endlessCell', /row 2 of these takes 200000\d+ bytes in the output/],
   ]
   for (const [name, message] of cases) {
     const classifier = open(t, name)
@@ -140,6 +143,8 @@ test('what it throws comes with its own frames, and the next batch is classified
   await assert.rejects(results(classifier, [['1', 'bad']]), fails('CLASSIFIER_FAILED', error))
   assert.equal((await results(classifier)).length, 1)
   await assert.rejects(results(open(t, 'rejects')), fails('CLASSIFIER_FAILED', /threw: only text$/))
+  const odd = results(open(t, 'throwsNothingToSee'))
+  await assert.rejects(odd, fails('CLASSIFIER_FAILED', /threw: something of type object that cannot be shown$/))
 })
 
 test('a row with more values than the header has names is refused', async t => {
@@ -174,6 +179,11 @@ test('what it prints comes as lines', async t => {
   assert.deepEqual(said.join('').split('\n').toSorted(), ['', 'on stderr', 'on stdout', 'second line'])
 })
 
+test('what it posts to its parent disturbs nothing', async t => {
+  const classifier = open(t, 'postsToItsParent')
+  for (let i = 0; i < 3; i++) assert.equal((await results(classifier)).length, 1)
+})
+
 test('a thread that ends is told as died, for good', async t => {
   const gone = open(t, 'exits')
   await assert.rejects(results(gone), fails('CLASSIFIER_DIED', /exit code 3. Does it call process.exit/))
@@ -197,9 +207,13 @@ test('what cannot be loaded says why and what there is', async t => {
     [{}, 'noFunction', 'CLASSIFIER_NOT_FOUND', /no function as export noFunction\. It exports .*\bpass|default/],
     [{}, 'nowhere', 'CLASSIFIER_NOT_FOUND', /no function as export nowhere/],
     [{ file: join(folder, 'broken.ts') }, 'default', 'CLASSIFIER_UNLOADABLE', /cannot be imported: .*Error/],
+    [{ file: join(folder, 'commonjs/c.ts') }, 'default', 'CLASSIFIER_UNLOADABLE', /call it \.mts \(or \.mjs\)/],
     [{ file: join(folder, 'throws.js') }, 'default', 'CLASSIFIER_UNLOADABLE', /cannot be imported: Error: at once/],
     [{ file: join(folder, 'columns.cjs') }, 'default', 'CLASSIFIER_UNLOADABLE', /columns must be a list of names/],
   ]
+  mkdirSync(join(folder, 'commonjs'))
+  writeFileSync(join(folder, 'commonjs/package.json'), '{"type":"commonjs"}')
+  writeFileSync(join(folder, 'commonjs/c.ts'), 'export default (rows: string[][]) => rows')
   writeFileSync(join(folder, 'broken.ts'), 'export default (')
   writeFileSync(join(folder, 'throws.js'), "throw new Error('at once')")
   writeFileSync(join(folder, 'columns.cjs'), "module.exports = rows => rows; module.exports.columns = 'A'")
