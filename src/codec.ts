@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import avro from 'avsc'
-import { compileSkip, MAX_ITEMS, type Skip, scan } from './avro-scan.ts'
+import { compileSkip, type Skip, scan } from './avro-scan.ts'
 import { crc64Avro } from './crc64-avro.ts'
 import { type ErrorFacts, RowmillError } from './errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from './model.ts'
-import { type PackedRow, packArray, packRow, unpackArray } from './packed-row.ts'
+import { packRows, rowBytes, unpackRows } from './packed-rows.ts'
 import { flawOf, loneSurrogate } from './record-flaws.ts'
 
 /** One message of a pipeline: which record it is, and the record. */
@@ -38,18 +38,18 @@ export function encodeJob(job: Job): Buffer {
   return encode({ kind: 'job', value: job })
 }
 
-/** `packed` are the rows as `packRow` packs them, where the caller has done so. */
-export function encodeRows(rows: Rows, packed = rows.rows.map(packRow)): Buffer {
-  return encodePacked({ kind: 'rows', value: rows }, packed)
+/** `bytes` is the sum of `rowBytes` (packed-rows.ts) of the rows, where the caller has it. */
+export function encodeRows(rows: Rows, bytes = bytesOf(rows)): Buffer {
+  return encodePacked({ kind: 'rows', value: rows }, bytes)
 }
 
 export function encodeEndOfInput(end: EndOfInput): Buffer {
   return encode({ kind: 'end', value: end })
 }
 
-/** `packed` are the rows as `packRow` packs them, where the caller has done so. */
-export function encodeResult(result: Result, packed = result.rows.map(packRow)): Buffer {
-  return encodePacked({ kind: 'result', value: result }, packed)
+/** `bytes` as for `encodeRows`. */
+export function encodeResult(result: Result, bytes = bytesOf(result)): Buffer {
+  return encodePacked({ kind: 'result', value: result }, bytes)
 }
 
 export function encodeReject(reject: Reject): Buffer {
@@ -88,16 +88,17 @@ function refusal({ name }: Format, what: string): RowmillError {
   return malformed(what, { record: name }, `write this ${name}`)
 }
 
-/** As `encode`, with the rows packed already: in both records they are the last field, so their array ends the message. */
-function encodePacked(
-  record: Extract<WireRecord, { kind: 'rows' | 'result' }>,
-  packed: readonly (PackedRow | null)[],
-): Buffer {
+function bytesOf({ rows }: { rows: readonly Values[] }): number {
+  return rows.reduce((sum, row) => sum + rowBytes(row), 0)
+}
+
+/** As `encode`, with the rows written in one go: in both records they are the last field, so their array ends it. */
+function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>, rowsBytes: number): Buffer {
+  const rows = packRows(record.value.rows, rowsBytes)
   // What cannot be packed, and what contradicts itself, is refused by the plain way, which says why.
-  if (flawOf(record) !== null || packed.length > MAX_ITEMS || packed.includes(null)) return encode(record)
+  if (rows === null || flawOf(record) !== null) return encode(record)
   const format = formats()[record.kind]
   const head = encodeUnjudged(format, { ...record, value: { ...record.value, rows: [] } } as WireRecord)
-  const rows = packArray(packed as readonly PackedRow[])
   const headBytes = head.length - 1 // without the array of no rows
   checkSize(format, headBytes + rows.length)
   const bytes = Buffer.allocUnsafeSlow(headBytes + rows.length)
@@ -212,7 +213,7 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
 function read({ type, headType }: Format, bytes: Buffer): Record<string, unknown> {
   if (!headType) return type.decode(bytes, HEADER_BYTES).value
   const { value, offset } = headType.decode(bytes, HEADER_BYTES)
-  return { ...value, rows: unpackArray(bytes, offset) }
+  return { ...value, rows: unpackRows(bytes, offset) }
 }
 
 /** Messages in Confluent wire format come here as they are where their id is not one of the registry's (wire.ts). */

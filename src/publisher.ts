@@ -5,13 +5,13 @@ import { appendJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.t
 import type { Kafka } from './kafka.ts'
 import type { Job, JobOption, Rows, Values } from './model.ts'
 import type { Say } from './outage.ts'
-import { type PackedRow, packRow } from './packed-row.ts'
+import { rowBytes } from './packed-rows.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 
 /** Rows that were read and are not acknowledged yet. */
-const IN_FLIGHT_BYTES = 4 * 1024 * 1024
+const IN_FLIGHT_BYTES = 2 * 1024 * 1024
 /** A rows message is cut here; a longer row travels alone. */
 const MESSAGE_BYTES = 256 * 1024
 
@@ -101,14 +101,6 @@ async function openJob(
   }
 }
 
-/** Rows of one block that are to travel together. */
-interface Run {
-  rows: Values[]
-  packed: (PackedRow | null)[]
-  lines: number[]
-  bytes: number
-}
-
 /** The rows of one job on their way to the broker. */
 class Publication {
   readonly #job: Job
@@ -116,7 +108,7 @@ class Publication {
   readonly #options: PublishOptions
   #seq = 0
   #acked = 0
-  #run: Run = { rows: [], packed: [], lines: [], bytes: 0 }
+  #run: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
   constructor(job: Job, sender: PartitionSender, options: PublishOptions) {
@@ -141,27 +133,25 @@ class Publication {
   }
 
   #add(row: Values, line: number): void {
-    const packed = packRow(row)
-    const bytes = packed?.length ?? 0 // such a row is refused when it is sent
+    const bytes = rowBytes(row)
     if (this.#run.rows.length > 0 && this.#run.bytes + bytes > MESSAGE_BYTES) this.#send()
     this.#run.rows.push(row)
-    this.#run.packed.push(packed)
     this.#run.lines.push(line)
     this.#run.bytes += bytes
     if (this.#run.rows.length === rowsLeftInBlock(this.#seq, this.#job)) this.#send()
   }
 
   #send(): void {
-    const { rows, packed, lines } = this.#run
+    const { rows, lines, bytes } = this.#run
     if (rows.length === 0) return
-    this.#run = { rows: [], packed: [], lines: [], bytes: 0 }
+    this.#run = { rows: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
     const count = rows.length // all that is kept of the rows until they are acknowledged
     const line = { line: lines[0]!, lineSteps: lineSteps(lines) }
     const message: Rows = { job: id, epoch, from, seq: this.#seq, count, ...line, rows }
     const partition = partitionOf(this.#seq, this.#job)
     this.#seq += count
-    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, packed) }).then(
+    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, bytes) }).then(
       () => {
         this.#acked += count
         this.#options.onProgress?.(this.#acked, this.#job.total)

@@ -2,7 +2,7 @@ import type { ClassifiedBatch } from './classifier/boundary.ts'
 import { encodeResult, MAX_MESSAGE_BYTES } from './codec.ts'
 import { RowmillError } from './errors.ts'
 import type { Result } from './model.ts'
-import { packRow } from './packed-row.ts'
+import { rowBytes } from './packed-rows.ts'
 
 /** A result is cut here, so that it stays below Kafka's usual 1 MB; a longer row travels alone. */
 const RESULT_BYTES = 512 * 1024
@@ -15,15 +15,14 @@ export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'fi
 
 /** Encodes what the classifier made of a batch as one result, or as several where it is large. */
 export function encodeResults(head: ResultHead, { columns, kinds, rows }: ClassifiedBatch): Buffer[] {
-  const packed = rows.map(packRow)
   const encoded: Buffer[] = []
   let start = 0
   let bytes = 0
-  packed.forEach((row, i) => {
-    const rowBytes = row?.length ?? 0 // such a row is refused below, whatever it is cut by
-    if (rowBytes > LONGEST_ROW_BYTES) throw tooLong(i, rowBytes)
-    if (i > start && bytes + rowBytes > RESULT_BYTES) cut(i)
-    bytes += rowBytes
+  rows.forEach((row, i) => {
+    const size = rowBytes(row) // NaN for what is refused when it is encoded
+    if (size > LONGEST_ROW_BYTES) throw tooLong(i, size)
+    if (i > start && bytes + size > RESULT_BYTES) cut(i)
+    bytes += size
   })
   cut(rows.length)
   return encoded
@@ -31,7 +30,7 @@ export function encodeResults(head: ResultHead, { columns, kinds, rows }: Classi
   function cut(end: number): void {
     const [first, count] = [head.first + start, end - start]
     const result = { ...head, first, count, columns, kinds, rejected: [], rows: rows.slice(start, end) }
-    encoded.push(encodeResult(result, packed.slice(start, end)))
+    encoded.push(encodeResult(result, bytes))
     start = end
     bytes = 0
   }

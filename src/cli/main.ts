@@ -8,9 +8,11 @@ import { publishCommand } from './publish.ts'
 import { runCommand } from './run.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
+import { limitYoungGeneration } from './young-generation.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
+  limitYoungGeneration()
   let exitCode = 0
   const program = new Command('rowmill')
     .description(
