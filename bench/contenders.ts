@@ -34,13 +34,13 @@ export function contenders(python: string, broker: string): Contender[] {
     rowmill('rowmill, 1 worker', CLASSIFIER, ['--workers', '1']),
     rowmill('rowmill, 2 workers', CLASSIFIER, ['--workers', '2']),
     rowmill(DEFAULT, CLASSIFIER, []),
-    rowmill(PASS, join(ROOT, 'bench/pass.ts'), ['--workers', '2', '--header']),
+    rowmill(PASS, join(ROOT, 'bench/pass.ts'), ['--workers', '1', '--header']),
   ]
 }
 
 export const SERIAL = 'serial job'
 export const DEFAULT = `rowmill, default workers (${availableParallelism()})`
-export const PASS = 'pass-through, 2 workers'
+export const PASS = 'pass-through, 1 worker'
 
 /** The part of rowmill, or the rival, that a process is; null: none. */
 export function partOf(commandLine: string): string | null {

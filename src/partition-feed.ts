@@ -8,11 +8,11 @@ const IDLE_FETCH_WAIT_MS = 500
 /** What all queues of one feed may hold together, spread over the partitions within these bounds. */
 const FEED_BYTES = 16 * 1024 * 1024
 const MIN_QUEUE_BYTES = 64 * 1024
-const MAX_QUEUE_BYTES = 1024 * 1024
+const MAX_QUEUE_BYTES = 512 * 1024
 /** What a message takes beside its value: without it, a queue of empty messages would have no bound. */
 const MESSAGE_BYTES = 100
 /** An upper bound for one answer, whatever the number of partitions. */
-const FETCH_BYTES = 4 * 1024 * 1024
+const FETCH_BYTES = 1024 * 1024
 
 /**
  * The messages of one partition that were fetched and not taken yet. It belongs to one assignment: at the next one it

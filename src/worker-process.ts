@@ -5,6 +5,7 @@
 import { openClassifier } from './classifier/open.ts'
 import { errorToRecord } from './errors.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
+import { limitYoungGeneration } from './young-generation.ts'
 
 const PROGRESS_EVERY_MS = 200
 
@@ -12,6 +13,7 @@ const { name, python, target, batchRows } = JSON.parse(process.argv[2]!) as Work
 const tell = (message: FromWorker) => process.connected && process.send!(message)
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
+limitYoungGeneration()
 const classifier = openClassifier({ target, python, by: name, onOutput: text => tell({ type: 'output', text }) })
 
 process.on('disconnect', () => process.exit(1))

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { RowmillError, toRowmillError } from '../errors.ts'
 import { version } from '../version.ts'
+import { limitYoungGeneration } from '../young-generation.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { addCommand } from './command.ts'
@@ -8,7 +9,6 @@ import { publishCommand } from './publish.ts'
 import { runCommand } from './run.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
-import { limitYoungGeneration } from './young-generation.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
