@@ -2,7 +2,7 @@ import type { OutgoingMessage, Producer, TopicPartition } from './kafka.ts'
 import { Outage, type Say } from './outage.ts'
 
 /** What one request carries at most; one message alone may be larger. */
-const SEND_BYTES = 512 * 1024
+const SEND_BYTES = 1024 * 1024
 /** A request that takes longer holds up no other partition: its broker may be gone while others answer. */
 const SLOW_REQUEST_MS = 500
 
