@@ -125,6 +125,7 @@ class Publication {
       signal.throwIfAborted()
       this.#throwFault()
     }
+    signal.throwIfAborted() // a source that was closed ends like one that is at its end
     this.#send()
     await this.#sender.room(1)
     this.#throwFault()

@@ -111,6 +111,10 @@ export class Worker {
   }
 
   async #assign(positions: readonly Position[]): Promise<void> {
+    if (positions.length === 0) {
+      const { rows } = topicsOf(this.#options.pipeline)
+      this.#options.say(`worker ${this.#options.name} stays idle: other workers have all partitions of ${rows}`)
+    }
     const queues = await this.#feed.assign(positions)
     for (const held of this.#assigned) held.makeRoom()
     this.#assigned = queues.map(queue => new AssignedPartition(queue))

@@ -39,8 +39,11 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const { kafka, pipeline } = shared
       const jobs = await shared.openJobs(say)
       const waiting = new Waiting(say, async () => {
-        if (!jobs.peek(job)) return `job ${job} is not published yet in pipeline ${pipeline}`
+        const known = jobs.peek(job)
+        if (!known) return `job ${job} is not published yet in pipeline ${pipeline}`
         const workers = await shared.workers()
+        if (workers > 0 && known.state === 'open')
+          return `job ${job} is not published to its end: waiting for its publisher (${workers} workers are there)`
         if (workers > 0) return `waiting for the ${workers} workers of group ${workersGroup(pipeline)}`
         return `no worker in group ${workersGroup(pipeline)}: start rowmill work --pipeline ${pipeline}`
       })

@@ -45,6 +45,8 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const say = (message: string) => terminal.say(message)
     const limits = new Limits('before all rows were published', options.timeout)
     const { signal } = limits
+    // A read of standard input may wait for ever; closed, it ends.
+    signal.addEventListener('abort', () => void source.close(), { once: true })
     try {
       const [shared, header, quotes] = await Promise.all([
         openSharedPipeline('publish', options, { asked }),
@@ -66,6 +68,9 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       } finally {
         await Promise.all([jobs.close(), shared.close()])
       }
+    } catch (error) {
+      signal.throwIfAborted() // it is the reason of whatever a closed source said
+      throw error
     } finally {
       terminal.close()
       await source.close()

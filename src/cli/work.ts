@@ -1,7 +1,7 @@
 import { RowmillError } from '../errors.ts'
 import type { Say } from '../outage.ts'
 import { Supervisor } from '../supervisor.ts'
-import { checkName, defaultPartitions, topicsOf } from '../topics.ts'
+import { checkName, defaultPartitions } from '../topics.ts'
 import { untilClassified } from '../until-classified.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
@@ -53,13 +53,9 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     try {
       const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers) })
       await shared.close()
-      const { kafka, pipeline, partitions, registryIds } = shared
+      const { kafka, pipeline, registryIds } = shared
       supervisor.work(kafka.settings.brokers, pipeline, registryIds)
       waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
-      if (workers > partitions) {
-        const { rows } = topicsOf(pipeline)
-        say(`${rows} has ${partitions} partitions: ${workers - partitions} of ${workers} workers stay idle`)
-      }
       done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
       await Promise.race([stopped, supervisor.failed, ...(done ? [done] : [])])
       how = 'drain'

@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { JobLog } from '../../src/jobs.ts'
+import { Kafka } from '../../src/kafka.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
@@ -150,6 +152,27 @@ test('a collector that is absent or was killed holds up no other job, while work
   }
 })
 
+test('publish - ends at a signal and at its time-out while its input is silent, and says no end of the job', async t => {
+  const { folder, cli } = await place(t)
+  const silent = { ...cli, input: 'ID,A\n1,x\n', inputStays: true }
+  const interrupted = startRowmill(['publish', '-', '--job', 'j'], silent)
+  t.after(() => interrupted.child.kill('SIGKILL'))
+  const kafka = new Kafka({ brokers: [cli.env.ROWMILL_BROKERS], clientId: 'test' })
+  const jobs = await JobLog.open(kafka, cli.env.ROWMILL_PIPELINE, () => {})
+  t.after(() => jobs.close())
+  await jobs.until('j', () => true, new AbortController().signal)
+  interrupted.child.kill('SIGTERM')
+  const { code, stdout, stderr } = await interrupted.finished
+  assert.deepEqual([code, stdout], [143, ''], stderr)
+  assert.match(stderr, /interrupted by SIGTERM before all rows were published \[INTERRUPTED\]/)
+  assert.equal((await jobs.latest('j'))?.state, 'open')
+  const late = startRowmill(['publish', '-', '--timeout', '1'], silent)
+  t.after(() => late.child.kill('SIGKILL'))
+  assert.equal((await late.finished).code, 124)
+  const verified = await rowmill(['verify', join(folder, 'none'), '--job', 'j'], cli)
+  assert.notEqual(verified.code, 0)
+})
+
 /** A file tells nobody when it grows. */
 async function until(holds: () => boolean) {
   while (!holds()) await sleep(10)
@@ -193,7 +216,7 @@ test('after 10 s each part says what it waits for, and workers without a partiti
   )
   const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '2'], cli)
   t.after(() => working.child.kill('SIGKILL'))
-  await says(working, [/\.rows has 1 partitions: 1 of 2 workers stay idle/, /nothing to classify/])
+  await says(working, [/worker \S+ stays idle: other workers have all partitions of \S+\.rows/, /nothing to classify/])
   assert.equal((await collecting.finished).code, 0)
 })
 

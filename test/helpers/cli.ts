@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
   readonly input?: string | Buffer
+  /** Whether its standard input stays open behind `input`. */
+  readonly inputStays?: boolean
 }
 
 /** A rowmill command of this clone as a process of its own, with the Python of the tests. */
@@ -26,14 +28,19 @@ export function startRowmill(args: readonly string[], options: CliOptions = {}) 
   return startProgram(process.execPath, [BIN, ...args], options)
 }
 
-export function startProgram(file: string, args: readonly string[], { env = {}, cwd, input }: CliOptions = {}) {
+export function startProgram(
+  file: string,
+  args: readonly string[],
+  { env = {}, cwd, input, inputStays = false }: CliOptions = {},
+) {
   const child = spawn(file, args, {
     ...(cwd ? { cwd } : {}),
     env: { ...process.env, ROWMILL_PYTHON: python, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   child.stdin.on('error', () => {}) // a command that fails early does not read its input
-  child.stdin.end(input ?? '')
+  if (inputStays) child.stdin.write(input ?? '')
+  else child.stdin.end(input ?? '')
   const finished: Promise<Finished> = Promise.all([
     text(child.stdout),
     text(child.stderr),
