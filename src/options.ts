@@ -38,7 +38,7 @@ export const OPTIONS = {
     'partitions of the rows topic (default: 4 for each worker, at least 8)',
     [1, 10_000],
   ),
-  brokers: list('brokers', 'HOST:PORT,...', 'Kafka to use (default: a local broker for this run)'),
+  brokers: list('brokers', 'HOST:PORT,...', 'Kafka to use; only run does without, with a local broker of its own'),
   pipeline: optional('pipeline', 'NAME', 'the pipeline to run in (default: one of its own, removed at the end)'),
   sharedPipeline: text('pipeline', 'NAME', 'the pipeline that publish, work and collect have in common', 'rowmill'),
   schemaRegistry: {
