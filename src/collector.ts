@@ -1,7 +1,7 @@
 import { decode, isOfUnknownSchema, type WireRecord } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
-import { failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import { endWithJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { OutputKinds } from './kinds.ts'
 import { type Job, optionOf, type Result } from './model.ts'
@@ -46,10 +46,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     const job = await jobs.until(options.job, () => true, signal)
     const feed = await PartitionFeed.open(options.kafka, [topicsOf(options.pipeline).results], options.say)
     try {
-      jobs.until(options.job, hasFailed, AbortSignal.any([signal, stop.signal])).then(
-        failed => feed.interrupt(jobFailure(failed)),
-        reason => feed.interrupt(reason),
-      )
+      endWithJob(feed, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
       return await new Collection(job, feed, options).run()
     } catch (error) {
       throw await judge(job, error, options)

@@ -171,6 +171,18 @@ export class JobLog {
   }
 }
 
+/** Ends every wait for an arrival in `feed` with what the job fails with, or with the reason of `signal`. */
+export function endWithJob(
+  feed: PartitionFeed,
+  jobs: JobLog,
+  { id, signal }: { id: string; signal: AbortSignal },
+): void {
+  jobs.until(id, hasFailed, signal).then(
+    failed => feed.interrupt(jobFailure(failed)),
+    reason => feed.interrupt(reason),
+  )
+}
+
 /** Appends a record to `jobs`; resolves when it is acknowledged. */
 export function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
   return sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value: encodeJob(job) })

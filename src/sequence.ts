@@ -46,3 +46,11 @@ export function rowsInPartition(partition: number, total: number, { partitions, 
 export function rowsLeftInBlock(seq: number, { blockRows }: Layout): number {
   return blockRows - (seq % blockRows)
 }
+
+/** Why `count` rows from `seq` on cannot travel together in this partition, in words, or null. */
+export function misplacement(seq: number, count: number, { partition, layout }: { partition: number; layout: Layout }) {
+  const [first, last] = [placeOf(seq, layout), placeOf(seq + count - 1, layout)]
+  if (first.partition !== partition) return `row ${seq} belongs to partition ${first.partition}`
+  if (last.partition === partition && last.position - first.position === count - 1) return null
+  return `rows ${seq} to ${seq + count - 1} are not of one block`
+}

@@ -1,5 +1,5 @@
 import { decode, fingerprintOf, isOfUnknownSchema } from './codec.ts'
-import { hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import { endWithJob, type JobLog } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed } from './partition-feed.ts'
@@ -28,10 +28,7 @@ export async function untilClassified(
   const { results: topic } = topicsOf(pipeline)
   const feed = await PartitionFeed.open(kafka, [topic], say)
   try {
-    jobs.until(id, hasFailed, AbortSignal.any([signal, stop.signal])).then(
-      failed => feed.interrupt(jobFailure(failed)),
-      reason => feed.interrupt(reason),
-    )
+    endWithJob(feed, jobs, { id, signal: AbortSignal.any([signal, stop.signal]) })
     const positions = job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
     let open = await feed.assign(positions)
     while (open.length > 0) {

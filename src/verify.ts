@@ -4,7 +4,7 @@ import type { JobLog } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import type { Job, Rows } from './model.ts'
 import type { Say } from './outage.ts'
-import { placeOf } from './sequence.ts'
+import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 import { ComparedFile } from './verify/compared-file.ts'
 import { anyEnd, findingsOf, type Readings } from './verify/findings.ts'
@@ -155,8 +155,7 @@ async function countRows(job: Job, rows: JobTopic): Promise<void> {
 async function countPartition(job: Job, partition: JobPartition): Promise<void> {
   for (let found = await partition.next(); found; found = await partition.next()) {
     const { record, where } = found
-    const flaw =
-      record.kind === 'rows' ? misplacement(record.value, job, partition.partition) : `a ${record.kind} message`
+    const flaw = record.kind === 'rows' ? flawOf(record.value, job, partition.partition) : `a ${record.kind} message`
     if (flaw !== null) partition.refuse(where, flaw)
     else if (record.kind === 'rows' && record.value.count > 0)
       partition.tally.take(placeOf(record.value.seq!, job).position, record.value.count, where)
@@ -184,11 +183,8 @@ async function compare(
 }
 
 /** Why these rows cannot be rows of the job in this partition, or null. */
-function misplacement({ seq, count }: Rows, job: Job, partition: number): string | null {
+function flawOf({ seq, count }: Rows, job: Job, partition: number): string | null {
   if (seq === null) return 'rows without a seq in a job with an order'
   if (count === 0) return null // opens an epoch
-  const [first, last] = [placeOf(seq, job), placeOf(seq + count - 1, job)]
-  if (first.partition !== partition) return `row ${seq} belongs to partition ${first.partition}`
-  if (last.partition === partition && last.position - first.position === count - 1) return null
-  return `rows ${seq} to ${seq + count - 1} are not of one block`
+  return misplacement(seq, count, { partition, layout: job })
 }

@@ -10,7 +10,7 @@ import type { Say } from './outage.ts'
 import { PartitionFeed } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { decodeHead, type RowsHead } from './rows-head.ts'
-import { placeOf } from './sequence.ts'
+import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf, workersGroup } from './topics.ts'
 
 const COMMIT_EVERY_MS = 250
@@ -158,8 +158,8 @@ export class Worker {
     if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
     if (hasFailed(job) || this.#failed.has(attemptOf(job))) return held.batcher.pass(message.offset)
     if (record.kind === 'end') return held.batcher.addEnd(message.offset, record.value)
-    const misplaced = misplacement(record.value, job, held.queue.partition)
-    if (misplaced) return this.#reject(held, message, 'MALFORMED', misplaced)
+    const flaw = flawOf(record.value, job, held.queue.partition)
+    if (flaw) return this.#reject(held, message, 'MALFORMED', flaw)
     const rows = { head: record.value, bytes: message.value! }
     held.batcher.addRows(message.offset, rows, placeOf(record.value.seq!, job).position)
   }
@@ -298,12 +298,6 @@ function emptyBatch({ end: { job, epoch, from }, entry: { offset } }: Marker): B
 }
 
 /** Why these rows cannot be rows of this job in this partition, or null. */
-function misplacement({ seq, count }: RowsHead, job: Job, partition: number): string | null {
-  if (seq === null) return 'rows without a seq in a sequenced job'
-  const [first, last] = [placeOf(seq, job), placeOf(seq + count - 1, job)]
-  if (first.partition !== partition) return `row ${seq} belongs to partition ${first.partition}`
-  if (last.partition !== partition || last.position - first.position !== count - 1) {
-    return `rows ${seq} to ${seq + count - 1} are not of one block`
-  }
-  return null
+function flawOf({ seq, count }: RowsHead, job: Job, partition: number): string | null {
+  return seq === null ? 'rows without a seq in a sequenced job' : misplacement(seq, count, { partition, layout: job })
 }

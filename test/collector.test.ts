@@ -15,6 +15,7 @@ import { rowsInPartition, seqOf } from '../src/sequence.ts'
 import { ensureTopics, topicsOf } from '../src/topics.ts'
 import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
 import { runKafkaTool } from './helpers/kafka-tools.ts'
+import { jobRecord } from './helpers/pipeline.ts'
 
 const silent = () => {}
 const LAYOUT = { partitions: 2, blockRows: 3 }
@@ -82,11 +83,7 @@ class Bench {
   }
 
   job(id: string): Job {
-    return {
-      ...{ id, epoch: 0, attempt: 0, state: 'open', reason: null, columns: ['ID'], sequenced: true, bounded: true },
-      ...{ ...LAYOUT, topic: topicsOf(this.pipeline).rows, from: 0, total: null, rowsFrom: [0, 0] },
-      ...{ resultsFrom: [0, 0], source: null, indexKind: null, options: [], at: 1, by: 'test' },
-    }
+    return jobRecord({ id, ...LAYOUT, topic: topicsOf(this.pipeline).rows, rowsFrom: [0, 0], resultsFrom: [0, 0] })
   }
 
   fail(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_DIED' = 'CLASSIFIER_FAILED', job = this.job('j')): Promise<void> {

@@ -3,29 +3,14 @@ import { test } from 'node:test'
 import { decode, encode, schemaOf, type WireKind, type WireRecord } from '../src/codec.ts'
 import { decodeHead } from '../src/rows-head.ts'
 import { SUBJECTS, wireFormat } from '../src/wire.ts'
+import { jobRecord } from './helpers/pipeline.ts'
 
 const IDS = { job: 7, rows: 1, end: 300, result: 0x01020304, reject: 0xfffffffe }
 const { write, read } = wireFormat(IDS)
 
 const run = { job: 'j', epoch: 0, from: 0 }
 const RECORDS: readonly WireRecord[] = [
-  {
-    kind: 'job',
-    value: {
-      ...{
-        id: 'j',
-        epoch: 0,
-        attempt: 0,
-        state: 'open',
-        reason: null,
-        columns: ['ID'],
-        sequenced: true,
-        bounded: true,
-      },
-      ...{ partitions: 1, blockRows: 1, topic: 't', from: 0, total: null, rowsFrom: [0], resultsFrom: [0] },
-      ...{ source: null, indexKind: null, options: [], at: 1, by: 'test' },
-    },
-  },
+  { kind: 'job', value: jobRecord() },
   { kind: 'rows', value: { ...run, seq: 0, count: 1, line: 2, lineSteps: null, rows: [['ä']] } },
   { kind: 'end', value: { ...run, attempt: 0, partition: 0, rows: 1, total: 1, refused: 0 } },
   {

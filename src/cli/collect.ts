@@ -1,12 +1,11 @@
 import { checkOutput, FileSink } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
-import { RowmillError } from '../errors.ts'
-import { checkName, workersGroup } from '../topics.ts'
+import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
 import { Limits } from './limits.ts'
-import { openSharedPipeline } from './shared-pipeline.ts'
+import { openSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
 const OPTION_NAMES = [
@@ -27,9 +26,8 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act([output], options) {
-    const { id: job, force } = options
-    if (job === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
-    checkName('--job', job)
+    const { force } = options
+    const job = requireJob(options.id)
     if (output !== '-') await checkOutput(output!, force)
     const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)

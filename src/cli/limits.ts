@@ -7,7 +7,6 @@ const SAME_SIGNAL_MS = 200
 export class Limits {
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout | null = null
-  #timedOut = false
   #signalledAt = Number.NEGATIVE_INFINITY
   readonly #onSignal: (signal: NodeJS.Signals) => void
 
@@ -22,10 +21,7 @@ export class Limits {
     }
     if (timeoutSeconds !== null) {
       const error = new RowmillError('TIMEOUT', `not complete after --timeout ${timeoutSeconds} s`, { timeoutSeconds })
-      this.#timer = setTimeout(() => {
-        this.#timedOut = true
-        this.#stop.abort(error)
-      }, timeoutSeconds * 1000)
+      this.#timer = setTimeout(() => this.#stop.abort(error), timeoutSeconds * 1000)
     }
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#onSignal)
   }
@@ -35,7 +31,7 @@ export class Limits {
   }
 
   get timedOut(): boolean {
-    return this.#timedOut
+    return this.signal.reason?.code === 'TIMEOUT'
   }
 
   close(): void {

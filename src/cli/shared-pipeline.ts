@@ -38,6 +38,13 @@ export function findSharedPipeline(command: string, options: SharedOptions): Pro
   return connect(command, options, findTopics)
 }
 
+/** The job that a command is about. Throws USAGE where none is named, or what cannot be one. */
+export function requireJob(id: string | null): string {
+  if (id === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
+  checkName('--job', id)
+  return id
+}
+
 async function connect(
   command: string,
   { brokers, sharedPipeline: pipeline, schemaRegistry }: SharedOptions,

@@ -1,11 +1,9 @@
 import { OutputFormat } from '../../connectors/output-format.ts'
 import type { SinkHeader } from '../connector.ts'
-import { RowmillError } from '../errors.ts'
-import { checkName } from '../topics.ts'
 import { type Verified, verify } from '../verify.ts'
 import type { CommandSpec } from './command.ts'
 import { Limits } from './limits.ts'
-import { findSharedPipeline } from './shared-pipeline.ts'
+import { findSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
 const OPTION_NAMES = ['brokers', 'sharedPipeline', 'schemaRegistry', 'id', 'against', 'timeout', 'quiet'] as const
@@ -17,9 +15,8 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   example: 'rowmill verify classified.csv --job "$JOB" --against serial.csv --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act([out], options) {
-    const { id: job, against } = options
-    if (job === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
-    checkName('--job', job)
+    const { against } = options
+    const job = requireJob(options.id)
     const terminal = new Terminal({ quiet: options.quiet, progress: false })
     const say = (message: string) => terminal.say(message)
     const limits = new Limits('before the job was verified', options.timeout)

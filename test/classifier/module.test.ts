@@ -12,15 +12,13 @@ import { RowmillError } from '../../src/errors.ts'
 import type { Job, JobOption, Result, Values } from '../../src/model.ts'
 import { decodeHead, type RowsHead } from '../../src/rows-head.ts'
 import { testFolder } from '../helpers/cli.ts'
+import { jobRecord } from '../helpers/pipeline.ts'
 
 const FILE = join(import.meta.dirname, '../fixtures/classifiers.ts')
 const ROWS: readonly Values[] = [['1', 'a'], ['2', 'b'], ['3']]
 
-function jobOf(options: readonly JobOption[] = [], id = 'j'): Job {
-  const layout = { partitions: 1, blockRows: 3, rowsFrom: [0], resultsFrom: [0] }
-  const state = { epoch: 0, attempt: 2, state: 'open', reason: null, from: 0, total: null } as const
-  const rest = { topic: 't', source: null, indexKind: null, at: 0, by: 'test', sequenced: true, bounded: true }
-  return { id, columns: ['ID', 'TEXT'], ...layout, ...state, ...rest, options }
+function jobOf(options: readonly JobOption[] = []): Job {
+  return jobRecord({ columns: ['ID', 'TEXT'], blockRows: 3, attempt: 2, options })
 }
 
 /** The rows as one batch that lies in two messages. */

@@ -1,7 +1,7 @@
 import { decode, type WireRecord } from '../../src/codec.ts'
 import type { Sink } from '../../src/connector.ts'
 import type { Kafka } from '../../src/kafka.ts'
-import type { Values } from '../../src/model.ts'
+import type { Job, Values } from '../../src/model.ts'
 import { PartitionFeed } from '../../src/partition-feed.ts'
 
 /** Every record of a topic as of now, by partition. */
@@ -34,5 +34,15 @@ export function memorySink(written: Values[]): Sink {
     checkpoint: async () => ({ bytes: 0, digest: '' }),
     commit: async () => {},
     close: async () => {},
+  }
+}
+
+/** The first record of a job with one column, in one partition unless `more` says otherwise. */
+export function jobRecord(more: Partial<Job> = {}): Job {
+  return {
+    ...{ id: 'j', epoch: 0, attempt: 0, state: 'open', reason: null, columns: ['ID'], sequenced: true, bounded: true },
+    ...{ partitions: 1, blockRows: 1, topic: 't', from: 0, total: null, rowsFrom: [0], resultsFrom: [0] },
+    ...{ source: null, indexKind: null, options: [], at: 1, by: 'test' },
+    ...more,
   }
 }

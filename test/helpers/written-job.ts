@@ -12,6 +12,7 @@ import { type Verified, type VerifyOptions, verify } from '../../src/verify.ts'
 import { brokerAddress, testKafka, testPipeline } from './broker.ts'
 import { testFolder } from './cli.ts'
 import { runKafkaTool } from './kafka-tools.ts'
+import { jobRecord } from './pipeline.ts'
 
 export const silent = () => {}
 const LAYOUT = { partitions: 2, blockRows: 3 }
@@ -52,21 +53,8 @@ export class WrittenJob {
   }
 
   job(more: Partial<Job> = {}): Job {
-    return {
-      ...{
-        id: 'j',
-        epoch: 0,
-        attempt: 0,
-        state: 'open',
-        reason: null,
-        columns: ['ID'],
-        sequenced: true,
-        bounded: true,
-      },
-      ...{ ...LAYOUT, topic: topicsOf(this.pipeline).rows, from: 0, total: null, rowsFrom: [0, 0] },
-      ...{ resultsFrom: [0, 0], source: null, indexKind: null, options: [], at: 1, by: 'test' },
-      ...more,
-    }
+    const { rows: topic } = topicsOf(this.pipeline)
+    return jobRecord({ ...LAYOUT, topic, rowsFrom: [0, 0], resultsFrom: [0, 0], ...more })
   }
 
   raw(topic: Topic, partition: number, value: Buffer): Promise<void> {
