@@ -1,9 +1,8 @@
-import { networkInterfaces } from 'node:os'
 import type { ContainerRuntimeClient } from 'testcontainers'
 import { type BrokerPorts, KAFKA_VERSION } from './broker-files.ts'
 import { type ContainerLaunch, launchContainer } from './kafka-container.ts'
 import type { LocalBroker } from './local-broker.ts'
-import { choosePorts } from './ports.ts'
+import { choosePorts, isThisMachine } from './ports.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** What may stand in ROWMILL_KAFKA_IMAGE instead of an image. */
@@ -59,15 +58,10 @@ async function load(): Promise<Loaded | string> {
   }
   const client = await testcontainers.getContainerRuntimeClient().catch(() => null)
   if (client === null) return 'Docker does not answer. Is it running, and may this user use it?'
+  // In a container testcontainers takes Docker's gateway for the host: right, unless the engine runs in there as well.
   const { host, hostIps } = client.info.containerRuntime
-  if (hostIps.some(({ address }) => isThisMachine(address))) return { testcontainers, client }
+  for (const { address } of hostIps) if (await isThisMachine(address)) return { testcontainers, client }
   return `Docker runs on ${host}, and what listens there cannot be reached as 127.0.0.1`
-}
-
-/** In a container testcontainers takes Docker's gateway for the host: right, unless the engine runs in there as well. */
-function isThisMachine(address: string): boolean {
-  const own = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  return /^127\.|^::1$/.test(address) || own.some(other => other.address === address)
 }
 
 /** Null when Docker has the image now, else why not. */

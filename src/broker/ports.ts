@@ -44,10 +44,21 @@ async function chooseFree(taken: readonly number[]): Promise<number> {
   }
 }
 
-function listenOnce(port: number): Promise<void> {
+/**
+ * Whether `address` is one of this machine: only those can be listened on. Node's list of interfaces would not do, since
+ * it leaves out those without a carrier, and Docker's bridge has none while no container runs.
+ */
+export function isThisMachine(address: string): Promise<boolean> {
+  return listenOnce(0, address).then(
+    () => true,
+    () => false,
+  )
+}
+
+function listenOnce(port: number, host = '127.0.0.1'): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)
-    server.listen({ port, host: '127.0.0.1', exclusive: true }, () => server.close(() => resolve()))
+    server.listen({ port, host, exclusive: true }, () => server.close(() => resolve()))
   })
 }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { launchContainer } from '../../src/broker/kafka-container.ts'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
+import { choosePorts, isThisMachine } from '../../src/broker/ports.ts'
 import { Kafka } from '../../src/kafka.ts'
 import { MAX_MESSAGE_BYTES } from '../../src/topics.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
@@ -165,6 +165,15 @@ test('a port that is taken between the choice and the start is told from other f
   const { error } = await launchContainer({ testcontainers, client, image, ports, signal })
   assert.equal(error?.facts['portTaken'], true)
   assert.deepEqual(await containers(), [])
+})
+
+test('the gateway of a Docker network is this machine also while no container runs there; another address is not', {
+  skip,
+}, async t => {
+  const network = await onHost(() => docker('network', 'create', `rowmill-test-${process.pid}`))
+  t.after(() => onHost(() => docker('network', 'rm', network)))
+  const gateway = await onHost(() => docker('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Gateway}}', network))
+  assert.deepEqual([await isThisMachine(gateway), await isThisMachine('192.0.2.1')], [true, false], gateway)
 })
 
 /** Docker removes a container a moment after its end. */
