@@ -29,6 +29,8 @@ export interface CsvSourceOptions {
   readonly indexKind: string | null
   /** What '-' reads; process.stdin by default. */
   readonly stdin?: Readable
+  /** Told what was assumed, where the rows may depend on it. */
+  say?(message: string): void
 }
 
 interface Start {
@@ -90,8 +92,9 @@ export class CsvSource implements Source {
     const given = layout.numbered ? null : this.#options.indexKind
     if (this.#identity === null) {
       this.#ahead = concatenate(rest, runs)
-      const indexKind = given ?? (layout.inferredAt === null ? null : 'text')
-      return { columns, indexKind, identity: null, total: null, options }
+      const assumed = layout.inferredAt === null ? null : 'text'
+      if (given === null && assumed) this.#options.say?.(assumedText(this.#name, columns[layout.inferredAt!]!))
+      return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
     await runs.return(null)
     const { total, kind } = await this.#scan(layout, given)
@@ -331,6 +334,13 @@ function checkWidth({ widths, lines }: DecodedRun, seq: number, layout: Layout, 
       found,
     })
   }
+}
+
+function assumedText(name: string, column: string): string {
+  return (
+    `${name} is read only once, so the index${column && ` ${column}`} is taken as text, where pandas may find numbers ` +
+    '(007 would be 7). --index-kind integer, or another kind, makes it so; --index-kind text is as now, without this line'
+  )
 }
 
 function notFound(path: string, what: string): RowmillError {

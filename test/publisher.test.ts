@@ -171,7 +171,7 @@ test('the key of every message is the id of the job', async t => {
   const messages = 4 + 2 + 2
   const text = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
     ...['--bootstrap-server', await brokerAddress(), '--from-beginning', '--max-messages', String(messages)],
-    ...['--include', `${pipeline}\\.(rows|jobs)`, '--timeout-ms', '10000', ...keysOnly],
+    ...['--include', `${pipeline}\\.(rows|jobs)`, '--timeout-ms', '60000', ...keysOnly],
   ])
   assert.deepEqual(text.trim().split('\n'), Array(messages).fill('the-job'))
 })

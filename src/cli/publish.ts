@@ -40,9 +40,9 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const fromOptions = jobOptions(options)
     if (options.job !== null) checkName('--job', options.job)
     const { readCsv, delimiter, indexKind, batchRows: blockRows, partitions: asked } = options
-    const source = new CsvSource({ path: path!, readCsv, delimiter, indexKind })
     const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)
+    const source = new CsvSource({ path: path!, readCsv, delimiter, indexKind, say })
     const limits = new Limits('before all rows were published', options.timeout)
     const { signal } = limits
     // A read of standard input may wait for ever; closed, it ends.

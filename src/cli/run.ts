@@ -53,6 +53,7 @@ export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const jobOptions = checkOptions(input!, output!, options)
     if (output !== '-') await checkOutput(output!, options.force)
     const terminal = new Terminal(options)
+    const say = (message: string) => terminal.say(message)
     const limits = new Limits('before the job was complete', options.timeout)
     try {
       const report = await run({
@@ -61,6 +62,7 @@ export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
           readCsv: options.readCsv,
           delimiter: options.delimiter,
           indexKind: options.indexKind,
+          say,
         }),
         sink: output === '-' ? new StdoutSink() : new FileSink({ path: output!, force: options.force }),
         classifier: options.classifier!,
@@ -74,7 +76,7 @@ export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         job: options.job,
         options: jobOptions,
         signal: limits.signal,
-        say: message => terminal.say(message),
+        say,
         onOutput: text => terminal.output(text),
         onProgress: progress => terminal.progress(progress),
       })

@@ -46,7 +46,7 @@ test('a broker that has started takes a topic of 16 MB messages at once, and lea
   const produce = ['--topic', 'rows', '--num-records', '2', '--record-size', '16000000', '--throughput', '-1']
   const properties = [`bootstrap.servers=${broker.address}`, 'acks=all', 'max.request.size=16777216']
   await runKafkaTool('org.apache.kafka.tools.ProducerPerformance', [...produce, '--producer-props', ...properties])
-  const consume = ['--topic', 'rows', '--from-beginning', '--max-messages', '2', '--timeout-ms', '20000']
+  const consume = ['--topic', 'rows', '--from-beginning', '--max-messages', '2', '--timeout-ms', '60000']
   const read = await runKafkaTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [...connect, ...consume])
   assert.equal(read.length, 2 * 16_000_001)
   assert.match(broker.address, /^127\.0\.0\.1:\d+$/)

@@ -123,6 +123,7 @@ test('work --until-done a job that fails ends with its code, and with 143 where 
 test('a collector that is absent or was killed holds up no other job, while workers come and leave', async t => {
   const { folder, cli } = await place(t)
   const file = await makeFile(folder, 'in.csv', { header: 'ID,A,B', count: 2500 })
+  const large = await makeFile(folder, 'large.csv', { header: 'ID,A,B', count: 12_000 })
   const publish = (job: string) => rowmill(['publish', file.path, '--job', job, '--batch-rows', '10'], cli)
   const work = (...more: string[]) => {
     const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '1', ...more], cli)
@@ -131,24 +132,30 @@ test('a collector that is absent or was killed holds up no other job, while work
   }
   const collect = (job: string, name = job) =>
     startRowmill(['collect', join(folder, name), '--job', job, '--timeout', '60'], cli)
+  // Its publisher has sent all rows but the last, so that its collector cannot be done before it is killed.
+  const bytes = readFileSync(large.path)
+  const allButOne = bytes.lastIndexOf('\n', -2) + 1
+  const fed = { ...cli, input: bytes.subarray(0, allButOne), inputStays: true }
+  const publishing = startRowmill(['publish', '-', '--job', 'killed'], fed)
+  t.after(() => publishing.child.kill('SIGKILL'))
   const killed = collect('killed', 'never')
+  t.after(() => killed.child.kill('SIGKILL'))
   const first = work()
-  for (const { code, stderr } of [await publish('absent'), await publish('killed'), await publish('served')]) {
-    assert.equal(code, 0, stderr)
-  }
-  const partial = join(folder, 'never.rowmill', 'partial')
-  await until(() => existsSync(partial) && statSync(partial).size > 0)
+  await grows(join(folder, 'never.rowmill', 'partial'))
   killed.child.kill('SIGKILL')
+  publishing.child.stdin.end(bytes.subarray(allButOne))
+  for (const { code, stderr } of [await publish('absent'), await publish('served'), await publishing.finished])
+    assert.equal(code, 0, stderr)
   const second = work('--until-done', 'served')
   const served = collect('served')
   first.child.kill('SIGTERM')
   assert.equal((await first.finished).code, 0)
   for (const { code, stderr } of [await served.finished, await second.finished]) assert.equal(code, 0, stderr)
   assert.equal(readFileSync(join(folder, 'served'), 'utf8'), file.serial)
-  for (const job of ['absent', 'killed']) {
+  for (const [job, { serial }] of [['absent', file] as const, ['killed', large] as const]) {
     const { code, stderr } = await collect(job).finished
     assert.equal(code, 0, stderr)
-    assert.equal(readFileSync(join(folder, job), 'utf8'), file.serial)
+    assert.equal(readFileSync(join(folder, job), 'utf8'), serial)
   }
 })
 
@@ -173,9 +180,13 @@ test('publish - ends at a signal and at its time-out while its input is silent, 
   assert.notEqual(verified.code, 0)
 })
 
-/** A file tells nobody when it grows. */
-async function until(holds: () => boolean) {
-  while (!holds()) await sleep(10)
+/** Waits for the first bytes of a file, of which nobody tells. */
+async function grows(path: string) {
+  const deadline = Date.now() + 60_000
+  while (!(existsSync(path) && statSync(path).size > 0)) {
+    assert.ok(Date.now() < deadline, `nothing was written to ${path}`)
+    await sleep(10)
+  }
 }
 
 /** Waits until a command says each of these, in this order; `then` is done after each. */

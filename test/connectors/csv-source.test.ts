@@ -332,6 +332,22 @@ test('standard input with --index-kind and a long first row', async () => {
   assert.deepEqual([found.header.columns, found.header.indexKind], [['', 'A'], 'integer'])
 })
 
+test('that the index of standard input is taken as text is said once, unless its kind is given or nothing depends on it', async () => {
+  const said = async (options: Partial<CsvSourceOptions>) => {
+    const messages: string[] = []
+    const stdin = Readable.from([Buffer.from('ID,A\n1,x\n')])
+    await read('-', { ...options, stdin, say: message => messages.push(message) })
+    return messages
+  }
+  assert.match(
+    (await said({})).join('\n'),
+    /^standard input is read only once, so the index ID is taken as text[^\n]*$/,
+  )
+  for (const indexKind of ['text', 'integer']) assert.deepEqual(await said({ indexKind }), [])
+  assert.deepEqual(await said({ readCsv: { index_col: false } }), [])
+  assert.deepEqual(await said({ readCsv: { dtype: { ID: 'str', A: 'str' } } }), [])
+})
+
 test('standard input may be gzip where --read-csv says so', async () => {
   const stdin = Readable.from([gzipSync('ID,A\n1,x\n')])
   assert.deepEqual((await read('-', { stdin, readCsv: { compression: 'gzip' } })).rows, [['1', 'x']])
