@@ -1,6 +1,18 @@
 import { createHash, type Hash } from 'node:crypto'
-import { constants } from 'node:fs'
-import { access, type FileHandle, link, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import {
+  access,
+  type FileHandle,
+  link,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
   identifySelf,
@@ -9,7 +21,6 @@ import {
   RowmillError,
   type Sink,
   type SinkHeader,
-  type SinkPosition,
   type Values,
 } from '../src/index.ts'
 import { OutputFormat } from './output-format.ts'
@@ -21,15 +32,26 @@ export interface FileSinkOptions {
   readonly path: string
   /** Replace the file if it exists; it stays as it is until the new one is complete. */
   readonly force: boolean
+  /** Forget what an unfinished job left of it. */
+  readonly restart?: boolean
+}
+
+/** What is known to be safe of the partial file: its first `bytes` bytes, with this SHA-256 digest in hex. */
+interface Checkpoint {
+  readonly bytes: number
+  readonly digest: string
+  readonly note: string
 }
 
 /**
  * Writes the rows to a file that appears under its name only when it is complete and safe on disk. Until then they
- * stand in `PATH.rowmill/partial`; a lock beside it keeps a second collector of the same file out.
+ * stand in `PATH.rowmill/partial`, with the last checkpoint beside it; a lock keeps a second collector of the same file
+ * out.
  */
 export class FileSink implements Sink {
   readonly #path: string
   readonly #force: boolean
+  readonly #restart: boolean
   readonly #folder: string
   #file: FileHandle | null = null
   #format: OutputFormat | null = null
@@ -37,23 +59,37 @@ export class FileSink implements Sink {
   #bytes = 0
   #digest: Hash = createHash('sha256')
   #locked = false
+  #resumed = false
 
-  constructor({ path, force }: FileSinkOptions) {
+  constructor({ path, force, restart = false }: FileSinkOptions) {
     this.#path = path
     this.#force = force
+    this.#restart = restart
     this.#folder = `${path}.rowmill`
   }
 
-  async open(position: SinkPosition | null): Promise<void> {
+  /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
+  async reserve(): Promise<void> {
+    if (this.#locked) return
     await checkOutput(this.#path, this.#force)
     await this.#lock()
-    this.#file = await this.#io(() => open(this.#partial, position ? 'r+' : 'w'))
-    if (position) await this.#goBackTo(position)
+  }
+
+  async open(): Promise<string | null> {
+    await this.reserve()
+    if (this.#restart) await rm(this.#checkpoint, { force: true })
+    const last = await this.#lastCheckpoint()
+    if (last && !existsSync(this.#partial)) throw this.#mismatch('is gone')
+    this.#file = await this.#io(() => open(this.#partial, last ? 'r+' : 'w'))
+    if (!last) return null
+    await this.#goBackTo(last)
+    this.#resumed = true
+    return last.note
   }
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
-    this.#buffer += this.#format?.headerLine ?? ''
+    if (!this.#resumed) this.#buffer += this.#format?.headerLine ?? ''
   }
 
   async write(rows: readonly Values[]): Promise<void> {
@@ -61,10 +97,15 @@ export class FileSink implements Sink {
     if (this.#buffer.length >= BUFFER_CHARS) await this.#flush()
   }
 
-  async checkpoint(): Promise<SinkPosition> {
+  async checkpoint(note: string): Promise<void> {
     await this.#flush()
-    await this.#io(() => this.#file!.datasync())
-    return { bytes: this.#bytes, digest: this.#digest.copy().digest('hex') }
+    const last: Checkpoint = { bytes: this.#bytes, digest: this.#digest.copy().digest('hex'), note }
+    await this.#io(async () => {
+      await this.#file!.datasync()
+      const next = `${this.#checkpoint}.next`
+      await writeFile(next, JSON.stringify(last), { flush: true })
+      await rename(next, this.#checkpoint)
+    })
   }
 
   async commit(): Promise<void> {
@@ -72,6 +113,8 @@ export class FileSink implements Sink {
     await this.#io(async () => {
       await this.#file!.sync()
       await this.#closeFile()
+      // Without it a kill in the next moments makes the collector begin again, never go on behind a file that is gone.
+      await rm(this.#checkpoint, { force: true })
       if (this.#force) await rename(this.#partial, this.#path)
       else await appear(this.#partial, this.#path)
       await syncFolder(dirname(this.#path))
@@ -80,12 +123,29 @@ export class FileSink implements Sink {
 
   async close(): Promise<void> {
     await this.#closeFile()
-    if (this.#locked) await rm(this.#folder, { recursive: true, force: true })
+    if (!this.#locked) return
     this.#locked = false
+    if (!existsSync(this.#checkpoint)) await rm(this.#partial, { force: true })
+    await rm(`${this.#checkpoint}.next`, { force: true })
+    await rm(join(this.#folder, 'lock'), { force: true })
+    await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
   }
 
   get #partial(): string {
     return join(this.#folder, 'partial')
+  }
+
+  get #checkpoint(): string {
+    return join(this.#folder, 'checkpoint')
+  }
+
+  async #lastCheckpoint(): Promise<Checkpoint | null> {
+    if (!existsSync(this.#checkpoint)) return null
+    try {
+      return JSON.parse(await readFile(this.#checkpoint, 'utf8')) as Checkpoint
+    } catch (cause) {
+      throw this.#mismatch(`cannot be read: ${(cause as Error).message}`, this.#checkpoint)
+    }
   }
 
   async #closeFile(): Promise<void> {
@@ -107,20 +167,20 @@ export class FileSink implements Sink {
   }
 
   /** Cuts off what lies behind the checkpoint and makes sure that what lies before it is what was written. */
-  async #goBackTo({ bytes, digest }: SinkPosition): Promise<void> {
+  async #goBackTo({ bytes, digest }: Checkpoint): Promise<void> {
     const file = this.#file!
     const { size } = await file.stat()
-    const mismatch = (what: string) =>
-      new RowmillError(
-        'OUTPUT_UNUSABLE',
-        `${this.#partial} ${what}: it was changed since, start again from the first row`,
-      )
-    if (size < bytes) throw mismatch(`has ${size} bytes, fewer than the ${bytes} of the last checkpoint`)
+    if (size < bytes) throw this.#mismatch(`has ${size} bytes, fewer than the ${bytes} of the last checkpoint`)
     await file.truncate(bytes)
     for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) this.#digest.update(chunk)
     if (this.#digest.copy().digest('hex') !== digest)
-      throw mismatch('is not what was written up to the last checkpoint')
+      throw this.#mismatch('is not what was written up to the last checkpoint')
     this.#bytes = bytes
+  }
+
+  #mismatch(what: string, path = this.#partial): RowmillError {
+    const message = `${path} ${what}: it was changed since. --restart begins again with the first row`
+    return new RowmillError('OUTPUT_UNUSABLE', message, { path })
   }
 
   async #lock(): Promise<void> {
@@ -180,6 +240,15 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   await access(folder, constants.W_OK | constants.X_OK).catch(() => {
     throw unusable(`${folder}, the folder of ${path}, may not be written to`)
   })
+}
+
+/** Whether a sink that left something beside `path` had given the file its name before it ended. */
+export async function isCommitted(path: string): Promise<boolean> {
+  const [file, partial] = await Promise.all(
+    [path, join(`${path}.rowmill`, 'partial')].map(name => stat(name).catch(() => null)),
+  )
+  if (!file) return false
+  return !partial || (file.dev === partial.dev && file.ino === partial.ino)
 }
 
 /** Gives a file its name unless a file of that name came up meanwhile. */

@@ -1,11 +1,11 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { RowmillError, type Sink, type SinkHeader, type SinkPosition, type Values } from '../src/index.ts'
+import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { OutputFormat } from './output-format.ts'
 
 /**
  * Writes the rows to standard output as soon as they are in order. What is written cannot be taken back: a job that
- * fails later leaves a part, and the exit code says so.
+ * fails later leaves a part, and the exit code says so; there is no going on from there.
  */
 export class StdoutSink implements Sink {
   readonly #out: Writable
@@ -19,10 +19,9 @@ export class StdoutSink implements Sink {
     this.#out = out
   }
 
-  async open(position: SinkPosition | null): Promise<void> {
-    if (position)
-      throw new RowmillError('OUTPUT_UNUSABLE', 'standard output cannot go on where it stopped: give a file')
+  async open(): Promise<null> {
     this.#out.on('error', this.#onError)
+    return null
   }
 
   async begin(header: SinkHeader | null): Promise<void> {
@@ -34,9 +33,7 @@ export class StdoutSink implements Sink {
     return this.#write(this.#format!.lines(rows))
   }
 
-  async checkpoint(): Promise<SinkPosition> {
-    throw new RowmillError('OUTPUT_UNUSABLE', 'standard output keeps no checkpoint: give a file')
-  }
+  async checkpoint(): Promise<void> {}
 
   async commit(): Promise<void> {
     await new Promise<void>((resolve, reject) => {

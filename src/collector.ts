@@ -3,17 +3,18 @@ import type { JobSummary, Sink } from './connector.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { endWithJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
-import { OutputKinds } from './kinds.ts'
+import { type KindsSeen, OutputKinds } from './kinds.ts'
 import { type Job, optionOf, type Result } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
-import { Reassembler } from './reassembler.ts'
+import { Reassembler, type ReassemblerPosition } from './reassembler.ts'
 import { seqOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 
 /** Rows handed to the sink in one call, unless the input goes dry before. */
 const WRITE_ROWS = 1000
+const CHECKPOINT_MS = 1000
 
 export interface CollectOptions {
   readonly kafka: Kafka
@@ -23,6 +24,8 @@ export interface CollectOptions {
   readonly sink: Sink
   readonly say: Say
   readonly signal: AbortSignal
+  /** How much a collector that is killed does again at most. Default: 1 s. */
+  readonly checkpointMs?: number
   /** Called now and then with the rows classified and written so far. */
   onProgress?(classified: number, written: number): void
 }
@@ -33,21 +36,31 @@ export interface Collected extends JobSummary {
   readonly rowsByWorker: ReadonlyMap<string, number>
 }
 
+/** The note in a checkpoint: where to go on, and what must be held against what comes. */
+interface Note extends ReassemblerPosition {
+  readonly job: string
+  readonly pipeline: string
+  /** Of the output. */
+  readonly columns: readonly string[]
+  readonly kinds: KindsSeen
+}
+
 /**
- * Reads the results of one job, puts them in order and hands them to the sink. Ends when every row is there, counted:
- * all P ends of input agree and rows + rejects = total. Throws what the job failed with, ROW_GAP, ROW_MALFORMED,
+ * Reads the results of one job, puts them in order and hands them to the sink; goes on where the sink was left
+ * by a collector of the same job. Ends when every row is there, counted: all P ends of input agree and rows + rejects =
+ * total. Throws what the job failed with, ROW_GAP, ROW_MALFORMED,
  * KIND_DRIFT, CLASSIFIER_MIXED, REJECTS_OVER_BUDGET, or what the sink threw; the sink is closed in any case.
  */
 export async function collect(options: CollectOptions): Promise<Collected> {
   const { jobs, sink, signal } = options
   const stop = new AbortController()
   try {
-    await sink.open(null)
+    const note = readNote(await sink.open(), options)
     const job = await jobs.until(options.job, () => true, signal)
     const feed = await PartitionFeed.open(options.kafka, [topicsOf(options.pipeline).results], options.say)
     try {
       endWithJob(feed, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
-      return await new Collection(job, feed, options).run()
+      return await new Collection(job, note, feed, options).run()
     } catch (error) {
       throw await judge(job, error, options)
     } finally {
@@ -57,6 +70,17 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     stop.abort()
     await sink.close()
   }
+}
+
+function readNote(text: string | null, { job, pipeline, say }: CollectOptions): Note | null {
+  if (text === null) return null
+  const note = JSON.parse(text) as Note
+  if (note.job !== job || note.pipeline !== pipeline) {
+    const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that one first, or throw it away with --restart`
+    throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
+  }
+  say(`going on at row ${note.seq} of job ${job}`)
+  return note
 }
 
 /**
@@ -85,21 +109,27 @@ class Collection {
   readonly #reassembler: Reassembler
   readonly #kinds: OutputKinds
   readonly #rowsByWorker = new Map<string, number>()
-  #begun = false
-  #classified = 0
+  /** Of the output, once it is begun. */
+  #columns: readonly string[] | null = null
+  #classified: number
+  #checkpointedAt = performance.now()
 
-  constructor(job: Job, feed: PartitionFeed, options: CollectOptions) {
+  constructor(job: Job, note: Note | null, feed: PartitionFeed, options: CollectOptions) {
+    const first = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: job.resultsFrom }
     this.#job = job
     this.#feed = feed
     this.#options = options
-    this.#reassembler = new Reassembler(job.id, job)
-    this.#kinds = new OutputKinds(job.id, castColumns(job))
+    this.#reassembler = new Reassembler(job.id, job, note ?? first)
+    this.#kinds = new OutputKinds(job.id, castColumns(job), note?.kinds)
+    this.#columns = note?.columns ?? null
+    this.#classified = note?.seq ?? 0
   }
 
   async run(): Promise<Collected> {
+    if (this.#columns) await this.#begin(this.#columns)
     const { results: topic } = topicsOf(this.#options.pipeline)
-    const positions = this.#job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
-    const queues = await this.#feed.assign(positions)
+    const { offsets } = this.#reassembler.position
+    const queues = await this.#feed.assign(offsets.map((offset, partition) => ({ topic, partition, offset })))
     while (!this.#reassembler.complete) {
       const queue = queues[this.#reassembler.wanted]!
       const message = this.#feed.take(queue)
@@ -110,19 +140,18 @@ class Collection {
   }
 
   async #accept({ topic, partition }: PartitionQueue, { offset, value }: Message): Promise<void> {
-    const where = `${topic}[${partition}]@${offset}`
-    const record = this.#decode(value, where)
-    if (record.kind === 'end' && record.value.job === this.#job.id)
-      this.#reassembler.end(partition, record.value, where)
+    const place = { topic, partition, offset }
+    const record = this.#decode(value, `${topic}[${partition}]@${offset}`)
+    if (record.kind === 'end' && record.value.job === this.#job.id) this.#reassembler.end(place, record.value)
     if (record.kind !== 'result' || record.value.job !== this.#job.id) return
     const result = record.value
-    const firstCopies = this.#reassembler.offer(partition, result, where)
+    const firstCopies = this.#reassembler.offer(place, result)
     if (firstCopies === 0 && result.count > 0) return // what a second copy says does not count
     this.#kinds.check(result, this.#describe(partition, result))
     this.#classified += firstCopies
     this.#rowsByWorker.set(result.by, (this.#rowsByWorker.get(result.by) ?? 0) + firstCopies)
     if (result.rejected.length > 0) throw overBudget(this.#job.id, result)
-    if (!this.#begun) await this.#begin(result.columns)
+    if (!this.#columns) await this.#begin(result.columns)
     await this.#write()
   }
 
@@ -139,15 +168,21 @@ class Collection {
     const rows = this.#reassembler.take()
     for (let i = 0; i < rows.length; i += WRITE_ROWS) await this.#options.sink.write(rows.slice(i, i + WRITE_ROWS))
     this.#options.onProgress?.(this.#classified, this.#reassembler.counts.rows)
+    const { job, pipeline, checkpointMs = CHECKPOINT_MS } = this.#options
+    if (performance.now() - this.#checkpointedAt < checkpointMs) return
+    const kinds = this.#kinds.seen
+    const note: Note = { job, pipeline, ...this.#reassembler.position, columns: this.#columns!, kinds }
+    await this.#options.sink.checkpoint(JSON.stringify(note))
+    this.#checkpointedAt = performance.now()
   }
 
   async #begin(columns: readonly string[] | null): Promise<void> {
-    this.#begun = true
+    this.#columns = columns
     await this.#options.sink.begin(columns && { columns, options: this.#job.options })
   }
 
   async #finish(): Promise<Collected> {
-    if (!this.#begun) await this.#begin(null)
+    if (!this.#columns) await this.#begin(null)
     const { rows, rejects, duplicates } = this.#reassembler.counts
     const summary = { job: this.#job.id, rows, rejects, refused: this.#reassembler.refused }
     this.#options.signal.throwIfAborted()

@@ -46,12 +46,6 @@ export interface Source {
   close(): Promise<void>
 }
 
-/** Where a sink stands: `bytes` bytes are written and safe, with this SHA-256 digest in hex. */
-export interface SinkPosition {
-  readonly bytes: number
-  readonly digest: string
-}
-
 /** The counts of a complete job. rows + rejects + refused = rows in. */
 export interface JobSummary {
   readonly job: string
@@ -69,20 +63,22 @@ export interface SinkHeader {
 /**
  * Where a collector writes. One collector calls it, never twice at a time.
  *
- * `open` is called once, with the position of the last checkpoint or null. The sink must make its output match that
- * position (truncate what lies behind it) or throw OUTPUT_UNUSABLE.
+ * `open` is called once and resolves with the note of the last checkpoint, the output being what it was then (what was
+ * written behind it is taken back), or with null: then the output is empty. It throws OUTPUT_UNUSABLE where it cannot
+ * make the output so, and OUTPUT_LOCKED where another collector is writing it.
  * `begin` is called once, before the first `write` and before `commit` of a job without rows, with the header of the
- * first result (of a job without results: null).
- * `write` may buffer. `checkpoint` returns a position only when everything written so far survives a crash.
+ * first result (of a job without results: null); behind a checkpoint with the header that was given then.
+ * `write` may buffer. `checkpoint` resolves when everything written so far survives a crash together with the note, of
+ * which nobody but the collector knows the meaning. A sink that cannot go on where it stopped does nothing in it.
  * `commit` is called once, after the last row of a complete job; nothing may be visible under the final name before.
  * After any throw only `close` is called. `close` is always called, also after a failed `open`; without a `commit`
- * before it, nothing may stand under the final name.
+ * before it, nothing may stand under the final name, and the last checkpoint stays.
  */
 export interface Sink {
-  open(position: SinkPosition | null): Promise<void>
+  open(): Promise<string | null>
   begin(header: SinkHeader | null): Promise<void>
   write(rows: readonly Values[]): Promise<void>
-  checkpoint(): Promise<SinkPosition>
+  checkpoint(note: string): Promise<void>
   commit(summary: JobSummary): Promise<void>
   close(): Promise<void>
 }

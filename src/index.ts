@@ -4,7 +4,6 @@ export type {
   JobSummary,
   Sink,
   SinkHeader,
-  SinkPosition,
   Source,
   SourceHeader,
   SourcePosition,

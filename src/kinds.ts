@@ -23,6 +23,16 @@ function drift(a: Kind, b: Kind): boolean {
   return (a !== 'empty' && b !== 'empty') || a.startsWith('interval') || b.startsWith('interval')
 }
 
+/** What earlier results of a job said of its output, as plain values. */
+export interface KindsSeen {
+  /** Of the classifier, in hex; null before the first result. */
+  readonly classifier: string | null
+  readonly classifierBy: string
+  readonly columns: readonly string[] | null
+  /** For each column, the kinds met and the rows that had them first. */
+  readonly kinds: readonly (readonly (readonly [Kind, string])[])[]
+}
+
 /** Holds what earlier results of a job said of its output columns against each further one. */
 export class OutputKinds {
   readonly #job: string
@@ -32,10 +42,21 @@ export class OutputKinds {
   #classifierBy = ''
   #seen: Map<Kind, string>[] = []
 
-  /** Columns in `cast` are what the user said; they are held against nothing. */
-  constructor(job: string, cast: readonly string[] = []) {
+  /** Columns in `cast` are what the user said; they are held against nothing. `before` is what `seen` said once. */
+  constructor(job: string, cast: readonly string[] = [], before: KindsSeen | null = null) {
     this.#job = job
     this.#cast = new Set(cast)
+    if (before === null) return
+    this.#classifier = before.classifier === null ? null : Buffer.from(before.classifier, 'hex')
+    this.#classifierBy = before.classifierBy
+    this.#columns = before.columns
+    this.#seen = before.kinds.map(kinds => new Map(kinds))
+  }
+
+  get seen(): KindsSeen {
+    const classifier = this.#classifier && Buffer.from(this.#classifier).toString('hex')
+    const kinds = this.#seen.map(seen => [...seen])
+    return { classifier, classifierBy: this.#classifierBy, columns: this.#columns, kinds }
   }
 
   /** `rows` names the rows of the result for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */

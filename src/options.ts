@@ -62,6 +62,8 @@ export const OPTIONS = {
   readCsv: json('read-csv', 'the keyword arguments the old job gave to read_csv'),
   toCsv: json('to-csv', 'the keyword arguments the old job gave to to_csv'),
   force: flag('force', 'replace OUT if it exists'),
+  restart: flag('restart', 'throw away what an unfinished job left of OUT, and begin with the first row'),
+  resume: optional('resume', 'OUT', 'go on with an unfinished run, as it was begun; in place of IN and OUT'),
   timeout: optionalInteger('timeout', 'SECONDS', 'give up after this time, exit 124', [1, MAX_SECONDS]),
   port: optionalInteger(
     'port',

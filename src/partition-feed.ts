@@ -242,6 +242,27 @@ export class PartitionFeed {
   }
 }
 
+/**
+ * Takes what comes in any of `queues` until `done` has held for each: it is asked for every message, and with null where
+ * there is none now. Throws what the feed broke with.
+ */
+export async function takeUntil(
+  feed: PartitionFeed,
+  queues: readonly PartitionQueue[],
+  done: (queue: PartitionQueue, message: Message | null) => boolean,
+): Promise<void> {
+  const isDone = (queue: PartitionQueue) => {
+    for (let message = feed.take(queue); message; message = feed.take(queue)) if (done(queue, message)) return true
+    return done(queue, null)
+  }
+  for (let open = queues; open.length > 0; ) {
+    const arrival = feed.arrival()
+    open = open.filter(queue => !isDone(queue))
+    if (open.length > 0) await arrival
+    else arrival.catch(() => {})
+  }
+}
+
 function bytesOf({ value }: Message): number {
   return MESSAGE_BYTES + (value?.length ?? 0)
 }

@@ -1,13 +1,14 @@
 import { encodeEndOfInput, encodeRows } from './codec.ts'
 import type { Source, SourceHeader } from './connector.ts'
-import { RowmillError } from './errors.ts'
+import { EXIT_CODES, RowmillError, toRowmillError } from './errors.ts'
 import { appendJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
-import type { Job, JobOption, Rows, Values } from './model.ts'
+import { type Job, type JobOption, optionOf, type Rows, type SourceIdentity, type Values } from './model.ts'
 import type { Say } from './outage.ts'
 import { rowBytes } from './packed-rows.ts'
 import { PartitionSender } from './partition-sender.ts'
-import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock } from './sequence.ts'
+import { findPublished, type Published } from './published-rows.ts'
+import { type Layout, placeOf, rowsInPartition, rowsLeftInBlock } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 
 /** Rows that were read and are not acknowledged yet. */
@@ -26,40 +27,82 @@ export interface PublishOptions {
   readonly by: string
   readonly say: Say
   readonly signal: AbortSignal
+  /** Called once, before the job record is sent: from then on there is a job to go on with. */
+  onOpen?(): Promise<void> | void
   /** Called now and then with the rows acknowledged so far and, where known, of how many. */
   onProgress?(rows: number, total: number | null): void
 }
 
 /**
  * Publishes a source as one job: the job record, its rows, an end of input in every partition, and the job's end.
- * The source is open; `header` is what it said. Returns the number of rows. Throws JOB_EXISTS where the id was used
- * before; says in `jobs` that the job failed where the source breaks.
+ * The source is open; `header` is what it said. A job that the same file began under the same options goes on where it
+ * stopped: what is in the topic already is not sent again. Returns the number of rows. Throws JOB_EXISTS where the id was
+ * used for anything else, and what the job failed with; says in `jobs` that the job failed where the source breaks.
  */
 export async function publish(source: Source, header: SourceHeader, options: PublishOptions): Promise<number> {
   const { kafka, pipeline, jobs, say, signal } = options
-  if (await jobs.get(options.job)) {
-    const message = `job ${options.job} exists already in pipeline ${pipeline}: a job id is used once, choose another --job`
-    throw new RowmillError('JOB_EXISTS', message, { job: options.job })
+  const before = await jobs.latest(options.job)
+  if (before) checkSame(before, header, options)
+  if (before && hasFailed(before)) throw jobFailure(before)
+  if (before?.state === 'ended') {
+    say(`job ${before.id} is published already: ${before.total} rows`)
+    options.onProgress?.(before.total!, before.total)
+    return before.total!
   }
   const sender = new PartitionSender(await kafka.producer(), say)
   const stop = () => void sender.close(signal.reason).catch(() => {}) // who waits for an acknowledgement is let go
   signal.addEventListener('abort', stop, { once: true })
   try {
-    const job = await openJob(header, options)
+    const job = before ?? (await openJob(header, options))
     signal.throwIfAborted()
-    await appendJob(sender, pipeline, job)
+    await options.onOpen?.()
+    if (!before) await appendJob(sender, pipeline, job)
     try {
-      return await new Publication(job, sender, options).run(source)
+      const published = before ? await findPublished(kafka, job, { say, signal }) : []
+      return await new Publication(job, published, sender, options).run(source)
     } catch (error) {
       signal.throwIfAborted()
-      const told = error instanceof RowmillError && error.facts['told']
-      if (!told) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
+      if (endsJob(error)) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
       throw error
     }
   } finally {
     signal.removeEventListener('abort', stop)
     await sender.close()
   }
+}
+
+/** What another publisher of the job would meet too, and nobody has said yet. */
+function endsJob(error: unknown): boolean {
+  const { facts, exitCode } = toRowmillError(error)
+  return !facts['told'] && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
+}
+
+/** Throws JOB_EXISTS unless the job that has the id was begun with this file, and with these options. */
+function checkSame(job: Job, header: SourceHeader, { pipeline, options }: PublishOptions): void {
+  const refuse = (why: string) => {
+    const message = `job ${job.id} exists already in pipeline ${pipeline}, ${why}: a job id is used once, choose another --job`
+    return new RowmillError('JOB_EXISTS', message, { job: job.id })
+  }
+  const { source: begun } = job
+  const now = header.identity
+  if (!begun || !now) throw refuse('and input that is read only once cannot go on')
+  const same = begun.name === now.name && begun.size === now.size && begun.mtimeMs === now.mtimeMs
+  if (!same) throw refuse(`begun with ${describeFile(begun)}, and this is ${describeFile(now)}`)
+  const others = differing(
+    [...job.options, { name: 'indexKind', value: `${job.indexKind}` }],
+    [...[...header.options, ...options], { name: 'indexKind', value: `${header.indexKind}` }],
+  )
+  if (others.length > 0) throw refuse(`begun with other options (${others.join(', ')})`)
+}
+
+function describeFile({ name, size, mtimeMs }: SourceIdentity): string {
+  return `${name} (${size} bytes, changed ${new Date(mtimeMs).toISOString()})`
+}
+
+/** The names of the options that are not the same in both. */
+function differing(before: readonly JobOption[], now: readonly JobOption[]): string[] {
+  const names = new Set([...before, ...now].map(({ name }) => name))
+  return [...names].filter(name => optionOf(before, name) !== optionOf(now, name))
 }
 
 async function openJob(
@@ -104,6 +147,8 @@ async function openJob(
 /** The rows of one job on their way to the broker. */
 class Publication {
   readonly #job: Job
+  /** What an earlier publisher of the job left in the topic, by partition. */
+  readonly #published: readonly Published[]
   readonly #sender: PartitionSender
   readonly #options: PublishOptions
   #seq = 0
@@ -111,8 +156,9 @@ class Publication {
   #run: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
-  constructor(job: Job, sender: PartitionSender, options: PublishOptions) {
+  constructor(job: Job, published: readonly Published[], sender: PartitionSender, options: PublishOptions) {
     this.#job = job
+    this.#published = published
     this.#sender = sender
     this.#options = options
   }
@@ -150,8 +196,12 @@ class Publication {
     const count = rows.length // all that is kept of the rows until they are acknowledged
     const line = { line: lines[0]!, lineSteps: lineSteps(lines) }
     const message: Rows = { job: id, epoch, from, seq: this.#seq, count, ...line, rows }
-    const partition = partitionOf(this.#seq, this.#job)
+    const { partition, position } = placeOf(this.#seq, this.#job)
     this.#seq += count
+    if (position + count <= (this.#published[partition]?.rows ?? 0)) {
+      this.#acked += count
+      return
+    }
     this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, bytes) }).then(
       () => {
         this.#acked += count
@@ -166,7 +216,10 @@ class Publication {
   async #end(): Promise<void> {
     const { id, epoch, attempt, from, topic, partitions } = this.#job
     const total = this.#seq
-    const ends = Array.from({ length: partitions }, (_, partition) => {
+    const open = Array.from({ length: partitions }, (_, partition) => partition).filter(
+      partition => !this.#published[partition]?.ended,
+    )
+    const ends = open.map(partition => {
       const rows = rowsInPartition(partition, total, this.#job)
       const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total, refused: 0 })
       return this.#sender.send({ topic, partition }, { key: id, value })

@@ -6,10 +6,28 @@ interface PartitionHead {
   /** The position of the next row to hand out, or, where nothing is held, to be offered. */
   next: number
   /** Results in the order of their positions, without gap or overlap; the first may be handed out in part. */
-  readonly held: { result: Result; rowOf: (position: number) => Values | null }[]
+  readonly held: { result: Result; offset: number; rowOf: (position: number) => Values | null }[]
   /** The position behind the last result held. */
   offered: number
   end: EndOfInput | null
+  /** The offset of the end of input, or else the one behind what was offered last. */
+  read: number
+}
+
+/** Where a message was found. */
+export interface MessagePlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/** Where a reassembler stands: a new one that begins so, and reads `offsets`, goes on without a gap. */
+export interface ReassemblerPosition {
+  /** The next row to hand out. */
+  readonly seq: number
+  readonly counts: ReassembledCounts
+  /** For each partition the offset of the first message that is not wholly handed out; ends of input never are. */
+  readonly offsets: readonly number[]
 }
 
 /** The counts of what was handed out so far. */
@@ -35,10 +53,23 @@ export class Reassembler {
   #end: EndOfInput | null = null
   #ends = 0
 
-  constructor(job: string, layout: Layout) {
+  constructor(job: string, layout: Layout, { seq, counts, offsets }: ReassemblerPosition) {
     this.#job = job
     this.#layout = layout
-    this.#heads = Array.from({ length: layout.partitions }, () => ({ next: 0, held: [], offered: 0, end: null }))
+    this.#seq = seq
+    this.#rows = counts.rows
+    this.#rejects = counts.rejects
+    this.#duplicates = counts.duplicates
+    this.#heads = offsets.map((read, partition) => {
+      const next = rowsInPartition(partition, seq, layout)
+      return { next, held: [], offered: next, end: null, read }
+    })
+  }
+
+  /** Where the rows stand that were handed out so far. */
+  get position(): ReassemblerPosition {
+    const offsets = this.#heads.map(({ held, read }) => held[0]?.offset ?? read)
+    return { seq: this.#seq, counts: this.counts, offsets }
   }
 
   get counts(): ReassembledCounts {
@@ -61,9 +92,12 @@ export class Reassembler {
     return allRows ? this.#heads.findIndex(head => head.end === null) : partitionOf(this.#seq, this.#layout)
   }
 
-  /** Offers the next result of a partition; returns how many of its rows are first copies. `where` is for errors. */
-  offer(partition: number, result: Result, where: string): number {
+  /** Offers the next result of a partition; returns how many of its rows are first copies. */
+  offer(place: MessagePlace, result: Result): number {
+    const { partition, offset } = place
+    const where = describe(place)
     const head = this.#heads[partition]!
+    if (!head.end) head.read = offset + 1
     const behind = result.first + result.count
     if (behind <= head.offered) {
       this.#duplicates += result.count
@@ -74,12 +108,14 @@ export class Reassembler {
     const firstCopies = behind - head.offered
     this.#duplicates += result.count - firstCopies
     head.offered = behind
-    head.held.push({ result, rowOf: rowFinder(result) })
+    head.held.push({ result, offset, rowOf: rowFinder(result) })
     return firstCopies
   }
 
   /** Offers the end of input of a partition. */
-  end(partition: number, end: EndOfInput, where: string): void {
+  end(place: MessagePlace, end: EndOfInput): void {
+    const { partition, offset } = place
+    const where = describe(place)
     const head = this.#heads[partition]!
     const first = this.#end ?? end
     const agrees = end.total === first.total && end.refused === first.refused && end.partition === partition
@@ -91,6 +127,7 @@ export class Reassembler {
     if (head.offered > end.rows)
       throw this.#malformed(where, `the end of input says ${end.rows} rows, ${head.offered} came`)
     head.end = end
+    head.read = offset
     this.#end = first
     this.#ends++
   }
@@ -136,6 +173,10 @@ export class Reassembler {
   #malformed(where: string, message: string): RowmillError {
     return new RowmillError('ROW_MALFORMED', `job ${this.#job}, ${where}: ${message}`, { job: this.#job })
   }
+}
+
+function describe({ topic, partition, offset }: MessagePlace): string {
+  return `${topic}[${partition}]@${offset}`
 }
 
 /** Finds the row of a position in a result whose rejected rows take a position and no row. */

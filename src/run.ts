@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { startLocalBroker } from './broker/local-broker.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
@@ -25,19 +26,31 @@ export interface RunOptions {
   readonly partitions: number | null
   /** null: a local broker for this run. */
   readonly brokers: readonly string[] | null
+  /** Where a local broker keeps its topics if the run does not complete. Default: nowhere. */
+  readonly brokerData?: string | null
   /** The URL of a schema registry: then messages are in Confluent wire format. Default: none. */
   readonly schemaRegistry?: string | null
   /** null: a pipeline of its own, whose topics go when the run ends. */
   readonly pipeline: string | null
   /** null: a new id. */
   readonly job: string | null
+  /** An unfinished run to go on with, as `onOpen` was told of it; its source and options must be the same. */
+  readonly unfinished?: UnfinishedRun | null
   /** Options for the job record: `toCsv`, `cast`. */
   readonly options: readonly JobOption[]
   readonly signal: AbortSignal
   readonly say: Say
+  /** Called before the first row: from now on the run can be gone on with, if it keeps what it needs. */
+  onOpen?(run: UnfinishedRun): Promise<void> | void
   /** What the classifier printed. */
   onOutput(text: string): void
   onProgress(progress: RunProgress): void
+}
+
+/** What a run that was cut short is found by. */
+export interface UnfinishedRun {
+  readonly job: string
+  readonly pipeline: string
 }
 
 /** Rows so far; `total` is null where the source does not know. */
@@ -86,9 +99,10 @@ export async function run(options: RunOptions): Promise<RunReport> {
     throw error
   } finally {
     await options.source.close()
-    await Promise.allSettled([running, place])
+    const [ended] = await Promise.allSettled([running, place])
     await supervisor.close(stop.signal.aborted ? 'kill' : 'drain')
-    await place.then(({ close }) => close()).catch(() => {}) // how it failed to open was thrown above
+    const keep = ended.status === 'rejected' && progress.opened && options.onOpen !== undefined
+    await place.then(({ close }) => close(keep)).catch(() => {}) // how it failed to open was thrown above
   }
 }
 
@@ -105,17 +119,28 @@ async function runJob(options: RunOptions, { supervisor, place, progress, signal
   place.then(({ kafka, pipeline, ids }) => supervisor.work(kafka.settings.brokers, pipeline, ids)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
   const parts = Promise.all([supervisor.ready, place, options.source.open()])
-  const [runtime, { kafka, pipeline, layout }, header] = await Promise.race([parts, aborted(signal)])
+  const [runtime, { kafka, pipeline, layout, keepsData }, header] = await Promise.race([parts, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
-  const job = options.job ?? newJobId()
+  const job = options.unfinished?.job ?? options.job ?? newJobId()
   const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
   const jobOptions = [...options.options, quoting(runtime)]
+  const onOpen = async () => {
+    progress.opened = true
+    if (keepsData) await options.onOpen?.({ job, pipeline })
+  }
   const onPublished = (rows: number) => progress.published(rows)
   const onWritten = (_: number, rows: number) => progress.written(rows)
   const ends = [
-    publish(options.source, header, { ...shared, layout, options: jobOptions, by: 'run', onProgress: onPublished }),
+    publish(options.source, header, {
+      ...shared,
+      layout,
+      options: jobOptions,
+      by: 'run',
+      onOpen,
+      onProgress: onPublished,
+    }),
     collect({ ...shared, sink: options.sink, onProgress: onWritten }),
   ] as const
   try {
@@ -147,34 +172,48 @@ interface Place {
   readonly pipeline: string
   readonly layout: Layout
   readonly ids: RegistryIds | null
+  /** Whether the topics outlive this process. */
+  readonly keepsData: boolean
   /** Resolves if a local broker ends by itself. */
   readonly died: Promise<RowmillError>
-  close(): Promise<void>
+  /** Removes what belongs to this run alone, unless it is to be kept for another one that goes on with it. */
+  close(keep: boolean): Promise<void>
 }
 
 async function openPlace(options: RunOptions, signal: AbortSignal): Promise<Place> {
   const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, when the broker that starts meanwhile can be closed
-  const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say })
+  const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say, ...keptIn(options) })
   try {
     const ids = await registering
     const brokers = options.brokers ?? [local!.address]
     const kafka = new Kafka({ brokers, clientId: 'rowmill-run', format: ids && wireFormat(ids) })
-    const pipeline = options.pipeline ?? `rowmill-${newJobId()}`
-    const wanted = options.partitions ?? (options.pipeline ? null : defaultPartitions(options.workers))
+    const pipeline = options.unfinished?.pipeline ?? options.pipeline ?? `rowmill-${newJobId()}`
+    const asIs = options.pipeline || options.unfinished
+    const wanted = options.partitions ?? (asIs ? null : defaultPartitions(options.workers))
     const admin = await kafka.admin()
     const partitions = await ensureTopics(admin, pipeline, wanted)
     const died = local?.died ?? new Promise<never>(() => {})
-    const close = async () => {
-      if (options.brokers && !options.pipeline) await dropPipeline(admin, pipeline, options.say)
+    const keepsData = local?.keepsData ?? true
+    const close = async (keep: boolean) => {
+      if (options.brokers && !options.pipeline && !keep) await dropPipeline(admin, pipeline, options.say)
       await admin.close()
-      await local?.close()
+      await closeLocal(keep)
     }
-    return { kafka, pipeline, layout: { partitions, blockRows: options.batchRows }, ids, died, close }
+    return { kafka, pipeline, layout: { partitions, blockRows: options.batchRows }, ids, keepsData, died, close }
   } catch (error) {
-    await local?.close()
+    await closeLocal(Boolean(options.unfinished))
     throw error
   }
+
+  async function closeLocal(keep: boolean): Promise<void> {
+    await local?.kill()
+    if (local?.keepsData && !keep) await rm(options.brokerData!, { recursive: true, force: true })
+  }
+}
+
+function keptIn({ brokerData }: RunOptions): { dataDir?: string; mayForget?: boolean } {
+  return brokerData ? { dataDir: brokerData, mayForget: true } : {}
 }
 
 async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Promise<void> {
@@ -189,10 +228,13 @@ async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Prom
 /** Adds up what publisher, workers and collector report, each for itself. */
 class ProgressSum {
   readonly #options: RunOptions
+  /** Whether there is a job to go on with. */
+  opened: boolean
   #sum: RunProgress = { published: 0, classified: 0, written: 0, total: null }
 
   constructor(options: RunOptions) {
     this.#options = options
+    this.opened = Boolean(options.unfinished)
   }
 
   total(total: number | null): void {

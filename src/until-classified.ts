@@ -2,7 +2,7 @@ import { decode, fingerprintOf, isOfUnknownSchema } from './codec.ts'
 import { endWithJob, type JobLog } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import type { Say } from './outage.ts'
-import { PartitionFeed } from './partition-feed.ts'
+import { PartitionFeed, takeUntil } from './partition-feed.ts'
 import { topicsOf } from './topics.ts'
 
 /** Where the fingerprint of the schema stands in a message. */
@@ -30,16 +30,8 @@ export async function untilClassified(
   try {
     endWithJob(feed, jobs, { id, signal: AbortSignal.any([signal, stop.signal]) })
     const positions = job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
-    let open = await feed.assign(positions)
-    while (open.length > 0) {
-      const arrival = feed.arrival()
-      open = open.filter(queue => {
-        for (let message = feed.take(queue); message; message = feed.take(queue)) if (ends(message, id)) return false
-        return true
-      })
-      if (open.length > 0) await arrival
-      else arrival.catch(() => {})
-    }
+    const queues = await feed.assign(positions)
+    await takeUntil(feed, queues, (_, message) => message !== null && ends(message, id))
   } finally {
     stop.abort()
     await feed.close()

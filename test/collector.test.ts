@@ -26,10 +26,14 @@ const rowsTo = (total: number): Values[] => Array.from({ length: total }, (_, se
 class Memory implements Sink {
   readonly calls: string[] = []
   readonly rows: Values[] = []
-  onWrite: () => void = silent
+  /** What a restart finds: the note, and how many rows were written before it. */
+  kept: { note: string; rows: number } | null = null
+  onWrite: () => void | Promise<void> = silent
 
-  async open(position: unknown): Promise<void> {
-    this.calls.push(`open ${position}`)
+  async open(): Promise<string | null> {
+    this.calls.push('open')
+    this.rows.length = this.kept?.rows ?? 0
+    return this.kept?.note ?? null
   }
 
   async begin(header: { columns: readonly string[] } | null): Promise<void> {
@@ -39,11 +43,11 @@ class Memory implements Sink {
   async write(rows: readonly Values[]): Promise<void> {
     if (this.calls.at(-1) !== 'write') this.calls.push('write')
     this.rows.push(...rows)
-    this.onWrite()
+    await this.onWrite()
   }
 
-  async checkpoint() {
-    return { bytes: 0, digest: '' }
+  async checkpoint(note: string): Promise<void> {
+    this.kept = { note, rows: this.rows.length }
   }
 
   async commit(summary: object): Promise<void> {
@@ -142,19 +146,70 @@ test('rows are written in order whatever the order of their results, and the sin
   assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
   assert.deepEqual(bench.sink.rows, rowsTo(12))
   const summary = { job: 'j', rows: 12, rejects: 0, refused: 0 }
-  assert.deepEqual(bench.sink.calls, [
-    'open null',
-    'begin ID,TEXT',
-    'write',
-    `commit ${JSON.stringify(summary)}`,
-    'close',
-  ])
+  assert.deepEqual(bench.sink.calls, ['open', 'begin ID,TEXT', 'write', `commit ${JSON.stringify(summary)}`, 'close'])
+})
+
+test('a collector that comes after another one goes on at its last checkpoint, with what that one knew', async t => {
+  const bench = await Bench.open(t)
+  const dead = Promise.withResolvers<never>()
+  bench.sink.onWrite = () => (bench.sink.rows.length >= 5 ? dead.promise : undefined)
+  const said: string[] = []
+  const collecting = bench.collect({ checkpointMs: 0 })
+  await bench.result(0, 0, 2)
+  await bench.result(0, 2, 1)
+  await bench.result(1, 0, 2)
+  dead.promise.catch(() => {})
+  while (bench.sink.rows.length < 5) await sleep(5)
+  dead.reject(new Error('killed'))
+  await assert.rejects(collecting, /killed/)
+  assert.equal(bench.sink.kept?.rows, 3)
+
+  bench.sink.onWrite = silent
+  await bench.result(0, 2, 1, { rows: [['2', 'another copy']] })
+  await bench.result(1, 2, 1)
+  await bench.end(6)
+  const { rows } = await bench.collect({ checkpointMs: 0, say: message => said.push(message) })
+  assert.equal(rows, 6)
+  assert.deepEqual(bench.sink.rows, rowsTo(6))
+  assert.deepEqual(said, ['going on at row 3 of job j'])
+  assert.deepEqual(
+    bench.sink.calls.filter(call => call.startsWith('begin')),
+    ['begin ID,TEXT', 'begin ID,TEXT'],
+  )
+})
+
+test('kinds and classifier of the results before a checkpoint are held against those behind it', async t => {
+  for (const [more, code] of [
+    [{ kinds: ['float', 'text'] }, 'KIND_DRIFT'],
+    [{ classifier: new Uint8Array(8).fill(1) }, 'CLASSIFIER_MIXED'],
+    [{ columns: ['ID', 'OTHER'] }, 'KIND_DRIFT'],
+  ] as const) {
+    const bench = await Bench.open(t)
+    const stop = new AbortController()
+    bench.sink.onWrite = () => stop.abort(new Error('killed'))
+    const collecting = bench.collect({ checkpointMs: 0, signal: stop.signal })
+    await bench.result(0, 0, 3)
+    await assert.rejects(collecting, /killed/)
+    assert.equal(bench.sink.kept?.rows, 3)
+    await bench.result(1, 0, 3, more)
+    await assert.rejects(bench.collect(), { code })
+  }
+})
+
+test('an output of another job is refused, with the way out', async t => {
+  const bench = await Bench.open(t)
+  bench.sink.kept = { note: JSON.stringify({ job: 'other', pipeline: 'p' }), rows: 0 }
+  const message = /unfinished job, other of pipeline p.*--restart/
+  await assert.rejects(bench.collect(), { code: 'OUTPUT_UNUSABLE', message })
+  assert.equal((await bench.jobs.latest('j'))?.state, 'open')
 })
 
 test('nothing is complete before the last partition has said its end', async t => {
   const bench = await Bench.open(t)
   const all = Promise.withResolvers<void>()
-  bench.sink.onWrite = () => bench.sink.rows.length === 3 && all.resolve()
+  bench.sink.onWrite = () => {
+    if (bench.sink.rows.length === 3) all.resolve()
+  }
   const collecting = bench.collect()
   await bench.result(0, 0, 3)
   const end = { job: 'j', epoch: 0, from: 0, attempt: 0, refused: 0, total: 3 }

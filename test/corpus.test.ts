@@ -108,7 +108,7 @@ async function classifyCut(file: string, batchRows: number, output: string): Pro
   const source = sourceOf(file)
   const sink = new FileSink({ path: output, force: false })
   try {
-    await sink.open(null)
+    await sink.open()
     const { columns, indexKind, options: found } = await source.open()
     const options = [...found, ...given]
     const all: Values[] = []

@@ -112,10 +112,10 @@ const source: Source = {
   close: async () => {},
 }
 const sink: Sink = {
-  open: async () => {},
+  open: async () => null,
   begin: async () => {},
   write: async rows => void written.push(...rows),
-  checkpoint: async () => ({ bytes: 0, digest: '' }),
+  checkpoint: async () => {},
   commit: async () => {},
   close: async () => {},
 }

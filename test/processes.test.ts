@@ -1,12 +1,14 @@
 /** However a run ends, no JVM and no Python is left of it. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { startRowmill, testFolder } from './helpers/cli.ts'
 import { descendants, type ProcessInfo, untilGone } from './helpers/processes.ts'
+import { serialJob } from './helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_it_works')
 
@@ -14,7 +16,7 @@ const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_
 async function runUntil(t: TestContext, sign: string, classifier: string) {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
-  writeFileSync(input, `ID,A\n${Array.from({ length: 2000 }, (_, i) => `${i},x\n`).join('')}`)
+  writeFileSync(input, `ID,A\n${Array.from({ length: ROWS }, (_, i) => `${i},x\n`).join('')}`)
   const { child, finished } = startRowmill(['run', input, output, '--classifier', classifier, '--workers', '2'], {
     env: { ROWMILL_BROKERS: '' },
   })
@@ -32,18 +34,33 @@ async function runAtWork(t: TestContext) {
   return run
 }
 
-async function leavesNothing(folder: string, below: readonly ProcessInfo[]): Promise<void> {
-  await untilGone(below)
-  assert.deepEqual(readdirSync(folder), ['in.csv'])
-}
+const ROWS = 800
 
-test('Ctrl-C ends a run with 130 and leaves no process and no file', async t => {
-  const { child, below, folder } = await runAtWork(t)
-  child.kill('SIGINT')
-  const [code] = await once(child, 'exit')
-  assert.equal(code, 130)
-  await leavesNothing(folder, below)
-})
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGKILL', null],
+] as const) {
+  test(`${signal} ends a run with no process left, and --resume finishes it with the bytes of the old job`, async t => {
+    const { child, finished, below, folder } = await runAtWork(t)
+    child.kill(signal)
+    const ended = await finished
+    assert.equal(ended.code, code)
+    await untilGone(below)
+    assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv.rowmill'])
+    const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+    const lastLine = ended.stderr.trimEnd().split('\n').at(-1)
+    if (code !== null) assert.equal(lastLine, `rowmill: to go on: rowmill run --resume ${output}`)
+
+    const begun = await startRowmill(['run', input, output, '--classifier', CLASSIFIER]).finished
+    assert.equal(begun.code, 2, begun.stderr)
+    assert.match(begun.stderr, /holds an unfinished run.*--restart.*\n.*rowmill run --resume .*out\.csv\n$/)
+    const resumed = await startRowmill(['run', '--resume', output], { cwd: tmpdir() }).finished
+    assert.equal(resumed.code, 0, resumed.stderr)
+    assert.equal(readFileSync(output, 'utf8'), await serialJob(input, CLASSIFIER))
+    assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
+  })
+}
 
 test('Ctrl-C while the classifier is imported and the broker starts leaves no process and no file', async t => {
   const imports = join(import.meta.dirname, 'fixtures/slow_to_import.py')
@@ -51,29 +68,36 @@ test('Ctrl-C while the classifier is imported and the broker starts leaves no pr
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')
   assert.equal(code, 130)
-  await leavesNothing(folder, below)
+  await untilGone(below)
+  assert.deepEqual(readdirSync(folder), ['in.csv'])
 })
 
-test('-TERM ends a run with 143 and leaves no process and no file', async t => {
-  const { child, below, folder } = await runAtWork(t)
-  child.kill('SIGTERM')
-  const [code] = await once(child, 'exit')
-  assert.equal(code, 143)
-  await leavesNothing(folder, below)
-})
-
-test('kill -9 of a run leaves no process, nothing under the final name, and the next run is not in its way', async t => {
+test('--restart throws an unfinished run away and begins with the first row', async t => {
   const { child, below, folder } = await runAtWork(t)
   child.kill('SIGKILL')
-  await once(child, 'exit')
   await untilGone(below)
   assert.equal(existsSync(join(folder, 'out.csv')), false)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(input, 'ID,A\n1,x\n')
-  const again = await startRowmill(['run', input, output, '--classifier', CLASSIFIER], { env: { ROWMILL_BROKERS: '' } })
-    .finished
+  const args = ['run', input, output, '--classifier', CLASSIFIER, '--restart']
+  const again = await startRowmill(args, { env: { ROWMILL_BROKERS: '' } }).finished
   assert.equal(again.code, 0, again.stderr)
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, CLASSIFIER))
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
+})
+
+test('--resume says what it cannot do', async t => {
+  const folder = testFolder(t)
+  const output = join(folder, 'out.csv')
+  for (const [args, message] of [
+    [['--resume', output], /there is no unfinished run in .*out\.csv\.rowmill: give IN and OUT/],
+    [['in.csv', '--resume', output], /leave out IN and OUT/],
+    [['in.csv'], /which files\? Give IN and OUT/],
+  ] as const) {
+    const { code, stderr } = await startRowmill(['run', ...args]).finished
+    assert.equal(code, 2, stderr)
+    assert.match(stderr, message)
+  }
 })
 
 test('a complete run leaves no process and no temporary file', async t => {

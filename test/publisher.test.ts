@@ -72,7 +72,7 @@ interface Bench {
   readonly kafka: WatchedKafka
   readonly pipeline: string
   readonly jobs: JobLog
-  publish(rows: Source, more?: Partial<PublishOptions>): Promise<number>
+  publish(rows: Source, more?: Partial<PublishOptions>, header?: SourceHeader): Promise<number>
   /** Every record of the topic, by partition. */
   read(topic: string, partitions: number): Promise<WireRecord[][]>
 }
@@ -89,7 +89,13 @@ async function bench(t: TestContext, layout: { partitions: number; blockRows: nu
     signal: new AbortController().signal,
   }
   const read = (topic: string, partitions: number) => readTopic(kafka, topic, partitions)
-  return { kafka, pipeline, jobs, read, publish: (rows, more = {}) => publish(rows, HEADER, { ...options, ...more }) }
+  return {
+    kafka,
+    pipeline,
+    jobs,
+    read,
+    publish: (rows, more = {}, header = HEADER) => publish(rows, header, { ...options, ...more }),
+  }
 }
 
 for (const [total, partitions, blockRows] of [
@@ -240,13 +246,88 @@ test('a source that breaks in the middle fails the job with its code, and nothin
   )
 })
 
-test('an id that was used before is refused before anything is written', async t => {
-  const { publish, read, pipeline, kafka } = await bench(t, { partitions: 1, blockRows: 5 })
+test('a publisher that comes again goes on behind what is in the topic, and sends nothing of it twice', async t => {
+  const layout = { partitions: 3, blockRows: 5 }
+  const { publish, read, pipeline, kafka, jobs } = await bench(t, layout)
+  const rows = numbered(100)
+  const stop = new AbortController()
+  let requests = 0
+  kafka.hold = async topic => {
+    if (topic.endsWith('.rows') && ++requests === 2) {
+      stop.abort(new RowmillError('INTERRUPTED', 'killed'))
+      throw stop.signal.reason
+    }
+  }
+  await assert.rejects(publish(sourceOf(rows), { signal: stop.signal }), { code: 'INTERRUPTED' })
+  const rowsIn = async () => {
+    const records = (await read(topicsOf(pipeline).rows, layout.partitions)).flat()
+    return records.flatMap(({ kind, value }) => (kind === 'rows' ? [value] : []))
+  }
+  const before = (await rowsIn()).reduce((sum, { count }) => sum + count, 0)
+  assert.ok(before > 0 && before < 100, `${before} rows were in the topic`)
+  kafka.hold = async () => {}
+  assert.equal(await publish(sourceOf(rows)), 100)
+  const found = (await rowsIn()).flatMap(({ seq, rows }) => rows.map((row, i) => [seq! + i, row] as const))
+  assert.deepEqual(
+    found.sort(([a], [b]) => a - b),
+    rows.map((row, seq) => [seq, row]),
+  )
+  const ends = (await read(topicsOf(pipeline).rows, layout.partitions)).map(records => records.at(-1)!.kind)
+  assert.deepEqual(ends, ['end', 'end', 'end'])
+  assert.deepEqual([(await jobs.latest('j'))!.state, (await jobs.latest('j'))!.total], ['ended', 100])
+})
+
+test('a publisher that was killed between two ends of input sends the others alone', async t => {
+  const { publish, read, pipeline, kafka } = await bench(t, { partitions: 3, blockRows: 5 })
+  const stop = new AbortController()
+  kafka.hold = async topic => {
+    const ends = kafka.events.filter(({ what, record }) => what === 'acked' && record.kind === 'end').length
+    if (topic.endsWith('.rows') && ends === 1) stop.abort(new RowmillError('INTERRUPTED', 'killed'))
+    stop.signal.throwIfAborted()
+  }
+  await assert.rejects(publish(sourceOf(numbered(20)), { signal: stop.signal }), { code: 'INTERRUPTED' })
+  kafka.hold = async () => {}
+  await publish(sourceOf(numbered(20)))
+  const records = await read(topicsOf(pipeline).rows, 3)
+  assert.deepEqual(
+    records.map(here => here.filter(({ kind }) => kind === 'end').length),
+    [1, 1, 1],
+  )
+})
+
+test('a job that is published to its end is not published again, and that is said', async t => {
+  const { publish, kafka } = await bench(t, { partitions: 1, blockRows: 5 })
   await publish(sourceOf(numbered(3)))
   const written = kafka.events.length
-  await assert.rejects(publish(sourceOf(numbered(9))), { code: 'JOB_EXISTS', facts: { job: 'j' } })
+  const said: string[] = []
+  assert.equal(await publish(sourceOf(numbered(3)), { say: message => said.push(message) }), 3)
+  assert.deepEqual(said, ['job j is published already: 3 rows'])
   assert.equal(kafka.events.length, written)
-  assert.equal((await read(topicsOf(pipeline).rows, 1))[0]!.length, 2)
+})
+
+test('an id that was used for another file, or under other options, is refused before anything is written', async t => {
+  const { publish, kafka } = await bench(t, { partitions: 1, blockRows: 5 })
+  await publish(sourceOf(numbered(3)))
+  const written = kafka.events.length
+  const { identity } = HEADER
+  const others: [Partial<SourceHeader>, RegExp][] = [
+    [{ identity: { ...identity!, size: 10 } }, /begun with in\.csv \(9 bytes, .*\), and this is in\.csv \(10 bytes/],
+    [{ identity: { ...identity!, mtimeMs: 3 } }, /changed 1970-01-01T00:00:00\.003Z/],
+    [{ identity: { ...identity!, name: 'other.csv' } }, /and this is other\.csv/],
+    [{ identity: null }, /read only once cannot go on/],
+    [{ options: [{ name: 'readCsv', value: '{"sep":","}' }] }, /other options \(readCsv\)/],
+    [{ options: [] }, /other options \(readCsv\)/],
+    [{ indexKind: 'text' }, /other options \(indexKind\)/],
+  ]
+  for (const [more, message] of others) {
+    const header = { ...HEADER, ...more }
+    await assert.rejects(publish(sourceOf(numbered(3)), {}, header), {
+      code: 'JOB_EXISTS',
+      facts: { job: 'j' },
+      message,
+    })
+  }
+  assert.equal(kafka.events.length, written)
 })
 
 test('a job that fails elsewhere ends its publisher with the code and message of the failure', async t => {

@@ -31,6 +31,20 @@ test('reading only the partition that is wanted gives all rows, and asks for non
   )
 })
 
+test('from wherever it stopped another one hands out exactly the rest', () => {
+  fc.assert(
+    fc.property(anyJob, fc.array(fc.nat(1000), { maxLength: 60 }), (job, dice) => {
+      const logs = logsOf(job)
+      const whole = new Reading(job, logs)
+      whole.wanted()
+      const reading = new Reading(job, logs)
+      reading.some(dice)
+      assert.deepEqual([...reading.out, ...reading.rest(logs)], whole.out)
+    }),
+    { numRuns: 500 },
+  )
+})
+
 /** What the reading fails with; what came out before is a part of the right rows, and stays so. */
 function failure(reading: Reading, read: () => void): RowmillError {
   try {

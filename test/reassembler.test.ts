@@ -24,95 +24,98 @@ function end(partition: number, total: number, at: Layout = layout): EndOfInput 
   return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
 }
 
+const START = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: [0, 0] }
+const newReassembler = () => new Reassembler('j', layout, START)
+const at = (partition: number, offset = 0) => ({ topic: 'results', partition, offset })
 const taken = (reassembler: Reassembler) => reassembler.take().map(([cell]) => Number(cell))
 const fails = (code: string, facts: object = {}) => ({ code, ...(Object.keys(facts).length > 0 ? { facts } : {}) })
 
 test('rows come out in the order of their seq, whatever partition is ahead', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(1, result(1, 0, 4), 'here')
+  const reassembler = newReassembler()
+  reassembler.offer(at(1), result(1, 0, 4))
   assert.deepEqual(taken(reassembler), [])
   assert.equal(reassembler.wanted, 0)
-  reassembler.offer(0, result(0, 0, 3), 'here')
+  reassembler.offer(at(0), result(0, 0, 3))
   assert.deepEqual(taken(reassembler), [0, 1, 2, 3, 4])
   assert.equal(reassembler.wanted, 0)
-  reassembler.offer(0, result(0, 3, 1), 'here')
+  reassembler.offer(at(0), result(0, 3, 1))
   assert.deepEqual(taken(reassembler), [5, 6, 7])
 })
 
 test('a position that was offered before is dropped and counted, the first copy counts', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(0, result(0, 0, 2), 'here')
-  reassembler.offer(0, { ...result(0, 0, 2), rows: [['other'], ['other']] }, 'here')
+  const reassembler = newReassembler()
+  reassembler.offer(at(0), result(0, 0, 2))
+  reassembler.offer(at(0), { ...result(0, 0, 2), rows: [['other'], ['other']] })
   const overlapping = { ...result(0, 1, 3), rows: [['other'], ['4'], ['5']] }
-  assert.equal(reassembler.offer(0, overlapping, 'here'), 2, 'two rows of it are first copies')
-  reassembler.offer(1, result(1, 0, 2), 'here')
+  assert.equal(reassembler.offer(at(0), overlapping), 2, 'two rows of it are first copies')
+  reassembler.offer(at(1), result(1, 0, 2))
   assert.deepEqual(taken(reassembler), [0, 1, 2, 3, 4, 5])
   assert.equal(reassembler.counts.duplicates, 3)
 })
 
 test('a position that was jumped over is a gap that names the row', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(1, result(1, 0, 2), 'here')
+  const reassembler = newReassembler()
+  reassembler.offer(at(1), result(1, 0, 2))
   const facts = { job: 'j', partition: 1, row: 6, expected: 2, found: 3 }
-  assert.throws(() => reassembler.offer(1, result(1, 3, 1), 'here'), fails('ROW_GAP', facts))
+  assert.throws(() => reassembler.offer(at(1), result(1, 3, 1)), fails('ROW_GAP', facts))
 })
 
 test('an end of input that comes too early is a gap', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(0, result(0, 0, 2), 'here')
-  assert.throws(() => reassembler.end(0, end(0, 6), 'here'), fails('ROW_GAP'))
+  const reassembler = newReassembler()
+  reassembler.offer(at(0), result(0, 0, 2))
+  assert.throws(() => reassembler.end(at(0), end(0, 6)), fails('ROW_GAP'))
 })
 
 test('complete is counted: all rows and all ends of input', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(0, result(0, 0, 2), 'here')
-  reassembler.end(0, end(0, 3), 'here')
+  const reassembler = newReassembler()
+  reassembler.offer(at(0), result(0, 0, 2))
+  reassembler.end(at(0), end(0, 3))
   assert.deepEqual([taken(reassembler), reassembler.complete, reassembler.wanted], [[0, 1], false, 1])
-  reassembler.offer(1, result(1, 0, 1), 'here')
+  reassembler.offer(at(1), result(1, 0, 1))
   assert.deepEqual([taken(reassembler), reassembler.complete, reassembler.wanted], [[2], false, 1])
-  reassembler.end(1, end(1, 3), 'here')
+  reassembler.end(at(1), end(1, 3))
   assert.equal(reassembler.complete, true)
 })
 
 test('a job without rows is complete when every partition has ended', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.end(0, end(0, 0), 'here')
+  const reassembler = newReassembler()
+  reassembler.end(at(0), end(0, 0))
   assert.equal(reassembler.complete, false)
-  reassembler.end(1, end(1, 0), 'here')
+  reassembler.end(at(1), end(1, 0))
   assert.deepEqual([reassembler.complete, reassembler.counts.rows], [true, 0])
 })
 
 test('ends of input that contradict each other, or the arithmetic, are malformed', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.end(0, end(0, 0), 'here')
-  assert.throws(() => reassembler.end(1, end(1, 3), 'here'), fails('ROW_MALFORMED'))
-  assert.throws(() => new Reassembler('j', layout).end(0, { ...end(0, 3), rows: 1 }, 'here'), fails('ROW_MALFORMED'))
+  const reassembler = newReassembler()
+  reassembler.end(at(0), end(0, 0))
+  assert.throws(() => reassembler.end(at(1), end(1, 3)), fails('ROW_MALFORMED'))
+  assert.throws(() => newReassembler().end(at(0), { ...end(0, 3), rows: 1 }), fails('ROW_MALFORMED'))
 })
 
 test('behind the end of input a repeated row is a duplicate, a new one is malformed', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(0, result(0, 0, 2), 'here')
-  reassembler.end(0, end(0, 2), 'here')
-  reassembler.offer(0, result(0, 0, 2), 'here')
+  const reassembler = newReassembler()
+  reassembler.offer(at(0), result(0, 0, 2))
+  reassembler.end(at(0), end(0, 2))
+  reassembler.offer(at(0), result(0, 0, 2))
   assert.equal(reassembler.counts.duplicates, 2)
-  assert.throws(() => reassembler.offer(0, result(0, 2, 1), 'here'), fails('ROW_MALFORMED'))
+  assert.throws(() => reassembler.offer(at(0), result(0, 2, 1)), fails('ROW_MALFORMED'))
 })
 
 test('a rejected row keeps its place: the others stay in order and it is counted', () => {
-  const reassembler = new Reassembler('j', layout)
+  const reassembler = newReassembler()
   const rejected = [{ index: 1, seq: 1, line: 3, reason: 'FAILED', detail: '', values: [] }]
-  reassembler.offer(0, result(0, 0, 3, layout, rejected), 'here')
-  reassembler.offer(1, result(1, 0, 2), 'here')
+  reassembler.offer(at(0), result(0, 0, 3, layout, rejected))
+  reassembler.offer(at(1), result(1, 0, 2))
   assert.deepEqual(taken(reassembler), [0, 2, 3, 4])
   assert.deepEqual(reassembler.counts, { rows: 4, rejects: 1, duplicates: 0 })
 })
 
 test('a copy of a later attempt replaces no row', () => {
-  const reassembler = new Reassembler('j', layout)
-  reassembler.offer(0, result(0, 0, 2), 'here')
+  const reassembler = newReassembler()
+  reassembler.offer(at(0), result(0, 0, 2))
   const later = { ...result(0, 0, 3), attempt: 1, rows: [['other'], ['other'], ['4']] }
-  assert.equal(reassembler.offer(0, later, 'here'), 1)
-  reassembler.offer(1, { ...result(1, 0, 2), attempt: 1 }, 'here')
+  assert.equal(reassembler.offer(at(0), later), 1)
+  reassembler.offer(at(1), { ...result(1, 0, 2), attempt: 1 })
   assert.deepEqual(taken(reassembler), [0, 1, 2, 3, 4])
   assert.deepEqual(reassembler.counts, { rows: 5, rejects: 0, duplicates: 2 })
 })

@@ -55,6 +55,8 @@ export function brokerFiles(directory: string) {
  */
 const INITIAL_REBALANCE_DELAY_MS = 60
 
+const BROKER_SESSION_MS = 2000
+
 const HEAP = '-Xmx512m'
 
 export interface BrokerPorts {
@@ -103,6 +105,9 @@ function nodeProperties(host: string, data: string, ports: BrokerPorts): Propert
     'share.coordinator.state.topic.num.partitions': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
+    // After a crash a broker is not let in before its last session is over: 9 s by default.
+    'broker.session.timeout.ms': BROKER_SESSION_MS,
+    'broker.heartbeat.interval.ms': BROKER_SESSION_MS / 4,
     // 128 MB by default, all written to at the start.
     'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024,
   }

@@ -147,13 +147,16 @@ function running({ removed, lastWords, remove }: Made, ports: BrokerPorts): Loca
     if (closing !== null) return new Promise<never>(() => {})
     return brokerFailed(how(status), lastWords())
   })
+  const close = () => {
+    closing ??= remove().then(() => {})
+    return closing
+  }
   return {
     address: `127.0.0.1:${ports.broker}`,
+    keepsData: false,
     died,
-    close: () => {
-      closing ??= remove().then(() => {})
-      return closing
-    },
+    close,
+    kill: close,
   }
 }
 

@@ -22,6 +22,8 @@ export interface LocalBrokerOptions {
   readonly port?: number
   /** Where topics are kept for the next start. Default: a temporary directory, removed at close. */
   readonly dataDir?: string
+  /** Whether a broker that keeps nothing will do where `dataDir` cannot be had. */
+  readonly mayForget?: boolean
   /** Told in words what takes long, such as the first fetch of the jars. */
   readonly onProgress?: OnProgress
   /** Ends the start; a broker that runs is ended by `close`. */
@@ -31,10 +33,14 @@ export interface LocalBrokerOptions {
 export interface LocalBroker {
   /** 127.0.0.1:PORT */
   readonly address: string
+  /** Whether its topics are there again at the next start. */
+  readonly keepsData: boolean
   /** Resolves when the broker ends without `close`, with the last lines of its log. Never rejects. */
   readonly died: Promise<RowmillError>
   /** Ends the broker and removes its temporary data. Resolves when nothing of it is left. Twice is fine. */
   close(): Promise<void>
+  /** The same without a farewell: quicker, and the next start on kept data recovers, as after a crash. */
+  kill(): Promise<void>
 }
 
 const PORT_TRIES = 5
@@ -67,9 +73,9 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
 
 /** In a container, or nowhere: then the error says what is missing for either, and every way out. */
 async function startElsewhere(missing: RowmillError, options: LocalBrokerOptions, signal: AbortSignal) {
-  const { port, dataDir, onProgress = () => {} } = options
+  const { port, dataDir, mayForget = false, onProgress = () => {} } = options
   const started =
-    dataDir === undefined
+    dataDir === undefined || mayForget
       ? await startContainerBroker({ port, why: `${missing.facts.missing}`, onProgress, signal })
       : 'it would not keep the topics in a data directory'
   if (typeof started !== 'string') return started
@@ -107,7 +113,7 @@ async function tryStart({ prepared, dataDir, signal, choose }: Start): Promise<T
     await untilAnswering(launch, kafka, signal)
   } catch (error) {
     const portTaken = await isPortTaken(directory)
-    await stop(launch, kafka)
+    await stop(launch, kafka, 'at once')
     if (!portTaken || !(error instanceof RowmillError)) throw error
     return { error: new RowmillError(error.code, error.message, { ...error.facts, portTaken }) }
   }
@@ -128,17 +134,20 @@ function running(launch: KafkaLaunch, kafka: KafkaProcess): LocalBroker {
   })
   return {
     address: `127.0.0.1:${launch.ports.broker}`,
+    keepsData: !launch.temporary,
     died,
-    close: () => {
-      closing ??= stop(launch, kafka)
-      return closing
-    },
+    close: () => end('farewell'),
+    kill: () => end('at once'),
+  }
+  function end(how: 'farewell' | 'at once'): Promise<void> {
+    closing ??= stop(launch, kafka, how)
+    return closing
   }
 }
 
 /** Temporary data needs no farewell. Kept data is closed in order, or the next start has to recover it. */
-async function stop(launch: KafkaLaunch, { guarded }: KafkaProcess): Promise<void> {
-  if (!launch.temporary) {
+async function stop(launch: KafkaLaunch, { guarded }: KafkaProcess, how: 'farewell' | 'at once'): Promise<void> {
+  if (!launch.temporary && how === 'farewell') {
     guarded.signal('TERM')
     const patience = new AbortController()
     const limit = delay(GRACEFUL_STOP_MS, undefined, { signal: patience.signal }).catch(() => {})

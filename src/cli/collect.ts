@@ -1,10 +1,11 @@
-import { checkOutput, FileSink } from '../../connectors/file-sink.ts'
+import { FileSink } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
 import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
 import { Limits } from './limits.ts'
+import { withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
@@ -14,6 +15,7 @@ const OPTION_NAMES = [
   'schemaRegistry',
   'id',
   'force',
+  'restart',
   'timeout',
   'quiet',
   'progress',
@@ -26,9 +28,10 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act([output], options) {
-    const { force } = options
+    const { force, restart } = options
     const job = requireJob(options.id)
-    if (output !== '-') await checkOutput(output!, force)
+    const sink = output === '-' ? new StdoutSink() : new FileSink({ path: output!, force, restart })
+    if (sink instanceof FileSink) await sink.reserve()
     const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)
     const limits = new Limits('before the job was complete', options.timeout)
@@ -46,7 +49,6 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         return `no worker in group ${workersGroup(pipeline)}: start rowmill work --pipeline ${pipeline}`
       })
       try {
-        const sink = output === '-' ? new StdoutSink() : new FileSink({ path: output!, force })
         const onProgress = (classified: number, written: number) => {
           waiting.progress()
           terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
@@ -59,9 +61,12 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         waiting.close()
         await Promise.all([jobs.close(), shared.close()])
       }
+    } catch (error) {
+      throw output === '-' ? error : withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
     } finally {
       terminal.close()
       limits.close()
+      await sink.close()
     }
   },
 }

@@ -4,11 +4,11 @@ import { environmentOf, OPTIONS, type OptionName, type OptionSpec, type OptionVa
 /** One command: what it is called, what it takes, and what it does. `act` returns the exit code. */
 export interface CommandSpec<N extends OptionName> {
   readonly name: string
-  readonly operands: readonly { readonly name: string; readonly doc: string }[]
+  readonly operands: readonly { readonly name: string; readonly doc: string; readonly optional?: boolean }[]
   readonly doc: string
   readonly example: string
   readonly options: readonly N[]
-  act(operands: readonly string[], options: OptionValues<N>): Promise<number>
+  act(operands: readonly (string | undefined)[], options: OptionValues<N>): Promise<number>
 }
 
 /** Registers the command; `finished` gets the exit code of `act`. */
@@ -18,7 +18,7 @@ export function addCommand<N extends OptionName>(
   finished: (exitCode: number) => void,
 ): void {
   const command = program.command(spec.name).description(spec.doc)
-  for (const { name, doc } of spec.operands) command.argument(`<${name}>`, doc)
+  for (const { name, doc, optional } of spec.operands) command.argument(optional ? `[${name}]` : `<${name}>`, doc)
   for (const name of spec.options) command.addOption(commanderOption(OPTIONS[name]))
   command.addHelpText(
     'after',
@@ -26,7 +26,7 @@ export function addCommand<N extends OptionName>(
   )
   command.allowExcessArguments(false)
   command.action(async (...args) => {
-    const operands = args.slice(0, spec.operands.length) as string[]
+    const operands = args.slice(0, spec.operands.length) as (string | undefined)[]
     const given = args[spec.operands.length] as Record<string, string | string[] | true | undefined>
     finished(await spec.act(operands, readOptions(spec.options, given)))
   })

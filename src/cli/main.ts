@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { RowmillError, toRowmillError } from '../errors.ts'
+import { toRowmillError } from '../errors.ts'
 import { version } from '../version.ts'
 import { limitYoungGeneration } from '../young-generation.ts'
 import { brokerCommand } from './broker.ts'
@@ -47,5 +47,7 @@ function tellError(thrown: unknown): number {
   process.stderr.write(`rowmill: ${error.message.replace(/$/m, ` [${error.code}]`)}\n`)
   if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG'])
     process.stderr.write(`${(error.cause as Error).stack}\n`)
-  return error instanceof RowmillError && error.facts['signal'] === 'SIGTERM' ? 143 : error.exitCode
+  const { signal, resume } = error.facts
+  if (resume) process.stderr.write(`rowmill: to go on: ${resume}\n`)
+  return signal === 'SIGTERM' ? 143 : error.exitCode
 }

@@ -8,6 +8,7 @@ import { checkName } from '../topics.ts'
 import type { CommandSpec } from './command.ts'
 import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
+import { withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
@@ -45,6 +46,11 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const source = new CsvSource({ path: path!, readCsv, delimiter, indexKind, say })
     const limits = new Limits('before all rows were published', options.timeout)
     const { signal } = limits
+    let opened = false
+    const onOpen = () => {
+      opened = true
+    }
+    const job = options.job ?? newJobId()
     // A read of standard input may wait for ever; closed, it ends.
     signal.addEventListener('abort', () => void source.close(), { once: true })
     try {
@@ -56,11 +62,10 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const { kafka, pipeline, partitions } = shared
       const jobs = await shared.openJobs(say)
       try {
-        const job = options.job ?? newJobId()
         const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
         const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, options: recorded }
         const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
-        const rows = await publish(source, header, { ...place, by: 'publish', say, signal, onProgress })
+        const rows = await publish(source, header, { ...place, by: 'publish', say, signal, onOpen, onProgress })
         terminal.close()
         say(`published ${rows} rows as job ${job} in pipeline ${pipeline}`)
         process.stdout.write(`${job}\n`)
@@ -68,15 +73,21 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       } finally {
         await Promise.all([jobs.close(), shared.close()])
       }
-    } catch (error) {
-      signal.throwIfAborted() // it is the reason of whatever a closed source said
-      throw error
+    } catch (thrown) {
+      const error = signal.aborted ? signal.reason : thrown // a closed source may have said anything
+      throw opened && path !== '-' ? withResumeCommand(error, resumeWords(job)) : error
     } finally {
       terminal.close()
       await source.close()
       limits.close()
     }
   },
+}
+
+/** The same command again, with the id of the job. */
+function resumeWords(job: string): string[] {
+  const words = ['rowmill', ...process.argv.slice(2)]
+  return words.some(word => /^--job(=|$)/.test(word)) ? words : [...words, '--job', job]
 }
 
 /** As the old job's Python does. Without any Python here it is as newer ones do: the classifier may not be Python. */

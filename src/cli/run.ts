@@ -1,18 +1,20 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
-import { checkOutput, FileSink } from '../../connectors/file-sink.ts'
+import { FileSink, isCommitted } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
-import type { OptionValues } from '../options.ts'
-import { type RunReport, run } from '../run.ts'
+import { OPTIONS, type OptionValues } from '../options.ts'
+import { type RunReport, run, type UnfinishedRun } from '../run.ts'
 import { checkName } from '../topics.ts'
 import { version } from '../version.ts'
 import type { CommandSpec } from './command.ts'
 import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
+import { withResumeCommand } from './resume-command.ts'
+import { RunStateFile } from './run-state.ts'
 import { Terminal } from './terminal.ts'
 
 const OPTION_NAMES = [
@@ -32,6 +34,8 @@ const OPTION_NAMES = [
   'readCsv',
   'toCsv',
   'force',
+  'restart',
+  'resume',
   'timeout',
   'quiet',
   'progress',
@@ -40,54 +44,135 @@ const OPTION_NAMES = [
 
 type RunValues = OptionValues<(typeof OPTION_NAMES)[number]>
 
+/** What may be said anew when a run is gone on with; all other options are as it was begun. */
+const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set(['resume', 'workers', 'timeout', 'quiet', 'progress'])
+
 export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'run',
   doc: 'read IN, classify every row, write OUT: the whole pipeline on this machine',
   operands: [
-    { name: 'IN', doc: 'a CSV file, also .gz, or - for standard input' },
-    { name: 'OUT', doc: 'the file to write, or - for standard output' },
+    { name: 'IN', doc: 'a CSV file, also .gz, or - for standard input', optional: true },
+    { name: 'OUT', doc: 'the file to write, or - for standard output', optional: true },
   ],
   example: 'rowmill run rows.csv classified.csv --classifier black_box.py:classify_df',
   options: OPTION_NAMES,
-  async act([input, output], options) {
-    const jobOptions = checkOptions(input!, output!, options)
-    if (output !== '-') await checkOutput(output!, options.force)
-    const terminal = new Terminal(options)
-    const say = (message: string) => terminal.say(message)
-    const limits = new Limits('before the job was complete', options.timeout)
-    try {
-      const report = await run({
-        source: new CsvSource({
-          path: input!,
-          readCsv: options.readCsv,
-          delimiter: options.delimiter,
-          indexKind: options.indexKind,
-          say,
-        }),
-        sink: output === '-' ? new StdoutSink() : new FileSink({ path: output!, force: options.force }),
-        classifier: options.classifier!,
-        python: options.python,
-        workers: options.workers,
-        batchRows: options.batchRows,
-        partitions: options.partitions,
-        brokers: options.brokers,
-        pipeline: options.pipeline,
-        schemaRegistry: options.schemaRegistry,
-        job: options.job,
-        options: jobOptions,
-        signal: limits.signal,
-        say,
-        onOutput: text => terminal.output(text),
-        onProgress: progress => terminal.progress(progress),
-      })
-      terminal.close()
-      await tellReport(report, options, terminal)
-      return 0
-    } finally {
-      terminal.close()
-      limits.close()
-    }
+  act([input, output], options) {
+    if (options.resume !== null) return resumeRun(options.resume, [input, output], options)
+    if (input === undefined || output === undefined) throw new RowmillError('USAGE', 'which files? Give IN and OUT')
+    return beginRun(input, output, options)
   },
+}
+
+async function beginRun(input: string, output: string, options: RunValues): Promise<number> {
+  const jobOptions = checkOptions(input, output, options)
+  const sink = sinkOf(output, options)
+  try {
+    if (sink instanceof FileSink) await sink.reserve()
+    const state = output === '-' || input === '-' ? null : new RunStateFile<RunValues>(output)
+    if (state?.exists) {
+      if (!options.restart) throw unfinishedBefore(output)
+      await state.remove()
+    }
+    return await act({ input, output, options, jobOptions, sink, state, unfinished: null })
+  } finally {
+    await sink.close()
+  }
+}
+
+async function resumeRun(output: string, operands: (string | undefined)[], given: RunValues): Promise<number> {
+  if (operands.some(operand => operand !== undefined))
+    throw new RowmillError('USAGE', '--resume OUT goes on with a run: leave out IN and OUT')
+  const state = new RunStateFile<RunValues>(output)
+  const { job, pipeline, folder, input, options: begun } = await state.read()
+  const options: RunValues = { ...begun }
+  for (const name of OPTION_NAMES) {
+    const { flag, fallback } = OPTIONS[name]
+    const said = JSON.stringify(given[name]) !== JSON.stringify(fallback)
+    if (said && FREE_WHEN_RESUMED.has(name)) Object.assign(options, { [name]: given[name] })
+    else if (said && JSON.stringify(given[name]) !== JSON.stringify(begun[name]))
+      throw new RowmillError('USAGE', `--${flag}: --resume goes on as the run was begun, leave the option out`)
+  }
+  if (await isCommitted(output)) {
+    await state.remove()
+    new Terminal(options).say(`${output} is complete already`)
+    return 0
+  }
+  const path = resolve(output)
+  process.chdir(folder)
+  const sink = new FileSink({ path, force: options.force })
+  try {
+    await sink.reserve()
+    const jobOptions = checkOptions(input, path, options)
+    return await act({ input, output: path, options, jobOptions, sink, state, unfinished: { job, pipeline } })
+  } finally {
+    await sink.close()
+  }
+}
+
+interface RunParts {
+  readonly input: string
+  readonly output: string
+  readonly options: RunValues
+  readonly jobOptions: readonly JobOption[]
+  readonly sink: FileSink | StdoutSink
+  /** Null where the run cannot be gone on with: a standard stream at one end. */
+  readonly state: RunStateFile<RunValues> | null
+  readonly unfinished: UnfinishedRun | null
+}
+
+async function act({ input, output, options, jobOptions, sink, state, unfinished }: RunParts): Promise<number> {
+  const terminal = new Terminal(options)
+  const say = (message: string) => terminal.say(message)
+  const limits = new Limits('before the job was complete', options.timeout)
+  let kept = unfinished !== null
+  const onOpen = async (run: UnfinishedRun) => {
+    if (!kept) await state!.write({ ...run, folder: process.cwd(), input: resolve(input), options })
+    kept = true
+  }
+  try {
+    const { readCsv, delimiter, indexKind } = options
+    const report = await run({
+      source: new CsvSource({ path: input, readCsv, delimiter, indexKind, say }),
+      sink,
+      classifier: options.classifier!,
+      python: options.python,
+      workers: options.workers,
+      batchRows: options.batchRows,
+      partitions: options.partitions,
+      brokers: options.brokers,
+      brokerData: state?.brokerData ?? null,
+      pipeline: options.pipeline,
+      schemaRegistry: options.schemaRegistry,
+      job: options.job,
+      unfinished,
+      options: jobOptions,
+      signal: limits.signal,
+      say,
+      ...(state ? { onOpen } : {}),
+      onOutput: text => terminal.output(text),
+      onProgress: progress => terminal.progress(progress),
+    })
+    terminal.close()
+    await state?.remove()
+    await tellReport(report, options, terminal)
+    return 0
+  } catch (error) {
+    if (!kept) await state?.remove()
+    throw kept ? withResumeCommand(error, ['rowmill', 'run', '--resume', output]) : error
+  } finally {
+    terminal.close()
+    limits.close()
+  }
+}
+
+function sinkOf(output: string, { force, restart }: RunValues): FileSink | StdoutSink {
+  return output === '-' ? new StdoutSink() : new FileSink({ path: output, force, restart })
+}
+
+function unfinishedBefore(output: string): RowmillError {
+  const message = `${output}.rowmill holds an unfinished run. Go on with it, or throw it away with --restart`
+  const error = new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
+  return withResumeCommand(error, ['rowmill', 'run', '--resume', output])
 }
 
 /** Everything that can be wrong with a command line, before anything starts; returns what goes into the job record. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { FileSink } from '../../connectors/file-sink.ts'
+import { FileSink, isCommitted } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import type { SinkHeader } from '../../src/connector.ts'
 import { testFolder } from '../helpers/cli.ts'
@@ -13,7 +13,7 @@ const HEADER: SinkHeader = { columns: ['ID', 'A'], options: [{ name: 'toCsv', va
 
 async function opened(path: string, force = false): Promise<FileSink> {
   const sink = new FileSink({ path, force })
-  await sink.open(null)
+  await sink.open()
   await sink.begin(HEADER)
   return sink
 }
@@ -23,7 +23,7 @@ test('nothing stands under the final name before the commit, and nothing else af
   const path = join(folder, 'out.csv')
   const sink = await opened(path)
   await sink.write([['1', 'a,b']])
-  await sink.checkpoint()
+  await sink.checkpoint('note')
   assert.equal(existsSync(path), false)
   await sink.write([['2', 'c']])
   await sink.commit()
@@ -46,7 +46,7 @@ test('with force the old file stays as it is until the new one is complete', asy
   writeFileSync(path, 'old')
   const sink = await opened(path, true)
   await sink.write([['1', 'a']])
-  await sink.checkpoint()
+  await sink.checkpoint('note')
   assert.equal(readFileSync(path, 'utf8'), 'old')
   await sink.commit()
   await sink.close()
@@ -66,7 +66,7 @@ test('a second sink for the same file is refused, and leaves the first alone', a
   const path = join(testFolder(t), 'out.csv')
   const first = await opened(path)
   const second = new FileSink({ path, force: false })
-  await assert.rejects(second.open(null), { code: 'OUTPUT_LOCKED', message: new RegExp(`process ${process.pid}`) })
+  await assert.rejects(second.open(), { code: 'OUTPUT_LOCKED', message: new RegExp(`process ${process.pid}`) })
   await second.close()
   await first.write([['1', 'a']])
   await first.commit()
@@ -90,38 +90,68 @@ for (const [whose, lock] of [
   })
 }
 
-test('a sink goes on at a position and cuts off what lay behind it; a partial file that is shorter or altered is refused', async t => {
+test('a sink goes on at its checkpoint and cuts off what lay behind it; a partial file that was changed is refused', async t => {
   const path = join(testFolder(t), 'out.csv')
   const partial = join(`${path}.rowmill`, 'partial')
   const first = await opened(path)
   await first.write([['1', 'a']])
-  const position = await first.checkpoint()
-  assert.equal(position.bytes, 9)
+  await first.checkpoint('behind row 1')
+  await first.write([['2', 'lost']])
   await first.close()
+  assert.deepEqual(readdirSync(`${path}.rowmill`).sort(), ['checkpoint', 'partial'])
+  const checkpoint = readFileSync(join(`${path}.rowmill`, 'checkpoint'))
 
-  const resume = async (content: string) => {
-    mkdirSync(`${path}.rowmill`)
-    writeFileSync(partial, content)
+  const resume = async (content: string | null) => {
+    mkdirSync(`${path}.rowmill`, { recursive: true })
+    writeFileSync(join(`${path}.rowmill`, 'checkpoint'), checkpoint)
+    if (content === null) rmSync(partial)
+    else writeFileSync(partial, content)
     const sink = new FileSink({ path, force: false })
     try {
-      await sink.open(position)
-      await sink.begin({ ...HEADER, options: [] })
+      assert.equal(await sink.open(), 'behind row 1')
+      await sink.begin({ ...HEADER })
       await sink.write([['2', 'b']])
-      await sink.checkpoint()
-      return readFileSync(partial, 'utf8')
+      await sink.commit()
+      return readFileSync(path, 'utf8')
     } finally {
       await sink.close()
+      rmSync(path, { force: true })
     }
   }
   assert.equal(await resume('ID,A\n1,a\n2,half a row'), 'ID,A\n1,a\n2,b\n')
-  await assert.rejects(resume('ID,A\n1'), { code: 'OUTPUT_UNUSABLE', message: /fewer than the 9/ })
-  await assert.rejects(resume('ID,A\n1,x\n'), { code: 'OUTPUT_UNUSABLE', message: /is not what was written/ })
+  assert.equal(existsSync(`${path}.rowmill`), false)
+  const unusable = (message: RegExp) => ({ code: 'OUTPUT_UNUSABLE', message })
+  await assert.rejects(resume('ID,A\n1'), unusable(/fewer than the 9.*--restart/))
+  await assert.rejects(resume('ID,A\n1,x\n'), unusable(/is not what was written.*--restart/))
+  await assert.rejects(resume(null), unusable(/is gone.*--restart/))
+  writeFileSync(partial, 'ID,A\n1,x\n')
+  const restarted = new FileSink({ path, force: false, restart: true })
+  assert.equal(await restarted.open(), null)
+  await restarted.begin(HEADER)
+  await restarted.commit()
+  await restarted.close()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
+})
+
+test('that the file has its name already is seen from what a sink left that was killed in its commit', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const partial = join(`${path}.rowmill`, 'partial')
+  assert.equal(await isCommitted(path), false)
+  mkdirSync(`${path}.rowmill`)
+  writeFileSync(partial, 'rows')
+  assert.equal(await isCommitted(path), false)
+  linkSync(partial, path)
+  assert.equal(await isCommitted(path), true)
+  rmSync(partial)
+  assert.equal(await isCommitted(path), true)
+  writeFileSync(partial, 'rows')
+  assert.equal(await isCommitted(path), false, 'a file of someone else')
 })
 
 test('standard output gets the rows as they come, and a reader that went away is an error', async () => {
   const out = new PassThrough()
   const sink = new StdoutSink(out)
-  await sink.open(null)
+  await sink.open()
   await sink.begin(HEADER)
   await sink.write([['1', 'a']])
   await sink.commit()
@@ -131,7 +161,7 @@ test('standard output gets the rows as they come, and a reader that went away is
 
   const gone = new PassThrough()
   const broken = new StdoutSink(gone)
-  await broken.open(null)
+  await broken.open()
   await broken.begin(HEADER)
   gone.destroy(new Error('EPIPE'))
   await new Promise(resolve => gone.once('close', resolve))
@@ -141,6 +171,6 @@ test('standard output gets the rows as they come, and a reader that went away is
 
 test('a folder that takes no other is refused, and not tried for ever', async () => {
   const sink = new FileSink({ path: '/proc/out.csv', force: false })
-  await assert.rejects(sink.open(null), { code: 'OUTPUT_FAILED', message: /\/proc\/out\.csv/ })
+  await assert.rejects(sink.open(), { code: 'OUTPUT_FAILED', message: /\/proc\/out\.csv/ })
   await sink.close()
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { EndOfInput, Result } from '../../src/model.ts'
-import { Reassembler } from '../../src/reassembler.ts'
+import { Reassembler, type ReassemblerPosition } from '../../src/reassembler.ts'
 
 /** A result: `size` rows from `back` before what its partition's log has so far; bit i of `rejects` rejects row i. */
 interface Cut {
@@ -146,11 +146,15 @@ export class Reading {
   readonly #logs: Log[]
   /** Positions that were taken, with those of rejects. */
   #handedOut = 0
+  /** How much of each log was read. */
+  readonly #offsets: number[]
 
   constructor(job: AnyJob, logs: Log[]) {
     this.#job = job
     this.#logs = logs.map(log => [...log])
-    this.reassembler = new Reassembler('j', job)
+    this.#offsets = logs.map(() => 0)
+    const counts = { rows: 0, rejects: 0, duplicates: 0 }
+    this.reassembler = new Reassembler('j', job, { seq: 0, counts, offsets: [...this.#offsets] })
     this.model = new Model(job)
   }
 
@@ -162,21 +166,27 @@ export class Reading {
 
   /** Everything, in an order that `dice` throw. */
   any(dice: readonly number[]): void {
-    for (let at = 0; ; at++) {
+    while (this.some(dice));
+    this.take()
+  }
+
+  /** One message for each of the `dice`; false when nothing is left. */
+  some(dice: readonly number[]): boolean {
+    for (const thrown of dice) {
       const left = this.#logs.flatMap((log, partition) => (log.length > 0 ? [partition] : []))
-      if (left.length === 0) break
-      const thrown = dice[at % dice.length]!
+      if (left.length === 0) return false
       this.step(left[thrown % left.length]!)
       if (thrown % 3 === 0) this.take()
     }
-    this.take()
+    return true
   }
 
   step(partition: number): number {
     const item = this.#logs[partition]?.shift()
     assert.ok(item, `partition ${partition} has no more to give`)
-    const firstCopies = isResult(item) ? this.reassembler.offer(partition, item, 'here') : 0
-    if (!isResult(item)) this.reassembler.end(partition, item, 'here')
+    const place = { topic: 'results', partition, offset: this.#offsets[partition]!++ }
+    const firstCopies = isResult(item) ? this.reassembler.offer(place, item) : 0
+    if (!isResult(item)) this.reassembler.end(place, item)
     assert.equal(firstCopies, this.model.read(partition, item))
     this.#checkComplete()
     return firstCopies
@@ -201,6 +211,26 @@ export class Reading {
     const { wanted } = reassembler
     if (expected.length < total) assert.equal(wanted, Math.floor(expected.length / blockRows) % partitions)
     else assert.ok(!model.ended.has(wanted), `partition ${wanted} is wanted and has ended`)
+  }
+
+  /** What another reassembler hands out that goes on from here, as a collector that was started again. */
+  rest(logs: readonly Log[]): string[] {
+    const position: ReassemblerPosition = JSON.parse(JSON.stringify(this.reassembler.position))
+    const again = new Reassembler('j', this.#job, position)
+    const cursor = [...position.offsets]
+    const out: string[] = []
+    while (!again.complete) {
+      const partition = again.wanted
+      const place = { topic: 'results', partition, offset: cursor[partition]!++ }
+      const item = logs[partition]![place.offset]!
+      assert.ok(item, `partition ${partition} has no more to give`)
+      if (isResult(item)) again.offer(place, item)
+      else again.end(place, item)
+      out.push(...again.take().map(([cell]) => cell!))
+    }
+    const { rows, rejects } = again.counts
+    assert.deepEqual([rows, rows + rejects], [this.out.length + out.length, this.#job.total])
+    return out
   }
 
   #checkComplete(): void {
