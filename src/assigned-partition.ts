@@ -1,4 +1,5 @@
 import { type Batch, Batcher, type Marker } from './batcher.ts'
+import type { BatchAnswer } from './classifier/boundary.ts'
 import type { Position } from './kafka.ts'
 import type { PartitionQueue } from './partition-feed.ts'
 
@@ -8,8 +9,8 @@ const COMMIT_AGAIN_MS = 5000
 /** A batch or marker that was cut and not sent yet. */
 export interface Slot {
   readonly item: Batch | Marker
-  /** The result messages, once the classifier has answered. */
-  results: readonly Buffer[] | null
+  /** What the classifier has answered. */
+  answer: BatchAnswer | null
   /** Whether nothing of it is to be sent: its job failed. */
   skip: boolean
 }
@@ -45,7 +46,7 @@ export class AssignedPartition {
 
   /** Puts what was just cut behind all that was cut before. */
   add(item: Batch | Marker): Slot {
-    const slot = { item, results: null, skip: false }
+    const slot = { item, answer: null, skip: false }
     this.#slots.push(slot)
     return slot
   }
@@ -54,8 +55,8 @@ export class AssignedPartition {
   takeReady(): Slot | undefined {
     while (this.#slots.length > 0 && !this.queue.closed) {
       const slot = this.#slots[0]!
-      const { item, results, skip } = slot
-      if (item.kind === 'batch' && !results && !skip) return undefined
+      const { item, answer, skip } = slot
+      if (item.kind === 'batch' && !answer && !skip) return undefined
       this.#slots.shift()
       if (!skip) return slot
       this.batcher.settle(item)

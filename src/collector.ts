@@ -4,7 +4,7 @@ import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { endWithJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { type KindsSeen, OutputKinds } from './kinds.ts'
-import { type Job, optionOf, type Result } from './model.ts'
+import { type Job, optionOf, type Rejected, type Result } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
@@ -112,6 +112,10 @@ class Collection {
   /** Of the output, once it is begun. */
   #columns: readonly string[] | null = null
   #classified: number
+  /** Of those that were read, also ahead of what is written. */
+  #rejects: number
+  #firstReject: Rejected | null = null
+  readonly #budget: RejectBudget
   #checkpointedAt = performance.now()
 
   constructor(job: Job, note: Note | null, feed: PartitionFeed, options: CollectOptions) {
@@ -123,6 +127,8 @@ class Collection {
     this.#kinds = new OutputKinds(job.id, castColumns(job), note?.kinds)
     this.#columns = note?.columns ?? null
     this.#classified = note?.seq ?? 0
+    this.#rejects = note?.counts.rejects ?? 0
+    this.#budget = new RejectBudget(optionOf(job.options, 'maxRejects') ?? '0')
   }
 
   async run(): Promise<Collected> {
@@ -150,8 +156,8 @@ class Collection {
     this.#kinds.check(result, this.#describe(partition, result))
     this.#classified += firstCopies
     this.#rowsByWorker.set(result.by, (this.#rowsByWorker.get(result.by) ?? 0) + firstCopies)
-    if (result.rejected.length > 0) throw overBudget(this.#job.id, result)
-    if (!this.#columns) await this.#begin(result.columns)
+    this.#countRejects(result, firstCopies)
+    if (!this.#columns && (result.count === 0 || result.rows.length > 0)) await this.#begin(result.columns)
     await this.#write()
   }
 
@@ -181,7 +187,30 @@ class Collection {
     await this.#options.sink.begin(columns && { columns, options: this.#job.options })
   }
 
+  /** Positions that were there before come first in a result that overlaps them. */
+  #countRejects({ rejected, count }: Result, firstCopies: number): void {
+    const news = rejected.filter(({ index }) => index >= count - firstCopies)
+    if (news.length === 0) return
+    this.#rejects += news.length
+    this.#firstReject ??= news[0]!
+    const total = this.#options.jobs.peek(this.#job.id)?.total ?? null
+    const budget = this.#budget.of(total)
+    if (budget !== null && this.#rejects > budget) throw this.#overBudget(budget)
+  }
+
+  #overBudget(budget: number): RowmillError {
+    const many = `${this.#rejects} rows have no result, and the budget is ${budget}`
+    if (!this.#firstReject) return new RowmillError('REJECTS_OVER_BUDGET', `job ${this.#job.id}: ${many}`)
+    const { seq, line, reason, detail } = this.#firstReject
+    const row = `row ${seq}${line === null ? '' : ` (line ${line})`}`
+    const which = budget === 0 ? row : `${many}. The first, ${row},`
+    const message = `job ${this.#job.id}: ${which} was rejected: ${reason} ${detail}`
+    return new RowmillError('REJECTS_OVER_BUDGET', message, { job: this.#job.id, seq, line })
+  }
+
   async #finish(): Promise<Collected> {
+    const budget = this.#budget.of(this.#reassembler.position.seq)!
+    if (this.#rejects > budget) throw this.#overBudget(budget)
     if (!this.#columns) await this.#begin(null)
     const { rows, rejects, duplicates } = this.#reassembler.counts
     const summary = { job: this.#job.id, rows, rejects, refused: this.#reassembler.refused }
@@ -203,11 +232,17 @@ function castColumns({ options }: Job): string[] {
   return casts.map(([column]) => column)
 }
 
-function overBudget(job: string, { rejected }: Result): RowmillError {
-  const { seq, line, reason, detail } = rejected[0]!
-  return new RowmillError(
-    'REJECTS_OVER_BUDGET',
-    `job ${job}: row ${seq}${line === null ? '' : ` (line ${line})`} was rejected: ${reason} ${detail}`,
-    { job, seq, line },
-  )
+/** How many rows of a job may be without a result: a number, or `P%` of all rows. */
+class RejectBudget {
+  readonly #given: string
+
+  constructor(given: string) {
+    this.#given = given
+  }
+
+  /** In rows; null for a part of a whole that is not known yet. */
+  of(total: number | null): number | null {
+    if (!this.#given.endsWith('%')) return Number(this.#given)
+    return total === null ? null : Math.floor((total * Number(this.#given.slice(0, -1))) / 100)
+  }
 }

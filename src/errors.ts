@@ -24,6 +24,7 @@ export const EXIT_CODES = {
   CLASSIFIER_FAILED: 1,
   CLASSIFIER_CONTRACT: 1,
   CLASSIFIER_DIED: 1,
+  CLASSIFIER_TIMEOUT: 1,
   CLASSIFIER_MIXED: 1,
   KIND_DRIFT: 1,
   WORKER_DIED: 1,
@@ -45,6 +46,9 @@ export const EXIT_CODES = {
   INTERRUPTED: 130,
   INTERNAL: 1,
 } as const satisfies Record<string, number>
+
+/** The exit code of a job that is complete, but for rows that were rejected within its budget. */
+export const COMPLETE_WITH_REJECTS = 4
 
 export type ErrorCode = keyof typeof EXIT_CODES
 

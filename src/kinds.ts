@@ -61,6 +61,7 @@ export class OutputKinds {
 
   /** `rows` names the rows of the result for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
   check(result: Result, rows: string): void {
+    if (result.count === result.rejected.length && result.count > 0) return
     if (this.#classifier === null) {
       this.#classifier = result.classifier
       this.#classifierBy = result.by
@@ -72,7 +73,6 @@ export class OutputKinds {
         { job: this.#job },
       )
     }
-    if (result.count === result.rejected.length && result.count > 0) return
     this.#checkColumns(result.columns, rows)
     result.kinds.forEach((kind, column) => {
       if (!this.#seen[column]!.has(kind)) this.#meet(column, kind, rows)

@@ -32,6 +32,23 @@ export const OPTIONS = {
   batchRows: integer('batch-rows', 'N', 'rows that one call of the classifier gets at most', [1, 100_000], {
     fallback: 100,
   }),
+  batchTimeout: integer(
+    'batch-timeout',
+    'SECONDS',
+    'what one call of the classifier may take before it is taken to hang',
+    [1, MAX_SECONDS],
+    { fallback: 300 },
+  ),
+  classifierMemory: optionalInteger(
+    'classifier-memory',
+    'MB',
+    'what one classifier may take of memory (default: no limit)',
+    [1, 1_000_000],
+  ),
+  maxRejects: {
+    ...text('max-rejects', 'N|P%', 'how many rows without result are no failure of the job', '0'),
+    parse: checkBudget,
+  },
   partitions: optionalInteger(
     'partitions',
     'N',
@@ -175,6 +192,11 @@ function isDecodable(text: string): boolean {
   } catch {
     return false
   }
+}
+
+function checkBudget(given: string): string {
+  if (/^[0-9]{1,15}$/.test(given) || /^(100|[0-9]{1,2}(\.[0-9]+)?)%$/.test(given)) return given
+  throw new Error('must be a number of rows, or a part of them such as 0.5%')
 }
 
 function parseSwitch(given: string): boolean {

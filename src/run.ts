@@ -22,6 +22,10 @@ export interface RunOptions {
   readonly python: string
   readonly workers: number
   readonly batchRows: number
+  /** How long one call of the classifier may take, in seconds. Default: 300. */
+  readonly batchTimeout?: number
+  /** What one classifier may take of memory, in MB. Default: no limit. */
+  readonly classifierMemory?: number | null
   /** null: enough for the workers. */
   readonly partitions: number | null
   /** null: a local broker for this run. */
@@ -85,10 +89,13 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
   const progress = new ProgressSum(options)
-  const { workers, python, classifier: target, batchRows, say } = options
+  const { workers, python, classifier: target, batchRows, batchTimeout = 300, classifierMemory = null, say } = options
   const onOutput = (text: string) => options.onOutput(text)
   const onBatch = (rows: number) => progress.classified(rows)
-  const supervisor = new Supervisor({ workers, python, target, batchRows, say, onOutput, onBatch })
+  const supervisor = new Supervisor({
+    ...{ workers, python, target, batchRows, batchTimeout, classifierMemory },
+    ...{ say, onOutput, onBatch },
+  })
   supervisor.start()
   const place = openPlace(options, signal)
   const running = runJob(options, { supervisor, place, progress, signal, stop })

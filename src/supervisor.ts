@@ -17,8 +17,13 @@ const DRAIN_MS = 30_000
 export interface WorkerArguments {
   readonly name: string
   readonly python: string
+  /** `FILE[:NAME]` or `package.module:name`. */
   readonly target: string
   readonly batchRows: number
+  /** How long one call of the classifier may take, in seconds. */
+  readonly batchTimeout: number
+  /** What one classifier may take of memory, in MB; null: no limit. */
+  readonly classifierMemory: number | null
 }
 
 export type ToWorker =
@@ -32,12 +37,8 @@ export type FromWorker =
   | { type: 'output'; text: string }
   | { type: 'failed'; error: ErrorRecord }
 
-export interface SupervisorOptions {
+export interface SupervisorOptions extends Omit<WorkerArguments, 'name'> {
   readonly workers: number
-  readonly python: string
-  /** `FILE[:NAME]` or `package.module:name`. */
-  readonly target: string
-  readonly batchRows: number
   readonly say: Say
   /** What the classifier printed. */
   readonly onOutput: (text: string) => void
@@ -102,9 +103,10 @@ export class Supervisor {
   }
 
   #fork(name: string): void {
-    const { python, target, batchRows } = this.#options
+    const { python, target, batchRows, batchTimeout, classifierMemory } = this.#options
+    const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory }
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
-    const child = fork(entry, [JSON.stringify({ name, python, target, batchRows } satisfies WorkerArguments)], {
+    const child = fork(entry, [JSON.stringify(args)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#children.set(name, child)

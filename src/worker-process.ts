@@ -2,6 +2,7 @@
  * One worker in a process of its own, started by supervisor.ts. The classifier starts first, since its imports take
  * longest; the broker's address comes later, over the channel to the supervisor. Without the supervisor it ends at once.
  */
+import { IsolatingClassifier } from './classifier/isolating.ts'
 import { openClassifier } from './classifier/open.ts'
 import { errorToRecord } from './errors.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
@@ -9,12 +10,19 @@ import { limitYoungGeneration } from './young-generation.ts'
 
 const PROGRESS_EVERY_MS = 200
 
-const { name, python, target, batchRows } = JSON.parse(process.argv[2]!) as WorkerArguments
+const { name, python, target, batchRows, ...limits } = JSON.parse(process.argv[2]!) as WorkerArguments
 const tell = (message: FromWorker) => process.connected && process.send!(message)
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
 limitYoungGeneration()
-const classifier = openClassifier({ target, python, by: name, onOutput: text => tell({ type: 'output', text }) })
+const onOutput = (text: string) => tell({ type: 'output', text })
+const memoryMB = limits.classifierMemory
+const classifier = new IsolatingClassifier({
+  open: () => openClassifier({ target, python, by: name, memoryMB, onOutput }),
+  timeoutMs: limits.batchTimeout * 1000,
+  by: name,
+  say: message => say(`worker ${name}: ${message}`),
+})
 
 process.on('disconnect', () => process.exit(1))
 process.on('SIGINT', () => {}) // a terminal sends it to all; the supervisor says what it means

@@ -2,10 +2,10 @@ import { AssignedPartition, type Slot } from './assigned-partition.ts'
 import { type Batch, describeBatch, type Marker } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
 import { encodeEndOfInput, encodeReject, isOfUnknownSchema } from './codec.ts'
-import { RowmillError, toRowmillError } from './errors.ts'
+import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
-import type { Job } from './model.ts'
+import type { Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
@@ -16,6 +16,8 @@ import { topicsOf, workersGroup } from './topics.ts'
 const COMMIT_EVERY_MS = 250
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
+/** What no other batch and no other job would cure: the worker ends. */
+const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
 /** How long a row waits for the job record it belongs to. */
 const UNKNOWN_JOB_MS = 5000
 
@@ -225,10 +227,10 @@ export class Worker {
     const job = this.#jobs.peek(batch.job)!
     try {
       await this.#options.classifier.start()
-      slot.results = await this.#options.classifier.classify(batch, job)
+      slot.answer = await this.#options.classifier.classify(batch, job)
       this.#options.onBatch?.(batch.count)
     } catch (error) {
-      if (error instanceof RowmillError && error.code === 'CLASSIFIER_DIED') throw error
+      if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
       await this.#failJob(held, job, batch, error)
       slot.skip = true
     } finally {
@@ -257,14 +259,25 @@ export class Worker {
     }
   }
 
-  async #send(held: AssignedPartition, { item, results }: Slot): Promise<void> {
+  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
     const to = { topic: topicsOf(this.#options.pipeline).results, partition: held.queue.partition }
     if (item.kind === 'marker') {
       await this.#sender.send(to, { key: item.end.job, value: encodeEndOfInput(item.end) })
     } else {
-      await Promise.all(results!.map(value => this.#sender.send(to, { key: item.job, value })))
+      const { results, rejected } = answer!
+      await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
+      await Promise.all(rejected.map(row => this.#copy(row, item, held)))
     }
     held.batcher.settle(item)
+  }
+
+  /** The result says that a row was rejected; for whoever watches `rejects`, that topic says it too. */
+  #copy({ seq, line, reason, detail, values }: Rejected, { job, epoch, offset }: Batch, { queue }: AssignedPartition) {
+    const { topic, partition } = queue
+    const { attempt } = this.#jobs.peek(job)!
+    const said = { job, epoch, attempt, seq, line, reason, detail, values, raw: null, by: this.#options.name }
+    const value = encodeReject({ ...said, topic, partition, offset, index: 0 })
+    return this.#sender.send({ topic: topicsOf(this.#options.pipeline).rejects, partition: 0 }, { key: job, value })
   }
 
   async #drain(): Promise<void> {

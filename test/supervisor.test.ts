@@ -36,7 +36,16 @@ interface Supervised {
 function supervise(t: TestContext, target: string, more: Partial<SupervisorOptions> = {}): Supervised {
   const said: string[] = []
   const supervisor = new Supervisor({
-    ...{ workers: 2, python, target, batchRows: 5, onOutput: silent, onBatch: silent },
+    ...{
+      workers: 2,
+      python,
+      target,
+      batchRows: 5,
+      batchTimeout: 300,
+      classifierMemory: null,
+      onOutput: silent,
+      onBatch: silent,
+    },
     say: text => said.push(text),
     ...more,
   })

@@ -1,5 +1,5 @@
 import type { Batch } from '../batcher.ts'
-import type { Job, JobOption, Kind, Values } from '../model.ts'
+import type { Job, JobOption, Kind, Rejected, Values } from '../model.ts'
 
 /** What a classifier must know of a job to parse its rows as the old one-process job parsed them. */
 export interface ClassifierJob {
@@ -55,9 +55,16 @@ export interface RowsClassifier {
  * What a worker drives: batches of undecoded messages in, result messages out. Whether they are decoded here
  * (decoding.ts, around a RowsClassifier) or in a thread (module.ts) is its own affair; else as RowsClassifier.
  */
-export interface BatchClassifier extends Pick<RowsClassifier, 'start' | 'runtime' | 'close'> {
+export interface BatchClassifier extends Pick<RowsClassifier, 'start' | 'fingerprint' | 'runtime' | 'close'> {
   /** How many batches it takes before the first is answered, so that it never idles. */
   readonly ahead: number
+  classify(batch: Batch, job: Job): Promise<BatchAnswer>
+}
+
+/** What became of a batch. */
+export interface BatchAnswer {
   /** The messages for `results`, in order. Their buffers are the caller's. */
-  classify(batch: Batch, job: Job): Promise<readonly Buffer[]>
+  readonly results: readonly Buffer[]
+  /** The rows among them that have no result, for the topic `rejects`. */
+  readonly rejected: readonly Rejected[]
 }

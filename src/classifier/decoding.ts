@@ -54,13 +54,16 @@ export function decoding(classifier: RowsClassifier, by: string): BatchClassifie
     get runtime() {
       return classifier.runtime
     },
-    classify: (batch, job) => {
+    get fingerprint() {
+      return classifier.fingerprint
+    },
+    classify: async (batch, job) => {
       const head = resultHead(batch, job, { by, classifier: classifier.fingerprint })
       const parts = batch.parts.map(({ message: { head, bytes }, skip, count }) => ({
         ...{ bytes, skip, count },
         seq: head.seq!,
       }))
-      return classifyEncoded({ job, head, parts }, rows => classifier.classify(rows))
+      return { results: await classifyEncoded({ job, head, parts }, rows => classifier.classify(rows)), rejected: [] }
     },
     close: () => classifier.close(),
   }

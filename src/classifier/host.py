@@ -1,6 +1,6 @@
 """The child process behind PythonClassifier (python.ts): imports the user's function once, then answers batch by batch.
 
-    python host.py PARENT_PID TARGET
+    python host.py PARENT_PID TARGET [MEGABYTES]
 
 Descriptor 3 brings requests, 4 takes answers, 5 is the life-line: nothing is ever written to it, and its end means
 that the parent is gone. Standard output and error belong to the user's code.
@@ -35,6 +35,8 @@ def main():
     channel = Channel(3, 4)
     channel.send({'begun': True})
     watch_parent(5)
+    if len(sys.argv) > 3:
+        limit_memory(int(sys.argv[3]))
     host = Host(target)
     try:
         hello = host.start()
@@ -50,6 +52,15 @@ def main():
         answer = host.answer(channel.receive(), channel.receive())
         flush_output()
         channel.send(answer)
+
+
+def limit_memory(megabytes):
+    """What is asked for beyond it fails with MemoryError. Linux counts all private memory so, elsewhere what it can."""
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = megabytes << 20
+    resource.setrlimit(resource.RLIMIT_DATA, (wanted, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)))
 
 
 def watch_parent(descriptor):
@@ -96,6 +107,7 @@ class Channel:
         os.set_inheritable(answers, False)
         self.input = open(requests, 'rb', buffering=1 << 18)
         self.output = answers
+        self.owner = os.getpid()
         self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
     def receive(self):
@@ -112,6 +124,9 @@ class Channel:
             body = self.encode(answer).encode()
         except UnicodeEncodeError:
             body = self.encode({'error': surrogate_error(answer)}).encode('utf-8', 'backslashreplace')
+        # A process that the user's code forked off and that came back here must not answer a second time.
+        if os.getpid() != self.owner:
+            os._exit(1)
         frame = memoryview(len(body).to_bytes(4, 'big') + body)
         try:
             while frame:

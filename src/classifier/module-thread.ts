@@ -54,7 +54,7 @@ let jobError: unknown = null
 const answers = new Answers(port)
 let last = load().then(
   loaded => {
-    answers.add({ ready: { versions: { node: process.versions.node } } })
+    answers.add({ ready: { versions: { node: process.versions.node } }, fingerprint: loaded.fingerprint })
     answers.send()
     return loaded
   },

@@ -5,7 +5,7 @@ import type { Batch } from '../batcher.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import type { ResultHead } from '../results.ts'
-import type { BatchClassifier, ClassifierJob, ClassifierRuntime } from './boundary.ts'
+import type { BatchAnswer, BatchClassifier, ClassifierJob, ClassifierRuntime } from './boundary.ts'
 import type { EncodedRows } from './decoding.ts'
 import { LineForwarder } from './output.ts'
 
@@ -13,6 +13,8 @@ export interface ThreadArguments {
   readonly file: string
   readonly name: string
   readonly by: string
+  /** What the thread may take of memory, in MB; null: no limit. */
+  readonly memoryMB: number | null
   /** Where batches come and answers go: the thread's own parentPort is the user's code's. */
   readonly port: MessagePort
 }
@@ -33,7 +35,7 @@ export interface ThreadBatch {
 }
 
 export type ThreadAnswer =
-  | { readonly ready: Pick<ClassifierRuntime, 'versions'> }
+  | { readonly ready: Pick<ClassifierRuntime, 'versions'>; readonly fingerprint: Uint8Array }
   | { readonly results: ArrayBuffer; readonly lengths: readonly number[] }
   | { readonly error: ErrorRecord }
 
@@ -56,6 +58,7 @@ export class ModuleClassifier implements BatchClassifier {
   #started: Promise<void> | null = null
   #gone: Promise<unknown> = Promise.resolve()
   #runtime: ClassifierRuntime | null = null
+  #fingerprint: Uint8Array = new Uint8Array()
   #death: RowmillError | null = null
   #job: Job | null = null
 
@@ -73,7 +76,11 @@ export class ModuleClassifier implements BatchClassifier {
     throw this.#death ?? new RowmillError('INTERNAL', 'ModuleClassifier is used before start() resolved.')
   }
 
-  async classify(batch: Batch, job: Job): Promise<readonly Buffer[]> {
+  get fingerprint(): Uint8Array {
+    return this.#fingerprint
+  }
+
+  async classify(batch: Batch, job: Job): Promise<BatchAnswer> {
     if (this.#death) throw this.#death
     if (this.#outgoing.length === 0) process.nextTick(() => this.#send()) // behind all that is cut in this turn
     this.#outgoing.push(pack(batch, job, job !== this.#job))
@@ -82,10 +89,11 @@ export class ModuleClassifier implements BatchClassifier {
     if (!('results' in answered)) throw new RowmillError('INTERNAL', 'the thread of the classifier gave no results.')
     const { results, lengths } = answered
     let end = 0
-    return lengths.map(length => {
+    const messages = lengths.map(length => {
       end += length
       return Buffer.from(results, end - length, length)
     })
+    return { results: messages, rejected: [] }
   }
 
   async close(): Promise<void> {
@@ -106,14 +114,15 @@ export class ModuleClassifier implements BatchClassifier {
 
   async #start(): Promise<void> {
     if (this.#death) throw this.#death
-    const { file, name, by, onOutput } = this.#options
+    const { file, name, by, memoryMB, onOutput } = this.#options
     const entry = new URL(`./module-thread${extname(import.meta.filename)}`, import.meta.url)
     const { port1, port2 } = this.#channel
-    const workerData: ThreadArguments = { file, name, by, port: port2 }
+    const workerData: ThreadArguments = { file, name, by, memoryMB, port: port2 }
     const thread = new Thread(entry, {
       workerData,
       transferList: [port2],
       execArgv: NODE_OPTIONS,
+      ...(memoryMB === null ? {} : { resourceLimits: { maxOldGenerationSizeMb: memoryMB } }),
       stdout: true,
       stderr: true,
     })
@@ -126,6 +135,7 @@ export class ModuleClassifier implements BatchClassifier {
     const answer = await ready
     if (!('ready' in answer)) throw new RowmillError('INTERNAL', 'the thread of the classifier began with an answer.')
     this.#runtime = { ...answer.ready, quotesCarriageReturn: true }
+    this.#fingerprint = answer.fingerprint
   }
 
   #answer(): Promise<ThreadAnswer> {

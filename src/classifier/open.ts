@@ -11,13 +11,15 @@ export interface OpenClassifierOptions {
   readonly python: string
   /** The worker it classifies for. */
   readonly by: string
+  /** What the classifier may take of memory, in MB; null: no limit. */
+  readonly memoryMB: number | null
   /** Gets what the user's code printed, whole lines with their ends. */
   readonly onOutput: (text: string) => void
 }
 
 /** The host that fits the classifier; not started yet. */
-export function openClassifier({ target, python, by, onOutput }: OpenClassifierOptions): BatchClassifier {
+export function openClassifier({ target, python, by, memoryMB, onOutput }: OpenClassifierOptions): BatchClassifier {
   const module = moduleTarget(target)
-  if (module) return new ModuleClassifier({ ...module, by, onOutput })
-  return decoding(new PythonClassifier({ python, target, onOutput }), by)
+  if (module) return new ModuleClassifier({ ...module, by, memoryMB, onOutput })
+  return decoding(new PythonClassifier({ python, target, memoryMB, onOutput }), by)
 }

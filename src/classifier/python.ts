@@ -15,6 +15,8 @@ export interface PythonClassifierOptions {
   readonly target: string
   /** The working directory of the user's code, the caller's unless given. */
   readonly cwd?: string
+  /** What the process may take of memory for its data, in MB; null, the default: no limit. */
+  readonly memoryMB?: number | null
   /** Gets what the user's code printed on standard output or error, whole lines with their ends; long lines in pieces. */
   readonly onOutput: (text: string) => void
 }
@@ -96,8 +98,8 @@ export class PythonClassifier implements RowsClassifier {
 
   async #start(): Promise<void> {
     if (this.#death) throw this.#death
-    const { python, target, cwd } = this.#options
-    const child = spawn(python, [HOST, String(process.pid), target], {
+    const { python, target, cwd, memoryMB } = this.#options
+    const child = spawn(python, [HOST, String(process.pid), target, ...(memoryMB ? [String(memoryMB)] : [])], {
       ...(cwd === undefined ? {} : { cwd }),
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     })

@@ -1,6 +1,7 @@
 import { FileSink } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
+import { COMPLETE_WITH_REJECTS } from '../errors.ts'
 import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
@@ -53,10 +54,20 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
           waiting.progress()
           terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
         }
-        const { rows } = await collect({ kafka, pipeline, jobs, job, sink, say, signal: limits.signal, onProgress })
+        const { rows, rejects } = await collect({
+          kafka,
+          pipeline,
+          jobs,
+          job,
+          sink,
+          say,
+          signal: limits.signal,
+          onProgress,
+        })
         terminal.close()
-        say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}`)
-        return 0
+        const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
+        say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+        return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
       } finally {
         waiting.close()
         await Promise.all([jobs.close(), shared.close()])

@@ -5,8 +5,8 @@ import type { OptionValues } from '../options.ts'
 import { checkToCsv } from '../to-csv.ts'
 
 /**
- * What of a command line changes bytes, checked, as it goes into the job record: `toCsv` and `cast`. What concerns the
- * reading is checked here too; the source puts it into the record. Throws USAGE.
+ * What of a command line changes bytes, checked, as it goes into the job record: `toCsv` and `cast`; and the budget of
+ * rejects. What concerns the reading is checked here too; the source puts it into the record. Throws USAGE.
  */
 export function jobOptions({
   readCsv,
@@ -14,7 +14,8 @@ export function jobOptions({
   header,
   toCsv: given,
   cast,
-}: OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast'>): JobOption[] {
+  maxRejects,
+}: OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast' | 'maxRejects'>): JobOption[] {
   checkReadCsv(readCsv, delimiter)
   // The old job wrote no header; a header given in --to-csv, such as a list of names, stays.
   const toCsv = { header, ...given }
@@ -22,6 +23,7 @@ export function jobOptions({
   return [
     { name: 'toCsv', value: JSON.stringify(toCsv) },
     { name: 'cast', value: JSON.stringify(cast.map(parseCast)) },
+    { name: 'maxRejects', value: maxRejects },
   ]
 }
 

@@ -24,6 +24,7 @@ const OPTION_NAMES = [
   'header',
   'indexKind',
   'cast',
+  'maxRejects',
   'readCsv',
   'toCsv',
   'timeout',

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { FileSink, isCommitted } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
-import { RowmillError } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { type RunReport, run, type UnfinishedRun } from '../run.ts'
@@ -21,6 +21,9 @@ const OPTION_NAMES = [
   'classifier',
   'workers',
   'batchRows',
+  'batchTimeout',
+  'classifierMemory',
+  'maxRejects',
   'partitions',
   'brokers',
   'pipeline',
@@ -138,6 +141,8 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
       python: options.python,
       workers: options.workers,
       batchRows: options.batchRows,
+      batchTimeout: options.batchTimeout,
+      classifierMemory: options.classifierMemory,
       partitions: options.partitions,
       brokers: options.brokers,
       brokerData: state?.brokerData ?? null,
@@ -155,7 +160,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     terminal.close()
     await state?.remove()
     await tellReport(report, options, terminal)
-    return 0
+    return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
   } catch (error) {
     if (!kept) await state?.remove()
     throw kept ? withResumeCommand(error, ['rowmill', 'run', '--resume', output]) : error
@@ -205,11 +210,12 @@ function sameFile(a: string, b: string): boolean {
 }
 
 async function tellReport(report: RunReport, options: RunValues, terminal: Terminal): Promise<void> {
-  const { rows, seconds, startSeconds, rowsByWorker } = report
+  const { rows, rejects, seconds, startSeconds, rowsByWorker } = report
   const rowsPerSecond = seconds > 0 ? Math.round(rows / seconds) : 0
   terminal.say(
     `${rows} rows in ${seconds.toFixed(1)} s (${startSeconds.toFixed(1)} s to start), ${rowsPerSecond} rows/s`,
   )
+  if (rejects > 0) terminal.say(`  ${rejects} rows were rejected, within --max-rejects ${options.maxRejects}`)
   for (const [worker, count] of Object.entries(rowsByWorker).sort()) terminal.say(`  ${worker}: ${count} rows`)
   if (!options.report) return
   const whole = { rowmill: version(), node: process.versions.node, rowsPerSecond, ...report }

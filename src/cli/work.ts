@@ -16,6 +16,8 @@ const OPTION_NAMES = [
   'classifier',
   'workers',
   'batchRows',
+  'batchTimeout',
+  'classifierMemory',
   'python',
   'untilDone',
   'timeout',
@@ -29,7 +31,7 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   example: 'rowmill work --classifier black_box.py --workers 2 --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act(_, options) {
-    const { classifier: target, workers, python, batchRows, quiet, untilDone } = options
+    const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, quiet, untilDone } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (untilDone !== null) checkName('--until-done', untilDone)
     const terminal = new Terminal({ quiet, progress: false })
@@ -41,7 +43,10 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     let waitsFor: string | null = null
     const waiting = new Waiting(say, async () => waitsFor)
     const onBatch = () => waiting.progress()
-    const supervisor = new Supervisor({ workers, python, target, batchRows, say, onOutput, onBatch })
+    const supervisor = new Supervisor({
+      ...{ workers, python, target, batchRows, batchTimeout, classifierMemory },
+      ...{ say, onOutput, onBatch },
+    })
     supervisor.start()
     const ended = new AbortController()
     const waitFor = (what: string) => {

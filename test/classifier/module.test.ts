@@ -36,15 +36,15 @@ function batchOf(rows: readonly Values[] = ROWS): Batch {
 }
 
 function open(t: TestContext, name: string, more: { file?: string; onOutput?: (text: string) => void } = {}) {
-  const classifier = new ModuleClassifier({ file: FILE, name, by: 'w', onOutput: () => {}, ...more })
+  const classifier = new ModuleClassifier({ file: FILE, name, by: 'w', memoryMB: null, onOutput: () => {}, ...more })
   t.after(() => classifier.close())
   return classifier
 }
 
 async function results(classifier: ModuleClassifier, rows = ROWS, job = jobOf()): Promise<Result[]> {
   await classifier.start()
-  const messages = await classifier.classify(batchOf(rows), job)
-  return messages.map(message => decode(message).value as Result)
+  const answer = await classifier.classify(batchOf(rows), job)
+  return answer.results.map(message => decode(message).value as Result)
 }
 
 const fails = (code: string, message: RegExp) => (error: unknown) => {
@@ -89,7 +89,7 @@ test('an async classifier is awaited, and calls are answered in order', async t 
   const many = Array.from({ length: 20 }, (_, i) => [String(i), 'x'])
   const answers = await Promise.all(many.map(row => classifier.classify(batchOf([row]), jobOf())))
   assert.deepEqual(
-    answers.map(([message]) => (decode(message!).value as Result).rows[0]),
+    answers.map(({ results: [message] }) => (decode(message!).value as Result).rows[0]),
     many.map(([id]) => ['x', id]),
   )
 })
@@ -114,7 +114,7 @@ test('exported columns name the output, also of a job without rows', async t => 
   const classifier = open(t, 'default', { file })
   assert.deepEqual((await results(classifier))[0]!.columns, ['A'])
   const nothing: Batch = { ...batchOf(), count: 0, parts: [] }
-  const [empty] = await classifier.classify(nothing, jobOf())
+  const [empty] = (await classifier.classify(nothing, jobOf())).results
   assert.deepEqual([(decode(empty!).value as Result).columns, (decode(empty!).value as Result).rows], [['A'], []])
 })
 

@@ -1,0 +1,225 @@
+import { type Batch, lineOf, type Part } from '../batcher.ts'
+import { decodeValues, encodeResult } from '../codec.ts'
+import { type ErrorCode, RowmillError } from '../errors.ts'
+import type { Job, Rejected } from '../model.ts'
+import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary.ts'
+import { resultHead } from './decoding.ts'
+
+/** What rows may have done to the classifier; anything else would befall every batch. */
+const BY_ROWS: readonly ErrorCode[] = [
+  'CLASSIFIER_FAILED',
+  'CLASSIFIER_CONTRACT',
+  'CLASSIFIER_DIED',
+  'CLASSIFIER_TIMEOUT',
+]
+/** What chance may have done: it is tried again before a row is blamed. */
+const BY_CHANCE: readonly ErrorCode[] = ['CLASSIFIER_DIED', 'CLASSIFIER_TIMEOUT']
+const RETRIES = 2
+/** What a reject keeps of the reason, in characters: a traceback may be of any length. */
+const DETAIL_CHARS = 16_000
+
+export interface IsolatingOptions {
+  /** Makes the classifier, at the start and whenever it ended. */
+  readonly open: () => BatchClassifier
+  /** How long one call may take; null: for ever. */
+  readonly timeoutMs: number | null
+  /** The worker it classifies for. */
+  readonly by: string
+  /** Told of every end of a classifier, in words. */
+  readonly say: (message: string) => void
+}
+
+/**
+ * A classifier that answers for every row: with its result, or as rejected. A batch in which the classifier throws or
+ * breaks its contract is halved until the bad rows stand alone. One that ended, or took too long, is made anew; the batch
+ * is tried twice more, and then halved likewise. All of that happens alone: no other batch is in the classifier then, or
+ * it might be blamed for a row that is not its own.
+ */
+export class IsolatingClassifier implements BatchClassifier {
+  readonly #options: IsolatingOptions
+  #classifier: BatchClassifier
+  /** The calls under way, the oldest first. */
+  readonly #calls: Call[] = []
+  #alone: Promise<unknown> = Promise.resolve()
+  #inTrouble = 0
+  #settled = Promise.withResolvers<void>()
+  #fingerprint: Uint8Array = new Uint8Array()
+  #closed = false
+
+  constructor(options: IsolatingOptions) {
+    this.#options = options
+    this.#classifier = options.open()
+  }
+
+  get ahead(): number {
+    return this.#classifier.ahead
+  }
+
+  get runtime(): ClassifierRuntime {
+    return this.#classifier.runtime
+  }
+
+  get fingerprint(): Uint8Array {
+    return this.#fingerprint
+  }
+
+  start(): Promise<void> {
+    return this.#classifier.start()
+  }
+
+  async classify(batch: Batch, job: Job): Promise<BatchAnswer> {
+    while (this.#inTrouble > 0) await this.#alone
+    try {
+      return await this.#call(batch, job)
+    } catch (error) {
+      if (this.#closed || !isOneOf(BY_ROWS, error)) throw error
+      this.#inTrouble++
+      const isolated = this.#alone.then(async () => {
+        while (this.#calls.length > 0) await this.#settled.promise
+        return await this.#isolate(batch, job, error)
+      })
+      this.#alone = isolated.catch(() => {}).finally(() => this.#inTrouble--)
+      return await isolated
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { clock } of this.#calls) clearTimeout(clock)
+    await this.#classifier.close()
+  }
+
+  async #isolate(batch: Batch, job: Job, first: RowmillError, retries = RETRIES): Promise<BatchAnswer> {
+    let error = first
+    for (let tries = 0; tries < retries && isOneOf(BY_CHANCE, error); tries++) {
+      const again = await this.#try(batch, job)
+      if (!(again instanceof RowmillError)) return again
+      error = again
+    }
+    if (batch.count === 0) throw error
+    if (batch.count === 1) return this.#reject(batch, job, error)
+    const answers: BatchAnswer[] = []
+    for (const half of halve(batch)) {
+      const answer = await this.#try(half, job)
+      if (!(answer instanceof RowmillError)) answers.push(answer)
+      // A row that stands alone gets every try; between, one is enough to know which half to look at.
+      else answers.push(await this.#isolate(half, job, answer, half.count === 1 ? RETRIES : 0))
+    }
+    return {
+      results: answers.flatMap(({ results }) => results),
+      rejected: answers.flatMap(({ rejected }) => rejected),
+    }
+  }
+
+  /** The results, or what the rows did. */
+  async #try(batch: Batch, job: Job): Promise<BatchAnswer | RowmillError> {
+    try {
+      return await this.#call(batch, job)
+    } catch (error) {
+      if (this.#closed || !isOneOf(BY_ROWS, error)) throw error
+      return error
+    }
+  }
+
+  async #call(batch: Batch, job: Job): Promise<BatchAnswer> {
+    const classifier = this.#classifier
+    await classifier.start()
+    this.#fingerprint = classifier.fingerprint
+    const call: Call = { classifier, timedOut: false }
+    this.#calls.push(call)
+    if (this.#calls.length === 1) this.#wind(call)
+    try {
+      return await classifier.classify(batch, job)
+    } catch (error) {
+      if (!isOneOf(BY_CHANCE, error)) throw error
+      await this.#replace(classifier, error)
+      throw call.timedOut ? this.#tooLong() : error
+    } finally {
+      clearTimeout(call.clock)
+      this.#calls.splice(this.#calls.indexOf(call), 1)
+      if (this.#calls[0]) this.#wind(this.#calls[0])
+      this.#settled.resolve()
+      this.#settled = Promise.withResolvers<void>()
+    }
+  }
+
+  /** Starts the clock of the call that is next to be answered. */
+  #wind(call: Call): void {
+    const { timeoutMs } = this.#options
+    if (timeoutMs === null || call.clock || this.#closed) return
+    call.clock = setTimeout(() => {
+      call.timedOut = true
+      void call.classifier.close()
+    }, timeoutMs)
+  }
+
+  /** Makes another classifier in place of one that ended: the first call that finds out does. */
+  async #replace(ended: BatchClassifier, error: RowmillError): Promise<void> {
+    if (this.#closed || ended !== this.#classifier) return
+    this.#classifier = this.#options.open()
+    const { timedOut } = this.#calls[0]!
+    const why = (timedOut ? this.#tooLong() : error).message
+    this.#options.say(`${why}\nStarting it again`)
+    await ended.close()
+  }
+
+  #tooLong(): RowmillError {
+    const seconds = this.#options.timeoutMs! / 1000
+    return new RowmillError(
+      'CLASSIFIER_TIMEOUT',
+      `the classifier took longer than --batch-timeout ${seconds} for a batch`,
+    )
+  }
+
+  #reject(batch: Batch, job: Job, { code, message }: RowmillError): BatchAnswer {
+    const head = resultHead(batch, job, { by: this.#options.by, classifier: this.#fingerprint })
+    const rejected = [rejectedRow(batch.parts[0]!, { reason: code, detail: message })]
+    return { results: [encodeResult({ ...head, count: 1, columns: [], kinds: [], rejected, rows: [] })], rejected }
+  }
+}
+
+interface Call {
+  readonly classifier: BatchClassifier
+  timedOut: boolean
+  clock?: NodeJS.Timeout
+}
+
+function isOneOf(codes: readonly ErrorCode[], error: unknown): error is RowmillError {
+  return error instanceof RowmillError && codes.includes(error.code)
+}
+
+function rejectedRow({ message: { head, bytes }, skip }: Part, why: Pick<Rejected, 'reason' | 'detail'>): Rejected {
+  const detail = why.detail.slice(0, DETAIL_CHARS).toWellFormed()
+  const values = decodeValues(bytes)[skip]!
+  return {
+    index: 0,
+    seq: head.seq! + skip,
+    line: lineOf({ message: { head, bytes } }, skip),
+    reason: why.reason,
+    detail,
+    values,
+  }
+}
+
+/** The two halves of a batch; the first has the odd row. */
+function halve(batch: Batch): [Batch, Batch] {
+  const middle = Math.ceil(batch.count / 2)
+  const [left, right]: [Part[], Part[]] = [[], []]
+  let at = 0
+  for (const part of batch.parts) {
+    const here = Math.min(part.count, Math.max(0, middle - at))
+    if (here > 0) left.push({ ...part, count: here })
+    if (here < part.count) right.push({ ...part, skip: part.skip + here, count: part.count - here })
+    at += part.count
+  }
+  return [
+    { ...batch, count: middle, parts: left },
+    {
+      ...batch,
+      first: batch.first + middle,
+      offset: right[0]!.entry.offset,
+      count: batch.count - middle,
+      parts: right,
+    },
+  ]
+}
