@@ -11,7 +11,9 @@ const QUOTE_NONE = 3
  * (`quotesCarriageReturn`). Throws OUTPUT_FAILED where the csv module raises "need to escape, but no escapechar set".
  */
 export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean): (cells: Values) => string {
-  const { sep, quotechar, quoting, lineterminator, doublequote, escapechar } = dialect
+  const { sep, quoting, lineterminator, doublequote, escapechar } = dialect
+  // pandas' CSVFormatter keeps the quote character from csv.writer where nothing could be done about one in a cell.
+  const quotechar = quoting === QUOTE_NONE && escapechar === null ? '' : dialect.quotechar
   const special = new Set([sep, quotechar, ...lineterminator, ...(escapechar ?? '')])
   if (quotesCarriageReturn) special.add('\r').add('\n')
   special.delete('')

@@ -131,6 +131,13 @@ export class FileSink implements Sink {
     await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
   }
 
+  /** Behind `close`: removes the last checkpoint and what was written up to it. */
+  async discard(): Promise<void> {
+    await rm(this.#checkpoint, { force: true })
+    await rm(this.#partial, { force: true })
+    await rmdir(this.#folder).catch(() => {})
+  }
+
   get #partial(): string {
     return join(this.#folder, 'partial')
   }

@@ -47,6 +47,14 @@ export const EXIT_CODES = {
   INTERNAL: 1,
 } as const satisfies Record<string, number>
 
+/** What ends a command and not its job: the same job can be gone on with. */
+const LEAVES_JOB: readonly ErrorCode[] = [
+  ...(['TIMEOUT', 'INTERRUPTED', 'INTERNAL', 'OUTPUT_FAILED', 'WORKER_DIED'] as const),
+  ...(['BROKER_UNREACHABLE', 'BROKER_NO_JAVA', 'BROKER_NO_JARS', 'BROKER_FAILED'] as const),
+  ...(['REGISTRY_UNREACHABLE', 'TOPIC_UNUSABLE'] as const),
+  ...(['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE'] as const),
+]
+
 /** The exit code of a job that is complete, but for rows that were rejected within its budget. */
 export const COMPLETE_WITH_REJECTS = 4
 
@@ -82,6 +90,11 @@ export function toRowmillError(thrown: unknown): RowmillError {
   if (thrown instanceof RowmillError) return thrown
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
   return new RowmillError('INTERNAL', `unexpected: ${cause.message}. Please report this.`, {}, { cause })
+}
+
+/** Whether the job goes on when the command is given again. */
+export function leavesJob(thrown: unknown): boolean {
+  return LEAVES_JOB.includes(toRowmillError(thrown).code)
 }
 
 /** An error as it travels between processes. */

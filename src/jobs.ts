@@ -193,10 +193,16 @@ export function failJob(
   sender: PartitionSender,
   pipeline: string,
   job: Job,
-  failure: { error: unknown; place: string | null; by: string },
+  failure: { error: unknown; place: string | null; by: string; state?: 'failed' | 'cancelled' },
 ): Promise<void> {
   const { code, message } = errorToRecord(failure.error)
   // A traceback may hold half a surrogate pair, which no UTF-8 can say.
   const reason: Reason = { code, place: failure.place, message: message.toWellFormed() }
-  return appendJob(sender, pipeline, { ...job, state: 'failed', reason, at: Date.now(), by: failure.by })
+  return appendJob(sender, pipeline, {
+    ...job,
+    state: failure.state ?? 'failed',
+    reason,
+    at: Date.now(),
+    by: failure.by,
+  })
 }

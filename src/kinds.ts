@@ -116,6 +116,8 @@ function cure(column: string, a: Kind, b: Kind): string {
   if (NUMBERS.has(a) && NUMBERS.has(b)) {
     return `--cast '${column}=float64' is what pandas makes of a column of numbers; =Int64 keeps them integers.`
   }
+  if (a.startsWith('datetime64') && b.startsWith('datetime64'))
+    return 'pandas leaves out what is nought in all rows: give a date_format in --to-csv, and in the old job.'
   return 'Let the classifier return one type for every row of the column.'
 }
 

@@ -13,6 +13,8 @@ import { topicsOf } from './topics.ts'
 
 /** Rows that were read and are not acknowledged yet. */
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024
+/** How long a publisher that was stopped tries to say so. */
+const CANCEL_MS = 2000
 /** A rows message is cut here; a longer row travels alone. */
 const MESSAGE_BYTES = 256 * 1024
 
@@ -61,12 +63,29 @@ export async function publish(source: Source, header: SourceHeader, options: Pub
       const published = before ? await findPublished(kafka, job, { say, signal }) : []
       return await new Publication(job, published, sender, options).run(source)
     } catch (error) {
+      if (signal.aborted && header.identity === null) await cancel(job, options)
       signal.throwIfAborted()
       if (endsJob(error)) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
       throw error
     }
   } finally {
     signal.removeEventListener('abort', stop)
+    await sender.close()
+  }
+}
+
+/** Ends a job whose rows cannot be read again: nobody could go on with it, and everybody would wait. */
+async function cancel(job: Job, { kafka, pipeline, say, by }: PublishOptions): Promise<void> {
+  const message = `job ${job.id} was cancelled: its publisher was stopped, and its input can be read only once`
+  const error = new RowmillError('JOB_CANCELLED', message, { job: job.id })
+  const sender = new PartitionSender(await kafka.producer(), say)
+  const limit = setTimeout(() => void sender.close(), CANCEL_MS)
+  try {
+    await failJob(sender, pipeline, job, { error, place: null, by, state: 'cancelled' })
+  } catch {
+    // The broker is away: whoever waits for the job says that it waits for its publisher.
+  } finally {
+    clearTimeout(limit)
     await sender.close()
   }
 }

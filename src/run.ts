@@ -3,10 +3,11 @@ import { startLocalBroker } from './broker/local-broker.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
-import type { RowmillError } from './errors.ts'
+import { leavesJob, type RowmillError } from './errors.ts'
 import { JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption } from './model.ts'
+import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
 import type { Layout } from './sequence.ts'
@@ -14,42 +15,61 @@ import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from './wire.ts'
 
-export interface RunOptions {
+export interface RunOptions extends Partial<RunSettings> {
   readonly source: Source
   readonly sink: Sink
   /** `FILE[:NAME]` or `package.module:name`. */
   readonly classifier: string
+}
+
+/** What may be left out, with what stands in RUN_DEFAULTS then. */
+export interface RunSettings {
   readonly python: string
   readonly workers: number
   readonly batchRows: number
-  /** How long one call of the classifier may take, in seconds. Default: 300. */
-  readonly batchTimeout?: number
-  /** What one classifier may take of memory, in MB. Default: no limit. */
-  readonly classifierMemory?: number | null
+  /** How long one call of the classifier may take, in seconds. */
+  readonly batchTimeout: number
+  /** What one classifier may take of memory, in MB; null: no limit. */
+  readonly classifierMemory: number | null
   /** null: enough for the workers. */
   readonly partitions: number | null
   /** null: a local broker for this run. */
   readonly brokers: readonly string[] | null
-  /** Where a local broker keeps its topics if the run does not complete. Default: nowhere. */
-  readonly brokerData?: string | null
-  /** The URL of a schema registry: then messages are in Confluent wire format. Default: none. */
-  readonly schemaRegistry?: string | null
+  /** Where a local broker keeps its topics if the run does not complete; null: nowhere. */
+  readonly brokerData: string | null
+  /** The URL of a schema registry: then messages are in Confluent wire format. */
+  readonly schemaRegistry: string | null
   /** null: a pipeline of its own, whose topics go when the run ends. */
   readonly pipeline: string | null
   /** null: a new id. */
   readonly job: string | null
   /** An unfinished run to go on with, as `onOpen` was told of it; its source and options must be the same. */
-  readonly unfinished?: UnfinishedRun | null
-  /** Options for the job record: `toCsv`, `cast`. */
+  readonly unfinished: UnfinishedRun | null
+  /** Options for the job record: `toCsv`, `cast`, `maxRejects`. */
   readonly options: readonly JobOption[]
+  /** Ends the run with its reason. */
   readonly signal: AbortSignal
   readonly say: Say
-  /** Called before the first row: from now on the run can be gone on with, if it keeps what it needs. */
-  onOpen?(run: UnfinishedRun): Promise<void> | void
-  /** What the classifier printed. */
-  onOutput(text: string): void
-  onProgress(progress: RunProgress): void
+  /** Called before the first row; null: a run that does not complete leaves nothing that can be gone on with. */
+  readonly onOpen: ((run: UnfinishedRun) => Promise<void> | void) | null
+  /** Gets what the classifier printed. */
+  readonly onOutput: (text: string) => void
+  readonly onProgress: (progress: RunProgress) => void
 }
+
+const RUN_DEFAULTS: RunSettings = {
+  python: OPTIONS.python.fallback,
+  workers: OPTIONS.workers.fallback,
+  batchRows: OPTIONS.batchRows.fallback,
+  batchTimeout: OPTIONS.batchTimeout.fallback,
+  ...{ classifierMemory: null, partitions: null, brokers: null, brokerData: null, schemaRegistry: null },
+  ...{ pipeline: null, job: null, unfinished: null, options: [], onOpen: null },
+  signal: new AbortController().signal,
+  ...{ say: () => {}, onOutput: () => {}, onProgress: () => {} },
+}
+
+/** Everything a run needs, with nothing left out. */
+type Settings = Pick<RunOptions, 'source' | 'sink' | 'classifier'> & RunSettings
 
 /** What a run that was cut short is found by. */
 export interface UnfinishedRun {
@@ -85,11 +105,12 @@ export interface RunReport {
 }
 
 /** The whole pipeline on one machine: source -> rows -> workers -> results -> sink. Nothing of it is left running. */
-export async function run(options: RunOptions): Promise<RunReport> {
+export async function run(given: RunOptions): Promise<RunReport> {
+  const options: Settings = { ...RUN_DEFAULTS, ...given, source: closedOnce(given.source) }
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
   const progress = new ProgressSum(options)
-  const { workers, python, classifier: target, batchRows, batchTimeout = 300, classifierMemory = null, say } = options
+  const { workers, python, classifier: target, batchRows, batchTimeout, classifierMemory, say } = options
   const onOutput = (text: string) => options.onOutput(text)
   const onBatch = (rows: number) => progress.classified(rows)
   const supervisor = new Supervisor({
@@ -99,16 +120,18 @@ export async function run(options: RunOptions): Promise<RunReport> {
   supervisor.start()
   const place = openPlace(options, signal)
   const running = runJob(options, { supervisor, place, progress, signal, stop })
+  let fault: unknown = null
   try {
     return await Promise.race([running, supervisor.failed, brokerDied(place), aborted(options.signal)])
   } catch (error) {
+    fault = error
     stop.abort(error)
     throw error
   } finally {
     await options.source.close()
-    const [ended] = await Promise.allSettled([running, place])
+    await Promise.allSettled([running, place])
     await supervisor.close(stop.signal.aborted ? 'kill' : 'drain')
-    const keep = ended.status === 'rejected' && progress.opened && options.onOpen !== undefined
+    const keep = fault !== null && leavesJob(fault) && progress.opened && options.onOpen !== null
     await place.then(({ close }) => close(keep)).catch(() => {}) // how it failed to open was thrown above
   }
 }
@@ -121,7 +144,7 @@ interface Parts {
   readonly stop: AbortController
 }
 
-async function runJob(options: RunOptions, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
+async function runJob(options: Settings, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
   const started = performance.now()
   place.then(({ kafka, pipeline, ids }) => supervisor.work(kafka.settings.brokers, pipeline, ids)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
@@ -173,6 +196,19 @@ async function runJob(options: RunOptions, { supervisor, place, progress, signal
   }
 }
 
+/** It is closed as soon as something fails, or else a read of it might be waited for; and at the end. */
+function closedOnce(source: Source): Source {
+  let closing: Promise<void> | null = null
+  return {
+    open: () => source.open(),
+    rows: from => source.rows(from),
+    close: () => {
+      closing ??= source.close()
+      return closing
+    },
+  }
+}
+
 /** Where the job runs: a broker, and the topics of a pipeline on it. */
 interface Place {
   readonly kafka: Kafka
@@ -187,7 +223,7 @@ interface Place {
   close(keep: boolean): Promise<void>
 }
 
-async function openPlace(options: RunOptions, signal: AbortSignal): Promise<Place> {
+async function openPlace(options: Settings, signal: AbortSignal): Promise<Place> {
   const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, when the broker that starts meanwhile can be closed
   const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say, ...keptIn(options) })
@@ -219,7 +255,7 @@ async function openPlace(options: RunOptions, signal: AbortSignal): Promise<Plac
   }
 }
 
-function keptIn({ brokerData }: RunOptions): { dataDir?: string; mayForget?: boolean } {
+function keptIn({ brokerData }: Settings): { dataDir?: string; mayForget?: boolean } {
   return brokerData ? { dataDir: brokerData, mayForget: true } : {}
 }
 
@@ -234,12 +270,12 @@ async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Prom
 
 /** Adds up what publisher, workers and collector report, each for itself. */
 class ProgressSum {
-  readonly #options: RunOptions
+  readonly #options: Settings
   /** Whether there is a job to go on with. */
   opened: boolean
   #sum: RunProgress = { published: 0, classified: 0, written: 0, total: null }
 
-  constructor(options: RunOptions) {
+  constructor(options: Settings) {
     this.#options = options
     this.opened = Boolean(options.unfinished)
   }

@@ -55,6 +55,7 @@ export class Worker {
   readonly #unknown = new Set<string>()
   #idle = Promise.withResolvers<void>()
   #draining = false
+  #groupLost = false
 
   private constructor(
     options: WorkerOptions,
@@ -88,7 +89,7 @@ export class Worker {
       {
         onAssigned: positions => this.#assign(positions),
         onRebalance: () => this.#commit().catch(() => {}), // the next owner begins a little earlier
-        onTrouble: error => this.#options.say(`worker ${this.#options.name} lost its group: ${error.message}`),
+        onTrouble: error => this.#lostGroup(error),
       },
       leave.signal,
     )
@@ -112,7 +113,15 @@ export class Worker {
     await Promise.all([this.#feed.close(), this.#jobs.close(), this.#sender.close(), this.#member.close()])
   }
 
+  /** Said once: it goes on trying, and says when it is back. */
+  #lostGroup({ message }: Error): void {
+    if (!this.#groupLost) this.#options.say(`worker ${this.#options.name} lost its group: ${message}. Trying again`)
+    this.#groupLost = true
+  }
+
   async #assign(positions: readonly Position[]): Promise<void> {
+    if (this.#groupLost) this.#options.say(`worker ${this.#options.name} is back in its group`)
+    this.#groupLost = false
     if (positions.length === 0) {
       const { rows } = topicsOf(this.#options.pipeline)
       this.#options.say(`worker ${this.#options.name} stays idle: other workers have all partitions of ${rows}`)

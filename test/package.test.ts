@@ -104,12 +104,13 @@ const PROGRAM = `
 import { type ErrorCode, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
 
 const written: Values[] = []
+let closed = 0
 const source: Source = {
   open: async () => ({ columns: ['ID', 'A'], indexKind: null, identity: null, total: 2, options: [] }),
   rows: async function* () {
     yield { rows: [['1', 'x'], ['2', 'y']], lines: [2, 3], bytes: [5, 9] }
   },
-  close: async () => {},
+  close: async () => void closed++,
 }
 const sink: Sink = {
   open: async () => null,
@@ -121,14 +122,13 @@ const sink: Sink = {
 }
 const options: RunOptions = {
   ...{ source, sink, classifier: ${JSON.stringify(`${CLASSIFIERS}:a_text`)}, python: ${JSON.stringify(python)} },
-  ...{ workers: 1, batchRows: 100, partitions: null, brokers: null, pipeline: null, job: null, options: [] },
-  ...{ signal: new AbortController().signal, say: () => {}, onOutput() {}, onProgress() {} },
+  workers: 1,
 }
 const code: ErrorCode = new RowmillError('USAGE', 'nothing is wrong').code
 // @ts-expect-error What the types refuse: they are no \`any\`.
 export const wrong = () => run({ ...options, workers: 'two' })
 const { rows } = await run(options)
-console.log(JSON.stringify({ code, rows, written, exports: Object.keys(await import('rowmill')) }))
+console.log(JSON.stringify({ code, rows, closed, written, exports: Object.keys(await import('rowmill')) }))
 `
 
 test('a typed program needs no other types, runs a job, and finds what the SDK exports', async () => {
@@ -136,8 +136,10 @@ test('a typed program needs no other types, runs a job, and finds what the SDK e
   const tsc = join(ROOT, 'node_modules/.bin/tsc')
   const strict = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
   succeeded(await inHome(tsc, [...strict, 'program.mts']))
-  const { code, rows, written, exports } = JSON.parse(succeeded(await inHome(process.execPath, ['program.mts'])))
-  assert.deepEqual([code, rows, written.map(([index]: string[]) => index)], ['USAGE', 2, ['1', '2']])
+  const { code, rows, closed, written, exports } = JSON.parse(
+    succeeded(await inHome(process.execPath, ['program.mts'])),
+  )
+  assert.deepEqual([code, rows, closed, written.map(([index]: string[]) => index)], ['USAGE', 2, 1, ['1', '2']])
   assert.deepEqual(exports, Object.keys(sdk))
 })
 

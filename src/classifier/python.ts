@@ -36,6 +36,8 @@ interface Waiting {
 }
 
 const HOST = fileURLToPath(new URL('./host.py', import.meta.url))
+/** Python's csv.QUOTE_NONE. */
+const QUOTE_NONE = 3
 // A process that ended may have left its pipes to processes of its own: their last words are waited for no longer.
 const LAST_WORDS_MS = 300
 
@@ -205,17 +207,27 @@ export class PythonClassifier implements RowsClassifier {
     return new RowmillError('CLASSIFIER_DIED', message, facts)
   }
 
+  /** Older ones do not escape the quote character (pandas #61407), and rowmill writes as newer ones do. */
+  #refuseOldPandas(): void {
+    const { pandas } = this.#known()
+    if (Number.parseInt(pandas, 10) >= 3) return
+    const message = `to_csv with quoting 3 and an escapechar: pandas ${pandas} leaves quotes as they are, rowmill writes what pandas 3 does`
+    throw new RowmillError('USAGE', `${message}. Use pandas 3 or other arguments.`, { pandas })
+  }
+
   /** The job as the host gets it with each batch: as long as its bytes are the same, the host has it worked out. */
   #jobBytes(job: ClassifierJob): Buffer {
     const known = this.#jobs.get(job)
     if (known) return known
     const option = (name: string, fallback: string) => JSON.parse(optionOf(job.options, name) ?? fallback)
+    const { host, sink } = checkToCsv(option('toCsv', '{}'))
+    if (sink.quoting === QUOTE_NONE && sink.escapechar !== null) this.#refuseOldPandas()
     const bytes = frame(
       JSON.stringify({
         columns: job.columns,
         indexKind: job.indexKind,
         readCsv: option('readCsv', '{}'),
-        toCsv: checkToCsv(option('toCsv', '{}')).host,
+        toCsv: host,
         casts: option('cast', '[]'),
       }),
     )

@@ -1,7 +1,7 @@
 import { FileSink } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
-import { COMPLETE_WITH_REJECTS } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, leavesJob } from '../errors.ts'
 import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
@@ -45,7 +45,7 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         if (!known) return `job ${job} is not published yet in pipeline ${pipeline}`
         const workers = await shared.workers()
         if (workers > 0 && known.state === 'open')
-          return `job ${job} is not published to its end: waiting for its publisher (${workers} workers are there)`
+          return `job ${job} is not published to its end: waiting for its publisher (${workers} workers are there). If that was stopped, rowmill publish IN --job ${job} goes on`
         if (workers > 0) return `waiting for the ${workers} workers of group ${workersGroup(pipeline)}`
         return `no worker in group ${workersGroup(pipeline)}: start rowmill work --pipeline ${pipeline}`
       })
@@ -73,7 +73,9 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         await Promise.all([jobs.close(), shared.close()])
       }
     } catch (error) {
-      throw output === '-' ? error : withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
+      throw output === '-' || !leavesJob(error)
+        ? error
+        : withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
     } finally {
       terminal.close()
       limits.close()

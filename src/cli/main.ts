@@ -22,7 +22,7 @@ export async function main(args: readonly string[]): Promise<number> {
     .helpOption('--help', 'show help')
     .showSuggestionAfterError(true)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'rowmill: ')) })
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: (.*)$/m, 'rowmill: $1 [USAGE]')) })
   const finished = (code: number) => {
     exitCode = code
   }

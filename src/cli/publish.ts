@@ -1,5 +1,6 @@
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { csvQuotesCarriageReturn, pythonUnusable } from '../classifier/csv-quoting.ts'
+import { leavesJob } from '../errors.ts'
 import { newJobId } from '../jobs.ts'
 import { OPTIONS } from '../options.ts'
 import type { Say } from '../outage.ts'
@@ -76,7 +77,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       }
     } catch (thrown) {
       const error = signal.aborted ? signal.reason : thrown // a closed source may have said anything
-      throw opened && path !== '-' ? withResumeCommand(error, resumeWords(job)) : error
+      throw opened && path !== '-' && leavesJob(error) ? withResumeCommand(error, resumeWords(job)) : error
     } finally {
       terminal.close()
       await source.close()

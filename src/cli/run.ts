@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { FileSink, isCommitted } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
-import { COMPLETE_WITH_REJECTS, RowmillError } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, leavesJob, RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { type RunReport, run, type UnfinishedRun } from '../run.ts'
@@ -162,12 +162,20 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     await tellReport(report, options, terminal)
     return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
   } catch (error) {
-    if (!kept) await state?.remove()
+    kept &&= leavesJob(error)
+    if (!kept) await discard(sink, state)
     throw kept ? withResumeCommand(error, ['rowmill', 'run', '--resume', output]) : error
   } finally {
     terminal.close()
     limits.close()
   }
+}
+
+/** What nobody can go on with is in the way of the next run. */
+async function discard(sink: FileSink | StdoutSink, state: RunStateFile<RunValues> | null): Promise<void> {
+  await sink.close()
+  if (sink instanceof FileSink) await sink.discard()
+  await state?.remove()
 }
 
 function sinkOf(output: string, { force, restart }: RunValues): FileSink | StdoutSink {

@@ -8,6 +8,7 @@ export const READ_UNCOMMITTED = 0
 export function openSocket({ host, port, onConnect }: Parameters<ISocketFactory>[0]): Socket {
   const socket = net.connect({ host, port, noDelay: true }, onConnect)
   socket.setKeepAlive(true, 60_000)
+  socket.setMaxListeners(0) // while it connects, each request that KafkaJS has for it waits as a listener
   return socket
 }
 

@@ -93,7 +93,7 @@ function incomplete({ id, partitions }: Job, rows: JobTopic, results: JobTopic):
   const advice = lost
     ? lost.loss
     : rows.ended < partitions
-      ? 'Its publisher has not finished: wait for it and verify again'
+      ? `Its publisher has not finished: wait for it, or go on for it (rowmill publish IN --job ${id}), and verify again`
       : 'Start rowmill work, or wait for the workers, and verify again'
   const message = `job ${id} is not complete: ${stage(rows)}; ${stage(results)}. ${advice}`
   return new RowmillError('JOB_INCOMPLETE', message, { job: id, partitions, rows: rows.ended, results: results.ended })

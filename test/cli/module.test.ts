@@ -71,10 +71,10 @@ test('what a TypeScript classifier throws ends the run with rows, lines and its 
   const env = { ROWMILL_BROKERS: await brokerAddress() }
   const args = ['run', input, join(folder, 'out'), '--batch-rows', '1', '--workers', '1']
   const thrown = await rowmill([...args, '--classifier', `${FIXTURES}:throwsAtBad`], { env })
-  assert.equal(thrown.code, 1)
+  assert.equal(thrown.code, 5)
   assert.match(
     thrown.stderr,
-    /row 2 \(from line 5\): classifier \S+ threw: RangeError: cannot classify bad \[CLASSIFIER_FAILED\]/,
+    /row 2 \(line 5\) was rejected: CLASSIFIER_FAILED classifier \S+ threw: RangeError: cannot classify bad \[REJECTS_OVER_BUDGET\]/,
   )
   assert.match(thrown.stderr, /\n +at .*classifiers\.ts:\d+/)
   const missing = await rowmill([...args, '--classifier', `${FIXTURES}:nowhere`], { env })

@@ -107,10 +107,10 @@ test('work --until-done a job that fails ends with its code, and with 143 where 
   const { folder, cli } = await place(t)
   const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 30 })
   const until = (job: string, classifier: string) => ['work', '--classifier', classifier, '--until-done', job]
-  await rowmill(['publish', path, '--job', 'bad'], cli)
-  const failed = await rowmill(until('bad', CLASSIFIER.replace('a_float', 'drops_a_row')), cli)
-  assert.equal(failed.code, 1, failed.stderr)
-  assert.match(failed.stderr, /job bad, rows? 0.*\[CLASSIFIER_CONTRACT\]/s)
+  await rowmill(['publish', path, '--job', 'bad', '--cast', 'NOWHERE=int64'], cli)
+  const failed = await rowmill(until('bad', CLASSIFIER), cli)
+  assert.equal(failed.code, 2, failed.stderr)
+  assert.match(failed.stderr, /job bad, rows? 0.*no column of that name.*\[USAGE\]/s)
   const never = startRowmill(until('never', CLASSIFIER), cli)
   await says(never, [/never is not published yet/])
   never.child.kill('SIGTERM')
@@ -159,7 +159,7 @@ test('a collector that is absent or was killed holds up no other job, while work
   }
 })
 
-test('publish - ends at a signal and at its time-out while its input is silent, and says no end of the job', async t => {
+test('publish - ends at a signal and at its time-out while its input is silent, and cancels its job', async t => {
   const { folder, cli } = await place(t)
   const silent = { ...cli, input: 'ID,A\n1,x\n', inputStays: true }
   const interrupted = startRowmill(['publish', '-', '--job', 'j'], silent)
@@ -172,7 +172,8 @@ test('publish - ends at a signal and at its time-out while its input is silent, 
   const { code, stdout, stderr } = await interrupted.finished
   assert.deepEqual([code, stdout], [143, ''], stderr)
   assert.match(stderr, /interrupted by SIGTERM before all rows were published \[INTERRUPTED\]/)
-  assert.equal((await jobs.latest('j'))?.state, 'open')
+  const job = (await jobs.latest('j'))!
+  assert.deepEqual([job.state, job.reason?.code], ['cancelled', 'JOB_CANCELLED'])
   const late = startRowmill(['publish', '-', '--timeout', '1'], silent)
   t.after(() => late.child.kill('SIGKILL'))
   assert.equal((await late.finished).code, 124)

@@ -30,10 +30,12 @@ const FORMATS: Partial<SinkDialect>[] = [
 /** Python's own lines for the rows, or null where its csv module refuses one; and whether it quotes a lone CR. */
 const SCRIPT = `
 import csv, io, json, sys
+def quotechar(f):  # as pandas' CSVFormatter hands it on
+    return None if f['quoting'] == csv.QUOTE_NONE and f['escapechar'] is None else f['quotechar']
 def line(f, row):
     out = io.StringIO(newline='')
     try:
-        csv.writer(out, delimiter=f['sep'], quotechar=f['quotechar'], quoting=f['quoting'],
+        csv.writer(out, delimiter=f['sep'], quotechar=quotechar(f), quoting=f['quoting'],
                    lineterminator=f['lineterminator'], doublequote=f['doublequote'], escapechar=f['escapechar']).writerow(row)
     except csv.Error:
         return None
