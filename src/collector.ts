@@ -1,13 +1,13 @@
 import { decode, isOfUnknownSchema, type WireRecord } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
-import { endWithJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import { endWithJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { type KindsSeen, OutputKinds } from './kinds.ts'
+import { LossWatch, type Wanted } from './loss-watch.ts'
 import { type Job, optionOf, type Rejected, type Result } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
-import { PartitionSender } from './partition-sender.ts'
 import { Reassembler, type ReassemblerPosition } from './reassembler.ts'
 import { seqOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
@@ -58,12 +58,20 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     const note = readNote(await sink.open(), options)
     const job = await jobs.until(options.job, () => true, signal)
     const feed = await PartitionFeed.open(options.kafka, [topicsOf(options.pipeline).results], options.say)
+    let watch: LossWatch | null = null
     try {
       endWithJob(feed, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
-      return await new Collection(job, note, feed, options).run()
+      const collection = new Collection(job, note, feed, options)
+      watch = new LossWatch(
+        options,
+        () => collection.wanted,
+        error => feed.interrupt(error),
+      )
+      return await collection.run()
     } catch (error) {
       throw await judge(job, error, options)
     } finally {
+      await watch?.close()
       await feed.close()
     }
   } finally {
@@ -87,18 +95,13 @@ function readNote(text: string | null, { job, pipeline, say }: CollectOptions): 
  * What the collector alone can see, and no attempt to collect again will cure, ends the job for everyone. It is not the
  * reason where the job had failed before: a failure leaves gaps, and whoever fails a job says so before it leaves one.
  */
-async function judge(job: Job, error: unknown, { kafka, pipeline, jobs, say }: CollectOptions): Promise<unknown> {
+async function judge(job: Job, error: unknown, options: CollectOptions): Promise<unknown> {
   const final: ErrorCode[] = ['ROW_GAP', 'ROW_MALFORMED', 'KIND_DRIFT', 'CLASSIFIER_MIXED', 'REJECTS_OVER_BUDGET']
   if (!(error instanceof RowmillError) || !final.includes(error.code) || error.facts['told']) return error
   if (isOfUnknownSchema(error)) return error // a collector with the right schema registry can read it
-  const now = await jobs.latest(job.id)
+  const now = await options.jobs.latest(job.id).catch(() => undefined) // the topic may be what is lost
   if (now && hasFailed(now)) return jobFailure(now)
-  const sender = new PartitionSender(await kafka.producer(), say)
-  try {
-    await failJob(sender, pipeline, job, { error, place: null, by: 'collector' })
-  } finally {
-    await sender.close()
-  }
+  await tellFailure(options, job, { error, place: null, by: 'collector' })
   return error
 }
 
@@ -109,6 +112,8 @@ class Collection {
   readonly #reassembler: Reassembler
   readonly #kinds: OutputKinds
   readonly #rowsByWorker = new Map<string, number>()
+  #queues: PartitionQueue[] = []
+  #unread = 0
   /** Of the output, once it is begun. */
   #columns: readonly string[] | null = null
   #classified: number
@@ -131,13 +136,19 @@ class Collection {
     this.#budget = new RejectBudget(optionOf(job.options, 'maxRejects') ?? '0')
   }
 
+  get wanted(): Wanted {
+    const { wanted: partition, position } = this.#reassembler
+    const queue = this.#queues[partition]
+    return { partition, offset: queue?.position ?? position.offsets[partition]!, row: position.seq }
+  }
+
   async run(): Promise<Collected> {
     if (this.#columns) await this.#begin(this.#columns)
     const { results: topic } = topicsOf(this.#options.pipeline)
     const { offsets } = this.#reassembler.position
-    const queues = await this.#feed.assign(offsets.map((offset, partition) => ({ topic, partition, offset })))
+    this.#queues = await this.#feed.assign(offsets.map((offset, partition) => ({ topic, partition, offset })))
     while (!this.#reassembler.complete) {
-      const queue = queues[this.#reassembler.wanted]!
+      const queue = this.#queues[this.#reassembler.wanted]!
       const message = this.#feed.take(queue)
       if (message) await this.#accept(queue, message)
       else await this.#feed.arrival()
@@ -148,6 +159,7 @@ class Collection {
   async #accept({ topic, partition }: PartitionQueue, { offset, value }: Message): Promise<void> {
     const place = { topic, partition, offset }
     const record = this.#decode(value, `${topic}[${partition}]@${offset}`)
+    if (!record) return
     if (record.kind === 'end' && record.value.job === this.#job.id) this.#reassembler.end(place, record.value)
     if (record.kind !== 'result' || record.value.job !== this.#job.id) return
     const result = record.value
@@ -161,12 +173,16 @@ class Collection {
     await this.#write()
   }
 
-  #decode(value: Buffer | null, where: string): WireRecord {
+  /** Null for what is no record: nobody knows whose it is. If it was a result of this job, that is missing, and will be missed. */
+  #decode(value: Buffer | null, where: string): WireRecord | null {
     try {
       return decode(value)
     } catch (cause) {
       const { code, message, facts } = toRowmillError(cause)
-      throw new RowmillError(code, `job ${this.#job.id}, ${where}: ${message}`, { ...facts, where }, { cause })
+      const said = `job ${this.#job.id}, ${where}: ${message}`
+      if (isOfUnknownSchema(cause)) throw new RowmillError(code, said, { ...facts, where }, { cause })
+      if (this.#unread++ === 0) this.#options.say(`${said}. It is passed over, as will be others`)
+      return null
     }
   }
 

@@ -5,8 +5,11 @@ import type { Kafka, Message } from './kafka.ts'
 import type { Job, Reason } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
-import type { PartitionSender } from './partition-sender.ts'
+import { PartitionSender } from './partition-sender.ts'
 import { topicsOf } from './topics.ts'
+
+/** How long one who ends tries to say why a job ends with it. */
+const TELL_MS = 5000
 
 /**
  * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
@@ -186,6 +189,22 @@ export function endWithJob(
 /** Appends a record to `jobs`; resolves when it is acknowledged. */
 export function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
   return sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value: encodeJob(job) })
+}
+
+/** As `failJob`, with a sender of its own, for a while: where the broker or the topic is away, there is nobody to tell. */
+export async function tellFailure(
+  { kafka, pipeline, say }: { kafka: Kafka; pipeline: string; say: Say },
+  job: Job,
+  failure: Parameters<typeof failJob>[3],
+): Promise<void> {
+  const sender = new PartitionSender(await kafka.producer(), say)
+  const limit = setTimeout(() => void sender.close(), TELL_MS)
+  try {
+    await failJob(sender, pipeline, job, failure).catch(() => {})
+  } finally {
+    clearTimeout(limit)
+    await sender.close()
+  }
 }
 
 /** Says in `jobs` that the job failed, with what was thrown and where: everyone who serves it ends with that. */

@@ -56,6 +56,13 @@ export const OPTIONS = {
     [1, 10_000],
   ),
   brokers: list('brokers', 'HOST:PORT,...', 'Kafka to use; only run does without, with a local broker of its own'),
+  brokerTimeout: integer(
+    'broker-timeout',
+    'SECONDS',
+    'how long to go on trying while the broker does not answer, then exit 3',
+    [1, MAX_SECONDS],
+    { fallback: 300 },
+  ),
   pipeline: optional('pipeline', 'NAME', 'the pipeline to run in (default: one of its own, removed at the end)'),
   sharedPipeline: text('pipeline', 'NAME', 'the pipeline that publish, work and collect have in common', 'rowmill'),
   schemaRegistry: {

@@ -2,9 +2,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from './errors.ts'
 import { describeKafkaError } from './kafka.ts'
 
-/** How long every part of rowmill goes on trying while the broker does not answer. */
-export const BROKER_TIMEOUT_MS = 300_000
-
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
 
@@ -13,19 +10,21 @@ export type Say = (message: string) => void
 
 /**
  * The time between the first failed request and the next good one, of one connection. Said once, ended by a good
- * request, fatal after BROKER_TIMEOUT_MS or where trying again cannot help.
+ * request, fatal after `timeoutMs` or where trying again cannot help.
  */
 export class Outage {
   readonly #what: string
   readonly #say: Say
+  readonly #timeoutMs: number
   #since = 0
   #pauseMs = FIRST_PAUSE_MS
   #said = false
 
   /** `what` completes "cannot ...", as in "read from topic x". */
-  constructor(what: string, say: Say) {
+  constructor(what: string, say: Say, timeoutMs: number) {
     this.#what = what
     this.#say = say
+    this.#timeoutMs = timeoutMs
   }
 
   over(): void {
@@ -42,7 +41,7 @@ export class Outage {
       throw new RowmillError('TOPIC_UNUSABLE', `cannot ${this.#what}: ${text}`, { type }, { cause: error })
     this.#since ||= Date.now()
     const outMs = Date.now() - this.#since
-    if (outMs > BROKER_TIMEOUT_MS) {
+    if (outMs > this.#timeoutMs) {
       const seconds = Math.round(outMs / 1000)
       throw new RowmillError(
         'BROKER_UNREACHABLE',
@@ -53,7 +52,7 @@ export class Outage {
     }
     if (!this.#said && outMs > LONGEST_PAUSE_MS) {
       this.#said = true
-      this.#say(`cannot ${this.#what}: ${text}. Trying again for ${BROKER_TIMEOUT_MS / 60_000} minutes.`)
+      this.#say(`cannot ${this.#what}: ${text}. Trying again for --broker-timeout ${this.#timeoutMs / 1000} s.`)
     }
     await sleep(this.#pauseMs, undefined, { signal }).catch(() => {})
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)

@@ -165,7 +165,7 @@ export class PartitionFeed {
   }
 
   async #loop(node: string): Promise<void> {
-    const outage = new Outage('read from the broker', this.#say)
+    const outage = new Outage('read from the broker', this.#say, this.#reader.patienceMs)
     const { signal } = this.#stop
     while (!signal.aborted) {
       const { wanted, waitMs } = this.#wantedFrom(node)

@@ -30,7 +30,7 @@ export class PartitionSender {
 
   constructor(producer: Producer, say: Say) {
     this.#producer = producer
-    this.#outage = new Outage('write to the broker', say)
+    this.#outage = new Outage('write to the broker', say, producer.patienceMs)
   }
 
   /** Bytes that are not acknowledged yet. */

@@ -1,7 +1,7 @@
 import { encodeEndOfInput, encodeRows } from './codec.ts'
 import type { Source, SourceHeader } from './connector.ts'
 import { EXIT_CODES, RowmillError, toRowmillError } from './errors.ts'
-import { appendJob, failJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import { appendJob, failJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import { type Job, type JobOption, optionOf, type Rows, type SourceIdentity, type Values } from './model.ts'
 import type { Say } from './outage.ts'
@@ -13,8 +13,6 @@ import { topicsOf } from './topics.ts'
 
 /** Rows that were read and are not acknowledged yet. */
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024
-/** How long a publisher that was stopped tries to say so. */
-const CANCEL_MS = 2000
 /** A rows message is cut here; a longer row travels alone. */
 const MESSAGE_BYTES = 256 * 1024
 
@@ -75,19 +73,10 @@ export async function publish(source: Source, header: SourceHeader, options: Pub
 }
 
 /** Ends a job whose rows cannot be read again: nobody could go on with it, and everybody would wait. */
-async function cancel(job: Job, { kafka, pipeline, say, by }: PublishOptions): Promise<void> {
+function cancel(job: Job, options: PublishOptions): Promise<void> {
   const message = `job ${job.id} was cancelled: its publisher was stopped, and its input can be read only once`
   const error = new RowmillError('JOB_CANCELLED', message, { job: job.id })
-  const sender = new PartitionSender(await kafka.producer(), say)
-  const limit = setTimeout(() => void sender.close(), CANCEL_MS)
-  try {
-    await failJob(sender, pipeline, job, { error, place: null, by, state: 'cancelled' })
-  } catch {
-    // The broker is away: whoever waits for the job says that it waits for its publisher.
-  } finally {
-    clearTimeout(limit)
-    await sender.close()
-  }
+  return tellFailure(options, job, { error, place: null, by: options.by, state: 'cancelled' })
 }
 
 /** What another publisher of the job would meet too, and nobody has said yet. */

@@ -35,6 +35,8 @@ export interface RunSettings {
   readonly partitions: number | null
   /** null: a local broker for this run. */
   readonly brokers: readonly string[] | null
+  /** How long to go on trying while the broker does not answer, in seconds. */
+  readonly brokerTimeout: number
   /** Where a local broker keeps its topics if the run does not complete; null: nowhere. */
   readonly brokerData: string | null
   /** The URL of a schema registry: then messages are in Confluent wire format. */
@@ -62,6 +64,7 @@ const RUN_DEFAULTS: RunSettings = {
   workers: OPTIONS.workers.fallback,
   batchRows: OPTIONS.batchRows.fallback,
   batchTimeout: OPTIONS.batchTimeout.fallback,
+  brokerTimeout: OPTIONS.brokerTimeout.fallback,
   ...{ classifierMemory: null, partitions: null, brokers: null, brokerData: null, schemaRegistry: null },
   ...{ pipeline: null, job: null, unfinished: null, options: [], onOpen: null },
   signal: new AbortController().signal,
@@ -146,7 +149,7 @@ interface Parts {
 
 async function runJob(options: Settings, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
   const started = performance.now()
-  place.then(({ kafka, pipeline, ids }) => supervisor.work(kafka.settings.brokers, pipeline, ids)).catch(() => {})
+  place.then(({ kafka, pipeline, ids }) => supervisor.work(kafka.settings, pipeline, ids)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
   const parts = Promise.all([supervisor.ready, place, options.source.open()])
   const [runtime, { kafka, pipeline, layout, keepsData }, header] = await Promise.race([parts, aborted(signal)])
@@ -230,7 +233,8 @@ async function openPlace(options: Settings, signal: AbortSignal): Promise<Place>
   try {
     const ids = await registering
     const brokers = options.brokers ?? [local!.address]
-    const kafka = new Kafka({ brokers, clientId: 'rowmill-run', format: ids && wireFormat(ids) })
+    const brokerTimeoutMs = options.brokerTimeout * 1000
+    const kafka = new Kafka({ brokers, clientId: 'rowmill-run', brokerTimeoutMs, format: ids && wireFormat(ids) })
     const pipeline = options.unfinished?.pipeline ?? options.pipeline ?? `rowmill-${newJobId()}`
     const asIs = options.pipeline || options.unfinished
     const wanted = options.partitions ?? (asIs ? null : defaultPartitions(options.workers))

@@ -4,6 +4,7 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
+import type { KafkaSettings } from './kafka.ts'
 import type { Say } from './outage.ts'
 import type { RegistryIds } from './wire.ts'
 
@@ -27,7 +28,12 @@ export interface WorkerArguments {
 }
 
 export type ToWorker =
-  | { type: 'work'; brokers: readonly string[]; pipeline: string; registryIds: RegistryIds | null }
+  | {
+      type: 'work'
+      kafka: Omit<KafkaSettings, 'clientId' | 'format'>
+      pipeline: string
+      registryIds: RegistryIds | null
+    }
   | { type: 'drain' }
 
 export type FromWorker =
@@ -83,8 +89,14 @@ export class Supervisor {
   }
 
   /** Tells every worker, also those started again later, where to work, and in which wire format. */
-  work(brokers: readonly string[], pipeline: string, registryIds: RegistryIds | null = null): void {
-    this.#task = { type: 'work', brokers, pipeline, registryIds }
+  work(
+    settings: Omit<KafkaSettings, 'clientId' | 'format'>,
+    pipeline: string,
+    registryIds: RegistryIds | null = null,
+  ): void {
+    const { brokers, brokerTimeoutMs } = settings
+    const kafka = { brokers, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
+    this.#task = { type: 'work', kafka, pipeline, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)
   }
 

@@ -46,10 +46,10 @@ classifier.start().then(() => {
   tell({ type: 'ready', ...classifier.runtime })
 }, end)
 
-async function work({ brokers, pipeline, registryIds }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
+async function work({ kafka: settings, pipeline, registryIds }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
   const parts = [import('./kafka.ts'), import('./worker.ts'), import('./wire.ts')] as const
   const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
-  const kafka = new Kafka({ brokers, clientId: name, format: registryIds && wireFormat(registryIds) })
+  const kafka = new Kafka({ ...settings, clientId: name, format: registryIds && wireFormat(registryIds) })
   const onBatch = (classified: number) => {
     rows += classified
   }

@@ -331,11 +331,17 @@ test('a row that was rejected ends the job, naming row and reason', async t => {
   })
 })
 
-test('a message that is no record is refused, naming where it lies', async t => {
+test('a message that is no record is told once and passed over', async t => {
   const bench = await Bench.open(t)
+  const said: string[] = []
   await bench.result(0, 0, 3)
   await bench.raw(1, Buffer.from('garbage'))
-  await assert.rejects(bench.collect(), { code: 'ROW_MALFORMED', message: /results\[1\]@0/ })
+  await bench.raw(1, Buffer.from('more'))
+  await bench.result(1, 0, 3)
+  await bench.end(6)
+  assert.equal((await bench.collect({ say: message => said.push(message) })).rows, 6)
+  assert.equal(said.length, 1)
+  assert.match(said[0]!, /^job j, .*results\[1\]@0: .*It is passed over/)
 })
 
 test('a job that failed before, or fails now, ends its collector with the code and message of the failure', async t => {

@@ -15,6 +15,7 @@ import { Terminal } from './terminal.ts'
 
 const OPTION_NAMES = [
   'brokers',
+  'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
   'job',

@@ -6,7 +6,7 @@ import type { Say } from '../outage.ts'
 import { checkName, ensureTopics, findTopics, workersGroup } from '../topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire.ts'
 
-type SharedOptions = OptionValues<'brokers' | 'sharedPipeline' | 'schemaRegistry'>
+type SharedOptions = OptionValues<'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry'>
 
 /** A pipeline on a broker that others serve too. */
 export interface SharedPipeline {
@@ -47,7 +47,7 @@ export function requireJob(id: string | null): string {
 
 async function connect(
   command: string,
-  { brokers, sharedPipeline: pipeline, schemaRegistry }: SharedOptions,
+  { brokers, brokerTimeout, sharedPipeline: pipeline, schemaRegistry }: SharedOptions,
   partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
@@ -56,7 +56,8 @@ async function connect(
     throw new RowmillError('USAGE', message)
   }
   const registryIds = schemaRegistry === null ? null : await registerRecords(schemaRegistry)
-  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, format: registryIds && wireFormat(registryIds) })
+  const format = registryIds && wireFormat(registryIds)
+  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, brokerTimeoutMs: brokerTimeout * 1000, format })
   const admin = await kafka.admin()
   try {
     return {

@@ -6,7 +6,16 @@ import { Limits } from './limits.ts'
 import { findSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
-const OPTION_NAMES = ['brokers', 'sharedPipeline', 'schemaRegistry', 'id', 'against', 'timeout', 'quiet'] as const
+const OPTION_NAMES = [
+  'brokers',
+  'brokerTimeout',
+  'sharedPipeline',
+  'schemaRegistry',
+  'id',
+  'against',
+  'timeout',
+  'quiet',
+] as const
 
 export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'verify',

@@ -51,6 +51,19 @@ export class KafkaAdmin {
     return groups[0]?.members.length ?? 0
   }
 
+  /** The first offset still there in a partition, and the one behind its last message. */
+  async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
+    const offsets = await this.#admin.fetchTopicOffsets(topic)
+    const { low = 0, high = 0 } = offsets.find(found => found.partition === partition) ?? {}
+    return { start: Number(low), end: Number(high) }
+  }
+
+  /** What the group committed of a partition; -1 where it has not. */
+  async committed(groupId: string, topic: string, partition: number): Promise<number> {
+    const [found] = await this.#admin.fetchOffsets({ groupId, topics: [topic] })
+    return Number(found?.partitions.find(at => at.partition === partition)?.offset ?? -1)
+  }
+
   async deleteTopics(topics: readonly string[]): Promise<void> {
     await this.#admin.deleteTopics({ topics: [...topics] })
   }

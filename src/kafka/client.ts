@@ -12,6 +12,7 @@ import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
 
+const BROKER_TIMEOUT_MS = 300_000
 const SESSION_TIMEOUT_MS = 6000
 const REBALANCE_TIMEOUT_MS = 10_000
 const METADATA_MAX_AGE_MS = 60_000
@@ -22,6 +23,8 @@ export interface KafkaSettings {
   readonly brokers: readonly string[]
   /** Appears in the broker's logs and in group member ids. */
   readonly clientId: string
+  /** How long readers and senders go on trying while the broker does not answer. Default: 5 minutes. */
+  readonly brokerTimeoutMs?: number
   /** How values stand in Kafka. Default: as they are given. */
   readonly format?: ValueFormat | null
 }
@@ -71,13 +74,13 @@ export class Kafka {
       retry: RETRY,
     })
     await this.#connecting(() => producer.connect())
-    return new Producer(producer, this.settings.format ?? AS_IT_IS)
+    return new Producer(producer, this.settings.format ?? AS_IT_IS, this.#patienceMs)
   }
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
   async reader(topics: readonly string[]): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics)
-    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS)
+    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.#patienceMs)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
@@ -99,6 +102,10 @@ export class Kafka {
     })
     await group.connect()
     return new GroupMember({ cluster, sockets, group, groupId })
+  }
+
+  get #patienceMs(): number {
+    return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
   }
 
   async #connectedCluster(topics: readonly string[]): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {

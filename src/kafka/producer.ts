@@ -12,8 +12,11 @@ export interface OutgoingMessage {
 export class Producer {
   readonly #producer: KafkaJSProducer
   readonly #format: ValueFormat
+  /** How long its user goes on trying while the broker does not answer. */
+  readonly patienceMs: number
 
-  constructor(producer: KafkaJSProducer, format: ValueFormat) {
+  constructor(producer: KafkaJSProducer, format: ValueFormat, patienceMs: number) {
+    this.patienceMs = patienceMs
     this.#producer = producer
     this.#format = format
   }

@@ -24,8 +24,11 @@ export class Reader {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
   readonly #format: ValueFormat
+  /** How long its user goes on trying while the broker does not answer. */
+  readonly patienceMs: number
 
-  constructor(cluster: Cluster, sockets: Set<Socket>, format: ValueFormat) {
+  constructor(cluster: Cluster, sockets: Set<Socket>, format: ValueFormat, patienceMs: number) {
+    this.patienceMs = patienceMs
     this.#cluster = cluster
     this.#sockets = sockets
     this.#format = format
