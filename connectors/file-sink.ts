@@ -249,13 +249,15 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   })
 }
 
-/** Whether a sink that left something beside `path` had given the file its name before it ended. */
-export async function isCommitted(path: string): Promise<boolean> {
-  const [file, partial] = await Promise.all(
-    [path, join(`${path}.rowmill`, 'partial')].map(name => stat(name).catch(() => null)),
-  )
-  if (!file) return false
-  return !partial || (file.dev === partial.dev && file.ino === partial.ino)
+/** Clears away what a sink left that was killed behind its commit; false where there was no commit. */
+export async function finishCommit(path: string): Promise<boolean> {
+  const files = [path, join(`${path}.rowmill`, 'partial')].map(name => stat(name).catch(() => null))
+  const [file, partial] = await Promise.all(files)
+  if (!file || !partial || file.dev !== partial.dev || file.ino !== partial.ino) return false
+  const sink = new FileSink({ path, force: true })
+  await sink.reserve()
+  await sink.close()
+  return true
 }
 
 /** Gives a file its name unless a file of that name came up meanwhile. */

@@ -1,5 +1,6 @@
 import { decode, isOfUnknownSchema, type WireRecord } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
+import { crashPoint } from './crash-point.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { endWithJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
@@ -190,11 +191,13 @@ class Collection {
     const rows = this.#reassembler.take()
     for (let i = 0; i < rows.length; i += WRITE_ROWS) await this.#options.sink.write(rows.slice(i, i + WRITE_ROWS))
     this.#options.onProgress?.(this.#classified, this.#reassembler.counts.rows)
+    crashPoint('rows-written')
     const { job, pipeline, checkpointMs = CHECKPOINT_MS } = this.#options
     if (performance.now() - this.#checkpointedAt < checkpointMs) return
     const kinds = this.#kinds.seen
     const note: Note = { job, pipeline, ...this.#reassembler.position, columns: this.#columns!, kinds }
     await this.#options.sink.checkpoint(JSON.stringify(note))
+    crashPoint('checkpointed')
     this.#checkpointedAt = performance.now()
   }
 
@@ -232,6 +235,7 @@ class Collection {
     const summary = { job: this.#job.id, rows, rejects, refused: this.#reassembler.refused }
     this.#options.signal.throwIfAborted()
     await this.#options.sink.commit(summary)
+    crashPoint('output-named')
     return { ...summary, duplicates, rowsByWorker: this.#rowsByWorker }
   }
 

@@ -1,5 +1,6 @@
 import { encodeEndOfInput, encodeRows } from './codec.ts'
 import type { Source, SourceHeader } from './connector.ts'
+import { crashPoint } from './crash-point.ts'
 import { EXIT_CODES, RowmillError, toRowmillError } from './errors.ts'
 import { appendJob, failJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
@@ -57,6 +58,7 @@ export async function publish(source: Source, header: SourceHeader, options: Pub
     signal.throwIfAborted()
     await options.onOpen?.()
     if (!before) await appendJob(sender, pipeline, job)
+    crashPoint('job-opened')
     try {
       const published = before ? await findPublished(kafka, job, { say, signal }) : []
       return await new Publication(job, published, sender, options).run(source)
@@ -212,6 +214,7 @@ class Publication {
     }
     this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, bytes) }).then(
       () => {
+        crashPoint('rows-acked')
         this.#acked += count
         this.#options.onProgress?.(this.#acked, this.#job.total)
       },
@@ -230,9 +233,10 @@ class Publication {
     const ends = open.map(partition => {
       const rows = rowsInPartition(partition, total, this.#job)
       const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total, refused: 0 })
-      return this.#sender.send({ topic, partition }, { key: id, value })
+      return this.#sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
     })
     await Promise.all(ends)
+    crashPoint('ends-acked')
     await appendJob(this.#sender, this.#options.pipeline, { ...this.#job, state: 'ended', total, at: Date.now() })
   }
 

@@ -8,7 +8,7 @@ import type { KafkaSettings } from './kafka.ts'
 import type { Say } from './outage.ts'
 import type { RegistryIds } from './wire.ts'
 
-/** How often workers of one run may die before the run gives up. */
+/** How often workers may die, without a batch classified between, before the run gives up. */
 const MAX_RESTARTS = 3
 /** After this long without a classifier that is ready it is said what is waited for. */
 const PATIENCE_MS = 10_000
@@ -125,8 +125,10 @@ export class Supervisor {
     let reason: RowmillError | null = null
     child.on('message', (message: FromWorker) => {
       if (message.type === 'ready') this.#ready.resolve(message)
-      else if (message.type === 'batch') this.#options.onBatch(message.rows)
-      else if (message.type === 'say') this.#options.say(message.text)
+      else if (message.type === 'batch') {
+        this.#restarts = 0
+        this.#options.onBatch(message.rows)
+      } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
       else reason = errorFromRecord(message.error)
     })

@@ -2,6 +2,7 @@ import { AssignedPartition, type Slot } from './assigned-partition.ts'
 import { type Batch, describeBatch, type Marker } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
 import { encodeEndOfInput, encodeReject, isOfUnknownSchema } from './codec.ts'
+import { crashPoint } from './crash-point.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
@@ -237,6 +238,7 @@ export class Worker {
     try {
       await this.#options.classifier.start()
       slot.answer = await this.#options.classifier.classify(batch, job)
+      crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
     } catch (error) {
       if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
@@ -277,6 +279,7 @@ export class Worker {
       await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
       await Promise.all(rejected.map(row => this.#copy(row, item, held)))
     }
+    crashPoint('result-acked')
     held.batcher.settle(item)
   }
 
@@ -304,6 +307,7 @@ export class Worker {
     if (due.length === 0) return
     const positions = due.map(held => held.toCommit)
     await this.#member.commit(positions)
+    crashPoint('committed')
     due.forEach((held, i) => {
       held.noteCommit(positions[i]!.offset, now)
     })

@@ -37,7 +37,7 @@ for (const [a, b] of DRIFTS) {
     const kinds = new OutputKinds('j')
     kinds.check(result(['text', a!]), 'rows 0 to 9')
     const message = new RegExp(
-      `column c1 is ${escaped(b!)} in rows 10 to 19 and ${escaped(a!)} in rows 0 to 9.*(--cast 'c1=float64'|one type for every row)`,
+      `column c1 is ${escaped(b!)} in rows 10 to 19 and ${escaped(a!)} in rows 0 to 9.*(--cast 'c1=float64'|one type for every row|date_format)`,
     )
     assert.throws(() => kinds.check(result(['text', b!]), 'rows 10 to 19'), { code: 'KIND_DRIFT', message })
   })

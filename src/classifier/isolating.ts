@@ -123,12 +123,13 @@ export class IsolatingClassifier implements BatchClassifier {
 
   async #call(batch: Batch, job: Job): Promise<BatchAnswer> {
     const classifier = this.#classifier
-    await classifier.start()
-    this.#fingerprint = classifier.fingerprint
     const call: Call = { classifier, timedOut: false }
     this.#calls.push(call)
-    if (this.#calls.length === 1) this.#wind(call)
     try {
+      await classifier.start()
+      this.#fingerprint = classifier.fingerprint
+      call.started = true
+      if (this.#calls[0] === call) this.#wind(call)
       return await classifier.classify(batch, job)
     } catch (error) {
       if (!isOneOf(BY_CHANCE, error)) throw error
@@ -146,7 +147,7 @@ export class IsolatingClassifier implements BatchClassifier {
   /** Starts the clock of the call that is next to be answered. */
   #wind(call: Call): void {
     const { timeoutMs } = this.#options
-    if (timeoutMs === null || call.clock || this.#closed) return
+    if (timeoutMs === null || call.clock || !call.started || this.#closed) return
     call.clock = setTimeout(() => {
       call.timedOut = true
       void call.classifier.close()
@@ -181,6 +182,8 @@ export class IsolatingClassifier implements BatchClassifier {
 interface Call {
   readonly classifier: BatchClassifier
   timedOut: boolean
+  /** Whether the classifier has it: a start may take any time. */
+  started?: boolean
   clock?: NodeJS.Timeout
 }
 

@@ -197,13 +197,14 @@ export class PythonClassifier implements RowsClassifier {
     const lines = this.#lastLines.text()
     const said = lines === '' ? 'It printed nothing on standard error.' : `Its last lines on standard error:\n${lines}`
     const facts = { exitCode: code, signal }
-    if (this.#hello === null) {
+    if (this.#hello === null && signal === null) {
       const message = `Python interpreter ${python} ended with ${how} before classifier ${target} was imported. `
       const advice = 'Name another interpreter with --python PATH if this one is no Python 3 with pandas. '
       return new RowmillError('PYTHON_UNUSABLE', message + advice + said, { python, ...facts })
     }
     const cause = signal === 'SIGKILL' ? ' (killed from outside; the machine may be out of memory)' : ''
-    const message = `the process of classifier ${target} ended with ${how}${cause}. ${said}`
+    const when = this.#hello === null ? ' before it was imported' : ''
+    const message = `the process of classifier ${target} ended with ${how}${when}${cause}. ${said}`
     return new RowmillError('CLASSIFIER_DIED', message, facts)
   }
 

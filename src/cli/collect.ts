@@ -1,4 +1,4 @@
-import { FileSink } from '../../connectors/file-sink.ts'
+import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
 import { COMPLETE_WITH_REJECTS, leavesJob } from '../errors.ts'
@@ -33,6 +33,10 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const { force, restart } = options
     const job = requireJob(options.id)
     const sink = output === '-' ? new StdoutSink() : new FileSink({ path: output!, force, restart })
+    if (output !== '-' && (await finishCommit(output!))) {
+      new Terminal(options).say(`${output} is complete already`)
+      return 0
+    }
     if (sink instanceof FileSink) await sink.reserve()
     const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)

@@ -2,7 +2,7 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
-import { FileSink, isCommitted } from '../../connectors/file-sink.ts'
+import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { COMPLETE_WITH_REJECTS, leavesJob, RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
@@ -96,7 +96,9 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     else if (said && JSON.stringify(given[name]) !== JSON.stringify(begun[name]))
       throw new RowmillError('USAGE', `--${flag}: --resume goes on as the run was begun, leave the option out`)
   }
-  if (await isCommitted(output)) {
+  // A run that was killed behind its commit has its output, and neither a partial file nor any use for its state.
+  const committed = await finishCommit(output)
+  if (committed || (existsSync(output) && !begun.force && !existsSync(`${output}.rowmill/partial`))) {
     await state.remove()
     new Terminal(options).say(`${output} is complete already`)
     return 0

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { FileSink, isCommitted } from '../../connectors/file-sink.ts'
+import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import type { SinkHeader } from '../../src/connector.ts'
 import { testFolder } from '../helpers/cli.ts'
@@ -133,19 +133,21 @@ test('a sink goes on at its checkpoint and cuts off what lay behind it; a partia
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
 })
 
-test('that the file has its name already is seen from what a sink left that was killed in its commit', async t => {
+test('what a sink left that was killed behind its commit is cleared away, and nothing else', async t => {
   const path = join(testFolder(t), 'out.csv')
   const partial = join(`${path}.rowmill`, 'partial')
-  assert.equal(await isCommitted(path), false)
+  assert.equal(await finishCommit(path), false)
   mkdirSync(`${path}.rowmill`)
   writeFileSync(partial, 'rows')
-  assert.equal(await isCommitted(path), false)
+  assert.equal(await finishCommit(path), false)
+  writeFileSync(path, 'rows')
+  assert.equal(await finishCommit(path), false, 'a file of someone else')
+  assert.ok(existsSync(partial))
+  rmSync(path)
   linkSync(partial, path)
-  assert.equal(await isCommitted(path), true)
-  rmSync(partial)
-  assert.equal(await isCommitted(path), true)
-  writeFileSync(partial, 'rows')
-  assert.equal(await isCommitted(path), false, 'a file of someone else')
+  assert.equal(await finishCommit(path), true)
+  assert.equal(existsSync(`${path}.rowmill`), false)
+  assert.equal(readFileSync(path, 'utf8'), 'rows')
 })
 
 test('standard output gets the rows as they come, and a reader that went away is an error', async () => {

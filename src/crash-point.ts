@@ -1,0 +1,32 @@
+import { openSync } from 'node:fs'
+
+/** `NAME:N FILE`: the process ends at the Nth time it comes to this place, unless FILE is there; it makes the file first. */
+const wanted = /^([a-z-]+):(\d+) (.+)$/.exec(process.env['ROWMILL_CRASH'] ?? '')
+let times = 0
+
+/**
+ * A place where the tests end the process as `kill -9` does: no handler and no `finally` runs. Where nothing is asked for,
+ * which is always but in the tests, it does nothing.
+ */
+export function crashPoint(name: CrashPoint): void {
+  if (wanted === null || wanted[1] !== name || ++times < Number(wanted[2])) return
+  try {
+    openSync(wanted[3]!, 'wx')
+  } catch {
+    return // it has ended here once
+  }
+  process.kill(process.pid, 'SIGKILL')
+  for (;;); // the signal is on its way
+}
+
+export type CrashPoint =
+  | 'job-opened'
+  | 'rows-acked'
+  | 'end-acked'
+  | 'ends-acked'
+  | 'batch-classified'
+  | 'result-acked'
+  | 'committed'
+  | 'rows-written'
+  | 'checkpointed'
+  | 'output-named'

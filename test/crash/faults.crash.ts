@@ -1,0 +1,229 @@
+/** Processes that freeze, leave and die at any moment; brokers that go away; topics that lose what they had. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+import { encodeEndOfInput, encodeRows } from '../../src/codec.ts'
+import { JobLog } from '../../src/jobs.ts'
+import { topicsOf, workersGroup } from '../../src/topics.ts'
+import { testKafka } from '../helpers/broker.ts'
+import { startRowmill, testFolder } from '../helpers/cli.ts'
+import { descendants } from '../helpers/processes.ts'
+import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+
+/** Waits for what nobody tells of. */
+async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `never: ${what}`)
+    await sleep(20)
+  }
+}
+
+const classifies = (fire: Fire, rows: number) =>
+  until(`${rows} rows are classified`, () => fire.classified().size >= rows)
+
+/** The worker process of a command, with the Python below it. */
+function workersOf({ child }: Command): number[] {
+  const [worker] = descendants(child.pid!)
+  assert.ok(worker, 'a worker process')
+  return [worker.pid, ...descendants(worker.pid).map(({ pid }) => pid)]
+}
+
+test('a worker that was frozen past its session and wakes does no harm', async t => {
+  const fire = await Fire.open(t, { rows: 8000 })
+  const admin = await (await testKafka()).admin()
+  t.after(() => admin.close())
+  const working = [fire.work(1), fire.work(1)]
+  const [published, collected] = [fire.publish(), fire.collect()]
+  await classifies(fire, 1000)
+  const frozen = workersOf(working[0]!)
+  for (const pid of frozen) process.kill(pid, 'SIGSTOP')
+  const group = workersGroup(fire.pipeline)
+  await until('the group misses it', async () => (await admin.groupMembers(group)) === 1)
+  await classifies(fire, 4500)
+  for (const pid of frozen) process.kill(pid, 'SIGCONT')
+  for (const { finished } of [published, collected]) assertCode(await finished, 0)
+  await fire.drain(...working)
+  await fire.check({ again: KILL + 3 * REBALANCE })
+})
+
+test('workers that leave in order, and others that come, cost no more than their batches in flight', async t => {
+  const fire = await Fire.open(t, { rows: 6000 })
+  const first = fire.work(2)
+  const [published, collected] = [fire.publish(), fire.collect()]
+  await classifies(fire, 1500)
+  const second = fire.work(1)
+  await classifies(fire, 3000)
+  await fire.drain(first)
+  for (const { finished } of [published, collected]) assertCode(await finished, 0)
+  await fire.drain(second)
+  await fire.check({ again: 4 * REBALANCE })
+})
+
+test('commands and classifiers killed at random moments', async t => {
+  const seed = Number(process.env['SEED'] ?? Date.now() % 100_000)
+  t.diagnostic(`SEED=${seed}`)
+  const random = randomFrom(seed)
+  const fire = await Fire.open(t, { rows: 12_000 })
+  const working = fire.work(2)
+  let done = false
+  const publishing = fire.untilDone(() => fire.publish())
+  const collecting = fire
+    .untilDone(() => fire.collect())
+    .finally(() => {
+      done = true
+    })
+  // The supervisor gives up on workers that die again and again before they classify anything: so something comes between.
+  for (let time = 0; time < 15 && !done; time++) {
+    const classified = fire.batches
+    await until('something is classified', () => done || fire.batches > classified)
+    await sleep(random(900))
+    const commands = fire.running.map(({ child }) => child.pid!)
+    const victims = [...descendants(working.child.pid!).map(({ pid }) => pid), ...commands]
+    const victim = victims.filter(pid => pid !== working.child.pid)[random(victims.length - 1)]
+    try {
+      if (victim !== undefined && !done) process.kill(victim, 'SIGKILL')
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  }
+  const ended = working.finished.then(({ stderr }) => assert.fail(`the workers ended: ${stderr}`))
+  await Promise.race([Promise.all([publishing, collecting]), ended])
+  ended.catch(() => {})
+  await fire.drain(working)
+  await fire.check({ again: 12_000 })
+})
+
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed
+  return below => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return Math.floor((state / 0x80000000) * below)
+  }
+}
+
+/** A broker of this test alone that keeps its topics, and can be killed and started again at the same address. */
+async function ownBroker(t: TestContext) {
+  const dataDir = join(testFolder(t), 'data')
+  const { broker: port } = await choosePorts(undefined)
+  let broker: LocalBroker | null = null
+  t.after(() => broker?.kill())
+  const start = async () => {
+    broker = await startLocalBroker({ dataDir, port })
+    return broker.address
+  }
+  return { address: await start(), start, kill: () => broker!.kill() }
+}
+
+test('a broker killed with -9 and started again: said once by each part, and everything goes on', async t => {
+  const broker = await ownBroker(t)
+  const fire = await Fire.open(t, { rows: 6000, brokers: broker.address })
+  const working = fire.work(2)
+  const [published, collected] = [fire.publish(), fire.collect()]
+  await classifies(fire, 1500)
+  await broker.kill()
+  await sleep(3000)
+  await broker.start()
+  for (const { finished } of [published, collected]) assertCode(await finished, 0)
+  const { stderr } = await collected.finished
+  assert.equal(
+    stderr.match(/cannot read from the broker/g)?.length,
+    2,
+    `by the reader of jobs and that of results: ${stderr}`,
+  )
+  assert.doesNotMatch(stderr, /Warning/)
+  await fire.drain(working)
+  assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)
+  await fire.check({ again: KILL + 3 * REBALANCE })
+})
+
+test('a broker away for longer than --broker-timeout ends every part with 3, and all of them go on later', async t => {
+  const broker = await ownBroker(t)
+  const fire = await Fire.open(t, { rows: 4000, brokers: broker.address })
+  const patience = ['--broker-timeout', '3']
+  const working = fire.work(2, { more: patience })
+  const collected = fire.collect({ more: patience })
+  assertCode(await fire.publish().finished, 0)
+  await classifies(fire, 1000)
+  await broker.kill()
+  for (const { finished } of [working, collected]) assertCode(await finished, 3)
+  assert.match((await collected.finished).stderr, /\[BROKER_UNREACHABLE\]\n.*to go on: rowmill collect .*\n$/)
+  await broker.start()
+  const again = fire.work(2)
+  assertCode(await fire.collect().finished, 0)
+  await fire.drain(again)
+  // While the broker is away workers go on with the rows they have; where they end then, that was for nothing.
+  await fire.check({ again: 4000 })
+})
+
+test('topics deleted before they were read end the collector with 6, naming partition and row', async t => {
+  const fire = await Fire.open(t)
+  const admin = await (await testKafka()).admin()
+  t.after(() => admin.close())
+  assertCode(await fire.publish().finished, 0)
+  const collected = fire.collect()
+  await until('the collector reads', () => existsSync(join(`${fire.output}.rowmill`, 'partial')))
+  await admin.deleteTopics([topicsOf(fire.pipeline).rows])
+  const began = performance.now()
+  const { code, stderr } = await collected.finished
+  assert.equal(code, 6, stderr)
+  assert.match(stderr, /row 0 \(partition 0\) can no longer come: topic \S+\.rows was deleted.*\[ROW_GAP\]/)
+  assert.ok(performance.now() - began < 30_000, 'within 30 s')
+  assert.equal(existsSync(fire.output), false)
+})
+
+test('what is no record, and a job that contradicts itself, end nobody else', async t => {
+  const fire = await Fire.open(t)
+  const kafka = await testKafka()
+  const producer = await kafka.producer()
+  t.after(() => producer.close())
+  const topics = topicsOf(fire.pipeline)
+  assertCode(await fire.publish().finished, 0)
+  const bad = startRowmill(['publish', '-', '--job', 'bad'], { env: fire.env, input: 'ID,A\n1,x\n', inputStays: true })
+  t.after(() => bad.child.kill('SIGKILL'))
+  const jobs = await JobLog.open(kafka, fire.pipeline, () => {})
+  t.after(() => jobs.close())
+  await jobs.until('bad', () => true, AbortSignal.timeout(30_000))
+  const garbage = { key: 'j', value: Buffer.from('garbage') }
+  for (const topic of [topics.rows, topics.results, topics.rejects, topics.jobs])
+    await producer.send({ topic, partition: 0 }, [garbage, { key: '', value: Buffer.alloc(0) }])
+  const end = { job: 'bad', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 7, total: 56, refused: 0 }
+  const nobody = { job: 'nobody', epoch: 0, from: 0, seq: 0, count: 1, line: null, lineSteps: null, rows: [['1', 'a']] }
+  const above = { ...nobody, job: 'bad', seq: 8_000_000 }
+  for (const value of [encodeEndOfInput(end), encodeRows(nobody), encodeRows(above)])
+    await producer.send({ topic: topics.rows, partition: 0 }, [{ key: 'bad', value }])
+  bad.child.stdin.end('2,y\n')
+  assertCode(await bad.finished, 0)
+  const working = fire.work(2)
+  const [good, contradicted] = [fire.collect(), fire.start(['collect', join(fire.folder, 'bad.csv'), '--job', 'bad'])]
+  assertCode(await contradicted.finished, 6)
+  assert.match((await contradicted.finished).stderr, /\[ROW_MALFORMED\]/)
+  assertCode(await good.finished, 0)
+  await fire.drain(working)
+  assert.equal(readFileSync(fire.output, 'utf8'), fire.serial)
+})
+
+test('a partial file that is shorter, altered, or of another job is refused, and --restart is the way out', async t => {
+  const fire = await Fire.open(t, { rows: 6000 })
+  const working = fire.work(2)
+  assertCode(await fire.publish().finished, 0)
+  const killed = await fire.collect({ at: 'checkpointed', time: 2 }).finished
+  assert.equal(killed.signal, 'SIGKILL')
+  const partial = join(`${fire.output}.rowmill`, 'partial')
+  assert.ok(statSync(partial).size > 0)
+  const other = await fire.start(['collect', fire.output, '--job', 'other']).finished
+  assertCode(other, 2)
+  assert.match(other.stderr, /holds an unfinished job, j of pipeline .*--restart/)
+  await fire.stopWatching()
+  truncateSync(partial, 10)
+  const refused = await fire.collect().finished
+  assertCode(refused, 2)
+  assert.match(refused.stderr, /has 10 bytes, fewer than the \d+ of the last checkpoint.*--restart/)
+  assertCode(await fire.collect({ more: ['--restart'] }).finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: REBALANCE })
+})

@@ -1,0 +1,186 @@
+/** One job on a pipeline of its own, whose commands are killed and given again, and the check of what comes of it. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CrashPoint } from '../../src/crash-point.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { type Finished, startRowmill, testFolder } from '../helpers/cli.ts'
+import { descendants, type ProcessInfo, untilGone } from '../helpers/processes.ts'
+import { serialJob } from '../helpers/serial.ts'
+
+export const CLASSIFIER = join(import.meta.dirname, '../fixtures/logs_indices.py:classify')
+/** How often a command may be given before the test gives up on it. */
+const TRIES = 200
+
+/** Each of two workers drops its batches in flight (two of 100 rows) at a rebalance; what was acked it commits before. */
+export const REBALANCE = 2 * 200
+/** One that is killed leaves these, and what it classified in 250 ms at 1 ms a row, to the last batch. */
+export const KILL = 200 + 250 + 100
+
+export type Command = ReturnType<typeof startRowmill>
+
+/** Where a command is to be killed, the how manieth time it comes there; and options of its own. */
+export interface Fate {
+  readonly at?: CrashPoint
+  readonly time?: number
+  readonly more?: readonly string[]
+}
+
+export class Fire {
+  readonly pipeline: string
+  readonly #running = new Set<Command>()
+  readonly folder: string
+  readonly input: string
+  readonly output: string
+  readonly log: string
+  readonly rows: number
+  readonly serial: string
+  readonly env: Record<string, string>
+  /** Every process that was there at some time. */
+  readonly #seen: ProcessInfo[] = []
+  readonly #watching = new AbortController()
+  #watched: Promise<void> = Promise.resolve()
+
+  private constructor(parts: { folder: string; rows: number; serial: string; env: Record<string, string> }) {
+    this.folder = parts.folder
+    this.input = join(parts.folder, 'in.csv')
+    this.output = join(parts.folder, 'out.csv')
+    this.log = join(parts.folder, 'indices.log')
+    this.rows = parts.rows
+    this.serial = parts.serial
+    this.pipeline = parts.env['ROWMILL_PIPELINE']!
+    this.env = { ...parts.env, ROWMILL_TEST_LOG: this.log }
+  }
+
+  static async open(t: TestContext, { rows = 3000, brokers = '' } = {}): Promise<Fire> {
+    const folder = testFolder(t)
+    const { pipeline } = brokers ? { pipeline: 'fire' } : await testPipeline(t)
+    const input = join(folder, 'in.csv')
+    writeFileSync(input, `ID,A\n${Array.from({ length: rows }, (_, row) => `${row * 3},"text, ${row}"\n`).join('')}`)
+    const serial = await serialJob(input, CLASSIFIER)
+    const env = { ROWMILL_BROKERS: brokers || (await brokerAddress()), ROWMILL_PIPELINE: pipeline }
+    const fire = new Fire({ folder, rows, serial, env })
+    fire.#watched = fire.#watchPrefix()
+    t.after(() => {
+      fire.#watching.abort()
+      for (const { pid, startTime } of fire.#seen) if (isSame(pid, startTime)) process.kill(pid, 'SIGKILL')
+    })
+    return fire
+  }
+
+  start(args: readonly string[], { at, time = 1, more = [] }: Fate = {}): Command {
+    const once = join(this.folder, `crashed-${at}`)
+    const env = at ? { ...this.env, ROWMILL_CRASH: `${at}:${time} ${once}` } : this.env
+    const command = startRowmill([...args, ...more], { env })
+    this.#running.add(command)
+    void command.finished.finally(() => this.#running.delete(command))
+    return command
+  }
+
+  /** The commands that have not ended. */
+  get running(): Command[] {
+    return [...this.#running]
+  }
+
+  publish = (fate?: Fate) => this.start(['publish', this.input, '--job', 'j'], fate)
+  collect = (fate?: Fate) => this.start(['collect', this.output, '--job', 'j'], fate)
+  work = (workers: number, fate?: Fate) =>
+    this.start(['work', '--classifier', CLASSIFIER, '--workers', `${workers}`], fate)
+
+  /** Gives a command again and again until it ends by itself; returns how often it was killed. */
+  async untilDone(give: () => Command): Promise<number> {
+    for (let killed = 0; killed < TRIES; killed++) {
+      const command = give()
+      const { code, signal, stderr } = await command.finished
+      if (signal === 'SIGKILL') continue
+      assert.equal(code, 0, stderr)
+      return killed
+    }
+    assert.fail(`killed ${TRIES} times`)
+  }
+
+  /** Remembers the processes below a command, to be looked for at the end. */
+  note(command: Command): void {
+    for (const info of descendants(command.child.pid!)) this.#seen.push(info)
+  }
+
+  /** Ends workers as a user does. */
+  async drain(...workers: readonly Command[]): Promise<void> {
+    for (const worker of workers) this.note(worker)
+    for (const { child } of workers) child.kill('SIGTERM')
+    for (const { finished } of workers) assertCode(await finished, 0)
+  }
+
+  /** How often each row was classified. */
+  classified(): Map<string, number> {
+    const counts = new Map<string, number>()
+    if (!existsSync(this.log)) return counts
+    for (const line of readFileSync(this.log, 'utf8').trimEnd().split('\n'))
+      for (const index of line.split(' ').slice(1)) counts.set(index, (counts.get(index) ?? 0) + 1)
+    return counts
+  }
+
+  /** How many batches were given to a classifier. */
+  get batches(): number {
+    return (read(this.log) ?? '').split('\n').length - 1
+  }
+
+  /** The rows that were classified more than once. */
+  get again(): number {
+    return [...this.classified().values()].reduce((sum, times) => sum + times - 1, 0)
+  }
+
+  /**
+   * The invariants, by name. output: the bytes of the undisturbed run; once: verify finds every row in one place;
+   * prefix: at any moment the checkpointed bytes were the first bytes of the output; nothing left: no process runs and
+   * no file lies about; again: at most so many rows were classified twice.
+   */
+  async check({ again }: { again: number }): Promise<void> {
+    await this.stopWatching()
+    assert.equal(readFileSync(this.output, 'utf8'), this.serial, 'output')
+    const verified = await this.start(['verify', this.output, '--job', 'j']).finished
+    assertCode(verified, 0, 'once')
+    assert.equal(this.classified().size, this.rows, 'again: every row was classified')
+    assert.ok(this.again <= again, `again: ${this.again} rows were classified twice, at most ${again} may be`)
+    assert.equal(existsSync(`${this.output}.rowmill`), false, 'nothing left: the state of a complete output')
+    await untilGone(this.#seen)
+  }
+
+  /** Ends the watch over the prefix: the test itself is about to spoil it. */
+  async stopWatching(): Promise<void> {
+    this.#watching.abort()
+    await this.#watched
+  }
+
+  async #watchPrefix(): Promise<void> {
+    const folder = `${this.output}.rowmill`
+    while (!this.#watching.signal.aborted) {
+      const checkpoint = read(join(folder, 'checkpoint'))
+      const partial = checkpoint && read(join(folder, 'partial'))
+      if (checkpoint && partial) {
+        const { bytes } = JSON.parse(checkpoint)
+        assert.equal(partial.slice(0, bytes), this.serial.slice(0, bytes), 'prefix')
+      }
+      await sleep(20, undefined, { signal: this.#watching.signal }).catch(() => {}) // a file tells nobody when it changes
+    }
+  }
+}
+
+export function assertCode({ code, stderr }: Finished, expected: number, what = 'exit code'): void {
+  assert.equal(code, expected, `${what}: ${stderr}`)
+}
+
+function read(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null // it was renamed or removed meanwhile
+  }
+}
+
+function isSame(pid: number, startTime: string): boolean {
+  const stat = read(`/proc/${pid}/stat`)
+  return stat !== null && stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] === startTime
+}

@@ -1,0 +1,63 @@
+/** `kill -9` at chosen places of our own code, and the same command given again. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Fire, KILL, REBALANCE } from './fire.ts'
+
+for (const [at, time] of [
+  ['job-opened', 1],
+  ['rows-acked', 1],
+  ['rows-acked', 17],
+  ['end-acked', 1],
+  ['end-acked', 4],
+  ['ends-acked', 1],
+] as const) {
+  test(`publish killed at ${at}, the ${time}. time, and given again`, async t => {
+    const fire = await Fire.open(t)
+    assert.equal(await fire.untilDone(() => fire.publish({ at, time })), 1)
+    const working = fire.work(2)
+    await fire.untilDone(() => fire.collect())
+    await fire.drain(working)
+    await fire.check({ again: REBALANCE })
+  })
+}
+
+for (const [at, time] of [
+  ['batch-classified', 1],
+  ['batch-classified', 5],
+  ['result-acked', 1],
+  ['result-acked', 6],
+  ['committed', 1],
+  ['committed', 3],
+] as const) {
+  test(`a worker killed at ${at}, the ${time}. time, is started again`, async t => {
+    const fire = await Fire.open(t)
+    const working = fire.work(2, { at, time })
+    const [published, collected] = [fire.publish(), fire.collect()]
+    for (const { finished } of [published, collected]) assert.equal((await finished).code, 0)
+    await fire.drain(working)
+    // The second worker joins at the start; the killed one is missed; the new one joins.
+    await fire.check({ again: KILL + 3 * REBALANCE })
+  })
+}
+
+for (const [at, time] of [
+  ['rows-written', 1],
+  ['rows-written', 9],
+  ['checkpointed', 1],
+  ['checkpointed', 2],
+  ['output-named', 1],
+] as const) {
+  test(`collect killed at ${at}, the ${time}. time, and given again`, async t => {
+    const fire = await Fire.open(t, { rows: 6000 }) // so that there is time for two checkpoints
+    const working = fire.work(2)
+    const published = fire.publish()
+    const first = await fire.collect({ at, time }).finished
+    assert.equal(first.signal, 'SIGKILL', first.stderr)
+    const again = await fire.collect().finished
+    if (at === 'output-named') assert.match(again.stderr, /out\.csv is complete already/)
+    assert.equal(again.code, 0, again.stderr)
+    assert.equal((await published.finished).code, 0)
+    await fire.drain(working)
+    await fire.check({ again: REBALANCE })
+  })
+}
