@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { OutgoingMessage, Producer, TopicPartition } from './kafka.ts'
 import { Outage, type Say } from './outage.ts'
 
@@ -30,6 +31,7 @@ export class PartitionSender {
 
   constructor(producer: Producer, say: Say) {
     this.#producer = producer
+    setMaxListeners(0, this.#stop.signal) // each partition that waits to try again is one
     this.#outage = new Outage('write to the broker', say, producer.patienceMs)
   }
 

@@ -44,7 +44,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function tellError(thrown: unknown): number {
   const error = toRowmillError(thrown)
   // The code stands behind the first line: below it there may be a traceback.
-  process.stderr.write(`rowmill: ${error.message.replace(/$/m, ` [${error.code}]`)}\n`)
+  process.stderr.write(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
   if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG'])
     process.stderr.write(`${(error.cause as Error).stack}\n`)
   const { signal, resume } = error.facts
