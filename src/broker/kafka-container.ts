@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import type { ContainerRuntimeClient, StartedTestContainer, WaitStrategy } from 'testcontainers'
 import { RowmillError } from '../errors.ts'
@@ -14,6 +15,9 @@ export interface ContainerLaunch {
   readonly ports: BrokerPorts
   readonly signal: AbortSignal
 }
+
+/** How long what a container said at last may be on its way when Docker has removed it. */
+const LAST_WORDS_MS = 300
 
 type Launched = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
 
@@ -124,6 +128,8 @@ async function watch(client: ContainerRuntimeClient, id: string): Promise<Made> 
     throw error
   })
   connection.on('error', () => {}) // `removed` tells
+  // Docker may leave the connection of a container open that never started, and this process would not end.
+  void removed.then(() => setTimeout(() => (connection as Socket).destroy(), LAST_WORDS_MS))
   const said = new PassThrough({ encoding: 'utf8' })
   let tail = ''
   said.on('data', (text: string) => {
