@@ -173,7 +173,7 @@ export function describeBatch({ parts }: Batch): string {
 }
 
 /** The line of the source in which a row of the message begins; null where the publisher knew none. */
-export function lineOf({ message }: Pick<Part, 'message'>, index: number): number | null {
+export function lineOf({ message }: Part, index: number): number | null {
   const { line, lineSteps } = message.head
   if (line === null) return null
   return lineSteps ? lineSteps.slice(0, index).reduce((at, step) => at + step, line) : line + index

@@ -140,7 +140,9 @@ class Collection {
   get wanted(): Wanted {
     const { wanted: partition, position } = this.#reassembler
     const queue = this.#queues[partition]
-    return { partition, offset: queue?.position ?? position.offsets[partition]!, row: position.seq }
+    // What was fetched and not taken yet is there: a sink that takes its time loses nothing.
+    const offset = queue?.peek()?.offset ?? queue?.position ?? position.offsets[partition]!
+    return { partition, offset, row: position.seq }
   }
 
   async run(): Promise<Collected> {

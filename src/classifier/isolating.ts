@@ -191,16 +191,15 @@ function isOneOf(codes: readonly ErrorCode[], error: unknown): error is RowmillE
   return error instanceof RowmillError && codes.includes(error.code)
 }
 
-function rejectedRow({ message: { head, bytes }, skip }: Part, why: Pick<Rejected, 'reason' | 'detail'>): Rejected {
-  const detail = why.detail.slice(0, DETAIL_CHARS).toWellFormed()
-  const values = decodeValues(bytes)[skip]!
+function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | 'detail'>): Rejected {
+  const { message, skip } = part
   return {
     index: 0,
-    seq: head.seq! + skip,
-    line: lineOf({ message: { head, bytes } }, skip),
-    reason: why.reason,
-    detail,
-    values,
+    seq: message.head.seq! + skip,
+    line: lineOf(part, skip),
+    reason,
+    detail: detail.slice(0, DETAIL_CHARS).toWellFormed(),
+    values: decodeValues(message.bytes)[skip]!,
   }
 }
 
