@@ -29,6 +29,7 @@ process.on('SIGINT', () => {}) // a terminal sends it to all; the supervisor say
 process.on('SIGTERM', () => drain.abort())
 
 let working = false
+let ending = false
 let rows = 0
 setInterval(() => {
   if (rows > 0) tell({ type: 'batch', rows })
@@ -59,7 +60,10 @@ async function work({ kafka: settings, pipeline, registryIds }: Extract<ToWorker
   process.exit(0)
 }
 
+/** The first reason counts: closing the classifier makes its start fail too, which is none. */
 async function end(error: unknown): Promise<void> {
+  if (ending) return
+  ending = true
   tell({ type: 'failed', error: errorToRecord(error) })
   await classifier.close()
   process.exit(1)

@@ -2,8 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import type { TopicPartition } from './partitions.ts'
 
-/** The last pause before a request is given up: about twice as long in all. */
-const PATIENCE_MS = 2000
+const LONGEST_PAUSE_MS = 500
+/** How long a broker may take to know who leads a partition: a busy one that just got many of them takes seconds. */
+const LEADER_PATIENCE_MS = 30_000
+/** The same for whether there is such a topic at all: that it was deleted should be said soon. */
+const TOPIC_PATIENCE_MS = 5000
 
 /** What the broker said of a failed request, in words for a person, and whether trying again can help. */
 export function describeKafkaError(error: unknown): { text: string; retriable: boolean; type: string } {
@@ -23,12 +26,14 @@ export function noPartition({ topic, partition }: TopicPartition): Error {
  * a moment to know that it is one.
  */
 export async function patiently<T>(request: () => Promise<T>, beforeAgain: () => Promise<void>): Promise<T> {
-  for (let pauseMs = 10; ; pauseMs *= 2) {
+  const since = Date.now()
+  for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
       return await request()
     } catch (error) {
       const { retriable, text, type } = describeKafkaError(error)
-      if (!retriable || pauseMs > PATIENCE_MS) {
+      const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? TOPIC_PATIENCE_MS : LEADER_PATIENCE_MS
+      if (!retriable || Date.now() - since > patienceMs) {
         throw new RowmillError('TOPIC_UNUSABLE', `the broker refuses a request: ${text}`, { type }, { cause: error })
       }
       await sleep(pauseMs)
