@@ -87,6 +87,16 @@ export class FileSink implements Sink {
     return last.note
   }
 
+  async restart(): Promise<void> {
+    await this.#io(async () => {
+      await rm(this.#checkpoint, { force: true })
+      await this.#file!.truncate(0)
+    })
+    this.#bytes = 0
+    this.#digest = createHash('sha256')
+    this.#resumed = false
+  }
+
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
     if (!this.#resumed) this.#buffer += this.#format?.headerLine ?? ''

@@ -24,6 +24,9 @@ export class StdoutSink implements Sink {
     return null
   }
 
+  /** Never called: what was written cannot be taken back, and no note says how much that was. */
+  async restart(): Promise<void> {}
+
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
     if (this.#format) await this.#write(this.#format.headerLine)

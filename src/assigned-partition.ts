@@ -1,6 +1,8 @@
 import { type Batch, Batcher, type Marker } from './batcher.ts'
 import type { BatchAnswer } from './classifier/boundary.ts'
+import type { IntervalSet } from './intervals.ts'
 import type { Position } from './kafka.ts'
+import type { Lane } from './lane.ts'
 import type { PartitionQueue } from './partition-feed.ts'
 
 /** A commit of an earlier owner that arrived late is put right after this long at most. */
@@ -22,13 +24,17 @@ export interface Slot {
 export class AssignedPartition {
   readonly queue: PartitionQueue
   readonly batcher: Batcher
+  readonly lane: Lane
+  /** Positions that have a row of an earlier attempt; null where there is none. */
+  done: IntervalSet | null = null
   readonly #slots: Slot[] = []
   #committed: number
   #committedAt = Date.now()
   #room = Promise.withResolvers<void>()
 
-  constructor(queue: PartitionQueue) {
+  constructor(queue: PartitionQueue, lane: Lane) {
     this.queue = queue
+    this.lane = lane
     this.batcher = new Batcher(queue.position)
     this.#committed = queue.position
   }

@@ -1,3 +1,4 @@
+import type { IntervalSet } from './intervals.ts'
 import type { EndOfInput } from './model.ts'
 import type { RowsHead } from './rows-head.ts'
 
@@ -35,15 +36,16 @@ export interface Marker {
   readonly entry: Entry
 }
 
-/** One message of the partition, until everything that came of it is acknowledged. */
+/** One message of the partition, or a run of its rows, until everything that came of it is acknowledged. */
 export interface Entry {
   readonly offset: number
   readonly job: string
   readonly message: RowsMessage | EndOfInput | null
-  /** Position of the first row. */
+  /** Position of the message's first row. */
   readonly position: number
+  /** The rows of the message up to the last one of this run. */
   readonly count: number
-  /** Rows that went into a batch so far; a marker counts as one row. */
+  /** Rows that went into a batch so far, or are not of this run; a marker counts as one row. */
   cut: number
   /** Rows whose result is not acknowledged. */
   open: number
@@ -68,16 +70,25 @@ export class Batcher {
     this.lowWater = committed
   }
 
-  /** `position` is the place of the first row; the caller has checked that the row belongs to this partition. */
-  addRows(offset: number, message: RowsMessage, position: number): void {
+  /**
+   * `position` is the place of the first row; the caller has checked that the row belongs to this partition. Positions in
+   * `done` have a row already and are handed out to nobody.
+   */
+  addRows(offset: number, message: RowsMessage, position: number, done: IntervalSet | null = null): void {
     const { job, epoch, count } = message.head
     const run = `${epoch}/${job}`
     const next = this.#nextPosition.get(run) ?? 0
     const seen = Math.min(count, Math.max(0, next - position))
     this.duplicates += seen
     this.#nextPosition.set(run, Math.max(next, position + count))
-    this.waiting += count - seen
-    this.#push({ offset, job, message, position, count, cut: seen, open: count - seen })
+    const [from, behind] = [position + seen, position + count]
+    const open = done ? done.missing(from, behind) : from < behind ? [{ from, behind }] : []
+    if (open.length === 0) this.pass(offset)
+    for (const run of open) {
+      const [cut, count] = [run.from - position, run.behind - position]
+      this.waiting += count - cut
+      this.#push({ offset, job, message, position, count, cut, open: count - cut })
+    }
   }
 
   addEnd(offset: number, end: EndOfInput): void {
@@ -87,6 +98,11 @@ export class Batcher {
   /** A message that leads to no result. */
   pass(offset: number): void {
     this.#push({ offset, job: '', message: null, position: 0, count: 0, cut: 0, open: 0 })
+  }
+
+  /** Whether all that came in is settled. */
+  get isEmpty(): boolean {
+    return this.#entries.length === 0
   }
 
   /** The next batch of at most `maxRows` rows; null when there is none, or a marker is to be cut first. */
@@ -151,8 +167,9 @@ export class Batcher {
     let settled = 0
     while (settled < this.#entries.length && this.#entries[settled]!.open === 0) settled++
     if (settled === 0) return
-    this.lowWater = this.#entries[settled - 1]!.offset + 1
+    const behind = this.#entries[settled - 1]!.offset + 1
     this.#entries.splice(0, settled)
+    this.lowWater = Math.min(behind, this.#entries[0]?.offset ?? behind) // the next may be of the same message
   }
 }
 

@@ -1,17 +1,16 @@
-import { decode, isOfUnknownSchema, type WireRecord } from './codec.ts'
+import { isOfUnknownSchema } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
-import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
-import { endWithJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
-import type { Kafka, Message } from './kafka.ts'
+import { type ErrorCode, RowmillError } from './errors.ts'
+import { type Attempt, endWithJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
+import type { Kafka } from './kafka.ts'
 import { type KindsSeen, OutputKinds } from './kinds.ts'
 import { LossWatch, type Wanted } from './loss-watch.ts'
 import { type Job, optionOf, type Rejected, type Result } from './model.ts'
 import type { Say } from './outage.ts'
-import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
 import { Reassembler, type ReassemblerPosition } from './reassembler.ts'
-import { seqOf } from './sequence.ts'
-import { topicsOf } from './topics.ts'
+import { ResultReader } from './result-reader.ts'
+import { rowsInPartition, seqOf } from './sequence.ts'
 
 /** Rows handed to the sink in one call, unless the input goes dry before. */
 const WRITE_ROWS = 1000
@@ -27,6 +26,8 @@ export interface CollectOptions {
   readonly signal: AbortSignal
   /** How much a collector that is killed does again at most. Default: 1 s. */
   readonly checkpointMs?: number
+  /** How often, without progress, it looks for what is lost. Default: 10 s. */
+  readonly lookEveryMs?: number
   /** Called now and then with the rows classified and written so far. */
   onProgress?(classified: number, written: number): void
 }
@@ -40,6 +41,7 @@ export interface Collected extends JobSummary {
 /** The note in a checkpoint: where to go on, and what must be held against what comes. */
 interface Note extends ReassemblerPosition {
   readonly job: string
+  readonly attempt: number
   readonly pipeline: string
   /** Of the output. */
   readonly columns: readonly string[]
@@ -56,24 +58,25 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   const { jobs, sink, signal } = options
   const stop = new AbortController()
   try {
-    const note = readNote(await sink.open(), options)
-    const job = await jobs.until(options.job, () => true, signal)
-    const feed = await PartitionFeed.open(options.kafka, [topicsOf(options.pipeline).results], options.say)
+    const before = readNote(await sink.open(), options)
+    const job = await jobs.found(options.job, signal)
+    const note = await usable(before, job, options)
+    const reader = await ResultReader.open(job, placesOf(job, note, jobs.attemptsOf(job.id)), options)
     let watch: LossWatch | null = null
     try {
-      endWithJob(feed, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
-      const collection = new Collection(job, note, feed, options)
+      endWithJob(reader, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
+      const collection = new Collection(job, note, reader, options)
       watch = new LossWatch(
-        options,
+        { ...options, attempt: job.attempt },
         () => collection.wanted,
-        error => feed.interrupt(error),
+        error => reader.interrupt(error),
       )
       return await collection.run()
     } catch (error) {
       throw await judge(job, error, options)
     } finally {
       await watch?.close()
-      await feed.close()
+      await reader.close()
     }
   } finally {
     stop.abort()
@@ -81,15 +84,33 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   }
 }
 
-function readNote(text: string | null, { job, pipeline, say }: CollectOptions): Note | null {
+function readNote(text: string | null, { job, pipeline }: CollectOptions): Note | null {
   if (text === null) return null
   const note = JSON.parse(text) as Note
-  if (note.job !== job || note.pipeline !== pipeline) {
-    const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that one first, or throw it away with --restart`
-    throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
+  if (note.job === job && note.pipeline === pipeline) return note
+  const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that one first, or throw it away with --restart`
+  throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
+}
+
+/** A later attempt may give rows to the places that were left out: then the output begins anew. */
+async function usable(note: Note | null, job: Job, { sink, say }: CollectOptions): Promise<Note | null> {
+  if (note === null) return null
+  if (note.attempt === job.attempt || note.counts.rejects === 0) {
+    say(`going on at row ${note.seq} of job ${job.id}`)
+    return note
   }
-  say(`going on at row ${note.seq} of job ${job}`)
-  return note
+  say(`job ${job.id} was opened again for the rows that were rejected: the output begins anew`)
+  await sink.restart()
+  return null
+}
+
+/**
+ * Where to read each attempt from, by partition. A checkpoint has one offset for a partition: where there are several
+ * attempts all of them are read from their beginning, and what was written is passed over.
+ */
+function placesOf(job: Job, note: Note | null, attempts: readonly Attempt[]): readonly Attempt[] {
+  const until = attempts.filter(({ attempt }) => attempt <= job.attempt)
+  return note !== null && until.length === 1 ? [{ attempt: job.attempt, resultsFrom: note.offsets }] : until
 }
 
 /**
@@ -108,13 +129,11 @@ async function judge(job: Job, error: unknown, options: CollectOptions): Promise
 
 class Collection {
   readonly #job: Job
-  readonly #feed: PartitionFeed
+  readonly #reader: ResultReader
   readonly #options: CollectOptions
   readonly #reassembler: Reassembler
   readonly #kinds: OutputKinds
   readonly #rowsByWorker = new Map<string, number>()
-  #queues: PartitionQueue[] = []
-  #unread = 0
   /** Of the output, once it is begun. */
   #columns: readonly string[] | null = null
   #classified: number
@@ -124,10 +143,10 @@ class Collection {
   readonly #budget: RejectBudget
   #checkpointedAt = performance.now()
 
-  constructor(job: Job, note: Note | null, feed: PartitionFeed, options: CollectOptions) {
+  constructor(job: Job, note: Note | null, reader: ResultReader, options: CollectOptions) {
     const first = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: job.resultsFrom }
     this.#job = job
-    this.#feed = feed
+    this.#reader = reader
     this.#options = options
     this.#reassembler = new Reassembler(job.id, job, note ?? first)
     this.#kinds = new OutputKinds(job.id, castColumns(job), note?.kinds)
@@ -139,34 +158,25 @@ class Collection {
 
   get wanted(): Wanted {
     const { wanted: partition, position } = this.#reassembler
-    const queue = this.#queues[partition]
-    // What was fetched and not taken yet is there: a sink that takes its time loses nothing.
-    const offset = queue?.peek()?.offset ?? queue?.position ?? position.offsets[partition]!
-    return { partition, offset, row: position.seq }
+    return { partition, offset: this.#reader.offset(partition), row: position.seq }
   }
 
   async run(): Promise<Collected> {
     if (this.#columns) await this.#begin(this.#columns)
-    const { results: topic } = topicsOf(this.#options.pipeline)
-    const { offsets } = this.#reassembler.position
-    this.#queues = await this.#feed.assign(offsets.map((offset, partition) => ({ topic, partition, offset })))
+    const { seq } = this.#reassembler.position
+    await this.#reader.read(this.#job.rowsFrom.map((_, partition) => rowsInPartition(partition, seq, this.#job)))
     while (!this.#reassembler.complete) {
-      const queue = this.#queues[this.#reassembler.wanted]!
-      const message = this.#feed.take(queue)
-      if (message) await this.#accept(queue, message)
-      else await this.#feed.arrival()
+      const { wanted } = this.#reassembler
+      const found = this.#reader.take(wanted)
+      if (!found) await this.#reader.arrival()
+      else if (found.kind === 'end') this.#reassembler.end(this.#reader.place(wanted, found.offset), found.value)
+      else await this.#accept(wanted, found.offset, found.value)
     }
     return this.#finish()
   }
 
-  async #accept({ topic, partition }: PartitionQueue, { offset, value }: Message): Promise<void> {
-    const place = { topic, partition, offset }
-    const record = this.#decode(value, `${topic}[${partition}]@${offset}`)
-    if (!record) return
-    if (record.kind === 'end' && record.value.job === this.#job.id) this.#reassembler.end(place, record.value)
-    if (record.kind !== 'result' || record.value.job !== this.#job.id) return
-    const result = record.value
-    const firstCopies = this.#reassembler.offer(place, result)
+  async #accept(partition: number, offset: number, result: Result): Promise<void> {
+    const firstCopies = this.#reassembler.offer(this.#reader.place(partition, offset), result)
     if (firstCopies === 0 && result.count > 0) return // what a second copy says does not count
     this.#kinds.check(result, this.#describe(partition, result))
     this.#classified += firstCopies
@@ -176,19 +186,6 @@ class Collection {
     await this.#write()
   }
 
-  /** Null for what is no record: nobody knows whose it is. If it was a result of this job, that is missing, and will be missed. */
-  #decode(value: Buffer | null, where: string): WireRecord | null {
-    try {
-      return decode(value)
-    } catch (cause) {
-      const { code, message, facts } = toRowmillError(cause)
-      const said = `job ${this.#job.id}, ${where}: ${message}`
-      if (isOfUnknownSchema(cause)) throw new RowmillError(code, said, { ...facts, where }, { cause })
-      if (this.#unread++ === 0) this.#options.say(`${said}. It is passed over, as will be others`)
-      return null
-    }
-  }
-
   async #write(): Promise<void> {
     const rows = this.#reassembler.take()
     for (let i = 0; i < rows.length; i += WRITE_ROWS) await this.#options.sink.write(rows.slice(i, i + WRITE_ROWS))
@@ -196,8 +193,9 @@ class Collection {
     crashPoint('rows-written')
     const { job, pipeline, checkpointMs = CHECKPOINT_MS } = this.#options
     if (performance.now() - this.#checkpointedAt < checkpointMs) return
+    const { attempt } = this.#job
     const kinds = this.#kinds.seen
-    const note: Note = { job, pipeline, ...this.#reassembler.position, columns: this.#columns!, kinds }
+    const note: Note = { job, attempt, pipeline, ...this.#reassembler.position, columns: this.#columns!, kinds }
     await this.#options.sink.checkpoint(JSON.stringify(note))
     crashPoint('checkpointed')
     this.#checkpointedAt = performance.now()
@@ -233,7 +231,8 @@ class Collection {
     const budget = this.#budget.of(this.#reassembler.position.seq)!
     if (this.#rejects > budget) throw this.#overBudget(budget)
     if (!this.#columns) await this.#begin(null)
-    const { rows, rejects, duplicates } = this.#reassembler.counts
+    const { rows, rejects } = this.#reassembler.counts
+    const duplicates = this.#reassembler.counts.duplicates + this.#reader.duplicates
     const summary = { job: this.#job.id, rows, rejects, refused: this.#reassembler.refused }
     this.#options.signal.throwIfAborted()
     await this.#options.sink.commit(summary)

@@ -66,6 +66,7 @@ export interface SinkHeader {
  * `open` is called once and resolves with the note of the last checkpoint, the output being what it was then (what was
  * written behind it is taken back), or with null: then the output is empty. It throws OUTPUT_UNUSABLE where it cannot
  * make the output so, and OUTPUT_LOCKED where another collector is writing it.
+ * `restart` may be called next, where the collector cannot go on from that note: the output is to be empty again.
  * `begin` is called once, before the first `write` and before `commit` of a job without rows, with the header of the
  * first result (of a job without results: null); behind a checkpoint with the header that was given then.
  * `write` may buffer. `checkpoint` resolves when everything written so far survives a crash together with the note, of
@@ -76,6 +77,7 @@ export interface SinkHeader {
  */
 export interface Sink {
   open(): Promise<string | null>
+  restart(): Promise<void>
   begin(header: SinkHeader | null): Promise<void>
   write(rows: readonly Values[]): Promise<void>
   checkpoint(note: string): Promise<void>

@@ -55,6 +55,12 @@ const LEAVES_JOB: readonly ErrorCode[] = [
   ...(['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE'] as const),
 ]
 
+/** What fails a job by its classifier: with another one, a further attempt gives a result to every row that has none. */
+const CURABLE: readonly ErrorCode[] = [
+  ...(['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT', 'CLASSIFIER_DIED', 'CLASSIFIER_TIMEOUT'] as const),
+  ...(['REJECTS_OVER_BUDGET', 'JOB_FAILED'] as const),
+]
+
 /** The exit code of a job that is complete, but for rows that were rejected within its budget. */
 export const COMPLETE_WITH_REJECTS = 4
 
@@ -95,6 +101,11 @@ export function toRowmillError(thrown: unknown): RowmillError {
 /** Whether the job goes on when the command is given again. */
 export function leavesJob(thrown: unknown): boolean {
   return LEAVES_JOB.includes(toRowmillError(thrown).code)
+}
+
+/** Whether a job that failed with this goes on in a further attempt, under a classifier that was repaired. */
+export function isCurable(thrown: unknown): boolean {
+  return CURABLE.includes(toRowmillError(thrown).code)
 }
 
 /** An error as it travels between processes. */

@@ -11,14 +11,23 @@ import { topicsOf } from './topics.ts'
 /** How long one who ends tries to say why a job ends with it. */
 const TELL_MS = 5000
 
+/** One attempt of a job, and per partition the end of the results topic before the first result of it. */
+export interface Attempt {
+  readonly attempt: number
+  readonly resultsFrom: readonly number[]
+}
+
 /**
  * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
  * attempt the first failure or cancellation counts; only a later attempt opens the job again, and what an earlier one
- * still says then does not count.
+ * still says then does not count, but that all its rows are published.
  */
 export function foldJob(before: Job | undefined, record: Job): Job {
   if (!before) return record
-  if (record.attempt < before.attempt && record.epoch <= before.epoch) return before
+  if (record.attempt < before.attempt && record.epoch <= before.epoch) {
+    const ends = record.state === 'ended' && before.state === 'open'
+    return ends ? { ...before, state: 'ended', total: record.total ?? before.total } : before
+  }
   const later = record.attempt > before.attempt || record.epoch > before.epoch
   if (hasFailed(before) && !later) return before
   const reopens = record.state === 'open' && !later
@@ -58,6 +67,7 @@ export class JobLog {
   readonly #feed: PartitionFeed
   readonly #queue: PartitionQueue
   readonly #jobs = new Map<string, Job>()
+  readonly #attempts = new Map<string, Attempt[]>()
   /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
   readonly #unreadable = new Map<string, RowmillError>()
   readonly #following: Promise<void>
@@ -86,6 +96,22 @@ export class JobLog {
     return this.#jobs.get(id)
   }
 
+  /** The attempts of the job that are known so far, in order. */
+  attemptsOf(id: string): readonly Attempt[] {
+    return this.#attempts.get(id) ?? []
+  }
+
+  /** The jobs known so far that have more than one attempt. */
+  get reopened(): Job[] {
+    const reopened = [...this.#attempts].filter(([, attempts]) => attempts.length > 1)
+    return reopened.map(([id]) => this.#jobs.get(id)!)
+  }
+
+  /** Resolves when something more is known of any job; rejects when the log broke. */
+  news(): Promise<void> {
+    return this.#news.promise
+  }
+
   /**
    * The job as of now: reads `jobs` to its present end first, where the job is not known. Throws ROW_MALFORMED, as
    * `latest` and `until` do, where its records are of a schema registry that this reader was not given.
@@ -99,6 +125,11 @@ export class JobLog {
   async latest(id: string): Promise<Job | undefined> {
     await this.#readToEnd()
     return this.#readable(id)
+  }
+
+  /** The job as of now, or as soon as it is published; rejects when `signal` aborts. */
+  async found(id: string, signal: AbortSignal): Promise<Job> {
+    return (await this.latest(id)) ?? (await this.until(id, () => true, signal))
   }
 
   /** Resolves with the job as soon as `when` holds; rejects when `signal` aborts. */
@@ -156,7 +187,7 @@ export class JobLog {
   #learn({ offset, key, value }: Message): void {
     try {
       const record = decode(value)
-      if (record.kind === 'job') this.#jobs.set(record.value.id, foldJob(this.#jobs.get(record.value.id), record.value))
+      if (record.kind === 'job') this.#fold(record.value)
     } catch (error) {
       // Not a job: no reader can do anything about it, and other jobs must go on.
       if (!isOfUnknownSchema(error) || !key) return
@@ -167,6 +198,14 @@ export class JobLog {
     }
   }
 
+  #fold(record: Job): void {
+    const { id, attempt, resultsFrom } = record
+    this.#jobs.set(id, foldJob(this.#jobs.get(id), record))
+    const attempts = this.#attempts.get(id) ?? []
+    this.#attempts.set(id, attempts)
+    if (attempt > (attempts.at(-1)?.attempt ?? -1)) attempts.push({ attempt, resultsFrom })
+  }
+
   #announce(): void {
     this.#news.resolve()
     this.#news = Promise.withResolvers<void>()
@@ -174,9 +213,9 @@ export class JobLog {
   }
 }
 
-/** Ends every wait for an arrival in `feed` with what the job fails with, or with the reason of `signal`. */
+/** Ends every wait for an arrival in a feed with what the job fails with, or with the reason of `signal`. */
 export function endWithJob(
-  feed: PartitionFeed,
+  feed: Pick<PartitionFeed, 'interrupt'>,
   jobs: JobLog,
   { id, signal }: { id: string; signal: AbortSignal },
 ): void {

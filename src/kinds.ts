@@ -25,9 +25,8 @@ function drift(a: Kind, b: Kind): boolean {
 
 /** What earlier results of a job said of its output, as plain values. */
 export interface KindsSeen {
-  /** Of the classifier, in hex; null before the first result. */
-  readonly classifier: string | null
-  readonly classifierBy: string
+  /** By attempt, the classifier in hex and the worker that ran it first: between attempts it may have been repaired. */
+  readonly classifiers: readonly (readonly [attempt: number, classifier: string, by: string])[]
   readonly columns: readonly string[] | null
   /** For each column, the kinds met and the rows that had them first. */
   readonly kinds: readonly (readonly (readonly [Kind, string])[])[]
@@ -38,8 +37,7 @@ export class OutputKinds {
   readonly #job: string
   readonly #cast: ReadonlySet<string>
   #columns: readonly string[] | null = null
-  #classifier: Uint8Array | null = null
-  #classifierBy = ''
+  readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
   #seen: Map<Kind, string>[] = []
 
   /** Columns in `cast` are what the user said; they are held against nothing. `before` is what `seen` said once. */
@@ -47,36 +45,41 @@ export class OutputKinds {
     this.#job = job
     this.#cast = new Set(cast)
     if (before === null) return
-    this.#classifier = before.classifier === null ? null : Buffer.from(before.classifier, 'hex')
-    this.#classifierBy = before.classifierBy
+    for (const [attempt, classifier, by] of before.classifiers)
+      this.#classifiers.set(attempt, { classifier: Buffer.from(classifier, 'hex'), by })
     this.#columns = before.columns
     this.#seen = before.kinds.map(kinds => new Map(kinds))
   }
 
   get seen(): KindsSeen {
-    const classifier = this.#classifier && Buffer.from(this.#classifier).toString('hex')
+    const classifiers = [...this.#classifiers].map(
+      ([attempt, { classifier, by }]) => [attempt, Buffer.from(classifier).toString('hex'), by] as const,
+    )
     const kinds = this.#seen.map(seen => [...seen])
-    return { classifier, classifierBy: this.#classifierBy, columns: this.#columns, kinds }
+    return { classifiers, columns: this.#columns, kinds }
   }
 
   /** `rows` names the rows of the result for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
   check(result: Result, rows: string): void {
     if (result.count === result.rejected.length && result.count > 0) return
-    if (this.#classifier === null) {
-      this.#classifier = result.classifier
-      this.#classifierBy = result.by
-    } else if (Buffer.compare(this.#classifier, result.classifier) !== 0) {
-      throw new RowmillError(
-        'CLASSIFIER_MIXED',
-        `job ${this.#job}: workers ${this.#classifierBy} and ${result.by} run different classifiers, or under different ` +
-          'Python or pandas versions. Restart them with the same ones.',
-        { job: this.#job },
-      )
-    }
+    this.#checkClassifier(result)
     this.#checkColumns(result.columns, rows)
     result.kinds.forEach((kind, column) => {
       if (!this.#seen[column]!.has(kind)) this.#meet(column, kind, rows)
     })
+  }
+
+  #checkClassifier({ attempt, classifier, by }: Result): void {
+    const first = this.#classifiers.get(attempt)
+    if (!first) this.#classifiers.set(attempt, { classifier, by })
+    else if (Buffer.compare(first.classifier, classifier) !== 0) {
+      throw new RowmillError(
+        'CLASSIFIER_MIXED',
+        `job ${this.#job}: workers ${first.by} and ${by} run different classifiers, or under different ` +
+          'Python or pandas versions. Restart them with the same ones.',
+        { job: this.#job },
+      )
+    }
   }
 
   #checkColumns(columns: readonly string[], rows: string): void {

@@ -13,6 +13,15 @@ export interface Wanted {
   readonly row: number
 }
 
+export interface LossWatchOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly job: string
+  readonly attempt: number
+  readonly lookEveryMs?: number
+}
+
 /**
  * Looks, as long as there is no progress, whether the rows that a reader waits for are lost: topics may be deleted, made
  * anew or cut by retention before they were read, and nothing tells. Lost is what a job lacks that is published to its
@@ -23,6 +32,7 @@ export class LossWatch {
   readonly #pipeline: string
   readonly #jobs: JobLog
   readonly #job: string
+  readonly #attempt: number
   readonly #wanted: () => Wanted
   readonly #timer: NodeJS.Timeout
   #last = ''
@@ -30,7 +40,7 @@ export class LossWatch {
 
   /** `lost` is told what can no longer come. */
   constructor(
-    { kafka, pipeline, jobs, job }: { kafka: Kafka; pipeline: string; jobs: JobLog; job: string },
+    { kafka, pipeline, jobs, job, attempt, lookEveryMs = LOOK_EVERY_MS }: LossWatchOptions,
     wanted: () => Wanted,
     lost: (error: RowmillError) => void,
   ) {
@@ -38,9 +48,10 @@ export class LossWatch {
     this.#pipeline = pipeline
     this.#jobs = jobs
     this.#job = job
+    this.#attempt = attempt
     this.#wanted = wanted
     const look = () => this.#look().then(error => error && lost(error))
-    this.#timer = setInterval(() => void look().catch(() => {}), LOOK_EVERY_MS).unref() // an outage says so itself
+    this.#timer = setInterval(() => void look().catch(() => {}), lookEveryMs).unref() // an outage says so itself
   }
 
   async close(): Promise<void> {
@@ -65,7 +76,8 @@ export class LossWatch {
     if (gone) return this.#lost({ partition, row }, `topic ${gone} was deleted`)
     if (this.#jobs.peek(this.#job)?.state !== 'ended') return null
     // In this order: a commit says that the results of all before it are in the log.
-    const committed = await admin.committed(workersGroup(this.#pipeline), rows, partition)
+    const group = workersGroup(this.#pipeline, { id: this.#job, attempt: this.#attempt })
+    const committed = await admin.committed(group, rows, partition)
     const { start, end } = await admin.bounds(rows, partition)
     if (Math.max(committed, start) < end) return null
     const { end: resultsEnd } = await admin.bounds(results, partition)

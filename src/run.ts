@@ -3,13 +3,14 @@ import { startLocalBroker } from './broker/local-broker.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
-import { leavesJob, type RowmillError } from './errors.ts'
-import { JobLog, newJobId } from './jobs.ts'
+import { isCurable, leavesJob, type RowmillError } from './errors.ts'
+import { hasFailed, JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption } from './model.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
+import { reopen } from './reopen.ts'
 import type { Layout } from './sequence.ts'
 import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
@@ -134,7 +135,8 @@ export async function run(given: RunOptions): Promise<RunReport> {
     await options.source.close()
     await Promise.allSettled([running, place])
     await supervisor.close(stop.signal.aborted ? 'kill' : 'drain')
-    const keep = fault !== null && leavesJob(fault) && progress.opened && options.onOpen !== null
+    const goesOn = fault !== null && (leavesJob(fault) || isCurable(fault))
+    const keep = goesOn && progress.opened && options.onOpen !== null
     await place.then(({ close }) => close(keep)).catch(() => {}) // how it failed to open was thrown above
   }
 }
@@ -158,6 +160,7 @@ async function runJob(options: Settings, { supervisor, place, progress, signal, 
   const jobs = await JobLog.open(kafka, pipeline, options.say)
   const job = options.unfinished?.job ?? options.job ?? newJobId()
   const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
+  if (options.unfinished) await reopenFailed(job, { ...shared, by: 'run' })
   const jobOptions = [...options.options, quoting(runtime)]
   const onOpen = async () => {
     progress.opened = true
@@ -197,6 +200,14 @@ async function runJob(options: Settings, { supervisor, place, progress, signal, 
     await Promise.allSettled(ends)
     await jobs.close()
   }
+}
+
+/** A job that failed by its classifier has its chance with another one. */
+async function reopenFailed(id: string, place: Parameters<typeof reopen>[1]): Promise<void> {
+  const before = await place.jobs.latest(id)
+  if (!before || !hasFailed(before)) return
+  const reopened = await reopen(id, place)
+  if (reopened) place.say(`job ${id} failed before, and goes on in attempt ${reopened.job.attempt}`)
 }
 
 /** It is closed as soon as something fails, or else a read of it might be waited for; and at the end. */

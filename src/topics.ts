@@ -26,8 +26,10 @@ export function topicsOf(pipeline: string): PipelineTopics {
   }
 }
 
-export function workersGroup(pipeline: string): string {
-  return `${pipeline}.workers`
+/** The consumer group of the workers; each attempt of a job but the first has one of its own. */
+export function workersGroup(pipeline: string, reopened: { id: string; attempt: number } | null = null): string {
+  const group = `${pipeline}.workers`
+  return reopened !== null && reopened.attempt > 0 ? `${group}.${reopened.id}.${reopened.attempt}` : group
 }
 
 /** Throws USAGE unless `name` can be a pipeline or job id. */

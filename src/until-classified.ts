@@ -1,6 +1,7 @@
 import { decode, fingerprintOf, isOfUnknownSchema } from './codec.ts'
 import { endWithJob, type JobLog } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
+import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, takeUntil } from './partition-feed.ts'
 import { topicsOf } from './topics.ts'
@@ -24,26 +25,26 @@ export async function untilClassified(
   }: { kafka: Kafka; pipeline: string; jobs: JobLog; say: Say; signal: AbortSignal },
 ): Promise<void> {
   const stop = new AbortController()
-  const job = await jobs.until(id, () => true, signal)
+  const job = await jobs.found(id, signal)
   const { results: topic } = topicsOf(pipeline)
   const feed = await PartitionFeed.open(kafka, [topic], say)
   try {
     endWithJob(feed, jobs, { id, signal: AbortSignal.any([signal, stop.signal]) })
     const positions = job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
     const queues = await feed.assign(positions)
-    await takeUntil(feed, queues, (_, message) => message !== null && ends(message, id))
+    await takeUntil(feed, queues, (_, message) => message !== null && ends(message, job))
   } finally {
     stop.abort()
     await feed.close()
   }
 }
 
-function ends({ value }: Message, id: string): boolean {
+function ends({ value }: Message, { id, attempt }: Job): boolean {
   const mayEnd = value?.subarray(...FINGERPRINT).equals(fingerprintOf('end')) || value?.[0] === 0
   if (!mayEnd) return false
   try {
     const record = decode(value)
-    return record.kind === 'end' && record.value.job === id
+    return record.kind === 'end' && record.value.job === id && record.value.attempt === attempt
   } catch (error) {
     if (isOfUnknownSchema(error)) throw error
     return false // malformed: whoever collects judges it

@@ -8,8 +8,9 @@ import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 import { ComparedFile } from './verify/compared-file.ts'
 import { anyEnd, findingsOf, type Readings } from './verify/findings.ts'
-import { type JobPartition, JobTopic } from './verify/job-topic.ts'
+import { JobTopic, type PartitionReadings } from './verify/job-topic.ts'
 import { OutputRows } from './verify/output-rows.ts'
+import { ReopenedResults } from './verify/reopened-results.ts'
 import { type Digests, type RowFormat, SameBytes } from './verify/same-bytes.ts'
 
 export interface VerifyOptions {
@@ -106,8 +107,9 @@ async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<
 async function judge(job: Job, options: VerifyOptions & { bytes: SameBytes }): Promise<Verified> {
   const { kafka, pipeline, say, signal } = options
   const place = { kafka, job: job.id, say, signal }
+  const resultsPlace = { ...place, topic: topicsOf(pipeline).results, from: job.resultsFrom, attempt: job.attempt }
   // Opened before the rows: then the row of every result that is read lies before the end of the rows.
-  const results = await JobTopic.open({ ...place, topic: topicsOf(pipeline).results, from: job.resultsFrom })
+  const results = await (job.attempt === 0 ? JobTopic : ReopenedResults).open(resultsPlace)
   try {
     const rows = await JobTopic.open({ ...place, topic: job.topic, from: job.rowsFrom })
     say(`reading ${rows.topic}`)
@@ -137,7 +139,7 @@ async function conclude(readings: Readings, output: OutputRows, bytes: SameBytes
     gaps: both('missing'),
     malformed: { rows: rows.malformed.count, results: results.malformed.count },
     rowsByWorker: output.byWorker,
-    classifiers: [...output.classifiers.keys()],
+    classifiers: [...new Set([...output.classifiers.values()].flatMap(ofOne => [...ofOne.keys()]))],
     digests,
     findings: [...findingsOf(readings), ...differences],
   }
@@ -152,7 +154,7 @@ async function countRows(job: Job, rows: JobTopic): Promise<void> {
   }
 }
 
-async function countPartition(job: Job, partition: JobPartition): Promise<void> {
+async function countPartition(job: Job, partition: PartitionReadings): Promise<void> {
   for (let found = await partition.next(); found; found = await partition.next()) {
     const { record, where } = found
     const flaw = record.kind === 'rows' ? flawOf(record.value, job, partition.partition) : `a ${record.kind} message`

@@ -1,20 +1,19 @@
-import { AssignedPartition, type Slot } from './assigned-partition.ts'
+import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { type Batch, describeBatch, type Marker } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
 import { encodeEndOfInput, encodeReject, isOfUnknownSchema } from './codec.ts'
 import { crashPoint } from './crash-point.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
-import type { GroupMember, Kafka, Message, Position } from './kafka.ts'
+import type { Kafka, Message } from './kafka.ts'
+import { Lane, type LaneHandlers } from './lane.ts'
 import type { Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
-import { PartitionFeed } from './partition-feed.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
-import { topicsOf, workersGroup } from './topics.ts'
+import { topicsOf } from './topics.ts'
 
-const COMMIT_EVERY_MS = 250
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
 /** What no other batch and no other job would cure: the worker ends. */
@@ -37,16 +36,16 @@ export interface WorkerOptions {
 /**
  * One member of the consumer group with one classifier: feed -> batcher -> classifier -> results -> commit.
  * It judges nothing but what it saw in this assignment: at every join all it knows of its partitions is dropped and
- * read again from the committed offsets. Only what is acknowledged in `results` is committed.
+ * read again from the committed offsets. Only what is acknowledged in `results` is committed. A job that is opened again
+ * is served in a lane of its own, side by side with all others.
  */
 export class Worker {
   readonly #options: WorkerOptions
   readonly #jobs: JobLog
-  readonly #feed: PartitionFeed
-  readonly #member: GroupMember
   readonly #sender: PartitionSender
   readonly #fatal = Promise.withResolvers<never>()
-  #assigned: AssignedPartition[] = []
+  /** The first serves the first attempts of all jobs. */
+  #lanes: readonly Lane[]
   #turn = 0
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
@@ -56,16 +55,11 @@ export class Worker {
   readonly #unknown = new Set<string>()
   #idle = Promise.withResolvers<void>()
   #draining = false
-  #groupLost = false
 
-  private constructor(
-    options: WorkerOptions,
-    parts: { jobs: JobLog; feed: PartitionFeed; member: GroupMember; sender: PartitionSender },
-  ) {
+  private constructor(options: WorkerOptions, parts: { jobs: JobLog; lane: Lane; sender: PartitionSender }) {
     this.#options = options
     this.#jobs = parts.jobs
-    this.#feed = parts.feed
-    this.#member = parts.member
+    this.#lanes = [parts.lane]
     this.#sender = parts.sender
     this.#fatal.promise.catch(() => {})
   }
@@ -73,28 +67,20 @@ export class Worker {
   /** Connects to the broker; the classifier may still be starting. */
   static async open(options: WorkerOptions): Promise<Worker> {
     const { kafka, pipeline, say } = options
-    const { rows } = topicsOf(pipeline)
-    const [jobs, feed, member, producer] = await Promise.all([
+    const [jobs, lane, producer] = await Promise.all([
       JobLog.open(kafka, pipeline, say),
-      PartitionFeed.open(kafka, [rows], say),
-      kafka.member(workersGroup(pipeline), [rows]),
+      Lane.open(options),
       kafka.producer(),
     ])
-    return new Worker(options, { jobs, feed, member, sender: new PartitionSender(producer, say) })
+    return new Worker(options, { jobs, lane, sender: new PartitionSender(producer, say) })
   }
 
   /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
   async run(signal: AbortSignal): Promise<void> {
     const leave = new AbortController()
-    const membership = this.#member.run(
-      {
-        onAssigned: positions => this.#assign(positions),
-        onRebalance: () => this.#commit().catch(() => {}), // the next owner begins a little earlier
-        onTrouble: error => this.#lostGroup(error),
-      },
-      leave.signal,
-    )
-    const commits = setInterval(() => void this.#commit().catch(() => {}), COMMIT_EVERY_MS)
+    this.#lanes[0]!.join(this.#handlers)
+    const reopening = this.#serveReopened(leave.signal)
+    reopening.catch(fault => this.#fatal.reject(fault))
     const asked = new Promise<void>(resolve => {
       if (signal.aborted) resolve()
       signal.addEventListener('abort', () => resolve(), { once: true })
@@ -102,38 +88,63 @@ export class Worker {
     try {
       await Promise.race([asked, this.#fatal.promise])
       await Promise.race([this.#drain(), this.#fatal.promise])
-      await this.#commit().catch(() => {})
+      await Promise.all(this.#lanes.map(lane => lane.commit().catch(() => {})))
     } finally {
-      clearInterval(commits)
       leave.abort()
-      await membership
+      await Promise.allSettled([reopening, this.#lanes[0]!.close()])
     }
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#feed.close(), this.#jobs.close(), this.#sender.close(), this.#member.close()])
+    await Promise.all([...this.#lanes.map(lane => lane.close()), this.#jobs.close(), this.#sender.close()])
   }
 
-  /** Said once: it goes on trying, and says when it is back. */
-  #lostGroup({ message }: Error): void {
-    if (!this.#groupLost) this.#options.say(`worker ${this.#options.name} lost its group: ${message}. Trying again`)
-    this.#groupLost = true
+  get #handlers(): LaneHandlers {
+    return { pump: held => this.#pump(held), failed: fault => this.#fatal.reject(fault) }
   }
 
-  async #assign(positions: readonly Position[]): Promise<void> {
-    if (this.#groupLost) this.#options.say(`worker ${this.#options.name} is back in its group`)
-    this.#groupLost = false
-    if (positions.length === 0) {
-      const { rows } = topicsOf(this.#options.pipeline)
-      this.#options.say(`worker ${this.#options.name} stays idle: other workers have all partitions of ${rows}`)
+  get #assigned(): AssignedPartition[] {
+    return this.#lanes.length === 1 ? this.#lanes[0]!.assigned : this.#lanes.flatMap(({ assigned }) => assigned)
+  }
+
+  /** Keeps a lane for each job that was opened again, as long as its last attempt has anything to do. */
+  async #serveReopened(signal: AbortSignal): Promise<void> {
+    const serving = new Map<string, Promise<void>>()
+    await this.#jobs.latest('') // what was reopened and failed long ago needs none
+    const stopped = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+    while (!signal.aborted) {
+      const news = this.#jobs.news()
+      for (const job of this.#jobs.reopened) {
+        if (hasFailed(job) || serving.has(attemptOf(job))) continue
+        const served = this.#serveAttempt(job, signal)
+        served.catch(fault => this.#fatal.reject(fault))
+        serving.set(attemptOf(job), served)
+      }
+      await Promise.race([news, stopped])
     }
-    const queues = await this.#feed.assign(positions)
-    for (const held of this.#assigned) held.makeRoom()
-    this.#assigned = queues.map(queue => new AssignedPartition(queue))
-    for (const held of this.#assigned) {
-      void this.#pump(held).catch(fault => {
-        if (!held.queue.closed) this.#fatal.reject(fault)
-      })
+    await Promise.allSettled(serving.values())
+  }
+
+  async #serveAttempt(job: Job, signal: AbortSignal): Promise<void> {
+    const { id, attempt } = job
+    const over = new AbortController()
+    const isOver = (now: Job) => hasFailed(now) || now.attempt !== attempt
+    this.#jobs.until(id, isOver, AbortSignal.any([signal, over.signal])).then(
+      () => over.abort(),
+      () => over.abort(),
+    )
+    const lane = await Lane.open(this.#options, job)
+    this.#lanes = [...this.#lanes, lane]
+    try {
+      lane.join(this.#handlers)
+      const published = await this.#jobs.until(id, now => now.state === 'ended', over.signal)
+      await lane.untilDone(published, over.signal)
+    } catch (error) {
+      if (!over.signal.aborted) throw error
+    } finally {
+      over.abort()
+      this.#lanes = this.#lanes.filter(other => other !== lane)
+      await lane.close()
     }
   }
 
@@ -144,9 +155,9 @@ export class Worker {
         await held.room()
         continue
       }
-      const message = this.#feed.take(held.queue)
+      const message = held.lane.feed.take(held.queue)
       if (!message) {
-        await this.#feed.arrival()
+        await held.lane.feed.arrival()
         continue
       }
       await this.#accept(held, message)
@@ -155,25 +166,30 @@ export class Worker {
   }
 
   async #accept(held: AssignedPartition, message: Message): Promise<void> {
+    const { lane } = held
     let record: ReturnType<typeof decodeHead>
     try {
       record = decodeHead(message.value)
     } catch (error) {
       // Where its job cannot be read here either, this throws: workers with its schema registry can do the work.
       if (isOfUnknownSchema(error)) await this.#jobs.get(message.key?.toString() ?? '')
+      if (lane.reopened) return held.batcher.pass(message.offset) // said in the first attempt
       return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
     }
+    if (lane.reopened && (!('job' in record.value) || record.value.job !== lane.reopened.id))
+      return held.batcher.pass(message.offset)
     if (record.kind !== 'rows' && record.kind !== 'end') {
       return this.#reject(held, message, 'MALFORMED', `a ${record.kind} record does not belong in ${held.queue.topic}`)
     }
     const job = await this.#findJob(record.value.job)
     if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
-    if (hasFailed(job) || this.#failed.has(attemptOf(job))) return held.batcher.pass(message.offset)
+    if (!lane.serves(job) || hasFailed(job) || this.#failed.has(attemptOf(job)))
+      return held.batcher.pass(message.offset)
     if (record.kind === 'end') return held.batcher.addEnd(message.offset, record.value)
     const flaw = flawOf(record.value, job, held.queue.partition)
     if (flaw) return this.#reject(held, message, 'MALFORMED', flaw)
     const rows = { head: record.value, bytes: message.value! }
-    held.batcher.addRows(message.offset, rows, placeOf(record.value.seq!, job).position)
+    held.batcher.addRows(message.offset, rows, placeOf(record.value.seq!, job).position, held.done)
   }
 
   async #findJob(id: string): Promise<Job | undefined> {
@@ -211,10 +227,11 @@ export class Worker {
   }
 
   #nextWithRows(): AssignedPartition | undefined {
-    for (let i = 0; i < this.#assigned.length; i++) {
-      const held = this.#assigned[(this.#turn + i) % this.#assigned.length]!
+    const assigned = this.#assigned
+    for (let i = 0; i < assigned.length; i++) {
+      const held = assigned[(this.#turn + i) % assigned.length]!
       if (held.batcher.waiting === 0) continue
-      this.#turn = (this.#turn + i + 1) % this.#assigned.length
+      this.#turn = (this.#turn + i + 1) % assigned.length
       return held
     }
     return undefined
@@ -234,7 +251,8 @@ export class Worker {
   async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
     const slot = held.add(batch)
     this.#inClassifier++
-    const job = this.#jobs.peek(batch.job)!
+    // The job may be open in a later attempt by now: whose result this is, the lane knows.
+    const job = { ...this.#jobs.peek(batch.job)!, attempt: held.lane.attempt }
     try {
       await this.#options.classifier.start()
       slot.answer = await this.#options.classifier.classify(batch, job)
@@ -258,7 +276,7 @@ export class Worker {
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
     await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })
     this.#failed.add(attemptOf(job))
-    for (const open of new Set([held, ...this.#assigned])) open.drop(job.id)
+    for (const open of new Set([held, ...held.lane.assigned])) open.drop(job.id)
   }
 
   /** Sends what is ready at the head of a partition, in order; what is acknowledged may be committed. */
@@ -273,7 +291,8 @@ export class Worker {
   async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
     const to = { topic: topicsOf(this.#options.pipeline).results, partition: held.queue.partition }
     if (item.kind === 'marker') {
-      await this.#sender.send(to, { key: item.end.job, value: encodeEndOfInput(item.end) })
+      const end = { ...item.end, attempt: held.lane.attempt }
+      await this.#sender.send(to, { key: end.job, value: encodeEndOfInput(end) })
     } else {
       const { results, rejected } = answer!
       await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
@@ -284,9 +303,9 @@ export class Worker {
   }
 
   /** The result says that a row was rejected; for whoever watches `rejects`, that topic says it too. */
-  #copy({ seq, line, reason, detail, values }: Rejected, { job, epoch, offset }: Batch, { queue }: AssignedPartition) {
-    const { topic, partition } = queue
-    const { attempt } = this.#jobs.peek(job)!
+  #copy({ seq, line, reason, detail, values }: Rejected, { job, epoch, offset }: Batch, held: AssignedPartition) {
+    const { topic, partition } = held.queue
+    const { attempt } = held.lane
     const said = { job, epoch, attempt, seq, line, reason, detail, values, raw: null, by: this.#options.name }
     const value = encodeReject({ ...said, topic, partition, offset, index: 0 })
     return this.#sender.send({ topic: topicsOf(this.#options.pipeline).rejects, partition: 0 }, { key: job, value })
@@ -299,18 +318,6 @@ export class Worker {
       await this.#idle.promise
     }
     await Promise.all(this.#sends)
-  }
-
-  async #commit(): Promise<void> {
-    const now = Date.now()
-    const due = this.#assigned.filter(held => held.commitIsDue(now))
-    if (due.length === 0) return
-    const positions = due.map(held => held.toCommit)
-    await this.#member.commit(positions)
-    crashPoint('committed')
-    due.forEach((held, i) => {
-      held.noteCommit(positions[i]!.offset, now)
-    })
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Batch, Batcher, describeBatch, type Marker, type RowsMessage } from '../src/batcher.ts'
+import { IntervalSet } from '../src/intervals.ts'
 import type { EndOfInput } from '../src/model.ts'
 
 const NO_BYTES = new Uint8Array()
@@ -75,6 +76,35 @@ test('the low-water mark stays at the lowest offset with a row that is not ackno
   assert.equal(batcher.lowWater, 10)
   batcher.settle(a)
   assert.equal(batcher.lowWater, 12)
+})
+
+test('positions that have a row already are handed out to nobody, and a message is done when all its runs are', () => {
+  const batcher = new Batcher(0)
+  const done = new IntervalSet()
+  done.add(1, 3)
+  done.add(4, 5)
+  done.add(6, 9)
+  batcher.addRows(0, rows(0, 6), 0, done)
+  batcher.addRows(1, rows(6, 3), 6, done)
+  batcher.addRows(2, rows(9, 1), 9, done)
+  assert.equal(batcher.waiting, 4)
+  const batches = [0, 1, 2, 3].map(() => batcher.cutBatch(100)!)
+  assert.deepEqual(batches.map(texts), [['j0'], ['j3'], ['j5'], ['j9']])
+  assert.deepEqual(
+    batches.map(({ first, offset }) => [first, offset]),
+    [
+      [0, 0],
+      [3, 0],
+      [5, 0],
+      [9, 2],
+    ],
+  )
+  const marks = [0, 1, 3, 2].map(at => {
+    batcher.settle(batches[at]!)
+    return batcher.lowWater
+  })
+  assert.deepEqual(marks, [0, 0, 0, 3])
+  assert.ok(batcher.isEmpty)
 })
 
 test('a marker comes out behind the batches of the rows before it, and no batch reaches over it', () => {

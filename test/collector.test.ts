@@ -36,6 +36,12 @@ class Memory implements Sink {
     return this.kept?.note ?? null
   }
 
+  async restart(): Promise<void> {
+    this.calls.push('restart')
+    this.rows.length = 0
+    this.kept = null
+  }
+
   async begin(header: { columns: readonly string[] } | null): Promise<void> {
     this.calls.push(`begin ${header?.columns}`)
   }
@@ -110,10 +116,10 @@ class Bench {
     return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
   }
 
-  async end(total: number, job = 'j'): Promise<void> {
+  async end(total: number, job = 'j', attempt = 0): Promise<void> {
     for (let partition = 0; partition < LAYOUT.partitions; partition++) {
       const rows = rowsInPartition(partition, total, LAYOUT)
-      const end = { job, epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+      const end = { job, epoch: 0, from: 0, attempt, partition, rows, total, refused: 0 }
       await this.raw(partition, encodeEndOfInput(end))
     }
   }
@@ -368,6 +374,8 @@ test('a gap that a failure left is not taken for the reason, though the collecto
   await bench.fail()
   await bench.result(0, 1, 2)
   const slow = {
+    found: async () => bench.job('j'),
+    attemptsOf: () => [{ attempt: 0, resultsFrom: [0, 0] }],
     latest: (id: string) => bench.jobs.latest(id),
     until: (id: string, when: (job: Job) => boolean, signal: AbortSignal) =>
       when(bench.job('j')) ? Promise.resolve(bench.job('j')) : bench.jobs.until(id, () => false, signal),
@@ -417,4 +425,82 @@ test('progress counts each row once, classified and written', async t => {
   const told: [number, number][] = []
   await bench.collect({ onProgress: (classified, written) => told.push([classified, written]) })
   assert.deepEqual(told.at(-1), [6, 6])
+})
+
+test('a sink that stands still for long loses nothing: what was fetched is there, however often one looks', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 3)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'ended', total: 9 })
+  const { promise: looked, resolve } = Promise.withResolvers<void>()
+  let looks = 0
+  const watched = async () => {
+    const admin = await (await testKafka()).admin()
+    const bounds = admin.bounds.bind(admin)
+    admin.bounds = (topic, partition) => {
+      if (topic.endsWith('.results') && ++looks === 3) resolve()
+      return bounds(topic, partition)
+    }
+    return admin
+  }
+  const plain = await testKafka()
+  const kafka = new Proxy(plain, {
+    get: (_, name) =>
+      name === 'admin' ? watched : (Reflect.get(plain, name).bind?.(plain) ?? Reflect.get(plain, name)),
+  })
+  bench.sink.onWrite = () => looked
+  const collecting = bench.collect({ kafka, lookEveryMs: 50 })
+  collecting.catch(() => {})
+  await looked
+  await bench.result(0, 3, 3)
+  await bench.end(9)
+  assert.equal((await collecting).rows, 9)
+})
+
+/** Row 1 of the job, which stands at position 1 of partition 0, without a result. */
+const REJECT = { index: 1, seq: 1, line: 3, reason: 'R', detail: '', values: ['1'] }
+
+test('a job that was opened again: of each row the last attempt counts, and classifiers may differ between attempts', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3, { rows: [rowOf(0), rowOf(2)], rejected: [REJECT] })
+  await bench.result(1, 0, 3)
+  await bench.fail()
+  const attempt = 1
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), attempt, resultsFrom: [1, 1] })
+  const collecting = bench.collect()
+  const repaired = { attempt, classifier: new Uint8Array(8).fill(1) }
+  await bench.result(0, 1, 1, { ...repaired, rows: [['1', 'repaired']] })
+  await bench.result(0, 3, 3, repaired)
+  await bench.result(0, 3, 3, { ...repaired, rows: [6, 7, 8].map(seq => [`${seq}`, 'copy']) })
+  await bench.end(9)
+  await bench.end(9, 'j', attempt)
+  const { rows, rejects, duplicates } = await collecting
+  assert.deepEqual([rows, rejects, duplicates], [9, 0, 3])
+  const expected = rowsTo(9)
+  expected[1] = ['1', 'repaired']
+  assert.deepEqual(bench.sink.rows, expected)
+})
+
+test('an output that lacks rejects begins anew in a later attempt, one that lacks none goes on', async t => {
+  for (const [rejected, calls] of [
+    [[REJECT], ['open', 'restart', 'begin ID,TEXT']],
+    [[], ['open', 'begin ID,TEXT']],
+  ] as const) {
+    const bench = await Bench.open(t)
+    await appendJob(bench.sender, bench.pipeline, { ...bench.job('k'), options: [{ name: 'maxRejects', value: '1' }] })
+    const rows = rowsTo(3).filter((_, seq) => rejected.length === 0 || seq !== 1)
+    await bench.result(0, 0, 3, { job: 'k', rows, rejected: [...rejected] })
+    const stop = new AbortController()
+    bench.sink.onWrite = () => void setImmediate(() => stop.abort(new Error('killed')))
+    await assert.rejects(bench.collect({ job: 'k', checkpointMs: 0, signal: stop.signal }), /killed/)
+    bench.sink.onWrite = silent
+    bench.sink.calls.splice(0)
+    await bench.fail('CLASSIFIER_FAILED', bench.job('k'))
+    await appendJob(bench.sender, bench.pipeline, { ...bench.job('k'), attempt: 1, resultsFrom: [1, 0] })
+    if (rejected.length > 0) await bench.result(0, 1, 1, { job: 'k', attempt: 1 })
+    await bench.end(3, 'k', 1)
+    assert.equal((await bench.collect({ job: 'k' })).rows, 3)
+    assert.deepEqual(bench.sink.calls.slice(0, calls.length), calls)
+    assert.deepEqual(bench.sink.rows, rowsTo(3))
+  }
 })

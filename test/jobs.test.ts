@@ -98,6 +98,14 @@ test('a failure that an attempt tells after the next one began does not close th
   assert.deepEqual([after.state, after.reason, after.attempt], ['open', null, 1])
 })
 
+test('that all rows are published counts also where the publisher knows of an earlier attempt only', () => {
+  const failed = { state: 'failed' as const, reason: reason('one') }
+  const ended = fold({}, failed, { attempt: 1 }, { state: 'ended', total: 3 })
+  assert.deepEqual([ended.state, ended.total, ended.attempt], ['ended', 3, 1])
+  const over = fold({}, failed, { ...failed, attempt: 1 }, { state: 'ended', total: 3 })
+  assert.equal(over.state, 'failed')
+})
+
 test('an ended job stays ended when its opening is told again, and keeps its total', () => {
   const after = fold({}, { state: 'ended', total: 3, at: 2 }, { at: 3 })
   assert.deepEqual([after.state, after.total, after.at], ['ended', 3, 3])

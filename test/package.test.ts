@@ -116,6 +116,7 @@ const sink: Sink = {
   open: async () => null,
   begin: async () => {},
   write: async rows => void written.push(...rows),
+  restart: async () => {},
   checkpoint: async () => {},
   commit: async () => {},
   close: async () => {},

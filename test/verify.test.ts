@@ -341,3 +341,44 @@ test('an interruption ends it with its reason', async t => {
   const verifying = bench.verify('', { signal: stop.signal, say: () => stop.abort(reason) })
   await assert.rejects(verifying, reason)
 })
+
+test('a job of several attempts: of each row the last attempt that has it counts, and two classifiers are no finding', async t => {
+  const bench = await WrittenJob.open(t)
+  await bench.publish()
+  const reject = { index: 2, seq: 2, line: 4, reason: 'R', detail: '', values: ['2'] }
+  await bench.result(0, 0, 5, { rows: [0, 1, 6, 7].map(seq => rowsTo(TOTAL)[seq]!), rejected: [reject] })
+  await bench.result(1, 0, 3)
+  await failJob(bench.sender, bench.pipeline, bench.job(), {
+    ...{ error: new RowmillError('REJECTS_OVER_BUDGET', 'too many'), place: null, by: 'collector' },
+  })
+  assert.deepEqual(codes(await bench.verify()).slice(0, 1), ['JOB_INCOMPLETE'])
+  const later = { attempt: 1, classifier: new Uint8Array(8).fill(1), by: 'worker 3' }
+  await appendJob(bench.sender, bench.pipeline, bench.job({ attempt: 1, state: 'ended', resultsFrom: [1, 1] }))
+  await bench.result(0, 2, 1, later)
+  await bench.result(0, 5, 3, later)
+  await bench.result(0, 5, 1, later)
+  await bench.result(1, 3, 2, later)
+  await bench.end('results', 0, { attempt: 1 })
+  const early = await bench.verify()
+  assert.deepEqual(codes(early), ['JOB_INCOMPLETE'])
+  await bench.result(1, 5, 1, later)
+  await bench.end('results', 1, { attempt: 1 })
+  const { findings, rowsOut, rejects, duplicates, gaps, rowsByWorker, classifiers } = await bench.verify()
+  assert.deepEqual(findings, [])
+  assert.deepEqual([rowsOut, rejects, duplicates.results, gaps.results], [TOTAL, 0, 1, 0])
+  assert.deepEqual(Object.fromEntries(rowsByWorker), { 'worker 1': 7, 'worker 3': 7 })
+  assert.equal(classifiers.length, 2)
+})
+
+test('a row that no attempt has is a gap of the job, whatever its attempts say', async t => {
+  const bench = await WrittenJob.open(t)
+  await bench.publish()
+  await bench.result(0, 0, 4)
+  await appendJob(bench.sender, bench.pipeline, bench.job({ attempt: 1, state: 'ended', resultsFrom: [1, 0] }))
+  await bench.result(0, 5, 3, { attempt: 1 })
+  await bench.result(1, 0, 6, { attempt: 1 })
+  await bench.ends('results', { attempt: 1 })
+  const verified = await bench.verify()
+  assert.equal(first(verified).code, 'ROW_GAP')
+  assert.deepEqual([first(verified).facts.row, verified.gaps.results], [7, 1])
+})

@@ -1,12 +1,12 @@
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
-import { COMPLETE_WITH_REJECTS, leavesJob } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, isCurable, leavesJob } from '../errors.ts'
 import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
 import { Limits } from './limits.ts'
-import { withResumeCommand } from './resume-command.ts'
+import { replayWords, withCure, withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
@@ -78,9 +78,13 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         await Promise.all([jobs.close(), shared.close()])
       }
     } catch (error) {
-      throw output === '-' || !leavesJob(error)
-        ? error
-        : withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
+      if (output === '-') throw error
+      const again = ['rowmill', ...process.argv.slice(2)]
+      if (leavesJob(error)) throw withResumeCommand(error, again)
+      if (isCurable(error)) throw withCure(error, replayWords(job, options), again)
+      await sink.close()
+      if (sink instanceof FileSink) await sink.discard() // nobody can go on with it
+      throw error
     } finally {
       terminal.close()
       limits.close()

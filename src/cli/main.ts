@@ -6,6 +6,7 @@ import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { addCommand } from './command.ts'
 import { publishCommand } from './publish.ts'
+import { rejectsCommand } from './rejects.ts'
 import { runCommand } from './run.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
@@ -31,6 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addCommand(program, workCommand, finished)
   addCommand(program, collectCommand, finished)
   addCommand(program, verifyCommand, finished)
+  addCommand(program, rejectsCommand, finished)
   addCommand(program, brokerCommand, finished)
   try {
     await program.parseAsync(args, { from: 'user' })
@@ -47,7 +49,8 @@ function tellError(thrown: unknown): number {
   process.stderr.write(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
   if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG'])
     process.stderr.write(`${(error.cause as Error).stack}\n`)
-  const { signal, resume } = error.facts
+  const { signal, resume, cure } = error.facts
   if (resume) process.stderr.write(`rowmill: to go on: ${resume}\n`)
+  if (cure) process.stderr.write(`rowmill: to go on, once the classifier is repaired: ${cure}\n`)
   return signal === 'SIGTERM' ? 143 : error.exitCode
 }

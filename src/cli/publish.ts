@@ -1,6 +1,6 @@
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { csvQuotesCarriageReturn, pythonUnusable } from '../classifier/csv-quoting.ts'
-import { leavesJob } from '../errors.ts'
+import { isCurable, leavesJob } from '../errors.ts'
 import { newJobId } from '../jobs.ts'
 import { OPTIONS } from '../options.ts'
 import type { Say } from '../outage.ts'
@@ -9,7 +9,7 @@ import { checkName } from '../topics.ts'
 import type { CommandSpec } from './command.ts'
 import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
-import { withResumeCommand } from './resume-command.ts'
+import { replayWords, withCure, withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
@@ -78,7 +78,9 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       }
     } catch (thrown) {
       const error = signal.aborted ? signal.reason : thrown // a closed source may have said anything
-      throw opened && path !== '-' && leavesJob(error) ? withResumeCommand(error, resumeWords(job)) : error
+      if (path === '-') throw error
+      if (opened && leavesJob(error)) throw withResumeCommand(error, resumeWords(job))
+      throw isCurable(error) ? withCure(error, replayWords(job, options), resumeWords(job)) : error
     } finally {
       terminal.close()
       await source.close()

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
-import { COMPLETE_WITH_REJECTS, leavesJob, RowmillError } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, isCurable, leavesJob, RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { type RunReport, run, type UnfinishedRun } from '../run.ts'
@@ -13,7 +13,7 @@ import { version } from '../version.ts'
 import type { CommandSpec } from './command.ts'
 import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
-import { withResumeCommand } from './resume-command.ts'
+import { withCure, withResumeCommand } from './resume-command.ts'
 import { RunStateFile } from './run-state.ts'
 import { Terminal } from './terminal.ts'
 
@@ -166,9 +166,11 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     await tellReport(report, options, terminal)
     return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
   } catch (error) {
-    kept &&= leavesJob(error)
-    if (!kept) await discard(sink, state)
-    throw kept ? withResumeCommand(error, ['rowmill', 'run', '--resume', output]) : error
+    const again = ['rowmill', 'run', '--resume', output]
+    if (kept && leavesJob(error)) throw withResumeCommand(error, again)
+    if (kept && isCurable(error)) throw withCure(error, again)
+    await discard(sink, state)
+    throw error
   } finally {
     terminal.close()
     limits.close()

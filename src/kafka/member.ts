@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { hangUp } from './connection.ts'
-import { byTopic, clusterOffsets, type Position } from './partitions.ts'
+import { byTopic, clusterOffsets, type Position, type TopicPartition } from './partitions.ts'
 
 const HEARTBEAT_MS = 250
 
@@ -36,7 +36,7 @@ export class GroupMember {
     while (!signal.aborted) {
       try {
         await this.#group.joinAndSync()
-        await handlers.onAssigned(await this.#committed())
+        await handlers.onAssigned(await this.committed(this.#held))
         while (!signal.aborted) {
           await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
           if (!signal.aborted) await this.#group.heartbeat({ interval: 0 })
@@ -67,24 +67,28 @@ export class GroupMember {
     return hangUp(this.#cluster, this.#sockets)
   }
 
-  async #committed(): Promise<Position[]> {
-    const assigned = this.#group.assigned()
-    const held = assigned.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
-    if (held.length === 0) return []
+  /** What the group committed of these partitions, or else where their logs begin. */
+  async committed(partitions: readonly TopicPartition[]): Promise<Position[]> {
+    if (partitions.length === 0) return []
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId: this.#groupId })
     const { responses } = await coordinator.offsetFetch({
       groupId: this.#groupId,
-      topics: assigned.map(({ topic, partitions }) => ({
+      topics: [...byTopic(partitions)].map(([topic, asked]) => ({
         topic,
-        partitions: partitions.map(partition => ({ partition })),
+        partitions: asked.map(({ partition }) => ({ partition })),
       })),
     })
     const committed = responses.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
     )
-    const starts = await clusterOffsets(this.#cluster, held, 'start')
+    const starts = await clusterOffsets(this.#cluster, partitions, 'start')
     return committed.map(at =>
       at.offset >= 0 ? at : starts.find(s => s.topic === at.topic && s.partition === at.partition)!,
     )
+  }
+
+  get #held(): TopicPartition[] {
+    const assigned = this.#group.assigned()
+    return assigned.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
   }
 }

@@ -2,15 +2,15 @@ import { RowmillError } from '../errors.ts'
 import { hasFailed, jobFailure } from '../jobs.ts'
 import type { EndOfInput, Job } from '../model.ts'
 import { rowsInPartition, seqOf } from '../sequence.ts'
-import type { JobPartition, JobTopic } from './job-topic.ts'
+import type { PartitionReadings, TopicReadings } from './job-topic.ts'
 
 /** What was read of a job. */
 export interface Readings {
   readonly job: Job
-  readonly rows: JobTopic
-  readonly results: JobTopic
-  /** Classifier, as hex, to the first worker that ran it. */
-  readonly classifiers: ReadonlyMap<string, string>
+  readonly rows: TopicReadings
+  readonly results: TopicReadings
+  /** By attempt, each classifier, as hex, to the first worker that ran it. */
+  readonly classifiers: ReadonlyMap<number, ReadonlyMap<string, string>>
 }
 
 /**
@@ -25,7 +25,7 @@ export function findingsOf({ job, rows, results, classifiers }: Readings): Rowmi
     results.malformed.first === null ? null : malformed(job, results.malformed.first),
     ...all.map(partition => gap(job, partition, anyEnd({ rows, results })?.total ?? Number.POSITIVE_INFINITY)),
     incomplete(job, rows, results),
-    classifiers.size > 1 ? mixed(job, classifiers) : null,
+    ...[...classifiers.values()].map(ofOne => (ofOne.size > 1 ? mixed(job, ofOne) : null)),
   ]
   return found.filter(error => error !== null)
 }
@@ -47,7 +47,7 @@ function malformed(job: Job, first: string): RowmillError {
 }
 
 /** Ends of input say the same in every partition of both topics, and what was counted before them. */
-function contradictingEnds(job: Job, partitions: readonly JobPartition[]): RowmillError | null {
+function contradictingEnds(job: Job, partitions: readonly PartitionReadings[]): RowmillError | null {
   const ended = partitions.filter(({ tally }) => tally.end !== null)
   const reference = ended[0]?.tally
   for (const { partition, tally } of ended) {
@@ -66,7 +66,7 @@ function contradictingEnds(job: Job, partitions: readonly JobPartition[]): Rowmi
   return null
 }
 
-function gap(job: Job, partition: JobPartition, total: number): RowmillError | null {
+function gap(job: Job, partition: PartitionReadings, total: number): RowmillError | null {
   const { tally, loss } = partition
   const facts = { job: job.id, partition: partition.partition }
   const rowAt = (position: number) => seqOf({ partition: partition.partition, position }, job)
@@ -85,9 +85,9 @@ function gap(job: Job, partition: JobPartition, total: number): RowmillError | n
   return new RowmillError('ROW_GAP', message, { ...facts, row, missing: tally.missing })
 }
 
-function incomplete({ id, partitions }: Job, rows: JobTopic, results: JobTopic): RowmillError | null {
+function incomplete({ id, partitions }: Job, rows: TopicReadings, results: TopicReadings): RowmillError | null {
   if (rows.ended === partitions && results.ended === partitions) return null
-  const stage = (topic: JobTopic) =>
+  const stage = (topic: TopicReadings) =>
     `${topic.topic} has ${topic.count('rows')} rows and the end of input in ${topic.ended} of ${partitions} partitions`
   const lost = [...rows.partitions, ...results.partitions].find(({ loss, tally }) => loss !== null && !tally.end)
   const advice = lost

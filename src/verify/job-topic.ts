@@ -34,21 +34,66 @@ export interface JobTopicOptions {
   readonly job: string
   /** Where each partition ended when the job began. */
   readonly from: readonly number[]
+  /** The attempt whose end of input counts; left out where there is one for all attempts. */
+  readonly attempt?: number
   readonly say: Say
   readonly signal: AbortSignal
 }
 
-/** One topic of one job, as of the moment it was opened: what is appended later is not read. To be closed. */
-export class JobTopic {
+/** One partition of a topic of the job: read once, up to the job's end of input or the end of the log as it was noted. */
+export interface PartitionReadings {
+  readonly partition: number
+  readonly tally: Tally
+  readonly malformed: Malformed
+  readonly name: string
+  /** What the log has lost since the job began, in words, or null. */
+  readonly loss: string | null
+  /** The next message of the job; null behind its end of input and at the end of the log. */
+  next(): Promise<Found | null>
+  /** Counts a message that cannot be what it should be, and keeps the first one's flaw. */
+  refuse(where: string, flaw: string): void
+}
+
+/** What was counted in one topic of the job. */
+export class TopicReadings<P extends PartitionReadings = PartitionReadings> {
   readonly topic: string
-  readonly partitions: readonly JobPartition[]
+  readonly partitions: readonly P[]
+
+  constructor(topic: string, partitions: readonly P[]) {
+    this.topic = topic
+    this.partitions = partitions
+  }
+
+  count(what: 'rows' | 'duplicates' | 'missing'): number {
+    return this.partitions.reduce((sum, { tally }) => sum + tally[what], 0)
+  }
+
+  get malformed(): Malformed {
+    const all = this.partitions.map(({ malformed }) => malformed)
+    return {
+      count: all.reduce((sum, { count }) => sum + count, 0),
+      first: all.find(({ first }) => first !== null)?.first ?? null,
+    }
+  }
+
+  /** How many partitions have their end of input. */
+  get ended(): number {
+    return this.partitions.filter(({ tally }) => tally.end !== null).length
+  }
+}
+
+/** One topic of one job, as of the moment it was opened: what is appended later is not read. To be closed. */
+export class JobTopic extends TopicReadings<JobPartition> {
   readonly #feed: PartitionFeed
   readonly #signal: AbortSignal
   readonly #stop: () => void
 
-  private constructor({ topic, job, signal }: JobTopicOptions, feed: PartitionFeed, spans: readonly Span[]) {
-    this.topic = topic
-    this.partitions = spans.map(span => new JobPartition(job, span, feed))
+  private constructor(place: JobTopicOptions, feed: PartitionFeed, spans: readonly Span[]) {
+    super(
+      place.topic,
+      spans.map(span => new JobPartition(place, span, feed)),
+    )
+    const { signal } = place
     this.#feed = feed
     this.#signal = signal
     this.#stop = () => feed.interrupt(signal.reason)
@@ -80,36 +125,18 @@ export class JobTopic {
     await this.#feed.assign([])
     for (const partition of this.partitions) partition.readFrom(null)
   }
-
-  count(what: 'rows' | 'duplicates' | 'missing'): number {
-    return this.partitions.reduce((sum, { tally }) => sum + tally[what], 0)
-  }
-
-  get malformed(): Malformed {
-    const all = this.partitions.map(({ malformed }) => malformed)
-    return {
-      count: all.reduce((sum, { count }) => sum + count, 0),
-      first: all.find(({ first }) => first !== null)?.first ?? null,
-    }
-  }
-
-  /** How many partitions have their end of input. */
-  get ended(): number {
-    return this.partitions.filter(({ tally }) => tally.end !== null).length
-  }
 }
 
-/** Reads one partition of a job once, up to the job's end of input or the end of the log as it was noted. */
-export class JobPartition {
+export class JobPartition implements PartitionReadings {
   readonly partition: number
   readonly tally = new Tally()
   readonly malformed: Malformed = { count: 0, first: null }
-  readonly #job: string
+  readonly #job: Pick<JobTopicOptions, 'job' | 'attempt'>
   readonly #span: Span
   readonly #feed: PartitionFeed
   #queue: PartitionQueue | null = null
 
-  constructor(job: string, span: Span, feed: PartitionFeed) {
+  constructor(job: Pick<JobTopicOptions, 'job' | 'attempt'>, span: Span, feed: PartitionFeed) {
     this.#job = job
     this.#span = span
     this.#feed = feed
@@ -129,7 +156,6 @@ export class JobPartition {
     return `${this.#span.topic}[${this.partition}]`
   }
 
-  /** What the log has lost since the job began, in words, or null. */
   get loss(): string | null {
     const { from, start, end } = this.#span
     if (start > from) {
@@ -140,21 +166,19 @@ export class JobPartition {
       : null
   }
 
-  /** The next message of the job; null behind its end of input and at the end of the log. */
   async next(): Promise<Found | null> {
     while (!this.tally.end) {
       const message = await this.#message()
       if (!message) return null
       const where = `${this.name}@${message.offset}`
       const record = this.#decode(message, where)
-      if (!record || record.kind === 'job' || record.value.job !== this.#job) continue
+      if (!record || record.kind === 'job' || record.value.job !== this.#job.job) continue
       if (record.kind !== 'end') return { record, where }
-      this.tally.close(record.value, where)
+      if (record.value.attempt === (this.#job.attempt ?? record.value.attempt)) this.tally.close(record.value, where)
     }
     return null
   }
 
-  /** Counts a message that cannot be what it should be, and keeps the first one's flaw. */
   refuse(where: string, flaw: string): void {
     this.malformed.count++
     this.malformed.first ??= `${where}: ${flaw}`

@@ -1,6 +1,6 @@
 import type { Job, Result, Values } from '../model.ts'
 import { placeOf, rowsLeftInBlock } from '../sequence.ts'
-import type { JobPartition } from './job-topic.ts'
+import type { PartitionReadings } from './job-topic.ts'
 
 /** Consecutive rows of the output from row `seq` on; null stands for a row that was rejected. */
 export interface OutputRun {
@@ -28,14 +28,14 @@ export class OutputRows {
   rejects = 0
   /** Worker to the rows that count of it. */
   readonly byWorker = new Map<string, number>()
-  /** Classifier, as hex, to the first worker that ran it. */
-  readonly classifiers = new Map<string, string>()
+  /** By attempt, each classifier, as hex, to the first worker that ran it. */
+  readonly classifiers = new Map<number, Map<string, string>>()
   readonly #job: Job
-  readonly #partitions: readonly JobPartition[]
+  readonly #partitions: readonly PartitionReadings[]
   readonly #held: (Held | null)[]
   #seq = 0
 
-  constructor(job: Job, partitions: readonly JobPartition[]) {
+  constructor(job: Job, partitions: readonly PartitionReadings[]) {
     this.#job = job
     this.#partitions = partitions
     this.#held = partitions.map(() => null)
@@ -60,7 +60,7 @@ export class OutputRows {
 
   /** Reads on to the end of every partition, for the counts. */
   async drain(): Promise<void> {
-    const drainOne = async (partition: JobPartition) => {
+    const drainOne = async (partition: PartitionReadings) => {
       while (await this.#read(partition)) {}
     }
     await Promise.all(this.#partitions.map(drainOne))
@@ -75,7 +75,7 @@ export class OutputRows {
   }
 
   /** Reads up to the next result that has a row that counts. */
-  async #read(partition: JobPartition): Promise<Held | null> {
+  async #read(partition: PartitionReadings): Promise<Held | null> {
     for (;;) {
       const found = await partition.next()
       if (!found) return null
@@ -93,12 +93,14 @@ export class OutputRows {
     }
   }
 
-  #count({ first, count, by, classifier, columns, rejected }: Result, from: number): void {
+  #count({ attempt, first, count, by, classifier, columns, rejected }: Result, from: number): void {
     this.columns ??= columns
     this.rejects += rejected.filter(({ index }) => first + index >= from).length
     this.byWorker.set(by, (this.byWorker.get(by) ?? 0) + first + count - from)
     const fingerprint = Buffer.from(classifier).toString('hex')
-    if (!this.classifiers.has(fingerprint)) this.classifiers.set(fingerprint, by)
+    const classifiers = this.classifiers.get(attempt) ?? new Map<string, string>()
+    this.classifiers.set(attempt, classifiers)
+    if (!classifiers.has(fingerprint)) classifiers.set(fingerprint, by)
   }
 }
 

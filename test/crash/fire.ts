@@ -65,6 +65,7 @@ export class Fire {
     fire.#watched = fire.#watchPrefix()
     t.after(() => {
       fire.#watching.abort()
+      for (const { child } of fire.running) child.kill('SIGKILL') // of a test that failed; workers end with their command
       for (const { pid, startTime } of fire.#seen) if (isSame(pid, startTime)) process.kill(pid, 'SIGKILL')
     })
     return fire

@@ -29,6 +29,7 @@ export async function readTopic(kafka: Kafka, topic: string, partitions: number)
 export function memorySink(written: Values[]): Sink {
   return {
     open: async () => null,
+    restart: async () => void written.splice(0),
     begin: async () => {},
     write: async rows => void written.push(...rows),
     checkpoint: async () => {},

@@ -1,0 +1,131 @@
+import { writeFile } from 'node:fs/promises'
+import { checkOutput } from '../../connectors/file-sink.ts'
+import { OutputFormat } from '../../connectors/output-format.ts'
+import { RowmillError } from '../errors.ts'
+import type { JobLog } from '../jobs.ts'
+import { type Job, optionOf, type Rejected } from '../model.ts'
+import { findRejects } from '../open-rejects.ts'
+import type { OptionValues } from '../options.ts'
+import { reopen } from '../reopen.ts'
+import type { ResultsPlace } from '../results-now.ts'
+import type { CommandSpec } from './command.ts'
+import { Limits } from './limits.ts'
+import { findSharedPipeline, requireJob } from './shared-pipeline.ts'
+import { Terminal } from './terminal.ts'
+
+const OPTION_NAMES = [
+  'brokers',
+  'brokerTimeout',
+  'sharedPipeline',
+  'schemaRegistry',
+  'id',
+  'force',
+  'timeout',
+  'quiet',
+] as const
+
+type RejectsValues = OptionValues<(typeof OPTION_NAMES)[number]>
+
+interface Place extends ResultsPlace {
+  readonly jobs: JobLog
+}
+
+const ACTIONS = {
+  list: listRejects,
+  export: exportRejects,
+  replay: replayRejects,
+} satisfies Record<
+  string,
+  (job: string, out: string | undefined, options: RejectsValues, place: Place) => Promise<void>
+>
+
+export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+  name: 'rejects',
+  doc: 'the rows of one job that have no result: list them, export them as CSV, or have them classified again',
+  operands: [
+    { name: 'ACTION', doc: 'list, export or replay' },
+    { name: 'OUT', doc: 'export: the file to write (default: standard output)', optional: true },
+  ],
+  example: 'rowmill rejects list --job "$JOB" --brokers 127.0.0.1:9092',
+  options: OPTION_NAMES,
+  async act([action, out], options) {
+    if (!Object.hasOwn(ACTIONS, action!))
+      throw new RowmillError('USAGE', `rejects ${action}: unknown. It must be list, export or replay`)
+    if (out !== undefined && action !== 'export') throw new RowmillError('USAGE', `rejects ${action} writes no OUT`)
+    const job = requireJob(options.id)
+    if (out !== undefined && out !== '-') await checkOutput(out, options.force)
+    const terminal = new Terminal({ quiet: options.quiet, progress: false })
+    const say = (message: string) => terminal.say(message)
+    const limits = new Limits('before it was done', options.timeout)
+    try {
+      const shared = await findSharedPipeline('rejects', options)
+      const { kafka, pipeline } = shared
+      const jobs = await shared.openJobs(say)
+      try {
+        const place = { kafka, pipeline, jobs, say, signal: limits.signal }
+        await ACTIONS[action as keyof typeof ACTIONS](job, out, options, place)
+        return 0
+      } finally {
+        await Promise.all([jobs.close(), shared.close()])
+      }
+    } finally {
+      limits.close()
+    }
+  },
+}
+
+async function listRejects(id: string, _: string | undefined, __: RejectsValues, place: Place): Promise<void> {
+  const { rejected } = await read(id, place)
+  if (rejected.length === 0) return
+  const lines = rejected.map(({ seq, line, reason, detail }) => [seq, line ?? '', reason, oneLine(detail)].join('\t'))
+  process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
+}
+
+async function exportRejects(id: string, out = '-', { force }: RejectsValues, place: Place): Promise<void> {
+  const { job, rejected } = await read(id, place)
+  const text = csvOf(job, rejected)
+  if (out === '-') process.stdout.write(text)
+  else
+    await writeFile(out, text, { flag: force ? 'w' : 'wx' }).catch(cause => {
+      throw new RowmillError('OUTPUT_FAILED', `cannot write ${out}: ${cause.message}`, { path: out }, { cause })
+    })
+}
+
+async function replayRejects(id: string, _: string | undefined, __: RejectsValues, place: Place): Promise<void> {
+  const reopened = await reopen(id, { ...place, by: 'rejects replay' })
+  if (!reopened) return place.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
+  const { job, rejects } = reopened
+  const what = job.state === 'ended' ? `${rejects} rejects` : `${rejects} rejects so far, and the rows behind them,`
+  place.say(
+    `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${place.pipeline}`,
+  )
+  if (job.state === 'open') place.say(`its rows are not all published: rowmill publish IN --job ${id} goes on`)
+}
+
+async function read(id: string, { jobs, ...place }: Place): Promise<{ job: Job; rejected: readonly Rejected[] }> {
+  const job = await jobs.latest(id)
+  if (!job)
+    throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: give --job as publish printed it`)
+  const { rejected, complete } = await findRejects(job, place)
+  const more = complete ? '' : ' so far: the job is not classified to its end'
+  place.say(`${rejected.length} rejects of job ${id}${more}`)
+  return { job, rejected }
+}
+
+/** The rows as they stood in the source, under its header: a file for rowmill itself. */
+function csvOf({ columns, options }: Job, rejected: readonly Rejected[]): string {
+  const { sep } = JSON.parse(optionOf(options, 'readCsv') ?? '{}')
+  const toCsv = JSON.stringify({ header: true, sep: typeof sep === 'string' && sep.length === 1 ? sep : ',' })
+  const quoting = { name: 'quotesCarriageReturn', value: 'true' }
+  const format = new OutputFormat({ columns, options: [{ name: 'toCsv', value: toCsv }, quoting] })
+  return format.headerLine + format.lines(rejected.map(({ values }) => values))
+}
+
+/** The last line of a traceback says what it was. */
+function oneLine(detail: string): string {
+  const lines = detail.split('\n').filter(line => line.trim() !== '')
+  return (lines.length > 1 && lines[0]!.startsWith('Traceback') ? lines.at(-1)! : (lines[0] ?? '')).replaceAll(
+    '\t',
+    ' ',
+  )
+}

@@ -1,0 +1,175 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { AssignedPartition } from './assigned-partition.ts'
+import { crashPoint } from './crash-point.ts'
+import { type DoneRows, findDone } from './done-rows.ts'
+import type { GroupMember, Kafka, Position } from './kafka.ts'
+import type { Job } from './model.ts'
+import type { Say } from './outage.ts'
+import { PartitionFeed } from './partition-feed.ts'
+import { topicsOf, workersGroup } from './topics.ts'
+
+const COMMIT_EVERY_MS = 250
+/** How often a lane of one attempt asks whether the group has done all of it. */
+const LOOK_EVERY_MS = 1000
+
+export interface LaneOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  /** Of the worker, for messages. */
+  readonly name: string
+  readonly say: Say
+}
+
+export interface LaneHandlers {
+  /** Moves the messages of a partition that was just assigned, until its queue is closed. */
+  pump(held: AssignedPartition): Promise<void>
+  /** Told what no further attempt of the lane will cure. */
+  failed(fault: unknown): void
+}
+
+/**
+ * What a worker is a member of, and the partitions it has there: the group of all first attempts, or that of one later
+ * attempt of one job, which reads the rows of the job again and classifies those that have no row yet.
+ */
+export class Lane {
+  readonly feed: PartitionFeed
+  /** The job as it was reopened; null: the first attempts of all jobs. */
+  readonly reopened: Job | null
+  assigned: AssignedPartition[] = []
+  readonly #options: LaneOptions
+  readonly #member: GroupMember
+  readonly #leave = new AbortController()
+  #assignment = new AbortController()
+  #membership: Promise<void> = Promise.resolve()
+  #commits: NodeJS.Timeout | null = null
+  #groupLost = false
+
+  private constructor(options: LaneOptions, reopened: Job | null, parts: { feed: PartitionFeed; member: GroupMember }) {
+    this.#options = options
+    this.reopened = reopened
+    this.feed = parts.feed
+    this.#member = parts.member
+  }
+
+  static async open(options: LaneOptions, reopened: Job | null = null): Promise<Lane> {
+    const { kafka, pipeline, say } = options
+    const topic = reopened?.topic ?? topicsOf(pipeline).rows
+    const [feed, member] = await Promise.all([
+      PartitionFeed.open(kafka, [topic], say),
+      kafka.member(workersGroup(pipeline, reopened), [topic]),
+    ])
+    return new Lane(options, reopened, { feed, member })
+  }
+
+  /** The number of the attempt that its results are of. */
+  get attempt(): number {
+    return this.reopened?.attempt ?? 0
+  }
+
+  /** Whether rows of the job, as it is now, are to be classified here. */
+  serves({ id, attempt }: Job): boolean {
+    return this.reopened === null ? attempt === 0 : id === this.reopened.id && attempt === this.reopened.attempt
+  }
+
+  /** Joins the group; from now on partitions come and go. */
+  join(handlers: LaneHandlers): void {
+    this.#membership = this.#member.run(
+      {
+        onAssigned: positions => this.#assign(positions, handlers),
+        onRebalance: () => this.commit().catch(() => {}), // the next owner begins a little earlier
+        onTrouble: error => this.#lostGroup(error),
+      },
+      this.#leave.signal,
+    )
+    this.#commits = setInterval(() => void this.commit().catch(() => {}), COMMIT_EVERY_MS)
+  }
+
+  /**
+   * Resolves when the group has committed everything that a job which is published to its end has in its topic by now: no
+   * member has anything left to do. Rejects with the reason of `signal`.
+   */
+  async untilDone({ topic, rowsFrom }: Job, signal: AbortSignal): Promise<void> {
+    const partitions = rowsFrom.map((_, partition) => ({ topic, partition }))
+    const ends = await this.feed.offsets(partitions, 'end')
+    const look = async () => {
+      if (!this.assigned.every(({ queue, batcher }) => queue.drained && batcher.isEmpty)) return false
+      const reached = [await this.#member.committed(partitions), await this.feed.offsets(partitions, 'start')].flat()
+      return ends.every(end => reached.some(at => at.partition === end.partition && at.offset >= end.offset))
+    }
+    // In an outage, which the feed says and ends, it is not known.
+    while (!(await look().catch(() => false))) {
+      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => {}) // commits of other members tell nobody
+      signal.throwIfAborted()
+    }
+  }
+
+  async commit(): Promise<void> {
+    const now = Date.now()
+    const due = this.assigned.filter(held => held.commitIsDue(now))
+    if (due.length === 0) return
+    const positions = due.map(held => held.toCommit)
+    await this.#member.commit(positions)
+    crashPoint('committed')
+    due.forEach((held, i) => {
+      held.noteCommit(positions[i]!.offset, now)
+    })
+  }
+
+  /** Leaves the group and forgets what it had there. */
+  async close(): Promise<void> {
+    clearInterval(this.#commits ?? undefined)
+    this.#leave.abort()
+    await this.#membership
+    const closing = [this.feed.close(), this.#member.close()]
+    this.#assignment.abort() // now that its queues are closed, nobody misses what it was to find
+    await Promise.all(closing)
+    for (const held of this.assigned) held.makeRoom()
+    this.assigned = []
+  }
+
+  /** Said once: it goes on trying, and says when it is back. */
+  #lostGroup({ message }: Error): void {
+    if (!this.#groupLost) this.#options.say(`worker ${this.#options.name} lost its group: ${message}. Trying again`)
+    this.#groupLost = true
+  }
+
+  /** All that was known of the partitions is dropped, also where they stay. */
+  async #assign(positions: readonly Position[], { pump, failed }: LaneHandlers): Promise<void> {
+    const { name, pipeline, say } = this.#options
+    if (this.#groupLost) say(`worker ${name} is back in its group`)
+    this.#groupLost = false
+    if (positions.length === 0 && this.reopened === null)
+      say(`worker ${name} stays idle: other workers have all partitions of ${topicsOf(pipeline).rows}`)
+    const assigning = this.feed.assign(positions.map(at => this.#within(at)))
+    this.#assignment.abort() // now that its queues are closed, nobody misses what it was to find
+    this.#assignment = new AbortController()
+    const queues = await assigning
+    for (const held of this.assigned) held.makeRoom()
+    this.assigned = queues.map(queue => new AssignedPartition(queue, this))
+    const done = this.#findDone(positions, this.#assignment.signal)
+    done.catch(() => {})
+    for (const held of this.assigned) {
+      const pumping = done.then(found => {
+        held.done = found?.get(held.queue.partition)?.positions ?? null
+        return pump(held)
+      })
+      pumping.catch(fault => {
+        if (!held.queue.closed) failed(fault)
+      })
+    }
+  }
+
+  /** The rows of a job begin where it began, not where its topic does. */
+  #within(at: Position): Position {
+    const from = this.reopened?.rowsFrom[at.partition] ?? 0
+    return from > at.offset ? { ...at, offset: from } : at
+  }
+
+  #findDone(positions: readonly Position[], signal: AbortSignal): Promise<Map<number, DoneRows> | null> {
+    if (this.reopened === null) return Promise.resolve(null)
+    const { kafka, pipeline, say } = this.#options
+    const { partitions: count } = this.reopened
+    const partitions = positions.map(({ partition }) => partition).filter(partition => partition < count)
+    return findDone(this.reopened, partitions, { kafka, pipeline, say, signal })
+  }
+}

@@ -1,0 +1,58 @@
+import { isCurable, RowmillError } from './errors.ts'
+import { appendJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import type { Job } from './model.ts'
+import { findRejects } from './open-rejects.ts'
+import { PartitionSender } from './partition-sender.ts'
+import { findPublished } from './published-rows.ts'
+import type { ResultsPlace } from './results-now.ts'
+import { topicsOf } from './topics.ts'
+
+export interface Reopened {
+  readonly job: Job
+  /** Rows that were rejected, and have their chance again. */
+  readonly rejects: number
+}
+
+/**
+ * Opens the job for a further attempt, which classifies every row that has none yet: a job that failed by its classifier,
+ * or one that is complete but for rejects. Resolves with null where there is nothing to do. Throws USAGE for a job that
+ * is not there, is still being classified, or that no other classifier cures.
+ */
+export async function reopen(
+  id: string,
+  { jobs, by, ...place }: ResultsPlace & { jobs: JobLog; by: string },
+): Promise<Reopened | null> {
+  const { kafka, pipeline, say, signal } = place
+  const job = await jobs.latest(id)
+  const refuse = (why: string) => new RowmillError('USAGE', `job ${id} ${why}`, { job: id })
+  if (!job) throw refuse(`is not in pipeline ${pipeline}: give --job as rowmill publish printed it`)
+  if (hasFailed(job) && !isCurable(jobFailure(job)))
+    throw refuse(`ended with ${jobFailure(job).code}, which no further attempt cures: publish its rows as another job`)
+  const { rejected, complete } = await findRejects(job, place)
+  if (!hasFailed(job) && !complete) throw refuse('is not classified to its end yet: wait until rowmill collect has it')
+  if (!hasFailed(job) && rejected.length === 0) return null
+  const published = await findPublished(kafka, job, { say, signal })
+  const state = published.every(({ ended }) => ended) ? 'ended' : 'open'
+  const sender = new PartitionSender(await kafka.producer(), say)
+  try {
+    const next: Job = { ...job, attempt: job.attempt + 1, state, reason: null, at: Date.now(), by }
+    await appendJob(sender, pipeline, { ...next, resultsFrom: await resultEnds(job, place) })
+    return { job: next, rejects: rejected.length }
+  } finally {
+    await sender.close()
+  }
+}
+
+async function resultEnds({ resultsFrom }: Job, { kafka, pipeline }: ResultsPlace): Promise<number[]> {
+  const { results: topic } = topicsOf(pipeline)
+  const reader = await kafka.reader([topic])
+  try {
+    const positions = await reader.offsets(
+      resultsFrom.map((_, partition) => ({ topic, partition })),
+      'end',
+    )
+    return positions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+  } finally {
+    await reader.close()
+  }
+}

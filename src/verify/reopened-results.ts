@@ -1,0 +1,158 @@
+import type { EndOfInput, Result } from '../model.ts'
+import { type Found, JobTopic, type JobTopicOptions, type PartitionReadings, TopicReadings } from './job-topic.ts'
+import { Tally } from './tally.ts'
+
+/** Which attempt decides a position, counted from 1; 0: none has it. */
+type Deciding = number[]
+
+/**
+ * The results of a job with several attempts. A first reading notes, for each position, the last attempt that has it; a
+ * second one takes it from there: one reader for each attempt, since each goes through the positions in order.
+ */
+export class ReopenedResults extends TopicReadings {
+  readonly #survey: JobTopic
+  readonly #attempts: readonly JobTopic[]
+
+  private constructor(survey: JobTopic, attempts: readonly JobTopic[]) {
+    super(
+      survey.topic,
+      survey.partitions.map((surveyed, i) => {
+        const readers = attempts.map(({ partitions }) => partitions[i]!)
+        return new ReopenedPartition(surveyed, readers)
+      }),
+    )
+    this.#survey = survey
+    this.#attempts = attempts
+  }
+
+  static async open(place: JobTopicOptions & { attempt: number }): Promise<ReopenedResults> {
+    const opened: JobTopic[] = []
+    try {
+      for (let i = 0; i <= place.attempt + 1; i++) opened.push(await JobTopic.open(place))
+      return new ReopenedResults(opened[0]!, opened.slice(1))
+    } catch (error) {
+      await Promise.all(opened.map(topic => topic.close()))
+      throw error
+    }
+  }
+
+  /** Begins to read: called once, before the first `next` of a partition. */
+  async read(): Promise<readonly PartitionReadings[]> {
+    for (const topic of [this.#survey, ...this.#attempts]) await topic.read()
+    return this.partitions
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#survey, ...this.#attempts].map(topic => topic.close()))
+  }
+}
+
+class ReopenedPartition implements PartitionReadings {
+  readonly tally = new Tally()
+  readonly #survey: PartitionReadings
+  /** By attempt. */
+  readonly #readers: readonly PartitionReadings[]
+  readonly #held: (Found | null)[]
+  #deciding: Promise<Deciding> | null = null
+  #next = 0
+  /** Of a job without rows, which says the columns. */
+  #withoutRows: Found | null = null
+
+  constructor(survey: PartitionReadings, readers: readonly PartitionReadings[]) {
+    this.#survey = survey
+    this.#readers = readers
+    this.#held = readers.map(() => null)
+  }
+
+  get partition() {
+    return this.#survey.partition
+  }
+
+  get malformed() {
+    return this.#survey.malformed
+  }
+
+  get name() {
+    return this.#survey.name
+  }
+
+  get loss() {
+    return this.#survey.loss
+  }
+
+  refuse(where: string, flaw: string): void {
+    this.#survey.refuse(where, flaw)
+  }
+
+  async next(): Promise<Found | null> {
+    this.#deciding ??= this.#decide()
+    const deciding = await this.#deciding
+    while (this.#next < deciding.length && !deciding[this.#next]) this.#next++
+    const attempt = deciding[this.#next]
+    if (!attempt) return this.#withoutRows ? this.#giveWithoutRows() : this.#end()
+    const { record, where } = await this.#reach(attempt - 1)
+    const result = record.value as Result
+    let behind = this.#next
+    while (behind < result.first + result.count && deciding[behind] === attempt) behind++
+    const part = between(result, this.#next, behind)
+    this.#next = behind
+    return { record: { kind: 'result', value: part }, where }
+  }
+
+  #giveWithoutRows(): Found | null {
+    const found = this.#withoutRows
+    this.#withoutRows = null
+    return found
+  }
+
+  #end(): null {
+    const { end, endedAt } = this.#survey.tally
+    if (end && !this.tally.end) this.tally.close(end satisfies EndOfInput, endedAt)
+    return null
+  }
+
+  async #decide(): Promise<Deciding> {
+    const deciding: Deciding = []
+    const tallies = this.#readers.map(() => new Tally())
+    for (let found = await this.#survey.next(); found; found = await this.#survey.next()) {
+      const { record, where } = found
+      if (record.kind !== 'result') {
+        this.refuse(where, `a ${record.kind} message among the results`)
+        continue
+      }
+      const { attempt, first, count } = record.value
+      if (count === 0) this.#withoutRows = found
+      const from = tallies[attempt]?.take(first, count, where) ?? first + count
+      for (let position = from; position < first + count; position++)
+        deciding[position] = Math.max(deciding[position] ?? 0, attempt + 1)
+    }
+    this.tally.duplicates += tallies.reduce((sum, { duplicates, late }) => sum + duplicates + late, 0)
+    return deciding
+  }
+
+  /** The first result of the attempt that ends behind the next position: the survey met it. */
+  async #reach(attempt: number): Promise<Found> {
+    for (;;) {
+      this.#held[attempt] ??= await this.#readers[attempt]!.next()
+      const held = this.#held[attempt]!
+      const { kind, value } = held.record
+      if (kind === 'result' && value.attempt === attempt && value.first + value.count > this.#next) return held
+      this.#held[attempt] = null
+    }
+  }
+}
+
+function between(result: Result, from: number, behind: number): Result {
+  const missing = new Map(result.rejected.map(reject => [result.first + reject.index, reject]))
+  const rows: Result['rows'][number][] = []
+  const rejected: Result['rejected'][number][] = []
+  let at = 0
+  for (let position = result.first; position < result.first + result.count; position++) {
+    const reject = missing.get(position)
+    const wanted = position >= from && position < behind
+    if (reject && wanted) rejected.push({ ...reject, index: position - from })
+    if (!reject && wanted) rows.push(result.rows[at]!)
+    if (!reject) at++
+  }
+  return { ...result, first: from, count: behind - from, rows, rejected }
+}
