@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { brokerAddress } from './helpers/broker.ts'
 import { startRowmill, testFolder } from './helpers/cli.ts'
-import { descendants, type ProcessInfo, untilGone } from './helpers/processes.ts'
+import { descendants, infoOf, type ProcessInfo, untilGone } from './helpers/processes.ts'
 import { serialJob } from './helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_it_works')
@@ -98,6 +99,26 @@ test('--resume says what it cannot do', async t => {
     assert.equal(code, 2, stderr)
     assert.match(stderr, message)
   }
+})
+
+test('what a classifier has started ends with the run', async t => {
+  const folder = testFolder(t)
+  const [input, target, note] = ['in.csv', 'classifier.py', 'stat'].map(name => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(input, 'ID,A\n1,x\n')
+  const lines = [
+    'import shutil, subprocess',
+    "sleep = subprocess.Popen(['sleep', '1000'])",
+    `shutil.copyfile(f'/proc/{sleep.pid}/stat', ${JSON.stringify(note)})`,
+  ]
+  writeFileSync(target, `${lines.join('\n')}\ndef classify_df(df):\n    return df\n`)
+  const args = ['run', input, '-', '--classifier', target, '--workers', '1']
+  const { code, stderr } = await startRowmill(args, { env: { ROWMILL_BROKERS: await brokerAddress() } }).finished
+  assert.equal(code, 0, stderr)
+  await untilGone([infoOf(readFileSync(note, 'utf8'))])
 })
 
 test('a complete run leaves no process and no temporary file', async t => {

@@ -94,8 +94,14 @@ export class PythonClassifier implements RowsClassifier {
 
   async close(): Promise<void> {
     this.#death ??= new RowmillError('CLASSIFIER_DIED', `classifier ${this.#options.target} is closed.`)
-    this.#child?.kill('SIGKILL')
+    this.#killGroup()
     await this.#gone
+  }
+
+  /** The child leads a group, in which is what the classifier has started too. Once it is gone, its number may be another's. */
+  #killGroup(): void {
+    const { pid, exitCode, signalCode } = this.#child ?? {}
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
   }
 
   async #start(): Promise<void> {
@@ -103,6 +109,7 @@ export class PythonClassifier implements RowsClassifier {
     const { python, target, cwd, memoryMB } = this.#options
     const child = spawn(python, [HOST, String(process.pid), target, ...(memoryMB ? [String(memoryMB)] : [])], {
       ...(cwd === undefined ? {} : { cwd }),
+      detached: true, // leads a process group
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
     this.#child = child

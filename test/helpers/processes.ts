@@ -45,11 +45,15 @@ function processes(): ProcessInfo[] {
 function read(pid: number): ProcessInfo | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (fields[0] === 'Z') return null
-    return { pid, parent: Number(fields[1]), startTime: fields[19]!, name }
+    return stat.at(stat.lastIndexOf(')') + 2) === 'Z' ? null : infoOf(stat)
   } catch {
     return null
   }
+}
+
+/** What /proc/PID/stat says. */
+export function infoOf(stat: string): ProcessInfo {
+  const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return { pid: Number.parseInt(stat, 10), parent: Number(fields[1]), startTime: fields[19]!, name }
 }
