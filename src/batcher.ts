@@ -65,6 +65,7 @@ export class Batcher {
   duplicates = 0
   #entries: Entry[] = []
   #nextPosition = new Map<string, number>()
+  readonly #ends = new Map<string, EndOfInput>()
 
   constructor(committed: number) {
     this.lowWater = committed
@@ -76,7 +77,7 @@ export class Batcher {
    */
   addRows(offset: number, message: RowsMessage, position: number, done: IntervalSet | null = null): void {
     const { job, epoch, count } = message.head
-    const run = `${epoch}/${job}`
+    const run = runOf(job, epoch)
     const next = this.#nextPosition.get(run) ?? 0
     const seen = Math.min(count, Math.max(0, next - position))
     this.duplicates += seen
@@ -91,7 +92,22 @@ export class Batcher {
     }
   }
 
+  /** Why rows with these positions cannot come behind the end of input that came before them, or null. */
+  flawOfRows({ job, epoch, count }: RowsHead, position: number): string | null {
+    const end = this.#ends.get(runOf(job, epoch))
+    if (!end || position + count <= end.rows) return null
+    return `rows up to position ${position + count - 1} stand behind the end of input, which says that there are ${end.rows}`
+  }
+
+  /** Why this end of input cannot be, given the one before it, or null. */
+  flawOfEnd({ job, epoch, rows, total, refused }: EndOfInput): string | null {
+    const first = this.#ends.get(runOf(job, epoch))
+    if (!first || (first.rows === rows && first.total === total && first.refused === refused)) return null
+    return `the end of input says ${rows} of ${total} rows, and another one before it ${first.rows} of ${first.total}`
+  }
+
   addEnd(offset: number, end: EndOfInput): void {
+    this.#ends.set(runOf(end.job, end.epoch), end)
     this.#push({ offset, job: end.job, message: end, position: 0, count: 1, cut: 0, open: 1 })
   }
 
@@ -171,6 +187,10 @@ export class Batcher {
     this.#entries.splice(0, settled)
     this.lowWater = Math.min(behind, this.#entries[0]?.offset ?? behind) // the next may be of the same message
   }
+}
+
+function runOf(job: string, epoch: number): string {
+  return `${epoch}/${job}`
 }
 
 function isEnd(message: RowsMessage | EndOfInput): message is EndOfInput {

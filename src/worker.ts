@@ -185,11 +185,24 @@ export class Worker {
     if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
     if (!lane.serves(job) || hasFailed(job) || this.#failed.has(attemptOf(job)))
       return held.batcher.pass(message.offset)
-    if (record.kind === 'end') return held.batcher.addEnd(message.offset, record.value)
+    if (record.kind === 'end') {
+      const flaw = held.batcher.flawOfEnd(record.value)
+      if (flaw) return this.#failMalformed(held, job, message, flaw)
+      return held.batcher.addEnd(message.offset, record.value)
+    }
     const flaw = flawOf(record.value, job, held.queue.partition)
     if (flaw) return this.#reject(held, message, 'MALFORMED', flaw)
-    const rows = { head: record.value, bytes: message.value! }
-    held.batcher.addRows(message.offset, rows, placeOf(record.value.seq!, job).position, held.done)
+    const { position } = placeOf(record.value.seq!, job)
+    const behind = held.batcher.flawOfRows(record.value, position)
+    if (behind) return this.#failMalformed(held, job, message, behind)
+    held.batcher.addRows(message.offset, { head: record.value, bytes: message.value! }, position, held.done)
+  }
+
+  /** A job that contradicts itself: nobody knows what its output is. */
+  async #failMalformed(held: AssignedPartition, job: Job, { offset }: Message, flaw: string): Promise<void> {
+    const { topic, partition } = held.queue
+    await this.#failJob(held, job, `${topic}[${partition}]@${offset}`, new RowmillError('ROW_MALFORMED', flaw))
+    held.batcher.pass(offset)
   }
 
   async #findJob(id: string): Promise<Job | undefined> {
@@ -260,7 +273,7 @@ export class Worker {
       this.#options.onBatch?.(batch.count)
     } catch (error) {
       if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
-      await this.#failJob(held, job, batch, error)
+      await this.#failJob(held, job, describeBatch(batch), error)
       slot.skip = true
     } finally {
       this.#inClassifier--
@@ -270,8 +283,7 @@ export class Worker {
     this.#serve()
   }
 
-  async #failJob(held: AssignedPartition, job: Job, batch: Batch, error: unknown): Promise<void> {
-    const place = describeBatch(batch)
+  async #failJob(held: AssignedPartition, job: Job, place: string, error: unknown): Promise<void> {
     const { code, message, facts } = toRowmillError(error)
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
     await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })

@@ -252,3 +252,17 @@ test('for any log and any order of cutting and settling every row comes out once
     { numRuns: 500 },
   )
 })
+
+test('behind the end of input rows below its count are copies, rows at or above it and other ends contradict it', () => {
+  const batcher = new Batcher(0)
+  const head = (seq: number, count: number) => rows(seq, count).head
+  assert.equal(batcher.flawOfRows(head(0, 9), 0), null)
+  batcher.addRows(0, rows(0, 3), 0)
+  batcher.addEnd(1, end)
+  assert.equal(batcher.flawOfRows(head(1, 2), 1), null)
+  assert.match(batcher.flawOfRows(head(2, 2), 2)!, /^rows up to position 3 .* says that there are 3$/)
+  assert.equal(batcher.flawOfRows({ ...head(2, 2), job: 'other' }, 2), null)
+  assert.equal(batcher.flawOfEnd({ ...end }), null)
+  for (const more of [{ rows: 4 }, { total: 4 }, { refused: 1 }])
+    assert.match(batcher.flawOfEnd({ ...end, ...more })!, /another one before it 3 of 3$/)
+})

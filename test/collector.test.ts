@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeEndOfInput, encodeResult } from '../src/codec.ts'
@@ -14,7 +11,7 @@ import { PartitionSender } from '../src/partition-sender.ts'
 import { rowsInPartition, seqOf } from '../src/sequence.ts'
 import { ensureTopics, topicsOf } from '../src/topics.ts'
 import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
-import { runKafkaTool } from './helpers/kafka-tools.ts'
+import { deleteBefore } from './helpers/kafka-tools.ts'
 import { jobRecord } from './helpers/pipeline.ts'
 
 const silent = () => {}
@@ -301,13 +298,8 @@ test('results that retention deleted are a gap', async t => {
   await bench.result(0, 0, 1)
   await bench.result(0, 1, 2)
   await bench.end(3)
-  const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  const file = join(folder, 'delete.json')
   const { results: topic } = topicsOf(bench.pipeline)
-  writeFileSync(file, JSON.stringify({ version: 1, partitions: [{ topic, partition: 0, offset: 1 }] }))
-  const where = ['--bootstrap-server', await brokerAddress(), '--offset-json-file', file]
-  await runKafkaTool('org.apache.kafka.tools.DeleteRecordsCommand', where)
+  await deleteBefore(await brokerAddress(), [{ topic, partition: 0, offset: 1 }])
   await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 0 / })
 })
 

@@ -423,6 +423,29 @@ test('messages that lie in the topic twice are classified once, also behind the 
   assert.equal(duplicates, 0)
 })
 
+test('a row above the end of input, or another end of input, fails the job with its place, and others go on', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
+  await bench.work(new Exclaimer(), { batchRows: 100 })
+  for (const [job, says] of [
+    ['above', /rows up to position 8 stand behind the end of input, which says that there are 6$/],
+    ['other', /the end of input says 4 of 7 rows, and another one before it 6 of 9$/],
+  ] as const) {
+    const hand = await bench.byHand(job)
+    await hand.open()
+    await hand.rows(0, 0, 3)
+    await hand.rows(0, 6, 3)
+    await hand.end(9)
+    if (job === 'above') await hand.rows(0, 12, 3)
+    else await hand.end(7)
+    const { reason } = await bench.jobs.until(job, ({ state }) => state === 'failed', never)
+    assert.equal(reason!.code, 'ROW_MALFORMED')
+    assert.match(reason!.place!, /\.rows\[0\]@\d+$/)
+    assert.match(reason!.message, says)
+  }
+  await bench.publish('good', [numbered(20)])
+  assert.deepEqual((await bench.collect('good')).written, classified(numbered(20)))
+})
+
 test('jobs that share the pipeline come out each by itself, though their rows are mixed', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
   await bench.work(new Exclaimer(), { batchRows: 7 })

@@ -11,6 +11,7 @@ import { JobLog } from '../../src/jobs.ts'
 import { topicsOf, workersGroup } from '../../src/topics.ts'
 import { testKafka } from '../helpers/broker.ts'
 import { startRowmill, testFolder } from '../helpers/cli.ts'
+import { deleteBefore } from '../helpers/kafka-tools.ts'
 import { descendants } from '../helpers/processes.ts'
 import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
 
@@ -175,6 +176,41 @@ test('topics deleted before they were read end the collector with 6, naming part
   assert.ok(performance.now() - began < 30_000, 'within 30 s')
   assert.equal(existsSync(fire.output), false)
 })
+
+test('rows that retention took before they were read end the collector with 6, naming partition and row', async t => {
+  const fire = await Fire.open(t)
+  const { rows: topic } = topicsOf(fire.pipeline)
+  const kafka = await testKafka()
+  const reader = await kafka.admin()
+  t.after(() => reader.close())
+  const truncated = async (job: string, offset: number) => {
+    assertCode(await fire.start(['publish', fire.input, '--job', job]).finished, 0)
+    const [from, { end }] = await Promise.all([rowsFrom(fire.pipeline, job), reader.bounds(topic, 0)])
+    await deleteBefore(kafka.settings.brokers.join(), [{ topic, partition: 0, offset: Math.min(end, from + offset) }])
+  }
+  const collect = (job: string) => fire.start(['collect', join(fire.folder, `${job}.csv`), '--job', job]).finished
+  await truncated('part', 1)
+  const working = fire.work(1)
+  const part = await collect('part')
+  assertCode(part, 6)
+  assert.match(part.stderr, /results\[0\]@\d+: expected the result of row 0 .*\[ROW_GAP\]/)
+  await fire.drain(working)
+  await truncated('all', Number.POSITIVE_INFINITY)
+  const again = fire.work(1)
+  const all = await collect('all')
+  assertCode(all, 6)
+  assert.match(all.stderr, /row 0 \(partition 0\) can no longer come: \S+\.rows\[0\] holds nothing for the workers/)
+  await fire.drain(again)
+})
+
+async function rowsFrom(pipeline: string, job: string): Promise<number> {
+  const jobs = await JobLog.open(await testKafka(), pipeline, () => {})
+  try {
+    return (await jobs.latest(job))!.rowsFrom[0]!
+  } finally {
+    await jobs.close()
+  }
+}
 
 test('what is no record, and a job that contradicts itself, end nobody else', async t => {
   const fire = await Fire.open(t)

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { copyJarsArguments } from '../../src/broker/broker-files.ts'
@@ -60,6 +61,22 @@ async function prepareTools(): Promise<string> {
     await rm(workshop, { recursive: true, force: true })
   }
   return folder
+}
+
+/** Deletes what lies before these offsets, as retention does. */
+export async function deleteBefore(
+  brokers: string,
+  offsets: readonly { topic: string; partition: number; offset: number }[],
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'rowmill-test-'))
+  try {
+    const file = join(folder, 'delete.json')
+    await writeFile(file, JSON.stringify({ version: 1, partitions: offsets }))
+    const where = ['--bootstrap-server', brokers, '--offset-json-file', file]
+    await runKafkaTool('org.apache.kafka.tools.DeleteRecordsCommand', where)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -11,7 +11,7 @@ import { ensureTopics, topicsOf } from '../../src/topics.ts'
 import { type Verified, type VerifyOptions, verify } from '../../src/verify.ts'
 import { brokerAddress, testKafka, testPipeline } from './broker.ts'
 import { testFolder } from './cli.ts'
-import { runKafkaTool } from './kafka-tools.ts'
+import { deleteBefore } from './kafka-tools.ts'
 import { jobRecord } from './pipeline.ts'
 
 export const silent = () => {}
@@ -108,10 +108,7 @@ export class WrittenJob {
   async deleteBefore(offsets: readonly (readonly [Topic, number, number])[]): Promise<void> {
     const topics = topicsOf(this.pipeline)
     const partitions = offsets.map(([topic, partition, offset]) => ({ topic: topics[topic], partition, offset }))
-    const file = join(this.folder, 'delete.json')
-    writeFileSync(file, JSON.stringify({ version: 1, partitions }))
-    const where = ['--bootstrap-server', await brokerAddress(), '--offset-json-file', file]
-    await runKafkaTool('org.apache.kafka.tools.DeleteRecordsCommand', where)
+    await deleteBefore(await brokerAddress(), partitions)
   }
 
   async verify(out: string | Buffer = RIGHT, more: Partial<VerifyOptions> = {}): Promise<Verified> {
