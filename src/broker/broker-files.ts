@@ -64,9 +64,9 @@ export interface BrokerPorts {
   readonly controller: number
 }
 
-/** One node that is broker and controller, on the loopback interface alone. */
-export function serverProperties(data: string, ports: BrokerPorts): string {
-  return lines(nodeProperties('127.0.0.1', escapeProperty(data), ports))
+/** One node that is broker and controller, on the loopback interface alone, unless `others` say otherwise. */
+export function serverProperties(data: string, ports: BrokerPorts, others: Properties = {}): string {
+  return lines({ ...nodeProperties('127.0.0.1', escapeProperty(data), ports), ...others })
 }
 
 /**
@@ -80,7 +80,7 @@ export function containerEnvironment(clusterId: string, ports: BrokerPorts): Rec
   return { ...Object.fromEntries(variables), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: HEAP }
 }
 
-type Properties = Readonly<Record<string, string | number | boolean>>
+export type Properties = Readonly<Record<string, string | number | boolean>>
 
 function nodeProperties(host: string, data: string, ports: BrokerPorts): Properties {
   return {

@@ -2,7 +2,14 @@ import { existsSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowmillError } from '../errors.ts'
-import { type BrokerPorts, brokerFiles, jvmArguments, loggingProperties, serverProperties } from './broker-files.ts'
+import {
+  type BrokerPorts,
+  brokerFiles,
+  jvmArguments,
+  loggingProperties,
+  type Properties,
+  serverProperties,
+} from './broker-files.ts'
 import { type Guarded, startGuarded } from './guard.ts'
 import type { Java } from './java.ts'
 import { lastWords } from './last-words.ts'
@@ -23,6 +30,7 @@ export interface KafkaLaunch {
   readonly temporary: boolean
   /** Options of the JVM that make or use a class archive. */
   readonly archive: readonly string[]
+  readonly properties?: Properties | undefined
 }
 
 export interface KafkaProcess {
@@ -34,11 +42,11 @@ export const READY_MS = 60_000
 
 /** Starts the JVM on the directory, formatting it first if it is new. It does not answer yet. */
 export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
-  const { home, java, directory, ports, temporary, archive } = launch
+  const { home, java, directory, ports, temporary, archive, properties } = launch
   const files = brokerFiles(directory)
   const [clusterId] = await Promise.all([
     existsSync(files.meta) ? readClusterId(files.meta) : format(home.template, files),
-    writeFile(files.properties, serverProperties(files.data, ports)),
+    writeFile(files.properties, serverProperties(files.data, ports, properties)),
     writeFile(files.logging, loggingProperties(files.log)),
     // What an earlier broker on this directory wrote would be mistaken for the last words of this one.
     writeFile(files.log, ''),

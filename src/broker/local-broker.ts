@@ -8,7 +8,7 @@ import {
   takeBrokerDirectory,
   writeOwner,
 } from './broker-directory.ts'
-import { type BrokerPorts, brokerFiles } from './broker-files.ts'
+import { type BrokerPorts, brokerFiles, type Properties } from './broker-files.ts'
 import { startContainerBroker } from './container-broker.ts'
 import { type OnProgress, type PreparedKafka, prepareKafka } from './kafka-jars.ts'
 import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './kafka-process.ts'
@@ -22,6 +22,11 @@ export interface LocalBrokerOptions {
   readonly port?: number
   /** Where topics are kept for the next start. Default: a temporary directory, removed at close. */
   readonly dataDir?: string
+  /**
+   * Properties of Kafka in place of those it has here: what a node of a larger cluster needs, or one that clients reach
+   * by another address. The readiness that is waited for is that of `port`.
+   */
+  readonly properties?: Properties
   /** Whether a broker that keeps nothing will do where `dataDir` cannot be had. */
   readonly mayForget?: boolean
   /** Told in words what takes long, such as the first fetch of the jars. */
@@ -53,7 +58,7 @@ const GRACEFUL_STOP_MS = 15_000
  * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED when `signal` aborts.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
-  const { port, dataDir, onProgress = () => {}, signal = new AbortController().signal } = options
+  const { port, dataDir, properties, onProgress = () => {}, signal = new AbortController().signal } = options
   try {
     const prepared = await prepareKafka(onProgress, signal).catch(error => {
       if (error instanceof RowmillError && error.facts.missing !== undefined) return error
@@ -61,7 +66,7 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
     })
     if (prepared instanceof RowmillError) return await startElsewhere(prepared, options, signal)
     const sweeping = sweepBrokerDirectories()
-    const broker = await startOnFreePort({ prepared, dataDir, signal, choose: () => choosePorts(port) })
+    const broker = await startOnFreePort({ prepared, dataDir, properties, signal, choose: () => choosePorts(port) })
     await sweeping
     return broker
   } catch (error) {
@@ -85,6 +90,7 @@ async function startElsewhere(missing: RowmillError, options: LocalBrokerOptions
 interface Start {
   readonly prepared: PreparedKafka
   readonly dataDir: string | undefined
+  readonly properties?: Properties | undefined
   readonly choose: () => Promise<BrokerPorts>
   readonly signal: AbortSignal
 }
@@ -100,10 +106,10 @@ export async function startOnFreePort(start: Start): Promise<LocalBroker> {
 
 type Tried = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
 
-async function tryStart({ prepared, dataDir, signal, choose }: Start): Promise<Tried> {
+async function tryStart({ prepared, dataDir, properties, signal, choose }: Start): Promise<Tried> {
   const ports = await choose()
   const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
-  const launch: KafkaLaunch = { ...prepared, directory, ports, temporary: dataDir === undefined }
+  const launch: KafkaLaunch = { ...prepared, directory, ports, properties, temporary: dataDir === undefined }
   const kafka = await launchKafka(launch).catch(async error => {
     await release(launch)
     throw error

@@ -13,19 +13,8 @@ import { testKafka } from '../helpers/broker.ts'
 import { startRowmill, testFolder } from '../helpers/cli.ts'
 import { deleteBefore } from '../helpers/kafka-tools.ts'
 import { descendants } from '../helpers/processes.ts'
+import { until } from '../helpers/until.ts'
 import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
-
-/** Waits for what nobody tells of. */
-async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + 60_000
-  while (!(await holds())) {
-    assert.ok(Date.now() < deadline, `never: ${what}`)
-    await sleep(20)
-  }
-}
-
-const classifies = (fire: Fire, rows: number) =>
-  until(`${rows} rows are classified`, () => fire.classified().size >= rows)
 
 /** The worker process of a command, with the Python below it. */
 function workersOf({ child }: Command): number[] {
@@ -40,12 +29,12 @@ test('a worker that was frozen past its session and wakes does no harm', async t
   t.after(() => admin.close())
   const working = [fire.work(1), fire.work(1)]
   const [published, collected] = [fire.publish(), fire.collect()]
-  await classifies(fire, 1000)
+  await fire.untilClassified(1000)
   const frozen = workersOf(working[0]!)
   for (const pid of frozen) process.kill(pid, 'SIGSTOP')
   const group = workersGroup(fire.pipeline)
   await until('the group misses it', async () => (await admin.groupMembers(group)) === 1)
-  await classifies(fire, 4500)
+  await fire.untilClassified(4500)
   for (const pid of frozen) process.kill(pid, 'SIGCONT')
   for (const { finished } of [published, collected]) assertCode(await finished, 0)
   await fire.drain(...working)
@@ -56,9 +45,9 @@ test('workers that leave in order, and others that come, cost no more than their
   const fire = await Fire.open(t, { rows: 6000 })
   const first = fire.work(2)
   const [published, collected] = [fire.publish(), fire.collect()]
-  await classifies(fire, 1500)
+  await fire.untilClassified(1500)
   const second = fire.work(1)
-  await classifies(fire, 3000)
+  await fire.untilClassified(3000)
   await fire.drain(first)
   for (const { finished } of [published, collected]) assertCode(await finished, 0)
   await fire.drain(second)
@@ -125,7 +114,7 @@ test('a broker killed with -9 and started again: said once by each part, and eve
   const fire = await Fire.open(t, { rows: 6000, brokers: broker.address })
   const working = fire.work(2)
   const [published, collected] = [fire.publish(), fire.collect()]
-  await classifies(fire, 1500)
+  await fire.untilClassified(1500)
   await broker.kill()
   await sleep(3000)
   await broker.start()
@@ -149,7 +138,7 @@ test('a broker away for longer than --broker-timeout ends every part with 3, and
   const working = fire.work(2, { more: patience })
   const collected = fire.collect({ more: patience })
   assertCode(await fire.publish().finished, 0)
-  await classifies(fire, 1000)
+  await fire.untilClassified(1000)
   await broker.kill()
   for (const { finished } of [working, collected]) assertCode(await finished, 3)
   assert.match((await collected.finished).stderr, /\[BROKER_UNREACHABLE\]\n.*to go on: rowmill collect .*\n$/)

@@ -9,6 +9,7 @@ import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { type Finished, startRowmill, testFolder } from '../helpers/cli.ts'
 import { descendants, type ProcessInfo, untilGone } from '../helpers/processes.ts'
 import { serialJob } from '../helpers/serial.ts'
+import { until } from '../helpers/until.ts'
 
 export const CLASSIFIER = join(import.meta.dirname, '../fixtures/logs_indices.py:classify')
 /** How often a command may be given before the test gives up on it. */
@@ -123,6 +124,10 @@ export class Fire {
     return counts
   }
 
+  untilClassified(rows: number): Promise<void> {
+    return until(`${rows} rows are classified`, () => this.classified().size >= rows)
+  }
+
   /** How many batches were given to a classifier. */
   get batches(): number {
     return (read(this.log) ?? '').split('\n').length - 1
@@ -136,9 +141,9 @@ export class Fire {
   /**
    * The invariants, by name. output: the bytes of the undisturbed run; once: verify finds every row in one place;
    * prefix: at any moment the checkpointed bytes were the first bytes of the output; nothing left: no process runs and
-   * no file lies about; again: at most so many rows were classified twice.
+   * no file lies about; again: at most so many rows were classified twice. Returns what verify counted.
    */
-  async check({ again }: { again: number }): Promise<void> {
+  async check({ again }: { again: number }): Promise<string> {
     await this.stopWatching()
     assert.equal(readFileSync(this.output, 'utf8'), this.serial, 'output')
     const verified = await this.start(['verify', this.output, '--job', 'j']).finished
@@ -147,6 +152,7 @@ export class Fire {
     assert.ok(this.again <= again, `again: ${this.again} rows were classified twice, at most ${again} may be`)
     assert.equal(existsSync(`${this.output}.rowmill`), false, 'nothing left: the state of a complete output')
     await untilGone(this.#seen)
+    return verified.stdout
   }
 
   /** Ends the watch over the prefix: the test itself is about to spoil it. */

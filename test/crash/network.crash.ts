@@ -1,0 +1,144 @@
+/** A network that is slow, that is gone for a while, and that loses answers: what was asked has been done, and nobody knows. */
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+import { testFolder } from '../helpers/cli.ts'
+import { API, BrokerProxy, type Request } from '../helpers/proxy.ts'
+import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+
+const CUT_AFTER_MS = 300
+
+/** A broker of this test alone, which tells its clients no address but that of the proxy before it. */
+async function brokerBehindProxy(t: TestContext, { delayMs = 0 } = {}): Promise<BrokerProxy> {
+  const [{ broker: port }, { broker: advertised }] = await Promise.all([choosePorts(undefined), choosePorts(undefined)])
+  const proxy = await BrokerProxy.open(t, { port: advertised, to: port, delayMs })
+  const properties = { 'advertised.listeners': `PLAINTEXT://${proxy.address}` }
+  const broker = await startLocalBroker({ dataDir: join(testFolder(t), 'data'), port, properties })
+  t.after(() => broker.kill())
+  return proxy
+}
+
+type Who = 'publish' | 'work' | 'collect'
+
+const whose = ({ client }: Request): Who =>
+  client === 'rowmill-publish' ? 'publish' : client === 'rowmill-collect' ? 'collect' : 'work'
+
+/** Requests of this kind, by one of the commands. */
+const by = (who: Who, api: keyof typeof API) => (request: Request) => request.api === API[api] && whose(request) === who
+
+/** What the publisher sends to a topic. A job record names the topic of its rows too. */
+const published = (topic: 'jobs' | 'rows') => (request: Request) =>
+  by('publish', 'produce')(request) && request.bytes.includes('fire.jobs') === (topic === 'jobs')
+
+async function complete(fire: Fire, working: Command, others: readonly Command[]): Promise<void> {
+  for (const { finished } of others) assertCode(await finished, 0)
+  await fire.drain(working)
+}
+
+test('75 ms there and 75 ms back: slower, and nothing is said of it', async t => {
+  const proxy = await brokerBehindProxy(t, { delayMs: 75 })
+  const fire = await Fire.open(t, { brokers: proxy.address })
+  const working = fire.work(2)
+  const all = [fire.publish(), fire.collect()]
+  await complete(fire, working, all)
+  for (const { finished } of [working, ...all]) assert.doesNotMatch((await finished).stderr, /cannot|lost|Warning/)
+  await fire.check({ again: 2 * REBALANCE })
+})
+
+test('all connections cut and refused, within the session of the workers and past it: said once, goes on', async t => {
+  const proxy = await brokerBehindProxy(t)
+  const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
+  const working = fire.work(2)
+  const collected = fire.collect()
+  await proxy.answer(by('collect', 'fetch'))
+  const publishing = fire.publish()
+  await proxy.answer(published('rows'))
+  for (const [seconds, classified] of [
+    [2, 0],
+    [8, 2000],
+  ] as const) {
+    await fire.untilClassified(classified)
+    await proxy.refuse()
+    await sleep(seconds * 1000)
+    await proxy.accept()
+  }
+  await complete(fire, working, [publishing, collected])
+  const { stderr } = await collected.finished
+  assert.equal(stderr.match(/cannot read from the broker/g)?.length, 2, `by the readers of jobs and results: ${stderr}`)
+  assert.equal(stderr.match(/the broker is back/g)?.length, 2, stderr)
+  assert.doesNotMatch(stderr, /Warning/)
+  assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)
+  // While the broker is away workers go on with the rows they have; past the session others get them too.
+  await fire.check({ again: fire.rows })
+})
+
+type Matches = (request: Request) => boolean
+
+/** Loses several answers, one after the other, each with its connection. */
+async function lose(proxy: BrokerProxy, matches: Matches, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) await proxy.loseAnswer(matches, CUT_AFTER_MS)
+}
+
+test('answers to Produce lost, of the publisher and of workers: sent again, and the second copies are dropped', async t => {
+  const proxy = await brokerBehindProxy(t)
+  const fire = await Fire.open(t, { brokers: proxy.address })
+  const losing = [
+    lose(proxy, published('jobs'), 1),
+    lose(proxy, published('rows'), 2),
+    lose(proxy, by('work', 'produce'), 3),
+  ]
+  const working = fire.work(2)
+  await complete(fire, working, [fire.publish(), fire.collect()])
+  await Promise.all(losing)
+  const counts = await fire.check({ again: fire.rows })
+  assert.match(counts, /duplicates in rows +[1-9].*\nduplicates in results +[1-9]/)
+})
+
+test('answers to Fetch and OffsetCommit lost: read and committed again', async t => {
+  const proxy = await brokerBehindProxy(t)
+  const fire = await Fire.open(t, { brokers: proxy.address })
+  const losing = [
+    lose(proxy, by('collect', 'fetch'), 3),
+    lose(proxy, by('work', 'fetch'), 5),
+    lose(proxy, by('work', 'offsetCommit'), 3),
+  ]
+  const working = fire.work(2)
+  await complete(fire, working, [fire.publish(), fire.collect()])
+  await Promise.all(losing)
+  await fire.check({ again: KILL + 2 * REBALANCE })
+})
+
+for (const [api, times, again] of [
+  ['heartbeat', 3, KILL + 4 * REBALANCE],
+  // Until the group misses the member that nobody knows to be, the others go on working and cannot commit.
+  ['joinGroup', 2, 6000],
+] as const) {
+  test(`answers to ${api} lost: asked again`, async t => {
+    const proxy = await brokerBehindProxy(t)
+    const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
+    const losing = lose(proxy, by('work', api), times)
+    const working = fire.work(2)
+    await complete(fire, working, [fire.publish(), fire.collect()])
+    await losing
+    await fire.check({ again })
+  })
+}
+
+test('answers that never come on connections that stay: given up after a while, and asked again', async t => {
+  const proxy = await brokerBehindProxy(t)
+  const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
+  const losing = [
+    proxy.loseAnswer(published('rows'), null),
+    proxy.loseAnswer(by('work', 'produce'), null),
+    proxy.loseAnswer(by('collect', 'fetch'), null),
+    proxy.loseAnswer(by('work', 'offsetCommit'), null),
+    proxy.loseAnswer(by('work', 'heartbeat'), null),
+  ]
+  const working = fire.work(2)
+  await complete(fire, working, [fire.publish(), fire.collect()])
+  await Promise.all(losing)
+  await fire.check({ again: fire.rows })
+})

@@ -1,0 +1,11 @@
+import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** Waits for what nobody tells of. */
+export async function until(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
+  const deadline = Date.now() + 60_000
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, `never: ${what}`)
+    await sleep(20)
+  }
+}
