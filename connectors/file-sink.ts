@@ -77,12 +77,12 @@ export class FileSink implements Sink {
 
   async open(): Promise<string | null> {
     await this.reserve()
-    if (this.#restart) await rm(this.#checkpoint, { force: true })
+    if (this.#restart) await this.#io(() => rm(this.#checkpoint, { force: true }))
     const last = await this.#lastCheckpoint()
     if (last && !existsSync(this.#partial)) throw this.#mismatch('is gone')
     this.#file = await this.#io(() => open(this.#partial, last ? 'r+' : 'w'))
     if (!last) return null
-    await this.#goBackTo(last)
+    await this.#io(() => this.#goBackTo(last))
     this.#resumed = true
     return last.note
   }
@@ -131,10 +131,15 @@ export class FileSink implements Sink {
     })
   }
 
+  /** Says nothing of a disk that lets nothing be removed: what broke before does, and the next sink copes with the rest. */
   async close(): Promise<void> {
-    await this.#closeFile()
+    await this.#closeFile().catch(() => {})
     if (!this.#locked) return
     this.#locked = false
+    await this.#tidy().catch(() => {})
+  }
+
+  async #tidy(): Promise<void> {
     if (!existsSync(this.#checkpoint)) await rm(this.#partial, { force: true })
     await rm(`${this.#checkpoint}.next`, { force: true })
     await rm(join(this.#folder, 'lock'), { force: true })
@@ -204,12 +209,13 @@ export class FileSink implements Sink {
     await this.#io(() => makeFolder(this.#folder))
     const file = join(this.#folder, 'lock')
     const mine = `${file}.${process.pid}`
-    await this.#io(() => writeFile(mine, JSON.stringify(identifySelf())))
     try {
-      while (!(await takeName(mine, file))) await this.#removeStaleLock(file)
+      await this.#io(() => writeFile(mine, JSON.stringify(identifySelf())))
+      while (!(await this.#io(() => takeName(mine, file)))) await this.#removeStaleLock(file)
       this.#locked = true
     } finally {
       await rm(mine, { force: true })
+      if (!this.#locked) await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
     }
   }
 
