@@ -47,12 +47,17 @@ export class RunStateFile<Options> {
   }
 
   async write(state: Omit<RunState<Options>, 'rowmill'>): Promise<void> {
-    await mkdir(this.#folder).catch(error => {
-      if (error.code !== 'EEXIST') throw error
-    })
     const next = `${this.#path}.next`
-    await writeFile(next, JSON.stringify({ rowmill: version(), ...state }, null, 2), { flush: true })
-    await rename(next, this.#path)
+    try {
+      await mkdir(this.#folder).catch(error => {
+        if (error.code !== 'EEXIST') throw error
+      })
+      await writeFile(next, JSON.stringify({ rowmill: version(), ...state }, null, 2), { flush: true })
+      await rename(next, this.#path)
+    } catch (cause) {
+      const message = `cannot write ${this.#path}: ${(cause as Error).message}`
+      throw new RowmillError('OUTPUT_FAILED', message, { path: this.#path }, { cause })
+    }
   }
 
   async remove(): Promise<void> {
