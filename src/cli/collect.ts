@@ -37,11 +37,11 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       new Terminal(options).say(`${output} is complete already`)
       return 0
     }
-    if (sink instanceof FileSink) await sink.reserve()
     const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
     const say = (message: string) => terminal.say(message)
     const limits = new Limits('before the job was complete', options.timeout)
     try {
+      if (sink instanceof FileSink) await sink.reserve()
       const shared = await openSharedPipeline('collect', options)
       const { kafka, pipeline } = shared
       const jobs = await shared.openJobs(say)
