@@ -44,10 +44,10 @@ export class Fire {
   readonly #watching = new AbortController()
   #watched: Promise<void> = Promise.resolve()
 
-  private constructor(parts: { folder: string; rows: number; serial: string; env: Record<string, string> }) {
+  private constructor(parts: Pick<Fire, 'folder' | 'output' | 'rows' | 'serial' | 'env'>) {
     this.folder = parts.folder
     this.input = join(parts.folder, 'in.csv')
-    this.output = join(parts.folder, 'out.csv')
+    this.output = parts.output
     this.log = join(parts.folder, 'indices.log')
     this.rows = parts.rows
     this.serial = parts.serial
@@ -55,14 +55,14 @@ export class Fire {
     this.env = { ...parts.env, ROWMILL_TEST_LOG: this.log }
   }
 
-  static async open(t: TestContext, { rows = 3000, brokers = '' } = {}): Promise<Fire> {
+  static async open(t: TestContext, { rows = 3000, brokers = '', output = '' } = {}): Promise<Fire> {
     const folder = testFolder(t)
     const { pipeline } = brokers ? { pipeline: 'fire' } : await testPipeline(t)
     const input = join(folder, 'in.csv')
     writeFileSync(input, `ID,A\n${Array.from({ length: rows }, (_, row) => `${row * 3},"text, ${row}"\n`).join('')}`)
     const serial = await serialJob(input, CLASSIFIER)
     const env = { ROWMILL_BROKERS: brokers || (await brokerAddress()), ROWMILL_PIPELINE: pipeline }
-    const fire = new Fire({ folder, rows, serial, env })
+    const fire = new Fire({ folder, output: output || join(folder, 'out.csv'), rows, serial, env })
     fire.#watched = fire.#watchPrefix()
     t.after(() => {
       fire.#watching.abort()

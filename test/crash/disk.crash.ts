@@ -1,0 +1,169 @@
+/** A disk under OUT that is full, or breaks: nothing under the name, the reason, and the command that goes on later. */
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, rmdirSync, truncateSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { type Finished, testFolder } from '../helpers/cli.ts'
+import { until } from '../helpers/until.ts'
+import { assertCode, CLASSIFIER, Fire, REBALANCE } from './fire.ts'
+
+const execute = promisify(execFile)
+
+/** There is no way to fill or break a disk without one of its own. */
+const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a disk'
+
+/** Mounts a disk until the test ends; returns an OUT on it. */
+async function mount(t: TestContext, ...what: readonly string[]): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'rowmill-disk-'))
+  t.after(async () => {
+    await execute('umount', ['--lazy', folder]) // lazy: what a failed test left may still have files open
+    rmdirSync(folder)
+  })
+  await execute('mount', [...what, folder])
+  return join(folder, 'out.csv')
+}
+
+/** A disk with room for so much, in pages of 4 kB. */
+const diskOf = (t: TestContext, size: string) => mount(t, '-t', 'tmpfs', '-o', `size=${size}`, 'rowmill-test')
+
+const resize = (output: string, size: string) => execute('mount', ['-o', `remount,size=${size}`, dirname(output)])
+
+const RUN_OPTIONS = ['--classifier', CLASSIFIER, '--workers', '2', '--job', 'j']
+
+function assertFailed(finished: Finished, output: string, reason: RegExp): void {
+  assertCode(finished, 1)
+  const [said = ''] = /^.*\[OUTPUT_FAILED\]$/m.exec(finished.stderr) ?? []
+  assert.ok(said.startsWith(`rowmill: cannot write ${output}`), finished.stderr)
+  assert.match(said, reason)
+  assert.equal(existsSync(output), false)
+}
+
+/** The command in the last line of what was said. */
+function toGoOn({ stderr }: Finished): string[] {
+  const [, command] = /\nrowmill: to go on: rowmill (.*)\n$/.exec(stderr) ?? []
+  assert.ok(command, `a command in the last line: ${stderr}`)
+  return command.split(' ')
+}
+
+test('collect on a disk that fills up goes on at its last checkpoint, once there is room', { skip }, async t => {
+  const output = await diskOf(t, '128k')
+  const fire = await Fire.open(t, { rows: 6000, output })
+  const working = fire.work(2)
+  const published = fire.publish()
+  const failed = await fire.collect().finished
+  assertFailed(failed, output, /ENOSPC/)
+  assert.deepEqual(readdirSync(`${output}.rowmill`).sort(), ['checkpoint', 'partial'])
+  await resize(output, '4m')
+  const again = await fire.start(toGoOn(failed)).finished
+  assertCode(again, 0)
+  assert.match(again.stderr, /going on at row [1-9]/)
+  assertCode(await published.finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: REBALANCE })
+})
+
+/** Leaves so many pages of a disk of three. */
+const fill = (output: string, left: number) =>
+  writeFileSync(join(dirname(output), 'filler'), Buffer.alloc((3 - left) * 4096))
+
+test('run on a disk that is full leaves nothing until there is a job; then it goes on, once there is room', {
+  skip,
+}, async t => {
+  const output = await diskOf(t, '12k')
+  const fire = await Fire.open(t, { output })
+  const begin = () => fire.start(['run', fire.input, output, ...RUN_OPTIONS]).finished
+  for (const room of [0, 1]) {
+    fill(output, room) // for the lock; and for what the run is found by
+    assertFailed(await begin(), output, /ENOSPC/)
+    assert.deepEqual(readdirSync(dirname(output)), ['filler'])
+  }
+  fill(output, 2)
+  const failed = await begin()
+  assertFailed(failed, output, /ENOSPC/)
+  await resize(output, '4m')
+  assertCode(await fire.start(toGoOn(failed)).finished, 0)
+  await fire.check({ again: fire.rows })
+})
+
+test('collect on a disk that is full leaves nothing and goes on, once there is room', { skip }, async t => {
+  const output = await diskOf(t, '12k')
+  const fire = await Fire.open(t, { output })
+  const working = fire.work(2)
+  assertCode(await fire.publish().finished, 0)
+  for (const room of [0, 1]) {
+    fill(output, room) // for the lock; and for the first rows
+    const failed = await fire.collect().finished
+    assertFailed(failed, output, /ENOSPC/)
+    assert.deepEqual(toGoOn(failed), ['collect', output, '--job', 'j'])
+    assert.deepEqual(readdirSync(dirname(output)), ['filler'])
+  }
+  await resize(output, '4m')
+  assertCode(await fire.collect().finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: REBALANCE })
+})
+
+interface Disk {
+  readonly output: string
+  readonly break: () => Promise<unknown>
+  readonly mend: () => Promise<unknown>
+}
+
+async function diskInFile(t: TestContext): Promise<{ image: string; device: string }> {
+  const image = join(testFolder(t), 'image')
+  await execute('truncate', ['--size', '32M', image])
+  // All that the file system keeps of itself is at the near end.
+  await execute('mkfs.ext2', ['-q', '-b', '4096', '-N', '64', '-O', '^resize_inode', image])
+  const device = (await execute('losetup', ['--find', '--show', image])).stdout.trim()
+  t.after(() => execute('losetup', ['--detach', device]))
+  return { image, device }
+}
+
+/** Its far end breaks away: what is written there is lost, and fsync says so. */
+async function diskThatLoses(t: TestContext): Promise<Disk> {
+  const { image, device } = await diskInFile(t)
+  const output = await mount(t, device)
+  const cut = (bytes: number) => {
+    truncateSync(image, bytes)
+    return execute('losetup', ['--set-capacity', device])
+  }
+  return { output, break: () => cut(64 * 1024), mend: () => cut(32 * 1024 * 1024) }
+}
+
+/** As the kernel leaves a disk on which it finds an error: nothing can be written or removed any more. */
+async function diskMadeReadOnly(t: TestContext): Promise<Disk> {
+  const { device } = await diskInFile(t)
+  const output = await mount(t, '-t', 'ext4', '-o', 'errors=remount-ro', device)
+  const mend = async () => {
+    await execute('umount', [dirname(output)])
+    await execute('mount', [device, dirname(output)])
+  }
+  const trigger = `/sys/fs/ext4/${basename(device)}/trigger_fs_error`
+  return { output, break: async () => writeFileSync(trigger, 'rowmill-test'), mend }
+}
+
+for (const [what, make, reason] of [
+  ['loses what is written (EIO)', diskThatLoses, /EIO/],
+  ['is made read-only (EROFS)', diskMadeReadOnly, /EROFS/],
+] as const) {
+  test(`collect on a disk that ${what} goes on at its last checkpoint, once it is well`, { skip }, async t => {
+    const disk = await make(t)
+    const fire = await Fire.open(t, { rows: 6000, output: disk.output })
+    const working = fire.work(2)
+    const [published, collected] = [fire.publish(), fire.collect()]
+    await until('there is a checkpoint', () => existsSync(`${disk.output}.rowmill/checkpoint`))
+    await disk.break()
+    const failed = await collected.finished
+    assertFailed(failed, disk.output, reason)
+    await disk.mend()
+    const again = await fire.start(toGoOn(failed)).finished
+    assertCode(again, 0)
+    assert.match(again.stderr, /going on at row [1-9]/)
+    assertCode(await published.finished, 0)
+    await fire.drain(working)
+    await fire.check({ again: REBALANCE })
+  })
+}
