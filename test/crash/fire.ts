@@ -1,5 +1,6 @@
 /** One job on a pipeline of its own, whose commands are killed and given again, and the check of what comes of it. */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -57,7 +58,7 @@ export class Fire {
 
   static async open(t: TestContext, { rows = 3000, brokers = '', output = '' } = {}): Promise<Fire> {
     const folder = testFolder(t)
-    const { pipeline } = brokers ? { pipeline: 'fire' } : await testPipeline(t)
+    const { pipeline } = brokers ? { pipeline: `fire-${randomBytes(4).toString('hex')}` } : await testPipeline(t)
     const input = join(folder, 'in.csv')
     writeFileSync(input, `ID,A\n${Array.from({ length: rows }, (_, row) => `${row * 3},"text, ${row}"\n`).join('')}`)
     const serial = await serialJob(input, CLASSIFIER)

@@ -1,13 +1,12 @@
 /** A network that is slow, that is gone for a while, and that loses answers: what was asked has been done, and nobody knows. */
 import assert from 'node:assert/strict'
-import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
-import { testFolder } from '../helpers/cli.ts'
-import { API, BrokerProxy, type Request } from '../helpers/proxy.ts'
+import { BrokerProxy, type Request } from '../helpers/proxy.ts'
 import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+import { by, published } from './requests.ts'
 
 const CUT_AFTER_MS = 300
 
@@ -16,22 +15,10 @@ async function brokerBehindProxy(t: TestContext, { delayMs = 0 } = {}): Promise<
   const [{ broker: port }, { broker: advertised }] = await Promise.all([choosePorts(undefined), choosePorts(undefined)])
   const proxy = await BrokerProxy.open(t, { port: advertised, to: port, delayMs })
   const properties = { 'advertised.listeners': `PLAINTEXT://${proxy.address}` }
-  const broker = await startLocalBroker({ dataDir: join(testFolder(t), 'data'), port, properties })
+  const broker = await startLocalBroker({ port, properties })
   t.after(() => broker.kill())
   return proxy
 }
-
-type Who = 'publish' | 'work' | 'collect'
-
-const whose = ({ client }: Request): Who =>
-  client === 'rowmill-publish' ? 'publish' : client === 'rowmill-collect' ? 'collect' : 'work'
-
-/** Requests of this kind, by one of the commands. */
-const by = (who: Who, api: keyof typeof API) => (request: Request) => request.api === API[api] && whose(request) === who
-
-/** What the publisher sends to a topic. A job record names the topic of its rows too. */
-const published = (topic: 'jobs' | 'rows') => (request: Request) =>
-  by('publish', 'produce')(request) && request.bytes.includes('fire.jobs') === (topic === 'jobs')
 
 async function complete(fire: Fire, working: Command, others: readonly Command[]): Promise<void> {
   for (const { finished } of others) assertCode(await finished, 0)

@@ -1,0 +1,78 @@
+/** A control: with several partitions in one request of KafkaJS, a leader that moves costs rows, and the check says so. */
+import assert from 'node:assert/strict'
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startProgram, testFolder } from '../helpers/cli.ts'
+import { Cluster } from '../helpers/cluster.ts'
+import { assertCode, Fire } from './fire.ts'
+import { publishWhileLeadersMove } from './moving-leaders.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+interface Edit {
+  readonly file: string
+  readonly from: string
+  readonly to: string
+}
+
+/** A copy of rowmill with these changes; returns the path of its command. */
+function mutant(t: TestContext, edits: readonly Edit[]): string {
+  const folder = testFolder(t)
+  for (const part of ['src', 'connectors', 'bin', 'package.json'])
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true })
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+  for (const { file, from, to } of edits) {
+    const path = join(folder, file)
+    const parts = readFileSync(path, 'utf8').split(from)
+    assert.equal(parts.length, 2, `${file} holds once: ${from}`)
+    writeFileSync(path, parts.join(to))
+  }
+  return join(folder, 'bin/rowmill.js')
+}
+
+/** The partitions take no turns, and what is there in one turn of the event loop goes in one request. */
+const TOGETHER: readonly Edit[] = [
+  {
+    file: 'src/partition-sender.ts',
+    from: 'const endTurn = await this.#turn.take()',
+    to: 'const endTurn = () => {}',
+  },
+  {
+    file: 'src/kafka/producer.ts',
+    from: 'const [written] = await this.#producer.send({',
+    to: `
+    const gathering = (this as any).gathering ??= new Map()
+    if (!gathering.has(topic)) {
+      const all: object[] = []
+      const sent = new Promise(resolve => setImmediate(resolve)).then(() => {
+        gathering.delete(topic)
+        return this.#producer.send({ topic, acks: -1, messages: all as never })
+      })
+      gathering.set(topic, { all, sent })
+    }
+    const { all, sent } = gathering.get(topic)
+    for (const { key, value } of messages) all.push({ key, value: this.#format.write(value), partition })
+    return sent.then(() => 0)
+    const [written] = await this.#producer.send({`,
+  },
+]
+
+test('several partitions in one request: rows are lost when leaders move, and the collector names the first', async t => {
+  const closing: (() => Promise<void>)[] = []
+  t.after(async () => {
+    for (const close of closing.reverse()) await close()
+  })
+  const cluster = await Cluster.open(close => closing.push(close))
+  const fire = await Fire.open(t, { brokers: cluster.addresses })
+  const command = mutant(t, TOGETHER)
+  const publish = () =>
+    startProgram(process.execPath, [command, 'publish', fire.input, '--job', 'j'], { env: fire.env })
+  const working = fire.work(2)
+  const collected = fire.collect()
+  const publishing = await publishWhileLeadersMove(fire, cluster, publish)
+  assertCode(await publishing.finished, 0, 'it believes that all was sent')
+  assertCode(await collected.finished, 6)
+  assert.match((await collected.finished).stderr, /\[ROW_GAP\]/)
+  await fire.drain(working)
+})

@@ -1,0 +1,81 @@
+/** Three brokers, every message on two of them at least before it is acknowledged: one dies, two die, leaders move. */
+import assert from 'node:assert/strict'
+import { after, type TestContext, test } from 'node:test'
+import { Kafka } from '../../src/kafka.ts'
+import { topicsOf } from '../../src/topics.ts'
+import { Cluster } from '../helpers/cluster.ts'
+import { assertCode, Fire, KILL, REBALANCE } from './fire.ts'
+import { publishWhileLeadersMove } from './moving-leaders.ts'
+import { published } from './requests.ts'
+
+const closing: (() => Promise<void>)[] = []
+let opened: Promise<Cluster> | null = null
+
+// Registered here for the whole file: inside a test it would run when that test ends.
+after(async () => {
+  for (const close of closing.reverse()) await close()
+})
+
+/** One job on the cluster of this file, with all three brokers. */
+async function place(t: TestContext, { rows = 3000 } = {}) {
+  opened ??= Cluster.open(close => closing.push(close))
+  const cluster = await opened
+  await cluster.heal()
+  return { cluster, fire: await Fire.open(t, { rows, brokers: cluster.addresses }) }
+}
+
+test('a broker killed with requests of the publisher at it: two others have every row', async t => {
+  const { cluster, fire } = await place(t, { rows: 6000 })
+  const never = new Promise<void>(() => {})
+  const kept = cluster.proxy(2).keepBack(published('rows'), never)
+  const working = fire.work(2)
+  const [publishing, collected] = [fire.publish(), fire.collect()]
+  await kept
+  await cluster.kill(2)
+  for (const { finished } of [publishing, collected]) assertCode(await finished, 0)
+  await fire.drain(working)
+  await cluster.untilInSync(Object.values(topicsOf(fire.pipeline)), 2)
+  await fire.check({ again: fire.rows })
+})
+
+test('a broker killed while rows are classified, and started again', async t => {
+  const { cluster, fire } = await place(t, { rows: 6000 })
+  const working = fire.work(2)
+  const [publishing, collected] = [fire.publish(), fire.collect()]
+  await fire.untilClassified(1500)
+  await cluster.kill(3)
+  await fire.untilClassified(3000)
+  await cluster.heal()
+  for (const { finished } of [publishing, collected]) assertCode(await finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: fire.rows })
+})
+
+test('two brokers killed: nothing is written to the third alone; started again, everything goes on', async t => {
+  const { cluster, fire } = await place(t, { rows: 6000 })
+  const working = fire.work(2)
+  const [publishing, collected] = [fire.publish(), fire.collect()]
+  await fire.untilClassified(1500)
+  await Promise.all([cluster.kill(2), cluster.kill(3)])
+  const { results, rejects } = topicsOf(fire.pipeline)
+  await cluster.untilInSync([results, rejects], 1)
+  // What was under way when they died waits for half a minute; what comes now is refused at once.
+  const producer = await new Kafka({ brokers: cluster.addresses.split(','), clientId: 'test' }).producer()
+  t.after(() => producer.close())
+  const sending = producer.send({ topic: rejects, partition: 0 }, [{ key: '', value: Buffer.from('x') }])
+  await assert.rejects(sending, /fewer in-sync replicas than required/)
+  await cluster.heal()
+  for (const { finished } of [publishing, collected]) assertCode(await finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: fire.rows })
+})
+
+test('leaders that move to brokers which have answered already: what was for them is sent again', async t => {
+  const { cluster, fire } = await place(t)
+  const working = fire.work(2)
+  const collected = fire.collect()
+  const publishing = await publishWhileLeadersMove(fire, cluster, () => fire.publish())
+  for (const { finished } of [publishing, collected]) assertCode(await finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: KILL + 2 * REBALANCE })
+})

@@ -1,0 +1,149 @@
+/** Three brokers on this machine, each behind a proxy, each to be killed and started again; the first is the controller. */
+import { randomBytes } from 'node:crypto'
+import { cpSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import kafkajs, { type Admin } from 'kafkajs'
+import { brokerFiles } from '../../src/broker/broker-files.ts'
+import { prepareKafka } from '../../src/broker/kafka-jars.ts'
+import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+import { newClusterId } from '../../src/broker/readiness.ts'
+import { stopIdleTimers } from '../../src/kafka/connection.ts'
+import { BrokerProxy } from './proxy.ts'
+import { until } from './until.ts'
+
+export type NodeId = 1 | 2 | 3
+
+const NODES: readonly NodeId[] = [1, 2, 3]
+const HOST = '127.0.0.1'
+
+interface Node {
+  readonly proxy: BrokerProxy
+  readonly start: () => Promise<LocalBroker>
+  broker: LocalBroker | null
+}
+
+type Closing = (close: () => Promise<void>) => void
+
+export class Cluster {
+  readonly #nodes: ReadonlyMap<NodeId, Node>
+  readonly #admin: Admin
+
+  private constructor(nodes: ReadonlyMap<NodeId, Node>, admin: Admin) {
+    this.#nodes = nodes
+    this.#admin = admin
+  }
+
+  /** `closing` gets what is to be done at the end, the last one first. */
+  static async open(closing: Closing): Promise<Cluster> {
+    const nodes = await makeNodes(closing)
+    await Promise.all([...nodes.values()].map(startNode))
+    stopIdleTimers()
+    const brokers = [...nodes.values()].map(({ proxy }) => proxy.address)
+    const admin = new kafkajs.Kafka({ clientId: 'test', brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
+    await admin.connect()
+    closing(() => admin.disconnect())
+    await until('three brokers', async () => (await admin.describeCluster()).brokers.length === NODES.length)
+    return new Cluster(nodes, admin)
+  }
+
+  /** Of all three, as --brokers takes them. */
+  get addresses(): string {
+    return [...this.#nodes.values()].map(({ proxy }) => proxy.address).join(',')
+  }
+
+  proxy(id: NodeId): BrokerProxy {
+    return this.#nodes.get(id)!.proxy
+  }
+
+  /** With SIGKILL. */
+  async kill(id: NodeId): Promise<void> {
+    const node = this.#nodes.get(id)!
+    await node.broker?.kill()
+    node.broker = null
+  }
+
+  /** Starts those that were killed, all at once. */
+  async heal(): Promise<void> {
+    const dead = [...this.#nodes.values()].filter(({ broker }) => broker === null)
+    await Promise.all(dead.map(startNode))
+  }
+
+  /** Waits until every partition of these topics is on so many brokers, and no others count. */
+  async untilInSync(topics: readonly string[], brokers: number): Promise<void> {
+    const isSo = async (topic: string) =>
+      [...(await this.#partitions(topic)).values()].every(({ inSync }) => inSync.length === brokers)
+    for (const topic of topics) {
+      // The broker that was asked may be one that was just killed.
+      await until(`${topic} on ${brokers} brokers`, () => isSo(topic).catch(() => false))
+    }
+  }
+
+  /** Partition to the broker that leads it and those that have all of it. */
+  async #partitions(topic: string): Promise<Map<number, { leader: number; inSync: readonly number[] }>> {
+    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] })
+    return new Map(topics[0]!.partitions.map(({ partitionId, leader, isr }) => [partitionId, { leader, inSync: isr }]))
+  }
+
+  /** Takes every partition of the topic that this broker leads away from it, and waits until others lead them. */
+  async moveLeaders(topic: string, from: NodeId): Promise<void> {
+    const replicas = NODES.filter(id => id !== from)
+    const led = [...(await this.#partitions(topic))].filter(([, { leader }]) => leader === from)
+    const partitionAssignment = led.map(([partition]) => ({ partition, replicas }))
+    await this.#admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] })
+    const moved = async () => [...(await this.#partitions(topic)).values()].every(({ leader }) => leader !== from)
+    await until(`${from} leads nothing of ${topic}`, moved)
+  }
+}
+
+async function startNode(node: Node): Promise<void> {
+  node.broker = await node.start()
+}
+
+async function makeNodes(closing: Closing): Promise<Map<NodeId, Node>> {
+  const folder = await mkdtemp(join(tmpdir(), 'rowmill-cluster-'))
+  closing(() => rm(folder, { recursive: true }))
+  const { home } = await prepareKafka(() => {}, new AbortController().signal)
+  const [clusterId, voter] = [newClusterId(), await freePort()]
+  const nodes = new Map<NodeId, Node>()
+  for (const id of NODES) {
+    const [port, between] = [await freePort(), await freePort()]
+    const proxy = await BrokerProxy.open({ after: closing }, { port: await freePort(), to: port })
+    const dataDir = join(folder, `broker-${id}`)
+    const files = brokerFiles(dataDir)
+    cpSync(home.template, files.data, { recursive: true })
+    const identity = { 'cluster.id': clusterId, 'node.id': id, 'directory.id': randomBytes(16).toString('base64url') }
+    writeFileSync(files.meta, withProperties(readFileSync(files.meta, 'utf8'), identity))
+    const controls = id === NODES[0]
+    const listeners = `PLAINTEXT://${HOST}:${port},BETWEEN://${HOST}:${between}`
+    const properties = {
+      'node.id': id,
+      'process.roles': controls ? 'broker,controller' : 'broker',
+      listeners: controls ? `${listeners},CONTROLLER://${HOST}:${voter}` : listeners,
+      'advertised.listeners': `PLAINTEXT://${proxy.address},BETWEEN://${HOST}:${between}`,
+      'inter.broker.listener.name': 'BETWEEN',
+      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,BETWEEN:PLAINTEXT,CONTROLLER:PLAINTEXT',
+      'controller.quorum.voters': `${NODES[0]}@${HOST}:${voter}`,
+      'offsets.topic.num.partitions': 3,
+      'offsets.topic.replication.factor': 3,
+    }
+    const node: Node = { proxy, start: () => startLocalBroker({ dataDir, port, properties }), broker: null }
+    nodes.set(id, node)
+    closing(async () => node.broker?.kill())
+  }
+  return nodes
+}
+
+async function freePort(): Promise<number> {
+  return (await choosePorts(undefined)).broker
+}
+
+function withProperties(text: string, properties: Readonly<Record<string, string | number>>): string {
+  return Object.entries(properties).reduce(
+    (changed, [name, value]) =>
+      changed.replace(new RegExp(`^${name.replace('.', '\\.')}=.*$`, 'm'), `${name}=${value}`),
+    text,
+  )
+}
