@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CrashPoint } from '../../src/crash-point.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { type Finished, startRowmill, testFolder } from '../helpers/cli.ts'
+import { type CliOptions, type Finished, startRowmill, testFolder } from '../helpers/cli.ts'
 import { descendants, type ProcessInfo, untilGone } from '../helpers/processes.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { until } from '../helpers/until.ts'
@@ -40,12 +40,13 @@ export class Fire {
   readonly rows: number
   readonly serial: string
   readonly env: Record<string, string>
+  readonly #options: CliOptions
   /** Every process that was there at some time. */
   readonly #seen: ProcessInfo[] = []
   readonly #watching = new AbortController()
   #watched: Promise<void> = Promise.resolve()
 
-  private constructor(parts: Pick<Fire, 'folder' | 'output' | 'rows' | 'serial' | 'env'>) {
+  private constructor(parts: Pick<Fire, 'folder' | 'output' | 'rows' | 'serial' | 'env'>, options: CliOptions) {
     this.folder = parts.folder
     this.input = join(parts.folder, 'in.csv')
     this.output = parts.output
@@ -54,17 +55,24 @@ export class Fire {
     this.serial = parts.serial
     this.pipeline = parts.env['ROWMILL_PIPELINE']!
     this.env = { ...parts.env, ROWMILL_TEST_LOG: this.log }
+    this.#options = options
   }
 
-  static async open(t: TestContext, { rows = 3000, brokers = '', output = '' } = {}): Promise<Fire> {
+  /** `bin` is the rowmill to run, unless it is that of this clone. */
+  static async open(
+    t: TestContext,
+    { rows = 3000, brokers = '', output = '', bin }: { rows?: number; brokers?: string; output?: string; bin?: string } = {},
+  ): Promise<Fire> {
     const folder = testFolder(t)
     const { pipeline } = brokers ? { pipeline: `fire-${randomBytes(4).toString('hex')}` } : await testPipeline(t)
     const input = join(folder, 'in.csv')
     writeFileSync(input, `ID,A\n${Array.from({ length: rows }, (_, row) => `${row * 3},"text, ${row}"\n`).join('')}`)
     const serial = await serialJob(input, CLASSIFIER)
     const env = { ROWMILL_BROKERS: brokers || (await brokerAddress()), ROWMILL_PIPELINE: pipeline }
-    const fire = new Fire({ folder, output: output || join(folder, 'out.csv'), rows, serial, env })
+    const parts = { folder, output: output || join(folder, 'out.csv'), rows, serial, env }
+    const fire = new Fire(parts, bin ? { bin } : {})
     fire.#watched = fire.#watchPrefix()
+    fire.#watched.catch(() => {}) // whoever stops it is told
     t.after(() => {
       fire.#watching.abort()
       for (const { child } of fire.running) child.kill('SIGKILL') // of a test that failed; workers end with their command
@@ -76,7 +84,7 @@ export class Fire {
   start(args: readonly string[], { at, time = 1, more = [] }: Fate = {}): Command {
     const once = join(this.folder, `crashed-${at}`)
     const env = at ? { ...this.env, ROWMILL_CRASH: `${at}:${time} ${once}` } : this.env
-    const command = startRowmill([...args, ...more], { env })
+    const command = startRowmill([...args, ...more], { ...this.#options, env })
     this.#running.add(command)
     void command.finished.finally(() => this.#running.delete(command))
     return command
@@ -146,13 +154,13 @@ export class Fire {
    */
   async check({ again }: { again: number }): Promise<string> {
     await this.stopWatching()
-    assert.equal(readFileSync(this.output, 'utf8'), this.serial, 'output')
+    assert.equal(read(this.output), this.serial, 'output')
     const verified = await this.start(['verify', this.output, '--job', 'j']).finished
     assertCode(verified, 0, 'once')
     assert.equal(this.classified().size, this.rows, 'again: every row was classified')
     assert.ok(this.again <= again, `again: ${this.again} rows were classified twice, at most ${again} may be`)
     assert.equal(existsSync(`${this.output}.rowmill`), false, 'nothing left: the state of a complete output')
-    await untilGone(this.#seen)
+    await untilGone(this.#seen).catch(({ message }) => assert.fail(`nothing left: ${message}`))
     return verified.stdout
   }
 

@@ -21,11 +21,13 @@ export interface CliOptions {
   readonly input?: string | Buffer
   /** Whether its standard input stays open behind `input`. */
   readonly inputStays?: boolean
+  /** The rowmill to run, unless it is that of this clone. */
+  readonly bin?: string
 }
 
 /** A rowmill command of this clone as a process of its own, with the Python of the tests. */
 export function startRowmill(args: readonly string[], options: CliOptions = {}) {
-  return startProgram(process.execPath, [BIN, ...args], options)
+  return startProgram(process.execPath, [options.bin ?? BIN, ...args], options)
 }
 
 export function startProgram(

@@ -1,0 +1,146 @@
+/** Negative controls: what guards against loss and copies is taken out, one thing at a time, and the check must see it. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Finished } from '../helpers/cli.ts'
+import { type Mutation, mutant } from '../helpers/mutant.ts'
+import { descendants } from '../helpers/processes.ts'
+import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+
+/** A job with a fault in it, from its first command to its last; resolves to how its collector ended. */
+type Scenario = (fire: Fire) => Promise<Finished>
+
+interface Control {
+  /** Completes "without ...". */
+  readonly without: string
+  readonly mutation: Mutation
+  /** What the check must say, which begins with the name of an invariant. */
+  readonly red: RegExp
+  /** How the collector must have ended, and with what last words. */
+  readonly collected: { readonly code: number; readonly stderr: RegExp }
+}
+
+function scenario(
+  name: string,
+  { rows, again, happens, controls }: { rows: number; again: number; happens: Scenario; controls: readonly Control[] },
+): void {
+  for (const { without, mutation, red, collected } of controls) {
+    test(`${name}, without ${without}: the check goes red`, async t => {
+      const fire = await openFire(t, rows, mutation)
+      const { code, stderr } = await happens(fire)
+      await assert.rejects(fire.check({ again }), { name: 'AssertionError', message: red })
+      assert.equal(code, collected.code, stderr)
+      assert.match(stderr, collected.stderr)
+    })
+  }
+  test(`${name}, with nothing taken out: the check stays green`, async t => {
+    const fire = await openFire(t, rows)
+    assertCode(await happens(fire), 0)
+    await fire.check({ again })
+  })
+}
+
+async function openFire(t: TestContext, rows: number, mutation?: Mutation): Promise<Fire> {
+  return await Fire.open(t, mutation ? { rows, bin: mutant(t, mutation) } : { rows })
+}
+
+scenario('a worker killed between acknowledged and committed', {
+  rows: 1200,
+  again: KILL,
+  async happens(fire) {
+    assertCode(await fire.publish().finished, 0)
+    const working = fire.work(1, { at: 'result-acked', time: 2 })
+    const finished = await fire.collect().finished
+    await fire.drain(working)
+    return finished
+  },
+  controls: [
+    {
+      without: 'the positions of results, so that a second copy is taken for the next rows',
+      mutation: {
+        file: 'src/reassembler.ts',
+        find: '    if (!head.end) head.read = offset + 1\n',
+        put: '    if (!head.end) head.read = offset + 1\n    result = { ...result, first: head.offered }\n',
+      },
+      red: /^output/,
+      collected: { code: 6, stderr: /\[ROW_MALFORMED\]/ },
+    },
+    {
+      without: 'the drop of second copies, so that they are written too',
+      mutation: {
+        file: 'src/collector.ts',
+        find: 'if (firstCopies === 0 && result.count > 0) return',
+        put: 'if (firstCopies === 0 && result.count > 0) return this.#options.sink.write(result.rows)',
+      },
+      red: /^(output|prefix)/, // the prefix where a checkpoint came between
+      collected: { code: 0, stderr: /rows of job/ },
+    },
+  ],
+})
+
+scenario('a worker killed behind its first commit', {
+  rows: 1200,
+  again: KILL,
+  async happens(fire) {
+    assertCode(await fire.publish().finished, 0)
+    const working = fire.work(1, { at: 'committed' })
+    const finished = await fire.collect().finished
+    await fire.drain(working)
+    return finished
+  },
+  controls: [
+    {
+      without: 'the wait of the commit for the acknowledgement of the result',
+      mutation: {
+        file: 'src/worker.ts',
+        find: '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n',
+        put:
+          '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n' +
+          '    held.batcher.settle(item)\n    await this.#commit().catch(() => {})\n',
+      },
+      red: /^output/,
+      collected: { code: 6, stderr: /expected the result of row \d+ and found .*\[ROW_GAP\]/ },
+    },
+  ],
+})
+
+/** Of two workers and one partition the first has it, by its name, whatever becomes of the other. */
+scenario('a worker that leaves while the other one has batches in flight', {
+  rows: 5000,
+  again: 4 * REBALANCE,
+  async happens(fire) {
+    assertCode(await fire.publish({ more: ['--partitions', '1'] }).finished, 0)
+    const working = fire.work(2)
+    const collected = fire.collect().finished
+    let over = false
+    void collected.then(() => {
+      over = true
+    })
+    while (!over && fire.classified().size < 500) await sleep(20) // a file tells nobody when it changes
+    process.kill(workerOf(working, 2), 'SIGTERM')
+    const finished = await collected
+    await fire.drain(working)
+    return finished
+  },
+  controls: [
+    {
+      without: 'the end of what a worker knows with its assignment',
+      mutation: {
+        file: 'src/batcher.ts',
+        find: '  #nextPosition = new Map<string, number>()\n',
+        put: '  static #known = new Map<string, number>()\n  #nextPosition = Batcher.#known\n',
+      },
+      red: /^output/,
+      collected: { code: 6, stderr: /expected the result of row \d+ and found .*\[ROW_GAP\]/ },
+    },
+  ],
+})
+
+/** The process of the nth worker of a command. */
+function workerOf({ child }: Command, n: number): number {
+  const isIt = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`-${child.pid}-${n}"`)
+  const worker = descendants(child.pid!).find(({ pid }) => isIt(pid))
+  assert.ok(worker, `worker ${n}`)
+  return worker.pid
+}
