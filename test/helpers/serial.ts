@@ -10,12 +10,13 @@ const SERIAL_JOB = fileURLToPath(new URL('../../examples/serial_job.py', import.
 export async function serialJob(
   input: string,
   classifier: string,
-  options: { readCsv?: Record<string, unknown>; toCsv?: Record<string, unknown> } = {},
+  options: { readCsv?: Record<string, unknown>; toCsv?: Record<string, unknown>; signal?: AbortSignal } = {},
 ): Promise<string> {
   const output = `${input}.serial`
   const json = (value: unknown) => JSON.stringify(value ?? {})
   const args = ['--classifier', classifier, '--read-csv', json(options.readCsv), '--to-csv', json(options.toCsv)]
-  await promisify(execFile)(python, [SERIAL_JOB, input, output, ...args])
+  const limits = options.signal ? { signal: options.signal } : {}
+  await promisify(execFile)(python, [SERIAL_JOB, input, output, ...args], limits)
   try {
     return readFileSync(output, 'utf8')
   } finally {

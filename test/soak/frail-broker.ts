@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+import { descendants } from '../helpers/processes.ts'
+import { sendIfSame } from './parts.ts'
+
+/** A broker that keeps its topics, and is killed and frozen. */
+export class FrailBroker {
+  readonly address: string
+  readonly #start: () => Promise<LocalBroker>
+  readonly #fail: (error: Error) => void
+  #broker: LocalBroker
+  /** When it did not answer; the end is infinite while it does not. */
+  readonly #troubles: { from: number; to: number }[] = []
+
+  private constructor(broker: LocalBroker, start: () => Promise<LocalBroker>, fail: (error: Error) => void) {
+    this.address = broker.address
+    this.#broker = broker
+    this.#start = start
+    this.#fail = fail
+    this.#watch()
+  }
+
+  /** `fail` is told when it ends by itself. */
+  static async start(dataDir: string, fail: (error: Error) => void): Promise<FrailBroker> {
+    const { broker: port } = await choosePorts(undefined)
+    const start = () => startLocalBroker({ dataDir, port })
+    return new FrailBroker(await start(), start, fail)
+  }
+
+  /** Whether a command that was there since then met a broker that did not answer. */
+  troubledSince(time: number): boolean {
+    return this.#troubles.some(({ to }) => to >= time)
+  }
+
+  async restart(awayMs: number): Promise<void> {
+    await this.#trouble(async () => {
+      await this.#broker.kill()
+      await sleep(awayMs)
+      this.#broker = await this.#start()
+      this.#watch()
+    })
+  }
+
+  async freeze(forMs: number): Promise<void> {
+    const java = descendants(process.pid).find(({ name }) => name === 'java')
+    if (!java) throw new Error('there is no broker to freeze')
+    await this.#trouble(async () => {
+      sendIfSame(java, 'SIGSTOP')
+      await sleep(forMs)
+      sendIfSame(java, 'SIGCONT')
+    })
+  }
+
+  async close(): Promise<void> {
+    await this.#broker.kill()
+  }
+
+  #watch(): void {
+    void this.#broker.died.then(this.#fail)
+  }
+
+  async #trouble(happens: () => Promise<void>): Promise<void> {
+    const trouble = { from: performance.now(), to: Number.POSITIVE_INFINITY }
+    this.#troubles.push(trouble)
+    await happens()
+    trouble.to = performance.now()
+  }
+}

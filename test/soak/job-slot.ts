@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CrashPoint } from '../../src/crash-point.ts'
+import { serialJob } from '../helpers/serial.ts'
+import { type ClassifiedLog, indexOf } from './classified-log.ts'
+import type { FrailBroker } from './frail-broker.ts'
+import type { Part, Parts } from './parts.ts'
+import type { SoakRecord } from './record.ts'
+
+/** How the jobs of a slot look. */
+export interface Recipe {
+  readonly name: string
+  readonly head: string
+  line(index: string, row: number): string
+  readonly readCsv: Readonly<Record<string, unknown>>
+  readonly toCsv: Readonly<Record<string, unknown>>
+  /** More options of `publish`. */
+  readonly publish: readonly string[]
+}
+
+/** Where a publisher is to be killed. */
+export interface PublisherKill {
+  readonly at: CrashPoint
+  readonly time: number
+}
+
+export interface SlotParts {
+  readonly folder: string
+  readonly classifier: string
+  readonly rows: number
+  readonly signal: AbortSignal
+  readonly parts: Parts
+  readonly broker: FrailBroker
+  readonly log: ClassifiedLog
+  readonly record: SoakRecord
+  /** Number of a job that was not there before. */
+  nextJob(): number
+  /** Publishers that are to be killed, the next one first. */
+  readonly publisherKills: PublisherKill[]
+}
+
+interface Prepared {
+  readonly number: number
+  readonly input: string
+  readonly serial: string
+}
+
+/** One job after the other, each with a publisher and a collector that are given again until they are done. */
+export class JobSlot {
+  readonly recipe: Recipe
+  readonly #soak: SlotParts
+  #movedAt = performance.now()
+  /** What is looked at to see whether the job goes on; empty between jobs. */
+  #state = ''
+  #next: Promise<Prepared> | null = null
+  #job: Prepared | null = null
+  #output = ''
+  #collector: Part | null = null
+  #checkpoint = ''
+
+  constructor(recipe: Recipe, soak: SlotParts) {
+    this.recipe = recipe
+    this.#soak = soak
+  }
+
+  /** Since when nothing has moved, as performance.now() counts. */
+  get movedAt(): number {
+    return this.#movedAt
+  }
+
+  /** Makes the rows of its next job, and what must come of them. */
+  prepare(): Promise<Prepared> {
+    this.#next = this.#prepare()
+    this.#next.catch(() => {}) // it is awaited when the job before it is complete
+    return this.#next
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    for (;;) {
+      const job = await (this.#next ?? this.prepare())
+      if (isOver()) return
+      this.prepare()
+      await this.#complete(job)
+    }
+  }
+
+  /** Kills its collector; null where none is there. */
+  killCollector(): string | null {
+    const part = this.#collector
+    if (!part || part.child.exitCode !== null || part.killed) return null
+    part.kill()
+    return `job ${this.#id}, process ${part.pid}`
+  }
+
+  /** Looks whether the job went on, and at what its collector is sure of. */
+  look(): void {
+    if (!this.#job) return
+    this.#checkPrefix()
+    const size = statSync(join(`${this.#output}.rowmill`, 'partial'), { throwIfNoEntry: false })?.size ?? 0
+    const state = `${this.#soak.log.of(String(this.#job.number)).size} ${size}`
+    if (state === this.#state) return
+    const now = performance.now()
+    if (this.#state !== '') this.#soak.record.paused(this.#movedAt, now)
+    this.#state = state
+    this.#movedAt = now
+  }
+
+  get #id(): string {
+    return `${this.recipe.name}-${this.#job?.number}`
+  }
+
+  async #prepare(): Promise<Prepared> {
+    const { folder, rows, classifier, signal, nextJob } = this.#soak
+    const number = nextJob()
+    const place = join(folder, `job-${number}`)
+    mkdirSync(place)
+    const input = join(place, 'in.csv')
+    const lines = Array.from({ length: rows }, (_, row) => this.recipe.line(indexOf(number, row), row))
+    writeFileSync(input, `${this.recipe.head}\n${lines.join('\n')}\n`)
+    const { readCsv, toCsv } = this.recipe
+    const serial = join(place, 'serial.csv')
+    writeFileSync(serial, await serialJob(input, classifier, { readCsv, toCsv, signal }))
+    return { number, input, serial }
+  }
+
+  async #complete(job: Prepared): Promise<void> {
+    this.#output = join(this.#soak.folder, `job-${job.number}`, 'out.csv')
+    this.#checkpoint = ''
+    this.#job = job
+    this.#moved()
+    const { readCsv, toCsv, publish } = this.recipe
+    const options = ['--read-csv', JSON.stringify(readCsv), '--to-csv', JSON.stringify(toCsv), ...publish]
+    await Promise.all([
+      this.#give('publish', [job.input, '--job', this.#id, ...options]),
+      this.#give('collect', [this.#output, '--job', this.#id]),
+    ])
+    this.#moved()
+    await this.#check(job)
+    this.#job = null
+    rmSync(join(this.#soak.folder, `job-${job.number}`), { recursive: true })
+  }
+
+  /** Gives a command until it ends by itself; returns what it said. */
+  async #give(command: 'publish' | 'collect' | 'verify', args: readonly string[]): Promise<string> {
+    const { parts, broker, record } = this.#soak
+    for (let wasKilled = false; ; ) {
+      const crash = command === 'publish' ? this.#crash() : null
+      const part = parts.start(`${command} ${this.#id}`, [command, ...args], crash?.env)
+      if (command === 'collect') this.#collector = part
+      const { code, signal } = await part.exit
+      this.#movedAt = performance.now()
+      const crashed = signal === 'SIGKILL' && crash !== null
+      if (crashed)
+        record.fault('kill -9 publisher', `job ${this.#id}, at ${crash.kill.at}, the ${crash.kill.time}. time`)
+      else if (crash) this.#soak.publisherKills.unshift(crash.kill) // it did not come there
+      if (code === 0) return part.said
+      // It was killed between its last act and its end.
+      if (code === 2 && wasKilled && part.said.includes('[OUTPUT_EXISTS]')) return part.said
+      if (code === 3 && broker.troubledSince(part.startedAt)) record.unreachable++
+      else if (!crashed && !part.killed) throw new Error(`${part.lastWords}It ended with ${signal ?? code}`)
+      wasKilled ||= crashed || part.killed
+    }
+  }
+
+  #crash(): { kill: PublisherKill; env: NodeJS.ProcessEnv } | null {
+    const kill = this.#soak.publisherKills.shift()
+    if (!kill) return null
+    const once = join(this.#soak.folder, `crashed-${performance.now()}`)
+    return { kill, env: { ROWMILL_CRASH: `${kill.at}:${kill.time} ${once}` } }
+  }
+
+  /** The invariants of test/crash/fire.ts, by name. */
+  async #check({ number, serial }: Prepared): Promise<void> {
+    const { record, log, rows } = this.#soak
+    assert.ok(readFileSync(this.#output).equals(readFileSync(serial)), `output: job ${this.#id}`)
+    const said = await this.#give('verify', [this.#output, '--job', this.#id, '--against', serial])
+    assert.match(said, /^same$/m, `once: job ${this.#id}`)
+    log.read()
+    const classified = log.of(String(number))
+    assert.equal(classified.size, rows, `again: every row of job ${this.#id} was classified`)
+    assert.equal(existsSync(`${this.#output}.rowmill`), false, `nothing left: the state of job ${this.#id}`)
+    const again = [...classified.values()].reduce((sum, times) => sum + times - 1, 0)
+    const duplicates = Number(/^duplicates in results +(\d+)$/m.exec(said)?.[1])
+    record.jobs++
+    record.rows += rows
+    record.classifiedTwice += again
+    record.duplicates += duplicates
+    record.say('complete', `job ${this.#id}: ${rows} rows, ${again} classified twice, ${duplicates} duplicates dropped`)
+  }
+
+  /** What is safe of the output, by the last checkpoint, are the first bytes of it. */
+  #checkPrefix(): void {
+    const state = `${this.#output}.rowmill`
+    const checkpoint = read(join(state, 'checkpoint'))?.toString()
+    if (!checkpoint || checkpoint === this.#checkpoint) return
+    const partial = read(join(state, 'partial'))
+    if (!partial) return
+    this.#checkpoint = checkpoint
+    const { bytes } = JSON.parse(checkpoint) as { bytes: number }
+    const wanted = readFileSync(this.#job!.serial).subarray(0, bytes)
+    assert.ok(partial.subarray(0, bytes).equals(wanted), `prefix: job ${this.#id}, ${bytes} bytes`)
+  }
+
+  /** A step that is no progress of rows. */
+  #moved(): void {
+    this.#movedAt = performance.now()
+    this.#state = ''
+  }
+}
+
+function read(path: string): Buffer | null {
+  try {
+    return readFileSync(path)
+  } catch {
+    return null // it was renamed or removed meanwhile
+  }
+}
