@@ -27,6 +27,11 @@ export class ClassifiedLog {
     return this.#jobs.get(job) ?? new Map()
   }
 
+  /** It is complete. */
+  forget(job: string): void {
+    this.#jobs.delete(job)
+  }
+
   /** Whether this process has classified something. */
   has(pid: number): boolean {
     return this.#pids.has(pid)

@@ -64,9 +64,9 @@ export class JobSlot {
     this.#soak = soak
   }
 
-  /** Since when nothing has moved, as performance.now() counts. */
-  get movedAt(): number {
-    return this.#movedAt
+  /** For how long nothing of its job has moved, in milliseconds. */
+  get stoodMs(): number {
+    return this.#job ? performance.now() - this.#movedAt : 0
   }
 
   /** Makes the rows of its next job, and what must come of them. */
@@ -182,6 +182,7 @@ export class JobSlot {
     assert.equal(existsSync(`${this.#output}.rowmill`), false, `nothing left: the state of job ${this.#id}`)
     const again = [...classified.values()].reduce((sum, times) => sum + times - 1, 0)
     const duplicates = Number(/^duplicates in results +(\d+)$/m.exec(said)?.[1])
+    log.forget(String(number))
     record.jobs++
     record.rows += rows
     record.classifiedTwice += again

@@ -30,7 +30,7 @@ const { values } = parseArgs({
     rows: { type: 'string', default: '16000' },
   },
 })
-const [minutes, seed, rows] = [values.minutes, values.seed, values.rows].map(Number) as [number, number, number]
+const [minutes, seed, rows] = (['minutes', 'seed', 'rows'] as const).map(wholeNumber) as [number, number, number]
 const durationMs = minutes * 60_000
 const folder = mkdtempSync(join(tmpdir(), 'rowmill-soak-'))
 const stop = new AbortController()
@@ -88,6 +88,12 @@ if (code === 0 && minutes >= FULL_MINUTES && (rare.length > 0 || record.faults <
 }
 console.log(code === 0 ? 'every check passed' : 'FAILED')
 process.exit(code)
+
+function wholeNumber(name: keyof typeof values): number {
+  if (/^[1-9][0-9]{0,6}$/.test(values[name])) return Number(values[name])
+  console.error(`soak: --${name} ${values[name]}: must be a whole number from 1 to 9999999`)
+  process.exit(2)
+}
 
 async function soak(): Promise<void> {
   await Promise.all(slots.map(slot => slot.prepare()))
@@ -180,8 +186,8 @@ function look(): void {
     log.read()
     for (const slot of slots) {
       slot.look()
-      const stoodMs = performance.now() - slot.movedAt
-      if (stoodMs > PATIENCE_MS) throw new Error(`a job ${slot.recipe.name} stood still for ${PATIENCE_MS / 1000} s`)
+      if (slot.stoodMs > PATIENCE_MS)
+        throw new Error(`a job ${slot.recipe.name} stood still for ${PATIENCE_MS / 1000} s`)
     }
   } catch (error) {
     stop.abort(error)
