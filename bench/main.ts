@@ -1,7 +1,8 @@
 /**
  * The old job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and rows that only
- * pass through. Every output is compared. Prints every time; `--write` puts the medians into bench/results.md.
- * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--only NAME,NAME] [--write]
+ * pass through. Every output is compared. And `recovery`: how long rows stand still whose worker was killed. Prints every
+ * time; `--write` puts the medians into bench/results.md.
+ * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--kills 5] [--only NAME,NAME] [--write]
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -11,19 +12,23 @@ import { parseArgs } from 'node:util'
 import { firstDifference } from '../scripts/compare-files.ts'
 import { preparePython } from '../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../src/broker/local-broker.ts'
-import { type Contender, contenders, DEFAULT, PASS, partOf, SERIAL } from './contenders.ts'
+import { type Contender, contenders, DEFAULT, PASS, partOf, RECOVERY, SERIAL } from './contenders.ts'
 import { ProcessTree } from './process-tree.ts'
-import { describeUsage, type Measured, writeResults } from './report.ts'
+import { measureRecovery } from './recovery.ts'
+import { describeUsage, type Measured, writeRecovery, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** Up to here a run is so short that its start decides; the default number of workers is what a user gets. */
 const SMALL_ROWS = 1000
+/** More than are classified until the rows of a killed worker move again. */
+const RECOVERY_ROWS = 20_000
 
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000,10000,30000' },
     pass: { type: 'string', default: '1000000,3000000' },
     rounds: { type: 'string', default: '3' },
+    kills: { type: 'string', default: '5' },
     only: { type: 'string' },
     write: { type: 'boolean', default: false },
   },
@@ -44,7 +49,7 @@ try {
   await makeRows(5000)
   for (const { name, command } of all) await measure(name, command(input, output)) // warms files and the broker
   const measured: Measured[] = []
-  for (const rows of numbers(values.rows)) {
+  for (const rows of all.length > 0 ? numbers(values.rows) : []) {
     await makeRows(rows)
     await measure('expected', [python, join(ROOT, 'examples/serial_job.py'), input, expected])
     const small = [SERIAL, DEFAULT]
@@ -58,7 +63,10 @@ try {
     await makeRows(rows)
     measured.push(...(await compare(pass, rows, input)))
   }
-  if (values.write) await writeResults(join(ROOT, 'bench/results.md'), measured, { python })
+  const recovery = !only || only.includes(RECOVERY) ? await killWorkers(Number(values.kills)) : []
+  const file = join(ROOT, 'bench/results.md')
+  if (values.write && measured.length > 0) await writeResults(file, measured, { python })
+  if (values.write && recovery.length > 0) await writeRecovery(file, recovery, { python })
 } finally {
   await broker.close()
   await rm(folder, { recursive: true, force: true })
@@ -66,6 +74,17 @@ try {
 
 async function makeRows(rows: number): Promise<void> {
   await measure('rows', [python, join(ROOT, 'examples/make_rows.py'), String(rows), input])
+}
+
+async function killWorkers(times: number): Promise<number[]> {
+  await makeRows(RECOVERY_ROWS)
+  const all: number[] = []
+  for (let time = 1; time <= times; time++) {
+    const seconds = await measureRecovery({ python, broker: broker.address, input, pipeline: `${RECOVERY}-${time}` })
+    console.log(`kill -9 of a worker, until its rows move again ${seconds.toFixed(2).padStart(8)} s`)
+    all.push(seconds)
+  }
+  return all
 }
 
 /** Every contender in every round, in another order each time. */

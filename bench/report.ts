@@ -34,15 +34,44 @@ export async function writeResults(path: string, measured: readonly Measured[], 
       measured.filter(each => each.rows === rows),
     ),
   )
+  const [, ...old] = await readSections(path)
+  const kept = old.filter(text => !/^## [0-9,]+ rows\n/.test(text)).map(text => `\n${text.trimEnd()}`)
+  const how =
+    'Rows of examples/make_rows.py, classifier examples/black_box.py; the pass-through is bench/pass.ts. All contenders of ' +
+    'one size ran interleaved, in another order each round; outputs were compared byte by byte.'
   const text = [
     '# Results',
     '',
     '`npm run bench -- --write` wrote this file.',
     '',
-    await place(python),
+    `${await place(python)} ${how}`,
     ...sections,
+    ...kept,
   ].join('\n')
   await writeFile(path, `${text}\n`)
+}
+
+const RECOVERY_TITLE = '## kill -9 of a worker'
+
+/** Writes the section on this alone; the others stay as they are. */
+export async function writeRecovery(path: string, seconds: readonly number[], { python }: { python: string }) {
+  const others = (await readSections(path)).filter(text => !text.startsWith(`${RECOVERY_TITLE}\n`))
+  const text = [
+    RECOVERY_TITLE,
+    '',
+    `${await place(python)} Two workers on a warm broker, every option at its default, classifier examples/black_box.py. One ` +
+      'worker process is killed in the middle of a job; the time is that until the first result comes in one of its partitions.',
+    '',
+    '| | median s | max s | every run, s |',
+    '|---|---|---|---|',
+    `| its rows move again after | ${median(seconds).toFixed(2)} | ${Math.max(...seconds).toFixed(2)} | ${seconds.map(each => each.toFixed(2)).join(', ')} |`,
+  ].join('\n')
+  await writeFile(path, `${[...others.map(other => other.trimEnd()), text].join('\n\n')}\n`)
+}
+
+/** What stands before the first section, and every section with its title. */
+async function readSections(path: string): Promise<string[]> {
+  return (await readFile(path, 'utf8')).split(/^(?=## )/m)
 }
 
 function section(rows: number, measured: readonly Measured[]): string {
@@ -62,7 +91,11 @@ function section(rows: number, measured: readonly Measured[]): string {
 }
 
 function medianSeconds(measured: readonly Measured[]): number {
-  const sorted = measured.map(({ seconds }) => seconds).toSorted((a, b) => a - b)
+  return median(measured.map(({ seconds }) => seconds))
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
   const half = sorted.length / 2
   return sorted.length % 2 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
@@ -77,8 +110,6 @@ async function place(python: string): Promise<string> {
   const gigabytes = Math.round(totalmem() / 2 ** 30)
   return (
     `rowmill ${version()}, Node ${process.versions.node}, Kafka ${KAFKA_VERSION}, Python ${pythonVersion}, pandas ${pandas}; ` +
-    `${availableParallelism()} cores (${cpu}), ${gigabytes} GiB, Linux ${kernel}; ${new Date().toISOString().slice(0, 10)}. ` +
-    'Rows of examples/make_rows.py, classifier examples/black_box.py; the pass-through is bench/pass.ts. All contenders of ' +
-    'one size ran interleaved, in another order each round; outputs were compared byte by byte.'
+    `${availableParallelism()} cores (${cpu}), ${gigabytes} GiB, Linux ${kernel}; ${new Date().toISOString().slice(0, 10)}.`
   )
 }

@@ -1,0 +1,107 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { decode } from '../src/codec.ts'
+import { Kafka } from '../src/kafka.ts'
+import type { Result } from '../src/model.ts'
+import { PartitionFeed, type PartitionQueue } from '../src/partition-feed.ts'
+import { topicsOf } from '../src/topics.ts'
+import { descendants } from '../test/helpers/processes.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const RESULTS_BEFORE = 20
+/** A worker started again has the name of the one that was killed, and no result so soon. */
+const NEW_PROCESS_MS = 1000
+
+export interface RecoveryOptions {
+  readonly python: string
+  readonly broker: string
+  /** A file with far more rows than are classified while a worker is missing. */
+  readonly input: string
+  readonly pipeline: string
+}
+
+/**
+ * Seconds from the kill -9 of one of two workers, in the middle of a job, to the first result in one of the partitions
+ * it held. All options have their defaults.
+ */
+export async function measureRecovery({ python, broker, input, pipeline }: RecoveryOptions): Promise<number> {
+  const shared = ['--brokers', broker, '--pipeline', pipeline, '--python', python, '--quiet']
+  await ended(start(['publish', input, '--job', 'j', ...shared]))
+  const results = await ResultsFeed.open(broker, topicsOf(pipeline).results)
+  const working = start(['work', '--classifier', join(ROOT, 'examples/black_box.py'), '--workers', '2', ...shared])
+  try {
+    const holders = new Map<number, string>()
+    let count = 0
+    await results.until((partition, { by }) => {
+      holders.set(partition, by)
+      return ++count >= RESULTS_BEFORE && new Set(holders.values()).size === 2
+    })
+    const [victim] = holders.values()
+    const killedAt = performance.now()
+    process.kill(processOf(working, victim!), 'SIGKILL')
+    const elapsed = () => performance.now() - killedAt
+    await results.until((partition, { by }) => {
+      return holders.get(partition) === victim && (by !== victim || elapsed() > NEW_PROCESS_MS)
+    })
+    return elapsed() / 1000
+  } finally {
+    working.kill('SIGTERM')
+    await Promise.all([ended(working), results.close()])
+  }
+}
+
+/** The results of all partitions as they come. */
+class ResultsFeed {
+  readonly #feed: PartitionFeed
+  readonly #queues: readonly PartitionQueue[]
+
+  private constructor(feed: PartitionFeed, queues: readonly PartitionQueue[]) {
+    this.#feed = feed
+    this.#queues = queues
+  }
+
+  static async open(broker: string, topic: string): Promise<ResultsFeed> {
+    const kafka = new Kafka({ brokers: [broker], clientId: 'bench' })
+    const admin = await kafka.admin()
+    const partitions = (await admin.partitions([topic])).get(topic)!
+    await admin.close()
+    const feed = await PartitionFeed.open(kafka, [topic], () => {})
+    const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
+    return new ResultsFeed(feed, await feed.assign(all))
+  }
+
+  /** Resolves at the first result for which `holds`. */
+  async until(holds: (partition: number, result: Result) => boolean): Promise<void> {
+    for (;;) {
+      const arrival = this.#feed.arrival()
+      for (const queue of this.#queues) {
+        for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue)) {
+          const record = decode(message.value)
+          if (record.kind === 'result' && holds(queue.partition, record.value)) return
+        }
+      }
+      await arrival
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#feed.close()
+  }
+}
+
+function start(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [join(ROOT, 'bin/rowmill.js'), ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  const code = child.exitCode ?? (await new Promise<number | null>(resolve => child.once('exit', resolve)))
+  if (code !== 0) throw new Error(`${child.spawnargs.join(' ')} ended with exit code ${code}`)
+}
+
+function processOf({ pid }: ChildProcess, worker: string): number {
+  const isIt = (pid: number) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(`"${worker}"`)
+  const found = descendants(pid!).find(({ pid }) => isIt(pid))
+  if (!found) throw new Error(`there is no process of worker ${worker}`)
+  return found.pid
+}
