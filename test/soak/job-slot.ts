@@ -101,7 +101,7 @@ export class JobSlot {
     const state = `${this.#soak.log.of(String(this.#job.number)).size} ${size}`
     if (state === this.#state) return
     const now = performance.now()
-    if (this.#state !== '') this.#soak.record.paused(this.#movedAt, now)
+    if (this.#state !== '') this.#soak.record.paused(this.#movedAt, now, this.#id)
     this.#state = state
     this.#movedAt = now
   }

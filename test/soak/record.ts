@@ -1,5 +1,8 @@
 import { KINDS, type Kind } from './schedule.ts'
 
+/** A pause that is worth a line: one fault alone costs less. */
+const LONG_SECONDS = 10
+
 /** What happened in a run. */
 export class SoakRecord {
   #began = performance.now()
@@ -31,8 +34,10 @@ export class SoakRecord {
     this.say(kind, who)
   }
 
-  paused(from: number, to: number): void {
+  paused(from: number, to: number, job: string): void {
     this.#pauses.push({ from, to })
+    const seconds = (to - from) / 1000
+    if (seconds >= LONG_SECONDS) this.say('moves again', `job ${job}, after ${seconds.toFixed(1)} s`)
   }
 
   count(kind: Kind): number {
