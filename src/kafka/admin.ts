@@ -1,5 +1,5 @@
 import type { Admin } from 'kafkajs'
-import { patiently } from './errors.ts'
+import { answered, patiently } from './errors.ts'
 
 export interface TopicSettings {
   readonly topic: string
@@ -11,6 +11,7 @@ export interface TopicSettings {
 /** Makes, describes and deletes topics and groups. */
 export class KafkaAdmin {
   readonly #admin: Admin
+  #closed = false
 
   constructor(admin: Admin) {
     this.#admin = admin
@@ -18,20 +19,19 @@ export class KafkaAdmin {
 
   /** Creates what is not there; false where a topic was there before. */
   async createTopics(topics: readonly TopicSettings[]): Promise<boolean> {
-    return this.#admin.createTopics({
-      waitForLeaders: false, // whoever uses a topic waits for the leaders it needs
-      topics: topics.map(({ topic, partitions, replicationFactor, config }) => ({
-        topic,
-        numPartitions: partitions,
-        replicationFactor,
-        configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
-      })),
-    })
+    const wanted = topics.map(({ topic, partitions, replicationFactor, config }) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor,
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    }))
+    // Whoever uses a topic waits for the leaders it needs.
+    return answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted }))
   }
 
   /** Topic to number of partitions, for those of `topics` that exist. */
   async partitions(topics: readonly string[]): Promise<Map<string, number>> {
-    const existing = new Set(await this.#admin.listTopics())
+    const existing = new Set(await answered(() => this.#listTopics()))
     const wanted = topics.filter(topic => existing.has(topic))
     if (wanted.length === 0) return new Map()
     const { topics: found } = await patiently(
@@ -42,7 +42,7 @@ export class KafkaAdmin {
   }
 
   async brokers(): Promise<number> {
-    return (await this.#admin.describeCluster()).brokers.length
+    return (await answered(() => this.#admin.describeCluster())).brokers.length
   }
 
   /** How many members a consumer group has now; 0 where there is no such group. */
@@ -73,6 +73,27 @@ export class KafkaAdmin {
   }
 
   close(): Promise<void> {
+    this.#closed = true
     return this.#admin.disconnect()
+  }
+
+  /**
+   * KafkaJS makes null of whatever goes wrong with this request, and trips over it: a broker that is back and knows no
+   * leaders yet is one of the reasons.
+   */
+  async #listTopics(): Promise<string[]> {
+    const asked = await patiently(
+      async () => {
+        try {
+          return { topics: await this.#admin.listTopics() }
+        } catch (error) {
+          if (!(error instanceof TypeError) || this.#closed) return { error }
+          throw new Error('it does not say which topics there are', { cause: error })
+        }
+      },
+      () => Promise.resolve(),
+    )
+    if ('error' in asked) throw asked.error
+    return asked.topics
   }
 }

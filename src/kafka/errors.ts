@@ -16,6 +16,20 @@ export function describeKafkaError(error: unknown): { text: string; retriable: b
   return { text: e.message ?? String(error), retriable: !final, type }
 }
 
+/**
+ * The result of a request that somebody waits for. A broker that goes meanwhile, or answers none of KafkaJS's own attempts,
+ * is BROKER_UNREACHABLE.
+ */
+export async function answered<T>(request: () => Promise<T>): Promise<T> {
+  try {
+    return await request()
+  } catch (cause) {
+    const { name = '', message } = cause as Error
+    if (!/^KafkaJS(Connection|RequestTimeout|NumberOfRetries|BrokerNotFound)/.test(name)) throw cause
+    throw new RowmillError('BROKER_UNREACHABLE', `the Kafka broker answers no more: ${message}`, {}, { cause })
+  }
+}
+
 export function noPartition({ topic, partition }: TopicPartition): Error {
   const text = `topic ${topic} has no partition ${partition}. Was it made anew with fewer partitions?`
   return Object.assign(new Error(text), { type: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true })
