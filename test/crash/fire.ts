@@ -61,7 +61,12 @@ export class Fire {
   /** `bin` is the rowmill to run, unless it is that of this clone. */
   static async open(
     t: TestContext,
-    { rows = 3000, brokers = '', output = '', bin }: { rows?: number; brokers?: string; output?: string; bin?: string } = {},
+    {
+      rows = 3000,
+      brokers = '',
+      output = '',
+      bin,
+    }: { rows?: number; brokers?: string; output?: string; bin?: string } = {},
   ): Promise<Fire> {
     const folder = testFolder(t)
     const { pipeline } = brokers ? { pipeline: `fire-${randomBytes(4).toString('hex')}` } : await testPipeline(t)
