@@ -1,47 +1,23 @@
 /** A control: with several partitions in one request of KafkaJS, a leader that moves costs rows, and the check says so. */
 import assert from 'node:assert/strict'
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { startProgram, testFolder } from '../helpers/cli.ts'
+import { test } from 'node:test'
+import { startProgram } from '../helpers/cli.ts'
 import { Cluster } from '../helpers/cluster.ts'
+import { type Edit, mutant } from '../helpers/mutant.ts'
 import { assertCode, Fire } from './fire.ts'
 import { publishWhileLeadersMove } from './moving-leaders.ts'
-
-const ROOT = join(import.meta.dirname, '../..')
-
-interface Edit {
-  readonly file: string
-  readonly from: string
-  readonly to: string
-}
-
-/** A copy of rowmill with these changes; returns the path of its command. */
-function mutant(t: TestContext, edits: readonly Edit[]): string {
-  const folder = testFolder(t)
-  for (const part of ['src', 'connectors', 'bin', 'package.json'])
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true })
-  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  for (const { file, from, to } of edits) {
-    const path = join(folder, file)
-    const parts = readFileSync(path, 'utf8').split(from)
-    assert.equal(parts.length, 2, `${file} holds once: ${from}`)
-    writeFileSync(path, parts.join(to))
-  }
-  return join(folder, 'bin/rowmill.js')
-}
 
 /** The partitions take no turns, and what is there in one turn of the event loop goes in one request. */
 const TOGETHER: readonly Edit[] = [
   {
     file: 'src/partition-sender.ts',
-    from: 'const endTurn = await this.#turn.take()',
-    to: 'const endTurn = () => {}',
+    find: 'const endTurn = await this.#turn.take()',
+    put: 'const endTurn = () => {}',
   },
   {
     file: 'src/kafka/producer.ts',
-    from: 'const [written] = await this.#producer.send({',
-    to: `
+    find: 'const [written] = await this.#producer.send({',
+    put: `
     const gathering = (this as any).gathering ??= new Map()
     if (!gathering.has(topic)) {
       const all: object[] = []

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Finished } from '../helpers/cli.ts'
-import { type Mutation, mutant } from '../helpers/mutant.ts'
+import { type Edit, mutant } from '../helpers/mutant.ts'
 import { descendants } from '../helpers/processes.ts'
 import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
 
@@ -14,7 +14,7 @@ type Scenario = (fire: Fire) => Promise<Finished>
 interface Control {
   /** Completes "without ...". */
   readonly without: string
-  readonly mutation: Mutation
+  readonly mutation: readonly Edit[]
   /** What the check must say, which begins with the name of an invariant. */
   readonly red: RegExp
   /** How the collector must have ended, and with what last words. */
@@ -41,8 +41,16 @@ function scenario(
   })
 }
 
-async function openFire(t: TestContext, rows: number, mutation?: Mutation): Promise<Fire> {
+async function openFire(t: TestContext, rows: number, mutation?: readonly Edit[]): Promise<Fire> {
   return await Fire.open(t, mutation ? { rows, bin: mutant(t, mutation) } : { rows })
+}
+
+/** Copies are dropped in two places, where attempts are merged and where partitions are: this is the first, taken out. */
+const UNMERGED: Edit = {
+  file: 'src/result-reader.ts',
+  find: 'return this.#partitions[partition]!.next()',
+  put: `const raw = (this as any).raw ??= this.#queues[0]!.map((_, partition) => this.#logOf(0, partition))
+    return raw[partition].next()`,
 }
 
 scenario('a worker killed between acknowledged and committed', {
@@ -58,21 +66,27 @@ scenario('a worker killed between acknowledged and committed', {
   controls: [
     {
       without: 'the positions of results, so that a second copy is taken for the next rows',
-      mutation: {
-        file: 'src/reassembler.ts',
-        find: '    if (!head.end) head.read = offset + 1\n',
-        put: '    if (!head.end) head.read = offset + 1\n    result = { ...result, first: head.offered }\n',
-      },
+      mutation: [
+        UNMERGED,
+        {
+          file: 'src/reassembler.ts',
+          find: '    if (!head.end) head.read = offset + 1\n',
+          put: '    if (!head.end) head.read = offset + 1\n    result = { ...result, first: head.offered }\n',
+        },
+      ],
       red: /^output/,
       collected: { code: 6, stderr: /\[ROW_MALFORMED\]/ },
     },
     {
       without: 'the drop of second copies, so that they are written too',
-      mutation: {
-        file: 'src/collector.ts',
-        find: 'if (firstCopies === 0 && result.count > 0) return',
-        put: 'if (firstCopies === 0 && result.count > 0) return this.#options.sink.write(result.rows)',
-      },
+      mutation: [
+        UNMERGED,
+        {
+          file: 'src/collector.ts',
+          find: 'if (firstCopies === 0 && result.count > 0) return',
+          put: 'if (firstCopies === 0 && result.count > 0) return this.#options.sink.write(result.rows)',
+        },
+      ],
       red: /^(output|prefix)/, // the prefix where a checkpoint came between
       collected: { code: 0, stderr: /rows of job/ },
     },
@@ -92,13 +106,15 @@ scenario('a worker killed behind its first commit', {
   controls: [
     {
       without: 'the wait of the commit for the acknowledgement of the result',
-      mutation: {
-        file: 'src/worker.ts',
-        find: '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n',
-        put:
-          '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n' +
-          '    held.batcher.settle(item)\n    await this.#commit().catch(() => {})\n',
-      },
+      mutation: [
+        {
+          file: 'src/worker.ts',
+          find: '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n',
+          put:
+            '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n' +
+            '    held.batcher.settle(item)\n    await held.lane.commit().catch(() => {})\n',
+        },
+      ],
       red: /^output/,
       collected: { code: 6, stderr: /expected the result of row \d+ and found .*\[ROW_GAP\]/ },
     },
@@ -126,11 +142,13 @@ scenario('a worker that leaves while the other one has batches in flight', {
   controls: [
     {
       without: 'the end of what a worker knows with its assignment',
-      mutation: {
-        file: 'src/batcher.ts',
-        find: '  #nextPosition = new Map<string, number>()\n',
-        put: '  static #known = new Map<string, number>()\n  #nextPosition = Batcher.#known\n',
-      },
+      mutation: [
+        {
+          file: 'src/batcher.ts',
+          find: '  #nextPosition = new Map<string, number>()\n',
+          put: '  static #known = new Map<string, number>()\n  #nextPosition = Batcher.#known\n',
+        },
+      ],
       red: /^output/,
       collected: { code: 6, stderr: /expected the result of row \d+ and found .*\[ROW_GAP\]/ },
     },
