@@ -45,7 +45,7 @@ test('all connections cut and refused, within the session of the workers and pas
   await proxy.answer(published('rows'))
   for (const [seconds, classified] of [
     [2, 0],
-    [8, 2000],
+    [10, 2000],
   ] as const) {
     await fire.untilClassified(classified)
     await proxy.refuse()
@@ -54,8 +54,10 @@ test('all connections cut and refused, within the session of the workers and pas
   }
   await complete(fire, working, [publishing, collected])
   const { stderr } = await collected.finished
-  assert.equal(stderr.match(/cannot read from the broker/g)?.length, 2, `by the readers of jobs and results: ${stderr}`)
-  assert.equal(stderr.match(/the broker is back/g)?.length, 2, stderr)
+  const [gone, back] = [/cannot read from the broker/g, /the broker is back/g].map(what => stderr.match(what)?.length)
+  // By the readers of jobs and results, of the long one at least: what is over in a moment is not said.
+  assert.ok(gone! >= 2 && gone! <= 4, stderr)
+  assert.equal(back, gone, stderr)
   assert.doesNotMatch(stderr, /Warning/)
   assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)
   // While the broker is away workers go on with the rows they have; past the session others get them too.
