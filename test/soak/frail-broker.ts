@@ -10,8 +10,8 @@ export class FrailBroker {
   readonly #start: () => Promise<LocalBroker>
   readonly #fail: (error: Error) => void
   #broker: LocalBroker
-  /** When it did not answer; the end is infinite while it does not. */
-  readonly #troubles: { from: number; to: number }[] = []
+  /** Until when it did not answer, last; infinite while it does not. */
+  #troubledTo = Number.NEGATIVE_INFINITY
 
   private constructor(broker: LocalBroker, start: () => Promise<LocalBroker>, fail: (error: Error) => void) {
     this.address = broker.address
@@ -30,7 +30,7 @@ export class FrailBroker {
 
   /** Whether a command that was there since then met a broker that did not answer. */
   troubledSince(time: number): boolean {
-    return this.#troubles.some(({ to }) => to >= time)
+    return this.#troubledTo >= time
   }
 
   async restart(awayMs: number): Promise<void> {
@@ -61,9 +61,8 @@ export class FrailBroker {
   }
 
   async #trouble(happens: () => Promise<void>): Promise<void> {
-    const trouble = { from: performance.now(), to: Number.POSITIVE_INFINITY }
-    this.#troubles.push(trouble)
+    this.#troubledTo = Number.POSITIVE_INFINITY
     await happens()
-    trouble.to = performance.now()
+    this.#troubledTo = performance.now()
   }
 }
