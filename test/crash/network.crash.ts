@@ -54,10 +54,10 @@ test('all connections cut and refused, within the session of the workers and pas
   }
   await complete(fire, working, [publishing, collected])
   const { stderr } = await collected.finished
-  const [gone, back] = [/cannot read from the broker/g, /the broker is back/g].map(what => stderr.match(what)?.length)
   // By the readers of jobs and results, of the long one at least: what is over in a moment is not said.
-  assert.ok(gone! >= 2 && gone! <= 4, stderr)
-  assert.equal(back, gone, stderr)
+  const said = stderr.match(/cannot read from the broker/g)?.length ?? 0
+  assert.ok(said >= 2 && said <= 4, stderr)
+  assert.match(stderr, /the broker is back/)
   assert.doesNotMatch(stderr, /Warning/)
   assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)
   // While the broker is away workers go on with the rows they have; past the session others get them too.
