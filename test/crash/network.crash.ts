@@ -45,7 +45,7 @@ test('all connections cut and refused, within the session of the workers and pas
   await proxy.answer(published('rows'))
   for (const [seconds, classified] of [
     [2, 0],
-    [10, 2000],
+    [60, 2000],
   ] as const) {
     await fire.untilClassified(classified)
     await proxy.refuse()
