@@ -5,12 +5,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import kafkajs, { type Admin } from 'kafkajs'
-import { brokerFiles } from '../../src/broker/broker-files.ts'
+import { brokerFiles, type Properties } from '../../src/broker/broker-files.ts'
 import { prepareKafka } from '../../src/broker/kafka-jars.ts'
 import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
 import { newClusterId } from '../../src/broker/readiness.ts'
 import { stopIdleTimers } from '../../src/kafka/connection.ts'
+import { Kafka } from '../../src/kafka.ts'
+import { ensureTopics, topicsOf } from '../../src/topics.ts'
 import { BrokerProxy } from './proxy.ts'
 import { until } from './until.ts'
 
@@ -36,9 +38,9 @@ export class Cluster {
     this.#admin = admin
   }
 
-  /** `closing` gets what is to be done at the end, the last one first. */
-  static async open(closing: Closing): Promise<Cluster> {
-    const nodes = await makeNodes(closing)
+  /** `closing` gets what is to be done at the end, the last one first; `more` are properties of every broker. */
+  static async open(closing: Closing, more: Properties = {}): Promise<Cluster> {
+    const nodes = await makeNodes(closing, more)
     await Promise.all([...nodes.values()].map(startNode))
     stopIdleTimers()
     const brokers = [...nodes.values()].map(({ proxy }) => proxy.address)
@@ -69,6 +71,20 @@ export class Cluster {
   async heal(): Promise<void> {
     const dead = [...this.#nodes.values()].filter(({ broker }) => broker === null)
     await Promise.all(dead.map(startNode))
+  }
+
+  /** Makes the topics of a pipeline; returns who leads partitions of its rows: all three, unless one was slow to answer. */
+  async prepare(pipeline: string): Promise<NodeId[]> {
+    const admin = await new Kafka({ brokers: this.addresses.split(','), clientId: 'test' }).admin()
+    try {
+      await ensureTopics(admin, pipeline, null)
+    } finally {
+      await admin.close()
+    }
+    const led = async () => [...(await this.#partitions(topicsOf(pipeline).rows)).values()].map(({ leader }) => leader)
+    await until('all partitions are led', async () => !(await led()).includes(-1))
+    const leaders = new Set(await led())
+    return NODES.filter(id => leaders.has(id))
   }
 
   /** Waits until every partition of these topics is on so many brokers, and no others count. */
@@ -102,7 +118,7 @@ async function startNode(node: Node): Promise<void> {
   node.broker = await node.start()
 }
 
-async function makeNodes(closing: Closing): Promise<Map<NodeId, Node>> {
+async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId, Node>> {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-cluster-'))
   closing(() => rm(folder, { recursive: true }))
   const { home } = await prepareKafka(() => {}, new AbortController().signal)
@@ -128,6 +144,7 @@ async function makeNodes(closing: Closing): Promise<Map<NodeId, Node>> {
       'controller.quorum.voters': `${NODES[0]}@${HOST}:${voter}`,
       'offsets.topic.num.partitions': 3,
       'offsets.topic.replication.factor': 3,
+      ...more,
     }
     const node: Node = { proxy, start: () => startLocalBroker({ dataDir, port, properties }), broker: null }
     nodes.set(id, node)
