@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from './errors.ts'
 import type { JobLog } from './jobs.ts'
 import type { Kafka, KafkaAdmin } from './kafka.ts'
@@ -5,6 +6,9 @@ import { topicsOf, workersGroup } from './topics.ts'
 
 /** How often a reader without progress asks whether what it waits for can still come. */
 const LOOK_EVERY_MS = 10_000
+
+/** How long its end waits for a look that a broker does not answer. */
+const CLOSE_MS = 1000
 
 /** Where a reader of results stands: the partition it needs, the offset it reads there next, and the row it waits for. */
 export interface Wanted {
@@ -37,6 +41,7 @@ export class LossWatch {
   readonly #timer: NodeJS.Timeout
   #last = ''
   #admin: Promise<KafkaAdmin> | null = null
+  #looking: Promise<void> | null = null
 
   /** `lost` is told what can no longer come. */
   constructor(
@@ -50,13 +55,25 @@ export class LossWatch {
     this.#job = job
     this.#attempt = attempt
     this.#wanted = wanted
-    const look = () => this.#look().then(error => error && lost(error))
-    this.#timer = setInterval(() => void look().catch(() => {}), lookEveryMs).unref() // an outage says so itself
+    const look = async () => {
+      try {
+        const error = await this.#look()
+        if (error) lost(error)
+      } catch {
+        // An outage says so itself.
+      }
+      this.#looking = null
+    }
+    this.#timer = setInterval(() => {
+      this.#looking ??= look()
+    }, lookEveryMs).unref()
   }
 
+  /** Connections are closed when a look that is under way is over, or KafkaJS would open them again for it. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#admin?.then(admin => admin.close()).catch(() => {})
+    const closed = Promise.resolve(this.#looking).then(async () => (await this.#admin)?.close())
+    await Promise.race([closed.catch(() => {}), sleep(CLOSE_MS, undefined, { ref: false })])
   }
 
   async #look(): Promise<RowmillError | null> {
