@@ -34,6 +34,8 @@ export interface FileSinkOptions {
   readonly force: boolean
   /** Forget what an unfinished job left of it. */
   readonly restart?: boolean
+  /** Whether an unfinished job is to be gone on with: its input may be read again. Default: true. */
+  readonly resumable?: boolean
 }
 
 /** What is known to be safe of the partial file: its first `bytes` bytes, with this SHA-256 digest in hex. */
@@ -52,6 +54,7 @@ export class FileSink implements Sink {
   readonly #path: string
   readonly #force: boolean
   readonly #restart: boolean
+  readonly #resumable: boolean
   readonly #folder: string
   #file: FileHandle | null = null
   #format: OutputFormat | null = null
@@ -61,10 +64,11 @@ export class FileSink implements Sink {
   #locked = false
   #resumed = false
 
-  constructor({ path, force, restart = false }: FileSinkOptions) {
+  constructor({ path, force, restart = false, resumable = true }: FileSinkOptions) {
     this.#path = path
     this.#force = force
     this.#restart = restart
+    this.#resumable = resumable
     this.#folder = `${path}.rowmill`
   }
 
@@ -108,6 +112,7 @@ export class FileSink implements Sink {
   }
 
   async checkpoint(note: string): Promise<void> {
+    if (!this.#resumable) return
     await this.#flush()
     const last: Checkpoint = { bytes: this.#bytes, digest: this.#digest.copy().digest('hex'), note }
     await this.#io(async () => {

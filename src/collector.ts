@@ -1,7 +1,7 @@
 import { isOfUnknownSchema } from './codec.ts'
 import type { JobSummary, Sink } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
-import { type ErrorCode, RowmillError } from './errors.ts'
+import { type ErrorCode, type ErrorFacts, RowmillError } from './errors.ts'
 import { type Attempt, endWithJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import { type KindsSeen, OutputKinds } from './kinds.ts'
@@ -93,13 +93,14 @@ function readNote(text: string | null, { job, pipeline }: CollectOptions): Note 
 }
 
 /** A later attempt may give rows to the places that were left out: then the output begins anew. */
-async function usable(note: Note | null, job: Job, { sink, say }: CollectOptions): Promise<Note | null> {
+async function usable(note: Note | null, job: Job, { jobs, sink, say }: CollectOptions): Promise<Note | null> {
   if (note === null) return null
-  if (note.attempt === job.attempt || note.counts.rejects === 0) {
+  const counts = jobs.attemptsOf(job.id).some(({ attempt }) => attempt === note.attempt)
+  if (note.attempt === job.attempt || (counts && note.counts.rejects === 0)) {
     say(`going on at row ${note.seq} of job ${job.id}`)
     return note
   }
-  say(`job ${job.id} was opened again for the rows that were rejected: the output begins anew`)
+  say(`job ${job.id} was opened again for rows that are missing or wrong in the output so far: it begins anew`)
   await sink.restart()
   return null
 }
@@ -124,7 +125,8 @@ async function judge(job: Job, error: unknown, options: CollectOptions): Promise
   const now = await options.jobs.latest(job.id).catch(() => undefined) // the topic may be what is lost
   if (now && hasFailed(now)) return jobFailure(now)
   await tellFailure(options, job, { error, place: null, by: 'collector' })
-  return error
+  const { code, message, facts } = error
+  return new RowmillError(code, message, { ...(facts as ErrorFacts), attempt: job.attempt }, { cause: error })
 }
 
 class Collection {

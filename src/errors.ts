@@ -61,6 +61,9 @@ const CURABLE: readonly ErrorCode[] = [
   ...(['REJECTS_OVER_BUDGET', 'JOB_FAILED'] as const),
 ]
 
+/** The same of a later attempt: its results then count for nothing, and those before it do. In a first one nobody is right. */
+const CURABLE_LATER: readonly ErrorCode[] = ['KIND_DRIFT', 'CLASSIFIER_MIXED']
+
 /** The exit code of a job that is complete, but for rows that were rejected within its budget. */
 export const COMPLETE_WITH_REJECTS = 4
 
@@ -105,7 +108,8 @@ export function leavesJob(thrown: unknown): boolean {
 
 /** Whether a job that failed with this goes on in a further attempt, under a classifier that was repaired. */
 export function isCurable(thrown: unknown): boolean {
-  return CURABLE.includes(toRowmillError(thrown).code)
+  const { code, facts } = toRowmillError(thrown)
+  return CURABLE.includes(code) || (CURABLE_LATER.includes(code) && Number(facts['attempt'] ?? 0) > 0)
 }
 
 /** An error as it travels between processes. */

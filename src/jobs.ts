@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { decode, encodeJob, isOfUnknownSchema } from './codec.ts'
-import { errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
+import { type ErrorCode, errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
 import type { Kafka, Message } from './kafka.ts'
 import type { Job, Reason } from './model.ts'
 import type { Say } from './outage.ts'
@@ -16,6 +16,9 @@ export interface Attempt {
   readonly attempt: number
   readonly resultsFrom: readonly number[]
 }
+
+/** What a repaired classifier must not have done: its rows contradict those that were there, and count for nothing. */
+const VOIDS: ReadonlySet<string> = new Set<ErrorCode>(['KIND_DRIFT', 'CLASSIFIER_MIXED'])
 
 /**
  * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
@@ -55,8 +58,8 @@ export function hasFailed({ state }: Job): boolean {
 }
 
 /** What a failed job ends everyone with who serves it. */
-export function jobFailure({ id, state, reason, by }: Job): RowmillError {
-  if (reason) return errorFromRecord({ ...reason, facts: { job: id, place: reason.place, told: true } })
+export function jobFailure({ id, attempt, state, reason, by }: Job): RowmillError {
+  if (reason) return errorFromRecord({ ...reason, facts: { job: id, attempt, place: reason.place, told: true } })
   if (state === 'cancelled') return new RowmillError('JOB_CANCELLED', `job ${id} was cancelled by ${by}`, { job: id })
   return new RowmillError('JOB_FAILED', `job ${id} failed; ${by} gave no reason`, { job: id })
 }
@@ -68,6 +71,7 @@ export class JobLog {
   readonly #queue: PartitionQueue
   readonly #jobs = new Map<string, Job>()
   readonly #attempts = new Map<string, Attempt[]>()
+  readonly #void = new Map<string, Set<number>>()
   /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
   readonly #unreadable = new Map<string, RowmillError>()
   readonly #following: Promise<void>
@@ -96,9 +100,9 @@ export class JobLog {
     return this.#jobs.get(id)
   }
 
-  /** The attempts of the job that are known so far, in order. */
+  /** The attempts of the job known so far whose results count, in order: not those that contradicted earlier ones. */
   attemptsOf(id: string): readonly Attempt[] {
-    return this.#attempts.get(id) ?? []
+    return (this.#attempts.get(id) ?? []).filter(({ attempt }) => !this.#void.get(id)?.has(attempt))
   }
 
   /** The jobs known so far that have more than one attempt. */
@@ -204,6 +208,8 @@ export class JobLog {
     const attempts = this.#attempts.get(id) ?? []
     this.#attempts.set(id, attempts)
     if (attempt > (attempts.at(-1)?.attempt ?? -1)) attempts.push({ attempt, resultsFrom })
+    if (record.state !== 'failed' || attempt === 0 || !VOIDS.has(record.reason?.code ?? '')) return
+    this.#void.set(id, (this.#void.get(id) ?? new Set()).add(attempt))
   }
 
   #announce(): void {

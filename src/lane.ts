@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AssignedPartition } from './assigned-partition.ts'
 import { crashPoint } from './crash-point.ts'
 import { type DoneRows, findDone } from './done-rows.ts'
+import type { JobLog } from './jobs.ts'
 import type { GroupMember, Kafka, Position } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
@@ -15,6 +16,7 @@ const LOOK_EVERY_MS = 1000
 export interface LaneOptions {
   readonly kafka: Kafka
   readonly pipeline: string
+  readonly jobs: JobLog
   /** Of the worker, for messages. */
   readonly name: string
   readonly say: Say
@@ -167,9 +169,9 @@ export class Lane {
 
   #findDone(positions: readonly Position[], signal: AbortSignal): Promise<Map<number, DoneRows> | null> {
     if (this.reopened === null) return Promise.resolve(null)
-    const { kafka, pipeline, say } = this.#options
+    const { kafka, pipeline, jobs, say } = this.#options
     const { partitions: count } = this.reopened
     const partitions = positions.map(({ partition }) => partition).filter(partition => partition < count)
-    return findDone(this.reopened, partitions, { kafka, pipeline, say, signal })
+    return findDone(this.reopened, partitions, { kafka, pipeline, jobs, say, signal })
   }
 }

@@ -96,7 +96,7 @@ export const OPTIONS = {
     [1, 65_535],
   ),
   data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
-  id: optional('job', 'ID', 'the job to collect or verify'),
+  id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
   against: optional('against', 'SERIAL.csv', 'a file of the old job that must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified (default: run on)'),
   quiet: flag('quiet', 'say nothing but errors'),

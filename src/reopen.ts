@@ -1,5 +1,5 @@
 import { isCurable, RowmillError } from './errors.ts'
-import { appendJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
+import { appendJob, hasFailed, jobFailure } from './jobs.ts'
 import type { Job } from './model.ts'
 import { findRejects } from './open-rejects.ts'
 import { PartitionSender } from './partition-sender.ts'
@@ -14,22 +14,20 @@ export interface Reopened {
 }
 
 /**
- * Opens the job for a further attempt, which classifies every row that has none yet: a job that failed by its classifier,
+ * Opens the job for a further attempt, unless its last one is open still, which classifies every row that has none yet: a job that failed by its classifier,
  * or one that is complete but for rejects. Resolves with null where there is nothing to do. Throws USAGE for a job that
  * is not there, is still being classified, or that no other classifier cures.
  */
-export async function reopen(
-  id: string,
-  { jobs, by, ...place }: ResultsPlace & { jobs: JobLog; by: string },
-): Promise<Reopened | null> {
-  const { kafka, pipeline, say, signal } = place
+export async function reopen(id: string, { by, ...place }: ResultsPlace & { by: string }): Promise<Reopened | null> {
+  const { kafka, pipeline, jobs, say, signal } = place
   const job = await jobs.latest(id)
   const refuse = (why: string) => new RowmillError('USAGE', `job ${id} ${why}`, { job: id })
   if (!job) throw refuse(`is not in pipeline ${pipeline}: give --job as rowmill publish printed it`)
   if (hasFailed(job) && !isCurable(jobFailure(job)))
     throw refuse(`ended with ${jobFailure(job).code}, which no further attempt cures: publish its rows as another job`)
   const { rejected, complete } = await findRejects(job, place)
-  if (!hasFailed(job) && !complete) throw refuse('is not classified to its end yet: wait until rowmill collect has it')
+  if (!hasFailed(job) && !complete && job.attempt > 0) return { job, rejects: rejected.length }
+  if (!hasFailed(job) && !complete) throw refuse(stillOpen(job))
   if (!hasFailed(job) && rejected.length === 0) return null
   const published = await findPublished(kafka, job, { say, signal })
   const state = published.every(({ ended }) => ended) ? 'ended' : 'open'
@@ -41,6 +39,12 @@ export async function reopen(
   } finally {
     await sender.close()
   }
+}
+
+function stillOpen({ id, state }: Job): string {
+  const who =
+    state === 'ended' ? 'rowmill work' : `its publisher: if that was stopped, rowmill publish IN --job ${id} goes on`
+  return `is not classified to its end yet: wait for ${who}`
 }
 
 async function resultEnds({ resultsFrom }: Job, { kafka, pipeline }: ResultsPlace): Promise<number[]> {

@@ -1,4 +1,5 @@
 import { decode, type WireRecord } from './codec.ts'
+import type { JobLog } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
@@ -8,21 +9,23 @@ import { topicsOf } from './topics.ts'
 export interface ResultsPlace {
   readonly kafka: Kafka
   readonly pipeline: string
+  readonly jobs: JobLog
   readonly say: Say
   readonly signal: AbortSignal
 }
 
 /**
  * Reads what `results` holds of the job in these partitions by now, in log order; `take` is given each result and each
- * end of input of any attempt. What is no record is passed over: whoever collects says so. Throws the reason of `signal`.
+ * end of input of any attempt that counts. What is no record is passed over: whoever collects says so. Throws the reason of `signal`.
  */
 export async function readResultsNow(
   job: Job,
   partitions: readonly number[],
-  { kafka, pipeline, say, signal }: ResultsPlace,
+  { kafka, pipeline, jobs, say, signal }: ResultsPlace,
   take: (partition: number, record: WireRecord & { kind: 'result' | 'end' }) => void,
 ): Promise<void> {
   const { results: topic } = topicsOf(pipeline)
+  const attempts = new Set(jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
   const feed = await PartitionFeed.open(kafka, [topic], say)
   const interrupt = () => feed.interrupt(signal.reason)
   signal.addEventListener('abort', interrupt, { once: true })
@@ -32,7 +35,7 @@ export async function readResultsNow(
     const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
     await takeUntil(feed, await feed.assign(positions), (queue, message) => {
       const record = message && recordOf(message.value, job.id)
-      if (record) take(queue.partition, record)
+      if (record && attempts.has(record.value.attempt)) take(queue.partition, record)
       return message === null && queue.position >= ends.get(queue.partition)!
     })
   } finally {

@@ -109,7 +109,10 @@ async function judge(job: Job, options: VerifyOptions & { bytes: SameBytes }): P
   const place = { kafka, job: job.id, say, signal }
   const resultsPlace = { ...place, topic: topicsOf(pipeline).results, from: job.resultsFrom, attempt: job.attempt }
   // Opened before the rows: then the row of every result that is read lies before the end of the rows.
-  const results = await (job.attempt === 0 ? JobTopic : ReopenedResults).open(resultsPlace)
+  const attempts = new Set(options.jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
+  const results = await (job.attempt === 0
+    ? JobTopic.open(resultsPlace)
+    : ReopenedResults.open({ ...resultsPlace, attempts }))
   try {
     const rows = await JobTopic.open({ ...place, topic: job.topic, from: job.rowsFrom })
     say(`reading ${rows.topic}`)

@@ -67,11 +67,9 @@ export class Worker {
   /** Connects to the broker; the classifier may still be starting. */
   static async open(options: WorkerOptions): Promise<Worker> {
     const { kafka, pipeline, say } = options
-    const [jobs, lane, producer] = await Promise.all([
-      JobLog.open(kafka, pipeline, say),
-      Lane.open(options),
-      kafka.producer(),
-    ])
+    const opening = JobLog.open(kafka, pipeline, say)
+    const opened = opening.then(jobs => Lane.open({ ...options, jobs }))
+    const [jobs, lane, producer] = await Promise.all([opening, opened, kafka.producer()])
     return new Worker(options, { jobs, lane, sender: new PartitionSender(producer, say) })
   }
 
@@ -133,7 +131,7 @@ export class Worker {
       () => over.abort(),
       () => over.abort(),
     )
-    const lane = await Lane.open(this.#options, job)
+    const lane = await Lane.open({ ...this.#options, jobs: this.#jobs }, job)
     this.#lanes = [...this.#lanes, lane]
     try {
       lane.join(this.#handlers)

@@ -347,7 +347,7 @@ test('a job that failed before, or fails now, ends its collector with the code a
   const said = {
     code: 'CLASSIFIER_FAILED',
     message: 'job j, row 3: no',
-    facts: { job: 'j', place: 'row 3', told: true },
+    facts: { job: 'j', attempt: 0, place: 'row 3', told: true },
   }
   const wrote = Promise.withResolvers<void>()
   bench.sink.onWrite = wrote.resolve

@@ -148,6 +148,28 @@ test('a reader that comes late knows every job, with what became of it', async t
   assert.deepEqual(after, { ...FIRST, id: 'j7', state: 'ended', total: 3 })
 })
 
+test('attempts that contradicted earlier ones do not count, the first always does', async t => {
+  const { pipeline, sender, log } = await broadcast(t)
+  const jobs = await log()
+  const tell = (record: Partial<Job>) => appendJob(sender, pipeline, { ...FIRST, ...record })
+  const drift = { state: 'failed' as const, reason: { code: 'KIND_DRIFT', place: null, message: 'other' } }
+  await tell({})
+  await tell(drift)
+  for (const attempt of [1, 2]) {
+    await tell({ attempt, resultsFrom: [attempt, attempt] })
+    if (attempt === 1) await tell({ ...drift, attempt })
+  }
+  await jobs.latest('j')
+  assert.deepEqual(jobs.attemptsOf('j'), [
+    { attempt: 0, resultsFrom: [6, 7] },
+    { attempt: 2, resultsFrom: [2, 2] },
+  ])
+  assert.deepEqual(
+    jobs.reopened.map(({ id, attempt }) => [id, attempt]),
+    [['j', 2]],
+  )
+})
+
 test('a job that was acknowledged before the question is known to every reader', async t => {
   const { pipeline, sender, log } = await broadcast(t)
   const jobs = await log()

@@ -370,6 +370,25 @@ test('a job of several attempts: of each row the last attempt that has it counts
   assert.equal(classifiers.length, 2)
 })
 
+test('an attempt that contradicted the one before it counts for nothing', async t => {
+  const bench = await WrittenJob.open(t)
+  await bench.publish()
+  await bench.result(0, 0, 7)
+  const open = (attempt: number) =>
+    appendJob(bench.sender, bench.pipeline, bench.job({ attempt, state: 'ended', resultsFrom: [1, 0] }))
+  await open(1)
+  await bench.result(0, 7, 1, { attempt: 1, columns: ['ID', 'OTHER'] })
+  await bench.result(1, 0, 6, { attempt: 1, columns: ['ID', 'OTHER'] })
+  const error = new RowmillError('KIND_DRIFT', 'other columns')
+  await failJob(bench.sender, bench.pipeline, bench.job({ attempt: 1 }), { error, place: null, by: 'collector' })
+  await open(2)
+  await bench.result(0, 7, 1, { attempt: 2 })
+  await bench.result(1, 0, 6, { attempt: 2 })
+  await bench.ends('results', { attempt: 2 })
+  const { findings, rowsOut, duplicates } = await bench.verify()
+  assert.deepEqual([findings, rowsOut, duplicates.results], [[], TOTAL, 0])
+})
+
 test('a row that no attempt has is a gap of the job, whatever its attempts say', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()

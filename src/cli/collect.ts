@@ -6,7 +6,7 @@ import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
 import { Limits } from './limits.ts'
-import { replayWords, withCure, withResumeCommand } from './resume-command.ts'
+import { withReplay, withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
@@ -81,7 +81,7 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       if (output === '-') throw error
       const again = ['rowmill', ...process.argv.slice(2)]
       if (leavesJob(error)) throw withResumeCommand(error, again)
-      if (isCurable(error)) throw withCure(error, replayWords(job, options), again)
+      if (isCurable(error)) throw withReplay(error, job, { at: options, goOn: again })
       await sink.close()
       if (sink instanceof FileSink) await sink.discard() // nobody can go on with it
       throw error

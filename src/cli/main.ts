@@ -51,6 +51,6 @@ function tellError(thrown: unknown): number {
     process.stderr.write(`${(error.cause as Error).stack}\n`)
   const { signal, resume, cure } = error.facts
   if (resume) process.stderr.write(`rowmill: to go on: ${resume}\n`)
-  if (cure) process.stderr.write(`rowmill: to go on, once the classifier is repaired: ${cure}\n`)
+  if (cure) process.stderr.write(`rowmill: to go on, once the classifier is repaired${cure}\n`)
   return signal === 'SIGTERM' ? 143 : error.exitCode
 }

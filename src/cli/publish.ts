@@ -9,7 +9,7 @@ import { checkName } from '../topics.ts'
 import type { CommandSpec } from './command.ts'
 import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
-import { replayWords, withCure, withResumeCommand } from './resume-command.ts'
+import { withReplay, withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
 
@@ -80,7 +80,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const error = signal.aborted ? signal.reason : thrown // a closed source may have said anything
       if (path === '-') throw error
       if (opened && leavesJob(error)) throw withResumeCommand(error, resumeWords(job))
-      throw isCurable(error) ? withCure(error, replayWords(job, options), resumeWords(job)) : error
+      throw isCurable(error) ? withReplay(error, job, { at: options, goOn: resumeWords(job) }) : error
     } finally {
       terminal.close()
       await source.close()

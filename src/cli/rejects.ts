@@ -2,7 +2,6 @@ import { writeFile } from 'node:fs/promises'
 import { checkOutput } from '../../connectors/file-sink.ts'
 import { OutputFormat } from '../../connectors/output-format.ts'
 import { RowmillError } from '../errors.ts'
-import type { JobLog } from '../jobs.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects } from '../open-rejects.ts'
 import type { OptionValues } from '../options.ts'
@@ -26,17 +25,13 @@ const OPTION_NAMES = [
 
 type RejectsValues = OptionValues<(typeof OPTION_NAMES)[number]>
 
-interface Place extends ResultsPlace {
-  readonly jobs: JobLog
-}
-
 const ACTIONS = {
   list: listRejects,
   export: exportRejects,
   replay: replayRejects,
 } satisfies Record<
   string,
-  (job: string, out: string | undefined, options: RejectsValues, place: Place) => Promise<void>
+  (job: string, out: string | undefined, options: RejectsValues, place: ResultsPlace) => Promise<void>
 >
 
 export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
@@ -74,14 +69,14 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   },
 }
 
-async function listRejects(id: string, _: string | undefined, __: RejectsValues, place: Place): Promise<void> {
+async function listRejects(id: string, _: string | undefined, __: RejectsValues, place: ResultsPlace): Promise<void> {
   const { rejected } = await read(id, place)
   if (rejected.length === 0) return
   const lines = rejected.map(({ seq, line, reason, detail }) => [seq, line ?? '', reason, oneLine(detail)].join('\t'))
   process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
-async function exportRejects(id: string, out = '-', { force }: RejectsValues, place: Place): Promise<void> {
+async function exportRejects(id: string, out = '-', { force }: RejectsValues, place: ResultsPlace): Promise<void> {
   const { job, rejected } = await read(id, place)
   const text = csvOf(job, rejected)
   if (out === '-') process.stdout.write(text)
@@ -91,19 +86,20 @@ async function exportRejects(id: string, out = '-', { force }: RejectsValues, pl
     })
 }
 
-async function replayRejects(id: string, _: string | undefined, __: RejectsValues, place: Place): Promise<void> {
+async function replayRejects(id: string, _: string | undefined, __: RejectsValues, place: ResultsPlace): Promise<void> {
   const reopened = await reopen(id, { ...place, by: 'rejects replay' })
   if (!reopened) return place.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
   const { job, rejects } = reopened
   const what = job.state === 'ended' ? `${rejects} rejects` : `${rejects} rejects so far, and the rows behind them,`
   place.say(
-    `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${place.pipeline}`,
+    `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${place.pipeline}. ` +
+      'One that runs since before the classifier was repaired has the old one: then start rowmill work again',
   )
   if (job.state === 'open') place.say(`its rows are not all published: rowmill publish IN --job ${id} goes on`)
 }
 
-async function read(id: string, { jobs, ...place }: Place): Promise<{ job: Job; rejected: readonly Rejected[] }> {
-  const job = await jobs.latest(id)
+async function read(id: string, place: ResultsPlace): Promise<{ job: Job; rejected: readonly Rejected[] }> {
+  const job = await place.jobs.latest(id)
   if (!job)
     throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: give --job as publish printed it`)
   const { rejected, complete } = await findRejects(job, place)

@@ -5,13 +5,23 @@ export function withResumeCommand(thrown: unknown, words: readonly string[]): Ro
   return withFacts(thrown, { resume: commandLine(words) })
 }
 
-/** The same where the classifier must be repaired before: of several commands, each goes on where the last one ended. */
-export function withCure(thrown: unknown, ...commands: readonly (readonly string[])[]): RowmillError {
-  return withFacts(thrown, { cure: commands.map(commandLine).join(' && ') })
+/** The same where the classifier must be repaired before. */
+export function withCure(thrown: unknown, words: readonly string[]): RowmillError {
+  return withFacts(thrown, { cure: `: ${commandLine(words)}` })
+}
+
+/** The same of a job that workers of other commands serve; `goOn` comes behind the command that opens it again. */
+export function withReplay(
+  thrown: unknown,
+  job: string,
+  { at, goOn }: { at: Parameters<typeof replayWords>[1]; goOn: readonly string[] },
+): RowmillError {
+  const commands = [replayWords(job, at), goOn].map(commandLine).join(' && ')
+  return withFacts(thrown, { cure: ` and rowmill work started again with it: ${commands}` })
 }
 
 /** The command that opens a job again, with the options of the one that was given. */
-export function replayWords(
+function replayWords(
   job: string,
   { brokers, sharedPipeline }: { brokers: readonly string[] | null; sharedPipeline: string },
 ): string[] {

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
-import { COMPLETE_WITH_REJECTS, isCurable, leavesJob, RowmillError } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, type ErrorCode, isCurable, leavesJob, RowmillError, toRowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { type RunReport, run, type UnfinishedRun } from '../run.ts'
@@ -49,7 +49,9 @@ const OPTION_NAMES = [
 type RunValues = OptionValues<(typeof OPTION_NAMES)[number]>
 
 /** What may be said anew when a run is gone on with; all other options are as it was begun. */
-const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set(['resume', 'workers', 'timeout', 'quiet', 'progress'])
+const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set(['resume', 'workers', 'timeout', 'quiet', 'progress', 'report'])
+/** What may end a run before there is a job to go on with. */
+const BEFORE_JOB: readonly ErrorCode[] = ['INTERRUPTED', 'TIMEOUT', 'BROKER_UNREACHABLE', 'BROKER_FAILED']
 
 export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'run',
@@ -69,7 +71,7 @@ export const runCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
 
 async function beginRun(input: string, output: string, options: RunValues): Promise<number> {
   const jobOptions = checkOptions(input, output, options)
-  const sink = sinkOf(output, options)
+  const sink = sinkOf(output, { ...options, resumable: input !== '-' })
   try {
     if (sink instanceof FileSink) await sink.reserve()
     const state = output === '-' || input === '-' ? null : new RunStateFile<RunValues>(output)
@@ -170,7 +172,10 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     if (kept && leavesJob(error)) throw withResumeCommand(error, again)
     if (kept && isCurable(error)) throw withCure(error, again)
     await discard(sink, state)
-    throw error
+    // Before there is a job the same command begins anew.
+    throw state && BEFORE_JOB.includes(toRowmillError(error).code)
+      ? withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
+      : error
   } finally {
     terminal.close()
     limits.close()
@@ -184,8 +189,11 @@ async function discard(sink: FileSink | StdoutSink, state: RunStateFile<RunValue
   await state?.remove()
 }
 
-function sinkOf(output: string, { force, restart }: RunValues): FileSink | StdoutSink {
-  return output === '-' ? new StdoutSink() : new FileSink({ path: output, force, restart })
+function sinkOf(
+  output: string,
+  { force, restart, resumable }: Pick<RunValues, 'force' | 'restart'> & { resumable: boolean },
+): FileSink | StdoutSink {
+  return output === '-' ? new StdoutSink() : new FileSink({ path: output, force, restart, resumable })
 }
 
 function unfinishedBefore(output: string): RowmillError {

@@ -13,23 +13,26 @@ export class ReopenedResults extends TopicReadings {
   readonly #survey: JobTopic
   readonly #attempts: readonly JobTopic[]
 
-  private constructor(survey: JobTopic, attempts: readonly JobTopic[]) {
+  private constructor(survey: JobTopic, attempts: readonly JobTopic[], counting: ReadonlySet<number>) {
     super(
       survey.topic,
       survey.partitions.map((surveyed, i) => {
         const readers = attempts.map(({ partitions }) => partitions[i]!)
-        return new ReopenedPartition(surveyed, readers)
+        return new ReopenedPartition(surveyed, readers, counting)
       }),
     )
     this.#survey = survey
     this.#attempts = attempts
   }
 
-  static async open(place: JobTopicOptions & { attempt: number }): Promise<ReopenedResults> {
+  /** `attempts`: those whose results count. */
+  static async open(
+    place: JobTopicOptions & { attempt: number; attempts: ReadonlySet<number> },
+  ): Promise<ReopenedResults> {
     const opened: JobTopic[] = []
     try {
       for (let i = 0; i <= place.attempt + 1; i++) opened.push(await JobTopic.open(place))
-      return new ReopenedResults(opened[0]!, opened.slice(1))
+      return new ReopenedResults(opened[0]!, opened.slice(1), place.attempts)
     } catch (error) {
       await Promise.all(opened.map(topic => topic.close()))
       throw error
@@ -53,12 +56,14 @@ class ReopenedPartition implements PartitionReadings {
   /** By attempt. */
   readonly #readers: readonly PartitionReadings[]
   readonly #held: (Found | null)[]
+  readonly #counting: ReadonlySet<number>
   #deciding: Promise<Deciding> | null = null
   #next = 0
   /** Of a job without rows, which says the columns. */
   #withoutRows: Found | null = null
 
-  constructor(survey: PartitionReadings, readers: readonly PartitionReadings[]) {
+  constructor(survey: PartitionReadings, readers: readonly PartitionReadings[], counting: ReadonlySet<number>) {
+    this.#counting = counting
     this.#survey = survey
     this.#readers = readers
     this.#held = readers.map(() => null)
@@ -121,6 +126,7 @@ class ReopenedPartition implements PartitionReadings {
         continue
       }
       const { attempt, first, count } = record.value
+      if (!this.#counting.has(attempt)) continue
       if (count === 0) this.#withoutRows = found
       const from = tallies[attempt]?.take(first, count, where) ?? first + count
       for (let position = from; position < first + count; position++)

@@ -11,14 +11,14 @@ const ROWS = Array.from({ length: 400 }, (_, seq) => [`${seq}`, BAD.includes(seq
 const MESSAGE = 'no bad rows here'
 
 /** Logs every index, throws at a bad row unless it is repaired, and marks the others. */
-const classifier = (mark: string, repaired: boolean) => `
+const classifier = (mark: string, repaired: boolean, column: string) => `
 import os
 def classify_df(df):
     with open(os.path.join(os.path.dirname(__file__), 'indices.log'), 'a') as log:
         log.write(''.join(f'{index}\\n' for index in df.index))
     if ${repaired ? 'False' : 'True'} and df['A'].str.startswith('bad').any():
         raise ValueError('${MESSAGE}')
-    df['MARK'] = '${mark}'
+    df['${column}'] = '${mark}'
     return df
 `
 
@@ -36,8 +36,8 @@ async function place(t: TestContext, more: Record<string, string> = {}) {
     join(folder, name),
   ) as [string, string, string, string]
   writeFileSync(input, csv([['ID', 'A'], ...ROWS]))
-  const write = (mark: string, repaired: boolean) => {
-    writeFileSync(target, classifier(mark, repaired))
+  const write = (mark: string, repaired: boolean, column = 'MARK') => {
+    writeFileSync(target, classifier(mark, repaired, column))
     writeFileSync(log, '')
   }
   const { pipeline } = await testPipeline(t)
@@ -66,10 +66,14 @@ async function resumeRun(t: TestContext, without: Record<string, string>): Promi
   const still = await cli('run', '--resume', out)
   exits(still, 5)
   assert.match(still.stderr, /goes on in attempt 1/)
+  write('first', true, 'OTHER')
+  const drifts = await cli('run', '--resume', out)
+  exits(drifts, 1)
+  assert.match(drifts.stderr, /KIND_DRIFT.*once the classifier is repaired: rowmill run --resume \S+\n$/s)
   write('first', true)
   const mended = await cli('run', '--resume', out)
   exits(mended, 0)
-  assert.match(mended.stderr, /goes on in attempt 2/)
+  assert.match(mended.stderr, /goes on in attempt 3/)
   assert.equal(readFileSync(out, 'utf8'), output('first'))
   const seen = indices()
   for (const bad of BAD) assert.ok(seen.includes(`${bad}`), `row ${bad} was classified again`)
@@ -139,7 +143,7 @@ test('the parts of a job that failed go on in another attempt: workers, publishe
     cli('work', '--classifier', target, '--until-done', 'j'),
     cli('collect', out, '--job', 'j'),
   ])
-  exits(worked, 5)
+  assert.ok(worked.code === 5 || worked.code === 0, 'it may be done before the collector judges')
   exits(collected, 5)
   const [command] = /rowmill rejects replay --job j .* && rowmill collect .*/.exec(collected.stderr) ?? []
   assert.ok(command, collected.stderr)
@@ -149,6 +153,9 @@ test('the parts of a job that failed go on in another attempt: workers, publishe
   exits(await cli('verify', target, '--job', 'j'), 6)
   write('first', true)
   exits(await cli('rejects', 'replay', '--job', 'j'), 0)
+  const twice = await cli('rejects', 'replay', '--job', 'j')
+  exits(twice, 0)
+  assert.match(twice.stderr, /job j, attempt 1: /)
   exits(await cli('publish', input, '--job', 'j'), 0)
   const ends = await Promise.all([
     cli('work', '--classifier', target, '--until-done', 'j'),
