@@ -149,7 +149,10 @@ test('the parts of a job that failed go on in another attempt: workers, publishe
   assert.ok(command, collected.stderr)
   const published = await cli('publish', input, '--job', 'j')
   exits(published, 5)
-  assert.match(published.stderr, /once the classifier is repaired: rowmill rejects replay/)
+  assert.match(
+    published.stderr,
+    /once the classifier is repaired and rowmill work started again with it: rowmill rejects replay/,
+  )
   exits(await cli('verify', target, '--job', 'j'), 6)
   write('first', true)
   exits(await cli('rejects', 'replay', '--job', 'j'), 0)
