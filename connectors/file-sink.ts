@@ -79,6 +79,11 @@ export class FileSink implements Sink {
     await this.#lock()
   }
 
+  /** Whether a job before has left a checkpoint. */
+  get isUnfinished(): boolean {
+    return existsSync(this.#checkpoint)
+  }
+
   async open(): Promise<string | null> {
     await this.reserve()
     if (this.#restart) await this.#io(() => rm(this.#checkpoint, { force: true }))

@@ -64,6 +64,9 @@ const CURABLE: readonly ErrorCode[] = [
 /** The same of a later attempt: its results then count for nothing, and those before it do. In a first one nobody is right. */
 const CURABLE_LATER: readonly ErrorCode[] = ['KIND_DRIFT', 'CLASSIFIER_MIXED']
 
+/** What says that OUT, or what stands beside it, is another's or was changed: it is not to be touched. */
+const OF_OUTPUT: readonly ErrorCode[] = ['OUTPUT_EXISTS', 'OUTPUT_UNUSABLE', 'OUTPUT_LOCKED']
+
 /** The exit code of a job that is complete, but for rows that were rejected within its budget. */
 export const COMPLETE_WITH_REJECTS = 4
 
@@ -110,6 +113,11 @@ export function leavesJob(thrown: unknown): boolean {
 export function isCurable(thrown: unknown): boolean {
   const { code, facts } = toRowmillError(thrown)
   return CURABLE.includes(code) || (CURABLE_LATER.includes(code) && Number(facts['attempt'] ?? 0) > 0)
+}
+
+/** Whether OUT, or what stands beside it, is why a command ended: then it is not the command's to remove. */
+export function isOfOutput(thrown: unknown): boolean {
+  return OF_OUTPUT.includes(toRowmillError(thrown).code)
 }
 
 /** An error as it travels between processes. */

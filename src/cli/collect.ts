@@ -1,7 +1,7 @@
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { collect } from '../collector.ts'
-import { COMPLETE_WITH_REJECTS, isCurable, leavesJob } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob } from '../errors.ts'
 import { workersGroup } from '../topics.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
@@ -83,7 +83,7 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       if (leavesJob(error)) throw withResumeCommand(error, again)
       if (isCurable(error)) throw withReplay(error, job, { at: options, goOn: again })
       await sink.close()
-      if (sink instanceof FileSink) await sink.discard() // nobody can go on with it
+      if (sink instanceof FileSink && !isOfOutput(error)) await sink.discard() // nobody can go on with it
       throw error
     } finally {
       terminal.close()

@@ -4,7 +4,15 @@ import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
-import { COMPLETE_WITH_REJECTS, type ErrorCode, isCurable, leavesJob, RowmillError, toRowmillError } from '../errors.ts'
+import {
+  COMPLETE_WITH_REJECTS,
+  type ErrorCode,
+  isCurable,
+  isOfOutput,
+  leavesJob,
+  RowmillError,
+  toRowmillError,
+} from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { type RunReport, run, type UnfinishedRun } from '../run.ts'
@@ -79,6 +87,7 @@ async function beginRun(input: string, output: string, options: RunValues): Prom
       if (!options.restart) throw unfinishedBefore(output)
       await state.remove()
     }
+    if (sink instanceof FileSink && sink.isUnfinished && !options.restart) throw collectedBefore(output)
     return await act({ input, output, options, jobOptions, sink, state, unfinished: null })
   } finally {
     await sink.close()
@@ -171,7 +180,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     const again = ['rowmill', 'run', '--resume', output]
     if (kept && leavesJob(error)) throw withResumeCommand(error, again)
     if (kept && isCurable(error)) throw withCure(error, again)
-    await discard(sink, state)
+    if (!isOfOutput(error)) await discard(sink, state)
     // Before there is a job the same command begins anew.
     throw state && BEFORE_JOB.includes(toRowmillError(error).code)
       ? withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
@@ -200,6 +209,11 @@ function unfinishedBefore(output: string): RowmillError {
   const message = `${output}.rowmill holds an unfinished run. Go on with it, or throw it away with --restart`
   const error = new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
   return withResumeCommand(error, ['rowmill', 'run', '--resume', output])
+}
+
+function collectedBefore(output: string): RowmillError {
+  const message = `${output}.rowmill holds an unfinished job of rowmill collect: go on with that, or throw it away with --restart`
+  return new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
 }
 
 /** Everything that can be wrong with a command line, before anything starts; returns what goes into the job record. */

@@ -14,7 +14,7 @@ import { startRowmill, testFolder } from '../helpers/cli.ts'
 import { deleteBefore } from '../helpers/kafka-tools.ts'
 import { descendants } from '../helpers/processes.ts'
 import { until } from '../helpers/until.ts'
-import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+import { assertCode, CLASSIFIER, type Command, Fire, KILL, REBALANCE } from './fire.ts'
 
 /** The worker process of a command, with the Python below it. */
 function workersOf({ child }: Command): number[] {
@@ -235,15 +235,19 @@ test('what is no record, and a job that contradicts itself, end nobody else', as
 
 test('a partial file that is shorter, altered, or of another job is refused, and --restart is the way out', async t => {
   const fire = await Fire.open(t, { rows: 6000 })
-  const working = fire.work(2)
   assertCode(await fire.publish().finished, 0)
-  const killed = await fire.collect({ at: 'checkpointed', time: 2 }).finished
-  assert.equal(killed.signal, 'SIGKILL')
+  const collecting = fire.collect({ at: 'checkpointed', time: 2 })
+  const working = fire.work(2) // not before: what is classified already is collected within one checkpoint
+  const killed = await collecting.finished
+  assert.equal(killed.signal, 'SIGKILL', killed.stderr)
   const partial = join(`${fire.output}.rowmill`, 'partial')
   assert.ok(statSync(partial).size > 0)
   const other = await fire.start(['collect', fire.output, '--job', 'other']).finished
   assertCode(other, 2)
   assert.match(other.stderr, /holds an unfinished job, j of pipeline .*--restart/)
+  const running = await fire.start(['run', fire.input, fire.output, '--classifier', CLASSIFIER]).finished
+  assertCode(running, 2)
+  assert.match(running.stderr, /holds an unfinished job of rowmill collect.*--restart/)
   await fire.stopWatching()
   truncateSync(partial, 10)
   const refused = await fire.collect().finished
