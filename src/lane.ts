@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AssignedPartition } from './assigned-partition.ts'
 import { crashPoint } from './crash-point.ts'
-import { type DoneRows, findDone } from './done-rows.ts'
-import type { JobLog } from './jobs.ts'
+import type { DoneRows } from './done-rows.ts'
 import type { GroupMember, Kafka, Position } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
@@ -16,7 +15,6 @@ const LOOK_EVERY_MS = 1000
 export interface LaneOptions {
   readonly kafka: Kafka
   readonly pipeline: string
-  readonly jobs: JobLog
   /** Of the worker, for messages. */
   readonly name: string
   readonly say: Say
@@ -25,6 +23,8 @@ export interface LaneOptions {
 export interface LaneHandlers {
   /** Moves the messages of a partition that was just assigned, until its queue is closed. */
   pump(held: AssignedPartition): Promise<void>
+  /** What of a reopened job has a row in these partitions by now. Throws the reason of `signal`. */
+  findDone(job: Job, partitions: readonly number[], signal: AbortSignal): Promise<Map<number, DoneRows>>
   /** Told what no further attempt of the lane will cure. */
   failed(fault: unknown): void
 }
@@ -136,7 +136,7 @@ export class Lane {
   }
 
   /** All that was known of the partitions is dropped, also where they stay. */
-  async #assign(positions: readonly Position[], { pump, failed }: LaneHandlers): Promise<void> {
+  async #assign(positions: readonly Position[], { pump, findDone, failed }: LaneHandlers): Promise<void> {
     const { name, pipeline, say } = this.#options
     if (this.#groupLost) say(`worker ${name} is back in its group`)
     this.#groupLost = false
@@ -148,8 +148,10 @@ export class Lane {
     const queues = await assigning
     for (const held of this.assigned) held.makeRoom()
     this.assigned = queues.map(queue => new AssignedPartition(queue, this))
-    const done = this.#findDone(positions, this.#assignment.signal)
-    done.catch(() => {})
+    const job = this.reopened
+    const mine = positions.map(({ partition }) => partition).filter(partition => partition < (job?.partitions ?? 0))
+    const done = job ? findDone(job, mine, this.#assignment.signal) : Promise.resolve(null)
+    done.catch(() => {}) // each pump is told
     for (const held of this.assigned) {
       const pumping = done.then(found => {
         held.done = found?.get(held.queue.partition)?.positions ?? null
@@ -165,13 +167,5 @@ export class Lane {
   #within(at: Position): Position {
     const from = this.reopened?.rowsFrom[at.partition] ?? 0
     return from > at.offset ? { ...at, offset: from } : at
-  }
-
-  #findDone(positions: readonly Position[], signal: AbortSignal): Promise<Map<number, DoneRows> | null> {
-    if (this.reopened === null) return Promise.resolve(null)
-    const { kafka, pipeline, jobs, say } = this.#options
-    const { partitions: count } = this.reopened
-    const partitions = positions.map(({ partition }) => partition).filter(partition => partition < count)
-    return findDone(this.reopened, partitions, { kafka, pipeline, jobs, say, signal })
   }
 }

@@ -23,7 +23,7 @@ export async function findRejects(job: Job, place: ResultsPlace): Promise<OpenRe
 }
 
 /** The rejects of one partition: the first copy of a position counts, and a later attempt more than an earlier one. */
-export class PartitionRejects {
+class PartitionRejects {
   /** By position. */
   readonly #rejected = new Map<number, { attempt: number; reject: Rejected }>()
   /** By attempt, the positions it has. */

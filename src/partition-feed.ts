@@ -263,6 +263,31 @@ export async function takeUntil(
   }
 }
 
+/**
+ * Reads one topic from these positions to its present end; `take` gets each message in log order. Throws the reason of
+ * `signal`.
+ */
+export async function readNow(
+  positions: readonly Position[],
+  { kafka, say, signal }: { kafka: Kafka; say: Say; signal: AbortSignal },
+  take: (partition: number, message: Message) => void,
+): Promise<void> {
+  const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], say)
+  const interrupt = () => feed.interrupt(signal.reason)
+  signal.addEventListener('abort', interrupt, { once: true })
+  try {
+    signal.throwIfAborted()
+    const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
+    await takeUntil(feed, await feed.assign(positions), ({ partition, position }, message) => {
+      if (message) take(partition, message)
+      return message === null && position >= ends.get(partition)!
+    })
+  } finally {
+    signal.removeEventListener('abort', interrupt)
+    await feed.close()
+  }
+}
+
 function bytesOf({ value }: Message): number {
   return MESSAGE_BYTES + (value?.length ?? 0)
 }

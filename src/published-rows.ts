@@ -2,7 +2,7 @@ import { RowmillError } from './errors.ts'
 import type { Kafka, Message } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
-import { PartitionFeed, takeUntil } from './partition-feed.ts'
+import { readNow } from './partition-feed.ts'
 import { decodeHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 
@@ -24,22 +24,12 @@ export async function findPublished(
   job: Job,
   { say, signal }: { say: Say; signal: AbortSignal },
 ): Promise<Published[]> {
-  const feed = await PartitionFeed.open(kafka, [job.topic], say)
-  const interrupt = () => feed.interrupt(signal.reason)
-  signal.addEventListener('abort', interrupt, { once: true })
-  try {
-    const positions = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
-    const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
-    const published = positions.map(() => ({ rows: 0, ended: false }))
-    await takeUntil(feed, await feed.assign(positions), ({ partition, position }, message) => {
-      if (message) note(published[partition]!, message, { partition, job })
-      return message === null && position >= ends.get(partition)!
-    })
-    return published
-  } finally {
-    signal.removeEventListener('abort', interrupt)
-    await feed.close()
-  }
+  const positions = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
+  const published = positions.map(() => ({ rows: 0, ended: false }))
+  await readNow(positions, { kafka, say, signal }, (partition, message) => {
+    note(published[partition]!, message, { partition, job })
+  })
+  return published
 }
 
 function note(published: Published, { value }: Message, { partition, job }: { partition: number; job: Job }): void {

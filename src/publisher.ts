@@ -121,11 +121,6 @@ async function openJob(
 ): Promise<Job> {
   const topics = topicsOf(pipeline)
   const reader = await kafka.reader([topics.rows, topics.results])
-  const ends = async (topic: string) => {
-    const partitions = Array.from({ length: layout.partitions }, (_, partition) => ({ topic, partition }))
-    const positions = await reader.offsets(partitions, 'end')
-    return positions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
-  }
   try {
     return {
       id: job,
@@ -141,8 +136,8 @@ async function openJob(
       topic: topics.rows,
       from: 0,
       total: header.total,
-      rowsFrom: await ends(topics.rows),
-      resultsFrom: await ends(topics.results),
+      rowsFrom: await reader.ends(topics.rows, layout.partitions),
+      resultsFrom: await reader.ends(topics.results, layout.partitions),
       source: header.identity,
       indexKind: header.indexKind,
       options: [...header.options, ...options],

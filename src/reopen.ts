@@ -47,15 +47,11 @@ function stillOpen({ id, state }: Job): string {
   return `is not classified to its end yet: wait for ${who}`
 }
 
-async function resultEnds({ resultsFrom }: Job, { kafka, pipeline }: ResultsPlace): Promise<number[]> {
-  const { results: topic } = topicsOf(pipeline)
-  const reader = await kafka.reader([topic])
+async function resultEnds({ partitions }: Job, { kafka, pipeline }: ResultsPlace): Promise<number[]> {
+  const { results } = topicsOf(pipeline)
+  const reader = await kafka.reader([results])
   try {
-    const positions = await reader.offsets(
-      resultsFrom.map((_, partition) => ({ topic, partition })),
-      'end',
-    )
-    return positions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+    return await reader.ends(results, partitions)
   } finally {
     await reader.close()
   }

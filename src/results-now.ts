@@ -3,7 +3,7 @@ import type { JobLog } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
-import { PartitionFeed, takeUntil } from './partition-feed.ts'
+import { readNow } from './partition-feed.ts'
 import { topicsOf } from './topics.ts'
 
 export interface ResultsPlace {
@@ -26,22 +26,11 @@ export async function readResultsNow(
 ): Promise<void> {
   const { results: topic } = topicsOf(pipeline)
   const attempts = new Set(jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
-  const feed = await PartitionFeed.open(kafka, [topic], say)
-  const interrupt = () => feed.interrupt(signal.reason)
-  signal.addEventListener('abort', interrupt, { once: true })
-  try {
-    signal.throwIfAborted()
-    const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition]! }))
-    const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
-    await takeUntil(feed, await feed.assign(positions), (queue, message) => {
-      const record = message && recordOf(message.value, job.id)
-      if (record && attempts.has(record.value.attempt)) take(queue.partition, record)
-      return message === null && queue.position >= ends.get(queue.partition)!
-    })
-  } finally {
-    signal.removeEventListener('abort', interrupt)
-    await feed.close()
-  }
+  const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition]! }))
+  await readNow(positions, { kafka, say, signal }, (partition, { value }) => {
+    const record = recordOf(value, job.id)
+    if (record && attempts.has(record.value.attempt)) take(partition, record)
+  })
 }
 
 function recordOf(value: Buffer | null, job: string): (WireRecord & { kind: 'result' | 'end' }) | null {

@@ -3,6 +3,7 @@ import { type Batch, describeBatch, type Marker } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
 import { encodeEndOfInput, encodeReject, isOfUnknownSchema } from './codec.ts'
 import { crashPoint } from './crash-point.ts'
+import { findDone } from './done-rows.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
@@ -67,9 +68,11 @@ export class Worker {
   /** Connects to the broker; the classifier may still be starting. */
   static async open(options: WorkerOptions): Promise<Worker> {
     const { kafka, pipeline, say } = options
-    const opening = JobLog.open(kafka, pipeline, say)
-    const opened = opening.then(jobs => Lane.open({ ...options, jobs }))
-    const [jobs, lane, producer] = await Promise.all([opening, opened, kafka.producer()])
+    const [jobs, lane, producer] = await Promise.all([
+      JobLog.open(kafka, pipeline, say),
+      Lane.open(options),
+      kafka.producer(),
+    ])
     return new Worker(options, { jobs, lane, sender: new PartitionSender(producer, say) })
   }
 
@@ -98,7 +101,13 @@ export class Worker {
   }
 
   get #handlers(): LaneHandlers {
-    return { pump: held => this.#pump(held), failed: fault => this.#fatal.reject(fault) }
+    const { kafka, pipeline, say } = this.#options
+    return {
+      pump: held => this.#pump(held),
+      findDone: (job, partitions, signal) =>
+        findDone(job, partitions, { kafka, pipeline, jobs: this.#jobs, say, signal }),
+      failed: fault => this.#fatal.reject(fault),
+    }
   }
 
   get #assigned(): AssignedPartition[] {
@@ -131,7 +140,7 @@ export class Worker {
       () => over.abort(),
       () => over.abort(),
     )
-    const lane = await Lane.open({ ...this.#options, jobs: this.#jobs }, job)
+    const lane = await Lane.open(this.#options, job)
     this.#lanes = [...this.#lanes, lane]
     try {
       lane.join(this.#handlers)

@@ -4,13 +4,10 @@ import { OutputFormat } from '../../connectors/output-format.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects } from '../open-rejects.ts'
-import type { OptionValues } from '../options.ts'
 import { reopen } from '../reopen.ts'
 import type { ResultsPlace } from '../results-now.ts'
 import type { CommandSpec } from './command.ts'
-import { Limits } from './limits.ts'
-import { findSharedPipeline, requireJob } from './shared-pipeline.ts'
-import { Terminal } from './terminal.ts'
+import { onFoundPipeline, requireJob } from './shared-pipeline.ts'
 
 const OPTION_NAMES = [
   'brokers',
@@ -23,16 +20,16 @@ const OPTION_NAMES = [
   'quiet',
 ] as const
 
-type RejectsValues = OptionValues<(typeof OPTION_NAMES)[number]>
+interface Target {
+  readonly out: string
+  readonly force: boolean
+}
 
 const ACTIONS = {
   list: listRejects,
   export: exportRejects,
   replay: replayRejects,
-} satisfies Record<
-  string,
-  (job: string, out: string | undefined, options: RejectsValues, place: ResultsPlace) => Promise<void>
->
+} satisfies Record<string, (job: string, place: ResultsPlace, to: Target) => Promise<void>>
 
 export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'rejects',
@@ -43,40 +40,29 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   ],
   example: 'rowmill rejects list --job "$JOB" --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
-  async act([action, out], options) {
+  async act([action, given], options) {
     if (!Object.hasOwn(ACTIONS, action!))
       throw new RowmillError('USAGE', `rejects ${action}: unknown. It must be list, export or replay`)
-    if (out !== undefined && action !== 'export') throw new RowmillError('USAGE', `rejects ${action} writes no OUT`)
+    if (given !== undefined && action !== 'export') throw new RowmillError('USAGE', `rejects ${action} writes no OUT`)
     const job = requireJob(options.id)
-    if (out !== undefined && out !== '-') await checkOutput(out, options.force)
-    const terminal = new Terminal({ quiet: options.quiet, progress: false })
-    const say = (message: string) => terminal.say(message)
-    const limits = new Limits('before it was done', options.timeout)
-    try {
-      const shared = await findSharedPipeline('rejects', options)
-      const { kafka, pipeline } = shared
-      const jobs = await shared.openJobs(say)
-      try {
-        const place = { kafka, pipeline, jobs, say, signal: limits.signal }
-        await ACTIONS[action as keyof typeof ACTIONS](job, out, options, place)
-        return 0
-      } finally {
-        await Promise.all([jobs.close(), shared.close()])
-      }
-    } finally {
-      limits.close()
-    }
+    const out = given ?? '-'
+    if (out !== '-') await checkOutput(out, options.force)
+    await onFoundPipeline('rejects', options, {
+      when: 'before it was done',
+      act: place => ACTIONS[action as keyof typeof ACTIONS](job, place, { out, force: options.force }),
+    })
+    return 0
   },
 }
 
-async function listRejects(id: string, _: string | undefined, __: RejectsValues, place: ResultsPlace): Promise<void> {
+async function listRejects(id: string, place: ResultsPlace): Promise<void> {
   const { rejected } = await read(id, place)
   if (rejected.length === 0) return
   const lines = rejected.map(({ seq, line, reason, detail }) => [seq, line ?? '', reason, oneLine(detail)].join('\t'))
   process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
-async function exportRejects(id: string, out = '-', { force }: RejectsValues, place: ResultsPlace): Promise<void> {
+async function exportRejects(id: string, place: ResultsPlace, { out, force }: Target): Promise<void> {
   const { job, rejected } = await read(id, place)
   const text = csvOf(job, rejected)
   if (out === '-') process.stdout.write(text)
@@ -86,7 +72,7 @@ async function exportRejects(id: string, out = '-', { force }: RejectsValues, pl
     })
 }
 
-async function replayRejects(id: string, _: string | undefined, __: RejectsValues, place: ResultsPlace): Promise<void> {
+async function replayRejects(id: string, place: ResultsPlace): Promise<void> {
   const reopened = await reopen(id, { ...place, by: 'rejects replay' })
   if (!reopened) return place.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
   const { job, rejects } = reopened
@@ -117,11 +103,7 @@ function csvOf({ columns, options }: Job, rejected: readonly Rejected[]): string
   return format.headerLine + format.lines(rejected.map(({ values }) => values))
 }
 
-/** The last line of a traceback says what it was. */
+/** What it was; the traceback stands below. */
 function oneLine(detail: string): string {
-  const lines = detail.split('\n').filter(line => line.trim() !== '')
-  return (lines.length > 1 && lines[0]!.startsWith('Traceback') ? lines.at(-1)! : (lines[0] ?? '')).replaceAll(
-    '\t',
-    ' ',
-  )
+  return detail.split('\n', 1)[0]!.replaceAll('\t', ' ')
 }

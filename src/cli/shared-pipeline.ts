@@ -3,8 +3,11 @@ import { JobLog } from '../jobs.ts'
 import { Kafka, type KafkaAdmin } from '../kafka.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
+import type { ResultsPlace } from '../results-now.ts'
 import { checkName, ensureTopics, findTopics, workersGroup } from '../topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire.ts'
+import { Limits } from './limits.ts'
+import { Terminal } from './terminal.ts'
 
 type SharedOptions = OptionValues<'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry'>
 
@@ -34,8 +37,34 @@ export function openSharedPipeline(
 }
 
 /** Connects to a pipeline that is there already, and creates nothing. To be closed. */
-export function findSharedPipeline(command: string, options: SharedOptions): Promise<SharedPipeline> {
+function findSharedPipeline(command: string, options: SharedOptions): Promise<SharedPipeline> {
   return connect(command, options, findTopics)
+}
+
+/**
+ * Acts on the jobs of a pipeline that is there already, within the limits of the command line, and closes all it opened.
+ * `when` completes "interrupted by SIGTERM".
+ */
+export async function onFoundPipeline<T>(
+  command: string,
+  options: SharedOptions & OptionValues<'timeout' | 'quiet'>,
+  { when, act }: { when: string; act: (place: ResultsPlace) => Promise<T> },
+): Promise<T> {
+  const terminal = new Terminal({ quiet: options.quiet, progress: false })
+  const say = (message: string) => terminal.say(message)
+  const limits = new Limits(when, options.timeout)
+  try {
+    const shared = await findSharedPipeline(command, options)
+    const { kafka, pipeline } = shared
+    const jobs = await shared.openJobs(say)
+    try {
+      return await act({ kafka, pipeline, jobs, say, signal: limits.signal })
+    } finally {
+      await Promise.all([jobs.close(), shared.close()])
+    }
+  } finally {
+    limits.close()
+  }
 }
 
 /** The job that a command is about. Throws USAGE where none is named, or what cannot be one. */

@@ -2,9 +2,7 @@ import { OutputFormat } from '../../connectors/output-format.ts'
 import type { SinkHeader } from '../connector.ts'
 import { type Verified, verify } from '../verify.ts'
 import type { CommandSpec } from './command.ts'
-import { Limits } from './limits.ts'
-import { findSharedPipeline, requireJob } from './shared-pipeline.ts'
-import { Terminal } from './terminal.ts'
+import { onFoundPipeline, requireJob } from './shared-pipeline.ts'
 
 const OPTION_NAMES = [
   'brokers',
@@ -26,28 +24,18 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   async act([out], options) {
     const { against } = options
     const job = requireJob(options.id)
-    const terminal = new Terminal({ quiet: options.quiet, progress: false })
-    const say = (message: string) => terminal.say(message)
-    const limits = new Limits('before the job was verified', options.timeout)
-    try {
-      const shared = await findSharedPipeline('verify', options)
-      const { kafka, pipeline } = shared
-      const jobs = await shared.openJobs(say)
-      try {
-        const format = (header: SinkHeader) => new OutputFormat(header)
-        const { signal } = limits
-        const verified = await verify({ kafka, pipeline, jobs, job, out: out!, against, format, say, signal })
+    const format = (header: SinkHeader) => new OutputFormat(header)
+    return await onFoundPipeline('verify', options, {
+      when: 'before the job was verified',
+      async act(place) {
+        const verified = await verify({ ...place, job, out: out!, against, format })
         process.stdout.write(describeVerified(verified))
         const [first, ...others] = verified.findings
-        for (const { message, code } of others) say(`also: ${message} [${code}]`)
+        for (const { message, code } of others) place.say(`also: ${message} [${code}]`)
         if (first) throw first
         return 0
-      } finally {
-        await Promise.all([jobs.close(), shared.close()])
-      }
-    } finally {
-      limits.close()
-    }
+      },
+    })
   },
 }
 

@@ -103,6 +103,13 @@ export class Reader {
     return clusterOffsets(this.#cluster, wanted, which)
   }
 
+  /** The offset behind the last message of each of the first `count` partitions, by partition. */
+  async ends(topic: string, count: number): Promise<number[]> {
+    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+    const positions = await this.offsets(partitions, 'end')
+    return positions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+  }
+
   /** How many partitions the topic has; 0 where there is no such topic. */
   partitions(topic: string): number {
     return this.#cluster.findTopicPartitionMetadata(topic).length
