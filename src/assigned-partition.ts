@@ -94,5 +94,5 @@ export class AssignedPartition {
 }
 
 function jobOf({ item }: Slot): string {
-  return item.kind === 'batch' ? item.job : item.end.job
+  return item.kind === 'batch' ? item.job : item.record.value.job
 }

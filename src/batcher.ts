@@ -1,14 +1,21 @@
 import type { IntervalSet } from './intervals.ts'
-import type { EndOfInput } from './model.ts'
-import type { RowsHead } from './rows-head.ts'
+import type { EndOfInput, Rejected } from './model.ts'
+import type { Barrier, RowsHead } from './rows-head.ts'
 
 /** A rows message whose values are still bytes: nothing here needs them. */
 export interface RowsMessage {
   readonly head: RowsHead
   readonly bytes: Uint8Array
+  /** Why its one row is rejected without being classified; it keeps its place among the others. */
+  readonly refusal?: Pick<Rejected, 'reason' | 'detail'>
 }
 
-/** Rows for one call of the classifier: consecutive positions of one partition of one job. */
+/** What is forwarded behind the last result before it: the end of input of a partition, or where an epoch begins in it. */
+export type Forwarded =
+  | { readonly kind: 'end'; readonly value: EndOfInput }
+  | { readonly kind: 'rows'; readonly value: Barrier }
+
+/** Rows for one call of the classifier: consecutive positions of one partition of one job, or rows without a sequence. */
 export interface Batch {
   readonly kind: 'batch'
   readonly job: string
@@ -29,10 +36,10 @@ export interface Part {
   readonly count: number
 }
 
-/** The end of input of one partition, to be forwarded behind its last result. */
+/** A message that is forwarded as it is. */
 export interface Marker {
   readonly kind: 'marker'
-  readonly end: EndOfInput
+  readonly record: Forwarded
   readonly entry: Entry
 }
 
@@ -40,7 +47,8 @@ export interface Marker {
 export interface Entry {
   readonly offset: number
   readonly job: string
-  readonly message: RowsMessage | EndOfInput | null
+  readonly rows: RowsMessage | null
+  readonly forwarded: Forwarded | null
   /** Position of the message's first row. */
   readonly position: number
   /** The rows of the message up to the last one of this run. */
@@ -64,8 +72,8 @@ export class Batcher {
   /** Rows dropped because this assignment had seen them. */
   duplicates = 0
   #entries: Entry[] = []
-  #nextPosition = new Map<string, number>()
-  readonly #ends = new Map<string, EndOfInput>()
+  /** By job, its newest epoch in this partition, and what was seen of that. */
+  readonly #epochs = new Map<string, EpochSeen>()
 
   constructor(committed: number) {
     this.lowWater = committed
@@ -76,44 +84,54 @@ export class Batcher {
    * `done` have a row already and are handed out to nobody.
    */
   addRows(offset: number, message: RowsMessage, position: number, done: IntervalSet | null = null): void {
-    const { job, epoch, count } = message.head
-    const run = runOf(job, epoch)
-    const next = this.#nextPosition.get(run) ?? 0
-    const seen = Math.min(count, Math.max(0, next - position))
+    const { job, count } = message.head
+    const epoch = this.#epochOf(message.head)
+    const seen = epoch ? Math.min(count, Math.max(0, epoch.next - position)) : count
     this.duplicates += seen
-    this.#nextPosition.set(run, Math.max(next, position + count))
+    if (epoch) epoch.next = Math.max(epoch.next, position + count)
     const [from, behind] = [position + seen, position + count]
     const open = done ? done.missing(from, behind) : from < behind ? [{ from, behind }] : []
     if (open.length === 0) this.pass(offset)
     for (const run of open) {
       const [cut, count] = [run.from - position, run.behind - position]
       this.waiting += count - cut
-      this.#push({ offset, job, message, position, count, cut, open: count - cut })
+      this.#push({ offset, job, rows: message, forwarded: null, position, count, cut, open: count - cut })
     }
   }
 
   /** Why rows with these positions cannot come behind the end of input that came before them, or null. */
-  flawOfRows({ job, epoch, count }: RowsHead, position: number): string | null {
-    const end = this.#ends.get(runOf(job, epoch))
-    if (!end || position + count <= end.rows) return null
-    return `rows up to position ${position + count - 1} stand behind the end of input, which says that there are ${end.rows}`
+  flawOfRows(head: RowsHead, position: number): string | null {
+    const end = this.#epochOf(head)?.end
+    const behind = position + head.count
+    if (!end || behind <= end.rows) return null
+    return `rows up to position ${behind - 1} stand behind the end of input, which says that there are ${end.rows}`
   }
 
   /** Why this end of input cannot be, given the one before it, or null. */
-  flawOfEnd({ job, epoch, rows, total, refused }: EndOfInput): string | null {
-    const first = this.#ends.get(runOf(job, epoch))
+  flawOfEnd(end: EndOfInput): string | null {
+    const { rows, total, refused } = end
+    const first = this.#epochOf(end)?.end
     if (!first || (first.rows === rows && first.total === total && first.refused === refused)) return null
     return `the end of input says ${rows} of ${total} rows, and another one before it ${first.rows} of ${first.total}`
   }
 
   addEnd(offset: number, end: EndOfInput): void {
-    this.#ends.set(runOf(end.job, end.epoch), end)
-    this.#push({ offset, job: end.job, message: end, position: 0, count: 1, cut: 0, open: 1 })
+    const epoch = this.#epochOf(end)
+    if (epoch) {
+      epoch.end = end
+      this.#forward(offset, { kind: 'end', value: end })
+    } else this.pass(offset)
+  }
+
+  /** From here on a newer publisher has the job in this partition: what older ones still send does not count. */
+  addBarrier(offset: number, barrier: Barrier): void {
+    if (this.#epochOf(barrier)) this.#forward(offset, { kind: 'rows', value: barrier })
+    else this.pass(offset)
   }
 
   /** A message that leads to no result. */
   pass(offset: number): void {
-    this.#push({ offset, job: '', message: null, position: 0, count: 0, cut: 0, open: 0 })
+    this.#push({ offset, job: '', rows: null, forwarded: null, position: 0, count: 0, cut: 0, open: 0 })
   }
 
   /** Whether all that came in is settled. */
@@ -125,16 +143,15 @@ export class Batcher {
   cutBatch(maxRows: number): Batch | null {
     const index = this.#entries.findIndex(entry => entry.cut < entry.count)
     const first = this.#entries[index]
-    if (!first || isEnd(first.message!)) return null
-    return this.#cutBatch(index, first, first.message!, maxRows)
+    return first?.rows ? this.#cutBatch(index, first, first.rows, maxRows) : null
   }
 
   /** The next marker, once all rows before it are in batches. */
   cutMarker(): Marker | null {
     const entry = this.#entries.find(entry => entry.cut < entry.count)
-    if (!entry || !isEnd(entry.message!)) return null
+    if (!entry?.forwarded) return null
     entry.cut = 1
-    return { kind: 'marker', end: entry.message, entry }
+    return { kind: 'marker', record: entry.forwarded, entry }
   }
 
   /** The result of this batch, or this marker, is acknowledged; or it leads to none. */
@@ -148,23 +165,24 @@ export class Batcher {
   drop(job: string): void {
     for (const entry of this.#entries) {
       if (entry.job !== job || entry.cut === entry.count) continue
-      if (!isEnd(entry.message!)) this.waiting -= entry.count - entry.cut
+      if (entry.rows) this.waiting -= entry.count - entry.cut
       entry.open -= entry.count - entry.cut
       entry.cut = entry.count
     }
     this.#advance()
   }
 
-  #cutBatch(index: number, first: Entry, { head }: RowsMessage, maxRows: number): Batch {
-    const { job, epoch, from } = head
+  #cutBatch(index: number, first: Entry, { head, refusal }: RowsMessage, maxRows: number): Batch {
+    const { job, epoch, from, seq } = head
     const position = first.position + first.cut
     const batch: Batch = { kind: 'batch', job, epoch, from, first: position, offset: first.offset, count: 0, parts: [] }
     for (let i = index; i < this.#entries.length && batch.count < maxRows; i++) {
       const entry = this.#entries[i]!
       if (entry.job !== first.job || entry.cut === entry.count) continue
-      const next = entry.message!
-      const follows = entry.position + entry.cut === batch.first + batch.count
-      if (isEnd(next) || next.head.epoch !== epoch || !follows) break
+      const next = entry.rows
+      const follows = seq === null || entry.position + entry.cut === batch.first + batch.count
+      if (!next || next.head.epoch !== epoch || !follows) break
+      if (batch.count > 0 && (refusal || next.refusal)) break // what is refused is a batch of its own
       const count = Math.min(entry.count - entry.cut, maxRows - batch.count)
       batch.parts.push({ entry, message: next, skip: entry.cut, count })
       batch.count += count
@@ -172,6 +190,21 @@ export class Batcher {
     }
     this.waiting -= batch.count
     return batch
+  }
+
+  /** What was seen of the epoch in this assignment; null where a newer one has begun in this partition. */
+  #epochOf({ job, epoch }: { job: string; epoch: number }): EpochSeen | null {
+    const seen = this.#epochs.get(job)
+    if (seen && seen.epoch > epoch) return null
+    if (seen?.epoch === epoch) return seen
+    const begun: EpochSeen = { epoch, next: 0, end: null }
+    this.#epochs.set(job, begun)
+    return begun
+  }
+
+  #forward(offset: number, record: Forwarded): void {
+    const { job } = record.value
+    this.#push({ offset, job, rows: null, forwarded: record, position: 0, count: 1, cut: 0, open: 1 })
   }
 
   #push(entry: Entry): void {
@@ -189,18 +222,21 @@ export class Batcher {
   }
 }
 
-function runOf(job: string, epoch: number): string {
-  return `${epoch}/${job}`
+interface EpochSeen {
+  readonly epoch: number
+  /** The position behind the last row seen. */
+  next: number
+  end: EndOfInput | null
 }
 
-function isEnd(message: RowsMessage | EndOfInput): message is EndOfInput {
-  return 'partition' in message
-}
-
-/** Where the rows of a batch come from, in words: `rows 300 to 399 (from line 302 to 401)`. */
+/** Where the rows of a batch come from, in words: `rows 300 to 399 (from line 302 to 401)`, `the rows at offsets 17 to 90`. */
 export function describeBatch({ parts }: Batch): string {
   const [head, tail] = [parts[0], parts.at(-1)]
   if (!head || !tail) return 'no rows'
+  if (head.message.head.seq === null) {
+    const [first, last] = [head.entry.offset, tail.entry.offset]
+    return first === last ? `the row at offset ${first}` : `the rows at offsets ${first} to ${last}`
+  }
   const last = tail.skip + tail.count - 1
   const [from, to] = [head.message.head.seq! + head.skip, tail.message.head.seq! + last]
   const [fromLine, toLine] = [lineOf(head, head.skip), lineOf(tail, last)]

@@ -1,19 +1,21 @@
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
-import { type Batch, describeBatch, type Marker } from './batcher.ts'
+import { type Batch, describeBatch } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
-import { encodeEndOfInput, encodeReject, isOfUnknownSchema } from './codec.ts'
+import { encodeEndOfInput, encodeReject, encodeRows, isOfUnknownSchema } from './codec.ts'
 import { crashPoint } from './crash-point.ts'
 import { findDone } from './done-rows.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
+import { decodeJsonRow, isJson, type JsonRow } from './json-rows.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { Lane, type LaneHandlers } from './lane.ts'
-import type { Job, Rejected } from './model.ts'
+import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionSender } from './partition-sender.ts'
-import { decodeHead, type RowsHead } from './rows-head.ts'
+import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
+import { unsequencedRow } from './unsequenced-row.ts'
 
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
@@ -174,9 +176,10 @@ export class Worker {
 
   async #accept(held: AssignedPartition, message: Message): Promise<void> {
     const { lane } = held
-    let record: ReturnType<typeof decodeHead>
+    let record: ReturnType<typeof decodeHead> | { kind: 'json'; value: JsonRow }
     try {
-      record = decodeHead(message.value)
+      const { value } = message
+      record = isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
     } catch (error) {
       // Where its job cannot be read here either, this throws: workers with its schema registry can do the work.
       if (isOfUnknownSchema(error)) await this.#jobs.get(message.key?.toString() ?? '')
@@ -185,24 +188,54 @@ export class Worker {
     }
     if (lane.reopened && (!('job' in record.value) || record.value.job !== lane.reopened.id))
       return held.batcher.pass(message.offset)
-    if (record.kind !== 'rows' && record.kind !== 'end') {
+    if (record.kind !== 'rows' && record.kind !== 'end' && record.kind !== 'json') {
       return this.#reject(held, message, 'MALFORMED', `a ${record.kind} record does not belong in ${held.queue.topic}`)
     }
     const job = await this.#findJob(record.value.job)
     if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
     if (!lane.serves(job) || hasFailed(job) || this.#failed.has(attemptOf(job)))
       return held.batcher.pass(message.offset)
+    const misplaced = misplacedIn(held.queue, job)
+    if (misplaced !== null) return this.#reject(held, message, 'MALFORMED', misplaced)
+    if (!job.sequenced) return this.#acceptUnsequenced(held, job, message, record)
+    if (record.kind === 'json') {
+      const flaw = `job ${job.id} numbers its rows, and a row in JSON has no number: publish it to a job of rowmill jobs open`
+      return this.#reject(held, message, 'MALFORMED', flaw)
+    }
     if (record.kind === 'end') {
       const flaw = held.batcher.flawOfEnd(record.value)
       if (flaw) return this.#failMalformed(held, job, message, flaw)
       return held.batcher.addEnd(message.offset, record.value)
     }
+    const barrier = barrierOf(record.value)
+    if (barrier) return held.batcher.addBarrier(message.offset, barrier)
     const flaw = flawOf(record.value, job, held.queue.partition)
     if (flaw) return this.#reject(held, message, 'MALFORMED', flaw)
     const { position } = placeOf(record.value.seq!, job)
     const behind = held.batcher.flawOfRows(record.value, position)
     if (behind) return this.#failMalformed(held, job, message, behind)
     held.batcher.addRows(message.offset, { head: record.value, bytes: message.value! }, position, held.done)
+  }
+
+  /** A row whose place is where it arrived: a message each, in JSON or as a rows message of one row. */
+  async #acceptUnsequenced(
+    held: AssignedPartition,
+    job: Job,
+    message: Message,
+    record:
+      | Exclude<ReturnType<typeof decodeHead>, { kind: 'job' | 'result' | 'reject' }>
+      | { kind: 'json'; value: JsonRow },
+  ): Promise<void> {
+    const { offset } = message
+    if (record.kind === 'end') {
+      return this.#reject(held, message, 'MALFORMED', `job ${job.id} has no end: its rows have no numbers`)
+    }
+    if (record.kind === 'rows' && (record.value.seq !== null || record.value.count !== 1)) {
+      const flaw = `a message of job ${job.id} holds one row without a seq, this one ${record.value.count} from ${record.value.seq} on`
+      return this.#reject(held, message, 'MALFORMED', flaw)
+    }
+    const row = unsequencedRow(job, record.kind === 'json' ? record.value : message.value!)
+    held.batcher.addRows(offset, row, offset)
   }
 
   /** A job that contradicts itself: nobody knows what its output is. */
@@ -259,9 +292,9 @@ export class Worker {
 
   #forwardMarkers(held: AssignedPartition): void {
     for (let marker = held.batcher.cutMarker(); marker; marker = held.batcher.cutMarker()) {
-      const { total, partition } = marker.end
-      if (total === 0 && partition === 0) {
-        void this.#classify(held, emptyBatch(marker)).catch(fault => this.#fatal.reject(fault))
+      if (marker.record.kind === 'end' && marker.record.value.total === 0 && marker.record.value.partition === 0) {
+        const batch = emptyBatch(marker.record.value, marker.entry.offset)
+        void this.#classify(held, batch).catch(fault => this.#fatal.reject(fault))
       }
       held.add(marker)
     }
@@ -310,8 +343,9 @@ export class Worker {
   async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
     const to = { topic: topicsOf(this.#options.pipeline).results, partition: held.queue.partition }
     if (item.kind === 'marker') {
-      const end = { ...item.end, attempt: held.lane.attempt }
-      await this.#sender.send(to, { key: end.job, value: encodeEndOfInput(end) })
+      const { kind, value: given } = item.record
+      const value = kind === 'end' ? encodeEndOfInput({ ...given, attempt: held.lane.attempt }) : encodeRows(given)
+      await this.#sender.send(to, { key: given.job, value })
     } else {
       const { results, rejected } = answer!
       await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
@@ -345,8 +379,14 @@ function attemptOf({ id, attempt }: Job): string {
 }
 
 /** A job without rows asks the classifier once all the same: only it knows the columns of the output. */
-function emptyBatch({ end: { job, epoch, from }, entry: { offset } }: Marker): Batch {
+function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
   return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
+}
+
+/** Why a message here cannot be one of this job, or null. */
+function misplacedIn({ topic, partition }: { topic: string; partition: number }, job: Job): string | null {
+  if (topic !== job.topic) return `the rows of job ${job.id} travel in ${job.topic}`
+  return partition < job.partitions ? null : `job ${job.id} has ${job.partitions} partitions`
 }
 
 /** Why these rows cannot be rows of this job in this partition, or null. */

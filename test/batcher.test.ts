@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type Batch, Batcher, describeBatch, type Marker, type RowsMessage } from '../src/batcher.ts'
 import { IntervalSet } from '../src/intervals.ts'
 import type { EndOfInput } from '../src/model.ts'
+import type { Barrier } from '../src/rows-head.ts'
 
 const NO_BYTES = new Uint8Array()
 
@@ -115,7 +116,7 @@ test('a marker comes out behind the batches of the rows before it, and no batch 
   const batch = batcher.cutBatch(100)!
   assert.equal(batcher.cutBatch(100), null)
   const marker = batcher.cutMarker()!
-  assert.equal(marker.end, end)
+  assert.equal(marker.record.value, end)
   batcher.settle(marker)
   assert.equal(batcher.lowWater, 0)
   batcher.settle(batch)
@@ -210,7 +211,7 @@ test('for any log and any order of cutting and settling every row comes out once
         const item = batcher.cutBatch(max) ?? batcher.cutMarker()
         if (!item) return false
         cut.push(item)
-        if (item.kind === 'marker') out.push(`end of ${item.end.job}`)
+        if (item.kind === 'marker') out.push(`end of ${item.record.value.job}`)
         else {
           const names = texts(item)!
           assert.ok(names.length > 0 && names.length === item.count && item.count <= max)
@@ -224,7 +225,7 @@ test('for any log and any order of cutting and settling every row comes out once
       }
       const settle = (which: number) => {
         const [item] = cut.splice(which % cut.length, 1)
-        const names = item!.kind === 'marker' ? [`end of ${item!.end.job}`] : texts(item as Batch)!
+        const names = item!.kind === 'marker' ? [`end of ${item!.record.value.job}`] : texts(item as Batch)!
         for (const rows of open.values()) for (const name of names) rows.delete(name)
         batcher.settle(item!)
       }
@@ -265,4 +266,54 @@ test('behind the end of input rows below its count are copies, rows at or above 
   assert.equal(batcher.flawOfEnd({ ...end }), null)
   for (const more of [{ rows: 4 }, { total: 4 }, { refused: 1 }])
     assert.match(batcher.flawOfEnd({ ...end, ...more })!, /another one before it 3 of 3$/)
+})
+
+test('behind a newer epoch nothing of an older one comes out, and what was there before does', () => {
+  const of = (epoch: number, seq: number): RowsMessage => {
+    const { head, bytes } = rows(seq, 1)
+    return { head: { ...head, epoch, from: epoch === 0 ? 0 : 1 }, bytes }
+  }
+  const barrier: Barrier = { ...rows(0, 0).head, seq: null, count: 0, epoch: 1, rows: [] }
+  const batcher = new Batcher(0)
+  batcher.addRows(0, of(0, 0), 0)
+  batcher.addRows(1, of(0, 1), 1)
+  batcher.addBarrier(2, barrier)
+  batcher.addRows(3, of(0, 2), 2)
+  batcher.addEnd(4, end)
+  batcher.addRows(5, of(1, 1), 1)
+  batcher.addBarrier(6, { ...barrier, epoch: 0 })
+  assert.equal(batcher.flawOfEnd({ ...end, rows: 7, total: 7 }), null, 'an older end of input says nothing')
+  const first = batcher.cutBatch(100)!
+  assert.deepEqual([texts(first), first.epoch], [['j0', 'j1'], 0])
+  const marker = batcher.cutMarker()!
+  assert.deepEqual(marker.record, { kind: 'rows', value: barrier })
+  const second = batcher.cutBatch(100)!
+  assert.deepEqual([texts(second), second.epoch, second.from], [['j1'], 1, 1])
+  assert.equal(batcher.cutMarker(), null)
+  for (const item of [marker, second, first]) batcher.settle(item)
+  assert.deepEqual([batcher.lowWater, batcher.duplicates], [7, 1])
+})
+
+test('rows without a sequence are batched over the holes between them, and a refused one stands alone', () => {
+  const at = (offset: number, refusal?: RowsMessage['refusal']) => {
+    const { head, bytes } = rows(0, 1)
+    batcher.addRows(offset, { head: { ...head, seq: null, line: null }, bytes, ...(refusal && { refusal }) }, offset)
+  }
+  const batcher = new Batcher(3)
+  at(3)
+  batcher.pass(4)
+  at(5)
+  at(7, { reason: 'ROW_MALFORMED', detail: 'no' })
+  at(8)
+  const cut = [batcher.cutBatch(100)!, batcher.cutBatch(100)!, batcher.cutBatch(100)!]
+  assert.deepEqual(
+    cut.map(({ first, count, parts }) => [first, count, parts.map(({ entry }) => entry.offset)]),
+    [
+      [3, 2, [3, 5]],
+      [7, 1, [7]],
+      [8, 1, [8]],
+    ],
+  )
+  assert.deepEqual(cut.slice(0, 2).map(describeBatch), ['the rows at offsets 3 to 5', 'the row at offset 7'])
+  assert.equal(batcher.cutBatch(100), null)
 })

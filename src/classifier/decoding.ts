@@ -10,8 +10,9 @@ const BATCHES_AHEAD = 2
 /** Rows of a batch that lie in one message: `count` of them behind its first `skip`. */
 export interface EncodedRows {
   readonly bytes: Uint8Array
-  /** The seq of the message's first row. */
-  readonly seq: number
+  /** The seq of the message's first row; null where rows have none. */
+  readonly seq: number | null
+  readonly offset: number
   readonly skip: number
   readonly count: number
 }
@@ -34,10 +35,12 @@ export async function classifyEncoded(
     const values = decodeValues(bytes)
     for (let i = skip; i < skip + count; i++) {
       rows.push(values[i]!)
-      seqs.push(seq + i)
+      if (seq !== null) seqs.push(seq + i)
     }
   }
-  return encodeResults(head, await classify({ job, rows, seqs }))
+  const unsequenced = parts.length > 0 && parts[0]!.seq === null
+  const classified = await classify({ job, rows, seqs: unsequenced ? null : seqs })
+  return encodeResults(head, classified, unsequenced ? parts.map(({ offset }) => offset) : null)
 }
 
 /** What the results of this batch say beside their rows. */
@@ -59,9 +62,9 @@ export function decoding(classifier: RowsClassifier, by: string): BatchClassifie
     },
     classify: async (batch, job) => {
       const head = resultHead(batch, job, { by, classifier: classifier.fingerprint })
-      const parts = batch.parts.map(({ message: { head, bytes }, skip, count }) => ({
-        ...{ bytes, skip, count },
-        seq: head.seq!,
+      const parts = batch.parts.map(({ message: { head, bytes }, entry: { offset }, skip, count }) => ({
+        ...{ bytes, skip, count, offset },
+        seq: head.seq,
       }))
       return { results: await classifyEncoded({ job, head, parts }, rows => classifier.classify(rows)), rejected: [] }
     },

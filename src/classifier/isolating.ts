@@ -11,6 +11,7 @@ const BY_ROWS: readonly ErrorCode[] = [
   'CLASSIFIER_CONTRACT',
   'CLASSIFIER_DIED',
   'CLASSIFIER_TIMEOUT',
+  'ROW_MALFORMED',
 ]
 /** What chance may have done: it is tried again before a row is blamed. */
 const BY_CHANCE: readonly ErrorCode[] = ['CLASSIFIER_DIED', 'CLASSIFIER_TIMEOUT']
@@ -63,11 +64,15 @@ export class IsolatingClassifier implements BatchClassifier {
     return this.#fingerprint
   }
 
-  start(): Promise<void> {
-    return this.#classifier.start()
+  async start(): Promise<void> {
+    const classifier = this.#classifier
+    await classifier.start()
+    this.#fingerprint = classifier.fingerprint
   }
 
   async classify(batch: Batch, job: Job): Promise<BatchAnswer> {
+    const refusal = batch.parts[0]?.message.refusal
+    if (refusal) return this.#reject(batch, job, refusal)
     while (this.#inTrouble > 0) await this.#alone
     try {
       return await this.#call(batch, job)
@@ -97,7 +102,7 @@ export class IsolatingClassifier implements BatchClassifier {
       error = again
     }
     if (batch.count === 0) throw error
-    if (batch.count === 1) return this.#reject(batch, job, error)
+    if (batch.count === 1) return this.#reject(batch, job, { reason: error.code, detail: error.message })
     const answers: BatchAnswer[] = []
     for (const half of halve(batch)) {
       const answer = await this.#try(half, job)
@@ -172,9 +177,9 @@ export class IsolatingClassifier implements BatchClassifier {
     )
   }
 
-  #reject(batch: Batch, job: Job, { code, message }: RowmillError): BatchAnswer {
+  #reject(batch: Batch, job: Job, why: Pick<Rejected, 'reason' | 'detail'>): BatchAnswer {
     const head = resultHead(batch, job, { by: this.#options.by, classifier: this.#fingerprint })
-    const rejected = [rejectedRow(batch.parts[0]!, { reason: code, detail: message })]
+    const rejected = [rejectedRow(batch.parts[0]!, why)]
     return { results: [encodeResult({ ...head, count: 1, columns: [], kinds: [], rejected, rows: [] })], rejected }
   }
 }
@@ -193,9 +198,10 @@ function isOneOf(codes: readonly ErrorCode[], error: unknown): error is RowmillE
 
 function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | 'detail'>): Rejected {
   const { message, skip } = part
+  const { seq } = message.head
   return {
     index: 0,
-    seq: message.head.seq! + skip,
+    seq: seq === null ? null : seq + skip,
     line: lineOf(part, skip),
     reason,
     detail: detail.slice(0, DETAIL_CHARS).toWellFormed(),
@@ -214,14 +220,10 @@ function halve(batch: Batch): [Batch, Batch] {
     if (here < part.count) right.push({ ...part, skip: part.skip + here, count: part.count - here })
     at += part.count
   }
+  const { offset } = right[0]!.entry
+  const first = right[0]!.message.head.seq === null ? offset : batch.first + middle
   return [
     { ...batch, count: middle, parts: left },
-    {
-      ...batch,
-      first: batch.first + middle,
-      offset: right[0]!.entry.offset,
-      count: batch.count - middle,
-      parts: right,
-    },
+    { ...batch, first, offset, count: batch.count - middle, parts: right },
   ]
 }

@@ -179,10 +179,10 @@ export class ModuleClassifier implements BatchClassifier {
 function pack({ epoch, from, first, offset, parts }: Batch, job: Job, withJob: boolean): ThreadBatch {
   const bytes = new Uint8Array(parts.reduce((sum, { message }) => sum + message.bytes.length, 0))
   let start = 0
-  const packed = parts.map(({ message: { head, bytes: part }, skip, count }) => {
+  const packed = parts.map(({ message: { head, bytes: part }, entry: { offset }, skip, count }) => {
     bytes.set(part, start)
     start += part.length
-    return { seq: head.seq!, skip, count, start: start - part.length, length: part.length }
+    return { seq: head.seq, offset, skip, count, start: start - part.length, length: part.length }
   })
   const { id, columns, indexKind, options, attempt } = job
   return {
