@@ -23,6 +23,10 @@ export async function reopen(id: string, { by, ...place }: ResultsPlace & { by: 
   const job = await jobs.latest(id)
   const refuse = (why: string) => new RowmillError('USAGE', `job ${id} ${why}`, { job: id })
   if (!job) throw refuse(`is not in pipeline ${pipeline}: give --job as rowmill publish printed it`)
+  if (!job.bounded)
+    throw refuse(
+      'is one of events: it has one attempt. rowmill rejects export writes its rejects as CSV: send them again',
+    )
   if (hasFailed(job) && !isCurable(jobFailure(job)))
     throw refuse(`ended with ${jobFailure(job).code}, which no further attempt cures: publish its rows as another job`)
   const { rejected, complete } = await findRejects(job, place)

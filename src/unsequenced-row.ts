@@ -15,13 +15,19 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
   }
   const ordered = valuesInOrder(given, columns)
   if ('values' in ordered) return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
-  return { head, bytes: encodeRows({ ...head, rows: [asGiven(given)] }), refusal: refused(ordered.flaw) }
+  return { head, bytes: encodeRows({ ...head, rows: [asGiven(given, columns)] }), refusal: refused(ordered.flaw) }
 }
 
-/** What a reject shows of values that have no order. */
-function asGiven({ values }: JsonRow): Values {
+/** What a reject shows: what belongs to a column in its place, and behind them what belongs to none. */
+function asGiven({ values }: JsonRow, columns: readonly string[]): Values {
   const shown = (value: string | NoCell) => (typeof value === 'string' ? value : value.text)
-  if (values instanceof Map) return [...values].map(([column, value]) => `${column}=${shown(value)}`)
+  if (values instanceof Map) {
+    const others = [...values].filter(([name]) => !columns.includes(name))
+    return [
+      ...columns.map(column => shown(values.get(column) ?? '')),
+      ...others.map(([name, value]) => `${name}=${shown(value)}`),
+    ]
+  }
   return values.map(shown)
 }
 

@@ -3,7 +3,7 @@ import { checkOutput } from '../../connectors/file-sink.ts'
 import { OutputFormat } from '../../connectors/output-format.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
-import { findRejects } from '../open-rejects.ts'
+import { findRejects, type OpenReject } from '../open-rejects.ts'
 import { reopen } from '../reopen.ts'
 import type { ResultsPlace } from '../results-now.ts'
 import type { CommandSpec } from './command.ts'
@@ -58,7 +58,9 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
 async function listRejects(id: string, place: ResultsPlace): Promise<void> {
   const { rejected } = await read(id, place)
   if (rejected.length === 0) return
-  const lines = rejected.map(({ seq, line, reason, detail }) => [seq, line ?? '', reason, oneLine(detail)].join('\t'))
+  const lines = rejected.map(({ seq, partition, position, line, reason, detail }) =>
+    [seq ?? `${partition}@${position}`, line ?? '', reason, oneLine(detail)].join('\t'),
+  )
   process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
@@ -84,7 +86,7 @@ async function replayRejects(id: string, place: ResultsPlace): Promise<void> {
   if (job.state === 'open') place.say(`its rows are not all published: rowmill publish IN --job ${id} goes on`)
 }
 
-async function read(id: string, place: ResultsPlace): Promise<{ job: Job; rejected: readonly Rejected[] }> {
+async function read(id: string, place: ResultsPlace): Promise<{ job: Job; rejected: readonly OpenReject[] }> {
   const job = await place.jobs.latest(id)
   if (!job)
     throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: give --job as publish printed it`)
