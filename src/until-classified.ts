@@ -25,7 +25,9 @@ export async function untilClassified(
   }: { kafka: Kafka; pipeline: string; jobs: JobLog; say: Say; signal: AbortSignal },
 ): Promise<void> {
   const stop = new AbortController()
-  const job = await jobs.found(id, signal)
+  const found = await jobs.found(id, signal)
+  // The end of input of an event job counts no longer where a newer publisher took the job over before it was ended.
+  const job = found.bounded ? found : await jobs.until(id, ({ state }) => state !== 'open', signal)
   const { results: topic } = topicsOf(pipeline)
   const feed = await PartitionFeed.open(kafka, [topic], say)
   try {
@@ -39,12 +41,17 @@ export async function untilClassified(
   }
 }
 
-function ends({ value }: Message, { id, attempt }: Job): boolean {
+function ends({ value }: Message, { id, attempt, epoch }: Job): boolean {
   const mayEnd = value?.subarray(...FINGERPRINT).equals(fingerprintOf('end')) || value?.[0] === 0
   if (!mayEnd) return false
   try {
     const record = decode(value)
-    return record.kind === 'end' && record.value.job === id && record.value.attempt === attempt
+    return (
+      record.kind === 'end' &&
+      record.value.job === id &&
+      record.value.attempt === attempt &&
+      record.value.epoch === epoch
+    )
   } catch (error) {
     if (isOfUnknownSchema(error)) throw error
     return false // malformed: whoever collects judges it
