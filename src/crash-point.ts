@@ -22,6 +22,13 @@ export function crashPoint(name: CrashPoint): void {
 export type CrashPoint =
   | 'job-opened'
   | 'rows-acked'
+  | 'epoch-claimed'
+  | 'barrier-acked'
+  | 'barriers-acked'
+  | 'event-acked'
+  | 'event-safe'
+  | 'job-ended'
+  | 'marked'
   | 'end-acked'
   | 'ends-acked'
   | 'batch-classified'

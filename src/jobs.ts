@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { decode, encodeJob, isOfUnknownSchema } from './codec.ts'
 import { type ErrorCode, errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
+import { foldEpochs, type JobEpochs } from './job-epochs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import type { Job, Reason } from './model.ts'
 import type { Say } from './outage.ts'
@@ -23,7 +24,8 @@ const VOIDS: ReadonlySet<string> = new Set<ErrorCode>(['KIND_DRIFT', 'CLASSIFIER
 /**
  * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
  * attempt the first failure or cancellation counts; only a later attempt opens the job again, and what an earlier one
- * still says then does not count, but that all its rows are published.
+ * still says then does not count, but that all its rows are published. A later epoch opens nothing: it takes over a job
+ * that is open, and what the producer of an earlier one still says then, its end included, does not count.
  */
 export function foldJob(before: Job | undefined, record: Job): Job {
   if (!before) return record
@@ -31,8 +33,10 @@ export function foldJob(before: Job | undefined, record: Job): Job {
     const ends = record.state === 'ended' && before.state === 'open'
     return ends ? { ...before, state: 'ended', total: record.total ?? before.total } : before
   }
-  const later = record.attempt > before.attempt || record.epoch > before.epoch
+  const later = record.attempt > before.attempt
   if (hasFailed(before) && !later) return before
+  if (record.epoch > before.epoch && before.state === 'ended' && !later) return before
+  if (record.epoch < before.epoch && !hasFailed(record)) return before
   const reopens = record.state === 'open' && !later
   return {
     ...before,
@@ -71,6 +75,7 @@ export class JobLog {
   readonly #queue: PartitionQueue
   readonly #jobs = new Map<string, Job>()
   readonly #attempts = new Map<string, Attempt[]>()
+  readonly #epochs = new Map<string, JobEpochs>()
   readonly #void = new Map<string, Set<number>>()
   /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
   readonly #unreadable = new Map<string, RowmillError>()
@@ -109,6 +114,11 @@ export class JobLog {
   get reopened(): Job[] {
     const reopened = [...this.#attempts].filter(([, attempts]) => attempts.length > 1)
     return reopened.map(([id]) => this.#jobs.get(id)!)
+  }
+
+  /** Who holds the job, and from where its rows are found, as known so far. */
+  epochsOf(id: string): JobEpochs | undefined {
+    return this.#epochs.get(id)
   }
 
   /** Resolves when something more is known of any job; rejects when the log broke. */
@@ -205,6 +215,7 @@ export class JobLog {
   #fold(record: Job): void {
     const { id, attempt, resultsFrom } = record
     this.#jobs.set(id, foldJob(this.#jobs.get(id), record))
+    this.#epochs.set(id, foldEpochs(this.#epochs.get(id), record))
     const attempts = this.#attempts.get(id) ?? []
     this.#attempts.set(id, attempts)
     if (attempt > (attempts.at(-1)?.attempt ?? -1)) attempts.push({ attempt, resultsFrom })

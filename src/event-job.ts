@@ -1,0 +1,313 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { encodeEndOfInput } from './codec.ts'
+import { crashPoint } from './crash-point.ts'
+import { RowmillError } from './errors.ts'
+import { EventMarks } from './event-marks.ts'
+import { checkIndexKind, type EventFormat, eventJobOptions, refused } from './event-options.ts'
+import { EventPublisher } from './event-publisher.ts'
+import { type EventRow, RowReader } from './event-row.ts'
+import { appendJob, hasFailed, JobLog, jobFailure } from './jobs.ts'
+import { latestJob } from './jobs-now.ts'
+import { Kafka, type Reader } from './kafka.ts'
+import type { Job } from './model.ts'
+import { OPTIONS } from './options.ts'
+import type { Say } from './outage.ts'
+import { PartitionSender } from './partition-sender.ts'
+import { rowsInPartition } from './sequence.ts'
+import { appendMark, type EventPlace, fenced, type HeldJob, takeOver } from './take-over.ts'
+import { checkName, ensureTopics, topicsOf } from './topics.ts'
+import { registerRecords, wireFormat } from './wire.ts'
+
+export interface OpenJobOptions extends EventFormat {
+  /** `host:port` of one or more brokers. */
+  readonly brokers: readonly string[]
+  /** The pipeline that the workers serve. Default: rowmill. */
+  readonly pipeline?: string
+  /** The id of the job: the same after a crash, and used once. */
+  readonly id: string
+  /** The header: the names of the columns, in order. */
+  readonly columns: readonly string[]
+  /** The URL of a schema registry: then messages are in Confluent wire format. */
+  readonly schemaRegistry?: string | null
+  /** How long to go on trying while the broker does not answer, in seconds. Default: 300. */
+  readonly brokerTimeout?: number
+  /** Told once that the broker does not answer, and that it does again. */
+  readonly say?: Say
+  /** Ends every wait with its reason: what is not safe by then may be in the topic or not. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Opens a job of events, or goes on with it where the last producer of the same id stopped: all rows below `seq` are safe,
+ * and the next one that is sent gets it. A producer that comes back sends again from there. Where another producer has
+ * the job, this one takes it over, and the other one's calls reject with PRODUCER_FENCED. Creates the topics that are missing.
+ *
+ * Throws USAGE; JOB_EXISTS where the id is another job's, was begun with another header or other options, or has ended;
+ * what the job failed with; PRODUCER_FENCED where somebody else takes it over meanwhile; ROW_GAP where retention took
+ * what tells the seq; BROKER_UNREACHABLE, TOPIC_UNUSABLE, REGISTRY_UNREACHABLE.
+ */
+export async function openJob(options: OpenJobOptions): Promise<EventJob> {
+  const { id, columns, pipeline = OPTIONS.sharedPipeline.fallback, say = () => {}, indexKind = 'text' } = options
+  const recorded = checkOptions(options)
+  const signal = options.signal ?? new AbortController().signal
+  signal.throwIfAborted()
+  const { kafka, partitions } = await connect(options, pipeline)
+  const closers: (() => Promise<void>)[] = []
+  const close = async () => {
+    for (const each of closers.splice(0).reverse()) await each()
+  }
+  try {
+    const topics = topicsOf(pipeline)
+    const jobs = await JobLog.open(kafka, pipeline, say)
+    closers.push(() => jobs.close())
+    const sender = new PartitionSender(await kafka.producer(), say)
+    closers.push(() => sender.close())
+    const reader = await kafka.reader([topics.rows, topics.results])
+    closers.push(() => reader.close())
+    const by = `${hostname()}/${process.pid}/${randomBytes(6).toString('hex')}`
+    const patienceMs = reader.patienceMs
+    const latest = (job: string) => latestJob(jobs, job, { patienceMs, signal })
+    const place: EventPlace = { kafka, pipeline, jobs, sender, by, latest, say, signal }
+    const wanted: Job = {
+      ...{
+        id,
+        epoch: 0,
+        attempt: 0,
+        state: 'open',
+        reason: null,
+        columns: [...columns],
+        sequenced: true,
+        bounded: false,
+      },
+      ...{ partitions, blockRows: 1, topic: topics.rows, from: 0, total: null },
+      rowsFrom: await reader.ends(topics.rows, partitions),
+      resultsFrom: await reader.ends(topics.results, partitions),
+      ...{ source: null, indexKind, options: recorded, at: Date.now(), by },
+    }
+    const held = await untilAborted(signal, takeOver(wanted, place))
+    return await EventJob.begin(held, { place, reader, close })
+  } catch (error) {
+    await close()
+    throw signal.aborted ? signal.reason : error
+  }
+}
+
+function checkOptions(options: OpenJobOptions) {
+  const { brokers, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
+  if (!Array.isArray(brokers) || brokers.length === 0) throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
+  checkName('job id', String(options.id))
+  checkName('pipeline', options.pipeline ?? OPTIONS.sharedPipeline.fallback)
+  const named = Array.isArray(columns) && columns.length > 0 && columns.every(column => typeof column === 'string')
+  if (!named) throw refused('columns', columns, 'give the names of the columns, at least one')
+  if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
+  checkIndexKind(indexKind)
+  return eventJobOptions(options)
+}
+
+async function connect({ brokers, brokerTimeout, schemaRegistry = null }: OpenJobOptions, pipeline: string) {
+  const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
+  const brokerTimeoutMs = (brokerTimeout ?? OPTIONS.brokerTimeout.fallback) * 1000
+  const kafka = new Kafka({ brokers, clientId: 'rowmill-producer', brokerTimeoutMs, format })
+  const admin = await kafka.admin()
+  try {
+    return { kafka, partitions: await ensureTopics(admin, pipeline, null) }
+  } finally {
+    await admin.close()
+  }
+}
+
+async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+}
+
+interface EventJobParts {
+  readonly place: EventPlace
+  readonly reader: Reader
+  close(): Promise<void>
+}
+
+/**
+ * A job of events that this producer holds. Once it has lost the job, to a newer producer, a failure or a broker that
+ * does not come back, every call that is open or to come rejects with that: open the job again to go on.
+ */
+export class EventJob {
+  readonly id: string
+  readonly columns: readonly string[]
+  readonly #job: HeldJob
+  readonly #parts: EventJobParts
+  readonly #rows: RowReader
+  readonly #publisher: EventPublisher
+  readonly #marks: EventMarks
+  readonly #stop = new AbortController()
+  #ended: Promise<void> | null = null
+  #closed: Promise<void> | null = null
+  #lost: { readonly error: unknown } | null = null
+
+  private constructor(job: HeldJob, parts: EventJobParts) {
+    const { place, reader } = parts
+    this.id = job.id
+    this.columns = job.columns
+    this.#job = job
+    this.#parts = parts
+    this.#rows = new RowReader(job)
+    this.#publisher = new EventPublisher({
+      job,
+      sender: place.sender,
+      checkHeld: () => this.#checkHeld(),
+      lost: error => this.#lose(error),
+    })
+    this.#marks = new EventMarks(this.#publisher, {
+      ends: () => reader.ends(job.topic, job.partitions),
+      append: mark => appendMark(job, { ...mark, epoch: job.epoch }, place),
+    })
+    this.#follow()
+  }
+
+  /** @internal */
+  static async begin(job: HeldJob, parts: EventJobParts): Promise<EventJob> {
+    const begun = new EventJob(job, parts)
+    if (job.epoch > 0) await begun.#marks.write(false)
+    return begun
+  }
+
+  /** All rows below are safe; with nothing under way it is the seq of the next row. */
+  get seq(): number {
+    return this.#publisher.safe
+  }
+
+  /**
+   * Sends a row, by the names of its columns or as values in the order of the header, and resolves with its seq when it
+   * is safe: acknowledged by the brokers with all rows below it, and under no other producer's feet. Seqs are given in
+   * the order of the calls. Rejects with ROW_REFUSED, naming the column, before anything is sent: no seq is used up.
+   *
+   * A call for each row is as it should be: rows that are sent while others are under way share their requests. About
+   * 1 MB is under way at a time. What is sent beyond waits in memory of this process, so a caller that has more rows
+   * than it wants to hold awaits some of the promises.
+   */
+  send(row: EventRow): Promise<number> {
+    try {
+      if (this.#lost) throw this.#lost.error
+      if (this.#ended || this.#closed) throw this.#over(this.#ended ? 'end' : 'close')
+      const values = this.#rows.read(row)
+      const safe = this.#publisher.send(values)
+      this.#marks.due()
+      return safe
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  /**
+   * Ends the job: no row comes any more, from nobody. Resolves when that stands in every partition and in the log of jobs.
+   * A producer that dies before may open the job again and end it, or send more rows. Twice is fine.
+   */
+  end(): Promise<void> {
+    if (this.#lost) return Promise.reject(this.#lost.error)
+    if (this.#closed && !this.#ended) return Promise.reject(this.#over('close'))
+    this.#ended ??= this.#end()
+    return this.#ended
+  }
+
+  /** Waits for the rows that were sent and leaves, without ending the job: it can be opened again. Twice is fine. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #end(): Promise<void> {
+    const { id, epoch, attempt, from, topic, partitions } = this.#job
+    const { place } = this.#parts
+    const total = this.#publisher.given
+    await this.#publisher.untilSafe(total)
+    const ends = Array.from({ length: partitions }, (_, partition) => {
+      const rows = rowsInPartition(partition, total, this.#job)
+      const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total, refused: 0 })
+      return place.sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
+    })
+    await this.#orLost(Promise.all(ends))
+    crashPoint('ends-acked')
+    await this.#orLost(this.#checkHeld())
+    const record: Job = { ...this.#job, state: 'ended', total, at: Date.now(), by: place.by }
+    await this.#orLost(appendJob(place.sender, place.pipeline, record))
+    crashPoint('job-ended')
+    await this.#orLost(this.#checkHeld()) // a newer producer may have come between: then the job has not ended
+  }
+
+  async #close(): Promise<void> {
+    const { place, close } = this.#parts
+    try {
+      await this.#ended
+      await this.#publisher.untilSafe(this.#publisher.given)
+      await this.#marks.close()
+      if (!this.#ended) await this.#marks.write(true)
+    } catch {
+      // Each call that is open has said it.
+    }
+    this.#lose(this.#over('close'))
+    this.#stop.abort()
+    await this.#marks.close()
+    await close()
+  }
+
+  /** Rejects what is open and what is to come with this. */
+  #lose(error: unknown): void {
+    if (this.#lost) return
+    this.#lost = { error }
+    this.#publisher.fail(error)
+    void this.#parts.place.sender.close(error).catch(() => {}) // what it still holds is nobody's any more
+  }
+
+  /** What `work` resolves with; a failure is the end of this producer. */
+  async #orLost<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work
+    } catch (error) {
+      this.#lose(error)
+      throw this.#lost!.error
+    }
+  }
+
+  async #checkHeld(): Promise<void> {
+    const job = (await this.#parts.place.latest(this.id))!
+    const loss = this.#lossOf(job)
+    if (!loss) return
+    this.#lose(loss)
+    throw loss
+  }
+
+  #lossOf(job: Job): RowmillError | null {
+    if (hasFailed(job)) return jobFailure(job)
+    if (job.epoch <= this.#job.epoch) return null
+    return fenced(this.id, this.#parts.place.jobs.epochsOf(this.id)!)
+  }
+
+  /** Is told of a newer producer or a failure also while nothing is sent. */
+  #follow(): void {
+    const { jobs, signal } = this.#parts.place
+    const stop = AbortSignal.any([this.#stop.signal, signal])
+    const lost = (job: Job) => this.#lossOf(job) !== null
+    jobs.until(this.id, lost, stop).then(
+      job => this.#lose(this.#lossOf(job)),
+      reason => {
+        if (!this.#stop.signal.aborted) this.#lose(reason)
+      },
+    )
+  }
+
+  #over(how: 'end' | 'close'): RowmillError {
+    return new RowmillError('USAGE', `job ${this.id}: nothing can be sent after ${how}()`, { job: this.id })
+  }
+}
