@@ -247,7 +247,6 @@ export class EventJob {
   }
 
   async #close(): Promise<void> {
-    const { place, close } = this.#parts
     try {
       await this.#ended
       await this.#publisher.untilSafe(this.#publisher.given)
@@ -259,7 +258,7 @@ export class EventJob {
     this.#lose(this.#over('close'))
     this.#stop.abort()
     await this.#marks.close()
-    await close()
+    await this.#parts.close()
   }
 
   /** Rejects what is open and what is to come with this. */

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { encodeRows } from '../src/codec.ts'
 import { RowmillError } from '../src/errors.ts'
+import { foldEpochs, type JobEpochs, markRecord } from '../src/job-epochs.ts'
 import { appendJob, failJob, foldJob, JobLog } from '../src/jobs.ts'
 import type { Kafka } from '../src/kafka.ts'
 import type { Job, Reason } from '../src/model.ts'
@@ -115,6 +116,43 @@ test('a later epoch brings the seq it goes on at, an earlier one does not take i
   assert.equal(fold({}, { epoch: 1, from: 12 }).from, 12)
   const after = fold({}, { epoch: 1, from: 12 }, { epoch: 0, from: 0 })
   assert.deepEqual([after.epoch, after.from], [1, 12])
+})
+
+const taken = { epoch: 1, by: 'second' }
+
+test('a later epoch opens neither a job that failed nor one that has ended', () => {
+  const failed = fold({}, { state: 'failed', reason: reason('one') }, taken)
+  assert.deepEqual([failed.state, failed.reason], ['failed', reason('one')])
+  const ended = fold({}, { state: 'ended', total: 3 }, taken)
+  assert.deepEqual([ended.state, ended.total, ended.epoch], ['ended', 3, 0])
+})
+
+test('of a producer that was taken over neither the end counts nor that it opened the job, of its workers a failure does', () => {
+  const after = fold({}, taken, { state: 'ended', total: 3 }, { by: 'first' })
+  assert.deepEqual([after.state, after.total, after.epoch, after.by], ['open', null, 1, 'second'])
+  const failed = fold({}, taken, { state: 'failed', reason: reason('one') })
+  assert.deepEqual([failed.state, failed.epoch], ['failed', 1])
+})
+
+test('an epoch is of whose record is its first; a mark counts while its epoch is the newest', () => {
+  const epochs = (...records: Partial<Job>[]) =>
+    records.reduce<JobEpochs | undefined>((before, record) => foldEpochs(before, { ...FIRST, ...record }), undefined)!
+  const mark = (epoch: number, from: number, closed = false) =>
+    markRecord(FIRST, { epoch, from, rowsFrom: [from, from], closed }, `of ${epoch}`)
+  const beginning = { epoch: 0, from: 0, rowsFrom: [4, 5], closed: false }
+  assert.deepEqual(epochs({}, { by: 'other' }), { epoch: 0, by: 'first', mark: beginning })
+  assert.deepEqual(epochs({}, taken, { ...taken, by: 'other' }), { ...taken, mark: beginning })
+  const marked = { epoch: 0, from: 7, rowsFrom: [7, 7], closed: false }
+  assert.deepEqual(epochs({}, mark(0, 7), taken, mark(0, 9)), { ...taken, mark: marked })
+  assert.deepEqual(epochs({}, taken, mark(1, 8, true)).mark, { epoch: 1, from: 8, rowsFrom: [8, 8], closed: true })
+  assert.deepEqual(epochs({}, taken, { ...taken, from: 3 }).mark, beginning, 'a copy of the record is no mark')
+})
+
+test('a mark changes nothing of the job', () => {
+  const mark = markRecord(FIRST, { epoch: 0, from: 7, rowsFrom: [7, 7], closed: true }, 'first')
+  assert.deepEqual(fold({}, mark), { ...FIRST, at: mark.at })
+  const ended = fold({}, { state: 'ended', total: 7 }, mark)
+  assert.deepEqual([ended.state, ended.total], ['ended', 7])
 })
 
 interface Broadcast {
