@@ -4,6 +4,7 @@ import type { IntervalSet } from './intervals.ts'
 import type { Position } from './kafka.ts'
 import type { Lane } from './lane.ts'
 import type { PartitionQueue } from './partition-feed.ts'
+import type { Waits } from './turns.ts'
 
 /** A commit of an earlier owner that arrived late is put right after this long at most. */
 const COMMIT_AGAIN_MS = 5000
@@ -21,10 +22,11 @@ export interface Slot {
  * What a worker knows of one partition, from one join of the group to the next: the messages fetched, what was made of
  * them, and what was committed. What goes out goes out in the order in which it was cut.
  */
-export class AssignedPartition {
+export class AssignedPartition implements Waits {
   readonly queue: PartitionQueue
   readonly batcher: Batcher
   readonly lane: Lane
+  readonly bulk: boolean
   /** Positions that have a row of an earlier attempt; null where there is none. */
   done: IntervalSet | null = null
   readonly #slots: Slot[] = []
@@ -32,11 +34,16 @@ export class AssignedPartition {
   #committedAt = Date.now()
   #room = Promise.withResolvers<void>()
 
-  constructor(queue: PartitionQueue, lane: Lane) {
+  constructor(queue: PartitionQueue, lane: Lane, bulk: boolean) {
     this.queue = queue
     this.lane = lane
+    this.bulk = bulk
     this.batcher = new Batcher(queue.position)
     this.#committed = queue.position
+  }
+
+  get waiting(): number {
+    return this.batcher.waiting
   }
 
   /** Resolves at the next `makeRoom`. */

@@ -139,6 +139,11 @@ export class Batcher {
     return this.#entries.length === 0
   }
 
+  /** The job of the next batch or marker; null when there is none. */
+  get nextJob(): string | null {
+    return this.#entries.find(entry => entry.cut < entry.count)?.job ?? null
+  }
+
   /** The next batch of at most `maxRows` rows; null when there is none, or a marker is to be cut first. */
   cutBatch(maxRows: number): Batch | null {
     const index = this.#entries.findIndex(entry => entry.cut < entry.count)

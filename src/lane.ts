@@ -6,7 +6,7 @@ import type { GroupMember, Kafka, Position } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed } from './partition-feed.ts'
-import { topicsOf, workersGroup } from './topics.ts'
+import { rowTopics, topicsOf, workersGroup } from './topics.ts'
 
 const COMMIT_EVERY_MS = 250
 /** How often a lane of one attempt asks whether the group has done all of it. */
@@ -15,6 +15,8 @@ const LOOK_EVERY_MS = 1000
 export interface LaneOptions {
   readonly kafka: Kafka
   readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`. Default: no. */
+  readonly bulk?: boolean
   /** Of the worker, for messages. */
   readonly name: string
   readonly say: Say
@@ -39,6 +41,7 @@ export class Lane {
   readonly reopened: Job | null
   assigned: AssignedPartition[] = []
   readonly #options: LaneOptions
+  readonly #topics: readonly string[]
   readonly #member: GroupMember
   readonly #leave = new AbortController()
   #assignment = new AbortController()
@@ -46,21 +49,26 @@ export class Lane {
   #commits: NodeJS.Timeout | null = null
   #groupLost = false
 
-  private constructor(options: LaneOptions, reopened: Job | null, parts: { feed: PartitionFeed; member: GroupMember }) {
+  private constructor(
+    options: LaneOptions,
+    reopened: Job | null,
+    parts: { topics: readonly string[]; feed: PartitionFeed; member: GroupMember },
+  ) {
     this.#options = options
     this.reopened = reopened
+    this.#topics = parts.topics
     this.feed = parts.feed
     this.#member = parts.member
   }
 
   static async open(options: LaneOptions, reopened: Job | null = null): Promise<Lane> {
-    const { kafka, pipeline, say } = options
-    const topic = reopened?.topic ?? topicsOf(pipeline).rows
+    const { kafka, pipeline, bulk = false, say } = options
+    const topics = reopened ? [reopened.topic] : rowTopics(pipeline, bulk)
     const [feed, member] = await Promise.all([
-      PartitionFeed.open(kafka, [topic], say),
-      kafka.member(workersGroup(pipeline, reopened), [topic]),
+      PartitionFeed.open(kafka, topics, say),
+      kafka.member(workersGroup(pipeline, reopened), topics),
     ])
-    return new Lane(options, reopened, { feed, member })
+    return new Lane(options, reopened, { topics, feed, member })
   }
 
   /** The number of the attempt that its results are of. */
@@ -141,13 +149,16 @@ export class Lane {
     if (this.#groupLost) say(`worker ${name} is back in its group`)
     this.#groupLost = false
     if (positions.length === 0 && this.reopened === null)
-      say(`worker ${name} stays idle: other workers have all partitions of ${topicsOf(pipeline).rows}`)
-    const assigning = this.feed.assign(positions.map(at => this.#within(at)))
+      say(`worker ${name} stays idle: other workers have all partitions of ${this.#topics.join(' and ')}`)
+    // A broker fills its answer in this order: rows of large jobs must not take the room of others.
+    const ordered = this.#topics.flatMap(topic => positions.filter(at => at.topic === topic))
+    const assigning = this.feed.assign(ordered.map(at => this.#within(at)))
     this.#assignment.abort() // now that its queues are closed, nobody misses what it was to find
     this.#assignment = new AbortController()
     const queues = await assigning
     for (const held of this.assigned) held.makeRoom()
-    this.assigned = queues.map(queue => new AssignedPartition(queue, this))
+    const { bulk } = topicsOf(pipeline)
+    this.assigned = queues.map(queue => new AssignedPartition(queue, this, queue.topic === bulk))
     const job = this.reopened
     const mine = positions.map(({ partition }) => partition).filter(partition => partition < (job?.partitions ?? 0))
     const done = job ? findDone(job, mine, this.#assignment.signal) : Promise.resolve(null)

@@ -16,6 +16,8 @@ import { topicsOf } from './topics.ts'
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024
 /** A rows message is cut here; a longer row travels alone. */
 const MESSAGE_BYTES = 256 * 1024
+/** A job with more rows makes others wait, so it waits for them. */
+const SMALL_JOB_ROWS = 1000
 
 export interface PublishOptions {
   readonly kafka: Kafka
@@ -23,6 +25,8 @@ export interface PublishOptions {
   readonly jobs: JobLog
   readonly job: string
   readonly layout: Layout
+  /** Whether the pipeline has the topic `bulk`, as those that others may use too have. Default: no. */
+  readonly bulk?: boolean
   /** Options for the job record beside those of the source. */
   readonly options: readonly JobOption[]
   readonly by: string
@@ -117,10 +121,11 @@ function differing(before: readonly JobOption[], now: readonly JobOption[]): str
 
 async function openJob(
   header: SourceHeader,
-  { kafka, pipeline, layout, by, job, options }: PublishOptions,
+  { kafka, pipeline, layout, bulk = false, by, job, options }: PublishOptions,
 ): Promise<Job> {
   const topics = topicsOf(pipeline)
-  const reader = await kafka.reader([topics.rows, topics.results])
+  const topic = bulk && (header.total ?? Number.POSITIVE_INFINITY) > SMALL_JOB_ROWS ? topics.bulk : topics.rows
+  const reader = await kafka.reader([topic, topics.results])
   try {
     return {
       id: job,
@@ -133,10 +138,10 @@ async function openJob(
       bounded: true,
       partitions: layout.partitions,
       blockRows: layout.blockRows,
-      topic: topics.rows,
+      topic,
       from: 0,
       total: header.total,
-      rowsFrom: await reader.ends(topics.rows, layout.partitions),
+      rowsFrom: await reader.ends(topic, layout.partitions),
       resultsFrom: await reader.ends(topics.results, layout.partitions),
       source: header.identity,
       indexKind: header.indexKind,

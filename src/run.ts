@@ -151,10 +151,10 @@ interface Parts {
 
 async function runJob(options: Settings, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
   const started = performance.now()
-  place.then(({ kafka, pipeline, ids }) => supervisor.work(kafka.settings, pipeline, ids)).catch(() => {})
+  place.then(({ kafka, ...at }) => supervisor.work(kafka.settings, at)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
   const parts = Promise.all([supervisor.ready, place, options.source.open()])
-  const [runtime, { kafka, pipeline, layout, keepsData }, header] = await Promise.race([parts, aborted(signal)])
+  const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([parts, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
@@ -171,7 +171,7 @@ async function runJob(options: Settings, { supervisor, place, progress, signal, 
   const ends = [
     publish(options.source, header, {
       ...shared,
-      layout,
+      ...{ layout, bulk },
       options: jobOptions,
       by: 'run',
       onOpen,
@@ -227,8 +227,10 @@ function closedOnce(source: Source): Source {
 interface Place {
   readonly kafka: Kafka
   readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`: in one of its own a run has nobody to let through. */
+  readonly bulk: boolean
   readonly layout: Layout
-  readonly ids: RegistryIds | null
+  readonly registryIds: RegistryIds | null
   /** Whether the topics outlive this process. */
   readonly keepsData: boolean
   /** Resolves if a local broker ends by itself. */
@@ -247,10 +249,11 @@ async function openPlace(options: Settings, signal: AbortSignal): Promise<Place>
     const brokerTimeoutMs = options.brokerTimeout * 1000
     const kafka = new Kafka({ brokers, clientId: 'rowmill-run', brokerTimeoutMs, format: ids && wireFormat(ids) })
     const pipeline = options.unfinished?.pipeline ?? options.pipeline ?? `rowmill-${newJobId()}`
+    const bulk = options.pipeline !== null
     const asIs = options.pipeline || options.unfinished
     const wanted = options.partitions ?? (asIs ? null : defaultPartitions(options.workers))
     const admin = await kafka.admin()
-    const partitions = await ensureTopics(admin, pipeline, wanted)
+    const partitions = await ensureTopics(admin, pipeline, wanted, { bulk })
     const died = local?.died ?? new Promise<never>(() => {})
     const keepsData = local?.keepsData ?? true
     const close = async (keep: boolean) => {
@@ -258,7 +261,8 @@ async function openPlace(options: Settings, signal: AbortSignal): Promise<Place>
       await admin.close()
       await closeLocal(keep)
     }
-    return { kafka, pipeline, layout: { partitions, blockRows: options.batchRows }, ids, keepsData, died, close }
+    const layout = { partitions, blockRows: options.batchRows }
+    return { kafka, pipeline, bulk, layout, registryIds: ids, keepsData, died, close }
   } catch (error) {
     await closeLocal(Boolean(options.unfinished))
     throw error
@@ -276,7 +280,8 @@ function keptIn({ brokerData }: Settings): { dataDir?: string; mayForget?: boole
 
 async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Promise<void> {
   try {
-    await admin.deleteTopics(Object.values(topicsOf(pipeline)))
+    const there = await admin.partitions(Object.values(topicsOf(pipeline)))
+    await admin.deleteTopics([...there.keys()])
   } catch (error) {
     say(`the topics ${pipeline}.* could not be deleted: ${(error as Error).message}`)
   }

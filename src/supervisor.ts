@@ -27,13 +27,20 @@ export interface WorkerArguments {
   readonly classifierMemory: number | null
 }
 
+/** The pipeline that workers serve. */
+export interface WorkPlace {
+  readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`. Default: no. */
+  readonly bulk?: boolean
+  /** null, the default: messages are in Avro's own wire format. */
+  readonly registryIds?: RegistryIds | null
+}
+
 export type ToWorker =
-  | {
+  | ({
       type: 'work'
       kafka: Omit<KafkaSettings, 'clientId' | 'format'>
-      pipeline: string
-      registryIds: RegistryIds | null
-    }
+    } & WorkPlace)
   | { type: 'drain' }
 
 export type FromWorker =
@@ -88,15 +95,12 @@ export class Supervisor {
     return this.#failed.promise
   }
 
-  /** Tells every worker, also those started again later, where to work, and in which wire format. */
-  work(
-    settings: Omit<KafkaSettings, 'clientId' | 'format'>,
-    pipeline: string,
-    registryIds: RegistryIds | null = null,
-  ): void {
+  /** Tells every worker, also those started again later, where to work. */
+  work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, place: WorkPlace): void {
     const { brokers, brokerTimeoutMs } = settings
     const kafka = { brokers, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
-    this.#task = { type: 'work', kafka, pipeline, registryIds }
+    const { pipeline, bulk = false, registryIds = null } = place
+    this.#task = { type: 'work', kafka, pipeline, bulk, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)
   }
 

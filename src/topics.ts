@@ -13,6 +13,8 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/
 export interface PipelineTopics {
   readonly jobs: string
   readonly rows: string
+  /** The rows of large jobs, which wait for those in `rows`. A pipeline that one run has to itself has none. */
+  readonly bulk: string
   readonly results: string
   readonly rejects: string
 }
@@ -21,9 +23,16 @@ export function topicsOf(pipeline: string): PipelineTopics {
   return {
     jobs: `${pipeline}.jobs`,
     rows: `${pipeline}.rows`,
+    bulk: `${pipeline}.bulk`,
     results: `${pipeline}.results`,
     rejects: `${pipeline}.rejects`,
   }
+}
+
+/** The topics that rows travel in. `bulk`: whether the pipeline has that topic. */
+export function rowTopics(pipeline: string, bulk: boolean): string[] {
+  const topics = topicsOf(pipeline)
+  return bulk ? [topics.rows, topics.bulk] : [topics.rows]
 }
 
 /** The consumer group of the workers; each attempt of a job but the first has one of its own. */
@@ -51,23 +60,26 @@ export function defaultPartitions(workers: number): number {
 
 /**
  * Creates the topics of a pipeline, or verifies those that are there. Returns the number of partitions of `rows`:
- * `partitions` where asked for, else as many as there are; new topics then take `ifNew`.
+ * `partitions` where asked for, else as many as there are; new topics then take `ifNew`. A pipeline that others may use
+ * too has the topic `bulk`, and gets it where it is older than that topic.
  */
 export async function ensureTopics(
   admin: KafkaAdmin,
   pipeline: string,
   partitions: number | null,
-  ifNew = defaultPartitions(1),
+  { ifNew = defaultPartitions(1), bulk = true }: { ifNew?: number | undefined; bulk?: boolean } = {},
 ): Promise<number> {
   const topics = topicsOf(pipeline)
-  const all = Object.values(topics)
+  const all = Object.values(topics).filter(topic => bulk || topic !== topics.bulk)
   const before = await admin.partitions(all)
   if (before.size < all.length) {
     const brokers = await admin.brokers()
     const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? ifNew
-    await admin.createTopics(topicSettings(topics, wanted, brokers).filter(({ topic }) => !before.has(topic)))
+    await admin.createTopics(
+      topicSettings(topics, wanted, brokers).filter(({ topic }) => all.includes(topic) && !before.has(topic)),
+    )
   }
-  return verify(await untilKnown(admin, all), topics, partitions)
+  return verify(await untilKnown(admin, all), { topics, all }, partitions)
 }
 
 /** The number of partitions of `rows`; throws TOPIC_UNUSABLE where a topic of the pipeline is missing. Creates none. */
@@ -103,22 +115,29 @@ function topicSettings(topics: PipelineTopics, partitions: number, brokers: numb
     // A job's header is needed as long as any of its rows: the broadcast never expires.
     { topic: topics.jobs, partitions: 1, replicationFactor, config: { ...config, 'retention.ms': '-1' } },
     { topic: topics.rows, partitions, replicationFactor, config },
+    { topic: topics.bulk, partitions, replicationFactor, config },
     { topic: topics.results, partitions, replicationFactor, config },
     { topic: topics.rejects, partitions: 1, replicationFactor, config },
   ]
 }
 
-function verify(found: ReadonlyMap<string, number>, topics: PipelineTopics, asked: number | null): number {
+function verify(
+  found: ReadonlyMap<string, number>,
+  { topics, all }: { topics: PipelineTopics; all: readonly string[] },
+  asked: number | null,
+): number {
   const refuse = (topic: string, message: string) =>
     new RowmillError('TOPIC_UNUSABLE', `topic ${topic}: ${message}`, { topic })
-  for (const topic of Object.values(topics)) {
+  for (const topic of all) {
     if (!found.has(topic)) throw refuse(topic, 'it was not created. May this user create topics?')
   }
-  const [rows, results] = [found.get(topics.rows)!, found.get(topics.results)!]
+  const rows = found.get(topics.rows)!
   if (found.get(topics.jobs) !== 1)
     throw refuse(topics.jobs, `it has ${found.get(topics.jobs)} partitions and must have 1`)
-  if (results < rows)
-    throw refuse(topics.results, `it has ${results} partitions, fewer than the ${rows} of ${topics.rows}`)
+  for (const topic of [topics.results, topics.bulk]) {
+    const there = found.get(topic) ?? rows
+    if (there < rows) throw refuse(topic, `it has ${there} partitions, fewer than the ${rows} of ${topics.rows}`)
+  }
   if (asked !== null && asked > rows) {
     throw refuse(
       topics.rows,

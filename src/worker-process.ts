@@ -47,14 +47,14 @@ classifier.start().then(() => {
   tell({ type: 'ready', ...classifier.runtime })
 }, end)
 
-async function work({ kafka: settings, pipeline, registryIds }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
+async function work({ kafka: settings, registryIds, ...place }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
   const parts = [import('./kafka.ts'), import('./worker.ts'), import('./wire.ts')] as const
   const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
-  const kafka = new Kafka({ ...settings, clientId: name, format: registryIds && wireFormat(registryIds) })
+  const kafka = new Kafka({ ...settings, clientId: name, format: registryIds ? wireFormat(registryIds) : null })
   const onBatch = (classified: number) => {
     rows += classified
   }
-  const worker = await Worker.open({ kafka, pipeline, name, classifier, batchRows, say, onBatch })
+  const worker = await Worker.open({ kafka, ...place, name, classifier, batchRows, say, onBatch })
   await worker.run(drain.signal)
   await classifier.close()
   process.exit(0)

@@ -11,22 +11,28 @@ import type { Kafka, Message } from './kafka.ts'
 import { Lane, type LaneHandlers } from './lane.ts'
 import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
+import { Pace } from './pace.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
+import { Turns } from './turns.ts'
 import { unsequencedRow } from './unsequenced-row.ts'
 
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
 /** What no other batch and no other job would cure: the worker ends. */
 const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
+/** How long the calls may take together that rows of large jobs have before a row that comes now. */
+const BULK_AHEAD_MS = 400
 /** How long a row waits for the job record it belongs to. */
 const UNKNOWN_JOB_MS = 5000
 
 export interface WorkerOptions {
   readonly kafka: Kafka
   readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`. Default: no. */
+  readonly bulk?: boolean
   /** Names the worker in results and reports. */
   readonly name: string
   readonly classifier: BatchClassifier
@@ -49,7 +55,8 @@ export class Worker {
   readonly #fatal = Promise.withResolvers<never>()
   /** The first serves the first attempts of all jobs. */
   #lanes: readonly Lane[]
-  #turn = 0
+  readonly #turns = new Turns<AssignedPartition>()
+  readonly #pace: Pace
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
   /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
@@ -61,6 +68,7 @@ export class Worker {
 
   private constructor(options: WorkerOptions, parts: { jobs: JobLog; lane: Lane; sender: PartitionSender }) {
     this.#options = options
+    this.#pace = new Pace(BULK_AHEAD_MS / options.classifier.ahead)
     this.#jobs = parts.jobs
     this.#lanes = [parts.lane]
     this.#sender = parts.sender
@@ -266,28 +274,23 @@ export class Worker {
     this.#options.say(`${topic}[${partition}]@${offset}: ${reason} ${detail}; a copy is in ${rejects}`)
   }
 
-  /** Gives the classifier what is there, one partition after the other. */
+  /** Gives the classifier what is there. */
   #serve(): void {
     for (const held of this.#assigned) this.#forwardMarkers(held)
     while (!this.#draining && this.#inClassifier < this.#options.classifier.ahead) {
-      const held = this.#nextWithRows()
+      const held = this.#turns.next(this.#assigned)
       if (!held) return
-      const batch = held.batcher.cutBatch(this.#options.batchRows)!
+      const batch = held.batcher.cutBatch(this.#rowsAtOnce(held))!
       held.makeRoom()
       void this.#classify(held, batch).catch(fault => this.#fatal.reject(fault))
       this.#forwardMarkers(held)
     }
   }
 
-  #nextWithRows(): AssignedPartition | undefined {
-    const assigned = this.#assigned
-    for (let i = 0; i < assigned.length; i++) {
-      const held = assigned[(this.#turn + i) % assigned.length]!
-      if (held.batcher.waiting === 0) continue
-      this.#turn = (this.#turn + i + 1) % assigned.length
-      return held
-    }
-    return undefined
+  /** Nobody waits for a call that has rows of a large job longer than it may take. */
+  #rowsAtOnce({ bulk, batcher }: AssignedPartition): number {
+    const { batchRows } = this.#options
+    return bulk ? this.#pace.rowsAtOnce(batcher.nextJob!, batchRows) : batchRows
   }
 
   #forwardMarkers(held: AssignedPartition): void {
@@ -308,7 +311,9 @@ export class Worker {
     const job = { ...this.#jobs.peek(batch.job)!, attempt: held.lane.attempt }
     try {
       await this.#options.classifier.start()
+      const sentAt = performance.now()
       slot.answer = await this.#options.classifier.classify(batch, job)
+      this.#pace.answered(batch, sentAt, performance.now())
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
     } catch (error) {

@@ -134,7 +134,7 @@ test('a worker killed with SIGKILL is started again, and the job completes with 
   }
   const { supervisor, workers, said } = supervise(t, target, { onBatch })
   const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
-  supervisor.work({ brokers: [await brokerAddress()] }, pipeline)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
   const [rows, collected] = await Promise.race([ends(), supervisor.failed])
   assert.equal(rows, 400)
   assert.deepEqual(written, marked(400))
@@ -159,7 +159,7 @@ test('a classifier that dies at the same row again and again ends the job by nam
   const { target } = classifierFile(t, dies)
   const { supervisor, workers } = supervise(t, target)
   const { pipeline, ends } = await pipelineFor(t, 100)
-  supervisor.work({ brokers: [await brokerAddress()] }, pipeline)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
   const message = /row 7 \(line \d+\) was rejected: CLASSIFIER_DIED .*exit code 9/
   await Promise.race([assert.rejects(ends(), { code: 'REJECTS_OVER_BUDGET', message }), supervisor.failed])
   assert.equal(workers().length, 2)
@@ -185,7 +185,7 @@ test('a worker that is dead when the work comes is started again and gets it', a
   const [victim] = workers()
   process.kill(victim!.pid, 'SIGKILL')
   while (!isDead(victim!.pid)); // and this process must not hear of it yet
-  supervisor.work({ brokers }, pipeline)
+  supervisor.work({ brokers }, { pipeline })
   await Promise.race([ends(), supervisor.failed])
   assert.deepEqual(written, marked(20))
   await supervisor.close('drain')

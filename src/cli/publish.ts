@@ -66,7 +66,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const jobs = await shared.openJobs(say)
       try {
         const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
-        const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, options: recorded }
+        const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, bulk: true, options: recorded }
         const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
         const rows = await publish(source, header, { ...place, by: 'publish', say, signal, onOpen, onProgress })
         terminal.close()

@@ -33,7 +33,7 @@ export function openSharedPipeline(
   options: SharedOptions,
   { asked = null, ifNew }: { asked?: number | null; ifNew?: number } = {},
 ): Promise<SharedPipeline> {
-  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, ifNew))
+  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, { ifNew }))
 }
 
 /** Connects to a pipeline that is there already, and creates nothing. To be closed. */

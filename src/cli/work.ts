@@ -60,7 +60,7 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers) })
       await shared.close()
       const { kafka, pipeline, registryIds } = shared
-      supervisor.work(kafka.settings, pipeline, registryIds)
+      supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
       waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
       done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
       await Promise.race([stopped, supervisor.failed, ...(done ? [done] : [])])

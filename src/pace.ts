@@ -1,0 +1,40 @@
+/** How many rows the first call gets: a slow classifier is found out early. */
+const FIRST_ROWS = 20
+/** What an answer still counts when the next one comes: the last five or so decide. */
+const FADING = 0.8
+/** Of more jobs than that the pace of the oldest is forgotten. */
+const MAX_JOBS = 1000
+
+interface Spent {
+  readonly ms: number
+  readonly rows: number
+}
+
+/** How many rows of a job a call of the classifier may have so that it takes no longer than `callMs`. */
+export class Pace {
+  readonly #callMs: number
+  readonly #spent = new Map<string, Spent>()
+  #answeredAt = Number.NEGATIVE_INFINITY
+
+  constructor(callMs: number) {
+    this.#callMs = callMs
+  }
+
+  /** At least 1, at most `maxRows`. */
+  rowsAtOnce(job: string, maxRows: number): number {
+    const spent = this.#spent.get(job)
+    const rows = spent ? Math.floor((this.#callMs * spent.rows) / spent.ms) : FIRST_ROWS
+    return Math.max(1, Math.min(maxRows, rows))
+  }
+
+  /** Told of every answer, in their order. A call begins when it was sent, or else when the one before it was answered. */
+  answered({ job, count }: { job: string; count: number }, sentAt: number, now: number): void {
+    const ms = now - Math.max(sentAt, this.#answeredAt)
+    this.#answeredAt = now
+    if (count === 0) return
+    const before = this.#spent.get(job) ?? { ms: 0, rows: 0 }
+    this.#spent.delete(job)
+    this.#spent.set(job, { ms: before.ms * FADING + ms, rows: before.rows * FADING + count })
+    if (this.#spent.size > MAX_JOBS) this.#spent.delete(this.#spent.keys().next().value!)
+  }
+}

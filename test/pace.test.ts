@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Pace } from '../src/pace.ts'
+
+/** A classifier that takes this long, and gets its next batch before it has answered the last. */
+class Clock {
+  readonly pace: Pace
+  now = 1000
+  #sentAt = 1000
+
+  constructor(callMs: number) {
+    this.pace = new Pace(callMs)
+  }
+
+  /** Has `calls` batches classified, as large as the pace says; returns the rows of the last. */
+  classify(job: string, calls: number, ms: (rows: number) => number, maxRows = 100): number {
+    let rows = 0
+    for (let call = 0; call < calls; call++) {
+      rows = this.pace.rowsAtOnce(job, maxRows)
+      this.answer(job, rows, ms(rows))
+    }
+    return rows
+  }
+
+  answer(job: string, count: number, ms: number): void {
+    const sentAt = this.#sentAt
+    this.#sentAt = this.now // the next one goes into the pipe when this one begins
+    this.now += ms
+    this.pace.answered({ job, count }, sentAt, this.now)
+  }
+}
+
+test('the first call of a job is small, and the second takes about as long as a call may', () => {
+  const clock = new Clock(200)
+  assert.equal(clock.pace.rowsAtOnce('j', 100), 20)
+  assert.equal(clock.pace.rowsAtOnce('j', 7), 7)
+  clock.classify('j', 1, rows => 5 * rows)
+  assert.equal(clock.pace.rowsAtOnce('j', 100), 40)
+  assert.equal(clock.pace.rowsAtOnce('k', 100), 20, 'another job may be another matter')
+})
+
+test('a fast classifier gets all it may have, a slow one a row at a time', () => {
+  assert.equal(
+    new Clock(200).classify('j', 3, rows => 4 + rows / 100),
+    100,
+  )
+  assert.equal(
+    new Clock(200).classify('j', 3, () => 0),
+    100,
+  )
+  assert.equal(
+    new Clock(200).classify('j', 3, rows => 900 * rows),
+    1,
+  )
+})
+
+test('what a call costs beside its rows is learned with them', () => {
+  const rows = new Clock(200).classify('j', 20, rows => 50 + 2 * rows)
+  assert.ok(Math.abs(50 + 2 * rows - 200) <= 4, `${rows} rows`)
+})
+
+test('a classifier that becomes slower, or faster, is followed within some calls', () => {
+  const clock = new Clock(200)
+  clock.classify('j', 20, rows => 4 * rows)
+  assert.ok(clock.classify('j', 15, rows => 20 * rows) <= 12)
+  assert.ok(clock.classify('j', 40, rows => 4 * rows) >= 45)
+})
+
+test('one call that took long, as of a classifier that died, does not make the next ones much smaller', () => {
+  const clock = new Clock(200)
+  clock.classify('j', 20, rows => 4 * rows)
+  clock.answer('j', 50, 1500)
+  assert.ok(clock.pace.rowsAtOnce('j', 100) >= 20)
+})
+
+test('a call that waited for the one before it is charged its own time only', () => {
+  const pace = new Pace(200)
+  pace.answered({ job: 'j', count: 10 }, 0, 100)
+  pace.answered({ job: 'j', count: 10 }, 1, 200)
+  pace.answered({ job: 'k', count: 10 }, 2, 300)
+  assert.equal(pace.rowsAtOnce('j', 100), 20)
+  assert.equal(pace.rowsAtOnce('k', 100), 20)
+  pace.answered({ job: 'l', count: 0 }, 3, 400) // a job without rows
+  assert.equal(pace.rowsAtOnce('l', 100), 20)
+  pace.answered({ job: 'l', count: 10 }, 5000, 5050) // idle before
+  assert.equal(pace.rowsAtOnce('l', 100), 40)
+})
+
+test('answers that come two at a time say the same as one by one', () => {
+  const pace = new Pace(50)
+  for (let pair = 0; pair < 20; pair++) {
+    for (let i = 0; i < 2; i++) pace.answered({ job: 'j', count: 10 }, pair * 100, (pair + 1) * 100)
+  }
+  const rows = pace.rowsAtOnce('j', 100) // 5 ms a row
+  assert.ok(rows >= 8 && rows <= 13, `${rows} rows`)
+})
+
+test('a worker that runs for years keeps no jobs', () => {
+  const pace = new Pace(200)
+  for (let job = 0; job < 1500; job++) pace.answered({ job: `${job}`, count: 10 }, job * 10, job * 10 + 10)
+  assert.equal(pace.rowsAtOnce('400', 1000), 20)
+  assert.equal(pace.rowsAtOnce('600', 1000), 200)
+})
