@@ -1,8 +1,8 @@
 /**
  * The words of rowmill as types.
  *
- * pipeline  a named set of topics `<pipeline>.jobs`, `.rows`, `.results`, `.rejects` and the workers that serve them
- *           with one classifier; their consumer group is `<pipeline>.workers`
+ * pipeline  a named set of topics `<pipeline>.jobs`, `.rows`, `.bulk`, `.results`, `.rejects` and the workers that serve
+ *           them with one classifier; their consumer group is `<pipeline>.workers`
  * job       one run of rows with one header; its id is used once
  * header    the column names of a job, broadcast to every worker through the topic `jobs`
  * row       the values of one record; `seq` counts 0, 1, 2, ... within the job

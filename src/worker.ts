@@ -390,7 +390,7 @@ function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
 
 /** Why a message here cannot be one of this job, or null. */
 function misplacedIn({ topic, partition }: { topic: string; partition: number }, job: Job): string | null {
-  if (topic !== job.topic) return `the rows of job ${job.id} travel in ${job.topic}`
+  if (topic !== job.topic) return `rows of job ${job.id} belong in ${job.topic}`
   return partition < job.partitions ? null : `job ${job.id} has ${job.partitions} partitions`
 }
 

@@ -169,7 +169,7 @@ test('messages without a place are told in rejects, and what is behind them goes
     [Buffer.from('{"job":"j"'), /begins as JSON/],
     [json({ job: 'numbered', values: ['1', 'a'] }), /numbers its rows/],
     [json({ job: 'narrow', values: ['1', 'a'] }), /has 1 partitions/],
-    [json({ job: 'elsewhere', values: ['1', 'a'] }), /travel in elsewhere/],
+    [json({ job: 'elsewhere', values: ['1', 'a'] }), /belong in elsewhere/],
     [
       rows({
         count: 2,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KafkaAdmin, TopicSettings } from '../src/kafka.ts'
-import { checkName, defaultPartitions, ensureTopics, topicsOf, workersGroup } from '../src/topics.ts'
+import { checkName, defaultPartitions, ensureTopics, findTopics, topicsOf, workersGroup } from '../src/topics.ts'
 import { brokerAddress, testPipeline } from './helpers/broker.ts'
 import { runKafkaTool } from './helpers/kafka-tools.ts'
 
@@ -36,9 +36,9 @@ test('the topics of a pipeline are made with the settings that rows, results and
   }
   assert.equal(await ensureTopics(admin, pipeline, 5), 5)
   const found = await describe(pipeline)
-  const { jobs, rows, results, rejects } = topicsOf(pipeline)
+  const { jobs, rows, bulk, results, rejects } = topicsOf(pipeline)
   const counts = [...found].map(([topic, { partitions }]) => [topic, partitions])
-  assert.deepEqual(Object.fromEntries(counts), { [jobs]: 1, [rows]: 5, [results]: 5, [rejects]: 1 })
+  assert.deepEqual(Object.fromEntries(counts), { [jobs]: 1, [rows]: 5, [bulk]: 5, [results]: 5, [rejects]: 1 })
   for (const [topic, { config }] of found) {
     assert.equal(config.get('cleanup.policy') ?? 'delete', 'delete', topic)
     assert.equal(config.get('message.timestamp.type'), 'LogAppendTime', topic)
@@ -48,7 +48,19 @@ test('the topics of a pipeline are made with the settings that rows, results and
   for (const { config } of asked) assert.equal(config['max.message.bytes'], String(16 * 1024 * 1024))
   assert.equal(found.get(jobs)!.config.get('retention.ms'), '-1')
   assert.equal(found.get(rows)!.config.has('retention.ms'), false)
+  assert.equal(found.get(bulk)!.config.has('retention.ms'), false)
   assert.equal(found.get(results)!.config.has('retention.ms'), false)
+})
+
+test('a pipeline that is older than the topic of large jobs gets it, with as many partitions as it has', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const { bulk } = topicsOf(pipeline)
+  assert.equal(await ensureTopics(admin, pipeline, 3, { bulk: false }), 3)
+  assert.equal((await admin.partitions([bulk])).size, 0)
+  assert.equal(await findTopics(admin, pipeline), 3)
+  assert.equal(await ensureTopics(admin, pipeline, null), 3)
+  assert.equal((await admin.partitions([bulk])).get(bulk), 3)
+  assert.equal(await ensureTopics(admin, pipeline, null, { bulk: false }), 3)
 })
 
 test('topics that are there are used as they are, and what is missing is made to fit them', async t => {
@@ -92,16 +104,18 @@ test('a broadcast of several partitions is refused', async t => {
   })
 })
 
-test('fewer partitions for results than for rows are refused', async t => {
-  const { pipeline, admin } = await testPipeline(t)
-  const { rows, results } = topicsOf(pipeline)
-  await create(admin, rows, 4)
-  await create(admin, results, 3)
-  await assert.rejects(ensureTopics(admin, pipeline, null), {
-    code: 'TOPIC_UNUSABLE',
-    message: /results: it has 3 partitions, fewer than the 4 of/,
+for (const kind of ['results', 'bulk'] as const) {
+  test(`fewer partitions of ${kind} than of rows are refused`, async t => {
+    const { pipeline, admin } = await testPipeline(t)
+    const topics = topicsOf(pipeline)
+    await create(admin, topics.rows, 4)
+    await create(admin, topics[kind], 3)
+    await assert.rejects(ensureTopics(admin, pipeline, null), {
+      code: 'TOPIC_UNUSABLE',
+      message: new RegExp(`${kind}: it has 3 partitions, fewer than the 4 of`),
+    })
   })
-})
+}
 
 test('a name is taken as a pipeline or job only if Kafka takes what is made of it', () => {
   for (const name of ['a', 'rowmill-2024.test_1', '7', 'x'.repeat(100)]) checkName('job', name)

@@ -158,18 +158,18 @@ test('topics deleted before they were read end the collector with 6, naming part
   assertCode(await fire.publish().finished, 0)
   const collected = fire.collect()
   await until('the collector reads', () => existsSync(join(`${fire.output}.rowmill`, 'partial')))
-  await admin.deleteTopics([topicsOf(fire.pipeline).rows])
+  await admin.deleteTopics([topicsOf(fire.pipeline).bulk])
   const began = performance.now()
   const { code, stderr } = await collected.finished
   assert.equal(code, 6, stderr)
-  assert.match(stderr, /row 0 \(partition 0\) can no longer come: topic \S+\.rows was deleted.*\[ROW_GAP\]/)
+  assert.match(stderr, /row 0 \(partition 0\) can no longer come: topic \S+\.bulk was deleted.*\[ROW_GAP\]/)
   assert.ok(performance.now() - began < 30_000, 'within 30 s')
   assert.equal(existsSync(fire.output), false)
 })
 
 test('rows that retention took before they were read end the collector with 6, naming partition and row', async t => {
   const fire = await Fire.open(t)
-  const { rows: topic } = topicsOf(fire.pipeline)
+  const { bulk: topic } = topicsOf(fire.pipeline)
   const kafka = await testKafka()
   const reader = await kafka.admin()
   t.after(() => reader.close())
@@ -189,7 +189,7 @@ test('rows that retention took before they were read end the collector with 6, n
   const again = fire.work(1)
   const all = await collect('all')
   assertCode(all, 6)
-  assert.match(all.stderr, /row 0 \(partition 0\) can no longer come: \S+\.rows\[0\] holds nothing for the workers/)
+  assert.match(all.stderr, /row 0 \(partition 0\) can no longer come: \S+\.bulk\[0\] holds nothing for the workers/)
   await fire.drain(again)
 })
 
@@ -215,13 +215,13 @@ test('what is no record, and a job that contradicts itself, end nobody else', as
   t.after(() => jobs.close())
   await jobs.until('bad', () => true, AbortSignal.timeout(30_000))
   const garbage = { key: 'j', value: Buffer.from('garbage') }
-  for (const topic of [topics.rows, topics.results, topics.rejects, topics.jobs])
+  for (const topic of [topics.rows, topics.bulk, topics.results, topics.rejects, topics.jobs])
     await producer.send({ topic, partition: 0 }, [garbage, { key: '', value: Buffer.alloc(0) }])
   const end = { job: 'bad', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 7, total: 56, refused: 0 }
   const nobody = { job: 'nobody', epoch: 0, from: 0, seq: 0, count: 1, line: null, lineSteps: null, rows: [['1', 'a']] }
   const above = { ...nobody, job: 'bad', seq: 8_000_000 }
   for (const value of [encodeEndOfInput(end), encodeRows(nobody), encodeRows(above)])
-    await producer.send({ topic: topics.rows, partition: 0 }, [{ key: 'bad', value }])
+    await producer.send({ topic: topics.bulk, partition: 0 }, [{ key: 'bad', value }])
   bad.child.stdin.end('2,y\n')
   assertCode(await bad.finished, 0)
   const working = fire.work(2)

@@ -17,7 +17,7 @@ export async function publishWhileLeadersMove(fire: Fire, cluster: Cluster, publ
   const answered = others.map(id => cluster.proxy(id).answer(published('rows')))
   const command = publish()
   await Promise.all([kept, ...answered])
-  await cluster.moveLeaders(topicsOf(fire.pipeline).rows, late)
+  await cluster.moveLeaders(topicsOf(fire.pipeline).bulk, late)
   release()
   return command
 }

@@ -73,7 +73,7 @@ export class Cluster {
     await Promise.all(dead.map(startNode))
   }
 
-  /** Makes the topics of a pipeline; returns who leads partitions of its rows: all three, unless one was slow to answer. */
+  /** Makes the topics of a pipeline; returns who leads partitions of its large jobs: all three, unless one was slow to answer. */
   async prepare(pipeline: string): Promise<NodeId[]> {
     const admin = await new Kafka({ brokers: this.addresses.split(','), clientId: 'test' }).admin()
     try {
@@ -81,7 +81,7 @@ export class Cluster {
     } finally {
       await admin.close()
     }
-    const led = async () => [...(await this.#partitions(topicsOf(pipeline).rows)).values()].map(({ leader }) => leader)
+    const led = async () => [...(await this.#partitions(topicsOf(pipeline).bulk)).values()].map(({ leader }) => leader)
     await until('all partitions are led', async () => !(await led()).includes(-1))
     const leaders = new Set(await led())
     return NODES.filter(id => leaders.has(id))
