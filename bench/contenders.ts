@@ -41,8 +41,9 @@ export function contenders(python: string, broker: string): Contender[] {
 export const SERIAL = 'serial job'
 export const DEFAULT = `rowmill, default workers (${availableParallelism()})`
 export const PASS = 'pass-through, 1 worker'
-/** No contender, but a name to give to `--only`. */
+/** No contenders, but names to give to `--only`. */
 export const RECOVERY = 'recovery'
+export const FAIRNESS = 'fairness'
 
 /** The part of rowmill, or the rival, that a process is; null: none. */
 export function partOf(commandLine: string): string | null {

@@ -1,27 +1,31 @@
 /**
  * The old job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and rows that only
- * pass through. Every output is compared. And `recovery`: how long rows stand still whose worker was killed. Prints every
- * time; `--write` puts the medians into bench/results.md.
+ * pass through. Every output is compared. And `recovery`: how long rows stand still whose worker was killed; `fairness`:
+ * what small jobs and live events take while a large job is worked off. Prints every time; `--write` puts the medians
+ * into bench/results.md.
  * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--kills 5] [--only NAME,NAME] [--write]
  */
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { firstDifference } from '../scripts/compare-files.ts'
 import { preparePython } from '../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../src/broker/local-broker.ts'
-import { type Contender, contenders, DEFAULT, PASS, partOf, RECOVERY, SERIAL } from './contenders.ts'
+import { type Contender, contenders, DEFAULT, FAIRNESS, PASS, partOf, RECOVERY, SERIAL } from './contenders.ts'
+import { type Fairness, measureFairness } from './fairness.ts'
 import { ProcessTree } from './process-tree.ts'
 import { measureRecovery } from './recovery.ts'
-import { describeUsage, type Measured, writeRecovery, writeResults } from './report.ts'
+import { describeUsage, type Measured, percentile, writeFairness, writeRecovery, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** Up to here a run is so short that its start decides; the default number of workers is what a user gets. */
 const SMALL_ROWS = 1000
 /** More than are classified until the rows of a killed worker move again. */
 const RECOVERY_ROWS = 20_000
+/** More than are classified while the small jobs beside them are. */
+const LARGE_ROWS = 20_000
 
 const { values } = parseArgs({
   options: {
@@ -67,6 +71,10 @@ try {
   const file = join(ROOT, 'bench/results.md')
   if (values.write && measured.length > 0) await writeResults(file, measured, { python })
   if (values.write && recovery.length > 0) await writeRecovery(file, recovery, { python })
+  if (!only || only.includes(FAIRNESS)) {
+    const fairness = await beFair(Number(values.rounds))
+    if (values.write) await writeFairness(file, fairness, { python, largeRows: LARGE_ROWS })
+  }
 } finally {
   await broker.close()
   await rm(folder, { recursive: true, force: true })
@@ -85,6 +93,22 @@ async function killWorkers(times: number): Promise<number[]> {
     all.push(seconds)
   }
   return all
+}
+
+async function beFair(rounds: number): Promise<{ alone: Fairness; beside: Fairness }> {
+  const small = join(folder, 'small.csv')
+  await makeRows(100)
+  await rename(input, small)
+  await measure('expected', [python, join(ROOT, 'examples/serial_job.py'), small, expected])
+  await makeRows(LARGE_ROWS)
+  const files = { large: input, small, expected, output }
+  const fairness = await measureFairness({ ...files, python, broker: broker.address, pipeline: FAIRNESS, rounds })
+  for (const [where, { jobs, events }] of Object.entries(fairness)) {
+    const times = jobs.map(seconds => seconds.toFixed(2)).join(', ')
+    const [p50, p99, max] = [50, 99, 100].map(part => Math.round(percentile(events, part)))
+    console.log(`${where}: jobs of 100 rows ${times} s; ${events.length} events p50 ${p50}, p99 ${p99}, max ${max} ms`)
+  }
+  return fairness
 }
 
 /** Every contender in every round, in another order each time. */

@@ -52,7 +52,7 @@ export async function measureRecovery({ python, broker, input, pipeline }: Recov
 }
 
 /** The results of all partitions as they come. */
-class ResultsFeed {
+export class ResultsFeed {
   readonly #feed: PartitionFeed
   readonly #queues: readonly PartitionQueue[]
 
@@ -90,11 +90,11 @@ class ResultsFeed {
   }
 }
 
-function start(args: readonly string[]): ChildProcess {
+export function start(args: readonly string[]): ChildProcess {
   return spawn(process.execPath, [join(ROOT, 'bin/rowmill.js'), ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
 }
 
-async function ended(child: ChildProcess): Promise<void> {
+export async function ended(child: ChildProcess): Promise<void> {
   const code = child.exitCode ?? (await new Promise<number | null>(resolve => child.once('exit', resolve)))
   if (code !== 0) throw new Error(`${child.spawnargs.join(' ')} ended with exit code ${code}`)
 }

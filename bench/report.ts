@@ -5,6 +5,7 @@ import { promisify } from 'node:util'
 import { KAFKA_VERSION } from '../src/broker/broker-files.ts'
 import { version } from '../src/version.ts'
 import { PASS, SERIAL } from './contenders.ts'
+import type { Fairness } from './fairness.ts'
 import type { Usage } from './process-tree.ts'
 
 /** One run of one contender. */
@@ -55,18 +56,54 @@ const RECOVERY_TITLE = '## kill -9 of a worker'
 
 /** Writes the section on this alone; the others stay as they are. */
 export async function writeRecovery(path: string, seconds: readonly number[], { python }: { python: string }) {
-  const others = (await readSections(path)).filter(text => !text.startsWith(`${RECOVERY_TITLE}\n`))
-  const text = [
-    RECOVERY_TITLE,
-    '',
+  await writeSection(path, RECOVERY_TITLE, [
     `${await place(python)} Two workers on a warm broker, every option at its default, classifier examples/black_box.py. One ` +
       'worker process is killed in the middle of a job; the time is that until the first result comes in one of its partitions.',
     '',
     '| | median s | max s | every run, s |',
     '|---|---|---|---|',
     `| its rows move again after | ${median(seconds).toFixed(2)} | ${Math.max(...seconds).toFixed(2)} | ${seconds.map(each => each.toFixed(2)).join(', ')} |`,
-  ].join('\n')
-  await writeFile(path, `${[...others.map(other => other.trimEnd()), text].join('\n\n')}\n`)
+  ])
+}
+
+const FAIRNESS_TITLE = '## A large job and small ones'
+
+/** Writes the section on this alone; the others stay as they are. */
+export async function writeFairness(
+  path: string,
+  { alone, beside }: { alone: Fairness; beside: Fairness },
+  { python, largeRows }: { python: string; largeRows: number },
+) {
+  const line = (what: string, { jobs, events }: Fairness) => {
+    const times = jobs.map(each => each.toFixed(2)).join(', ')
+    const [p50, p99, max] = [50, 99, 100].map(part => Math.round(percentile(events, part)))
+    return `| ${what} | ${median(jobs).toFixed(2)} | ${times} | ${p50} | ${p99} | ${max} | ${events.length} |`
+  }
+  await writeSection(path, FAIRNESS_TITLE, [
+    `${await place(python)} Two workers on a warm broker, every option at its default, classifier examples/black_box.py, one ` +
+      `pipeline. Jobs of 100 rows by \`publish\` and \`collect\`, both started at once, and a live row every 50 ms from its ` +
+      `sender to its result in \`results\`: in turn by themselves, and while a job of ${largeRows.toLocaleString('en')} rows that ` +
+      'was published before is worked off. All of it shares the two cores.',
+    '',
+    '| | 100 rows, median s | every run, s | live row p50 ms | p99 ms | max ms | live rows |',
+    '|---|---|---|---|---|---|---|',
+    line('by themselves', alone),
+    line('beside the large job', beside),
+  ])
+}
+
+/** Puts a section into the place of the one with its title, or else behind all others. */
+async function writeSection(path: string, title: string, lines: readonly string[]): Promise<void> {
+  const sections = (await readSections(path)).map(text => text.trimEnd())
+  const at = sections.findIndex(text => text.startsWith(`${title}\n`))
+  sections.splice(at < 0 ? sections.length : at, 1, [title, '', ...lines].join('\n'))
+  await writeFile(path, `${sections.join('\n\n')}\n`)
+}
+
+/** Of so many percent of the numbers the largest. */
+export function percentile(numbers: readonly number[], percent: number): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)]!
 }
 
 /** What stands before the first section, and every section with its title. */

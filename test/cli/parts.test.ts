@@ -226,9 +226,10 @@ test('after 10 s each part says what it waits for, and workers without a partiti
       published = true
     },
   )
-  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '2'], cli)
+  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '3'], cli)
   t.after(() => working.child.kill('SIGKILL'))
-  await says(working, [/worker \S+ stays idle: other workers have all partitions of \S+\.rows/, /nothing to classify/])
+  const idle = /worker \S+ stays idle: other workers have all partitions of \S+\.rows and \S+\.bulk/
+  await says(working, [idle, /nothing to classify/])
   assert.equal((await collecting.finished).code, 0)
 })
 
