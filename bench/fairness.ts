@@ -33,8 +33,9 @@ export interface Fairness {
  */
 export async function measureFairness(options: FairnessOptions): Promise<{ alone: Fairness; beside: Fairness }> {
   const { python, broker, large, output, pipeline, rounds } = options
-  const shared = ['--brokers', broker, '--pipeline', pipeline, '--python', python, '--quiet']
-  const working = start(['work', '--classifier', join(ROOT, 'examples/black_box.py'), '--workers', '2', ...shared])
+  const shared = ['--brokers', broker, '--pipeline', pipeline, '--quiet']
+  const classifier = ['--python', python, '--classifier', join(ROOT, 'examples/black_box.py')]
+  const working = start(['work', ...classifier, '--workers', '2', ...shared])
   const [alone, beside]: [Fairness, Fairness] = [
     { jobs: [], events: [] },
     { jobs: [], events: [] },
@@ -43,7 +44,7 @@ export async function measureFairness(options: FairnessOptions): Promise<{ alone
     await measureJob('warm', options)
     for (let round = 1; round <= rounds; round++) {
       await measure(`alone-${round}`, options, alone)
-      await ended(start(['publish', large, '--job', `large-${round}`, ...shared]))
+      await ended(start(['publish', large, '--python', python, '--job', `large-${round}`, ...shared]))
       const collecting = start(['collect', `${output}-large`, '--force', '--job', `large-${round}`, ...shared])
       await measure(`beside-${round}`, options, beside)
       if (collecting.exitCode !== null) throw new Error('the large job was complete before the small ones')
