@@ -35,5 +35,5 @@ test('every row passes the broker, and every result: the topics hold what the la
   const ends = 3
   const each = blocks + ends
   const counts = await countMessages(pipeline)
-  assert.deepEqual(counts, { rows: each, results: each, jobs: 2, rejects: 0 }, 'of jobs: open and ended')
+  assert.deepEqual(counts, { rows: each, bulk: 0, results: each, jobs: 2, rejects: 0 }, 'of jobs: open and ended')
 })

@@ -13,12 +13,14 @@ import { JobLog } from '../src/jobs.ts'
 import { Kafka } from '../src/kafka.ts'
 import type { Values } from '../src/model.ts'
 import { publish } from '../src/publisher.ts'
+import { run } from '../src/run.ts'
 import { ensureTopics, rowTopics, topicsOf } from '../src/topics.ts'
 import { Worker } from '../src/worker.ts'
 import { brokerAddress, testPipeline } from './helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from './helpers/cli.ts'
 import { memorySink, readTopic } from './helpers/pipeline.ts'
 import { serialJob } from './helpers/serial.ts'
+import { until } from './helpers/until.ts'
 
 const LAYOUT = { partitions: 4, blockRows: 10 }
 const BATCH_ROWS = 10
@@ -73,13 +75,15 @@ function sourceOf(rows: readonly Values[]): Source {
 
 const rowsOf = (job: string, count: number): Values[] => Array.from({ length: count }, (_, row) => [`${row}`, job])
 
-/** Returns the rows as they are; a batch of the job `large` takes its time until it need not. */
+/** Returns the rows as they are, one batch after the other; those of the job `large` take their time until they need not. */
 class SlowWithLarge implements RowsClassifier {
   readonly fingerprint = new Uint8Array(8)
   readonly runtime = { versions: {}, quotesCarriageReturn: true }
-  largeBatches = 0
-  largeTakesMs = 20
+  /** The rows of each batch of the large job. */
+  readonly large: number[] = []
+  takesMs: (rows: number) => number = () => 20
   readonly #begun = Promise.withResolvers<void>()
+  #free: Promise<void> = Promise.resolve()
 
   /** Resolves when a batch of the large job is in the classifier. */
   get begun(): Promise<void> {
@@ -89,11 +93,17 @@ class SlowWithLarge implements RowsClassifier {
   async start(): Promise<void> {}
 
   async classify({ rows }: { rows: readonly Values[] }) {
+    const before = this.#free
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#free = promise
+    await before
     if (rows[0]?.[1] === 'large') {
-      this.largeBatches++
+      this.large.push(rows.length)
       this.#begun.resolve()
-      if (this.largeTakesMs > 0) await sleep(this.largeTakesMs)
+      const ms = this.takesMs(rows.length)
+      if (ms > 0) await sleep(ms)
     }
+    resolve()
     return { columns: ['ID', 'JOB'], kinds: ['integer', 'text'] as const, rows }
   }
 
@@ -111,12 +121,12 @@ async function largeBatchesBeforeSmall(t: TestContext, options: { bulk: boolean 
   await classifier.begun
   const small = collect('small').then(rows => {
     assert.deepEqual(rows, rowsOf('small', 60))
-    return classifier.largeBatches
+    return classifier.large.length
   })
   await publish('small', rowsOf('small', 60))
-  if (!options.bulk) classifier.largeTakesMs = 0
+  if (!options.bulk) classifier.takesMs = () => 0
   const before = await small
-  classifier.largeTakesMs = 0
+  classifier.takesMs = () => 0
   assert.deepEqual(await large, rowsOf('large', LARGE_ROWS))
   return before
 }
@@ -128,6 +138,18 @@ test('a small job that comes while a large one is worked off is complete long be
 
 test('where a pipeline has no topic for large jobs, a small one waits for what came before it', async t => {
   assert.equal(await largeBatchesBeforeSmall(t, { bulk: false }), LARGE_ROWS / BATCH_ROWS)
+})
+
+test('calls with rows of a large job are cut where the classifier is slow', async t => {
+  const classifier = new SlowWithLarge()
+  classifier.takesMs = rows => (classifier.large.length <= 5 ? 60 * rows : 0)
+  const { publish, collect } = await place(t, classifier, { bulk: true })
+  await publish('large', rowsOf('large', 1001))
+  assert.deepEqual(await collect('large'), rowsOf('large', 1001))
+  const [first, second, ...next] = classifier.large
+  assert.deepEqual([first, second], [BATCH_ROWS, BATCH_ROWS], 'nothing is known yet')
+  for (const rows of next.slice(0, 3)) assert.ok(rows <= 200 / 60, `${rows} rows at 60 ms`)
+  assert.equal(Math.max(...next), BATCH_ROWS, 'it is fast again')
 })
 
 test('rows of a job that stand in the topic of other jobs are told in rejects, and in no result', async t => {
@@ -271,4 +293,26 @@ test('publish puts a job of more than 1,000 rows, or of unknown length, into bul
     assert.equal(readFileSync(out, 'utf8'), await serialJob(join(folder, `${job}.csv`), classifier), job)
     assert.equal((await jobs.latest(job))!.topic, topicsOf(pipeline)[lane], job)
   }
+})
+
+test('a run of its own has no topic for large jobs, and leaves none, whoever made it meanwhile', async t => {
+  const { admin } = await testPipeline(t)
+  const rows = rowsOf('large', 1500)
+  const written: Values[] = []
+  const topics = async (pipeline: string) =>
+    [...(await admin.partitions(Object.values(topicsOf(pipeline)))).keys()].sort()
+  const found: string[][] = []
+  const { pipeline } = await run({
+    ...{ source: sourceOf(rows), sink: memorySink(written), workers: 1, brokers: [await brokerAddress()] },
+    classifier: join(import.meta.dirname, '../bench/pass.ts'),
+    onOpen: async ({ pipeline }) => {
+      found.push(await topics(pipeline))
+      await ensureTopics(admin, pipeline, null) // as rowmill work does
+      found.push(await topics(pipeline))
+    },
+  })
+  const { bulk, ...others } = topicsOf(pipeline)
+  assert.deepEqual(found, [Object.values(others).sort(), Object.values({ bulk, ...others }).sort()])
+  assert.deepEqual(written, rows)
+  await until('the topics are gone', async () => (await topics(pipeline)).length === 0)
 })
