@@ -71,6 +71,8 @@ export interface SinkHeader {
  * first result (of a job without results: null); behind a checkpoint with the header that was given then.
  * `write` may buffer. `checkpoint` resolves when everything written so far survives a crash together with the note, of
  * which nobody but the collector knows the meaning. A sink that cannot go on where it stopped does nothing in it.
+ * `flush` is called while the output of a job that does not end is written, when there are no more rows for now: whoever
+ * reads the output is to see what was written. A sink that buffers nothing needs none.
  * `commit` is called once, after the last row of a complete job; nothing may be visible under the final name before.
  * After any throw only `close` is called. `close` is always called, also after a failed `open`; without a `commit`
  * before it, nothing may stand under the final name, and the last checkpoint stays.
@@ -81,6 +83,7 @@ export interface Sink {
   begin(header: SinkHeader | null): Promise<void>
   write(rows: readonly Values[]): Promise<void>
   checkpoint(note: string): Promise<void>
+  flush?(): Promise<void>
   commit(summary: JobSummary): Promise<void>
   close(): Promise<void>
 }

@@ -35,5 +35,6 @@ export type CrashPoint =
   | 'result-acked'
   | 'committed'
   | 'rows-written'
+  | 'rows-flushed'
   | 'checkpointed'
   | 'output-named'

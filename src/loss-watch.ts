@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from './errors.ts'
 import type { JobLog } from './jobs.ts'
 import type { Kafka, KafkaAdmin } from './kafka.ts'
+import type { Job } from './model.ts'
 import { topicsOf, workersGroup } from './topics.ts'
 
 /** How often a reader without progress asks whether what it waits for can still come. */
@@ -17,12 +18,17 @@ export interface Wanted {
   readonly row: number
 }
 
+/** The same of a reader that needs no partition more than another; `read` grows while it makes progress. */
+export interface WantedAnywhere {
+  readonly partition: null
+  readonly read: number
+}
+
 export interface LossWatchOptions {
   readonly kafka: Kafka
   readonly pipeline: string
   readonly jobs: JobLog
-  readonly job: string
-  readonly attempt: number
+  readonly job: Pick<Job, 'id' | 'attempt' | 'topic'>
   readonly lookEveryMs?: number
 }
 
@@ -35,9 +41,8 @@ export class LossWatch {
   readonly #kafka: Kafka
   readonly #pipeline: string
   readonly #jobs: JobLog
-  readonly #job: string
-  readonly #attempt: number
-  readonly #wanted: () => Wanted
+  readonly #job: LossWatchOptions['job']
+  readonly #wanted: () => Wanted | WantedAnywhere
   readonly #timer: NodeJS.Timeout
   #last = ''
   #admin: Promise<KafkaAdmin> | null = null
@@ -45,15 +50,14 @@ export class LossWatch {
 
   /** `lost` is told what can no longer come. */
   constructor(
-    { kafka, pipeline, jobs, job, attempt, lookEveryMs = LOOK_EVERY_MS }: LossWatchOptions,
-    wanted: () => Wanted,
+    { kafka, pipeline, jobs, job, lookEveryMs = LOOK_EVERY_MS }: LossWatchOptions,
+    wanted: () => Wanted | WantedAnywhere,
     lost: (error: RowmillError) => void,
   ) {
     this.#kafka = kafka
     this.#pipeline = pipeline
     this.#jobs = jobs
     this.#job = job
-    this.#attempt = attempt
     this.#wanted = wanted
     const look = async () => {
       try {
@@ -84,30 +88,38 @@ export class LossWatch {
     return progress ? null : await this.#judge(wanted)
   }
 
-  async #judge({ partition, offset, row }: Wanted): Promise<RowmillError | null> {
+  async #judge(wanted: Wanted | WantedAnywhere): Promise<RowmillError | null> {
     this.#admin ??= this.#kafka.admin()
     const admin = await this.#admin
-    const { rows, results } = topicsOf(this.#pipeline)
+    const { results } = topicsOf(this.#pipeline)
+    const { id, topic: rows } = this.#job
     const there = await admin.partitions([rows, results])
     const gone = [results, rows].find(topic => !there.has(topic))
-    if (gone) return this.#lost({ partition, row }, `topic ${gone} was deleted`)
-    if (this.#jobs.peek(this.#job)?.state !== 'ended') return null
+    if (gone) return this.#lost(wanted, `topic ${gone} was deleted`)
+    if (wanted.partition === null || this.#jobs.peek(id)?.state !== 'ended') return null
+    const { partition, offset } = wanted
     // In this order: a commit says that the results of all before it are in the log.
-    const group = workersGroup(this.#pipeline, { id: this.#job, attempt: this.#attempt })
-    const committed = await admin.committed(group, rows, partition)
+    const committed = await admin.committed(workersGroup(this.#pipeline, this.#job), rows, partition)
     const { start, end } = await admin.bounds(rows, partition)
     if (Math.max(committed, start) < end) return null
     const { end: resultsEnd } = await admin.bounds(results, partition)
     if (offset < resultsEnd || JSON.stringify(this.#wanted()) !== this.#last) return null
     const passed = `${rows}[${partition}] holds nothing for the workers (it begins at ${start}, ends at ${end}, committed is ${committed})`
     const why = `${passed}, and ${results}[${partition}] ends at ${resultsEnd} without it`
-    return this.#lost({ partition, row }, why)
+    return this.#lost(wanted, why)
   }
 
-  #lost({ partition, row }: Pick<Wanted, 'partition' | 'row'>, why: string): RowmillError {
+  #lost(wanted: Wanted | WantedAnywhere, why: string): RowmillError {
+    const { id } = this.#job
+    const which = wanted.partition === null ? 'its rows' : `row ${wanted.row} (partition ${wanted.partition})`
     const message =
-      `job ${this.#job}: row ${row} (partition ${partition}) can no longer come: ${why}. Was a topic deleted, made anew, ` +
+      `job ${id}: ${which} can no longer come: ${why}. Was a topic deleted, made anew, ` +
       'or cut by retention before it was read? Publish the rows again as another job'
-    return new RowmillError('ROW_GAP', message, { job: this.#job, partition, row })
+    const { partition } = wanted
+    return new RowmillError(
+      'ROW_GAP',
+      message,
+      partition === null ? { job: id } : { job: id, partition, row: wanted.row },
+    )
   }
 }

@@ -29,6 +29,8 @@ export class PartitionQueue {
   bytes = 0
   /** A fetch brought nothing although the log goes on: either its answer was full or the messages are gone. */
   emptied = false
+  /** What the log no longer held when it was to be fetched: the feed went on behind it. */
+  lost: { readonly from: number; readonly behind: number } | null = null
   #messages: Message[] = []
   #head = 0
 
@@ -228,7 +230,9 @@ export class PartitionFeed {
       // The log no longer holds the position. Readers that count will see the gap; others go on with what is there.
       const queue = wanted.find(({ topic, partition }) => topic === e.topic && partition === e.partition)
       const [start] = queue ? await this.#reader.offsets([queue], 'start') : []
-      if (queue && start) queue.position = start.offset
+      if (!queue || !start) return
+      if (start.offset > queue.position) queue.lost = { from: queue.position, behind: start.offset }
+      queue.position = start.offset
       return
     }
     await outage.failed(error, this.#stop.signal)

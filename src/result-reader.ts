@@ -3,7 +3,7 @@ import { RowmillError, toRowmillError } from './errors.ts'
 import type { Attempt } from './jobs.ts'
 import type { Kafka, Message } from './kafka.ts'
 import { type AttemptLog, type Found, MergedAttempts } from './merged-attempts.ts'
-import type { Job } from './model.ts'
+import type { Job, Rows } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
 import type { MessagePlace } from './reassembler.ts'
@@ -15,16 +15,30 @@ export interface ResultReaderOptions {
   readonly say: Say
 }
 
-/** The results of one job, by partition, in the order of positions; each attempt is read by a feed of its own. */
+/** A result, an end of input, or the barrier of an epoch, which is a rows message without rows. */
+export type Arrived = Found | { readonly kind: 'rows'; readonly offset: number; readonly value: Rows }
+
+interface PartitionResults {
+  next(): Arrived | undefined
+  /** Rows that came again and were dropped. */
+  readonly duplicates: number
+}
+
+/**
+ * What `results` holds of one job, by partition: of several attempts, each read by a feed of its own, merged in the order
+ * of positions; of a single one everything in log order, copies and barriers too.
+ */
 export class ResultReader {
   readonly #job: Job
   readonly #topic: string
   readonly #say: Say
-  readonly #attempts: readonly Attempt[]
   readonly #feeds: readonly PartitionFeed[]
+  #attempts: readonly Attempt[]
   /** By attempt and partition. */
   #queues: readonly (readonly PartitionQueue[])[] = []
-  #partitions: readonly MergedAttempts[] = []
+  #partitions: readonly PartitionResults[] = []
+  /** By partition, what was looked at and not taken. */
+  readonly #heads = new Map<number, Arrived>()
   #unread = 0
   #arrived = Promise.withResolvers<void>()
   #fault: unknown = null
@@ -42,7 +56,7 @@ export class ResultReader {
     for (const feed of feeds) void this.#follow(feed)
   }
 
-  /** `attempts` says where each is to be read from. To be closed. */
+  /** To be closed. */
   static async open(
     job: Job,
     attempts: readonly Attempt[],
@@ -53,26 +67,43 @@ export class ResultReader {
     return new ResultReader(job, attempts, { topic, say, feeds })
   }
 
-  /** Begins to read; called once. `next` is the first position wanted, by partition. */
-  async read(next: readonly number[]): Promise<void> {
+  /** For each partition the first offset that is still there, or the one behind the last message. */
+  async bounds(which: 'start' | 'end'): Promise<number[]> {
+    const wanted = this.#job.rowsFrom.map((_, partition) => ({ topic: this.#topic, partition }))
+    const found = await this.#feeds[0]!.offsets(wanted, which)
+    return found.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+  }
+
+  /** Begins to read the attempts where they say; called once. `next` is the first position wanted, by partition. */
+  async read(attempts: readonly Attempt[], next: readonly number[]): Promise<void> {
     const topic = this.#topic
+    this.#attempts = attempts
     this.#queues = await Promise.all(
-      this.#attempts.map(({ resultsFrom }, i) =>
+      attempts.map(({ resultsFrom }, i) =>
         this.#feeds[i]!.assign(resultsFrom.map((offset, partition) => ({ topic, partition, offset }))),
       ),
     )
-    this.#partitions = next.map(
-      (position, partition) =>
-        new MergedAttempts(
-          this.#attempts.map((_, i) => this.#logOf(i, partition)),
-          position,
-        ),
-    )
+    this.#partitions = next.map((position, partition) => {
+      const logs = attempts.map((_, i) => this.#logOf(i, partition))
+      return logs.length === 1
+        ? { next: () => this.#nextOf(0, partition), duplicates: 0 }
+        : new MergedAttempts(logs, position)
+    })
   }
 
-  /** The next result of a partition, or its end of input; undefined where there is none by now. */
-  take(partition: number): Found | undefined {
-    return this.#partitions[partition]!.next()
+  /** What comes next in a partition; undefined where there is nothing by now. */
+  take(partition: number): Arrived | undefined {
+    const head = this.#heads.get(partition)
+    if (!head) return this.#partitions[partition]!.next()
+    this.#heads.delete(partition)
+    return head
+  }
+
+  /** The same without taking it. */
+  peek(partition: number): Arrived | undefined {
+    const next = this.#heads.get(partition) ?? this.#partitions[partition]!.next()
+    if (next) this.#heads.set(partition, next)
+    return next
   }
 
   /** As `PartitionFeed.arrival`, of any attempt. */
@@ -88,7 +119,12 @@ export class ResultReader {
   /** The offset of the first message of the last attempt that was not taken yet: fetched it may be. */
   offset(partition: number): number {
     const queue = this.#queues.at(-1)?.[partition]
-    return queue?.peek()?.offset ?? queue?.position ?? this.#attempts.at(-1)!.resultsFrom[partition]!
+    return (
+      this.#heads.get(partition)?.offset ??
+      queue?.peek()?.offset ??
+      queue?.position ??
+      this.#attempts.at(-1)!.resultsFrom[partition]!
+    )
   }
 
   place(partition: number, offset: number): MessagePlace {
@@ -121,15 +157,10 @@ export class ResultReader {
   }
 
   #logOf(index: number, partition: number): AttemptLog {
-    const [feed, queue] = [this.#feeds[index]!, this.#queues[index]![partition]!]
-    const { attempt } = this.#attempts[index]!
+    const queue = this.#queues[index]![partition]!
     const next = (): Found | undefined => {
-      for (let message = feed.take(queue); message; message = feed.take(queue)) {
-        const record = this.#decode(message, partition)
-        if (record?.kind !== 'result' && record?.kind !== 'end') continue
-        if (record.value.job === this.#job.id && record.value.attempt === attempt)
-          return { ...record, offset: message.offset }
-      }
+      for (let found = this.#nextOf(index, partition); found; found = this.#nextOf(index, partition))
+        if (found.kind !== 'rows') return found
       return undefined
     }
     return {
@@ -138,6 +169,33 @@ export class ResultReader {
         return queue.peek()?.offset ?? queue.position
       },
     }
+  }
+
+  /** The next record of an attempt in a partition. */
+  #nextOf(index: number, partition: number): Arrived | undefined {
+    const [feed, queue] = [this.#feeds[index]!, this.#queues[index]![partition]!]
+    const { attempt } = this.#attempts[index]!
+    for (let message = feed.take(queue); message; message = feed.take(queue)) {
+      if (queue.lost && !this.#job.sequenced && message.offset >= queue.lost.behind) throw this.#gap(queue)
+      const record = this.#decode(message, partition)
+      if (record?.kind === 'rows') {
+        if (record.value.job === this.#job.id && record.value.count === 0) return { ...record, offset: message.offset }
+      } else if (record?.kind === 'result' || record?.kind === 'end') {
+        const { value } = record
+        if (value.job === this.#job.id && value.attempt === attempt) return { ...record, offset: message.offset }
+      }
+    }
+    return undefined
+  }
+
+  /** Whether a row is missing nobody can say where rows have no sequence: what may have been one is missing. */
+  #gap({ partition, lost }: PartitionQueue): RowmillError {
+    const { from, behind } = lost!
+    const job = this.#job.id
+    const message =
+      `job ${job}, ${this.#topic}[${partition}]: offsets ${from} to ${behind - 1} were gone before they were read. ` +
+      'Was the topic truncated by retention?'
+    return new RowmillError('ROW_GAP', message, { job, partition, from, behind })
   }
 
   /** Null for what is no record: nobody knows whose it is. If it was a result of this job, that is missing, and will be missed. */

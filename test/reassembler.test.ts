@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { EndOfInput, Rejected, Result } from '../src/model.ts'
 import { Reassembler } from '../src/reassembler.ts'
+import { rowsOf } from '../src/result-run.ts'
 import { type Layout, rowsInPartition, seqOf } from '../src/sequence.ts'
 
 const layout: Layout = { partitions: 2, blockRows: 2 }
@@ -27,7 +28,11 @@ function end(partition: number, total: number, at: Layout = layout): EndOfInput 
 const START = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: [0, 0] }
 const newReassembler = () => new Reassembler('j', layout, START)
 const at = (partition: number, offset = 0) => ({ topic: 'results', partition, offset })
-const taken = (reassembler: Reassembler) => reassembler.take().map(([cell]) => Number(cell))
+const taken = (reassembler: Reassembler) =>
+  reassembler
+    .take()
+    .flatMap(rowsOf)
+    .map(([cell]) => Number(cell))
 const fails = (code: string, facts: object = {}) => ({ code, ...(Object.keys(facts).length > 0 ? { facts } : {}) })
 
 test('rows come out in the order of their seq, whatever partition is ahead', () => {

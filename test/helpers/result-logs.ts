@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import type { EndOfInput, Result } from '../../src/model.ts'
 import { Reassembler, type ReassemblerPosition } from '../../src/reassembler.ts'
+import { rowsOf } from '../../src/result-run.ts'
 
 /** A result: `size` rows from `back` before what its partition's log has so far; bit i of `rejects` rejects row i. */
 interface Cut {
@@ -197,7 +198,7 @@ export class Reading {
     const { partitions, blockRows, total } = this.#job
     const expected = model.inOrder
     const rows = expected.filter(row => row !== null)
-    const taken = reassembler.take()
+    const taken = reassembler.take().flatMap(rowsOf)
     assert.deepEqual(
       taken.map(([cell]) => cell),
       rows.slice(this.out.length),
@@ -226,7 +227,12 @@ export class Reading {
       assert.ok(item, `partition ${partition} has no more to give`)
       if (isResult(item)) again.offer(place, item)
       else again.end(place, item)
-      out.push(...again.take().map(([cell]) => cell!))
+      out.push(
+        ...again
+          .take()
+          .flatMap(rowsOf)
+          .map(([cell]) => cell!),
+      )
     }
     const { rows, rejects } = again.counts
     assert.deepEqual([rows, rows + rejects], [this.out.length + out.length, this.#job.total])
