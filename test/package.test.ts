@@ -99,6 +99,8 @@ test('--schema-registry says which package it needs, and changes nothing', async
   assert.ok(!existsSync(join(home, 'registry.csv')))
 })
 
+const STRICT = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
+
 /** A source and a sink of the user's own; a local broker, which the package must be able to start too. */
 const PROGRAM = `
 import { type ErrorCode, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
@@ -134,14 +136,43 @@ console.log(JSON.stringify({ code, rows, closed, written, exports: Object.keys(a
 
 test('a typed program needs no other types, runs a job, and finds what the SDK exports', async () => {
   writeFileSync(join(home, 'program.mts'), PROGRAM)
-  const tsc = join(ROOT, 'node_modules/.bin/tsc')
-  const strict = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
-  succeeded(await inHome(tsc, [...strict, 'program.mts']))
+  succeeded(await inHome(join(ROOT, 'node_modules/.bin/tsc'), [...STRICT, 'program.mts']))
   const { code, rows, closed, written, exports } = JSON.parse(
     succeeded(await inHome(process.execPath, ['program.mts'])),
   )
   assert.deepEqual([code, rows, closed, written.map(([index]: string[]) => index)], ['USAGE', 2, 1, ['1', '2']])
   assert.deepEqual(exports, Object.keys(sdk))
+})
+
+/** What a user's own test of a classifier looks like. */
+const KIT = `
+import { type Classifier, differsByCut, testPipeline, type TestResult } from 'rowmill/testing'
+
+const classifier: Classifier = rows => rows.map(([id, a]) => [id, a!.toUpperCase()])
+const rows = [['1', 'x'], ['2', 'y']]
+const here: TestResult = await testPipeline({ classifier, columns: ['ID', 'A'], rows })
+const python = await testPipeline({
+  ...{ classifier: ${JSON.stringify(`${CLASSIFIERS}:a_text`)}, python: ${JSON.stringify(python)} },
+  ...{ columns: ['ID', 'A'], rows },
+})
+// @ts-expect-error What the types refuse: they are no \`any\`.
+export const wrong = () => testPipeline({ classifier, columns: ['ID'], rows: [[1]] })
+const differs = await differsByCut({ classifier, columns: ['ID', 'A'], rows })
+console.log(JSON.stringify({ here: here.rows, python: python.rows.length, differs }))
+`
+
+test('a typed program tests classifiers in both languages with rowmill/testing', async () => {
+  writeFileSync(join(home, 'kit.mts'), KIT)
+  succeeded(await inHome(join(ROOT, 'node_modules/.bin/tsc'), [...STRICT, 'kit.mts']))
+  const said = JSON.parse(succeeded(await inHome(process.execPath, ['kit.mts'])))
+  assert.deepEqual(said, {
+    here: [
+      ['1', 'X'],
+      ['2', 'Y'],
+    ],
+    python: 2,
+    differs: null,
+  })
 })
 
 test('without Java and without the optional package, the installed command names every way out', async t => {

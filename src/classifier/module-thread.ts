@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { pathToFileURL } from 'node:url'
 import { type MessagePort, workerData } from 'node:worker_threads'
 import { errorToRecord, RowmillError } from '../errors.ts'
 import type { ClassifierJob } from './boundary.ts'
@@ -13,11 +13,7 @@ import type { Classifier } from './classifier.ts'
 import { classifyEncoded } from './decoding.ts'
 import type { ThreadAnswer, ThreadArguments, ThreadBatch } from './module.ts'
 import { checkModuleJob, classifyWithModule, type ModuleExports } from './module-rows.ts'
-
-const LONGEST_MESSAGE = 4000
-const NO_MODULE =
-  'Its package.json says "type": "commonjs", where a file is no ES module: call it .mts (or .mjs), or say "type": "module".'
-const OWN_FOLDER = fileURLToPath(new URL('.', import.meta.url))
+import { failureOf, isRowmillError } from './thrown.ts'
 
 /** Answers that take longer than this together are not held back for one another. */
 const ANSWER_MS = 2
@@ -85,7 +81,7 @@ async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ThreadB
   const batch = { job: job!, head: { ...head, by, classifier: loaded.fingerprint }, parts: encoded }
   const messages = await classifyEncoded(batch, rows =>
     classifyWithModule(loaded, rows).catch(error => {
-      throw isRowmillError(error) ? error : failure('CLASSIFIER_FAILED', 'threw', error)
+      throw isRowmillError(error) ? error : failureOf('CLASSIFIER_FAILED', `classifier ${file} threw`, error)
     }),
   )
   const whole = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0))
@@ -110,7 +106,7 @@ function take(next: ClassifierJob): void {
 async function load(): Promise<Loaded> {
   if (!existsSync(path)) throw notFound(`classifier file ${file} does not exist (looked for ${path}).`)
   const found: Record<string, unknown> = await import(pathToFileURL(path).href).catch(error => {
-    throw failure('CLASSIFIER_UNLOADABLE', 'cannot be imported', error)
+    throw failureOf('CLASSIFIER_UNLOADABLE', `classifier ${file} cannot be imported`, error)
   })
   const classifier = found[name]
   if (typeof classifier !== 'function') {
@@ -131,33 +127,4 @@ async function load(): Promise<Loaded> {
 
 function notFound(message: string): RowmillError {
   return new RowmillError('CLASSIFIER_NOT_FOUND', `${message} Say --classifier FILE.ts[:NAME], or a .js file.`)
-}
-
-/** What the user's code threw, with the frames that are its own. */
-function failure(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_UNLOADABLE', what: string, thrown: unknown): RowmillError {
-  const { text, stack } = describe(thrown)
-  const own = stack
-    .split('\n')
-    .filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
-  const advice = /Unexpected token 'export'|Cannot use import statement/.test(text) ? [NO_MODULE] : []
-  const message = [`classifier ${file} ${what}: ${text.slice(0, LONGEST_MESSAGE)}`, ...own, ...advice].join('\n')
-  return new RowmillError(code, message, {}, { cause: thrown })
-}
-
-/** Anything may be thrown, also what throws when it is looked at. */
-function describe(thrown: unknown): { text: string; stack: string } {
-  try {
-    if (!(thrown instanceof Error)) return { text: String(thrown), stack: '' }
-    return { text: `${thrown.name}: ${thrown.message}`, stack: String(thrown.stack ?? '') }
-  } catch {
-    return { text: `something of type ${typeof thrown} that cannot be shown`, stack: '' }
-  }
-}
-
-function isRowmillError(thrown: unknown): thrown is RowmillError {
-  try {
-    return thrown instanceof RowmillError
-  } catch {
-    return false // a revoked proxy
-  }
 }

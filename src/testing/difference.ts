@@ -1,0 +1,48 @@
+import type { Values } from '../model.ts'
+import type { TestReject, TestResult } from '../testing.ts'
+
+/** What a cut made of the rows, or why that ended the job. */
+export interface Named {
+  readonly name: string
+  readonly result: TestResult | Error
+}
+
+/** Where two cuts of the same rows first differ, in words; null where they do not. What rejects say may differ. */
+export function describeDifference(before: Named, after: Named): string | null {
+  const failed = [before, after].find(({ result }) => result instanceof Error)
+  if (failed) return `${failed.name}: ${(failed.result as Error).message}`
+  const [a, b] = [before.result as TestResult, after.result as TestResult]
+  const differ = (what: string, one: string, other: string) =>
+    `${what}: ${one} with ${before.name}, ${other} with ${after.name}`
+  // Where every row is rejected nobody knows the columns.
+  if (a.columns.length > 0 && b.columns.length > 0 && !same(a.columns, b.columns))
+    return differ('columns', JSON.stringify(a.columns), JSON.stringify(b.columns))
+  const [rowsA, rowsB] = [outcomes(a), outcomes(b)]
+  for (let seq = 0; seq < rowsA.length; seq++) {
+    const [one, other] = [rowsA[seq]!, rowsB[seq]!]
+    if ('reason' in one && 'reason' in other) continue
+    if ('reason' in one || 'reason' in other) return differ(`row ${seq}`, describe(one), describe(other))
+    const column = one.findIndex((cell, at) => cell !== other[at])
+    if (column >= 0) {
+      const cell = (row: Values) => JSON.stringify(row[column])
+      return differ(`row ${seq}, column ${a.columns[column]}`, cell(one), cell(other))
+    }
+  }
+  return null
+}
+
+/** For each row that came in what became of it. */
+function outcomes({ rows, rejects }: TestResult): (Values | TestReject)[] {
+  const bySeq = new Map(rejects.map(reject => [reject.seq, reject]))
+  const left = rows.values()
+  return Array.from({ length: rows.length + rejects.length }, (_, seq) => bySeq.get(seq) ?? left.next().value!)
+}
+
+function describe(outcome: Values | TestReject): string {
+  if (!('reason' in outcome)) return JSON.stringify(outcome)
+  return `rejected (${outcome.reason} ${outcome.detail.split('\n', 1)[0]})`
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, i) => name === b[i])
+}

@@ -1,0 +1,134 @@
+import { type Batch, Batcher } from '../batcher.ts'
+import type { BatchAnswer, BatchClassifier } from '../classifier/boundary.ts'
+import { decode, encodeRows } from '../codec.ts'
+import { OutputKinds } from '../kinds.ts'
+import { type EndOfInput, type Job, optionOf, type Rejected, type Result, type Values } from '../model.ts'
+import { Reassembler } from '../reassembler.ts'
+import { decodeHead, type RowsHead } from '../rows-head.ts'
+import { type Place, placeOf, rowsInPartition, seqOf } from '../sequence.ts'
+
+/** What became of the rows of a job. */
+export interface Classified {
+  readonly columns: readonly string[]
+  readonly rows: readonly Values[]
+  readonly rejected: readonly Rejected[]
+  /** The seqs of each batch, in the order in which the batches were cut. */
+  readonly batches: readonly (readonly number[])[]
+}
+
+/** Classifies the rows of a job as worker and collector do, with arrays where they have topics. */
+export async function classifyInMemory(
+  job: Job,
+  rows: readonly Values[],
+  { classifier, batchRows }: { classifier: BatchClassifier; batchRows: number },
+): Promise<Classified> {
+  const batches = cutBatches(job, rows, batchRows)
+  const answers = await answerAll(batches, job, classifier)
+  const logs: Result[][] = Array.from({ length: job.partitions }, () => [])
+  batches.forEach(({ partition }, i) => {
+    logs[partition]!.push(...answers[i]!.results.map(message => decode(message).value as Result))
+  })
+  const rejected = answers.flatMap(answer => answer.rejected).sort((a, b) => a.seq! - b.seq!)
+  const seqs = batches.map(({ batch, partition }) => seqsOf(batch, partition, job))
+  return { ...collectAll(job, rows.length, logs), rejected, batches: rows.length === 0 ? [[]] : seqs }
+}
+
+interface PartitionBatch {
+  readonly partition: number
+  readonly batch: Batch
+}
+
+/** As a worker that has the whole job before it: a batch of each partition in turn, as long as there are any. */
+function cutBatches(job: Job, rows: readonly Values[], batchRows: number): PartitionBatch[] {
+  if (rows.length === 0) return [{ partition: 0, batch: batchWithoutRows(job) }]
+  const batchers = Array.from({ length: job.partitions }, () => new Batcher(0))
+  const offsets = batchers.map(() => 0)
+  rows.forEach((values, seq) => {
+    const { partition, position } = placeOf(seq, job)
+    batchers[partition]!.addRows(offsets[partition]!++, messageOf(job, seq, values), position)
+  })
+  const batches: PartitionBatch[] = []
+  while (batchers.some(({ waiting }) => waiting > 0)) {
+    batchers.forEach((batcher, partition) => {
+      const batch = batcher.cutBatch(batchRows)
+      if (batch) batches.push({ partition, batch })
+    })
+  }
+  return batches
+}
+
+function messageOf({ id, epoch, from }: Job, seq: number, values: Values): { head: RowsHead; bytes: Buffer } {
+  const bytes = encodeRows({ job: id, epoch, from, seq, count: 1, line: null, lineSteps: null, rows: [values] })
+  return { head: decodeHead(bytes).value as RowsHead, bytes }
+}
+
+/** Only the classifier knows the columns of a job without rows. */
+function batchWithoutRows({ id, epoch, from }: Job): Batch {
+  return { kind: 'batch', job: id, epoch, from, first: 0, offset: 0, count: 0, parts: [] }
+}
+
+/** As many batches at once as the classifier takes. */
+async function answerAll(
+  batches: readonly PartitionBatch[],
+  job: Job,
+  classifier: BatchClassifier,
+): Promise<BatchAnswer[]> {
+  await classifier.start()
+  const answers: BatchAnswer[] = []
+  const turns = batches.entries()
+  const serve = async () => {
+    for (const [i, { batch }] of turns) answers[i] = await classifier.classify(batch, job)
+  }
+  await Promise.all(Array.from({ length: classifier.ahead }, serve))
+  return answers
+}
+
+function seqsOf({ first, count }: Batch, partition: number, job: Job): number[] {
+  return Array.from({ length: count }, (_, i) => seqOf({ partition, position: first + i }, job))
+}
+
+function collectAll(
+  job: Job,
+  total: number,
+  logs: readonly Result[][],
+): { columns: readonly string[]; rows: Values[] } {
+  const reassembler = new Reassembler(job.id, job, {
+    ...{ seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: job.resultsFrom },
+  })
+  const kinds = new OutputKinds(job.id, castColumns(job))
+  const taken = logs.map(() => 0)
+  const rows: Values[] = []
+  let columns: readonly string[] | null = null
+  while (!reassembler.complete) {
+    const partition = reassembler.wanted
+    const offset = taken[partition]!++
+    const place = { topic: 'results', partition, offset }
+    const result = logs[partition]![offset]
+    if (!result) {
+      reassembler.end(place, endOf(job, partition, total))
+      continue
+    }
+    reassembler.offer(place, result)
+    kinds.check(result, describe({ partition, position: result.first }, result.count, job))
+    if (result.count === 0 || result.rows.length > 0) columns ??= result.columns
+    rows.push(...reassembler.take())
+  }
+  return { columns: columns ?? [], rows }
+}
+
+function endOf(job: Job, partition: number, total: number): EndOfInput {
+  const { id, epoch, from, attempt } = job
+  const rows = rowsInPartition(partition, total, job)
+  return { job: id, epoch, from, attempt, partition, rows, total, refused: 0 }
+}
+
+function castColumns({ options }: Job): string[] {
+  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
+  return casts.map(([column]) => column)
+}
+
+function describe(first: Place, count: number, job: Job): string {
+  const from = seqOf(first, job)
+  if (count <= 1) return `row ${from}`
+  return `rows ${from} to ${seqOf({ ...first, position: first.position + count - 1 }, job)}`
+}

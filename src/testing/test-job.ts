@@ -1,0 +1,57 @@
+import { checkReadCsv } from '../../connectors/csv-dialect.ts'
+import { type Layout as ColumnLayout, layOut } from '../../connectors/csv-layout.ts'
+import { INDEX_KINDS, IndexKindInference } from '../../connectors/index-kind.ts'
+import { RowmillError } from '../errors.ts'
+import type { Job, Values } from '../model.ts'
+import type { Layout } from '../sequence.ts'
+import { checkToCsv } from '../to-csv.ts'
+
+/** What of a job changes bytes, as the command line takes it. */
+export interface TestJobOptions {
+  /** The header. */
+  readonly columns: readonly string[]
+  /** The values of each row as text, in the order of the header. A row may be shorter, as in a CSV file. */
+  readonly rows: readonly Values[]
+  /** As `--index-kind`: left out, it is what pandas infers over these rows. Live events have `text`. */
+  readonly indexKind?: string
+  /** The keyword arguments the old job gave to `read_csv`; those that only split lines do nothing here. */
+  readonly readCsv?: Readonly<Record<string, unknown>>
+  /** The keyword arguments the old job gave to `to_csv`; those that only join lines do nothing here. */
+  readonly toCsv?: Readonly<Record<string, unknown>>
+  /** The dtype of columns of the output: `{ SCORE: 'float64' }`. */
+  readonly cast?: Readonly<Record<string, string>>
+}
+
+/** The record that `publish` would make of a CSV file with these rows. Throws what it would throw. */
+export function testJob(options: TestJobOptions, { partitions, blockRows }: Layout): Job {
+  const { rows, readCsv = {}, toCsv = {}, cast = {} } = options
+  const plan = checkReadCsv(readCsv, null)
+  checkToCsv(toCsv)
+  const first = rows.length > 0 ? { seq: 0, byte: 0, line: 2 } : null
+  const columns = layOut(plan, { header: options.columns, width: rows[0]?.length ?? null, first, name: 'rows' })
+  const zeros = Array.from({ length: partitions }, () => 0)
+  return {
+    ...{ id: 'test', epoch: 0, attempt: 0, state: 'ended', reason: null, sequenced: true, bounded: true, from: 0 },
+    ...{ partitions, blockRows, topic: 'rows', total: rows.length, source: null },
+    ...{ rowsFrom: zeros, resultsFrom: zeros, at: 0, by: 'test' },
+    columns: columns.columns,
+    indexKind: indexKindOf(columns, options),
+    options: [
+      { name: 'readCsv', value: JSON.stringify(plan.handedOn) },
+      { name: 'toCsv', value: JSON.stringify(toCsv) },
+      { name: 'cast', value: JSON.stringify(Object.entries(cast)) },
+    ],
+  }
+}
+
+function indexKindOf(layout: ColumnLayout, { rows, indexKind }: TestJobOptions): string | null {
+  if (indexKind !== undefined && !INDEX_KINDS.some(kind => kind === indexKind)) {
+    throw new RowmillError('USAGE', `indexKind ${indexKind}: unknown. It must be one of ${INDEX_KINDS.join(', ')}.`)
+  }
+  const { inferredAt, numbered, columns } = layout
+  if (numbered) return null
+  if (indexKind !== undefined || inferredAt === null) return indexKind ?? null
+  const inference = new IndexKindInference(layout.indexRules, layout.indexReadAsText)
+  for (const [seq, row] of rows.entries()) inference.add(row[inferredAt], seq + 2)
+  return inference.kind(`column ${columns[inferredAt]}`)
+}
