@@ -49,6 +49,10 @@ export const OPTIONS = {
     ...text('max-rejects', 'N|P%', 'how many rows without result are no failure of the job', '0'),
     parse: checkBudget,
   },
+  eventMaxRejects: {
+    ...text('max-rejects', 'N|P%', 'how many rows without result are no failure of the job', '100%'),
+    parse: checkBudget,
+  },
   partitions: optionalInteger(
     'partitions',
     'N',
@@ -80,7 +84,7 @@ export const OPTIONS = {
   indexKind: optional(
     'index-kind',
     'KIND',
-    'what the index is: integer, range, unsigned, float, boolean, empty or text (default: as pandas infers it; of - text)',
+    'what the index is: integer, range, unsigned, float, boolean, empty or text (default: as pandas infers it; of - and of events text)',
   ),
   cast: repeated('cast', 'COLUMN=DTYPE', 'give a column of the output this pandas dtype; may be repeated'),
   readCsv: json('read-csv', 'the keyword arguments the old job gave to read_csv'),
@@ -97,6 +101,11 @@ export const OPTIONS = {
   ),
   data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
   id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
+  columns: names('columns', 'NAME,...', 'the columns of a job of events; as a JSON array where a name holds a comma'),
+  listFormat: {
+    ...text('format', 'text|json', 'how to list: in columns, or one JSON object a line', 'text'),
+    parse: given => oneOf(given, ['text', 'json']),
+  },
   against: optional('against', 'SERIAL.csv', 'a file of the old job that must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified (default: run on)'),
   quiet: flag('quiet', 'say nothing but errors'),
@@ -134,6 +143,10 @@ function optional(flag: string, value: string, doc: string): OptionSpec<string |
 function list(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
   const parse = (given: string) => given.split(',').map(address => checkAddress(address.trim()))
   return { flag, value, doc, fallback: null, fallbackDoc: null, parse }
+}
+
+function names(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
+  return { flag, value, doc, fallback: null, fallbackDoc: null, parse: checkNames }
 }
 
 function repeated(flag: string, value: string, doc: string): OptionSpec<readonly string[]> {
@@ -204,6 +217,19 @@ function isDecodable(text: string): boolean {
 function checkBudget(given: string): string {
   if (/^[0-9]{1,15}$/.test(given) || /^(100|[0-9]{1,2}(\.[0-9]+)?)%$/.test(given)) return given
   throw new Error('must be a number of rows, or a part of them such as 0.5%')
+}
+
+function checkNames(given: string): readonly string[] {
+  const asJson = given.startsWith('[')
+  const found: unknown = asJson ? JSON.parse(given) : given.split(',').map(name => name.trim())
+  const isName = (name: unknown) => typeof name === 'string' && name.isWellFormed() && (asJson || name !== '')
+  if (Array.isArray(found) && found.length > 0 && found.every(isName)) return found
+  throw new Error('must be names with commas between, or a JSON array of names, such as ["SKU", "TEXT, long"]')
+}
+
+function oneOf(given: string, values: readonly string[]): string {
+  if (values.includes(given)) return given
+  throw new Error(`must be ${values.join(' or ')}`)
 }
 
 function parseSwitch(given: string): boolean {

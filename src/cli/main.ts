@@ -5,6 +5,7 @@ import { limitYoungGeneration } from '../young-generation.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { addCommand } from './command.ts'
+import { jobsCommand } from './jobs.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runCommand } from './run.ts'
@@ -33,6 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addCommand(program, collectCommand, finished)
   addCommand(program, verifyCommand, finished)
   addCommand(program, rejectsCommand, finished)
+  addCommand(program, jobsCommand, finished)
   addCommand(program, brokerCommand, finished)
   try {
     await program.parseAsync(args, { from: 'user' })

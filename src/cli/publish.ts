@@ -96,7 +96,7 @@ function resumeWords(job: string): string[] {
 }
 
 /** As the old job's Python does. Without any Python here it is as newer ones do: the classifier may not be Python. */
-async function quotesCarriageReturn(python: string, say: Say): Promise<boolean> {
+export async function quotesCarriageReturn(python: string, say: Say): Promise<boolean> {
   const quotes = await csvQuotesCarriageReturn(python)
   if (quotes !== null) return quotes
   if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
