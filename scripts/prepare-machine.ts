@@ -22,7 +22,7 @@ export async function preparePython(say: (message: string) => void): Promise<str
   say(
     `making a virtual environment in .venv with ${pins
       .join(' ')
-      .match(/^[a-z]+==\S+/gm)
+      .match(/^[a-z-]+==\S+/gm)
       ?.join(' and ')} (once)`,
   )
   await rm(VENV, { recursive: true, force: true })
