@@ -43,6 +43,8 @@ test('every file that a document links to exists', () => {
     'docs/classifiers.md',
     'docs/broker.md',
     'docs/wire-format.md',
+    'docs/going-real-time.md',
+    'examples/producers/README.md',
     'docker/README.md',
   ]) {
     for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
