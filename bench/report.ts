@@ -131,14 +131,14 @@ function medianSeconds(measured: readonly Measured[]): number {
   return median(measured.map(({ seconds }) => seconds))
 }
 
-function median(numbers: readonly number[]): number {
+export function median(numbers: readonly number[]): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   const half = sorted.length / 2
   return sorted.length % 2 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
 /** What it ran on and with. */
-async function place(python: string): Promise<string> {
+export async function place(python: string): Promise<string> {
   const script = 'import sys, pandas; print(sys.version.split()[0], pandas.__version__)'
   const { stdout } = await promisify(execFile)(python, ['-c', script])
   const [pythonVersion, pandas] = stdout.trim().split(' ')

@@ -1,0 +1,40 @@
+import { encodeRows } from '../../src/codec.ts'
+import { Kafka } from '../../src/kafka.ts'
+import type { Values } from '../../src/model.ts'
+import { PartitionSender } from '../../src/partition-sender.ts'
+import { partitionOf } from '../../src/sequence.ts'
+import { type Flow, OrderedRows } from './flow.ts'
+
+export interface CopiedFlowOptions {
+  readonly broker: string
+  readonly partitions: number
+  readonly into: string
+  /** Where the same messages come out: what copies them is to be running. `into` itself where nothing does. */
+  readonly from: string
+}
+
+/** Rows that something copies message by message, or nothing at all: then it is what producer, broker and reader take. */
+export async function openCopiedFlow({ broker, partitions, into, from }: CopiedFlowOptions): Promise<Flow> {
+  const kafka = new Kafka({ brokers: [broker], clientId: 'bench' })
+  const layout = { partitions, blockRows: 1 }
+  const reader = await kafka.reader([from])
+  const ends = await reader.ends(from, partitions)
+  await reader.close()
+  const positions = ends.map((offset, partition) => ({ topic: from, partition, offset }))
+  const rows = await OrderedRows.open(kafka, positions, layout)
+  const sender = new PartitionSender(await kafka.producer(), () => {})
+  let seq = 0
+  return {
+    send(values: Values) {
+      const partition = partitionOf(seq, layout)
+      const row = { job: 'j', epoch: 0, from: 0, seq, count: 1, line: null, lineSteps: null, rows: [values] }
+      seq++
+      return sender.send({ topic: into, partition }, { key: String(partition), value: encodeRows(row) })
+    },
+    results: signal => rows.batches(signal),
+    async close() {
+      await sender.room(1)
+      await Promise.all([sender.close(), rows.close()])
+    },
+  }
+}

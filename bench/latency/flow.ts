@@ -1,0 +1,79 @@
+import { decode } from '../../src/codec.ts'
+import type { Kafka, Position } from '../../src/kafka.ts'
+import type { Values } from '../../src/model.ts'
+import { PartitionFeed, type PartitionQueue } from '../../src/partition-feed.ts'
+import { type Layout, seqOf } from '../../src/sequence.ts'
+
+export interface Row {
+  readonly seq: number
+  readonly values: Values
+}
+
+/** Rows go in one after the other, and come out in order: what is between the two is measured. */
+export interface Flow {
+  /** Sends the next row: seq 0, 1, 2, ...; resolves when it is safe. */
+  send(values: Values): Promise<unknown>
+  /** The rows in the order of their seq, as soon as they can be seen. To be called once; throws when `signal` aborts. */
+  results(signal: AbortSignal): AsyncIterable<readonly Row[]>
+  /** Resolves when all that was sent is safe and nothing of it is left open. */
+  close(): Promise<void>
+}
+
+/** The rows of a topic in order, from these positions on: a row is held back until all before it have come. */
+export class OrderedRows {
+  readonly #feed: PartitionFeed
+  readonly #queues: readonly PartitionQueue[]
+  readonly #layout: Layout
+  readonly #held = new Map<number, Values>()
+  #next = 0
+
+  private constructor(feed: PartitionFeed, queues: readonly PartitionQueue[], layout: Layout) {
+    this.#feed = feed
+    this.#queues = queues
+    this.#layout = layout
+  }
+
+  static async open(kafka: Kafka, positions: readonly Position[], layout: Layout): Promise<OrderedRows> {
+    const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], () => {})
+    return new OrderedRows(feed, await feed.assign(positions), layout)
+  }
+
+  async *batches(signal: AbortSignal): AsyncGenerator<readonly Row[]> {
+    signal.addEventListener('abort', () => this.#feed.interrupt(signal.reason), { once: true })
+    for (;;) {
+      const arrival = this.#feed.arrival()
+      for (const queue of this.#queues) this.#take(queue)
+      const rows = this.#inOrder()
+      if (rows.length > 0) {
+        arrival.catch(() => {})
+        yield rows
+      } else await arrival
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#feed.close()
+  }
+
+  #take(queue: PartitionQueue): void {
+    const { partition } = queue
+    for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue)) {
+      const { kind, value } = decode(message.value)
+      if (kind !== 'result' && kind !== 'rows') continue
+      // Of a pass-through in between, what comes out is the message that went in.
+      value.rows.forEach((values, i) => {
+        const seq = kind === 'rows' ? value.seq! + i : seqOf({ partition, position: value.first + i }, this.#layout)
+        if (seq >= this.#next) this.#held.set(seq, values)
+      })
+    }
+  }
+
+  #inOrder(): Row[] {
+    const rows: Row[] = []
+    for (let values = this.#held.get(this.#next); values; values = this.#held.get(this.#next)) {
+      this.#held.delete(this.#next)
+      rows.push({ seq: this.#next++, values })
+    }
+    return rows
+  }
+}
