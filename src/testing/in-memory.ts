@@ -4,6 +4,7 @@ import { decode, encodeRows } from '../codec.ts'
 import { OutputKinds } from '../kinds.ts'
 import { type EndOfInput, type Job, optionOf, type Rejected, type Result, type Values } from '../model.ts'
 import { Reassembler } from '../reassembler.ts'
+import { rowsOf } from '../result-run.ts'
 import { decodeHead, type RowsHead } from '../rows-head.ts'
 import { type Place, placeOf, rowsInPartition, seqOf } from '../sequence.ts'
 
@@ -111,7 +112,7 @@ function collectAll(
     reassembler.offer(place, result)
     kinds.check(result, describe({ partition, position: result.first }, result.count, job))
     if (result.count === 0 || result.rows.length > 0) columns ??= result.columns
-    rows.push(...reassembler.take())
+    rows.push(...reassembler.take().flatMap(rowsOf))
   }
   return { columns: columns ?? [], rows }
 }
