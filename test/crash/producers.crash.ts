@@ -1,0 +1,182 @@
+/** Producers of events that are killed, frozen, or more than one; and what of their rows counts. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { mutant } from '../helpers/mutant.ts'
+import { type ProducerProcess, Producers } from '../helpers/producers.ts'
+
+const TOTAL = 400
+
+for (const [at, time] of [
+  ['epoch-claimed', 1],
+  ['barrier-acked', 1],
+  ['barrier-acked', 3],
+  ['barriers-acked', 1],
+  ['marked', 1],
+  ['event-acked', 1],
+  ['event-acked', 60],
+  ['event-safe', 1],
+  ['event-safe', 8],
+  ['end-acked', 1],
+  ['end-acked', 4],
+  ['ends-acked', 1],
+  ['job-ended', 1],
+] as const) {
+  test(`a producer that takes over and is killed at ${at}, the ${time}. time, and started again`, async t => {
+    const producers = await Producers.open(t)
+    const first = await producers.start({ total: TOTAL, last: 'end' })
+    await first.untilSafe(100)
+    await first.kill()
+    const second = await producers.run({ total: TOTAL, last: 'end', at, time })
+    assert.equal(second.child.signalCode, 'SIGKILL', 'it came there')
+    const third = await producers.run({ total: TOTAL, last: 'end' })
+    if (at === 'job-ended') assert.equal(third.lost, 'JOB_EXISTS')
+    else assert.ok(third.lines.at(-1)?.closed, JSON.stringify(third.lines.at(-1)))
+    await producers.check(TOTAL)
+  })
+}
+
+test('the first producer of a job killed behind its first record, and started again', async t => {
+  const producers = await Producers.open(t)
+  await producers.run({ total: TOTAL, at: 'epoch-claimed' })
+  await producers.run({ total: TOTAL, last: 'end' })
+  await producers.check(TOTAL)
+})
+
+test('a producer killed while it leaves, and started again', async t => {
+  const producers = await Producers.open(t)
+  await producers.run({ total: TOTAL, at: 'marked' }) // its only mark: it opened the job itself
+  const again = await producers.run({ total: TOTAL, last: 'end' })
+  assert.equal(again.lines[0]?.opened, TOTAL)
+  await producers.check(TOTAL)
+})
+
+test('producers killed at random moments', async t => {
+  const random = seeded(t)
+  const producers = await Producers.open(t)
+  for (let time = 0; time < 12; time++) {
+    const producer = await producers.start({ total: 20_000, pauseMs: 1 })
+    if (random(3) > 0) await producer.says('opened')
+    await sleep(random(700))
+    await producer.kill()
+  }
+  const { counted } = await producers.read()
+  const total = counted.rows.size + 500
+  await producers.run({ total, pauseMs: 0, last: 'end' })
+  await producers.check(total)
+})
+
+test('a producer frozen past a takeover is told of no safe row when it wakes, but that the job is another’s', async t => {
+  const producers = await Producers.open(t)
+  await freezeAndWake(producers)
+  await producers.check(2 * TOTAL)
+})
+
+/** The first producer is frozen while it sends, the second sends meanwhile, and ends the job when the first has woken. */
+async function freezeAndWake(producers: Producers): Promise<void> {
+  const frozen = await producers.start({ total: 20_000, pauseMs: 1 })
+  await frozen.untilSafe(100)
+  frozen.signal('SIGSTOP')
+  const second = await producers.run({ total: (frozen.safe.at(-1)?.seq ?? 0) + 300 })
+  assert.equal(second.lost, undefined)
+  frozen.signal('SIGCONT')
+  await sleep(500) // time enough for it to be told anything false
+  await frozen.says('lost')
+  assert.equal(frozen.lost, 'PRODUCER_FENCED')
+  await producers.run({ total: 2 * TOTAL, last: 'end', pauseMs: 0 })
+}
+
+test('a producer frozen at random moments, of its opening too, while others come and go', async t => {
+  const random = seeded(t)
+  const producers = await Producers.open(t)
+  for (let time = 0; time < 6; time++) {
+    const frozen = await producers.start({ total: 20_000, pauseMs: 1 })
+    await sleep(200 + random(900))
+    frozen.signal('SIGSTOP')
+    const other = await producers.start({ total: 20_000, pauseMs: 1 })
+    await other.untilSafe(1 + random(100))
+    frozen.signal('SIGCONT')
+    await sleep(random(300)) // it may open now, and be the newer one
+    await Promise.race([frozen.ended, other.ended, sleep(3000)])
+    await Promise.all([frozen.kill(), other.kill()])
+  }
+  await endAnywhere(producers)
+})
+
+test('two live producers that take the job from each other', async t => {
+  const random = seeded(t)
+  const producers = await Producers.open(t)
+  let holder = await producers.start({ total: 50_000, pauseMs: 1 })
+  for (let time = 0; time < 8; time++) {
+    await holder.untilSafe(random(200))
+    const next = await producers.start({ total: 50_000, pauseMs: 1 })
+    await holder.ended
+    assert.equal(holder.lost, 'PRODUCER_FENCED')
+    holder = next
+  }
+  await holder.untilSafe(50)
+  await holder.kill()
+  await endAnywhere(producers)
+})
+
+test('producers that open a new job at the same moment: one has it', async t => {
+  const producers = await Producers.open(t)
+  const all = await Promise.all([1, 2, 3, 4].map(() => producers.start({ total: TOTAL, last: 'hold' })))
+  const holds = (producer: ProducerProcess) => !producer.over && producer.lines.some(({ sent }) => sent !== undefined)
+  for (const producer of all) await Promise.race([producer.ended, producer.says('sent')])
+  const left = all.filter(holds)
+  assert.ok(left.length >= 1, 'somebody has it')
+  const newer = await producers.run({ total: TOTAL, last: 'end' })
+  assert.equal(newer.lost, undefined)
+  for (const producer of all) {
+    await producer.ended
+    assert.equal(producer.lost, 'PRODUCER_FENCED', producer.name)
+  }
+  await producers.check(TOTAL)
+})
+
+async function endAnywhere(producers: Producers): Promise<void> {
+  const { counted } = await producers.read()
+  const total = counted.rows.size + 100
+  await producers.run({ total, pauseMs: 0, last: 'end' })
+  await producers.check(total)
+}
+
+test('control: without the look for newer producers the check goes red', async t => {
+  const bin = mutant(t, [
+    {
+      file: 'src/event-job.ts',
+      find: '    if (job.epoch <= this.#job.epoch) return null\n',
+      put: '    if (this.#job.epoch >= 0) return null\n',
+    },
+  ])
+  const producers = await Producers.open(t, bin)
+  const frozen = await producers.start({ total: 20_000, pauseMs: 1 })
+  await frozen.untilSafe(100)
+  frozen.signal('SIGSTOP')
+  await producers.run({ total: (frozen.safe.at(-1)?.seq ?? 0) + 300 })
+  frozen.signal('SIGCONT')
+  await frozen.untilSafe(frozen.safe.length + 100)
+  await frozen.kill()
+  await producers.run({ total: TOTAL, last: 'end', pauseMs: 0 })
+  await assert.rejects(producers.check(TOTAL), { message: /^(twice|lost)/ })
+})
+
+test('control: a takeover that does not read what is there goes red', async t => {
+  const bin = mutant(t, [{ file: 'src/take-over.ts', find: '  return rows.next\n', put: '  return mark.from\n' }])
+  const producers = await Producers.open(t, bin)
+  const first = await producers.start({ total: TOTAL })
+  await first.untilSafe(100)
+  await first.kill()
+  await producers.run({ total: TOTAL, last: 'end', pauseMs: 0 })
+  await assert.rejects(producers.check(TOTAL), { message: /^(twice|lost)/ })
+})
+
+function seeded(t: { diagnostic(message: string): void }): (below: number) => number {
+  let state = Number(process.env['SEED'] ?? Date.now() % 100_000)
+  t.diagnostic(`SEED=${state}`)
+  return below => {
+    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
+    return Math.floor((state / 0x80000000) * below)
+  }
+}
