@@ -24,5 +24,13 @@ export {
   type Values,
 } from './model.ts'
 export { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
+export {
+  type ClassifiedRow,
+  type RejectedRow,
+  type ResultBatch,
+  type ResultsOptions,
+  type ResultsPosition,
+  results,
+} from './result-batches.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'
 export { checkToCsv, type SinkDialect } from './to-csv.ts'

@@ -148,11 +148,11 @@ export class OrderedResults {
 
   /** The rows that are in order and there; ends where the columns of the output change: call it until it gives none. */
   take(): Run[] {
-    const runs = this.#order.take()
-    const since = this.#since
-    if (since === null) return runs
-    const news = runs.filter(({ partition, offset }) => offset >= since[partition]!)
-    return news.length > 0 || runs.length === 0 ? news : this.take()
+    for (;;) {
+      const runs = this.#order.take()
+      const news = runs.filter(({ partition, offset }) => offset >= (this.#since?.[partition] ?? 0))
+      if (news.length > 0 || runs.length === 0) return news
+    }
   }
 
   /** Resolves when something arrived, after the call, that `read` may give or that completes the job; at once when it is. */

@@ -1,0 +1,125 @@
+import type { TestContext } from 'node:test'
+import { encodeEndOfInput, encodeResult, encodeRows } from '../../src/codec.ts'
+import { appendJob, JobLog } from '../../src/jobs.ts'
+import type { Job, Rejected, Result, Values } from '../../src/model.ts'
+import { PartitionSender } from '../../src/partition-sender.ts'
+import { placeOf, rowsInPartition } from '../../src/sequence.ts'
+import { ensureTopics, topicsOf } from '../../src/topics.ts'
+import { brokerAddress, testKafka, testPipeline } from './broker.ts'
+import { deleteBefore } from './kafka-tools.ts'
+import { jobRecord } from './pipeline.ts'
+
+const LAYOUT = { partitions: 2, blockRows: 1 }
+const silent = () => {}
+
+export const cellsOf = (seq: number): Values => [String(seq), `row ${seq}`]
+export const linesTo = (behind: number, from = 0): string =>
+  Array.from({ length: behind - from }, (_, i) => `${cellsOf(from + i).join(',')}\n`).join('')
+
+/** What of a result is not as usual; `epoch` counts with the `from` that goes with it. */
+type More = Partial<Pick<Result, 'columns' | 'rows' | 'rejected' | 'epoch' | 'from' | 'by' | 'kinds' | 'classifier'>>
+
+/** A job of events, `j`, whose results the test writes by itself. */
+export class WrittenStream {
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly sender: PartitionSender
+  readonly #job: Partial<Job>
+  /** Of a job without sequence, the next offset of its input. */
+  #next = 0
+
+  private constructor(pipeline: string, job: Partial<Job>, parts: { jobs: JobLog; sender: PartitionSender }) {
+    this.pipeline = pipeline
+    this.#job = job
+    this.jobs = parts.jobs
+    this.sender = parts.sender
+  }
+
+  /** `announce`: whether the job is in `jobs` already. */
+  static async open(t: TestContext, job: Partial<Job> = {}, announce = true): Promise<WrittenStream> {
+    const { pipeline, admin } = await testPipeline(t)
+    await ensureTopics(admin, pipeline, LAYOUT.partitions)
+    const kafka = await testKafka()
+    const [jobs, producer] = await Promise.all([JobLog.open(kafka, pipeline, silent), kafka.producer()])
+    const sender = new PartitionSender(producer, silent)
+    t.after(() => Promise.all([jobs.close(), sender.close()]))
+    const stream = new WrittenStream(pipeline, job, { jobs, sender })
+    if (announce) await stream.announce()
+    return stream
+  }
+
+  get job(): Job {
+    const { rows: topic } = topicsOf(this.pipeline)
+    const options = [{ name: 'maxRejects', value: '100%' }]
+    const froms = { rowsFrom: [0, 0], resultsFrom: [0, 0] }
+    return jobRecord({ ...LAYOUT, topic, ...froms, bounded: false, options, columns: ['ID', 'TEXT'], ...this.#job })
+  }
+
+  announce(more: Partial<Job> = {}): Promise<void> {
+    return appendJob(this.sender, this.pipeline, { ...this.job, ...more })
+  }
+
+  raw(partition: number, value: Buffer): Promise<void> {
+    return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
+  }
+
+  /** The result of the row `seq`, as usual with one row each. */
+  row(seq: number, more: More = {}): Promise<void> {
+    const { partition, position } = placeOf(seq, LAYOUT)
+    return this.raw(partition, this.#result(position, cellsOf(seq), more))
+  }
+
+  async rows(from: number, behind: number, more: More = {}): Promise<void> {
+    await Promise.all(Array.from({ length: behind - from }, (_, i) => this.row(from + i, more)))
+  }
+
+  reject(seq: number): Promise<void> {
+    return this.row(seq, { rows: [], rejected: [rejectOf(seq, cellsOf(seq))] })
+  }
+
+  /** The result of one row without sequence, in any partition; returns the offset of its input. */
+  async arrive(partition: number, cells: Values, first = this.#next++): Promise<number> {
+    await this.raw(partition, this.#result(first, cells, {}))
+    return first
+  }
+
+  async barriers(epoch: number): Promise<void> {
+    const barrier = { job: 'j', epoch, from: 0, seq: null, count: 0, line: null, lineSteps: null, rows: [] }
+    for (let partition = 0; partition < LAYOUT.partitions; partition++)
+      await this.raw(partition, encodeRows({ ...barrier }))
+  }
+
+  async ends(total: number, { epoch = 0, from = 0 }: { epoch?: number; from?: number } = {}): Promise<void> {
+    for (let partition = 0; partition < LAYOUT.partitions; partition++) {
+      const rows = rowsInPartition(partition, total, LAYOUT)
+      await this.raw(
+        partition,
+        encodeEndOfInput({ job: 'j', epoch, from, attempt: 0, partition, rows, total, refused: 0 }),
+      )
+    }
+  }
+
+  /** As a producer that ends its job. */
+  async end(total: number, epoch = 0, from = 0): Promise<void> {
+    await this.ends(total, { epoch, from })
+    await this.announce({ state: 'ended', epoch, total })
+  }
+
+  /** As retention does. */
+  async deleteBefore(partition: number, offset: number): Promise<void> {
+    const { results: topic } = topicsOf(this.pipeline)
+    await deleteBefore(await brokerAddress(), [{ topic, partition, offset }])
+  }
+
+  #result(first: number, cells: Values, more: More): Buffer {
+    return encodeResult({
+      ...{ job: 'j', epoch: 0, from: 0, attempt: 0, first, count: 1, offset: 0, classifier: new Uint8Array(8) },
+      ...{ by: 'worker 1', columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rejected: [], rows: [cells] },
+      ...more,
+    })
+  }
+}
+
+function rejectOf(seq: number, values: Values): Rejected {
+  return { index: 0, seq, line: null, reason: 'CLASSIFIER', detail: 'no such word', values }
+}
