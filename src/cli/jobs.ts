@@ -7,11 +7,11 @@ import type { OptionValues } from '../options.ts'
 import { checkName } from '../topics.ts'
 import { openUnsequenced } from '../unsequenced-job.ts'
 import type { CommandSpec } from './command.ts'
-import { eventHeader } from './event-header.ts'
 import { describeJobs, jobLine } from './job-table.ts'
 import { Limits } from './limits.ts'
 import { onFoundPipeline, openSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
+import { unsequencedHeader } from './unsequenced-header.ts'
 
 const OPTION_NAMES = [
   'brokers',
@@ -59,7 +59,7 @@ async function open(options: Options): Promise<void> {
   const say = (message: string) => terminal.say(message)
   const limits = new Limits('before the job was open', options.timeout)
   try {
-    const header = { id, ...(await eventHeader(options, say)) }
+    const header = { id, ...(await unsequencedHeader(options, say)) }
     const shared = await openSharedPipeline('jobs', options)
     const { kafka, pipeline, partitions } = shared
     const jobs = await shared.openJobs(say)

@@ -9,7 +9,7 @@ import { jobOptions } from './job-options.ts'
 import { quotesCarriageReturn } from './publish.ts'
 
 /** What a command line says of a job of events, checked, as it goes into the job record. Throws USAGE. */
-export async function eventHeader(
+export async function unsequencedHeader(
   options: OptionValues<
     'columns' | 'indexKind' | 'cast' | 'eventMaxRejects' | 'header' | 'readCsv' | 'toCsv' | 'python'
   >,
