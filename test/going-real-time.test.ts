@@ -89,10 +89,16 @@ test('docs/going-real-time.md runs as it stands, step by step, and says what it 
   shell.once('exit', () => {
     ended = true
   })
+  let started = descendants(shell.pid!)
   t.after(async () => {
-    const below = descendants(shell.pid!)
-    if (!ended) process.kill(-shell.pid!, 'SIGKILL')
-    await untilGone(below)
+    // What runs in the background outlives the shell, and is of its group all the same.
+    started = [...started, ...descendants(shell.pid!)]
+    try {
+      process.kill(-shell.pid!, 'SIGKILL')
+    } catch {
+      // There is nothing left.
+    }
+    await untilGone(started)
   })
   const says = (what: string, holds: () => boolean) =>
     until(what, () => {
@@ -108,6 +114,7 @@ test('docs/going-real-time.md runs as it stands, step by step, and says what it 
     if (language !== 'sh') continue
     shell.stdin.write(`${text}\necho "done ${i}"\n`)
     await says(`done ${i}`, () => stdout.split('\n').includes(`done ${i}`))
+    started = [...started, ...descendants(shell.pid!)]
   }
   assert.ok(said.length >= 9)
   const follows = () => readFileSync(join(folder, 'orders.csv'), 'utf8').trimEnd().split('\n').sort()
