@@ -139,9 +139,9 @@ export class Batcher {
     return this.#entries.length === 0
   }
 
-  /** The job of the next batch or marker; null when there is none. */
-  get nextJob(): string | null {
-    return this.#entries.find(entry => entry.cut < entry.count)?.job ?? null
+  /** What the next batch or marker begins with; undefined when there is none. */
+  get next(): Entry | undefined {
+    return this.#entries.find(entry => entry.cut < entry.count)
   }
 
   /** The next batch of at most `maxRows` rows; null when there is none, or a marker is to be cut first. */
@@ -153,7 +153,7 @@ export class Batcher {
 
   /** The next marker, once all rows before it are in batches. */
   cutMarker(): Marker | null {
-    const entry = this.#entries.find(entry => entry.cut < entry.count)
+    const entry = this.next
     if (!entry?.forwarded) return null
     entry.cut = 1
     return { kind: 'marker', record: entry.forwarded, entry }

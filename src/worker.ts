@@ -287,10 +287,16 @@ export class Worker {
     }
   }
 
-  /** Nobody waits for a call that has rows of a large job longer than it may take. */
+  /**
+   * A call with rows of a large job takes no longer than others may wait. What it leaves of a message goes alone: else all
+   * later batches would have their rows in two messages, and each message would be decoded twice.
+   */
   #rowsAtOnce({ bulk, batcher }: AssignedPartition): number {
     const { batchRows } = this.#options
-    return bulk ? this.#pace.rowsAtOnce(batcher.nextJob!, batchRows) : batchRows
+    if (!bulk) return batchRows
+    const { job, count, cut } = batcher.next!
+    const rows = this.#pace.rowsAtOnce(job, batchRows)
+    return cut > 0 ? Math.min(rows, count - cut) : rows
   }
 
   #forwardMarkers(held: AssignedPartition): void {
