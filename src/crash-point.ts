@@ -20,6 +20,7 @@ export function crashPoint(name: CrashPoint): void {
 }
 
 export type CrashPoint =
+  | 'topics-there'
   | 'job-opened'
   | 'rows-acked'
   | 'epoch-claimed'

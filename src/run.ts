@@ -3,6 +3,7 @@ import { startLocalBroker } from './broker/local-broker.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
+import { crashPoint } from './crash-point.ts'
 import { isCurable, leavesJob, type RowmillError } from './errors.ts'
 import { hasFailed, JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
@@ -53,6 +54,8 @@ export interface RunSettings {
   /** Ends the run with its reason. */
   readonly signal: AbortSignal
   readonly say: Say
+  /** Called before there is anything of the run on a broker: killed from then on, it is found by this. */
+  readonly onBegin: ((run: UnfinishedRun) => Promise<void> | void) | null
   /** Called before the first row; null: a run that does not complete leaves nothing that can be gone on with. */
   readonly onOpen: ((run: UnfinishedRun) => Promise<void> | void) | null
   /** Gets what the classifier printed. */
@@ -67,7 +70,7 @@ const RUN_DEFAULTS: RunSettings = {
   batchTimeout: OPTIONS.batchTimeout.fallback,
   brokerTimeout: OPTIONS.brokerTimeout.fallback,
   ...{ classifierMemory: null, partitions: null, brokers: null, brokerData: null, schemaRegistry: null },
-  ...{ pipeline: null, job: null, unfinished: null, options: [], onOpen: null },
+  ...{ pipeline: null, job: null, unfinished: null, options: [], onBegin: null, onOpen: null },
   signal: new AbortController().signal,
   ...{ say: () => {}, onOutput: () => {}, onProgress: () => {} },
 }
@@ -122,8 +125,9 @@ export async function run(given: RunOptions): Promise<RunReport> {
     ...{ say, onOutput, onBatch },
   })
   supervisor.start()
-  const place = openPlace(options, signal)
-  const running = runJob(options, { supervisor, place, progress, signal, stop })
+  const names = namesOf(options)
+  const place = openPlace(options, names, signal)
+  const running = runJob(options, { job: names.job, supervisor, place, progress, signal, stop })
   let fault: unknown = null
   try {
     return await Promise.race([running, supervisor.failed, brokerDied(place), aborted(options.signal)])
@@ -142,6 +146,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
 }
 
 interface Parts {
+  readonly job: string
   readonly supervisor: Supervisor
   readonly place: Promise<Place>
   readonly progress: ProgressSum
@@ -149,16 +154,16 @@ interface Parts {
   readonly stop: AbortController
 }
 
-async function runJob(options: Settings, { supervisor, place, progress, signal, stop }: Parts): Promise<RunReport> {
+async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
+  const { job, supervisor, place, progress, signal, stop } = parts
   const started = performance.now()
   place.then(({ kafka, ...at }) => supervisor.work(kafka.settings, at)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
-  const parts = Promise.all([supervisor.ready, place, options.source.open()])
-  const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([parts, aborted(signal)])
+  const opening = Promise.all([supervisor.ready, place, options.source.open()])
+  const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([opening, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
-  const job = options.unfinished?.job ?? options.job ?? newJobId()
   const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
   if (options.unfinished) await reopenFailed(job, { ...shared, by: 'run' })
   const jobOptions = [...options.options, quoting(runtime)]
@@ -239,7 +244,12 @@ interface Place {
   close(keep: boolean): Promise<void>
 }
 
-async function openPlace(options: Settings, signal: AbortSignal): Promise<Place> {
+/** As the run was called before, or the user says; else by names nobody has. */
+function namesOf({ unfinished, job, pipeline }: Settings): UnfinishedRun {
+  return unfinished ?? { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
+}
+
+async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortSignal): Promise<Place> {
   const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, when the broker that starts meanwhile can be closed
   const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say, ...keptIn(options) })
@@ -248,14 +258,16 @@ async function openPlace(options: Settings, signal: AbortSignal): Promise<Place>
     const brokers = options.brokers ?? [local!.address]
     const brokerTimeoutMs = options.brokerTimeout * 1000
     const kafka = new Kafka({ brokers, clientId: 'rowmill-run', brokerTimeoutMs, format: ids && wireFormat(ids) })
-    const pipeline = options.unfinished?.pipeline ?? options.pipeline ?? `rowmill-${newJobId()}`
+    const { pipeline } = names
     const bulk = options.pipeline !== null
     const asIs = options.pipeline || options.unfinished
     const wanted = options.partitions ?? (asIs ? null : defaultPartitions(options.workers))
     const admin = await kafka.admin()
-    const partitions = await ensureTopics(admin, pipeline, wanted, { bulk })
-    const died = local?.died ?? new Promise<never>(() => {})
     const keepsData = local?.keepsData ?? true
+    if (keepsData) await options.onBegin?.(names)
+    const partitions = await ensureTopics(admin, pipeline, wanted, { bulk })
+    crashPoint('topics-there')
+    const died = local?.died ?? new Promise<never>(() => {})
     const close = async (keep: boolean) => {
       if (options.brokers && !options.pipeline && !keep) await dropPipeline(admin, pipeline, options.say)
       await admin.close()

@@ -142,8 +142,9 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
   const say = (message: string) => terminal.say(message)
   const limits = new Limits('before the job was complete', options.timeout)
   let kept = unfinished !== null
-  const onOpen = async (run: UnfinishedRun) => {
-    if (!kept) await state!.write({ ...run, folder: process.cwd(), input: resolve(input), options })
+  const onBegin = (run: UnfinishedRun) =>
+    state!.write({ ...run, folder: process.cwd(), input: resolve(input), options })
+  const onOpen = () => {
     kept = true
   }
   try {
@@ -168,7 +169,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
       options: jobOptions,
       signal: limits.signal,
       say,
-      ...(state ? { onOpen } : {}),
+      ...(state ? { onBegin, onOpen } : {}),
       onOutput: text => terminal.output(text),
       onProgress: progress => terminal.progress(progress),
     })

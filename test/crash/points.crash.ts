@@ -1,7 +1,10 @@
 /** `kill -9` at chosen places of our own code, and the same command given again. */
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Fire, KILL, REBALANCE } from './fire.ts'
+import { testKafka } from '../helpers/broker.ts'
+import { startRowmill } from '../helpers/cli.ts'
+import { CLASSIFIER, Fire, KILL, REBALANCE } from './fire.ts'
 
 for (const [at, time] of [
   ['job-opened', 1],
@@ -61,3 +64,22 @@ for (const [at, time] of [
     await fire.check({ again: REBALANCE })
   })
 }
+
+test('run killed before its job is announced goes on, and leaves no topic on the broker of its user', async t => {
+  const fire = await Fire.open(t, { rows: 300 })
+  const env = { ...fire.env, ROWMILL_PIPELINE: '' }
+  const crash = { ROWMILL_CRASH: `topics-there:1 ${fire.folder}/crashed` }
+  const args = ['run', fire.input, fire.output, '--classifier', CLASSIFIER]
+  const killed = await startRowmill(args, { env: { ...env, ...crash } }).finished
+  assert.equal(killed.signal, 'SIGKILL', killed.stderr)
+  const { pipeline } = JSON.parse(readFileSync(`${fire.output}.rowmill/run.json`, 'utf8'))
+  const admin = await (await testKafka()).admin()
+  t.after(() => admin.close())
+  const topics = [`${pipeline}.rows`, `${pipeline}.jobs`]
+  assert.equal((await admin.partitions(topics)).size, 2, 'it was killed behind its topics')
+  const again = await startRowmill(['run', '--resume', fire.output], { env }).finished
+  assert.equal(again.code, 0, again.stderr)
+  await fire.stopWatching()
+  assert.equal(readFileSync(fire.output, 'utf8'), fire.serial)
+  assert.equal((await admin.partitions(topics)).size, 0)
+})
