@@ -162,7 +162,10 @@ export class EventJob {
     this.#publisher = new EventPublisher({
       job,
       sender: place.sender,
-      checkHeld: () => this.#checkHeld(),
+      checkHeld: async () => {
+        await this.#checkHeld()
+        this.#marks.due()
+      },
       lost: error => this.#lose(error),
     })
     this.#marks = new EventMarks(this.#publisher, {
@@ -197,10 +200,7 @@ export class EventJob {
     try {
       if (this.#lost) throw this.#lost.error
       if (this.#ended || this.#closed) throw this.#over(this.#ended ? 'end' : 'close')
-      const values = this.#rows.read(row)
-      const safe = this.#publisher.send(values)
-      this.#marks.due()
-      return safe
+      return this.#publisher.send(this.#rows.read(row))
     } catch (error) {
       return Promise.reject(error)
     }

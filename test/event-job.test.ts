@@ -267,6 +267,25 @@ test('a takeover reads from the last mark, and needs nothing before it', async t
   await assert.rejects(open(), { code: 'ROW_GAP', message: /rows from 200 on.*retention/ })
 })
 
+test('every 100,000 rows a mark says from where the rows above it are found', async t => {
+  const { open, log, kafka, pipeline } = await place(t)
+  const [job, jobs] = [await open(), await log()]
+  let last = Promise.resolve(0)
+  for (let row = 0; row < 100_500; row++) last = job.send([row, ''])
+  await last
+  const isMarked = () => jobs.epochsOf('j')!.mark.from > 0
+  await jobs.until('j', isMarked, AbortSignal.timeout(30_000))
+  const { from, rowsFrom, closed, epoch } = jobs.epochsOf('j')!.mark
+  assert.deepEqual([closed, epoch, from >= 100_000], [false, 0, true])
+  const records = await readTopic(kafka, topicsOf(pipeline).rows, PARTITIONS)
+  records.forEach((here, partition) => {
+    const above = here.slice(0, rowsFrom[partition]).filter(({ kind, value }) => kind === 'rows' && value.seq! >= from)
+    assert.equal(above.length, 0, 'none lies below the offsets')
+  })
+  const next = await open()
+  assert.equal(next.seq, 100_500)
+})
+
 test('what is no row of a producer in the topic is passed over', async t => {
   const { open, sender, pipeline } = await place(t)
   const first = await open()

@@ -37,20 +37,26 @@ export function noPartition({ topic, partition }: TopicPartition): Error {
 
 /**
  * A request that is asked again while the broker says that another attempt may succeed: the leader of a new topic takes
- * a moment to know that it is one.
+ * a moment to know that it is one. Throws the reason of `signal`, at once where it was aborted before an attempt failed.
  */
-export async function patiently<T>(request: () => Promise<T>, beforeAgain: () => Promise<void>): Promise<T> {
+export async function patiently<T>(
+  request: () => Promise<T>,
+  beforeAgain: () => Promise<void>,
+  signal = new AbortController().signal,
+): Promise<T> {
   const since = Date.now()
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
       return await request()
     } catch (error) {
+      signal.throwIfAborted()
       const { retriable, text, type } = describeKafkaError(error)
       const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? TOPIC_PATIENCE_MS : LEADER_PATIENCE_MS
       if (!retriable || Date.now() - since > patienceMs) {
         throw new RowmillError('TOPIC_UNUSABLE', `the broker refuses a request: ${text}`, { type }, { cause: error })
       }
-      await sleep(pauseMs)
+      await sleep(pauseMs, undefined, { signal }).catch(() => {})
+      signal.throwIfAborted()
       await beforeAgain().catch(() => {}) // the request itself says what is wrong
     }
   }

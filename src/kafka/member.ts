@@ -81,7 +81,7 @@ export class GroupMember {
     const committed = responses.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
     )
-    const starts = await clusterOffsets(this.#cluster, partitions, 'start')
+    const starts = await clusterOffsets(this.#cluster, partitions, { which: 'start' })
     return committed.map(at =>
       at.offset >= 0 ? at : starts.find(s => s.topic === at.topic && s.partition === at.partition)!,
     )

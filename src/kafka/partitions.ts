@@ -12,7 +12,11 @@ export interface Position extends TopicPartition {
 }
 
 /** The first offset still there, or the offset behind the last message, of each partition. */
-export async function clusterOffsets(cluster: Cluster, wanted: readonly TopicPartition[], which: 'start' | 'end') {
+export async function clusterOffsets(
+  cluster: Cluster,
+  wanted: readonly TopicPartition[],
+  { which, signal }: { which: 'start' | 'end'; signal?: AbortSignal },
+) {
   const topics = [...byTopic(wanted)].map(([topic, partitions]) => ({
     topic,
     partitions: partitions.map(({ partition }) => ({ partition })),
@@ -26,7 +30,7 @@ export async function clusterOffsets(cluster: Cluster, wanted: readonly TopicPar
     if (missing) throw noPartition(missing)
     return positions
   }
-  return patiently(ask, () => cluster.refreshMetadata())
+  return patiently(ask, () => cluster.refreshMetadata(), signal)
 }
 
 /** KafkaJS passes over partitions that its metadata does not name, and answers as if nobody had asked for them. */

@@ -24,6 +24,8 @@ export class Reader {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
   readonly #format: ValueFormat
+  /** Ends requests that are asked again: KafkaJS would connect anew, and nobody close it. */
+  readonly #closing = new AbortController()
   /** How long its user goes on trying while the broker does not answer. */
   readonly patienceMs: number
 
@@ -100,7 +102,7 @@ export class Reader {
 
   /** The first offset still there, or the offset behind the last message, of each partition. */
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
-    return clusterOffsets(this.#cluster, wanted, which)
+    return clusterOffsets(this.#cluster, wanted, { which, signal: this.#closing.signal })
   }
 
   /** The offset behind the last message of each of the first `count` partitions, by partition. */
@@ -116,6 +118,7 @@ export class Reader {
   }
 
   close(): Promise<void> {
+    this.#closing.abort(new Error('the reader was closed'))
     return hangUp(this.#cluster, this.#sockets)
   }
 }

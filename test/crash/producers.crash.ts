@@ -72,6 +72,13 @@ test('a producer frozen past a takeover is told of no safe row when it wakes, bu
   await producers.check(2 * TOTAL)
 })
 
+test('the same where nobody tells it of the takeover: it looks for itself before a row is called safe', async t => {
+  const unfollowed = { file: 'src/event-job.ts', find: '    this.#follow()\n', put: '' }
+  const producers = await Producers.open(t, mutant(t, [unfollowed]))
+  await freezeAndWake(producers)
+  await producers.check(2 * TOTAL)
+})
+
 /** The first producer is frozen while it sends, the second sends meanwhile, and ends the job when the first has woken. */
 async function freezeAndWake(producers: Producers): Promise<void> {
   const frozen = await producers.start({ total: 20_000, pauseMs: 1 })
