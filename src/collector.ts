@@ -153,7 +153,7 @@ class Collection {
         else await this.#accept(read)
       }
     } catch (error) {
-      if (error === signal.reason && this.#ahead) await this.#checkpoint()
+      if (this.#ahead && this.#isOfReading(error)) await this.#checkpoint()
       throw error
     }
     return this.#finish()
@@ -164,7 +164,10 @@ class Collection {
     if (this.#job.bounded) this.#kinds.check(result, this.#describe(partition, result))
     this.#classified += firstCopies
     if (result.count === 0 && !this.#columns) await this.#begin(result.columns) // of a job without rows
-    for (let runs = this.#results.take(); runs.length > 0; runs = this.#results.take()) await this.#write(runs)
+    for (let { next } = this.#results; next; { next } = this.#results) {
+      if (!this.#job.bounded) this.#checkColumns(next)
+      await this.#write(this.#results.take())
+    }
     this.#options.onProgress?.(this.#classified, this.#results.counts.rows)
     crashPoint('rows-written')
     if (this.#ahead && this.#checkpointDueMs <= 0) await this.#checkpoint()
@@ -177,7 +180,6 @@ class Collection {
     const first = runs.find(({ result }) => result.rows.length > 0)
     if (!first) return
     if (!this.#columns) await this.#begin(first.result.columns)
-    else if (!this.#job.bounded) this.#checkColumns(first)
     const rows = runs.flatMap(rowsOf)
     for (let i = 0; i < rows.length; i += WRITE_ROWS) await this.#options.sink.write(rows.slice(i, i + WRITE_ROWS))
   }
@@ -225,15 +227,24 @@ class Collection {
     await this.#options.sink.begin(columns && { columns, options: this.#job.options })
   }
 
-  #checkColumns({ result, seq }: Run): void {
-    if (sameColumns(result, { ...result, columns: this.#columns! })) return
-    const [now, before] = [result.columns, this.#columns!].map(names =>
+  /** Before the rows are taken: those before them can be made safe. */
+  #checkColumns(result: Result): void {
+    if (this.#columns === null || sameColumns(result, { ...result, columns: this.#columns })) return
+    const [now, before] = [result.columns, this.#columns].map(names =>
       names.map(name => JSON.stringify(name)).join(', '),
     )
+    const { position } = this.#results
+    const from = 'seq' in position ? ` from row ${position.seq} on` : ' from now on'
     const message =
-      `job ${this.#job.id}: the columns are ${now}${seq === null ? '' : ` from row ${seq} on`}, and ${before} in the output so ` +
-      'far, which has one line of column names. Let the classifier return those again; rowmill tail takes any'
-    throw new RowmillError('KIND_DRIFT', message, { job: this.#job.id, row: seq })
+      `job ${this.#job.id}: the columns are ${now}${from}, and ${before} in the output so far, which has one line of column ` +
+      'names. Let the classifier return those again; rowmill tail takes any'
+    throw new RowmillError('KIND_DRIFT', message, { job: this.#job.id })
+  }
+
+  /** Whether reading ended and the sink is as it should be, so that what was written can be made safe. */
+  #isOfReading(error: unknown): boolean {
+    const { signal, follow = false } = this.#options
+    return error === signal.reason || (follow && error instanceof RowmillError && !error.code.startsWith('OUTPUT_'))
   }
 
   async #finish(): Promise<Collected> {

@@ -102,10 +102,10 @@ export const OPTIONS = {
   data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
   id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
   columns: names('columns', 'NAME,...', 'the columns of a job of events; as a JSON array where a name holds a comma'),
-  listFormat: {
-    ...text('format', 'text|json', 'how to list: in columns, or one JSON object a line', 'text'),
-    parse: given => oneOf(given, ['text', 'json']),
-  },
+  listFormat: choice('format', ['text', 'json'], 'how to list: in columns, or one JSON object a line', 'text'),
+  follow: flag('follow', 'let OUT grow as the rows of a job come that does not end; it ends with the job'),
+  format: choice('format', ['csv', 'json'], 'csv lines as in OUT, or one JSON object a line', 'csv'),
+  from: choice('from', ['start', 'now'], 'begin with the first row, or with what is classified from now on', 'start'),
   against: optional('against', 'SERIAL.csv', 'a file of the old job that must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified (default: run on)'),
   quiet: flag('quiet', 'say nothing but errors'),
@@ -134,6 +134,20 @@ export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string)
 
 function text(flag: string, value: string, doc: string, fallback: string): OptionSpec<string> {
   return { flag, value, doc, fallback, fallbackDoc: fallback, parse: nonEmpty }
+}
+
+function choice<const T extends string>(
+  flag: string,
+  values: readonly T[],
+  doc: string,
+  fallback: NoInfer<T>,
+): OptionSpec<T> {
+  const parse = (given: string) => {
+    const value = values.find(known => known === given)
+    if (value === undefined) throw new Error(`must be ${values.join(' or ')}`)
+    return value
+  }
+  return { flag, value: values.join('|'), doc, fallback, fallbackDoc: fallback, parse }
 }
 
 function optional(flag: string, value: string, doc: string): OptionSpec<string | null> {
@@ -225,11 +239,6 @@ function checkNames(given: string): readonly string[] {
   const isName = (name: unknown) => typeof name === 'string' && name.isWellFormed() && (asJson || name !== '')
   if (Array.isArray(found) && found.length > 0 && found.every(isName)) return found
   throw new Error('must be names with commas between, or a JSON array of names, such as ["SKU", "TEXT, long"]')
-}
-
-function oneOf(given: string, values: readonly string[]): string {
-  if (values.includes(given)) return given
-  throw new Error(`must be ${values.join(' or ')}`)
 }
 
 function parseSwitch(given: string): boolean {

@@ -1,10 +1,13 @@
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
+import { finishGrowing, GrowingFileSink } from '../../connectors/growing-file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
-import { collect } from '../collector.ts'
+import { type Collected, collect } from '../collector.ts'
+import type { Sink } from '../connector.ts'
 import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob } from '../errors.ts'
-import { workersGroup } from '../topics.ts'
+import type { OptionValues } from '../options.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
+import { describeWait } from './describe-wait.ts'
 import { Limits } from './limits.ts'
 import { withReplay, withResumeCommand } from './resume-command.ts'
 import { openSharedPipeline, requireJob } from './shared-pipeline.ts'
@@ -18,6 +21,7 @@ const OPTION_NAMES = [
   'id',
   'force',
   'restart',
+  'follow',
   'timeout',
   'quiet',
   'progress',
@@ -30,57 +34,26 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act([output], options) {
-    const { force, restart } = options
     const job = requireJob(options.id)
-    const sink = output === '-' ? new StdoutSink() : new FileSink({ path: output!, force, restart })
-    if (output !== '-' && (await finishCommit(output!))) {
+    if (output !== '-' && ((await finishCommit(output!)) || (await finishGrowing(output!)))) {
       new Terminal(options).say(`${output} is complete already`)
       return 0
     }
+    const sink = openSink(output!, options)
     const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
-    const say = (message: string) => terminal.say(message)
     const limits = new Limits('before the job was complete', options.timeout)
     try {
-      if (sink instanceof FileSink) await sink.reserve()
-      const shared = await openSharedPipeline('collect', options)
-      const { kafka, pipeline } = shared
-      const jobs = await shared.openJobs(say)
-      const waiting = new Waiting(say, async () => {
-        const known = jobs.peek(job)
-        if (!known) return `job ${job} is not published yet in pipeline ${pipeline}`
-        const workers = await shared.workers()
-        if (workers > 0 && known.state === 'open')
-          return `job ${job} is not published to its end: waiting for its publisher (${workers} workers are there). If that was stopped, rowmill publish IN --job ${job} goes on`
-        if (workers > 0) return `waiting for the ${workers} workers of group ${workersGroup(pipeline)}`
-        return `no worker in group ${workersGroup(pipeline)}: start rowmill work --pipeline ${pipeline}`
-      })
-      try {
-        const onProgress = (classified: number, written: number) => {
-          waiting.progress()
-          terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
-        }
-        const { rows, rejects } = await collect({
-          kafka,
-          pipeline,
-          jobs,
-          job,
-          sink,
-          say,
-          signal: limits.signal,
-          onProgress,
-        })
-        terminal.close()
-        const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
-        say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
-        return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
-      } finally {
-        waiting.close()
-        await Promise.all([jobs.close(), shared.close()])
-      }
+      if (!(sink instanceof StdoutSink)) await sink.reserve()
+      const { rows, rejects } = await collectShared(job, sink, { options, terminal, signal: limits.signal })
+      terminal.close()
+      const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
+      terminal.say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+      return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
     } catch (error) {
       if (output === '-') throw error
       const again = ['rowmill', ...process.argv.slice(2)]
       if (leavesJob(error)) throw withResumeCommand(error, again)
+      if (options.follow) throw error // a job of events is not opened again, and its rows so far stay
       if (isCurable(error)) throw withReplay(error, job, { at: options, goOn: again })
       await sink.close()
       if (sink instanceof FileSink && !isOfOutput(error)) await sink.discard() // nobody can go on with it
@@ -91,4 +64,34 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       await sink.close()
     }
   },
+}
+
+type Options = OptionValues<(typeof OPTION_NAMES)[number]>
+
+function openSink(path: string, { force, restart, follow }: Options): FileSink | GrowingFileSink | StdoutSink {
+  if (path === '-') return new StdoutSink()
+  return follow ? new GrowingFileSink({ path, force, restart }) : new FileSink({ path, force, restart })
+}
+
+async function collectShared(
+  job: string,
+  sink: Sink,
+  { options, terminal, signal }: { options: Options; terminal: Terminal; signal: AbortSignal },
+): Promise<Collected> {
+  const say = (message: string) => terminal.say(message)
+  const shared = await openSharedPipeline('collect', options)
+  const { kafka, pipeline } = shared
+  const jobs = await shared.openJobs(say)
+  const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
+  const onProgress = (classified: number, written: number) => {
+    waiting.progress()
+    terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
+  }
+  try {
+    const { follow } = options
+    return await collect({ kafka, pipeline, jobs, job, sink, say, signal, follow, onProgress })
+  } finally {
+    waiting.close()
+    await Promise.all([jobs.close(), shared.close()])
+  }
 }

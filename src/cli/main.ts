@@ -9,6 +9,7 @@ import { jobsCommand } from './jobs.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runCommand } from './run.ts'
+import { tailCommand } from './tail.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
 
@@ -32,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
   addCommand(program, publishCommand, finished)
   addCommand(program, workCommand, finished)
   addCommand(program, collectCommand, finished)
+  addCommand(program, tailCommand, finished)
   addCommand(program, verifyCommand, finished)
   addCommand(program, rejectsCommand, finished)
   addCommand(program, jobsCommand, finished)

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
-import { checkOutput } from '../../connectors/file-sink.ts'
 import { OutputFormat } from '../../connectors/output-format.ts'
+import { checkOutput } from '../../connectors/output-path.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects, type OpenReject } from '../open-rejects.ts'

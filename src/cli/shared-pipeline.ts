@@ -21,6 +21,8 @@ export interface SharedPipeline {
   openJobs(say: Say): Promise<JobLog>
   /** How many workers serve the pipeline now. */
   workers(): Promise<number>
+  /** How many messages of a topic of rows no worker has done. */
+  unclassified(topic: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -96,6 +98,7 @@ async function connect(
       registryIds,
       openJobs: say => JobLog.open(kafka, pipeline, say),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
+      unclassified: topic => admin.lag(workersGroup(pipeline), topic),
       close: () => admin.close(),
     }
   } catch (error) {

@@ -64,6 +64,19 @@ export class KafkaAdmin {
     return Number(found?.partitions.find(at => at.partition === partition)?.offset ?? -1)
   }
 
+  /** How many messages of a topic the group has not committed, and that are still there. */
+  async lag(groupId: string, topic: string): Promise<number> {
+    const [offsets, found] = await Promise.all([
+      this.#admin.fetchTopicOffsets(topic),
+      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
+    ])
+    const committed = new Map(found[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
+    return offsets.reduce((sum, { partition, low, high }) => {
+      const done = Math.max(Number(low), committed.get(partition) ?? 0)
+      return sum + Math.max(0, Number(high) - done)
+    }, 0)
+  }
+
   async deleteTopics(topics: readonly string[]): Promise<void> {
     await this.#admin.deleteTopics({ topics: [...topics] })
   }

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { CheckpointedFile } from './checkpointed-file.ts'
+import { OutputFormat } from './output-format.ts'
+import { OutputLock } from './output-lock.ts'
+import { checkOutput, outputFailure, syncFolder } from './output-path.ts'
+
+export interface GrowingFileSinkOptions {
+  readonly path: string
+  /** Replace the file if it exists. */
+  readonly force: boolean
+  /** Forget what was written of an unfinished job. */
+  readonly restart?: boolean
+}
+
+/**
+ * Writes the rows of a job that does not end to a file that grows under its own name, whole lines at a time. Its last
+ * checkpoint stands in `PATH.rowmill`, as long as the job has not ended: what lies behind it after a crash is cut off and
+ * written again. A lock keeps a second collector of the same file out.
+ */
+export class GrowingFileSink implements Sink {
+  readonly #path: string
+  readonly #force: boolean
+  readonly #restart: boolean
+  readonly #lock: OutputLock
+  readonly #file: CheckpointedFile
+  #format: OutputFormat | null = null
+  /** Whether the file is this job's, and open. */
+  #mine = false
+  /** Whether a checkpoint has a note: else nothing of the file is worth to be gone on with. */
+  #noted = false
+  #complete = false
+
+  constructor({ path, force, restart = false }: GrowingFileSinkOptions) {
+    const folder = `${path}.rowmill`
+    this.#path = path
+    this.#force = force
+    this.#restart = restart
+    this.#lock = new OutputLock(path, folder)
+    this.#file = new CheckpointedFile(path, join(folder, 'checkpoint'))
+  }
+
+  /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
+  async reserve(): Promise<void> {
+    if (this.#lock.isTaken) return
+    await checkOutput(this.#path, this.#force || (await this.#isOurs()))
+    await this.#io(() => this.#lock.take())
+  }
+
+  async open(): Promise<string | null> {
+    await this.reserve()
+    const before = await this.#file.last()
+    if (before && !before.grows && !this.#restart) throw this.#ofOther()
+    const last = this.#restart ? null : before
+    await this.#io(async () => {
+      // Before the file is there, or one that is killed next would find it in its way.
+      if (!last) await this.#file.save({ note: null, grows: true })
+      await this.#file.open(last)
+      if (before && !before.grows) await rm(join(`${this.#path}.rowmill`, 'partial'), { force: true })
+    })
+    this.#mine = true
+    this.#noted = last !== null && last.note !== null
+    return last?.note ?? null
+  }
+
+  async restart(): Promise<void> {
+    await this.#io(async () => {
+      await this.#file.empty()
+      await this.#file.save({ note: null, grows: true })
+    })
+    this.#noted = false
+  }
+
+  async begin(header: SinkHeader | null): Promise<void> {
+    this.#format = header && new OutputFormat(header)
+    if (this.#format && this.#file.isEmpty) await this.#io(() => this.#file.append(this.#format!.headerLine))
+  }
+
+  async write(rows: readonly Values[]): Promise<void> {
+    const lines = this.#format!.lines(rows)
+    await this.#io(() => this.#file.append(lines))
+  }
+
+  flush(): Promise<void> {
+    return this.#io(() => this.#file.flush())
+  }
+
+  async checkpoint(note: string): Promise<void> {
+    await this.#io(() => this.#file.save({ note, grows: true }))
+    this.#noted = true
+  }
+
+  /** The file stays as it is; that it is complete is said until `close`, for who is killed between. */
+  async commit(): Promise<void> {
+    await this.#io(async () => {
+      await this.#file.sync()
+      await this.#file.save({ note: null, grows: true, complete: true })
+      await syncFolder(dirname(this.#path))
+    })
+    this.#complete = true
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close().catch(() => {})
+    if (!this.#lock.isTaken) return
+    if (this.#mine) await this.#tidy().catch(() => {})
+    await this.#lock.release().catch(() => {})
+  }
+
+  async #tidy(): Promise<void> {
+    const isEmpty = !this.#complete && !this.#noted && this.#file.isEmpty
+    if (isEmpty) await rm(this.#path, { force: true })
+    if (isEmpty || this.#complete) await this.#file.forget()
+  }
+
+  async #isOurs(): Promise<boolean> {
+    return (await this.#file.last())?.grows === true
+  }
+
+  #ofOther(): RowmillError {
+    const message = `${this.#path}.rowmill holds an unfinished job of a rowmill that was not to follow: go on with that, or throw it away with --restart`
+    return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path })
+  }
+
+  async #io<T>(action: () => Promise<T>): Promise<T> {
+    try {
+      return await action()
+    } catch (error) {
+      throw outputFailure(error, this.#path)
+    }
+  }
+}
+
+/** Clears away what a sink left that was killed behind its commit; false where there was no commit. */
+export async function finishGrowing(path: string): Promise<boolean> {
+  const file = new CheckpointedFile(path, join(`${path}.rowmill`, 'checkpoint'))
+  if (!existsSync(path) || !(await file.last().catch(() => null))?.complete) return false
+  const lock = new OutputLock(path, `${path}.rowmill`)
+  await lock.take()
+  await file.forget()
+  await lock.release()
+  return true
+}
