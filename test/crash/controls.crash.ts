@@ -45,14 +45,6 @@ async function openFire(t: TestContext, rows: number, mutation?: readonly Edit[]
   return await Fire.open(t, mutation ? { rows, bin: mutant(t, mutation) } : { rows })
 }
 
-/** Copies are dropped in two places, where attempts are merged and where partitions are: this is the first, taken out. */
-const UNMERGED: Edit = {
-  file: 'src/result-reader.ts',
-  find: 'return this.#partitions[partition]!.next()',
-  put: `const raw = (this as any).raw ??= this.#queues[0]!.map((_, partition) => this.#logOf(0, partition))
-    return raw[partition].next()`,
-}
-
 scenario('a worker killed between acknowledged and committed', {
   rows: 1200,
   again: KILL,
@@ -67,11 +59,10 @@ scenario('a worker killed between acknowledged and committed', {
     {
       without: 'the positions of results, so that a second copy is taken for the next rows',
       mutation: [
-        UNMERGED,
         {
           file: 'src/reassembler.ts',
-          find: '    if (!head.end) head.read = offset + 1\n',
-          put: '    if (!head.end) head.read = offset + 1\n    result = { ...result, first: head.offered }\n',
+          find: '    if (result.count > 0) this.#learn(result)\n',
+          put: '    result = { ...result, first: head.offered }\n',
         },
       ],
       red: /^output/,
@@ -80,7 +71,6 @@ scenario('a worker killed between acknowledged and committed', {
     {
       without: 'the drop of second copies, so that they are written too',
       mutation: [
-        UNMERGED,
         {
           file: 'src/collector.ts',
           find: 'if (firstCopies === 0 && result.count > 0) return',
