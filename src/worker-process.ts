@@ -47,7 +47,12 @@ classifier.start().then(() => {
   tell({ type: 'ready', ...classifier.runtime })
 }, end)
 
-async function work({ kafka: settings, registryIds, ...place }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
+async function work({
+  type: _,
+  kafka: settings,
+  registryIds,
+  ...place
+}: Extract<ToWorker, { type: 'work' }>): Promise<void> {
   const parts = [import('./kafka.ts'), import('./worker.ts'), import('./wire.ts')] as const
   const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
   const kafka = new Kafka({ ...settings, clientId: name, format: registryIds ? wireFormat(registryIds) : null })
