@@ -70,7 +70,7 @@ export async function startRowmill(
     name,
     pipeline,
     configuration: [`rowmill work --workers ${workers}, every other option at its default`],
-    open: () => openJobFlow({ broker, pipeline, partitions, job: `job-${++jobs}` }),
+    open: () => openJobFlow({ broker, pipeline, job: `job-${++jobs}` }),
     close: () => working.leave(),
   }
 }

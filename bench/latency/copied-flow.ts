@@ -21,7 +21,7 @@ export async function openCopiedFlow({ broker, partitions, into, from }: CopiedF
   const ends = await reader.ends(from, partitions)
   await reader.close()
   const positions = ends.map((offset, partition) => ({ topic: from, partition, offset }))
-  const rows = await OrderedRows.open(kafka, positions, layout)
+  const rows = await OrderedRows.open(kafka, positions)
   const sender = new PartitionSender(await kafka.producer(), () => {})
   let seq = 0
   return {

@@ -2,7 +2,6 @@ import { decode } from '../../src/codec.ts'
 import type { Kafka, Position } from '../../src/kafka.ts'
 import type { Values } from '../../src/model.ts'
 import { PartitionFeed, type PartitionQueue } from '../../src/partition-feed.ts'
-import { type Layout, seqOf } from '../../src/sequence.ts'
 
 export interface Row {
   readonly seq: number
@@ -19,23 +18,24 @@ export interface Flow {
   close(): Promise<void>
 }
 
-/** The rows of a topic in order, from these positions on: a row is held back until all before it have come. */
+/**
+ * The rows messages of a topic in order, from these positions on: a row is held back until all before it have come, as
+ * `results` of the SDK does it.
+ */
 export class OrderedRows {
   readonly #feed: PartitionFeed
   readonly #queues: readonly PartitionQueue[]
-  readonly #layout: Layout
   readonly #held = new Map<number, Values>()
   #next = 0
 
-  private constructor(feed: PartitionFeed, queues: readonly PartitionQueue[], layout: Layout) {
+  private constructor(feed: PartitionFeed, queues: readonly PartitionQueue[]) {
     this.#feed = feed
     this.#queues = queues
-    this.#layout = layout
   }
 
-  static async open(kafka: Kafka, positions: readonly Position[], layout: Layout): Promise<OrderedRows> {
+  static async open(kafka: Kafka, positions: readonly Position[]): Promise<OrderedRows> {
     const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], () => {})
-    return new OrderedRows(feed, await feed.assign(positions), layout)
+    return new OrderedRows(feed, await feed.assign(positions))
   }
 
   async *batches(signal: AbortSignal): AsyncGenerator<readonly Row[]> {
@@ -56,14 +56,11 @@ export class OrderedRows {
   }
 
   #take(queue: PartitionQueue): void {
-    const { partition } = queue
     for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue)) {
       const { kind, value } = decode(message.value)
-      if (kind !== 'result' && kind !== 'rows') continue
-      // Of a pass-through in between, what comes out is the message that went in.
+      if (kind !== 'rows') continue
       value.rows.forEach((values, i) => {
-        const seq = kind === 'rows' ? value.seq! + i : seqOf({ partition, position: value.first + i }, this.#layout)
-        if (seq >= this.#next) this.#held.set(seq, values)
+        if (value.seq! + i >= this.#next) this.#held.set(value.seq! + i, values)
       })
     }
   }

@@ -1,56 +1,29 @@
-import { encodeEndOfInput, encodeRows } from '../../src/codec.ts'
-import { appendJob } from '../../src/jobs.ts'
-import { Kafka } from '../../src/kafka.ts'
-import type { Job, Values } from '../../src/model.ts'
-import { PartitionSender } from '../../src/partition-sender.ts'
-import { placeOf, rowsInPartition } from '../../src/sequence.ts'
-import { topicsOf } from '../../src/topics.ts'
-import { type Flow, OrderedRows } from './flow.ts'
-
-export const COLUMNS = ['ID', 'SKU', 'TEXT'] as const
+import { openJob, results } from '../../src/index.ts'
+import type { Flow } from './flow.ts'
 
 export interface JobFlowOptions {
   readonly broker: string
   readonly pipeline: string
-  readonly partitions: number
   readonly job: string
 }
 
-/** A job of events whose rows the workers of a pipeline classify. */
-export async function openJobFlow({ broker, pipeline, partitions, job: id }: JobFlowOptions): Promise<Flow> {
-  const kafka = new Kafka({ brokers: [broker], clientId: 'bench' })
-  const topics = topicsOf(pipeline)
-  const reader = await kafka.reader([topics.rows, topics.results])
-  const rowsFrom = await reader.ends(topics.rows, partitions)
-  const resultsFrom = await reader.ends(topics.results, partitions)
-  await reader.close()
-  const job: Job = {
-    ...{ id, epoch: 0, attempt: 0, state: 'open', reason: null, columns: COLUMNS, sequenced: true, bounded: false },
-    ...{ partitions, blockRows: 1, topic: topics.rows, from: 0, total: null, rowsFrom, resultsFrom, source: null },
-    ...{ indexKind: 'text', options: [], at: Date.now(), by: 'bench' },
-  }
-  const positions = resultsFrom.map((offset, partition) => ({ topic: topics.results, partition, offset }))
-  const rows = await OrderedRows.open(kafka, positions, job)
-  const sender = new PartitionSender(await kafka.producer(), () => {})
-  await appendJob(sender, pipeline, job)
-  let seq = 0
+/** A job of events, sent and read with the SDK, whose rows the workers of a pipeline classify. */
+export async function openJobFlow({ broker, pipeline, job: id }: JobFlowOptions): Promise<Flow> {
+  const place = { brokers: [broker], pipeline }
+  const job = await openJob({ ...place, id, columns: ['ID', 'SKU', 'TEXT'] })
   return {
-    send(values: Values) {
-      const { partition } = placeOf(seq, job)
-      const row = { job: id, epoch: 0, from: 0, seq, count: 1, line: null, lineSteps: null, rows: [values] }
-      seq++
-      return sender.send({ topic: topics.rows, partition }, { key: id, value: encodeRows(row) })
+    send: values => job.send(values),
+    async *results(signal) {
+      for await (const { rows } of results({ ...place, job: id, signal })) {
+        yield rows.map(({ seq, values, rejected }) => ({
+          seq: seq!,
+          values: values ?? [`rejected: ${rejected.detail}`],
+        }))
+      }
     },
-    results: signal => rows.batches(signal),
     async close() {
-      const ends = rowsFrom.map((_, partition) => {
-        const counts = { partition, rows: rowsInPartition(partition, seq, job), total: seq, refused: 0 }
-        const value = encodeEndOfInput({ job: id, epoch: 0, from: 0, attempt: 0, ...counts })
-        return sender.send({ topic: topics.rows, partition }, { key: id, value })
-      })
-      await Promise.all(ends)
-      await appendJob(sender, pipeline, { ...job, state: 'ended', total: seq, at: Date.now() })
-      await Promise.all([sender.close(), rows.close()])
+      await job.end()
+      await job.close()
     },
   }
 }

@@ -59,13 +59,14 @@ export async function writeReport(path: string, measured: MeasuredLatency, condi
 }
 
 const HOW =
-  'Milliseconds from the call that publishes a row until its result is seen by a reader that hands out rows in order, ' +
-  'both in one process. All contenders run on one local broker at the same time and are measured in turns, behind 30,000 ' +
-  'rows to warm them up. Only what is between the two topics differs, of which each has 8 partitions: two workers of ' +
-  'rowmill with a classifier that returns its rows (bench/pass.ts), a Kafka Streams application with two threads that ' +
-  'copies messages (bench/latency/streams), or nothing, where the reader reads what was published. A row is some 130 ' +
-  'bytes. A row is sent when it is its time, whether earlier ones have come or not. In all runs every row came, in order, where no other ' +
-  'number is given.'
+  'Milliseconds from the call that publishes a row until its result is seen by a reader that hands out rows in order, both ' +
+  'in one process. All contenders run on one local broker at the same time and are measured in turns, behind 30,000 rows ' +
+  'to warm them up. Between two topics of 8 partitions there are two workers of rowmill with a classifier that returns its ' +
+  'rows (bench/pass.ts); or a Kafka Streams application with two threads that copies messages (bench/latency/streams); or ' +
+  'nothing, where the reader reads what was published. Rows of rowmill are sent and read with `openJob` and `results` of ' +
+  'the SDK, the others with what is below them: the same producer, the same messages, the same reading of partitions. A ' +
+  'row is some 130 bytes, and is sent when it is its time, whether earlier ones have come or not. All rows came, in order, ' +
+  'where no other number is given.'
 const GAPS =
   'The longest time without a visible result at 100 rows/s, from the start of a third worker until 3 s after the group ' +
   'has it, and from its SIGTERM until 3 s after the group has it no longer.'
