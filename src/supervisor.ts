@@ -30,7 +30,7 @@ export interface WorkerArguments {
 /** The pipeline that workers serve. */
 export interface WorkPlace {
   readonly pipeline: string
-  /** Whether the pipeline has the topic `bulk`. Default: no. */
+  /** Whether the pipeline has the topic `bulk`: others serve it too, so a worker joins when it can classify. Default: no. */
   readonly bulk?: boolean
   /** null, the default: messages are in Avro's own wire format. */
   readonly registryIds?: RegistryIds | null

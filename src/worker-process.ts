@@ -2,6 +2,7 @@
  * One worker in a process of its own, started by supervisor.ts. The classifier starts first, since its imports take
  * longest; the broker's address comes later, over the channel to the supervisor. Without the supervisor it ends at once.
  */
+import { once } from 'node:events'
 import { IsolatingClassifier } from './classifier/isolating.ts'
 import { openClassifier } from './classifier/open.ts'
 import { errorToRecord } from './errors.ts'
@@ -60,7 +61,10 @@ async function work({
     rows += classified
   }
   const worker = await Worker.open({ kafka, ...place, name, classifier, batchRows, say, onBatch })
-  await worker.run(drain.signal)
+  // A run with a pipeline of its own publishes nothing before a classifier is ready. Elsewhere rows flow: who took
+  // partitions from those that can classify them, and only then imported pandas, would let their rows wait for it.
+  if (place.bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
+  if (!drain.signal.aborted) await worker.run(drain.signal)
   await classifier.close()
   process.exit(0)
 }

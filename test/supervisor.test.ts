@@ -9,11 +9,12 @@ import { JobLog } from '../src/jobs.ts'
 import type { Values } from '../src/model.ts'
 import { publish } from '../src/publisher.ts'
 import { Supervisor, type SupervisorOptions } from '../src/supervisor.ts'
-import { ensureTopics } from '../src/topics.ts'
+import { ensureTopics, workersGroup } from '../src/topics.ts'
 import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
 import { memorySink } from './helpers/pipeline.ts'
 import { descendants, type ProcessInfo, untilGone } from './helpers/processes.ts'
 import { python } from './helpers/python.ts'
+import { until } from './helpers/until.ts'
 
 const silent = () => {}
 const MARK = 'def mark(df):\n    df["DONE"] = "yes"\n'
@@ -94,7 +95,7 @@ async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = 
   const layout = { partitions: 4, blockRows: 5 }
   const ends = () =>
     Promise.all([publish(source, header, { ...shared, layout, options: [], by: 'test' }), collect({ ...shared, sink })])
-  return { pipeline, ends, written }
+  return { pipeline, admin, ends, written }
 }
 
 const marked = (total: number): Values[] =>
@@ -189,6 +190,27 @@ test('a worker that is dead when the work comes is started again and gets it', a
   await Promise.race([ends(), supervisor.failed])
   assert.deepEqual(written, marked(20))
   await supervisor.close('drain')
+})
+
+test('a worker whose classifier takes long to be imported takes no partition from those that can classify', async t => {
+  const { target: late, folder } = classifierFile(t, '')
+  const gate = join(folder, 'gate')
+  const waits = `import os, time\nwhile not os.path.exists(${JSON.stringify(gate)}):\n    time.sleep(0.01)\n${MARK}`
+  writeFileSync(join(folder, 'c.py'), waits)
+  const { pipeline, admin, ends, written } = await pipelineFor(t, 40)
+  const place = { pipeline, bulk: true }
+  const brokers = [await brokerAddress()]
+  const joining = supervise(t, late, { workers: 1 })
+  joining.supervisor.work({ brokers }, place) // before the others import pandas: it would be a member long before them
+  const { supervisor } = supervise(t, classifierFile(t, MARK).target, { workers: 1 })
+  supervisor.work({ brokers }, place)
+  await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(40))
+  const group = workersGroup(pipeline)
+  assert.equal(await admin.groupMembers(group), 1)
+  writeFileSync(gate, '')
+  await until('it joins', async () => (await admin.groupMembers(group)) === 2)
+  await Promise.all([joining.supervisor.close('drain'), supervisor.close('drain')])
 })
 
 function isDead(pid: number): boolean {
