@@ -22,7 +22,8 @@ const WORKERS = 2
 const SLOW = 100
 const RATES = [SLOW, 1000, 10_000]
 /** Until compilers and caches have seen it all. */
-const WARM_ROWS = 30_000
+const WARM_SECONDS = 10
+const WARM_ROWS_PER_SECOND = 3000
 /** Before each run, not counted: its job is new to the workers. */
 const FIRST_SECONDS = 1
 
@@ -83,8 +84,8 @@ async function closeAll(): Promise<void> {
 
 /** Every contender in every round, in another order each time; all of them run all the time. */
 async function compare(all: readonly Contender[], rates: readonly number[]): Promise<Run[]> {
-  const warmRate = Math.max(...rates) === SLOW ? SLOW : 3000
-  for (const contender of all) await measure(contender, warmRate, Math.min(WARM_ROWS / warmRate, 5 * seconds))
+  const warmRate = Math.min(WARM_ROWS_PER_SECOND, Math.max(...rates))
+  for (const contender of all) await measure(contender, warmRate, Math.min(WARM_SECONDS, seconds))
   const runs: Run[] = []
   for (const rate of rates) {
     for (let round = 0; round < rounds; round++) {
