@@ -2,19 +2,19 @@
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import { encodeEndOfInput, encodeRows } from '../../src/codec.ts'
 import { JobLog } from '../../src/jobs.ts'
 import { topicsOf, workersGroup } from '../../src/topics.ts'
 import { testKafka } from '../helpers/broker.ts'
-import { startRowmill, testFolder } from '../helpers/cli.ts'
+import { startRowmill } from '../helpers/cli.ts'
 import { deleteBefore } from '../helpers/kafka-tools.ts'
 import { descendants } from '../helpers/processes.ts'
+import { seeded } from '../helpers/seeded.ts'
 import { until } from '../helpers/until.ts'
 import { assertCode, CLASSIFIER, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+import { ownBroker } from './own-broker.ts'
 
 /** The worker process of a command, with the Python below it. */
 function workersOf({ child }: Command): number[] {
@@ -55,9 +55,7 @@ test('workers that leave in order, and others that come, cost no more than their
 })
 
 test('commands and classifiers killed at random moments', async t => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 100_000)
-  t.diagnostic(`SEED=${seed}`)
-  const random = randomFrom(seed)
+  const random = seeded(t)
   const fire = await Fire.open(t, { rows: 12_000 })
   const working = fire.work(2)
   let done = false
@@ -87,27 +85,6 @@ test('commands and classifiers killed at random moments', async t => {
   await fire.drain(working)
   await fire.check({ again: 12_000 })
 })
-
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return below => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return Math.floor((state / 0x80000000) * below)
-  }
-}
-
-/** A broker of this test alone that keeps its topics, and can be killed and started again at the same address. */
-async function ownBroker(t: TestContext) {
-  const dataDir = join(testFolder(t), 'data')
-  const { broker: port } = await choosePorts(undefined)
-  let broker: LocalBroker | null = null
-  t.after(() => broker?.kill())
-  const start = async () => {
-    broker = await startLocalBroker({ dataDir, port })
-    return broker.address
-  }
-  return { address: await start(), start, kill: () => broker!.kill() }
-}
 
 test('a broker killed with -9 and started again: said once by each part, and everything goes on', async t => {
   const broker = await ownBroker(t)

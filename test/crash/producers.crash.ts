@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { mutant } from '../helpers/mutant.ts'
 import { type ProducerProcess, Producers } from '../helpers/producers.ts'
+import { seeded } from '../helpers/seeded.ts'
 
 const TOTAL = 400
 
@@ -178,12 +179,3 @@ test('control: a takeover that does not read what is there goes red', async t =>
   await producers.run({ total: TOTAL, last: 'end', pauseMs: 0 })
   await assert.rejects(producers.check(TOTAL), { message: /^(twice|lost)/ })
 })
-
-function seeded(t: { diagnostic(message: string): void }): (below: number) => number {
-  let state = Number(process.env['SEED'] ?? Date.now() % 100_000)
-  t.diagnostic(`SEED=${state}`)
-  return below => {
-    state = (Math.imul(state, 1_103_515_245) + 12_345) & 0x7fffffff
-    return Math.floor((state / 0x80000000) * below)
-  }
-}

@@ -1,0 +1,18 @@
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+import { testFolder } from '../helpers/cli.ts'
+
+/** A broker of this test alone that keeps its topics, and can be killed and started again at the same address. */
+export async function ownBroker(t: TestContext) {
+  const dataDir = join(testFolder(t), 'data')
+  const { broker: port } = await choosePorts(undefined)
+  let broker: LocalBroker | null = null
+  t.after(() => broker?.kill())
+  const start = async () => {
+    broker = await startLocalBroker({ dataDir, port })
+    return broker.address
+  }
+  return { address: await start(), start, kill: () => broker!.kill() }
+}

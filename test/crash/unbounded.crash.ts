@@ -1,0 +1,121 @@
+/** A stream that does not end while everything that carries it is killed and started again, the broker too. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { startRowmill, testFolder } from '../helpers/cli.ts'
+import { seeded } from '../helpers/seeded.ts'
+import { until } from '../helpers/until.ts'
+import { ownBroker } from './own-broker.ts'
+
+const PRODUCER = fileURLToPath(new URL('../fixtures/producer.ts', import.meta.url))
+const SDK = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
+const CLASSIFIER = join(import.meta.dirname, '../../bench/pass.ts')
+const ROWS = 3000
+const FAULTS = 12
+
+interface Program {
+  kill(): void
+  readonly finished: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>
+}
+
+/** A program that is started again whenever it was killed, until it ends by itself. */
+class Kept {
+  readonly ended: Promise<string>
+  readonly #start: () => Program
+  #program: Program
+  #over = false
+
+  constructor(t: TestContext, start: () => Program) {
+    this.#start = start
+    this.#program = start()
+    this.ended = this.#keep()
+    this.ended.catch(() => {}) // whoever waits for it is told
+    t.after(() => {
+      this.#over = true
+      this.kill()
+    })
+  }
+
+  kill(): void {
+    this.#program.kill()
+  }
+
+  /** All that was said on stdout, whatever was killed between. */
+  async #keep(): Promise<string> {
+    let said = ''
+    for (;;) {
+      const { code, signal, stdout, stderr } = await this.#program.finished
+      said += stdout
+      if (signal !== 'SIGKILL') assert.equal(code, 0, stderr)
+      if (signal !== 'SIGKILL' || this.#over) return said
+      this.#program = this.#start()
+    }
+  }
+}
+
+test('an unbounded job survives restarts of everything: producer, workers, reader and broker', async t => {
+  const random = seeded(t)
+  const broker = await ownBroker(t)
+  const out = join(testFolder(t), 'out.csv')
+  const env = { ROWMILL_BROKERS: broker.address, ROWMILL_PIPELINE: 'stream' }
+  const command = (...args: string[]): Program => {
+    const { child, finished } = startRowmill(args, { env })
+    return { kill: () => child.kill('SIGKILL'), finished }
+  }
+  const workers = [1, 2].map(() => new Kept(t, () => command('work', '--classifier', CLASSIFIER, '--workers', '1')))
+  let times = 0
+  const producer = new Kept(t, () => produce(`producer-${++times}`, broker.address))
+  const reader = new Kept(t, () => command('collect', out, '--job', 'j', '--follow'))
+  const all = [producer, reader, ...workers]
+  for (let fault = 0; fault < FAULTS; fault++) {
+    const before = rowsIn(out)
+    await until('rows come', () => rowsIn(out) > before || rowsIn(out) === ROWS)
+    await sleep(random(700))
+    const victim = random(all.length + 2)
+    if (victim === all.length) for (const each of all) each.kill()
+    else if (victim < all.length) all[victim]!.kill()
+    if (victim < all.length) continue
+    await broker.kill()
+    await broker.start()
+  }
+  const said = (await producer.ended)
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  await reader.ended
+  const rows = readFileSync(out, 'utf8')
+    .trimEnd()
+    .split('\n')
+    .map(line => line.split(','))
+  assert.deepEqual(
+    rows.map(([seq]) => Number(seq)),
+    Array.from({ length: ROWS }, (_, seq) => seq),
+    'every row once, in order',
+  )
+  const safe = said.filter(line => line.safe !== undefined)
+  for (const { safe: seq, values } of safe)
+    assert.deepEqual(rows[seq], values, `row ${seq} is what was told to be safe`)
+  assert.ok(times > 1 || process.env['SEED'], `${times} producers`)
+  assert.equal(existsSync(`${out}.rowmill`), false)
+})
+
+function produce(name: string, brokers: string): Program {
+  const asked = { sdk: SDK, name, brokers: [brokers], pipeline: 'stream', total: ROWS, pauseMs: 30, last: 'end' }
+  const child = spawn(process.execPath, [PRODUCER, JSON.stringify(asked)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const exit = new Promise<[number | null, NodeJS.Signals | null]>(resolve =>
+    child.once('exit', (...how) => resolve(how)),
+  )
+  const finished = Promise.all([text(child.stdout), text(child.stderr), exit]).then(
+    ([stdout, stderr, [code, signal]]) => ({ stdout, stderr, code, signal }),
+  )
+  return { kill: () => child.kill('SIGKILL'), finished }
+}
+
+function rowsIn(out: string): number {
+  return existsSync(out) ? readFileSync(out, 'latin1').split('\n').length - 1 : 0
+}
