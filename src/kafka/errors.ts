@@ -42,7 +42,7 @@ export function noPartition({ topic, partition }: TopicPartition): Error {
 export async function patiently<T>(
   request: () => Promise<T>,
   beforeAgain: () => Promise<void>,
-  signal = new AbortController().signal,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<T> {
   const since = Date.now()
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
