@@ -201,7 +201,7 @@ class Collection {
     crashPoint('rows-flushed')
     if (!this.#ahead) return arrival
     const due = Promise.withResolvers<void>()
-    const timer = setTimeout(due.resolve, this.#checkpointDueMs)
+    const timer = setTimeout(due.resolve, Math.max(0, this.#checkpointDueMs))
     await Promise.race([arrival, due.promise]).finally(() => clearTimeout(timer))
     if (this.#checkpointDueMs <= 0) await this.#checkpoint()
   }

@@ -7,17 +7,18 @@ import { seqOf } from './sequence.ts'
  * Where a sequenced job that does not end can be begun, when retention has taken its first results: at the lowest row from
  * which on every partition still has all of its own. That is known when each has shown something of the job; the reader
  * has begun to read by then, and what it looked at is still to be taken. Of an epoch whose first row is gone the first
- * messages left tell where it began.
+ * messages left tell where it began. `seek` is told which partition is waited for.
  */
 export async function findFirstRow(
   job: Job,
   offsets: readonly number[],
-  reader: ResultReader,
+  { reader, seek }: { reader: ResultReader; seek: (partition: number) => void },
 ): Promise<ReassemblerPosition> {
   const starts = new Map<number, number>()
   const epochs: number[] = []
   let seq = 0
   for (let partition = 0; partition < job.partitions; partition++) {
+    seek(partition)
     const first = await findFirst(partition, reader)
     epochs.push(first.epoch)
     if (first.epoch > 0) starts.set(first.epoch, first.from)

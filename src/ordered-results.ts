@@ -261,10 +261,29 @@ async function startReading(
     at.offsets.map((_, partition) => rowsInPartition(partition, at.seq, job)),
   )
   if (left.every((offset, partition) => offset === job.resultsFrom[partition])) return new Reassembler(job.id, job, at)
-  const first = await findFirstRow(job, left, reader)
-  if (first.seq > 0)
-    options.say(`job ${job.id}: the results of its first rows are gone (retention): beginning with row ${first.seq}`)
-  return new Reassembler(job.id, job, first)
+  return new Reassembler(job.id, job, await beginLater(job, left, { reader, options }))
+}
+
+/** What has nothing left in a partition, and gets nothing more, is not waited for. */
+async function beginLater(
+  job: Job,
+  left: readonly number[],
+  { reader, options }: { reader: ResultReader; options: OrderedResultsOptions },
+): Promise<ReassemblerPosition> {
+  let partition = 0
+  const seek = (sought: number) => {
+    partition = sought
+  }
+  const wanted = () => ({ partition, offset: reader.offset(partition), row: 0 })
+  const watch = new LossWatch({ ...options, job }, wanted, error => reader.interrupt(error))
+  try {
+    const first = await findFirstRow(job, left, { reader, seek })
+    if (first.seq > 0)
+      options.say(`job ${job.id}: the results of its first rows are gone (retention): beginning with row ${first.seq}`)
+    return first
+  } finally {
+    await watch.close()
+  }
 }
 
 /** Where the results of the job begin that retention has left. */

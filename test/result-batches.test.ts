@@ -2,8 +2,14 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RowmillError } from '../src/errors.ts'
 import { failJob } from '../src/jobs.ts'
-import { type ResultBatch, type ResultsOptions, type ResultsPosition, results } from '../src/result-batches.ts'
-import { brokerAddress } from './helpers/broker.ts'
+import {
+  type ResultBatch,
+  type ResultsOptions,
+  type ResultsPosition,
+  resultBatches,
+  results,
+} from '../src/result-batches.ts'
+import { brokerAddress, testKafka } from './helpers/broker.ts'
 import { cellsOf, WrittenStream } from './helpers/written-stream.ts'
 
 async function read(t: TestContext, stream: WrittenStream, more: Partial<ResultsOptions> = {}) {
@@ -187,6 +193,17 @@ test('a job that does not end begins where every partition is still there, once 
   assert.deepEqual(said, ['job j: the results of its first rows are gone (retention): beginning with row 10'])
 })
 
+test('a job that has ended and has nothing left is not waited for', async t => {
+  const stream = await WrittenStream.open(t)
+  await stream.rows(0, 4)
+  await stream.end(4)
+  await stream.deleteBefore(0, 3)
+  const [kafka, said] = [await testKafka(), [] as string[]]
+  const place = { kafka, pipeline: stream.pipeline, jobs: stream.jobs, say: (message: string) => said.push(message) }
+  const reading = resultBatches({ ...place, signal: AbortSignal.timeout(10_000), lookEveryMs: 50 }, { job: 'j' })
+  await assert.rejects(reading.next(), { code: 'ROW_GAP', message: /row 0 \(partition 0\) can no longer come/ })
+})
+
 test('retention between two readers is a gap for the one that goes on', async t => {
   for (const sequenced of [true, false]) {
     const stream = await WrittenStream.open(t, { sequenced })
@@ -216,6 +233,16 @@ test('rows without sequence come as they arrive, copies dropped, and from any po
   assert.deepEqual(((await next).value as ResultBatch).rows[0]!.values, ['d', '1'])
   const again = await read(t, stream, { after: JSON.parse(JSON.stringify(batches.at(-1)!.position)) })
   assert.deepEqual((await take(again, 1))[0]!.rows[0]!.values, ['d', '1'])
+})
+
+test('rows without sequence from now on', async t => {
+  const stream = await WrittenStream.open(t, { sequenced: false })
+  await stream.arrive(0, ['a', '1'])
+  const reading = await read(t, stream, { from: 'now' })
+  const next = reading.next()
+  await new Promise(resolve => setTimeout(resolve, 500)) // that it has asked for the ends tells nobody
+  await stream.arrive(1, ['b', '1'])
+  assert.deepEqual(((await next).value as ResultBatch).rows[0]!.values, ['b', '1'])
 })
 
 test('a reader that asks for nothing is waited for, and loses nothing', async t => {

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { FileSink } from '../../connectors/file-sink.ts'
+import { finishGrowing, GrowingFileSink } from '../../connectors/growing-file-sink.ts'
+import type { SinkHeader } from '../../src/connector.ts'
+import { testFolder } from '../helpers/cli.ts'
+
+const HEADER: SinkHeader = { columns: ['ID', 'A'], options: [{ name: 'toCsv', value: '{"header":true}' }] }
+
+async function opened(path: string): Promise<{ sink: GrowingFileSink; note: string | null }> {
+  const sink = new GrowingFileSink({ path, force: false })
+  const note = await sink.open()
+  await sink.begin(HEADER)
+  return { sink, note }
+}
+
+test('what is flushed stands in the file, and behind a commit and a close nothing beside it', async t => {
+  const folder = testFolder(t)
+  const path = join(folder, 'out.csv')
+  const { sink } = await opened(path)
+  await sink.write([['1', 'a,b']])
+  assert.equal(readFileSync(path, 'utf8'), '')
+  await sink.flush()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,"a,b"\n')
+  await sink.write([['2', 'c']])
+  await sink.commit()
+  await sink.close()
+  await sink.close()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,"a,b"\n2,c\n')
+  assert.deepEqual(readdirSync(folder), ['out.csv'])
+})
+
+test('a file that was begun and never checkpointed is begun again, and is of nobody else', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const first = await opened(path)
+  await first.sink.write([['1', 'lost']])
+  await first.sink.flush()
+  await first.sink.close()
+  const { sink, note } = await opened(path)
+  assert.equal(note, null)
+  await sink.write([['1', 'a']])
+  await sink.checkpoint('behind row 1')
+  await sink.close()
+  await assert.rejects(new FileSink({ path, force: true }).open(), { code: 'OUTPUT_UNUSABLE', message: /--follow/ })
+  const again = await opened(path)
+  assert.equal(again.note, 'behind row 1')
+  await again.sink.commit()
+  await again.sink.close()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
+})
+
+test('a sink that wrote nothing leaves nothing', async t => {
+  const folder = testFolder(t)
+  const sink = new GrowingFileSink({ path: join(folder, 'out.csv'), force: false })
+  await sink.open()
+  await sink.close()
+  assert.deepEqual(readdirSync(folder), [])
+})
+
+test('a file of somebody else is refused, and stays as it is', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'precious')
+  const sink = new GrowingFileSink({ path, force: false })
+  await assert.rejects(sink.open(), { code: 'OUTPUT_EXISTS' })
+  await sink.close()
+  assert.equal(readFileSync(path, 'utf8'), 'precious')
+})
+
+test('what an unfinished job that does not grow left is not gone on with', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const plain = new FileSink({ path, force: false })
+  await plain.open()
+  await plain.begin(HEADER)
+  await plain.checkpoint('note')
+  await plain.close()
+  const refused = new GrowingFileSink({ path, force: false })
+  await assert.rejects(refused.open(), { code: 'OUTPUT_UNUSABLE', message: /--restart/ })
+  await refused.close()
+  const restarted = new GrowingFileSink({ path, force: false, restart: true })
+  assert.equal(await restarted.open(), null)
+  await restarted.commit()
+  await restarted.close()
+  assert.equal(existsSync(`${path}.rowmill`), false)
+})
+
+test('a sink that was killed behind its commit is cleared away, and no other', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  assert.equal(await finishGrowing(path), false)
+  const { sink } = await opened(path)
+  await sink.checkpoint('note')
+  assert.equal(await finishGrowing(path), false)
+  await sink.commit()
+  const state = readFileSync(join(`${path}.rowmill`, 'checkpoint'))
+  await sink.close()
+  assert.equal(existsSync(`${path}.rowmill`), false)
+  const second = new GrowingFileSink({ path, force: true })
+  await second.open()
+  writeFileSync(join(`${path}.rowmill`, 'checkpoint'), state)
+  writeFileSync(join(`${path}.rowmill`, 'lock'), 'garbage') // of a process that is gone
+  assert.equal(await finishGrowing(path), true)
+  assert.equal(existsSync(`${path}.rowmill`), false)
+  await second.close()
+})
