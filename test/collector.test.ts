@@ -499,12 +499,9 @@ test('an output that lacks rejects begins anew in a later attempt, one that lack
 
 test('rows are looked for in the topic that the job names', async t => {
   const bench = await Bench.open(t)
-  const topic = `${bench.pipeline}.bulk`
+  const { bulk: topic } = topicsOf(bench.pipeline)
   const admin = await (await testKafka()).admin()
-  t.after(async () => {
-    await admin.deleteTopics([topic])
-    await admin.close()
-  })
+  t.after(() => admin.close())
   await admin.createTopics([{ topic, partitions: 2, replicationFactor: 1, config: {} }])
   await appendJob(bench.sender, bench.pipeline, { ...bench.job('bulk'), topic, state: 'ended', total: 3 })
   const message = /row 0 \(partition 0\) can no longer come: \S+\.bulk\[0\] holds nothing for the workers/
