@@ -287,16 +287,12 @@ export class Worker {
     }
   }
 
-  /**
-   * A call with rows of a large job takes no longer than others may wait. What it leaves of a message goes alone: else all
-   * later batches would have their rows in two messages, and each message would be decoded twice.
-   */
+  /** A call with rows of a large job takes no longer than others may wait. */
   #rowsAtOnce({ bulk, batcher }: AssignedPartition): number {
     const { batchRows } = this.#options
     if (!bulk) return batchRows
-    const { job, count, cut } = batcher.next!
-    const rows = this.#pace.rowsAtOnce(job, batchRows)
-    return cut > 0 ? Math.min(rows, count - cut) : rows
+    const next = batcher.next!
+    return this.#pace.rowsAtOnce(next.job, next, batchRows)
   }
 
   #forwardMarkers(held: AssignedPartition): void {
