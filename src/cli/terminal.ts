@@ -25,6 +25,7 @@ export class Terminal {
   #bars: ProgressBars | null = null
   #timer: NodeJS.Timeout | null = null
   #latest: Progress | null = null
+  #shown: Progress | null = null
   readonly #speed = new Speed()
 
   constructor({ quiet, progress }: { quiet: boolean; progress: boolean }) {
@@ -61,8 +62,10 @@ export class Terminal {
 
   #show(): void {
     const rowsPerSecond = this.#speed.of(lastStage(this.#latest!))
-    if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
-    else this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
+    if (this.#bars) return this.#bars.show(this.#latest!, rowsPerSecond)
+    if (this.#latest === this.#shown) return // a stream may stand still for a night, and its log with it
+    this.#shown = this.#latest
+    this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
   }
 
   #write(text: string): void {
