@@ -3,8 +3,8 @@ import { crashPoint } from './crash-point.ts'
 import { type ErrorFacts, RowmillError } from './errors.ts'
 import { type JobLog, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
-import { type KindsSeen, OutputKinds } from './kinds.ts'
-import { type Job, optionOf, type Result } from './model.ts'
+import { castsOf, type KindsSeen, OutputKinds } from './kinds.ts'
+import type { Job, Result } from './model.ts'
 import { isFinal, OrderedResults, type ReadPosition, type ReadResult, staysRight } from './ordered-results.ts'
 import type { Say } from './outage.ts'
 import { RejectBudget } from './reject-budget.ts'
@@ -136,7 +136,7 @@ class Collection {
     this.#job = job
     this.#results = results
     this.#options = options
-    this.#kinds = new OutputKinds(job.id, castColumns(job), note?.kinds)
+    this.#kinds = new OutputKinds(job.id, castsOf(job), note?.kinds)
     this.#budget = new RejectBudget(job, note?.counts.rejects ?? 0)
     this.#columns = note?.columns ?? null
     this.#classified = note ? note.counts.rows + note.counts.rejects : 0
@@ -264,9 +264,4 @@ class Collection {
       ? `row ${from}`
       : `rows ${from} to ${seqOf({ partition, position: first + count - 1 }, this.#job)}`
   }
-}
-
-function castColumns({ options }: Job): string[] {
-  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
-  return casts.map(([column]) => column)
 }

@@ -1,5 +1,5 @@
 import { RowmillError } from './errors.ts'
-import type { Kind, Result } from './model.ts'
+import { type Job, type Kind, optionOf, type Result } from './model.ts'
 
 /** Kinds whose values pandas writes one by one. Any other word is a dtype whose column it writes as a whole. */
 const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
@@ -21,6 +21,12 @@ function drift(a: Kind, b: Kind): boolean {
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
   // Intervals of integers become intervals of floats beside missing values; dates and the like stay what they are.
   return (a !== 'empty' && b !== 'empty') || a.startsWith('interval') || b.startsWith('interval')
+}
+
+/** The columns of the output whose dtype the job says. */
+export function castsOf({ options }: Pick<Job, 'options'>): string[] {
+  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
+  return casts.map(([column]) => column)
 }
 
 /** What earlier results of a job said of its output, as plain values. */

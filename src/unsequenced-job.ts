@@ -1,13 +1,14 @@
 import { RowmillError } from './errors.ts'
+import { describeDifference, type JobHeader } from './job-differences.ts'
 import { appendJob, hasFailed, type JobLog, jobFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
-import { type Job, type JobOption, optionOf } from './model.ts'
+import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { topicsOf } from './topics.ts'
 
 /** What is for ever the same of a job of events without sequence. */
-export type UnsequencedHeader = Pick<Job, 'id' | 'columns' | 'indexKind' | 'options'>
+export type UnsequencedHeader = JobHeader & Pick<Job, 'id'>
 
 export interface UnsequencedPlace {
   readonly kafka: Kafka
@@ -64,19 +65,6 @@ function checkSame(job: Job, header: UnsequencedHeader, pipeline: string): void 
   }
   if (job.bounded) throw refuse('with the rows of a file')
   if (job.sequenced) throw refuse('with events of a program that numbers them')
-  const [begun, now] = [JSON.stringify(job.columns), JSON.stringify(header.columns)]
-  if (begun !== now) throw refuse(`with the columns ${begun}, and these are ${now}`)
-  const differing = differences(withIndexKind(job), withIndexKind(header))
-  if (differing.length > 0) throw refuse(`with other options (${differing.join('; ')})`)
-}
-
-function withIndexKind({ options, indexKind }: UnsequencedHeader): JobOption[] {
-  return [...options, { name: 'indexKind', value: `${indexKind}` }]
-}
-
-function differences(before: readonly JobOption[], now: readonly JobOption[]): string[] {
-  const names = new Set([...before, ...now].map(({ name }) => name))
-  return [...names]
-    .filter(name => optionOf(before, name) !== optionOf(now, name))
-    .map(name => `${name} was ${optionOf(before, name) ?? 'not given'}, now ${optionOf(now, name) ?? 'not given'}`)
+  const differing = describeDifference(job, header)
+  if (differing) throw refuse(differing)
 }

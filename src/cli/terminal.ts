@@ -62,10 +62,11 @@ export class Terminal {
 
   #show(): void {
     const rowsPerSecond = this.#speed.of(lastStage(this.#latest!))
-    if (this.#bars) return this.#bars.show(this.#latest!, rowsPerSecond)
-    if (this.#latest === this.#shown) return // a stream may stand still for a night, and its log with it
-    this.#shown = this.#latest
-    this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
+    if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
+    else if (this.#latest !== this.#shown) {
+      this.#shown = this.#latest // a stream may stand still for a night, and its log with it
+      this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
+    }
   }
 
   #write(text: string): void {

@@ -1,8 +1,8 @@
 import { type Batch, Batcher } from '../batcher.ts'
 import type { BatchAnswer, BatchClassifier } from '../classifier/boundary.ts'
 import { decode, encodeRows } from '../codec.ts'
-import { OutputKinds } from '../kinds.ts'
-import { type EndOfInput, type Job, optionOf, type Rejected, type Result, type Values } from '../model.ts'
+import { castsOf, OutputKinds } from '../kinds.ts'
+import type { EndOfInput, Job, Rejected, Result, Values } from '../model.ts'
 import { Reassembler } from '../reassembler.ts'
 import { rowsOf } from '../result-run.ts'
 import { decodeHead, type RowsHead } from '../rows-head.ts'
@@ -96,7 +96,7 @@ function collectAll(
   const reassembler = new Reassembler(job.id, job, {
     ...{ seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: job.resultsFrom },
   })
-  const kinds = new OutputKinds(job.id, castColumns(job))
+  const kinds = new OutputKinds(job.id, castsOf(job))
   const taken = logs.map(() => 0)
   const rows: Values[] = []
   let columns: readonly string[] | null = null
@@ -121,11 +121,6 @@ function endOf(job: Job, partition: number, total: number): EndOfInput {
   const { id, epoch, from, attempt } = job
   const rows = rowsInPartition(partition, total, job)
   return { job: id, epoch, from, attempt, partition, rows, total, refused: 0 }
-}
-
-function castColumns({ options }: Job): string[] {
-  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
-  return casts.map(([column]) => column)
 }
 
 function describe(first: Place, count: number, job: Job): string {

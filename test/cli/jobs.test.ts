@@ -85,7 +85,7 @@ test('opened again with the same columns and options it says so; with others, JO
   assert.deepEqual([again.code, again.stdout], [0, 'orders\n'], again.stderr)
   assert.match(again.stderr, /job orders is open already/)
   for (const [args, why] of [
-    [['TEXT,SKU'], /with the columns \["SKU","TEXT"\], and these are \["TEXT","SKU"\]/],
+    [['TEXT,SKU'], /other columns: \["SKU","TEXT"\], and these are \["TEXT","SKU"\]/],
     [['SKU,TEXT', '--index-kind', 'integer'], /other options \(indexKind was text, now integer\)/],
     [
       ['SKU,TEXT', '--to-csv', '{"sep":";"}'],
