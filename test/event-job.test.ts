@@ -343,7 +343,9 @@ test('a broker that goes away is said once and waited for, and everything is saf
   while (said.length === 0) await sleep(50) // nothing else tells
   broker = await startLocalBroker({ dataDir, port })
   assert.deepEqual(await Promise.all(open), [1, 2, 3])
-  assert.equal(said.filter(message => message.startsWith('cannot write')).length, 1, said.join('\n'))
+  // Whether its sender or its reader of `jobs` notices depends on how long the broker is away.
+  const outages = said.filter(message => message.startsWith('cannot')).map(message => message.split(':')[0])
+  assert.deepEqual([...new Set(outages)], outages, said.join('\n'))
   await job.close()
   const impatient = await openJob({ brokers: [broker.address], id: 'j', columns: ['A'], brokerTimeout: 1 })
   assert.equal(impatient.seq, 4)
