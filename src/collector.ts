@@ -4,7 +4,7 @@ import { type ErrorFacts, RowmillError } from './errors.ts'
 import { type JobLog, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import { castsOf, type KindsSeen, OutputKinds } from './kinds.ts'
-import type { Job, Result } from './model.ts'
+import type { Job, Rejected, Result } from './model.ts'
 import { isFinal, OrderedResults, type ReadPosition, type ReadResult, staysRight } from './ordered-results.ts'
 import type { Say } from './outage.ts'
 import { RejectBudget } from './reject-budget.ts'
@@ -35,7 +35,9 @@ export interface CollectOptions {
 
 export interface Collected extends JobSummary {
   readonly duplicates: number
-  /** Worker to the rows it classified that count. */
+  /** The first of the rows that were rejected, at most 100 of those that came since the last checkpoint before. */
+  readonly rejected: readonly Rejected[]
+  /** Worker to the rows of the output that it classified. */
   readonly rowsByWorker: ReadonlyMap<string, number>
 }
 
@@ -186,8 +188,8 @@ class Collection {
 
   #count(run: Run): void {
     const { by } = run.result
-    this.#rowsByWorker.set(by, (this.#rowsByWorker.get(by) ?? 0) + run.count)
     const rejected = rejectedOf(run)
+    this.#rowsByWorker.set(by, (this.#rowsByWorker.get(by) ?? 0) + run.count - rejected.length)
     if (rejected.length > 0) this.#budget.add(rejected, this.#options.jobs.peek(this.#job.id)?.total ?? null)
   }
 
@@ -255,7 +257,7 @@ class Collection {
     this.#options.signal.throwIfAborted()
     await this.#options.sink.commit(summary)
     crashPoint('output-named')
-    return { ...summary, duplicates, rowsByWorker: this.#rowsByWorker }
+    return { ...summary, duplicates, rejected: this.#budget.kept, rowsByWorker: this.#rowsByWorker }
   }
 
   #describe(partition: number, { first, count }: Result): string {

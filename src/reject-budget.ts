@@ -1,13 +1,16 @@
 import { RowmillError } from './errors.ts'
 import { type Job, optionOf, type Rejected } from './model.ts'
 
+/** So many of the rejects are kept to be told at the end. */
+const KEPT = 100
+
 /** Counts the rows of a job that have no result, and ends it where they are more than it may have. */
 export class RejectBudget {
   readonly #job: string
   /** A number of rows, or `P%` of all rows. */
   readonly #given: string
   #rejects: number
-  #first: Rejected | null = null
+  readonly #kept: Rejected[] = []
 
   /** `rejects` were counted before. */
   constructor({ id, options }: Job, rejects: number) {
@@ -20,8 +23,13 @@ export class RejectBudget {
   add(rejected: readonly Rejected[], total: number | null): void {
     if (rejected.length === 0) return
     this.#rejects += rejected.length
-    this.#first ??= rejected[0]!
+    this.#kept.push(...rejected.slice(0, KEPT - this.#kept.length))
     this.check(total)
+  }
+
+  /** The first ones since it was made, at most 100. */
+  get kept(): readonly Rejected[] {
+    return this.#kept
   }
 
   check(total: number | null): void {
@@ -37,11 +45,17 @@ export class RejectBudget {
 
   #overBudget(budget: number): RowmillError {
     const many = `${this.#rejects} rows have no result, and the budget is ${budget}`
-    if (!this.#first) return new RowmillError('REJECTS_OVER_BUDGET', `job ${this.#job}: ${many}`)
-    const { seq, line, reason, detail } = this.#first
-    const row = `${seq === null ? 'a row' : `row ${seq}`}${line === null ? '' : ` (line ${line})`}`
+    const first = this.#kept[0]
+    if (!first) return new RowmillError('REJECTS_OVER_BUDGET', `job ${this.#job}: ${many}`)
+    const { seq, line, reason, detail } = first
+    const row = nameOf(first)
     const which = budget === 0 ? row : `${many}. The first, ${row},`
     const message = `job ${this.#job}: ${which} was rejected: ${reason} ${detail}`
     return new RowmillError('REJECTS_OVER_BUDGET', message, { job: this.#job, seq, line })
   }
+}
+
+/** `row 17 (line 19)`, as far as it has either. */
+export function nameOf({ seq, line }: Pick<Rejected, 'seq' | 'line'>): string {
+  return `${seq === null ? 'a row' : `row ${seq}`}${line === null ? '' : ` (line ${line})`}`
 }

@@ -7,7 +7,7 @@ import { crashPoint } from './crash-point.ts'
 import { isCurable, leavesJob, type RowmillError } from './errors.ts'
 import { hasFailed, JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
-import type { JobOption } from './model.ts'
+import type { JobOption, Rejected } from './model.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
@@ -99,6 +99,8 @@ export interface RunReport {
   readonly rejects: number
   readonly refused: number
   readonly duplicates: number
+  /** The first of the rejected rows, at most 100: a run of its own leaves no topic to look them up in. */
+  readonly rejected: readonly Rejected[]
   readonly partitions: number
   readonly blockRows: number
   readonly batchRows: number
@@ -185,8 +187,8 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
     collect({ ...shared, sink: options.sink, onProgress: onWritten }),
   ] as const
   try {
-    const [, { rows, rejects, refused, duplicates, rowsByWorker }] = await Promise.all(ends)
-    const counts = { rows, rejects, refused, duplicates, rowsByWorker: Object.fromEntries(rowsByWorker) }
+    const [, { rows, rejects, refused, duplicates, rejected, rowsByWorker }] = await Promise.all(ends)
+    const counts = { rows, rejects, refused, duplicates, rejected, rowsByWorker: Object.fromEntries(rowsByWorker) }
     const times = { seconds: secondsSince(started), startSeconds }
     return {
       job,

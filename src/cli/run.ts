@@ -15,6 +15,7 @@ import {
 } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
+import { nameOf } from '../reject-budget.ts'
 import { type RunReport, run, type UnfinishedRun } from '../run.ts'
 import { checkName } from '../topics.ts'
 import { version } from '../version.ts'
@@ -58,6 +59,8 @@ type RunValues = OptionValues<(typeof OPTION_NAMES)[number]>
 
 /** What may be said anew when a run is gone on with; all other options are as it was begun. */
 const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set(['resume', 'workers', 'timeout', 'quiet', 'progress', 'report'])
+/** How many rejected rows are told one by one. */
+const REJECTS_SAID = 5
 /** What may end a run before there is a job to go on with. */
 const BEFORE_JOB: readonly ErrorCode[] = ['INTERRUPTED', 'TIMEOUT', 'BROKER_UNREACHABLE', 'BROKER_FAILED']
 
@@ -253,6 +256,10 @@ async function tellReport(report: RunReport, options: RunValues, terminal: Termi
     `${rows} rows in ${seconds.toFixed(1)} s (${startSeconds.toFixed(1)} s to start), ${rowsPerSecond} rows/s`,
   )
   if (rejects > 0) terminal.say(`  ${rejects} rows were rejected, within --max-rejects ${options.maxRejects}`)
+  for (const row of report.rejected.slice(0, REJECTS_SAID))
+    terminal.say(`    ${nameOf(row)}: ${row.reason} ${row.detail.split('\n', 1)[0]}`)
+  if (rejects > REJECTS_SAID)
+    terminal.say(`    and more: ${options.report ?? '--report FILE.json'} has the first ${Math.min(rejects, 100)}`)
   for (const [worker, count] of Object.entries(rowsByWorker).sort()) terminal.say(`  ${worker}: ${count} rows`)
   if (!options.report) return
   const whole = { rowmill: version(), node: process.versions.node, rowsPerSecond, ...report }

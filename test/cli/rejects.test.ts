@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { Reject } from '../../src/model.ts'
+import type { Reject, Rejected } from '../../src/model.ts'
 import { topicsOf } from '../../src/topics.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { rowmill, testFolder } from '../helpers/cli.ts'
@@ -35,8 +35,17 @@ for (const budget of ['3', '0.75%', '100%']) {
     assert.equal(code, 4, stderr)
     assert.match(stderr, /3 rows were rejected, within --max-rejects/)
     assert.equal(readFileSync(output, 'utf8'), expected)
-    const { rows, rejects } = JSON.parse(readFileSync(report, 'utf8'))
+    for (const seq of BAD) assert.match(stderr, new RegExp(`row ${seq} \\(line ${seq + 2}\\): CLASSIFIER_FAILED .+`))
+    const { rows, rejects, rejected, rowsByWorker } = JSON.parse(readFileSync(report, 'utf8'))
     assert.deepEqual([rows, rejects], [397, 3])
+    assert.deepEqual(
+      rejected.map(({ seq, values }: Rejected) => [seq, values]),
+      BAD.map(seq => [seq, [`${seq}`, 'bad']]),
+    )
+    assert.equal(
+      Object.values<number>(rowsByWorker).reduce((sum, count) => sum + count, 0),
+      397,
+    )
     const [copies] = await readTopic(await testKafka(), topicsOf(pipeline).rejects, 1)
     // Where a worker joined late there may be two of one row.
     const bySeq = new Map(copies!.map(({ value }) => [(value as Reject).seq!, value as Reject]))
