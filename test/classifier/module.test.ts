@@ -204,7 +204,18 @@ test('what cannot be loaded says why and what there is', async t => {
     [{ file: join(folder, 'none.ts') }, 'default', 'CLASSIFIER_NOT_FOUND', /none\.ts does not exist/],
     [{}, 'noFunction', 'CLASSIFIER_NOT_FOUND', /no function as export noFunction\. It exports .*\bpass|default/],
     [{}, 'nowhere', 'CLASSIFIER_NOT_FOUND', /no function as export nowhere/],
-    [{ file: join(folder, 'broken.ts') }, 'default', 'CLASSIFIER_UNLOADABLE', /cannot be imported: .*Error/],
+    [
+      { file: join(folder, 'broken.ts') },
+      'default',
+      'CLASSIFIER_UNLOADABLE',
+      /imported: SyntaxError: .*\n.*broken\.ts:2\n/,
+    ],
+    [
+      { file: join(folder, 'broken.js') },
+      'default',
+      'CLASSIFIER_UNLOADABLE',
+      /imported: SyntaxError: .*\n.*node --check/,
+    ],
     [{ file: join(folder, 'commonjs/c.ts') }, 'default', 'CLASSIFIER_UNLOADABLE', /call it \.mts \(or \.mjs\)/],
     [{ file: join(folder, 'throws.js') }, 'default', 'CLASSIFIER_UNLOADABLE', /cannot be imported: Error: at once/],
     [{ file: join(folder, 'columns.cjs') }, 'default', 'CLASSIFIER_UNLOADABLE', /columns must be a list of names/],
@@ -212,7 +223,7 @@ test('what cannot be loaded says why and what there is', async t => {
   mkdirSync(join(folder, 'commonjs'))
   writeFileSync(join(folder, 'commonjs/package.json'), '{"type":"commonjs"}')
   writeFileSync(join(folder, 'commonjs/c.ts'), 'export default (rows: string[][]) => rows')
-  writeFileSync(join(folder, 'broken.ts'), 'export default (')
+  for (const name of ['broken.ts', 'broken.js']) writeFileSync(join(folder, name), '// line 1\nexport default (')
   writeFileSync(join(folder, 'throws.js'), "throw new Error('at once')")
   writeFileSync(join(folder, 'columns.cjs'), "module.exports = rows => rows; module.exports.columns = 'A'")
   for (const [more, name, code, message] of cases) {
