@@ -17,14 +17,14 @@ export function failureOf(
   // Where TypeScript cannot be parsed the place stands in front, as `FILE:LINE` and the line; there is no frame of it.
   const place = /^\S.*:[0-9]+$/.test(lines[0]!) ? lines.slice(0, lines.indexOf('')) : []
   const own = lines.filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
-  const advice = code === 'CLASSIFIER_UNLOADABLE' && place.length === 0 ? adviceOn(text) : []
+  const advice = code === 'CLASSIFIER_UNLOADABLE' ? adviceOn(text, place.length > 0) : []
   const message = [`${what}: ${text.slice(0, LONGEST_MESSAGE)}`, ...place, ...own, ...advice].join('\n')
   return new RowmillError(code, message, {}, { cause: thrown })
 }
 
-function adviceOn(text: string): string[] {
+function adviceOn(text: string, placed: boolean): string[] {
   if (/Unexpected token 'export'|Cannot use import statement/.test(text)) return [NO_MODULE]
-  return text.startsWith('SyntaxError') ? ['node --check FILE says where.'] : []
+  return text.startsWith('SyntaxError') && !placed ? ['node --check FILE says where.'] : []
 }
 
 /** Anything may be thrown, also what throws when it is looked at. */
