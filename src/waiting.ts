@@ -1,7 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Say } from './outage.ts'
 
 /** After this long without progress a part says what it waits for. */
 const PATIENCE_MS = 10_000
+/** How long a broker that may not answer has for the last word. */
+const TELL_MS = 1000
 
 /**
  * Says what a part waits for when nothing happened for 10 s, and again when that has changed. It ends nothing: who
@@ -25,6 +28,12 @@ export class Waiting {
   progress(): void {
     this.#progress = true
     this.#said = null
+  }
+
+  /** Says it now, to who gives up, unless it was said: as long as that can be found out soon. */
+  async tell(): Promise<void> {
+    const look = this.#check().catch(() => {})
+    await Promise.race([look, sleep(TELL_MS, undefined, { ref: false })])
   }
 
   close(): void {

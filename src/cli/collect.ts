@@ -3,7 +3,7 @@ import { finishGrowing, GrowingFileSink } from '../../connectors/growing-file-si
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { type Collected, collect } from '../collector.ts'
 import type { Sink } from '../connector.ts'
-import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, toRowmillError } from '../errors.ts'
 import type { OptionValues } from '../options.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
@@ -90,6 +90,9 @@ async function collectShared(
   try {
     const { follow } = options
     return await collect({ kafka, pipeline, jobs, job, sink, say, signal, follow, onProgress })
+  } catch (error) {
+    if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
+    throw error
   } finally {
     waiting.close()
     await Promise.all([jobs.close(), shared.close()])

@@ -31,6 +31,13 @@ async function makeFile(folder: string, name: string, { header, count }: { heade
   return { path, serial: await serialJob(path, CLASSIFIER) }
 }
 
+test('collect that gives up says for whom it waited', async t => {
+  const { folder, cli } = await place(t)
+  const { code, stderr } = await rowmill(['collect', join(folder, 'o.csv'), '--job', 'never', '--timeout', '2'], cli)
+  assert.equal(code, 124)
+  assert.match(stderr, /^rowmill: job never is not published yet in pipeline .*\n.*\[TIMEOUT\]/m)
+})
+
 test('collect and work may come before publish; a worker that is told to stop leaves nothing', async t => {
   const { folder, cli } = await place(t)
   const { path, serial } = await makeFile(folder, 'in.csv', { header: 'ID,A,B', count: 950 })
