@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { encodeEndOfInput } from './codec.ts'
@@ -86,7 +87,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
       ...{ source: null, indexKind, options: recorded, at: Date.now(), by },
     }
     const held = await untilAborted(signal, takeOver(wanted, place))
-    return await EventJob.begin(held, { place, reader, close })
+    return await HeldEventJob.begin(held, { place, reader, close })
   } catch (error) {
     await close()
     throw signal.aborted ? signal.reason : error
@@ -139,7 +140,31 @@ interface EventJobParts {
  * A job of events that this producer holds. Once it has lost the job, to a newer producer, a failure or a broker that
  * does not come back, every call that is open or to come rejects with that: open the job again to go on.
  */
-export class EventJob {
+export interface EventJob extends AsyncDisposable {
+  readonly id: string
+  readonly columns: readonly string[]
+  /** All rows below are safe; with nothing under way it is the seq of the next row. */
+  readonly seq: number
+  /**
+   * Sends a row, by the names of its columns or as values in the order of the header, and resolves with its seq when it
+   * is safe: acknowledged by the brokers with all rows below it, and under no other producer's feet. Seqs are given in
+   * the order of the calls. Rejects with ROW_REFUSED, naming the column, before anything is sent: no seq is used up.
+   *
+   * A call for each row is as it should be: rows that are sent while others are under way share their requests. About
+   * 1 MB is under way at a time. What is sent beyond waits in memory of this process, so a caller that has more rows
+   * than it wants to hold awaits some of the promises.
+   */
+  send(row: EventRow): Promise<number>
+  /**
+   * Ends the job: no row comes any more, from nobody. Resolves when that stands in every partition and in the log of jobs.
+   * A producer that dies before may open the job again and end it, or send more rows. Twice is fine.
+   */
+  end(): Promise<void>
+  /** Waits for the rows that were sent and leaves, without ending the job: it can be opened again. Twice is fine. */
+  close(): Promise<void>
+}
+
+class HeldEventJob implements EventJob {
   readonly id: string
   readonly columns: readonly string[]
   readonly #job: HeldJob
@@ -175,27 +200,16 @@ export class EventJob {
     this.#follow()
   }
 
-  /** @internal */
-  static async begin(job: HeldJob, parts: EventJobParts): Promise<EventJob> {
-    const begun = new EventJob(job, parts)
+  static async begin(job: HeldJob, parts: EventJobParts): Promise<HeldEventJob> {
+    const begun = new HeldEventJob(job, parts)
     if (job.epoch > 0) await begun.#marks.write(false)
     return begun
   }
 
-  /** All rows below are safe; with nothing under way it is the seq of the next row. */
   get seq(): number {
     return this.#publisher.safe
   }
 
-  /**
-   * Sends a row, by the names of its columns or as values in the order of the header, and resolves with its seq when it
-   * is safe: acknowledged by the brokers with all rows below it, and under no other producer's feet. Seqs are given in
-   * the order of the calls. Rejects with ROW_REFUSED, naming the column, before anything is sent: no seq is used up.
-   *
-   * A call for each row is as it should be: rows that are sent while others are under way share their requests. About
-   * 1 MB is under way at a time. What is sent beyond waits in memory of this process, so a caller that has more rows
-   * than it wants to hold awaits some of the promises.
-   */
   send(row: EventRow): Promise<number> {
     try {
       if (this.#lost) throw this.#lost.error
@@ -206,10 +220,6 @@ export class EventJob {
     }
   }
 
-  /**
-   * Ends the job: no row comes any more, from nobody. Resolves when that stands in every partition and in the log of jobs.
-   * A producer that dies before may open the job again and end it, or send more rows. Twice is fine.
-   */
   end(): Promise<void> {
     if (this.#lost) return Promise.reject(this.#lost.error)
     if (this.#closed && !this.#ended) return Promise.reject(this.#over('close'))
@@ -217,7 +227,6 @@ export class EventJob {
     return this.#ended
   }
 
-  /** Waits for the rows that were sent and leaves, without ending the job: it can be opened again. Twice is fine. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

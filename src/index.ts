@@ -24,13 +24,7 @@ export {
   type Values,
 } from './model.ts'
 export { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
-export {
-  type ClassifiedRow,
-  type RejectedRow,
-  type ResultBatch,
-  type ResultsOptions,
-  type ResultsPosition,
-  results,
-} from './result-batches.ts'
+export { type ResultsOptions, results } from './read-results.ts'
+export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsPosition } from './result-batch.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'
 export { checkToCsv, type SinkDialect } from './to-csv.ts'

@@ -8,12 +8,10 @@ import { LossWatch, type Wanted, type WantedAnywhere } from './loss-watch.ts'
 import type { Job, Result } from './model.ts'
 import type { Say } from './outage.ts'
 import { type ReassembledCounts, Reassembler, type ReassemblerPosition } from './reassembler.ts'
+import type { ReadPosition } from './result-batch.ts'
 import { type Arrived, ResultReader } from './result-reader.ts'
 import type { Run } from './result-run.ts'
 import { rowsInPartition } from './sequence.ts'
-
-/** Where a reader of a job's results stands. */
-export type ReadPosition = ReassemblerPosition | ArrivalPosition
 
 export interface OrderedResultsOptions {
   readonly kafka: Kafka

@@ -103,7 +103,7 @@ const STRICT = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'noden
 
 /** A source and a sink of the user's own; a local broker, which the package must be able to start too. */
 const PROGRAM = `
-import { type ErrorCode, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
+import { type ErrorCode, openJob, results, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
 
 const written: Values[] = []
 let closed = 0
@@ -130,6 +130,12 @@ const options: RunOptions = {
 const code: ErrorCode = new RowmillError('USAGE', 'nothing is wrong').code
 // @ts-expect-error What the types refuse: they are no \`any\`.
 export const wrong = () => run({ ...options, workers: 'two' })
+export const stream = async (brokers: string[]): Promise<(number | null)[]> => {
+  await using job = await openJob({ brokers, id: 'j', columns: ['ID'] })
+  const seqs: (number | null)[] = [await job.send({ ID: 1 }), await job.send(['2'])]
+  for await (const batch of results({ brokers, job: 'j' })) seqs.push(...batch.rows.map(({ seq }) => seq))
+  return seqs
+}
 const { rows } = await run(options)
 console.log(JSON.stringify({ code, rows, closed, written, exports: Object.keys(await import('rowmill')) }))
 `

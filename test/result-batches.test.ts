@@ -1,14 +1,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RowmillError } from '../src/errors.ts'
+import { type ResultBatch, type ResultsOptions, type ResultsPosition, results } from '../src/index.ts'
 import { failJob } from '../src/jobs.ts'
-import {
-  type ResultBatch,
-  type ResultsOptions,
-  type ResultsPosition,
-  resultBatches,
-  results,
-} from '../src/result-batches.ts'
+import { resultBatches } from '../src/result-batches.ts'
 import { brokerAddress, testKafka } from './helpers/broker.ts'
 import { cellsOf, WrittenStream } from './helpers/written-stream.ts'
 
