@@ -28,6 +28,9 @@ const BULK_AHEAD_MS = 400
 /** How long a row waits for the job record it belongs to. */
 const UNKNOWN_JOB_MS = 5000
 
+/** What a message is: a record, the values of its rows left undecoded, or a row in JSON. */
+type Incoming = ReturnType<typeof decodeHead> | { readonly kind: 'json'; readonly value: JsonRow }
+
 export interface WorkerOptions {
   readonly kafka: Kafka
   readonly pipeline: string
@@ -184,7 +187,7 @@ export class Worker {
 
   async #accept(held: AssignedPartition, message: Message): Promise<void> {
     const { lane } = held
-    let record: ReturnType<typeof decodeHead> | { kind: 'json'; value: JsonRow }
+    let record: Incoming
     try {
       const { value } = message
       record = isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
@@ -230,9 +233,7 @@ export class Worker {
     held: AssignedPartition,
     job: Job,
     message: Message,
-    record:
-      | Exclude<ReturnType<typeof decodeHead>, { kind: 'job' | 'result' | 'reject' }>
-      | { kind: 'json'; value: JsonRow },
+    record: Exclude<Incoming, { kind: 'job' | 'result' | 'reject' }>,
   ): Promise<void> {
     const { offset } = message
     if (record.kind === 'end') {
