@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { type FileHandle, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { RowmillError } from '../src/index.ts'
 
 /** Text is collected up to here before it is written. */
@@ -44,11 +44,16 @@ export class CheckpointedFile {
   /** Throws OUTPUT_UNUSABLE where it cannot be read. */
   async last(): Promise<Checkpoint | null> {
     if (!this.hasCheckpoint) return null
+    let last: Checkpoint
     try {
-      return JSON.parse(await readFile(this.#checkpoint, 'utf8')) as Checkpoint
+      last = JSON.parse(await readFile(this.#checkpoint, 'utf8'))
     } catch (cause) {
       throw this.#mismatch(`cannot be read: ${(cause as Error).message}`, this.#checkpoint)
     }
+    const { bytes, digest, note } = last ?? {}
+    const isOne = Number.isSafeInteger(bytes) && bytes >= 0 && typeof digest === 'string' && note !== undefined
+    if (isOne && (note === null || typeof note === 'string')) return last
+    throw this.#mismatch('is no checkpoint', this.#checkpoint)
   }
 
   /**
@@ -97,9 +102,13 @@ export class CheckpointedFile {
     await rename(next, this.#checkpoint)
   }
 
+  /** Throws OUTPUT_UNUSABLE where what stands under its name is another file by now: whoever put it there writes it. */
   async sync(): Promise<void> {
     await this.flush()
     await this.#file!.sync()
+    const [mine, there] = await Promise.all([this.#file!.stat(), stat(this.path).catch(() => null)])
+    if (there?.ino !== mine.ino || there.dev !== mine.dev)
+      throw this.#mismatch('is no longer the file that was written')
   }
 
   /** Removes the checkpoint. */

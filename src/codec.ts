@@ -31,6 +31,8 @@ const FILES: Readonly<Record<WireKind, string>> = {
 const READING = 'read this message'
 /** c3 01 and the fingerprint, in front of every record. */
 export const HEADER_BYTES = 10
+/** 00 and the id of the schema. */
+const CONFLUENT_HEADER_BYTES = 5
 const SCRATCH_BYTES = 64 * 1024
 const SCRATCH_KEPT_BYTES = 1024 * 1024
 
@@ -218,12 +220,23 @@ function read({ type, headType }: Format, bytes: Buffer): Record<string, unknown
 
 /** Messages in Confluent wire format come here as they are where their id is not one of the registry's (wire.ts). */
 function unknownSchema(buffer: Buffer): RowmillError {
-  if (buffer.length < 5) return malformed(`it begins with 00 and has ${buffer.length} bytes`, { bytes: buffer.length })
+  if (buffer.length < CONFLUENT_HEADER_BYTES)
+    return malformed(`it begins with 00 and has ${buffer.length} bytes`, { bytes: buffer.length })
   const schemaId = buffer.readUInt32BE(1)
   const what =
     `it begins with 00 and schema id ${schemaId} (Confluent wire format), which is not known here. ` +
     'Give --schema-registry URL, the registry that its writer uses, or stop the other program that writes here'
   return malformed(what, { schemaId })
+}
+
+/** Whether a message in Confluent wire format, whose schema id is not known here, has the body of the record of this job. */
+export function isJobBehindId(bytes: Uint8Array, id: string): boolean {
+  try {
+    const record = decode(Buffer.concat([formats().job.header, bytes.subarray(CONFLUENT_HEADER_BYTES)]))
+    return record.kind === 'job' && record.value.id === id
+  } catch {
+    return false
+  }
 }
 
 /** Whether `decode` refused a message that a reader with another schema registry may read. */

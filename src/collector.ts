@@ -81,10 +81,29 @@ export async function collect(options: CollectOptions): Promise<Collected> {
 
 function readNote(text: string | null, { job, pipeline }: CollectOptions): Note | null {
   if (text === null) return null
-  const note = JSON.parse(text) as Note
-  if (note.job === job && note.pipeline === pipeline) return note
-  const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that one first, or throw it away with --restart`
-  throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
+  const note = parse(text)
+  if (note.job !== job || note.pipeline !== pipeline) {
+    const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that one first, or throw it away with --restart`
+    throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
+  }
+  const numbers = [...('seq' in note ? [note.seq] : []), ...Object.values(note.counts), ...note.offsets]
+  if (numbers.every(Number.isSafeInteger)) return note
+  throw changed()
+}
+
+/** What has all that a note has. */
+function parse(text: string): Note {
+  try {
+    const note = JSON.parse(text)
+    return { counts: {}, offsets: [], ...note }
+  } catch {
+    throw changed()
+  }
+}
+
+function changed(): RowmillError {
+  const message = 'the checkpoint of the output was changed since. --restart begins again with the first row'
+  return new RowmillError('OUTPUT_UNUSABLE', message)
 }
 
 function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: CollectOptions): void {
@@ -96,6 +115,7 @@ function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: Collec
 /** A later attempt may give rows to the places that were left out: then the output begins anew. */
 async function usable(note: Note | null, job: Job, { jobs, sink, say }: CollectOptions): Promise<Note | null> {
   if (note === null) return null
+  if (note.offsets.length !== job.partitions) throw changed()
   if (staysRight(note, job, jobs)) {
     say('seq' in note ? `going on at row ${note.seq} of job ${job.id}` : `going on with job ${job.id}`)
     return note

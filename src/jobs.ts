@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { decode, encodeJob, isOfUnknownSchema } from './codec.ts'
+import { decode, encodeJob, isJobBehindId, isOfUnknownSchema } from './codec.ts'
 import { type ErrorCode, errorFromRecord, errorToRecord, RowmillError } from './errors.ts'
 import { foldEpochs, type JobEpochs } from './job-epochs.ts'
 import type { Kafka, Message } from './kafka.ts'
@@ -193,9 +193,11 @@ export class JobLog {
   }
 
   #readable(id: string): Job | undefined {
+    const job = this.#jobs.get(id)
+    if (job) return job
     const fault = this.#unreadable.get(id)
     if (fault) throw fault
-    return this.#jobs.get(id)
+    return undefined
   }
 
   #learn({ offset, key, value }: Message): void {
@@ -204,9 +206,10 @@ export class JobLog {
       if (record.kind === 'job') this.#fold(record.value)
     } catch (error) {
       // Not a job: no reader can do anything about it, and other jobs must go on.
-      if (!isOfUnknownSchema(error) || !key) return
+      if (!isOfUnknownSchema(error) || !key || !value) return
       const id = key.toString()
-      if (this.#unreadable.has(id)) return
+      // What a registry gave us to read has the body of a record all the same; anything else is nobody's job.
+      if (this.#jobs.has(id) || this.#unreadable.has(id) || !isJobBehindId(value, id)) return
       const message = `job ${id}, ${this.topic}[0]@${offset}: ${error.message}`
       this.#unreadable.set(id, new RowmillError(error.code, message, { ...error.facts, job: id }, { cause: error }))
     }

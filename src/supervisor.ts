@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
 import type { KafkaSettings } from './kafka.ts'
+import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
 import type { RegistryIds } from './wire.ts'
 
@@ -66,6 +67,8 @@ export class Supervisor {
   readonly #failed = Promise.withResolvers<never>()
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #restarts = 0
+  /** When the first worker that was started again found no broker; 0: none since a batch was classified. */
+  #brokerGoneAt = 0
   #closing = false
   #patience: NodeJS.Timeout | null = null
 
@@ -118,7 +121,7 @@ export class Supervisor {
     clearTimeout(late)
   }
 
-  #fork(name: string): void {
+  #fork(name: string, again = false): void {
     const { python, target, batchRows, batchTimeout, classifierMemory } = this.#options
     const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory }
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
@@ -131,6 +134,7 @@ export class Supervisor {
       if (message.type === 'ready') this.#ready.resolve(message)
       else if (message.type === 'batch') {
         this.#restarts = 0
+        this.#brokerGoneAt = 0
         this.#options.onBatch(message.rows)
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
@@ -138,7 +142,7 @@ export class Supervisor {
     })
     const ended = (how: string) => {
       this.#children.delete(name)
-      if (!this.#closing) this.#died(name, reason, how)
+      if (!this.#closing) this.#died(name, reason, { how, again })
     }
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
     child.on('error', error => {
@@ -147,17 +151,28 @@ export class Supervisor {
     if (this.#task) child.send(this.#task)
   }
 
-  #died(name: string, reason: RowmillError | null, how: string): void {
+  #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {
+    if (again && reason?.code === 'BROKER_UNREACHABLE' && this.#mayComeBack()) {
+      this.#fork(name, true)
+      return
+    }
     const mayHelp = reason === null || reason.code === 'CLASSIFIER_DIED'
     if (mayHelp && this.#restarts < MAX_RESTARTS) {
       this.#restarts++
       this.#options.say(`worker ${name} died (${reason?.message ?? how}); starting it again`)
-      this.#fork(name)
+      this.#fork(name, true)
       return
     }
     const message = `worker ${name} died (${how}) and ${MAX_RESTARTS} restarts did not help. Is there enough memory?`
     const error = reason ?? new RowmillError('WORKER_DIED', message, { worker: name })
     this.#ready.reject(error)
     this.#failed.reject(error)
+  }
+
+  /** One that was started again waits for the broker as long as the others do, who had it before. */
+  #mayComeBack(): boolean {
+    const { brokerTimeoutMs = OPTIONS.brokerTimeout.fallback * 1000 } = this.#task?.kafka ?? {}
+    this.#brokerGoneAt ||= Date.now()
+    return Date.now() - this.#brokerGoneAt < brokerTimeoutMs
   }
 }

@@ -145,7 +145,7 @@ test('rows are written in order whatever the order of their results, and the sin
   await bench.result(1, 5, 1)
   await bench.end(12)
   const { rowsByWorker, ...collected } = await collecting
-  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, refused: 0, duplicates: 0 })
+  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, refused: 0, duplicates: 0, rejected: [] })
   assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
   assert.deepEqual(bench.sink.rows, rowsTo(12))
   const summary = { job: 'j', rows: 12, rejects: 0, refused: 0 }

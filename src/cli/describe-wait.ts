@@ -12,6 +12,8 @@ export async function describeWait(job: string, jobs: JobLog, shared: SharedPipe
   if (!known.bounded && known.state === 'open' && (await shared.unclassified(known.topic)) === 0)
     return `job ${job}: every row that came is classified: waiting for rows of its producer`
   if (workers === 0) return `no worker in group ${group}: start rowmill work --pipeline ${pipeline}`
+  if (known.state === 'open' && known.bounded && known.source === null)
+    return `job ${job} is not published to its end, and its input can be read only once: if its publisher was stopped, rowmill jobs cancel --job ${job}, and publish its rows as another job`
   if (known.state === 'open' && known.bounded)
     return `job ${job} is not published to its end: waiting for its publisher (${workers} workers are there). If that was stopped, rowmill publish IN --job ${job} goes on`
   return `waiting for the ${workers} workers of group ${group}`

@@ -24,10 +24,21 @@ export async function answered<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request()
   } catch (cause) {
-    const { name = '', message } = cause as Error
-    if (!/^KafkaJS(Connection|RequestTimeout|NumberOfRetries|BrokerNotFound)/.test(name)) throw cause
-    throw new RowmillError('BROKER_UNREACHABLE', `the Kafka broker answers no more: ${message}`, {}, { cause })
+    const { name = '' } = cause as Error
+    throw isSilence(cause) || name.startsWith('KafkaJSNumberOfRetries') ? silent(cause) : cause
   }
+}
+
+/** Whether a request failed because nobody answered it. */
+function isSilence(error: unknown): boolean {
+  const { name = '', cause } = error as Error
+  if (name.startsWith('KafkaJSNumberOfRetries')) return cause !== undefined && isSilence(cause)
+  return /^KafkaJS(Connection|RequestTimeout|BrokerNotFound)/.test(name)
+}
+
+function silent(cause: unknown): RowmillError {
+  const message = `the Kafka broker answers no more: ${(cause as Error).message}`
+  return new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })
 }
 
 export function noPartition({ topic, partition }: TopicPartition): Error {
@@ -37,12 +48,16 @@ export function noPartition({ topic, partition }: TopicPartition): Error {
 
 /**
  * A request that is asked again while the broker says that another attempt may succeed: the leader of a new topic takes
- * a moment to know that it is one. Throws the reason of `signal`, at once where it was aborted before an attempt failed.
+ * a moment to know that it is one. A broker that answers nothing is asked for `silenceMs`, then it is BROKER_UNREACHABLE.
+ * Throws the reason of `signal`, at once where it was aborted before an attempt failed.
  */
 export async function patiently<T>(
   request: () => Promise<T>,
   beforeAgain: () => Promise<void>,
-  signal: AbortSignal = new AbortController().signal,
+  {
+    signal = new AbortController().signal,
+    silenceMs = LEADER_PATIENCE_MS,
+  }: { signal?: AbortSignal; silenceMs?: number } = {},
 ): Promise<T> {
   const since = Date.now()
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
@@ -51,8 +66,11 @@ export async function patiently<T>(
     } catch (error) {
       signal.throwIfAborted()
       const { retriable, text, type } = describeKafkaError(error)
+      const lastsMs = Date.now() - since
+      const silence = isSilence(error)
+      if (silence && lastsMs > silenceMs) throw silent(error)
       const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? TOPIC_PATIENCE_MS : LEADER_PATIENCE_MS
-      if (!retriable || Date.now() - since > patienceMs) {
+      if (!retriable || (!silence && lastsMs > patienceMs)) {
         throw new RowmillError('TOPIC_UNUSABLE', `the broker refuses a request: ${text}`, { type }, { cause: error })
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => {})

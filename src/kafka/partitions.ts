@@ -15,7 +15,7 @@ export interface Position extends TopicPartition {
 export async function clusterOffsets(
   cluster: Cluster,
   wanted: readonly TopicPartition[],
-  { which, signal }: { which: 'start' | 'end'; signal?: AbortSignal },
+  { which, ...patience }: { which: 'start' | 'end'; signal?: AbortSignal; silenceMs?: number },
 ) {
   const topics = [...byTopic(wanted)].map(([topic, partitions]) => ({
     topic,
@@ -30,7 +30,7 @@ export async function clusterOffsets(
     if (missing) throw noPartition(missing)
     return positions
   }
-  return patiently(ask, () => cluster.refreshMetadata(), signal)
+  return patiently(ask, () => cluster.refreshMetadata(), patience)
 }
 
 /** KafkaJS passes over partitions that its metadata does not name, and answers as if nobody had asked for them. */

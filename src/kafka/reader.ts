@@ -102,7 +102,8 @@ export class Reader {
 
   /** The first offset still there, or the offset behind the last message, of each partition. */
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
-    return clusterOffsets(this.#cluster, wanted, { which, signal: this.#closing.signal })
+    const patience = { signal: this.#closing.signal, silenceMs: this.patienceMs }
+    return clusterOffsets(this.#cluster, wanted, { which, ...patience })
   }
 
   /** The offset behind the last message of each of the first `count` partitions, by partition. */
