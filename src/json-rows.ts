@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { malformed } from './codec.ts'
 import type { Values } from './model.ts'
+import { isName } from './topics.ts'
 
 const CURLY = 0x7b
 
@@ -31,7 +32,8 @@ export function isJson(bytes: Uint8Array | null): bytes is Uint8Array {
 export function decodeJsonRow(bytes: Uint8Array): JsonRow {
   if (!isUtf8(bytes)) throw refused('it begins as JSON, and is not UTF-8')
   const { job, values, ...others } = parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString())
-  if (typeof job !== 'string') throw refused('its "job" is no text: it names the job that the row is of')
+  if (typeof job !== 'string' || !isName(job))
+    throw refused('its "job" is no id of a job: it names the one that the row is of')
   const unknown = Object.keys(others)[0]
   if (unknown !== undefined) throw refused(`it has ${JSON.stringify(unknown)} beside "job" and "values"`)
   if (Array.isArray(values)) return { job, values: values.map(cellOf) }

@@ -8,7 +8,7 @@ import { rowBytes } from './packed-rows.ts'
 const RESULT_BYTES = 512 * 1024
 
 /** What a message holds, less what a result says beside its rows. */
-const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
+export const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
 
 /** What the results of a batch say of it, and of who made them. */
 export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'first' | 'offset' | 'by' | 'classifier'>

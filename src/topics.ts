@@ -41,9 +41,14 @@ export function workersGroup(pipeline: string, reopened: { id: string; attempt: 
   return reopened !== null && reopened.attempt > 0 ? `${group}.${reopened.id}.${reopened.attempt}` : group
 }
 
+/** Whether it can be a pipeline or job id. */
+export function isName(name: string): boolean {
+  return NAME.test(name)
+}
+
 /** Throws USAGE unless `name` can be a pipeline or job id. */
 export function checkName(what: string, name: string): void {
-  if (NAME.test(name)) return
+  if (isName(name)) return
   throw new RowmillError(
     'USAGE',
     `${what} ${JSON.stringify(name)}: use 1 to 100 letters, digits, dots, _ and -, a letter or digit first`,

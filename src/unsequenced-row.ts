@@ -1,7 +1,12 @@
 import type { RowsMessage } from './batcher.ts'
 import { decodeValues, encodeRows } from './codec.ts'
+import { toRowmillError } from './errors.ts'
 import { flawOfWidth, type JsonRow, type NoCell, valuesInOrder } from './json-rows.ts'
 import type { Job, Values } from './model.ts'
+
+/** What of a row that is no row of its job a reject shows: so many values that belong to no column, and of each so much. */
+const OTHERS = 10
+const SHOWN_CHARS = 1000
 
 /**
  * The one row of a message of a job without sequence, given in JSON or as a rows message, as a rows message. What is wrong
@@ -14,21 +19,30 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
     return flaw === null ? { head, bytes: given } : { head, bytes: given, refusal: refused(flaw) }
   }
   const ordered = valuesInOrder(given, columns)
-  if ('values' in ordered) return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
-  return { head, bytes: encodeRows({ ...head, rows: [asGiven(given, columns)] }), refusal: refused(ordered.flaw) }
+  const refusing = (flaw: string) => {
+    return { head, bytes: encodeRows({ ...head, rows: [asGiven(given, columns)] }), refusal: refused(flaw) }
+  }
+  if ('flaw' in ordered) return refusing(ordered.flaw)
+  try {
+    return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
+  } catch (error) {
+    return refusing(toRowmillError(error).message) // too long, where JSON was shorter
+  }
 }
 
-/** What a reject shows: what belongs to a column in its place, and behind them what belongs to none. */
+/** What a reject shows: what belongs to a column in its place, and behind them what belongs to none; long texts are cut. */
 function asGiven({ values }: JsonRow, columns: readonly string[]): Values {
-  const shown = (value: string | NoCell) => (typeof value === 'string' ? value : value.text)
-  if (values instanceof Map) {
-    const others = [...values].filter(([name]) => !columns.includes(name))
-    return [
-      ...columns.map(column => shown(values.get(column) ?? '')),
-      ...others.map(([name, value]) => `${name}=${shown(value)}`),
-    ]
-  }
-  return values.map(shown)
+  const shown = (value: string | NoCell) => cut(typeof value === 'string' ? value : value.text)
+  if (!(values instanceof Map)) return values.slice(0, columns.length + OTHERS).map(shown)
+  const others = [...values].filter(([name]) => !columns.includes(name)).slice(0, OTHERS)
+  return [
+    ...columns.map(column => shown(values.get(column) ?? '')),
+    ...others.map(([name, value]) => `${cut(name)}=${shown(value)}`),
+  ]
+}
+
+function cut(text: string): string {
+  return text.slice(0, SHOWN_CHARS).toWellFormed()
 }
 
 function refused(detail: string) {

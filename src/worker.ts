@@ -21,6 +21,8 @@ import { unsequencedRow } from './unsequenced-row.ts'
 
 /** What a reject keeps of a message that could not be read. */
 const REJECTED_BYTES = 64 * 1024
+/** And of why. */
+const REJECTED_CHARS = 1000
 /** What no other batch and no other job would cure: the worker ends. */
 const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
 /** How long the calls may take together that rows of large jobs have before a row that comes now. */
@@ -263,16 +265,19 @@ export class Worker {
   }
 
   /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
-  async #reject(held: AssignedPartition, { offset, value }: Message, reason: string, detail: string): Promise<void> {
+  async #reject(held: AssignedPartition, { offset, value }: Message, reason: string, why: string): Promise<void> {
     const { topic, partition } = held.queue
     const by = this.#options.name
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
     const raw = value?.subarray(0, REJECTED_BYTES) ?? null
+    const detail = printable(why)
     const reject = encodeReject({ ...none, topic, partition, offset, index: 0, reason, detail, raw, by })
     const { rejects } = topicsOf(this.#options.pipeline)
     await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
     held.batcher.pass(offset)
-    this.#options.say(`${topic}[${partition}]@${offset}: ${reason} ${detail}; a copy is in ${rejects}`)
+    this.#options.say(
+      `${topic}[${partition}]@${offset}: ${reason} ${detail.replace(/\.+$/, '')}; a copy is in ${rejects}`,
+    )
   }
 
   /** Gives the classifier what is there. */
@@ -380,6 +385,12 @@ export class Worker {
     }
     await Promise.all(this.#sends)
   }
+}
+
+/** Text of others, as it may stand in a log: short, and without what moves a cursor. */
+function printable(text: string): string {
+  const shown = text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text
+  return shown.toWellFormed().replaceAll(/\p{Cc}/gu, control => JSON.stringify(control).slice(1, -1))
 }
 
 function attemptOf({ id, attempt }: Job): string {

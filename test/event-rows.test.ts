@@ -158,6 +158,26 @@ test('rows in JSON and in Avro come out one by one, placed by offset; what is wr
   )
 })
 
+test('a row that no reject has room for, and words that no log should show, end nobody', async t => {
+  const bench = await Bench.open(t)
+  const { topics } = bench
+  await bench.openJob({ sequenced: false })
+  await bench.send(topics.rows, 1, rows({ rows: [['x'.repeat(16_600_000)]] }))
+  await bench.send(topics.rows, 1, json({ job: 'j', values: { ID: 'y'.repeat(16_700_000), TEXT: 'b' } }))
+  await bench.send(topics.rows, 1, rows({ job: 'evil\nrowmill: all is well \u001b[31m' }))
+  await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'], [`\ud800${'z'.repeat(100_000)}`]: 1 }))
+  await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
+  await bench.work()
+  const [, results] = await bench.read(topics.results, [0, 3])
+  assert.match(String((told(results![0]!) as unknown[])[3]), /1 values.*\nIts values are too long to be shown/)
+  assert.match(String((told(results![1]!) as unknown[])[3]), /a message holds/)
+  assert.deepEqual(told(results![2]!), [4, 0, 0, ['1 a!']])
+  const [copies] = await bench.read(topics.rejects, [4])
+  const details = copies!.flatMap(({ kind, value }) => (kind === 'reject' ? [value.detail] : []))
+  assert.ok(details.some(detail => detail.includes('evil\\nrowmill: all is well \\u001b[31m')))
+  assert.ok(details.every(detail => detail.length < 2000))
+})
+
 test('messages without a place are told in rejects, and what is behind them goes on', async t => {
   const bench = await Bench.open(t)
   const { topics } = bench

@@ -46,8 +46,10 @@ test('values that are none of the job are refused by the name of the column', ()
 test('what is no row in JSON is refused, and the message says what is wrong', () => {
   for (const [text, message] of [
     ['{"job":"j","values"', /begins as JSON: /],
-    ['{"values":{}}', /"job" is no text/],
-    ['{"job":7,"values":{}}', /"job" is no text/],
+    ['{"values":{}}', /"job" is no id of a job/],
+    ['{"job":7,"values":{}}', /"job" is no id of a job/],
+    ['{"job":"\\ud800","values":{}}', /"job" is no id of a job/],
+    [`{"job":"${'j'.repeat(101)}","values":{}}`, /"job" is no id of a job/],
     ['{"job":"j"}', /"values" are no object/],
     ['{"job":"j","values":7}', /"values" are no object/],
     ['{"job":"j","values":null}', /"values" are no object/],
@@ -68,4 +70,19 @@ test('a row in JSON becomes a rows message; one that is refused keeps what was g
   assert.match(bad.refusal!.detail, /column "SKU" is missing/)
   assert.deepEqual(decodeValues(bad.bytes), [['', 'a', 'NO=[1]']])
   assert.deepEqual(decodeValues(given('["a"]').bytes), [['a']])
+})
+
+test('what is far too long, or no text, is a reject that can be written', () => {
+  const job = jobRecord({ columns: COLUMNS, sequenced: false, bounded: false })
+  const given = (row: unknown) => unsequencedRow(job, decodeJsonRow(bytes(JSON.stringify(row))))
+  const long = 'x'.repeat(17_000_000)
+  const surrogate = given({ job: 'j', values: { '\ud800': 1, SKU: 1, TEXT: '2' } })
+  assert.deepEqual(decodeValues(surrogate.bytes), [['1', '2', '\ufffd=1']])
+  const tooLong = given({ job: 'j', values: { SKU: long, TEXT: '2' } })
+  assert.match(tooLong.refusal!.detail, /a message holds 16711680/)
+  assert.deepEqual(decodeValues(tooLong.bytes), [[long.slice(0, 1000), '2']])
+  const many = given({ job: 'j', values: Array.from({ length: 1_100_000 }, () => 1) })
+  assert.match(many.refusal!.detail, /1100000 values/)
+  assert.equal(decodeValues(many.bytes)[0]!.length, 12)
+  assert.ok(given({ job: 'j', values: { SKU: [long], TEXT: '2', [long]: 1 } }).bytes.length < 10_000)
 })

@@ -1,7 +1,9 @@
 import { type Batch, lineOf, type Part } from '../batcher.ts'
 import { decodeValues, encodeResult } from '../codec.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
-import type { Job, Rejected } from '../model.ts'
+import type { Job, Rejected, Values } from '../model.ts'
+import { rowBytes } from '../packed-rows.ts'
+import { LONGEST_ROW_BYTES } from '../results.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary.ts'
 import { resultHead } from './decoding.ts'
 
@@ -204,9 +206,14 @@ function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | '
     seq: seq === null ? null : seq + skip,
     line: lineOf(part, skip),
     reason,
-    detail: detail.slice(0, DETAIL_CHARS).toWellFormed(),
-    values: decodeValues(message.bytes)[skip]!,
+    ...shortened(detail.slice(0, DETAIL_CHARS).toWellFormed(), decodeValues(message.bytes)[skip]!),
   }
+}
+
+/** A message that holds the longest of rows has no room for what is said of it too. */
+function shortened(detail: string, values: Values): Pick<Rejected, 'detail' | 'values'> {
+  if (rowBytes(values) <= LONGEST_ROW_BYTES) return { detail, values }
+  return { detail: `${detail}\nIts values are too long to be shown.`, values: [] }
 }
 
 /** The two halves of a batch; the first has the odd row. */
