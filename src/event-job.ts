@@ -97,13 +97,17 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
 function checkOptions(options: OpenJobOptions) {
   const { brokers, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
   if (!Array.isArray(brokers) || brokers.length === 0) throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
-  checkName('job id', String(options.id))
-  checkName('pipeline', options.pipeline ?? OPTIONS.sharedPipeline.fallback)
-  const named = Array.isArray(columns) && columns.length > 0 && columns.every(column => typeof column === 'string')
+  const { id, pipeline = OPTIONS.sharedPipeline.fallback } = options
+  if (typeof id !== 'string') throw refused('id', id, 'give the id of the job, a text')
+  if (typeof pipeline !== 'string') throw refused('pipeline', pipeline, 'give the name of the pipeline, a text')
+  checkName('job id', id)
+  checkName('pipeline', pipeline)
+  const isColumn = (column: unknown) => typeof column === 'string' && column.isWellFormed()
+  const named = Array.isArray(columns) && columns.length > 0 && Array.from(columns).every(isColumn)
   if (!named) throw refused('columns', columns, 'give the names of the columns, at least one')
   if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
   checkIndexKind(indexKind)
-  return eventJobOptions(options)
+  return eventJobOptions(options, columns)
 }
 
 async function connect({ brokers, brokerTimeout, schemaRegistry = null }: OpenJobOptions, pipeline: string) {
@@ -221,9 +225,10 @@ class HeldEventJob implements EventJob {
   }
 
   end(): Promise<void> {
+    if (this.#ended) return this.#ended
     if (this.#lost) return Promise.reject(this.#lost.error)
-    if (this.#closed && !this.#ended) return Promise.reject(this.#over('close'))
-    this.#ended ??= this.#end()
+    if (this.#closed) return Promise.reject(this.#over('close'))
+    this.#ended = this.#end()
     return this.#ended
   }
 

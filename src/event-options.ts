@@ -26,13 +26,14 @@ const OF_VALUES = [
 /** What the old job reads a file with, unless it says otherwise (connectors/csv-dialect.ts). */
 const READ_CSV_DEFAULTS = { engine: 'python', index_col: 0, dtype: 'str' }
 
-/** The options of the job record. Throws USAGE naming the option, its value and what would be right. */
-export function eventJobOptions({
-  readCsv = {},
-  toCsv = {},
-  cast = {},
-  maxRejects = '100%',
-}: EventFormat): JobOption[] {
+/** The options of the record of a job with these columns. Throws USAGE naming the option, its value and what would be right. */
+export function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOption[] {
+  const { readCsv = {}, toCsv = {}, cast = {}, maxRejects = '100%' } = format
+  for (const [name, value] of Object.entries({ readCsv, toCsv, cast })) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw refused(name, value, 'it must be an object')
+  }
+  for (const name of ['index_col', 'usecols']) checkNames(readCsv, name, columns)
   const foreign = Object.keys(readCsv).find(name => !OF_VALUES.includes(name))
   if (foreign !== undefined) {
     const names = OF_VALUES.join(', ')
@@ -45,7 +46,7 @@ export function eventJobOptions({
   const odd = dtypes.find(([column, dtype]) => column === '' || typeof dtype !== 'string' || dtype === '')
   if (odd) throw refused('cast', cast, 'it must give the pandas dtype of columns by name, as in { SCORE: "float64" }')
   try {
-    OPTIONS.maxRejects.parse(maxRejects)
+    OPTIONS.maxRejects.parse(String(maxRejects))
   } catch (cause) {
     throw refused('maxRejects', maxRejects, (cause as Error).message)
   }
@@ -53,9 +54,18 @@ export function eventJobOptions({
     { name: 'readCsv', value: JSON.stringify({ ...READ_CSV_DEFAULTS, ...readCsv }) },
     { name: 'toCsv', value: JSON.stringify(written) },
     { name: 'cast', value: JSON.stringify(dtypes) },
-    { name: 'maxRejects', value: maxRejects },
+    { name: 'maxRejects', value: String(maxRejects) },
     { name: 'quotesCarriageReturn', value: 'true' }, // as newer Pythons do: there is none here to ask
   ]
+}
+
+/** What an argument says of the columns must be there: pandas would find out with the first row, and blame it. */
+function checkNames(readCsv: Readonly<Record<string, unknown>>, argument: string, columns: readonly string[]): void {
+  const given = [readCsv[argument] ?? []].flat()
+  const isThere = (name: unknown) =>
+    typeof name === 'boolean' || (typeof name === 'number' ? name < columns.length : columns.includes(name as string))
+  if (given.every(isThere)) return
+  throw refused('readCsv', readCsv, `${argument} names a column that is not there: there are ${columns.join(', ')}`)
 }
 
 /** Throws USAGE unless it is one. */

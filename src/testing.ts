@@ -28,7 +28,7 @@ export interface Cut {
 export interface TestClassifierOptions extends TestJobOptions {
   /** What `--classifier` takes (`black_box.py`, `black-box.ts:NAME`, `package.module:NAME`), or a function. */
   readonly classifier: string | Classifier
-  /** The interpreter of a Python classifier, `python3` unless given. */
+  /** The interpreter of a Python classifier. Default: that of ROWMILL_PYTHON, as for the command, or `python3`. */
   readonly python?: string
   /** As `--batch-timeout`, in seconds. A function given directly must be async to be timed. */
   readonly batchTimeout?: number
@@ -123,7 +123,11 @@ async function withClassifier<T>(
   options: TestClassifierOptions,
   act: (classifier: BatchClassifier) => Promise<T>,
 ): Promise<T> {
-  const { classifier: target, python = OPTIONS.python.fallback, classifierMemory = null } = options
+  const {
+    classifier: target,
+    python = process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback,
+    classifierMemory = null,
+  } = options
   const { batchTimeout = OPTIONS.batchTimeout.fallback } = options
   const onOutput = options.onOutput ?? ((text: string) => void process.stderr.write(text))
   const by = 'test'

@@ -354,3 +354,15 @@ test('a broker that goes away is said once and waited for, and everything is saf
   await assert.rejects(impatient.send(['f']), { code: 'BROKER_UNREACHABLE' })
   await impatient.close()
 })
+
+test('options that the rows would fail at are refused before the id is used', async t => {
+  const stream = await place(t)
+  const refused = (more: object, message: RegExp) =>
+    assert.rejects(stream.open(more as Partial<OpenJobOptions>), { code: 'USAGE', message })
+  await refused({ readCsv: { index_col: 7 } }, /index_col names a column that is not there: there are /)
+  await refused({ readCsv: { usecols: ['Z'] } }, /usecols names a column/)
+  await refused({ readCsv: null }, /readCsv null: it must be an object/)
+  await refused({ cast: 'A=float64' }, /cast .*: it must be an object/)
+  await refused({ id: 5 }, /id 5: give the id/)
+  await refused({ columns: ['\ud800'] }, /give the names of the columns/)
+})

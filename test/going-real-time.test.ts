@@ -51,7 +51,7 @@ function install(folder: string): NodeJS.ProcessEnv {
     `export * from ${JSON.stringify(pathToFileURL(join(ROOT, 'src/index.ts')).href)}\n`,
   )
   writeFileSync(join(folder, 'package.json'), '{"type": "module"}')
-  symlinkSync(join(ROOT, 'examples'), join(folder, 'examples'))
+  symlinkSync(join(ROOT, 'examples'), join(sdk, 'examples'))
   const PATH = [bin, dirname(process.execPath), dirname(python), process.env['PATH']].join(delimiter)
   return { ...process.env, PATH }
 }

@@ -51,7 +51,7 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
     } catch (error) {
       if (output === '-') throw error
-      const again = ['rowmill', ...process.argv.slice(2)]
+      const again = ['rowmill', ...process.argv.slice(2)].filter(word => word !== '--restart') // or it would throw this away
       if (leavesJob(error)) throw withResumeCommand(error, again)
       if (options.follow) throw error // a job of events is not opened again, and its rows so far stay
       if (isCurable(error)) throw withReplay(error, job, { at: options, goOn: again })
