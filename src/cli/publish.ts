@@ -70,7 +70,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
         const rows = await publish(source, header, { ...place, by: 'publish', say, signal, onOpen, onProgress })
         terminal.close()
-        say(`published ${rows} rows as job ${job} in pipeline ${pipeline}`)
+        if (opened) say(`published ${rows} rows as job ${job} in pipeline ${pipeline}`) // else it was published before
         process.stdout.write(`${job}\n`)
         return 0
       } finally {
