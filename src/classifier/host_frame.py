@@ -47,11 +47,35 @@ class Reader:
         self.index_kind = index_kind
         self.numbered = self.options['index_col'] is None or self.options['index_col'] is False
         self.ranged = index_kind == 'range' and not self.numbered and reads_ranges()
+        self.words = self.boolean_words() if index_kind == 'boolean' else None
         self.forced = dict(self.options)
         self.index_dtype = None
         if index_kind is not None and not self.numbered:
             self.forced['dtype'] = self.dtypes(index_kind)
             self.index_dtype = pd.Index([], dtype=INDEX_DTYPES[index_kind]).dtype
+
+    def boolean_words(self):
+        """The place of the index among the values, and what may stand there; None where several columns make it."""
+        column = self.options['index_col']
+        if isinstance(column, list) and len(column) == 1:
+            column = column[0]
+        if column in self.header:
+            column = self.header.index(column)
+        if isinstance(column, bool) or not isinstance(column, int):
+            return None
+        given = [*(self.options.get('true_values') or []), *(self.options.get('false_values') or [])]
+        return column, {'True', 'TRUE', 'true', 'False', 'FALSE', 'false', *given}
+
+    def check_booleans(self, rows, seqs):
+        """Of a text that is none, pandas makes True where it is told that the column is boolean."""
+        column, words = self.words
+        for at, row in enumerate(rows):
+            if column < len(row) and row[column] not in words:
+                raise HostError(
+                    'CLASSIFIER_FAILED',
+                    f'{place(seqs, len(rows), at)}: {row[column]!r} is no boolean, and the index kind of the job is boolean.',
+                    {'index': at},
+                )
 
     def dtypes(self, index_kind):
         """The dtype of every column by its final name, so that each batch reads as the whole file would."""
@@ -78,6 +102,8 @@ class Reader:
                 f'{place(seqs, len(rows), at)} has {len(rows[at])} values, the header has {len(self.header)} columns.',
                 {'index': at},
             )
+        if self.words:
+            self.check_booleans(rows, seqs)
         try:
             frame = self.parse(rows, self.forced if rows else self.options)
             # pandas 1.5 parses the index by the dtype it is given, but then infers once more.

@@ -263,6 +263,16 @@ test('rows that do not fit the index kind are named', async t => {
   const classifier = await started(t, 'good.py:whole_numbers')
   const batch = { job: JOB, rows: [['abc', '2']], seqs: [8] }
   await failure(classifier.classify(batch), 'CLASSIFIER_FAILED', 'row 8', 'index kind integer', '--index-kind')
+  const job = jobOf({ ...JOB, indexKind: 'boolean' })
+  const flags = {
+    job,
+    rows: [
+      ['True', '2'],
+      ['no', '2'],
+    ],
+    seqs: [8, 9],
+  } // prettier-ignore
+  await failure(classifier.classify(flags), 'CLASSIFIER_FAILED', "row 9: 'no' is no boolean", 'index kind')
 })
 
 test('a job without index column is numbered by seq, across the jump between two blocks', async t => {
