@@ -23,6 +23,8 @@ const HOST = '127.0.0.1'
 
 interface Node {
   readonly proxy: BrokerProxy
+  /** The broker's own. */
+  readonly log: string
   readonly start: () => Promise<LocalBroker>
   broker: LocalBroker | null
 }
@@ -47,7 +49,10 @@ export class Cluster {
     const admin = new kafkajs.Kafka({ clientId: 'test', brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
     await admin.connect()
     closing(() => admin.disconnect())
-    await until('three brokers', async () => (await admin.describeCluster()).brokers.length === NODES.length)
+    const seen = async () => (await admin.describeCluster()).brokers.map(({ nodeId }) => nodeId)
+    await until('three brokers', async () => (await seen()).length === NODES.length).catch(async ({ message }) => {
+      throw new Error(`${message}, but ${await seen()}\n${[...nodes.values()].map(lastWords).join('\n')}`)
+    })
     return new Cluster(nodes, admin)
   }
 
@@ -114,6 +119,12 @@ export class Cluster {
   }
 }
 
+/** Why a broker does not come, as far as it says. */
+function lastWords({ proxy, log }: Node): string {
+  const lines = readFileSync(log, 'utf8').split('\n')
+  return `${proxy.address}:\n${lines.slice(-12).join('\n')}`
+}
+
 async function startNode(node: Node): Promise<void> {
   node.broker = await node.start()
 }
@@ -146,7 +157,12 @@ async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId
       'offsets.topic.replication.factor': 3,
       ...more,
     }
-    const node: Node = { proxy, start: () => startLocalBroker({ dataDir, port, properties }), broker: null }
+    const node: Node = {
+      proxy,
+      log: files.log,
+      start: () => startLocalBroker({ dataDir, port, properties }),
+      broker: null,
+    }
     nodes.set(id, node)
     closing(async () => node.broker?.kill())
   }
