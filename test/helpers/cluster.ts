@@ -133,6 +133,7 @@ async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-cluster-'))
   closing(() => rm(folder, { recursive: true }))
   const { home } = await prepareKafka(() => {}, new AbortController().signal)
+  const freePort = freePorts()
   const [clusterId, voter] = [newClusterId(), await freePort()]
   const nodes = new Map<NodeId, Node>()
   for (const id of NODES) {
@@ -169,8 +170,17 @@ async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId
   return nodes
 }
 
-async function freePort(): Promise<number> {
-  return (await choosePorts(undefined)).broker
+/** Free ports, none given twice: who will listen on one does not do so yet. */
+function freePorts(): () => Promise<number> {
+  const given = new Set<number>()
+  return async () => {
+    for (;;) {
+      const { broker: port } = await choosePorts(undefined)
+      if (given.has(port)) continue
+      given.add(port)
+      return port
+    }
+  }
 }
 
 function withProperties(text: string, properties: Readonly<Record<string, string | number>>): string {
