@@ -4,7 +4,7 @@ import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/in
 import { CheckpointedFile } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
-import { checkOutput, outputFailure, syncFolder } from './output-path.ts'
+import { checkOutput, syncFolder, writing } from './output-path.ts'
 
 export interface FileSinkOptions {
   readonly path: string
@@ -113,12 +113,8 @@ export class FileSink implements Sink {
     return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path })
   }
 
-  async #io<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action()
-    } catch (error) {
-      throw outputFailure(error, this.#path)
-    }
+  #io<T>(action: () => Promise<T>): Promise<T> {
+    return writing(this.#path, action)
   }
 }
 

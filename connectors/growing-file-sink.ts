@@ -5,7 +5,7 @@ import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/in
 import { CheckpointedFile } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
-import { checkOutput, outputFailure, syncFolder } from './output-path.ts'
+import { checkOutput, syncFolder, writing } from './output-path.ts'
 
 export interface GrowingFileSinkOptions {
   readonly path: string
@@ -124,12 +124,8 @@ export class GrowingFileSink implements Sink {
     return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path })
   }
 
-  async #io<T>(action: () => Promise<T>): Promise<T> {
-    try {
-      return await action()
-    } catch (error) {
-      throw outputFailure(error, this.#path)
-    }
+  #io<T>(action: () => Promise<T>): Promise<T> {
+    return writing(this.#path, action)
   }
 }
 

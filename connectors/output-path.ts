@@ -30,8 +30,17 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** What `action` gives; what it breaks with is a failure of the output. */
+export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw outputFailure(error, path)
+  }
+}
+
 /** What a file system says of the output, as an error of rowmill's. */
-export function outputFailure(error: unknown, path: string): RowmillError {
+function outputFailure(error: unknown, path: string): RowmillError {
   if (error instanceof RowmillError) return error
   const cause = error as NodeJS.ErrnoException
   return new RowmillError('OUTPUT_FAILED', `cannot write ${path}: ${cause.message}`, { path }, { cause })

@@ -10,7 +10,7 @@ import type { Say } from './outage.ts'
 import { RejectBudget } from './reject-budget.ts'
 import type { ReadPosition } from './result-batch.ts'
 import { type Run, rejectedOf, rowsOf, sameColumns } from './result-run.ts'
-import { seqOf } from './sequence.ts'
+import { describeRows } from './sequence.ts'
 
 /** Rows handed to the sink in one call, unless the input goes dry before. */
 const WRITE_ROWS = 1000
@@ -184,7 +184,10 @@ class Collection {
 
   async #accept({ result, partition, firstCopies }: ReadResult): Promise<void> {
     if (firstCopies === 0 && result.count > 0) return // what a second copy says does not count
-    if (this.#job.bounded) this.#kinds.check(result, this.#describe(partition, result))
+    if (this.#job.bounded) {
+      const { first: position, count } = result
+      this.#kinds.check(result, describeRows({ partition, position }, count, this.#job))
+    }
     this.#classified += firstCopies
     if (result.count === 0 && !this.#columns) await this.#begin(result.columns) // of a job without rows
     for (let { next } = this.#results; next; { next } = this.#results) {
@@ -279,12 +282,5 @@ class Collection {
     await this.#options.sink.commit(summary)
     crashPoint('output-named')
     return { ...summary, duplicates, rejected: this.#budget.kept, rowsByWorker: this.#rowsByWorker }
-  }
-
-  #describe(partition: number, { first, count }: Result): string {
-    const from = seqOf({ partition, position: first }, this.#job)
-    return count === 1
-      ? `row ${from}`
-      : `rows ${from} to ${seqOf({ partition, position: first + count - 1 }, this.#job)}`
   }
 }

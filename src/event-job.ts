@@ -10,15 +10,15 @@ import { EventPublisher } from './event-publisher.ts'
 import { type EventRow, RowReader } from './event-row.ts'
 import { appendJob, hasFailed, JobLog, jobFailure } from './jobs.ts'
 import { latestJob } from './jobs-now.ts'
-import { Kafka, type Reader } from './kafka.ts'
+import type { Reader } from './kafka.ts'
 import type { Job } from './model.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
 import { PartitionSender } from './partition-sender.ts'
+import { connectSdk } from './sdk-connection.ts'
 import { rowsInPartition } from './sequence.ts'
 import { appendMark, type EventPlace, fenced, type HeldJob, takeOver } from './take-over.ts'
-import { checkName, ensureTopics, topicsOf } from './topics.ts'
-import { registerRecords, wireFormat } from './wire.ts'
+import { checkName, topicsOf } from './topics.ts'
 
 export interface OpenJobOptions extends EventFormat {
   /** `host:port` of one or more brokers. */
@@ -53,7 +53,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const recorded = checkOptions(options)
   const signal = options.signal ?? new AbortController().signal
   signal.throwIfAborted()
-  const { kafka, partitions } = await connect(options, pipeline)
+  const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline })
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
     for (const each of closers.splice(0).reverse()) await each()
@@ -108,18 +108,6 @@ function checkOptions(options: OpenJobOptions) {
   if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
   checkIndexKind(indexKind)
   return eventJobOptions(options, columns)
-}
-
-async function connect({ brokers, brokerTimeout, schemaRegistry = null }: OpenJobOptions, pipeline: string) {
-  const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
-  const brokerTimeoutMs = (brokerTimeout ?? OPTIONS.brokerTimeout.fallback) * 1000
-  const kafka = new Kafka({ brokers, clientId: 'rowmill-producer', brokerTimeoutMs, format })
-  const admin = await kafka.admin()
-  try {
-    return { kafka, partitions: await ensureTopics(admin, pipeline, null) }
-  } finally {
-    await admin.close()
-  }
 }
 
 async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {

@@ -1,11 +1,10 @@
 import { JobLog } from './jobs.ts'
-import { Kafka } from './kafka.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
 import type { ResultBatch, ResultsRequest } from './result-batch.ts'
 import { resultBatches } from './result-batches.ts'
-import { checkName, ensureTopics } from './topics.ts'
-import { registerRecords, wireFormat } from './wire.ts'
+import { connectSdk } from './sdk-connection.ts'
+import { checkName } from './topics.ts'
 
 export interface ResultsOptions extends ResultsRequest {
   /** `host:port` of one or more brokers. */
@@ -32,20 +31,11 @@ export interface ResultsOptions extends ResultsRequest {
  * attempt whose rejects a later one may have replaced: read that from the start. Others that read the job go on.
  */
 export async function* results(options: ResultsOptions): AsyncGenerator<ResultBatch, void, undefined> {
-  const { brokers, pipeline = OPTIONS.sharedPipeline.fallback, schemaRegistry = null, say = () => {} } = options
-  const { brokerTimeout = OPTIONS.brokerTimeout.fallback, signal = new AbortController().signal } = options
+  const { pipeline = OPTIONS.sharedPipeline.fallback, say = () => {}, signal = new AbortController().signal } = options
   checkName('pipeline', pipeline)
   checkName('job', options.job)
   signal.throwIfAborted()
-  const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
-  const brokerTimeoutMs = brokerTimeout * 1000
-  const kafka = new Kafka({ brokers, clientId: 'rowmill-results', brokerTimeoutMs, format })
-  const admin = await kafka.admin()
-  try {
-    await ensureTopics(admin, pipeline, null)
-  } finally {
-    await admin.close()
-  }
+  const { kafka } = await connectSdk('rowmill-results', { ...options, pipeline })
   const jobs = await JobLog.open(kafka, pipeline, say)
   try {
     yield* resultBatches({ kafka, pipeline, jobs, say, signal }, options)

@@ -54,3 +54,10 @@ export function misplacement(seq: number, count: number, { partition, layout }: 
   if (last.partition === partition && last.position - first.position === count - 1) return null
   return `rows ${seq} to ${seq + count - 1} are not of one block`
 }
+
+/** The rows of `count` consecutive positions, in words: `rows 300 to 399`. */
+export function describeRows(first: Place, count: number, layout: Layout): string {
+  const from = seqOf(first, layout)
+  if (count <= 1) return `row ${from}`
+  return `rows ${from} to ${seqOf({ ...first, position: first.position + count - 1 }, layout)}`
+}

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import { OutputFormat } from '../../connectors/output-format.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
+import { nameOf } from '../reject-budget.ts'
 import type { ClassifiedRow, ResultBatch } from '../result-batch.ts'
 import { resultBatches } from '../result-batches.ts'
 import { Waiting } from '../waiting.ts'
@@ -88,7 +89,7 @@ function csvLines(options: () => readonly JobOption[]): Lines {
 function describeReject({ seq, rejected }: ClassifiedRow): string {
   if (rejected === null) return ''
   const { reason, detail, values } = rejected
-  return `rowmill: ${seq === null ? 'a row' : `row ${seq}`} was rejected: ${reason} ${detail}: ${JSON.stringify(values)}\n`
+  return `rowmill: ${nameOf({ seq, line: null })} was rejected: ${reason} ${detail}: ${JSON.stringify(values)}\n`
 }
 
 /** Written by hand: an object would lose a column that is called `__proto__`, and move those that are called 1. */

@@ -6,7 +6,7 @@ import type { EndOfInput, Job, Rejected, Result, Values } from '../model.ts'
 import { Reassembler } from '../reassembler.ts'
 import { rowsOf } from '../result-run.ts'
 import { decodeHead, type RowsHead } from '../rows-head.ts'
-import { type Place, placeOf, rowsInPartition, seqOf } from '../sequence.ts'
+import { describeRows, placeOf, rowsInPartition, seqOf } from '../sequence.ts'
 
 /** What became of the rows of a job. */
 export interface Classified {
@@ -110,7 +110,7 @@ function collectAll(
       continue
     }
     reassembler.offer(place, result)
-    kinds.check(result, describe({ partition, position: result.first }, result.count, job))
+    kinds.check(result, describeRows({ partition, position: result.first }, result.count, job))
     if (result.count === 0 || result.rows.length > 0) columns ??= result.columns
     rows.push(...reassembler.take().flatMap(rowsOf))
   }
@@ -121,10 +121,4 @@ function endOf(job: Job, partition: number, total: number): EndOfInput {
   const { id, epoch, from, attempt } = job
   const rows = rowsInPartition(partition, total, job)
   return { job: id, epoch, from, attempt, partition, rows, total, refused: 0 }
-}
-
-function describe(first: Place, count: number, job: Job): string {
-  const from = seqOf(first, job)
-  if (count <= 1) return `row ${from}`
-  return `rows ${from} to ${seqOf({ ...first, position: first.position + count - 1 }, job)}`
 }

@@ -1,0 +1,28 @@
+import { Kafka } from './kafka.ts'
+import { OPTIONS } from './options.ts'
+import { ensureTopics } from './topics.ts'
+import { registerRecords, wireFormat } from './wire.ts'
+
+/** How a program that uses the SDK says where its pipeline is. */
+interface Place {
+  readonly brokers: readonly string[]
+  readonly pipeline: string
+  readonly schemaRegistry?: string | null | undefined
+  /** In seconds. */
+  readonly brokerTimeout?: number | undefined
+}
+
+/** Connects and creates the topics that are missing; with the number of partitions of `rows`. */
+export async function connectSdk(
+  clientId: string,
+  { brokers, pipeline, schemaRegistry = null, brokerTimeout = OPTIONS.brokerTimeout.fallback }: Place,
+): Promise<{ kafka: Kafka; partitions: number }> {
+  const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
+  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, format })
+  const admin = await kafka.admin()
+  try {
+    return { kafka, partitions: await ensureTopics(admin, pipeline, null) }
+  } finally {
+    await admin.close()
+  }
+}
