@@ -1,4 +1,13 @@
-import type { Fetched, Kafka, Message, Position, Reader, TopicPartition } from './kafka.ts'
+import {
+  type Fetched,
+  type Kafka,
+  MESSAGE_BYTES,
+  type Message,
+  type Position,
+  type Reader,
+  type TopicPartition,
+} from './kafka.ts'
+import { OpenTransactions } from './open-transactions.ts'
 import { Outage, type Say } from './outage.ts'
 
 /** How long a fetch waits for a first message: also the longest a drained queue waits for a fetch already out. */
@@ -9,10 +18,10 @@ const IDLE_FETCH_WAIT_MS = 500
 const FEED_BYTES = 16 * 1024 * 1024
 const MIN_QUEUE_BYTES = 64 * 1024
 const MAX_QUEUE_BYTES = 512 * 1024
-/** What a message takes beside its value: without it, a queue of empty messages would have no bound. */
-const MESSAGE_BYTES = 100
 /** An upper bound for one answer, whatever the number of partitions. */
 const FETCH_BYTES = 1024 * 1024
+/** So often in a row a broker must have nothing to send of a partition, though its log goes on, before that is believed. */
+const HOLE_ANSWERS = 3
 
 /**
  * The messages of one partition that were fetched and not taken yet. It belongs to one assignment: at the next one it
@@ -23,12 +32,12 @@ export class PartitionQueue {
   readonly partition: number
   /** The offset the next fetch asks for. */
   position: number
-  /** The offset behind the last message of the log, as of the last fetch; -1 before the first. */
+  /** The offset behind the last message that can be read, as of the last fetch; -1 before the first. */
   end = -1
   closed = false
   bytes = 0
-  /** A fetch brought nothing although the log goes on: either its answer was full or the messages are gone. */
-  emptied = false
+  /** So many answers in a row brought nothing although the log goes on: they were full, or the messages are gone. */
+  emptyAnswers = 0
   /** What the log no longer held when it was to be fetched: the feed went on behind it. */
   lost: { readonly from: number; readonly behind: number } | null = null
   #messages: Message[] = []
@@ -49,12 +58,13 @@ export class PartitionQueue {
     return this.length === 0 && this.end >= 0 && this.position >= this.end
   }
 
-  push(messages: readonly Message[]): void {
+  /** `next` is the offset that the next fetch asks for. */
+  push(messages: readonly Message[], next: number): void {
     for (const message of messages) {
       this.#messages.push(message)
       this.bytes += bytesOf(message)
     }
-    this.position = messages.at(-1)!.offset + 1
+    this.position = next
   }
 
   peek(): Message | undefined {
@@ -82,10 +92,13 @@ export class PartitionFeed {
   readonly #reader: Reader
   readonly #say: Say
   readonly #stop = new AbortController()
+  readonly #transactions: OpenTransactions
   #queues: PartitionQueue[] = []
   #leaders = new Map<string, string>()
   #loops = new Map<string, Promise<void>>()
   #queueBytes = MAX_QUEUE_BYTES
+  /** Which partition is served first. */
+  #turn = 0
   #arrived = Promise.withResolvers<void>()
   #room = Promise.withResolvers<void>()
   #fault: unknown = null
@@ -93,6 +106,7 @@ export class PartitionFeed {
   private constructor(reader: Reader, say: Say) {
     this.#reader = reader
     this.#say = say
+    this.#transactions = new OpenTransactions(say)
     this.#arrived.promise.catch(() => {})
   }
 
@@ -176,21 +190,25 @@ export class PartitionFeed {
         continue
       }
       try {
-        this.#deliver(wanted, await this.#fetch(node, wanted, waitMs))
+        await this.#deliver(wanted, await this.#fetch(node, wanted, waitMs))
         outage.over()
       } catch (error) {
         if (signal.aborted) return
-        await this.#recover(error, wanted, outage).catch(fault => this.#break(fault))
+        await this.#recover(error, outage).catch(fault => this.#break(fault))
       }
     }
   }
 
+  /** In the order in which the broker is to serve them: it fills its answer from the front. */
   #wantedFrom(node: string): { wanted: PartitionQueue[]; waitMs: number } {
     const mine = this.#queues.filter(queue => this.#leaders.get(`${queue.topic}/${queue.partition}`) === node)
     const wanted = mine.filter(queue => queue.bytes < this.#queueBytes / 2)
-    const emptied = wanted.find(queue => queue.emptied)
-    if (emptied) return { wanted: [emptied], waitMs: FETCH_WAIT_MS }
-    return { wanted, waitMs: wanted.length === mine.length ? IDLE_FETCH_WAIT_MS : FETCH_WAIT_MS }
+    const waitMs = wanted.length === mine.length ? IDLE_FETCH_WAIT_MS : FETCH_WAIT_MS
+    this.#turn = wanted.length === 0 ? 0 : (this.#turn + 1) % wanted.length
+    const inTurn = [...wanted.slice(this.#turn), ...wanted.slice(0, this.#turn)]
+    const stuck = inTurn.filter(queue => queue.emptyAnswers > 0)
+    if (stuck.length === 0) return { wanted: inTurn, waitMs }
+    return { wanted: [...stuck, ...inTurn.filter(queue => queue.emptyAnswers === 0)], waitMs: FETCH_WAIT_MS }
   }
 
   #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
@@ -202,39 +220,61 @@ export class PartitionFeed {
     })
   }
 
-  #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): void {
+  /** Throws what the broker says of a partition, after all others have what came. */
+  async #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): Promise<void> {
     const queues = new Map(wanted.map(queue => [`${queue.topic}/${queue.partition}`, queue]))
     let news = false
-    for (const { topic, partition, offset, messages, end } of fetched) {
-      const queue = queues.get(`${topic}/${partition}`)!
-      if (queue.closed || queue.position !== offset) continue
+    for (const found of fetched) {
+      const queue = queues.get(`${found.topic}/${found.partition}`)!
+      if (queue.closed || queue.position !== found.offset || found.error) continue
       const drainedBefore = queue.drained
-      queue.end = end
-      if (messages.length > 0) {
-        queue.push(messages)
-        queue.emptied = false
-      } else if (end > offset) {
-        // Alone in its fetch a partition gets at least one message, if one is there. It has none at this offset:
-        // compacted away, or a control record. KafkaJS never moves past such a place by itself.
-        if (queue.emptied) queue.position++
-        queue.emptied = true
-      }
-      if (messages.length > 0 || (queue.drained && !drainedBefore)) news = true
+      queue.end = found.end
+      this.#transactions.note(found)
+      for (const message of found.messages) if (message.unreadable) this.#sayUnreadable(queue, message)
+      queue.push(found.messages, found.next)
+      if (found.next > found.offset || found.end <= found.offset) queue.emptyAnswers = 0
+      else if (!found.empty)
+        queue.emptyAnswers = 1 // the answer had no room for it: now it is the first to be served
+      else if (queue === wanted[0]) this.#leap(queue)
+      else queue.emptyAnswers ||= 1
+      if (found.messages.length > 0 || (queue.drained && !drainedBefore)) news = true
     }
     if (news) this.#announce()
+    for (const found of fetched) {
+      const queue = queues.get(`${found.topic}/${found.partition}`)!
+      if (!found.error || queue.closed || queue.position !== found.offset) continue
+      if (!found.outOfRange) throw found.error
+      await this.#beginAgain(queue)
+    }
   }
 
-  async #recover(error: unknown, wanted: readonly PartitionQueue[], outage: Outage): Promise<void> {
-    const e = error as { name?: string; topic?: string; partition?: number }
-    if (e.name === 'KafkaJSOffsetOutOfRange') {
-      // The log no longer holds the position. Readers that count will see the gap; others go on with what is there.
-      const queue = wanted.find(({ topic, partition }) => topic === e.topic && partition === e.partition)
-      const [start] = queue ? await this.#reader.offsets([queue], 'start') : []
-      if (!queue || !start) return
-      if (start.offset > queue.position) queue.lost = { from: queue.position, behind: start.offset }
-      queue.position = start.offset
-      return
-    }
+  /**
+   * The first partition of a fetch gets at least one batch, if it has one. So it has none between its position and the end
+   * of its log: retention or compaction took all of them, and the segment with the end is empty.
+   */
+  #leap(queue: PartitionQueue): void {
+    queue.emptyAnswers++
+    if (queue.emptyAnswers <= HOLE_ANSWERS) return
+    queue.position = queue.end
+    queue.emptyAnswers = 0
+  }
+
+  #sayUnreadable({ topic, partition }: PartitionQueue, { offset, unreadable }: Message): void {
+    const { first, count, why } = unreadable!
+    this.#say(
+      `${topic}[${partition}]: the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`,
+    )
+  }
+
+  /** The log no longer holds the position. Readers that count will see the gap; others go on with what is there. */
+  async #beginAgain(queue: PartitionQueue): Promise<void> {
+    const [start] = await this.#reader.offsets([queue], 'start')
+    if (!start) return
+    if (start.offset > queue.position) queue.lost = { from: queue.position, behind: start.offset }
+    queue.position = start.offset
+  }
+
+  async #recover(error: unknown, outage: Outage): Promise<void> {
     await outage.failed(error, this.#stop.signal)
     if (this.#stop.signal.aborted) return // or KafkaJS would connect again, and nobody close it
     await this.#findLeaders(true).catch(() => {}) // without a leader the next fetch fails and comes back here

@@ -125,7 +125,10 @@ test('a feed that has nothing to fetch for goes on when half of a full queue was
 
 test('messages without a value fill a queue too', () => {
   const queue = new PartitionQueue(at(0))
-  queue.push(Array.from({ length: 20_000 }, (_, offset) => ({ offset, key: null, value: null })))
+  queue.push(
+    Array.from({ length: 20_000 }, (_, offset) => ({ offset, key: null, value: null })),
+    20_000,
+  )
   assert.ok(queue.bytes > 1_000_000)
   while (queue.shift());
   assert.equal(queue.bytes, 0)
@@ -186,21 +189,104 @@ test('a position behind the end of the log, as of a topic made anew, begins at w
   assert.deepEqual(offsetsOf(await drain(feed, queue!)), [0, 1])
 })
 
-test('records of transactions are read and the markers between and behind them passed over', async t => {
-  const { feed, at, topic } = await testTopic(t, 1)
+/** A producer of transactions, by hand. */
+async function transactionalProducer(t: TestContext, name: string): Promise<kafkajs.Producer> {
   const { client } = await rawClient(t)
-  const producer = client.producer({ transactionalId: topic, maxInFlightRequests: 1, idempotent: true })
+  const producer = client.producer({ transactionalId: name, maxInFlightRequests: 1, idempotent: true })
   await producer.connect()
+  t.after(() => producer.disconnect())
+  return producer
+}
+
+test('messages of committed transactions are read, those of aborted ones and all markers passed over', async t => {
+  const { feed, at, topic } = await testTopic(t, 1)
+  const producer = await transactionalProducer(t, topic)
   for (const end of ['commit', 'abort', 'commit'] as const) {
     const transaction = await producer.transaction()
     await transaction.send({ topic, messages: [{ value: end }, { value: end }] })
     await transaction[end]()
   }
-  await producer.disconnect()
   const [queue] = await feed.assign([at(0, 0)])
-  assert.deepEqual(offsetsOf(await drain(feed, queue!)), [0, 1, 3, 4, 6, 7])
-  while (queue!.position < 9) await feed.arrival() // the last marker is written behind the answer to the commit
-  assert.equal(queue!.length, 0)
+  const taken = await drain(feed, queue!)
+  while (queue!.position < 9) {
+    await feed.arrival() // the last marker is written after the commit is answered
+    taken.push(...(await drain(feed, queue!)))
+  }
+  assert.deepEqual(taken, [
+    [0, 'commit'],
+    [1, 'commit'],
+    [6, 'commit'],
+    [7, 'commit'],
+  ])
+})
+
+test('a marker at the end of one partition holds up no other partition', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 5)
+  const producer = await transactionalProducer(t, topic)
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: [{ value: 'in a transaction', partition: 0 }] })
+  await transaction.commit()
+  const queues = await feed.assign([0, 1, 2, 3, 4].map(partition => at(partition, 0)))
+  while (queues[0]!.position < 2) await feed.arrival()
+  for (const queue of queues.slice(1)) {
+    await send(queue.partition, 'plain')
+    while (queue.length === 0) await feed.arrival()
+    assert.deepEqual(await drain(feed, queue), [[0, 'plain']])
+  }
+  assert.deepEqual(await drain(feed, queues[0]!), [[0, 'in a transaction']])
+})
+
+test('of aborted transactions that overlap, in several partitions, nothing is read, and all else is', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 3)
+  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(name => transactionalProducer(t, `${topic}-${name}`)))
+  const [first, second, third] = [await a!.transaction(), await b!.transaction(), await c!.transaction()]
+  for (const partition of [0, 1, 2]) {
+    await first.send({ topic, messages: [{ value: 'aborted', partition }] })
+    await second.send({ topic, messages: [{ value: 'aborted', partition }] })
+    await third.send({ topic, messages: [{ value: 'committed', partition }] })
+    await send(partition, 'plain')
+    await first.send({ topic, messages: [{ value: 'aborted', partition }] })
+  }
+  await first.abort()
+  for (const partition of [0, 1, 2]) await second.send({ topic, messages: [{ value: 'aborted', partition }] })
+  const again = await a!.transaction()
+  for (const partition of [0, 1, 2]) await again.send({ topic, messages: [{ value: 'committed', partition }] })
+  await again.commit()
+  await second.abort()
+  await third.commit()
+  const queues = await feed.assign([0, 1, 2].map(partition => at(partition, 0)))
+  for (const queue of queues) {
+    const values: string[] = []
+    while (queue.position < 11) {
+      values.push(...(await drain(feed, queue)).map(([, value]) => value))
+      if (queue.position < 11) await feed.arrival()
+    }
+    values.push(...(await drain(feed, queue)).map(([, value]) => value))
+    assert.deepEqual(values, ['committed', 'plain', 'committed'])
+  }
+})
+
+test('an open transaction holds up its partition and no other, and its messages come when it ends', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 2)
+  const producer = await transactionalProducer(t, topic)
+  await send(0, 'before')
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: [{ value: 'in a transaction', partition: 0 }] })
+  await send(0, 'after')
+  const [held, free] = await feed.assign([at(0, 0), at(1, 0)])
+  assert.deepEqual(await drain(feed, held!), [[0, 'before']])
+  for (const value of ['x', 'y', 'z']) {
+    await send(1, value)
+    while (free!.length === 0) await feed.arrival()
+    assert.equal((await drain(feed, free!))[0]![1], value)
+  }
+  assert.deepEqual([held!.length, held!.position], [0, 1])
+  await transaction.commit()
+  while (held!.length < 2) await feed.arrival()
+  assert.deepEqual(await drain(feed, held!), [
+    [1, 'in a transaction'],
+    [2, 'after'],
+  ])
 })
 
 test('holes that compaction left are read past: at the end of a batch, a batch wholly emptied, one removed', async t => {
@@ -334,12 +420,18 @@ async function handFeed() {
 
 const at = (offset: number): Position => ({ topic: 't', partition: 0, offset })
 
+/** An answer of a log that ends at offset 2 and has nothing at the offset asked for. */
+function fetched(position: Position): Fetched {
+  const nothing = { messages: [], next: position.offset, empty: true, end: 2, logEnd: 2 }
+  return { ...position, ...nothing, error: null, outOfRange: false }
+}
+
 test('the answer to a fetch of an earlier assignment moves nothing', async () => {
   const { reader, feed } = await handFeed()
   await feed.assign([at(0)])
   const old = await reader.nextFetch(1)
   const [queue] = await feed.assign([at(0)])
-  old.answer.resolve([{ ...at(0), end: 2, messages: [{ offset: 1, key: null, value: null }] }])
+  old.answer.resolve([{ ...fetched(at(0)), next: 2, messages: [{ offset: 1, key: null, value: null }] }])
   await reader.nextFetch(2)
   assert.deepEqual([queue!.length, queue!.position, queue!.end], [0, 0, -1])
   await feed.close()
@@ -350,8 +442,7 @@ test('an earlier assignment that was out of range moves nothing', async () => {
   await feed.assign([at(0)])
   const old = await reader.nextFetch(1)
   const [queue] = await feed.assign([at(50)])
-  const fault = { name: 'KafkaJSOffsetOutOfRange', topic: 't', partition: 0 }
-  old.answer.reject(Object.assign(new Error('out of range'), fault))
+  old.answer.resolve([{ ...fetched(at(0)), error: new Error('out of range'), outOfRange: true }])
   const next = await reader.nextFetch(2)
   assert.equal(queue!.position, 50)
   assert.equal(next.positions[0]!.offset, 50)

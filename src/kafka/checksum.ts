@@ -14,3 +14,6 @@ try {
 } catch {
   // No binary for this platform: KafkaJS keeps its own, slower function.
 }
+
+/** CRC-32C of these bytes, as an unsigned number. */
+export const crc32c = require(PATH) as (bytes: Uint8Array) => number

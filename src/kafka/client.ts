@@ -6,8 +6,9 @@ import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
 import { RowmillError } from '../errors.ts'
 import { KafkaAdmin } from './admin.ts'
-import { logCreator, openSocket, READ_UNCOMMITTED, stopIdleTimers } from './connection.ts'
+import { logCreator, openSocket, stopIdleTimers } from './connection.ts'
 import { patiently } from './errors.ts'
+import { READ_COMMITTED } from './fetch.ts'
 import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
@@ -96,7 +97,7 @@ export class Kafka {
       sessionTimeout: SESSION_TIMEOUT_MS,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       autoCommit: false,
-      isolationLevel: READ_UNCOMMITTED,
+      isolationLevel: READ_COMMITTED,
       retry: RETRY,
       metadataMaxAge: METADATA_MAX_AGE_MS,
     })
@@ -126,7 +127,7 @@ export class Kafka {
       retry: RETRY,
       allowAutoTopicCreation: false,
       maxInFlightRequests: null,
-      isolationLevel: READ_UNCOMMITTED,
+      isolationLevel: READ_COMMITTED,
     })
     await this.#connecting(() => cluster.connect())
     await patiently(

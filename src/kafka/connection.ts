@@ -3,8 +3,6 @@ import type { ISocketFactory, logCreator as LogCreator } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 
-export const READ_UNCOMMITTED = 0
-
 export function openSocket({ host, port, onConnect }: Parameters<ISocketFactory>[0]): Socket {
   const socket = net.connect({ host, port, noDelay: true }, onConnect)
   socket.setKeepAlive(true, 60_000)

@@ -3,28 +3,23 @@ declare module 'kafkajs/src/cluster/index.js' {
   import type { ConnectionOptions } from 'node:tls'
   import type { ISocketFactory, Logger, RetryOptions, SASLOptions } from 'kafkajs'
 
-  export interface RawMessage {
-    offset: string
-    timestamp: string
-    key: Buffer | null
-    value: Buffer | null
-    isControlRecord: boolean
-  }
-  export interface RawPartition {
-    partition: number
-    highWatermark: string
-    lastStartOffset: string
-    messages: RawMessage[]
+  export interface ProtocolRequest {
+    readonly apiVersion: number
   }
   export interface Broker {
     nodeId: string
-    fetch(request: {
-      maxWaitTime: number
-      minBytes: number
-      maxBytes: number
-      isolationLevel: number
-      topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
-    }): Promise<{ responses: { topicName: string; partitions: RawPartition[] }[] }>
+    /** The newest version of a request that both sides know. */
+    lookupRequest<A, R extends { request: ProtocolRequest; requestTimeout: number }>(
+      apiKey: number,
+      definition: { protocol(options: { version: number }): (given: A) => R },
+    ): (given: A) => R
+    connectionPool: {
+      send<A>(call: {
+        request: ProtocolRequest
+        requestTimeout: number
+        response: { decode(answer: Buffer): Promise<A>; parse(answer: A): Promise<A> }
+      }): Promise<A>
+    }
     offsetFetch(request: {
       groupId: string
       topics: { topic: string; partitions: { partition: number }[] }[]
@@ -107,4 +102,37 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 declare module 'kafkajs/src/loggers/index.js' {
   import type { Logger, logCreator } from 'kafkajs'
   export function createLogger(options: { level: number; logCreator: logCreator }): Logger
+}
+
+declare module 'kafkajs/src/protocol/decoder.js' {
+  export default class Decoder {
+    constructor(bytes: Buffer)
+    readInt16(): number
+    readInt32(): number
+    readInt64(): bigint
+    readString(): string | null
+    readBytes(length: number): Buffer
+  }
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  export function createErrorFromCode(code: number): Error & { type: string }
+}
+
+declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
+  import type { ProtocolRequest } from 'kafkajs/src/cluster/index.js'
+
+  const definition: {
+    protocol(options: {
+      version: number
+    }): (given: {
+      maxWaitTime: number
+      minBytes: number
+      maxBytes: number
+      isolationLevel: number
+      rackId: string
+      topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
+    }) => { request: ProtocolRequest; requestTimeout: number }
+  }
+  export default definition
 }

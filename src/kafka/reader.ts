@@ -2,22 +2,31 @@ import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import type { ValueFormat } from './client.ts'
-import { hangUp, READ_UNCOMMITTED } from './connection.ts'
+import { hangUp } from './connection.ts'
 import { noPartition } from './errors.ts'
+import { type FetchLimits, fetchRaw } from './fetch.ts'
 import { byTopic, clusterOffsets, firstMissing, type Position, type TopicPartition } from './partitions.ts'
+import { MAX_BATCH_BYTES, type Message, readBatches } from './record-batch.ts'
 
-export interface Message {
-  readonly offset: number
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-}
-
-/** What one fetch brought of one partition: the messages at and above the offset asked for. */
+/** What one fetch brought of one partition. */
 export interface Fetched extends Position {
+  /** The messages at and above the offset asked for, without those of aborted transactions. */
   readonly messages: readonly Message[]
-  /** The offset behind the last message of the partition. */
+  /** The offset to ask for next: behind the last batch that was read. */
+  readonly next: number
+  /** Whether the broker sent nothing at all of this partition. */
+  readonly empty: boolean
+  /** The offset behind the last message that can be read now: the first one of an open transaction, or `logEnd`. */
   readonly end: number
+  /** The offset behind the last message of the partition. */
+  readonly logEnd: number
+  /** Why there is nothing of this partition, and whether that is because the log does not hold the offset asked for. */
+  readonly error: Error | null
+  readonly outOfRange: boolean
 }
+
+/** How much one answer may be unpacked to. What is beyond it is fetched again. */
+const ANSWER_BYTES = MAX_BATCH_BYTES
 
 /** Reads partitions without a group: offsets in, messages out. */
 export class Reader {
@@ -56,48 +65,22 @@ export class Reader {
   }
 
   /**
-   * One fetch from one broker. Waits up to `maxWaitMs` for a first message.
-   * A partition whose messages below `end` were all compacted away brings none: the caller must move on.
+   * One fetch from one broker. Waits up to `maxWaitMs` for a first message. The first of `positions` that has any gets at
+   * least one batch of them.
    */
-  async fetch(
-    node: string,
-    positions: readonly Position[],
-    limits: { maxWaitMs: number; maxPartitionBytes: number; maxBytes: number },
-  ): Promise<Fetched[]> {
+  async fetch(node: string, positions: readonly Position[], limits: FetchLimits): Promise<Fetched[]> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const { responses } = await broker.fetch({
-      maxWaitTime: limits.maxWaitMs,
-      minBytes: 1,
-      maxBytes: limits.maxBytes,
-      isolationLevel: READ_UNCOMMITTED,
-      topics: [...byTopic(positions)].map(([topic, partitions]) => ({
-        topic,
-        partitions: partitions.map(({ partition, offset }) => ({
-          partition,
-          fetchOffset: String(offset),
-          maxBytes: limits.maxPartitionBytes,
-        })),
-      })),
-    })
+    const answer = await fetchRaw(broker, positions, limits)
     const asked = new Map(positions.map(at => [`${at.topic}/${at.partition}`, at.offset]))
-    return responses.flatMap(({ topicName: topic, partitions }) =>
-      partitions.map(({ partition, messages, highWatermark }) => {
-        const offset = asked.get(`${topic}/${partition}`)!
-        return {
-          topic,
-          partition,
-          offset,
-          end: Number(highWatermark),
-          messages: messages
-            .filter(message => !message.isControlRecord && Number(message.offset) >= offset)
-            .map(({ offset, key, value }) => ({
-              offset: Number(offset),
-              key,
-              value: value && this.#format.read(value),
-            })),
-        }
-      }),
-    )
+    let left = ANSWER_BYTES
+    return answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
+      const offset = asked.get(`${topic}/${partition}`)!
+      const enough = Math.min(left, limits.maxPartitionBytes)
+      const { messages, next, bytes } = readBatches(records, { from: offset, aborted, enough })
+      left -= bytes
+      const found = { topic, partition, offset, next, empty: records.length === 0, end, logEnd, error, outOfRange }
+      return { ...found, messages: messages.map(message => this.#formatted(message)) }
+    })
   }
 
   /** The first offset still there, or the offset behind the last message, of each partition. */
@@ -116,6 +99,10 @@ export class Reader {
   /** How many partitions the topic has; 0 where there is no such topic. */
   partitions(topic: string): number {
     return this.#cluster.findTopicPartitionMetadata(topic).length
+  }
+
+  #formatted(message: Message): Message {
+    return message.value === null ? message : { ...message, value: this.#format.read(message.value) }
   }
 
   close(): Promise<void> {

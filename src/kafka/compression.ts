@@ -1,0 +1,209 @@
+/**
+ * Kafka's compression codecs. gzip and zstd come with Node; snappy and lz4 are native packages, loaded where they are
+ * needed. Where none of their binaries fits the platform the codec is missing, and who needs it is told.
+ *
+ * Sources: the numbers of the codecs stand in Kafka's message format, the frames in the specifications of Snappy, of
+ * snappy-java ("xerial") and of the LZ4 frame format 1.6.
+ */
+import { createRequire } from 'node:module'
+import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import kafkajs from 'kafkajs'
+import { RowmillError } from '../errors.ts'
+
+/** By the number that a record batch has in its attributes. */
+export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+export type Compression = (typeof COMPRESSIONS)[number]
+
+/** snappy-java writes this in front of blocks of a size each; other clients write one block without. */
+const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
+/** The magic bytes, and two versions of four bytes. */
+const XERIAL_HEADER_BYTES = 16
+
+const LZ4_MAGIC = 0x184d2204
+/** The size of a block has 31 bits; the highest one says that the block is not compressed. */
+const LZ4_PLAIN_BLOCK = 0x80000000
+
+/**
+ * The records of a batch as they were before compression. Throws a plain Error that says why there are none: more than
+ * `limit` bytes (nothing beyond it is kept), damaged, or a codec that is not there.
+ */
+export function decompress(codec: number, bytes: Buffer, limit: number): Buffer {
+  const name = COMPRESSIONS[codec]
+  if (name === undefined) throw new Error(`it is compressed with codec ${codec}, which Kafka does not define`)
+  try {
+    return DECOMPRESS[name](bytes, limit)
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit)
+    throw cause instanceof Refusal ? cause : new Error(`it is no valid ${name} (${message})`, { cause })
+  }
+}
+
+/** What a batch of these records is sent as. */
+export function compress(name: Compression, bytes: Buffer): Buffer {
+  return COMPRESS[name](bytes)
+}
+
+/** Throws USAGE where this codec cannot be used on this machine. */
+export function checkCompression(name: Compression): void {
+  try {
+    compress(name, Buffer.alloc(0))
+  } catch (cause) {
+    throw new RowmillError(
+      'USAGE',
+      `--compression ${name}: ${(cause as Error).message}`,
+      { compression: name },
+      { cause },
+    )
+  }
+}
+
+/** Lets KafkaJS send with all codecs. A codec that the program registered for its own KafkaJS stays. */
+export function registerCodecs(): void {
+  const { CompressionCodecs, CompressionTypes } = kafkajs
+  const types = { snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD } as const
+  for (const [name, type] of Object.entries(types) as [keyof typeof types, number][]) {
+    const registered = CompressionCodecs as Record<number, () => unknown>
+    if (isImplemented(registered[type]!)) continue
+    registered[type] = () => ({
+      compress: async ({ buffer }: { buffer: Buffer }) => compress(name, buffer),
+      decompress: async (buffer: Buffer) => decompress(type, buffer, constants.Z_DEFAULT_CHUNK * 4096),
+    })
+  }
+}
+
+/** An answer that needs no translation. */
+class Refusal extends Error {}
+
+const DECOMPRESS: Readonly<Record<Compression, (bytes: Buffer, limit: number) => Buffer>> = {
+  none: bytes => bytes,
+  gzip: (bytes, limit) => gunzipSync(bytes, { maxOutputLength: limit }),
+  snappy: decompressSnappy,
+  lz4: (bytes, limit) => {
+    if (lz4Size(bytes) > limit) throw tooLarge(limit)
+    return lz4().decompressFrameSync(bytes)
+  },
+  zstd: (bytes, limit) => zstdDecompressSync(bytes, { maxOutputLength: limit }),
+}
+
+const COMPRESS: Readonly<Record<Compression, (bytes: Buffer) => Buffer>> = {
+  none: bytes => bytes,
+  gzip: bytes => gzipSync(bytes),
+  snappy: bytes => snappy().compressSync(bytes),
+  lz4: bytes => lz4().compressFrameSync(bytes),
+  zstd: bytes => zstdCompressSync(bytes),
+}
+
+function decompressSnappy(bytes: Buffer, limit: number): Buffer {
+  const blocks = bytes.subarray(0, XERIAL.length).equals(XERIAL) ? xerialBlocks(bytes) : [bytes]
+  const size = blocks.reduce((sum, block) => sum + snappySize(block), 0)
+  if (size > limit) throw tooLarge(limit)
+  const parts = blocks.map(block => snappy().uncompressSync(block) as Buffer)
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, size)
+}
+
+function xerialBlocks(bytes: Buffer): Buffer[] {
+  const blocks: Buffer[] = []
+  for (let at = XERIAL_HEADER_BYTES; at < bytes.length; ) {
+    const from = at + 4
+    at = from + bytes.readUInt32BE(at)
+    if (at > bytes.length) throw new Error('a block is cut off')
+    blocks.push(bytes.subarray(from, at))
+  }
+  return blocks
+}
+
+/** A block of Snappy begins with its size before compression, as a varint of 32 bits. */
+function snappySize(block: Buffer): number {
+  let size = 0
+  for (let i = 0; i < 5; i++) {
+    const byte = block[i]
+    if (byte === undefined) throw new Error('a block is cut off')
+    size += (byte & 0x7f) * 2 ** (7 * i)
+    if (byte < 0x80) return size
+  }
+  throw new Error('a block says no size')
+}
+
+/**
+ * How many bytes the frames hold. No frame has to say it, so this walks the sequences of every block: two lengths each.
+ */
+function lz4Size(bytes: Buffer): number {
+  let size = 0
+  for (let at = 0; at < bytes.length; ) {
+    if (bytes.readUInt32LE(at) !== LZ4_MAGIC) throw new Error('a frame does not begin with the magic number')
+    const flags = bytes[at + 4]!
+    const [hasSize, hasDictionary] = [flags & 0x08, flags & 0x01]
+    const [hasBlockChecksum, hasChecksum] = [flags & 0x10, flags & 0x04]
+    at += 7 + (hasSize ? 8 : 0) + (hasDictionary ? 4 : 0)
+    for (;;) {
+      const field = bytes.readUInt32LE(at)
+      at += 4
+      if (field === 0) break
+      const length = field % LZ4_PLAIN_BLOCK
+      if (at + length > bytes.length) throw new Error('a block is cut off')
+      size += field >= LZ4_PLAIN_BLOCK ? length : lz4BlockSize(bytes, at, at + length)
+      at += length + (hasBlockChecksum ? 4 : 0)
+    }
+    at += hasChecksum ? 4 : 0
+  }
+  return size
+}
+
+function lz4BlockSize(bytes: Buffer, from: number, behind: number): number {
+  let size = 0
+  let at = from
+  const length = (nibble: number): number => {
+    let sum = nibble
+    for (let more = nibble === 15; more && at < behind; ) {
+      const byte = bytes[at++]!
+      sum += byte
+      more = byte === 255
+    }
+    return sum
+  }
+  while (at < behind) {
+    const token = bytes[at++]!
+    const literals = length(token >> 4)
+    size += literals
+    at += literals
+    if (at >= behind) break // the last sequence has no match
+    at += 2
+    size += length(token & 0x0f) + 4
+  }
+  return size
+}
+
+function tooLarge(limit: number): Refusal {
+  return new Refusal(`it unpacks to more than ${limit / 1024 / 1024} MB: let the producer make smaller batches`)
+}
+
+const require = createRequire(import.meta.url)
+
+function snappy(): typeof import('snappy') {
+  return native('snappy')
+}
+
+function lz4(): typeof import('lz4-napi') {
+  return native('lz4-napi')
+}
+
+function native<T>(name: string): T {
+  try {
+    return require(name) as T
+  } catch (cause) {
+    throw new Refusal(
+      `the package ${name} has no binary for ${process.platform} ${process.arch} here, so its codec is missing`,
+      { cause },
+    )
+  }
+}
+
+function isImplemented(codec: () => unknown): boolean {
+  try {
+    codec()
+    return true
+  } catch {
+    return false
+  }
+}

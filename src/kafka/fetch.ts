@@ -1,0 +1,131 @@
+/**
+ * The Fetch request, with an answer whose record sets stay bytes. KafkaJS reads them itself, and gives up the whole answer
+ * where one batch of one partition has a codec that it does not know. Source: Kafka's protocol guide, Fetch 4 to 11.
+ */
+import type { Broker } from 'kafkajs/src/cluster/index.js'
+import Decoder from 'kafkajs/src/protocol/decoder.js'
+import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
+import fetchProtocol from 'kafkajs/src/protocol/requests/fetch/index.js'
+import type { Position } from './partitions.ts'
+import type { AbortedTransaction } from './record-batch.ts'
+
+/** What Kafka calls reading committed: nothing of aborted transactions, nothing behind one that is open. */
+export const READ_COMMITTED = 1
+
+const FETCH_API = 1
+const NO_ERROR = 0
+const OFFSET_OUT_OF_RANGE = 1
+
+export interface FetchLimits {
+  readonly maxWaitMs: number
+  readonly maxPartitionBytes: number
+  readonly maxBytes: number
+}
+
+/** What the answer says of one partition. */
+export interface FetchedPartition {
+  readonly topic: string
+  readonly partition: number
+  /** Why there is nothing of this partition. */
+  readonly error: Error | null
+  /** Whether that is because the log does not hold the offset asked for. */
+  readonly outOfRange: boolean
+  /** The offset behind the last message that is replicated. */
+  readonly logEnd: number
+  /** The offset of the first message of an open transaction; where there is none, the same as `logEnd`. */
+  readonly stableEnd: number
+  readonly aborted: readonly AbortedTransaction[]
+  readonly records: Buffer
+}
+
+/** Fetches in the order of `positions`: the first partition that has anything gets a whole batch, however large that is. */
+export async function fetchRaw(
+  broker: Broker,
+  positions: readonly Position[],
+  { maxWaitMs, maxPartitionBytes, maxBytes }: FetchLimits,
+): Promise<FetchedPartition[]> {
+  const { request, requestTimeout } = broker.lookupRequest(
+    FETCH_API,
+    fetchProtocol,
+  )({
+    maxWaitTime: maxWaitMs,
+    minBytes: 1,
+    maxBytes,
+    isolationLevel: READ_COMMITTED,
+    rackId: '',
+    topics: runsOfTopics(positions).map(run => ({
+      topic: run[0]!.topic,
+      partitions: run.map(({ partition, offset }) => ({
+        partition,
+        fetchOffset: String(offset),
+        maxBytes: maxPartitionBytes,
+      })),
+    })),
+  })
+  const decode = async (answer: Buffer) => decodeAnswer(answer, request.apiVersion)
+  const { partitions } = await broker.connectionPool.send({
+    request,
+    requestTimeout,
+    response: { decode, parse: async (answer: FetchAnswer) => answer },
+  })
+  return partitions
+}
+
+interface FetchAnswer {
+  /** KafkaJS waits this long before its next request to the broker. */
+  readonly clientSideThrottleTime: number
+  readonly partitions: FetchedPartition[]
+}
+
+/** Partitions of one topic that follow each other: the order says who is served first. */
+function runsOfTopics(positions: readonly Position[]): Position[][] {
+  const runs: Position[][] = []
+  for (const at of positions) {
+    const run = runs.at(-1)
+    if (run?.[0]?.topic === at.topic) run.push(at)
+    else runs.push([at])
+  }
+  return runs
+}
+
+function decodeAnswer(bytes: Buffer, version: number): FetchAnswer {
+  const decoder = new Decoder(bytes)
+  const throttleMs = decoder.readInt32()
+  if (version >= 7) {
+    const code = decoder.readInt16()
+    if (code !== NO_ERROR) throw createErrorFromCode(code)
+    decoder.readInt32() // the fetch session: none
+  }
+  const partitions: FetchedPartition[] = []
+  for (let topics = decoder.readInt32(); topics > 0; topics--) {
+    const topic = decoder.readString()!
+    for (let count = decoder.readInt32(); count > 0; count--) partitions.push(decodePartition(decoder, topic, version))
+  }
+  // Before version 8 the broker itself has waited (KIP-219).
+  return { clientSideThrottleTime: version >= 8 ? throttleMs : 0, partitions }
+}
+
+function decodePartition(decoder: Decoder, topic: string, version: number): FetchedPartition {
+  const partition = decoder.readInt32()
+  const code = decoder.readInt16()
+  const logEnd = Number(decoder.readInt64())
+  const stable = Number(decoder.readInt64())
+  if (version >= 5) decoder.readInt64() // where the log begins
+  const aborted: AbortedTransaction[] = []
+  for (let count = decoder.readInt32(); count > 0; count--) {
+    aborted.push({ producerId: decoder.readInt64(), firstOffset: Number(decoder.readInt64()) })
+  }
+  if (version >= 11) decoder.readInt32() // a replica that is nearer
+  const size = decoder.readInt32()
+  const records = size > 0 ? decoder.readBytes(size) : Buffer.alloc(0)
+  return {
+    topic,
+    partition,
+    error: code === NO_ERROR ? null : createErrorFromCode(code),
+    outOfRange: code === OFFSET_OUT_OF_RANGE,
+    logEnd,
+    stableEnd: stable < 0 ? logEnd : stable,
+    aborted,
+    records,
+  }
+}

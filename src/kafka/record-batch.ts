@@ -1,0 +1,219 @@
+/**
+ * Record batches (message format 2) as they come in the answer to a fetch: bytes -> messages. Pure.
+ * Source: Kafka's documentation, "Message Format"; transactions: KIP-98.
+ */
+import { crc32c } from './checksum.ts'
+import { decompress } from './compression.ts'
+
+/** How much the records of a batch may take unpacked: twice what a topic of rowmill lets a batch have on the wire. */
+export const MAX_BATCH_BYTES = 32 * 1024 * 1024
+
+const HEADER_BYTES = 61
+/** Offset and length: what stands in front of what the length counts. */
+const PREFIX_BYTES = 12
+/** The checksum covers what stands behind it. */
+const CHECKED_FROM = 21
+const CODEC = 0x07
+const TRANSACTIONAL = 0x10
+const CONTROL = 0x20
+/** The least that a record takes on the wire, and what a message takes in memory beside its value. */
+const MIN_RECORD_BYTES = 7
+export const MESSAGE_BYTES = 100
+
+export interface Message {
+  readonly offset: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  /** Set where this stands for a whole batch that cannot be read; `offset` is that of its last message. */
+  readonly unreadable?: UnreadableBatch
+}
+
+/** A batch whose messages nobody here can read. */
+export interface UnreadableBatch {
+  /** The offset of its first message. */
+  readonly first: number
+  /** How many messages it claims to have. */
+  readonly count: number
+  /** Why, as the end of a sentence about the batch. */
+  readonly why: string
+}
+
+export interface AbortedTransaction {
+  readonly producerId: bigint
+  readonly firstOffset: number
+}
+
+/** What the record set of one partition holds. */
+export interface Batches {
+  readonly messages: readonly Message[]
+  /** The offset behind the last whole batch that was read; the offset asked for where there was none. */
+  readonly next: number
+  /** What the messages take in memory. */
+  readonly bytes: number
+}
+
+/**
+ * The messages at and above `from`, in log order: those of aborted transactions and control records are left out. A batch
+ * that cannot be read is one message that says so. What is cut off at the end, as answers are, is left for the next fetch.
+ * Stops after the batch with which the messages take `enough` bytes, so that little can be unpacked to much.
+ */
+export function readBatches(
+  bytes: Buffer,
+  { from, aborted, enough }: { from: number; aborted: readonly AbortedTransaction[]; enough: number },
+): Batches {
+  const messages: Message[] = []
+  const filter = new AbortedFilter(aborted)
+  let next = from
+  let taken = 0
+  for (let at = 0; at + HEADER_BYTES <= bytes.length && taken < enough; ) {
+    const behind = at + PREFIX_BYTES + bytes.readInt32BE(at + 8)
+    if (behind > bytes.length || behind < at + HEADER_BYTES) break
+    const batch = new RecordBatch(bytes.subarray(at, behind))
+    at = behind
+    if (batch.last < from) continue
+    if (filter.passes(batch)) taken += batch.read(from, messages)
+    next = batch.last + 1
+  }
+  return { messages, next, bytes: taken }
+}
+
+/** One batch: its header at once, its records when asked for. */
+class RecordBatch {
+  readonly #bytes: Buffer
+  readonly #attributes: number
+  readonly first: number
+  readonly last: number
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+    this.#attributes = bytes.readInt16BE(21)
+    this.first = Number(bytes.readBigInt64BE(0))
+    this.last = this.first + (this.#magic === 2 ? bytes.readInt32BE(23) : 0)
+  }
+
+  get producerId(): bigint {
+    return this.#bytes.readBigInt64BE(43)
+  }
+
+  get isControl(): boolean {
+    return (this.#attributes & CONTROL) !== 0
+  }
+
+  get isTransactional(): boolean {
+    return (this.#attributes & TRANSACTIONAL) !== 0
+  }
+
+  /** Appends its messages at and above `from`, or the one that says why there are none. Returns the bytes they take. */
+  read(from: number, messages: Message[]): number {
+    try {
+      const found = this.#records(from)
+      for (const message of found) messages.push(message)
+      return found.reduce((sum, { value }) => sum + MESSAGE_BYTES + (value?.length ?? 0), 0)
+    } catch (error) {
+      const why = (error as Error).message
+      messages.push({
+        offset: this.last,
+        key: null,
+        value: null,
+        unreadable: { first: this.first, count: this.#count, why },
+      })
+      return MESSAGE_BYTES
+    }
+  }
+
+  get #magic(): number {
+    return this.#bytes[16]!
+  }
+
+  get #count(): number {
+    return Math.max(1, this.#bytes.readInt32BE(57))
+  }
+
+  #records(from: number): Message[] {
+    const bytes = this.#bytes
+    if (this.#magic !== 2) throw new Error(`it has message format ${this.#magic}, of Kafka before 0.11`)
+    if (crc32c(bytes.subarray(CHECKED_FROM)) !== bytes.readUInt32BE(17)) throw new Error('its checksum is wrong')
+    const count = bytes.readInt32BE(57)
+    if (count === 0) return []
+    const codec = this.#attributes & CODEC
+    const packed = bytes.subarray(HEADER_BYTES)
+    const records = codec === 0 ? packed : decompress(codec, packed, MAX_BATCH_BYTES)
+    if (count < 0 || count * MIN_RECORD_BYTES > records.length) throw new Error(`it claims ${count} messages`)
+    if (records.length + count * MESSAGE_BYTES > 2 * MAX_BATCH_BYTES)
+      throw new Error(`it has ${count} messages: let the producer make smaller batches`)
+    const cursor = new RecordCursor(records)
+    const messages: Message[] = []
+    for (let i = 0; i < count; i++) {
+      const message = cursor.record(this.first)
+      if (message.offset >= from) messages.push(message)
+    }
+    return messages
+  }
+}
+
+/** Leaves out what a producer wrote in transactions that it aborted: those overlap, so each producer has its own. */
+class AbortedFilter {
+  readonly #begins: AbortedTransaction[]
+  readonly #open = new Set<bigint>()
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#begins = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
+  }
+
+  /** Whether the messages of the next batch in the log are to be read. */
+  passes(batch: RecordBatch): boolean {
+    while (this.#begins[0] && this.#begins[0].firstOffset <= batch.last)
+      this.#open.add(this.#begins.shift()!.producerId)
+    if (batch.isControl) {
+      // The transactions of one producer follow each other. So this one ends the one that is open here, an aborted one.
+      this.#open.delete(batch.producerId)
+      return false
+    }
+    return !batch.isTransactional || !this.#open.has(batch.producerId)
+  }
+}
+
+/** Reads records one after the other. Throws where they claim what is not there. */
+class RecordCursor {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  record(firstOffset: number): Message {
+    const length = this.#varint()
+    const behind = this.#at + length
+    if (length < 0 || behind > this.#bytes.length) throw new Error('a record is cut off')
+    this.#at++ // attributes: none are defined
+    this.#varint() // the time since the first record
+    const offset = firstOffset + this.#varint()
+    const key = this.#field(behind)
+    const value = this.#field(behind)
+    this.#at = behind // headers
+    return { offset, key, value }
+  }
+
+  #field(behind: number): Buffer | null {
+    const length = this.#varint()
+    if (length < 0) return null
+    const from = this.#at
+    this.#at += length
+    if (this.#at > behind) throw new Error('a record is longer than it says')
+    return this.#bytes.subarray(from, this.#at)
+  }
+
+  /** A zigzag number of up to 64 bits, exact below 2^53. */
+  #varint(): number {
+    let magnitude = 0
+    let scale = 1
+    for (let size = 0; size < 10; size++, scale *= 128) {
+      const byte = this.#bytes[this.#at++]
+      if (byte === undefined) throw new Error('a record is cut off')
+      magnitude += (byte & 0x7f) * scale
+      if (byte < 0x80) return magnitude % 2 === 0 ? magnitude / 2 : -(magnitude + 1) / 2
+    }
+    throw new Error('a number in a record is too long')
+  }
+}
