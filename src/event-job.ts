@@ -10,7 +10,7 @@ import { EventPublisher } from './event-publisher.ts'
 import { type EventRow, RowReader } from './event-row.ts'
 import { appendJob, hasFailed, JobLog, jobFailure } from './jobs.ts'
 import { latestJob } from './jobs-now.ts'
-import type { Reader } from './kafka.ts'
+import { COMPRESSIONS, type Compression, type Reader } from './kafka.ts'
 import type { Job } from './model.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
@@ -33,6 +33,8 @@ export interface OpenJobOptions extends EventFormat {
   readonly schemaRegistry?: string | null
   /** How long to go on trying while the broker does not answer, in seconds. Default: 300. */
   readonly brokerTimeout?: number
+  /** What messages are compressed with on their way to the broker: none, gzip, snappy, lz4 or zstd. Default: none. */
+  readonly compression?: Compression
   /** Told once that the broker does not answer, and that it does again. */
   readonly say?: Say
   /** Ends every wait with its reason: what is not safe by then may be in the topic or not. */
@@ -105,6 +107,9 @@ function checkOptions(options: OpenJobOptions) {
   const isColumn = (column: unknown) => typeof column === 'string' && column.isWellFormed()
   const named = Array.isArray(columns) && columns.length > 0 && Array.from(columns).every(isColumn)
   if (!named) throw refused('columns', columns, 'give the names of the columns, at least one')
+  const { compression = 'none' } = options
+  if (!COMPRESSIONS.includes(compression))
+    throw refused('compression', compression, `give one of ${COMPRESSIONS.join(', ')}`)
   if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
   checkIndexKind(indexKind)
   return eventJobOptions(options, columns)

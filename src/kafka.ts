@@ -7,6 +7,7 @@
  */
 export { KafkaAdmin, type TopicSettings } from './kafka/admin.ts'
 export { Kafka, type KafkaSettings, type ValueFormat } from './kafka/client.ts'
+export { COMPRESSIONS, type Compression } from './kafka/compression.ts'
 export { describeKafkaError } from './kafka/errors.ts'
 export { GroupMember, type MembershipHandlers } from './kafka/member.ts'
 export type { Position, TopicPartition } from './kafka/partitions.ts'

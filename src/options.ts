@@ -67,6 +67,12 @@ export const OPTIONS = {
     [1, MAX_SECONDS],
     { fallback: 300 },
   ),
+  compression: choice(
+    'compression',
+    ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    'what messages are compressed with on their way to the broker; every codec is read',
+    'none',
+  ),
   pipeline: optional('pipeline', 'NAME', 'the pipeline to run in (default: one of its own, removed at the end)'),
   sharedPipeline: text('pipeline', 'NAME', 'the pipeline that publish, work and collect have in common', 'rowmill'),
   schemaRegistry: {

@@ -6,7 +6,7 @@ import type { Sink, Source } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
 import { isCurable, leavesJob, type RowmillError } from './errors.ts'
 import { hasFailed, JobLog, newJobId } from './jobs.ts'
-import { Kafka, type KafkaAdmin } from './kafka.ts'
+import { type Compression, Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption, Rejected } from './model.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
@@ -39,6 +39,8 @@ export interface RunSettings {
   readonly brokers: readonly string[] | null
   /** How long to go on trying while the broker does not answer, in seconds. */
   readonly brokerTimeout: number
+  /** What messages are compressed with on their way to the broker. */
+  readonly compression: Compression
   /** Where a local broker keeps its topics if the run does not complete; null: nowhere. */
   readonly brokerData: string | null
   /** The URL of a schema registry: then messages are in Confluent wire format. */
@@ -69,6 +71,7 @@ const RUN_DEFAULTS: RunSettings = {
   batchRows: OPTIONS.batchRows.fallback,
   batchTimeout: OPTIONS.batchTimeout.fallback,
   brokerTimeout: OPTIONS.brokerTimeout.fallback,
+  compression: OPTIONS.compression.fallback,
   ...{ classifierMemory: null, partitions: null, brokers: null, brokerData: null, schemaRegistry: null },
   ...{ pipeline: null, job: null, unfinished: null, options: [], onBegin: null, onOpen: null },
   signal: new AbortController().signal,
@@ -258,8 +261,10 @@ async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortS
   try {
     const ids = await registering
     const brokers = options.brokers ?? [local!.address]
-    const brokerTimeoutMs = options.brokerTimeout * 1000
-    const kafka = new Kafka({ brokers, clientId: 'rowmill-run', brokerTimeoutMs, format: ids && wireFormat(ids) })
+    const { compression, brokerTimeout } = options
+    const format = ids && wireFormat(ids)
+    const brokerTimeoutMs = brokerTimeout * 1000
+    const kafka = new Kafka({ brokers, clientId: 'rowmill-run', brokerTimeoutMs, compression, format })
     const { pipeline } = names
     const bulk = options.pipeline !== null
     const asIs = options.pipeline || options.unfinished

@@ -1,4 +1,4 @@
-import { Kafka } from './kafka.ts'
+import { type Compression, Kafka } from './kafka.ts'
 import { OPTIONS } from './options.ts'
 import { ensureTopics } from './topics.ts'
 import { registerRecords, wireFormat } from './wire.ts'
@@ -10,15 +10,22 @@ interface Place {
   readonly schemaRegistry?: string | null | undefined
   /** In seconds. */
   readonly brokerTimeout?: number | undefined
+  readonly compression?: Compression | undefined
 }
 
 /** Connects and creates the topics that are missing; with the number of partitions of `rows`. */
 export async function connectSdk(
   clientId: string,
-  { brokers, pipeline, schemaRegistry = null, brokerTimeout = OPTIONS.brokerTimeout.fallback }: Place,
+  {
+    brokers,
+    pipeline,
+    schemaRegistry = null,
+    brokerTimeout = OPTIONS.brokerTimeout.fallback,
+    compression = OPTIONS.compression.fallback,
+  }: Place,
 ): Promise<{ kafka: Kafka; partitions: number }> {
   const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
-  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, format })
+  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
   const admin = await kafka.admin()
   try {
     return { kafka, partitions: await ensureTopics(admin, pipeline, null) }

@@ -100,8 +100,8 @@ export class Supervisor {
 
   /** Tells every worker, also those started again later, where to work. */
   work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, place: WorkPlace): void {
-    const { brokers, brokerTimeoutMs } = settings
-    const kafka = { brokers, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
+    const { brokers, brokerTimeoutMs, compression = 'none' } = settings
+    const kafka = { brokers, compression, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
     const { pipeline, bulk = false, registryIds = null } = place
     this.#task = { type: 'work', kafka, pipeline, bulk, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)

@@ -16,6 +16,7 @@ import { Terminal } from './terminal.ts'
 const OPTION_NAMES = [
   'brokers',
   'brokerTimeout',
+  'compression',
   'sharedPipeline',
   'schemaRegistry',
   'job',

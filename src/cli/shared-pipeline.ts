@@ -9,7 +9,8 @@ import { type RegistryIds, registerRecords, wireFormat } from '../wire.ts'
 import { Limits } from './limits.ts'
 import { Terminal } from './terminal.ts'
 
-type SharedOptions = OptionValues<'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry'>
+type SharedOptions = OptionValues<'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry'> &
+  Partial<OptionValues<'compression'>>
 
 /** A pipeline on a broker that others serve too. */
 export interface SharedPipeline {
@@ -78,7 +79,7 @@ export function requireJob(id: string | null): string {
 
 async function connect(
   command: string,
-  { brokers, brokerTimeout, sharedPipeline: pipeline, schemaRegistry }: SharedOptions,
+  { brokers, brokerTimeout, compression = 'none', sharedPipeline: pipeline, schemaRegistry }: SharedOptions,
   partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
@@ -88,7 +89,8 @@ async function connect(
   }
   const registryIds = schemaRegistry === null ? null : await registerRecords(schemaRegistry)
   const format = registryIds && wireFormat(registryIds)
-  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, brokerTimeoutMs: brokerTimeout * 1000, format })
+  const brokerTimeoutMs = brokerTimeout * 1000
+  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, brokerTimeoutMs, compression, format })
   const admin = await kafka.admin()
   try {
     return {

@@ -12,6 +12,7 @@ import { Terminal } from './terminal.ts'
 const OPTION_NAMES = [
   'brokers',
   'brokerTimeout',
+  'compression',
   'sharedPipeline',
   'schemaRegistry',
   'classifier',

@@ -6,6 +6,7 @@ import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
 import { RowmillError } from '../errors.ts'
 import { KafkaAdmin } from './admin.ts'
+import { type Compression, checkCompression, registerCodecs } from './compression.ts'
 import { logCreator, openSocket, stopIdleTimers } from './connection.ts'
 import { patiently } from './errors.ts'
 import { READ_COMMITTED } from './fetch.ts'
@@ -26,6 +27,8 @@ export interface KafkaSettings {
   readonly clientId: string
   /** How long readers and senders go on trying while the broker does not answer. Default: 5 minutes. */
   readonly brokerTimeoutMs?: number
+  /** What message batches are compressed with. Every codec is read. Default: none. */
+  readonly compression?: Compression
   /** How values stand in Kafka. Default: as they are given. */
   readonly format?: ValueFormat | null
 }
@@ -41,13 +44,18 @@ export interface ValueFormat {
 
 const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 
-/** One cluster and how to connect to it. Every admin, producer, reader and member has connections of its own. */
+/**
+ * One cluster and how to connect to it. Every admin, producer, reader and member has connections of its own. Throws USAGE
+ * where the codec to compress with is missing on this machine.
+ */
 export class Kafka {
   readonly settings: KafkaSettings
   readonly #client: InstanceType<typeof kafkajs.Kafka>
 
   constructor(settings: KafkaSettings) {
     stopIdleTimers()
+    registerCodecs()
+    checkCompression(settings.compression ?? 'none')
     this.settings = settings
     this.#client = new kafkajs.Kafka({
       clientId: settings.clientId,
@@ -75,7 +83,8 @@ export class Kafka {
       retry: RETRY,
     })
     await this.#connecting(() => producer.connect())
-    return new Producer(producer, this.settings.format ?? AS_IT_IS, this.#patienceMs)
+    const { format, compression = 'none' } = this.settings
+    return new Producer(producer, { format: format ?? AS_IT_IS, compression, patienceMs: this.#patienceMs })
   }
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */

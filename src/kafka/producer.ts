@@ -1,5 +1,6 @@
 import type { Producer as KafkaJSProducer } from 'kafkajs'
 import type { ValueFormat } from './client.ts'
+import { COMPRESSIONS, type Compression } from './compression.ts'
 import { noPartition } from './errors.ts'
 import type { TopicPartition } from './partitions.ts'
 
@@ -12,11 +13,17 @@ export interface OutgoingMessage {
 export class Producer {
   readonly #producer: KafkaJSProducer
   readonly #format: ValueFormat
+  /** The number that KafkaJS and the protocol have for the codec. */
+  readonly #codec: number
   /** How long its user goes on trying while the broker does not answer. */
   readonly patienceMs: number
 
-  constructor(producer: KafkaJSProducer, format: ValueFormat, patienceMs: number) {
+  constructor(
+    producer: KafkaJSProducer,
+    { format, compression, patienceMs }: { format: ValueFormat; compression: Compression; patienceMs: number },
+  ) {
     this.patienceMs = patienceMs
+    this.#codec = COMPRESSIONS.indexOf(compression)
     this.#producer = producer
     this.#format = format
   }
@@ -26,6 +33,7 @@ export class Producer {
     const [written] = await this.#producer.send({
       topic,
       acks: -1,
+      compression: this.#codec,
       messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
     })
     if (!written) throw noPartition({ topic, partition })

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { compressFrameSync } from 'lz4-napi'
+import { compressSync } from 'snappy'
+import { crc32c } from '../../src/kafka/checksum.ts'
+import { type AbortedTransaction, MAX_BATCH_BYTES, readBatches } from '../../src/kafka/record-batch.ts'
+
+interface BatchParts {
+  readonly first: number
+  readonly values: readonly (string | Buffer)[]
+  readonly codec?: number
+  readonly pack?: (records: Buffer) => Buffer
+  readonly producerId?: bigint
+  readonly control?: boolean
+  readonly count?: number
+  readonly magic?: number
+}
+
+/** A record batch as the message format has it. */
+function batch(parts: BatchParts): Buffer {
+  const { first, values, codec = 0, pack = bytes => bytes, producerId = -1n, control = false, magic = 2 } = parts
+  const records = Buffer.concat(values.map((value, i) => record(i, Buffer.from(value))))
+  const body = pack(records)
+  const bytes = Buffer.alloc(61 + body.length)
+  body.copy(bytes, 61)
+  bytes.writeBigInt64BE(BigInt(first), 0)
+  bytes.writeInt32BE(bytes.length - 12, 8)
+  bytes[16] = magic
+  bytes.writeInt16BE(codec | (producerId >= 0n ? 0x10 : 0) | (control ? 0x20 : 0), 21)
+  bytes.writeInt32BE(Math.max(0, values.length - 1), 23)
+  bytes.writeBigInt64BE(producerId, 43)
+  bytes.writeInt32BE(parts.count ?? values.length, 57)
+  bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17)
+  return bytes
+}
+
+function record(delta: number, value: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.of(0, 0), varint(delta), varint(-1), varint(value.length), value, varint(0)])
+  return Buffer.concat([varint(body.length), body])
+}
+
+function varint(n: number): Buffer {
+  const bytes: number[] = []
+  let rest = n < 0 ? -n * 2 - 1 : n * 2
+  for (; rest >= 0x80; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80)
+  return Buffer.of(...bytes, rest)
+}
+
+function read(bytes: Buffer, { from = 0, aborted = [] as readonly AbortedTransaction[], enough = Infinity } = {}) {
+  const { messages, next } = readBatches(bytes, { from, aborted, enough })
+  const shown = messages.map(({ offset, value, unreadable }) => [offset, unreadable?.why ?? String(value)])
+  return { messages: shown, next }
+}
+
+const xerial = (bytes: Buffer) => {
+  const blocks: Buffer[] = [Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])]
+  for (let at = 0; at < bytes.length; at += 32_768) {
+    const packed = compressSync(bytes.subarray(at, at + 32_768))
+    const size = Buffer.alloc(4)
+    size.writeUInt32BE(packed.length)
+    blocks.push(size, packed)
+  }
+  return Buffer.concat(blocks)
+}
+
+const PACKED = [
+  { name: 'gzip', codec: 1, pack: (bytes: Buffer) => gzipSync(bytes) },
+  { name: 'snappy as librdkafka writes it', codec: 2, pack: (bytes: Buffer) => compressSync(bytes) },
+  { name: 'snappy as Java writes it', codec: 2, pack: xerial },
+  { name: 'lz4', codec: 3, pack: (bytes: Buffer) => compressFrameSync(bytes) },
+  { name: 'zstd', codec: 4, pack: (bytes: Buffer) => zstdCompressSync(bytes) },
+]
+const many = Array.from({ length: 5000 }, (_, i) => `value ${i} ${'x'.repeat(i % 50)}`)
+
+for (const { name, codec, pack } of PACKED) {
+  test(`a batch in ${name} is read`, () => {
+    const { messages, next } = read(batch({ first: 10, values: many, codec, pack }))
+    assert.deepEqual(
+      messages,
+      many.map((value, i) => [10 + i, value]),
+    )
+    assert.equal(next, 5010)
+  })
+
+  test(`a batch in ${name} that unpacks to too much is one unreadable message, and the batch after it is read`, () => {
+    const blanks = Array.from({ length: 4 }, () => Buffer.alloc(MAX_BATCH_BYTES / 4, ' '))
+    const bomb = batch({ first: 0, values: blanks, codec, pack })
+    const before = process.memoryUsage().arrayBuffers
+    const { messages, next } = read(Buffer.concat([bomb, batch({ first: 4, values: ['plain'] })]))
+    assert.ok(process.memoryUsage().arrayBuffers - before < 2 * MAX_BATCH_BYTES)
+    assert.deepEqual(messages, [
+      [3, 'it unpacks to more than 32 MB: let the producer make smaller batches'],
+      [4, 'plain'],
+    ])
+    assert.equal(next, 5)
+  })
+
+  test(`a batch in ${name} that is damaged is one unreadable message, and the batch after it is read`, () => {
+    const damaged = (bytes: Buffer) => {
+      const packed = pack(bytes)
+      return Buffer.concat([packed.subarray(0, packed.length / 2), Buffer.alloc(packed.length / 2, 0xa5)])
+    }
+    const bytes = [batch({ first: 0, values: many, codec, pack: damaged }), batch({ first: 5000, values: ['plain'] })]
+    const { messages, next } = read(Buffer.concat(bytes))
+    assert.equal(messages.length, 2)
+    assert.match(String(messages[0]![1]), /^it is no valid (gzip|snappy|lz4|zstd) \(|^a record is cut off/)
+    assert.deepEqual([messages[0]![0], messages[1], next], [4999, [5000, 'plain'], 5001])
+  })
+}
+
+test('a batch of an unknown codec, of a wrong checksum, of an old format or of false counts is unreadable', () => {
+  const flipped = batch({ first: 0, values: ['a', 'b'] })
+  flipped[flipped.length - 2]! ^= 1
+  const cases: [Buffer, RegExp][] = [
+    [batch({ first: 0, values: ['a', 'b'], codec: 7 }), /compressed with codec 7, which Kafka does not define/],
+    [flipped, /its checksum is wrong/],
+    [batch({ first: 1, values: ['a'], magic: 1 }), /message format 1, of Kafka before 0.11/],
+    [batch({ first: 0, values: ['a', 'b'], count: 2_000_000_000 }), /it claims 2000000000 messages/],
+    [batch({ first: 0, values: ['a', 'b'], count: -5 }), /it claims -5 messages/],
+    [batch({ first: 0, values: ['a', 'b'], count: 3 }), /a record is cut off|it claims 3 messages/],
+  ]
+  for (const [bytes, why] of cases) {
+    const { messages, next } = read(Buffer.concat([bytes, batch({ first: 2, values: ['plain'] })]))
+    assert.equal(messages[0]![0], 1)
+    assert.match(String(messages[0]![1]), why)
+    assert.deepEqual([messages[1], next], [[2, 'plain'], 3])
+  }
+})
+
+test('an unreadable batch says which offsets it has and how many messages it claims', () => {
+  const flipped = batch({ first: 17, values: many.slice(0, 40) })
+  flipped[70]! ^= 1
+  const { messages } = readBatches(flipped, { from: 0, aborted: [], enough: Infinity })
+  const unreadable = { first: 17, count: 40, why: 'its checksum is wrong' }
+  assert.deepEqual(messages, [{ offset: 56, key: null, value: null, unreadable }])
+})
+
+test('an answer that ends in the middle of a batch goes on with that batch', () => {
+  const bytes = Buffer.concat([batch({ first: 0, values: ['a'] }), batch({ first: 1, values: ['b', 'c'] })])
+  for (let cut = bytes.length - 1; cut > 70; cut -= 7) {
+    assert.deepEqual(read(bytes.subarray(0, cut)), { messages: [[0, 'a']], next: 1 })
+  }
+  assert.deepEqual(read(bytes.subarray(0, 30)), { messages: [], next: 0 })
+})
+
+test('of a batch that begins before the offset asked for, only what is wanted is given', () => {
+  assert.deepEqual(read(batch({ first: 0, values: ['a', 'b', 'c'] }), { from: 2 }), { messages: [[2, 'c']], next: 3 })
+})
+
+test('a batch that compaction emptied moves the position past it', () => {
+  const emptied = batch({ first: 3, values: [], count: 0 })
+  emptied.writeInt32BE(4, 23)
+  emptied.writeUInt32BE(crc32c(emptied.subarray(21)), 17)
+  assert.deepEqual(read(emptied), { messages: [], next: 8 })
+})
+
+test('no more batches are unpacked once there is enough', () => {
+  const bytes = [0, 1, 2].map(first => batch({ first, values: [Buffer.alloc(1000)] }))
+  assert.equal(read(Buffer.concat(bytes), { enough: 1500 }).next, 2)
+})
+
+test('of producers whose aborted transactions overlap, each has its own end', () => {
+  const control = (first: number, producerId: bigint) =>
+    batch({ first, values: [Buffer.of(0, 0, 0, 0)], producerId, control: true })
+  const bytes = [
+    batch({ first: 0, values: ['a aborted'], producerId: 1n }),
+    batch({ first: 1, values: ['b aborted'], producerId: 2n }),
+    batch({ first: 2, values: ['c committed'], producerId: 3n }),
+    control(3, 1n),
+    batch({ first: 4, values: ['b aborted'], producerId: 2n }),
+    batch({ first: 5, values: ['a committed'], producerId: 1n }),
+    control(6, 2n),
+    control(7, 1n),
+    batch({ first: 8, values: ['b committed'], producerId: 2n }),
+    control(9, 2n),
+    batch({ first: 10, values: ['a aborted again'], producerId: 1n }),
+    control(11, 1n),
+  ]
+  const aborted = [
+    { producerId: 1n, firstOffset: 10 },
+    { producerId: 2n, firstOffset: 1 },
+    { producerId: 1n, firstOffset: 0 },
+  ]
+  assert.deepEqual(read(Buffer.concat(bytes), { aborted }), {
+    messages: [
+      [2, 'c committed'],
+      [5, 'a committed'],
+      [8, 'b committed'],
+    ],
+    next: 12,
+  })
+})
