@@ -35,13 +35,14 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 /**
  * Runs a command-line tool of Kafka, such as `org.apache.kafka.tools.TopicCommand` (kafka-topics.sh) or
  * `org.apache.kafka.tools.consumer.ConsoleConsumer`, and resolves to its standard output. Rejects with what it wrote
- * when it fails. The first use fetches its jar into the cache of rowmill.
+ * when it fails. The first use fetches its jar into the cache of rowmill. `input` is its standard input.
  */
-export async function runKafkaTool(mainClass: string, args: readonly string[]): Promise<string> {
+export async function runKafkaTool(mainClass: string, args: readonly string[], input = ''): Promise<string> {
   const [tools, java] = await Promise.all([prepareTools(), findJava()])
   const options = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', join(tools, '*')]
-  const run = await promisify(execFile)(java.command, [...options, mainClass, ...args], { maxBuffer: 2 ** 30 })
-  return run.stdout
+  const running = promisify(execFile)(java.command, [...options, mainClass, ...args], { maxBuffer: 2 ** 30 })
+  running.child.stdin!.on('error', () => {}).end(input)
+  return (await running).stdout
 }
 
 /** A folder appears under its name only when it is whole. */
