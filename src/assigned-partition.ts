@@ -1,7 +1,8 @@
 import { type Batch, Batcher, type Marker } from './batcher.ts'
 import type { BatchAnswer } from './classifier/boundary.ts'
+import { HandOuts } from './hand-outs.ts'
 import type { IntervalSet } from './intervals.ts'
-import type { Position } from './kafka.ts'
+import type { Committed } from './kafka.ts'
 import type { Lane } from './lane.ts'
 import type { PartitionQueue } from './partition-feed.ts'
 import type { Waits } from './turns.ts'
@@ -27,6 +28,9 @@ export class AssignedPartition implements Waits {
   readonly batcher: Batcher
   readonly lane: Lane
   readonly bulk: boolean
+  readonly handOuts: HandOuts
+  /** Whether a message was taken from the queue of which the batcher does not know yet. */
+  inHand = false
   /** Positions that have a row of an earlier attempt; null where there is none. */
   done: IntervalSet | null = null
   readonly #slots: Slot[] = []
@@ -34,11 +38,12 @@ export class AssignedPartition implements Waits {
   #committedAt = Date.now()
   #room = Promise.withResolvers<void>()
 
-  constructor(queue: PartitionQueue, lane: Lane, bulk: boolean) {
+  constructor(queue: PartitionQueue, { lane, bulk, metadata }: { lane: Lane; bulk: boolean; metadata: string | null }) {
     this.queue = queue
     this.lane = lane
     this.bulk = bulk
     this.batcher = new Batcher(queue.position)
+    this.handOuts = new HandOuts(queue.position, metadata)
     this.#committed = queue.position
   }
 
@@ -85,13 +90,25 @@ export class AssignedPartition implements Waits {
   }
 
   commitIsDue(now: number): boolean {
-    const { lowWater } = this.batcher
+    const lowWater = this.#lowWater
     return lowWater > this.#committed || (lowWater > 0 && now - this.#committedAt > COMMIT_AGAIN_MS)
   }
 
-  get toCommit(): Position {
+  /** `released`: the worker gives the partition back, and nothing is wrong with it. */
+  toCommit({ released = false } = {}): Committed {
     const { topic, partition } = this.queue
-    return { topic, partition, offset: this.batcher.lowWater }
+    const offset = this.#lowWater
+    return { topic, partition, offset, metadata: this.handOuts.note(offset, { released }) }
+  }
+
+  /**
+   * The lowest offset that is not done with. Where nothing is left to do that is the end of what was read: behind the last
+   * message stand perhaps the marker of a transaction, or messages of one that was aborted.
+   */
+  get #lowWater(): number {
+    const { queue, batcher } = this
+    const isIdle = batcher.isEmpty && queue.length === 0 && !this.inHand
+    return isIdle && !queue.closed ? Math.max(batcher.lowWater, queue.position) : batcher.lowWater
   }
 
   noteCommit(offset: number, now: number): void {

@@ -2,6 +2,9 @@ import type { IntervalSet } from './intervals.ts'
 import type { EndOfInput, Rejected } from './model.ts'
 import type { Barrier, RowsHead } from './rows-head.ts'
 
+/** What the messages of one batch take at most; one row alone may be larger. */
+const MAX_BATCH_BYTES = 4 * 1024 * 1024
+
 /** A rows message whose values are still bytes: nothing here needs them. */
 export interface RowsMessage {
   readonly head: RowsHead
@@ -69,6 +72,8 @@ export class Batcher {
   lowWater: number
   /** Rows that are in no batch yet. */
   waiting = 0
+  /** What the messages of these rows take. */
+  waitingBytes = 0
   /** Rows dropped because this assignment had seen them. */
   duplicates = 0
   #entries: Entry[] = []
@@ -95,6 +100,7 @@ export class Batcher {
     for (const run of open) {
       const [cut, count] = [run.from - position, run.behind - position]
       this.waiting += count - cut
+      this.waitingBytes += bytesOf(message, count - cut)
       this.#push({ offset, job, rows: message, forwarded: null, position, count, cut, open: count - cut })
     }
   }
@@ -170,7 +176,10 @@ export class Batcher {
   drop(job: string): void {
     for (const entry of this.#entries) {
       if (entry.job !== job || entry.cut === entry.count) continue
-      if (entry.rows) this.waiting -= entry.count - entry.cut
+      if (entry.rows) {
+        this.waiting -= entry.count - entry.cut
+        this.waitingBytes -= bytesOf(entry.rows, entry.count - entry.cut)
+      }
       entry.open -= entry.count - entry.cut
       entry.cut = entry.count
     }
@@ -181,6 +190,7 @@ export class Batcher {
     const { job, epoch, from, seq } = head
     const position = first.position + first.cut
     const batch: Batch = { kind: 'batch', job, epoch, from, first: position, offset: first.offset, count: 0, parts: [] }
+    let bytes = 0
     for (let i = index; i < this.#entries.length && batch.count < maxRows; i++) {
       const entry = this.#entries[i]!
       if (entry.job !== first.job || entry.cut === entry.count) continue
@@ -189,6 +199,9 @@ export class Batcher {
       if (!next || next.head.epoch !== epoch || !follows) break
       if (batch.count > 0 && (refusal || next.refusal)) break // what is refused is a batch of its own
       const count = Math.min(entry.count - entry.cut, maxRows - batch.count)
+      bytes += bytesOf(next, count)
+      if (batch.count > 0 && bytes > MAX_BATCH_BYTES) break
+      this.waitingBytes -= bytesOf(next, count)
       batch.parts.push({ entry, message: next, skip: entry.cut, count })
       batch.count += count
       entry.cut += count
@@ -225,6 +238,11 @@ export class Batcher {
     this.#entries.splice(0, settled)
     this.lowWater = Math.min(behind, this.#entries[0]?.offset ?? behind) // the next may be of the same message
   }
+}
+
+/** What so many rows of the message take, as if all were of the same size. */
+function bytesOf({ head, bytes }: RowsMessage, rows: number): number {
+  return rows * Math.ceil(bytes.length / Math.max(1, head.count))
 }
 
 interface EpochSeen {

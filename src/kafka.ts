@@ -7,9 +7,8 @@
  */
 export { KafkaAdmin, type TopicSettings } from './kafka/admin.ts'
 export { Kafka, type KafkaSettings, type ValueFormat } from './kafka/client.ts'
-export { COMPRESSIONS, type Compression } from './kafka/compression.ts'
 export { describeKafkaError } from './kafka/errors.ts'
-export { GroupMember, type MembershipHandlers } from './kafka/member.ts'
+export { type Committed, GroupMember, type MembershipHandlers } from './kafka/member.ts'
 export type { Position, TopicPartition } from './kafka/partitions.ts'
 export { type OutgoingMessage, Producer } from './kafka/producer.ts'
 export { type Fetched, Reader } from './kafka/reader.ts'

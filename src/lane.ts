@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AssignedPartition } from './assigned-partition.ts'
 import { crashPoint } from './crash-point.ts'
 import type { DoneRows } from './done-rows.ts'
-import type { GroupMember, Kafka, Position } from './kafka.ts'
+import type { Committed, GroupMember, Kafka } from './kafka.ts'
 import type { Job } from './model.ts'
 import type { Say } from './outage.ts'
 import { PartitionFeed } from './partition-feed.ts'
@@ -86,7 +86,7 @@ export class Lane {
     this.#membership = this.#member.run(
       {
         onAssigned: positions => this.#assign(positions, handlers),
-        onRebalance: () => this.commit().catch(() => {}), // the next owner begins a little earlier
+        onRebalance: () => this.release().catch(() => {}), // the next owner begins a little earlier
         onTrouble: error => this.#lostGroup(error),
       },
       this.#leave.signal,
@@ -117,12 +117,32 @@ export class Lane {
     const now = Date.now()
     const due = this.assigned.filter(held => held.commitIsDue(now))
     if (due.length === 0) return
-    const positions = due.map(held => held.toCommit)
+    const positions = due.map(held => held.toCommit())
     await this.#member.commit(positions)
     crashPoint('committed')
     due.forEach((held, i) => {
       held.noteCommit(positions[i]!.offset, now)
     })
+  }
+
+  /** Commits all partitions, as one who gives them back. */
+  async release(): Promise<void> {
+    if (this.assigned.length > 0)
+      await this.#member.commit(this.assigned.map(held => held.toCommit({ released: true })))
+  }
+
+  /** Commits what there is to say of one partition; false where it is the worker's no more. */
+  async note(held: AssignedPartition): Promise<boolean> {
+    while (!held.queue.closed) {
+      try {
+        await this.#member.commit([held.toCommit()])
+        return true
+      } catch {
+        // The group is between two assignments: either it commits again, or this partition is somebody else's.
+        await sleep(COMMIT_EVERY_MS, undefined, { signal: this.#leave.signal }).catch(() => {})
+      }
+    }
+    return false
   }
 
   /** Leaves the group and forgets what it had there. */
@@ -144,7 +164,7 @@ export class Lane {
   }
 
   /** All that was known of the partitions is dropped, also where they stay. */
-  async #assign(positions: readonly Position[], { pump, findDone, failed }: LaneHandlers): Promise<void> {
+  async #assign(positions: readonly Committed[], { pump, findDone, failed }: LaneHandlers): Promise<void> {
     const { name, pipeline, say } = this.#options
     if (this.#groupLost) say(`worker ${name} is back in its group`)
     this.#groupLost = false
@@ -158,7 +178,12 @@ export class Lane {
     const queues = await assigning
     for (const held of this.assigned) held.makeRoom()
     const { bulk } = topicsOf(pipeline)
-    this.assigned = queues.map(queue => new AssignedPartition(queue, this, queue.topic === bulk))
+    this.assigned = queues.map((queue, i) => {
+      const { metadata } = ordered[i]!
+      return new AssignedPartition(queue, { lane: this, bulk: queue.topic === bulk, metadata })
+    })
+    // The next owner is to know how often this was begun, should this one say no more.
+    if (queues.length > 0) await this.#member.commit(this.assigned.map(held => held.toCommit())).catch(() => {})
     const job = this.reopened
     const mine = positions.map(({ partition }) => partition).filter(partition => partition < (job?.partitions ?? 0))
     const done = job ? findDone(job, mine, this.#assignment.signal) : Promise.resolve(null)
@@ -175,7 +200,7 @@ export class Lane {
   }
 
   /** The rows of a job begin where it began, not where its topic does. */
-  #within(at: Position): Position {
+  #within(at: Committed): Committed {
     const from = this.reopened?.rowsFrom[at.partition] ?? 0
     return from > at.offset ? { ...at, offset: from } : at
   }

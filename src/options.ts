@@ -19,6 +19,10 @@ export interface OptionSpec<T> {
 /** The longest time-out: what setTimeout takes, in whole seconds. */
 const MAX_SECONDS = 2_147_483
 
+/** Kafka's codecs, in the order of the numbers that a record batch has for them. */
+export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+export type Compression = (typeof COMPRESSIONS)[number]
+
 export const OPTIONS = {
   classifier: optional(
     'classifier',
@@ -69,7 +73,7 @@ export const OPTIONS = {
   ),
   compression: choice(
     'compression',
-    ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    COMPRESSIONS,
     'what messages are compressed with on their way to the broker; every codec is read',
     'none',
   ),

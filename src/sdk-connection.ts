@@ -1,5 +1,5 @@
-import { type Compression, Kafka } from './kafka.ts'
-import { OPTIONS } from './options.ts'
+import { Kafka } from './kafka.ts'
+import { type Compression, OPTIONS } from './options.ts'
 import { ensureTopics } from './topics.ts'
 import { registerRecords, wireFormat } from './wire.ts'
 

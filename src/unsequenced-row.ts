@@ -1,7 +1,6 @@
 import type { RowsMessage } from './batcher.ts'
 import { decodeValues, encodeRows } from './codec.ts'
-import { toRowmillError } from './errors.ts'
-import { flawOfWidth, type JsonRow, type NoCell, valuesInOrder } from './json-rows.ts'
+import { flawOfWidth, type JsonRow, type NoCell, readNumbers, valuesInOrder } from './json-rows.ts'
 import type { Job, Values } from './model.ts'
 
 /** What of a row that is no row of its job a reject shows: so many values that belong to no column, and of each so much. */
@@ -18,16 +17,13 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
     const flaw = flawOfWidth(decodeValues(given)[0]!.length, columns)
     return flaw === null ? { head, bytes: given } : { head, bytes: given, refusal: refused(flaw) }
   }
-  const ordered = valuesInOrder(given, columns)
-  const refusing = (flaw: string) => {
-    return { head, bytes: encodeRows({ ...head, rows: [asGiven(given, columns)] }), refusal: refused(flaw) }
+  const read = readNumbers(given, columns.length)
+  const ordered = 'flaw' in read ? read : valuesInOrder(read, columns)
+  if ('flaw' in ordered) {
+    const shown = encodeRows({ ...head, rows: [asGiven(given, columns)] })
+    return { head, bytes: shown, refusal: refused(ordered.flaw) }
   }
-  if ('flaw' in ordered) return refusing(ordered.flaw)
-  try {
-    return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
-  } catch (error) {
-    return refusing(toRowmillError(error).message) // too long, where JSON was shorter
-  }
+  return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
 }
 
 /** What a reject shows: what belongs to a column in its place, and behind them what belongs to none; long texts are cut. */

@@ -27,6 +27,11 @@ const REJECTED_CHARS = 1000
 const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
 /** How long the calls may take together that rows of large jobs have before a row that comes now. */
 const BULK_AHEAD_MS = 400
+/** Where this much waits in a partition no more is taken from its queue, however few rows that are. */
+const WAITING_BYTES = 4 * 1024 * 1024
+/** What is said of a message that no worker survives. */
+const FATAL =
+  'two workers ended or hung while they read this message, so it is passed over unread; if a crash of rowmill is the cause, please report it'
 /** How long a row waits for the job record it belongs to. */
 const UNKNOWN_JOB_MS = 5000
 
@@ -173,7 +178,8 @@ export class Worker {
   /** Moves messages of one partition into its batcher, a little ahead of the classifier. */
   async #pump(held: AssignedPartition): Promise<void> {
     while (!held.queue.closed) {
-      if (held.batcher.waiting >= this.#options.batchRows) {
+      const { waiting, waitingBytes } = held.batcher
+      if (waiting >= this.#options.batchRows || waitingBytes >= WAITING_BYTES) {
         await held.room()
         continue
       }
@@ -182,17 +188,21 @@ export class Worker {
         await held.lane.feed.arrival()
         continue
       }
+      held.inHand = true
       await this.#accept(held, message)
+      held.inHand = false
       this.#serve()
     }
   }
 
   async #accept(held: AssignedPartition, message: Message): Promise<void> {
     const { lane } = held
-    let record: Incoming
+    if (message.unreadable) return this.#reject(held, message, 'UNREADABLE', describeUnreadable(message))
+    if (held.handOuts.isFatal(message.offset)) return this.#reject(held, message, 'POISON', FATAL)
+    let record: Incoming | null
     try {
-      const { value } = message
-      record = isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
+      record = await this.#read(held, message)
+      if (!record) return
     } catch (error) {
       // Where its job cannot be read here either, this throws: workers with its schema registry can do the work.
       if (isOfUnknownSchema(error)) await this.#jobs.get(message.key?.toString() ?? '')
@@ -230,6 +240,24 @@ export class Worker {
     held.batcher.addRows(message.offset, { head: record.value, bytes: message.value! }, position, held.done)
   }
 
+  /** What the message is; null where its partition was lost before it could be read. Throws where it cannot be read. */
+  async #read(held: AssignedPartition, { offset, value }: Message): Promise<Incoming | null> {
+    const noted = held.handOuts.needsNote(value?.length ?? 0)
+    if (noted) {
+      held.handOuts.begin(offset)
+      if (!(await held.lane.note(held))) return null
+    }
+    crashPoint('message-taken', value)
+    try {
+      return isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
+    } finally {
+      if (noted) {
+        held.handOuts.end(offset)
+        await held.lane.note(held)
+      }
+    }
+  }
+
   /** A row whose place is where it arrived: a message each, in JSON or as a rows message of one row. */
   async #acceptUnsequenced(
     held: AssignedPartition,
@@ -265,16 +293,23 @@ export class Worker {
   }
 
   /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
-  async #reject(held: AssignedPartition, { offset, value }: Message, reason: string, why: string): Promise<void> {
+  async #reject(
+    held: AssignedPartition,
+    { offset, value, unreadable }: Message,
+    reason: string,
+    why: string,
+  ): Promise<void> {
     const { topic, partition } = held.queue
     const by = this.#options.name
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
     const raw = value?.subarray(0, REJECTED_BYTES) ?? null
     const detail = printable(why)
-    const reject = encodeReject({ ...none, topic, partition, offset, index: 0, reason, detail, raw, by })
+    const first = unreadable?.first ?? offset
+    const reject = encodeReject({ ...none, topic, partition, offset: first, index: 0, reason, detail, raw, by })
     const { rejects } = topicsOf(this.#options.pipeline)
     await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
     held.batcher.pass(offset)
+    if (unreadable) return // the feed has said it
     this.#options.say(
       `${topic}[${partition}]@${offset}: ${reason} ${detail.replace(/\.+$/, '')}; a copy is in ${rejects}`,
     )
@@ -385,6 +420,11 @@ export class Worker {
     }
     await Promise.all(this.#sends)
   }
+}
+
+function describeUnreadable({ offset, unreadable }: Message): string {
+  const { first, count, why } = unreadable!
+  return `the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`
 }
 
 /** Text of others, as it may stand in a log: short, and without what moves a cursor. */

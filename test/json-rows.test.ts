@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeValues } from '../src/codec.ts'
-import { decodeJsonRow, isJson, valuesInOrder } from '../src/json-rows.ts'
+import { decodeJsonRow, isJson, readNumbers, valuesInOrder } from '../src/json-rows.ts'
 import { unsequencedRow } from '../src/unsequenced-row.ts'
 import { jobRecord } from './helpers/pipeline.ts'
 
@@ -75,14 +75,36 @@ test('a row in JSON becomes a rows message; one that is refused keeps what was g
 test('what is far too long, or no text, is a reject that can be written', () => {
   const job = jobRecord({ columns: COLUMNS, sequenced: false, bounded: false })
   const given = (row: unknown) => unsequencedRow(job, decodeJsonRow(bytes(JSON.stringify(row))))
-  const long = 'x'.repeat(17_000_000)
+  const long = 'x'.repeat(500_000)
   const surrogate = given({ job: 'j', values: { '\ud800': 1, SKU: 1, TEXT: '2' } })
   assert.deepEqual(decodeValues(surrogate.bytes), [['1', '2', '\ufffd=1']])
-  const tooLong = given({ job: 'j', values: { SKU: long, TEXT: '2' } })
-  assert.match(tooLong.refusal!.detail, /a message holds 16711680/)
-  assert.deepEqual(decodeValues(tooLong.bytes), [[long.slice(0, 1000), '2']])
-  const many = given({ job: 'j', values: Array.from({ length: 1_100_000 }, () => 1) })
-  assert.match(many.refusal!.detail, /1100000 values/)
+  const many = given({ job: 'j', values: Array.from({ length: 500_000 }, () => 1) })
+  assert.match(many.refusal!.detail, /500000 commas/)
   assert.equal(decodeValues(many.bytes)[0]!.length, 12)
   assert.ok(given({ job: 'j', values: { SKU: [long], TEXT: '2', [long]: 1 } }).bytes.length < 10_000)
+})
+
+test('a row in JSON above 1 MB is refused unparsed, and one that is nested deep', () => {
+  const text = (length: number) => Buffer.from(JSON.stringify({ job: 'j', values: ['x'.repeat(length)] }))
+  assert.equal(decodeJsonRow(text(1024 * 1024 - 25)).job, 'j')
+  assert.throws(() => decodeJsonRow(text(1024 * 1024)), /1048601 bytes, and a row in JSON may have 1048576: publish/)
+  const deep = Buffer.from(`{"job":"j","values":[${'['.repeat(100_000)}${']'.repeat(100_000)}]}`)
+  assert.throws(() => decodeJsonRow(deep), /nested 100002 deep/)
+})
+
+test('a job with very many columns keeps the text of each number, and a narrow job refuses so many values unread', () => {
+  const columns = Array.from({ length: 3000 }, (_, i) => `c${i}`)
+  const bytes = Buffer.from(`{"job":"j","values":[${columns.map(() => '1.50').join()}]}`)
+  const row = decodeJsonRow(bytes)
+  const read = readNumbers(row, columns.length)
+  assert.ok(!('flaw' in read))
+  assert.deepEqual(valuesInOrder(read, columns), { values: columns.map(() => '1.50') })
+  assert.deepEqual(readNumbers(row, 2), { flaw: 'the row has 3000 commas between values, the job 2 columns' })
+})
+
+test('commas and brackets inside of texts are no values', () => {
+  const text = `${','.repeat(5000)}${'['.repeat(5000)}\\"${'{'.repeat(100)}`
+  const row = decodeJsonRow(Buffer.from(`{"job":"j","values":["${text}",1.50]}`))
+  assert.equal(row.unread, undefined)
+  assert.deepEqual(valuesInOrder(row, ['a', 'b']), { values: [JSON.parse(`"${text}"`), '1.50'] })
 })

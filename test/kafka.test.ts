@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { describeKafkaError, type GroupMember, type Kafka, type Position } from '../src/kafka.ts'
+import { type Committed, describeKafkaError, type GroupMember, type Kafka } from '../src/kafka.ts'
 import { brokerAddress, testKafka } from './helpers/broker.ts'
 
 async function testTopic(t: TestContext, partitions: number) {
@@ -68,7 +68,7 @@ interface Joined {
   readonly member: GroupMember
   readonly events: string[]
   /** Positions of the assignment number `count`, from 1, once it came. */
-  assigned(count: number): Promise<readonly Position[]>
+  assigned(count: number): Promise<readonly Committed[]>
   leave(): Promise<void>
 }
 
@@ -76,7 +76,7 @@ interface Joined {
 async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string): Promise<Joined> {
   const member = await kafka.member(groupId, [topic])
   const events: string[] = []
-  const assignments: (readonly Position[])[] = []
+  const assignments: (readonly Committed[])[] = []
   let news = Promise.withResolvers<void>()
   const abort = new AbortController()
   const running = member.run(
@@ -107,8 +107,8 @@ async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string
   return { member, events, assigned, leave }
 }
 
-const positions = (topic: string, offsets: Record<number, number>): Position[] =>
-  Object.entries(offsets).map(([partition, offset]) => ({ topic, partition: Number(partition), offset }))
+const positions = (topic: string, offsets: Record<number, number>, metadata: string | null = null): Committed[] =>
+  Object.entries(offsets).map(([partition, offset]) => ({ topic, partition: Number(partition), offset, metadata }))
 
 test('a member begins at the committed positions, and at the start of the log where there are none', async t => {
   const { kafka, topic } = await testTopic(t, 3)
@@ -138,6 +138,17 @@ test('members share the partitions; who stays is told before a join and can stil
   assert.equal(all.length, 4)
   assert.equal(all.find(({ partition }) => partition === held!.partition)!.offset, 9)
   assert.deepEqual(first.events, ['assigned', 'rebalance', 'assigned', 'rebalance', 'assigned'])
+})
+
+test('what is committed with an offset is told to the next owner of the partition', async t => {
+  const { kafka, topic } = await testTopic(t, 2)
+  const group = `${topic}.group`
+  const first = await join(t, kafka, group, topic)
+  await first.assigned(1)
+  await first.member.commit(positions(topic, { 0: 5 }, 'twice'))
+  await first.leave()
+  const second = await join(t, kafka, group, topic)
+  assert.deepEqual(await second.assigned(1), [...positions(topic, { 0: 5 }, 'twice'), ...positions(topic, { 1: 0 })])
 })
 
 test('a member that left cannot commit', async t => {

@@ -12,6 +12,9 @@ export async function describeWait(job: string, jobs: JobLog, shared: SharedPipe
   if (!known.bounded && known.state === 'open' && (await shared.unclassified(known.topic)) === 0)
     return `job ${job}: every row that came is classified: waiting for rows of its producer`
   if (workers === 0) return `no worker in group ${group}: start rowmill work --pipeline ${pipeline}`
+  const held = await shared.openTransaction(known.topic)
+  if (held)
+    return `${held.topic}[${held.partition}]: another producer has a transaction open at offset ${held.offset}: its messages from there on wait until that ends`
   if (known.state === 'open' && known.bounded && known.source === null)
     return `job ${job} is not published to its end, and its input can be read only once: if its publisher was stopped, rowmill jobs cancel --job ${job}, and publish its rows as another job`
   if (known.state === 'open' && known.bounded)

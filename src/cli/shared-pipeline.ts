@@ -1,6 +1,6 @@
 import { RowmillError } from '../errors.ts'
 import { JobLog } from '../jobs.ts'
-import { Kafka, type KafkaAdmin } from '../kafka.ts'
+import { Kafka, type KafkaAdmin, type Position } from '../kafka.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
 import type { ResultsPlace } from '../results-now.ts'
@@ -24,6 +24,8 @@ export interface SharedPipeline {
   workers(): Promise<number>
   /** How many messages of a topic of rows no worker has done. */
   unclassified(topic: string): Promise<number>
+  /** Where a transaction of another producer holds up a topic of rows; null: nowhere. */
+  openTransaction(topic: string): Promise<Position | null>
   close(): Promise<void>
 }
 
@@ -101,10 +103,27 @@ async function connect(
       openJobs: say => JobLog.open(kafka, pipeline, say),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       unclassified: topic => admin.lag(workersGroup(pipeline), topic),
+      openTransaction: topic => findOpenTransaction(kafka, admin, topic),
       close: () => admin.close(),
     }
   } catch (error) {
     await admin.close()
     throw error
+  }
+}
+
+/** Readers get nothing behind the first message of an open transaction, though the log goes on there. */
+async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: string): Promise<Position | null> {
+  const reader = await kafka.reader([topic])
+  try {
+    const partitions = Array.from({ length: reader.partitions(topic) }, (_, partition) => ({ topic, partition }))
+    for (const readable of await reader.offsets(partitions, 'end')) {
+      const { end } = await admin.bounds(topic, readable.partition)
+      const again = end > readable.offset ? await reader.offsets([readable], 'end') : []
+      if (again[0]?.offset === readable.offset) return readable
+    }
+    return null
+  } finally {
+    await reader.close()
   }
 }

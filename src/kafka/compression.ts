@@ -9,10 +9,7 @@ import { createRequire } from 'node:module'
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { RowmillError } from '../errors.ts'
-
-/** By the number that a record batch has in its attributes. */
-export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-export type Compression = (typeof COMPRESSIONS)[number]
+import { COMPRESSIONS, type Compression } from '../options.ts'
 
 /** snappy-java writes this in front of blocks of a size each; other clients write one block without. */
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])

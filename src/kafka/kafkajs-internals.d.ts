@@ -24,7 +24,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       groupId: string
       topics: { topic: string; partitions: { partition: number }[] }[]
     }): Promise<{
-      responses: { topic: string; partitions: { partition: number; offset: string }[] }[]
+      responses: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
     }>
   }
   export default class Cluster {
@@ -86,7 +86,7 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     leave(): Promise<void>
     assigned(): { topic: string; partitions: number[] }[]
     commitOffsets(offsets: {
-      topics: { topic: string; partitions: { partition: number; offset: string }[] }[]
+      topics: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
     }): Promise<void>
   }
 }

@@ -7,10 +7,16 @@ import { byTopic, clusterOffsets, type Position, type TopicPartition } from './p
 
 const HEARTBEAT_MS = 250
 
+/** What a group committed of a partition. */
+export interface Committed extends Position {
+  /** What was said with the offset; null where nothing was. */
+  readonly metadata: string | null
+}
+
 /** What a group member is told. Both are awaited before the member goes on. */
 export interface MembershipHandlers {
   /** At every join, also where nothing changed: the partitions held from now on and their committed positions. */
-  onAssigned(positions: readonly Position[]): Promise<void> | void
+  onAssigned(positions: readonly Committed[]): Promise<void> | void
   /** Before every further join, while commits of the old assignment are still accepted. */
   onRebalance(): Promise<void> | void
   /** Membership was lost for a reason that is not a rebalance; it is being tried again. */
@@ -55,10 +61,14 @@ export class GroupMember {
   }
 
   /** Commits if the membership is still good; throws where it is not, and the next owner begins a little earlier. */
-  async commit(positions: readonly Position[]): Promise<void> {
+  async commit(positions: readonly Committed[]): Promise<void> {
     const topics = [...byTopic(positions)].map(([topic, partitions]) => ({
       topic,
-      partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+      partitions: partitions.map(({ partition, offset, metadata }) => ({
+        partition,
+        offset: String(offset),
+        metadata,
+      })),
     }))
     await this.#group.commitOffsets({ topics })
   }
@@ -68,7 +78,7 @@ export class GroupMember {
   }
 
   /** What the group committed of these partitions, or else where their logs begin. */
-  async committed(partitions: readonly TopicPartition[]): Promise<Position[]> {
+  async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
     if (partitions.length === 0) return []
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId: this.#groupId })
     const { responses } = await coordinator.offsetFetch({
@@ -79,11 +89,18 @@ export class GroupMember {
       })),
     })
     const committed = responses.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
+      partitions.map(({ partition, offset, metadata }) => ({
+        topic,
+        partition,
+        offset: Number(offset),
+        metadata: metadata || null,
+      })),
     )
     const starts = await clusterOffsets(this.#cluster, partitions, { which: 'start' })
     return committed.map(at =>
-      at.offset >= 0 ? at : starts.find(s => s.topic === at.topic && s.partition === at.partition)!,
+      at.offset >= 0
+        ? at
+        : { ...starts.find(s => s.topic === at.topic && s.partition === at.partition)!, metadata: null },
     )
   }
 

@@ -1,6 +1,6 @@
 import type { Producer as KafkaJSProducer } from 'kafkajs'
+import { COMPRESSIONS, type Compression } from '../options.ts'
 import type { ValueFormat } from './client.ts'
-import { COMPRESSIONS, type Compression } from './compression.ts'
 import { noPartition } from './errors.ts'
 import type { TopicPartition } from './partitions.ts'
 

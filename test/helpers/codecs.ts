@@ -1,9 +1,9 @@
 import kafkajs from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
-import { COMPRESSIONS } from '../../src/kafka/compression.ts'
 import { openSocket } from '../../src/kafka/connection.ts'
 import { fetchRaw } from '../../src/kafka/fetch.ts'
+import { COMPRESSIONS } from '../../src/options.ts'
 
 /** The codecs that the batches in a topic have, as the broker keeps them. */
 export async function codecsOf(brokers: string, topic: string, partitions: number): Promise<Set<string>> {

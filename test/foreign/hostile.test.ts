@@ -1,0 +1,255 @@
+/** What others may write into the topic of rows by mistake or by design: it costs its own messages and nobody else's. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
+import { Kafka } from '../../src/kafka.ts'
+import type { Reject, Result } from '../../src/model.ts'
+import { topicsOf, workersGroup } from '../../src/topics.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { type Finished, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
+import { readTopic } from '../helpers/pipeline.ts'
+import { descendants } from '../helpers/processes.ts'
+import { python } from '../helpers/python.ts'
+import { until } from '../helpers/until.ts'
+
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
+const PARTITIONS = 8
+/** What `work` may take at the most, its own process and its worker each. */
+const MOST_BYTES = 400 * 1024 * 1024
+
+interface Place {
+  readonly pipeline: string
+  readonly brokers: string
+}
+
+async function sharedPlace(t: TestContext): Promise<Place> {
+  return { pipeline: (await testPipeline(t)).pipeline, brokers: await brokerAddress() }
+}
+
+/** A pipeline with the open job `events`, and a worker when it is asked for. */
+async function openEvents(t: TestContext, { pipeline, brokers }: Place) {
+  const topics = topicsOf(pipeline)
+  const env = { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: pipeline }
+  const opened = await rowmill(['jobs', 'open', '--job', 'events', '--columns', 'ID,TEXT'], { env })
+  assert.equal(opened.code, 0, opened.stderr)
+  const kafka = new Kafka({ brokers: [brokers], clientId: 'test' })
+  const admin = await kafka.admin()
+  t.after(() => admin.close())
+  return {
+    ...{ ...topics, brokers, admin },
+    group: workersGroup(pipeline),
+    work(more: Readonly<Record<string, string>> = {}) {
+      const args = ['work', '--classifier', CLASSIFIER, '--workers', '1']
+      const { child, finished } = startRowmill(args, { env: { ...env, ...more } })
+      t.after(() => child.kill('SIGKILL'))
+      return {
+        child,
+        /** What it said, once it has drained. */
+        stop(): Promise<Finished> {
+          child.kill('SIGTERM')
+          return finished
+        },
+      }
+    },
+    async ids(count: number): Promise<string[]> {
+      let ids: string[] = []
+      await until(`${count} results`, async () => {
+        const found = (await readTopic(kafka, topics.results, PARTITIONS)).flat()
+        ids = found.flatMap(({ value }) => (value as Result).rows.map(row => String(row[0])))
+        return ids.length >= count
+      })
+      return ids.sort()
+    },
+    async rejects(count: number): Promise<Reject[]> {
+      let found: Reject[] = []
+      await until(`${count} rejects`, async () => {
+        found = (await readTopic(kafka, topics.rejects, 1)).flat().map(({ value }) => value as Reject)
+        return found.length >= count
+      })
+      return found
+    },
+  }
+}
+
+/** The most memory that each process below has had, by its name and pid. */
+function peaks(pid: number): Map<string, number> {
+  const below = [pid, ...descendants(pid).map(({ pid }) => pid)]
+  return new Map(
+    below.map(each => {
+      const status = readFileSync(`/proc/${each}/status`, 'utf8')
+      return [`${each}`, Number(/^VmHWM:\s+(\d+) kB/m.exec(status)![1]) * 1024]
+    }),
+  )
+}
+
+function assertSmall(pid: number): void {
+  for (const [name, bytes] of peaks(pid)) assert.ok(bytes < MOST_BYTES, `process ${name} has had ${bytes} bytes`)
+}
+
+/** Runs Python with a producer `p`, whose settings are `more`; `row(id)` is a row of the job `events`. */
+async function produce(brokers: string, more: Readonly<Record<string, unknown>>, body: string): Promise<string> {
+  const program = `
+import json, sys
+from confluent_kafka import Producer
+more = json.loads(sys.argv[2])
+p = Producer({"bootstrap.servers": sys.argv[1], "linger.ms": 300, **more})
+row = lambda id: json.dumps({"job": "events", "values": [str(id), "text"]})
+${body}
+sys.exit(p.flush(100))`
+  const { code, stdout, stderr } = await startProgram(python, ['-c', program, brokers, JSON.stringify(more)]).finished
+  assert.equal(code, 0, stderr)
+  return stdout
+}
+
+const plainRows = (topic: string, label: string) =>
+  `for n in range(${PARTITIONS}): p.produce("${topic}", row(f"${label}-{n}"), partition=n)`
+const plainIds = (...labels: string[]) =>
+  labels.flatMap(label => Array.from({ length: PARTITIONS }, (_, n) => `${label}-${n}`)).sort()
+
+for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
+  test(`a small ${codec} batch that unpacks to very much is a reject, and all other rows come out`, async t => {
+    const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
+    const { child, stop } = work()
+    const large = {
+      'compression.type': codec,
+      'message.max.bytes': 100_000_000,
+      'batch.size': 100_000_000,
+      'linger.ms': 5000,
+    }
+    const blanks = `for _ in range(3): p.produce("${rows}", b" " * 15_000_000, partition=3)\np.flush(100)`
+    await produce(brokers, large, `${plainRows(rows, 'before')}\np.flush(100)\n${blanks}\n${plainRows(rows, 'after')}`)
+    assert.deepEqual(await ids(2 * PARTITIONS), plainIds('before', 'after'))
+    const [reject] = await rejects(1)
+    assert.deepEqual([reject!.reason, reject!.topic, reject!.partition, reject!.offset], ['UNREADABLE', rows, 3, 1])
+    assert.match(reject!.detail, /offsets 1 to 3 \(3 messages\) cannot be read: it unpacks to more than 32 MB/)
+    assertSmall(child.pid!)
+    const { code, stderr } = await stop()
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /\.rows\[3\]: the batch at offsets 1 to 3 \(3 messages\) cannot be read/)
+    assert.doesNotMatch(stderr, /starting it again/)
+  })
+}
+
+test('a batch that was damaged on the disk of the broker is a reject, and all other rows come out', async t => {
+  const data = join(testFolder(t), 'data')
+  const broker = await startLocalBroker({ dataDir: data })
+  t.after(() => broker.close())
+  const place = { pipeline: 'damaged', brokers: broker.address }
+  const { rows, work, ids, rejects } = await openEvents(t, place)
+  const batch = (label: string) => `for n in range(200): p.produce("${rows}", row(f"${label}-{n}"), partition=0)`
+  await produce(broker.address, {}, `${batch('a')}\np.flush(9)\n${batch('b')}\np.flush(9)\n${batch('c')}`)
+  const log = readdirSync(data, { recursive: true, encoding: 'utf8' }).find(path =>
+    path.endsWith(join(`${rows}-0`, '00000000000000000000.log')),
+  )
+  const path = join(data, log!)
+  const bytes = readFileSync(path)
+  const second = 12 + bytes.readInt32BE(8)
+  bytes[second + 500]! ^= 1
+  writeFileSync(path, bytes)
+  work()
+  const kept = ['a', 'c'].flatMap(label => Array.from({ length: 200 }, (_, n) => `${label}-${n}`))
+  assert.deepEqual(await ids(400), kept.sort())
+  const [reject] = await rejects(1)
+  assert.deepEqual([reject!.reason, reject!.partition, reject!.offset], ['UNREADABLE', 0, 200])
+  assert.match(reject!.detail, /its checksum is wrong/)
+})
+
+test('JSON that costs more than it is becomes rejects, unparsed where it is too large, and all other rows come out', async t => {
+  const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
+  const { child, stop } = work()
+  const bomb = (size: number) => `'{"job":"events","values":[' + "1," * ${size / 2} + "1]}"`
+  const deep = `'{"job":"events","values":[' + "[" * 400000 + "]" * 400000 + "]}"`
+  await produce(
+    brokers,
+    { 'message.max.bytes': 16_000_000 },
+    [
+      plainRows(rows, 'before'),
+      `p.produce("${rows}", ${bomb(15_000_000)}, partition=1)`,
+      `p.produce("${rows}", ${bomb(15_000_000)}, partition=2)`,
+      `for _ in range(20): p.produce("${rows}", ${bomb(1_000_000)}, partition=4)`,
+      `p.produce("${rows}", ${deep}, partition=5)`,
+      'p.flush(100)',
+      plainRows(rows, 'after'),
+    ].join('\n'),
+  )
+  assert.deepEqual(
+    (await ids(2 * PARTITIONS)).filter(id => id !== ''),
+    plainIds('before', 'after'),
+  )
+  const found = await rejects(23)
+  const told = found.map(({ partition, reason, detail }) => `${partition} ${reason} ${detail}`).sort()
+  assert.match(told[0]!, /^1 MALFORMED .*15000029 bytes, and a row in JSON may have 1048576/)
+  assert.match(told[1]!, /^2 MALFORMED .*15000029 bytes/)
+  for (const each of told.slice(2, 22))
+    assert.match(each, /^4 ROW_MALFORMED the row has 500001 commas between values, the job 2 columns/)
+  assert.match(told[22]!, /^5 MALFORMED .*nested 400003 deep/)
+  assertSmall(child.pid!)
+  const { code, stderr } = await stop()
+  assert.equal(code, 0, stderr)
+  assert.doesNotMatch(stderr, /lost its group|starting it again/)
+})
+
+test('a message that ends each worker that reads it is passed over the third time, and all other rows come out', async t => {
+  const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
+  const { stop } = work({ ROWMILL_CRASH: 'message-taken=deadly' })
+  const deadly = `p.produce("${rows}", json.dumps({"job": "events", "values": ["deadly", "x" * 600_000]}), partition=3)`
+  await produce(
+    brokers,
+    {},
+    `${plainRows(rows, 'before')}\np.flush(9)\n${deadly}\np.flush(9)\n${plainRows(rows, 'after')}`,
+  )
+  assert.deepEqual(await ids(2 * PARTITIONS), plainIds('before', 'after'))
+  const [reject, ...others] = await rejects(1)
+  assert.deepEqual([reject!.reason, reject!.topic, reject!.partition, reject!.offset], ['POISON', rows, 3, 1])
+  assert.match(reject!.detail, /two workers ended or hung while they read this message/)
+  assert.deepEqual(others, [])
+  const { stderr } = await stop()
+  assert.equal(stderr.match(/starting it again/g)!.length, 2, stderr)
+})
+
+const TRANSACTIONS = (rows: string) => `
+def begin(name):
+    t = Producer({"bootstrap.servers": sys.argv[1], "transactional.id": "${rows}-" + name, "linger.ms": 0})
+    t.init_transactions()
+    t.begin_transaction()
+    return t
+def send(t, label, partitions):
+    for n in partitions: t.produce("${rows}", row(f"{label}-{n}"), partition=n)
+    t.flush()
+a, b, c = begin("a"), begin("b"), begin("c")
+send(a, "aborted", range(8)); send(b, "aborted", range(8)); send(c, "committed", range(8))
+send(p, "plain", range(8)); send(a, "aborted", range(8))
+a.abort_transaction()
+send(b, "aborted", range(8))
+a.begin_transaction(); send(a, "again", range(8)); a.commit_transaction()
+b.abort_transaction(); c.commit_transaction()
+o = begin("open"); send(o, "open", [6]); send(p, "behind", range(8))
+sys.stdout.write("open\\n"); sys.stdout.flush(); sys.stdin.readline()
+o.commit_transaction()
+`
+
+test('rows of committed transactions come out and those of aborted ones do not; an open one holds up its partition alone', async t => {
+  const { brokers, rows, work, ids, admin, group } = await openEvents(t, await sharedPlace(t))
+  work()
+  const program = `
+import json, sys
+from confluent_kafka import Producer
+p = Producer({"bootstrap.servers": sys.argv[1]})
+row = lambda id: json.dumps({"job": "events", "values": [str(id), "text"]})
+${TRANSACTIONS(rows)}`
+  const { child, finished } = startProgram(python, ['-c', program, brokers], { inputStays: true })
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  const held = ['behind-6', 'open-6']
+  const all = [...plainIds('committed', 'plain', 'again', 'behind'), 'open-6'].sort()
+  assert.deepEqual(
+    await ids(all.length - held.length),
+    all.filter(id => !held.includes(id)),
+  )
+  child.stdin.end('\n')
+  const { code, stderr } = await finished
+  assert.equal(code, 0, stderr)
+  assert.deepEqual(await ids(all.length), all)
+  await until('everything is committed, the markers too', async () => (await admin.lag(group, rows)) === 0)
+})
