@@ -459,3 +459,42 @@ test('a feed closed during an outage asks the broker nothing more', async () => 
   await turn()
   assert.deepEqual(reader.calls, ['leaders', 'close'])
 })
+
+test('a partition that has nothing up to the end of its log is passed over, and others are fetched in the meantime', async () => {
+  const { reader, feed } = await handFeed()
+  const [hole, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
+  let fetches = 0
+  while (hole!.position === 0) {
+    const { positions, answer } = await reader.nextFetch(++fetches)
+    assert.equal(positions.length, 2)
+    answer.resolve(
+      positions.map(position => {
+        if (position.partition === 0) return fetched(position)
+        const message = { offset: position.offset, key: null, value: null }
+        return { ...fetched(position), messages: [message], next: position.offset + 1, empty: false, end: 100 }
+      }),
+    )
+    assert.ok(fetches < 20)
+    await turn()
+  }
+  assert.deepEqual([hole!.position, hole!.drained, hole!.length], [2, true, 0])
+  assert.ok(other!.length >= 4)
+  await feed.close()
+})
+
+test('one partition that the broker refuses keeps no message of another one', async () => {
+  const { reader, feed } = await handFeed()
+  const [refused, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
+  const { positions, answer } = await reader.nextFetch(1)
+  const moved = Object.assign(new Error('moved'), { type: 'NOT_LEADER_FOR_PARTITION', retriable: true })
+  answer.resolve(
+    positions.map(position => {
+      if (position.partition === 0) return { ...fetched(position), error: moved }
+      return { ...fetched(position), messages: [{ offset: 0, key: null, value: null }], next: 1, empty: false }
+    }),
+  )
+  await reader.nextFetch(2)
+  assert.deepEqual([refused!.position, other!.position, other!.length], [0, 1, 1])
+  assert.deepEqual(reader.calls, ['leaders', 'leaders'])
+  await feed.close()
+})
