@@ -17,6 +17,7 @@ import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 import { Turns } from './turns.ts'
+import { UnknownJobs } from './unknown-jobs.ts'
 import { unsequencedRow } from './unsequenced-row.ts'
 
 /** What a reject keeps of a message that could not be read. */
@@ -27,8 +28,6 @@ const REJECTED_CHARS = 1000
 const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
 /** How long the calls may take together that rows of large jobs have before a row that comes now. */
 const BULK_AHEAD_MS = 400
-/** How long a row waits for the job record it belongs to. */
-const UNKNOWN_JOB_MS = 5000
 
 /** What a message is: a record, the values of its rows left undecoded, or a row in JSON. */
 type Incoming = ReturnType<typeof decodeHead> | { readonly kind: 'json'; readonly value: JsonRow }
@@ -66,8 +65,7 @@ export class Worker {
   readonly #sends = new Set<Promise<void>>()
   /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
   readonly #failed = new Set<string>()
-  /** Jobs whose record was waited for in vain: their other rows wait no longer. */
-  readonly #unknown = new Set<string>()
+  readonly #unknown: UnknownJobs
   #idle = Promise.withResolvers<void>()
   #draining = false
 
@@ -78,6 +76,16 @@ export class Worker {
     this.#lanes = [parts.lane]
     this.#sender = parts.sender
     this.#fatal.promise.catch(() => {})
+    const { topic } = this.#jobs
+    this.#unknown = new UnknownJobs({
+      jobs: this.#jobs,
+      rejects: topicsOf(options.pipeline).rejects,
+      say: message => options.say(printable(message)),
+      accept: (held, message) => this.#accept(held, message, true),
+      reject: (held, message, job) => this.#copyMessage(held, message, 'UNKNOWN_JOB', `no job ${job} in ${topic}`),
+      accepted: () => this.#serve(),
+      failed: fault => this.#fatal.reject(fault),
+    })
   }
 
   /** Connects to the broker; the classifier may still be starting. */
@@ -112,6 +120,7 @@ export class Worker {
   }
 
   async close(): Promise<void> {
+    this.#unknown.close()
     await Promise.all([...this.#lanes.map(lane => lane.close()), this.#jobs.close(), this.#sender.close()])
   }
 
@@ -187,7 +196,8 @@ export class Worker {
     }
   }
 
-  async #accept(held: AssignedPartition, message: Message): Promise<void> {
+  /** `deferred`: the message waited for its job, which is known now. */
+  async #accept(held: AssignedPartition, message: Message, deferred = false): Promise<void> {
     const { lane } = held
     let record: Incoming
     try {
@@ -204,8 +214,9 @@ export class Worker {
     if (record.kind !== 'rows' && record.kind !== 'end' && record.kind !== 'json') {
       return this.#reject(held, message, 'MALFORMED', `a ${record.kind} record does not belong in ${held.queue.topic}`)
     }
-    const job = await this.#findJob(record.value.job)
-    if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
+    const { job: id } = record.value
+    const job = this.#unknown.has(id) && !deferred ? undefined : this.#jobs.known(id)
+    if (!job) return this.#unknown.defer(id, held, message)
     if (!lane.serves(job) || hasFailed(job) || this.#failed.has(attemptOf(job)))
       return held.batcher.pass(message.offset)
     const misplaced = misplacedIn(held.queue, job)
@@ -256,16 +267,17 @@ export class Worker {
     held.batcher.pass(offset)
   }
 
-  async #findJob(id: string): Promise<Job | undefined> {
-    const known = await this.#jobs.get(id)
-    if (known || this.#unknown.has(id)) return known
-    const late = await this.#jobs.until(id, () => true, AbortSignal.timeout(UNKNOWN_JOB_MS)).catch(() => undefined)
-    if (!late) this.#unknown.add(id)
-    return late
+  /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
+  async #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
+    await this.#copyMessage(held, message, reason, why)
+    const { topic, partition } = held.queue
+    const { rejects } = topicsOf(this.#options.pipeline)
+    const detail = printable(why).replace(/\.+$/, '')
+    this.#options.say(`${topic}[${partition}]@${message.offset}: ${reason} ${detail}; a copy is in ${rejects}`)
   }
 
-  /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
-  async #reject(held: AssignedPartition, { offset, value }: Message, reason: string, why: string): Promise<void> {
+  /** Puts a copy of a message into `rejects` and then passes over it. */
+  async #copyMessage(held: AssignedPartition, { offset, value }: Message, reason: string, why: string): Promise<void> {
     const { topic, partition } = held.queue
     const by = this.#options.name
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
@@ -275,9 +287,6 @@ export class Worker {
     const { rejects } = topicsOf(this.#options.pipeline)
     await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
     held.batcher.pass(offset)
-    this.#options.say(
-      `${topic}[${partition}]@${offset}: ${reason} ${detail.replace(/\.+$/, '')}; a copy is in ${rejects}`,
-    )
   }
 
   /** Gives the classifier what is there. */
