@@ -7,12 +7,13 @@ import { findDone } from './done-rows.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import { decodeJsonRow, isJson, type JsonRow } from './json-rows.ts'
-import type { Kafka, Message } from './kafka.ts'
+import type { Kafka, Message, Producer } from './kafka.ts'
 import { Lane, type LaneHandlers } from './lane.ts'
 import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
 import { Pace } from './pace.ts'
 import { PartitionSender } from './partition-sender.ts'
+import { ResultPartitions } from './result-partitions.ts'
 import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
@@ -56,6 +57,7 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #jobs: JobLog
   readonly #sender: PartitionSender
+  readonly #resultPartitions: ResultPartitions
   readonly #fatal = Promise.withResolvers<never>()
   /** The first serves the first attempts of all jobs. */
   #lanes: readonly Lane[]
@@ -69,12 +71,13 @@ export class Worker {
   #idle = Promise.withResolvers<void>()
   #draining = false
 
-  private constructor(options: WorkerOptions, parts: { jobs: JobLog; lane: Lane; sender: PartitionSender }) {
+  private constructor(options: WorkerOptions, parts: { jobs: JobLog; lane: Lane; producer: Producer }) {
     this.#options = options
     this.#pace = new Pace(BULK_AHEAD_MS / options.classifier.ahead)
     this.#jobs = parts.jobs
     this.#lanes = [parts.lane]
-    this.#sender = parts.sender
+    this.#sender = new PartitionSender(parts.producer, options.say)
+    this.#resultPartitions = new ResultPartitions(options, parts.producer)
     this.#fatal.promise.catch(() => {})
     const { topic } = this.#jobs
     this.#unknown = new UnknownJobs({
@@ -96,7 +99,7 @@ export class Worker {
       Lane.open(options),
       kafka.producer(),
     ])
-    return new Worker(options, { jobs, lane, sender: new PartitionSender(producer, say) })
+    return new Worker(options, { jobs, lane, producer })
   }
 
   /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
@@ -130,6 +133,7 @@ export class Worker {
       pump: held => this.#pump(held),
       findDone: (job, partitions, signal) =>
         findDone(job, partitions, { kafka, pipeline, jobs: this.#jobs, say, signal }),
+      resultPartitions: wanted => this.#resultPartitions.upTo(wanted),
       failed: fault => this.#fatal.reject(fault),
     }
   }
@@ -411,10 +415,10 @@ function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
   return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
 }
 
-/** Why a message here cannot be one of this job, or null. */
+/** Why a message here cannot be one of this job, or null. Rows without a sequence come in any partition. */
 function misplacedIn({ topic, partition }: { topic: string; partition: number }, job: Job): string | null {
   if (topic !== job.topic) return `rows of job ${job.id} belong in ${job.topic}`
-  return partition < job.partitions ? null : `job ${job.id} has ${job.partitions} partitions`
+  return partition < job.partitions || !job.sequenced ? null : `job ${job.id} has ${job.partitions} partitions`
 }
 
 /** Why these rows cannot be rows of this job in this partition, or null. */

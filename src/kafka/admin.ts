@@ -10,11 +10,14 @@ export interface TopicSettings {
 
 /** Makes, describes and deletes topics and groups. */
 export class KafkaAdmin {
+  /** The brokers as they were given, for commands that a message tells. */
+  readonly brokersText: string
   readonly #admin: Admin
   #closed = false
 
-  constructor(admin: Admin) {
+  constructor(admin: Admin, brokers: readonly string[]) {
     this.#admin = admin
+    this.brokersText = brokers.join(',')
   }
 
   /** Creates what is not there; false where a topic was there before. */
@@ -27,6 +30,11 @@ export class KafkaAdmin {
     }))
     // Whoever uses a topic waits for the leaders it needs.
     return answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted }))
+  }
+
+  /** Gives a topic so many partitions in all. Throws what the broker says. */
+  async addPartitions(topic: string, count: number): Promise<void> {
+    await answered(() => this.#admin.createPartitions({ topicPartitions: [{ topic, count }] }))
   }
 
   /** Topic to number of partitions, for those of `topics` that exist. */

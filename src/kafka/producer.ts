@@ -1,4 +1,5 @@
 import type { Producer as KafkaJSProducer } from 'kafkajs'
+import type Cluster from 'kafkajs/src/cluster/index.js'
 import type { ValueFormat } from './client.ts'
 import { noPartition } from './errors.ts'
 import type { TopicPartition } from './partitions.ts'
@@ -11,13 +12,19 @@ export interface OutgoingMessage {
 /** Sends runs of messages. One `send` is one request for one partition: a send over several can lose one of them. */
 export class Producer {
   readonly #producer: KafkaJSProducer
+  readonly #cluster: Cluster
   readonly #format: ValueFormat
   /** How long its user goes on trying while the broker does not answer. */
   readonly patienceMs: number
 
-  constructor(producer: KafkaJSProducer, format: ValueFormat, patienceMs: number) {
+  constructor(
+    producer: KafkaJSProducer,
+    cluster: Cluster,
+    { format, patienceMs }: { format: ValueFormat; patienceMs: number },
+  ) {
     this.patienceMs = patienceMs
     this.#producer = producer
+    this.#cluster = cluster
     this.#format = format
   }
 
@@ -28,8 +35,18 @@ export class Producer {
       acks: -1,
       messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
     })
-    if (!written) throw noPartition({ topic, partition })
+    if (!written) {
+      await this.#cluster.refreshMetadata() // it may be there since a moment ago
+      throw noPartition({ topic, partition })
+    }
     return Number(written.baseOffset)
+  }
+
+  /** How many partitions a topic has now. */
+  async partitions(topic: string): Promise<number> {
+    await this.#cluster.addMultipleTargetTopics([topic])
+    await this.#cluster.refreshMetadata()
+    return this.#cluster.findTopicPartitionMetadata(topic).length
   }
 
   close(): Promise<void> {
