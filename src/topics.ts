@@ -2,9 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
 import { RowmillError } from './errors.ts'
 import type { KafkaAdmin, TopicSettings } from './kafka.ts'
-
-/** A rows message is cut at 256 KB, but one row of a few cells at pandas' limit is longer than Kafka's 1 MB. */
-export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+import type { Say } from './outage.ts'
+import { describeFindings, judgeSettings, newTopicConfig } from './topic-settings.ts'
 
 /** The last pause before a topic that was created is taken to be missing: about twice as long in all. */
 const LONGEST_PAUSE_MS = 2000
@@ -70,10 +69,12 @@ export interface EnsureOptions {
   /** Whether the pipeline has the topic `bulk`, as one that others may use too. Default: true. */
   readonly bulk?: boolean
   /**
-   * Whether `results` and `bulk` get partitions where they have fewer than `rows`. Who only reads results needs no more
-   * than a job had at its begin. Default: true.
+   * Whether `results` and `bulk` get partitions where they have fewer than `rows`, and settings that would lose rows are
+   * refused. Who only reads results needs no more partitions than a job had at its begin, and loses nothing. Default: true.
    */
-  readonly grow?: boolean
+  readonly writes?: boolean
+  /** Told of doubtful settings. Default: nobody is. */
+  readonly say?: Say
 }
 
 /**
@@ -85,7 +86,7 @@ export async function ensureTopics(
   admin: KafkaAdmin,
   pipeline: string,
   partitions: number | null,
-  { ifNew = defaultPartitions(1), bulk = true, grow = true }: EnsureOptions = {},
+  { ifNew = defaultPartitions(1), bulk = true, writes = true, say = () => {} }: EnsureOptions = {},
 ): Promise<number> {
   const topics = topicsOf(pipeline)
   const all = Object.values(topics).filter(topic => bulk || topic !== topics.bulk)
@@ -99,9 +100,10 @@ export async function ensureTopics(
   }
   const found = await untilKnown(admin, all)
   verify(found, { topics, all })
+  if (before.size > 0) await verifySettings(admin, { topics, all, writes, say })
   const rows = found.get(topics.rows)!
   if (partitions !== null && partitions > rows) throw tooManyAsked(admin, topics.rows, { rows, asked: partitions })
-  const follow = [topics.results, topics.bulk].filter(topic => grow && (found.get(topic) ?? rows) < rows)
+  const follow = [topics.results, topics.bulk].filter(topic => writes && (found.get(topic) ?? rows) < rows)
   for (const topic of follow) await addPartitions(admin, topic, rows)
   return partitions ?? rows
 }
@@ -129,20 +131,25 @@ async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Ma
 
 function topicSettings(topics: PipelineTopics, partitions: number, brokers: number): TopicSettings[] {
   const replicationFactor = Math.min(3, brokers)
-  const config = {
-    'cleanup.policy': 'delete',
-    'max.message.bytes': String(MAX_MESSAGE_BYTES),
-    'message.timestamp.type': 'LogAppendTime',
-    'min.insync.replicas': String(Math.max(1, replicationFactor - 1)),
+  const insync = { 'min.insync.replicas': String(Math.max(1, replicationFactor - 1)) }
+  return Object.values(topics).map(topic => {
+    const count = topic === topics.jobs || topic === topics.rejects ? 1 : partitions
+    return { topic, partitions: count, replicationFactor, config: { ...newTopicConfig(topics, topic), ...insync } }
+  })
+}
+
+/** Refuses settings of topics that others made, or says them. Throws TOPIC_UNUSABLE. */
+async function verifySettings(
+  admin: KafkaAdmin,
+  { topics, all, writes, say }: { topics: PipelineTopics; all: readonly string[]; writes: boolean; say: Say },
+): Promise<void> {
+  const findings = judgeSettings(topics, await admin.topicConfigs(all))
+  const refused = findings.filter(({ losesRows }) => losesRows && writes)
+  if (refused.length > 0) {
+    const message = describeFindings(refused, admin.brokersText).join('\n')
+    throw new RowmillError('TOPIC_UNUSABLE', message, { topic: refused[0]!.topic })
   }
-  return [
-    // A job's header is needed as long as any of its rows: the broadcast never expires.
-    { topic: topics.jobs, partitions: 1, replicationFactor, config: { ...config, 'retention.ms': '-1' } },
-    { topic: topics.rows, partitions, replicationFactor, config },
-    { topic: topics.bulk, partitions, replicationFactor, config },
-    { topic: topics.results, partitions, replicationFactor, config },
-    { topic: topics.rejects, partitions: 1, replicationFactor, config },
-  ]
+  for (const line of describeFindings(findings, admin.brokersText)) say(line)
 }
 
 function verify(

@@ -53,6 +53,13 @@ test('who may not add partitions is told the command; rows that have room go on,
   assert.ok(refused.stderr.includes(command), refused.stderr)
 
   await tool('AclCommand', '--remove', '--force', '--topic', results)
+  const described = await admin.topicConfigs([rows, results])
+  assert.equal(described.get(rows)?.get('compression.type'), 'producer')
+  await tool('AclCommand', ...anybody)
+  await tool('AclCommand', '--add', '--deny-principal', 'User:*', '--operation', 'DescribeConfigs', '--topic', results)
+  assert.equal((await admin.topicConfigs([rows, results])).size, 0)
+  const silent = await rowmill(['jobs', 'open', '--job', 'j', '--columns', 'ID,A'], { env })
+  assert.deepEqual([silent.code, silent.stderr], [0, 'rowmill: job j is open already\n'])
   for (const partition of [8, 9])
     await until(`partition ${partition} goes on`, async () => (await admin.bounds(results, partition)).end === 1)
   assert.equal(said.split(command).length, 2, 'it says so once')

@@ -42,11 +42,13 @@ test('the topics of a pipeline are made with the settings that rows, results and
   for (const [topic, { config }] of found) {
     assert.equal(config.get('cleanup.policy') ?? 'delete', 'delete', topic)
     assert.equal(config.get('message.timestamp.type'), 'LogAppendTime', topic)
+    assert.equal(config.get('compression.type'), 'producer', topic)
     assert.equal(config.get('min.insync.replicas'), '1', topic)
   }
   // The broker of the tests takes as much by itself, so that its answer could not tell whether the topic asks for it.
   for (const { config } of asked) assert.equal(config['max.message.bytes'], String(16 * 1024 * 1024))
   assert.equal(found.get(jobs)!.config.get('retention.ms'), '-1')
+  assert.equal(found.get(jobs)!.config.get('retention.bytes'), '-1')
   assert.equal(found.get(rows)!.config.has('retention.ms'), false)
   assert.equal(found.get(bulk)!.config.has('retention.ms'), false)
   assert.equal(found.get(results)!.config.has('retention.ms'), false)
@@ -113,8 +115,11 @@ test('results and bulk with fewer partitions than rows get as many, for all but 
   await create(admin, rows, 4)
   await create(admin, results, 3)
   await create(admin, bulk, 1)
-  const counts = async () => [...(await admin.partitions([results, bulk])).values()]
-  assert.equal(await ensureTopics(admin, pipeline, null, { grow: false }), 4)
+  const counts = async () => {
+    const found = await admin.partitions([results, bulk])
+    return [found.get(results), found.get(bulk)]
+  }
+  assert.equal(await ensureTopics(admin, pipeline, null, { writes: false }), 4)
   assert.deepEqual(await counts(), [3, 1])
   const both = [ensureTopics(admin, pipeline, null), ensureTopics(admin, pipeline, null)]
   assert.deepEqual(await Promise.all(both), [4, 4])

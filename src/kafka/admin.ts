@@ -1,4 +1,5 @@
-import type { Admin } from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
+import { RowmillError } from '../errors.ts'
 import { answered, patiently } from './errors.ts'
 
 export interface TopicSettings {
@@ -47,6 +48,27 @@ export class KafkaAdmin {
       () => Promise.resolve(),
     )
     return new Map(found.map(({ name, partitions }) => [name, partitions.length]))
+  }
+
+  /**
+   * The settings of topics as they hold, by topic and name. Empty where the broker does not tell them: this user may have
+   * no right to ask. Throws BROKER_UNREACHABLE.
+   */
+  async topicConfigs(topics: readonly string[]): Promise<Map<string, Map<string, string>>> {
+    if (topics.length === 0) return new Map()
+    const resources = topics.map(name => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }))
+    try {
+      const described = await answered(() => this.#admin.describeConfigs({ resources, includeSynonyms: false }))
+      return new Map(
+        described.resources.map(({ resourceName, configEntries }) => [
+          resourceName,
+          new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+        ]),
+      )
+    } catch (error) {
+      if (error instanceof RowmillError) throw error
+      return new Map()
+    }
   }
 
   async brokers(): Promise<number> {
