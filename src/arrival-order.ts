@@ -6,7 +6,7 @@ import { type Run, rejectedOf, sameColumns } from './result-run.ts'
 /** Where a reader of unsequenced results stands: one that begins so, and reads `offsets`, hands out exactly the rest. */
 export interface ArrivalPosition {
   readonly counts: ReassembledCounts
-  /** For each partition the offset of the first message that was not handed out. */
+  /** For each partition of `results`, as known by then, the offset of the first message that was not handed out. */
   readonly offsets: readonly number[]
   /** For each partition the input offset of the last row handed out; -1: none was. */
   readonly highest: readonly number[]
@@ -39,6 +39,14 @@ export class ArrivalOrder {
     this.#rows = counts.rows
     this.#rejects = counts.rejects
     this.#duplicates = counts.duplicates
+  }
+
+  /** There are more partitions now, each read from its offset in `from`. */
+  reach(from: readonly number[]): void {
+    for (let partition = this.#offsets.length; partition < from.length; partition++) {
+      this.#offsets.push(from[partition]!)
+      this.#highest.push(-1)
+    }
   }
 
   /** Where the rows stand that were taken so far. */

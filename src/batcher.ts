@@ -68,20 +68,30 @@ export interface Entry {
  * closes a batch. It judges no gap: whether a row is missing, only a reader from position 0 can say.
  */
 export class Batcher {
-  /** The lowest offset that still has a row without an acknowledged result: what may be committed. */
-  lowWater: number
   /** Rows that are in no batch yet. */
   waiting = 0
   /** What the messages of these rows take. */
   waitingBytes = 0
   /** Rows dropped because this assignment had seen them. */
   duplicates = 0
+  /** In the order of offsets. */
   #entries: Entry[] = []
+  /** The offsets that wait for their job to be known, lowest first. */
+  readonly #undecided = new Set<number>()
+  /** The offset behind the last message that was settled with all before it, but for those that wait. */
+  #settled: number
   /** By job, its newest epoch in this partition, and what was seen of that. */
   readonly #epochs = new Map<string, EpochSeen>()
 
   constructor(committed: number) {
-    this.lowWater = committed
+    this.#settled = committed
+  }
+
+  /** The lowest offset that still has a row without an acknowledged result: what may be committed. */
+  get lowWater(): number {
+    const [undecided = this.#settled] = this.#undecided
+    const open = this.#entries[0]?.offset ?? this.#settled // the next entry may be of the message settled last
+    return Math.min(this.#settled, open, undecided)
   }
 
   /**
@@ -140,9 +150,19 @@ export class Batcher {
     this.#push({ offset, job: '', rows: null, forwarded: null, position: 0, count: 0, cut: 0, open: 0 })
   }
 
+  /** A message whose job is not known yet: others go on, and nothing above its offset is committed until `decide`. */
+  defer(offset: number): void {
+    this.#undecided.add(offset)
+  }
+
+  /** What a message that was deferred leads to has been added. */
+  decide(offset: number): void {
+    this.#undecided.delete(offset)
+  }
+
   /** Whether all that came in is settled. */
   get isEmpty(): boolean {
-    return this.#entries.length === 0
+    return this.#entries.length === 0 && this.#undecided.size === 0
   }
 
   /** What the next batch or marker begins with; undefined when there is none. */
@@ -225,8 +245,12 @@ export class Batcher {
     this.#push({ offset, job, rows: null, forwarded: record, position: 0, count: 1, cut: 0, open: 1 })
   }
 
+  /** What was deferred comes after messages with higher offsets. */
   #push(entry: Entry): void {
-    this.#entries.push(entry)
+    let at = this.#entries.length
+    while (at > 0 && this.#entries[at - 1]!.offset > entry.offset) at--
+    if (at === this.#entries.length) this.#entries.push(entry)
+    else this.#entries.splice(at, 0, entry)
     if (entry.open === 0) this.#advance()
   }
 
@@ -234,9 +258,8 @@ export class Batcher {
     let settled = 0
     while (settled < this.#entries.length && this.#entries[settled]!.open === 0) settled++
     if (settled === 0) return
-    const behind = this.#entries[settled - 1]!.offset + 1
+    this.#settled = Math.max(this.#settled, this.#entries[settled - 1]!.offset + 1)
     this.#entries.splice(0, settled)
-    this.lowWater = Math.min(behind, this.#entries[0]?.offset ?? behind) // the next may be of the same message
   }
 }
 

@@ -5,7 +5,7 @@ import { type JobLog, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
 import { castsOf, type KindsSeen, OutputKinds } from './kinds.ts'
 import type { Job, Rejected, Result } from './model.ts'
-import { isFinal, OrderedResults, type ReadResult, staysRight } from './ordered-results.ts'
+import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from './ordered-results.ts'
 import type { Say } from './outage.ts'
 import { RejectBudget } from './reject-budget.ts'
 import type { ReadPosition } from './result-batch.ts'
@@ -115,7 +115,7 @@ function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: Collec
 /** A later attempt may give rows to the places that were left out: then the output begins anew. */
 async function usable(note: Note | null, job: Job, { jobs, sink, say }: CollectOptions): Promise<Note | null> {
   if (note === null) return null
-  if (note.offsets.length !== job.partitions) throw changed()
+  if (!fitsJob(note.offsets, job)) throw changed()
   if (staysRight(note, job, jobs)) {
     say('seq' in note ? `going on at row ${note.seq} of job ${job.id}` : `going on with job ${job.id}`)
     return note

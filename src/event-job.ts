@@ -55,7 +55,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const recorded = checkOptions(options)
   const signal = options.signal ?? new AbortController().signal
   signal.throwIfAborted()
-  const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline })
+  const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { say })
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
     for (const each of closers.splice(0).reverse()) await each()

@@ -105,6 +105,15 @@ export class JobLog {
     return this.#jobs.get(id)
   }
 
+  /** The same; throws ROW_MALFORMED, as `get` does, where its records are of another schema registry. */
+  known(id: string): Job | undefined {
+    const job = this.#jobs.get(id)
+    if (job) return job
+    const fault = this.#unreadable.get(id)
+    if (fault) throw fault
+    return undefined
+  }
+
   /** The attempts of the job known so far whose results count, in order: not those that contradicted earlier ones. */
   attemptsOf(id: string): readonly Attempt[] {
     return (this.#attempts.get(id) ?? []).filter(({ attempt }) => !this.#void.get(id)?.has(attempt))
@@ -132,13 +141,13 @@ export class JobLog {
    */
   async get(id: string): Promise<Job | undefined> {
     if (!this.#jobs.has(id) && !this.#unreadable.has(id)) await this.#readToEnd()
-    return this.#readable(id)
+    return this.known(id)
   }
 
   /** The job as of now, also where it is known: reads `jobs` to its present end first. */
   async latest(id: string): Promise<Job | undefined> {
     await this.#readToEnd()
-    return this.#readable(id)
+    return this.known(id)
   }
 
   /** The job as of now, or as soon as it is published; rejects when `signal` aborts. */
@@ -154,7 +163,7 @@ export class JobLog {
     })
     stopped.catch(() => {})
     for (;;) {
-      const job = this.#readable(id)
+      const job = this.known(id)
       if (job && when(job)) return job
       await Promise.race([this.#news.promise, stopped])
     }
@@ -190,14 +199,6 @@ export class JobLog {
         return
       }
     }
-  }
-
-  #readable(id: string): Job | undefined {
-    const job = this.#jobs.get(id)
-    if (job) return job
-    const fault = this.#unreadable.get(id)
-    if (fault) throw fault
-    return undefined
   }
 
   #learn({ offset, key, value }: Message): void {

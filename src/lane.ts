@@ -9,6 +9,8 @@ import { PartitionFeed } from './partition-feed.ts'
 import { rowTopics, topicsOf, workersGroup } from './topics.ts'
 
 const COMMIT_EVERY_MS = 250
+/** How often a lane asks whether `results` has the partitions that some of its rows wait for. */
+const LOOK_FOR_ROOM_MS = 5000
 /** How often a lane of one attempt asks whether the group has done all of it. */
 const LOOK_EVERY_MS = 1000
 
@@ -27,6 +29,8 @@ export interface LaneHandlers {
   pump(held: AssignedPartition): Promise<void>
   /** What of a reopened job has a row in these partitions by now. Throws the reason of `signal`. */
   findDone(job: Job, partitions: readonly number[], signal: AbortSignal): Promise<Map<number, DoneRows>>
+  /** Adds partitions to `results` up to this number, where it has fewer; returns how many it has. Throws nothing. */
+  resultPartitions(wanted: number): Promise<number>
   /** Told what no further attempt of the lane will cure. */
   failed(fault: unknown): void
 }
@@ -47,6 +51,7 @@ export class Lane {
   #assignment = new AbortController()
   #membership: Promise<void> = Promise.resolve()
   #commits: NodeJS.Timeout | null = null
+  #lookForRoom: NodeJS.Timeout | undefined
   #groupLost = false
 
   private constructor(
@@ -148,6 +153,7 @@ export class Lane {
   /** Leaves the group and forgets what it had there. */
   async close(): Promise<void> {
     clearInterval(this.#commits ?? undefined)
+    clearInterval(this.#lookForRoom)
     this.#leave.abort()
     await this.#membership
     const closing = [this.feed.close(), this.#member.close()]
@@ -164,22 +170,22 @@ export class Lane {
   }
 
   /** All that was known of the partitions is dropped, also where they stay. */
-  async #assign(positions: readonly Committed[], { pump, findDone, failed }: LaneHandlers): Promise<void> {
+  async #assign(given: readonly Committed[], handlers: LaneHandlers): Promise<void> {
+    const { pump, findDone, failed } = handlers
     const { name, pipeline, say } = this.#options
+    const positions = await this.#withRoom(given, handlers)
     if (this.#groupLost) say(`worker ${name} is back in its group`)
     this.#groupLost = false
-    if (positions.length === 0 && this.reopened === null)
+    if (given.length === 0 && this.reopened === null)
       say(`worker ${name} stays idle: other workers have all partitions of ${this.#topics.join(' and ')}`)
-    // A broker fills its answer in this order: rows of large jobs must not take the room of others.
-    const ordered = this.#topics.flatMap(topic => positions.filter(at => at.topic === topic))
-    const assigning = this.feed.assign(ordered.map(at => this.#within(at)))
+    const assigning = this.feed.assign(positions.map(at => this.#within(at)))
     this.#assignment.abort() // now that its queues are closed, nobody misses what it was to find
     this.#assignment = new AbortController()
     const queues = await assigning
     for (const held of this.assigned) held.makeRoom()
     const { bulk } = topicsOf(pipeline)
     this.assigned = queues.map((queue, i) => {
-      const { metadata } = ordered[i]!
+      const { metadata } = positions[i]!
       return new AssignedPartition(queue, { lane: this, bulk: queue.topic === bulk, metadata })
     })
     // The next owner is to know how often this was begun, should this one say no more.
@@ -197,6 +203,18 @@ export class Lane {
         if (!held.queue.closed) failed(fault)
       })
     }
+  }
+
+  /** Those whose results have a partition to go to. Looks from time to time whether the others have one. */
+  async #withRoom(given: readonly Committed[], { resultPartitions }: LaneHandlers): Promise<readonly Committed[]> {
+    clearInterval(this.#lookForRoom)
+    const wanted = given.reduce((most, { partition }) => Math.max(most, partition + 1), 0)
+    const found = await resultPartitions(wanted)
+    if (found >= wanted) return given
+    this.#lookForRoom = setInterval(async () => {
+      if ((await resultPartitions(wanted)) >= wanted) this.#member.reassign()
+    }, LOOK_FOR_ROOM_MS)
+    return given.filter(({ partition }) => partition < found)
   }
 
   /** The rows of a job begin where it began, not where its topic does. */

@@ -1,6 +1,6 @@
 import { IntervalSet } from './intervals.ts'
 import type { Job, Rejected, Result } from './model.ts'
-import { type ResultsPlace, readResultsNow } from './results-now.ts'
+import { type ResultsPlace, readResultsNow, resultPartitions } from './results-now.ts'
 
 /** A row that has no result. Where it has no seq, its position is the offset of its message. */
 export interface OpenReject extends Rejected {
@@ -18,7 +18,8 @@ export interface OpenRejects {
 
 /** Reads the results of the job as of now. Throws the reason of `signal`. */
 export async function findRejects(job: Job, place: ResultsPlace): Promise<OpenRejects> {
-  const partitions = job.rowsFrom.map((_, partition) => new PartitionRejects(partition))
+  const count = await resultPartitions(job, place)
+  const partitions = Array.from({ length: count }, (_, partition) => new PartitionRejects(partition))
   /** Of each epoch, the first seq that is its own. */
   const epochs = new Map<number, number>()
   const ended = new Set<number>()

@@ -190,7 +190,8 @@ export class OrderedResults {
   #partitionToRead(): number {
     if (this.complete) return -1
     if (this.#order instanceof Reassembler && !this.#order.complete) return this.#order.wanted
-    const { partitions } = this.job
+    if (this.#order instanceof ArrivalOrder) this.#order.reach(this.#reader.from)
+    const { length: partitions } = this.#reader.from
     for (let i = 0; i < partitions; i++) {
       const partition = (this.#turn + i) % partitions
       if (!this.#reader.peek(partition)) continue
@@ -245,10 +246,9 @@ async function startReading(
   const attempts = attemptsToRead(job, options.jobs)
   const nothing = { rows: 0, rejects: 0, duplicates: 0 }
   if (!job.sequenced) {
-    const highest = job.resultsFrom.map(() => -1)
-    const begin = { counts: nothing, offsets: now ?? (await leftOf(job, reader)), highest }
-    const at = position === null ? begin : (position as ArrivalPosition)
-    await reader.read([{ attempt: job.attempt, resultsFrom: at.offsets }], highest)
+    const begin = { counts: nothing, offsets: now ?? (await leftOf(job, reader)), highest: reader.from.map(() => -1) }
+    const at = position === null ? begin : reaching(position as ArrivalPosition, await reader.bounds('start'))
+    await reader.read([{ attempt: job.attempt, resultsFrom: at.offsets }], at.highest)
     return new ArrivalOrder(job.id, at)
   }
   const left = position === null && !job.bounded ? await leftOf(job, reader) : job.resultsFrom
@@ -287,5 +287,16 @@ async function beginLater(
 /** Where the results of the job begin that retention has left. */
 async function leftOf(job: Job, reader: ResultReader): Promise<number[]> {
   const starts = await reader.bounds('start')
-  return job.resultsFrom.map((from, partition) => Math.max(from, starts[partition]!))
+  return starts.map((start, partition) => Math.max(job.resultsFrom[partition] ?? 0, start))
+}
+
+/** The same place where `results` has more partitions by now: these are read from their begin. */
+function reaching({ counts, offsets, highest }: ArrivalPosition, starts: readonly number[]): ArrivalPosition {
+  const added = starts.slice(offsets.length)
+  return { counts, offsets: [...offsets, ...added], highest: [...highest, ...added.map(() => -1)] }
+}
+
+/** Whether offsets of a position can be those of the job: one for each partition; more where rows without sequence came in new ones. */
+export function fitsJob(offsets: readonly number[], { partitions, sequenced }: Job): boolean {
+  return sequenced ? offsets.length === partitions : offsets.length >= partitions
 }

@@ -117,12 +117,24 @@ export class PartitionFeed {
   /** Forgets every queue and reads from these positions on. */
   async assign(positions: readonly Position[]): Promise<PartitionQueue[]> {
     for (const queue of this.#queues) queue.closed = true
+    this.#queues = []
+    return this.add(positions)
+  }
+
+  /** Reads from these positions on too. */
+  async add(positions: readonly Position[]): Promise<PartitionQueue[]> {
     const queues = positions.map(position => new PartitionQueue(position))
-    this.#queues = queues
-    this.#queueBytes = Math.min(MAX_QUEUE_BYTES, Math.max(MIN_QUEUE_BYTES, FEED_BYTES / Math.max(1, queues.length)))
+    this.#queues = [...this.#queues, ...queues]
+    const share = FEED_BYTES / Math.max(1, this.#queues.length)
+    this.#queueBytes = Math.min(MAX_QUEUE_BYTES, Math.max(MIN_QUEUE_BYTES, share))
     if (queues.length > 0) await this.#findLeaders(false)
     this.#wakeLoops()
     return queues
+  }
+
+  /** How many partitions a topic of this feed has now. */
+  partitionsNow(topic: string): Promise<number> {
+    return this.#reader.partitionsNow(topic)
   }
 
   /** Resolves when a message, or the knowledge that there is none, arrived after the call; throws when the feed broke. */

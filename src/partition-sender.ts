@@ -2,8 +2,11 @@ import { setMaxListeners } from 'node:events'
 import type { OutgoingMessage, Producer, TopicPartition } from './kafka.ts'
 import { Outage, type Say } from './outage.ts'
 
-/** What one request carries at most; one message alone may be larger. */
-const SEND_BYTES = 1024 * 1024
+/** What one request carries at most, as a topic with Kafka's usual limit takes it; one message alone may be larger. */
+const SEND_BYTES = 1_000_000
+/** What a batch takes beside its messages, and a message beside its key and value: at most, in Kafka's format. */
+const BATCH_BYTES = 61
+const MESSAGE_BYTES = 40
 /** A request that takes longer holds up no other partition: its broker may be gone while others answer. */
 const SLOW_REQUEST_MS = 500
 
@@ -107,13 +110,12 @@ export class PartitionSender {
 }
 
 function takeRun(queue: Waiting[]): Waiting[] {
-  let bytes = 0
-  let count = 0
-  while (count < queue.length && (count === 0 || bytes + queue[count]!.message.value.length <= SEND_BYTES)) {
-    bytes += queue[count]!.message.value.length
-    count++
-  }
-  return queue.splice(0, count)
+  let bytes = BATCH_BYTES
+  const behind = queue.findIndex(({ message: { key, value } }, at) => {
+    bytes += MESSAGE_BYTES + Buffer.byteLength(key) + value.length
+    return at > 0 && bytes > SEND_BYTES
+  })
+  return queue.splice(0, behind < 0 ? queue.length : behind)
 }
 
 /** One at a time, in the order of asking; who keeps it too long keeps it no longer from the next. */

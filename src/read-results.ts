@@ -35,7 +35,7 @@ export async function* results(options: ResultsOptions): AsyncGenerator<ResultBa
   checkName('pipeline', pipeline)
   checkName('job', options.job)
   signal.throwIfAborted()
-  const { kafka } = await connectSdk('rowmill-results', { ...options, pipeline })
+  const { kafka } = await connectSdk('rowmill-results', { ...options, pipeline }, { writes: false, say })
   const jobs = await JobLog.open(kafka, pipeline, say)
   try {
     yield* resultBatches({ kafka, pipeline, jobs, say, signal }, options)

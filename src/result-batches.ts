@@ -1,7 +1,7 @@
 import { RowmillError } from './errors.ts'
 import type { JobLog } from './jobs.ts'
 import type { Job, Result } from './model.ts'
-import { OrderedResults, type OrderedResultsOptions, staysRight } from './ordered-results.ts'
+import { fitsJob, OrderedResults, type OrderedResultsOptions, staysRight } from './ordered-results.ts'
 import type { ClassifiedRow, ResultBatch, ResultsPosition, ResultsRequest } from './result-batch.ts'
 import { isRow, placesOf, type Run, sameColumns } from './result-run.ts'
 
@@ -94,7 +94,7 @@ function checkPosition(after: ResultsPosition, { pipeline, job }: { pipeline: st
 }
 
 function checkAttempt({ attempt, at }: ResultsPosition, job: Job, jobs: JobLog): void {
-  const fits = at.offsets.length === job.partitions && 'seq' in at === job.sequenced
+  const fits = fitsJob(at.offsets, job) && 'seq' in at === job.sequenced
   if (!fits) throw new RowmillError('USAGE', `after: it is no position of job ${job.id}`, { job: job.id })
   if (staysRight({ attempt, counts: at.counts }, job, jobs)) return
   const message =

@@ -9,6 +9,9 @@ import { PartitionFeed, type PartitionQueue } from './partition-feed.ts'
 import type { MessagePlace } from './reassembler.ts'
 import { topicsOf } from './topics.ts'
 
+/** How often a reader of a job without sequence asks whether `results` has more partitions. */
+const LOOK_FOR_PARTITIONS_MS = 2000
+
 export interface ResultReaderOptions {
   readonly kafka: Kafka
   readonly pipeline: string
@@ -33,26 +36,31 @@ export class ResultReader {
   readonly #topic: string
   readonly #say: Say
   readonly #feeds: readonly PartitionFeed[]
+  /** Where each partition is read from. Those of a job without sequence become more when `results` gets more. */
+  #from: readonly number[]
   #attempts: readonly Attempt[]
   /** By attempt and partition. */
   #queues: readonly (readonly PartitionQueue[])[] = []
-  #partitions: readonly PartitionResults[] = []
+  #partitions: PartitionResults[] = []
   /** By partition, what was looked at and not taken. */
   readonly #heads = new Map<number, Arrived>()
   #unread = 0
+  #lookForPartitions: NodeJS.Timeout | undefined
+  #looking: Promise<void> | null = null
   #arrived = Promise.withResolvers<void>()
   #fault: unknown = null
 
   private constructor(
     job: Job,
     attempts: readonly Attempt[],
-    { topic, say, feeds }: { topic: string; say: Say; feeds: readonly PartitionFeed[] },
+    { topic, say, feeds, count }: { topic: string; say: Say; feeds: readonly PartitionFeed[]; count: number },
   ) {
     this.#job = job
     this.#attempts = attempts
     this.#topic = topic
     this.#say = say
     this.#feeds = feeds
+    this.#from = Array.from({ length: count }, (_, partition) => job.resultsFrom[partition] ?? 0)
     for (const feed of feeds) void this.#follow(feed)
   }
 
@@ -64,14 +72,23 @@ export class ResultReader {
   ): Promise<ResultReader> {
     const { results: topic } = topicsOf(pipeline)
     const feeds = await Promise.all(attempts.map(() => PartitionFeed.open(kafka, [topic], say)))
-    return new ResultReader(job, attempts, { topic, say, feeds })
+    const there = job.sequenced ? 0 : await feeds[0]!.partitionsNow(topic).catch(() => 0) // an outage says so itself
+    return new ResultReader(job, attempts, { topic, say, feeds, count: Math.max(job.partitions, there) })
   }
 
   /** For each partition the first offset that is still there, or the one behind the last message. */
   async bounds(which: 'start' | 'end'): Promise<number[]> {
-    const wanted = this.#job.rowsFrom.map((_, partition) => ({ topic: this.#topic, partition }))
+    const wanted = this.#from.map((_, partition) => ({ topic: this.#topic, partition }))
     const found = await this.#feeds[0]!.offsets(wanted, which)
     return found.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+  }
+
+  /**
+   * Where each partition is read from. Of a job without sequence these are all partitions of `results`; new ones are read
+   * from their begin.
+   */
+  get from(): readonly number[] {
+    return this.#from
   }
 
   /** Begins to read the attempts where they say; called once. `next` is the first position wanted, by partition. */
@@ -89,6 +106,9 @@ export class ResultReader {
         ? { next: () => this.#nextOf(0, partition), duplicates: 0 }
         : new MergedAttempts(logs, position)
     })
+    this.#from = attempts.at(-1)!.resultsFrom
+    if (this.#job.sequenced) return
+    this.#lookForPartitions = setInterval(() => this.#look(), LOOK_FOR_PARTITIONS_MS).unref()
   }
 
   /** What comes next in a partition; undefined where there is nothing by now. */
@@ -137,7 +157,35 @@ export class ResultReader {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#lookForPartitions)
     await Promise.all(this.#feeds.map(feed => feed.close()))
+  }
+
+  #look(): void {
+    const over = () => {
+      this.#looking = null
+    }
+    this.#looking ??= this.#addPartitions().then(over, over) // an outage says so itself
+  }
+
+  /** A job without sequence has rows wherever somebody sends them, also in partitions that came after it. */
+  async #addPartitions(): Promise<void> {
+    const [feed, topic, known] = [this.#feeds[0]!, this.#topic, this.#from.length]
+    const length = Math.max(0, (await feed.partitionsNow(topic)) - known)
+    if (length === 0) return
+    const added = Array.from({ length }, (_, i) => ({ topic, partition: known + i }))
+    const starts = (await feed.offsets(added, 'start')).sort((a, b) => a.partition - b.partition)
+    const queues = await feed.add(starts)
+    this.#queues = [[...this.#queues[0]!, ...queues]]
+    for (const { partition } of queues) this.#partitions.push({ next: () => this.#nextOf(0, partition), duplicates: 0 })
+    this.#from = [...this.#from, ...starts.map(({ offset }) => offset)]
+    this.#announce() // something may have arrived before anybody knew where
+  }
+
+  #announce(): void {
+    this.#arrived.resolve()
+    this.#arrived = Promise.withResolvers<void>()
+    this.#arrived.promise.catch(() => {})
   }
 
   /** Ends with the feed, whose fault is thrown to whoever waits. */
@@ -146,9 +194,7 @@ export class ResultReader {
     try {
       for (;;) {
         await feed.arrival()
-        this.#arrived.resolve()
-        this.#arrived = Promise.withResolvers<void>()
-        this.#arrived.promise.catch(() => {})
+        this.#announce()
       }
     } catch (fault) {
       this.#fault ??= fault

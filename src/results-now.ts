@@ -14,6 +14,18 @@ export interface ResultsPlace {
   readonly signal: AbortSignal
 }
 
+/** How many partitions may hold results of the job by now: a job without sequence has rows in those that came later too. */
+export async function resultPartitions(job: Job, { kafka, pipeline }: ResultsPlace): Promise<number> {
+  if (job.sequenced) return job.partitions
+  const { results } = topicsOf(pipeline)
+  const reader = await kafka.reader([results])
+  try {
+    return Math.max(job.partitions, reader.partitions(results))
+  } finally {
+    await reader.close()
+  }
+}
+
 /**
  * Reads what `results` holds of the job in these partitions by now, in log order; `take` is given each result and each
  * end of input of any attempt that counts. What is no record is passed over: whoever collects says so. Throws the reason of `signal`.
@@ -26,7 +38,7 @@ export async function readResultsNow(
 ): Promise<void> {
   const { results: topic } = topicsOf(pipeline)
   const attempts = new Set(jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
-  const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition]! }))
+  const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition] ?? 0 }))
   await readNow(positions, { kafka, say, signal }, (partition, { value }) => {
     const record = recordOf(value, job.id)
     if (record && attempts.has(record.value.attempt)) take(partition, record)

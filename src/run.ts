@@ -272,7 +272,7 @@ async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortS
     const admin = await kafka.admin()
     const keepsData = local?.keepsData ?? true
     if (keepsData) await options.onBegin?.(names)
-    const partitions = await ensureTopics(admin, pipeline, wanted, { bulk })
+    const partitions = await ensureTopics(admin, pipeline, wanted, { bulk, say: options.say })
     crashPoint('topics-there')
     const died = local?.died ?? new Promise<never>(() => {})
     const close = async (keep: boolean) => {

@@ -1,6 +1,6 @@
 import { Kafka } from './kafka.ts'
 import { type Compression, OPTIONS } from './options.ts'
-import { ensureTopics } from './topics.ts'
+import { type EnsureOptions, ensureTopics } from './topics.ts'
 import { registerRecords, wireFormat } from './wire.ts'
 
 /** How a program that uses the SDK says where its pipeline is. */
@@ -23,12 +23,13 @@ export async function connectSdk(
     brokerTimeout = OPTIONS.brokerTimeout.fallback,
     compression = OPTIONS.compression.fallback,
   }: Place,
+  ensure: EnsureOptions = {},
 ): Promise<{ kafka: Kafka; partitions: number }> {
   const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
   const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
   const admin = await kafka.admin()
   try {
-    return { kafka, partitions: await ensureTopics(admin, pipeline, null) }
+    return { kafka, partitions: await ensureTopics(admin, pipeline, null, ensure) }
   } finally {
     await admin.close()
   }

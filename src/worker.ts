@@ -7,16 +7,18 @@ import { findDone } from './done-rows.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import { decodeJsonRow, isJson, type JsonRow } from './json-rows.ts'
-import type { Kafka, Message } from './kafka.ts'
+import type { Kafka, Message, Producer } from './kafka.ts'
 import { Lane, type LaneHandlers } from './lane.ts'
 import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
 import { Pace } from './pace.ts'
 import { PartitionSender } from './partition-sender.ts'
+import { ResultPartitions } from './result-partitions.ts'
 import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 import { Turns } from './turns.ts'
+import { UnknownJobs } from './unknown-jobs.ts'
 import { unsequencedRow } from './unsequenced-row.ts'
 
 /** What a reject keeps of a message that could not be read. */
@@ -32,8 +34,6 @@ const WAITING_BYTES = 4 * 1024 * 1024
 /** What is said of a message that no worker survives. */
 const FATAL =
   'two workers ended or hung while they read this message, so it is passed over unread; if a crash of rowmill is the cause, please report it'
-/** How long a row waits for the job record it belongs to. */
-const UNKNOWN_JOB_MS = 5000
 
 /** What a message is: a record, the values of its rows left undecoded, or a row in JSON. */
 type Incoming = ReturnType<typeof decodeHead> | { readonly kind: 'json'; readonly value: JsonRow }
@@ -62,6 +62,7 @@ export class Worker {
   readonly #options: WorkerOptions
   readonly #jobs: JobLog
   readonly #sender: PartitionSender
+  readonly #resultPartitions: ResultPartitions
   readonly #fatal = Promise.withResolvers<never>()
   /** The first serves the first attempts of all jobs. */
   #lanes: readonly Lane[]
@@ -71,18 +72,28 @@ export class Worker {
   readonly #sends = new Set<Promise<void>>()
   /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
   readonly #failed = new Set<string>()
-  /** Jobs whose record was waited for in vain: their other rows wait no longer. */
-  readonly #unknown = new Set<string>()
+  readonly #unknown: UnknownJobs
   #idle = Promise.withResolvers<void>()
   #draining = false
 
-  private constructor(options: WorkerOptions, parts: { jobs: JobLog; lane: Lane; sender: PartitionSender }) {
+  private constructor(options: WorkerOptions, parts: { jobs: JobLog; lane: Lane; producer: Producer }) {
     this.#options = options
     this.#pace = new Pace(BULK_AHEAD_MS / options.classifier.ahead)
     this.#jobs = parts.jobs
     this.#lanes = [parts.lane]
-    this.#sender = parts.sender
+    this.#sender = new PartitionSender(parts.producer, options.say)
+    this.#resultPartitions = new ResultPartitions(options, parts.producer)
     this.#fatal.promise.catch(() => {})
+    const { topic } = this.#jobs
+    this.#unknown = new UnknownJobs({
+      jobs: this.#jobs,
+      rejects: topicsOf(options.pipeline).rejects,
+      say: message => options.say(printable(message)),
+      accept: (held, message) => this.#accept(held, message, true),
+      reject: (held, message, job) => this.#copyMessage(held, message, 'UNKNOWN_JOB', `no job ${job} in ${topic}`),
+      accepted: () => this.#serve(),
+      failed: fault => this.#fatal.reject(fault),
+    })
   }
 
   /** Connects to the broker; the classifier may still be starting. */
@@ -93,7 +104,7 @@ export class Worker {
       Lane.open(options),
       kafka.producer(),
     ])
-    return new Worker(options, { jobs, lane, sender: new PartitionSender(producer, say) })
+    return new Worker(options, { jobs, lane, producer })
   }
 
   /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
@@ -117,6 +128,7 @@ export class Worker {
   }
 
   async close(): Promise<void> {
+    this.#unknown.close()
     await Promise.all([...this.#lanes.map(lane => lane.close()), this.#jobs.close(), this.#sender.close()])
   }
 
@@ -126,6 +138,7 @@ export class Worker {
       pump: held => this.#pump(held),
       findDone: (job, partitions, signal) =>
         findDone(job, partitions, { kafka, pipeline, jobs: this.#jobs, say, signal }),
+      resultPartitions: wanted => this.#resultPartitions.upTo(wanted),
       failed: fault => this.#fatal.reject(fault),
     }
   }
@@ -195,7 +208,8 @@ export class Worker {
     }
   }
 
-  async #accept(held: AssignedPartition, message: Message): Promise<void> {
+  /** `deferred`: the message waited for its job, which is known now. */
+  async #accept(held: AssignedPartition, message: Message, deferred = false): Promise<void> {
     const { lane } = held
     if (message.unreadable) return this.#reject(held, message, 'UNREADABLE', describeUnreadable(message))
     if (held.handOuts.isFatal(message.offset)) return this.#reject(held, message, 'POISON', FATAL)
@@ -214,8 +228,9 @@ export class Worker {
     if (record.kind !== 'rows' && record.kind !== 'end' && record.kind !== 'json') {
       return this.#reject(held, message, 'MALFORMED', `a ${record.kind} record does not belong in ${held.queue.topic}`)
     }
-    const job = await this.#findJob(record.value.job)
-    if (!job) return this.#reject(held, message, 'UNKNOWN_JOB', `no job ${record.value.job} in ${this.#jobs.topic}`)
+    const { job: id } = record.value
+    const job = this.#unknown.has(id) && !deferred ? undefined : this.#jobs.known(id)
+    if (!job) return this.#unknown.defer(id, held, message)
     if (!lane.serves(job) || hasFailed(job) || this.#failed.has(attemptOf(job)))
       return held.batcher.pass(message.offset)
     const misplaced = misplacedIn(held.queue, job)
@@ -284,16 +299,18 @@ export class Worker {
     held.batcher.pass(offset)
   }
 
-  async #findJob(id: string): Promise<Job | undefined> {
-    const known = await this.#jobs.get(id)
-    if (known || this.#unknown.has(id)) return known
-    const late = await this.#jobs.until(id, () => true, AbortSignal.timeout(UNKNOWN_JOB_MS)).catch(() => undefined)
-    if (!late) this.#unknown.add(id)
-    return late
+  /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
+  async #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
+    await this.#copyMessage(held, message, reason, why)
+    if (message.unreadable) return // the feed has said it
+    const { topic, partition } = held.queue
+    const { rejects } = topicsOf(this.#options.pipeline)
+    const detail = printable(why).replace(/\.+$/, '')
+    this.#options.say(`${topic}[${partition}]@${message.offset}: ${reason} ${detail}; a copy is in ${rejects}`)
   }
 
-  /** What has no place in a result is told in `rejects`, and passed over once that is safe. */
-  async #reject(
+  /** Puts a copy of a message into `rejects` and then passes over it. */
+  async #copyMessage(
     held: AssignedPartition,
     { offset, value, unreadable }: Message,
     reason: string,
@@ -309,10 +326,6 @@ export class Worker {
     const { rejects } = topicsOf(this.#options.pipeline)
     await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
     held.batcher.pass(offset)
-    if (unreadable) return // the feed has said it
-    this.#options.say(
-      `${topic}[${partition}]@${offset}: ${reason} ${detail.replace(/\.+$/, '')}; a copy is in ${rejects}`,
-    )
   }
 
   /** Gives the classifier what is there. */
@@ -442,10 +455,10 @@ function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
   return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
 }
 
-/** Why a message here cannot be one of this job, or null. */
+/** Why a message here cannot be one of this job, or null. Rows without a sequence come in any partition. */
 function misplacedIn({ topic, partition }: { topic: string; partition: number }, job: Job): string | null {
   if (topic !== job.topic) return `rows of job ${job.id} belong in ${job.topic}`
-  return partition < job.partitions ? null : `job ${job.id} has ${job.partitions} partitions`
+  return partition < job.partitions || !job.sequenced ? null : `job ${job.id} has ${job.partitions} partitions`
 }
 
 /** Why these rows cannot be rows of this job in this partition, or null. */

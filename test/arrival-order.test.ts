@@ -40,6 +40,26 @@ function logsOf(hands: readonly (readonly { step: number; back: number }[])[]): 
   })
 }
 
+test('partitions that come later are read from where they begin, and are in the position before anything came in them', () => {
+  const order = new ArrivalOrder('j', START(1))
+  order.offer({ topic: 't', partition: 0, offset: 0 }, result(0, 3))
+  order.reach([0, 5, 9])
+  assert.equal(order.offer({ topic: 't', partition: 2, offset: 9 }, result(2, 0)), 1)
+  assert.equal(order.offer({ topic: 't', partition: 2, offset: 10 }, result(2, 0)), 0)
+  assert.deepEqual(order.position.offsets, [0, 5, 9])
+  order.take()
+  const { offsets, highest } = order.position
+  assert.deepEqual(
+    [offsets, highest],
+    [
+      [1, 5, 11],
+      [3, -1, 0],
+    ],
+  )
+  order.reach([0, 5, 9])
+  assert.deepEqual(order.position.offsets, offsets)
+})
+
 test('every row comes out once, in the order of arrival, wherever a reader is started again', () => {
   fc.assert(
     fc.property(anyLogs, fc.array(fc.nat(1000), { minLength: 1, maxLength: 60 }), (hands, dice) => {

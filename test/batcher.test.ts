@@ -31,6 +31,41 @@ test('consecutive messages of a job make one batch, up to the number of rows ask
   assert.equal(batcher.cutBatch(3), null)
 })
 
+test('nothing above a message that waits for its job is committed, and what it leads to is in its place', () => {
+  const batcher = new Batcher(5)
+  batcher.addRows(5, rows(0, 1), 0)
+  batcher.defer(6)
+  batcher.defer(7)
+  batcher.addRows(8, rows(1, 1), 1)
+  const others = batcher.cutBatch(100)!
+  assert.deepEqual(texts(others), ['j0', 'j1'])
+  batcher.settle(others)
+  assert.deepEqual([batcher.lowWater, batcher.isEmpty], [6, false])
+  batcher.addRows(9, rows(2, 1), 2)
+  batcher.addRows(6, rows(0, 1, 'late'), 0)
+  batcher.decide(6)
+  batcher.addRows(7, rows(1, 1, 'late'), 1)
+  batcher.decide(7)
+  assert.equal(batcher.lowWater, 6)
+  const late = batcher.cutBatch(100)!
+  assert.deepEqual(texts(late), ['late0', 'late1'])
+  const last = batcher.cutBatch(100)!
+  batcher.settle(last)
+  assert.equal(batcher.lowWater, 6)
+  batcher.settle(late)
+  assert.deepEqual([batcher.lowWater, batcher.isEmpty], [10, true])
+})
+
+test('a message that waited for its job in vain is passed over', () => {
+  const batcher = new Batcher(0)
+  batcher.defer(0)
+  batcher.pass(1)
+  assert.equal(batcher.lowWater, 0)
+  batcher.pass(0)
+  batcher.decide(0)
+  assert.deepEqual([batcher.lowWater, batcher.isEmpty], [2, true])
+})
+
 test('a jump in the positions closes a batch', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 2), 0)

@@ -183,7 +183,7 @@ test('messages without a place are told in rejects, and what is behind them goes
   const { topics } = bench
   await bench.openJob({ sequenced: false })
   await bench.openJob({ id: 'numbered' })
-  await bench.openJob({ id: 'narrow', sequenced: false, partitions: 1, rowsFrom: [0], resultsFrom: [0] })
+  await bench.openJob({ id: 'narrow', partitions: 1, rowsFrom: [0], resultsFrom: [0] })
   await bench.openJob({ id: 'elsewhere', sequenced: false, topic: 'elsewhere' })
   const flawed: [Buffer, RegExp][] = [
     [Buffer.from('{"job":"j"'), /begins as JSON/],

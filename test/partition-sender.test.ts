@@ -233,6 +233,16 @@ test('messages lie in each partition in the order of the calls', async t => {
   for (const partition of [0, 1, 2]) assert.deepEqual(await read(partition), wanted[partition])
 })
 
+for (const bytes of [130, 13_107]) {
+  test(`what waits together goes in requests that a topic with Kafka's usual limit takes: ${bytes} bytes a message`, async t => {
+    const { topic, sender, read } = await realTopic(t, 1, { 'max.message.bytes': '1000012' })
+    const count = Math.round(2_700_000 / bytes)
+    const texts = Array.from({ length: count }, (_, i) => String(i).padStart(bytes, '.'))
+    await Promise.all(texts.map(text => sender.send({ topic, partition: 0 }, message(text))))
+    assert.deepEqual(await read(0), texts)
+  })
+}
+
 test('a message larger than the topic takes is refused, and the messages after it and beside it go on', async t => {
   const { topic, sender, read } = await realTopic(t, 2, { 'max.message.bytes': '2000' })
   const beside = sender.send({ topic, partition: 1 }, message('beside'))

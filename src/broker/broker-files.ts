@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { MAX_MESSAGE_BYTES } from '../topics.ts'
+import { MAX_MESSAGE_BYTES } from '../topic-settings.ts'
 
 export const KAFKA_VERSION = '4.4.0'
 /** Of the jars on disk, for messages. */

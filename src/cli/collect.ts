@@ -79,7 +79,7 @@ async function collectShared(
   { options, terminal, signal }: { options: Options; terminal: Terminal; signal: AbortSignal },
 ): Promise<Collected> {
   const say = (message: string) => terminal.say(message)
-  const shared = await openSharedPipeline('collect', options)
+  const shared = await openSharedPipeline('collect', options, { writes: false, say })
   const { kafka, pipeline } = shared
   const jobs = await shared.openJobs(say)
   const waiting = new Waiting(say, () => describeWait(job, jobs, shared))

@@ -60,7 +60,7 @@ async function open(options: Options): Promise<void> {
   const limits = new Limits('before the job was open', options.timeout)
   try {
     const header = { id, ...(await unsequencedHeader(options, say)) }
-    const shared = await openSharedPipeline('jobs', options)
+    const shared = await openSharedPipeline('jobs', options, { say })
     const { kafka, pipeline, partitions } = shared
     const jobs = await shared.openJobs(say)
     try {

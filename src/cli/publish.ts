@@ -59,7 +59,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     signal.addEventListener('abort', () => void source.close(), { once: true })
     try {
       const [shared, header, quotes] = await Promise.all([
-        openSharedPipeline('publish', options, { asked }),
+        openSharedPipeline('publish', options, { asked, say }),
         source.open(),
         quotesCarriageReturn(options.python, say),
       ])

@@ -4,7 +4,7 @@ import { Kafka, type KafkaAdmin, type Position } from '../kafka.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
 import type { ResultsPlace } from '../results-now.ts'
-import { checkName, ensureTopics, findTopics, workersGroup } from '../topics.ts'
+import { checkName, type EnsureOptions, ensureTopics, findTopics, workersGroup } from '../topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire.ts'
 import { Limits } from './limits.ts'
 import { Terminal } from './terminal.ts'
@@ -31,14 +31,14 @@ export interface SharedPipeline {
 
 /**
  * Connects and creates the topics that are missing: publish, work and collect come in any order. `asked` is what the
- * user wants of partitions, `ifNew` what new topics take without that. To be closed.
+ * user wants of partitions, the others are those of `ensureTopics`. To be closed.
  */
 export function openSharedPipeline(
   command: string,
   options: SharedOptions,
-  { asked = null, ifNew }: { asked?: number | null; ifNew?: number } = {},
+  { asked = null, ...ensure }: { asked?: number | null } & EnsureOptions = {},
 ): Promise<SharedPipeline> {
-  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, { ifNew }))
+  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, ensure))
 }
 
 /** Connects to a pipeline that is there already, and creates nothing. To be closed. */

@@ -38,7 +38,7 @@ export const tailCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const { signal } = limits
     const reader = new OutputOf(process.stdout)
     try {
-      const shared = await openSharedPipeline('tail', options)
+      const shared = await openSharedPipeline('tail', options, { writes: false, say })
       const { kafka, pipeline } = shared
       const jobs = await shared.openJobs(say)
       const waiting = new Waiting(say, () => describeWait(job, jobs, shared))

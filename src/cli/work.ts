@@ -58,7 +58,7 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     let how: 'drain' | 'kill' = 'kill'
     let done: Promise<void> | null = null
     try {
-      const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers) })
+      const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers), say })
       await shared.close()
       const { kafka, pipeline, registryIds } = shared
       supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })

@@ -1,4 +1,5 @@
-import type { Admin } from 'kafkajs'
+import kafkajs, { type Admin } from 'kafkajs'
+import { RowmillError } from '../errors.ts'
 import { answered, patiently } from './errors.ts'
 
 export interface TopicSettings {
@@ -10,11 +11,14 @@ export interface TopicSettings {
 
 /** Makes, describes and deletes topics and groups. */
 export class KafkaAdmin {
+  /** The brokers as they were given, for commands that a message tells. */
+  readonly brokersText: string
   readonly #admin: Admin
   #closed = false
 
-  constructor(admin: Admin) {
+  constructor(admin: Admin, brokers: readonly string[]) {
     this.#admin = admin
+    this.brokersText = brokers.join(',')
   }
 
   /** Creates what is not there; false where a topic was there before. */
@@ -29,6 +33,11 @@ export class KafkaAdmin {
     return answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted }))
   }
 
+  /** Gives a topic so many partitions in all. Throws what the broker says. */
+  async addPartitions(topic: string, count: number): Promise<void> {
+    await answered(() => this.#admin.createPartitions({ topicPartitions: [{ topic, count }] }))
+  }
+
   /** Topic to number of partitions, for those of `topics` that exist. */
   async partitions(topics: readonly string[]): Promise<Map<string, number>> {
     const existing = new Set(await answered(() => this.#listTopics()))
@@ -39,6 +48,27 @@ export class KafkaAdmin {
       () => Promise.resolve(),
     )
     return new Map(found.map(({ name, partitions }) => [name, partitions.length]))
+  }
+
+  /**
+   * The settings of topics as they hold, by topic and name. Empty where the broker does not tell them: this user may have
+   * no right to ask. Throws BROKER_UNREACHABLE.
+   */
+  async topicConfigs(topics: readonly string[]): Promise<Map<string, Map<string, string>>> {
+    if (topics.length === 0) return new Map()
+    const resources = topics.map(name => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }))
+    try {
+      const described = await answered(() => this.#admin.describeConfigs({ resources, includeSynonyms: false }))
+      return new Map(
+        described.resources.map(({ resourceName, configEntries }) => [
+          resourceName,
+          new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+        ]),
+      )
+    } catch (error) {
+      if (error instanceof RowmillError) throw error
+      return new Map()
+    }
   }
 
   async brokers(): Promise<number> {

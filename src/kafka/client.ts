@@ -4,6 +4,7 @@ import kafkajs from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
+import createProducer from 'kafkajs/src/producer/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import { KafkaAdmin } from './admin.ts'
@@ -72,20 +73,22 @@ export class Kafka {
   async admin(): Promise<KafkaAdmin> {
     const admin = this.#client.admin({ retry: RETRY })
     await this.#connecting(() => admin.connect())
-    return new KafkaAdmin(admin)
+    return new KafkaAdmin(admin, this.settings.brokers)
   }
 
   async producer(): Promise<Producer> {
-    const producer = this.#client.producer({
-      allowAutoTopicCreation: false,
+    const { cluster } = this.#newCluster()
+    const producer = createProducer({
+      cluster,
+      logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
       idempotent: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
       retry: RETRY,
     })
     await this.#connecting(() => producer.connect())
     const { format, compression = 'none' } = this.settings
-    return new Producer(producer, { format: format ?? AS_IT_IS, compression, patienceMs: this.#patienceMs })
+    const parts = { format: format ?? AS_IT_IS, compression, patienceMs: this.#patienceMs }
+    return new Producer(producer, cluster, parts)
   }
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
@@ -112,7 +115,7 @@ export class Kafka {
       metadataMaxAge: METADATA_MAX_AGE_MS,
     })
     await group.connect()
-    return new GroupMember({ cluster, sockets, group, groupId })
+    return new GroupMember({ cluster, sockets, group, groupId, topics })
   }
 
   get #patienceMs(): number {
@@ -120,6 +123,16 @@ export class Kafka {
   }
 
   async #connectedCluster(topics: readonly string[]): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
+    const { cluster, sockets } = this.#newCluster()
+    await this.#connecting(() => cluster.connect())
+    await patiently(
+      () => cluster.addMultipleTargetTopics([...topics]),
+      () => Promise.resolve(),
+    )
+    return { cluster, sockets }
+  }
+
+  #newCluster(): { cluster: Cluster; sockets: Set<Socket> } {
     const sockets = new Set<Socket>()
     const cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
@@ -139,11 +152,6 @@ export class Kafka {
       maxInFlightRequests: null,
       isolationLevel: READ_COMMITTED,
     })
-    await this.#connecting(() => cluster.connect())
-    await patiently(
-      () => cluster.addMultipleTargetTopics([...topics]),
-      () => Promise.resolve(),
-    )
     return { cluster, sockets }
   }
 

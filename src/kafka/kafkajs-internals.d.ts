@@ -84,11 +84,24 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
     joinAndSync(): Promise<void>
     heartbeat(options: { interval: number }): Promise<void>
     leave(): Promise<void>
+    isLeader(): boolean
     assigned(): { topic: string; partitions: number[] }[]
     commitOffsets(offsets: {
       topics: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
     }): Promise<void>
   }
+}
+
+declare module 'kafkajs/src/producer/index.js' {
+  import type { ICustomPartitioner, Logger, Producer, RetryOptions } from 'kafkajs'
+  import type Cluster from 'kafkajs/src/cluster/index.js'
+  export default function createProducer(options: {
+    cluster: Cluster
+    logger: Logger
+    idempotent: boolean
+    createPartitioner: ICustomPartitioner
+    retry: RetryOptions
+  }): Producer
 }
 
 declare module 'kafkajs/src/network/requestQueue/index.js' {

@@ -6,6 +6,8 @@ import { hangUp } from './connection.ts'
 import { byTopic, clusterOffsets, type Position, type TopicPartition } from './partitions.ts'
 
 const HEARTBEAT_MS = 250
+/** How often the leader of a group asks whether its topics have more partitions. */
+const METADATA_MS = 2000
 
 /** What a group committed of a partition. */
 export interface Committed extends Position {
@@ -29,24 +31,33 @@ export class GroupMember {
   readonly #sockets: Set<Socket>
   readonly #group: ConsumerGroup
   readonly #groupId: string
+  readonly #topics: readonly string[]
+  #looking: Promise<void> | null = null
+  #lookedAt = 0
+  #mustReassign = false
 
-  constructor(parts: { cluster: Cluster; sockets: Set<Socket>; group: ConsumerGroup; groupId: string }) {
+  constructor(parts: {
+    cluster: Cluster
+    sockets: Set<Socket>
+    group: ConsumerGroup
+    groupId: string
+    topics: readonly string[]
+  }) {
     this.#cluster = parts.cluster
     this.#sockets = parts.sockets
     this.#group = parts.group
     this.#groupId = parts.groupId
+    this.#topics = parts.topics
   }
 
-  /** Joins, holds the membership with heartbeats, joins again; leaves the group when `signal` aborts. */
+  /**
+   * Joins, holds the membership with heartbeats, joins again, also when topics have got more partitions; leaves the group when `signal` aborts.
+   */
   async run(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.#group.joinAndSync()
-        await handlers.onAssigned(await this.committed(this.#held))
-        while (!signal.aborted) {
-          await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
-          if (!signal.aborted) await this.#group.heartbeat({ interval: 0 })
-        }
+        await this.#hold(handlers, signal)
       } catch (error) {
         const type = (error as { type?: string }).type
         if (type === 'UNKNOWN_MEMBER_ID') this.#group.memberId = null
@@ -58,6 +69,11 @@ export class GroupMember {
       }
     }
     await this.#group.leave().catch(() => {}) // the session time-out says the same a little later
+  }
+
+  /** Has `onAssigned` called once more for the same partitions, from what is committed then. */
+  reassign(): void {
+    this.#mustReassign = true
   }
 
   /** Commits if the membership is still good; throws where it is not, and the next owner begins a little earlier. */
@@ -73,8 +89,11 @@ export class GroupMember {
     await this.#group.commitOffsets({ topics })
   }
 
-  close(): Promise<void> {
-    return hangUp(this.#cluster, this.#sockets)
+  async close(): Promise<void> {
+    await hangUp(this.#cluster, this.#sockets)
+    if (!this.#looking) return
+    await this.#looking
+    await hangUp(this.#cluster, this.#sockets) // it may have connected again
   }
 
   /** What the group committed of these partitions, or else where their logs begin. */
@@ -102,6 +121,40 @@ export class GroupMember {
         ? at
         : { ...starts.find(s => s.topic === at.topic && s.partition === at.partition)!, metadata: null },
     )
+  }
+
+  /** Returns when it is time to join again; throws why the membership is lost, or changes. */
+  async #hold(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+    const joined = this.#partitions
+    this.#lookedAt = performance.now()
+    await handlers.onAssigned(await this.committed(this.#held))
+    while (!signal.aborted) {
+      await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
+      if (signal.aborted) return
+      await this.#group.heartbeat({ interval: 0 })
+      const hasGrown = this.#group.isLeader() && this.#partitions > joined // who joins as the leader makes all others join
+      if (hasGrown || this.#mustReassign) await handlers.onRebalance()
+      if (hasGrown) return
+      if (this.#mustReassign) {
+        this.#mustReassign = false
+        await handlers.onAssigned(await this.committed(this.#held))
+      }
+      if (this.#group.isLeader() && performance.now() - this.#lookedAt > METADATA_MS) this.#look()
+    }
+  }
+
+  /** Heartbeats do not wait for it. */
+  #look(): void {
+    this.#lookedAt = performance.now()
+    const over = () => {
+      this.#looking = null
+    }
+    this.#looking ??= this.#cluster.refreshMetadata().then(over, over) // an outage says so itself
+  }
+
+  /** Of all topics together, as known so far. */
+  get #partitions(): number {
+    return this.#topics.reduce((sum, topic) => sum + this.#cluster.findTopicPartitionMetadata(topic).length, 0)
   }
 
   get #held(): TopicPartition[] {

@@ -1,4 +1,5 @@
 import type { Producer as KafkaJSProducer } from 'kafkajs'
+import type Cluster from 'kafkajs/src/cluster/index.js'
 import { COMPRESSIONS, type Compression } from '../options.ts'
 import type { ValueFormat } from './client.ts'
 import { noPartition } from './errors.ts'
@@ -12,6 +13,7 @@ export interface OutgoingMessage {
 /** Sends runs of messages. One `send` is one request for one partition: a send over several can lose one of them. */
 export class Producer {
   readonly #producer: KafkaJSProducer
+  readonly #cluster: Cluster
   readonly #format: ValueFormat
   /** The number that KafkaJS and the protocol have for the codec. */
   readonly #codec: number
@@ -20,11 +22,13 @@ export class Producer {
 
   constructor(
     producer: KafkaJSProducer,
+    cluster: Cluster,
     { format, compression, patienceMs }: { format: ValueFormat; compression: Compression; patienceMs: number },
   ) {
     this.patienceMs = patienceMs
     this.#codec = COMPRESSIONS.indexOf(compression)
     this.#producer = producer
+    this.#cluster = cluster
     this.#format = format
   }
 
@@ -36,8 +40,18 @@ export class Producer {
       compression: this.#codec,
       messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
     })
-    if (!written) throw noPartition({ topic, partition })
+    if (!written) {
+      await this.#cluster.refreshMetadata() // it may be there since a moment ago
+      throw noPartition({ topic, partition })
+    }
     return Number(written.baseOffset)
+  }
+
+  /** How many partitions a topic has now. */
+  async partitions(topic: string): Promise<number> {
+    await this.#cluster.addMultipleTargetTopics([topic])
+    await this.#cluster.refreshMetadata()
+    return this.#cluster.findTopicPartitionMetadata(topic).length
   }
 
   close(): Promise<void> {

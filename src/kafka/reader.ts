@@ -101,6 +101,16 @@ export class Reader {
     return this.#cluster.findTopicPartitionMetadata(topic).length
   }
 
+  /** The same as of now. */
+  async partitionsNow(topic: string): Promise<number> {
+    try {
+      await this.#cluster.refreshMetadata()
+    } finally {
+      if (this.#closing.signal.aborted) await hangUp(this.#cluster, this.#sockets) // it may have connected again
+    }
+    return this.partitions(topic)
+  }
+
   #formatted(message: Message): Message {
     return message.value === null ? message : { ...message, value: this.#format.read(message.value) }
   }
