@@ -184,7 +184,7 @@ test('JSON that costs more than it is becomes rejects, unparsed where it is too 
   assert.match(told[1]!, /^2 MALFORMED .*15000029 bytes/)
   for (const each of told.slice(2, 22))
     assert.match(each, /^4 ROW_MALFORMED the row has 500001 commas between values, the job 2 columns/)
-  assert.match(told[22]!, /^5 MALFORMED .*nested 400003 deep/)
+  assert.match(told[22]!, /^5 MALFORMED .*nested 400002 deep/)
   assertSmall(child.pid!)
   const { code, stderr } = await stop()
   assert.equal(code, 0, stderr)
