@@ -1,7 +1,8 @@
 /**
  * Every way rowmill can fail, with the exit code of the command that meets it.
  * 1: input content, classifier or I/O failed. 2: usage, found before any work started. 3: broker or registry unusable.
- * 5: reject budget exceeded. 6: rows missing or malformed. 124, 130: time-out, interrupted. README.md documents each.
+ * 5: reject budget exceeded. 6: rows missing or malformed. 124: time-out.
+ * 130: interrupted; the command ends with 128 + the signal. README.md documents each.
  */
 export const EXIT_CODES = {
   USAGE: 2,

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
+import { monotonicMs } from './clock.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
 import type { KafkaSettings } from './kafka.ts'
 import { OPTIONS } from './options.ts'
@@ -66,9 +67,10 @@ export class Supervisor {
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
   #task: Extract<ToWorker, { type: 'work' }> | null = null
+  #started = 0
   #restarts = 0
-  /** When the first worker that was started again found no broker; 0: none since a batch was classified. */
-  #brokerGoneAt = 0
+  /** When the first worker that was started again found no broker; null: none since a batch was classified. */
+  #brokerGoneAt: number | null = null
   #closing = false
   #patience: NodeJS.Timeout | null = null
 
@@ -80,12 +82,17 @@ export class Supervisor {
     this.#failed.promise.catch(() => {})
   }
 
-  /** Starts the processes, and in each the classifier, which needs no broker. */
-  start(): void {
+  /**
+   * Starts processes until there are `workers` of them, all unless told otherwise, and in each the classifier, which needs
+   * no broker. Called again it starts those that are missing.
+   */
+  start(workers: number = this.#options.workers): void {
+    if (this.#closing) return
+    const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
+    if (this.#patience) return
     const waiting = `waiting for classifier ${this.#options.target} to be imported`
     this.#patience = setTimeout(() => this.#options.say(waiting), PATIENCE_MS).unref()
-    const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
-    for (let i = 1; i <= this.#options.workers; i++) this.#fork(`${machine}-${process.pid}-${i}`)
   }
 
   /** Resolves when a first classifier is imported and warm; throws what is wrong with it. */
@@ -134,7 +141,7 @@ export class Supervisor {
       if (message.type === 'ready') this.#ready.resolve(message)
       else if (message.type === 'batch') {
         this.#restarts = 0
-        this.#brokerGoneAt = 0
+        this.#brokerGoneAt = null
         this.#options.onBatch(message.rows)
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
@@ -172,7 +179,8 @@ export class Supervisor {
   /** One that was started again waits for the broker as long as the others do, who had it before. */
   #mayComeBack(): boolean {
     const { brokerTimeoutMs = OPTIONS.brokerTimeout.fallback * 1000 } = this.#task?.kafka ?? {}
-    this.#brokerGoneAt ||= Date.now()
-    return Date.now() - this.#brokerGoneAt < brokerTimeoutMs
+    const now = monotonicMs()
+    this.#brokerGoneAt ??= now
+    return now - this.#brokerGoneAt < brokerTimeoutMs
   }
 }

@@ -26,7 +26,7 @@ const classifier = new IsolatingClassifier({
 })
 
 process.on('disconnect', () => process.exit(1))
-process.on('SIGINT', () => {}) // a terminal sends it to all; the supervisor says what it means
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}) // a terminal sends it to all; the supervisor says what it means
 process.on('SIGTERM', () => drain.abort())
 
 let working = false

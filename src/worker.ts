@@ -13,6 +13,7 @@ import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
 import { Pace } from './pace.ts'
 import { PartitionSender } from './partition-sender.ts'
+import { printableLine } from './printable.ts'
 import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
@@ -270,7 +271,7 @@ export class Worker {
     const by = this.#options.name
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
     const raw = value?.subarray(0, REJECTED_BYTES) ?? null
-    const detail = printable(why)
+    const detail = shortLine(why)
     const reject = encodeReject({ ...none, topic, partition, offset, index: 0, reason, detail, raw, by })
     const { rejects } = topicsOf(this.#options.pipeline)
     await this.#sender.send({ topic: rejects, partition: 0 }, { key: '', value: reject })
@@ -387,10 +388,9 @@ export class Worker {
   }
 }
 
-/** Text of others, as it may stand in a log: short, and without what moves a cursor. */
-function printable(text: string): string {
-  const shown = text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text
-  return shown.toWellFormed().replaceAll(/\p{Cc}/gu, control => JSON.stringify(control).slice(1, -1))
+/** Text of others, as it may stand in a log: short, and in one line. */
+function shortLine(text: string): string {
+  return printableLine(text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text)
 }
 
 function attemptOf({ id, attempt }: Job): string {

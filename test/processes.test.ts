@@ -38,6 +38,7 @@ async function runAtWork(t: TestContext) {
 const ROWS = 800
 
 for (const [signal, code] of [
+  ['SIGHUP', 129],
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGKILL', null],

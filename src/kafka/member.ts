@@ -6,6 +6,8 @@ import { hangUp } from './connection.ts'
 import { byTopic, clusterOffsets, type Position, type TopicPartition } from './partitions.ts'
 
 const HEARTBEAT_MS = 250
+/** KafkaJS skips a heartbeat that comes sooner than this after the last one, by the wall clock, which may be set back. */
+const ALWAYS = Number.NEGATIVE_INFINITY
 
 /** What a group member is told. Both are awaited before the member goes on. */
 export interface MembershipHandlers {
@@ -39,7 +41,7 @@ export class GroupMember {
         await handlers.onAssigned(await this.committed(this.#held))
         while (!signal.aborted) {
           await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
-          if (!signal.aborted) await this.#group.heartbeat({ interval: 0 })
+          if (!signal.aborted) await this.#group.heartbeat({ interval: ALWAYS })
         }
       } catch (error) {
         const type = (error as { type?: string }).type
