@@ -14,6 +14,7 @@ const OPTION_NAMES = [
   'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'classifier',
   'workers',
   'batchRows',
