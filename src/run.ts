@@ -13,6 +13,7 @@ import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
 import { reopen } from './reopen.ts'
 import type { Layout } from './sequence.ts'
+import { StartingWorkers } from './starting-workers.ts'
 import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from './wire.ts'
@@ -126,10 +127,10 @@ export async function run(given: RunOptions): Promise<RunReport> {
     ...{ workers, python, target, batchRows, batchTimeout, classifierMemory },
     ...{ say, onOutput, onBatch },
   })
-  supervisor.start()
+  const starting = new StartingWorkers(supervisor, options)
   const names = namesOf(options)
-  const place = openPlace(options, names, signal)
-  const running = runJob(options, { job: names.job, supervisor, place, progress, signal, stop })
+  const place = openPlace(options, names, { signal, workers: starting.wanted })
+  const running = runJob(options, { job: names.job, supervisor, starting, place, progress, signal, stop })
   let fault: unknown = null
   try {
     return await Promise.race([running, supervisor.failed, brokerDied(place), aborted(options.signal)])
@@ -150,6 +151,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
 interface Parts {
   readonly job: string
   readonly supervisor: Supervisor
+  readonly starting: StartingWorkers
   readonly place: Promise<Place>
   readonly progress: ProgressSum
   readonly signal: AbortSignal
@@ -157,11 +159,11 @@ interface Parts {
 }
 
 async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
-  const { job, supervisor, place, progress, signal, stop } = parts
+  const { job, supervisor, starting, place, progress, signal, stop } = parts
   const started = performance.now()
   place.then(({ kafka, ...at }) => supervisor.work(kafka.settings, at)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
-  const opening = Promise.all([supervisor.ready, place, options.source.open()])
+  const opening = Promise.all([supervisor.ready, place, starting.open(options.source)])
   const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([opening, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
@@ -221,7 +223,7 @@ async function reopenFailed(id: string, place: Parameters<typeof reopen>[1]): Pr
 function closedOnce(source: Source): Source {
   let closing: Promise<void> | null = null
   return {
-    open: () => source.open(),
+    open: counted => source.open(counted),
     rows: from => source.rows(from),
     close: () => {
       closing ??= source.close()
@@ -251,7 +253,11 @@ function namesOf({ unfinished, job, pipeline }: Settings): UnfinishedRun {
   return unfinished ?? { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
 }
 
-async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortSignal): Promise<Place> {
+async function openPlace(
+  options: Settings,
+  names: UnfinishedRun,
+  { signal, workers }: { signal: AbortSignal; workers: Promise<number> },
+): Promise<Place> {
   const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, when the broker that starts meanwhile can be closed
   const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say, ...keptIn(options) })
@@ -263,7 +269,8 @@ async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortS
     const { pipeline } = names
     const bulk = options.pipeline !== null
     const asIs = options.pipeline || options.unfinished
-    const wanted = options.partitions ?? (asIs ? null : defaultPartitions(options.workers))
+    const wanted =
+      options.partitions ?? (asIs ? null : defaultPartitions(await Promise.race([workers, aborted(signal)])))
     const admin = await kafka.admin()
     const keepsData = local?.keepsData ?? true
     if (keepsData) await options.onBegin?.(names)
