@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises'
-import { startLocalBroker } from './broker/local-broker.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type LocalBroker, startLocalBroker } from './broker/local-broker.ts'
+import { requireOpenFiles } from './broker/open-files-needed.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
-import { isCurable, leavesJob, type RowmillError } from './errors.ts'
+import { isCurable, leavesJob, type RowmillError, toRowmillError } from './errors.ts'
 import { hasFailed, JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption, Rejected } from './model.ts'
@@ -17,6 +19,9 @@ import { StartingWorkers } from './starting-workers.ts'
 import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from './wire.ts'
+
+/** How long a local broker that just went may take to be missed. */
+const LAST_WORDS_MS = 1000
 
 export interface RunOptions extends Partial<RunSettings> {
   readonly source: Source
@@ -271,6 +276,7 @@ async function openPlace(
     const asIs = options.pipeline || options.unfinished
     const wanted =
       options.partitions ?? (asIs ? null : defaultPartitions(await Promise.race([workers, aborted(signal)])))
+    if (local && wanted !== null) requireOpenFiles({ partitions: wanted, workers: await workers })
     const admin = await kafka.admin()
     const keepsData = local?.keepsData ?? true
     if (keepsData) await options.onBegin?.(names)
@@ -285,14 +291,20 @@ async function openPlace(
     const layout = { partitions, blockRows: options.batchRows }
     return { kafka, pipeline, bulk, layout, registryIds: ids, keepsData, died, close }
   } catch (error) {
+    const reason = local && toRowmillError(error).code === 'BROKER_UNREACHABLE' ? await whyItDied(local, error) : error
     await closeLocal(Boolean(options.unfinished))
-    throw error
+    throw reason
   }
 
   async function closeLocal(keep: boolean): Promise<void> {
     await local?.kill()
     if (local?.keepsData && !keep) await rm(options.brokerData!, { recursive: true, force: true })
   }
+}
+
+/** That a local broker does not answer says less than its last words, which come a moment later. */
+async function whyItDied(local: LocalBroker, error: unknown): Promise<unknown> {
+  return await Promise.race([local.died, delay(LAST_WORDS_MS, error, { ref: false })])
 }
 
 function keptIn({ brokerData }: Settings): { dataDir?: string; mayForget?: boolean } {

@@ -4,10 +4,11 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { monotonicMs } from './clock.ts'
-import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
+import { type ErrorRecord, errorFromRecord, RowmillError, toRowmillError } from './errors.ts'
 import type { KafkaSettings } from './kafka.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
+import { endStarted, markedEnvironment, namesOfProcesses, newMark } from './started-processes.ts'
 import type { RegistryIds } from './wire.ts'
 
 /** How often workers may die, without a batch classified between, before the run gives up. */
@@ -131,8 +132,10 @@ export class Supervisor {
   #fork(name: string, again = false): void {
     const { python, target, batchRows, batchTimeout, classifierMemory } = this.#options
     const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory }
+    const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
+      env: markedEnvironment(mark),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#children.set(name, child)
@@ -148,14 +151,22 @@ export class Supervisor {
       else reason = errorFromRecord(message.error)
     })
     const ended = (how: string) => {
+      this.#endStarted(mark)
       this.#children.delete(name)
       if (!this.#closing) this.#died(name, reason, { how, again })
     }
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
     child.on('error', error => {
+      if (child.pid === undefined) reason = notStarted(name, error)
       if (child.pid === undefined) ended(error.message) // else a message came too late for it, and `exit` will tell
     })
     if (this.#task) child.send(this.#task)
+  }
+
+  /** What a classifier in a thread has started is the worker's; a killed worker could not end what its Python had. */
+  #endStarted(mark: string): void {
+    const left = endStarted(mark).filter(started => started.mark === mark)
+    if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
   }
 
   #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {
@@ -183,4 +194,12 @@ export class Supervisor {
     this.#brokerGoneAt ??= now
     return now - this.#brokerGoneAt < brokerTimeoutMs
   }
+}
+
+/** A process that the system does not start: another try would meet the same limit. */
+function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
+  const facts = { worker: name }
+  const message = `the process of worker ${name} does not start: ${cause.message}`
+  const limits = cause.code === 'EAGAIN' ? '. Too many processes or threads? ulimit -u prints the limit' : ''
+  return toRowmillError(new RowmillError('WORKER_DIED', `${message}${limits}`, facts, { cause }))
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { toRowmillError } from '../errors.ts'
+import { openFilesLimit } from '../open-files.ts'
 import { version } from '../version.ts'
 import { limitYoungGeneration } from '../young-generation.ts'
 import { brokerCommand } from './broker.ts'
@@ -18,6 +19,7 @@ import { workCommand } from './work.ts'
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
   limitYoungGeneration()
+  openFilesLimit() // as long as it can be looked up
   process.stderr.on('error', () => {}) // the terminal was closed: that nobody reads any more ends no job
   let exitCode = 0
   const program = new Command('rowmill')
