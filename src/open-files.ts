@@ -9,6 +9,9 @@ const GUESSES: readonly ErrorCode[] = [
   ...(['BROKER_UNREACHABLE', 'BROKER_FAILED', 'BROKER_NO_JAVA', 'BROKER_NO_JARS', 'REGISTRY_UNREACHABLE'] as const),
 ]
 
+/** An error may be its own cause. */
+const MOST_CAUSES = 10
+
 /** It does not change, and when it is reached no file can be opened to look. */
 let known: number | null = null
 
@@ -32,9 +35,15 @@ export function openFilesAdvice(limit = openFilesLimit()): string {
 
 /** Whether something failed because this process, or one that it started, had as many files open as it may. */
 export function isOutOfFiles(thrown: unknown, code: ErrorCode = 'INTERNAL'): boolean {
-  for (let error = thrown; error instanceof Error; error = error.cause) {
-    const { code: system } = error as NodeJS.ErrnoException
-    if (system === 'EMFILE' || system === 'ENFILE') return true
+  try {
+    let error = thrown
+    for (let depth = 0; depth < MOST_CAUSES && error instanceof Error; depth++) {
+      const { code: system } = error as NodeJS.ErrnoException
+      if (system === 'EMFILE' || system === 'ENFILE') return true
+      error = error.cause
+    }
+    return GUESSES.includes(code) && TEXT.test(thrown instanceof Error ? thrown.message : String(thrown))
+  } catch {
+    return false // user code may throw what throws when it is looked at
   }
-  return GUESSES.includes(code) && TEXT.test(thrown instanceof Error ? thrown.message : String(thrown))
 }

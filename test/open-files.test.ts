@@ -66,6 +66,9 @@ test('an error that quotes a classifier keeps its code', () => {
   const said = 'row 7 was rejected: CLASSIFIER_FAILED OSError: [Errno 24] Too many open files'
   const error = new RowmillError('REJECTS_OVER_BUDGET', said)
   assert.equal(toRowmillError(error), error)
+  const own = new Error('round')
+  own.cause = own
+  assert.equal(toRowmillError(own).code, 'INTERNAL')
   const cause = Object.assign(new Error('EMFILE: too many open files, open in.csv'), { code: 'EMFILE' })
   const guessed = new RowmillError('INPUT_UNREADABLE', 'in.csv cannot be read: check its permissions.', {}, { cause })
   assert.equal(toRowmillError(guessed).code, 'TOO_MANY_OPEN_FILES')
