@@ -1,5 +1,5 @@
 import { Kafka } from './kafka.ts'
-import { OPTIONS } from './options.ts'
+import { OPTIONS, parseOption } from './options.ts'
 import { ensureTopics } from './topics.ts'
 import { registerRecords, wireFormat } from './wire.ts'
 
@@ -17,7 +17,8 @@ export async function connectSdk(
   clientId: string,
   { brokers, pipeline, schemaRegistry = null, brokerTimeout = OPTIONS.brokerTimeout.fallback }: Place,
 ): Promise<{ kafka: Kafka; partitions: number }> {
-  const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
+  const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)
+  const format = url === null ? null : wireFormat(await registerRecords(url))
   const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, format })
   const admin = await kafka.admin()
   try {

@@ -5,6 +5,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, type TestContext, test } from 'node:test'
+import { inspect } from 'node:util'
+import { openJob } from '../src/index.ts'
 import { brokerAddress, testPipeline } from './helpers/broker.ts'
 import { type Finished, rowmill, startRowmill, testFolder } from './helpers/cli.ts'
 import { descendants } from './helpers/processes.ts'
@@ -115,6 +117,30 @@ test('a command that fails shows it nowhere: other password, no registry, no bro
   cage.check(await rowmill([...run, '--brokers', '127.0.0.1:1'], { env: cage.env }), 3)
   const nobody = run.map(word => word.replace('a_float', 'nobody'))
   cage.check(await rowmill(nobody, { env: cage.env }), 2)
+})
+
+test('an error of the SDK holds it nowhere, not even in its cause', async t => {
+  const { brokers, pipeline, secret } = await Cage.open(t)
+  const asked = [
+    secret.replace(CANARY, `other${CANARY}`),
+    `http://me:${PASSWORD}@h`,
+    secret.replace(/@127.*/, '@127.0.0.1:1'),
+  ]
+  for (const schemaRegistry of asked) {
+    const failing = openJob({ brokers: [brokers], pipeline, schemaRegistry, id: 'events', columns: ['A'] })
+    const error = await failing.then(
+      () => assert.fail('it opened'),
+      (thrown: unknown) => thrown,
+    )
+    const shown = inspect(error, { depth: null, showHidden: true, getters: true })
+    assert.match(shown, /REGISTRY_UNREACHABLE|USAGE/)
+    for (const form of [
+      CANARY,
+      Buffer.from(`me:${PASSWORD.replace(CANARY, `other${CANARY}`)}`).toString('base64'),
+      BASE64,
+    ])
+      assert.ok(!shown.includes(form), shown)
+  }
 })
 
 test('a password on the command line is refused before anything starts, with the two ways to give it', async t => {

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { brokerAddress } from './helpers/broker.ts'
-import { startRowmill, testFolder } from './helpers/cli.ts'
+import { startProgram, startRowmill, testFolder } from './helpers/cli.ts'
 import { descendants, infoOf, type ProcessInfo, untilGone } from './helpers/processes.ts'
+import { python } from './helpers/python.ts'
 import { serialJob } from './helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_it_works')
@@ -63,6 +64,34 @@ for (const [signal, code] of [
     assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
   })
 }
+
+test('a terminal that is closed ends a run with 129, no process left, and what --resume needs', async t => {
+  const folder = testFolder(t)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  writeFileSync(input, `ID,A\n${Array.from({ length: ROWS }, (_, i) => `${i},x\n`).join('')}`)
+  const lines = [
+    'import os, pty, sys',
+    'pid, terminal = pty.fork()',
+    'if pid == 0: os.execv(sys.argv[1], sys.argv[1:])',
+    'said = b""',
+    'while b"at work" not in said: said += os.read(terminal, 4096)',
+    'print(pid, flush=True)',
+    'sys.stdin.read()',
+    'os.close(terminal)',
+    'print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))',
+  ]
+  const args = [join(import.meta.dirname, '../bin/rowmill.js'), 'run', input, output, '--classifier', CLASSIFIER]
+  const command = ['-c', lines.join('\n'), process.execPath, ...args, '--workers', '2']
+  const { child, finished } = startProgram(python, command, { env: { ROWMILL_BROKERS: '' }, inputStays: true })
+  const [pid] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const below = descendants(Number(pid))
+  assert.ok(below.length >= 4)
+  child.stdin.end()
+  assert.equal((await finished).stdout.trim().split('\n').at(-1), '129')
+  await untilGone(below)
+  const resumed = await startRowmill(['run', '--resume', output]).finished
+  assert.equal(resumed.code, 0, resumed.stderr)
+})
 
 test('Ctrl-C while the classifier is imported and the broker starts leaves no process and no file', async t => {
   const imports = join(import.meta.dirname, 'fixtures/slow_to_import.py')
