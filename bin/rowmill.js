@@ -22,5 +22,11 @@ const cache = env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.
 env.NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE || join(cache, 'node')
 module.enableCompileCache(env.NODE_COMPILE_CACHE)
 
-const { main } = await import(isClone ? source.href : built.href)
+const { main } = await import(isClone ? source.href : built.href).catch(error => {
+  if (error.code !== 'EMFILE') throw error
+  process.stderr.write(
+    'rowmill: too many open files: too few to load rowmill. Raise the limit, as in ulimit -n 4096.\n',
+  )
+  process.exit(1)
+})
 process.exit(await main(process.argv.slice(2)))

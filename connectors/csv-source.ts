@@ -82,7 +82,7 @@ export class CsvSource implements Source {
     }
   }
 
-  async open(): Promise<SourceHeader> {
+  async open(counted: (rows: number) => void = () => {}): Promise<SourceHeader> {
     if (this.#options.path !== '-') await this.#openFile()
     const runs = this.#runs({ byte: 0, line: 1 })
     const { layout, rest } = await this.#readHead(runs)
@@ -97,7 +97,7 @@ export class CsvSource implements Source {
       return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
     await runs.return(null)
-    const { total, kind } = await this.#scan(layout, given)
+    const { total, kind } = await this.#scan(layout, given, counted)
     await this.#checkUnchanged()
     return { columns, indexKind: kind, identity: this.#identity, total, options }
   }
@@ -274,7 +274,11 @@ export class CsvSource implements Source {
   }
 
   /** Reads all rows for what is wrong with them, their number and the kind of their index. */
-  async #scan(layout: Layout, given: string | null): Promise<{ total: number; kind: string | null }> {
+  async #scan(
+    layout: Layout,
+    given: string | null,
+    counted: (rows: number) => void,
+  ): Promise<{ total: number; kind: string | null }> {
     const at = given === null ? layout.inferredAt : null
     const inference = new IndexKindInference(layout.indexRules, layout.indexReadAsText)
     let total = 0
@@ -282,6 +286,7 @@ export class CsvSource implements Source {
       for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {
         checkWidth(run, total, layout, this.#name)
         total += run.rows.length
+        counted(total)
         if (at === null) continue
         for (let index = 0; index < run.rows.length; index++) inference.add(run.rows[index]![0], run.lines[index]!)
       }

@@ -1,5 +1,6 @@
 import { type Batch, Batcher, type Marker } from './batcher.ts'
 import type { BatchAnswer } from './classifier/boundary.ts'
+import { monotonicMs } from './clock.ts'
 import { HandOuts } from './hand-outs.ts'
 import type { IntervalSet } from './intervals.ts'
 import type { Committed } from './kafka.ts'
@@ -35,7 +36,7 @@ export class AssignedPartition implements Waits {
   done: IntervalSet | null = null
   readonly #slots: Slot[] = []
   #committed: number
-  #committedAt = Date.now()
+  #committedAt = monotonicMs()
   #room = Promise.withResolvers<void>()
 
   constructor(queue: PartitionQueue, { lane, bulk, metadata }: { lane: Lane; bulk: boolean; metadata: string | null }) {

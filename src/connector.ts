@@ -33,7 +33,9 @@ export interface SourcePosition {
 /**
  * Where rows come from. One publisher calls it, never twice at a time.
  *
- * `open` is called once, first; it reads the header and throws what makes the input unusable (INPUT_NOT_FOUND, ...).
+ * `open` is called once, first; it reads the header and throws what makes the input unusable (INPUT_NOT_FOUND, ...). A
+ * source that counts its rows in `open` may tell `counted` how many it has found so far: then a run starts its workers
+ * meanwhile, and no more of them than there are blocks of rows. A source may ignore it.
  * `rows` is called once after `open`, with null for the first row or a position this source gave before. It yields
  * runs of any length, at least one row each, and ends after the last row. It reads no further ahead than the consumer
  * asks, and throws where the input breaks; what it yielded before stays valid.
@@ -41,7 +43,7 @@ export interface SourcePosition {
  * `rows`.
  */
 export interface Source {
-  open(): Promise<SourceHeader>
+  open(counted?: (rows: number) => void): Promise<SourceHeader>
   rows(from: SourcePosition | null): AsyncIterable<SourceRows>
   close(): Promise<void>
 }

@@ -1,7 +1,10 @@
+import { isOutOfFiles, openFilesAdvice } from './open-files.ts'
+
 /**
  * Every way rowmill can fail, with the exit code of the command that meets it.
  * 1: input content, classifier or I/O failed. 2: usage, found before any work started. 3: broker or registry unusable.
- * 5: reject budget exceeded. 6: rows missing or malformed. 124, 130: time-out, interrupted. README.md documents each.
+ * 5: reject budget exceeded. 6: rows missing or malformed. 124: time-out.
+ * 130: interrupted; the command ends with 128 + the signal. README.md documents each.
  */
 export const EXIT_CODES = {
   USAGE: 2,
@@ -28,6 +31,7 @@ export const EXIT_CODES = {
   CLASSIFIER_MIXED: 1,
   KIND_DRIFT: 1,
   WORKER_DIED: 1,
+  TOO_MANY_OPEN_FILES: 1,
   ROW_REFUSED: 2,
   JOB_EXISTS: 2,
   JOB_FAILED: 1,
@@ -51,7 +55,7 @@ export const EXIT_CODES = {
 
 /** What ends a command and not its job: the same job can be gone on with. */
 const LEAVES_JOB: readonly ErrorCode[] = [
-  ...(['TIMEOUT', 'INTERRUPTED', 'INTERNAL', 'OUTPUT_FAILED', 'WORKER_DIED'] as const),
+  ...(['TIMEOUT', 'INTERRUPTED', 'INTERNAL', 'OUTPUT_FAILED', 'WORKER_DIED', 'TOO_MANY_OPEN_FILES'] as const),
   ...(['BROKER_UNREACHABLE', 'BROKER_NO_JAVA', 'BROKER_NO_JARS', 'BROKER_FAILED'] as const),
   ...(['REGISTRY_UNREACHABLE', 'TOPIC_UNUSABLE'] as const),
   ...(['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE'] as const),
@@ -99,11 +103,23 @@ export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(EXIT_CODES, value)
 }
 
-/** Any thrown value as a RowmillError; what is not one already is a defect of rowmill and is called INTERNAL. */
+/**
+ * Any thrown value as a RowmillError; what is not one already is a defect of rowmill and is called INTERNAL. Where the
+ * limit of open files is behind it, that is TOO_MANY_OPEN_FILES, whatever the error guessed.
+ */
 export function toRowmillError(thrown: unknown): RowmillError {
+  const code = thrown instanceof RowmillError ? thrown.code : 'INTERNAL'
+  if (code !== 'TOO_MANY_OPEN_FILES' && isOutOfFiles(thrown, code)) return tooManyOpenFiles(thrown)
   if (thrown instanceof RowmillError) return thrown
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
   return new RowmillError('INTERNAL', `unexpected: ${cause.message}. Please report this.`, {}, { cause })
+}
+
+function tooManyOpenFiles(cause: unknown): RowmillError {
+  const facts = cause instanceof RowmillError ? cause.facts : {}
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const message = `too many open files. ${openFilesAdvice()} What failed first: ${said}`
+  return new RowmillError('TOO_MANY_OPEN_FILES', message, facts, { cause })
 }
 
 /** Whether the job goes on when the command is given again. */

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AssignedPartition } from './assigned-partition.ts'
+import { monotonicMs } from './clock.ts'
 import { crashPoint } from './crash-point.ts'
 import type { DoneRows } from './done-rows.ts'
 import type { Committed, GroupMember, Kafka } from './kafka.ts'
@@ -119,7 +120,7 @@ export class Lane {
   }
 
   async commit(): Promise<void> {
-    const now = Date.now()
+    const now = monotonicMs()
     const due = this.assigned.filter(held => held.commitIsDue(now))
     if (due.length === 0) return
     const positions = due.map(held => held.toCommit())

@@ -1,3 +1,4 @@
+import { type Clock, monotonicMs } from './clock.ts'
 import type { Fetched } from './kafka.ts'
 import type { Say } from './outage.ts'
 
@@ -10,10 +11,10 @@ const PATIENCE_MS = 10_000
  */
 export class OpenTransactions {
   readonly #say: Say
-  readonly #now: () => number
+  readonly #now: Clock
   readonly #open = new Map<string, { readonly offset: number; readonly since: number; said: boolean }>()
 
-  constructor(say: Say, now: () => number = () => performance.now()) {
+  constructor(say: Say, now: Clock = monotonicMs) {
     this.#say = say
     this.#now = now
   }

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { holdsCredentials, maskCredentials } from './credentials.ts'
 import { RowmillError } from './errors.ts'
 
 /**
@@ -13,6 +14,11 @@ export interface OptionSpec<T> {
   readonly fallback: T
   /** How the help calls the default; null: it says nothing of it. */
   readonly fallbackDoc: string | null
+  /**
+   * Whether this value holds a secret: then it is taken from the environment and refused as a flag, since every user of
+   * the machine can read a command line, and the shell keeps it. No error shows it, and no child process inherits it.
+   */
+  readonly holdsSecret?: (text: string) => boolean
   parse(text: string): T
 }
 
@@ -85,8 +91,14 @@ export const OPTIONS = {
       'URL',
       'write Confluent wire format with ids of this schema registry, and read it too',
     ),
+    holdsSecret: holdsCredentials,
     parse: checkUrl,
   },
+  schemaRegistryUserinfoFile: optional(
+    'schema-registry-userinfo-file',
+    'FILE',
+    'a file whose only line is USER:PASSWORD for the schema registry',
+  ),
   python: text('python', 'PATH', 'the Python interpreter with pandas', 'python3'),
   job: optional('job', 'ID', 'the id of the job, used once (default: a new one)'),
   delimiter: optional('delimiter', 'CHAR', 'what separates the values of IN (default: a comma)'),
@@ -131,12 +143,23 @@ export function environmentOf({ flag }: OptionSpec<unknown>): string {
   return `ROWMILL_${flag.toUpperCase().replaceAll('-', '_')}`
 }
 
+/** Refuses a secret on the command line. Throws USAGE that says where else to put it, and does not show it. */
+export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
+  if (!spec.holdsSecret?.(text)) return
+  const value = maskCredentials(text)
+  const message =
+    `--${spec.flag} ${value}: every user of this machine can read a password on a command line. ` +
+    `Give the same URL in the environment, as ${environmentOf(spec)}, ` +
+    `or USER:PASSWORD in a file: --${OPTIONS.schemaRegistryUserinfoFile.flag} FILE`
+  throw new RowmillError('USAGE', message, { option: spec.flag, value })
+}
+
 /** Parses a value given as flag or in the environment; throws USAGE naming `given`, the value and what would be right. */
 export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string): T {
   try {
     return spec.parse(text)
   } catch (cause) {
-    const value = text.replace(/\/\/[^/\s]*@/, '//***@') // nobody wants a password in a log
+    const value = spec.holdsSecret?.(text) ? maskCredentials(text) : text
     const message = `${given} ${JSON.stringify(value)}: ${(cause as Error).message}`
     throw new RowmillError('USAGE', message, { option: spec.flag, value }, { cause })
   }
@@ -224,9 +247,11 @@ function checkAddress(address: string): string {
 
 function checkUrl(given: string): string {
   const url = URL.parse(given)
-  if (url && /^https?:$/.test(url.protocol) && !/[?#]/.test(given) && isDecodable(url.username + url.password))
-    return given
-  throw new Error('must be an http or https URL without ? and #, such as http://HOST:8081')
+  const isHttp = url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(given)
+  // Of http://me:p@ss/word@host the host is ss, and the rest of the password a path that errors would show.
+  if (isHttp && !url.pathname.includes('@') && isDecodable(url.username + url.password)) return given
+  const advice = holdsCredentials(given) ? '; a password is percent-encoded there: / is %2F, @ is %40' : ''
+  throw new Error(`must be an http or https URL without ? and #, such as http://HOST:8081${advice}`)
 }
 
 function isDecodable(text: string): boolean {

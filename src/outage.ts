@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, monotonicMs } from './clock.ts'
 import { RowmillError } from './errors.ts'
 import { describeKafkaError } from './kafka.ts'
 
@@ -16,20 +17,23 @@ export class Outage {
   readonly #what: string
   readonly #say: Say
   readonly #timeoutMs: number
-  #since = 0
+  readonly #now: Clock
+  /** When the first request failed; null: no outage. */
+  #since: number | null = null
   #pauseMs = FIRST_PAUSE_MS
   #said = false
 
-  /** `what` completes "cannot ...", as in "read from topic x". */
-  constructor(what: string, say: Say, timeoutMs: number) {
+  /** `what` completes "cannot ...", as in "read from topic x". `now` is for tests, which need not wait. */
+  constructor(what: string, say: Say, timeoutMs: number, now: Clock = monotonicMs) {
     this.#what = what
     this.#say = say
     this.#timeoutMs = timeoutMs
+    this.#now = now
   }
 
   over(): void {
     if (this.#said) this.#say(`the broker is back: can ${this.#what} again`)
-    this.#since = 0
+    this.#since = null
     this.#pauseMs = FIRST_PAUSE_MS
     this.#said = false
   }
@@ -39,8 +43,9 @@ export class Outage {
     const { text, retriable, type } = describeKafkaError(error)
     if (!retriable)
       throw new RowmillError('TOPIC_UNUSABLE', `cannot ${this.#what}: ${text}`, { type }, { cause: error })
-    this.#since ||= Date.now()
-    const outMs = Date.now() - this.#since
+    const now = this.#now()
+    this.#since ??= now
+    const outMs = now - this.#since
     if (outMs > this.#timeoutMs) {
       const seconds = Math.round(outMs / 1000)
       throw new RowmillError(

@@ -1,10 +1,12 @@
 import { rm } from 'node:fs/promises'
-import { startLocalBroker } from './broker/local-broker.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type LocalBroker, startLocalBroker } from './broker/local-broker.ts'
+import { requireOpenFiles } from './broker/open-files-needed.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
 import type { Sink, Source } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
-import { isCurable, leavesJob, type RowmillError } from './errors.ts'
+import { isCurable, leavesJob, type RowmillError, toRowmillError } from './errors.ts'
 import { hasFailed, JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption, Rejected } from './model.ts'
@@ -13,9 +15,13 @@ import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
 import { reopen } from './reopen.ts'
 import type { Layout } from './sequence.ts'
+import { StartingWorkers } from './starting-workers.ts'
 import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from './wire.ts'
+
+/** How long a local broker that just went may take to be missed. */
+const LAST_WORDS_MS = 1000
 
 export interface RunOptions extends Partial<RunSettings> {
   readonly source: Source
@@ -129,10 +135,10 @@ export async function run(given: RunOptions): Promise<RunReport> {
     ...{ workers, python, target, batchRows, batchTimeout, classifierMemory },
     ...{ say, onOutput, onBatch },
   })
-  supervisor.start()
+  const starting = new StartingWorkers(supervisor, options)
   const names = namesOf(options)
-  const place = openPlace(options, names, signal)
-  const running = runJob(options, { job: names.job, supervisor, place, progress, signal, stop })
+  const place = openPlace(options, names, { signal, workers: starting.wanted })
+  const running = runJob(options, { job: names.job, supervisor, starting, place, progress, signal, stop })
   let fault: unknown = null
   try {
     return await Promise.race([running, supervisor.failed, brokerDied(place), aborted(options.signal)])
@@ -153,6 +159,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
 interface Parts {
   readonly job: string
   readonly supervisor: Supervisor
+  readonly starting: StartingWorkers
   readonly place: Promise<Place>
   readonly progress: ProgressSum
   readonly signal: AbortSignal
@@ -160,11 +167,11 @@ interface Parts {
 }
 
 async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
-  const { job, supervisor, place, progress, signal, stop } = parts
+  const { job, supervisor, starting, place, progress, signal, stop } = parts
   const started = performance.now()
   place.then(({ kafka, ...at }) => supervisor.work(kafka.settings, at)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
-  const opening = Promise.all([supervisor.ready, place, options.source.open()])
+  const opening = Promise.all([supervisor.ready, place, starting.open(options.source)])
   const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([opening, aborted(signal)])
   const startSeconds = secondsSince(started)
   progress.total(header.total)
@@ -224,7 +231,7 @@ async function reopenFailed(id: string, place: Parameters<typeof reopen>[1]): Pr
 function closedOnce(source: Source): Source {
   let closing: Promise<void> | null = null
   return {
-    open: () => source.open(),
+    open: counted => source.open(counted),
     rows: from => source.rows(from),
     close: () => {
       closing ??= source.close()
@@ -254,7 +261,11 @@ function namesOf({ unfinished, job, pipeline }: Settings): UnfinishedRun {
   return unfinished ?? { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
 }
 
-async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortSignal): Promise<Place> {
+async function openPlace(
+  options: Settings,
+  names: UnfinishedRun,
+  { signal, workers }: { signal: AbortSignal; workers: Promise<number> },
+): Promise<Place> {
   const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, when the broker that starts meanwhile can be closed
   const local = options.brokers ? null : await startLocalBroker({ signal, onProgress: options.say, ...keptIn(options) })
@@ -268,7 +279,9 @@ async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortS
     const { pipeline } = names
     const bulk = options.pipeline !== null
     const asIs = options.pipeline || options.unfinished
-    const wanted = options.partitions ?? (asIs ? null : defaultPartitions(options.workers))
+    const wanted =
+      options.partitions ?? (asIs ? null : defaultPartitions(await Promise.race([workers, aborted(signal)])))
+    if (local && wanted !== null) requireOpenFiles({ partitions: wanted, workers: await workers })
     const admin = await kafka.admin()
     const keepsData = local?.keepsData ?? true
     if (keepsData) await options.onBegin?.(names)
@@ -283,14 +296,20 @@ async function openPlace(options: Settings, names: UnfinishedRun, signal: AbortS
     const layout = { partitions, blockRows: options.batchRows }
     return { kafka, pipeline, bulk, layout, registryIds: ids, keepsData, died, close }
   } catch (error) {
+    const reason = local && toRowmillError(error).code === 'BROKER_UNREACHABLE' ? await whyItDied(local, error) : error
     await closeLocal(Boolean(options.unfinished))
-    throw error
+    throw reason
   }
 
   async function closeLocal(keep: boolean): Promise<void> {
     await local?.kill()
     if (local?.keepsData && !keep) await rm(options.brokerData!, { recursive: true, force: true })
   }
+}
+
+/** That a local broker does not answer says less than its last words, which come a moment later. */
+async function whyItDied(local: LocalBroker, error: unknown): Promise<unknown> {
+  return await Promise.race([local.died, delay(LAST_WORDS_MS, error, { ref: false })])
 }
 
 function keptIn({ brokerData }: Settings): { dataDir?: string; mayForget?: boolean } {

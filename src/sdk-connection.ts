@@ -1,5 +1,5 @@
 import { Kafka } from './kafka.ts'
-import { type Compression, OPTIONS } from './options.ts'
+import { type Compression, OPTIONS, parseOption } from './options.ts'
 import { type EnsureOptions, ensureTopics } from './topics.ts'
 import { registerRecords, wireFormat } from './wire.ts'
 
@@ -25,7 +25,8 @@ export async function connectSdk(
   }: Place,
   ensure: EnsureOptions = {},
 ): Promise<{ kafka: Kafka; partitions: number }> {
-  const format = schemaRegistry === null ? null : wireFormat(await registerRecords(schemaRegistry))
+  const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)
+  const format = url === null ? null : wireFormat(await registerRecords(url))
   const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
   const admin = await kafka.admin()
   try {

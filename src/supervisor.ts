@@ -3,10 +3,12 @@ import { hostname } from 'node:os'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
-import { type ErrorRecord, errorFromRecord, RowmillError } from './errors.ts'
+import { monotonicMs } from './clock.ts'
+import { type ErrorRecord, errorFromRecord, RowmillError, toRowmillError } from './errors.ts'
 import type { KafkaSettings } from './kafka.ts'
 import { OPTIONS } from './options.ts'
 import type { Say } from './outage.ts'
+import { endStarted, markedEnvironment, namesOfProcesses, newMark } from './started-processes.ts'
 import type { RegistryIds } from './wire.ts'
 
 /** How often workers may die, without a batch classified between, before the run gives up. */
@@ -66,9 +68,10 @@ export class Supervisor {
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
   #task: Extract<ToWorker, { type: 'work' }> | null = null
+  #started = 0
   #restarts = 0
-  /** When the first worker that was started again found no broker; 0: none since a batch was classified. */
-  #brokerGoneAt = 0
+  /** When the first worker that was started again found no broker; null: none since a batch was classified. */
+  #brokerGoneAt: number | null = null
   #closing = false
   #patience: NodeJS.Timeout | null = null
 
@@ -80,12 +83,17 @@ export class Supervisor {
     this.#failed.promise.catch(() => {})
   }
 
-  /** Starts the processes, and in each the classifier, which needs no broker. */
-  start(): void {
+  /**
+   * Starts processes until there are `workers` of them, all unless told otherwise, and in each the classifier, which needs
+   * no broker. Called again it starts those that are missing.
+   */
+  start(workers: number = this.#options.workers): void {
+    if (this.#closing) return
+    const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
+    if (this.#patience) return
     const waiting = `waiting for classifier ${this.#options.target} to be imported`
     this.#patience = setTimeout(() => this.#options.say(waiting), PATIENCE_MS).unref()
-    const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
-    for (let i = 1; i <= this.#options.workers; i++) this.#fork(`${machine}-${process.pid}-${i}`)
   }
 
   /** Resolves when a first classifier is imported and warm; throws what is wrong with it. */
@@ -124,8 +132,10 @@ export class Supervisor {
   #fork(name: string, again = false): void {
     const { python, target, batchRows, batchTimeout, classifierMemory } = this.#options
     const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory }
+    const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
+      env: markedEnvironment(mark),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#children.set(name, child)
@@ -134,21 +144,29 @@ export class Supervisor {
       if (message.type === 'ready') this.#ready.resolve(message)
       else if (message.type === 'batch') {
         this.#restarts = 0
-        this.#brokerGoneAt = 0
+        this.#brokerGoneAt = null
         this.#options.onBatch(message.rows)
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
       else reason = errorFromRecord(message.error)
     })
     const ended = (how: string) => {
+      this.#endStarted(mark)
       this.#children.delete(name)
       if (!this.#closing) this.#died(name, reason, { how, again })
     }
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
     child.on('error', error => {
+      if (child.pid === undefined) reason = notStarted(name, error)
       if (child.pid === undefined) ended(error.message) // else a message came too late for it, and `exit` will tell
     })
     if (this.#task) child.send(this.#task)
+  }
+
+  /** What a classifier in a thread has started is the worker's; a killed worker could not end what its Python had. */
+  #endStarted(mark: string): void {
+    const left = endStarted(mark).filter(started => started.mark === mark)
+    if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
   }
 
   #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {
@@ -172,7 +190,16 @@ export class Supervisor {
   /** One that was started again waits for the broker as long as the others do, who had it before. */
   #mayComeBack(): boolean {
     const { brokerTimeoutMs = OPTIONS.brokerTimeout.fallback * 1000 } = this.#task?.kafka ?? {}
-    this.#brokerGoneAt ||= Date.now()
-    return Date.now() - this.#brokerGoneAt < brokerTimeoutMs
+    const now = monotonicMs()
+    this.#brokerGoneAt ??= now
+    return now - this.#brokerGoneAt < brokerTimeoutMs
   }
+}
+
+/** A process that the system does not start: another try would meet the same limit. */
+function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
+  const facts = { worker: name }
+  const message = `the process of worker ${name} does not start: ${cause.message}`
+  const limits = cause.code === 'EAGAIN' ? '. Too many processes or threads? ulimit -u prints the limit' : ''
+  return toRowmillError(new RowmillError('WORKER_DIED', `${message}${limits}`, facts, { cause }))
 }

@@ -6,6 +6,8 @@ import { once } from 'node:events'
 import { IsolatingClassifier } from './classifier/isolating.ts'
 import { openClassifier } from './classifier/open.ts'
 import { errorToRecord } from './errors.ts'
+import { openFilesLimit } from './open-files.ts'
+import { endAllStarted } from './started-processes.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 import { limitYoungGeneration } from './young-generation.ts'
 
@@ -16,6 +18,7 @@ const tell = (message: FromWorker) => process.connected && process.send!(message
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
 limitYoungGeneration()
+openFilesLimit() // as long as it can be looked up
 const onOutput = (text: string) => tell({ type: 'output', text })
 const memoryMB = limits.classifierMemory
 const classifier = new IsolatingClassifier({
@@ -25,8 +28,11 @@ const classifier = new IsolatingClassifier({
   say: message => say(`worker ${name}: ${message}`),
 })
 
-process.on('disconnect', () => process.exit(1))
-process.on('SIGINT', () => {}) // a terminal sends it to all; the supervisor says what it means
+process.on('disconnect', () => {
+  endAllStarted()
+  process.exit(1)
+})
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}) // a terminal sends it to all; the supervisor says what it means
 process.on('SIGTERM', () => drain.abort())
 
 let working = false

@@ -13,6 +13,7 @@ import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
 import { Pace } from './pace.ts'
 import { PartitionSender } from './partition-sender.ts'
+import { printableLine } from './printable.ts'
 import { ResultPartitions } from './result-partitions.ts'
 import { barrierOf, decodeHead, type RowsHead } from './rows-head.ts'
 import { misplacement, placeOf } from './sequence.ts'
@@ -88,7 +89,7 @@ export class Worker {
     this.#unknown = new UnknownJobs({
       jobs: this.#jobs,
       rejects: topicsOf(options.pipeline).rejects,
-      say: message => options.say(printable(message)),
+      say: message => options.say(shortLine(message)),
       accept: (held, message) => this.#accept(held, message, true),
       reject: (held, message, job) => this.#copyMessage(held, message, 'UNKNOWN_JOB', `no job ${job} in ${topic}`),
       accepted: () => this.#serve(),
@@ -305,7 +306,7 @@ export class Worker {
     if (message.unreadable) return // the feed has said it
     const { topic, partition } = held.queue
     const { rejects } = topicsOf(this.#options.pipeline)
-    const detail = printable(why).replace(/\.+$/, '')
+    const detail = shortLine(why).replace(/\.+$/, '')
     this.#options.say(`${topic}[${partition}]@${message.offset}: ${reason} ${detail}; a copy is in ${rejects}`)
   }
 
@@ -320,7 +321,7 @@ export class Worker {
     const by = this.#options.name
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
     const raw = value?.subarray(0, REJECTED_BYTES) ?? null
-    const detail = printable(why)
+    const detail = shortLine(why)
     const first = unreadable?.first ?? offset
     const reject = encodeReject({ ...none, topic, partition, offset: first, index: 0, reason, detail, raw, by })
     const { rejects } = topicsOf(this.#options.pipeline)
@@ -440,10 +441,9 @@ function describeUnreadable({ offset, unreadable }: Message): string {
   return `the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`
 }
 
-/** Text of others, as it may stand in a log: short, and without what moves a cursor. */
-function printable(text: string): string {
-  const shown = text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text
-  return shown.toWellFormed().replaceAll(/\p{Cc}/gu, control => JSON.stringify(control).slice(1, -1))
+/** Text of others, as it may stand in a log: short, and in one line. */
+function shortLine(text: string): string {
+  return printableLine(text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text)
 }
 
 function attemptOf({ id, attempt }: Job): string {

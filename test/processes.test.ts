@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { brokerAddress } from './helpers/broker.ts'
-import { startRowmill, testFolder } from './helpers/cli.ts'
+import { startProgram, startRowmill, testFolder } from './helpers/cli.ts'
 import { descendants, infoOf, type ProcessInfo, untilGone } from './helpers/processes.ts'
+import { python } from './helpers/python.ts'
 import { serialJob } from './helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_it_works')
@@ -38,6 +39,7 @@ async function runAtWork(t: TestContext) {
 const ROWS = 800
 
 for (const [signal, code] of [
+  ['SIGHUP', 129],
   ['SIGINT', 130],
   ['SIGTERM', 143],
   ['SIGKILL', null],
@@ -62,6 +64,34 @@ for (const [signal, code] of [
     assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
   })
 }
+
+test('a terminal that is closed ends a run with 129, no process left, and what --resume needs', async t => {
+  const folder = testFolder(t)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  writeFileSync(input, `ID,A\n${Array.from({ length: ROWS }, (_, i) => `${i},x\n`).join('')}`)
+  const lines = [
+    'import os, pty, sys',
+    'pid, terminal = pty.fork()',
+    'if pid == 0: os.execv(sys.argv[1], sys.argv[1:])',
+    'said = b""',
+    'while b"at work" not in said: said += os.read(terminal, 4096)',
+    'print(pid, flush=True)',
+    'sys.stdin.read()',
+    'os.close(terminal)',
+    'print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))',
+  ]
+  const args = [join(import.meta.dirname, '../bin/rowmill.js'), 'run', input, output, '--classifier', CLASSIFIER]
+  const command = ['-c', lines.join('\n'), process.execPath, ...args, '--workers', '2']
+  const { child, finished } = startProgram(python, command, { env: { ROWMILL_BROKERS: '' }, inputStays: true })
+  const [pid] = (await once(createInterface(child.stdout), 'line')) as [string]
+  const below = descendants(Number(pid))
+  assert.ok(below.length >= 4)
+  child.stdin.end()
+  assert.equal((await finished).stdout.trim().split('\n').at(-1), '129')
+  await untilGone(below)
+  const resumed = await startRowmill(['run', '--resume', output]).finished
+  assert.equal(resumed.code, 0, resumed.stderr)
+})
 
 test('Ctrl-C while the classifier is imported and the broker starts leaves no process and no file', async t => {
   const imports = join(import.meta.dirname, 'fixtures/slow_to_import.py')
@@ -136,4 +166,118 @@ test('a complete run leaves no process and no temporary file', async t => {
   assert.ok(below.length >= 4, 'worker, Python, guard and JVM were seen')
   await untilGone(below)
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
+})
+
+/** Starts processes of every kind that outlive their parent; the file `note` gets /proc/PID/stat of each, a line for each. */
+const DAEMONS = `
+import os, subprocess, sys, time
+def note(pid):
+    with open(NOTE, 'a') as file:
+        file.write(open(f'/proc/{pid}/stat').read())
+note(subprocess.Popen(['sleep', '1001']).pid)
+note(subprocess.Popen(['sleep', '1002'], start_new_session=True).pid)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.closerange(0, 64)
+        note(os.getpid())
+        time.sleep(1003)
+    os._exit(0)
+os.wait()
+while len(open(NOTE).read().splitlines()) < 3:
+    time.sleep(0.01)
+print('daemons are up', flush=True)
+def classify_df(df):
+    if 'dies' in list(df['A']):
+        os._exit(9)
+    if 'waits' in list(df['A']):
+        print('at work', flush=True)
+        time.sleep(600)
+`
+
+async function withDaemons(t: TestContext, cell: string) {
+  const folder = testFolder(t)
+  const [input, target, note] = ['in.csv', 'classifier.py', 'note'].map(name => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ]
+  writeFileSync(input, `ID,A\n1,${cell}\n`)
+  writeFileSync(target, `NOTE = ${JSON.stringify(note)}\n${DAEMONS}`)
+  const args = ['run', input, join(folder, 'out.csv'), '--classifier', target, '--workers', '1']
+  const run = startRowmill(args, { env: { ROWMILL_BROKERS: await brokerAddress() } })
+  t.after(() => run.child.kill('SIGKILL'))
+  const daemons = () => readFileSync(note, 'utf8').trim().split('\n').map(infoOf)
+  return { ...run, daemons }
+}
+
+test('a daemon that a classifier started ends with a good run, and is named', async t => {
+  const { finished, daemons } = await withDaemons(t, 'x')
+  const { code, stderr } = await finished
+  assert.equal(code, 0, stderr)
+  const [child, session, daemon] = daemons() as [ProcessInfo, ProcessInfo, ProcessInfo]
+  await untilGone([child, session, daemon])
+  const [said] = /rowmill: ended .*, left running by classifier .*classifier\.py/.exec(stderr) ?? ['']
+  for (const { pid, name } of [session, daemon]) assert.ok(said.includes(`${name} (${pid})`), stderr)
+  assert.ok(!said.includes(`(${child.pid})`), 'what stays in the group of its parent is not meant to outlive it')
+})
+
+test('a classifier that dies leaves none of its processes to the next one', async t => {
+  const { finished, daemons } = await withDaemons(t, 'dies')
+  assert.equal((await finished).code, 5)
+  const all = daemons()
+  assert.ok(all.length > 3, 'it was started again')
+  await untilGone(all)
+})
+
+for (const victim of ['the worker', 'the whole command'] as const) {
+  test(`kill -9 of ${victim} leaves no daemon of the classifier`, async t => {
+    const { child, daemons } = await withDaemons(t, 'waits')
+    for await (const line of createInterface(child.stderr)) if (line === 'at work') break
+    const before = daemons()
+    assert.equal(before.length, 3)
+    const [worker] = descendants(child.pid!).filter(({ parent }) => parent === child.pid)
+    process.kill(victim === 'the worker' ? worker!.pid : child.pid!, 'SIGKILL')
+    await untilGone(before)
+  })
+}
+
+test('what a TypeScript classifier has started ends with the run, and is named', async t => {
+  const folder = testFolder(t)
+  const [input, target, note] = ['in.csv', 'c.mts', 'note'].map(name => join(folder, name)) as [string, string, string]
+  writeFileSync(input, 'ID,A\n1,x\n')
+  const lines = [
+    "import { spawn } from 'node:child_process'",
+    "import { readFileSync, writeFileSync } from 'node:fs'",
+    "const daemon = spawn('sleep', ['1004'], { detached: true, stdio: 'ignore' })",
+    `writeFileSync(${JSON.stringify(note)}, readFileSync(\`/proc/\${daemon.pid}/stat\`))`,
+    'export default (rows: string[][]) => rows',
+  ]
+  writeFileSync(target, `${lines.join('\n')}\n`)
+  const args = ['run', input, '-', '--classifier', target, '--workers', '1']
+  const { code, stderr } = await startRowmill(args, { env: { ROWMILL_BROKERS: await brokerAddress() } }).finished
+  assert.equal(code, 0, stderr)
+  const daemon = infoOf(readFileSync(note, 'utf8'))
+  await untilGone([daemon])
+  assert.match(stderr, new RegExp(`rowmill: ended .*\\(${daemon.pid}\\), left running by the classifier`))
+})
+
+test('a daemon that takes the mark of rowmill off its environment stays', async t => {
+  const folder = testFolder(t)
+  const [input, target, note] = ['in.csv', 'c.py', 'note'].map(name => join(folder, name)) as [string, string, string]
+  writeFileSync(input, 'ID,A\n1,x\n')
+  const lines = [
+    'import shutil, subprocess',
+    "daemon = subprocess.Popen(['env', '-u', 'ROWMILL_STARTED_BY', 'sleep', '1005'], start_new_session=True)",
+    `while open(f'/proc/{daemon.pid}/comm').read() != 'sleep\\n': pass`,
+    `shutil.copyfile(f'/proc/{daemon.pid}/stat', ${JSON.stringify(note)})`,
+    'def classify_df(df): pass',
+  ]
+  writeFileSync(target, `${lines.join('\n')}\n`)
+  const args = ['run', input, '-', '--classifier', target, '--workers', '1']
+  const { code, stderr } = await startRowmill(args, { env: { ROWMILL_BROKERS: await brokerAddress() } }).finished
+  assert.equal(code, 0, stderr)
+  assert.doesNotMatch(stderr, /left running/)
+  const { pid } = infoOf(readFileSync(note, 'utf8'))
+  assert.ok(process.kill(pid, 'SIGKILL'), 'it is there to be killed')
 })

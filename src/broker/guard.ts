@@ -68,6 +68,10 @@ export async function startGuarded(options: GuardOptions): Promise<Guarded> {
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],
   })
+  if (guard.pid === undefined) {
+    const [cause] = (await once(guard, 'error')) as [Error] // without a process it has no pipes either
+    throw new RowmillError('BROKER_FAILED', `/bin/sh does not start: ${cause.message}`, {}, { cause })
+  }
   // The guard may be gone before a word reaches it; `ended` tells.
   guard.stdin.on('error', () => {})
   const gone = once(guard, 'close').then(() => null)
@@ -79,9 +83,7 @@ export async function startGuarded(options: GuardOptions): Promise<Guarded> {
     const [word = '', value] = line.split(' ')
     lines.get(word)?.(Number(value))
   })
-  const pid = await Promise.race([pidSaid, gone]).catch(cause => {
-    throw new RowmillError('BROKER_FAILED', `/bin/sh does not start: ${cause.message}`, {}, { cause })
-  })
+  const pid = await Promise.race([pidSaid, gone])
   if (pid === null) throw new RowmillError('BROKER_FAILED', `/bin/sh ended before it started ${command}`, { command })
   // No start time: it ended already, and `ended` says so.
   const identity = identify(pid) ?? { pid, start: '' }

@@ -13,6 +13,7 @@ import {
 import { type Guarded, startGuarded } from './guard.ts'
 import type { Java } from './java.ts'
 import { lastWords } from './last-words.ts'
+import { requireOpenFiles } from './open-files-needed.ts'
 import { newClusterId, untilReady } from './readiness.ts'
 
 /** The unpacked Kafka of the cache: `jars` and a formatted, never started data directory. */
@@ -42,6 +43,7 @@ export const READY_MS = 60_000
 
 /** Starts the JVM on the directory, formatting it first if it is new. It does not answer yet. */
 export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
+  requireOpenFiles({ partitions: 0, workers: 0 })
   const { home, java, directory, ports, temporary, archive, properties } = launch
   const files = brokerFiles(directory)
   const [clusterId] = await Promise.all([

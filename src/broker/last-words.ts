@@ -16,7 +16,10 @@ export async function lastWords(directory: string): Promise<string> {
 export function linesThatMatter(text: string): string {
   const all = text.split('\n').filter(line => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
   const errors = all.filter(line => /\b(ERROR|FATAL)\b|Exception|Error:|Caused by|error occurred/.test(line))
-  return (errors.length > 0 ? errors : all).slice(-LINES).join('\n')
+  const last = (errors.length > 0 ? errors : all).slice(-LINES)
+  // The first cause of much else, and by now far above it.
+  const noFiles = errors.find(line => line.includes('Too many open files'))
+  return (noFiles === undefined || last.includes(noFiles) ? last : [noFiles, ...last]).join('\n')
 }
 
 async function tail(path: string): Promise<string> {

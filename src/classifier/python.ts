@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import { optionOf } from '../model.ts'
+import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../started-processes.ts'
 import { checkToCsv } from '../to-csv.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from './boundary.ts'
 import { FrameReader, frame } from './frames.ts'
@@ -55,6 +56,7 @@ export class PythonClassifier implements RowsClassifier {
   readonly #waiting: Waiting[] = []
   readonly #jobs = new WeakMap<ClassifierJob, Buffer>()
   readonly #lastLines = new LastLines()
+  readonly #mark = newMark()
   #child: ChildProcess | null = null
   #started: Promise<void> | null = null
   #gone: Promise<void> = Promise.resolve()
@@ -104,11 +106,20 @@ export class PythonClassifier implements RowsClassifier {
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
   }
 
+  /** What the classifier has started goes with it. What left its group meant to stay, so the user is told. */
+  #endStarted({ pid }: ChildProcess): void {
+    const daemons = endStarted(this.#mark).filter(({ group }) => group !== pid)
+    if (daemons.length === 0) return
+    const { target, onOutput } = this.#options
+    onOutput(`rowmill: ended ${namesOfProcesses(daemons)}, left running by classifier ${target}\n`)
+  }
+
   async #start(): Promise<void> {
     if (this.#death) throw this.#death
     const { python, target, cwd, memoryMB } = this.#options
     const child = spawn(python, [HOST, String(process.pid), target, ...(memoryMB ? [String(memoryMB)] : [])], {
       ...(cwd === undefined ? {} : { cwd }),
+      env: markedEnvironment(this.#mark),
       detached: true, // leads a process group
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
     })
@@ -130,7 +141,7 @@ export class PythonClassifier implements RowsClassifier {
   }
 
   #read(child: ChildProcess): void {
-    const [, stdout, stderr, requests, answers, lifeLine] = child.stdio as unknown as (Readable & Writable)[]
+    const [, stdout, stderr, requests, answers, lifeLine] = (child.stdio ?? []) as unknown as (Readable & Writable)[]
     // What is no Python with a host in it has nothing to say to the user; what it wrote on stderr is in the error.
     const begun = Promise.withResolvers<void>()
     const output = new LineForwarder(text => void begun.promise.then(() => this.#options.onOutput(text)))
@@ -173,13 +184,14 @@ export class PythonClassifier implements RowsClassifier {
       const finish = (error: RowmillError) => {
         this.#death ??= error
         for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death)
-        for (const stream of child.stdio) stream?.destroy()
+        for (const stream of child.stdio ?? []) stream?.destroy() // a process that did not start may have none
         resolve()
       }
       child.once('error', cause => {
         if (child.pid === undefined) finish(this.#unusable(cause))
       })
       child.once('exit', (code, signal) => {
+        this.#endStarted(child)
         const finishOnce = () => {
           clearTimeout(timer)
           finish(this.#died(code, signal))

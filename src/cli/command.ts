@@ -1,5 +1,13 @@
 import { type Command, Option } from 'commander'
-import { environmentOf, OPTIONS, type OptionName, type OptionSpec, type OptionValues, parseOption } from '../options.ts'
+import {
+  environmentOf,
+  OPTIONS,
+  type OptionName,
+  type OptionSpec,
+  type OptionValues,
+  parseOption,
+  refuseSecret,
+} from '../options.ts'
 
 /** One command: what it is called, what it takes, and what it does. `act` returns the exit code. */
 export interface CommandSpec<N extends OptionName> {
@@ -28,7 +36,7 @@ export function addCommand<N extends OptionName>(
   command.action(async (...args) => {
     const operands = args.slice(0, spec.operands.length) as (string | undefined)[]
     const given = args[spec.operands.length] as Record<string, string | string[] | true | undefined>
-    finished(await spec.act(operands, readOptions(spec.options, given)))
+    finished(await spec.act(operands, readOptions(spec.options, given, takeEnvironment())))
   })
 }
 
@@ -41,26 +49,42 @@ function commanderOption(spec: OptionSpec<unknown>): Option {
   return option
 }
 
+/** The environment as it is, and from now on without what holds a secret: no process started later inherits that. */
+function takeEnvironment(): NodeJS.ProcessEnv {
+  const environment = { ...process.env }
+  for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) {
+    const variable = environmentOf(spec)
+    if (spec.holdsSecret?.(environment[variable] ?? '')) delete process.env[variable]
+  }
+  return environment
+}
+
 function readOptions<N extends OptionName>(
   names: readonly N[],
   given: Record<string, string | string[] | true | undefined>,
+  environment: NodeJS.ProcessEnv,
 ): OptionValues<N> {
   const values: Partial<Record<N, unknown>> = {}
   for (const name of names) {
     const spec: OptionSpec<unknown> = OPTIONS[name]
-    values[name] = readOption(spec, given[attributeOf(spec)])
+    values[name] = readOption(spec, given[attributeOf(spec)], environment)
   }
   return values as OptionValues<N>
 }
 
-function readOption(spec: OptionSpec<unknown>, flags: string | string[] | true | undefined): unknown {
+function readOption(
+  spec: OptionSpec<unknown>,
+  flags: string | string[] | true | undefined,
+  environment: NodeJS.ProcessEnv,
+): unknown {
   if (flags === true) return parseOption(spec, `--${spec.flag}`, 'true')
   if (Array.isArray(flags)) {
+    for (const text of flags) refuseSecret(spec, text)
     const parsed = flags.map(text => parseOption(spec, `--${spec.flag}`, text))
     return Array.isArray(spec.fallback) ? parsed.flat() : parsed.at(-1)
   }
   const variable = environmentOf(spec)
-  const text = process.env[variable]
+  const text = environment[variable]
   return text === undefined || text === '' ? spec.fallback : parseOption(spec, variable, text)
 }
 

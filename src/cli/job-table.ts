@@ -1,5 +1,6 @@
 import { hasFailed, jobFailure } from '../jobs.ts'
 import type { Job, JobState } from '../model.ts'
+import { printableLine } from '../printable.ts'
 import { duration } from './terminal.ts'
 
 /** What `jobs list` says of a job, in this order. */
@@ -43,5 +44,5 @@ function cellsOf(job: Job, now: number): string[] {
   const when = `${time}, ${duration(Math.max(0, (now - job.at) / 1000))} ago`
   const tries = attempt === 0 ? state : `${state}, attempt ${attempt}`
   const why = code === null ? '' : `${code} ${reason!.split('\n', 1)[0]}`
-  return [id, tries, kind, rows === null ? '-' : String(rows), when, why]
+  return [id, tries, kind, rows === null ? '-' : String(rows), when, why].map(printableLine)
 }

@@ -18,6 +18,7 @@ const OPTION_NAMES = [
   'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'id',
   'columns',
   'indexKind',

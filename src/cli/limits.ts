@@ -1,7 +1,15 @@
+import { constants } from 'node:os'
 import { RowmillError } from '../errors.ts'
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 /** Signals that come closer together are one: some programs signal a process and then its whole group. */
 const SAME_SIGNAL_MS = 200
+
+/** The exit code of a command that a signal ended, as a shell counts it: 129 (HUP), 130 (INT) or 143 (TERM). */
+export function exitCodeOf(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal]
+}
 
 /** What ends a command from outside: the time-out and signals. A second signal ends it without any tidying up. */
 export class Limits {
@@ -16,14 +24,14 @@ export class Limits {
       const sinceFirst = performance.now() - this.#signalledAt
       if (sinceFirst < SAME_SIGNAL_MS) return
       this.#signalledAt = performance.now()
-      if (this.#stop.signal.aborted) process.exit(signal === 'SIGTERM' ? 143 : 130)
+      if (this.#stop.signal.aborted) process.exit(exitCodeOf(signal))
       this.#stop.abort(new RowmillError('INTERRUPTED', `interrupted by ${signal} ${when}`, { signal }))
     }
     if (timeoutSeconds !== null) {
       const error = new RowmillError('TIMEOUT', `not complete after --timeout ${timeoutSeconds} s`, { timeoutSeconds })
       this.#timer = setTimeout(() => this.#stop.abort(error), timeoutSeconds * 1000)
     }
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, this.#onSignal)
+    for (const signal of SIGNALS) process.on(signal, this.#onSignal)
   }
 
   get signal(): AbortSignal {
@@ -36,6 +44,6 @@ export class Limits {
 
   close(): void {
     if (this.#timer) clearTimeout(this.#timer)
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, this.#onSignal)
+    for (const signal of SIGNALS) process.off(signal, this.#onSignal)
   }
 }

@@ -1,21 +1,26 @@
 import { Command, CommanderError } from 'commander'
 import { toRowmillError } from '../errors.ts'
+import { openFilesLimit } from '../open-files.ts'
 import { version } from '../version.ts'
 import { limitYoungGeneration } from '../young-generation.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { addCommand } from './command.ts'
 import { jobsCommand } from './jobs.ts'
+import { exitCodeOf } from './limits.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommand } from './rejects.ts'
 import { runCommand } from './run.ts'
 import { tailCommand } from './tail.ts'
+import { writeError } from './terminal.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
   limitYoungGeneration()
+  openFilesLimit() // as long as it can be looked up
+  process.stderr.on('error', () => {}) // the terminal was closed: that nobody reads any more ends no job
   let exitCode = 0
   const program = new Command('rowmill')
     .description(
@@ -25,7 +30,10 @@ export async function main(args: readonly string[]): Promise<number> {
     .helpOption('--help', 'show help')
     .showSuggestionAfterError(true)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: (.*)$/m, 'rowmill: $1 [USAGE]')) })
+    .configureOutput({
+      outputError: text => writeError(text.replace(/^error: (.*)$/m, 'rowmill: $1 [USAGE]')),
+      writeErr: writeError,
+    })
   const finished = (code: number) => {
     exitCode = code
   }
@@ -50,11 +58,10 @@ export async function main(args: readonly string[]): Promise<number> {
 function tellError(thrown: unknown): number {
   const error = toRowmillError(thrown)
   // The code stands behind the first line: below it there may be a traceback.
-  process.stderr.write(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
-  if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG'])
-    process.stderr.write(`${(error.cause as Error).stack}\n`)
+  writeError(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
+  if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG']) writeError(`${(error.cause as Error).stack}\n`)
   const { signal, resume, cure } = error.facts
-  if (resume) process.stderr.write(`rowmill: to go on: ${resume}\n`)
-  if (cure) process.stderr.write(`rowmill: to go on, once the classifier is repaired${cure}\n`)
-  return signal === 'SIGTERM' ? 143 : error.exitCode
+  if (resume) writeError(`rowmill: to go on: ${resume}\n`)
+  if (cure) writeError(`rowmill: to go on, once the classifier is repaired${cure}\n`)
+  return error.code === 'INTERRUPTED' && signal ? exitCodeOf(signal as NodeJS.Signals) : error.exitCode
 }

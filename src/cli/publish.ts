@@ -19,6 +19,7 @@ const OPTION_NAMES = [
   'compression',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'job',
   'partitions',
   'batchRows',

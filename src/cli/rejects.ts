@@ -4,6 +4,7 @@ import { checkOutput } from '../../connectors/output-path.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects, type OpenReject } from '../open-rejects.ts'
+import { printable } from '../printable.ts'
 import { reopen } from '../reopen.ts'
 import type { ResultsPlace } from '../results-now.ts'
 import type { CommandSpec } from './command.ts'
@@ -14,6 +15,7 @@ const OPTION_NAMES = [
   'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'id',
   'force',
   'timeout',
@@ -107,5 +109,5 @@ function csvOf({ columns, options }: Job, rejected: readonly Rejected[]): string
 
 /** What it was; the traceback stands below. */
 function oneLine(detail: string): string {
-  return detail.split('\n', 1)[0]!.replaceAll('\t', ' ')
+  return printable(detail.split('\n', 1)[0]!.replaceAll('\t', ' '))
 }

@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
+import { holdsCredentials, withoutCredentials } from '../credentials.ts'
 import {
   COMPLETE_WITH_REJECTS,
   type ErrorCode,
@@ -22,6 +23,7 @@ import { version } from '../version.ts'
 import type { CommandSpec } from './command.ts'
 import { jobOptions } from './job-options.ts'
 import { Limits } from './limits.ts'
+import { registryUrl } from './registry-url.ts'
 import { withCure, withResumeCommand } from './resume-command.ts'
 import { RunStateFile } from './run-state.ts'
 import { Terminal } from './terminal.ts'
@@ -39,6 +41,7 @@ const OPTION_NAMES = [
   'compression',
   'pipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'python',
   'job',
   'delimiter',
@@ -59,7 +62,15 @@ const OPTION_NAMES = [
 type RunValues = OptionValues<(typeof OPTION_NAMES)[number]>
 
 /** What may be said anew when a run is gone on with; all other options are as it was begun. */
-const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set(['resume', 'workers', 'timeout', 'quiet', 'progress', 'report'])
+const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
+  'resume',
+  'workers',
+  'timeout',
+  'quiet',
+  'progress',
+  'report',
+  'schemaRegistryUserinfoFile',
+])
 /** How many rejected rows are told one by one. */
 const REJECTS_SAID = 5
 /** What may end a run before there is a job to go on with. */
@@ -108,9 +119,12 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     const { flag, fallback } = OPTIONS[name]
     const said = JSON.stringify(given[name]) !== JSON.stringify(fallback)
     if (said && FREE_WHEN_RESUMED.has(name)) Object.assign(options, { [name]: given[name] })
-    else if (said && JSON.stringify(given[name]) !== JSON.stringify(begun[name]))
+    else if (said && JSON.stringify(withoutSecrets(given)[name]) !== JSON.stringify(begun[name]))
       throw new RowmillError('USAGE', `--${flag}: --resume goes on as the run was begun, leave the option out`)
   }
+  // What run.json does not keep: user and password come from the environment again, or from the file.
+  if (given.schemaRegistry !== null && holdsCredentials(given.schemaRegistry))
+    Object.assign(options, { schemaRegistry: given.schemaRegistry, schemaRegistryUserinfoFile: null })
   // A run that was killed behind its commit has its output, and neither a partial file nor any use for its state.
   const committed = await finishCommit(output)
   if (committed || (existsSync(output) && !begun.force && !existsSync(`${output}.rowmill/partial`))) {
@@ -130,6 +144,12 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   }
 }
 
+/** The options as run.json keeps them: user and password of the schema registry are in no file of rowmill's. */
+function withoutSecrets(options: RunValues): RunValues {
+  const { schemaRegistry } = options
+  return { ...options, schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry) }
+}
+
 interface RunParts {
   readonly input: string
   readonly output: string
@@ -147,7 +167,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
   const limits = new Limits('before the job was complete', options.timeout)
   let kept = unfinished !== null
   const onBegin = (run: UnfinishedRun) =>
-    state!.write({ ...run, folder: process.cwd(), input: resolve(input), options })
+    state!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
   const onOpen = () => {
     kept = true
   }
@@ -168,7 +188,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
       compression: options.compression,
       brokerData: state?.brokerData ?? null,
       pipeline: options.pipeline,
-      schemaRegistry: options.schemaRegistry,
+      schemaRegistry: await registryUrl(options),
       job: options.job,
       unfinished,
       options: jobOptions,

@@ -7,9 +7,12 @@ import type { ResultsPlace } from '../results-now.ts'
 import { checkName, type EnsureOptions, ensureTopics, findTopics, workersGroup } from '../topics.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire.ts'
 import { Limits } from './limits.ts'
+import { registryUrl } from './registry-url.ts'
 import { Terminal } from './terminal.ts'
 
-type SharedOptions = OptionValues<'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry'> &
+type SharedOptions = OptionValues<
+  'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry' | 'schemaRegistryUserinfoFile'
+> &
   Partial<OptionValues<'compression'>>
 
 /** A pipeline on a broker that others serve too. */
@@ -81,7 +84,7 @@ export function requireJob(id: string | null): string {
 
 async function connect(
   command: string,
-  { brokers, brokerTimeout, compression = 'none', sharedPipeline: pipeline, schemaRegistry }: SharedOptions,
+  { brokers, brokerTimeout, compression = 'none', sharedPipeline: pipeline, ...registry }: SharedOptions,
   partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
@@ -89,7 +92,8 @@ async function connect(
     const message = `rowmill ${command} needs a Kafka: give --brokers HOST:PORT or set ROWMILL_BROKERS; rowmill broker starts one`
     throw new RowmillError('USAGE', message)
   }
-  const registryIds = schemaRegistry === null ? null : await registerRecords(schemaRegistry)
+  const url = await registryUrl(registry)
+  const registryIds = url === null ? null : await registerRecords(url)
   const format = registryIds && wireFormat(registryIds)
   const brokerTimeoutMs = brokerTimeout * 1000
   const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, brokerTimeoutMs, compression, format })

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream'
 import { OutputFormat } from '../../connectors/output-format.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
+import { printable } from '../printable.ts'
 import { nameOf } from '../reject-budget.ts'
 import type { ClassifiedRow, ResultBatch } from '../result-batch.ts'
 import { resultBatches } from '../result-batches.ts'
@@ -17,6 +18,7 @@ const OPTION_NAMES = [
   'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'id',
   'format',
   'from',
@@ -48,7 +50,7 @@ export const tailCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
           waiting.progress()
           const { out, err } = lines(batch)
           if (err !== '') terminal.output(err)
-          if (!(await reader.write(out))) break
+          if (!(await reader.write(process.stdout.isTTY ? printable(out) : out))) break
         }
         return 0
       } finally {

@@ -1,4 +1,5 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
+import { printable } from '../printable.ts'
 
 const LINE_EVERY_MS = 5000
 const BARS_EVERY_MS = 200
@@ -13,6 +14,14 @@ export interface Progress {
   readonly classified?: number
   readonly written?: number
   readonly total: number | null
+}
+
+/**
+ * Writes text to stderr. All text of a command goes through here: a cell, an exception or a foreign message may be in
+ * it, and no terminal obeys what these say. Only our own progress bars move the cursor.
+ */
+export function writeError(text: string): void {
+  process.stderr.write(printable(text))
 }
 
 /**
@@ -37,7 +46,7 @@ export class Terminal {
     if (!this.#quiet) this.#write(`rowmill: ${message}\n`)
   }
 
-  /** What the user's own code printed: as it is, also when quiet. */
+  /** What the user's own code printed, also when quiet. */
   output(text: string): void {
     this.#write(text.endsWith('\n') ? text : `${text}\n`)
   }
@@ -70,8 +79,8 @@ export class Terminal {
   }
 
   #write(text: string): void {
-    if (this.#bars) this.#bars.log(text)
-    else process.stderr.write(text)
+    if (this.#bars) this.#bars.log(printable(text))
+    else writeError(text)
   }
 }
 

@@ -1,5 +1,6 @@
 import { OutputFormat } from '../../connectors/output-format.ts'
 import type { SinkHeader } from '../connector.ts'
+import { printable } from '../printable.ts'
 import { type Verified, verify } from '../verify.ts'
 import type { CommandSpec } from './command.ts'
 import { onFoundPipeline, requireJob } from './shared-pipeline.ts'
@@ -9,6 +10,7 @@ const OPTION_NAMES = [
   'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'id',
   'against',
   'timeout',
@@ -29,7 +31,7 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       when: 'before the job was verified',
       async act(place) {
         const verified = await verify({ ...place, job, out: out!, against, format })
-        process.stdout.write(describeVerified(verified))
+        process.stdout.write(printable(describeVerified(verified)))
         const [first, ...others] = verified.findings
         for (const { message, code } of others) place.say(`also: ${message} [${code}]`)
         if (first) throw first

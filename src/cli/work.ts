@@ -15,6 +15,7 @@ const OPTION_NAMES = [
   'compression',
   'sharedPipeline',
   'schemaRegistry',
+  'schemaRegistryUserinfoFile',
   'classifier',
   'workers',
   'batchRows',

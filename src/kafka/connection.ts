@@ -2,6 +2,7 @@ import net, { type Socket } from 'node:net'
 import type { ISocketFactory, logCreator as LogCreator } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
+import { printable } from '../printable.ts'
 
 export function openSocket({ host, port, onConnect }: Parameters<ISocketFactory>[0]): Socket {
   const socket = net.connect({ host, port, noDelay: true }, onConnect)
@@ -19,7 +20,8 @@ export async function hangUp(cluster: Cluster, sockets: ReadonlySet<Socket>): Pr
 /** KafkaJS logs errors that it then retries: silent unless KAFKAJS_LOG_LEVEL asks. */
 export const logCreator: LogCreator = () => {
   if (!process.env['KAFKAJS_LOG_LEVEL']) return () => {}
-  return ({ label, namespace, log }) => process.stderr.write(`kafkajs ${label} ${namespace} ${log.message}\n`)
+  return ({ label, namespace, log }) =>
+    process.stderr.write(printable(`kafkajs ${label} ${namespace} ${log.message}\n`))
 }
 
 let idleTimersStopped = false

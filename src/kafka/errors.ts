@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Clock, monotonicMs } from '../clock.ts'
 import { RowmillError } from '../errors.ts'
 import type { TopicPartition } from './partitions.ts'
 
@@ -57,16 +58,17 @@ export async function patiently<T>(
   {
     signal = new AbortController().signal,
     silenceMs = LEADER_PATIENCE_MS,
-  }: { signal?: AbortSignal; silenceMs?: number } = {},
+    now = monotonicMs,
+  }: { signal?: AbortSignal; silenceMs?: number; now?: Clock } = {},
 ): Promise<T> {
-  const since = Date.now()
+  const since = now()
   for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     try {
       return await request()
     } catch (error) {
       signal.throwIfAborted()
       const { retriable, text, type } = describeKafkaError(error)
-      const lastsMs = Date.now() - since
+      const lastsMs = now() - since
       const silence = isSilence(error)
       if (silence && lastsMs > silenceMs) throw silent(error)
       const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? TOPIC_PATIENCE_MS : LEADER_PATIENCE_MS

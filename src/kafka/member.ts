@@ -8,6 +8,8 @@ import { byTopic, clusterOffsets, type Position, type TopicPartition } from './p
 const HEARTBEAT_MS = 250
 /** How often the leader of a group asks whether its topics have more partitions. */
 const METADATA_MS = 2000
+/** KafkaJS skips a heartbeat that comes sooner than this after the last one, by the wall clock, which may be set back. */
+const ALWAYS = Number.NEGATIVE_INFINITY
 
 /** What a group committed of a partition. */
 export interface Committed extends Position {
@@ -131,7 +133,7 @@ export class GroupMember {
     while (!signal.aborted) {
       await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
       if (signal.aborted) return
-      await this.#group.heartbeat({ interval: 0 })
+      await this.#group.heartbeat({ interval: ALWAYS })
       const hasGrown = this.#group.isLeader() && this.#partitions > joined // who joins as the leader makes all others join
       if (hasGrown || this.#mustReassign) await handlers.onRebalance()
       if (hasGrown) return

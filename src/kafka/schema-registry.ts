@@ -102,7 +102,7 @@ function unreachable(host: string, subject: string, cause: unknown): RowmillErro
 
 function adviceOn(status: number): string {
   if (status === 401 || status === 403)
-    return 'Give --schema-registry other credentials, as in https://USER:PASSWORD@HOST'
+    return 'Give user and password in ROWMILL_SCHEMA_REGISTRY=https://USER:PASSWORD@HOST, or in a file: --schema-registry-userinfo-file FILE'
   if (status === 409 || status === 422) return 'The registry refuses the schema: what are its rules of compatibility?'
   return 'Is the registry running, and --schema-registry the address that it serves /subjects below?'
 }

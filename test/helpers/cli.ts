@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { python } from './python.ts'
 
-const BIN = fileURLToPath(new URL('../../bin/rowmill.js', import.meta.url))
+export const BIN = fileURLToPath(new URL('../../bin/rowmill.js', import.meta.url))
 
 export interface Finished {
   readonly code: number | null

@@ -1,6 +1,9 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -47,6 +50,32 @@ export async function startRegistry(): Promise<TestRegistry> {
     throw new Error(`the schema registry does not start: ${words.slice(-2000)}`, { cause })
   }
   return { url, close: () => guarded.close() }
+}
+
+/** The URL of a door to the registry that lets in whoever gives `userinfo` (USER:PASSWORD), until the test ends. */
+export async function lockedRegistry(
+  t: { after(fn: () => void): void },
+  registry: TestRegistry,
+  userinfo: string,
+): Promise<string> {
+  const authorized = `Basic ${Buffer.from(userinfo).toString('base64')}`
+  const target = new URL(registry.url)
+  const door = createServer((incoming, outgoing) => {
+    if (incoming.headers.authorization !== authorized) {
+      outgoing.writeHead(401, { 'content-type': 'application/json' }).end('{"message": "who are you?"}')
+      return
+    }
+    const { method, url: path, headers } = incoming
+    const { hostname, port } = target
+    const forwarded = request({ hostname, port, method, path, headers: { ...headers, host: target.host } }, answer => {
+      outgoing.writeHead(answer.statusCode!, answer.headers)
+      answer.pipe(outgoing)
+    })
+    incoming.pipe(forwarded)
+  })
+  await once(door.listen(0, '127.0.0.1'), 'listening')
+  t.after(() => door.close())
+  return `http://127.0.0.1:${(door.address() as AddressInfo).port}${target.pathname}/`
 }
 
 async function untilReady(url: string, { ended }: Guarded): Promise<void> {

@@ -1,0 +1,25 @@
+import { readFile } from 'node:fs/promises'
+import { holdsCredentials, withCredentials } from '../credentials.ts'
+import { RowmillError } from '../errors.ts'
+import { OPTIONS, type OptionValues } from '../options.ts'
+
+/**
+ * The URL of the schema registry with user and password, wherever the command line says they are; null: no registry.
+ * Throws USAGE where the file cannot be read or does not hold USER:PASSWORD, without showing what it holds.
+ */
+export async function registryUrl({
+  schemaRegistry: url,
+  schemaRegistryUserinfoFile: path,
+}: OptionValues<'schemaRegistry' | 'schemaRegistryUserinfoFile'>): Promise<string | null> {
+  if (path === null) return url
+  const flag = `--${OPTIONS.schemaRegistryUserinfoFile.flag} ${path}`
+  const refuse = (why: string, cause?: unknown) => new RowmillError('USAGE', `${flag}: ${why}`, { path }, { cause })
+  if (url === null) throw refuse('there is no schema registry to log in to. Give --schema-registry URL too')
+  if (holdsCredentials(url)) throw refuse('the URL of the schema registry holds a user too. Give one of the two')
+  const text = await readFile(path, 'utf8').catch(cause => {
+    throw refuse(`the file cannot be read: ${cause.message}`, cause)
+  })
+  const userinfo = text.replace(/\r?\n$/, '')
+  if (!/^[^:\r\n]+:[^\r\n]*$/.test(userinfo)) throw refuse('the file must hold one line, USER:PASSWORD')
+  return withCredentials(url, userinfo)
+}

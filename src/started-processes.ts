@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
+
+/**
+ * The variable that marks whatever a classifier starts. A child inherits it, also one that leaves the process group, the
+ * session and its parent, as a daemon does. So it is found when the classifier has ended, however that ended.
+ */
+const MARK = 'ROWMILL_STARTED_BY'
+/** A process may start another one while it is looked for. */
+const MOST_LOOKS = 20
+
+export interface StartedProcess {
+  readonly pid: number
+  readonly name: string
+  readonly group: number
+  readonly mark: string
+}
+
+/** A mark that nobody else has, below that of this process. */
+export function newMark(): string {
+  const outer = process.env[MARK]
+  const own = randomBytes(8).toString('hex')
+  return outer ? `${outer}/${own}` : own
+}
+
+/** The environment of this process with another mark. */
+export function markedEnvironment(mark: string): NodeJS.ProcessEnv {
+  return { ...process.env, [MARK]: mark }
+}
+
+/** Ends all that has the mark of this process, which supervisor.ts gave it, and leaves this process alone. */
+export function endAllStarted(): void {
+  const mark = process.env[MARK]
+  if (mark) endStarted(mark)
+}
+
+/**
+ * Kills every process that has this mark or one below it, but for this one, and returns those it killed. It takes no
+ * time to speak of, and waits for nothing. On Linux only: elsewhere nobody can see the environment of a process.
+ */
+export function endStarted(mark: string): StartedProcess[] {
+  const killed = new Map<number, StartedProcess>()
+  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+    const found = processesWith(mark).filter(({ pid }) => !killed.has(pid))
+    if (found.length === 0) break
+    for (const started of found) if (kill(started.pid)) killed.set(started.pid, started)
+  }
+  return [...killed.values()]
+}
+
+function processesWith(mark: string): StartedProcess[] {
+  if (process.platform !== 'linux') return []
+  const pids = readdirSync('/proc').filter(name => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
+  return pids.flatMap(pid => {
+    const started = look(Number(pid))
+    return started && (started.mark === mark || started.mark.startsWith(`${mark}/`)) ? [started] : []
+  })
+}
+
+/** A process with its mark; null where it has none, has ended, or is another user's. */
+function look(pid: number): StartedProcess | null {
+  try {
+    const mark = new RegExp(`(?:^|\0)${MARK}=([^\0]*)`).exec(readFileSync(`/proc/${pid}/environ`, 'latin1'))?.[1]
+    if (mark === undefined) return null
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const nameEnd = stat.lastIndexOf(')')
+    const [state, , group] = stat.slice(nameEnd + 2).split(' ')
+    return state === 'Z' ? null : { pid, name: stat.slice(stat.indexOf('(') + 1, nameEnd), group: Number(group), mark }
+  } catch {
+    return null
+  }
+}
+
+function kill(pid: number): boolean {
+  try {
+    return process.kill(pid, 'SIGKILL')
+  } catch {
+    return false // it has just ended
+  }
+}
+
+/** `sleep (4711), gpg-agent (4712)`. */
+export function namesOfProcesses(started: readonly StartedProcess[]): string {
+  return started.map(({ name, pid }) => `${name} (${pid})`).join(', ')
+}
