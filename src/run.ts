@@ -175,17 +175,26 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   }
   const onPublished = (rows: number) => progress.published(rows)
   const onWritten = (_: number, rows: number) => progress.written(rows)
-  const ends = [
-    publish(options.source, header, {
-      ...shared,
-      ...{ layout, bulk },
-      options: jobOptions,
-      by: 'run',
-      onOpen,
-      onProgress: onPublished,
-    }),
-    collect({ ...shared, sink: options.sink, onProgress: onWritten }),
-  ] as const
+  const held = Promise.withResolvers<void>()
+  const publishing = publish(options.source, header, {
+    ...shared,
+    ...{ layout, bulk },
+    options: jobOptions,
+    by: 'run',
+    onOpen,
+    onHeld: held.resolve,
+    onProgress: onPublished,
+  })
+  publishing.catch(held.reject)
+  // Not before the id is this run's: the results of somebody else's job must not become OUT.
+  const collecting = held.promise.then(
+    () => collect({ ...shared, sink: options.sink, onProgress: onWritten }),
+    async error => {
+      await options.sink.close()
+      throw error
+    },
+  )
+  const ends = [publishing, collecting] as const
   try {
     const [, { rows, rejects, refused, duplicates, rejected, rowsByWorker }] = await Promise.all(ends)
     const counts = { rows, rejects, refused, duplicates, rejected, rowsByWorker: Object.fromEntries(rowsByWorker) }

@@ -74,13 +74,13 @@ export class Kafka {
       retry: RETRY,
     })
     await this.#connecting(() => producer.connect())
-    return new Producer(producer, this.settings.format ?? AS_IT_IS, this.#patienceMs)
+    return new Producer(producer, this.settings.format ?? AS_IT_IS, this.patienceMs)
   }
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
   async reader(topics: readonly string[]): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics)
-    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.#patienceMs)
+    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.patienceMs)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
@@ -104,7 +104,8 @@ export class Kafka {
     return new GroupMember({ cluster, sockets, group, groupId })
   }
 
-  get #patienceMs(): number {
+  /** How long readers and senders go on trying while the broker does not answer. */
+  get patienceMs(): number {
     return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
   }
 
