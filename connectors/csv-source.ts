@@ -6,6 +6,7 @@ import { type DecodedRun, RecordDecoder } from './csv-decoder.ts'
 import { checkReadCsv, type ReadCsvPlan } from './csv-dialect.ts'
 import { type Layout, layOut } from './csv-layout.ts'
 import { isBlank } from './csv-records.ts'
+import { EngineDifferences } from './engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from './index-kind.ts'
 
 export { PIECE_BYTES } from './checked-file.ts'
@@ -50,6 +51,8 @@ export class CsvSource implements Source {
   readonly #options: CsvSourceOptions
   readonly #plan: ReadCsvPlan
   readonly #name: string
+  /** Null where the old job's engine is known. */
+  readonly #differences: EngineDifferences | null
   /** What is read: a file that `open` has scanned, or one that can be read only once; null: standard input. */
   #file: CheckedFile | OnceFile | null = null
   #stream: Readable | null = null
@@ -64,6 +67,8 @@ export class CsvSource implements Source {
     this.#options = options
     this.#plan = checkReadCsv(options.readCsv, options.delimiter)
     this.#name = options.path === '-' ? 'standard input' : options.path
+    const say = (message: string) => options.say?.(message)
+    this.#differences = options.readCsv['engine'] === undefined ? new EngineDifferences(this.#name, say) : null
     const packed = PACKED.exec(options.path)
     if (packed && this.#plan.compression === 'infer') {
       throw new RowmillError('USAGE', `input ${options.path}: ${packed[0]} is not read, only .gz. Unpack it first.`)
@@ -141,6 +146,7 @@ export class CsvSource implements Source {
     const decoder = new RecordDecoder(plan.dialect, this.#name, { ...start, ...head })
     let first = true
     const clean = (run: DecodedRun): DecodedRun => {
+      this.#differences?.blank(run.keptByC)
       if (!first || run.rows.length === 0) return run
       first = false
       if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
@@ -240,11 +246,14 @@ export class CsvSource implements Source {
         for (let index = 0; index < run.rows.length; index++) inference.add(run.rows[index]![0], run.lines[index]!)
       }
     }
-    return { total, kind: at === null ? given : inference.kind(this.#name) }
+    if (at === null) return { total, kind: given }
+    const kind = inference.kind(this.#name)
+    this.#differences?.index({ column: layout.columns[at]!, kind, line: inference.rewrittenAt(kind) })
+    return { total, kind }
   }
 }
 
-const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [] }
+const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
 
 /** `run` and as many of `runs` as give it `count` rows, if there are that many. */
 async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, count: number): Promise<DecodedRun> {
@@ -253,6 +262,7 @@ async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, coun
     if (next.done) break
     const { rows, widths, lines, bytes } = next.value
     run = {
+      ...EMPTY_RUN,
       rows: run.rows.concat(rows),
       widths: run.widths.concat(widths),
       lines: run.lines.concat(lines),
@@ -268,7 +278,7 @@ async function* concatenate(first: DecodedRun, others: AsyncGenerator<DecodedRun
 }
 
 function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
-  return { rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
+  return { ...EMPTY_RUN, rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
 /** Refuses rows that are longer than the header; `seq` is the number of the first one. */
