@@ -9,6 +9,8 @@ export interface DecodedRun {
   readonly widths: number[]
   readonly lines: number[]
   readonly bytes: number[]
+  /** As in RecordRun. */
+  readonly keptByC: number | null
 }
 
 /** Where bytes begin in a file, and what to leave out there. */
@@ -66,7 +68,7 @@ export class RecordDecoder {
   push(piece: Uint8Array, final: boolean): DecodedRun {
     if (this.#broken === null) this.#append(piece, final)
     const last = final && this.#broken === null
-    const run = this.#skipHead(last) ? this.#split(last) : { rows: [], widths: [], lines: [], bytes: [] }
+    const run = this.#skipHead(last) ? this.#split(last) : { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
     if (this.#broken !== null && (final || run.rows.length === 0)) throw this.#broken
     return run
   }
@@ -80,7 +82,7 @@ export class RecordDecoder {
     if (base > 0) for (let index = 0; index < bytes.length; index++) bytes[index]! += base
     this.#drop(run.consumed)
     this.#line = run.line
-    return { rows: run.rows, widths: run.widths, lines: run.lines, bytes }
+    return { rows: run.rows, widths: run.widths, lines: run.lines, bytes, keptByC: run.keptByC }
   }
 
   #drop(count: number): void {

@@ -16,6 +16,8 @@ export interface RecordRun {
   readonly consumed: number
   /** The line in which that rest begins. */
   readonly line: number
+  /** The line of the first record that was left out as blank though pandas' C engine keeps it; null: there is none. */
+  readonly keptByC: number | null
 }
 
 export interface SplitOptions extends RecordOptions {
@@ -35,6 +37,7 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
   const run = { rows: [] as string[][], widths: [] as number[], starts: [] as number[], lines: [] as number[] }
   const length = text.length
   let line = options.line
+  let keptByC: number | null = null
   let position = 0
   // Where the next of each stands at or behind `position`; a search is repeated only when it has been passed.
   let feed = -1
@@ -91,11 +94,11 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
       run.widths.push(width)
       run.starts.push(position)
       run.lines.push(line)
-    }
+    } else if (!C_BLANK.test(text.slice(position, next))) keptByC ??= line
     line += lineEnds
     position = Math.min(next, length)
   }
-  return { ...run, consumed: position, line }
+  return { ...run, consumed: position, line, keptByC }
 }
 
 function indexOrNone(text: string, what: string, from: number): number {
@@ -111,6 +114,9 @@ function nextSpecial(text: string, from: number, quote: string | null, escapeCha
 /** What Python's str.strip() takes for white space; String.trim() differs in \x1c-\x1f, \x85 and \ufeff. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these four as white space
 const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
+
+/** What the C engine leaves out as blank: spaces and tabs without quotes (tokenizer.c, WHITESPACE_LINE). */
+const C_BLANK = /^[ \t]*(?:\r\n|\r|\n)?$/
 
 /** Whether pandas drops the record: one cell of nothing but white space. */
 export function isBlank(cells: readonly string[]): boolean {

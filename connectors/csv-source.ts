@@ -1,21 +1,15 @@
-import { type FileHandle, open } from 'node:fs/promises'
-import { basename } from 'node:path'
 import { pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
-import {
-  RowmillError,
-  type Source,
-  type SourceHeader,
-  type SourceIdentity,
-  type SourcePosition,
-  type SourceRows,
-} from '../src/index.ts'
+import { RowmillError, type Source, type SourceHeader, type SourcePosition, type SourceRows } from '../src/index.ts'
+import { CheckedFile, type OnceFile, openInput, PIECE_BYTES, unreadable } from './checked-file.ts'
 import { type DecodedRun, RecordDecoder } from './csv-decoder.ts'
 import { checkReadCsv, type ReadCsvPlan } from './csv-dialect.ts'
 import { type Layout, layOut } from './csv-layout.ts'
 import { isBlank } from './csv-records.ts'
+import { EngineDifferences } from './engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from './index-kind.ts'
 
+export { PIECE_BYTES } from './checked-file.ts'
 export { checkReadCsv } from './csv-dialect.ts'
 
 export interface CsvSourceOptions {
@@ -40,9 +34,6 @@ interface Start {
   readonly only?: number | null
 }
 
-/** How much of a file is read at a time. */
-export const PIECE_BYTES = 256 * 1024
-
 /** What pandas would unpack by its name and this source does not (pandas.io.common.extension_to_compression). */
 const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
 
@@ -50,7 +41,9 @@ const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
  * The rows of a CSV file as pandas.read_csv(path, index_col=0, dtype=str, engine='python') reads them (docs/csv.md).
  *
  * `open` reads a regular file once to the end: what is wrong with it is found before its first row, its rows are
- * counted, and the kind of its index is known. Other input can be read only once: its total is null, its index text.
+ * counted, the kind of its index is known, and the SHA-256 digest of its bytes, which is the option `sourceDigest`.
+ * `rows` hands out no row of bytes that differ from those. Other input can be read only once: its total is null, its
+ * index text, and it has no digest.
  * Throws USAGE, INPUT_NOT_FOUND, INPUT_UNREADABLE, INPUT_EMPTY, INPUT_ENCODING, INPUT_QUOTE, INPUT_FIELDS,
  * INPUT_CELL_TOO_LARGE, INPUT_ROW_TOO_LARGE, and INPUT_CHANGED where the file changes between `open` and the last row.
  */
@@ -58,8 +51,10 @@ export class CsvSource implements Source {
   readonly #options: CsvSourceOptions
   readonly #plan: ReadCsvPlan
   readonly #name: string
-  #handle: FileHandle | null = null
-  #identity: SourceIdentity | null = null
+  /** Null where the old job's engine is known. */
+  readonly #differences: EngineDifferences | null
+  /** What is read: a file that `open` has scanned, or one that can be read only once; null: standard input. */
+  #file: CheckedFile | OnceFile | null = null
   #stream: Readable | null = null
   #layout: Layout | null = null
   /** What was read ahead of the first call of `rows`, from input that can be read only once. */
@@ -72,6 +67,8 @@ export class CsvSource implements Source {
     this.#options = options
     this.#plan = checkReadCsv(options.readCsv, options.delimiter)
     this.#name = options.path === '-' ? 'standard input' : options.path
+    const say = (message: string) => options.say?.(message)
+    this.#differences = options.readCsv['engine'] === undefined ? new EngineDifferences(this.#name, say) : null
     const packed = PACKED.exec(options.path)
     if (packed && this.#plan.compression === 'infer') {
       throw new RowmillError('USAGE', `input ${options.path}: ${packed[0]} is not read, only .gz. Unpack it first.`)
@@ -83,14 +80,15 @@ export class CsvSource implements Source {
   }
 
   async open(counted: (rows: number) => void = () => {}): Promise<SourceHeader> {
-    if (this.#options.path !== '-') await this.#openFile()
+    if (this.#options.path !== '-') this.#file = await openInput(this.#options.path)
     const runs = this.#runs({ byte: 0, line: 1 })
     const { layout, rest } = await this.#readHead(runs)
     this.#layout = layout
     const { columns } = layout
     const options = [{ name: 'readCsv', value: JSON.stringify(this.#plan.handedOn) }]
     const given = layout.numbered ? null : this.#options.indexKind
-    if (this.#identity === null) {
+    const file = this.#checked
+    if (file === null) {
       this.#ahead = concatenate(rest, runs)
       const assumed = layout.inferredAt === null ? null : 'text'
       if (given === null && assumed) this.#options.say?.(assumedText(this.#name, columns[layout.inferredAt!]!))
@@ -98,8 +96,9 @@ export class CsvSource implements Source {
     }
     await runs.return(null)
     const { total, kind } = await this.#scan(layout, given, counted)
-    await this.#checkUnchanged()
-    return { columns, indexKind: kind, identity: this.#identity, total, options }
+    options.push({ name: 'sourceDigest', value: await file.digest() })
+    await file.checkUnchanged()
+    return { columns, indexKind: kind, identity: file.identity, total, options }
   }
 
   async *rows(from: SourcePosition | null): AsyncGenerator<SourceRows> {
@@ -121,46 +120,22 @@ export class CsvSource implements Source {
       }
     } catch (error) {
       // A file that was sound when it was scanned can only break because it changed.
-      await this.#checkUnchanged()
+      await this.#checked?.checkUnchanged()
       throw error
     }
-    await this.#checkUnchanged()
+    await this.#checked?.checkUnchanged()
   }
 
   async close(): Promise<void> {
     this.#stream?.destroy()
     this.#stream = null
-    const handle = this.#handle
-    this.#handle = null
-    await handle?.close()
+    const file = this.#file
+    this.#file = null
+    await (file instanceof CheckedFile ? file : file?.handle)?.close()
   }
 
-  async #openFile(): Promise<void> {
-    const { path } = this.#options
-    try {
-      this.#handle = await open(path, 'r')
-      const stat = await this.#handle.stat()
-      if (stat.isDirectory()) throw notFound(path, 'is a folder, not a file')
-      if (stat.isFile()) this.#identity = { name: basename(path), size: stat.size, mtimeMs: stat.mtimeMs }
-    } catch (error) {
-      if (error instanceof RowmillError) throw error
-      const code = (error as NodeJS.ErrnoException).code
-      if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(path, 'does not exist')
-      throw unreadable(path, error)
-    }
-  }
-
-  async #checkUnchanged(): Promise<void> {
-    const before = this.#identity
-    if (before === null || this.#handle === null) return
-    const { size, mtimeMs } = await this.#handle.stat()
-    if (size === before.size && mtimeMs === before.mtimeMs) return
-    const how = size === before.size ? 'it was written again' : `${before.size} bytes before, ${size} now`
-    throw new RowmillError(
-      'INPUT_CHANGED',
-      `${this.#name} changed while it was read (${how}). Leave it alone and start again.`,
-      { size: before.size, sizeNow: size },
-    )
+  get #checked(): CheckedFile | null {
+    return this.#file instanceof CheckedFile ? this.#file : null
   }
 
   /** The records from `start` on, which is 0 or where a record begins. */
@@ -171,6 +146,7 @@ export class CsvSource implements Source {
     const decoder = new RecordDecoder(plan.dialect, this.#name, { ...start, ...head })
     let first = true
     const clean = (run: DecodedRun): DecodedRun => {
+      this.#differences?.blank(run.keptByC)
       if (!first || run.rows.length === 0) return run
       first = false
       if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
@@ -204,9 +180,10 @@ export class CsvSource implements Source {
     const { path } = this.#options
     const { compression } = this.#plan
     const zipped = compression === 'gzip' || (compression === 'infer' && path.toLowerCase().endsWith('.gz'))
-    if (this.#identity !== null && !zipped) return yield* this.#filePieces(from)
-    const file = this.#identity === null ? this.#handle?.createReadStream({ autoClose: false }) : this.#filePieces(0)
-    const input: AsyncIterable<Uint8Array> = file ?? this.#options.stdin ?? process.stdin
+    const checked = this.#checked
+    if (checked !== null && !zipped) return yield* checked.pieces(from)
+    const once = (this.#file as OnceFile | null)?.handle?.createReadStream({ autoClose: false })
+    const input: AsyncIterable<Uint8Array> = checked?.pieces(0) ?? once ?? this.#options.stdin ?? process.stdin
     let fed = 0
     const counted = async function* (): AsyncGenerator<Uint8Array> {
       for await (const piece of input) {
@@ -224,37 +201,20 @@ export class CsvSource implements Source {
         byte += piece.length
       }
     } catch (error) {
-      throw unreadable(this.#name, error)
+      throw error instanceof RowmillError ? error : unreadable(this.#name, error)
     }
     if (gunzip && gunzip.bytesWritten < fed) await this.#checkZeros(gunzip.bytesWritten)
   }
 
   /** Node ignores what follows zeros behind a gzip member; Python goes on with it. */
   async #checkZeros(from: number): Promise<void> {
-    if (this.#identity !== null) {
+    const file = this.#checked
+    if (file !== null) {
       let zeros = true
-      for await (const piece of this.#filePieces(from)) zeros &&= piece.every(byte => byte === 0)
+      for await (const piece of file.pieces(from)) zeros &&= piece.every(byte => byte === 0)
       if (zeros) return
     }
     throw unreadable(this.#name, new Error('data follows the zeros behind a gzip member'))
-  }
-
-  async *#filePieces(from: number): AsyncGenerator<Uint8Array> {
-    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
-    for (let position = from; ; ) {
-      const { bytesRead } = await this.#readAt(buffer, position)
-      if (bytesRead === 0) return
-      position += bytesRead
-      yield buffer.subarray(0, bytesRead)
-    }
-  }
-
-  async #readAt(buffer: Buffer, position: number): Promise<{ readonly bytesRead: number }> {
-    try {
-      return await this.#handle!.read(buffer, 0, buffer.length, position)
-    } catch (error) {
-      throw unreadable(this.#name, error)
-    }
   }
 
   /** Reads until the header and the first row are there. `rest` holds the rows read on the way. */
@@ -291,11 +251,14 @@ export class CsvSource implements Source {
         for (let index = 0; index < run.rows.length; index++) inference.add(run.rows[index]![0], run.lines[index]!)
       }
     }
-    return { total, kind: at === null ? given : inference.kind(this.#name) }
+    if (at === null) return { total, kind: given }
+    const kind = inference.kind(this.#name)
+    this.#differences?.index({ column: layout.columns[at]!, kind, line: inference.rewrittenAt(kind) })
+    return { total, kind }
   }
 }
 
-const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [] }
+const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
 
 /** `run` and as many of `runs` as give it `count` rows, if there are that many. */
 async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, count: number): Promise<DecodedRun> {
@@ -304,6 +267,7 @@ async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, coun
     if (next.done) break
     const { rows, widths, lines, bytes } = next.value
     run = {
+      ...EMPTY_RUN,
       rows: run.rows.concat(rows),
       widths: run.widths.concat(widths),
       lines: run.lines.concat(lines),
@@ -319,7 +283,7 @@ async function* concatenate(first: DecodedRun, others: AsyncGenerator<DecodedRun
 }
 
 function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
-  return { rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
+  return { ...EMPTY_RUN, rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
 /** Refuses rows that are longer than the header; `seq` is the number of the first one. */
@@ -345,19 +309,5 @@ function assumedText(name: string, column: string): string {
   return (
     `${name} is read only once, so the index${column && ` ${column}`} is taken as text, where pandas may find numbers ` +
     '(007 would be 7). --index-kind integer, or another kind, makes it so; --index-kind text is as now, without this line'
-  )
-}
-
-function notFound(path: string, what: string): RowmillError {
-  return new RowmillError('INPUT_NOT_FOUND', `input ${path} ${what}. Check the path.`, { path })
-}
-
-function unreadable(name: string, cause: unknown): RowmillError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new RowmillError(
-    'INPUT_UNREADABLE',
-    `${name} cannot be read: ${why}. Check the file and its permissions.`,
-    {},
-    { cause },
   )
 }

@@ -28,6 +28,18 @@ const INTEGER = /^[\t-\r ]*([+-]?)([0-9]+)[\t-\r ]*$/
 const FLOAT = /^[\t-\r ]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[\t-\r ]*$/
 const INFINITE = /^[+-]?inf(?:inity)?$/i
 
+const PLAIN_INTEGER = /^(?:0|-?[1-9][0-9]*)$/
+/** Floats that Python and JavaScript write alike, but for the `.0` of whole numbers, which only Python writes. */
+const PLAIN_FLOAT = /^-?[0-9]+\.[0-9]+$/
+
+function isPlainFloat(cell: string): boolean {
+  if (cell === 'inf' || cell === '-inf') return true
+  const value = Number(cell)
+  const size = Math.abs(value)
+  if (!PLAIN_FLOAT.test(cell) || size >= 1e16 || (size !== 0 && size < 1e-4)) return false
+  return cell === (Number.isInteger(value) ? `${Object.is(value, -0) ? '-0' : value}.0` : String(value))
+}
+
 /** Up to here a float64 holds every whole number. */
 const EXACT = 2n ** 53n
 const INT64_MIN = -(2n ** 63n)
@@ -56,6 +68,10 @@ export class IndexKindInference {
   #huge: Seen = null
   #minusZero: Seen = null
   #inexact: Seen = null
+  /** Cells that are not the text which a value of their kind is written as. */
+  #rewrittenInteger: Seen = null
+  #rewrittenFloat: Seen = null
+  #rewrittenBoolean: Seen = null
   readonly #steps = new Steps()
 
   /** `readAsText`: whether pandas makes text of the column, without the missing values, before it infers an index. */
@@ -75,6 +91,7 @@ export class IndexKindInference {
       return
     }
     if (this.#boolean) this.#boolean = this.#booleanWords.has(cell)
+    if (this.#boolean && cell !== 'True' && cell !== 'False') this.#rewrittenBoolean ??= line
     if (this.#numeric) this.#numeric = this.#addNumber(cell, line)
   }
 
@@ -82,6 +99,7 @@ export class IndexKindInference {
     if (this.#plainIntegers && SHORT_INTEGER.test(cell)) {
       const value = Number(cell)
       this.#integer ??= line
+      if (this.#rewrittenInteger === null && String(value) !== cell) this.#rewrittenInteger = line
       if (value < 0) this.#negative ??= line
       else if (Object.is(value, -0)) this.#minusZero ??= line
       this.#steps.add(value)
@@ -92,9 +110,24 @@ export class IndexKindInference {
     const digits = integer?.[2]
     if (digits !== undefined && digits.length > INTEGER_DIGITS) return false
     if (this.#rules.naNumbers.size > 0 && this.#rules.naNumbers.has(Number(cell))) this.#missing ??= line
-    else if (digits === undefined) this.#float ??= line
-    else this.#addInteger(BigInt(digits), integer?.[1] === '-', line)
+    else if (digits === undefined) {
+      this.#float ??= line
+      if (this.#rewrittenFloat === null && !isPlainFloat(cell)) this.#rewrittenFloat = line
+    } else {
+      this.#addInteger(BigInt(digits), integer?.[1] === '-', line)
+      if (!PLAIN_INTEGER.test(cell)) this.#rewrittenInteger ??= line
+    }
     return true
+  }
+
+  /**
+   * The line of the first cell that is not written as it stands where the column has this kind, or null: `007`, `1.50`,
+   * `TRUE`, or a whole number among floats.
+   */
+  rewrittenAt(kind: IndexKind): number | null {
+    if (kind === 'boolean') return this.#rewrittenBoolean
+    if (kind === 'float') return this.#integer ?? this.#rewrittenFloat
+    return kind === 'text' || kind === 'empty' ? null : this.#rewrittenInteger
   }
 
   #addInteger(size: bigint, minus: boolean, line: number): void {

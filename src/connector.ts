@@ -6,11 +6,14 @@ export interface SourceHeader {
   readonly columns: readonly string[]
   /** What pandas infers for the index over the whole column, or null: nothing is forced. */
   readonly indexKind: string | null
-  /** The file behind the source, or null where there is none to come back to. */
+  /** The file behind the source, or null where there is none to come back to. It should come with a `sourceDigest`. */
   readonly identity: SourceIdentity | null
   /** Rows in all, where the source knows: a hint for progress. */
   readonly total: number | null
-  /** Options for the job record that follow from what was read. */
+  /**
+   * Options for the job record that follow from what was read. `sourceDigest`, `sha256:` and the digest of the source in
+   * hex, is what a job is known by when it is gone on with; without it the identity must be the same.
+   */
   readonly options: readonly JobOption[]
 }
 

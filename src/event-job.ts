@@ -1,6 +1,4 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { randomBytes } from 'node:crypto'
-import { hostname } from 'node:os'
 import { encodeEndOfInput } from './codec.ts'
 import { crashPoint } from './crash-point.ts'
 import { RowmillError } from './errors.ts'
@@ -19,6 +17,7 @@ import { connectSdk } from './sdk-connection.ts'
 import { rowsInPartition } from './sequence.ts'
 import { appendMark, type EventPlace, fenced, type HeldJob, takeOver } from './take-over.ts'
 import { checkName, topicsOf } from './topics.ts'
+import { uniqueName } from './unique-name.ts'
 
 export interface OpenJobOptions extends EventFormat {
   /** `host:port` of one or more brokers. */
@@ -68,7 +67,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     closers.push(() => sender.close())
     const reader = await kafka.reader([topics.rows, topics.results])
     closers.push(() => reader.close())
-    const by = `${hostname()}/${process.pid}/${randomBytes(6).toString('hex')}`
+    const by = uniqueName()
     const patienceMs = reader.patienceMs
     const latest = (job: string) => latestJob(jobs, job, { patienceMs, signal })
     const place: EventPlace = { kafka, pipeline, jobs, sender, by, latest, say, signal }

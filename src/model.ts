@@ -30,7 +30,7 @@ export interface Reason {
   readonly message: string
 }
 
-/** The file a job was read from: what must still be the same when the job is resumed. */
+/** The file a job was read from. Where no digest of its bytes is known (source-identity.ts) it must be the same to go on. */
 export interface SourceIdentity {
   readonly name: string
   readonly size: number
@@ -73,7 +73,7 @@ export interface Job {
   readonly source: SourceIdentity | null
   /** What pandas infers for the index over the whole column (IndexKind), or null where nothing is forced. */
   readonly indexKind: string | null
-  /** Everything that changes output bytes: `readCsv`, `toCsv` and `cast` as JSON texts. */
+  /** Everything that changes output bytes: `readCsv`, `toCsv` and `cast` as JSON texts. And `sourceDigest`. */
   readonly options: readonly JobOption[]
   /** Milliseconds since 1970. */
   readonly at: number

@@ -1,23 +1,21 @@
+import { checkSame, claimJob, firstRecord } from './claim-job.ts'
 import { encodeEndOfInput, encodeRows } from './codec.ts'
 import type { Source, SourceHeader } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
 import { EXIT_CODES, RowmillError, toRowmillError } from './errors.ts'
 import { appendJob, failJob, hasFailed, type JobLog, jobFailure, tellFailure } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
-import { type Job, type JobOption, optionOf, type Rows, type SourceIdentity, type Values } from './model.ts'
+import type { Job, JobOption, Rows, Values } from './model.ts'
 import type { Say } from './outage.ts'
 import { rowBytes } from './packed-rows.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { findPublished, type Published } from './published-rows.ts'
 import { type Layout, placeOf, rowsInPartition, rowsLeftInBlock } from './sequence.ts'
-import { topicsOf } from './topics.ts'
 
 /** Rows that were read and are not acknowledged yet. */
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024
 /** A rows message is cut here; a longer row travels alone. */
 const MESSAGE_BYTES = 256 * 1024
-/** A job with more rows makes others wait, so it waits for them. */
-const SMALL_JOB_ROWS = 1000
 
 export interface PublishOptions {
   readonly kafka: Kafka
@@ -34,37 +32,41 @@ export interface PublishOptions {
   readonly signal: AbortSignal
   /** Called once, before the job record is sent: from then on there is a job to go on with. */
   onOpen?(): Promise<void> | void
+  /** Called once, before the first row is sent: the job that has the id is the one of this source and these options. */
+  onHeld?(): void
   /** Called now and then with the rows acknowledged so far and, where known, of how many. */
   onProgress?(rows: number, total: number | null): void
 }
 
 /**
  * Publishes a source as one job: the job record, its rows, an end of input in every partition, and the job's end.
- * The source is open; `header` is what it said. A job that the same file began under the same options goes on where it
- * stopped: what is in the topic already is not sent again. Returns the number of rows. Throws JOB_EXISTS where the id was
- * used for anything else, and what the job failed with; says in `jobs` that the job failed where the source breaks.
+ * The source is open; `header` is what it said. A job that the same source began under the same options goes on where
+ * it stopped: what is in the topic already is not sent again. Returns the number of rows. Throws JOB_EXISTS, before a
+ * row is sent, where the id was used for anything else, also by a publisher that began it at the same moment; and what
+ * the job failed with. Says in `jobs` that the job failed where the source breaks.
  */
 export async function publish(source: Source, header: SourceHeader, options: PublishOptions): Promise<number> {
-  const { kafka, pipeline, jobs, say, signal } = options
-  const before = await jobs.latest(options.job)
-  if (before) checkSame(before, header, options)
-  if (before && hasFailed(before)) throw jobFailure(before)
-  if (before?.state === 'ended') {
-    say(`job ${before.id} is published already: ${before.total} rows`)
-    options.onProgress?.(before.total!, before.total)
-    return before.total!
+  const { kafka, pipeline, jobs, signal } = options
+  const found = await jobs.latest(options.job)
+  if (found) {
+    checkSame(found, header, options)
+    const total = endedWith(found, options)
+    if (total !== null) return total
   }
-  const sender = new PartitionSender(await kafka.producer(), say)
+  const sender = new PartitionSender(await kafka.producer(), options.say)
   const stop = () => void sender.close(signal.reason).catch(() => {}) // who waits for an acknowledgement is let go
   signal.addEventListener('abort', stop, { once: true })
   try {
-    const job = before ?? (await openJob(header, options))
+    const first = found ?? (await firstRecord(header, options))
     signal.throwIfAborted()
     await options.onOpen?.()
-    if (!before) await appendJob(sender, pipeline, job)
-    crashPoint('job-opened')
+    const job = found ?? (await claimJob(first, { header, sender, options }))
+    const isNew = !found && job === first
+    const total = endedWith(job, options)
+    if (total !== null) return total
+    options.onHeld?.()
     try {
-      const published = before ? await findPublished(kafka, job, { say, signal }) : []
+      const published = isNew ? [] : await findPublished(kafka, job, { say: options.say, signal })
       return await new Publication(job, published, sender, options).run(source)
     } catch (error) {
       if (signal.aborted && header.identity === null) await cancel(job, options)
@@ -78,6 +80,16 @@ export async function publish(source: Source, header: SourceHeader, options: Pub
   }
 }
 
+/** The rows of a job that is published to its end, which is said; null: it is not. Throws what the job failed with. */
+function endedWith(job: Job, { say, onHeld, onProgress }: PublishOptions): number | null {
+  if (hasFailed(job)) throw jobFailure(job)
+  if (job.state !== 'ended') return null
+  onHeld?.()
+  say(`job ${job.id} is published already: ${job.total} rows`)
+  onProgress?.(job.total!, job.total)
+  return job.total
+}
+
 /** Ends a job whose rows cannot be read again: nobody could go on with it, and everybody would wait. */
 function cancel(job: Job, options: PublishOptions): Promise<void> {
   const message = `job ${job.id} was cancelled: its publisher was stopped, and its input can be read only once`
@@ -89,69 +101,6 @@ function cancel(job: Job, options: PublishOptions): Promise<void> {
 function endsJob(error: unknown): boolean {
   const { facts, exitCode } = toRowmillError(error)
   return !facts['told'] && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
-}
-
-/** Throws JOB_EXISTS unless the job that has the id was begun with this file, and with these options. */
-function checkSame(job: Job, header: SourceHeader, { pipeline, options }: PublishOptions): void {
-  const refuse = (why: string) => {
-    const message = `job ${job.id} exists already in pipeline ${pipeline}, ${why}: a job id is used once, choose another --job`
-    return new RowmillError('JOB_EXISTS', message, { job: job.id })
-  }
-  const { source: begun } = job
-  const now = header.identity
-  if (!begun || !now) throw refuse('and input that is read only once cannot go on')
-  const same = begun.name === now.name && begun.size === now.size && begun.mtimeMs === now.mtimeMs
-  if (!same) throw refuse(`begun with ${describeFile(begun)}, and this is ${describeFile(now)}`)
-  const others = differing(
-    [...job.options, { name: 'indexKind', value: `${job.indexKind}` }],
-    [...[...header.options, ...options], { name: 'indexKind', value: `${header.indexKind}` }],
-  )
-  if (others.length > 0) throw refuse(`begun with other options (${others.join(', ')})`)
-}
-
-function describeFile({ name, size, mtimeMs }: SourceIdentity): string {
-  return `${name} (${size} bytes, changed ${new Date(mtimeMs).toISOString()})`
-}
-
-/** The names of the options that are not the same in both. */
-function differing(before: readonly JobOption[], now: readonly JobOption[]): string[] {
-  const names = new Set([...before, ...now].map(({ name }) => name))
-  return [...names].filter(name => optionOf(before, name) !== optionOf(now, name))
-}
-
-async function openJob(
-  header: SourceHeader,
-  { kafka, pipeline, layout, bulk = false, by, job, options }: PublishOptions,
-): Promise<Job> {
-  const topics = topicsOf(pipeline)
-  const topic = bulk && (header.total ?? Number.POSITIVE_INFINITY) > SMALL_JOB_ROWS ? topics.bulk : topics.rows
-  const reader = await kafka.reader([topic, topics.results])
-  try {
-    return {
-      id: job,
-      epoch: 0,
-      attempt: 0,
-      state: 'open',
-      reason: null,
-      columns: header.columns,
-      sequenced: true,
-      bounded: true,
-      partitions: layout.partitions,
-      blockRows: layout.blockRows,
-      topic,
-      from: 0,
-      total: header.total,
-      rowsFrom: await reader.ends(topic, layout.partitions),
-      resultsFrom: await reader.ends(topics.results, layout.partitions),
-      source: header.identity,
-      indexKind: header.indexKind,
-      options: [...header.options, ...options],
-      at: Date.now(),
-      by,
-    }
-  } finally {
-    await reader.close()
-  }
 }
 
 /** The rows of one job on their way to the broker. */

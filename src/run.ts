@@ -4,9 +4,9 @@ import { type LocalBroker, startLocalBroker } from './broker/local-broker.ts'
 import { requireOpenFiles } from './broker/open-files-needed.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
 import { collect } from './collector.ts'
-import type { Sink, Source } from './connector.ts'
+import type { Sink, Source, SourceHeader } from './connector.ts'
 import { crashPoint } from './crash-point.ts'
-import { isCurable, leavesJob, type RowmillError, toRowmillError } from './errors.ts'
+import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
 import { hasFailed, JobLog, newJobId } from './jobs.ts'
 import { Kafka, type KafkaAdmin } from './kafka.ts'
 import type { JobOption, Rejected } from './model.ts'
@@ -15,6 +15,7 @@ import type { Say } from './outage.ts'
 import { publish } from './publisher.ts'
 import { reopen } from './reopen.ts'
 import type { Layout } from './sequence.ts'
+import { digestOf } from './source-identity.ts'
 import { StartingWorkers } from './starting-workers.ts'
 import { Supervisor } from './supervisor.ts'
 import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
@@ -91,6 +92,8 @@ type Settings = Pick<RunOptions, 'source' | 'sink' | 'classifier'> & RunSettings
 export interface UnfinishedRun {
   readonly job: string
   readonly pipeline: string
+  /** The option `sourceDigest` of its source, where that is known: then the same bytes are needed to go on. */
+  readonly sourceDigest?: string | null
 }
 
 /** Rows so far; `total` is null where the source does not know. */
@@ -150,7 +153,8 @@ export async function run(given: RunOptions): Promise<RunReport> {
     await options.source.close()
     await Promise.allSettled([running, place])
     await supervisor.close(stop.signal.aborted ? 'kill' : 'drain')
-    const goesOn = fault !== null && (leavesJob(fault) || isCurable(fault))
+    const waits = options.unfinished !== null && isOfOtherInput(fault)
+    const goesOn = fault !== null && (leavesJob(fault) || isCurable(fault) || waits)
     const keep = goesOn && progress.opened && options.onOpen !== null
     await place.then(({ close }) => close(keep)).catch(() => {}) // how it failed to open was thrown above
   }
@@ -174,6 +178,7 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   const opening = Promise.all([supervisor.ready, place, starting.open(options.source)])
   const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([opening, aborted(signal)])
   const startSeconds = secondsSince(started)
+  checkSource(options.unfinished, header)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
   const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
@@ -181,21 +186,30 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   const jobOptions = [...options.options, quoting(runtime)]
   const onOpen = async () => {
     progress.opened = true
-    if (keepsData) await options.onOpen?.({ job, pipeline })
+    if (keepsData) await options.onOpen?.({ job, pipeline, sourceDigest: digestOf(header.options) })
   }
   const onPublished = (rows: number) => progress.published(rows)
   const onWritten = (_: number, rows: number) => progress.written(rows)
-  const ends = [
-    publish(options.source, header, {
-      ...shared,
-      ...{ layout, bulk },
-      options: jobOptions,
-      by: 'run',
-      onOpen,
-      onProgress: onPublished,
-    }),
-    collect({ ...shared, sink: options.sink, onProgress: onWritten }),
-  ] as const
+  const held = Promise.withResolvers<void>()
+  const publishing = publish(options.source, header, {
+    ...shared,
+    ...{ layout, bulk },
+    options: jobOptions,
+    by: 'run',
+    onOpen,
+    onHeld: held.resolve,
+    onProgress: onPublished,
+  })
+  publishing.catch(held.reject)
+  // Not before the id is this run's: the results of somebody else's job must not become OUT.
+  const collecting = held.promise.then(
+    () => collect({ ...shared, sink: options.sink, onProgress: onWritten }),
+    async error => {
+      await options.sink.close()
+      throw error
+    },
+  )
+  const ends = [publishing, collecting] as const
   try {
     const [, { rows, rejects, refused, duplicates, rejected, rowsByWorker }] = await Promise.all(ends)
     const counts = { rows, rejects, refused, duplicates, rejected, rowsByWorker: Object.fromEntries(rowsByWorker) }
@@ -217,6 +231,23 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
     await Promise.allSettled(ends)
     await jobs.close()
   }
+}
+
+/** Whether an unfinished run cannot be gone on with for its input: it stays as it was, until that is back. */
+export function isOfOtherInput(error: unknown): boolean {
+  const { code, facts } = toRowmillError(error)
+  return code === 'INPUT_NOT_FOUND' || code === 'JOB_EXISTS' || facts['begunWith'] !== undefined
+}
+
+/** Throws INPUT_CHANGED where an unfinished run was begun with other bytes. */
+function checkSource(unfinished: UnfinishedRun | null, { options }: SourceHeader): void {
+  const begunWith = unfinished?.sourceDigest ?? null
+  const now = digestOf(options)
+  if (begunWith === null || begunWith === now) return
+  const message =
+    `job ${unfinished!.job} was begun with other input: ${begunWith} then, ${now ?? 'no digest'} now. ` +
+    'Put the file back that it was begun with, or begin again with --restart'
+  throw new RowmillError('INPUT_CHANGED', message, { job: unfinished!.job, begunWith, now })
 }
 
 /** A job that failed by its classifier has its chance with another one. */

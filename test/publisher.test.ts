@@ -160,14 +160,15 @@ test('the job record says what was read, how it is laid out and where its rows a
   const { publish, jobs } = await bench(t, { partitions: 2, blockRows: 5 })
   await publish(sourceOf(numbered(30)), { job: 'before' })
   await publish(sourceOf(numbered(7)))
-  const { at, ...job } = await jobs.until('j', ({ state }) => state === 'ended', new AbortController().signal)
+  const { at, by, ...job } = await jobs.until('j', ({ state }) => state === 'ended', new AbortController().signal)
   assert.ok(Math.abs(Date.now() - at) < 60_000)
+  assert.match(by, /^test \S+\/\d+\/[0-9a-f]{12}$/)
   assert.deepEqual(job, {
     ...{ id: 'j', epoch: 0, attempt: 0, state: 'ended', reason: null, columns: ['ID', 'TEXT'] },
     ...{ sequenced: true, bounded: true, partitions: 2, blockRows: 5, topic: job.topic, from: 0, total: 7 },
-    ...{ rowsFrom: [4, 4], resultsFrom: [0, 0], source: HEADER.identity, indexKind: 'integer', by: 'test' },
+    ...{ rowsFrom: [4, 4], resultsFrom: [0, 0], source: HEADER.identity, indexKind: 'integer' },
     options: [...HEADER.options, { name: 'toCsv', value: '{}' }],
-  } satisfies Omit<Job, 'at'>)
+  } satisfies Omit<Job, 'at' | 'by'>)
 })
 
 test('the key of every message is the id of the job', async t => {
@@ -328,6 +329,69 @@ test('an id that was used for another file, or under other options, is refused b
     })
   }
   assert.equal(kafka.events.length, written)
+})
+
+/** Holds the first record of each of `count` publishers back until all of them have found no job of their id. */
+function atTheSameMoment(kafka: WatchedKafka, count: number): void {
+  const all = Promise.withResolvers<void>()
+  let waiting = 0
+  kafka.hold = async topic => {
+    if (topic.endsWith('.jobs') && ++waiting === count) all.resolve()
+    if (topic.endsWith('.jobs')) await all.promise
+  }
+}
+
+test('of two publishers that begin one id with different sources at the same moment, who is second in the log ends with JOB_EXISTS before it sends a row', async t => {
+  for (const once of [false, true]) {
+    const { publish, kafka, pipeline, read } = await bench(t, { partitions: 2, blockRows: 5 })
+    atTheSameMoment(kafka, 2)
+    const told: string[] = []
+    const begin = (text: string, size: number) => {
+      const rows = numbered(30).map(([id]) => [id!, text])
+      const header = { ...HEADER, identity: once ? null : { ...HEADER.identity!, size } }
+      return publish(sourceOf(rows), { onHeld: () => void told.push(text) }, header)
+    }
+    const texts = ['one', 'two']
+    const outcomes = await Promise.allSettled([begin('one', 1), begin('two', 2)])
+    const losers = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
+    assert.deepEqual(
+      losers.map(({ reason }) => [reason.code, reason.facts]),
+      [['JOB_EXISTS', { job: 'j' }]],
+    )
+    const winner = texts[outcomes.findIndex(({ status }) => status === 'fulfilled')]!
+    const records = (await read(topicsOf(pipeline).rows, 2)).flat()
+    const found = new Set(records.flatMap(({ kind, value }) => (kind === 'rows' ? value.rows.map(row => row[1]) : [])))
+    assert.deepEqual([...found], [winner])
+    assert.deepEqual(told, [winner])
+    const states = (await read(topicsOf(pipeline).jobs, 1)).flat().map(({ value }) => (value as Job).state)
+    assert.deepEqual(states, ['open', 'open', 'ended'])
+  }
+})
+
+test('two publishers that begin one id with the same source at the same moment both publish it', async t => {
+  const { publish, kafka, jobs } = await bench(t, { partitions: 2, blockRows: 5 })
+  atTheSameMoment(kafka, 2)
+  assert.deepEqual(await Promise.all([publish(sourceOf(numbered(30))), publish(sourceOf(numbered(30)))]), [30, 30])
+  const { state, total } = (await jobs.latest('j'))!
+  assert.deepEqual([state, total], ['ended', 30])
+})
+
+test('a source that says a digest is the same by that alone, and another one where it differs', async t => {
+  const { publish } = await bench(t, { partitions: 1, blockRows: 5 })
+  const said: string[] = []
+  const withDigest = (digest: string, identity = HEADER.identity) => ({
+    ...HEADER,
+    identity,
+    options: [...HEADER.options, { name: 'sourceDigest', value: `sha256:${digest}` }],
+  })
+  await publish(sourceOf(numbered(3)), {}, withDigest('aa'))
+  const moved = { name: 'moved.csv', size: 9, mtimeMs: 77 }
+  await publish(sourceOf(numbered(3)), { say: message => said.push(message) }, withDigest('aa', moved))
+  assert.deepEqual(said, ['job j is published already: 3 rows'])
+  await assert.rejects(publish(sourceOf(numbered(3)), {}, withDigest('bb')), {
+    code: 'JOB_EXISTS',
+    message: /begun with in\.csv \(9 bytes, .*, sha256:aa\), and this is in\.csv \(9 bytes, .*, sha256:bb\)/,
+  })
 })
 
 test('a job that fails elsewhere ends its publisher with the code and message of the failure', async t => {

@@ -17,7 +17,7 @@ import {
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { nameOf } from '../reject-budget.ts'
-import { type RunReport, run, type UnfinishedRun } from '../run.ts'
+import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../run.ts'
 import { checkName } from '../topics.ts'
 import { version } from '../version.ts'
 import type { CommandSpec } from './command.ts'
@@ -113,7 +113,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   if (operands.some(operand => operand !== undefined))
     throw new RowmillError('USAGE', '--resume OUT goes on with a run: leave out IN and OUT')
   const state = new RunStateFile<RunValues>(output)
-  const { job, pipeline, folder, input, options: begun } = await state.read()
+  const { job, pipeline, sourceDigest = null, folder, input, options: begun } = await state.read()
   const options: RunValues = { ...begun }
   for (const name of OPTION_NAMES) {
     const { flag, fallback } = OPTIONS[name]
@@ -138,7 +138,15 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   try {
     await sink.reserve()
     const jobOptions = checkOptions(input, path, options)
-    return await act({ input, output: path, options, jobOptions, sink, state, unfinished: { job, pipeline } })
+    return await act({
+      input,
+      output: path,
+      options,
+      jobOptions,
+      sink,
+      state,
+      unfinished: { job, pipeline, sourceDigest },
+    })
   } finally {
     await sink.close()
   }
@@ -168,7 +176,8 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
   let kept = unfinished !== null
   const onBegin = (run: UnfinishedRun) =>
     state!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
-  const onOpen = () => {
+  const onOpen = async (run: UnfinishedRun) => {
+    await onBegin(run) // by now with the digest of its source
     kept = true
   }
   try {
@@ -206,6 +215,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     const again = ['rowmill', 'run', '--resume', output]
     if (kept && leavesJob(error)) throw withResumeCommand(error, again)
     if (kept && isCurable(error)) throw withCure(error, again)
+    if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)
     if (!isOfOutput(error)) await discard(sink, state)
     // Before there is a job the same command begins anew.
     throw state && BEFORE_JOB.includes(toRowmillError(error).code)

@@ -87,14 +87,14 @@ export class Kafka {
     })
     await this.#connecting(() => producer.connect())
     const { format, compression = 'none' } = this.settings
-    const parts = { format: format ?? AS_IT_IS, compression, patienceMs: this.#patienceMs }
+    const parts = { format: format ?? AS_IT_IS, compression, patienceMs: this.patienceMs }
     return new Producer(producer, cluster, parts)
   }
 
   /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
   async reader(topics: readonly string[]): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics)
-    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.#patienceMs)
+    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.patienceMs)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
@@ -118,7 +118,8 @@ export class Kafka {
     return new GroupMember({ cluster, sockets, group, groupId, topics })
   }
 
-  get #patienceMs(): number {
+  /** How long readers and senders go on trying while the broker does not answer. */
+  get patienceMs(): number {
     return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
   }
 

@@ -248,3 +248,41 @@ test('without a broker the parts say how to get one', async () => {
   const { stderr } = await rowmill(['work', '--classifier', CLASSIFIER], { env: { ROWMILL_BROKERS: '' } })
   assert.match(stderr, /rowmill work needs a Kafka: give --brokers HOST:PORT.*rowmill broker starts one \[USAGE\]/)
 })
+
+test('of two publish commands with different files under one id, one publishes and the other ends with JOB_EXISTS', async t => {
+  const { folder, cli } = await place(t)
+  const files = [
+    await makeFile(folder, 'one.csv', { header: 'ID,A', count: 700 }),
+    await makeFile(folder, 'two.csv', { header: 'ID,A', count: 600 }),
+  ]
+  const outcomes = await Promise.all(files.map(({ path }) => rowmill(['publish', path, '--job', 'same'], cli)))
+  const codes = outcomes.map(({ code }) => code)
+  assert.deepEqual([...codes].sort(), [0, 2], outcomes.map(({ stderr }) => stderr).join(''))
+  assert.match(outcomes[codes.indexOf(2)]!.stderr, /job same exists already .* choose another --job \[JOB_EXISTS\]/)
+  const worked = await rowmill(['work', '--classifier', CLASSIFIER, '--until-done', 'same'], cli)
+  assert.equal(worked.code, 0, worked.stderr)
+  const out = join(folder, 'out.csv')
+  const collected = await rowmill(['collect', out, '--job', 'same', '--timeout', '60'], cli)
+  assert.equal(collected.code, 0, collected.stderr)
+  assert.equal(readFileSync(out, 'utf8'), files[codes.indexOf(0)]!.serial)
+})
+
+test('a run under the id of a job that another file began writes nothing of that job', async t => {
+  const { folder, cli } = await place(t)
+  const [one, two] = [
+    await makeFile(folder, 'one.csv', { header: 'ID,A', count: 20 }),
+    await makeFile(folder, 'two.csv', { header: 'ID,A', count: 20 }),
+  ]
+  const { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: pipeline } = cli.env
+  const run = (path: string, out: string) => {
+    const at = ['--brokers', brokers, '--pipeline', pipeline, '--job', 'same', '--workers', '1']
+    return rowmill(['run', path, join(folder, out), '--classifier', CLASSIFIER, ...at])
+  }
+  const first = await run(one.path, 'one.out')
+  assert.equal(first.code, 0, first.stderr)
+  const second = await run(two.path, 'two.out')
+  assert.equal(second.code, 2, second.stderr)
+  assert.match(second.stderr, /\[JOB_EXISTS\]/)
+  assert.equal(readFileSync(join(folder, 'one.out'), 'utf8'), one.serial)
+  assert.deepEqual([existsSync(join(folder, 'two.out')), existsSync(join(folder, 'two.out.rowmill'))], [false, false])
+})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { appendFile, mkdtemp, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { appendFile, mkdtemp, readFile, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,7 +10,7 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { READ_CSV_ARGUMENTS } from '../../connectors/csv-dialect.ts'
-import { CsvSource, type CsvSourceOptions, checkReadCsv } from '../../connectors/csv-source.ts'
+import { CsvSource, type CsvSourceOptions, checkReadCsv, PIECE_BYTES } from '../../connectors/csv-source.ts'
 import type { SourceHeader, SourcePosition, SourceRows } from '../../src/connector.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { PandasOracle } from './pandas-oracle.ts'
@@ -376,6 +377,72 @@ test('the header names the file, its size and time', async () => {
   const path = await put('ID,A\n1,x\n')
   const { size, mtimeMs } = await stat(path)
   assert.deepEqual((await read(path)).header.identity, { name: 'in.csv', size, mtimeMs })
+})
+
+test('the header says the SHA-256 digest of the file, also without rows and zipped; standard input has none', async () => {
+  const long = `ID,A\n${'1,x\n'.repeat(200_000)}`
+  const zeros = Buffer.concat([gzipSync('ID,A\n1,x\n'), Buffer.alloc(600)])
+  const files = [
+    ['ID,A\n1,x\n', 'a.csv'],
+    ['ID,A\n', 'b.csv'],
+    ['ID', 'c.csv'],
+    [`${'\n'.repeat(600_000)}ID,A\n\n`, 'd.csv'],
+    [long, 'e.csv'],
+    [gzipSync(long), 'f.csv.gz'],
+    [zeros, 'g.csv.gz'],
+    [long.slice(0, PIECE_BYTES), 'h.csv'],
+  ] as const
+  for (const [content, name] of files) {
+    const { header } = await read(await put(content, name))
+    const digest = createHash('sha256').update(content).digest('hex')
+    assert.deepEqual(header.options[1], { name: 'sourceDigest', value: `sha256:${digest}` }, name)
+  }
+  const { header } = await read('-', { stdin: Readable.from([Buffer.from('ID,A\n1,x\n')]) })
+  assert.equal(header.options.length, 1)
+})
+
+for (const name of ['in.csv', 'in.csv.gz']) {
+  test(`bytes of ${name} that change behind the scan are refused before a row of them, at the same size and time`, async () => {
+    const rows = Array.from({ length: 400_000 }, (_, at) => `${at},${(at * 7919) % 100_003}\n`)
+    const text = `ID,A\n${rows.join('')}`
+    const content = name.endsWith('gz') ? gzipSync(text) : Buffer.from(text)
+    const path = await put(content, name)
+    assert.ok(content.length > 4 * PIECE_BYTES)
+    const time = new Date('2026-01-02T03:04:05Z')
+    await utimes(path, time, time)
+    const csv = source(path)
+    await csv.open()
+    const at = 3 * PIECE_BYTES + 5
+    content[at] = content[at]! ^ 1
+    await writeFile(path, content)
+    await utimes(path, time, time)
+    const found: (readonly string[])[] = []
+    const drained = (async () => {
+      for await (const run of csv.rows(null)) found.push(...run.rows)
+    })()
+    const error = await refusal(drained)
+    await csv.close()
+    assert.equal(error.code, 'INPUT_CHANGED', error.message)
+    assert.match(error.message, new RegExp(`other bytes between byte ${3 * PIECE_BYTES} and ${4 * PIECE_BYTES}`))
+    assert.ok(found.length > 1000)
+    assert.equal(found.map(row => `${row.join(',')}\n`).join(''), rows.slice(0, found.length).join(''))
+  })
+}
+
+test('a file that is cut short or grows behind the scan is refused, at the end of a piece too', async () => {
+  const content = Buffer.from(`ID,A\n${'1,x\n'.repeat(200_000)}`).subarray(0, 2 * PIECE_BYTES)
+  for (const [change, why] of [
+    [(path: string) => truncate(path, PIECE_BYTES), /524288 bytes before, 262144 now/],
+    [(path: string) => appendFile(path, '1,y\n'), /524288 bytes before, 524292 now/],
+  ] as const) {
+    const path = await put(content)
+    const csv = source(path)
+    await csv.open()
+    await change(path)
+    const error = await refusal(drain(csv))
+    await csv.close()
+    assert.deepEqual([error.code, why.test(error.message)], ['INPUT_CHANGED', true], error.message)
+  }
 })
 
 test('the host is handed what acts on cells, and nothing the source has used', async () => {
