@@ -149,10 +149,14 @@ export interface EventJob extends AsyncDisposable {
   send(row: EventRow): Promise<number>
   /**
    * Ends the job: no row comes any more, from nobody. Resolves when that stands in every partition and in the log of jobs.
-   * A producer that dies before may open the job again and end it, or send more rows. Twice is fine.
+   * A producer that dies before may open the job again and end it, or send more rows. The connection to the brokers
+   * stays until `close`, and keeps the process alive. Twice is fine.
    */
   end(): Promise<void>
-  /** Waits for the rows that were sent and leaves, without ending the job: it can be opened again. Twice is fine. */
+  /**
+   * Waits for the rows that were sent and disconnects, without ending the job: unless `end` did, it can be opened again.
+   * Twice is fine.
+   */
   close(): Promise<void>
 }
 
