@@ -72,6 +72,8 @@ for (const [name, cells, classify] of [
   ['DAY', DAYS, 'to_datetime_cured'],
   ['TIME', TIMES, 'to_datetime_column_cured'],
   ['N', [...NUMBERS, ''], 'to_numeric_cured'],
+  ['NAME', NAMES, 'category_codes_cured'],
+  ['N', NUMBERS, 'quantiles_cured'],
 ] as const) {
   test(`differsByCut finds nothing in ${classify}`, async () => {
     assert.equal(await differs(name, cells, classify), null)
