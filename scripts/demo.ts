@@ -1,8 +1,9 @@
 /**
  * The old one-process job and rowmill over the same rows, timed, and compared byte by byte. Exits 6 where they differ.
- * npm run demo -- [--rows N] [--workers N] [--classifier FILE[:NAME]] [--keep DIR]
+ * npm run demo -- [--rows N | --input FILE] [--workers N] [--classifier FILE[:NAME]] [--keep DIR]
  */
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,41 +16,44 @@ import { preparePython } from './prepare-machine.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
+const CURE =
+  'Does the classifier look at other rows of its batch? docs/classifiers.md, "What depends on other rows", has the cures.'
+
 interface DemoOptions {
+  /** How many rows to make, where there is no `input`. */
   readonly rows: number
+  /** The CSV file of the user, or null. */
+  readonly input: string | null
   readonly workers: number
   readonly classifier: string
   readonly keep: string | null
 }
 
-async function demo({ rows, workers, classifier, keep }: DemoOptions): Promise<number> {
+async function demo({ rows, input, workers, classifier, keep }: DemoOptions): Promise<number> {
   const [python] = await Promise.all([preparePython(say), prepareKafkaJars(say)])
   const folder = keep ?? (await mkdtemp(join(tmpdir(), 'rowmill-demo-')))
   if (keep) await mkdir(keep, { recursive: true })
   const file = (name: string) => join(folder, name)
   try {
-    say(`making ${rows} rows`)
-    await timed(python, [join(ROOT, 'examples/make_rows.py'), String(rows), file('rows.csv')])
+    const source = input ?? file('rows.csv')
+    if (input === null) {
+      say(`making ${rows} rows`)
+      await timed(python, [join(ROOT, 'examples/make_rows.py'), String(rows), source])
+    }
 
     say('running the old job: one process, one core')
-    const serialJob = [
-      join(ROOT, 'examples/serial_job.py'),
-      file('rows.csv'),
-      file('serial.csv'),
-      '--classifier',
-      classifier,
-    ]
+    const serialJob = [join(ROOT, 'examples/serial_job.py'), source, file('serial.csv'), '--classifier', classifier]
     const serial = await timed(python, serialJob)
 
     say(`running rowmill: ${workers} workers, a local Kafka broker`)
-    const files = [file('rows.csv'), file('rowmill.csv'), '--report', file('report.json')]
+    const files = [source, file('rowmill.csv'), '--report', file('report.json')]
     const options = ['--classifier', classifier, '--python', python, '--workers', String(workers), '--force']
     const rowmill = await timed(process.execPath, [join(ROOT, 'bin/rowmill.js'), 'run', ...files, ...options])
 
     const report: RunReport = JSON.parse(await readFile(file('report.json'), 'utf8'))
-    tell({ rows, serial, rowmill, report })
+    tell({ rows: report.rows, serial, rowmill, report })
     const difference = await firstDifference(file('serial.csv'), file('rowmill.csv'))
-    console.log(difference ? `The files DIFFER: ${difference}.` : 'The files are the same, byte by byte.')
+    console.log(difference ? `The files DIFFER: ${difference}. ${CURE}` : 'The files are the same, byte by byte.')
     return difference ? EXIT_CODES.FILES_DIFFER : 0
   } finally {
     if (!keep) await rm(folder, { recursive: true, force: true })
@@ -108,17 +112,23 @@ class StepFailed extends Error {
 function parseOptions(): DemoOptions {
   const { values } = parseArgs({
     options: {
-      rows: { type: 'string', default: '10000' },
+      rows: { type: 'string' },
+      input: { type: 'string' },
       workers: { type: 'string', default: String(availableParallelism()) },
       classifier: { type: 'string', default: join(ROOT, 'examples/black_box.py') },
       keep: { type: 'string' },
     },
   })
-  const whole = (name: 'rows' | 'workers') => {
-    if (/^[1-9][0-9]{0,8}$/.test(values[name])) return Number(values[name])
-    throw new StepFailed(`--${name} ${values[name]}: must be a whole number above 0`, EXIT_CODES.USAGE)
+  const refuse = (why: string) => new StepFailed(why, EXIT_CODES.USAGE)
+  const whole = (name: string, value: string) => {
+    if (/^[1-9][0-9]{0,8}$/.test(value)) return Number(value)
+    throw refuse(`--${name} ${value}: must be a whole number above 0`)
   }
-  return { rows: whole('rows'), workers: whole('workers'), classifier: values.classifier, keep: values.keep ?? null }
+  const { rows = '10000', input = null, workers, classifier, keep = null } = values
+  if (values.rows !== undefined && input !== null)
+    throw refuse('--rows makes rows and --input brings its own: give one of them')
+  if (input !== null && !existsSync(input)) throw refuse(`--input ${input}: there is no such file`)
+  return { rows: whole('rows', rows), input, workers: whole('workers', workers), classifier, keep }
 }
 
 try {

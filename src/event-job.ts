@@ -1,59 +1,40 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { quotesCarriageReturn } from './classifier/csv-quoting.ts'
 import { encodeEndOfInput } from './codec.ts'
 import { crashPoint } from './crash-point.ts'
 import { RowmillError } from './errors.ts'
 import { EventMarks } from './event-marks.ts'
-import { checkIndexKind, type EventFormat, eventJobOptions, refused } from './event-options.ts'
+import { checkOptions, type OpenJobOptions } from './event-options.ts'
 import { EventPublisher } from './event-publisher.ts'
 import { type EventRow, RowReader } from './event-row.ts'
 import { appendJob, hasFailed, JobLog, jobFailure } from './jobs.ts'
 import { latestJob } from './jobs-now.ts'
 import type { Reader } from './kafka.ts'
 import type { Job } from './model.ts'
-import { COMPRESSIONS, type Compression, OPTIONS } from './options.ts'
-import type { Say } from './outage.ts'
+import { OPTIONS } from './options.ts'
 import { PartitionSender } from './partition-sender.ts'
 import { connectSdk } from './sdk-connection.ts'
 import { rowsInPartition } from './sequence.ts'
 import { appendMark, type EventPlace, fenced, type HeldJob, takeOver } from './take-over.ts'
-import { checkName, topicsOf } from './topics.ts'
+import { topicsOf } from './topics.ts'
 import { uniqueName } from './unique-name.ts'
-
-export interface OpenJobOptions extends EventFormat {
-  /** `host:port` of one or more brokers. */
-  readonly brokers: readonly string[]
-  /** The pipeline that the workers serve. Default: rowmill. */
-  readonly pipeline?: string
-  /** The id of the job: the same after a crash, and used once. */
-  readonly id: string
-  /** The header: the names of the columns, in order. */
-  readonly columns: readonly string[]
-  /** The URL of a schema registry: then messages are in Confluent wire format. */
-  readonly schemaRegistry?: string | null
-  /** How long to go on trying while the broker does not answer, in seconds. Default: 300. */
-  readonly brokerTimeout?: number
-  /** What messages are compressed with on their way to the broker: none, gzip, snappy, lz4 or zstd. Default: none. */
-  readonly compression?: Compression
-  /** Told once that the broker does not answer, and that it does again. */
-  readonly say?: Say
-  /** Ends every wait with its reason: what is not safe by then may be in the topic or not. */
-  readonly signal?: AbortSignal
-}
 
 /**
  * Opens a job of events, or goes on with it where the last producer of the same id stopped: all rows below `seq` are safe,
  * and the next one that is sent gets it. A producer that comes back sends again from there. Where another producer has
  * the job, this one takes it over, and the other one's calls reject with PRODUCER_FENCED. Creates the topics that are missing.
  *
- * Throws USAGE; JOB_EXISTS where the id is another job's, was begun with another header or other options, or has ended;
+ * Throws USAGE; PYTHON_UNUSABLE; JOB_EXISTS where the id is another job's, was begun with another header or other options, or has ended;
  * what the job failed with; PRODUCER_FENCED where somebody else takes it over meanwhile; ROW_GAP where retention took
  * what tells the seq; BROKER_UNREACHABLE, TOPIC_UNUSABLE, REGISTRY_UNREACHABLE.
  */
 export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const { id, columns, pipeline = OPTIONS.sharedPipeline.fallback, say = () => {}, indexKind = 'text' } = options
-  const recorded = checkOptions(options)
+  const chosen = checkOptions(options)
   const signal = options.signal ?? new AbortController().signal
   signal.throwIfAborted()
+  const python = options.python ?? (process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback)
+  const quotes = { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say)) }
   const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { say })
   const closers: (() => Promise<void>)[] = []
   const close = async () => {
@@ -85,7 +66,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
       ...{ partitions, blockRows: 1, topic: topics.rows, from: 0, total: null },
       rowsFrom: await reader.ends(topics.rows, partitions),
       resultsFrom: await reader.ends(topics.results, partitions),
-      ...{ source: null, indexKind, options: recorded, at: Date.now(), by },
+      ...{ source: null, indexKind, options: [...chosen, quotes], at: Date.now(), by },
     }
     const held = await untilAborted(signal, takeOver(wanted, place))
     return await HeldEventJob.begin(held, { place, reader, close })
@@ -93,25 +74,6 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     await close()
     throw signal.aborted ? signal.reason : error
   }
-}
-
-function checkOptions(options: OpenJobOptions) {
-  const { brokers, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
-  if (!Array.isArray(brokers) || brokers.length === 0) throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
-  const { id, pipeline = OPTIONS.sharedPipeline.fallback } = options
-  if (typeof id !== 'string') throw refused('id', id, 'give the id of the job, a text')
-  if (typeof pipeline !== 'string') throw refused('pipeline', pipeline, 'give the name of the pipeline, a text')
-  checkName('job id', id)
-  checkName('pipeline', pipeline)
-  const isColumn = (column: unknown) => typeof column === 'string' && column.isWellFormed()
-  const named = Array.isArray(columns) && columns.length > 0 && Array.from(columns).every(isColumn)
-  if (!named) throw refused('columns', columns, 'give the names of the columns, at least one')
-  const { compression = 'none' } = options
-  if (!COMPRESSIONS.includes(compression))
-    throw refused('compression', compression, `give one of ${COMPRESSIONS.join(', ')}`)
-  if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
-  checkIndexKind(indexKind)
-  return eventJobOptions(options, columns)
 }
 
 async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
@@ -153,10 +115,14 @@ export interface EventJob extends AsyncDisposable {
   send(row: EventRow): Promise<number>
   /**
    * Ends the job: no row comes any more, from nobody. Resolves when that stands in every partition and in the log of jobs.
-   * A producer that dies before may open the job again and end it, or send more rows. Twice is fine.
+   * A producer that dies before may open the job again and end it, or send more rows. The connection to the brokers
+   * stays until `close`, and keeps the process alive. Twice is fine.
    */
   end(): Promise<void>
-  /** Waits for the rows that were sent and leaves, without ending the job: it can be opened again. Twice is fine. */
+  /**
+   * Waits for the rows that were sent and disconnects, without ending the job: unless `end` did, it can be opened again.
+   * Twice is fine.
+   */
   close(): Promise<void>
 }
 

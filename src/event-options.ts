@@ -1,8 +1,10 @@
 import { RowmillError } from './errors.ts'
 import { INDEX_KINDS, type IndexKind } from './index-kinds.ts'
 import type { JobOption } from './model.ts'
-import { OPTIONS } from './options.ts'
+import { COMPRESSIONS, type Compression, OPTIONS } from './options.ts'
+import type { Say } from './outage.ts'
 import { checkToCsv } from './to-csv.ts'
+import { checkName } from './topics.ts'
 
 /** What of an event job changes the bytes of its results, and what it bears. It stands in the job record for ever. */
 export interface EventFormat {
@@ -18,6 +20,33 @@ export interface EventFormat {
   readonly maxRejects?: string
 }
 
+export interface OpenJobOptions extends EventFormat {
+  /** `host:port` of one or more brokers. */
+  readonly brokers: readonly string[]
+  /** The pipeline that the workers serve. Default: rowmill. */
+  readonly pipeline?: string
+  /** The id of the job: the same after a crash, and used once. */
+  readonly id: string
+  /** The header: the names of the columns, in order. */
+  readonly columns: readonly string[]
+  /**
+   * The Python of the old job, a path or a name. It is asked how its csv module quotes a cell with a carriage return,
+   * which readers that write lines do likewise. It needs no pandas. A job that is there already keeps what it began with.
+   * Default: that of ROWMILL_PYTHON, or `python3`; where that is not there, such cells are quoted, and `say` is told.
+   */
+  readonly python?: string
+  /** The URL of a schema registry: then messages are in Confluent wire format. */
+  readonly schemaRegistry?: string | null
+  /** How long to go on trying while the broker does not answer, in seconds. Default: 300. */
+  readonly brokerTimeout?: number
+  /** What messages are compressed with on their way to the broker: none, gzip, snappy, lz4 or zstd. Default: none. */
+  readonly compression?: Compression
+  /** Told once that the broker does not answer, and that it does again. */
+  readonly say?: Say
+  /** Ends every wait with its reason: what is not safe by then may be in the topic or not. */
+  readonly signal?: AbortSignal
+}
+
 /** The arguments of read_csv that act on values: events were never in a file, so the others say nothing of them. */
 const OF_VALUES = [
   ...['engine', 'index_col', 'usecols', 'dtype', 'true_values', 'false_values', 'na_values', 'keep_default_na'],
@@ -26,8 +55,31 @@ const OF_VALUES = [
 /** What the old job reads a file with, unless it says otherwise (connectors/csv-dialect.ts). */
 const READ_CSV_DEFAULTS = { engine: 'python', index_col: 0, dtype: 'str' }
 
-/** The options of the record of a job with these columns. Throws USAGE naming the option, its value and what would be right. */
-export function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOption[] {
+/** Checks what a producer gives, and returns the options of the job record that it chose. Throws USAGE. */
+export function checkOptions(options: OpenJobOptions): JobOption[] {
+  const { brokers, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
+  if (!Array.isArray(brokers) || brokers.length === 0) throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
+  const { id, pipeline = OPTIONS.sharedPipeline.fallback } = options
+  if (typeof id !== 'string') throw refused('id', id, 'give the id of the job, a text')
+  if (typeof pipeline !== 'string') throw refused('pipeline', pipeline, 'give the name of the pipeline, a text')
+  const { python } = options
+  if (python !== undefined && (typeof python !== 'string' || python === ''))
+    throw refused('python', python, 'give the path or the name of the Python interpreter, a text')
+  checkName('job id', id)
+  checkName('pipeline', pipeline)
+  const isColumn = (column: unknown) => typeof column === 'string' && column.isWellFormed()
+  const named = Array.isArray(columns) && columns.length > 0 && Array.from(columns).every(isColumn)
+  if (!named) throw refused('columns', columns, 'give the names of the columns, at least one')
+  const { compression = 'none' } = options
+  if (!COMPRESSIONS.includes(compression))
+    throw refused('compression', compression, `give one of ${COMPRESSIONS.join(', ')}`)
+  if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
+  checkIndexKind(indexKind)
+  return eventJobOptions(options, columns)
+}
+
+/** What of the record of a job with these columns its producer chose. Throws USAGE naming the option, its value and what would be right. */
+function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOption[] {
   const { readCsv = {}, toCsv = {}, cast = {}, maxRejects = '100%' } = format
   for (const [name, value] of Object.entries({ readCsv, toCsv, cast })) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -55,7 +107,6 @@ export function eventJobOptions(format: EventFormat, columns: readonly string[])
     { name: 'toCsv', value: JSON.stringify(written) },
     { name: 'cast', value: JSON.stringify(dtypes) },
     { name: 'maxRejects', value: String(maxRejects) },
-    { name: 'quotesCarriageReturn', value: 'true' }, // as newer Pythons do: there is none here to ask
   ]
 }
 
@@ -69,12 +120,12 @@ function checkNames(readCsv: Readonly<Record<string, unknown>>, argument: string
 }
 
 /** Throws USAGE unless it is one. */
-export function checkIndexKind(kind: string): void {
+function checkIndexKind(kind: string): void {
   if (INDEX_KINDS.some(known => known === kind)) return
   throw refused('indexKind', kind, `it must be one of ${INDEX_KINDS.join(', ')}`)
 }
 
 /** The error for an option of the SDK that cannot be used. */
-export function refused(option: string, value: unknown, why: string): RowmillError {
+function refused(option: string, value: unknown, why: string): RowmillError {
   return new RowmillError('USAGE', `openJob, ${option} ${JSON.stringify(value)}: ${why}`, { option })
 }

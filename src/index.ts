@@ -10,8 +10,8 @@ export type {
   SourceRows,
 } from './connector.ts'
 export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './errors.ts'
-export { type EventJob, type OpenJobOptions, openJob } from './event-job.ts'
-export type { EventFormat } from './event-options.ts'
+export { type EventJob, openJob } from './event-job.ts'
+export type { EventFormat, OpenJobOptions } from './event-options.ts'
 export type { EventRow, EventValue } from './event-row.ts'
 export { INDEX_KINDS, type IndexKind } from './index-kinds.ts'
 export {

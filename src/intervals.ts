@@ -21,6 +21,11 @@ export class IntervalSet {
     this.#runs.splice(start, end - start, joined)
   }
 
+  /** How many numbers are in the set. */
+  get size(): number {
+    return this.#runs.reduce((sum, { from, behind }) => sum + behind - from, 0)
+  }
+
   has(number: number): boolean {
     const run = this.#runs[this.#firstEndingAtOrBehind(number + 1)]
     return run !== undefined && run.from <= number

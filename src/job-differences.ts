@@ -15,9 +15,12 @@ function withIndexKind({ options, indexKind }: JobHeader): JobOption[] {
   return [...options, { name: 'indexKind', value: `${indexKind}` }]
 }
 
+/** What no user chose: the Python of the machine that began the job did, and it holds for the whole job. */
+const FOUND_OUT = 'quotesCarriageReturn'
+
 function differences(before: readonly JobOption[], now: readonly JobOption[]): string[] {
   const names = new Set([...before, ...now].map(({ name }) => name))
   return [...names]
-    .filter(name => optionOf(before, name) !== optionOf(now, name))
+    .filter(name => name !== FOUND_OUT && optionOf(before, name) !== optionOf(now, name))
     .map(name => `${name} was ${optionOf(before, name) ?? 'not given'}, now ${optionOf(now, name) ?? 'not given'}`)
 }

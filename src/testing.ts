@@ -1,4 +1,5 @@
 /** The test kit, `rowmill/testing`: what a classifier makes of rows, as in production but without a broker. */
+import type { Batch } from './batcher.ts'
 import type { BatchClassifier } from './classifier/boundary.ts'
 import type { Classifier } from './classifier/classifier.ts'
 import { decoding } from './classifier/decoding.ts'
@@ -8,7 +9,7 @@ import { openClassifier } from './classifier/open.ts'
 import { RowmillError } from './errors.ts'
 import type { Values } from './model.ts'
 import { OPTIONS } from './options.ts'
-import { describeDifference, type Named } from './testing/difference.ts'
+import { describeDifference, describeRefused, type Named } from './testing/difference.ts'
 import { classifyInMemory } from './testing/in-memory.ts'
 import { type TestJobOptions, testJob } from './testing/test-job.ts'
 
@@ -67,7 +68,7 @@ export interface TestResult {
  * CLASSIFIER_NOT_FOUND, USAGE, ...).
  */
 export async function testPipeline(options: TestPipelineOptions): Promise<TestResult> {
-  return withClassifier(options, classifier => classifyCut(classifier, options, options))
+  return withClassifier(options, { act: classifier => classifyCut(classifier, options, options) })
 }
 
 /** Every row alone, batches that end in odd places, those of a CSV file, and those of live events. */
@@ -76,19 +77,27 @@ const CUTS: readonly Cut[] = [{ batchRows: 1 }, { batchRows: 7 }, { batchRows: 1
 /**
  * Runs a classifier over all rows at once, as the old job did, and then in each of `cuts`; says in words where the first
  * difference is, or null. A function of single rows has none: `assert.equal(await differsByCut({ ... }), null)`.
+ *
+ * A difference is: another cell, column or kind; a row that only some cuts reject; rows of which each has a result, but
+ * not all of them together. Throws as `testPipeline` does, except KIND_DRIFT.
  */
 export async function differsByCut(
   options: TestClassifierOptions,
   cuts: readonly Cut[] = CUTS,
 ): Promise<string | null> {
   const whole: Cut = { batchRows: Math.max(1, options.rows.length), partitions: 1 }
-  return withClassifier(options, async classifier => {
+  let refused: string | null = null
+  const onRefusedTogether = (batch: Batch, error: RowmillError) => {
+    refused ??= describeRefused(batch, error)
+  }
+  const act = async (classifier: BatchClassifier) => {
     const outcome = async (cut: Cut, name: string): Promise<Named> => {
+      refused = null
       const result = await classifyCut(classifier, options, cut).catch(error => {
         if (error?.code === 'KIND_DRIFT') return error as Error
         throw error
       })
-      return { name, result }
+      return { name, result, refused }
     }
     const before = await outcome(whole, 'all rows at once')
     for (const cut of cuts) {
@@ -96,7 +105,8 @@ export async function differsByCut(
       if (difference !== null) return difference
     }
     return null
-  })
+  }
+  return withClassifier(options, { act, onRefusedTogether })
 }
 
 function nameOf({ batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows }: Cut): string {
@@ -121,7 +131,13 @@ async function classifyCut(
 
 async function withClassifier<T>(
   options: TestClassifierOptions,
-  act: (classifier: BatchClassifier) => Promise<T>,
+  {
+    act,
+    onRefusedTogether = () => {},
+  }: {
+    act: (classifier: BatchClassifier) => Promise<T>
+    onRefusedTogether?: (batch: Batch, error: RowmillError) => void
+  },
 ): Promise<T> {
   const {
     classifier: target,
@@ -137,6 +153,7 @@ async function withClassifier<T>(
         ? decoding(new FunctionClassifier(target), by)
         : openClassifier({ target, python, by, memoryMB: classifierMemory, onOutput }),
     ...{ timeoutMs: batchTimeout * 1000, by, say: message => onOutput(`${message}\n`) },
+    onRefusedTogether,
   })
   try {
     return await act(classifier)

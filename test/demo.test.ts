@@ -38,6 +38,32 @@ test('the demo exits 6 when the files differ in one byte', async () => {
   assert.match(stdout, /The files DIFFER: first at byte \d+, line 1\./)
 })
 
+test('the demo over rows of the user finds dates whose day and month change places in later batches', async t => {
+  const folder = testFolder(t)
+  const input = join(folder, 'days.csv')
+  // Only the first row says that the day stands in front: the second batch of 100 rows cannot know.
+  const days = ['13/02/2024', ...Array.from({ length: 249 }, (_, i) => `0${(i % 9) + 1}/02/2024`)]
+  writeFileSync(input, `ID,DAY\n${days.map((day, i) => `${i},${day}\n`).join('')}`)
+  const classifier = join(import.meta.dirname, 'fixtures/looks_at_rows.py')
+  const args = ['--input', input, '--workers', '1', '--classifier']
+  const { code, stdout } = await demo([...args, `${classifier}:to_datetime`])
+  assert.equal(code, 6, stdout)
+  assert.match(stdout, /The files DIFFER: first at byte \d+, line 101\. .*docs\/classifiers\.md/)
+  const cured = await demo([...args, `${classifier}:to_datetime_cured`])
+  assert.equal(cured.code, 0, cured.stderr)
+  assert.match(cured.stdout, /The files are the same, byte by byte/)
+})
+
+test('the demo refuses an input that is not there, and rows to make beside an input', async () => {
+  const missing = await demo(['--input', 'not-there.csv'])
+  assert.deepEqual([missing.code, missing.stderr], [2, 'demo: --input not-there.csv: there is no such file\n'])
+  const both = await demo(['--input', 'not-there.csv', '--rows', '7'])
+  assert.deepEqual(
+    [both.code, both.stderr],
+    [2, 'demo: --rows makes rows and --input brings its own: give one of them\n'],
+  )
+})
+
 test('two files are compared to the last byte', async t => {
   const folder = testFolder(t)
   const [a, b] = [join(folder, 'a'), join(folder, 'b')]

@@ -13,6 +13,7 @@ test('a set of runs holds what a set of numbers holds, and names what it lacks i
         set.add(run.from, run.from + run.size)
         for (let number = run.from; number < run.from + run.size; number++) plain.add(number)
       }
+      assert.equal(set.size, plain.size)
       for (let number = 0; number < 80; number++) assert.equal(set.has(number), plain.has(number))
       const missing = set.missing(from, from + size)
       const lacking = Array.from({ length: size }, (_, i) => from + i).filter(number => !plain.has(number))

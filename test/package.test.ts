@@ -1,53 +1,23 @@
 /** What a user gets: `npm pack` of this clone, installed into an empty folder and used there. */
 import assert from 'node:assert/strict'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { dirname, join } from 'node:path'
+import { after, test } from 'node:test'
 import * as sdk from '../src/index.ts'
 import { brokerAddress } from './helpers/broker.ts'
-import { type CliOptions, type Finished, startProgram, testFolder } from './helpers/cli.ts'
+import { testFolder } from './helpers/cli.ts'
+import { installRowmill, ROOT, succeeded } from './helpers/installed.ts'
 import { olderNode } from './helpers/older-node.ts'
 import { python } from './helpers/python.ts'
 import { serialJob } from './helpers/serial.ts'
 
-const ROOT = join(import.meta.dirname, '..')
 const CLASSIFIERS = join(import.meta.dirname, 'fixtures/classifiers.py')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-/** The command begins with `#!/usr/bin/env node`, and the first Node on the PATH may be an older one. */
-const PATH = [dirname(process.execPath), process.env['PATH']].join(delimiter)
 
-const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rowmill-package-')))
-const home = join(folder, 'home')
-const tarball = join(folder, `rowmill-${version}.tgz`)
+const { home, tarball, run: inHome, compile, remove } = await installRowmill()
+after(remove)
 const rowmill = join(home, 'node_modules/.bin/rowmill')
-
-before(async () => {
-  mkdirSync(home)
-  succeeded(await inHome('npm', ['pack', '--pack-destination', folder], { cwd: ROOT }))
-  succeeded(await inHome('npm', ['install', '--prefix', home, '--prefer-offline', '--no-audit', '--no-fund', tarball]))
-})
-after(() => rmSync(folder, { recursive: true, force: true }))
-
-function inHome(file: string, args: readonly string[], options: CliOptions = {}): Promise<Finished> {
-  return startProgram(file, args, { cwd: home, ...options, env: { PATH, ...options.env } }).finished
-}
-
-function succeeded({ code, stdout, stderr }: Finished): string {
-  assert.equal(code, 0, `${stdout}${stderr}`)
-  return stdout
-}
 
 /** Every file below a folder of the clone; Python leaves its caches beside what it imports. */
 function filesOf(name: string): string[] {
@@ -99,8 +69,6 @@ test('--schema-registry says which package it needs, and changes nothing', async
   assert.ok(!existsSync(join(home, 'registry.csv')))
 })
 
-const STRICT = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
-
 /** A source and a sink of the user's own; a local broker, which the package must be able to start too. */
 const PROGRAM = `
 import { type ErrorCode, openJob, results, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
@@ -142,7 +110,7 @@ console.log(JSON.stringify({ code, rows, closed, written, exports: Object.keys(a
 
 test('a typed program needs no other types, runs a job, and finds what the SDK exports', async () => {
   writeFileSync(join(home, 'program.mts'), PROGRAM)
-  succeeded(await inHome(join(ROOT, 'node_modules/.bin/tsc'), [...STRICT, 'program.mts']))
+  await compile(['program.mts'])
   const { code, rows, closed, written, exports } = JSON.parse(
     succeeded(await inHome(process.execPath, ['program.mts'])),
   )
@@ -169,7 +137,7 @@ console.log(JSON.stringify({ here: here.rows, python: python.rows.length, differ
 
 test('a typed program tests classifiers in both languages with rowmill/testing', async () => {
   writeFileSync(join(home, 'kit.mts'), KIT)
-  succeeded(await inHome(join(ROOT, 'node_modules/.bin/tsc'), [...STRICT, 'kit.mts']))
+  await compile(['kit.mts'])
   const said = JSON.parse(succeeded(await inHome(process.execPath, ['kit.mts'])))
   assert.deepEqual(said, {
     here: [

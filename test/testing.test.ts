@@ -166,14 +166,17 @@ test('differsByCut names row, column and both cells of a function that looks at 
   )
 })
 
-test('differsByCut finds rows that only some batches reject, columns that come and go, and kinds that drift', async () => {
+test('differsByCut finds rows that only some batches reject, batches that fail as a whole, columns that come and go, and kinds that drift', async () => {
   const picky: Classifier = rows => {
     if (rows.length === 2) throw new Error('no pairs')
     return rows
   }
   const rows = GOOD.slice(0, 4)
-  const found = await differsByCut({ classifier: picky, columns, rows }, [{ batchRows: 2 }, { batchRows: 3 }])
-  assert.equal(found, null, 'halved, its rows are there')
+  const found = await differsByCut({ classifier: picky, columns, rows }, [{ batchRows: 3 }, { batchRows: 2 }])
+  assert.match(
+    found!,
+    /^2 rows together, row 0 first: CLASSIFIER_FAILED .*no pairs\. .*\(with batches of up to 2 rows\)$/,
+  )
   const alone: Classifier = rows => {
     if (rows.length === 1) throw new Error('not alone')
     return rows

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { globSync, readFileSync } from 'node:fs'
+import { EOL } from 'node:os'
 import test from 'node:test'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
+import { OutputFormat } from '../connectors/output-format.ts'
 import { decode, encode, fingerprintOf, type WireKind, type WireRecord } from '../src/codec.ts'
+import { decodeJsonRow, valuesInOrder } from '../src/json-rows.ts'
+import { placeOf } from '../src/sequence.ts'
+import { checkToCsv } from '../src/to-csv.ts'
 
 const root = new URL('../', import.meta.url)
 const doc = readFileSync(new URL('docs/wire-format.md', root), 'utf8')
@@ -178,6 +183,100 @@ test('the page lists the fields of every record in the order of the schema, with
       tableOf(record.name!),
       record.fields!.map(({ name, type }) => `${name}: ${words(type)}`),
     )
+  }
+})
+
+/** The rows of the table below this heading, the cells as they stand there, without backquotes. */
+function tableBelow(heading: string, header: string): string[][] {
+  const section = doc.slice(doc.indexOf(`\n${heading}\n`))
+  const table = section
+    .slice(section.indexOf(`\n| ${header} |`))
+    .trimStart()
+    .split('\n\n')[0]!
+  const cells = (line: string) =>
+    line
+      .split(/(?<!\\)\|/)
+      .slice(1, -1)
+      .map(cell => cell.trim().replace(/^`(.*)`$/, '$1'))
+  return table.split('\n').slice(2).map(cells)
+}
+
+/** What publishers compare beside the options, as if it were one. */
+const NO_OPTION = 'indexKind'
+
+test('the page lists the options of a job that the code reads or writes, and no others', () => {
+  const reads = /\b(?:optionOf\([^()]+, |option\()'(\w+)'/g
+  const writes = /\{ name: '(\w+)', value: |\bMARK = '(\w+)'/g
+  const names = globSync('{src,connectors}/**/*.ts', { cwd: fileURLToPath(root) }).flatMap(file => {
+    const source = readFileSync(new URL(file, root), 'utf8')
+    return [reads, writes].flatMap(pattern => [...source.matchAll(pattern)].map(([, one, other]) => one ?? other!))
+  })
+  const used = new Set(names.filter(name => name !== NO_OPTION))
+  assert.ok(used.size >= 6, [...used].join())
+  const listed = tableBelow('#### Options of a job', 'option').map(([name]) => name!)
+  assert.deepEqual(listed.sort(), [...used].sort())
+})
+
+test('the lines of the page are what the sink makes of their cells', () => {
+  const rows = tableBelow('#### From cells to a line', 'cells')
+  assert.ok(rows.length >= 7)
+  for (const [cells, toCsv, quotesCarriageReturn, line] of rows) {
+    const options = [
+      { name: 'toCsv', value: JSON.stringify({ lineterminator: '\n', ...JSON.parse(toCsv!) }) },
+      { name: 'quotesCarriageReturn', value: quotesCarriageReturn! },
+    ]
+    assert.equal(new OutputFormat({ columns: [], options }).lines([JSON.parse(cells!)]), JSON.parse(line!), cells!)
+  }
+})
+
+test('the members of toCsv that the page gives to lines, and their defaults, are those of the sink', () => {
+  const { sink } = checkToCsv({})
+  const members = tableBelow('#### From cells to a line', 'member').map(([name, value]) => [name!, value!] as const)
+  assert.deepEqual(members.map(([name]) => name).sort(), Object.keys(sink).sort())
+  for (const [name, value] of members) {
+    if (name === 'lineterminator') assert.equal(sink[name], EOL)
+    else if (name === 'header') assert.equal(sink[name], null)
+    else assert.equal(String(sink[name as keyof typeof sink]), value, name)
+  }
+})
+
+test('the rule of the page for the place of a row is the one of the code, in its own example too', () => {
+  const [, rule] = /^```\n(block .*?)```/ms.exec(doc)!
+  const [block, partition, position] = rule!
+    .trimEnd()
+    .split('\n')
+    .map(line => line.split('= ')[1]!)
+  const floor = Math.floor
+  for (const [seq, b, P] of [
+    [12_345, 100, 8],
+    [0, 1, 3],
+    [99, 7, 4],
+    [100_000, 100, 1],
+  ] as const) {
+    const [at, row] = [{ b, P }, seq]
+    const value = (formula: string, more: Record<string, number>): number => {
+      const js = formula.replaceAll(' mod ', ' % ')
+      const given = { seq: row, floor, ...at, ...more }
+      return new Function(...Object.keys(given), `return ${js}`)(...Object.values(given))
+    }
+    const found = value(block!, {})
+    const place = { partition: value(partition!, { block: found }), position: value(position!, { block: found }) }
+    assert.deepEqual(place, placeOf(seq, { partitions: P, blockRows: b }))
+  }
+  assert.match(doc, /With b = 100 and P = 8, row 12,345 lies in block 123, so in partition 3, at position 1,545\./)
+  assert.deepEqual(placeOf(12_345, { partitions: 8, blockRows: 100 }), { partition: 3, position: 1545 })
+})
+
+test('the rows in JSON of the page are rows of the same values', () => {
+  const [, text] = /^```text\n(.*?)```/ms.exec(doc)!
+  const rows = text!
+    .trimEnd()
+    .split('\n')
+    .map(line => decodeJsonRow(Buffer.from(line)))
+  assert.equal(rows.length, 2)
+  for (const row of rows) {
+    assert.equal(row.job, 'orders')
+    assert.deepEqual(valuesInOrder(row, ['SKU', 'TEXT']), { values: ['17', 'red shoe'] })
   }
 })
 

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import { RowmillError } from '../errors.ts'
+import { OPTIONS } from '../options.ts'
+import type { Say } from '../outage.ts'
 
 const QUESTION = `
 import csv, io
@@ -21,6 +23,20 @@ export async function csvQuotesCarriageReturn(python: string): Promise<boolean |
     const why = (cause as Error).message.split('\n')[0]
     throw pythonUnusable(python, why, { cause })
   }
+}
+
+/**
+ * As the old job's Python does. Where there is no `python3` and none was named, as newer Pythons do, and `say` is told:
+ * the classifier may not be Python. Throws PYTHON_UNUSABLE where a Python that was named is not there.
+ */
+export async function quotesCarriageReturn(python: string, say: Say): Promise<boolean> {
+  const quotes = await csvQuotesCarriageReturn(python)
+  if (quotes !== null) return quotes
+  if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
+  say(
+    `there is no ${python} here: cells with a carriage return are quoted, as newer Pythons do (else give --python PATH)`,
+  )
+  return true
 }
 
 /** The error where it cannot be asked. */

@@ -17,6 +17,8 @@ const BY_ROWS: readonly ErrorCode[] = [
 ]
 /** What chance may have done: it is tried again before a row is blamed. */
 const BY_CHANCE: readonly ErrorCode[] = ['CLASSIFIER_DIED', 'CLASSIFIER_TIMEOUT']
+/** What does not depend on time or memory. */
+const BY_CONTENT: readonly ErrorCode[] = ['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT']
 const RETRIES = 2
 /** What a reject keeps of the reason, in characters: a traceback may be of any length. */
 const DETAIL_CHARS = 16_000
@@ -30,6 +32,12 @@ export interface IsolatingOptions {
   readonly by: string
   /** Told of every end of a classifier, in words. */
   readonly say: (message: string) => void
+  /**
+   * Told of a batch of several rows at which the classifier threw or broke its contract, although it has a result for
+   * each of its rows in smaller batches: its answer for a row depends on the rows beside it. Of batches that lie in one
+   * another it is told of each, the smallest first.
+   */
+  readonly onRefusedTogether?: (batch: Batch, error: RowmillError) => void
 }
 
 /**
@@ -112,10 +120,9 @@ export class IsolatingClassifier implements BatchClassifier {
       // A row that stands alone gets every try; between, one is enough to know which half to look at.
       else answers.push(await this.#isolate(half, job, answer, half.count === 1 ? RETRIES : 0))
     }
-    return {
-      results: answers.flatMap(({ results }) => results),
-      rejected: answers.flatMap(({ rejected }) => rejected),
-    }
+    const rejected = answers.flatMap(({ rejected }) => rejected)
+    if (rejected.length === 0 && isOneOf(BY_CONTENT, error)) this.#options.onRefusedTogether?.(batch, error)
+    return { results: answers.flatMap(({ results }) => results), rejected }
   }
 
   /** The results, or what the rows did. */

@@ -1,13 +1,15 @@
 import { hostname } from 'node:os'
 import { cancelJob } from '../cancel-job.ts'
 import { RowmillError } from '../errors.ts'
+import { progressOf } from '../job-progress.ts'
 import { hasFailed, jobFailure, newJobId } from '../jobs.ts'
 import { listJobs } from '../jobs-list.ts'
 import type { OptionValues } from '../options.ts'
+import type { ResultsPlace } from '../results-now.ts'
 import { checkName } from '../topics.ts'
 import { openUnsequenced } from '../unsequenced-job.ts'
 import type { CommandSpec } from './command.ts'
-import { describeJobs, jobLine } from './job-table.ts'
+import { describeJobs, jobLine, type ListedJob } from './job-table.ts'
 import { Limits } from './limits.ts'
 import { onFoundPipeline, openSharedPipeline, requireJob } from './shared-pipeline.ts'
 import { Terminal } from './terminal.ts'
@@ -85,7 +87,17 @@ async function open(options: Options): Promise<void> {
 }
 
 async function list(options: Options): Promise<void> {
-  const jobs = await onFoundPipeline('jobs', options, { when: 'before all jobs were read', act: listJobs })
+  const { id } = options
+  if (id !== null) checkName('--job', id)
+  const act = async (place: ResultsPlace): Promise<ListedJob[]> => {
+    const all = await listJobs(place)
+    const jobs = id === null ? all : all.filter(job => job.id === id)
+    if (id !== null && jobs.length === 0)
+      throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: rowmill jobs list names them`)
+    const progress = await progressOf(jobs, place)
+    return jobs.map(job => ({ job, progress: progress.get(job.id) ?? null }))
+  }
+  const jobs = await onFoundPipeline('jobs', options, { when: 'before all jobs were read', act })
   if (options.listFormat === 'json') process.stdout.write(jobs.map(job => `${JSON.stringify(jobLine(job))}\n`).join(''))
   else process.stdout.write(describeJobs(jobs, Date.now()))
 }

@@ -1,9 +1,7 @@
 import { CsvSource } from '../../connectors/csv-source.ts'
-import { csvQuotesCarriageReturn, pythonUnusable } from '../classifier/csv-quoting.ts'
+import { quotesCarriageReturn } from '../classifier/csv-quoting.ts'
 import { isCurable, leavesJob } from '../errors.ts'
 import { newJobId } from '../jobs.ts'
-import { OPTIONS } from '../options.ts'
-import type { Say } from '../outage.ts'
 import { publish } from '../publisher.ts'
 import { checkName } from '../topics.ts'
 import type { CommandSpec } from './command.ts'
@@ -95,15 +93,4 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
 function resumeWords(job: string): string[] {
   const words = ['rowmill', ...process.argv.slice(2)]
   return words.some(word => /^--job(=|$)/.test(word)) ? words : [...words, '--job', job]
-}
-
-/** As the old job's Python does. Without any Python here it is as newer ones do: the classifier may not be Python. */
-export async function quotesCarriageReturn(python: string, say: Say): Promise<boolean> {
-  const quotes = await csvQuotesCarriageReturn(python)
-  if (quotes !== null) return quotes
-  if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
-  say(
-    `there is no ${python} here: cells with a carriage return are quoted, as newer Pythons do (else give --python PATH)`,
-  )
-  return true
 }

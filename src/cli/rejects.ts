@@ -2,9 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { OutputFormat } from '../../connectors/output-format.ts'
 import { checkOutput } from '../../connectors/output-path.ts'
 import { RowmillError } from '../errors.ts'
+import { hasFailed } from '../jobs.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects, type OpenReject } from '../open-rejects.ts'
 import { printable } from '../printable.ts'
+import { findRejectsOfNoJob } from '../rejects-of-no-job.ts'
 import { reopen } from '../reopen.ts'
 import type { ResultsPlace } from '../results-now.ts'
 import type { CommandSpec } from './command.ts'
@@ -35,7 +37,9 @@ const ACTIONS = {
 
 export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'rejects',
-  doc: 'the rows of one job that have no result: list them, export them as CSV, or have them classified again',
+  doc:
+    'the rows of one job that have no result: list them, export them as CSV, or have them classified again; ' +
+    'list without --job: the messages that are of no job',
   operands: [
     { name: 'ACTION', doc: 'list, export or replay' },
     { name: 'OUT', doc: 'export: the file to write (default: standard output)', optional: true },
@@ -46,6 +50,10 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     if (!Object.hasOwn(ACTIONS, action!))
       throw new RowmillError('USAGE', `rejects ${action}: unknown. It must be list, export or replay`)
     if (given !== undefined && action !== 'export') throw new RowmillError('USAGE', `rejects ${action} writes no OUT`)
+    if (options.id === null && action === 'list') {
+      await onFoundPipeline('rejects', options, { when: 'before it was done', act: listRejectsOfNoJob })
+      return 0
+    }
     const job = requireJob(options.id)
     const out = given ?? '-'
     if (out !== '-') await checkOutput(out, options.force)
@@ -64,6 +72,17 @@ async function listRejects(id: string, place: ResultsPlace): Promise<void> {
     [seq ?? `${partition}@${position}`, line ?? '', reason, oneLine(detail)].join('\t'),
   )
   process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
+}
+
+/** What has no place in any job's results: nothing can replay it, and only the topic `rejects` tells of it. */
+async function listRejectsOfNoJob(place: ResultsPlace): Promise<void> {
+  const found = await findRejectsOfNoJob(place)
+  place.say(`${found.length} rejects of no job in pipeline ${place.pipeline}; those of a job: give --job`)
+  if (found.length === 0) return
+  const lines = found.map(({ topic, partition, offset, reason, detail }) =>
+    [`${topic}[${partition}]@${offset}`, reason, oneLine(detail)].join('\t'),
+  )
+  process.stdout.write(`message\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
 async function exportRejects(id: string, place: ResultsPlace, { out, force }: Target): Promise<void> {
@@ -93,9 +112,15 @@ async function read(id: string, place: ResultsPlace): Promise<{ job: Job; reject
   if (!job)
     throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: give --job as publish printed it`)
   const { rejected, complete } = await findRejects(job, place)
-  const more = complete ? '' : ' so far: the job is not classified to its end'
-  place.say(`${rejected.length} rejects of job ${id}${more}`)
+  place.say(`${rejected.length} rejects of job ${id}${complete ? '' : ` so far: ${whyMoreMayCome(job)}`}`)
   return { job, rejected }
+}
+
+function whyMoreMayCome(job: Job): string {
+  if (hasFailed(job))
+    return `it ${job.state === 'failed' ? 'failed' : 'was cancelled'} before all its rows were classified`
+  if (job.bounded || job.state === 'ended') return 'not all of its rows are classified yet'
+  return 'it is a job of events, and more may come'
 }
 
 /** The rows as they stood in the source, under its header: a file for rowmill itself. */

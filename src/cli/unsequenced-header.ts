@@ -1,12 +1,12 @@
 import { checkReadCsv } from '../../connectors/csv-dialect.ts'
 import { layOut } from '../../connectors/csv-layout.ts'
 import { INDEX_KINDS } from '../../connectors/index-kind.ts'
+import { quotesCarriageReturn } from '../classifier/csv-quoting.ts'
 import { RowmillError } from '../errors.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../outage.ts'
 import type { UnsequencedHeader } from '../unsequenced-job.ts'
 import { jobOptions } from './job-options.ts'
-import { quotesCarriageReturn } from './publish.ts'
 
 /** What a command line says of a job of events, checked, as it goes into the job record. Throws USAGE. */
 export async function unsequencedHeader(

@@ -41,7 +41,10 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   },
 }
 
-/** One line for each count, the value from the same column on; the last line is `same` or `different`. */
+/**
+ * One line for each count, the value from the same column on. The last line is `same`, or `different:` with what differs:
+ * the bytes may be right although something else is not.
+ */
 export function describeVerified(verified: Verified): string {
   const { duplicates, gaps, malformed, digests, rowsByWorker, classifiers } = verified
   const workers = [...rowsByWorker].sort().map(([worker, rows]) => `${worker}: ${rows}`)
@@ -65,5 +68,12 @@ export function describeVerified(verified: Verified): string {
   if (digests.against !== null) lines.push(['sha256 against', digests.against])
   const width = Math.max(...lines.map(([name]) => name.length)) + 2
   const text = lines.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join('')
-  return `${text}${verified.findings.length === 0 ? 'same' : 'different'}\n`
+  return `${text}${verdict(verified)}\n`
+}
+
+function verdict({ findings, digests }: Verified): string {
+  if (findings.length === 0) return 'same'
+  const found = new Set(findings.map(({ facts }) => String(facts['what'])))
+  const bytes = digests.expected === digests.out ? '; OUT has the expected bytes' : ''
+  return `different: ${[...found].join('; ')}${bytes}`
 }

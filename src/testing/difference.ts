@@ -1,3 +1,5 @@
+import type { Batch } from '../batcher.ts'
+import type { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
 import type { TestReject, TestResult } from '../testing.ts'
 
@@ -5,12 +7,26 @@ import type { TestReject, TestResult } from '../testing.ts'
 export interface Named {
   readonly name: string
   readonly result: TestResult | Error
+  /** The smallest batch that was refused although each of its rows has a result, in words; null where there is none. */
+  readonly refused: string | null
 }
 
-/** Where two cuts of the same rows first differ, in words; null where they do not. What rejects say may differ. */
+/** A batch that was refused although each of its rows has a result, in words. */
+export function describeRefused({ count, parts }: Batch, { code, message }: RowmillError): string {
+  const { message: first, skip } = parts[0]!
+  const rows = `${count} rows together, row ${first.head.seq! + skip} first`
+  return `${rows}: ${code} ${message.split('\n', 1)[0]}. In smaller batches each of them has a result`
+}
+
+/**
+ * Where two cuts of the same rows first differ, in words; null where they do not. What rejects say may differ. A batch
+ * that was refused as a whole differs from its own rows.
+ */
 export function describeDifference(before: Named, after: Named): string | null {
   const failed = [before, after].find(({ result }) => result instanceof Error)
   if (failed) return `${failed.name}: ${(failed.result as Error).message}`
+  const refused = [before, after].find(named => named.refused !== null)
+  if (refused) return `${refused.refused} (with ${refused.name})`
   const [a, b] = [before.result as TestResult, after.result as TestResult]
   const differ = (what: string, one: string, other: string) =>
     `${what}: ${one} with ${before.name}, ${other} with ${after.name}`

@@ -6,6 +6,8 @@ import type { ComparedFile } from './compared-file.ts'
 const BEFORE_BYTES = 40
 const BEHIND_BYTES = 60
 
+const UNLIKE_EXPECTED = 'OUT has other bytes than the results'
+
 /** A record of the output: a row, the header, or what lies behind the last row. */
 export interface OutputRecord {
   /** Completes "differs in ...". */
@@ -30,14 +32,17 @@ export async function unlikeExpected(out: ComparedFile, record: OutputRecord, of
   const expected = excerpt(record.bytes!.subarray(windowFrom(record, offset) - record.start), record, offset)
   const found = await excerptOf(out, record, offset)
   const message = `${out.path} differs from the results in the topics, first in ${place}: expected ${expected}, found ${found}`
-  return new RowmillError('FILES_DIFFER', message, facts)
+  return new RowmillError('FILES_DIFFER', message, { ...facts, what: UNLIKE_EXPECTED })
 }
 
 /** `out` has bytes where it must end. */
 export async function goesOn(out: ComparedFile, end: OutputRecord): Promise<RowmillError> {
   const { place, facts } = await locate(out, end, end.start)
   const found = await excerptOf(out, end, end.start)
-  return new RowmillError('FILES_DIFFER', `${out.path} must end and goes on ${place}: found ${found}`, facts)
+  return new RowmillError('FILES_DIFFER', `${out.path} must end and goes on ${place}: found ${found}`, {
+    ...facts,
+    what: UNLIKE_EXPECTED,
+  })
 }
 
 /** Two files differ at this offset, or one of them ends there. `record` is null where it is not known. */
@@ -50,7 +55,11 @@ export async function unlikeEachOther(
   const [here, there] = await Promise.all([excerptOf(out, record, offset), excerptOf(against, record, offset)])
   const where = record && record.bytes === null ? place : `in ${place}`
   const message = `${out.path} and ${against.path} differ first ${where}: ${here} and ${there}`
-  return new RowmillError('FILES_DIFFER', message, { ...facts, against: against.path })
+  return new RowmillError('FILES_DIFFER', message, {
+    ...facts,
+    against: against.path,
+    what: 'OUT is not the file of --against',
+  })
 }
 
 async function locate(out: ComparedFile, record: OutputRecord | null, offset: number) {

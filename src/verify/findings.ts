@@ -15,14 +15,17 @@ export interface Readings {
 
 /**
  * Everything in the topics that keeps the job from being whole, what explains the most first. All of them end verify
- * with exit code 6, also where the job itself failed for another reason.
+ * with exit code 6, also where the job itself failed for another reason. The fact `what` of each says in a few words what
+ * differs.
  */
 export function findingsOf({ job, rows, results, classifiers }: Readings): RowmillError[] {
   const all = [...rows.partitions, ...results.partitions]
   const found = [
     hasFailed(job) ? failed(job) : null,
     contradictingEnds(job, all),
-    results.malformed.first === null ? null : malformed(job, results.malformed.first),
+    results.malformed.first === null
+      ? null
+      : malformed(job, results.malformed.first, 'a message among the results is malformed'),
     ...all.map(partition => gap(job, partition, anyEnd({ rows, results })?.total ?? Number.POSITIVE_INFINITY)),
     incomplete(job, rows, results),
     ...[...classifiers.values()].map(ofOne => (ofOne.size > 1 ? mixed(job, ofOne) : null)),
@@ -38,13 +41,16 @@ export function anyEnd({ rows, results }: Pick<Readings, 'rows' | 'results'>): E
 
 function failed(job: Job): RowmillError {
   const { code, message } = jobFailure(job)
-  const text = `job ${job.id} ${job.state === 'failed' ? 'failed' : 'was cancelled'} (${code}): ${message}`
-  return new RowmillError('JOB_INCOMPLETE', text, { job: job.id, reason: code })
+  const how = job.state === 'failed' ? 'failed' : 'was cancelled'
+  const facts = { job: job.id, reason: code, what: `the job ${how}` }
+  return new RowmillError('JOB_INCOMPLETE', `job ${job.id} ${how} (${code}): ${message}`, facts)
 }
 
-function malformed(job: Job, first: string): RowmillError {
-  return new RowmillError('ROW_MALFORMED', `job ${job.id}: ${first}`, { job: job.id })
+function malformed(job: Job, first: string, what: string): RowmillError {
+  return new RowmillError('ROW_MALFORMED', `job ${job.id}: ${first}`, { job: job.id, what })
 }
+
+const ENDS = 'the ends of input contradict each other, or the rows'
 
 /** Ends of input say the same in every partition of both topics, and what was counted before them. */
 function contradictingEnds(job: Job, partitions: readonly PartitionReadings[]): RowmillError | null {
@@ -56,19 +62,19 @@ function contradictingEnds(job: Job, partitions: readonly PartitionReadings[]): 
     const here = `${tally.endedAt} says ${rows} of ${total} rows and ${refused} refused`
     if (total !== first!.total || refused !== first!.refused) {
       const other = `${endedAt} says ${first!.rows} of ${first!.total} and ${first!.refused}`
-      return malformed(job, `the ends of input contradict each other: ${here}, ${other}`)
+      return malformed(job, `the ends of input contradict each other: ${here}, ${other}`, ENDS)
     }
     const due = rowsInPartition(partition, total, job)
     if (tally.end!.partition !== partition || rows !== due)
-      return malformed(job, `the end of input ${here} for partition ${tally.end!.partition}: it must say ${due}`)
-    if (tally.next > rows) return malformed(job, `the end of input ${here}, ${tally.next} came before it`)
+      return malformed(job, `the end of input ${here} for partition ${tally.end!.partition}: it must say ${due}`, ENDS)
+    if (tally.next > rows) return malformed(job, `the end of input ${here}, ${tally.next} came before it`, ENDS)
   }
   return null
 }
 
 function gap(job: Job, partition: PartitionReadings, total: number): RowmillError | null {
   const { tally, loss } = partition
-  const facts = { job: job.id, partition: partition.partition }
+  const facts = { job: job.id, partition: partition.partition, what: 'rows are missing' }
   const rowAt = (position: number) => seqOf({ partition: partition.partition, position }, job)
   if (!tally.jump) {
     // Where the log lost all that it had of the job, its end of input too, there is nothing left that jumps.
@@ -96,11 +102,15 @@ function incomplete({ id, partitions }: Job, rows: TopicReadings, results: Topic
       ? `Its publisher has not finished: wait for it, or go on for it (rowmill publish IN --job ${id}), and verify again`
       : 'Start rowmill work, or wait for the workers, and verify again'
   const message = `job ${id} is not complete: ${stage(rows)}; ${stage(results)}. ${advice}`
-  return new RowmillError('JOB_INCOMPLETE', message, { job: id, partitions, rows: rows.ended, results: results.ended })
+  return new RowmillError('JOB_INCOMPLETE', message, {
+    ...{ job: id, partitions, rows: rows.ended, results: results.ended },
+    what: 'the job is not complete',
+  })
 }
 
 /** A collector refuses such a job with CLASSIFIER_MIXED; that is an exit code of those who classify. */
 function mixed(job: Job, classifiers: ReadonlyMap<string, string>): RowmillError {
   const by = [...classifiers].map(([classifier, worker]) => `${classifier} (${worker})`).join(', ')
-  return malformed(job, `its results are of ${classifiers.size} classifiers: ${by}. Which one is right?`)
+  const message = `its results are of ${classifiers.size} classifiers: ${by}. Which one is right?`
+  return malformed(job, message, `the results are of ${classifiers.size} classifiers`)
 }

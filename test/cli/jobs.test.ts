@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { describeJobs } from '../../src/cli/job-table.ts'
+import { describeJobs, type ListedJob } from '../../src/cli/job-table.ts'
 import { JobLog } from '../../src/jobs.ts'
 import type { Job } from '../../src/model.ts'
 import { OPTIONS } from '../../src/options.ts'
@@ -149,11 +149,11 @@ test('jobs list has a line for each job, and the reason of one that is over; --f
   const { code, stdout, stderr } = await jobs('list')
   assert.equal(code, 0, stderr)
   const lines = stdout.trimEnd().split('\n')
-  assert.match(lines[0]!, /^JOB +STATE +KIND +ROWS +AT +REASON$/)
-  assert.match(lines[1]!, /^orders +open +unsequenced +- +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ s ago$/)
+  assert.match(lines[0]!, /^JOB +STATE +KIND +ROWS +CLASSIFIED +REJECTS +AT +REASON$/)
+  assert.match(lines[1]!, /^orders +open +unsequenced +- +- +- +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ s ago$/)
   assert.match(
     lines[2]!,
-    /^nightly +failed +csv +10 +\S+ \S+ UTC, \d+ s ago +USAGE job nightly, .*--cast A: pandas would/,
+    /^nightly +failed +csv +10 +- +- +\S+ \S+ UTC, \d+ s ago +USAGE job nightly, .*--cast A: pandas would/,
   )
   assert.equal(lines.length, 3)
   const json = await jobs('list', '--format', 'json')
@@ -178,22 +178,71 @@ test('jobs list has a line for each job, and the reason of one that is over; --f
   )
 })
 
-test('the table of jobs: the latest news last, attempts and the first line of a reason', () => {
+test('jobs list tells what is published from what is classified, with counts, over attempts and beside an event job', async t => {
+  const { env, jobs } = await place(t)
+  const throws = join(import.meta.dirname, '../fixtures/bad-rows.ts:throws')
+  const path = join(testFolder(t), 'bad.csv')
+  writeFileSync(
+    path,
+    `ID,A\n${Array.from({ length: 250 }, (_, id) => `${id},${id === 7 ? 'bad' : 'good'}\n`).join('')}`,
+  )
+  const publish = (job: string) => rowmill(['publish', path, '--job', job, '--max-rejects', '5'], { env })
+  const work = (classifier: string, job: string) =>
+    rowmill(['work', '--classifier', classifier, '--workers', '1', '--until-done', job], { env })
+  const listed = async (...args: string[]) => {
+    const { code, stdout, stderr } = await jobs('list', '--format', 'json', ...args)
+    assert.equal(code, 0, stderr)
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map(line => JSON.parse(line))
+    return lines.map(({ job, state, attempt, rows, classified, rejects, complete }) => {
+      return [job, state, attempt, rows, classified, rejects, complete]
+    })
+  }
+  await jobs('open', '--job', 'orders', '--columns', 'ID,A')
+  assert.equal((await publish('one')).code, 0)
+  const published = ['one', 'ended', 0, 250, 0, 0, false]
+  assert.deepEqual(await listed(), [['orders', 'open', 0, null, null, null, null], published])
+  assert.match((await jobs('list')).stdout, /^one +published +csv +250 +0 +0 /m)
+  assert.equal((await work(throws, 'one')).code, 0)
+  assert.equal((await publish('two')).code, 0)
+  const classified = ['one', 'ended', 0, 250, 250, 1, true]
+  assert.deepEqual((await listed()).slice(1), [classified, ['two', 'ended', 0, 250, 0, 0, false]])
+  assert.match((await jobs('list')).stdout, /^one +classified +csv +250 +250 +1 /m)
+  assert.deepEqual(await listed('--job', 'one'), [classified])
+  assert.equal((await rowmill(['rejects', 'replay', '--job', 'one'], { env })).code, 0)
+  assert.deepEqual(await listed('--job', 'one'), [['one', 'ended', 1, 250, 250, 1, false]])
+  assert.equal((await work(CLASSIFIER, 'one')).code, 0)
+  assert.deepEqual(await listed('--job', 'one'), [['one', 'ended', 1, 250, 250, 0, true]])
+  const absent = await jobs('list', '--job', 'nowhere')
+  assert.deepEqual([absent.code, absent.stdout], [2, ''])
+  assert.match(absent.stderr, /no job nowhere in pipeline \S+: rowmill jobs list names them \[USAGE\]/)
+})
+
+test('the table of jobs: published or classified, the latest news last, attempts and the first line of a reason', () => {
   const minutes = 60_000
+  const listed = (progress: ListedJob['progress'], job: Partial<Job>) => ({ progress, job: jobRecord(job) })
   const reason = { code: 'CLASSIFIER_FAILED', place: 'row 7', message: 'job a, row 7: it threw\n  File "x.py"' }
   const table = describeJobs(
     [
-      jobRecord({ id: 'a', state: 'failed', attempt: 2, total: 5, at: 59 * minutes, reason }),
-      jobRecord({ id: 'live-events', bounded: false, at: 3 * minutes }),
+      listed(null, { id: 'a', state: 'failed', attempt: 2, total: 5, at: 59 * minutes, reason }),
+      listed(null, { id: 'live-events', bounded: false, at: 3 * minutes }),
+      listed({ classified: 0, rejects: 0, complete: false }, { id: 'b', state: 'open', at: 4 * minutes }),
+      listed({ classified: 9, rejects: 1, complete: false }, { id: 'c', state: 'ended', total: 10, at: 5 * minutes }),
+      listed({ classified: 10, rejects: 2, complete: true }, { id: 'd', state: 'ended', total: 10, at: 6 * minutes }),
     ],
     61 * minutes,
   )
   assert.equal(
     table,
     [
-      'JOB          STATE              KIND    ROWS  AT                                       REASON',
-      'live-events  open               events  -     1970-01-01 00:03:00 UTC, 58 min 0 s ago',
-      'a            failed, attempt 2  csv     5     1970-01-01 00:59:00 UTC, 2 min 0 s ago   CLASSIFIER_FAILED job a, row 7: it threw',
+      'JOB          STATE              KIND    ROWS  CLASSIFIED  REJECTS  AT                                       REASON',
+      'live-events  open               events  -     -           -        1970-01-01 00:03:00 UTC, 58 min 0 s ago',
+      'b            open               csv     -     0           0        1970-01-01 00:04:00 UTC, 57 min 0 s ago',
+      'c            published          csv     10    9           1        1970-01-01 00:05:00 UTC, 56 min 0 s ago',
+      'd            classified         csv     10    10          2        1970-01-01 00:06:00 UTC, 55 min 0 s ago',
+      'a            failed, attempt 2  csv     5     -           -        1970-01-01 00:59:00 UTC, 2 min 0 s ago   CLASSIFIER_FAILED job a, row 7: it threw',
       '',
     ].join('\n'),
   )

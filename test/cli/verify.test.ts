@@ -8,6 +8,7 @@ import { ensureTopics, topicsOf } from '../../src/topics.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { serialJob } from '../helpers/serial.ts'
+import { RIGHT, WrittenJob } from '../helpers/written-job.ts'
 
 /** Its cells hold quotes, line ends and carriage returns. */
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_text')
@@ -65,7 +66,10 @@ test('what collect wrote agrees with the topics and the old job; with one byte c
   const line = bytes.toString('latin1', 0, offset).split('\n').length
   const changed = await rowmill(['verify', out, '--job', 'j', '--against', against], cli)
   assert.equal(changed.code, 6, changed.stderr)
-  assert.equal(report(changed.stdout).verdict, 'different')
+  assert.equal(
+    report(changed.stdout).verdict,
+    'different: OUT has other bytes than the results; OUT is not the file of --against',
+  )
   const named = new RegExp(
     `^rowmill: .*out\\.csv differs .* in row 500 \\(line ${line}, byte offset ${offset}\\): .* \\[FILES_DIFFER\\]$`,
     'm',
@@ -86,8 +90,24 @@ test('a job that was published and not classified is not complete, and nobody wa
   assert.equal(code, 6, stderr)
   const { counts, verdict } = report(stdout)
   assert.deepEqual([counts['rows in'], counts['rows out'], counts['sha256 expected']], ['2', '0', 'unknown'])
-  assert.equal(verdict, 'different')
+  assert.equal(verdict, 'different: the job is not complete')
   assert.match(stderr, /job j is not complete: .*Start rowmill work.* \[JOB_INCOMPLETE\]/)
+})
+
+test('where only the classifiers differ the verdict says so, under equal digests', async t => {
+  const bench = await WrittenJob.open(t)
+  await bench.publish()
+  await bench.result(0, 0, 8)
+  await bench.result(1, 0, 6, { classifier: new Uint8Array(8).fill(7), by: 'worker 2' })
+  await bench.ends('results')
+  const out = join(bench.folder, 'out.csv')
+  writeFileSync(out, RIGHT)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: bench.pipeline }
+  const { code, stdout, stderr } = await rowmill(['verify', out, '--job', 'j', '--against', out], { env })
+  assert.equal(code, 6, stderr)
+  const { counts, verdict } = report(stdout)
+  assert.equal(counts['sha256 OUT'], counts['sha256 expected'])
+  assert.equal(verdict, 'different: the results are of 2 classifiers; OUT has the expected bytes')
 })
 
 test('a pipeline whose topics are not there is refused and not created, a job nobody knows too', async t => {

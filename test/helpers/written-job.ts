@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -117,7 +118,9 @@ export class WrittenJob {
     writeFileSync(path, out)
     const place = { kafka: await testKafka(), pipeline, jobs, job: 'j', out: path, against: null }
     const format: VerifyOptions['format'] = header => new OutputFormat(header)
-    return verify({ ...place, format, say: silent, signal: AbortSignal.timeout(30_000), ...more })
+    const found = await verify({ ...place, format, say: silent, signal: AbortSignal.timeout(30_000), ...more })
+    for (const { facts, message } of found.findings) assert.equal(typeof facts['what'], 'string', message)
+    return found
   }
 }
 
