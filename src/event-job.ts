@@ -34,7 +34,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const signal = options.signal ?? new AbortController().signal
   signal.throwIfAborted()
   const python = options.python ?? (process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback)
-  const quotes = { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say)) }
+  const quotes = { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say, signal)) }
   const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { say })
   const closers: (() => Promise<void>)[] = []
   const close = async () => {

@@ -128,6 +128,7 @@ function asARun(line: string): string {
 
 test('the README runs as it stands, block by block', {
   skip: spawnSync('kcat', ['-V']).error ? 'there is no kcat here' : false,
+  timeout: 900_000, // a dozen commands, three of which start a broker
 }, async t => {
   write('rows.csv', `SKU,TEXT\n${ROWS.join('')}`)
   for (const file of ['black_box.py', 'works.py']) write(file, CLASSIFIER)

@@ -1,6 +1,6 @@
 /** A cell with a lone carriage return: an event job is written as the Python of the old job writes it. */
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { csvQuotesCarriageReturn } from '../src/classifier/csv-quoting.ts'
@@ -9,8 +9,10 @@ import { JobLog } from '../src/jobs.ts'
 import { optionOf } from '../src/model.ts'
 import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from './helpers/cli.ts'
+import { descendants, untilGone } from './helpers/processes.ts'
 import { python } from './helpers/python.ts'
 import { serialJob } from './helpers/serial.ts'
+import { until } from './helpers/until.ts'
 
 const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:shows_rows')
 
@@ -113,6 +115,22 @@ test('without any Python cells with a carriage return are quoted, and openJob sa
   assert.match(said.join('\n'), /there is no python3 here: cells with a carriage return are quoted/)
   await assert.rejects(open({ id: 'k', python: 'no-such-python' }), { code: 'PYTHON_UNUSABLE' })
   await assert.rejects(open({ id: 'k', python: 3 as unknown as string }), { code: 'USAGE', message: /python 3/ })
+})
+
+test('a Python that does not answer is ended with the signal of openJob', async t => {
+  const { open } = await place(t)
+  const path = join(testFolder(t), 'python')
+  const asked = `${path}.asked`
+  writeFileSync(path, `#!/bin/sh\ntouch ${asked}\nexec sleep 600\n`)
+  chmodSync(path, 0o755)
+  const stop = new AbortController()
+  const opening = open({ python: path, signal: stop.signal })
+  await until('it was asked', () => existsSync(asked))
+  const children = descendants(process.pid).filter(({ name }) => name === 'sleep' || name === 'python')
+  assert.equal(children.length, 1)
+  stop.abort(new Error('enough'))
+  await assert.rejects(opening, /enough/)
+  await untilGone(children)
 })
 
 test('jobs open given again under another Python finds the job open already', async t => {

@@ -12,13 +12,14 @@ print(text.getvalue().startswith('"'))`
 
 /**
  * Whether csv.writer of this Python quotes a cell for a lone carriage return: newer ones do, and so must the sink.
- * Null where there is no such program. Throws PYTHON_UNUSABLE.
+ * Null where there is no such program. Throws PYTHON_UNUSABLE, and the reason of `signal`, which ends the program.
  */
-export async function csvQuotesCarriageReturn(python: string): Promise<boolean | null> {
+export async function csvQuotesCarriageReturn(python: string, signal?: AbortSignal): Promise<boolean | null> {
   try {
-    const { stdout } = await promisify(execFile)(python, ['-c', QUESTION])
+    const { stdout } = await promisify(execFile)(python, ['-c', QUESTION], signal ? { signal } : {})
     return stdout.trim() === 'True'
   } catch (cause) {
+    signal?.throwIfAborted()
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return null
     const why = (cause as Error).message.split('\n')[0]
     throw pythonUnusable(python, why, { cause })
@@ -27,10 +28,11 @@ export async function csvQuotesCarriageReturn(python: string): Promise<boolean |
 
 /**
  * As the old job's Python does. Where there is no `python3` and none was named, as newer Pythons do, and `say` is told:
- * the classifier may not be Python. Throws PYTHON_UNUSABLE where a Python that was named is not there.
+ * the classifier may not be Python. Throws PYTHON_UNUSABLE where a Python that was named is not there, and the reason of
+ * `signal`.
  */
-export async function quotesCarriageReturn(python: string, say: Say): Promise<boolean> {
-  const quotes = await csvQuotesCarriageReturn(python)
+export async function quotesCarriageReturn(python: string, say: Say, signal?: AbortSignal): Promise<boolean> {
+  const quotes = await csvQuotesCarriageReturn(python, signal)
   if (quotes !== null) return quotes
   if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
   say(
