@@ -22,7 +22,8 @@ import { uniqueName } from './unique-name.ts'
 /**
  * Opens a job of events, or goes on with it where the last producer of the same id stopped: all rows below `seq` are safe,
  * and the next one that is sent gets it. A producer that comes back sends again from there. Where another producer has
- * the job, this one takes it over, and the other one's calls reject with PRODUCER_FENCED. Creates the topics that are missing.
+ * the job, this one takes it over, and the other one's calls reject with PRODUCER_FENCED. Creates the topics
+ * that are missing, and adds partitions to `results` where it has fewer than `rows`.
  *
  * Throws USAGE; PYTHON_UNUSABLE; JOB_EXISTS where the id is another job's, was begun with another header or other options, or has ended;
  * what the job failed with; PRODUCER_FENCED where somebody else takes it over meanwhile; ROW_GAP where retention took

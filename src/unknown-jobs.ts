@@ -6,7 +6,7 @@ import type { Say } from './outage.ts'
 /** How long a message waits for the record of its job. */
 const WAIT_MS = 5000
 /** What may wait in one worker. At this bound nothing waits any longer: `jobs` as it is now decides. */
-const MOST_MESSAGES = 10_000
+const MOST_MESSAGES = 4_000
 const MOST_BYTES = 16 * 1024 * 1024
 /** How many jobs are remembered whose record did not come. */
 const REMEMBERED_JOBS = 10_000
