@@ -4,6 +4,7 @@ import { checkOutput } from '../../connectors/output-path.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects, type OpenReject } from '../open-rejects.ts'
+import { methodOf } from '../packing.ts'
 import { reopen } from '../reopen.ts'
 import type { ResultsPlace } from '../results-now.ts'
 import type { CommandSpec } from './command.ts'
@@ -46,6 +47,12 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     if (given !== undefined && action !== 'export') throw new RowmillError('USAGE', `rejects ${action} writes no OUT`)
     const job = requireJob(options.id)
     const out = given ?? '-'
+    const method = out === '-' ? null : methodOf(out)
+    if (method !== null)
+      throw new RowmillError(
+        'USAGE',
+        `rejects export writes plain text, and ${out} is the name of a packed file (${method}): choose another OUT`,
+      )
     if (out !== '-') await checkOutput(out, options.force)
     await onFoundPipeline('rejects', options, {
       when: 'before it was done',
