@@ -1,10 +1,19 @@
 import { link, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import {
+  type JobSummary,
+  type Packing,
+  packingOf,
+  RowmillError,
+  type Sink,
+  type SinkHeader,
+  type Values,
+} from '../src/index.ts'
 import { CheckpointedFile } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
 import { checkOutput, syncFolder, writing } from './output-path.ts'
+import { checkPackable, packFile } from './pack.ts'
 
 export interface FileSinkOptions {
   readonly path: string
@@ -14,25 +23,35 @@ export interface FileSinkOptions {
   readonly restart?: boolean
   /** Whether an unfinished job is to be gone on with: its input may be read again. Default: true. */
   readonly resumable?: boolean
+  /** The argument `compression` of to_csv, where it is known before the first row: then `reserve` refuses what it cannot pack. */
+  readonly compression?: { readonly value: unknown }
+  /** The Python whose standard library packs what Node does not. Default: python3. */
+  readonly python?: string
 }
 
 /**
  * Writes the rows to a file that appears under its name only when it is complete and safe on disk. Until then they
  * stand in `PATH.rowmill/partial`, with the last checkpoint beside it; a lock keeps a second collector of the same file
- * out.
+ * out. A file that is to be packed (`packingOf`) is packed from that at the end.
  */
 export class FileSink implements Sink {
   readonly #path: string
   readonly #force: boolean
   readonly #restart: boolean
   readonly #resumable: boolean
+  readonly #python: string
+  readonly #compression: FileSinkOptions['compression']
   readonly #folder: string
   readonly #lock: OutputLock
   readonly #partial: CheckpointedFile
   #format: OutputFormat | null = null
+  #packing: Packing | null = null
 
-  constructor({ path, force, restart = false, resumable = true }: FileSinkOptions) {
+  constructor(options: FileSinkOptions) {
+    const { path, force, restart = false, resumable = true, python = 'python3', compression } = options
     this.#path = path
+    this.#python = python
+    this.#compression = compression
     this.#force = force
     this.#restart = restart
     this.#resumable = resumable
@@ -44,6 +63,7 @@ export class FileSink implements Sink {
   /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
   async reserve(): Promise<void> {
     if (this.#lock.isTaken) return
+    if (this.#compression) await this.#setPacking(this.#compression.value)
     await checkOutput(this.#path, this.#force)
     await this.#io(() => this.#lock.take())
   }
@@ -68,6 +88,7 @@ export class FileSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
+    if (!this.#compression) await this.#setPacking(this.#format?.compression)
     if (this.#format && this.#partial.isEmpty) await this.#io(() => this.#partial.append(this.#format!.headerLine))
   }
 
@@ -80,13 +101,15 @@ export class FileSink implements Sink {
     if (this.#resumable) await this.#io(() => this.#partial.save({ note }))
   }
 
-  async commit(): Promise<void> {
+  async commit(_?: JobSummary, signal?: AbortSignal): Promise<void> {
     await this.#io(async () => {
       const { path } = this.#partial
       await this.#partial.sync()
       await this.#partial.close()
+      const packed = this.#packing && (await this.#pack(this.#packing, signal))
       // Without it a kill in the next moments makes the collector begin again, never go on behind a file that is gone.
       await this.#partial.forget()
+      if (packed) await rename(packed, path)
       if (this.#force) await rename(path, this.#path)
       else await appear(path, this.#path)
       await syncFolder(dirname(this.#path))
@@ -97,6 +120,7 @@ export class FileSink implements Sink {
   async close(): Promise<void> {
     await this.#partial.close().catch(() => {})
     if (!this.#lock.isTaken) return
+    await rm(this.#packed, { force: true }).catch(() => {})
     if (!this.#partial.hasCheckpoint) await rm(this.#partial.path, { force: true }).catch(() => {})
     await this.#lock.release().catch(() => {})
   }
@@ -106,6 +130,21 @@ export class FileSink implements Sink {
     await this.#partial.forget()
     await rm(this.#partial.path, { force: true })
     await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
+  }
+
+  get #packed(): string {
+    return join(this.#folder, 'packed')
+  }
+
+  async #setPacking(compression: unknown): Promise<void> {
+    this.#packing = packingOf(compression, this.#path)
+    if (this.#packing) await checkPackable(this.#path, { packing: this.#packing, python: this.#python })
+  }
+
+  /** The partial file stays until the packed one is safe: who is killed meanwhile goes on at its checkpoint. */
+  async #pack(packing: Packing, signal?: AbortSignal): Promise<string> {
+    await packFile(this.#partial.path, this.#packed, this.#path, { packing, python: this.#python, signal })
+    return this.#packed
   }
 
   #ofFollow(): RowmillError {

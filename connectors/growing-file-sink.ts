@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { packingOf, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { CheckpointedFile } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
@@ -75,6 +75,7 @@ export class GrowingFileSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
+    if (packingOf(this.#format?.compression, this.#path)) throw this.#packed()
     if (this.#format && this.#file.isEmpty) await this.#io(() => this.#file.append(this.#format!.headerLine))
   }
 
@@ -117,6 +118,11 @@ export class GrowingFileSink implements Sink {
 
   async #isOurs(): Promise<boolean> {
     return (await this.#file.last())?.grows === true
+  }
+
+  #packed(): RowmillError {
+    const message = `${this.#path} grows, and the job asks for a packed file (--to-csv compression): collect it without --follow when it has ended`
+    return new RowmillError('USAGE', message, { path: this.#path })
   }
 
   #ofOther(): RowmillError {

@@ -6,10 +6,13 @@ export class OutputFormat {
   readonly #line: (cells: Values) => string
   /** The line of column names, or an empty text where the old job wrote none. */
   readonly headerLine: string
+  /** The argument `compression` of the old job's to_csv. */
+  readonly compression: unknown
 
   constructor({ columns, options }: SinkHeader) {
-    const { sink } = checkToCsv(JSON.parse(optionOf(options, 'toCsv') ?? '{}'))
+    const { sink, compression } = checkToCsv(JSON.parse(optionOf(options, 'toCsv') ?? '{}'))
     const quotesCarriageReturn = optionOf(options, 'quotesCarriageReturn') === 'true'
+    this.compression = compression
     this.#line = csvFormatter(sink, quotesCarriageReturn)
     this.headerLine = sink.header ? this.#line(columns) : ''
   }

@@ -279,7 +279,7 @@ class Collection {
     if (!this.#columns) await this.#begin(null)
     const summary = { job: this.#job.id, rows, rejects, refused: this.#results.refused }
     this.#options.signal.throwIfAborted()
-    await this.#options.sink.commit(summary)
+    await this.#options.sink.commit(summary, this.#options.signal)
     crashPoint('output-named')
     return { ...summary, duplicates, rejected: this.#budget.kept, rowsByWorker: this.#rowsByWorker }
   }

@@ -79,6 +79,7 @@ export interface SinkHeader {
  * `flush` is called while the output of a job that does not end is written, when there are no more rows for now: whoever
  * reads the output is to see what was written. A sink that buffers nothing needs none.
  * `commit` is called once, after the last row of a complete job; nothing may be visible under the final name before.
+ * A commit that takes long should end with the reason of `signal` when that aborts, and is begun again later.
  * After any throw only `close` is called. `close` is always called, also after a failed `open`; without a `commit`
  * before it, nothing may stand under the final name, and the last checkpoint stays.
  */
@@ -89,6 +90,6 @@ export interface Sink {
   write(rows: readonly Values[]): Promise<void>
   checkpoint(note: string): Promise<void>
   flush?(): Promise<void>
-  commit(summary: JobSummary): Promise<void>
+  commit(summary: JobSummary, signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }

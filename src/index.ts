@@ -23,6 +23,7 @@ export {
   type SourceIdentity,
   type Values,
 } from './model.ts'
+export { isPackedByNode, type Packing, packingOf } from './packing.ts'
 export { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
 export { type ResultsOptions, results } from './read-results.ts'
 export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsPosition } from './result-batch.ts'

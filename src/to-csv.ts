@@ -1,5 +1,6 @@
 import { EOL } from 'node:os'
 import { RowmillError } from './errors.ts'
+import { checkCompression } from './packing.ts'
 
 /** How a sink writes cells: the arguments of Python's csv.writer, and whether to_csv was asked for a header. */
 export interface SinkDialect {
@@ -20,6 +21,8 @@ export interface ToCsvParts {
   readonly host: Record<string, unknown>
   /** For the sink: they decide how cells become a line. */
   readonly sink: SinkDialect
+  /** For a sink that writes a file: how it is packed (`packingOf`). */
+  readonly compression: unknown
 }
 
 interface Argument {
@@ -72,7 +75,6 @@ const ARGUMENTS: Readonly<Record<string, Argument>> = {
   encoding: oneLine('rowmill writes UTF-8', null, 'utf-8', 'utf8', 'UTF-8'),
   path_or_buf: oneLine('OUT names the file', null),
   mode: oneLine('a file appears whole, under its own name, when the job is complete', 'w'),
-  compression: oneLine('rowmill writes plain text', null, 'infer'),
   chunksize: oneLine('rowmill writes batch by batch; leave it out', null),
   errors: oneLine('text that is no Unicode is an error', 'strict'),
   storage_options: oneLine('rowmill writes local files', null),
@@ -86,9 +88,17 @@ const ARGUMENTS: Readonly<Record<string, Argument>> = {
 export function checkToCsv(toCsv: Readonly<Record<string, unknown>>): ToCsvParts {
   const host: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(toCsv)) {
+    if (name === 'compression') {
+      checkCompression(value)
+      continue
+    }
     const argument = Object.hasOwn(ARGUMENTS, name) ? ARGUMENTS[name] : undefined
     if (argument === undefined) {
-      throw usage(name, value, `to_csv has no such argument. It has ${Object.keys(ARGUMENTS).join(', ')}.`)
+      throw usage(
+        name,
+        value,
+        `to_csv has no such argument. It has ${[...Object.keys(ARGUMENTS), 'compression'].join(', ')}.`,
+      )
     }
     if (!argument.accepts(value)) {
       const reason =
@@ -99,7 +109,7 @@ export function checkToCsv(toCsv: Readonly<Record<string, unknown>>): ToCsvParts
   }
   // The host always hands out the names of the columns; a list renames them.
   if (!Array.isArray(host.header)) delete host.header
-  return { host, sink: sinkDialect(toCsv) }
+  return { host, sink: sinkDialect(toCsv), compression: toCsv.compression === undefined ? 'infer' : toCsv.compression }
 }
 
 function sinkDialect(toCsv: Readonly<Record<string, unknown>>): SinkDialect {

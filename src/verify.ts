@@ -2,8 +2,9 @@ import type { SinkHeader } from './connector.ts'
 import { RowmillError } from './errors.ts'
 import type { JobLog } from './jobs.ts'
 import type { Kafka } from './kafka.ts'
-import type { Job, Rows } from './model.ts'
+import { type Job, optionOf, type Rows } from './model.ts'
 import type { Say } from './outage.ts'
+import { packingOf } from './packing.ts'
 import { misplacement, placeOf } from './sequence.ts'
 import { topicsOf } from './topics.ts'
 import { ComparedFile } from './verify/compared-file.ts'
@@ -22,6 +23,8 @@ export interface VerifyOptions {
   readonly out: string
   /** A file that must have the same bytes, or null. */
   readonly against: string | null
+  /** The Python whose standard library unpacks what Node does not (.bz2, .zip, .xz, .tar). Default: python3. */
+  readonly python?: string
   /** How the rows of a job with these columns and options become bytes. */
   readonly format: (header: SinkHeader) => RowFormat
   readonly say: Say
@@ -60,7 +63,7 @@ export interface Verified {
 /**
  * Judges a job and its output by what the topics hold as of now, and by nothing else: no collector, no lag, no
  * committed offset. Reads the rows of every partition up to its end of input, then the results in the order of the
- * rows, and compares OUT with the bytes that they make. It waits for nobody: what is not there yet is a finding.
+ * rows, and compares OUT with the bytes that they make; of a packed file, those in it. It waits for nobody: what is not there yet is a finding.
  *
  * Throws where it cannot judge: USAGE for an unknown job, INPUT_NOT_FOUND and INPUT_UNREADABLE for the files,
  * BROKER_UNREACHABLE and TOPIC_UNUSABLE for the topics, and the reason of `signal`.
@@ -73,11 +76,21 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
     const against = options.against === null ? null : await ComparedFile.open(options.against, 'Correct --against.')
     if (against) files.push(against)
     const job = await findJob(options)
+    for (const file of files) unpack(file, job, options)
     const bytes = new SameBytes(out, against)
     return await unlessAborted(signal, judge(job, { ...options, bytes }))
   } finally {
     await Promise.all(files.map(file => file.close()))
   }
+}
+
+/** A file is packed as to_csv packs it: by its name, unless the job says otherwise. */
+function unpack(file: ComparedFile, { options }: Job, { python = 'python3', say }: VerifyOptions): void {
+  const { compression } = JSON.parse(optionOf(options, 'toCsv') ?? '{}')
+  const packing = packingOf(compression, file.path)
+  if (!packing) return
+  say(`${file.path} is packed (${packing.method}): the digest and the bytes are those of what is in it`)
+  file.unpack(packing.method, python)
 }
 
 async function findJob({ jobs, job: id, pipeline, signal }: VerifyOptions): Promise<Job> {

@@ -9,6 +9,7 @@ const PYTHON = fileURLToPath(new URL('../.venv/bin/python', import.meta.url))
 
 test('without arguments the sink writes as to_csv does and the header is left to the command line', () => {
   assert.deepEqual(checkToCsv({}), {
+    compression: 'infer',
     host: {},
     sink: {
       ...{ sep: ',', quotechar: '"', quoting: 0, lineterminator: EOL },
@@ -42,7 +43,7 @@ test('every argument of the installed to_csv is known', () => {
   for (const name of names.filter(each => each !== 'self')) {
     assert.throws(() => checkToCsv({ [name]: { no: 'such value' } }), {
       code: 'USAGE',
-      message: /cannot be honoured|expected/,
+      message: /cannot be honoured|expected|it must be/,
     })
   }
 })
@@ -50,7 +51,11 @@ test('every argument of the installed to_csv is known', () => {
 const REFUSED: [Record<string, unknown>, RegExp][] = [
   [{ quoting: 2 }, /quoting=2: expected 0 .*type of each cell/],
   [{ mode: 'a' }, /mode="a": it cannot be honoured/],
-  [{ compression: 'gzip' }, /plain text/],
+  [{ compression: 'lzop' }, /compression="lzop": it must be infer, null, gzip, bz2, zip, xz, zstd, tar, or an object/],
+  [{ compression: { compresslevel: 1 } }, /must be infer, null, .* or an object with one of these as method/],
+  [{ compression: { method: 'gzip', level: 1 } }, /gzip takes compresslevel, mtime, and not level/],
+  [{ compression: { method: 'gzip', mtime: -1 } }, /mtime must be a whole number from 0/],
+  [{ compression: { method: 'zip', archive_name: '' } }, /archive_name must be the name/],
   [{ encoding: 'latin-1' }, /UTF-8/],
   [{ chunksize: 10 }, /batch by batch/],
   [{ sep: ', ' }, /sep=", ": expected one character/],

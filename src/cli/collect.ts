@@ -3,8 +3,9 @@ import { finishGrowing, GrowingFileSink } from '../../connectors/growing-file-si
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { type Collected, collect } from '../collector.ts'
 import type { Sink } from '../connector.ts'
-import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, toRowmillError } from '../errors.ts'
+import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, RowmillError, toRowmillError } from '../errors.ts'
 import type { OptionValues } from '../options.ts'
+import { methodOf } from '../packing.ts'
 import { Waiting } from '../waiting.ts'
 import type { CommandSpec } from './command.ts'
 import { describeWait } from './describe-wait.ts'
@@ -23,6 +24,7 @@ const OPTION_NAMES = [
   'force',
   'restart',
   'follow',
+  'python',
   'timeout',
   'quiet',
   'progress',
@@ -69,9 +71,13 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
 
 type Options = OptionValues<(typeof OPTION_NAMES)[number]>
 
-function openSink(path: string, { force, restart, follow }: Options): FileSink | GrowingFileSink | StdoutSink {
+function openSink(path: string, { force, restart, follow, python }: Options): FileSink | GrowingFileSink | StdoutSink {
   if (path === '-') return new StdoutSink()
-  return follow ? new GrowingFileSink({ path, force, restart }) : new FileSink({ path, force, restart })
+  if (!follow) return new FileSink({ path, force, restart, python })
+  const method = methodOf(path)
+  if (method === null) return new GrowingFileSink({ path, force, restart })
+  const message = `OUT ${path} would be packed (${method}), and a file that grows cannot be: choose another name with --follow`
+  throw new RowmillError('USAGE', message, { path })
 }
 
 async function collectShared(

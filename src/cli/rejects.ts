@@ -5,6 +5,7 @@ import { RowmillError } from '../errors.ts'
 import { hasFailed } from '../jobs.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 import { findRejects, type OpenReject } from '../open-rejects.ts'
+import { methodOf } from '../packing.ts'
 import { printable } from '../printable.ts'
 import { findRejectsOfNoJob } from '../rejects-of-no-job.ts'
 import { reopen } from '../reopen.ts'
@@ -56,6 +57,12 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     }
     const job = requireJob(options.id)
     const out = given ?? '-'
+    const method = out === '-' ? null : methodOf(out)
+    if (method !== null)
+      throw new RowmillError(
+        'USAGE',
+        `rejects export writes plain text, and ${out} is the name of a packed file (${method}): choose another OUT`,
+      )
     if (out !== '-') await checkOutput(out, options.force)
     await onFoundPipeline('rejects', options, {
       when: 'before it was done',

@@ -134,7 +134,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   }
   const path = resolve(output)
   process.chdir(folder)
-  const sink = new FileSink({ path, force: options.force })
+  const sink = sinkOf(path, { ...options, restart: false }) as FileSink
   try {
     await sink.reserve()
     const jobOptions = checkOptions(input, path, options)
@@ -236,9 +236,12 @@ async function discard(sink: FileSink | StdoutSink, state: RunStateFile<RunValue
 
 function sinkOf(
   output: string,
-  { force, restart, resumable }: Pick<RunValues, 'force' | 'restart'> & { resumable: boolean },
+  options: Pick<RunValues, 'force' | 'restart' | 'python' | 'toCsv'> & { resumable?: boolean },
 ): FileSink | StdoutSink {
-  return output === '-' ? new StdoutSink() : new FileSink({ path: output, force, restart, resumable })
+  const { force, restart, python, toCsv, resumable = true } = options
+  if (output === '-') return new StdoutSink()
+  const compression = { value: toCsv['compression'] }
+  return new FileSink({ path: output, force, restart, resumable, python, compression })
 }
 
 function unfinishedBefore(output: string): RowmillError {
@@ -268,6 +271,12 @@ function checkOptions(input: string, output: string, options: RunValues): JobOpt
   }
   if (input !== '-' && output !== '-' && sameFile(input, output)) {
     throw new RowmillError('USAGE', `IN and OUT are the same file, ${input}: choose another OUT`, { path: input })
+  }
+  const { compression } = options.toCsv
+  if (output === '-' && typeof compression !== 'undefined' && compression !== null && compression !== 'infer') {
+    const message =
+      '--to-csv compression: standard output is not packed, by pandas neither. Leave it out and pipe OUT on'
+    throw new RowmillError('USAGE', message)
   }
   return jobOptions(options)
 }

@@ -13,6 +13,7 @@ const OPTION_NAMES = [
   'schemaRegistryUserinfoFile',
   'id',
   'against',
+  'python',
   'timeout',
   'quiet',
 ] as const
@@ -24,13 +25,13 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   example: 'rowmill verify classified.csv --job "$JOB" --against serial.csv --brokers 127.0.0.1:9092',
   options: OPTION_NAMES,
   async act([out], options) {
-    const { against } = options
+    const { against, python } = options
     const job = requireJob(options.id)
     const format = (header: SinkHeader) => new OutputFormat(header)
     return await onFoundPipeline('verify', options, {
       when: 'before the job was verified',
       async act(place) {
-        const verified = await verify({ ...place, job, out: out!, against, format })
+        const verified = await verify({ ...place, job, out: out!, against, python, format })
         process.stdout.write(printable(describeVerified(verified)))
         const [first, ...others] = verified.findings
         for (const { message, code } of others) place.say(`also: ${message} [${code}]`)

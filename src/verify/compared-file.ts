@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { RowmillError } from '../errors.ts'
+import type { PackMethod } from '../packing.ts'
+import { UnpackedBytes } from './unpacked-bytes.ts'
 
 const READ_BYTES = 256 * 1024
 
-/** A file that is read once from its first byte on, and looked into where it differs. */
+/** A file that is read once from its first byte on, and looked into where it differs. Of a packed one: what is in it. */
 export class ComparedFile {
   readonly path: string
   readonly #file: FileHandle
   readonly #hash = createHash('sha256')
   #buffer = Buffer.alloc(READ_BYTES)
   #at = 0
+  #unpacked: UnpackedBytes | null = null
 
   private constructor(path: string, file: FileHandle) {
     this.path = path
@@ -26,6 +29,11 @@ export class ComparedFile {
     if ((await file.stat()).isFile()) return new ComparedFile(path, file)
     await file.close()
     throw unreadable(path, new Error('it is no regular file'))
+  }
+
+  /** From now on the bytes are those in the packed file; `python` reads what Node does not. Called before any other. */
+  unpack(method: PackMethod, python: string): void {
+    this.#unpacked = new UnpackedBytes(this.path, method, python)
   }
 
   /** The next `bytes` bytes, fewer only at the end of the file. Valid until the next call. */
@@ -62,12 +70,14 @@ export class ComparedFile {
   }
 
   close(): Promise<void> {
+    this.#unpacked?.close()
     return this.#file.close()
   }
 
   async #read(into: Buffer, start: number): Promise<Buffer> {
     let length = 0
     try {
+      if (this.#unpacked) return await this.#unpacked.read(into, start)
       while (length < into.length) {
         const { bytesRead } = await this.#file.read(into, length, into.length - length, start + length)
         if (bytesRead === 0) break
