@@ -3,12 +3,13 @@
  * npm run demo -- [--rows N] [--workers N] [--classifier FILE[:NAME]] [--keep DIR]
  */
 import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { prepareKafkaJars } from '../src/broker/local-broker.ts'
 import { EXIT_CODES } from '../src/errors.ts'
+import { makeFolder } from '../src/make-folder.ts'
 import type { RunReport } from '../src/run.ts'
 import { firstDifference } from './compare-files.ts'
 import { preparePython } from './prepare-machine.ts'
@@ -25,7 +26,7 @@ interface DemoOptions {
 async function demo({ rows, workers, classifier, keep }: DemoOptions): Promise<number> {
   const [python] = await Promise.all([preparePython(say), prepareKafkaJars(say)])
   const folder = keep ?? (await mkdtemp(join(tmpdir(), 'rowmill-demo-')))
-  if (keep) await mkdir(keep, { recursive: true })
+  if (keep) await makeFolder(keep)
   const file = (name: string) => join(folder, name)
   try {
     say(`making ${rows} rows`)
