@@ -3,8 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { RowmillError } from '../errors.ts'
+import { withLock } from '../file-lock.ts'
+import { makeFolder } from '../make-folder.ts'
 import { copyJarsArguments, KAFKA_MEGABYTES, KAFKA_VERSION, POM, serverProperties } from './broker-files.ts'
-import { withLock } from './cache-lock.ts'
 import { prepareClassArchive } from './class-archive.ts'
 import { endOf, startGuarded } from './guard.ts'
 import { findJava, findMaven, type Java } from './java.ts'
@@ -43,7 +44,7 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
   if (!(await isComplete(folder))) {
     const maven = await findMaven()
     try {
-      await mkdir(cache, { recursive: true })
+      await makeFolder(cache)
       await locked(async () => {
         if (!(await isComplete(folder))) await fetchKafka({ folder, maven, java, onProgress, signal })
       })

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict'
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { withLock } from '../../src/broker/cache-lock.ts'
 import { findJava, findMaven } from '../../src/broker/java.ts'
 import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 import { runFixture, type Said } from '../helpers/broker-owner.ts'
+import { rowmill } from '../helpers/cli.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 
-const never = new AbortController().signal
 let folder = ''
 let jars = ''
 
@@ -97,6 +96,19 @@ test('a cache that cannot be written is named', async t => {
   assert.match(error.message, /cannot be kept in .*file\/cache.*ROWMILL_CACHE/)
 })
 
+for (const [name, folder] of [
+  ['HOME', '/proc'],
+  ['ROWMILL_CACHE', '/proc/x'],
+] as const) {
+  test(`a cache that ${name}=${folder} cannot hold ends a command with what to do, and it does not hang`, async () => {
+    const env = { XDG_CACHE_HOME: undefined, ROWMILL_CACHE: undefined, NODE_COMPILE_CACHE: undefined, [name]: folder }
+    assert.equal((await rowmill(['--version'], { env })).code, 0)
+    const { code, stderr } = await rowmill(['broker'], { env })
+    assert.equal(code, 3, stderr)
+    assert.match(stderr, /cannot be kept in \/proc\/.*Name another folder in ROWMILL_CACHE \[BROKER_NO_JARS\]/)
+  })
+}
+
 test('a temporary folder that cannot be written is named', async t => {
   const error = errorOf(await runFixture(t, 'owner', { TMPDIR: join(folder, 'missing') }).all)
   assert.equal(error?.code, 'BROKER_FAILED')
@@ -150,35 +162,6 @@ for (const [text, found] of [
     await assert.rejects(findJava({ PATH: bin }), { code: 'BROKER_NO_JAVA', message: new RegExp(found!) })
   })
 }
-
-test('work under a lock never overlaps, and the lock of a dead process is passed over', async () => {
-  const path = join(folder, 'lock')
-  await writeFile(path, JSON.stringify({ pid: process.pid, start: '1', host: hostname() }))
-  let inside = 0
-  const order: number[] = []
-  const work = (index: number) => async () => {
-    assert.equal(++inside, 1)
-    await new Promise(resolve => setImmediate(resolve))
-    inside--
-    order.push(index)
-  }
-  const waits: string[] = []
-  await Promise.all([0, 1, 2].map(index => withLock(path, never, () => waits.push('waits'), work(index))))
-  assert.deepEqual(order.sort(), [0, 1, 2])
-  assert.deepEqual(
-    (await readdir(folder)).filter(name => name.startsWith('lock')),
-    [],
-  )
-})
-
-test('the wait for a lock ends with the signal', async () => {
-  const path = join(folder, 'held')
-  const stop = new AbortController()
-  await withLock(path, never, assert.fail, async () => {
-    const waiting = withLock(path, stop.signal, () => stop.abort(), assert.fail)
-    await assert.rejects(waiting, { name: 'AbortError' })
-  })
-})
 
 interface Prepared extends NodeJS.ProcessEnv {
   readonly PATH: string
