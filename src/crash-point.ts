@@ -39,3 +39,4 @@ export type CrashPoint =
   | 'rows-flushed'
   | 'checkpointed'
   | 'output-named'
+  | 'run-complete'
