@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { POM } from '../../src/broker/broker-files.ts'
+import { areGenuine, jarDigests, jarFault } from '../../src/broker/jar-digests.ts'
 import { findJava, findMaven } from '../../src/broker/java.ts'
+import { KAFKA_DIGESTS } from '../../src/broker/kafka-digests.ts'
 import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 import { runFixture, type Said } from '../helpers/broker-owner.ts'
@@ -40,6 +43,7 @@ test('two processes that prepare an empty cache at once fetch once, and both fin
     'complete.json',
     'jars',
     'template',
+    'verified.json',
   ])
 
   const archive = join(dirname(made), inside.find(name => name.endsWith('.jsa'))!)
@@ -54,6 +58,55 @@ test('two processes that prepare an empty cache at once fetch once, and both fin
   await truncate(join(made, 'log4j-api-2.25.5.jar'), 1000)
   const again = runFixture(t, 'preparer', { ...env, ...(await fakeMaven('refuses', 'exit 1')), ...cacheOf(env) })
   assert.equal(errorOf(await again.all)?.code, 'BROKER_NO_JARS', 'a truncated jar was not noticed')
+})
+
+test('a jar of the right size with other bytes is not used, wherever it comes from', async t => {
+  const env = await fakeMaven('refuses a second time', 'exit 1')
+  const home = join(env.ROWMILL_CACHE, basename(dirname(jars)))
+  await cp(dirname(jars), home, { recursive: true })
+  const prepared = async () => {
+    const said = await runFixture(t, 'preparer', env).all
+    return said.some(line => 'jars' in line) || errorOf(said)?.code
+  }
+  assert.equal(await prepared(), true)
+  const jar = join(home, 'jars/kafka_2.13-4.4.0.jar')
+  await flipByte(jar)
+  assert.equal(await prepared(), 'BROKER_NO_JARS', 'taken as it is')
+  await flipByte(jar)
+  assert.equal(await prepared(), true)
+  await writeFile(join(home, 'jars/other.jar'), '')
+  assert.equal(await prepared(), 'BROKER_NO_JARS', 'Java would load it too')
+
+  const bad = await fakeMaven(
+    'forges',
+    'cp -r "$JARS" "$output"; printf X | dd of="$output/kafka_2.13-4.4.0.jar" bs=1 seek=100 conv=notrunc',
+  )
+  const error = errorOf(await runFixture(t, 'preparer', bad).all)
+  assert.equal(error?.code, 'BROKER_NO_JARS')
+  assert.match(
+    error.message,
+    /kafka_2\.13-4\.4\.0\.jar has the SHA-256 digest [0-9a-f]{64}, and must have [0-9a-f]{64}\. Remove/,
+  )
+  assert.deepEqual(await readdir(bad.ROWMILL_CACHE), [])
+})
+
+test('the jars are read again only after one of them was changed', async () => {
+  const [place, note] = [join(folder, 'few'), join(folder, 'note')]
+  await mkdir(place)
+  await writeFile(join(place, 'a.jar'), 'content')
+  const wanted = await jarDigests(place)
+  assert.equal(await areGenuine(place, note, wanted), true)
+  assert.equal(await areGenuine(place, note, { 'a.jar': 'not looked at' }), true)
+  await flipByte(join(place, 'a.jar'))
+  assert.equal(await areGenuine(place, note, wanted), false)
+  assert.match((await jarFault(place, wanted))!, /^a\.jar has the SHA-256 digest/)
+  assert.equal(await jarFault(place, { 'b.jar': '' }), 'b.jar is missing')
+  assert.equal(await jarFault(place, {}), 'a.jar is none of them')
+})
+
+test('the digests are those of the versions that Maven is asked for', () => {
+  for (const [, name, version] of POM.matchAll(/<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]{2,})<\/version>/g))
+    assert.match(KAFKA_DIGESTS[`${name}-${version}.jar`] ?? '', /^[0-9a-f]{64}$/, `run npm run pin:kafka for ${name}`)
 })
 
 test('a fetch whose process is killed leaves nothing that looks complete, and Maven does not go on', async t => {
@@ -191,6 +244,14 @@ async function fakeProgram(name: string, program: string, script: string): Promi
   await writeFile(join(bin, program), `#!/bin/sh\n${script}\n`)
   await chmod(join(bin, program), 0o755)
   return bin
+}
+
+/** Other bytes, with the size and the time of last modification as before. */
+async function flipByte(path: string): Promise<void> {
+  const [bytes, { atime, mtime }] = await Promise.all([readFile(path), stat(path)])
+  bytes[bytes.length >> 1]! ^= 1
+  await writeFile(path, bytes)
+  await utimes(path, atime, mtime)
 }
 
 function errorOf(said: readonly Said[]) {
