@@ -1,9 +1,9 @@
 #!/usr/bin/env node
 // Syntax that Node 14 can parse: an older Node is told here which one is needed, before anything newer is loaded.
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 // A clone runs its sources: what was built in it before may be stale. The package holds built files alone.
 const source = new URL('../src/cli/main.ts', import.meta.url)
@@ -19,8 +19,11 @@ if (major < 22 || (major === 22 && minor < 18)) {
 }
 // Compiled code is kept between runs, also for the worker processes, which inherit the environment.
 const cache = env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rowmill')
-env.NODE_COMPILE_CACHE = env.NODE_COMPILE_CACHE || join(cache, 'node')
-module.enableCompileCache(env.NODE_COMPILE_CACHE)
+const compileCache = env.NODE_COMPILE_CACHE || join(cache, 'node')
+if (makeFolder(compileCache)) {
+  env.NODE_COMPILE_CACHE = compileCache
+  module.enableCompileCache(compileCache)
+}
 
 const { main } = await import(isClone ? source.href : built.href).catch(error => {
   if (error.code !== 'EMFILE') throw error
@@ -30,3 +33,18 @@ const { main } = await import(isClone ? source.href : built.href).catch(error =>
   process.exit(1)
 })
 process.exit(await main(process.argv.slice(2)))
+
+/**
+ * False where it cannot be made. Node would make it itself, recursively, and never end where a folder takes no other, such
+ * as /proc.
+ */
+function makeFolder(path) {
+  if (existsSync(path)) return true
+  if (!makeFolder(dirname(path))) return false
+  try {
+    mkdirSync(path)
+  } catch {
+    // another process may have been quicker
+  }
+  return existsSync(path)
+}

@@ -1,5 +1,5 @@
-import { link, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { link, open, rename, rmdir } from 'node:fs/promises'
+import { basename, dirname } from 'node:path'
 import {
   type JobSummary,
   type Packing,
@@ -9,10 +9,10 @@ import {
   type SinkHeader,
   type Values,
 } from '../src/index.ts'
-import { CheckpointedFile } from './checkpointed-file.ts'
+import { CheckpointedFile, type Content, contentOf } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
-import { checkOutput, syncFolder, writing } from './output-path.ts'
+import { checkOutput, stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
 import { checkPackable, packFile } from './pack.ts'
 
 export interface FileSinkOptions {
@@ -27,12 +27,14 @@ export interface FileSinkOptions {
   readonly compression?: { readonly value: unknown }
   /** The Python whose standard library packs what Node does not. Default: python3. */
   readonly python?: string
+  /** Whether `close` leaves what proves that the output is complete until `forgetCommit` is called. Default: false. */
+  readonly keepsProof?: boolean
 }
 
 /**
  * Writes the rows to a file that appears under its name only when it is complete and safe on disk. Until then they
- * stand in `PATH.rowmill/partial`, with the last checkpoint beside it; a lock keeps a second collector of the same file
- * out. A file that is to be packed (`packingOf`) is packed from that at the end.
+ * stand in `PATH.rowmill/partial-ID`, with the last checkpoint beside it. Nobody but this user can write there. A lock
+ * keeps a second collector of the same file out. A file that is to be packed (`packingOf`) is packed from that at the end.
  */
 export class FileSink implements Sink {
   readonly #path: string
@@ -41,23 +43,26 @@ export class FileSink implements Sink {
   readonly #resumable: boolean
   readonly #python: string
   readonly #compression: FileSinkOptions['compression']
+  readonly #keepsProof: boolean
   readonly #folder: string
   readonly #lock: OutputLock
   readonly #partial: CheckpointedFile
   #format: OutputFormat | null = null
   #packing: Packing | null = null
+  #committed = false
 
   constructor(options: FileSinkOptions) {
-    const { path, force, restart = false, resumable = true, python = 'python3', compression } = options
+    const { path, force, restart = false, resumable = true, keepsProof = false, python = 'python3' } = options
     this.#path = path
     this.#python = python
-    this.#compression = compression
+    this.#compression = options.compression
     this.#force = force
     this.#restart = restart
     this.#resumable = resumable
-    this.#folder = `${path}.rowmill`
+    this.#keepsProof = keepsProof
+    this.#folder = stateFolder(path)
     this.#lock = new OutputLock(path, this.#folder)
-    this.#partial = new CheckpointedFile(join(this.#folder, 'partial'), join(this.#folder, 'checkpoint'))
+    this.#partial = new CheckpointedFile(this.#folder)
   }
 
   /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
@@ -68,18 +73,22 @@ export class FileSink implements Sink {
     await this.#io(() => this.#lock.take())
   }
 
-  /** Whether a job before has left a checkpoint. */
-  get isUnfinished(): boolean {
-    return this.#partial.hasCheckpoint
+  /** Whether a job before has left a checkpoint and rows are missing. Throws OUTPUT_UNUSABLE where it cannot be read. */
+  async isUnfinished(): Promise<boolean> {
+    const last = await this.#partial.last()
+    return last !== null && !last.complete
   }
 
   async open(): Promise<string | null> {
     await this.reserve()
     if (this.#restart) await this.#io(() => this.#partial.forget())
     const last = await this.#partial.last()
-    if (last?.grows) throw this.#ofFollow()
-    await this.#io(() => this.#partial.open(last))
-    return last?.note ?? null
+    if (last?.partial === null) throw this.#ofFollow()
+    // What was complete, and is not there, is nothing to go on with.
+    if (last?.complete) await this.#io(() => this.#partial.forget())
+    const goOn = last?.complete ? null : last
+    await this.#io(() => this.#partial.open(goOn))
+    return goOn?.note ?? null
   }
 
   restart(): Promise<void> {
@@ -101,18 +110,19 @@ export class FileSink implements Sink {
     if (this.#resumable) await this.#io(() => this.#partial.save({ note }))
   }
 
-  async commit(_?: JobSummary, signal?: AbortSignal): Promise<void> {
+  /** What is killed from here on finds out by the checkpoint whether the output has its name: see finish-commit.ts. */
+  async commit(summary?: Pick<JobSummary, 'job'>, signal?: AbortSignal): Promise<void> {
     await this.#io(async () => {
-      const { path } = this.#partial
-      await this.#partial.sync()
+      const plain = { path: this.#partial.path, content: await this.#partial.verify() }
+      const { path, content } = this.#packing ? await this.#pack(this.#packing, signal) : plain
+      await takeAccessOf(this.#path, path)
+      const complete = { ...content, job: summary?.job ?? null }
+      await this.#partial.save({ note: null, complete, partial: basename(path) })
       await this.#partial.close()
-      const packed = this.#packing && (await this.#pack(this.#packing, signal))
-      // Without it a kill in the next moments makes the collector begin again, never go on behind a file that is gone.
-      await this.#partial.forget()
-      if (packed) await rename(packed, path)
       if (this.#force) await rename(path, this.#path)
       else await appear(path, this.#path)
       await syncFolder(dirname(this.#path))
+      this.#committed = true
     })
   }
 
@@ -120,20 +130,16 @@ export class FileSink implements Sink {
   async close(): Promise<void> {
     await this.#partial.close().catch(() => {})
     if (!this.#lock.isTaken) return
-    await rm(this.#packed, { force: true }).catch(() => {})
-    if (!this.#partial.hasCheckpoint) await rm(this.#partial.path, { force: true }).catch(() => {})
+    const isOver = this.#committed || !this.#partial.hasCheckpoint
+    if (isOver) await this.#partial.removePartials().catch(() => {})
+    if (isOver && !this.#keepsProof) await this.#partial.forget().catch(() => {})
     await this.#lock.release().catch(() => {})
   }
 
   /** Behind `close`: removes the last checkpoint and what was written up to it. */
   async discard(): Promise<void> {
-    await this.#partial.forget()
-    await rm(this.#partial.path, { force: true })
+    await this.#partial.remove()
     await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
-  }
-
-  get #packed(): string {
-    return join(this.#folder, 'packed')
   }
 
   async #setPacking(compression: unknown): Promise<void> {
@@ -142,9 +148,15 @@ export class FileSink implements Sink {
   }
 
   /** The partial file stays until the packed one is safe: who is killed meanwhile goes on at its checkpoint. */
-  async #pack(packing: Packing, signal?: AbortSignal): Promise<string> {
-    await packFile(this.#partial.path, this.#packed, this.#path, { packing, python: this.#python, signal })
-    return this.#packed
+  async #pack(packing: Packing, signal?: AbortSignal): Promise<{ path: string; content: Content }> {
+    const path = this.#partial.newPath()
+    await packFile(this.#partial.path, path, this.#path, { packing, python: this.#python, signal })
+    const file = await open(path)
+    try {
+      return { path, content: await contentOf(file, (await file.stat()).size) }
+    } finally {
+      await file.close()
+    }
   }
 
   #ofFollow(): RowmillError {
@@ -157,19 +169,8 @@ export class FileSink implements Sink {
   }
 }
 
-/** Clears away what a sink left that was killed behind its commit; false where there was no commit. */
-export async function finishCommit(path: string): Promise<boolean> {
-  const files = [path, join(`${path}.rowmill`, 'partial')].map(name => stat(name).catch(() => null))
-  const [file, partial] = await Promise.all(files)
-  if (!file || !partial || file.dev !== partial.dev || file.ino !== partial.ino) return false
-  const sink = new FileSink({ path, force: true })
-  await sink.reserve()
-  await sink.close()
-  return true
-}
-
-/** Gives a file its name unless a file of that name came up meanwhile. */
-async function appear(partial: string, path: string): Promise<void> {
+/** Gives a file its name unless a file of that name came up meanwhile. Throws OUTPUT_EXISTS. */
+export async function appear(partial: string, path: string): Promise<void> {
   try {
     await link(partial, path)
   } catch (error) {

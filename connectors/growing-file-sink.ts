@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { packingOf, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { dirname } from 'node:path'
+import { type JobSummary, packingOf, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { CheckpointedFile } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
-import { checkOutput, syncFolder, writing } from './output-path.ts'
+import { checkOutput, stateFolder, syncFolder, writing } from './output-path.ts'
+import { checkPrivateFolder } from './private-folder.ts'
 
 export interface GrowingFileSinkOptions {
   readonly path: string
@@ -22,6 +22,7 @@ export interface GrowingFileSinkOptions {
  */
 export class GrowingFileSink implements Sink {
   readonly #path: string
+  readonly #folder: string
   readonly #force: boolean
   readonly #restart: boolean
   readonly #lock: OutputLock
@@ -34,12 +35,13 @@ export class GrowingFileSink implements Sink {
   #complete = false
 
   constructor({ path, force, restart = false }: GrowingFileSinkOptions) {
-    const folder = `${path}.rowmill`
+    const folder = stateFolder(path)
     this.#path = path
+    this.#folder = folder
     this.#force = force
     this.#restart = restart
     this.#lock = new OutputLock(path, folder)
-    this.#file = new CheckpointedFile(path, join(folder, 'checkpoint'))
+    this.#file = new CheckpointedFile(folder, path)
   }
 
   /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
@@ -52,13 +54,13 @@ export class GrowingFileSink implements Sink {
   async open(): Promise<string | null> {
     await this.reserve()
     const before = await this.#file.last()
-    if (before && !before.grows && !this.#restart) throw this.#ofOther()
-    const last = this.#restart ? null : before
+    if (before && before.partial !== null && !this.#restart) throw this.#ofOther()
+    const last = this.#restart || before?.complete ? null : before
     await this.#io(async () => {
       // Before the file is there, or one that is killed next would find it in its way.
-      if (!last) await this.#file.save({ note: null, grows: true })
+      if (!last) await this.#file.save({ note: null })
       await this.#file.open(last)
-      if (before && !before.grows) await rm(join(`${this.#path}.rowmill`, 'partial'), { force: true })
+      await this.#file.removePartials()
     })
     this.#mine = true
     this.#noted = last !== null && last.note !== null
@@ -68,7 +70,7 @@ export class GrowingFileSink implements Sink {
   async restart(): Promise<void> {
     await this.#io(async () => {
       await this.#file.empty()
-      await this.#file.save({ note: null, grows: true })
+      await this.#file.save({ note: null })
     })
     this.#noted = false
   }
@@ -89,15 +91,15 @@ export class GrowingFileSink implements Sink {
   }
 
   async checkpoint(note: string): Promise<void> {
-    await this.#io(() => this.#file.save({ note, grows: true }))
+    await this.#io(() => this.#file.save({ note }))
     this.#noted = true
   }
 
   /** The file stays as it is; that it is complete is said until `close`, for who is killed between. */
-  async commit(): Promise<void> {
+  async commit(summary?: Pick<JobSummary, 'job'>): Promise<void> {
     await this.#io(async () => {
-      await this.#file.sync()
-      await this.#file.save({ note: null, grows: true, complete: true })
+      const content = await this.#file.verify()
+      await this.#file.save({ note: null, complete: { ...content, job: summary?.job ?? null } })
       await syncFolder(dirname(this.#path))
     })
     this.#complete = true
@@ -117,7 +119,9 @@ export class GrowingFileSink implements Sink {
   }
 
   async #isOurs(): Promise<boolean> {
-    return (await this.#file.last())?.grows === true
+    await checkPrivateFolder(this.#folder)
+    const last = await this.#file.last()
+    return last?.partial === null && !last.complete
   }
 
   #packed(): RowmillError {
@@ -126,22 +130,11 @@ export class GrowingFileSink implements Sink {
   }
 
   #ofOther(): RowmillError {
-    const message = `${this.#path}.rowmill holds an unfinished job of a rowmill that was not to follow: go on with that, or throw it away with --restart`
+    const message = `${this.#folder} holds an unfinished job of a rowmill that was not to follow: go on with that, or throw it away with --restart`
     return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path })
   }
 
   #io<T>(action: () => Promise<T>): Promise<T> {
     return writing(this.#path, action)
   }
-}
-
-/** Clears away what a sink left that was killed behind its commit; false where there was no commit. */
-export async function finishGrowing(path: string): Promise<boolean> {
-  const file = new CheckpointedFile(path, join(`${path}.rowmill`, 'checkpoint'))
-  if (!existsSync(path) || !(await file.last().catch(() => null))?.complete) return false
-  const lock = new OutputLock(path, `${path}.rowmill`)
-  await lock.take()
-  await file.forget()
-  await lock.release()
-  return true
 }

@@ -1,79 +1,62 @@
-import { link, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
+import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { identifySelf, isAlive, type ProcessIdentity, RowmillError } from '../src/index.ts'
+import { FileLock, lockHolder, RowmillError } from '../src/index.ts'
+import { makePrivateFolder } from './private-folder.ts'
 
-/** Keeps a second collector of the same output out: a file in the folder beside it that says who writes. */
+/** Keeps a second collector of the same output out, with a lock in the folder beside it. */
 export class OutputLock {
   readonly #output: string
   readonly #folder: string
-  #taken = false
+  readonly #file: string
+  #lock: FileLock | null = null
 
   constructor(output: string, folder: string) {
     this.#output = output
     this.#folder = folder
+    this.#file = join(folder, 'lock')
   }
 
   get isTaken(): boolean {
-    return this.#taken
+    return this.#lock !== null
   }
 
-  /** Makes the folder where it is missing. Throws OUTPUT_LOCKED, or what the file system says. */
+  /**
+   * Makes the folder where it is missing. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE where the folder may be another user's
+   * work, or what the file system says.
+   */
   async take(): Promise<void> {
-    if (this.#taken) return
-    await makeFolder(this.#folder)
-    const file = join(this.#folder, 'lock')
-    const mine = `${file}.${process.pid}`
-    try {
-      await writeFile(mine, JSON.stringify(identifySelf()))
-      while (!(await takeName(mine, file))) await this.#removeStale(file)
-      this.#taken = true
-    } finally {
-      await rm(mine, { force: true })
-      if (!this.#taken) await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
-    }
+    if (this.#lock) return
+    this.#lock = await this.#tryTake()
+    if (!this.#lock) throw this.#locked()
   }
 
   /** Removes the folder too, unless others keep something in it. */
   async release(): Promise<void> {
-    if (!this.#taken) return
-    this.#taken = false
-    await rm(join(this.#folder, 'lock'), { force: true })
+    const lock = this.#lock
+    this.#lock = null
+    if (!lock) return
+    lock.release()
     await rmdir(this.#folder).catch(() => {})
   }
 
-  async #removeStale(file: string): Promise<void> {
-    const owner = parseOwner(await readFile(file, 'utf8').catch(() => ''))
-    if (owner && isAlive(owner)) {
-      const message = `${this.#output} is being written by process ${owner.pid}: wait for it, or choose another OUT`
-      throw new RowmillError('OUTPUT_LOCKED', message, { path: this.#output, pid: owner.pid })
+  async #tryTake(): Promise<FileLock | null> {
+    for (;;) {
+      await makePrivateFolder(this.#folder)
+      try {
+        return await FileLock.take(this.#file)
+      } catch (error) {
+        // Whoever held it before removed the folder meanwhile.
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
+        await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
+        throw error
+      }
     }
-    await rm(file, { force: true })
   }
-}
 
-/** Gives a file a second name; false where the name is taken. Unlike a new file it is never seen half written. */
-async function takeName(file: string, name: string): Promise<boolean> {
-  try {
-    await link(file, name)
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
-    throw error
+  #locked(): RowmillError {
+    const holder = lockHolder(this.#file)
+    const by = holder ? `process ${holder.pid} on ${holder.host}` : 'another rowmill'
+    const message = `${this.#output} is being written by ${by}: wait for it, or choose another OUT`
+    return new RowmillError('OUTPUT_LOCKED', message, { path: this.#output, ...holder })
   }
-}
-
-function parseOwner(text: string): ProcessIdentity | null {
-  try {
-    const { pid, start } = JSON.parse(text)
-    return { pid: Number(pid), start: String(start) }
-  } catch {
-    return null
-  }
-}
-
-/** The folder around it is there. Node's own recursive mkdir never ends in a folder that takes none, such as /proc. */
-async function makeFolder(path: string): Promise<void> {
-  await mkdir(path).catch(error => {
-    if (error.code !== 'EEXIST') throw error
-  })
 }

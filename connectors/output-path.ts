@@ -1,7 +1,25 @@
-import { constants } from 'node:fs'
-import { access, open, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { createHash } from 'node:crypto'
+import { constants, type Stats } from 'node:fs'
+import { access, chmod, chown, open, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { RowmillError } from '../src/index.ts'
+
+const STATE = '.rowmill'
+/** Of a name in a folder, on nearly every file system. */
+const MAX_NAME_BYTES = 255
+
+/**
+ * The folder beside the output that holds what an unfinished job needs: `PATH.rowmill`. Where that name would be longer
+ * than 255 bytes, its end is replaced by a digest of the whole name.
+ */
+export function stateFolder(path: string): string {
+  const name = basename(path)
+  if (Buffer.byteLength(name + STATE) <= MAX_NAME_BYTES) return `${path}${STATE}`
+  const end = `~${createHash('sha256').update(name).digest('hex').slice(0, 16)}${STATE}`
+  const characters = [...name]
+  while (Buffer.byteLength(characters.join('') + end) > MAX_NAME_BYTES) characters.pop()
+  return join(dirname(path), characters.join('') + end)
+}
 
 /** Throws OUTPUT_EXISTS or OUTPUT_UNUSABLE where `path` cannot become the output; creates nothing. */
 export async function checkOutput(path: string, force: boolean): Promise<void> {
@@ -12,12 +30,38 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   if (existing && !force) {
     throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
   }
+  if (existing) checkOwner(path, existing)
   const folder = dirname(path)
   const parent = await stat(folder).catch(() => null)
   if (!parent?.isDirectory()) throw unusable(`${folder}, the folder of ${path}, does not exist: create it first`)
+  if (Buffer.byteLength(basename(path)) > MAX_NAME_BYTES)
+    throw unusable(`the name ${basename(path)} has more than ${MAX_NAME_BYTES} bytes: choose a shorter one`)
   await access(folder, constants.W_OK | constants.X_OK).catch(() => {
     throw unusable(`${folder}, the folder of ${path}, may not be written to`)
   })
+}
+
+/** Throws OUTPUT_UNUSABLE where the file that replaces `existing` could not belong to the same user and group. */
+function checkOwner(path: string, { uid, gid }: Stats): void {
+  const me = process.geteuid?.() ?? 0
+  if (me === 0) return
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
+  if (uid === me && groups.includes(gid)) return
+  const message =
+    `${path} belongs to user ${uid} and group ${gid}, and --force could not keep that: remove the file first, ` +
+    'choose another OUT, or give the command as that user'
+  throw new RowmillError('OUTPUT_UNUSABLE', message, { path })
+}
+
+/**
+ * Gives a finished file the mode and owner that it needs under the name of the output: those of the file that it
+ * replaces, else those of any new file of this process.
+ */
+export async function takeAccessOf(path: string, finished: string): Promise<void> {
+  const [existing, own] = await Promise.all([stat(path).catch(() => null), stat(finished)])
+  if (existing && (existing.uid !== own.uid || existing.gid !== own.gid))
+    await chown(finished, existing.uid, existing.gid)
+  await chmod(finished, existing ? existing.mode & 0o7777 : 0o666 & ~process.umask())
 }
 
 /** Makes the names in a folder safe. */

@@ -4,12 +4,13 @@
  */
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { prepareKafkaJars } from '../src/broker/local-broker.ts'
 import { EXIT_CODES } from '../src/errors.ts'
+import { makeFolder } from '../src/make-folder.ts'
 import type { RunReport } from '../src/run.ts'
 import { firstDifference } from './compare-files.ts'
 import { preparePython } from './prepare-machine.ts'
@@ -32,7 +33,7 @@ interface DemoOptions {
 async function demo({ rows, input, workers, classifier, keep }: DemoOptions): Promise<number> {
   const [python] = await Promise.all([preparePython(say), prepareKafkaJars(say)])
   const folder = keep ?? (await mkdtemp(join(tmpdir(), 'rowmill-demo-')))
-  if (keep) await mkdir(keep, { recursive: true })
+  if (keep) await makeFolder(keep)
   const file = (name: string) => join(folder, name)
   try {
     const source = input ?? file('rows.csv')

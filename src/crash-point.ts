@@ -49,3 +49,4 @@ export type CrashPoint =
   | 'rows-flushed'
   | 'checkpointed'
   | 'output-named'
+  | 'run-complete'

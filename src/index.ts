@@ -13,6 +13,7 @@ export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './err
 export { type EventJob, openJob } from './event-job.ts'
 export type { EventFormat, OpenJobOptions } from './event-options.ts'
 export type { EventRow, EventValue } from './event-row.ts'
+export { FileLock, type LockHolder, lockHolder } from './file-lock.ts'
 export { INDEX_KINDS, type IndexKind } from './index-kinds.ts'
 export {
   type Job,
@@ -24,7 +25,6 @@ export {
   type Values,
 } from './model.ts'
 export { isPackedByNode, type Packing, packingOf } from './packing.ts'
-export { identifySelf, isAlive, type ProcessIdentity } from './process-identity.ts'
 export { type ResultsOptions, results } from './read-results.ts'
 export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsPosition } from './result-batch.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'

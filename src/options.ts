@@ -111,7 +111,7 @@ export const OPTIONS = {
   cast: repeated('cast', 'COLUMN=DTYPE', 'give a column of the output this pandas dtype; may be repeated'),
   readCsv: json('read-csv', 'the keyword arguments the old job gave to read_csv'),
   toCsv: json('to-csv', 'the keyword arguments the old job gave to to_csv'),
-  force: flag('force', 'replace OUT if it exists'),
+  force: flag('force', 'replace OUT if it exists; mode and owner stay'),
   restart: flag('restart', 'throw away what an unfinished job left of OUT, and begin with the first row'),
   resume: optional('resume', 'OUT', 'go on with an unfinished run, as it was begun; in place of IN and OUT'),
   timeout: optionalInteger('timeout', 'SECONDS', 'give up after this time, exit 124', [1, MAX_SECONDS]),

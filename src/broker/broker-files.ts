@@ -46,6 +46,7 @@ export function brokerFiles(directory: string) {
     log: join(directory, 'kafka.log'),
     output: join(directory, 'jvm.log'),
     owner: join(directory, 'owner.json'),
+    lock: join(directory, 'lock'),
   }
 }
 

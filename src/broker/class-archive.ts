@@ -2,7 +2,7 @@ import { access, rename, rm, writeFile } from 'node:fs/promises'
 import { makeBrokerDirectory } from './broker-directory.ts'
 import { endOf } from './guard.ts'
 import type { Java } from './java.ts'
-import { type KafkaHome, type KafkaLaunch, launchKafka, untilAnswering } from './kafka-process.ts'
+import { type KafkaHome, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './kafka-process.ts'
 import { choosePorts } from './ports.ts'
 
 const TRAINING_MS = 60_000
@@ -48,15 +48,17 @@ async function makeArchive({ home, java, path, signal }: ClassArchive): Promise<
   await rm(made, { force: true })
   const ports = await choosePorts(undefined)
   const options = [`-XX:ArchiveClassesAtExit=${made}`]
-  const launch: KafkaLaunch = { home, java, directory, ports, temporary: true, archive: options }
-  const kafka = await launchKafka(launch)
+  const launch: KafkaLaunch = { home, java, directory: directory.path, ports, temporary: true, archive: options }
+  let kafka: KafkaProcess | null = null
   try {
+    kafka = await launchKafka(launch)
     await untilAnswering(launch, kafka, limits)
     kafka.guarded.signal('TERM')
     await endOf(kafka.guarded, limits)
     await rename(made, path)
   } finally {
-    await kafka.guarded.close()
+    await kafka?.guarded.close()
+    await directory.release()
     await rm(made, { force: true })
   }
 }

@@ -3,10 +3,12 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from '
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { RowmillError } from '../errors.ts'
+import { withLock } from '../file-lock.ts'
+import { makeFolder } from '../make-folder.ts'
 import { copyJarsArguments, KAFKA_MEGABYTES, KAFKA_VERSION, POM, serverProperties } from './broker-files.ts'
-import { withLock } from './cache-lock.ts'
 import { prepareClassArchive } from './class-archive.ts'
 import { endOf, startGuarded } from './guard.ts'
+import { areGenuine, jarFault } from './jar-digests.ts'
 import { findJava, findMaven, type Java } from './java.ts'
 import type { KafkaHome } from './kafka-process.ts'
 import { newClusterId } from './readiness.ts'
@@ -23,6 +25,8 @@ export interface PreparedKafka {
 /** Files below the home and their sizes. Written last: what it lists was there, whole. */
 type Manifest = Readonly<Record<string, number>>
 const MANIFEST = 'complete.json'
+/** When the jars had the digests that they must have. */
+const VERIFIED = 'verified.json'
 
 /**
  * Makes the local Kafka ready to start: fetches its jars with Maven into the cache of this user, unless they are
@@ -43,7 +47,7 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
   if (!(await isComplete(folder))) {
     const maven = await findMaven()
     try {
-      await mkdir(cache, { recursive: true })
+      await makeFolder(cache)
       await locked(async () => {
         if (!(await isComplete(folder))) await fetchKafka({ folder, maven, java, onProgress, signal })
       })
@@ -93,8 +97,11 @@ async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): P
   try {
     const status = await endOf(fetching, signal)
     if (status !== 0) throw noJars(maven, await readFile(output, 'utf8'))
+    const fault = await jarFault(join(kafka, 'jars'))
+    if (fault !== null) throw foreignJars(maven, fault)
     await formatTemplate(kafka, java, workshop, signal)
     await writeFile(join(kafka, MANIFEST), JSON.stringify(await sizes(kafka)))
+    await areGenuine(join(kafka, 'jars'), join(kafka, VERIFIED))
     if (await isComplete(folder)) return
     await rm(folder, { recursive: true, force: true })
     await rename(kafka, folder)
@@ -125,7 +132,9 @@ async function isComplete(folder: string): Promise<boolean> {
   try {
     const manifest: Manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8'))
     const checks = Object.entries(manifest).map(async ([name, size]) => (await stat(join(folder, name))).size === size)
-    return (await Promise.all(checks)).every(Boolean)
+    return (
+      (await Promise.all(checks)).every(Boolean) && (await areGenuine(join(folder, 'jars'), join(folder, VERIFIED)))
+    )
   } catch {
     return false
   }
@@ -146,6 +155,14 @@ function noJars(maven: string, output: string): RowmillError {
   const message =
     `${maven} cannot fetch the jars of Kafka ${KAFKA_VERSION}. Is this machine offline, or does it need a mirror in ` +
     `~/.m2/settings.xml? To do without, name a running Kafka with --brokers HOST:PORT. Maven says:\n${words}`
+  return new RowmillError('BROKER_NO_JARS', message)
+}
+
+function foreignJars(maven: string, fault: string): RowmillError {
+  const message =
+    `${maven} does not give the jars of Kafka ${KAFKA_VERSION} that this rowmill was made for: ${fault}. Remove that jar from ` +
+    "Maven's own repository (~/.m2/repository) and try again; if it is the same then, ask whoever runs the mirror in " +
+    '~/.m2/settings.xml. To do without, name a running Kafka with --brokers HOST:PORT'
   return new RowmillError('BROKER_NO_JARS', message)
 }
 

@@ -1,12 +1,11 @@
-import { readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import {
+  type BrokerDirectory,
   makeBrokerDirectory,
-  releaseBrokerDirectory,
   sweepBrokerDirectories,
   takeBrokerDirectory,
-  writeOwner,
 } from './broker-directory.ts'
 import { type BrokerPorts, brokerFiles, type Properties } from './broker-files.ts'
 import { startContainerBroker } from './container-broker.ts'
@@ -109,21 +108,23 @@ type Tried = { broker: LocalBroker; error?: never } | { broker?: never; error: R
 async function tryStart({ prepared, dataDir, properties, signal, choose }: Start): Promise<Tried> {
   const ports = await choose()
   const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
-  const launch: KafkaLaunch = { ...prepared, directory, ports, properties, temporary: dataDir === undefined }
+  const temporary = dataDir === undefined
+  const launch: KafkaLaunch = { ...prepared, directory: directory.path, ports, properties, temporary }
   const kafka = await launchKafka(launch).catch(async error => {
-    await release(launch)
+    await directory.release()
     throw error
   })
+  const place: Place = { launch, kafka, directory }
   try {
-    await writeOwner(directory, kafka.guarded.process)
+    await directory.name(kafka.guarded.process)
     await untilAnswering(launch, kafka, signal)
   } catch (error) {
-    const portTaken = await isPortTaken(directory)
-    await stop(launch, kafka, 'at once')
+    const portTaken = await isPortTaken(directory.path)
+    await stop(place, 'at once')
     if (!portTaken || !(error instanceof RowmillError)) throw error
     return { error: new RowmillError(error.code, error.message, { ...error.facts, portTaken }) }
   }
-  return { broker: running(launch, kafka) }
+  return { broker: running(place) }
 }
 
 async function isPortTaken(directory: string): Promise<boolean> {
@@ -131,7 +132,15 @@ async function isPortTaken(directory: string): Promise<boolean> {
   return /BindException|Address already in use/.test(log)
 }
 
-function running(launch: KafkaLaunch, kafka: KafkaProcess): LocalBroker {
+/** A broker that was started, and where it works. */
+interface Place {
+  readonly launch: KafkaLaunch
+  readonly kafka: KafkaProcess
+  readonly directory: BrokerDirectory
+}
+
+function running(place: Place): LocalBroker {
+  const { launch, kafka } = place
   let closing: Promise<void> | null = null
   const died = kafka.guarded.ended.then(async status => {
     if (closing !== null) return new Promise<never>(() => {})
@@ -146,13 +155,13 @@ function running(launch: KafkaLaunch, kafka: KafkaProcess): LocalBroker {
     kill: () => end('at once'),
   }
   function end(how: 'farewell' | 'at once'): Promise<void> {
-    closing ??= stop(launch, kafka, how)
+    closing ??= stop(place, how)
     return closing
   }
 }
 
 /** Temporary data needs no farewell. Kept data is closed in order, or the next start has to recover it. */
-async function stop(launch: KafkaLaunch, { guarded }: KafkaProcess, how: 'farewell' | 'at once'): Promise<void> {
+async function stop({ launch, kafka: { guarded }, directory }: Place, how: 'farewell' | 'at once'): Promise<void> {
   if (!launch.temporary && how === 'farewell') {
     guarded.signal('TERM')
     const patience = new AbortController()
@@ -161,10 +170,5 @@ async function stop(launch: KafkaLaunch, { guarded }: KafkaProcess, how: 'farewe
     patience.abort()
   }
   await guarded.close()
-  await release(launch)
-}
-
-async function release({ directory, temporary }: KafkaLaunch): Promise<void> {
-  if (temporary) await rm(directory, { recursive: true, force: true })
-  else await releaseBrokerDirectory(directory)
+  await directory.release()
 }

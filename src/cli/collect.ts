@@ -1,5 +1,6 @@
-import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
-import { finishGrowing, GrowingFileSink } from '../../connectors/growing-file-sink.ts'
+import { FileSink } from '../../connectors/file-sink.ts'
+import { finishCommit } from '../../connectors/finish-commit.ts'
+import { GrowingFileSink } from '../../connectors/growing-file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import { type Collected, collect } from '../collector.ts'
 import type { Sink } from '../connector.ts'
@@ -38,7 +39,7 @@ export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   options: OPTION_NAMES,
   async act([output], options) {
     const job = requireJob(options.id)
-    if (output !== '-' && ((await finishCommit(output!)) || (await finishGrowing(output!)))) {
+    if (output !== '-' && (await finishCommit(output!, job))) {
       new Terminal(options).say(`${output} is complete already`)
       return 0
     }

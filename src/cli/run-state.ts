@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { rm, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { stateFolder } from '../../connectors/output-path.ts'
+import { checkPrivateFolder, makePrivateFolder, readPrivate, replacePrivate } from '../../connectors/private-folder.ts'
 import { RowmillError } from '../errors.ts'
 import type { UnfinishedRun } from '../run.ts'
 import { version } from '../version.ts'
@@ -20,7 +22,7 @@ export class RunStateFile<Options> {
   readonly #path: string
 
   constructor(output: string) {
-    this.#folder = `${resolve(output)}.rowmill`
+    this.#folder = stateFolder(resolve(output))
     this.#path = join(this.#folder, 'run.json')
   }
 
@@ -33,10 +35,12 @@ export class RunStateFile<Options> {
     return this.#folder.includes(',') ? null : join(this.#folder, 'broker')
   }
 
+  /** Throws OUTPUT_UNUSABLE where others may have written it: what it says is run. USAGE where there is none to resume. */
   async read(): Promise<RunState<Options>> {
+    await checkPrivateFolder(this.#folder)
     let state: RunState<Options>
     try {
-      state = JSON.parse(await readFile(this.#path, 'utf8'))
+      state = JSON.parse(await readPrivate(this.#path))
     } catch (cause) {
       const why = this.exists ? `${this.#path} cannot be read` : `there is no unfinished run in ${this.#folder}`
       throw new RowmillError('USAGE', `${why}: give IN and OUT to begin one`, { path: this.#path }, { cause })
@@ -47,14 +51,11 @@ export class RunStateFile<Options> {
   }
 
   async write(state: Omit<RunState<Options>, 'rowmill'>): Promise<void> {
-    const next = `${this.#path}.next`
     try {
-      await mkdir(this.#folder).catch(error => {
-        if (error.code !== 'EEXIST') throw error
-      })
-      await writeFile(next, JSON.stringify({ rowmill: version(), ...state }, null, 2), { flush: true })
-      await rename(next, this.#path)
+      await makePrivateFolder(this.#folder)
+      await replacePrivate(this.#path, JSON.stringify({ rowmill: version(), ...state }, null, 2))
     } catch (cause) {
+      if (cause instanceof RowmillError) throw cause
       const message = `cannot write ${this.#path}: ${(cause as Error).message}`
       throw new RowmillError('OUTPUT_FAILED', message, { path: this.#path }, { cause })
     }

@@ -2,8 +2,12 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { CsvSource } from '../../connectors/csv-source.ts'
-import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
+import { FileSink } from '../../connectors/file-sink.ts'
+import { finishCommit, forgetCommit } from '../../connectors/finish-commit.ts'
+import { stateFolder } from '../../connectors/output-path.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
+import { moduleTarget } from '../classifier/module-target.ts'
+import { crashPoint } from '../crash-point.ts'
 import { holdsCredentials, withoutCredentials } from '../credentials.ts'
 import {
   COMPLETE_WITH_REJECTS,
@@ -102,7 +106,7 @@ async function beginRun(input: string, output: string, options: RunValues): Prom
       if (!options.restart) throw unfinishedBefore(output)
       await state.remove()
     }
-    if (sink instanceof FileSink && sink.isUnfinished && !options.restart) throw collectedBefore(output)
+    if (sink instanceof FileSink && !options.restart && (await sink.isUnfinished())) throw collectedBefore(output)
     return await act({ input, output, options, jobOptions, sink, state, unfinished: null })
   } finally {
     await sink.close()
@@ -125,14 +129,17 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   // What run.json does not keep: user and password come from the environment again, or from the file.
   if (given.schemaRegistry !== null && holdsCredentials(given.schemaRegistry))
     Object.assign(options, { schemaRegistry: given.schemaRegistry, schemaRegistryUserinfoFile: null })
-  // A run that was killed behind its commit has its output, and neither a partial file nor any use for its state.
-  const committed = await finishCommit(output)
-  if (committed || (existsSync(output) && !begun.force && !existsSync(`${output}.rowmill/partial`))) {
+  const terminal = new Terminal(options)
+  if (await finishCommit(output, job)) {
     await state.remove()
-    new Terminal(options).say(`${output} is complete already`)
+    terminal.say(`${output} is complete already`)
     return 0
   }
   const path = resolve(output)
+  if (existsSync(path) && !begun.force) throw notOfRun(output)
+  const { classifier, python } = begun
+  const by = moduleTarget(classifier!) ? 'this Node' : `the interpreter ${python}`
+  terminal.say(`resuming with the classifier ${classifier}, given in ${folder}, run by ${by}`)
   process.chdir(folder)
   const sink = sinkOf(path, { ...options, restart: false }) as FileSink
   try {
@@ -208,7 +215,10 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
       onProgress: progress => terminal.progress(progress),
     })
     terminal.close()
+    crashPoint('run-complete')
     await state?.remove()
+    // Killed before, the run finds out by the proof that it was complete; another run of OUT may hold the lock by now.
+    if (state) await forgetCommit(output, report.job).catch(() => {})
     await tellReport(report, options, terminal)
     return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
   } catch (error) {
@@ -241,17 +251,24 @@ function sinkOf(
   const { force, restart, python, toCsv, resumable = true } = options
   if (output === '-') return new StdoutSink()
   const compression = { value: toCsv['compression'] }
-  return new FileSink({ path: output, force, restart, resumable, python, compression })
+  return new FileSink({ path: output, force, restart, resumable, keepsProof: resumable, python, compression })
+}
+
+function notOfRun(output: string): RowmillError {
+  const message =
+    `${output} exists, and is not what the unfinished run wrote: it was changed, or somebody else made it. ` +
+    'Move it away, then give this command again'
+  return new RowmillError('OUTPUT_EXISTS', message, { path: output })
 }
 
 function unfinishedBefore(output: string): RowmillError {
-  const message = `${output}.rowmill holds an unfinished run. Go on with it, or throw it away with --restart`
+  const message = `${stateFolder(output)} holds an unfinished run. Go on with it, or throw it away with --restart`
   const error = new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
   return withResumeCommand(error, ['rowmill', 'run', '--resume', output])
 }
 
 function collectedBefore(output: string): RowmillError {
-  const message = `${output}.rowmill holds an unfinished job of rowmill collect: go on with that, or throw it away with --restart`
+  const message = `${stateFolder(output)} holds an unfinished job of rowmill collect: go on with that, or throw it away with --restart`
   return new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
 }
 

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { hostname, tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { withLock } from '../../src/broker/cache-lock.ts'
+import { POM } from '../../src/broker/broker-files.ts'
+import { areGenuine, jarDigests, jarFault } from '../../src/broker/jar-digests.ts'
 import { findJava, findMaven } from '../../src/broker/java.ts'
+import { KAFKA_DIGESTS } from '../../src/broker/kafka-digests.ts'
 import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 import { runFixture, type Said } from '../helpers/broker-owner.ts'
+import { rowmill } from '../helpers/cli.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 
-const never = new AbortController().signal
 let folder = ''
 let jars = ''
 
@@ -41,6 +43,7 @@ test('two processes that prepare an empty cache at once fetch once, and both fin
     'complete.json',
     'jars',
     'template',
+    'verified.json',
   ])
 
   const archive = join(dirname(made), inside.find(name => name.endsWith('.jsa'))!)
@@ -55,6 +58,55 @@ test('two processes that prepare an empty cache at once fetch once, and both fin
   await truncate(join(made, 'log4j-api-2.25.5.jar'), 1000)
   const again = runFixture(t, 'preparer', { ...env, ...(await fakeMaven('refuses', 'exit 1')), ...cacheOf(env) })
   assert.equal(errorOf(await again.all)?.code, 'BROKER_NO_JARS', 'a truncated jar was not noticed')
+})
+
+test('a jar of the right size with other bytes is not used, wherever it comes from', async t => {
+  const env = await fakeMaven('refuses a second time', 'exit 1')
+  const home = join(env.ROWMILL_CACHE, basename(dirname(jars)))
+  await cp(dirname(jars), home, { recursive: true })
+  const prepared = async () => {
+    const said = await runFixture(t, 'preparer', env).all
+    return said.some(line => 'jars' in line) || errorOf(said)?.code
+  }
+  assert.equal(await prepared(), true)
+  const jar = join(home, 'jars/kafka_2.13-4.4.0.jar')
+  await flipByte(jar)
+  assert.equal(await prepared(), 'BROKER_NO_JARS', 'taken as it is')
+  await flipByte(jar)
+  assert.equal(await prepared(), true)
+  await writeFile(join(home, 'jars/other.jar'), '')
+  assert.equal(await prepared(), 'BROKER_NO_JARS', 'Java would load it too')
+
+  const bad = await fakeMaven(
+    'forges',
+    'cp -r "$JARS" "$output"; printf X | dd of="$output/kafka_2.13-4.4.0.jar" bs=1 seek=100 conv=notrunc',
+  )
+  const error = errorOf(await runFixture(t, 'preparer', bad).all)
+  assert.equal(error?.code, 'BROKER_NO_JARS')
+  assert.match(
+    error.message,
+    /kafka_2\.13-4\.4\.0\.jar has the SHA-256 digest [0-9a-f]{64}, and must have [0-9a-f]{64}\. Remove/,
+  )
+  assert.deepEqual(await readdir(bad.ROWMILL_CACHE), [])
+})
+
+test('the jars are read again only after one of them was changed', async () => {
+  const [place, note] = [join(folder, 'few'), join(folder, 'note')]
+  await mkdir(place)
+  await writeFile(join(place, 'a.jar'), 'content')
+  const wanted = await jarDigests(place)
+  assert.equal(await areGenuine(place, note, wanted), true)
+  assert.equal(await areGenuine(place, note, { 'a.jar': 'not looked at' }), true)
+  await flipByte(join(place, 'a.jar'))
+  assert.equal(await areGenuine(place, note, wanted), false)
+  assert.match((await jarFault(place, wanted))!, /^a\.jar has the SHA-256 digest/)
+  assert.equal(await jarFault(place, { 'b.jar': '' }), 'b.jar is missing')
+  assert.equal(await jarFault(place, {}), 'a.jar is none of them')
+})
+
+test('the digests are those of the versions that Maven is asked for', () => {
+  for (const [, name, version] of POM.matchAll(/<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]{2,})<\/version>/g))
+    assert.match(KAFKA_DIGESTS[`${name}-${version}.jar`] ?? '', /^[0-9a-f]{64}$/, `run npm run pin:kafka for ${name}`)
 })
 
 test('a fetch whose process is killed leaves nothing that looks complete, and Maven does not go on', async t => {
@@ -96,6 +148,19 @@ test('a cache that cannot be written is named', async t => {
   assert.equal(error?.code, 'BROKER_NO_JARS')
   assert.match(error.message, /cannot be kept in .*file\/cache.*ROWMILL_CACHE/)
 })
+
+for (const [name, folder] of [
+  ['HOME', '/proc'],
+  ['ROWMILL_CACHE', '/proc/x'],
+] as const) {
+  test(`a cache that ${name}=${folder} cannot hold ends a command with what to do, and it does not hang`, async () => {
+    const env = { XDG_CACHE_HOME: undefined, ROWMILL_CACHE: undefined, NODE_COMPILE_CACHE: undefined, [name]: folder }
+    assert.equal((await rowmill(['--version'], { env })).code, 0)
+    const { code, stderr } = await rowmill(['broker'], { env })
+    assert.equal(code, 3, stderr)
+    assert.match(stderr, /cannot be kept in \/proc\/.*Name another folder in ROWMILL_CACHE \[BROKER_NO_JARS\]/)
+  })
+}
 
 test('a temporary folder that cannot be written is named', async t => {
   const error = errorOf(await runFixture(t, 'owner', { TMPDIR: join(folder, 'missing') }).all)
@@ -151,35 +216,6 @@ for (const [text, found] of [
   })
 }
 
-test('work under a lock never overlaps, and the lock of a dead process is passed over', async () => {
-  const path = join(folder, 'lock')
-  await writeFile(path, JSON.stringify({ pid: process.pid, start: '1', host: hostname() }))
-  let inside = 0
-  const order: number[] = []
-  const work = (index: number) => async () => {
-    assert.equal(++inside, 1)
-    await new Promise(resolve => setImmediate(resolve))
-    inside--
-    order.push(index)
-  }
-  const waits: string[] = []
-  await Promise.all([0, 1, 2].map(index => withLock(path, never, () => waits.push('waits'), work(index))))
-  assert.deepEqual(order.sort(), [0, 1, 2])
-  assert.deepEqual(
-    (await readdir(folder)).filter(name => name.startsWith('lock')),
-    [],
-  )
-})
-
-test('the wait for a lock ends with the signal', async () => {
-  const path = join(folder, 'held')
-  const stop = new AbortController()
-  await withLock(path, never, assert.fail, async () => {
-    const waiting = withLock(path, stop.signal, () => stop.abort(), assert.fail)
-    await assert.rejects(waiting, { name: 'AbortError' })
-  })
-})
-
 interface Prepared extends NodeJS.ProcessEnv {
   readonly PATH: string
   readonly ROWMILL_CACHE: string
@@ -208,6 +244,14 @@ async function fakeProgram(name: string, program: string, script: string): Promi
   await writeFile(join(bin, program), `#!/bin/sh\n${script}\n`)
   await chmod(join(bin, program), 0o755)
   return bin
+}
+
+/** Other bytes, with the size and the time of last modification as before. */
+async function flipByte(path: string): Promise<void> {
+  const [bytes, { atime, mtime }] = await Promise.all([readFile(path), stat(path)])
+  bytes[bytes.length >> 1]! ^= 1
+  await writeFile(path, bytes)
+  await utimes(path, atime, mtime)
 }
 
 function errorOf(said: readonly Said[]) {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { access, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { makeBrokerDirectory, sweepBrokerDirectories, writeOwner } from '../../src/broker/broker-directory.ts'
+import { makeBrokerDirectory, sweepBrokerDirectories, takeBrokerDirectory } from '../../src/broker/broker-directory.ts'
 import { brokerFiles } from '../../src/broker/broker-files.ts'
 import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
@@ -73,15 +73,14 @@ test('a process that agrees in pid, start time and directory is killed', async t
   assert.equal(await exists(directory), false)
 })
 
-test('directories of living owners, of other machines, of other places and new ones without an owner stay', async () => {
-  const [living, foreign, moved, fresh, old] = [
-    await makeBrokerDirectory(),
-    await makeBrokerDirectory(),
-    await makeBrokerDirectory(),
-    await makeBrokerDirectory(),
-    await makeBrokerDirectory(),
-  ]
-  await writeOwner(living, null)
+test('directories of living owners, of other machines, of other places and new ones without an owner stay', async t => {
+  const [living, unseen] = [await makeBrokerDirectory(), await makeBrokerDirectory()]
+  t.after(() => Promise.all([living.release(), unseen.release()]))
+  // Its owner lives in another PID namespace, as in another container of the same host name.
+  await writeOwnerFile(unseen.path, {})
+  const paths: string[] = []
+  for (let made = 0; made < 4; made++) paths.push(await abandonedDirectory())
+  const [foreign, moved, fresh, old] = paths as [string, string, string, string]
   await writeOwnerFile(foreign, { host: 'elsewhere' })
   await writeOwnerFile(moved, { directory: foreign })
   await rm(brokerFiles(fresh).owner)
@@ -89,8 +88,20 @@ test('directories of living owners, of other machines, of other places and new o
   const yesterday = Date.now() / 1000 - 86_400
   await utimes(old, yesterday, yesterday)
   await sweepBrokerDirectories()
-  const stay = await Promise.all([living, foreign, moved, fresh, old].map(exists))
-  assert.deepEqual(stay, [true, true, true, true, false])
+  const stay = await Promise.all([living.path, unseen.path, foreign, moved, fresh, old].map(exists))
+  assert.deepEqual(stay, [true, true, true, true, true, false])
+})
+
+test('a data directory is taken once, by whomever, and again when it is given back', async t => {
+  const path = join(folder, 'deep/data')
+  const first = await takeBrokerDirectory(path)
+  t.after(() => first.release())
+  const inUse = { code: 'BROKER_FAILED', message: new RegExp(`in use by process ${process.pid} on `) }
+  await assert.rejects(takeBrokerDirectory(path), inUse)
+  await first.release()
+  const second = await takeBrokerDirectory(path)
+  await second.release()
+  assert.deepEqual(await readdir(path), [])
 })
 
 test('the lock file of a running broker names its JVM', async t => {
@@ -109,13 +120,21 @@ test('the lock file of a running broker names its JVM', async t => {
 
 /** A directory as a dead owner leaves it, and a process whose arguments name it, or another one. */
 async function abandoned(t: TestContext, kind: 'same name' | 'other name') {
-  const directory = await makeBrokerDirectory()
+  const directory = await abandonedDirectory()
   const argument = kind === 'same name' ? brokerFiles(directory).properties : join(folder, 'other.properties')
   const output = join(folder, 'output')
   const args = ['-c', 'while :; do sleep 1; done', argument]
   const guarded: Guarded = await startGuarded({ command: '/bin/sh', args, directory: folder, output })
   t.after(guarded.close)
   return { directory, process: guarded }
+}
+
+/** A directory with an owner file and a lock that nobody holds, as a dead owner leaves it. */
+async function abandonedDirectory(): Promise<string> {
+  const path = await mkdtemp(join(folder, 'rowmill-broker-'))
+  await writeOwnerFile(path, {})
+  await writeFile(brokerFiles(path).lock, '')
+  return path
 }
 
 async function writeOwnerFile(directory: string, facts: object): Promise<void> {

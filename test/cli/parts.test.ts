@@ -9,6 +9,7 @@ import { JobLog } from '../../src/jobs.ts'
 import { Kafka } from '../../src/kafka.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { partialOf } from '../helpers/partial.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 import { serialJob } from '../helpers/serial.ts'
 
@@ -148,7 +149,7 @@ test('a collector that is absent or was killed holds up no other job, while work
   const killed = collect('killed', 'never')
   t.after(() => killed.child.kill('SIGKILL'))
   const first = work()
-  await grows(join(folder, 'never.rowmill', 'partial'))
+  await grows(() => partialOf(join(folder, 'never')))
   killed.child.kill('SIGKILL')
   publishing.child.stdin.end(bytes.subarray(allButOne))
   for (const { code, stderr } of [await publish('absent'), await publish('served'), await publishing.finished])
@@ -189,9 +190,9 @@ test('publish - ends at a signal and at its time-out while its input is silent, 
 })
 
 /** Waits for the first bytes of a file, of which nobody tells. */
-async function grows(path: string) {
+async function grows(file: () => string | null) {
   const deadline = Date.now() + 60_000
-  while (!(existsSync(path) && statSync(path).size > 0)) {
+  for (let path = file(); !(path && existsSync(path) && statSync(path).size > 0); path = file()) {
     assert.ok(Date.now() < deadline, `nothing was written to ${path}`)
     await sleep(10)
   }

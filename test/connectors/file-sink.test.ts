@@ -1,15 +1,39 @@
 import assert from 'node:assert/strict'
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { basename, join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { FileSink, finishCommit } from '../../connectors/file-sink.ts'
+import { FileSink } from '../../connectors/file-sink.ts'
+import { finishCommit, forgetCommit } from '../../connectors/finish-commit.ts'
+import { GrowingFileSink } from '../../connectors/growing-file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import type { SinkHeader } from '../../src/connector.ts'
 import { testFolder } from '../helpers/cli.ts'
+import { partialOf } from '../helpers/partial.ts'
 
 const HEADER: SinkHeader = { columns: ['ID', 'A'], options: [{ name: 'toCsv', value: '{"header":true}' }] }
+
+const notRoot = process.getuid?.() !== 0 && 'only root can give files away'
+
+function mkdir(path: string): string {
+  mkdirSync(path)
+  return path
+}
 
 async function opened(path: string, force = false): Promise<FileSink> {
   const sink = new FileSink({ path, force })
@@ -74,38 +98,174 @@ test('a second sink for the same file is refused, and leaves the first alone', a
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
 })
 
-for (const [whose, lock] of [
-  ['a process that is gone', JSON.stringify({ pid: 2 ** 22 + 1, start: '1' })],
-  ['another process that has the pid now', JSON.stringify({ pid: process.pid, start: '1' })],
-  ['nobody', 'garbage'],
+test('what another rowmill would take for its lock is not removed: the error names it', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  mkdirSync(`${path}.rowmill`)
+  writeFileSync(join(`${path}.rowmill`, 'lock'), JSON.stringify({ pid: 1, start: '1' }))
+  const sink = new FileSink({ path, force: false })
+  await assert.rejects(sink.open(), { code: 'OUTPUT_FAILED', message: /lock is no lock of this rowmill.*remove it/ })
+  await sink.close()
+  assert.deepEqual(readdirSync(`${path}.rowmill`), ['lock'])
+})
+
+test('where the lock fails, two sinks write files of their own, and the one that lost its file says so', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const first = await opened(path, true)
+  await first.write([['1', 'first']])
+  await first.checkpoint('note of the first')
+  rmSync(join(`${path}.rowmill`, 'lock')) // as if the file system knew no locks
+  const second = new FileSink({ path, force: true, restart: true })
+  await second.open()
+  await second.begin(HEADER)
+  await second.write([['1', 'second']])
+  await first.write([['2', 'first']])
+  await assert.rejects(first.commit(), { code: 'OUTPUT_UNUSABLE', message: /no longer the file/ })
+  assert.equal(existsSync(path), false)
+  await second.commit()
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,second\n')
+  await Promise.all([first.close(), second.close()])
+})
+
+for (const [what, spoil] of [
+  ['changed', (file: string) => writeFileSync(file, 'X', { flag: 'r+' })],
+  ['cut short', (file: string) => truncateSync(file, 3)],
+  ['longer', (file: string) => appendFileSync(file, '9,x\n')],
 ] as const) {
-  test(`the lock of ${whose} is not in the way`, async t => {
+  test(`a partial file that is ${what} on disk does not get the name of the output`, async t => {
     const path = join(testFolder(t), 'out.csv')
-    mkdirSync(`${path}.rowmill`)
-    writeFileSync(join(`${path}.rowmill`, 'lock'), lock)
     const sink = await opened(path)
-    await sink.commit()
+    await sink.write([['1', 'a']])
+    await sink.checkpoint('note')
+    spoil(partialOf(path)!)
+    await assert.rejects(sink.commit(), { code: 'OUTPUT_UNUSABLE', message: /is not what was written.*--restart/ })
     await sink.close()
-    assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
+    assert.equal(existsSync(path), false)
   })
 }
 
+test('the state of an unfinished output is for its user alone, and a new output has the mode of any new file', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const sink = await opened(path)
+  await sink.write([['1', 'a']])
+  await sink.checkpoint('note')
+  const folder = `${path}.rowmill`
+  assert.equal(statSync(folder).mode & 0o777, 0o700)
+  const names = readdirSync(folder)
+    .map(name => name.replace(/-.*/, ''))
+    .sort()
+  assert.deepEqual(names, ['checkpoint', 'lock', 'lock.holder', 'partial'])
+  for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name)
+  await sink.commit()
+  await sink.close()
+  assert.equal(statSync(path).mode & 0o777, 0o666 & ~process.umask())
+})
+
+test('with force the new file has mode and owner of the one that it replaces', { skip: notRoot }, async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'old')
+  chmodSync(path, 0o640)
+  chownSync(path, 1234, 5678)
+  const sink = await opened(path, true)
+  await sink.commit()
+  await sink.close()
+  const { mode, uid, gid } = statSync(path)
+  assert.deepEqual([mode & 0o777, uid, gid], [0o640, 1234, 5678])
+})
+
+for (const [what, plant, message] of [
+  ['is a link', (folder: string, aside: string) => symlinkSync(aside, folder), /rowmill is no directory/],
+  [
+    'others may write to',
+    (folder: string) => chmodSync(mkdir(folder), 0o770),
+    /written to by other users.*chmod -R go-w/,
+  ],
+  [
+    'has a link in it',
+    (folder: string, aside: string) => symlinkSync(join(aside, 'x'), join(mkdir(folder), 'checkpoint')),
+    /checkpoint is no regular file.*remove it/,
+  ],
+  [
+    'has a link in place of the lock',
+    (folder: string, aside: string) => symlinkSync(join(aside, 'x'), join(mkdir(folder), 'lock')),
+    /lock is no regular file/,
+  ],
+] as const) {
+  test(`a folder beside the output that ${what} is refused and stays as it is, also with --restart`, async t => {
+    const [path, aside] = [join(testFolder(t), 'out.csv'), testFolder(t)]
+    plant(`${path}.rowmill`, aside)
+    for (const restart of [false, true]) {
+      for (const sink of [
+        new FileSink({ path, force: true, restart }),
+        new GrowingFileSink({ path, force: true, restart }),
+      ]) {
+        await assert.rejects(sink.open(), { code: 'OUTPUT_UNUSABLE', message })
+        await sink.close()
+      }
+    }
+    await assert.rejects(finishCommit(path, 'job'), { code: 'OUTPUT_UNUSABLE', message })
+    assert.deepEqual(readdirSync(aside), [])
+    assert.ok(lstatSync(`${path}.rowmill`))
+  })
+}
+
+test('a folder beside the output that another user made is refused, and so is a file in it', {
+  skip: notRoot,
+}, async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const folder = mkdir(`${path}.rowmill`)
+  chownSync(folder, 1234, 1234)
+  const open = async () => {
+    const sink = new FileSink({ path, force: false })
+    await sink.open().finally(() => sink.close())
+  }
+  await assert.rejects(open(), { code: 'OUTPUT_UNUSABLE', message: /rowmill belongs to the user with id 1234/ })
+  chownSync(folder, 0, 0)
+  writeFileSync(join(folder, 'checkpoint'), '{}')
+  chownSync(join(folder, 'checkpoint'), 1234, 1234)
+  await assert.rejects(open(), { code: 'OUTPUT_UNUSABLE', message: /checkpoint belongs to the user with id 1234/ })
+})
+
+for (const name of ['x'.repeat(248), 'x'.repeat(255), `${'ö'.repeat(125)}.csv`]) {
+  test(`an output with a name of ${Buffer.byteLength(name)} bytes has its state in a folder of a shorter name`, async t => {
+    const folder = testFolder(t)
+    const path = join(folder, name)
+    const sink = await opened(path)
+    await sink.checkpoint('note')
+    const state = readdirSync(folder)
+    assert.match(state.join(), /~[0-9a-f]{16}\.rowmill$/)
+    await sink.close()
+    const again = new FileSink({ path, force: false })
+    assert.equal(await again.open(), 'note')
+    await again.commit()
+    await again.close()
+    assert.deepEqual(readdirSync(folder), [name])
+  })
+}
+
+test('a name that no file system takes is refused before anything starts', async t => {
+  const sink = new FileSink({ path: join(testFolder(t), 'x'.repeat(256)), force: false })
+  await assert.rejects(sink.reserve(), {
+    code: 'OUTPUT_UNUSABLE',
+    message: /more than 255 bytes: choose a shorter one/,
+  })
+})
+
 test('a sink goes on at its checkpoint and cuts off what lay behind it; a partial file that was changed is refused', async t => {
   const path = join(testFolder(t), 'out.csv')
-  const partial = join(`${path}.rowmill`, 'partial')
   const first = await opened(path)
   await first.write([['1', 'a']])
   await first.checkpoint('behind row 1')
   await first.write([['2', 'lost']])
   await first.close()
-  assert.deepEqual(readdirSync(`${path}.rowmill`).sort(), ['checkpoint', 'partial'])
+  const partial = partialOf(path)!
+  assert.deepEqual(readdirSync(`${path}.rowmill`).sort(), ['checkpoint', basename(partial)])
   const checkpoint = readFileSync(join(`${path}.rowmill`, 'checkpoint'))
 
   const resume = async (content: string | null) => {
     mkdirSync(`${path}.rowmill`, { recursive: true })
     writeFileSync(join(`${path}.rowmill`, 'checkpoint'), checkpoint)
-    if (content === null) rmSync(partial)
-    else writeFileSync(partial, content)
+    rmSync(partialOf(path) ?? partial, { force: true })
+    if (content !== null) writeFileSync(partial, content)
     const sink = new FileSink({ path, force: false })
     try {
       assert.equal(await sink.open(), 'behind row 1')
@@ -133,21 +293,47 @@ test('a sink goes on at its checkpoint and cuts off what lay behind it; a partia
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
 })
 
-test('what a sink left that was killed behind its commit is cleared away, and nothing else', async t => {
+test('what a sink left that was killed in its commit is finished and cleared away, for its job alone', async t => {
   const path = join(testFolder(t), 'out.csv')
-  const partial = join(`${path}.rowmill`, 'partial')
-  assert.equal(await finishCommit(path), false)
-  mkdirSync(`${path}.rowmill`)
-  writeFileSync(partial, 'rows')
-  assert.equal(await finishCommit(path), false)
-  writeFileSync(path, 'rows')
-  assert.equal(await finishCommit(path), false, 'a file of someone else')
-  assert.ok(existsSync(partial))
-  rmSync(path)
-  linkSync(partial, path)
-  assert.equal(await finishCommit(path), true)
+  assert.equal(await finishCommit(path, 'job'), false)
+  const sink = new FileSink({ path, force: false, keepsProof: true })
+  await sink.open()
+  await sink.begin(HEADER)
+  await sink.commit({ job: 'job' })
+  await sink.close()
+  assert.deepEqual(readdirSync(`${path}.rowmill`), ['checkpoint'])
+  assert.equal(await finishCommit(path, 'other job'), false)
+  assert.equal(await finishCommit(path, 'job'), true)
   assert.equal(existsSync(`${path}.rowmill`), false)
-  assert.equal(readFileSync(path, 'utf8'), 'rows')
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
+})
+
+test('an output that was changed after it was complete is no output of its job, and stays', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const sink = new FileSink({ path, force: false, keepsProof: true })
+  await sink.open()
+  await sink.begin(HEADER)
+  await sink.commit({ job: 'job' })
+  await sink.close()
+  writeFileSync(path, 'ID,B\n')
+  assert.equal(await finishCommit(path, 'job'), false)
+  assert.equal(readFileSync(path, 'utf8'), 'ID,B\n')
+  await forgetCommit(path, 'job')
+  assert.equal(existsSync(`${path}.rowmill`), false)
+})
+
+test('a complete partial file whose name was taken meanwhile gets it as soon as it is free', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const sink = await opened(path)
+  await sink.write([['1', 'a']])
+  writeFileSync(path, 'precious')
+  await assert.rejects(sink.commit({ job: 'job' }), { code: 'OUTPUT_EXISTS' })
+  await sink.close()
+  assert.equal(await finishCommit(path, 'job'), false)
+  rmSync(path)
+  assert.equal(await finishCommit(path, 'job'), true)
+  assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
+  assert.equal(existsSync(`${path}.rowmill`), false)
 })
 
 test('standard output gets the rows as they come, and a reader that went away is an error', async () => {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { FileSink } from '../../connectors/file-sink.ts'
-import { finishGrowing, GrowingFileSink } from '../../connectors/growing-file-sink.ts'
+import { finishCommit } from '../../connectors/finish-commit.ts'
+import { GrowingFileSink } from '../../connectors/growing-file-sink.ts'
 import type { SinkHeader } from '../../src/connector.ts'
 import { testFolder } from '../helpers/cli.ts'
 
@@ -89,19 +90,21 @@ test('what an unfinished job that does not grow left is not gone on with', async
 
 test('a sink that was killed behind its commit is cleared away, and no other', async t => {
   const path = join(testFolder(t), 'out.csv')
-  assert.equal(await finishGrowing(path), false)
+  assert.equal(await finishCommit(path, 'job'), false)
   const { sink } = await opened(path)
   await sink.checkpoint('note')
-  assert.equal(await finishGrowing(path), false)
-  await sink.commit()
+  assert.equal(await finishCommit(path, 'job'), false)
+  await sink.commit({ job: 'job' })
   const state = readFileSync(join(`${path}.rowmill`, 'checkpoint'))
   await sink.close()
   assert.equal(existsSync(`${path}.rowmill`), false)
-  const second = new GrowingFileSink({ path, force: true })
-  await second.open()
+  mkdirSync(`${path}.rowmill`)
   writeFileSync(join(`${path}.rowmill`, 'checkpoint'), state)
-  writeFileSync(join(`${path}.rowmill`, 'lock'), 'garbage') // of a process that is gone
-  assert.equal(await finishGrowing(path), true)
+  writeFileSync(join(`${path}.rowmill`, 'lock'), '') // of a process that is gone
+  assert.equal(await finishCommit(path, 'other job'), false)
+  const other = new GrowingFileSink({ path, force: false })
+  await assert.rejects(other.open(), { code: 'OUTPUT_EXISTS' })
+  await other.close()
+  assert.equal(await finishCommit(path, 'job'), true)
   assert.equal(existsSync(`${path}.rowmill`), false)
-  await second.close()
 })

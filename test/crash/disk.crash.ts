@@ -81,7 +81,12 @@ test('collect on a disk that fills up goes on at its last checkpoint, once there
   const published = fire.publish()
   const failed = await fire.collect().finished
   assertFailed(failed, output, /ENOSPC/)
-  assert.deepEqual(readdirSync(`${output}.rowmill`).sort(), ['checkpoint', 'partial'])
+  assert.deepEqual(
+    readdirSync(`${output}.rowmill`)
+      .map(name => name.replace(/-.*/, ''))
+      .sort(),
+    ['checkpoint', 'partial'],
+  )
   await resize(output, '4m')
   const again = await fire.start(toGoOn(failed)).finished
   assertCode(again, 0)

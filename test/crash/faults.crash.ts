@@ -10,6 +10,7 @@ import { topicsOf, workersGroup } from '../../src/topics.ts'
 import { testKafka } from '../helpers/broker.ts'
 import { startRowmill } from '../helpers/cli.ts'
 import { deleteBefore } from '../helpers/kafka-tools.ts'
+import { partialOf } from '../helpers/partial.ts'
 import { descendants } from '../helpers/processes.ts'
 import { seeded } from '../helpers/seeded.ts'
 import { until } from '../helpers/until.ts'
@@ -147,7 +148,7 @@ test('topics deleted before they were read end the collector with 6, naming part
   t.after(() => admin.close())
   assertCode(await fire.publish().finished, 0)
   const collected = fire.collect()
-  await until('the collector reads', () => existsSync(join(`${fire.output}.rowmill`, 'partial')))
+  await until('the collector reads', () => partialOf(fire.output) !== null)
   await admin.deleteTopics([topicsOf(fire.pipeline).bulk])
   const began = performance.now()
   const { code, stderr } = await collected.finished
@@ -230,7 +231,7 @@ test('a partial file that is shorter, altered, or of another job is refused, and
   const working = fire.work(2) // not before: what is classified already is collected within one checkpoint
   const killed = await collecting.finished
   assert.equal(killed.signal, 'SIGKILL', killed.stderr)
-  const partial = join(`${fire.output}.rowmill`, 'partial')
+  const partial = partialOf(fire.output)!
   assert.ok(statSync(partial).size > 0)
   const other = await fire.start(['collect', fire.output, '--job', 'other']).finished
   assertCode(other, 2)

@@ -179,9 +179,10 @@ export class Fire {
     const folder = `${this.output}.rowmill`
     while (!this.#watching.signal.aborted) {
       const checkpoint = read(join(folder, 'checkpoint'))
-      const partial = checkpoint && read(join(folder, 'partial'))
-      if (checkpoint && partial) {
-        const { bytes } = JSON.parse(checkpoint)
+      const last = checkpoint ? JSON.parse(checkpoint) : null
+      const partial = last && read(join(folder, last.partial))
+      if (partial) {
+        const { bytes } = last
         assert.equal(partial.slice(0, bytes), this.serial.slice(0, bytes), 'prefix')
       }
       await sleep(20, undefined, { signal: this.#watching.signal }).catch(() => {}) // a file tells nobody when it changes

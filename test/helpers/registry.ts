@@ -9,11 +9,11 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { MAVEN_DEPENDENCY_PLUGIN } from '../../src/broker/broker-files.ts'
-import { withLock } from '../../src/broker/cache-lock.ts'
 import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
 import { findJava, findMaven } from '../../src/broker/java.ts'
 import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
+import { withLock } from '../../src/file-lock.ts'
 
 /** The last line of Apicurio that runs on Java 17; 139 MB to fetch, as much in the cache. */
 const VERSION = '2.6.13.Final'

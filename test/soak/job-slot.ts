@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CrashPoint } from '../../src/crash-point.ts'
+import { partialOf } from '../helpers/partial.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { type ClassifiedLog, indexOf } from './classified-log.ts'
 import type { FrailBroker } from './frail-broker.ts'
@@ -97,7 +98,8 @@ export class JobSlot {
   look(): void {
     if (!this.#job) return
     this.#checkPrefix()
-    const size = statSync(join(`${this.#output}.rowmill`, 'partial'), { throwIfNoEntry: false })?.size ?? 0
+    const partial = partialOf(this.#output)
+    const size = partial ? (statSync(partial, { throwIfNoEntry: false })?.size ?? 0) : 0
     const state = `${this.#soak.log.of(String(this.#job.number)).size} ${size}`
     if (state === this.#state) return
     const now = performance.now()
@@ -195,10 +197,10 @@ export class JobSlot {
     const state = `${this.#output}.rowmill`
     const checkpoint = read(join(state, 'checkpoint'))?.toString()
     if (!checkpoint || checkpoint === this.#checkpoint) return
-    const partial = read(join(state, 'partial'))
+    const { bytes, partial: name } = JSON.parse(checkpoint) as { bytes: number; partial: string }
+    const partial = read(join(state, name))
     if (!partial) return
     this.#checkpoint = checkpoint
-    const { bytes } = JSON.parse(checkpoint) as { bytes: number }
     const wanted = readFileSync(this.#job!.serial).subarray(0, bytes)
     assert.ok(partial.subarray(0, bytes).equals(wanted), `prefix: job ${this.#id}, ${bytes} bytes`)
   }

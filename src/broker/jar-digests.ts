@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { KAFKA_DIGESTS } from './kafka-digests.ts'
+
+/** File name to the SHA-256 digest of its content, in hex. */
+export type Digests = Readonly<Record<string, string>>
+
+/** Of every jar, when its inode was changed last (in ms): then it had the digest that it must have. */
+type Seen = Readonly<Record<string, number>>
+
+/** The digests of every file in a folder. */
+export async function jarDigests(folder: string): Promise<Digests> {
+  const digests: Record<string, string> = {}
+  for (const name of await readdir(folder)) digests[name] = await digestOf(join(folder, name))
+  return digests
+}
+
+/** In words, what is wrong with the jars in a folder; null where they are those that rowmill was made for, and no others. */
+export async function jarFault(folder: string, wanted: Digests = KAFKA_DIGESTS): Promise<string | null> {
+  const digests = await jarDigests(folder)
+  for (const [name, digest] of Object.entries(wanted)) {
+    const found = digests[name]
+    if (found === undefined) return `${name} is missing`
+    if (found !== digest) return `${name} has the SHA-256 digest ${found}, and must have ${digest}`
+  }
+  const other = Object.keys(digests).find(name => wanted[name] === undefined)
+  return other === undefined ? null : `${other} is none of them`
+}
+
+/**
+ * Whether the jars in a folder are those that rowmill was made for. To read 43 MB at every start would take a tenth of a
+ * second: `note` keeps when each was changed last, as the system has it, and only after a change they are read again.
+ */
+export async function areGenuine(folder: string, note: string, wanted: Digests = KAFKA_DIGESTS): Promise<boolean> {
+  const now = await changeTimes(folder)
+  const before = await readNote(note)
+  if (sameNames(now, wanted) && sameNames(now, before) && Object.keys(now).every(name => now[name] === before[name]))
+    return true
+  if ((await jarFault(folder, wanted)) !== null) return false
+  // The times of before: a jar that was changed since they were read is read again next time.
+  await writeFile(note, JSON.stringify(now)).catch(() => {}) // a cache that this user cannot write is read every time
+  return true
+}
+
+async function changeTimes(folder: string): Promise<Seen> {
+  const names = await readdir(folder)
+  const times = names.map(async name => [name, (await stat(join(folder, name))).ctimeMs] as const)
+  return Object.fromEntries(await Promise.all(times))
+}
+
+async function readNote(note: string): Promise<Seen> {
+  try {
+    return JSON.parse(await readFile(note, 'utf8')) ?? {}
+  } catch {
+    return {}
+  }
+}
+
+function sameNames(a: object, b: object): boolean {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every(name => Object.hasOwn(b, name))
+}
+
+async function digestOf(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex')
+}

@@ -1,0 +1,193 @@
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { hostname } from 'node:os'
+import type { DatabaseSync } from 'node:sqlite'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const SQLITE_BUSY = 5
+const SQLITE_CANTOPEN = 14
+const SQLITE_NOTADB = 26
+
+/** Takers that meet at the same moment may all be refused: each tries again a few times, at moments of its own. */
+const TRIES = 8
+const RETRY_MS = { least: 5, most: 35 }
+const POLL_MS = 100
+
+/** Who holds a lock, for messages only: it may be out of date. */
+export interface LockHolder {
+  readonly pid: number
+  readonly host: string
+}
+
+/**
+ * An exclusive lock of this process on an empty file, held by the kernel: it ends with the process, however that ends,
+ * and it excludes every process that sees the file, also from another container.
+ *
+ * The kernel lock is the one that SQLite takes for an exclusive transaction (fcntl(2), byte ranges behind 1 GB), since
+ * Node itself has no call for one. Nothing is ever written into the file. No other code may open it while it is locked:
+ * POSIX drops a process's locks on a file when the process closes any descriptor of it.
+ */
+export class FileLock {
+  readonly #path: string
+  #connection: DatabaseSync | null
+
+  private constructor(path: string, connection: DatabaseSync) {
+    this.#path = path
+    this.#connection = connection
+  }
+
+  /**
+   * Makes the file where it is missing; its folder must be there. Null while another process, or another lock of this
+   * one, holds it. Throws what the file system says, also where it knows no locks.
+   */
+  static async take(path: string): Promise<FileLock | null> {
+    for (let tries = 1; ; tries++) {
+      const connection = tryLock(path)
+      if (connection !== null) {
+        writeHolder(path)
+        return new FileLock(path, connection)
+      }
+      if (tries === TRIES) return null
+      await delay(RETRY_MS.least + Math.random() * (RETRY_MS.most - RETRY_MS.least))
+    }
+  }
+
+  /** Removes the file and gives the lock back. Twice is fine. */
+  release(): void {
+    const connection = this.#connection
+    this.#connection = null
+    if (connection === null) return
+    try {
+      // Only while it is held: a file that is removed later may be the next holder's.
+      rmSync(holderFile(this.#path), { force: true })
+      rmSync(this.#path, { force: true })
+    } finally {
+      connection.close()
+    }
+  }
+}
+
+/** Who took the lock last, or null where that cannot be read. */
+export function lockHolder(path: string): LockHolder | null {
+  try {
+    const { pid, host } = JSON.parse(readFileSync(holderFile(path), 'utf8'))
+    return { pid: Number(pid), host: String(host) }
+  } catch {
+    return null
+  }
+}
+
+/** Runs `work` while no other process runs its own under the same lock file. Throws the reason of `signal`, too. */
+export async function withLock<T>(path: string, signal: AbortSignal, onWait: () => void, work: () => Promise<T>) {
+  let lock = await FileLock.take(path)
+  if (lock === null) onWait()
+  for (; lock === null; lock = await FileLock.take(path)) await delay(POLL_MS, undefined, { signal })
+  try {
+    return await work()
+  } finally {
+    lock.release()
+  }
+}
+
+/**
+ * A connection that holds the lock, or null. A opens the file, B removes it and gives its lock back, C makes a new one:
+ * A then locks a file that nobody else will look at. So a lock counts only if the file has its name still.
+ */
+function tryLock(path: string): DatabaseSync | null {
+  makeFile(path)
+  const { DatabaseSync } = loadSqlite()
+  let connection: DatabaseSync | null = null
+  let held = false
+  try {
+    connection = new DatabaseSync(path)
+    connection.exec('PRAGMA journal_mode = MEMORY')
+    connection.exec('BEGIN EXCLUSIVE')
+    held = hasName(path)
+    if (held) return connection
+  } catch (error) {
+    const failure = lockFailure(path, error)
+    if (failure) throw failure
+  } finally {
+    if (!held) connection?.close()
+  }
+  return null
+}
+
+/** Node 22 warns that its SQLite is experimental. rowmill uses nothing of it but the lock, so nobody needs to read that. */
+function loadSqlite(): typeof import('node:sqlite') {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    const sqlite = process.getBuiltinModule('node:sqlite')
+    if (sqlite) return sqlite
+  } finally {
+    process.emitWarning = emitWarning
+  }
+  throw new Error('this Node was built without SQLite, which rowmill locks files with: use another build of it')
+}
+
+/** SQLite would make it readable for all, and behind a symbolic link. */
+function makeFile(path: string): void {
+  const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
+  try {
+    closeSync(openSync(path, O_CREAT | O_EXCL | O_NOFOLLOW | O_WRONLY, 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}
+
+/** Whether `path` names a file that this process has open, which here can be only the one just locked. */
+function hasName(path: string): boolean {
+  const named = statSync(path, { bigint: true, throwIfNoEntry: false })
+  if (!named) return false
+  return readdirSync(process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd').some(descriptor => {
+    try {
+      const { dev, ino } = fstatSync(Number(descriptor), { bigint: true })
+      return dev === named.dev && ino === named.ino
+    } catch {
+      return false // the descriptor of the folder that was just read
+    }
+  })
+}
+
+/** Null where another holds it, or has just removed it with its folder. */
+function lockFailure(path: string, thrown: unknown): Error | null {
+  const cause = thrown as Error & { errcode?: number }
+  if (cause.errcode === undefined) return cause
+  const code = cause.errcode & 0xff // without what it says in detail
+  if (code === SQLITE_BUSY || (code === SQLITE_CANTOPEN && !existsSync(path))) return null
+  const message =
+    code === SQLITE_NOTADB
+      ? `${path} is no lock of this rowmill: if no other rowmill is at work there, remove it`
+      : `${path} cannot be locked (${cause.message}): does its file system know locks?`
+  return new Error(message, { cause })
+}
+
+function holderFile(path: string): string {
+  return `${path}.holder`
+}
+
+function writeHolder(path: string): void {
+  const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
+  const holder: LockHolder = { pid: process.pid, host: hostname() }
+  try {
+    const file = openSync(holderFile(path), O_CREAT | O_NOFOLLOW | O_TRUNC | O_WRONLY, 0o600)
+    try {
+      writeSync(file, JSON.stringify(holder))
+    } finally {
+      closeSync(file)
+    }
+  } catch {
+    // Messages then name nobody; on a full disk the lock is still good.
+  }
+}
