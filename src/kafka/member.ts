@@ -7,7 +7,7 @@ import { byTopic, clusterOffsets, type Position, type TopicPartition } from './p
 
 const HEARTBEAT_MS = 250
 /** How often the leader of a group asks whether its topics have more partitions. */
-const METADATA_MS = 2000
+const METADATA_MS = 1000
 
 /** What a group member is told. Both are awaited before the member goes on. */
 export interface MembershipHandlers {
