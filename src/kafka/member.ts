@@ -7,7 +7,7 @@ import { byTopic, clusterOffsets, type Position, type TopicPartition } from './p
 
 const HEARTBEAT_MS = 250
 /** How often the leader of a group asks whether its topics have more partitions. */
-const METADATA_MS = 2000
+const METADATA_MS = 1000
 /** KafkaJS skips a heartbeat that comes sooner than this after the last one, by the wall clock, which may be set back. */
 const ALWAYS = Number.NEGATIVE_INFINITY
 
