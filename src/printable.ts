@@ -1,12 +1,12 @@
 /**
- * What a terminal obeys instead of showing it: the control characters (C0 with ESC, DEL, C1), the controls of the writing
- * direction, which make a line read as another one, and the line ends that only Unicode knows.
+ * Characters that a terminal obeys instead of showing them: control characters (C0 with ESC, DEL, C1), controls of the
+ * writing direction, which change the order in which a line is read, and the line ends of Unicode.
  */
 const OBEYED = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 
 /**
- * The text of others as it may go to a terminal or a log: what a terminal obeys is shown as an escape such as \u001b.
- * Line ends and tabs stay; a carriage return before a line end goes.
+ * Text of others, safe for a terminal or a log: characters that a terminal obeys become escapes such as \u001b. Line ends
+ * and tabs stay. A carriage return before a line end is dropped.
  */
 export function printable(text: string): string {
   const lines = text.toWellFormed().replaceAll('\r\n', '\n')

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * The variable that marks whatever a classifier starts. A child inherits it, also one that leaves the process group, the
- * session and its parent, as a daemon does. So it is found when the classifier has ended, however that ended.
+ * The variable that marks every process that a classifier starts. Children inherit it, also a daemon, which leaves the
+ * process group, the session and its parent. So rowmill finds them when the classifier has ended, however it ended.
  */
 const MARK = 'ROWMILL_STARTED_BY'
 /** A process may start another one while it is looked for. */
@@ -35,8 +35,8 @@ export function endAllStarted(): void {
 }
 
 /**
- * Kills every process that has this mark or one below it, but for this one, and returns those it killed. It takes no
- * time to speak of, and waits for nothing. On Linux only: elsewhere nobody can see the environment of a process.
+ * Kills every process that has this mark or one below it, except this process, and returns those it killed. It waits for
+ * nothing. On Linux only: elsewhere the environment of a process cannot be read.
  */
 export function endStarted(mark: string): StartedProcess[] {
   const killed = new Map<number, StartedProcess>()

@@ -163,7 +163,7 @@ export class Supervisor {
     if (this.#task) child.send(this.#task)
   }
 
-  /** What a classifier in a thread has started is the worker's; a killed worker could not end what its Python had. */
+  /** Ends what a thread of the worker has started, and of a worker that was killed what its Python has started too. */
   #endStarted(mark: string): void {
     const left = endStarted(mark).filter(started => started.mark === mark)
     if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
@@ -196,7 +196,7 @@ export class Supervisor {
   }
 }
 
-/** A process that the system does not start: another try would meet the same limit. */
+/** The system does not start a process: another try would meet the same limit. */
 function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
   const facts = { worker: name }
   const message = `the process of worker ${name} does not start: ${cause.message}`

@@ -106,7 +106,7 @@ export class PythonClassifier implements RowsClassifier {
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
   }
 
-  /** What the classifier has started goes with it. What left its group meant to stay, so the user is told. */
+  /** Ends what the classifier has started. A process that left the group was meant to stay, so the user is told. */
   #endStarted({ pid }: ChildProcess): void {
     const daemons = endStarted(this.#mark).filter(({ group }) => group !== pid)
     if (daemons.length === 0) return
