@@ -4,7 +4,7 @@ import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values 
 import { CheckpointedFile } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
-import { checkOutput, stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
+import { checkOutput, checkOwner, stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
 
 export interface FileSinkOptions {
   readonly path: string
@@ -50,6 +50,7 @@ export class FileSink implements Sink {
   async reserve(): Promise<void> {
     if (this.#lock.isTaken) return
     await checkOutput(this.#path, this.#force)
+    await checkOwner(this.#path)
     await this.#io(() => this.#lock.take())
   }
 
