@@ -12,7 +12,8 @@ import {
 import { CheckpointedFile, type Content, contentOf } from './checkpointed-file.ts'
 import { OutputFormat } from './output-format.ts'
 import { OutputLock } from './output-lock.ts'
-import { checkOutput, stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
+
+import { checkOutput, checkOwner, stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
 import { checkPackable, packFile } from './pack.ts'
 
 export interface FileSinkOptions {
@@ -70,6 +71,7 @@ export class FileSink implements Sink {
     if (this.#lock.isTaken) return
     if (this.#compression) await this.#setPacking(this.#compression.value)
     await checkOutput(this.#path, this.#force)
+    await checkOwner(this.#path)
     await this.#io(() => this.#lock.take())
   }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { constants, type Stats } from 'node:fs'
+import { constants } from 'node:fs'
 import { access, chmod, chown, open, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { RowmillError } from '../src/index.ts'
@@ -30,7 +30,6 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   if (existing && !force) {
     throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
   }
-  if (existing) checkOwner(path, existing)
   const folder = dirname(path)
   const parent = await stat(folder).catch(() => null)
   if (!parent?.isDirectory()) throw unusable(`${folder}, the folder of ${path}, does not exist: create it first`)
@@ -41,10 +40,12 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   })
 }
 
-/** Throws OUTPUT_UNUSABLE where the file that replaces `existing` could not belong to the same user and group. */
-function checkOwner(path: string, { uid, gid }: Stats): void {
+/** Throws OUTPUT_UNUSABLE where a file that replaces the one at `path` could not belong to the same user and group. */
+export async function checkOwner(path: string): Promise<void> {
+  const existing = await stat(path).catch(() => null)
   const me = process.geteuid?.() ?? 0
-  if (me === 0) return
+  if (me === 0 || existing === null) return
+  const { uid, gid } = existing
   const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
   if (uid === me && groups.includes(gid)) return
   const message =

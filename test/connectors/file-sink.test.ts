@@ -23,7 +23,7 @@ import { finishCommit, forgetCommit } from '../../connectors/finish-commit.ts'
 import { GrowingFileSink } from '../../connectors/growing-file-sink.ts'
 import { StdoutSink } from '../../connectors/stdout-sink.ts'
 import type { SinkHeader } from '../../src/connector.ts'
-import { testFolder } from '../helpers/cli.ts'
+import { startProgram, testFolder } from '../helpers/cli.ts'
 import { partialOf } from '../helpers/partial.ts'
 
 const HEADER: SinkHeader = { columns: ['ID', 'A'], options: [{ name: 'toCsv', value: '{"header":true}' }] }
@@ -170,6 +170,24 @@ test('with force the new file has mode and owner of the one that it replaces', {
   await sink.close()
   const { mode, uid, gid } = statSync(path)
   assert.deepEqual([mode & 0o777, uid, gid], [0o640, 1234, 5678])
+})
+
+test('a user who could not keep the owner of a file is told so before it is replaced', { skip: notRoot }, async t => {
+  const folder = testFolder(t)
+  chmodSync(folder, 0o777)
+  const path = join(folder, 'out.csv')
+  writeFileSync(path, 'old')
+  const script = `
+    const { FileSink } = await import('${new URL('../../connectors/file-sink.ts', import.meta.url)}')
+    process.setgroups([1234])
+    process.setgid(1234)
+    process.setuid(1234)
+    const sink = new FileSink({ path: '${path}', force: true })
+    await sink.reserve().catch(({ code, message }) => console.log(code, message))
+    await sink.close()`
+  const { stdout, stderr } = await startProgram(process.execPath, ['--input-type=module', '--eval', script]).finished
+  assert.match(stdout, /^OUTPUT_UNUSABLE .*out\.csv belongs to user 0 and group 0.*remove the file first/, stderr)
+  assert.deepEqual(readdirSync(folder), ['out.csv'])
 })
 
 for (const [what, plant, message] of [

@@ -231,8 +231,7 @@ test('a partial file that is shorter, altered, or of another job is refused, and
   const working = fire.work(2) // not before: what is classified already is collected within one checkpoint
   const killed = await collecting.finished
   assert.equal(killed.signal, 'SIGKILL', killed.stderr)
-  const partial = partialOf(fire.output)!
-  assert.ok(statSync(partial).size > 0)
+  assert.ok(statSync(partialOf(fire.output)!).size > 0)
   const other = await fire.start(['collect', fire.output, '--job', 'other']).finished
   assertCode(other, 2)
   assert.match(other.stderr, /holds an unfinished job, j of pipeline .*--restart/)
@@ -240,7 +239,7 @@ test('a partial file that is shorter, altered, or of another job is refused, and
   assertCode(running, 2)
   assert.match(running.stderr, /holds an unfinished job of rowmill collect.*--restart/)
   await fire.stopWatching()
-  truncateSync(partial, 10)
+  truncateSync(partialOf(fire.output)!, 10)
   const refused = await fire.collect().finished
   assertCode(refused, 2)
   assert.match(refused.stderr, /has 10 bytes, fewer than the \d+ of the last checkpoint.*--restart/)
