@@ -291,3 +291,17 @@ test('columns: names with commas between, or a JSON array', () => {
   assert.deepEqual(OPTIONS.columns.parse('["a,b", " c", ""]'), ['a,b', ' c', ''])
   for (const given of ['', ',', '[', '["\\ud800"]', '[[]]']) assert.throws(() => OPTIONS.columns.parse(given), given)
 })
+
+test('of two commands that open one id differently at the same moment, the second in the log ends with JOB_EXISTS', async t => {
+  const { env, jobs } = await place(t)
+  const open = (id: string, columns: string) => jobs('open', '--job', id, '--columns', columns)
+  for (const both of [
+    [open('same', 'SKU,TEXT'), open('same', 'SKU,OTHER')],
+    [open('mixed', 'ID,A'), publishing(t, env)('--job', 'mixed')],
+  ]) {
+    const outcomes = await Promise.all(both)
+    const said = outcomes.map(({ stderr }) => stderr).join('')
+    assert.deepEqual(outcomes.map(({ code }) => code).sort(), [0, 2], said)
+    assert.match(outcomes.find(({ code }) => code === 2)!.stderr, /job \w+ exists already .*\[JOB_EXISTS\]/)
+  }
+})
