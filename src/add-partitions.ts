@@ -13,15 +13,18 @@ export async function addPartitions(admin: KafkaAdmin, topic: string, wanted: nu
   const there = async () => (await admin.partitions([topic])).get(topic) ?? 0
   const before = await there()
   if (before >= wanted) return
+  let refusal: unknown = null
   try {
     await admin.addPartitions(topic, wanted)
   } catch (cause) {
     if (cause instanceof RowmillError) throw cause
-    if ((await there()) >= wanted) return // somebody else added them meanwhile
-    throw tooFew(admin, { topic, there: before, wanted }, cause)
+    // A adds the partitions, B asks for the same and is refused, and the broker that B asks does not know of A's yet.
+    if (describeKafkaError(cause).type !== 'INVALID_PARTITIONS')
+      throw tooFew(admin, { topic, there: before, wanted }, cause)
+    refusal = cause
   }
   for (let pauseMs = 5; (await there()) < wanted; pauseMs *= 2) {
-    if (pauseMs > LONGEST_PAUSE_MS) throw tooFew(admin, { topic, there: before, wanted }, null)
+    if (pauseMs > LONGEST_PAUSE_MS) throw tooFew(admin, { topic, there: before, wanted }, refusal)
     await sleep(pauseMs) // a broker tells nobody when it knows them
   }
 }

@@ -19,6 +19,7 @@ const CLASSIFIER = `${join(import.meta.dirname, '../fixtures/classifiers.py')}:a
 const PATH = process.env['PATH']
 const unusable = await startDocker()
 const skip = unusable ?? false
+if (unusable && process.env['ROWMILL_TEST_DOCKER'] === 'required') throw new Error(unusable)
 let image = ''
 
 before(async () => {

@@ -3,17 +3,17 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { results } from '../src/index.ts'
-import { JobLog } from '../src/jobs.ts'
-import type { KafkaAdmin } from '../src/kafka.ts'
-import { topicsOf } from '../src/topics.ts'
-import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
-import { rowmill, startRowmill, testFolder } from './helpers/cli.ts'
-import { runKafkaTool } from './helpers/kafka-tools.ts'
-import { serialJob } from './helpers/serial.ts'
-import { until } from './helpers/until.ts'
+import { results } from '../../src/index.ts'
+import { JobLog } from '../../src/jobs.ts'
+import type { KafkaAdmin } from '../../src/kafka.ts'
+import { topicsOf } from '../../src/topics.ts'
+import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { runKafkaTool } from '../helpers/kafka-tools.ts'
+import { serialJob } from '../helpers/serial.ts'
+import { until } from '../helpers/until.ts'
 
-const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:a_float')
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 const BEFORE = 2
 const AFTER = 12
 

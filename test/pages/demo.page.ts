@@ -3,10 +3,10 @@ import { execFile } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { firstDifference } from '../scripts/compare-files.ts'
-import { testFolder } from './helpers/cli.ts'
+import { firstDifference } from '../../scripts/compare-files.ts'
+import { testFolder } from '../helpers/cli.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 
 function demo(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise(resolve => {
@@ -32,7 +32,7 @@ test('the demo runs both jobs, shows times, speed-up and rows per worker, and fi
 })
 
 test('the demo exits 6 when the files differ in one byte', async () => {
-  const classifier = `${join(import.meta.dirname, 'fixtures/classifiers.py')}:flips_a_byte_in_batches`
+  const classifier = `${join(import.meta.dirname, '../fixtures/classifiers.py')}:flips_a_byte_in_batches`
   const { code, stdout } = await demo(['--rows', '150', '--classifier', classifier])
   assert.equal(code, 6, stdout)
   assert.match(stdout, /The files DIFFER: first at byte \d+, line 1\./)
@@ -44,7 +44,7 @@ test('the demo over rows of the user finds dates whose day and month change plac
   // Only the first row says that the day stands in front: the second batch of 100 rows cannot know.
   const days = ['13/02/2024', ...Array.from({ length: 249 }, (_, i) => `0${(i % 9) + 1}/02/2024`)]
   writeFileSync(input, `ID,DAY\n${days.map((day, i) => `${i},${day}\n`).join('')}`)
-  const classifier = join(import.meta.dirname, 'fixtures/looks_at_rows.py')
+  const classifier = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
   const args = ['--input', input, '--workers', '1', '--classifier']
   const { code, stdout } = await demo([...args, `${classifier}:to_datetime`])
   assert.equal(code, 6, stdout)

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { startLocalBroker } from '../src/broker/local-broker.ts'
-import { Kafka } from '../src/kafka.ts'
-import { topicsOf } from '../src/topics.ts'
-import { rowmill, startRowmill } from './helpers/cli.ts'
-import { runKafkaTool } from './helpers/kafka-tools.ts'
-import { until } from './helpers/until.ts'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
+import { Kafka } from '../../src/kafka.ts'
+import { topicsOf } from '../../src/topics.ts'
+import { rowmill, startRowmill } from '../helpers/cli.ts'
+import { runKafkaTool } from '../helpers/kafka-tools.ts'
+import { until } from '../helpers/until.ts'
 
-const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:a_float')
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 const PROPERTIES = {
   'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'allow.everyone.if.no.acl.found': 'true',

@@ -4,15 +4,15 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
-import * as sdk from '../src/index.ts'
-import { brokerAddress } from './helpers/broker.ts'
-import { testFolder } from './helpers/cli.ts'
-import { installRowmill, ROOT, succeeded } from './helpers/installed.ts'
-import { olderNode } from './helpers/older-node.ts'
-import { python } from './helpers/python.ts'
-import { serialJob } from './helpers/serial.ts'
+import * as sdk from '../../src/index.ts'
+import { brokerAddress } from '../helpers/broker.ts'
+import { testFolder } from '../helpers/cli.ts'
+import { installRowmill, ROOT, succeeded } from '../helpers/installed.ts'
+import { olderNode } from '../helpers/older-node.ts'
+import { python } from '../helpers/python.ts'
+import { serialJob } from '../helpers/serial.ts'
 
-const CLASSIFIERS = join(import.meta.dirname, 'fixtures/classifiers.py')
+const CLASSIFIERS = join(import.meta.dirname, '../fixtures/classifiers.py')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 
 const { home, tarball, run: inHome, compile, remove } = await installRowmill()

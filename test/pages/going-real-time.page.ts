@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { installRowmill, succeeded } from './helpers/installed.ts'
-import { blocksOf, freePort, PageShell } from './helpers/page.ts'
+import { installRowmill, succeeded } from '../helpers/installed.ts'
+import { blocksOf, freePort, PageShell } from '../helpers/page.ts'
 
 /** What the page needs and rowmill does not bring, in words. */
 function missing(): string | false {

@@ -4,25 +4,25 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { type Installed, installRowmill, ROOT, succeeded } from './helpers/installed.ts'
-import { type Block, blocksOf, freePort, PageShell } from './helpers/page.ts'
+import { type Installed, installRowmill, ROOT, succeeded } from '../helpers/installed.ts'
+import { type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
 
 /** What becomes of a block: `run` here, the test file that checks it, or in words why nothing does. */
 type Treatment = 'run' | { readonly by: string } | { readonly not: string }
 
 const RECORDS = { by: 'test/wire-format.test.ts' }
-const STEPS = { by: 'test/going-real-time.test.ts' }
-const PRODUCERS = { by: 'test/producers.test.ts' }
+const STEPS = { by: 'test/pages/going-real-time.page.ts' }
+const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 
 /** Each block by how it begins, in the order of its page. */
 const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatment])[]>> = {
   'README.md': [
     ['            header -> jobs', { not: 'a drawing' }],
-    ['npm install && npm run demo', { by: 'test/demo.test.ts' }],
+    ['npm install && npm run demo', { by: 'test/pages/demo.page.ts' }],
     ['npx rowmill run rows.csv', 'run'],
     ['df = pd.read_csv(IN', 'run'],
     ['// black-box.mts', 'run'],
-    ['npm install && npm pack', { by: 'test/package.test.ts' }],
+    ['npm install && npm pack', { by: 'test/pages/package.page.ts' }],
     ['// run.mts', 'run'],
     ['npx rowmill broker --port 9092', 'run'],
     ['export ROWMILL_BROKERS', 'run'],

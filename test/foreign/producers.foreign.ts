@@ -4,19 +4,19 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { Reject, Result } from '../src/model.ts'
-import { topicsOf } from '../src/topics.ts'
-import { brokerAddress, testKafka, testPipeline } from './helpers/broker.ts'
-import { type CliOptions, rowmill, startProgram, startRowmill, testFolder } from './helpers/cli.ts'
-import { readTopic } from './helpers/pipeline.ts'
-import { python } from './helpers/python.ts'
-import { until } from './helpers/until.ts'
+import type { Reject, Result } from '../../src/model.ts'
+import { topicsOf } from '../../src/topics.ts'
+import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { type CliOptions, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
+import { readTopic } from '../helpers/pipeline.ts'
+import { python } from '../helpers/python.ts'
+import { until } from '../helpers/until.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const ROOT = join(import.meta.dirname, '../..')
 const FOLDER = join(ROOT, 'examples/producers')
 const README = readFileSync(join(FOLDER, 'README.md'), 'utf8')
 const PRODUCE = join(FOLDER, 'produce.py')
-const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.ts')
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
 const NO_KCAT = spawnSync('kcat', ['-V']).error ? 'there is no kcat here (apt-get install kcat)' : false
 
 /** A pipeline of this test with the job `orders`, and what has come of it. */
