@@ -96,22 +96,22 @@ test('collect on a disk that fills up goes on at its last checkpoint, once there
   await fire.check({ again: REBALANCE })
 })
 
-/** Leaves so many pages of a disk of three. */
-const fill = (output: string, left: number) =>
-  writeFileSync(join(dirname(output), 'filler'), Buffer.alloc((3 - left) * 4096))
+/** Leaves so many of the pages of a disk. */
+const fill = (output: string, left: number, pages = 3) =>
+  writeFileSync(join(dirname(output), 'filler'), Buffer.alloc((pages - left) * 4096))
 
 test('run on a disk that is full leaves nothing until there is a job; then it goes on, once there is room', {
   skip,
 }, async t => {
-  const output = await diskOf(t, '12k')
+  const output = await diskOf(t, '16k')
   const fire = await Fire.open(t, { output })
   const begin = () => fire.start(['run', fire.input, output, ...RUN_OPTIONS]).finished
-  for (const room of [0, 1]) {
-    fill(output, room) // for the lock; and for what the run is found by
+  for (const room of [0, 1, 2]) {
+    fill(output, room, 4) // for what the run is found by, and for its next version beside it
     assertFailed(await begin(), output, /ENOSPC/)
     assert.deepEqual(readdirSync(dirname(output)), ['filler'])
   }
-  fill(output, 2)
+  fill(output, 3, 4)
   const failed = await begin()
   assertFailed(failed, output, /ENOSPC/)
   await resize(output, '4m')
