@@ -2,7 +2,7 @@
 // Syntax that Node 14 can parse: an older Node is told here which one is needed, before anything newer is loaded.
 import { existsSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 
 // A clone runs its sources: what was built in it before may be stale. The package holds built files alone.
@@ -18,7 +18,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exit(2)
 }
 // Compiled code is kept between runs, also for the worker processes, which inherit the environment.
-const cache = env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rowmill')
+const cache =
+  env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
 const compileCache = env.NODE_COMPILE_CACHE || join(cache, 'node')
 if (makeFolder(compileCache)) {
   env.NODE_COMPILE_CACHE = compileCache

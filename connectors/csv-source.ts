@@ -81,13 +81,13 @@ export class CsvSource implements Source {
 
   async open(counted: (rows: number) => void = () => {}): Promise<SourceHeader> {
     if (this.#options.path !== '-') this.#file = await openInput(this.#options.path)
+    const file = this.#checked // a source that is closed while it is opened has none any more
     const runs = this.#runs({ byte: 0, line: 1 })
     const { layout, rest } = await this.#readHead(runs)
     this.#layout = layout
     const { columns } = layout
     const options = [{ name: 'readCsv', value: JSON.stringify(this.#plan.handedOn) }]
     const given = layout.numbered ? null : this.#options.indexKind
-    const file = this.#checked
     if (file === null) {
       this.#ahead = concatenate(rest, runs)
       const assumed = layout.inferredAt === null ? null : 'text'

@@ -73,6 +73,12 @@ export class FileSink implements Sink {
     await checkOutput(this.#path, this.#force)
     await checkOwner(this.#path)
     await this.#io(() => this.#lock.take())
+    try {
+      await checkOutput(this.#path, this.#force) // who had the lock until now may have finished the output
+    } catch (error) {
+      await this.#lock.release()
+      throw error
+    }
   }
 
   /** Whether a job before has left a checkpoint and rows are missing. Throws OUTPUT_UNUSABLE where it cannot be read. */

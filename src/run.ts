@@ -246,7 +246,7 @@ function checkSource(unfinished: UnfinishedRun | null, { options }: SourceHeader
   if (begunWith === null || begunWith === now) return
   const message =
     `job ${unfinished!.job} was begun with other input: ${begunWith} then, ${now ?? 'no digest'} now. ` +
-    'Put the file back that it was begun with, or begin again with --restart'
+    'Put the file back that it was begun with, or begin again: rowmill run IN OUT --restart, with the options of this run'
   throw new RowmillError('INPUT_CHANGED', message, { job: unfinished!.job, begunWith, now })
 }
 

@@ -50,11 +50,21 @@ export function endStarted(mark: string): StartedProcess[] {
 
 function processesWith(mark: string): StartedProcess[] {
   if (process.platform !== 'linux') return []
-  const pids = readdirSync('/proc').filter(name => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
+  const pids = processIds().filter(name => /^[0-9]+$/.test(name) && Number(name) !== process.pid)
   return pids.flatMap(pid => {
     const started = look(Number(pid))
     return started && (started.mark === mark || started.mark.startsWith(`${mark}/`)) ? [started] : []
   })
+}
+
+/** None where no file can be opened: that is reported by whoever needs one, and nothing can be found out here. */
+function processIds(): string[] {
+  try {
+    return readdirSync('/proc')
+  } catch (error) {
+    if (/^E[MN]FILE$/.test((error as NodeJS.ErrnoException).code ?? '')) return []
+    throw error
+  }
 }
 
 /** A process with its mark; null where it has none, has ended, or is another user's. */

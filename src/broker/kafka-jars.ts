@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
+import { homedir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import { withLock } from '../file-lock.ts'
@@ -71,7 +71,7 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
 /** ROWMILL_CACHE, else `rowmill` in the cache folder of the user (XDG Base Directory Specification). */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   if (env.ROWMILL_CACHE) return resolve(env.ROWMILL_CACHE)
-  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rowmill')
+  return join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
 }
 
 interface Fetch {

@@ -226,6 +226,7 @@ async function act({ input, output, options, jobOptions, sink, state, unfinished
     if (kept && leavesJob(error)) throw withResumeCommand(error, again)
     if (kept && isCurable(error)) throw withCure(error, again)
     if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)
+    if (unfinished && toRowmillError(error).code === 'USAGE') throw error // it was not resumed, so it stays as it was
     if (!isOfOutput(error)) await discard(sink, state)
     // Before there is a job the same command begins anew.
     throw state && BEFORE_JOB.includes(toRowmillError(error).code)

@@ -1,6 +1,15 @@
 /** What `run --resume` takes for its own, and what it refuses to touch or to run. */
 import assert from 'node:assert/strict'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
@@ -22,7 +31,7 @@ async function killedAt(t: TestContext, point: string) {
   const killed = await rowmill(args, { env: { ...env, ...crash } })
   assert.equal(killed.signal, 'SIGKILL', killed.stderr)
   rmSync(join(folder, 'killed'))
-  const resume = (): Promise<Finished> => rowmill(['run', '--resume', output], { env })
+  const resume = (...more: string[]): Promise<Finished> => rowmill(['run', '--resume', output, ...more], { env })
   return { folder, output, resume, serial: await serialJob(input, CLASSIFIER) }
 }
 
@@ -59,6 +68,27 @@ test('a file that came up before the run wrote anything is not its output; moved
   assert.equal(readFileSync(output, 'utf8'), serial)
   const runs = `rowmill: resuming with the classifier ${CLASSIFIER}, given in ${process.cwd()}, run by the interpreter ${python}\n`
   assert.ok(resumed.stderr.includes(runs), resumed.stderr)
+  assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
+})
+
+test('a resume that is refused for its options leaves the run as it was', async t => {
+  const { folder, output, resume, serial } = await killedAt(t, 'rows-acked')
+  const refused = await resume('--schema-registry-userinfo-file', join(folder, 'nowhere'))
+  assert.equal(refused.code, 2, refused.stderr)
+  assert.match(refused.stderr, /\[USAGE\]/)
+  const resumed = await resume()
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.equal(readFileSync(output, 'utf8'), serial)
+})
+
+test('an OUT that is a link to nothing is refused before the job begins', async t => {
+  const folder = testFolder(t)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  writeFileSync(input, 'ID,A\n1,x\n')
+  symlinkSync('nowhere', output)
+  const { code, stderr } = await rowmill(['run', input, output, '--classifier', CLASSIFIER])
+  assert.equal(code, 2, stderr)
+  assert.match(stderr, /out\.csv is a symbolic link to a file that is not there.*\[OUTPUT_UNUSABLE\]/)
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
 })
 
