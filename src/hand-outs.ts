@@ -24,6 +24,8 @@ export class HandOuts {
   readonly #committed: number
   readonly #handed: number
   readonly #reads = new Map<number, number>()
+  /** What this owner reads now. */
+  readonly #reading = new Set<number>()
 
   /** `offset` and `metadata` as they were committed when the partition was assigned. */
   constructor(offset: number, metadata: string | null) {
@@ -45,16 +47,22 @@ export class HandOuts {
 
   begin(offset: number): void {
     this.#reads.set(offset, (this.#reads.get(offset) ?? 0) + 1)
+    this.#reading.add(offset)
   }
 
   end(offset: number): void {
     this.#reads.delete(offset)
+    this.#reading.delete(offset)
   }
 
   /** The metadata to commit with this offset. `released`: the owner gives the partition back in good health. */
   note(offset: number, { released }: { released: boolean }): string {
     const handed = offset > this.#committed ? 0 : this.#handed + (released ? 0 : 1)
-    const reads = [...this.#reads].filter(([at]) => at >= offset).sort(([a], [b]) => a - b)
+    const survived = (at: number) => (released && this.#reading.has(at) ? 1 : 0)
+    const reads = [...this.#reads]
+      .map(([at, times]) => [at, times - survived(at)] as const)
+      .filter(([at, times]) => at >= offset && times > 0)
+      .sort(([a], [b]) => a - b)
     return handed === 0 && reads.length === 0
       ? ''
       : JSON.stringify({ handed, reads: Object.fromEntries(reads.slice(0, MOST_READS)) } satisfies Note)

@@ -169,6 +169,11 @@ export class JobLog {
     }
   }
 
+  /** Ends every wait, open or to come, with this fault. */
+  interrupt(fault: unknown): void {
+    this.#feed.interrupt(fault)
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     await this.#feed.close()
@@ -185,15 +190,12 @@ export class JobLog {
     while (!this.#closed) {
       try {
         const message = this.#feed.take(this.#queue)
-        if (!message) {
-          await this.#feed.arrival()
-          this.#taken = this.#queue.length === 0 ? this.#queue.position : this.#taken
-          if (this.#queue.length === 0) this.#announce()
-          continue
-        }
-        this.#learn(message)
-        this.#taken = message.offset + 1
+        if (message) this.#learn(message)
+        // Behind the last message there may be the marker of a transaction, or messages of one that was aborted.
+        this.#taken = this.#queue.length === 0 ? this.#queue.position : message!.offset + 1
+        const arrival = message ? null : this.#feed.arrival()
         this.#announce()
+        await arrival
       } catch (fault) {
         this.#news.reject(fault)
         return

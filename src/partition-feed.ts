@@ -40,7 +40,7 @@ export class PartitionQueue {
   emptyAnswers = 0
   /** What the log no longer held when it was to be fetched: the feed went on behind it. */
   lost: { readonly from: number; readonly behind: number } | null = null
-  #messages: Message[] = []
+  #messages: (Message | undefined)[] = []
   #head = 0
 
   constructor({ topic, partition, offset }: Position) {
@@ -75,7 +75,7 @@ export class PartitionQueue {
     const message = this.#messages[this.#head]
     if (!message) return undefined
     this.bytes -= bytesOf(message)
-    this.#head++
+    this.#messages[this.#head++] = undefined // a message keeps its whole batch in memory
     if (this.#head > 256 && this.#head * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#head)
       this.#head = 0
@@ -249,7 +249,7 @@ export class PartitionFeed {
         queue.emptyAnswers = 1 // the answer had no room for it: now it is the first to be served
       else if (queue === wanted[0]) this.#leap(queue)
       else queue.emptyAnswers ||= 1
-      if (found.messages.length > 0 || (queue.drained && !drainedBefore)) news = true
+      if (queue.position !== found.offset || (queue.drained && !drainedBefore)) news = true
     }
     if (news) this.#announce()
     for (const found of fetched) {

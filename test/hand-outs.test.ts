@@ -58,6 +58,17 @@ test('a partition that is given back in good health was not handed out for nothi
   assert.equal(new HandOuts(10, lost).needsNote(100), true)
 })
 
+test('a partition that is given back while a large message is read blames nobody', () => {
+  let committed: string | null = null
+  for (let owner = 0; owner < 3; owner++) {
+    const handOuts = new HandOuts(10, committed)
+    assert.equal(handOuts.isFatal(12), false)
+    handOuts.begin(12)
+    committed = handOuts.note(10, { released: true })
+  }
+  assert.equal(committed, '')
+})
+
 test('metadata of another program says nothing, and of many messages only some are kept', () => {
   for (const metadata of ['', 'consumer-7', '{"handed":-1,"reads":{"x":2,"4":"y"}}', '[]', 'null', '{"reads":7}']) {
     const handOuts = new HandOuts(0, metadata)

@@ -65,7 +65,7 @@ async function open(options: Options): Promise<void> {
     const header = { id, ...(await unsequencedHeader(options, say)) }
     const shared = await openSharedPipeline('jobs', options, { say })
     const { kafka, pipeline, partitions } = shared
-    const jobs = await shared.openJobs(say)
+    const jobs = await shared.openJobs(say, limits.signal)
     try {
       const place = { kafka, pipeline, partitions, jobs, by: 'jobs open', say }
       const isNew = await Promise.race([openUnsequenced(header, place), rejection(limits.signal)])

@@ -63,7 +63,7 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
         quotesCarriageReturn(options.python, say),
       ])
       const { kafka, pipeline, partitions } = shared
-      const jobs = await shared.openJobs(say)
+      const jobs = await shared.openJobs(say, signal)
       try {
         const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
         const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, bulk: true, options: recorded }

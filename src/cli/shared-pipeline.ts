@@ -21,8 +21,8 @@ export interface SharedPipeline {
   readonly pipeline: string
   readonly partitions: number
   readonly registryIds: RegistryIds | null
-  /** Opens the broadcast of its jobs. Whoever opens it closes it. */
-  openJobs(say: Say): Promise<JobLog>
+  /** Opens the broadcast of its jobs. Whoever opens it closes it. `signal` ends every wait for it with its reason. */
+  openJobs(say: Say, signal?: AbortSignal): Promise<JobLog>
   /** How many workers serve the pipeline now. */
   workers(): Promise<number>
   /** How many messages of a topic of rows no worker has done. */
@@ -64,7 +64,7 @@ export async function onFoundPipeline<T>(
   try {
     const shared = await findSharedPipeline(command, options)
     const { kafka, pipeline } = shared
-    const jobs = await shared.openJobs(say)
+    const jobs = await shared.openJobs(say, limits.signal)
     try {
       return await act({ kafka, pipeline, jobs, say, signal: limits.signal })
     } finally {
@@ -104,7 +104,7 @@ async function connect(
       pipeline,
       partitions: await partitionsOf(admin, pipeline),
       registryIds,
-      openJobs: say => JobLog.open(kafka, pipeline, say),
+      openJobs: (say, signal) => openJobs({ kafka, pipeline, say }, signal),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       unclassified: topic => admin.lag(workersGroup(pipeline), topic),
       openTransaction: topic => findOpenTransaction(kafka, admin, topic),
@@ -118,7 +118,7 @@ async function connect(
 
 /** Readers get nothing behind the first message of an open transaction, though the log goes on there. */
 async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: string): Promise<Position | null> {
-  const reader = await kafka.reader([topic])
+  const reader = await kafka.reader([topic], { stableEnds: true })
   try {
     const partitions = Array.from({ length: reader.partitions(topic) }, (_, partition) => ({ topic, partition }))
     for (const readable of await reader.offsets(partitions, 'end')) {
@@ -130,4 +130,15 @@ async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: strin
   } finally {
     await reader.close()
   }
+}
+
+async function openJobs(
+  { kafka, pipeline, say }: { kafka: Kafka; pipeline: string; say: Say },
+  signal?: AbortSignal,
+): Promise<JobLog> {
+  const jobs = await JobLog.open(kafka, pipeline, say)
+  const interrupt = () => jobs.interrupt(signal!.reason)
+  if (signal?.aborted) interrupt()
+  signal?.addEventListener('abort', interrupt, { once: true })
+  return jobs
 }

@@ -11,7 +11,7 @@ import { KafkaAdmin } from './admin.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
 import { logCreator, openSocket, stopIdleTimers } from './connection.ts'
 import { patiently } from './errors.ts'
-import { READ_COMMITTED } from './fetch.ts'
+import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
@@ -91,9 +91,12 @@ export class Kafka {
     return new Producer(producer, cluster, parts)
   }
 
-  /** A reader of any partitions of `topics`: without a group, it reads what it is asked to. */
-  async reader(topics: readonly string[]): Promise<Reader> {
-    const { cluster, sockets } = await this.#connectedCluster(topics)
+  /**
+   * A reader of any partitions of `topics`: without a group, it reads what it is asked to. The end of a partition is behind
+   * its last message, so who reads up to it waits for open transactions; `stableEnds`: it is in front of the first of them.
+   */
+  async reader(topics: readonly string[], { stableEnds = false } = {}): Promise<Reader> {
+    const { cluster, sockets } = await this.#connectedCluster(topics, stableEnds)
     return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.patienceMs)
   }
 
@@ -123,8 +126,11 @@ export class Kafka {
     return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
   }
 
-  async #connectedCluster(topics: readonly string[]): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
-    const { cluster, sockets } = this.#newCluster()
+  async #connectedCluster(
+    topics: readonly string[],
+    stableEnds = false,
+  ): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
+    const { cluster, sockets } = this.#newCluster(stableEnds)
     await this.#connecting(() => cluster.connect())
     await patiently(
       () => cluster.addMultipleTargetTopics([...topics]),
@@ -133,7 +139,7 @@ export class Kafka {
     return { cluster, sockets }
   }
 
-  #newCluster(): { cluster: Cluster; sockets: Set<Socket> } {
+  #newCluster(stableEnds = false): { cluster: Cluster; sockets: Set<Socket> } {
     const sockets = new Set<Socket>()
     const cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
@@ -151,7 +157,7 @@ export class Kafka {
       retry: RETRY,
       allowAutoTopicCreation: false,
       maxInFlightRequests: null,
-      isolationLevel: READ_COMMITTED,
+      isolationLevel: stableEnds ? READ_COMMITTED : READ_UNCOMMITTED, // of the request for offsets
     })
     return { cluster, sockets }
   }

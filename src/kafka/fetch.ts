@@ -11,6 +11,8 @@ import type { AbortedTransaction } from './record-batch.ts'
 
 /** What Kafka calls reading committed: nothing of aborted transactions, nothing behind one that is open. */
 export const READ_COMMITTED = 1
+/** Everything that is replicated. */
+export const READ_UNCOMMITTED = 0
 
 const FETCH_API = 1
 const NO_ERROR = 0

@@ -5,8 +5,8 @@
 import { crc32c } from './checksum.ts'
 import { decompress } from './compression.ts'
 
-/** How much the records of a batch may take unpacked: twice what a topic of rowmill lets a batch have on the wire. */
-export const MAX_BATCH_BYTES = 32 * 1024 * 1024
+/** How much the records of a batch may take unpacked: what a topic of rowmill lets a batch have on the wire. */
+export const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 const HEADER_BYTES = 61
 /** Offset and length: what stands in front of what the length counts. */

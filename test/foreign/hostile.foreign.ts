@@ -127,7 +127,7 @@ for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
     assert.deepEqual(await ids(2 * PARTITIONS), plainIds('before', 'after'))
     const [reject] = await rejects(1)
     assert.deepEqual([reject!.reason, reject!.topic, reject!.partition, reject!.offset], ['UNREADABLE', rows, 3, 1])
-    assert.match(reject!.detail, /offsets 1 to 3 \(3 messages\) cannot be read: it unpacks to more than 32 MB/)
+    assert.match(reject!.detail, /offsets 1 to 3 \(3 messages\) cannot be read: it unpacks to more than 16 MB/)
     assertSmall(child.pid!)
     const { code, stderr } = await stop()
     assert.equal(code, 0, stderr)
@@ -256,4 +256,57 @@ ${TRANSACTIONS(rows)}`
   assert.equal(code, 0, stderr)
   assert.deepEqual(await ids(all.length), all)
   await until('everything is committed, the markers too', async () => (await admin.lag(group, rows)) === 0)
+})
+
+test('transactions in the topic of jobs that end, by commit or abort, hang no command; an open one is waited for', async t => {
+  const place = await sharedPlace(t)
+  const { brokers, jobs } = await openEvents(t, place)
+  const env = { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: place.pipeline }
+  const open = (job: string) => startRowmill(['jobs', 'open', '--job', job, '--columns', 'A'], { env })
+  for (const end of ['commit_transaction', 'abort_transaction']) {
+    const body = `
+t = Producer({"bootstrap.servers": sys.argv[1], "transactional.id": "${jobs}-${end}"})
+t.init_transactions(); t.begin_transaction(); t.produce("${jobs}", "junk"); t.flush(); t.${end}()`
+    await produce(brokers, {}, body)
+    const listed = await rowmill(['jobs', 'list', '--timeout', '60'], { env })
+    assert.equal(listed.code, 0, listed.stderr)
+    assert.match(listed.stdout, /events/)
+  }
+  const program = `
+import sys
+from confluent_kafka import Producer
+t = Producer({"bootstrap.servers": sys.argv[1], "transactional.id": "${jobs}-open"})
+t.init_transactions(); t.begin_transaction(); t.produce("${jobs}", "junk"); t.flush()
+sys.stdout.write("open\\n"); sys.stdout.flush(); sys.stdin.readline()
+t.abort_transaction()`
+  const { child, finished } = startProgram(python, ['-c', program, brokers], { inputStays: true })
+  await new Promise(resolve => child.stdout.once('data', resolve))
+  const [waiting, stopped] = [open('late'), open('stopped')]
+  const said = new Promise<void>(resolve => {
+    stopped.child.stderr.on('data', (text: Buffer) => {
+      if (/has a transaction open there/.test(String(text))) resolve()
+    })
+  })
+  await said
+  stopped.child.kill('SIGTERM')
+  assert.equal((await stopped.finished).code, 143)
+  child.stdin.end('\n')
+  assert.equal((await finished).code, 0)
+  const opened = await waiting.finished
+  assert.equal(opened.code, 0, opened.stderr)
+})
+
+test('large messages of batches just below the limit, in all partitions, leave a worker small', async t => {
+  const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
+  const { child } = work()
+  const large = { 'compression.type': 'zstd', 'message.max.bytes': 100_000_000, 'batch.size': 100_000_000 }
+  const blanks = `
+for _ in range(2):
+    for n in range(${PARTITIONS}):
+        for _ in range(15): p.produce("${rows}", b" " * 1_040_000, partition=n)
+    p.flush(100)`
+  await produce(brokers, { ...large, 'linger.ms': 5000 }, `${blanks}\n${plainRows(rows, 'after')}`)
+  assert.deepEqual(await ids(PARTITIONS), plainIds('after'))
+  assert.equal((await rejects(2 * 15 * PARTITIONS)).length, 2 * 15 * PARTITIONS)
+  assertSmall(child.pid!)
 })

@@ -90,7 +90,7 @@ for (const { name, codec, pack } of PACKED) {
     const { messages, next } = read(Buffer.concat([bomb, batch({ first: 4, values: ['plain'] })]))
     assert.ok(process.memoryUsage().arrayBuffers - before < 2 * MAX_BATCH_BYTES)
     assert.deepEqual(messages, [
-      [3, 'it unpacks to more than 32 MB: let the producer make smaller batches'],
+      [3, 'it unpacks to more than 16 MB: let the producer make smaller batches'],
       [4, 'plain'],
     ])
     assert.equal(next, 5)
