@@ -34,7 +34,7 @@ export interface FetchedPartition {
   readonly outOfRange: boolean
   /** The offset behind the last message that is replicated. */
   readonly logEnd: number
-  /** The offset of the first message of an open transaction; where there is none, the same as `logEnd`. */
+  /** The offset of the first message of an open transaction; without one, the same as `logEnd`. */
   readonly stableEnd: number
   readonly aborted: readonly AbortedTransaction[]
   readonly records: Buffer
