@@ -12,5 +12,5 @@ export { type Committed, GroupMember, type MembershipHandlers } from './kafka/me
 export type { Position, TopicPartition } from './kafka/partitions.ts'
 export { type OutgoingMessage, Producer } from './kafka/producer.ts'
 export { type Fetched, Reader } from './kafka/reader.ts'
-export { MESSAGE_BYTES, type Message } from './kafka/record-batch.ts'
+export { describeUnreadable, MESSAGE_BYTES, type Message } from './kafka/record-batch.ts'
 export { registerSchemas } from './kafka/schema-registry.ts'

@@ -1,4 +1,5 @@
 import {
+  describeUnreadable,
   type Fetched,
   type Kafka,
   MESSAGE_BYTES,
@@ -242,7 +243,8 @@ export class PartitionFeed {
       const drainedBefore = queue.drained
       queue.end = found.end
       this.#transactions.note(found)
-      for (const message of found.messages) if (message.unreadable) this.#sayUnreadable(queue, message)
+      for (const message of found.messages)
+        if (message.unreadable) this.#say(`${queue.topic}[${queue.partition}]: ${describeUnreadable(message)}`)
       queue.push(found.messages, found.next)
       if (found.next > found.offset || found.end <= found.offset) queue.emptyAnswers = 0
       else if (!found.empty)
@@ -269,13 +271,6 @@ export class PartitionFeed {
     if (queue.emptyAnswers <= HOLE_ANSWERS) return
     queue.position = queue.end
     queue.emptyAnswers = 0
-  }
-
-  #sayUnreadable({ topic, partition }: PartitionQueue, { offset, unreadable }: Message): void {
-    const { first, count, why } = unreadable!
-    this.#say(
-      `${topic}[${partition}]: the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`,
-    )
   }
 
   /** The log no longer holds the position. Readers that count will see the gap; others go on with what is there. */

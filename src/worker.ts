@@ -7,7 +7,7 @@ import { findDone } from './done-rows.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from './errors.ts'
 import { failJob, hasFailed, JobLog } from './jobs.ts'
 import { decodeJsonRow, isJson, type JsonRow } from './json-rows.ts'
-import type { Kafka, Message, Producer } from './kafka.ts'
+import { describeUnreadable, type Kafka, type Message, type Producer } from './kafka.ts'
 import { Lane, type LaneHandlers } from './lane.ts'
 import type { EndOfInput, Job, Rejected } from './model.ts'
 import type { Say } from './outage.ts'
@@ -434,11 +434,6 @@ export class Worker {
     }
     await Promise.all(this.#sends)
   }
-}
-
-function describeUnreadable({ offset, unreadable }: Message): string {
-  const { first, count, why } = unreadable!
-  return `the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`
 }
 
 /** Text of others, as it may stand in a log: short, and in one line. */

@@ -6,7 +6,7 @@
  * snappy-java ("xerial") and of the LZ4 frame format 1.6.
  */
 import { createRequire } from 'node:module'
-import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { RowmillError } from '../errors.ts'
 import { COMPRESSIONS, type Compression } from '../options.ts'
@@ -15,6 +15,9 @@ import { COMPRESSIONS, type Compression } from '../options.ts'
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 /** The magic bytes, and two versions of four bytes. */
 const XERIAL_HEADER_BYTES = 16
+
+/** What a batch may unpack to that KafkaJS reads for the program that rowmill runs in. */
+const OTHERS_LIMIT_BYTES = 64 * 1024 * 1024
 
 const LZ4_MAGIC = 0x184d2204
 /** The size of a block has 31 bits; the highest one says that the block is not compressed. */
@@ -64,7 +67,7 @@ export function registerCodecs(): void {
     if (isImplemented(registered[type]!)) continue
     registered[type] = () => ({
       compress: async ({ buffer }: { buffer: Buffer }) => compress(name, buffer),
-      decompress: async (buffer: Buffer) => decompress(type, buffer, constants.Z_DEFAULT_CHUNK * 4096),
+      decompress: async (buffer: Buffer) => decompress(type, buffer, OTHERS_LIMIT_BYTES),
     })
   }
 }

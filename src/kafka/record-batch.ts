@@ -38,6 +38,12 @@ export interface UnreadableBatch {
   readonly why: string
 }
 
+/** What to say of a message that stands for a batch that cannot be read. */
+export function describeUnreadable({ offset, unreadable }: Message): string {
+  const { first, count, why } = unreadable!
+  return `the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`
+}
+
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: number
