@@ -1,8 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { COMPRESSIONS } from '../src/options.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CLASSIFIER = join(ROOT, 'examples/black_box.py')
+const PASSES_ROWS = join(ROOT, 'bench/pass.ts')
+const PASS_OPTIONS = ['--workers', '1', '--header']
 
 /** One way to do the job, as a command line. */
 export interface Contender {
@@ -12,13 +15,7 @@ export interface Contender {
 
 /** The old job, the same in a pool of two processes, and rowmill on a warm broker. */
 export function contenders(python: string, broker: string): Contender[] {
-  const rowmill = (name: string, classifier: string, more: readonly string[]): Contender => ({
-    name,
-    command: (input, output) => [
-      ...[process.execPath, join(ROOT, 'bin/rowmill.js'), 'run', input, output, '--classifier', classifier],
-      ...['--python', python, '--brokers', broker, '--force', '--quiet', ...more],
-    ],
-  })
+  const rowmill = rowmillOn(python, broker)
   return [
     {
       name: SERIAL,
@@ -34,14 +31,31 @@ export function contenders(python: string, broker: string): Contender[] {
     rowmill('rowmill, 1 worker', CLASSIFIER, ['--workers', '1']),
     rowmill('rowmill, 2 workers', CLASSIFIER, ['--workers', '2']),
     rowmill(DEFAULT, CLASSIFIER, []),
-    rowmill(PASS, join(ROOT, 'bench/pass.ts'), ['--workers', '1', '--header']),
+    rowmill(PASS, PASSES_ROWS, PASS_OPTIONS),
   ]
 }
+
+/** The pass-through once with each codec. */
+export function compressions(python: string, broker: string): Contender[] {
+  const rowmill = rowmillOn(python, broker)
+  return COMPRESSIONS.map(codec => rowmill(`${PASS}, ${codec}`, PASSES_ROWS, [...PASS_OPTIONS, '--compression', codec]))
+}
+
+const rowmillOn =
+  (python: string, broker: string) =>
+  (name: string, classifier: string, more: readonly string[]): Contender => ({
+    name,
+    command: (input, output) => [
+      ...[process.execPath, join(ROOT, 'bin/rowmill.js'), 'run', input, output, '--classifier', classifier],
+      ...['--python', python, '--brokers', broker, '--force', '--quiet', ...more],
+    ],
+  })
 
 export const SERIAL = 'serial job'
 export const DEFAULT = `rowmill, default workers (${availableParallelism()})`
 export const PASS = 'pass-through, 1 worker'
 /** No contenders, but names to give to `--only`. */
+export const COMPRESSION = 'compression'
 export const RECOVERY = 'recovery'
 export const FAIRNESS = 'fairness'
 

@@ -1,7 +1,8 @@
 /**
  * The old job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and rows that only
  * pass through. Every output is compared. And `recovery`: how long rows stand still whose worker was killed; `fairness`:
- * what small jobs and live events take while a large job is worked off. Prints every time; `--write` puts the medians
+ * what small jobs and live events take while a large job is worked off; `compression`, if asked for: the rows that pass
+ * through with each codec. Prints every time; `--write` puts the medians
  * into bench/results.md.
  * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--kills 5] [--only NAME,NAME] [--write]
  */
@@ -13,7 +14,18 @@ import { parseArgs } from 'node:util'
 import { firstDifference } from '../scripts/compare-files.ts'
 import { preparePython } from '../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../src/broker/local-broker.ts'
-import { type Contender, contenders, DEFAULT, FAIRNESS, PASS, partOf, RECOVERY, SERIAL } from './contenders.ts'
+import {
+  COMPRESSION,
+  type Contender,
+  compressions,
+  contenders,
+  DEFAULT,
+  FAIRNESS,
+  PASS,
+  partOf,
+  RECOVERY,
+  SERIAL,
+} from './contenders.ts'
 import { type Fairness, measureFairness } from './fairness.ts'
 import { ProcessTree } from './process-tree.ts'
 import { measureRecovery } from './recovery.ts'
@@ -63,6 +75,7 @@ try {
     measured.push(...(await compare(here, rows, expected)))
   }
   const pass = all.filter(({ name }) => name === PASS)
+  if (only?.includes(COMPRESSION)) pass.push(...compressions(python, broker.address))
   for (const rows of pass.length > 0 ? numbers(values.pass) : []) {
     await makeRows(rows)
     measured.push(...(await compare(pass, rows, input)))

@@ -209,36 +209,42 @@ async function says(command: Command, signs: readonly RegExp[], then: () => Prom
   assert.fail(`ended without ${signs[at]}`)
 }
 
-test('after 10 s each part says what it waits for, and workers without a partition are told at once', async t => {
-  const { folder, cli } = await place(t)
-  const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
-  const publish = async (id: string) => {
-    const { code, stderr } = await rowmill(['publish', path, '--job', id], cli)
-    assert.equal(code, 0, stderr)
-  }
-  const first = await rowmill(['publish', path, '--job', 'first', '--partitions', '1'], cli)
-  assert.equal(first.code, 0, first.stderr)
-  const collecting = startRowmill(['collect', join(folder, 'out.csv'), '--job', 'late'], cli)
-  t.after(() => collecting.child.kill('SIGKILL'))
-  const { ROWMILL_PIPELINE: pipeline } = cli.env
-  const signs = [
-    `job late is not published yet in pipeline ${pipeline}`,
-    `no worker in group ${pipeline}.workers: start`,
-  ]
-  let published = false
-  await says(
-    collecting,
-    signs.map(sign => new RegExp(sign)),
-    async () => {
+test('after 10 s each part says what it waits for', { concurrency: 2 }, async t => {
+  const collector = t.test('a collector: its job, then a worker', async t => {
+    const { folder, cli } = await place(t)
+    const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
+    const publish = async (id: string) => {
+      const { code, stderr } = await rowmill(['publish', path, '--job', id, '--partitions', '1'], cli)
+      assert.equal(code, 0, stderr)
+    }
+    await publish('first')
+    const collecting = startRowmill(['collect', join(folder, 'out.csv'), '--job', 'late'], cli)
+    t.after(() => collecting.child.kill('SIGKILL'))
+    const { ROWMILL_PIPELINE: pipeline } = cli.env
+    const [unpublished, unserved] = [
+      `job late is not published yet in pipeline ${pipeline}`,
+      `no worker in group ${pipeline}.workers: start`,
+    ]
+    let published = false
+    await says(collecting, [new RegExp(unpublished), new RegExp(unserved)], async () => {
       if (!published) await publish('late')
       published = true
-    },
-  )
-  const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '3'], cli)
-  t.after(() => working.child.kill('SIGKILL'))
-  const idle = /worker \S+ stays idle: other workers have all partitions of \S+\.rows and \S+\.bulk/
-  await says(working, [idle, /nothing to classify/])
-  assert.equal((await collecting.finished).code, 0)
+    })
+    const working = startRowmill(['work', '--classifier', CLASSIFIER, '--until-done', 'late'], cli)
+    t.after(() => working.child.kill('SIGKILL'))
+    assert.equal((await collecting.finished).code, 0)
+  })
+  const workers = t.test('workers without a partition, at once; without a row', async t => {
+    const { folder, cli } = await place(t)
+    const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
+    const { code, stderr } = await rowmill(['publish', path, '--job', 'first', '--partitions', '1'], cli)
+    assert.equal(code, 0, stderr)
+    const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '3'], cli)
+    t.after(() => working.child.kill('SIGKILL'))
+    const idle = /worker \S+ stays idle: other workers have all partitions of \S+\.rows and \S+\.bulk/
+    await says(working, [idle, /nothing to classify/])
+  })
+  await Promise.all([collector, workers])
 })
 
 test('without a broker the parts say how to get one', async () => {

@@ -4,11 +4,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { brokerAddress } from './helpers/broker.ts'
-import { rowmill, testFolder } from './helpers/cli.ts'
-import { serialJob } from './helpers/serial.ts'
+import { brokerAddress } from '../helpers/broker.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
+import { serialJob } from '../helpers/serial.ts'
 
-const CLASSIFIERS = join(import.meta.dirname, 'fixtures/classifiers.py')
+const CLASSIFIERS = join(import.meta.dirname, '../fixtures/classifiers.py')
 
 const plain = (id: (i: number) => string, count: number) =>
   `ID,A,B,C\n${Array.from({ length: count }, (_, i) => `${id(i)},${i % 7},${i / 8},x${i}`).join('\n')}\n`

@@ -7,23 +7,23 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
-import { CsvSource } from '../connectors/csv-source.ts'
-import { FileSink } from '../connectors/file-sink.ts'
-import { decoding } from '../src/classifier/decoding.ts'
-import { PythonClassifier } from '../src/classifier/python.ts'
-import { jobOptions } from '../src/cli/job-options.ts'
-import { collect } from '../src/collector.ts'
-import type { ErrorCode } from '../src/errors.ts'
-import { JobLog } from '../src/jobs.ts'
-import type { JobOption, Values } from '../src/model.ts'
-import { publish } from '../src/publisher.ts'
-import { ensureTopics } from '../src/topics.ts'
-import { Worker } from '../src/worker.ts'
-import { testKafka, testPipeline } from './helpers/broker.ts'
-import { python } from './helpers/python.ts'
+import { CsvSource } from '../../connectors/csv-source.ts'
+import { FileSink } from '../../connectors/file-sink.ts'
+import { decoding } from '../../src/classifier/decoding.ts'
+import { PythonClassifier } from '../../src/classifier/python.ts'
+import { jobOptions } from '../../src/cli/job-options.ts'
+import { collect } from '../../src/collector.ts'
+import type { ErrorCode } from '../../src/errors.ts'
+import { JobLog } from '../../src/jobs.ts'
+import type { JobOption, Values } from '../../src/model.ts'
+import { publish } from '../../src/publisher.ts'
+import { ensureTopics } from '../../src/topics.ts'
+import { Worker } from '../../src/worker.ts'
+import { testKafka, testPipeline } from '../helpers/broker.ts'
+import { python } from '../helpers/python.ts'
 
 const CORPUS = join(import.meta.dirname, 'corpus')
-const CLASSIFIER = `${join(import.meta.dirname, 'fixtures/classifiers.py')}:shows_rows`
+const CLASSIFIER = `${join(import.meta.dirname, '../fixtures/classifiers.py')}:shows_rows`
 /** Rows in a batch: each file is cut both ways. */
 const CUTS = [2, 3]
 

@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { brokerAddress } from './helpers/broker.ts'
-import { startProgram, startRowmill, testFolder } from './helpers/cli.ts'
-import { descendants, infoOf, type ProcessInfo, untilGone } from './helpers/processes.ts'
-import { python } from './helpers/python.ts'
-import { serialJob } from './helpers/serial.ts'
+import { brokerAddress } from '../helpers/broker.ts'
+import { startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
+import { descendants, infoOf, type ProcessInfo, untilGone } from '../helpers/processes.ts'
+import { python } from '../helpers/python.ts'
+import { serialJob } from '../helpers/serial.ts'
 
-const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:says_when_it_works')
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:says_when_it_works')
 
 /** A run with a broker of its own whose classifier says `sign`; resolves with every process below it. */
 async function runUntil(t: TestContext, sign: string, classifier: string) {
@@ -80,7 +80,7 @@ test('a terminal that is closed ends a run with 129, no process left, and what -
     'os.close(terminal)',
     'print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))',
   ]
-  const args = [join(import.meta.dirname, '../bin/rowmill.js'), 'run', input, output, '--classifier', CLASSIFIER]
+  const args = [join(import.meta.dirname, '../../bin/rowmill.js'), 'run', input, output, '--classifier', CLASSIFIER]
   const command = ['-c', lines.join('\n'), process.execPath, ...args, '--workers', '2']
   const { child, finished } = startProgram(python, command, { env: { ROWMILL_BROKERS: '' }, inputStays: true })
   const [pid] = (await once(createInterface(child.stdout), 'line')) as [string]
@@ -94,7 +94,7 @@ test('a terminal that is closed ends a run with 129, no process left, and what -
 })
 
 test('Ctrl-C while the classifier is imported and the broker starts leaves no process and no file', async t => {
-  const imports = join(import.meta.dirname, 'fixtures/slow_to_import.py')
+  const imports = join(import.meta.dirname, '../fixtures/slow_to_import.py')
   const { child, below, folder } = await runUntil(t, 'importing', imports)
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')

@@ -6,13 +6,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, type TestContext, test } from 'node:test'
 import { inspect } from 'node:util'
-import { openJob } from '../src/index.ts'
-import { brokerAddress, testPipeline } from './helpers/broker.ts'
-import { type Finished, rowmill, startRowmill, testFolder } from './helpers/cli.ts'
-import { descendants } from './helpers/processes.ts'
-import { lockedRegistry, startRegistry, type TestRegistry } from './helpers/registry.ts'
+import { openJob } from '../../src/index.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { type Finished, rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { descendants } from '../helpers/processes.ts'
+import { lockedRegistry, startRegistry, type TestRegistry } from '../helpers/registry.ts'
 
-const CLASSIFIERS = join(import.meta.dirname, 'fixtures/classifiers.py')
+const CLASSIFIERS = join(import.meta.dirname, '../fixtures/classifiers.py')
 const CANARY = `canary${randomBytes(8).toString('hex')}`
 /** With what a URL escapes, and what a second decoding would change. */
 const PASSWORD = `p@ss/${CANARY}:%41`

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { brokerAddress } from './helpers/broker.ts'
-import { type CliOptions, rowmill, testFolder } from './helpers/cli.ts'
+import { brokerAddress } from '../helpers/broker.ts'
+import { type CliOptions, rowmill, testFolder } from '../helpers/cli.ts'
 
-const FIXTURES = join(import.meta.dirname, 'fixtures')
+const FIXTURES = join(import.meta.dirname, '../fixtures')
 const CLASSIFIER = `${FIXTURES}/classifiers.py:a_float`
 const GOOD = 'ID,A\n1,x\n2,y\n'
 
@@ -136,7 +136,7 @@ test('an interpreter that is not there', t =>
   endsWith(t, 2, /nowhere\/python.*--python/s, { input: GOOD, options: ['--python', '/nowhere/python'] }))
 
 test('an interpreter without pandas', t => {
-  const bare = join(import.meta.dirname, 'fixtures/python-without-pandas')
+  const bare = join(import.meta.dirname, '../fixtures/python-without-pandas')
   return endsWith(t, 2, /pandas/, { input: GOOD, options: ['--python', bare] })
 })
 
@@ -213,7 +213,7 @@ test('an environment twin with a bad value is named', t =>
 
 test('a job id that was used before: for the same file it goes on, for another it is refused', async t => {
   const folder = testFolder(t)
-  const { testPipeline } = await import('./helpers/broker.ts')
+  const { testPipeline } = await import('../helpers/broker.ts')
   const { pipeline } = await testPipeline(t)
   const options = ['--pipeline', pipeline, '--job', 'once']
   writeFileSync(join(folder, 'in.csv'), GOOD)

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 
-here = os.path.dirname(os.path.abspath(__file__))
+here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path[0] = os.path.join(here, '..', 'examples')
 
 import serial_job  # noqa: E402

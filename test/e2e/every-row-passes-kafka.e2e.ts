@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { brokerAddress, testPipeline } from './helpers/broker.ts'
-import { rowmill, testFolder } from './helpers/cli.ts'
-import { runKafkaTool } from './helpers/kafka-tools.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
+import { runKafkaTool } from '../helpers/kafka-tools.ts'
 
-const CLASSIFIER = join(import.meta.dirname, 'fixtures/classifiers.py:a_float')
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
 /** Topic to the number of messages that were ever written to it, as Kafka's own tool says. */
 async function countMessages(pipeline: string): Promise<Record<string, number>> {

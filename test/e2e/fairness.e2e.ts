@@ -4,23 +4,23 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { RowsClassifier } from '../src/classifier/boundary.ts'
-import { decoding } from '../src/classifier/decoding.ts'
-import { encodeRows } from '../src/codec.ts'
-import { collect } from '../src/collector.ts'
-import type { Source, SourceHeader } from '../src/connector.ts'
-import { JobLog } from '../src/jobs.ts'
-import { Kafka } from '../src/kafka.ts'
-import type { Values } from '../src/model.ts'
-import { publish } from '../src/publisher.ts'
-import { run } from '../src/run.ts'
-import { ensureTopics, rowTopics, topicsOf } from '../src/topics.ts'
-import { Worker } from '../src/worker.ts'
-import { brokerAddress, testPipeline } from './helpers/broker.ts'
-import { rowmill, startRowmill, testFolder } from './helpers/cli.ts'
-import { memorySink, readTopic } from './helpers/pipeline.ts'
-import { serialJob } from './helpers/serial.ts'
-import { until } from './helpers/until.ts'
+import type { RowsClassifier } from '../../src/classifier/boundary.ts'
+import { decoding } from '../../src/classifier/decoding.ts'
+import { encodeRows } from '../../src/codec.ts'
+import { collect } from '../../src/collector.ts'
+import type { Source, SourceHeader } from '../../src/connector.ts'
+import { JobLog } from '../../src/jobs.ts'
+import { Kafka } from '../../src/kafka.ts'
+import type { Values } from '../../src/model.ts'
+import { publish } from '../../src/publisher.ts'
+import { run } from '../../src/run.ts'
+import { ensureTopics, rowTopics, topicsOf } from '../../src/topics.ts'
+import { Worker } from '../../src/worker.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { memorySink, readTopic } from '../helpers/pipeline.ts'
+import { serialJob } from '../helpers/serial.ts'
+import { until } from '../helpers/until.ts'
 
 const LAYOUT = { partitions: 4, blockRows: 10 }
 const BATCH_ROWS = 10
@@ -264,7 +264,7 @@ test('publish puts a job of more than 1,000 rows, or of unknown length, into bul
   const { pipeline } = await testPipeline(t)
   const cli = { env: { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline } }
   const folder = testFolder(t)
-  const classifier = join(import.meta.dirname, 'fixtures/classifiers.py:a_float')
+  const classifier = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
   const csv = (rows: number) =>
     `ID,A\n${Array.from({ length: rows }, (_, row) => `${row * 3},"text, ${row}"\n`).join('')}`
   const files = [
@@ -304,7 +304,7 @@ test('a run of its own has no topic for large jobs, and leaves none, whoever mad
   const found: string[][] = []
   const { pipeline } = await run({
     ...{ source: sourceOf(rows), sink: memorySink(written), workers: 1, brokers: [await brokerAddress()] },
-    classifier: join(import.meta.dirname, '../bench/pass.ts'),
+    classifier: join(import.meta.dirname, '../../bench/pass.ts'),
     onOpen: async ({ pipeline }) => {
       found.push(await topics(pipeline))
       await ensureTopics(admin, pipeline, null) // as rowmill work does
