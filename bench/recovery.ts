@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { decode } from '../src/codec.ts'
-import { Kafka } from '../src/kafka.ts'
+import { Kafka } from '../src/kafka/index.ts'
+import { PartitionFeed, type PartitionQueue } from '../src/kafka/partition-feed.ts'
 import type { Result } from '../src/model.ts'
-import { PartitionFeed, type PartitionQueue } from '../src/partition-feed.ts'
-import { topicsOf } from '../src/topics.ts'
+import { topicsOf } from '../src/pipeline/topic-names.ts'
+import { decode } from '../src/wire/codec.ts'
 import { descendants } from '../test/helpers/processes.ts'
 
 const ROOT = join(import.meta.dirname, '..')

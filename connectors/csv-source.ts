@@ -1,16 +1,16 @@
 import { pipeline, type Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { RowmillError, type Source, type SourceHeader, type SourcePosition, type SourceRows } from '../src/index.ts'
-import { CheckedFile, type OnceFile, openInput, PIECE_BYTES, unreadable } from './checked-file.ts'
-import { type DecodedRun, RecordDecoder } from './csv-decoder.ts'
-import { checkReadCsv, type ReadCsvPlan } from './csv-dialect.ts'
-import { type Layout, layOut } from './csv-layout.ts'
-import { isBlank } from './csv-records.ts'
-import { EngineDifferences } from './engine-differences.ts'
-import { INDEX_KINDS, IndexKindInference } from './index-kind.ts'
+import { type Layout, layOut } from '../src/pandas/csv-columns.ts'
+import { EngineDifferences } from '../src/pandas/engine-differences.ts'
+import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'
+import { checkReadCsv, type ReadCsvPlan } from '../src/pandas/read-csv.ts'
+import { type DecodedRun, RecordDecoder } from './csv/decoder.ts'
+import { isBlank } from './csv/records.ts'
+import { CheckedFile, type OnceFile, openInput, PIECE_BYTES, unreadable } from './file/checked-file.ts'
 
-export { PIECE_BYTES } from './checked-file.ts'
-export { checkReadCsv } from './csv-dialect.ts'
+export { checkReadCsv } from '../src/pandas/read-csv.ts'
+export { PIECE_BYTES } from './file/checked-file.ts'
 
 export interface CsvSourceOptions {
   /** A file, gunzipped where its name ends in .gz; '-' is standard input. */

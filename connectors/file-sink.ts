@@ -9,12 +9,12 @@ import {
   type SinkHeader,
   type Values,
 } from '../src/index.ts'
-import { CheckpointedFile, type Content, contentOf } from './checkpointed-file.ts'
-import { OutputFormat } from './output-format.ts'
-import { OutputLock } from './output-lock.ts'
+import { OutputFormat } from './csv/output-format.ts'
+import { CheckpointedFile, type Content, contentOf } from './file/checkpointed-file.ts'
+import { OutputLock } from './file/output-lock.ts'
 
-import { checkOutput, checkOwner, stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
-import { checkPackable, packFile } from './pack.ts'
+import { checkOutput, checkOwner, stateFolder, syncFolder, takeAccessOf, writing } from './file/output-path.ts'
+import { checkPackable, packFile } from './file/pack.ts'
 
 export interface FileSinkOptions {
   readonly path: string

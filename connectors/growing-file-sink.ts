@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type JobSummary, packingOf, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
-import { CheckpointedFile } from './checkpointed-file.ts'
-import { OutputFormat } from './output-format.ts'
-import { OutputLock } from './output-lock.ts'
-import { checkOutput, stateFolder, syncFolder, writing } from './output-path.ts'
-import { checkPrivateFolder } from './private-folder.ts'
+import { OutputFormat } from './csv/output-format.ts'
+import { CheckpointedFile } from './file/checkpointed-file.ts'
+import { OutputLock } from './file/output-lock.ts'
+import { checkOutput, stateFolder, syncFolder, writing } from './file/output-path.ts'
+import { checkPrivateFolder } from './file/private-folder.ts'
 
 export interface GrowingFileSinkOptions {
   readonly path: string

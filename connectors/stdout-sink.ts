@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
-import { OutputFormat } from './output-format.ts'
+import { OutputFormat } from './csv/output-format.ts'
 
 /**
  * Writes the rows to standard output as soon as they are in order. What is written cannot be taken back: a job that

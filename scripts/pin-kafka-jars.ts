@@ -1,15 +1,15 @@
 /**
- * Writes src/broker/kafka-digests.ts: the SHA-256 digests of the jars that src/broker/broker-files.ts asks Maven for. To be
+ * Writes src/broker/jvm/kafka-digests.ts: the SHA-256 digests of the jars that src/broker/jvm/broker-files.ts asks Maven for. To be
  * run where a version there has changed. The jars come from the repository, not from the one that Maven keeps at home.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { copyJarsArguments, POM } from '../src/broker/broker-files.ts'
-import { jarDigests } from '../src/broker/jar-digests.ts'
+import { copyJarsArguments, POM } from '../src/broker/jvm/broker-files.ts'
+import { jarDigests } from '../src/broker/jvm/jar-digests.ts'
 
-const FILE = join(import.meta.dirname, '../src/broker/kafka-digests.ts')
+const FILE = join(import.meta.dirname, '../src/broker/jvm/kafka-digests.ts')
 
 const folder = mkdtempSync(join(tmpdir(), 'rowmill-pin-'))
 try {

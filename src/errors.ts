@@ -1,82 +1,86 @@
-import { isOutOfFiles, openFilesAdvice } from './open-files.ts'
+import { isOutOfFiles, openFilesAdvice } from './support/open-files.ts'
 
-/**
- * Every way rowmill can fail, with the exit code of the command that meets it.
- * 1: input content, classifier or I/O failed. 2: usage, found before any work started. 3: broker or registry unusable.
- * 5: reject budget exceeded. 6: rows missing or malformed. 124: time-out.
- * 130: interrupted; the command ends with 128 + the signal. README.md documents each.
- */
-export const EXIT_CODES = {
-  USAGE: 2,
-  INPUT_NOT_FOUND: 2,
-  INPUT_UNREADABLE: 1,
-  INPUT_EMPTY: 1,
-  INPUT_ENCODING: 1,
-  INPUT_QUOTE: 1,
-  INPUT_FIELDS: 1,
-  INPUT_CELL_TOO_LARGE: 1,
-  INPUT_ROW_TOO_LARGE: 1,
-  INPUT_CHANGED: 1,
-  OUTPUT_EXISTS: 2,
-  OUTPUT_UNUSABLE: 2,
-  OUTPUT_LOCKED: 2,
-  OUTPUT_FAILED: 1,
-  PYTHON_UNUSABLE: 2,
-  CLASSIFIER_NOT_FOUND: 2,
-  CLASSIFIER_UNLOADABLE: 1,
-  CLASSIFIER_FAILED: 1,
-  CLASSIFIER_CONTRACT: 1,
-  CLASSIFIER_DIED: 1,
-  CLASSIFIER_TIMEOUT: 1,
-  CLASSIFIER_MIXED: 1,
-  KIND_DRIFT: 1,
-  WORKER_DIED: 1,
-  TOO_MANY_OPEN_FILES: 1,
-  ROW_REFUSED: 2,
-  JOB_EXISTS: 2,
-  JOB_FAILED: 1,
-  JOB_CANCELLED: 1,
-  PRODUCER_FENCED: 1,
-  BROKER_UNREACHABLE: 3,
-  BROKER_NO_JAVA: 3,
-  BROKER_NO_JARS: 3,
-  BROKER_FAILED: 3,
-  REGISTRY_UNREACHABLE: 3,
-  TOPIC_UNUSABLE: 3,
-  REJECTS_OVER_BUDGET: 5,
-  ROW_GAP: 6,
-  ROW_MALFORMED: 6,
-  JOB_INCOMPLETE: 6,
-  FILES_DIFFER: 6,
-  TIMEOUT: 124,
-  INTERRUPTED: 130,
-  INTERNAL: 1,
-} as const satisfies Record<string, number>
+/** What is true of every error of one code. */
+interface ErrorRule {
+  /**
+   * The exit code of a command that ends with it. 1: the input, the classifier or I/O failed. 2: found before any work
+   * started. 3: no usable broker or registry. 5: more rejects than allowed. 6: rows are missing or malformed.
+   */
+  readonly exit: number
+  /**
+   * How the job continues.
+   * - `resume`: the command ended, the job did not. The same command resumes it.
+   * - `repair`: the classifier failed the job. With a repaired classifier another attempt classifies the rows without result.
+   * - `repair-replay`: as `repair`, but only in a later attempt: that attempt is discarded and the results before it count.
+   *   In a first attempt nobody can tell which of its results are right.
+   * - `never`: the job cannot continue, or there is none.
+   */
+  readonly after: 'resume' | 'repair' | 'repair-replay' | 'never'
+  /** OUT, or a file beside it, is somebody else's or was changed: the command must not remove it. */
+  readonly keepsOutput?: boolean
+  /** A reader of results that meets it gets no further by reading again. */
+  readonly finalForReaders?: boolean
+  /** The message guesses at the cause, so a message that mentions too many open files means just that. */
+  readonly guesses?: boolean
+}
 
-/** What ends a command and not its job: the same job can be gone on with. */
-const LEAVES_JOB: readonly ErrorCode[] = [
-  ...(['TIMEOUT', 'INTERRUPTED', 'INTERNAL', 'OUTPUT_FAILED', 'WORKER_DIED', 'TOO_MANY_OPEN_FILES'] as const),
-  ...(['BROKER_UNREACHABLE', 'BROKER_NO_JAVA', 'BROKER_NO_JARS', 'BROKER_FAILED'] as const),
-  ...(['REGISTRY_UNREACHABLE', 'TOPIC_UNUSABLE'] as const),
-  ...(['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE'] as const),
-]
+/** Every way rowmill can fail. docs/errors.md explains each. */
+export const ERRORS = {
+  USAGE: { exit: 2, after: 'never' },
+  INPUT_NOT_FOUND: { exit: 2, after: 'never' },
+  INPUT_UNREADABLE: { exit: 1, after: 'never' },
+  INPUT_EMPTY: { exit: 1, after: 'never' },
+  INPUT_ENCODING: { exit: 1, after: 'never' },
+  INPUT_QUOTE: { exit: 1, after: 'never' },
+  INPUT_FIELDS: { exit: 1, after: 'never' },
+  INPUT_CELL_TOO_LARGE: { exit: 1, after: 'never' },
+  INPUT_ROW_TOO_LARGE: { exit: 1, after: 'never' },
+  INPUT_CHANGED: { exit: 1, after: 'never' },
+  OUTPUT_EXISTS: { exit: 2, after: 'never', keepsOutput: true },
+  OUTPUT_UNUSABLE: { exit: 2, after: 'never', keepsOutput: true },
+  OUTPUT_LOCKED: { exit: 2, after: 'never', keepsOutput: true },
+  OUTPUT_FAILED: { exit: 1, after: 'resume' },
+  PYTHON_UNUSABLE: { exit: 2, after: 'resume', guesses: true },
+  CLASSIFIER_NOT_FOUND: { exit: 2, after: 'resume' },
+  CLASSIFIER_UNLOADABLE: { exit: 1, after: 'resume', guesses: true },
+  CLASSIFIER_FAILED: { exit: 1, after: 'repair' },
+  CLASSIFIER_CONTRACT: { exit: 1, after: 'repair' },
+  CLASSIFIER_DIED: { exit: 1, after: 'repair', guesses: true },
+  CLASSIFIER_TIMEOUT: { exit: 1, after: 'repair' },
+  CLASSIFIER_MIXED: { exit: 1, after: 'repair-replay', finalForReaders: true },
+  KIND_DRIFT: { exit: 1, after: 'repair-replay', finalForReaders: true },
+  WORKER_DIED: { exit: 1, after: 'resume', guesses: true },
+  TOO_MANY_OPEN_FILES: { exit: 1, after: 'resume' },
+  ROW_REFUSED: { exit: 2, after: 'never' },
+  JOB_EXISTS: { exit: 2, after: 'never' },
+  JOB_FAILED: { exit: 1, after: 'repair' },
+  JOB_CANCELLED: { exit: 1, after: 'never' },
+  PRODUCER_FENCED: { exit: 1, after: 'never' },
+  BROKER_UNREACHABLE: { exit: 3, after: 'resume', guesses: true },
+  BROKER_NO_JAVA: { exit: 3, after: 'resume', guesses: true },
+  BROKER_NO_JARS: { exit: 3, after: 'resume', guesses: true },
+  BROKER_FAILED: { exit: 3, after: 'resume', guesses: true },
+  REGISTRY_UNREACHABLE: { exit: 3, after: 'resume', guesses: true },
+  TOPIC_UNUSABLE: { exit: 3, after: 'resume' },
+  REJECTS_OVER_BUDGET: { exit: 5, after: 'repair', finalForReaders: true },
+  ROW_GAP: { exit: 6, after: 'never', finalForReaders: true },
+  ROW_MALFORMED: { exit: 6, after: 'never', finalForReaders: true },
+  JOB_INCOMPLETE: { exit: 6, after: 'never' },
+  FILES_DIFFER: { exit: 6, after: 'never' },
+  TIMEOUT: { exit: 124, after: 'resume' },
+  INTERRUPTED: { exit: 130, after: 'resume' }, // the command itself ends with 128 + the signal
+  INTERNAL: { exit: 1, after: 'resume', guesses: true },
+} as const satisfies Record<string, ErrorRule>
 
-/** What fails a job by its classifier: with another one, a further attempt gives a result to every row that has none. */
-const CURABLE: readonly ErrorCode[] = [
-  ...(['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT', 'CLASSIFIER_DIED', 'CLASSIFIER_TIMEOUT'] as const),
-  ...(['REJECTS_OVER_BUDGET', 'JOB_FAILED'] as const),
-]
+export type ErrorCode = keyof typeof ERRORS
 
-/** The same of a later attempt: its results then count for nothing, and those before it do. In a first one nobody is right. */
-const CURABLE_LATER: readonly ErrorCode[] = ['KIND_DRIFT', 'CLASSIFIER_MIXED']
-
-/** What says that OUT, or what stands beside it, is another's or was changed: it is not to be touched. */
-const OF_OUTPUT: readonly ErrorCode[] = ['OUTPUT_EXISTS', 'OUTPUT_UNUSABLE', 'OUTPUT_LOCKED']
+/** The exit code of a command that ends with an error of this code. */
+export const EXIT_CODES = Object.fromEntries(Object.entries(ERRORS).map(([code, { exit }]) => [code, exit])) as {
+  readonly [Code in ErrorCode]: (typeof ERRORS)[Code]['exit']
+}
 
 /** The exit code of a job that is complete, but for rows that were rejected within its budget. */
 export const COMPLETE_WITH_REJECTS = 4
-
-export type ErrorCode = keyof typeof EXIT_CODES
 
 /** What an error is about, as values: the message says them in words, a program reads them here. */
 export type ErrorFacts = Readonly<Record<string, string | number | boolean | null>>
@@ -94,13 +98,13 @@ export class RowmillError extends Error {
   }
 
   get exitCode(): number {
-    return EXIT_CODES[this.code]
+    return ruleOf(this.code).exit
   }
 }
 
 /** Whether `value` is one of the closed list of codes: codes travel as text in job records and between processes. */
 export function isErrorCode(value: string): value is ErrorCode {
-  return Object.hasOwn(EXIT_CODES, value)
+  return Object.hasOwn(ERRORS, value)
 }
 
 /**
@@ -109,7 +113,8 @@ export function isErrorCode(value: string): value is ErrorCode {
  */
 export function toRowmillError(thrown: unknown): RowmillError {
   const code = thrown instanceof RowmillError ? thrown.code : 'INTERNAL'
-  if (code !== 'TOO_MANY_OPEN_FILES' && isOutOfFiles(thrown, code)) return tooManyOpenFiles(thrown)
+  if (code !== 'TOO_MANY_OPEN_FILES' && isOutOfFiles(thrown, ruleOf(code).guesses ?? false))
+    return tooManyOpenFiles(thrown)
   if (thrown instanceof RowmillError) return thrown
   const cause = thrown instanceof Error ? thrown : new Error(String(thrown))
   return new RowmillError('INTERNAL', `unexpected: ${cause.message}. Please report this.`, {}, { cause })
@@ -122,20 +127,35 @@ function tooManyOpenFiles(cause: unknown): RowmillError {
   return new RowmillError('TOO_MANY_OPEN_FILES', message, facts, { cause })
 }
 
-/** Whether the job goes on when the command is given again. */
+/** Whether the same command resumes the job. */
 export function leavesJob(thrown: unknown): boolean {
-  return LEAVES_JOB.includes(toRowmillError(thrown).code)
+  return ruleOf(toRowmillError(thrown).code).after === 'resume'
 }
 
-/** Whether a job that failed with this goes on in a further attempt, under a classifier that was repaired. */
+/** Whether another attempt with a repaired classifier can complete the job. */
 export function isCurable(thrown: unknown): boolean {
   const { code, facts } = toRowmillError(thrown)
-  return CURABLE.includes(code) || (CURABLE_LATER.includes(code) && Number(facts['attempt'] ?? 0) > 0)
+  const { after } = ruleOf(code)
+  return after === 'repair' || (after === 'repair-replay' && Number(facts['attempt'] ?? 0) > 0)
 }
 
-/** Whether OUT, or what stands beside it, is why a command ended: then it is not the command's to remove. */
+/** Whether the results of a later attempt that failed with this count for nothing. */
+export function voidsAttempt(code: string): boolean {
+  return isErrorCode(code) && ruleOf(code).after === 'repair-replay'
+}
+
+/** Whether the command ended because of OUT, or of a file beside it, and so must not remove it. */
 export function isOfOutput(thrown: unknown): boolean {
-  return OF_OUTPUT.includes(toRowmillError(thrown).code)
+  return ruleOf(toRowmillError(thrown).code).keepsOutput ?? false
+}
+
+/** Whether a reader of results gets no further by reading again. */
+export function isFinalForReaders(thrown: unknown): boolean {
+  return thrown instanceof RowmillError && (ruleOf(thrown.code).finalForReaders ?? false)
+}
+
+function ruleOf(code: ErrorCode): ErrorRule {
+  return ERRORS[code]
 }
 
 /** An error as it travels between processes. */

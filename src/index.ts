@@ -10,11 +10,11 @@ export type {
   SourceRows,
 } from './connector.ts'
 export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './errors.ts'
-export { type EventJob, openJob } from './event-job.ts'
-export type { EventFormat, OpenJobOptions } from './event-options.ts'
-export type { EventRow, EventValue } from './event-row.ts'
-export { FileLock, type LockHolder, lockHolder } from './file-lock.ts'
-export { INDEX_KINDS, type IndexKind } from './index-kinds.ts'
+export type { EventFormat, OpenJobOptions } from './events/event-options.ts'
+export type { EventRow, EventValue } from './events/event-row.ts'
+export { type EventJob, openJob } from './events/open-job.ts'
+export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsPosition } from './events/result-batch.ts'
+export { type ResultsOptions, results } from './events/results.ts'
 export {
   type Job,
   type JobOption,
@@ -24,8 +24,8 @@ export {
   type SourceIdentity,
   type Values,
 } from './model.ts'
-export { isPackedByNode, type Packing, packingOf } from './packing.ts'
-export { type ResultsOptions, results } from './read-results.ts'
-export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsPosition } from './result-batch.ts'
+export { INDEX_KINDS, type IndexKind } from './pandas/index-kind.ts'
+export { isPackedByNode, type Packing, packingOf } from './pandas/packing.ts'
+export { checkToCsv, type SinkDialect } from './pandas/to-csv.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'
-export { checkToCsv, type SinkDialect } from './to-csv.ts'
+export { FileLock, type LockHolder, lockHolder } from './support/file-lock.ts'

@@ -170,3 +170,14 @@ export interface Reject {
  * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
  */
 export type Kind = string
+
+/** A rows message without its values. */
+export type RowsHead = Omit<Rows, 'rows'>
+
+/** A rows message without rows: behind it, in its partition, nothing counts that publishers of older epochs still send. */
+export type Barrier = Rows & { readonly count: 0 }
+
+/** The barrier that this is the head of, or null. */
+export function barrierOf(head: RowsHead): Barrier | null {
+  return head.count === 0 ? { ...head, count: 0, rows: [] } : null
+}

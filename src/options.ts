@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { holdsCredentials, maskCredentials } from './credentials.ts'
 import { RowmillError } from './errors.ts'
+import { holdsCredentials, maskCredentials } from './support/credentials.ts'
 
 /**
  * Every option once. The flag is the name in kebab-case, the environment twin the name in capitals behind ROWMILL_;

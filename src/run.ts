@@ -1,25 +1,30 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type LocalBroker, startLocalBroker } from './broker/local-broker.ts'
-import { requireOpenFiles } from './broker/open-files-needed.ts'
+import { requireOpenFiles } from './broker/jvm/open-files-needed.ts'
+import { startLocalBroker } from './broker/local-broker.ts'
+import type { LocalBroker } from './broker/running-broker.ts'
 import type { ClassifierRuntime } from './classifier/boundary.ts'
-import { collect } from './collector.ts'
+import { collect } from './collect/collector.ts'
 import type { Sink, Source, SourceHeader } from './connector.ts'
-import { crashPoint } from './crash-point.ts'
+import { hasFailed } from './core/job.ts'
+import type { Layout } from './core/sequence.ts'
 import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
-import { hasFailed, JobLog, newJobId } from './jobs.ts'
-import { Kafka, type KafkaAdmin } from './kafka.ts'
+import { reopen } from './jobs/reopen.ts'
+import { Kafka, type KafkaAdmin } from './kafka/index.ts'
 import type { JobOption, Rejected } from './model.ts'
 import { type Compression, OPTIONS } from './options.ts'
-import type { Say } from './outage.ts'
-import { publish } from './publisher.ts'
-import { reopen } from './reopen.ts'
-import type { Layout } from './sequence.ts'
-import { digestOf } from './source-identity.ts'
-import { StartingWorkers } from './starting-workers.ts'
-import { Supervisor } from './supervisor.ts'
-import { defaultPartitions, ensureTopics, topicsOf, workersGroup } from './topics.ts'
-import { type RegistryIds, registerRecords, wireFormat } from './wire.ts'
+import { JobLog } from './pipeline/job-log.ts'
+import { newJobId } from './pipeline/new-job-id.ts'
+import { digestOf } from './pipeline/source-identity.ts'
+import { topicsOf, workersGroup } from './pipeline/topic-names.ts'
+import { defaultPartitions, ensureTopics } from './pipeline/topics.ts'
+import { publish } from './publish/publisher.ts'
+import { rejectOnAbort, unlessAborted } from './support/abort.ts'
+import { crashPoint } from './support/crash-point.ts'
+import type { Say } from './support/say.ts'
+import { type RegistryIds, registerRecords, wireFormat } from './wire/confluent.ts'
+import { StartingWorkers } from './work/starting-workers.ts'
+import { Supervisor } from './work/supervisor.ts'
 
 /** How long a local broker that just went may take to be missed. */
 const LAST_WORDS_MS = 1000
@@ -144,7 +149,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
   const running = runJob(options, { job: names.job, supervisor, starting, place, progress, signal, stop })
   let fault: unknown = null
   try {
-    return await Promise.race([running, supervisor.failed, brokerDied(place), aborted(options.signal)])
+    return await Promise.race([running, supervisor.failed, brokerDied(place), rejectOnAbort(options.signal)])
   } catch (error) {
     fault = error
     stop.abort(error)
@@ -176,7 +181,7 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   place.then(({ kafka, ...at }) => supervisor.work(kafka.settings, at)).catch(() => {})
   // What a run waits for, side by side: Python with pandas and the classifier, the broker, a scan of the input.
   const opening = Promise.all([supervisor.ready, place, starting.open(options.source)])
-  const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await Promise.race([opening, aborted(signal)])
+  const [runtime, { kafka, pipeline, bulk, layout, keepsData }, header] = await unlessAborted(opening, signal)
   const startSeconds = secondsSince(started)
   checkSource(options.unfinished, header)
   progress.total(header.total)
@@ -310,8 +315,7 @@ async function openPlace(
     const { pipeline } = names
     const bulk = options.pipeline !== null
     const asIs = options.pipeline || options.unfinished
-    const wanted =
-      options.partitions ?? (asIs ? null : defaultPartitions(await Promise.race([workers, aborted(signal)])))
+    const wanted = options.partitions ?? (asIs ? null : defaultPartitions(await unlessAborted(workers, signal)))
     if (local && wanted !== null) requireOpenFiles({ partitions: wanted, workers: await workers })
     const admin = await kafka.admin()
     const keepsData = local?.keepsData ?? true
@@ -404,11 +408,4 @@ function secondsSince(started: number): number {
 
 async function brokerDied(place: Promise<Place>): Promise<never> {
   throw await (await place).died
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-  })
 }

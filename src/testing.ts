@@ -1,20 +1,22 @@
 /** The test kit, `rowmill/testing`: what a classifier makes of rows, as in production but without a broker. */
-import type { Batch } from './batcher.ts'
+
 import type { BatchClassifier } from './classifier/boundary.ts'
 import type { Classifier } from './classifier/classifier.ts'
 import { decoding } from './classifier/decoding.ts'
-import { FunctionClassifier } from './classifier/function.ts'
 import { IsolatingClassifier } from './classifier/isolating.ts'
+import { FunctionClassifier } from './classifier/module/function.ts'
 import { openClassifier } from './classifier/open.ts'
+import type { Batch } from './core/batcher.ts'
 import { RowmillError } from './errors.ts'
-import type { Values } from './model.ts'
 import { OPTIONS } from './options.ts'
 import { describeDifference, describeRefused, type Named } from './testing/difference.ts'
 import { classifyInMemory } from './testing/in-memory.ts'
+import type { TestResult } from './testing/result.ts'
 import { type TestJobOptions, testJob } from './testing/test-job.ts'
 
 export type { Cell, Classifier } from './classifier/classifier.ts'
 export type { Values } from './model.ts'
+export type { TestReject, TestResult } from './testing/result.ts'
 
 /** How rows become batches. */
 export interface Cut {
@@ -40,27 +42,6 @@ export interface TestClassifierOptions extends TestJobOptions {
 }
 
 export interface TestPipelineOptions extends TestClassifierOptions, Cut {}
-
-/** A row without result. */
-export interface TestReject {
-  /** Its place among `rows`, from 0. */
-  readonly seq: number
-  /** An error code, such as CLASSIFIER_FAILED. */
-  readonly reason: string
-  /** What was wrong, with the classifier's own frames. */
-  readonly detail: string
-  readonly values: Values
-}
-
-export interface TestResult {
-  /** The columns of the output, the label of the index first where it has one; without any row in the output none. */
-  readonly columns: readonly string[]
-  /** The cells of the output as text, in the order of the rows that came in, without those that were rejected. */
-  readonly rows: readonly Values[]
-  readonly rejects: readonly TestReject[]
-  /** For each call, the seqs of its rows. The further calls that find a bad row are not in it. */
-  readonly batches: readonly (readonly number[])[]
-}
 
 /**
  * Runs a classifier over rows: the same batches, the same frames, the same cells and rejects as behind a broker. A row

@@ -1,8 +1,8 @@
-import { encodeRows } from '../../src/codec.ts'
-import { Kafka } from '../../src/kafka.ts'
+import { partitionOf } from '../../src/core/sequence.ts'
+import { Kafka } from '../../src/kafka/index.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { Values } from '../../src/model.ts'
-import { PartitionSender } from '../../src/partition-sender.ts'
-import { partitionOf } from '../../src/sequence.ts'
+import { encodeRows } from '../../src/wire/codec.ts'
 import { type Flow, OrderedRows } from './flow.ts'
 
 export interface CopiedFlowOptions {

@@ -1,7 +1,7 @@
-import { decode } from '../../src/codec.ts'
-import type { Kafka, Position } from '../../src/kafka.ts'
+import type { Kafka, Position } from '../../src/kafka/index.ts'
+import { PartitionFeed, type PartitionQueue } from '../../src/kafka/partition-feed.ts'
 import type { Values } from '../../src/model.ts'
-import { PartitionFeed, type PartitionQueue } from '../../src/partition-feed.ts'
+import { decode } from '../../src/wire/codec.ts'
 
 export interface Row {
   readonly seq: number

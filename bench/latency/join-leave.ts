@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { workersGroup } from '../../src/topics.ts'
+import { workersGroup } from '../../src/pipeline/topic-names.ts'
 import { type Contender, openAdmin } from './contenders.ts'
 import { longestGap } from './percentiles.ts'
 import { RowStream } from './row-stream.ts'

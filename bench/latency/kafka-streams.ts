@@ -5,9 +5,9 @@ import { mkdir, mkdtemp, readFile, realpath, rename, rm } from 'node:fs/promises
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
-import { copyJarsArguments } from '../../src/broker/broker-files.ts'
-import { findJava, findMaven } from '../../src/broker/java.ts'
-import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
+import { copyJarsArguments } from '../../src/broker/jvm/broker-files.ts'
+import { findJava, findMaven } from '../../src/broker/jvm/java.ts'
+import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 
 const FOLDER = join(import.meta.dirname, 'streams')
 const run = promisify(execFile)

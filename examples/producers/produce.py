@@ -22,7 +22,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMAS = next((ROOT / at for at in ('src/schemas', 'dist/src/schemas') if (ROOT / at).exists()), Path('schemas'))
+SCHEMAS = next((ROOT / at for at in ('src/wire/schemas', 'dist/src/wire/schemas') if (ROOT / at).exists()), Path('schemas'))
 MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
 

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { brokerFiles } from './broker-files.ts'
+import { brokerFiles } from './jvm/broker-files.ts'
 
 /** Of a log: more than any last words. */
 export const TAIL_BYTES = 32 * 1024

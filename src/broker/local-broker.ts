@@ -1,20 +1,21 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
+import { startContainerBroker } from './container/container-broker.ts'
 import {
   type BrokerDirectory,
   makeBrokerDirectory,
   sweepBrokerDirectories,
   takeBrokerDirectory,
-} from './broker-directory.ts'
-import { type BrokerPorts, brokerFiles, type Properties } from './broker-files.ts'
-import { startContainerBroker } from './container-broker.ts'
-import { type OnProgress, type PreparedKafka, prepareKafka } from './kafka-jars.ts'
-import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './kafka-process.ts'
+} from './jvm/broker-directory.ts'
+import { type BrokerPorts, brokerFiles, type Properties } from './jvm/broker-files.ts'
+import { type OnProgress, type PreparedKafka, prepareKafka } from './jvm/kafka-jars.ts'
+import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './jvm/kafka-process.ts'
 import { lastWords } from './last-words.ts'
 import { choosePorts } from './ports.ts'
+import type { LocalBroker } from './running-broker.ts'
 
-export { prepareKafkaJars } from './kafka-jars.ts'
+export { prepareKafkaJars } from './jvm/kafka-jars.ts'
 
 export interface LocalBrokerOptions {
   /** The port of 127.0.0.1 to listen on. Default: a free one. */
@@ -32,19 +33,6 @@ export interface LocalBrokerOptions {
   readonly onProgress?: OnProgress
   /** Ends the start; a broker that runs is ended by `close`. */
   readonly signal?: AbortSignal
-}
-
-export interface LocalBroker {
-  /** 127.0.0.1:PORT */
-  readonly address: string
-  /** Whether its topics are there again at the next start. */
-  readonly keepsData: boolean
-  /** Resolves when the broker ends without `close`, with the last lines of its log. Never rejects. */
-  readonly died: Promise<RowmillError>
-  /** Ends the broker and removes its temporary data. Resolves when nothing of it is left. Twice is fine. */
-  close(): Promise<void>
-  /** The same without a farewell: quicker, and the next start on kept data recovers, as after a crash. */
-  kill(): Promise<void>
 }
 
 const PORT_TRIES = 5

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 import { RowmillError } from '../errors.ts'
-import type { BrokerPorts } from './broker-files.ts'
+import type { BrokerPorts } from './jvm/broker-files.ts'
 
 /**
  * Below the ports that systems give to outgoing connections (Linux from 32768, macOS from 49152): one of those may

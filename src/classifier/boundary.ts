@@ -1,4 +1,4 @@
-import type { Batch } from '../batcher.ts'
+import type { Batch } from '../core/batcher.ts'
 import type { Job, JobOption, Kind, Rejected, Values } from '../model.ts'
 
 /** What a classifier must know of a job to parse its rows as the old one-process job parsed them. */

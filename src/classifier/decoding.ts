@@ -1,8 +1,8 @@
-import type { Batch } from '../batcher.ts'
-import { decodeValues } from '../codec.ts'
+import type { Batch } from '../core/batcher.ts'
 import type { Job, Values } from '../model.ts'
-import { encodeResults, type ResultHead } from '../results.ts'
+import { decodeValues } from '../wire/codec.ts'
 import type { BatchClassifier, ClassifiedBatch, ClassifierBatch, ClassifierJob, RowsClassifier } from './boundary.ts'
+import { encodeResults, type ResultHead } from './encode-results.ts'
 
 /** One batch in the function, the next one waiting in its pipe. */
 const BATCHES_AHEAD = 2

@@ -1,11 +1,11 @@
-import { type Batch, lineOf, type Part } from '../batcher.ts'
-import { decodeValues, encodeResult } from '../codec.ts'
+import { type Batch, lineOf, type Part } from '../core/batcher.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
-import { rowBytes } from '../packed-rows.ts'
-import { LONGEST_ROW_BYTES } from '../results.ts'
+import { decodeValues, encodeResult } from '../wire/codec.ts'
+import { rowBytes } from '../wire/packed-rows.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary.ts'
 import { resultHead } from './decoding.ts'
+import { LONGEST_ROW_BYTES } from './encode-results.ts'
 
 /** What rows may have done to the classifier; anything else would befall every batch. */
 const BY_ROWS: readonly ErrorCode[] = [

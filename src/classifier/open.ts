@@ -1,8 +1,8 @@
 import type { BatchClassifier } from './boundary.ts'
 import { decoding } from './decoding.ts'
-import { ModuleClassifier } from './module.ts'
-import { moduleTarget } from './module-target.ts'
-import { PythonClassifier } from './python.ts'
+import { ModuleClassifier } from './module/module.ts'
+import { moduleTarget } from './module/module-target.ts'
+import { PythonClassifier } from './python/python.ts'
 
 export interface OpenClassifierOptions {
   /** `FILE[:NAME]` or `package.module:NAME`; a FILE that ends in .ts, .js, .mts, .mjs, .cts or .cjs is no Python. */

@@ -1,5 +1,5 @@
-import type { JobLog } from '../jobs.ts'
-import { workersGroup } from '../topics.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { workersGroup } from '../pipeline/topic-names.ts'
 import type { SharedPipeline } from './shared-pipeline.ts'
 
 /** What a reader of the results of a job waits for when none come, in words. */

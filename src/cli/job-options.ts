@@ -2,7 +2,7 @@ import { checkReadCsv } from '../../connectors/csv-source.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import type { OptionValues } from '../options.ts'
-import { checkToCsv } from '../to-csv.ts'
+import { checkToCsv } from '../pandas/to-csv.ts'
 
 /**
  * What of a command line changes bytes, checked, as it goes into the job record: `toCsv` and `cast`; and the budget of

@@ -1,7 +1,7 @@
-import type { JobProgress } from '../job-progress.ts'
-import { hasFailed, jobFailure } from '../jobs.ts'
+import { hasFailed, jobFailure } from '../core/job.ts'
+import type { JobProgress } from '../jobs/job-progress.ts'
 import type { Job, JobState } from '../model.ts'
-import { printableLine } from '../printable.ts'
+import { printableLine } from '../support/printable.ts'
 import { duration } from './terminal.ts'
 
 /** What `jobs list` says of a job, in this order. */

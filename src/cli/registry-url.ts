@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { holdsCredentials, withCredentials } from '../credentials.ts'
 import { RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
+import { holdsCredentials, withCredentials } from '../support/credentials.ts'
 
 /**
  * The URL of the schema registry with user and password, wherever the command line says they are; null: no registry.

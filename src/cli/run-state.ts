@@ -1,11 +1,16 @@
 import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { stateFolder } from '../../connectors/output-path.ts'
-import { checkPrivateFolder, makePrivateFolder, readPrivate, replacePrivate } from '../../connectors/private-folder.ts'
+import { stateFolder } from '../../connectors/file/output-path.ts'
+import {
+  checkPrivateFolder,
+  makePrivateFolder,
+  readPrivate,
+  replacePrivate,
+} from '../../connectors/file/private-folder.ts'
 import { RowmillError } from '../errors.ts'
 import type { UnfinishedRun } from '../run.ts'
-import { version } from '../version.ts'
+import { version } from './version.ts'
 
 /** Everything that a run needs to be gone on with. */
 export interface RunState<Options> extends UnfinishedRun {

@@ -1,5 +1,5 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
-import { printable } from '../printable.ts'
+import { printable } from '../support/printable.ts'
 
 const LINE_EVERY_MS = 5000
 const BARS_EVERY_MS = 200

@@ -1,3 +1,4 @@
+import type { ValueFormat } from './value-format.ts'
 import './checksum.ts'
 import type { Socket } from 'node:net'
 import kafkajs from 'kafkajs'
@@ -33,15 +34,6 @@ export interface KafkaSettings {
   readonly compression?: Compression
   /** How values stand in Kafka. Default: as they are given. */
   readonly format?: ValueFormat | null
-}
-
-/**
- * What becomes of the value of every message on its way into Kafka and out of it, as in the serializers of Kafka's own
- * clients. `read` gets whatever stands there, and gives back as it is what `write` did not make. Both are pure.
- */
-export interface ValueFormat {
-  write(value: Buffer): Buffer
-  read(value: Buffer): Buffer
 }
 
 const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }

@@ -2,7 +2,7 @@ import net, { type Socket } from 'node:net'
 import type { ISocketFactory, logCreator as LogCreator } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
-import { printable } from '../printable.ts'
+import { printable } from '../support/printable.ts'
 
 export function openSocket({ host, port, onConnect }: Parameters<ISocketFactory>[0]): Socket {
   const socket = net.connect({ host, port, noDelay: true }, onConnect)

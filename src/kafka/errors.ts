@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Clock, monotonicMs } from '../clock.ts'
 import { RowmillError } from '../errors.ts'
-import type { TopicPartition } from './partitions.ts'
+import { type Clock, monotonicMs } from '../support/clock.ts'
+import type { TopicPartition } from './topic-partition.ts'
 
 const LONGEST_PAUSE_MS = 500
 /** How long a broker may take to know who leads a partition: a busy one that just got many of them takes seconds. */

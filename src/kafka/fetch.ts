@@ -6,8 +6,8 @@ import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import fetchProtocol from 'kafkajs/src/protocol/requests/fetch/index.js'
-import type { Position } from './partitions.ts'
 import type { AbortedTransaction } from './record-batch.ts'
+import type { Position } from './topic-partition.ts'
 
 /** What Kafka calls reading committed: nothing of aborted transactions, nothing behind one that is open. */
 export const READ_COMMITTED = 1

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { hangUp } from './connection.ts'
-import { byTopic, clusterOffsets, type Position, type TopicPartition } from './partitions.ts'
+import { clusterOffsets } from './offsets.ts'
+import { byTopic, type Position, type TopicPartition } from './topic-partition.ts'
 
 const HEARTBEAT_MS = 250
 /** How often the leader of a group asks whether its topics have more partitions. */

@@ -1,9 +1,9 @@
 import type { Producer as KafkaJSProducer } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { COMPRESSIONS, type Compression } from '../options.ts'
-import type { ValueFormat } from './client.ts'
 import { noPartition } from './errors.ts'
-import type { TopicPartition } from './partitions.ts'
+import type { TopicPartition } from './topic-partition.ts'
+import type { ValueFormat } from './value-format.ts'
 
 export interface OutgoingMessage {
   readonly key: string

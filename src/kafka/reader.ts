@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
-import type { ValueFormat } from './client.ts'
 import { hangUp } from './connection.ts'
 import { noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
-import { byTopic, clusterOffsets, firstMissing, type Position, type TopicPartition } from './partitions.ts'
+import { clusterOffsets } from './offsets.ts'
 import { MAX_BATCH_BYTES, type Message, readBatches } from './record-batch.ts'
+import { byTopic, firstMissing, type Position, type TopicPartition } from './topic-partition.ts'
+import type { ValueFormat } from './value-format.ts'
 
 /** What one fetch brought of one partition. */
 export interface Fetched extends Position {

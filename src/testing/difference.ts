@@ -1,7 +1,7 @@
-import type { Batch } from '../batcher.ts'
+import type { Batch } from '../core/batcher.ts'
 import type { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
-import type { TestReject, TestResult } from '../testing.ts'
+import type { TestReject, TestResult } from './result.ts'
 
 /** What a cut made of the rows, or why that ended the job. */
 export interface Named {

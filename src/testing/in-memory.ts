@@ -1,12 +1,12 @@
-import { type Batch, Batcher } from '../batcher.ts'
 import type { BatchAnswer, BatchClassifier } from '../classifier/boundary.ts'
-import { decode, encodeRows } from '../codec.ts'
-import { castsOf, OutputKinds } from '../kinds.ts'
-import type { EndOfInput, Job, Rejected, Result, Values } from '../model.ts'
-import { Reassembler } from '../reassembler.ts'
-import { rowsOf } from '../result-run.ts'
-import { decodeHead, type RowsHead } from '../rows-head.ts'
-import { describeRows, placeOf, rowsInPartition, seqOf } from '../sequence.ts'
+import { type Batch, Batcher } from '../core/batcher.ts'
+import { castsOf, OutputKinds } from '../core/output-kinds.ts'
+import { Reassembler } from '../core/reassembler.ts'
+import { rowsOf } from '../core/result-run.ts'
+import { describeRows, placeOf, rowsInPartition, seqOf } from '../core/sequence.ts'
+import type { EndOfInput, Job, Rejected, Result, RowsHead, Values } from '../model.ts'
+import { decode, encodeRows } from '../wire/codec.ts'
+import { decodeHead } from '../wire/rows-head.ts'
 
 /** What became of the rows of a job. */
 export interface Classified {

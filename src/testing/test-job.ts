@@ -1,10 +1,10 @@
-import { checkReadCsv } from '../../connectors/csv-dialect.ts'
-import { type Layout as ColumnLayout, layOut } from '../../connectors/csv-layout.ts'
-import { INDEX_KINDS, IndexKindInference } from '../../connectors/index-kind.ts'
+import type { Layout } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Values } from '../model.ts'
-import type { Layout } from '../sequence.ts'
-import { checkToCsv } from '../to-csv.ts'
+import { type Layout as ColumnLayout, layOut } from '../pandas/csv-columns.ts'
+import { INDEX_KINDS, IndexKindInference } from '../pandas/index-kind.ts'
+import { checkReadCsv } from '../pandas/read-csv.ts'
+import { checkToCsv } from '../pandas/to-csv.ts'
 
 /** What of a job changes bytes, as the command line takes it. */
 export interface TestJobOptions {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { RowmillError } from '../errors.ts'
-import type { PackMethod } from '../packing.ts'
+import type { PackMethod } from '../pandas/packing.ts'
 import { UnpackedBytes } from './unpacked-bytes.ts'
 
 const READ_BYTES = 256 * 1024

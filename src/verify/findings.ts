@@ -1,7 +1,7 @@
+import { hasFailed, jobFailure } from '../core/job.ts'
+import { rowsInPartition, seqOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
-import { hasFailed, jobFailure } from '../jobs.ts'
 import type { EndOfInput, Job } from '../model.ts'
-import { rowsInPartition, seqOf } from '../sequence.ts'
 import type { PartitionReadings, TopicReadings } from './job-topic.ts'
 
 /** What was read of a job. */

@@ -1,8 +1,9 @@
-import { decode, type WireRecord } from '../codec.ts'
 import { toRowmillError } from '../errors.ts'
-import type { Kafka, Message, Position } from '../kafka.ts'
-import type { Say } from '../outage.ts'
-import { PartitionFeed, type PartitionQueue } from '../partition-feed.ts'
+import type { Kafka, Message, Position } from '../kafka/index.ts'
+import { PartitionFeed, type PartitionQueue } from '../kafka/partition-feed.ts'
+import type { Say } from '../support/say.ts'
+import { decode } from '../wire/codec.ts'
+import type { WireRecord } from '../wire/record.ts'
 import { Tally } from './tally.ts'
 
 /** What of one partition may hold messages of a job: from `start` up to and without `end`. */

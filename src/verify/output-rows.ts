@@ -1,5 +1,5 @@
+import { placeOf, rowsLeftInBlock } from '../core/sequence.ts'
 import type { Job, Result, Values } from '../model.ts'
-import { placeOf, rowsLeftInBlock } from '../sequence.ts'
 import type { PartitionReadings } from './job-topic.ts'
 
 /** Consecutive rows of the output from row `seq` on; null stands for a row that was rejected. */

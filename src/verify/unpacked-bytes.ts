@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
-import type { PackMethod } from '../packing.ts'
-import { readUnpacked } from '../unpacked.ts'
+import type { PackMethod } from '../pandas/packing.ts'
+import { readUnpacked } from './unpacked.ts'
 
 /** What is in a packed file, by offset. Going on costs what is read; going back unpacks from the first byte again. */
 export class UnpackedBytes {

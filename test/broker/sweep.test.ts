@@ -3,11 +3,15 @@ import { access, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { makeBrokerDirectory, sweepBrokerDirectories, takeBrokerDirectory } from '../../src/broker/broker-directory.ts'
-import { brokerFiles } from '../../src/broker/broker-files.ts'
-import { type Guarded, startGuarded } from '../../src/broker/guard.ts'
+import {
+  makeBrokerDirectory,
+  sweepBrokerDirectories,
+  takeBrokerDirectory,
+} from '../../src/broker/jvm/broker-directory.ts'
+import { brokerFiles } from '../../src/broker/jvm/broker-files.ts'
+import { type Guarded, startGuarded } from '../../src/broker/jvm/guard.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
-import { identify, identifySelf, isAlive } from '../../src/process-identity.ts'
+import { identify, identifySelf, isAlive } from '../../src/support/process-identity.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 

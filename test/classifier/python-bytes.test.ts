@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import type { PythonClassifier } from '../../src/classifier/python.ts'
+import type { PythonClassifier } from '../../src/classifier/python/python.ts'
 import type { Values } from '../../src/model.ts'
 import { type Case, classifyCut, quoted, serialFiles, started } from './serial.ts'
 

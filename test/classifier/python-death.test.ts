@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { PythonClassifier } from '../../src/classifier/python.ts'
+import { PythonClassifier } from '../../src/classifier/python/python.ts'
 import { FIXTURES, fixture, jobOf, PYTHON, started } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }

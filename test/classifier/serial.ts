@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ClassifiedBatch, ClassifierJob } from '../../src/classifier/boundary.ts'
-import { PythonClassifier } from '../../src/classifier/python.ts'
+import { PythonClassifier } from '../../src/classifier/python/python.ts'
 import type { Values } from '../../src/model.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))

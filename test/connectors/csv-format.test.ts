@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { csvFormatter } from '../../connectors/csv-format.ts'
-import type { SinkDialect } from '../../src/to-csv.ts'
+import { csvFormatter } from '../../connectors/csv/writer.ts'
+import type { SinkDialect } from '../../src/pandas/to-csv.ts'
 import { python } from '../helpers/python.ts'
 
 const BASE: SinkDialect = {

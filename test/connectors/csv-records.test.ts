@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import { RecordDecoder } from '../../connectors/csv-decoder.ts'
-import { CELL_LIMIT, type CsvDialect } from '../../connectors/csv-record-reader.ts'
+import { RecordDecoder } from '../../connectors/csv/decoder.ts'
+import { CELL_LIMIT } from '../../connectors/csv/record-reader.ts'
 import { RowmillError } from '../../src/errors.ts'
+import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 import { PandasOracle } from './pandas-oracle.ts'
 
 let oracle: PandasOracle

@@ -9,10 +9,10 @@ import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { READ_CSV_ARGUMENTS } from '../../connectors/csv-dialect.ts'
 import { CsvSource, type CsvSourceOptions, checkReadCsv, PIECE_BYTES } from '../../connectors/csv-source.ts'
 import type { SourceHeader, SourcePosition, SourceRows } from '../../src/connector.ts'
 import { RowmillError } from '../../src/errors.ts'
+import { READ_CSV_ARGUMENTS } from '../../src/pandas/read-csv.ts'
 import { PandasOracle } from './pandas-oracle.ts'
 
 let oracle: PandasOracle

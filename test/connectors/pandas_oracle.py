@@ -9,7 +9,7 @@ import sys
 import pandas as pd
 from pandas._libs.parsers import STR_NA_VALUES
 
-sys.path.insert(0, 'src/classifier')
+sys.path.insert(0, 'src/classifier/python')
 from host_frame import Reader  # noqa: E402
 
 DEFAULTS = {'index_col': 0, 'dtype': 'str', 'engine': 'python'}

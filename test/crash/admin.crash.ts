@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { Kafka, type KafkaAdmin } from '../../src/kafka.ts'
+import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
 import { descendants } from '../helpers/processes.ts'
 
 const TOPIC = { topic: 'p.rows', partitions: 1, replicationFactor: 1, config: {} }

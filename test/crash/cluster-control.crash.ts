@@ -10,7 +10,7 @@ import { publishWhileLeadersMove } from './moving-leaders.ts'
 /** The partitions take no turns, and what is there in one turn of the event loop goes in one request. */
 const TOGETHER: readonly Edit[] = [
   {
-    file: 'src/partition-sender.ts',
+    file: 'src/kafka/partition-sender.ts',
     find: 'const endTurn = await this.#turn.take()',
     put: 'const endTurn = () => {}',
   },

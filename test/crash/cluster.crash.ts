@@ -1,8 +1,8 @@
 /** Three brokers, every message on two of them at least before it is acknowledged: one dies, two die, leaders move. */
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
-import { Kafka } from '../../src/kafka.ts'
-import { topicsOf } from '../../src/topics.ts'
+import { Kafka } from '../../src/kafka/index.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { Cluster } from '../helpers/cluster.ts'
 import { assertCode, Fire } from './fire.ts'
 import { publishWhileLeadersMove } from './moving-leaders.ts'

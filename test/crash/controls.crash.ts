@@ -60,7 +60,7 @@ scenario('a worker killed between acknowledged and committed', {
       without: 'the positions of results, so that a second copy is taken for the next rows',
       mutation: [
         {
-          file: 'src/reassembler.ts',
+          file: 'src/core/reassembler.ts',
           find: '    if (result.count > 0) this.#learn(result)\n',
           put: '    result = { ...result, first: head.offered }\n',
         },
@@ -72,7 +72,7 @@ scenario('a worker killed between acknowledged and committed', {
       without: 'the drop of second copies, so that they are written too',
       mutation: [
         {
-          file: 'src/collector.ts',
+          file: 'src/collect/collector.ts',
           find: 'if (firstCopies === 0 && result.count > 0) return',
           put: 'if (firstCopies === 0 && result.count > 0) return this.#options.sink.write(result.rows)',
         },
@@ -98,11 +98,11 @@ scenario('a worker killed behind its first commit', {
       without: 'the wait of the commit for the acknowledgement of the result',
       mutation: [
         {
-          file: 'src/worker.ts',
+          file: 'src/work/worker.ts',
           find: '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n',
           put:
             '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n' +
-            '    held.batcher.settle(item)\n    await held.lane.commit().catch(() => {})\n',
+            '    held.batcher.settle(item)\n    await this.#first.commit().catch(() => {})\n',
         },
       ],
       red: /^output/,
@@ -134,7 +134,7 @@ scenario('a worker that leaves while the other one has batches in flight', {
       without: 'the end of what a worker knows with its assignment',
       mutation: [
         {
-          file: 'src/batcher.ts',
+          file: 'src/core/batcher.ts',
           find: '  readonly #epochs = new Map<string, EpochSeen>()\n',
           put: '  static #known = new Map<string, EpochSeen>()\n  readonly #epochs = Batcher.#known\n',
         },

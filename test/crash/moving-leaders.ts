@@ -1,6 +1,6 @@
 /** A request is on its way to a broker, and what it is for moves to those that have answered already. */
 import assert from 'node:assert/strict'
-import { topicsOf } from '../../src/topics.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import type { Cluster } from '../helpers/cluster.ts'
 import type { Command, Fire } from './fire.ts'
 import { published } from './requests.ts'

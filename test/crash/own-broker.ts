@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
+import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { testFolder } from '../helpers/cli.ts'
 
 /** A broker of this test alone that keeps its topics, and can be killed and started again at the same address. */

@@ -74,7 +74,7 @@ test('a producer frozen past a takeover is told of no safe row when it wakes, bu
 })
 
 test('the same where nobody tells it of the takeover: it looks for itself before a row is called safe', async t => {
-  const unfollowed = { file: 'src/event-job.ts', find: '    this.#follow()\n', put: '' }
+  const unfollowed = { file: 'src/events/open-job.ts', find: '    this.#follow()\n', put: '' }
   const producers = await Producers.open(t, mutant(t, [unfollowed]))
   await freezeAndWake(producers)
   await producers.check(2 * TOTAL)
@@ -153,7 +153,7 @@ async function endAnywhere(producers: Producers): Promise<void> {
 test('control: without the look for newer producers the check goes red', async t => {
   const bin = mutant(t, [
     {
-      file: 'src/event-job.ts',
+      file: 'src/events/open-job.ts',
       find: '    if (job.epoch <= this.#job.epoch) return null\n',
       put: '    if (this.#job.epoch >= 0) return null\n',
     },
@@ -171,7 +171,9 @@ test('control: without the look for newer producers the check goes red', async t
 })
 
 test('control: a takeover that does not read what is there goes red', async t => {
-  const bin = mutant(t, [{ file: 'src/take-over.ts', find: '  return rows.next\n', put: '  return mark.from\n' }])
+  const bin = mutant(t, [
+    { file: 'src/events/take-over.ts', find: '  return rows.next\n', put: '  return mark.from\n' },
+  ])
   const producers = await Producers.open(t, bin)
   const first = await producers.start({ total: TOTAL })
   await first.untilSafe(100)

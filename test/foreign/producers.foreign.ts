@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Reject, Result } from '../../src/model.ts'
-import { topicsOf } from '../../src/topics.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { type CliOptions, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
 import { readTopic } from '../helpers/pipeline.ts'
@@ -171,7 +171,7 @@ test('produce.py sends nothing to a job that is over, is not there, or is of ano
 
 test('produce.py finds its schemas in the clone, and in a folder that it is given', async t => {
   const { produce } = await orders(t)
-  const schemas = join(ROOT, 'src/schemas')
+  const schemas = join(ROOT, 'src/wire/schemas')
   const { code, stderr } = await produce(['--schemas', schemas], {
     input: '{"SKU": 1, "TEXT": ""}\n',
     cwd: dirname(ROOT),

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { after } from 'node:test'
-import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
-import { Kafka, type KafkaAdmin } from '../../src/kafka.ts'
-import { topicsOf } from '../../src/topics.ts'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
+import type { LocalBroker } from '../../src/broker/running-broker.ts'
+import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
 
 let own: Promise<LocalBroker> | null = null
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import type { WireRecord } from '../../src/codec.ts'
 import type { EndOfInput, Rows, Values } from '../../src/model.ts'
+import type { WireRecord } from '../../src/wire/record.ts'
 
 /** A row that a producer was told is safe. */
 export interface SafeRow {

@@ -4,7 +4,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { KAFKA_VERSION } from '../../src/broker/broker-files.ts'
+import { KAFKA_VERSION } from '../../src/broker/jvm/broker-files.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 
 const ROOT = join(import.meta.dirname, '../..')

@@ -1,7 +1,7 @@
 /** What publishers of events that take a job over from each other leave in the topics, and what must come of it. */
 import fc from 'fast-check'
+import { type Layout, placeOf, rowsInPartition } from '../../src/core/sequence.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
-import { type Layout, placeOf, rowsInPartition } from '../../src/sequence.ts'
 
 /** One publisher of the job: how many rows it goes on with, and whether it ends the job behind them. */
 interface Life {

@@ -3,9 +3,9 @@ import { access, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { copyJarsArguments } from '../../src/broker/broker-files.ts'
-import { findJava, findMaven } from '../../src/broker/java.ts'
-import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
+import { copyJarsArguments } from '../../src/broker/jvm/broker-files.ts'
+import { findJava, findMaven } from '../../src/broker/jvm/java.ts'
+import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 
 /** The newest published: the tools of 4.4.0 are missing on Maven Central. They run on the libraries of their version. */
 const TOOLS_VERSION = '4.3.1'

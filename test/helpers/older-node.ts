@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { cacheDirectory } from '../../src/broker/kafka-jars.ts'
+import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 
 /** Named exactly: any other version would be fetched again for the same answer. */
 const VERSION = '20.19.6'

@@ -1,8 +1,9 @@
-import { decode, type WireRecord } from '../../src/codec.ts'
 import type { Sink } from '../../src/connector.ts'
-import type { Kafka } from '../../src/kafka.ts'
+import type { Kafka } from '../../src/kafka/index.ts'
+import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import type { Job, Values } from '../../src/model.ts'
-import { PartitionFeed } from '../../src/partition-feed.ts'
+import { decode } from '../../src/wire/codec.ts'
+import type { WireRecord } from '../../src/wire/record.ts'
 
 /** Every record of a topic as of now, by partition. */
 export async function readTopic(kafka: Kafka, topic: string, partitions: number): Promise<WireRecord[][]> {

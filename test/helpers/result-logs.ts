@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
+import { Reassembler, type ReassemblerPosition } from '../../src/core/reassembler.ts'
+import { rowsOf } from '../../src/core/result-run.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
-import { Reassembler, type ReassemblerPosition } from '../../src/reassembler.ts'
-import { rowsOf } from '../../src/result-run.ts'
 
 /** A result: `size` rows from `back` before what its partition's log has so far; bit i of `rejects` rejects row i. */
 interface Cut {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { test } from 'node:test'
-import '../../src/kafka.ts'
+import '../../src/kafka/index.ts'
 
 const require = createRequire(import.meta.url)
 const native = require('@node-rs/crc32') as { crc32c(bytes: Uint8Array): number }

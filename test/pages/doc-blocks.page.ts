@@ -10,7 +10,7 @@ import { type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
 /** What becomes of a block: `run` here, the test file that checks it, or in words why nothing does. */
 type Treatment = 'run' | { readonly by: string } | { readonly not: string }
 
-const RECORDS = { by: 'test/wire-format.test.ts' }
+const RECORDS = { by: 'test/wire/wire-format.test.ts' }
 const STEPS = { by: 'test/pages/going-real-time.page.ts' }
 const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 
@@ -32,7 +32,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['rowmill run --resume', 'run'],
     ['rowmill run --resume', 'run'],
   ],
-  'DESIGN.md': [['src/', { not: 'a map of the files' }]],
+  'DESIGN.md': [['cli/ ', { not: 'a map of the rooms' }]],
   'bench/latency.md': [
     ...['rowmill work --workers 2, every other option', 'processing.guarantee=at_least_once', 'nothing'],
   ].map(begins => [begins, { not: 'the settings of a measurement, as the bench writes them down' }]),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type LocalBroker, startLocalBroker } from '../../src/broker/local-broker.ts'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
+import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { descendants } from '../helpers/processes.ts'
 import { sendIfSame } from './parts.ts'
 

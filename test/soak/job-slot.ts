@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { CrashPoint } from '../../src/crash-point.ts'
+import type { CrashPoint } from '../../src/support/crash-point.ts'
 import { partialOf } from '../helpers/partial.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { type ClassifiedLog, indexOf } from './classified-log.ts'

@@ -18,10 +18,10 @@ function reachable(file: string, seen = new Set<string>()): Set<string> {
 }
 
 test('verify reaches neither the reassembler nor the collector', () => {
-  assert.ok(reachable('run.ts').has('reassembler.ts'), 'the walk goes from the run to the reassembler')
-  const files = reachable('verify.ts')
-  assert.ok(files.has('sequence.ts') && files.has('codec.ts'), 'the walk goes through verify')
-  for (const file of ['reassembler.ts', 'collector.ts', 'run.ts', 'index.ts']) {
-    assert.ok(!files.has(file), `${file} is reachable from verify.ts`)
+  assert.ok(reachable('run.ts').has('core/reassembler.ts'), 'the walk goes from the run to the reassembler')
+  const files = reachable('verify/verify.ts')
+  assert.ok(files.has('core/sequence.ts') && files.has('wire/codec.ts'), 'the walk goes through verify')
+  for (const file of ['core/reassembler.ts', 'collect/collector.ts', 'run.ts', 'index.ts']) {
+    assert.ok(!files.has(file), `${file} is reachable from verify/verify.ts`)
   }
 })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { appendJob } from '../../src/jobs.ts'
+import { appendJob } from '../../src/pipeline/append-job.ts'
 import { codes, FORMAT, first, HEADER, RIGHT, rowOf, rowsTo, TOTAL, WrittenJob } from '../helpers/written-job.ts'
 
 const LINES = RIGHT.split(/(?<=\n)/)

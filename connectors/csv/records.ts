@@ -1,0 +1,124 @@
+import { CELL_LIMIT, type RecordOptions, RecordReader } from './record-reader.ts'
+
+/** Behind the end of any text, and small enough for V8 to keep it as a plain integer. */
+const NONE = 0x3fff_ffff
+
+/** The records found in one piece of text. The four arrays have the same length. */
+export interface RecordRun {
+  readonly rows: string[][]
+  /** Cells in each record, also where `only` left them out. */
+  readonly widths: number[]
+  /** Where each record begins, in UTF-16 units of the text. */
+  readonly starts: number[]
+  /** The line in which each record begins, from 1. */
+  readonly lines: number[]
+  /** Units of the text that are done with: the rest begins a record whose end is not there yet. */
+  readonly consumed: number
+  /** The line in which that rest begins. */
+  readonly line: number
+  /** The line of the first record that was left out as blank though pandas' C engine keeps it; null: there is none. */
+  readonly keptByC: number | null
+}
+
+export interface SplitOptions extends RecordOptions {
+  /** The one cell to keep of each record (none where it has no such cell); null: all. */
+  readonly only?: number | null
+}
+
+/**
+ * The records of `text`, which begins where a record begins, as Python 3.11's csv.reader(strict=True) sees them in a
+ * file opened with newline='', without the records pandas drops as blank: no cell, or one cell of white space.
+ * Lines end with \n, \r\n or \r. Throws INPUT_QUOTE, INPUT_CELL_TOO_LARGE and INPUT_ROW_TOO_LARGE, with the line;
+ * where records come before that one and more text may follow, it stops there instead.
+ */
+export function splitRecords(text: string, options: SplitOptions): RecordRun {
+  const { dialect, final, only = null } = options
+  const { separator, quote, escapeChar } = dialect
+  const run = { rows: [] as string[][], widths: [] as number[], starts: [] as number[], lines: [] as number[] }
+  const length = text.length
+  let line = options.line
+  let keptByC: number | null = null
+  let position = 0
+  // Where the next of each stands at or behind `position`; a search is repeated only when it has been passed.
+  let feed = -1
+  let carriage = -1
+  let special = -1
+  let comma = -1
+  while (position < length) {
+    if (feed < position) feed = indexOrNone(text, '\n', position)
+    if (carriage < position) carriage = indexOrNone(text, '\r', position)
+    if (special < position) special = nextSpecial(text, position, quote, escapeChar)
+    let end = Math.min(feed, carriage)
+    let next: number
+    let row: string[]
+    let width = 1
+    let lineEnds = 1
+    if (special < end || dialect.skipInitialSpace || end - position > CELL_LIMIT) {
+      const reader = new RecordReader(text, position, end, { ...options, line })
+      let record: ReturnType<RecordReader['read']>
+      try {
+        record = reader.read()
+      } catch (error) {
+        if (final || run.rows.length === 0) throw error
+        break
+      }
+      if (record === null) break
+      row = only === null ? record.cells : record.cells.slice(only, only + 1)
+      width = isBlank(record.cells) ? 0 : record.cells.length
+      next = record.next
+      lineEnds = reader.line - line
+    } else {
+      if (end === NONE) {
+        if (!final) break
+        end = length
+      }
+      next = end + 1
+      if (end === carriage) {
+        if (next === length && !final) break
+        if (feed === next) next++
+      }
+      row = []
+      let from = position
+      if (comma < position) comma = indexOrNone(text, separator, position)
+      while (comma < end) {
+        if (only === null || only === width - 1) row.push(text.slice(from, comma))
+        width++
+        from = comma + 1
+        comma = indexOrNone(text, separator, from)
+      }
+      if (only === null || only === width - 1) row.push(text.slice(from, end))
+      if (width === 1 && BLANK.test(text.slice(position, end))) width = 0
+    }
+    if (width > 0) {
+      run.rows.push(row)
+      run.widths.push(width)
+      run.starts.push(position)
+      run.lines.push(line)
+    } else if (!C_BLANK.test(text.slice(position, next))) keptByC ??= line
+    line += lineEnds
+    position = Math.min(next, length)
+  }
+  return { ...run, consumed: position, line, keptByC }
+}
+
+function indexOrNone(text: string, what: string, from: number): number {
+  const index = text.indexOf(what, from)
+  return index === -1 ? NONE : index
+}
+
+function nextSpecial(text: string, from: number, quote: string | null, escapeChar: string | null): number {
+  const quoteAt = quote === null ? NONE : indexOrNone(text, quote, from)
+  return escapeChar === null ? quoteAt : Math.min(quoteAt, indexOrNone(text, escapeChar, from))
+}
+
+/** What Python's str.strip() takes for white space; String.trim() differs in \x1c-\x1f, \x85 and \ufeff. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these four as white space
+const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
+
+/** What the C engine leaves out as blank: spaces and tabs without quotes (tokenizer.c, WHITESPACE_LINE). */
+const C_BLANK = /^[ \t]*(?:\r\n|\r|\n)?$/
+
+/** Whether pandas drops the record: one cell of nothing but white space. */
+export function isBlank(cells: readonly string[]): boolean {
+  return cells.length === 1 && BLANK.test(cells[0]!)
+}

@@ -1,0 +1,65 @@
+import { RowmillError, type SinkDialect, type Values } from '../../src/index.ts'
+
+// Python's csv.QUOTE_ALL and csv.QUOTE_NONE; QUOTE_MINIMAL is 0.
+const QUOTE_ALL = 1
+const QUOTE_NONE = 3
+
+/**
+ * Returns a function from cells to a line with its terminator, as Python's csv.writer makes it under the arguments that
+ * pandas' to_csv hands to it. The rules are those of `join_append_data` in CPython's
+ * Modules/_csv.c; newer ones quote a cell with a carriage return whatever the line terminator is
+ * (`quotesCarriageReturn`). Throws OUTPUT_FAILED where the csv module raises "need to escape, but no escapechar set".
+ */
+export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean): (cells: Values) => string {
+  const { sep, quoting, lineterminator, doublequote, escapechar } = dialect
+  // pandas' CSVFormatter keeps the quote character from csv.writer where nothing could be done about one in a cell.
+  const quotechar = quoting === QUOTE_NONE && escapechar === null ? '' : dialect.quotechar
+  const special = new Set([sep, quotechar, ...lineterminator, ...(escapechar ?? '')])
+  if (quotesCarriageReturn) special.add('\r').add('\n')
+  special.delete('')
+  const pattern = new RegExp(`[${[...special].map(c => `\\u{${c.codePointAt(0)!.toString(16)}}`).join('')}]`, 'u')
+
+  return cells => {
+    if (cells.length === 1 && cells[0] === '') return emptyLine()
+    let line = ''
+    for (let i = 0; i < cells.length; i++) {
+      if (i > 0) line += sep
+      const cell = cells[i]!
+      line += quoting !== QUOTE_ALL && !pattern.test(cell) ? cell : guarded(cell)
+    }
+    return line + lineterminator
+  }
+
+  // A line without any character would be no record: csv.writer quotes the lone empty cell.
+  function emptyLine(): string {
+    if (quoting === QUOTE_NONE) throw unescapable('a row of one empty cell')
+    return `${quotechar}${quotechar}${lineterminator}`
+  }
+
+  function guarded(cell: string): string {
+    let body = ''
+    let quoted = quoting === QUOTE_ALL
+    for (const char of cell) {
+      if (!special.has(char)) body += char
+      else if (quoting === QUOTE_NONE) body += escaper(cell) + char
+      else if (char === quotechar && doublequote) {
+        body += char + char
+        quoted = true
+      } else if (char === quotechar || char === escapechar) body += escaper(cell) + char
+      else {
+        body += char
+        quoted = true
+      }
+    }
+    return quoted ? quotechar + body + quotechar : body
+  }
+
+  function escaper(cell: string): string {
+    if (escapechar === null) throw unescapable(`the cell ${JSON.stringify(cell.slice(0, 40))}`)
+    return escapechar
+  }
+}
+
+function unescapable(what: string): RowmillError {
+  return new RowmillError('OUTPUT_FAILED', `${what} needs an escape and to_csv has none: give escapechar in --to-csv`)
+}

@@ -1,0 +1,139 @@
+import { createHash, type Hash } from 'node:crypto'
+import { type FileHandle, open } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { RowmillError, type SourceIdentity } from '../../src/index.ts'
+
+/** How much of a file is read at a time. */
+export const PIECE_BYTES = 256 * 1024
+/** What is kept of the digest behind each piece: 128 bits, which makes 64 MB for a terabyte. */
+const MARK_BYTES = 16
+
+/** A file that can be read only once: a pipe, a device. */
+export interface OnceFile {
+  readonly handle: FileHandle
+}
+
+/**
+ * A regular file that is read more than once and must have the same bytes each time. The first pass notes what the
+ * SHA-256 digest is behind each piece. Later passes compare, and hand out no byte of a piece that differs.
+ */
+export class CheckedFile {
+  readonly identity: SourceIdentity
+  readonly #handle: FileHandle
+  readonly #path: string
+  #marks = Buffer.alloc(64 * MARK_BYTES)
+  #marked = 0
+  #digest: string | null = null
+
+  constructor(path: string, handle: FileHandle, { size, mtimeMs }: { size: number; mtimeMs: number }) {
+    this.#path = path
+    this.#handle = handle
+    this.identity = { name: basename(path), size, mtimeMs }
+  }
+
+  /** `sha256:` and the digest of the file in hex. Reads it to its end where no pass has. Throws as `pieces`. */
+  async digest(): Promise<string> {
+    while (this.#digest === null) for await (const _ of this.pieces(Number.POSITIVE_INFINITY));
+    return `sha256:${this.#digest}`
+  }
+
+  /**
+   * The bytes from `from` on; a piece is overwritten by the next one. Those before are read too, since the digest needs
+   * them. Throws INPUT_CHANGED where a byte is not what an earlier pass read, and INPUT_UNREADABLE.
+   */
+  async *pieces(from: number): AsyncGenerator<Uint8Array> {
+    const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
+    const hash = createHash('sha256')
+    let position = 0
+    for (let index = 0; ; index++) {
+      const piece = await this.#read(buffer, position)
+      if (piece.length === 0) return this.#end(hash, position, index)
+      hash.update(piece)
+      this.#check(hash, position, index)
+      position += piece.length
+      if (position > from) yield piece.subarray(Math.max(0, piece.length - (position - from)))
+    }
+  }
+
+  /** Throws INPUT_CHANGED where size or time of the last change are others than at the beginning. */
+  async checkUnchanged(): Promise<void> {
+    const { size, mtimeMs } = this.identity
+    const now = await this.#handle.stat()
+    if (now.size === size && now.mtimeMs === mtimeMs) return
+    const how = now.size === size ? 'it was written again' : `${size} bytes before, ${now.size} now`
+    throw this.#changed(how, { size, sizeNow: now.size })
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close()
+  }
+
+  /** Fills the buffer, so that the pieces of every pass end at the same bytes. */
+  async #read(buffer: Buffer, position: number): Promise<Buffer> {
+    let length = 0
+    try {
+      while (length < buffer.length) {
+        const { bytesRead } = await this.#handle.read(buffer, length, buffer.length - length, position + length)
+        if (bytesRead === 0) break
+        length += bytesRead
+      }
+    } catch (error) {
+      throw unreadable(this.#path, error)
+    }
+    return buffer.subarray(0, length)
+  }
+
+  #check(hash: Hash, position: number, index: number): void {
+    const mark = hash.copy().digest()
+    const at = index * MARK_BYTES
+    if (index < this.#marked) {
+      if (mark.compare(this.#marks, at, at + MARK_BYTES, 0, MARK_BYTES) === 0) return
+      throw this.#changed(`other bytes between byte ${position} and ${position + PIECE_BYTES}`, { byte: position })
+    }
+    if (this.#digest !== null) throw this.#changed(`it goes on behind byte ${position}`, { byte: position })
+    if (at === this.#marks.length) this.#marks = Buffer.concat([this.#marks], at * 2)
+    mark.copy(this.#marks, at, 0, MARK_BYTES)
+    this.#marked = index + 1
+  }
+
+  #end(hash: Hash, position: number, index: number): void {
+    if (index < this.#marked) throw this.#changed(`it ends at byte ${position}`, { byte: position })
+    this.#digest ??= hash.digest('hex')
+  }
+
+  #changed(how: string, facts: Record<string, number>): RowmillError {
+    const message = `${this.#path} changed while it was read (${how}). Leave it alone and start again.`
+    return new RowmillError('INPUT_CHANGED', message, facts)
+  }
+}
+
+/** Opens an input file. Throws INPUT_NOT_FOUND and INPUT_UNREADABLE. To be closed. */
+export async function openInput(path: string): Promise<CheckedFile | OnceFile> {
+  let handle: FileHandle | null = null
+  try {
+    handle = await open(path, 'r')
+    const stat = await handle.stat()
+    if (stat.isDirectory()) throw notFound(path, 'is a folder, not a file')
+    return stat.isFile() ? new CheckedFile(path, handle, stat) : { handle }
+  } catch (error) {
+    await handle?.close()
+    if (error instanceof RowmillError) throw error
+    const code = (error as NodeJS.ErrnoException).code
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw notFound(path, 'does not exist')
+    throw unreadable(path, error)
+  }
+}
+
+function notFound(path: string, what: string): RowmillError {
+  return new RowmillError('INPUT_NOT_FOUND', `input ${path} ${what}. Check the path.`, { path })
+}
+
+export function unreadable(name: string, cause: unknown): RowmillError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new RowmillError(
+    'INPUT_UNREADABLE',
+    `${name} cannot be read: ${why}. Check the file and its permissions.`,
+    {},
+    { cause },
+  )
+}

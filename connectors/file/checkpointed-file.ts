@@ -1,0 +1,230 @@
+import { createHash, type Hash, randomBytes } from 'node:crypto'
+import { constants, existsSync } from 'node:fs'
+import { copyFile, type FileHandle, link, open, readdir, rm, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { RowmillError } from '../../src/index.ts'
+import { openPrivate, readPrivate, replacePrivate } from './private-folder.ts'
+
+/** Text is collected up to here before it is written. */
+const BUFFER_CHARS = 256 * 1024
+
+const PARTIAL = /^partial-[0-9a-f]{16}$/
+
+/** The content of a file: its length, and its SHA-256 digest in hex. */
+export interface Content {
+  readonly bytes: number
+  readonly digest: string
+}
+
+/** What is known to be safe of a file: this content at its beginning. */
+export interface Checkpoint extends Content {
+  /** Of the collector; null where it has made none yet. */
+  readonly note: string | null
+  /** The name of the file in the folder; null: it is the output itself, which grows. */
+  readonly partial: string | null
+  /** What the output is when it has its name, and of which job; absent while rows are missing. */
+  readonly complete?: Content & { readonly job: string | null }
+}
+
+/**
+ * A file that is appended to, and a checkpoint in a folder that says what of it survives a crash: from there on it is
+ * written again. The file is the output itself, or else a partial file in the folder whose name no other writer uses:
+ * where the lock should fail, each writes a file of its own.
+ */
+export class CheckpointedFile {
+  readonly path: string
+  readonly #folder: string
+  readonly #checkpoint: string
+  /** Its name in the folder; null: the output itself. */
+  readonly #partial: string | null
+  #file: FileHandle | null = null
+  #buffer = ''
+  #bytes = 0
+  #digest: Hash = createHash('sha256')
+
+  constructor(folder: string, output: string | null = null) {
+    this.#folder = folder
+    this.path = output ?? this.newPath()
+    this.#partial = output === null ? basename(this.path) : null
+    this.#checkpoint = join(folder, 'checkpoint')
+  }
+
+  get hasCheckpoint(): boolean {
+    return existsSync(this.#checkpoint)
+  }
+
+  /** Whether nothing was written, also by those before. */
+  get isEmpty(): boolean {
+    return this.#bytes === 0 && this.#buffer === ''
+  }
+
+  /** Throws OUTPUT_UNUSABLE where it cannot be read. */
+  async last(): Promise<Checkpoint | null> {
+    if (!this.hasCheckpoint) return null
+    let last: Checkpoint
+    try {
+      last = JSON.parse(await readPrivate(this.#checkpoint))
+    } catch (cause) {
+      throw this.#mismatch(`cannot be read: ${(cause as Error).message}`, this.#checkpoint)
+    }
+    const { bytes, digest, note, partial, complete } = last ?? {}
+    const isText = (value: unknown) => value === null || typeof value === 'string'
+    const isContent = Number.isSafeInteger(bytes) && bytes >= 0 && typeof digest === 'string'
+    const isFile = partial === null || PARTIAL.test(partial)
+    const isEnd = complete === undefined || typeof complete?.digest === 'string'
+    if (isContent && isText(note) && isFile && isEnd) return last
+    throw this.#mismatch('is no checkpoint', this.#checkpoint)
+  }
+
+  /**
+   * Opens the file as it was at this checkpoint: what lies behind it is cut off, and what lies before it must be what was
+   * written. Without one it is emptied. Throws OUTPUT_UNUSABLE.
+   */
+  async open(last: Checkpoint | null): Promise<void> {
+    if (this.#partial === null) return this.#openOutput(last)
+    try {
+      await this.#openPartial(last)
+    } catch (error) {
+      await rm(this.path, { force: true }).catch(() => {}) // the checkpoint names another one still
+      throw error
+    }
+    await this.removePartials(this.#partial)
+  }
+
+  async #openOutput(last: Checkpoint | null): Promise<void> {
+    const isThere = existsSync(this.path)
+    if (last && last.bytes > 0 && !isThere) throw this.#mismatch('is gone')
+    this.#file = await open(this.path, last && isThere ? 'r+' : 'w+')
+    if (last) await this.#goBackTo(last)
+  }
+
+  async #openPartial(last: Checkpoint | null): Promise<void> {
+    const { O_CREAT, O_EXCL, O_RDWR } = constants
+    if (last) await this.#adopt(join(this.#folder, last.partial!))
+    this.#file = await openPrivate(this.path, last ? O_RDWR : O_RDWR | O_CREAT | O_EXCL)
+    if (!last) return
+    await this.#goBackTo(last)
+    await this.save({ note: last.note })
+  }
+
+  /** Forgets all of it. */
+  async empty(): Promise<void> {
+    await this.forget()
+    await this.#file!.truncate(0)
+    this.#bytes = 0
+    this.#digest = createHash('sha256')
+  }
+
+  async append(text: string): Promise<void> {
+    this.#buffer += text
+    if (this.#buffer.length >= BUFFER_CHARS) await this.flush()
+  }
+
+  /** Hands what was appended to the system: whoever reads the file sees it. */
+  async flush(): Promise<void> {
+    if (this.#buffer === '') return
+    const bytes = Buffer.from(this.#buffer)
+    this.#buffer = ''
+    for (let at = 0; at < bytes.length; ) {
+      at += (await this.#file!.write(bytes, at, bytes.length - at, this.#bytes + at)).bytesWritten
+    }
+    this.#bytes += bytes.length
+    this.#digest.update(bytes)
+  }
+
+  /** When it resolves, everything appended survives a crash together with what is said of it. */
+  async save(said: Pick<Checkpoint, 'note' | 'complete'> & Partial<Pick<Checkpoint, 'partial'>>): Promise<void> {
+    await this.flush()
+    const last: Checkpoint = { ...this.#content(), partial: this.#partial, ...said }
+    await this.#file?.datasync()
+    await replacePrivate(this.#checkpoint, JSON.stringify(last))
+  }
+
+  /**
+   * Makes all of it safe, reads the whole file once more and returns what is in it. Throws OUTPUT_UNUSABLE where that is
+   * not what was written, or where what stands under its name is another file by now: another process has written it.
+   */
+  async verify(): Promise<Content> {
+    await this.flush()
+    await this.#file!.sync()
+    const [mine, there] = await Promise.all([this.#file!.stat(), stat(this.path).catch(() => null)])
+    if (there?.ino !== mine.ino || there.dev !== mine.dev)
+      throw this.#mismatch('is no longer the file that was written')
+    const written = this.#content()
+    const { digest } = await contentOf(this.#file!, this.#bytes)
+    if (mine.size !== written.bytes || digest !== written.digest) throw this.#mismatch('is not what was written')
+    return written
+  }
+
+  /** A path for a partial file that no other writer has. */
+  newPath(): string {
+    return join(this.#folder, `partial-${randomBytes(8).toString('hex')}`)
+  }
+
+  /** Removes the checkpoint. */
+  async forget(): Promise<void> {
+    await rm(this.#checkpoint, { force: true })
+  }
+
+  /** Behind `close`: removes the checkpoint and every partial file, also those of writers that were killed. */
+  async remove(): Promise<void> {
+    await this.forget()
+    await this.removePartials()
+  }
+
+  /** Clears away a checkpoint that was not finished, too. */
+  async close(): Promise<void> {
+    const file = this.#file
+    this.#file = null
+    await file?.close()
+    if (file) await rm(`${this.#checkpoint}.next`, { force: true })
+  }
+
+  /** Gives the partial file of the writer before the name of this one; its old name goes when a checkpoint says the new. */
+  async #adopt(before: string): Promise<void> {
+    try {
+      await link(before, this.path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw this.#mismatch('is gone', before)
+      await copyFile(before, this.path, constants.COPYFILE_EXCL) // a file system without hard links
+    }
+  }
+
+  /** What writers left that were killed, or whose job was thrown away. */
+  async removePartials(except: string | null = null): Promise<void> {
+    const names = await readdir(this.#folder).catch(() => [])
+    const others = names.filter(name => PARTIAL.test(name) && name !== except)
+    await Promise.all(others.map(name => rm(join(this.#folder, name), { force: true })))
+  }
+
+  #content(): Content {
+    return { bytes: this.#bytes, digest: this.#digest.copy().digest('hex') }
+  }
+
+  async #goBackTo({ bytes, digest }: Checkpoint): Promise<void> {
+    const file = this.#file!
+    const { size } = await file.stat()
+    if (size < bytes) throw this.#mismatch(`has ${size} bytes, fewer than the ${bytes} of the last checkpoint`)
+    this.#digest = await hashOf(file, bytes)
+    if (this.#content().digest !== digest) throw this.#mismatch('is not what was written up to the last checkpoint')
+    await file.truncate(bytes)
+    this.#bytes = bytes
+  }
+
+  #mismatch(what: string, path = this.path): RowmillError {
+    const message = `${path} ${what}: it was changed since. --restart begins again with the first row`
+    return new RowmillError('OUTPUT_UNUSABLE', message, { path })
+  }
+}
+
+/** The content of an open file up to `bytes`. */
+export async function contentOf(file: FileHandle, bytes: number): Promise<Content> {
+  return { bytes, digest: (await hashOf(file, bytes)).digest('hex') }
+}
+
+async function hashOf(file: FileHandle, bytes: number): Promise<Hash> {
+  const hash = createHash('sha256')
+  const content = bytes === 0 ? [] : file.createReadStream({ start: 0, end: bytes - 1, autoClose: false })
+  for await (const chunk of content) hash.update(chunk)
+  return hash
+}

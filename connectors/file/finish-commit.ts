@@ -1,0 +1,68 @@
+import { open, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { appear } from '../file-sink.ts'
+import { type Checkpoint, CheckpointedFile, type Content, contentOf } from './checkpointed-file.ts'
+import { OutputLock } from './output-lock.ts'
+import { stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
+import { checkPrivateFolder } from './private-folder.ts'
+
+/**
+ * Brings to its end what a sink began that was killed in its commit: gives the output its name where it has none yet,
+ * and clears away what stands beside it. False unless the output of this job is then there, complete and unchanged: its
+ * length and digest are compared with those that the sink noted. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE or OUTPUT_FAILED.
+ */
+export async function finishCommit(path: string, job: string): Promise<boolean> {
+  const folder = stateFolder(path)
+  if (!(await writing(path, () => checkPrivateFolder(folder)))) return false
+  const file = new CheckpointedFile(folder)
+  const last = await file.last().catch(() => null) // the sink that is opened next says what is wrong with it
+  if (last?.complete?.job !== job) return false
+  const lock = new OutputLock(path, folder)
+  return await writing(path, async () => {
+    await lock.take()
+    try {
+      const isDone = (await hasContent(path, last.complete!)) || (await nameNow(path, last))
+      if (isDone) await file.remove()
+      return isDone
+    } finally {
+      await lock.release()
+    }
+  })
+}
+
+/** Removes what `keepsProof` left of a sink that committed the output of this job. */
+export async function forgetCommit(path: string, job: string): Promise<void> {
+  const folder = stateFolder(path)
+  if (!(await writing(path, () => checkPrivateFolder(folder)))) return
+  const lock = new OutputLock(path, folder)
+  await writing(path, async () => {
+    await lock.take()
+    try {
+      const file = new CheckpointedFile(folder)
+      if ((await file.last())?.complete?.job === job) await file.remove()
+    } finally {
+      await lock.release()
+    }
+  })
+}
+
+async function nameNow(path: string, { partial, complete }: Checkpoint): Promise<boolean> {
+  if (partial === null || (await stat(path).catch(() => null))) return false
+  const finished = join(stateFolder(path), partial)
+  if (!(await hasContent(finished, complete!))) return false
+  await takeAccessOf(path, finished)
+  await appear(finished, path)
+  await syncFolder(dirname(path))
+  return true
+}
+
+async function hasContent(path: string, { bytes, digest }: Content): Promise<boolean> {
+  const found = await stat(path).catch(() => null)
+  if (!found?.isFile() || found.size !== bytes) return false
+  const file = await open(path)
+  try {
+    return (await contentOf(file, bytes)).digest === digest
+  } finally {
+    await file.close()
+  }
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import { constants } from 'node:fs'
+import { access, chmod, chown, lstat, open, stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { RowmillError } from '../../src/index.ts'
+
+const STATE = '.rowmill'
+/** Of a name in a folder, on nearly every file system. */
+const MAX_NAME_BYTES = 255
+
+/**
+ * The folder beside the output that holds what an unfinished job needs: `PATH.rowmill`. Where that name would be longer
+ * than 255 bytes, its end is replaced by a digest of the whole name.
+ */
+export function stateFolder(path: string): string {
+  const name = basename(path)
+  if (Buffer.byteLength(name + STATE) <= MAX_NAME_BYTES) return `${path}${STATE}`
+  const end = `~${createHash('sha256').update(name).digest('hex').slice(0, 16)}${STATE}`
+  const characters = [...name]
+  while (Buffer.byteLength(characters.join('') + end) > MAX_NAME_BYTES) characters.pop()
+  return join(dirname(path), characters.join('') + end)
+}
+
+/** Throws OUTPUT_EXISTS or OUTPUT_UNUSABLE where `path` cannot become the output; creates nothing. */
+export async function checkOutput(path: string, force: boolean): Promise<void> {
+  const unusable = (message: string) => new RowmillError('OUTPUT_UNUSABLE', message, { path })
+  const existing = await stat(path).catch(() => null)
+  if (existing?.isDirectory()) throw unusable(`${path} is a directory: give the name of a file in it`)
+  if (existing && !existing.isFile()) throw unusable(`${path} is no regular file: use - and redirect standard output`)
+  if (existing && !force) {
+    throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
+  }
+  if (!existing && (await lstat(path).catch(() => null)))
+    throw unusable(`${path} is a symbolic link to a file that is not there: remove the link, or name the file itself`)
+  const folder = dirname(path)
+  const parent = await stat(folder).catch(() => null)
+  if (!parent?.isDirectory()) throw unusable(`${folder}, the folder of ${path}, does not exist: create it first`)
+  if (Buffer.byteLength(basename(path)) > MAX_NAME_BYTES)
+    throw unusable(`the name ${basename(path)} has more than ${MAX_NAME_BYTES} bytes: choose a shorter one`)
+  await access(folder, constants.W_OK | constants.X_OK).catch(() => {
+    throw unusable(`${folder}, the folder of ${path}, may not be written to`)
+  })
+}
+
+/** Throws OUTPUT_UNUSABLE where a file that replaces the one at `path` could not belong to the same user and group. */
+export async function checkOwner(path: string): Promise<void> {
+  const existing = await stat(path).catch(() => null)
+  const me = process.geteuid?.() ?? 0
+  if (me === 0 || existing === null) return
+  const { uid, gid } = existing
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
+  if (uid === me && groups.includes(gid)) return
+  const message =
+    `${path} belongs to user ${uid} and group ${gid}, and --force could not keep that: remove the file first, ` +
+    'choose another OUT, or give the command as that user'
+  throw new RowmillError('OUTPUT_UNUSABLE', message, { path })
+}
+
+/**
+ * Gives a finished file the mode and owner that it needs under the name of the output: those of the file that it
+ * replaces, else those of any new file of this process.
+ */
+export async function takeAccessOf(path: string, finished: string): Promise<void> {
+  const [existing, own] = await Promise.all([stat(path).catch(() => null), stat(finished)])
+  if (existing && (existing.uid !== own.uid || existing.gid !== own.gid))
+    await chown(finished, existing.uid, existing.gid)
+  await chmod(finished, existing ? existing.mode & 0o7777 : 0o666 & ~process.umask())
+}
+
+/** Makes the names in a folder safe. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** What `action` gives; what it breaks with is a failure of the output. */
+export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action()
+  } catch (error) {
+    throw outputFailure(error, path)
+  }
+}
+
+/** What a file system says of the output, as an error of rowmill's. */
+function outputFailure(error: unknown, path: string): RowmillError {
+  if (error instanceof RowmillError) return error
+  const cause = error as NodeJS.ErrnoException
+  return new RowmillError('OUTPUT_FAILED', `cannot write ${path}: ${cause.message}`, { path }, { cause })
+}

@@ -1,0 +1,148 @@
+import { execFile, spawn } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, rm, stat } from 'node:fs/promises'
+import { basename } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { promisify } from 'node:util'
+import { createGzip, createZstdCompress, constants as zlib } from 'node:zlib'
+import { isPackedByNode, type Packing, RowmillError } from '../../src/index.ts'
+
+/** Packs standard input, of a known size, into standard output, which is a file, as pandas.io.common does it. */
+const PACK = `
+import json, os, shutil, sys
+method, path, size, args = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+source, target = sys.stdin.buffer, sys.stdout.buffer
+name = os.path.basename(path)
+inside = args.pop('archive_name', None)
+
+def copy(to):
+    shutil.copyfileobj(source, to, 1 << 18)
+
+if method == 'gzip':
+    import gzip
+    with gzip.GzipFile(filename=path, mode='wb', fileobj=target, **args) as packed:
+        copy(packed)
+        packed.flush()  # as pandas does before it closes, which shows in the bytes
+elif method == 'bz2':
+    import bz2
+    with bz2.BZ2File(target, 'wb', **args) as packed:
+        copy(packed)
+elif method == 'xz':
+    import lzma
+    with lzma.LZMAFile(target, 'wb', **args) as packed:
+        copy(packed)
+elif method == 'zip':
+    import time, zipfile
+    with zipfile.ZipFile(target, 'w', compression=zipfile.ZIP_DEFLATED, **args) as archive:
+        if size:
+            info = zipfile.ZipInfo(inside or (name[:-4] if name.endswith('.zip') else name), time.localtime()[:6])
+            info.compress_type, info.external_attr, info.file_size = zipfile.ZIP_DEFLATED, 0o600 << 16, size
+            info._compresslevel = args.get('compresslevel')
+            with archive.open(info, 'w') as packed:
+                copy(packed)
+else:
+    import tarfile
+    kind = os.path.splitext(name)[1]
+    mode = 'w:' + kind[1:] if kind in ('.gz', '.xz', '.bz2') else 'w'
+    with tarfile.open(path, mode, fileobj=target) as archive:
+        if size:
+            info = tarfile.TarInfo(inside or (name[:-4] if name.endswith('.tar') else name))
+            info.size = size
+            archive.addfile(info, source)
+target.flush()`
+
+export interface PackOptions {
+  readonly packing: Packing
+  /** The Python whose standard library packs what Node does not. */
+  readonly python: string
+  /** Ends the packing with its reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Throws PYTHON_UNUSABLE where this machine cannot pack so. */
+export async function checkPackable(path: string, { packing, python }: PackOptions): Promise<void> {
+  if (isPackedByNode(packing)) return
+  const needed = {
+    gzip: 'gzip',
+    bz2: 'bz2',
+    zip: 'zipfile, zlib',
+    xz: 'lzma',
+    tar: 'tarfile, bz2, lzma, zlib',
+    zstd: '',
+  }
+  try {
+    await promisify(execFile)(python, ['-I', '-c', `import ${needed[packing.method]}`])
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException
+    const why = code === 'ENOENT' ? 'there is no such program' : message.trimEnd().split('\n').at(-1)
+    throw new RowmillError(
+      'PYTHON_UNUSABLE',
+      `OUT ${path} is packed (${packing.method}) by the standard library of Python, and ${python} cannot: ${why}. ` +
+        'Name another one with --python PATH, or choose another OUT: .gz and .zst need no Python.',
+      { path, python },
+      { cause },
+    )
+  }
+}
+
+/**
+ * Packs the file at `from` into a new one at `to`, which is safe on disk when it resolves. `path` is the name that
+ * the packed file will have: it stands in some formats. Throws OUTPUT_FAILED, what the file system says, and the reason
+ * of `signal`; then nothing is left at `to`.
+ */
+export async function packFile(from: string, to: string, path: string, options: PackOptions): Promise<void> {
+  await rm(to, { force: true }) // a new file: nobody who was killed writes it any more
+  const target = await open(to, 'wx')
+  try {
+    const pack = isPackedByNode(options.packing) ? packByNode : packByPython
+    await pack(from, target, { ...options, path })
+    await target.sync()
+  } catch (error) {
+    await rm(to, { force: true })
+    throw options.signal?.aborted ? options.signal.reason : error
+  } finally {
+    await target.close()
+  }
+}
+
+type PackPlace = PackOptions & { readonly path: string }
+
+async function packByNode(from: string, target: FileHandle, { packing, signal }: PackPlace): Promise<void> {
+  const { method, args } = packing
+  const packer =
+    method === 'zstd'
+      ? createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: Number(args['level'] ?? 3) } })
+      : createGzip({ level: Number(args['compresslevel'] ?? 9) })
+  // Not a write stream of the handle: it would close the handle, or wait for ever for that.
+  await pipeline(createReadStream(from), packer, chunks => target.writeFile(chunks), signal ? { signal } : {})
+}
+
+async function packByPython(
+  from: string,
+  target: FileHandle,
+  { packing, python, path, signal }: PackPlace,
+): Promise<void> {
+  const { size } = await stat(from)
+  const args = ['-I', '-c', PACK, packing.method, basename(path), String(size), JSON.stringify(packing.args)]
+  // It reads a pipe of this process, so that it ends with it.
+  const child = spawn(python, args, {
+    stdio: ['pipe', target.fd, 'pipe'],
+    ...(signal && { signal, killSignal: 'SIGKILL' }),
+  })
+  let said = ''
+  child.stderr!.setEncoding('utf8').on('data', text => {
+    said = (said + text).slice(-2000)
+  })
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', resolve)
+  })
+  const fed = pipeline(createReadStream(from), child.stdin!)
+  fed.catch(() => {}) // a child that breaks reads no further, and says why
+  const code = await ended
+  if (code === 0) return fed
+  const why = said.trimEnd().split('\n').at(-1) || `it ended with ${code}`
+  throw new RowmillError('OUTPUT_FAILED', `cannot pack ${path}: ${python}: ${why}. Is there room on the disk?`, {
+    path,
+  })
+}

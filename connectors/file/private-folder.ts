@@ -1,0 +1,86 @@
+import { constants, type Stats } from 'node:fs'
+import { lstat, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { RowmillError } from '../../src/index.ts'
+
+const OTHERS_MAY_WRITE = 0o022
+
+/** Mode of every file that rowmill makes beside OUT; the folder they are in has mode 0700. */
+export const PRIVATE_FILE = 0o600
+
+/**
+ * Makes the folder that holds the state of an unfinished output, or checks the one that is there. The folder above it
+ * must exist. Throws OUTPUT_UNUSABLE as `checkPrivateFolder` does, or what the file system says.
+ */
+export async function makePrivateFolder(path: string): Promise<void> {
+  for (let isThere = false; !isThere; isThere = await checkPrivateFolder(path)) {
+    await mkdir(path, { mode: 0o700 }).catch(error => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  }
+}
+
+/**
+ * Throws OUTPUT_UNUSABLE unless only this user could have written what is in the folder: it is a directory and no link,
+ * belongs to this user, and nobody else may write in it; in it are files and directories of this user alone. What others
+ * put there would be run as a classifier, or written through a link to a file of their choice. False where there is no
+ * folder.
+ */
+export async function checkPrivateFolder(path: string): Promise<boolean> {
+  const folder = await lstat(path).catch(() => null)
+  if (folder === null) return false
+  if (!folder.isDirectory()) throw foreign(path, 'is no directory', 'Remove it, or choose another OUT')
+  if (!isOwn(folder)) {
+    const cure = 'If you trust that user, give the command as that user; else remove it, or choose another OUT'
+    throw foreign(path, `belongs to the user with id ${folder.uid}`, cure)
+  }
+  if ((folder.mode & OTHERS_MAY_WRITE) !== 0) {
+    const cure = `If nobody did, run chmod -R go-w on it; else remove it. If its file system keeps no modes, choose another OUT`
+    throw foreign(path, 'may be written to by other users', cure)
+  }
+  const names = await readdir(path).catch(error => {
+    if (error.code === 'ENOENT') return null // its owner has removed it meanwhile
+    throw error
+  })
+  for (const name of names ?? []) await checkEntry(join(path, name))
+  return names !== null
+}
+
+async function checkEntry(path: string): Promise<void> {
+  const entry = await lstat(path).catch(() => null) // another process may remove its own meanwhile
+  if (entry === null || (isOwn(entry) && (entry.isFile() || entry.isDirectory()))) return
+  const what = isOwn(entry) ? 'is no regular file or directory' : `belongs to the user with id ${entry.uid}`
+  throw foreign(path, what, 'rowmill did not make it: remove it')
+}
+
+/** Opens a file in such a folder; a link under its name is not followed. */
+export async function openPrivate(path: string, flags: number) {
+  return await open(path, flags | constants.O_NOFOLLOW, PRIVATE_FILE)
+}
+
+/** Text of a file in such a folder. */
+export async function readPrivate(path: string): Promise<string> {
+  return await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })
+}
+
+/** Replaces a file in such a folder as a whole; when it resolves, the text survives a crash. */
+export async function replacePrivate(path: string, text: string): Promise<void> {
+  const { O_CREAT, O_TRUNC, O_WRONLY } = constants
+  const next = await openPrivate(`${path}.next`, O_CREAT | O_TRUNC | O_WRONLY)
+  try {
+    await next.writeFile(text)
+    await next.sync()
+  } finally {
+    await next.close()
+  }
+  await rename(`${path}.next`, path)
+}
+
+function isOwn({ uid }: Stats): boolean {
+  return process.geteuid === undefined || uid === process.geteuid()
+}
+
+function foreign(path: string, what: string, cure: string): RowmillError {
+  const message = `${path} ${what}, so others may have written the state of the run in it. ${cure}`
+  return new RowmillError('OUTPUT_UNUSABLE', message, { path })
+}

@@ -1,0 +1,137 @@
+import { mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RowmillError } from '../../errors.ts'
+import { FileLock, lockHolder } from '../../support/file-lock.ts'
+import { makeFolder } from '../../support/make-folder.ts'
+import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } from '../../support/process-identity.ts'
+import { brokerFiles } from './broker-files.ts'
+
+const PREFIX = 'rowmill-broker-'
+/** A directory without an owner is one that is just being made, or one whose maker died in that moment. */
+const NO_OWNER_MS = 60 * 60_000
+
+/** Of a broker's directory, beside its lock: whose it is, and which JVM works on it. */
+interface Owner {
+  readonly directory: string
+  /** Containers may share a temporary folder, and processes of another one can be neither seen nor ended. */
+  readonly host: string
+  readonly owner: ProcessIdentity
+  readonly jvm: ProcessIdentity | null
+}
+
+/** A directory that a broker of this process works on, and no other process's. */
+export class BrokerDirectory {
+  readonly path: string
+  readonly #lock: FileLock
+  readonly #temporary: boolean
+
+  constructor(path: string, lock: FileLock, { temporary }: { temporary: boolean }) {
+    this.path = path
+    this.#lock = lock
+    this.#temporary = temporary
+  }
+
+  /** Says which JVM works on it, for whoever finds it after this process was killed; null: none was started yet. */
+  async name(jvm: ProcessIdentity | null): Promise<void> {
+    const owner: Owner = { directory: this.path, host: hostname(), owner: identifySelf(), jvm }
+    const { owner: file } = brokerFiles(this.path)
+    await writeFile(`${file}.new`, JSON.stringify(owner))
+    await rename(`${file}.new`, file)
+  }
+
+  /** Removes it where it is temporary. Its JVM must have ended. Twice is fine. */
+  async release(): Promise<void> {
+    try {
+      if (this.#temporary) await rm(this.path, { recursive: true, force: true })
+      else await rm(brokerFiles(this.path).owner, { force: true })
+    } finally {
+      this.#lock.release()
+    }
+  }
+}
+
+/** A new temporary directory for a broker of this process. Throws BROKER_FAILED. */
+export async function makeBrokerDirectory(): Promise<BrokerDirectory> {
+  try {
+    const path = await realpath(await mkdtemp(join(tmpdir(), PREFIX)))
+    const lock = await FileLock.take(brokerFiles(path).lock)
+    if (lock === null) throw new Error(`${path} was taken by another process`)
+    const directory = new BrokerDirectory(path, lock, { temporary: true })
+    await directory.name(null)
+    return directory
+  } catch (cause) {
+    const message = `the local Kafka finds no room in ${tmpdir()}: ${(cause as Error).message}. Name another folder in TMPDIR`
+    throw new RowmillError('BROKER_FAILED', message, { path: tmpdir() }, { cause })
+  }
+}
+
+/**
+ * Takes a directory that outlives its brokers. Throws BROKER_FAILED while another broker works on it; a JVM that
+ * outlived its owner is killed.
+ */
+export async function takeBrokerDirectory(path: string): Promise<BrokerDirectory> {
+  if (path.includes(',')) {
+    const message = `Kafka cannot keep data in ${path}: its folder names may hold no comma. Choose another`
+    throw new RowmillError('USAGE', message, { path })
+  }
+  const [real, lock] = await lockFolder(path).catch(cause => {
+    const message = `the data directory ${path} cannot be made: ${cause.message}. Choose another with --data`
+    throw new RowmillError('USAGE', message, { path }, { cause })
+  })
+  if (lock === null) {
+    const holder = lockHolder(brokerFiles(real).lock)
+    const by = holder ? `process ${holder.pid} on ${holder.host}` : 'another rowmill'
+    const message = `the data directory ${real} is in use by ${by}. Stop that broker or choose another directory`
+    throw new RowmillError('BROKER_FAILED', message, { path: real, ...holder })
+  }
+  const directory = new BrokerDirectory(real, lock, { temporary: false })
+  const before = await readOwner(real)
+  if (before !== null) killOrphan(before)
+  await directory.name(null)
+  return directory
+}
+
+async function lockFolder(path: string): Promise<[string, FileLock | null]> {
+  await makeFolder(path)
+  const real = await realpath(path)
+  return [real, await FileLock.take(brokerFiles(real).lock)]
+}
+
+/**
+ * Ends what is left of brokers whose owner and guard were both killed: a JVM only if pid, start time and data
+ * directory agree with the lock file, and the temporary directory. Never throws: what cannot be swept stays.
+ */
+export async function sweepBrokerDirectories(): Promise<void> {
+  const folder = await realpath(tmpdir()).catch(() => tmpdir())
+  const names = await readdir(folder).catch(() => [])
+  const ours = names.filter(name => name.startsWith(PREFIX))
+  await Promise.allSettled(ours.map(name => sweep(join(folder, name))))
+}
+
+async function sweep(directory: string): Promise<void> {
+  const { uid, mtimeMs } = await stat(directory)
+  if (uid !== process.getuid?.()) return
+  const owner = await readOwner(directory)
+  const abandoned =
+    owner === null
+      ? Date.now() - mtimeMs > NO_OWNER_MS
+      : owner.host === hostname() && owner.directory === directory && !isAlive(owner.owner)
+  if (!abandoned) return
+  // Its owner may live where its processes cannot be seen from here.
+  const lock = await FileLock.take(brokerFiles(directory).lock)
+  if (lock === null) return
+  if (owner !== null) killOrphan(owner)
+  await new BrokerDirectory(directory, lock, { temporary: true }).release()
+}
+
+/** A process of another host is no concern of ours: a pid says nothing there. */
+function killOrphan({ jvm, directory, host }: Owner): void {
+  if (jvm !== null && host === hostname() && commandLine(jvm.pid)?.includes(brokerFiles(directory).properties))
+    killIfSame(jvm)
+}
+
+async function readOwner(directory: string): Promise<Owner | null> {
+  const text = await readFile(brokerFiles(directory).owner, 'utf8').catch(() => null)
+  return text === null ? null : JSON.parse(text)
+}

@@ -1,0 +1,158 @@
+import { join } from 'node:path'
+import { MAX_MESSAGE_BYTES } from '../../pipeline/topic-settings.ts'
+
+export const KAFKA_VERSION = '4.4.0'
+/** Of the jars on disk, for messages. */
+export const KAFKA_MEGABYTES = 44
+
+const LOG4J_VERSION = '2.25.5'
+export const MAVEN_DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0'
+
+/** Kafka names its logging facade only: without log4j-slf4j-impl its own log would be lost. */
+export const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>rowmill</groupId>
+  <artifactId>local-broker</artifactId>
+  <version>1</version>
+  <packaging>pom</packaging>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_2.13</artifactId>
+      <version>${KAFKA_VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>${LOG4J_VERSION}</version>
+    </dependency>
+  </dependencies>
+</project>
+`
+
+/** Arguments of Maven that copy the runtime jars of `pom` into `output`; a jar with a wrong checksum fails. */
+export function copyJarsArguments(pom: string, output: string): string[] {
+  const goal = `${MAVEN_DEPENDENCY_PLUGIN}:copy-dependencies`
+  return ['-B', '-q', '-C', '-f', pom, goal, '-DincludeScope=runtime', `-DoutputDirectory=${output}`]
+}
+
+/** What stands where in the directory of one broker. */
+export function brokerFiles(directory: string) {
+  return {
+    data: join(directory, 'data'),
+    meta: join(directory, 'data', 'meta.properties'),
+    properties: join(directory, 'server.properties'),
+    logging: join(directory, 'log4j2.properties'),
+    log: join(directory, 'kafka.log'),
+    output: join(directory, 'jvm.log'),
+    owner: join(directory, 'owner.json'),
+    lock: join(directory, 'lock'),
+  }
+}
+
+/**
+ * How long the first member of a new group waits for others. Workers that start together so join together: with 0 the
+ * second one's join is a rebalance, which the first learns of at its next heartbeat (1.35 against 1.12 s for 300 rows).
+ */
+const INITIAL_REBALANCE_DELAY_MS = 60
+
+const BROKER_SESSION_MS = 2000
+
+const HEAP = '-Xmx512m'
+
+export interface BrokerPorts {
+  readonly broker: number
+  readonly controller: number
+}
+
+/** One node that is broker and controller, on the loopback interface alone, unless `others` say otherwise. */
+export function serverProperties(data: string, ports: BrokerPorts, others: Properties = {}): string {
+  return lines({ ...nodeProperties('127.0.0.1', escapeProperty(data), ports), ...others })
+}
+
+/**
+ * The same node as the variables of the image apache/kafka. In its container it listens on all interfaces, since what
+ * Docker forwards comes in on another one than loopback, and on the port that it has outside: so the one address that
+ * it tells its clients is right for itself too.
+ */
+export function containerEnvironment(clusterId: string, ports: BrokerPorts): Record<string, string> {
+  const properties = Object.entries(nodeProperties('0.0.0.0', '/tmp/rowmill-kafka', ports))
+  const variables = properties.map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, `${value}`])
+  return { ...Object.fromEntries(variables), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: HEAP }
+}
+
+export type Properties = Readonly<Record<string, string | number | boolean>>
+
+function nodeProperties(host: string, data: string, ports: BrokerPorts): Properties {
+  return {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    listeners: `PLAINTEXT://${host}:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.broker}`,
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.listener.names': 'CONTROLLER',
+    'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
+    'log.dirs': data,
+    'auto.create.topics.enable': false,
+    'message.max.bytes': MAX_MESSAGE_BYTES,
+    'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
+    'group.initial.rebalance.delay.ms': INITIAL_REBALANCE_DELAY_MS,
+    // One coordinator serves a machine; 50 partitions are 50 directories before the first member can join.
+    'offsets.topic.num.partitions': 1,
+    'offsets.topic.replication.factor': 1,
+    'transaction.state.log.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'share.coordinator.state.topic.num.partitions': 1,
+    'share.coordinator.state.topic.replication.factor': 1,
+    'share.coordinator.state.topic.min.isr': 1,
+    // After a crash a broker is not let in before its last session is over: 9 s by default.
+    'broker.session.timeout.ms': BROKER_SESSION_MS,
+    'broker.heartbeat.interval.ms': BROKER_SESSION_MS / 4,
+    // 128 MB by default, all written to at the start.
+    'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024,
+  }
+}
+
+/** Warnings and worse into the file; nothing on standard output. */
+export function loggingProperties(log: string): string {
+  return lines({
+    status: 'error',
+    'appender.file.type': 'File',
+    'appender.file.name': 'file',
+    'appender.file.fileName': escapeProperty(log),
+    'appender.file.layout.type': 'PatternLayout',
+    'appender.file.layout.pattern': '%d %p %m (%c{1})%n',
+    'rootLogger.level': 'warn',
+    'rootLogger.appenderRef.file.ref': 'file',
+  })
+}
+
+/**
+ * Options of the JVM. The second compiler stays off: it doubles the CPU time until the broker is ready, and that of
+ * the first gigabyte too (docs/broker.md has the numbers). Nothing is written outside the broker's directory, because
+ * a killed JVM removes nothing.
+ */
+export function jvmArguments(jars: string, directory: string, archive: readonly string[]): string[] {
+  const files = brokerFiles(directory)
+  return [
+    ...[HEAP, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-XX:+ExitOnOutOfMemoryError'],
+    `-XX:ErrorFile=${join(directory, 'jvm-crash.log')}`,
+    ...archive,
+    ...[`-Djava.io.tmpdir=${directory}`, `-Dlog4j2.configurationFile=${files.logging}`],
+    ...['-cp', join(jars, '*')],
+  ]
+}
+
+function lines(properties: Properties): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+/** java.util.Properties takes a backslash for an escape, and reads Latin-1 or \\u escapes for certain. */
+function escapeProperty(value: string): string {
+  return value
+    .replaceAll('\\', '\\\\')
+    .replace(/[^ -~]/g, unit => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}

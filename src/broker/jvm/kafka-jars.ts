@@ -1,0 +1,171 @@
+import { createHash } from 'node:crypto'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { homedir, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import { RowmillError } from '../../errors.ts'
+import { withLock } from '../../support/file-lock.ts'
+import { makeFolder } from '../../support/make-folder.ts'
+import { newClusterId } from '../readiness.ts'
+import { copyJarsArguments, KAFKA_MEGABYTES, KAFKA_VERSION, POM, serverProperties } from './broker-files.ts'
+import { prepareClassArchive } from './class-archive.ts'
+import { endOf, startGuarded } from './guard.ts'
+import { areGenuine, jarFault } from './jar-digests.ts'
+import { findJava, findMaven, type Java } from './java.ts'
+import type { KafkaHome } from './kafka-process.ts'
+
+export type OnProgress = (message: string) => void
+
+export interface PreparedKafka {
+  readonly home: KafkaHome
+  readonly java: Java
+  /** Options of the JVM that use the class archive; none where it could not be made. */
+  readonly archive: readonly string[]
+}
+
+/** Files below the home and their sizes. Written last: what it lists was there, whole. */
+type Manifest = Readonly<Record<string, number>>
+const MANIFEST = 'complete.json'
+/** When the jars had the digests that they must have. */
+const VERIFIED = 'verified.json'
+
+/**
+ * Makes the local Kafka ready to start: fetches its jars with Maven into the cache of this user, unless they are
+ * there, and prepares quick starts. Resolves to the folder of the jars. Any number of processes may call it at once.
+ * Throws BROKER_NO_JAVA or BROKER_NO_JARS.
+ */
+export async function prepareKafkaJars(onProgress: OnProgress = () => {}, signal?: AbortSignal): Promise<string> {
+  return (await prepareKafka(onProgress, signal ?? new AbortController().signal)).home.jars
+}
+
+export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal): Promise<PreparedKafka> {
+  const java = await findJava()
+  const cache = cacheDirectory()
+  const folder = join(cache, `kafka-${KAFKA_VERSION}-${shortHash(POM)}`)
+  const home = { jars: join(folder, 'jars'), template: join(folder, 'template') }
+  const locked = <T>(work: () => Promise<T>) =>
+    withLock(`${folder}.lock`, signal, () => onProgress(`waiting for another rowmill that prepares Kafka`), work)
+  if (!(await isComplete(folder))) {
+    const maven = await findMaven()
+    try {
+      await makeFolder(cache)
+      await locked(async () => {
+        if (!(await isComplete(folder))) await fetchKafka({ folder, maven, java, onProgress, signal })
+      })
+    } catch (error) {
+      if (error instanceof RowmillError || signal.aborted) throw error
+      const message = `the jars of Kafka cannot be kept in ${cache}: ${(error as Error).message}. Name another folder in ROWMILL_CACHE`
+      throw new RowmillError('BROKER_NO_JARS', message, { path: cache }, { cause: error })
+    }
+  }
+  const archive = await prepareClassArchive({
+    home,
+    java,
+    path: join(folder, `classes-${shortHash(java.release)}.jsa`),
+    locked,
+    onProgress,
+    signal,
+  })
+  return { home, java, archive }
+}
+
+/** ROWMILL_CACHE, else `rowmill` in the cache folder of the user (XDG Base Directory Specification). */
+export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.ROWMILL_CACHE) return resolve(env.ROWMILL_CACHE)
+  return join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
+}
+
+interface Fetch {
+  readonly folder: string
+  readonly maven: string
+  readonly java: Java
+  readonly onProgress: OnProgress
+  readonly signal: AbortSignal
+}
+
+/** Everything is made in a folder that goes with this process, and gets its name in one step when it is whole. */
+async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): Promise<void> {
+  onProgress(`fetching Kafka ${KAFKA_VERSION} (${KAFKA_MEGABYTES} MB, once)`)
+  const workshop = await mkdtemp(`${folder}.tmp-`)
+  const output = join(workshop, 'output')
+  const kafka = join(workshop, 'kafka')
+  const pom = join(workshop, 'pom.xml')
+  await mkdir(kafka)
+  await writeFile(pom, POM)
+  const args = copyJarsArguments(pom, join(kafka, 'jars'))
+  // The guard of this command removes the workshop, so it is closed last.
+  const fetching = await startGuarded({ command: maven, args, directory: workshop, output, remove: workshop })
+  try {
+    const status = await endOf(fetching, signal)
+    if (status !== 0) throw noJars(maven, await readFile(output, 'utf8'))
+    const fault = await jarFault(join(kafka, 'jars'))
+    if (fault !== null) throw foreignJars(maven, fault)
+    await formatTemplate(kafka, java, workshop, signal)
+    await writeFile(join(kafka, MANIFEST), JSON.stringify(await sizes(kafka)))
+    await areGenuine(join(kafka, 'jars'), join(kafka, VERIFIED))
+    if (await isComplete(folder)) return
+    await rm(folder, { recursive: true, force: true })
+    await rename(kafka, folder)
+  } finally {
+    await fetching.close()
+  }
+}
+
+async function formatTemplate(kafka: string, java: Java, workshop: string, signal: AbortSignal): Promise<void> {
+  const properties = join(workshop, 'server.properties')
+  const output = join(workshop, 'format')
+  // The ports stand in no file that is made here.
+  await writeFile(properties, serverProperties(join(kafka, 'template'), { broker: 9092, controller: 9093 }))
+  const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', newClusterId(), '--config', properties]
+  const args = ['-XX:TieredStopAtLevel=1', '-cp', join(kafka, 'jars', '*'), ...tool]
+  const formatting = await startGuarded({ command: java.command, args, directory: workshop, output })
+  try {
+    const status = await endOf(formatting, signal)
+    if (status === 0) return
+    const words = (await readFile(output, 'utf8')).trim().split('\n').slice(-5).join('\n')
+    throw new RowmillError('BROKER_FAILED', `Kafka's StorageTool failed with status ${status}. It says:\n${words}`)
+  } finally {
+    await formatting.close()
+  }
+}
+
+async function isComplete(folder: string): Promise<boolean> {
+  try {
+    const manifest: Manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8'))
+    const checks = Object.entries(manifest).map(async ([name, size]) => (await stat(join(folder, name))).size === size)
+    return (
+      (await Promise.all(checks)).every(Boolean) && (await areGenuine(join(folder, 'jars'), join(folder, VERIFIED)))
+    )
+  } catch {
+    return false
+  }
+}
+
+async function sizes(folder: string): Promise<Manifest> {
+  const names = await readdir(folder, { recursive: true })
+  const entries = names.map(async name => [name, await stat(join(folder, name))] as const)
+  const files = (await Promise.all(entries)).filter(([, entry]) => entry.isFile())
+  return Object.fromEntries(files.map(([name, entry]) => [name, entry.size]))
+}
+
+function noJars(maven: string, output: string): RowmillError {
+  const advice = /Re-run Maven|full stack trace|For more information|\[Help 1\] http|^\[ERROR\]\s*$/
+  const lines = output.split('\n').filter(line => line.trim() !== '' && !advice.test(line))
+  const errors = lines.filter(line => line.includes('ERROR'))
+  const words = (errors.length > 0 ? errors : lines).slice(-4).join('\n')
+  const message =
+    `${maven} cannot fetch the jars of Kafka ${KAFKA_VERSION}. Is this machine offline, or does it need a mirror in ` +
+    `~/.m2/settings.xml? To do without, name a running Kafka with --brokers HOST:PORT. Maven says:\n${words}`
+  return new RowmillError('BROKER_NO_JARS', message)
+}
+
+function foreignJars(maven: string, fault: string): RowmillError {
+  const message =
+    `${maven} does not give the jars of Kafka ${KAFKA_VERSION} that this rowmill was made for: ${fault}. Remove that jar from ` +
+    "Maven's own repository (~/.m2/repository) and try again; if it is the same then, ask whoever runs the mirror in " +
+    '~/.m2/settings.xml. To do without, name a running Kafka with --brokers HOST:PORT'
+  return new RowmillError('BROKER_NO_JARS', message)
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8)
+}

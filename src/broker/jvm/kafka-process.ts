@@ -1,0 +1,104 @@
+import { existsSync } from 'node:fs'
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { RowmillError } from '../../errors.ts'
+import { lastWords } from '../last-words.ts'
+import { newClusterId, untilReady } from '../readiness.ts'
+import {
+  type BrokerPorts,
+  brokerFiles,
+  jvmArguments,
+  loggingProperties,
+  type Properties,
+  serverProperties,
+} from './broker-files.ts'
+import { type Guarded, startGuarded } from './guard.ts'
+import type { Java } from './java.ts'
+import { requireOpenFiles } from './open-files-needed.ts'
+
+/** The unpacked Kafka of the cache: `jars` and a formatted, never started data directory. */
+export interface KafkaHome {
+  readonly jars: string
+  readonly template: string
+}
+
+export interface KafkaLaunch {
+  readonly home: KafkaHome
+  readonly java: Java
+  readonly directory: string
+  readonly ports: BrokerPorts
+  /** Whether the directory goes when the broker goes. */
+  readonly temporary: boolean
+  /** Options of the JVM that make or use a class archive. */
+  readonly archive: readonly string[]
+  readonly properties?: Properties | undefined
+}
+
+export interface KafkaProcess {
+  readonly guarded: Guarded
+  readonly clusterId: string
+}
+
+export const READY_MS = 60_000
+
+/** Starts the JVM on the directory, formatting it first if it is new. It does not answer yet. */
+export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
+  requireOpenFiles({ partitions: 0, workers: 0 })
+  const { home, java, directory, ports, temporary, archive, properties } = launch
+  const files = brokerFiles(directory)
+  const [clusterId] = await Promise.all([
+    existsSync(files.meta) ? readClusterId(files.meta) : format(home.template, files),
+    writeFile(files.properties, serverProperties(files.data, ports, properties)),
+    writeFile(files.logging, loggingProperties(files.log)),
+    // What an earlier broker on this directory wrote would be mistaken for the last words of this one.
+    writeFile(files.log, ''),
+    writeFile(files.output, ''),
+  ])
+  const args = [...jvmArguments(home.jars, directory, archive), 'kafka.Kafka', files.properties]
+  const remove = temporary ? directory : undefined
+  const guarded = await startGuarded({ command: java.command, args, directory, output: files.output, remove })
+  return { guarded, clusterId }
+}
+
+/** Resolves when the broker answers as itself. Throws BROKER_FAILED when it ends before, or takes a minute. */
+export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }: KafkaProcess, signal: AbortSignal) {
+  const stop = new AbortController()
+  const limits = AbortSignal.any([signal, stop.signal, AbortSignal.timeout(READY_MS)])
+  const ended = guarded.ended.then(async status => {
+    const why = status === null ? 'its guard was killed' : `it ended with status ${status}`
+    throw brokerFailed(`does not start: ${why}`, await lastWords(launch.directory))
+  })
+  try {
+    await Promise.race([untilReady(launch.ports.broker, clusterId, limits), ended])
+  } catch (error) {
+    if (error instanceof RowmillError || signal.aborted) throw error
+    throw brokerFailed(`does not answer within ${READY_MS / 1000} s`, await lastWords(launch.directory))
+  } finally {
+    stop.abort()
+    ended.catch(() => {})
+  }
+}
+
+export function brokerFailed(what: string, words: string): RowmillError {
+  const message = `the local Kafka ${what}. ${words === '' ? 'It wrote nothing to its log.' : `Its log says:\n${words}`}`
+  return new RowmillError('BROKER_FAILED', message)
+}
+
+/**
+ * Copies what Kafka's own StorageTool made once, and gives it a cluster id of its own: the id stands in
+ * meta.properties only. This saves a JVM at every start.
+ */
+async function format(template: string, files: ReturnType<typeof brokerFiles>): Promise<string> {
+  const clusterId = newClusterId()
+  await cp(template, files.data, { recursive: true })
+  const meta = await readFile(join(template, 'meta.properties'), 'utf8')
+  await writeFile(files.meta, meta.replace(/^cluster\.id=.*$/m, `cluster.id=${clusterId}`))
+  return clusterId
+}
+
+async function readClusterId(meta: string): Promise<string> {
+  const id = /^cluster\.id=(.*)$/m.exec(await readFile(meta, 'utf8'))?.[1]
+  if (id !== undefined) return id.trim()
+  const message = `${meta} names no cluster.id: this is no data directory of Kafka. Choose another directory`
+  throw new RowmillError('BROKER_FAILED', message, { path: meta })
+}

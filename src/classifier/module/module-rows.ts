@@ -1,0 +1,107 @@
+import { RowmillError } from '../../errors.ts'
+import { optionOf, type Values } from '../../model.ts'
+import { checkToCsv } from '../../pandas/to-csv.ts'
+import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from '../boundary.ts'
+import type { Cell, Classifier } from '../classifier.ts'
+
+/** What a module gives: the function, and the names of its output columns where it says them. */
+export interface ModuleExports {
+  readonly classifier: Classifier
+  readonly columns: readonly string[] | null
+}
+
+/** Arguments of read_csv that make other values of the cells; what is not pandas gets them as they stand in the file. */
+const OF_PANDAS: readonly string[] = [
+  'usecols',
+  'true_values',
+  'false_values',
+  'na_values',
+  'keep_default_na',
+  'na_filter',
+]
+
+/**
+ * Calls a classifier in TypeScript for one batch: pads short rows, and makes text of the cells it returns.
+ * Throws CLASSIFIER_CONTRACT where it returns anything but one row of cells for each row, ROW_MALFORMED where a row has
+ * more values than the header, and what the function throws.
+ */
+export async function classifyWithModule(
+  { classifier, columns }: ModuleExports,
+  { job, rows, seqs }: ClassifierBatch,
+): Promise<ClassifiedBatch> {
+  const width = job.columns.length
+  const input = rows.map((row, index) => {
+    if (row.length > width) {
+      const message = `${rowName(seqs, index)} has ${row.length} values, the header ${width} names.`
+      throw new RowmillError('ROW_MALFORMED', message, { row: seqs?.[index] ?? null })
+    }
+    return row.length === width ? (row as string[]) : [...row, ...Array<string>(width - row.length).fill('')]
+  })
+  const output: unknown = await classifier(input, job.columns)
+  const cells = textOf(output, { count: rows.length, seqs, columns })
+  const names = columns ?? namesOf(cells[0]?.length ?? width, job.columns)
+  return { columns: names, kinds: names.map(() => 'text'), rows: cells }
+}
+
+/** Throws USAGE where an option of the job asks for what only pandas does. */
+export function checkModuleJob({ options }: ClassifierJob): void {
+  const readCsv: Record<string, unknown> = JSON.parse(optionOf(options, 'readCsv') ?? '{}')
+  const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
+  if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')
+  const { host } = checkToCsv(JSON.parse(optionOf(options, 'toCsv') ?? '{}'))
+  // How cells are quoted is the sink's as well, and it does it.
+  asked.push(...Object.keys(host).flatMap(name => (name === 'quoting' ? [] : [`--to-csv ${name}`])))
+  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
+  asked.push(...casts.map(([column]) => `--cast ${column}`))
+  if (asked.length === 0) return
+  const message = `${asked.join(', ')}: pandas would do that, and this classifier is not Python. Do it in the classifier.`
+  throw new RowmillError('USAGE', message, { options: asked.join(', ') })
+}
+
+function textOf(
+  output: unknown,
+  { count, seqs, columns }: { count: number; seqs: readonly number[] | null; columns: readonly string[] | null },
+): Values[] {
+  if (!Array.isArray(output)) throw contract(`it returned ${nameOf(output)} instead of a list of rows.`)
+  if (output.length !== count) {
+    throw contract(`it returned ${output.length} rows for ${count}. Mark rows in a column instead of dropping them.`)
+  }
+  const width = columns?.length ?? (Array.isArray(output[0]) ? output[0].length : 0)
+  // Not `map`, which leaves holes as they are.
+  return Array.from(output, (row: unknown, index) => {
+    const where = () => rowName(seqs, index)
+    if (!Array.isArray(row)) throw contract(`${where()}: it returned ${nameOf(row)} instead of a list of cells.`)
+    if (row.length !== width) {
+      const wanted = columns ? `its export columns has ${width} names` : `the first row has ${width}`
+      throw contract(`${where()}: it returned ${row.length} cells, ${wanted}.`)
+    }
+    for (let i = 0; i < width; i++) {
+      if (typeof row[i] !== 'string') row[i] = cellText(row[i], where, i)
+      else if (!row[i].isWellFormed()) throw contract(`${where()}: cell ${i} holds a lone surrogate, which is no text.`)
+    }
+    return row as Values
+  })
+}
+
+function cellText(cell: Cell | object, where: () => string, index: number): string {
+  if (cell === null || cell === undefined) return ''
+  if (typeof cell === 'number' || typeof cell === 'bigint' || typeof cell === 'boolean') return String(cell)
+  throw contract(`${where()}: cell ${index} is ${nameOf(cell)}. Return text, a number, a boolean or null.`)
+}
+
+function namesOf(width: number, header: readonly string[]): readonly string[] {
+  return width === header.length ? header : Array.from({ length: width }, (_, index) => String(index))
+}
+
+function rowName(seqs: readonly number[] | null, index: number): string {
+  return seqs ? `row ${seqs[index]}` : `row ${index} of the batch`
+}
+
+function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return typeof value === 'object' ? `an object (${value.constructor?.name ?? 'without class'})` : `a ${typeof value}`
+}
+
+function contract(what: string): RowmillError {
+  return new RowmillError('CLASSIFIER_CONTRACT', `the classifier broke its contract: ${what}`)
+}

@@ -1,0 +1,80 @@
+import { OutputFormat } from '../../../connectors/csv/output-format.ts'
+import type { SinkHeader } from '../../connector.ts'
+import { printable } from '../../support/printable.ts'
+import { type Verified, verify } from '../../verify/verify.ts'
+import type { CommandSpec } from '../command.ts'
+import { onFoundPipeline, requireJob } from '../shared-pipeline.ts'
+
+const OPTION_NAMES = [
+  'brokers',
+  'brokerTimeout',
+  'sharedPipeline',
+  'schemaRegistry',
+  'schemaRegistryUserinfoFile',
+  'id',
+  'against',
+  'python',
+  'timeout',
+  'quiet',
+] as const
+
+export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+  name: 'verify',
+  doc: 'count the rows of one job in the topics and compare OUT with them, byte by byte',
+  operands: [{ name: 'OUT', doc: 'the file that rowmill collect wrote' }],
+  example: 'rowmill verify classified.csv --job "$JOB" --against serial.csv --brokers 127.0.0.1:9092',
+  options: OPTION_NAMES,
+  async act([out], options) {
+    const { against, python } = options
+    const job = requireJob(options.id)
+    const format = (header: SinkHeader) => new OutputFormat(header)
+    return await onFoundPipeline('verify', options, {
+      when: 'before the job was verified',
+      async act(place) {
+        const verified = await verify({ ...place, job, out: out!, against, python, format })
+        process.stdout.write(printable(describeVerified(verified)))
+        const [first, ...others] = verified.findings
+        for (const { message, code } of others) place.say(`also: ${message} [${code}]`)
+        if (first) throw first
+        return 0
+      },
+    })
+  },
+}
+
+/**
+ * One line for each count, the value from the same column on. The last line is `same`, or `different:` with what differs:
+ * the bytes may be right although something else is not.
+ */
+export function describeVerified(verified: Verified): string {
+  const { duplicates, gaps, malformed, digests, rowsByWorker, classifiers } = verified
+  const workers = [...rowsByWorker].sort().map(([worker, rows]) => `${worker}: ${rows}`)
+  const lines: [string, string | number][] = [
+    ['job', verified.job],
+    ['rows in', verified.rowsIn],
+    ['rows out', verified.rowsOut],
+    ['rejects', verified.rejects],
+    ['refused', verified.refused ?? 'unknown'],
+    ['duplicates in rows', duplicates.rows],
+    ['duplicates in results', duplicates.results],
+    ['gaps in rows', gaps.rows],
+    ['gaps in results', gaps.results],
+    ['malformed in rows', malformed.rows],
+    ['malformed in results', malformed.results],
+    ['workers', workers.join(', ') || 'none'],
+    ['classifier', classifiers.join(', ') || 'none'],
+    ['sha256 expected', digests.expected ?? 'unknown'],
+    ['sha256 OUT', digests.out],
+  ]
+  if (digests.against !== null) lines.push(['sha256 against', digests.against])
+  const width = Math.max(...lines.map(([name]) => name.length)) + 2
+  const text = lines.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join('')
+  return `${text}${verdict(verified)}\n`
+}
+
+function verdict({ findings, digests }: Verified): string {
+  if (findings.length === 0) return 'same'
+  const found = new Set(findings.map(({ facts }) => String(facts['what'])))
+  const bytes = digests.expected === digests.out ? '; OUT has the expected bytes' : ''
+  return `different: ${[...found].join('; ')}${bytes}`
+}

@@ -1,0 +1,49 @@
+import { errorFromRecord, RowmillError } from '../errors.ts'
+import type { Job } from '../model.ts'
+
+/** One attempt of a job, and per partition the end of the results topic before the first result of it. */
+export interface Attempt {
+  readonly attempt: number
+  readonly resultsFrom: readonly number[]
+}
+
+/**
+ * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
+ * attempt the first failure or cancellation counts; only a later attempt opens the job again, and what an earlier one
+ * still says then does not count, but that all its rows are published. A later epoch opens nothing: it takes over a job
+ * that is open, and what the producer of an earlier one still says then, its end included, does not count.
+ */
+export function foldJob(before: Job | undefined, record: Job): Job {
+  if (!before) return record
+  if (record.attempt < before.attempt && record.epoch <= before.epoch) {
+    const ends = record.state === 'ended' && before.state === 'open'
+    return ends ? { ...before, state: 'ended', total: record.total ?? before.total } : before
+  }
+  const later = record.attempt > before.attempt
+  if (hasFailed(before) && !later) return before
+  if (record.epoch > before.epoch && before.state === 'ended' && !later) return before
+  if (record.epoch < before.epoch && !hasFailed(record)) return before
+  const reopens = record.state === 'open' && !later
+  return {
+    ...before,
+    epoch: Math.max(before.epoch, record.epoch),
+    attempt: Math.max(before.attempt, record.attempt),
+    from: record.epoch > before.epoch ? record.from : before.from,
+    state: reopens ? before.state : record.state,
+    reason: reopens ? before.reason : record.reason,
+    total: record.total ?? before.total,
+    at: record.at,
+    by: record.by,
+  }
+}
+
+export function hasFailed({ state }: Job): boolean {
+  return state === 'failed' || state === 'cancelled'
+}
+
+/** What a failed job ends everyone with who serves it. */
+export function jobFailure({ id, attempt, state, reason, by }: Job): RowmillError {
+  if (reason) return errorFromRecord({ ...reason, facts: { job: id, attempt, place: reason.place, told: true } })
+  if (state === 'cancelled') return new RowmillError('JOB_CANCELLED', `job ${id} was cancelled by ${by}`, { job: id })
+  return new RowmillError('JOB_FAILED', `job ${id} failed; ${by} gave no reason`, { job: id })
+}

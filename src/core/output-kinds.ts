@@ -1,0 +1,135 @@
+import { RowmillError } from '../errors.ts'
+import { type Job, type Kind, optionOf, type Result } from '../model.ts'
+
+/** Kinds whose values pandas writes one by one. Any other word is a dtype whose column it writes as a whole. */
+const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
+
+/**
+ * Pairs of kinds in one column that the old one-process job would have written otherwise. Over the whole column, pandas
+ * makes floats of integers beside floats or beside missing values (1 becomes 1.0), and in an object column it keeps the
+ * integers that a batch of numbers alone turns into floats.
+ */
+const DRIFTING: ReadonlySet<string> = new Set(
+  ['integer float', 'integer whole', 'integer empty', 'whole text', 'whole mixed', 'whole boolean'].flatMap(pair => [
+    pair,
+    pair.split(' ').reverse().join(' '),
+  ]),
+)
+
+function drift(a: Kind, b: Kind): boolean {
+  if (a === b) return false
+  if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
+  // Intervals of integers become intervals of floats beside missing values; dates and the like stay what they are.
+  return (a !== 'empty' && b !== 'empty') || a.startsWith('interval') || b.startsWith('interval')
+}
+
+/** The columns of the output whose dtype the job says. */
+export function castsOf({ options }: Pick<Job, 'options'>): string[] {
+  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
+  return casts.map(([column]) => column)
+}
+
+/** What earlier results of a job said of its output, as plain values. */
+export interface KindsSeen {
+  /** By attempt, the classifier in hex and the worker that ran it first: between attempts it may have been repaired. */
+  readonly classifiers: readonly (readonly [attempt: number, classifier: string, by: string])[]
+  readonly columns: readonly string[] | null
+  /** For each column, the kinds met and the rows that had them first. */
+  readonly kinds: readonly (readonly (readonly [Kind, string])[])[]
+}
+
+/** Holds what earlier results of a job said of its output columns against each further one. */
+export class OutputKinds {
+  readonly #job: string
+  readonly #cast: ReadonlySet<string>
+  #columns: readonly string[] | null = null
+  readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
+  #seen: Map<Kind, string>[] = []
+
+  /** Columns in `cast` are what the user said; they are held against nothing. `before` is what `seen` said once. */
+  constructor(job: string, cast: readonly string[] = [], before: KindsSeen | null = null) {
+    this.#job = job
+    this.#cast = new Set(cast)
+    if (before === null) return
+    for (const [attempt, classifier, by] of before.classifiers)
+      this.#classifiers.set(attempt, { classifier: Buffer.from(classifier, 'hex'), by })
+    this.#columns = before.columns
+    this.#seen = before.kinds.map(kinds => new Map(kinds))
+  }
+
+  get seen(): KindsSeen {
+    const classifiers = [...this.#classifiers].map(
+      ([attempt, { classifier, by }]) => [attempt, Buffer.from(classifier).toString('hex'), by] as const,
+    )
+    const kinds = this.#seen.map(seen => [...seen])
+    return { classifiers, columns: this.#columns, kinds }
+  }
+
+  /** `rows` names the rows of the result for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
+  check(result: Result, rows: string): void {
+    if (result.count === result.rejected.length && result.count > 0) return
+    this.#checkClassifier(result)
+    this.#checkColumns(result.columns, rows)
+    result.kinds.forEach((kind, column) => {
+      if (!this.#seen[column]!.has(kind)) this.#meet(column, kind, rows)
+    })
+  }
+
+  #checkClassifier({ attempt, classifier, by }: Result): void {
+    const first = this.#classifiers.get(attempt)
+    if (!first) this.#classifiers.set(attempt, { classifier, by })
+    else if (Buffer.compare(first.classifier, classifier) !== 0) {
+      throw new RowmillError(
+        'CLASSIFIER_MIXED',
+        `job ${this.#job}: workers ${first.by} and ${by} run different classifiers, or under different ` +
+          'Python or pandas versions. Restart them with the same ones.',
+        { job: this.#job },
+      )
+    }
+  }
+
+  #checkColumns(columns: readonly string[], rows: string): void {
+    if (this.#columns === null) {
+      this.#columns = columns
+      this.#seen = columns.map(() => new Map())
+      return
+    }
+    if (columns.length === this.#columns.length && columns.every((name, i) => name === this.#columns![i])) return
+    throw new RowmillError(
+      'KIND_DRIFT',
+      `job ${this.#job}: the classifier returned the columns ${list(columns)} for ${rows}, and ${list(this.#columns)} before. ` +
+        'It must return the same columns for every batch.',
+      { job: this.#job },
+    )
+  }
+
+  #meet(column: number, kind: Kind, rows: string): void {
+    const seen = this.#seen[column]!
+    for (const [other, otherRows] of seen) {
+      const name = this.#columns![column]!
+      if (!drift(kind, other) || this.#cast.has(name)) continue
+      throw new RowmillError(
+        'KIND_DRIFT',
+        `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}; over the whole file pandas ` +
+          `would have written one kind. ${cure(name, kind, other)}`,
+        { job: this.#job, column: name },
+      )
+    }
+    seen.set(kind, rows)
+  }
+}
+
+const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'])
+
+function cure(column: string, a: Kind, b: Kind): string {
+  if (NUMBERS.has(a) && NUMBERS.has(b)) {
+    return `--cast '${column}=float64' is what pandas makes of a column of numbers; =Int64 keeps them integers.`
+  }
+  if (a.startsWith('datetime64') && b.startsWith('datetime64'))
+    return 'pandas leaves out what is nought in all rows: give a date_format in --to-csv, and in the old job.'
+  return 'Let the classifier return one type for every row of the column.'
+}
+
+function list(columns: readonly string[]): string {
+  return columns.map(name => JSON.stringify(name)).join(', ')
+}

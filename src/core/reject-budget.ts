@@ -1,0 +1,61 @@
+import { RowmillError } from '../errors.ts'
+import { type Job, optionOf, type Rejected } from '../model.ts'
+
+/** So many of the rejects are kept to be told at the end. */
+const KEPT = 100
+
+/** Counts the rows of a job that have no result, and ends it where they are more than it may have. */
+export class RejectBudget {
+  readonly #job: string
+  /** A number of rows, or `P%` of all rows. */
+  readonly #given: string
+  #rejects: number
+  readonly #kept: Rejected[] = []
+
+  /** `rejects` were counted before. */
+  constructor({ id, options }: Job, rejects: number) {
+    this.#job = id
+    this.#given = optionOf(options, 'maxRejects') ?? '0'
+    this.#rejects = rejects
+  }
+
+  /** `total`: the rows of the whole job, or null where nobody knows yet. Throws REJECTS_OVER_BUDGET. */
+  add(rejected: readonly Rejected[], total: number | null): void {
+    if (rejected.length === 0) return
+    this.#rejects += rejected.length
+    this.#kept.push(...rejected.slice(0, KEPT - this.#kept.length))
+    this.check(total)
+  }
+
+  /** The first ones since it was made, at most 100. */
+  get kept(): readonly Rejected[] {
+    return this.#kept
+  }
+
+  check(total: number | null): void {
+    const budget = this.#of(total)
+    if (budget !== null && this.#rejects > budget) throw this.#overBudget(budget)
+  }
+
+  /** In rows; null for a part of a whole that is not known yet. */
+  #of(total: number | null): number | null {
+    if (!this.#given.endsWith('%')) return Number(this.#given)
+    return total === null ? null : Math.floor((total * Number(this.#given.slice(0, -1))) / 100)
+  }
+
+  #overBudget(budget: number): RowmillError {
+    const many = `${this.#rejects} rows have no result, and the budget is ${budget}`
+    const first = this.#kept[0]
+    if (!first) return new RowmillError('REJECTS_OVER_BUDGET', `job ${this.#job}: ${many}`)
+    const { seq, line, reason, detail } = first
+    const row = nameOf(first)
+    const which = budget === 0 ? row : `${many}. The first, ${row},`
+    const message = `job ${this.#job}: ${which} was rejected: ${reason} ${detail}`
+    return new RowmillError('REJECTS_OVER_BUDGET', message, { job: this.#job, seq, line })
+  }
+}
+
+/** `row 17 (line 19)`, as far as it has either. */
+export function nameOf({ seq, line }: Pick<Rejected, 'seq' | 'line'>): string {
+  return `${seq === null ? 'a row' : `row ${seq}`}${line === null ? '' : ` (line ${line})`}`
+}

@@ -1,0 +1,37 @@
+import { Kafka } from '../kafka/index.ts'
+import { type Compression, OPTIONS, parseOption } from '../options.ts'
+import { type EnsureOptions, ensureTopics } from '../pipeline/topics.ts'
+import { registerRecords, wireFormat } from '../wire/confluent.ts'
+
+/** How a program that uses the SDK says where its pipeline is. */
+interface Place {
+  readonly brokers: readonly string[]
+  readonly pipeline: string
+  readonly schemaRegistry?: string | null | undefined
+  /** In seconds. */
+  readonly brokerTimeout?: number | undefined
+  readonly compression?: Compression | undefined
+}
+
+/** Connects and creates the topics that are missing; with the number of partitions of `rows`. */
+export async function connectSdk(
+  clientId: string,
+  {
+    brokers,
+    pipeline,
+    schemaRegistry = null,
+    brokerTimeout = OPTIONS.brokerTimeout.fallback,
+    compression = OPTIONS.compression.fallback,
+  }: Place,
+  ensure: EnsureOptions = {},
+): Promise<{ kafka: Kafka; partitions: number }> {
+  const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)
+  const format = url === null ? null : wireFormat(await registerRecords(url))
+  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
+  const admin = await kafka.admin()
+  try {
+    return { kafka, partitions: await ensureTopics(admin, pipeline, null, ensure) }
+  } finally {
+    await admin.close()
+  }
+}

@@ -1,0 +1,155 @@
+import { partitionOf } from '../core/sequence.ts'
+import type { PartitionSender } from '../kafka/partition-sender.ts'
+import type { Job, Values } from '../model.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import { encodeRows } from '../wire/codec.ts'
+import { rowBytes } from '../wire/packed-rows.ts'
+
+/** Rows that were handed to the broker and are not acknowledged. More than one request, so that the broker never waits. */
+const IN_FLIGHT_BYTES = 1024 * 1024
+/** What a row takes beside its values, in the message and in memory. */
+const ROW_BYTES = 200
+/** Rows that are safe are forgotten when so many of them are at the front. */
+const KEPT_ROWS = 1024
+
+interface OpenRow {
+  /** Given away when the row is handed to the broker. */
+  values: Values | null
+  readonly bytes: number
+  acked: boolean
+  readonly safe: Promise<number>
+  readonly resolve: (seq: number) => void
+  readonly reject: (fault: unknown) => void
+}
+
+export interface EventPublisherOptions {
+  /** The job, with the epoch of this producer and the seq it goes on at. */
+  readonly job: Pick<Job, 'id' | 'epoch' | 'from' | 'topic' | 'partitions' | 'blockRows'>
+  readonly sender: PartitionSender
+  /** Resolves when `jobs`, read to its end after the call, shows that no newer producer has the job; else throws. */
+  checkHeld(): Promise<void>
+  /** Told that the job is lost to this producer: a row that is not written is a hole, so nothing goes on. */
+  lost(error: unknown): void
+}
+
+/**
+ * The rows of one producer on their way to the broker. A row is safe when every row below it is acknowledged, and `jobs`
+ * has been read after that and shows no newer producer: only then is it certain to lie below whatever a newer one goes on
+ * at. One look at `jobs` is out at a time, for all rows that were acknowledged before it.
+ */
+export class EventPublisher {
+  readonly #options: EventPublisherOptions
+  /** From seq `#first` on. */
+  #rows: OpenRow[] = []
+  #first: number
+  #given: number
+  #handed: number
+  #acked: number
+  #safe: number
+  #bytes = 0
+  #checking = false
+  #fault: { readonly error: unknown } | null = null
+
+  constructor(options: EventPublisherOptions) {
+    this.#options = options
+    const { from } = options.job
+    this.#first = from
+    this.#given = from
+    this.#handed = from
+    this.#acked = from
+    this.#safe = from
+  }
+
+  /** The seq behind the last row that was given. */
+  get given(): number {
+    return this.#given
+  }
+
+  /** The seq behind the last row that was handed to the broker: those from here on will lie behind all that is there. */
+  get handed(): number {
+    return this.#handed
+  }
+
+  /** Every row below is safe. */
+  get safe(): number {
+    return this.#safe
+  }
+
+  /** Resolves with the row's seq when it is safe. Seqs are given in the order of the calls. */
+  send(values: Values): Promise<number> {
+    if (this.#fault) return Promise.reject(this.#fault.error)
+    const { promise, resolve, reject } = Promise.withResolvers<number>()
+    this.#rows.push({ values, bytes: ROW_BYTES + rowBytes(values), acked: false, safe: promise, resolve, reject })
+    this.#given++
+    this.#hand()
+    return promise
+  }
+
+  /** Resolves when every row below `seq` is safe. */
+  async untilSafe(seq: number): Promise<void> {
+    if (this.#fault) throw this.#fault.error
+    if (seq > this.#safe) await this.#at(seq - 1).safe
+  }
+
+  /** Ends every wait, open or to come, with this. Nothing more is handed to the broker. */
+  fail(error: unknown): void {
+    if (this.#fault) return
+    this.#fault = { error }
+    for (const { reject } of this.#rows.splice(0).slice(this.#safe - this.#first)) reject(error)
+  }
+
+  #at(seq: number): OpenRow {
+    return this.#rows[seq - this.#first]!
+  }
+
+  #hand(): void {
+    const { id: job, epoch, from, topic } = this.#options.job
+    while (!this.#fault && this.#handed < this.#given && this.#bytes < IN_FLIGHT_BYTES) {
+      const seq = this.#handed++
+      const row = this.#at(seq)
+      const rows = [row.values!]
+      row.values = null
+      this.#bytes += row.bytes
+      const value = encodeRows({ job, epoch, from, seq, count: 1, line: null, lineSteps: null, rows })
+      const to = { topic, partition: partitionOf(seq, this.#options.job) }
+      this.#options.sender.send(to, { key: job, value }).then(
+        () => this.#ack(row),
+        error => this.#options.lost(error),
+      )
+    }
+  }
+
+  #ack(row: OpenRow): void {
+    crashPoint('event-acked')
+    this.#bytes -= row.bytes
+    row.acked = true
+    if (this.#fault) return
+    while (this.#acked < this.#handed && this.#at(this.#acked).acked) this.#acked++
+    this.#hand()
+    if (!this.#checking && this.#acked > this.#safe) void this.#check()
+  }
+
+  async #check(): Promise<void> {
+    this.#checking = true
+    try {
+      while (!this.#fault && this.#safe < this.#acked) {
+        const acked = this.#acked
+        await this.#options.checkHeld()
+        if (!this.#fault) this.#settle(acked)
+      }
+    } catch (error) {
+      this.#options.lost(error)
+    } finally {
+      this.#checking = false
+    }
+  }
+
+  #settle(acked: number): void {
+    crashPoint('event-safe')
+    for (; this.#safe < acked; this.#safe++) this.#at(this.#safe).resolve(this.#safe)
+    const done = this.#safe - this.#first
+    if (done < KEPT_ROWS || done < this.#rows.length / 2) return
+    this.#rows = this.#rows.slice(done)
+    this.#first = this.#safe
+  }
+}

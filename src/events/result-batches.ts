@@ -1,0 +1,104 @@
+import { isRow, placesOf, type Run, sameColumns } from '../core/result-run.ts'
+import { RowmillError } from '../errors.ts'
+import type { Job, Result } from '../model.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { fitsJob, OrderedResults, type OrderedResultsOptions, staysRight } from '../results/ordered-results.ts'
+import type { ClassifiedRow, ResultBatch, ResultsPosition, ResultsRequest } from './result-batch.ts'
+
+/** Rows in one batch, where more are there already: it ends at the first run that reaches this. */
+const BATCH_ROWS = 1000
+
+/** As `results` (read-results.ts), at a place that is open already. */
+export async function* resultBatches(
+  place: OrderedResultsOptions,
+  { job: id, after = null, from = 'start' }: ResultsRequest,
+): AsyncGenerator<ResultBatch, void, undefined> {
+  const { jobs, pipeline, signal } = place
+  if (after !== null) checkPosition(after, { pipeline, job: id })
+  const job = await jobs.found(id, signal)
+  if (after !== null) checkAttempt(after, job, jobs)
+  const results = await OrderedResults.open(job, after?.at ?? null, { ...place, from })
+  const batch = new Batch()
+  const give = (): ResultBatch => ({
+    ...batch.give(),
+    position: { pipeline, job: id, attempt: job.attempt, at: results.position },
+  })
+  try {
+    while (!results.complete) {
+      signal.throwIfAborted() // a stream that never goes dry waits for nothing
+      const isDry = results.read() === undefined
+      for (let next = results.next; next; next = results.next) {
+        if (!batch.takes(next)) yield give()
+        batch.add(results.take())
+      }
+      if (batch.size > 0 && (isDry || batch.size >= BATCH_ROWS)) yield give()
+      else if (isDry) await results.arrival()
+    }
+    if (batch.size > 0) yield give()
+  } catch (error) {
+    if (batch.size > 0 && !signal.aborted) yield give() // what lies before a gap is right
+    throw await results.reasonOf(error)
+  } finally {
+    await results.close()
+  }
+}
+
+/** The rows that were taken and not given yet. */
+class Batch {
+  #rows: ClassifiedRow[] = []
+  /** Whose columns these rows have. */
+  #columnsOf: Result | null = null
+
+  get size(): number {
+    return this.#rows.length
+  }
+
+  /** Whether the rows of a result can go into it: they have the same columns. */
+  takes(result: Result): boolean {
+    return this.#columnsOf === null || sameColumns(this.#columnsOf, result)
+  }
+
+  add(runs: readonly Run[]): void {
+    for (const run of runs) {
+      if (run.result.rows.length > 0) this.#columnsOf ??= run.result
+      placesOf(run).forEach((place, i) => {
+        const seq = run.seq === null ? null : run.seq + i
+        if (isRow(place)) this.#rows.push({ seq, values: place, rejected: null })
+        else {
+          const { reason, detail, values } = place
+          this.#rows.push({ seq, values: null, rejected: { reason, detail, values } })
+        }
+      })
+    }
+  }
+
+  give(): Pick<ResultBatch, 'columns' | 'rows'> {
+    const given = { columns: this.#columnsOf?.columns ?? [], rows: this.#rows }
+    this.#rows = []
+    this.#columnsOf = null
+    return given
+  }
+}
+
+function checkPosition(after: ResultsPosition, { pipeline, job }: { pipeline: string; job: string }): void {
+  if (after.pipeline === pipeline && after.job === job && Array.isArray(after.at?.offsets)) return
+  const of = after.job === undefined ? 'no position of results()' : `of job ${after.job} of pipeline ${after.pipeline}`
+  throw new RowmillError(
+    'USAGE',
+    `after: it is ${of}, and these are the results of job ${job} of pipeline ${pipeline}`,
+    {
+      job,
+      pipeline,
+    },
+  )
+}
+
+function checkAttempt({ attempt, at }: ResultsPosition, job: Job, jobs: JobLog): void {
+  const fits = fitsJob(at.offsets, job) && 'seq' in at === job.sequenced
+  if (!fits) throw new RowmillError('USAGE', `after: it is no position of job ${job.id}`, { job: job.id })
+  if (staysRight({ attempt, counts: at.counts }, job, jobs)) return
+  const message =
+    `after: the position is of attempt ${attempt} of job ${job.id}, which was opened again for rows that were missing or ` +
+    'wrong before it. Read the job from the start'
+  throw new RowmillError('USAGE', message, { job: job.id, attempt })
+}

@@ -1,0 +1,137 @@
+import { CountingRows } from '../core/counting-rows.ts'
+import { type Mark, markRecord } from '../core/job-epochs.ts'
+import { RowmillError } from '../errors.ts'
+import type { Kafka, Message } from '../kafka/index.ts'
+import { readNow } from '../kafka/partition-feed.ts'
+import type { PartitionSender } from '../kafka/partition-sender.ts'
+import type { Job } from '../model.ts'
+import { appendJob } from '../pipeline/append-job.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { checkSameProducer } from '../pipeline/same-job.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import type { Say } from '../support/say.ts'
+import { encodeRows } from '../wire/codec.ts'
+import { decodeHead } from '../wire/rows-head.ts'
+
+/** What a producer of events works with. */
+export interface EventPlace {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly sender: PartitionSender
+  /** Not the same for any other producer, so that one can tell whose an epoch is. */
+  readonly by: string
+  /** The job as of now. */
+  latest(id: string): Promise<Job | undefined>
+  readonly say: Say
+  readonly signal: AbortSignal
+}
+
+/** A job with the epoch under which this producer holds it, and the seq it goes on at. */
+export type HeldJob = Job
+
+/**
+ * Opens the job, or takes it over from whoever held it: under a new epoch, announced before anything else, so that nothing
+ * an older producer still sends counts behind the barriers; what lies before them tells at which seq to go on. Throws
+ * JOB_EXISTS, what the job failed with, and PRODUCER_FENCED where somebody else takes it over meanwhile.
+ */
+export async function takeOver(wanted: Job, place: EventPlace): Promise<HeldJob> {
+  const job = await claim(wanted, place)
+  crashPoint('epoch-claimed')
+  if (job.epoch === 0) return job
+  await sendBarriers(job, place)
+  crashPoint('barriers-acked')
+  return { ...job, from: await findNext(job, place) }
+}
+
+/** The error of a producer whose job is another's now. */
+export function fenced(id: string, { by, epoch }: { by: string; epoch: number }): RowmillError {
+  const message =
+    `job ${id} was taken over by ${by}: a job has one producer at a time, and the newer one has it. ` +
+    'What send has resolved is safe; the newer producer goes on behind it. Close this one'
+  return new RowmillError('PRODUCER_FENCED', message, { job: id, by, epoch })
+}
+
+/** Appends records of new epochs until the first of one is of this producer. */
+async function claim(wanted: Job, place: EventPlace): Promise<Job> {
+  const { pipeline, jobs, sender, by } = place
+  const { id } = wanted
+  for (;;) {
+    const before = await place.latest(id)
+    if (before) checkSameProducer(before, wanted, pipeline)
+    const known = jobs.epochsOf(id)
+    const epoch = known ? known.epoch + 1 : 0
+    const next = before && { ...before, epoch, from: known!.mark.from, at: Date.now(), by }
+    await appendJob(sender, pipeline, next ?? wanted)
+    const job = (await place.latest(id))!
+    checkSameProducer(job, wanted, pipeline)
+    const held = jobs.epochsOf(id)!
+    if (held.epoch === epoch && held.by === by) return { ...job, epoch }
+    if (held.epoch > epoch) throw fenced(id, held)
+  }
+}
+
+async function sendBarriers({ id, epoch, topic, partitions }: Job, { sender }: EventPlace): Promise<void> {
+  const head = { job: id, epoch, from: 0, seq: null, count: 0, line: null, lineSteps: null }
+  const value = encodeRows({ ...head, rows: [] })
+  const barriers = Array.from({ length: partitions }, (_, partition) =>
+    sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('barrier-acked')),
+  )
+  await Promise.all(barriers)
+}
+
+/** The lowest seq of which no row counts, in what lies between the last mark and the barriers. */
+async function findNext(job: Job, place: EventPlace): Promise<number> {
+  const { mark } = place.jobs.epochsOf(job.id)!
+  if (mark.closed && mark.epoch === job.epoch - 1) return mark.from
+  const rows = new CountingRows(job, mark)
+  const positions = mark.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
+  await readNow(positions, place, (partition, message) => {
+    if (rows.epochOf(partition) < job.epoch && message.key?.toString() === job.id) note(rows, partition, message)
+  })
+  const newer = mark.rowsFrom.findIndex((_, partition) => rows.epochOf(partition) > job.epoch)
+  if (newer >= 0) {
+    await place.latest(job.id)
+    throw fenced(job.id, place.jobs.epochsOf(job.id)!)
+  }
+  await checkKept(job, { mark, rows, place })
+  return rows.next
+}
+
+function note(rows: CountingRows, partition: number, { value }: Message): void {
+  let record: ReturnType<typeof decodeHead>
+  try {
+    record = decodeHead(value)
+  } catch (error) {
+    if (error instanceof RowmillError) return // what cannot be read is no row of a producer
+    throw error
+  }
+  if (record.kind === 'rows') rows.takeRows(partition, record.value)
+  else if (record.kind === 'end') rows.takeEnd(partition, record.value)
+}
+
+/** Throws ROW_GAP where retention took what lay behind the mark, and nothing tells whether rows of the job were in it. */
+async function checkKept(
+  { id, topic }: Job,
+  { mark, rows, place }: { mark: Mark; rows: CountingRows; place: EventPlace },
+): Promise<void> {
+  const reader = await place.kafka.reader([topic])
+  try {
+    const partitions = mark.rowsFrom.map((_, partition) => ({ topic, partition }))
+    for (const { partition, offset } of await reader.offsets(partitions, 'start')) {
+      if (offset <= mark.rowsFrom[partition]! || rows.hasRows(partition)) continue
+      const message =
+        `job ${id}: the producer before this one ended without close, and since then ${topic}[${partition}] lost its ` +
+        `messages below offset ${offset}: nothing tells which rows from ${mark.from} on were there. ` +
+        'Was the topic truncated by retention? Go on under another id'
+      throw new RowmillError('ROW_GAP', message, { job: id, topic, partition, offset })
+    }
+  } finally {
+    await reader.close()
+  }
+}
+
+/** Appends a mark: whoever takes the job over reads from there. */
+export function appendMark(job: HeldJob, mark: Mark, { sender, pipeline, by }: EventPlace): Promise<void> {
+  return appendJob(sender, pipeline, markRecord(job, mark, { at: Date.now(), by }))
+}

@@ -1,0 +1,59 @@
+import type { Mark } from '../core/job-epochs.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import type { EventPublisher } from './event-publisher.ts'
+
+/** What marks are made of. */
+export interface MarksOptions {
+  /** The end of each partition of the topic of the rows, as of the call. */
+  ends(): Promise<readonly number[]>
+  append(mark: Omit<Mark, 'epoch'>): Promise<void>
+}
+
+/** A mark is due after so many rows, and after so long while rows flow. */
+const MARK_ROWS = 100_000
+const MARK_MS = 3_600_000
+
+/**
+ * Says in `jobs` now and then from where the rows of a job are found: so a takeover reads a part of the log, however long
+ * the job, and the seq outlives the rows. A mark that fails is said later: it saves reading, and nothing depends on it.
+ */
+export class EventMarks {
+  readonly #publisher: EventPublisher
+  readonly #options: MarksOptions
+  readonly #timer: NodeJS.Timeout
+  #from: number
+  #writing: Promise<void> | null = null
+
+  constructor(publisher: EventPublisher, options: MarksOptions) {
+    this.#publisher = publisher
+    this.#options = options
+    this.#from = publisher.safe
+    this.#timer = setInterval(() => this.due(1), MARK_MS).unref()
+  }
+
+  /** Writes a mark where the last one is so many rows ago. */
+  due(rows = MARK_ROWS): void {
+    if (this.#writing || this.#publisher.handed - this.#from < rows) return
+    this.#writing = this.write(false)
+      .catch(() => {})
+      .finally(() => {
+        this.#writing = null
+      })
+  }
+
+  /** `closed`: no row comes behind it. */
+  async write(closed: boolean): Promise<void> {
+    const rowsFrom = await this.#options.ends()
+    const from = this.#publisher.handed // after the answer: a row that was not handed over by now lies behind the ends
+    this.#from = from
+    await this.#publisher.untilSafe(from)
+    await this.#options.append({ from, rowsFrom, closed })
+    crashPoint('marked')
+  }
+
+  /** Resolves when nothing is being written any more. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#writing
+  }
+}

@@ -1,0 +1,126 @@
+import { IntervalSet } from '../core/intervals.ts'
+import { hasFailed } from '../core/job.ts'
+import { readNow } from '../kafka/partition-feed.ts'
+import type { EndOfInput, Job, Result } from '../model.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import { DoneRows } from '../results/done-rows.ts'
+import type { ResultsPlace } from '../results/snapshot.ts'
+import { decode } from '../wire/codec.ts'
+
+/** How far the workers are with a job. */
+export interface JobProgress {
+  /** Rows that have a result, or are rejected; null for a job of events, of which they are not counted. */
+  readonly classified: number | null
+  /** How many of these are rejected and have no result of a later attempt; null likewise. */
+  readonly rejects: number | null
+  /** Whether that is all: every partition has its end of input behind the last result. */
+  readonly complete: boolean
+}
+
+/** Whether `progressOf` has an answer: the job was not ended by a failure, and its rows end. */
+export function hasProgress(job: Job): boolean {
+  return !hasFailed(job) && (job.bounded || job.state === 'ended')
+}
+
+/**
+ * How far the workers are as of now with each of these jobs that `hasProgress`. Reads the topic `results` once, from where
+ * the first of them begins, and stops where all of them are complete. Of most messages it reads the key alone. Throws the
+ * reason of `signal`.
+ */
+export async function progressOf(jobs: readonly Job[], place: ResultsPlace): Promise<Map<string, JobProgress>> {
+  await place.jobs.latest('') // so that the log has read of every attempt
+  const tallies = new Map(jobs.filter(hasProgress).map(job => [job.id, new JobTally(job, place.jobs)]))
+  if (tallies.size > 0) await readUntilComplete(tallies, place)
+  return new Map([...tallies].map(([id, tally]) => [id, tally.progress]))
+}
+
+async function readUntilComplete(
+  tallies: ReadonlyMap<string, JobTally>,
+  { kafka, pipeline, say, signal }: ResultsPlace,
+): Promise<void> {
+  const { results: topic } = topicsOf(pipeline)
+  const complete = new AbortController()
+  let open = tallies.size
+  const read = { kafka, say, signal: AbortSignal.any([signal, complete.signal]) }
+  const all = [...tallies.values()]
+  await readNow(
+    beginnings(
+      topic,
+      all.map(({ job }) => job),
+    ),
+    read,
+    (partition, { key, value }) => {
+      const tally = tallies.get(key?.toString() ?? '')
+      if (tally === undefined || tally.complete) return
+      tally.take(partition, value)
+      if (tally.complete && --open === 0) complete.abort()
+    },
+  ).catch(error => {
+    if (!complete.signal.aborted || signal.aborted) throw error
+  })
+}
+
+/** For each partition that one of the jobs has, where the first of them begins. */
+function beginnings(topic: string, jobs: readonly Job[]) {
+  const offsets: number[] = []
+  for (const { resultsFrom } of jobs) {
+    for (const [partition, offset] of resultsFrom.entries())
+      offsets[partition] = Math.min(offset, offsets[partition] ?? offset)
+  }
+  return offsets.map((offset, partition) => ({ topic, partition, offset }))
+}
+
+/** Counts the results of one job. */
+class JobTally {
+  readonly job: Job
+  readonly #attempts: ReadonlySet<number>
+  readonly #partitions: readonly { readonly done: DoneRows; readonly seen: IntervalSet }[]
+  readonly #ended = new Set<number>()
+
+  constructor(job: Job, jobs: JobLog) {
+    this.job = job
+    this.#attempts = new Set(jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
+    this.#partitions = job.resultsFrom.map(() => ({ done: new DoneRows(), seen: new IntervalSet() }))
+  }
+
+  get complete(): boolean {
+    return this.#ended.size === this.#partitions.length
+  }
+
+  get progress(): JobProgress {
+    if (!this.job.bounded) return { classified: null, rejects: null, complete: this.complete }
+    const sum = (sizes: readonly number[]) => sizes.reduce((all, size) => all + size, 0)
+    const classified = sum(this.#partitions.map(({ seen }) => seen.size))
+    const done = sum(this.#partitions.map(({ done }) => done.positions.size))
+    return { classified, rejects: classified - done, complete: this.complete }
+  }
+
+  /** What is no record is passed over: whoever collects says so. */
+  take(partition: number, value: Buffer | null): void {
+    const record = recordOf(value)
+    if (record?.kind === 'end' && record.value.job === this.job.id) this.#end(partition, record.value)
+    if (record?.kind === 'result' && record.value.job === this.job.id) this.#add(partition, record.value)
+  }
+
+  #end(partition: number, { attempt, epoch }: EndOfInput): void {
+    const { job } = this
+    if (partition < this.#partitions.length && attempt === job.attempt && (job.bounded || epoch === job.epoch))
+      this.#ended.add(partition)
+  }
+
+  #add(partition: number, result: Result): void {
+    const here = this.#partitions[partition]
+    if (!here || !this.job.bounded || !this.#attempts.has(result.attempt)) return
+    here.done.add(result)
+    here.seen.add(result.first, result.first + result.count)
+  }
+}
+
+function recordOf(value: Buffer | null) {
+  try {
+    return decode(value)
+  } catch {
+    return null
+  }
+}

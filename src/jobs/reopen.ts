@@ -1,0 +1,63 @@
+import { hasFailed, jobFailure } from '../core/job.ts'
+import { isCurable, RowmillError } from '../errors.ts'
+import { PartitionSender } from '../kafka/partition-sender.ts'
+import type { Job } from '../model.ts'
+import { appendJob } from '../pipeline/append-job.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import { findPublished } from '../publish/published-rows.ts'
+import type { ResultsPlace } from '../results/snapshot.ts'
+import { findRejects } from './find-rejects.ts'
+
+export interface Reopened {
+  readonly job: Job
+  /** Rows that were rejected, and have their chance again. */
+  readonly rejects: number
+}
+
+/**
+ * Opens the job for a further attempt, unless its last one is open still, which classifies every row that has none yet: a job that failed by its classifier,
+ * or one that is complete but for rejects. Resolves with null where there is nothing to do. Throws USAGE for a job that
+ * is not there, is still being classified, or that no other classifier cures.
+ */
+export async function reopen(id: string, { by, ...place }: ResultsPlace & { by: string }): Promise<Reopened | null> {
+  const { kafka, pipeline, jobs, say, signal } = place
+  const job = await jobs.latest(id)
+  const refuse = (why: string) => new RowmillError('USAGE', `job ${id} ${why}`, { job: id })
+  if (!job) throw refuse(`is not in pipeline ${pipeline}: give --job as rowmill publish printed it`)
+  if (!job.bounded)
+    throw refuse(
+      'is one of events: it has one attempt. rowmill rejects export writes its rejects as CSV: send them again',
+    )
+  if (hasFailed(job) && !isCurable(jobFailure(job)))
+    throw refuse(`ended with ${jobFailure(job).code}, which no further attempt cures: publish its rows as another job`)
+  const { rejected, complete } = await findRejects(job, place)
+  if (!hasFailed(job) && !complete && job.attempt > 0) return { job, rejects: rejected.length }
+  if (!hasFailed(job) && !complete) throw refuse(stillOpen(job))
+  if (!hasFailed(job) && rejected.length === 0) return null
+  const published = await findPublished(kafka, job, { say, signal })
+  const state = published.every(({ ended }) => ended) ? 'ended' : 'open'
+  const sender = new PartitionSender(await kafka.producer(), say)
+  try {
+    const next: Job = { ...job, attempt: job.attempt + 1, state, reason: null, at: Date.now(), by }
+    await appendJob(sender, pipeline, { ...next, resultsFrom: await resultEnds(job, place) })
+    return { job: next, rejects: rejected.length }
+  } finally {
+    await sender.close()
+  }
+}
+
+function stillOpen({ id, state }: Job): string {
+  const who =
+    state === 'ended' ? 'rowmill work' : `its publisher: if that was stopped, rowmill publish IN --job ${id} goes on`
+  return `is not classified to its end yet: wait for ${who}`
+}
+
+async function resultEnds({ partitions }: Job, { kafka, pipeline }: ResultsPlace): Promise<number[]> {
+  const { results } = topicsOf(pipeline)
+  const reader = await kafka.reader([results])
+  try {
+    return await reader.ends(results, partitions)
+  } finally {
+    await reader.close()
+  }
+}

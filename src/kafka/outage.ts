@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RowmillError } from '../errors.ts'
+import { type Clock, monotonicMs } from '../support/clock.ts'
+import type { Say } from '../support/say.ts'
+import { describeKafkaError } from './index.ts'
+
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 1000
+
+/**
+ * The time between the first failed request and the next good one, of one connection. Said once, ended by a good
+ * request, fatal after `timeoutMs` or where trying again cannot help.
+ */
+export class Outage {
+  readonly #what: string
+  readonly #say: Say
+  readonly #timeoutMs: number
+  readonly #now: Clock
+  /** When the first request failed; null: no outage. */
+  #since: number | null = null
+  #pauseMs = FIRST_PAUSE_MS
+  #said = false
+
+  /** `what` completes "cannot ...", as in "read from topic x". `now` is for tests, which need not wait. */
+  constructor(what: string, say: Say, timeoutMs: number, now: Clock = monotonicMs) {
+    this.#what = what
+    this.#say = say
+    this.#timeoutMs = timeoutMs
+    this.#now = now
+  }
+
+  over(): void {
+    if (this.#said) this.#say(`the broker is back: can ${this.#what} again`)
+    this.#since = null
+    this.#pauseMs = FIRST_PAUSE_MS
+    this.#said = false
+  }
+
+  /** Waits a little and returns, to try again; throws BROKER_UNREACHABLE or TOPIC_UNUSABLE where that is no use. */
+  async failed(error: unknown, signal: AbortSignal): Promise<void> {
+    const { text, retriable, type } = describeKafkaError(error)
+    if (!retriable)
+      throw new RowmillError('TOPIC_UNUSABLE', `cannot ${this.#what}: ${text}`, { type }, { cause: error })
+    const now = this.#now()
+    this.#since ??= now
+    const outMs = now - this.#since
+    if (outMs > this.#timeoutMs) {
+      const seconds = Math.round(outMs / 1000)
+      throw new RowmillError(
+        'BROKER_UNREACHABLE',
+        `cannot ${this.#what} for ${seconds} s: ${text}`,
+        {},
+        { cause: error },
+      )
+    }
+    if (!this.#said && outMs > LONGEST_PAUSE_MS) {
+      this.#said = true
+      this.#say(`cannot ${this.#what}: ${text}. Trying again for --broker-timeout ${this.#timeoutMs / 1000} s.`)
+    }
+    await sleep(this.#pauseMs, undefined, { signal }).catch(() => {})
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+  }
+}

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RowmillError } from '../errors.ts'
+import { describeKafkaError, type KafkaAdmin } from '../kafka/index.ts'
+
+/** The last pause before partitions that were added are taken to be missing: about twice as long in all. */
+const LONGEST_PAUSE_MS = 2000
+
+/**
+ * Gives a topic that has fewer partitions as many as `wanted`, and waits until the broker knows them. Throws TOPIC_UNUSABLE
+ * with the command that adds them where this user may not, BROKER_UNREACHABLE.
+ */
+export async function addPartitions(admin: KafkaAdmin, topic: string, wanted: number): Promise<void> {
+  const there = async () => (await admin.partitions([topic])).get(topic) ?? 0
+  const before = await there()
+  if (before >= wanted) return
+  let refusal: unknown = null
+  try {
+    await admin.addPartitions(topic, wanted)
+  } catch (cause) {
+    if (cause instanceof RowmillError) throw cause
+    // A adds the partitions, B asks for the same and is refused, and the broker that B asks does not know of A's yet.
+    if (describeKafkaError(cause).type !== 'INVALID_PARTITIONS')
+      throw tooFew(admin, { topic, there: before, wanted }, cause)
+    refusal = cause
+  }
+  for (let pauseMs = 5; (await there()) < wanted; pauseMs *= 2) {
+    if (pauseMs > LONGEST_PAUSE_MS) throw tooFew(admin, { topic, there: before, wanted }, refusal)
+    await sleep(pauseMs) // a broker tells nobody when it knows them
+  }
+}
+
+/** The command of Kafka's own that gives a topic so many partitions. */
+export function addPartitionsCommand(admin: KafkaAdmin, topic: string, partitions: number): string {
+  return `kafka-topics.sh --bootstrap-server ${admin.brokersText} --alter --topic ${topic} --partitions ${partitions}`
+}
+
+function tooFew(
+  admin: KafkaAdmin,
+  { topic, there, wanted }: { topic: string; there: number; wanted: number },
+  cause: unknown,
+): RowmillError {
+  const why = cause === null ? 'the broker does not show the new ones' : describeKafkaError(cause).text
+  const message =
+    `topic ${topic} has ${there} partitions and needs ${wanted}, as the topic of the rows has. Adding them failed: ${why}. ` +
+    `A user who may alter the topic adds them with: ${addPartitionsCommand(admin, topic, wanted)}`
+  return new RowmillError('TOPIC_UNUSABLE', message, { topic, there, wanted }, { cause })
+}

@@ -1,0 +1,186 @@
+import { type Attempt, foldJob, hasFailed, jobFailure } from '../core/job.ts'
+import { foldEpochs, type JobEpochs } from '../core/job-epochs.ts'
+import { RowmillError, voidsAttempt } from '../errors.ts'
+import type { Kafka, Message } from '../kafka/index.ts'
+import { PartitionFeed, type PartitionQueue } from '../kafka/partition-feed.ts'
+import type { Job } from '../model.ts'
+import { rejectOnAbort } from '../support/abort.ts'
+import type { Say } from '../support/say.ts'
+import { decode, isJobBehindId, isOfUnknownSchema } from '../wire/codec.ts'
+import { topicsOf } from './topic-names.ts'
+
+/** The broadcast: every job of a pipeline, read from the beginning of the topic `jobs` and followed. */
+export class JobLog {
+  readonly topic: string
+  readonly #feed: PartitionFeed
+  readonly #queue: PartitionQueue
+  readonly #jobs = new Map<string, Job>()
+  readonly #attempts = new Map<string, Attempt[]>()
+  readonly #epochs = new Map<string, JobEpochs>()
+  readonly #void = new Map<string, Set<number>>()
+  /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
+  readonly #unreadable = new Map<string, RowmillError>()
+  readonly #following: Promise<void>
+  #taken: number
+  #news = Promise.withResolvers<void>()
+  #closed = false
+
+  private constructor(topic: string, feed: PartitionFeed, queue: PartitionQueue) {
+    this.topic = topic
+    this.#feed = feed
+    this.#queue = queue
+    this.#taken = queue.position
+    this.#news.promise.catch(() => {})
+    this.#following = this.#follow()
+  }
+
+  static async open(kafka: Kafka, pipeline: string, say: Say): Promise<JobLog> {
+    const { jobs: topic } = topicsOf(pipeline)
+    const feed = await PartitionFeed.open(kafka, [topic], say)
+    const [queue] = await feed.assign(await feed.offsets([{ topic, partition: 0 }], 'start'))
+    return new JobLog(topic, feed, queue!)
+  }
+
+  /** What is known of the job so far. */
+  peek(id: string): Job | undefined {
+    return this.#jobs.get(id)
+  }
+
+  /** The same; throws ROW_MALFORMED, as `get` does, where its records are of another schema registry. */
+  known(id: string): Job | undefined {
+    const job = this.#jobs.get(id)
+    if (job) return job
+    const fault = this.#unreadable.get(id)
+    if (fault) throw fault
+    return undefined
+  }
+
+  /** The attempts of the job known so far whose results count, in order: not those that contradicted earlier ones. */
+  attemptsOf(id: string): readonly Attempt[] {
+    return (this.#attempts.get(id) ?? []).filter(({ attempt }) => !this.#void.get(id)?.has(attempt))
+  }
+
+  /** The jobs known so far that have more than one attempt. */
+  get reopened(): Job[] {
+    const reopened = [...this.#attempts].filter(([, attempts]) => attempts.length > 1)
+    return reopened.map(([id]) => this.#jobs.get(id)!)
+  }
+
+  /** Who holds the job, and from where its rows are found, as known so far. */
+  epochsOf(id: string): JobEpochs | undefined {
+    return this.#epochs.get(id)
+  }
+
+  /** Resolves when something more is known of any job; rejects when the log broke. */
+  news(): Promise<void> {
+    return this.#news.promise
+  }
+
+  /**
+   * The job as of now: reads `jobs` to its present end first, where the job is not known. Throws ROW_MALFORMED, as
+   * `latest` and `until` do, where its records are of a schema registry that this reader was not given.
+   */
+  async get(id: string): Promise<Job | undefined> {
+    if (!this.#jobs.has(id) && !this.#unreadable.has(id)) await this.#readToEnd()
+    return this.known(id)
+  }
+
+  /** The job as of now, also where it is known: reads `jobs` to its present end first. */
+  async latest(id: string): Promise<Job | undefined> {
+    await this.#readToEnd()
+    return this.known(id)
+  }
+
+  /** The job as of now, or as soon as it is published; rejects when `signal` aborts. */
+  async found(id: string, signal: AbortSignal): Promise<Job> {
+    return (await this.latest(id)) ?? (await this.until(id, () => true, signal))
+  }
+
+  /** Resolves with the job as soon as `when` holds; rejects when `signal` aborts. */
+  async until(id: string, when: (job: Job) => boolean, signal: AbortSignal): Promise<Job> {
+    const stopped = rejectOnAbort(signal)
+    for (;;) {
+      const job = this.known(id)
+      if (job && when(job)) return job
+      await Promise.race([this.#news.promise, stopped])
+    }
+  }
+
+  /** Ends every wait, open or to come, with this fault. */
+  interrupt(fault: unknown): void {
+    this.#feed.interrupt(fault)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#feed.close()
+    this.#announce()
+    await this.#following
+  }
+
+  async #readToEnd(): Promise<void> {
+    const [end] = await this.#feed.offsets([{ topic: this.topic, partition: 0 }], 'end')
+    while (this.#taken < end!.offset && !this.#closed) await this.#news.promise
+  }
+
+  async #follow(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        const message = this.#feed.take(this.#queue)
+        if (message) this.#learn(message)
+        // Behind the last message there may be the marker of a transaction, or messages of one that was aborted.
+        this.#taken = this.#queue.length === 0 ? this.#queue.position : message!.offset + 1
+        const arrival = message ? null : this.#feed.arrival()
+        this.#announce()
+        await arrival
+      } catch (fault) {
+        this.#news.reject(fault)
+        return
+      }
+    }
+  }
+
+  #learn({ offset, key, value }: Message): void {
+    try {
+      const record = decode(value)
+      if (record.kind === 'job') this.#fold(record.value)
+    } catch (error) {
+      // Not a job: no reader can do anything about it, and other jobs must go on.
+      if (!isOfUnknownSchema(error) || !key || !value) return
+      const id = key.toString()
+      // What a registry gave us to read has the body of a record all the same; anything else is nobody's job.
+      if (this.#jobs.has(id) || this.#unreadable.has(id) || !isJobBehindId(value, id)) return
+      const message = `job ${id}, ${this.topic}[0]@${offset}: ${error.message}`
+      this.#unreadable.set(id, new RowmillError(error.code, message, { ...error.facts, job: id }, { cause: error }))
+    }
+  }
+
+  #fold(record: Job): void {
+    const { id, attempt, resultsFrom } = record
+    this.#jobs.set(id, foldJob(this.#jobs.get(id), record))
+    this.#epochs.set(id, foldEpochs(this.#epochs.get(id), record))
+    const attempts = this.#attempts.get(id) ?? []
+    this.#attempts.set(id, attempts)
+    if (attempt > (attempts.at(-1)?.attempt ?? -1)) attempts.push({ attempt, resultsFrom })
+    if (record.state !== 'failed' || attempt === 0 || !voidsAttempt(record.reason?.code ?? '')) return
+    this.#void.set(id, (this.#void.get(id) ?? new Set()).add(attempt))
+  }
+
+  #announce(): void {
+    this.#news.resolve()
+    this.#news = Promise.withResolvers<void>()
+    this.#news.promise.catch(() => {})
+  }
+}
+
+/** Ends every wait for an arrival in a feed with what the job fails with, or with the reason of `signal`. */
+export function endWithJob(
+  feed: Pick<PartitionFeed, 'interrupt'>,
+  jobs: JobLog,
+  { id, signal }: { id: string; signal: AbortSignal },
+): void {
+  jobs.until(id, hasFailed, signal).then(
+    failed => feed.interrupt(jobFailure(failed)),
+    reason => feed.interrupt(reason),
+  )
+}

@@ -1,0 +1,30 @@
+export interface PipelineTopics {
+  readonly jobs: string
+  readonly rows: string
+  /** The rows of large jobs, which wait for those in `rows`. A pipeline that one run has to itself has none. */
+  readonly bulk: string
+  readonly results: string
+  readonly rejects: string
+}
+
+export function topicsOf(pipeline: string): PipelineTopics {
+  return {
+    jobs: `${pipeline}.jobs`,
+    rows: `${pipeline}.rows`,
+    bulk: `${pipeline}.bulk`,
+    results: `${pipeline}.results`,
+    rejects: `${pipeline}.rejects`,
+  }
+}
+
+/** The topics that rows travel in. `bulk`: whether the pipeline has that topic. */
+export function rowTopics(pipeline: string, bulk: boolean): string[] {
+  const topics = topicsOf(pipeline)
+  return bulk ? [topics.rows, topics.bulk] : [topics.rows]
+}
+
+/** The consumer group of the workers; each attempt of a job but the first has one of its own. */
+export function workersGroup(pipeline: string, reopened: { id: string; attempt: number } | null = null): string {
+  const group = `${pipeline}.workers`
+  return reopened !== null && reopened.attempt > 0 ? `${group}.${reopened.id}.${reopened.attempt}` : group
+}

@@ -1,0 +1,176 @@
+import type { PipelineTopics } from './topic-names.ts'
+
+/** A rows message is cut at 256 KB, but one row of a few cells at pandas' limit is longer than Kafka's 1 MB. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+/** What every topic must take: a request of several messages is as long (`SEND_BYTES` in partition-sender.ts). */
+const LEAST_MESSAGE_BYTES = 1_000_000
+/** Rows that are deleted sooner may not outlast a night without workers. */
+const SHORT_RETENTION_MS = 24 * 3600 * 1000
+const CODECS: readonly string[] = ['gzip', 'snappy', 'lz4', 'zstd']
+
+/** The settings of one topic as they hold there, whoever made them: by name, as the broker says them. */
+export type TopicSettingsFound = ReadonlyMap<string, string>
+
+/** What is wrong with a setting of a topic. */
+export interface Finding {
+  readonly topic: string
+  /** Whether rows would be lost; else it is only doubtful. */
+  readonly losesRows: boolean
+  /** In words, with the setting and its value. */
+  readonly text: string
+  /** The setting that cures it. */
+  readonly cure: readonly [name: string, value: string]
+}
+
+/** The settings of a new topic that do not depend on its cluster. */
+export function newTopicConfig(topics: PipelineTopics, topic: string): Record<string, string> {
+  const config = {
+    'cleanup.policy': 'delete',
+    // As the producer sent it: a broker that compresses anew spends time on every batch.
+    'compression.type': 'producer',
+    'max.message.bytes': String(MAX_MESSAGE_BYTES),
+    'message.timestamp.type': 'LogAppendTime',
+  }
+  // A job's header is needed as long as any of its rows: the broadcast never expires.
+  return topic === topics.jobs ? { ...config, 'retention.ms': '-1', 'retention.bytes': '-1' } : config
+}
+
+/** What is wrong with the settings of topics that were there before. A setting that is not known is not judged. */
+export function judgeSettings(topics: PipelineTopics, found: ReadonlyMap<string, TopicSettingsFound>): Finding[] {
+  return [...found].flatMap(([topic, settings]) => {
+    const judge = new Judge(topic, settings)
+    judge.size()
+    judge.compression()
+    if (topic === topics.jobs) judge.broadcast()
+    else if (topic === topics.rejects) judge.rejects()
+    else judge.rows()
+    if (topic === topics.results) judge.outlasts([topics.rows, topics.bulk], found)
+    return judge.findings
+  })
+}
+
+class Judge {
+  readonly findings: Finding[] = []
+  readonly #topic: string
+  readonly #settings: TopicSettingsFound
+
+  constructor(topic: string, settings: TopicSettingsFound) {
+    this.#topic = topic
+    this.#settings = settings
+  }
+
+  size(): void {
+    const name = 'max.message.bytes'
+    const bytes = this.#number(name)
+    if (bytes === null || bytes >= MAX_MESSAGE_BYTES) return
+    if (bytes < LEAST_MESSAGE_BYTES)
+      this.#refuse(
+        name,
+        `is below ${LEAST_MESSAGE_BYTES}: the broker would refuse what rowmill sends`,
+        MAX_MESSAGE_BYTES,
+      )
+    else this.#doubt(name, 'refuses longer rows, and ends their job', MAX_MESSAGE_BYTES)
+  }
+
+  compression(): void {
+    const name = 'compression.type'
+    if (CODECS.includes(this.#settings.get(name) ?? ''))
+      this.#doubt(name, 'has the broker compress every batch anew', 'producer')
+  }
+
+  broadcast(): void {
+    this.#compact('deletes job records, of which each job needs all')
+    for (const name of ['retention.ms', 'retention.bytes']) {
+      if (isLimit(this.#retention(name)))
+        this.#refuse(name, 'deletes job records, and rows without a job record are rejected', -1)
+    }
+  }
+
+  rejects(): void {
+    if (this.#isCompacted) this.#doubt('cleanup.policy', 'deletes rejects: those of a job have one key', 'delete')
+  }
+
+  rows(): void {
+    this.#compact('deletes rows: all rows of a job have one key')
+    const retention = this.#retention('retention.ms')
+    if (isLimit(retention) && retention < SHORT_RETENTION_MS)
+      this.#doubt('retention.ms', 'deletes rows within a day, also those that nobody has read', 7 * SHORT_RETENTION_MS)
+    if (isLimit(this.#retention('retention.bytes')))
+      this.#doubt('retention.bytes', 'deletes rows of a large job, also those that nobody has read', -1)
+    if (isLimit(retention) && this.#settings.get('message.timestamp.type') === 'CreateTime')
+      this.#doubt(
+        'message.timestamp.type',
+        'lets a client with a wrong clock have its rows deleted at once',
+        'LogAppendTime',
+      )
+  }
+
+  /** Results that are deleted before their rows are lost: the rows count as done. */
+  outlasts(rowTopics: readonly string[], found: ReadonlyMap<string, TopicSettingsFound>): void {
+    for (const name of ['retention.ms', 'retention.bytes']) {
+      const own = this.#retention(name)
+      const limits = rowTopics.map(topic => ({ topic, limit: retentionOf(found.get(topic), name) }))
+      const known = limits.filter((each): each is { topic: string; limit: number } => each.limit !== null)
+      const longest = known.find(({ limit }) => !isLimit(limit)) ?? known.sort((a, b) => b.limit - a.limit)[0]
+      if (!longest || !isLimit(own) || (isLimit(longest.limit) && own >= longest.limit)) continue
+      const { topic, limit } = longest
+      this.#refuse(name, `is below ${limit} of ${topic} and may delete results before their rows`, limit)
+    }
+  }
+
+  get #isCompacted(): boolean {
+    return (this.#settings.get('cleanup.policy') ?? '').split(',').includes('compact')
+  }
+
+  #compact(what: string): void {
+    if (this.#isCompacted) this.#refuse('cleanup.policy', what, 'delete')
+  }
+
+  #retention(name: string): number | null {
+    return retentionOf(this.#settings, name)
+  }
+
+  #number(name: string): number | null {
+    return numberOf(this.#settings, name)
+  }
+
+  #refuse(name: string, what: string, cure: string | number): void {
+    this.#add(true, name, { what, cure })
+  }
+
+  #doubt(name: string, what: string, cure: string | number): void {
+    this.#add(false, name, { what, cure })
+  }
+
+  #add(losesRows: boolean, name: string, { what, cure }: { what: string; cure: string | number }): void {
+    const text = `${name}=${this.#settings.get(name)} ${what}`
+    this.findings.push({ topic: this.#topic, losesRows, text, cure: [name, String(cure)] })
+  }
+}
+
+function numberOf(settings: TopicSettingsFound | undefined, name: string): number | null {
+  const text = settings?.get(name)
+  return text === undefined ? null : Number(text)
+}
+
+/** -1 where nothing is deleted; null where it is not known, or the topic is only compacted, which has no limit of this kind. */
+function retentionOf(settings: TopicSettingsFound | undefined, name: string): number | null {
+  const policy = settings?.get('cleanup.policy')
+  if (policy === undefined || policy.split(',').includes('delete')) return numberOf(settings, name)
+  return policy.includes('compact') ? null : -1
+}
+
+/** Whether a limit is one: -1 says that there is none. */
+function isLimit(limit: number | null): limit is number {
+  return limit !== null && limit >= 0
+}
+
+/** One sentence for each topic of the findings, with the command of Kafka's own that cures it. */
+export function describeFindings(findings: readonly Finding[], brokers: string): string[] {
+  return [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => {
+    const cures = new Map(those.map(({ cure }) => cure))
+    const config = [...cures].map(([name, value]) => `${name}=${value}`).join(',')
+    const command = `kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${topic} --add-config ${config}`
+    return `topic ${topic}: ${those.map(({ text }) => text).join('; ')}. To change it: ${command}`
+  })
+}

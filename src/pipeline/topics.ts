@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RowmillError } from '../errors.ts'
+import type { KafkaAdmin, TopicSettings } from '../kafka/index.ts'
+import type { Say } from '../support/say.ts'
+import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
+import { type PipelineTopics, topicsOf } from './topic-names.ts'
+import { describeFindings, judgeSettings, newTopicConfig } from './topic-settings.ts'
+
+/** The last pause before a topic that was created is taken to be missing: about twice as long in all. */
+const LONGEST_PAUSE_MS = 2000
+
+/** Enough partitions to spread over the workers evenly, also when some are added later. */
+export function defaultPartitions(workers: number): number {
+  return Math.max(8, 4 * workers)
+}
+
+export interface EnsureOptions {
+  /** The partitions of new topics where none are asked for. Default: 8. */
+  readonly ifNew?: number | undefined
+  /** Whether the pipeline has the topic `bulk`, as one that others may use too. Default: true. */
+  readonly bulk?: boolean
+  /**
+   * Whether `results` and `bulk` get partitions where they have fewer than `rows`, and settings that would lose rows are
+   * refused. Who only reads results needs no more partitions than a job had at its begin, and loses nothing. Default: true.
+   */
+  readonly writes?: boolean
+  /** Told of doubtful settings. Default: nobody is. */
+  readonly say?: Say
+}
+
+/**
+ * Creates the topics of a pipeline, or verifies those that are there. Returns the number of partitions of `rows`:
+ * `partitions` where asked for, else as many as there are; new topics then take `ifNew`. A pipeline that is older
+ * than the topic `bulk` gets it. Throws TOPIC_UNUSABLE, with the cure.
+ */
+export async function ensureTopics(
+  admin: KafkaAdmin,
+  pipeline: string,
+  partitions: number | null,
+  { ifNew = defaultPartitions(1), bulk = true, writes = true, say = () => {} }: EnsureOptions = {},
+): Promise<number> {
+  const topics = topicsOf(pipeline)
+  const all = Object.values(topics).filter(topic => bulk || topic !== topics.bulk)
+  const before = await admin.partitions(all)
+  if (before.size < all.length) {
+    const brokers = await admin.brokers()
+    const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? ifNew
+    await admin.createTopics(
+      topicSettings(topics, wanted, brokers).filter(({ topic }) => all.includes(topic) && !before.has(topic)),
+    )
+  }
+  const found = await untilKnown(admin, all)
+  verify(found, { topics, all })
+  if (before.size > 0) await verifySettings(admin, { topics, all, writes, say })
+  const rows = found.get(topics.rows)!
+  if (partitions !== null && partitions > rows) throw tooManyAsked(admin, topics.rows, { rows, asked: partitions })
+  const follow = [topics.results, topics.bulk].filter(topic => writes && (found.get(topic) ?? rows) < rows)
+  for (const topic of follow) await addPartitions(admin, topic, rows)
+  return partitions ?? rows
+}
+
+/** The number of partitions of `rows`; throws TOPIC_UNUSABLE where a topic of the pipeline is missing. Creates none. */
+export async function findTopics(admin: KafkaAdmin, pipeline: string): Promise<number> {
+  const { jobs, rows, results } = topicsOf(pipeline)
+  const found = await admin.partitions([jobs, rows, results])
+  const missing = [jobs, rows, results].find(topic => !found.has(topic))
+  if (missing === undefined) return found.get(rows)!
+  const message =
+    `topic ${missing} does not exist: is --pipeline ${pipeline} right, and the broker? rowmill run removes the topics ` +
+    'of its run at the end, unless it gets a --pipeline'
+  throw new RowmillError('TOPIC_UNUSABLE', message, { topic: missing })
+}
+
+/** A broker takes a moment to know of topics that were just created, and tells nobody when it does. */
+async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Map<string, number>> {
+  for (let pauseMs = 5; ; pauseMs *= 2) {
+    const found = await admin.partitions(all)
+    if (found.size === all.length || pauseMs > LONGEST_PAUSE_MS) return found
+    await sleep(pauseMs)
+  }
+}
+
+function topicSettings(topics: PipelineTopics, partitions: number, brokers: number): TopicSettings[] {
+  const replicationFactor = Math.min(3, brokers)
+  const insync = { 'min.insync.replicas': String(Math.max(1, replicationFactor - 1)) }
+  return Object.values(topics).map(topic => {
+    const count = topic === topics.jobs || topic === topics.rejects ? 1 : partitions
+    return { topic, partitions: count, replicationFactor, config: { ...newTopicConfig(topics, topic), ...insync } }
+  })
+}
+
+/** Refuses settings of topics that others made, or says them. Throws TOPIC_UNUSABLE. */
+async function verifySettings(
+  admin: KafkaAdmin,
+  { topics, all, writes, say }: { topics: PipelineTopics; all: readonly string[]; writes: boolean; say: Say },
+): Promise<void> {
+  const findings = judgeSettings(topics, await admin.topicConfigs(all))
+  const refused = findings.filter(({ losesRows }) => losesRows && writes)
+  if (refused.length > 0) {
+    const message = describeFindings(refused, admin.brokersText).join('\n')
+    throw new RowmillError('TOPIC_UNUSABLE', message, { topic: refused[0]!.topic })
+  }
+  for (const line of describeFindings(findings, admin.brokersText)) say(line)
+}
+
+function verify(
+  found: ReadonlyMap<string, number>,
+  { topics, all }: { topics: PipelineTopics; all: readonly string[] },
+): void {
+  const refuse = (topic: string, message: string) =>
+    new RowmillError('TOPIC_UNUSABLE', `topic ${topic}: ${message}`, { topic })
+  for (const topic of all) {
+    if (!found.has(topic)) throw refuse(topic, 'it was not created. May this user create topics?')
+  }
+  if (found.get(topics.jobs) === 1) return
+  const count = `it has ${found.get(topics.jobs)} partitions and must have 1`
+  throw refuse(topics.jobs, `${count}. Kafka takes no partitions away: use another --pipeline, or delete the topic`)
+}
+
+function tooManyAsked(
+  admin: KafkaAdmin,
+  topic: string,
+  { rows, asked }: { rows: number; asked: number },
+): RowmillError {
+  const command = addPartitionsCommand(admin, topic, asked)
+  const message = `topic ${topic}: it has ${rows} partitions, --partitions asks for ${asked}: leave the option out, or add partitions with: ${command}`
+  return new RowmillError('TOPIC_UNUSABLE', message, { topic, rows, asked })
+}

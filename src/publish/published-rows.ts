@@ -1,0 +1,47 @@
+import { misplacement, placeOf } from '../core/sequence.ts'
+import { RowmillError } from '../errors.ts'
+import type { Kafka, Message } from '../kafka/index.ts'
+import { readNow } from '../kafka/partition-feed.ts'
+import type { Job } from '../model.ts'
+import type { Say } from '../support/say.ts'
+import { decodeHead } from '../wire/rows-head.ts'
+
+/** What of a job is in one partition of its topic. */
+export interface Published {
+  /** The position behind the last row. */
+  rows: number
+  /** Whether the end of input is there. */
+  ended: boolean
+}
+
+/**
+ * What of the job is in its topic by now, partition by partition. A publisher sends the rows of a partition in their
+ * order and the end of input behind them: so no row below `rows` is missing, also where retention took earlier ones.
+ * Throws the reason of `signal`.
+ */
+export async function findPublished(
+  kafka: Kafka,
+  job: Job,
+  { say, signal }: { say: Say; signal: AbortSignal },
+): Promise<Published[]> {
+  const positions = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
+  const published = positions.map(() => ({ rows: 0, ended: false }))
+  await readNow(positions, { kafka, say, signal }, (partition, message) => {
+    note(published[partition]!, message, { partition, job })
+  })
+  return published
+}
+
+function note(published: Published, { value }: Message, { partition, job }: { partition: number; job: Job }): void {
+  let record: ReturnType<typeof decodeHead>
+  try {
+    record = decodeHead(value)
+  } catch (error) {
+    if (error instanceof RowmillError) return // what cannot be read is no row of this publisher
+    throw error
+  }
+  if ((record.kind !== 'rows' && record.kind !== 'end') || record.value.job !== job.id) return
+  if (record.kind === 'end') published.ended = true
+  else if (record.value.seq !== null && !misplacement(record.value.seq, record.value.count, { partition, layout: job }))
+    published.rows = Math.max(published.rows, placeOf(record.value.seq, job).position + record.value.count)
+}

@@ -1,0 +1,182 @@
+import type { Source, SourceHeader } from '../connector.ts'
+import { hasFailed, jobFailure } from '../core/job.ts'
+import { placeOf, rowsInPartition, rowsLeftInBlock } from '../core/sequence.ts'
+import { EXIT_CODES, RowmillError, toRowmillError } from '../errors.ts'
+import { PartitionSender } from '../kafka/partition-sender.ts'
+import type { Job, Rows, Values } from '../model.ts'
+import { appendJob, failJob, tellFailure } from '../pipeline/append-job.ts'
+import { checkSameFile } from '../pipeline/same-job.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
+import { rowBytes } from '../wire/packed-rows.ts'
+import { claimJob, firstRecord } from './claim-job.ts'
+import type { PublishOptions } from './publish-options.ts'
+import { findPublished, type Published } from './published-rows.ts'
+
+/** Rows that were read and are not acknowledged yet. */
+const IN_FLIGHT_BYTES = 2 * 1024 * 1024
+/** A rows message is cut here; a longer row travels alone. */
+const MESSAGE_BYTES = 256 * 1024
+
+/**
+ * Publishes a source as one job: the job record, its rows, an end of input in every partition, and the job's end.
+ * The source is open; `header` is what it said. A job that the same source began under the same options goes on where
+ * it stopped: what is in the topic already is not sent again. Returns the number of rows. Throws JOB_EXISTS, before a
+ * row is sent, where the id was used for anything else, also by a publisher that began it at the same moment; and what
+ * the job failed with. Says in `jobs` that the job failed where the source breaks.
+ */
+export async function publish(source: Source, header: SourceHeader, options: PublishOptions): Promise<number> {
+  const { kafka, pipeline, jobs, signal } = options
+  const found = await jobs.latest(options.job)
+  if (found) {
+    checkSameFile(found, header, options)
+    const total = endedWith(found, options)
+    if (total !== null) return total
+  }
+  const sender = new PartitionSender(await kafka.producer(), options.say)
+  const stop = () => void sender.close(signal.reason).catch(() => {}) // who waits for an acknowledgement is let go
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    const first = found ?? (await firstRecord(header, options))
+    signal.throwIfAborted()
+    await options.onOpen?.()
+    const job = found ?? (await claimJob(first, { header, sender, options }))
+    const isNew = !found && job === first
+    const total = endedWith(job, options)
+    if (total !== null) return total
+    options.onHeld?.()
+    try {
+      const published = isNew ? [] : await findPublished(kafka, job, { say: options.say, signal })
+      return await new Publication(job, published, sender, options).run(source)
+    } catch (error) {
+      if (signal.aborted && header.identity === null) await cancel(job, options)
+      signal.throwIfAborted()
+      if (endsJob(error)) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
+      throw error
+    }
+  } finally {
+    signal.removeEventListener('abort', stop)
+    await sender.close()
+  }
+}
+
+/** The rows of a job that is published to its end, which is said; null: it is not. Throws what the job failed with. */
+function endedWith(job: Job, { say, onHeld, onProgress }: PublishOptions): number | null {
+  if (hasFailed(job)) throw jobFailure(job)
+  if (job.state !== 'ended') return null
+  onHeld?.()
+  say(`job ${job.id} is published already: ${job.total} rows`)
+  onProgress?.(job.total!, job.total)
+  return job.total
+}
+
+/** Ends a job whose rows cannot be read again: nobody could go on with it, and everybody would wait. */
+function cancel(job: Job, options: PublishOptions): Promise<void> {
+  const message = `job ${job.id} was cancelled: its publisher was stopped, and its input can be read only once`
+  const error = new RowmillError('JOB_CANCELLED', message, { job: job.id })
+  return tellFailure(options, job, { error, place: null, by: options.by, state: 'cancelled' })
+}
+
+/** What another publisher of the job would meet too, and nobody has said yet. */
+function endsJob(error: unknown): boolean {
+  const { facts, exitCode } = toRowmillError(error)
+  return !facts['told'] && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
+}
+
+/** The rows of one job on their way to the broker. */
+class Publication {
+  readonly #job: Job
+  /** What an earlier publisher of the job left in the topic, by partition. */
+  readonly #published: readonly Published[]
+  readonly #sender: PartitionSender
+  readonly #options: PublishOptions
+  #seq = 0
+  #acked = 0
+  #run: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
+  #fault: unknown = null
+
+  constructor(job: Job, published: readonly Published[], sender: PartitionSender, options: PublishOptions) {
+    this.#job = job
+    this.#published = published
+    this.#sender = sender
+    this.#options = options
+  }
+
+  async run(source: Source): Promise<number> {
+    const { signal } = this.#options
+    for await (const { rows, lines } of source.rows(null)) {
+      for (let i = 0; i < rows.length; i++) this.#add(rows[i]!, lines[i]!)
+      await this.#sender.room(IN_FLIGHT_BYTES)
+      signal.throwIfAborted()
+      this.#throwFault()
+    }
+    signal.throwIfAborted() // a source that was closed ends like one that is at its end
+    this.#send()
+    await this.#sender.room(1)
+    this.#throwFault()
+    await this.#end()
+    return this.#seq
+  }
+
+  #add(row: Values, line: number): void {
+    const bytes = rowBytes(row)
+    if (this.#run.rows.length > 0 && this.#run.bytes + bytes > MESSAGE_BYTES) this.#send()
+    this.#run.rows.push(row)
+    this.#run.lines.push(line)
+    this.#run.bytes += bytes
+    if (this.#run.rows.length === rowsLeftInBlock(this.#seq, this.#job)) this.#send()
+  }
+
+  #send(): void {
+    const { rows, lines, bytes } = this.#run
+    if (rows.length === 0) return
+    this.#run = { rows: [], lines: [], bytes: 0 }
+    const { id, epoch, from, topic } = this.#job
+    const count = rows.length // all that is kept of the rows until they are acknowledged
+    const line = { line: lines[0]!, lineSteps: lineSteps(lines) }
+    const message: Rows = { job: id, epoch, from, seq: this.#seq, count, ...line, rows }
+    const { partition, position } = placeOf(this.#seq, this.#job)
+    this.#seq += count
+    if (position + count <= (this.#published[partition]?.rows ?? 0)) {
+      this.#acked += count
+      return
+    }
+    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, bytes) }).then(
+      () => {
+        crashPoint('rows-acked')
+        this.#acked += count
+        this.#options.onProgress?.(this.#acked, this.#job.total)
+      },
+      fault => {
+        this.#fault ??= fault
+      },
+    )
+  }
+
+  async #end(): Promise<void> {
+    const { id, epoch, attempt, from, topic, partitions } = this.#job
+    const total = this.#seq
+    const open = Array.from({ length: partitions }, (_, partition) => partition).filter(
+      partition => !this.#published[partition]?.ended,
+    )
+    const ends = open.map(partition => {
+      const rows = rowsInPartition(partition, total, this.#job)
+      const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total, refused: 0 })
+      return this.#sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
+    })
+    await Promise.all(ends)
+    crashPoint('ends-acked')
+    await appendJob(this.#sender, this.#options.pipeline, { ...this.#job, state: 'ended', total, at: Date.now() })
+  }
+
+  #throwFault(): void {
+    if (this.#fault) throw this.#fault
+    const job = this.#options.jobs.peek(this.#job.id)
+    if (job && hasFailed(job)) throw jobFailure(job)
+  }
+}
+
+function lineSteps(lines: readonly number[]): number[] | null {
+  const steps = lines.map((line, i) => (lines[i + 1] ?? line + 1) - line)
+  return steps.every(step => step === 1) ? null : steps
+}

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RowmillError } from '../errors.ts'
+import type { Kafka, KafkaAdmin } from '../kafka/index.ts'
+import type { Job } from '../model.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
+
+/** How often a reader without progress asks whether what it waits for can still come. */
+const LOOK_EVERY_MS = 10_000
+
+/** How long its end waits for a look that a broker does not answer. */
+const CLOSE_MS = 1000
+
+/** Where a reader of results stands: the partition it needs, the offset it reads there next, and the row it waits for. */
+export interface Wanted {
+  readonly partition: number
+  readonly offset: number
+  readonly row: number
+}
+
+/** The same of a reader that needs no partition more than another; `read` grows while it makes progress. */
+export interface WantedAnywhere {
+  readonly partition: null
+  readonly read: number
+}
+
+export interface LossWatchOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly job: Pick<Job, 'id' | 'attempt' | 'topic'>
+  readonly lookEveryMs?: number
+}
+
+/**
+ * Looks, as long as there is no progress, whether the rows that a reader waits for are lost: topics may be deleted, made
+ * anew or cut by retention before they were read, and nothing tells. Lost is what a job lacks that is published to its
+ * end, once the workers have committed all there is of its rows, or it is gone, and the results end without it.
+ */
+export class LossWatch {
+  readonly #kafka: Kafka
+  readonly #pipeline: string
+  readonly #jobs: JobLog
+  readonly #job: LossWatchOptions['job']
+  readonly #wanted: () => Wanted | WantedAnywhere
+  readonly #timer: NodeJS.Timeout
+  #last = ''
+  #admin: Promise<KafkaAdmin> | null = null
+  #looking: Promise<void> | null = null
+
+  /** `lost` is told what can no longer come. */
+  constructor(
+    { kafka, pipeline, jobs, job, lookEveryMs = LOOK_EVERY_MS }: LossWatchOptions,
+    wanted: () => Wanted | WantedAnywhere,
+    lost: (error: RowmillError) => void,
+  ) {
+    this.#kafka = kafka
+    this.#pipeline = pipeline
+    this.#jobs = jobs
+    this.#job = job
+    this.#wanted = wanted
+    const look = async () => {
+      try {
+        const error = await this.#look()
+        if (error) lost(error)
+      } catch {
+        // An outage says so itself.
+      }
+      this.#looking = null
+    }
+    this.#timer = setInterval(() => {
+      this.#looking ??= look()
+    }, lookEveryMs).unref()
+  }
+
+  /** Connections are closed when a look that is under way is over, or KafkaJS would open them again for it. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    const closed = Promise.resolve(this.#looking).then(async () => (await this.#admin)?.close())
+    await Promise.race([closed.catch(() => {}), sleep(CLOSE_MS, undefined, { ref: false })])
+  }
+
+  async #look(): Promise<RowmillError | null> {
+    const wanted = this.#wanted()
+    const state = JSON.stringify(wanted)
+    const progress = state !== this.#last
+    this.#last = state
+    return progress ? null : await this.#judge(wanted)
+  }
+
+  async #judge(wanted: Wanted | WantedAnywhere): Promise<RowmillError | null> {
+    this.#admin ??= this.#kafka.admin()
+    const admin = await this.#admin
+    const { results } = topicsOf(this.#pipeline)
+    const { id, topic: rows } = this.#job
+    const there = await admin.partitions([rows, results])
+    const gone = [results, rows].find(topic => !there.has(topic))
+    if (gone) return this.#lost(wanted, `topic ${gone} was deleted`)
+    if (wanted.partition === null || this.#jobs.peek(id)?.state !== 'ended') return null
+    const { partition, offset } = wanted
+    // In this order: a commit says that the results of all before it are in the log.
+    const committed = await admin.committed(workersGroup(this.#pipeline, this.#job), rows, partition)
+    const { start, end } = await admin.bounds(rows, partition)
+    if (Math.max(committed, start) < end) return null
+    const { end: resultsEnd } = await admin.bounds(results, partition)
+    if (offset < resultsEnd || JSON.stringify(this.#wanted()) !== this.#last) return null
+    const passed = `${rows}[${partition}] holds nothing for the workers (it begins at ${start}, ends at ${end}, committed is ${committed})`
+    const why = `${passed}, and ${results}[${partition}] ends at ${resultsEnd} without it`
+    return this.#lost(wanted, why)
+  }
+
+  #lost(wanted: Wanted | WantedAnywhere, why: string): RowmillError {
+    const { id } = this.#job
+    const which = wanted.partition === null ? 'its rows' : `row ${wanted.row} (partition ${wanted.partition})`
+    const message =
+      `job ${id}: ${which} can no longer come: ${why}. Was a topic deleted, made anew, ` +
+      'or cut by retention before it was read? Publish the rows again as another job'
+    const { partition } = wanted
+    return new RowmillError(
+      'ROW_GAP',
+      message,
+      partition === null ? { job: id } : { job: id, partition, row: wanted.row },
+    )
+  }
+}

@@ -1,0 +1,56 @@
+import type { Kafka } from '../kafka/index.ts'
+import { readNow } from '../kafka/partition-feed.ts'
+import type { Job } from '../model.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import type { Say } from '../support/say.ts'
+import { decode } from '../wire/codec.ts'
+import type { WireRecord } from '../wire/record.ts'
+
+export interface ResultsPlace {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly say: Say
+  readonly signal: AbortSignal
+}
+
+/** How many partitions may hold results of the job by now: a job without sequence has rows in those that came later too. */
+export async function resultPartitions(job: Job, { kafka, pipeline }: ResultsPlace): Promise<number> {
+  if (job.sequenced) return job.partitions
+  const { results } = topicsOf(pipeline)
+  const reader = await kafka.reader([results])
+  try {
+    return Math.max(job.partitions, reader.partitions(results))
+  } finally {
+    await reader.close()
+  }
+}
+
+/**
+ * Reads what `results` holds of the job in these partitions by now, in log order; `take` is given each result and each
+ * end of input of any attempt that counts. What is no record is passed over: whoever collects says so. Throws the reason of `signal`.
+ */
+export async function readResultsNow(
+  job: Job,
+  partitions: readonly number[],
+  { kafka, pipeline, jobs, say, signal }: ResultsPlace,
+  take: (partition: number, record: WireRecord & { kind: 'result' | 'end' }) => void,
+): Promise<void> {
+  const { results: topic } = topicsOf(pipeline)
+  const attempts = new Set(jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
+  const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition] ?? 0 }))
+  await readNow(positions, { kafka, say, signal }, (partition, { value }) => {
+    const record = recordOf(value, job.id)
+    if (record && attempts.has(record.value.attempt)) take(partition, record)
+  })
+}
+
+function recordOf(value: Buffer | null, job: string): (WireRecord & { kind: 'result' | 'end' }) | null {
+  try {
+    const record = decode(value)
+    return (record.kind === 'result' || record.kind === 'end') && record.value.job === job ? record : null
+  } catch {
+    return null
+  }
+}

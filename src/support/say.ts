@@ -1,0 +1,2 @@
+/** Prints one message for the person at the terminal. */
+export type Say = (message: string) => void

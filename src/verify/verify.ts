@@ -1,0 +1,195 @@
+import type { SinkHeader } from '../connector.ts'
+import { misplacement, placeOf } from '../core/sequence.ts'
+import { RowmillError } from '../errors.ts'
+import type { Kafka } from '../kafka/index.ts'
+import { type Job, optionOf, type Rows } from '../model.ts'
+import { packingOf } from '../pandas/packing.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import { unlessAborted } from '../support/abort.ts'
+import type { Say } from '../support/say.ts'
+import { ComparedFile } from './compared-file.ts'
+import { anyEnd, findingsOf, type Readings } from './findings.ts'
+import { JobTopic, type PartitionReadings } from './job-topic.ts'
+import { OutputRows } from './output-rows.ts'
+import { ReopenedResults } from './reopened-results.ts'
+import { type Digests, type RowFormat, SameBytes } from './same-bytes.ts'
+
+export interface VerifyOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly job: string
+  /** The file to judge. */
+  readonly out: string
+  /** A file that must have the same bytes, or null. */
+  readonly against: string | null
+  /** The Python whose standard library unpacks what Node does not (.bz2, .zip, .xz, .tar). Default: python3. */
+  readonly python?: string
+  /** How the rows of a job with these columns and options become bytes. */
+  readonly format: (header: SinkHeader) => RowFormat
+  readonly say: Say
+  readonly signal: AbortSignal
+}
+
+/** The same count for both topics. */
+export interface Counts {
+  readonly rows: number
+  readonly results: number
+}
+
+/** What was found. Rows in = rows out + rejects where nothing is missing. */
+export interface Verified {
+  readonly job: string
+  readonly rowsIn: number
+  readonly rowsOut: number
+  readonly rejects: number
+  /** Records the source refused; null where no end of input told. */
+  readonly refused: number | null
+  /** Rows that came again. */
+  readonly duplicates: Counts
+  /** Rows that did not come when they were due. */
+  readonly gaps: Counts
+  /** Messages that break the wire format or the job record. */
+  readonly malformed: Counts
+  /** Worker to the rows that count of it. */
+  readonly rowsByWorker: ReadonlyMap<string, number>
+  /** Fingerprints as hex. */
+  readonly classifiers: readonly string[]
+  readonly digests: Digests
+  /** Whatever does not agree, what explains the most first; empty where all does. Each has exit code 6. */
+  readonly findings: readonly RowmillError[]
+}
+
+/**
+ * Judges a job and its output by what the topics hold as of now, and by nothing else: no collector, no lag, no
+ * committed offset. Reads the rows of every partition up to its end of input, then the results in the order of the
+ * rows, and compares OUT with the bytes that they make; of a packed file, those in it. It waits for nobody: what is not there yet is a finding.
+ *
+ * Throws where it cannot judge: USAGE for an unknown job, INPUT_NOT_FOUND and INPUT_UNREADABLE for the files,
+ * BROKER_UNREACHABLE and TOPIC_UNUSABLE for the topics, and the reason of `signal`.
+ */
+export async function verify(options: VerifyOptions): Promise<Verified> {
+  const { signal } = options
+  const out = await ComparedFile.open(options.out, 'A collector gives OUT its name when the job is complete.')
+  const files = [out]
+  try {
+    const against = options.against === null ? null : await ComparedFile.open(options.against, 'Correct --against.')
+    if (against) files.push(against)
+    const job = await findJob(options)
+    for (const file of files) unpack(file, job, options)
+    const bytes = new SameBytes(out, against)
+    return await unlessAborted(judge(job, { ...options, bytes }), signal)
+  } finally {
+    await Promise.all(files.map(file => file.close()))
+  }
+}
+
+/** A file is packed as to_csv packs it: by its name, unless the job says otherwise. */
+function unpack(file: ComparedFile, { options }: Job, { python = 'python3', say }: VerifyOptions): void {
+  const { compression } = JSON.parse(optionOf(options, 'toCsv') ?? '{}')
+  const packing = packingOf(compression, file.path)
+  if (!packing) return
+  say(`${file.path} is packed (${packing.method}): the digest and the bytes are those of what is in it`)
+  file.unpack(packing.method, python)
+}
+
+async function findJob({ jobs, job: id, pipeline, signal }: VerifyOptions): Promise<Job> {
+  const job = await unlessAborted(jobs.latest(id), signal)
+  if (!job) {
+    const message = `no job ${id} in pipeline ${pipeline}: give --job as rowmill publish printed it, and the same --pipeline`
+    throw new RowmillError('USAGE', message, { job: id, pipeline })
+  }
+  if (job.sequenced && job.bounded) return job
+  throw new RowmillError('USAGE', `job ${id} has no order or no end: there is no file that it must become`, { job: id })
+}
+
+async function judge(job: Job, options: VerifyOptions & { bytes: SameBytes }): Promise<Verified> {
+  const { kafka, pipeline, say, signal } = options
+  const place = { kafka, job: job.id, say, signal }
+  const resultsPlace = { ...place, topic: topicsOf(pipeline).results, from: job.resultsFrom, attempt: job.attempt }
+  // Opened before the rows: then the row of every result that is read lies before the end of the rows.
+  const attempts = new Set(options.jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
+  const results = await (job.attempt === 0
+    ? JobTopic.open(resultsPlace)
+    : ReopenedResults.open({ ...resultsPlace, attempts }))
+  try {
+    const rows = await JobTopic.open({ ...place, topic: job.topic, from: job.rowsFrom })
+    say(`reading ${rows.topic}`)
+    await countRows(job, rows)
+    if (rows.malformed.first) say(`passed over, as the workers did: ${rows.malformed.first}`)
+    say(`${rows.count('rows')} rows in; reading ${results.topic} and the file`)
+    const output = new OutputRows(job, await results.read())
+    await compare(job, output, options)
+    return await conclude({ job, rows, results, classifiers: output.classifiers }, output, options.bytes)
+  } finally {
+    await results.close()
+  }
+}
+
+async function conclude(readings: Readings, output: OutputRows, bytes: SameBytes): Promise<Verified> {
+  const { job, rows, results } = readings
+  const whole = results.partitions.every(({ tally }) => tally.end?.total === output.seq)
+  const { differences, digests } = await bytes.finish(whole)
+  const both = (what: 'duplicates' | 'missing') => ({ rows: rows.count(what), results: results.count(what) })
+  return {
+    job: job.id,
+    rowsIn: rows.count('rows'),
+    rowsOut: results.count('rows') - output.rejects,
+    rejects: output.rejects,
+    refused: anyEnd(readings)?.refused ?? null,
+    duplicates: both('duplicates'),
+    gaps: both('missing'),
+    malformed: { rows: rows.malformed.count, results: results.malformed.count },
+    rowsByWorker: output.byWorker,
+    classifiers: [...new Set([...output.classifiers.values()].flatMap(ofOne => [...ofOne.keys()]))],
+    digests,
+    findings: [...findingsOf(readings), ...differences],
+  }
+}
+
+/** All partitions side by side: the feed waits a little at the end of one, which would hold up the next. */
+async function countRows(job: Job, rows: JobTopic): Promise<void> {
+  try {
+    await Promise.all((await rows.read()).map(partition => countPartition(job, partition)))
+  } finally {
+    await rows.close()
+  }
+}
+
+async function countPartition(job: Job, partition: PartitionReadings): Promise<void> {
+  for (let found = await partition.next(); found; found = await partition.next()) {
+    const { record, where } = found
+    const flaw = record.kind === 'rows' ? flawOf(record.value, job, partition.partition) : `a ${record.kind} message`
+    if (flaw !== null) partition.refuse(where, flaw)
+    else if (record.kind === 'rows' && record.value.count > 0)
+      partition.tally.take(placeOf(record.value.seq!, job).position, record.value.count, where)
+  }
+}
+
+/** Compares row by row up to the first that is not there, and reads on for the counts. */
+async function compare(
+  { options }: Job,
+  output: OutputRows,
+  { bytes, format }: { bytes: SameBytes; format: VerifyOptions['format'] },
+): Promise<void> {
+  let begun = false
+  const begin = (columns: readonly string[]) => {
+    if (!begun) bytes.begin(format({ columns, options }))
+    begun = true
+  }
+  for (let run = await output.next(); run; run = await output.next()) {
+    if (run.rows.every(row => row === null)) continue // rejected rows need no columns
+    begin(run.columns)
+    await bytes.add(run)
+  }
+  await output.drain()
+  if (output.columns) begin(output.columns)
+}
+
+/** Why these rows cannot be rows of the job in this partition, or null. */
+function flawOf({ seq, count }: Rows, job: Job, partition: number): string | null {
+  if (seq === null) return 'rows without a seq in a job with an order'
+  if (count === 0) return null // opens an epoch
+  return misplacement(seq, count, { partition, layout: job })
+}

@@ -1,0 +1,305 @@
+import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
+import avro from 'avsc'
+import { type ErrorFacts, RowmillError } from '../errors.ts'
+import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
+import { compileSkip, type Skip, scan } from './avro-scan.ts'
+import { crc64Avro } from './crc64-avro.ts'
+import { packRows, rowBytes, unpackRows } from './packed-rows.ts'
+import type { WireKind, WireRecord } from './record.ts'
+import { flawOf, loneSurrogate } from './record-flaws.ts'
+
+/** The largest message: 16 MiB, the topics' max.message.bytes, less 64 KiB for what Kafka puts around it. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
+
+const FILES: Readonly<Record<WireKind, string>> = {
+  job: 'job',
+  rows: 'rows',
+  end: 'end-of-input',
+  result: 'result',
+  reject: 'reject',
+}
+const READING = 'read this message'
+/** c3 01 and the fingerprint, in front of every record. */
+export const HEADER_BYTES = 10
+/** 00 and the id of the schema. */
+const CONFLUENT_HEADER_BYTES = 5
+const SCRATCH_BYTES = 64 * 1024
+const SCRATCH_KEPT_BYTES = 1024 * 1024
+
+export function encodeJob(job: Job): Buffer {
+  return encode({ kind: 'job', value: job })
+}
+
+/** `bytes` is the sum of `rowBytes` (packed-rows.ts) of the rows, where the caller has it. */
+export function encodeRows(rows: Rows, bytes = bytesOf(rows)): Buffer {
+  return encodePacked({ kind: 'rows', value: rows }, bytes)
+}
+
+export function encodeEndOfInput(end: EndOfInput): Buffer {
+  return encode({ kind: 'end', value: end })
+}
+
+/** `bytes` as for `encodeRows`. */
+export function encodeResult(result: Result, bytes = bytesOf(result)): Buffer {
+  return encodePacked({ kind: 'result', value: result }, bytes)
+}
+
+export function encodeReject(reject: Reject): Buffer {
+  return encode({ kind: 'reject', value: reject })
+}
+
+/**
+ * The message for a record, in Avro single-object encoding (docs/wire-format.md). What it gives, `decode` reads.
+ * Throws ROW_MALFORMED where the record breaks a rule of the wire format, naming the field.
+ */
+export function encode(record: WireRecord): Buffer {
+  const format = formats()[record.kind]
+  const bytes = encodeUnjudged(format, record)
+  const flaw = flawOf(record)
+  if (flaw !== null) throw refusal(format, flaw)
+  return bytes
+}
+
+function encodeUnjudged(format: Format, record: WireRecord): Buffer {
+  const surrogate = loneSurrogate(record.value)
+  if (surrogate !== null) {
+    throw refusal(format, `${surrogate.slice(1)} holds half a surrogate pair, which UTF-8 cannot carry. Replace it`)
+  }
+  const bytes = write(format, toAvsc(record))
+  checkSize(format, bytes.length)
+  scanBody(format, bytes, `write this ${format.name}`)
+  return bytes
+}
+
+function checkSize(format: Format, size: number): void {
+  if (size <= MAX_MESSAGE_BYTES) return
+  throw refusal(format, `it takes ${size} bytes, a message holds ${MAX_MESSAGE_BYTES}. Cut it, or its longest row`)
+}
+
+function refusal({ name }: Format, what: string): RowmillError {
+  return malformed(what, { record: name }, `write this ${name}`)
+}
+
+function bytesOf({ rows }: { rows: readonly Values[] }): number {
+  return rows.reduce((sum, row) => sum + rowBytes(row), 0)
+}
+
+/** As `encode`, with the rows written in one go: in both records they are the last field, so their array ends it. */
+function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>, rowsBytes: number): Buffer {
+  const rows = packRows(record.value.rows, rowsBytes)
+  // What cannot be packed, and what contradicts itself, is refused by the plain way, which says why.
+  if (rows === null || flawOf(record) !== null) return encode(record)
+  const format = formats()[record.kind]
+  const head = encodeUnjudged(format, { ...record, value: { ...record.value, rows: [] } } as WireRecord)
+  const headBytes = head.length - 1 // without the array of no rows
+  checkSize(format, headBytes + rows.length)
+  const bytes = Buffer.allocUnsafeSlow(headBytes + rows.length)
+  head.copy(bytes, 0, 0, headBytes)
+  bytes.write(rows, headBytes, 'latin1')
+  return bytes
+}
+
+/**
+ * Reads one message. The records are plain objects that share no memory with `bytes`.
+ * Throws ROW_MALFORMED, and nothing else, for whatever is not exactly one record of the wire format. Lengths and counts
+ * are checked against the bytes at hand before anything is allocated. The error cannot know topic, partition and
+ * offset: the caller adds them.
+ */
+export function decode(bytes: Uint8Array | null): WireRecord {
+  if (bytes === null || bytes.length === 0) throw malformed('the message is empty', { bytes: 0 })
+  if (bytes.length > MAX_MESSAGE_BYTES) {
+    throw malformed(`${bytes.length} bytes, a message holds ${MAX_MESSAGE_BYTES}`, { bytes: bytes.length })
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  // The first byte tells the encodings apart: c3 is Avro's single-object encoding.
+  switch (buffer[0]) {
+    case 0xc3:
+      return decodeSingleObject(buffer)
+    case 0x00:
+      throw unknownSchema(buffer)
+    default:
+      throw malformed(
+        `it begins with ${hex(buffer, 0, 2)}, not with c301 (Avro single-object encoding). Does another program write here?`,
+        { bytes: bytes.length },
+      )
+  }
+}
+
+/**
+ * The values of a rows message that `decodeHead` (rows-head.ts) has read, and so has checked: nothing is checked again.
+ * They share no memory with `bytes`.
+ */
+export function decodeValues(bytes: Uint8Array): readonly Values[] {
+  return read(formats().rows, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).rows as readonly Values[]
+}
+
+/** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
+export function fingerprintOf(kind: WireKind): Buffer {
+  return Buffer.from(formats()[kind].header.subarray(2))
+}
+
+interface Format {
+  readonly kind: WireKind
+  readonly name: string
+  readonly type: avro.Type
+  /** The record without its last field, where that is the array of rows. */
+  readonly headType: avro.Type | null
+  /** c3 01 and the fingerprint. */
+  readonly header: Buffer
+  readonly skip: Skip
+}
+
+let lazyFormats: Readonly<Record<WireKind, Format>> | null = null
+let lazyScratch: Buffer | null = null
+
+function formats(): Readonly<Record<WireKind, Format>> {
+  lazyFormats ??= {
+    job: readFormat('job'),
+    rows: readFormat('rows'),
+    end: readFormat('end'),
+    result: readFormat('result'),
+    reject: readFormat('reject'),
+  }
+  return lazyFormats
+}
+
+/** The schema of a record, as its file in src/schemas says it. */
+export function schemaOf(kind: WireKind): ReturnType<typeof JSON.parse> {
+  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+}
+
+function readFormat(kind: WireKind): Format {
+  const schema = schemaOf(kind)
+  const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
+  // Without options, `schema()` is the Parsing Canonical Form.
+  const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
+  const header = Buffer.from([0xc3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0])
+  header.writeBigUInt64LE(fingerprint, 2)
+  const fields = schema.fields.filter(({ name }: { name: string }) => name !== 'rows')
+  const hasRows = kind === 'rows' || kind === 'result'
+  const headType = hasRows ? avro.Type.forSchema({ ...schema, fields }, { omitRecordMethods: true }) : null
+  return { kind, name: schema.name, type, headType, header, skip: compileSkip(schema) }
+}
+
+function decodeSingleObject(buffer: Buffer): WireRecord {
+  if (buffer.length < HEADER_BYTES || buffer[1] !== 0x01) {
+    throw malformed(`it begins with ${hex(buffer, 0, 10)}, not with c301 and an 8-byte fingerprint`, {
+      bytes: buffer.length,
+    })
+  }
+  for (const format of Object.values(formats())) {
+    if (buffer.compare(format.header, 0, HEADER_BYTES, 0, HEADER_BYTES) !== 0) continue
+    scanBody(format, buffer, READING)
+    const record = fromAvsc(format.kind, read(format, buffer))
+    const flaw = flawOf(record)
+    if (flaw !== null) throw malformed(`${format.name}: ${flaw}`, { record: format.name })
+    return record
+  }
+  const fingerprint = hex(buffer, 2, HEADER_BYTES)
+  throw malformed(`unknown schema fingerprint ${fingerprint}. Was it written by another version of rowmill?`, {
+    fingerprint,
+  })
+}
+
+/** The fields of a record whose bytes were checked. */
+function read({ type, headType }: Format, bytes: Buffer): Record<string, unknown> {
+  if (!headType) return type.decode(bytes, HEADER_BYTES).value
+  const { value, offset } = headType.decode(bytes, HEADER_BYTES)
+  return { ...value, rows: unpackRows(bytes, offset) }
+}
+
+/** Messages in Confluent wire format come here as they are where their id is not one of the registry's (wire.ts). */
+function unknownSchema(buffer: Buffer): RowmillError {
+  if (buffer.length < CONFLUENT_HEADER_BYTES)
+    return malformed(`it begins with 00 and has ${buffer.length} bytes`, { bytes: buffer.length })
+  const schemaId = buffer.readUInt32BE(1)
+  const what =
+    `it begins with 00 and schema id ${schemaId} (Confluent wire format), which is not known here. ` +
+    'Give --schema-registry URL, the registry that its writer uses, or stop the other program that writes here'
+  return malformed(what, { schemaId })
+}
+
+/** Whether a message in Confluent wire format, whose schema id is not known here, has the body of the record of this job. */
+export function isJobBehindId(bytes: Uint8Array, id: string): boolean {
+  try {
+    const record = decode(Buffer.concat([formats().job.header, bytes.subarray(CONFLUENT_HEADER_BYTES)]))
+    return record.kind === 'job' && record.value.id === id
+  } catch {
+    return false
+  }
+}
+
+/** Whether `decode` refused a message that a reader with another schema registry may read. */
+export function isOfUnknownSchema(error: unknown): error is RowmillError {
+  return error instanceof RowmillError && error.facts['schemaId'] !== undefined
+}
+
+function scanBody({ name, skip }: Format, bytes: Buffer, doing: string): void {
+  scan(skip, bytes, { record: name, from: HEADER_BYTES, error: (what, facts) => malformed(what, facts, doing) })
+}
+
+/** Writes header and body. avsc fails silently when the buffer is too small, giving the missing bytes as a negative. */
+function write(format: Format, value: unknown): Buffer {
+  const { type, header } = format
+  let scratch = lazyScratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  try {
+    let end = type.encode(value, scratch, HEADER_BYTES)
+    if (end < 0) {
+      scratch = Buffer.allocUnsafeSlow(scratch.length - end)
+      end = type.encode(value, scratch, HEADER_BYTES)
+    }
+    header.copy(scratch)
+    return Buffer.from(scratch.subarray(0, end))
+  } catch (cause) {
+    let where = String(cause)
+    type.isValid(value, {
+      errorHook: (path, found, expected) => {
+        where = `${path.join('.')} is ${inspect(found, { depth: 0 }).slice(0, 40)} (${typeof found}), not a valid ${expected.typeName}`
+      },
+    })
+    throw refusal(format, where)
+  } finally {
+    lazyScratch = scratch.length <= SCRATCH_KEPT_BYTES ? scratch : null
+  }
+}
+
+/** avsc takes bytes as Buffer only. */
+function toAvsc({ kind, value }: WireRecord): unknown {
+  const toBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (kind === 'result') return { ...value, classifier: toBuffer(value.classifier) }
+  if (kind === 'reject' && value.raw !== null) return { ...value, raw: toBuffer(value.raw) }
+  return value
+}
+
+/** avsc gives instances of its own classes and slices of its own pool; the model speaks of plain objects. */
+function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
+  switch (kind) {
+    case 'job': {
+      const job = instance as Job
+      const reason = job.reason && { ...job.reason }
+      const source = job.source && { ...job.source }
+      return { kind, value: { ...job, reason, source, options: job.options.map(option => ({ ...option })) } }
+    }
+    case 'result': {
+      const result = instance as Result
+      const classifier = new Uint8Array(result.classifier)
+      return { kind, value: { ...result, classifier, rejected: result.rejected.map(row => ({ ...row })) } }
+    }
+    case 'reject': {
+      const reject = instance as Reject
+      return { kind, value: { ...reject, raw: reject.raw && new Uint8Array(reject.raw) } }
+    }
+    default:
+      return { kind, value: { ...(instance as Rows & EndOfInput) } }
+  }
+}
+
+/** The error for bytes that are not what they should be. */
+export function malformed(what: string, facts: ErrorFacts, doing = READING): RowmillError {
+  return new RowmillError('ROW_MALFORMED', `cannot ${doing}: ${what}.`, facts)
+}
+
+function hex(buffer: Buffer, start: number, end: number): string {
+  return buffer.toString('hex', start, end)
+}

@@ -1,0 +1,166 @@
+import { isUtf8 } from 'node:buffer'
+import { isName } from '../core/names.ts'
+import type { Values } from '../model.ts'
+import { malformed } from './codec.ts'
+
+const CURLY = 0x7b
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
+const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
+/** A row has its values at depth 2. What is deeper is wrong; it is read to say so, up to a depth that costs nothing. */
+const MAX_DEPTH = 32
+/** A larger row is published in Avro. */
+export const MAX_JSON_BYTES = 1024 * 1024
+/** So many values more than the job has columns are still read, to show them in a reject. */
+const OTHERS = 10
+/** With so many commas at most the text of each number is kept at once: this takes a call for each value. */
+const FEW_COMMAS = 1000
+
+/** A row as a program without our SDK publishes it: `{"job": "orders", "values": {"SKU": "17", "TEXT": "shoe"}}`. */
+export interface JsonRow {
+  readonly job: string
+  readonly values: JsonValues
+  /** Set where there are so many values that the text of numbers was not kept: that is done for a job as wide as that. */
+  readonly unread?: { readonly commas: number; readonly bytes: Uint8Array }
+}
+
+/** By column name, or in the order of the header. */
+type JsonValues = Map<string, JsonValue> | readonly JsonValue[]
+
+/** A text, the text of a number as it stood there, or what no cell can hold. */
+type JsonValue = string | NoCell
+
+/** `kind` in words, and `text` as it may be shown. */
+export interface NoCell {
+  readonly kind: string
+  readonly text: string
+}
+
+/** Whether the message is JSON: no record in Avro begins with a curly bracket. */
+export function isJson(bytes: Uint8Array | null): bytes is Uint8Array {
+  return bytes?.[0] === CURLY
+}
+
+/**
+ * Reads a row in JSON. Throws ROW_MALFORMED, which says what is wrong with it. A message costs no more time than its size
+ * allows: 1 MB, and of many values only some are looked at before it is known how many columns the job has.
+ */
+export function decodeJsonRow(bytes: Uint8Array): JsonRow {
+  if (bytes.length > MAX_JSON_BYTES) {
+    const size = `${bytes.length} bytes, and a row in JSON may have ${MAX_JSON_BYTES}`
+    throw refused(`it begins as JSON and has ${size}: publish larger rows in Avro (docs/wire-format.md)`)
+  }
+  if (!isUtf8(bytes)) throw refused('it begins as JSON, and is not UTF-8')
+  const { commas, depth } = measure(bytes)
+  if (depth > MAX_DEPTH) throw refused(`it begins as JSON and is nested ${depth} deep`)
+  if (commas <= FEW_COMMAS) return readRow(bytes, keepNumberText)
+  return { ...readRow(bytes), unread: { commas, bytes } }
+}
+
+/** The same row with the text of its numbers; or in words why it cannot be one of a job with so many columns. */
+export function readNumbers(row: JsonRow, columns: number): JsonRow | { readonly flaw: string } {
+  const { unread } = row
+  if (!unread) return row
+  const { commas, bytes } = unread
+  if (commas <= columns + OTHERS) return readRow(bytes, keepNumberText)
+  return { flaw: `the row has ${commas} commas between values, the job ${columns} columns` }
+}
+
+/** How many commas stand between values, not in a text, and how deep the brackets go. */
+function measure(bytes: Uint8Array): { commas: number; depth: number } {
+  let [commas, open, depth] = [0, 0, 0]
+  for (let i = 0, inText = false; i < bytes.length; i++) {
+    const byte = bytes[i]!
+    if (byte === QUOTE) inText = !inText
+    else if (inText) i += byte === BACKSLASH ? 1 : 0
+    else if (byte === COMMA) commas++
+    else if (OPENING.has(byte)) depth = Math.max(depth, ++open)
+    else if (CLOSING.has(byte)) open--
+  }
+  return { commas, depth }
+}
+
+function readRow(bytes: Uint8Array, reviver?: Reviver): JsonRow {
+  const { job, values, ...others } = parse(
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString(),
+    reviver,
+  )
+  if (typeof job !== 'string' || !isName(job))
+    throw refused('its "job" is no id of a job: it names the one that the row is of')
+  const unknown = Object.keys(others)[0]
+  if (unknown !== undefined) throw refused(`it has ${JSON.stringify(unknown)} beside "job" and "values"`)
+  if (Array.isArray(values)) return { job, values: values.map(cellOf) }
+  if (typeof values !== 'object' || values === null || values instanceof NumberText)
+    throw refused('its "values" are no object by column name, and no list in the order of the columns')
+  return { job, values: new Map(Object.entries(values).map(([column, value]) => [column, cellOf(value)])) }
+}
+
+/** The values in the order of the columns, or in words why these are none. */
+export function valuesInOrder({ values }: JsonRow, columns: readonly string[]): { values: Values } | { flaw: string } {
+  const unlike = values instanceof Map ? flawOfNames(values, columns) : flawOfWidth(values.length, columns)
+  if (unlike !== null) return { flaw: unlike }
+  const ordered = values instanceof Map ? columns.map(column => values.get(column)!) : values
+  const column = ordered.findIndex(value => typeof value !== 'string')
+  if (column < 0) return { values: ordered as Values }
+  const { kind } = ordered[column] as NoCell
+  const flaw = `column ${JSON.stringify(columns[column])} is ${kind}: a value is a text, a number, true, false or null`
+  return { flaw }
+}
+
+/** Why a row of an event job cannot have this many values, in words, or null. */
+export function flawOfWidth(values: number, columns: readonly string[]): string | null {
+  return values === columns.length ? null : `the row has ${values} values, the job ${columns.length} columns`
+}
+
+function flawOfNames(values: ReadonlyMap<string, JsonValue>, columns: readonly string[]): string | null {
+  const missing = columns.find(column => !values.has(column))
+  if (missing !== undefined) return `column ${JSON.stringify(missing)} is missing: an empty value is "" or null`
+  const twice = columns.find((column, at) => columns.indexOf(column) !== at)
+  if (twice !== undefined) return `the job has two columns ${JSON.stringify(twice)}: give "values" as a list`
+  const names = new Set(columns)
+  const unknown = [...values.keys()].find(name => !names.has(name))
+  return unknown === undefined ? null : `the job has no column ${JSON.stringify(unknown)}`
+}
+
+/** A number as it was written: 1.50 stays 1.50, and no digit of a long one is lost. */
+class NumberText {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+
+  toJSON(): number {
+    return Number(this.text)
+  }
+}
+
+type Reviver = (key: string, value: unknown, context?: { source?: string }) => unknown
+
+const keepNumberText: Reviver = (_, value, context) =>
+  typeof value === 'number' ? new NumberText(context?.source ?? String(value)) : value
+
+function parse(text: string, reviver?: Reviver): Record<string, unknown> {
+  try {
+    return JSON.parse(text, reviver)
+  } catch (error) {
+    throw refused(`it begins as JSON: ${(error as Error).message}`)
+  }
+}
+
+function cellOf(value: unknown): JsonValue {
+  if (typeof value === 'string') {
+    if (value.isWellFormed()) return value
+    return { kind: 'a text with half a surrogate pair', text: value.toWellFormed() }
+  }
+  if (value instanceof NumberText) return value.text
+  if (value === null) return ''
+  if (typeof value === 'boolean' || typeof value === 'number') return String(value)
+  return { kind: Array.isArray(value) ? 'a list' : 'an object', text: JSON.stringify(value) }
+}
+
+function refused(what: string): Error {
+  return malformed(what, {}, 'read this row')
+}

@@ -1,0 +1,66 @@
+import type { Job, Result, Rows } from '../model.ts'
+import { MAX_LONG } from './avro-scan.ts'
+import type { WireRecord } from './record.ts'
+
+/** What a record says that cannot be, in words, or null. Only what can be judged without any other record. */
+export function flawOf({ kind, value }: WireRecord): string | null {
+  switch (kind) {
+    case 'job':
+      return jobFlaw(value)
+    case 'rows':
+      return headFlaw(value, value.rows.length)
+    case 'end':
+      return value.rows > value.total ? `${value.rows} rows in one partition, ${value.total} in all` : null
+    case 'result':
+      return resultFlaw(value)
+    case 'reject':
+      return null
+  }
+}
+
+function jobFlaw({ partitions, blockRows, rowsFrom, resultsFrom }: Job): string | null {
+  if (partitions < 1 || blockRows < 1) return `partitions ${partitions}, blockRows ${blockRows}: neither may be 0`
+  if (rowsFrom.length !== partitions || resultsFrom.length !== partitions) {
+    return `${partitions} partitions, but rowsFrom for ${rowsFrom.length} and resultsFrom for ${resultsFrom.length}`
+  }
+  return null
+}
+
+/** What a rows message with this many rows says that cannot be, in words, or null. */
+export function headFlaw({ seq, count, lineSteps }: Omit<Rows, 'rows'>, rows: number): string | null {
+  if (count !== rows) return `count is ${count}, rows has ${rows}`
+  if (lineSteps !== null && lineSteps.length !== count) return `count is ${count}, lineSteps has ${lineSteps.length}`
+  return (seq ?? 0) + count > MAX_LONG ? `seq ${seq} and count ${count} go beyond ${MAX_LONG}` : null
+}
+
+function resultFlaw({ first, count, columns, kinds, rejected, rows }: Result): string | null {
+  if (count !== rows.length + rejected.length) {
+    return `count is ${count}, rows has ${rows.length} and rejected ${rejected.length}`
+  }
+  if (first + count > MAX_LONG) return `first ${first} and count ${count} go beyond ${MAX_LONG}`
+  if (kinds.length !== columns.length) return `${columns.length} columns, ${kinds.length} kinds`
+  let last = -1
+  for (const { index } of rejected) {
+    if (index <= last || index >= count) return `rejected index ${index} after ${last}, count is ${count}`
+    last = index
+  }
+  const odd = rows.findIndex(row => row.length !== columns.length)
+  return odd < 0 ? null : `${columns.length} columns, row ${odd} has ${rows[odd]?.length} cells`
+}
+
+/** Where in `value` half a surrogate pair stands, as `.rows[3][2]`, or null. */
+export function loneSurrogate(value: unknown): string | null {
+  if (typeof value === 'string') return value.isWellFormed() ? null : ''
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const where = loneSurrogate(value[i])
+      if (where !== null) return `[${i}]${where}`
+    }
+  } else if (typeof value === 'object' && value !== null && !(value instanceof Uint8Array)) {
+    for (const [name, field] of Object.entries(value)) {
+      const where = loneSurrogate(field)
+      if (where !== null) return `.${name}${where}`
+    }
+  }
+  return null
+}

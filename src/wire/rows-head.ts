@@ -1,0 +1,72 @@
+import type { Rows, RowsHead } from '../model.ts'
+import { Cursor, compileSkip, type Skip, skipItems } from './avro-scan.ts'
+import { decode, fingerprintOf, HEADER_BYTES, MAX_MESSAGE_BYTES, malformed } from './codec.ts'
+import type { WireRecord } from './record.ts'
+import { headFlaw } from './record-flaws.ts'
+
+const RECORD = 'Rows'
+const skipText = compileSkip('string')
+const skipRow = compileSkip({ type: 'array', items: 'string' })
+
+/**
+ * As `decode` (codec.ts), but of a rows message only what stands before its values: where they go is known without
+ * them. They are checked all the same, so that `decodeValues` may read them later, in another thread.
+ */
+export function decodeHead(
+  bytes: Uint8Array | null,
+): Exclude<WireRecord, { kind: 'rows' }> | { kind: 'rows'; value: RowsHead } {
+  if (bytes === null || !isRows(bytes) || bytes.length > MAX_MESSAGE_BYTES) {
+    return decode(bytes) as Exclude<WireRecord, { kind: 'rows' }>
+  }
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const cursor = new Cursor(buffer, { record: RECORD, from: HEADER_BYTES, error: malformed })
+  const field = <T>(name: keyof Rows, read: () => T): T => {
+    cursor.field = name
+    return read()
+  }
+  const head: RowsHead = {
+    job: field('job', () => readText(cursor)),
+    epoch: field('epoch', () => cursor.unsigned()),
+    from: field('from', () => cursor.unsigned()),
+    seq: field('seq', () => optional(cursor, () => cursor.unsigned())),
+    count: field('count', () => cursor.unsigned()),
+    line: field('line', () => optional(cursor, () => cursor.unsigned())),
+    lineSteps: field('lineSteps', () => optional(cursor, () => readNumbers(cursor))),
+  }
+  const rows = field('rows', () => skipItems(cursor, skipRow))
+  cursor.field = ''
+  if (cursor.left > 0) cursor.refuse(`${cursor.left} bytes too many`)
+  const flaw = headFlaw(head, rows)
+  if (flaw !== null) throw malformed(`${RECORD}: ${flaw}`, { record: RECORD })
+  return { kind: 'rows', value: head }
+}
+
+let lazyFingerprint: Buffer | null = null
+
+function isRows(bytes: Uint8Array): boolean {
+  lazyFingerprint ??= fingerprintOf('rows')
+  return bytes[0] === 0xc3 && bytes[1] === 0x01 && lazyFingerprint.equals(bytes.subarray(2, HEADER_BYTES))
+}
+
+function readText(cursor: Cursor): string {
+  const start = cursor.pos
+  const length = cursor.unsigned()
+  const from = cursor.pos
+  cursor.pos = start
+  skipText(cursor)
+  return cursor.bytes.toString('utf8', from, from + length)
+}
+
+function readNumbers(cursor: Cursor): number[] {
+  const numbers: number[] = []
+  const read: Skip = () => void numbers.push(cursor.unsigned())
+  skipItems(cursor, read)
+  return numbers
+}
+
+/** A union of null and one other type. */
+function optional<T>(cursor: Cursor, read: () => T): T | null {
+  const branch = cursor.unsigned()
+  if (branch > 1) cursor.refuse(`choice ${branch} of 2`)
+  return branch === 0 ? null : read()
+}

@@ -1,0 +1,162 @@
+import { toRowmillError } from '../errors.ts'
+import { describeUnreadable, type Message } from '../kafka/index.ts'
+import type { Job } from '../model.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import type { Say } from '../support/say.ts'
+import { isOfUnknownSchema } from '../wire/codec.ts'
+import { admit, type Content, readContent, type Verdict } from './admission.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import type { Membership } from './membership.ts'
+import { type RejectTopic, shortLine } from './reject-topic.ts'
+import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
+
+/** With this much waiting in a partition no more is taken from its queue, however few rows that are. */
+const WAITING_BYTES = 4 * 1024 * 1024
+/** Why a message is rejected that no worker survives. */
+const FATAL =
+  'two workers ended or hung while they read this message, so it is passed over unread; if a crash of rowmill is the cause, please report it'
+
+export interface IntakeOptions {
+  readonly jobs: JobLog
+  readonly rejects: RejectTopic
+  /** Rows that a batcher should have ready for the classifier. */
+  readonly batchRows: number
+  readonly say: Say
+  /** Whether the worker gave this attempt of the job up. */
+  gaveUp(job: Job): boolean
+  /** Ends the job, everywhere, since this message contradicts those before it. Resolves when that is acknowledged. */
+  failJob(held: AssignedPartition, message: Message, fault: { job: Job; why: string }): Promise<void>
+  /** Called when a batcher has got something. */
+  arrived(): void
+  /** Told what ends the worker. */
+  failed(fault: unknown): void
+}
+
+/** Moves the messages of a worker's partitions from the feed into their batchers, or into `rejects`. */
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #unknown: UnknownJobs
+
+  constructor(options: IntakeOptions) {
+    const { jobs, rejects, say, arrived, failed } = options
+    this.#options = options
+    this.#unknown = new UnknownJobs({
+      jobs,
+      rejects: rejects.topic,
+      say: message => say(shortLine(message)),
+      accept: deferred => this.#accept(deferred, { waited: true }),
+      reject: ({ held, message }, id) =>
+        this.#copy(held, message, { reason: 'UNKNOWN_JOB', why: `no job ${id} in ${jobs.topic}` }),
+      accepted: arrived,
+      failed,
+    })
+  }
+
+  /** Takes messages of one partition, a little ahead of the classifier, until the partition is somebody else's. */
+  async pump(held: AssignedPartition, membership: Membership): Promise<void> {
+    while (!held.queue.closed) {
+      const { waiting, waitingBytes } = held.batcher
+      if (waiting >= this.#options.batchRows || waitingBytes >= WAITING_BYTES) {
+        await held.room()
+        continue
+      }
+      const message = membership.feed.take(held.queue)
+      if (!message) {
+        await membership.feed.arrival()
+        continue
+      }
+      held.inHand = true
+      await this.#accept({ held, membership, message })
+      held.inHand = false
+      this.#options.arrived()
+    }
+  }
+
+  close(): void {
+    this.#unknown.close()
+  }
+
+  /** `waited`: the message waited for its job, which is known now. */
+  async #accept(arrival: Deferred, { waited = false } = {}): Promise<void> {
+    const { held, membership, message } = arrival
+    const { offset, value } = message
+    if (message.unreadable) return this.#reject(held, message, 'UNREADABLE', describeUnreadable(message))
+    if (held.handOuts.isFatal(offset)) return this.#reject(held, message, 'POISON', FATAL)
+    let content: Content | null
+    try {
+      content = await this.#read(arrival)
+      if (!content) return
+    } catch (error) {
+      // Where its job cannot be read here either, this throws: workers with its schema registry can do the work.
+      if (isOfUnknownSchema(error)) await this.#options.jobs.get(message.key?.toString() ?? '')
+      if (membership.reopened) return held.batcher.pass(offset) // it was rejected in the first attempt
+      return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
+    }
+    const { topic, partition } = held.queue
+    const verdict = admit(
+      { topic, partition, offset, value: value!, content },
+      {
+        findJob: id => (this.#unknown.has(id) && !waited ? undefined : this.#options.jobs.known(id)),
+        gaveUp: job => this.#options.gaveUp(job),
+        reopened: membership.reopened,
+        batcher: held.batcher,
+      },
+    )
+    return this.#act(verdict, arrival)
+  }
+
+  #act(verdict: Verdict, arrival: Deferred): Promise<void> | void {
+    const { held, message } = arrival
+    const { batcher } = held
+    switch (verdict.action) {
+      case 'pass':
+        return batcher.pass(message.offset)
+      case 'reject':
+        return this.#reject(held, message, 'MALFORMED', verdict.why)
+      case 'fail':
+        return this.#options.failJob(held, message, verdict).then(() => batcher.pass(message.offset))
+      case 'wait':
+        return this.#unknown.defer(verdict.id, arrival)
+      case 'rows':
+        return batcher.addRows(message.offset, verdict.rows, verdict.position, held.done)
+      case 'end':
+        return batcher.addEnd(message.offset, verdict.end)
+      case 'barrier':
+        return batcher.addBarrier(message.offset, verdict.barrier)
+    }
+  }
+
+  /** The content of a message; null where its partition was lost before it could be read. Throws where there is none. */
+  async #read({ held, membership, message: { offset, value } }: Deferred): Promise<Content | null> {
+    const noted = held.handOuts.needsNote(value?.length ?? 0)
+    if (noted) {
+      held.handOuts.begin(offset)
+      if (!(await membership.note(held))) return null
+    }
+    crashPoint('message-taken', value)
+    try {
+      return readContent(value)
+    } finally {
+      if (noted) {
+        held.handOuts.end(offset)
+        await membership.note(held)
+      }
+    }
+  }
+
+  /** Puts a copy of a message into `rejects`, passes over it, and says so. */
+  async #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
+    await this.#copy(held, message, { reason, why })
+    if (message.unreadable) return // the feed has said it
+    const { topic, partition } = held.queue
+    const detail = shortLine(why).replace(/\.+$/, '')
+    const { say, rejects } = this.#options
+    say(`${topic}[${partition}]@${message.offset}: ${reason} ${detail}; a copy is in ${rejects.topic}`)
+  }
+
+  async #copy(held: AssignedPartition, message: Message, fault: { reason: string; why: string }): Promise<void> {
+    await this.#options.rejects.message(held.queue, message, fault)
+    held.batcher.pass(message.offset)
+  }
+}

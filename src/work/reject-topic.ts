@@ -1,0 +1,56 @@
+import type { Batch } from '../core/batcher.ts'
+import type { Message } from '../kafka/index.ts'
+import type { PartitionSender } from '../kafka/partition-sender.ts'
+import type { Rejected } from '../model.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import { printableLine } from '../support/printable.ts'
+import { encodeReject } from '../wire/codec.ts'
+
+/** How much of a message that could not be read its reject keeps. */
+const REJECTED_BYTES = 64 * 1024
+/** How much of the reason a reject of a message keeps, and a line on standard error. */
+const REJECTED_CHARS = 1000
+
+/** The topic `rejects`, as one worker writes it. */
+export class RejectTopic {
+  readonly topic: string
+  readonly #sender: PartitionSender
+  readonly #by: string
+
+  constructor(sender: PartitionSender, { pipeline, name }: { pipeline: string; name: string }) {
+    this.topic = topicsOf(pipeline).rejects
+    this.#sender = sender
+    this.#by = name
+  }
+
+  /** Writes a copy of a message that has no place in any result; resolves when it is acknowledged. */
+  async message(
+    { topic, partition }: { topic: string; partition: number },
+    { offset, value, unreadable }: Message,
+    { reason, why }: { reason: string; why: string },
+  ): Promise<void> {
+    const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
+    const raw = value?.subarray(0, REJECTED_BYTES) ?? null
+    const at = { topic, partition, offset: unreadable?.first ?? offset, index: 0 }
+    await this.#send('', encodeReject({ ...none, ...at, reason, detail: shortLine(why), raw, by: this.#by }))
+  }
+
+  /** Writes a copy of a row that its result says was rejected; resolves when it is acknowledged. */
+  async row(
+    { seq, line, reason, detail, values }: Rejected,
+    { job, epoch, offset }: Batch,
+    at: { topic: string; partition: number; attempt: number },
+  ): Promise<void> {
+    const row = { job, epoch, seq, line, reason, detail, values, raw: null, by: this.#by }
+    await this.#send(job, encodeReject({ ...row, ...at, offset, index: 0 }))
+  }
+
+  #send(key: string, value: Buffer): Promise<void> {
+    return this.#sender.send({ topic: this.topic, partition: 0 }, { key, value })
+  }
+}
+
+/** Text that others wrote, as a log may show it: short, and in one line. */
+export function shortLine(text: string): string {
+  return printableLine(text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text)
+}

@@ -1,0 +1,205 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { hostname } from 'node:os'
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { ClassifierRuntime } from '../classifier/boundary.ts'
+import { type ErrorRecord, errorFromRecord, RowmillError, toRowmillError } from '../errors.ts'
+import type { KafkaSettings } from '../kafka/index.ts'
+import { OPTIONS } from '../options.ts'
+import { monotonicMs } from '../support/clock.ts'
+import type { Say } from '../support/say.ts'
+import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
+import type { RegistryIds } from '../wire/confluent.ts'
+
+/** How often workers may die, without a batch classified between, before the run gives up. */
+const MAX_RESTARTS = 3
+/** After this long without a classifier that is ready it is said what is waited for. */
+const PATIENCE_MS = 10_000
+/** How long a drained worker has for its last batch before it is killed. */
+const DRAIN_MS = 30_000
+
+export interface WorkerArguments {
+  readonly name: string
+  readonly python: string
+  /** `FILE[:NAME]` or `package.module:name`. */
+  readonly target: string
+  readonly batchRows: number
+  /** How long one call of the classifier may take, in seconds. */
+  readonly batchTimeout: number
+  /** What one classifier may take of memory, in MB; null: no limit. */
+  readonly classifierMemory: number | null
+}
+
+/** The pipeline that workers serve. */
+export interface WorkPlace {
+  readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`: others serve it too, so a worker joins when it can classify. Default: no. */
+  readonly bulk?: boolean
+  /** null, the default: messages are in Avro's own wire format. */
+  readonly registryIds?: RegistryIds | null
+}
+
+export type ToWorker =
+  | ({
+      type: 'work'
+      kafka: Omit<KafkaSettings, 'clientId' | 'format'>
+    } & WorkPlace)
+  | { type: 'drain' }
+
+export type FromWorker =
+  | ({ type: 'ready' } & ClassifierRuntime)
+  | { type: 'batch'; rows: number }
+  | { type: 'say'; text: string }
+  | { type: 'output'; text: string }
+  | { type: 'failed'; error: ErrorRecord }
+
+export interface SupervisorOptions extends Omit<WorkerArguments, 'name'> {
+  readonly workers: number
+  readonly say: Say
+  /** What the classifier printed. */
+  readonly onOutput: (text: string) => void
+  readonly onBatch: (rows: number) => void
+}
+
+/** Keeps one process per worker: starts them together, starts one again that died, drains them at the end. */
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #children = new Map<string, ChildProcess>()
+  readonly #ready = Promise.withResolvers<ClassifierRuntime>()
+  readonly #failed = Promise.withResolvers<never>()
+  #task: Extract<ToWorker, { type: 'work' }> | null = null
+  #started = 0
+  #restarts = 0
+  /** When the first worker that was started again found no broker; null: none since a batch was classified. */
+  #brokerGoneAt: number | null = null
+  #closing = false
+  #patience: NodeJS.Timeout | null = null
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+    const over = () => clearTimeout(this.#patience ?? undefined)
+    this.#ready.promise.then(over, over)
+    this.#ready.promise.catch(() => {})
+    this.#failed.promise.catch(() => {})
+  }
+
+  /**
+   * Starts processes until there are `workers` of them, all unless told otherwise, and in each the classifier, which needs
+   * no broker. Called again it starts those that are missing.
+   */
+  start(workers: number = this.#options.workers): void {
+    if (this.#closing) return
+    const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
+    while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
+    if (this.#patience) return
+    const waiting = `waiting for classifier ${this.#options.target} to be imported`
+    this.#patience = setTimeout(() => this.#options.say(waiting), PATIENCE_MS).unref()
+  }
+
+  /** Resolves when a first classifier is imported and warm; throws what is wrong with it. */
+  get ready(): Promise<ClassifierRuntime> {
+    return this.#ready.promise
+  }
+
+  /** Rejects when a worker failed for good. Never resolves. */
+  get failed(): Promise<never> {
+    return this.#failed.promise
+  }
+
+  /** Tells every worker, also those started again later, where to work. */
+  work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, place: WorkPlace): void {
+    const { brokers, brokerTimeoutMs, compression = 'none' } = settings
+    const kafka = { brokers, compression, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
+    const { pipeline, bulk = false, registryIds = null } = place
+    this.#task = { type: 'work', kafka, pipeline, bulk, registryIds }
+    for (const child of this.#children.values()) child.send(this.#task)
+  }
+
+  /** Lets every worker finish the batches in hand and leave; with `kill` ends them at once. */
+  async close(how: 'drain' | 'kill'): Promise<void> {
+    this.#closing = true
+    clearTimeout(this.#patience ?? undefined)
+    const children = [...this.#children.values()]
+    const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
+    if (children.length === 0) return
+    if (how === 'kill') for (const child of children) child.kill('SIGKILL')
+    else for (const child of children) if (child.connected) child.send({ type: 'drain' } satisfies ToWorker)
+    const late = setTimeout(() => children.map(child => child.kill('SIGKILL')), DRAIN_MS)
+    await gone
+    clearTimeout(late)
+  }
+
+  #fork(name: string, again = false): void {
+    const { python, target, batchRows, batchTimeout, classifierMemory } = this.#options
+    const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory }
+    const mark = newMark()
+    const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
+    const child = fork(entry, [JSON.stringify(args)], {
+      env: markedEnvironment(mark),
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    this.#children.set(name, child)
+    let reason: RowmillError | null = null
+    child.on('message', (message: FromWorker) => {
+      if (message.type === 'ready') this.#ready.resolve(message)
+      else if (message.type === 'batch') {
+        this.#restarts = 0
+        this.#brokerGoneAt = null
+        this.#options.onBatch(message.rows)
+      } else if (message.type === 'say') this.#options.say(message.text)
+      else if (message.type === 'output') this.#options.onOutput(message.text)
+      else reason = errorFromRecord(message.error)
+    })
+    const ended = (how: string) => {
+      this.#endStarted(mark)
+      this.#children.delete(name)
+      if (!this.#closing) this.#died(name, reason, { how, again })
+    }
+    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
+    child.on('error', error => {
+      if (child.pid === undefined) reason = notStarted(name, error)
+      if (child.pid === undefined) ended(error.message) // else a message came too late for it, and `exit` will tell
+    })
+    if (this.#task) child.send(this.#task)
+  }
+
+  /** Ends what a thread of the worker has started, and of a worker that was killed what its Python has started too. */
+  #endStarted(mark: string): void {
+    const left = endStarted(mark).filter(started => started.mark === mark)
+    if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
+  }
+
+  #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {
+    if (again && reason?.code === 'BROKER_UNREACHABLE' && this.#mayComeBack()) {
+      this.#fork(name, true)
+      return
+    }
+    const mayHelp = reason === null || reason.code === 'CLASSIFIER_DIED'
+    if (mayHelp && this.#restarts < MAX_RESTARTS) {
+      this.#restarts++
+      this.#options.say(`worker ${name} died (${reason?.message ?? how}); starting it again`)
+      this.#fork(name, true)
+      return
+    }
+    const message = `worker ${name} died (${how}) and ${MAX_RESTARTS} restarts did not help. Is there enough memory?`
+    const error = reason ?? new RowmillError('WORKER_DIED', message, { worker: name })
+    this.#ready.reject(error)
+    this.#failed.reject(error)
+  }
+
+  /** One that was started again waits for the broker as long as the others do, who had it before. */
+  #mayComeBack(): boolean {
+    const { brokerTimeoutMs = OPTIONS.brokerTimeout.fallback * 1000 } = this.#task?.kafka ?? {}
+    const now = monotonicMs()
+    this.#brokerGoneAt ??= now
+    return now - this.#brokerGoneAt < brokerTimeoutMs
+  }
+}
+
+/** The system does not start a process: another try would meet the same limit. */
+function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
+  const facts = { worker: name }
+  const message = `the process of worker ${name} does not start: ${cause.message}`
+  const limits = cause.code === 'EAGAIN' ? '. Too many processes or threads? ulimit -u prints the limit' : ''
+  return toRowmillError(new RowmillError('WORKER_DIED', `${message}${limits}`, facts, { cause }))
+}

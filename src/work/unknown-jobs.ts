@@ -1,0 +1,214 @@
+import type { Message } from '../kafka/index.ts'
+import type { JobLog } from '../pipeline/job-log.ts'
+import type { Say } from '../support/say.ts'
+import type { AssignedPartition } from './assigned-partition.ts'
+import type { Membership } from './membership.ts'
+
+/** How long a message waits for the record of its job. */
+const WAIT_MS = 5000
+/** What may wait in one worker. At this bound nothing waits any longer: `jobs` as it is now decides. */
+const MOST_MESSAGES = 4_000
+const MOST_BYTES = 16 * 1024 * 1024
+/** How many jobs are remembered whose record did not come. */
+const REMEMBERED_JOBS = 10_000
+/** How many lines one decision says at most. */
+const SAID_JOBS = 5
+
+/** A message, where it waits, and the membership that read it. */
+export interface Deferred {
+  readonly held: AssignedPartition
+  readonly membership: Membership
+  readonly message: Message
+}
+
+/** The messages of one unknown job, in the order of each partition. */
+interface WaitingJob {
+  /** As `performance.now()` counts. */
+  readonly untilMs: number
+  readonly messages: Deferred[]
+}
+
+export interface UnknownJobsOptions {
+  readonly jobs: JobLog
+  readonly rejects: string
+  readonly say: Say
+  /** Takes a message whose job is known now. */
+  accept(deferred: Deferred): Promise<void>
+  /** Puts a copy of a message without a job into `rejects`; resolves when it is acknowledged. */
+  reject(deferred: Deferred, job: string): Promise<void>
+  /** Called after messages were accepted. */
+  accepted(): void
+  failed(fault: unknown): void
+}
+
+/**
+ * The messages of a worker whose job is in no record so far. They wait beside the other messages of their partition, which
+ * go on; only the offset that is committed stays below them. All jobs wait at the same time, so 100 unknown jobs take no
+ * longer than one. A job whose record did not come in time waits no second time: one look into `jobs` decides.
+ *
+ * What waits is bounded. A producer writes the job record before its rows, so a message without one is late at best:
+ * beyond the bound it is rejected after one look, instead of holding up the rows behind it.
+ */
+export class UnknownJobs {
+  readonly #options: UnknownJobsOptions
+  readonly #waiting = new Map<string, WaitingJob>()
+  readonly #vain = new Set<string>()
+  #messages = 0
+  #bytes = 0
+  #running = false
+  #closed = false
+  #wake = Promise.withResolvers<void>()
+  #room = Promise.withResolvers<void>()
+
+  constructor(options: UnknownJobsOptions) {
+    this.#options = options
+  }
+
+  /** Whether messages of the job wait: those that come now must stay behind them. */
+  has(job: string): boolean {
+    return this.#waiting.has(job)
+  }
+
+  /** Puts a message aside until its job is known or rejected. Resolves when there is room for another one. */
+  async defer(job: string, arrival: Deferred): Promise<void> {
+    const { held, message } = arrival
+    const waiting = this.#waiting.get(job) ?? { untilMs: this.#untilMs(job), messages: [] }
+    this.#waiting.set(job, waiting)
+    waiting.messages.push({ ...arrival, message: copyOf(message) })
+    held.batcher.defer(message.offset)
+    this.#messages++
+    this.#bytes += bytesOf(message)
+    if (!this.#running) void this.#run()
+    else if (this.#isFull || waiting.untilMs <= performance.now()) this.#wake.resolve()
+    while (this.#isFull && !this.#closed) await this.#room.promise
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#wake.resolve()
+    this.#makeRoom()
+  }
+
+  get #isFull(): boolean {
+    return this.#messages >= MOST_MESSAGES || this.#bytes >= MOST_BYTES
+  }
+
+  #untilMs(job: string): number {
+    return performance.now() + (this.#vain.has(job) ? 0 : WAIT_MS)
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    try {
+      while (this.#waiting.size > 0 && !this.#closed) {
+        this.#wake = Promise.withResolvers<void>()
+        const news = this.#options.jobs.news()
+        const due = this.#due
+        if (due.length > 0) await this.#options.jobs.latest('')
+        const known = [...this.#waiting.keys()].filter(job => this.#options.jobs.known(job))
+        const vain = due.filter(job => !this.#options.jobs.known(job))
+        if (known.length + vain.length === 0) await this.#until(news)
+        else await Promise.all([this.#accept(known), this.#reject(vain)])
+      }
+    } catch (fault) {
+      if (!this.#closed) this.#options.failed(fault)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  /** The jobs that wait no longer. */
+  get #due(): string[] {
+    const now = performance.now()
+    const all = this.#isFull
+    return [...this.#waiting].filter(([, { untilMs }]) => all || untilMs <= now).map(([job]) => job)
+  }
+
+  async #until(news: Promise<void>): Promise<void> {
+    const next = Math.min(...[...this.#waiting.values()].map(({ untilMs }) => untilMs))
+    const due = Promise.withResolvers<void>()
+    const timer = setTimeout(due.resolve, Math.max(0, next - performance.now()))
+    await Promise.race([news, this.#wake.promise, due.promise]).finally(() => clearTimeout(timer))
+  }
+
+  async #accept(jobs: readonly string[]): Promise<void> {
+    if (jobs.length === 0) return
+    await Promise.all(
+      jobs.map(job =>
+        this.#settle(job, async messages => {
+          for (const deferred of messages) await this.#options.accept(deferred)
+        }),
+      ),
+    )
+    this.#options.accepted()
+  }
+
+  async #reject(jobs: readonly string[]): Promise<void> {
+    for (const job of jobs) this.#remember(job)
+    const told = await Promise.all(
+      jobs.map(async job => {
+        const first = this.#waiting.get(job)!.messages[0]!
+        const reject = (deferred: Deferred) => this.#options.reject(deferred, job)
+        const count = await this.#settle(job, messages => Promise.all(messages.map(reject)))
+        return { job, count, first }
+      }),
+    )
+    this.#tell(told.filter(({ count }) => count > 0))
+  }
+
+  /** Empties what waits for a job, with what comes meanwhile; returns how many messages that were. */
+  async #settle(job: string, take: (messages: readonly Deferred[]) => Promise<unknown>): Promise<number> {
+    const { messages } = this.#waiting.get(job)!
+    let count = 0
+    while (messages.length > 0) {
+      const taken = messages.splice(0)
+      const open = taken.filter(({ held }) => !held.queue.closed) // others are read again by the next owner
+      await take(open)
+      count += open.length
+      for (const { held, message } of taken) {
+        held.batcher.decide(message.offset)
+        this.#messages--
+        this.#bytes -= bytesOf(message)
+      }
+      this.#makeRoom()
+    }
+    this.#waiting.delete(job)
+    return count
+  }
+
+  #remember(job: string): void {
+    this.#vain.add(job)
+    const [oldest] = this.#vain
+    if (this.#vain.size > REMEMBERED_JOBS) this.#vain.delete(oldest!)
+  }
+
+  #tell(told: readonly { job: string; count: number; first: Deferred }[]): void {
+    const { jobs, rejects, say } = this.#options
+    for (const { job, count, first } of told.slice(0, SAID_JOBS)) {
+      const { queue } = first.held
+      const more = count === 1 ? '' : `, and ${count - 1} more of this job`
+      const where = `${queue.topic}[${queue.partition}]@${first.message.offset}${more}`
+      say(`${where}: UNKNOWN_JOB no job ${job} in ${jobs.topic}; a copy is in ${rejects}`)
+    }
+    const rest = told.slice(SAID_JOBS)
+    if (rest.length === 0) return
+    const messages = rest.reduce((sum, { count }) => sum + count, 0)
+    say(
+      `UNKNOWN_JOB ${messages} messages of ${rest.length} other jobs that are not in ${jobs.topic}; copies are in ${rejects}`,
+    )
+  }
+
+  #makeRoom(): void {
+    this.#room.resolve()
+    this.#room = Promise.withResolvers<void>()
+  }
+}
+
+/** A fetched message is a part of its whole fetch: what is kept longer must not keep that. */
+function copyOf({ offset, key, value }: Message): Message {
+  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
+}
+
+function bytesOf({ key, value }: Message): number {
+  return (key?.length ?? 0) + (value?.length ?? 0)
+}

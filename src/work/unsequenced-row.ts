@@ -1,0 +1,46 @@
+import type { RowsMessage } from '../core/batcher.ts'
+import type { Job, Values } from '../model.ts'
+import { decodeValues, encodeRows } from '../wire/codec.ts'
+import { flawOfWidth, type JsonRow, type NoCell, readNumbers, valuesInOrder } from '../wire/json-rows.ts'
+
+/** What of a row that is no row of its job a reject shows: so many values that belong to no column, and of each so much. */
+const OTHERS = 10
+const SHOWN_CHARS = 1000
+
+/**
+ * The one row of a message of a job without sequence, given in JSON or as a rows message, as a rows message. What is wrong
+ * with it is said in its refusal: it has its place among the others, and is a reject there.
+ */
+export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array): RowsMessage {
+  const head = { job: id, epoch: 0, from: 0, seq: null, count: 1, line: null, lineSteps: null }
+  if (given instanceof Uint8Array) {
+    const flaw = flawOfWidth(decodeValues(given)[0]!.length, columns)
+    return flaw === null ? { head, bytes: given } : { head, bytes: given, refusal: refused(flaw) }
+  }
+  const read = readNumbers(given, columns.length)
+  const ordered = 'flaw' in read ? read : valuesInOrder(read, columns)
+  if ('flaw' in ordered) {
+    const shown = encodeRows({ ...head, rows: [asGiven(given, columns)] })
+    return { head, bytes: shown, refusal: refused(ordered.flaw) }
+  }
+  return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
+}
+
+/** What a reject shows: what belongs to a column in its place, and behind them what belongs to none; long texts are cut. */
+function asGiven({ values }: JsonRow, columns: readonly string[]): Values {
+  const shown = (value: string | NoCell) => cut(typeof value === 'string' ? value : value.text)
+  if (!(values instanceof Map)) return values.slice(0, columns.length + OTHERS).map(shown)
+  const others = [...values].filter(([name]) => !columns.includes(name)).slice(0, OTHERS)
+  return [
+    ...columns.map(column => shown(values.get(column) ?? '')),
+    ...others.map(([name, value]) => `${cut(name)}=${shown(value)}`),
+  ]
+}
+
+function cut(text: string): string {
+  return text.slice(0, SHOWN_CHARS).toWellFormed()
+}
+
+function refused(detail: string) {
+  return { reason: 'ROW_MALFORMED', detail }
+}

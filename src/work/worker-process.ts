@@ -1,0 +1,85 @@
+/**
+ * One worker in a process of its own, started by supervisor.ts. The classifier starts first, since its imports take
+ * longest; the broker's address comes later, over the channel to the supervisor. Without the supervisor it ends at once.
+ */
+import { once } from 'node:events'
+import { IsolatingClassifier } from '../classifier/isolating.ts'
+import { openClassifier } from '../classifier/open.ts'
+import { errorToRecord } from '../errors.ts'
+import { openFilesLimit } from '../support/open-files.ts'
+import { endAllStarted } from '../support/started-processes.ts'
+import { limitYoungGeneration } from '../support/young-generation.ts'
+import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
+
+const PROGRESS_EVERY_MS = 200
+
+const { name, python, target, batchRows, ...limits } = JSON.parse(process.argv[2]!) as WorkerArguments
+const tell = (message: FromWorker) => process.connected && process.send!(message)
+const say = (text: string) => tell({ type: 'say', text })
+const drain = new AbortController()
+limitYoungGeneration()
+openFilesLimit() // as long as it can be looked up
+const onOutput = (text: string) => tell({ type: 'output', text })
+const memoryMB = limits.classifierMemory
+const classifier = new IsolatingClassifier({
+  open: () => openClassifier({ target, python, by: name, memoryMB, onOutput }),
+  timeoutMs: limits.batchTimeout * 1000,
+  by: name,
+  say: message => say(`worker ${name}: ${message}`),
+})
+
+process.on('disconnect', () => {
+  endAllStarted()
+  process.exit(1)
+})
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}) // a terminal sends it to all; the supervisor says what it means
+process.on('SIGTERM', () => drain.abort())
+
+let working = false
+let ending = false
+let rows = 0
+setInterval(() => {
+  if (rows > 0) tell({ type: 'batch', rows })
+  rows = 0
+}, PROGRESS_EVERY_MS).unref()
+
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'work') {
+    working = true
+    void work(message).catch(end)
+  } else if (working) drain.abort()
+  else void classifier.close().then(() => process.exit(0))
+})
+classifier.start().then(() => {
+  tell({ type: 'ready', ...classifier.runtime })
+}, end)
+
+async function work({
+  type: _,
+  kafka: settings,
+  registryIds,
+  ...place
+}: Extract<ToWorker, { type: 'work' }>): Promise<void> {
+  const parts = [import('../kafka/index.ts'), import('./worker.ts'), import('../wire/confluent.ts')] as const
+  const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
+  const kafka = new Kafka({ ...settings, clientId: name, format: registryIds ? wireFormat(registryIds) : null })
+  const onBatch = (classified: number) => {
+    rows += classified
+  }
+  const worker = await Worker.open({ kafka, ...place, name, classifier, batchRows, say, onBatch })
+  // A run with a pipeline of its own publishes nothing before a classifier is ready. Elsewhere rows flow: who took
+  // partitions from those that can classify them, and only then imported pandas, would let their rows wait for it.
+  if (place.bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
+  if (!drain.signal.aborted) await worker.run(drain.signal)
+  await classifier.close()
+  process.exit(0)
+}
+
+/** The first reason counts: closing the classifier makes its start fail too, which is none. */
+async function end(error: unknown): Promise<void> {
+  if (ending) return
+  ending = true
+  tell({ type: 'failed', error: errorToRecord(error) })
+  await classifier.close()
+  process.exit(1)
+}

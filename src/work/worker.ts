@@ -1,0 +1,278 @@
+import type { BatchClassifier } from '../classifier/boundary.ts'
+import { type Batch, describeBatch } from '../core/batcher.ts'
+import { Pace } from '../core/call-size.ts'
+import { Turns } from '../core/fair-turns.ts'
+import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'
+import type { Kafka, Producer } from '../kafka/index.ts'
+import { PartitionSender } from '../kafka/partition-sender.ts'
+import type { EndOfInput, Job } from '../model.ts'
+import { failJob } from '../pipeline/append-job.ts'
+import { JobLog } from '../pipeline/job-log.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import { findDone } from '../results/done-rows.ts'
+import { untilAborted } from '../support/abort.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import type { Say } from '../support/say.ts'
+import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
+import type { AssignedPartition, Slot } from './assigned-partition.ts'
+import { Intake } from './intake.ts'
+import { Membership, type MembershipHandlers } from './membership.ts'
+import { RejectTopic } from './reject-topic.ts'
+import { serveReopened } from './reopened-jobs.ts'
+import { ResultPartitions } from './result-partitions.ts'
+
+/** Errors that no other batch and no other job would avoid: the worker ends. */
+const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
+/** How long calls with rows of large jobs may take together while a row that comes now waits for them. */
+const BULK_AHEAD_MS = 400
+
+export interface WorkerOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`. Default: no. */
+  readonly bulk?: boolean
+  /** Names the worker in results and reports. */
+  readonly name: string
+  readonly classifier: BatchClassifier
+  readonly batchRows: number
+  readonly say: Say
+  /** Called after each batch with its number of rows. */
+  onBatch?(rows: number): void
+}
+
+/**
+ * One member of the consumer group with one classifier: feed -> intake -> batcher -> classifier -> results -> commit.
+ * It judges by nothing but what it saw in this assignment: whenever the group assigns partitions, the worker drops all it
+ * knows of them and reads them again from the committed offsets. It commits only what is acknowledged in `results`. For
+ * each job that was opened again it is a member of one more group, beside the group of all first attempts.
+ */
+export class Worker {
+  readonly #options: WorkerOptions
+  readonly #jobs: JobLog
+  readonly #sender: PartitionSender
+  readonly #rejects: RejectTopic
+  readonly #resultPartitions: ResultPartitions
+  readonly #intake: Intake
+  readonly #fatal = Promise.withResolvers<never>()
+  /** The group of the first attempts of all jobs. */
+  readonly #first: Membership
+  /** That group, and those of jobs that were opened again. */
+  #memberships: readonly Membership[]
+  readonly #turns = new Turns<AssignedPartition>()
+  readonly #pace: Pace
+  #inClassifier = 0
+  readonly #sends = new Set<Promise<void>>()
+  /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
+  readonly #failed = new Set<string>()
+  #idle = Promise.withResolvers<void>()
+  #draining = false
+
+  private constructor(options: WorkerOptions, parts: { jobs: JobLog; first: Membership; producer: Producer }) {
+    const { classifier, batchRows, say } = options
+    this.#options = options
+    this.#pace = new Pace(BULK_AHEAD_MS / classifier.ahead)
+    this.#jobs = parts.jobs
+    this.#first = parts.first
+    this.#memberships = [parts.first]
+    this.#sender = new PartitionSender(parts.producer, say)
+    this.#rejects = new RejectTopic(this.#sender, options)
+    this.#resultPartitions = new ResultPartitions(options, parts.producer)
+    this.#intake = new Intake({
+      jobs: parts.jobs,
+      rejects: this.#rejects,
+      batchRows,
+      say,
+      gaveUp: job => this.#failed.has(attemptOf(job)),
+      failJob: (held, { offset }, { job, why }) => {
+        const { topic, partition } = held.queue
+        return this.#failJob(held, job, `${topic}[${partition}]@${offset}`, new RowmillError('ROW_MALFORMED', why))
+      },
+      arrived: () => this.#serve(),
+      failed: this.#end,
+    })
+    this.#fatal.promise.catch(() => {})
+  }
+
+  /** Connects to the broker; the classifier may still be starting. */
+  static async open(options: WorkerOptions): Promise<Worker> {
+    const { kafka, pipeline, say } = options
+    const [jobs, first, producer] = await Promise.all([
+      JobLog.open(kafka, pipeline, say),
+      Membership.open(options),
+      kafka.producer(),
+    ])
+    return new Worker(options, { jobs, first, producer })
+  }
+
+  /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
+  async run(signal: AbortSignal): Promise<void> {
+    const leave = new AbortController()
+    this.#first.join(this.#handlers)
+    const reopened = serveReopened(
+      {
+        jobs: this.#jobs,
+        join: job => this.#joinAttempt(job),
+        leave: membership => this.#leave(membership),
+        failed: this.#end,
+      },
+      leave.signal,
+    )
+    reopened.catch(this.#end)
+    try {
+      await Promise.race([untilAborted(signal), this.#fatal.promise])
+      await Promise.race([this.#drain(), this.#fatal.promise])
+      await Promise.all(this.#memberships.map(membership => membership.commit().catch(() => {})))
+    } finally {
+      leave.abort()
+      await Promise.allSettled([reopened, this.#first.close()])
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#intake.close()
+    const memberships = this.#memberships.map(membership => membership.close())
+    await Promise.all([...memberships, this.#jobs.close(), this.#sender.close()])
+  }
+
+  /** Ends the worker with what no further batch will mend. */
+  readonly #end = (fault: unknown): void => this.#fatal.reject(fault)
+
+  get #handlers(): MembershipHandlers {
+    const { kafka, pipeline, say } = this.#options
+    return {
+      pump: (held, membership) => this.#intake.pump(held, membership),
+      findDone: (job, partitions, signal) =>
+        findDone(job, partitions, { kafka, pipeline, jobs: this.#jobs, say, signal }),
+      resultPartitions: wanted => this.#resultPartitions.upTo(wanted),
+      failed: this.#end,
+    }
+  }
+
+  async #joinAttempt(job: Job): Promise<Membership> {
+    const membership = await Membership.open(this.#options, job)
+    this.#memberships = [...this.#memberships, membership]
+    membership.join(this.#handlers)
+    return membership
+  }
+
+  async #leave(membership: Membership): Promise<void> {
+    this.#memberships = this.#memberships.filter(other => other !== membership)
+    await membership.close()
+  }
+
+  get #assigned(): AssignedPartition[] {
+    const [only, ...others] = this.#memberships
+    return others.length === 0 ? only!.assigned : this.#memberships.flatMap(({ assigned }) => assigned)
+  }
+
+  /** Gives the classifier as many batches as it takes at once, from whichever partition is next. */
+  #serve(): void {
+    for (const held of this.#assigned) this.#forwardMarkers(held)
+    while (!this.#draining && this.#inClassifier < this.#options.classifier.ahead) {
+      const held = this.#turns.next(this.#assigned)
+      if (!held) return
+      const batch = held.batcher.cutBatch(this.#rowsAtOnce(held))!
+      held.makeRoom()
+      this.#classify(held, batch).catch(this.#end)
+      this.#forwardMarkers(held)
+    }
+  }
+
+  /** How many rows the next call gets: with rows of a large job it takes no longer than other rows may wait. */
+  #rowsAtOnce({ bulk, batcher }: AssignedPartition): number {
+    const { batchRows } = this.#options
+    if (!bulk) return batchRows
+    const next = batcher.next!
+    return this.#pace.rowsAtOnce(next.job, next, batchRows)
+  }
+
+  /** Queues the ends of input and barriers that are next in a partition, behind the results of the rows before them. */
+  #forwardMarkers(held: AssignedPartition): void {
+    for (let marker = held.batcher.cutMarker(); marker; marker = held.batcher.cutMarker()) {
+      if (marker.record.kind === 'end' && marker.record.value.total === 0 && marker.record.value.partition === 0) {
+        this.#classify(held, emptyBatch(marker.record.value, marker.entry.offset)).catch(this.#end)
+      }
+      held.add(marker)
+    }
+    this.#sendSlots(held)
+  }
+
+  /** Has one batch classified and queues its results. The job fails where the classifier does. */
+  async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
+    const slot = held.add(batch)
+    this.#inClassifier++
+    // The job may be open in a later attempt by now; the result is of the attempt that this partition is read for.
+    const job = { ...this.#jobs.peek(batch.job)!, attempt: held.attempt }
+    try {
+      await this.#options.classifier.start()
+      const sentAt = performance.now()
+      slot.answer = await this.#options.classifier.classify(batch, job)
+      this.#pace.answered(batch, sentAt, performance.now())
+      crashPoint('batch-classified')
+      this.#options.onBatch?.(batch.count)
+    } catch (error) {
+      if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
+      await this.#failJob(held, job, describeBatch(batch), error)
+      slot.skip = true
+    } finally {
+      this.#inClassifier--
+      if (this.#inClassifier === 0) this.#idle.resolve()
+    }
+    this.#sendSlots(held)
+    this.#serve()
+  }
+
+  /** Says in `jobs` that the job failed, and drops what is here of this attempt. */
+  async #failJob(held: AssignedPartition, job: Job, place: string, error: unknown): Promise<void> {
+    const { code, message, facts } = toRowmillError(error)
+    const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
+    await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })
+    this.#failed.add(attemptOf(job))
+    const ofAttempt = this.#assigned.filter(({ attempt }) => attempt === held.attempt)
+    for (const open of new Set([held, ...ofAttempt])) open.drop(job.id)
+  }
+
+  /** Sends what is ready at the head of a partition, in order; what is acknowledged may be committed. */
+  #sendSlots(held: AssignedPartition): void {
+    for (let slot = held.takeReady(); slot; slot = held.takeReady()) {
+      const sending = this.#send(held, slot)
+      this.#sends.add(sending)
+      sending.catch(this.#end).finally(() => this.#sends.delete(sending))
+    }
+  }
+
+  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
+    const { topic, partition } = held.queue
+    const { attempt } = held
+    const to = { topic: topicsOf(this.#options.pipeline).results, partition }
+    if (item.kind === 'marker') {
+      const { kind, value: given } = item.record
+      const value = kind === 'end' ? encodeEndOfInput({ ...given, attempt }) : encodeRows(given)
+      await this.#sender.send(to, { key: given.job, value })
+    } else {
+      const { results, rejected } = answer!
+      await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
+      await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt })))
+    }
+    crashPoint('result-acked')
+    held.batcher.settle(item)
+  }
+
+  async #drain(): Promise<void> {
+    this.#draining = true
+    while (this.#inClassifier > 0) {
+      this.#idle = Promise.withResolvers<void>()
+      await this.#idle.promise
+    }
+    await Promise.all(this.#sends)
+  }
+}
+
+function attemptOf({ id, attempt }: Job): string {
+  return `${id}/${attempt}`
+}
+
+/** A job without rows asks the classifier once all the same: only it knows the columns of the output. */
+function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
+  return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
+}

@@ -1,0 +1,511 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Collected, type CollectOptions, collect } from '../../src/collect/collector.ts'
+import type { Sink } from '../../src/connector.ts'
+import { rowsInPartition, seqOf } from '../../src/core/sequence.ts'
+import { RowmillError } from '../../src/errors.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import type { Job, Result, Values } from '../../src/model.ts'
+import { appendJob, failJob } from '../../src/pipeline/append-job.ts'
+import { JobLog } from '../../src/pipeline/job-log.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { encodeEndOfInput, encodeResult } from '../../src/wire/codec.ts'
+import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { deleteBefore } from '../helpers/kafka-tools.ts'
+import { jobRecord } from '../helpers/pipeline.ts'
+
+const silent = () => {}
+const LAYOUT = { partitions: 2, blockRows: 3 }
+const rowOf = (seq: number): Values => [String(seq), `row ${seq}`]
+const rowsTo = (total: number): Values[] => Array.from({ length: total }, (_, seq) => rowOf(seq))
+
+/** A sink that notes its calls and keeps the rows. */
+class Memory implements Sink {
+  readonly calls: string[] = []
+  readonly rows: Values[] = []
+  /** What a restart finds: the note, and how many rows were written before it. */
+  kept: { note: string; rows: number } | null = null
+  onWrite: () => void | Promise<void> = silent
+
+  async open(): Promise<string | null> {
+    this.calls.push('open')
+    this.rows.length = this.kept?.rows ?? 0
+    return this.kept?.note ?? null
+  }
+
+  async restart(): Promise<void> {
+    this.calls.push('restart')
+    this.rows.length = 0
+    this.kept = null
+  }
+
+  async begin(header: { columns: readonly string[] } | null): Promise<void> {
+    this.calls.push(`begin ${header?.columns}`)
+  }
+
+  async write(rows: readonly Values[]): Promise<void> {
+    if (this.calls.at(-1) !== 'write') this.calls.push('write')
+    this.rows.push(...rows)
+    await this.onWrite()
+  }
+
+  async checkpoint(note: string): Promise<void> {
+    this.kept = { note, rows: this.rows.length }
+  }
+
+  async commit(summary: object): Promise<void> {
+    this.calls.push(`commit ${JSON.stringify(summary)}`)
+  }
+
+  async close(): Promise<void> {
+    this.calls.push('close')
+  }
+}
+
+/** A job whose results the test writes by itself. */
+class Bench {
+  readonly sink = new Memory()
+  readonly pipeline: string
+  readonly jobs: JobLog
+  readonly sender: PartitionSender
+  readonly #t: TestContext
+
+  constructor(t: TestContext, pipeline: string, { jobs, sender }: { jobs: JobLog; sender: PartitionSender }) {
+    this.#t = t
+    this.pipeline = pipeline
+    this.jobs = jobs
+    this.sender = sender
+  }
+
+  static async open(t: TestContext): Promise<Bench> {
+    const { pipeline, admin } = await testPipeline(t)
+    await ensureTopics(admin, pipeline, LAYOUT.partitions)
+    const kafka = await testKafka()
+    const jobs = await JobLog.open(kafka, pipeline, silent)
+    const sender = new PartitionSender(await kafka.producer(), silent)
+    t.after(() => Promise.all([jobs.close(), sender.close()]))
+    const bench = new Bench(t, pipeline, { jobs, sender })
+    await appendJob(sender, pipeline, bench.job('j'))
+    return bench
+  }
+
+  job(id: string): Job {
+    return jobRecord({ id, ...LAYOUT, topic: topicsOf(this.pipeline).rows, rowsFrom: [0, 0], resultsFrom: [0, 0] })
+  }
+
+  fail(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_DIED' = 'CLASSIFIER_FAILED', job = this.job('j')): Promise<void> {
+    const error = new RowmillError(code, 'job j, row 3: no')
+    return failJob(this.sender, this.pipeline, job, { error, place: 'row 3', by: 'worker 1' })
+  }
+
+  /** The result of `count` rows from `first` of a partition. */
+  result(partition: number, first: number, count: number, more: Partial<Result> = {}): Promise<void> {
+    const rows = Array.from({ length: count }, (_, i) => rowOf(seqOf({ partition, position: first + i }, LAYOUT)))
+    const value = encodeResult({
+      ...{ job: 'j', epoch: 0, from: 0, attempt: 0, first, count, offset: 0, classifier: new Uint8Array(8) },
+      ...{ by: 'worker 1', columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rejected: [], rows },
+      ...more,
+    })
+    return this.raw(partition, value)
+  }
+
+  raw(partition: number, value: Buffer): Promise<void> {
+    return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
+  }
+
+  async end(total: number, job = 'j', attempt = 0): Promise<void> {
+    for (let partition = 0; partition < LAYOUT.partitions; partition++) {
+      const rows = rowsInPartition(partition, total, LAYOUT)
+      const end = { job, epoch: 0, from: 0, attempt, partition, rows, total, refused: 0 }
+      await this.raw(partition, encodeEndOfInput(end))
+    }
+  }
+
+  async collect(more: Partial<CollectOptions> = {}): Promise<Collected> {
+    const { pipeline, jobs, sink } = this
+    const stop = new AbortController()
+    this.#t.after(() => stop.abort(new Error('the test is over')))
+    const options = { kafka: await testKafka(), pipeline, jobs, job: 'j', sink, say: silent, signal: stop.signal }
+    return collect({ ...options, ...more })
+  }
+
+  /** What `jobs` says of the job now. */
+  async reason(): Promise<[string, string | undefined]> {
+    const { state, reason } = (await this.jobs.latest('j'))!
+    return [state, reason?.code]
+  }
+}
+
+test('rows are written in order whatever the order of their results, and the sink is served as promised', async t => {
+  const bench = await Bench.open(t)
+  const collecting = bench.collect()
+  await bench.result(1, 0, 5)
+  await bench.result(0, 0, 2)
+  await bench.result(0, 2, 4)
+  await bench.result(1, 5, 1)
+  await bench.end(12)
+  const { rowsByWorker, ...collected } = await collecting
+  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, refused: 0, duplicates: 0, rejected: [] })
+  assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
+  assert.deepEqual(bench.sink.rows, rowsTo(12))
+  const summary = { job: 'j', rows: 12, rejects: 0, refused: 0 }
+  assert.deepEqual(bench.sink.calls, ['open', 'begin ID,TEXT', 'write', `commit ${JSON.stringify(summary)}`, 'close'])
+})
+
+test('a collector that comes after another one goes on at its last checkpoint, with what that one knew', async t => {
+  const bench = await Bench.open(t)
+  const dead = Promise.withResolvers<never>()
+  bench.sink.onWrite = () => (bench.sink.rows.length >= 5 ? dead.promise : undefined)
+  const said: string[] = []
+  const collecting = bench.collect({ checkpointMs: 0 })
+  await bench.result(0, 0, 2)
+  await bench.result(0, 2, 1)
+  await bench.result(1, 0, 2)
+  dead.promise.catch(() => {})
+  while (bench.sink.rows.length < 5) await sleep(5)
+  dead.reject(new Error('killed'))
+  await assert.rejects(collecting, /killed/)
+  assert.equal(bench.sink.kept?.rows, 3)
+
+  bench.sink.onWrite = silent
+  await bench.result(0, 2, 1, { rows: [['2', 'another copy']] })
+  await bench.result(1, 2, 1)
+  await bench.end(6)
+  const { rows } = await bench.collect({ checkpointMs: 0, say: message => said.push(message) })
+  assert.equal(rows, 6)
+  assert.deepEqual(bench.sink.rows, rowsTo(6))
+  assert.deepEqual(said, ['going on at row 3 of job j'])
+  assert.deepEqual(
+    bench.sink.calls.filter(call => call.startsWith('begin')),
+    ['begin ID,TEXT', 'begin ID,TEXT'],
+  )
+})
+
+test('kinds and classifier of the results before a checkpoint are held against those behind it', async t => {
+  for (const [more, code] of [
+    [{ kinds: ['float', 'text'] }, 'KIND_DRIFT'],
+    [{ classifier: new Uint8Array(8).fill(1) }, 'CLASSIFIER_MIXED'],
+    [{ columns: ['ID', 'OTHER'] }, 'KIND_DRIFT'],
+  ] as const) {
+    const bench = await Bench.open(t)
+    const stop = new AbortController()
+    bench.sink.onWrite = () => stop.abort(new Error('killed'))
+    const killed = assert.rejects(bench.collect({ checkpointMs: 0, signal: stop.signal }), /killed/)
+    await bench.result(0, 0, 3)
+    await killed
+    assert.equal(bench.sink.kept?.rows, 3)
+    await bench.result(1, 0, 3, more)
+    await assert.rejects(bench.collect(), { code })
+  }
+})
+
+test('an output of another job is refused, with the way out', async t => {
+  const bench = await Bench.open(t)
+  bench.sink.kept = { note: JSON.stringify({ job: 'other', pipeline: 'p' }), rows: 0 }
+  const message = /unfinished job, other of pipeline p.*--restart/
+  await assert.rejects(bench.collect(), { code: 'OUTPUT_UNUSABLE', message })
+  assert.equal((await bench.jobs.latest('j'))?.state, 'open')
+})
+
+test('nothing is complete before the last partition has said its end', async t => {
+  const bench = await Bench.open(t)
+  const all = Promise.withResolvers<void>()
+  bench.sink.onWrite = () => {
+    if (bench.sink.rows.length === 3) all.resolve()
+  }
+  const collecting = bench.collect()
+  await bench.result(0, 0, 3)
+  const end = { job: 'j', epoch: 0, from: 0, attempt: 0, refused: 0, total: 3 }
+  await bench.raw(1, encodeEndOfInput({ ...end, partition: 1, rows: 0 }))
+  await all.promise
+  const soon = sleep(300).then(() => 'open') // that nothing ends cannot be awaited
+  assert.equal(await Promise.race([collecting.then(() => 'complete'), soon]), 'open')
+  await bench.raw(0, encodeEndOfInput({ ...end, partition: 0, rows: 3 }))
+  assert.equal((await collecting).rows, 3)
+})
+
+test('a job without rows begins with the columns of its empty result, or with none', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 0)
+  await bench.end(0)
+  await bench.collect()
+  assert.equal(bench.sink.calls[1], 'begin ID,TEXT')
+  await appendJob(bench.sender, bench.pipeline, bench.job('k'))
+  await bench.end(0, 'k')
+  const sink = new Memory()
+  await bench.collect({ job: 'k', sink })
+  assert.equal(sink.calls[1], 'begin undefined')
+})
+
+test('a job that is announced later is waited for, and results of other jobs are passed over', async t => {
+  const bench = await Bench.open(t)
+  const collecting = bench.collect({ job: 'later' })
+  await bench.result(0, 0, 3)
+  await bench.end(3)
+  await appendJob(bench.sender, bench.pipeline, bench.job('later'))
+  await bench.result(0, 0, 1, { job: 'later' })
+  await bench.end(1, 'later')
+  assert.equal((await collecting).rows, 1)
+})
+
+test('of several results of a row the first counts, whatever the later ones say', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 2)
+  await bench.result(1, 0, 3)
+  const rejected = [{ index: 0, seq: 0, line: null, reason: 'NO', detail: '', values: ['0'] }]
+  await bench.result(0, 0, 2, { rejected, rows: [['1', 'other']], by: 'worker 2' })
+  await bench.result(0, 0, 2, { classifier: new Uint8Array(8).fill(1), kinds: ['float', 'text'], by: 'worker 2' })
+  await bench.result(0, 1, 2)
+  await bench.end(6)
+  await bench.result(1, 0, 3)
+  const { rows, duplicates, rowsByWorker } = await bench.collect()
+  assert.equal(rows, 6)
+  assert.equal(duplicates, 5)
+  assert.deepEqual(bench.sink.rows, rowsTo(6))
+  assert.equal(rowsByWorker.get('worker 1'), 6)
+})
+
+test('a result that is missing is a gap, named by row and partition, and fails the job for all', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 1)
+  await bench.result(1, 2, 1) // without row 4
+  await bench.end(6)
+  await assert.rejects(bench.collect(), (error: RowmillError) => {
+    assert.equal(error.code, 'ROW_GAP')
+    assert.match(error.message, /job j, .*results\[1\]@1: expected the result of row 4/)
+    assert.deepEqual([error.facts['row'], error.facts['partition']], [4, 1])
+    return true
+  })
+  assert.deepEqual(await bench.reason(), ['failed', 'ROW_GAP'])
+  assert.equal(bench.sink.calls.at(-1), 'close')
+  assert.equal(
+    bench.sink.calls.some(call => call.startsWith('commit')),
+    false,
+  )
+})
+
+test('a last result that is missing is a gap', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 2)
+  await bench.end(6)
+  await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 5/ })
+})
+
+test('results that retention deleted are a gap', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 1)
+  await bench.result(0, 1, 2)
+  await bench.end(3)
+  const { results: topic } = topicsOf(bench.pipeline)
+  await deleteBefore(await brokerAddress(), [{ topic, partition: 0, offset: 1 }])
+  await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 0 / })
+})
+
+test('results of two classifiers are refused, naming the workers', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 3, { classifier: new Uint8Array(8).fill(7), by: 'worker 2' })
+  await bench.end(6)
+  await assert.rejects(bench.collect(), { code: 'CLASSIFIER_MIXED', message: /workers worker 1 and worker 2/ })
+  assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_MIXED'])
+})
+
+test('a column that changes its kind is refused, naming the rows', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 3, { kinds: ['float', 'text'] })
+  await assert.rejects(bench.collect(), { code: 'KIND_DRIFT', message: /column ID is float in rows 3 to 5/ })
+})
+
+test('a row that was rejected ends the job, naming row and reason', async t => {
+  const bench = await Bench.open(t)
+  const rejected = [{ index: 1, seq: 1, line: 3, reason: 'CLASSIFIER', detail: 'no such word', values: ['1'] }]
+  await bench.result(0, 0, 3, { rejected, rows: [rowOf(0), rowOf(2)] })
+  await assert.rejects(bench.collect(), {
+    code: 'REJECTS_OVER_BUDGET',
+    message: /row 1 \(line 3\) was rejected: CLASSIFIER no such word/,
+  })
+})
+
+test('a message that is no record is told once and passed over', async t => {
+  const bench = await Bench.open(t)
+  const said: string[] = []
+  await bench.result(0, 0, 3)
+  await bench.raw(1, Buffer.from('garbage'))
+  await bench.raw(1, Buffer.from('more'))
+  await bench.result(1, 0, 3)
+  await bench.end(6)
+  assert.equal((await bench.collect({ say: message => said.push(message) })).rows, 6)
+  assert.equal(said.length, 1)
+  assert.match(said[0]!, /^job j, .*results\[1\]@0: .*It is passed over/)
+})
+
+test('a job that failed before, or fails now, ends its collector with the code and message of the failure', async t => {
+  const bench = await Bench.open(t)
+  const said = {
+    code: 'CLASSIFIER_FAILED',
+    message: 'job j, row 3: no',
+    facts: { job: 'j', attempt: 0, place: 'row 3', told: true },
+  }
+  const wrote = Promise.withResolvers<void>()
+  bench.sink.onWrite = wrote.resolve
+  const collecting = assert.rejects(bench.collect(), said)
+  await bench.result(0, 0, 1)
+  await wrote.promise
+  await bench.fail()
+  await collecting
+  const late = new Memory()
+  await assert.rejects(bench.collect({ sink: late }), said)
+  assert.equal(late.calls.at(-1), 'close')
+})
+
+test('a gap that a failure left is not taken for the reason, though the collector meets the gap first', async t => {
+  const bench = await Bench.open(t)
+  await bench.fail()
+  await bench.result(0, 1, 2)
+  const slow = {
+    found: async () => bench.job('j'),
+    attemptsOf: () => [{ attempt: 0, resultsFrom: [0, 0] }],
+    latest: (id: string) => bench.jobs.latest(id),
+    until: (id: string, when: (job: Job) => boolean, signal: AbortSignal) =>
+      when(bench.job('j')) ? Promise.resolve(bench.job('j')) : bench.jobs.until(id, () => false, signal),
+  } as unknown as JobLog
+  await assert.rejects(bench.collect({ jobs: slow }), { code: 'CLASSIFIER_FAILED' })
+  assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_FAILED'])
+})
+
+test('a job that was cancelled says by whom', async t => {
+  const bench = await Bench.open(t)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'cancelled', by: 'anna' })
+  await assert.rejects(bench.collect(), { code: 'JOB_CANCELLED', message: 'job j was cancelled by anna' })
+})
+
+test('a sink that breaks ends its collector, and the job may be collected again', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.end(3)
+  bench.sink.onWrite = () => {
+    throw new RowmillError('OUTPUT_FAILED', 'no space left')
+  }
+  await assert.rejects(bench.collect(), { code: 'OUTPUT_FAILED' })
+  assert.equal(bench.sink.calls.at(-1), 'close')
+  assert.deepEqual(await bench.reason(), ['open', undefined])
+  const sink = new Memory()
+  assert.equal((await bench.collect({ sink })).rows, 3)
+})
+
+test('an interruption ends the collector with its reason, before and after the job is known', async t => {
+  const bench = await Bench.open(t)
+  for (const job of ['j', 'nobody']) {
+    const stop = new AbortController()
+    const collecting = bench.collect({ job, signal: stop.signal, sink: new Memory() })
+    setImmediate(() => stop.abort(new RowmillError('INTERRUPTED', 'interrupted')))
+    await assert.rejects(collecting, { code: 'INTERRUPTED' })
+  }
+  const stopped = AbortSignal.abort(new RowmillError('INTERRUPTED', 'interrupted'))
+  await assert.rejects(bench.collect({ signal: stopped, sink: new Memory() }), { code: 'INTERRUPTED' })
+})
+
+test('progress counts each row once, classified and written', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(1, 0, 3)
+  await bench.result(0, 0, 3)
+  await bench.result(0, 0, 3)
+  await bench.end(6)
+  const told: [number, number][] = []
+  await bench.collect({ onProgress: (classified, written) => told.push([classified, written]) })
+  assert.deepEqual(told.at(-1), [6, 6])
+})
+
+test('a sink that stands still for long loses nothing: what was fetched is there, however often one looks', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3)
+  await bench.result(1, 0, 3)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'ended', total: 9 })
+  const { promise: looked, resolve } = Promise.withResolvers<void>()
+  let looks = 0
+  const watched = async () => {
+    const admin = await (await testKafka()).admin()
+    const bounds = admin.bounds.bind(admin)
+    admin.bounds = (topic, partition) => {
+      if (topic.endsWith('.results') && ++looks === 3) resolve()
+      return bounds(topic, partition)
+    }
+    return admin
+  }
+  const plain = await testKafka()
+  const kafka = new Proxy(plain, {
+    get: (_, name) =>
+      name === 'admin' ? watched : (Reflect.get(plain, name).bind?.(plain) ?? Reflect.get(plain, name)),
+  })
+  bench.sink.onWrite = () => looked
+  const collecting = bench.collect({ kafka, lookEveryMs: 50 })
+  collecting.catch(() => {})
+  await looked
+  await bench.result(0, 3, 3)
+  await bench.end(9)
+  assert.equal((await collecting).rows, 9)
+})
+
+/** Row 1 of the job, which stands at position 1 of partition 0, without a result. */
+const REJECT = { index: 1, seq: 1, line: 3, reason: 'R', detail: '', values: ['1'] }
+
+test('a job that was opened again: of each row the last attempt counts, and classifiers may differ between attempts', async t => {
+  const bench = await Bench.open(t)
+  await bench.result(0, 0, 3, { rows: [rowOf(0), rowOf(2)], rejected: [REJECT] })
+  await bench.result(1, 0, 3)
+  await bench.fail()
+  const attempt = 1
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), attempt, resultsFrom: [1, 1] })
+  const collecting = bench.collect()
+  const repaired = { attempt, classifier: new Uint8Array(8).fill(1) }
+  await bench.result(0, 1, 1, { ...repaired, rows: [['1', 'repaired']] })
+  await bench.result(0, 3, 3, repaired)
+  await bench.result(0, 3, 3, { ...repaired, rows: [6, 7, 8].map(seq => [`${seq}`, 'copy']) })
+  await bench.end(9)
+  await bench.end(9, 'j', attempt)
+  const { rows, rejects, duplicates } = await collecting
+  assert.deepEqual([rows, rejects, duplicates], [9, 0, 3])
+  const expected = rowsTo(9)
+  expected[1] = ['1', 'repaired']
+  assert.deepEqual(bench.sink.rows, expected)
+})
+
+test('an output that lacks rejects begins anew in a later attempt, one that lacks none goes on', async t => {
+  for (const [rejected, calls] of [
+    [[REJECT], ['open', 'restart', 'begin ID,TEXT']],
+    [[], ['open', 'begin ID,TEXT']],
+  ] as const) {
+    const bench = await Bench.open(t)
+    await appendJob(bench.sender, bench.pipeline, { ...bench.job('k'), options: [{ name: 'maxRejects', value: '1' }] })
+    const rows = rowsTo(3).filter((_, seq) => rejected.length === 0 || seq !== 1)
+    await bench.result(0, 0, 3, { job: 'k', rows, rejected: [...rejected] })
+    const stop = new AbortController()
+    bench.sink.onWrite = () => void setImmediate(() => stop.abort(new Error('killed')))
+    await assert.rejects(bench.collect({ job: 'k', checkpointMs: 0, signal: stop.signal }), /killed/)
+    bench.sink.onWrite = silent
+    bench.sink.calls.splice(0)
+    await bench.fail('CLASSIFIER_FAILED', bench.job('k'))
+    await appendJob(bench.sender, bench.pipeline, { ...bench.job('k'), attempt: 1, resultsFrom: [1, 0] })
+    if (rejected.length > 0) await bench.result(0, 1, 1, { job: 'k', attempt: 1 })
+    await bench.end(3, 'k', 1)
+    assert.equal((await bench.collect({ job: 'k' })).rows, 3)
+    assert.deepEqual(bench.sink.calls.slice(0, calls.length), calls)
+    assert.deepEqual(bench.sink.rows, rowsTo(3))
+  }
+})
+
+test('rows are looked for in the topic that the job names', async t => {
+  const bench = await Bench.open(t)
+  const { bulk: topic } = topicsOf(bench.pipeline)
+  const admin = await (await testKafka()).admin()
+  t.after(() => admin.close())
+  await admin.createTopics([{ topic, partitions: 2, replicationFactor: 1, config: {} }])
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('bulk'), topic, state: 'ended', total: 3 })
+  const message = /row 0 \(partition 0\) can no longer come: \S+\.bulk\[0\] holds nothing for the workers/
+  await assert.rejects(bench.collect({ job: 'bulk', lookEveryMs: 50 }), { code: 'ROW_GAP', message })
+})

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { IntervalSet } from '../../src/core/intervals.ts'
+
+const anyRun = fc.record({ from: fc.nat(60), size: fc.nat(12) })
+
+test('a set of runs holds what a set of numbers holds, and names what it lacks in runs that cannot be joined', () => {
+  fc.assert(
+    fc.property(fc.array(anyRun, { maxLength: 30 }), fc.nat(80), fc.nat(30), (runs, from, size) => {
+      const [set, plain] = [new IntervalSet(), new Set<number>()]
+      for (const run of runs) {
+        set.add(run.from, run.from + run.size)
+        for (let number = run.from; number < run.from + run.size; number++) plain.add(number)
+      }
+      assert.equal(set.size, plain.size)
+      for (let number = 0; number < 80; number++) assert.equal(set.has(number), plain.has(number))
+      const missing = set.missing(from, from + size)
+      const lacking = Array.from({ length: size }, (_, i) => from + i).filter(number => !plain.has(number))
+      assert.deepEqual(
+        missing.flatMap(gap => Array.from({ length: gap.behind - gap.from }, (_, i) => gap.from + i)),
+        lacking,
+      )
+      for (const [i, gap] of missing.entries()) assert.ok(i === 0 || missing[i - 1]!.behind < gap.from)
+    }),
+    { numRuns: 1000 },
+  )
+})

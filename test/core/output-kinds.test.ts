@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { OutputKinds } from '../../src/core/output-kinds.ts'
+import type { Result } from '../../src/model.ts'
+
+function result(kinds: string[], change: Partial<Result> = {}): Result {
+  const columns = kinds.map((_, i) => `c${i}`)
+  const place = { job: 'j', epoch: 0, from: 0, attempt: 0, first: 0, count: 1, offset: 0 }
+  return { ...place, classifier: new Uint8Array(8), by: 'w', columns, kinds, rejected: [], rows: [kinds], ...change }
+}
+
+const DRIFTS = [
+  ['integer', 'float'],
+  ['empty', 'integer'],
+  ['integer', 'whole'],
+  ['whole', 'text'],
+  ['whole', 'mixed'],
+  ['datetime64[ns] day', 'datetime64[ns] second'],
+  ['Int64', 'integer'],
+  ['float32', 'float'],
+  ['interval[int64, right]', 'empty'],
+]
+const STEADY = [
+  ['float', 'empty'],
+  ['float', 'whole'],
+  ['text', 'empty'],
+  ['boolean', 'empty'],
+  ['whole', 'empty'],
+  ['float', 'text'],
+  ['datetime64[ns] day', 'empty'],
+]
+
+const escaped = (text: string) => text.replaceAll(/[[\]]/g, '\\$&')
+
+for (const [a, b] of DRIFTS) {
+  test(`a column that is ${a} in one result and ${b} in another fails by name, with both places and the cure`, () => {
+    const kinds = new OutputKinds('j')
+    kinds.check(result(['text', a!]), 'rows 0 to 9')
+    const message = new RegExp(
+      `column c1 is ${escaped(b!)} in rows 10 to 19 and ${escaped(a!)} in rows 0 to 9.*(--cast 'c1=float64'|one type for every row|date_format)`,
+    )
+    assert.throws(() => kinds.check(result(['text', b!]), 'rows 10 to 19'), { code: 'KIND_DRIFT', message })
+  })
+}
+
+for (const [a, b] of STEADY) {
+  test(`${a} beside ${b} is written alike by pandas and passes`, () => {
+    const kinds = new OutputKinds('j')
+    kinds.check(result([a!]), 'rows 0 to 9')
+    kinds.check(result([b!]), 'rows 10 to 19')
+    kinds.check(result([a!]), 'rows 20 to 29')
+  })
+}
+
+test('other columns than before fail by name', () => {
+  const kinds = new OutputKinds('j')
+  kinds.check(result(['text', 'text']), 'row 0')
+  const message = /the columns "c0" for row 1, and "c0", "c1" before/
+  assert.throws(() => kinds.check(result(['text']), 'row 1'), { code: 'KIND_DRIFT', message })
+})
+
+test('results of two different classifiers are refused', () => {
+  const kinds = new OutputKinds('j')
+  kinds.check(result(['text'], { by: 'one' }), 'row 0')
+  const other = result(['text'], { by: 'two', classifier: new Uint8Array(8).fill(1) })
+  assert.throws(() => kinds.check(other, 'row 1'), { code: 'CLASSIFIER_MIXED', message: /one and two/ })
+})
+
+test('a column with a cast is held against nothing', () => {
+  const kinds = new OutputKinds('j', ['c0'])
+  kinds.check(result(['integer']), 'row 0')
+  kinds.check(result(['empty']), 'row 1')
+})

@@ -1,0 +1,246 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src/classifier/boundary.ts'
+import { decoding } from '../../src/classifier/decoding.ts'
+import { IsolatingClassifier } from '../../src/classifier/isolating.ts'
+import { Kafka } from '../../src/kafka/index.ts'
+import { PartitionFeed, takeUntil } from '../../src/kafka/partition-feed.ts'
+import type { Job, Rows } from '../../src/model.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { decode, encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts'
+import type { WireRecord } from '../../src/wire/record.ts'
+import { Worker } from '../../src/work/worker.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { jobRecord } from '../helpers/pipeline.ts'
+
+const PARTITIONS = 2
+const ZEROS = [0, 0]
+
+/** Appends an exclamation mark, and throws at the text `bad`. */
+class Exclaimer implements RowsClassifier {
+  readonly fingerprint = new Uint8Array(8)
+  readonly runtime = { versions: {}, quotesCarriageReturn: true }
+  readonly batches: ClassifierBatch[] = []
+
+  async start(): Promise<void> {}
+
+  async classify(batch: ClassifierBatch): Promise<ClassifiedBatch> {
+    this.batches.push(batch)
+    const rows = batch.rows.map(([id, text]) => [id!, `${text}!`])
+    return { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rows }
+  }
+
+  async close(): Promise<void> {}
+}
+
+class Bench {
+  readonly topics: ReturnType<typeof topicsOf>
+  readonly classifier = new Exclaimer()
+  readonly #t: TestContext
+  readonly #kafka: Kafka
+  readonly #pipeline: string
+  readonly #send: (topic: string, partition: number, value: Buffer) => Promise<number>
+
+  private constructor(t: TestContext, parts: { kafka: Kafka; pipeline: string; send: Bench['send'] }) {
+    this.#t = t
+    this.#kafka = parts.kafka
+    this.#pipeline = parts.pipeline
+    this.#send = parts.send
+    this.topics = topicsOf(parts.pipeline)
+  }
+
+  static async open(t: TestContext): Promise<Bench> {
+    const { pipeline, admin } = await testPipeline(t)
+    await ensureTopics(admin, pipeline, PARTITIONS)
+    const kafka = new Kafka({ brokers: [await brokerAddress()], clientId: 'test' })
+    const producer = await kafka.producer()
+    t.after(() => producer.close())
+    const send = (topic: string, partition: number, value: Buffer) =>
+      producer.send({ topic, partition }, [{ key: '', value }])
+    return new Bench(t, { kafka, pipeline, send })
+  }
+
+  /** Appends a message; resolves with its offset. */
+  send(topic: string, partition: number, value: Buffer): Promise<number> {
+    return this.#send(topic, partition, value)
+  }
+
+  async openJob(more: Partial<Job>): Promise<Job> {
+    const job = jobRecord({
+      ...{ columns: ['ID', 'TEXT'], bounded: false, topic: this.topics.rows, partitions: PARTITIONS },
+      ...{ rowsFrom: ZEROS, resultsFrom: ZEROS },
+      ...more,
+    })
+    await this.send(this.topics.jobs, 0, encodeJob(job))
+    return job
+  }
+
+  async work(): Promise<void> {
+    const open = () => decoding(this.classifier, 'w')
+    const classifier = new IsolatingClassifier({ open, timeoutMs: null, by: 'w', say: () => {} })
+    const [kafka, pipeline] = [this.#kafka, this.#pipeline]
+    const worker = await Worker.open({ kafka, pipeline, name: 'w', classifier, batchRows: 10, say: () => {} })
+    const stop = new AbortController()
+    const ended = worker.run(stop.signal).finally(() => worker.close())
+    ended.catch(() => {})
+    this.#t.after(() => {
+      stop.abort()
+      return ended
+    })
+  }
+
+  /** The first records of a topic, as many as `counts` says by partition, or up to an end of input. */
+  async read(topic: string, counts: readonly number[]): Promise<WireRecord[][]> {
+    const feed = await PartitionFeed.open(this.#kafka, [topic], () => {})
+    const found: WireRecord[][] = counts.map(() => [])
+    try {
+      const positions = counts.map((_, partition) => ({ topic, partition, offset: 0 }))
+      await takeUntil(feed, await feed.assign(positions), ({ partition }, message) => {
+        const here = found[partition]!
+        if (message) here.push(decode(message.value))
+        return here.length >= counts[partition]! || here.at(-1)?.kind === 'end'
+      })
+      return found
+    } finally {
+      await feed.close()
+    }
+  }
+}
+
+const json = (value: unknown) => Buffer.from(JSON.stringify(value))
+const NO_LINE = { line: null, lineSteps: null }
+
+function rows(more: Partial<Rows>): Buffer {
+  return encodeRows({ job: 'j', epoch: 0, from: 0, seq: null, count: 1, ...NO_LINE, rows: [['1', 'a']], ...more })
+}
+
+/** What a result says that matters here. */
+function told(record: WireRecord): unknown {
+  if (record.kind === 'rows') return ['barrier', record.value.epoch]
+  if (record.kind === 'end') return ['end', record.value.epoch, record.value.total]
+  assert.equal(record.kind, 'result')
+  const { first, epoch, from, rows: cells, rejected } = record.value
+  return [first, epoch, from, cells.length > 0 ? cells.map(([id, text]) => `${id} ${text}`) : rejected[0]!.detail]
+}
+
+test('rows in JSON and in Avro come out one by one, placed by offset; what is wrong with one is said in its place', async t => {
+  const bench = await Bench.open(t)
+  const { topics } = bench
+  await bench.openJob({ sequenced: false })
+  const sent = [
+    json({ job: 'j', values: { TEXT: 'a', ID: 1 } }),
+    json({ job: 'j', values: ['2', 'b'] }),
+    rows({ rows: [['3', 'c']] }),
+    json({ job: 'j', values: { ID: 4 } }),
+    rows({ rows: [['5']] }),
+    json({ job: 'j', values: ['6', 'f'] }),
+  ]
+  for (const value of sent) await bench.send(topics.rows, 1, value)
+  await bench.send(topics.rows, 0, json({ job: 'j', values: ['7', 'g'] }))
+  await bench.work()
+  const [zero, one] = await bench.read(topics.results, [1, 6])
+  assert.deepEqual(zero!.map(told), [[0, 0, 0, ['7 g!']]])
+  assert.deepEqual(one!.map(told), [
+    [0, 0, 0, ['1 a!']],
+    [1, 0, 0, ['2 b!']],
+    [2, 0, 0, ['3 c!']],
+    [3, 0, 0, 'column "TEXT" is missing: an empty value is "" or null'],
+    [4, 0, 0, 'the row has 1 values, the job 2 columns'],
+    [5, 0, 0, ['6 f!']],
+  ])
+  assert.ok(bench.classifier.batches.every(({ seqs }) => seqs === null))
+  const copies = (await bench.read(topics.rejects, [2]))[0]!
+  assert.deepEqual(
+    copies.map(({ kind, value }) => (kind === 'reject' ? [value.job, value.reason] : null)),
+    [
+      ['j', 'ROW_MALFORMED'],
+      ['j', 'ROW_MALFORMED'],
+    ],
+  )
+})
+
+test('a row that no reject has room for, and words that no log should show, end nobody', async t => {
+  const bench = await Bench.open(t)
+  const { topics } = bench
+  await bench.openJob({ sequenced: false })
+  await bench.send(topics.rows, 1, rows({ rows: [['x'.repeat(16_600_000)]] }))
+  await bench.send(topics.rows, 1, json({ job: 'j', values: { ID: 'y'.repeat(16_700_000), TEXT: 'b' } }))
+  await bench.send(topics.rows, 1, rows({ job: 'evil\nrowmill: all is well \u001b[31m' }))
+  await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'], [`\ud800${'z'.repeat(100_000)}`]: 1 }))
+  await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
+  await bench.work()
+  const [, results] = await bench.read(topics.results, [0, 2])
+  assert.match(String((told(results![0]!) as unknown[])[3]), /1 values.*\nIts values are too long to be shown/)
+  assert.deepEqual(told(results![1]!), [4, 0, 0, ['1 a!']])
+  const [copies] = await bench.read(topics.rejects, [4])
+  const details = copies!.flatMap(({ kind, value }) => (kind === 'reject' ? [value.detail] : []))
+  assert.ok(details.some(detail => detail.includes('evil\\nrowmill: all is well \\u001b[31m')))
+  assert.ok(details.some(detail => detail.includes('bytes, and a row in JSON may have 1048576')))
+  assert.ok(details.every(detail => detail.length < 2000))
+})
+
+test('messages without a place are told in rejects, and what is behind them goes on', async t => {
+  const bench = await Bench.open(t)
+  const { topics } = bench
+  await bench.openJob({ sequenced: false })
+  await bench.openJob({ id: 'numbered' })
+  await bench.openJob({ id: 'narrow', partitions: 1, rowsFrom: [0], resultsFrom: [0] })
+  await bench.openJob({ id: 'elsewhere', sequenced: false, topic: 'elsewhere' })
+  const flawed: [Buffer, RegExp][] = [
+    [Buffer.from('{"job":"j"'), /begins as JSON/],
+    [json({ job: 'numbered', values: ['1', 'a'] }), /numbers its rows/],
+    [json({ job: 'narrow', values: ['1', 'a'] }), /has 1 partitions/],
+    [json({ job: 'elsewhere', values: ['1', 'a'] }), /belong in elsewhere/],
+    [
+      rows({
+        count: 2,
+        rows: [
+          ['1', 'a'],
+          ['2', 'b'],
+        ],
+      }),
+      /holds one row without a seq/,
+    ],
+    [rows({ seq: 3 }), /holds one row without a seq/],
+    [
+      encodeEndOfInput({
+        ...{ job: 'j', epoch: 0, from: 0, attempt: 0 },
+        ...{ partition: 1, rows: 0, total: 0, refused: 0 },
+      }),
+      /has no end/,
+    ],
+    [json({ job: 'nobody', values: [] }), /no job nobody/],
+  ] // prettier-ignore
+  for (const [value] of flawed) await bench.send(topics.rows, 1, value)
+  const offset = await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
+  await bench.work()
+  const [, results] = await bench.read(topics.results, [0, 1])
+  assert.deepEqual(results!.map(told), [[offset, 0, 0, ['1 a!']]])
+  const [rejects] = await bench.read(topics.rejects, [flawed.length])
+  rejects!.forEach((record, i) => {
+    assert.ok(record.kind === 'reject')
+    assert.match(record.value.detail, flawed[i]![1])
+    assert.equal(record.value.offset, i)
+  })
+})
+
+test('a barrier is forwarded in its place, and behind it older publishers are not heard', async t => {
+  const bench = await Bench.open(t)
+  const { topics } = bench
+  await bench.openJob({})
+  const row = (epoch: number, seq: number) =>
+    rows({ epoch, from: epoch === 0 ? 0 : 2, seq, rows: [[`${seq}`, `of ${epoch}`]] })
+  const barrier = rows({ epoch: 1, count: 0, rows: [] })
+  for (const value of [row(0, 0), row(0, 2), barrier, row(0, 4), row(1, 2), row(1, 4)])
+    await bench.send(topics.rows, 0, value)
+  const end = { job: 'j', attempt: 0, partition: 0, refused: 0 }
+  await bench.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 0, from: 0, rows: 2, total: 4 }))
+  await bench.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 1, from: 2, rows: 3, total: 5 }))
+  await bench.work()
+  const [results] = await bench.read(topics.results, [100, 0])
+  const cells = results!.flatMap(record => (record.kind === 'result' ? record.value.rows.map(([, text]) => text) : []))
+  assert.deepEqual(cells, ['of 0!', 'of 0!', 'of 1!', 'of 1!'])
+  const kinds = results!.map(({ kind, value }) => `${kind} ${'epoch' in value ? value.epoch : ''}`)
+  assert.deepEqual([...new Set(kinds)], ['result 0', 'rows 1', 'result 1', 'end 1'])
+})

@@ -1,0 +1,500 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
+import kafkajs from 'kafkajs'
+import type { Fetched, Kafka, Position, Producer, Reader, TopicPartition } from '../../src/kafka/index.ts'
+import { PartitionFeed, PartitionQueue } from '../../src/kafka/partition-feed.ts'
+import { brokerAddress, testKafka } from '../helpers/broker.ts'
+
+const silent = () => {}
+
+interface TestTopic {
+  readonly kafka: Kafka
+  readonly topic: string
+  readonly feed: PartitionFeed
+  readonly producer: Producer
+  at(partition: number, offset: number): Position
+  send(partition: number, ...values: (string | Buffer)[]): Promise<number>
+}
+
+async function testTopic(t: TestContext, partitions: number, config: Record<string, string> = {}): Promise<TestTopic> {
+  const kafka = await testKafka()
+  const topic = `test-${randomBytes(6).toString('hex')}`
+  const admin = await kafka.admin()
+  const large = { 'max.message.bytes': String(16 * 1024 * 1024) }
+  await admin.createTopics([{ topic, partitions, replicationFactor: 1, config: { ...large, ...config } }])
+  const [producer, feed] = await Promise.all([kafka.producer(), PartitionFeed.open(kafka, [topic], silent)])
+  t.after(async () => {
+    await Promise.all([feed.close(), producer.close()])
+    await admin.deleteTopics([topic])
+    await admin.close()
+  })
+  return {
+    kafka,
+    topic,
+    feed,
+    producer,
+    at: (partition, offset) => ({ topic, partition, offset }),
+    send: (partition, ...values) =>
+      producer.send(
+        { topic, partition },
+        values.map((value, i) => ({ key: String(i), value: Buffer.from(value) })),
+      ),
+  }
+}
+
+/** What Kafka can do to a log and rowmill never does: deleted records, compaction, transactions. */
+async function rawClient(t: TestContext) {
+  const client = new kafkajs.Kafka({ brokers: [await brokerAddress()], logLevel: kafkajs.logLevel.NOTHING })
+  const admin = client.admin()
+  await admin.connect()
+  t.after(() => admin.disconnect())
+  return { client, admin }
+}
+
+/** Takes until the queue is drained: the offsets and the values. */
+async function drain(feed: PartitionFeed, queue: PartitionQueue): Promise<[number, string][]> {
+  const taken: [number, string][] = []
+  while (!queue.drained) {
+    const message = feed.take(queue)
+    if (message) taken.push([message.offset, String(message.value).slice(0, 20)])
+    else await feed.arrival()
+  }
+  return taken
+}
+
+const offsetsOf = (taken: readonly [number, string][]) => taken.map(([offset]) => offset)
+
+test('each partition is read from the position given, to its end', async t => {
+  const { feed, at, send } = await testTopic(t, 2)
+  await send(0, 'a', 'b', 'c', 'd')
+  await send(1, 'x', 'y')
+  const [zero, one] = await feed.assign([at(0, 2), at(1, 0)])
+  assert.deepEqual(await drain(feed, zero!), [
+    [2, 'c'],
+    [3, 'd'],
+  ])
+  assert.deepEqual(await drain(feed, one!), [
+    [0, 'x'],
+    [1, 'y'],
+  ])
+})
+
+test('what is written later arrives, and an empty partition is known to be drained', async t => {
+  const { feed, at, send } = await testTopic(t, 1)
+  const [queue] = await feed.assign([at(0, 0)])
+  assert.deepEqual(await drain(feed, queue!), [])
+  const arrival = feed.arrival()
+  await send(0, 'late')
+  await arrival
+  assert.deepEqual(await drain(feed, queue!), [[0, 'late']])
+})
+
+test('a queue nobody takes from stays bounded and holds up no other partition; taken from, it goes on', async t => {
+  const { feed, at, send } = await testTopic(t, 2)
+  const block = Buffer.alloc(50_000)
+  for (let i = 0; i < 8; i++) await send(0, ...Array.from({ length: 20 }, () => block))
+  const [slow, other] = await feed.assign([at(0, 0), at(1, 0)])
+  for (let i = 0; i < 10; i++) {
+    await send(1, `other ${i}`)
+    while (other!.length === 0) await feed.arrival()
+    assert.deepEqual(await drain(feed, other!), [[i, `other ${i}`]])
+  }
+  assert.ok(slow!.bytes >= 500_000 && slow!.bytes <= 2_000_000, `${slow!.bytes} bytes are held`)
+  let most = 0
+  const offsets: number[] = []
+  while (!slow!.drained) {
+    most = Math.max(most, slow!.bytes)
+    const message = feed.take(slow!)
+    if (message) offsets.push(message.offset)
+    else await feed.arrival()
+  }
+  assert.deepEqual(offsets, [...Array(160).keys()])
+  assert.equal(slow!.bytes, 0)
+  assert.ok(most <= 2_000_000, `${most} bytes were held`)
+})
+
+test('a feed that has nothing to fetch for goes on when half of a full queue was taken', async t => {
+  const { feed, at, send } = await testTopic(t, 1)
+  for (let i = 0; i < 4; i++) await send(0, ...Array.from({ length: 20 }, () => Buffer.alloc(50_000)))
+  const [queue] = await feed.assign([at(0, 0)])
+  while (queue!.bytes < 500_000) await feed.arrival()
+  assert.deepEqual(offsetsOf(await drain(feed, queue!)), [...Array(80).keys()])
+})
+
+test('messages without a value fill a queue too', () => {
+  const queue = new PartitionQueue(at(0))
+  queue.push(
+    Array.from({ length: 20_000 }, (_, offset) => ({ offset, key: null, value: null })),
+    20_000,
+  )
+  assert.ok(queue.bytes > 1_000_000)
+  while (queue.shift());
+  assert.equal(queue.bytes, 0)
+})
+
+test('a message larger than a queue arrives, also beside other partitions that are full of messages', async t => {
+  const { feed, at, send } = await testTopic(t, 3)
+  const large = Buffer.alloc(5_000_000, 'L')
+  for (const partition of [0, 1, 2]) {
+    await send(partition, 'before')
+    await send(partition, large)
+    await send(partition, 'behind')
+  }
+  const queues = await feed.assign([0, 1, 2].map(partition => at(partition, 0)))
+  for (const queue of queues) {
+    assert.deepEqual(await drain(feed, queue), [
+      [0, 'before'],
+      [1, 'LLLLLLLLLLLLLLLLLLLL'],
+      [2, 'behind'],
+    ])
+  }
+})
+
+test('an assignment forgets the one before: its queues are closed and get nothing more', async t => {
+  const { feed, at, send } = await testTopic(t, 2)
+  await send(0, 'a', 'b')
+  await send(1, 'x')
+  const [before] = await feed.assign([at(0, 0)])
+  while (before!.length < 2) await feed.arrival()
+  feed.take(before!)
+  const [again, other] = await feed.assign([at(0, 0), at(1, 0)])
+  assert.equal(before!.closed, true)
+  await send(0, 'c')
+  while (again!.length < 3) await feed.arrival()
+  assert.deepEqual(offsetsOf(await drain(feed, again!)), [0, 1, 2])
+  assert.deepEqual(offsetsOf(await drain(feed, other!)), [0])
+  assert.equal(before!.length, 1)
+  assert.equal(before!.position, 2)
+})
+
+test('a position below the start of the log goes on with what is there, and other partitions with theirs', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 2)
+  await send(0, 'a', 'b', 'c', 'd')
+  await send(1, 'x')
+  const { admin } = await rawClient(t)
+  await admin.fetchTopicOffsets(topic) // KafkaJS learns of the topic by it
+  await admin.deleteTopicRecords({ topic, partitions: [{ partition: 0, offset: '2' }] })
+  const [zero, one] = await feed.assign([at(0, 0), at(1, 0)])
+  assert.deepEqual(offsetsOf(await drain(feed, zero!)), [2, 3])
+  assert.deepEqual(offsetsOf(await drain(feed, one!)), [0])
+})
+
+test('a position behind the end of the log, as of a topic made anew, begins at what is there', async t => {
+  const { feed, at, send } = await testTopic(t, 1)
+  await send(0, 'a', 'b')
+  const [queue] = await feed.assign([at(0, 100)])
+  while (queue!.length < 2) await feed.arrival()
+  assert.deepEqual(offsetsOf(await drain(feed, queue!)), [0, 1])
+})
+
+/** A producer of transactions, by hand. */
+async function transactionalProducer(t: TestContext, name: string): Promise<kafkajs.Producer> {
+  const { client } = await rawClient(t)
+  const producer = client.producer({ transactionalId: name, maxInFlightRequests: 1, idempotent: true })
+  await producer.connect()
+  t.after(() => producer.disconnect())
+  return producer
+}
+
+test('messages of committed transactions are read, those of aborted ones and all markers passed over', async t => {
+  const { feed, at, topic } = await testTopic(t, 1)
+  const producer = await transactionalProducer(t, topic)
+  for (const end of ['commit', 'abort', 'commit'] as const) {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, messages: [{ value: end }, { value: end }] })
+    await transaction[end]()
+  }
+  const [queue] = await feed.assign([at(0, 0)])
+  const taken = await drain(feed, queue!)
+  while (queue!.position < 9) {
+    await feed.arrival() // the last marker is written after the commit is answered
+    taken.push(...(await drain(feed, queue!)))
+  }
+  assert.deepEqual(taken, [
+    [0, 'commit'],
+    [1, 'commit'],
+    [6, 'commit'],
+    [7, 'commit'],
+  ])
+})
+
+test('a marker at the end of one partition holds up no other partition', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 5)
+  const producer = await transactionalProducer(t, topic)
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: [{ value: 'in a transaction', partition: 0 }] })
+  await transaction.commit()
+  const queues = await feed.assign([0, 1, 2, 3, 4].map(partition => at(partition, 0)))
+  while (queues[0]!.position < 2) await feed.arrival()
+  for (const queue of queues.slice(1)) {
+    await send(queue.partition, 'plain')
+    while (queue.length === 0) await feed.arrival()
+    assert.deepEqual(await drain(feed, queue), [[0, 'plain']])
+  }
+  assert.deepEqual(await drain(feed, queues[0]!), [[0, 'in a transaction']])
+})
+
+test('of aborted transactions that overlap, in several partitions, nothing is read, and all else is', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 3)
+  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(name => transactionalProducer(t, `${topic}-${name}`)))
+  const [first, second, third] = [await a!.transaction(), await b!.transaction(), await c!.transaction()]
+  for (const partition of [0, 1, 2]) {
+    await first.send({ topic, messages: [{ value: 'aborted', partition }] })
+    await second.send({ topic, messages: [{ value: 'aborted', partition }] })
+    await third.send({ topic, messages: [{ value: 'committed', partition }] })
+    await send(partition, 'plain')
+    await first.send({ topic, messages: [{ value: 'aborted', partition }] })
+  }
+  await first.abort()
+  for (const partition of [0, 1, 2]) await second.send({ topic, messages: [{ value: 'aborted', partition }] })
+  const again = await a!.transaction()
+  for (const partition of [0, 1, 2]) await again.send({ topic, messages: [{ value: 'committed', partition }] })
+  await again.commit()
+  await second.abort()
+  await third.commit()
+  const queues = await feed.assign([0, 1, 2].map(partition => at(partition, 0)))
+  for (const queue of queues) {
+    const values: string[] = []
+    while (queue.position < 11) {
+      values.push(...(await drain(feed, queue)).map(([, value]) => value))
+      if (queue.position < 11) await feed.arrival()
+    }
+    values.push(...(await drain(feed, queue)).map(([, value]) => value))
+    assert.deepEqual(values, ['committed', 'plain', 'committed'])
+  }
+})
+
+test('an open transaction holds up its partition and no other, and its messages come when it ends', async t => {
+  const { feed, at, send, topic } = await testTopic(t, 2)
+  const producer = await transactionalProducer(t, topic)
+  await send(0, 'before')
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: [{ value: 'in a transaction', partition: 0 }] })
+  await send(0, 'after')
+  const [held, free] = await feed.assign([at(0, 0), at(1, 0)])
+  assert.deepEqual(await drain(feed, held!), [[0, 'before']])
+  for (const value of ['x', 'y', 'z']) {
+    await send(1, value)
+    while (free!.length === 0) await feed.arrival()
+    assert.equal((await drain(feed, free!))[0]![1], value)
+  }
+  assert.deepEqual([held!.length, held!.position], [0, 1])
+  await transaction.commit()
+  while (held!.length < 2) await feed.arrival()
+  assert.deepEqual(await drain(feed, held!), [
+    [1, 'in a transaction'],
+    [2, 'after'],
+  ])
+})
+
+test('holes that compaction left are read past: at the end of a batch, a batch wholly emptied, one removed', async t => {
+  const compacted = {
+    'cleanup.policy': 'compact',
+    'segment.ms': '1',
+    'min.cleanable.dirty.ratio': '0', // or a first cleaning half-way leaves too little for a second one
+    'delete.retention.ms': '0',
+    'min.compaction.lag.ms': '0',
+  }
+  const { feed, at, topic, kafka } = await testTopic(t, 1, compacted)
+  await compact(t, topic)
+
+  await untilCompacted(t, kafka, topic)
+  const [queue] = await feed.assign([at(0, 0)])
+  assert.deepEqual(offsetsOf(await drain(feed, queue!)), [0, 1, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18])
+  assert.equal(queue!.position, 19)
+})
+
+/** Writes batches of which [2], [3 4] (kept, being the last of an idempotent producer), [5 6 7] and [9] will go. */
+async function compact(t: TestContext, topic: string): Promise<void> {
+  const { client, admin } = await rawClient(t)
+  const cleanSoon = [{ name: 'log.cleaner.backoff.ms', value: '100' }] // 15 s by default
+  const resources = [{ type: kafkajs.ConfigResourceTypes.BROKER, name: '1', configEntries: cleanSoon }]
+  await admin.alterConfigs({ validateOnly: false, resources })
+  const plain = client.producer({ allowAutoTopicCreation: false })
+  const idempotent = client.producer({ allowAutoTopicCreation: false, idempotent: true })
+  await Promise.all([plain.connect(), idempotent.connect()])
+  let time = Date.now() - 60_000
+  const send = async (producer: kafkajs.Producer, ...keys: string[]) => {
+    const value = (key: string) => (key === 'large' ? Buffer.alloc(1_500_000) : Buffer.from(key))
+    time += 1000 // a segment is closed by a record that is more than segment.ms younger than its first
+    const timestamp = String(time)
+    await producer.send({ topic, messages: keys.map(key => ({ key, value: value(key), timestamp })) })
+  }
+  await send(plain, 'a', 'b', 'c')
+  await send(idempotent, 'd', 'e')
+  await send(plain, 'f', 'g')
+  await send(plain, 'h', 'large', 'j')
+  await send(plain, 'c', 'd', 'e', 'f', 'g', 'h', 'j')
+  await send(plain, 'rolls the segment')
+  await send(plain, 'and stays in the open one')
+  await Promise.all([plain.disconnect(), idempotent.disconnect()])
+}
+
+/** Kafka tells nobody when it has compacted a log. */
+async function untilCompacted(t: TestContext, kafka: Kafka, topic: string): Promise<void> {
+  const reader = await kafka.reader([topic])
+  t.after(() => reader.close())
+  const [node] = [...(await reader.leaders([{ topic, partition: 0 }], false)).keys()]
+  const limits = { maxWaitMs: 1, maxPartitionBytes: 1, maxBytes: 1 }
+  const deadline = Date.now() + 20_000
+  for (;;) {
+    const [fetched] = await reader.fetch(node!, [{ topic, partition: 0, offset: 2 }], limits)
+    if (fetched!.messages.length === 0) return
+    if (Date.now() > deadline) throw new Error('the log was not compacted in 20 s')
+    await sleep(50)
+  }
+}
+
+test('an interruption ends every wait for an arrival, open or to come, with its fault', async t => {
+  const { feed, at } = await testTopic(t, 1)
+  const [queue] = await feed.assign([at(0, 0)])
+  await drain(feed, queue!)
+  const open = assert.rejects(feed.arrival(), /stop it/)
+  feed.interrupt(new Error('stop it'))
+  await open
+  await assert.rejects(feed.arrival(), /stop it/)
+})
+
+test('close ends every wait and is fine twice', async t => {
+  const { feed, at } = await testTopic(t, 1)
+  const [queue] = await feed.assign([at(0, 0)])
+  await drain(feed, queue!)
+  const open = assert.rejects(feed.arrival(), /the feed was closed/)
+  await Promise.all([feed.close(), feed.close()])
+  await open
+  assert.equal(queue!.closed, true)
+})
+
+test('a partition that the topic does not have is refused, not waited for', async t => {
+  const { feed, at } = await testTopic(t, 2)
+  await assert.rejects(feed.assign([at(0, 0), at(2, 0)]), { code: 'TOPIC_UNUSABLE' })
+})
+
+test('the offsets of a partition that the topic does not have are refused, not left out', async t => {
+  const { feed, topic } = await testTopic(t, 1)
+  const wanted = [0, 1].map(partition => ({ topic, partition }))
+  await assert.rejects(feed.offsets(wanted, 'end'), { code: 'TOPIC_UNUSABLE' })
+})
+
+/** A reader whose fetches are answered by hand. */
+class HandReader {
+  readonly calls: string[] = []
+  readonly fetches: { positions: readonly Position[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
+  #asked = Promise.withResolvers<void>()
+
+  async leaders(wanted: readonly TopicPartition[]): Promise<Map<string, TopicPartition[]>> {
+    this.calls.push('leaders')
+    return new Map([['1', [...wanted]]])
+  }
+
+  fetch(_node: string, positions: readonly Position[]): Promise<Fetched[]> {
+    const answer = Promise.withResolvers<Fetched[]>()
+    this.fetches.push({ positions, answer })
+    this.#asked.resolve()
+    this.#asked = Promise.withResolvers<void>()
+    return answer.promise
+  }
+
+  async offsets(wanted: readonly TopicPartition[]): Promise<Position[]> {
+    return wanted.map(at => ({ topic: at.topic, partition: at.partition, offset: 7 }))
+  }
+
+  async nextFetch(count: number) {
+    while (this.fetches.length < count) await this.#asked.promise
+    return this.fetches[count - 1]!
+  }
+
+  async close(): Promise<void> {
+    this.calls.push('close')
+    this.fetches.at(-1)?.answer.reject(new Error('the connection was closed'))
+  }
+}
+
+async function handFeed() {
+  const reader = new HandReader()
+  const kafka = { reader: async () => reader as unknown as Reader } as unknown as Kafka
+  return { reader, feed: await PartitionFeed.open(kafka, ['t'], silent) }
+}
+
+const at = (offset: number): Position => ({ topic: 't', partition: 0, offset })
+
+/** An answer of a log that ends at offset 2 and has nothing at the offset asked for. */
+function fetched(position: Position): Fetched {
+  const nothing = { messages: [], next: position.offset, empty: true, end: 2, logEnd: 2 }
+  return { ...position, ...nothing, error: null, outOfRange: false }
+}
+
+test('the answer to a fetch of an earlier assignment moves nothing', async () => {
+  const { reader, feed } = await handFeed()
+  await feed.assign([at(0)])
+  const old = await reader.nextFetch(1)
+  const [queue] = await feed.assign([at(0)])
+  old.answer.resolve([{ ...fetched(at(0)), next: 2, messages: [{ offset: 1, key: null, value: null }] }])
+  await reader.nextFetch(2)
+  assert.deepEqual([queue!.length, queue!.position, queue!.end], [0, 0, -1])
+  await feed.close()
+})
+
+test('an earlier assignment that was out of range moves nothing', async () => {
+  const { reader, feed } = await handFeed()
+  await feed.assign([at(0)])
+  const old = await reader.nextFetch(1)
+  const [queue] = await feed.assign([at(50)])
+  old.answer.resolve([{ ...fetched(at(0)), error: new Error('out of range'), outOfRange: true }])
+  const next = await reader.nextFetch(2)
+  assert.equal(queue!.position, 50)
+  assert.equal(next.positions[0]!.offset, 50)
+  await feed.close()
+})
+
+test('a feed closed during an outage asks the broker nothing more', async () => {
+  const { reader, feed } = await handFeed()
+  await feed.assign([at(0)])
+  const fetch = await reader.nextFetch(1)
+  fetch.answer.reject(new Error('the connection was closed'))
+  await turn()
+  await feed.close()
+  await turn()
+  assert.deepEqual(reader.calls, ['leaders', 'close'])
+})
+
+test('a partition that has nothing up to the end of its log is passed over, and others are fetched in the meantime', async () => {
+  const { reader, feed } = await handFeed()
+  const [hole, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
+  let fetches = 0
+  while (hole!.position === 0) {
+    const { positions, answer } = await reader.nextFetch(++fetches)
+    assert.equal(positions.length, 2)
+    answer.resolve(
+      positions.map(position => {
+        if (position.partition === 0) return fetched(position)
+        const message = { offset: position.offset, key: null, value: null }
+        return { ...fetched(position), messages: [message], next: position.offset + 1, empty: false, end: 100 }
+      }),
+    )
+    assert.ok(fetches < 20)
+    await turn()
+  }
+  assert.deepEqual([hole!.position, hole!.drained, hole!.length], [2, true, 0])
+  assert.ok(other!.length >= 4)
+  await feed.close()
+})
+
+test('one partition that the broker refuses keeps no message of another one', async () => {
+  const { reader, feed } = await handFeed()
+  const [refused, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
+  const { positions, answer } = await reader.nextFetch(1)
+  const moved = Object.assign(new Error('moved'), { type: 'NOT_LEADER_FOR_PARTITION', retriable: true })
+  answer.resolve(
+    positions.map(position => {
+      if (position.partition === 0) return { ...fetched(position), error: moved }
+      return { ...fetched(position), messages: [{ offset: 0, key: null, value: null }], next: 1, empty: false }
+    }),
+  )
+  await reader.nextFetch(2)
+  assert.deepEqual([refused!.position, other!.position, other!.length], [0, 1, 1])
+  assert.deepEqual(reader.calls, ['leaders', 'leaders'])
+  await feed.close()
+})

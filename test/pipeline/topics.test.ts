@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { checkName } from '../../src/core/names.ts'
+import type { KafkaAdmin, TopicSettings } from '../../src/kafka/index.ts'
+import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
+import { defaultPartitions, ensureTopics, findTopics } from '../../src/pipeline/topics.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { runKafkaTool } from '../helpers/kafka-tools.ts'
+
+/** Makes a topic and waits until the broker says that it is there, which it tells nobody by itself. */
+async function create(admin: KafkaAdmin, topic: string, partitions: number): Promise<void> {
+  await admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
+  while (!(await admin.partitions([topic])).has(topic)) await sleep(10)
+}
+
+/** What Kafka's own tool says of every topic of a pipeline: partitions, and the settings that are not the defaults. */
+async function describe(pipeline: string): Promise<Map<string, { partitions: number; config: Map<string, string> }>> {
+  const where = ['--bootstrap-server', await brokerAddress(), '--describe', '--topic', `${pipeline}\\..*`]
+  const text = await runKafkaTool('org.apache.kafka.tools.TopicCommand', where)
+  return new Map(
+    [...text.matchAll(/^Topic: (\S+)\t.*PartitionCount: (\d+)\t.*Configs: (.*)$/gm)].map(
+      ([, topic, count, configs]) => {
+        const config = new Map(configs!.split(',').map(pair => pair.trim().split('=') as [string, string]))
+        return [topic!, { partitions: Number(count), config }]
+      },
+    ),
+  )
+}
+
+test('the topics of a pipeline are made with the settings that rows, results and the broadcast need', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const asked: TopicSettings[] = []
+  const createTopics = admin.createTopics.bind(admin)
+  admin.createTopics = topics => {
+    asked.push(...topics)
+    return createTopics(topics)
+  }
+  assert.equal(await ensureTopics(admin, pipeline, 5), 5)
+  const found = await describe(pipeline)
+  const { jobs, rows, bulk, results, rejects } = topicsOf(pipeline)
+  const counts = [...found].map(([topic, { partitions }]) => [topic, partitions])
+  assert.deepEqual(Object.fromEntries(counts), { [jobs]: 1, [rows]: 5, [bulk]: 5, [results]: 5, [rejects]: 1 })
+  for (const [topic, { config }] of found) {
+    assert.equal(config.get('cleanup.policy') ?? 'delete', 'delete', topic)
+    assert.equal(config.get('message.timestamp.type'), 'LogAppendTime', topic)
+    assert.equal(config.get('compression.type'), 'producer', topic)
+    assert.equal(config.get('min.insync.replicas'), '1', topic)
+  }
+  // The broker of the tests takes as much by itself, so that its answer could not tell whether the topic asks for it.
+  for (const { config } of asked) assert.equal(config['max.message.bytes'], String(16 * 1024 * 1024))
+  assert.equal(found.get(jobs)!.config.get('retention.ms'), '-1')
+  assert.equal(found.get(jobs)!.config.get('retention.bytes'), '-1')
+  assert.equal(found.get(rows)!.config.has('retention.ms'), false)
+  assert.equal(found.get(bulk)!.config.has('retention.ms'), false)
+  assert.equal(found.get(results)!.config.has('retention.ms'), false)
+})
+
+test('a pipeline that is older than the topic of large jobs gets it, with as many partitions as it has', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const { bulk } = topicsOf(pipeline)
+  assert.equal(await ensureTopics(admin, pipeline, 3, { bulk: false }), 3)
+  assert.equal((await admin.partitions([bulk])).size, 0)
+  assert.equal(await findTopics(admin, pipeline), 3)
+  assert.equal(await ensureTopics(admin, pipeline, null), 3)
+  assert.equal((await admin.partitions([bulk])).get(bulk), 3)
+  assert.equal(await ensureTopics(admin, pipeline, null, { bulk: false }), 3)
+})
+
+test('topics that are there are used as they are, and what is missing is made to fit them', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const { rows, results } = topicsOf(pipeline)
+  await create(admin, rows, 3)
+  assert.equal(await ensureTopics(admin, pipeline, null), 3)
+  assert.equal(await ensureTopics(admin, pipeline, null), 3)
+  assert.equal(await ensureTopics(admin, pipeline, 2), 2)
+  const counts = await admin.partitions([rows, results])
+  assert.deepEqual([...counts.values()], [3, 3])
+})
+
+test('a new pipeline has 8 partitions unless another number is asked for', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  assert.equal(await ensureTopics(admin, pipeline, null), 8)
+  assert.deepEqual([1, 2, 3, 16].map(defaultPartitions), [8, 8, 12, 64])
+})
+
+test('two who make the same pipeline at once both have it', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  assert.deepEqual(await Promise.all([ensureTopics(admin, pipeline, 4), ensureTopics(admin, pipeline, 4)]), [4, 4])
+})
+
+test('more partitions than are there are refused, naming both numbers and the cure', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  await ensureTopics(admin, pipeline, 2)
+  await assert.rejects(ensureTopics(admin, pipeline, 3), error => {
+    assert.equal((error as { code: string }).code, 'TOPIC_UNUSABLE')
+    assert.match(
+      (error as Error).message,
+      /has 2 partitions, --partitions asks for 3: leave the option out, or .*--alter --topic \S+\.rows --partitions 3$/,
+    )
+    return true
+  })
+})
+
+test('a broadcast of several partitions is refused', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  await create(admin, topicsOf(pipeline).jobs, 2)
+  await assert.rejects(ensureTopics(admin, pipeline, null), {
+    code: 'TOPIC_UNUSABLE',
+    message: /jobs: it has 2 partitions and must have 1/,
+  })
+})
+
+test('results and bulk with fewer partitions than rows get as many, for all but those who only read results', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const { rows, results, bulk } = topicsOf(pipeline)
+  await create(admin, rows, 4)
+  await create(admin, results, 3)
+  await create(admin, bulk, 1)
+  const counts = async () => {
+    const found = await admin.partitions([results, bulk])
+    return [found.get(results), found.get(bulk)]
+  }
+  assert.equal(await ensureTopics(admin, pipeline, null, { writes: false }), 4)
+  assert.deepEqual(await counts(), [3, 1])
+  const both = [ensureTopics(admin, pipeline, null), ensureTopics(admin, pipeline, null)]
+  assert.deepEqual(await Promise.all(both), [4, 4])
+  assert.deepEqual(await counts(), [4, 4])
+})
+
+test('a name is taken as a pipeline or job only if Kafka takes what is made of it', () => {
+  for (const name of ['a', 'rowmill-2024.test_1', '7', 'x'.repeat(100)]) checkName('job', name)
+  for (const name of ['', '.', '..', '-a', '_a', 'a b', 'ä', 'a/b', 'a\n', 'x'.repeat(101)]) {
+    assert.throws(() => checkName('--pipeline', name), { code: 'USAGE', facts: { name } }, JSON.stringify(name))
+  }
+  assert.equal(workersGroup('p'), 'p.workers')
+})

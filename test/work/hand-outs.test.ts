@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { HandOuts } from '../../src/work/hand-outs.ts'
+
+const LARGE = 1024 * 1024
+
+/** A worker that is handed a partition at `offset`, reads these messages, and ends in the middle of the last one. */
+function dieReading(offset: number, metadata: string | null, offsets: readonly number[], bytes: number): string {
+  const handOuts = new HandOuts(offset, metadata)
+  let committed = handOuts.note(offset, { released: false })
+  for (const at of offsets) {
+    if (!handOuts.needsNote(bytes)) continue
+    handOuts.begin(at)
+    committed = handOuts.note(offset, { released: false })
+    if (at === offsets.at(-1)) break
+    handOuts.end(at)
+    committed = handOuts.note(offset, { released: false })
+  }
+  return committed
+}
+
+test('a large message that ended two workers is not read a third time', () => {
+  const once = dieReading(10, null, [10, 11, 12], LARGE)
+  assert.equal(new HandOuts(10, once).isFatal(12), false)
+  const twice = dieReading(10, once, [10, 11, 12], LARGE)
+  const third = new HandOuts(10, twice)
+  assert.deepEqual([third.isFatal(10), third.isFatal(11), third.isFatal(12)], [false, false, true])
+})
+
+test('a small message is noted from the second time on, and passed over the fourth time', () => {
+  const once = dieReading(10, null, [10, 11], 100)
+  const twice = dieReading(10, once, [10, 11], 100)
+  assert.equal(new HandOuts(10, twice).isFatal(11), false)
+  const thrice = dieReading(10, twice, [10, 11], 100)
+  const fourth = new HandOuts(10, thrice)
+  assert.deepEqual([fourth.isFatal(10), fourth.isFatal(11)], [false, true])
+})
+
+test('workers that end in the middle of other messages cost none of them', () => {
+  let committed: string | null = null
+  for (const at of [10, 11, 12, 13, 14, 15]) committed = dieReading(10, committed, [at], LARGE)
+  const next = new HandOuts(10, committed)
+  for (let at = 10; at < 20; at++) assert.equal(next.isFatal(at), false)
+})
+
+test('what is known of a message stays when the ones before it are committed, and goes when it is committed too', () => {
+  const once = dieReading(10, null, [10, 15], LARGE)
+  const progress = new HandOuts(10, once).note(15, { released: false })
+  assert.deepEqual(JSON.parse(progress), { handed: 0, reads: { 15: 1 } })
+  assert.equal(new HandOuts(15, progress).note(16, { released: false }), '')
+})
+
+test('a partition that is given back in good health was not handed out for nothing', () => {
+  const released = new HandOuts(10, null).note(10, { released: true })
+  assert.equal(released, '')
+  assert.equal(new HandOuts(10, released).needsNote(100), false)
+  const lost = new HandOuts(10, null).note(10, { released: false })
+  assert.equal(new HandOuts(10, lost).needsNote(100), true)
+})
+
+test('a partition that is given back while a large message is read blames nobody', () => {
+  let committed: string | null = null
+  for (let owner = 0; owner < 3; owner++) {
+    const handOuts = new HandOuts(10, committed)
+    assert.equal(handOuts.isFatal(12), false)
+    handOuts.begin(12)
+    committed = handOuts.note(10, { released: true })
+  }
+  assert.equal(committed, '')
+})
+
+test('metadata of another program says nothing, and of many messages only some are kept', () => {
+  for (const metadata of ['', 'consumer-7', '{"handed":-1,"reads":{"x":2,"4":"y"}}', '[]', 'null', '{"reads":7}']) {
+    const handOuts = new HandOuts(0, metadata)
+    assert.deepEqual([handOuts.needsNote(1), handOuts.isFatal(4)], [false, false])
+  }
+  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [at, 1]))
+  const kept = new HandOuts(0, JSON.stringify({ handed: 3, reads: many })).note(0, { released: false })
+  assert.deepEqual(Object.keys(JSON.parse(kept).reads), [...Array(16).keys()].map(String))
+})

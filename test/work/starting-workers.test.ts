@@ -1,0 +1,47 @@
+/** A run starts no more workers than there are blocks of rows. */
+import assert from 'node:assert/strict'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { brokerAddress } from '../helpers/broker.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
+import { python } from '../helpers/python.ts'
+
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
+
+/** How many Pythons a run over so many rows starts, and its report. */
+async function runOver(t: TestContext, rows: number, { workers, stdin = false }: { workers: number; stdin?: boolean }) {
+  const folder = testFolder(t)
+  const [input, starts, wrapper, report] = ['in.csv', 'starts', 'python', 'report.json'].map(name =>
+    join(folder, name),
+  ) as [string, string, string, string]
+  const text = `ID,A\n${Array.from({ length: rows }, (_, i) => `${i},x\n`).join('')}`
+  writeFileSync(input, text)
+  writeFileSync(wrapper, `#!/bin/sh\necho start >> '${starts}'\nexec '${python}' "$@"\n`)
+  chmodSync(wrapper, 0o755)
+  const options = ['--classifier', CLASSIFIER, '--workers', String(workers), '--python', wrapper, '--report', report]
+  const { code, stdout, stderr } = await rowmill(['run', stdin ? '-' : input, '-', ...options], {
+    env: { ROWMILL_BROKERS: await brokerAddress() },
+    ...(stdin ? { input: text } : {}),
+  })
+  assert.equal(code, 0, stderr)
+  assert.equal(stdout.trim().split('\n').length, rows)
+  const { partitions } = JSON.parse(readFileSync(report, 'utf8'))
+  return { starts: readFileSync(starts, 'utf8').trim().split('\n').length, partitions }
+}
+
+test('a file of one row is classified by one worker, however many are allowed', async t => {
+  assert.deepEqual(await runOver(t, 1, { workers: 16 }), { starts: 1, partitions: 8 })
+})
+
+test('a file of 250 rows is three blocks of 100, for three workers', async t => {
+  assert.deepEqual(await runOver(t, 250, { workers: 16 }), { starts: 3, partitions: 12 })
+})
+
+test('a file with more blocks than workers has all workers', async t => {
+  assert.deepEqual(await runOver(t, 2000, { workers: 3 }), { starts: 3, partitions: 12 })
+})
+
+test('of standard input nobody knows the rows, so it has all workers', async t => {
+  assert.deepEqual(await runOver(t, 1, { workers: 3, stdin: true }), { starts: 3, partitions: 12 })
+})

@@ -1,0 +1,230 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { collect } from '../../src/collect/collector.ts'
+import type { Source, SourceHeader } from '../../src/connector.ts'
+import type { Values } from '../../src/model.ts'
+import { JobLog } from '../../src/pipeline/job-log.ts'
+import { workersGroup } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { publish } from '../../src/publish/publisher.ts'
+import { Supervisor, type SupervisorOptions } from '../../src/work/supervisor.ts'
+import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { memorySink } from '../helpers/pipeline.ts'
+import { descendants, type ProcessInfo, untilGone } from '../helpers/processes.ts'
+import { python } from '../helpers/python.ts'
+import { until } from '../helpers/until.ts'
+
+const silent = () => {}
+const MARK = 'def mark(df):\n    df["DONE"] = "yes"\n'
+
+/** A folder of this test with a classifier `mark` in `c.py`. */
+function classifierFile(t: TestContext, text: string): { target: string; folder: string } {
+  const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'c.py'), text)
+  return { target: `${join(folder, 'c.py')}:mark`, folder }
+}
+
+interface Supervised {
+  readonly supervisor: Supervisor
+  readonly said: string[]
+  /** The worker processes of this supervisor that run now. */
+  workers(): ProcessInfo[]
+}
+
+function supervise(t: TestContext, target: string, more: Partial<SupervisorOptions> = {}): Supervised {
+  const said: string[] = []
+  const supervisor = new Supervisor({
+    ...{
+      workers: 2,
+      python,
+      target,
+      batchRows: 5,
+      batchTimeout: 300,
+      classifierMemory: null,
+      onOutput: silent,
+      onBatch: silent,
+    },
+    say: text => said.push(text),
+    ...more,
+  })
+  t.after(() => supervisor.close('kill'))
+  const workers = () => descendants(process.pid).filter(info => info.parent === process.pid && runsWorker(info))
+  supervisor.start()
+  return { supervisor, said, workers }
+}
+
+function runsWorker({ pid }: ProcessInfo): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-process')
+  } catch {
+    return false // it has just gone
+  }
+}
+
+/** A pipeline for one job `j` of `total` rows, whose last rows are published when `rest` resolves. */
+async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = Promise.resolve()) {
+  const { pipeline, admin } = await testPipeline(t)
+  await ensureTopics(admin, pipeline, 4)
+  const kafka = await testKafka()
+  const jobs = await JobLog.open(kafka, pipeline, silent)
+  const over = new AbortController()
+  t.after(async () => {
+    over.abort(new Error('the test is over'))
+    await jobs.close()
+  })
+  const header: SourceHeader = { columns: ['ID', 'TEXT'], indexKind: null, identity: null, total, options: [] }
+  const run = (first: number, count: number) => {
+    const seqs = Array.from({ length: count }, (_, i) => first + i)
+    return { rows: seqs.map(seq => [String(seq), `text ${seq}`]), lines: seqs.map(seq => seq + 2), bytes: seqs }
+  }
+  const source: Source = {
+    open: async () => header,
+    async *rows() {
+      yield run(0, total / 2)
+      await rest
+      yield run(total / 2, total / 2)
+    },
+    close: async () => {},
+  }
+  const written: Values[] = []
+  const sink = memorySink(written)
+  const shared = { kafka, pipeline, jobs, job: 'j', say: silent, signal: over.signal }
+  const layout = { partitions: 4, blockRows: 5 }
+  const ends = () =>
+    Promise.all([publish(source, header, { ...shared, layout, options: [], by: 'test' }), collect({ ...shared, sink })])
+  return { pipeline, admin, ends, written }
+}
+
+const marked = (total: number): Values[] =>
+  Array.from({ length: total }, (_, seq) => [String(seq), `text ${seq}`, 'yes'])
+
+test('workers start together, say what they run on, and leave nothing behind when they are drained', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, workers } = supervise(t, target)
+  const { versions } = await supervisor.ready
+  assert.match(`${versions['python']} ${versions['pandas']}`, /^3\.\d+\S* \d+\.\d+\S*$/)
+  const running = workers()
+  const pythons = running.flatMap(({ pid }) => descendants(pid))
+  assert.equal(running.length, 2)
+  assert.ok(pythons.length > 0)
+  await supervisor.close('drain')
+  await untilGone([...running, ...pythons])
+})
+
+test('workers that are killed before they were ready leave nothing behind', async t => {
+  const { target } = classifierFile(t, `import time\ntime.sleep(600)\n${MARK}`)
+  const { supervisor, workers } = supervise(t, target)
+  const all = workers()
+  assert.equal(all.length, 2)
+  await supervisor.close('kill')
+  await untilGone(all)
+  await supervisor.close('kill')
+})
+
+test('a worker killed with SIGKILL is started again, and the job completes with every row once', async t => {
+  const killed = Promise.withResolvers<void>()
+  const { target } = classifierFile(t, MARK)
+  let victims = 1
+  const onBatch = () => {
+    if (victims-- !== 1) return
+    process.kill(workers()[0]!.pid, 'SIGKILL')
+    killed.resolve()
+  }
+  const { supervisor, workers, said } = supervise(t, target, { onBatch })
+  const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
+  const [rows, collected] = await Promise.race([ends(), supervisor.failed])
+  assert.equal(rows, 400)
+  assert.deepEqual(written, marked(400))
+  assert.equal(collected.rows, 400)
+  assert.equal(said.filter(text => /died \(SIGKILL\); starting it again/.test(text)).length, 1)
+  assert.equal(workers().length, 2)
+  await supervisor.close('drain')
+})
+
+test('workers that die again and again end the run, saying how', async t => {
+  const { target } = classifierFile(t, `import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n${MARK}`)
+  const { supervisor, said, workers } = supervise(t, target, { workers: 1 })
+  const error = { code: 'WORKER_DIED', message: /died \(SIGKILL\) and 3 restarts did not help/ }
+  await Promise.all([assert.rejects(supervisor.failed, error), assert.rejects(supervisor.ready, error)])
+  assert.equal(said.length, 3)
+  assert.deepEqual(workers(), [])
+})
+
+test('a classifier that dies at the same row again and again ends the job by name, and no worker', async t => {
+  const dies =
+    'import os\ndef mark(df):\n    if "text 7" in list(df["TEXT"]):\n        os._exit(9)\n    df["DONE"] = "yes"\n'
+  const { target } = classifierFile(t, dies)
+  const { supervisor, workers } = supervise(t, target)
+  const { pipeline, ends } = await pipelineFor(t, 100)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
+  const message = /row 7 \(line \d+\) was rejected: CLASSIFIER_DIED .*exit code 9/
+  await Promise.race([assert.rejects(ends(), { code: 'REJECTS_OVER_BUDGET', message }), supervisor.failed])
+  assert.equal(workers().length, 2)
+})
+
+test('a classifier that cannot be loaded ends the run at once: starting again cannot help', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, said } = supervise(t, target.replace(':mark', ':nobody'))
+  await assert.rejects(supervisor.ready, { code: 'CLASSIFIER_NOT_FOUND' })
+  await assert.rejects(supervisor.failed, { code: 'CLASSIFIER_NOT_FOUND' })
+  assert.deepEqual(
+    said.filter(text => text.includes('starting it again')),
+    [],
+  )
+})
+
+test('a worker that is dead when the work comes is started again and gets it', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, workers } = supervise(t, target, { workers: 1 })
+  await supervisor.ready
+  const { pipeline, ends, written } = await pipelineFor(t, 20)
+  const brokers = [await brokerAddress()]
+  const [victim] = workers()
+  process.kill(victim!.pid, 'SIGKILL')
+  while (!isDead(victim!.pid)); // and this process must not hear of it yet
+  supervisor.work({ brokers }, { pipeline })
+  await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(20))
+  await supervisor.close('drain')
+})
+
+test('a worker whose classifier takes long to be imported takes no partition from those that can classify', async t => {
+  const { target: late, folder } = classifierFile(t, '')
+  const gate = join(folder, 'gate')
+  const waits = `import os, time\nwhile not os.path.exists(${JSON.stringify(gate)}):\n    time.sleep(0.01)\n${MARK}`
+  writeFileSync(join(folder, 'c.py'), waits)
+  const { pipeline, admin, ends, written } = await pipelineFor(t, 40)
+  const place = { pipeline, bulk: true }
+  const brokers = [await brokerAddress()]
+  const joining = supervise(t, late, { workers: 1 })
+  joining.supervisor.work({ brokers }, place) // before the others import pandas: it would be a member long before them
+  const { supervisor } = supervise(t, classifierFile(t, MARK).target, { workers: 1 })
+  supervisor.work({ brokers }, place)
+  await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(40))
+  const group = workersGroup(pipeline)
+  assert.equal(await admin.groupMembers(group), 1)
+  writeFileSync(gate, '')
+  await until('it joins', async () => (await admin.groupMembers(group)) === 2)
+  await Promise.all([joining.supervisor.close('drain'), supervisor.close('drain')])
+})
+
+function isDead(pid: number): boolean {
+  return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+}
+
+test('a classifier that takes long to be imported is what a worker waits for, and that is said', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { target } = classifierFile(t, `import time\ntime.sleep(600)\n${MARK}`)
+  const { supervisor, said } = supervise(t, target, { workers: 1 })
+  t.mock.timers.tick(9_999)
+  assert.deepEqual(said, [])
+  t.mock.timers.tick(1)
+  assert.deepEqual(said, [`waiting for classifier ${target} to be imported`])
+  await supervisor.close('kill')
+})

@@ -1,0 +1,584 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src/classifier/boundary.ts'
+import { decoding } from '../../src/classifier/decoding.ts'
+import { type Collected, collect } from '../../src/collect/collector.ts'
+import type { Source, SourceHeader, SourceRows } from '../../src/connector.ts'
+import { type Layout, rowsInPartition } from '../../src/core/sequence.ts'
+import { RowmillError } from '../../src/errors.ts'
+import { type GroupMember, Kafka, type OutgoingMessage, type Position, type Producer } from '../../src/kafka/index.ts'
+import type { Job, Reject, Result, Rows, Values } from '../../src/model.ts'
+import { JobLog } from '../../src/pipeline/job-log.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { publish } from '../../src/publish/publisher.ts'
+import { encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts'
+import type { WireRecord } from '../../src/wire/record.ts'
+import { Worker } from '../../src/work/worker.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { memorySink, readTopic } from '../helpers/pipeline.ts'
+import { until } from '../helpers/until.ts'
+
+const HEADER: SourceHeader = { columns: ['ID', 'TEXT'], indexKind: null, identity: null, total: null, options: [] }
+const silent = () => {}
+const never = new AbortController().signal
+const numbered = (count: number, first = 0): Values[] =>
+  Array.from({ length: count }, (_, i) => [String(first + i), `text ${first + i}`])
+const classified = (rows: readonly Values[]): Values[] => rows.map(([id, text]) => [id!, `${text}!`])
+
+/** Appends an exclamation mark; `before` may hold a batch back or throw. */
+class Exclaimer implements RowsClassifier {
+  readonly fingerprint = new Uint8Array(8)
+  readonly runtime = { versions: {}, quotesCarriageReturn: true }
+  readonly batches: ClassifierBatch[] = []
+  readonly #before: (batch: ClassifierBatch, number: number) => Promise<void>
+
+  constructor(before: (batch: ClassifierBatch, number: number) => Promise<void> = async () => {}) {
+    this.#before = before
+  }
+
+  async start(): Promise<void> {}
+
+  async classify(batch: ClassifierBatch): Promise<ClassifiedBatch> {
+    this.batches.push(batch)
+    await this.#before(batch, this.batches.length)
+    return { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rows: classified(batch.rows) }
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A source of these runs, each row one line. */
+function sourceOf(runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>): Source {
+  return {
+    open: async () => HEADER,
+    async *rows(): AsyncIterable<SourceRows> {
+      let line = 1
+      for await (const rows of runs) {
+        const lines = rows.map(() => ++line)
+        if (rows.length > 0) yield { rows, lines, bytes: lines }
+      }
+    },
+    close: async () => {},
+  }
+}
+
+/** A client whose requests and commits can be watched and held back. */
+class WatchedKafka extends Kafka {
+  readonly commits: Position[] = []
+  beforeSend: (topic: string, partition: number) => Promise<void> = async () => {}
+  onCommit: () => void = silent
+
+  override async producer(): Promise<Producer> {
+    const producer = await super.producer()
+    const send = producer.send.bind(producer)
+    producer.send = async (to, messages: readonly OutgoingMessage[]) => {
+      await this.beforeSend(to.topic, to.partition)
+      return send(to, messages)
+    }
+    return producer
+  }
+
+  override async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
+    const member = await super.member(groupId, topics)
+    const commit = member.commit.bind(member)
+    member.commit = async positions => {
+      this.commits.push(...positions)
+      await commit(positions)
+      this.onCommit()
+    }
+    return member
+  }
+}
+
+interface RunningWorker {
+  readonly ended: Promise<void>
+  /** Lets it finish what it has in hand and leave. */
+  drain(): Promise<void>
+}
+
+interface WorkerSettings {
+  readonly name?: string
+  readonly batchRows?: number
+  readonly kafka?: Kafka
+  readonly onBatch?: (rows: number) => void
+}
+
+class Bench {
+  readonly kafka: WatchedKafka
+  readonly pipeline: string
+  readonly layout: Layout
+  readonly jobs: JobLog
+  readonly #t: TestContext
+  readonly #over = new AbortController()
+
+  constructor(t: TestContext, parts: { kafka: WatchedKafka; pipeline: string; layout: Layout; jobs: JobLog }) {
+    this.#t = t
+    t.after(() => this.#over.abort(new Error('the test is over')))
+    this.kafka = parts.kafka
+    this.pipeline = parts.pipeline
+    this.layout = parts.layout
+    this.jobs = parts.jobs
+  }
+
+  static async open(t: TestContext, layout: Layout): Promise<Bench> {
+    const { pipeline, admin } = await testPipeline(t)
+    await ensureTopics(admin, pipeline, layout.partitions)
+    const kafka = new WatchedKafka({ brokers: [await brokerAddress()], clientId: 'test' })
+    const jobs = await JobLog.open(kafka, pipeline, silent)
+    t.after(() => jobs.close())
+    return new Bench(t, { kafka, pipeline, layout, jobs })
+  }
+
+  async work(rowsClassifier: RowsClassifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
+    const { kafka = this.kafka, name = 'worker', batchRows = 10, onBatch = silent } = settings
+    const { pipeline } = this
+    const classifier = decoding(rowsClassifier, name)
+    const worker = await Worker.open({ kafka, pipeline, name, classifier, batchRows, say: silent, onBatch })
+    const stop = new AbortController()
+    const ended = worker.run(stop.signal).finally(() => worker.close())
+    ended.catch(() => {})
+    const drain = () => {
+      stop.abort()
+      return ended
+    }
+    this.#t.after(() => drain().catch(() => {}))
+    return { ended, drain }
+  }
+
+  publish(job: string, runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>): Promise<number> {
+    const { kafka, pipeline, jobs, layout } = this
+    const { signal } = this.#over
+    return publish(sourceOf(runs), HEADER, {
+      ...{ kafka, pipeline, jobs, job, layout, options: [], by: 'test', say: silent, signal },
+    })
+  }
+
+  async collect(job: string): Promise<Collected & { written: Values[] }> {
+    const { kafka, pipeline, jobs } = this
+    const { signal } = this.#over
+    const written: Values[] = []
+    const sink = memorySink(written)
+    const collected = await collect({ kafka, pipeline, jobs, job, sink, say: silent, signal })
+    return { ...collected, written }
+  }
+
+  /** Every record of a topic, by partition. */
+  read(topic: string, partitions: number): Promise<WireRecord[][]> {
+    return readTopic(this.kafka, topic, partitions)
+  }
+
+  readResults(): Promise<WireRecord[][]> {
+    return this.read(topicsOf(this.pipeline).results, this.layout.partitions)
+  }
+
+  /** A job whose messages the test writes by itself. */
+  async byHand(job: string): Promise<ByHand> {
+    const { rows: topic, jobs } = topicsOf(this.pipeline)
+    const producer = await this.kafka.producer()
+    this.#t.after(() => producer.close())
+    const { partitions, blockRows } = this.layout
+    const zeros = Array.from({ length: partitions }, () => 0)
+    const record: Job = {
+      ...{ id: job, epoch: 0, attempt: 0, state: 'open', reason: null, columns: ['ID', 'TEXT'], sequenced: true },
+      ...{ bounded: true, partitions, blockRows, topic, from: 0, total: null, rowsFrom: zeros, resultsFrom: zeros },
+      ...{ source: null, indexKind: null, options: [], at: 1, by: 'hand' },
+    }
+    const send = (to: string, partition: number, value: Buffer) =>
+      producer.send({ topic: to, partition }, [{ key: job, value }])
+    return {
+      open: () => send(jobs, 0, encodeJob(record)),
+      rows: (partition, seq, count) => {
+        const none = { line: null, lineSteps: null }
+        const rows = numbered(count, seq)
+        return send(topic, partition, encodeRows({ job, epoch: 0, from: 0, seq, count, rows, ...none }))
+      },
+      raw: (partition, value) => send(topic, partition, value),
+      end: async total => {
+        for (let partition = 0; partition < partitions; partition++) {
+          const rows = rowsInPartition(partition, total, this.layout)
+          const end = { job, epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+          await send(topic, partition, encodeEndOfInput(end))
+        }
+      },
+    }
+  }
+}
+
+interface ByHand {
+  open(): Promise<number>
+  rows(partition: number, seq: number, count: number): Promise<number>
+  raw(partition: number, value: Buffer): Promise<number>
+  end(total: number): Promise<void>
+}
+
+/** A promise to be kept by a test, and what keeps it. */
+function event(): { came: Promise<void>; now: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { came: promise, now: resolve }
+}
+
+for (const batchRows of [1, 7, 100]) {
+  test(`rows come out once, in order and in batches of at most ${batchRows}`, async t => {
+    const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
+    const classifier = new Exclaimer()
+    await bench.work(classifier, { batchRows })
+    const [rows, { written, ...collected }] = await Promise.all([
+      bench.publish('j', [numbered(203)]),
+      bench.collect('j'),
+    ])
+    assert.equal(rows, 203)
+    assert.deepEqual(written, classified(numbered(203)))
+    assert.deepEqual([collected.rows, collected.rejects, collected.duplicates], [203, 0, 0])
+    assert.deepEqual([...collected.rowsByWorker], [['worker', 203]])
+    for (const { rows: batch, seqs } of classifier.batches) {
+      assert.ok(batch.length > 0 && batch.length <= batchRows)
+      assert.deepEqual(
+        seqs!.map(String),
+        batch.map(([id]) => id),
+      )
+    }
+  })
+}
+
+test('the end of input stands behind the last result in every partition, also in one without rows', async t => {
+  const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
+  await bench.work(new Exclaimer(), { batchRows: 2 })
+  await Promise.all([bench.publish('j', [numbered(9)]), bench.collect('j')])
+  const kinds = (await bench.readResults()).map(records => records.map(({ kind }) => kind))
+  assert.deepEqual(kinds, [['result', 'result', 'result', 'end'], ['result', 'result', 'end'], ['end']])
+})
+
+test('a job without rows asks the classifier for its columns once', async t => {
+  const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
+  const classifier = new Exclaimer()
+  await bench.work(classifier)
+  const [, { rows }] = await Promise.all([bench.publish('j', []), bench.collect('j')])
+  assert.equal(rows, 0)
+  assert.deepEqual(
+    classifier.batches.map(batch => batch.rows),
+    [[]],
+  )
+})
+
+test('a second worker joins and leaves while rows flow, and every row comes out once', async t => {
+  const bench = await Bench.open(t, { partitions: 4, blockRows: 5 })
+  await bench.work(new Exclaimer(), { name: 'first', batchRows: 5 })
+  const firstWorks = event()
+  async function* flow() {
+    let next = 0
+    const run = () => {
+      next += 20
+      return numbered(20, next - 20)
+    }
+    yield run()
+    // Its first batches may be rows whose results the first worker has in the log, uncommitted. What is published
+    // once it has partitions of its own only it can do.
+    let ownFrom = Number.POSITIVE_INFINITY
+    let ownRows = false
+    const counting = new Exclaimer(async ({ rows }) => {
+      if (ownFrom === Number.POSITIVE_INFINITY) ownFrom = next
+      else if (Number(rows.at(-1)![0]) >= ownFrom) ownRows = true
+    })
+    const second = await bench.work(counting, { name: 'second', batchRows: 5 })
+    while (!ownRows || next < 1000) {
+      yield run()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+    await second.drain()
+    for (const end = next + 1000; next < end; ) yield run()
+    firstWorks.now()
+  }
+  const [total, { written, rowsByWorker }] = await Promise.all([bench.publish('j', flow()), bench.collect('j')])
+  await firstWorks.came
+  assert.deepEqual(written, classified(numbered(total)))
+  assert.deepEqual([...rowsByWorker.keys()].sort(), ['first', 'second'])
+})
+
+test('a worker that drains leaves nothing to be done again', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const [busy, go] = [event(), event()]
+  const slow = new Exclaimer(async (_, number) => {
+    if (number === 4) busy.now()
+    if (number >= 4) await go.came
+  })
+  const first = await bench.work(slow, { name: 'first', batchRows: 5 })
+  const collecting = bench.collect('j')
+  await bench.publish('j', [numbered(100)])
+  await busy.came
+  const drained = first.drain()
+  go.now()
+  await drained
+  assert.ok(slow.batches.length < 8, 'a worker that drains begins nothing new')
+  await bench.work(new Exclaimer(), { name: 'second', batchRows: 5 })
+  const { written, duplicates } = await collecting
+  assert.deepEqual(written, classified(numbered(100)))
+  assert.equal(duplicates, 0)
+})
+
+test('nothing is committed before its result is acknowledged', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const { results } = topicsOf(bench.pipeline)
+  const [release, other, all] = [event(), event(), event()]
+  bench.kafka.beforeSend = async (topic, partition) => {
+    if (topic === results && partition === 0) await release.came
+  }
+  const ends = new Map<number, number>()
+  bench.kafka.onCommit = () => {
+    for (const { partition, offset } of bench.kafka.commits) ends.set(partition, offset)
+    if (ends.get(1) === 11) other.now()
+    if (ends.get(0) === 11 && ends.get(1) === 11) all.now()
+  }
+  await bench.publish('j', [numbered(100)])
+  await bench.work(new Exclaimer(), { batchRows: 5 })
+  await other.came
+  assert.deepEqual(
+    bench.kafka.commits.filter(({ partition, offset }) => partition === 0 && offset > 0),
+    [],
+  )
+  release.now()
+  await all.came
+  assert.deepEqual((await bench.collect('j')).written, classified(numbered(100)))
+})
+
+/** A worker in a process of its own that never commits and says a line for each result that is acknowledged. */
+const DEATHLY = `
+import { Kafka } from '${new URL('../../src/kafka/index.ts', import.meta.url)}'
+import { Worker } from '${new URL('../../src/work/worker.ts', import.meta.url)}'
+import { decoding } from '${new URL('../../src/classifier/decoding.ts', import.meta.url)}'
+
+class NoCommits extends Kafka {
+  async member(...args) {
+    const member = await super.member(...args)
+    member.commit = async () => {}
+    return member
+  }
+  async producer() {
+    const producer = await super.producer()
+    const send = producer.send.bind(producer)
+    producer.send = async (to, messages) => {
+      await send(to, messages)
+      for (const _ of messages) console.log('acknowledged')
+    }
+    return producer
+  }
+}
+const [address, pipeline] = process.argv.slice(1)
+const classify = async ({ rows }) => {
+  return { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rows: rows.map(([id, text]) => [id, text + '!']) }
+}
+const rowsClassifier = { fingerprint: new Uint8Array(8), start: async () => {}, close: async () => {}, classify }
+const classifier = decoding(rowsClassifier, 'deathly')
+const kafka = new NoCommits({ brokers: [address], clientId: 'deathly' })
+const options = { kafka, pipeline, name: 'deathly', classifier, batchRows: 5, say() {} }
+await (await Worker.open(options)).run(new AbortController().signal)
+`
+
+async function startDeathly(t: TestContext, pipeline: string): Promise<ChildProcess> {
+  const args = ['--input-type=module-typescript', '--eval', DEATHLY, await brokerAddress(), pipeline]
+  const cwd = fileURLToPath(new URL('..', import.meta.url))
+  const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => child.kill('SIGKILL'))
+  return child
+}
+
+test('a worker killed after results were acknowledged and before anything was committed leaves every row once', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const deathly = await startDeathly(t, bench.pipeline)
+  let lines = 0
+  createInterface({ input: deathly.stdout! }).on('line', () => {
+    if (++lines === 5) deathly.kill('SIGKILL')
+  })
+  const died = once(deathly, 'exit')
+  async function* flow() {
+    yield numbered(100)
+    await died
+    yield numbered(100, 100)
+  }
+  const publishing = bench.publish('j', flow())
+  const collecting = bench.collect('j')
+  await died
+  await bench.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
+  const { written, rowsByWorker, duplicates } = await collecting
+  assert.equal(await publishing, 200)
+  assert.deepEqual(written, classified(numbered(200)))
+  assert.ok(duplicates >= 5, `${duplicates} rows were classified twice`)
+  assert.ok((rowsByWorker.get('deathly') ?? 0) >= 5, 'what the killed worker had sent counts')
+})
+
+test('messages that lie in the topic twice are classified once, also behind the end of input', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
+  const hand = await bench.byHand('j')
+  await hand.open()
+  await hand.rows(0, 0, 3)
+  await hand.rows(1, 3, 2)
+  await hand.rows(0, 0, 3)
+  await hand.rows(1, 3, 3)
+  await hand.rows(0, 6, 1)
+  await hand.rows(0, 0, 2)
+  await hand.rows(0, 6, 3)
+  await hand.end(9)
+  await hand.rows(0, 6, 3)
+  await hand.end(9)
+  await bench.work(new Exclaimer(), { batchRows: 100 })
+  const { written, duplicates } = await bench.collect('j')
+  assert.deepEqual(written, classified(numbered(9)))
+  assert.equal(duplicates, 0)
+})
+
+test('a row above the end of input, or another end of input, fails the job with its place, and others go on', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
+  await bench.work(new Exclaimer(), { batchRows: 100 })
+  for (const [job, says] of [
+    ['above', /rows up to position 8 stand behind the end of input, which says that there are 6$/],
+    ['other', /the end of input says 4 of 7 rows, and another one before it 6 of 9$/],
+  ] as const) {
+    const hand = await bench.byHand(job)
+    await hand.open()
+    await hand.rows(0, 0, 3)
+    await hand.rows(0, 6, 3)
+    await hand.end(9)
+    if (job === 'above') await hand.rows(0, 12, 3)
+    else await hand.end(7)
+    const { reason } = await bench.jobs.until(job, ({ state }) => state === 'failed', never)
+    assert.equal(reason!.code, 'ROW_MALFORMED')
+    assert.match(reason!.place!, /\.rows\[0\]@\d+$/)
+    assert.match(reason!.message, says)
+  }
+  await bench.publish('good', [numbered(20)])
+  assert.deepEqual((await bench.collect('good')).written, classified(numbered(20)))
+})
+
+test('jobs that share the pipeline come out each by itself, though their rows are mixed', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  await bench.work(new Exclaimer(), { batchRows: 7 })
+  const ids = ['j1', 'j2', 'j3']
+  function* flow(first: number) {
+    for (let next = first; next < first + 200; next += 4) yield numbered(4, next)
+  }
+  const publishing = ids.map((id, i) => bench.publish(id, flow(i * 1000)))
+  const collected = await Promise.all(ids.map(id => bench.collect(id)))
+  assert.deepEqual(await Promise.all(publishing), [200, 200, 200])
+  assert.deepEqual(
+    collected.map(({ written }) => written),
+    ids.map((_, i) => classified(numbered(200, i * 1000))),
+  )
+})
+
+test('what has no place goes to the rejects, with where it lay, and all others go on', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const { rejects, rows } = topicsOf(bench.pipeline)
+  const [hand, stranger] = [await bench.byHand('j'), await bench.byHand('stranger')]
+  await hand.open()
+  await hand.raw(0, Buffer.from('garbage'))
+  await stranger.rows(0, 0, 1)
+  await stranger.rows(0, 1, 1)
+  await hand.rows(0, 5, 5) // of partition 1
+  await hand.rows(0, 0, 7) // of two blocks
+  await hand.raw(0, encodeJob({ ...(await bench.jobs.get('j'))! }))
+  await hand.rows(0, 0, 5)
+  await hand.rows(1, 5, 5)
+  await hand.end(10)
+  const worker = await bench.work(new Exclaimer())
+  assert.deepEqual((await bench.collect('j')).written, classified(numbered(10)))
+  await until('all six are in the rejects', async () => (await bench.read(rejects, 1))[0]!.length >= 6)
+  const [records] = await bench.read(rejects, 1)
+  const told = records!.map(({ value }) => value as Reject).sort((a, b) => a.offset - b.offset)
+  assert.deepEqual(
+    told.map(({ topic, partition, offset, reason, by }) => ({ topic, partition, offset, reason, by })),
+    ['MALFORMED', 'UNKNOWN_JOB', 'UNKNOWN_JOB', 'MALFORMED', 'MALFORMED', 'MALFORMED'].map((reason, offset) => {
+      return { topic: rows, partition: 0, offset, reason, by: 'worker' }
+    }),
+  )
+  assert.equal(Buffer.from(told[0]!.raw!).toString(), 'garbage')
+  assert.match(told[3]!.detail, /row 5 belongs to partition 1/)
+  assert.match(told[4]!.detail, /rows 0 to 6 are not of one block/)
+  assert.match(told[5]!.detail, /a job record does not belong in/)
+  await worker.drain()
+  const end = bench.kafka.commits.filter(({ partition }) => partition === 0).at(-1)
+  assert.equal(end!.offset, 8)
+})
+
+const refusal = () => new RowmillError('CLASSIFIER_FAILED', 'ValueError: no such word')
+
+test('a classifier that throws fails the job for its publisher and collector, and the worker serves the next', async t => {
+  const bench = await Bench.open(t, { partitions: 4, blockRows: 10 })
+  const classifier = new Exclaimer(async ({ job, seqs }) => {
+    if (job.id === 'bad' && seqs!.includes(57)) throw refusal()
+  })
+  await bench.work(classifier, { batchRows: 10 })
+  const failed = event()
+  async function* flow() {
+    for (let next = 0; next < 2000; next += 100) yield numbered(100, next)
+    await failed.came
+    yield numbered(100, 2000)
+  }
+  const publishing = bench.publish('bad', flow())
+  const says = { code: 'CLASSIFIER_FAILED', message: /^job bad, rows 50 to 59 .*ValueError: no such word$/ }
+  const collecting = assert.rejects(bench.collect('bad'), says)
+  const { reason } = await bench.jobs.until('bad', ({ state }) => state === 'failed', never)
+  assert.match(reason!.place!, /^rows 50 to 59 \(from line 52 to 61\)$/)
+  failed.now()
+  await Promise.all([collecting, assert.rejects(publishing, says)])
+  await Promise.all([
+    bench.publish('good', [numbered(200)]),
+    bench.collect('good').then(({ written }) => assert.deepEqual(written, classified(numbered(200)))),
+  ])
+})
+
+test('rows that wait in every partition when their job fails hold up no later job', async t => {
+  const bench = await Bench.open(t, { partitions: 3, blockRows: 10 })
+  await bench.publish('bad', [numbered(900)])
+  const waiting = bench.publish('good', [numbered(90)])
+  await waiting
+  const full = event()
+  const classifier = new Exclaimer(async ({ job }, number) => {
+    if (job.id !== 'bad') return
+    if (number === 2) setTimeout(full.now, 100) // the queues behind the classifier fill up
+    await full.came
+    throw refusal()
+  })
+  await bench.work(classifier, { batchRows: 10 })
+  assert.deepEqual((await bench.collect('good')).written, classified(numbered(90)))
+})
+
+test('behind a batch that failed no result and no end of input of its job is sent', async t => {
+  const bench = await Bench.open(t, { partitions: 1, blockRows: 10 })
+  await bench.publish('bad', [numbered(30)])
+  const both = event()
+  const classifier = new Exclaimer(async ({ job }, number) => {
+    if (job.id !== 'bad') return
+    if (number === 3) both.now() // the one that fails, and the last one, with the end of input behind it
+    if (number >= 2) await both.came
+    if (number === 2) throw refusal()
+  })
+  await bench.work(classifier, { batchRows: 10 })
+  await bench.jobs.until('bad', ({ state }) => state === 'failed', never)
+  await Promise.all([bench.publish('good', [numbered(20)]), bench.collect('good')])
+  const [records] = await bench.readResults()
+  const ofBad = records!.filter(({ value }) => (value as Result | Rows).job === 'bad')
+  assert.deepEqual(
+    ofBad.map(({ kind, value }) => [kind, (value as Result).first]),
+    [['result', 0]],
+  )
+})
+
+test('a classifier that cannot be started again ends its worker, which leaves at once to another one', async t => {
+  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const dying = new Exclaimer(async (_, number) => {
+    if (number === 3) throw new RowmillError('PYTHON_UNUSABLE', 'no such program')
+  })
+  const worker = await bench.work(dying, { name: 'dying', batchRows: 5 })
+  const collecting = bench.collect('j')
+  await bench.publish('j', [numbered(100)])
+  await assert.rejects(worker.ended, { code: 'PYTHON_UNUSABLE' })
+  const began = performance.now()
+  await bench.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
+  const { written } = await collecting
+  assert.deepEqual(written, classified(numbered(100)))
+  assert.ok(performance.now() - began < 5000, 'the heir does not wait for the session of the dead to time out')
+})
