@@ -1,5 +1,8 @@
 import { errorFromRecord, RowmillError } from '../errors.ts'
-import type { Job } from '../model.ts'
+import { type Job, optionOf } from '../model.ts'
+
+/** How much of an option a message shows. */
+const OPTION_CHARS = 100
 
 /** One attempt of a job, and per partition the end of the results topic before the first result of it. */
 export interface Attempt {
@@ -34,6 +37,22 @@ export function foldJob(before: Job | undefined, record: Job): Job {
     total: record.total ?? before.total,
     at: record.at,
     by: record.by,
+  }
+}
+
+/** An option whose value is JSON. Throws USAGE where it is not: anybody can write a job record. */
+export function jsonOptionOf(
+  { id, options }: { id?: string; options: Job['options'] },
+  name: string,
+  fallback: string,
+) {
+  const text = optionOf(options, name) ?? fallback
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    const whose = id === undefined ? 'the job' : `job ${id}`
+    const message = `the option ${name} of ${whose} is not JSON: ${JSON.stringify(text.slice(0, OPTION_CHARS))}`
+    throw new RowmillError('USAGE', message, { option: name }, { cause })
   }
 }
 

@@ -1,5 +1,6 @@
 import { RowmillError } from '../errors.ts'
-import { type Job, type Kind, optionOf, type Result } from '../model.ts'
+import type { Job, Kind, Result } from '../model.ts'
+import { jsonOptionOf } from './job.ts'
 
 /** Kinds whose values pandas writes one by one. Any other word is a dtype whose column it writes as a whole. */
 const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
@@ -25,7 +26,7 @@ function drift(a: Kind, b: Kind): boolean {
 
 /** The columns of the output whose dtype the job says. */
 export function castsOf({ options }: Pick<Job, 'options'>): string[] {
-  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
+  const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')
   return casts.map(([column]) => column)
 }
 

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { hangUp } from './connection.ts'
-import { clusterOffsets } from './offsets.ts'
 import { byTopic, type Position, type TopicPartition } from './topic-partition.ts'
 
 const HEARTBEAT_MS = 250
@@ -99,7 +98,7 @@ export class GroupMember {
     await hangUp(this.#cluster, this.#sockets) // it may have connected again
   }
 
-  /** What the group committed of these partitions, or else where their logs begin. */
+  /** What the group committed of these partitions, or else offset 0: a feed says where the log no longer holds that. */
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
     if (partitions.length === 0) return []
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId: this.#groupId })
@@ -118,12 +117,7 @@ export class GroupMember {
         metadata: metadata || null,
       })),
     )
-    const starts = await clusterOffsets(this.#cluster, partitions, { which: 'start' })
-    return committed.map(at =>
-      at.offset >= 0
-        ? at
-        : { ...starts.find(s => s.topic === at.topic && s.partition === at.partition)!, metadata: null },
-    )
+    return committed.map(at => (at.offset >= 0 ? at : { ...at, offset: 0, metadata: null }))
   }
 
   /** Returns when it is time to join again; throws why the membership is lost, or changes. */

@@ -1,9 +1,9 @@
 import type { Say } from '../support/say.ts'
 import {
+  bytesOf,
   describeUnreadable,
   type Fetched,
   type Kafka,
-  MESSAGE_BYTES,
   type Message,
   type Position,
   type Reader,
@@ -20,6 +20,9 @@ const IDLE_FETCH_WAIT_MS = 500
 const FEED_BYTES = 16 * 1024 * 1024
 const MIN_QUEUE_BYTES = 64 * 1024
 const MAX_QUEUE_BYTES = 512 * 1024
+/** What a feed holds when it asks for no more of a partition that has something, and when it asks for nothing at all. */
+const FULL_BYTES = 16 * 1024 * 1024
+const OVERFULL_BYTES = 3 * FULL_BYTES
 /** An upper bound for one answer, whatever the number of partitions. */
 const FETCH_BYTES = 1024 * 1024
 /** So often in a row a broker must have nothing to send of a partition, though its log goes on, before that is believed. */
@@ -38,6 +41,8 @@ export class PartitionQueue {
   end = -1
   closed = false
   bytes = 0
+  /** What the message takes that was taken last, until it is released. */
+  inHand = 0
   /** So many answers in a row brought nothing although the log goes on: they were full, or the messages are gone. */
   emptyAnswers = 0
   /** What the log no longer held when it was to be fetched: the feed went on behind it. */
@@ -99,6 +104,8 @@ export class PartitionFeed {
   #leaders = new Map<string, string>()
   #loops = new Map<string, Promise<void>>()
   #queueBytes = MAX_QUEUE_BYTES
+  /** What all queues hold, with what was taken of them and not released. */
+  #bytes = 0
   /** Which partition is served first. */
   #turn = 0
   #arrived = Promise.withResolvers<void>()
@@ -120,6 +127,7 @@ export class PartitionFeed {
   async assign(positions: readonly Position[]): Promise<PartitionQueue[]> {
     for (const queue of this.#queues) queue.closed = true
     this.#queues = []
+    this.#bytes = 0
     return this.add(positions)
   }
 
@@ -144,13 +152,25 @@ export class PartitionFeed {
     return this.#fault ? Promise.reject(this.#fault) : this.#arrived.promise
   }
 
-  /** Takes the next message of a queue and lets the feed fetch where there is room again. */
+  /** Takes the next message of a queue, and releases the one before it. */
   take(queue: PartitionQueue): Message | undefined {
+    this.release(queue)
     const before = queue.bytes
     const message = queue.shift()
+    queue.inHand = before - queue.bytes
     const half = this.#queueBytes / 2
     if (before >= half && queue.bytes < half) this.#wakeLoops()
     return message
+  }
+
+  /** The message that was taken last is in memory no longer: lets the feed fetch where there is room again. */
+  release(queue: PartitionQueue): void {
+    const { inHand } = queue
+    queue.inHand = 0
+    if (inHand === 0 || queue.closed) return
+    const wasFull = this.#bytes >= FULL_BYTES
+    this.#bytes -= inHand
+    if (wasFull) this.#wakeLoops()
   }
 
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
@@ -216,13 +236,22 @@ export class PartitionFeed {
   /** In the order in which the broker is to serve them: it fills its answer from the front. */
   #wantedFrom(node: string): { wanted: PartitionQueue[]; waitMs: number } {
     const mine = this.#queues.filter(queue => this.#leaders.get(`${queue.topic}/${queue.partition}`) === node)
-    const wanted = mine.filter(queue => queue.bytes < this.#queueBytes / 2)
+    const wanted = mine.filter(queue => this.#hasRoom(queue))
     const waitMs = wanted.length === mine.length ? IDLE_FETCH_WAIT_MS : FETCH_WAIT_MS
     this.#turn = wanted.length === 0 ? 0 : (this.#turn + 1) % wanted.length
     const inTurn = [...wanted.slice(this.#turn), ...wanted.slice(0, this.#turn)]
     const stuck = inTurn.filter(queue => queue.emptyAnswers > 0)
     if (stuck.length === 0) return { wanted: inTurn, waitMs }
     return { wanted: [...stuck, ...inTurn.filter(queue => queue.emptyAnswers === 0)], waitMs: FETCH_WAIT_MS }
+  }
+
+  /**
+   * Whether more of a partition may be fetched. One batch is fetched whole, and may take 16 MB, so some partitions can fill
+   * the feed: then the others still get their turn, as long as nothing of them is here.
+   */
+  #hasRoom(queue: PartitionQueue): boolean {
+    if (queue.bytes >= this.#queueBytes / 2 || this.#bytes >= OVERFULL_BYTES) return false
+    return this.#bytes < FULL_BYTES || queue.length === 0
   }
 
   #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
@@ -246,7 +275,9 @@ export class PartitionFeed {
       this.#transactions.note(found)
       for (const message of found.messages)
         if (message.unreadable) this.#say(`${queue.topic}[${queue.partition}]: ${describeUnreadable(message)}`)
+      const before = queue.bytes
       queue.push(found.messages, found.next)
+      this.#bytes += queue.bytes - before
       if (found.next > found.offset || found.end <= found.offset) queue.emptyAnswers = 0
       else if (!found.empty)
         queue.emptyAnswers = 1 // the answer had no room for it: now it is the first to be served
@@ -280,6 +311,7 @@ export class PartitionFeed {
     if (!start) return
     if (start.offset > queue.position) queue.lost = { from: queue.position, behind: start.offset }
     queue.position = start.offset
+    this.#announce()
   }
 
   async #recover(error: unknown, outage: Outage): Promise<void> {
@@ -338,8 +370,4 @@ export async function readNow(
     signal.removeEventListener('abort', interrupt)
     await feed.close()
   }
-}
-
-function bytesOf({ value }: Message): number {
-  return MESSAGE_BYTES + (value?.length ?? 0)
 }

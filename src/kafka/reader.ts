@@ -27,7 +27,7 @@ export interface Fetched extends Position {
 }
 
 /** How much one answer may be unpacked to. What is beyond it is fetched again. */
-const ANSWER_BYTES = MAX_BATCH_BYTES
+const ANSWER_BYTES = MAX_BATCH_BYTES / 2
 
 /** Reads partitions without a group: offsets in, messages out. */
 export class Reader {

@@ -16,12 +16,16 @@ const CHECKED_FROM = 21
 const CODEC = 0x07
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
-/** The least that a record takes on the wire, and what a message takes in memory beside its value. */
+/** The least that a record takes on the wire. */
 const MIN_RECORD_BYTES = 7
-export const MESSAGE_BYTES = 100
+/** What a message takes in memory beside its key and value. */
+const MESSAGE_BYTES = 100
+/** No key that rowmill reads is longer: the id of a job. What else a key has is not kept. */
+const KEY_BYTES = 1000
 
 export interface Message {
   readonly offset: number
+  /** The first 1,000 bytes of the key. */
   readonly key: Buffer | null
   readonly value: Buffer | null
   /** Set where this stands for a whole batch that cannot be read; `offset` is that of its last message. */
@@ -54,14 +58,19 @@ export interface Batches {
   readonly messages: readonly Message[]
   /** The offset behind the last whole batch that was read; the offset asked for where there was none. */
   readonly next: number
-  /** What the messages take in memory. */
+  /** What the batches took in memory to be read; their messages may keep less. */
   readonly bytes: number
+}
+
+/** What a message keeps in memory. */
+export function bytesOf({ key, value }: Message): number {
+  return MESSAGE_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
 }
 
 /**
  * The messages at and above `from`, in log order: those of aborted transactions and control records are left out. A batch
  * that cannot be read is one message that says so. What is cut off at the end, as answers are, is left for the next fetch.
- * Stops after the batch with which the messages take `enough` bytes, so that little can be unpacked to much.
+ * Stops after the batch with which those read took `enough` bytes, so that little can be unpacked to much.
  */
 export function readBatches(
   bytes: Buffer,
@@ -109,12 +118,12 @@ class RecordBatch {
     return (this.#attributes & TRANSACTIONAL) !== 0
   }
 
-  /** Appends its messages at and above `from`, or the one that says why there are none. Returns the bytes they take. */
+  /** Appends its messages at and above `from`, or the one that says why there are none. Returns the bytes they took. */
   read(from: number, messages: Message[]): number {
     try {
-      const found = this.#records(from)
+      const { found, bytes } = this.#records(from)
       for (const message of found) messages.push(message)
-      return found.reduce((sum, { value }) => sum + MESSAGE_BYTES + (value?.length ?? 0), 0)
+      return bytes
     } catch (error) {
       const why = (error as Error).message
       messages.push({
@@ -135,12 +144,12 @@ class RecordBatch {
     return Math.max(1, this.#bytes.readInt32BE(57))
   }
 
-  #records(from: number): Message[] {
+  #records(from: number): { found: Message[]; bytes: number } {
     const bytes = this.#bytes
     if (this.#magic !== 2) throw new Error(`it has message format ${this.#magic}, of Kafka before 0.11`)
     if (crc32c(bytes.subarray(CHECKED_FROM)) !== bytes.readUInt32BE(17)) throw new Error('its checksum is wrong')
     const count = bytes.readInt32BE(57)
-    if (count === 0) return []
+    if (count === 0) return { found: [], bytes: 0 }
     const codec = this.#attributes & CODEC
     const packed = bytes.subarray(HEADER_BYTES)
     const records = codec === 0 ? packed : decompress(codec, packed, MAX_BATCH_BYTES)
@@ -148,13 +157,22 @@ class RecordBatch {
     if (records.length + count * MESSAGE_BYTES > 2 * MAX_BATCH_BYTES)
       throw new Error(`it has ${count} messages: let the producer make smaller batches`)
     const cursor = new RecordCursor(records)
-    const messages: Message[] = []
+    const found: Message[] = []
+    let kept = 0
     for (let i = 0; i < count; i++) {
       const message = cursor.record(this.first)
-      if (message.offset >= from) messages.push(message)
+      if (message.offset < from) continue
+      found.push(message)
+      kept += bytesOf(message)
     }
-    return messages
+    // A message is a part of its batch, and keeps all of it in memory. Where most of that is keys and headers, it is not.
+    const mostIsKept = 2 * kept >= records.length
+    return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * MESSAGE_BYTES }
   }
+}
+
+function copyOf({ offset, key, value }: Message): Message {
+  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
 }
 
 /** Leaves out what a producer wrote in transactions that it aborted: those overlap, so each producer has its own. */
@@ -195,7 +213,7 @@ class RecordCursor {
     this.#at++ // attributes: none are defined
     this.#varint() // the time since the first record
     const offset = firstOffset + this.#varint()
-    const key = this.#field(behind)
+    const key = this.#field(behind)?.subarray(0, KEY_BYTES) ?? null
     const value = this.#field(behind)
     this.#at = behind // headers
     return { offset, key, value }

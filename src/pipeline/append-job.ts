@@ -1,4 +1,4 @@
-import { errorToRecord } from '../errors.ts'
+import { errorToRecord, RowmillError } from '../errors.ts'
 import type { Kafka } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Reason } from '../model.ts'
@@ -9,9 +9,20 @@ import { topicsOf } from './topic-names.ts'
 /** How long one who ends tries to say why a job ends with it. */
 const TELL_MS = 5000
 
-/** Appends a record to `jobs`; resolves when it is acknowledged. */
-export function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
-  return sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value: encodeJob(job) })
+/** Everyone who serves a pipeline keeps all of its job records in memory: a larger one is ignored. */
+export const MAX_JOB_BYTES = 1024 * 1024
+
+/** Appends a record to `jobs`; resolves when it is acknowledged. Rejects with USAGE where it is too large. */
+export async function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
+  const value = encodeJob(job)
+  if (value.length > MAX_JOB_BYTES) {
+    const { id, columns } = job
+    const message =
+      `job ${id}: its record takes ${value.length} bytes, and at most ${MAX_JOB_BYTES} are read. ` +
+      `It has ${columns.length} columns: give fewer columns, or shorter names and options`
+    throw new RowmillError('USAGE', message, { job: id, bytes: value.length })
+  }
+  await sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value })
 }
 
 /** As `failJob`, with a sender of its own, for a while: where the broker or the topic is away, there is nobody to tell. */

@@ -1,13 +1,21 @@
 import { type Attempt, foldJob, hasFailed, jobFailure } from '../core/job.ts'
 import { foldEpochs, type JobEpochs } from '../core/job-epochs.ts'
+import { isName } from '../core/names.ts'
 import { RowmillError, voidsAttempt } from '../errors.ts'
 import type { Kafka, Message } from '../kafka/index.ts'
 import { PartitionFeed, type PartitionQueue } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
 import { rejectOnAbort } from '../support/abort.ts'
+import { printableLine } from '../support/printable.ts'
 import type { Say } from '../support/say.ts'
 import { decode, isJobBehindId, isOfUnknownSchema } from '../wire/codec.ts'
-import { topicsOf } from './topic-names.ts'
+import { MAX_JOB_BYTES } from './append-job.ts'
+import { rowTopics, topicsOf } from './topic-names.ts'
+
+/** How many job records that are ignored one reader says something about. */
+const SAID_RECORDS = 5
+/** How much of a text of others a message shows. */
+const SHOWN_CHARS = 100
 
 /** The broadcast: every job of a pipeline, read from the beginning of the topic `jobs` and followed. */
 export class JobLog {
@@ -21,12 +29,17 @@ export class JobLog {
   /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
   readonly #unreadable = new Map<string, RowmillError>()
   readonly #following: Promise<void>
+  readonly #rowTopics: readonly string[]
+  readonly #say: Say
+  #ignored = 0
   #taken: number
   #news = Promise.withResolvers<void>()
   #closed = false
 
-  private constructor(topic: string, feed: PartitionFeed, queue: PartitionQueue) {
-    this.topic = topic
+  private constructor(pipeline: string, say: Say, { feed, queue }: { feed: PartitionFeed; queue: PartitionQueue }) {
+    this.topic = topicsOf(pipeline).jobs
+    this.#rowTopics = rowTopics(pipeline, true)
+    this.#say = say
     this.#feed = feed
     this.#queue = queue
     this.#taken = queue.position
@@ -38,7 +51,7 @@ export class JobLog {
     const { jobs: topic } = topicsOf(pipeline)
     const feed = await PartitionFeed.open(kafka, [topic], say)
     const [queue] = await feed.assign(await feed.offsets([{ topic, partition: 0 }], 'start'))
-    return new JobLog(topic, feed, queue!)
+    return new JobLog(pipeline, say, { feed, queue: queue! })
   }
 
   /** What is known of the job so far. */
@@ -143,7 +156,10 @@ export class JobLog {
   #learn({ offset, key, value }: Message): void {
     try {
       const record = decode(value)
-      if (record.kind === 'job') this.#fold(record.value)
+      if (record.kind !== 'job') return
+      const flaw = this.#flawOf(record.value, value!.length)
+      if (flaw === null) this.#fold(record.value)
+      else this.#ignore(offset, flaw)
     } catch (error) {
       // Not a job: no reader can do anything about it, and other jobs must go on.
       if (!isOfUnknownSchema(error) || !key || !value) return
@@ -153,6 +169,21 @@ export class JobLog {
       const message = `job ${id}, ${this.topic}[0]@${offset}: ${error.message}`
       this.#unreadable.set(id, new RowmillError(error.code, message, { ...error.facts, job: id }, { cause: error }))
     }
+  }
+
+  /** Why a record is none of a job that this pipeline could serve, or null. Whoever reaches the broker can write one. */
+  #flawOf({ id, topic }: Job, bytes: number): string | null {
+    if (bytes > MAX_JOB_BYTES) return `it takes ${bytes} bytes, and at most ${MAX_JOB_BYTES} are read`
+    if (!isName(id)) return `its job id is ${JSON.stringify(id.slice(0, SHOWN_CHARS))}`
+    if (this.#rowTopics.includes(topic)) return null
+    return `its rows would be in ${JSON.stringify(topic.slice(0, SHOWN_CHARS))}, no topic of this pipeline`
+  }
+
+  #ignore(offset: number, why: string): void {
+    this.#ignored++
+    const more = this.#ignored === SAID_RECORDS ? '. Others like it are ignored without a word' : ''
+    if (this.#ignored <= SAID_RECORDS)
+      this.#say(`${this.topic}[0]@${offset}: this job record is ignored: ${printableLine(why)}${more}`)
   }
 
   #fold(record: Job): void {

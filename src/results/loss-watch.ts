@@ -45,6 +45,8 @@ export class LossWatch {
   readonly #wanted: () => Wanted | WantedAnywhere
   readonly #timer: NodeJS.Timeout
   #last = ''
+  /** What is lost unless it is in `results` below `end`, up to where the reader has yet to come. */
+  #suspect: { readonly wanted: Wanted; readonly end: number; readonly why: string } | null = null
   #admin: Promise<KafkaAdmin> | null = null
   #looking: Promise<void> | null = null
 
@@ -82,10 +84,18 @@ export class LossWatch {
 
   async #look(): Promise<RowmillError | null> {
     const wanted = this.#wanted()
-    const state = JSON.stringify(wanted)
-    const progress = state !== this.#last
-    this.#last = state
-    return progress ? null : await this.#judge(wanted)
+    const waitsFor = describe(wanted)
+    const progress = waitsFor !== this.#last
+    this.#last = waitsFor
+    if (progress) this.#suspect = null
+    return progress ? null : (this.#confirm(wanted) ?? (await this.#judge(wanted)))
+  }
+
+  /** The loss of what was suspected before, once the reader has passed all results that could have it. */
+  #confirm(wanted: Wanted | WantedAnywhere): RowmillError | null {
+    const suspect = this.#suspect
+    if (!suspect || wanted.partition === null || describe(wanted) !== describe(suspect.wanted)) return null
+    return wanted.offset < suspect.end ? null : this.#lost(suspect.wanted, suspect.why)
   }
 
   async #judge(wanted: Wanted | WantedAnywhere): Promise<RowmillError | null> {
@@ -97,16 +107,16 @@ export class LossWatch {
     const gone = [results, rows].find(topic => !there.has(topic))
     if (gone) return this.#lost(wanted, `topic ${gone} was deleted`)
     if (wanted.partition === null || this.#jobs.peek(id)?.state !== 'ended') return null
-    const { partition, offset } = wanted
+    const { partition } = wanted
     // In this order: a commit says that the results of all before it are in the log.
     const committed = await admin.committed(workersGroup(this.#pipeline, this.#job), rows, partition)
     const { start, end } = await admin.bounds(rows, partition)
     if (Math.max(committed, start) < end) return null
     const { end: resultsEnd } = await admin.bounds(results, partition)
-    if (offset < resultsEnd || JSON.stringify(this.#wanted()) !== this.#last) return null
     const passed = `${rows}[${partition}] holds nothing for the workers (it begins at ${start}, ends at ${end}, committed is ${committed})`
     const why = `${passed}, and ${results}[${partition}] ends at ${resultsEnd} without it`
-    return this.#lost(wanted, why)
+    this.#suspect = { wanted, end: resultsEnd, why }
+    return this.#confirm(this.#wanted()) // results of other jobs may come all the time: then a later look finds it
   }
 
   #lost(wanted: Wanted | WantedAnywhere, why: string): RowmillError {
@@ -122,4 +132,9 @@ export class LossWatch {
       partition === null ? { job: id } : { job: id, partition, row: wanted.row },
     )
   }
+}
+
+/** What the reader waits for; where it has come to in the results does not matter, since those of other jobs are there too. */
+function describe(wanted: Wanted | WantedAnywhere): string {
+  return wanted.partition === null ? `after ${wanted.read}` : `row ${wanted.row}`
 }

@@ -1,8 +1,9 @@
 import type { SinkHeader } from '../connector.ts'
+import { jsonOptionOf } from '../core/job.ts'
 import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Kafka } from '../kafka/index.ts'
-import { type Job, optionOf, type Rows } from '../model.ts'
+import type { Job, Rows } from '../model.ts'
 import { packingOf } from '../pandas/packing.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
@@ -87,7 +88,7 @@ export async function verify(options: VerifyOptions): Promise<Verified> {
 
 /** A file is packed as to_csv packs it: by its name, unless the job says otherwise. */
 function unpack(file: ComparedFile, { options }: Job, { python = 'python3', say }: VerifyOptions): void {
-  const { compression } = JSON.parse(optionOf(options, 'toCsv') ?? '{}')
+  const { compression } = jsonOptionOf({ options }, 'toCsv', '{}')
   const packing = packingOf(compression, file.path)
   if (!packing) return
   say(`${file.path} is packed (${packing.method}): the digest and the bytes are those of what is in it`)

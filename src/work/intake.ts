@@ -37,6 +37,7 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions
   readonly #unknown: UnknownJobs
+  readonly #saidLost = new WeakSet<object>()
 
   constructor(options: IntakeOptions) {
     const { jobs, rejects, say, arrived, failed } = options
@@ -63,14 +64,29 @@ export class Intake {
       }
       const message = membership.feed.take(held.queue)
       if (!message) {
+        this.#sayLost(held)
         await membership.feed.arrival()
         continue
       }
+      this.#sayLost(held)
       held.inHand = true
       await this.#accept({ held, membership, message })
       held.inHand = false
+      membership.feed.release(held.queue)
       this.#options.arrived()
     }
+  }
+
+  /** Says once what the log lost before it could be read: no reader would miss the events that were there. */
+  #sayLost({ queue }: AssignedPartition): void {
+    const { topic, partition, lost } = queue
+    if (!lost || this.#saidLost.has(lost)) return
+    this.#saidLost.add(lost)
+    const { from, behind } = lost
+    this.#options.say(
+      `${topic}[${partition}]: offsets ${from} to ${behind - 1} are gone (retention, or kafka-delete-records), and no ` +
+        'commit says that workers had read them: rows that were there may have no result',
+    )
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import { hasFailed } from '../core/job.ts'
 import type { Job } from '../model.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { untilAborted } from '../support/abort.ts'
+import type { Say } from '../support/say.ts'
 import type { Membership } from './membership.ts'
 
 export interface ReopenedJobsOptions {
@@ -10,31 +11,50 @@ export interface ReopenedJobsOptions {
   join(job: Job): Promise<Membership>
   /** Leaves a group that was joined. */
   leave(membership: Membership): Promise<void>
+  readonly say: Say
   /** Told what ends the worker. */
   failed(fault: unknown): void
 }
+
+/** Each attempt has a group with connections of its own. */
+const MOST_AT_ONCE = 16
 
 /**
  * Keeps a worker a member of one more group for each job that was opened again, as long as the last attempt of the job has
  * anything to do. Resolves when `signal` aborts and all of them are left.
  */
 export async function serveReopened(options: ReopenedJobsOptions, signal: AbortSignal): Promise<void> {
-  const { jobs, failed } = options
+  const { jobs, say, failed } = options
   const serving = new Map<string, Promise<void>>()
-  await jobs.latest('') // an attempt that failed long ago needs no group
+  const done = new Set<string>()
+  let saidWaiting = false
   const stopped = untilAborted(signal)
+  await Promise.race([jobs.latest(''), stopped]) // an attempt that failed long ago needs no group
   while (!signal.aborted) {
     const news = jobs.news()
-    for (const job of jobs.reopened) {
-      const attempt = `${job.id}/${job.attempt}`
-      if (hasFailed(job) || serving.has(attempt)) continue
-      const served = serveAttempt(job, options, signal)
-      served.catch(failed)
-      serving.set(attempt, served)
+    const open = jobs.reopened.filter(job => !hasFailed(job) && !done.has(attemptOf(job)))
+    for (const job of open) {
+      const attempt = attemptOf(job)
+      if (serving.has(attempt) || serving.size >= MOST_AT_ONCE) continue
+      const serve = serveAttempt(job, options, signal).finally(() => {
+        serving.delete(attempt)
+        done.add(attempt)
+      })
+      serve.catch(failed)
+      serving.set(attempt, serve)
     }
-    await Promise.race([news, stopped])
+    const waiting = open.length - serving.size
+    if (waiting > 0 && !saidWaiting)
+      say(`${open.length} jobs are open in another attempt: ${serving.size} are served at once, the others wait`)
+    saidWaiting = waiting > 0
+    const served = [...serving.values()].map(attempt => attempt.catch(() => {})) // `failed` was told
+    await Promise.race([news, stopped, ...served])
   }
   await Promise.allSettled(serving.values())
+}
+
+function attemptOf({ id, attempt }: Job): string {
+  return `${id}/${attempt}`
 }
 
 async function serveAttempt(job: Job, { jobs, join, leave }: ReopenedJobsOptions, signal: AbortSignal): Promise<void> {

@@ -14,8 +14,14 @@ const SHOWN_CHARS = 1000
 export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array): RowsMessage {
   const head = { job: id, epoch: 0, from: 0, seq: null, count: 1, line: null, lineSteps: null }
   if (given instanceof Uint8Array) {
-    const flaw = flawOfWidth(decodeValues(given)[0]!.length, columns)
-    return flaw === null ? { head, bytes: given } : { head, bytes: given, refusal: refused(flaw) }
+    const [values] = decodeValues(given)
+    const flaw = flawOfWidth(values!.length, columns)
+    if (flaw === null) return { head, bytes: given }
+    return {
+      head,
+      bytes: encodeRows({ ...head, rows: [asGiven({ values: values! }, columns)] }),
+      refusal: refused(flaw),
+    }
   }
   const read = readNumbers(given, columns.length)
   const ordered = 'flaw' in read ? read : valuesInOrder(read, columns)
@@ -27,7 +33,7 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
 }
 
 /** What a reject shows: what belongs to a column in its place, and behind them what belongs to none; long texts are cut. */
-function asGiven({ values }: JsonRow, columns: readonly string[]): Values {
+function asGiven({ values }: Pick<JsonRow, 'values'>, columns: readonly string[]): Values {
   const shown = (value: string | NoCell) => cut(typeof value === 'string' ? value : value.text)
   if (!(values instanceof Map)) return values.slice(0, columns.length + OTHERS).map(shown)
   const others = [...values].filter(([name]) => !columns.includes(name)).slice(0, OTHERS)

@@ -113,6 +113,7 @@ export class Worker {
         jobs: this.#jobs,
         join: job => this.#joinAttempt(job),
         leave: membership => this.#leave(membership),
+        say: this.#options.say,
         failed: this.#end,
       },
       leave.signal,

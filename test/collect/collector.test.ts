@@ -499,6 +499,21 @@ test('an output that lacks rejects begins anew in a later attempt, one that lack
   }
 })
 
+test('a row that is lost is found while results of other jobs come all the time', async t => {
+  const bench = await Bench.open(t)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job('lost'), state: 'ended', total: 3 })
+  await appendJob(bench.sender, bench.pipeline, bench.job('live'))
+  const collecting = bench.collect({ job: 'lost', lookEveryMs: 50 })
+  const over = collecting.then(
+    () => true,
+    () => true,
+  )
+  let first = 0
+  while (!(await Promise.race([over, bench.result(0, first, 3, { job: 'live' }).then(() => false)]))) first += 3
+  const message = /row 0 \(partition 0\) can no longer come: \S+\.rows\[0\] holds nothing for the workers/
+  await assert.rejects(collecting, { code: 'ROW_GAP', message })
+})
+
 test('rows are looked for in the topic that the job names', async t => {
   const bench = await Bench.open(t)
   const { bulk: topic } = topicsOf(bench.pipeline)

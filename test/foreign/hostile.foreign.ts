@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { Kafka } from '../../src/kafka/index.ts'
-import type { Reject, Result } from '../../src/model.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import type { Job, Reject, Result } from '../../src/model.ts'
 import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
+import { encodeJob } from '../../src/wire/codec.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { type Finished, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
 import { readTopic } from '../helpers/pipeline.ts'
@@ -18,6 +20,30 @@ const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
 const PARTITIONS = 8
 /** What `work` may take at the most, its own process and its worker each. */
 const MOST_BYTES = 400 * 1024 * 1024
+
+/** A job record as `jobs open` writes it. */
+const EVENTS: Job = {
+  id: 'events',
+  epoch: 0,
+  attempt: 0,
+  state: 'open',
+  reason: null,
+  columns: ['ID', 'TEXT'],
+  sequenced: false,
+  bounded: false,
+  partitions: PARTITIONS,
+  blockRows: 1,
+  topic: '',
+  from: 0,
+  total: null,
+  rowsFrom: Array(PARTITIONS).fill(0),
+  resultsFrom: Array(PARTITIONS).fill(0),
+  source: null,
+  indexKind: null,
+  options: [],
+  at: 0,
+  by: 'test',
+}
 
 interface Place {
   readonly pipeline: string
@@ -53,11 +79,12 @@ async function openEvents(t: TestContext, { pipeline, brokers }: Place) {
         },
       }
     },
+    /** The ids of the rows that have a result. What is no record in the topic of results is passed over. */
     async ids(count: number): Promise<string[]> {
       let ids: string[] = []
       await until(`${count} results`, async () => {
         // Of a row that a killed worker had not committed a second copy is there. Its place says that it is one.
-        const byPlace = (await readTopic(kafka, topics.results, PARTITIONS)).map(records => {
+        const byPlace = (await readTopic(kafka, topics.results, PARTITIONS, { skipJunk: true })).map(records => {
           const results = records.map(({ value }) => value as Result)
           return new Map(results.flatMap(({ first, rows }) => rows.map((row, i) => [first + i, String(row[0])])))
         })
@@ -290,10 +317,103 @@ t.abort_transaction()`
   await said
   stopped.child.kill('SIGTERM')
   assert.equal((await stopped.finished).code, 143)
+  const out = join(testFolder(t), 'out.csv')
+  for (const [args, sign, code] of [
+    [['collect', out, '--job', 'events', '--follow'], /transaction open/, 143],
+    [['tail', '--job', 'events'], /transaction open/, 143],
+    [['work', '--classifier', CLASSIFIER, '--workers', '1'], /transaction open/, 0],
+  ] as const) {
+    const { child, finished } = startRowmill([...args], { env })
+    t.after(() => child.kill('SIGKILL'))
+    await new Promise<void>(resolve => child.stderr.on('data', text => sign.test(String(text)) && resolve()))
+    child.kill('SIGTERM')
+    assert.equal((await finished).code, code, args[0])
+  }
   child.stdin.end('\n')
   assert.equal((await finished).code, 0)
   const opened = await waiting.finished
   assert.equal(opened.code, 0, opened.stderr)
+})
+
+/** Batches of 15 MB of zeros, packed to almost nothing: as one `key`, one `header` or the `value` of a message. */
+const bombs = (topic: string, where: 'key' | 'header' | 'value', partitions: number, count: number) => `
+t = Producer({"bootstrap.servers": sys.argv[1], "compression.type": "zstd", "message.max.bytes": 100_000_000,
+  "batch.num.messages": 1, "linger.ms": 0, "queue.buffering.max.kbytes": 100_000, "transactional.id": "${topic}-${where}"})
+t.init_transactions(); t.begin_transaction()
+big = b"k" * 15_000_000
+for n in range(${count}):
+    for partition in range(${partitions}):
+        while True:
+            try:
+                t.produce("${topic}", partition=partition, **{"key": {"key": big, "value": b"x"}, "header": {"headers": {"h": big}, "value": b"x"}, "value": {"value": big}}["${where}"])
+                break
+            except BufferError: t.poll(0.3)
+t.flush(100); t.commit_transaction()`
+
+for (const where of ['key', 'header', 'value'] as const) {
+  test(`a transaction of many batches of one large ${where} leaves worker and reader small, and stops nobody`, async t => {
+    const place = await sharedPlace(t)
+    const { brokers, rows, jobs, results, work, ids, rejects } = await openEvents(t, place)
+    const { child } = work()
+    const env = { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: place.pipeline }
+    const tail = startRowmill(['tail', '--job', 'events'], { env })
+    t.after(() => tail.child.kill('SIGKILL'))
+    await produce(brokers, {}, plainRows(rows, 'before'))
+    await ids(PARTITIONS)
+    const body = [bombs(rows, where, PARTITIONS, 8), bombs(jobs, where, 1, 40), bombs(results, where, 2, 20)].join('\n')
+    await produce(brokers, {}, `${body}\n${plainRows(rows, 'after')}`)
+    assert.deepEqual(await ids(2 * PARTITIONS), plainIds('after', 'before'))
+    await rejects(8 * PARTITIONS)
+    assertSmall(child.pid!)
+    assertSmall(tail.child.pid!)
+  })
+}
+
+test('job records that nobody of the pipeline could serve are ignored with a word', async t => {
+  const place = await sharedPlace(t)
+  const { brokers, rows, jobs, work, ids } = await openEvents(t, place)
+  const sender = new PartitionSender(await new Kafka({ brokers: [brokers], clientId: 'test' }).producer(), () => {})
+  t.after(() => sender.close())
+  const forge = (forged: Partial<Job>) => {
+    const value = encodeJob({ ...EVENTS, topic: rows, ...forged })
+    return sender.send({ topic: jobs, partition: 0 }, { key: forged.id ?? EVENTS.id, value })
+  }
+  for (const attempt of [0, 1]) await forge({ id: 'elsewhere', topic: 'elsewhere', attempt })
+  await forge({ id: 'wide', columns: Array.from({ length: 200_000 }, (_, n) => `column ${n}`) })
+  await forge({ id: 'no id', attempt: 1 })
+  for (let n = 0; n < 40; n++) for (const attempt of [0, 1]) await forge({ id: `again-${n}`, attempt })
+  const { stop } = work()
+  await produce(brokers, {}, plainRows(rows, 'after'))
+  assert.deepEqual(await ids(PARTITIONS), plainIds('after'))
+  const { code, stderr } = await stop()
+  assert.equal(code, 0, stderr)
+  for (const sign of [
+    /\.jobs\[0\]@1: this job record is ignored: its rows would be in "elsewhere", no topic of this pipeline/,
+    /this job record is ignored: it takes \d+ bytes, and at most 1048576 are read/,
+    /this job record is ignored: its job id is "no id"/,
+    /jobs are open in another attempt: 16 are served at once, the others wait/,
+  ])
+    assert.match(stderr, sign)
+})
+
+test('events that are deleted before they are read are named by the worker', async t => {
+  const { brokers, rows, work, ids } = await openEvents(t, await sharedPlace(t))
+  const body = `
+from confluent_kafka.admin import AdminClient
+from confluent_kafka import TopicPartition
+for n in range(20): p.produce("${rows}", row(n), partition=6)
+p.flush(100)
+admin = AdminClient({"bootstrap.servers": sys.argv[1]})
+for done in admin.delete_records([TopicPartition("${rows}", 6, 20)]).values(): done.result()
+${plainRows(rows, 'after')}`
+  await produce(brokers, {}, body)
+  const { stop } = work()
+  assert.deepEqual(await ids(PARTITIONS), plainIds('after'))
+  const { stderr } = await stop()
+  assert.match(
+    stderr,
+    /\.rows\[6\]: offsets 0 to 19 are gone \(retention, or kafka-delete-records\), and no commit says/,
+  )
 })
 
 test('large messages of batches just below the limit, in all partitions, leave a worker small', async t => {

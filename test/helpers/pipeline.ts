@@ -6,7 +6,12 @@ import { decode } from '../../src/wire/codec.ts'
 import type { WireRecord } from '../../src/wire/record.ts'
 
 /** Every record of a topic as of now, by partition. */
-export async function readTopic(kafka: Kafka, topic: string, partitions: number): Promise<WireRecord[][]> {
+export async function readTopic(
+  kafka: Kafka,
+  topic: string,
+  partitions: number,
+  { skipJunk = false } = {},
+): Promise<WireRecord[][]> {
   const feed = await PartitionFeed.open(kafka, [topic], () => {})
   try {
     const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
@@ -15,8 +20,8 @@ export async function readTopic(kafka: Kafka, topic: string, partitions: number)
       const here: WireRecord[] = []
       while (!queue.drained) {
         const message = feed.take(queue)
-        if (message) here.push(decode(message.value))
-        else await feed.arrival()
+        if (!message) await feed.arrival()
+        else if (!skipJunk || isRecord(message.value)) here.push(decode(message.value))
       }
       records.push(here)
     }
@@ -24,6 +29,10 @@ export async function readTopic(kafka: Kafka, topic: string, partitions: number)
   } finally {
     await feed.close()
   }
+}
+
+function isRecord(value: Uint8Array | null): boolean {
+  return value?.[0] === 0xc3 && value[1] === 1
 }
 
 /** A sink that keeps the rows it gets in `written`. */

@@ -47,6 +47,28 @@ function varint(n: number): Buffer {
   return Buffer.of(...bytes, rest)
 }
 
+/** A batch with one message, of which the key or a header is most. */
+function batchWith(where: 'key' | 'header', big: Buffer, value = 'x'): Buffer {
+  const field = (bytes: Buffer) => Buffer.concat([varint(bytes.length), bytes])
+  const key = where === 'key' ? field(big) : varint(-1)
+  const headers = where === 'header' ? Buffer.concat([varint(1), field(Buffer.from('h')), field(big)]) : varint(0)
+  const body = Buffer.concat([Buffer.of(0, 0), varint(0), key, field(Buffer.from(value)), headers])
+  const pack = () => zstdCompressSync(Buffer.concat([varint(body.length), body]))
+  return batch({ first: 0, values: ['x'], codec: 4, pack })
+}
+
+for (const where of ['key', 'header'] as const) {
+  test(`a message keeps nothing of its batch but its value where the ${where} is most of it, and the batch counts whole`, () => {
+    const bytes = batchWith(where, Buffer.alloc(8_000_000))
+    const { messages, bytes: taken } = readBatches(bytes, { from: 0, aborted: [], enough: Infinity })
+    const [{ key, value } = { key: null, value: null }] = messages
+    assert.equal(String(value), 'x')
+    assert.ok(value!.buffer.byteLength < 100_000, `${value!.buffer.byteLength} bytes are kept`)
+    assert.ok((key?.length ?? 0) <= 1000)
+    assert.ok(taken >= 8_000_000, `${taken} bytes were counted`)
+  })
+}
+
 function read(bytes: Buffer, { from = 0, aborted = [] as readonly AbortedTransaction[], enough = Infinity } = {}) {
   const { messages, next } = readBatches(bytes, { from, aborted, enough })
   const shown = messages.map(({ offset, value, unreadable }) => [offset, unreadable?.why ?? String(value)])

@@ -319,7 +319,7 @@ test('an id that was used for another file, or under other options, is refused b
     [{ identity: { ...identity!, size: 10 } }, /begun with in\.csv \(9 bytes, .*\), and this is in\.csv \(10 bytes/],
     [{ identity: { ...identity!, mtimeMs: 3 } }, /changed 1970-01-01T00:00:00\.003Z/],
     [{ identity: { ...identity!, name: 'other.csv' } }, /and this is other\.csv/],
-    [{ identity: null }, /read only once cannot go on/],
+    [{ identity: null }, /read only once cannot be resumed/],
     [{ options: [{ name: 'readCsv', value: '{"sep":","}' }] }, /other options \(readCsv\)/],
     [{ options: [] }, /other options \(readCsv\)/],
     [{ indexKind: 'text' }, /other options \(indexKind\)/],
@@ -328,7 +328,7 @@ test('an id that was used for another file, or under other options, is refused b
     const header = { ...HEADER, ...more }
     await assert.rejects(publish(sourceOf(numbered(3)), {}, header), {
       code: 'JOB_EXISTS',
-      facts: { job: 'j' },
+      facts: { job: 'j', state: 'ended' },
       message,
     })
   }
@@ -360,7 +360,7 @@ test('of two publishers that begin one id with different sources at the same mom
     const losers = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[]
     assert.deepEqual(
       losers.map(({ reason }) => [reason.code, reason.facts]),
-      [['JOB_EXISTS', { job: 'j' }]],
+      [['JOB_EXISTS', { job: 'j', state: 'open' }]],
     )
     const winner = texts[outcomes.findIndex(({ status }) => status === 'fulfilled')]!
     const records = (await read(topicsOf(pipeline).rows, 2)).flat()

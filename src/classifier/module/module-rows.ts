@@ -1,5 +1,6 @@
+import { jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
-import { optionOf, type Values } from '../../model.ts'
+import type { Values } from '../../model.ts'
 import { checkToCsv } from '../../pandas/to-csv.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from '../boundary.ts'
 import type { Cell, Classifier } from '../classifier.ts'
@@ -45,13 +46,13 @@ export async function classifyWithModule(
 
 /** Throws USAGE where an option of the job asks for what only pandas does. */
 export function checkModuleJob({ options }: ClassifierJob): void {
-  const readCsv: Record<string, unknown> = JSON.parse(optionOf(options, 'readCsv') ?? '{}')
+  const readCsv: Record<string, unknown> = jsonOptionOf({ options }, 'readCsv', '{}')
   const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
   if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')
-  const { host } = checkToCsv(JSON.parse(optionOf(options, 'toCsv') ?? '{}'))
+  const { host } = checkToCsv(jsonOptionOf({ options }, 'toCsv', '{}'))
   // How cells are quoted is the sink's as well, and it does it.
   asked.push(...Object.keys(host).flatMap(name => (name === 'quoting' ? [] : [`--to-csv ${name}`])))
-  const casts: [string, string][] = JSON.parse(optionOf(options, 'cast') ?? '[]')
+  const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')
   asked.push(...casts.map(([column]) => `--cast ${column}`))
   if (asked.length === 0) return
   const message = `${asked.join(', ')}: pandas would do that, and this classifier is not Python. Do it in the classifier.`

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
+import { jsonOptionOf } from '../../core/job.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../../errors.ts'
-import { optionOf } from '../../model.ts'
 import { checkToCsv } from '../../pandas/to-csv.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../../support/started-processes.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
@@ -239,7 +239,7 @@ export class PythonClassifier implements RowsClassifier {
   #jobBytes(job: ClassifierJob): Buffer {
     const known = this.#jobs.get(job)
     if (known) return known
-    const option = (name: string, fallback: string) => JSON.parse(optionOf(job.options, name) ?? fallback)
+    const option = (name: string, fallback: string) => jsonOptionOf(job, name, fallback)
     const { host, sink } = checkToCsv(option('toCsv', '{}'))
     if (sink.quoting === QUOTE_NONE && sink.escapechar !== null) this.#refuseOldPandas()
     const bytes = frame(

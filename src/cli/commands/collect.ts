@@ -89,7 +89,7 @@ async function collectShared(
   const say = (message: string) => terminal.say(message)
   const shared = await openSharedPipeline('collect', options, { writes: false, say })
   const { kafka, pipeline } = shared
-  const jobs = await shared.openJobs(say)
+  const jobs = await shared.openJobs(say, signal)
   const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
   const onProgress = (classified: number, written: number) => {
     waiting.progress()

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { OutputFormat } from '../../../connectors/csv/output-format.ts'
 import { checkOutput } from '../../../connectors/file/output-path.ts'
-import { hasFailed } from '../../core/job.ts'
+import { hasFailed, jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import { findRejects, type OpenReject } from '../../jobs/find-rejects.ts'
 import { findRejectsOfNoJob } from '../../jobs/rejects-of-no-job.ts'
 import { reopen } from '../../jobs/reopen.ts'
-import { type Job, optionOf, type Rejected } from '../../model.ts'
+import type { Job, Rejected } from '../../model.ts'
 import { methodOf } from '../../pandas/packing.ts'
 import type { ResultsPlace } from '../../results/snapshot.ts'
 import { printable } from '../../support/printable.ts'
@@ -132,7 +132,7 @@ function whyMoreMayCome(job: Job): string {
 
 /** The rows as they stood in the source, under its header: a file for rowmill itself. */
 function csvOf({ columns, options }: Job, rejected: readonly Rejected[]): string {
-  const { sep } = JSON.parse(optionOf(options, 'readCsv') ?? '{}')
+  const { sep } = jsonOptionOf({ options }, 'readCsv', '{}')
   const toCsv = JSON.stringify({ header: true, sep: typeof sep === 'string' && sep.length === 1 ? sep : ',' })
   const quoting = { name: 'quotesCarriageReturn', value: 'true' }
   const format = new OutputFormat({ columns, options: [{ name: 'toCsv', value: toCsv }, quoting] })

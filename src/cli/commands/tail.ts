@@ -42,7 +42,7 @@ export const tailCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     try {
       const shared = await openSharedPipeline('tail', options, { writes: false, say })
       const { kafka, pipeline } = shared
-      const jobs = await shared.openJobs(say)
+      const jobs = await shared.openJobs(say, signal)
       const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
       try {
         const lines = LINES[options.format](() => jobs.peek(job)!.options)

@@ -85,7 +85,7 @@ async function untilJobDone(
   { kafka, pipeline, openJobs }: SharedPipeline,
   { say, waitFor, signal }: { say: Say; waitFor: (what: string) => void; signal: AbortSignal },
 ): Promise<void> {
-  const jobs = await openJobs(say)
+  const jobs = await openJobs(say, signal)
   try {
     waitFor(`job ${job} is not published yet in pipeline ${pipeline}`)
     await jobs.until(job, () => true, signal)
