@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src/classifier/boundary.ts'
 import { decoding } from '../../src/classifier/decoding.ts'
 import { IsolatingClassifier } from '../../src/classifier/isolating.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { PartitionFeed, takeUntil } from '../../src/kafka/partition-feed.ts'
 import type { Job, Rows } from '../../src/model.ts'
@@ -27,6 +28,7 @@ class Exclaimer implements RowsClassifier {
 
   async classify(batch: ClassifierBatch): Promise<ClassifiedBatch> {
     this.batches.push(batch)
+    if (batch.rows.some(([, text]) => text === 'bad')) throw new RowmillError('CLASSIFIER_FAILED', 'bad text')
     const rows = batch.rows.map(([id, text]) => [id!, `${text}!`])
     return { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rows }
   }
@@ -164,14 +166,14 @@ test('a row that no reject has room for, and words that no log should show, end 
   const bench = await Bench.open(t)
   const { topics } = bench
   await bench.openJob({ sequenced: false })
-  await bench.send(topics.rows, 1, rows({ rows: [['x'.repeat(16_600_000)]] }))
+  await bench.send(topics.rows, 1, rows({ rows: [['x'.repeat(16_600_000), 'bad']] }))
   await bench.send(topics.rows, 1, json({ job: 'j', values: { ID: 'y'.repeat(16_700_000), TEXT: 'b' } }))
   await bench.send(topics.rows, 1, rows({ job: 'evil\nrowmill: all is well \u001b[31m' }))
   await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'], [`\ud800${'z'.repeat(100_000)}`]: 1 }))
   await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
   await bench.work()
   const [, results] = await bench.read(topics.results, [0, 2])
-  assert.match(String((told(results![0]!) as unknown[])[3]), /1 values.*\nIts values are too long to be shown/)
+  assert.match(String((told(results![0]!) as unknown[])[3]), /bad text\nIts values are too long to be shown/)
   assert.deepEqual(told(results![1]!), [4, 0, 0, ['1 a!']])
   const [copies] = await bench.read(topics.rejects, [4])
   const details = copies!.flatMap(({ kind, value }) => (kind === 'reject' ? [value.detail] : []))
@@ -186,12 +188,12 @@ test('messages without a place are told in rejects, and what is behind them goes
   await bench.openJob({ sequenced: false })
   await bench.openJob({ id: 'numbered' })
   await bench.openJob({ id: 'narrow', partitions: 1, rowsFrom: [0], resultsFrom: [0] })
-  await bench.openJob({ id: 'elsewhere', sequenced: false, topic: 'elsewhere' })
+  await bench.openJob({ id: 'elsewhere', sequenced: false, topic: topics.bulk })
   const flawed: [Buffer, RegExp][] = [
     [Buffer.from('{"job":"j"'), /begins as JSON/],
     [json({ job: 'numbered', values: ['1', 'a'] }), /numbers its rows/],
     [json({ job: 'narrow', values: ['1', 'a'] }), /has 1 partitions/],
-    [json({ job: 'elsewhere', values: ['1', 'a'] }), /belong in elsewhere/],
+    [json({ job: 'elsewhere', values: ['1', 'a'] }), /belong in \S+\.bulk/],
     [
       rows({
         count: 2,
