@@ -161,6 +161,8 @@ test('a mark changes nothing of the job', () => {
 interface Broadcast {
   readonly kafka: Kafka
   readonly pipeline: string
+  /** The first record of a job of this pipeline. */
+  readonly first: Job
   readonly sender: PartitionSender
   log(): Promise<JobLog>
 }
@@ -176,23 +178,23 @@ async function broadcast(t: TestContext): Promise<Broadcast> {
     t.after(() => jobs.close())
     return jobs
   }
-  return { kafka, pipeline, sender, log }
+  return { kafka, pipeline, first: { ...FIRST, topic: topicsOf(pipeline).rows }, sender, log }
 }
 
 test('a reader that comes late knows every job, with what became of it', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
-  for (let i = 0; i < 50; i++) await appendJob(sender, pipeline, { ...FIRST, id: `j${i}` })
-  await appendJob(sender, pipeline, { ...FIRST, id: 'j7', state: 'ended', total: 3 })
+  const { pipeline, first, sender, log } = await broadcast(t)
+  for (let i = 0; i < 50; i++) await appendJob(sender, pipeline, { ...first, id: `j${i}` })
+  await appendJob(sender, pipeline, { ...first, id: 'j7', state: 'ended', total: 3 })
   const jobs = await log()
   assert.equal((await jobs.get('j49'))!.state, 'open')
   const after = await jobs.until('j7', ({ state }) => state === 'ended', never)
-  assert.deepEqual(after, { ...FIRST, id: 'j7', state: 'ended', total: 3 })
+  assert.deepEqual(after, { ...first, id: 'j7', state: 'ended', total: 3 })
 })
 
 test('attempts that contradicted earlier ones do not count, the first always does', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
+  const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
-  const tell = (record: Partial<Job>) => appendJob(sender, pipeline, { ...FIRST, ...record })
+  const tell = (record: Partial<Job>) => appendJob(sender, pipeline, { ...first, ...record })
   const drift = { state: 'failed' as const, reason: { code: 'KIND_DRIFT', place: null, message: 'other' } }
   await tell({})
   await tell(drift)
@@ -212,19 +214,19 @@ test('attempts that contradicted earlier ones do not count, the first always doe
 })
 
 test('a job that was acknowledged before the question is known to every reader', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
+  const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   for (let i = 0; i < 20; i++) {
-    await appendJob(sender, pipeline, { ...FIRST, id: `j${i}` })
+    await appendJob(sender, pipeline, { ...first, id: `j${i}` })
     assert.equal((await jobs.get(`j${i}`))?.id, `j${i}`)
   }
 })
 
 test('a failure that was acknowledged before the question is known to who asks for the latest', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
+  const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   for (let i = 0; i < 20; i++) {
-    const job = { ...FIRST, id: `j${i}` }
+    const job = { ...first, id: `j${i}` }
     await appendJob(sender, pipeline, job)
     await jobs.get(job.id)
     await appendJob(sender, pipeline, { ...job, state: 'failed', reason: reason('no') })
@@ -233,30 +235,30 @@ test('a failure that was acknowledged before the question is known to who asks f
 })
 
 test('an unknown id is unknown at the present end of the topic, of an empty one too', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
+  const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   assert.equal(await jobs.get('nobody'), undefined)
-  await appendJob(sender, pipeline, FIRST)
+  await appendJob(sender, pipeline, first)
   assert.equal(await jobs.get('nobody'), undefined)
   assert.equal(jobs.peek('j')!.id, 'j')
 })
 
 test('what is no job record in the topic is passed over', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
+  const { pipeline, first, sender, log } = await broadcast(t)
   const to = { topic: topicsOf(pipeline).jobs, partition: 0 }
   const rows = { job: 'j', epoch: 0, from: 0, seq: 0, count: 1, line: null, lineSteps: null, rows: [['1', '2']] }
   for (const value of [Buffer.from('hello'), Buffer.alloc(0), encodeRows(rows)]) {
     await sender.send(to, { key: 'x', value })
   }
-  await appendJob(sender, pipeline, FIRST)
+  await appendJob(sender, pipeline, first)
   await sender.send(to, { key: 'x', value: Buffer.from('behind') })
   const jobs = await log()
-  assert.deepEqual(await jobs.get('j'), FIRST)
+  assert.deepEqual(await jobs.get('j'), first)
   assert.equal(await jobs.get('nobody'), undefined)
 })
 
 test('who waits for a state is told when it comes, and let go when its signal aborts', async t => {
-  const { pipeline, sender, log } = await broadcast(t)
+  const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   const failed = jobs.until('j', ({ state }) => state === 'failed', never)
   const stop = new AbortController()
@@ -264,9 +266,9 @@ test('who waits for a state is told when it comes, and let go when its signal ab
     jobs.until('j', ({ state }) => state === 'cancelled', stop.signal),
     /enough/,
   )
-  await appendJob(sender, pipeline, FIRST)
+  await appendJob(sender, pipeline, first)
   const error = new RowmillError('CLASSIFIER_FAILED', 'half a pair: \ud800.')
-  await failJob(sender, pipeline, FIRST, { error, place: 'row 3', by: 'worker 1' })
+  await failJob(sender, pipeline, first, { error, place: 'row 3', by: 'worker 1' })
   const { reason: told, by } = await failed
   assert.deepEqual(told, { code: 'CLASSIFIER_FAILED', place: 'row 3', message: 'half a pair: \ufffd.' })
   assert.equal(by, 'worker 1')
