@@ -13,7 +13,7 @@ interface ErrorRule {
    * - `repair`: the classifier failed the job. With a repaired classifier another attempt classifies the rows without result.
    * - `repair-replay`: as `repair`, but only in a later attempt: that attempt is discarded and the results before it count.
    *   In a first attempt nobody can tell which of its results are right.
-   * - `never`: the job cannot continue, or there is none.
+   * - `never`: there is no job, or it cannot continue.
    */
   readonly after: 'resume' | 'repair' | 'repair-replay' | 'never'
   /** OUT, or a file beside it, is somebody else's or was changed: the command must not remove it. */

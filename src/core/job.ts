@@ -56,6 +56,11 @@ export function jsonOptionOf(
   }
 }
 
+/** A name for one attempt of one job. */
+export function attemptOf({ id, attempt }: Job): string {
+  return `${id}/${attempt}`
+}
+
 export function hasFailed({ state }: Job): boolean {
   return state === 'failed' || state === 'cancelled'
 }

@@ -165,13 +165,14 @@ class RecordBatch {
       found.push(message)
       kept += bytesOf(message)
     }
-    // A message is a part of its batch, and keeps all of it in memory. Where most of that is keys and headers, it is not.
+    // Where most of the batch is keys and headers, it must not stay in memory.
     const mostIsKept = 2 * kept >= records.length
     return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * MESSAGE_BYTES }
   }
 }
 
-function copyOf({ offset, key, value }: Message): Message {
+/** The same message, with bytes of its own: a message is a part of its batch, and keeps all of that in memory. */
+export function copyOf({ offset, key, value }: Message): Message {
   return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
 }
 

@@ -171,7 +171,7 @@ export class JobLog {
     }
   }
 
-  /** Why a record is none of a job that this pipeline could serve, or null. Whoever reaches the broker can write one. */
+  /** Why this pipeline cannot serve the job of a record, or null. Anyone who reaches the broker can write such a record. */
   #flawOf({ id, topic }: Job, bytes: number): string | null {
     if (bytes > MAX_JOB_BYTES) return `it takes ${bytes} bytes, and at most ${MAX_JOB_BYTES} are read`
     if (!isName(id)) return `its job id is ${JSON.stringify(id.slice(0, SHOWN_CHARS))}`

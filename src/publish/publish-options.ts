@@ -17,7 +17,7 @@ export interface PublishOptions {
   readonly by: string
   readonly say: Say
   readonly signal: AbortSignal
-  /** Called once, before the job record is sent: from then on there is a job to go on with. */
+  /** Called once, before the job record is sent: from then on there may be a job to resume. */
   onOpen?(): Promise<void> | void
   /** Called once, before the first row is sent: the job that has the id is the one of this source and these options. */
   onHeld?(): void

@@ -47,7 +47,7 @@ export type Verdict =
 
 const PASS: Verdict = { action: 'pass' }
 
-/** Reads the content of a message. Throws ROW_MALFORMED where there is none that a worker could know. */
+/** Reads the content of a message. Throws ROW_MALFORMED if it holds nothing that a worker can read. */
 export function readContent(value: Buffer | null): Content {
   return isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
 }

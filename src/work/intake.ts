@@ -63,12 +63,11 @@ export class Intake {
         continue
       }
       const message = membership.feed.take(held.queue)
+      this.#sayLost(held)
       if (!message) {
-        this.#sayLost(held)
         await membership.feed.arrival()
         continue
       }
-      this.#sayLost(held)
       held.inHand = true
       await this.#accept({ held, membership, message })
       held.inHand = false
@@ -143,7 +142,10 @@ export class Intake {
     }
   }
 
-  /** The content of a message; null where its partition was lost before it could be read. Throws where there is none. */
+  /**
+   * Reads the content of a message. Resolves with null if the partition was lost before that. Throws ROW_MALFORMED if the
+   * message holds nothing that a worker can read.
+   */
   async #read({ held, membership, message: { offset, value } }: Deferred): Promise<Content | null> {
     const noted = held.handOuts.needsNote(value?.length ?? 0)
     if (noted) {

@@ -1,4 +1,4 @@
-import { hasFailed } from '../core/job.ts'
+import { attemptOf, hasFailed } from '../core/job.ts'
 import type { Job } from '../model.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { untilAborted } from '../support/abort.ts'
@@ -51,10 +51,6 @@ export async function serveReopened(options: ReopenedJobsOptions, signal: AbortS
     await Promise.race([news, stopped, ...served])
   }
   await Promise.allSettled(serving.values())
-}
-
-function attemptOf({ id, attempt }: Job): string {
-  return `${id}/${attempt}`
 }
 
 async function serveAttempt(job: Job, { jobs, join, leave }: ReopenedJobsOptions, signal: AbortSignal): Promise<void> {

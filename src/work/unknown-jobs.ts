@@ -1,4 +1,4 @@
-import type { Message } from '../kafka/index.ts'
+import { copyOf, type Message } from '../kafka/index.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import type { Say } from '../support/say.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
@@ -202,11 +202,6 @@ export class UnknownJobs {
     this.#room.resolve()
     this.#room = Promise.withResolvers<void>()
   }
-}
-
-/** A fetched message is a part of its whole fetch: what is kept longer must not keep that. */
-function copyOf({ offset, key, value }: Message): Message {
-  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
 }
 
 function bytesOf({ key, value }: Message): number {

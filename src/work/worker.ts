@@ -2,6 +2,7 @@ import type { BatchClassifier } from '../classifier/boundary.ts'
 import { type Batch, describeBatch } from '../core/batcher.ts'
 import { Pace } from '../core/call-size.ts'
 import { Turns } from '../core/fair-turns.ts'
+import { attemptOf } from '../core/job.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'
 import type { Kafka, Producer } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
@@ -267,10 +268,6 @@ export class Worker {
     }
     await Promise.all(this.#sends)
   }
-}
-
-function attemptOf({ id, attempt }: Job): string {
-  return `${id}/${attempt}`
 }
 
 /** A job without rows asks the classifier once all the same: only it knows the columns of the output. */
