@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
+import { collectGarbage } from '../support/collect-garbage.ts'
 import { hangUp } from './connection.ts'
 import { noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
@@ -28,6 +29,8 @@ export interface Fetched extends Position {
 
 /** How much one answer may be unpacked to. What is beyond it is fetched again. */
 const ANSWER_BYTES = MAX_BATCH_BYTES / 2
+/** After so many bytes of answers that unpacked to more than was asked for, the dropped ones are collected. */
+const COLLECT_EVERY_BYTES = 2 * MAX_BATCH_BYTES
 
 /** Reads partitions without a group: offsets in, messages out. */
 export class Reader {
@@ -36,6 +39,8 @@ export class Reader {
   readonly #format: ValueFormat
   /** Ends requests that are asked again: KafkaJS would connect anew, and nobody close it. */
   readonly #closing = new AbortController()
+  /** What answers unpacked to, if that was more than was asked for, since the last collection of garbage. */
+  #unpackedBytes = 0
   /** How long its user goes on trying while the broker does not answer. */
   readonly patienceMs: number
 
@@ -74,7 +79,7 @@ export class Reader {
     const answer = await fetchRaw(broker, positions, limits)
     const asked = new Map(positions.map(at => [`${at.topic}/${at.partition}`, at.offset]))
     let left = ANSWER_BYTES
-    return answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
+    const fetched = answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
       const offset = asked.get(`${topic}/${partition}`)!
       const enough = Math.min(left, limits.maxPartitionBytes)
       const { messages, next, bytes } = readBatches(records, { from: offset, aborted, enough })
@@ -82,6 +87,8 @@ export class Reader {
       const found = { topic, partition, offset, next, empty: records.length === 0, end, logEnd, error, outOfRange }
       return { ...found, messages: messages.map(message => this.#formatted(message)) }
     })
+    this.#noteUnpacked(ANSWER_BYTES - left, limits)
+    return fetched
   }
 
   /** The first offset still there, or the offset behind the last message, of each partition. */
@@ -110,6 +117,13 @@ export class Reader {
       if (this.#closing.signal.aborted) await hangUp(this.#cluster, this.#sockets) // it may have connected again
     }
     return this.partitions(topic)
+  }
+
+  #noteUnpacked(bytes: number, { maxBytes }: FetchLimits): void {
+    if (bytes > maxBytes) this.#unpackedBytes += bytes
+    if (this.#unpackedBytes < COLLECT_EVERY_BYTES) return
+    this.#unpackedBytes = 0
+    collectGarbage()
   }
 
   #formatted(message: Message): Message {
