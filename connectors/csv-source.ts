@@ -1,40 +1,34 @@
-import { pipeline, type Readable } from 'node:stream'
-import { createGunzip } from 'node:zlib'
-import { RowmillError, type Source, type SourceHeader, type SourcePosition, type SourceRows } from '../src/index.ts'
-import { type Layout, layOut } from '../src/pandas/csv-columns.ts'
+import type { Readable } from 'node:stream'
+import { RowmillError, type Source, type SourceHeader, type SourceRows } from '../src/index.ts'
+import { type Layout, layOut, type RecordStart } from '../src/pandas/csv-columns.ts'
 import { EngineDifferences } from '../src/pandas/engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'
 import { checkReadCsv, type ReadCsvPlan } from '../src/pandas/read-csv.ts'
 import { type DecodedRun, RecordDecoder } from './csv/decoder.ts'
+import { InputBytes } from './csv/input-bytes.ts'
 import { isBlank } from './csv/records.ts'
-import { CheckedFile, type OnceFile, openInput, PIECE_BYTES, unreadable } from './file/checked-file.ts'
-
-export { checkReadCsv } from '../src/pandas/read-csv.ts'
-export { PIECE_BYTES } from './file/checked-file.ts'
 
 export interface CsvSourceOptions {
   /** A file, gunzipped where its name ends in .gz; '-' is standard input. */
   readonly path: string
-  /** Keyword arguments of the old job's pandas.read_csv, over READ_CSV_DEFAULTS. */
+  /** Keyword arguments of the original job's pandas.read_csv. */
   readonly readCsv: Readonly<Record<string, unknown>>
   /** The separator; null: the one in `readCsv`, else a comma. */
   readonly delimiter: string | null
-  /** One of INDEX_KINDS, in place of what pandas would infer. */
+  /** One of INDEX_KINDS, instead of what pandas would infer. */
   readonly indexKind: string | null
   /** What '-' reads; process.stdin by default. */
   readonly stdin?: Readable
-  /** Told what was assumed, where the rows may depend on it. */
+  /** Called with each assumption that the rows may depend on. */
   say?(message: string): void
 }
 
-interface Start {
-  readonly byte: number
-  readonly line: number
+interface Start extends RecordStart {
   /** The one cell to keep of each record; null: all. */
   readonly only?: number | null
 }
 
-/** What pandas would unpack by its name and this source does not (pandas.io.common.extension_to_compression). */
+/** Files that pandas would unpack because of their name, and this source does not (pandas.io.common.extension_to_compression). */
 const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
 
 /**
@@ -50,25 +44,22 @@ const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
 export class CsvSource implements Source {
   readonly #options: CsvSourceOptions
   readonly #plan: ReadCsvPlan
-  readonly #name: string
-  /** Null where the old job's engine is known. */
+  readonly #input: InputBytes
+  /** Null if the engine of the original job is known. */
   readonly #differences: EngineDifferences | null
-  /** What is read: a file that `open` has scanned, or one that can be read only once; null: standard input. */
-  #file: CheckedFile | OnceFile | null = null
-  #stream: Readable | null = null
   #layout: Layout | null = null
-  /** What was read ahead of the first call of `rows`, from input that can be read only once. */
+  /** What `open` read ahead of `rows`, from input that can be read only once. */
   #ahead: AsyncGenerator<DecodedRun> | null = null
   /** Where the file's first record begins, if that may hold a byte order mark. */
   #bomByte: number | null = null
 
-  /** Throws USAGE where the arguments cannot be obeyed. */
+  /** Throws USAGE for arguments that it cannot obey. */
   constructor(options: CsvSourceOptions) {
     this.#options = options
     this.#plan = checkReadCsv(options.readCsv, options.delimiter)
-    this.#name = options.path === '-' ? 'standard input' : options.path
+    this.#input = new InputBytes({ ...options, compression: this.#plan.compression })
     const say = (message: string) => options.say?.(message)
-    this.#differences = options.readCsv['engine'] === undefined ? new EngineDifferences(this.#name, say) : null
+    this.#differences = options.readCsv['engine'] === undefined ? new EngineDifferences(this.#input.name, say) : null
     const packed = PACKED.exec(options.path)
     if (packed && this.#plan.compression === 'infer') {
       throw new RowmillError('USAGE', `input ${options.path}: ${packed[0]} is not read, only .gz. Unpack it first.`)
@@ -80,8 +71,8 @@ export class CsvSource implements Source {
   }
 
   async open(counted: (rows: number) => void = () => {}): Promise<SourceHeader> {
-    if (this.#options.path !== '-') this.#file = await openInput(this.#options.path)
-    const file = this.#checked // a source that is closed while it is opened has none any more
+    await this.#input.open()
+    const file = this.#input.checked // null if the source was closed meanwhile
     const runs = this.#runs({ byte: 0, line: 1 })
     const { layout, rest } = await this.#readHead(runs)
     this.#layout = layout
@@ -91,7 +82,7 @@ export class CsvSource implements Source {
     if (file === null) {
       this.#ahead = concatenate(rest, runs)
       const assumed = layout.inferredAt === null ? null : 'text'
-      if (given === null && assumed) this.#options.say?.(assumedText(this.#name, columns[layout.inferredAt!]!))
+      if (given === null && assumed) this.#options.say?.(assumedText(this.#input.name, columns[layout.inferredAt!]!))
       return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
     await runs.return(null)
@@ -101,41 +92,28 @@ export class CsvSource implements Source {
     return { columns, indexKind: kind, identity: file.identity, total, options }
   }
 
-  async *rows(from: SourcePosition | null): AsyncGenerator<SourceRows> {
+  async *rows(): AsyncGenerator<SourceRows> {
     const layout = this.#layout
     if (layout === null) throw new RowmillError('INTERNAL', 'rows() of a CSV source was called before open().')
-    const once = this.#ahead
-    if (once !== null && from !== null) {
-      throw new RowmillError('INPUT_CHANGED', `${this.#name} cannot be read again: begin a new job.`)
-    }
-    const start = from ?? layout.first
-    if (start === null) return
-    let seq = start.seq
+    if (layout.first === null) return
+    let seq = 0
     try {
-      for await (const run of once ?? this.#runs(start)) {
-        checkWidth(run, seq, layout, this.#name)
+      for await (const run of this.#ahead ?? this.#runs(layout.first)) {
+        checkWidth(run, seq, layout, this.#input.name)
         seq += run.rows.length
-        const { rows, lines, bytes } = run
-        if (rows.length > 0) yield { rows, lines, bytes }
+        const { rows, lines } = run
+        if (rows.length > 0) yield { rows, lines }
       }
     } catch (error) {
-      // A file that was sound when it was scanned can only break because it changed.
-      await this.#checked?.checkUnchanged()
+      // The scan found no fault in this file, so a fault now means that the file changed.
+      await this.#input.checked?.checkUnchanged()
       throw error
     }
-    await this.#checked?.checkUnchanged()
+    await this.#input.checked?.checkUnchanged()
   }
 
-  async close(): Promise<void> {
-    this.#stream?.destroy()
-    this.#stream = null
-    const file = this.#file
-    this.#file = null
-    await (file instanceof CheckedFile ? file : file?.handle)?.close()
-  }
-
-  get #checked(): CheckedFile | null {
-    return this.#file instanceof CheckedFile ? this.#file : null
+  close(): Promise<void> {
+    return this.#input.close()
   }
 
   /** The records from `start` on, which is 0 or where a record begins. */
@@ -143,7 +121,7 @@ export class CsvSource implements Source {
     const plan = this.#plan
     const atHead = start.byte === 0
     const head = atHead ? { skipLines: plan.skipLines, signature: plan.signature } : {}
-    const decoder = new RecordDecoder(plan.dialect, this.#name, { ...start, ...head })
+    const decoder = new RecordDecoder(plan.dialect, this.#input.name, { ...start, ...head })
     let first = true
     const clean = (run: DecodedRun): DecodedRun => {
       this.#differences?.blank(run.keptByC)
@@ -156,7 +134,7 @@ export class CsvSource implements Source {
       run.rows[0]![0] = this.#withoutBom(cell)
       return run
     }
-    for await (const piece of this.#pieces(start.byte)) yield clean(decoder.push(piece, false))
+    for await (const piece of this.#input.pieces(start.byte)) yield clean(decoder.push(piece, false))
     yield clean(decoder.push(new Uint8Array(0), true))
   }
 
@@ -169,52 +147,10 @@ export class CsvSource implements Source {
     if (end >= 0) return cell.slice(2, end) + cell.slice(end + 1)
     throw new RowmillError(
       'INPUT_QUOTE',
-      `${this.#name}, line 1: pandas cannot read a quoted separator behind a byte order mark. Remove the mark, or set ` +
+      `${this.#input.name}, line 1: pandas cannot read a quoted separator behind a byte order mark. Remove the mark, or set ` +
         'encoding to utf-8-sig in --read-csv and in the old job.',
       { line: 1 },
     )
-  }
-
-  /** The uncompressed bytes from `from` on. A piece is overwritten by the next one. */
-  async *#pieces(from: number): AsyncGenerator<Uint8Array> {
-    const { path } = this.#options
-    const { compression } = this.#plan
-    const zipped = compression === 'gzip' || (compression === 'infer' && path.toLowerCase().endsWith('.gz'))
-    const checked = this.#checked
-    if (checked !== null && !zipped) return yield* checked.pieces(from)
-    const once = (this.#file as OnceFile | null)?.handle?.createReadStream({ autoClose: false })
-    const input: AsyncIterable<Uint8Array> = checked?.pieces(0) ?? once ?? this.#options.stdin ?? process.stdin
-    let fed = 0
-    const counted = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const piece of input) {
-        fed += piece.length
-        // A copy: zlib works on the piece while the next one is read into the same buffer.
-        yield Buffer.from(piece)
-      }
-    }
-    const gunzip = zipped ? createGunzip({ chunkSize: PIECE_BYTES }) : null
-    this.#stream = gunzip ? pipeline(counted, gunzip, () => {}) : (input as Readable)
-    let byte = 0
-    try {
-      for await (const piece of this.#stream as AsyncIterable<Buffer>) {
-        if (byte + piece.length > from) yield piece.subarray(Math.max(0, from - byte))
-        byte += piece.length
-      }
-    } catch (error) {
-      throw error instanceof RowmillError ? error : unreadable(this.#name, error)
-    }
-    if (gunzip && gunzip.bytesWritten < fed) await this.#checkZeros(gunzip.bytesWritten)
-  }
-
-  /** Node ignores what follows zeros behind a gzip member; Python goes on with it. */
-  async #checkZeros(from: number): Promise<void> {
-    const file = this.#checked
-    if (file !== null) {
-      let zeros = true
-      for await (const piece of file.pieces(from)) zeros &&= piece.every(byte => byte === 0)
-      if (zeros) return
-    }
-    throw unreadable(this.#name, new Error('data follows the zeros behind a gzip member'))
   }
 
   /** Reads until the header and the first row are there. `rest` holds the rows read on the way. */
@@ -223,14 +159,17 @@ export class CsvSource implements Source {
     let head = await readUntil(runs, EMPTY_RUN, names ? 1 : 2)
     const header = names ?? head.rows[0]
     if (header === undefined) {
-      throw new RowmillError('INPUT_EMPTY', `${this.#name} is empty: it has no header. Check that it was written.`)
+      throw new RowmillError(
+        'INPUT_EMPTY',
+        `${this.#input.name} is empty: it has no header. Check that it was written.`,
+      )
     }
     if (!names) head = withoutFirst(head)
     const width = head.widths[0] ?? null
     // Only a byte order mark was on this line: pandas takes the width of the rows from it and then drops it as blank.
     if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(runs, withoutFirst(head), 1)
-    const first = head.rows.length === 0 ? null : { seq: 0, byte: head.bytes[0]!, line: head.lines[0]! }
-    return { layout: layOut(this.#plan, { header, width, first, name: this.#name }), rest: head }
+    const first = head.rows.length === 0 ? null : { byte: head.bytes[0]!, line: head.lines[0]! }
+    return { layout: layOut(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
   }
 
   /** Reads all rows for what is wrong with them, their number and the kind of their index. */
@@ -244,7 +183,7 @@ export class CsvSource implements Source {
     let total = 0
     if (layout.first !== null) {
       for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {
-        checkWidth(run, total, layout, this.#name)
+        checkWidth(run, total, layout, this.#input.name)
         total += run.rows.length
         counted(total)
         if (at === null) continue
@@ -252,7 +191,7 @@ export class CsvSource implements Source {
       }
     }
     if (at === null) return { total, kind: given }
-    const kind = inference.kind(this.#name)
+    const kind = inference.kind(this.#input.name)
     this.#differences?.index({ column: layout.columns[at]!, kind, line: inference.rewrittenAt(kind) })
     return { total, kind }
   }

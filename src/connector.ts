@@ -2,86 +2,95 @@ import type { JobOption, SourceIdentity, Values } from './model.ts'
 
 /** What a source knows before its first row. */
 export interface SourceHeader {
-  /** The header as it stands in the source. */
+  /** The column names exactly as the source has them, before pandas renames duplicates. */
   readonly columns: readonly string[]
-  /** What pandas infers for the index over the whole column, or null: nothing is forced. */
+  /** The kind that pandas infers for the index over the whole column (IndexKind). Null: workers force nothing. */
   readonly indexKind: string | null
-  /** The file behind the source, or null where there is none to come back to. It should come with a `sourceDigest`. */
+  /** The file behind the source. Null: the input can be read only once, so nobody can resume its job. */
   readonly identity: SourceIdentity | null
-  /** Rows in all, where the source knows: a hint for progress. */
+  /** The number of rows, if the source knows it. It is a hint for progress, nothing depends on it. */
   readonly total: number | null
   /**
-   * Options for the job record that follow from what was read. `sourceDigest`, `sha256:` and the digest of the source in
-   * hex, is what a job is known by when it is gone on with; without it the identity must be the same.
+   * Options for the job record that follow from the input. A source with an identity should add `sourceDigest`: `sha256:`
+   * and the digest of its bytes in hex. A job is resumed only with a source of the same digest. Without one, name, size
+   * and time of the file must be the same.
    */
   readonly options: readonly JobOption[]
 }
 
-/** A run of consecutive rows. The three arrays have the same length. */
+/** A run of consecutive rows. Both arrays have the same length. */
 export interface SourceRows {
   readonly rows: readonly Values[]
-  /** The line in which each row begins, from 1. */
+  /** The line in which each row begins, from 1. Lines grow from row to row. Messages name rows by them. */
   readonly lines: readonly number[]
-  /** The byte at which each row begins, in the (uncompressed) input. */
-  readonly bytes: readonly number[]
-}
-
-/** Where to go on reading: the row at `seq` begins at byte `byte` in line `line`. */
-export interface SourcePosition {
-  readonly seq: number
-  readonly byte: number
-  readonly line: number
 }
 
 /**
- * Where rows come from. One publisher calls it, never twice at a time.
+ * Where rows come from. One publisher calls it. It awaits each call before the next one, except `close`.
  *
- * `open` is called once, first; it reads the header and throws what makes the input unusable (INPUT_NOT_FOUND, ...). A
- * source that counts its rows in `open` may tell `counted` how many it has found so far: then a run starts its workers
- * meanwhile, and no more of them than there are blocks of rows. A source may ignore it.
- * `rows` is called once after `open`, with null for the first row or a position this source gave before. It yields
- * runs of any length, at least one row each, and ends after the last row. It reads no further ahead than the consumer
- * asks, and throws where the input breaks; what it yielded before stays valid.
- * After any throw only `close` is called. `close` is always called, also after a failed `open`, also in the middle of
- * `rows`.
+ * `open` is called once, first. It reads the header. It throws if the input is unusable (INPUT_NOT_FOUND, ...). If it
+ * counts the rows, it may report each count to `counted`: a run then starts as many workers as there is work for.
+ *
+ * `rows` is called once, after `open`. It yields runs of any length, each with at least one row, and ends after the last
+ * row. It reads no further ahead than the publisher asks. It throws where the input breaks: never may it end as if the
+ * input were complete. The publisher has already sent the rows before the break, and fails the job.
+ *
+ * `close` is always called, also after `open` or `rows` threw, and in the middle of `rows`. It may be called more than
+ * once. It may come while `open` or `rows` waits for input, from a signal for example. Then that call must end soon; how
+ * it ends does not matter.
+ *
+ * `testSource` in `rowmill/testing` checks an implementation against this contract.
  */
 export interface Source {
   open(counted?: (rows: number) => void): Promise<SourceHeader>
-  rows(from: SourcePosition | null): AsyncIterable<SourceRows>
+  rows(): AsyncIterable<SourceRows>
   close(): Promise<void>
 }
 
-/** The counts of a complete job. rows + rejects + refused = rows in. */
+/** The counts of a complete job: `rows` and `rejects` add up to the rows of the source. */
 export interface JobSummary {
   readonly job: string
   readonly rows: number
   readonly rejects: number
-  readonly refused: number
 }
 
-/** What a sink needs to know of the output: the columns of the results and the options of the job record. */
+/** What a sink needs to know about the output: the columns of the results and the options of the job record. */
 export interface SinkHeader {
   readonly columns: readonly string[]
   readonly options: readonly JobOption[]
 }
 
 /**
- * Where a collector writes. One collector calls it, never twice at a time.
+ * Where a collector writes. One collector calls it. It awaits each call before the next one.
  *
- * `open` is called once and resolves with the note of the last checkpoint, the output being what it was then (what was
- * written behind it is taken back), or with null: then the output is empty. It throws OUTPUT_UNUSABLE where it cannot
- * make the output so, and OUTPUT_LOCKED where another collector is writing it.
- * `restart` may be called next, where the collector cannot go on from that note: the output is to be empty again.
- * `begin` is called once, before the first `write` and before `commit` of a job without rows, with the header of the
- * first result (of a job without results: null); behind a checkpoint with the header that was given then.
- * `write` may buffer. `checkpoint` resolves when everything written so far survives a crash together with the note, of
- * which nobody but the collector knows the meaning. A sink that cannot go on where it stopped does nothing in it.
- * `flush` is called while the output of a job that does not end is written, when there are no more rows for now: whoever
- * reads the output is to see what was written. A sink that buffers nothing needs none.
- * `commit` is called once, after the last row of a complete job; nothing may be visible under the final name before.
- * A commit that takes long should end with the reason of `signal` when that aborts, and is begun again later.
- * After any throw only `close` is called. `close` is always called, also after a failed `open`; without a `commit`
- * before it, nothing may stand under the final name, and the last checkpoint stays.
+ * `open` is called once, first. It resolves with the note of the last checkpoint, or with null if there is none. It
+ * restores the output to what it was at that checkpoint: it removes everything written later. Without a checkpoint the
+ * output is empty. It throws OUTPUT_UNUSABLE if it cannot restore the output, and OUTPUT_LOCKED while another collector
+ * writes it.
+ *
+ * `restart` may be called after `open`, if the collector cannot resume from the note. It empties the output.
+ *
+ * `begin` is called once, before the first `write`. Its header is that of the first result. After a checkpoint the
+ * header is the one from before the checkpoint. It is null for a job without results. Such a job has no `write`.
+ *
+ * `write` takes rows in the order of the job. It may buffer them.
+ *
+ * `checkpoint` resolves when everything written so far and the note survive a crash together. The note means nothing to
+ * the sink. A sink that cannot resume does nothing here, and its `open` always resolves with null.
+ *
+ * `flush` is called only for a job that does not end, when there are no more rows for now. Readers of the output must
+ * then see everything written. A sink that does not buffer needs no `flush`.
+ *
+ * `commit` is called once, after the last row of a complete job. Nothing may be visible under the final name before it.
+ * If `signal` aborts, a slow commit should end with the signal's reason. The next collector then commits again.
+ *
+ * After any throw only `close` is called. `close` is always called, also after `open` threw. It may be called more than
+ * once. Without a `commit` before it, nothing is visible under the final name, and the last checkpoint is still there.
+ *
+ * Two kinds of sinks cannot keep all of this. A sink that shows rows as they come (standard output, a socket) has no
+ * final name. A sink of a job that does not end grows under its final name.
+ *
+ * `testSink` in `rowmill/testing` checks an implementation against this contract.
  */
 export interface Sink {
   open(): Promise<string | null>

@@ -6,7 +6,6 @@ export type {
   SinkHeader,
   Source,
   SourceHeader,
-  SourcePosition,
   SourceRows,
 } from './connector.ts'
 export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './errors.ts'

@@ -106,8 +106,6 @@ export interface EndOfInput {
   readonly rows: number
   /** Rows of the job in all partitions. */
   readonly total: number
-  /** Records the source refused: they have no seq. */
-  readonly refused: number
 }
 
 /** A row of a result that could not be classified; `index` counts from the first position of the result. */

@@ -114,7 +114,6 @@ export interface RunReport {
   readonly pipeline: string
   readonly rows: number
   readonly rejects: number
-  readonly refused: number
   readonly duplicates: number
   /** The first of the rejected rows, at most 100: a run of its own leaves no topic to look them up in. */
   readonly rejected: readonly Rejected[]
@@ -216,8 +215,8 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   )
   const ends = [publishing, collecting] as const
   try {
-    const [, { rows, rejects, refused, duplicates, rejected, rowsByWorker }] = await Promise.all(ends)
-    const counts = { rows, rejects, refused, duplicates, rejected, rowsByWorker: Object.fromEntries(rowsByWorker) }
+    const [, { rows, rejects, duplicates, rejected, rowsByWorker }] = await Promise.all(ends)
+    const counts = { rows, rejects, duplicates, rejected, rowsByWorker: Object.fromEntries(rowsByWorker) }
     const times = { seconds: secondsSince(started), startSeconds }
     return {
       job,
@@ -268,7 +267,7 @@ function closedOnce(source: Source): Source {
   let closing: Promise<void> | null = null
   return {
     open: counted => source.open(counted),
-    rows: from => source.rows(from),
+    rows: () => source.rows(),
     close: () => {
       closing ??= source.close()
       return closing

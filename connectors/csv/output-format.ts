@@ -1,16 +1,18 @@
-import { checkToCsv, optionOf, type SinkHeader, type Values } from '../../src/index.ts'
+import { optionOf, type SinkHeader, type Values } from '../../src/index.ts'
+import { toCsvOf } from '../../src/pandas/to-csv.ts'
 import { csvFormatter } from './writer.ts'
 
-/** The lines of one job's output file: what pandas' to_csv would have written, from the options of the job record. */
+/** The lines of one job's output file, as pandas' to_csv would write them under the options of the job record. */
 export class OutputFormat {
   readonly #line: (cells: Values) => string
-  /** The line of column names, or an empty text where the old job wrote none. */
+  /** The line of column names. Empty if the original job wrote none. */
   readonly headerLine: string
-  /** The argument `compression` of the old job's to_csv. */
+  /** The argument `compression` of the original job's to_csv. */
   readonly compression: unknown
 
+  /** Throws USAGE for options that no sink can obey: anybody can write a job record. */
   constructor({ columns, options }: SinkHeader) {
-    const { sink, compression } = checkToCsv(JSON.parse(optionOf(options, 'toCsv') ?? '{}'))
+    const { sink, compression } = toCsvOf({ options })
     const quotesCarriageReturn = optionOf(options, 'quotesCarriageReturn') === 'true'
     this.compression = compression
     this.#line = csvFormatter(sink, quotesCarriageReturn)

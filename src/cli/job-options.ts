@@ -1,7 +1,7 @@
-import { checkReadCsv } from '../../connectors/csv-source.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import type { OptionValues } from '../options.ts'
+import { checkReadCsv } from '../pandas/read-csv.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 
 /**

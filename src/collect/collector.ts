@@ -278,7 +278,7 @@ class Collection {
     const { rows, rejects, duplicates } = this.#results.counts
     this.#budget.check(rows + rejects)
     if (!this.#columns) await this.#begin(null)
-    const summary = { job: this.#job.id, rows, rejects, refused: this.#results.refused }
+    const summary = { job: this.#job.id, rows, rejects }
     this.#options.signal.throwIfAborted()
     await this.#options.sink.commit(summary, this.#options.signal)
     crashPoint('output-named')

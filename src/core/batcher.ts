@@ -124,9 +124,9 @@ export class Batcher {
 
   /** Why this end of input cannot be, given the one before it, or null. */
   flawOfEnd(end: EndOfInput): string | null {
-    const { rows, total, refused } = end
+    const { rows, total } = end
     const first = this.#begun(end)?.end
-    if (!first || (first.rows === rows && first.total === total && first.refused === refused)) return null
+    if (!first || (first.rows === rows && first.total === total)) return null
     return `the end of input says ${rows} of ${total} rows, and another one before it ${first.rows} of ${first.total}`
   }
 

@@ -115,11 +115,6 @@ export class Reassembler {
     return this.#end !== null && this.#seq === this.#end.total && this.#ends === this.#layout.partitions
   }
 
-  /** Records the source refused, once an end of input told. */
-  get refused(): number {
-    return this.#end?.refused ?? 0
-  }
-
   /** The epoch whose ends of input are counted. */
   get endedEpoch(): number {
     return this.#end?.epoch ?? 0
@@ -178,7 +173,7 @@ export class Reassembler {
     if (!this.#enter(head, end) || end.epoch < this.#epoch) return // another publisher went on behind it
     this.#learn(end)
     const first = this.#end ?? end
-    const agrees = end.total === first.total && end.refused === first.refused && end.partition === partition
+    const agrees = end.total === first.total && end.partition === partition
     if (!agrees || end.rows !== rowsInPartition(partition, end.total, this.#layout)) {
       throw this.#malformed(where, `the end of input says ${end.rows} of ${end.total} rows and contradicts another one`)
     }

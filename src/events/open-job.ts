@@ -209,7 +209,7 @@ class HeldEventJob implements EventJob {
     await this.#publisher.untilSafe(total)
     const ends = Array.from({ length: partitions }, (_, partition) => {
       const rows = rowsInPartition(partition, total, this.#job)
-      const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total, refused: 0 })
+      const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total })
       return place.sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
     })
     await this.#orLost(Promise.all(ends))

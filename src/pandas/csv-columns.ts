@@ -1,7 +1,13 @@
-import type { SourcePosition } from '../connector.ts'
 import { RowmillError } from '../errors.ts'
 import type { IndexRules } from './index-kind.ts'
 import { indexRules, type ReadCsvPlan, refused } from './read-csv.ts'
+
+/** Where a record begins in the (uncompressed) file. */
+export interface RecordStart {
+  readonly byte: number
+  /** From 1. */
+  readonly line: number
+}
 
 /** How the cells of a file become the columns of a job. */
 export interface Layout {
@@ -14,7 +20,7 @@ export interface Layout {
   /** Whether pandas makes text of the index like of any column, by its dtype, before it infers the kind. */
   readonly indexReadAsText: boolean
   /** Where the first row begins; null where there is none. */
-  readonly first: SourcePosition | null
+  readonly first: RecordStart | null
   /** A second row of this width makes pandas take the first one for the names of the index; null: none can. */
   readonly indexNamedByWidth: number | null
 }
@@ -23,7 +29,7 @@ export interface Head {
   readonly header: readonly string[]
   /** The cells of the first record below it; null: there is none. */
   readonly width: number | null
-  readonly first: SourcePosition | null
+  readonly first: RecordStart | null
   /** The file, for messages. */
   readonly name: string
 }

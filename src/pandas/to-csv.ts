@@ -1,5 +1,7 @@
 import { EOL } from 'node:os'
+import { jsonOptionOf } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
+import type { JobOption } from '../model.ts'
 import { checkCompression } from './packing.ts'
 
 /** How a sink writes cells: the arguments of Python's csv.writer, and whether to_csv was asked for a header. */
@@ -110,6 +112,11 @@ export function checkToCsv(toCsv: Readonly<Record<string, unknown>>): ToCsvParts
   // The host always hands out the names of the columns; a list renames them.
   if (!Array.isArray(host.header)) delete host.header
   return { host, sink: sinkDialect(toCsv), compression: toCsv.compression === undefined ? 'infer' : toCsv.compression }
+}
+
+/** The arguments in the options of a job record. Throws USAGE, as `checkToCsv` does, and for an option that is not JSON. */
+export function toCsvOf(job: { readonly id?: string; readonly options: readonly JobOption[] }): ToCsvParts {
+  return checkToCsv(jsonOptionOf(job, 'toCsv', '{}'))
 }
 
 function sinkDialect(toCsv: Readonly<Record<string, unknown>>): SinkDialect {

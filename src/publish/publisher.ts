@@ -104,7 +104,7 @@ class Publication {
 
   async run(source: Source): Promise<number> {
     const { signal } = this.#options
-    for await (const { rows, lines } of source.rows(null)) {
+    for await (const { rows, lines } of source.rows()) {
       for (let i = 0; i < rows.length; i++) this.#add(rows[i]!, lines[i]!)
       await this.#sender.room(IN_FLIGHT_BYTES)
       signal.throwIfAborted()
@@ -161,7 +161,7 @@ class Publication {
     )
     const ends = open.map(partition => {
       const rows = rowsInPartition(partition, total, this.#job)
-      const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total, refused: 0 })
+      const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total })
       return this.#sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
     })
     await Promise.all(ends)

@@ -104,11 +104,6 @@ export class OrderedResults {
     return { ...counts, duplicates: counts.duplicates + this.#reader.duplicates }
   }
 
-  /** Records the source refused, once an end of input told. */
-  get refused(): number {
-    return this.#order instanceof Reassembler ? this.#order.refused : 0
-  }
-
   /**
    * Every row was taken and every partition has ended. Of a job that does not end by itself `jobs` must say so too: a
    * publisher that took over may have gone on behind the ends of input of the one before.

@@ -120,5 +120,5 @@ function collectAll(
 function endOf(job: Job, partition: number, total: number): EndOfInput {
   const { id, epoch, from, attempt } = job
   const rows = rowsInPartition(partition, total, job)
-  return { job: id, epoch, from, attempt, partition, rows, total, refused: 0 }
+  return { job: id, epoch, from, attempt, partition, rows, total }
 }

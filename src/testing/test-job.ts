@@ -27,7 +27,7 @@ export function testJob(options: TestJobOptions, { partitions, blockRows }: Layo
   const { rows, readCsv = {}, toCsv = {}, cast = {} } = options
   const plan = checkReadCsv(readCsv, null)
   checkToCsv(toCsv)
-  const first = rows.length > 0 ? { seq: 0, byte: 0, line: 2 } : null
+  const first = rows.length > 0 ? { byte: 0, line: 2 } : null
   const columns = layOut(plan, { header: options.columns, width: rows[0]?.length ?? null, first, name: 'rows' })
   const zeros = Array.from({ length: partitions }, () => 0)
   return {

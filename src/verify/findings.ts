@@ -57,11 +57,11 @@ function contradictingEnds(job: Job, partitions: readonly PartitionReadings[]): 
   const ended = partitions.filter(({ tally }) => tally.end !== null)
   const reference = ended[0]?.tally
   for (const { partition, tally } of ended) {
-    const { total, rows, refused } = tally.end!
+    const { total, rows } = tally.end!
     const { end: first, endedAt } = reference!
-    const here = `${tally.endedAt} says ${rows} of ${total} rows and ${refused} refused`
-    if (total !== first!.total || refused !== first!.refused) {
-      const other = `${endedAt} says ${first!.rows} of ${first!.total} and ${first!.refused}`
+    const here = `${tally.endedAt} says ${rows} of ${total} rows`
+    if (total !== first!.total) {
+      const other = `${endedAt} says ${first!.rows} of ${first!.total} rows`
       return malformed(job, `the ends of input contradict each other: ${here}, ${other}`, ENDS)
     }
     const due = rowsInPartition(partition, total, job)

@@ -10,7 +10,7 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { unlessAborted } from '../support/abort.ts'
 import type { Say } from '../support/say.ts'
 import { ComparedFile } from './compared-file.ts'
-import { anyEnd, findingsOf, type Readings } from './findings.ts'
+import { findingsOf, type Readings } from './findings.ts'
 import { JobTopic, type PartitionReadings } from './job-topic.ts'
 import { OutputRows } from './output-rows.ts'
 import { ReopenedResults } from './reopened-results.ts'
@@ -45,8 +45,6 @@ export interface Verified {
   readonly rowsIn: number
   readonly rowsOut: number
   readonly rejects: number
-  /** Records the source refused; null where no end of input told. */
-  readonly refused: number | null
   /** Rows that came again. */
   readonly duplicates: Counts
   /** Rows that did not come when they were due. */
@@ -138,7 +136,6 @@ async function conclude(readings: Readings, output: OutputRows, bytes: SameBytes
     rowsIn: rows.count('rows'),
     rowsOut: results.count('rows') - output.rejects,
     rejects: output.rejects,
-    refused: anyEnd(readings)?.refused ?? null,
     duplicates: both('duplicates'),
     gaps: both('missing'),
     malformed: { rows: rows.malformed.count, results: results.malformed.count },

@@ -269,6 +269,7 @@ function toAvsc({ kind, value }: WireRecord): unknown {
   const toBuffer = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (kind === 'result') return { ...value, classifier: toBuffer(value.classifier) }
   if (kind === 'reject' && value.raw !== null) return { ...value, raw: toBuffer(value.raw) }
+  if (kind === 'end') return { ...value, refused: 0 } // a field of the format that nobody uses
   return value
 }
 
@@ -290,8 +291,12 @@ function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
       const reject = instance as Reject
       return { kind, value: { ...reject, raw: reject.raw && new Uint8Array(reject.raw) } }
     }
+    case 'end': {
+      const { refused: _, ...end } = instance as EndOfInput & { refused: number }
+      return { kind, value: end }
+    }
     default:
-      return { kind, value: { ...(instance as Rows & EndOfInput) } }
+      return { kind, value: { ...(instance as Rows) } }
   }
 }
 

@@ -118,7 +118,7 @@ class Bench {
   async end(total: number, job = 'j', attempt = 0): Promise<void> {
     for (let partition = 0; partition < LAYOUT.partitions; partition++) {
       const rows = rowsInPartition(partition, total, LAYOUT)
-      const end = { job, epoch: 0, from: 0, attempt, partition, rows, total, refused: 0 }
+      const end = { job, epoch: 0, from: 0, attempt, partition, rows, total }
       await this.raw(partition, encodeEndOfInput(end))
     }
   }
@@ -147,10 +147,10 @@ test('rows are written in order whatever the order of their results, and the sin
   await bench.result(1, 5, 1)
   await bench.end(12)
   const { rowsByWorker, ...collected } = await collecting
-  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, refused: 0, duplicates: 0, rejected: [] })
+  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, duplicates: 0, rejected: [] })
   assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
   assert.deepEqual(bench.sink.rows, rowsTo(12))
-  const summary = { job: 'j', rows: 12, rejects: 0, refused: 0 }
+  const summary = { job: 'j', rows: 12, rejects: 0 }
   assert.deepEqual(bench.sink.calls, ['open', 'begin ID,TEXT', 'write', `commit ${JSON.stringify(summary)}`, 'close'])
 })
 
@@ -217,7 +217,7 @@ test('nothing is complete before the last partition has said its end', async t =
   }
   const collecting = bench.collect()
   await bench.result(0, 0, 3)
-  const end = { job: 'j', epoch: 0, from: 0, attempt: 0, refused: 0, total: 3 }
+  const end = { job: 'j', epoch: 0, from: 0, attempt: 0, total: 3 }
   await bench.raw(1, encodeEndOfInput({ ...end, partition: 1, rows: 0 }))
   await all.promise
   const soon = sleep(300).then(() => 'open') // that nothing ends cannot be awaited

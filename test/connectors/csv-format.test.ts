@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { OutputFormat } from '../../connectors/csv/output-format.ts'
 import { csvFormatter } from '../../connectors/csv/writer.ts'
 import type { SinkDialect } from '../../src/pandas/to-csv.ts'
 import { python } from '../helpers/python.ts'
@@ -67,4 +68,14 @@ test('lines are those of Python csv.writer, for every format and nasty cells', (
 test('a csv module that quotes a carriage return has it quoted', () => {
   const line = csvFormatter(BASE, true)
   assert.equal(line(['a\rb', 'c']), '"a\rb",c\n')
+})
+
+test('job options that no sink can obey are refused by name, JSON or not', () => {
+  for (const [value, message] of [
+    ['{', /option toCsv of the job is not JSON/],
+    ['{"mode": "a"}', /--to-csv mode/],
+  ] as const) {
+    const options = [{ name: 'toCsv', value }]
+    assert.throws(() => new OutputFormat({ columns: [], options }), { code: 'USAGE', message })
+  }
 })

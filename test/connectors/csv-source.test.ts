@@ -9,10 +9,11 @@ import { after, before, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import { CsvSource, type CsvSourceOptions, checkReadCsv, PIECE_BYTES } from '../../connectors/csv-source.ts'
-import type { SourceHeader, SourcePosition, SourceRows } from '../../src/connector.ts'
+import { CsvSource, type CsvSourceOptions } from '../../connectors/csv-source.ts'
+import { PIECE_BYTES } from '../../connectors/file/checked-file.ts'
+import type { SourceHeader, SourceRows } from '../../src/connector.ts'
 import { RowmillError } from '../../src/errors.ts'
-import { READ_CSV_ARGUMENTS } from '../../src/pandas/read-csv.ts'
+import { checkReadCsv, READ_CSV_ARGUMENTS } from '../../src/pandas/read-csv.ts'
 import { PandasOracle } from './pandas-oracle.ts'
 
 let oracle: PandasOracle
@@ -42,17 +43,12 @@ async function put(content: string | Uint8Array, name = 'in.csv'): Promise<strin
   return path
 }
 
-async function drain(csv: CsvSource, from: SourcePosition | null = null): Promise<SourceRows> {
-  const all: { rows: SourceRows['rows'][number][]; lines: number[]; bytes: number[] } = {
-    rows: [],
-    lines: [],
-    bytes: [],
-  }
-  for await (const { rows, lines, bytes } of csv.rows(from)) {
-    assert.ok(rows.length > 0 && rows.length === lines.length && rows.length === bytes.length)
+async function drain(csv: CsvSource): Promise<SourceRows> {
+  const all: { rows: SourceRows['rows'][number][]; lines: number[] } = { rows: [], lines: [] }
+  for await (const { rows, lines } of csv.rows()) {
+    assert.ok(rows.length > 0 && rows.length === lines.length)
     all.rows.push(...rows)
     all.lines.push(...lines)
-    all.bytes.push(...bytes)
   }
   return all
 }
@@ -259,49 +255,32 @@ test('random files give the frame of the serial job at every batch size, or both
 const NASTY_FILE = 'ID,A\r\n1,"x\r\ny"\n\n2,é\r3,"😀"",\n"\r\n \n4\n5,z'
 
 for (const packed of [false, true]) {
-  test(`reading on from any row gives the rest of the file${packed ? ', zipped' : ''}`, async () => {
+  test(`each row has the line in which it begins${packed ? ', zipped' : ''}`, async () => {
     const path = await put(packed ? gzipSync(NASTY_FILE) : NASTY_FILE, packed ? 'in.csv.gz' : 'in.csv')
-    const all = await read(path)
-    assert.deepEqual(all.lines, [2, 5, 6, 9, 10])
-    for (const [seq, byte] of all.bytes.entries()) {
-      const csv = source(path)
-      await csv.open()
-      const rest = await drain(csv, { seq, byte, line: all.lines[seq]! })
-      await csv.close()
-      assert.deepEqual(rest, { rows: all.rows.slice(seq), lines: all.lines.slice(seq), bytes: all.bytes.slice(seq) })
-    }
+    assert.deepEqual((await read(path)).lines, [2, 5, 6, 9, 10])
   })
 }
 
-test('reading on from the first row of a file without header takes off the byte order mark again', async () => {
+test('the scan and the rows of a file without header both leave out its byte order mark', async () => {
   for (const encoding of ['utf-8', 'utf-8-sig']) {
     const path = await put('\ufeff7,x\n8,y\n')
-    const readCsv = { names: ['ID', 'A'], encoding }
-    const all = await read(path, { readCsv })
-    assert.deepEqual(all.rows[0], ['7', 'x'])
-    const csv = source(path, { readCsv })
-    await csv.open()
-    assert.deepEqual(await drain(csv, { seq: 0, byte: all.bytes[0]!, line: 1 }), {
-      rows: all.rows,
-      lines: all.lines,
-      bytes: all.bytes,
-    })
-    await csv.close()
+    const { header, rows, lines } = await read(path, { readCsv: { names: ['ID', 'A'], encoding } })
+    assert.equal(header.indexKind, 'range')
+    assert.deepEqual(rows[0], ['7', 'x'])
+    assert.deepEqual(lines, [1, 2])
   }
 })
 
-test('a file of many pieces keeps rows, lines and bytes', async () => {
+test('a file of many pieces keeps rows and lines', async () => {
   const rows = Array.from({ length: 30_000 }, (_, at) => [`${at}`, at % 100 === 0 ? `é"${at}\n` : `value ${at}`])
   const quoted = (cell: string): string => (/["\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
-  const text = `ID,A\n${rows.map(row => `${row.map(quoted).join(',')}\n`).join('')}`
-  const found = await read(await put(text))
+  const textOf = (some: readonly string[][]) => `ID,A\n${some.map(row => `${row.map(quoted).join(',')}\n`).join('')}`
+  const found = await read(await put(textOf(rows)))
   assert.deepEqual(found.rows, rows)
   assert.equal(found.header.total, 30_000)
   assert.equal(found.header.indexKind, 'range')
-  const data = Buffer.from(text)
   for (const at of [0, 99, 100, 101, 12_345, 29_999]) {
-    assert.equal(data.subarray(found.bytes[at], found.bytes[at]! + String(at).length).toString(), String(at))
-    assert.equal(found.lines[at], data.subarray(0, found.bytes[at]).toString().split('\n').length)
+    assert.equal(found.lines[at], textOf(rows.slice(0, at)).split('\n').length)
   }
 })
 
@@ -359,7 +338,7 @@ test('standard input yields rows before it ends', async () => {
   const csv = source('-', { stdin })
   stdin.push('ID,A\n1,x\n2,')
   await csv.open()
-  const rows = csv.rows(null)
+  const rows = csv.rows()
   assert.deepEqual((await rows.next()).value?.rows, [['1', 'x']])
   stdin.push('y\n3')
   assert.deepEqual((await rows.next()).value?.rows, [['2', 'y']])
@@ -418,7 +397,7 @@ for (const name of ['in.csv', 'in.csv.gz']) {
     await utimes(path, time, time)
     const found: (readonly string[])[] = []
     const drained = (async () => {
-      for await (const run of csv.rows(null)) found.push(...run.rows)
+      for await (const run of csv.rows()) found.push(...run.rows)
     })()
     const error = await refusal(drained)
     await csv.close()
@@ -473,7 +452,7 @@ test('close is safe twice, without open, and in the middle of rows', async () =>
     const text = `ID,A\n${'1,x\n'.repeat(200_000)}`
     const csv = source(await put(name.endsWith('gz') ? gzipSync(text) : text, name))
     await csv.open()
-    const rows = csv.rows(null)
+    const rows = csv.rows()
     await rows.next()
     await csv.close()
     await csv.close()
@@ -696,7 +675,7 @@ test('a file larger than the memory it is read in', async () => {
     const csv = new CsvSource({ path: process.argv[1], readCsv: {}, delimiter: null, indexKind: null })
     const { total } = await csv.open()
     let rows = 0
-    for await (const run of csv.rows(null)) rows += run.rows.length
+    for await (const run of csv.rows()) rows += run.rows.length
     await csv.close()
     console.log(JSON.stringify({ total, rows, peak: process.resourceUsage().maxRSS * 1024 }))`
   const { stdout } = await promisify(execFile)(process.execPath, [
@@ -719,7 +698,7 @@ test('rows reads no further ahead than it is asked', async () => {
   }
   const csv = source('-', { stdin: Readable.from(pieces(), { highWaterMark: 1 }) })
   await csv.open()
-  const rows = csv.rows(null)
+  const rows = csv.rows()
   await rows.next()
   await rows.next()
   assert.ok(given < 10, `${given} pieces read for two runs`)

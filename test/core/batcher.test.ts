@@ -11,7 +11,7 @@ function rows(seq: number, count: number, job = 'j'): RowsMessage {
   return { head: { job, epoch: 0, from: 0, seq, count, line: seq + 2, lineSteps: null }, bytes: NO_BYTES }
 }
 
-const end: EndOfInput = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 3, total: 3, refused: 0 }
+const end: EndOfInput = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 3, total: 3 }
 
 /** The rows of a batch, as job and seq. */
 function texts(batch: Batch | null): string[] | undefined {
@@ -298,7 +298,7 @@ test('behind the end of input rows below its count are copies, rows at or above 
   assert.match(batcher.flawOfRows(head(2, 2), 2)!, /^rows up to position 3 .* says that there are 3$/)
   assert.equal(batcher.flawOfRows({ ...head(2, 2), job: 'other' }, 2), null)
   assert.equal(batcher.flawOfEnd({ ...end }), null)
-  for (const more of [{ rows: 4 }, { total: 4 }, { refused: 1 }])
+  for (const more of [{ rows: 4 }, { total: 4 }])
     assert.match(batcher.flawOfEnd({ ...end, ...more })!, /another one before it 3 of 3$/)
 })
 

@@ -62,7 +62,7 @@ function logOf({
       if (late.length > 0) log.push(late.shift()!)
     }
     if (last) {
-      const end = { job: 'j', epoch: 0, from: 0, attempt, partition: 0, rows: total, total, refused: 0 }
+      const end = { job: 'j', epoch: 0, from: 0, attempt, partition: 0, rows: total, total }
       log.push(end, ...late)
     }
   }

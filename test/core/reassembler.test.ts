@@ -22,7 +22,7 @@ function result(
 
 function end(partition: number, total: number, at: Layout = layout): EndOfInput {
   const rows = rowsInPartition(partition, total, at)
-  return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+  return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total }
 }
 
 const START = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: [0, 0] }

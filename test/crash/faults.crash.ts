@@ -208,7 +208,7 @@ test('what is no record, and a job that contradicts itself, end nobody else', as
   const garbage = { key: 'j', value: Buffer.from('garbage') }
   for (const topic of [topics.rows, topics.bulk, topics.results, topics.rejects, topics.jobs])
     await producer.send({ topic, partition: 0 }, [garbage, { key: '', value: Buffer.alloc(0) }])
-  const end = { job: 'bad', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 7, total: 56, refused: 0 }
+  const end = { job: 'bad', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 7, total: 56 }
   const nobody = { job: 'nobody', epoch: 0, from: 0, seq: 0, count: 1, line: null, lineSteps: null, rows: [['1', 'a']] }
   const above = { ...nobody, job: 'bad', seq: 8_000_000 }
   for (const value of [encodeEndOfInput(end), encodeRows(nobody), encodeRows(above)])

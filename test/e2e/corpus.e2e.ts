@@ -112,7 +112,7 @@ async function classifyCut(file: string, batchRows: number, output: string): Pro
     const { columns, indexKind, options: found } = await source.open()
     const options = [...found, ...given]
     const all: Values[] = []
-    for await (const { rows } of source.rows(null)) all.push(...rows)
+    for await (const { rows } of source.rows()) all.push(...rows)
     const job = { id: file, columns, indexKind, options }
     // A job without rows asks the classifier once all the same.
     const batches = Array.from({ length: Math.max(1, Math.ceil(all.length / batchRows)) }, (_, at) => {

@@ -208,7 +208,7 @@ test('messages without a place are told in rejects, and what is behind them goes
     [
       encodeEndOfInput({
         ...{ job: 'j', epoch: 0, from: 0, attempt: 0 },
-        ...{ partition: 1, rows: 0, total: 0, refused: 0 },
+        ...{ partition: 1, rows: 0, total: 0 },
       }),
       /has no end/,
     ],
@@ -236,7 +236,7 @@ test('a barrier is forwarded in its place, and behind it older publishers are no
   const barrier = rows({ epoch: 1, count: 0, rows: [] })
   for (const value of [row(0, 0), row(0, 2), barrier, row(0, 4), row(1, 2), row(1, 4)])
     await bench.send(topics.rows, 0, value)
-  const end = { job: 'j', attempt: 0, partition: 0, refused: 0 }
+  const end = { job: 'j', attempt: 0, partition: 0 }
   await bench.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 0, from: 0, rows: 2, total: 4 }))
   await bench.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 1, from: 2, rows: 3, total: 5 }))
   await bench.work()

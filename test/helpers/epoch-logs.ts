@@ -146,7 +146,7 @@ function cut(done: readonly Sent[], partition: number, { stream, dice }: { strea
     else {
       const { epoch, from, total } = sent
       const rows = rowsInPartition(partition, total, stream)
-      left.push({ kind: 'end', value: { job: 'j', epoch, from, attempt: 0, partition, rows, total, refused: 0 } })
+      left.push({ kind: 'end', value: { job: 'j', epoch, from, attempt: 0, partition, rows, total } })
     }
   }
   return left

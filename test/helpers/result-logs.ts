@@ -15,7 +15,6 @@ export interface AnyJob {
   readonly partitions: number
   readonly blockRows: number
   readonly total: number
-  readonly refused: number
   /** Over and over, from a place of its own for each partition. */
   readonly cuts: readonly Cut[]
   /** Copies that come behind the end of input. */
@@ -35,7 +34,6 @@ export const anyJob: fc.Arbitrary<AnyJob> = fc.record({
   partitions: fc.integer({ min: 1, max: 7 }),
   blockRows: fc.integer({ min: 1, max: 6 }),
   total: fc.nat(120),
-  refused: fc.nat(3),
   cuts: fc.array(anyCut, { minLength: 1, maxLength: 30 }),
   late: fc.array(anyCut, { maxLength: 4 }),
   attempt: fc.nat(2),
@@ -72,7 +70,7 @@ export function copy(seqs: readonly number[], { first, size, rejects, attempt, b
 
 /** What workers leave in the log of each partition: every row, first copies in order, and an end of input. */
 export function logsOf(job: AnyJob): Log[] {
-  const { cuts, late, total, refused, rejecting } = job
+  const { cuts, late, total, rejecting } = job
   const hands = deal(job, total)
   return hands.map((seqs, partition) => {
     const log: Log = []
@@ -88,7 +86,7 @@ export function logsOf(job: AnyJob): Log[] {
       const cut = cuts[at % cuts.length]!
       next = add(at % cuts.length === 0 ? { ...cut, back: 0 } : cut, next)
     }
-    const end = { job: 'j', epoch: 0, from: 0, attempt: job.attempt, partition, rows: seqs.length, total, refused }
+    const end = { job: 'j', epoch: 0, from: 0, attempt: job.attempt, partition, rows: seqs.length, total }
     log.push(end)
     for (const cut of late) {
       if (cut.back === 0) log.push({ ...end })

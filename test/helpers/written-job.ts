@@ -85,7 +85,7 @@ export class WrittenJob {
 
   end(topic: Topic, partition: number, more: Partial<EndOfInput> = {}): Promise<void> {
     const rows = rowsInPartition(partition, TOTAL, LAYOUT)
-    const end = { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total: TOTAL, refused: 0 }
+    const end = { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total: TOTAL }
     return this.raw(topic, partition, encodeEndOfInput({ ...end, ...more }))
   }
 

@@ -94,10 +94,7 @@ export class WrittenStream {
   async ends(total: number, { epoch = 0, from = 0 }: { epoch?: number; from?: number } = {}): Promise<void> {
     for (let partition = 0; partition < LAYOUT.partitions; partition++) {
       const rows = rowsInPartition(partition, total, LAYOUT)
-      await this.raw(
-        partition,
-        encodeEndOfInput({ job: 'j', epoch, from, attempt: 0, partition, rows, total, refused: 0 }),
-      )
+      await this.raw(partition, encodeEndOfInput({ job: 'j', epoch, from, attempt: 0, partition, rows, total }))
     }
   }
 

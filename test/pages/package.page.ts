@@ -78,7 +78,7 @@ let closed = 0
 const source: Source = {
   open: async () => ({ columns: ['ID', 'A'], indexKind: null, identity: null, total: 2, options: [] }),
   rows: async function* () {
-    yield { rows: [['1', 'x'], ['2', 'y']], lines: [2, 3], bytes: [5, 9] }
+    yield { rows: [['1', 'x'], ['2', 'y']], lines: [2, 3] }
   },
   close: async () => void closed++,
 }

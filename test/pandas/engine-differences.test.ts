@@ -40,7 +40,7 @@ async function saidOf(t: TestContext, text: string, more: Partial<CsvSourceOptio
   const csv = new CsvSource({ path, readCsv: {}, delimiter: null, indexKind: null, say, ...more })
   try {
     await csv.open()
-    for await (const _ of csv.rows(null));
+    for await (const _ of csv.rows());
     return said
   } finally {
     await csv.close()

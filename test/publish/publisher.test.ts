@@ -40,7 +40,7 @@ function sourceOf(rows: readonly Values[], { runRows = 10, atEnd = async () => {
           line += (start + i) % 7 === 6 ? 3 : 1
           return here
         })
-        yield { rows: run, lines, bytes: lines }
+        yield { rows: run, lines }
       }
       await atEnd()
     },
@@ -141,7 +141,7 @@ for (const [total, partitions, blockRows] of [
 
 function endOf(partition: number, total: number, layout: { partitions: number; blockRows: number }): EndOfInput {
   const rows = rowsInPartition(partition, total, layout)
-  return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+  return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total }
 }
 
 test('the job record comes before the first row, the markers behind the last and the end of the job behind all', async t => {
@@ -208,7 +208,7 @@ test('no more than a few megabytes are read ahead of the acknowledgements', asyn
   let read = 0
   const source = sourceOf([])
   source.rows = async function* () {
-    for (; read < 200; read++) yield { rows: [[String(read), 'x'.repeat(100_000)]], lines: [read + 2], bytes: [0] }
+    for (; read < 200; read++) yield { rows: [[String(read), 'x'.repeat(100_000)]], lines: [read + 2] }
   }
   const held = Promise.withResolvers<void>()
   kafka.hold = topic => {

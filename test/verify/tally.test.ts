@@ -11,7 +11,7 @@ function tallyOf(runs: readonly (readonly [number, number])[]): Tally {
 }
 
 const end = (rows: number): EndOfInput => ({
-  ...{ job: 'j', epoch: 0, from: 0, attempt: 0, partition: 0, rows, total: rows, refused: 0 },
+  ...{ job: 'j', epoch: 0, from: 0, attempt: 0, partition: 0, rows, total: rows },
 })
 
 test('a position counts when it comes first, also where a later run overlaps an earlier one', () => {

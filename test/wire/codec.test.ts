@@ -55,7 +55,6 @@ const end: EndOfInput = {
   partition: 7,
   rows: 100,
   total: 900,
-  refused: 1,
 }
 const result: Result = {
   job: 'job-1',
@@ -439,6 +438,8 @@ test('random bytes and damaged messages give a record or ROW_MALFORMED, and noth
 /** Writes a record without judging it, as a program with a defect would. */
 function unchecked({ kind, value }: WireRecord): Buffer {
   const file = new URL(`../../src/wire/schemas/${kind === 'end' ? 'end-of-input' : kind}.avsc`, import.meta.url)
-  const body = kind === 'result' ? { ...value, classifier: Buffer.from(value.classifier) } : value
+  let body: unknown = value
+  if (kind === 'end') body = { ...value, refused: 0 }
+  if (kind === 'result') body = { ...value, classifier: Buffer.from(value.classifier) }
   return message(kind, avro.Type.forSchema(JSON.parse(readFileSync(file, 'utf8'))).toBuffer(body))
 }

@@ -13,7 +13,7 @@ const run = { job: 'j', epoch: 0, from: 0 }
 const RECORDS: readonly WireRecord[] = [
   { kind: 'job', value: jobRecord() },
   { kind: 'rows', value: { ...run, seq: 0, count: 1, line: 2, lineSteps: null, rows: [['ä']] } },
-  { kind: 'end', value: { ...run, attempt: 0, partition: 0, rows: 1, total: 1, refused: 0 } },
+  { kind: 'end', value: { ...run, attempt: 0, partition: 0, rows: 1, total: 1 } },
   {
     kind: 'result',
     value: {

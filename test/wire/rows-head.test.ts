@@ -61,7 +61,7 @@ test('bytes that are altered are taken or refused as by a whole reading, in the 
 })
 
 test('any other record is read whole', () => {
-  const value = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 1, rows: 2, total: 3, refused: 0 }
+  const value = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 1, rows: 2, total: 3 }
   assert.deepEqual(decodeHead(encodeEndOfInput(value)), { kind: 'end', value })
   assert.throws(() => decodeHead(null), /empty/)
 })

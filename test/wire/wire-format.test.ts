@@ -61,6 +61,11 @@ function fastavro(request: { write?: WireRecord[]; read?: { kind: WireKind; hex:
   }
 }
 
+/** A record with the field of the format that the model leaves out. */
+function onTheWire({ kind, value }: WireRecord): WireRecord {
+  return { kind, value: kind === 'end' ? { ...value, refused: 0 } : value } as WireRecord
+}
+
 /** The examples of the page: the record and its bytes. */
 function examples(): { record: WireRecord; hex: string }[] {
   const found = [...doc.matchAll(/```json\n(.*?)```\n\n```hex\n(.*?)```/gs)]
@@ -69,6 +74,10 @@ function examples(): { record: WireRecord; hex: string }[] {
     const value = JSON.parse(json!, (name, value) =>
       value && (name === 'classifier' || name === 'raw') ? Uint8Array.from(value) : value,
     )
+    if (kinds[i] === 'end') {
+      assert.equal(value.refused, 0)
+      delete value.refused
+    }
     return { record: { kind: kinds[i]!, value }, hex: hex!.replaceAll(/\s/g, '') }
   })
 }
@@ -109,7 +118,7 @@ function anyRecord(): fc.Arbitrary<WireRecord> {
       return { ...value, count: steps.length, lineSteps: stepped ? steps : null }
     })
   const end = fc
-    .record({ ...run, attempt: long, partition: long, rows: long, total: long, refused: long })
+    .record({ ...run, attempt: long, partition: long, rows: long, total: long })
     .map(end => ({ ...end, total: Math.max(end.rows, end.total) }))
   const rejected = fc.record({ seq: maybe(long), line: maybe(long), reason: text, detail: text, values: texts })
   const stamp = { attempt: long, first: long, offset: long, by: text, columns: texts }
@@ -302,10 +311,10 @@ test('fastavro reads what the codec writes and writes what the codec reads, byte
   ]
   assert.deepEqual(new Set(records.map(({ kind }) => kind)), new Set(kinds))
   const encoded = records.map(record => ({ kind: record.kind, hex: encode(record).toString('hex') }))
-  const { written, read } = fastavro({ write: records, read: encoded })
+  const { written, read } = fastavro({ write: records.map(onTheWire), read: encoded })
   records.forEach((record, i) => {
     assert.equal(written[i], encoded[i]!.hex)
-    assert.deepEqual(read[i], record.value)
+    assert.deepEqual(read[i], onTheWire(record).value)
     assert.deepEqual(decode(Buffer.from(written[i]!, 'hex')), record)
   })
 })

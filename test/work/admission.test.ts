@@ -32,7 +32,7 @@ const rows = (more: Partial<Rows>): Buffer => {
   return encodeRows({ ...row, ...more })
 }
 const end = (more: Partial<EndOfInput>): Buffer =>
-  encodeEndOfInput({ job: 'file', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 3, total: 6, refused: 0, ...more })
+  encodeEndOfInput({ job: 'file', epoch: 0, from: 0, attempt: 0, partition: 0, rows: 3, total: 6, ...more })
 const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value))
 
 interface Case {

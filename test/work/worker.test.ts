@@ -60,7 +60,7 @@ function sourceOf(runs: AsyncIterable<readonly Values[]> | Iterable<readonly Val
       let line = 1
       for await (const rows of runs) {
         const lines = rows.map(() => ++line)
-        if (rows.length > 0) yield { rows, lines, bytes: lines }
+        if (rows.length > 0) yield { rows, lines }
       }
     },
     close: async () => {},
@@ -201,7 +201,7 @@ class Bench {
       end: async total => {
         for (let partition = 0; partition < partitions; partition++) {
           const rows = rowsInPartition(partition, total, this.layout)
-          const end = { job, epoch: 0, from: 0, attempt: 0, partition, rows, total, refused: 0 }
+          const end = { job, epoch: 0, from: 0, attempt: 0, partition, rows, total }
           await send(topic, partition, encodeEndOfInput(end))
         }
       },

@@ -1,7 +1,7 @@
 import { jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import type { Values } from '../../model.ts'
-import { checkToCsv } from '../../pandas/to-csv.ts'
+import { toCsvOf } from '../../pandas/to-csv.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from '../boundary.ts'
 import type { Cell, Classifier } from '../classifier.ts'
 
@@ -49,7 +49,7 @@ export function checkModuleJob({ options }: ClassifierJob): void {
   const readCsv: Record<string, unknown> = jsonOptionOf({ options }, 'readCsv', '{}')
   const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
   if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')
-  const { host } = checkToCsv(jsonOptionOf({ options }, 'toCsv', '{}'))
+  const { host } = toCsvOf({ options })
   // How cells are quoted is the sink's as well, and it does it.
   asked.push(...Object.keys(host).flatMap(name => (name === 'quoting' ? [] : [`--to-csv ${name}`])))
   const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')

@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { jsonOptionOf } from '../../core/job.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../../errors.ts'
-import { checkToCsv } from '../../pandas/to-csv.ts'
+import { toCsvOf } from '../../pandas/to-csv.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../../support/started-processes.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
 import { LastLines, LineForwarder } from '../output.ts'
@@ -240,7 +240,7 @@ export class PythonClassifier implements RowsClassifier {
     const known = this.#jobs.get(job)
     if (known) return known
     const option = (name: string, fallback: string) => jsonOptionOf(job, name, fallback)
-    const { host, sink } = checkToCsv(option('toCsv', '{}'))
+    const { host, sink } = toCsvOf(job)
     if (sink.quoting === QUOTE_NONE && sink.escapechar !== null) this.#refuseOldPandas()
     const bytes = frame(
       JSON.stringify({

@@ -54,7 +54,6 @@ export function describeVerified(verified: Verified): string {
     ['rows in', verified.rowsIn],
     ['rows out', verified.rowsOut],
     ['rejects', verified.rejects],
-    ['refused', verified.refused ?? 'unknown'],
     ['duplicates in rows', duplicates.rows],
     ['duplicates in results', duplicates.results],
     ['gaps in rows', gaps.rows],
