@@ -1,15 +1,43 @@
 /**
- * The words of rowmill as types.
+ * The words of rowmill as types. docs/glossary.md has the same list; a test compares them.
  *
- * pipeline  a named set of topics `<pipeline>.jobs`, `.rows`, `.bulk`, `.results`, `.rejects` and the workers that serve
- *           them with one classifier; their consumer group is `<pipeline>.workers`
- * job       one run of rows with one header; its id is used once
- * header    the column names of a job, broadcast to every worker through the topic `jobs`
- * row       the values of one record; `seq` counts 0, 1, 2, ... within the job
- * block     `blockRows` consecutive rows; block k goes to partition `k mod partitions`
- * position  the number of a row within its partition of its job (sequence.ts)
- * result    what the classifier made of a batch, on the same partition number as its rows
- * reject    a row that could not be classified; it keeps its place in the result
+ * pipeline        a named set of topics, `<pipeline>.jobs`, `.rows`, `.bulk`, `.results` and `.rejects`, and the
+ *                 workers that serve it with one classifier
+ * job             one run of rows with one header; its id is used once
+ * header          the column names of a job; they travel in the job record
+ * row             the values of one record of the source, as text
+ * seq             the number of a row within its job: 0, 1, 2, ...
+ * block           `blockRows` consecutive rows; block k goes to partition `k mod partitions`
+ * position        the number of a row within its job and its partition; never the number of a message
+ * offset          the number of a message within a partition of a topic, counted by Kafka
+ * sequenced       of a job: its rows have a seq. In a job without sequence the offset of a row is its position
+ * bulk            the topic for rows of large jobs (more than 1,000 rows, or an unknown number); workers serve `rows`
+ *                 first
+ * source          where a publisher reads rows: a file, or your program
+ * sink            where a collector writes rows: a file, or your program
+ * publisher       appends the rows of a job to a topic; the publisher of an event job is called its producer
+ * worker          reads rows, calls the classifier, appends results, then commits offsets
+ * membership      the place of a worker in a consumer group, with the partitions assigned to it; it ends at the next
+ *                 rebalance
+ * collector       reads results in order and writes them to a sink
+ * classifier      your function, in a process or thread of its own
+ * batch           the rows that the classifier gets in one call
+ * result          what the classifier made of consecutive positions; it has the partition number of its rows
+ * kind            what the values of one output column are within one result, such as integer, float or text
+ * cast            the dtype that you name for an output column; its kinds are not compared
+ * reject          a row without a result, with the reason; it keeps its position. Elsewhere called a dead letter
+ * budget          how many rows of a job may be rejects before the job fails
+ * end of input    the message that closes one partition of a job and says how many rows the job has
+ * complete        of a job: all ends of input agree, and every row has a result or is a reject
+ * low-water mark  the lowest offset of a partition that has a row without an acknowledged result; a worker commits it
+ *                 and nothing above
+ * checkpoint      what a collector needs to resume: the bytes written, their digest, and where to read on in `results`
+ * attempt         one pass of the workers over a job, counted from 0; a later one classifies only rows that have no
+ *                 result
+ * epoch           the time in which one producer owns an event job, counted from 0; a newer producer begins the next
+ *                 one
+ * barrier         the first message of an epoch in a partition; messages of older epochs after it do not count
+ * takeover point  a job record that says: all rows below this seq are safe, and the others begin at these offsets
  *
  * The five records below travel on Kafka as Avro (schemas/*.avsc, docs/wire-format.md). Nullable fields are null,
  * never absent. Offsets, counts and byte sizes are whole numbers below 2^53.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { EXIT_CODES } from '../src/errors.ts'
@@ -9,6 +9,10 @@ import { rowmill } from './helpers/cli.ts'
 const ROOT = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
 const README = read('README.md')
+const PAGES = globSync('**/*.md', {
+  cwd: ROOT,
+  exclude: ['node_modules/**', '.venv/**', 'demo/**', 'test/**', 'dist/**'],
+})
 
 /** Every command there is, as the help lists them. */
 async function commands(): Promise<string[]> {
@@ -35,22 +39,41 @@ test('the README names every error code in the row of its exit code', () => {
   }
 })
 
-test('every file that a document links to exists', () => {
-  for (const file of [
-    'README.md',
-    'DESIGN.md',
-    'docs/csv.md',
-    'docs/classifiers.md',
-    'docs/broker.md',
-    'docs/wire-format.md',
-    'docs/going-real-time.md',
-    'examples/producers/README.md',
-    'docker/README.md',
-  ]) {
-    for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
-      assert.ok(existsSync(join(ROOT, dirname(file), target!)), `${file} links to ${target}`)
+/** What GitHub and npm make of a heading: the part of a link after #. */
+function anchorsOf(page: string): string[] {
+  const headings = read(page)
+    .replaceAll(/^```.*?^```$/gms, '')
+    .matchAll(/^#+ (.+)$/gm)
+  return [...headings].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N}_ -]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
+
+test('every page and heading that a page links to exists', () => {
+  for (const page of PAGES) {
+    for (const [, target, anchor] of read(page).matchAll(/\]\(([^)#:]*)(?:#([^)]*))?\)/g)) {
+      const file = target ? join(dirname(page), target) : page
+      assert.ok(existsSync(join(ROOT, file)), `${page} links to ${target}`)
+      if (anchor) assert.ok(anchorsOf(file).includes(anchor), `${page} links to ${target}#${anchor}`)
     }
   }
+})
+
+test('docs/glossary.md is the glossary of src/model.ts', () => {
+  const [, head] = /^ \*\n((?: \* (?:\S| {16}).*\n)+) \*\n/m.exec(read('src/model.ts'))!
+  const terms = [...head!.matchAll(/^ \* (\S.*?) {2,}(.*\n(?: \* {3,}.*\n)*)/gm)].map(([, word, meaning]) => [
+    word!,
+    meaning!.replaceAll(/\n( \* +)?/g, ' ').trim(),
+  ])
+  const rows = [...read('docs/glossary.md').matchAll(/^\| (.*?) \| (.*) \|$/gm)].map(([, word, meaning]) => [
+    word!,
+    meaning!,
+  ])
+  assert.ok(terms.length > 20)
+  assert.deepEqual(rows.slice(1), terms)
 })
 
 test('every file:function that DESIGN.md names is there', () => {

@@ -33,7 +33,7 @@ test('the package holds what the sources become, each file beside them, and noth
     .filter(path => !path.endsWith('.d.ts'))
     .flatMap(path => (path.endsWith('.ts') ? [path.replace(/ts$/, 'js'), path.replace(/ts$/, 'd.ts')] : [path]))
     .map(path => `dist/${path}`)
-  const texts = ['CHANGELOG.md', 'DESIGN.md', 'LICENSE', 'README.md', 'package.json']
+  const texts = ['CHANGELOG.md', 'CONTRIBUTING.md', 'DESIGN.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
   const expected = [...built, ...texts, ...filesOf('bin'), ...filesOf('docs'), ...filesOf('examples')]
   assert.deepEqual(packed.trim().split('\n').sort(), expected.map(path => `package/${path}`).sort())
   for (const extension of ['.py', '.avsc']) assert.ok(built.some(path => path.endsWith(extension)))
