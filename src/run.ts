@@ -13,6 +13,7 @@ import { reopen } from './jobs/reopen.ts'
 import { Kafka, type KafkaAdmin } from './kafka/index.ts'
 import type { JobOption, Rejected } from './model.ts'
 import { type Compression, OPTIONS } from './options.ts'
+import type { PipelineContext } from './pipeline/context.ts'
 import { JobLog } from './pipeline/job-log.ts'
 import { newJobId } from './pipeline/new-job-id.ts'
 import { digestOf } from './pipeline/source-identity.ts'
@@ -185,8 +186,8 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   checkSource(options.unfinished, header)
   progress.total(header.total)
   const jobs = await JobLog.open(kafka, pipeline, options.say)
-  const shared = { kafka, pipeline, jobs, job, say: options.say, signal }
-  if (options.unfinished) await reopenFailed(job, { ...shared, by: 'run' })
+  const context = { kafka, pipeline, jobs, say: options.say, signal }
+  if (options.unfinished) await reopenFailed(context, job)
   const jobOptions = [...options.options, quoting(runtime)]
   const onOpen = async () => {
     progress.opened = true
@@ -195,9 +196,11 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   const onPublished = (rows: number) => progress.published(rows)
   const onWritten = (_: number, rows: number) => progress.written(rows)
   const held = Promise.withResolvers<void>()
-  const publishing = publish(options.source, header, {
-    ...shared,
-    ...{ layout, bulk },
+  const publishing = publish(context, options.source, {
+    header,
+    job,
+    layout,
+    bulk,
     options: jobOptions,
     by: 'run',
     onOpen,
@@ -207,7 +210,7 @@ async function runJob(options: Settings, parts: Parts): Promise<RunReport> {
   publishing.catch(held.reject)
   // Not before the id is this run's: the results of somebody else's job must not become OUT.
   const collecting = held.promise.then(
-    () => collect({ ...shared, sink: options.sink, onProgress: onWritten }),
+    () => collect(context, { job, sink: options.sink, onProgress: onWritten }),
     async error => {
       await options.sink.close()
       throw error
@@ -255,11 +258,11 @@ function checkSource(unfinished: UnfinishedRun | null, { options }: SourceHeader
 }
 
 /** A job that failed by its classifier has its chance with another one. */
-async function reopenFailed(id: string, place: Parameters<typeof reopen>[1]): Promise<void> {
-  const before = await place.jobs.latest(id)
+async function reopenFailed(context: PipelineContext, id: string): Promise<void> {
+  const before = await context.jobs.latest(id)
   if (!before || !hasFailed(before)) return
-  const reopened = await reopen(id, place)
-  if (reopened) place.say(`job ${id} failed before, and goes on in attempt ${reopened.job.attempt}`)
+  const reopened = await reopen(context, id, 'run')
+  if (reopened) context.say(`job ${id} failed before, and goes on in attempt ${reopened.job.attempt}`)
 }
 
 /** It is closed as soon as something fails, or else a read of it might be waited for; and at the end. */

@@ -2,10 +2,10 @@ import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import { Kafka, type KafkaAdmin, type Position } from '../kafka/index.ts'
 import type { OptionValues } from '../options.ts'
+import type { PipelineConnection, PipelineContext } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { workersGroup } from '../pipeline/topic-names.ts'
 import { type EnsureOptions, ensureTopics, findTopics } from '../pipeline/topics.ts'
-import type { ResultsPlace } from '../results/snapshot.ts'
 import type { Say } from '../support/say.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
 import { Limits } from './limits.ts'
@@ -58,7 +58,7 @@ function findSharedPipeline(command: string, options: SharedOptions): Promise<Sh
 export async function onFoundPipeline<T>(
   command: string,
   options: SharedOptions & OptionValues<'timeout' | 'quiet'>,
-  { when, act }: { when: string; act: (place: ResultsPlace) => Promise<T> },
+  { when, act }: { when: string; act: (context: PipelineContext) => Promise<T> },
 ): Promise<T> {
   const terminal = new Terminal({ quiet: options.quiet, progress: false })
   const say = (message: string) => terminal.say(message)
@@ -134,10 +134,7 @@ async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: strin
   }
 }
 
-async function openJobs(
-  { kafka, pipeline, say }: { kafka: Kafka; pipeline: string; say: Say },
-  signal?: AbortSignal,
-): Promise<JobLog> {
+async function openJobs({ kafka, pipeline, say }: PipelineConnection, signal?: AbortSignal): Promise<JobLog> {
   const jobs = await JobLog.open(kafka, pipeline, say)
   const interrupt = () => jobs.interrupt(signal!.reason)
   if (signal?.aborted) interrupt()

@@ -5,26 +5,20 @@ import { type Run, rejectedOf, rowsOf, sameColumns } from '../core/result-run.ts
 import type { ReadPosition } from '../core/row-order.ts'
 import { describeRows } from '../core/sequence.ts'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
-import type { Kafka } from '../kafka/index.ts'
 import type { Job, Rejected, Result } from '../model.ts'
 import { tellFailure } from '../pipeline/append-job.ts'
-import type { JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
-import type { Say } from '../support/say.ts'
 
 /** Rows handed to the sink in one call, unless the input goes dry before. */
 const WRITE_ROWS = 1000
 const CHECKPOINT_MS = 1000
 
 export interface CollectOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly jobs: JobLog
+  /** The id of the job. */
   readonly job: string
   readonly sink: Sink
-  readonly say: Say
-  readonly signal: AbortSignal
   /** Whether the output of a job that does not end grows as its rows come; other jobs are refused then. Default: false. */
   readonly follow?: boolean
   /** How much a collector that is killed does again at most. Default: 1 s. */
@@ -60,18 +54,19 @@ type Note = ReadPosition & {
  * KIND_DRIFT, CLASSIFIER_MIXED, REJECTS_OVER_BUDGET, USAGE where the job is none to follow or none that ends, or what the
  * sink threw; the sink is closed in any case.
  */
-export async function collect(options: CollectOptions): Promise<Collected> {
-  const { jobs, sink, signal } = options
+export async function collect(context: PipelineContext, options: CollectOptions): Promise<Collected> {
+  const { jobs, signal } = context
+  const { sink, lookEveryMs } = options
   try {
-    const before = readNote(await sink.open(), options)
+    const before = readNote(await sink.open(), { pipeline: context.pipeline, job: options.job })
     const job = await jobs.found(options.job, signal)
     checkFollow(job, options)
-    const note = await usable(before, job, options)
-    const results = await OrderedResults.open(job, note, options)
+    const note = await usable(context, before, { job, sink })
+    const results = await OrderedResults.open(context, job, { position: note, lookEveryMs })
     try {
-      return await new Collection(note, results, options).run()
+      return await new Collection(context, results, { ...options, note }).run()
     } catch (error) {
-      throw await judge(results, error, options)
+      throw await judge(context, results, error)
     } finally {
       await results.close()
     }
@@ -80,7 +75,7 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   }
 }
 
-function readNote(text: string | null, { job, pipeline }: CollectOptions): Note | null {
+function readNote(text: string | null, { job, pipeline }: { job: string; pipeline: string }): Note | null {
   if (text === null) return null
   const note = parse(text)
   if (note.job !== job || note.pipeline !== pipeline) {
@@ -114,7 +109,11 @@ function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: Collec
 }
 
 /** A later attempt may give rows to the places that were left out: then the output begins anew. */
-async function usable(note: Note | null, job: Job, { jobs, sink, say }: CollectOptions): Promise<Note | null> {
+async function usable(
+  { jobs, say }: PipelineContext,
+  note: Note | null,
+  { job, sink }: { job: Job; sink: Sink },
+): Promise<Note | null> {
   if (note === null) return null
   if (!fitsJob(note.offsets, job)) throw changed()
   if (staysRight(note, job, jobs)) {
@@ -132,16 +131,17 @@ async function usable(note: Note | null, job: Job, { jobs, sink, say }: CollectO
  * A job that does not end goes on for others who read it, unless its own budget says otherwise: what a reader that stood
  * still for longer than retention misses is no fault of the job.
  */
-async function judge(results: OrderedResults, error: unknown, options: CollectOptions): Promise<unknown> {
+async function judge(context: PipelineContext, results: OrderedResults, error: unknown): Promise<unknown> {
   const reason = await results.reasonOf(error)
   const { job } = results
   if (!isFinal(reason) || !(job.bounded || reason.code === 'REJECTS_OVER_BUDGET')) return reason
-  await tellFailure(options, job, { error: reason, place: null, by: 'collector' })
+  await tellFailure(context, job, { error: reason, place: null, by: 'collector' })
   const { code, message, facts } = reason
   return new RowmillError(code, message, { ...(facts as ErrorFacts), attempt: job.attempt }, { cause: reason })
 }
 
 class Collection {
+  readonly #context: PipelineContext
   readonly #job: Job
   readonly #results: OrderedResults
   readonly #options: CollectOptions
@@ -155,8 +155,13 @@ class Collection {
   /** Whether rows were taken since the last checkpoint. */
   #ahead = false
 
-  constructor(note: Note | null, results: OrderedResults, options: CollectOptions) {
+  constructor(
+    context: PipelineContext,
+    results: OrderedResults,
+    { note, ...options }: CollectOptions & { note: Note | null },
+  ) {
     const { job } = results
+    this.#context = context
     this.#job = job
     this.#results = results
     this.#options = options
@@ -167,7 +172,7 @@ class Collection {
   }
 
   async run(): Promise<Collected> {
-    const { signal } = this.#options
+    const { signal } = this.#context
     if (this.#columns) await this.#begin(this.#columns)
     try {
       while (!this.#results.complete) {
@@ -215,7 +220,7 @@ class Collection {
     const { by } = run.result
     const rejected = rejectedOf(run)
     this.#rowsByWorker.set(by, (this.#rowsByWorker.get(by) ?? 0) + run.count - rejected.length)
-    if (rejected.length > 0) this.#budget.add(rejected, this.#options.jobs.peek(this.#job.id)?.total ?? null)
+    if (rejected.length > 0) this.#budget.add(rejected, this.#context.jobs.peek(this.#job.id)?.total ?? null)
   }
 
   /** For something to arrive, or until what was written is to be safe: nothing more may come for long. */
@@ -239,8 +244,8 @@ class Collection {
   }
 
   async #checkpoint(): Promise<void> {
-    const { job, pipeline } = this.#options
-    const { attempt } = this.#job
+    const { pipeline } = this.#context
+    const { id: job, attempt } = this.#job
     const kinds = this.#kinds.seen
     const note: Note = { job, attempt, pipeline, ...this.#results.position, columns: this.#columns, kinds }
     await this.#options.sink.checkpoint(JSON.stringify(note))
@@ -270,8 +275,11 @@ class Collection {
 
   /** Whether reading ended and the sink is as it should be, so that what was written can be made safe. */
   #isOfReading(error: unknown): boolean {
-    const { signal, follow = false } = this.#options
-    return error === signal.reason || (follow && error instanceof RowmillError && !error.code.startsWith('OUTPUT_'))
+    const { follow = false } = this.#options
+    return (
+      error === this.#context.signal.reason ||
+      (follow && error instanceof RowmillError && !error.code.startsWith('OUTPUT_'))
+    )
   }
 
   async #finish(): Promise<Collected> {
@@ -279,8 +287,9 @@ class Collection {
     this.#budget.check(rows + rejects)
     if (!this.#columns) await this.#begin(null)
     const summary = { job: this.#job.id, rows, rejects }
-    this.#options.signal.throwIfAborted()
-    await this.#options.sink.commit(summary, this.#options.signal)
+    const { signal } = this.#context
+    signal.throwIfAborted()
+    await this.#options.sink.commit(summary, signal)
     crashPoint('output-named')
     return { ...summary, duplicates, rejected: this.#budget.kept, rowsByWorker: this.#rowsByWorker }
   }

@@ -1,6 +1,9 @@
 import { errorFromRecord, RowmillError } from '../errors.ts'
 import { type Job, optionOf } from '../model.ts'
 
+/** Everyone who serves a pipeline keeps all of its job records in memory: a larger one is ignored. */
+export const MAX_JOB_BYTES = 1024 * 1024
+
 /** How much of an option a message shows. */
 const OPTION_CHARS = 100
 

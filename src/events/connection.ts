@@ -3,8 +3,8 @@ import { type Compression, OPTIONS, parseOption } from '../options.ts'
 import { type EnsureOptions, ensureTopics } from '../pipeline/topics.ts'
 import { registerRecords, wireFormat } from '../wire/confluent.ts'
 
-/** How a program that uses the SDK says where its pipeline is. */
-interface Place {
+/** What a program that uses the SDK says about its pipeline. */
+interface SdkConnection {
   readonly brokers: readonly string[]
   readonly pipeline: string
   readonly schemaRegistry?: string | null | undefined
@@ -22,7 +22,7 @@ export async function connectSdk(
     schemaRegistry = null,
     brokerTimeout = OPTIONS.brokerTimeout.fallback,
     compression = OPTIONS.compression.fallback,
-  }: Place,
+  }: SdkConnection,
   ensure: EnsureOptions = {},
 ): Promise<{ kafka: Kafka; partitions: number }> {
   const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)

@@ -18,7 +18,7 @@ import { connectSdk } from './connection.ts'
 import { checkOptions, type OpenJobOptions } from './event-options.ts'
 import { EventPublisher } from './event-publisher.ts'
 import { type EventRow, RowReader } from './event-row.ts'
-import { appendMark, type EventPlace, fenced, type HeldJob, takeOver } from './take-over.ts'
+import { appendMark, fenced, type ProducerContext, takeOver } from './take-over.ts'
 import { EventMarks } from './takeover-points.ts'
 
 /**
@@ -52,9 +52,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     const reader = await kafka.reader([topics.rows, topics.results])
     closers.push(() => reader.close())
     const by = uniqueName()
-    const patienceMs = reader.patienceMs
-    const latest = (job: string) => latestJob(jobs, job, { patienceMs, signal })
-    const place: EventPlace = { kafka, pipeline, jobs, sender, by, latest, say, signal }
+    const context: ProducerContext = { kafka, pipeline, jobs, say, signal, sender, by }
     const wanted: Job = {
       ...{
         id,
@@ -71,8 +69,8 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
       resultsFrom: await reader.ends(topics.results, partitions),
       ...{ source: null, indexKind, options: [...chosen, quotes], at: Date.now(), by },
     }
-    const held = await untilAborted(signal, takeOver(wanted, place))
-    return await HeldEventJob.begin(held, { place, reader, close })
+    const held = await untilAborted(signal, takeOver(context, wanted))
+    return await HeldEventJob.begin(context, held, { reader, close })
   } catch (error) {
     await close()
     throw signal.aborted ? signal.reason : error
@@ -92,7 +90,6 @@ async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promis
 }
 
 interface EventJobParts {
-  readonly place: EventPlace
   readonly reader: Reader
   close(): Promise<void>
 }
@@ -132,7 +129,8 @@ export interface EventJob extends AsyncDisposable {
 class HeldEventJob implements EventJob {
   readonly id: string
   readonly columns: readonly string[]
-  readonly #job: HeldJob
+  readonly #context: ProducerContext
+  readonly #job: Job
   readonly #parts: EventJobParts
   readonly #rows: RowReader
   readonly #publisher: EventPublisher
@@ -142,8 +140,9 @@ class HeldEventJob implements EventJob {
   #closed: Promise<void> | null = null
   #lost: { readonly error: unknown } | null = null
 
-  private constructor(job: HeldJob, parts: EventJobParts) {
-    const { place, reader } = parts
+  private constructor(context: ProducerContext, job: Job, parts: EventJobParts) {
+    const { reader } = parts
+    this.#context = context
     this.id = job.id
     this.columns = job.columns
     this.#job = job
@@ -151,7 +150,7 @@ class HeldEventJob implements EventJob {
     this.#rows = new RowReader(job)
     this.#publisher = new EventPublisher({
       job,
-      sender: place.sender,
+      sender: context.sender,
       checkHeld: async () => {
         await this.#checkHeld()
         this.#marks.due()
@@ -160,13 +159,13 @@ class HeldEventJob implements EventJob {
     })
     this.#marks = new EventMarks(this.#publisher, {
       ends: () => reader.ends(job.topic, job.partitions),
-      append: mark => appendMark(job, { ...mark, epoch: job.epoch }, place),
+      append: mark => appendMark(context, job, { ...mark, epoch: job.epoch }),
     })
     this.#follow()
   }
 
-  static async begin(job: HeldJob, parts: EventJobParts): Promise<HeldEventJob> {
-    const begun = new HeldEventJob(job, parts)
+  static async begin(context: ProducerContext, job: Job, parts: EventJobParts): Promise<HeldEventJob> {
+    const begun = new HeldEventJob(context, job, parts)
     if (job.epoch > 0) await begun.#marks.write(false)
     return begun
   }
@@ -204,19 +203,19 @@ class HeldEventJob implements EventJob {
 
   async #end(): Promise<void> {
     const { id, epoch, attempt, from, topic, partitions } = this.#job
-    const { place } = this.#parts
+    const { sender, pipeline, by } = this.#context
     const total = this.#publisher.given
     await this.#publisher.untilSafe(total)
     const ends = Array.from({ length: partitions }, (_, partition) => {
       const rows = rowsInPartition(partition, total, this.#job)
       const value = encodeEndOfInput({ job: id, epoch, from, attempt, partition, rows, total })
-      return place.sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
+      return sender.send({ topic, partition }, { key: id, value }).then(() => crashPoint('end-acked'))
     })
     await this.#orLost(Promise.all(ends))
     crashPoint('ends-acked')
     await this.#orLost(this.#checkHeld())
-    const record: Job = { ...this.#job, state: 'ended', total, at: Date.now(), by: place.by }
-    await this.#orLost(appendJob(place.sender, place.pipeline, record))
+    const record: Job = { ...this.#job, state: 'ended', total, at: Date.now(), by }
+    await this.#orLost(appendJob(sender, pipeline, record))
     crashPoint('job-ended')
     await this.#orLost(this.#checkHeld()) // a newer producer may have come between: then the job has not ended
   }
@@ -241,7 +240,7 @@ class HeldEventJob implements EventJob {
     if (this.#lost) return
     this.#lost = { error }
     this.#publisher.fail(error)
-    void this.#parts.place.sender.close(error).catch(() => {}) // what it still holds is nobody's any more
+    void this.#context.sender.close(error).catch(() => {}) // what it still holds is nobody's any more
   }
 
   /** What `work` resolves with; a failure is the end of this producer. */
@@ -255,7 +254,7 @@ class HeldEventJob implements EventJob {
   }
 
   async #checkHeld(): Promise<void> {
-    const job = (await this.#parts.place.latest(this.id))!
+    const job = (await latestJob(this.#context, this.id))!
     const loss = this.#lossOf(job)
     if (!loss) return
     this.#lose(loss)
@@ -265,12 +264,12 @@ class HeldEventJob implements EventJob {
   #lossOf(job: Job): RowmillError | null {
     if (hasFailed(job)) return jobFailure(job)
     if (job.epoch <= this.#job.epoch) return null
-    return fenced(this.id, this.#parts.place.jobs.epochsOf(this.id)!)
+    return fenced(this.id, this.#context.jobs.epochsOf(this.id)!)
   }
 
   /** Is told of a newer producer or a failure also while nothing is sent. */
   #follow(): void {
-    const { jobs, signal } = this.#parts.place
+    const { jobs, signal } = this.#context
     const stop = AbortSignal.any([this.#stop.signal, signal])
     const lost = (job: Job) => this.#lossOf(job) !== null
     jobs.until(this.id, lost, stop).then(

@@ -1,23 +1,24 @@
 import { isRow, placesOf, type Run, sameColumns } from '../core/result-run.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Result } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
-import { fitsJob, OrderedResults, type OrderedResultsOptions, staysRight } from '../results/ordered-results.ts'
+import { fitsJob, OrderedResults, staysRight } from '../results/ordered-results.ts'
 import type { ClassifiedRow, ResultBatch, ResultsPosition, ResultsRequest } from './result-batch.ts'
 
 /** Rows in one batch, where more are there already: it ends at the first run that reaches this. */
 const BATCH_ROWS = 1000
 
-/** As `results` (read-results.ts), at a place that is open already. */
+/** As `results` (results.ts), with a connection that is open already. `lookEveryMs`: see OrderedResultsOptions. */
 export async function* resultBatches(
-  place: OrderedResultsOptions,
-  { job: id, after = null, from = 'start' }: ResultsRequest,
+  context: PipelineContext,
+  { job: id, after = null, from = 'start', lookEveryMs }: ResultsRequest & { readonly lookEveryMs?: number },
 ): AsyncGenerator<ResultBatch, void, undefined> {
-  const { jobs, pipeline, signal } = place
+  const { jobs, pipeline, signal } = context
   if (after !== null) checkPosition(after, { pipeline, job: id })
   const job = await jobs.found(id, signal)
   if (after !== null) checkAttempt(after, job, jobs)
-  const results = await OrderedResults.open(job, after?.at ?? null, { ...place, from })
+  const results = await OrderedResults.open(context, job, { position: after?.at ?? null, from, lookEveryMs })
   const batch = new Batch()
   const give = (): ResultBatch => ({
     ...batch.give(),

@@ -1,47 +1,37 @@
 import { CountingRows } from '../core/counting-rows.ts'
 import { type Mark, markRecord } from '../core/job-epochs.ts'
 import { RowmillError } from '../errors.ts'
-import type { Kafka, Message } from '../kafka/index.ts'
+import type { Message } from '../kafka/index.ts'
 import { readNow } from '../kafka/partition-feed.ts'
 import type { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
-import type { JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
+import { latestJob } from '../pipeline/latest-job.ts'
 import { checkSameProducer } from '../pipeline/same-job.ts'
 import { crashPoint } from '../support/crash-point.ts'
-import type { Say } from '../support/say.ts'
 import { encodeRows } from '../wire/codec.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 
 /** What a producer of events works with. */
-export interface EventPlace {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly jobs: JobLog
+export interface ProducerContext extends PipelineContext {
   readonly sender: PartitionSender
   /** Not the same for any other producer, so that one can tell whose an epoch is. */
   readonly by: string
-  /** The job as of now. */
-  latest(id: string): Promise<Job | undefined>
-  readonly say: Say
-  readonly signal: AbortSignal
 }
-
-/** A job with the epoch under which this producer holds it, and the seq it goes on at. */
-export type HeldJob = Job
 
 /**
  * Opens the job, or takes it over from whoever held it: under a new epoch, announced before anything else, so that nothing
  * an older producer still sends counts behind the barriers; what lies before them tells at which seq to go on. Throws
  * JOB_EXISTS, what the job failed with, and PRODUCER_FENCED where somebody else takes it over meanwhile.
  */
-export async function takeOver(wanted: Job, place: EventPlace): Promise<HeldJob> {
-  const job = await claim(wanted, place)
+export async function takeOver(context: ProducerContext, wanted: Job): Promise<Job> {
+  const job = await claim(context, wanted)
   crashPoint('epoch-claimed')
   if (job.epoch === 0) return job
-  await sendBarriers(job, place)
+  await sendBarriers(context, job)
   crashPoint('barriers-acked')
-  return { ...job, from: await findNext(job, place) }
+  return { ...job, from: await findNext(context, job) }
 }
 
 /** The error of a producer whose job is another's now. */
@@ -53,17 +43,17 @@ export function fenced(id: string, { by, epoch }: { by: string; epoch: number })
 }
 
 /** Appends records of new epochs until the first of one is of this producer. */
-async function claim(wanted: Job, place: EventPlace): Promise<Job> {
-  const { pipeline, jobs, sender, by } = place
+async function claim(context: ProducerContext, wanted: Job): Promise<Job> {
+  const { pipeline, jobs, sender, by } = context
   const { id } = wanted
   for (;;) {
-    const before = await place.latest(id)
+    const before = await latestJob(context, id)
     if (before) checkSameProducer(before, wanted, pipeline)
     const known = jobs.epochsOf(id)
     const epoch = known ? known.epoch + 1 : 0
     const next = before && { ...before, epoch, from: known!.mark.from, at: Date.now(), by }
     await appendJob(sender, pipeline, next ?? wanted)
-    const job = (await place.latest(id))!
+    const job = (await latestJob(context, id))!
     checkSameProducer(job, wanted, pipeline)
     const held = jobs.epochsOf(id)!
     if (held.epoch === epoch && held.by === by) return { ...job, epoch }
@@ -71,7 +61,7 @@ async function claim(wanted: Job, place: EventPlace): Promise<Job> {
   }
 }
 
-async function sendBarriers({ id, epoch, topic, partitions }: Job, { sender }: EventPlace): Promise<void> {
+async function sendBarriers({ sender }: ProducerContext, { id, epoch, topic, partitions }: Job): Promise<void> {
   const head = { job: id, epoch, from: 0, seq: null, count: 0, line: null, lineSteps: null }
   const value = encodeRows({ ...head, rows: [] })
   const barriers = Array.from({ length: partitions }, (_, partition) =>
@@ -81,20 +71,20 @@ async function sendBarriers({ id, epoch, topic, partitions }: Job, { sender }: E
 }
 
 /** The lowest seq of which no row counts, in what lies between the last mark and the barriers. */
-async function findNext(job: Job, place: EventPlace): Promise<number> {
-  const { mark } = place.jobs.epochsOf(job.id)!
+async function findNext(context: ProducerContext, job: Job): Promise<number> {
+  const { mark } = context.jobs.epochsOf(job.id)!
   if (mark.closed && mark.epoch === job.epoch - 1) return mark.from
   const rows = new CountingRows(job, mark)
   const positions = mark.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
-  await readNow(positions, place, (partition, message) => {
+  await readNow(context, positions, (partition, message) => {
     if (rows.epochOf(partition) < job.epoch && message.key?.toString() === job.id) note(rows, partition, message)
   })
   const newer = mark.rowsFrom.findIndex((_, partition) => rows.epochOf(partition) > job.epoch)
   if (newer >= 0) {
-    await place.latest(job.id)
-    throw fenced(job.id, place.jobs.epochsOf(job.id)!)
+    await latestJob(context, job.id)
+    throw fenced(job.id, context.jobs.epochsOf(job.id)!)
   }
-  await checkKept(job, { mark, rows, place })
+  await checkKept(context, job, { mark, rows })
   return rows.next
 }
 
@@ -112,10 +102,11 @@ function note(rows: CountingRows, partition: number, { value }: Message): void {
 
 /** Throws ROW_GAP where retention took what lay behind the mark, and nothing tells whether rows of the job were in it. */
 async function checkKept(
+  { kafka }: ProducerContext,
   { id, topic }: Job,
-  { mark, rows, place }: { mark: Mark; rows: CountingRows; place: EventPlace },
+  { mark, rows }: { mark: Mark; rows: CountingRows },
 ): Promise<void> {
-  const reader = await place.kafka.reader([topic])
+  const reader = await kafka.reader([topic])
   try {
     const partitions = mark.rowsFrom.map((_, partition) => ({ topic, partition }))
     for (const { partition, offset } of await reader.offsets(partitions, 'start')) {
@@ -132,6 +123,6 @@ async function checkKept(
 }
 
 /** Appends a mark: whoever takes the job over reads from there. */
-export function appendMark(job: HeldJob, mark: Mark, { sender, pipeline, by }: EventPlace): Promise<void> {
+export function appendMark({ sender, pipeline, by }: ProducerContext, job: Job, mark: Mark): Promise<void> {
   return appendJob(sender, pipeline, markRecord(job, mark, { at: Date.now(), by }))
 }

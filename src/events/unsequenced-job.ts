@@ -1,37 +1,35 @@
 import { hasFailed, jobFailure } from '../core/job.ts'
-import type { Kafka } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
-import type { JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { checkSameUnsequenced, type JobHeader } from '../pipeline/same-job.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import type { Say } from '../support/say.ts'
 
 /** What is for ever the same of a job of events without sequence. */
 export type UnsequencedHeader = JobHeader & Pick<Job, 'id'>
 
-export interface UnsequencedPlace {
-  readonly kafka: Kafka
-  readonly pipeline: string
+export interface OpenUnsequencedOptions {
   /** Partitions of the rows topic now: rows may come in all of them. */
   readonly partitions: number
-  readonly jobs: JobLog
   readonly by: string
-  readonly say: Say
 }
 
 /**
  * Opens a job for events that come from anywhere, without sequence and without end; resolves with whether it is new.
  * Throws JOB_EXISTS where the id was used for anything else, and what the job failed with.
  */
-export async function openUnsequenced(header: UnsequencedHeader, place: UnsequencedPlace): Promise<boolean> {
-  const { jobs, pipeline } = place
+export async function openUnsequenced(
+  context: PipelineContext,
+  header: UnsequencedHeader,
+  options: OpenUnsequencedOptions,
+): Promise<boolean> {
+  const { kafka, jobs, pipeline, say } = context
   const before = await jobs.latest(header.id)
   if (!before) {
-    const sender = new PartitionSender(await place.kafka.producer(), place.say)
+    const sender = new PartitionSender(await kafka.producer(), say)
     try {
-      await appendJob(sender, pipeline, await firstRecord(header, place))
+      await appendJob(sender, pipeline, await firstRecord(context, header, options))
     } finally {
       await sender.close()
     }
@@ -42,8 +40,11 @@ export async function openUnsequenced(header: UnsequencedHeader, place: Unsequen
   return !before
 }
 
-async function firstRecord(header: UnsequencedHeader, place: UnsequencedPlace): Promise<Job> {
-  const { kafka, pipeline, partitions, by } = place
+async function firstRecord(
+  { kafka, pipeline }: PipelineContext,
+  header: UnsequencedHeader,
+  { partitions, by }: OpenUnsequencedOptions,
+): Promise<Job> {
   const topics = topicsOf(pipeline)
   const reader = await kafka.reader([topics.rows, topics.results])
   try {

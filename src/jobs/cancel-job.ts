@@ -3,7 +3,7 @@ import { RowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { failJob } from '../pipeline/append-job.ts'
-import type { ResultsPlace } from '../results/snapshot.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { findRejects } from './find-rejects.ts'
 
 /** What a cancellation came to: the job is over already, one way or the other, or it is by this. */
@@ -15,14 +15,15 @@ export type Cancelled = 'complete' | 'over' | 'cancelled'
  * is then. Throws USAGE for a job that is not there.
  */
 export async function cancelJob(
+  context: PipelineContext,
   id: string,
-  { by, who, ...place }: ResultsPlace & { by: string; who: string },
+  { by, who }: { by: string; who: string },
 ): Promise<{ job: Job; was: Cancelled }> {
-  const { kafka, pipeline, jobs, say } = place
+  const { kafka, pipeline, jobs, say } = context
   const job = await jobs.latest(id)
   if (!job) throw new RowmillError('USAGE', `no job ${id} in pipeline ${pipeline}: rowmill jobs list names them`)
   if (hasFailed(job)) return { job, was: 'over' }
-  if (job.state === 'ended' && (await findRejects(job, place)).complete) return { job, was: 'complete' }
+  if (job.state === 'ended' && (await findRejects(context, job)).complete) return { job, was: 'complete' }
   const sender = new PartitionSender(await kafka.producer(), say)
   try {
     const error = new RowmillError('JOB_CANCELLED', `job ${id} was cancelled by ${who}`, { job: id })

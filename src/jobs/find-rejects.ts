@@ -1,6 +1,7 @@
 import { IntervalSet } from '../core/intervals.ts'
 import type { Job, Rejected, Result } from '../model.ts'
-import { type ResultsPlace, readResultsNow, resultPartitions } from '../results/snapshot.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
+import { readResultsNow, resultPartitions } from '../results/snapshot.ts'
 
 /** A row that has no result. Where it has no seq, its position is the offset of its message. */
 export interface OpenReject extends Rejected {
@@ -17,13 +18,13 @@ export interface OpenRejects {
 }
 
 /** Reads the results of the job as of now. Throws the reason of `signal`. */
-export async function findRejects(job: Job, place: ResultsPlace): Promise<OpenRejects> {
-  const count = await resultPartitions(job, place)
+export async function findRejects(context: PipelineContext, job: Job): Promise<OpenRejects> {
+  const count = await resultPartitions(context, job)
   const partitions = Array.from({ length: count }, (_, partition) => new PartitionRejects(partition))
   /** Of each epoch, the first seq that is its own. */
   const epochs = new Map<number, number>()
   const ended = new Set<number>()
-  await readResultsNow(job, [...partitions.keys()], place, (partition, { kind, value }) => {
+  await readResultsNow(context, { job, partitions: [...partitions.keys()] }, (partition, { kind, value }) => {
     epochs.set(value.epoch, value.from)
     if (kind === 'result') partitions[partition]!.add(value)
     else if (value.attempt === job.attempt) ended.add(partition)

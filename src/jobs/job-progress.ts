@@ -2,10 +2,10 @@ import { IntervalSet } from '../core/intervals.ts'
 import { hasFailed } from '../core/job.ts'
 import { readNow } from '../kafka/partition-feed.ts'
 import type { EndOfInput, Job, Result } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { DoneRows } from '../results/done-rows.ts'
-import type { ResultsPlace } from '../results/snapshot.ts'
 import { decode } from '../wire/codec.ts'
 
 /** How far the workers are with a job. */
@@ -28,35 +28,28 @@ export function hasProgress(job: Job): boolean {
  * the first of them begins, and stops where all of them are complete. Of most messages it reads the key alone. Throws the
  * reason of `signal`.
  */
-export async function progressOf(jobs: readonly Job[], place: ResultsPlace): Promise<Map<string, JobProgress>> {
-  await place.jobs.latest('') // so that the log has read of every attempt
-  const tallies = new Map(jobs.filter(hasProgress).map(job => [job.id, new JobTally(job, place.jobs)]))
-  if (tallies.size > 0) await readUntilComplete(tallies, place)
+export async function progressOf(context: PipelineContext, jobs: readonly Job[]): Promise<Map<string, JobProgress>> {
+  await context.jobs.latest('') // so that the log has read of every attempt
+  const tallies = new Map(jobs.filter(hasProgress).map(job => [job.id, new JobTally(job, context.jobs)]))
+  if (tallies.size > 0) await readUntilComplete(context, tallies)
   return new Map([...tallies].map(([id, tally]) => [id, tally.progress]))
 }
 
 async function readUntilComplete(
+  { kafka, pipeline, say, signal }: PipelineContext,
   tallies: ReadonlyMap<string, JobTally>,
-  { kafka, pipeline, say, signal }: ResultsPlace,
 ): Promise<void> {
   const { results: topic } = topicsOf(pipeline)
   const complete = new AbortController()
   let open = tallies.size
-  const read = { kafka, say, signal: AbortSignal.any([signal, complete.signal]) }
-  const all = [...tallies.values()]
-  await readNow(
-    beginnings(
-      topic,
-      all.map(({ job }) => job),
-    ),
-    read,
-    (partition, { key, value }) => {
-      const tally = tallies.get(key?.toString() ?? '')
-      if (tally === undefined || tally.complete) return
-      tally.take(partition, value)
-      if (tally.complete && --open === 0) complete.abort()
-    },
-  ).catch(error => {
+  const reading = { kafka, say, signal: AbortSignal.any([signal, complete.signal]) }
+  const jobs = [...tallies.values()].map(({ job }) => job)
+  await readNow(reading, beginnings(topic, jobs), (partition, { key, value }) => {
+    const tally = tallies.get(key?.toString() ?? '')
+    if (tally === undefined || tally.complete) return
+    tally.take(partition, value)
+    if (tally.complete && --open === 0) complete.abort()
+  }).catch(error => {
     if (!complete.signal.aborted || signal.aborted) throw error
   })
 }

@@ -1,21 +1,22 @@
 import { foldJob } from '../core/job.ts'
 import { readNow } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import type { ResultsPlace } from '../results/snapshot.ts'
 import { decode } from '../wire/codec.ts'
 
 /** Every job of a pipeline as of now, in the order in which they were opened. What cannot be read is passed over, and said. */
-export async function listJobs({ kafka, pipeline, say, signal }: Omit<ResultsPlace, 'jobs'>): Promise<Job[]> {
-  const { jobs: topic } = topicsOf(pipeline)
+export async function listJobs(context: PipelineContext): Promise<Job[]> {
+  const { jobs: topic } = topicsOf(context.pipeline)
   const jobs = new Map<string, Job>()
   let unreadable = 0
-  await readNow([{ topic, partition: 0, offset: 0 }], { kafka, say, signal }, (_, { value }) => {
+  await readNow(context, [{ topic, partition: 0, offset: 0 }], (_, { value }) => {
     const record = recordOf(value)
     if (record?.kind === 'job') jobs.set(record.value.id, foldJob(jobs.get(record.value.id), record.value))
     else unreadable++
   })
-  if (unreadable > 0) say(`${unreadable} messages of ${topic} are no jobs, or need --schema-registry to be read`)
+  if (unreadable > 0)
+    context.say(`${unreadable} messages of ${topic} are no jobs, or need --schema-registry to be read`)
   return [...jobs.values()]
 }
 

@@ -1,7 +1,7 @@
 import { readNow } from '../kafka/partition-feed.ts'
 import type { Reject } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import type { ResultsPlace } from '../results/snapshot.ts'
 import { decode } from '../wire/codec.ts'
 
 /** A message that is in the results of no job: it could not be read, or it names a job that nobody opened. */
@@ -11,21 +11,16 @@ export type RejectOfNoJob = Pick<Reject, 'topic' | 'partition' | 'offset' | 'rea
  * The rejects that the topic `rejects` holds of no job as of now, each once, by topic, partition and offset of the
  * message. Throws the reason of `signal`.
  */
-export async function findRejectsOfNoJob({
-  kafka,
-  pipeline,
-  say,
-  signal,
-}: Omit<ResultsPlace, 'jobs'>): Promise<RejectOfNoJob[]> {
-  const { rejects: topic } = topicsOf(pipeline)
-  const reader = await kafka.reader([topic])
+export async function findRejectsOfNoJob(context: PipelineContext): Promise<RejectOfNoJob[]> {
+  const { rejects: topic } = topicsOf(context.pipeline)
+  const reader = await context.kafka.reader([topic])
   const partitions = reader.partitions(topic)
   await reader.close()
   const beginnings = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
   /** By message: a worker that was restarted rejects it again. */
   const found = new Map<string, RejectOfNoJob>()
   let unreadable = 0
-  await readNow(beginnings, { kafka, say, signal }, (_, { value }) => {
+  await readNow(context, beginnings, (_, { value }) => {
     const reject = rejectOf(value)
     if (!reject) unreadable++
     else if (reject.job === null) {
@@ -33,7 +28,8 @@ export async function findRejectsOfNoJob({
       found.set(`${topic}/${partition}/${offset}`, { topic, partition, offset, reason, detail })
     }
   })
-  if (unreadable > 0) say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry to be read`)
+  if (unreadable > 0)
+    context.say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry to be read`)
   return [...found.values()].sort(byPlace)
 }
 

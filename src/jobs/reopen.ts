@@ -3,9 +3,9 @@ import { isCurable, RowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { findPublished } from '../publish/published-rows.ts'
-import type { ResultsPlace } from '../results/snapshot.ts'
 import { findRejects } from './find-rejects.ts'
 
 export interface Reopened {
@@ -19,8 +19,8 @@ export interface Reopened {
  * or one that is complete but for rejects. Resolves with null where there is nothing to do. Throws USAGE for a job that
  * is not there, is still being classified, or that no other classifier cures.
  */
-export async function reopen(id: string, { by, ...place }: ResultsPlace & { by: string }): Promise<Reopened | null> {
-  const { kafka, pipeline, jobs, say, signal } = place
+export async function reopen(context: PipelineContext, id: string, by: string): Promise<Reopened | null> {
+  const { kafka, pipeline, jobs, say } = context
   const job = await jobs.latest(id)
   const refuse = (why: string) => new RowmillError('USAGE', `job ${id} ${why}`, { job: id })
   if (!job) throw refuse(`is not in pipeline ${pipeline}: give --job as rowmill publish printed it`)
@@ -30,16 +30,16 @@ export async function reopen(id: string, { by, ...place }: ResultsPlace & { by: 
     )
   if (hasFailed(job) && !isCurable(jobFailure(job)))
     throw refuse(`ended with ${jobFailure(job).code}, which no further attempt cures: publish its rows as another job`)
-  const { rejected, complete } = await findRejects(job, place)
+  const { rejected, complete } = await findRejects(context, job)
   if (!hasFailed(job) && !complete && job.attempt > 0) return { job, rejects: rejected.length }
   if (!hasFailed(job) && !complete) throw refuse(stillOpen(job))
   if (!hasFailed(job) && rejected.length === 0) return null
-  const published = await findPublished(kafka, job, { say, signal })
+  const published = await findPublished(context, job)
   const state = published.every(({ ended }) => ended) ? 'ended' : 'open'
   const sender = new PartitionSender(await kafka.producer(), say)
   try {
     const next: Job = { ...job, attempt: job.attempt + 1, state, reason: null, at: Date.now(), by }
-    await appendJob(sender, pipeline, { ...next, resultsFrom: await resultEnds(job, place) })
+    await appendJob(sender, pipeline, { ...next, resultsFrom: await resultEnds(context, job) })
     return { job: next, rejects: rejected.length }
   } finally {
     await sender.close()
@@ -52,7 +52,7 @@ function stillOpen({ id, state }: Job): string {
   return `is not classified to its end yet: wait for ${who}`
 }
 
-async function resultEnds({ partitions }: Job, { kafka, pipeline }: ResultsPlace): Promise<number[]> {
+async function resultEnds({ kafka, pipeline }: PipelineContext, { partitions }: Job): Promise<number[]> {
   const { results } = topicsOf(pipeline)
   const reader = await kafka.reader([results])
   try {

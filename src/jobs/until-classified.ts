@@ -1,9 +1,9 @@
-import type { Kafka, Message } from '../kafka/index.ts'
+import type { Message } from '../kafka/index.ts'
 import { PartitionFeed, takeUntil } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
-import { endWithJob, type JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
+import { endWithJob } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import type { Say } from '../support/say.ts'
 import { decode, fingerprintOf, isOfUnknownSchema } from '../wire/codec.ts'
 
 /** Where the fingerprint of the schema stands in a message. */
@@ -15,14 +15,8 @@ const FINGERPRINT = [2, 10] as const
  * ROW_MALFORMED at a message of a schema registry that this reader was not given.
  */
 export async function untilClassified(
+  { kafka, pipeline, jobs, say, signal }: PipelineContext,
   id: string,
-  {
-    kafka,
-    pipeline,
-    jobs,
-    say,
-    signal,
-  }: { kafka: Kafka; pipeline: string; jobs: JobLog; say: Say; signal: AbortSignal },
 ): Promise<void> {
   const stop = new AbortController()
   const found = await jobs.found(id, signal)

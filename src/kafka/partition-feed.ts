@@ -352,8 +352,8 @@ export async function takeUntil(
  * `signal`.
  */
 export async function readNow(
-  positions: readonly Position[],
   { kafka, say, signal }: { kafka: Kafka; say: Say; signal: AbortSignal },
+  positions: readonly Position[],
   take: (partition: number, message: Message) => void,
 ): Promise<void> {
   const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], say)

@@ -1,16 +1,13 @@
+import { MAX_JOB_BYTES } from '../core/job.ts'
 import { errorToRecord, RowmillError } from '../errors.ts'
-import type { Kafka } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Reason } from '../model.ts'
-import type { Say } from '../support/say.ts'
 import { encodeJob } from '../wire/codec.ts'
+import type { PipelineContext } from './context.ts'
 import { topicsOf } from './topic-names.ts'
 
 /** How long one who ends tries to say why a job ends with it. */
 const TELL_MS = 5000
-
-/** Everyone who serves a pipeline keeps all of its job records in memory: a larger one is ignored. */
-export const MAX_JOB_BYTES = 1024 * 1024
 
 /** Appends a record to `jobs`; resolves when it is acknowledged. Rejects with USAGE where it is too large. */
 export async function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
@@ -27,7 +24,7 @@ export async function appendJob(sender: PartitionSender, pipeline: string, job: 
 
 /** As `failJob`, with a sender of its own, for a while: where the broker or the topic is away, there is nobody to tell. */
 export async function tellFailure(
-  { kafka, pipeline, say }: { kafka: Kafka; pipeline: string; say: Say },
+  { kafka, pipeline, say }: PipelineContext,
   job: Job,
   failure: Parameters<typeof failJob>[3],
 ): Promise<void> {

@@ -1,4 +1,4 @@
-import { type Attempt, foldJob, hasFailed, jobFailure } from '../core/job.ts'
+import { type Attempt, foldJob, hasFailed, jobFailure, MAX_JOB_BYTES } from '../core/job.ts'
 import { foldEpochs, type JobEpochs } from '../core/job-epochs.ts'
 import { isName } from '../core/names.ts'
 import { RowmillError, voidsAttempt } from '../errors.ts'
@@ -9,7 +9,6 @@ import { rejectOnAbort } from '../support/abort.ts'
 import { printableLine } from '../support/printable.ts'
 import type { Say } from '../support/say.ts'
 import { decode, isJobBehindId, isOfUnknownSchema } from '../wire/codec.ts'
-import { MAX_JOB_BYTES } from './append-job.ts'
 import { rowTopics, topicsOf } from './topic-names.ts'
 
 /** How many job records that are ignored one reader says something about. */

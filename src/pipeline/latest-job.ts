@@ -1,18 +1,15 @@
 import { RowmillError } from '../errors.ts'
 import { Outage } from '../kafka/outage.ts'
 import type { Job } from '../model.ts'
-import type { JobLog } from './job-log.ts'
+import type { PipelineContext } from './context.ts'
 
 /**
- * The job, after `jobs` was read to its end as of the call. While the broker does not answer it is asked again, for
- * `patienceMs`; the reader of `jobs` says so. Throws what that broke with, and BROKER_UNREACHABLE.
+ * The job, after `jobs` was read to its end as of the call. Asks again while the broker does not answer, up to the
+ * broker timeout; the reader of `jobs` logs the outage. Throws what ended that reader, BROKER_UNREACHABLE, and the reason
+ * of `signal`.
  */
-export async function latestJob(
-  jobs: JobLog,
-  id: string,
-  { patienceMs, signal }: { patienceMs: number; signal: AbortSignal },
-): Promise<Job | undefined> {
-  const outage = new Outage('ask for the end of the job log', () => {}, patienceMs)
+export async function latestJob({ kafka, jobs, signal }: PipelineContext, id: string): Promise<Job | undefined> {
+  const outage = new Outage('ask for the end of the job log', () => {}, kafka.patienceMs)
   for (;;) {
     signal.throwIfAborted()
     try {

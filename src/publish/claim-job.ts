@@ -1,7 +1,7 @@
-import type { SourceHeader } from '../connector.ts'
 import type { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { latestJob } from '../pipeline/latest-job.ts'
 import { checkSameFile } from '../pipeline/same-job.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
@@ -14,8 +14,8 @@ const SMALL_JOB_ROWS = 1000
 
 /** The first record of the job. Its `by` is of this call alone, so that its author knows it again. */
 export async function firstRecord(
-  header: SourceHeader,
-  { kafka, pipeline, layout, bulk = false, by, job, options }: PublishOptions,
+  { kafka, pipeline }: PipelineContext,
+  { header, layout, bulk = false, by, job, options }: PublishOptions,
 ): Promise<Job> {
   const topics = topicsOf(pipeline)
   const topic = bulk && (header.total ?? Number.POSITIVE_INFINITY) > SMALL_JOB_ROWS ? topics.bulk : topics.rows
@@ -55,14 +55,15 @@ export async function firstRecord(
  * or throws JOB_EXISTS. Throws BROKER_UNREACHABLE and the reason of the signal.
  */
 export async function claimJob(
+  context: PipelineContext,
   job: Job,
-  { header, sender, options }: { header: SourceHeader; sender: PartitionSender; options: PublishOptions },
+  { sender, options }: { sender: PartitionSender; options: PublishOptions },
 ): Promise<Job> {
-  const { kafka, pipeline, jobs, signal } = options
+  const { pipeline, jobs } = context
   await appendJob(sender, pipeline, job)
   crashPoint('job-opened')
-  const begun = (await latestJob(jobs, job.id, { patienceMs: kafka.patienceMs, signal }))!
+  const begun = (await latestJob(context, job.id))!
   if (jobs.epochsOf(job.id)!.by === job.by) return job
-  checkSameFile(begun, header, options)
+  checkSameFile(begun, options.header, { pipeline, options: options.options })
   return begun
 }

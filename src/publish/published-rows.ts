@@ -1,9 +1,9 @@
 import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
-import type { Kafka, Message } from '../kafka/index.ts'
+import type { Message } from '../kafka/index.ts'
 import { readNow } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
-import type { Say } from '../support/say.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 
 /** What of a job is in one partition of its topic. */
@@ -19,14 +19,10 @@ export interface Published {
  * order and the end of input behind them: so no row below `rows` is missing, also where retention took earlier ones.
  * Throws the reason of `signal`.
  */
-export async function findPublished(
-  kafka: Kafka,
-  job: Job,
-  { say, signal }: { say: Say; signal: AbortSignal },
-): Promise<Published[]> {
+export async function findPublished(context: PipelineContext, job: Job): Promise<Published[]> {
   const positions = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
   const published = positions.map(() => ({ rows: 0, ended: false }))
-  await readNow(positions, { kafka, say, signal }, (partition, message) => {
+  await readNow(context, positions, (partition, message) => {
     note(published[partition]!, message, { partition, job })
   })
   return published

@@ -1,12 +1,14 @@
-import type { Source, SourceHeader } from '../connector.ts'
+import type { Source } from '../connector.ts'
 import { hasFailed, jobFailure } from '../core/job.ts'
 import { placeOf, rowsInPartition, rowsLeftInBlock } from '../core/sequence.ts'
 import { EXIT_CODES, RowmillError, toRowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Rows, Values } from '../model.ts'
 import { appendJob, failJob, tellFailure } from '../pipeline/append-job.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { checkSameFile } from '../pipeline/same-job.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import type { Say } from '../support/say.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 import { claimJob, firstRecord } from './claim-job.ts'
@@ -20,36 +22,36 @@ const MESSAGE_BYTES = 256 * 1024
 
 /**
  * Publishes a source as one job: the job record, its rows, an end of input in every partition, and the job's end.
- * The source is open; `header` is what it said. A job that the same source began under the same options goes on where
+ * The source is open. A job that the same source began under the same options goes on where
  * it stopped: what is in the topic already is not sent again. Returns the number of rows. Throws JOB_EXISTS, before a
  * row is sent, where the id was used for anything else, also by a publisher that began it at the same moment; and what
  * the job failed with. Says in `jobs` that the job failed where the source breaks.
  */
-export async function publish(source: Source, header: SourceHeader, options: PublishOptions): Promise<number> {
-  const { kafka, pipeline, jobs, signal } = options
+export async function publish(context: PipelineContext, source: Source, options: PublishOptions): Promise<number> {
+  const { kafka, pipeline, jobs, say, signal } = context
   const found = await jobs.latest(options.job)
   if (found) {
-    checkSameFile(found, header, options)
-    const total = endedWith(found, options)
+    checkSameFile(found, options.header, { pipeline, options: options.options })
+    const total = endedWith(found, say, options)
     if (total !== null) return total
   }
-  const sender = new PartitionSender(await kafka.producer(), options.say)
+  const sender = new PartitionSender(await kafka.producer(), say)
   const stop = () => void sender.close(signal.reason).catch(() => {}) // who waits for an acknowledgement is let go
   signal.addEventListener('abort', stop, { once: true })
   try {
-    const first = found ?? (await firstRecord(header, options))
+    const first = found ?? (await firstRecord(context, options))
     signal.throwIfAborted()
     await options.onOpen?.()
-    const job = found ?? (await claimJob(first, { header, sender, options }))
+    const job = found ?? (await claimJob(context, first, { sender, options }))
     const isNew = !found && job === first
-    const total = endedWith(job, options)
+    const total = endedWith(job, say, options)
     if (total !== null) return total
     options.onHeld?.()
     try {
-      const published = isNew ? [] : await findPublished(kafka, job, { say: options.say, signal })
-      return await new Publication(job, published, sender, options).run(source)
+      const published = isNew ? [] : await findPublished(context, job)
+      return await new Publication(context, job, { published, sender, options }).run(source)
     } catch (error) {
-      if (signal.aborted && header.identity === null) await cancel(job, options)
+      if (signal.aborted && options.header.identity === null) await cancel(context, job, options.by)
       signal.throwIfAborted()
       if (endsJob(error)) await failJob(sender, pipeline, job, { error, place: null, by: options.by })
       throw error
@@ -61,7 +63,7 @@ export async function publish(source: Source, header: SourceHeader, options: Pub
 }
 
 /** The rows of a job that is published to its end, which is said; null: it is not. Throws what the job failed with. */
-function endedWith(job: Job, { say, onHeld, onProgress }: PublishOptions): number | null {
+function endedWith(job: Job, say: Say, { onHeld, onProgress }: PublishOptions): number | null {
   if (hasFailed(job)) throw jobFailure(job)
   if (job.state !== 'ended') return null
   onHeld?.()
@@ -71,10 +73,10 @@ function endedWith(job: Job, { say, onHeld, onProgress }: PublishOptions): numbe
 }
 
 /** Ends a job whose rows cannot be read again: nobody could go on with it, and everybody would wait. */
-function cancel(job: Job, options: PublishOptions): Promise<void> {
+function cancel(context: PipelineContext, job: Job, by: string): Promise<void> {
   const message = `job ${job.id} was cancelled: its publisher was stopped, and its input can be read only once`
   const error = new RowmillError('JOB_CANCELLED', message, { job: job.id })
-  return tellFailure(options, job, { error, place: null, by: options.by, state: 'cancelled' })
+  return tellFailure(context, job, { error, place: null, by, state: 'cancelled' })
 }
 
 /** What another publisher of the job would meet too, and nobody has said yet. */
@@ -85,6 +87,7 @@ function endsJob(error: unknown): boolean {
 
 /** The rows of one job on their way to the broker. */
 class Publication {
+  readonly #context: PipelineContext
   readonly #job: Job
   /** What an earlier publisher of the job left in the topic, by partition. */
   readonly #published: readonly Published[]
@@ -95,15 +98,20 @@ class Publication {
   #run: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
-  constructor(job: Job, published: readonly Published[], sender: PartitionSender, options: PublishOptions) {
+  constructor(
+    context: PipelineContext,
+    job: Job,
+    parts: { published: readonly Published[]; sender: PartitionSender; options: PublishOptions },
+  ) {
+    this.#context = context
     this.#job = job
-    this.#published = published
-    this.#sender = sender
-    this.#options = options
+    this.#published = parts.published
+    this.#sender = parts.sender
+    this.#options = parts.options
   }
 
   async run(source: Source): Promise<number> {
-    const { signal } = this.#options
+    const { signal } = this.#context
     for await (const { rows, lines } of source.rows()) {
       for (let i = 0; i < rows.length; i++) this.#add(rows[i]!, lines[i]!)
       await this.#sender.room(IN_FLIGHT_BYTES)
@@ -166,12 +174,12 @@ class Publication {
     })
     await Promise.all(ends)
     crashPoint('ends-acked')
-    await appendJob(this.#sender, this.#options.pipeline, { ...this.#job, state: 'ended', total, at: Date.now() })
+    await appendJob(this.#sender, this.#context.pipeline, { ...this.#job, state: 'ended', total, at: Date.now() })
   }
 
   #throwFault(): void {
     if (this.#fault) throw this.#fault
-    const job = this.#options.jobs.peek(this.#job.id)
+    const job = this.#context.jobs.peek(this.#job.id)
     if (job && hasFailed(job)) throw jobFailure(job)
   }
 }

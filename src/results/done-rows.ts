@@ -1,6 +1,7 @@
 import { IntervalSet } from '../core/intervals.ts'
 import type { Job, Result } from '../model.ts'
-import { type ResultsPlace, readResultsNow } from './snapshot.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
+import { readResultsNow } from './snapshot.ts'
 
 /**
  * The positions of one partition that have a row in `results`: what a later attempt need not classify. The first copy of
@@ -26,12 +27,12 @@ export class DoneRows {
 
 /** What is done of the job in these partitions by now. Throws the reason of `signal`. */
 export async function findDone(
+  context: PipelineContext,
   job: Job,
   partitions: readonly number[],
-  place: ResultsPlace,
 ): Promise<Map<number, DoneRows>> {
   const done = new Map(partitions.map(partition => [partition, new DoneRows()]))
-  await readResultsNow(job, partitions, place, (partition, { kind, value }) => {
+  await readResultsNow(context, { job, partitions }, (partition, { kind, value }) => {
     if (kind === 'result') done.get(partition)!.add(value)
   })
   return done

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
-import type { Kafka, KafkaAdmin } from '../kafka/index.ts'
+import type { KafkaAdmin } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
-import type { JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 
 /** How often a reader without progress asks whether what it waits for can still come. */
@@ -25,11 +25,12 @@ export interface WantedAnywhere {
 }
 
 export interface LossWatchOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly jobs: JobLog
   readonly job: Pick<Job, 'id' | 'attempt' | 'topic'>
-  readonly lookEveryMs?: number
+  readonly lookEveryMs?: number | undefined
+  /** What the reader waits for now. */
+  wanted(): Wanted | WantedAnywhere
+  /** Told what can no longer come. */
+  lost(error: RowmillError): void
 }
 
 /**
@@ -38,9 +39,7 @@ export interface LossWatchOptions {
  * end, once the workers have committed all there is of its rows, or it is gone, and the results end without it.
  */
 export class LossWatch {
-  readonly #kafka: Kafka
-  readonly #pipeline: string
-  readonly #jobs: JobLog
+  readonly #context: PipelineContext
   readonly #job: LossWatchOptions['job']
   readonly #wanted: () => Wanted | WantedAnywhere
   readonly #timer: NodeJS.Timeout
@@ -50,15 +49,8 @@ export class LossWatch {
   #admin: Promise<KafkaAdmin> | null = null
   #looking: Promise<void> | null = null
 
-  /** `lost` is told what can no longer come. */
-  constructor(
-    { kafka, pipeline, jobs, job, lookEveryMs = LOOK_EVERY_MS }: LossWatchOptions,
-    wanted: () => Wanted | WantedAnywhere,
-    lost: (error: RowmillError) => void,
-  ) {
-    this.#kafka = kafka
-    this.#pipeline = pipeline
-    this.#jobs = jobs
+  constructor(context: PipelineContext, { job, lookEveryMs = LOOK_EVERY_MS, wanted, lost }: LossWatchOptions) {
+    this.#context = context
     this.#job = job
     this.#wanted = wanted
     const look = async () => {
@@ -99,17 +91,17 @@ export class LossWatch {
   }
 
   async #judge(wanted: Wanted | WantedAnywhere): Promise<RowmillError | null> {
-    this.#admin ??= this.#kafka.admin()
+    this.#admin ??= this.#context.kafka.admin()
     const admin = await this.#admin
-    const { results } = topicsOf(this.#pipeline)
+    const { results } = topicsOf(this.#context.pipeline)
     const { id, topic: rows } = this.#job
     const there = await admin.partitions([rows, results])
     const gone = [results, rows].find(topic => !there.has(topic))
     if (gone) return this.#lost(wanted, `topic ${gone} was deleted`)
-    if (wanted.partition === null || this.#jobs.peek(id)?.state !== 'ended') return null
+    if (wanted.partition === null || this.#context.jobs.peek(id)?.state !== 'ended') return null
     const { partition } = wanted
     // In this order: a commit says that the results of all before it are in the log.
-    const committed = await admin.committed(workersGroup(this.#pipeline, this.#job), rows, partition)
+    const committed = await admin.committed(workersGroup(this.#context.pipeline, this.#job), rows, partition)
     const { start, end } = await admin.bounds(rows, partition)
     if (Math.max(committed, start) < end) return null
     const { end: resultsEnd } = await admin.bounds(results, partition)

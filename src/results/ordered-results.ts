@@ -5,23 +5,21 @@ import type { Run } from '../core/result-run.ts'
 import type { ReadPosition } from '../core/row-order.ts'
 import { rowsInPartition } from '../core/sequence.ts'
 import { isFinalForReaders, RowmillError } from '../errors.ts'
-import type { Kafka } from '../kafka/index.ts'
 import type { Job, Result } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { endWithJob, type JobLog } from '../pipeline/job-log.ts'
-import type { Say } from '../support/say.ts'
 import { isOfUnknownSchema } from '../wire/codec.ts'
 import { findFirstRow } from './first-row.ts'
 import { LossWatch, type Wanted, type WantedAnywhere } from './loss-watch.ts'
 import { type Arrived, ResultReader } from './result-reader.ts'
 
 export interface OrderedResultsOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly jobs: JobLog
-  readonly say: Say
-  readonly signal: AbortSignal
+  /** Where to resume; null: at the first row, or where `from` says. */
+  readonly position: ReadPosition | null
+  /** Default: start. */
+  readonly from?: 'start' | 'now'
   /** How often, without progress, it looks for what is lost. Default: 10 s. */
-  readonly lookEveryMs?: number
+  readonly lookEveryMs?: number | undefined
 }
 
 /** A message that was read and is held, or was a copy. */
@@ -50,9 +48,10 @@ export class OrderedResults {
   readonly #since: readonly number[] | null
 
   private constructor(
+    context: PipelineContext,
     job: Job,
-    options: OrderedResultsOptions,
     parts: {
+      lookEveryMs: number | undefined
       reader: ResultReader
       order: Reassembler | ArrivalOrder
       stop: AbortController
@@ -60,33 +59,37 @@ export class OrderedResults {
     },
   ) {
     this.job = job
-    this.#jobs = options.jobs
+    this.#jobs = context.jobs
     this.#reader = parts.reader
     this.#order = parts.order
     this.#stop = parts.stop
     this.#since = parts.since
-    const lost = (error: RowmillError) => this.#reader.interrupt(error)
-    this.#watch = new LossWatch({ ...options, job }, () => this.#wanted, lost)
+    this.#watch = new LossWatch(context, {
+      job,
+      lookEveryMs: parts.lookEveryMs,
+      wanted: () => this.#wanted,
+      lost: error => this.#reader.interrupt(error),
+    })
   }
 
   /**
-   * Goes on at `position`, or begins where `from` says; a job that does not end is begun later where retention has taken
-   * its first results. To be closed. Rejects, as the waits for an arrival do, with what the job failed with, with the
-   * reason of `signal`, or where reading broke.
+   * Resumes at `position`, or begins where `from` says. Where retention has taken the first results of a job without
+   * end, it begins with the first row that is complete from there on. To be closed. Rejects, as the waits for an arrival
+   * do, with what the job failed with, with the reason of `signal`, or with the error of the reading.
    */
   static async open(
+    context: PipelineContext,
     job: Job,
-    position: ReadPosition | null,
-    options: OrderedResultsOptions & { readonly from?: 'start' | 'now' },
+    { position, from = 'start', lookEveryMs }: OrderedResultsOptions,
   ): Promise<OrderedResults> {
-    const { jobs, signal, from = 'start' } = options
+    const { jobs, signal } = context
     const stop = new AbortController()
-    const reader = await ResultReader.open(job, attemptsToRead(job, jobs), options)
+    const reader = await ResultReader.open(context, job, attemptsToRead(job, jobs))
     try {
       endWithJob(reader, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
       const now = position === null && from === 'now' ? await reader.bounds('end') : null
-      const order = await startReading(job, position, { reader, now, options })
-      return new OrderedResults(job, options, { reader, order, stop, since: now })
+      const order = await startReading(context, job, { reader, position, now, lookEveryMs })
+      return new OrderedResults(context, job, { reader, order, stop, since: now, lookEveryMs })
     } catch (error) {
       stop.abort()
       await reader.close()
@@ -226,11 +229,17 @@ function attemptsToRead(job: Job, jobs: JobLog): readonly Attempt[] {
  * and what was handed out is passed over.
  */
 async function startReading(
+  context: PipelineContext,
   job: Job,
-  position: ReadPosition | null,
-  { reader, now, options }: { reader: ResultReader; now: readonly number[] | null; options: OrderedResultsOptions },
+  start: {
+    reader: ResultReader
+    position: ReadPosition | null
+    now: readonly number[] | null
+    lookEveryMs: number | undefined
+  },
 ): Promise<Reassembler | ArrivalOrder> {
-  const attempts = attemptsToRead(job, options.jobs)
+  const { reader, position, now } = start
+  const attempts = attemptsToRead(job, context.jobs)
   const nothing = { rows: 0, rejects: 0, duplicates: 0 }
   if (!job.sequenced) {
     const begin = { counts: nothing, offsets: now ?? (await leftOf(job, reader)), highest: reader.from.map(() => -1) }
@@ -246,25 +255,25 @@ async function startReading(
     at.offsets.map((_, partition) => rowsInPartition(partition, at.seq, job)),
   )
   if (left.every((offset, partition) => offset === job.resultsFrom[partition])) return new Reassembler(job.id, job, at)
-  return new Reassembler(job.id, job, await beginLater(job, left, { reader, options }))
+  return new Reassembler(job.id, job, await beginLater(context, job, { ...start, left }))
 }
 
 /** What has nothing left in a partition, and gets nothing more, is not waited for. */
 async function beginLater(
+  context: PipelineContext,
   job: Job,
-  left: readonly number[],
-  { reader, options }: { reader: ResultReader; options: OrderedResultsOptions },
+  { reader, left, lookEveryMs }: { reader: ResultReader; left: readonly number[]; lookEveryMs: number | undefined },
 ): Promise<ReassemblerPosition> {
   let partition = 0
   const seek = (sought: number) => {
     partition = sought
   }
   const wanted = () => ({ partition, offset: reader.offset(partition), row: 0 })
-  const watch = new LossWatch({ ...options, job }, wanted, error => reader.interrupt(error))
+  const watch = new LossWatch(context, { job, lookEveryMs, wanted, lost: error => reader.interrupt(error) })
   try {
     const first = await findFirstRow(job, left, { reader, seek })
     if (first.seq > 0)
-      options.say(`job ${job.id}: the results of its first rows are gone (retention): beginning with row ${first.seq}`)
+      context.say(`job ${job.id}: the results of its first rows are gone (retention): beginning with row ${first.seq}`)
     return first
   } finally {
     await watch.close()

@@ -2,9 +2,10 @@ import type { Attempt } from '../core/job.ts'
 import { type AttemptLog, type Found, MergedAttempts } from '../core/merged-attempts.ts'
 import type { MessagePlace } from '../core/reassembler.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
-import type { Kafka, Message } from '../kafka/index.ts'
+import type { Message } from '../kafka/index.ts'
 import { PartitionFeed, type PartitionQueue } from '../kafka/partition-feed.ts'
 import type { Job, Rows } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import type { Say } from '../support/say.ts'
 import { decode, isOfUnknownSchema } from '../wire/codec.ts'
@@ -12,12 +13,6 @@ import type { WireRecord } from '../wire/record.ts'
 
 /** How often a reader of a job without sequence asks whether `results` has more partitions. */
 const LOOK_FOR_PARTITIONS_MS = 2000
-
-export interface ResultReaderOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly say: Say
-}
 
 /** A result, an end of input, or the barrier of an epoch, which is a rows message without rows. */
 export type Arrived = Found | { readonly kind: 'rows'; readonly offset: number; readonly value: Rows }
@@ -67,9 +62,9 @@ export class ResultReader {
 
   /** To be closed. */
   static async open(
+    { kafka, pipeline, say }: PipelineContext,
     job: Job,
     attempts: readonly Attempt[],
-    { kafka, pipeline, say }: ResultReaderOptions,
   ): Promise<ResultReader> {
     const { results: topic } = topicsOf(pipeline)
     const feeds = await Promise.all(attempts.map(() => PartitionFeed.open(kafka, [topic], say)))

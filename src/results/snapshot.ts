@@ -1,22 +1,12 @@
-import type { Kafka } from '../kafka/index.ts'
 import { readNow } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
-import type { JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import type { Say } from '../support/say.ts'
 import { decode } from '../wire/codec.ts'
 import type { WireRecord } from '../wire/record.ts'
 
-export interface ResultsPlace {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly jobs: JobLog
-  readonly say: Say
-  readonly signal: AbortSignal
-}
-
 /** How many partitions may hold results of the job by now: a job without sequence has rows in those that came later too. */
-export async function resultPartitions(job: Job, { kafka, pipeline }: ResultsPlace): Promise<number> {
+export async function resultPartitions({ kafka, pipeline }: PipelineContext, job: Job): Promise<number> {
   if (job.sequenced) return job.partitions
   const { results } = topicsOf(pipeline)
   const reader = await kafka.reader([results])
@@ -32,15 +22,14 @@ export async function resultPartitions(job: Job, { kafka, pipeline }: ResultsPla
  * end of input of any attempt that counts. What is no record is passed over: whoever collects says so. Throws the reason of `signal`.
  */
 export async function readResultsNow(
-  job: Job,
-  partitions: readonly number[],
-  { kafka, pipeline, jobs, say, signal }: ResultsPlace,
+  context: PipelineContext,
+  { job, partitions }: { job: Job; partitions: readonly number[] },
   take: (partition: number, record: WireRecord & { kind: 'result' | 'end' }) => void,
 ): Promise<void> {
-  const { results: topic } = topicsOf(pipeline)
-  const attempts = new Set(jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
+  const { results: topic } = topicsOf(context.pipeline)
+  const attempts = new Set(context.jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
   const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition] ?? 0 }))
-  await readNow(positions, { kafka, say, signal }, (partition, { value }) => {
+  await readNow(context, positions, (partition, { value }) => {
     const record = recordOf(value, job.id)
     if (record && attempts.has(record.value.attempt)) take(partition, record)
   })

@@ -1,7 +1,7 @@
 import { toRowmillError } from '../errors.ts'
-import type { Kafka, Message, Position } from '../kafka/index.ts'
+import type { Message, Position } from '../kafka/index.ts'
 import { PartitionFeed, type PartitionQueue } from '../kafka/partition-feed.ts'
-import type { Say } from '../support/say.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { decode } from '../wire/codec.ts'
 import type { WireRecord } from '../wire/record.ts'
 import { Tally } from './tally.ts'
@@ -28,17 +28,14 @@ export interface Malformed {
   first: string | null
 }
 
-/** Where to read, and for whom. An abort of `signal` ends every read with its reason. */
+/** What to read. */
 export interface JobTopicOptions {
-  readonly kafka: Kafka
   readonly topic: string
   readonly job: string
   /** Where each partition ended when the job began. */
   readonly from: readonly number[]
   /** The attempt whose end of input counts; left out where there is one for all attempts. */
   readonly attempt?: number
-  readonly say: Say
-  readonly signal: AbortSignal
 }
 
 /** One partition of a topic of the job: read once, up to the job's end of input or the end of the log as it was noted. */
@@ -89,23 +86,26 @@ export class JobTopic extends TopicReadings<JobPartition> {
   readonly #signal: AbortSignal
   readonly #stop: () => void
 
-  private constructor(place: JobTopicOptions, feed: PartitionFeed, spans: readonly Span[]) {
+  private constructor(
+    { signal }: PipelineContext,
+    options: JobTopicOptions,
+    { feed, spans }: { feed: PartitionFeed; spans: readonly Span[] },
+  ) {
     super(
-      place.topic,
-      spans.map(span => new JobPartition(place, span, feed)),
+      options.topic,
+      spans.map(span => new JobPartition(options, span, feed)),
     )
-    const { signal } = place
     this.#feed = feed
     this.#signal = signal
     this.#stop = () => feed.interrupt(signal.reason)
     signal.addEventListener('abort', this.#stop, { once: true })
   }
 
-  static async open(place: JobTopicOptions): Promise<JobTopic> {
-    const { kafka, topic, say } = place
-    const feed = await PartitionFeed.open(kafka, [topic], say)
+  static async open(context: PipelineContext, options: JobTopicOptions): Promise<JobTopic> {
+    const { kafka, say } = context
+    const feed = await PartitionFeed.open(kafka, [options.topic], say)
     try {
-      return new JobTopic(place, feed, await findSpans(feed, place))
+      return new JobTopic(context, options, { feed, spans: await findSpans(feed, options) })
     } catch (error) {
       await feed.close()
       throw error

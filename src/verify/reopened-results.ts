@@ -1,4 +1,5 @@
 import type { EndOfInput, Result } from '../model.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { type Found, JobTopic, type JobTopicOptions, type PartitionReadings, TopicReadings } from './job-topic.ts'
 import { Tally } from './tally.ts'
 
@@ -27,12 +28,13 @@ export class ReopenedResults extends TopicReadings {
 
   /** `attempts`: those whose results count. */
   static async open(
-    place: JobTopicOptions & { attempt: number; attempts: ReadonlySet<number> },
+    context: PipelineContext,
+    { attempts, ...options }: JobTopicOptions & { attempt: number; attempts: ReadonlySet<number> },
   ): Promise<ReopenedResults> {
     const opened: JobTopic[] = []
     try {
-      for (let i = 0; i <= place.attempt + 1; i++) opened.push(await JobTopic.open(place))
-      return new ReopenedResults(opened[0]!, opened.slice(1), place.attempts)
+      for (let i = 0; i <= options.attempt + 1; i++) opened.push(await JobTopic.open(context, options))
+      return new ReopenedResults(opened[0]!, opened.slice(1), attempts)
     } catch (error) {
       await Promise.all(opened.map(topic => topic.close()))
       throw error

@@ -2,13 +2,11 @@ import type { SinkHeader } from '../connector.ts'
 import { jsonOptionOf } from '../core/job.ts'
 import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
-import type { Kafka } from '../kafka/index.ts'
 import type { Job, Rows } from '../model.ts'
 import { packingOf } from '../pandas/packing.ts'
-import type { JobLog } from '../pipeline/job-log.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { unlessAborted } from '../support/abort.ts'
-import type { Say } from '../support/say.ts'
 import { ComparedFile } from './compared-file.ts'
 import { findingsOf, type Readings } from './findings.ts'
 import { JobTopic, type PartitionReadings } from './job-topic.ts'
@@ -17,9 +15,7 @@ import { ReopenedResults } from './reopened-results.ts'
 import { type Digests, type RowFormat, SameBytes } from './same-bytes.ts'
 
 export interface VerifyOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
-  readonly jobs: JobLog
+  /** The id of the job. */
   readonly job: string
   /** The file to judge. */
   readonly out: string
@@ -29,8 +25,6 @@ export interface VerifyOptions {
   readonly python?: string
   /** How the rows of a job with these columns and options become bytes. */
   readonly format: (header: SinkHeader) => RowFormat
-  readonly say: Say
-  readonly signal: AbortSignal
 }
 
 /** The same count for both topics. */
@@ -68,32 +62,35 @@ export interface Verified {
  * Throws where it cannot judge: USAGE for an unknown job, INPUT_NOT_FOUND and INPUT_UNREADABLE for the files,
  * BROKER_UNREACHABLE and TOPIC_UNUSABLE for the topics, and the reason of `signal`.
  */
-export async function verify(options: VerifyOptions): Promise<Verified> {
-  const { signal } = options
+export async function verify(context: PipelineContext, options: VerifyOptions): Promise<Verified> {
   const out = await ComparedFile.open(options.out, 'A collector gives OUT its name when the job is complete.')
   const files = [out]
   try {
     const against = options.against === null ? null : await ComparedFile.open(options.against, 'Correct --against.')
     if (against) files.push(against)
-    const job = await findJob(options)
-    for (const file of files) unpack(file, job, options)
+    const job = await findJob(context, options.job)
+    for (const file of files) unpack(context, file, { job, python: options.python })
     const bytes = new SameBytes(out, against)
-    return await unlessAborted(judge(job, { ...options, bytes }), signal)
+    return await unlessAborted(judge(context, job, { bytes, format: options.format }), context.signal)
   } finally {
     await Promise.all(files.map(file => file.close()))
   }
 }
 
 /** A file is packed as to_csv packs it: by its name, unless the job says otherwise. */
-function unpack(file: ComparedFile, { options }: Job, { python = 'python3', say }: VerifyOptions): void {
-  const { compression } = jsonOptionOf({ options }, 'toCsv', '{}')
+function unpack(
+  { say }: PipelineContext,
+  file: ComparedFile,
+  { job, python = 'python3' }: { job: Job; python: string | undefined },
+): void {
+  const { compression } = jsonOptionOf(job, 'toCsv', '{}')
   const packing = packingOf(compression, file.path)
   if (!packing) return
   say(`${file.path} is packed (${packing.method}): the digest and the bytes are those of what is in it`)
   file.unpack(packing.method, python)
 }
 
-async function findJob({ jobs, job: id, pipeline, signal }: VerifyOptions): Promise<Job> {
+async function findJob({ jobs, pipeline, signal }: PipelineContext, id: string): Promise<Job> {
   const job = await unlessAborted(jobs.latest(id), signal)
   if (!job) {
     const message = `no job ${id} in pipeline ${pipeline}: give --job as rowmill publish printed it, and the same --pipeline`
@@ -103,24 +100,29 @@ async function findJob({ jobs, job: id, pipeline, signal }: VerifyOptions): Prom
   throw new RowmillError('USAGE', `job ${id} has no order or no end: there is no file that it must become`, { job: id })
 }
 
-async function judge(job: Job, options: VerifyOptions & { bytes: SameBytes }): Promise<Verified> {
-  const { kafka, pipeline, say, signal } = options
-  const place = { kafka, job: job.id, say, signal }
-  const resultsPlace = { ...place, topic: topicsOf(pipeline).results, from: job.resultsFrom, attempt: job.attempt }
+interface Comparison {
+  readonly bytes: SameBytes
+  readonly format: VerifyOptions['format']
+}
+
+async function judge(context: PipelineContext, job: Job, comparison: Comparison): Promise<Verified> {
+  const { pipeline, jobs, say } = context
+  const { id, attempt, resultsFrom } = job
+  const ofResults = { topic: topicsOf(pipeline).results, job: id, from: resultsFrom, attempt }
   // Opened before the rows: then the row of every result that is read lies before the end of the rows.
-  const attempts = new Set(options.jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
-  const results = await (job.attempt === 0
-    ? JobTopic.open(resultsPlace)
-    : ReopenedResults.open({ ...resultsPlace, attempts }))
+  const attempts = new Set(jobs.attemptsOf(id).map(({ attempt }) => attempt))
+  const results = await (attempt === 0
+    ? JobTopic.open(context, ofResults)
+    : ReopenedResults.open(context, { ...ofResults, attempts }))
   try {
-    const rows = await JobTopic.open({ ...place, topic: job.topic, from: job.rowsFrom })
+    const rows = await JobTopic.open(context, { topic: job.topic, job: id, from: job.rowsFrom })
     say(`reading ${rows.topic}`)
     await countRows(job, rows)
     if (rows.malformed.first) say(`passed over, as the workers did: ${rows.malformed.first}`)
     say(`${rows.count('rows')} rows in; reading ${results.topic} and the file`)
     const output = new OutputRows(job, await results.read())
-    await compare(job, output, options)
-    return await conclude({ job, rows, results, classifiers: output.classifiers }, output, options.bytes)
+    await compare(job, output, comparison)
+    return await conclude({ job, rows, results, classifiers: output.classifiers }, output, comparison.bytes)
   } finally {
     await results.close()
   }
@@ -166,11 +168,7 @@ async function countPartition(job: Job, partition: PartitionReadings): Promise<v
 }
 
 /** Compares row by row up to the first that is not there, and reads on for the counts. */
-async function compare(
-  { options }: Job,
-  output: OutputRows,
-  { bytes, format }: { bytes: SameBytes; format: VerifyOptions['format'] },
-): Promise<void> {
+async function compare({ options }: Job, output: OutputRows, { bytes, format }: Comparison): Promise<void> {
   let begun = false
   const begin = (columns: readonly string[]) => {
     if (!begun) bytes.begin(format({ columns, options }))

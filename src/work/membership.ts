@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Committed, GroupMember, Kafka } from '../kafka/index.ts'
+import type { Committed, GroupMember } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
+import type { PipelineConnection } from '../pipeline/context.ts'
 import { rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import type { DoneRows } from '../results/done-rows.ts'
 import { monotonicMs } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
-import type { Say } from '../support/say.ts'
 import { AssignedPartition } from './assigned-partition.ts'
 
 const COMMIT_EVERY_MS = 250
@@ -16,13 +16,12 @@ const LOOK_FOR_ROOM_MS = 5000
 const LOOK_EVERY_MS = 1000
 
 export interface MembershipOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
   /** Whether the pipeline has the topic `bulk`. Default: no. */
   readonly bulk?: boolean
   /** Of the worker, for messages. */
   readonly name: string
-  readonly say: Say
+  /** The job as it was reopened; null: the first attempts of all jobs. Default: null. */
+  readonly reopened?: Job | null
 }
 
 export interface MembershipHandlers {
@@ -45,7 +44,8 @@ export class Membership {
   /** The job as it was reopened; null: the first attempts of all jobs. */
   readonly reopened: Job | null
   assigned: AssignedPartition[] = []
-  readonly #options: MembershipOptions
+  readonly #connection: PipelineConnection
+  readonly #name: string
   readonly #topics: readonly string[]
   readonly #member: GroupMember
   readonly #leave = new AbortController()
@@ -56,25 +56,27 @@ export class Membership {
   #groupLost = false
 
   private constructor(
-    options: MembershipOptions,
-    reopened: Job | null,
+    connection: PipelineConnection,
+    { name, reopened = null }: MembershipOptions,
     parts: { topics: readonly string[]; feed: PartitionFeed; member: GroupMember },
   ) {
-    this.#options = options
+    this.#connection = connection
+    this.#name = name
     this.reopened = reopened
     this.#topics = parts.topics
     this.feed = parts.feed
     this.#member = parts.member
   }
 
-  static async open(options: MembershipOptions, reopened: Job | null = null): Promise<Membership> {
-    const { kafka, pipeline, bulk = false, say } = options
+  static async open(connection: PipelineConnection, options: MembershipOptions): Promise<Membership> {
+    const { kafka, pipeline, say } = connection
+    const { bulk = false, reopened = null } = options
     const topics = reopened ? [reopened.topic] : rowTopics(pipeline, bulk)
     const [feed, member] = await Promise.all([
       PartitionFeed.open(kafka, topics, say),
       kafka.member(workersGroup(pipeline, reopened), topics),
     ])
-    return new Membership(options, reopened, { topics, feed, member })
+    return new Membership(connection, options, { topics, feed, member })
   }
 
   /** The number of the attempt that its results are of. */
@@ -161,14 +163,15 @@ export class Membership {
 
   /** Said once: it goes on trying, and says when it is back. */
   #lostGroup({ message }: Error): void {
-    if (!this.#groupLost) this.#options.say(`worker ${this.#options.name} lost its group: ${message}. Trying again`)
+    if (!this.#groupLost) this.#connection.say(`worker ${this.#name} lost its group: ${message}. Trying again`)
     this.#groupLost = true
   }
 
   /** All that was known of the partitions is dropped, also where they stay. */
   async #assign(given: readonly Committed[], handlers: MembershipHandlers): Promise<void> {
     const { pump, findDone, failed } = handlers
-    const { name, pipeline, say } = this.#options
+    const { pipeline, say } = this.#connection
+    const name = this.#name
     const positions = await this.#withRoom(given, handlers)
     if (this.#groupLost) say(`worker ${name} is back in its group`)
     this.#groupLost = false

@@ -1,6 +1,7 @@
 import { toRowmillError } from '../errors.ts'
 import type { Kafka, Producer } from '../kafka/index.ts'
 import { addPartitions } from '../pipeline/add-partitions.ts'
+import type { PipelineConnection } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import type { Say } from '../support/say.ts'
 
@@ -16,7 +17,7 @@ export class ResultPartitions {
   #known = 0
   #said = ''
 
-  constructor({ kafka, pipeline, say }: { kafka: Kafka; pipeline: string; say: Say }, producer: Producer) {
+  constructor({ kafka, pipeline, say }: PipelineConnection, producer: Producer) {
     this.#kafka = kafka
     this.#producer = producer
     this.#topic = topicsOf(pipeline).results

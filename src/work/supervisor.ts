@@ -31,7 +31,7 @@ export interface WorkerArguments {
 }
 
 /** The pipeline that workers serve. */
-export interface WorkPlace {
+export interface WorkAssignment {
   readonly pipeline: string
   /** Whether the pipeline has the topic `bulk`: others serve it too, so a worker joins when it can classify. Default: no. */
   readonly bulk?: boolean
@@ -43,7 +43,7 @@ export type ToWorker =
   | ({
       type: 'work'
       kafka: Omit<KafkaSettings, 'clientId' | 'format'>
-    } & WorkPlace)
+    } & WorkAssignment)
   | { type: 'drain' }
 
 export type FromWorker =
@@ -107,10 +107,10 @@ export class Supervisor {
   }
 
   /** Tells every worker, also those started again later, where to work. */
-  work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, place: WorkPlace): void {
+  work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, assignment: WorkAssignment): void {
     const { brokers, brokerTimeoutMs, compression = 'none' } = settings
     const kafka = { brokers, compression, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
-    const { pipeline, bulk = false, registryIds = null } = place
+    const { pipeline, bulk = false, registryIds = null } = assignment
     this.#task = { type: 'work', kafka, pipeline, bulk, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)
   }

@@ -58,7 +58,8 @@ async function work({
   type: _,
   kafka: settings,
   registryIds,
-  ...place
+  pipeline,
+  bulk = false,
 }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
   const parts = [import('../kafka/index.ts'), import('./worker.ts'), import('../wire/confluent.ts')] as const
   const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
@@ -66,10 +67,10 @@ async function work({
   const onBatch = (classified: number) => {
     rows += classified
   }
-  const worker = await Worker.open({ kafka, ...place, name, classifier, batchRows, say, onBatch })
+  const worker = await Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch })
   // A run with a pipeline of its own publishes nothing before a classifier is ready. Elsewhere rows flow: who took
   // partitions from those that can classify them, and only then imported pandas, would let their rows wait for it.
-  if (place.bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
+  if (bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
   if (!drain.signal.aborted) await worker.run(drain.signal)
   await classifier.close()
   process.exit(0)

@@ -4,16 +4,16 @@ import { Pace } from '../core/call-size.ts'
 import { Turns } from '../core/fair-turns.ts'
 import { attemptOf } from '../core/job.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'
-import type { Kafka, Producer } from '../kafka/index.ts'
+import type { Producer } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { EndOfInput, Job } from '../model.ts'
 import { failJob } from '../pipeline/append-job.ts'
+import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
 import { crashPoint } from '../support/crash-point.ts'
-import type { Say } from '../support/say.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { Intake } from './intake.ts'
@@ -28,15 +28,12 @@ const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND
 const BULK_AHEAD_MS = 400
 
 export interface WorkerOptions {
-  readonly kafka: Kafka
-  readonly pipeline: string
   /** Whether the pipeline has the topic `bulk`. Default: no. */
   readonly bulk?: boolean
   /** Names the worker in results and reports. */
   readonly name: string
   readonly classifier: BatchClassifier
   readonly batchRows: number
-  readonly say: Say
   /** Called after each batch with its number of rows. */
   onBatch?(rows: number): void
 }
@@ -48,6 +45,7 @@ export interface WorkerOptions {
  * each job that was opened again it is a member of one more group, beside the group of all first attempts.
  */
 export class Worker {
+  readonly #connection: PipelineConnection
   readonly #options: WorkerOptions
   readonly #jobs: JobLog
   readonly #sender: PartitionSender
@@ -68,16 +66,22 @@ export class Worker {
   #idle = Promise.withResolvers<void>()
   #draining = false
 
-  private constructor(options: WorkerOptions, parts: { jobs: JobLog; first: Membership; producer: Producer }) {
-    const { classifier, batchRows, say } = options
+  private constructor(
+    connection: PipelineConnection,
+    options: WorkerOptions,
+    parts: { jobs: JobLog; first: Membership; producer: Producer },
+  ) {
+    const { pipeline, say } = connection
+    const { name, classifier, batchRows } = options
+    this.#connection = connection
     this.#options = options
     this.#pace = new Pace(BULK_AHEAD_MS / classifier.ahead)
     this.#jobs = parts.jobs
     this.#first = parts.first
     this.#memberships = [parts.first]
     this.#sender = new PartitionSender(parts.producer, say)
-    this.#rejects = new RejectTopic(this.#sender, options)
-    this.#resultPartitions = new ResultPartitions(options, parts.producer)
+    this.#rejects = new RejectTopic(this.#sender, { pipeline, name })
+    this.#resultPartitions = new ResultPartitions(connection, parts.producer)
     this.#intake = new Intake({
       jobs: parts.jobs,
       rejects: this.#rejects,
@@ -95,14 +99,14 @@ export class Worker {
   }
 
   /** Connects to the broker; the classifier may still be starting. */
-  static async open(options: WorkerOptions): Promise<Worker> {
-    const { kafka, pipeline, say } = options
+  static async open(connection: PipelineConnection, options: WorkerOptions): Promise<Worker> {
+    const { kafka, pipeline, say } = connection
     const [jobs, first, producer] = await Promise.all([
       JobLog.open(kafka, pipeline, say),
-      Membership.open(options),
+      Membership.open(connection, options),
       kafka.producer(),
     ])
-    return new Worker(options, { jobs, first, producer })
+    return new Worker(connection, options, { jobs, first, producer })
   }
 
   /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
@@ -114,7 +118,7 @@ export class Worker {
         jobs: this.#jobs,
         join: job => this.#joinAttempt(job),
         leave: membership => this.#leave(membership),
-        say: this.#options.say,
+        say: this.#connection.say,
         failed: this.#end,
       },
       leave.signal,
@@ -140,18 +144,17 @@ export class Worker {
   readonly #end = (fault: unknown): void => this.#fatal.reject(fault)
 
   get #handlers(): MembershipHandlers {
-    const { kafka, pipeline, say } = this.#options
     return {
       pump: (held, membership) => this.#intake.pump(held, membership),
       findDone: (job, partitions, signal) =>
-        findDone(job, partitions, { kafka, pipeline, jobs: this.#jobs, say, signal }),
+        findDone({ ...this.#connection, jobs: this.#jobs, signal }, job, partitions),
       resultPartitions: wanted => this.#resultPartitions.upTo(wanted),
       failed: this.#end,
     }
   }
 
   async #joinAttempt(job: Job): Promise<Membership> {
-    const membership = await Membership.open(this.#options, job)
+    const membership = await Membership.open(this.#connection, { ...this.#options, reopened: job })
     this.#memberships = [...this.#memberships, membership]
     membership.join(this.#handlers)
     return membership
@@ -228,7 +231,7 @@ export class Worker {
   async #failJob(held: AssignedPartition, job: Job, place: string, error: unknown): Promise<void> {
     const { code, message, facts } = toRowmillError(error)
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
-    await failJob(this.#sender, this.#options.pipeline, job, { error: named, place, by: this.#options.name })
+    await failJob(this.#sender, this.#connection.pipeline, job, { error: named, place, by: this.#options.name })
     this.#failed.add(attemptOf(job))
     const ofAttempt = this.#assigned.filter(({ attempt }) => attempt === held.attempt)
     for (const open of new Set([held, ...ofAttempt])) open.drop(job.id)
@@ -246,7 +249,7 @@ export class Worker {
   async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
     const { topic, partition } = held.queue
     const { attempt } = held
-    const to = { topic: topicsOf(this.#options.pipeline).results, partition }
+    const to = { topic: topicsOf(this.#connection.pipeline).results, partition }
     if (item.kind === 'marker') {
       const { kind, value: given } = item.record
       const value = kind === 'end' ? encodeEndOfInput({ ...given, attempt }) : encodeRows(given)

@@ -8,6 +8,7 @@ import { RowmillError } from '../../src/errors.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { Job, Result, Values } from '../../src/model.ts'
 import { appendJob, failJob } from '../../src/pipeline/append-job.ts'
+import type { PipelineContext } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -123,12 +124,12 @@ class Bench {
     }
   }
 
-  async collect(more: Partial<CollectOptions> = {}): Promise<Collected> {
+  async collect(more: Partial<PipelineContext & CollectOptions> = {}): Promise<Collected> {
     const { pipeline, jobs, sink } = this
     const stop = new AbortController()
     this.#t.after(() => stop.abort(new Error('the test is over')))
-    const options = { kafka: await testKafka(), pipeline, jobs, job: 'j', sink, say: silent, signal: stop.signal }
-    return collect({ ...options, ...more })
+    const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: stop.signal }
+    return collect({ ...context, ...more }, { job: 'j', sink, ...more })
   }
 
   /** What `jobs` says of the job now. */

@@ -181,20 +181,16 @@ test('every file that is read gives the same bytes as a job of one pipeline', as
   const kafka = await testKafka()
   const say = (message: string) => process.stderr.write(`${message}\n`)
   const [stop, over] = [new AbortController(), new AbortController()]
-  const worker = await Worker.open({
-    kafka,
-    pipeline,
-    name: 'worker',
-    classifier: decoding(classifier, 'worker'),
-    batchRows: 4,
-    say,
-  })
+  const worker = await Worker.open(
+    { kafka, pipeline, say },
+    { name: 'worker', classifier: decoding(classifier, 'worker'), batchRows: 4 },
+  )
   const working = worker.run(stop.signal)
   working.catch(error => over.abort(error))
   const jobs = await JobLog.open(kafka, pipeline, say)
   const { signal } = over
   const runJob = async (file: string, job: string) => {
-    const shared = { kafka, pipeline, jobs, job, say, signal }
+    const context = { kafka, pipeline, jobs, say, signal }
     const output = join(folder, `${file}.broker`)
     const source = sourceOf(file)
     try {
@@ -202,8 +198,8 @@ test('every file that is read gives the same bytes as a job of one pipeline', as
       const sink = new FileSink({ path: output, force: false })
       const options = optionsOf(file)
       await Promise.all([
-        publish(source, header, { ...shared, layout, options, by: 'test' }),
-        collect({ ...shared, sink }),
+        publish(context, source, { header, job, layout, options, by: 'test' }),
+        collect(context, { job, sink }),
       ])
     } finally {
       await source.close()

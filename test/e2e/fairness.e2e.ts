@@ -34,10 +34,10 @@ async function place(t: TestContext, classifier: RowsClassifier, { bulk }: { bul
   await ensureTopics(admin, pipeline, LAYOUT.partitions)
   const kafka = new Kafka({ brokers: [await brokerAddress()], clientId: 'test' })
   const jobs = await JobLog.open(kafka, pipeline, silent)
-  const worker = await Worker.open({
-    ...{ kafka, pipeline, bulk: true, name: 'worker', classifier: decoding(classifier, 'worker') },
-    ...{ batchRows: BATCH_ROWS, say: silent },
-  })
+  const worker = await Worker.open(
+    { kafka, pipeline, say: silent },
+    { bulk: true, name: 'worker', classifier: decoding(classifier, 'worker'), batchRows: BATCH_ROWS },
+  )
   const stop = new AbortController()
   const ended = worker.run(stop.signal).finally(() => worker.close())
   t.after(async () => {
@@ -45,15 +45,15 @@ async function place(t: TestContext, classifier: RowsClassifier, { bulk }: { bul
     await ended
     await jobs.close()
   })
-  const place = { kafka, pipeline, jobs, say: silent, signal: never }
-  const layout = { layout: LAYOUT, bulk, options: [], by: 'test' }
+  const context = { kafka, pipeline, jobs, say: silent, signal: never }
+  const job = { layout: LAYOUT, bulk, options: [], by: 'test' }
   return {
-    ...place,
-    publish: (job: string, rows: readonly Values[]) =>
-      publish(sourceOf(rows), headerOf(rows), { ...place, ...layout, job }),
+    ...context,
+    publish: (id: string, rows: readonly Values[]) =>
+      publish(context, sourceOf(rows), { ...job, header: headerOf(rows), job: id }),
     async collect(job: string): Promise<Values[]> {
       const written: Values[] = []
-      await collect({ ...place, job, sink: memorySink(written) })
+      await collect(context, { job, sink: memorySink(written) })
       return written
     },
   }

@@ -81,8 +81,8 @@ class Bench {
   async work(): Promise<void> {
     const open = () => decoding(this.classifier, 'w')
     const classifier = new IsolatingClassifier({ open, timeoutMs: null, by: 'w', say: () => {} })
-    const [kafka, pipeline] = [this.#kafka, this.#pipeline]
-    const worker = await Worker.open({ kafka, pipeline, name: 'w', classifier, batchRows: 10, say: () => {} })
+    const connection = { kafka: this.#kafka, pipeline: this.#pipeline, say: () => {} }
+    const worker = await Worker.open(connection, { name: 'w', classifier, batchRows: 10 })
     const stop = new AbortController()
     const ended = worker.run(stop.signal).finally(() => worker.close())
     ended.catch(() => {})

@@ -194,8 +194,10 @@ test('a job that has ended and has nothing left is not waited for', async t => {
   await stream.end(4)
   await stream.deleteBefore(0, 3)
   const [kafka, said] = [await testKafka(), [] as string[]]
-  const place = { kafka, pipeline: stream.pipeline, jobs: stream.jobs, say: (message: string) => said.push(message) }
-  const reading = resultBatches({ ...place, signal: AbortSignal.timeout(10_000), lookEveryMs: 50 }, { job: 'j' })
+  const { pipeline, jobs } = stream
+  const say = (message: string) => said.push(message)
+  const context = { kafka, pipeline, jobs, say, signal: AbortSignal.timeout(10_000) }
+  const reading = resultBatches(context, { job: 'j', lookEveryMs: 50 })
   await assert.rejects(reading.next(), { code: 'ROW_GAP', message: /row 0 \(partition 0\) can no longer come/ })
 })
 

@@ -7,6 +7,7 @@ import { rowsInPartition, seqOf } from '../../src/core/sequence.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { EndOfInput, Job, Result, Rows, Values } from '../../src/model.ts'
 import { appendJob } from '../../src/pipeline/append-job.ts'
+import type { PipelineContext } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -114,13 +115,13 @@ export class WrittenJob {
     await deleteBefore(await brokerAddress(), partitions)
   }
 
-  async verify(out: string | Buffer = RIGHT, more: Partial<VerifyOptions> = {}): Promise<Verified> {
+  async verify(out: string | Buffer = RIGHT, more: Partial<PipelineContext & VerifyOptions> = {}): Promise<Verified> {
     const { pipeline, jobs, folder } = this
     const path = join(folder, 'out.csv')
     writeFileSync(path, out)
-    const place = { kafka: await testKafka(), pipeline, jobs, job: 'j', out: path, against: null }
+    const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: AbortSignal.timeout(30_000) }
     const format: VerifyOptions['format'] = header => new OutputFormat(header)
-    const found = await verify({ ...place, format, say: silent, signal: AbortSignal.timeout(30_000), ...more })
+    const found = await verify({ ...context, ...more }, { job: 'j', out: path, against: null, format, ...more })
     for (const { facts, message } of found.findings) assert.equal(typeof facts['what'], 'string', message)
     return found
   }

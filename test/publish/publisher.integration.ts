@@ -7,6 +7,7 @@ import { Kafka, type OutgoingMessage, type Producer, type TopicPartition } from 
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { EndOfInput, Job, Rows, Values } from '../../src/model.ts'
 import { failJob } from '../../src/pipeline/append-job.ts'
+import type { PipelineContext } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -76,7 +77,7 @@ interface Bench {
   readonly kafka: WatchedKafka
   readonly pipeline: string
   readonly jobs: JobLog
-  publish(rows: Source, more?: Partial<PublishOptions>, header?: SourceHeader): Promise<number>
+  publish(rows: Source, more?: Partial<PipelineContext & PublishOptions>, header?: SourceHeader): Promise<number>
   /** Every record of the topic, by partition. */
   read(topic: string, partitions: number): Promise<WireRecord[][]>
 }
@@ -87,18 +88,16 @@ async function bench(t: TestContext, layout: { partitions: number; blockRows: nu
   const kafka = new WatchedKafka({ brokers: [await brokerAddress()], clientId: 'test' })
   const jobs = await JobLog.open(kafka, pipeline, silent)
   t.after(() => jobs.close())
-  const options: PublishOptions = {
-    ...{ kafka, pipeline, jobs, job: 'j', layout, by: 'test', say: silent },
-    options: [{ name: 'toCsv', value: '{}' }],
-    signal: new AbortController().signal,
-  }
+  const context = { kafka, pipeline, jobs, say: silent, signal: new AbortController().signal }
+  const options = { job: 'j', layout, options: [{ name: 'toCsv', value: '{}' }], by: 'test' }
   const read = (topic: string, partitions: number) => readTopic(kafka, topic, partitions)
   return {
     kafka,
     pipeline,
     jobs,
     read,
-    publish: (rows, more = {}, header = HEADER) => publish(rows, header, { ...options, ...more }),
+    publish: (rows, more = {}, header = HEADER) =>
+      publish({ ...context, ...more }, rows, { header, ...options, ...more }),
   }
 }
 

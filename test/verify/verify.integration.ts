@@ -228,14 +228,14 @@ test('what lies before the job and behind its end of input is not read', async t
 test('a topic is read as it was when it was opened', async t => {
   const bench = await WrittenJob.open(t)
   await bench.result(0, 0, 5)
-  const { pipeline } = bench
-  const place = { kafka: await testKafka(), topic: topicsOf(pipeline).results, job: 'j', from: [0, 0], say: silent }
-  const topic = await JobTopic.open({ ...place, signal: AbortSignal.timeout(30_000) })
+  const { pipeline, jobs } = bench
+  const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: AbortSignal.timeout(30_000) }
+  const topic = await JobTopic.open(context, { topic: topicsOf(pipeline).results, job: 'j', from: [0, 0] })
   try {
     await bench.result(0, 5, 3)
     await bench.ends('results')
     const [partition, other] = await topic.read()
-    assert.equal((await partition!.next())?.where, `${place.topic}[0]@0`)
+    assert.equal((await partition!.next())?.where, `${topic.topic}[0]@0`)
     assert.equal(await partition!.next(), null)
     assert.equal(await other!.next(), null)
     assert.equal(topic.ended, 0)

@@ -92,10 +92,13 @@ async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = 
   }
   const written: Values[] = []
   const sink = memorySink(written)
-  const shared = { kafka, pipeline, jobs, job: 'j', say: silent, signal: over.signal }
+  const context = { kafka, pipeline, jobs, say: silent, signal: over.signal }
   const layout = { partitions: 4, blockRows: 5 }
   const ends = () =>
-    Promise.all([publish(source, header, { ...shared, layout, options: [], by: 'test' }), collect({ ...shared, sink })])
+    Promise.all([
+      publish(context, source, { header, job: 'j', layout, options: [], by: 'test' }),
+      collect(context, { job: 'j', sink }),
+    ])
   return { pipeline, admin, ends, written }
 }
 

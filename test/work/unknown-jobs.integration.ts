@@ -76,7 +76,7 @@ class Bench {
     const { kafka, pipeline } = this.#parts
     const say = (message: string) => void this.said.push(message)
     const boundary = decoding(classifier, 'w')
-    const worker = await Worker.open({ kafka, pipeline, name: 'w', classifier: boundary, batchRows: 10, say })
+    const worker = await Worker.open({ kafka, pipeline, say }, { name: 'w', classifier: boundary, batchRows: 10 })
     const stop = new AbortController()
     const ended = worker.run(stop.signal).finally(() => worker.close())
     ended.catch(() => {})

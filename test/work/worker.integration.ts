@@ -138,7 +138,7 @@ class Bench {
     const { kafka = this.kafka, name = 'worker', batchRows = 10, onBatch = silent } = settings
     const { pipeline } = this
     const classifier = decoding(rowsClassifier, name)
-    const worker = await Worker.open({ kafka, pipeline, name, classifier, batchRows, say: silent, onBatch })
+    const worker = await Worker.open({ kafka, pipeline, say: silent }, { name, classifier, batchRows, onBatch })
     const stop = new AbortController()
     const ended = worker.run(stop.signal).finally(() => worker.close())
     ended.catch(() => {})
@@ -153,9 +153,8 @@ class Bench {
   publish(job: string, runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>): Promise<number> {
     const { kafka, pipeline, jobs, layout } = this
     const { signal } = this.#over
-    return publish(sourceOf(runs), HEADER, {
-      ...{ kafka, pipeline, jobs, job, layout, options: [], by: 'test', say: silent, signal },
-    })
+    const context = { kafka, pipeline, jobs, say: silent, signal }
+    return publish(context, sourceOf(runs), { header: HEADER, job, layout, options: [], by: 'test' })
   }
 
   async collect(job: string): Promise<Collected & { written: Values[] }> {
@@ -163,7 +162,7 @@ class Bench {
     const { signal } = this.#over
     const written: Values[] = []
     const sink = memorySink(written)
-    const collected = await collect({ kafka, pipeline, jobs, job, sink, say: silent, signal })
+    const collected = await collect({ kafka, pipeline, jobs, say: silent, signal }, { job, sink })
     return { ...collected, written }
   }
 

@@ -97,7 +97,7 @@ async function collectShared(
   }
   try {
     const { follow } = options
-    return await collect({ kafka, pipeline, jobs, job, sink, say, signal, follow, onProgress })
+    return await collect({ kafka, pipeline, jobs, say, signal }, { job, sink, follow, onProgress })
   } catch (error) {
     if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
     throw error

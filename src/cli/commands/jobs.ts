@@ -7,8 +7,8 @@ import { cancelJob } from '../../jobs/cancel-job.ts'
 import { progressOf } from '../../jobs/job-progress.ts'
 import { listJobs } from '../../jobs/list-jobs.ts'
 import type { OptionValues } from '../../options.ts'
+import type { PipelineContext } from '../../pipeline/context.ts'
 import { newJobId } from '../../pipeline/new-job-id.ts'
-import type { ResultsPlace } from '../../results/snapshot.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import type { CommandSpec } from '../command.ts'
 import { unsequencedHeader } from '../event-header.ts'
@@ -69,8 +69,9 @@ async function open(options: Options): Promise<void> {
     const { kafka, pipeline, partitions } = shared
     const jobs = await shared.openJobs(say, limits.signal)
     try {
-      const place = { kafka, pipeline, partitions, jobs, by: 'jobs open', say }
-      const isNew = await unlessAborted(openUnsequenced(header, place), limits.signal)
+      const context = { kafka, pipeline, jobs, say, signal: limits.signal }
+      const opening = openUnsequenced(context, header, { partitions, by: 'jobs open' })
+      const isNew = await unlessAborted(opening, limits.signal)
       say(
         isNew ? `job ${id} is open in pipeline ${pipeline}: ${howToSend(header.columns)}` : `job ${id} is open already`,
       )
@@ -91,12 +92,12 @@ async function open(options: Options): Promise<void> {
 async function list(options: Options): Promise<void> {
   const { id } = options
   if (id !== null) checkName('--job', id)
-  const act = async (place: ResultsPlace): Promise<ListedJob[]> => {
-    const all = await listJobs(place)
+  const act = async (context: PipelineContext): Promise<ListedJob[]> => {
+    const all = await listJobs(context)
     const jobs = id === null ? all : all.filter(job => job.id === id)
     if (id !== null && jobs.length === 0)
-      throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: rowmill jobs list names them`)
-    const progress = await progressOf(jobs, place)
+      throw new RowmillError('USAGE', `no job ${id} in pipeline ${context.pipeline}: rowmill jobs list names them`)
+    const progress = await progressOf(context, jobs)
     return jobs.map(job => ({ job, progress: progress.get(job.id) ?? null }))
   }
   const jobs = await onFoundPipeline('jobs', options, { when: 'before all jobs were read', act })
@@ -108,13 +109,13 @@ async function cancel(options: Options): Promise<void> {
   const id = requireJob(options.id)
   await onFoundPipeline('jobs', options, {
     when: 'before the job was cancelled',
-    act: async place => {
+    act: async context => {
       const who = { by: 'jobs cancel', who: `rowmill jobs cancel on ${hostname()}` }
-      const { job, was } = await cancelJob(id, { ...place, ...who })
-      if (was === 'complete') place.say(`job ${id} is complete: there is nothing to cancel`)
+      const { job, was } = await cancelJob(context, id, who)
+      if (was === 'complete') context.say(`job ${id} is complete: there is nothing to cancel`)
       else if (was === 'over')
-        place.say(`job ${id} is over already: ${hasFailed(job) ? jobFailure(job).message : job.state}`)
-      else place.say(`job ${id} is cancelled: workers pass over its rows, and its publisher and its readers end`)
+        context.say(`job ${id} is over already: ${hasFailed(job) ? jobFailure(job).message : job.state}`)
+      else context.say(`job ${id} is cancelled: workers pass over its rows, and its publisher and its readers end`)
     },
   })
 }

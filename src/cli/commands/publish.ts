@@ -66,9 +66,18 @@ export const publishCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const jobs = await shared.openJobs(say, signal)
       try {
         const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
-        const place = { kafka, pipeline, jobs, job, layout: { partitions, blockRows }, bulk: true, options: recorded }
         const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
-        const rows = await publish(source, header, { ...place, by: 'publish', say, signal, onOpen, onProgress })
+        const context = { kafka, pipeline, jobs, say, signal }
+        const rows = await publish(context, source, {
+          header,
+          job,
+          layout: { partitions, blockRows },
+          bulk: true,
+          options: recorded,
+          by: 'publish',
+          onOpen,
+          onProgress,
+        })
         terminal.close()
         if (opened) say(`published ${rows} rows as job ${job} in pipeline ${pipeline}`) // else it was published before
         process.stdout.write(`${job}\n`)

@@ -8,7 +8,7 @@ import { findRejectsOfNoJob } from '../../jobs/rejects-of-no-job.ts'
 import { reopen } from '../../jobs/reopen.ts'
 import type { Job, Rejected } from '../../model.ts'
 import { methodOf } from '../../pandas/packing.ts'
-import type { ResultsPlace } from '../../results/snapshot.ts'
+import type { PipelineContext } from '../../pipeline/context.ts'
 import { printable } from '../../support/printable.ts'
 import type { CommandSpec } from '../command.ts'
 import { onFoundPipeline, requireJob } from '../shared-pipeline.ts'
@@ -34,7 +34,7 @@ const ACTIONS = {
   list: listRejects,
   export: exportRejects,
   replay: replayRejects,
-} satisfies Record<string, (job: string, place: ResultsPlace, to: Target) => Promise<void>>
+} satisfies Record<string, (context: PipelineContext, job: string, to: Target) => Promise<void>>
 
 export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
   name: 'rejects',
@@ -66,14 +66,14 @@ export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     if (out !== '-') await checkOutput(out, options.force)
     await onFoundPipeline('rejects', options, {
       when: 'before it was done',
-      act: place => ACTIONS[action as keyof typeof ACTIONS](job, place, { out, force: options.force }),
+      act: context => ACTIONS[action as keyof typeof ACTIONS](context, job, { out, force: options.force }),
     })
     return 0
   },
 }
 
-async function listRejects(id: string, place: ResultsPlace): Promise<void> {
-  const { rejected } = await read(id, place)
+async function listRejects(context: PipelineContext, id: string): Promise<void> {
+  const { rejected } = await read(context, id)
   if (rejected.length === 0) return
   const lines = rejected.map(({ seq, partition, position, line, reason, detail }) =>
     [seq ?? `${partition}@${position}`, line ?? '', reason, oneLine(detail)].join('\t'),
@@ -82,9 +82,9 @@ async function listRejects(id: string, place: ResultsPlace): Promise<void> {
 }
 
 /** What has no place in any job's results: nothing can replay it, and only the topic `rejects` tells of it. */
-async function listRejectsOfNoJob(place: ResultsPlace): Promise<void> {
-  const found = await findRejectsOfNoJob(place)
-  place.say(`${found.length} rejects of no job in pipeline ${place.pipeline}; those of a job: give --job`)
+async function listRejectsOfNoJob(context: PipelineContext): Promise<void> {
+  const found = await findRejectsOfNoJob(context)
+  context.say(`${found.length} rejects of no job in pipeline ${context.pipeline}; those of a job: give --job`)
   if (found.length === 0) return
   const lines = found.map(({ topic, partition, offset, reason, detail }) =>
     [`${topic}[${partition}]@${offset}`, reason, oneLine(detail)].join('\t'),
@@ -92,8 +92,8 @@ async function listRejectsOfNoJob(place: ResultsPlace): Promise<void> {
   process.stdout.write(`message\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
-async function exportRejects(id: string, place: ResultsPlace, { out, force }: Target): Promise<void> {
-  const { job, rejected } = await read(id, place)
+async function exportRejects(context: PipelineContext, id: string, { out, force }: Target): Promise<void> {
+  const { job, rejected } = await read(context, id)
   const text = csvOf(job, rejected)
   if (out === '-') process.stdout.write(text)
   else
@@ -102,24 +102,24 @@ async function exportRejects(id: string, place: ResultsPlace, { out, force }: Ta
     })
 }
 
-async function replayRejects(id: string, place: ResultsPlace): Promise<void> {
-  const reopened = await reopen(id, { ...place, by: 'rejects replay' })
-  if (!reopened) return place.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
+async function replayRejects(context: PipelineContext, id: string): Promise<void> {
+  const reopened = await reopen(context, id, 'rejects replay')
+  if (!reopened) return context.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
   const { job, rejects } = reopened
   const what = job.state === 'ended' ? `${rejects} rejects` : `${rejects} rejects so far, and the rows behind them,`
-  place.say(
-    `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${place.pipeline}. ` +
+  context.say(
+    `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${context.pipeline}. ` +
       'One that runs since before the classifier was repaired has the old one: then start rowmill work again',
   )
-  if (job.state === 'open') place.say(`its rows are not all published: rowmill publish IN --job ${id} goes on`)
+  if (job.state === 'open') context.say(`its rows are not all published: rowmill publish IN --job ${id} goes on`)
 }
 
-async function read(id: string, place: ResultsPlace): Promise<{ job: Job; rejected: readonly OpenReject[] }> {
-  const job = await place.jobs.latest(id)
+async function read(context: PipelineContext, id: string): Promise<{ job: Job; rejected: readonly OpenReject[] }> {
+  const job = await context.jobs.latest(id)
   if (!job)
-    throw new RowmillError('USAGE', `no job ${id} in pipeline ${place.pipeline}: give --job as publish printed it`)
-  const { rejected, complete } = await findRejects(job, place)
-  place.say(`${rejected.length} rejects of job ${id}${complete ? '' : ` so far: ${whyMoreMayCome(job)}`}`)
+    throw new RowmillError('USAGE', `no job ${id} in pipeline ${context.pipeline}: give --job as publish printed it`)
+  const { rejected, complete } = await findRejects(context, job)
+  context.say(`${rejected.length} rejects of job ${id}${complete ? '' : ` so far: ${whyMoreMayCome(job)}`}`)
   return { job, rejected }
 }
 

@@ -46,7 +46,8 @@ export const tailCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
       try {
         const lines = LINES[options.format](() => jobs.peek(job)!.options)
-        for await (const batch of resultBatches({ kafka, pipeline, jobs, say, signal }, { job, from: options.from })) {
+        const context = { kafka, pipeline, jobs, say, signal }
+        for await (const batch of resultBatches(context, { job, from: options.from })) {
           waiting.progress()
           const { out, err } = lines(batch)
           if (err !== '') terminal.output(err)

@@ -30,11 +30,11 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const format = (header: SinkHeader) => new OutputFormat(header)
     return await onFoundPipeline('verify', options, {
       when: 'before the job was verified',
-      async act(place) {
-        const verified = await verify({ ...place, job, out: out!, against, python, format })
+      async act(context) {
+        const verified = await verify(context, { job, out: out!, against, python, format })
         process.stdout.write(printable(describeVerified(verified)))
         const [first, ...others] = verified.findings
-        for (const { message, code } of others) place.say(`also: ${message} [${code}]`)
+        for (const { message, code } of others) context.say(`also: ${message} [${code}]`)
         if (first) throw first
         return 0
       },

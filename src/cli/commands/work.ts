@@ -90,7 +90,7 @@ async function untilJobDone(
     waitFor(`job ${job} is not published yet in pipeline ${pipeline}`)
     await jobs.until(job, () => true, signal)
     waitFor(`job ${job} is not classified to its end: waiting for its rows, or for other workers that have them`)
-    await untilClassified(job, { kafka, pipeline, jobs, say, signal })
+    await untilClassified({ kafka, pipeline, jobs, say, signal }, job)
   } finally {
     await jobs.close()
   }
