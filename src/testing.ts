@@ -133,7 +133,9 @@ async function withClassifier<T>(
       typeof target === 'function'
         ? decoding(new FunctionClassifier(target), by)
         : openClassifier({ target, python, by, memoryMB: classifierMemory, onOutput }),
-    ...{ timeoutMs: batchTimeout * 1000, by, say: message => onOutput(`${message}\n`) },
+    timeoutMs: batchTimeout * 1000,
+    by,
+    say: message => onOutput(`${message}\n`),
     onRefusedTogether,
   })
   try {

@@ -63,7 +63,10 @@ export function decoding(classifier: RowsClassifier, by: string): BatchClassifie
     classify: async (batch, job) => {
       const head = resultHead(batch, job, { by, classifier: classifier.fingerprint })
       const parts = batch.parts.map(({ message: { head, bytes }, entry: { offset }, skip, count }) => ({
-        ...{ bytes, skip, count, offset },
+        bytes,
+        skip,
+        count,
+        offset,
         seq: head.seq,
       }))
       return { results: await classifyEncoded({ job, head, parts }, rows => classifier.classify(rows)), rejected: [] }

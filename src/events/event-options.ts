@@ -49,7 +49,14 @@ export interface OpenJobOptions extends EventFormat {
 
 /** The arguments of read_csv that act on values: events were never in a file, so the others say nothing of them. */
 const OF_VALUES = [
-  ...['engine', 'index_col', 'usecols', 'dtype', 'true_values', 'false_values', 'na_values', 'keep_default_na'],
+  'engine',
+  'index_col',
+  'usecols',
+  'dtype',
+  'true_values',
+  'false_values',
+  'na_values',
+  'keep_default_na',
   'na_filter',
 ]
 /** What the old job reads a file with, unless it says otherwise (src/pandas/read-csv.ts). */

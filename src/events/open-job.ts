@@ -54,20 +54,26 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     const by = uniqueName()
     const context: ProducerContext = { kafka, pipeline, jobs, say, signal, sender, by }
     const wanted: Job = {
-      ...{
-        id,
-        epoch: 0,
-        attempt: 0,
-        state: 'open',
-        reason: null,
-        columns: [...columns],
-        sequenced: true,
-        bounded: false,
-      },
-      ...{ partitions, blockRows: 1, topic: topics.rows, from: 0, total: null },
+      id,
+      epoch: 0,
+      attempt: 0,
+      state: 'open',
+      reason: null,
+      columns: [...columns],
+      sequenced: true,
+      bounded: false,
+      partitions,
+      blockRows: 1,
+      topic: topics.rows,
+      from: 0,
+      total: null,
       rowsFrom: await reader.ends(topics.rows, partitions),
       resultsFrom: await reader.ends(topics.results, partitions),
-      ...{ source: null, indexKind, options: [...chosen, quotes], at: Date.now(), by },
+      source: null,
+      indexKind,
+      options: [...chosen, quotes],
+      at: Date.now(),
+      by,
     }
     const held = await untilAborted(signal, takeOver(context, wanted))
     return await HeldEventJob.begin(context, held, { reader, close })

@@ -50,8 +50,20 @@ async function firstRecord(
   try {
     return {
       ...header,
-      ...{ epoch: 0, attempt: 0, state: 'open', reason: null, sequenced: false, bounded: false, partitions },
-      ...{ blockRows: 1, topic: topics.rows, from: 0, total: null, source: null, at: Date.now(), by },
+      epoch: 0,
+      attempt: 0,
+      state: 'open',
+      reason: null,
+      sequenced: false,
+      bounded: false,
+      partitions,
+      blockRows: 1,
+      topic: topics.rows,
+      from: 0,
+      total: null,
+      source: null,
+      at: Date.now(),
+      by,
       rowsFrom: await reader.ends(topics.rows, partitions),
       resultsFrom: await reader.ends(topics.results, partitions),
     }

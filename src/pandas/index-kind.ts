@@ -19,9 +19,10 @@ export const INDEX_KINDS = ['integer', 'range', 'unsigned', 'float', 'empty', 'b
 export type IndexKind = (typeof INDEX_KINDS)[number]
 
 /** The words pandas takes for a missing value (pandas._libs.parsers.STR_NA_VALUES). */
+// biome-ignore format: a list of words
 export const DEFAULT_NA_WORDS: readonly string[] = [
-  ...['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA'],
-  ...['NULL', 'NaN', 'None', 'n/a', 'nan', 'null'],
+  '', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA',
+  'NULL', 'NaN', 'None', 'n/a', 'nan', 'null',
 ]
 
 export interface IndexRules {

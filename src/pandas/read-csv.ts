@@ -39,14 +39,16 @@ type Given = Readonly<Record<string, unknown>>
 export const READ_CSV_DEFAULTS: Given = { index_col: 0, dtype: 'str', engine: 'python' }
 
 /** Arguments the host applies to each batch: they act on single cells, or name columns. */
+// biome-ignore format: a list of words
 const HANDED_ON = [
-  ...['engine', 'index_col', 'usecols', 'dtype', 'true_values', 'false_values', 'na_values', 'keep_default_na'],
+  'engine', 'index_col', 'usecols', 'dtype', 'true_values', 'false_values', 'na_values', 'keep_default_na',
   'na_filter',
 ]
 
+// biome-ignore format: a list of words
 const CONSUMED = [
-  ...['sep', 'delimiter', 'header', 'names', 'skipinitialspace', 'skiprows', 'compression', 'quotechar', 'quoting'],
-  ...['doublequote', 'escapechar', 'encoding'],
+  'sep', 'delimiter', 'header', 'names', 'skipinitialspace', 'skiprows', 'compression', 'quotechar', 'quoting',
+  'doublequote', 'escapechar', 'encoding',
 ]
 
 /** Arguments that do nothing to text columns. */

@@ -94,7 +94,9 @@ function collectAll(
   logs: readonly Result[][],
 ): { columns: readonly string[]; rows: Values[] } {
   const reassembler = new Reassembler(job.id, job, {
-    ...{ seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 }, offsets: job.resultsFrom },
+    seq: 0,
+    counts: { rows: 0, rejects: 0, duplicates: 0 },
+    offsets: job.resultsFrom,
   })
   const kinds = new OutputKinds(job.id, castsOf(job))
   const taken = logs.map(() => 0)

@@ -31,9 +31,23 @@ export function testJob(options: TestJobOptions, { partitions, blockRows }: Layo
   const columns = layOut(plan, { header: options.columns, width: rows[0]?.length ?? null, first, name: 'rows' })
   const zeros = Array.from({ length: partitions }, () => 0)
   return {
-    ...{ id: 'test', epoch: 0, attempt: 0, state: 'ended', reason: null, sequenced: true, bounded: true, from: 0 },
-    ...{ partitions, blockRows, topic: 'rows', total: rows.length, source: null },
-    ...{ rowsFrom: zeros, resultsFrom: zeros, at: 0, by: 'test' },
+    id: 'test',
+    epoch: 0,
+    attempt: 0,
+    state: 'ended',
+    reason: null,
+    sequenced: true,
+    bounded: true,
+    from: 0,
+    partitions,
+    blockRows,
+    topic: 'rows',
+    total: rows.length,
+    source: null,
+    rowsFrom: zeros,
+    resultsFrom: zeros,
+    at: 0,
+    by: 'test',
     columns: columns.columns,
     indexKind: indexKindOf(columns, options),
     options: [

@@ -103,7 +103,10 @@ function incomplete({ id, partitions }: Job, rows: TopicReadings, results: Topic
       : 'Start rowmill work, or wait for the workers, and verify again'
   const message = `job ${id} is not complete: ${stage(rows)}; ${stage(results)}. ${advice}`
   return new RowmillError('JOB_INCOMPLETE', message, {
-    ...{ job: id, partitions, rows: rows.ended, results: results.ended },
+    job: id,
+    partitions,
+    rows: rows.ended,
+    results: results.ended,
     what: 'the job is not complete',
   })
 }

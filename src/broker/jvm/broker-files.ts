@@ -136,11 +136,17 @@ export function loggingProperties(log: string): string {
 export function jvmArguments(jars: string, directory: string, archive: readonly string[]): string[] {
   const files = brokerFiles(directory)
   return [
-    ...[HEAP, '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData', '-XX:+ExitOnOutOfMemoryError'],
+    HEAP,
+    '-XX:+UseSerialGC',
+    '-XX:TieredStopAtLevel=1',
+    '-XX:-UsePerfData',
+    '-XX:+ExitOnOutOfMemoryError',
     `-XX:ErrorFile=${join(directory, 'jvm-crash.log')}`,
     ...archive,
-    ...[`-Djava.io.tmpdir=${directory}`, `-Dlog4j2.configurationFile=${files.logging}`],
-    ...['-cp', join(jars, '*')],
+    `-Djava.io.tmpdir=${directory}`,
+    `-Dlog4j2.configurationFile=${files.logging}`,
+    '-cp',
+    join(jars, '*'),
   ]
 }
 

@@ -49,8 +49,15 @@ export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
     const waiting = new Waiting(say, async () => waitsFor)
     const onBatch = () => waiting.progress()
     const supervisor = new Supervisor({
-      ...{ workers, python, target, batchRows, batchTimeout, classifierMemory },
-      ...{ say, onOutput, onBatch },
+      workers,
+      python,
+      target,
+      batchRows,
+      batchTimeout,
+      classifierMemory,
+      say,
+      onOutput,
+      onBatch,
     })
     supervisor.start()
     const ended = new AbortController()
