@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { EXIT_CODES } from '../src/errors.ts'
+import { ERRORS, type ErrorCode } from '../src/errors.ts'
 import { OPTIONS } from '../src/options.ts'
 import { rowmill } from './helpers/cli.ts'
 
@@ -32,10 +32,23 @@ test('the README has a row for every option, and the help names it', async () =>
   }
 })
 
-test('the README names every error code in the row of its exit code', () => {
-  for (const [code, exit] of Object.entries(EXIT_CODES)) {
-    const row = README.split('\n').find(line => new RegExp(`^\\| (\\d+, )?${exit}[ ,]`).test(line))
-    assert.match(row ?? '', new RegExp(`\\b${code}\\b`), `${code} in the row of exit code ${exit}`)
+/** How docs/errors.md says how a job resumes after an error. */
+const RESUME = {
+  resume: 'the same command',
+  repair: 'after a repair',
+  'repair-replay': 'after a repair, in a later attempt only',
+  never: 'no',
+}
+
+test('docs/errors.md explains every error code: exit code, how the job resumes, cause, cure and an example', () => {
+  const [, ...sections] = read('docs/errors.md').split(/^### /m)
+  const explained = sections.map(section => section.split('\n', 1)[0])
+  assert.deepEqual(explained.sort(), Object.keys(ERRORS).sort())
+  for (const section of sections) {
+    const [code, facts] = section.split('\n') as [ErrorCode, string]
+    const { exit, after } = ERRORS[code]
+    assert.equal(facts, `Exit ${exit} · resume: ${RESUME[after]}`, code)
+    assert.match(section, /\n\n\S.*\n\n- \*\*Cause:\*\* .*- \*\*Cure:\*\* .*- \*\*Example:\*\* `/s, code)
   }
 })
 
