@@ -9,9 +9,9 @@ export interface TopicSettings {
   readonly config: Readonly<Record<string, string>>
 }
 
-/** Makes, describes and deletes topics and groups. */
+/** Creates, describes and deletes topics and groups. */
 export class KafkaAdmin {
-  /** The brokers as they were given, for commands that a message tells. */
+  /** The brokers as the user gave them, for commands that a message suggests. */
   readonly brokersText: string
   readonly #admin: Admin
   #closed = false
@@ -21,7 +21,7 @@ export class KafkaAdmin {
     this.brokersText = brokers.join(',')
   }
 
-  /** Creates what is not there; false where a topic was there before. */
+  /** Creates the topics that do not exist. Returns false if one of them existed already. */
   async createTopics(topics: readonly TopicSettings[]): Promise<boolean> {
     const wanted = topics.map(({ topic, partitions, replicationFactor, config }) => ({
       topic,
@@ -29,16 +29,16 @@ export class KafkaAdmin {
       replicationFactor,
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     }))
-    // Whoever uses a topic waits for the leaders it needs.
+    // Users of a topic wait for its leaders themselves.
     return answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted }))
   }
 
-  /** Gives a topic so many partitions in all. Throws what the broker says. */
+  /** Grows a topic to `count` partitions. Throws the broker's error. */
   async addPartitions(topic: string, count: number): Promise<void> {
     await answered(() => this.#admin.createPartitions({ topicPartitions: [{ topic, count }] }))
   }
 
-  /** Topic to number of partitions, for those of `topics` that exist. */
+  /** The number of partitions of each of `topics` that exists, by topic. */
   async partitions(topics: readonly string[]): Promise<Map<string, number>> {
     const existing = new Set(await answered(() => this.#listTopics()))
     const wanted = topics.filter(topic => existing.has(topic))
@@ -51,8 +51,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * The settings of topics as they hold, by topic and name. Empty where the broker does not tell them: this user may have
-   * no right to ask. Throws BROKER_UNREACHABLE.
+   * The effective settings of topics, by topic and name. Empty if the broker refuses to tell them: this user may lack the
+   * right to ask. Throws BROKER_UNREACHABLE.
    */
   async topicConfigs(topics: readonly string[]): Promise<Map<string, Map<string, string>>> {
     if (topics.length === 0) return new Map()
@@ -75,26 +75,26 @@ export class KafkaAdmin {
     return (await answered(() => this.#admin.describeCluster())).brokers.length
   }
 
-  /** How many members a consumer group has now; 0 where there is no such group. */
+  /** How many members a consumer group has now. 0 if there is no such group. */
   async groupMembers(groupId: string): Promise<number> {
     const { groups } = await this.#admin.describeGroups([groupId])
     return groups[0]?.members.length ?? 0
   }
 
-  /** The first offset still there in a partition, and the one behind its last message. */
+  /** The first offset that a partition still holds, and the offset after its last message. */
   async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
     const offsets = await this.#admin.fetchTopicOffsets(topic)
     const { low = 0, high = 0 } = offsets.find(found => found.partition === partition) ?? {}
     return { start: Number(low), end: Number(high) }
   }
 
-  /** What the group committed of a partition; -1 where it has not. */
+  /** The offset that the group committed for a partition, or -1 if there is none. */
   async committed(groupId: string, topic: string, partition: number): Promise<number> {
     const [found] = await this.#admin.fetchOffsets({ groupId, topics: [topic] })
     return Number(found?.partitions.find(at => at.partition === partition)?.offset ?? -1)
   }
 
-  /** How many messages of a topic the group has not committed, and that are still there. */
+  /** How many messages that a topic still holds the group has not committed. */
   async lag(groupId: string, topic: string): Promise<number> {
     const [offsets, found] = await Promise.all([
       this.#admin.fetchTopicOffsets(topic),
@@ -121,8 +121,8 @@ export class KafkaAdmin {
   }
 
   /**
-   * KafkaJS makes null of whatever goes wrong with this request, and trips over it: a broker that is back and knows no
-   * leaders yet is one of the reasons.
+   * KafkaJS replaces an error of this request by null, and then fails with a TypeError. One cause is a broker that has
+   * just restarted and does not know any leaders yet.
    */
   async #listTopics(): Promise<string[]> {
     const asked = await patiently(
@@ -131,7 +131,7 @@ export class KafkaAdmin {
           return { topics: await this.#admin.listTopics() }
         } catch (error) {
           if (!(error instanceof TypeError) || this.#closed) return { error }
-          throw new Error('it does not say which topics there are', { cause: error })
+          throw new Error('it does not list its topics', { cause: error })
         }
       },
       () => Promise.resolve(),

@@ -28,19 +28,19 @@ export interface KafkaSettings {
   readonly brokers: readonly string[]
   /** Appears in the broker's logs and in group member ids. */
   readonly clientId: string
-  /** How long readers and senders go on trying while the broker does not answer. Default: 5 minutes. */
+  /** How long readers and senders retry while the broker does not answer, in ms. Default: 5 minutes. */
   readonly brokerTimeoutMs?: number
-  /** What message batches are compressed with. Every codec is read. Default: none. */
+  /** The codec for the batches we send. We read every codec. Default: none. */
   readonly compression?: Compression
-  /** How values stand in Kafka. Default: as they are given. */
+  /** How values are encoded in Kafka. Default: unchanged. */
   readonly format?: ValueFormat | null
 }
 
 const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 
 /**
- * One cluster and how to connect to it. Every admin, producer, reader and member has connections of its own. Throws USAGE
- * where the codec to compress with is missing on this machine.
+ * One cluster and how to connect to it. Every admin, producer, reader and member has its own connections. Throws USAGE
+ * if this machine lacks the codec of `compression`.
  */
 export class Kafka {
   readonly settings: KafkaSettings
@@ -84,8 +84,8 @@ export class Kafka {
   }
 
   /**
-   * A reader of any partitions of `topics`: without a group, it reads what it is asked to. The end of a partition is behind
-   * its last message, so who reads up to it waits for open transactions; `stableEnds`: it is in front of the first of them.
+   * A reader of any partitions of `topics`. It joins no group. The end of a partition is the end of its log, so reading up
+   * to it waits for open transactions. With `stableEnds` the end is where the first open transaction begins.
    */
   async reader(topics: readonly string[], { stableEnds = false } = {}): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics, stableEnds)
@@ -113,7 +113,7 @@ export class Kafka {
     return new GroupMember({ cluster, sockets, group, groupId, topics })
   }
 
-  /** How long readers and senders go on trying while the broker does not answer. */
+  /** How long readers and senders retry while the broker does not answer, in ms. */
   get patienceMs(): number {
     return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
   }

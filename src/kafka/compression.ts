@@ -1,9 +1,9 @@
 /**
- * Kafka's compression codecs. gzip and zstd come with Node; snappy and lz4 are native packages, loaded where they are
- * needed. Where none of their binaries fits the platform the codec is missing, and who needs it is told.
+ * Kafka's compression codecs. gzip and zstd come with Node. snappy and lz4 are native packages that we load when they are
+ * needed. If they have no binary for the platform, the error says that the codec is missing.
  *
- * Sources: the numbers of the codecs stand in Kafka's message format, the frames in the specifications of Snappy, of
- * snappy-java ("xerial") and of the LZ4 frame format 1.6.
+ * Sources: Kafka's message format (the numbers of the codecs), and the specifications of Snappy, of snappy-java
+ * ("xerial") and of the LZ4 frame format 1.6.
  */
 import { createRequire } from 'node:module'
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
@@ -11,21 +11,21 @@ import kafkajs from 'kafkajs'
 import { RowmillError } from '../errors.ts'
 import { COMPRESSIONS, type Compression } from '../options.ts'
 
-/** snappy-java writes this in front of blocks of a size each; other clients write one block without. */
+/** snappy-java begins with this, followed by sized blocks. Other clients write one bare block. */
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 /** The magic bytes, and two versions of four bytes. */
 const XERIAL_HEADER_BYTES = 16
 
-/** What a batch may unpack to that KafkaJS reads for the program that rowmill runs in. */
+/** The most that a batch may unpack to when KafkaJS reads it for the program that uses rowmill. */
 const OTHERS_LIMIT_BYTES = 64 * 1024 * 1024
 
 const LZ4_MAGIC = 0x184d2204
-/** The size of a block has 31 bits; the highest one says that the block is not compressed. */
+/** The size of a block has 31 bits. The highest bit says that the block is not compressed. */
 const LZ4_PLAIN_BLOCK = 0x80000000
 
 /**
- * The records of a batch as they were before compression. Throws a plain Error that says why there are none: more than
- * `limit` bytes (nothing beyond it is kept), damaged, or a codec that is not there.
+ * Decompresses the records of a batch. Throws a plain Error if they take more than `limit` bytes (it keeps no more than
+ * that), if they are damaged, or if the codec is missing.
  */
 export function decompress(codec: number, bytes: Buffer, limit: number): Buffer {
   const name = COMPRESSIONS[codec]
@@ -39,12 +39,12 @@ export function decompress(codec: number, bytes: Buffer, limit: number): Buffer 
   }
 }
 
-/** What a batch of these records is sent as. */
+/** Compresses the records of a batch. */
 export function compress(name: Compression, bytes: Buffer): Buffer {
   return COMPRESS[name](bytes)
 }
 
-/** Throws USAGE where this codec cannot be used on this machine. */
+/** Throws USAGE if this machine lacks the codec. */
 export function checkCompression(name: Compression): void {
   try {
     compress(name, Buffer.alloc(0))
@@ -58,7 +58,7 @@ export function checkCompression(name: Compression): void {
   }
 }
 
-/** Lets KafkaJS send with all codecs. A codec that the program registered for its own KafkaJS stays. */
+/** Lets KafkaJS send with all codecs. It keeps codecs that the program registered for its own use of KafkaJS. */
 export function registerCodecs(): void {
   const { CompressionCodecs, CompressionTypes } = kafkajs
   const types = { snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD } as const
@@ -72,7 +72,7 @@ export function registerCodecs(): void {
   }
 }
 
-/** An answer that needs no translation. */
+/** An error whose message is complete as it is. */
 class Refusal extends Error {}
 
 const DECOMPRESS: Readonly<Record<Compression, (bytes: Buffer, limit: number) => Buffer>> = {
@@ -113,7 +113,7 @@ function xerialBlocks(bytes: Buffer): Buffer[] {
   return blocks
 }
 
-/** A block of Snappy begins with its size before compression, as a varint of 32 bits. */
+/** A block of Snappy begins with its uncompressed size, as a varint of 32 bits. */
 function snappySize(block: Buffer): number {
   let size = 0
   for (let i = 0; i < 5; i++) {
@@ -122,11 +122,11 @@ function snappySize(block: Buffer): number {
     size += (byte & 0x7f) * 2 ** (7 * i)
     if (byte < 0x80) return size
   }
-  throw new Error('a block says no size')
+  throw new Error('a block does not give its size')
 }
 
 /**
- * How many bytes the frames hold. No frame has to say it, so this walks the sequences of every block: two lengths each.
+ * How many bytes the frames unpack to. A frame need not say it, so we add up the two lengths of each sequence.
  */
 function lz4Size(bytes: Buffer): number {
   let size = 0
@@ -150,24 +150,24 @@ function lz4Size(bytes: Buffer): number {
   return size
 }
 
-function lz4BlockSize(bytes: Buffer, from: number, behind: number): number {
+function lz4BlockSize(bytes: Buffer, from: number, end: number): number {
   let size = 0
   let at = from
   const length = (nibble: number): number => {
     let sum = nibble
-    for (let more = nibble === 15; more && at < behind; ) {
+    for (let more = nibble === 15; more && at < end; ) {
       const byte = bytes[at++]!
       sum += byte
       more = byte === 255
     }
     return sum
   }
-  while (at < behind) {
+  while (at < end) {
     const token = bytes[at++]!
     const literals = length(token >> 4)
     size += literals
     at += literals
-    if (at >= behind) break // the last sequence has no match
+    if (at >= end) break // the last sequence has no match
     at += 2
     size += length(token & 0x0f) + 4
   }
@@ -193,7 +193,7 @@ function native<T>(name: string): T {
     return require(name) as T
   } catch (cause) {
     throw new Refusal(
-      `the package ${name} has no binary for ${process.platform} ${process.arch} here, so its codec is missing`,
+      `the package ${name} has no binary for ${process.platform} ${process.arch}, so its codec is missing`,
       { cause },
     )
   }

@@ -7,17 +7,17 @@ import { printable } from '../support/printable.ts'
 export function openSocket({ host, port, onConnect }: Parameters<ISocketFactory>[0]): Socket {
   const socket = net.connect({ host, port, noDelay: true }, onConnect)
   socket.setKeepAlive(true, 60_000)
-  socket.setMaxListeners(0) // while it connects, each request that KafkaJS has for it waits as a listener
+  socket.setMaxListeners(0) // while it connects, each waiting request of KafkaJS adds a listener
   return socket
 }
 
-/** Ends the connections at once, with an error: else KafkaJS waits for the answer of a fetch that waits for messages. */
+/** Ends the connections at once, with an error. KafkaJS alone would wait for the answer to a long fetch. */
 export async function hangUp(cluster: Cluster, sockets: ReadonlySet<Socket>): Promise<void> {
   for (const socket of sockets) socket.destroy(new Error('the connection was closed'))
   await cluster.disconnect()
 }
 
-/** KafkaJS logs errors that it then retries: silent unless KAFKAJS_LOG_LEVEL asks. */
+/** KafkaJS also logs errors that it retries, so it is silent unless KAFKAJS_LOG_LEVEL is set. */
 export const logCreator: LogCreator = () => {
   if (!process.env['KAFKAJS_LOG_LEVEL']) return () => {}
   return ({ label, namespace, log }) =>
@@ -27,8 +27,8 @@ export const logCreator: LogCreator = () => {
 let idleTimersStopped = false
 
 /**
- * KafkaJS sets a timer after every answer, also when no request waits: on an idle client one a millisecond, and with a
- * negative time, of which Node 24 warns. Without a waiting request there is nothing to look after.
+ * KafkaJS sets a timer after every answer, even if no request waits. An idle client then sets one each millisecond, with a
+ * negative time that Node 24 warns about. We set none unless a request waits.
  */
 export function stopIdleTimers(): void {
   if (idleTimersStopped) return

@@ -4,12 +4,12 @@ import { type Clock, monotonicMs } from '../support/clock.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
 const LONGEST_PAUSE_MS = 500
-/** How long a broker may take to know who leads a partition: a busy one that just got many of them takes seconds. */
+/** How long a broker may not know who leads a partition. A busy one with many new partitions takes seconds. */
 const LEADER_PATIENCE_MS = 30_000
-/** The same for whether there is such a topic at all: that it was deleted should be said soon. */
+/** How long a broker may not know a topic. It is shorter, so that a deleted topic is reported soon. */
 const TOPIC_PATIENCE_MS = 5000
 
-/** What the broker said of a failed request, in words for a person, and whether trying again can help. */
+/** What the broker said about a failed request, as text for people, and whether a retry can help. */
 export function describeKafkaError(error: unknown): { text: string; retriable: boolean; type: string } {
   const e = error as { message?: string; type?: string; retriable?: boolean; name?: string; cause?: { type?: string } }
   const type = e.type ?? e.cause?.type ?? e.name ?? 'Error'
@@ -18,8 +18,8 @@ export function describeKafkaError(error: unknown): { text: string; retriable: b
 }
 
 /**
- * The result of a request that somebody waits for. A broker that goes meanwhile, or answers none of KafkaJS's own attempts,
- * is BROKER_UNREACHABLE.
+ * The result of a request that a user waits for. Throws BROKER_UNREACHABLE if the broker goes away, or answers none of
+ * KafkaJS's own attempts.
  */
 export async function answered<T>(request: () => Promise<T>): Promise<T> {
   try {
@@ -38,19 +38,19 @@ function isSilence(error: unknown): boolean {
 }
 
 function silent(cause: unknown): RowmillError {
-  const message = `the Kafka broker answers no more: ${(cause as Error).message}`
+  const message = `the Kafka broker stopped answering: ${(cause as Error).message}`
   return new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })
 }
 
 export function noPartition({ topic, partition }: TopicPartition): Error {
-  const text = `topic ${topic} has no partition ${partition}. Was it made anew with fewer partitions?`
+  const text = `topic ${topic} has no partition ${partition}. Was it created again with fewer partitions?`
   return Object.assign(new Error(text), { type: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true })
 }
 
 /**
- * A request that is asked again while the broker says that another attempt may succeed: the leader of a new topic takes
- * a moment to know that it is one. A broker that answers nothing is asked for `silenceMs`, then it is BROKER_UNREACHABLE.
- * Throws the reason of `signal`, at once where it was aborted before an attempt failed.
+ * Repeats a request while the broker says that a retry may succeed: the leader of a new topic takes a moment to learn that
+ * it leads. Throws BROKER_UNREACHABLE if the broker does not answer for `silenceMs`. Throws the reason of `signal`: at once
+ * if it was aborted before an attempt failed.
  */
 export async function patiently<T>(
   request: () => Promise<T>,
@@ -77,7 +77,7 @@ export async function patiently<T>(
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => {})
       signal.throwIfAborted()
-      await beforeAgain().catch(() => {}) // the request itself says what is wrong
+      await beforeAgain().catch(() => {}) // the request itself reports what is wrong
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The Fetch request, with an answer whose record sets stay bytes. KafkaJS reads them itself, and gives up the whole answer
- * where one batch of one partition has a codec that it does not know. Source: Kafka's protocol guide, Fetch 4 to 11.
+ * The Fetch request, with an answer whose record sets stay bytes. KafkaJS would decode them, and would drop the whole
+ * answer if one batch of one partition had an unknown codec. Source: Kafka's protocol guide, Fetch 4 to 11.
  */
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
@@ -9,9 +9,9 @@ import fetchProtocol from 'kafkajs/src/protocol/requests/fetch/index.js'
 import type { AbortedTransaction } from './record-batch.ts'
 import type { Position } from './topic-partition.ts'
 
-/** What Kafka calls reading committed: nothing of aborted transactions, nothing behind one that is open. */
+/** Kafka's read_committed: no messages of aborted transactions, and none after the start of an open one. */
 export const READ_COMMITTED = 1
-/** Everything that is replicated. */
+/** Kafka's read_uncommitted: everything that is replicated. */
 export const READ_UNCOMMITTED = 0
 
 const FETCH_API = 1
@@ -24,23 +24,23 @@ export interface FetchLimits {
   readonly maxBytes: number
 }
 
-/** What the answer says of one partition. */
+/** What the answer says about one partition. */
 export interface FetchedPartition {
   readonly topic: string
   readonly partition: number
-  /** Why there is nothing of this partition. */
+  /** Why there is nothing from this partition, or null. */
   readonly error: Error | null
-  /** Whether that is because the log does not hold the offset asked for. */
+  /** Whether the reason is that the log does not hold the requested offset. */
   readonly outOfRange: boolean
-  /** The offset behind the last message that is replicated. */
+  /** The offset after the last replicated message. */
   readonly logEnd: number
-  /** The offset of the first message of an open transaction; without one, the same as `logEnd`. */
+  /** The offset of the first message of an open transaction, or `logEnd` if there is none. */
   readonly stableEnd: number
   readonly aborted: readonly AbortedTransaction[]
   readonly records: Buffer
 }
 
-/** Fetches in the order of `positions`: the first partition that has anything gets a whole batch, however large that is. */
+/** Fetches in the order of `positions`. The first partition with messages gets a whole batch, however large it is. */
 export async function fetchRaw(
   broker: Broker,
   positions: readonly Position[],
@@ -79,7 +79,7 @@ interface FetchAnswer {
   readonly partitions: FetchedPartition[]
 }
 
-/** Partitions of one topic that follow each other: the order says who is served first. */
+/** Groups neighbours of the same topic. The order is kept, since it decides which partition is served first. */
 function runsOfTopics(positions: readonly Position[]): Position[][] {
   const runs: Position[][] = []
   for (const at of positions) {
@@ -112,12 +112,12 @@ function decodePartition(decoder: Decoder, topic: string, version: number): Fetc
   const code = decoder.readInt16()
   const logEnd = Number(decoder.readInt64())
   const stable = Number(decoder.readInt64())
-  if (version >= 5) decoder.readInt64() // where the log begins
+  if (version >= 5) decoder.readInt64() // the start of the log
   const aborted: AbortedTransaction[] = []
   for (let count = decoder.readInt32(); count > 0; count--) {
     aborted.push({ producerId: decoder.readInt64(), firstOffset: Number(decoder.readInt64()) })
   }
-  if (version >= 11) decoder.readInt32() // a replica that is nearer
+  if (version >= 11) decoder.readInt32() // the preferred replica
   const size = decoder.readInt32()
   const records = size > 0 ? decoder.readBytes(size) : Buffer.alloc(0)
   return {

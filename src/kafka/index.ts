@@ -1,9 +1,9 @@
 /**
- * All that rowmill needs of Kafka. Nothing outside src/kafka/ imports KafkaJS. It talks and decides nothing: offsets in,
- * messages out.
+ * Everything that rowmill needs from Kafka. Nothing outside src/kafka/ imports KafkaJS. This room decides nothing: offsets
+ * in, messages out.
  *
- * Reading uses KafkaJS's cluster and protocol layer below its consumer, and membership its ConsumerGroup without its
- * runner (DESIGN.md, "Why not the KafkaJS consumer"). The version is pinned exactly for that reason.
+ * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
+ * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
 export { KafkaAdmin, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'

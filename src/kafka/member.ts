@@ -6,28 +6,28 @@ import { hangUp } from './connection.ts'
 import { byTopic, type Position, type TopicPartition } from './topic-partition.ts'
 
 const HEARTBEAT_MS = 250
-/** How often the leader of a group asks whether its topics have more partitions. */
+/** How often the leader of a group checks whether its topics have grown. */
 const METADATA_MS = 1000
-/** KafkaJS skips a heartbeat that comes sooner than this after the last one, by the wall clock, which may be set back. */
+/** KafkaJS skips a heartbeat within this interval of the last one. It uses the wall clock, which may be set back. */
 const ALWAYS = Number.NEGATIVE_INFINITY
 
-/** What a group committed of a partition. */
+/** What a group committed for a partition. */
 export interface Committed extends Position {
-  /** What was said with the offset; null where nothing was. */
+  /** The metadata committed with the offset, or null. */
   readonly metadata: string | null
 }
 
-/** What a group member is told. Both are awaited before the member goes on. */
+/** What a group member reports. It awaits the first two before it continues. */
 export interface MembershipHandlers {
-  /** At every join, also where nothing changed: the partitions held from now on and their committed positions. */
+  /** At every join, even if nothing changed: the partitions assigned from now on, with their committed offsets. */
   onAssigned(positions: readonly Committed[]): Promise<void> | void
-  /** Before every further join, while commits of the old assignment are still accepted. */
+  /** Before every rejoin, while the coordinator still accepts commits of the old assignment. */
   onRebalance(): Promise<void> | void
-  /** Membership was lost for a reason that is not a rebalance; it is being tried again. */
+  /** The membership was lost for a reason other than a rebalance. The member tries to join again. */
   onTrouble(error: Error): void
 }
 
-/** One member of a consumer group: its assignments, its heartbeats, its commits. It reads nothing. */
+/** One member of a consumer group: its assignments, heartbeats and commits. It reads no messages. */
 export class GroupMember {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
@@ -53,7 +53,8 @@ export class GroupMember {
   }
 
   /**
-   * Joins, holds the membership with heartbeats, joins again, also when topics have got more partitions; leaves the group when `signal` aborts.
+   * Joins, keeps the membership with heartbeats, and rejoins when needed, also when topics have grown. Leaves the group
+   * when `signal` aborts.
    */
   async run(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -70,15 +71,15 @@ export class GroupMember {
         }
       }
     }
-    await this.#group.leave().catch(() => {}) // the session time-out says the same a little later
+    await this.#group.leave().catch(() => {}) // without it, the session timeout ends the membership a little later
   }
 
-  /** Has `onAssigned` called once more for the same partitions, from what is committed then. */
+  /** Calls `onAssigned` once more for the same partitions, with the offsets committed by then. */
   reassign(): void {
     this.#mustReassign = true
   }
 
-  /** Commits if the membership is still good; throws where it is not, and the next owner begins a little earlier. */
+  /** Commits if the membership is still valid. Else it throws, and the next owner starts at an earlier offset. */
   async commit(positions: readonly Committed[]): Promise<void> {
     const topics = [...byTopic(positions)].map(([topic, partitions]) => ({
       topic,
@@ -98,7 +99,7 @@ export class GroupMember {
     await hangUp(this.#cluster, this.#sockets) // it may have connected again
   }
 
-  /** What the group committed of these partitions, or else offset 0: a feed says where the log no longer holds that. */
+  /** What the group committed for these partitions, or offset 0. The feed reports it if the log no longer holds that. */
   async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
     if (partitions.length === 0) return []
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId: this.#groupId })
@@ -120,7 +121,7 @@ export class GroupMember {
     return committed.map(at => (at.offset >= 0 ? at : { ...at, offset: 0, metadata: null }))
   }
 
-  /** Returns when it is time to join again; throws why the membership is lost, or changes. */
+  /** Returns when it is time to rejoin. Throws the reason if the membership is lost or changes. */
   async #hold(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
     const joined = this.#partitions
     this.#lookedAt = performance.now()
@@ -129,7 +130,7 @@ export class GroupMember {
       await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
       if (signal.aborted) return
       await this.#group.heartbeat({ interval: ALWAYS })
-      const hasGrown = this.#group.isLeader() && this.#partitions > joined // who joins as the leader makes all others join
+      const hasGrown = this.#group.isLeader() && this.#partitions > joined // a leader that rejoins makes all others rejoin
       if (hasGrown || this.#mustReassign) await handlers.onRebalance()
       if (hasGrown) return
       if (this.#mustReassign) {
@@ -140,16 +141,16 @@ export class GroupMember {
     }
   }
 
-  /** Heartbeats do not wait for it. */
+  /** Refreshes the metadata in the background: heartbeats do not wait for it. */
   #look(): void {
     this.#lookedAt = performance.now()
     const over = () => {
       this.#looking = null
     }
-    this.#looking ??= this.#cluster.refreshMetadata().then(over, over) // an outage says so itself
+    this.#looking ??= this.#cluster.refreshMetadata().then(over, over) // the reader reports an outage
   }
 
-  /** Of all topics together, as known so far. */
+  /** The number of partitions of all topics together, by the metadata we have. */
   get #partitions(): number {
     return this.#topics.reduce((sum, topic) => sum + this.#cluster.findTopicPartitionMetadata(topic).length, 0)
   }

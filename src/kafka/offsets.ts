@@ -2,7 +2,7 @@ import type Cluster from 'kafkajs/src/cluster/index.js'
 import { noPartition, patiently } from './errors.ts'
 import { byTopic, firstMissing, type TopicPartition } from './topic-partition.ts'
 
-/** The first offset still there, or the offset behind the last message, of each partition. */
+/** The first offset that each partition still holds, or the offset after its last message. */
 export async function clusterOffsets(
   cluster: Cluster,
   wanted: readonly TopicPartition[],

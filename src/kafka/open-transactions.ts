@@ -2,12 +2,12 @@ import { type Clock, monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import type { Fetched } from './index.ts'
 
-/** A transaction that is open for longer than this is worth a word. */
+/** A transaction that stays open longer than this is reported. */
 const PATIENCE_MS = 10_000
 
 /**
- * Says of partitions that a transaction of another producer holds up their messages: nobody can read behind its first
- * message until it ends. Said once for each transaction, and once more when it has ended.
+ * Reports partitions where an open transaction of another producer holds up messages: nobody can read past its first
+ * message until it ends. It reports each transaction once, and once more when it has ended.
  */
 export class OpenTransactions {
   readonly #say: Say
@@ -19,7 +19,7 @@ export class OpenTransactions {
     this.#now = now
   }
 
-  /** What the last fetch told of a partition. */
+  /** Notes what the last fetch told about a partition. */
   note({ topic, partition, end, logEnd }: Pick<Fetched, 'topic' | 'partition' | 'end' | 'logEnd'>): void {
     const name = `${topic}[${partition}]`
     const before = this.#open.get(name)

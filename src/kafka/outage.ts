@@ -8,20 +8,20 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 1000
 
 /**
- * The time between the first failed request and the next good one, of one connection. Said once, ended by a good
- * request, fatal after `timeoutMs` or where trying again cannot help.
+ * The time from the first failed request of a connection to the next good one. An outage is reported once. It is fatal
+ * after `timeoutMs`, or if a retry cannot help.
  */
 export class Outage {
   readonly #what: string
   readonly #say: Say
   readonly #timeoutMs: number
   readonly #now: Clock
-  /** When the first request failed; null: no outage. */
+  /** When the first request failed, or null if there is no outage. */
   #since: number | null = null
   #pauseMs = FIRST_PAUSE_MS
   #said = false
 
-  /** `what` completes "cannot ...", as in "read from topic x". `now` is for tests, which need not wait. */
+  /** `what` completes "cannot ...", as in "read from topic x". Tests pass `now`, so that they need not wait. */
   constructor(what: string, say: Say, timeoutMs: number, now: Clock = monotonicMs) {
     this.#what = what
     this.#say = say
@@ -36,7 +36,7 @@ export class Outage {
     this.#said = false
   }
 
-  /** Waits a little and returns, to try again; throws BROKER_UNREACHABLE or TOPIC_UNUSABLE where that is no use. */
+  /** Waits a little before the caller retries. Throws BROKER_UNREACHABLE or TOPIC_UNUSABLE if a retry is no use. */
   async failed(error: unknown, signal: AbortSignal): Promise<void> {
     const { text, retriable, type } = describeKafkaError(error)
     if (!retriable)

@@ -3,12 +3,12 @@ import type { Say } from '../support/say.ts'
 import type { OutgoingMessage, Producer, TopicPartition } from './index.ts'
 import { Outage } from './outage.ts'
 
-/** What one request carries at most, as a topic with Kafka's usual limit takes it; one message alone may be larger. */
+/** The most that one request carries, below Kafka's default limit for a topic. A single message may be larger. */
 const SEND_BYTES = 1_000_000
-/** What a batch takes beside its messages, and a message beside its key and value: at most, in Kafka's format. */
+/** The most that Kafka's format adds to the messages of a batch, and to the key and value of a message. */
 const BATCH_BYTES = 61
 const MESSAGE_BYTES = 40
-/** A request that takes longer holds up no other partition: its broker may be gone while others answer. */
+/** After this long, a request no longer holds up other partitions: its broker may be gone while others answer. */
 const SLOW_REQUEST_MS = 500
 
 interface Waiting {
@@ -18,10 +18,11 @@ interface Waiting {
 }
 
 /**
- * Sends with one request in flight per partition, each for one partition, with as many messages as are waiting.
- * The partitions take turns, one request at a time: so messages gather while another partition is served, and the busier
- * a sender is, the fewer requests it makes. A request that failed is repeated with the same bytes before anything else goes to that partition: so the messages of
- * a partition stand in the log in the order of the calls, some perhaps twice, none left out.
+ * Sends one request at a time for each partition, with all messages that wait for it. Partitions take turns, so messages
+ * gather while another partition is served: the busier a sender is, the fewer requests it makes.
+ *
+ * A failed request is repeated with the same bytes before anything else goes to its partition. So the log holds the
+ * messages of a partition in the order of the calls. Some may be there twice, but none is missing.
  */
 export class PartitionSender {
   readonly #producer: Producer
@@ -35,16 +36,16 @@ export class PartitionSender {
 
   constructor(producer: Producer, say: Say) {
     this.#producer = producer
-    setMaxListeners(0, this.#stop.signal) // each partition that waits to try again is one
+    setMaxListeners(0, this.#stop.signal) // each partition that waits for a retry listens to it
     this.#outage = new Outage('write to the broker', say, producer.patienceMs)
   }
 
-  /** Bytes that are not acknowledged yet. */
+  /** How many bytes are not acknowledged yet. */
   get bytes(): number {
     return this.#bytes
   }
 
-  /** Resolves when the message is acknowledged by all in-sync replicas. */
+  /** Resolves when all in-sync replicas have acknowledged the message. */
   send(to: TopicPartition, message: OutgoingMessage): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason)
     const key = `${to.topic}/${to.partition}`
@@ -62,7 +63,7 @@ export class PartitionSender {
     while (this.#bytes >= limitBytes && !this.#stop.signal.aborted) await this.#room.promise
   }
 
-  /** Gives up what is not acknowledged; the calls of `send` that are open reject with `reason`. */
+  /** Gives up on messages that are not acknowledged: open calls of `send` reject with `reason`. */
   async close(reason: unknown = new Error('the sender was closed')): Promise<void> {
     if (!this.#stop.signal.aborted) this.#stop.abort(reason)
     this.#wake()
@@ -71,7 +72,7 @@ export class PartitionSender {
   }
 
   async #run(key: string, to: TopicPartition, queue: Waiting[]): Promise<void> {
-    await null // lets the caller queue more of the same turn into the first request
+    await null // the caller may queue more messages in the same turn: they join the first request
     while (queue.length > 0) {
       const endTurn = await this.#turn.take()
       const done = takeRun(queue)
@@ -112,19 +113,19 @@ export class PartitionSender {
 
 function takeRun(queue: Waiting[]): Waiting[] {
   let bytes = BATCH_BYTES
-  const behind = queue.findIndex(({ message: { key, value } }, at) => {
+  const end = queue.findIndex(({ message: { key, value } }, at) => {
     bytes += MESSAGE_BYTES + Buffer.byteLength(key) + value.length
     return at > 0 && bytes > SEND_BYTES
   })
-  return queue.splice(0, behind < 0 ? queue.length : behind)
+  return queue.splice(0, end < 0 ? queue.length : end)
 }
 
-/** One at a time, in the order of asking; who keeps it too long keeps it no longer from the next. */
+/** A fair lock, in the order of asking. It is released by itself after SLOW_REQUEST_MS. */
 class Turn {
   readonly #asking: (() => void)[] = []
   #taken = false
 
-  /** Resolves when it is the caller's turn, with what ends it. */
+  /** Resolves when it is the caller's turn, with the function that ends the turn. */
   async take(): Promise<() => void> {
     if (this.#taken) await new Promise<void>(resolve => this.#asking.push(resolve))
     this.#taken = true

@@ -10,14 +10,14 @@ export interface OutgoingMessage {
   readonly value: Buffer
 }
 
-/** Sends runs of messages. One `send` is one request for one partition: a send over several can lose one of them. */
+/** Sends messages. One `send` is one request for one partition: with several, KafkaJS can lose one of them. */
 export class Producer {
   readonly #producer: KafkaJSProducer
   readonly #cluster: Cluster
   readonly #format: ValueFormat
-  /** The number that KafkaJS and the protocol have for the codec. */
+  /** The number of the codec in KafkaJS and in the protocol. */
   readonly #codec: number
-  /** How long its user goes on trying while the broker does not answer. */
+  /** How long the user of this producer retries while the broker does not answer, in ms. */
   readonly patienceMs: number
 
   constructor(
@@ -32,7 +32,7 @@ export class Producer {
     this.#format = format
   }
 
-  /** Resolves with the offset of the first message when all in-sync replicas have all of them. */
+  /** Resolves with the offset of the first message when all in-sync replicas have all messages. */
   async send({ topic, partition }: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {
     const [written] = await this.#producer.send({
       topic,
@@ -41,7 +41,7 @@ export class Producer {
       messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
     })
     if (!written) {
-      await this.#cluster.refreshMetadata() // it may be there since a moment ago
+      await this.#cluster.refreshMetadata() // the partition may be new
       throw noPartition({ topic, partition })
     }
     return Number(written.baseOffset)

@@ -10,26 +10,27 @@ import { MAX_BATCH_BYTES, type Message, readBatches } from './record-batch.ts'
 import { byTopic, firstMissing, type Position, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
-/** What one fetch brought of one partition. */
+/** What one fetch brought from one partition. */
 export interface Fetched extends Position {
-  /** The messages at and above the offset asked for, without those of aborted transactions. */
+  /** The messages from the requested offset on, without those of aborted transactions. */
   readonly messages: readonly Message[]
-  /** The offset to ask for next: behind the last batch that was read. */
+  /** The offset to ask for next: the one after the last batch that was read. */
   readonly next: number
-  /** Whether the broker sent nothing at all of this partition. */
+  /** Whether the broker sent no bytes at all from this partition. */
   readonly empty: boolean
-  /** The offset behind the last message that can be read now: the first one of an open transaction, or `logEnd`. */
+  /** The end of what can be read now: the first message of an open transaction, or `logEnd`. */
   readonly end: number
-  /** The offset behind the last message of the partition. */
+  /** The offset after the last message of the partition. */
   readonly logEnd: number
-  /** Why there is nothing of this partition, and whether that is because the log does not hold the offset asked for. */
+  /** Why there is nothing from this partition, or null. */
   readonly error: Error | null
+  /** Whether the reason is that the log does not hold the requested offset. */
   readonly outOfRange: boolean
 }
 
-/** How much one answer may be unpacked to. What is beyond it is fetched again. */
+/** The most that one answer is unpacked to. The rest is fetched again. */
 const ANSWER_BYTES = MAX_BATCH_BYTES / 2
-/** After so many bytes of answers that unpacked to more than was asked for, the dropped ones are collected. */
+/** We collect garbage after this many bytes from answers that unpacked to more than was requested. */
 const COLLECT_EVERY_BYTES = 2 * MAX_BATCH_BYTES
 
 /** Reads partitions without a group: offsets in, messages out. */
@@ -37,11 +38,11 @@ export class Reader {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
   readonly #format: ValueFormat
-  /** Ends requests that are asked again: KafkaJS would connect anew, and nobody close it. */
+  /** Ends retries: KafkaJS would connect again, and nobody would close that connection. */
   readonly #closing = new AbortController()
-  /** What answers unpacked to, if that was more than was asked for, since the last collection of garbage. */
+  /** The unpacked bytes of such answers since the last collection. */
   #unpackedBytes = 0
-  /** How long its user goes on trying while the broker does not answer. */
+  /** How long the user of this reader retries while the broker does not answer, in ms. */
   readonly patienceMs: number
 
   constructor(cluster: Cluster, sockets: Set<Socket>, format: ValueFormat, patienceMs: number) {
@@ -51,7 +52,7 @@ export class Reader {
     this.#format = format
   }
 
-  /** The partitions by the broker that leads them; refreshes what it knows when asked to. */
+  /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
   async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
     if (refresh) await this.#cluster.refreshMetadata()
     else await this.#cluster.refreshMetadataIfNecessary()
@@ -71,8 +72,8 @@ export class Reader {
   }
 
   /**
-   * One fetch from one broker. Waits up to `maxWaitMs` for a first message. The first of `positions` that has any gets at
-   * least one batch of them.
+   * Fetches once from one broker. Waits up to `maxWaitMs` for a first message. The first of `positions` with messages gets
+   * at least one batch.
    */
   async fetch(node: string, positions: readonly Position[], limits: FetchLimits): Promise<Fetched[]> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
@@ -91,25 +92,25 @@ export class Reader {
     return fetched
   }
 
-  /** The first offset still there, or the offset behind the last message, of each partition. */
+  /** The first offset that each partition still holds, or the offset after its last message. */
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
     const patience = { signal: this.#closing.signal, silenceMs: this.patienceMs }
     return clusterOffsets(this.#cluster, wanted, { which, ...patience })
   }
 
-  /** The offset behind the last message of each of the first `count` partitions, by partition. */
+  /** The offset after the last message of each of the first `count` partitions, by partition. */
   async ends(topic: string, count: number): Promise<number[]> {
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
     const positions = await this.offsets(partitions, 'end')
     return positions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
   }
 
-  /** How many partitions the topic has; 0 where there is no such topic. */
+  /** How many partitions the topic has. 0 if there is no such topic. */
   partitions(topic: string): number {
     return this.#cluster.findTopicPartitionMetadata(topic).length
   }
 
-  /** The same as of now. */
+  /** How many partitions the topic has now, by new metadata. */
   async partitionsNow(topic: string): Promise<number> {
     try {
       await this.#cluster.refreshMetadata()

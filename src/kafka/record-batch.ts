@@ -1,26 +1,26 @@
 /**
- * Record batches (message format 2) as they come in the answer to a fetch: bytes -> messages. Pure.
+ * Decodes record batches (message format 2) from the answer to a fetch: bytes -> messages. Pure.
  * Source: Kafka's documentation, "Message Format"; transactions: KIP-98.
  */
 import { crc32c } from './checksum.ts'
 import { decompress } from './compression.ts'
 
-/** How much the records of a batch may take unpacked: what a topic of rowmill lets a batch have on the wire. */
+/** The most that the records of a batch may take unpacked. rowmill's topics accept as much on the wire. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
 const HEADER_BYTES = 61
-/** Offset and length: what stands in front of what the length counts. */
+/** Offset and length. The length counts what follows. */
 const PREFIX_BYTES = 12
-/** The checksum covers what stands behind it. */
+/** The checksum covers everything after it. */
 const CHECKED_FROM = 21
 const CODEC = 0x07
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
-/** The least that a record takes on the wire. */
+/** The smallest size of a record on the wire. */
 const MIN_RECORD_BYTES = 7
-/** What a message takes in memory beside its key and value. */
+/** What a message takes in memory, not counting its key and value. */
 const MESSAGE_BYTES = 100
-/** No key that rowmill reads is longer: the id of a job. What else a key has is not kept. */
+/** The keys that rowmill reads are job ids, which are shorter. We keep no more of a key. */
 const KEY_BYTES = 1000
 
 export interface Message {
@@ -28,21 +28,21 @@ export interface Message {
   /** The first 1,000 bytes of the key. */
   readonly key: Buffer | null
   readonly value: Buffer | null
-  /** Set where this stands for a whole batch that cannot be read; `offset` is that of its last message. */
+  /** Set if this message replaces a whole batch that cannot be read. `offset` is then that of its last message. */
   readonly unreadable?: UnreadableBatch
 }
 
-/** A batch whose messages nobody here can read. */
+/** A batch that we cannot read. */
 export interface UnreadableBatch {
   /** The offset of its first message. */
   readonly first: number
-  /** How many messages it claims to have. */
+  /** How many messages it claims to hold. */
   readonly count: number
   /** Why, as the end of a sentence about the batch. */
   readonly why: string
 }
 
-/** What to say of a message that stands for a batch that cannot be read. */
+/** Describes a message that replaces an unreadable batch. */
 export function describeUnreadable({ offset, unreadable }: Message): string {
   const { first, count, why } = unreadable!
   return `the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`
@@ -53,24 +53,24 @@ export interface AbortedTransaction {
   readonly firstOffset: number
 }
 
-/** What the record set of one partition holds. */
+/** What was read from the record set of one partition. */
 export interface Batches {
   readonly messages: readonly Message[]
-  /** The offset behind the last whole batch that was read; the offset asked for where there was none. */
+  /** The offset after the last batch that was read, or the requested offset if there was none. */
   readonly next: number
-  /** What the batches took in memory to be read; their messages may keep less. */
+  /** How much memory it took to read the batches. Their messages may keep less. */
   readonly bytes: number
 }
 
-/** What a message keeps in memory. */
+/** How much memory a message keeps. */
 export function bytesOf({ key, value }: Message): number {
   return MESSAGE_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
 }
 
 /**
- * The messages at and above `from`, in log order: those of aborted transactions and control records are left out. A batch
- * that cannot be read is one message that says so. What is cut off at the end, as answers are, is left for the next fetch.
- * Stops after the batch with which those read took `enough` bytes, so that little can be unpacked to much.
+ * The messages from offset `from` on, in log order, without control records and messages of aborted transactions. A batch
+ * that cannot be read becomes one message that says so. An answer may end in the middle of a batch: the next fetch brings
+ * it. We stop after the batch that makes it `enough` unpacked bytes, since a small answer may unpack to a huge one.
  */
 export function readBatches(
   bytes: Buffer,
@@ -81,10 +81,10 @@ export function readBatches(
   let next = from
   let taken = 0
   for (let at = 0; at + HEADER_BYTES <= bytes.length && taken < enough; ) {
-    const behind = at + PREFIX_BYTES + bytes.readInt32BE(at + 8)
-    if (behind > bytes.length || behind < at + HEADER_BYTES) break
-    const batch = new RecordBatch(bytes.subarray(at, behind))
-    at = behind
+    const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8)
+    if (end > bytes.length || end < at + HEADER_BYTES) break
+    const batch = new RecordBatch(bytes.subarray(at, end))
+    at = end
     if (batch.last < from) continue
     if (filter.passes(batch)) taken += batch.read(from, messages)
     next = batch.last + 1
@@ -92,7 +92,7 @@ export function readBatches(
   return { messages, next, bytes: taken }
 }
 
-/** One batch: its header at once, its records when asked for. */
+/** One batch. Its header is read at once, its records on demand. */
 class RecordBatch {
   readonly #bytes: Buffer
   readonly #attributes: number
@@ -118,7 +118,7 @@ class RecordBatch {
     return (this.#attributes & TRANSACTIONAL) !== 0
   }
 
-  /** Appends its messages at and above `from`, or the one that says why there are none. Returns the bytes they took. */
+  /** Appends its messages from `from` on, or one that says why it cannot be read. Returns the bytes that reading took. */
   read(from: number, messages: Message[]): number {
     try {
       const { found, bytes } = this.#records(from)
@@ -165,18 +165,18 @@ class RecordBatch {
       found.push(message)
       kept += bytesOf(message)
     }
-    // Where most of the batch is keys and headers, it must not stay in memory.
+    // If most of the batch is keys and headers, the batch must not stay in memory.
     const mostIsKept = 2 * kept >= records.length
     return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * MESSAGE_BYTES }
   }
 }
 
-/** The same message, with bytes of its own: a message is a part of its batch, and keeps all of that in memory. */
+/** Copies a message. The original is a slice of its batch, and keeps the whole batch in memory. */
 export function copyOf({ offset, key, value }: Message): Message {
   return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
 }
 
-/** Leaves out what a producer wrote in transactions that it aborted: those overlap, so each producer has its own. */
+/** Drops messages of aborted transactions. Transactions of several producers overlap, so it tracks each producer. */
 class AbortedFilter {
   readonly #begins: AbortedTransaction[]
   readonly #open = new Set<bigint>()
@@ -185,12 +185,12 @@ class AbortedFilter {
     this.#begins = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
   }
 
-  /** Whether the messages of the next batch in the log are to be read. */
+  /** Whether to read the next batch in the log. */
   passes(batch: RecordBatch): boolean {
     while (this.#begins[0] && this.#begins[0].firstOffset <= batch.last)
       this.#open.add(this.#begins.shift()!.producerId)
     if (batch.isControl) {
-      // The transactions of one producer follow each other. So this one ends the one that is open here, an aborted one.
+      // A producer has one transaction at a time, so this record ends the one we track, if we track one.
       this.#open.delete(batch.producerId)
       return false
     }
@@ -198,7 +198,7 @@ class AbortedFilter {
   }
 }
 
-/** Reads records one after the other. Throws where they claim what is not there. */
+/** Reads one record after the other. Throws if a record claims more bytes than there are. */
 class RecordCursor {
   readonly #bytes: Buffer
   #at = 0
@@ -209,23 +209,23 @@ class RecordCursor {
 
   record(firstOffset: number): Message {
     const length = this.#varint()
-    const behind = this.#at + length
-    if (length < 0 || behind > this.#bytes.length) throw new Error('a record is cut off')
+    const end = this.#at + length
+    if (length < 0 || end > this.#bytes.length) throw new Error('a record is cut off')
     this.#at++ // attributes: none are defined
     this.#varint() // the time since the first record
     const offset = firstOffset + this.#varint()
-    const key = this.#field(behind)?.subarray(0, KEY_BYTES) ?? null
-    const value = this.#field(behind)
-    this.#at = behind // headers
+    const key = this.#field(end)?.subarray(0, KEY_BYTES) ?? null
+    const value = this.#field(end)
+    this.#at = end // skips the headers
     return { offset, key, value }
   }
 
-  #field(behind: number): Buffer | null {
+  #field(end: number): Buffer | null {
     const length = this.#varint()
     if (length < 0) return null
     const from = this.#at
     this.#at += length
-    if (this.#at > behind) throw new Error('a record is longer than it says')
+    if (this.#at > end) throw new Error('a record is longer than it says')
     return this.#bytes.subarray(from, this.#at)
   }
 

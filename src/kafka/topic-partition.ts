@@ -8,7 +8,7 @@ export interface Position extends TopicPartition {
   readonly offset: number
 }
 
-/** KafkaJS passes over partitions that its metadata does not name, and answers as if nobody had asked for them. */
+/** KafkaJS skips partitions that its metadata lacks, and leaves them out of its answer. */
 export function firstMissing(
   wanted: readonly TopicPartition[],
   found: readonly TopicPartition[],

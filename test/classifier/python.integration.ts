@@ -236,8 +236,8 @@ test('Ctrl-C, which reaches every process of a terminal, does not end the classi
 const BROKEN_CONTRACTS: Record<string, [target: string, ...parts: string[]]> = {
   'no frame': ['returns_text', 'returned str for rows 40 to 43, not a DataFrame'],
   'fewer rows': ['fewer_rows', 'returned 3 rows for 4 (rows 40 to 43)'],
-  'another order': ['sorted_rows', 'row 40 has id 101, in its place came 104', 'do not sort'],
-  'another index': ['new_index', 'row 40 has id 101, in its place came 0', 'no reset_index'],
+  'another order': ['sorted_rows', 'row 40 has id 101, but the result has 104', 'do not sort'],
+  'another index': ['new_index', 'row 40 has id 101, but the result has 0', 'no reset_index'],
   'two levels of columns': ['two_levels', '2 levels'],
   'a coroutine': ['asynchronous', 'is async'],
   'text that is no Unicode': ['surrogate', "'BAD'", 'surrogate'],

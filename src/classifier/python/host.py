@@ -1,12 +1,14 @@
-"""The child process behind PythonClassifier (python.ts): imports the user's function once, then answers batch by batch.
+"""The child process of PythonClassifier (python.ts): imports the user's function once, then answers batch by batch.
 
     python host.py PARENT_PID TARGET [MEGABYTES]
 
-Descriptor 3 brings requests, 4 takes answers, 5 is the life-line: nothing is ever written to it, and its end means
-that the parent is gone. Standard output and error belong to the user's code.
-A frame is its length in bytes (4 bytes, big endian) and that much UTF-8 JSON. The first answer is {"begun": true}, the
-second, behind the imports, {"hello": ...} or {"error": ...}. A request is two frames: the job {columns, indexKind, readCsv, toCsv, casts} and the batch
-{rows, seqs}; its answer is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers keep the order.
+Descriptor 3 brings requests and descriptor 4 takes answers. Descriptor 5 is the life-line: nobody writes to it, and its
+end means that the parent is gone. Standard output and error belong to the user's code.
+
+A frame is a length in bytes (4 bytes, big endian) followed by UTF-8 JSON of that length. The first answer is
+{"begun": true}. The second comes after the imports: {"hello": ...} or {"error": ...}. A request is two frames: the job
+{columns, indexKind, readCsv, toCsv, casts} and the batch {rows, seqs}. Its answer is {columns, kinds, rows} or
+{"error": {code, message, facts}}. Answers come in the order of their requests.
 """
 
 import csv
@@ -20,16 +22,17 @@ import re
 import signal
 import sys
 import threading
+import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OLDEST_PYTHON = (3, 8)
 OLDEST_PANDAS = (1, 5)
-# For this many jobs the host keeps what it worked out from their headers.
+# The host keeps what it derived from the headers of this many jobs.
 KEPT_JOBS = 16
 
 
 def main():
-    # Ctrl-C reaches every process of the terminal; the parent decides when this one ends.
+    # Ctrl-C reaches every process of the terminal. The parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent, target = int(sys.argv[1]), sys.argv[2]
     channel = Channel(3, 4)
@@ -55,7 +58,7 @@ def main():
 
 
 def limit_memory(megabytes):
-    """What is asked for beyond it fails with MemoryError. Linux counts all private memory so, elsewhere what it can."""
+    """Lets allocations beyond the limit fail with MemoryError. Linux counts all private memory; other systems count less."""
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
@@ -64,7 +67,7 @@ def limit_memory(megabytes):
 
 
 def watch_parent(descriptor):
-    """Ends this process when the parent does, also in the middle of a long call."""
+    """Ends this process when the parent ends, even in the middle of a long call."""
     os.set_inheritable(descriptor, False)
 
     def wait():
@@ -76,7 +79,7 @@ def watch_parent(descriptor):
 
 
 def die_with(parent):
-    """The life-line needs the interpreter lock, which native code may hold for long; the kernel (Linux) does not."""
+    """Lets the kernel (Linux) end this process too: the life-line waits while native code holds the interpreter lock."""
     if not sys.platform.startswith('linux'):
         return
     import ctypes
@@ -86,7 +89,7 @@ def die_with(parent):
         ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
     except (AttributeError, OSError):
         return
-    # A parent that died before the call sends no signal any more.
+    # If the parent died before the call, no signal will come.
     if os.getppid() != parent:
         os._exit(1)
 
@@ -100,7 +103,7 @@ def flush_output():
 
 
 class Channel:
-    """Frames in, frames out. The parent reads at all times, so that an answer never waits for the next request."""
+    """Frames in, frames out. The parent always reads, so an answer never waits for the next request."""
 
     def __init__(self, requests, answers):
         os.set_inheritable(requests, False)
@@ -111,7 +114,7 @@ class Channel:
         self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
     def receive(self):
-        """The bytes of the next frame. The end of the channel ends the process."""
+        """Returns the bytes of the next frame. The end of the channel ends the process."""
         head = self.input.read(4)
         length = int.from_bytes(head, 'big')
         body = self.input.read(length)
@@ -124,7 +127,7 @@ class Channel:
             body = self.encode(answer).encode()
         except UnicodeEncodeError:
             body = self.encode({'error': surrogate_error(answer)}).encode('utf-8', 'backslashreplace')
-        # A process that the user's code forked off and that came back here must not answer a second time.
+        # If the user's code forked and the child came back here, the child must not answer too.
         if os.getpid() != self.owner:
             os._exit(1)
         frame = memoryview(len(body).to_bytes(4, 'big') + body)
@@ -136,7 +139,7 @@ class Channel:
 
 
 def surrogate_error(answer):
-    """Says where the text that is no Unicode stands; an error message is passed on with its surrogates escaped."""
+    """Names the cell that is not valid Unicode. An error record passes as it is: send() escapes its surrogates."""
     if 'error' in answer:
         return answer['error']
     for row in [answer['columns'], *answer['rows']]:
@@ -149,29 +152,29 @@ def surrogate_error(answer):
 
 
 class Host:
-    """The user's function and what was worked out for the jobs it serves."""
+    """The user's function, and what was derived for each job that it serves."""
 
     def __init__(self, target):
         self.target = target
         self.function = None
-        self.frames = None
+        self.pandas = None
         self.jobs = {}
 
     def start(self):
-        """Imports pandas and the user's function. Returns what the parent must know of them."""
+        """Imports pandas and the user's function. Returns what the parent must know about them."""
         place, name, folder = host_target.find_target(self.target)
-        # As `python FILE` has it. An interpreter told not to look there (PYTHONSAFEPATH) is left alone.
+        # Set as `python FILE` sets it, unless PYTHONSAFEPATH told the interpreter not to.
         if sys.path and os.path.abspath(sys.path[0]) == HERE:
             sys.path[0] = folder
-        self.frames = import_frames()
-        self.frames.catch_cells()
+        self.pandas = import_pandas()
+        self.pandas.cells.catch_cells()
         self.function, digest = host_target.load_function(place, name)
-        # What is loaded by now stays: the collector need not look through it again and again.
+        # Modules stay loaded: the collector need not scan them each time.
         gc.freeze()
         return describe(digest)
 
     def answer(self, job, batch):
-        """The answer to one request, as a dictionary. Whatever the user's code raises is an answer too."""
+        """Returns the answer to one request. Any exception of the user's code becomes an answer too."""
         rows, seqs = [], None
         try:
             reader, to_csv, casts = self.jobs.get(job) or self.learn(job)
@@ -179,7 +182,7 @@ class Host:
             rows, seqs = request['rows'], request['seqs']
             return self.classify(reader.frame(rows, seqs), to_csv, casts, seqs)
         except BaseException as error:
-            what = f'classifier {self.target} failed on {self.frames.place(seqs, len(rows))}'
+            what = f'classifier {self.target} failed on {self.pandas.frame.place(seqs, len(rows))}'
             record = host_target.error_record(error, 'CLASSIFIER_FAILED', what)
             facts = {'rows': len(rows), **record['facts']}
             if seqs:
@@ -190,8 +193,8 @@ class Host:
         given = json.loads(job)
         if len(self.jobs) >= KEPT_JOBS:
             self.jobs.clear()
-        self.frames.check_casts(given['casts'])
-        reader = self.frames.Reader(given['columns'], given['indexKind'], given['readCsv'])
+        self.pandas.result.check_casts(given['casts'])
+        reader = self.pandas.frame.Reader(given['columns'], given['indexKind'], given['readCsv'])
         self.jobs[job] = reader, given['toCsv'], given['casts']
         return self.jobs[job]
 
@@ -200,18 +203,18 @@ class Host:
         result = self.function(frame)
         if result is None:
             result = frame
-        self.frames.check_result(result, index, seqs, f'classifier {self.target}')
+        self.pandas.result.check_result(result, index, seqs, f'classifier {self.target}')
         options = dict(to_csv)
         if options.get('columns') is not None:
-            result = self.frames.select_columns(result, options.pop('columns'))
+            result = self.pandas.result.select_columns(result, options.pop('columns'))
         if casts:
-            result = self.frames.cast_columns(result, casts)
-        columns, cells = self.frames.write_cells(result, options)
-        return {'columns': columns, 'kinds': self.frames.kinds_of(result, cells, options), 'rows': cells}
+            result = self.pandas.result.cast_columns(result, casts)
+        columns, cells = self.pandas.cells.write_cells(result, options)
+        return {'columns': columns, 'kinds': self.pandas.kinds.kinds_of(result, cells, options), 'rows': cells}
 
 
-def import_frames():
-    """host_frame.py, and pandas with it. By path: the host's folder is off sys.path and hides nothing of the user's."""
+def import_pandas():
+    """Imports pandas and the modules here that need it."""
     if sys.version_info < OLDEST_PYTHON:
         raise unusable('is too old: rowmill needs Python 3.8 or later')
     try:
@@ -221,7 +224,8 @@ def import_frames():
     version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
     if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
         raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
-    return load_beside('host_frame')
+    names = ('frame', 'result', 'cells', 'kinds')
+    return types.SimpleNamespace(**{name: load_beside(f'host_{name}') for name in names})
 
 
 def unusable(what):
@@ -234,7 +238,7 @@ def describe(digest):
     import pandas
 
     text = io.StringIO()
-    # With a line end that holds no carriage return, as to_csv sets it: the characters of the line end are always quoted.
+    # As in to_csv, the line end has no carriage return: characters of the line end are always quoted.
     csv.writer(text, lineterminator='\n').writerow(['a\rb'])
     python = '.'.join(map(str, sys.version_info[:3]))
     fingerprint = hashlib.sha256(digest + f'\0{python}\0{pandas.__version__}'.encode()).hexdigest()[:16]
@@ -247,7 +251,7 @@ def describe(digest):
 
 
 def load_beside(name):
-    """A module of the host's own folder, whatever sys.path says."""
+    """Loads a module from this folder by path: the folder is not on sys.path, where it could hide the user's modules."""
     spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f'{name}.py'))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module

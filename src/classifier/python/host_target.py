@@ -1,4 +1,4 @@
-"""Finds and imports the user's function, and tells what went wrong in words and frames of the user's own code."""
+"""Finds and imports the user's function. Reports errors with the stack frames of the user's own code."""
 
 import difflib
 import hashlib
@@ -16,7 +16,7 @@ TRACE_FRAMES = 20
 
 
 class HostError(Exception):
-    """What is reported to the parent: a code of errors.ts, a message for people, facts for programs."""
+    """An error to report to the parent: a code of errors.ts, a message for people, facts for programs."""
 
     def __init__(self, code, message, facts=None):
         super().__init__(message)
@@ -24,7 +24,7 @@ class HostError(Exception):
 
 
 def error_record(error, code, what):
-    """`error` for the parent: a HostError as it is, any other under `code`, with the frames of the user's code."""
+    """Returns `error` as a record: a HostError as it is, any other with `code` and the user's stack frames."""
     if isinstance(error, HostError):
         return error.record
     try:
@@ -40,7 +40,7 @@ def error_record(error, code, what):
 
 
 def is_users(filename):
-    """Whether a frame of a traceback is neither the host's nor of the import machinery, pandas or numpy."""
+    """Whether a frame of a traceback is outside the host, the import machinery, pandas and numpy."""
     if filename.startswith('<frozen ') or filename.endswith('.pyx'):
         return False
     folder, file = os.path.split(os.path.abspath(filename))
@@ -53,7 +53,7 @@ def is_users(filename):
 
 
 def find_target(target):
-    """(file path or module name, function name, folder for sys.path) of FILE[:NAME] or package.module:NAME."""
+    """Returns (file path or module name, function name, folder for sys.path) of FILE[:NAME] or package.module:NAME."""
     place, colon, name = target.rpartition(':')
     if not colon or not name.isidentifier():
         place, name = target, DEFAULT_NAME
@@ -75,22 +75,22 @@ def near_names(name, names):
 
 
 def not_found(message):
-    return HostError('CLASSIFIER_NOT_FOUND', f'{message} Say --classifier FILE.py[:NAME] or package.module:NAME.')
+    return HostError('CLASSIFIER_NOT_FOUND', f'{message} Give --classifier FILE.py[:NAME] or package.module:NAME.')
 
 
 def load_function(place, name):
-    """(function, SHA-256 of its file). `place` is an absolute path or the name of a module."""
+    """Returns (function, SHA-256 of its file). `place` is an absolute path or a module name."""
     module, source = run_file(place) if os.path.isabs(place) else import_by_name(place)
     function = getattr(module, name, None)
     if not callable(function):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith('_')]
-        what = f'has no function {name}' if function is None else f'has {name}, which is no function'
+        what = f'has no function {name}' if function is None else f'has {name}, which is not a function'
         raise not_found(f'{place} {what}.{near_names(name, own)}')
     return function, hashlib.sha256(source).digest()
 
 
 def run_file(path):
-    """Runs FILE as `python FILE` would, but for its name: what stands behind `if __name__ == '__main__'` stays out."""
+    """Runs FILE as `python FILE` would, except that `__name__` is not '__main__'."""
     name = os.path.splitext(os.path.basename(path))[0]
     if name in sys.modules or not name.isidentifier():
         name = '_rowmill_classifier'
@@ -99,9 +99,9 @@ def run_file(path):
         source = file.read()
     loader = importlib.machinery.SourceFileLoader(name, path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
-    # Under its name before it runs: dataclasses and pickle look it up there.
+    # Registered before it runs: dataclasses and pickle look the module up by name.
     sys.modules[name] = module
-    # Compiled here and not by the loader, which would leave a __pycache__ beside the user's file.
+    # Compiled here, since the loader would leave a __pycache__ beside the user's file.
     exec(compile(source, path, 'exec', dont_inherit=True), vars(module))
     return module, source
 
@@ -111,7 +111,7 @@ def import_by_name(name):
     try:
         module = importlib.import_module(name)
     except ModuleNotFoundError as error:
-        # A part of the name itself is missing; a module that the user's own code misses is another matter.
+        # Only if a part of `name` is missing. A module that the user's code imports may be missing too.
         if error.name and f'{name}.'.startswith(f'{error.name}.'):
             raise not_found(f'there is no file and no module {name} (looked in {os.getcwd()}).') from error
         raise

@@ -1,0 +1,92 @@
+"""Checks and shapes the frame that a classifier returned."""
+
+import inspect
+
+import pandas as pd
+from host_frame import place
+from host_target import HostError
+from pandas.api import types
+
+
+def check_result(result, index, seqs, who):
+    """Checks what a classifier must return: a DataFrame with one row per row, in order. Equal index values prove it."""
+    where = place(seqs, len(index))
+    if inspect.iscoroutine(result):
+        result.close()  # or Python warns that nobody awaited it
+        raise contract(f'{who} is async. Name a plain function, such as one that calls asyncio.run on this one.')
+    if not isinstance(result, pd.DataFrame):
+        raise contract(
+            f'{who} returned {type(result).__name__} for {where}, not a DataFrame. '
+            'Return the frame (or None after changing it in place).'
+        )
+    if result.columns.nlevels > 1:
+        raise contract(f'{who} returned columns of {result.columns.nlevels} levels. Make them one level.')
+    if len(result) != len(index):
+        raise contract(
+            f'{who} returned {len(result)} rows for {len(index)} ({where}). '
+            'It must return one row for each row: mark rows in a column instead of dropping them.',
+            {'expected': len(index), 'found': len(result)},
+        )
+    if result.index is index or result.index.equals(index):
+        return
+    found, expected = list(result.index), list(index)
+    at = next((i for i, pair in enumerate(zip(found, expected)) if pair[0] != pair[1]), 0)
+    advice = 'Keep the index of the frame: no reset_index, set_index or new ids.'
+    if sorted(map(str, found)) == sorted(map(str, expected)) and type(found[at]) is type(expected[at]):
+        advice = 'The ids are the same in another order: do not sort or shuffle rows.'
+    raise contract(
+        f'{who} returned another index: {place(seqs, len(index), at)} has id {expected[at]!r}, '
+        f'but the result has {found[at]!r}. {advice}',
+        {'index': at},
+    )
+
+
+def contract(message, facts=None):
+    return HostError('CLASSIFIER_CONTRACT', message, facts)
+
+
+def select_columns(result, columns):
+    """The columns that --to-csv asks for."""
+    missing = [name for name in columns if name not in result.columns]
+    if missing:
+        there = ', '.join(map(str, result.columns))
+        raise contract(f'--to-csv asks for column {missing[0]!r}; the classifier made {there}.')
+    return result.loc[:, columns]
+
+
+def check_casts(casts):
+    for column, dtype in casts:
+        try:
+            types.pandas_dtype(dtype)
+        except Exception as error:
+            raise HostError('USAGE', f'--cast {column}={dtype}: pandas {pd.__version__} knows no such dtype.') from error
+
+
+def cast_columns(result, casts):
+    """Applies each (column, dtype) of `casts` to a copy, since the function may still hold `result`."""
+    result = result.copy(deep=False)
+    labels = [str(label) for label in result.columns]
+    for column, dtype in casts:
+        if labels.count(column) != 1:
+            what = 'no column' if column not in labels else 'more than one column'
+            there = ', '.join(labels)
+            raise HostError('USAGE', f'--cast {column}={dtype}: the output has {what} of that name. It has {there}.')
+        label = result.columns[labels.index(column)]
+        try:
+            result[label] = result[label].astype(dtype)
+        except Exception as error:
+            bad = first_bad(result[label], dtype)
+            raise contract(
+                f'--cast {column}={dtype}: {type(error).__name__}: {error}{bad}. Choose a dtype that holds every value.',
+                {'column': column, 'dtype': dtype},
+            ) from error
+    return result
+
+
+def first_bad(values, dtype):
+    for index, value in values.items():
+        try:
+            pd.Series([value]).astype(dtype)
+        except Exception:
+            return f' (first bad value {value!r}, id {index!r})'
+    return ''
