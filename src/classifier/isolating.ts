@@ -1,4 +1,5 @@
-import { type Batch, lineOf, type Part } from '../core/batcher.ts'
+import type { Batch, Part } from '../core/batcher.ts'
+import { lineOf } from '../core/describe-batch.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
 import { decodeValues, encodeResult } from '../wire/codec.ts'

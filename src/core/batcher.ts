@@ -1,23 +1,24 @@
 import type { Barrier, EndOfInput, Rejected, RowsHead } from '../model.ts'
 import type { IntervalSet } from './intervals.ts'
+import { RowLedger } from './row-ledger.ts'
 
-/** What the messages of one batch take at most; one row alone may be larger. */
+/** Limit for the messages of one batch. A single row may be larger. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
 
-/** A rows message whose values are still bytes: nothing here needs them. */
+/** A rows message with undecoded values: the batcher does not need them. */
 export interface RowsMessage {
   readonly head: RowsHead
   readonly bytes: Uint8Array
-  /** Why its one row is rejected without being classified; it keeps its place among the others. */
+  /** Set if the row of this message is rejected without being classified. It keeps its place among the results. */
   readonly refusal?: Pick<Rejected, 'reason' | 'detail'>
 }
 
-/** What is forwarded behind the last result before it: the end of input of a partition, or where an epoch begins in it. */
+/** A record that workers copy to `results`, after the results of all rows before it. */
 export type Forwarded =
   | { readonly kind: 'end'; readonly value: EndOfInput }
   | { readonly kind: 'rows'; readonly value: Barrier }
 
-/** Rows for one call of the classifier: consecutive positions of one partition of one job, or rows without a sequence. */
+/** Rows for one call of the classifier, from one partition of one job. Their positions are consecutive if they have a sequence. */
 export interface Batch {
   readonly kind: 'batch'
   readonly job: string
@@ -30,7 +31,7 @@ export interface Batch {
   readonly parts: Part[]
 }
 
-/** The rows of a batch that came in one message: `count` of them behind its first `skip`. */
+/** The rows of a batch that came in one message: `count` rows after the first `skip`. */
 export interface Part {
   readonly entry: Entry
   readonly message: RowsMessage
@@ -38,14 +39,14 @@ export interface Part {
   readonly count: number
 }
 
-/** A message that is forwarded as it is. */
+/** An end of input or a barrier on its way to `results`. */
 export interface Marker {
   readonly kind: 'marker'
   readonly record: Forwarded
   readonly entry: Entry
 }
 
-/** One message of the partition, or a run of its rows, until everything that came of it is acknowledged. */
+/** One message of the partition, or some consecutive rows of it, until all its results are acknowledged. */
 export interface Entry {
   readonly offset: number
   readonly job: string
@@ -53,130 +54,132 @@ export interface Entry {
   readonly forwarded: Forwarded | null
   /** Position of the message's first row. */
   readonly position: number
-  /** The rows of the message up to the last one of this run. */
+  /** Rows of the message up to the last one of this entry. */
   readonly count: number
-  /** Rows that went into a batch so far, or are not of this run; a marker counts as one row. */
+  /** Rows that are in a batch by now, or come before this entry. A marker counts as one row. */
   cut: number
-  /** Rows whose result is not acknowledged. */
+  /** Rows without an acknowledged result. */
   open: number
 }
 
+/** What this assignment knows about one job in the partition. */
+interface JobSeen {
+  readonly ledger: RowLedger
+  end: EndOfInput | null
+}
+
 /**
- * Cuts the messages of one partition into batches and knows the low-water mark. It lives as long as one assignment:
- * what it has seen since then it drops when it comes again, everything else it hands out, and a jump in the positions
- * closes a batch. It judges no gap: whether a row is missing, only a reader from position 0 can say.
+ * Cuts the messages of one partition into batches and knows the low-water mark. It lives as long as one assignment. It
+ * drops rows that it has seen in this assignment and hands out all others. A jump in the positions closes a batch. It
+ * judges no gaps: only a reader that started at position 0 can tell that a row is missing.
  */
 export class Batcher {
-  /** Rows that are in no batch yet. */
+  /** Rows that are not in a batch yet. */
   waiting = 0
-  /** What the messages of these rows take. */
+  /** Bytes of these rows. */
   waitingBytes = 0
-  /** Rows dropped because this assignment had seen them. */
+  /** Rows that were dropped as copies. */
   duplicates = 0
   /** In the order of offsets. */
   #entries: Entry[] = []
-  /** The offsets that wait for their job to be known, lowest first. */
+  /** Offsets of deferred messages, lowest first. */
   readonly #undecided = new Set<number>()
-  /** The offset behind the last message that was settled with all before it, but for those that wait. */
+  /** One more than the highest offset up to which all messages are settled, except deferred ones. */
   #settled: number
-  /** By job, its newest epoch in this partition, and what was seen of that. */
-  readonly #epochs = new Map<string, EpochSeen>()
+  readonly #jobs = new Map<string, JobSeen>()
 
   constructor(committed: number) {
     this.#settled = committed
   }
 
-  /** The lowest offset that still has a row without an acknowledged result: what may be committed. */
+  /** The lowest offset that still has a row without an acknowledged result. It may be committed. */
   get lowWater(): number {
     const [undecided = this.#settled] = this.#undecided
-    const open = this.#entries[0]?.offset ?? this.#settled // the next entry may be of the message settled last
+    const open = this.#entries[0]?.offset ?? this.#settled // may be lower: the last settled message can have more entries
     return Math.min(this.#settled, open, undecided)
   }
 
   /**
-   * `position` is the place of the first row; the caller has checked that the row belongs to this partition. Positions in
-   * `done` have a row already and are handed out to nobody.
+   * Adds a rows message. `position` is that of its first row; the caller has checked that the rows belong to this
+   * partition. Positions in `done` already have a row and are not handed out.
    */
   addRows(offset: number, message: RowsMessage, position: number, done: IntervalSet | null = null): void {
     const { job, count } = message.head
-    const epoch = this.#epochOf(message.head)
-    const seen = epoch ? Math.min(count, Math.max(0, epoch.next - position)) : count
-    this.duplicates += seen
-    if (epoch) epoch.next = Math.max(epoch.next, position + count)
-    const [from, behind] = [position + seen, position + count]
-    const open = done ? done.missing(from, behind) : from < behind ? [{ from, behind }] : []
+    const { from, end } = this.#seenOf(job).ledger.take(message.head, position, count)
+    this.duplicates += from - position
+    const open = done ? done.missing(from, end) : from < end ? [{ from, end }] : []
     if (open.length === 0) this.pass(offset)
-    for (const run of open) {
-      const [cut, count] = [run.from - position, run.behind - position]
+    for (const rows of open) {
+      const [cut, count] = [rows.from - position, rows.end - position]
       this.waiting += count - cut
       this.waitingBytes += bytesOf(message, count - cut)
       this.#push({ offset, job, rows: message, forwarded: null, position, count, cut, open: count - cut })
     }
   }
 
-  /** Why rows with these positions cannot come behind the end of input that came before them, or null. */
+  /** Why rows at these positions contradict the end of input before them, or null. */
   flawOfRows(head: RowsHead, position: number): string | null {
-    const end = this.#begun(head)?.end
-    const behind = position + head.count
-    if (!end || behind <= end.rows) return null
-    return `rows up to position ${behind - 1} stand behind the end of input, which says that there are ${end.rows}`
+    const marker = this.#endBefore(head)
+    const end = position + head.count
+    if (!marker || end <= marker.rows) return null
+    return `rows up to position ${end - 1} follow the end of input, which says that there are ${marker.rows}`
   }
 
-  /** Why this end of input cannot be, given the one before it, or null. */
+  /** Why this end of input contradicts the one before it, or null. */
   flawOfEnd(end: EndOfInput): string | null {
     const { rows, total } = end
-    const first = this.#begun(end)?.end
+    const first = this.#endBefore(end)
     if (!first || (first.rows === rows && first.total === total)) return null
-    return `the end of input says ${rows} of ${total} rows, and another one before it ${first.rows} of ${first.total}`
+    return `the end of input says ${rows} of ${total} rows, and an earlier one says ${first.rows} of ${first.total}`
   }
 
   addEnd(offset: number, end: EndOfInput): void {
-    const epoch = this.#epochOf(end)
-    if (epoch) {
-      epoch.end = end
+    const seen = this.#seenOf(end.job)
+    if (seen.ledger.enter(end.epoch)) {
+      seen.end = end
       this.#forward(offset, { kind: 'end', value: end })
     } else this.pass(offset)
   }
 
-  /** From here on a newer publisher has the job in this partition: what older ones still send does not count. */
+  /** A newer publisher has taken over the job: later messages of older publishers in this partition do not count. */
   addBarrier(offset: number, barrier: Barrier): void {
-    if (this.#epochOf(barrier)) this.#forward(offset, { kind: 'rows', value: barrier })
+    if (this.#seenOf(barrier.job).ledger.enter(barrier.epoch)) this.#forward(offset, { kind: 'rows', value: barrier })
     else this.pass(offset)
   }
 
-  /** A message that leads to no result. */
+  /** A message without results. */
   pass(offset: number): void {
     this.#push({ offset, job: '', rows: null, forwarded: null, position: 0, count: 0, cut: 0, open: 0 })
   }
 
-  /** A message whose job is not known yet: others go on, and nothing above its offset is committed until `decide`. */
+  /** A message of an unknown job. Later messages are served, but no offset above this one is committed until `decide`. */
   defer(offset: number): void {
     this.#undecided.add(offset)
   }
 
-  /** What a message that was deferred leads to has been added. */
+  /** A deferred message was added in another way. */
   decide(offset: number): void {
     this.#undecided.delete(offset)
   }
 
-  /** Whether all that came in is settled. */
+  /** Whether every message is settled. */
   get isEmpty(): boolean {
     return this.#entries.length === 0 && this.#undecided.size === 0
   }
 
-  /** What the next batch or marker begins with; undefined when there is none. */
+  /** The entry where the next batch or marker begins; undefined if there is none. */
   get next(): Entry | undefined {
     return this.#entries.find(entry => entry.cut < entry.count)
   }
 
-  /** The next batch of at most `maxRows` rows; null when there is none, or a marker is to be cut first. */
+  /** The next batch of at most `maxRows` rows; null if there is none, or if a marker comes first. */
   cutBatch(maxRows: number): Batch | null {
     const index = this.#entries.findIndex(entry => entry.cut < entry.count)
     const first = this.#entries[index]
     return first?.rows ? this.#cutBatch(index, first, first.rows, maxRows) : null
   }
 
-  /** The next marker, once all rows before it are in batches. */
+  /** The next marker; null until all rows before it are in batches. */
   cutMarker(): Marker | null {
     const entry = this.next
     if (!entry?.forwarded) return null
@@ -184,14 +187,14 @@ export class Batcher {
     return { kind: 'marker', record: entry.forwarded, entry }
   }
 
-  /** The result of this batch, or this marker, is acknowledged; or it leads to none. */
+  /** The result of this batch, or the copy of this marker, is acknowledged; or there will be none. */
   settle(done: Batch | Marker): void {
     const parts = done.kind === 'batch' ? done.parts : [{ entry: done.entry, count: 1 }]
     for (const { entry, count } of parts) entry.open -= count
     this.#advance()
   }
 
-  /** Gives up the rows of a job that are in no batch yet: it failed. */
+  /** Drops the rows of a failed job that are not in a batch yet. */
   drop(job: string): void {
     for (const entry of this.#entries) {
       if (entry.job !== job || entry.cut === entry.count) continue
@@ -216,7 +219,7 @@ export class Batcher {
       const next = entry.rows
       const follows = seq === null || entry.position + entry.cut === batch.first + batch.count
       if (!next || next.head.epoch !== epoch || !follows) break
-      if (batch.count > 0 && (refusal || next.refusal)) break // what is refused is a batch of its own
+      if (batch.count > 0 && (refusal || next.refusal)) break // a refused row is a batch of its own
       const count = Math.min(entry.count - entry.cut, maxRows - batch.count)
       bytes += bytesOf(next, count)
       if (batch.count > 0 && bytes > MAX_BATCH_BYTES) break
@@ -229,20 +232,18 @@ export class Batcher {
     return batch
   }
 
-  /** What was seen of the epoch in this assignment; null where a newer one has begun in this partition. */
-  /** What is known of the epoch that this message is of; null: it is not the last one, or nothing of it was added. */
-  #begun({ job, epoch }: { job: string; epoch: number }): EpochSeen | null {
-    const seen = this.#epochs.get(job)
-    return seen?.epoch === epoch ? seen : null
+  #seenOf(job: string): JobSeen {
+    const known = this.#jobs.get(job)
+    if (known) return known
+    const seen: JobSeen = { ledger: new RowLedger(), end: null }
+    this.#jobs.set(job, seen)
+    return seen
   }
 
-  #epochOf({ job, epoch }: { job: string; epoch: number }): EpochSeen | null {
-    const seen = this.#epochs.get(job)
-    if (seen && seen.epoch > epoch) return null
-    if (seen?.epoch === epoch) return seen
-    const begun: EpochSeen = { epoch, next: 0, end: null }
-    this.#epochs.set(job, begun)
-    return begun
+  /** The end of input of the same epoch, if this is the newest epoch. */
+  #endBefore({ job, epoch }: { job: string; epoch: number }): EndOfInput | null {
+    const seen = this.#jobs.get(job)
+    return seen?.ledger.epoch === epoch && seen.end?.epoch === epoch ? seen.end : null
   }
 
   #forward(offset: number, record: Forwarded): void {
@@ -250,7 +251,7 @@ export class Batcher {
     this.#push({ offset, job, rows: null, forwarded: record, position: 0, count: 1, cut: 0, open: 1 })
   }
 
-  /** What was deferred comes after messages with higher offsets. */
+  /** Keeps the entries in order: a deferred message arrives after messages with higher offsets. */
   #push(entry: Entry): void {
     let at = this.#entries.length
     while (at > 0 && this.#entries[at - 1]!.offset > entry.offset) at--
@@ -268,37 +269,7 @@ export class Batcher {
   }
 }
 
-/** What so many rows of the message take, as if all were of the same size. */
+/** Bytes of so many rows of the message, assuming that all have the same size. */
 function bytesOf({ head, bytes }: RowsMessage, rows: number): number {
   return rows * Math.ceil(bytes.length / Math.max(1, head.count))
-}
-
-interface EpochSeen {
-  readonly epoch: number
-  /** The position behind the last row seen. */
-  next: number
-  end: EndOfInput | null
-}
-
-/** Where the rows of a batch come from, in words: `rows 300 to 399 (from line 302 to 401)`, `the rows at offsets 17 to 90`. */
-export function describeBatch({ parts }: Batch): string {
-  const [head, tail] = [parts[0], parts.at(-1)]
-  if (!head || !tail) return 'no rows'
-  if (head.message.head.seq === null) {
-    const [first, last] = [head.entry.offset, tail.entry.offset]
-    return first === last ? `the row at offset ${first}` : `the rows at offsets ${first} to ${last}`
-  }
-  const last = tail.skip + tail.count - 1
-  const [from, to] = [head.message.head.seq! + head.skip, tail.message.head.seq! + last]
-  const [fromLine, toLine] = [lineOf(head, head.skip), lineOf(tail, last)]
-  const lines = from === to || toLine === null ? fromLine : `${fromLine} to ${toLine}`
-  const where = fromLine === null ? '' : ` (from line ${lines})`
-  return from === to ? `row ${from}${where}` : `rows ${from} to ${to}${where}`
-}
-
-/** The line of the source in which a row of the message begins; null where the publisher knew none. */
-export function lineOf({ message }: Part, index: number): number | null {
-  const { line, lineSteps } = message.head
-  if (line === null) return null
-  return lineSteps ? lineSteps.slice(0, index).reduce((at, step) => at + step, line) : line + index
 }

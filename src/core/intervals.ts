@@ -1,55 +1,56 @@
-/** A run of whole numbers: `from` up to and without `behind`. */
+/** Consecutive whole numbers: `from` is the first, `end` is one more than the last. */
 export interface Interval {
   readonly from: number
-  readonly behind: number
+  readonly end: number
 }
 
-/** A set of whole numbers that lie in runs, such as the positions of a partition that have a row. */
+/** A set of whole numbers, kept as intervals: for example the positions of a partition that have a row. */
 export class IntervalSet {
-  /** In order, neither overlapping nor touching. */
-  #runs: Interval[] = []
+  /** In order. No two overlap or touch. */
+  #intervals: Interval[] = []
 
-  add(from: number, behind: number): void {
-    if (from >= behind) return
-    const start = this.#firstEndingAtOrBehind(from)
-    let end = start
-    while (end < this.#runs.length && this.#runs[end]!.from <= behind) end++
+  add(from: number, end: number): void {
+    if (from >= end) return
+    const first = this.#firstEndingFrom(from)
+    let after = first
+    while (after < this.#intervals.length && this.#intervals[after]!.from <= end) after++
+    const touched = this.#intervals.slice(first, after)
     const joined = {
-      from: end > start ? Math.min(from, this.#runs[start]!.from) : from,
-      behind: Math.max(behind, end > start ? this.#runs[end - 1]!.behind : behind),
+      from: Math.min(from, touched[0]?.from ?? from),
+      end: Math.max(end, touched.at(-1)?.end ?? end),
     }
-    this.#runs.splice(start, end - start, joined)
+    this.#intervals.splice(first, after - first, joined)
   }
 
   /** How many numbers are in the set. */
   get size(): number {
-    return this.#runs.reduce((sum, { from, behind }) => sum + behind - from, 0)
+    return this.#intervals.reduce((sum, { from, end }) => sum + end - from, 0)
   }
 
   has(number: number): boolean {
-    const run = this.#runs[this.#firstEndingAtOrBehind(number + 1)]
-    return run !== undefined && run.from <= number
+    const interval = this.#intervals[this.#firstEndingFrom(number + 1)]
+    return interval !== undefined && interval.from <= number
   }
 
-  /** What of `from` up to and without `behind` is not in the set, in order. */
-  missing(from: number, behind: number): Interval[] {
+  /** The numbers from `from` to `end - 1` that are not in the set, in order. */
+  missing(from: number, end: number): Interval[] {
     const gaps: Interval[] = []
     let next = from
-    for (let i = this.#firstEndingAtOrBehind(from); next < behind && i < this.#runs.length; i++) {
-      const run = this.#runs[i]!
-      if (run.from > next) gaps.push({ from: next, behind: Math.min(run.from, behind) })
-      next = Math.max(next, run.behind)
+    for (let i = this.#firstEndingFrom(from); next < end && i < this.#intervals.length; i++) {
+      const interval = this.#intervals[i]!
+      if (interval.from > next) gaps.push({ from: next, end: Math.min(interval.from, end) })
+      next = Math.max(next, interval.end)
     }
-    if (next < behind) gaps.push({ from: next, behind })
+    if (next < end) gaps.push({ from: next, end })
     return gaps
   }
 
-  /** The index of the first run that ends at `number` or behind it. */
-  #firstEndingAtOrBehind(number: number): number {
-    let [low, high] = [0, this.#runs.length]
+  /** The index of the first interval whose `end` is `number` or higher. */
+  #firstEndingFrom(number: number): number {
+    let [low, high] = [0, this.#intervals.length]
     while (low < high) {
       const middle = (low + high) >> 1
-      if (this.#runs[middle]!.behind < number) low = middle + 1
+      if (this.#intervals[middle]!.end < number) low = middle + 1
       else high = middle
     }
     return low

@@ -1,19 +1,20 @@
 import { IntervalSet } from '../core/intervals.ts'
+import { RowLedger } from '../core/row-ledger.ts'
 import type { Job, Rejected, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { readResultsNow, resultPartitions } from '../results/snapshot.ts'
 
-/** A row that has no result. Where it has no seq, its position is the offset of its message. */
+/** A row without a result. If it has no seq, its position is the offset of its message. */
 export interface OpenReject extends Rejected {
   readonly partition: number
   readonly position: number
 }
 
-/** What `results` says of a job by now. */
+/** The rejects of a job as of now. */
 export interface OpenRejects {
-  /** The rows without a result that no later attempt has replaced, in the order of the rows, or by partition and offset. */
+  /** Rows without a result that no later attempt has replaced: in the order of the rows, or by partition and offset. */
   readonly rejected: readonly OpenReject[]
-  /** Whether every row has a result of some attempt, be it a reject. */
+  /** Whether every row has a result or a reject of some attempt. */
   readonly complete: boolean
 }
 
@@ -21,7 +22,7 @@ export interface OpenRejects {
 export async function findRejects(context: PipelineContext, job: Job): Promise<OpenRejects> {
   const count = await resultPartitions(context, job)
   const partitions = Array.from({ length: count }, (_, partition) => new PartitionRejects(partition))
-  /** Of each epoch, the first seq that is its own. */
+  /** By epoch, the first seq that is its own. */
   const epochs = new Map<number, number>()
   const ended = new Set<number>()
   await readResultsNow(context, { job, partitions: [...partitions.keys()] }, (partition, { kind, value }) => {
@@ -40,28 +41,25 @@ interface Found extends OpenReject {
   readonly attempt: number
 }
 
-/** The rejects of one partition: the first copy of a position counts, and a later attempt more than an earlier one. */
+/** The rejects of one partition. A later attempt replaces an earlier one; within an attempt the first copy counts. */
 class PartitionRejects {
   readonly #partition: number
+  readonly #ledger = new RowLedger()
   /** By position. */
   readonly #rejected = new Map<number, Found>()
-  /** By attempt, the positions it has. */
-  readonly #covered = new Map<number, { positions: IntervalSet; next: number }>()
-  #epoch = 0
+  /** By attempt, the positions that it has. */
+  readonly #covered = new Map<number, IntervalSet>()
 
   constructor(partition: number) {
     this.#partition = partition
   }
 
-  add({ epoch, attempt, first, count, rejected }: Result): void {
-    if (epoch < this.#epoch) return
-    const covered = this.#covered.get(attempt) ?? { positions: new IntervalSet(), next: 0 }
+  add(result: Result): void {
+    const { epoch, attempt, first, count, rejected } = result
+    const { from, end } = this.#ledger.take(result, first, count)
+    const covered = this.#covered.get(attempt) ?? new IntervalSet()
     this.#covered.set(attempt, covered)
-    if (epoch > this.#epoch) covered.next = 0 // a newer publisher may have other rows there
-    this.#epoch = epoch
-    const from = Math.max(first, covered.next)
-    covered.positions.add(from, first + count)
-    covered.next = Math.max(covered.next, first + count)
+    covered.add(from, end)
     for (const reject of rejected) {
       const position = first + reject.index
       const before = this.#rejected.get(position)
@@ -72,7 +70,7 @@ class PartitionRejects {
 
   get open(): Found[] {
     const replaced = ({ attempt, position }: Found) =>
-      [...this.#covered].some(([later, { positions }]) => later > attempt && positions.has(position))
+      [...this.#covered].some(([later, positions]) => later > attempt && positions.has(position))
     return [...this.#rejected.values()].filter(found => !replaced(found))
   }
 }

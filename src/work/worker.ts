@@ -1,6 +1,7 @@
 import type { BatchClassifier } from '../classifier/boundary.ts'
-import { type Batch, describeBatch } from '../core/batcher.ts'
+import type { Batch } from '../core/batcher.ts'
 import { Pace } from '../core/call-size.ts'
+import { describeBatch } from '../core/describe-batch.ts'
 import { Turns } from '../core/fair-turns.ts'
 import { attemptOf } from '../core/job.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'

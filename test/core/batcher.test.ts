@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Batch, Batcher, describeBatch, type Marker, type RowsMessage } from '../../src/core/batcher.ts'
+import { type Batch, Batcher, type Marker, type RowsMessage } from '../../src/core/batcher.ts'
+import { describeBatch } from '../../src/core/describe-batch.ts'
 import { IntervalSet } from '../../src/core/intervals.ts'
 import type { Barrier, EndOfInput } from '../../src/model.ts'
 
@@ -299,7 +300,7 @@ test('behind the end of input rows below its count are copies, rows at or above 
   assert.equal(batcher.flawOfRows({ ...head(2, 2), job: 'other' }, 2), null)
   assert.equal(batcher.flawOfEnd({ ...end }), null)
   for (const more of [{ rows: 4 }, { total: 4 }])
-    assert.match(batcher.flawOfEnd({ ...end, ...more })!, /another one before it 3 of 3$/)
+    assert.match(batcher.flawOfEnd({ ...end, ...more })!, /an earlier one says 3 of 3$/)
 })
 
 test('behind a newer epoch nothing of an older one comes out, and what was there before does', () => {

@@ -18,10 +18,10 @@ test('a set of runs holds what a set of numbers holds, and names what it lacks i
       const missing = set.missing(from, from + size)
       const lacking = Array.from({ length: size }, (_, i) => from + i).filter(number => !plain.has(number))
       assert.deepEqual(
-        missing.flatMap(gap => Array.from({ length: gap.behind - gap.from }, (_, i) => gap.from + i)),
+        missing.flatMap(gap => Array.from({ length: gap.end - gap.from }, (_, i) => gap.from + i)),
         lacking,
       )
-      for (const [i, gap] of missing.entries()) assert.ok(i === 0 || missing[i - 1]!.behind < gap.from)
+      for (const [i, gap] of missing.entries()) assert.ok(i === 0 || missing[i - 1]!.end < gap.from)
     }),
     { numRuns: 1000 },
   )

@@ -51,9 +51,9 @@ function logOf({
     for (const entry of log) if (isResult(entry)) done.add(entry)
     const last = attempt === attempts.length - 1
     let written = 0
-    for (const { from, behind } of done.positions.missing(0, total)) {
-      for (let first = from; first < behind && (last || written < failsAfter); written++) {
-        const count = Math.min(sizes[written % sizes.length]!, behind - first)
+    for (const { from, end: after } of done.positions.missing(0, total)) {
+      for (let first = from; first < after && (last || written < failsAfter); written++) {
+        const count = Math.min(sizes[written % sizes.length]!, after - first)
         const result = resultOf(attempt, first, count, rejects)
         log.push(result)
         if (zombie && written % 2 === 0) late.push(resultOf(attempt, first, count, []))

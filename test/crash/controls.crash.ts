@@ -135,8 +135,8 @@ scenario('a worker that leaves while the other one has batches in flight', {
       mutation: [
         {
           file: 'src/core/batcher.ts',
-          find: '  readonly #epochs = new Map<string, EpochSeen>()\n',
-          put: '  static #known = new Map<string, EpochSeen>()\n  readonly #epochs = Batcher.#known\n',
+          find: '  readonly #jobs = new Map<string, JobSeen>()\n',
+          put: '  static #known = new Map<string, JobSeen>()\n  readonly #jobs = Batcher.#known\n',
         },
       ],
       red: /^output/,

@@ -127,14 +127,14 @@ const CASES: readonly Case[] = [
     value: rows({ seq: 6 }),
     knowledge: { batcher: withRows },
     verdict: 'fail',
-    why: /behind the end of input/,
+    why: /follow the end of input/,
   },
   {
     name: 'another end of input',
     value: end({ rows: 2 }),
     knowledge: { batcher: withRows },
     verdict: 'fail',
-    why: /another one before it/,
+    why: /an earlier one says/,
   },
 ]
 

@@ -433,8 +433,8 @@ test('a row above the end of input, or another end of input, fails the job with 
   const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
   await bench.work(new Exclaimer(), { batchRows: 100 })
   for (const [job, says] of [
-    ['above', /rows up to position 8 stand behind the end of input, which says that there are 6$/],
-    ['other', /the end of input says 4 of 7 rows, and another one before it 6 of 9$/],
+    ['above', /rows up to position 8 follow the end of input, which says that there are 6$/],
+    ['other', /the end of input says 4 of 7 rows, and an earlier one says 6 of 9$/],
   ] as const) {
     const hand = await bench.byHand(job)
     await hand.open()
