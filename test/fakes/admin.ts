@@ -1,0 +1,90 @@
+import { noPartition } from '../../src/kafka/errors.ts'
+import type { KafkaAdmin, TopicSettings } from '../../src/kafka/index.ts'
+import type { FakeKafka, Public } from './kafka.ts'
+import { PartitionLog } from './partition-log.ts'
+
+export class FakeAdmin implements Public<KafkaAdmin> {
+  readonly #client: FakeKafka
+
+  constructor(client: FakeKafka) {
+    this.#client = client
+  }
+
+  get brokersText(): string {
+    return this.#client.settings.brokers.join(',')
+  }
+
+  async createTopics(topics: readonly TopicSettings[]): Promise<boolean> {
+    const known = this.#cluster.topics
+    const added = topics.filter(({ topic }) => !known.has(topic))
+    for (const { topic, partitions, config } of added)
+      known.set(topic, { logs: Array.from({ length: partitions }, () => new PartitionLog(0)), config })
+    return added.length === topics.length
+  }
+
+  async addPartitions(topic: string, count: number): Promise<void> {
+    const { logs } = this.#topic(topic)
+    if (count <= logs.length)
+      throw Object.assign(new Error('Number of partitions is invalid'), { type: 'INVALID_PARTITIONS' })
+    while (logs.length < count) logs.push(new PartitionLog(0))
+    for (const group of this.#cluster.groups.values()) group.rebalance()
+  }
+
+  async partitions(topics: readonly string[]): Promise<Map<string, number>> {
+    const there = topics.filter(topic => this.#cluster.topics.has(topic))
+    return new Map(there.map(topic => [topic, this.#cluster.partitions(topic).length]))
+  }
+
+  async topicConfigs(topics: readonly string[]): Promise<Map<string, Map<string, string>>> {
+    const there = topics.filter(topic => this.#cluster.topics.has(topic))
+    return new Map(there.map(topic => [topic, new Map(Object.entries(this.#topic(topic).config))]))
+  }
+
+  async brokers(): Promise<number> {
+    return 1
+  }
+
+  async groupMembers(groupId: string): Promise<number> {
+    return this.#cluster.groups.get(groupId)?.size ?? 0
+  }
+
+  async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
+    const { start = 0, end = 0 } = this.#topic(topic).logs[partition] ?? {}
+    return { start, end }
+  }
+
+  async committed(groupId: string, topic: string, partition: number): Promise<number> {
+    return this.#cluster.groups.get(groupId)?.committed.get(`${topic}/${partition}`)?.offset ?? -1
+  }
+
+  async lag(groupId: string, topic: string): Promise<number> {
+    const committed = await Promise.all(
+      this.#topic(topic).logs.map((_, partition) => this.committed(groupId, topic, partition)),
+    )
+    return this.#topic(topic).logs.reduce((sum, { start, end }, partition) => {
+      return sum + Math.max(0, end - Math.max(start, committed[partition]!))
+    }, 0)
+  }
+
+  async deleteTopics(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) this.#topic(topic)
+    for (const topic of topics) this.#cluster.topics.delete(topic)
+  }
+
+  async deleteGroup(groupId: string): Promise<void> {
+    this.#cluster.groups.delete(groupId)
+  }
+
+  async close(): Promise<void> {}
+
+  get #cluster() {
+    this.#client.check()
+    return this.#client.cluster
+  }
+
+  #topic(topic: string) {
+    const found = this.#cluster.topics.get(topic)
+    if (!found) throw noPartition({ topic, partition: 0 })
+    return found
+  }
+}

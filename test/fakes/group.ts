@@ -1,0 +1,57 @@
+import type { TopicPartition } from '../../src/kafka/index.ts'
+
+/** What a group asks of a member: to join again, since members came or went. */
+export interface Joined {
+  held: readonly TopicPartition[]
+  /** Tells it that the group is about to assign anew. */
+  wake(): void
+}
+
+/** A consumer group: who is in it, who holds which partition, and what was committed. */
+export class Group {
+  readonly committed = new Map<string, { readonly offset: number; readonly metadata: string | null }>()
+  readonly #partitions: () => readonly TopicPartition[]
+  readonly #members = new Set<Joined>()
+  /** Those that wait for the assignment that comes when every member has asked for it. */
+  readonly #joining = new Map<Joined, () => void>()
+
+  constructor(partitions: () => readonly TopicPartition[]) {
+    this.#partitions = partitions
+  }
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  has(member: Joined): boolean {
+    return this.#members.has(member)
+  }
+
+  /** Resolves with the next assignment: when all members have joined again. */
+  join(member: Joined): Promise<void> {
+    this.#members.add(member)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#joining.set(member, resolve)
+    this.rebalance()
+    return promise
+  }
+
+  /** The member left, or the group takes it for dead. */
+  remove(member: Joined): void {
+    if (!this.#members.delete(member)) return
+    this.#joining.get(member)?.()
+    this.#joining.delete(member)
+    this.rebalance()
+  }
+
+  /** Has all members join again. */
+  rebalance(): void {
+    for (const member of this.#members) if (!this.#joining.has(member)) member.wake()
+    if (this.#joining.size < this.#members.size) return
+    const members = [...this.#members]
+    for (const [at, member] of members.entries())
+      member.held = this.#partitions().filter((_, i) => i % members.length === at)
+    for (const joined of this.#joining.values()) joined()
+    this.#joining.clear()
+  }
+}

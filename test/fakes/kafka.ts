@@ -1,0 +1,123 @@
+/**
+ * Kafka in memory, behind the door of src/kafka/: what the code under test gets are its own types. It answers at once, so a
+ * test takes milliseconds, and does on request what a real cluster does rarely: see the hooks of `FakeCluster`, and
+ * `PartitionLog` for transactions, compaction, retention and broken batches. test/kafka/conformance.ts holds it against a
+ * real broker.
+ */
+import type {
+  GroupMember,
+  Kafka,
+  KafkaAdmin,
+  KafkaSettings,
+  OutgoingMessage,
+  Position,
+  Producer,
+  Reader,
+  TopicPartition,
+} from '../../src/kafka/index.ts'
+import { FakeAdmin } from './admin.ts'
+import { Group } from './group.ts'
+import { FakeMember } from './member.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { FakeProducer } from './producer.ts'
+import { FakeReader } from './reader.ts'
+
+/** What code outside of a class sees of it. */
+export type Public<T> = Pick<T, keyof T>
+
+/** The one place where a fake is taken for the real class: private members are all that it lacks. */
+export function asReal<T>(fake: Public<T>): T {
+  return fake as T
+}
+
+const PATIENCE_MS = 300_000
+
+export class FakeCluster {
+  readonly topics = new Map<string, { logs: PartitionLog[]; config: Readonly<Record<string, string>> }>()
+  readonly groups = new Map<string, Group>()
+  /** Called before each append. It may wait, throw to refuse it, or have it written without an acknowledgement. */
+  onProduce: (to: TopicPartition, messages: readonly OutgoingMessage[]) => Promise<'lose-ack' | undefined> = async () =>
+    undefined
+  /** Called before each commit. It may wait, or throw to lose it. */
+  onCommit: (group: string, positions: readonly Position[]) => Promise<void> = async () => {}
+  /** Called before each fetch. It may wait, or throw what the broker answers. */
+  onFetch: (positions: readonly Position[]) => Promise<void> = async () => {}
+
+  /** A client with connections of its own: one process, to the cluster. */
+  client(settings: Partial<KafkaSettings> = {}): FakeKafka {
+    return new FakeKafka(this, { brokers: ['fake:9092'], clientId: 'test', ...settings })
+  }
+
+  log({ topic, partition }: TopicPartition): PartitionLog | undefined {
+    return this.topics.get(topic)?.logs[partition]
+  }
+
+  group(id: string, topics: readonly string[]): Group {
+    const known = this.groups.get(id) ?? new Group(() => topics.flatMap(topic => this.partitions(topic)))
+    this.groups.set(id, known)
+    return known
+  }
+
+  partitions(topic: string): TopicPartition[] {
+    return (this.topics.get(topic)?.logs ?? []).map((_, partition) => ({ topic, partition }))
+  }
+}
+
+/** One client of the fake. `kafka` is what the code under test is given. */
+export class FakeKafka implements Public<Kafka> {
+  readonly cluster: FakeCluster
+  readonly settings: KafkaSettings
+  readonly #members = new Set<FakeMember>()
+  #killed = false
+
+  constructor(cluster: FakeCluster, settings: KafkaSettings) {
+    this.cluster = cluster
+    this.settings = settings
+  }
+
+  get kafka(): Kafka {
+    return asReal<Kafka>(this)
+  }
+
+  get patienceMs(): number {
+    return this.settings.brokerTimeoutMs ?? PATIENCE_MS
+  }
+
+  async admin() {
+    this.check()
+    return asReal<KafkaAdmin>(new FakeAdmin(this))
+  }
+
+  async producer() {
+    this.check()
+    return asReal<Producer>(new FakeProducer(this))
+  }
+
+  async reader(topics: readonly string[], { stableEnds = false } = {}) {
+    this.check()
+    return asReal<Reader>(new FakeReader(this, topics, stableEnds))
+  }
+
+  async member(groupId: string, topics: readonly string[]) {
+    this.check()
+    const member = new FakeMember(this, groupId, topics)
+    this.#members.add(member)
+    return asReal<GroupMember>(member)
+  }
+
+  /** The process dies: nothing of it reaches the cluster any more, and its groups know at once. */
+  kill(): void {
+    this.#killed = true
+    this.expire()
+  }
+
+  /** Its groups take it for dead, though it lives, as where its heartbeats came too late. */
+  expire(): void {
+    for (const member of this.#members) member.expire()
+  }
+
+  /** Throws where the process is dead: an error for good, so that what runs here ends. */
+  check(): void {
+    if (this.#killed) throw Object.assign(new Error('this client was killed'), { type: 'CLUSTER_AUTHORIZATION_FAILED' })
+  }
+}

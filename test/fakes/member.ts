@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Committed, GroupMember, MembershipHandlers, TopicPartition } from '../../src/kafka/index.ts'
+import type { Group, Joined } from './group.ts'
+import type { FakeKafka, Public } from './kafka.ts'
+
+export class FakeMember implements Public<GroupMember>, Joined {
+  held: readonly TopicPartition[] = []
+  readonly #client: FakeKafka
+  readonly #groupId: string
+  readonly #group: Group
+  #woken = Promise.withResolvers<void>()
+  #mustReassign = false
+
+  constructor(client: FakeKafka, groupId: string, topics: readonly string[]) {
+    this.#client = client
+    this.#groupId = groupId
+    this.#group = client.cluster.group(groupId, topics)
+  }
+
+  async run(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+    const leave = () => {
+      this.wake()
+      this.#group.remove(this)
+    }
+    signal.addEventListener('abort', leave, { once: true })
+    while (!signal.aborted) {
+      try {
+        this.#client.check()
+        this.#woken = Promise.withResolvers<void>()
+        await this.#group.join(this)
+        if (!signal.aborted) await this.#hold(handlers, signal)
+      } catch (error) {
+        handlers.onTrouble(error as Error)
+        await sleep(1)
+      }
+    }
+  }
+
+  reassign(): void {
+    this.#mustReassign = true
+    this.wake()
+  }
+
+  async commit(positions: readonly Committed[]): Promise<void> {
+    this.#client.check()
+    await this.#client.cluster.onCommit(this.#groupId, positions)
+    this.#client.check()
+    if (!this.#group.has(this))
+      throw Object.assign(new Error('The coordinator is not aware of this member'), { type: 'UNKNOWN_MEMBER_ID' })
+    for (const { topic, partition, offset, metadata } of positions)
+      this.#group.committed.set(`${topic}/${partition}`, { offset, metadata: metadata || null })
+  }
+
+  async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
+    this.#client.check()
+    return partitions.map(({ topic, partition }) => {
+      const { offset = 0, metadata = null } = this.#group.committed.get(`${topic}/${partition}`) ?? {}
+      return { topic, partition, offset, metadata }
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#group.remove(this)
+  }
+
+  wake(): void {
+    this.#woken.resolve()
+  }
+
+  expire(): void {
+    this.#group.remove(this)
+    this.wake()
+  }
+
+  /** Returns when it is time to join again. */
+  async #hold(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await handlers.onAssigned(await this.committed(this.held))
+      await this.#woken.promise
+      if (signal.aborted || !this.#group.has(this)) return
+      await handlers.onRebalance()
+      if (!this.#mustReassign) return
+      this.#mustReassign = false
+      this.#woken = Promise.withResolvers<void>()
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import type { Message } from '../../src/kafka/index.ts'
+
+/** What a producer writes together: all of it becomes readable when the transaction is committed. */
+export interface Transaction {
+  state: 'open' | 'committed' | 'aborted'
+}
+
+export interface Content {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+interface Batch {
+  readonly base: number
+  readonly last: number
+  readonly messages: readonly Message[]
+  readonly transaction: Transaction | null
+  readonly bytes: number
+}
+
+const BATCH_BYTES = 61
+
+/** The log of one partition: batches as a broker keeps them, with the holes that compaction and markers leave. */
+export class PartitionLog {
+  /** The broker that leads the partition. */
+  leader: number
+  /** The first offset that is still there. */
+  start = 0
+  /** The offset after the last message. */
+  end = 0
+  #batches: Batch[] = []
+
+  constructor(leader: number) {
+    this.leader = leader
+  }
+
+  /** Appends one batch; returns the offset of its first message. */
+  append(contents: readonly Content[], transaction: Transaction | null = null): number {
+    const messages = contents.map((content, i) => ({ offset: this.end + i, ...content }))
+    return this.#add(messages, contents.length, transaction)
+  }
+
+  /** Appends a batch of `count` messages that nobody can read. */
+  appendBroken(count: number, why: string): number {
+    const unreadable = { first: this.end, count, why }
+    return this.#add([{ offset: this.end + count - 1, key: null, value: null, unreadable }], count, null)
+  }
+
+  /** Ends a transaction. Its marker takes an offset and is no message. */
+  finish(transaction: Transaction, state: 'committed' | 'aborted'): void {
+    transaction.state = state
+    this.#add([], 1, null)
+  }
+
+  /** Takes everything before this offset out of the log, as retention does. */
+  truncate(start: number): void {
+    this.start = start
+    this.end = Math.max(this.end, start)
+    this.#batches = this.#batches.filter(({ last }) => last >= start)
+  }
+
+  /** Keeps these messages alone. Their offsets stay, also those of the end of the log. */
+  compact(keeps: (message: Message) => boolean): void {
+    this.#batches = this.#batches
+      .map(batch => ({ ...batch, messages: batch.messages.filter(keeps) }))
+      .filter(({ messages }) => messages.length > 0)
+  }
+
+  /** The offset of the first message of an open transaction; without one, the end of the log. */
+  get stableEnd(): number {
+    return this.#batches.find(({ transaction }) => transaction?.state === 'open')?.base ?? this.end
+  }
+
+  /** Whole batches from this offset on, up to `maxBytes`, but one at least where `atLeastOne`. */
+  read(offset: number, { maxBytes, atLeastOne }: { maxBytes: number; atLeastOne: boolean }) {
+    const { stableEnd } = this
+    const messages: Message[] = []
+    let [bytes, next] = [0, offset]
+    for (const batch of this.#batches) {
+      if (batch.last < offset) continue
+      if (batch.base >= stableEnd) break
+      if (bytes + batch.bytes > maxBytes && !(atLeastOne && bytes === 0)) break
+      bytes += batch.bytes
+      next = batch.last + 1
+      if (batch.transaction?.state !== 'aborted')
+        messages.push(...batch.messages.filter(message => message.offset >= Math.max(offset, this.start)))
+    }
+    return { messages, next, bytes }
+  }
+
+  #add(messages: readonly Message[], offsets: number, transaction: Transaction | null): number {
+    const base = this.end
+    const sizes = messages.map(({ key, value }) => (key?.length ?? 0) + (value?.length ?? 0))
+    const bytes = sizes.reduce((sum, size) => sum + size, BATCH_BYTES)
+    this.#batches.push({ base, last: base + offsets - 1, messages, transaction, bytes })
+    this.end += offsets
+    return base
+  }
+}

@@ -1,0 +1,124 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RowmillError } from '../../src/errors.ts'
+import { noPartition } from '../../src/kafka/errors.ts'
+import type { FetchLimits } from '../../src/kafka/fetch.ts'
+import type { Fetched, Position, Reader, TopicPartition } from '../../src/kafka/index.ts'
+import type { FakeKafka, Public } from './kafka.ts'
+
+/** How long a fetch waits for a first message: no test waits as long as a broker would. */
+const EMPTY_FETCH_MS = 1
+
+export class FakeReader implements Public<Reader> {
+  readonly #client: FakeKafka
+  readonly #stableEnds: boolean
+  /** Who leads a partition, as this client knows it. */
+  readonly #leaders = new Map<string, number>()
+  #closed = false
+
+  constructor(client: FakeKafka, topics: readonly string[], stableEnds: boolean) {
+    this.#client = client
+    this.#stableEnds = stableEnds
+    const missing = topics.find(topic => !client.cluster.topics.has(topic))
+    if (missing !== undefined) throw unusable({ topic: missing, partition: 0 })
+  }
+
+  get patienceMs(): number {
+    return this.#client.patienceMs
+  }
+
+  async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
+    this.#check()
+    for (const at of wanted) {
+      const key = `${at.topic}/${at.partition}`
+      const log = this.#client.cluster.log(at)
+      if (!log) throw unusable(at)
+      if (refresh || !this.#leaders.has(key)) this.#leaders.set(key, log.leader)
+    }
+    return Map.groupBy(wanted, ({ topic, partition }) => String(this.#leaders.get(`${topic}/${partition}`)))
+  }
+
+  async fetch(node: string, positions: readonly Position[], limits: FetchLimits): Promise<Fetched[]> {
+    this.#check()
+    await this.#client.cluster.onFetch(positions)
+    this.#check()
+    const fetched = this.#fetchNow(node, positions, limits)
+    if (fetched.some(({ messages, next, offset, error }) => messages.length > 0 || next > offset || error))
+      return fetched
+    await sleep(EMPTY_FETCH_MS)
+    this.#check()
+    return this.#fetchNow(node, positions, limits)
+  }
+
+  async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
+    this.#check()
+    return wanted.map(({ topic, partition }) => {
+      const log = this.#client.cluster.log({ topic, partition })
+      if (!log) throw unusable({ topic, partition })
+      const end = this.#stableEnds ? log.stableEnd : log.end
+      return { topic, partition, offset: which === 'start' ? log.start : end }
+    })
+  }
+
+  async ends(topic: string, count: number): Promise<number[]> {
+    const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
+    return (await this.offsets(partitions, 'end')).map(({ offset }) => offset)
+  }
+
+  partitions(topic: string): number {
+    return this.#client.cluster.partitions(topic).length
+  }
+
+  async partitionsNow(topic: string): Promise<number> {
+    this.#check()
+    return this.partitions(topic)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+  }
+
+  #fetchNow(node: string, positions: readonly Position[], { maxBytes, maxPartitionBytes }: FetchLimits): Fetched[] {
+    let left = maxBytes
+    return positions.map(({ topic, partition, offset }) => {
+      const nothing = { topic, partition, offset, messages: [], next: offset, empty: true, error: null }
+      const log = this.#client.cluster.log({ topic, partition })
+      const { stableEnd: end = -1, end: logEnd = -1 } = log ?? {}
+      const failed = (error: Error, outOfRange: boolean) => ({ ...nothing, end, logEnd, error, outOfRange })
+      if (!log) return failed(noPartition({ topic, partition }), false)
+      if (String(log.leader) !== node) return failed(notLeader(), false)
+      if (offset < log.start || offset > logEnd) return failed(outOfRange(), true)
+      const { messages, next, bytes } = log.read(offset, {
+        maxBytes: Math.min(left, maxPartitionBytes),
+        atLeastOne: left === maxBytes,
+      })
+      left -= bytes
+      const formatted = messages.map(message => {
+        const { format } = this.#client.settings
+        return format && message.value ? { ...message, value: format.read(message.value) } : message
+      })
+      return { ...nothing, messages: formatted, next, empty: bytes === 0, end, logEnd, outOfRange: false }
+    })
+  }
+
+  #check(): void {
+    this.#client.check()
+    if (this.#closed) throw new Error('the connection was closed')
+  }
+}
+
+function unusable(at: TopicPartition): RowmillError {
+  return new RowmillError('TOPIC_UNUSABLE', noPartition(at).message, { topic: at.topic, partition: at.partition })
+}
+
+function notLeader(): Error {
+  return Object.assign(new Error('This server is not the leader for that topic-partition'), {
+    type: 'NOT_LEADER_FOR_PARTITION',
+    retriable: true,
+  })
+}
+
+function outOfRange(): Error {
+  return Object.assign(new Error('The requested offset is not within the range of offsets'), {
+    type: 'OFFSET_OUT_OF_RANGE',
+  })
+}

@@ -1,0 +1,4 @@
+import { testKafka } from '../helpers/broker.ts'
+import { conformance } from './conformance.ts'
+
+conformance(testKafka)

@@ -1,0 +1,5 @@
+import { FakeCluster } from '../fakes/kafka.ts'
+import { conformance } from './conformance.ts'
+
+const cluster = new FakeCluster()
+conformance(async () => cluster.client().kafka)

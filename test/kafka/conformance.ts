@@ -1,0 +1,276 @@
+/**
+ * What the door of src/kafka/ promises, as cases that any Kafka must pass: conformance.test.ts runs them on the fake,
+ * conformance.integration.ts on a real broker. So a unit test on the fake says something about Kafka.
+ */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { type TestContext, test } from 'node:test'
+import { type Committed, describeKafkaError, type GroupMember, type Kafka } from '../../src/kafka/index.ts'
+import { PartitionFeed, readNow, takeUntil } from '../../src/kafka/partition-feed.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+
+const LIMITS = { maxWaitMs: 100, maxPartitionBytes: 512 * 1024, maxBytes: 1024 * 1024 }
+const silent = () => {}
+const message = (text: string) => ({ key: 'k', value: Buffer.from(text) })
+const texts = (found: readonly { readonly value: Buffer | null }[]) => found.map(({ value }) => value!.toString())
+
+interface Joined {
+  readonly member: GroupMember
+  readonly events: string[]
+  /** Positions of the assignment number `count`, from 1, once it came. */
+  assigned(count: number): Promise<readonly Committed[]>
+  leave(): Promise<void>
+}
+
+/** A member of the group that notes what it is told. */
+async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string): Promise<Joined> {
+  const member = await kafka.member(groupId, [topic])
+  const events: string[] = []
+  const assignments: (readonly Committed[])[] = []
+  let news = Promise.withResolvers<void>()
+  const abort = new AbortController()
+  const running = member.run(
+    {
+      onAssigned: positions => {
+        events.push('assigned')
+        assignments.push([...positions].sort((a, b) => a.partition - b.partition))
+        news.resolve()
+        news = Promise.withResolvers<void>()
+      },
+      onRebalance: () => {
+        events.push('rebalance')
+      },
+      onTrouble: error => events.push(`trouble: ${error.message}`),
+    },
+    abort.signal,
+  )
+  const leave = async () => {
+    abort.abort()
+    await running
+    await member.close()
+  }
+  t.after(leave)
+  const assigned = async (count: number) => {
+    while (assignments.length < count) await news.promise
+    return assignments[count - 1]!
+  }
+  return { member, events, assigned, leave }
+}
+
+const positions = (topic: string, offsets: Record<number, number>, metadata: string | null = null): Committed[] =>
+  Object.entries(offsets).map(([partition, offset]) => ({ topic, partition: Number(partition), offset, metadata }))
+
+/** Holds a Kafka against every case. `connect` opens a new client of it. */
+export function conformance(connect: () => Promise<Kafka>): void {
+  async function topicOf(t: TestContext, partitions: number, config: Record<string, string> = {}) {
+    const kafka = await connect()
+    const topic = `test-${randomBytes(6).toString('hex')}`
+    const admin = await kafka.admin()
+    await admin.createTopics([{ topic, partitions, replicationFactor: 1, config }])
+    t.after(async () => {
+      await admin.deleteTopics([topic])
+      await admin.close()
+    })
+    const producer = await kafka.producer()
+    t.after(() => producer.close())
+    return { kafka, topic, admin, producer }
+  }
+
+  async function readerOf(t: TestContext, kafka: Kafka, topic: string) {
+    const reader = await kafka.reader([topic])
+    t.after(() => reader.close())
+    return reader
+  }
+
+  test('a send resolves with the offset of its first message, and each partition counts for itself', async t => {
+    const { topic, producer } = await topicOf(t, 2)
+    assert.equal(await producer.send({ topic, partition: 0 }, [message('a'), message('b')]), 0)
+    assert.equal(await producer.send({ topic, partition: 0 }, [message('c')]), 2)
+    assert.equal(await producer.send({ topic, partition: 1 }, [message('d')]), 0)
+  })
+
+  test('a fetch brings the messages from its offset on, and says where to fetch next and where the log ends', async t => {
+    const { kafka, topic, producer } = await topicOf(t, 1)
+    await producer.send({ topic, partition: 0 }, [message('a'), message('b'), message('c')])
+    const reader = await readerOf(t, kafka, topic)
+    const [[node]] = [...(await reader.leaders([{ topic, partition: 0 }], false))] as [[string, unknown]]
+    const [found] = await reader.fetch(node, [{ topic, partition: 0, offset: 1 }], LIMITS)
+    assert.deepEqual(texts(found!.messages), ['b', 'c'])
+    assert.deepEqual(found!.messages[0]!.key, Buffer.from('k'))
+    const { offset, next, end, logEnd, empty, error, outOfRange } = found!
+    assert.deepEqual([offset, next, end, logEnd, empty, error, outOfRange], [1, 3, 3, 3, false, null, false])
+  })
+
+  test('a fetch at the end of the log is empty, and one beyond it is out of range', async t => {
+    const { kafka, topic, producer } = await topicOf(t, 1)
+    await producer.send({ topic, partition: 0 }, [message('a')])
+    const reader = await readerOf(t, kafka, topic)
+    const [[node]] = [...(await reader.leaders([{ topic, partition: 0 }], false))] as [[string, unknown]]
+    const [atEnd] = await reader.fetch(node, [{ topic, partition: 0, offset: 1 }], LIMITS)
+    assert.deepEqual([atEnd!.messages, atEnd!.next, atEnd!.empty, atEnd!.error], [[], 1, true, null])
+    const [beyond] = await reader.fetch(node, [{ topic, partition: 0, offset: 9 }], LIMITS)
+    assert.deepEqual([beyond!.messages, beyond!.next, beyond!.outOfRange], [[], 9, true])
+    assert.equal((beyond!.error as Error & { type: string }).type, 'OFFSET_OUT_OF_RANGE')
+  })
+
+  test('of what is larger than a fetch may be, the first partition still gets a whole batch', async t => {
+    const { kafka, topic, producer } = await topicOf(t, 1)
+    await producer.send({ topic, partition: 0 }, [message('x'.repeat(5000))])
+    await producer.send({ topic, partition: 0 }, [message('y')])
+    const reader = await readerOf(t, kafka, topic)
+    const [[node]] = [...(await reader.leaders([{ topic, partition: 0 }], false))] as [[string, unknown]]
+    const small = { maxWaitMs: 100, maxPartitionBytes: 1000, maxBytes: 1000 }
+    const [found] = await reader.fetch(node, [{ topic, partition: 0, offset: 0 }], small)
+    assert.deepEqual([found!.messages.length, found!.next, found!.end], [1, 1, 2])
+  })
+
+  test('offsets and ends say where a log begins and ends, in the order that was asked', async t => {
+    const { kafka, topic, admin, producer } = await topicOf(t, 3)
+    await producer.send({ topic, partition: 1 }, [message('a'), message('b')])
+    const reader = await readerOf(t, kafka, topic)
+    assert.deepEqual(await reader.ends(topic, 3), [0, 2, 0])
+    assert.deepEqual(await reader.offsets([{ topic, partition: 1 }], 'start'), [{ topic, partition: 1, offset: 0 }])
+    assert.deepEqual(await admin.bounds(topic, 1), { start: 0, end: 2 })
+  })
+
+  test('a partition that is not there is named, by the producer and by the reader', async t => {
+    const { kafka, topic, producer } = await topicOf(t, 1)
+    const reader = await readerOf(t, kafka, topic)
+    await assert.rejects(producer.send({ topic, partition: 7 }, [message('a')]), error => {
+      const { text, retriable, type } = describeKafkaError(error)
+      assert.match(text, /has no partition 7/)
+      return retriable && type === 'UNKNOWN_TOPIC_OR_PARTITION'
+    })
+    await assert.rejects(reader.leaders([{ topic, partition: 7 }], false), {
+      code: 'TOPIC_UNUSABLE',
+      message: /has no partition 7/,
+    })
+  })
+
+  test('a topic that is not there cannot be read', async () => {
+    const kafka = await connect()
+    await assert.rejects(kafka.reader([`test-${randomBytes(6).toString('hex')}`]), { code: 'TOPIC_UNUSABLE' })
+  })
+
+  test('a message above the limit of the topic is refused for good, and the next one gets its offset', async t => {
+    const { topic, producer } = await topicOf(t, 1, { 'max.message.bytes': '1000' })
+    await assert.rejects(producer.send({ topic, partition: 0 }, [message('x'.repeat(2000))]), error => {
+      const { retriable, type } = describeKafkaError(error)
+      return !retriable && type === 'MESSAGE_TOO_LARGE'
+    })
+    assert.equal(await producer.send({ topic, partition: 0 }, [message('a')]), 0)
+  })
+
+  test('messages of many calls stand in the log of each partition in the order of the calls, each of them once', async t => {
+    const { kafka, topic } = await topicOf(t, 3)
+    const sender = new PartitionSender(await kafka.producer(), silent)
+    t.after(() => sender.close())
+    const all = Array.from({ length: 300 }, (_, i) => i)
+    await Promise.all(all.map(i => sender.send({ topic, partition: i % 3 }, message(String(i)))))
+    const found: string[][] = [[], [], []]
+    const positions = [0, 1, 2].map(partition => ({ topic, partition, offset: 0 }))
+    const { signal } = new AbortController()
+    await readNow(positions, { kafka, say: silent, signal }, (partition, { value }) => {
+      found[partition]!.push(value!.toString())
+    })
+    assert.deepEqual(
+      found,
+      [0, 1, 2].map(partition => all.filter(i => i % 3 === partition).map(String)),
+    )
+  })
+
+  test('a feed that waits at the end of a log gets what is sent later', async t => {
+    const { kafka, topic, producer } = await topicOf(t, 2)
+    const feed = await PartitionFeed.open(kafka, [topic], silent)
+    t.after(() => feed.close())
+    const queues = await feed.assign([0, 1].map(partition => ({ topic, partition, offset: 0 })))
+    while (!queues.every(({ drained }) => drained)) await feed.arrival()
+    await producer.send({ topic, partition: 1 }, [message('late')])
+    const found: string[] = []
+    await takeUntil(feed, [queues[1]!], (_, taken) => {
+      if (taken) found.push(taken.value!.toString())
+      return found.length > 0
+    })
+    assert.deepEqual(found, ['late'])
+  })
+
+  test('partitions that are added are counted, and can be written and read', async t => {
+    const { kafka, topic, admin, producer } = await topicOf(t, 1)
+    const reader = await readerOf(t, kafka, topic)
+    assert.equal(reader.partitions(topic), 1)
+    await admin.addPartitions(topic, 3)
+    while ((await reader.partitionsNow(topic)) < 3); // a broker takes a moment to know them
+    while ((await producer.partitions(topic)) < 3);
+    assert.deepEqual(await admin.partitions([topic, `${topic}-none`]), new Map([[topic, 3]]))
+    await producer.send({ topic, partition: 2 }, [message('a')])
+    assert.deepEqual(await reader.ends(topic, 3), [0, 0, 1])
+  })
+
+  test('the lag of a group is what is left of a topic after its commits', async t => {
+    const { kafka, topic, admin, producer } = await topicOf(t, 2)
+    const group = `${topic}.group`
+    await producer.send({ topic, partition: 0 }, [message('a'), message('b'), message('c')])
+    await producer.send({ topic, partition: 1 }, [message('d')])
+    assert.equal(await admin.committed(group, topic, 0), -1)
+    const first = await join(t, kafka, group, topic)
+    await first.assigned(1)
+    assert.equal(await admin.groupMembers(group), 1)
+    await first.member.commit(positions(topic, { 0: 2 }))
+    assert.equal(await admin.committed(group, topic, 0), 2)
+    assert.equal(await admin.lag(group, topic), 2)
+    await first.leave()
+    assert.equal(await admin.groupMembers(group), 0)
+  })
+
+  test('a member begins at the committed positions, and at the start of the log where there are none', async t => {
+    const { kafka, topic } = await topicOf(t, 3)
+    const group = `${topic}.group`
+    const first = await join(t, kafka, group, topic)
+    assert.deepEqual(await first.assigned(1), positions(topic, { 0: 0, 1: 0, 2: 0 }))
+    await first.member.commit(positions(topic, { 0: 5, 2: 7 }))
+    await first.leave()
+    const second = await join(t, kafka, group, topic)
+    assert.deepEqual(await second.assigned(1), positions(topic, { 0: 5, 1: 0, 2: 7 }))
+  })
+
+  test('members share the partitions; who stays is told before a join and can still commit, and gets all back', async t => {
+    const { kafka, topic } = await topicOf(t, 4)
+    const group = `${topic}.group`
+    const first = await join(t, kafka, group, topic)
+    assert.equal((await first.assigned(1)).length, 4)
+    const second = await join(t, kafka, group, topic)
+    const shared = [...(await first.assigned(2)), ...(await second.assigned(1))]
+    assert.deepEqual(shared.map(({ partition }) => partition).sort(), [0, 1, 2, 3])
+    const [held] = await second.assigned(1)
+    await second.member.commit([{ ...held!, offset: 9 }])
+    const began = performance.now()
+    await second.leave()
+    const all = await first.assigned(3)
+    assert.ok(performance.now() - began < 5000, 'nobody waits for the session of who left to time out')
+    assert.equal(all.length, 4)
+    assert.equal(all.find(({ partition }) => partition === held!.partition)!.offset, 9)
+    assert.deepEqual(first.events, ['assigned', 'rebalance', 'assigned', 'rebalance', 'assigned'])
+  })
+
+  test('what is committed with an offset is told to the next owner of the partition', async t => {
+    const { kafka, topic } = await topicOf(t, 2)
+    const group = `${topic}.group`
+    const first = await join(t, kafka, group, topic)
+    await first.assigned(1)
+    await first.member.commit(positions(topic, { 0: 5 }, 'twice'))
+    await first.leave()
+    const second = await join(t, kafka, group, topic)
+    assert.deepEqual(await second.assigned(1), [...positions(topic, { 0: 5 }, 'twice'), ...positions(topic, { 1: 0 })])
+  })
+
+  test('a member that left cannot commit', async t => {
+    const { kafka, topic } = await topicOf(t, 1)
+    const group = `${topic}.group`
+    const first = await join(t, kafka, group, topic)
+    await first.assigned(1)
+    const second = await join(t, kafka, group, topic)
+    await second.assigned(1)
+    await second.leave()
+    await assert.rejects(second.member.commit(positions(topic, { 0: 1 })))
+  })
+}
