@@ -2,21 +2,22 @@ import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { COMPRESSIONS, type Compression, OPTIONS } from '../options.ts'
+import { layOutEvents } from '../pandas/csv-columns.ts'
 import { INDEX_KINDS, type IndexKind } from '../pandas/index-kind.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 import type { Say } from '../support/say.ts'
 
-/** What of an event job changes the bytes of its results, and what it bears. It stands in the job record for ever. */
+/** The options of an event job that change the bytes of its results, and its budget of rejects. They never change. */
 export interface EventFormat {
-  /** What the index, the first column, is. Default: text, which is what it was sent as. */
+  /** The kind of the index column. Default: text, as it was sent. */
   readonly indexKind?: IndexKind
-  /** Keyword arguments of the old job's read_csv, those that act on values: `dtype`, `na_values`, `index_col`, ... */
+  /** Keyword arguments that the original job gave to read_csv, if they act on values: `dtype`, `na_values`, `index_col`, ... */
   readonly readCsv?: Readonly<Record<string, unknown>>
-  /** Keyword arguments of the old job's to_csv. */
+  /** Keyword arguments that the original job gave to to_csv. */
   readonly toCsv?: Readonly<Record<string, unknown>>
   /** The pandas dtype of columns of the output, by name. */
   readonly cast?: Readonly<Record<string, string>>
-  /** How many rows without result are no failure of the job: a number, or a part such as `0.5%`. Default: `100%`. */
+  /** How many rows may be rejected before the job fails: a number, or a part such as `0.5%`. Default: `100%`. */
   readonly maxRejects?: string
 }
 
@@ -25,44 +26,29 @@ export interface OpenJobOptions extends EventFormat {
   readonly brokers: readonly string[]
   /** The pipeline that the workers serve. Default: rowmill. */
   readonly pipeline?: string
-  /** The id of the job: the same after a crash, and used once. */
+  /** The id of the job. Give the same id after a crash, and never use it for another job. */
   readonly id: string
   /** The header: the names of the columns, in order. */
   readonly columns: readonly string[]
   /**
-   * The Python of the old job, a path or a name. It is asked how its csv module quotes a cell with a carriage return,
-   * which readers that write lines do likewise. It needs no pandas. A job that is there already keeps what it began with.
-   * Default: that of ROWMILL_PYTHON, or `python3`; where that is not there, such cells are quoted, and `say` is told.
+   * The Python of the original job, a path or a name. Its csv module decides how a cell with a carriage return is quoted,
+   * and readers that write lines do the same. It needs no pandas. A job that exists keeps the quoting it began with.
+   * Default: ROWMILL_PYTHON, or `python3`. Without a `python3`, such cells are quoted, and `say` is told.
    */
   readonly python?: string
   /** The URL of a schema registry: then messages are in Confluent wire format. */
   readonly schemaRegistry?: string | null
-  /** How long to go on trying while the broker does not answer, in seconds. Default: 300. */
+  /** How many seconds to retry while the broker does not answer. Default: 300. */
   readonly brokerTimeout?: number
   /** What messages are compressed with on their way to the broker: none, gzip, snappy, lz4 or zstd. Default: none. */
   readonly compression?: Compression
-  /** Told once that the broker does not answer, and that it does again. */
+  /** Told once when the broker stops answering, and once when it answers again. */
   readonly say?: Say
-  /** Ends every wait with its reason: what is not safe by then may be in the topic or not. */
+  /** Ends every wait with its reason. Rows that are not safe by then may be in the topic or not. */
   readonly signal?: AbortSignal
 }
 
-/** The arguments of read_csv that act on values: events were never in a file, so the others say nothing of them. */
-const OF_VALUES = [
-  'engine',
-  'index_col',
-  'usecols',
-  'dtype',
-  'true_values',
-  'false_values',
-  'na_values',
-  'keep_default_na',
-  'na_filter',
-]
-/** What the old job reads a file with, unless it says otherwise (src/pandas/read-csv.ts). */
-const READ_CSV_DEFAULTS = { engine: 'python', index_col: 0, dtype: 'str' }
-
-/** Checks what a producer gives, and returns the options of the job record that it chose. Throws USAGE. */
+/** Checks the options of a producer, and returns those that go into the job record. Throws USAGE. */
 export function checkOptions(options: OpenJobOptions): JobOption[] {
   const { brokers, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
   if (!Array.isArray(brokers) || brokers.length === 0) throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
@@ -85,20 +71,14 @@ export function checkOptions(options: OpenJobOptions): JobOption[] {
   return eventJobOptions(options, columns)
 }
 
-/** What of the record of a job with these columns its producer chose. Throws USAGE naming the option, its value and what would be right. */
+/** The options of the job record. Throws USAGE naming the option, its value and what would be right. */
 function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOption[] {
   const { readCsv = {}, toCsv = {}, cast = {}, maxRejects = '100%' } = format
   for (const [name, value] of Object.entries({ readCsv, toCsv, cast })) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw refused(name, value, 'it must be an object')
   }
-  for (const name of ['index_col', 'usecols']) checkNames(readCsv, name, columns)
-  const foreign = Object.keys(readCsv).find(name => !OF_VALUES.includes(name))
-  if (foreign !== undefined) {
-    const names = OF_VALUES.join(', ')
-    throw refused('readCsv', readCsv, `events are not read from a file, so ${foreign} does nothing: only ${names} act`)
-  }
-  if ((readCsv['engine'] ?? 'python') !== 'python') throw refused('readCsv', readCsv, "engine must be 'python'")
+  const handedOn = checkReadCsv(readCsv, columns)
   const written = { header: false, ...toCsv }
   checkToCsv(written)
   const dtypes = Object.entries(cast)
@@ -110,23 +90,22 @@ function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOp
     throw refused('maxRejects', maxRejects, (cause as Error).message)
   }
   return [
-    { name: 'readCsv', value: JSON.stringify({ ...READ_CSV_DEFAULTS, ...readCsv }) },
+    { name: 'readCsv', value: handedOn },
     { name: 'toCsv', value: JSON.stringify(written) },
     { name: 'cast', value: JSON.stringify(dtypes) },
     { name: 'maxRejects', value: String(maxRejects) },
   ]
 }
 
-/** What an argument says of the columns must be there: pandas would find out with the first row, and blame it. */
-function checkNames(readCsv: Readonly<Record<string, unknown>>, argument: string, columns: readonly string[]): void {
-  const given = [readCsv[argument] ?? []].flat()
-  const isThere = (name: unknown) =>
-    typeof name === 'boolean' || (typeof name === 'number' ? name < columns.length : columns.includes(name as string))
-  if (given.every(isThere)) return
-  throw refused('readCsv', readCsv, `${argument} names a column that is not there: there are ${columns.join(', ')}`)
+/** The arguments of read_csv that workers apply to these rows, as they go into the job record. */
+function checkReadCsv(readCsv: Readonly<Record<string, unknown>>, columns: readonly string[]): string {
+  try {
+    return JSON.stringify(layOutEvents(readCsv, columns).handedOn)
+  } catch (cause) {
+    throw refused('readCsv', readCsv, (cause as Error).message)
+  }
 }
 
-/** Throws USAGE unless it is one. */
 function checkIndexKind(kind: string): void {
   if (INDEX_KINDS.some(known => known === kind)) return
   throw refused('indexKind', kind, `it must be one of ${INDEX_KINDS.join(', ')}`)

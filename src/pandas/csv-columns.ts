@@ -1,6 +1,6 @@
 import { RowmillError } from '../errors.ts'
 import type { IndexRules } from './index-kind.ts'
-import { indexRules, type ReadCsvPlan, refused } from './read-csv.ts'
+import { checkReadCsv, indexRules, type ReadCsvPlan, refused } from './read-csv.ts'
 
 /** Where a record begins in the (uncompressed) file. */
 export interface RecordStart {
@@ -66,6 +66,23 @@ export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head):
     first,
     indexNamedByWidth: plan.names || width === null ? null : header.length + width,
   }
+}
+
+/**
+ * Checks the arguments of read_csv for rows that were never in a file, under a header. Returns how these rows become
+ * columns, and the arguments that workers apply. Throws USAGE naming argument, value and reason.
+ */
+export function layOutEvents(
+  readCsv: Readonly<Record<string, unknown>>,
+  header: readonly string[],
+): { layout: Layout; handedOn: ReadCsvPlan['handedOn'] } {
+  const plan = checkReadCsv(readCsv, null)
+  const ofFiles = Object.keys(readCsv).find(name => !Object.hasOwn(plan.handedOn, name))
+  if (ofFiles !== undefined) {
+    const reason = `events are not read from a file, so it does nothing: leave it out`
+    throw refused(ofFiles, readCsv[ofFiles], reason)
+  }
+  return { layout: layOut(plan, { header, width: null, first: null, name: 'events' }), handedOn: plan.handedOn }
 }
 
 /** Whether the first column of rows one cell longer than the header becomes an index without a name. */

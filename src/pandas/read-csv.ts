@@ -36,7 +36,7 @@ export interface ReadCsvPlan {
 
 type Given = Readonly<Record<string, unknown>>
 
-export const READ_CSV_DEFAULTS: Given = { index_col: 0, dtype: 'str', engine: 'python' }
+export const READ_CSV_DEFAULTS: Given = { engine: 'python', index_col: 0, dtype: 'str' }
 
 /** Arguments the host applies to each batch: they act on single cells, or name columns. */
 // biome-ignore format: a list of words
