@@ -1,6 +1,16 @@
 import { availableParallelism } from 'node:os'
 import { RowmillError } from './errors.ts'
 import { holdsCredentials, maskCredentials } from './support/credentials.ts'
+import {
+  checkAddress,
+  checkBudget,
+  checkNames,
+  checkUrl,
+  nonEmpty,
+  parseObject,
+  parseSwitch,
+  wholeNumber,
+} from './support/parse-value.ts'
 
 /**
  * Every option once. The flag is the name in kebab-case, the environment twin the name in capitals behind ROWMILL_;
@@ -8,6 +18,10 @@ import { holdsCredentials, maskCredentials } from './support/credentials.ts'
  */
 export interface OptionSpec<T> {
   readonly flag: string
+  /** The letter of a one-letter flag. */
+  readonly short?: string
+  /** Another long flag with the same meaning. It has no environment twin. */
+  readonly alias?: string
   /** How the value is called in the help; null: a switch without value. */
   readonly value: string | null
   readonly doc: string
@@ -69,7 +83,11 @@ export const OPTIONS = {
     'partitions of the rows topic (default: 4 for each worker, at least 8)',
     [1, 10_000],
   ),
-  brokers: list('brokers', 'HOST:PORT,...', 'Kafka to use; only run does without, with a local broker of its own'),
+  brokers: {
+    ...list('brokers', 'HOST:PORT,...', 'Kafka to use; only run needs none: it starts a local broker'),
+    short: 'b',
+    alias: 'bootstrap-server',
+  },
   brokerTimeout: integer(
     'broker-timeout',
     'SECONDS',
@@ -123,6 +141,8 @@ export const OPTIONS = {
   ),
   data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
   id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
+  only: optional('job', 'ID', 'list this job alone (default: all)'),
+  rejectsOf: optional('job', 'ID', 'the job (default: list the messages that belong to no job)'),
   columns: names('columns', 'NAME,...', 'the columns of a job of events; as a JSON array where a name holds a comma'),
   listFormat: choice('format', ['text', 'json'], 'how to list: in columns, or one JSON object a line', 'text'),
   follow: flag('follow', 'let OUT grow as the rows of a job come that does not end; it ends with the job'),
@@ -226,64 +246,4 @@ function optionalInteger(
   bounds: readonly [number, number],
 ): OptionSpec<number | null> {
   return { flag, value, doc, fallback: null, fallbackDoc: null, parse: given => wholeNumber(given, bounds) }
-}
-
-function wholeNumber(given: string, [min, max]: readonly [number, number]): number {
-  const number = /^[0-9]{1,15}$/.test(given) ? Number(given) : Number.NaN
-  if (number >= min && number <= max) return number
-  throw new Error(`must be a whole number from ${min} to ${max}`)
-}
-
-function nonEmpty(given: string): string {
-  if (given !== '') return given
-  throw new Error('must not be empty')
-}
-
-function checkAddress(address: string): string {
-  const port = Number(/^.+:([0-9]{1,5})$/.exec(address)?.[1])
-  if (port >= 1 && port <= 65_535) return address
-  throw new Error('must be HOST:PORT, or several of them with commas between')
-}
-
-function checkUrl(given: string): string {
-  const url = URL.parse(given)
-  const isHttp = url !== null && /^https?:$/.test(url.protocol) && !/[?#]/.test(given)
-  // Of http://me:p@ss/word@host the host is ss, and the rest of the password a path that errors would show.
-  if (isHttp && !url.pathname.includes('@') && isDecodable(url.username + url.password)) return given
-  const advice = holdsCredentials(given) ? '; a password is percent-encoded there: / is %2F, @ is %40' : ''
-  throw new Error(`must be an http or https URL without ? and #, such as http://HOST:8081${advice}`)
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
-}
-
-function checkBudget(given: string): string {
-  if (/^[0-9]{1,15}$/.test(given) || /^(100|[0-9]{1,2}(\.[0-9]+)?)%$/.test(given)) return given
-  throw new Error('must be a number of rows, or a part of them such as 0.5%')
-}
-
-function checkNames(given: string): readonly string[] {
-  const asJson = given.startsWith('[')
-  const found: unknown = asJson ? JSON.parse(given) : given.split(',').map(name => name.trim())
-  const isName = (name: unknown) => typeof name === 'string' && name.isWellFormed() && (asJson || name !== '')
-  if (Array.isArray(found) && found.length > 0 && found.every(isName)) return found
-  throw new Error('must be names with commas between, or a JSON array of names, such as ["SKU", "TEXT, long"]')
-}
-
-function parseSwitch(given: string): boolean {
-  if (/^(1|true|yes|on)$/i.test(given)) return true
-  if (/^(0|false|no|off|)$/i.test(given)) return false
-  throw new Error('must be true or false')
-}
-
-function parseObject(given: string): Readonly<Record<string, unknown>> {
-  const value: unknown = JSON.parse(given)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
-  throw new Error('must be a JSON object of keyword arguments, such as {"sep": ";"}')
 }

@@ -1,93 +1,62 @@
 import { type Command, Option } from 'commander'
-import {
-  environmentOf,
-  OPTIONS,
-  type OptionName,
-  type OptionSpec,
-  type OptionValues,
-  parseOption,
-  refuseSecret,
-} from '../options.ts'
+import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from '../options.ts'
+import { attributeOf, readOptions, takeEnvironment } from './read-options.ts'
 
-/** One command: what it is called, what it takes, and what it does. `act` returns the exit code. */
-export interface CommandSpec<N extends OptionName> {
+/** One command: its name, what it takes, and what it does. */
+export interface CommandSpec<N extends OptionName = OptionName> {
+  /** One word, or the word of a group and its own: `jobs list`. */
   readonly name: string
-  readonly operands: readonly { readonly name: string; readonly doc: string; readonly optional?: boolean }[]
+  readonly operands: readonly Operand[]
   readonly doc: string
   readonly example: string
   readonly options: readonly N[]
+  /** Exit codes that mean something in this command, besides those of every command. */
+  readonly exits?: readonly number[]
+  /** Resolves with the exit code. */
   act(operands: readonly (string | undefined)[], options: OptionValues<N>): Promise<number>
 }
 
-/** Registers the command; `finished` gets the exit code of `act`. */
-export function addCommand<N extends OptionName>(
-  program: Command,
-  spec: CommandSpec<N>,
-  finished: (exitCode: number) => void,
-): void {
-  const command = program.command(spec.name).description(spec.doc)
+export interface Operand {
+  readonly name: string
+  readonly doc: string
+  readonly optional?: boolean
+}
+
+/** Checks that `act` reads no option but those of the command. */
+export function defineCommand<const N extends OptionName>(spec: CommandSpec<N>): CommandSpec {
+  return spec as CommandSpec
+}
+
+/** Registers a command below `parent`, by the last word of its name. `finished` gets the exit code of `act`. */
+export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCode: number) => void): Command {
+  const command = parent.command(spec.name.split(' ').at(-1)!).description(spec.doc)
   for (const { name, doc, optional } of spec.operands) command.argument(optional ? `[${name}]` : `<${name}>`, doc)
-  for (const name of spec.options) command.addOption(commanderOption(OPTIONS[name]))
-  command.addHelpText(
-    'after',
-    `\nExample:\n  ${spec.example}\n\nEvery option has a twin in the environment: --batch-rows is ROWMILL_BATCH_ROWS.\n`,
-  )
-  command.allowExcessArguments(false)
-  command.action(async (...args) => {
+  for (const name of spec.options) addOption(command, OPTIONS[name])
+  const twin = 'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.'
+  command.addHelpText('after', `\nExample:\n  ${spec.example}\n\n${twin}\n`)
+  return command.allowExcessArguments(false).action(async (...args) => {
     const operands = args.slice(0, spec.operands.length) as (string | undefined)[]
-    const given = args[spec.operands.length] as Record<string, string | string[] | true | undefined>
-    finished(await spec.act(operands, readOptions(spec.options, given, takeEnvironment())))
+    finished(await spec.act(operands, readOptions(spec.options, args[spec.operands.length], takeEnvironment())))
   })
 }
 
-function commanderOption(spec: OptionSpec<unknown>): Option {
-  const doc = spec.fallbackDoc === null ? spec.doc : `${spec.doc} (default: ${spec.fallbackDoc})`
-  const option = new Option(spec.value === null ? `--${spec.flag}` : `--${spec.flag} <${spec.value}>`, doc)
-  // Commander would make "--no-progress" a default of its own; every value is read in readOptions.
+function addOption(command: Command, spec: OptionSpec<unknown>): void {
+  const { short, flag, alias } = spec
+  command.addOption(commanderOption(short ? `-${short}, --${flag}` : `--${flag}`, spec))
+  if (alias) command.addOption(commanderOption(`--${alias}`, spec).hideHelp())
+}
+
+function commanderOption(flags: string, spec: OptionSpec<unknown>): Option {
+  const option = new Option(spec.value === null ? flags : `${flags} <${spec.value}>`, describeOption(spec))
+  // Commander would make "--no-progress" a default of its own. readOptions reads every value.
   if (spec.flag.startsWith('no-')) option.negate = false
   if (spec.value !== null) option.argParser((text: string, before: string[] | undefined) => [...(before ?? []), text])
+  option.attributeName = () => attributeOf(spec) // an alias shares the values of its option
   return option
 }
 
-/** The environment as it is, and from now on without what holds a secret: no process started later inherits that. */
-function takeEnvironment(): NodeJS.ProcessEnv {
-  const environment = { ...process.env }
-  for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) {
-    const variable = environmentOf(spec)
-    if (spec.holdsSecret?.(environment[variable] ?? '')) delete process.env[variable]
-  }
-  return environment
-}
-
-function readOptions<N extends OptionName>(
-  names: readonly N[],
-  given: Record<string, string | string[] | true | undefined>,
-  environment: NodeJS.ProcessEnv,
-): OptionValues<N> {
-  const values: Partial<Record<N, unknown>> = {}
-  for (const name of names) {
-    const spec: OptionSpec<unknown> = OPTIONS[name]
-    values[name] = readOption(spec, given[attributeOf(spec)], environment)
-  }
-  return values as OptionValues<N>
-}
-
-function readOption(
-  spec: OptionSpec<unknown>,
-  flags: string | string[] | true | undefined,
-  environment: NodeJS.ProcessEnv,
-): unknown {
-  if (flags === true) return parseOption(spec, `--${spec.flag}`, 'true')
-  if (Array.isArray(flags)) {
-    for (const text of flags) refuseSecret(spec, text)
-    const parsed = flags.map(text => parseOption(spec, `--${spec.flag}`, text))
-    return Array.isArray(spec.fallback) ? parsed.flat() : parsed.at(-1)
-  }
-  const variable = environmentOf(spec)
-  const text = environment[variable]
-  return text === undefined || text === '' ? spec.fallback : parseOption(spec, variable, text)
-}
-
-function attributeOf({ flag }: OptionSpec<unknown>): string {
-  return flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+/** What an option does, its other name and its default, in one line. */
+export function describeOption({ doc, alias, fallbackDoc }: OptionSpec<unknown>): string {
+  const also = alias ? ` (also --${alias})` : ''
+  return fallbackDoc === null ? `${doc}${also}` : `${doc}${also} (default: ${fallbackDoc})`
 }

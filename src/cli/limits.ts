@@ -1,9 +1,11 @@
 import { constants } from 'node:os'
 import { RowmillError } from '../errors.ts'
+import type { Say } from '../support/say.ts'
+import { Terminal } from './terminal.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** Signals that come closer together are one: some programs signal a process and then its whole group. */
+/** Signals this close together count as one: some programs signal a process and then its whole group. */
 const SAME_SIGNAL_MS = 200
 
 /** The exit code of a command that a signal ended, as a shell counts it: 129 (HUP), 130 (INT) or 143 (TERM). */
@@ -11,14 +13,40 @@ export function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }
 
-/** What ends a command from outside: the time-out and signals. A second signal ends it without any tidying up. */
-export class Limits {
+/** What a command has while it runs. */
+export interface Session {
+  readonly terminal: Terminal
+  readonly say: Say
+  /** Aborts at the time-out and at the first signal. */
+  readonly signal: AbortSignal
+}
+
+/**
+ * Runs `act` until it ends, or until a time-out or a signal of the operating system aborts it. `when` completes
+ * "interrupted by SIGTERM", for the error.
+ */
+export async function withinLimits<T>(
+  options: { readonly timeout?: number | null; readonly quiet: boolean; readonly progress?: boolean },
+  when: string,
+  act: (session: Session) => Promise<T>,
+): Promise<T> {
+  const terminal = new Terminal(options)
+  const limits = new Limits(when, options.timeout ?? null)
+  try {
+    return await act({ terminal, say: message => terminal.say(message), signal: limits.signal })
+  } finally {
+    terminal.close()
+    limits.close()
+  }
+}
+
+/** What ends a command from outside: its time-out, and signals. A second signal exits at once, without cleaning up. */
+class Limits {
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout | null = null
   #signalledAt = Number.NEGATIVE_INFINITY
   readonly #onSignal: (signal: NodeJS.Signals) => void
 
-  /** `when` completes "interrupted by SIGTERM", for the error. */
   constructor(when: string, timeoutSeconds: number | null) {
     this.#onSignal = signal => {
       const sinceFirst = performance.now() - this.#signalledAt
@@ -36,10 +64,6 @@ export class Limits {
 
   get signal(): AbortSignal {
     return this.#stop.signal
-  }
-
-  get timedOut(): boolean {
-    return this.signal.reason?.code === 'TIMEOUT'
   }
 
   close(): void {

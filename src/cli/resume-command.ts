@@ -10,13 +10,13 @@ export function withCure(thrown: unknown, words: readonly string[]): RowmillErro
   return withFacts(thrown, { cure: `: ${commandLine(words)}` })
 }
 
-/** The same of a job that workers of other commands serve; `goOn` comes behind the command that opens it again. */
+/** The same of a job that workers of other commands serve; `resume` comes behind the command that opens it again. */
 export function withReplay(
   thrown: unknown,
   job: string,
-  { at, goOn }: { at: Parameters<typeof replayWords>[1]; goOn: readonly string[] },
+  { at, resume }: { at: Parameters<typeof replayWords>[1]; resume: readonly string[] },
 ): RowmillError {
-  const commands = [replayWords(job, at), goOn].map(commandLine).join(' && ')
+  const commands = [replayWords(job, at), resume].map(commandLine).join(' && ')
   return withFacts(thrown, { cure: ` and rowmill work started again with it: ${commands}` })
 }
 

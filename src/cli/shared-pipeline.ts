@@ -8,76 +8,90 @@ import { workersGroup } from '../pipeline/topic-names.ts'
 import { type EnsureOptions, ensureTopics, findTopics } from '../pipeline/topics.ts'
 import type { Say } from '../support/say.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
-import { Limits } from './limits.ts'
+import { type Session, withinLimits } from './limits.ts'
 import { registryUrl } from './registry-url.ts'
-import { Terminal } from './terminal.ts'
 
-type SharedOptions = OptionValues<
-  'brokers' | 'brokerTimeout' | 'sharedPipeline' | 'schemaRegistry' | 'schemaRegistryUserinfoFile'
-> &
-  Partial<OptionValues<'compression'>>
+/** The options of every command on a pipeline that other commands serve too. */
+export const SHARED_OPTIONS = [
+  'brokers',
+  'brokerTimeout',
+  'sharedPipeline',
+  'schemaRegistry',
+  'schemaRegistryUserinfoFile',
+  'timeout',
+  'quiet',
+] as const
 
-/** A pipeline on a broker that others serve too. */
+export type SharedOptions = OptionValues<(typeof SHARED_OPTIONS)[number]> & Partial<OptionValues<'compression'>>
+
+/** A pipeline that other commands serve too. */
 export interface SharedPipeline {
   readonly kafka: Kafka
   readonly pipeline: string
   readonly partitions: number
   readonly registryIds: RegistryIds | null
-  /** Opens the broadcast of its jobs. Whoever opens it closes it. `signal` ends every wait for it with its reason. */
+  /** Opens its log of jobs. The caller closes it. `signal` ends every wait in it, with its reason. */
   openJobs(say: Say, signal?: AbortSignal): Promise<JobLog>
   /** How many workers serve the pipeline now. */
   workers(): Promise<number>
-  /** How many messages of a topic of rows no worker has done. */
+  /** How many messages of a rows topic no worker has committed yet. */
   unclassified(topic: string): Promise<number>
-  /** Where a transaction of another producer holds up a topic of rows; null: nowhere. */
+  /** Where an open transaction of another producer blocks a rows topic, or null. */
   openTransaction(topic: string): Promise<Position | null>
   close(): Promise<void>
 }
 
-/**
- * Connects and creates the topics that are missing: publish, work and collect come in any order. `asked` is what the
- * user wants of partitions, the others are those of `ensureTopics`. To be closed.
- */
-export function openSharedPipeline(
-  command: string,
-  options: SharedOptions,
-  { asked = null, ...ensure }: { asked?: number | null } & EnsureOptions = {},
-): Promise<SharedPipeline> {
-  return connect(command, options, (admin, pipeline) => ensureTopics(admin, pipeline, asked, ensure))
+export interface PipelineUse<P> {
+  /** The name of the command. */
+  readonly command: string
+  readonly options: SharedOptions
+  /** How it creates topics that are missing. `asked` is how many partitions the user wants. Null: all must exist. */
+  readonly topics: ({ readonly asked?: number | null } & EnsureOptions) | null
+  /** What else `act` needs: it is awaited while the command connects. */
+  readonly meanwhile?: Promise<P>
 }
 
-/** Connects to a pipeline that is there already, and creates nothing. To be closed. */
-function findSharedPipeline(command: string, options: SharedOptions): Promise<SharedPipeline> {
-  return connect(command, options, findTopics)
-}
-
-/**
- * Acts on the jobs of a pipeline that is there already, within the limits of the command line, and closes all it opened.
- * `when` completes "interrupted by SIGTERM".
- */
-export async function onFoundPipeline<T>(
-  command: string,
-  options: SharedOptions & OptionValues<'timeout' | 'quiet'>,
-  { when, act }: { when: string; act: (context: PipelineContext) => Promise<T> },
+/** Connects to a pipeline and its jobs, acts on them, and closes what it opened. */
+export async function onSharedPipeline<T, P = void>(
+  { say, signal }: Session,
+  use: PipelineUse<P>,
+  act: (context: PipelineContext, shared: SharedPipeline, meanwhile: P) => Promise<T>,
 ): Promise<T> {
-  const terminal = new Terminal({ quiet: options.quiet, progress: false })
-  const say = (message: string) => terminal.say(message)
-  const limits = new Limits(when, options.timeout)
+  const [shared, meanwhile] = await Promise.all([openSharedPipeline(use, say), use.meanwhile as Promise<P>])
   try {
-    const shared = await findSharedPipeline(command, options)
-    const { kafka, pipeline } = shared
-    const jobs = await shared.openJobs(say, limits.signal)
+    const jobs = await shared.openJobs(say, signal)
     try {
-      return await act({ kafka, pipeline, jobs, say, signal: limits.signal })
+      return await act({ kafka: shared.kafka, pipeline: shared.pipeline, jobs, say, signal }, shared, meanwhile)
     } finally {
-      await Promise.all([jobs.close(), shared.close()])
+      await jobs.close()
     }
   } finally {
-    limits.close()
+    await shared.close()
   }
 }
 
-/** The job that a command is about. Throws USAGE where none is named, or what cannot be one. */
+/** Acts on a pipeline that exists already, within the limits of the command line. */
+export function onFoundPipeline<T>(
+  command: string,
+  options: SharedOptions,
+  { when, act }: { when: string; act: (context: PipelineContext) => Promise<T> },
+): Promise<T> {
+  return withinLimits(options, when, session => onSharedPipeline(session, { command, options, topics: null }, act))
+}
+
+/** Connects to a pipeline. publish, work and collect may start in any order, so each creates missing topics. To be closed. */
+export function openSharedPipeline(
+  { command, options, topics }: Omit<PipelineUse<unknown>, 'meanwhile'>,
+  say: Say,
+): Promise<SharedPipeline> {
+  return connect(command, options, (admin, pipeline) => {
+    if (topics === null) return findTopics(admin, pipeline)
+    const { asked = null, ...ensure } = topics
+    return ensureTopics(admin, pipeline, asked, { say, ...ensure })
+  })
+}
+
+/** The job that a command is about. Throws USAGE if none is named, or if the name is not allowed. */
 export function requireJob(id: string | null): string {
   if (id === null) throw new RowmillError('USAGE', 'which job? Give --job ID, as rowmill publish printed it')
   checkName('--job', id)
@@ -98,7 +112,8 @@ async function connect(
   const registryIds = url === null ? null : await registerRecords(url)
   const format = registryIds && wireFormat(registryIds)
   const brokerTimeoutMs = brokerTimeout * 1000
-  const kafka = new Kafka({ brokers, clientId: `rowmill-${command}`, brokerTimeoutMs, compression, format })
+  const clientId = `rowmill-${command.replace(' ', '-')}`
+  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs, compression, format })
   const admin = await kafka.admin()
   try {
     return {
@@ -118,7 +133,7 @@ async function connect(
   }
 }
 
-/** Readers get nothing behind the first message of an open transaction, though the log goes on there. */
+/** Readers get nothing after the first message of an open transaction, although the log continues. */
 async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: string): Promise<Position | null> {
   const reader = await kafka.reader([topic], { stableEnds: true })
   try {

@@ -37,7 +37,7 @@ export class Terminal {
   #shown: Progress | null = null
   readonly #speed = new Speed()
 
-  constructor({ quiet, progress }: { quiet: boolean; progress: boolean }) {
+  constructor({ quiet, progress = false }: { readonly quiet: boolean; readonly progress?: boolean }) {
     this.#quiet = quiet
     this.#progress = progress && !quiet
   }

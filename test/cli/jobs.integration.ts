@@ -41,7 +41,10 @@ test('jobs open makes an unsequenced, unbounded job over all partitions, with it
   const { pipeline, jobs, peek } = await place(t)
   const { code, stdout, stderr } = await jobs('open', '--job', 'orders', '--columns', 'SKU, TEXT')
   assert.deepEqual([code, stdout], [0, 'orders\n'], stderr)
-  assert.match(stderr, /one message a row to \S+\.rows, such as \{"job":"orders","values":\{"SKU":"\.\.\.","TEXT":/)
+  assert.match(
+    stderr,
+    /send one message for each row to \S+\.rows, such as \{"job":"orders","values":\{"SKU":"\.\.\.","TEXT":/,
+  )
   const { at, ...job } = (await peek('orders'))!
   assert.ok(Date.now() - at < 60_000)
   const zeros = Array(job.partitions).fill(0)
@@ -119,8 +122,8 @@ test('what cannot be a job is refused before anything is opened', async t => {
     ],
     [['open', '--job', 'j', '--columns', 'A', '--read-csv', '{"index_col":null}'], /add --to-csv '\{"index": false\}'/],
     [['open', '--job', 'j', '--columns', 'A', '--read-csv', '{"index_col":"B"}'], /the header has no such column/],
-    [['close', '--job', 'j'], /jobs close: unknown. It must be open, list or cancel/],
-    [['list', '--columns', 'A'], /jobs list takes no --columns/],
+    [['close', '--job', 'j'], /jobs has no command close\. It has open, list, cancel/],
+    [['list', '--columns', 'A'], /jobs list has no option --columns\. These commands have it: jobs open\./],
     [['list', '--format', 'xml'], /--format "xml": must be text or json/],
     [['cancel'], /which job\? Give --job ID/],
   ] as const) {
@@ -254,7 +257,7 @@ test('jobs cancel ends a job for its readers and workers, and its id stays used'
   assert.equal((await publishing(t, env)('--job', 'nightly')).code, 0)
   const cancelled = await jobs('cancel', '--job', 'nightly')
   assert.deepEqual([cancelled.code, cancelled.stdout], [0, ''], cancelled.stderr)
-  assert.match(cancelled.stderr, /job nightly is cancelled: workers pass over its rows/)
+  assert.match(cancelled.stderr, /job nightly is cancelled: workers skip its rows/)
   const job = (await peek('nightly'))!
   assert.deepEqual([job.state, job.reason!.code, job.by], ['cancelled', 'JOB_CANCELLED', 'jobs cancel'])
   const collected = await rowmill(['collect', '-', '--job', 'nightly'], { env })

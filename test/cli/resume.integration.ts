@@ -44,7 +44,7 @@ for (const point of ['output-named', 'run-complete']) {
     assert.equal(refused.code, 2, refused.stderr)
     assert.match(
       refused.stderr,
-      /out\.csv exists, and is not what the unfinished run wrote.*Move it away.*\[OUTPUT_EXISTS\]/,
+      /out\.csv exists, and the unfinished run did not write it.*Move it away.*\[OUTPUT_EXISTS\]/,
     )
     assert.equal(readFileSync(output, 'utf8'), 'precious\n')
     writeFileSync(output, serial)

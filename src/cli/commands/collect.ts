@@ -7,102 +7,88 @@ import type { Sink } from '../../connector.ts'
 import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, RowmillError, toRowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { methodOf } from '../../pandas/packing.ts'
-import type { CommandSpec } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
-import { Limits } from '../limits.ts'
+import { type Session, withinLimits } from '../limits.ts'
 import { withReplay, withResumeCommand } from '../resume-command.ts'
-import { openSharedPipeline, requireJob } from '../shared-pipeline.ts'
+import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedOptions } from '../shared-pipeline.ts'
 import { Terminal } from '../terminal.ts'
 import { Waiting } from '../waiting.ts'
 
-const OPTION_NAMES = [
-  'brokers',
-  'brokerTimeout',
-  'sharedPipeline',
-  'schemaRegistry',
-  'schemaRegistryUserinfoFile',
-  'id',
-  'force',
-  'restart',
-  'follow',
-  'python',
-  'timeout',
-  'quiet',
-  'progress',
-] as const
-
-export const collectCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+export const collectCommand = defineCommand({
   name: 'collect',
   doc: 'write the classified rows of one job to OUT, in order; ends when the job is complete',
   operands: [{ name: 'OUT', doc: 'the file to write, or - for standard output' }],
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
-  options: OPTION_NAMES,
-  async act([output], options) {
+  options: ['id', 'force', 'restart', 'follow', 'python', 'progress', ...SHARED_OPTIONS],
+  exits: [COMPLETE_WITH_REJECTS],
+  async act([path], options) {
+    const output = path!
     const job = requireJob(options.id)
-    if (output !== '-' && (await finishCommit(output!, job))) {
+    if (output !== '-' && (await finishCommit(output, job))) {
       new Terminal(options).say(`${output} is complete already`)
       return 0
     }
-    const sink = openSink(output!, options)
-    const terminal = new Terminal({ quiet: options.quiet, progress: options.progress })
-    const limits = new Limits('before the job was complete', options.timeout)
-    try {
-      if (!(sink instanceof StdoutSink)) await sink.reserve()
-      const { rows, rejects } = await collectShared(job, sink, { options, terminal, signal: limits.signal })
-      terminal.close()
-      const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
-      terminal.say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
-      return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
-    } catch (error) {
-      if (output === '-') throw error
-      const again = ['rowmill', ...process.argv.slice(2)].filter(word => word !== '--restart') // or it would throw this away
-      if (leavesJob(error)) throw withResumeCommand(error, again)
-      if (options.follow) throw error // a job of events is not opened again, and its rows so far stay
-      if (isCurable(error)) throw withReplay(error, job, { at: options, goOn: again })
-      await sink.close()
-      if (sink instanceof FileSink && !isOfOutput(error)) await sink.discard() // nobody can go on with it
-      throw error
-    } finally {
-      terminal.close()
-      limits.close()
-      await sink.close()
-    }
+    const sink = openSink(output, options)
+    return await withinLimits(options, 'before the job was complete', async session => {
+      const { terminal, say } = session
+      try {
+        if (!(sink instanceof StdoutSink)) await sink.reserve()
+        const { rows, rejects } = await collectShared(job, sink, { options, session })
+        terminal.close()
+        const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
+        say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+        return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
+      } catch (error) {
+        if (output === '-') throw error
+        const again = ['rowmill', ...process.argv.slice(2)].filter(word => word !== '--restart') // it discards OUT
+        if (leavesJob(error)) throw withResumeCommand(error, again)
+        if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
+        if (isCurable(error)) throw withReplay(error, job, { at: options, resume: again })
+        await sink.close()
+        if (sink instanceof FileSink && !isOfOutput(error)) await sink.discard() // nobody can resume it
+        throw error
+      } finally {
+        await sink.close()
+      }
+    })
   },
-}
+})
 
-type Options = OptionValues<(typeof OPTION_NAMES)[number]>
+type CollectOptions = SharedOptions & OptionValues<'force' | 'restart' | 'follow' | 'python'>
 
-function openSink(path: string, { force, restart, follow, python }: Options): FileSink | GrowingFileSink | StdoutSink {
+function openSink(
+  path: string,
+  { force, restart, follow, python }: CollectOptions,
+): FileSink | GrowingFileSink | StdoutSink {
   if (path === '-') return new StdoutSink()
   if (!follow) return new FileSink({ path, force, restart, python })
   const method = methodOf(path)
   if (method === null) return new GrowingFileSink({ path, force, restart })
-  const message = `OUT ${path} would be packed (${method}), and a file that grows cannot be: choose another name with --follow`
+  const message = `OUT ${path} would be compressed (${method}), and --follow cannot append to a compressed file: choose another name`
   throw new RowmillError('USAGE', message, { path })
 }
 
-async function collectShared(
+function collectShared(
   job: string,
   sink: Sink,
-  { options, terminal, signal }: { options: Options; terminal: Terminal; signal: AbortSignal },
+  { options, session }: { options: CollectOptions; session: Session },
 ): Promise<Collected> {
-  const say = (message: string) => terminal.say(message)
-  const shared = await openSharedPipeline('collect', options, { writes: false, say })
-  const { kafka, pipeline } = shared
-  const jobs = await shared.openJobs(say, signal)
-  const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
-  const onProgress = (classified: number, written: number) => {
-    waiting.progress()
-    terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
-  }
-  try {
-    const { follow } = options
-    return await collect({ kafka, pipeline, jobs, say, signal }, { job, sink, follow, onProgress })
-  } catch (error) {
-    if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
-    throw error
-  } finally {
-    waiting.close()
-    await Promise.all([jobs.close(), shared.close()])
-  }
+  const use = { command: 'collect', options, topics: { writes: false } }
+  return onSharedPipeline(session, use, async (context, shared) => {
+    const { jobs, say } = context
+    const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
+    const onProgress = (classified: number, written: number) => {
+      waiting.progress()
+      session.terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
+    }
+    try {
+      return await collect(context, { job, sink, follow: options.follow, onProgress })
+    } catch (error) {
+      if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
+      throw error
+    } finally {
+      waiting.close()
+    }
+  })
 }

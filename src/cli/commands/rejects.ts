@@ -10,67 +10,62 @@ import type { Job, Rejected } from '../../model.ts'
 import { methodOf } from '../../pandas/packing.ts'
 import type { PipelineContext } from '../../pipeline/context.ts'
 import { printable } from '../../support/printable.ts'
-import type { CommandSpec } from '../command.ts'
-import { onFoundPipeline, requireJob } from '../shared-pipeline.ts'
+import { type CommandSpec, defineCommand } from '../command.ts'
+import { onFoundPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
 
-const OPTION_NAMES = [
-  'brokers',
-  'brokerTimeout',
-  'sharedPipeline',
-  'schemaRegistry',
-  'schemaRegistryUserinfoFile',
-  'id',
-  'force',
-  'timeout',
-  'quiet',
-] as const
+const WHEN = 'before it was done'
 
-interface Target {
-  readonly out: string
-  readonly force: boolean
-}
-
-const ACTIONS = {
-  list: listRejects,
-  export: exportRejects,
-  replay: replayRejects,
-} satisfies Record<string, (context: PipelineContext, job: string, to: Target) => Promise<void>>
-
-export const rejectsCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
-  name: 'rejects',
-  doc:
-    'the rows of one job that have no result: list them, export them as CSV, or have them classified again; ' +
-    'list without --job: the messages that are of no job',
-  operands: [
-    { name: 'ACTION', doc: 'list, export or replay' },
-    { name: 'OUT', doc: 'export: the file to write (default: standard output)', optional: true },
-  ],
+const listCommand = defineCommand({
+  name: 'rejects list',
+  doc: 'list the rejected rows of a job, or without --job the messages that belong to no job',
+  operands: [],
   example: 'rowmill rejects list --job "$JOB" --brokers 127.0.0.1:9092',
-  options: OPTION_NAMES,
-  async act([action, given], options) {
-    if (!Object.hasOwn(ACTIONS, action!))
-      throw new RowmillError('USAGE', `rejects ${action}: unknown. It must be list, export or replay`)
-    if (given !== undefined && action !== 'export') throw new RowmillError('USAGE', `rejects ${action} writes no OUT`)
-    if (options.id === null && action === 'list') {
-      await onFoundPipeline('rejects', options, { when: 'before it was done', act: listRejectsOfNoJob })
-      return 0
-    }
+  options: ['rejectsOf', ...SHARED_OPTIONS],
+  async act(_, options) {
+    const job = options.rejectsOf === null ? null : requireJob(options.rejectsOf)
+    const act = (context: PipelineContext) => (job === null ? listRejectsOfNoJob(context) : listRejects(context, job))
+    await onFoundPipeline('rejects list', options, { when: WHEN, act })
+    return 0
+  },
+})
+
+const exportCommand = defineCommand({
+  name: 'rejects export',
+  doc: 'write the rejected rows of a job as CSV, as they were in IN',
+  operands: [{ name: 'OUT', doc: 'the file to write (default: standard output)', optional: true }],
+  example: 'rowmill rejects export rejected.csv --job "$JOB" --brokers 127.0.0.1:9092',
+  options: ['id', 'force', ...SHARED_OPTIONS],
+  async act([out = '-'], options) {
+    const { force } = options
     const job = requireJob(options.id)
-    const out = given ?? '-'
     const method = out === '-' ? null : methodOf(out)
     if (method !== null)
       throw new RowmillError(
         'USAGE',
         `rejects export writes plain text, and ${out} is the name of a packed file (${method}): choose another OUT`,
       )
-    if (out !== '-') await checkOutput(out, options.force)
-    await onFoundPipeline('rejects', options, {
-      when: 'before it was done',
-      act: context => ACTIONS[action as keyof typeof ACTIONS](context, job, { out, force: options.force }),
-    })
+    if (out !== '-') await checkOutput(out, force)
+    const act = (context: PipelineContext) => exportRejects(context, job, { out, force })
+    await onFoundPipeline('rejects export', options, { when: WHEN, act })
     return 0
   },
-}
+})
+
+const replayCommand = defineCommand({
+  name: 'rejects replay',
+  doc: 'have the rejected rows of a job classified again, in a new attempt',
+  operands: [],
+  example: 'rowmill rejects replay --job "$JOB" --brokers 127.0.0.1:9092',
+  options: ['id', ...SHARED_OPTIONS],
+  async act(_, options) {
+    const job = requireJob(options.id)
+    const act = (context: PipelineContext) => replayRejects(context, job)
+    await onFoundPipeline('rejects replay', options, { when: WHEN, act })
+    return 0
+  },
+})
+
+export const rejectsCommands: readonly CommandSpec[] = [listCommand, exportCommand, replayCommand]
 
 async function listRejects(context: PipelineContext, id: string): Promise<void> {
   const { rejected } = await read(context, id)
@@ -92,7 +87,11 @@ async function listRejectsOfNoJob(context: PipelineContext): Promise<void> {
   process.stdout.write(`message\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
-async function exportRejects(context: PipelineContext, id: string, { out, force }: Target): Promise<void> {
+async function exportRejects(
+  context: PipelineContext,
+  id: string,
+  { out, force }: { out: string; force: boolean },
+): Promise<void> {
   const { job, rejected } = await read(context, id)
   const text = csvOf(job, rejected)
   if (out === '-') process.stdout.write(text)

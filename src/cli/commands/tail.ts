@@ -5,64 +5,57 @@ import { RowmillError } from '../../errors.ts'
 import type { ClassifiedRow, ResultBatch } from '../../events/result-batch.ts'
 import { resultBatches } from '../../events/result-batches.ts'
 import type { JobOption } from '../../model.ts'
+import type { OptionValues } from '../../options.ts'
+import type { PipelineContext } from '../../pipeline/context.ts'
 import { printable } from '../../support/printable.ts'
-import type { CommandSpec } from '../command.ts'
+import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
-import { Limits } from '../limits.ts'
-import { openSharedPipeline, requireJob } from '../shared-pipeline.ts'
-import { Terminal } from '../terminal.ts'
+import { withinLimits } from '../limits.ts'
+import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedPipeline } from '../shared-pipeline.ts'
+import { writeError } from '../terminal.ts'
 import { Waiting } from '../waiting.ts'
 
-const OPTION_NAMES = [
-  'brokers',
-  'brokerTimeout',
-  'sharedPipeline',
-  'schemaRegistry',
-  'schemaRegistryUserinfoFile',
-  'id',
-  'format',
-  'from',
-  'timeout',
-  'quiet',
-] as const
-
-export const tailCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+export const tailCommand = defineCommand({
   name: 'tail',
-  doc: 'print the classified rows of one job as they come, in order; ends when the job has ended',
+  doc: 'print the classified rows of one job in order, as they arrive; ends when the job has ended',
   operands: [],
   example: 'rowmill tail --job orders --format json --from now --brokers 127.0.0.1:9092',
-  options: OPTION_NAMES,
+  options: ['id', 'format', 'from', ...SHARED_OPTIONS],
   async act(_, options) {
     const job = requireJob(options.id)
-    const terminal = new Terminal({ quiet: options.quiet, progress: false })
-    const say = (message: string) => terminal.say(message)
-    const limits = new Limits('before the job had ended', options.timeout)
-    const { signal } = limits
-    const reader = new OutputOf(process.stdout)
-    try {
-      const shared = await openSharedPipeline('tail', options, { writes: false, say })
-      const { kafka, pipeline } = shared
-      const jobs = await shared.openJobs(say, signal)
-      const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
+    return await withinLimits(options, 'before the job had ended', async session => {
+      const reader = new OutputOf(process.stdout)
+      const use = { command: 'tail', options, topics: { writes: false } }
       try {
-        const lines = LINES[options.format](() => jobs.peek(job)!.options)
-        const context = { kafka, pipeline, jobs, say, signal }
-        for await (const batch of resultBatches(context, { job, from: options.from })) {
-          waiting.progress()
-          const { out, err } = lines(batch)
-          if (err !== '') terminal.output(err)
-          if (!(await reader.write(process.stdout.isTTY ? printable(out) : out))) break
-        }
+        await onSharedPipeline(session, use, (context, shared) =>
+          printRows(context, job, { ...options, shared, reader }),
+        )
         return 0
       } finally {
-        waiting.close()
-        await Promise.all([jobs.close(), shared.close()])
+        reader.close()
       }
-    } finally {
-      limits.close()
-      reader.close()
-    }
+    })
   },
+})
+
+async function printRows(
+  context: PipelineContext,
+  job: string,
+  { format, from, shared, reader }: OptionValues<'format' | 'from'> & { shared: SharedPipeline; reader: OutputOf },
+): Promise<void> {
+  const { jobs, say } = context
+  const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
+  try {
+    const lines = LINES[format](() => jobs.peek(job)!.options)
+    for await (const batch of resultBatches(context, { job, from })) {
+      waiting.progress()
+      const { out, err } = lines(batch)
+      writeError(err)
+      if (!(await reader.write(process.stdout.isTTY ? printable(out) : out))) break
+    }
+  } finally {
+    waiting.close()
+  }
 }
 
 /** What of a batch goes to standard output, and what to standard error. */

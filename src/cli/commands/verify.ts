@@ -2,28 +2,15 @@ import { OutputFormat } from '../../../connectors/csv/output-format.ts'
 import type { SinkHeader } from '../../connector.ts'
 import { printable } from '../../support/printable.ts'
 import { type Verified, verify } from '../../verify/verify.ts'
-import type { CommandSpec } from '../command.ts'
-import { onFoundPipeline, requireJob } from '../shared-pipeline.ts'
+import { defineCommand } from '../command.ts'
+import { onFoundPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
 
-const OPTION_NAMES = [
-  'brokers',
-  'brokerTimeout',
-  'sharedPipeline',
-  'schemaRegistry',
-  'schemaRegistryUserinfoFile',
-  'id',
-  'against',
-  'python',
-  'timeout',
-  'quiet',
-] as const
-
-export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+export const verifyCommand = defineCommand({
   name: 'verify',
-  doc: 'count the rows of one job in the topics and compare OUT with them, byte by byte',
+  doc: 'count the rows of one job in the topics, and compare OUT with them byte by byte',
   operands: [{ name: 'OUT', doc: 'the file that rowmill collect wrote' }],
   example: 'rowmill verify classified.csv --job "$JOB" --against serial.csv --brokers 127.0.0.1:9092',
-  options: OPTION_NAMES,
+  options: ['id', 'against', 'python', ...SHARED_OPTIONS],
   async act([out], options) {
     const { against, python } = options
     const job = requireJob(options.id)
@@ -40,7 +27,7 @@ export const verifyCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
       },
     })
   },
-}
+})
 
 /**
  * One line for each count, the value from the same column on. The last line is `same`, or `different:` with what differs:

@@ -5,87 +5,67 @@ import { defaultPartitions } from '../../pipeline/topics.ts'
 import { untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
 import { Supervisor } from '../../work/supervisor.ts'
-import type { CommandSpec } from '../command.ts'
-import { Limits } from '../limits.ts'
-import { openSharedPipeline, type SharedPipeline } from '../shared-pipeline.ts'
-import { Terminal } from '../terminal.ts'
+import { defineCommand } from '../command.ts'
+import { withinLimits } from '../limits.ts'
+import { openSharedPipeline, SHARED_OPTIONS, type SharedPipeline } from '../shared-pipeline.ts'
 import { Waiting } from '../waiting.ts'
 
-const OPTION_NAMES = [
-  'brokers',
-  'brokerTimeout',
-  'compression',
-  'sharedPipeline',
-  'schemaRegistry',
-  'schemaRegistryUserinfoFile',
-  'classifier',
-  'workers',
-  'batchRows',
-  'batchTimeout',
-  'classifierMemory',
-  'python',
-  'untilDone',
-  'timeout',
-  'quiet',
-] as const
-
-export const workCommand: CommandSpec<(typeof OPTION_NAMES)[number]> = {
+export const workCommand = defineCommand({
   name: 'work',
-  doc: 'classify the rows of every job of a pipeline, until it is stopped or the job of --until-done is classified',
+  doc: 'classify the rows of every job of a pipeline until it is stopped, or until --until-done JOB is classified',
   operands: [],
   example: 'rowmill work --classifier black_box.py --workers 2 --brokers 127.0.0.1:9092',
-  options: OPTION_NAMES,
+  options: [
+    'classifier',
+    'workers',
+    'batchRows',
+    'batchTimeout',
+    'classifierMemory',
+    'python',
+    'untilDone',
+    'compression',
+    ...SHARED_OPTIONS,
+  ],
   async act(_, options) {
-    const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, quiet, untilDone } = options
+    const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, untilDone } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (untilDone !== null) checkName('--until-done', untilDone)
-    const terminal = new Terminal({ quiet, progress: false })
-    const say = (message: string) => terminal.say(message)
-    const onOutput = (text: string) => terminal.output(text)
-    const limits = new Limits('before it was done', options.timeout)
-    const { signal } = limits
-    const stopped = untilAborted(signal)
-    let waitsFor: string | null = null
-    const waiting = new Waiting(say, async () => waitsFor)
-    const onBatch = () => waiting.progress()
-    const supervisor = new Supervisor({
-      workers,
-      python,
-      target,
-      batchRows,
-      batchTimeout,
-      classifierMemory,
-      say,
-      onOutput,
-      onBatch,
+    return await withinLimits(options, 'before it was done', async ({ terminal, say, signal }) => {
+      const onOutput = (text: string) => terminal.output(text)
+      let waitsFor: string | null = null
+      const waitFor = (what: string) => {
+        waitsFor = what
+      }
+      const waiting = new Waiting(say, async () => waitsFor)
+      const onBatch = () => waiting.progress()
+      const classifier = { python, target, batchRows, batchTimeout, classifierMemory }
+      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch })
+      supervisor.start()
+      const ended = new AbortController()
+      const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
+      let how: 'drain' | 'kill' = 'kill'
+      let done: Promise<void> | null = null
+      try {
+        const topics = { ifNew: defaultPartitions(workers) }
+        const shared = await openSharedPipeline({ command: 'work', options, topics }, say)
+        await shared.close()
+        const { kafka, pipeline, registryIds } = shared
+        supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
+        waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
+        done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
+        await Promise.race([untilAborted(signal), supervisor.failed, ...(done ? [done] : [])])
+        how = 'drain'
+        // A signal is how work without --until-done ends, so that is no failure. A time-out is one.
+        if (untilDone !== null || signal.reason?.code === 'TIMEOUT') signal.throwIfAborted()
+        return 0
+      } finally {
+        ended.abort()
+        await Promise.allSettled([supervisor.close(how), done])
+        waiting.close()
+      }
     })
-    supervisor.start()
-    const ended = new AbortController()
-    const waitFor = (what: string) => {
-      waitsFor = what
-    }
-    const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
-    let how: 'drain' | 'kill' = 'kill'
-    let done: Promise<void> | null = null
-    try {
-      const shared = await openSharedPipeline('work', options, { ifNew: defaultPartitions(workers), say })
-      await shared.close()
-      const { kafka, pipeline, registryIds } = shared
-      supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
-      waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
-      done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
-      await Promise.race([stopped, supervisor.failed, ...(done ? [done] : [])])
-      how = 'drain'
-      if (limits.timedOut || untilDone !== null) signal.throwIfAborted() // else to be stopped is how it ends
-      return 0
-    } finally {
-      ended.abort()
-      await Promise.allSettled([supervisor.close(how), done])
-      waiting.close()
-      limits.close()
-    }
   },
-}
+})
 
 async function untilJobDone(
   job: string,
@@ -96,7 +76,7 @@ async function untilJobDone(
   try {
     waitFor(`job ${job} is not published yet in pipeline ${pipeline}`)
     await jobs.until(job, () => true, signal)
-    waitFor(`job ${job} is not classified to its end: waiting for its rows, or for other workers that have them`)
+    waitFor(`job ${job} is not fully classified yet: waiting for its rows, or for other workers that have them`)
     await untilClassified({ kafka, pipeline, jobs, say, signal }, job)
   } finally {
     await jobs.close()

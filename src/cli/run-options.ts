@@ -1,0 +1,116 @@
+import { existsSync, realpathSync, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { checkName } from '../core/names.ts'
+import { RowmillError } from '../errors.ts'
+import type { JobOption } from '../model.ts'
+import { OPTIONS, type OptionValues } from '../options.ts'
+import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
+import { jobOptions } from './job-options.ts'
+
+export const RUN_OPTIONS = [
+  'classifier',
+  'workers',
+  'batchRows',
+  'batchTimeout',
+  'classifierMemory',
+  'maxRejects',
+  'partitions',
+  'brokers',
+  'brokerTimeout',
+  'compression',
+  'pipeline',
+  'schemaRegistry',
+  'schemaRegistryUserinfoFile',
+  'python',
+  'job',
+  'delimiter',
+  'header',
+  'indexKind',
+  'cast',
+  'readCsv',
+  'toCsv',
+  'force',
+  'restart',
+  'resume',
+  'timeout',
+  'quiet',
+  'progress',
+  'report',
+] as const
+
+export type RunValues = OptionValues<(typeof RUN_OPTIONS)[number]>
+
+/** The options that --resume accepts. All others stay as the run began. */
+const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
+  'resume',
+  'workers',
+  'timeout',
+  'quiet',
+  'progress',
+  'report',
+  'schemaRegistryUserinfoFile',
+])
+/**
+ * The options of a run that is resumed: those it began with, and of `given` those that may change. Throws USAGE where
+ * `given` changes another one.
+ */
+export function resumedOptions(begun: RunValues, given: RunValues): RunValues {
+  const options: RunValues = { ...begun }
+  for (const name of RUN_OPTIONS) {
+    const { flag, fallback } = OPTIONS[name]
+    if (isSame(given[name], fallback)) continue
+    if (FREE_WHEN_RESUMED.has(name)) Object.assign(options, { [name]: given[name] })
+    else if (!isSame(withoutSecrets(given)[name], begun[name]))
+      throw new RowmillError('USAGE', `--${flag}: --resume uses the options that the run began with: leave it out`)
+  }
+  // run.json keeps no user and no password: they come from the environment again, or from the file.
+  if (given.schemaRegistry !== null && holdsCredentials(given.schemaRegistry))
+    Object.assign(options, { schemaRegistry: given.schemaRegistry, schemaRegistryUserinfoFile: null })
+  return options
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** The options as run.json keeps them: no file of rowmill holds the user and password of the schema registry. */
+export function withoutSecrets(options: RunValues): RunValues {
+  const { schemaRegistry } = options
+  return { ...options, schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry) }
+}
+
+/** Checks a command line before anything starts. Returns the options that go into the job record. Throws USAGE. */
+export function checkOptions(input: string, output: string, options: RunValues): JobOption[] {
+  if (options.classifier === null) {
+    throw new RowmillError(
+      'USAGE',
+      'which classifier? Give --classifier FILE[:NAME]; rowmill run --help shows an example',
+    )
+  }
+  if (options.job !== null) checkName('--job', options.job)
+  if (options.pipeline !== null) checkName('--pipeline', options.pipeline)
+  if (options.report !== null && !existsSync(dirname(options.report))) {
+    const message = `--report ${options.report}: the folder does not exist, create it first`
+    throw new RowmillError('USAGE', message, { path: options.report })
+  }
+  if (input !== '-' && output !== '-' && sameFile(input, output)) {
+    throw new RowmillError('USAGE', `IN and OUT are the same file, ${input}: choose another OUT`, { path: input })
+  }
+  const { compression } = options.toCsv
+  if (output === '-' && typeof compression !== 'undefined' && compression !== null && compression !== 'infer') {
+    const message =
+      '--to-csv compression: standard output is not compressed, and pandas would not do it either. ' +
+      'Leave it out and pipe OUT into a compressor'
+    throw new RowmillError('USAGE', message)
+  }
+  return jobOptions(options)
+}
+
+function sameFile(a: string, b: string): boolean {
+  try {
+    const [first, second] = [statSync(realpathSync(a)), statSync(realpathSync(b))]
+    return first.dev === second.dev && first.ino === second.ino
+  } catch {
+    return false // one of them is not there
+  }
+}

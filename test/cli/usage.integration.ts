@@ -1,0 +1,66 @@
+/** Which command takes which option, and what a wrong command line is told. None of this needs a broker. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { rowmill } from '../helpers/cli.ts'
+
+/** Nobody listens there: a command that accepts the line ends with BROKER_UNREACHABLE. */
+const NOWHERE = ['--brokers', '127.0.0.1:1', '--broker-timeout', '1']
+
+const REFUSED: [string[], RegExp][] = [
+  [
+    ['jobs', 'list', '--cast', 'A=int64', '--python', '/nonexistent', ...NOWHERE],
+    /^rowmill: jobs list has no option --cast\. These commands have it: run, publish, jobs open\. .*--help.* \[USAGE\]$/m,
+  ],
+  [
+    ['jobs', 'cancel', '--job', 'x', '--header', ...NOWHERE],
+    /^rowmill: jobs cancel has no option --header\..*\[USAGE\]$/m,
+  ],
+  [['rejects', 'list', '--force', ...NOWHERE], /^rowmill: rejects list has no option --force\..*rejects export/m],
+  [['rejects', 'replay', '--job', 'x', 'out.csv', ...NOWHERE], /^rowmill: .*too many arguments.*\[USAGE\]$/m],
+  [
+    ['jobs', 'list', '--brokrs', 'x:1'],
+    /^rowmill: jobs list has no option --brokrs\. Did you mean --brokers\? .*\[USAGE\]$/m,
+  ],
+  [['run', '--clasifier=x.py'], /^rowmill: run has no option --clasifier\. Did you mean --classifier\?/m],
+  [['run', '--qqqqqqq'], /^rowmill: run has no option --qqqqqqq\. rowmill run --help lists its options \[USAGE\]$/m],
+  [
+    ['jobs', '--brokers', 'x:1', 'list'],
+    /^rowmill: jobs has no option --brokers\. Give it after the command: rowmill jobs open --brokers \[USAGE\]$/m,
+  ],
+  [['jobs', 'close', '--job', 'j'], /^rowmill: jobs has no command close\. It has open, list, cancel \[USAGE\]$/m],
+  [['colect'], /^rowmill: there is no command colect\. Did you mean collect\? \[USAGE\]$/m],
+  [['run', '--workers'], /^rowmill: option '--workers <N>' argument missing \[USAGE\]$/m],
+]
+
+for (const [args, message] of REFUSED) {
+  test(`rowmill ${args.join(' ')} is refused with a hint`, async () => {
+    const { code, stdout, stderr } = await rowmill(args)
+    assert.deepEqual([code, stdout], [2, ''], stderr)
+    assert.match(stderr, message)
+  })
+}
+
+test('an option that a command does not have is refused without its value, which may be a password', async () => {
+  const { code, stderr } = await rowmill(['broker', '--schema-registry=http://me:secret@h'])
+  assert.equal(code, 2)
+  assert.match(stderr, /broker has no option --schema-registry/)
+  assert.doesNotMatch(stderr, /secret/)
+})
+
+for (const args of [[], ['run'], ['jobs'], ['jobs', 'open'], ['rejects', 'export'], ['broker']]) {
+  test(`rowmill ${args.join(' ')}: -h is --help, -V is --version`, async () => {
+    const [h, help, v] = await Promise.all(['-h', '--help', '-V'].map(flag => rowmill([...args, flag])))
+    assert.deepEqual([h!.code, help!.code, v!.code], [0, 0, 0])
+    assert.match(h!.stdout, new RegExp(`^Usage: ${['rowmill', ...args].join(' ')} `))
+    assert.equal(h!.stdout, help!.stdout)
+    assert.match(v!.stdout, /^\d+\.\d+\.\d+\n$/)
+  })
+}
+
+test('each command of a group lists its own options alone', async () => {
+  const list = (await rowmill(['jobs', 'list', '--help'])).stdout
+  assert.match(list, /--brokers/)
+  assert.doesNotMatch(list, /--cast|--python|--columns/)
+  const open = (await rowmill(['jobs', 'open', '--help'])).stdout
+  for (const flag of ['--cast', '--python', '--columns', '--max-rejects']) assert.ok(open.includes(flag), flag)
+})
