@@ -170,7 +170,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const found: string[][] = [[], [], []]
     const positions = [0, 1, 2].map(partition => ({ topic, partition, offset: 0 }))
     const { signal } = new AbortController()
-    await readNow(positions, { kafka, say: silent, signal }, (partition, { value }) => {
+    await readNow({ kafka, say: silent, signal }, positions, (partition, { value }) => {
       found[partition]!.push(value!.toString())
     })
     assert.deepEqual(
