@@ -1,6 +1,6 @@
 /**
- * What `work` resolves or rejects with, or a rejection with the reason of `signal`, whichever comes first. Does not end
- * the work: after an abort nobody waits for it.
+ * Settles as `work` does, or rejects with the reason of `signal`, whichever comes first. It does not stop the work: after
+ * an abort nobody waits for it.
  */
 export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   work.catch(() => {})
@@ -15,7 +15,7 @@ export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): P
   }
 }
 
-/** Rejects with the reason of `signal` when it aborts, at once where it has. Nobody has to handle the rejection. */
+/** Rejects with the reason of `signal` when it aborts, or at once if it already has. Nobody must handle the rejection. */
 export function rejectOnAbort(signal: AbortSignal): Promise<never> {
   const rejected = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(signal.reason)
@@ -25,7 +25,7 @@ export function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return rejected
 }
 
-/** Resolves when `signal` aborts, at once where it has. */
+/** Resolves when `signal` aborts, or at once if it already has. */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {
     if (signal.aborted) resolve()

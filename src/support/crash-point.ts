@@ -1,16 +1,16 @@
 import { openSync } from 'node:fs'
 
 /**
- * `NAME:N FILE`: the process ends at the Nth time it comes to this place, unless FILE is there; it makes the file first.
- * `NAME=TEXT`: it ends each time that it comes to this place with bytes in which TEXT stands.
+ * `NAME:N FILE`: the process dies on its Nth visit, unless FILE exists. It creates FILE first.
+ * `NAME=TEXT`: the process dies on each visit with bytes that contain TEXT.
  */
 const wanted = /^([a-z-]+):(\d+) (.+)$/.exec(process.env['ROWMILL_CRASH'] ?? '')
 const fatal = /^([a-z-]+)=(.+)$/.exec(process.env['ROWMILL_CRASH'] ?? '')
 let times = 0
 
 /**
- * A place where the tests end the process as `kill -9` does: no handler and no `finally` runs. Where nothing is asked for,
- * which is always but in the tests, it does nothing.
+ * A place where tests kill the process as `kill -9` does: no handler and no `finally` runs. Without ROWMILL_CRASH, which
+ * only tests set, it does nothing.
  */
 export function crashPoint(name: CrashPoint, bytes: Buffer | null = null): void {
   if (fatal !== null && fatal[1] === name && bytes?.includes(fatal[2]!)) die()
@@ -18,7 +18,7 @@ export function crashPoint(name: CrashPoint, bytes: Buffer | null = null): void 
   try {
     openSync(wanted[3]!, 'wx')
   } catch {
-    return // it has ended here once
+    return // it has died here before
   }
   die()
 }

@@ -18,24 +18,24 @@ const SQLITE_BUSY = 5
 const SQLITE_CANTOPEN = 14
 const SQLITE_NOTADB = 26
 
-/** Takers that meet at the same moment may all be refused: each tries again a few times, at moments of its own. */
+/** Processes that try at the same moment may all be refused, so each retries a few times after a random pause. */
 const TRIES = 8
 const RETRY_MS = { least: 5, most: 35 }
 const POLL_MS = 100
 
-/** Who holds a lock, for messages only: it may be out of date. */
+/** Who holds a lock. For messages only: it may be out of date. */
 export interface LockHolder {
   readonly pid: number
   readonly host: string
 }
 
 /**
- * An exclusive lock of this process on an empty file, held by the kernel: it ends with the process, however that ends,
- * and it excludes every process that sees the file, also from another container.
+ * An exclusive lock of this process on an empty file. The kernel holds it, so it ends with the process, however that ends.
+ * It excludes every process that sees the file, also from another container.
  *
- * The kernel lock is the one that SQLite takes for an exclusive transaction (fcntl(2), byte ranges behind 1 GB), since
- * Node itself has no call for one. Nothing is ever written into the file. No other code may open it while it is locked:
- * POSIX drops a process's locks on a file when the process closes any descriptor of it.
+ * Node has no call for such a lock, so we use the one that SQLite takes for an exclusive transaction: fcntl(2) on byte
+ * ranges past 1 GB. We write nothing into the file. No other code may open it while it is locked: POSIX drops the locks of
+ * a process on a file when the process closes any descriptor of that file.
  */
 export class FileLock {
   readonly #path: string
@@ -47,8 +47,8 @@ export class FileLock {
   }
 
   /**
-   * Makes the file where it is missing; its folder must be there. Null while another process, or another lock of this
-   * one, holds it. Throws what the file system says, also where it knows no locks.
+   * Takes the lock, or returns null while another process, or another lock of this process, holds it. Creates the file if
+   * it is missing, but not its folder. Throws the error of the file system, also if that has no locks.
    */
   static async take(path: string): Promise<FileLock | null> {
     for (let tries = 1; ; tries++) {
@@ -62,13 +62,13 @@ export class FileLock {
     }
   }
 
-  /** Removes the file and gives the lock back. Twice is fine. */
+  /** Removes the file and releases the lock. A second call does nothing. */
   release(): void {
     const connection = this.#connection
     this.#connection = null
     if (connection === null) return
     try {
-      // Only while it is held: a file that is removed later may be the next holder's.
+      // Remove them while we hold the lock: later they may belong to the next holder.
       rmSync(holderFile(this.#path), { force: true })
       rmSync(this.#path, { force: true })
     } finally {
@@ -87,7 +87,7 @@ export function lockHolder(path: string): LockHolder | null {
   }
 }
 
-/** Runs `work` while no other process runs its own under the same lock file. Throws the reason of `signal`, too. */
+/** Runs `work` while this process holds the lock. Also throws the reason of `signal`. */
 export async function withLock<T>(path: string, signal: AbortSignal, onWait: () => void, work: () => Promise<T>) {
   let lock = await FileLock.take(path)
   if (lock === null) onWait()
@@ -100,8 +100,8 @@ export async function withLock<T>(path: string, signal: AbortSignal, onWait: () 
 }
 
 /**
- * A connection that holds the lock, or null. A opens the file, B removes it and gives its lock back, C makes a new one:
- * A then locks a file that nobody else will look at. So a lock counts only if the file has its name still.
+ * Returns a connection that holds the lock, or null. Suppose A opens the file, B removes it and releases its lock, and C
+ * creates a new file: A then locks a file that nobody else will look at. So a lock counts only if `path` still names it.
  */
 function tryLock(path: string): DatabaseSync | null {
   makeFile(path)
@@ -123,7 +123,7 @@ function tryLock(path: string): DatabaseSync | null {
   return null
 }
 
-/** Node 22 warns that its SQLite is experimental. rowmill uses nothing of it but the lock, so nobody needs to read that. */
+/** Loads SQLite without Node 22's warning that it is experimental: we use only the lock. */
 function loadSqlite(): typeof import('node:sqlite') {
   const { emitWarning } = process
   process.emitWarning = () => {}
@@ -133,10 +133,10 @@ function loadSqlite(): typeof import('node:sqlite') {
   } finally {
     process.emitWarning = emitWarning
   }
-  throw new Error('this Node was built without SQLite, which rowmill locks files with: use another build of it')
+  throw new Error('this Node was built without SQLite, which rowmill needs to lock files. Use another build of Node')
 }
 
-/** SQLite would make it readable for all, and behind a symbolic link. */
+/** Creates the file, since SQLite would make it readable for all and would follow a symbolic link. */
 function makeFile(path: string): void {
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = constants
   try {
@@ -146,7 +146,7 @@ function makeFile(path: string): void {
   }
 }
 
-/** Whether `path` names a file that this process has open, which here can be only the one just locked. */
+/** Whether `path` names a file that this process has open. Here that can only be the one just locked. */
 function hasName(path: string): boolean {
   const named = statSync(path, { bigint: true, throwIfNoEntry: false })
   if (!named) return false
@@ -155,21 +155,21 @@ function hasName(path: string): boolean {
       const { dev, ino } = fstatSync(Number(descriptor), { bigint: true })
       return dev === named.dev && ino === named.ino
     } catch {
-      return false // the descriptor of the folder that was just read
+      return false // the descriptor of the folder listing itself
     }
   })
 }
 
-/** Null where another holds it, or has just removed it with its folder. */
+/** Returns null if another process holds the lock, or has just removed the file with its folder. */
 function lockFailure(path: string, thrown: unknown): Error | null {
   const cause = thrown as Error & { errcode?: number }
   if (cause.errcode === undefined) return cause
-  const code = cause.errcode & 0xff // without what it says in detail
+  const code = cause.errcode & 0xff // the primary result code
   if (code === SQLITE_BUSY || (code === SQLITE_CANTOPEN && !existsSync(path))) return null
   const message =
     code === SQLITE_NOTADB
-      ? `${path} is no lock of this rowmill: if no other rowmill is at work there, remove it`
-      : `${path} cannot be locked (${cause.message}): does its file system know locks?`
+      ? `${path} is not a lock file of this version of rowmill. If no other rowmill is running there, remove it`
+      : `${path} cannot be locked (${cause.message}). Does its file system support locks?`
   return new Error(message, { cause })
 }
 
@@ -188,6 +188,6 @@ function writeHolder(path: string): void {
       closeSync(file)
     }
   } catch {
-    // Messages then name nobody; on a full disk the lock is still good.
+    // Messages then name nobody. On a full disk the lock still works.
   }
 }

@@ -2,8 +2,8 @@ import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /**
- * Makes a folder and those above it, as `mkdir -p` does. Node's own recursive mkdir never ends where a folder takes no
- * other, such as /proc. Throws what the file system says.
+ * Creates a folder and its parents, like `mkdir -p`. Node's own recursive mkdir never returns for a folder such as /proc,
+ * which accepts no subfolders. Throws the error of the file system.
  */
 export async function makeFolder(path: string): Promise<void> {
   try {

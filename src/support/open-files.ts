@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 
-/** As Node's errors, KafkaJS, Python and Java write it. */
+/** How Node, KafkaJS, Python and Java report it. */
 const TEXT = /\bE[MN]FILE\b|too many open files/i
 /** An error may be its own cause. */
 const MOST_CAUSES = 10
 
-/** It does not change, and when it is reached no file can be opened to look. */
+/** The limit does not change. Once it is reached, we cannot open a file to look it up. */
 let known: number | null = null
 
-/** How many files this process may have open at once, and so each process that it starts; null where it cannot be told. */
+/** How many files this process, and each process that it starts, may have open. Null if we cannot find out. */
 export function openFilesLimit(): number | null {
   if (known !== null) return known
   try {
@@ -16,19 +16,19 @@ export function openFilesLimit(): number | null {
     known = limit === undefined ? null : Number(limit)
     return known
   } catch {
-    return null // no Linux, or no descriptor is left to look
+    return null // not Linux, or no descriptor is left
   }
 }
 
-/** What to do about it, in two sentences. */
+/** What a user can do about the limit, in two sentences. */
 export function openFilesAdvice(limit = openFilesLimit()): string {
   const has = limit === null ? 'The limit is what ulimit -n prints' : `The limit is ${limit} (ulimit -n)`
   return `${has}. Raise it, as in ulimit -n 4096, LimitNOFILE=4096 of systemd or --ulimit nofile=4096 of Docker, or start fewer workers.`
 }
 
 /**
- * Whether something failed because this process, or one that it started, had as many files open as it may. `guesses`:
- * whether its message guesses at a cause; others that contain the text quote a classifier, or mean something else.
+ * Whether an error came from too many open files in this process or in one that it started. We trust the text of its
+ * message only with `guesses`, for errors that guess a cause. Other messages may quote a classifier.
  */
 export function isOutOfFiles(thrown: unknown, guesses: boolean): boolean {
   try {
@@ -40,6 +40,6 @@ export function isOutOfFiles(thrown: unknown, guesses: boolean): boolean {
     }
     return guesses && TEXT.test(thrown instanceof Error ? thrown.message : String(thrown))
   } catch {
-    return false // user code may throw what throws when it is looked at
+    return false // user code may throw an object that throws when it is inspected
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Characters that a terminal obeys instead of showing them: control characters (C0 with ESC, DEL, C1), controls of the
- * writing direction, which change the order in which a line is read, and the line ends of Unicode.
+ * Characters that a terminal obeys instead of showing: control characters (C0 with ESC, DEL, C1), controls of the writing
+ * direction, which reorder a line, and the line ends of Unicode.
  */
 const OBEYED = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu
 
 /**
- * Text of others, safe for a terminal or a log: characters that a terminal obeys become escapes such as \u001b. Line ends
- * and tabs stay. A carriage return before a line end is dropped.
+ * Makes text of others safe for a terminal or a log. Characters that a terminal obeys become escapes such as \u001b. Line
+ * ends and tabs stay. A carriage return before a line end is dropped.
  */
 export function printable(text: string): string {
   const lines = text.toWellFormed().replaceAll('\r\n', '\n')
   return lines.replaceAll(OBEYED, char => (char === '\n' || char === '\t' ? char : escaped(char)))
 }
 
-/** The same in one line: line ends and tabs are shown as escapes too. */
+/** Like `printable`, but in one line: line ends and tabs become escapes too. */
 export function printableLine(text: string): string {
   return text.toWellFormed().replaceAll(OBEYED, escaped)
 }

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 
-/** One process for ever: a pid alone is used again. */
+/** Identifies one process for ever. A pid alone is reused. */
 export interface ProcessIdentity {
   readonly pid: number
-  /** When it started, as the system writes it: comparable, not readable. */
+  /** When it started, in the system's own format. Only good for comparison. */
   readonly start: string
 }
 
-/** The identity of the process that has this pid now, or null when there is none (a zombie is none). */
+/** The identity of the process that has this pid now. Null if there is none, or only a zombie. */
 export function identify(pid: number): ProcessIdentity | null {
   const start = process.platform === 'linux' ? startTicks(pid) : ps(pid, 'lstart=')
   return start === null ? null : { pid, start }
@@ -22,7 +22,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.start === identity.start
 }
 
-/** The command line of a process in one string, or null when it cannot be read. */
+/** The command line of a process as one string, or null if it cannot be read. */
 export function commandLine(pid: number): string | null {
   if (process.platform !== 'linux') return ps(pid, 'args=')
   try {
@@ -32,7 +32,7 @@ export function commandLine(pid: number): string | null {
   }
 }
 
-/** Kills the process at once if it is still this one; nothing happens if it is gone or another has its pid. */
+/** Kills the process. Does nothing if it is gone or another process has its pid. */
 export function killIfSame(identity: ProcessIdentity): void {
   if (!isAlive(identity)) return
   try {
@@ -42,7 +42,7 @@ export function killIfSame(identity: ProcessIdentity): void {
   }
 }
 
-/** Field 22 of /proc/PID/stat, proc(5). The name in field 2 may hold blanks and brackets, so count from its end. */
+/** Field 22 of /proc/PID/stat, proc(5). The name in field 2 may hold spaces and brackets, so count from its end. */
 function startTicks(pid: number): string | null {
   let stat: string
   try {

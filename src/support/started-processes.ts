@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /**
- * The variable that marks every process that a classifier starts. Children inherit it, also a daemon, which leaves the
- * process group, the session and its parent. So rowmill finds them when the classifier has ended, however it ended.
+ * The variable that marks every process that a classifier starts. Children inherit it, even a daemon, which leaves its
+ * process group, session and parent. So rowmill finds them after the classifier has ended, however it ended.
  */
 const MARK = 'ROWMILL_STARTED_BY'
-/** A process may start another one while it is looked for. */
+/** We look several times, because a process may start another one meanwhile. */
 const MOST_LOOKS = 20
 
 export interface StartedProcess {
@@ -16,7 +16,7 @@ export interface StartedProcess {
   readonly mark: string
 }
 
-/** A mark that nobody else has, below that of this process. */
+/** A new unique mark, below the mark of this process. */
 export function newMark(): string {
   const outer = process.env[MARK]
   const own = randomBytes(8).toString('hex')
@@ -28,15 +28,15 @@ export function markedEnvironment(mark: string): NodeJS.ProcessEnv {
   return { ...process.env, [MARK]: mark }
 }
 
-/** Ends all that has the mark of this process, which supervisor.ts gave it, and leaves this process alone. */
+/** Kills all other processes with the mark of this process, which supervisor.ts gave it. */
 export function endAllStarted(): void {
   const mark = process.env[MARK]
   if (mark) endStarted(mark)
 }
 
 /**
- * Kills every process that has this mark or one below it, except this process, and returns those it killed. It waits for
- * nothing. On Linux only: elsewhere the environment of a process cannot be read.
+ * Kills every other process with this mark or one below it, and returns those it killed. It does not wait for their end.
+ * Linux only: other systems do not let us read the environment of a process.
  */
 export function endStarted(mark: string): StartedProcess[] {
   const killed = new Map<number, StartedProcess>()
@@ -57,7 +57,7 @@ function processesWith(mark: string): StartedProcess[] {
   })
 }
 
-/** None where no file can be opened: that is reported by whoever needs one, and nothing can be found out here. */
+/** Empty if no file can be opened. Code that needs a file will report that. */
 function processIds(): string[] {
   try {
     return readdirSync('/proc')
@@ -67,7 +67,7 @@ function processIds(): string[] {
   }
 }
 
-/** A process with its mark; null where it has none, has ended, or is another user's. */
+/** A process with its mark. Null if it has no mark, has ended, or belongs to another user. */
 function look(pid: number): StartedProcess | null {
   try {
     const mark = new RegExp(`(?:^|\0)${MARK}=([^\0]*)`).exec(readFileSync(`/proc/${pid}/environ`, 'latin1'))?.[1]

@@ -1,4 +1,4 @@
-/** What a worker does with one message of `rows` or `bulk`: the only place that decides it. */
+/** Decides what a worker does with one message of `rows` or `bulk`. No other place decides it. */
 import type { Batcher, RowsMessage } from '../core/batcher.ts'
 import { hasFailed } from '../core/job.ts'
 import { misplacement, placeOf } from '../core/sequence.ts'
@@ -7,10 +7,10 @@ import { decodeJsonRow, isJson, type JsonRow } from '../wire/json-rows.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 import { unsequencedRow } from './unsequenced-row.ts'
 
-/** The content of a message: a record, the values of its rows not decoded yet, or a row in JSON. */
+/** The content of a message: a row in JSON, or a record whose rows are not decoded yet. */
 export type Content = ReturnType<typeof decodeHead> | { readonly kind: 'json'; readonly value: JsonRow }
 
-/** A message and where it was read. */
+/** A message and where it was read from. */
 export interface Arrived {
   readonly topic: string
   readonly partition: number
@@ -21,26 +21,26 @@ export interface Arrived {
 
 /** What a worker knows when a message arrives. */
 export interface Knowledge {
-  /** The job with this id as `jobs` has it so far; undefined: no record of it was read, or messages of it wait. */
+  /** The job with this id, as far as `jobs` was read. Undefined if no record of it was read, or messages of it wait. */
   findJob(id: string): Job | undefined
-  /** Whether the worker gave this attempt of the job up. */
+  /** Whether the worker gave up on this attempt of the job. */
   gaveUp(job: Job): boolean
-  /** The job that this membership serves alone, in an attempt after the first; null: the first attempts of all jobs. */
+  /** The job that this membership serves, in a later attempt. Null if it serves the first attempts of all jobs. */
   readonly reopened: Job | null
-  /** What the partition has so far: the next rows and the end of a job must agree with it. */
+  /** What the partition holds so far. The next rows and the end of a job must agree with it. */
   readonly batcher: Pick<Batcher, 'flawOfRows' | 'flawOfEnd'>
 }
 
 export type Verdict =
-  /** Nothing for this worker: its offset may be committed. */
+  /** This worker has nothing to do with it: its offset may be committed. */
   | { readonly action: 'pass' }
-  /** It belongs to no place of a job: a copy goes to `rejects`. */
+  /** It fits no job: a copy goes to `rejects`. */
   | { readonly action: 'reject'; readonly why: string }
-  /** Its job contradicts itself, so nobody knows what the output is. */
+  /** Its job contradicts itself, so its output is undefined. */
   | { readonly action: 'fail'; readonly job: Job; readonly why: string }
-  /** No record of its job was read so far. */
+  /** No record of its job was read yet. */
   | { readonly action: 'wait'; readonly id: string }
-  /** Rows to classify, from this position of the partition on. */
+  /** Rows to classify. The first one has this position in the partition. */
   | { readonly action: 'rows'; readonly rows: RowsMessage; readonly position: number }
   | { readonly action: 'end'; readonly end: EndOfInput }
   | { readonly action: 'barrier'; readonly barrier: Barrier }
@@ -52,7 +52,7 @@ export function readContent(value: Buffer | null): Content {
   return isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
 }
 
-/** Decides about one message. Changes nothing. Throws what `findJob` throws. */
+/** Decides about one message, and changes nothing. Throws what `findJob` throws. */
 export function admit(arrived: Arrived, knowledge: Knowledge): Verdict {
   const { content, topic } = arrived
   const { reopened } = knowledge
@@ -69,7 +69,7 @@ export function admit(arrived: Arrived, knowledge: Knowledge): Verdict {
   return job.sequenced ? admitSequenced(arrived, job, knowledge) : admitUnsequenced(arrived, job)
 }
 
-/** Rows with a number, and the messages that end them or fence an older producer off. */
+/** Admits numbered rows, ends of input, and barriers that fence off an older producer. */
 function admitSequenced({ content, value, partition }: Arrived, job: Job, { batcher }: Knowledge): Verdict {
   if (content.kind === 'end') {
     const flaw = batcher.flawOfEnd(content.value)
@@ -77,7 +77,7 @@ function admitSequenced({ content, value, partition }: Arrived, job: Job, { batc
   }
   if (content.kind !== 'rows') {
     return reject(
-      `job ${job.id} numbers its rows, and a row in JSON has no number: publish it to a job of rowmill jobs open`,
+      `job ${job.id} has numbered rows, and a row in JSON has no number: send it to a job opened by rowmill jobs open`,
     )
   }
   const head = content.value
@@ -91,12 +91,14 @@ function admitSequenced({ content, value, partition }: Arrived, job: Job, { batc
   return { action: 'rows', rows: { head, bytes: value }, position }
 }
 
-/** A row whose place is the offset at which it arrived: one in each message, in JSON or as a rows message. */
+/** Admits a row without a number: one in each message, in JSON or as a rows message. Its position is its offset. */
 function admitUnsequenced({ content, offset, value }: Arrived, job: Job): Verdict {
   if (content.kind === 'end') return reject(`job ${job.id} has no end: its rows have no numbers`)
   if (content.kind === 'rows' && (content.value.seq !== null || content.value.count !== 1)) {
     const { count, seq } = content.value
-    return reject(`a message of job ${job.id} holds one row without a seq, this one ${count} from ${seq} on`)
+    return reject(
+      `a message of job ${job.id} must hold one row without a seq, but this one holds ${count} from ${seq} on`,
+    )
   }
   const rows = unsequencedRow(job, content.kind === 'json' ? (content.value as JsonRow) : value)
   return { action: 'rows', rows, position: offset }
@@ -106,18 +108,18 @@ function reject(why: string): Verdict {
   return { action: 'reject', why }
 }
 
-/** Whether rows of the job, as it is now, are to be classified by a membership. */
+/** Whether a membership classifies rows of the job, given the job's latest attempt. */
 function isServed({ id, attempt }: Job, reopened: Job | null): boolean {
   return reopened === null ? attempt === 0 : id === reopened.id && attempt === reopened.attempt
 }
 
-/** Why a message here cannot be one of this job, or null. Rows without a sequence come in any partition. */
+/** Why a message of this job cannot be here, or null. Rows without a sequence may be in any partition. */
 function misplacedIn({ topic, partition }: { topic: string; partition: number }, job: Job): string | null {
   if (topic !== job.topic) return `rows of job ${job.id} belong in ${job.topic}`
   return partition < job.partitions || !job.sequenced ? null : `job ${job.id} has ${job.partitions} partitions`
 }
 
-/** Why these rows cannot be rows of this job in this partition, or null. */
+/** Why these rows of the job cannot be in this partition, or null. */
 function flawOf({ seq, count }: RowsHead, job: Job, partition: number): string | null {
   return seq === null ? 'rows without a seq in a sequenced job' : misplacement(seq, count, { partition, layout: job })
 }

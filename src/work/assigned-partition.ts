@@ -7,21 +7,21 @@ import type { PartitionQueue } from '../kafka/partition-feed.ts'
 import { monotonicMs } from '../support/clock.ts'
 import { HandOuts } from './hand-outs.ts'
 
-/** A commit of an earlier owner that arrived late is put right after this long at most. */
+/** We commit again this often, so that a late commit by a previous owner is corrected. */
 const COMMIT_AGAIN_MS = 5000
 
-/** A batch or marker that was cut and not sent yet. */
+/** A batch or marker that was cut but not sent yet. */
 export interface Slot {
   readonly item: Batch | Marker
-  /** What the classifier has answered. */
+  /** The classifier's answer, or null before it comes. */
   answer: BatchAnswer | null
-  /** Whether nothing of it is to be sent: its job failed. */
+  /** Whether to send nothing of it, because its job failed. */
   skip: boolean
 }
 
 /**
- * What a worker knows of one partition, from one join of the group to the next: the messages fetched, what was made of
- * them, and what was committed. What goes out goes out in the order in which it was cut.
+ * What a worker knows about one partition, from one join of the group to the next: the fetched messages, the batches cut
+ * from them, and the committed offset. Results are sent in the order in which their batches were cut.
  */
 export class AssignedPartition implements Waits {
   readonly queue: PartitionQueue
@@ -30,9 +30,9 @@ export class AssignedPartition implements Waits {
   readonly attempt: number
   readonly bulk: boolean
   readonly handOuts: HandOuts
-  /** Whether a message was taken from the queue of which the batcher does not know yet. */
+  /** Whether a message was taken from the queue but has not reached the batcher. */
   inHand = false
-  /** Positions that have a row of an earlier attempt; null where there is none. */
+  /** Positions whose row has a result of an earlier attempt, or null. */
   done: IntervalSet | null = null
   readonly #slots: Slot[] = []
   #committed: number
@@ -60,20 +60,20 @@ export class AssignedPartition implements Waits {
     return this.#room.promise
   }
 
-  /** Lets whoever fills the batcher go on: rows went out of it, or the assignment ended. */
+  /** Lets the intake continue, after rows left the batcher or the assignment ended. */
   makeRoom(): void {
     this.#room.resolve()
     this.#room = Promise.withResolvers<void>()
   }
 
-  /** Puts what was just cut behind all that was cut before. */
+  /** Appends a batch or marker that was just cut. */
   add(item: Batch | Marker): Slot {
     const slot = { item, answer: null, skip: false }
     this.#slots.push(slot)
     return slot
   }
 
-  /** Takes the head if it may be sent now: a marker, or a batch with its result. What is skipped is settled. */
+  /** Takes the head if it can be sent now: a marker, or a batch with its answer. Settles heads that are skipped. */
   takeReady(): Slot | undefined {
     while (this.#slots.length > 0 && !this.queue.closed) {
       const slot = this.#slots[0]!
@@ -86,7 +86,7 @@ export class AssignedPartition implements Waits {
     return undefined
   }
 
-  /** Gives up a job that failed. Behind a row without result nothing of it may be sent: a reader would see a gap. */
+  /** Drops a failed job. No result after a row without one may be sent: a reader would see a gap. */
   drop(job: string): void {
     this.batcher.drop(job)
     for (const slot of this.#slots) slot.skip ||= jobOf(slot) === job
@@ -98,7 +98,7 @@ export class AssignedPartition implements Waits {
     return lowWater > this.#committed || (lowWater > 0 && now - this.#committedAt > COMMIT_AGAIN_MS)
   }
 
-  /** `released`: the worker gives the partition back, and nothing is wrong with it. */
+  /** The commit for this partition. `released`: the worker gives the partition back in good health. */
   toCommit({ released = false } = {}): Committed {
     const { topic, partition } = this.queue
     const offset = this.#lowWater
@@ -106,8 +106,8 @@ export class AssignedPartition implements Waits {
   }
 
   /**
-   * The lowest offset that is not done with. Where nothing is left to do that is the end of what was read: behind the last
-   * message stand perhaps the marker of a transaction, or messages of one that was aborted.
+   * The lowest offset that is not finished. If nothing is left to do, it is the end of what was read, which may be past the
+   * last message: transaction markers and messages of aborted transactions take offsets too.
    */
   get #lowWater(): number {
     const { queue, batcher } = this

@@ -1,33 +1,33 @@
-/** A message of this size is worth a note before it is read, also where nothing has gone wrong yet. */
+/** We write a note before we read a message of this size, even if nothing has gone wrong yet. */
 const LARGE_BYTES = 512 * 1024
-/** So many workers must have ended while they read the same message before it is passed over. */
+/** A message is skipped after this many workers ended while they read it. */
 const FATAL_READS = 2
-/** A commit says of so many messages at most that somebody began to read them. */
+/** The most messages for which a commit notes that a worker began to read them. */
 const MOST_READS = 16
 
 interface Note {
-  /** How often the messages from the committed offset on were handed out, and nothing was committed since. */
+  /** How often the messages from the committed offset on were handed out without a later commit. */
   readonly handed: number
-  /** By offset, how many workers began to read a message and did not say that they had read it. */
+  /** By offset, how many workers began to read a message and never noted that they had read it. */
   readonly reads: Readonly<Record<string, number>>
 }
 
 /**
- * Finds the message that ends each worker that reads it, or holds it up until the group has given its partitions to
- * another one. What is known of that stands in the metadata of the committed offset, so that the next owner knows it.
+ * Finds a message that kills every worker that reads it, or blocks the worker until the group gives its partitions away.
+ * It keeps its notes in the metadata of the committed offset, so that the next owner has them.
  *
- * A worker that is killed for another reason must cost no message: so a message counts as fatal only where two workers
- * ended between the note that it is being read and the note that it was read. Such notes cost a request each. They are
- * written for large messages, and for all messages of a partition whose last owner went without a word.
+ * A worker may die for another reason, and that must cost no message. Suppose A notes "I begin offset 7" and dies, then B
+ * notes the same and dies: C skips offset 7. If A or B had noted the end of its read, C would read it. Each note costs a
+ * request, so we write them only for large messages, and for every message of a partition whose last owner just vanished.
  */
 export class HandOuts {
   readonly #committed: number
   readonly #handed: number
   readonly #reads = new Map<number, number>()
-  /** What this owner reads now. */
+  /** The offsets that this owner is reading. */
   readonly #reading = new Set<number>()
 
-  /** `offset` and `metadata` as they were committed when the partition was assigned. */
+  /** Takes the `offset` and `metadata` that were committed when the partition was assigned. */
   constructor(offset: number, metadata: string | null) {
     const { handed, reads } = parse(metadata)
     this.#committed = offset
@@ -69,7 +69,7 @@ export class HandOuts {
   }
 }
 
-/** What a program that is not rowmill committed there says nothing. */
+/** Metadata of another program counts as no note. */
 function parse(metadata: string | null): Note {
   const nothing: Note = { handed: 0, reads: {} }
   try {

@@ -11,25 +11,25 @@ import type { Membership } from './membership.ts'
 import { type RejectTopic, shortLine } from './reject-topic.ts'
 import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
 
-/** With this much waiting in a partition no more is taken from its queue, however few rows that are. */
+/** If a partition has this much waiting, nothing more is taken from its queue, however few rows that is. */
 const WAITING_BYTES = 4 * 1024 * 1024
-/** Why a message is rejected that no worker survives. */
+/** Why a message that no worker survives is rejected. */
 const FATAL =
-  'two workers ended or hung while they read this message, so it is passed over unread; if a crash of rowmill is the cause, please report it'
+  'two workers ended or hung while they read this message, so it is skipped unread. If rowmill itself crashed, please report it'
 
 export interface IntakeOptions {
   readonly jobs: JobLog
   readonly rejects: RejectTopic
-  /** Rows that a batcher should have ready for the classifier. */
+  /** How many rows a batcher should have ready for the classifier. */
   readonly batchRows: number
   readonly say: Say
-  /** Whether the worker gave this attempt of the job up. */
+  /** Whether the worker gave up on this attempt of the job. */
   gaveUp(job: Job): boolean
-  /** Ends the job, everywhere, since this message contradicts those before it. Resolves when that is acknowledged. */
+  /** Fails the job for everyone, since this message contradicts earlier ones. Resolves when that is acknowledged. */
   failJob(held: AssignedPartition, message: Message, fault: { job: Job; why: string }): Promise<void>
-  /** Called when a batcher has got something. */
+  /** Called after something was added to a batcher. */
   arrived(): void
-  /** Told what ends the worker. */
+  /** Called with the error that ends the worker. */
   failed(fault: unknown): void
 }
 
@@ -54,7 +54,7 @@ export class Intake {
     })
   }
 
-  /** Takes messages of one partition, a little ahead of the classifier, until the partition is somebody else's. */
+  /** Takes messages of one partition, a little ahead of the classifier, until the assignment ends. */
   async pump(held: AssignedPartition, membership: Membership): Promise<void> {
     while (!held.queue.closed) {
       const { waiting, waitingBytes } = held.batcher
@@ -76,7 +76,7 @@ export class Intake {
     }
   }
 
-  /** Says once what the log lost before it could be read: no reader would miss the events that were there. */
+  /** Reports once what the log lost before it was read: nobody else would notice that events are missing. */
   #sayLost({ queue }: AssignedPartition): void {
     const { topic, partition, lost } = queue
     if (!lost || this.#saidLost.has(lost)) return
@@ -84,7 +84,7 @@ export class Intake {
     const { from, behind } = lost
     this.#options.say(
       `${topic}[${partition}]: offsets ${from} to ${behind - 1} are gone (retention, or kafka-delete-records), and no ` +
-        'commit says that workers had read them: rows that were there may have no result',
+        'commit says that workers read them. Rows that were there may have no result',
     )
   }
 
@@ -92,7 +92,7 @@ export class Intake {
     this.#unknown.close()
   }
 
-  /** `waited`: the message waited for its job, which is known now. */
+  /** `waited`: the message waited for the record of its job, which is known now. */
   async #accept(arrival: Deferred, { waited = false } = {}): Promise<void> {
     const { held, membership, message } = arrival
     const { offset, value } = message
@@ -103,7 +103,7 @@ export class Intake {
       content = await this.#read(arrival)
       if (!content) return
     } catch (error) {
-      // Where its job cannot be read here either, this throws: workers with its schema registry can do the work.
+      // This throws if the job cannot be read here either: workers with the right schema registry can do the work.
       if (isOfUnknownSchema(error)) await this.#options.jobs.get(message.key?.toString() ?? '')
       if (membership.reopened) return held.batcher.pass(offset) // it was rejected in the first attempt
       return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
@@ -143,7 +143,7 @@ export class Intake {
   }
 
   /**
-   * Reads the content of a message. Resolves with null if the partition was lost before that. Throws ROW_MALFORMED if the
+   * Reads the content of a message. Resolves with null if the partition was lost meanwhile. Throws ROW_MALFORMED if the
    * message holds nothing that a worker can read.
    */
   async #read({ held, membership, message: { offset, value } }: Deferred): Promise<Content | null> {
@@ -163,10 +163,10 @@ export class Intake {
     }
   }
 
-  /** Puts a copy of a message into `rejects`, passes over it, and says so. */
+  /** Puts a copy of a message into `rejects`, skips it, and logs that. */
   async #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
     await this.#copy(held, message, { reason, why })
-    if (message.unreadable) return // the feed has said it
+    if (message.unreadable) return // the feed has logged it
     const { topic, partition } = held.queue
     const detail = shortLine(why).replace(/\.+$/, '')
     const { say, rejects } = this.#options

@@ -10,38 +10,38 @@ import { crashPoint } from '../support/crash-point.ts'
 import { AssignedPartition } from './assigned-partition.ts'
 
 const COMMIT_EVERY_MS = 250
-/** How often a membership asks whether `results` has the partitions that some of its rows wait for. */
+/** How often a membership checks whether `results` has the partitions that some of its rows wait for. */
 const LOOK_FOR_ROOM_MS = 5000
-/** How often the membership of one attempt asks whether the group has done all of it. */
+/** How often the membership of a later attempt checks whether the group has finished it. */
 const LOOK_EVERY_MS = 1000
 
 export interface MembershipOptions {
   /** Whether the pipeline has the topic `bulk`. Default: no. */
   readonly bulk?: boolean
-  /** Of the worker, for messages. */
+  /** The name of the worker, for messages. */
   readonly name: string
-  /** The job as it was reopened; null: the first attempts of all jobs. Default: null. */
+  /** The reopened job, or null (the default) for the first attempts of all jobs. */
   readonly reopened?: Job | null
 }
 
 export interface MembershipHandlers {
-  /** Moves the messages of a partition that was just assigned, until its queue is closed. */
+  /** Moves the messages of a newly assigned partition until its queue is closed. */
   pump(held: AssignedPartition, membership: Membership): Promise<void>
-  /** What of a reopened job has a row in these partitions by now. Throws the reason of `signal`. */
+  /** The rows of a reopened job that have a result by now, by partition. Throws the reason of `signal`. */
   findDone(job: Job, partitions: readonly number[], signal: AbortSignal): Promise<Map<number, DoneRows>>
-  /** Adds partitions to `results` up to this number, where it has fewer; returns how many it has. Throws nothing. */
+  /** Grows `results` to this many partitions if it can, and returns how many it has. Throws nothing. */
   resultPartitions(wanted: number): Promise<number>
-  /** Told what trying again will not mend: the worker ends. */
+  /** Called with an error that a retry cannot fix: the worker ends. */
   failed(fault: unknown): void
 }
 
 /**
- * What a worker is a member of, and the partitions it has there: the group of all first attempts, or that of one later
- * attempt of one job, which reads the rows of the job again and classifies those that have no row yet.
+ * A worker's membership in one consumer group, with its assigned partitions. One group serves the first attempts of all
+ * jobs. Each later attempt of a job has its own group, which reads the rows again and classifies those without a result.
  */
 export class Membership {
   readonly feed: PartitionFeed
-  /** The job as it was reopened; null: the first attempts of all jobs. */
+  /** The reopened job, or null for the first attempts of all jobs. */
   readonly reopened: Job | null
   assigned: AssignedPartition[] = []
   readonly #connection: PipelineConnection
@@ -89,7 +89,7 @@ export class Membership {
     this.#running = this.#member.run(
       {
         onAssigned: positions => this.#assign(positions, handlers),
-        onRebalance: () => this.release().catch(() => {}), // the next owner begins a little earlier
+        onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
         onTrouble: error => this.#lostGroup(error),
       },
       this.#leave.signal,
@@ -98,8 +98,8 @@ export class Membership {
   }
 
   /**
-   * Resolves when the group has committed everything that a job which is published to its end has in its topic by now: no
-   * member has anything left to do. Rejects with the reason of `signal`.
+   * Resolves when the group has committed all messages of a fully published job, so no member has anything left to do.
+   * Rejects with the reason of `signal`.
    */
   async untilDone({ topic, rowsFrom }: Job, signal: AbortSignal): Promise<void> {
     const partitions = rowsFrom.map((_, partition) => ({ topic, partition }))
@@ -109,9 +109,9 @@ export class Membership {
       const reached = [await this.#member.committed(partitions), await this.feed.offsets(partitions, 'start')].flat()
       return ends.every(end => reached.some(at => at.partition === end.partition && at.offset >= end.offset))
     }
-    // In an outage, which the feed says and ends, it is not known.
+    // During an outage we do not know. The feed reports the outage and its end.
     while (!(await look().catch(() => false))) {
-      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => {}) // commits of other members tell nobody
+      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => {}) // commits of other members raise no event
       signal.throwIfAborted()
     }
   }
@@ -128,46 +128,46 @@ export class Membership {
     })
   }
 
-  /** Commits all partitions, as one who gives them back. */
+  /** Commits all partitions, and notes that they are given back in good health. */
   async release(): Promise<void> {
     if (this.assigned.length > 0)
       await this.#member.commit(this.assigned.map(held => held.toCommit({ released: true })))
   }
 
-  /** Commits what there is to say of one partition; false where it is the worker's no more. */
+  /** Commits one partition with its notes. Returns false if the worker no longer holds the partition. */
   async note(held: AssignedPartition): Promise<boolean> {
     while (!held.queue.closed) {
       try {
         await this.#member.commit([held.toCommit()])
         return true
       } catch {
-        // The group is between two assignments: either it commits again, or this partition is somebody else's.
+        // The group is rebalancing. Afterwards we can commit again, or the partition has another owner.
         await sleep(COMMIT_EVERY_MS, undefined, { signal: this.#leave.signal }).catch(() => {})
       }
     }
     return false
   }
 
-  /** Leaves the group and forgets what it had there. */
+  /** Leaves the group and drops its partitions. */
   async close(): Promise<void> {
     clearInterval(this.#commits ?? undefined)
     clearInterval(this.#lookForRoom)
     this.#leave.abort()
     await this.#running
     const closing = [this.feed.close(), this.#member.close()]
-    this.#assignment.abort() // now that its queues are closed, nobody misses what it was to find
+    this.#assignment.abort() // its queues are closed, so nobody waits for what it was to find
     await Promise.all(closing)
     for (const held of this.assigned) held.makeRoom()
     this.assigned = []
   }
 
-  /** Said once: it goes on trying, and says when it is back. */
+  /** Logs once that the group is lost. The member retries, and `#assign` logs when it is back. */
   #lostGroup({ message }: Error): void {
     if (!this.#groupLost) this.#connection.say(`worker ${this.#name} lost its group: ${message}. Trying again`)
     this.#groupLost = true
   }
 
-  /** All that was known of the partitions is dropped, also where they stay. */
+  /** Takes a new assignment. It drops everything known about the partitions, even about those that stay. */
   async #assign(given: readonly Committed[], handlers: MembershipHandlers): Promise<void> {
     const { pump, findDone, failed } = handlers
     const { pipeline, say } = this.#connection
@@ -178,7 +178,7 @@ export class Membership {
     if (given.length === 0 && this.reopened === null)
       say(`worker ${name} stays idle: other workers have all partitions of ${this.#topics.join(' and ')}`)
     const assigning = this.feed.assign(positions.map(at => this.#within(at)))
-    this.#assignment.abort() // now that its queues are closed, nobody misses what it was to find
+    this.#assignment.abort() // its queues are closed, so nobody waits for what it was to find
     this.#assignment = new AbortController()
     const queues = await assigning
     for (const held of this.assigned) held.makeRoom()
@@ -188,12 +188,12 @@ export class Membership {
       const { metadata } = positions[i]!
       return new AssignedPartition(queue, { attempt, bulk: queue.topic === bulk, metadata })
     })
-    // The next owner is to know how often this was begun, should this one say no more.
+    // If this worker dies without another commit, the next owner sees in the metadata that these were handed out.
     if (queues.length > 0) await this.#member.commit(this.assigned.map(held => held.toCommit())).catch(() => {})
     const job = this.reopened
     const mine = positions.map(({ partition }) => partition).filter(partition => partition < (job?.partitions ?? 0))
     const done = job ? findDone(job, mine, this.#assignment.signal) : Promise.resolve(null)
-    done.catch(() => {}) // each pump is told
+    done.catch(() => {}) // each pump gets the rejection
     for (const held of this.assigned) {
       const pumping = done.then(found => {
         held.done = found?.get(held.queue.partition)?.positions ?? null
@@ -205,7 +205,7 @@ export class Membership {
     }
   }
 
-  /** Those whose results have a partition to go to. Looks from time to time whether the others have one. */
+  /** The positions whose partition exists in `results`. Checks from time to time whether the others exist too. */
   async #withRoom(
     given: readonly Committed[],
     { resultPartitions }: MembershipHandlers,
@@ -220,7 +220,7 @@ export class Membership {
     return given.filter(({ partition }) => partition < found)
   }
 
-  /** The rows of a job begin where it began, not where its topic does. */
+  /** A reopened job starts at its own first offset, not at the start of its topic. */
   #within(at: Committed): Committed {
     const from = this.reopened?.rowsFrom[at.partition] ?? 0
     return from > at.offset ? { ...at, offset: from } : at

@@ -6,12 +6,12 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { printableLine } from '../support/printable.ts'
 import { encodeReject } from '../wire/codec.ts'
 
-/** How much of a message that could not be read its reject keeps. */
+/** How much of an unreadable message its reject keeps. */
 const REJECTED_BYTES = 64 * 1024
-/** How much of the reason a reject of a message keeps, and a line on standard error. */
+/** How much of the reason a reject, or a line on standard error, keeps. */
 const REJECTED_CHARS = 1000
 
-/** The topic `rejects`, as one worker writes it. */
+/** Writes to the topic `rejects` for one worker. */
 export class RejectTopic {
   readonly topic: string
   readonly #sender: PartitionSender
@@ -23,7 +23,7 @@ export class RejectTopic {
     this.#by = name
   }
 
-  /** Writes a copy of a message that has no place in any result; resolves when it is acknowledged. */
+  /** Writes a copy of a message that has no result. Resolves when it is acknowledged. */
   async message(
     { topic, partition }: { topic: string; partition: number },
     { offset, value, unreadable }: Message,
@@ -35,7 +35,7 @@ export class RejectTopic {
     await this.#send('', encodeReject({ ...none, ...at, reason, detail: shortLine(why), raw, by: this.#by }))
   }
 
-  /** Writes a copy of a row that its result says was rejected; resolves when it is acknowledged. */
+  /** Writes a copy of a row that its result marks as rejected. Resolves when it is acknowledged. */
   async row(
     { seq, line, reason, detail, values }: Rejected,
     { job, epoch, offset }: Batch,
@@ -50,7 +50,7 @@ export class RejectTopic {
   }
 }
 
-/** Text that others wrote, as a log may show it: short, and in one line. */
+/** Makes text of others safe for a log: short, and in one line. */
 export function shortLine(text: string): string {
   return printableLine(text.length > REJECTED_CHARS ? `${text.slice(0, REJECTED_CHARS)}...` : text)
 }

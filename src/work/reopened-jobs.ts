@@ -12,16 +12,16 @@ export interface ReopenedJobsOptions {
   /** Leaves a group that was joined. */
   leave(membership: Membership): Promise<void>
   readonly say: Say
-  /** Told what ends the worker. */
+  /** Called with the error that ends the worker. */
   failed(fault: unknown): void
 }
 
-/** Each attempt has a group with connections of its own. */
+/** A bound, because each attempt needs a group with its own connections. */
 const MOST_AT_ONCE = 16
 
 /**
- * Keeps a worker a member of one more group for each job that was opened again, as long as the last attempt of the job has
- * anything to do. Resolves when `signal` aborts and all of them are left.
+ * For each reopened job, keeps the worker in one more group while the job's latest attempt has work to do. Resolves after
+ * `signal` aborts, when the worker has left all these groups.
  */
 export async function serveReopened(options: ReopenedJobsOptions, signal: AbortSignal): Promise<void> {
   const { jobs, say, failed } = options
@@ -45,9 +45,9 @@ export async function serveReopened(options: ReopenedJobsOptions, signal: AbortS
     }
     const waiting = open.length - serving.size
     if (waiting > 0 && !saidWaiting)
-      say(`${open.length} jobs are open in another attempt: ${serving.size} are served at once, the others wait`)
+      say(`${open.length} reopened jobs: this worker serves ${serving.size} at a time, the others wait`)
     saidWaiting = waiting > 0
-    const served = [...serving.values()].map(attempt => attempt.catch(() => {})) // `failed` was told
+    const served = [...serving.values()].map(attempt => attempt.catch(() => {})) // `failed` was called
     await Promise.race([news, stopped, ...served])
   }
   await Promise.allSettled(serving.values())

@@ -6,8 +6,8 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import type { Say } from '../support/say.ts'
 
 /**
- * How many partitions `results` has, for a worker: a row needs the partition of its own number there. Somebody may give
- * the topics of the rows more partitions while the worker runs.
+ * Knows how many partitions `results` has. The result of a row goes to the partition of the same number, and somebody may
+ * grow the topics of the rows while the worker runs.
  */
 export class ResultPartitions {
   readonly #kafka: Kafka
@@ -24,13 +24,13 @@ export class ResultPartitions {
     this.#say = say
   }
 
-  /** Adds partitions up to `wanted` where there are fewer, and returns how many there are. Says once why there are fewer. */
+  /** Grows `results` to `wanted` partitions if it can, and returns how many there are. Logs once why there are fewer. */
   async upTo(wanted: number): Promise<number> {
     if (this.#known >= wanted) return this.#known
     try {
       this.#known = await this.#producer.partitions(this.#topic)
     } catch {
-      return wanted // who sends a result finds out what is wrong with the topic, and says it
+      return wanted // the sender of a result will find and report what is wrong with the topic
     }
     if (this.#known < wanted) await this.#add(wanted)
     return this.#known
@@ -43,7 +43,7 @@ export class ResultPartitions {
       this.#known = wanted
     } catch (error) {
       const { message } = toRowmillError(error)
-      if (message !== this.#said) this.#say(`${message}. Rows from partition ${this.#known} on wait until then`)
+      if (message !== this.#said) this.#say(`${message}. Until then, rows of partition ${this.#known} and above wait`)
       this.#said = message
     }
   }

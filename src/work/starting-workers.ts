@@ -2,8 +2,8 @@ import type { Source, SourceHeader } from '../connector.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /**
- * The workers of a run, as many as there are blocks of rows at most: a Python with pandas that gets no row only takes
- * time from those that do. One starts at once. The others follow while the source counts.
+ * Starts the workers of a run, but no more than there are blocks of rows: a Python that gets no rows only slows down the
+ * others. One worker starts at once. The others start while the source counts its rows.
  */
 export class StartingWorkers {
   readonly #supervisor: Supervisor
@@ -17,7 +17,7 @@ export class StartingWorkers {
     this.#forRows(0)
   }
 
-  /** Opens the source. Where it does not know how many rows it has, all workers are started. */
+  /** Opens the source. Starts all workers if the source does not know how many rows it has. */
   async open(source: Source): Promise<SourceHeader> {
     try {
       const header = await source.open(rows => this.#forRows(rows))
@@ -28,7 +28,7 @@ export class StartingWorkers {
     }
   }
 
-  /** How many there will be: known when the source is open, or has as many rows as all workers need. */
+  /** How many workers there will be. Resolves when the source is open, or has counted enough rows for all workers. */
   get wanted(): Promise<number> {
     return this.#wanted.promise
   }

@@ -11,9 +11,9 @@ import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
 
-/** How often workers may die, without a batch classified between, before the run gives up. */
+/** How often workers may die without a classified batch in between before the run gives up. */
 const MAX_RESTARTS = 3
-/** After this long without a classifier that is ready it is said what is waited for. */
+/** After this long without a ready classifier, we log what we wait for. */
 const PATIENCE_MS = 10_000
 /** How long a drained worker has for its last batch before it is killed. */
 const DRAIN_MS = 30_000
@@ -24,18 +24,18 @@ export interface WorkerArguments {
   /** `FILE[:NAME]` or `package.module:name`. */
   readonly target: string
   readonly batchRows: number
-  /** How long one call of the classifier may take, in seconds. */
+  /** How long a classifier call may take, in seconds. */
   readonly batchTimeout: number
-  /** What one classifier may take of memory, in MB; null: no limit. */
+  /** How much memory a classifier may use, in MB. Null: no limit. */
   readonly classifierMemory: number | null
 }
 
 /** The pipeline that workers serve. */
 export interface WorkAssignment {
   readonly pipeline: string
-  /** Whether the pipeline has the topic `bulk`: others serve it too, so a worker joins when it can classify. Default: no. */
+  /** Whether the pipeline has the topic `bulk`. Then it has other workers too, so ours join only when they can classify. Default: no. */
   readonly bulk?: boolean
-  /** null, the default: messages are in Avro's own wire format. */
+  /** The ids in a schema registry, or null (the default) for messages in Avro's own single-object encoding. */
   readonly registryIds?: RegistryIds | null
 }
 
@@ -56,12 +56,12 @@ export type FromWorker =
 export interface SupervisorOptions extends Omit<WorkerArguments, 'name'> {
   readonly workers: number
   readonly say: Say
-  /** What the classifier printed. */
+  /** Called with what the classifier printed. */
   readonly onOutput: (text: string) => void
   readonly onBatch: (rows: number) => void
 }
 
-/** Keeps one process per worker: starts them together, starts one again that died, drains them at the end. */
+/** Runs one process per worker: starts them together, restarts one that died, and drains them at the end. */
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #children = new Map<string, ChildProcess>()
@@ -70,7 +70,7 @@ export class Supervisor {
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #started = 0
   #restarts = 0
-  /** When the first worker that was started again found no broker; null: none since a batch was classified. */
+  /** When the first restarted worker found no broker. Null if none has since the last classified batch. */
   #brokerGoneAt: number | null = null
   #closing = false
   #patience: NodeJS.Timeout | null = null
@@ -84,8 +84,8 @@ export class Supervisor {
   }
 
   /**
-   * Starts processes until there are `workers` of them, all unless told otherwise, and in each the classifier, which needs
-   * no broker. Called again it starts those that are missing.
+   * Starts processes until there are `workers` of them (default: all). Each starts its classifier at once, without a
+   * broker. A further call starts the missing ones.
    */
   start(workers: number = this.#options.workers): void {
     if (this.#closing) return
@@ -96,17 +96,17 @@ export class Supervisor {
     this.#patience = setTimeout(() => this.#options.say(waiting), PATIENCE_MS).unref()
   }
 
-  /** Resolves when a first classifier is imported and warm; throws what is wrong with it. */
+  /** Resolves when the first classifier is imported and ready. Rejects if it cannot be used. */
   get ready(): Promise<ClassifierRuntime> {
     return this.#ready.promise
   }
 
-  /** Rejects when a worker failed for good. Never resolves. */
+  /** Rejects when a worker has failed for good. Never resolves. */
   get failed(): Promise<never> {
     return this.#failed.promise
   }
 
-  /** Tells every worker, also those started again later, where to work. */
+  /** Tells every worker where to work, including those that are restarted later. */
   work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, assignment: WorkAssignment): void {
     const { brokers, brokerTimeoutMs, compression = 'none' } = settings
     const kafka = { brokers, compression, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
@@ -115,7 +115,7 @@ export class Supervisor {
     for (const child of this.#children.values()) child.send(this.#task)
   }
 
-  /** Lets every worker finish the batches in hand and leave; with `kill` ends them at once. */
+  /** Lets every worker finish its current batches and leave. `kill` ends them at once. */
   async close(how: 'drain' | 'kill'): Promise<void> {
     this.#closing = true
     clearTimeout(this.#patience ?? undefined)
@@ -158,12 +158,12 @@ export class Supervisor {
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
     child.on('error', error => {
       if (child.pid === undefined) reason = notStarted(name, error)
-      if (child.pid === undefined) ended(error.message) // else a message came too late for it, and `exit` will tell
+      if (child.pid === undefined) ended(error.message) // with a pid, a message was too late for the process, and `exit` will follow
     })
     if (this.#task) child.send(this.#task)
   }
 
-  /** Ends what a thread of the worker has started, and of a worker that was killed what its Python has started too. */
+  /** Ends processes that the classifier started and left running. */
   #endStarted(mark: string): void {
     const left = endStarted(mark).filter(started => started.mark === mark)
     if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
@@ -187,7 +187,7 @@ export class Supervisor {
     this.#failed.reject(error)
   }
 
-  /** One that was started again waits for the broker as long as the others do, who had it before. */
+  /** A restarted worker waits for the broker as long as a worker that was connected before. */
   #mayComeBack(): boolean {
     const { brokerTimeoutMs = OPTIONS.brokerTimeout.fallback * 1000 } = this.#task?.kafka ?? {}
     const now = monotonicMs()
@@ -196,7 +196,7 @@ export class Supervisor {
   }
 }
 
-/** The system does not start a process: another try would meet the same limit. */
+/** The system cannot start a process. A retry would meet the same limit. */
 function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
   const facts = { worker: name }
   const message = `the process of worker ${name} does not start: ${cause.message}`

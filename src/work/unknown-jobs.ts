@@ -6,12 +6,12 @@ import type { Membership } from './membership.ts'
 
 /** How long a message waits for the record of its job. */
 const WAIT_MS = 5000
-/** What may wait in one worker. At this bound nothing waits any longer: `jobs` as it is now decides. */
+/** How much may wait in one worker. At this bound we read `jobs` to its end and decide at once. */
 const MOST_MESSAGES = 4_000
 const MOST_BYTES = 16 * 1024 * 1024
-/** How many jobs are remembered whose record did not come. */
+/** How many jobs without a record we remember. */
 const REMEMBERED_JOBS = 10_000
-/** How many lines one decision says at most. */
+/** The most lines that one decision logs. */
 const SAID_JOBS = 5
 
 /** A message, where it waits, and the membership that read it. */
@@ -23,7 +23,7 @@ export interface Deferred {
 
 /** The messages of one unknown job, in the order of each partition. */
 interface WaitingJob {
-  /** As `performance.now()` counts. */
+  /** In the time of `performance.now()`. */
   readonly untilMs: number
   readonly messages: Deferred[]
 }
@@ -32,9 +32,9 @@ export interface UnknownJobsOptions {
   readonly jobs: JobLog
   readonly rejects: string
   readonly say: Say
-  /** Takes a message whose job is known now. */
+  /** Takes a message whose job is now known. */
   accept(deferred: Deferred): Promise<void>
-  /** Puts a copy of a message without a job into `rejects`; resolves when it is acknowledged. */
+  /** Puts a copy of a message without a job into `rejects`. Resolves when it is acknowledged. */
   reject(deferred: Deferred, job: string): Promise<void>
   /** Called after messages were accepted. */
   accepted(): void
@@ -42,12 +42,12 @@ export interface UnknownJobsOptions {
 }
 
 /**
- * The messages of a worker whose job is in no record so far. They wait beside the other messages of their partition, which
- * go on; only the offset that is committed stays below them. All jobs wait at the same time, so 100 unknown jobs take no
- * longer than one. A job whose record did not come in time waits no second time: one look into `jobs` decides.
+ * Holds messages whose job has no record yet. Other messages of their partition pass them; only the committed offset
+ * stays below them. All jobs wait at the same time, so 100 unknown jobs take no longer than one. A job whose record did
+ * not come in time does not wait again: we read `jobs` to its end once, and decide.
  *
- * What waits is bounded. A producer writes the job record before its rows, so a message without one is late at best:
- * beyond the bound it is rejected after one look, instead of holding up the rows behind it.
+ * The wait is bounded. A producer writes the job record before its rows, so we rarely need to wait. Beyond the bound a
+ * message is rejected after one look into `jobs`, instead of holding up the rows after it.
  */
 export class UnknownJobs {
   readonly #options: UnknownJobsOptions
@@ -64,12 +64,12 @@ export class UnknownJobs {
     this.#options = options
   }
 
-  /** Whether messages of the job wait: those that come now must stay behind them. */
+  /** Whether messages of the job wait. Later messages of the job must then wait too, to keep their order. */
   has(job: string): boolean {
     return this.#waiting.has(job)
   }
 
-  /** Puts a message aside until its job is known or rejected. Resolves when there is room for another one. */
+  /** Holds a message until its job is known or rejected. Resolves when there is room for another message. */
   async defer(job: string, arrival: Deferred): Promise<void> {
     const { held, message } = arrival
     const waiting = this.#waiting.get(job) ?? { untilMs: this.#untilMs(job), messages: [] }
@@ -117,7 +117,7 @@ export class UnknownJobs {
     }
   }
 
-  /** The jobs that wait no longer. */
+  /** The jobs whose wait is over. */
   get #due(): string[] {
     const now = performance.now()
     const all = this.#isFull
@@ -162,7 +162,7 @@ export class UnknownJobs {
     let count = 0
     while (messages.length > 0) {
       const taken = messages.splice(0)
-      const open = taken.filter(({ held }) => !held.queue.closed) // others are read again by the next owner
+      const open = taken.filter(({ held }) => !held.queue.closed) // the next owner reads the others again
       await take(open)
       count += open.length
       for (const { held, message } of taken) {

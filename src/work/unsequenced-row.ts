@@ -3,13 +3,13 @@ import type { Job, Values } from '../model.ts'
 import { decodeValues, encodeRows } from '../wire/codec.ts'
 import { flawOfWidth, type JsonRow, type NoCell, readNumbers, valuesInOrder } from '../wire/json-rows.ts'
 
-/** What of a row that is no row of its job a reject shows: so many values that belong to no column, and of each so much. */
+/** For a row that does not fit its job, a reject shows at most this many extra values, each cut to this length. */
 const OTHERS = 10
 const SHOWN_CHARS = 1000
 
 /**
- * The one row of a message of a job without sequence, given in JSON or as a rows message, as a rows message. What is wrong
- * with it is said in its refusal: it has its place among the others, and is a reject there.
+ * Makes a rows message of one row of a job without sequence, given in JSON or as a rows message. A row that does not fit
+ * the job gets a refusal: it keeps its position and becomes a reject.
  */
 export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array): RowsMessage {
   const head = { job: id, epoch: 0, from: 0, seq: null, count: 1, line: null, lineSteps: null }
@@ -32,7 +32,7 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
   return { head, bytes: encodeRows({ ...head, rows: [ordered.values] }) }
 }
 
-/** What a reject shows: what belongs to a column in its place, and behind them what belongs to none; long texts are cut. */
+/** The values that a reject shows: first one for each column, then those that belong to none. Long texts are cut. */
 function asGiven({ values }: Pick<JsonRow, 'values'>, columns: readonly string[]): Values {
   const shown = (value: string | NoCell) => cut(typeof value === 'string' ? value : value.text)
   if (!(values instanceof Map)) return values.slice(0, columns.length + OTHERS).map(shown)

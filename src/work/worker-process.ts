@@ -1,6 +1,6 @@
 /**
- * One worker in a process of its own, started by supervisor.ts. The classifier starts first, since its imports take
- * longest; the broker's address comes later, over the channel to the supervisor. Without the supervisor it ends at once.
+ * One worker in its own process, started by supervisor.ts. It starts the classifier first, since the imports take longest.
+ * The broker's address comes later, over the channel to the supervisor. If the supervisor ends, the process ends at once.
  */
 import { once } from 'node:events'
 import { IsolatingClassifier } from '../classifier/isolating.ts'
@@ -18,7 +18,7 @@ const tell = (message: FromWorker) => process.connected && process.send!(message
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
 limitYoungGeneration()
-openFilesLimit() // as long as it can be looked up
+openFilesLimit() // remembers the limit while files can still be opened
 const onOutput = (text: string) => tell({ type: 'output', text })
 const memoryMB = limits.classifierMemory
 const classifier = new IsolatingClassifier({
@@ -32,7 +32,8 @@ process.on('disconnect', () => {
   endAllStarted()
   process.exit(1)
 })
-for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}) // a terminal sends it to all; the supervisor says what it means
+// A terminal sends these to all processes. The supervisor decides what they mean.
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('SIGTERM', () => drain.abort())
 
 let working = false
@@ -68,15 +69,15 @@ async function work({
     rows += classified
   }
   const worker = await Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch })
-  // A run with a pipeline of its own publishes nothing before a classifier is ready. Elsewhere rows flow: who took
-  // partitions from those that can classify them, and only then imported pandas, would let their rows wait for it.
+  // A run with its own pipeline publishes nothing before a classifier is ready. In a shared pipeline rows already flow. If
+  // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.
   if (bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
   if (!drain.signal.aborted) await worker.run(drain.signal)
   await classifier.close()
   process.exit(0)
 }
 
-/** The first reason counts: closing the classifier makes its start fail too, which is none. */
+/** Reports the first error only: closing the classifier makes its start fail too. */
 async function end(error: unknown): Promise<void> {
   if (ending) return
   ending = true

@@ -23,15 +23,15 @@ import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
 import { ResultPartitions } from './result-partitions.ts'
 
-/** Errors that no other batch and no other job would avoid: the worker ends. */
+/** Errors that every batch of every job would meet: the worker ends. */
 const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
-/** How long calls with rows of large jobs may take together while a row that comes now waits for them. */
+/** How long a new row may wait for classifier calls with rows of large jobs. */
 const BULK_AHEAD_MS = 400
 
 export interface WorkerOptions {
   /** Whether the pipeline has the topic `bulk`. Default: no. */
   readonly bulk?: boolean
-  /** Names the worker in results and reports. */
+  /** The name of the worker in results and logs. */
   readonly name: string
   readonly classifier: BatchClassifier
   readonly batchRows: number
@@ -41,9 +41,10 @@ export interface WorkerOptions {
 
 /**
  * One member of the consumer group with one classifier: feed -> intake -> batcher -> classifier -> results -> commit.
- * It judges by nothing but what it saw in this assignment: whenever the group assigns partitions, the worker drops all it
- * knows of them and reads them again from the committed offsets. It commits only what is acknowledged in `results`. For
- * each job that was opened again it is a member of one more group, beside the group of all first attempts.
+ *
+ * It knows only what it saw in the current assignment. When the group assigns partitions, the worker drops everything it
+ * knows about them and reads them again from the committed offsets. It commits only what `results` has acknowledged.
+ * For each reopened job it joins one more group, beside the group of all first attempts.
  */
 export class Worker {
   readonly #connection: PipelineConnection
@@ -56,13 +57,13 @@ export class Worker {
   readonly #fatal = Promise.withResolvers<never>()
   /** The group of the first attempts of all jobs. */
   readonly #first: Membership
-  /** That group, and those of jobs that were opened again. */
+  /** That group and those of reopened jobs. */
   #memberships: readonly Membership[]
   readonly #turns = new Turns<AssignedPartition>()
   readonly #pace: Pace
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
-  /** Attempts of jobs that failed here: `jobs` tells it back only a little later. */
+  /** Attempts that failed here: our own record of it comes back from `jobs` a little later. */
   readonly #failed = new Set<string>()
   #idle = Promise.withResolvers<void>()
   #draining = false
@@ -99,7 +100,7 @@ export class Worker {
     this.#fatal.promise.catch(() => {})
   }
 
-  /** Connects to the broker; the classifier may still be starting. */
+  /** Connects to the broker. The classifier may still be starting. */
   static async open(connection: PipelineConnection, options: WorkerOptions): Promise<Worker> {
     const { kafka, pipeline, say } = connection
     const [jobs, first, producer] = await Promise.all([
@@ -110,7 +111,7 @@ export class Worker {
     return new Worker(connection, options, { jobs, first, producer })
   }
 
-  /** Works until `signal` aborts; then finishes the batches in hand, commits and leaves the group. */
+  /** Works until `signal` aborts. Then it finishes its current batches, commits and leaves the group. */
   async run(signal: AbortSignal): Promise<void> {
     const leave = new AbortController()
     this.#first.join(this.#handlers)
@@ -141,7 +142,7 @@ export class Worker {
     await Promise.all([...memberships, this.#jobs.close(), this.#sender.close()])
   }
 
-  /** Ends the worker with what no further batch will mend. */
+  /** Ends the worker with an error that no further batch can fix. */
   readonly #end = (fault: unknown): void => this.#fatal.reject(fault)
 
   get #handlers(): MembershipHandlers {
@@ -171,7 +172,7 @@ export class Worker {
     return others.length === 0 ? only!.assigned : this.#memberships.flatMap(({ assigned }) => assigned)
   }
 
-  /** Gives the classifier as many batches as it takes at once, from whichever partition is next. */
+  /** Gives the classifier as many batches as it takes at once, from the partitions in turn. */
   #serve(): void {
     for (const held of this.#assigned) this.#forwardMarkers(held)
     while (!this.#draining && this.#inClassifier < this.#options.classifier.ahead) {
@@ -184,7 +185,7 @@ export class Worker {
     }
   }
 
-  /** How many rows the next call gets: with rows of a large job it takes no longer than other rows may wait. */
+  /** How many rows the next call gets. A call with rows of a large job must not take longer than other rows may wait. */
   #rowsAtOnce({ bulk, batcher }: AssignedPartition): number {
     const { batchRows } = this.#options
     if (!bulk) return batchRows
@@ -192,7 +193,7 @@ export class Worker {
     return this.#pace.rowsAtOnce(next.job, next, batchRows)
   }
 
-  /** Queues the ends of input and barriers that are next in a partition, behind the results of the rows before them. */
+  /** Queues ends of input and barriers of a partition after the results of the rows before them. */
   #forwardMarkers(held: AssignedPartition): void {
     for (let marker = held.batcher.cutMarker(); marker; marker = held.batcher.cutMarker()) {
       if (marker.record.kind === 'end' && marker.record.value.total === 0 && marker.record.value.partition === 0) {
@@ -203,11 +204,11 @@ export class Worker {
     this.#sendSlots(held)
   }
 
-  /** Has one batch classified and queues its results. The job fails where the classifier does. */
+  /** Classifies one batch and queues its results. If the classifier fails, the job fails. */
   async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
     const slot = held.add(batch)
     this.#inClassifier++
-    // The job may be open in a later attempt by now; the result is of the attempt that this partition is read for.
+    // The job may have been reopened by now. The result belongs to the attempt that reads this partition.
     const job = { ...this.#jobs.peek(batch.job)!, attempt: held.attempt }
     try {
       await this.#options.classifier.start()
@@ -228,7 +229,7 @@ export class Worker {
     this.#serve()
   }
 
-  /** Says in `jobs` that the job failed, and drops what is here of this attempt. */
+  /** Records in `jobs` that the job failed, and drops what we hold of this attempt. */
   async #failJob(held: AssignedPartition, job: Job, place: string, error: unknown): Promise<void> {
     const { code, message, facts } = toRowmillError(error)
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
@@ -238,7 +239,7 @@ export class Worker {
     for (const open of new Set([held, ...ofAttempt])) open.drop(job.id)
   }
 
-  /** Sends what is ready at the head of a partition, in order; what is acknowledged may be committed. */
+  /** Sends what is ready at the head of a partition, in order. The worker commits an offset after its results are acknowledged. */
   #sendSlots(held: AssignedPartition): void {
     for (let slot = held.takeReady(); slot; slot = held.takeReady()) {
       const sending = this.#send(held, slot)
@@ -274,7 +275,7 @@ export class Worker {
   }
 }
 
-/** A job without rows asks the classifier once all the same: only it knows the columns of the output. */
+/** A job without rows still needs one call of the classifier: only the classifier knows the output columns. */
 function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
   return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
 }

@@ -191,7 +191,7 @@ test('messages without a place are told in rejects, and what is behind them goes
   await bench.openJob({ id: 'elsewhere', sequenced: false, topic: topics.bulk })
   const flawed: [Buffer, RegExp][] = [
     [Buffer.from('{"job":"j"'), /begins as JSON/],
-    [json({ job: 'numbered', values: ['1', 'a'] }), /numbers its rows/],
+    [json({ job: 'numbered', values: ['1', 'a'] }), /has numbered rows/],
     [json({ job: 'narrow', values: ['1', 'a'] }), /has 1 partitions/],
     [json({ job: 'elsewhere', values: ['1', 'a'] }), /belong in \S+\.bulk/],
     [

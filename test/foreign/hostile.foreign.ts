@@ -391,7 +391,7 @@ test('job records that nobody of the pipeline could serve are ignored with a wor
     /\.jobs\[0\]@1: this job record is ignored: its rows would be in "elsewhere", no topic of this pipeline/,
     /this job record is ignored: it takes \d+ bytes, and at most 1048576 are read/,
     /this job record is ignored: its job id is "no id"/,
-    /jobs are open in another attempt: 16 are served at once, the others wait/,
+    /reopened jobs: this worker serves 16 at a time, the others wait/,
   ])
     assert.match(stderr, sign)
 })
