@@ -97,7 +97,7 @@ function admitUnsequenced({ content, offset, value }: Arrived, job: Job): Verdic
   if (content.kind === 'rows' && (content.value.seq !== null || content.value.count !== 1)) {
     const { count, seq } = content.value
     return reject(
-      `a message of job ${job.id} must hold one row without a seq, but this one holds ${count} from ${seq} on`,
+      `a message of job ${job.id} holds one row without a seq, but this one holds ${count} from ${seq} on`,
     )
   }
   const rows = unsequencedRow(job, content.kind === 'json' ? (content.value as JsonRow) : value)
