@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { PICTURES } from '../scripts/draw-pictures.ts'
 import { COMMANDS } from '../src/cli/commands/index.ts'
 import { ERRORS, type ErrorCode } from '../src/errors.ts'
 import { OPTIONS } from '../src/options.ts'
@@ -9,17 +10,16 @@ import { rowmill } from './helpers/cli.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
-const README = read('README.md')
 const PAGES = globSync('**/*.md', {
   cwd: ROOT,
   exclude: ['node_modules/**', '.venv/**', 'demo/**', 'test/**', 'dist/**'],
 })
 
-test('the README has a row for every option, and the help names it', async () => {
+test('docs/options.md has a row for every option, and the help names it', async () => {
   const helps = await Promise.all(COMMANDS.map(({ name }) => rowmill([...name.split(' '), '--help'])))
   const stdout = helps.map(help => help.stdout).join('')
   for (const { flag } of Object.values(OPTIONS)) {
-    assert.match(README, new RegExp(`^\\| \`--${flag}[ \`]`, 'm'))
+    assert.match(read('docs/options.md'), new RegExp(`^\\| \`--${flag}[ \`]`, 'm'))
     assert.match(stdout, new RegExp(`--${flag}\\b`))
   }
 })
@@ -41,6 +41,24 @@ test('docs/errors.md explains every error code: exit code, how the job resumes, 
     const { exit, after } = ERRORS[code]
     assert.equal(facts, `Exit ${exit} · resume: ${RESUME[after]}`, code)
     assert.match(section, /\n\n\S.*\n\n- \*\*Cause:\*\* .*- \*\*Cure:\*\* .*- \*\*Example:\*\* `/s, code)
+  }
+})
+
+test('the README is short: below 8 KB', () => {
+  assert.ok(read('README.md').length < 8 * 1024)
+})
+
+test('each picture is what scripts/draw-pictures.ts draws, and a page shows it', () => {
+  const pages = PAGES.map(read).join()
+  assert.deepEqual(
+    globSync('docs/pictures/*', { cwd: ROOT }).sort(),
+    Object.keys(PICTURES)
+      .map(name => `docs/pictures/${name}`)
+      .sort(),
+  )
+  for (const [name, svg] of Object.entries(PICTURES)) {
+    assert.equal(read(`docs/pictures/${name}`), svg, `${name}: run node scripts/draw-pictures.ts`)
+    assert.ok(pages.includes(`pictures/${name})`), name)
   }
 })
 

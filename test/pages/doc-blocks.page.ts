@@ -17,35 +17,49 @@ const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 /** Each block by how it begins, in the order of its page. */
 const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatment])[]>> = {
   'README.md': [
-    ['            header -> jobs', { not: 'a drawing' }],
     ['npm install && npm run demo', { by: 'test/pages/demo.page.ts' }],
-    ['npx rowmill run rows.csv', 'run'],
+    ['The files are the same', { by: 'test/pages/demo.page.ts' }],
     ['df = pd.read_csv(IN', 'run'],
-    ['// black-box.mts', 'run'],
-    ['npm install && npm pack', { by: 'test/pages/package.page.ts' }],
-    ['// run.mts', 'run'],
-    ['npx rowmill broker --port 9092', 'run'],
-    ['export ROWMILL_BROKERS', 'run'],
-    ['npx rowmill verify', 'run'],
-    ['npx rowmill jobs open', 'run'],
-    ['// stock.mts', 'run'],
-    ['rowmill run --resume', 'run'],
-    ['rowmill run --resume', 'run'],
+    ['npx rowmill run rows.csv', 'run'],
+  ],
+  'CONTRIBUTING.md': [
+    ['npm install', { not: 'it runs this test' }],
+    ['export PATH', { not: 'it runs one test of a clone' }],
   ],
   'DESIGN.md': [['cli/ ', { not: 'a map of the rooms' }]],
   'bench/latency.md': [
     ...['rowmill work --workers 2, every other option', 'processing.guarantee=at_least_once', 'nothing'],
   ].map(begins => [begins, { not: 'the settings of a measurement, as the bench writes them down' }]),
-  'docs/broker.md': [['npm install testcontainers', { not: 'it fetches a package and needs a Docker engine' }]],
+  'docs/broker.md': [
+    ['npx rowmill broker --port 9092', 'run'],
+    ['npm install testcontainers', { not: 'it fetches a package and needs a Docker engine' }],
+  ],
   'docs/classifiers.md': [
     ['# black_box.py', 'run'],
     ['// black-box.mts', 'run'],
     ['// black_box.test.mts', 'run'],
   ],
+  'docs/events.md': [
+    ['npx rowmill jobs open', 'run'],
+    ['// stock.mts', 'run'],
+  ],
   'docs/going-real-time.md': [
     ...['export ROWMILL_BROKERS', 'cat > rows.csv', '17,a red shoe', 'rowmill jobs open', 'echo', '20,a green shoe'],
-    ...['rowmill publish', '// producer.mts', '// consumer.mts', 'node consumer.mts', 'going on at 0'],
+    ...['rowmill publish', '// 4-producer.mts', '// 5-consumer.mts', 'node 5-consumer.mts', 'resuming at 0'],
   ].map(begins => [begins, STEPS]),
+  'docs/install.md': [['npm install && npm pack', { by: 'test/pages/package.page.ts' }]],
+  'docs/many-machines.md': [
+    ['export ROWMILL_BROKERS', 'run'],
+    ['npx rowmill verify', 'run'],
+  ],
+  'docs/resume.md': [
+    ['rowmill run --resume', 'run'],
+    ['rowmill run --resume', 'run'],
+  ],
+  'docs/sdk.md': [
+    ['// 2-own-source.mts', 'run'],
+    ['// 3-own-sink.mts', 'run'],
+  ],
   'docs/wire-format.md': [
     ...['block     = floor(seq / b)', '{"job": "orders"'],
     ...Array.from({ length: 5 }, () => ['{', 'c3 01 ']).flat(),
@@ -54,6 +68,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['docker build', { not: 'it needs a Docker engine, and fetches images' }],
     ['mkdir -p docker/files', { not: 'it needs a Docker engine, and fetches images' }],
   ],
+  'examples/README.md': [['# 1-csv.sh', 'run']],
   'examples/producers/README.md': ['export ROWMILL_BROKERS', 'echo', 'pip install'].map(begins => [begins, PRODUCERS]),
 }
 
@@ -126,7 +141,10 @@ function asARun(line: string): string {
   return /\browmill (work|tail)\b|--follow/.test(line) ? `${command} &` : line
 }
 
-test('the README runs as it stands, block by block', {
+/** The pages of a user who begins with the README, in the order in which one needs the broker of another. */
+const PAGES = ['README.md', 'docs/broker.md', 'docs/many-machines.md', 'docs/events.md', 'docs/resume.md']
+
+test('README, broker.md, many-machines.md, events.md and resume.md run as written, block by block', {
   skip: spawnSync('kcat', ['-V']).error ? 'there is no kcat here' : false,
   timeout: 900_000, // a dozen commands, three of which start a broker
 }, async t => {
@@ -134,22 +152,55 @@ test('the README runs as it stands, block by block', {
   for (const file of ['black_box.py', 'works.py']) write(file, CLASSIFIER)
   write('fails.py', 'def classify_df(df): raise ValueError()')
   const port = await freePort()
-  const blocks = toRun('README.md')
+  const blocks = PAGES.flatMap(toRun)
   await writePrograms(blocks, port)
   const shell = new PageShell(t, { cwd: home, env: installed.env })
   for (const { language, text, file } of blocks) {
     if (language === 'python') {
       const given = "import pandas as pd\nfrom black_box import classify_df\nIN, OUT = 'rows.csv', 'serial.csv'\n"
-      write('old_job.py', `${given}${text}`)
-      await shell.run('python3 old_job.py; cmp serial.csv classified.csv')
-    } else if (file === 'black-box.mts') {
-      await shell.run('rowmill run rows.csv lengths.csv --classifier black-box.mts')
-      assert.equal(read('lengths.csv').split('\n')[1], '1,a hat,6')
+      write('original_job.py', `${given}${text}`)
+      await shell.run('python3 original_job.py')
     } else if (language === 'ts') {
       await shell.run(`node ${file}`)
     } else {
       await shell.run(text.replaceAll('9092', `${port}`).split('\n').map(asARun).join('\n'))
     }
+    if (text.startsWith('npx rowmill run')) await shell.run('cmp serial.csv classified.csv')
+  }
+})
+
+/** What the programs with a source or a sink of their own print. */
+const PRINTED: Readonly<Record<string, readonly string[]>> = {
+  '2-own-source.mts': ['17,a red shoe,shoe', '18,a hat,other', '19,a blue shoe,shoe', '3 rows'],
+  '3-own-sink.mts': ['17,a red shoe,shoe', '18,a hat,other'],
+}
+
+test('docs/sdk.md runs as written: a source and a sink of your own', async () => {
+  write('black_box.py', CLASSIFIER)
+  const blocks = toRun('docs/sdk.md')
+  await writePrograms(blocks, 9092)
+  for (const { file } of blocks) {
+    const printed = succeeded(await run('node', [file!]))
+    assert.deepEqual(printed.trimEnd().split('\n'), PRINTED[file!])
+  }
+})
+
+test('examples/1-csv.sh runs as written, and finds the files the same', async t => {
+  const shell = new PageShell(t, { cwd: home, env: installed.env })
+  const [block] = toRun('examples/README.md')
+  await shell.run(`rm -f classified.csv\n${block!.text}`)
+})
+
+test('each numbered example is the block of a page, word by word', () => {
+  const examples = globSync('examples/[0-9]-*', { cwd: ROOT })
+  assert.equal(examples.length, 5)
+  const blocks = Object.keys(BLOCKS).flatMap(blocksOf)
+  for (const example of examples) {
+    const text = readFileSync(join(ROOT, example), 'utf8')
+    assert.ok(
+      blocks.some(block => block.text === text),
+      `no page shows ${example} as it is`,
+    )
   }
 })
 
