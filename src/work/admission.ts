@@ -96,9 +96,7 @@ function admitUnsequenced({ content, offset, value }: Arrived, job: Job): Verdic
   if (content.kind === 'end') return reject(`job ${job.id} has no end: its rows have no numbers`)
   if (content.kind === 'rows' && (content.value.seq !== null || content.value.count !== 1)) {
     const { count, seq } = content.value
-    return reject(
-      `a message of job ${job.id} holds one row without a seq, but this one holds ${count} from ${seq} on`,
-    )
+    return reject(`a message of job ${job.id} holds one row without a seq, but this one holds ${count} from ${seq} on`)
   }
   const rows = unsequencedRow(job, content.kind === 'json' ? (content.value as JsonRow) : value)
   return { action: 'rows', rows, position: offset }

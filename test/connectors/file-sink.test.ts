@@ -103,7 +103,10 @@ test('what another rowmill would take for its lock is not removed: the error nam
   mkdirSync(`${path}.rowmill`)
   writeFileSync(join(`${path}.rowmill`, 'lock'), JSON.stringify({ pid: 1, start: '1' }))
   const sink = new FileSink({ path, force: false })
-  await assert.rejects(sink.open(), { code: 'OUTPUT_FAILED', message: /lock is not a lock file of this version of rowmill.*remove it/ })
+  await assert.rejects(sink.open(), {
+    code: 'OUTPUT_FAILED',
+    message: /lock is not a lock file of this version of rowmill.*remove it/,
+  })
   await sink.close()
   assert.deepEqual(readdirSync(`${path}.rowmill`), ['lock'])
 })

@@ -27,7 +27,9 @@ test('a lock is held once in a process too, names its holder, is readable for it
 test('a file with something in it is no lock of this rowmill: the error says what to do, and the file stays', async t => {
   const path = join(testFolder(t), 'lock')
   writeFileSync(path, '{"pid":1,"start":"1"}')
-  await assert.rejects(FileLock.take(path), { message: /lock is not a lock file of this version of rowmill.*remove it/ })
+  await assert.rejects(FileLock.take(path), {
+    message: /lock is not a lock file of this version of rowmill.*remove it/,
+  })
   assert.equal(statSync(path).size, 21)
 })
 
