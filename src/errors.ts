@@ -1,6 +1,6 @@
 import { isOutOfFiles, openFilesAdvice } from './support/open-files.ts'
 
-/** What is true of every error of one code. */
+/** The properties of an error code. */
 interface ErrorRule {
   /**
    * The exit code of a command that ends with it. 1: the input, the classifier or I/O failed. 2: found before any work
@@ -9,18 +9,18 @@ interface ErrorRule {
   readonly exit: number
   /**
    * How the job continues.
-   * - `resume`: the command ended, the job did not. The same command resumes it.
-   * - `repair`: the classifier failed the job. With a repaired classifier another attempt classifies the rows without result.
-   * - `repair-replay`: as `repair`, but only in a later attempt: that attempt is discarded and the results before it count.
-   *   In a first attempt nobody can tell which of its results are right.
+   * - `resume`: the command ended, but the job did not. The same command resumes it.
+   * - `repair`: the classifier failed the job. With a repaired classifier, another attempt classifies the missing rows.
+   * - `repair-replay`: like `repair`, but only in a later attempt. That attempt is discarded, and earlier results count. In a
+   *   first attempt we cannot tell which results are right.
    * - `never`: there is no job, or it cannot continue.
    */
   readonly after: 'resume' | 'repair' | 'repair-replay' | 'never'
-  /** OUT, or a file beside it, is somebody else's or was changed: the command must not remove it. */
+  /** OUT, or a file beside it, belongs to somebody else or was changed. The command must not remove it. */
   readonly keepsOutput?: boolean
-  /** A reader of results that meets it gets no further by reading again. */
+  /** Reading the results again does not help. */
   readonly finalForReaders?: boolean
-  /** The message guesses at the cause, so a message that mentions too many open files means just that. */
+  /** The message guesses the cause. If it mentions too many open files, that is the cause. */
   readonly guesses?: boolean
 }
 
@@ -79,10 +79,10 @@ export const EXIT_CODES = Object.fromEntries(Object.entries(ERRORS).map(([code, 
   readonly [Code in ErrorCode]: (typeof ERRORS)[Code]['exit']
 }
 
-/** The exit code of a job that is complete, but for rows that were rejected within its budget. */
+/** The exit code of a complete job with rejects within its budget. */
 export const COMPLETE_WITH_REJECTS = 4
 
-/** What an error is about, as values: the message says them in words, a program reads them here. */
+/** The facts of an error, for programs. The message tells the same to people. */
 export type ErrorFacts = Readonly<Record<string, string | number | boolean | null>>
 
 /** The one error class of rowmill. The message says what failed, with what value, and what to do. */
@@ -102,14 +102,14 @@ export class RowmillError extends Error {
   }
 }
 
-/** Whether `value` is one of the closed list of codes: codes travel as text in job records and between processes. */
+/** Whether `value` is a known code. Codes are text in job records and between processes. */
 export function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(ERRORS, value)
 }
 
 /**
- * Any thrown value as a RowmillError; what is not one already is a defect of rowmill and is called INTERNAL. Where the
- * limit of open files is behind it, that is TOO_MANY_OPEN_FILES, whatever the error guessed.
+ * Turns any thrown value into a RowmillError. An unknown error is a defect of rowmill: INTERNAL. If the limit of open files
+ * is the cause, the result is TOO_MANY_OPEN_FILES, whatever the error guessed.
  */
 export function toRowmillError(thrown: unknown): RowmillError {
   const code = thrown instanceof RowmillError ? thrown.code : 'INTERNAL'
@@ -139,17 +139,17 @@ export function isCurable(thrown: unknown): boolean {
   return after === 'repair' || (after === 'repair-replay' && Number(facts['attempt'] ?? 0) > 0)
 }
 
-/** Whether the results of a later attempt that failed with this count for nothing. */
+/** Whether the results of a later attempt that failed with this code are discarded. */
 export function voidsAttempt(code: string): boolean {
   return isErrorCode(code) && ruleOf(code).after === 'repair-replay'
 }
 
-/** Whether the command ended because of OUT, or of a file beside it, and so must not remove it. */
+/** Whether OUT, or a file beside it, caused the error. Then the command must not remove it. */
 export function isOfOutput(thrown: unknown): boolean {
   return ruleOf(toRowmillError(thrown).code).keepsOutput ?? false
 }
 
-/** Whether a reader of results gets no further by reading again. */
+/** Whether reading the results again does not help. */
 export function isFinalForReaders(thrown: unknown): boolean {
   return thrown instanceof RowmillError && (ruleOf(thrown.code).finalForReaders ?? false)
 }

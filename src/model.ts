@@ -58,7 +58,7 @@ export interface Reason {
   readonly message: string
 }
 
-/** The file a job was read from. Where no digest of its bytes is known (source-identity.ts) it must be the same to go on. */
+/** The file that a job was read from. A job is resumed only with the same file, if no digest of its bytes is known. */
 export interface SourceIdentity {
   readonly name: string
   readonly size: number
@@ -70,19 +70,19 @@ export interface JobOption {
   readonly value: string
 }
 
-/** The value of a job's option, or undefined where the job record has none of that name. */
+/** The value of an option of a job, or undefined if the job record has none of that name. */
 export function optionOf(options: readonly JobOption[], name: string): string | undefined {
   return options.find(option => option.name === name)?.value
 }
 
-/** What `jobs` says of a job. Its state is the fold of its records in log order; the first fixes what cannot change. */
+/** What the topic `jobs` says about a job: the fold of its records in log order. The first record fixes what never changes. */
 export interface Job {
   readonly id: string
   readonly epoch: number
   readonly attempt: number
   readonly state: JobState
   readonly reason: Reason | null
-  /** The header as it stood in the source, before pandas renames duplicates. */
+  /** The header as it is in the source, before pandas renames duplicates. */
   readonly columns: readonly string[]
   readonly sequenced: boolean
   readonly bounded: boolean
@@ -92,16 +92,16 @@ export interface Job {
   readonly topic: string
   /** The lowest seq not found when this epoch began. */
   readonly from: number
-  /** Rows in all, a hint for progress; the end-of-input markers decide. */
+  /** The number of rows, as a hint for progress. The ends of input decide. */
   readonly total: number | null
   /** Per partition, the end offset of the rows topic before the first row of the job. */
   readonly rowsFrom: readonly number[]
   /** Per partition, the end offset of the results topic before the first row of the job. */
   readonly resultsFrom: readonly number[]
   readonly source: SourceIdentity | null
-  /** What pandas infers for the index over the whole column (IndexKind), or null where nothing is forced. */
+  /** What pandas infers for the index over the whole column (IndexKind). Null: workers force nothing. */
   readonly indexKind: string | null
-  /** Everything that changes output bytes: `readCsv`, `toCsv` and `cast` as JSON texts. And `sourceDigest`. */
+  /** Everything that affects the output bytes: `readCsv`, `toCsv` and `cast` as JSON texts. Also `sourceDigest`. */
   readonly options: readonly JobOption[]
   /** Milliseconds since 1970. */
   readonly at: number
@@ -113,12 +113,12 @@ export interface Rows {
   readonly job: string
   readonly epoch: number
   readonly from: number
-  /** The seq of the first row; null in a job without sequence. */
+  /** The seq of the first row, or null in a job without sequence. */
   readonly seq: number | null
   readonly count: number
   /** The line of the source in which the first row begins, from 1. */
   readonly line: number | null
-  /** Lines from each row to the next; null where every row takes one line. `count` numbers. */
+  /** The number of lines from each row to the next: `count` numbers. Null if every row takes one line. */
   readonly lineSteps: readonly number[] | null
   readonly rows: readonly Values[]
 }
@@ -136,7 +136,7 @@ export interface EndOfInput {
   readonly total: number
 }
 
-/** A row of a result that could not be classified; `index` counts from the first position of the result. */
+/** A row of a result that could not be classified. `index` counts from the first position of the result. */
 export interface Rejected {
   readonly index: number
   readonly seq: number | null
@@ -146,13 +146,13 @@ export interface Rejected {
   readonly values: Values
 }
 
-/** What became of `count` consecutive positions of one partition: one entry of `rows` each, but for the rejected. */
+/** The outcome of `count` consecutive positions of one partition: an entry in `rows` for each, except for rejects. */
 export interface Result {
   readonly job: string
   readonly epoch: number
   readonly from: number
   readonly attempt: number
-  /** The first position; in a job without sequence the offset of the input. */
+  /** The first position. In a job without sequence it is the offset of the input. */
   readonly first: number
   readonly count: number
   /** The offset of the input message that holds the first position. */
@@ -160,7 +160,7 @@ export interface Result {
   /** The classifier's fingerprint, 8 bytes. */
   readonly classifier: Uint8Array
   readonly by: string
-  /** The columns of the output, the label of the index first where the output has an index. */
+  /** The columns of the output. If the output has an index, its label comes first. */
   readonly columns: readonly string[]
   /** One Kind for each column. */
   readonly kinds: readonly string[]
@@ -169,7 +169,7 @@ export interface Result {
   readonly rows: readonly Values[]
 }
 
-/** A copy of a rejected row for alerting, and the only trace of what has no place (unknown job, malformed message). */
+/** A copy of a rejected row, for alerting. For a message without a job, or a malformed one, it is the only trace. */
 export interface Reject {
   readonly job: string | null
   readonly epoch: number | null
@@ -188,10 +188,10 @@ export interface Reject {
 }
 
 /**
- * What the values of an output column are, over the rows of one result:
+ * The type of the values of an output column, over the rows of one result:
  * - `empty`: nothing but missing values
  * - `integer`, `float`, `boolean`, `text`: all values present are of that kind
- * - `whole`: floats, at least one of them a whole number, which may have been an integer before pandas made it a float
+ * - `whole`: floats with at least one whole number, which may have been an integer before pandas made it a float
  * - `mixed`: anything else in an object column
  * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
  */
@@ -200,10 +200,10 @@ export type Kind = string
 /** A rows message without its values. */
 export type RowsHead = Omit<Rows, 'rows'>
 
-/** A rows message without rows: behind it, in its partition, nothing counts that publishers of older epochs still send. */
+/** A rows message without rows. After it, messages of older epochs in its partition do not count. */
 export type Barrier = Rows & { readonly count: 0 }
 
-/** The barrier that this is the head of, or null. */
+/** The barrier with this head, or null if the head belongs to other rows. */
 export function barrierOf(head: RowsHead): Barrier | null {
   return head.count === 0 ? { ...head, count: 0, rows: [] } : null
 }

@@ -4,27 +4,27 @@ import { decodeValues } from '../wire/codec.ts'
 import type { BatchClassifier, ClassifiedBatch, ClassifierBatch, ClassifierJob, RowsClassifier } from './boundary.ts'
 import { encodeResults, type ResultHead } from './encode-results.ts'
 
-/** One batch in the function, the next one waiting in its pipe. */
+/** One batch in the function, and the next one waiting in its pipe. */
 const BATCHES_AHEAD = 2
 
-/** Rows of a batch that lie in one message: `count` of them behind its first `skip`. */
+/** The rows of a batch that are in one message: `count` rows after the first `skip`. */
 export interface EncodedRows {
   readonly bytes: Uint8Array
-  /** The seq of the message's first row; null where rows have none. */
+  /** The seq of the first row of the message, or null if rows have none. */
   readonly seq: number | null
   readonly offset: number
   readonly skip: number
   readonly count: number
 }
 
-/** A batch as messages: what every host of a classifier decodes, classifies and encodes. */
+/** A batch as messages. Each host of a classifier decodes it, classifies it and encodes the results. */
 export interface EncodedBatch {
   readonly job: ClassifierJob
   readonly head: ResultHead
   readonly parts: readonly EncodedRows[]
 }
 
-/** One batch from messages to messages: decode, classify, encode. */
+/** Turns the messages of one batch into result messages: decode, classify, encode. */
 export async function classifyEncoded(
   { job, head, parts }: EncodedBatch,
   classify: (batch: ClassifierBatch) => Promise<ClassifiedBatch>,
@@ -43,13 +43,13 @@ export async function classifyEncoded(
   return encodeResults(head, classified, unsequenced ? parts.map(({ offset }) => offset) : null)
 }
 
-/** What the results of this batch say beside their rows. */
+/** The fields of the results of a batch, except their rows. */
 export function resultHead(batch: Batch, job: Job, maker: Pick<ResultHead, 'by' | 'classifier'>): ResultHead {
   const { epoch, from, first, offset } = batch
   return { job: job.id, epoch, from, attempt: job.attempt, first, offset, ...maker }
 }
 
-/** A classifier of rows that gets its batches decoded here, on the event loop: its own work is done elsewhere. */
+/** Wraps a classifier of rows: batches are decoded here, on the event loop, since the classifier runs elsewhere. */
 export function decoding(classifier: RowsClassifier, by: string): BatchClassifier {
   return {
     ahead: BATCHES_AHEAD,

@@ -4,18 +4,18 @@ import { encodeResult, MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 import type { ClassifiedBatch } from './boundary.ts'
 
-/** A result is cut here, so that it stays below Kafka's usual 1 MB; a longer row travels alone. */
+/** A result ends at this size, to stay below Kafka's default limit of 1 MB. A longer row is a result by itself. */
 const RESULT_BYTES = 512 * 1024
 
-/** What a message holds, less what a result says beside its rows. */
+/** The longest row that fits into a message, with room for the other fields of a result. */
 export const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - 256 * 1024
 
-/** What the results of a batch say of it, and of who made them. */
+/** What a result says about its batch and its worker. */
 export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'first' | 'offset' | 'by' | 'classifier'>
 
 /**
- * Encodes what the classifier made of a batch as one result, or as several where it is large. `offsets` are those of rows
- * without a sequence: each is a result of its own, placed by the offset of its input.
+ * Encodes the output for a batch as one result, or as several if it is large. In a job without sequence `offsets` has the
+ * offset of each row: each row is then a separate result, whose position is that offset.
  */
 export function encodeResults(
   head: ResultHead,
@@ -26,7 +26,7 @@ export function encodeResults(
   let start = 0
   let bytes = 0
   rows.forEach((row, i) => {
-    const size = rowBytes(row) // NaN for what is refused when it is encoded
+    const size = rowBytes(row) // NaN for a row that the encoder will refuse
     if (size > LONGEST_ROW_BYTES) throw tooLong(i, size)
     if (i > start && (offsets || bytes + size > RESULT_BYTES)) cut(i)
     bytes += size
@@ -45,6 +45,6 @@ export function encodeResults(
 }
 
 function tooLong(index: number, bytes: number): RowmillError {
-  const message = `row ${index + 1} of these takes ${bytes} bytes in the output, and a message holds ${LONGEST_ROW_BYTES} of a row.`
+  const message = `output row ${index + 1} of the batch takes ${bytes} bytes; a message holds at most ${LONGEST_ROW_BYTES}.`
   return new RowmillError('CLASSIFIER_CONTRACT', `the classifier broke its contract: ${message}`, { index, bytes })
 }

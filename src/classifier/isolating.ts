@@ -8,7 +8,7 @@ import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary
 import { resultHead } from './decoding.ts'
 import { LONGEST_ROW_BYTES } from './encode-results.ts'
 
-/** What rows may have done to the classifier; anything else would befall every batch. */
+/** Errors that a row may have caused. Any other error would happen to every batch. */
 const BY_ROWS: readonly ErrorCode[] = [
   'CLASSIFIER_FAILED',
   'CLASSIFIER_CONTRACT',
@@ -16,41 +16,40 @@ const BY_ROWS: readonly ErrorCode[] = [
   'CLASSIFIER_TIMEOUT',
   'ROW_MALFORMED',
 ]
-/** What chance may have done: it is tried again before a row is blamed. */
+/** Errors that may be bad luck: we retry before we blame a row. */
 const BY_CHANCE: readonly ErrorCode[] = ['CLASSIFIER_DIED', 'CLASSIFIER_TIMEOUT']
-/** What does not depend on time or memory. */
+/** Errors that depend on the rows alone, not on time or memory. */
 const BY_CONTENT: readonly ErrorCode[] = ['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT']
 const RETRIES = 2
-/** What a reject keeps of the reason, in characters: a traceback may be of any length. */
+/** How many characters of the reason a reject keeps: a traceback may be of any length. */
 const DETAIL_CHARS = 16_000
 
 export interface IsolatingOptions {
-  /** Makes the classifier, at the start and whenever it ended. */
+  /** Creates the classifier, at first and each time after it ended. */
   readonly open: () => BatchClassifier
-  /** How long one call may take; null: for ever. */
+  /** How long one call may take, in ms. Null: no limit. */
   readonly timeoutMs: number | null
-  /** The worker it classifies for. */
+  /** The name of the worker. */
   readonly by: string
-  /** Told of every end of a classifier, in words. */
+  /** Logs why a classifier ended. */
   readonly say: (message: string) => void
   /**
-   * Told of a batch of several rows at which the classifier threw or broke its contract, although it has a result for
-   * each of its rows in smaller batches: its answer for a row depends on the rows beside it. Of batches that lie in one
-   * another it is told of each, the smallest first.
+   * Called with a batch that the classifier refused (it threw or broke its contract), although it accepts each row of it in
+   * smaller batches: its result for a row depends on neighbouring rows. If such batches are nested, it is called for each,
+   * the smallest first.
    */
   readonly onRefusedTogether?: (batch: Batch, error: RowmillError) => void
 }
 
 /**
- * A classifier that answers for every row: with its result, or as rejected. A batch in which the classifier throws or
- * breaks its contract is halved until the bad rows stand alone. One that ended, or took too long, is made anew; the batch
- * is tried twice more, and then halved likewise. All of that happens alone: no other batch is in the classifier then, or
- * it might be blamed for a row that is not its own.
+ * Gives every row a result or rejects it. If the classifier throws or breaks its contract, the batch is halved until each
+ * bad row is alone. If the classifier dies or takes too long, it is started again and the batch is retried twice before it
+ * is halved too. Meanwhile no other batch is in the classifier, or it could be blamed for somebody else's row.
  */
 export class IsolatingClassifier implements BatchClassifier {
   readonly #options: IsolatingOptions
   #classifier: BatchClassifier
-  /** The calls under way, the oldest first. */
+  /** The current calls, oldest first. */
   readonly #calls: Call[] = []
   #alone: Promise<unknown> = Promise.resolve()
   #inTrouble = 0
@@ -118,7 +117,7 @@ export class IsolatingClassifier implements BatchClassifier {
     for (const half of halve(batch)) {
       const answer = await this.#try(half, job)
       if (!(answer instanceof RowmillError)) answers.push(answer)
-      // A row that stands alone gets every try; between, one is enough to know which half to look at.
+      // A single row gets every retry. For a larger half one try is enough to know whether to look into it.
       else answers.push(await this.#isolate(half, job, answer, half.count === 1 ? RETRIES : 0))
     }
     const rejected = answers.flatMap(({ rejected }) => rejected)
@@ -126,7 +125,7 @@ export class IsolatingClassifier implements BatchClassifier {
     return { results: answers.flatMap(({ results }) => results), rejected }
   }
 
-  /** The results, or what the rows did. */
+  /** Returns the results, or the error that the rows caused. */
   async #try(batch: Batch, job: Job): Promise<BatchAnswer | RowmillError> {
     try {
       return await this.#call(batch, job)
@@ -159,7 +158,7 @@ export class IsolatingClassifier implements BatchClassifier {
     }
   }
 
-  /** Starts the clock of the call that is next to be answered. */
+  /** Starts the clock of the call that will be answered next. */
   #wind(call: Call): void {
     const { timeoutMs } = this.#options
     if (timeoutMs === null || call.clock || !call.started || this.#closed) return
@@ -169,7 +168,7 @@ export class IsolatingClassifier implements BatchClassifier {
     }, timeoutMs)
   }
 
-  /** Makes another classifier in place of one that ended: the first call that finds out does. */
+  /** Replaces a classifier that ended. Only the first call that notices does it. */
   async #replace(ended: BatchClassifier, error: RowmillError): Promise<void> {
     if (this.#closed || ended !== this.#classifier) return
     this.#classifier = this.#options.open()
@@ -197,7 +196,7 @@ export class IsolatingClassifier implements BatchClassifier {
 interface Call {
   readonly classifier: BatchClassifier
   timedOut: boolean
-  /** Whether the classifier has it: a start may take any time. */
+  /** Whether the classifier has the batch. Its start before that may take any time. */
   started?: boolean
   clock?: NodeJS.Timeout
 }
@@ -218,13 +217,13 @@ function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | '
   }
 }
 
-/** A message that holds the longest of rows has no room for what is said of it too. */
+/** A message with the longest possible row has no room for the detail too. */
 function shortened(detail: string, values: Values): Pick<Rejected, 'detail' | 'values'> {
   if (rowBytes(values) <= LONGEST_ROW_BYTES) return { detail, values }
   return { detail: `${detail}\nIts values are too long to be shown.`, values: [] }
 }
 
-/** The two halves of a batch; the first has the odd row. */
+/** The two halves of a batch. The first has the odd row. */
 function halve(batch: Batch): [Batch, Batch] {
   const middle = Math.ceil(batch.count / 2)
   const [left, right]: [Part[], Part[]] = [[], []]

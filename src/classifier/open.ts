@@ -5,19 +5,19 @@ import { moduleTarget } from './module/module-target.ts'
 import { PythonClassifier } from './python/python.ts'
 
 export interface OpenClassifierOptions {
-  /** `FILE[:NAME]` or `package.module:NAME`; a FILE that ends in .ts, .js, .mts, .mjs, .cts or .cjs is no Python. */
+  /** `FILE[:NAME]` or `package.module:NAME`. It is Python unless FILE ends in .ts, .js, .mts, .mjs, .cts or .cjs. */
   readonly target: string
   /** The interpreter of a Python classifier. */
   readonly python: string
-  /** The worker it classifies for. */
+  /** The name of the worker. */
   readonly by: string
-  /** What the classifier may take of memory, in MB; null: no limit. */
+  /** How much memory the classifier may use, in MB. Null: no limit. */
   readonly memoryMB: number | null
-  /** Gets what the user's code printed, whole lines with their ends. */
+  /** Called with what the user's code printed, in whole lines with their line ends. */
   readonly onOutput: (text: string) => void
 }
 
-/** The host that fits the classifier; not started yet. */
+/** Creates the right kind of host for the classifier. It is not started yet. */
 export function openClassifier({ target, python, by, memoryMB, onOutput }: OpenClassifierOptions): BatchClassifier {
   const module = moduleTarget(target)
   if (module) return new ModuleClassifier({ ...module, by, memoryMB, onOutput })

@@ -4,7 +4,7 @@ const LONGEST_LINE = 8192
 const LAST_LINES = 20
 const LAST_CHARACTERS = 4000
 
-/** Hands on what a process prints as whole lines, keeping at most one unfinished line. Longer ones go in pieces. */
+/** Forwards the output of a process in whole lines. It holds back one unfinished line; a very long line goes in pieces. */
 export class LineForwarder {
   readonly #onOutput: (text: string) => void
   readonly #decoder = new StringDecoder('utf8')
@@ -29,7 +29,7 @@ export class LineForwarder {
   }
 }
 
-/** The last lines of an output, for the message about the end of its process. */
+/** Keeps the last lines of an output, for the message about the end of its process. */
 export class LastLines {
   #text = ''
 

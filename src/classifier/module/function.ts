@@ -5,9 +5,8 @@ import { checkModuleJob, classifyWithModule } from './module-rows.ts'
 import { failureOf, isRowmillError } from './thrown.ts'
 
 /**
- * A classifier that is a function of this process: for tests, where it may close over what it likes. One batch is in it
- * at a time, as in a thread. It has no memory and no loop of its own: what ends it, or keeps it busy for ever, does the
- * same to the process.
+ * A classifier that is a function in this process. It is for tests, whose function may close over anything. It gets one
+ * batch at a time, as in a thread. It shares memory and event loop with the process: if it hangs, the process hangs too.
  */
 export class FunctionClassifier implements RowsClassifier {
   readonly fingerprint = new Uint8Array(8)

@@ -5,13 +5,13 @@ import { toCsvOf } from '../../pandas/to-csv.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from '../boundary.ts'
 import type { Cell, Classifier } from '../classifier.ts'
 
-/** What a module gives: the function, and the names of its output columns where it says them. */
+/** The exports of a module: the function, and the names of its output columns or null. */
 export interface ModuleExports {
   readonly classifier: Classifier
   readonly columns: readonly string[] | null
 }
 
-/** Arguments of read_csv that make other values of the cells; what is not pandas gets them as they stand in the file. */
+/** Arguments of read_csv that change the values of cells. Only pandas can apply them. */
 const OF_PANDAS: readonly string[] = [
   'usecols',
   'true_values',
@@ -22,9 +22,9 @@ const OF_PANDAS: readonly string[] = [
 ]
 
 /**
- * Calls a classifier in TypeScript for one batch: pads short rows, and makes text of the cells it returns.
- * Throws CLASSIFIER_CONTRACT where it returns anything but one row of cells for each row, ROW_MALFORMED where a row has
- * more values than the header, and what the function throws.
+ * Calls a classifier in TypeScript for one batch. Pads short rows, and turns the returned cells into text. Throws
+ * CLASSIFIER_CONTRACT unless it returns one row of cells for each row, ROW_MALFORMED if a row has more values than the
+ * header, and anything that the function throws.
  */
 export async function classifyWithModule(
   { classifier, columns }: ModuleExports,
@@ -44,18 +44,18 @@ export async function classifyWithModule(
   return { columns: names, kinds: names.map(() => 'text'), rows: cells }
 }
 
-/** Throws USAGE where an option of the job asks for what only pandas does. */
+/** Throws USAGE if an option of the job asks for something that only pandas can do. */
 export function checkModuleJob({ options }: ClassifierJob): void {
   const readCsv: Record<string, unknown> = jsonOptionOf({ options }, 'readCsv', '{}')
   const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
   if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')
   const { host } = toCsvOf({ options })
-  // How cells are quoted is the sink's as well, and it does it.
+  // Quoting is allowed: the sink does it.
   asked.push(...Object.keys(host).flatMap(name => (name === 'quoting' ? [] : [`--to-csv ${name}`])))
   const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')
   asked.push(...casts.map(([column]) => `--cast ${column}`))
   if (asked.length === 0) return
-  const message = `${asked.join(', ')}: pandas would do that, and this classifier is not Python. Do it in the classifier.`
+  const message = `${asked.join(', ')}: only pandas can do that, and this classifier is not Python. Do it in the classifier.`
   throw new RowmillError('USAGE', message, { options: asked.join(', ') })
 }
 
@@ -78,7 +78,8 @@ function textOf(
     }
     for (let i = 0; i < width; i++) {
       if (typeof row[i] !== 'string') row[i] = cellText(row[i], where, i)
-      else if (!row[i].isWellFormed()) throw contract(`${where()}: cell ${i} holds a lone surrogate, which is no text.`)
+      else if (!row[i].isWellFormed())
+        throw contract(`${where()}: cell ${i} holds a lone surrogate, which is not valid text.`)
     }
     return row as Values
   })

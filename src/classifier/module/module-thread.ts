@@ -1,6 +1,6 @@
 /**
- * The thread of a classifier in TypeScript or JavaScript, started by module.ts. Batches come as undecoded bytes; it
- * decodes, classifies and encodes them, one after the other, and hands the results over.
+ * The thread of a classifier in TypeScript or JavaScript, started by module.ts. Batches arrive as undecoded bytes. It
+ * decodes, classifies and encodes them one after the other, and sends the results back.
  */
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
@@ -15,10 +15,10 @@ import type { ThreadAnswer, ThreadArguments, ThreadBatch } from './module.ts'
 import { checkModuleJob, classifyWithModule, type ModuleExports } from './module-rows.ts'
 import { failureOf, isRowmillError } from './thrown.ts'
 
-/** Answers that take longer than this together are not held back for one another. */
+/** Answers are held back for each other no longer than this. */
 const ANSWER_MS = 2
 
-/** Hands answers over, several at a time where they come quickly. */
+/** Sends answers, several at a time if they come quickly. */
 class Answers {
   readonly #port: MessagePort
   #waiting: ThreadAnswer[] = []
@@ -126,5 +126,5 @@ async function load(): Promise<Loaded> {
 }
 
 function notFound(message: string): RowmillError {
-  return new RowmillError('CLASSIFIER_NOT_FOUND', `${message} Say --classifier FILE.ts[:NAME], or a .js file.`)
+  return new RowmillError('CLASSIFIER_NOT_FOUND', `${message} Give --classifier FILE.ts[:NAME], or a .js file.`)
 }

@@ -13,23 +13,23 @@ export interface ThreadArguments {
   readonly file: string
   readonly name: string
   readonly by: string
-  /** What the thread may take of memory, in MB; null: no limit. */
+  /** How much memory the thread may use, in MB. Null: no limit. */
   readonly memoryMB: number | null
-  /** Where batches come and answers go: the thread's own parentPort is the user's code's. */
+  /** The port for batches and answers. The thread's own parentPort is left to the user's code. */
   readonly port: MessagePort
 }
 
-/** A folder without package.json says nothing of modules: Node finds out, and the user need not hear how long it took. */
+/** Silences Node's warning that it had to find out whether a file without package.json is an ES module. */
 const NODE_OPTIONS = ['--disable-warning=MODULE_TYPELESS_PACKAGE_JSON']
-/** What waits for the thread when it is free: all of it goes over at once. */
+/** How many batches may wait for the thread. When it is free it gets all of them at once. */
 const BATCHES_AHEAD = 8
 
-/** A batch on its way to the thread. Several go, and come back, in one message: waking a thread takes its time. */
+/** A batch on its way to the thread. One message carries several batches or answers, since waking a thread takes time. */
 export interface ThreadBatch {
-  /** Where it is not the job of the batch before. */
+  /** The job, or null if it is the job of the previous batch. */
   readonly job: ClassifierJob | null
   readonly head: Omit<ResultHead, 'by' | 'classifier'>
-  /** Where in `bytes` each message lies. */
+  /** Where each message is in `bytes`. */
   readonly parts: readonly (Omit<EncodedRows, 'bytes'> & { readonly start: number; readonly length: number })[]
   readonly bytes: ArrayBuffer
 }
@@ -40,13 +40,13 @@ export type ThreadAnswer =
   | { readonly error: ErrorRecord }
 
 export interface ModuleClassifierOptions extends Omit<ThreadArguments, 'port'> {
-  /** Gets what the user's code printed, whole lines with their ends. */
+  /** Called with what the user's code printed, in whole lines with their line ends. */
   readonly onOutput: (text: string) => void
 }
 
 /**
- * The user's function in TypeScript or JavaScript, in one thread of its own (module-thread.ts). Messages are copied
- * once, into a buffer that goes over to the thread; what comes back is encoded already, and goes over likewise.
+ * The user's function in TypeScript or JavaScript, in its own thread (module-thread.ts). Messages are copied once, into a
+ * buffer that is transferred to the thread. Its answers are encoded already, and are transferred back.
  */
 export class ModuleClassifier implements BatchClassifier {
   readonly #options: ModuleClassifierOptions
@@ -82,7 +82,7 @@ export class ModuleClassifier implements BatchClassifier {
 
   async classify(batch: Batch, job: Job): Promise<BatchAnswer> {
     if (this.#death) throw this.#death
-    if (this.#outgoing.length === 0) process.nextTick(() => this.#send()) // behind all that is cut in this turn
+    if (this.#outgoing.length === 0) process.nextTick(() => this.#send()) // after all batches that are cut in this turn
     this.#outgoing.push(pack(batch, job, job !== this.#job))
     this.#job = job
     const answered = await this.#answer()
@@ -152,7 +152,7 @@ export class ModuleClassifier implements BatchClassifier {
     }
   }
 
-  /** Resolves when the thread is gone and every call that waited for it has been told. */
+  /** Resolves when the thread is gone and every waiting call is settled. */
   #watch(thread: Thread): Promise<void> {
     return new Promise(resolve => {
       let reason = ''
@@ -164,7 +164,7 @@ export class ModuleClassifier implements BatchClassifier {
         const message = `the thread of classifier ${this.#options.file} ended${how}`
         this.#death ??= new RowmillError('CLASSIFIER_DIED', message, { exitCode: code })
         const { port1 } = this.#channel
-        // What it said at last may still be on its way.
+        // Its last answers may still be on their way.
         for (let last = receiveMessageOnPort(port1); last; last = receiveMessageOnPort(port1))
           this.#receive(last.message)
         port1.close()
@@ -175,7 +175,7 @@ export class ModuleClassifier implements BatchClassifier {
   }
 }
 
-/** The batch with its messages one behind the other in one buffer. */
+/** Packs the messages of a batch into one buffer, one after the other. */
 function pack({ epoch, from, first, offset, parts }: Batch, job: Job, withJob: boolean): ThreadBatch {
   const bytes = new Uint8Array(parts.reduce((sum, { message }) => sum + message.bytes.length, 0))
   let start = 0

@@ -3,10 +3,10 @@ import { RowmillError } from '../../errors.ts'
 
 const LONGEST_MESSAGE = 4000
 const NO_MODULE =
-  'Its package.json says "type": "commonjs", where a file is no ES module: call it .mts (or .mjs), or say "type": "module".'
+  'Its package.json says "type": "commonjs", so Node does not read it as an ES module. Name it .mts (or .mjs), or set "type": "module".'
 const OWN_FOLDER = fileURLToPath(new URL('../..', import.meta.url))
 
-/** What a classifier in TypeScript threw, with the frames that are its own; `what` says who did what. */
+/** Describes what a classifier in TypeScript threw, with its own stack frames. `what` begins the message. */
 export function failureOf(
   code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_UNLOADABLE',
   what: string,
@@ -14,7 +14,7 @@ export function failureOf(
 ): RowmillError {
   const { text, stack } = describe(thrown)
   const lines = stack.split('\n')
-  // Where TypeScript cannot be parsed the place stands in front, as `FILE:LINE` and the line; there is no frame of it.
+  // If TypeScript cannot be parsed, the stack begins with `FILE:LINE` and the line, and has no frame for it.
   const place = /^\S.*:[0-9]+$/.test(lines[0]!) ? lines.slice(0, lines.indexOf('')) : []
   const own = lines.filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
   const advice = code === 'CLASSIFIER_UNLOADABLE' ? adviceOn(text, place.length > 0) : []
@@ -24,10 +24,10 @@ export function failureOf(
 
 function adviceOn(text: string, placed: boolean): string[] {
   if (/Unexpected token 'export'|Cannot use import statement/.test(text)) return [NO_MODULE]
-  return text.startsWith('SyntaxError') && !placed ? ['node --check FILE says where.'] : []
+  return text.startsWith('SyntaxError') && !placed ? ['node --check FILE shows where.'] : []
 }
 
-/** Anything may be thrown, also what throws when it is looked at. */
+/** Code may throw anything, even an object that throws when it is inspected. */
 function describe(thrown: unknown): { text: string; stack: string } {
   try {
     if (!(thrown instanceof Error)) return { text: String(thrown), stack: '' }
@@ -37,7 +37,7 @@ function describe(thrown: unknown): { text: string; stack: string } {
   }
 }
 
-/** Whether rowmill threw it, and it says what it must. */
+/** Whether rowmill itself threw it, so its message is complete. */
 export function isRowmillError(thrown: unknown): thrown is RowmillError {
   try {
     return thrown instanceof RowmillError

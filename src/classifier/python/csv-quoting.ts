@@ -11,8 +11,8 @@ csv.writer(text, lineterminator='\\n').writerow(['a\\rb'])
 print(text.getvalue().startswith('"'))`
 
 /**
- * Whether csv.writer of this Python quotes a cell for a lone carriage return: newer ones do, and so must the sink.
- * Null where there is no such program. Throws PYTHON_UNUSABLE, and the reason of `signal`, which ends the program.
+ * Whether csv.writer of this Python quotes a cell because of a lone carriage return, as newer Pythons do. The sink does the
+ * same. Null if there is no such program. Throws PYTHON_UNUSABLE, or the reason of `signal`, which ends the program.
  */
 export async function csvQuotesCarriageReturn(python: string, signal?: AbortSignal): Promise<boolean | null> {
   try {
@@ -27,24 +27,24 @@ export async function csvQuotesCarriageReturn(python: string, signal?: AbortSign
 }
 
 /**
- * As the old job's Python does. Where there is no `python3` and none was named, as newer Pythons do, and `say` is told:
- * the classifier may not be Python. Throws PYTHON_UNUSABLE where a Python that was named is not there, and the reason of
- * `signal`.
+ * Whether the Python of the original job quotes a lone carriage return. If the user named no Python and there is no
+ * `python3`, it answers as a newer Python would and logs that: the classifier may not be Python. Throws PYTHON_UNUSABLE if
+ * a named Python is missing, and the reason of `signal`.
  */
 export async function quotesCarriageReturn(python: string, say: Say, signal?: AbortSignal): Promise<boolean> {
   const quotes = await csvQuotesCarriageReturn(python, signal)
   if (quotes !== null) return quotes
   if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
   say(
-    `there is no ${python} here: cells with a carriage return are quoted, as newer Pythons do (else give --python PATH)`,
+    `there is no ${python}: cells with a carriage return are quoted, as newer Pythons do. For another Python give --python PATH`,
   )
   return true
 }
 
-/** The error where it cannot be asked. */
+/** The error if this Python cannot be run. */
 export function pythonUnusable(python: string, why = 'there is no such program', options?: ErrorOptions): RowmillError {
   const message =
     `Python interpreter ${python} cannot be asked how it quotes CSV: ${why}. ` +
-    'Name the one of the old job with --python PATH (it needs no pandas here).'
+    'Name the interpreter of the original job with --python PATH (it needs no pandas here).'
   return new RowmillError('PYTHON_UNUSABLE', message, { python }, options)
 }

@@ -1,7 +1,7 @@
 const HEAD_BYTES = 4
 const LONGEST_BYTES = 2 ** 30
 
-/** A text as one frame: its length in bytes (4 bytes, big endian) and its UTF-8. The other end is host.py. */
+/** Encodes a text as one frame: its length in bytes (4 bytes, big endian) and its UTF-8. host.py is the other end. */
 export function frame(text: string): Buffer {
   const length = Buffer.byteLength(text)
   const bytes = Buffer.allocUnsafe(HEAD_BYTES + length)
@@ -10,7 +10,7 @@ export function frame(text: string): Buffer {
   return bytes
 }
 
-/** Puts frames together from chunks of any size and hands out the body of each. `push` throws on what is no frame. */
+/** Assembles frames from chunks of any size, and passes on the body of each. `push` throws if the bytes are no frame. */
 export class FrameReader {
   readonly #onFrame: (body: Buffer) => void
   #chunks: Buffer[] = []

@@ -16,9 +16,9 @@ export interface PythonClassifierOptions {
   readonly target: string
   /** The working directory of the user's code, the caller's unless given. */
   readonly cwd?: string
-  /** What the process may take of memory for its data, in MB; null, the default: no limit. */
+  /** How much memory the process may use for its data, in MB. Null, the default: no limit. */
   readonly memoryMB?: number | null
-  /** Gets what the user's code printed on standard output or error, whole lines with their ends; long lines in pieces. */
+  /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
   readonly onOutput: (text: string) => void
 }
 
@@ -39,17 +39,18 @@ interface Waiting {
 const HOST = fileURLToPath(new URL('./host.py', import.meta.url))
 /** Python's csv.QUOTE_NONE. */
 const QUOTE_NONE = 3
-// A process that ended may have left its pipes to processes of its own: their last words are waited for no longer.
+// Children of an ended process may keep its pipes open. We wait no longer than this for last output.
 const LAST_WORDS_MS = 300
 
 /**
  * The user's Python function over a pandas DataFrame, in one warm child process (host.py).
  *
- * Every batch is read by pandas as the old job's `read_csv` would have read these rows within the whole file, and its
- * cells are those of `to_csv`. Job options: `readCsv` and `toCsv` (JSON objects of keyword arguments) and `cast` (a
- * JSON array of [column, dtype]). The child ends with this process, however this process ends.
- * Beside what RowsClassifier says, `classify` throws USAGE where an option of the job cannot be honoured, and ROW_MALFORMED
- * where a row has more values than the header.
+ * pandas reads every batch as `read_csv` of the original job would have read these rows within the whole file. The cells
+ * are those of its `to_csv`. Job options: `readCsv` and `toCsv` (JSON objects of keyword arguments) and `cast` (a JSON
+ * array of [column, dtype]). The child ends with this process, however this process ends.
+ *
+ * In addition to the errors of RowsClassifier, `classify` throws USAGE if an option of the job cannot be honoured, and
+ * ROW_MALFORMED if a row has more values than the header.
  */
 export class PythonClassifier implements RowsClassifier {
   readonly #options: PythonClassifierOptions
@@ -100,13 +101,13 @@ export class PythonClassifier implements RowsClassifier {
     await this.#gone
   }
 
-  /** The child leads a group, in which is what the classifier has started too. Once it is gone, its number may be another's. */
+  /** Kills the child and what it started in its process group. After the child is gone, its pid may belong to another process. */
   #killGroup(): void {
     const { pid, exitCode, signalCode } = this.#child ?? {}
     if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
   }
 
-  /** Ends what the classifier has started. A process that left the group was meant to stay, so the user is told. */
+  /** Ends processes that the classifier started. A process that left the group was meant to stay, so we tell the user. */
   #endStarted({ pid }: ChildProcess): void {
     const daemons = endStarted(this.#mark).filter(({ group }) => group !== pid)
     if (daemons.length === 0) return
@@ -142,7 +143,7 @@ export class PythonClassifier implements RowsClassifier {
 
   #read(child: ChildProcess): void {
     const [, stdout, stderr, requests, answers, lifeLine] = (child.stdio ?? []) as unknown as (Readable & Writable)[]
-    // What is no Python with a host in it has nothing to say to the user; what it wrote on stderr is in the error.
+    // Before the host has begun, output goes nowhere: the program may not be Python. Its stderr is part of the error.
     const begun = Promise.withResolvers<void>()
     const output = new LineForwarder(text => void begun.promise.then(() => this.#options.onOutput(text)))
     const errors = new LineForwarder(text => {
@@ -164,11 +165,11 @@ export class PythonClassifier implements RowsClassifier {
       try {
         reader.push(chunk)
       } catch {
-        this.#lastLines.add('rowmill: its answer cannot be read. Does the classifier write to descriptor 4?\n')
+        this.#lastLines.add('rowmill: cannot read an answer. Does the classifier write to descriptor 4?\n')
         child.kill('SIGKILL')
       }
     })
-    // The end of the process says what went wrong; a broken pipe only says that something did.
+    // The end of the process tells what went wrong. A broken pipe only tells that something did.
     for (const stream of [stdout, stderr, requests, answers, lifeLine]) stream?.on('error', () => {})
   }
 
@@ -178,7 +179,7 @@ export class PythonClassifier implements RowsClassifier {
     else waiting?.resolve(answer)
   }
 
-  /** Resolves when the child is gone and every call that waited for it has been told. */
+  /** Resolves when the child is gone and every waiting call is settled. */
   #watch(child: ChildProcess): Promise<void> {
     return new Promise(resolve => {
       const finish = (error: RowmillError) => {
@@ -218,7 +219,7 @@ export class PythonClassifier implements RowsClassifier {
     const facts = { exitCode: code, signal }
     if (this.#hello === null && signal === null) {
       const message = `Python interpreter ${python} ended with ${how} before classifier ${target} was imported. `
-      const advice = 'Name another interpreter with --python PATH if this one is no Python 3 with pandas. '
+      const advice = 'If it is not a Python 3 with pandas, name another interpreter with --python PATH. '
       return new RowmillError('PYTHON_UNUSABLE', message + advice + said, { python, ...facts })
     }
     const cause = signal === 'SIGKILL' ? ' (killed from outside; the machine may be out of memory)' : ''
@@ -227,15 +228,15 @@ export class PythonClassifier implements RowsClassifier {
     return new RowmillError('CLASSIFIER_DIED', message, facts)
   }
 
-  /** Older ones do not escape the quote character (pandas #61407), and rowmill writes as newer ones do. */
+  /** pandas before 3 does not escape the quote character (pandas #61407), and rowmill writes as pandas 3 does. */
   #refuseOldPandas(): void {
     const { pandas } = this.#known()
     if (Number.parseInt(pandas, 10) >= 3) return
-    const message = `to_csv with quoting 3 and an escapechar: pandas ${pandas} leaves quotes as they are, rowmill writes what pandas 3 does`
+    const message = `to_csv with quoting 3 and an escapechar: pandas ${pandas} does not escape quotes, but rowmill writes as pandas 3 does`
     throw new RowmillError('USAGE', `${message}. Use pandas 3 or other arguments.`, { pandas })
   }
 
-  /** The job as the host gets it with each batch: as long as its bytes are the same, the host has it worked out. */
+  /** The job as the host gets it with each batch. The host parses it only if its bytes have changed. */
   #jobBytes(job: ClassifierJob): Buffer {
     const known = this.#jobs.get(job)
     if (known) return known
