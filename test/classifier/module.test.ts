@@ -125,7 +125,7 @@ test('what breaks the contract is refused by name, and the thread goes on', asyn
     ['anObject', /row 0: cell 1 is an object \(Date\)/],
     ['leavesHoles', /row 1: it returned undefined instead of a list of cells/],
     ['halfACharacter', /row 2: cell 0 holds a lone surrogate/],
-    ['endlessCell', /row 2 of these takes 200000\d+ bytes in the output/],
+    ['endlessCell', /output row 2 of the batch takes 200000\d+ bytes/],
   ]
   for (const [name, message] of cases) {
     const classifier = open(t, name)
@@ -154,7 +154,7 @@ test('what only pandas does is refused, by job: the next job is served', async t
   const classifier = open(t, 'default')
   const option = (name: string, value: unknown): JobOption => ({ name, value: JSON.stringify(value) })
   const asks = [
-    [option('cast', [['A', 'int64']]), /--cast A: pandas would do that/],
+    [option('cast', [['A', 'int64']]), /--cast A: only pandas can do that/],
     [option('toCsv', { na_rep: '-', quoting: 1, sep: ';' }), /^--to-csv na_rep: /],
     [option('readCsv', { usecols: ['ID'], dtype: { ID: 'int64' } }), /--read-csv usecols, --read-csv dtype: /],
   ] as const

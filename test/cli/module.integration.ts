@@ -83,5 +83,5 @@ test('what a TypeScript classifier throws ends the run with rows, lines and its 
   assert.match(missing.stderr, /no function as export nowhere\. .*\[CLASSIFIER_NOT_FOUND\]/)
   const cast = await rowmill([...args, '--classifier', FIXTURES, '--cast', 'A=int64'], { env })
   assert.equal(cast.code, 2)
-  assert.match(cast.stderr, /--cast A: pandas would do that/)
+  assert.match(cast.stderr, /--cast A: only pandas can do that/)
 })
