@@ -99,10 +99,15 @@ test('docs/glossary.md is the glossary of src/model.ts', () => {
   assert.deepEqual(rows.slice(1), terms)
 })
 
-test('every file:function that DESIGN.md names is there', () => {
-  for (const [, file, name] of read('DESIGN.md').matchAll(/`([a-z/-]+\.(?:ts|py)):([A-Za-z_.#]+)`/g)) {
-    const source = read(file!)
-    for (const part of name!.split('.')) assert.ok(source.includes(part), `${file} has ${part}`)
+test('every file:function that a page names is there, and every file', () => {
+  for (const page of PAGES) {
+    for (const [, file, name] of read(page).matchAll(
+      /`((?:src|connectors|scripts|test|examples)\/[\w/.-]+\.(?:ts|py|json))(?::([\w.#]+))?`/g,
+    )) {
+      assert.ok(existsSync(join(ROOT, file!)), `${page} names ${file}`)
+      const source = read(file!)
+      for (const part of name?.split('.') ?? []) assert.ok(source.includes(part), `${page}: ${file} has ${part}`)
+    }
   }
 })
 

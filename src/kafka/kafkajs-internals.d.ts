@@ -1,4 +1,4 @@
-// The parts of KafkaJS 2.2.4 below its public consumer (facts in DESIGN.md, "Why not the KafkaJS consumer").
+// The parts of KafkaJS 2.2.4 below its public consumer (facts in docs/decisions.md, "Why not the KafkaJS consumer").
 declare module 'kafkajs/src/cluster/index.js' {
   import type { ConnectionOptions } from 'node:tls'
   import type { ISocketFactory, Logger, RetryOptions, SASLOptions } from 'kafkajs'
