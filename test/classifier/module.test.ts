@@ -216,7 +216,7 @@ test('what cannot be loaded says why and what there is', async t => {
       'CLASSIFIER_UNLOADABLE',
       /imported: SyntaxError: .*\n.*node --check/,
     ],
-    [{ file: join(folder, 'commonjs/c.ts') }, 'default', 'CLASSIFIER_UNLOADABLE', /call it \.mts \(or \.mjs\)/],
+    [{ file: join(folder, 'commonjs/c.ts') }, 'default', 'CLASSIFIER_UNLOADABLE', /Name it \.mts \(or \.mjs\)/],
     [{ file: join(folder, 'throws.js') }, 'default', 'CLASSIFIER_UNLOADABLE', /cannot be imported: Error: at once/],
     [{ file: join(folder, 'columns.cjs') }, 'default', 'CLASSIFIER_UNLOADABLE', /columns must be a list of names/],
   ]
