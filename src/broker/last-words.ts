@@ -1,23 +1,23 @@
 import { open } from 'node:fs/promises'
 import { brokerFiles } from './jvm/broker-files.ts'
 
-/** Of a log: more than any last words. */
+/** How much of the end of a log we read. */
 export const TAIL_BYTES = 32 * 1024
 const LINES = 6
 
-/** The last lines that matter of what the broker in this directory wrote; empty when it wrote nothing. */
+/** The last relevant lines that the broker in this directory wrote. Empty if it wrote nothing. */
 export async function lastWords(directory: string): Promise<string> {
   const files = brokerFiles(directory)
   const [log, output] = await Promise.all([tail(files.log), tail(files.output)])
   return linesThatMatter(`${output}\n${log}`)
 }
 
-/** The last errors, else the last lines, without blank ones and the `at ...` lines of stack traces. */
+/** The last errors, or the last lines if there are none. Without blank lines and the `at ...` lines of stack traces. */
 export function linesThatMatter(text: string): string {
   const all = text.split('\n').filter(line => line.trim() !== '' && !/^\s+(at |\.\.\. )/.test(line))
   const errors = all.filter(line => /\b(ERROR|FATAL)\b|Exception|Error:|Caused by|error occurred/.test(line))
   const last = (errors.length > 0 ? errors : all).slice(-LINES)
-  // The first cause of much else, and by now far above it.
+  // This causes many later errors, which push it far up.
   const noFiles = errors.find(line => line.includes('Too many open files'))
   return (noFiles === undefined || last.includes(noFiles) ? last : [noFiles, ...last]).join('\n')
 }

@@ -20,18 +20,18 @@ export { prepareKafkaJars } from './jvm/kafka-jars.ts'
 export interface LocalBrokerOptions {
   /** The port of 127.0.0.1 to listen on. Default: a free one. */
   readonly port?: number
-  /** Where topics are kept for the next start. Default: a temporary directory, removed at close. */
+  /** Where to keep topics for the next start. Default: a temporary directory, removed at close. */
   readonly dataDir?: string
   /**
-   * Properties of Kafka in place of those it has here: what a node of a larger cluster needs, or one that clients reach
-   * by another address. The readiness that is waited for is that of `port`.
+   * Properties of Kafka that replace our own: for a node of a larger cluster, or one that clients reach at another address.
+   * We still wait until `port` answers.
    */
   readonly properties?: Properties
-  /** Whether a broker that keeps nothing will do where `dataDir` cannot be had. */
+  /** Whether a broker without persistent data is acceptable if `dataDir` cannot be used. */
   readonly mayForget?: boolean
-  /** Told in words what takes long, such as the first fetch of the jars. */
+  /** Called with a message before slow steps, such as the first download of the jars. */
   readonly onProgress?: OnProgress
-  /** Ends the start; a broker that runs is ended by `close`. */
+  /** Aborts the start. A running broker is ended by `close`. */
   readonly signal?: AbortSignal
 }
 
@@ -39,10 +39,11 @@ const PORT_TRIES = 5
 const GRACEFUL_STOP_MS = 15_000
 
 /**
- * Starts Apache Kafka as a child of this process, one node on the loopback interface, and resolves when topics can be
- * created and written. It ends with this process, however that ends. Where Java or Maven is missing it starts in a
- * container, if Docker answers.
- * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED when `signal` aborts.
+ * Starts Apache Kafka as a child of this process: one node on the loopback interface. Resolves when topics can be created
+ * and written. The broker ends with this process, however that ends. Without Java or Maven it starts in a container, if
+ * Docker answers.
+ *
+ * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED if `signal` aborts.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
   const { port, dataDir, properties, onProgress = () => {}, signal = new AbortController().signal } = options
@@ -63,15 +64,19 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
   }
 }
 
-/** In a container, or nowhere: then the error says what is missing for either, and every way out. */
+/** Starts the broker in a container. If that is impossible, the error says what is missing and lists every way out. */
 async function startElsewhere(missing: RowmillError, options: LocalBrokerOptions, signal: AbortSignal) {
   const { port, dataDir, mayForget = false, onProgress = () => {} } = options
   const started =
     dataDir === undefined || mayForget
       ? await startContainerBroker({ port, why: `${missing.facts.missing}`, onProgress, signal })
-      : 'it would not keep the topics in a data directory'
+      : 'it cannot keep topics in a data directory'
   if (typeof started !== 'string') return started
-  throw new RowmillError(missing.code, `${missing.message}. A container is no way now: ${started}`, missing.facts)
+  throw new RowmillError(
+    missing.code,
+    `${missing.message}. A container is not possible either: ${started}`,
+    missing.facts,
+  )
 }
 
 interface Start {
@@ -82,7 +87,7 @@ interface Start {
   readonly signal: AbortSignal
 }
 
-/** Between the choice of a free port and Kafka's use of it another process may take it: then others are chosen. */
+/** Another process may take a free port before Kafka uses it. Then we choose again. */
 export async function startOnFreePort(start: Start): Promise<LocalBroker> {
   for (let tries = 1; ; tries++) {
     const { broker, error } = await tryStart(start)
@@ -120,7 +125,7 @@ async function isPortTaken(directory: string): Promise<boolean> {
   return /BindException|Address already in use/.test(log)
 }
 
-/** A broker that was started, and where it works. */
+/** A started broker with its directory. */
 interface Place {
   readonly launch: KafkaLaunch
   readonly kafka: KafkaProcess
@@ -148,7 +153,7 @@ function running(place: Place): LocalBroker {
   }
 }
 
-/** Temporary data needs no farewell. Kept data is closed in order, or the next start has to recover it. */
+/** Kills a broker with temporary data. Kept data is closed in order, or the next start would have to recover it. */
 async function stop({ launch, kafka: { guarded }, directory }: Place, how: 'farewell' | 'at once'): Promise<void> {
   if (!launch.temporary && how === 'farewell') {
     guarded.signal('TERM')

@@ -4,15 +4,14 @@ import { RowmillError } from '../errors.ts'
 import type { BrokerPorts } from './jvm/broker-files.ts'
 
 /**
- * Below the ports that systems give to outgoing connections (Linux from 32768, macOS from 49152): one of those may
- * take a port between our choice and Kafka's use, and a client that polls such a port before anyone listens there can
- * be connected to itself.
+ * Our range is below the ports that systems give to outgoing connections (Linux from 32768, macOS from 49152). Such a
+ * connection could take our port before Kafka does, and a client that polls an unused port could connect to itself.
  */
 const LOWEST_PORT = 20_000
 const HIGHEST_PORT = 32_000
 const TRIES = 100
 
-/** Ports of 127.0.0.1 that are free now. Throws BROKER_FAILED when the wanted one is not. */
+/** Chooses free ports of 127.0.0.1. Throws BROKER_FAILED if the wanted one is not free. */
 export async function choosePorts(wanted: number | undefined): Promise<BrokerPorts> {
   if (wanted !== undefined) await checkWanted(wanted)
   const broker = wanted ?? (await chooseFree([]))
@@ -24,7 +23,7 @@ async function checkWanted(port: number): Promise<void> {
     await listenOnce(port)
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE' ? 'it is taken' : (cause as Error).message
-    const message = `the local Kafka cannot listen on port ${port} of 127.0.0.1: ${why}. Choose another, or none for a free one`
+    const message = `the local Kafka cannot listen on port ${port} of 127.0.0.1: ${why}. Choose another port, or omit it to get a free one`
     throw new RowmillError('BROKER_FAILED', message, { port }, { cause })
   }
 }
@@ -38,15 +37,15 @@ async function chooseFree(taken: readonly number[]): Promise<number> {
       return port
     } catch (cause) {
       if (tries < TRIES) continue
-      const message = `no free port found on 127.0.0.1 in ${TRIES} tries: ${(cause as Error).message}. Name one`
+      const message = `found no free port on 127.0.0.1 in ${TRIES} tries: ${(cause as Error).message}. Name one`
       throw new RowmillError('BROKER_FAILED', message, {}, { cause })
     }
   }
 }
 
 /**
- * Whether `address` is one of this machine: only those can be listened on. Node's list of interfaces would not do, since
- * it leaves out those without a carrier, and Docker's bridge has none while no container runs.
+ * Whether `address` belongs to this machine: we try to listen on it. Node's list of interfaces is not enough, since it
+ * omits interfaces without a carrier, and Docker's bridge has no carrier while no container runs.
  */
 export function isThisMachine(address: string): Promise<boolean> {
   return listenOnce(0, address).then(

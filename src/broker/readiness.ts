@@ -4,16 +4,17 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 10
 const ANSWER_MS = 5_000
-/** API keys and versions of the Kafka protocol guide; both versions are served by every Kafka from 2.1 on. */
+/** API keys and versions of the Kafka protocol guide. Every Kafka since 2.1 serves both versions. */
 const METADATA = { key: 3, version: 4 }
 const FIND_COORDINATOR = { key: 10, version: 1 }
 const CLIENT_ID = 'rowmill-broker'
 
 /**
- * Resolves when the broker on this port of 127.0.0.1 calls itself a member of the cluster `clusterId`: from then on
- * topics can be created and written. The port alone says less: it may be another's.
- * Then asks once for a group coordinator, and so has Kafka make its topic of offsets before the first member comes.
- * Rejects only when `signal` aborts, with its reason.
+ * Resolves when the broker on this port of 127.0.0.1 says that it is a member of the cluster `clusterId`: then topics can
+ * be created and written. An open port alone proves less, since it may belong to another program.
+ *
+ * Then it asks once for a group coordinator, so that Kafka creates its offsets topic before the first member comes.
+ * Rejects only with the reason of `signal`.
  */
 export async function untilReady(port: number, clusterId: string, signal: AbortSignal): Promise<void> {
   for (;;) {
@@ -25,7 +26,7 @@ export async function untilReady(port: number, clusterId: string, signal: AbortS
   await exchange(port, request(FIND_COORDINATOR, coordinatorBody()), signal).catch(() => null)
 }
 
-/** A cluster id as Kafka makes one: 16 random bytes in URL-safe base64 that do not begin with a dash. */
+/** A cluster id in Kafka's format: 16 random bytes in URL-safe base64 that do not begin with a dash. */
 export function newClusterId(): string {
   for (;;) {
     const id = randomBytes(16).toString('base64url')
@@ -42,7 +43,7 @@ function request(api: { key: number; version: number }, body: Buffer): Buffer {
   return Buffer.concat([head, client, body])
 }
 
-/** No topics, and none created. */
+/** The body of a request for no topics, which creates none. */
 function metadataBody(): Buffer {
   return Buffer.alloc(5)
 }
@@ -59,7 +60,7 @@ function text(value: string): Buffer {
   return Buffer.concat([length, body])
 }
 
-/** Sends one request on a connection of its own and gives the answer behind size and correlation id. */
+/** Sends one request on a new connection. Returns the answer without its size and correlation id. */
 function exchange(port: number, message: Buffer, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket: Socket = connect({ port, host: '127.0.0.1', signal }, () => socket.write(message))
@@ -78,7 +79,7 @@ function exchange(port: number, message: Buffer, signal: AbortSignal): Promise<B
   })
 }
 
-/** Metadata response, version 4: throttle time, brokers that are not fenced, cluster id, ... */
+/** Reads a metadata response, version 4: throttle time, brokers that are not fenced, cluster id, ... */
 function isMember(answer: Buffer, clusterId: string): boolean {
   let at = 4
   const string = (): string | null => {
@@ -99,7 +100,7 @@ function isMember(answer: Buffer, clusterId: string): boolean {
     }
     return brokers > 0 && string() === clusterId
   } catch {
-    // Whatever answered is not Kafka.
+    // The program that answered is not Kafka.
     return false
   }
 }

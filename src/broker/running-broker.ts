@@ -1,15 +1,15 @@
 import type { RowmillError } from '../errors.ts'
 
-/** A broker that runs for this process. */
+/** A broker that this process has started. */
 export interface LocalBroker {
   /** 127.0.0.1:PORT */
   readonly address: string
-  /** Whether its topics are there again at the next start. */
+  /** Whether its topics survive until the next start. */
   readonly keepsData: boolean
   /** Resolves when the broker ends without `close`, with the last lines of its log. Never rejects. */
   readonly died: Promise<RowmillError>
-  /** Ends the broker and removes its temporary data. Resolves when nothing of it is left. Twice is fine. */
+  /** Ends the broker and removes its temporary data. Resolves when nothing is left. May be called more than once. */
   close(): Promise<void>
-  /** The same without a farewell: quicker, and the next start on kept data recovers, as after a crash. */
+  /** Kills the broker. That is quicker, but the next start with kept data must recover, as after a crash. */
   kill(): Promise<void>
 }

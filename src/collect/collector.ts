@@ -11,7 +11,7 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
 
-/** Rows handed to the sink in one call, unless the input goes dry before. */
+/** The most rows that the sink gets in one call. */
 const WRITE_ROWS = 1000
 const CHECKPOINT_MS = 1000
 
@@ -19,40 +19,40 @@ export interface CollectOptions {
   /** The id of the job. */
   readonly job: string
   readonly sink: Sink
-  /** Whether the output of a job that does not end grows as its rows come; other jobs are refused then. Default: false. */
+  /** Whether the output grows as rows arrive, for a job that does not end. Other jobs are then refused. Default: false. */
   readonly follow?: boolean
-  /** How much a collector that is killed does again at most. Default: 1 s. */
+  /** The most work, in ms, that is repeated after a collector was killed. Default: 1000. */
   readonly checkpointMs?: number
-  /** How often, without progress, it looks for what is lost. Default: 10 s. */
+  /** How often, without progress, it looks for lost rows, in ms. Default: 10,000. */
   readonly lookEveryMs?: number
-  /** Called now and then with the rows classified and written so far. */
+  /** Called from time to time with the numbers of rows classified and written so far. */
   onProgress?(classified: number, written: number): void
 }
 
 export interface Collected extends JobSummary {
   readonly duplicates: number
-  /** The first of the rows that were rejected, at most 100 of those that came since the last checkpoint before. */
+  /** The first rejects since the checkpoint from which it resumed, 100 at most. */
   readonly rejected: readonly Rejected[]
-  /** Worker to the rows of the output that it classified. */
+  /** For each worker, how many rows of the output it classified. */
   readonly rowsByWorker: ReadonlyMap<string, number>
 }
 
-/** The note in a checkpoint: where to go on, and what must be held against what comes. */
+/** The note in a checkpoint: where to resume, and what later results must agree with. */
 type Note = ReadPosition & {
   readonly job: string
   readonly attempt: number
   readonly pipeline: string
-  /** Of the output; null where it is not begun. */
+  /** The columns of the output. Null before its first row. */
   readonly columns: readonly string[] | null
   readonly kinds: KindsSeen
 }
 
 /**
- * Reads the results of one job, puts them in order and hands them to the sink; goes on where the sink was left
- * by a collector of the same job. Ends when every row is there, counted: all P ends of input agree and rows + rejects =
- * total. Throws what the job failed with, ROW_GAP, ROW_MALFORMED,
- * KIND_DRIFT, CLASSIFIER_MIXED, REJECTS_OVER_BUDGET, USAGE where the job is none to follow or none that ends, or what the
- * sink threw; the sink is closed in any case.
+ * Reads the results of one job, puts them in order and writes them to the sink. It resumes where an earlier collector of
+ * the same job left the sink. It ends when every row is there: all ends of input agree and rows + rejects = total.
+ *
+ * Throws the failure of the job, ROW_GAP, ROW_MALFORMED, KIND_DRIFT, CLASSIFIER_MIXED, REJECTS_OVER_BUDGET, USAGE if
+ * `follow` does not fit the job, or an error of the sink. It always closes the sink.
  */
 export async function collect(context: PipelineContext, options: CollectOptions): Promise<Collected> {
   const { jobs, signal } = context
@@ -79,7 +79,7 @@ function readNote(text: string | null, { job, pipeline }: { job: string; pipelin
   if (text === null) return null
   const note = parse(text)
   if (note.job !== job || note.pipeline !== pipeline) {
-    const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that one first, or throw it away with --restart`
+    const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that job first, or discard it with --restart`
     throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
   }
   const numbers = [...('seq' in note ? [note.seq] : []), ...Object.values(note.counts), ...note.offsets]
@@ -87,7 +87,7 @@ function readNote(text: string | null, { job, pipeline }: { job: string; pipelin
   throw changed()
 }
 
-/** What has all that a note has. */
+/** Parses a note. Its missing fields get defaults. */
 function parse(text: string): Note {
   try {
     const note = JSON.parse(text)
@@ -98,7 +98,7 @@ function parse(text: string): Note {
 }
 
 function changed(): RowmillError {
-  const message = 'the checkpoint of the output was changed since. --restart begins again with the first row'
+  const message = 'the checkpoint was modified after rowmill wrote it. --restart starts over from the first row'
   return new RowmillError('OUTPUT_UNUSABLE', message)
 }
 
@@ -108,7 +108,7 @@ function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: Collec
   if (!follow && !sequenced) throw refuse('never ends: give --follow, and the output grows as its rows come')
 }
 
-/** A later attempt may give rows to the places that were left out: then the output begins anew. */
+/** A later attempt may have results for rows that are missing in the output. Then the output starts over. */
 async function usable(
   { jobs, say }: PipelineContext,
   note: Note | null,
@@ -117,19 +117,21 @@ async function usable(
   if (note === null) return null
   if (!fitsJob(note.offsets, job)) throw changed()
   if (staysRight(note, job, jobs)) {
-    say('seq' in note ? `going on at row ${note.seq} of job ${job.id}` : `going on with job ${job.id}`)
+    say('seq' in note ? `resuming job ${job.id} at row ${note.seq}` : `resuming job ${job.id}`)
     return note
   }
-  say(`job ${job.id} was opened again for rows that are missing or wrong in the output so far: it begins anew`)
+  say(`job ${job.id} was reopened for rows that are missing or wrong in the output, so the output starts over`)
   await sink.restart()
   return null
 }
 
 /**
- * What the collector alone can see, and no attempt to collect again will cure, ends the job for everyone. It is not the
- * reason where the job had failed before: a failure leaves gaps, and whoever fails a job says so before it leaves one.
- * A job that does not end goes on for others who read it, unless its own budget says otherwise: what a reader that stood
- * still for longer than retention misses is no fault of the job.
+ * Decides what a failure of reading means for the job. If only the collector can see it, and collecting again cannot help,
+ * it fails the job for everyone. If the job had failed before, that is the reason: a failed job has gaps, and it is always
+ * marked as failed before the first gap.
+ *
+ * A job that does not end continues for its other readers, unless its own budget is exceeded: if a reader paused for longer
+ * than retention, the job is not at fault.
  */
 async function judge(context: PipelineContext, results: OrderedResults, error: unknown): Promise<unknown> {
   const reason = await results.reasonOf(error)
@@ -148,7 +150,7 @@ class Collection {
   readonly #kinds: OutputKinds
   readonly #budget: RejectBudget
   readonly #rowsByWorker = new Map<string, number>()
-  /** Of the output, once it is begun. */
+  /** The columns of the output, once it has begun. */
   #columns: readonly string[] | null
   #classified: number
   #checkpointedAt = performance.now()
@@ -176,7 +178,7 @@ class Collection {
     if (this.#columns) await this.#begin(this.#columns)
     try {
       while (!this.#results.complete) {
-        signal.throwIfAborted() // a stream that never goes dry waits for nothing
+        signal.throwIfAborted() // a stream with rows always ready never waits
         const read = this.#results.read()
         if (!read) await this.#wait()
         else await this.#accept(read)
@@ -189,13 +191,13 @@ class Collection {
   }
 
   async #accept({ result, partition, firstCopies }: ReadResult): Promise<void> {
-    if (firstCopies === 0 && result.count > 0) return // what a second copy says does not count
+    if (firstCopies === 0 && result.count > 0) return // a second copy does not count
     if (this.#job.bounded) {
       const { first: position, count } = result
       this.#kinds.check(result, describeRows({ partition, position }, count, this.#job))
     }
     this.#classified += firstCopies
-    if (result.count === 0 && !this.#columns) await this.#begin(result.columns) // of a job without rows
+    if (result.count === 0 && !this.#columns) await this.#begin(result.columns) // the job has no rows
     for (let { next } = this.#results; next; { next } = this.#results) {
       if (!this.#job.bounded) this.#checkColumns(next)
       await this.#write(this.#results.take())
@@ -205,7 +207,7 @@ class Collection {
     if (this.#ahead && this.#checkpointDueMs <= 0) await this.#checkpoint()
   }
 
-  /** The runs have the same columns. */
+  /** Writes runs that have the same columns. */
   async #write(runs: readonly Run[]): Promise<void> {
     this.#ahead = true
     for (const run of runs) this.#count(run)
@@ -223,12 +225,12 @@ class Collection {
     if (rejected.length > 0) this.#budget.add(rejected, this.#context.jobs.peek(this.#job.id)?.total ?? null)
   }
 
-  /** For something to arrive, or until what was written is to be safe: nothing more may come for long. */
+  /** Waits for more results, or until the next checkpoint is due: nothing more may come for a long time. */
   async #wait(): Promise<void> {
     const { sink, follow = false } = this.#options
     if (!follow) return this.#results.arrival()
     const arrival = this.#results.arrival()
-    arrival.catch(() => {}) // it is thrown at the next one
+    arrival.catch(() => {}) // the next call throws it
     await sink.flush?.()
     crashPoint('rows-flushed')
     if (!this.#ahead) return arrival
@@ -259,7 +261,7 @@ class Collection {
     await this.#options.sink.begin(columns && { columns, options: this.#job.options })
   }
 
-  /** Before the rows are taken: those before them can be made safe. */
+  /** Called before the rows are taken, so that the rows before them can still be checkpointed. */
   #checkColumns(result: Result): void {
     if (this.#columns === null || sameColumns(result, { ...result, columns: this.#columns })) return
     const [now, before] = [result.columns, this.#columns].map(names =>
@@ -268,12 +270,12 @@ class Collection {
     const { position } = this.#results
     const from = 'seq' in position ? ` from row ${position.seq} on` : ' from now on'
     const message =
-      `job ${this.#job.id}: the columns are ${now}${from}, and ${before} in the output so far, which has one line of column ` +
-      'names. Let the classifier return those again; rowmill tail takes any'
+      `job ${this.#job.id}: the columns are ${now}${from}, but ${before} in the output so far, which has one line of column ` +
+      'names. Make the classifier return those again, or use rowmill tail, which takes any columns'
     throw new RowmillError('KIND_DRIFT', message, { job: this.#job.id })
   }
 
-  /** Whether reading ended and the sink is as it should be, so that what was written can be made safe. */
+  /** Whether reading failed and the sink did not, so that the written rows can be checkpointed. */
   #isOfReading(error: unknown): boolean {
     const { follow = false } = this.#options
     return (

@@ -6,7 +6,7 @@ import { UnpackedBytes } from './unpacked-bytes.ts'
 
 const READ_BYTES = 256 * 1024
 
-/** A file that is read once from its first byte on, and looked into where it differs. Of a packed one: what is in it. */
+/** A file that is read once from its start, and looked into where it differs. For a packed file, its content is read. */
 export class ComparedFile {
   readonly path: string
   readonly #file: FileHandle
@@ -28,15 +28,15 @@ export class ComparedFile {
     })
     if ((await file.stat()).isFile()) return new ComparedFile(path, file)
     await file.close()
-    throw unreadable(path, new Error('it is no regular file'))
+    throw unreadable(path, new Error('it is not a regular file'))
   }
 
-  /** From now on the bytes are those in the packed file; `python` reads what Node does not. Called before any other. */
+  /** Makes all other calls read the content of the packed file. `python` unpacks formats that Node lacks. Called first. */
   unpack(method: PackMethod, python: string): void {
     this.#unpacked = new UnpackedBytes(this.path, method, python)
   }
 
-  /** The next `bytes` bytes, fewer only at the end of the file. Valid until the next call. */
+  /** Reads the next `bytes` bytes, or fewer at the end of the file. The buffer is valid until the next call. */
   async take(bytes = READ_BYTES): Promise<Buffer> {
     if (bytes > this.#buffer.length) this.#buffer = Buffer.alloc(bytes)
     const taken = await this.#read(this.#buffer.subarray(0, bytes), this.#at)
@@ -45,12 +45,12 @@ export class ComparedFile {
     return taken
   }
 
-  /** Up to `bytes` bytes from `start` on. */
+  /** Reads up to `bytes` bytes from `start` on. */
   peek(start: number, bytes: number): Promise<Buffer> {
     return this.#read(Buffer.alloc(bytes), start)
   }
 
-  /** The line, from 1, in which the byte at this offset stands: an editor goes there. */
+  /** The line, from 1, that holds the byte at this offset, so that an editor can go there. */
   async lineOf(offset: number): Promise<number> {
     let line = 1
     const buffer = Buffer.alloc(READ_BYTES)
@@ -63,7 +63,7 @@ export class ComparedFile {
     return line
   }
 
-  /** The digest of the whole file: reads what was not taken yet. */
+  /** The digest of the whole file. Reads the rest of it. */
   async digest(): Promise<string> {
     while ((await this.take()).length > 0) {}
     return this.#hash.copy().digest('hex')

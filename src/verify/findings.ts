@@ -9,14 +9,14 @@ export interface Readings {
   readonly job: Job
   readonly rows: TopicReadings
   readonly results: TopicReadings
-  /** By attempt, each classifier, as hex, to the first worker that ran it. */
+  /** For each attempt, the fingerprint (hex) of each classifier and the first worker that ran it. */
   readonly classifiers: ReadonlyMap<number, ReadonlyMap<string, string>>
 }
 
 /**
- * Everything in the topics that keeps the job from being whole, what explains the most first. All of them end verify
- * with exit code 6, also where the job itself failed for another reason. The fact `what` of each says in a few words what
- * differs.
+ * Finds everything in the topics that keeps the job from being complete. The finding that explains most comes first. Any
+ * finding gives verify exit code 6, even if the job itself failed for another reason. The fact `what` names the problem in
+ * a few words.
  */
 export function findingsOf({ job, rows, results, classifiers }: Readings): RowmillError[] {
   const all = [...rows.partitions, ...results.partitions]
@@ -33,7 +33,7 @@ export function findingsOf({ job, rows, results, classifiers }: Readings): Rowmi
   return found.filter(error => error !== null)
 }
 
-/** The first end of input there is. */
+/** The first end of input that was found, or null. */
 export function anyEnd({ rows, results }: Pick<Readings, 'rows' | 'results'>): EndOfInput | null {
   const ended = [...rows.partitions, ...results.partitions].find(({ tally }) => tally.end !== null)
   return ended?.tally.end ?? null
@@ -52,7 +52,7 @@ function malformed(job: Job, first: string, what: string): RowmillError {
 
 const ENDS = 'the ends of input contradict each other, or the rows'
 
-/** Ends of input say the same in every partition of both topics, and what was counted before them. */
+/** Ends of input must agree in every partition of both topics, and with the rows counted before them. */
 function contradictingEnds(job: Job, partitions: readonly PartitionReadings[]): RowmillError | null {
   const ended = partitions.filter(({ tally }) => tally.end !== null)
   const reference = ended[0]?.tally
@@ -77,7 +77,7 @@ function gap(job: Job, partition: PartitionReadings, total: number): RowmillErro
   const facts = { job: job.id, partition: partition.partition, what: 'rows are missing' }
   const rowAt = (position: number) => seqOf({ partition: partition.partition, position }, job)
   if (!tally.jump) {
-    // Where the log lost all that it had of the job, its end of input too, there is nothing left that jumps.
+    // If the log lost all messages of the job, even its end of input, nothing is left that could show a jump.
     const row = rowAt(0)
     if (loss === null || tally.end || tally.next > 0 || row >= total) return null
     return new RowmillError('ROW_GAP', `job ${job.id}: ${loss}. The first row missing is ${row}.`, { ...facts, row })
@@ -99,7 +99,7 @@ function incomplete({ id, partitions }: Job, rows: TopicReadings, results: Topic
   const advice = lost
     ? lost.loss
     : rows.ended < partitions
-      ? `Its publisher has not finished: wait for it, or go on for it (rowmill publish IN --job ${id}), and verify again`
+      ? `Its publisher has not finished. Wait for it, or resume it (rowmill publish IN --job ${id}), and verify again`
       : 'Start rowmill work, or wait for the workers, and verify again'
   const message = `job ${id} is not complete: ${stage(rows)}; ${stage(results)}. ${advice}`
   return new RowmillError('JOB_INCOMPLETE', message, {
@@ -111,7 +111,7 @@ function incomplete({ id, partitions }: Job, rows: TopicReadings, results: Topic
   })
 }
 
-/** A collector refuses such a job with CLASSIFIER_MIXED; that is an exit code of those who classify. */
+/** A collector would refuse such a job with CLASSIFIER_MIXED, but that code belongs to commands that classify. */
 function mixed(job: Job, classifiers: ReadonlyMap<string, string>): RowmillError {
   const by = [...classifiers].map(([classifier, worker]) => `${classifier} (${worker})`).join(', ')
   const message = `its results are of ${classifiers.size} classifiers: ${by}. Which one is right?`

@@ -6,7 +6,7 @@ import { decode } from '../wire/codec.ts'
 import type { WireRecord } from '../wire/record.ts'
 import { Tally } from './tally.ts'
 
-/** What of one partition may hold messages of a job: from `start` up to and without `end`. */
+/** The offsets of one partition that may hold messages of a job: [start, end). */
 interface Span {
   readonly topic: string
   readonly partition: number
@@ -16,13 +16,13 @@ interface Span {
   readonly end: number
 }
 
-/** One message of the job, and where it stands. */
+/** One message of the job, and where it is. */
 export interface Found {
   readonly record: WireRecord
   readonly where: string
 }
 
-/** Messages that break the wire format or the job record: how many, and where and what the first one is. */
+/** Messages that break the wire format or the job record: their number, and a description of the first. */
 export interface Malformed {
   count: number
   first: string | null
@@ -34,25 +34,25 @@ export interface JobTopicOptions {
   readonly job: string
   /** Where each partition ended when the job began. */
   readonly from: readonly number[]
-  /** The attempt whose end of input counts; left out where there is one for all attempts. */
+  /** The attempt whose end of input counts. Omitted if one end of input serves all attempts. */
   readonly attempt?: number
 }
 
-/** One partition of a topic of the job: read once, up to the job's end of input or the end of the log as it was noted. */
+/** One partition of a topic of the job. It is read once, to the job's end of input or the end of the log at the start. */
 export interface PartitionReadings {
   readonly partition: number
   readonly tally: Tally
   readonly malformed: Malformed
   readonly name: string
-  /** What the log has lost since the job began, in words, or null. */
+  /** A description of what the log has lost since the job began, or null. */
   readonly loss: string | null
-  /** The next message of the job; null behind its end of input and at the end of the log. */
+  /** The next message of the job. Null after its end of input and at the end of the log. */
   next(): Promise<Found | null>
-  /** Counts a message that cannot be what it should be, and keeps the first one's flaw. */
+  /** Counts a malformed message, and keeps the description of the first one. */
   refuse(where: string, flaw: string): void
 }
 
-/** What was counted in one topic of the job. */
+/** The counts of one topic of the job. */
 export class TopicReadings<P extends PartitionReadings = PartitionReadings> {
   readonly topic: string
   readonly partitions: readonly P[]
@@ -80,7 +80,7 @@ export class TopicReadings<P extends PartitionReadings = PartitionReadings> {
   }
 }
 
-/** One topic of one job, as of the moment it was opened: what is appended later is not read. To be closed. */
+/** One topic of one job, as of the moment it was opened: later messages are not read. The caller must close it. */
 export class JobTopic extends TopicReadings<JobPartition> {
   readonly #feed: PartitionFeed
   readonly #signal: AbortSignal
@@ -112,14 +112,14 @@ export class JobTopic extends TopicReadings<JobPartition> {
     }
   }
 
-  /** Begins to read: called once, before the first `next` of a partition. */
+  /** Starts reading. Called once, before the first `next` of a partition. */
   async read(): Promise<readonly JobPartition[]> {
     const queues = await this.#feed.assign(this.partitions.map(({ position }) => position))
     for (const [i, partition] of this.partitions.entries()) partition.readFrom(queues[i]!)
     return this.partitions
   }
 
-  /** The counts stay; what was fetched goes. */
+  /** Drops what was fetched. The counts stay. */
   async close(): Promise<void> {
     this.#signal.removeEventListener('abort', this.#stop)
     await this.#feed.close()
@@ -160,10 +160,10 @@ export class JobPartition implements PartitionReadings {
   get loss(): string | null {
     const { from, start, end } = this.#span
     if (start > from) {
-      return `${this.name} begins at offset ${start} now and the job at ${from}: retention deleted what lay between`
+      return `${this.name} now begins at offset ${start}, but the job began at ${from}: retention deleted the messages between`
     }
     return end < from
-      ? `${this.name} ends at offset ${end} and the job began at ${from}: the topic was made anew`
+      ? `${this.name} ends at offset ${end}, but the job began at ${from}: the topic was created again`
       : null
   }
 
@@ -191,7 +191,7 @@ export class JobPartition implements PartitionReadings {
     for (;;) {
       const message = this.#feed.take(queue)
       if (message) return message.offset < this.#span.end ? message : null
-      // Behind the last message there may be offsets that hold none: the position passes them.
+      // There may be offsets without a message after the last one: the queue passes them.
       if (queue.position >= this.#span.end) return null
       await this.#feed.arrival()
     }

@@ -2,33 +2,33 @@ import { placeOf, rowsLeftInBlock } from '../core/sequence.ts'
 import type { Job, Result, Values } from '../model.ts'
 import type { PartitionReadings } from './job-topic.ts'
 
-/** Consecutive rows of the output from row `seq` on; null stands for a row that was rejected. */
+/** Consecutive rows of the output from row `seq` on. Null is a row that was rejected. */
 export interface OutputRun {
   readonly seq: number
   readonly columns: readonly string[]
   readonly rows: readonly (Values | null)[]
 }
 
-/** The part of a result that counts: positions `from` up to and without `behind`. */
+/** The part of a result that counts: the positions [from, end). */
 interface Held {
   readonly from: number
-  readonly behind: number
+  readonly end: number
   readonly columns: readonly string[]
   /** One entry for each position from `from` on. */
   readonly rows: readonly (Values | null)[]
 }
 
 /**
- * The output rows of a job in order, straight from its results: one cursor for each partition, each with one result in
- * hand. Which cursor has the next row is arithmetic. Counts what it meets on the way.
+ * The output rows of a job in order, straight from its results. It has one cursor for each partition, each holding one
+ * result. Arithmetic tells which cursor has the next row. It counts what it reads.
  */
 export class OutputRows {
-  /** The columns that the first result told. */
+  /** The columns of the first result. */
   columns: readonly string[] | null = null
   rejects = 0
-  /** Worker to the rows that count of it. */
+  /** For each worker, how many of its rows count. */
   readonly byWorker = new Map<string, number>()
-  /** By attempt, each classifier, as hex, to the first worker that ran it. */
+  /** For each attempt, the fingerprint (hex) of each classifier and the first worker that ran it. */
   readonly classifiers = new Map<number, Map<string, string>>()
   readonly #job: Job
   readonly #partitions: readonly PartitionReadings[]
@@ -41,24 +41,24 @@ export class OutputRows {
     this.#held = partitions.map(() => null)
   }
 
-  /** The row that is next. */
+  /** The next row. */
   get seq(): number {
     return this.#seq
   }
 
-  /** The next rows in order; null where the next one is not there. */
+  /** The next rows in order. Null if the next row is missing. */
   async next(): Promise<OutputRun | null> {
     const { partition, position } = placeOf(this.#seq, this.#job)
     const held = await this.#holding(partition, position)
     if (!held || held.from > position) return null
-    const count = Math.min(held.behind - position, rowsLeftInBlock(this.#seq, this.#job))
+    const count = Math.min(held.end - position, rowsLeftInBlock(this.#seq, this.#job))
     const start = position - held.from
     const run = { seq: this.#seq, columns: held.columns, rows: held.rows.slice(start, start + count) }
     this.#seq += count
     return run
   }
 
-  /** Reads on to the end of every partition, for the counts. */
+  /** Reads every partition to its end, for the counts. */
   async drain(): Promise<void> {
     const drainOne = async (partition: PartitionReadings) => {
       while (await this.#read(partition)) {}
@@ -68,13 +68,13 @@ export class OutputRows {
 
   async #holding(partition: number, position: number): Promise<Held | null> {
     const held = this.#held[partition] ?? null
-    if (held && held.behind > position) return held
+    if (held && held.end > position) return held
     const next = await this.#read(this.#partitions[partition]!)
     this.#held[partition] = next
     return next
   }
 
-  /** Reads up to the next result that has a row that counts. */
+  /** Reads up to the next result with a row that counts. */
   async #read(partition: PartitionReadings): Promise<Held | null> {
     for (;;) {
       const found = await partition.next()
@@ -86,10 +86,10 @@ export class OutputRows {
       }
       const { first, count, columns } = record.value
       const from = partition.tally.take(first, count, where)
-      const behind = first + count
-      if (from === behind && count > 0) continue // what a later copy says does not count
+      const end = first + count
+      if (from === end && count > 0) continue // a later copy does not count
       this.#count(record.value, from)
-      if (from < behind) return { from, behind, columns, rows: expand(record.value).slice(from - first) }
+      if (from < end) return { from, end, columns, rows: expand(record.value).slice(from - first) }
     }
   }
 
@@ -104,7 +104,7 @@ export class OutputRows {
   }
 }
 
-/** One entry for each position of the result, null for the rejected. */
+/** One entry for each position of the result. Null is a reject. */
 function expand({ rows, rejected }: Result): readonly (Values | null)[] {
   if (rejected.length === 0) return rows
   const all: (Values | null)[] = [...rows]

@@ -3,12 +3,13 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { type Found, JobTopic, type JobTopicOptions, type PartitionReadings, TopicReadings } from './job-topic.ts'
 import { Tally } from './tally.ts'
 
-/** Which attempt decides a position, counted from 1; 0: none has it. */
+/** For each position, the attempt that decides it, plus 1. 0: no attempt has it. */
 type Deciding = number[]
 
 /**
- * The results of a job with several attempts. A first reading notes, for each position, the last attempt that has it; a
- * second one takes it from there: one reader for each attempt, since each goes through the positions in order.
+ * The results of a job with several attempts. A first reading notes for each position the last attempt that has it. A
+ * second reading takes the position from that attempt. It has one reader for each attempt, since each attempt goes through
+ * the positions in order.
  */
 export class ReopenedResults extends TopicReadings {
   readonly #survey: JobTopic
@@ -26,7 +27,7 @@ export class ReopenedResults extends TopicReadings {
     this.#attempts = attempts
   }
 
-  /** `attempts`: those whose results count. */
+  /** `attempts` are those whose results count. */
   static async open(
     context: PipelineContext,
     { attempts, ...options }: JobTopicOptions & { attempt: number; attempts: ReadonlySet<number> },
@@ -41,7 +42,7 @@ export class ReopenedResults extends TopicReadings {
     }
   }
 
-  /** Begins to read: called once, before the first `next` of a partition. */
+  /** Starts reading. Called once, before the first `next` of a partition. */
   async read(): Promise<readonly PartitionReadings[]> {
     for (const topic of [this.#survey, ...this.#attempts]) await topic.read()
     return this.partitions
@@ -61,7 +62,7 @@ class ReopenedPartition implements PartitionReadings {
   readonly #counting: ReadonlySet<number>
   #deciding: Promise<Deciding> | null = null
   #next = 0
-  /** Of a job without rows, which says the columns. */
+  /** The result of a job without rows, which has only the columns. */
   #withoutRows: Found | null = null
 
   constructor(survey: PartitionReadings, readers: readonly PartitionReadings[], counting: ReadonlySet<number>) {
@@ -99,10 +100,10 @@ class ReopenedPartition implements PartitionReadings {
     if (!attempt) return this.#withoutRows ? this.#giveWithoutRows() : this.#end()
     const { record, where } = await this.#reach(attempt - 1)
     const result = record.value as Result
-    let behind = this.#next
-    while (behind < result.first + result.count && deciding[behind] === attempt) behind++
-    const part = between(result, this.#next, behind)
-    this.#next = behind
+    let end = this.#next
+    while (end < result.first + result.count && deciding[end] === attempt) end++
+    const part = between(result, this.#next, end)
+    this.#next = end
     return { record: { kind: 'result', value: part }, where }
   }
 
@@ -138,7 +139,7 @@ class ReopenedPartition implements PartitionReadings {
     return deciding
   }
 
-  /** The first result of the attempt that ends behind the next position: the survey met it. */
+  /** The first result of the attempt that covers the next position. The survey has seen it. */
   async #reach(attempt: number): Promise<Found> {
     for (;;) {
       this.#held[attempt] ??= await this.#readers[attempt]!.next()
@@ -150,17 +151,18 @@ class ReopenedPartition implements PartitionReadings {
   }
 }
 
-function between(result: Result, from: number, behind: number): Result {
+/** The part of a result for the positions [from, end). */
+function between(result: Result, from: number, end: number): Result {
   const missing = new Map(result.rejected.map(reject => [result.first + reject.index, reject]))
   const rows: Result['rows'][number][] = []
   const rejected: Result['rejected'][number][] = []
   let at = 0
   for (let position = result.first; position < result.first + result.count; position++) {
     const reject = missing.get(position)
-    const wanted = position >= from && position < behind
+    const wanted = position >= from && position < end
     if (reject && wanted) rejected.push({ ...reject, index: position - from })
     if (!reject && wanted) rows.push(result.rows[at]!)
     if (!reject) at++
   }
-  return { ...result, first: from, count: behind - from, rows, rejected }
+  return { ...result, first: from, count: end - from, rows, rejected }
 }

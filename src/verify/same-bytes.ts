@@ -5,17 +5,17 @@ import type { ComparedFile } from './compared-file.ts'
 import { firstDifference, goesOn, type OutputRecord, unlikeEachOther, unlikeExpected } from './difference.ts'
 import type { OutputRun } from './output-rows.ts'
 
-/** Rows are collected up to here before they are compared. With four times as much, verify took 70 MB more. */
+/** How many bytes of rows are collected before they are compared. Four times as much took 70 MB more memory. */
 const CHUNK_BYTES = 64 * 1024
 
-/** How rows become bytes. The text of several rows is that of each, one behind the other. */
+/** How rows become bytes. The text of several rows is the concatenation of their texts. */
 export interface RowFormat {
-  /** The line of column names, or an empty text where there is none. */
+  /** The line of column names, or empty text if there is none. */
   readonly headerLine: string
   lines(rows: readonly Values[]): string
 }
 
-/** SHA-256 in hex. `expected` is null where not all rows are known, `against` where there is no second file. */
+/** SHA-256 in hex. `expected` is null if not all rows are known. `against` is null if there is no second file. */
 export interface Digests {
   readonly expected: string | null
   readonly out: string
@@ -23,8 +23,8 @@ export interface Digests {
 }
 
 /**
- * Compares OUT, chunk by chunk, with the bytes it must have, and with a second file byte for byte. Which row a byte
- * belongs to follows from the length of each record: counting lines would not do, a quoted cell may hold line ends.
+ * Compares OUT, chunk by chunk, with the expected bytes, and with a second file byte for byte. The lengths of the records
+ * tell which row a byte belongs to. We cannot count lines, because a quoted cell may hold line ends.
  */
 export class SameBytes {
   readonly #out: ComparedFile
@@ -33,10 +33,10 @@ export class SameBytes {
   #format: RowFormat | null = null
   #header = ''
   #runs: OutputRun[] = []
-  /** The bytes that are expected next; the first `#length` of them are collected. */
+  /** The bytes that are expected next. Its first `#length` bytes are in use. */
   #chunk = Buffer.alloc(CHUNK_BYTES)
   #length = 0
-  /** The offset of the chunk that is collected. */
+  /** The offset of the chunk in the file. */
   #at = 0
   #unlikeExpected: RowmillError | null = null
   #unlikeAgainst: RowmillError | null = null
@@ -61,10 +61,10 @@ export class SameBytes {
     this.#collect(text, bytes)
   }
 
-  /** Reads the files to their ends; `whole`: there are no rows but those added. Returns the first differences. */
+  /** Reads the files to their ends, and returns the first differences. `whole`: the added rows are all rows of the job. */
   async finish(whole: boolean): Promise<{ differences: RowmillError[]; digests: Digests }> {
     await this.#compareChunk()
-    await this.#compareRest(whole ? { name: 'behind the last row', row: null, start: this.#at, bytes: null } : null)
+    await this.#compareRest(whole ? { name: 'after the last row', row: null, start: this.#at, bytes: null } : null)
     const digests = {
       expected: whole ? this.#hash.digest('hex') : null,
       out: await this.#out.digest(),
@@ -94,7 +94,7 @@ export class SameBytes {
     this.#runs = []
   }
 
-  /** What lies behind the rows that are known. `end` is null where more rows may follow. */
+  /** Compares what follows the known rows. `end` is null if more rows may follow. */
   async #compareRest(end: OutputRecord | null): Promise<void> {
     for (let first = true; ; first = false) {
       const [out, against] = await this.#take()
@@ -119,7 +119,7 @@ export class SameBytes {
     return Promise.all([this.#out.take(bytes), this.#against?.take(bytes) ?? null])
   }
 
-  /** The record of the chunk in which this byte of it stands. */
+  /** The record of the chunk that holds this byte. */
   #recordAt(at: number): OutputRecord {
     const bytes = Buffer.from(this.#header)
     if (at < bytes.length) return { name: 'the header', row: null, start: this.#at, bytes }
@@ -127,11 +127,11 @@ export class SameBytes {
     for (const { seq, rows } of this.#runs) {
       for (const [i, row] of rows.entries()) {
         const bytes = Buffer.from(row ? this.#format!.lines([row]) : '')
-        const behind = start + bytes.length
-        if (at < behind) return { name: `row ${seq + i}`, row: seq + i, start: this.#at + start, bytes }
-        start = behind
+        const end = start + bytes.length
+        if (at < end) return { name: `row ${seq + i}`, row: seq + i, start: this.#at + start, bytes }
+        start = end
       }
     }
-    throw new Error(`byte ${at} lies behind the chunk of ${start} bytes`)
+    throw new Error(`byte ${at} is outside of the chunk of ${start} bytes`)
   }
 }

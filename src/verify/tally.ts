@@ -1,12 +1,12 @@
 import type { EndOfInput } from '../model.ts'
 
-/** Positions that the log jumped over, from `from` up to and without `behind`. */
+/** Positions that the log skipped: [from, end). */
 interface Gap {
   from: number
-  behind: number
+  end: number
 }
 
-/** The first jump of a partition: what was due, what came instead (null: the end of input), and where. */
+/** The first jump of a partition: the position that was due, the one that came (null: the end of input), and where. */
 export interface Jump {
   readonly expected: number
   readonly found: number | null
@@ -14,35 +14,34 @@ export interface Jump {
 }
 
 /**
- * Counts the positions of one partition of a job, told in the order of the log. The first copy of a position counts,
- * later ones are duplicates. A position that was jumped over is missing, also when it comes later: every reader that
- * goes by the order of the log has lost it.
+ * Counts the positions of one partition of a job in the order of the log. The first copy of a position counts, later
+ * copies are duplicates. A skipped position is missing, even if it comes later: a reader in the order of the log has lost it.
  */
 export class Tally {
   /** The position that is due next. */
   next = 0
-  /** Positions that came when they were due. */
+  /** Positions that came in order. */
   rows = 0
   duplicates = 0
   missing = 0
-  /** Of the missing ones, those that came after all, out of order. */
+  /** Missing positions that came later, out of order. */
   late = 0
   jump: Jump | null = null
   end: EndOfInput | null = null
-  /** Where the end of input stands. */
+  /** Where the end of input is. */
   endedAt = ''
   readonly #gaps: Gap[] = []
 
-  /** Counts a run of positions; returns the first that counts. From there on all of them do. */
+  /** Counts a run of positions. Returns the first one that counts; all after it count too. */
   take(first: number, count: number, where: string): number {
-    const behind = first + count
+    const end = first + count
     if (first > this.next) this.#jumpTo(first, first, where)
-    const from = Math.min(behind, Math.max(first, this.next))
+    const from = Math.min(end, Math.max(first, this.next))
     const late = this.#fill(first, from)
     this.late += late
     this.duplicates += from - first - late
-    this.rows += behind - from
-    this.next = Math.max(this.next, behind)
+    this.rows += end - from
+    this.next = Math.max(this.next, end)
     return from
   }
 
@@ -55,23 +54,23 @@ export class Tally {
   #jumpTo(position: number, found: number | null, where: string): void {
     this.jump ??= { expected: this.next, found, where }
     this.missing += position - this.next
-    this.#gaps.push({ from: this.next, behind: position })
+    this.#gaps.push({ from: this.next, end: position })
     this.next = position
   }
 
-  /** Takes these positions out of the gaps; returns how many of them were in one. */
-  #fill(first: number, behind: number): number {
+  /** Removes the positions [first, end) from the gaps, and returns how many were in one. */
+  #fill(first: number, end: number): number {
     let filled = 0
     for (let i = 0; i < this.#gaps.length; i++) {
       const gap = this.#gaps[i]!
       const from = Math.max(first, gap.from)
-      const to = Math.min(behind, gap.behind)
+      const to = Math.min(end, gap.end)
       if (from >= to) continue
       filled += to - from
       const left = [
-        { from: gap.from, behind: from },
-        { from: to, behind: gap.behind },
-      ].filter(piece => piece.from < piece.behind)
+        { from: gap.from, end: from },
+        { from: to, end: gap.end },
+      ].filter(piece => piece.from < piece.end)
       this.#gaps.splice(i, 1, ...left)
       i += left.length - 1
     }

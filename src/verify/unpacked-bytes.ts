@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { PackMethod } from '../pandas/packing.ts'
 import { readUnpacked } from './unpacked.ts'
 
-/** What is in a packed file, by offset. Going on costs what is read; going back unpacks from the first byte again. */
+/** The content of a packed file, by offset. Reading forward is cheap. Reading backward unpacks the file again. */
 export class UnpackedBytes {
   readonly #open: () => Readable
   #stream: Readable | null = null
@@ -15,7 +15,7 @@ export class UnpackedBytes {
     this.#open = () => readUnpacked(path, method, python)
   }
 
-  /** Fills `into` from the byte at `start` on; returns what was filled. Throws what the unpacking breaks with. */
+  /** Fills `into` with the bytes from `start` on, and returns the filled part. Throws the errors of unpacking. */
   async read(into: Buffer, start: number): Promise<Buffer> {
     if (this.#chunks === null || start < this.#at) this.#begin()
     let length = 0

@@ -4,7 +4,7 @@ import { pipeline, Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import type { PackMethod } from '../pandas/packing.ts'
 
-/** Writes what is in a packed file to standard output. An archive holds one file, or none where that was empty. */
+/** Writes the content of a packed file to standard output. An archive holds one file, or none if that was empty. */
 const UNPACK = `
 import shutil, sys
 method, path = sys.argv[1:]
@@ -14,7 +14,7 @@ if method in ('zip', 'tar'):
     archive = zipfile.ZipFile(path) if method == 'zip' else tarfile.open(path)
     names = archive.namelist() if method == 'zip' else archive.getnames()
     if len(names) > 1:
-        sys.exit(f'it holds {len(names)} files, and one is expected')
+        sys.exit(f'it holds {len(names)} files instead of one')
     if names:
         source = archive.open(names[0]) if method == 'zip' else archive.extractfile(names[0])
 elif method == 'bz2':
@@ -27,8 +27,8 @@ if source:
     shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)`
 
 /**
- * What is in a packed file, as a stream that breaks where the file is none of that kind. Node reads gzip and zstd;
- * the standard library of `python` reads the others.
+ * The content of a packed file, as a stream. The stream fails if the file has another format. Node unpacks gzip and zstd,
+ * the standard library of `python` unpacks the others.
  */
 export function readUnpacked(path: string, method: PackMethod, python: string): Readable {
   if (method === 'gzip') return pipeline(createReadStream(path), createGunzip(), () => {})
@@ -45,7 +45,7 @@ export function readUnpacked(path: string, method: PackMethod, python: string): 
       else reject(new Error(said.trimEnd().split('\n').at(-1) || `${python} ended with ${code}`))
     })
   })
-  ended.catch(() => {}) // the reader is told below
+  ended.catch(() => {}) // the reader gets the error below
   const { stdout } = child
   return Readable.from(unpacked(), { objectMode: false })
 

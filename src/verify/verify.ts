@@ -21,45 +21,45 @@ export interface VerifyOptions {
   readonly out: string
   /** A file that must have the same bytes, or null. */
   readonly against: string | null
-  /** The Python whose standard library unpacks what Node does not (.bz2, .zip, .xz, .tar). Default: python3. */
+  /** The Python that unpacks the formats that Node lacks (.bz2, .zip, .xz, .tar). Default: python3. */
   readonly python?: string
   /** How the rows of a job with these columns and options become bytes. */
   readonly format: (header: SinkHeader) => RowFormat
 }
 
-/** The same count for both topics. */
+/** One count for both topics. */
 export interface Counts {
   readonly rows: number
   readonly results: number
 }
 
-/** What was found. Rows in = rows out + rejects where nothing is missing. */
+/** What verify found. If nothing is missing, rows in = rows out + rejects. */
 export interface Verified {
   readonly job: string
   readonly rowsIn: number
   readonly rowsOut: number
   readonly rejects: number
-  /** Rows that came again. */
+  /** Further copies of rows. */
   readonly duplicates: Counts
-  /** Rows that did not come when they were due. */
+  /** Rows that were missing when they were due. */
   readonly gaps: Counts
   /** Messages that break the wire format or the job record. */
   readonly malformed: Counts
-  /** Worker to the rows that count of it. */
+  /** For each worker, how many of its rows count. */
   readonly rowsByWorker: ReadonlyMap<string, number>
   /** Fingerprints as hex. */
   readonly classifiers: readonly string[]
   readonly digests: Digests
-  /** Whatever does not agree, what explains the most first; empty where all does. Each has exit code 6. */
+  /** Everything that does not agree. The finding that explains most comes first. Each has exit code 6. */
   readonly findings: readonly RowmillError[]
 }
 
 /**
- * Judges a job and its output by what the topics hold as of now, and by nothing else: no collector, no lag, no
- * committed offset. Reads the rows of every partition up to its end of input, then the results in the order of the
- * rows, and compares OUT with the bytes that they make; of a packed file, those in it. It waits for nobody: what is not there yet is a finding.
+ * Judges a job and its output by what the topics hold now, and by nothing else: no collector, no lag, no committed offset.
+ * It reads the rows of every partition to its end of input, then the results in the order of the rows. It compares OUT, or
+ * the content of a packed OUT, with the bytes that the results make. It waits for nobody: whatever is missing is a finding.
  *
- * Throws where it cannot judge: USAGE for an unknown job, INPUT_NOT_FOUND and INPUT_UNREADABLE for the files,
+ * Throws if it cannot judge: USAGE for an unknown job, INPUT_NOT_FOUND and INPUT_UNREADABLE for the files,
  * BROKER_UNREACHABLE and TOPIC_UNUSABLE for the topics, and the reason of `signal`.
  */
 export async function verify(context: PipelineContext, options: VerifyOptions): Promise<Verified> {
@@ -77,7 +77,7 @@ export async function verify(context: PipelineContext, options: VerifyOptions): 
   }
 }
 
-/** A file is packed as to_csv packs it: by its name, unless the job says otherwise. */
+/** Unpacks a file that to_csv would have packed: by its name, unless the job says otherwise. */
 function unpack(
   { say }: PipelineContext,
   file: ComparedFile,
@@ -86,18 +86,18 @@ function unpack(
   const { compression } = jsonOptionOf(job, 'toCsv', '{}')
   const packing = packingOf(compression, file.path)
   if (!packing) return
-  say(`${file.path} is packed (${packing.method}): the digest and the bytes are those of what is in it`)
+  say(`${file.path} is packed (${packing.method}): its content is compared, and the digest is that of its content`)
   file.unpack(packing.method, python)
 }
 
 async function findJob({ jobs, pipeline, signal }: PipelineContext, id: string): Promise<Job> {
   const job = await unlessAborted(jobs.latest(id), signal)
   if (!job) {
-    const message = `no job ${id} in pipeline ${pipeline}: give --job as rowmill publish printed it, and the same --pipeline`
+    const message = `no job ${id} in pipeline ${pipeline}. Give --job as rowmill publish printed it, and the same --pipeline`
     throw new RowmillError('USAGE', message, { job: id, pipeline })
   }
   if (job.sequenced && job.bounded) return job
-  throw new RowmillError('USAGE', `job ${id} has no order or no end: there is no file that it must become`, { job: id })
+  throw new RowmillError('USAGE', `job ${id} has no order or no end, so it has no defined output file`, { job: id })
 }
 
 interface Comparison {
@@ -109,7 +109,7 @@ async function judge(context: PipelineContext, job: Job, comparison: Comparison)
   const { pipeline, jobs, say } = context
   const { id, attempt, resultsFrom } = job
   const ofResults = { topic: topicsOf(pipeline).results, job: id, from: resultsFrom, attempt }
-  // Opened before the rows: then the row of every result that is read lies before the end of the rows.
+  // Open the results before the rows: then every result that we read has its row before the end of the rows.
   const attempts = new Set(jobs.attemptsOf(id).map(({ attempt }) => attempt))
   const results = await (attempt === 0
     ? JobTopic.open(context, ofResults)
@@ -118,7 +118,7 @@ async function judge(context: PipelineContext, job: Job, comparison: Comparison)
     const rows = await JobTopic.open(context, { topic: job.topic, job: id, from: job.rowsFrom })
     say(`reading ${rows.topic}`)
     await countRows(job, rows)
-    if (rows.malformed.first) say(`passed over, as the workers did: ${rows.malformed.first}`)
+    if (rows.malformed.first) say(`skipped, as the workers did: ${rows.malformed.first}`)
     say(`${rows.count('rows')} rows in; reading ${results.topic} and the file`)
     const output = new OutputRows(job, await results.read())
     await compare(job, output, comparison)
@@ -148,7 +148,7 @@ async function conclude(readings: Readings, output: OutputRows, bytes: SameBytes
   }
 }
 
-/** All partitions side by side: the feed waits a little at the end of one, which would hold up the next. */
+/** Reads all partitions at once: the feed waits a little at the end of one, which would hold up the next. */
 async function countRows(job: Job, rows: JobTopic): Promise<void> {
   try {
     await Promise.all((await rows.read()).map(partition => countPartition(job, partition)))
@@ -167,7 +167,7 @@ async function countPartition(job: Job, partition: PartitionReadings): Promise<v
   }
 }
 
-/** Compares row by row up to the first that is not there, and reads on for the counts. */
+/** Compares row by row up to the first missing one, and reads the rest for the counts. */
 async function compare({ options }: Job, output: OutputRows, { bytes, format }: Comparison): Promise<void> {
   let begun = false
   const begin = (columns: readonly string[]) => {
@@ -183,7 +183,7 @@ async function compare({ options }: Job, output: OutputRows, { bytes, format }: 
   if (output.columns) begin(output.columns)
 }
 
-/** Why these rows cannot be rows of the job in this partition, or null. */
+/** Why these rows of the job cannot be in this partition, or null. */
 function flawOf({ seq, count }: Rows, job: Job, partition: number): string | null {
   if (seq === null) return 'rows without a seq in a job with an order'
   if (count === 0) return null // opens an epoch

@@ -143,7 +143,7 @@ test('a container in which Kafka does not start says so with its last words, and
   const base = 'debian:bookworm-slim'
   process.env['ROWMILL_KAFKA_IMAGE'] = base
   const before = await onHost(() => containersOf(base))
-  const message = /does not start: .*Its log says:\n.*\/etc\/kafka\/docker\/run: not found/s
+  const message = /does not start: .*Its log ends with:\n.*\/etc\/kafka\/docker\/run: not found/s
   await assert.rejects(startLocalBroker(), { code: 'BROKER_FAILED', message })
   assert.deepEqual(await onHost(() => containersOf(base)), before)
 })

@@ -13,7 +13,7 @@ import { testFolder } from '../helpers/cli.ts'
 
 const HOOK = pathToFileURL(join(import.meta.dirname, 'fixtures/without.ts'))
 const WAYS_OUT =
-  /^the local Kafka needs Java, but there is none on PATH\. To go on, install Java 17 or later and Maven, or start Docker and npm install testcontainers, or name a running Kafka with --brokers HOST:PORT\. A container is no way now: (.*)$/
+  /^the local Kafka needs Java, but there is none on PATH\. To continue, install Java 17 or later and Maven, or start Docker and npm install testcontainers, or name a running Kafka with --brokers HOST:PORT\. A container is not possible either: (.*)$/
 
 async function refused(t: TestContext, env: NodeJS.ProcessEnv): Promise<ErrorRecord> {
   const without = { PATH: testFolder(t), JAVA_HOME: '', NODE_OPTIONS: `--import=${HOOK}`, ...env }
@@ -41,7 +41,7 @@ test('without Maven and with no jars, the message says so and that no container 
   assert.equal(code, 'BROKER_NO_JARS')
   assert.match(
     message,
-    /^the jars .* no mvn on PATH.* A container is no way now: the npm package testcontainers is not/,
+    /^the jars .* no mvn on PATH.* A container is not possible either: the npm package testcontainers is not/,
   )
 })
 
@@ -50,7 +50,7 @@ test('where topics are to be kept no container is started', async t => {
   t.after(() => Object.assign(process.env, { PATH, ...(JAVA_HOME ? { JAVA_HOME } : {}) }))
   process.env['PATH'] = testFolder(t)
   delete process.env['JAVA_HOME']
-  const refusal = { code: 'BROKER_NO_JAVA', message: /no way now: it would not keep the topics in a data directory$/ }
+  const refusal = { code: 'BROKER_NO_JAVA', message: /not possible either: it cannot keep topics in a data directory$/ }
   await assert.rejects(startLocalBroker({ dataDir: join(process.env['PATH'], 'data') }), refusal)
 })
 

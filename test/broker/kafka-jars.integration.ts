@@ -85,7 +85,7 @@ test('a jar of the right size with other bytes is not used, wherever it comes fr
   assert.equal(error?.code, 'BROKER_NO_JARS')
   assert.match(
     error.message,
-    /kafka_2\.13-4\.4\.0\.jar has the SHA-256 digest [0-9a-f]{64}, and must have [0-9a-f]{64}\. Remove/,
+    /kafka_2\.13-4\.4\.0\.jar has the SHA-256 digest [0-9a-f]{64} instead of [0-9a-f]{64}\. Remove/,
   )
   assert.deepEqual(await readdir(bad.ROWMILL_CACHE), [])
 })
@@ -101,7 +101,7 @@ test('the jars are read again only after one of them was changed', async () => {
   assert.equal(await areGenuine(place, note, wanted), false)
   assert.match((await jarFault(place, wanted))!, /^a\.jar has the SHA-256 digest/)
   assert.equal(await jarFault(place, { 'b.jar': '' }), 'b.jar is missing')
-  assert.equal(await jarFault(place, {}), 'a.jar is none of them')
+  assert.equal(await jarFault(place, {}), 'a.jar does not belong to them')
 })
 
 test('the digests are those of the versions that Maven is asked for', () => {
@@ -146,7 +146,7 @@ test('a cache that cannot be written is named', async t => {
   await writeFile(file, '')
   const error = errorOf(await runFixture(t, 'preparer', { ROWMILL_CACHE: join(file, 'cache') }).all)
   assert.equal(error?.code, 'BROKER_NO_JARS')
-  assert.match(error.message, /cannot be kept in .*file\/cache.*ROWMILL_CACHE/)
+  assert.match(error.message, /cannot keep the jars of Kafka in .*file\/cache.*ROWMILL_CACHE/)
 })
 
 for (const [name, folder] of [
@@ -158,7 +158,10 @@ for (const [name, folder] of [
     assert.equal((await rowmill(['--version'], { env })).code, 0)
     const { code, stderr } = await rowmill(['broker'], { env })
     assert.equal(code, 3, stderr)
-    assert.match(stderr, /cannot be kept in \/proc\/.*Name another folder in ROWMILL_CACHE \[BROKER_NO_JARS\]/)
+    assert.match(
+      stderr,
+      /cannot keep the jars of Kafka in \/proc\/.*Name another folder in ROWMILL_CACHE \[BROKER_NO_JARS\]/,
+    )
   })
 }
 

@@ -202,7 +202,7 @@ test('a data directory that Kafka did not make is refused', async () => {
   const dataDir = join(folder, 'foreign')
   await mkdir(join(dataDir, 'data'), { recursive: true })
   await writeMeta(dataDir, 'version=1\n')
-  await assert.rejects(startLocalBroker({ dataDir }), { code: 'BROKER_FAILED', message: /names no cluster\.id/ })
+  await assert.rejects(startLocalBroker({ dataDir }), { code: 'BROKER_FAILED', message: /has no cluster\.id/ })
   await assert.rejects(startLocalBroker({ dataDir: join(folder, 'a,b') }), { code: 'USAGE', message: /no comma/ })
 })
 
@@ -213,7 +213,7 @@ test('a broker that cannot start says so with the last lines of its log', async 
   await assert.rejects(startLocalBroker({ dataDir }), error => {
     assert.ok(error instanceof RowmillError)
     assert.equal(error.code, 'BROKER_FAILED')
-    assert.match(error.message, /does not start: it ended with status 1\. Its log says:\n.*Stored node id 7/s)
+    assert.match(error.message, /does not start: it ended with status 1\. Its log ends with:\n.*Stored node id 7/s)
     assert.doesNotMatch(error.message, /^\s+at /m)
     return true
   })

@@ -55,6 +55,6 @@ test('a data directory that cannot be made is refused, also where Node would try
   for (const data of ['/proc/rowmill', '/proc/rowmill/deeper', join(folder, 'file'), join(folder, 'file/below')]) {
     const { code, stderr } = await rowmill(['broker', '--data', data])
     assert.equal(code, 2, stderr)
-    assert.match(stderr, new RegExp(`data directory ${data} cannot be made: .*--data \\[USAGE\\]`))
+    assert.match(stderr, new RegExp(`cannot create the data directory ${data}: .*--data \\[USAGE\\]`))
   }
 })

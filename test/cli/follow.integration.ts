@@ -62,7 +62,7 @@ test('a stop keeps what was written, says how to go on, and the same command goe
   await stream.end(5)
   const finished = await again.finished
   assertCode(finished, 0)
-  assert.match(finished.stderr, /going on at row 3 of job j/)
+  assert.match(finished.stderr, /resuming job j at row 3/)
   assert.equal(text(), linesTo(5))
 })
 

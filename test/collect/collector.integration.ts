@@ -177,7 +177,7 @@ test('a collector that comes after another one goes on at its last checkpoint, w
   const { rows } = await bench.collect({ checkpointMs: 0, say: message => said.push(message) })
   assert.equal(rows, 6)
   assert.deepEqual(bench.sink.rows, rowsTo(6))
-  assert.deepEqual(said, ['going on at row 3 of job j'])
+  assert.deepEqual(said, ['resuming job j at row 3'])
   assert.deepEqual(
     bench.sink.calls.filter(call => call.startsWith('begin')),
     ['begin ID,TEXT', 'begin ID,TEXT'],

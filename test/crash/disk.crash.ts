@@ -90,7 +90,7 @@ test('collect on a disk that fills up goes on at its last checkpoint, once there
   await resize(output, '4m')
   const again = await fire.start(toGoOn(failed)).finished
   assertCode(again, 0)
-  assert.match(again.stderr, /going on at row [1-9]/)
+  assert.match(again.stderr, /resuming job \S+ at row [1-9]/)
   assertCode(await published.finished, 0)
   await fire.drain(working)
   await fire.check({ again: REBALANCE })
@@ -194,7 +194,7 @@ for (const [what, make, reason] of [
     await disk.mend()
     const again = await fire.start(toGoOn(failed)).finished
     assertCode(again, 0)
-    assert.match(again.stderr, /going on at row [1-9]/)
+    assert.match(again.stderr, /resuming job \S+ at row [1-9]/)
     assertCode(await published.finished, 0)
     await fire.drain(working)
     await fire.check({ again: REBALANCE })

@@ -52,7 +52,7 @@ test('an OUT with a last line missing, with lines swapped, with more behind it, 
     [LINES.slice(0, -1).join(''), 13, /expected "13,row 13\\n", found the end of the file$/],
     [RIGHT.slice(0, -1), 13, /expected "13,row 13\\n", found the end of the file$/],
     [swapped, 6, /expected "6,row 6\\n", found "7,row 7\\n"$/],
-    [`${RIGHT}14,row 14\n`, null, /must end and goes on behind the last row \(line 17, .*found "14,row 14\\n"$/],
+    [`${RIGHT}14,row 14\n`, null, /must end after the last row \(line 17, .*continues: found "14,row 14\\n"$/],
     ['', 0, /expected "0,row 0\\n", found the end of the file$/],
   ] as const) {
     const verified = await bench.verify(out)

@@ -100,7 +100,7 @@ test('expected and found are shown around the difference, quoted, shortened, who
   assert.match(message, /expected \.\.\."€{13}!ö{29}"\.\.\., found \.\.\."€{13}\?ö{29}"\.\.\.$/)
 })
 
-test('a row that is missing, two rows in the wrong order, and bytes behind the last row are told apart', async t => {
+test('a row that is missing, two rows in the wrong order, and bytes after the last row are told apart', async t => {
   const rows = rowsTo(5)
   const lines = textOf(rows).split(/(?<=\n)/)
   const swapped = await difference(t, rows, {
@@ -110,11 +110,11 @@ test('a row that is missing, two rows in the wrong order, and bytes behind the l
   const short = await difference(t, rows, { out: lines.slice(0, -1).join('') })
   assert.match(short.message, /in row 4 \(line 6, byte offset 40\): expected "4,row 4\\n", found the end of the file$/)
   const longer = await difference(t, rows, { out: `${textOf(rows)}\n` })
-  assert.match(longer.message, /must end and goes on behind the last row \(line 7, byte offset 48\): found "\\n"$/)
+  assert.match(longer.message, /must end after the last row \(line 7, byte offset 48\), but it continues: found "\\n"$/)
   const second = await difference(t, rows, { out: textOf(rows), against: `${textOf(rows)}5,row 5\n` })
   assert.match(
     second.message,
-    /^out and against differ first behind the last row .*: the end of the file and "5,row 5\\n"$/,
+    /^out and against differ first after the last row .*: the end of the file and "5,row 5\\n"$/,
   )
 })
 
@@ -144,7 +144,7 @@ test('where not all rows are known, nothing is said of the rest of OUT, and the 
   const rows = rowsTo(3)
   const given = { out: `${textOf(rows)}3,row 3\n`, against: `${textOf(rows)}3,row X\n`, whole: false }
   const { message, facts } = await difference(t, rows, given)
-  assert.match(message, /out and against differ first in a row that the topics do not tell \(line 5, /)
+  assert.match(message, /out and against differ first in a row that is not in the topics \(line 5, /)
   assert.equal(facts['row'], null)
   const { digests } = await compare(testFolder(t), rows, given)
   assert.equal(digests.expected, null)

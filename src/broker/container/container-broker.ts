@@ -5,23 +5,24 @@ import { choosePorts, isThisMachine } from '../ports.ts'
 import type { LocalBroker } from '../running-broker.ts'
 import { type ContainerLaunch, launchContainer } from './kafka-container.ts'
 
-/** What may stand in ROWMILL_KAFKA_IMAGE instead of an image. */
+/** The value of ROWMILL_KAFKA_IMAGE that forbids containers. */
 const NEVER = 'none'
 const PORT_TRIES = 5
 
 export interface ContainerBrokerOptions {
   /** The port of 127.0.0.1 to listen on. Default: a free one. */
   readonly port?: number | undefined
-  /** What this machine lacks, for the line that says a container is started. */
+  /** What this machine lacks, for the log line about the container. */
   readonly why: string
   readonly onProgress: (message: string) => void
   readonly signal: AbortSignal
 }
 
 /**
- * Starts Apache Kafka in a container, with the settings of the local broker and like it for 127.0.0.1 alone. It ends
- * with this process, however that ends. Resolves to the reason, in words, where no container can be had on this machine.
- * Throws BROKER_FAILED when there is one but Kafka does not start in it, or the reason of `signal`.
+ * Starts Apache Kafka in a container, with the settings of the local broker and also only for 127.0.0.1. It ends with this
+ * process, however that ends. If this machine cannot run containers, it resolves with the reason as text.
+ *
+ * Throws BROKER_FAILED if Kafka does not start in the container, or the reason of `signal`.
  */
 export async function startContainerBroker(options: ContainerBrokerOptions): Promise<LocalBroker | string> {
   const { port, why, onProgress, signal } = options
@@ -34,7 +35,7 @@ export async function startContainerBroker(options: ContainerBrokerOptions): Pro
   const unfetched = await unlessAborted(fetchImage(loaded, image, onProgress), signal)
   if (unfetched !== null) return unfetched
   const launch = (ports: BrokerPorts): ContainerLaunch => ({ testcontainers, client, image, ports, signal })
-  // Between the choice of a free port and Docker's use of it another process may take it: then others are chosen.
+  // Another process may take a free port before Docker uses it. Then we choose again.
   for (let tries = 1; ; tries++) {
     const { broker, error } = await launchContainer(launch(await choosePorts(port)))
     if (broker) return broker
@@ -58,20 +59,20 @@ async function load(): Promise<Loaded | string> {
   }
   const client = await testcontainers.getContainerRuntimeClient().catch(() => null)
   if (client === null) return 'Docker does not answer. Is it running, and may this user use it?'
-  // In a container testcontainers takes Docker's gateway for the host: right, unless the engine runs in there as well.
+  // Inside a container, testcontainers takes Docker's gateway as the host. That is wrong if the engine runs there too.
   const { host, hostIps } = client.info.containerRuntime
   for (const { address } of hostIps) if (await isThisMachine(address)) return { testcontainers, client }
-  return `Docker runs on ${host}, and what listens there cannot be reached as 127.0.0.1`
+  return `Docker runs on ${host}, whose ports cannot be reached as 127.0.0.1`
 }
 
-/** Null when Docker has the image now, else why not. */
+/** Fetches the image. Returns null, or why Docker does not have it. */
 async function fetchImage({ testcontainers, client }: Loaded, image: string, onProgress: (message: string) => void) {
   try {
     const name = testcontainers.ImageName.fromString(image)
     if (await client.image.exists(name)) return null
     onProgress(`fetching the image ${image} (once)`)
     await client.image.pull(name)
-    // A pull that fails half-way ends like one that does not.
+    // A pull that fails halfway does not throw.
     await client.image.inspect(name)
     return null
   } catch (error) {

@@ -16,16 +16,17 @@ export interface ContainerLaunch {
   readonly signal: AbortSignal
 }
 
-/** How long what a container said at last may be on its way when Docker has removed it. */
+/** How long we wait for the last output of a container after Docker has removed it. */
 const LAST_WORDS_MS = 300
 
 type Launched = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
 
 /**
- * The first process of the container, whose end is the end of all others in it. Its standard input is a connection that
- * only rowmill holds: when rowmill is gone, however it went, Docker ends the input, and this ends Kafka. Hence no need
- * for the reaper of testcontainers, which is one more image to fetch, and commands all of Docker. The trap is there
- * because a first process ignores what it does not catch, and `docker stop` would wait for 10 s.
+ * The first process of the container. When it ends, all others in the container end. Its standard input is a connection
+ * that only rowmill holds. When rowmill ends, however it ends, Docker closes the input, and this script kills Kafka. So we
+ * do not need the reaper of testcontainers, which is one more image and has full control of Docker.
+ *
+ * A first process ignores signals that it does not catch. Without the trap `docker stop` would wait for 10 s.
  */
 const GUARD_SCRIPT = `
 exec 3<&0 </dev/null
@@ -36,16 +37,16 @@ trap 'exit 143' TERM
 wait "$kafka"
 `
 
-/** A container that was made, started or not. */
+/** A created container. It may not be started yet. */
 interface Made {
-  /** Resolves when Docker has removed it, to the exit status; to null when Docker does not answer any more. */
+  /** Resolves with the exit status when Docker has removed it. Null if Docker stopped answering. */
   readonly removed: Promise<number | null>
   readonly lastWords: () => string
-  /** Ends it, and resolves when it is removed. */
+  /** Ends it. Resolves when it is removed. */
   readonly remove: () => Promise<number | null>
 }
 
-/** Starts the container and resolves when Kafka answers in it, or to BROKER_FAILED when nothing of it is left. */
+/** Starts the container. Resolves when Kafka answers in it, or with BROKER_FAILED after the container was removed. */
 export async function launchContainer(launch: ContainerLaunch): Promise<Launched> {
   const { client, ports, signal } = launch
   const clusterId = newClusterId()
@@ -78,7 +79,7 @@ export async function launchContainer(launch: ContainerLaunch): Promise<Launched
 }
 
 interface Steps {
-  /** Called when Docker has made the container, before it starts. */
+  /** Called when Docker has created the container, before it starts. */
   readonly onMade: (id: string) => Promise<void>
   readonly untilAnswering: () => Promise<void>
 }
@@ -90,7 +91,7 @@ function startContainer(launch: ContainerLaunch, clusterId: string, steps: Steps
     constructor() {
       super(image)
       this.createOpts = { ...this.createOpts, OpenStdin: true, StdinOnce: true }
-      // testcontainers binds to all interfaces; and Docker removes the container also when rowmill cannot.
+      // testcontainers would bind to all interfaces. With AutoRemove, Docker removes the container even if rowmill cannot.
       const bindings = { [`${port}/tcp`]: [{ HostIp: '127.0.0.1', HostPort: port }] }
       this.withExposedPorts({ container: ports.broker, host: ports.broker })
       this.hostConfig = { ...this.hostConfig, PortBindings: bindings, AutoRemove: true }
@@ -112,23 +113,23 @@ function startContainer(launch: ContainerLaunch, clusterId: string, steps: Steps
     .start()
 }
 
-/** Takes hold of the input of a container that was not started yet, and of what it will say. */
+/** Attaches to the input and output of a container that is not started yet. */
 async function watch(client: ContainerRuntimeClient, id: string): Promise<Made> {
   const container = client.container.getById(id)
-  // Asked before the start: of a container that is gone already Docker knows no status.
+  // Ask before the start: Docker forgets the status of a removed container.
   const removed: Promise<number | null> = container.wait({ condition: 'removed' }).then(
     ({ StatusCode }) => StatusCode,
     () => null,
   )
-  // It may be gone, or going, already.
+  // The container may be gone already.
   const destroy = () => container.remove({ force: true, v: true }).catch(() => {})
   const streams = { stream: true, stdin: true, stdout: true, stderr: true, hijack: true }
   const connection = await container.attach(streams).catch(async error => {
     await destroy()
     throw error
   })
-  connection.on('error', () => {}) // `removed` tells
-  // Docker may leave the connection of a container open that never started, and this process would not end.
+  connection.on('error', () => {}) // `removed` reports the end
+  // If a container never started, Docker may leave its connection open, and this process would not end.
   void removed.then(() => setTimeout(() => (connection as Socket).destroy(), LAST_WORDS_MS))
   const said = new PassThrough({ encoding: 'utf8' })
   let tail = ''

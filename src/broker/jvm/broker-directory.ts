@@ -8,19 +8,19 @@ import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } 
 import { brokerFiles } from './broker-files.ts'
 
 const PREFIX = 'rowmill-broker-'
-/** A directory without an owner is one that is just being made, or one whose maker died in that moment. */
+/** A directory without an owner is being created, or its creator died at that moment. */
 const NO_OWNER_MS = 60 * 60_000
 
-/** Of a broker's directory, beside its lock: whose it is, and which JVM works on it. */
+/** The owner of a broker's directory, and the JVM that works on it. A file beside the lock holds this. */
 interface Owner {
   readonly directory: string
-  /** Containers may share a temporary folder, and processes of another one can be neither seen nor ended. */
+  /** Containers may share a temporary folder, but cannot see or end each other's processes. */
   readonly host: string
   readonly owner: ProcessIdentity
   readonly jvm: ProcessIdentity | null
 }
 
-/** A directory that a broker of this process works on, and no other process's. */
+/** A directory for a broker of this process alone. */
 export class BrokerDirectory {
   readonly path: string
   readonly #lock: FileLock
@@ -32,7 +32,7 @@ export class BrokerDirectory {
     this.#temporary = temporary
   }
 
-  /** Says which JVM works on it, for whoever finds it after this process was killed; null: none was started yet. */
+  /** Records which JVM works on it, in case this process is killed. Null: none was started yet. */
   async name(jvm: ProcessIdentity | null): Promise<void> {
     const owner: Owner = { directory: this.path, host: hostname(), owner: identifySelf(), jvm }
     const { owner: file } = brokerFiles(this.path)
@@ -40,7 +40,7 @@ export class BrokerDirectory {
     await rename(`${file}.new`, file)
   }
 
-  /** Removes it where it is temporary. Its JVM must have ended. Twice is fine. */
+  /** Releases the directory, and removes it if it is temporary. Its JVM must have ended. May be called more than once. */
   async release(): Promise<void> {
     try {
       if (this.#temporary) await rm(this.path, { recursive: true, force: true })
@@ -51,7 +51,7 @@ export class BrokerDirectory {
   }
 }
 
-/** A new temporary directory for a broker of this process. Throws BROKER_FAILED. */
+/** Creates a temporary directory for a broker of this process. Throws BROKER_FAILED. */
 export async function makeBrokerDirectory(): Promise<BrokerDirectory> {
   try {
     const path = await realpath(await mkdtemp(join(tmpdir(), PREFIX)))
@@ -61,22 +61,22 @@ export async function makeBrokerDirectory(): Promise<BrokerDirectory> {
     await directory.name(null)
     return directory
   } catch (cause) {
-    const message = `the local Kafka finds no room in ${tmpdir()}: ${(cause as Error).message}. Name another folder in TMPDIR`
+    const message = `the local Kafka cannot use ${tmpdir()}: ${(cause as Error).message}. Name another folder in TMPDIR`
     throw new RowmillError('BROKER_FAILED', message, { path: tmpdir() }, { cause })
   }
 }
 
 /**
- * Takes a directory that outlives its brokers. Throws BROKER_FAILED while another broker works on it; a JVM that
- * outlived its owner is killed.
+ * Takes a directory that outlives its brokers. Kills a JVM that outlived its owner. Throws BROKER_FAILED while another
+ * broker works on the directory.
  */
 export async function takeBrokerDirectory(path: string): Promise<BrokerDirectory> {
   if (path.includes(',')) {
-    const message = `Kafka cannot keep data in ${path}: its folder names may hold no comma. Choose another`
+    const message = `Kafka cannot keep data in ${path}: the path must not contain a comma. Choose another`
     throw new RowmillError('USAGE', message, { path })
   }
   const [real, lock] = await lockFolder(path).catch(cause => {
-    const message = `the data directory ${path} cannot be made: ${cause.message}. Choose another with --data`
+    const message = `cannot create the data directory ${path}: ${cause.message}. Choose another with --data`
     throw new RowmillError('USAGE', message, { path }, { cause })
   })
   if (lock === null) {
@@ -99,8 +99,8 @@ async function lockFolder(path: string): Promise<[string, FileLock | null]> {
 }
 
 /**
- * Ends what is left of brokers whose owner and guard were both killed: a JVM only if pid, start time and data
- * directory agree with the lock file, and the temporary directory. Never throws: what cannot be swept stays.
+ * Removes what is left of brokers whose owner and guard were both killed: the temporary directory, and the JVM if its pid,
+ * start time and data directory match the owner file. Never throws: it skips what it cannot remove.
  */
 export async function sweepBrokerDirectories(): Promise<void> {
   const folder = await realpath(tmpdir()).catch(() => tmpdir())
@@ -118,14 +118,14 @@ async function sweep(directory: string): Promise<void> {
       ? Date.now() - mtimeMs > NO_OWNER_MS
       : owner.host === hostname() && owner.directory === directory && !isAlive(owner.owner)
   if (!abandoned) return
-  // Its owner may live where its processes cannot be seen from here.
+  // The owner may be alive in another PID namespace. Then it holds the lock.
   const lock = await FileLock.take(brokerFiles(directory).lock)
   if (lock === null) return
   if (owner !== null) killOrphan(owner)
   await new BrokerDirectory(directory, lock, { temporary: true }).release()
 }
 
-/** A process of another host is no concern of ours: a pid says nothing there. */
+/** Kills the JVM of a dead owner on this host. A pid of another host means nothing here. */
 function killOrphan({ jvm, directory, host }: Owner): void {
   if (jvm !== null && host === hostname() && commandLine(jvm.pid)?.includes(brokerFiles(directory).properties))
     killIfSame(jvm)

@@ -2,13 +2,13 @@ import { join } from 'node:path'
 import { MAX_MESSAGE_BYTES } from '../../pipeline/topic-settings.ts'
 
 export const KAFKA_VERSION = '4.4.0'
-/** Of the jars on disk, for messages. */
+/** The size of the jars on disk, for messages. */
 export const KAFKA_MEGABYTES = 44
 
 const LOG4J_VERSION = '2.25.5'
 export const MAVEN_DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0'
 
-/** Kafka names its logging facade only: without log4j-slf4j-impl its own log would be lost. */
+/** Kafka depends only on a logging facade. Without log4j-slf4j-impl its log would be lost. */
 export const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>rowmill</groupId>
@@ -30,13 +30,13 @@ export const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 </project>
 `
 
-/** Arguments of Maven that copy the runtime jars of `pom` into `output`; a jar with a wrong checksum fails. */
+/** Arguments of Maven that copy the runtime jars of `pom` into `output`. With -C a wrong checksum is an error. */
 export function copyJarsArguments(pom: string, output: string): string[] {
   const goal = `${MAVEN_DEPENDENCY_PLUGIN}:copy-dependencies`
   return ['-B', '-q', '-C', '-f', pom, goal, '-DincludeScope=runtime', `-DoutputDirectory=${output}`]
 }
 
-/** What stands where in the directory of one broker. */
+/** The files in the directory of one broker. */
 export function brokerFiles(directory: string) {
   return {
     data: join(directory, 'data'),
@@ -51,8 +51,8 @@ export function brokerFiles(directory: string) {
 }
 
 /**
- * How long the first member of a new group waits for others. Workers that start together so join together: with 0 the
- * second one's join is a rebalance, which the first learns of at its next heartbeat (1.35 against 1.12 s for 300 rows).
+ * How long the first member of a new group waits for others, so that workers that start together join together. With 0
+ * the second join is a rebalance, which the first member learns of at its next heartbeat (300 rows: 1.35 s, not 1.12 s).
  */
 const INITIAL_REBALANCE_DELAY_MS = 60
 
@@ -65,15 +65,15 @@ export interface BrokerPorts {
   readonly controller: number
 }
 
-/** One node that is broker and controller, on the loopback interface alone, unless `others` say otherwise. */
+/** Properties of one node that is broker and controller, on the loopback interface. `others` override them. */
 export function serverProperties(data: string, ports: BrokerPorts, others: Properties = {}): string {
   return lines({ ...nodeProperties('127.0.0.1', escapeProperty(data), ports), ...others })
 }
 
 /**
- * The same node as the variables of the image apache/kafka. In its container it listens on all interfaces, since what
- * Docker forwards comes in on another one than loopback, and on the port that it has outside: so the one address that
- * it tells its clients is right for itself too.
+ * The same node as environment variables of the image apache/kafka. In its container it listens on all interfaces, since
+ * Docker does not forward to loopback. It uses the same port number inside and outside, so that the address it tells its
+ * clients is right inside too.
  */
 export function containerEnvironment(clusterId: string, ports: BrokerPorts): Record<string, string> {
   const properties = Object.entries(nodeProperties('0.0.0.0', '/tmp/rowmill-kafka', ports))
@@ -97,7 +97,7 @@ function nodeProperties(host: string, data: string, ports: BrokerPorts): Propert
     'message.max.bytes': MAX_MESSAGE_BYTES,
     'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
     'group.initial.rebalance.delay.ms': INITIAL_REBALANCE_DELAY_MS,
-    // One coordinator serves a machine; 50 partitions are 50 directories before the first member can join.
+    // One partition is enough for one machine. With 50, Kafka creates 50 directories before the first member can join.
     'offsets.topic.num.partitions': 1,
     'offsets.topic.replication.factor': 1,
     'transaction.state.log.num.partitions': 1,
@@ -106,15 +106,15 @@ function nodeProperties(host: string, data: string, ports: BrokerPorts): Propert
     'share.coordinator.state.topic.num.partitions': 1,
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
-    // After a crash a broker is not let in before its last session is over: 9 s by default.
+    // After a crash a broker must wait until its last session is over: 9 s by default.
     'broker.session.timeout.ms': BROKER_SESSION_MS,
     'broker.heartbeat.interval.ms': BROKER_SESSION_MS / 4,
-    // 128 MB by default, all written to at the start.
+    // The default is 128 MB, and Kafka touches all of it at startup.
     'log.cleaner.dedupe.buffer.size': 2 * 1024 * 1024,
   }
 }
 
-/** Warnings and worse into the file; nothing on standard output. */
+/** Logs warnings and errors to the file, and nothing to standard output. */
 export function loggingProperties(log: string): string {
   return lines({
     status: 'error',
@@ -129,9 +129,9 @@ export function loggingProperties(log: string): string {
 }
 
 /**
- * Options of the JVM. The second compiler stays off: it doubles the CPU time until the broker is ready, and that of
- * the first gigabyte too (docs/broker.md has the numbers). Nothing is written outside the broker's directory, because
- * a killed JVM removes nothing.
+ * Options of the JVM. The second compiler stays off: it doubles the CPU time until the broker is ready, and that of the
+ * first gigabyte (docs/broker.md has the numbers). All files go to the broker's directory, because a killed JVM cannot
+ * clean up.
  */
 export function jvmArguments(jars: string, directory: string, archive: readonly string[]): string[] {
   const files = brokerFiles(directory)
@@ -156,7 +156,7 @@ function lines(properties: Properties): string {
     .join('')
 }
 
-/** java.util.Properties takes a backslash for an escape, and reads Latin-1 or \\u escapes for certain. */
+/** Escapes a value for java.util.Properties: a backslash begins an escape, and non-ASCII text needs \\u escapes. */
 function escapeProperty(value: string): string {
   return value
     .replaceAll('\\', '\\\\')

@@ -17,9 +17,9 @@ export interface ClassArchive {
 }
 
 /**
- * Options of the JVM that load Kafka's classes from an archive (class-data sharing, JEP 350), which halves the time
- * until the broker answers. The archive is made once for each Java, by a broker that starts and stops. Where this
- * fails, it is not tried again and nothing else is lost; a JVM that finds the archive unfit starts without it.
+ * Options of the JVM that load Kafka's classes from an archive (class-data sharing, JEP 350). This halves the time until
+ * the broker answers. The archive is made once for each Java, by a broker that starts and stops. If that fails, we do not
+ * try again, and only the speed is lost. A JVM that cannot use the archive starts without it.
  */
 export async function prepareClassArchive(archive: ClassArchive): Promise<readonly string[]> {
   const { path, locked, signal } = archive
@@ -33,7 +33,7 @@ export async function prepareClassArchive(archive: ClassArchive): Promise<readon
         if (!signal.aborted) await writeFile(failed, `${error}\n`)
       })
     }
-    // The cache may be one that this user cannot write.
+    // This user may have no right to write to the cache.
     await locked(make).catch(() => {})
     signal.throwIfAborted()
   }
@@ -43,7 +43,7 @@ export async function prepareClassArchive(archive: ClassArchive): Promise<readon
 async function makeArchive({ home, java, path, signal }: ClassArchive): Promise<void> {
   const limits = AbortSignal.any([signal, AbortSignal.timeout(TRAINING_MS)])
   const directory = await makeBrokerDirectory()
-  // In the folder of the cache: a rename, which is all or nothing, does not cross disks.
+  // It is made in the folder of the cache, since an atomic rename cannot cross disks.
   const made = `${path}.new`
   await rm(made, { force: true })
   const ports = await choosePorts(undefined)

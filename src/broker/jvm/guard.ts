@@ -6,10 +6,11 @@ import { unlessAborted } from '../../support/abort.ts'
 import { identify, killIfSame, type ProcessIdentity } from '../../support/process-identity.ts'
 
 /**
- * A shell between rowmill and a long-running command. Its standard input is a pipe that only rowmill holds: when
- * rowmill is gone, however it went, the pipe ends, the command is killed and its directory removed.
- * Words on the pipe are signals for the command. It says `pid N` at first and `exit N` when the command has ended,
- * and stays until the pipe ends, so that rowmill can still read what the command wrote.
+ * A shell between rowmill and a long-running command. Its standard input is a pipe that only rowmill holds. When rowmill
+ * ends, however it ends, the pipe ends too: the shell then kills the command and removes its directory.
+ *
+ * A word on the pipe is a signal for the command. The shell prints `pid N` first, and `exit N` when the command has ended.
+ * It stays until the pipe ends, so that rowmill can still read what the command wrote.
  */
 const GUARD_SCRIPT = `
 remove=$1 output=$2
@@ -43,23 +44,23 @@ export interface GuardOptions {
   readonly directory: string
   /** Where the command's standard output and error are appended. */
   readonly output: string
-  /** Removed when the command is over and the guard closed, or rowmill dead. */
+  /** A folder to remove when the guard is closed after the command, or when rowmill has died. */
   readonly remove?: string | undefined
 }
 
 /** A command that does not outlive this process. */
 export interface Guarded {
   readonly process: ProcessIdentity
-  /** The exit status as a shell counts it (128 + signal), or null when the guard itself was killed. */
+  /** The exit status as in a shell (128 + signal), or null if the guard itself was killed. */
   readonly ended: Promise<number | null>
   signal(name: 'TERM'): void
-  /** Kills the command if it still runs, removes its directory, and resolves when both are done. Twice is fine. */
+  /** Kills the command if it still runs, and removes its folder. Resolves after both. May be called more than once. */
   close(): Promise<void>
 }
 
 /**
- * Starts a command under a guard, in a session of its own: Ctrl-C in the terminal reaches rowmill only, which may
- * still need the command to finish its work.
+ * Starts a command under a guard, in its own session. So Ctrl-C in the terminal reaches only rowmill, which may still need
+ * the command to finish its work.
  */
 export async function startGuarded(options: GuardOptions): Promise<Guarded> {
   const { command, args, directory, output, remove = '' } = options
@@ -69,10 +70,10 @@ export async function startGuarded(options: GuardOptions): Promise<Guarded> {
     stdio: ['pipe', 'pipe', 'ignore'],
   })
   if (guard.pid === undefined) {
-    const [cause] = (await once(guard, 'error')) as [Error] // without a process it has no pipes either
+    const [cause] = (await once(guard, 'error')) as [Error] // without a process there are no pipes
     throw new RowmillError('BROKER_FAILED', `/bin/sh does not start: ${cause.message}`, {}, { cause })
   }
-  // The guard may be gone before a word reaches it; `ended` tells.
+  // The guard may end before a word reaches it. `ended` reports that.
   guard.stdin.on('error', () => {})
   const gone = once(guard, 'close').then(() => null)
   const lines = new Map<string, (value: number) => void>()
@@ -85,7 +86,7 @@ export async function startGuarded(options: GuardOptions): Promise<Guarded> {
   })
   const pid = await Promise.race([pidSaid, gone])
   if (pid === null) throw new RowmillError('BROKER_FAILED', `/bin/sh ended before it started ${command}`, { command })
-  // No start time: it ended already, and `ended` says so.
+  // Without a start time it has ended already, and `ended` reports that.
   const identity = identify(pid) ?? { pid, start: '' }
   let closing: Promise<void> | null = null
   return {
@@ -104,7 +105,7 @@ export async function startGuarded(options: GuardOptions): Promise<Guarded> {
 async function close(guard: ChildProcess, gone: Promise<null>, identity: ProcessIdentity): Promise<void> {
   guard.stdin?.end()
   await gone
-  // Does something only where the guard was killed before it could do its duty.
+  // This matters only if the guard was killed before it could kill the command.
   killIfSame(identity)
 }
 

@@ -6,7 +6,7 @@ import { KAFKA_DIGESTS } from './kafka-digests.ts'
 /** File name to the SHA-256 digest of its content, in hex. */
 export type Digests = Readonly<Record<string, string>>
 
-/** Of every jar, when its inode was changed last (in ms): then it had the digest that it must have. */
+/** For every jar with the right digest, when its inode was last changed, in ms. */
 type Seen = Readonly<Record<string, number>>
 
 /** The digests of every file in a folder. */
@@ -16,21 +16,21 @@ export async function jarDigests(folder: string): Promise<Digests> {
   return digests
 }
 
-/** In words, what is wrong with the jars in a folder; null where they are those that rowmill was made for, and no others. */
+/** Describes what is wrong with the jars in a folder. Null if they are exactly those that rowmill was made for. */
 export async function jarFault(folder: string, wanted: Digests = KAFKA_DIGESTS): Promise<string | null> {
   const digests = await jarDigests(folder)
   for (const [name, digest] of Object.entries(wanted)) {
     const found = digests[name]
     if (found === undefined) return `${name} is missing`
-    if (found !== digest) return `${name} has the SHA-256 digest ${found}, and must have ${digest}`
+    if (found !== digest) return `${name} has the SHA-256 digest ${found} instead of ${digest}`
   }
   const other = Object.keys(digests).find(name => wanted[name] === undefined)
-  return other === undefined ? null : `${other} is none of them`
+  return other === undefined ? null : `${other} does not belong to them`
 }
 
 /**
- * Whether the jars in a folder are those that rowmill was made for. To read 43 MB at every start would take a tenth of a
- * second: `note` keeps when each was changed last, as the system has it, and only after a change they are read again.
+ * Whether the jars in a folder are those that rowmill was made for. Reading 43 MB at every start would take 0.1 s. So `note`
+ * keeps the change time of each jar, and we read them again only after a change.
  */
 export async function areGenuine(folder: string, note: string, wanted: Digests = KAFKA_DIGESTS): Promise<boolean> {
   const now = await changeTimes(folder)
@@ -38,8 +38,8 @@ export async function areGenuine(folder: string, note: string, wanted: Digests =
   if (sameNames(now, wanted) && sameNames(now, before) && Object.keys(now).every(name => now[name] === before[name]))
     return true
   if ((await jarFault(folder, wanted)) !== null) return false
-  // The times of before: a jar that was changed since they were read is read again next time.
-  await writeFile(note, JSON.stringify(now)).catch(() => {}) // a cache that this user cannot write is read every time
+  // Store the times from before the check: a jar that changes meanwhile is read again next time.
+  await writeFile(note, JSON.stringify(now)).catch(() => {}) // in a read-only cache the jars are read every time
   return true
 }
 

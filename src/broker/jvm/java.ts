@@ -4,7 +4,7 @@ import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { RowmillError } from '../../errors.ts'
 
-/** Kafka 4 runs on no older one. */
+/** Kafka 4 needs at least this version. */
 const OLDEST_JAVA = 17
 
 const WAYS_OUT =
@@ -13,24 +13,24 @@ const WAYS_OUT =
 
 export interface Java {
   readonly command: string
-  /** What tells this Java from any other: a class archive fits only the one that made it. */
+  /** Identifies this Java: a class archive fits only the Java that made it. */
   readonly release: string
 }
 
 /**
- * The Java of JAVA_HOME, else the first on PATH. Throws BROKER_NO_JAVA when there is none or it is too old; the fact
- * `missing` says what this machine lacks, unless JAVA_HOME is wrong, which is to be corrected.
+ * The Java of JAVA_HOME, or the first on PATH. Throws BROKER_NO_JAVA if there is none or it is too old. The fact `missing`
+ * says what this machine lacks. It is absent if JAVA_HOME is wrong, since the user should correct that.
  */
 export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Java> {
   const command = await findCommand(env)
   const release = await describe(command)
   const version = /(?:JAVA_VERSION=|version )"(?:1\.)?(\d+)/.exec(release)?.[1]
   if (version === undefined) {
-    const message = `${command} does not run: ${firstLine(release)}. To go on, ${WAYS_OUT}`
-    throw new RowmillError('BROKER_NO_JAVA', message, { command, missing: 'no Java that runs' })
+    const message = `${command} does not run: ${firstLine(release)}. To continue, ${WAYS_OUT}`
+    throw new RowmillError('BROKER_NO_JAVA', message, { command, missing: 'no working Java' })
   }
   if (Number(version) < OLDEST_JAVA) {
-    const message = `the local Kafka needs Java ${OLDEST_JAVA} or later, but ${command} is Java ${version}. To go on, ${WAYS_OUT}`
+    const message = `the local Kafka needs Java ${OLDEST_JAVA} or later, but ${command} is Java ${version}. To continue, ${WAYS_OUT}`
     throw new RowmillError('BROKER_NO_JAVA', message, {
       command,
       version: Number(version),
@@ -40,11 +40,11 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Ja
   return { command, release: `${await realpath(command)}\n${release}` }
 }
 
-/** Where Maven is on PATH. Throws BROKER_NO_JARS, with the fact `missing`, when it is not there. */
+/** The path of Maven, from PATH. Throws BROKER_NO_JARS with the fact `missing` if there is none. */
 export async function findMaven(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const command = await onPath('mvn', env)
   if (command !== null) return command
-  const message = `the jars of the local Kafka are fetched with Maven, but there is no mvn on PATH. To go on, ${WAYS_OUT}`
+  const message = `Maven fetches the jars of the local Kafka, but there is no mvn on PATH. To continue, ${WAYS_OUT}`
   throw new RowmillError('BROKER_NO_JARS', message, { missing: 'no Maven' })
 }
 
@@ -53,16 +53,16 @@ async function findCommand(env: NodeJS.ProcessEnv): Promise<string> {
   if (home) {
     const command = join(home, 'bin', 'java')
     if (await isExecutable(command)) return command
-    const message = `JAVA_HOME is ${home}, where there is no bin/java. Correct or unset it, or ${WAYS_OUT}`
+    const message = `JAVA_HOME is ${home}, which has no bin/java. Correct or unset it, or ${WAYS_OUT}`
     throw new RowmillError('BROKER_NO_JAVA', message, { command })
   }
   const command = await onPath('java', env)
   if (command !== null) return command
-  const message = `the local Kafka needs Java, but there is none on PATH. To go on, ${WAYS_OUT}`
+  const message = `the local Kafka needs Java, but there is none on PATH. To continue, ${WAYS_OUT}`
   throw new RowmillError('BROKER_NO_JAVA', message, { missing: 'no Java' })
 }
 
-/** The file `release` of a JDK says what `java -version` says and costs no start of a JVM. */
+/** Reads the file `release` of a JDK, which has the version too, so that we need not start a JVM. */
 async function describe(command: string): Promise<string> {
   const home = dirname(dirname(await realpath(command)))
   const release = await readFile(join(home, 'release'), 'utf8').catch(() => '')
@@ -88,5 +88,5 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 function firstLine(text: string): string {
-  return text.split('\n', 1)[0] || 'it says nothing'
+  return text.split('\n', 1)[0] || 'it prints nothing'
 }

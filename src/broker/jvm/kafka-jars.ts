@@ -18,20 +18,20 @@ export type OnProgress = (message: string) => void
 export interface PreparedKafka {
   readonly home: KafkaHome
   readonly java: Java
-  /** Options of the JVM that use the class archive; none where it could not be made. */
+  /** Options of the JVM that use the class archive. Empty if it could not be made. */
   readonly archive: readonly string[]
 }
 
-/** Files below the home and their sizes. Written last: what it lists was there, whole. */
+/** The files in the home and their sizes. It is written last, so all listed files were complete then. */
 type Manifest = Readonly<Record<string, number>>
 const MANIFEST = 'complete.json'
-/** When the jars had the digests that they must have. */
+/** The change times of the jars when their digests were right. */
 const VERIFIED = 'verified.json'
 
 /**
- * Makes the local Kafka ready to start: fetches its jars with Maven into the cache of this user, unless they are
- * there, and prepares quick starts. Resolves to the folder of the jars. Any number of processes may call it at once.
- * Throws BROKER_NO_JAVA or BROKER_NO_JARS.
+ * Prepares the local Kafka: fetches its jars with Maven into the user's cache unless they are there, and makes the class
+ * archive for quick starts. Resolves with the folder of the jars. Any number of processes may call it at once. Throws
+ * BROKER_NO_JAVA or BROKER_NO_JARS.
  */
 export async function prepareKafkaJars(onProgress: OnProgress = () => {}, signal?: AbortSignal): Promise<string> {
   return (await prepareKafka(onProgress, signal ?? new AbortController().signal)).home.jars
@@ -53,7 +53,7 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
       })
     } catch (error) {
       if (error instanceof RowmillError || signal.aborted) throw error
-      const message = `the jars of Kafka cannot be kept in ${cache}: ${(error as Error).message}. Name another folder in ROWMILL_CACHE`
+      const message = `cannot keep the jars of Kafka in ${cache}: ${(error as Error).message}. Name another folder in ROWMILL_CACHE`
       throw new RowmillError('BROKER_NO_JARS', message, { path: cache }, { cause: error })
     }
   }
@@ -68,7 +68,7 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
   return { home, java, archive }
 }
 
-/** ROWMILL_CACHE, else `rowmill` in the cache folder of the user (XDG Base Directory Specification). */
+/** ROWMILL_CACHE, or `rowmill` in the user's cache folder (XDG Base Directory Specification). */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   if (env.ROWMILL_CACHE) return resolve(env.ROWMILL_CACHE)
   return join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
@@ -82,7 +82,7 @@ interface Fetch {
   readonly signal: AbortSignal
 }
 
-/** Everything is made in a folder that goes with this process, and gets its name in one step when it is whole. */
+/** Makes everything in a temporary folder, which is removed with this process. One rename publishes it when complete. */
 async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): Promise<void> {
   onProgress(`fetching Kafka ${KAFKA_VERSION} (${KAFKA_MEGABYTES} MB, once)`)
   const workshop = await mkdtemp(`${folder}.tmp-`)
@@ -92,7 +92,7 @@ async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): P
   await mkdir(kafka)
   await writeFile(pom, POM)
   const args = copyJarsArguments(pom, join(kafka, 'jars'))
-  // The guard of this command removes the workshop, so it is closed last.
+  // The guard of this command removes the temporary folder, so it is closed last.
   const fetching = await startGuarded({ command: maven, args, directory: workshop, output, remove: workshop })
   try {
     const status = await endOf(fetching, signal)
@@ -113,7 +113,7 @@ async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): P
 async function formatTemplate(kafka: string, java: Java, workshop: string, signal: AbortSignal): Promise<void> {
   const properties = join(workshop, 'server.properties')
   const output = join(workshop, 'format')
-  // The ports stand in no file that is made here.
+  // The ports do not end up in any file made here.
   await writeFile(properties, serverProperties(join(kafka, 'template'), { broker: 9092, controller: 9093 }))
   const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', newClusterId(), '--config', properties]
   const args = ['-XX:TieredStopAtLevel=1', '-cp', join(kafka, 'jars', '*'), ...tool]
@@ -122,7 +122,7 @@ async function formatTemplate(kafka: string, java: Java, workshop: string, signa
     const status = await endOf(formatting, signal)
     if (status === 0) return
     const words = (await readFile(output, 'utf8')).trim().split('\n').slice(-5).join('\n')
-    throw new RowmillError('BROKER_FAILED', `Kafka's StorageTool failed with status ${status}. It says:\n${words}`)
+    throw new RowmillError('BROKER_FAILED', `Kafka's StorageTool failed with status ${status}. It printed:\n${words}`)
   } finally {
     await formatting.close()
   }
@@ -154,15 +154,15 @@ function noJars(maven: string, output: string): RowmillError {
   const words = (errors.length > 0 ? errors : lines).slice(-4).join('\n')
   const message =
     `${maven} cannot fetch the jars of Kafka ${KAFKA_VERSION}. Is this machine offline, or does it need a mirror in ` +
-    `~/.m2/settings.xml? To do without, name a running Kafka with --brokers HOST:PORT. Maven says:\n${words}`
+    `~/.m2/settings.xml? Or name a running Kafka with --brokers HOST:PORT. Maven printed:\n${words}`
   return new RowmillError('BROKER_NO_JARS', message)
 }
 
 function foreignJars(maven: string, fault: string): RowmillError {
   const message =
-    `${maven} does not give the jars of Kafka ${KAFKA_VERSION} that this rowmill was made for: ${fault}. Remove that jar from ` +
-    "Maven's own repository (~/.m2/repository) and try again; if it is the same then, ask whoever runs the mirror in " +
-    '~/.m2/settings.xml. To do without, name a running Kafka with --brokers HOST:PORT'
+    `${maven} did not fetch the jars of Kafka ${KAFKA_VERSION} that this version of rowmill needs: ${fault}. Remove that jar ` +
+    "from Maven's repository (~/.m2/repository) and try again. If that does not help, ask the owner of the mirror in " +
+    '~/.m2/settings.xml. Or name a running Kafka with --brokers HOST:PORT'
   return new RowmillError('BROKER_NO_JARS', message)
 }
 

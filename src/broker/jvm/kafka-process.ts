@@ -16,7 +16,7 @@ import { type Guarded, startGuarded } from './guard.ts'
 import type { Java } from './java.ts'
 import { requireOpenFiles } from './open-files-needed.ts'
 
-/** The unpacked Kafka of the cache: `jars` and a formatted, never started data directory. */
+/** Kafka in the cache: its jars, and a data directory that is formatted but was never used. */
 export interface KafkaHome {
   readonly jars: string
   readonly template: string
@@ -27,7 +27,7 @@ export interface KafkaLaunch {
   readonly java: Java
   readonly directory: string
   readonly ports: BrokerPorts
-  /** Whether the directory goes when the broker goes. */
+  /** Whether the directory is removed with the broker. */
   readonly temporary: boolean
   /** Options of the JVM that make or use a class archive. */
   readonly archive: readonly string[]
@@ -41,7 +41,7 @@ export interface KafkaProcess {
 
 export const READY_MS = 60_000
 
-/** Starts the JVM on the directory, formatting it first if it is new. It does not answer yet. */
+/** Starts the JVM on the directory, and formats a new one first. The broker does not answer yet. */
 export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
   requireOpenFiles({ partitions: 0, workers: 0 })
   const { home, java, directory, ports, temporary, archive, properties } = launch
@@ -50,7 +50,7 @@ export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
     existsSync(files.meta) ? readClusterId(files.meta) : format(home.template, files),
     writeFile(files.properties, serverProperties(files.data, ports, properties)),
     writeFile(files.logging, loggingProperties(files.log)),
-    // What an earlier broker on this directory wrote would be mistaken for the last words of this one.
+    // Empty the logs of an earlier broker, or its last words would seem to come from this one.
     writeFile(files.log, ''),
     writeFile(files.output, ''),
   ])
@@ -60,7 +60,7 @@ export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
   return { guarded, clusterId }
 }
 
-/** Resolves when the broker answers as itself. Throws BROKER_FAILED when it ends before, or takes a minute. */
+/** Resolves when this broker answers. Throws BROKER_FAILED if it ends first, or does not answer within a minute. */
 export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }: KafkaProcess, signal: AbortSignal) {
   const stop = new AbortController()
   const limits = AbortSignal.any([signal, stop.signal, AbortSignal.timeout(READY_MS)])
@@ -80,13 +80,13 @@ export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }
 }
 
 export function brokerFailed(what: string, words: string): RowmillError {
-  const message = `the local Kafka ${what}. ${words === '' ? 'It wrote nothing to its log.' : `Its log says:\n${words}`}`
+  const message = `the local Kafka ${what}. ${words === '' ? 'Its log is empty.' : `Its log ends with:\n${words}`}`
   return new RowmillError('BROKER_FAILED', message)
 }
 
 /**
- * Copies what Kafka's own StorageTool made once, and gives it a cluster id of its own: the id stands in
- * meta.properties only. This saves a JVM at every start.
+ * Copies the data directory that Kafka's StorageTool formatted once, and writes a new cluster id into meta.properties, the
+ * only file with the id. This saves the start of a JVM.
  */
 async function format(template: string, files: ReturnType<typeof brokerFiles>): Promise<string> {
   const clusterId = newClusterId()
@@ -99,6 +99,6 @@ async function format(template: string, files: ReturnType<typeof brokerFiles>): 
 async function readClusterId(meta: string): Promise<string> {
   const id = /^cluster\.id=(.*)$/m.exec(await readFile(meta, 'utf8'))?.[1]
   if (id !== undefined) return id.trim()
-  const message = `${meta} names no cluster.id: this is no data directory of Kafka. Choose another directory`
+  const message = `${meta} has no cluster.id, so this is not a data directory of Kafka. Choose another directory`
   throw new RowmillError('BROKER_FAILED', message, { path: meta })
 }

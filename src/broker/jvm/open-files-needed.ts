@@ -3,14 +3,14 @@ import { openFilesAdvice, openFilesLimit } from '../../support/open-files.ts'
 
 /** Kafka 4.4.0 had 102 files open before its first topic, jars and sockets included. */
 const KAFKA_FILES = 110
-/** Of each partition a segment in each of the topics rows, bulk and results. */
+/** One segment of each partition in each of the topics rows, bulk and results. */
 const FILES_A_PARTITION = 3
-/** The connections of a worker; the command's own are as many as those of two. */
+/** The connections of a worker. The command itself needs as many as two workers. */
 const FILES_A_WORKER = 8
 
 /**
- * Throws TOO_MANY_OPEN_FILES where a local broker would run out of them: a JVM that cannot open its jars complains of a
- * class, and a broker that cannot accept a connection keeps its clients waiting without a word.
+ * Throws TOO_MANY_OPEN_FILES if a local broker would reach the limit. Without this check, a JVM that cannot open its jars
+ * reports a missing class, and a broker that cannot accept a connection leaves its clients waiting in silence.
  */
 export function requireOpenFiles(
   { partitions, workers }: { partitions: number; workers: number },
