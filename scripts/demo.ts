@@ -1,5 +1,5 @@
 /**
- * The old one-process job and rowmill over the same rows, timed, and compared byte by byte. Exits 6 where they differ.
+ * The original one-process job and rowmill over the same rows, timed, and compared byte by byte. Exits 6 where they differ.
  * npm run demo -- [--rows N | --input FILE] [--workers N] [--classifier FILE[:NAME]] [--keep DIR]
  */
 import { spawn } from 'node:child_process'
@@ -42,7 +42,7 @@ async function demo({ rows, input, workers, classifier, keep }: DemoOptions): Pr
       await timed(python, [join(ROOT, 'examples/make_rows.py'), String(rows), source])
     }
 
-    say('running the old job: one process, one core')
+    say('running the original job: one process, one core')
     const serialJob = [join(ROOT, 'examples/serial_job.py'), source, file('serial.csv'), '--classifier', classifier]
     const serial = await timed(python, serialJob)
 
@@ -79,7 +79,7 @@ function tell({
         .padStart(9)} rows/s${note}`,
     )
   console.log()
-  line('old job', serial)
+  line('original', serial)
   line('rowmill', rowmill, `   of which ${report.startSeconds.toFixed(1)} s to start Kafka, Python and pandas`)
   console.log(
     `speed-up  ${(serial / rowmill).toFixed(2).padStart(8)}   (${(serial / (rowmill - report.startSeconds)).toFixed(2)} without the start)`,

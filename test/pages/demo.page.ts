@@ -20,7 +20,7 @@ test('the demo runs both jobs, shows times, speed-up and rows per worker, and fi
   const folder = testFolder(t)
   const { code, stdout, stderr } = await demo(['--rows', '300', '--workers', '2', '--keep', folder])
   assert.equal(code, 0, stderr)
-  assert.match(stdout, /old job +[\d.]+ s +\d+ rows\/s\nrowmill +[\d.]+ s +\d+ rows\/s/)
+  assert.match(stdout, /original +[\d.]+ s +\d+ rows\/s\nrowmill +[\d.]+ s +\d+ rows\/s/)
   assert.match(stdout, /speed-up +[\d.]+/)
   const perWorker = [...stdout.matchAll(/worker \S+: (\d+) rows/g)].map(([, rows]) => Number(rows))
   assert.equal(

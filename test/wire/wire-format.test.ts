@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { OutputFormat } from '../../connectors/csv/output-format.ts'
 import { placeOf } from '../../src/core/sequence.ts'
 import { checkToCsv } from '../../src/pandas/to-csv.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { decode, encode, fingerprintOf } from '../../src/wire/codec.ts'
 import { decodeJsonRow, valuesInOrder } from '../../src/wire/json-rows.ts'
 import { examples, FILES, kinds, page, root, schemaOf } from './documented.ts'
@@ -71,6 +72,13 @@ function tableBelow(heading: string, header: string): string[][] {
       .map(cell => cell.trim().replace(/^`(.*)`$/, '$1'))
   return table.split('\n').slice(2).map(cells)
 }
+
+test('the page lists the topics of a pipeline, and says how many there are', () => {
+  const listed = tableBelow('## Topics and keys', 'topic | records | partition of a message').map(([topic]) => topic)
+  assert.deepEqual(listed.sort(), Object.values(topicsOf('NAME')).sort())
+  assert.equal(listed.length, 5)
+  assert.match(page, /`NAME` has five topics\./)
+})
 
 /** What publishers compare beside the options, as if it were one; and an environment variable. */
 const NO_OPTIONS: readonly string[] = ['indexKind', 'ROWMILL_STARTED_BY']
