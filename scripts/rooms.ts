@@ -11,6 +11,7 @@ const FLOORS = [
   ['connectors'],
   ['index.ts', 'testing.ts'],
   ['run.ts'],
+  ['run'],
   ['testing'],
   ['events', 'jobs', 'work', 'collect'],
   ['verify', 'publish', 'results', 'broker'],

@@ -13,6 +13,28 @@ export interface Attempt {
   readonly resultsFrom: readonly number[]
 }
 
+/** What every new job must say. The other fields have the values of a file that is about to be published. */
+type NewJob = Partial<Job> &
+  Pick<Job, 'id' | 'columns' | 'partitions' | 'blockRows' | 'topic' | 'rowsFrom' | 'resultsFrom' | 'at' | 'by'>
+
+/** The first record of a job. */
+export function newJob(job: NewJob): Job {
+  return {
+    epoch: 0,
+    attempt: 0,
+    state: 'open',
+    reason: null,
+    sequenced: true,
+    bounded: true,
+    from: 0,
+    total: null,
+    source: null,
+    indexKind: null,
+    options: [],
+    ...job,
+  }
+}
+
 /**
  * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
  * attempt the first failure or cancellation counts; only a later attempt opens the job again, and what an earlier one

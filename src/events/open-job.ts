@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { quotesCarriageReturn } from '../classifier/python/csv-quoting.ts'
-import { hasFailed, jobFailure } from '../core/job.ts'
+import { hasFailed, jobFailure, newJob } from '../core/job.ts'
 import { rowsInPartition } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Reader } from '../kafka/index.ts'
@@ -11,7 +11,9 @@ import { appendJob } from '../pipeline/append-job.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { latestJob } from '../pipeline/latest-job.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
+import { unlessAborted } from '../support/abort.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { Teardown } from '../support/teardown.ts'
 import { uniqueName } from '../support/unique-name.ts'
 import { encodeEndOfInput } from '../wire/codec.ts'
 import { connectSdk } from './connection.ts'
@@ -39,59 +41,36 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const python = options.python ?? (process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback)
   const quotes = { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say, signal)) }
   const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { say })
-  const closers: (() => Promise<void>)[] = []
-  const close = async () => {
-    for (const each of closers.splice(0).reverse()) await each()
-  }
+  const teardown = new Teardown()
   try {
     const topics = topicsOf(pipeline)
     const jobs = await JobLog.open(kafka, pipeline, say)
-    closers.push(() => jobs.close())
+    teardown.add(() => jobs.close())
     const sender = new PartitionSender(await kafka.producer(), say)
-    closers.push(() => sender.close())
+    teardown.add(() => sender.close())
     const reader = await kafka.reader([topics.rows, topics.results])
-    closers.push(() => reader.close())
+    teardown.add(() => reader.close())
     const by = uniqueName()
     const context: ProducerContext = { kafka, pipeline, jobs, say, signal, sender, by }
-    const wanted: Job = {
+    const wanted = newJob({
       id,
-      epoch: 0,
-      attempt: 0,
-      state: 'open',
-      reason: null,
       columns: [...columns],
-      sequenced: true,
       bounded: false,
       partitions,
       blockRows: 1,
       topic: topics.rows,
-      from: 0,
-      total: null,
       rowsFrom: await reader.ends(topics.rows, partitions),
       resultsFrom: await reader.ends(topics.results, partitions),
-      source: null,
       indexKind,
       options: [...chosen, quotes],
       at: Date.now(),
       by,
-    }
-    const held = await untilAborted(signal, takeOver(context, wanted))
-    return await HeldEventJob.begin(context, held, { reader, close })
+    })
+    const held = await unlessAborted(takeOver(context, wanted), signal)
+    return await HeldEventJob.begin(context, held, { reader, close: () => teardown.close() })
   } catch (error) {
-    await close()
+    await teardown.close()
     throw signal.aborted ? signal.reason : error
-  }
-}
-
-async function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const abort = () => reject(signal.reason)
-  signal.addEventListener('abort', abort, { once: true })
-  if (signal.aborted) abort()
-  try {
-    return await Promise.race([promise, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
   }
 }
 

@@ -1,23 +1,24 @@
-import { hasFailed, jobFailure } from '../core/job.ts'
+import { hasFailed, jobFailure, newJob } from '../core/job.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
+import { logEnds } from '../pipeline/log-ends.ts'
 import { checkSameUnsequenced, type JobHeader } from '../pipeline/same-job.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 
-/** What is for ever the same of a job of events without sequence. */
+/** The parts of a job for events without sequence that never change. */
 export type UnsequencedHeader = JobHeader & Pick<Job, 'id'>
 
 export interface OpenUnsequencedOptions {
-  /** Partitions of the rows topic now: rows may come in all of them. */
+  /** Partitions of the topic `rows` now: rows may come in each of them. */
   readonly partitions: number
   readonly by: string
 }
 
 /**
- * Opens a job for events that come from anywhere, without sequence and without end; resolves with whether it is new.
- * Throws JOB_EXISTS where the id was used for anything else, and what the job failed with.
+ * Opens a job for events that any program may send, without sequence and without end. Resolves with whether it is new.
+ * Throws JOB_EXISTS if the id was used for anything else, and the failure of a job that failed.
  */
 export async function openUnsequenced(
   context: PipelineContext,
@@ -41,33 +42,12 @@ export async function openUnsequenced(
 }
 
 async function firstRecord(
-  { kafka, pipeline }: PipelineContext,
+  context: PipelineContext,
   header: UnsequencedHeader,
   { partitions, by }: OpenUnsequencedOptions,
 ): Promise<Job> {
-  const topics = topicsOf(pipeline)
-  const reader = await kafka.reader([topics.rows, topics.results])
-  try {
-    return {
-      ...header,
-      epoch: 0,
-      attempt: 0,
-      state: 'open',
-      reason: null,
-      sequenced: false,
-      bounded: false,
-      partitions,
-      blockRows: 1,
-      topic: topics.rows,
-      from: 0,
-      total: null,
-      source: null,
-      at: Date.now(),
-      by,
-      rowsFrom: await reader.ends(topics.rows, partitions),
-      resultsFrom: await reader.ends(topics.results, partitions),
-    }
-  } finally {
-    await reader.close()
-  }
+  const { rows: topic } = topicsOf(context.pipeline)
+  const ends = await logEnds(context, topic, partitions)
+  const flags = { sequenced: false, bounded: false, blockRows: 1 }
+  return newJob({ ...header, ...flags, partitions, topic, ...ends, at: Date.now(), by })
 }

@@ -4,7 +4,7 @@ import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
-import { topicsOf } from '../pipeline/topic-names.ts'
+import { logEnds } from '../pipeline/log-ends.ts'
 import { findPublished } from '../publish/published-rows.ts'
 import { findRejects } from './find-rejects.ts'
 
@@ -39,7 +39,8 @@ export async function reopen(context: PipelineContext, id: string, by: string): 
   const sender = new PartitionSender(await kafka.producer(), say)
   try {
     const next: Job = { ...job, attempt: job.attempt + 1, state, reason: null, at: Date.now(), by }
-    await appendJob(sender, pipeline, { ...next, resultsFrom: await resultEnds(context, job) })
+    const { resultsFrom } = await logEnds(context, job.topic, job.partitions)
+    await appendJob(sender, pipeline, { ...next, resultsFrom })
     return { job: next, rejects: rejected.length }
   } finally {
     await sender.close()
@@ -50,14 +51,4 @@ function stillOpen({ id, state }: Job): string {
   const who =
     state === 'ended' ? 'rowmill work' : `its publisher: if that was stopped, rowmill publish IN --job ${id} goes on`
   return `is not classified to its end yet: wait for ${who}`
-}
-
-async function resultEnds({ kafka, pipeline }: PipelineContext, { partitions }: Job): Promise<number[]> {
-  const { results } = topicsOf(pipeline)
-  const reader = await kafka.reader([results])
-  try {
-    return await reader.ends(results, partitions)
-  } finally {
-    await reader.close()
-  }
 }

@@ -1,58 +1,48 @@
+import { newJob } from '../core/job.ts'
 import type { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { appendJob } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { latestJob } from '../pipeline/latest-job.ts'
+import { logEnds } from '../pipeline/log-ends.ts'
 import { checkSameFile } from '../pipeline/same-job.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { uniqueName } from '../support/unique-name.ts'
 import type { PublishOptions } from './publish-options.ts'
 
-/** A job with more rows makes others wait, so it waits for them. */
+/** A job with more rows travels in `bulk`, where it does not make others wait. */
 const SMALL_JOB_ROWS = 1000
 
-/** The first record of the job. Its `by` is of this call alone, so that its author knows it again. */
+/** The first record of the job. Its `by` belongs to this call alone, so that the author recognizes its own record. */
 export async function firstRecord(
-  { kafka, pipeline }: PipelineContext,
+  context: PipelineContext,
   { header, layout, bulk = false, by, job, options }: PublishOptions,
 ): Promise<Job> {
-  const topics = topicsOf(pipeline)
-  const topic = bulk && (header.total ?? Number.POSITIVE_INFINITY) > SMALL_JOB_ROWS ? topics.bulk : topics.rows
-  const reader = await kafka.reader([topic, topics.results])
-  try {
-    return {
-      id: job,
-      epoch: 0,
-      attempt: 0,
-      state: 'open',
-      reason: null,
-      columns: header.columns,
-      sequenced: true,
-      bounded: true,
-      partitions: layout.partitions,
-      blockRows: layout.blockRows,
-      topic,
-      from: 0,
-      total: header.total,
-      rowsFrom: await reader.ends(topic, layout.partitions),
-      resultsFrom: await reader.ends(topics.results, layout.partitions),
-      source: header.identity,
-      indexKind: header.indexKind,
-      options: [...header.options, ...options],
-      at: Date.now(),
-      by: `${by} ${uniqueName()}`,
-    }
-  } finally {
-    await reader.close()
-  }
+  const topics = topicsOf(context.pipeline)
+  const isLarge = (header.total ?? Number.POSITIVE_INFINITY) > SMALL_JOB_ROWS
+  const topic = bulk && isLarge ? topics.bulk : topics.rows
+  return newJob({
+    id: job,
+    columns: header.columns,
+    partitions: layout.partitions,
+    blockRows: layout.blockRows,
+    topic,
+    ...(await logEnds(context, topic, layout.partitions)),
+    total: header.total,
+    source: header.identity,
+    indexKind: header.indexKind,
+    options: [...header.options, ...options],
+    at: Date.now(),
+    by: `${by} ${uniqueName()}`,
+  })
 }
 
 /**
- * Appends the first record of a job and reads `jobs` back. Of two publishers that begin one id at the same moment, both
- * find no job of it: who comes second in the log sees that only here. Resolves with `job` itself where its record is the
- * first. Else it resolves with the job of the other publisher where that reads the same source under the same options,
- * or throws JOB_EXISTS. Throws BROKER_UNREACHABLE and the reason of the signal.
+ * Appends the first record of a job and reads `jobs` back. Two publishers may begin one id at the same moment: both find
+ * no such job, and both append a record. Only the log tells which one is first. Resolves with `job` itself if its record
+ * is the first. Otherwise resolves with the job of the other publisher, if that reads the same source under the same
+ * options, or throws JOB_EXISTS. Throws BROKER_UNREACHABLE and the reason of the signal.
  */
 export async function claimJob(
   context: PipelineContext,

@@ -1,3 +1,4 @@
+import { newJob } from '../core/job.ts'
 import type { Layout } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Values } from '../model.ts'
@@ -30,32 +31,25 @@ export function testJob(options: TestJobOptions, { partitions, blockRows }: Layo
   const first = rows.length > 0 ? { byte: 0, line: 2 } : null
   const columns = layOut(plan, { header: options.columns, width: rows[0]?.length ?? null, first, name: 'rows' })
   const zeros = Array.from({ length: partitions }, () => 0)
-  return {
+  return newJob({
     id: 'test',
-    epoch: 0,
-    attempt: 0,
     state: 'ended',
-    reason: null,
-    sequenced: true,
-    bounded: true,
-    from: 0,
+    columns: columns.columns,
     partitions,
     blockRows,
     topic: 'rows',
     total: rows.length,
-    source: null,
     rowsFrom: zeros,
     resultsFrom: zeros,
-    at: 0,
-    by: 'test',
-    columns: columns.columns,
     indexKind: indexKindOf(columns, options),
     options: [
       { name: 'readCsv', value: JSON.stringify(plan.handedOn) },
       { name: 'toCsv', value: JSON.stringify(toCsv) },
       { name: 'cast', value: JSON.stringify(Object.entries(cast)) },
     ],
-  }
+    at: 0,
+    by: 'test',
+  })
 }
 
 function indexKindOf(layout: ColumnLayout, { rows, indexKind }: TestJobOptions): string | null {

@@ -11,7 +11,7 @@ import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
 import { encodeJob } from '../../src/wire/codec.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { type Finished, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
-import { readTopic } from '../helpers/pipeline.ts'
+import { jobRecord, readTopic } from '../helpers/pipeline.ts'
 import { descendants } from '../helpers/processes.ts'
 import { python } from '../helpers/python.ts'
 import { until } from '../helpers/until.ts'
@@ -22,28 +22,16 @@ const PARTITIONS = 8
 const MOST_BYTES = 400 * 1024 * 1024
 
 /** A job record as `jobs open` writes it. */
-const EVENTS: Job = {
+const EVENTS = jobRecord({
   id: 'events',
-  epoch: 0,
-  attempt: 0,
-  state: 'open',
-  reason: null,
   columns: ['ID', 'TEXT'],
   sequenced: false,
   bounded: false,
   partitions: PARTITIONS,
-  blockRows: 1,
   topic: '',
-  from: 0,
-  total: null,
   rowsFrom: Array(PARTITIONS).fill(0),
   resultsFrom: Array(PARTITIONS).fill(0),
-  source: null,
-  indexKind: null,
-  options: [],
-  at: 0,
-  by: 'test',
-}
+})
 
 interface Place {
   readonly pipeline: string

@@ -1,4 +1,5 @@
 import type { Sink } from '../../src/connector.ts'
+import { newJob } from '../../src/core/job.ts'
 import type { Kafka } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import type { Job, Values } from '../../src/model.ts'
@@ -50,10 +51,6 @@ export function memorySink(written: Values[]): Sink {
 
 /** The first record of a job with one column, in one partition unless `more` says otherwise. */
 export function jobRecord(more: Partial<Job> = {}): Job {
-  return {
-    ...{ id: 'j', epoch: 0, attempt: 0, state: 'open', reason: null, columns: ['ID'], sequenced: true, bounded: true },
-    ...{ partitions: 1, blockRows: 1, topic: 't', from: 0, total: null, rowsFrom: [0], resultsFrom: [0] },
-    ...{ source: null, indexKind: null, options: [], at: 1, by: 'test' },
-    ...more,
-  }
+  const layout = { partitions: 1, blockRows: 1, topic: 't', rowsFrom: [0], resultsFrom: [0] }
+  return newJob({ id: 'j', columns: ['ID'], ...layout, at: 1, by: 'test', ...more })
 }

@@ -13,32 +13,23 @@ import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeRows } from '../../src/wire/codec.ts'
 import { testKafka, testPipeline } from '../helpers/broker.ts'
+import { jobRecord } from '../helpers/pipeline.ts'
 
 const silent = () => {}
 const never = new AbortController().signal
 
-const FIRST: Job = {
-  id: 'j',
-  epoch: 0,
-  attempt: 0,
-  state: 'open',
-  reason: null,
+const FIRST = jobRecord({
   columns: ['ID', '__proto__'],
-  sequenced: true,
-  bounded: true,
   partitions: 2,
   blockRows: 3,
   topic: 'p.rows',
-  from: 0,
-  total: null,
   rowsFrom: [4, 5],
   resultsFrom: [6, 7],
   source: { name: 'in.csv', size: 10, mtimeMs: 1.5 },
   indexKind: 'integer',
   options: [{ name: 'toCsv', value: '{}' }],
-  at: 1,
   by: 'first',
-}
+})
 const reason = (message: string): Reason => ({ code: 'CLASSIFIER_FAILED', place: 'row 1', message })
 const fold = (...records: Partial<Job>[]): Job =>
   records.reduce<Job | undefined>((before, record) => foldJob(before, { ...FIRST, ...record }), undefined)!

@@ -11,7 +11,7 @@ import type { Source, SourceHeader, SourceRows } from '../../src/connector.ts'
 import { type Layout, rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { type GroupMember, Kafka, type OutgoingMessage, type Position, type Producer } from '../../src/kafka/index.ts'
-import type { Job, Reject, Result, Rows, Values } from '../../src/model.ts'
+import type { Reject, Result, Rows, Values } from '../../src/model.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -20,7 +20,7 @@ import { encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts
 import type { WireRecord } from '../../src/wire/record.ts'
 import { Worker } from '../../src/work/worker.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { memorySink, readTopic } from '../helpers/pipeline.ts'
+import { jobRecord, memorySink, readTopic } from '../helpers/pipeline.ts'
 import { until } from '../helpers/until.ts'
 
 const HEADER: SourceHeader = { columns: ['ID', 'TEXT'], indexKind: null, identity: null, total: null, options: [] }
@@ -182,11 +182,15 @@ class Bench {
     this.#t.after(() => producer.close())
     const { partitions, blockRows } = this.layout
     const zeros = Array.from({ length: partitions }, () => 0)
-    const record: Job = {
-      ...{ id: job, epoch: 0, attempt: 0, state: 'open', reason: null, columns: ['ID', 'TEXT'], sequenced: true },
-      ...{ bounded: true, partitions, blockRows, topic, from: 0, total: null, rowsFrom: zeros, resultsFrom: zeros },
-      ...{ source: null, indexKind: null, options: [], at: 1, by: 'hand' },
-    }
+    const record = jobRecord({
+      id: job,
+      columns: ['ID', 'TEXT'],
+      partitions,
+      blockRows,
+      topic,
+      rowsFrom: zeros,
+      resultsFrom: zeros,
+    })
     const send = (to: string, partition: number, value: Buffer) =>
       producer.send({ topic: to, partition }, [{ key: job, value }])
     return {

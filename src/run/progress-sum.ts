@@ -1,0 +1,35 @@
+import type { RunProgress } from './run-options.ts'
+
+/** Adds up what publisher, workers and collector report, and passes each sum on. */
+export class ProgressSum {
+  readonly #onProgress: (progress: RunProgress) => void
+  #sum: RunProgress = { published: 0, classified: 0, written: 0, total: null }
+
+  constructor(onProgress: (progress: RunProgress) => void) {
+    this.#onProgress = onProgress
+  }
+
+  total(total: number | null): void {
+    this.#tell({ total })
+  }
+
+  published(published: number): void {
+    this.#tell({ published })
+  }
+
+  /** A batch that was classified. A worker also counts a batch that another one had classified before it died. */
+  classified(rows: number): void {
+    const { published, classified } = this.#sum
+    this.#tell({ classified: Math.min(published, classified + rows) })
+  }
+
+  /** Rows that are written were classified, even if a worker has not reported them yet. */
+  written(written: number): void {
+    this.#tell({ written, classified: Math.max(this.#sum.classified, written) })
+  }
+
+  #tell(change: Partial<RunProgress>): void {
+    this.#sum = { ...this.#sum, ...change }
+    this.#onProgress(this.#sum)
+  }
+}

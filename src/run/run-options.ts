@@ -1,0 +1,112 @@
+import type { Sink, Source } from '../connector.ts'
+import type { JobOption, Rejected } from '../model.ts'
+import { type Compression, OPTIONS } from '../options.ts'
+import type { Say } from '../support/say.ts'
+
+export interface RunOptions extends Partial<RunSettings> {
+  readonly source: Source
+  readonly sink: Sink
+  /** `FILE[:NAME]` or `package.module:name`. */
+  readonly classifier: string
+}
+
+/** The options with a default (RUN_DEFAULTS). */
+export interface RunSettings {
+  readonly python: string
+  readonly workers: number
+  readonly batchRows: number
+  /** How many seconds a classifier call may run before it counts as hung. */
+  readonly batchTimeout: number
+  /** How much memory one classifier may use, in MB. Null: no limit. */
+  readonly classifierMemory: number | null
+  /** Null: enough for the workers. */
+  readonly partitions: number | null
+  /** Null: a local broker for this run. */
+  readonly brokers: readonly string[] | null
+  /** How many seconds to retry while the broker does not answer. */
+  readonly brokerTimeout: number
+  /** How messages are compressed on their way to the broker. */
+  readonly compression: Compression
+  /** Where a local broker keeps its topics until the run is complete. Null: nowhere. */
+  readonly brokerData: string | null
+  /** The URL of a schema registry. Messages are then in Confluent wire format. */
+  readonly schemaRegistry: string | null
+  /** Null: a pipeline of its own, whose topics are deleted when the run ends. */
+  readonly pipeline: string | null
+  /** Null: a new id. */
+  readonly job: string | null
+  /** An unfinished run to resume, as `onOpen` was told of it. Its source and options must be the same. */
+  readonly unfinished: UnfinishedRun | null
+  /** Options for the job record: `toCsv`, `cast`, `maxRejects`. */
+  readonly options: readonly JobOption[]
+  /** Ends the run with its reason. */
+  readonly signal: AbortSignal
+  readonly say: Say
+  /** Called before the run creates anything on a broker. If the process is killed later, this is how to find the run. */
+  readonly onBegin: ((run: UnfinishedRun) => Promise<void> | void) | null
+  /** Called before the first row. Null: a run that does not complete leaves nothing to resume. */
+  readonly onOpen: ((run: UnfinishedRun) => Promise<void> | void) | null
+  /** Gets what the classifier printed. */
+  readonly onOutput: (text: string) => void
+  readonly onProgress: (progress: RunProgress) => void
+}
+
+export const RUN_DEFAULTS: RunSettings = {
+  python: OPTIONS.python.fallback,
+  workers: OPTIONS.workers.fallback,
+  batchRows: OPTIONS.batchRows.fallback,
+  batchTimeout: OPTIONS.batchTimeout.fallback,
+  classifierMemory: null,
+  partitions: null,
+  brokers: null,
+  brokerTimeout: OPTIONS.brokerTimeout.fallback,
+  compression: OPTIONS.compression.fallback,
+  brokerData: null,
+  schemaRegistry: null,
+  pipeline: null,
+  job: null,
+  unfinished: null,
+  options: [],
+  signal: new AbortController().signal,
+  say: () => {},
+  onBegin: null,
+  onOpen: null,
+  onOutput: () => {},
+  onProgress: () => {},
+}
+
+/** How to find a run that was cut short. */
+export interface UnfinishedRun {
+  readonly job: string
+  readonly pipeline: string
+  /** The option `sourceDigest` of its source, if it has one: then the run is resumed only with the same bytes. */
+  readonly sourceDigest?: string | null
+}
+
+/** Rows so far. `total` is null if the source does not know it. */
+export interface RunProgress {
+  readonly published: number
+  readonly classified: number
+  readonly written: number
+  readonly total: number | null
+}
+
+export interface RunReport {
+  readonly job: string
+  readonly pipeline: string
+  readonly rows: number
+  readonly rejects: number
+  readonly duplicates: number
+  /** The first of the rejected rows, at most 100: a run with its own pipeline leaves no topic to look them up in. */
+  readonly rejected: readonly Rejected[]
+  readonly partitions: number
+  readonly blockRows: number
+  readonly batchRows: number
+  readonly rowsByWorker: Readonly<Record<string, number>>
+  /** The versions the classifier ran under: `{ python, pandas }`, or `{ node }`. */
+  readonly classifierVersions: Readonly<Record<string, string>>
+  /** From the call to the last byte. */
+  readonly seconds: number
+  /** From the call until broker, Python and pandas had started and the first row was published. */
+  readonly startSeconds: number
+}

@@ -1,0 +1,119 @@
+import { rm } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
+import { requireOpenFiles } from '../broker/jvm/open-files-needed.ts'
+import { startLocalBroker } from '../broker/local-broker.ts'
+import type { LocalBroker } from '../broker/running-broker.ts'
+import type { Layout } from '../core/sequence.ts'
+import { type RowmillError, toRowmillError } from '../errors.ts'
+import { Kafka, type KafkaAdmin } from '../kafka/index.ts'
+import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
+import { defaultPartitions, ensureTopics } from '../pipeline/topics.ts'
+import { unlessAborted } from '../support/abort.ts'
+import { crashPoint } from '../support/crash-point.ts'
+import type { Say } from '../support/say.ts'
+import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
+import type { RunSettings, UnfinishedRun } from './run-options.ts'
+
+/** How long to wait for the last words of a local broker that does not answer. */
+const LAST_WORDS_MS = 1000
+
+/** The topics of a run, on the user's brokers or on a local one that was started for it. To be closed. */
+export interface RunTopics {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  /** Whether the pipeline has the topic `bulk`. A pipeline for one run needs none: no other job waits there. */
+  readonly bulk: boolean
+  readonly layout: Layout
+  readonly registryIds: RegistryIds | null
+  /** Whether the topics outlive this process. */
+  readonly keepsData: boolean
+  /** Resolves if the local broker ends by itself. */
+  readonly died: Promise<RowmillError>
+  /** Disconnects and ends the local broker. Removes what belongs to this run alone, unless `keep`: then it can be resumed. */
+  close(keep: boolean): Promise<void>
+}
+
+/** Starts a broker if the run needs one, connects, and creates the topics. `workers` is how many workers there will be. */
+export async function openRunTopics(
+  options: RunSettings,
+  run: UnfinishedRun,
+  { signal, workers }: { signal: AbortSignal; workers: Promise<number> },
+): Promise<RunTopics> {
+  const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
+  registering.catch(() => {}) // thrown below, where the broker can be closed
+  const local = options.brokers ? null : await startLocal(options, signal)
+  try {
+    const registryIds = await registering
+    const kafka = new Kafka({
+      brokers: options.brokers ?? [local!.address],
+      clientId: 'rowmill-run',
+      brokerTimeoutMs: options.brokerTimeout * 1000,
+      compression: options.compression,
+      format: registryIds && wireFormat(registryIds),
+    })
+    const keepsData = local?.keepsData ?? true
+    const admin = await kafka.admin()
+    const partitions = await wantedPartitions(options, unlessAborted(workers, signal))
+    if (local && partitions !== null) requireOpenFiles({ partitions, workers: await workers })
+    if (keepsData) await options.onBegin?.(run)
+    const bulk = options.pipeline !== null
+    const found = await ensureTopics(admin, run.pipeline, partitions, { bulk, say: options.say })
+    crashPoint('topics-there')
+    return {
+      kafka,
+      pipeline: run.pipeline,
+      bulk,
+      layout: { partitions: found, blockRows: options.batchRows },
+      registryIds,
+      keepsData,
+      died: local?.died ?? new Promise<never>(() => {}),
+      async close(keep) {
+        if (!local && !bulk && !keep) await dropPipeline(admin, run.pipeline, options.say)
+        await admin.close()
+        await endLocal(local, options, keep)
+      },
+    }
+  } catch (error) {
+    const reason = local && toRowmillError(error).code === 'BROKER_UNREACHABLE' ? await whyItDied(local, error) : error
+    await endLocal(local, options, options.unfinished !== null)
+    throw reason
+  }
+}
+
+function startLocal({ brokerData, say }: RunSettings, signal: AbortSignal): Promise<LocalBroker> {
+  return startLocalBroker({
+    signal,
+    onProgress: say,
+    ...(brokerData === null ? {} : { dataDir: brokerData, mayForget: true }),
+  })
+}
+
+async function endLocal(local: LocalBroker | null, { brokerData }: RunSettings, keep: boolean): Promise<void> {
+  await local?.kill()
+  if (local?.keepsData && !keep) await rm(brokerData!, { recursive: true, force: true })
+}
+
+/** How many partitions to ask for. Null: topics that exist keep theirs. */
+async function wantedPartitions(
+  { partitions, pipeline, unfinished }: RunSettings,
+  workers: Promise<number>,
+): Promise<number | null> {
+  workers.catch(() => {})
+  if (partitions !== null || pipeline !== null || unfinished !== null) return partitions
+  return defaultPartitions(await workers)
+}
+
+/** A broker that does not answer may have died. It then says why, a moment later. */
+async function whyItDied(local: LocalBroker, error: unknown): Promise<unknown> {
+  return await Promise.race([local.died, delay(LAST_WORDS_MS, error, { ref: false })])
+}
+
+async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Promise<void> {
+  try {
+    const existing = await admin.partitions(Object.values(topicsOf(pipeline)))
+    await admin.deleteTopics([...existing.keys()])
+  } catch (error) {
+    say(`the topics ${pipeline}.* could not be deleted: ${(error as Error).message}`)
+  }
+  await admin.deleteGroup(workersGroup(pipeline)).catch(() => {}) // a group with a killed member expires later by itself
+}

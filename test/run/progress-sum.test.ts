@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ProgressSum } from '../../src/run/progress-sum.ts'
+import type { RunProgress } from '../../src/run/run-options.ts'
+
+test('the reports of publisher, workers and collector add up to one', () => {
+  const told: RunProgress[] = []
+  const progress = new ProgressSum(sum => told.push(sum))
+  progress.total(9)
+  progress.published(6)
+  progress.classified(3)
+  progress.classified(2)
+  progress.written(4)
+  assert.deepEqual(told.at(-1), { total: 9, published: 6, classified: 5, written: 4 })
+  assert.equal(told.length, 5)
+})
+
+test('rows that two workers classified count once, and rows that are written were classified', () => {
+  let sum: RunProgress | null = null
+  const progress = new ProgressSum(now => {
+    sum = now
+  })
+  progress.published(6)
+  progress.classified(5)
+  progress.classified(5)
+  assert.deepEqual(sum, { total: null, published: 6, classified: 6, written: 0 })
+  progress.published(20)
+  progress.written(12)
+  assert.deepEqual(sum, { total: null, published: 20, classified: 12, written: 12 })
+})
