@@ -1,5 +1,6 @@
 import type { Kafka, Position } from '../../src/kafka/index.ts'
-import { PartitionFeed, type PartitionQueue } from '../../src/kafka/partition-feed.ts'
+import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
+import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
 import type { Values } from '../../src/model.ts'
 import { decode } from '../../src/wire/codec.ts'
 

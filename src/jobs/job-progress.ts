@@ -1,6 +1,6 @@
 import { IntervalSet } from '../core/intervals.ts'
 import { hasFailed } from '../core/job.ts'
-import { readNow } from '../kafka/partition-feed.ts'
+import { readNow } from '../kafka/read-now.ts'
 import type { EndOfInput, Job, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import type { JobLog } from '../pipeline/job-log.ts'

@@ -1,5 +1,6 @@
 import type { Message } from '../kafka/index.ts'
-import { PartitionFeed, takeUntil } from '../kafka/partition-feed.ts'
+import { PartitionFeed } from '../kafka/partition-feed.ts'
+import { takeUntil } from '../kafka/read-now.ts'
 import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { endWithJob } from '../pipeline/job-log.ts'

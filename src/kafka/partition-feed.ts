@@ -1,6 +1,5 @@
 import type { Say } from '../support/say.ts'
 import {
-  bytesOf,
   describeUnreadable,
   type Fetched,
   type Kafka,
@@ -11,89 +10,27 @@ import {
 } from './index.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { Outage } from './outage.ts'
+import { PartitionQueue } from './partition-queue.ts'
 
-/** How long a fetch waits for a first message: also the longest a drained queue waits for a fetch already out. */
+/** How long a fetch waits for a first message. A drained queue waits no longer than this for a fetch that is under way. */
 const FETCH_WAIT_MS = 100
-/** The same where every queue is in the fetch already, so that only a new assignment can wait for it. */
+/** The same if the fetch has every queue: then only a new assignment can wait for it. */
 const IDLE_FETCH_WAIT_MS = 500
-/** What all queues of one feed may hold together, spread over the partitions within these bounds. */
+/** The bytes that all queues of one feed may hold. Each queue gets an equal share, within these bounds. */
 const FEED_BYTES = 16 * 1024 * 1024
 const MIN_QUEUE_BYTES = 64 * 1024
 const MAX_QUEUE_BYTES = 512 * 1024
-/** What a feed holds when it asks for no more of a partition that has something, and when it asks for nothing at all. */
+/** With this many bytes a feed fetches only for empty queues, and with OVERFULL_BYTES not at all. */
 const FULL_BYTES = 16 * 1024 * 1024
 const OVERFULL_BYTES = 3 * FULL_BYTES
 /** An upper bound for one answer, whatever the number of partitions. */
 const FETCH_BYTES = 1024 * 1024
-/** So often in a row a broker must have nothing to send of a partition, though its log goes on, before that is believed. */
+/** How often in a row a broker must send nothing of a partition whose log goes on, before the feed believes in a hole. */
 const HOLE_ANSWERS = 3
 
 /**
- * The messages of one partition that were fetched and not taken yet. It belongs to one assignment: at the next one it
- * is closed, with all that is in it.
- */
-export class PartitionQueue {
-  readonly topic: string
-  readonly partition: number
-  /** The offset the next fetch asks for. */
-  position: number
-  /** The offset behind the last message that can be read, as of the last fetch; -1 before the first. */
-  end = -1
-  closed = false
-  bytes = 0
-  /** What the message takes that was taken last, until it is released. */
-  inHand = 0
-  /** So many answers in a row brought nothing although the log goes on: they were full, or the messages are gone. */
-  emptyAnswers = 0
-  /** What the log no longer held when it was to be fetched: the feed went on behind it. */
-  lost: { readonly from: number; readonly behind: number } | null = null
-  #messages: (Message | undefined)[] = []
-  #head = 0
-
-  constructor({ topic, partition, offset }: Position) {
-    this.topic = topic
-    this.partition = partition
-    this.position = offset
-  }
-
-  get length(): number {
-    return this.#messages.length - this.#head
-  }
-
-  /** Whether everything up to the end of the log, as of the last fetch, was taken. */
-  get drained(): boolean {
-    return this.length === 0 && this.end >= 0 && this.position >= this.end
-  }
-
-  /** `next` is the offset that the next fetch asks for. */
-  push(messages: readonly Message[], next: number): void {
-    for (const message of messages) {
-      this.#messages.push(message)
-      this.bytes += bytesOf(message)
-    }
-    this.position = next
-  }
-
-  peek(): Message | undefined {
-    return this.#messages[this.#head]
-  }
-
-  shift(): Message | undefined {
-    const message = this.#messages[this.#head]
-    if (!message) return undefined
-    this.bytes -= bytesOf(message)
-    this.#messages[this.#head++] = undefined // a message keeps its whole batch in memory
-    if (this.#head > 256 && this.#head * 2 > this.#messages.length) {
-      this.#messages = this.#messages.slice(this.#head)
-      this.#head = 0
-    }
-    return message
-  }
-}
-
-/**
- * Bounded, pull-based reading of partitions. A queue asks for more when it is half empty; one slow taker holds up no
- * other partition, and nothing is fetched that has no room. The feed owns the positions: KafkaJS remembers none.
+ * Bounded, pull-based reading of partitions. A queue that is half empty asks for more. One slow taker holds up no other
+ * partition, and nothing is fetched without room for it. The feed owns the positions: KafkaJS remembers none.
  */
 export class PartitionFeed {
   readonly #reader: Reader
@@ -104,7 +41,7 @@ export class PartitionFeed {
   #leaders = new Map<string, string>()
   #loops = new Map<string, Promise<void>>()
   #queueBytes = MAX_QUEUE_BYTES
-  /** What all queues hold, with what was taken of them and not released. */
+  /** The bytes in all queues, and of messages that were taken and not released yet. */
   #bytes = 0
   /** Which partition is served first. */
   #turn = 0
@@ -123,7 +60,7 @@ export class PartitionFeed {
     return new PartitionFeed(await kafka.reader(topics), say)
   }
 
-  /** Forgets every queue and reads from these positions on. */
+  /** Closes every queue, and reads from these positions instead. */
   async assign(positions: readonly Position[]): Promise<PartitionQueue[]> {
     for (const queue of this.#queues) queue.closed = true
     this.#queues = []
@@ -131,7 +68,7 @@ export class PartitionFeed {
     return this.add(positions)
   }
 
-  /** Reads from these positions on too. */
+  /** Reads from these positions too. */
   async add(positions: readonly Position[]): Promise<PartitionQueue[]> {
     const queues = positions.map(position => new PartitionQueue(position))
     this.#queues = [...this.#queues, ...queues]
@@ -147,7 +84,7 @@ export class PartitionFeed {
     return this.#reader.partitionsNow(topic)
   }
 
-  /** Resolves when a message, or the knowledge that there is none, arrived after the call; throws when the feed broke. */
+  /** Resolves when a message arrives after the call, or the news that there is none. Rejects when the feed breaks. */
   arrival(): Promise<void> {
     return this.#fault ? Promise.reject(this.#fault) : this.#arrived.promise
   }
@@ -163,7 +100,7 @@ export class PartitionFeed {
     return message
   }
 
-  /** The message that was taken last is in memory no longer: lets the feed fetch where there is room again. */
+  /** Says that the message taken last is no longer in memory. The feed may fetch again if there is room now. */
   release(queue: PartitionQueue): void {
     const { inHand } = queue
     queue.inHand = 0
@@ -233,7 +170,7 @@ export class PartitionFeed {
     }
   }
 
-  /** In the order in which the broker is to serve them: it fills its answer from the front. */
+  /** The queues to fetch for, in the order in which the broker fills its answer. */
   #wantedFrom(node: string): { wanted: PartitionQueue[]; waitMs: number } {
     const mine = this.#queues.filter(queue => this.#leaders.get(`${queue.topic}/${queue.partition}`) === node)
     const wanted = mine.filter(queue => this.#hasRoom(queue))
@@ -246,8 +183,8 @@ export class PartitionFeed {
   }
 
   /**
-   * Whether more of a partition may be fetched. One batch is fetched whole, and may take 16 MB, so some partitions can fill
-   * the feed: then the others still get their turn, as long as nothing of them is here.
+   * Whether more of a partition may be fetched. A batch is fetched whole, and may take 16 MB, so a few partitions can fill
+   * the feed. The others still get their turn while their queues are empty.
    */
   #hasRoom(queue: PartitionQueue): boolean {
     if (queue.bytes >= this.#queueBytes / 2 || this.#bytes >= OVERFULL_BYTES) return false
@@ -263,7 +200,7 @@ export class PartitionFeed {
     })
   }
 
-  /** Throws what the broker says of a partition, after all others have what came. */
+  /** Throws the error of a partition, after all other partitions got their messages. */
   async #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): Promise<void> {
     const queues = new Map(wanted.map(queue => [`${queue.topic}/${queue.partition}`, queue]))
     let news = false
@@ -280,7 +217,7 @@ export class PartitionFeed {
       this.#bytes += queue.bytes - before
       if (found.next > found.offset || found.end <= found.offset) queue.emptyAnswers = 0
       else if (!found.empty)
-        queue.emptyAnswers = 1 // the answer had no room for it: now it is the first to be served
+        queue.emptyAnswers = 1 // the answer had no room for it: it is served first from now on
       else if (queue === wanted[0]) this.#leap(queue)
       else queue.emptyAnswers ||= 1
       if (queue.position !== found.offset || (queue.drained && !drainedBefore)) news = true
@@ -295,8 +232,8 @@ export class PartitionFeed {
   }
 
   /**
-   * The first partition of a fetch gets at least one batch, if it has one. So it has none between its position and the end
-   * of its log: retention or compaction took all of them, and the segment with the end is empty.
+   * The first partition of a fetch gets at least one batch, if it has one. So this one has no batch between its position
+   * and the end of its log: retention or compaction deleted all of them, and the last segment is empty.
    */
   #leap(queue: PartitionQueue): void {
     queue.emptyAnswers++
@@ -305,7 +242,7 @@ export class PartitionFeed {
     queue.emptyAnswers = 0
   }
 
-  /** The log no longer holds the position. Readers that count will see the gap; others go on with what is there. */
+  /** The log no longer holds the position. Readers that count will see the gap, others continue with the rest. */
   async #beginAgain(queue: PartitionQueue): Promise<void> {
     const [start] = await this.#reader.offsets([queue], 'start')
     if (!start) return
@@ -316,58 +253,12 @@ export class PartitionFeed {
 
   async #recover(error: unknown, outage: Outage): Promise<void> {
     await outage.failed(error, this.#stop.signal)
-    if (this.#stop.signal.aborted) return // or KafkaJS would connect again, and nobody close it
+    if (this.#stop.signal.aborted) return // or KafkaJS would connect again, and nobody would close that
     await this.#findLeaders(true).catch(() => {}) // without a leader the next fetch fails and comes back here
   }
 
   #break(fault: unknown): void {
     this.interrupt(fault)
     this.#stop.abort()
-  }
-}
-
-/**
- * Takes what comes in any of `queues` until `done` has held for each: it is asked for every message, and with null where
- * there is none now. Throws what the feed broke with.
- */
-export async function takeUntil(
-  feed: PartitionFeed,
-  queues: readonly PartitionQueue[],
-  done: (queue: PartitionQueue, message: Message | null) => boolean,
-): Promise<void> {
-  const isDone = (queue: PartitionQueue) => {
-    for (let message = feed.take(queue); message; message = feed.take(queue)) if (done(queue, message)) return true
-    return done(queue, null)
-  }
-  for (let open = queues; open.length > 0; ) {
-    const arrival = feed.arrival()
-    open = open.filter(queue => !isDone(queue))
-    if (open.length > 0) await arrival
-    else arrival.catch(() => {})
-  }
-}
-
-/**
- * Reads one topic from these positions to its present end; `take` gets each message in log order. Throws the reason of
- * `signal`.
- */
-export async function readNow(
-  { kafka, say, signal }: { kafka: Kafka; say: Say; signal: AbortSignal },
-  positions: readonly Position[],
-  take: (partition: number, message: Message) => void,
-): Promise<void> {
-  const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], say)
-  const interrupt = () => feed.interrupt(signal.reason)
-  signal.addEventListener('abort', interrupt, { once: true })
-  try {
-    signal.throwIfAborted()
-    const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
-    await takeUntil(feed, await feed.assign(positions), ({ partition, position }, message) => {
-      if (message) take(partition, message)
-      return message === null && position >= ends.get(partition)!
-    })
-  } finally {
-    signal.removeEventListener('abort', interrupt)
-    await feed.close()
   }
 }

@@ -1,7 +1,7 @@
 import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Message } from '../kafka/index.ts'
-import { readNow } from '../kafka/partition-feed.ts'
+import { readNow } from '../kafka/read-now.ts'
 import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { decodeHead } from '../wire/rows-head.ts'

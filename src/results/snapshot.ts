@@ -1,4 +1,4 @@
-import { readNow } from '../kafka/partition-feed.ts'
+import { readNow } from '../kafka/read-now.ts'
 import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'

@@ -1,6 +1,7 @@
 import { toRowmillError } from '../errors.ts'
 import type { Message, Position } from '../kafka/index.ts'
-import { PartitionFeed, type PartitionQueue } from '../kafka/partition-feed.ts'
+import { PartitionFeed } from '../kafka/partition-feed.ts'
+import type { PartitionQueue } from '../kafka/partition-queue.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { decode } from '../wire/codec.ts'
 import type { WireRecord } from '../wire/record.ts'

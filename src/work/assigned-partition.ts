@@ -3,7 +3,7 @@ import { type Batch, Batcher, type Marker } from '../core/batcher.ts'
 import type { Waits } from '../core/fair-turns.ts'
 import type { IntervalSet } from '../core/intervals.ts'
 import type { Committed } from '../kafka/index.ts'
-import type { PartitionQueue } from '../kafka/partition-feed.ts'
+import type { PartitionQueue } from '../kafka/partition-queue.ts'
 import { monotonicMs } from '../support/clock.ts'
 import { HandOuts } from './hand-outs.ts'
 

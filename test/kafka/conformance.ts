@@ -6,8 +6,9 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { type Committed, describeKafkaError, type GroupMember, type Kafka } from '../../src/kafka/index.ts'
-import { PartitionFeed, readNow, takeUntil } from '../../src/kafka/partition-feed.ts'
+import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import { readNow, takeUntil } from '../../src/kafka/read-now.ts'
 
 const LIMITS = { maxWaitMs: 100, maxPartitionBytes: 512 * 1024, maxBytes: 1024 * 1024 }
 const silent = () => {}

@@ -4,7 +4,8 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import type { Fetched, Kafka, Position, Producer, Reader, TopicPartition } from '../../src/kafka/index.ts'
-import { PartitionFeed, PartitionQueue } from '../../src/kafka/partition-feed.ts'
+import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
+import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
 
 const silent = () => {}
@@ -121,17 +122,6 @@ test('a feed that has nothing to fetch for goes on when half of a full queue was
   const [queue] = await feed.assign([at(0, 0)])
   while (queue!.bytes < 500_000) await feed.arrival()
   assert.deepEqual(offsetsOf(await drain(feed, queue!)), [...Array(80).keys()])
-})
-
-test('messages without a value fill a queue too', () => {
-  const queue = new PartitionQueue(at(0))
-  queue.push(
-    Array.from({ length: 20_000 }, (_, offset) => ({ offset, key: null, value: null })),
-    20_000,
-  )
-  assert.ok(queue.bytes > 1_000_000)
-  while (queue.shift());
-  assert.equal(queue.bytes, 0)
 })
 
 test('a message larger than a queue arrives, also beside other partitions that are full of messages', async t => {
