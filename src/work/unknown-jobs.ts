@@ -1,4 +1,4 @@
-import { copyOf, type Message } from '../kafka/index.ts'
+import { bytesOf, copyOf, type Message } from '../kafka/index.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import type { Say } from '../support/say.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
@@ -202,8 +202,4 @@ export class UnknownJobs {
     this.#room.resolve()
     this.#room = Promise.withResolvers<void>()
   }
-}
-
-function bytesOf({ key, value }: Message): number {
-  return (key?.length ?? 0) + (value?.length ?? 0)
 }

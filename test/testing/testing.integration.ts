@@ -84,7 +84,7 @@ const throwing: Classifier = rows => {
 for (const [language, classifier, file] of [
   ['Python', THROWS, /bad_rows\.py/],
   ['TypeScript', `${TYPESCRIPT}:throws`, /bad-rows\.ts/],
-  ['a function', throwing, /testing\.test\.ts/],
+  ['a function', throwing, /testing\.integration\.ts/],
 ] as const) {
   test(`${language}: the rows at which it throws are rejects with its own frames, and all others have a result`, async () => {
     const { rows, rejects } = await testPipeline({ classifier, python, columns, rows: BAD, batchRows: 10 })
