@@ -17,7 +17,9 @@ export interface CsvSourceOptions {
   readonly delimiter: string | null
   /** One of INDEX_KINDS, instead of what pandas would infer. */
   readonly indexKind: string | null
-  /** What '-' reads; process.stdin by default. */
+  /** What messages call '-'. Default: standard input. */
+  readonly name?: string
+  /** What '-' reads. Default: process.stdin. */
   readonly stdin?: Readable
   /** Called with each assumption that the rows may depend on. */
   say?(message: string): void

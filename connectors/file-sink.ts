@@ -1,14 +1,7 @@
 import { link, open, rename, rmdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import {
-  type JobSummary,
-  type Packing,
-  packingOf,
-  RowmillError,
-  type Sink,
-  type SinkHeader,
-  type Values,
-} from '../src/index.ts'
+import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { type Packing, packingOf } from '../src/pandas/packing.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import { CheckpointedFile, type Content, contentOf } from './file/checkpointed-file.ts'
 import { OutputLock } from './file/output-lock.ts'

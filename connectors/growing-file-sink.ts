@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type JobSummary, packingOf, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { packingOf } from '../src/pandas/packing.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import { CheckpointedFile } from './file/checkpointed-file.ts'
 import { OutputLock } from './file/output-lock.ts'

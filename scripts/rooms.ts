@@ -63,8 +63,8 @@ const overrides = [
   ...onFloors(),
   override(['connectors/**'], {
     style: mayNotImport(
-      ['**/src/**', '!**/src/index.ts', '!**/src/pandas/**'],
-      'Connectors import only the SDK and the rules of pandas: DESIGN.md, The rooms.',
+      ['**/src/**', '!**/src/index.ts', '!**/src/pandas/**', '!**/src/support/**'],
+      'Connectors import only the SDK, the rules of pandas, and support: DESIGN.md, The rooms.',
     ),
   }),
   override(['src/core/**'], {

@@ -73,7 +73,7 @@ export interface SinkHeader {
  * `begin` is called once, before the first `write`. Its header is that of the first result. After a checkpoint the
  * header is the one from before the checkpoint. It is null for a job without results. Such a job has no `write`.
  *
- * `write` takes rows in the order of the job. It may buffer them.
+ * `write` takes rows in the order of the job, at least one. They are of one result. It may buffer them.
  *
  * `checkpoint` resolves when everything written so far and the note survive a crash together. The note means nothing to
  * the sink. A sink that cannot resume does nothing here, and its `open` always resolves with null.

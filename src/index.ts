@@ -1,4 +1,4 @@
-/** The SDK: what connectors and programs of your own may use. Nothing else is public. */
+/** The SDK. `rowmill/connectors` and `rowmill/testing` are its other two parts. Nothing else is public. */
 export type { Cell, Classifier } from './classifier/classifier.ts'
 export type {
   JobSummary,
@@ -23,8 +23,4 @@ export {
   type SourceIdentity,
   type Values,
 } from './model.ts'
-export { INDEX_KINDS, type IndexKind } from './pandas/index-kind.ts'
-export { isPackedByNode, type Packing, packingOf } from './pandas/packing.ts'
-export { checkToCsv, type SinkDialect } from './pandas/to-csv.ts'
 export { type RunOptions, type RunReport, run } from './run.ts'
-export { FileLock, type LockHolder, lockHolder } from './support/file-lock.ts'

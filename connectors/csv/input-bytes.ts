@@ -7,6 +7,8 @@ export interface InputBytesOptions {
   /** A file, or '-' for standard input. */
   readonly path: string
   readonly compression: 'infer' | 'gzip' | null
+  /** What messages call '-'. */
+  readonly name?: string | undefined
   /** What '-' reads. Default: process.stdin. */
   readonly stdin?: Readable | undefined
 }
@@ -21,8 +23,8 @@ export class InputBytes {
   #file: CheckedFile | OnceFile | null = null
   #stream: Readable | null = null
 
-  constructor({ path, compression, stdin }: InputBytesOptions) {
-    this.name = path === '-' ? 'standard input' : path
+  constructor({ path, compression, stdin, name = 'standard input' }: InputBytesOptions) {
+    this.name = path === '-' ? name : path
     this.#path = path
     this.#stdin = stdin
     this.#zipped = compression === 'gzip' || (compression === 'infer' && path.toLowerCase().endsWith('.gz'))

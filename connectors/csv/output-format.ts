@@ -7,6 +7,8 @@ export class OutputFormat {
   readonly #line: (cells: Values) => string
   /** The line of column names. Empty if the original job wrote none. */
   readonly headerLine: string
+  /** What ends each line. */
+  readonly lineEnd: string
   /** The argument `compression` of the original job's to_csv. */
   readonly compression: unknown
 
@@ -15,6 +17,7 @@ export class OutputFormat {
     const { sink, compression } = toCsvOf({ options })
     const quotesCarriageReturn = optionOf(options, 'quotesCarriageReturn') === 'true'
     this.compression = compression
+    this.lineEnd = sink.lineterminator
     this.#line = csvFormatter(sink, quotesCarriageReturn)
     this.headerLine = sink.header ? this.#line(columns) : ''
   }

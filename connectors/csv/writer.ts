@@ -1,4 +1,5 @@
-import { RowmillError, type SinkDialect, type Values } from '../../src/index.ts'
+import { RowmillError, type Values } from '../../src/index.ts'
+import type { SinkDialect } from '../../src/pandas/to-csv.ts'
 
 // Python's csv.QUOTE_ALL and csv.QUOTE_NONE; QUOTE_MINIMAL is 0.
 const QUOTE_ALL = 1

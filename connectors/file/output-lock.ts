@@ -1,6 +1,7 @@
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { FileLock, lockHolder, RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/index.ts'
+import { FileLock, lockHolder } from '../../src/support/file-lock.ts'
 import { makePrivateFolder } from './private-folder.ts'
 
 /** Keeps a second collector of the same output out, with a lock in the folder beside it. */

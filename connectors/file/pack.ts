@@ -5,7 +5,8 @@ import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { createGzip, createZstdCompress, constants as zlib } from 'node:zlib'
-import { isPackedByNode, type Packing, RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/index.ts'
+import { isPackedByNode, type Packing } from '../../src/pandas/packing.ts'
 
 /** Packs standard input, of a known size, into standard output, which is a file, as pandas.io.common does it. */
 const PACK = `

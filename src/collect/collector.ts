@@ -11,8 +11,6 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
 
-/** The most rows that the sink gets in one call. */
-const WRITE_ROWS = 1000
 const CHECKPOINT_MS = 1000
 
 export interface CollectOptions {
@@ -214,8 +212,10 @@ class Collection {
     const first = runs.find(({ result }) => result.rows.length > 0)
     if (!first) return
     if (!this.#columns) await this.#begin(first.result.columns)
-    const rows = runs.flatMap(rowsOf)
-    for (let i = 0; i < rows.length; i += WRITE_ROWS) await this.#options.sink.write(rows.slice(i, i + WRITE_ROWS))
+    for (const run of runs) {
+      const rows = rowsOf(run)
+      if (rows.length > 0) await this.#options.sink.write(rows)
+    }
   }
 
   #count(run: Run): void {

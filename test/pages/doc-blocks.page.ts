@@ -4,8 +4,10 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { type Installed, installRowmill, ROOT, succeeded } from '../helpers/installed.ts'
 import { type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
+import { until } from '../helpers/until.ts'
 
 /** What becomes of a block: `run` here, the test file that checks it, or in words why nothing does. */
 type Treatment = 'run' | { readonly by: string } | { readonly not: string }
@@ -60,6 +62,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['// 2-own-source.mts', 'run'],
     ['// 3-own-sink.mts', 'run'],
   ],
+  'docs/tcp.md': ['# sender.py', '# receiver.py', 'rowmill publish tcp:'].map(begins => [begins, 'run']),
   'docs/wire-format.md': [
     ...['block     = floor(seq / b)', '{"job": "orders"'],
     ...Array.from({ length: 5 }, () => ['{', 'c3 01 ']).flat(),
@@ -225,3 +228,31 @@ test('docs/classifiers.md runs as it stands: both classifiers, and the test of o
     assert.deepEqual(read(`${file}.csv`).split('\n').slice(0, 3), FIRST_LINES[file!])
   }
 })
+
+test('docs/tcp.md runs as it stands: a sender, a receiver, and the commands between them', async t => {
+  write('black_box.py', CLASSIFIER)
+  const [sendPort, receivePort] = [await freePort(), await freePort()]
+  const here = (text: string) => text.replaceAll('5001', `${sendPort}`).replaceAll('5002', `${receivePort}`)
+  const [sender, receiver, commands] = toRun('docs/tcp.md')
+  write(sender!.file!, here(sender!.text))
+  write(receiver!.file!, here(receiver!.text))
+  const { pipeline } = await testPipeline(t)
+  const shell = new PageShell(t, { cwd: home, env: { ...installed.env, ROWMILL_PIPELINE: pipeline } })
+  const [publish, send, receive, collect] = here(commands!.text)
+    .replaceAll('127.0.0.1:9092', await brokerAddress())
+    .trimEnd()
+    .split('\n')
+  await shell.run(`rowmill work --classifier black_box.py --brokers ${await brokerAddress()} &\n${publish} &`)
+  await isListening(sendPort)
+  await shell.run(`${receive} &`)
+  await isListening(receivePort)
+  await shell.run(`${send}\n${collect}\nwait %3`)
+  const rows = Array.from({ length: 250 }, (_, row) => `${row},a red shoe,shoe\n`)
+  assert.equal(read('received.csv'), rows.join(''))
+})
+
+/** Resolves when a program listens on this port. A connection to find out would be taken for the one that it waits for. */
+function isListening(port: number): Promise<void> {
+  const socket = new RegExp(`:${port.toString(16).toUpperCase().padStart(4, '0')} \\S+ 0A `)
+  return until(`a program listens on ${port}`, () => socket.test(readFileSync('/proc/net/tcp', 'utf8')))
+}

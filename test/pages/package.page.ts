@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { cp } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, test } from 'node:test'
+import * as connectors from '../../connectors/index.ts'
 import * as sdk from '../../src/index.ts'
 import { brokerAddress } from '../helpers/broker.ts'
 import { testFolder } from '../helpers/cli.ts'
@@ -116,6 +117,37 @@ test('a typed program needs no other types, runs a job, and finds what the SDK e
   )
   assert.deepEqual([code, rows, closed, written.map(([index]: string[]) => index)], ['USAGE', 2, 1, ['1', '2']])
   assert.deepEqual(exports, Object.keys(sdk))
+})
+
+/** The source and the sink of the command line, in a program. */
+const CONNECTORS = `
+import { run } from 'rowmill'
+import { CsvSource, FileSink, type FileSinkOptions, tcpAddress, type TcpAddress } from 'rowmill/connectors'
+
+const to: FileSinkOptions = { path: 'connected.csv', force: false }
+// @ts-expect-error What the types refuse: they are no \`any\`.
+export const wrong = () => new FileSink({ path: 1 })
+const source = new CsvSource({ path: 'rows.csv', readCsv: {}, delimiter: null, indexKind: null })
+const { rows } = await run({
+  source,
+  sink: new FileSink(to),
+  classifier: ${JSON.stringify(`${CLASSIFIERS}:a_text`)},
+  python: ${JSON.stringify(python)},
+  workers: 1,
+})
+const address: TcpAddress | null = tcpAddress('tcp://:5001')
+console.log(JSON.stringify({ rows, address, exports: Object.keys(await import('rowmill/connectors')) }))
+`
+
+test('a typed program runs a file with rowmill/connectors, and finds what that exports', async () => {
+  writeFileSync(join(home, 'connectors.mts'), CONNECTORS)
+  await compile(['connectors.mts'], { node: true })
+  const input = join(home, 'rows.csv')
+  writeFileSync(input, 'ID,A\n1,x\n2,y\n')
+  const { rows, address, exports } = JSON.parse(succeeded(await inHome(process.execPath, ['connectors.mts'])))
+  assert.deepEqual([rows, address], [2, { host: '127.0.0.1', port: 5001 }])
+  assert.equal(readFileSync(join(home, 'connected.csv'), 'utf8'), await serialJob(input, `${CLASSIFIERS}:a_text`))
+  assert.deepEqual(exports, Object.keys(connectors))
 })
 
 /** What a user's own test of a classifier looks like. */

@@ -2,6 +2,8 @@ import { finishCommit } from '../../../connectors/file/finish-commit.ts'
 import { FileSink } from '../../../connectors/file-sink.ts'
 import { GrowingFileSink } from '../../../connectors/growing-file-sink.ts'
 import { StdoutSink } from '../../../connectors/stdout-sink.ts'
+import { tcpAddress } from '../../../connectors/tcp/address.ts'
+import { TcpSink } from '../../../connectors/tcp-sink.ts'
 import { type Collected, collect } from '../../collect/collector.ts'
 import type { Sink } from '../../connector.ts'
 import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, RowmillError, toRowmillError } from '../../errors.ts'
@@ -18,29 +20,30 @@ import { Waiting } from '../waiting.ts'
 export const collectCommand = defineCommand({
   name: 'collect',
   doc: 'write the classified rows of one job to OUT, in order; ends when the job is complete',
-  operands: [{ name: 'OUT', doc: 'the file to write, or - for standard output' }],
+  operands: [{ name: 'OUT', doc: 'the file to write; - for standard output; tcp://HOST:PORT to send to a receiver' }],
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
   options: ['id', 'force', 'restart', 'follow', 'python', 'progress', ...SHARED_OPTIONS],
   exits: [COMPLETE_WITH_REJECTS],
   async act([path], options) {
     const output = path!
     const job = requireJob(options.id)
-    if (output !== '-' && (await finishCommit(output, job))) {
+    const isFile = output !== '-' && tcpAddress(output) === null
+    if (isFile && (await finishCommit(output, job))) {
       new Terminal(options).say(`${output} is complete already`)
       return 0
     }
-    const sink = openSink(output, options)
     return await withinLimits(options, 'before the job was complete', async session => {
       const { terminal, say } = session
+      const sink = openSink(output, options, session)
       try {
-        if (!(sink instanceof StdoutSink)) await sink.reserve()
+        if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
         const { rows, rejects } = await collectShared(job, sink, { options, session })
         terminal.close()
         const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
         say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
         return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
       } catch (error) {
-        if (output === '-') throw error
+        if (!isFile) throw error
         const again = ['rowmill', ...process.argv.slice(2)].filter(word => word !== '--restart') // it discards OUT
         if (leavesJob(error)) throw withResumeCommand(error, again)
         if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
@@ -57,11 +60,10 @@ export const collectCommand = defineCommand({
 
 type CollectOptions = SharedOptions & OptionValues<'force' | 'restart' | 'follow' | 'python'>
 
-function openSink(
-  path: string,
-  { force, restart, follow, python }: CollectOptions,
-): FileSink | GrowingFileSink | StdoutSink {
+function openSink(path: string, { force, restart, follow, python }: CollectOptions, { say, signal }: Session): Sink {
   if (path === '-') return new StdoutSink()
+  const address = tcpAddress(path)
+  if (address) return new TcpSink({ address, say, signal })
   if (!follow) return new FileSink({ path, force, restart, python })
   const method = methodOf(path)
   if (method === null) return new GrowingFileSink({ path, force, restart })

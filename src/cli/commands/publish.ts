@@ -1,4 +1,6 @@
 import { CsvSource } from '../../../connectors/csv-source.ts'
+import { tcpAddress } from '../../../connectors/tcp/address.ts'
+import { TcpSource } from '../../../connectors/tcp-source.ts'
 import { quotesCarriageReturn } from '../../classifier/python/csv-quoting.ts'
 import { checkName } from '../../core/names.ts'
 import { isCurable, leavesJob } from '../../errors.ts'
@@ -13,7 +15,9 @@ import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
 export const publishCommand = defineCommand({
   name: 'publish',
   doc: 'publish the rows of IN as one job; prints its id, and nothing else, on stdout',
-  operands: [{ name: 'IN', doc: 'a CSV file, also .gz, or - for standard input' }],
+  operands: [
+    { name: 'IN', doc: 'a CSV file, also .gz; - for standard input; tcp://HOST:PORT to listen for one sender' },
+  ],
   example: 'JOB=$(rowmill publish rows.csv --brokers 127.0.0.1:9092)',
   options: [
     'job',
@@ -35,11 +39,13 @@ export const publishCommand = defineCommand({
     const fromOptions = jobOptions(options)
     if (options.job !== null) checkName('--job', options.job)
     const job = options.job ?? newJobId()
+    const address = tcpAddress(path!)
     const { readCsv, delimiter, indexKind, batchRows: blockRows, partitions: asked } = options
     return await withinLimits(options, 'before all rows were published', async session => {
       const { terminal, say, signal } = session
-      const source = new CsvSource({ path: path!, readCsv, delimiter, indexKind, say })
-      // A read of standard input may wait for ever. Closing the source ends it.
+      const reading = { readCsv, delimiter, indexKind, say }
+      const source = address ? new TcpSource({ ...reading, address }) : new CsvSource({ ...reading, path: path! })
+      // A read of standard input or of a connection may wait forever. Closing the source ends it.
       signal.addEventListener('abort', () => void source.close(), { once: true })
       let opened = false
       const onOpen = () => {
@@ -61,7 +67,7 @@ export const publishCommand = defineCommand({
         return 0
       } catch (thrown) {
         const error = signal.aborted ? signal.reason : thrown // a source that was closed may have thrown anything
-        if (path === '-') throw error
+        if (path === '-' || address) throw error // its rows cannot be read again
         if (opened && leavesJob(error)) throw withResumeCommand(error, resumeWords(job))
         throw isCurable(error) ? withReplay(error, job, { at: options, resume: resumeWords(job) }) : error
       } finally {
