@@ -1,9 +1,9 @@
 import type { EndOfInput, Job, RowsHead } from '../model.ts'
-import type { Mark } from './job-epochs.ts'
+import type { TakeoverPoint } from './job-epochs.ts'
 import { RowLedger } from './row-ledger.ts'
 import { misplacement, placeOf, rowsInPartition, seqOf } from './sequence.ts'
 
-/** The messages of one partition that lie after the mark. */
+/** The messages of one partition after the takeover point. */
 interface Found {
   readonly ledger: RowLedger
   /** By epoch, the end of the positions of its rows. */
@@ -11,20 +11,23 @@ interface Found {
 }
 
 /**
- * Finds out which rows of a sequenced event job count, from the messages after a mark. In a partition, nothing of an
+ * Finds out which rows of a sequenced event job count, from the messages after a takeover point. In a partition, nothing of an
  * older epoch counts after a newer one. In all partitions, no row of an older epoch counts from the `from` of a newer
  * epoch on. A barrier does not say `from`: nobody knows it yet when the barrier is sent.
  */
 export class CountingRows {
   readonly #job: Job
-  readonly #mark: Mark
+  readonly #point: TakeoverPoint
   readonly #found: Found[]
   readonly #from = new Map<number, number>()
 
-  constructor(job: Job, mark: Mark) {
+  constructor(job: Job, point: TakeoverPoint) {
     this.#job = job
-    this.#mark = mark
-    this.#found = Array.from({ length: job.partitions }, () => ({ ledger: new RowLedger(mark.epoch), ends: new Map() }))
+    this.#point = point
+    this.#found = Array.from({ length: job.partitions }, () => ({
+      ledger: new RowLedger(point.epoch),
+      ends: new Map(),
+    }))
   }
 
   /** The highest epoch in the partition so far. */
@@ -32,7 +35,7 @@ export class CountingRows {
     return this.#found[partition]!.ledger.epoch
   }
 
-  /** Whether the partition has a row of the job after the mark. */
+  /** Whether the partition has a row of the job after the takeover point. */
   hasRows(partition: number): boolean {
     return this.#found[partition]!.ends.size > 0
   }
@@ -60,9 +63,9 @@ export class CountingRows {
 
   /** The end of the positions of the rows that count. */
   #endOf(partition: number, ends: ReadonlyMap<number, number>): number {
-    let end = rowsInPartition(partition, this.#mark.from, this.#job)
+    let end = rowsInPartition(partition, this.#point.from, this.#job)
     for (const epoch of [...this.#from.keys()].sort((a, b) => a - b)) {
-      if (epoch > this.#mark.epoch) end = Math.min(end, rowsInPartition(partition, this.#from.get(epoch)!, this.#job))
+      if (epoch > this.#point.epoch) end = Math.min(end, rowsInPartition(partition, this.#from.get(epoch)!, this.#job))
       end = Math.max(end, ends.get(epoch) ?? 0)
     }
     return end

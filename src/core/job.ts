@@ -1,13 +1,13 @@
 import { errorFromRecord, RowmillError } from '../errors.ts'
-import { type Job, optionOf } from '../model.ts'
+import { type Job, type JobState, optionOf } from '../model.ts'
 
-/** Everyone who serves a pipeline keeps all of its job records in memory: a larger one is ignored. */
+/** A larger job record is ignored: every part of a pipeline keeps all job records in memory. */
 export const MAX_JOB_BYTES = 1024 * 1024
 
-/** How much of an option a message shows. */
+/** How many characters of an option a message shows. */
 const OPTION_CHARS = 100
 
-/** One attempt of a job, and per partition the end of the results topic before the first result of it. */
+/** One attempt of a job. `resultsFrom` has, for each partition, the end of the results topic before its first result. */
 export interface Attempt {
   readonly attempt: number
   readonly resultsFrom: readonly number[]
@@ -35,37 +35,57 @@ export function newJob(job: NewJob): Job {
   }
 }
 
-/**
- * What a job is after one more record. The first record fixes header, layout, source and options for ever. Within an
- * attempt the first failure or cancellation counts; only a later attempt opens the job again, and what an earlier one
- * still says then does not count, but that all its rows are published. A later epoch opens nothing: it takes over a job
- * that is open, and what the producer of an earlier one still says then, its end included, does not count.
- */
+/** Who wrote a record, compared with the records of the job before it. */
+type Writer = 'current' | 'newer epoch' | 'older epoch' | 'later attempt' | 'earlier attempt'
+
+/** By the state before the record and the state that the record says: the state after it. No entry: the record is ignored. */
+type Transitions = { readonly [before in JobState]?: { readonly [said in JobState]?: JobState } }
+
+const FAILURES = { failed: 'failed', cancelled: 'cancelled' } as const
+const ANY = { open: 'open', ended: 'ended', ...FAILURES } as const
+
+const TRANSITIONS: { readonly [writer in Writer]: Transitions } = {
+  // The first failure or cancellation is final. A record that only repeats the opening reopens nothing.
+  current: { open: ANY, ended: { open: 'ended', ended: 'ended', ...FAILURES } },
+  // A producer takes over an open job. It reopens nothing.
+  'newer epoch': { open: ANY },
+  // The producer of an older epoch cannot end the job, but its workers can still fail it.
+  'older epoch': { open: FAILURES, ended: FAILURES },
+  // A later attempt starts afresh, whatever happened before.
+  'later attempt': { open: ANY, ended: ANY, failed: ANY, cancelled: ANY },
+  // The publisher may know only of an earlier attempt when it says that all rows are published.
+  'earlier attempt': { open: { ended: 'ended' } },
+}
+
+function writerOf(record: Job, before: Job): Writer {
+  if (record.attempt < before.attempt && record.epoch <= before.epoch) return 'earlier attempt'
+  if (record.epoch < before.epoch) return 'older epoch'
+  if (record.attempt > before.attempt) return 'later attempt'
+  return record.epoch > before.epoch ? 'newer epoch' : 'current'
+}
+
+/** The job after one more record. The first record fixes header, layout, source and options for ever. */
 export function foldJob(before: Job | undefined, record: Job): Job {
   if (!before) return record
-  if (record.attempt < before.attempt && record.epoch <= before.epoch) {
-    const ends = record.state === 'ended' && before.state === 'open'
-    return ends ? { ...before, state: 'ended', total: record.total ?? before.total } : before
-  }
-  const later = record.attempt > before.attempt
-  if (hasFailed(before) && !later) return before
-  if (record.epoch > before.epoch && before.state === 'ended' && !later) return before
-  if (record.epoch < before.epoch && !hasFailed(record)) return before
-  const reopens = record.state === 'open' && !later
+  const writer = writerOf(record, before)
+  const state = TRANSITIONS[writer][before.state]?.[record.state]
+  if (!state) return before
+  const total = record.total ?? before.total
+  if (writer === 'earlier attempt') return { ...before, state, total }
   return {
     ...before,
     epoch: Math.max(before.epoch, record.epoch),
     attempt: Math.max(before.attempt, record.attempt),
     from: record.epoch > before.epoch ? record.from : before.from,
-    state: reopens ? before.state : record.state,
-    reason: reopens ? before.reason : record.reason,
-    total: record.total ?? before.total,
+    state,
+    reason: record.reason,
+    total,
     at: record.at,
     by: record.by,
   }
 }
 
-/** An option whose value is JSON. Throws USAGE where it is not: anybody can write a job record. */
+/** The value of an option in JSON. Throws USAGE if it is not JSON: anybody can write a job record. */
 export function jsonOptionOf(
   { id, options }: { id?: string; options: Job['options'] },
   name: string,
@@ -81,7 +101,7 @@ export function jsonOptionOf(
   }
 }
 
-/** A name for one attempt of one job. */
+/** A key for one attempt of one job. */
 export function attemptOf({ id, attempt }: Job): string {
   return `${id}/${attempt}`
 }
@@ -90,7 +110,7 @@ export function hasFailed({ state }: Job): boolean {
   return state === 'failed' || state === 'cancelled'
 }
 
-/** What a failed job ends everyone with who serves it. */
+/** The error that everyone who serves a failed job ends with. */
 export function jobFailure({ id, attempt, state, reason, by }: Job): RowmillError {
   if (reason) return errorFromRecord({ ...reason, facts: { job: id, attempt, place: reason.place, told: true } })
   if (state === 'cancelled') return new RowmillError('JOB_CANCELLED', `job ${id} was cancelled by ${by}`, { job: id })

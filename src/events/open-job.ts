@@ -20,8 +20,8 @@ import { connectSdk } from './connection.ts'
 import { checkOptions, type OpenJobOptions } from './event-options.ts'
 import { EventPublisher } from './event-publisher.ts'
 import { type EventRow, RowReader } from './event-row.ts'
-import { appendMark, fenced, type ProducerContext, takeOver } from './take-over.ts'
-import { EventMarks } from './takeover-points.ts'
+import { appendTakeoverPoint, fenced, type ProducerContext, takeOver } from './take-over.ts'
+import { TakeoverPoints } from './takeover-points.ts'
 
 /**
  * Opens a job of events, or goes on with it where the last producer of the same id stopped: all rows below `seq` are safe,
@@ -119,7 +119,7 @@ class HeldEventJob implements EventJob {
   readonly #parts: EventJobParts
   readonly #rows: RowReader
   readonly #publisher: EventPublisher
-  readonly #marks: EventMarks
+  readonly #takeoverPoints: TakeoverPoints
   readonly #stop = new AbortController()
   #ended: Promise<void> | null = null
   #closed: Promise<void> | null = null
@@ -138,20 +138,20 @@ class HeldEventJob implements EventJob {
       sender: context.sender,
       checkHeld: async () => {
         await this.#checkHeld()
-        this.#marks.due()
+        this.#takeoverPoints.due()
       },
       lost: error => this.#lose(error),
     })
-    this.#marks = new EventMarks(this.#publisher, {
+    this.#takeoverPoints = new TakeoverPoints(this.#publisher, {
       ends: () => reader.ends(job.topic, job.partitions),
-      append: mark => appendMark(context, job, { ...mark, epoch: job.epoch }),
+      append: point => appendTakeoverPoint(context, job, { ...point, epoch: job.epoch }),
     })
     this.#follow()
   }
 
   static async begin(context: ProducerContext, job: Job, parts: EventJobParts): Promise<HeldEventJob> {
     const begun = new HeldEventJob(context, job, parts)
-    if (job.epoch > 0) await begun.#marks.write(false)
+    if (job.epoch > 0) await begun.#takeoverPoints.write(false)
     return begun
   }
 
@@ -209,14 +209,14 @@ class HeldEventJob implements EventJob {
     try {
       await this.#ended
       await this.#publisher.untilSafe(this.#publisher.given)
-      await this.#marks.close()
-      if (!this.#ended) await this.#marks.write(true)
+      await this.#takeoverPoints.close()
+      if (!this.#ended) await this.#takeoverPoints.write(true)
     } catch {
       // Each call that is open has said it.
     }
     this.#lose(this.#over('close'))
     this.#stop.abort()
-    await this.#marks.close()
+    await this.#takeoverPoints.close()
     await this.#parts.close()
   }
 

@@ -1,5 +1,5 @@
 import { CountingRows } from '../core/counting-rows.ts'
-import { type Mark, markRecord } from '../core/job-epochs.ts'
+import { type TakeoverPoint, takeoverRecord } from '../core/job-epochs.ts'
 import { RowmillError } from '../errors.ts'
 import type { Message } from '../kafka/index.ts'
 import type { PartitionSender } from '../kafka/partition-sender.ts'
@@ -51,7 +51,7 @@ async function claim(context: ProducerContext, wanted: Job): Promise<Job> {
     if (before) checkSameProducer(before, wanted, pipeline)
     const known = jobs.epochsOf(id)
     const epoch = known ? known.epoch + 1 : 0
-    const next = before && { ...before, epoch, from: known!.mark.from, at: Date.now(), by }
+    const next = before && { ...before, epoch, from: known!.takeoverPoint.from, at: Date.now(), by }
     await appendJob(sender, pipeline, next ?? wanted)
     const job = (await latestJob(context, id))!
     checkSameProducer(job, wanted, pipeline)
@@ -70,21 +70,21 @@ async function sendBarriers({ sender }: ProducerContext, { id, epoch, topic, par
   await Promise.all(barriers)
 }
 
-/** The lowest seq of which no row counts, in what lies between the last mark and the barriers. */
+/** The lowest seq of which no row counts, in what lies between the last takeover point and the barriers. */
 async function findNext(context: ProducerContext, job: Job): Promise<number> {
-  const { mark } = context.jobs.epochsOf(job.id)!
-  if (mark.closed && mark.epoch === job.epoch - 1) return mark.from
-  const rows = new CountingRows(job, mark)
-  const positions = mark.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
+  const { takeoverPoint: point } = context.jobs.epochsOf(job.id)!
+  if (point.closed && point.epoch === job.epoch - 1) return point.from
+  const rows = new CountingRows(job, point)
+  const positions = point.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
   await readNow(context, positions, (partition, message) => {
     if (rows.epochOf(partition) < job.epoch && message.key?.toString() === job.id) note(rows, partition, message)
   })
-  const newer = mark.rowsFrom.findIndex((_, partition) => rows.epochOf(partition) > job.epoch)
+  const newer = point.rowsFrom.findIndex((_, partition) => rows.epochOf(partition) > job.epoch)
   if (newer >= 0) {
     await latestJob(context, job.id)
     throw fenced(job.id, context.jobs.epochsOf(job.id)!)
   }
-  await checkKept(context, job, { mark, rows })
+  await checkKept(context, job, { point, rows })
   return rows.next
 }
 
@@ -100,20 +100,20 @@ function note(rows: CountingRows, partition: number, { value }: Message): void {
   else if (record.kind === 'end') rows.takeEnd(partition, record.value)
 }
 
-/** Throws ROW_GAP where retention took what lay behind the mark, and nothing tells whether rows of the job were in it. */
+/** Throws ROW_GAP where retention took what lay after the takeover point, and nothing tells whether rows of the job were in it. */
 async function checkKept(
   { kafka }: ProducerContext,
   { id, topic }: Job,
-  { mark, rows }: { mark: Mark; rows: CountingRows },
+  { point, rows }: { point: TakeoverPoint; rows: CountingRows },
 ): Promise<void> {
   const reader = await kafka.reader([topic])
   try {
-    const partitions = mark.rowsFrom.map((_, partition) => ({ topic, partition }))
+    const partitions = point.rowsFrom.map((_, partition) => ({ topic, partition }))
     for (const { partition, offset } of await reader.offsets(partitions, 'start')) {
-      if (offset <= mark.rowsFrom[partition]! || rows.hasRows(partition)) continue
+      if (offset <= point.rowsFrom[partition]! || rows.hasRows(partition)) continue
       const message =
         `job ${id}: the producer before this one ended without close, and since then ${topic}[${partition}] lost its ` +
-        `messages below offset ${offset}: nothing tells which rows from ${mark.from} on were there. ` +
+        `messages below offset ${offset}: nothing tells which rows from ${point.from} on were there. ` +
         'Was the topic truncated by retention? Go on under another id'
       throw new RowmillError('ROW_GAP', message, { job: id, topic, partition, offset })
     }
@@ -122,7 +122,11 @@ async function checkKept(
   }
 }
 
-/** Appends a mark: whoever takes the job over reads from there. */
-export function appendMark({ sender, pipeline, by }: ProducerContext, job: Job, mark: Mark): Promise<void> {
-  return appendJob(sender, pipeline, markRecord(job, mark, { at: Date.now(), by }))
+/** Appends a takeover point: the next producer starts to read there. */
+export function appendTakeoverPoint(
+  { sender, pipeline, by }: ProducerContext,
+  job: Job,
+  point: TakeoverPoint,
+): Promise<void> {
+  return appendJob(sender, pipeline, takeoverRecord(job, point, { at: Date.now(), by }))
 }

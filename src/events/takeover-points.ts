@@ -1,38 +1,38 @@
-import type { Mark } from '../core/job-epochs.ts'
+import type { TakeoverPoint } from '../core/job-epochs.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import type { EventPublisher } from './event-publisher.ts'
 
-/** What marks are made of. */
-export interface MarksOptions {
+/** Where takeover points come from and go to. */
+export interface TakeoverPointsOptions {
   /** The end of each partition of the topic of the rows, as of the call. */
   ends(): Promise<readonly number[]>
-  append(mark: Omit<Mark, 'epoch'>): Promise<void>
+  append(point: Omit<TakeoverPoint, 'epoch'>): Promise<void>
 }
 
-/** A mark is due after so many rows, and after so long while rows flow. */
-const MARK_ROWS = 100_000
-const MARK_MS = 3_600_000
+/** A takeover point is due after so many rows, and after so long while rows flow. */
+const POINT_ROWS = 100_000
+const POINT_MS = 3_600_000
 
 /**
  * Says in `jobs` now and then from where the rows of a job are found: so a takeover reads a part of the log, however long
- * the job, and the seq outlives the rows. A mark that fails is said later: it saves reading, and nothing depends on it.
+ * the job, and the seq outlives the rows. A point that fails is said later: it saves reading, and nothing depends on it.
  */
-export class EventMarks {
+export class TakeoverPoints {
   readonly #publisher: EventPublisher
-  readonly #options: MarksOptions
+  readonly #options: TakeoverPointsOptions
   readonly #timer: NodeJS.Timeout
   #from: number
   #writing: Promise<void> | null = null
 
-  constructor(publisher: EventPublisher, options: MarksOptions) {
+  constructor(publisher: EventPublisher, options: TakeoverPointsOptions) {
     this.#publisher = publisher
     this.#options = options
     this.#from = publisher.safe
-    this.#timer = setInterval(() => this.due(1), MARK_MS).unref()
+    this.#timer = setInterval(() => this.due(1), POINT_MS).unref()
   }
 
-  /** Writes a mark where the last one is so many rows ago. */
-  due(rows = MARK_ROWS): void {
+  /** Writes a takeover point where the last one is so many rows ago. */
+  due(rows = POINT_ROWS): void {
     if (this.#writing || this.#publisher.handed - this.#from < rows) return
     this.#writing = this.write(false)
       .catch(() => {})

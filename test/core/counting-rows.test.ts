@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { CountingRows } from '../../src/core/counting-rows.ts'
-import type { Mark } from '../../src/core/job-epochs.ts'
+import type { TakeoverPoint } from '../../src/core/job-epochs.ts'
 import { partitionOf } from '../../src/core/sequence.ts'
 import type { Rows } from '../../src/model.ts'
 import type { WireRecord } from '../../src/wire/record.ts'
@@ -26,14 +26,14 @@ class Simulation {
   readonly logs: WireRecord[][]
   readonly #job: ReturnType<typeof jobRecord>
   readonly #producers: Sending[] = []
-  readonly marks: Mark[]
+  readonly points: TakeoverPoint[]
   readonly safe: SafeRow[] = []
-  #ends: Mark | null = null
+  #ends: TakeoverPoint | null = null
 
   constructor(partitions: number) {
     this.#job = jobRecord({ partitions, rowsFrom: Array(partitions).fill(0), resultsFrom: Array(partitions).fill(0) })
     this.logs = Array.from({ length: partitions }, () => [])
-    this.marks = [{ ...BEGINNING, rowsFrom: this.#job.rowsFrom }]
+    this.points = [{ ...BEGINNING, rowsFrom: this.#job.rowsFrom }]
     this.begin()
     this.newest.from = 0
   }
@@ -55,9 +55,9 @@ class Simulation {
     newest.barriers.add(partition)
     this.#append(partition, this.#rows(newest.epoch, 0, null))
     if (newest.barriers.size < this.logs.length) return
-    const found = this.marks.map(mark => this.#next(mark))
+    const found = this.points.map(point => this.#next(point))
     const { rows } = countRows(this.logs, 'j')
-    for (const next of found) assert.equal(next, found[0], 'every mark tells the same')
+    for (const next of found) assert.equal(next, found[0], 'every takeover point leads to the same row')
     for (let seq = 0; seq < found[0]!; seq++) assert.ok(rows.has(seq), `row ${seq} is missing below ${found[0]}`)
     assert.ok(!rows.has(found[0]!), 'it is the lowest')
     newest.from = found[0]!
@@ -87,25 +87,25 @@ class Simulation {
   }
 
   /** The newest one asks for the ends of the logs, to say later that its rows from now on lie behind them. */
-  beginMark(): void {
+  beginPoint(): void {
     const { epoch, from, next } = this.newest
     if (from === null) return
     this.#ends = { epoch, from: next, rowsFrom: this.logs.map(({ length }) => length), closed: false }
   }
 
   /** It says so, once all rows below are there. */
-  mark(): void {
+  point(): void {
     const { epoch, queues } = this.newest
-    const mark = this.#ends
-    if (mark?.epoch !== epoch || queues.flat().some(({ seq }) => seq! < mark.from)) return
-    this.marks.push(mark)
+    const point = this.#ends
+    if (point?.epoch !== epoch || queues.flat().some(({ seq }) => seq! < point.from)) return
+    this.points.push(point)
     this.#ends = null
   }
 
-  #next(mark: Mark): number {
-    const found = new CountingRows(this.#job, mark)
+  #next(point: TakeoverPoint): number {
+    const found = new CountingRows(this.#job, point)
     this.logs.forEach((records, partition) => {
-      for (const { kind, value } of records.slice(mark.rowsFrom[partition]))
+      for (const { kind, value } of records.slice(point.rowsFrom[partition]))
         if (kind === 'rows' && found.epochOf(partition) < this.newest.epoch) found.takeRows(partition, value)
     })
     return found.next
@@ -121,9 +121,9 @@ class Simulation {
   }
 }
 
-test('whatever of older producers arrives late, and whoever takes over when: no safe row is lost, no hole, every mark tells the same', () => {
-  const whats = ['send', 'arrive', 'barrier', 'begin', 'beginMark', 'mark'] as const
-  const weights = { send: 8, arrive: 8, barrier: 5, begin: 1, beginMark: 1, mark: 1 }
+test('whatever of older producers arrives late, and whoever takes over when: no safe row is lost, no hole, every takeover point tells the same', () => {
+  const whats = ['send', 'arrive', 'barrier', 'begin', 'beginPoint', 'point'] as const
+  const weights = { send: 8, arrive: 8, barrier: 5, begin: 1, beginPoint: 1, point: 1 }
   const many = whats.flatMap(what => Array.from({ length: weights[what] }, () => what))
   // Most of the time it is the newest producer that does something.
   const step = fc.record({ what: fc.constantFrom(...many), age: fc.constantFrom(0, 0, 0, 1, 2), at: fc.nat(9) })

@@ -172,7 +172,7 @@ test('control: without the look for newer producers the check goes red', async t
 
 test('control: a takeover that does not read what is there goes red', async t => {
   const bin = mutant(t, [
-    { file: 'src/events/take-over.ts', find: '  return rows.next\n', put: '  return mark.from\n' },
+    { file: 'src/events/take-over.ts', find: '  return rows.next\n', put: '  return point.from\n' },
   ])
   const producers = await Producers.open(t, bin)
   const first = await producers.start({ total: TOTAL })

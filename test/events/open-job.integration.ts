@@ -251,7 +251,7 @@ test('an end that a newer producer came before does not count: its caller is tol
   }
 })
 
-test('a takeover reads from the last mark, and needs nothing before it', async t => {
+test('a takeover reads from the last takeover point, and needs nothing before it', async t => {
   const { open, kafka, pipeline } = await place(t)
   const { rows: topic } = topicsOf(pipeline)
   const first = await open()
@@ -262,22 +262,22 @@ test('a takeover reads from the last mark, and needs nothing before it', async t
   const second = await open()
   assert.equal(second.seq, 100, 'a producer that closed says so in jobs')
   await sendAll(second, numbered(100))
-  const third = await open() // the second never closed; its rows are behind its own mark
+  const third = await open() // the second never closed; its rows are after its own takeover point
   assert.equal(third.seq, 200)
   await sendAll(third, numbered(1))
   await deleteBefore(kafka.settings.brokers.join(), all)
   await assert.rejects(open(), { code: 'ROW_GAP', message: /rows from 200 on.*retention/ })
 })
 
-test('every 100,000 rows a mark says from where the rows above it are found', async t => {
+test('every 100,000 rows a takeover point says where the rows above it begin', async t => {
   const { open, log, kafka, pipeline } = await place(t)
   const [job, jobs] = [await open(), await log()]
   let last = Promise.resolve(0)
   for (let row = 0; row < 100_500; row++) last = job.send([row, ''])
   await last
-  const isMarked = () => jobs.epochsOf('j')!.mark.from > 0
+  const isMarked = () => jobs.epochsOf('j')!.takeoverPoint.from > 0
   await jobs.until('j', isMarked, AbortSignal.timeout(30_000))
-  const { from, rowsFrom, closed, epoch } = jobs.epochsOf('j')!.mark
+  const { from, rowsFrom, closed, epoch } = jobs.epochsOf('j')!.takeoverPoint
   assert.deepEqual([closed, epoch, from >= 100_000], [false, 0, true])
   const records = await readTopic(kafka, topicsOf(pipeline).rows, PARTITIONS)
   records.forEach((here, partition) => {

@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { foldJob } from '../../src/core/job.ts'
-import { foldEpochs, type JobEpochs, markRecord } from '../../src/core/job-epochs.ts'
 import { RowmillError } from '../../src/errors.ts'
 import type { Kafka } from '../../src/kafka/index.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
@@ -31,123 +29,6 @@ const FIRST = jobRecord({
   by: 'first',
 })
 const reason = (message: string): Reason => ({ code: 'CLASSIFIER_FAILED', place: 'row 1', message })
-const fold = (...records: Partial<Job>[]): Job =>
-  records.reduce<Job | undefined>((before, record) => foldJob(before, { ...FIRST, ...record }), undefined)!
-
-test('the first record of a job is the job', () => {
-  assert.deepEqual(foldJob(undefined, FIRST), FIRST)
-})
-
-test('header, layout, source and options of the first record hold for ever, also against a later attempt', () => {
-  const other: Partial<Job> = {
-    attempt: 1,
-    epoch: 1,
-    columns: ['X'],
-    sequenced: false,
-    bounded: false,
-    partitions: 9,
-    blockRows: 9,
-    topic: 'other',
-    rowsFrom: [],
-    resultsFrom: [],
-    source: null,
-    indexKind: 'text',
-    options: [],
-  }
-  const after = fold({}, other)
-  assert.deepEqual(after, { ...FIRST, attempt: 1, epoch: 1 })
-})
-
-test('of several failures of an attempt the first counts', () => {
-  const failures = ['one', 'two'].map((message, i) => ({
-    state: 'failed' as const,
-    reason: reason(message),
-    by: `worker ${i}`,
-  }))
-  const after = fold({}, ...failures, { state: 'cancelled', by: 'a person' }, { state: 'ended', total: 3 })
-  assert.equal(after.state, 'failed')
-  assert.deepEqual(after.reason, reason('one'))
-  assert.equal(after.by, 'worker 0')
-})
-
-test('a job that was cancelled stays so when it fails or ends', () => {
-  const after = fold({}, { state: 'cancelled', by: 'a person' }, { state: 'failed', reason: reason('late') })
-  assert.deepEqual([after.state, after.reason, after.by], ['cancelled', null, 'a person'])
-})
-
-test('a job may fail after its rows have ended', () => {
-  assert.equal(fold({}, { state: 'ended', total: 3 }, { state: 'failed', reason: reason('gap') }).state, 'failed')
-})
-
-test('a later attempt opens a failed job again, and can fail for a reason of its own', () => {
-  const failed = { state: 'failed' as const, reason: reason('one') }
-  const reopened = fold({}, failed, { attempt: 1 })
-  assert.deepEqual([reopened.state, reopened.reason, reopened.attempt], ['open', null, 1])
-  const again = fold({}, failed, { attempt: 1 }, { ...failed, attempt: 1, reason: reason('two') })
-  assert.deepEqual([again.state, again.reason], ['failed', reason('two')])
-})
-
-test('a failure that an attempt tells after the next one began does not close the next one', () => {
-  const failed = { state: 'failed' as const, reason: reason('one') }
-  const after = fold({}, failed, { attempt: 1 }, { ...failed, attempt: 0, reason: reason('late') })
-  assert.deepEqual([after.state, after.reason, after.attempt], ['open', null, 1])
-})
-
-test('that all rows are published counts also where the publisher knows of an earlier attempt only', () => {
-  const failed = { state: 'failed' as const, reason: reason('one') }
-  const ended = fold({}, failed, { attempt: 1 }, { state: 'ended', total: 3 })
-  assert.deepEqual([ended.state, ended.total, ended.attempt], ['ended', 3, 1])
-  const over = fold({}, failed, { ...failed, attempt: 1 }, { state: 'ended', total: 3 })
-  assert.equal(over.state, 'failed')
-})
-
-test('an ended job stays ended when its opening is told again, and keeps its total', () => {
-  const after = fold({}, { state: 'ended', total: 3, at: 2 }, { at: 3 })
-  assert.deepEqual([after.state, after.total, after.at], ['ended', 3, 3])
-})
-
-test('a later epoch brings the seq it goes on at, an earlier one does not take it back', () => {
-  assert.equal(fold({}, { epoch: 1, from: 12 }).from, 12)
-  const after = fold({}, { epoch: 1, from: 12 }, { epoch: 0, from: 0 })
-  assert.deepEqual([after.epoch, after.from], [1, 12])
-})
-
-const taken = { epoch: 1, by: 'second' }
-
-test('a later epoch opens neither a job that failed nor one that has ended', () => {
-  const failed = fold({}, { state: 'failed', reason: reason('one') }, taken)
-  assert.deepEqual([failed.state, failed.reason], ['failed', reason('one')])
-  const ended = fold({}, { state: 'ended', total: 3 }, taken)
-  assert.deepEqual([ended.state, ended.total, ended.epoch], ['ended', 3, 0])
-})
-
-test('of a producer that was taken over neither the end counts nor that it opened the job, of its workers a failure does', () => {
-  const after = fold({}, taken, { state: 'ended', total: 3 }, { by: 'first' })
-  assert.deepEqual([after.state, after.total, after.epoch, after.by], ['open', null, 1, 'second'])
-  const failed = fold({}, taken, { state: 'failed', reason: reason('one') })
-  assert.deepEqual([failed.state, failed.epoch], ['failed', 1])
-})
-
-test('an epoch is of whose record is its first; a mark counts while its epoch is the newest', () => {
-  const epochs = (...records: Partial<Job>[]) =>
-    records.reduce<JobEpochs | undefined>((before, record) => foldEpochs(before, { ...FIRST, ...record }), undefined)!
-  const mark = (epoch: number, from: number, closed = false) =>
-    markRecord(FIRST, { epoch, from, rowsFrom: [from, from], closed }, { at: 0, by: `of ${epoch}` })
-  const beginning = { epoch: 0, from: 0, rowsFrom: [4, 5], closed: false }
-  assert.deepEqual(epochs({}, { by: 'other' }), { epoch: 0, by: 'first', mark: beginning })
-  assert.deepEqual(epochs({}, taken, { ...taken, by: 'other' }), { ...taken, mark: beginning })
-  const marked = { epoch: 0, from: 7, rowsFrom: [7, 7], closed: false }
-  assert.deepEqual(epochs({}, mark(0, 7), taken, mark(0, 9)), { ...taken, mark: marked })
-  assert.deepEqual(epochs({}, taken, mark(1, 8, true)).mark, { epoch: 1, from: 8, rowsFrom: [8, 8], closed: true })
-  assert.deepEqual(epochs({}, taken, { ...taken, from: 3 }).mark, beginning, 'a copy of the record is no mark')
-})
-
-test('a mark changes nothing of the job', () => {
-  const mark = markRecord(FIRST, { epoch: 0, from: 7, rowsFrom: [7, 7], closed: true }, { at: 0, by: 'first' })
-  assert.deepEqual(fold({}, mark), { ...FIRST, at: mark.at })
-  const ended = fold({}, { state: 'ended', total: 7 }, mark)
-  assert.deepEqual([ended.state, ended.total], ['ended', 7])
-})
 
 interface Broadcast {
   readonly kafka: Kafka
