@@ -5,7 +5,8 @@ import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { endWithJob } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import { decode, fingerprintOf, isOfUnknownSchema } from '../wire/codec.ts'
+import { decode, isOfUnknownSchema } from '../wire/codec.ts'
+import { fingerprintOf } from '../wire/formats.ts'
 
 /** Where the fingerprint of the schema stands in a message. */
 const FINGERPRINT = [2, 10] as const

@@ -1,37 +1,28 @@
-import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
-import avro from 'avsc'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
-import { compileSkip, type Skip, scan } from './avro-scan.ts'
-import { crc64Avro } from './crc64-avro.ts'
+import { scan } from './avro-scan.ts'
+import { type Format, formats, HEADER_BYTES } from './formats.ts'
 import { packRows, rowBytes, unpackRows } from './packed-rows.ts'
 import type { WireKind, WireRecord } from './record.ts'
 import { flawOf, loneSurrogate } from './record-flaws.ts'
 
-/** The largest message: 16 MiB, the topics' max.message.bytes, less 64 KiB for what Kafka puts around it. */
+/** The largest message: the topics' max.message.bytes of 16 MiB, less 64 KiB for Kafka's own bytes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
-const FILES: Readonly<Record<WireKind, string>> = {
-  job: 'job',
-  rows: 'rows',
-  end: 'end-of-input',
-  result: 'result',
-  reject: 'reject',
-}
 const READING = 'read this message'
-/** c3 01 and the fingerprint, in front of every record. */
-export const HEADER_BYTES = 10
-/** 00 and the id of the schema. */
+/** 00 and the id of the schema, in Confluent wire format. */
 const CONFLUENT_HEADER_BYTES = 5
 const SCRATCH_BYTES = 64 * 1024
 const SCRATCH_KEPT_BYTES = 1024 * 1024
+
+let lazyScratch: Buffer | null = null
 
 export function encodeJob(job: Job): Buffer {
   return encode({ kind: 'job', value: job })
 }
 
-/** `bytes` is the sum of `rowBytes` (packed-rows.ts) of the rows, where the caller has it. */
+/** `bytes` is the sum of `rowBytes` (packed-rows.ts) of the rows. A caller that knows it saves time. */
 export function encodeRows(rows: Rows, bytes = bytesOf(rows)): Buffer {
   return encodePacked({ kind: 'rows', value: rows }, bytes)
 }
@@ -50,8 +41,8 @@ export function encodeReject(reject: Reject): Buffer {
 }
 
 /**
- * The message for a record, in Avro single-object encoding (docs/wire-format.md). What it gives, `decode` reads.
- * Throws ROW_MALFORMED where the record breaks a rule of the wire format, naming the field.
+ * The message for a record, in Avro single-object encoding (docs/wire-format.md). `decode` reads it.
+ * Throws ROW_MALFORMED naming the field if the record breaks a rule of the wire format.
  */
 export function encode(record: WireRecord): Buffer {
   const format = formats()[record.kind]
@@ -85,14 +76,14 @@ function bytesOf({ rows }: { rows: readonly Values[] }): number {
   return rows.reduce((sum, row) => sum + rowBytes(row), 0)
 }
 
-/** As `encode`, with the rows written in one go: in both records they are the last field, so their array ends it. */
+/** Like `encode`, but writes all rows at once. That is possible because they are the last field of both records. */
 function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>, rowsBytes: number): Buffer {
   const rows = packRows(record.value.rows, rowsBytes)
-  // What cannot be packed, and what contradicts itself, is refused by the plain way, which says why.
+  // `encode` says why rows cannot be packed, or what is wrong with the record.
   if (rows === null || flawOf(record) !== null) return encode(record)
   const format = formats()[record.kind]
   const head = encodeUnjudged(format, { ...record, value: { ...record.value, rows: [] } } as WireRecord)
-  const headBytes = head.length - 1 // without the array of no rows
+  const headBytes = head.length - 1 // without the empty array
   checkSize(format, headBytes + rows.length)
   const bytes = Buffer.allocUnsafeSlow(headBytes + rows.length)
   head.copy(bytes, 0, 0, headBytes)
@@ -102,9 +93,9 @@ function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>, 
 
 /**
  * Reads one message. The records are plain objects that share no memory with `bytes`.
- * Throws ROW_MALFORMED, and nothing else, for whatever is not exactly one record of the wire format. Lengths and counts
- * are checked against the bytes at hand before anything is allocated. The error cannot know topic, partition and
- * offset: the caller adds them.
+ * Throws ROW_MALFORMED, and nothing else, for anything that is not exactly one record of the wire format. Lengths and
+ * counts are checked against the bytes before anything is allocated. The error knows no topic, partition or offset: the
+ * caller adds them.
  */
 export function decode(bytes: Uint8Array | null): WireRecord {
   if (bytes === null || bytes.length === 0) throw malformed('the message is empty', { bytes: 0 })
@@ -112,7 +103,7 @@ export function decode(bytes: Uint8Array | null): WireRecord {
     throw malformed(`${bytes.length} bytes, a message holds ${MAX_MESSAGE_BYTES}`, { bytes: bytes.length })
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  // The first byte tells the encodings apart: c3 is Avro's single-object encoding.
+  // The first byte tells the encoding: c3 is Avro's single-object encoding, 00 is Confluent's.
   switch (buffer[0]) {
     case 0xc3:
       return decodeSingleObject(buffer)
@@ -127,59 +118,11 @@ export function decode(bytes: Uint8Array | null): WireRecord {
 }
 
 /**
- * The values of a rows message that `decodeHead` (rows-head.ts) has read, and so has checked: nothing is checked again.
- * They share no memory with `bytes`.
+ * The values of a rows message. `decodeHead` (rows-head.ts) has checked the message, so nothing is checked again. The
+ * values share no memory with `bytes`.
  */
 export function decodeValues(bytes: Uint8Array): readonly Values[] {
   return read(formats().rows, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).rows as readonly Values[]
-}
-
-/** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
-export function fingerprintOf(kind: WireKind): Buffer {
-  return Buffer.from(formats()[kind].header.subarray(2))
-}
-
-interface Format {
-  readonly kind: WireKind
-  readonly name: string
-  readonly type: avro.Type
-  /** The record without its last field, where that is the array of rows. */
-  readonly headType: avro.Type | null
-  /** c3 01 and the fingerprint. */
-  readonly header: Buffer
-  readonly skip: Skip
-}
-
-let lazyFormats: Readonly<Record<WireKind, Format>> | null = null
-let lazyScratch: Buffer | null = null
-
-function formats(): Readonly<Record<WireKind, Format>> {
-  lazyFormats ??= {
-    job: readFormat('job'),
-    rows: readFormat('rows'),
-    end: readFormat('end'),
-    result: readFormat('result'),
-    reject: readFormat('reject'),
-  }
-  return lazyFormats
-}
-
-/** The schema of a record, as its file in src/schemas says it. */
-export function schemaOf(kind: WireKind): ReturnType<typeof JSON.parse> {
-  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
-}
-
-function readFormat(kind: WireKind): Format {
-  const schema = schemaOf(kind)
-  const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
-  // Without options, `schema()` is the Parsing Canonical Form.
-  const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
-  const header = Buffer.from([0xc3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0])
-  header.writeBigUInt64LE(fingerprint, 2)
-  const fields = schema.fields.filter(({ name }: { name: string }) => name !== 'rows')
-  const hasRows = kind === 'rows' || kind === 'result'
-  const headType = hasRows ? avro.Type.forSchema({ ...schema, fields }, { omitRecordMethods: true }) : null
-  return { kind, name: schema.name, type, headType, header, skip: compileSkip(schema) }
 }
 
 function decodeSingleObject(buffer: Buffer): WireRecord {
@@ -202,14 +145,14 @@ function decodeSingleObject(buffer: Buffer): WireRecord {
   })
 }
 
-/** The fields of a record whose bytes were checked. */
+/** The fields of a record. Its bytes were checked before. */
 function read({ type, headType }: Format, bytes: Buffer): Record<string, unknown> {
   if (!headType) return type.decode(bytes, HEADER_BYTES).value
   const { value, offset } = headType.decode(bytes, HEADER_BYTES)
   return { ...value, rows: unpackRows(bytes, offset) }
 }
 
-/** Messages in Confluent wire format come here as they are where their id is not one of the registry's (wire.ts). */
+/** The error for Confluent wire format: confluent.ts passes on messages whose id its registry does not have. */
 function unknownSchema(buffer: Buffer): RowmillError {
   if (buffer.length < CONFLUENT_HEADER_BYTES)
     return malformed(`it begins with 00 and has ${buffer.length} bytes`, { bytes: buffer.length })
@@ -220,7 +163,7 @@ function unknownSchema(buffer: Buffer): RowmillError {
   return malformed(what, { schemaId })
 }
 
-/** Whether a message in Confluent wire format, whose schema id is not known here, has the body of the record of this job. */
+/** Whether a message in Confluent wire format with an unknown schema id has the body of a record of this job. */
 export function isJobBehindId(bytes: Uint8Array, id: string): boolean {
   try {
     const record = decode(Buffer.concat([formats().job.header, bytes.subarray(CONFLUENT_HEADER_BYTES)]))
@@ -230,7 +173,7 @@ export function isJobBehindId(bytes: Uint8Array, id: string): boolean {
   }
 }
 
-/** Whether `decode` refused a message that a reader with another schema registry may read. */
+/** Whether `decode` refused a message that a reader with another schema registry could read. */
 export function isOfUnknownSchema(error: unknown): error is RowmillError {
   return error instanceof RowmillError && error.facts['schemaId'] !== undefined
 }
@@ -239,7 +182,7 @@ function scanBody({ name, skip }: Format, bytes: Buffer, doing: string): void {
   scan(skip, bytes, { record: name, from: HEADER_BYTES, error: (what, facts) => malformed(what, facts, doing) })
 }
 
-/** Writes header and body. avsc fails silently when the buffer is too small, giving the missing bytes as a negative. */
+/** Writes header and body. If the buffer is too small, avsc throws nothing and returns minus the missing bytes. */
 function write(format: Format, value: unknown): Buffer {
   const { type, header } = format
   let scratch = lazyScratch ?? Buffer.allocUnsafeSlow(SCRATCH_BYTES)
@@ -273,7 +216,7 @@ function toAvsc({ kind, value }: WireRecord): unknown {
   return value
 }
 
-/** avsc gives instances of its own classes and slices of its own pool; the model speaks of plain objects. */
+/** Plain objects, as the model has them. avsc returns instances of its own classes, and slices of its own pool. */
 function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
   switch (kind) {
     case 'job': {
@@ -300,7 +243,7 @@ function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
   }
 }
 
-/** The error for bytes that are not what they should be. */
+/** The error for malformed bytes. */
 export function malformed(what: string, facts: ErrorFacts, doing = READING): RowmillError {
   return new RowmillError('ROW_MALFORMED', `cannot ${doing}: ${what}.`, facts)
 }

@@ -1,5 +1,5 @@
 import { registerSchemas, type ValueFormat } from '../kafka/index.ts'
-import { fingerprintOf, HEADER_BYTES, schemaOf } from './codec.ts'
+import { fingerprintOf, HEADER_BYTES, schemaOf } from './formats.ts'
 import type { WireKind } from './record.ts'
 
 /** The id under which a schema registry knows the schema of each record. */

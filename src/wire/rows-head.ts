@@ -1,6 +1,7 @@
 import type { Rows, RowsHead } from '../model.ts'
 import { Cursor, compileSkip, type Skip, skipItems } from './avro-scan.ts'
-import { decode, fingerprintOf, HEADER_BYTES, MAX_MESSAGE_BYTES, malformed } from './codec.ts'
+import { decode, MAX_MESSAGE_BYTES, malformed } from './codec.ts'
+import { fingerprintOf, HEADER_BYTES } from './formats.ts'
 import type { WireRecord } from './record.ts'
 import { headFlaw } from './record-flaws.ts'
 

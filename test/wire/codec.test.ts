@@ -8,6 +8,7 @@ import type { EndOfInput, Job, Reject, Result, Rows } from '../../src/model.ts'
 import { MAX_ITEMS } from '../../src/wire/avro-scan.ts'
 import * as codec from '../../src/wire/codec.ts'
 import { crc64Avro } from '../../src/wire/crc64-avro.ts'
+import { fingerprintOf } from '../../src/wire/formats.ts'
 import { rowBytes } from '../../src/wire/packed-rows.ts'
 import type { WireKind, WireRecord } from '../../src/wire/record.ts'
 
@@ -117,7 +118,7 @@ const refuses = (bytes: Uint8Array | null, message: RegExp) => assert.throws(() 
 /** A message of `kind` with a body written by hand. */
 const message = (kind: WireKind, ...body: (number | number[] | Uint8Array)[]) => {
   const parts = body.map(part => (typeof part === 'number' ? Buffer.of(part) : Buffer.from(part)))
-  return Buffer.concat([Buffer.of(0xc3, 1), codec.fingerprintOf(kind), ...parts])
+  return Buffer.concat([Buffer.of(0xc3, 1), fingerprintOf(kind), ...parts])
 }
 
 test('every record comes back as it was, as plain objects, with nulls, unicode, empty arrays and __proto__', () => {

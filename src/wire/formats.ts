@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs'
+import avro from 'avsc'
+import { compileSkip, type Skip } from './avro-scan.ts'
+import { crc64Avro } from './crc64-avro.ts'
+import type { WireKind } from './record.ts'
+
+const FILES: Readonly<Record<WireKind, string>> = {
+  job: 'job',
+  rows: 'rows',
+  end: 'end-of-input',
+  result: 'result',
+  reject: 'reject',
+}
+
+/** c3 01 and the fingerprint, in front of every record. */
+export const HEADER_BYTES = 10
+
+/** How one kind of record is written and read. */
+export interface Format {
+  readonly kind: WireKind
+  readonly name: string
+  readonly type: avro.Type
+  /** The record without its last field, if that is the array of rows. Null: it is not. */
+  readonly headType: avro.Type | null
+  /** c3 01 and the fingerprint. */
+  readonly header: Buffer
+  readonly skip: Skip
+}
+
+let lazyFormats: Readonly<Record<WireKind, Format>> | null = null
+
+/** The formats of all kinds. The schemas are read at the first call. */
+export function formats(): Readonly<Record<WireKind, Format>> {
+  lazyFormats ??= {
+    job: readFormat('job'),
+    rows: readFormat('rows'),
+    end: readFormat('end'),
+    result: readFormat('result'),
+    reject: readFormat('reject'),
+  }
+  return lazyFormats
+}
+
+/** The schema of a record, from its file in schemas/. */
+export function schemaOf(kind: WireKind): ReturnType<typeof JSON.parse> {
+  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+}
+
+function readFormat(kind: WireKind): Format {
+  const schema = schemaOf(kind)
+  const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
+  // Without options, `schema()` is the Parsing Canonical Form.
+  const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
+  const header = Buffer.from([0xc3, 0x01, 0, 0, 0, 0, 0, 0, 0, 0])
+  header.writeBigUInt64LE(fingerprint, 2)
+  const fields = schema.fields.filter(({ name }: { name: string }) => name !== 'rows')
+  const hasRows = kind === 'rows' || kind === 'result'
+  const headType = hasRows ? avro.Type.forSchema({ ...schema, fields }, { omitRecordMethods: true }) : null
+  return { kind, name: schema.name, type, headType, header, skip: compileSkip(schema) }
+}
+
+/** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
+export function fingerprintOf(kind: WireKind): Buffer {
+  return Buffer.from(formats()[kind].header.subarray(2))
+}

@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { crc64Avro } from '../../src/wire/crc64-avro.ts'
+import { fingerprintOf, formats, HEADER_BYTES, schemaOf } from '../../src/wire/formats.ts'
+
+const all = Object.values(formats())
+
+test('every kind of record has a header of its own: c3 01 and the fingerprint of its schema', () => {
+  for (const { kind, header, type } of all) {
+    assert.equal(header.length, HEADER_BYTES)
+    assert.equal(header.toString('hex', 0, 2), 'c301')
+    assert.deepEqual(header.subarray(2), fingerprintOf(kind))
+    assert.equal(fingerprintOf(kind).readBigUInt64LE(), crc64Avro(Buffer.from(JSON.stringify(type.schema()))))
+  }
+  assert.equal(new Set(all.map(({ header }) => header.toString('hex'))).size, all.length)
+})
+
+test('a caller that changes a fingerprint changes no message', () => {
+  fingerprintOf('rows').fill(0)
+  assert.notDeepEqual(fingerprintOf('rows'), Buffer.alloc(8))
+})
+
+test('rows are the last field of the records that have them, so that they can be written and read in one go', () => {
+  for (const { kind, headType } of all) {
+    const fields: string[] = schemaOf(kind).fields.map(({ name }: { name: string }) => name)
+    assert.equal(headType !== null, kind === 'rows' || kind === 'result')
+    if (headType) assert.equal(fields.at(-1), 'rows')
+  }
+})
