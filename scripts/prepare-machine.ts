@@ -1,14 +1,18 @@
-/** Makes what tests and demo need and a clone does not hold: a virtual environment with pandas, and Kafka's jars. */
+/** Makes what tests and demo need and a clone lacks: a virtual environment with pandas, Kafka's jars, a registry client. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { prepareKafkaJars } from '../src/broker/local-broker.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const VENV = join(ROOT, '.venv')
+const CLIENT = '@kafkajs/confluent-schema-registry'
+const REGISTRY_CLIENT = join(ROOT, 'test/registry-client')
+/** npm runs under the Node that comes first. */
+const PATH = `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`
 const REQUIREMENTS = ['examples/requirements.txt', 'test/requirements.txt']
 
 /** The interpreter of the project's virtual environment, which is made, or made again, where the pins have changed. */
@@ -33,9 +37,27 @@ export async function preparePython(say: (message: string) => void): Promise<str
   return python
 }
 
+/**
+ * Installs the client of a schema registry, as a user does who needs one. It is no development dependency: it needs Node 22,
+ * npm would warn where an older Node starts it, and `npm install` runs before there is the Node of the clone.
+ */
+async function prepareRegistryClient(say: (message: string) => void): Promise<void> {
+  const installed = join(REGISTRY_CLIENT, 'node_modules', CLIENT)
+  if (!existsSync(installed)) {
+    say(`installing ${CLIENT} for the tests (once)`)
+    const install = ['ci', '--prefix', REGISTRY_CLIENT, '--ignore-scripts', '--no-audit', '--no-fund']
+    await command('npm', install, 'Is the package registry reachable?')
+  }
+  const link = join(ROOT, 'node_modules', CLIENT)
+  if (existsSync(link)) return // npm install removes what it does not know
+  await mkdir(dirname(link), { recursive: true })
+  await rm(link, { force: true })
+  await symlink(installed, link)
+}
+
 async function command(file: string, args: readonly string[], hint: string): Promise<void> {
   try {
-    await promisify(execFile)(file, [...args])
+    await promisify(execFile)(file, [...args], { env: { ...process.env, PATH } })
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string }
     throw new Error(`${file} ${args.slice(0, 3).join(' ')} failed: ${stderr?.trim() || message}\n${hint}`)
@@ -45,7 +67,7 @@ async function command(file: string, args: readonly string[], hint: string): Pro
 if (import.meta.main) {
   const say = (message: string) => process.stderr.write(`prepare: ${message}\n`)
   try {
-    await Promise.all([preparePython(say), prepareKafkaJars(say)])
+    await Promise.all([preparePython(say), prepareKafkaJars(say), prepareRegistryClient(say)])
   } catch (error) {
     say((error as Error).message)
     process.exitCode = 1

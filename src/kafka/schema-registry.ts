@@ -1,4 +1,3 @@
-import type { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { RowmillError } from '../errors.ts'
 
 /** An optional peer dependency, so it is loaded where a registry is used and nowhere else. */
@@ -28,9 +27,35 @@ export async function registerSchemas<S extends string>(
   return Object.fromEntries(await Promise.all(Object.entries<string>(schemas).map(idOf))) as Record<S, number>
 }
 
-type Client = typeof import('@kafkajs/confluent-schema-registry')
-type AvroText = { readonly type: SchemaType.AVRO; readonly schema: string }
-type Middleware = NonNullable<ConstructorParameters<typeof SchemaRegistry>[0]['middlewares']>[number]
+/** The parts of the client that are used here. A clone is installed without the client, so these are not its own types. */
+interface Client {
+  readonly SchemaRegistry: new (options: {
+    readonly host: string
+    readonly middlewares: readonly Middleware[]
+    readonly auth?: { readonly username: string; readonly password: string }
+  }) => SchemaRegistry
+  readonly SchemaType: { readonly AVRO: string }
+  readonly COMPATIBILITY: Readonly<Record<string, string>>
+}
+
+interface SchemaRegistry {
+  getRegistryIdBySchema(subject: string, schema: AvroText): Promise<number>
+  register(
+    schema: AvroText,
+    options: { readonly subject: string; readonly compatibility: string; readonly updateConfig: boolean },
+  ): Promise<{ readonly id: number }>
+}
+
+interface AvroText {
+  readonly type: string
+  readonly schema: string
+}
+
+interface Request {
+  enhance(options: { readonly timeout: number }): Request
+}
+
+type Middleware = () => { prepareRequest(next: () => Promise<Request>): Promise<Request> }
 
 async function loadClient(): Promise<Client> {
   try {

@@ -9,7 +9,7 @@ import { python } from './python.ts'
 export const ROOT = join(import.meta.dirname, '../..')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 /** What a copy of the clone goes without: it is large, or made anew. */
-const LEFT_OUT = ['node_modules', '.venv', '.git', 'dist', 'demo']
+const LEFT_OUT = ['.venv', '.git', 'dist', 'demo']
 /** The TypeScript of the clone, for a program that uses the package and Node. */
 const TYPES = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', 'node']
 const STRICT = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
@@ -49,7 +49,8 @@ export async function installRowmill(): Promise<Installed> {
   try {
     cpSync(ROOT, clone, {
       recursive: true,
-      filter: path => dirname(path) !== ROOT || !LEFT_OUT.includes(basename(path)),
+      filter: path =>
+        basename(path) !== 'node_modules' && (dirname(path) !== ROOT || !LEFT_OUT.includes(basename(path))),
     })
     symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'))
     mkdirSync(home)

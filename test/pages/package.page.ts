@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { after, test } from 'node:test'
 import * as connectors from '../../connectors/index.ts'
 import * as sdk from '../../src/index.ts'
@@ -199,6 +199,17 @@ test('an older Node gets one line that says which it needs, and exit 2', async (
     .slice(1)
   const { code, stdout, stderr } = await inHome(node, [rowmill, '--version'])
   assert.deepEqual([code, stdout, stderr], [2, '', `rowmill: needs Node 22.18 or later, this is ${found}.\n`])
+})
+
+test('npm install in a clone warns of nothing, under a Node that is too old to run rowmill', async t => {
+  const clone = testFolder(t)
+  for (const file of ['package.json', 'package-lock.json']) await cp(join(ROOT, file), join(clone, file))
+  const PATH = [dirname(await olderNode()), process.env['PATH']].join(delimiter)
+  const install = ['install', '--dry-run', '--prefer-offline', '--no-audit', '--no-fund']
+  const { code, stdout, stderr } = await inHome('npm', install, { cwd: clone, env: { PATH } })
+  assert.equal(code, 0, stderr)
+  assert.match(stdout, /^added \d+ packages/m)
+  assert.doesNotMatch(stderr, /warn/i)
 })
 
 test('where sources stand beside built files, as in a clone, the sources run', async t => {
