@@ -144,7 +144,10 @@ export const OPTIONS = {
   only: optional('job', 'ID', 'list this job alone (default: all)'),
   rejectsOf: optional('job', 'ID', 'the job (default: list the messages that belong to no job)'),
   columns: names('columns', 'NAME,...', 'the columns of a job of events; as a JSON array where a name holds a comma'),
-  listFormat: choice('format', ['text', 'json'], 'how to list: in columns, or one JSON object a line', 'text'),
+  output: {
+    ...choice('output', ['text', 'json'], 'print text for people, or one JSON object a line for programs', 'text'),
+    short: 'o',
+  },
   follow: flag('follow', 'let OUT grow as the rows of a job come that does not end; it ends with the job'),
   format: choice('format', ['csv', 'json'], 'csv lines as in OUT, or one JSON object a line', 'csv'),
   from: choice('from', ['start', 'now'], 'begin with the first row, or with what is classified from now on', 'start'),

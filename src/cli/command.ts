@@ -1,6 +1,9 @@
 import { type Command, Option } from 'commander'
 import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from '../options.ts'
+import { unknownVariables } from './environment.ts'
+import type { JsonShape } from './json-output.ts'
 import { attributeOf, readOptions, takeEnvironment } from './read-options.ts'
+import { Terminal } from './terminal.ts'
 
 /** One command: its name, what it takes, and what it does. */
 export interface CommandSpec<N extends OptionName = OptionName> {
@@ -10,6 +13,8 @@ export interface CommandSpec<N extends OptionName = OptionName> {
   readonly doc: string
   readonly example: string
   readonly options: readonly N[]
+  /** What it prints with --output json. */
+  readonly json?: JsonShape
   /** Exit codes that mean something in this command, besides those of every command. */
   readonly exits?: readonly number[]
   /** Resolves with the exit code. */
@@ -36,7 +41,11 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n\n${twin}\n`)
   return command.allowExcessArguments(false).action(async (...args) => {
     const operands = args.slice(0, spec.operands.length) as (string | undefined)[]
-    finished(await spec.act(operands, readOptions(spec.options, args[spec.operands.length], takeEnvironment())))
+    const environment = takeEnvironment()
+    const options = readOptions(spec.options, args[spec.operands.length], environment)
+    const terminal = new Terminal(options)
+    for (const warning of unknownVariables(environment)) terminal.say(warning)
+    finished(await spec.act(operands, options))
   })
 }
 

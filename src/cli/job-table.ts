@@ -1,39 +1,35 @@
 import { hasFailed, jobFailure } from '../core/job.ts'
 import type { JobProgress } from '../jobs/job-progress.ts'
-import type { Job, JobState } from '../model.ts'
+import type { Job } from '../model.ts'
 import { printableLine } from '../support/printable.ts'
 import { duration } from './terminal.ts'
 
-/** What `jobs list` says of a job, in this order. */
-export interface JobLine {
-  readonly job: string
-  readonly state: JobState
-  readonly attempt: number
-  /** `csv`: it ends. `events`: a program numbers them. `unsequenced`: they come from anywhere. */
-  readonly kind: 'csv' | 'events' | 'unsequenced'
-  /** Rows in all, where that is known. */
-  readonly rows: number | null
-  /** Rows that have a result or are rejected, of a csv job that did not fail; else null. */
-  readonly classified: number | null
-  /** How many of these are rejected. */
-  readonly rejects: number | null
-  /** Whether every row of it is classified; null where its rows do not end, or it failed. */
-  readonly complete: boolean | null
-  /** When the last news of it was written. */
-  readonly at: string
-  readonly columns: readonly string[]
-  /** Why it failed or was cancelled. */
-  readonly code: string | null
-  readonly reason: string | null
+/** What `jobs list --output json` prints of a job, in this order. */
+export const JOB_LINE = {
+  line: 'each job',
+  fields: {
+    job: 'its id',
+    state: 'open, ended (all its rows are published), failed or cancelled',
+    attempt: 'how often it was replayed',
+    kind: 'csv (rows of a file), events (numbered by their producer) or unsequenced (events from anywhere)',
+    rows: 'rows in all; null if not known',
+    classified: 'rows with a result, rejected ones included; null unless it is a csv job that did not fail',
+    rejects: 'how many of these are rejected; null as for classified',
+    complete: 'whether every row is classified; null as for classified',
+    at: 'when its state last changed, in ISO 8601',
+    columns: 'the column names of its rows',
+    code: 'the error code if it failed or was cancelled, else null',
+    reason: 'why it failed or was cancelled, else null',
+  },
 }
 
-/** A job, and how far the workers are with it, where that is known. */
+/** A job, and how far the workers are with it, if that is known. */
 export interface ListedJob {
   readonly job: Job
   readonly progress: JobProgress | null
 }
 
-export function jobLine({ job, progress }: ListedJob): JobLine {
+export function jobLine({ job, progress }: ListedJob) {
   const { id, state, attempt, total, at, columns } = job
   const kind = job.bounded ? 'csv' : job.sequenced ? 'events' : 'unsequenced'
   const failure = hasFailed(job) ? jobFailure(job) : null
@@ -45,7 +41,7 @@ export function jobLine({ job, progress }: ListedJob): JobLine {
 
 const HEADER = ['JOB', 'STATE', 'KIND', 'ROWS', 'CLASSIFIED', 'REJECTS', 'AT', 'REASON']
 
-/** A line for each job, in columns, the one with the latest news last; `now` is in milliseconds. */
+/** A line for each job, in columns. The job whose state changed last is the last one. `now` is in milliseconds. */
 export function describeJobs(jobs: readonly ListedJob[], now: number): string {
   if (jobs.length === 0) return ''
   const sorted = [...jobs].sort((a, b) => a.job.at - b.job.at)

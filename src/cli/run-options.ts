@@ -6,6 +6,7 @@ import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
 import { jobOptions } from './job-options.ts'
+import { checkOutputFree } from './json-output.ts'
 
 export const RUN_OPTIONS = [
   'classifier',
@@ -36,6 +37,7 @@ export const RUN_OPTIONS = [
   'quiet',
   'progress',
   'report',
+  'output',
 ] as const
 
 export type RunValues = OptionValues<(typeof RUN_OPTIONS)[number]>
@@ -48,6 +50,7 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'quiet',
   'progress',
   'report',
+  'output',
   'schemaRegistryUserinfoFile',
 ])
 /**
@@ -87,6 +90,7 @@ export function checkOptions(input: string, output: string, options: RunValues):
       'which classifier? Give --classifier FILE[:NAME]; rowmill run --help shows an example',
     )
   }
+  checkOutputFree(output, options.output)
   if (options.job !== null) checkName('--job', options.job)
   if (options.pipeline !== null) checkName('--pipeline', options.pipeline)
   if (options.report !== null && !existsSync(dirname(options.report))) {

@@ -3,12 +3,12 @@ import { printable } from '../support/printable.ts'
 
 const LINE_EVERY_MS = 5000
 const BARS_EVERY_MS = 200
-/** The window over which the speed is measured. */
+/** The speed is measured over this window. */
 const SPEED_MS = 10_000
 
 const STAGES = ['published', 'classified', 'written'] as const
 
-/** Rows so far at the stages that a command knows of; `total` is null where the source does not know. */
+/** Rows so far at each stage that the command knows of. `total` is null if the source does not know it. */
 export interface Progress {
   readonly published?: number
   readonly classified?: number
@@ -17,17 +17,14 @@ export interface Progress {
 }
 
 /**
- * Writes text to stderr. All text of a command goes through here: a cell, an exception or a foreign message may be in
- * it, and no terminal obeys what these say. Only our own progress bars move the cursor.
+ * Writes text to stderr. All text of a command goes through here. It may hold a cell, an exception or a message from
+ * another program, and the terminal must not obey what these contain. Only our own progress bars move the cursor.
  */
 export function writeError(text: string): void {
   process.stderr.write(printable(text))
 }
 
-/**
- * The talk of a command on stderr: lines, and its progress, as bars on a terminal and as a plain line every
- * few seconds elsewhere.
- */
+/** What a command logs on stderr: lines, and its progress, as bars on a terminal or as a plain line every few seconds. */
 export class Terminal {
   readonly #quiet: boolean
   readonly #progress: boolean
@@ -46,7 +43,7 @@ export class Terminal {
     if (!this.#quiet) this.#write(`rowmill: ${message}\n`)
   }
 
-  /** What the user's own code printed, also when quiet. */
+  /** Prints what the user's own code printed, even when quiet. */
   output(text: string): void {
     this.#write(text.endsWith('\n') ? text : `${text}\n`)
   }
@@ -56,12 +53,12 @@ export class Terminal {
     this.#latest = progress
     if (this.#timer) return
     this.#speed.of(lastStage(progress))
-    const bars = process.stderr.isTTY && !('NO_COLOR' in process.env && process.env['TERM'] === 'dumb')
+    const bars = process.stderr.isTTY && process.env['TERM'] !== 'dumb' // a dumb terminal cannot move the cursor
     if (bars) this.#bars = new ProgressBars(stagesOf(progress))
     this.#timer = setInterval(() => this.#show(), bars ? BARS_EVERY_MS : LINE_EVERY_MS).unref()
   }
 
-  /** Ends the progress; lines may follow. */
+  /** Ends the progress. Lines may follow. */
   close(): void {
     if (this.#timer) clearInterval(this.#timer)
     if (this.#bars && this.#latest) this.#bars.show(this.#latest, this.#speed.of(lastStage(this.#latest)))
@@ -73,7 +70,7 @@ export class Terminal {
     const rowsPerSecond = this.#speed.of(lastStage(this.#latest!))
     if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
     else if (this.#latest !== this.#shown) {
-      this.#shown = this.#latest // a stream may stand still for a night, and its log with it
+      this.#shown = this.#latest // a stream may be idle for a night: then its log stays as it is
       this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
     }
   }
@@ -90,7 +87,7 @@ function stagesOf(progress: Progress): Stage[] {
   return STAGES.filter(stage => progress[stage] !== undefined)
 }
 
-/** The stage that says how far the command is. */
+/** The rows at the last stage: how far the command is. */
 function lastStage(progress: Progress): number {
   return progress[stagesOf(progress).at(-1)!]!
 }

@@ -54,6 +54,7 @@ export class Membership {
   #commits: NodeJS.Timeout | null = null
   #lookForRoom: NodeJS.Timeout | undefined
   #groupLost = false
+  #hasJoined = false
 
   private constructor(
     connection: PipelineConnection,
@@ -161,9 +162,13 @@ export class Membership {
     this.assigned = []
   }
 
-  /** Logs once that the group is lost. The member retries, and `#assign` logs when it is back. */
+  /**
+   * Logs once that the worker is in no group. The member retries, and `#assign` logs when it is in. Before its first join
+   * this is a wait and no fault: a broker that has just started is still loading the group.
+   */
   #lostGroup({ message }: Error): void {
-    if (!this.#groupLost) this.#connection.say(`worker ${this.#name} lost its group: ${message}. Trying again`)
+    const what = this.#hasJoined ? 'lost its group' : 'waits until the broker lets it join its group'
+    if (!this.#groupLost) this.#connection.say(`worker ${this.#name} ${what} (${message}). Retrying`)
     this.#groupLost = true
   }
 
@@ -173,8 +178,9 @@ export class Membership {
     const { pipeline, say } = this.#connection
     const name = this.#name
     const positions = await this.#withRoom(given, handlers)
-    if (this.#groupLost) say(`worker ${name} is back in its group`)
+    if (this.#groupLost) say(`worker ${name} ${this.#hasJoined ? 'is back in' : 'has joined'} its group`)
     this.#groupLost = false
+    this.#hasJoined = true
     if (given.length === 0 && this.reopened === null)
       say(`worker ${name} stays idle: other workers have all partitions of ${this.#topics.join(' and ')}`)
     const assigning = this.feed.assign(positions.map(at => this.#within(at)))

@@ -124,7 +124,7 @@ test('what cannot be a job is refused before anything is opened', async t => {
     [['open', '--job', 'j', '--columns', 'A', '--read-csv', '{"index_col":"B"}'], /the header has no such column/],
     [['close', '--job', 'j'], /jobs has no command close\. It has open, list, cancel/],
     [['list', '--columns', 'A'], /jobs list has no option --columns\. These commands have it: jobs open\./],
-    [['list', '--format', 'xml'], /--format "xml": must be text or json/],
+    [['list', '--output', 'xml'], /--output "xml": must be text or json/],
     [['cancel'], /which job\? Give --job ID/],
   ] as const) {
     const { code, stdout, stderr } = await jobs(...args)
@@ -139,7 +139,7 @@ test('what cannot be a job is refused before anything is opened', async t => {
   assert.equal(await peek('j'), undefined)
 })
 
-test('jobs list has a line for each job, and the reason of one that is over; --format json is for programs', async t => {
+test('jobs list has a line for each job, and the reason of one that is over; --output json is for programs', async t => {
   const { env, jobs } = await place(t)
   const publish = publishing(t, env)
   await publish('--job', 'nightly', '--cast', 'A=float64')
@@ -159,7 +159,7 @@ test('jobs list has a line for each job, and the reason of one that is over; --f
     /^nightly +failed +csv +10 +- +- +\S+ \S+ UTC, \d+ s ago +USAGE job nightly, .*--cast A: pandas would/,
   )
   assert.equal(lines.length, 3)
-  const json = await jobs('list', '--format', 'json')
+  const json = await jobs('list', '--output', 'json')
   const listed = json.stdout
     .trimEnd()
     .split('\n')
@@ -193,7 +193,7 @@ test('jobs list tells what is published from what is classified, with counts, ov
   const work = (classifier: string, job: string) =>
     rowmill(['work', '--classifier', classifier, '--workers', '1', '--until-done', job], { env })
   const listed = async (...args: string[]) => {
-    const { code, stdout, stderr } = await jobs('list', '--format', 'json', ...args)
+    const { code, stdout, stderr } = await jobs('list', '--output', 'json', ...args)
     assert.equal(code, 0, stderr)
     const lines = stdout
       .trimEnd()

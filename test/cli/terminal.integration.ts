@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { describeProgress, duration } from '../../src/cli/terminal.ts'
 import { brokerAddress } from '../helpers/broker.ts'
@@ -28,21 +28,31 @@ test('a duration is told in two units at most', () => {
   assert.deepEqual([0.2, 59, 61, 3600, 4359].map(duration), ['1 s', '59 s', '1 min 1 s', '1 h 0 min', '1 h 12 min'])
 })
 
-test('on a terminal three bars show the progress, without colour where NO_COLOR is set', async t => {
+/** What a run of 500 rows shows on a terminal with these variables. */
+async function runOnTerminal(t: TestContext, env: Record<string, string>): Promise<string> {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   writeFileSync(input, `ID,A\n${Array.from({ length: 500 }, (_, i) => `${i},x\n`).join('')}`)
   const command = [process.execPath, join(ROOT, 'bin/rowmill.js'), 'run', input, join(folder, 'out.csv')]
   const script = 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)'
+  const { NO_COLOR: _, ...inherited } = process.env
   const { stdout } = await promisify(execFile)(python, ['-c', script, ...command, '--classifier', CLASSIFIER], {
-    env: { ...process.env, ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PYTHON: python, NO_COLOR: '1' },
+    env: { ...inherited, ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PYTHON: python, ...env },
   })
-  for (const stage of ['published', 'classified', 'written']) {
-    assert.match(stdout, new RegExp(`${stage} +\\[=+\\] 100 % 500/500`))
-  }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a colour is made of
-  assert.doesNotMatch(stdout, /\x1b\[3\dm/)
   assert.match(stdout, /500 rows in [\d.]+ s/)
+  return stdout
+}
+
+test('on a terminal three bars show the progress, without colour where NO_COLOR is set', async t => {
+  const shown = await runOnTerminal(t, { TERM: 'xterm', NO_COLOR: '1' })
+  for (const stage of ['published', 'classified', 'written'])
+    assert.match(shown, new RegExp(`${stage} +\\[=+\\] 100 % 500/500`))
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what a colour is made of
+  assert.doesNotMatch(shown, /\x1b\[3\dm/)
+})
+
+test('a dumb terminal gets lines, and nothing that moves the cursor', async t => {
+  assert.ok(!(await runOnTerminal(t, { TERM: 'dumb' })).includes('\x1b'))
 })
 
 test('--quiet says nothing, and --report holds counts, times and versions', async t => {

@@ -64,3 +64,20 @@ test('each command of a group lists its own options alone', async () => {
   const open = (await rowmill(['jobs', 'open', '--help'])).stdout
   for (const flag of ['--cast', '--python', '--columns', '--max-rejects']) assert.ok(open.includes(flag), flag)
 })
+
+test('a misspelt variable is one warning, and none with --quiet; the variable of the broker has three flags', async () => {
+  const env = { ROWMILL_BROKERS: '', ROWMILL_BROKRS: 'x:1' }
+  const warned = await rowmill(['jobs', 'list'], { env })
+  assert.match(
+    warned.stderr,
+    /^rowmill: there is no environment variable ROWMILL_BROKRS: did you mean ROWMILL_BROKERS\?\n/,
+  )
+  assert.match(warned.stderr, /needs a Kafka/)
+  const quiet = await rowmill(['jobs', 'list', '--quiet'], { env })
+  assert.doesNotMatch(quiet.stderr, /BROKRS/)
+  for (const flag of ['-b', '--bootstrap-server', '--brokers']) {
+    const { code, stderr } = await rowmill(['jobs', 'list', flag, 'nowhere'])
+    assert.equal(code, 2)
+    assert.match(stderr, /--brokers "nowhere": must be HOST:PORT/)
+  }
+})

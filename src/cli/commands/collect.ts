@@ -11,25 +11,41 @@ import type { OptionValues } from '../../options.ts'
 import { methodOf } from '../../pandas/packing.ts'
 import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
+import { checkOutputFree, nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedOptions } from '../shared-pipeline.ts'
 import { Terminal } from '../terminal.ts'
 import { Waiting } from '../waiting.ts'
 
+const JSON_SHAPE = {
+  line: 'the job',
+  fields: {
+    job: 'its id',
+    out: 'OUT',
+    rows: 'rows in OUT; null if OUT was complete before the command began',
+    rejects: 'rejected rows, which are not in OUT; null as for rows',
+    duplicates: 'results that came twice and were dropped; null as for rows',
+    rowsByWorker: 'how many rows of OUT each worker classified; null as for rows',
+  },
+}
+
 export const collectCommand = defineCommand({
   name: 'collect',
   doc: 'write the classified rows of one job to OUT, in order; ends when the job is complete',
   operands: [{ name: 'OUT', doc: 'the file to write; - for standard output; tcp://HOST:PORT to send to a receiver' }],
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
-  options: ['id', 'force', 'restart', 'follow', 'python', 'progress', ...SHARED_OPTIONS],
+  options: ['id', 'force', 'restart', 'follow', 'python', 'progress', 'output', ...SHARED_OPTIONS],
+  json: JSON_SHAPE,
   exits: [COMPLETE_WITH_REJECTS],
   async act([path], options) {
     const output = path!
     const job = requireJob(options.id)
+    checkOutputFree(output, options.output)
     const isFile = output !== '-' && tcpAddress(output) === null
     if (isFile && (await finishCommit(output, job))) {
       new Terminal(options).say(`${output} is complete already`)
+      if (options.output === 'json') printJson(JSON_SHAPE, [{ ...nullsOf(JSON_SHAPE), job, out: output }])
       return 0
     }
     return await withinLimits(options, 'before the job was complete', async session => {
@@ -37,10 +53,14 @@ export const collectCommand = defineCommand({
       const sink = openSink(output, options, session)
       try {
         if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
-        const { rows, rejects } = await collectShared(job, sink, { options, session })
+        const { rows, rejects, duplicates, rowsByWorker } = await collectShared(job, sink, { options, session })
         terminal.close()
         const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
         say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+        if (options.output === 'json') {
+          const byWorker = Object.fromEntries(rowsByWorker)
+          printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, duplicates, rowsByWorker: byWorker }])
+        }
         return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
       } catch (error) {
         if (!isFile) throw error

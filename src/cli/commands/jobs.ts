@@ -11,9 +11,15 @@ import { newJobId } from '../../pipeline/new-job-id.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
 import { unsequencedHeader } from '../event-header.ts'
-import { describeJobs, jobLine, type ListedJob } from '../job-table.ts'
+import { describeJobs, JOB_LINE, jobLine, type ListedJob } from '../job-table.ts'
+import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
 import { onFoundPipeline, onSharedPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
+
+const OPENED = {
+  line: 'the job',
+  fields: { job: 'its id', pipeline: 'the pipeline it is in', isNew: 'false if it was open already' },
+}
 
 const openCommand = defineCommand({
   name: 'jobs open',
@@ -30,8 +36,10 @@ const openCommand = defineCommand({
     'readCsv',
     'toCsv',
     'python',
+    'output',
     ...SHARED_OPTIONS,
   ],
+  json: OPENED,
   async act(_, options) {
     const id = options.job ?? newJobId()
     checkName('--job', id)
@@ -45,7 +53,8 @@ const openCommand = defineCommand({
         const isNew = await unlessAborted(opening, signal)
         if (isNew) say(`job ${id} is open in pipeline ${pipeline}: ${howToSend(id, header.columns, pipeline)}`)
         else say(`job ${id} is open already`)
-        process.stdout.write(`${id}\n`)
+        if (options.output === 'json') printJson(OPENED, [{ job: id, pipeline, isNew }])
+        else process.stdout.write(`${id}\n`)
       })
       return 0
     })
@@ -62,7 +71,8 @@ const listCommand = defineCommand({
   doc: 'list the jobs of a pipeline, each with its state and how many of its rows are classified',
   operands: [],
   example: 'rowmill jobs list --brokers 127.0.0.1:9092',
-  options: ['only', 'listFormat', ...SHARED_OPTIONS],
+  options: ['only', 'output', ...SHARED_OPTIONS],
+  json: JOB_LINE,
   async act(_, options) {
     const { only: id } = options
     if (id !== null) checkName('--job', id)
@@ -70,8 +80,7 @@ const listCommand = defineCommand({
       when: 'before all jobs were read',
       act: context => findJobs(context, id),
     })
-    if (options.listFormat === 'json')
-      process.stdout.write(jobs.map(job => `${JSON.stringify(jobLine(job))}\n`).join(''))
+    if (options.output === 'json') printJson(JOB_LINE, jobs.map(jobLine))
     else process.stdout.write(describeJobs(jobs, Date.now()))
     return 0
   },
@@ -86,12 +95,22 @@ async function findJobs(context: PipelineContext, id: string | null): Promise<Li
   return jobs.map(job => ({ job, progress: progress.get(job.id) ?? null }))
 }
 
+const CANCELLED = {
+  line: 'the job',
+  fields: {
+    job: 'its id',
+    outcome: 'cancelled, complete (so it was not cancelled) or over (it had failed or was cancelled before)',
+    state: 'its state now: open, ended, failed or cancelled',
+  },
+}
+
 const cancelCommand = defineCommand({
   name: 'jobs cancel',
   doc: 'cancel a job: workers skip its rows, and its publisher and readers end',
   operands: [],
   example: 'rowmill jobs cancel --job orders --brokers 127.0.0.1:9092',
-  options: ['id', ...SHARED_OPTIONS],
+  options: ['id', 'output', ...SHARED_OPTIONS],
+  json: CANCELLED,
   async act(_, options) {
     const id = requireJob(options.id)
     await onFoundPipeline('jobs cancel', options, {
@@ -103,6 +122,7 @@ const cancelCommand = defineCommand({
         else if (was === 'over')
           context.say(`job ${id} is over already: ${hasFailed(job) ? jobFailure(job).message : job.state}`)
         else context.say(`job ${id} is cancelled: workers skip its rows, and its publisher and readers end`)
+        if (options.output === 'json') printJson(CANCELLED, [{ job: id, outcome: was, state: job.state }])
       },
     })
     return 0

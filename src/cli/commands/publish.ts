@@ -8,9 +8,15 @@ import { newJobId } from '../../pipeline/new-job-id.ts'
 import { publish } from '../../publish/publisher.ts'
 import { defineCommand } from '../command.ts'
 import { jobOptions } from '../job-options.ts'
+import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
 import { withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
+
+const JSON_SHAPE = {
+  line: 'the job',
+  fields: { job: 'its id', pipeline: 'the pipeline it is in', rows: 'how many rows it has' },
+}
 
 export const publishCommand = defineCommand({
   name: 'publish',
@@ -33,8 +39,10 @@ export const publishCommand = defineCommand({
     'toCsv',
     'compression',
     'progress',
+    'output',
     ...SHARED_OPTIONS,
   ],
+  json: JSON_SHAPE,
   async act([path], options) {
     const fromOptions = jobOptions(options)
     if (options.job !== null) checkName('--job', options.job)
@@ -62,7 +70,8 @@ export const publishCommand = defineCommand({
           const rows = await publish(context, source, { ...what, onOpen, onProgress })
           terminal.close()
           if (opened) say(`published ${rows} rows as job ${job} in pipeline ${context.pipeline}`) // else it was before
-          process.stdout.write(`${job}\n`)
+          if (options.output === 'json') printJson(JSON_SHAPE, [{ job, pipeline: context.pipeline, rows }])
+          else process.stdout.write(`${job}\n`)
         })
         return 0
       } catch (thrown) {

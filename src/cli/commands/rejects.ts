@@ -5,25 +5,53 @@ import { hasFailed, jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import { findRejects, type OpenReject } from '../../jobs/find-rejects.ts'
 import { findRejectsOfNoJob } from '../../jobs/rejects-of-no-job.ts'
-import { reopen } from '../../jobs/reopen.ts'
+import { type Reopened, reopen } from '../../jobs/reopen.ts'
 import type { Job, Rejected } from '../../model.ts'
 import { methodOf } from '../../pandas/packing.ts'
 import type { PipelineContext } from '../../pipeline/context.ts'
 import { printable } from '../../support/printable.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
+import { nullsOf, printJson } from '../json-output.ts'
 import { onFoundPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
 
 const WHEN = 'before it was done'
+
+const REJECT = {
+  line: 'each rejected row, or each message that belongs to no job',
+  fields: {
+    job: 'the id of its job, or null',
+    row: 'its number in the job, from 0; null if the job does not number its rows',
+    topic: 'the topic of the message; null for a row of a job',
+    partition: 'its partition',
+    offset: 'the offset of its message; null for a row with a number',
+    line: 'the line of IN in which it begins, or null',
+    reason: 'an error code',
+    detail: 'what was wrong, with the traceback if there is one',
+    values: 'its values as a list; null for a message that belongs to no job',
+  },
+}
+
+const REPLAYED = {
+  line: 'the job',
+  fields: {
+    job: 'its id',
+    attempt: 'the number of the new attempt; null if there was nothing to replay',
+    rejects: 'rejected rows that are classified again',
+  },
+}
 
 const listCommand = defineCommand({
   name: 'rejects list',
   doc: 'list the rejected rows of a job, or without --job the messages that belong to no job',
   operands: [],
   example: 'rowmill rejects list --job "$JOB" --brokers 127.0.0.1:9092',
-  options: ['rejectsOf', ...SHARED_OPTIONS],
+  options: ['rejectsOf', 'output', ...SHARED_OPTIONS],
+  json: REJECT,
   async act(_, options) {
     const job = options.rejectsOf === null ? null : requireJob(options.rejectsOf)
-    const act = (context: PipelineContext) => (job === null ? listRejectsOfNoJob(context) : listRejects(context, job))
+    const asJson = options.output === 'json'
+    const act = (context: PipelineContext) =>
+      job === null ? listRejectsOfNoJob(context, asJson) : listRejects(context, { id: job, asJson })
     await onFoundPipeline('rejects list', options, { when: WHEN, act })
     return 0
   },
@@ -56,19 +84,29 @@ const replayCommand = defineCommand({
   doc: 'have the rejected rows of a job classified again, in a new attempt',
   operands: [],
   example: 'rowmill rejects replay --job "$JOB" --brokers 127.0.0.1:9092',
-  options: ['id', ...SHARED_OPTIONS],
+  options: ['id', 'output', ...SHARED_OPTIONS],
+  json: REPLAYED,
   async act(_, options) {
     const job = requireJob(options.id)
-    const act = (context: PipelineContext) => replayRejects(context, job)
-    await onFoundPipeline('rejects replay', options, { when: WHEN, act })
+    const reopened = await onFoundPipeline('rejects replay', options, {
+      when: WHEN,
+      act: context => replayRejects(context, job),
+    })
+    const { attempt } = reopened?.job ?? { attempt: null }
+    if (options.output === 'json') printJson(REPLAYED, [{ job, attempt, rejects: reopened?.rejects ?? 0 }])
     return 0
   },
 })
 
 export const rejectsCommands: readonly CommandSpec[] = [listCommand, exportCommand, replayCommand]
 
-async function listRejects(context: PipelineContext, id: string): Promise<void> {
+async function listRejects(context: PipelineContext, { id, asJson }: { id: string; asJson: boolean }): Promise<void> {
   const { rejected } = await read(context, id)
+  if (asJson)
+    return printJson(
+      REJECT,
+      rejected.map(reject => rejectLine(id, reject)),
+    )
   if (rejected.length === 0) return
   const lines = rejected.map(({ seq, partition, position, line, reason, detail }) =>
     [seq ?? `${partition}@${position}`, line ?? '', reason, oneLine(detail)].join('\t'),
@@ -76,10 +114,19 @@ async function listRejects(context: PipelineContext, id: string): Promise<void> 
   process.stdout.write(`row\tline\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
-/** What has no place in any job's results: nothing can replay it, and only the topic `rejects` tells of it. */
-async function listRejectsOfNoJob(context: PipelineContext): Promise<void> {
+function rejectLine(job: string, { seq: row, partition, position, line, reason, detail, values }: OpenReject) {
+  return { job, row, topic: null, partition, offset: row === null ? position : null, line, reason, detail, values }
+}
+
+/** Messages without a place in the results of any job. Nothing can replay them, and only the topic `rejects` has them. */
+async function listRejectsOfNoJob(context: PipelineContext, asJson: boolean): Promise<void> {
   const found = await findRejectsOfNoJob(context)
   context.say(`${found.length} rejects of no job in pipeline ${context.pipeline}; those of a job: give --job`)
+  if (asJson)
+    return printJson(
+      REJECT,
+      found.map(message => ({ ...nullsOf(REJECT), ...message })),
+    )
   if (found.length === 0) return
   const lines = found.map(({ topic, partition, offset, reason, detail }) =>
     [`${topic}[${partition}]@${offset}`, reason, oneLine(detail)].join('\t'),
@@ -101,16 +148,20 @@ async function exportRejects(
     })
 }
 
-async function replayRejects(context: PipelineContext, id: string): Promise<void> {
+async function replayRejects(context: PipelineContext, id: string): Promise<Reopened | null> {
   const reopened = await reopen(context, id, 'rejects replay')
-  if (!reopened) return context.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
+  if (!reopened) {
+    context.say(`job ${id} is complete and has no rejects: there is nothing to replay`)
+    return null
+  }
   const { job, rejects } = reopened
-  const what = job.state === 'ended' ? `${rejects} rejects` : `${rejects} rejects so far, and the rows behind them,`
+  const what = job.state === 'ended' ? `${rejects} rejects` : `${rejects} rejects so far, and the rows after them,`
   context.say(
     `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${context.pipeline}. ` +
-      'One that runs since before the classifier was repaired has the old one: then start rowmill work again',
+      'Restart workers that started before the classifier was repaired: they still have the old one',
   )
-  if (job.state === 'open') context.say(`its rows are not all published: rowmill publish IN --job ${id} goes on`)
+  if (job.state === 'open') context.say(`its rows are not all published: rowmill publish IN --job ${id} resumes`)
+  return reopened
 }
 
 async function read(context: PipelineContext, id: string): Promise<{ job: Job; rejected: readonly OpenReject[] }> {
@@ -129,7 +180,7 @@ function whyMoreMayCome(job: Job): string {
   return 'it is a job of events, and more may come'
 }
 
-/** The rows as they stood in the source, under its header: a file for rowmill itself. */
+/** The rows as they were in the source, below its header. rowmill can read such a file. */
 function csvOf({ columns, options }: Job, rejected: readonly Rejected[]): string {
   const { sep } = jsonOptionOf({ options }, 'readCsv', '{}')
   const toCsv = JSON.stringify({ header: true, sep: typeof sep === 'string' && sep.length === 1 ? sep : ',' })
@@ -138,7 +189,7 @@ function csvOf({ columns, options }: Job, rejected: readonly Rejected[]): string
   return format.headerLine + format.lines(rejected.map(({ values }) => values))
 }
 
-/** What it was; the traceback stands below. */
+/** The first line of a detail. A traceback may follow it. */
 function oneLine(detail: string): string {
   return printable(detail.split('\n', 1)[0]!.replaceAll('\t', ' '))
 }

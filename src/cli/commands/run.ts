@@ -19,11 +19,12 @@ import type { JobOption } from '../../model.ts'
 import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../../run.ts'
 import { crashPoint } from '../../support/crash-point.ts'
 import { defineCommand } from '../command.ts'
+import { nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
 import { withCure, withResumeCommand } from '../resume-command.ts'
 import { checkOptions, RUN_OPTIONS, type RunValues, resumedOptions, withoutSecrets } from '../run-options.ts'
-import { tellReport } from '../run-report.ts'
+import { RUN_REPORT, tellReport } from '../run-report.ts'
 import { RunStateFile } from '../run-state.ts'
 import { Terminal } from '../terminal.ts'
 
@@ -39,6 +40,7 @@ export const runCommand = defineCommand({
   ],
   example: 'rowmill run rows.csv classified.csv --classifier black_box.py:classify_df',
   options: RUN_OPTIONS,
+  json: RUN_REPORT,
   exits: [COMPLETE_WITH_REJECTS],
   act([input, output], options) {
     if (options.resume !== null) return resumeRun(options.resume, [input, output], options)
@@ -74,6 +76,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   if (await finishCommit(output, job)) {
     await state.remove()
     terminal.say(`${output} is complete already`)
+    if (options.output === 'json') printJson(RUN_REPORT, [{ ...nullsOf(RUN_REPORT), job }])
     return 0
   }
   const path = resolve(output)

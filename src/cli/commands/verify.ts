@@ -3,14 +3,35 @@ import type { SinkHeader } from '../../connector.ts'
 import { printable } from '../../support/printable.ts'
 import { type Verified, verify } from '../../verify/verify.ts'
 import { defineCommand } from '../command.ts'
+import { printJson } from '../json-output.ts'
 import { onFoundPipeline, requireJob, SHARED_OPTIONS } from '../shared-pipeline.ts'
+
+const JSON_SHAPE = {
+  line: 'the job',
+  fields: {
+    same: 'whether everything agrees',
+    job: 'its id',
+    rowsIn: 'rows in the topic of rows',
+    rowsOut: 'rows with a result',
+    rejects: 'rejected rows',
+    duplicates: 'copies that count for nothing, as {"rows": N, "results": N}',
+    gaps: 'missing rows, as {"rows": N, "results": N}',
+    malformed: 'unreadable messages, as {"rows": N, "results": N}',
+    rowsByWorker: 'how many rows each worker classified',
+    classifiers: 'the fingerprints of the classifiers',
+    digests: 'SHA-256 as {"expected", "out", "against"}; null where unknown',
+    findings: 'what does not agree, as a list of {"code", "message"}',
+  },
+}
 
 export const verifyCommand = defineCommand({
   name: 'verify',
   doc: 'count the rows of one job in the topics, and compare OUT with them byte by byte',
   operands: [{ name: 'OUT', doc: 'the file that rowmill collect wrote' }],
   example: 'rowmill verify classified.csv --job "$JOB" --against serial.csv --brokers 127.0.0.1:9092',
-  options: ['id', 'against', 'python', ...SHARED_OPTIONS],
+  options: ['id', 'against', 'python', 'output', ...SHARED_OPTIONS],
+  json: JSON_SHAPE,
+  exits: [6],
   async act([out], options) {
     const { against, python } = options
     const job = requireJob(options.id)
@@ -19,7 +40,8 @@ export const verifyCommand = defineCommand({
       when: 'before the job was verified',
       async act(context) {
         const verified = await verify(context, { job, out: out!, against, python, format })
-        process.stdout.write(printable(describeVerified(verified)))
+        if (options.output === 'json') printJson(JSON_SHAPE, [verifiedLine(verified)])
+        else process.stdout.write(printable(describeVerified(verified)))
         const [first, ...others] = verified.findings
         for (const { message, code } of others) context.say(`also: ${message} [${code}]`)
         if (first) throw first
@@ -28,6 +50,19 @@ export const verifyCommand = defineCommand({
     })
   },
 })
+
+function verifiedLine({
+  findings,
+  rowsByWorker,
+  ...verified
+}: Verified): Record<keyof typeof JSON_SHAPE.fields, unknown> {
+  return {
+    same: findings.length === 0,
+    ...verified,
+    rowsByWorker: Object.fromEntries(rowsByWorker),
+    findings: findings.map(({ code, message }) => ({ code, message })),
+  }
+}
 
 /**
  * One line for each count, the value from the same column on. The last line is `same`, or `different:` with what differs:

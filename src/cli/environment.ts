@@ -1,0 +1,43 @@
+import { environmentOf, OPTIONS, type OptionSpec } from '../options.ts'
+import { nearest } from '../support/nearest.ts'
+
+const PREFIX = 'ROWMILL_'
+/** Variables of the tests. */
+const TEST_PREFIX = 'ROWMILL_TEST_'
+
+/** Variables without an option. */
+const OTHER_VARIABLES = [
+  // for users
+  'ROWMILL_CACHE',
+  'ROWMILL_KAFKA_IMAGE',
+  'ROWMILL_DEBUG',
+  // from one process of rowmill to another
+  'ROWMILL_STARTED_BY',
+  'ROWMILL_CRASH',
+  // for docker/compose.yaml
+  'ROWMILL_IMAGE',
+  'ROWMILL_USER',
+]
+
+/** A warning for each ROWMILL_ variable that rowmill does not know, because it is probably misspelt. */
+export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
+  const meant = variablesByName()
+  const known = new Set(meant.values())
+  return Object.keys(environment)
+    .filter(name => name.startsWith(PREFIX) && !name.startsWith(TEST_PREFIX) && !known.has(name))
+    .map(name => {
+      const near = nearest(name.slice(PREFIX.length), meant.keys())
+      const hint = near === null ? 'it has no effect' : `did you mean ${meant.get(near)}?`
+      return `there is no environment variable ${name}: ${hint}`
+    })
+}
+
+/** Each variable by every name that somebody may give it, without the prefix. */
+function variablesByName(): Map<string, string> {
+  const byName = new Map(OTHER_VARIABLES.map(name => [name.slice(PREFIX.length), name]))
+  for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) {
+    for (const flag of [spec.flag, spec.alias])
+      if (flag) byName.set(environmentOf({ ...spec, flag }).slice(PREFIX.length), environmentOf(spec))
+  }
+  return byName
+}
