@@ -13,33 +13,33 @@ import {
 } from './support/parse-value.ts'
 
 /**
- * Every option once. The flag is the name in kebab-case, the environment twin the name in capitals behind ROWMILL_;
- * the flag wins. `parse` throws a message that says what would be right; whoever calls it names flag and value.
+ * The declaration of an option: each has one. Its environment variable is its flag in capitals after ROWMILL_. The flag
+ * wins. `parse` throws a message that says what a valid value is. The caller adds flag and value.
  */
 export interface OptionSpec<T> {
   readonly flag: string
   /** The letter of a one-letter flag. */
   readonly short?: string
-  /** Another long flag with the same meaning. It has no environment twin. */
+  /** Another long flag with the same meaning. It has no variable of its own. */
   readonly alias?: string
-  /** How the value is called in the help; null: a switch without value. */
+  /** The name of the value in the help. Null for a switch, which has no value. */
   readonly value: string | null
   readonly doc: string
   readonly fallback: T
-  /** How the help calls the default; null: it says nothing of it. */
+  /** The default as the help shows it. Null if the help does not mention it. */
   readonly fallbackDoc: string | null
   /**
-   * Whether this value holds a secret: then it is taken from the environment and refused as a flag, since every user of
+   * Whether this value is a secret. A secret is taken from the environment and refused as a flag, because every user of
    * the machine can read a command line, and the shell keeps it. No error shows it, and no child process inherits it.
    */
   readonly holdsSecret?: (text: string) => boolean
   parse(text: string): T
 }
 
-/** The longest time-out: what setTimeout takes, in whole seconds. */
+/** The longest time-out that setTimeout takes, in whole seconds. */
 const MAX_SECONDS = 2_147_483
 
-/** Kafka's codecs, in the order of the numbers that a record batch has for them. */
+/** Kafka's codecs, in the order of their numbers in a record batch. */
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof COMPRESSIONS)[number]
 
@@ -47,41 +47,59 @@ export const OPTIONS = {
   classifier: optional(
     'classifier',
     'FILE[:NAME]',
-    'the function to run: a Python file or package.module (NAME: classify_df unless given), or a .ts or .js file (default export)',
+    'the function to run: a Python file or package.module (default NAME: classify_df), or a .ts or .js file (default NAME: the default export)',
   ),
-  workers: integer('workers', 'N', 'worker processes, each with a classifier of its own', [1, 512], {
-    fallback: availableParallelism(),
-    doc: 'one for each core',
-  }),
-  batchRows: integer('batch-rows', 'N', 'rows that one call of the classifier gets at most', [1, 100_000], {
+  workers: integer(
+    'workers',
+    'N',
+    'worker processes, each with its own classifier; run starts no more than the file needs',
+    [1, 512],
+    {
+      fallback: availableParallelism(),
+      doc: 'one for each core',
+    },
+  ),
+  batchRows: integer('batch-rows', 'N', 'the most rows in one call of the classifier', [1, 100_000], {
     fallback: 100,
   }),
   batchTimeout: integer(
     'batch-timeout',
     'SECONDS',
-    'what one call of the classifier may take before it is taken to hang',
+    'seconds that one call of the classifier may run before it counts as hung',
     [1, MAX_SECONDS],
     { fallback: 300 },
   ),
   classifierMemory: optionalInteger(
     'classifier-memory',
     'MB',
-    'what one classifier may take of memory (default: no limit)',
+    'MB of memory that one classifier may use',
     [1, 1_000_000],
+    'no limit',
   ),
   maxRejects: {
-    ...text('max-rejects', 'N|P%', 'how many rows without result are no failure of the job', '0'),
+    ...text(
+      'max-rejects',
+      'N|P%',
+      'how many rows may be rejected before the job fails: a number, or a share such as 0.5%',
+      '0',
+    ),
     parse: checkBudget,
   },
   eventMaxRejects: {
-    ...text('max-rejects', 'N|P%', 'how many rows without result are no failure of the job', '100%'),
+    ...text(
+      'max-rejects',
+      'N|P%',
+      'how many rows may be rejected before the job fails: a number, or a share such as 0.5%',
+      '100%',
+    ),
     parse: checkBudget,
   },
   partitions: optionalInteger(
     'partitions',
     'N',
-    'partitions of the rows topic (default: 4 for each worker, at least 8)',
+    'partitions of the topic of rows',
     [1, 10_000],
+    '4 for each worker, at least 8',
   ),
   brokers: {
     ...list('brokers', 'HOST:PORT,...', 'Kafka to use; only run needs none: it starts a local broker'),
@@ -91,23 +109,23 @@ export const OPTIONS = {
   brokerTimeout: integer(
     'broker-timeout',
     'SECONDS',
-    'how long to go on trying while the broker does not answer, then exit 3',
+    'seconds to retry while the broker does not answer, then exit 3',
     [1, MAX_SECONDS],
     { fallback: 300 },
   ),
   compression: choice(
     'compression',
     COMPRESSIONS,
-    'what messages are compressed with on their way to the broker; every codec is read',
+    'how to compress the messages that are sent; messages in every codec can be read',
     'none',
   ),
-  pipeline: optional('pipeline', 'NAME', 'the pipeline to run in (default: one of its own, removed at the end)'),
-  sharedPipeline: text('pipeline', 'NAME', 'the pipeline that publish, work and collect have in common', 'rowmill'),
+  pipeline: optional('pipeline', 'NAME', 'the pipeline to run in', 'a new one, removed at the end'),
+  sharedPipeline: text('pipeline', 'NAME', 'the pipeline that the commands share', 'rowmill'),
   schemaRegistry: {
     ...optional(
       'schema-registry',
       'URL',
-      'write Confluent wire format with ids of this schema registry, and read it too',
+      'write Confluent wire format with the ids of this schema registry, and read it too',
     ),
     holdsSecret: holdsCredentials,
     parse: checkUrl,
@@ -117,56 +135,66 @@ export const OPTIONS = {
     'FILE',
     'a file whose only line is USER:PASSWORD for the schema registry',
   ),
-  python: text('python', 'PATH', 'the Python interpreter with pandas', 'python3'),
-  job: optional('job', 'ID', 'the id of the job, used once (default: a new one)'),
-  delimiter: optional('delimiter', 'CHAR', 'what separates the values of IN (default: a comma)'),
+  python: text('python', 'PATH', 'the Python interpreter, with pandas', 'python3'),
+  job: optional('job', 'ID', 'the id of the job, which no job had before', 'a new one'),
+  delimiter: optional('delimiter', 'CHAR', 'the character between the values of IN', 'a comma'),
   header: flag('header', 'write the column names as the first line of OUT'),
   indexKind: optional(
     'index-kind',
     'KIND',
-    'what the index is: integer, range, unsigned, float, boolean, empty or text (default: as pandas infers it; of - and of events text)',
+    'the type of the index: integer, range, unsigned, float, boolean, empty or text',
+    'as pandas infers it; for standard input and for events text',
   ),
-  cast: repeated('cast', 'COLUMN=DTYPE', 'give a column of the output this pandas dtype; may be repeated'),
-  readCsv: json('read-csv', 'the keyword arguments the old job gave to read_csv'),
-  toCsv: json('to-csv', 'the keyword arguments the old job gave to to_csv'),
-  force: flag('force', 'replace OUT if it exists; mode and owner stay'),
-  restart: flag('restart', 'throw away what an unfinished job left of OUT, and begin with the first row'),
-  resume: optional('resume', 'OUT', 'go on with an unfinished run, as it was begun; in place of IN and OUT'),
-  timeout: optionalInteger('timeout', 'SECONDS', 'give up after this time, exit 124', [1, MAX_SECONDS]),
-  port: optionalInteger(
-    'port',
-    'N',
-    'the port of 127.0.0.1 that the broker listens on (default: a free one)',
-    [1, 65_535],
+  cast: repeated('cast', 'COLUMN=DTYPE', 'convert a column of the output to this pandas dtype; may be repeated'),
+  readCsv: json(
+    'read-csv',
+    'the keyword arguments that the original job gave to read_csv',
+    "index_col=0, dtype=str, engine='python'",
   ),
-  data: optional('data', 'DIR', 'where the broker keeps its topics for the next start (default: nowhere)'),
+  toCsv: json('to-csv', 'the keyword arguments that the original job gave to to_csv', 'header=False'),
+  force: flag('force', 'replace OUT if it exists; it keeps its mode and owner'),
+  restart: flag('restart', 'discard what an unfinished job left of OUT, and start over from the first row'),
+  resume: optional(
+    'resume',
+    'OUT',
+    'resume an unfinished run with the options it began with; give this instead of IN and OUT',
+  ),
+  timeout: optionalInteger(
+    'timeout',
+    'SECONDS',
+    'seconds until the command gives up, with exit 124',
+    [1, MAX_SECONDS],
+    'no limit',
+  ),
+  port: optionalInteger('port', 'N', 'the port on 127.0.0.1', [1, 65_535], 'a free one'),
+  data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are deleted'),
   id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
-  only: optional('job', 'ID', 'list this job alone (default: all)'),
-  rejectsOf: optional('job', 'ID', 'the job (default: list the messages that belong to no job)'),
-  columns: names('columns', 'NAME,...', 'the columns of a job of events; as a JSON array where a name holds a comma'),
+  only: optional('job', 'ID', 'list this job alone', 'all'),
+  rejectsOf: optional('job', 'ID', 'the job', 'list the messages that belong to no job'),
+  columns: names('columns', 'NAME,...', 'the columns of the job; give a JSON array if a name has a comma'),
   output: {
     ...choice('output', ['text', 'json'], 'print text for people, or one JSON object a line for programs', 'text'),
     short: 'o',
   },
-  follow: flag('follow', 'let OUT grow as the rows of a job come that does not end; it ends with the job'),
-  format: choice('format', ['csv', 'json'], 'csv lines as in OUT, or one JSON object a line', 'csv'),
-  from: choice('from', ['start', 'now'], 'begin with the first row, or with what is classified from now on', 'start'),
-  against: optional('against', 'SERIAL.csv', 'a file of the old job that must have the same bytes'),
-  untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified (default: run on)'),
-  quiet: flag('quiet', 'say nothing but errors'),
+  follow: flag('follow', 'append rows to OUT as they arrive, for a job without an end'),
+  format: choice('format', ['csv', 'json'], 'print CSV lines as in OUT, or one JSON object a line', 'csv'),
+  from: choice('from', ['start', 'now'], 'start at the first row, or at what is classified from now on', 'start'),
+  against: optional('against', 'SERIAL.csv', 'a file of the original job, which must have the same bytes as OUT'),
+  untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified', 'run until stopped'),
+  quiet: flag('quiet', 'log nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },
-  report: optional('report', 'FILE.json', 'write counts, times and versions of the run here'),
+  report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),
 } satisfies Record<string, OptionSpec<unknown>>
 
 export type OptionName = keyof typeof OPTIONS
 export type OptionValues<N extends OptionName> = { [K in N]: (typeof OPTIONS)[K]['fallback'] }
 
-/** The environment twin of an option. */
+/** The environment variable of an option. */
 export function environmentOf({ flag }: OptionSpec<unknown>): string {
   return `ROWMILL_${flag.toUpperCase().replaceAll('-', '_')}`
 }
 
-/** Refuses a secret on the command line. Throws USAGE that says where else to put it, and does not show it. */
+/** Refuses a secret on the command line. Throws USAGE that says where to put it instead, without showing it. */
 export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
   if (!spec.holdsSecret?.(text)) return
   const value = maskCredentials(text)
@@ -177,7 +205,7 @@ export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
   throw new RowmillError('USAGE', message, { option: spec.flag, value })
 }
 
-/** Parses a value given as flag or in the environment; throws USAGE naming `given`, the value and what would be right. */
+/** Parses a value. `given` is the flag or the variable. Throws USAGE with `given`, the value and what a valid one is. */
 export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string): T {
   try {
     return spec.parse(text)
@@ -206,8 +234,13 @@ function choice<const T extends string>(
   return { flag, value: values.join('|'), doc, fallback, fallbackDoc: fallback, parse }
 }
 
-function optional(flag: string, value: string, doc: string): OptionSpec<string | null> {
-  return { flag, value, doc, fallback: null, fallbackDoc: null, parse: nonEmpty }
+function optional(
+  flag: string,
+  value: string,
+  doc: string,
+  fallbackDoc: string | null = null,
+): OptionSpec<string | null> {
+  return { flag, value, doc, fallback: null, fallbackDoc, parse: nonEmpty }
 }
 
 function list(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
@@ -227,8 +260,8 @@ function flag(name: string, doc: string): OptionSpec<boolean> {
   return { flag: name, value: null, doc, fallback: false, fallbackDoc: null, parse: parseSwitch }
 }
 
-function json(flag: string, doc: string): OptionSpec<Readonly<Record<string, unknown>>> {
-  return { flag, value: 'JSON', doc, fallback: {}, fallbackDoc: null, parse: parseObject }
+function json(flag: string, doc: string, fallbackDoc: string): OptionSpec<Readonly<Record<string, unknown>>> {
+  return { flag, value: 'JSON', doc, fallback: {}, fallbackDoc, parse: parseObject }
 }
 
 function integer(
@@ -247,6 +280,7 @@ function optionalInteger(
   value: string,
   doc: string,
   bounds: readonly [number, number],
+  fallbackDoc: string,
 ): OptionSpec<number | null> {
-  return { flag, value, doc, fallback: null, fallbackDoc: null, parse: given => wholeNumber(given, bounds) }
+  return { flag, value, doc, fallback: null, fallbackDoc, parse: given => wholeNumber(given, bounds) }
 }

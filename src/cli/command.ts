@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { Argument, type Command, Option } from 'commander'
 import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from '../options.ts'
 import { unknownVariables } from './environment.ts'
 import type { JsonShape } from './json-output.ts'
@@ -25,6 +25,8 @@ export interface Operand {
   readonly name: string
   readonly doc: string
   readonly optional?: boolean
+  /** The words that it may be. Undefined: the name of a file. */
+  readonly choices?: readonly string[]
 }
 
 /** Checks that `act` reads no option but those of the command. */
@@ -35,7 +37,10 @@ export function defineCommand<const N extends OptionName>(spec: CommandSpec<N>):
 /** Registers a command below `parent`, by the last word of its name. `finished` gets the exit code of `act`. */
 export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCode: number) => void): Command {
   const command = parent.command(spec.name.split(' ').at(-1)!).description(spec.doc)
-  for (const { name, doc, optional } of spec.operands) command.argument(optional ? `[${name}]` : `<${name}>`, doc)
+  for (const { name, doc, optional, choices } of spec.operands) {
+    const argument = new Argument(optional ? `[${name}]` : `<${name}>`, doc)
+    command.addArgument(choices ? argument.choices(choices) : argument)
+  }
   for (const name of spec.options) addOption(command, OPTIONS[name])
   const twin = 'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.'
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n\n${twin}\n`)

@@ -5,12 +5,15 @@ const PREFIX = 'ROWMILL_'
 /** Variables of the tests. */
 const TEST_PREFIX = 'ROWMILL_TEST_'
 
-/** Variables without an option. */
+/** Variables without an option that users may set. */
+export const USER_VARIABLES = {
+  ROWMILL_CACHE: 'the folder for Kafka and compiled code (default: rowmill in XDG_CACHE_HOME or ~/.cache)',
+  ROWMILL_KAFKA_IMAGE: 'the container image of the local Kafka, where Java or Maven is missing',
+  ROWMILL_DEBUG: 'if set, an INTERNAL error shows its stack',
+}
+
 const OTHER_VARIABLES = [
-  // for users
-  'ROWMILL_CACHE',
-  'ROWMILL_KAFKA_IMAGE',
-  'ROWMILL_DEBUG',
+  ...Object.keys(USER_VARIABLES),
   // from one process of rowmill to another
   'ROWMILL_STARTED_BY',
   'ROWMILL_CRASH',

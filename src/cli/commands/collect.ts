@@ -37,7 +37,7 @@ export const collectCommand = defineCommand({
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
   options: ['id', 'force', 'restart', 'follow', 'python', 'progress', 'output', ...SHARED_OPTIONS],
   json: JSON_SHAPE,
-  exits: [COMPLETE_WITH_REJECTS],
+  exits: [COMPLETE_WITH_REJECTS, 5, 6],
   async act([path], options) {
     const output = path!
     const job = requireJob(options.id)

@@ -1,6 +1,7 @@
 import type { CommandSpec } from '../command.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
+import { completionCommand } from './completion.ts'
 import { jobsCommands } from './jobs.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommands } from './rejects.ts'
@@ -8,6 +9,12 @@ import { runCommand } from './run.ts'
 import { tailCommand } from './tail.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
+
+/** What the commands of a group have in common: the first word of their names. */
+export const GROUPS: Readonly<Record<string, string>> = {
+  rejects: 'the rows of a job that have no result: list, export or replay them',
+  jobs: 'the jobs of a pipeline: open one for events, list them, cancel one',
+}
 
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandSpec[] = [
@@ -20,10 +27,5 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...rejectsCommands,
   ...jobsCommands,
   brokerCommand,
+  completionCommand(() => COMMANDS, GROUPS),
 ]
-
-/** What the commands of a group have in common: the first word of their names. */
-export const GROUPS: Readonly<Record<string, string>> = {
-  rejects: 'the rows of a job that have no result: list, export or replay them',
-  jobs: 'the jobs of a pipeline: open one for events, list them, cancel one',
-}

@@ -42,6 +42,7 @@ export const publishCommand = defineCommand({
     'output',
     ...SHARED_OPTIONS,
   ],
+  exits: [5, 6],
   json: JSON_SHAPE,
   async act([path], options) {
     const fromOptions = jobOptions(options)

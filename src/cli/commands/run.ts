@@ -41,7 +41,7 @@ export const runCommand = defineCommand({
   example: 'rowmill run rows.csv classified.csv --classifier black_box.py:classify_df',
   options: RUN_OPTIONS,
   json: RUN_REPORT,
-  exits: [COMPLETE_WITH_REJECTS],
+  exits: [COMPLETE_WITH_REJECTS, 5, 6],
   act([input, output], options) {
     if (options.resume !== null) return resumeRun(options.resume, [input, output], options)
     if (input === undefined || output === undefined) throw new RowmillError('USAGE', 'which files? Give IN and OUT')

@@ -21,6 +21,7 @@ export const tailCommand = defineCommand({
   operands: [],
   example: 'rowmill tail --job orders --format json --from now --brokers 127.0.0.1:9092',
   options: ['id', 'format', 'from', ...SHARED_OPTIONS],
+  exits: [5, 6],
   async act(_, options) {
     const job = requireJob(options.id)
     return await withinLimits(options, 'before the job had ended', async session => {

@@ -26,6 +26,7 @@ export const workCommand = defineCommand({
     'compression',
     ...SHARED_OPTIONS,
   ],
+  exits: [5, 6],
   async act(_, options) {
     const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, untilDone } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')

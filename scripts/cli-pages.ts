@@ -1,0 +1,13 @@
+/** Writes docs/cli.md and man/rowmill.1 from the tables of options and commands. test/cli/pages.test.ts compares them. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { cliPage } from './cli-pages/markdown.ts'
+import { manPage } from './cli-pages/roff.ts'
+
+const PAGES = { 'docs/cli.md': cliPage, 'man/rowmill.1': manPage }
+
+for (const [page, make] of Object.entries(PAGES)) {
+  const path = join(import.meta.dirname, '..', page)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, make())
+}

@@ -1,0 +1,83 @@
+/** What docs/cli.md and the man page both say. */
+import type { CommandSpec } from '../../src/cli/command.ts'
+import { COMMANDS } from '../../src/cli/commands/index.ts'
+import { SHARED_OPTIONS } from '../../src/cli/shared-pipeline.ts'
+import { EXIT_CODES } from '../../src/errors.ts'
+import { environmentOf, OPTIONS, type OptionName, type OptionSpec } from '../../src/options.ts'
+
+export interface OptionLine {
+  /** `-b`, `--brokers`, `--bootstrap-server`. */
+  readonly flags: readonly string[]
+  readonly value: string | null
+  readonly doc: string
+  readonly fallback: string | null
+  readonly variable: string
+}
+
+export interface CommandPage extends Pick<CommandSpec, 'name' | 'doc' | 'example' | 'operands' | 'json'> {
+  /** `rowmill run [OPTIONS] [IN] [OUT]`. */
+  readonly usage: string
+  readonly options: readonly OptionLine[]
+  /** Whether it also takes the options that commands on a shared pipeline have in common. */
+  readonly isShared: boolean
+  readonly exits: readonly string[]
+}
+
+export const INTRODUCTION = [
+  'An option may also be given as an environment variable. The option wins over the variable, and the variable over the default.',
+  'For a switch, the variable is true or false. Before any work starts, rowmill refuses options that it does not know and values out of bounds.',
+  'It warns of environment variables that look misspelt. Every command has -h (--help) and -V (--version).',
+]
+
+export const JSON_NOTE = [
+  'With -o json (--output json) a command prints JSON on standard output instead of text: one object a line.',
+  'All fields are always there. Messages stay on standard error.',
+  'If a command fails, it prints no JSON; only verify prints what it found. The exit code tells how it ended.',
+]
+
+export const SHARED: readonly OptionLine[] = SHARED_OPTIONS.map(optionLine)
+
+export const PAGES: readonly CommandPage[] = COMMANDS.map(spec => {
+  const isShared = SHARED_OPTIONS.every(name => spec.options.includes(name))
+  const own = spec.options.filter(name => !isShared || !(SHARED_OPTIONS as readonly OptionName[]).includes(name))
+  const operands = spec.operands.map(({ name, optional }) => (optional ? `[${name}]` : name))
+  const options = spec.options.length > 0 ? ['[OPTIONS]'] : []
+  return {
+    ...spec,
+    usage: ['rowmill', spec.name, ...options, ...operands].join(' '),
+    options: own.map(optionLine),
+    isShared,
+    exits: exitsOf(spec),
+  }
+})
+
+/** Each exit code with its meaning, and the error codes that lead to it. */
+export const EXITS = [
+  ['0', 'done, or complete'],
+  ['1', 'the input, the classifier, or reading and writing failed'],
+  ['2', 'wrong usage, found before any work started, or an option that the rows prove wrong'],
+  ['3', 'the broker, its topics or the schema registry cannot be used'],
+  ['4', 'complete, but rows were rejected within --max-rejects'],
+  ['5', 'more rows were rejected than --max-rejects allows'],
+  ['6', 'rows are missing or malformed, or files differ'],
+  ['124', 'the time of --timeout is over'],
+  ['129, 130, 143', 'ended by SIGHUP, SIGINT or SIGTERM before it was done'],
+].map(([exit, meaning]) => {
+  const codes = Object.entries(EXIT_CODES).flatMap(([code, of]) =>
+    exit!.includes(String(of)) && exit!.split(', ').includes(String(of)) ? [code] : [],
+  )
+  return { exit: exit!, meaning: meaning!, codes }
+})
+
+function optionLine(name: OptionName): OptionLine {
+  const spec: OptionSpec<unknown> = OPTIONS[name]
+  const { short, flag, alias, value, doc, fallbackDoc: fallback } = spec
+  const flags = [...(short ? [`-${short}`] : []), `--${flag}`, ...(alias ? [`--${alias}`] : [])]
+  return { flags, value, doc, fallback, variable: environmentOf(spec) }
+}
+
+function exitsOf({ options, exits = [] }: CommandSpec): string[] {
+  if (options.length === 0) return ['0', '2']
+  const timeout = options.includes('timeout') ? ['124'] : []
+  return ['0', '1', '2', '3', ...exits.map(String), ...timeout, '129, 130, 143']
+}

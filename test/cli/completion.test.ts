@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { COMMANDS, GROUPS } from '../../src/cli/commands/index.ts'
+import { bashCompletion } from '../../src/cli/completion/bash.ts'
+import { fishCompletion } from '../../src/cli/completion/fish.ts'
+import { completionTable } from '../../src/cli/completion/table.ts'
+import { zshCompletion } from '../../src/cli/completion/zsh.ts'
+import { OPTIONS } from '../../src/options.ts'
+
+const TABLE = completionTable(COMMANDS, GROUPS)
+
+/** A folder with the files rows.csv and `two words.csv`. */
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  for (const name of ['rows.csv', 'two words.csv']) writeFileSync(join(folder, name), '')
+  return folder
+}
+
+/** What bash offers for the last word of this line. */
+function bash(words: readonly string[], cwd?: string): string[] {
+  const script = `${bashCompletion(TABLE)}
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rowmill; printf '%s\\n' "\${COMPREPLY[@]}"`
+  const args = ['--norc', '-c', script, 'bash', 'rowmill', ...words]
+  const { status, stdout, stderr } = spawnSync('bash', args, { encoding: 'utf8', cwd })
+  assert.deepEqual([status, stderr], [0, ''])
+  return stdout.split('\n').filter(line => line !== '')
+}
+
+test('bash completes commands, commands of a group, options, and the values of options', () => {
+  assert.deepEqual(bash(['']).sort(), [...new Set(COMMANDS.map(({ name }) => name.split(' ')[0]!))].sort())
+  assert.deepEqual(bash(['co']), ['collect', 'completion'])
+  assert.deepEqual(bash(['jobs', '']), ['open', 'list', 'cancel'])
+  assert.deepEqual(bash(['jobs', 'list', '--o']), ['--output'])
+  assert.deepEqual(bash(['jobs', 'list', '--cas']), [])
+  assert.deepEqual(bash(['jobs', 'list', '-o', '']), ['text', 'json'])
+  assert.deepEqual(bash(['publish', 'rows.csv', '--compression', 'z']), ['zstd'])
+  assert.deepEqual(bash(['run', '--workers', '']), [])
+  assert.deepEqual(bash(['completion', 'b']), ['bash'])
+  for (const { name, options } of COMMANDS) {
+    const offered = bash([...name.split(' '), '-'])
+    for (const option of options) assert.ok(offered.includes(`--${OPTIONS[option].flag}`), `${name} ${option}`)
+  }
+})
+
+test('bash completes the names of files where a command or an option takes one', t => {
+  const folder = folderOf(t)
+  assert.deepEqual(bash(['run', 'r'], folder), ['rows.csv'])
+  assert.deepEqual(bash(['run', 'two'], folder), ['two words.csv'])
+  assert.deepEqual(bash(['run', '--classifier', 'rows'], folder), ['rows.csv'])
+  assert.deepEqual(bash(['jobs', 'list', 'r'], folder), [])
+})
+
+test('zsh accepts its script, and knows every option of every command', t => {
+  const script = zshCompletion(TABLE)
+  for (const { name, options } of COMMANDS) {
+    const [, part] = script.split(`    ('${name}')\n`)
+    const own = part!.split('      ;;\n', 1)[0]!
+    for (const option of options) assert.ok(own.includes(`--${OPTIONS[option].flag}[`), `${name} ${option}`)
+  }
+  const zsh = spawnSync('zsh', ['-n'], { input: script, encoding: 'utf8' })
+  if (zsh.error) return t.diagnostic('there is no zsh here')
+  assert.deepEqual([zsh.status, zsh.stderr], [0, ''])
+})
+
+test('fish completes commands, options and values', t => {
+  const script = fishCompletion(TABLE)
+  for (const { name, options } of COMMANDS)
+    for (const option of options) {
+      const { flag } = OPTIONS[option]
+      const line = script.split('\n').find(line => line.includes(`'__rowmill_is ${name}' -l ${flag} `))
+      assert.ok(line, `${name} --${flag}`)
+    }
+  const offered = (line: string) => {
+    const fish = spawnSync('fish', ['--no-config', '-c', `${script}\ncomplete -C '${line}'`], { encoding: 'utf8' })
+    if (fish.error) return null
+    assert.deepEqual([fish.status, fish.stderr], [0, ''])
+    return fish.stdout.split('\n').flatMap(found => (found === '' ? [] : [found.split('\t')[0]]))
+  }
+  if (offered('rowmill ') === null) return t.diagnostic('there is no fish here')
+  assert.deepEqual(offered('rowmill jobs '), ['cancel', 'list', 'open'])
+  assert.deepEqual(offered('rowmill jobs list -o '), ['json', 'text'])
+  assert.deepEqual(offered('rowmill jobs list --outp'), ['--output'])
+  assert.deepEqual(offered('rowmill jobs list --cas'), [])
+})

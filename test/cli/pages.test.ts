@@ -1,0 +1,47 @@
+/** The pages that scripts/cli-pages.ts makes of the tables of options and commands. */
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { cliPage } from '../../scripts/cli-pages/markdown.ts'
+import { manPage } from '../../scripts/cli-pages/roff.ts'
+import { COMMANDS } from '../../src/cli/commands/index.ts'
+import { environmentOf, OPTIONS } from '../../src/options.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')
+
+for (const [page, make] of [['docs/cli.md', cliPage] as const, ['man/rowmill.1', manPage] as const]) {
+  test(`${page} is what node scripts/cli-pages.ts makes`, () => assert.equal(read(page), make()))
+}
+
+test('docs/cli.md has a section for each command, and a row for each of its options with its variable', () => {
+  const sections = new Map(
+    read('docs/cli.md')
+      .split(/^## /m)
+      .map(section => [section.split('\n', 1)[0]!, section]),
+  )
+  const shared = sections.get('Options of a shared pipeline')!
+  for (const { name, options } of COMMANDS) {
+    const section = sections.get(`rowmill ${name}`)!
+    for (const option of options) {
+      const spec = OPTIONS[option]
+      const row = new RegExp(`^\\| .*\`--${spec.flag}[ \`].*\\| \`${environmentOf(spec)}\` \\|$`, 'm')
+      assert.match(`${section}${shared}`, row, `rowmill ${name} --${spec.flag}`)
+    }
+    assert.match(section, /Exit codes/)
+  }
+})
+
+test('the man page has no line that roff takes for a request by mistake, and a formatter accepts it', t => {
+  const macros = new Set(['TH', 'SH', 'SS', 'TP', 'PP', 'br', 'nf', 'fi'])
+  for (const line of read('man/rowmill.1').split('\n'))
+    if (/^[.']/.test(line)) assert.ok(macros.has(line.slice(1).split(' ')[0]!), line)
+  const groff = spawnSync('groff', ['-man', '-Tascii', '-P-cbu', '-ww', join(ROOT, 'man/rowmill.1')], {
+    encoding: 'utf8',
+  })
+  if (groff.error) return t.diagnostic('there is no groff here')
+  assert.deepEqual([groff.status, groff.stderr], [0, ''])
+  assert.match(groff.stdout, /--batch-rows N/)
+})
