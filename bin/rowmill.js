@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-// Syntax that Node 14 can parse: an older Node is told here which one is needed, before anything newer is loaded.
+// Node 14 can parse this file. So an older Node says which one is needed, before anything newer is loaded.
 import { existsSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
 import { homedir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 
-// A clone runs its sources: what was built in it before may be stale. The package holds built files alone.
+// A clone runs its sources, because built files in it may be stale. The package has only built files.
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const built = new URL('../dist/src/cli/main.js', import.meta.url)
 const isClone = existsSync(source)
@@ -17,7 +17,7 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.stderr.write(`rowmill: needs Node 22.18 or later, this is ${versions.node}.${advice}\n`)
   process.exit(2)
 }
-// Compiled code is kept between runs, also for the worker processes, which inherit the environment.
+// Compiled code is kept between runs, and for the worker processes, which inherit the environment.
 const cache =
   env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
 const compileCache = env.NODE_COMPILE_CACHE || join(cache, 'node')
@@ -29,23 +29,20 @@ if (makeFolder(compileCache)) {
 const { main } = await import(isClone ? source.href : built.href).catch(error => {
   if (error.code !== 'EMFILE') throw error
   process.stderr.write(
-    'rowmill: too many open files: too few to load rowmill. Raise the limit, as in ulimit -n 4096.\n',
+    'rowmill: too many open files: the limit is too low to load rowmill. Raise it, as in ulimit -n 4096.\n',
   )
   process.exit(1)
 })
 process.exit(await main(process.argv.slice(2)))
 
-/**
- * False where it cannot be made. Node would make it itself, recursively, and never end where a folder takes no other, such
- * as /proc.
- */
+/** False if the folder cannot be made. Node's own recursive mkdir never ends in folders such as /proc. */
 function makeFolder(path) {
   if (existsSync(path)) return true
   if (!makeFolder(dirname(path))) return false
   try {
     mkdirSync(path)
   } catch {
-    // another process may have been quicker
+    // another process may have made it first
   }
   return existsSync(path)
 }

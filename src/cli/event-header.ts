@@ -8,7 +8,7 @@ import { refused } from '../pandas/read-csv.ts'
 import type { Say } from '../support/say.ts'
 import { jobOptions } from './job-options.ts'
 
-/** What a command line says of a job of events, checked, as it goes into the job record. Throws USAGE. */
+/** The header of a job of events, as it goes into the job record, from a command line. Throws USAGE. */
 export async function unsequencedHeader(
   options: OptionValues<
     'columns' | 'indexKind' | 'cast' | 'eventMaxRejects' | 'header' | 'readCsv' | 'toCsv' | 'python'
@@ -16,7 +16,7 @@ export async function unsequencedHeader(
   say: Say,
 ): Promise<Omit<UnsequencedHeader, 'id'>> {
   const { columns, readCsv, toCsv, indexKind, eventMaxRejects: maxRejects } = options
-  if (columns === null) throw new RowmillError('USAGE', 'which columns has the job? Give --columns SKU,TEXT')
+  if (columns === null) throw new RowmillError('USAGE', 'which columns does the job have? Give --columns SKU,TEXT')
   const recorded = jobOptions({ ...options, delimiter: null, maxRejects })
   const { layout, handedOn } = layOutEvents(readCsv, columns)
   if (layout.numbered && toCsv['index'] !== false) {
@@ -25,7 +25,7 @@ export async function unsequencedHeader(
   }
   if (indexKind !== null && !INDEX_KINDS.some(kind => kind === indexKind))
     throw new RowmillError('USAGE', `--index-kind ${indexKind}: unknown. It must be one of ${INDEX_KINDS.join(', ')}`)
-  const assumed = layout.inferredAt === null ? null : 'text' // which is what it was sent as
+  const assumed = layout.inferredAt === null ? null : 'text' // producers send it as text
   return {
     columns: layout.columns,
     indexKind: layout.numbered ? null : (indexKind ?? assumed),

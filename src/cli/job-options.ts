@@ -5,8 +5,8 @@ import { checkReadCsv } from '../pandas/read-csv.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 
 /**
- * What of a command line changes bytes, checked, as it goes into the job record: `toCsv` and `cast`; and the budget of
- * rejects. What concerns the reading is checked here too; the source puts it into the record. Throws USAGE.
+ * The options that go into the job record: `toCsv` and `cast`, which change bytes, and the budget of rejects. The options
+ * for reading are only checked here, because the source puts them into the record. Throws USAGE.
  */
 export function jobOptions({
   readCsv,
@@ -17,7 +17,7 @@ export function jobOptions({
   maxRejects,
 }: OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast' | 'maxRejects'>): JobOption[] {
   checkReadCsv(readCsv, delimiter)
-  // The old job wrote no header; a header given in --to-csv, such as a list of names, stays.
+  // The original job wrote no header. A header in --to-csv, such as a list of names, wins.
   const toCsv = { header, ...given }
   checkToCsv(toCsv)
   return [

@@ -8,7 +8,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** Signals this close together count as one: some programs signal a process and then its whole group. */
 const SAME_SIGNAL_MS = 200
 
-/** The exit code of a command that a signal ended, as a shell counts it: 129 (HUP), 130 (INT) or 143 (TERM). */
+/** The exit code of a command that a signal ended, as in a shell: 129 (HUP), 130 (INT) or 143 (TERM). */
 export function exitCodeOf(signal: NodeJS.Signals): number {
   return 128 + constants.signals[signal]
 }

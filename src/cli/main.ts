@@ -9,8 +9,8 @@ import { writeError } from './terminal.ts'
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
   limitYoungGeneration()
-  openFilesLimit() // as long as it can be looked up
-  process.stderr.on('error', () => {}) // the terminal was closed: that nobody reads any more ends no job
+  openFilesLimit() // looked up now, while files can still be opened
+  process.stderr.on('error', () => {}) // a terminal that was closed must not end the job
   let exitCode = 0
   const program = makeProgram(code => {
     exitCode = code
@@ -26,11 +26,11 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function tellError(thrown: unknown): number {
   const error = toRowmillError(thrown)
-  // The code stands behind the first line: below it there may be a traceback.
+  // The code is at the end of the first line, because a traceback may follow it.
   writeError(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
   if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG']) writeError(`${(error.cause as Error).stack}\n`)
   const { signal, resume, cure } = error.facts
-  if (resume) writeError(`rowmill: to go on: ${resume}\n`)
-  if (cure) writeError(`rowmill: to go on, once the classifier is repaired${cure}\n`)
+  if (resume) writeError(`rowmill: to resume: ${resume}\n`)
+  if (cure) writeError(`rowmill: once the classifier is repaired${cure}\n`)
   return error.code === 'INTERRUPTED' && signal ? exitCodeOf(signal as NodeJS.Signals) : error.exitCode
 }

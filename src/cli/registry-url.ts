@@ -4,8 +4,8 @@ import { OPTIONS, type OptionValues } from '../options.ts'
 import { holdsCredentials, withCredentials } from '../support/credentials.ts'
 
 /**
- * The URL of the schema registry with user and password, wherever the command line says they are; null: no registry.
- * Throws USAGE where the file cannot be read or does not hold USER:PASSWORD, without showing what it holds.
+ * The URL of the schema registry, with user and password from the environment or from a file. Null if there is none.
+ * Throws USAGE if the file cannot be read or is not USER:PASSWORD, without showing its content.
  */
 export async function registryUrl({
   schemaRegistry: url,
@@ -15,7 +15,7 @@ export async function registryUrl({
   const flag = `--${OPTIONS.schemaRegistryUserinfoFile.flag} ${path}`
   const refuse = (why: string, cause?: unknown) => new RowmillError('USAGE', `${flag}: ${why}`, { path }, { cause })
   if (url === null) throw refuse('there is no schema registry to log in to. Give --schema-registry URL too')
-  if (holdsCredentials(url)) throw refuse('the URL of the schema registry holds a user too. Give one of the two')
+  if (holdsCredentials(url)) throw refuse('the URL of the schema registry has a user too. Give only one of the two')
   const text = await readFile(path, 'utf8').catch(cause => {
     throw refuse(`the file cannot be read: ${cause.message}`, cause)
   })

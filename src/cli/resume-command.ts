@@ -1,26 +1,26 @@
 import { RowmillError, toRowmillError } from '../errors.ts'
 
-/** The error with the command that goes on from here: the last line that main.ts says. */
+/** The error with the command that resumes the job. main.ts logs it as the last line. */
 export function withResumeCommand(thrown: unknown, words: readonly string[]): RowmillError {
   return withFacts(thrown, { resume: commandLine(words) })
 }
 
-/** The same where the classifier must be repaired before. */
+/** The same for a job whose classifier must be repaired first. */
 export function withCure(thrown: unknown, words: readonly string[]): RowmillError {
-  return withFacts(thrown, { cure: `: ${commandLine(words)}` })
+  return withFacts(thrown, { cure: `, resume with: ${commandLine(words)}` })
 }
 
-/** The same of a job that workers of other commands serve; `resume` comes behind the command that opens it again. */
+/** The same for a job that rowmill work serves. A command opens it again, and then `resume` continues. */
 export function withReplay(
   thrown: unknown,
   job: string,
   { at, resume }: { at: Parameters<typeof replayWords>[1]; resume: readonly string[] },
 ): RowmillError {
   const commands = [replayWords(job, at), resume].map(commandLine).join(' && ')
-  return withFacts(thrown, { cure: ` and rowmill work started again with it: ${commands}` })
+  return withFacts(thrown, { cure: ` and rowmill work is restarted with it, resume with: ${commands}` })
 }
 
-/** The command that opens a job again, with the options of the one that was given. */
+/** The command that opens a job again, on the same pipeline. */
 function replayWords(
   job: string,
   { brokers, sharedPipeline }: { brokers: readonly string[] | null; sharedPipeline: string },

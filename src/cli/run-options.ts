@@ -54,7 +54,7 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'schemaRegistryUserinfoFile',
 ])
 /**
- * The options of a run that is resumed: those it began with, and of `given` those that may change. Throws USAGE where
+ * The options of a run that is resumed: those it began with, and of `given` those that may change. Throws USAGE if
  * `given` changes another one.
  */
 export function resumedOptions(begun: RunValues, given: RunValues): RunValues {
@@ -115,6 +115,6 @@ function sameFile(a: string, b: string): boolean {
     const [first, second] = [statSync(realpathSync(a)), statSync(realpathSync(b))]
     return first.dev === second.dev && first.ino === second.ino
   } catch {
-    return false // one of them is not there
+    return false // one of them does not exist
   }
 }

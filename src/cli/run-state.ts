@@ -12,16 +12,16 @@ import { RowmillError } from '../errors.ts'
 import type { UnfinishedRun } from '../run.ts'
 import { version } from './version.ts'
 
-/** Everything that a run needs to be gone on with. */
+/** Everything that is needed to resume a run. */
 export interface RunState<Options> extends UnfinishedRun {
   readonly rowmill: string
-  /** Where the command was given: paths in its options are meant from there. */
+  /** The working folder of the command. Paths in its options are relative to it. */
   readonly folder: string
   readonly input: string
   readonly options: Options
 }
 
-/** What an unfinished run keeps in `OUT.rowmill` beside what its sink keeps there. */
+/** The file of an unfinished run in `OUT.rowmill`, where its sink keeps its files too. */
 export class RunStateFile<Options> {
   readonly #folder: string
   readonly #path: string
@@ -35,12 +35,15 @@ export class RunStateFile<Options> {
     return existsSync(this.#path)
   }
 
-  /** Where the local broker of the run keeps its topics; null where Kafka would take the path for several. */
+  /** The folder for the topics of a local broker. Null if Kafka would read the path as several paths. */
   get brokerData(): string | null {
     return this.#folder.includes(',') ? null : join(this.#folder, 'broker')
   }
 
-  /** Throws OUTPUT_UNUSABLE where others may have written it: what it says is run. USAGE where there is none to resume. */
+  /**
+   * Throws OUTPUT_UNUSABLE if other users can write it, because rowmill runs the classifier that it names, and USAGE if
+   * there is no run to resume.
+   */
   async read(): Promise<RunState<Options>> {
     await checkPrivateFolder(this.#folder)
     let state: RunState<Options>
@@ -48,10 +51,10 @@ export class RunStateFile<Options> {
       state = JSON.parse(await readPrivate(this.#path))
     } catch (cause) {
       const why = this.exists ? `${this.#path} cannot be read` : `there is no unfinished run in ${this.#folder}`
-      throw new RowmillError('USAGE', `${why}: give IN and OUT to begin one`, { path: this.#path }, { cause })
+      throw new RowmillError('USAGE', `${why}: give IN and OUT to start one`, { path: this.#path }, { cause })
     }
     if (state.rowmill === version()) return state
-    const message = `${this.#path} is of rowmill ${state.rowmill}, and this is ${version()}: go on with that, or --restart`
+    const message = `${this.#path} was written by rowmill ${state.rowmill}, and this is ${version()}: resume with that version, or discard the run with --restart`
     throw new RowmillError('USAGE', message, { path: this.#path })
   }
 
@@ -70,6 +73,6 @@ export class RunStateFile<Options> {
     await rm(this.#path, { force: true })
     await rm(`${this.#path}.next`, { force: true })
     await rm(join(this.#folder, 'broker'), { recursive: true, force: true })
-    await rmdir(this.#folder).catch(() => {}) // what the sink keeps in it stays
+    await rmdir(this.#folder).catch(() => {}) // fails if the sink has files in it, and they must stay
   }
 }

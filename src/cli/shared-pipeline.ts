@@ -105,7 +105,7 @@ async function connect(
 ): Promise<SharedPipeline> {
   checkName('--pipeline', pipeline)
   if (brokers === null) {
-    const message = `rowmill ${command} needs a Kafka: give --brokers HOST:PORT or set ROWMILL_BROKERS; rowmill broker starts one`
+    const message = `rowmill ${command} needs a Kafka: give --brokers HOST:PORT or set ROWMILL_BROKERS. rowmill broker starts one`
     throw new RowmillError('USAGE', message)
   }
   const url = await registryUrl(registry)

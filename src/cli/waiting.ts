@@ -1,15 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Say } from '../support/say.ts'
 
-/** After this long without progress a part says what it waits for. */
+/** After this long without progress, a command logs what it is waiting for. */
 const PATIENCE_MS = 10_000
-/** How long a broker that may not answer has for the last word. */
+/** A command that gives up asks the broker one last time, for no longer than this. */
 const TELL_MS = 1000
 
-/**
- * Says what a part waits for when nothing happened for 10 s, and again when that has changed. It ends nothing: who
- * waits goes on waiting.
- */
+/** Logs what a command is waiting for after 10 s without progress, and again when that changes. It ends no wait. */
 export class Waiting {
   readonly #say: Say
   readonly #describe: () => Promise<string | null>
@@ -17,20 +14,20 @@ export class Waiting {
   #progress = false
   #said: string | null = null
 
-  /** `describe` says what is waited for, in words; null: for nothing worth saying. */
+  /** `describe` resolves with what the command waits for, or with null if there is nothing to log. */
   constructor(say: Say, describe: () => Promise<string | null>) {
     this.#say = say
     this.#describe = describe
-    this.#timer = setInterval(() => void this.#check().catch(() => {}), PATIENCE_MS).unref() // an outage says so itself
+    this.#timer = setInterval(() => void this.#check().catch(() => {}), PATIENCE_MS).unref() // an outage is logged elsewhere
   }
 
-  /** Something happened. */
+  /** Notes that something happened. */
   progress(): void {
     this.#progress = true
     this.#said = null
   }
 
-  /** Says it now, to who gives up, unless it was said: as long as that can be found out soon. */
+  /** Logs it now, before the command gives up, unless it was logged before or the broker does not answer in time. */
   async tell(): Promise<void> {
     const look = this.#check().catch(() => {})
     await Promise.race([look, sleep(TELL_MS, undefined, { ref: false })])

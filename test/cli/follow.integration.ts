@@ -53,7 +53,7 @@ test('a stop keeps what was written, says how to go on, and the same command goe
   first.child.kill('SIGTERM')
   const stopped = await first.finished
   assertCode(stopped, 143)
-  assert.match(stopped.stderr, /to go on: rowmill collect .*out\.csv --job j --follow\n$/)
+  assert.match(stopped.stderr, /to resume: rowmill collect .*out\.csv --job j --follow\n$/)
   const checkpoint = JSON.parse(readFileSync(join(stateOf(out), 'checkpoint'), 'utf8'))
   assert.equal(checkpoint.bytes, linesTo(3).length)
   appendFileSync(out, '3,half a r')

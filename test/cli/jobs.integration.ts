@@ -110,7 +110,7 @@ test('opened again with the same columns and options it says so; with others, JO
 test('what cannot be a job is refused before anything is opened', async t => {
   const { env, jobs, peek } = await place(t)
   for (const [args, why] of [
-    [['open', '--job', 'j'], /which columns has the job\? Give --columns SKU,TEXT/],
+    [['open', '--job', 'j'], /which columns does the job have\? Give --columns SKU,TEXT/],
     [['open', '--job', 'j', '--columns', 'SKU,,TEXT'], /--columns "SKU,,TEXT": must be names with commas between/],
     [['open', '--job', 'j', '--columns', '[]'], /must be names/],
     [['open', '--job', 'j', '--columns', '["SKU", 7]'], /must be names/],
@@ -156,7 +156,7 @@ test('jobs list has a line for each job, and the reason of one that is over; --o
   assert.match(lines[1]!, /^orders +open +unsequenced +- +- +- +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ s ago$/)
   assert.match(
     lines[2]!,
-    /^nightly +failed +csv +10 +- +- +\S+ \S+ UTC, \d+ s ago +USAGE job nightly, .*--cast A: pandas would/,
+    /^nightly +failed +csv +10 +- +- +\S+ \S+ UTC, \d+ s ago +USAGE job nightly, .*--cast A: only pandas can do that/,
   )
   assert.equal(lines.length, 3)
   const json = await jobs('list', '--output', 'json')

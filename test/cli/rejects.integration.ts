@@ -65,7 +65,7 @@ for (const budget of ['2', '0.7%']) {
     assert.match(stderr, /no bad rows here.*\[REJECTS_OVER_BUDGET\]\n.*bad_rows\.py", line \d+, in throw/s)
     assert.equal(existsSync(output), false)
     assert.deepEqual(readdirSync(folder), ['in.csv', 'out.csv.rowmill'])
-    assert.match(stderr, /to go on, once the classifier is repaired: rowmill run --resume \S+out\.csv\n$/)
+    assert.match(stderr, /once the classifier is repaired, resume with: rowmill run --resume \S+out\.csv\n$/)
   })
 }
 

@@ -69,7 +69,7 @@ function assertFailed(finished: Finished, output: string, reason: RegExp): void 
 
 /** The command in the last line of what was said. */
 function toGoOn({ stderr }: Finished): string[] {
-  const [, command] = /\nrowmill: to go on: rowmill (.*)\n$/.exec(stderr) ?? []
+  const [, command] = /\nrowmill: to resume: rowmill (.*)\n$/.exec(stderr) ?? []
   assert.ok(command, `a command in the last line: ${stderr}`)
   return command.split(' ')
 }

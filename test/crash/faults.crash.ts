@@ -133,7 +133,7 @@ test('a broker away for longer than --broker-timeout ends every part with 3, and
   await fire.untilClassified(1000)
   await broker.kill()
   for (const { finished } of [working, collected]) assertCode(await finished, 3)
-  assert.match((await collected.finished).stderr, /\[BROKER_UNREACHABLE\]\n.*to go on: rowmill collect .*\n$/)
+  assert.match((await collected.finished).stderr, /\[BROKER_UNREACHABLE\]\n.*to resume: rowmill collect .*\n$/)
   await broker.start()
   const again = fire.work(2)
   assertCode(await fire.collect().finished, 0)

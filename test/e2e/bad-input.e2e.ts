@@ -36,7 +36,7 @@ async function endsWith(t: TestContext, code: number, message: RegExp, run: BadR
   assert.equal(ended.code, code, ended.stderr)
   assert.doesNotMatch(ended.stderr, /^ {4}at |Please report/m, 'no raw stack trace')
   assert.equal(ended.stdout, '')
-  const goesOn = /once the classifier is repaired: rowmill run --resume \S+\n$/.test(ended.stderr)
+  const goesOn = /once the classifier is repaired, resume with: rowmill run --resume \S+\n$/.test(ended.stderr)
   assert.equal(goesOn, code === 5)
   const state = goesOn ? ['out.csv.rowmill'] : []
   assert.deepEqual(readdirSync(folder).sort(), [...before, ...state].sort(), 'nothing else is left behind')

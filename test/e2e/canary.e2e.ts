@@ -195,5 +195,5 @@ test('a file with USER:PASSWORD does the same; a file that does not fit is refus
   assert.match(cage.check(await logIn(`${bad}.not`), 2), /the file cannot be read: ENOENT/)
   const file = ['--schema-registry-userinfo-file', good]
   assert.match(cage.check(await rowmill([...list, ...file]), 2), /Give --schema-registry URL too/)
-  assert.match(cage.check(await rowmill([...list, ...file], { env: cage.env }), 2), /holds a user too/)
+  assert.match(cage.check(await rowmill([...list, ...file], { env: cage.env }), 2), /has a user too/)
 })

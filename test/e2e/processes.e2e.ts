@@ -53,7 +53,7 @@ for (const [signal, code] of [
     assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv.rowmill'])
     const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
     const lastLine = ended.stderr.trimEnd().split('\n').at(-1)
-    if (code !== null) assert.equal(lastLine, `rowmill: to go on: rowmill run --resume ${output}`)
+    if (code !== null) assert.equal(lastLine, `rowmill: to resume: rowmill run --resume ${output}`)
 
     const begun = await startRowmill(['run', input, output, '--classifier', CLASSIFIER]).finished
     assert.equal(begun.code, 2, begun.stderr)

@@ -61,7 +61,7 @@ async function resumeRun(t: TestContext, without: Record<string, string>): Promi
   write('first', false)
   const failed = await cli('run', input, out, '--classifier', target)
   exits(failed, 5)
-  assert.match(failed.stderr, /once the classifier is repaired: rowmill run --resume \S+\n$/)
+  assert.match(failed.stderr, /once the classifier is repaired, resume with: rowmill run --resume \S+\n$/)
   assert.equal(existsSync(out), false)
   const still = await cli('run', '--resume', out)
   exits(still, 5)
@@ -69,7 +69,7 @@ async function resumeRun(t: TestContext, without: Record<string, string>): Promi
   write('first', true, 'OTHER')
   const drifts = await cli('run', '--resume', out)
   exits(drifts, 1)
-  assert.match(drifts.stderr, /KIND_DRIFT.*once the classifier is repaired: rowmill run --resume \S+\n$/s)
+  assert.match(drifts.stderr, /KIND_DRIFT.*once the classifier is repaired, resume with: rowmill run --resume \S+\n$/s)
   write('first', true)
   const mended = await cli('run', '--resume', out)
   exits(mended, 0)
@@ -151,7 +151,7 @@ test('the parts of a job that failed go on in another attempt: workers, publishe
   exits(published, 5)
   assert.match(
     published.stderr,
-    /once the classifier is repaired and rowmill work started again with it: rowmill rejects replay/,
+    /once the classifier is repaired and rowmill work is restarted with it, resume with: rowmill rejects replay/,
   )
   exits(await cli('verify', target, '--job', 'j'), 6)
   write('first', true)

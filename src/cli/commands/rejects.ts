@@ -70,7 +70,7 @@ const exportCommand = defineCommand({
     if (method !== null)
       throw new RowmillError(
         'USAGE',
-        `rejects export writes plain text, and ${out} is the name of a packed file (${method}): choose another OUT`,
+        `rejects export writes plain text, and ${out} is the name of a compressed file (${method}): choose another OUT`,
       )
     if (out !== '-') await checkOutput(out, force)
     const act = (context: PipelineContext) => exportRejects(context, job, { out, force })

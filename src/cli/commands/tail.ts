@@ -59,7 +59,7 @@ async function printRows(
   }
 }
 
-/** What of a batch goes to standard output, and what to standard error. */
+/** Makes the text for standard output and for standard error from a batch. */
 type Lines = (batch: ResultBatch) => { out: string; err: string }
 
 const LINES = { csv: csvLines, json: jsonLines } satisfies Record<
@@ -67,7 +67,7 @@ const LINES = { csv: csvLines, json: jsonLines } satisfies Record<
   (options: () => readonly JobOption[]) => Lines
 >
 
-/** As the file of the job has them, with a line of column names again where these change. Rejected rows go to stderr. */
+/** Lines as in the file of the job, and the column names again when they change. Rejected rows go to stderr. */
 function csvLines(options: () => readonly JobOption[]): Lines {
   let before: readonly string[] = []
   let format: OutputFormat | null = null
@@ -89,7 +89,7 @@ function describeReject({ seq, rejected }: ClassifiedRow): string {
   return `rowmill: ${nameOf({ seq, line: null })} was rejected: ${reason} ${detail}: ${JSON.stringify(values)}\n`
 }
 
-/** Written by hand: an object would lose a column that is called `__proto__`, and move those that are called 1. */
+/** The text is put together by hand: an object would lose a column `__proto__`, and would move a column `1`. */
 function jsonLines(): Lines {
   return ({ columns, rows }) => {
     const names = columns.map(name => JSON.stringify(name))
@@ -102,16 +102,16 @@ function jsonLines(): Lines {
   }
 }
 
-/** Standard output, of which a reader may have seen enough: that is no error of a command that only shows. */
+/** Standard output. A reader such as head may close it early, which is no error of a command that only prints. */
 class OutputOf {
   readonly #out: Writable
-  readonly #ignore = () => {} // each write is told
+  readonly #ignore = () => {} // the callback of each write gets the error
 
   constructor(out: Writable) {
     this.#out = out.on('error', this.#ignore)
   }
 
-  /** Resolves when it is handed on; false where nobody reads any more. */
+  /** Resolves with true when the text is written, and with false when nobody reads it any more. */
   write(text: string): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#out.write(text, error => {

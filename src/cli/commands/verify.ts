@@ -65,8 +65,8 @@ function verifiedLine({
 }
 
 /**
- * One line for each count, the value from the same column on. The last line is `same`, or `different:` with what differs:
- * the bytes may be right although something else is not.
+ * One line for each count, with all values in one column. The last line is `same`, or `different:` and what differs. The
+ * bytes of OUT may be right although something else is not.
  */
 export function describeVerified(verified: Verified): string {
   const { duplicates, gaps, malformed, digests, rowsByWorker, classifiers } = verified
