@@ -136,7 +136,7 @@ export const OPTIONS = {
     'a file whose only line is USER:PASSWORD for the schema registry',
   ),
   python: text('python', 'PATH', 'the Python interpreter, with pandas', 'python3'),
-  job: optional('job', 'ID', 'the id of the job, which no job had before', 'a new one'),
+  job: optional('job', 'ID', 'the id of the job', 'a new one'),
   delimiter: optional('delimiter', 'CHAR', 'the character between the values of IN', 'a comma'),
   header: flag('header', 'write the column names as the first line of OUT'),
   indexKind: optional(

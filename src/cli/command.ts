@@ -29,6 +29,8 @@ export interface Operand {
   readonly choices?: readonly string[]
 }
 
+const ENVIRONMENT = 'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.\n'
+
 /** Checks that `act` reads no option but those of the command. */
 export function defineCommand<const N extends OptionName>(spec: CommandSpec<N>): CommandSpec {
   return spec as CommandSpec
@@ -42,8 +44,8 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
     command.addArgument(choices ? argument.choices(choices) : argument)
   }
   for (const name of spec.options) addOption(command, OPTIONS[name])
-  const twin = 'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.'
-  command.addHelpText('after', `\nExample:\n  ${spec.example}\n\n${twin}\n`)
+  command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
+  if (spec.options.length > 0) command.addHelpText('after', ENVIRONMENT)
   return command.allowExcessArguments(false).action(async (...args) => {
     const operands = args.slice(0, spec.operands.length) as (string | undefined)[]
     const environment = takeEnvironment()
