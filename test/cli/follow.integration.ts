@@ -115,7 +115,7 @@ test('other columns than those the file began with end its collector, and not th
   assertCode(finished, 1)
   assert.match(
     finished.stderr,
-    /columns are "ID", "OTHER" from row 3 on, and "ID", "TEXT" in the output.*\[KIND_DRIFT\]/,
+    /columns are "ID", "OTHER" from row 3 on, but "ID", "TEXT" in the output.*\[KIND_DRIFT\]/,
   )
   assert.equal(text(), linesTo(3))
   assert.equal((await stream.jobs.latest('j'))!.state, 'open')

@@ -53,7 +53,7 @@ test('publish, work and collect serve a TypeScript classifier on a machine witho
   }
   const published = await rowmill(['publish', input, '--job', 'j', '--header'], { env })
   assert.equal(published.code, 0, published.stderr)
-  assert.match(published.stderr, /there is no python3 here/)
+  assert.match(published.stderr, /there is no python3:/)
   const named = await rowmill(['publish', input, '--python', '/nowhere/python'], { env })
   assert.equal(named.code, 2, named.stderr)
   const working = startRowmill(['work', '--classifier', FIXTURES, '--until-done', 'j'], { env })
