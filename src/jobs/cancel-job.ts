@@ -6,13 +6,13 @@ import { failJob } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { findRejects } from './find-rejects.ts'
 
-/** What a cancellation came to: the job is over already, one way or the other, or it is by this. */
+/** The outcome of a cancellation: the job was complete before, was over before, or is cancelled now. */
 export type Cancelled = 'complete' | 'over' | 'cancelled'
 
 /**
- * Says in `jobs` that the job is cancelled: workers pass over its rows, and who reads or publishes it ends with
- * JOB_CANCELLED. A job that is complete stays so, or it could not be collected any more. Resolves with the job as it
- * is then. Throws USAGE for a job that is not there.
+ * Records in `jobs` that the job is cancelled. Workers then skip its rows, and its publisher and readers end with
+ * JOB_CANCELLED. A complete job is not cancelled, since nobody could collect it any more. Resolves with the job as it is
+ * afterwards. Throws USAGE if there is no such job.
  */
 export async function cancelJob(
   context: PipelineContext,
@@ -31,6 +31,6 @@ export async function cancelJob(
   } finally {
     await sender.close()
   }
-  const now = (await jobs.latest(id))! // somebody else may have ended it meanwhile: the first counts
+  const now = (await jobs.latest(id))! // if somebody else ended it meanwhile, the first record counts
   return { job: now, was: now.by === by ? 'cancelled' : 'over' }
 }

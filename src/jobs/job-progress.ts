@@ -8,28 +8,27 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { DoneRows } from '../results/done-rows.ts'
 import { decode } from '../wire/codec.ts'
 
-/** How far the workers are with a job. */
+/** How far the workers have come with a job. */
 export interface JobProgress {
-  /** Rows that have a result, or are rejected; null for a job of events, of which they are not counted. */
+  /** Rows that have a result or are rejected. Null: not counted, for a job of events. */
   readonly classified: number | null
-  /** How many of these are rejected and have no result of a later attempt; null likewise. */
+  /** How many of these are rejected, and have no result of a later attempt. Null: not counted. */
   readonly rejects: number | null
-  /** Whether that is all: every partition has its end of input behind the last result. */
+  /** Whether every partition has its end of input, after the last result. */
   readonly complete: boolean
 }
 
-/** Whether `progressOf` has an answer: the job was not ended by a failure, and its rows end. */
+/** Whether `progressOf` has an answer: the job did not fail, and its rows end. */
 export function hasProgress(job: Job): boolean {
   return !hasFailed(job) && (job.bounded || job.state === 'ended')
 }
 
 /**
- * How far the workers are as of now with each of these jobs that `hasProgress`. Reads the topic `results` once, from where
- * the first of them begins, and stops where all of them are complete. Of most messages it reads the key alone. Throws the
- * reason of `signal`.
+ * How far the workers have come with each of these jobs that `hasProgress`. Reads the topic `results` once, from where the
+ * first job begins until all of them are complete. Of most messages it reads only the key. Throws the reason of `signal`.
  */
 export async function progressOf(context: PipelineContext, jobs: readonly Job[]): Promise<Map<string, JobProgress>> {
-  await context.jobs.latest('') // so that the log has read of every attempt
+  await context.jobs.latest('') // so that the job log knows every attempt
   const tallies = new Map(jobs.filter(hasProgress).map(job => [job.id, new JobTally(job, context.jobs)]))
   if (tallies.size > 0) await readUntilComplete(context, tallies)
   return new Map([...tallies].map(([id, tally]) => [id, tally.progress]))
@@ -54,7 +53,7 @@ async function readUntilComplete(
   })
 }
 
-/** For each partition that one of the jobs has, where the first of them begins. */
+/** For each partition that one of the jobs has, where the first job begins. */
 function beginnings(topic: string, jobs: readonly Job[]) {
   const offsets: number[] = []
   for (const { resultsFrom } of jobs) {
@@ -89,7 +88,7 @@ class JobTally {
     return { classified, rejects: classified - done, complete: this.complete }
   }
 
-  /** What is no record is passed over: whoever collects says so. */
+  /** Skips messages that are no records: a collector reports them. */
   take(partition: number, value: Buffer | null): void {
     const record = recordOf(value)
     if (record?.kind === 'end' && record.value.job === this.job.id) this.#end(partition, record.value)

@@ -5,7 +5,7 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { decode } from '../wire/codec.ts'
 
-/** Every job of a pipeline as of now, in the order in which they were opened. What cannot be read is passed over, and said. */
+/** Every job of a pipeline as of now, in the order in which they were opened. Logs how many messages cannot be read. */
 export async function listJobs(context: PipelineContext): Promise<Job[]> {
   const { jobs: topic } = topicsOf(context.pipeline)
   const jobs = new Map<string, Job>()
@@ -16,7 +16,7 @@ export async function listJobs(context: PipelineContext): Promise<Job[]> {
     else unreadable++
   })
   if (unreadable > 0)
-    context.say(`${unreadable} messages of ${topic} are no jobs, or need --schema-registry to be read`)
+    context.say(`${unreadable} messages of ${topic} are no job records, or need --schema-registry`)
   return [...jobs.values()]
 }
 

@@ -4,11 +4,11 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { decode } from '../wire/codec.ts'
 
-/** A message that is in the results of no job: it could not be read, or it names a job that nobody opened. */
+/** A message that no job has in its results: it could not be read, or names a job that nobody opened. */
 export type RejectOfNoJob = Pick<Reject, 'topic' | 'partition' | 'offset' | 'reason' | 'detail'>
 
 /**
- * The rejects that the topic `rejects` holds of no job as of now, each once, by topic, partition and offset of the
+ * The rejects without a job that the topic `rejects` holds now, each once, ordered by topic, partition and offset of the
  * message. Throws the reason of `signal`.
  */
 export async function findRejectsOfNoJob(context: PipelineContext): Promise<RejectOfNoJob[]> {
@@ -17,7 +17,7 @@ export async function findRejectsOfNoJob(context: PipelineContext): Promise<Reje
   const partitions = reader.partitions(topic)
   await reader.close()
   const beginnings = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
-  /** By message: a worker that was restarted rejects it again. */
+  /** By message: after a restart, a worker rejects the same message again. */
   const found = new Map<string, RejectOfNoJob>()
   let unreadable = 0
   await readNow(context, beginnings, (_, { value }) => {
@@ -29,7 +29,7 @@ export async function findRejectsOfNoJob(context: PipelineContext): Promise<Reje
     }
   })
   if (unreadable > 0)
-    context.say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry to be read`)
+    context.say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry`)
   return [...found.values()].sort(byPlace)
 }
 

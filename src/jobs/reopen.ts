@@ -10,14 +10,14 @@ import { findRejects } from './find-rejects.ts'
 
 export interface Reopened {
   readonly job: Job
-  /** Rows that were rejected, and have their chance again. */
+  /** How many rows were rejected, and are classified again. */
   readonly rejects: number
 }
 
 /**
- * Opens the job for a further attempt, unless its last one is open still, which classifies every row that has none yet: a job that failed by its classifier,
- * or one that is complete but for rejects. Resolves with null where there is nothing to do. Throws USAGE for a job that
- * is not there, is still being classified, or that no other classifier cures.
+ * Opens another attempt of a job that failed because of its classifier, or that finished with rejects. If the last
+ * attempt is still open, returns that. Resolves with null if there is nothing to do. Throws USAGE if there is no such job,
+ * if it is still being classified, or if no other classifier cures it.
  */
 export async function reopen(context: PipelineContext, id: string, by: string): Promise<Reopened | null> {
   const { kafka, pipeline, jobs, say } = context

@@ -8,13 +8,13 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { decode, isOfUnknownSchema } from '../wire/codec.ts'
 import { fingerprintOf } from '../wire/formats.ts'
 
-/** Where the fingerprint of the schema stands in a message. */
+/** The bytes of a message that hold the fingerprint of its schema. */
 const FINGERPRINT = [2, 10] as const
 
 /**
- * Resolves when every row of the job has a result: workers put an end of input behind the last result of each
- * partition. Waits for a job that is not published yet. Throws what the job failed with, or the reason of `signal`, and
- * ROW_MALFORMED at a message of a schema registry that this reader was not given.
+ * Resolves when every row of the job has a result: workers write an end of input after the last result of each partition.
+ * Waits for a job that is not published yet. Throws the failure of the job, the reason of `signal`, and ROW_MALFORMED at
+ * a message that needs a schema registry that this reader was not given.
  */
 export async function untilClassified(
   { kafka, pipeline, jobs, say, signal }: PipelineContext,
@@ -22,7 +22,7 @@ export async function untilClassified(
 ): Promise<void> {
   const stop = new AbortController()
   const found = await jobs.found(id, signal)
-  // The end of input of an event job counts no longer where a newer publisher took the job over before it was ended.
+  // If a newer producer takes an event job over before it has ended, the earlier end of input no longer counts.
   const job = found.bounded ? found : await jobs.until(id, ({ state }) => state !== 'open', signal)
   const { results: topic } = topicsOf(pipeline)
   const feed = await PartitionFeed.open(kafka, [topic], say)
@@ -50,6 +50,6 @@ function ends({ value }: Message, { id, attempt, epoch }: Job): boolean {
     )
   } catch (error) {
     if (isOfUnknownSchema(error)) throw error
-    return false // malformed: whoever collects judges it
+    return false // malformed: a collector reports it
   }
 }

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import { describeKafkaError, type KafkaAdmin } from '../kafka/index.ts'
 
-/** The last pause before partitions that were added are taken to be missing: about twice as long in all. */
+/** The last pause before added partitions count as missing. All pauses together take about twice as long. */
 const LONGEST_PAUSE_MS = 2000
 
 /**
- * Gives a topic that has fewer partitions as many as `wanted`, and waits until the broker knows them. Throws TOPIC_UNUSABLE
- * with the command that adds them where this user may not, BROKER_UNREACHABLE.
+ * Adds partitions to a topic that has fewer than `wanted`, and waits until the broker knows them. Throws
+ * BROKER_UNREACHABLE. Throws TOPIC_UNUSABLE if this user may not add them, with the command that does.
  */
 export async function addPartitions(admin: KafkaAdmin, topic: string, wanted: number): Promise<void> {
   const there = async () => (await admin.partitions([topic])).get(topic) ?? 0
@@ -18,18 +18,18 @@ export async function addPartitions(admin: KafkaAdmin, topic: string, wanted: nu
     await admin.addPartitions(topic, wanted)
   } catch (cause) {
     if (cause instanceof RowmillError) throw cause
-    // A adds the partitions, B asks for the same and is refused, and the broker that B asks does not know of A's yet.
+    // A adds the partitions. B asks for the same and is refused. The broker that B asks does not know them yet.
     if (describeKafkaError(cause).type !== 'INVALID_PARTITIONS')
       throw tooFew(admin, { topic, there: before, wanted }, cause)
     refusal = cause
   }
   for (let pauseMs = 5; (await there()) < wanted; pauseMs *= 2) {
     if (pauseMs > LONGEST_PAUSE_MS) throw tooFew(admin, { topic, there: before, wanted }, refusal)
-    await sleep(pauseMs) // a broker tells nobody when it knows them
+    await sleep(pauseMs) // a broker does not announce that it knows them
   }
 }
 
-/** The command of Kafka's own that gives a topic so many partitions. */
+/** Kafka's own command that gives a topic so many partitions. */
 export function addPartitionsCommand(admin: KafkaAdmin, topic: string, partitions: number): string {
   return `kafka-topics.sh --bootstrap-server ${admin.brokersText} --alter --topic ${topic} --partitions ${partitions}`
 }

@@ -6,10 +6,10 @@ import { encodeJob } from '../wire/codec.ts'
 import type { PipelineContext } from './context.ts'
 import { topicsOf } from './topic-names.ts'
 
-/** How long one who ends tries to say why a job ends with it. */
+/** How long a process that ends tries to record why its job ends. */
 const TELL_MS = 5000
 
-/** Appends a record to `jobs`; resolves when it is acknowledged. Rejects with USAGE where it is too large. */
+/** Appends a record to `jobs`. Resolves when it is acknowledged. Rejects with USAGE if it is too large. */
 export async function appendJob(sender: PartitionSender, pipeline: string, job: Job): Promise<void> {
   const value = encodeJob(job)
   if (value.length > MAX_JOB_BYTES) {
@@ -22,7 +22,7 @@ export async function appendJob(sender: PartitionSender, pipeline: string, job: 
   await sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value })
 }
 
-/** As `failJob`, with a sender of its own, for a while: where the broker or the topic is away, there is nobody to tell. */
+/** Like `failJob`, with its own sender. Gives up after 5 s: the broker or the topic may be unavailable. */
 export async function tellFailure(
   { kafka, pipeline, say }: PipelineContext,
   job: Job,
@@ -38,7 +38,7 @@ export async function tellFailure(
   }
 }
 
-/** Says in `jobs` that the job failed, with what was thrown and where: everyone who serves it ends with that. */
+/** Records in `jobs` that the job failed, with the error and where it happened. Everyone who serves the job ends with it. */
 export function failJob(
   sender: PartitionSender,
   pipeline: string,
@@ -46,7 +46,7 @@ export function failJob(
   failure: { error: unknown; place: string | null; by: string; state?: 'failed' | 'cancelled' },
 ): Promise<void> {
   const { code, message } = errorToRecord(failure.error)
-  // A traceback may hold half a surrogate pair, which no UTF-8 can say.
+  // A traceback may hold half a surrogate pair, which UTF-8 cannot carry.
   const reason: Reason = { code, place: failure.place, message: message.toWellFormed() }
   return appendJob(sender, pipeline, {
     ...job,

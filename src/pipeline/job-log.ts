@@ -12,12 +12,12 @@ import type { Say } from '../support/say.ts'
 import { decode, isJobBehindId, isOfUnknownSchema } from '../wire/codec.ts'
 import { rowTopics, topicsOf } from './topic-names.ts'
 
-/** How many job records that are ignored one reader says something about. */
+/** How many ignored job records one reader logs. */
 const SAID_RECORDS = 5
-/** How much of a text of others a message shows. */
+/** How much of a foreign text a message shows. */
 const SHOWN_CHARS = 100
 
-/** The broadcast: every job of a pipeline, read from the beginning of the topic `jobs` and followed. */
+/** Every job of a pipeline: reads the topic `jobs` from its beginning and follows it. */
 export class JobLog {
   readonly topic: string
   readonly #feed: PartitionFeed
@@ -26,7 +26,7 @@ export class JobLog {
   readonly #attempts = new Map<string, Attempt[]>()
   readonly #epochs = new Map<string, JobEpochs>()
   readonly #void = new Map<string, Set<number>>()
-  /** Jobs that another schema registry knows how to read: who asks for one of them is told so. */
+  /** Jobs whose records need another schema registry. Whoever asks for one of them gets this error. */
   readonly #unreadable = new Map<string, RowmillError>()
   readonly #following: Promise<void>
   readonly #rowTopics: readonly string[]
@@ -54,12 +54,12 @@ export class JobLog {
     return new JobLog(pipeline, say, { feed, queue: queue! })
   }
 
-  /** What is known of the job so far. */
+  /** The job as known so far. */
   peek(id: string): Job | undefined {
     return this.#jobs.get(id)
   }
 
-  /** The same; throws ROW_MALFORMED, as `get` does, where its records are of another schema registry. */
+  /** The same. Throws ROW_MALFORMED, as `get` does, if its records need another schema registry. */
   known(id: string): Job | undefined {
     const job = this.#jobs.get(id)
     if (job) return job
@@ -68,7 +68,7 @@ export class JobLog {
     return undefined
   }
 
-  /** The attempts of the job known so far whose results count, in order: not those that contradicted earlier ones. */
+  /** The attempts known so far whose results count, in order. An attempt that contradicted an earlier one does not count. */
   attemptsOf(id: string): readonly Attempt[] {
     return (this.#attempts.get(id) ?? []).filter(({ attempt }) => !this.#void.get(id)?.has(attempt))
   }
@@ -79,37 +79,37 @@ export class JobLog {
     return reopened.map(([id]) => this.#jobs.get(id)!)
   }
 
-  /** Who holds the job, and from where its rows are found, as known so far. */
+  /** Who holds the job, and where its rows begin, as known so far. */
   epochsOf(id: string): JobEpochs | undefined {
     return this.#epochs.get(id)
   }
 
-  /** Resolves when something more is known of any job; rejects when the log broke. */
+  /** Resolves when there is news of any job. Rejects when the log breaks. */
   news(): Promise<void> {
     return this.#news.promise
   }
 
   /**
-   * The job as of now: reads `jobs` to its present end first, where the job is not known. Throws ROW_MALFORMED, as
-   * `latest` and `until` do, where its records are of a schema registry that this reader was not given.
+   * The job. If it is not known yet, reads `jobs` to its present end first. Throws ROW_MALFORMED, as `latest` and `until`
+   * do, if its records need a schema registry that this reader was not given.
    */
   async get(id: string): Promise<Job | undefined> {
     if (!this.#jobs.has(id) && !this.#unreadable.has(id)) await this.#readToEnd()
     return this.known(id)
   }
 
-  /** The job as of now, also where it is known: reads `jobs` to its present end first. */
+  /** The job as of now: always reads `jobs` to its present end first. */
   async latest(id: string): Promise<Job | undefined> {
     await this.#readToEnd()
     return this.known(id)
   }
 
-  /** The job as of now, or as soon as it is published; rejects when `signal` aborts. */
+  /** The job as of now, or as soon as it is published. Rejects when `signal` aborts. */
   async found(id: string, signal: AbortSignal): Promise<Job> {
     return (await this.latest(id)) ?? (await this.until(id, () => true, signal))
   }
 
-  /** Resolves with the job as soon as `when` holds; rejects when `signal` aborts. */
+  /** Resolves with the job as soon as `when` is true. Rejects when `signal` aborts. */
   async until(id: string, when: (job: Job) => boolean, signal: AbortSignal): Promise<Job> {
     const stopped = rejectOnAbort(signal)
     for (;;) {
@@ -119,7 +119,7 @@ export class JobLog {
     }
   }
 
-  /** Ends every wait, open or to come, with this fault. */
+  /** Ends every wait, present and future, with this fault. */
   interrupt(fault: unknown): void {
     this.#feed.interrupt(fault)
   }
@@ -141,7 +141,7 @@ export class JobLog {
       try {
         const message = this.#feed.take(this.#queue)
         if (message) this.#learn(message)
-        // Behind the last message there may be the marker of a transaction, or messages of one that was aborted.
+        // After the last message there may be the marker of a transaction, or messages of an aborted one.
         this.#taken = this.#queue.length === 0 ? this.#queue.position : message!.offset + 1
         const arrival = message ? null : this.#feed.arrival()
         this.#announce()
@@ -161,27 +161,27 @@ export class JobLog {
       if (flaw === null) this.#fold(record.value)
       else this.#ignore(offset, flaw)
     } catch (error) {
-      // Not a job: no reader can do anything about it, and other jobs must go on.
+      // Not a job: no reader can do anything about it, and it must not stop other jobs.
       if (!isOfUnknownSchema(error) || !key || !value) return
       const id = key.toString()
-      // What a registry gave us to read has the body of a record all the same; anything else is nobody's job.
+      // A record under another registry's schema id still has the body of a job record. Anything else is no job.
       if (this.#jobs.has(id) || this.#unreadable.has(id) || !isJobBehindId(value, id)) return
       const message = `job ${id}, ${this.topic}[0]@${offset}: ${error.message}`
       this.#unreadable.set(id, new RowmillError(error.code, message, { ...error.facts, job: id }, { cause: error }))
     }
   }
 
-  /** Why this pipeline cannot serve the job of a record, or null. Anyone who reaches the broker can write such a record. */
+  /** Why this pipeline cannot serve the job of a record, or null. Anyone with access to the broker can write a record. */
   #flawOf({ id, topic }: Job, bytes: number): string | null {
     if (bytes > MAX_JOB_BYTES) return `it takes ${bytes} bytes, and at most ${MAX_JOB_BYTES} are read`
     if (!isName(id)) return `its job id is ${JSON.stringify(id.slice(0, SHOWN_CHARS))}`
     if (this.#rowTopics.includes(topic)) return null
-    return `its rows would be in ${JSON.stringify(topic.slice(0, SHOWN_CHARS))}, no topic of this pipeline`
+    return `its rows would be in ${JSON.stringify(topic.slice(0, SHOWN_CHARS))}, which is no topic of this pipeline`
   }
 
   #ignore(offset: number, why: string): void {
     this.#ignored++
-    const more = this.#ignored === SAID_RECORDS ? '. Others like it are ignored without a word' : ''
+    const more = this.#ignored === SAID_RECORDS ? '. More of them are ignored without a message' : ''
     if (this.#ignored <= SAID_RECORDS)
       this.#say(`${this.topic}[0]@${offset}: this job record is ignored: ${printableLine(why)}${more}`)
   }
@@ -204,7 +204,7 @@ export class JobLog {
   }
 }
 
-/** Ends every wait for an arrival in a feed with what the job fails with, or with the reason of `signal`. */
+/** When the job fails, or `signal` aborts, ends every wait of a feed with that error. */
 export function endWithJob(
   feed: Pick<PartitionFeed, 'interrupt'>,
   jobs: JobLog,

@@ -1,4 +1,4 @@
-/** Whether the job that has an id already is the one that a publisher, a producer or `jobs open` wants to continue. */
+/** Whether an existing job is the one that a publisher, a producer or `jobs open` wants to continue. */
 import type { SourceHeader } from '../connector.ts'
 import { hasFailed, jobFailure } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
@@ -8,7 +8,7 @@ import { describeOtherSource, SOURCE_DIGEST } from './source-identity.ts'
 /** The parts of a job that never change. */
 export type JobHeader = Pick<Job, 'columns' | 'indexKind' | 'options'>
 
-/** An option that no user chose: the Python of the machine that began the job did, and it holds for the whole job. */
+/** No user chose this option: it comes from the Python of the machine that began the job, and never changes. */
 const FOUND_OUT = 'quotesCarriageReturn'
 
 /** Throws JOB_EXISTS unless the job was begun with this file and these options. */
@@ -28,8 +28,8 @@ export function checkSameFile(
 }
 
 /**
- * Throws unless a producer that would have begun the job as `wanted` can continue it: JOB_EXISTS where it is another job,
- * was begun with other columns or options, or has ended; what it failed with where it failed.
+ * Throws unless a producer that would have begun the job as `wanted` can continue it. Throws JOB_EXISTS for another job,
+ * for other columns or options, and for a job that has ended. Throws the failure of a job that failed.
  */
 export function checkSameProducer(job: Job, wanted: Job, pipeline: string): void {
   const refuse = refusalOf(job, pipeline, 'choose another id')
@@ -71,7 +71,7 @@ function withIndexKind({ options, indexKind }: Pick<JobHeader, 'options' | 'inde
   return [...options, { name: 'indexKind', value: `${indexKind}` }]
 }
 
-/** The names of the options that are not the same in both, except one. */
+/** The names of the options that differ, except one. */
 function differing(before: readonly JobOption[], now: readonly JobOption[], except: string): string[] {
   const names = new Set([...before, ...now].map(({ name }) => name))
   names.delete(except)

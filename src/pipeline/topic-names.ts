@@ -1,7 +1,7 @@
 export interface PipelineTopics {
   readonly jobs: string
   readonly rows: string
-  /** The rows of large jobs, which wait for those in `rows`. A pipeline that one run has to itself has none. */
+  /** The rows of large jobs: those in `rows` go first. The pipeline of a single run has no such topic. */
   readonly bulk: string
   readonly results: string
   readonly rejects: string
@@ -23,7 +23,7 @@ export function rowTopics(pipeline: string, bulk: boolean): string[] {
   return bulk ? [topics.rows, topics.bulk] : [topics.rows]
 }
 
-/** The consumer group of the workers; each attempt of a job but the first has one of its own. */
+/** The consumer group of the workers. Each later attempt of a job has its own group. */
 export function workersGroup(pipeline: string, reopened: { id: string; attempt: number } | null = null): string {
   const group = `${pipeline}.workers`
   return reopened !== null && reopened.attempt > 0 ? `${group}.${reopened.id}.${reopened.attempt}` : group

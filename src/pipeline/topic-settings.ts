@@ -1,22 +1,22 @@
 import type { PipelineTopics } from './topic-names.ts'
 
-/** A rows message is cut at 256 KB, but one row of a few cells at pandas' limit is longer than Kafka's 1 MB. */
+/** A rows message is cut at 256 KB, but a single row with a few cells of the largest size is longer than Kafka's 1 MB. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-/** What every topic must take: a request of several messages is as long (`SEND_BYTES` in partition-sender.ts). */
+/** Every topic must take this much: a request of several messages is this long (`SEND_BYTES` in partition-sender.ts). */
 const LEAST_MESSAGE_BYTES = 1_000_000
-/** Rows that are deleted sooner may not outlast a night without workers. */
+/** Rows must survive a night without workers. */
 const SHORT_RETENTION_MS = 24 * 3600 * 1000
 const CODECS: readonly string[] = ['gzip', 'snappy', 'lz4', 'zstd']
 
-/** The settings of one topic as they hold there, whoever made them: by name, as the broker says them. */
+/** The settings of one topic by name, as the broker reports them. */
 export type TopicSettingsFound = ReadonlyMap<string, string>
 
 /** What is wrong with a setting of a topic. */
 export interface Finding {
   readonly topic: string
-  /** Whether rows would be lost; else it is only doubtful. */
+  /** Whether rows would be lost. Otherwise the setting is only doubtful. */
   readonly losesRows: boolean
-  /** In words, with the setting and its value. */
+  /** A description with the setting and its value. */
   readonly text: string
   /** The setting that cures it. */
   readonly cure: readonly [name: string, value: string]
@@ -26,16 +26,16 @@ export interface Finding {
 export function newTopicConfig(topics: PipelineTopics, topic: string): Record<string, string> {
   const config = {
     'cleanup.policy': 'delete',
-    // As the producer sent it: a broker that compresses anew spends time on every batch.
+    // As the producer sent it: a broker that compresses again spends time on every batch.
     'compression.type': 'producer',
     'max.message.bytes': String(MAX_MESSAGE_BYTES),
     'message.timestamp.type': 'LogAppendTime',
   }
-  // A job's header is needed as long as any of its rows: the broadcast never expires.
+  // A job record is needed as long as any row of the job, so the job log never expires.
   return topic === topics.jobs ? { ...config, 'retention.ms': '-1', 'retention.bytes': '-1' } : config
 }
 
-/** What is wrong with the settings of topics that were there before. A setting that is not known is not judged. */
+/** What is wrong with the settings of topics that existed before. Unknown settings are not judged. */
 export function judgeSettings(topics: PipelineTopics, found: ReadonlyMap<string, TopicSettingsFound>): Finding[] {
   return [...found].flatMap(([topic, settings]) => {
     const judge = new Judge(topic, settings)
@@ -75,7 +75,7 @@ class Judge {
   compression(): void {
     const name = 'compression.type'
     if (CODECS.includes(this.#settings.get(name) ?? ''))
-      this.#doubt(name, 'has the broker compress every batch anew', 'producer')
+      this.#doubt(name, 'makes the broker compress every batch again', 'producer')
   }
 
   broadcast(): void {
@@ -105,7 +105,7 @@ class Judge {
       )
   }
 
-  /** Results that are deleted before their rows are lost: the rows count as done. */
+  /** Results must not be deleted before their rows: the rows count as done, so the results would be lost. */
   outlasts(rowTopics: readonly string[], found: ReadonlyMap<string, TopicSettingsFound>): void {
     for (const name of ['retention.ms', 'retention.bytes']) {
       const own = this.#retention(name)
@@ -153,19 +153,19 @@ function numberOf(settings: TopicSettingsFound | undefined, name: string): numbe
   return text === undefined ? null : Number(text)
 }
 
-/** -1 where nothing is deleted; null where it is not known, or the topic is only compacted, which has no limit of this kind. */
+/** -1: nothing is deleted. Null: unknown, or the topic is only compacted, and so has no such limit. */
 function retentionOf(settings: TopicSettingsFound | undefined, name: string): number | null {
   const policy = settings?.get('cleanup.policy')
   if (policy === undefined || policy.split(',').includes('delete')) return numberOf(settings, name)
   return policy.includes('compact') ? null : -1
 }
 
-/** Whether a limit is one: -1 says that there is none. */
+/** Whether there is a limit: -1 means none. */
 function isLimit(limit: number | null): limit is number {
   return limit !== null && limit >= 0
 }
 
-/** One sentence for each topic of the findings, with the command of Kafka's own that cures it. */
+/** One sentence for each topic, with Kafka's own command that changes the settings. */
 export function describeFindings(findings: readonly Finding[], brokers: string): string[] {
   return [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => {
     const cures = new Map(those.map(({ cure }) => cure))

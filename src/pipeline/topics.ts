@@ -6,32 +6,32 @@ import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings, newTopicConfig } from './topic-settings.ts'
 
-/** The last pause before a topic that was created is taken to be missing: about twice as long in all. */
+/** The last pause before a created topic counts as missing. All pauses together take about twice as long. */
 const LONGEST_PAUSE_MS = 2000
 
-/** Enough partitions to spread over the workers evenly, also when some are added later. */
+/** Enough partitions to spread evenly over the workers, even if some are added later. */
 export function defaultPartitions(workers: number): number {
   return Math.max(8, 4 * workers)
 }
 
 export interface EnsureOptions {
-  /** The partitions of new topics where none are asked for. Default: 8. */
+  /** The partitions of new topics, if the caller asks for no number. Default: 8. */
   readonly ifNew?: number | undefined
-  /** Whether the pipeline has the topic `bulk`, as one that others may use too. Default: true. */
+  /** Whether the pipeline has the topic `bulk`, as every shared pipeline has. Default: true. */
   readonly bulk?: boolean
   /**
-   * Whether `results` and `bulk` get partitions where they have fewer than `rows`, and settings that would lose rows are
-   * refused. Who only reads results needs no more partitions than a job had at its begin, and loses nothing. Default: true.
+   * Whether the command writes rows. Then `results` and `bulk` get as many partitions as `rows`, and settings that would
+   * lose rows are refused. A command that only reads results needs neither. Default: true.
    */
   readonly writes?: boolean
-  /** Told of doubtful settings. Default: nobody is. */
+  /** Told about doubtful settings. Default: they are not logged. */
   readonly say?: Say
 }
 
 /**
- * Creates the topics of a pipeline, or verifies those that are there. Returns the number of partitions of `rows`:
- * `partitions` where asked for, else as many as there are; new topics then take `ifNew`. A pipeline that is older
- * than the topic `bulk` gets it. Throws TOPIC_UNUSABLE, with the cure.
+ * Creates the topics of a pipeline, or verifies those that exist. Returns the number of partitions to use: `partitions`
+ * if it is given, otherwise as many as `rows` has, which is `ifNew` for new topics. A pipeline from before the topic `bulk`
+ * gets that topic. Throws TOPIC_UNUSABLE, with the cure.
  */
 export async function ensureTopics(
   admin: KafkaAdmin,
@@ -59,7 +59,7 @@ export async function ensureTopics(
   return partitions ?? rows
 }
 
-/** The number of partitions of `rows`; throws TOPIC_UNUSABLE where a topic of the pipeline is missing. Creates none. */
+/** The number of partitions of `rows`. Creates no topic: throws TOPIC_UNUSABLE if one is missing. */
 export async function findTopics(admin: KafkaAdmin, pipeline: string): Promise<number> {
   const { jobs, rows, results } = topicsOf(pipeline)
   const found = await admin.partitions([jobs, rows, results])
@@ -71,7 +71,7 @@ export async function findTopics(admin: KafkaAdmin, pipeline: string): Promise<n
   throw new RowmillError('TOPIC_UNUSABLE', message, { topic: missing })
 }
 
-/** A broker takes a moment to know of topics that were just created, and tells nobody when it does. */
+/** A broker takes a moment until it knows a new topic, and does not announce it. */
 async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Map<string, number>> {
   for (let pauseMs = 5; ; pauseMs *= 2) {
     const found = await admin.partitions(all)
@@ -89,7 +89,7 @@ function topicSettings(topics: PipelineTopics, partitions: number, brokers: numb
   })
 }
 
-/** Refuses settings of topics that others made, or says them. Throws TOPIC_UNUSABLE. */
+/** Refuses settings that would lose rows, and logs doubtful ones. Throws TOPIC_UNUSABLE. */
 async function verifySettings(
   admin: KafkaAdmin,
   { topics, all, writes, say }: { topics: PipelineTopics; all: readonly string[]; writes: boolean; say: Say },

@@ -8,15 +8,15 @@ export interface PublishOptions {
   /** The id of the job. */
   readonly job: string
   readonly layout: Layout
-  /** Whether the pipeline has the topic `bulk`, as those that others may use too have. Default: no. */
+  /** Whether the pipeline has the topic `bulk`, as every shared pipeline has. Default: no. */
   readonly bulk?: boolean
-  /** Options for the job record beside those of the source. */
+  /** Options for the job record, in addition to those of the source. */
   readonly options: readonly JobOption[]
   readonly by: string
-  /** Called once, before the job record is sent: from then on there may be a job to resume. */
+  /** Called once, before the job record is sent. From then on there may be a job to resume. */
   onOpen?(): Promise<void> | void
-  /** Called once, before the first row is sent: the job that has the id is the one of this source and these options. */
+  /** Called once, before the first row is sent: the id belongs to a job with this source and these options. */
   onHeld?(): void
-  /** Called now and then with the rows acknowledged so far and, where known, of how many. */
+  /** Called now and then with the number of rows acknowledged so far, and of all rows if it is known. */
   onProgress?(rows: number, total: number | null): void
 }

@@ -6,17 +6,17 @@ import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 
-/** What of a job is in one partition of its topic. */
+/** What one partition of the topic holds of a job. */
 export interface Published {
-  /** The position behind the last row. */
+  /** The position after the last row. */
   rows: number
-  /** Whether the end of input is there. */
+  /** Whether it has the end of input. */
   ended: boolean
 }
 
 /**
- * What of the job is in its topic by now, partition by partition. A publisher sends the rows of a partition in their
- * order and the end of input behind them: so no row below `rows` is missing, also where retention took earlier ones.
+ * What the topic holds of the job now, by partition. A publisher sends the rows of a partition in order, then the end of
+ * input. So every row below `rows` was sent, even if retention has deleted earlier ones.
  * Throws the reason of `signal`.
  */
 export async function findPublished(context: PipelineContext, job: Job): Promise<Published[]> {
@@ -33,7 +33,7 @@ function note(published: Published, { value }: Message, { partition, job }: { pa
   try {
     record = decodeHead(value)
   } catch (error) {
-    if (error instanceof RowmillError) return // what cannot be read is no row of this publisher
+    if (error instanceof RowmillError) return // an unreadable message is not from this publisher
     throw error
   }
   if ((record.kind !== 'rows' && record.kind !== 'end') || record.value.job !== job.id) return

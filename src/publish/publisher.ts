@@ -15,17 +15,17 @@ import { claimJob, firstRecord } from './claim-job.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { findPublished, type Published } from './published-rows.ts'
 
-/** Rows that were read and are not acknowledged yet. */
+/** How many bytes of rows may be read and not acknowledged yet. */
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024
-/** A rows message is cut here; a longer row travels alone. */
+/** The size of a rows message. A longer row travels alone. */
 const MESSAGE_BYTES = 256 * 1024
 
 /**
  * Publishes a source as one job: the job record, its rows, an end of input in every partition, and the job's end.
- * The source is open. A job that the same source began under the same options goes on where
- * it stopped: what is in the topic already is not sent again. Returns the number of rows. Throws JOB_EXISTS, before a
- * row is sent, where the id was used for anything else, also by a publisher that began it at the same moment; and what
- * the job failed with. Says in `jobs` that the job failed where the source breaks.
+ * The source is open. If the same source began the job under the same options, resumes it: sends
+ * only what the topic does not have yet. Returns the number of rows. If the source breaks, records in `jobs` that the job
+ * failed. Throws the failure of the job. Throws JOB_EXISTS before it sends a row, if the id belongs to anything else, or to
+ * a publisher that began it at the same moment.
  */
 export async function publish(context: PipelineContext, source: Source, options: PublishOptions): Promise<number> {
   const { kafka, pipeline, jobs, say, signal } = context
@@ -36,7 +36,7 @@ export async function publish(context: PipelineContext, source: Source, options:
     if (total !== null) return total
   }
   const sender = new PartitionSender(await kafka.producer(), say)
-  const stop = () => void sender.close(signal.reason).catch(() => {}) // who waits for an acknowledgement is let go
+  const stop = () => void sender.close(signal.reason).catch(() => {}) // ends the waits for acknowledgements
   signal.addEventListener('abort', stop, { once: true })
   try {
     const first = found ?? (await firstRecord(context, options))
@@ -62,7 +62,7 @@ export async function publish(context: PipelineContext, source: Source, options:
   }
 }
 
-/** The rows of a job that is published to its end, which is said; null: it is not. Throws what the job failed with. */
+/** The number of rows of a job that was published before. Null: it was not. Throws the failure of the job. */
 function endedWith(job: Job, say: Say, { onHeld, onProgress }: PublishOptions): number | null {
   if (hasFailed(job)) throw jobFailure(job)
   if (job.state !== 'ended') return null
@@ -72,14 +72,14 @@ function endedWith(job: Job, say: Say, { onHeld, onProgress }: PublishOptions): 
   return job.total
 }
 
-/** Ends a job whose rows cannot be read again: nobody could go on with it, and everybody would wait. */
+/** Ends a job whose rows cannot be read again: nobody could resume it, and its readers would wait for ever. */
 function cancel(context: PipelineContext, job: Job, by: string): Promise<void> {
   const message = `job ${job.id} was cancelled: its publisher was stopped, and its input can be read only once`
   const error = new RowmillError('JOB_CANCELLED', message, { job: job.id })
   return tellFailure(context, job, { error, place: null, by, state: 'cancelled' })
 }
 
-/** What another publisher of the job would meet too, and nobody has said yet. */
+/** Whether another publisher of the job would meet the same error, and `jobs` does not have it yet. */
 function endsJob(error: unknown): boolean {
   const { facts, exitCode } = toRowmillError(error)
   return !facts['told'] && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
@@ -89,7 +89,7 @@ function endsJob(error: unknown): boolean {
 class Publication {
   readonly #context: PipelineContext
   readonly #job: Job
-  /** What an earlier publisher of the job left in the topic, by partition. */
+  /** What earlier publishers of the job sent, by partition. */
   readonly #published: readonly Published[]
   readonly #sender: PartitionSender
   readonly #options: PublishOptions
@@ -118,7 +118,7 @@ class Publication {
       signal.throwIfAborted()
       this.#throwFault()
     }
-    signal.throwIfAborted() // a source that was closed ends like one that is at its end
+    signal.throwIfAborted() // a source that is closed ends as if it were complete
     this.#send()
     await this.#sender.room(1)
     this.#throwFault()
@@ -140,7 +140,7 @@ class Publication {
     if (rows.length === 0) return
     this.#run = { rows: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
-    const count = rows.length // all that is kept of the rows until they are acknowledged
+    const count = rows.length // the rows themselves are not kept until the acknowledgement
     const line = { line: lines[0]!, lineSteps: lineSteps(lines) }
     const message: Rows = { job: id, epoch, from, seq: this.#seq, count, ...line, rows }
     const { partition, position } = placeOf(this.#seq, this.#job)

@@ -376,7 +376,7 @@ test('job records that nobody of the pipeline could serve are ignored with a wor
   const { code, stderr } = await stop()
   assert.equal(code, 0, stderr)
   for (const sign of [
-    /\.jobs\[0\]@1: this job record is ignored: its rows would be in "elsewhere", no topic of this pipeline/,
+    /\.jobs\[0\]@1: this job record is ignored: its rows would be in "elsewhere", which is no topic of this pipeline/,
     /this job record is ignored: it takes \d+ bytes, and at most 1048576 are read/,
     /this job record is ignored: its job id is "no id"/,
     /reopened jobs: this worker serves 16 at a time, the others wait/,

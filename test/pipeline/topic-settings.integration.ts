@@ -80,7 +80,7 @@ for (const [kind, config, flaw] of REFUSED) {
 
 const DOUBTFUL: readonly (readonly [Kind, Record<string, string>, RegExp])[] = [
   ['rows', { 'max.message.bytes': '1048588' }, /max\.message\.bytes=1048588 refuses longer rows, and ends their job/],
-  ['results', { 'compression.type': 'gzip' }, /compression\.type=gzip has the broker compress every batch anew/],
+  ['results', { 'compression.type': 'gzip' }, /compression\.type=gzip makes the broker compress every batch again/],
   ['bulk', { 'message.timestamp.type': 'CreateTime' }, /message\.timestamp\.type=CreateTime lets a client/],
   ['rows', { 'retention.ms': '60000', 'message.timestamp.type': 'LogAppendTime' }, /retention\.ms=60000 deletes rows/],
   ['rows', { 'retention.bytes': '1000000' }, /retention\.bytes=1000000 deletes rows of a large job/],
