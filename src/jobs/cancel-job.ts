@@ -11,8 +11,8 @@ export type Cancelled = 'complete' | 'over' | 'cancelled'
 
 /**
  * Records in `jobs` that the job is cancelled. Workers then skip its rows, and its publisher and readers end with
- * JOB_CANCELLED. A complete job is not cancelled, since nobody could collect it any more. Resolves with the job as it is
- * afterwards. Throws USAGE if there is no such job.
+ * JOB_CANCELLED. A complete job is not cancelled, since nobody could collect it any more. Resolves with the job as it
+ * is afterwards. Throws USAGE if there is no such job.
  */
 export async function cancelJob(
   context: PipelineContext,

@@ -24,8 +24,9 @@ export function hasProgress(job: Job): boolean {
 }
 
 /**
- * How far the workers have come with each of these jobs that `hasProgress`. Reads the topic `results` once, from where the
- * first job begins until all of them are complete. Of most messages it reads only the key. Throws the reason of `signal`.
+ * How far the workers have come with each of these jobs that `hasProgress`. Reads the topic `results` once, from where
+ * the first job begins until all of them are complete. Of most messages it reads only the key. Throws the reason of
+ * `signal`.
  */
 export async function progressOf(context: PipelineContext, jobs: readonly Job[]): Promise<Map<string, JobProgress>> {
   await context.jobs.latest('') // so that the job log knows every attempt

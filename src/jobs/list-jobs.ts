@@ -15,8 +15,7 @@ export async function listJobs(context: PipelineContext): Promise<Job[]> {
     if (record?.kind === 'job') jobs.set(record.value.id, foldJob(jobs.get(record.value.id), record.value))
     else unreadable++
   })
-  if (unreadable > 0)
-    context.say(`${unreadable} messages of ${topic} are no job records, or need --schema-registry`)
+  if (unreadable > 0) context.say(`${unreadable} messages of ${topic} are no job records, or need --schema-registry`)
   return [...jobs.values()]
 }
 

@@ -8,8 +8,8 @@ import { decode } from '../wire/codec.ts'
 export type RejectOfNoJob = Pick<Reject, 'topic' | 'partition' | 'offset' | 'reason' | 'detail'>
 
 /**
- * The rejects without a job that the topic `rejects` holds now, each once, ordered by topic, partition and offset of the
- * message. Throws the reason of `signal`.
+ * The rejects without a job that the topic `rejects` holds now, each once, ordered by topic, partition and offset of
+ * the message. Throws the reason of `signal`.
  */
 export async function findRejectsOfNoJob(context: PipelineContext): Promise<RejectOfNoJob[]> {
   const { rejects: topic } = topicsOf(context.pipeline)
@@ -28,8 +28,7 @@ export async function findRejectsOfNoJob(context: PipelineContext): Promise<Reje
       found.set(`${topic}/${partition}/${offset}`, { topic, partition, offset, reason, detail })
     }
   })
-  if (unreadable > 0)
-    context.say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry`)
+  if (unreadable > 0) context.say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry`)
   return [...found.values()].sort(byPlace)
 }
 

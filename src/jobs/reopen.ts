@@ -16,8 +16,8 @@ export interface Reopened {
 
 /**
  * Opens another attempt of a job that failed because of its classifier, or that finished with rejects. If the last
- * attempt is still open, returns that. Resolves with null if there is nothing to do. Throws USAGE if there is no such job,
- * if it is still being classified, or if no other classifier cures it.
+ * attempt is still open, returns that. Resolves with null if there is nothing to do. Throws USAGE if there is no such
+ * job, if it is still being classified, or if no other classifier cures it.
  */
 export async function reopen(context: PipelineContext, id: string, by: string): Promise<Reopened | null> {
   const { kafka, pipeline, jobs, say } = context

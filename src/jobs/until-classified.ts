@@ -12,9 +12,9 @@ import { fingerprintOf } from '../wire/formats.ts'
 const FINGERPRINT = [2, 10] as const
 
 /**
- * Resolves when every row of the job has a result: workers write an end of input after the last result of each partition.
- * Waits for a job that is not published yet. Throws the failure of the job, the reason of `signal`, and ROW_MALFORMED at
- * a message that needs a schema registry that this reader was not given.
+ * Resolves when every row of the job has a result: workers write an end of input after the last result of each
+ * partition. Waits for a job that is not published yet. Throws the failure of the job, the reason of `signal`, and
+ * ROW_MALFORMED at a message that needs a schema registry that this reader was not given.
  */
 export async function untilClassified(
   { kafka, pipeline, jobs, say, signal }: PipelineContext,

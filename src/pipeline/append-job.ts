@@ -38,7 +38,10 @@ export async function tellFailure(
   }
 }
 
-/** Records in `jobs` that the job failed, with the error and where it happened. Everyone who serves the job ends with it. */
+/**
+ * Records in `jobs` that the job failed, with the error and where it happened. Everyone who serves the job ends with
+ * it.
+ */
 export function failJob(
   sender: PartitionSender,
   pipeline: string,

@@ -68,7 +68,10 @@ export class JobLog {
     return undefined
   }
 
-  /** The attempts known so far whose results count, in order. An attempt that contradicted an earlier one does not count. */
+  /**
+   * The attempts known so far whose results count, in order. An attempt that contradicted an earlier one does not
+   * count.
+   */
   attemptsOf(id: string): readonly Attempt[] {
     return (this.#attempts.get(id) ?? []).filter(({ attempt }) => !this.#void.get(id)?.has(attempt))
   }
@@ -90,8 +93,8 @@ export class JobLog {
   }
 
   /**
-   * The job. If it is not known yet, reads `jobs` to its present end first. Throws ROW_MALFORMED, as `latest` and `until`
-   * do, if its records need a schema registry that this reader was not given.
+   * The job. If it is not known yet, reads `jobs` to its present end first. Throws ROW_MALFORMED, as `latest` and
+   * `until` do, if its records need a schema registry that this reader was not given.
    */
   async get(id: string): Promise<Job | undefined> {
     if (!this.#jobs.has(id) && !this.#unreadable.has(id)) await this.#readToEnd()
@@ -171,7 +174,9 @@ export class JobLog {
     }
   }
 
-  /** Why this pipeline cannot serve the job of a record, or null. Anyone with access to the broker can write a record. */
+  /**
+   * Why this pipeline cannot serve the job of a record, or null. Anyone with access to the broker can write a record.
+   */
   #flawOf({ id, topic }: Job, bytes: number): string | null {
     if (bytes > MAX_JOB_BYTES) return `it takes ${bytes} bytes, and at most ${MAX_JOB_BYTES} are read`
     if (!isName(id)) return `its job id is ${JSON.stringify(id.slice(0, SHOWN_CHARS))}`

@@ -5,8 +5,8 @@ import type { PipelineContext } from './context.ts'
 
 /**
  * The job, after `jobs` was read to its end as of the call. Asks again while the broker does not answer, up to the
- * broker timeout; the reader of `jobs` logs the outage. Throws what ended that reader, BROKER_UNREACHABLE, and the reason
- * of `signal`.
+ * broker timeout; the reader of `jobs` logs the outage. Throws what ended that reader, BROKER_UNREACHABLE, and the
+ * reason of `signal`.
  */
 export async function latestJob({ kafka, jobs, signal }: PipelineContext, id: string): Promise<Job | undefined> {
   const outage = new Outage('ask for the end of the job log', () => {}, kafka.patienceMs)

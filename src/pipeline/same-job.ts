@@ -28,8 +28,8 @@ export function checkSameFile(
 }
 
 /**
- * Throws unless a producer that would have begun the job as `wanted` can continue it. Throws JOB_EXISTS for another job,
- * for other columns or options, and for a job that has ended. Throws the failure of a job that failed.
+ * Throws unless a producer that would have begun the job as `wanted` can continue it. Throws JOB_EXISTS for another
+ * job, for other columns or options, and for a job that has ended. Throws the failure of a job that failed.
  */
 export function checkSameProducer(job: Job, wanted: Job, pipeline: string): void {
   const refuse = refusalOf(job, pipeline, 'choose another id')

@@ -1,8 +1,12 @@
 import type { PipelineTopics } from './topic-names.ts'
 
-/** A rows message is cut at 256 KB, but a single row with a few cells of the largest size is longer than Kafka's 1 MB. */
+/**
+ * A rows message is cut at 256 KB, but a single row with a few cells of the largest size is longer than Kafka's 1 MB.
+ */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-/** Every topic must take this much: a request of several messages is this long (`SEND_BYTES` in partition-sender.ts). */
+/**
+ * Every topic must take this much: a request of several messages is this long (`SEND_BYTES` in partition-sender.ts).
+ */
 const LEAST_MESSAGE_BYTES = 1_000_000
 /** Rows must survive a night without workers. */
 const SHORT_RETENTION_MS = 24 * 3600 * 1000

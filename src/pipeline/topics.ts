@@ -20,8 +20,8 @@ export interface EnsureOptions {
   /** Whether the pipeline has the topic `bulk`, as every shared pipeline has. Default: true. */
   readonly bulk?: boolean
   /**
-   * Whether the command writes rows. Then `results` and `bulk` get as many partitions as `rows`, and settings that would
-   * lose rows are refused. A command that only reads results needs neither. Default: true.
+   * Whether the command writes rows. Then `results` and `bulk` get as many partitions as `rows`, and settings that
+   * would lose rows are refused. A command that only reads results needs neither. Default: true.
    */
   readonly writes?: boolean
   /** Told about doubtful settings. Default: they are not logged. */
@@ -30,8 +30,8 @@ export interface EnsureOptions {
 
 /**
  * Creates the topics of a pipeline, or verifies those that exist. Returns the number of partitions to use: `partitions`
- * if it is given, otherwise as many as `rows` has, which is `ifNew` for new topics. A pipeline from before the topic `bulk`
- * gets that topic. Throws TOPIC_UNUSABLE, with the cure.
+ * if it is given, otherwise as many as `rows` has, which is `ifNew` for new topics. A pipeline from before the topic
+ * `bulk` gets that topic. Throws TOPIC_UNUSABLE, with the cure.
  */
 export async function ensureTopics(
   admin: KafkaAdmin,

@@ -39,10 +39,10 @@ export async function firstRecord(
 }
 
 /**
- * Appends the first record of a job and reads `jobs` back. Two publishers may begin one id at the same moment: both find
- * no such job, and both append a record. Only the log tells which one is first. Resolves with `job` itself if its record
- * is the first. Otherwise resolves with the job of the other publisher, if that reads the same source under the same
- * options, or throws JOB_EXISTS. Throws BROKER_UNREACHABLE and the reason of the signal.
+ * Appends the first record of a job and reads `jobs` back. Two publishers may begin one id at the same moment: both
+ * find no such job, and both append a record. Only the log tells which one is first. Resolves with `job` itself if its
+ * record is the first. Otherwise resolves with the job of the other publisher, if that reads the same source under the
+ * same options, or throws JOB_EXISTS. Throws BROKER_UNREACHABLE and the reason of the signal.
  */
 export async function claimJob(
   context: PipelineContext,

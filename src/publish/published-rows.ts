@@ -15,9 +15,9 @@ export interface Published {
 }
 
 /**
- * What the topic holds of the job now, by partition. A publisher sends the rows of a partition in order, then the end of
- * input. So every row below `rows` was sent, even if retention has deleted earlier ones.
- * Throws the reason of `signal`.
+ * What the topic holds of the job now, by partition. A publisher sends the rows of a partition in order, then the end
+ * of input. So every row below `rows` was sent, even if retention has deleted earlier ones. Throws the reason of
+ * `signal`.
  */
 export async function findPublished(context: PipelineContext, job: Job): Promise<Published[]> {
   const positions = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
