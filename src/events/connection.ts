@@ -13,7 +13,7 @@ interface SdkConnection {
   readonly compression?: Compression | undefined
 }
 
-/** Connects and creates the topics that are missing; with the number of partitions of `rows`. */
+/** Connects and creates missing topics. Resolves with the client, and the number of partitions of `rows`. */
 export async function connectSdk(
   clientId: string,
   {

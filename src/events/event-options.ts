@@ -11,7 +11,10 @@ import type { Say } from '../support/say.ts'
 export interface EventFormat {
   /** The kind of the index column. Default: text, as it was sent. */
   readonly indexKind?: IndexKind
-  /** Keyword arguments that the original job gave to read_csv, if they act on values: `dtype`, `na_values`, `index_col`, ... */
+  /**
+   * Keyword arguments that the original job gave to read_csv, if they act on values: `dtype`, `na_values`, `index_col`,
+   * ...
+   */
   readonly readCsv?: Readonly<Record<string, unknown>>
   /** Keyword arguments that the original job gave to to_csv. */
   readonly toCsv?: Readonly<Record<string, unknown>>
@@ -31,9 +34,9 @@ export interface OpenJobOptions extends EventFormat {
   /** The header: the names of the columns, in order. */
   readonly columns: readonly string[]
   /**
-   * The Python of the original job, a path or a name. Its csv module decides how a cell with a carriage return is quoted,
-   * and readers that write lines do the same. It needs no pandas. A job that exists keeps the quoting it began with.
-   * Default: ROWMILL_PYTHON, or `python3`. Without a `python3`, such cells are quoted, and `say` is told.
+   * The Python of the original job, a path or a name. Its csv module decides how a cell with a carriage return is
+   * quoted, and readers that write lines do the same. It needs no pandas. A job that exists keeps the quoting it began
+   * with. Default: ROWMILL_PYTHON, or `python3`. Without a `python3`, such cells are quoted, and `say` is told.
    */
   readonly python?: string
   /** The URL of a schema registry: then messages are in Confluent wire format. */

@@ -5,15 +5,15 @@ import { crashPoint } from '../support/crash-point.ts'
 import { encodeRows } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 
-/** Rows that were handed to the broker and are not acknowledged. More than one request, so that the broker never waits. */
+/** How many bytes may be sent and not acknowledged: more than one request, so that the broker never waits. */
 const IN_FLIGHT_BYTES = 1024 * 1024
-/** What a row takes beside its values, in the message and in memory. */
+/** The bytes of a row besides its values, in the message and in memory. */
 const ROW_BYTES = 200
-/** Rows that are safe are forgotten when so many of them are at the front. */
+/** Safe rows are forgotten when there are this many at the front. */
 const KEPT_ROWS = 1024
 
 interface OpenRow {
-  /** Given away when the row is handed to the broker. */
+  /** Null once the row was sent. */
   values: Values | null
   readonly bytes: number
   acked: boolean
@@ -23,19 +23,19 @@ interface OpenRow {
 }
 
 export interface EventPublisherOptions {
-  /** The job, with the epoch of this producer and the seq it goes on at. */
+  /** The job, with the epoch of this producer and the seq it continues at. */
   readonly job: Pick<Job, 'id' | 'epoch' | 'from' | 'topic' | 'partitions' | 'blockRows'>
   readonly sender: PartitionSender
-  /** Resolves when `jobs`, read to its end after the call, shows that no newer producer has the job; else throws. */
+  /** Reads `jobs` to its end. Resolves if no newer producer has the job, throws otherwise. */
   checkHeld(): Promise<void>
-  /** Told that the job is lost to this producer: a row that is not written is a hole, so nothing goes on. */
+  /** Told that this producer has lost the job. A row that was not written is a hole, so no other row may follow. */
   lost(error: unknown): void
 }
 
 /**
- * The rows of one producer on their way to the broker. A row is safe when every row below it is acknowledged, and `jobs`
- * has been read after that and shows no newer producer: only then is it certain to lie below whatever a newer one goes on
- * at. One look at `jobs` is out at a time, for all rows that were acknowledged before it.
+ * The rows of one producer on their way to the broker. A row is safe when it and every row below it are acknowledged,
+ * and `jobs`, read after that, shows no newer producer. Only then does a newer producer count the row, and continue
+ * above it. `jobs` is read for all rows that were acknowledged before, and never twice at a time.
  */
 export class EventPublisher {
   readonly #options: EventPublisherOptions
@@ -60,17 +60,17 @@ export class EventPublisher {
     this.#safe = from
   }
 
-  /** The seq behind the last row that was given. */
+  /** The seq after the last row that the caller gave. */
   get given(): number {
     return this.#given
   }
 
-  /** The seq behind the last row that was handed to the broker: those from here on will lie behind all that is there. */
+  /** The seq after the last row that was sent. Rows from here on will lie after everything that is in the topic now. */
   get handed(): number {
     return this.#handed
   }
 
-  /** Every row below is safe. */
+  /** Every row below this seq is safe. */
   get safe(): number {
     return this.#safe
   }
@@ -91,7 +91,7 @@ export class EventPublisher {
     if (seq > this.#safe) await this.#at(seq - 1).safe
   }
 
-  /** Ends every wait, open or to come, with this. Nothing more is handed to the broker. */
+  /** Ends every wait, present and future, with this error. Nothing more is sent. */
   fail(error: unknown): void {
     if (this.#fault) return
     this.#fault = { error }

@@ -4,17 +4,17 @@ import type { Values } from '../model.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 
-/** What a value of a row may be. It travels as text: `true` and `false`, numbers as String() writes them, null as ''. */
+/** A value of a row. It travels as text: `true` and `false`, numbers as String() writes them, null as ''. */
 export type EventValue = string | number | bigint | boolean | null
 
 /** A row by the names of its columns, or its values in the order of the header. */
 export type EventRow = Readonly<Record<string, EventValue>> | readonly EventValue[]
 
-/** What a message takes beside the values of its row, with room to spare: job, epoch, from and seq. */
+/** The bytes of a message besides the values of its row, with room to spare: job, epoch, from and seq. */
 const HEAD_BYTES = 1024
 const SHOWN_CHARACTERS = 40
 
-/** Makes rows of what a job with this header is sent. */
+/** Turns what `send` gets into the values of a row, under the header of the job. */
 export class RowReader {
   readonly #job: string
   readonly #columns: readonly string[]
@@ -85,13 +85,15 @@ export class RowReader {
       case 'boolean':
         return String(value)
       case 'number':
-        if (!Number.isFinite(value)) throw refuse('is no number that can travel: give null, or the text you mean')
+        if (!Number.isFinite(value)) throw refuse('is not a finite number: give null, or the text you mean')
         if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-          throw refuse('is beyond the whole numbers that a number holds exactly: give a bigint or a text')
+          throw refuse('is larger than the whole numbers that a number holds exactly: give a bigint or a text')
         }
         return String(value)
       default:
-        throw refuse(`is no text, number, bigint, boolean or null: give ${value === undefined ? 'null' : 'its text'}`)
+        throw refuse(
+          `is not a text, number, bigint, boolean or null: give ${value === undefined ? 'null' : 'its text'}`,
+        )
     }
   }
 

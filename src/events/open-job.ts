@@ -24,14 +24,15 @@ import { appendTakeoverPoint, fenced, type ProducerContext, takeOver } from './t
 import { TakeoverPoints } from './takeover-points.ts'
 
 /**
- * Opens a job of events, or goes on with it where the last producer of the same id stopped: all rows below `seq` are safe,
- * and the next one that is sent gets it. A producer that comes back sends again from there. Where another producer has
- * the job, this one takes it over, and the other one's calls reject with PRODUCER_FENCED. Creates the topics
- * that are missing, and adds partitions to `results` where it has fewer than `rows`.
+ * Opens a job of events, or resumes it where its last producer stopped. All rows below `seq` are safe, and the next row
+ * gets that seq: after a crash, send again from there. If another producer has the job, takes it over: the calls of the
+ * other one reject with PRODUCER_FENCED. Creates missing topics, and adds partitions to `results` if it has fewer than
+ * `rows`.
  *
- * Throws USAGE; PYTHON_UNUSABLE; JOB_EXISTS where the id is another job's, was begun with another header or other options, or has ended;
- * what the job failed with; PRODUCER_FENCED where somebody else takes it over meanwhile; ROW_GAP where retention took
- * what tells the seq; BROKER_UNREACHABLE, TOPIC_UNUSABLE, REGISTRY_UNREACHABLE.
+ * Throws JOB_EXISTS if the id belongs to another job, was begun with another header or other options, or has ended.
+ * Throws the failure of a job that failed, PRODUCER_FENCED if somebody else takes the job over meanwhile, and ROW_GAP
+ * if retention deleted what tells the seq. Also throws USAGE, PYTHON_UNUSABLE, BROKER_UNREACHABLE, TOPIC_UNUSABLE,
+ * REGISTRY_UNREACHABLE.
  */
 export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const { id, columns, pipeline = OPTIONS.sharedPipeline.fallback, say = () => {}, indexKind = 'text' } = options
@@ -80,33 +81,33 @@ interface EventJobParts {
 }
 
 /**
- * A job of events that this producer holds. Once it has lost the job, to a newer producer, a failure or a broker that
- * does not come back, every call that is open or to come rejects with that: open the job again to go on.
+ * A job of events that this producer holds. It may lose the job to a newer producer, a failure, or a broker that does
+ * not come back. Then every present and future call rejects with that error. To continue, open the job again.
  */
 export interface EventJob extends AsyncDisposable {
   readonly id: string
   readonly columns: readonly string[]
-  /** All rows below are safe; with nothing under way it is the seq of the next row. */
+  /** All rows below this seq are safe. If no row is under way, the next row gets it. */
   readonly seq: number
   /**
-   * Sends a row, by the names of its columns or as values in the order of the header, and resolves with its seq when it
-   * is safe: acknowledged by the brokers with all rows below it, and under no other producer's feet. Seqs are given in
-   * the order of the calls. Rejects with ROW_REFUSED, naming the column, before anything is sent: no seq is used up.
+   * Sends a row, by the names of its columns or as values in the order of the header. Resolves with its seq when it is
+   * safe: the brokers have acknowledged it and all rows below it, and no newer producer owned the job at that moment.
+   * Seqs follow the order of the calls. Rejects with ROW_REFUSED naming the column, before anything is sent: then no
+   * seq is used up.
    *
-   * A call for each row is as it should be: rows that are sent while others are under way share their requests. About
-   * 1 MB is under way at a time. What is sent beyond waits in memory of this process, so a caller that has more rows
-   * than it wants to hold awaits some of the promises.
+   * Call it once for each row: rows that are sent while others are under way share their requests. About 1 MB is under
+   * way at a time, and further rows wait in memory. To hold fewer rows, await some of the promises.
    */
   send(row: EventRow): Promise<number>
   /**
-   * Ends the job: no row comes any more, from nobody. Resolves when that stands in every partition and in the log of jobs.
-   * A producer that dies before may open the job again and end it, or send more rows. The connection to the brokers
-   * stays until `close`, and keeps the process alive. Twice is fine.
+   * Ends the job: no producer can add rows after this. Resolves when the end is in every partition and in the job log.
+   * A producer that dies before that may open the job again and end it, or send more rows. The connection to the
+   * brokers stays until `close`, and keeps the process alive. Twice is fine.
    */
   end(): Promise<void>
   /**
-   * Waits for the rows that were sent and disconnects, without ending the job: unless `end` did, it can be opened again.
-   * Twice is fine.
+   * Waits for the rows that were sent, and disconnects. It does not end the job: without `end`, the job can be opened
+   * again. Twice is fine.
    */
   close(): Promise<void>
 }
@@ -202,7 +203,7 @@ class HeldEventJob implements EventJob {
     const record: Job = { ...this.#job, state: 'ended', total, at: Date.now(), by }
     await this.#orLost(appendJob(sender, pipeline, record))
     crashPoint('job-ended')
-    await this.#orLost(this.#checkHeld()) // a newer producer may have come between: then the job has not ended
+    await this.#orLost(this.#checkHeld()) // if a newer producer came first, the job has not ended
   }
 
   async #close(): Promise<void> {
@@ -212,7 +213,7 @@ class HeldEventJob implements EventJob {
       await this.#takeoverPoints.close()
       if (!this.#ended) await this.#takeoverPoints.write(true)
     } catch {
-      // Each call that is open has said it.
+      // The calls that were open have rejected with it.
     }
     this.#lose(this.#over('close'))
     this.#stop.abort()
@@ -220,15 +221,15 @@ class HeldEventJob implements EventJob {
     await this.#parts.close()
   }
 
-  /** Rejects what is open and what is to come with this. */
+  /** Rejects all present and future calls with this error. */
   #lose(error: unknown): void {
     if (this.#lost) return
     this.#lost = { error }
     this.#publisher.fail(error)
-    void this.#context.sender.close(error).catch(() => {}) // what it still holds is nobody's any more
+    void this.#context.sender.close(error).catch(() => {}) // nobody waits for what it still holds
   }
 
-  /** What `work` resolves with; a failure is the end of this producer. */
+  /** The result of `work`. If it fails, this producer has lost the job. */
   async #orLost<T>(work: Promise<T>): Promise<T> {
     try {
       return await work
@@ -252,7 +253,7 @@ class HeldEventJob implements EventJob {
     return fenced(this.id, this.#context.jobs.epochsOf(this.id)!)
   }
 
-  /** Is told of a newer producer or a failure also while nothing is sent. */
+  /** Notices a newer producer or a failure even while nothing is sent. */
   #follow(): void {
     const { jobs, signal } = this.#context
     const stop = AbortSignal.any([this.#stop.signal, signal])

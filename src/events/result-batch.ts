@@ -8,12 +8,12 @@ export interface RejectedRow {
   readonly values: Values
 }
 
-/** A row of a job that was classified, or one that could not be: one of `values` and `rejected` is null. */
+/** A classified row, or a rejected one: one of `values` and `rejected` is null. */
 export type ClassifiedRow =
   | { readonly seq: number | null; readonly values: Values; readonly rejected: null }
   | { readonly seq: number | null; readonly values: null; readonly rejected: RejectedRow }
 
-/** Where a batch ends. What is in it is nobody's business; it may be kept as JSON. */
+/** Where a batch ends. It is opaque, and may be stored as JSON. */
 export interface ResultsPosition {
   readonly pipeline: string
   readonly job: string
@@ -22,23 +22,23 @@ export interface ResultsPosition {
 }
 
 /**
- * Rows that are next in the order of their job: all that had arrived when they were asked for, up to about 1,000.
+ * The next rows in the order of their job: all that had arrived when the batch was asked for, up to about 1,000.
  *
- * `columns` are those of the output, the label of the index first where it has an index, and `values` has one text for
- * each: a list and no object, because every name is legal in a CSV, twice or `__proto__` too. A batch without any
- * classified row may have none. Another classifier may give other columns: then another batch begins.
+ * `columns` are those of the output. If the output has an index, its label is the first. `values` has one text for each
+ * column. It is a list, not an object: in a CSV two columns may have one name, and a name may be `__proto__`. A batch
+ * without a classified row may have no columns. If another classifier returns other columns, a new batch begins.
  */
 export interface ResultBatch {
   readonly columns: readonly string[]
   readonly rows: readonly ClassifiedRow[]
-  /** Give it as `after`, in another process too, to go on behind the last row of this batch. */
+  /** Give it as `after`, in any process, to resume after the last row of this batch. */
   readonly position: ResultsPosition
 }
 
 export interface ResultsRequest {
   readonly job: string
-  /** The position of a batch that was dealt with: the row behind it comes first. */
+  /** The position of the last batch that was processed: the row after it comes first. */
   readonly after?: ResultsPosition | null
-  /** Without `after`: the first row, or only what is classified from now on. Default: start. */
+  /** Without `after`: begin with the first row, or with what is classified from now on. Default: start. */
   readonly from?: 'start' | 'now'
 }

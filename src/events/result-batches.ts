@@ -6,7 +6,7 @@ import type { JobLog } from '../pipeline/job-log.ts'
 import { fitsJob, OrderedResults, staysRight } from '../results/ordered-results.ts'
 import type { ClassifiedRow, ResultBatch, ResultsPosition, ResultsRequest } from './result-batch.ts'
 
-/** Rows in one batch, where more are there already: it ends at the first run that reaches this. */
+/** The rows of one batch, if more have arrived: it ends with the run that reaches this number. */
 const BATCH_ROWS = 1000
 
 /** As `results` (results.ts), with a connection that is open already. `lookEveryMs`: see OrderedResultsOptions. */
@@ -26,7 +26,7 @@ export async function* resultBatches(
   })
   try {
     while (!results.complete) {
-      signal.throwIfAborted() // a stream that never goes dry waits for nothing
+      signal.throwIfAborted() // rows may arrive so fast that nothing below ever waits
       const isDry = results.read() === undefined
       for (let next = results.next; next; next = results.next) {
         if (!batch.takes(next)) yield give()
@@ -37,7 +37,7 @@ export async function* resultBatches(
     }
     if (batch.size > 0) yield give()
   } catch (error) {
-    if (batch.size > 0 && !signal.aborted) yield give() // what lies before a gap is right
+    if (batch.size > 0 && !signal.aborted) yield give() // the rows before a gap are right
     throw await results.reasonOf(error)
   } finally {
     await results.close()
@@ -47,14 +47,14 @@ export async function* resultBatches(
 /** The rows that were taken and not given yet. */
 class Batch {
   #rows: ClassifiedRow[] = []
-  /** Whose columns these rows have. */
+  /** The result whose columns these rows have. */
   #columnsOf: Result | null = null
 
   get size(): number {
     return this.#rows.length
   }
 
-  /** Whether the rows of a result can go into it: they have the same columns. */
+  /** Whether the rows of a result fit into this batch: they have the same columns. */
   takes(result: Result): boolean {
     return this.#columnsOf === null || sameColumns(this.#columnsOf, result)
   }
@@ -83,20 +83,15 @@ class Batch {
 
 function checkPosition(after: ResultsPosition, { pipeline, job }: { pipeline: string; job: string }): void {
   if (after.pipeline === pipeline && after.job === job && Array.isArray(after.at?.offsets)) return
-  const of = after.job === undefined ? 'no position of results()' : `of job ${after.job} of pipeline ${after.pipeline}`
-  throw new RowmillError(
-    'USAGE',
-    `after: it is ${of}, and these are the results of job ${job} of pipeline ${pipeline}`,
-    {
-      job,
-      pipeline,
-    },
-  )
+  const of =
+    after.job === undefined ? 'not a position of results()' : `of job ${after.job} of pipeline ${after.pipeline}`
+  const message = `after: it is ${of}, and these are the results of job ${job} of pipeline ${pipeline}`
+  throw new RowmillError('USAGE', message, { job, pipeline })
 }
 
 function checkAttempt({ attempt, at }: ResultsPosition, job: Job, jobs: JobLog): void {
   const fits = fitsJob(at.offsets, job) && 'seq' in at === job.sequenced
-  if (!fits) throw new RowmillError('USAGE', `after: it is no position of job ${job.id}`, { job: job.id })
+  if (!fits) throw new RowmillError('USAGE', `after: it is not a position of job ${job.id}`, { job: job.id })
   if (staysRight({ attempt, counts: at.counts }, job, jobs)) return
   const message =
     `after: the position is of attempt ${attempt} of job ${job.id}, which was opened again for rows that were missing or ` +

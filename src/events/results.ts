@@ -11,24 +11,25 @@ export interface ResultsOptions extends ResultsRequest {
   readonly brokers: readonly string[]
   /** The pipeline of the job. Default: rowmill. */
   readonly pipeline?: string
-  /** The URL of a schema registry, where messages are in Confluent wire format. */
+  /** The URL of a schema registry. Messages are then in Confluent wire format. */
   readonly schemaRegistry?: string | null
-  /** How long to go on trying while the broker does not answer, in seconds. Default: 300. */
+  /** How many seconds to retry while the broker does not answer. Default: 300. */
   readonly brokerTimeout?: number
-  /** Told of outages, and where a job is begun later than with its first row. */
+  /** Told about outages, and about a job whose first rows are no longer there. */
   readonly say?: Say
   /** Ends every wait with its reason. */
   readonly signal?: AbortSignal
 }
 
 /**
- * The classified rows of one job, in order and none twice, as they come: by seq, or as they arrive where the job has no
- * sequence. Waits for a job that is not published yet. Ends when a job has ended and all its rows were given. Nothing is
- * read while no batch is asked for, but for bounded queues; leaving the loop closes everything.
+ * The classified rows of one job, each once: in the order of their seq, or as they arrive if the job has no sequence.
+ * Waits for a job that is not published yet. Ends when the job has ended and all its rows were returned. While nobody
+ * asks for a batch, only bounded queues fill. Leaving the loop closes everything.
  *
- * A job that does not end, and whose first results retention has taken, is begun at the first row from which on all are
- * there. Throws what the job failed with; ROW_GAP, ROW_MALFORMED; USAGE for a position that is not of this job, or of an
- * attempt whose rejects a later one may have replaced: read that from the start. Others that read the job go on.
+ * If retention has deleted the first results of a job without end, begins with the first row that is complete from
+ * there on. Throws the failure of the job, ROW_GAP, ROW_MALFORMED. Throws USAGE for a position of another job, or of an
+ * attempt whose rejects a later one may have replaced: read that job from the start. Other readers of the job are not
+ * affected.
  */
 export async function* results(options: ResultsOptions): AsyncGenerator<ResultBatch, void, undefined> {
   const { pipeline = OPTIONS.sharedPipeline.fallback, say = () => {}, signal = new AbortController().signal } = options

@@ -16,14 +16,15 @@ import { decodeHead } from '../wire/rows-head.ts'
 /** What a producer of events works with. */
 export interface ProducerContext extends PipelineContext {
   readonly sender: PartitionSender
-  /** Not the same for any other producer, so that one can tell whose an epoch is. */
+  /** Unique for each producer, so that its epochs can be recognized. */
   readonly by: string
 }
 
 /**
- * Opens the job, or takes it over from whoever held it: under a new epoch, announced before anything else, so that nothing
- * an older producer still sends counts behind the barriers; what lies before them tells at which seq to go on. Throws
- * JOB_EXISTS, what the job failed with, and PRODUCER_FENCED where somebody else takes it over meanwhile.
+ * Opens the job, or takes it over from its last producer under a new epoch. Announces the epoch first, then sends a
+ * barrier to each partition. A row of an older producer after a barrier does not count. The rows before the barriers
+ * tell at which seq to continue. Throws JOB_EXISTS, the failure of the job, and PRODUCER_FENCED if somebody else takes
+ * it over meanwhile.
  */
 export async function takeOver(context: ProducerContext, wanted: Job): Promise<Job> {
   const job = await claim(context, wanted)
@@ -34,15 +35,15 @@ export async function takeOver(context: ProducerContext, wanted: Job): Promise<J
   return { ...job, from: await findNext(context, job) }
 }
 
-/** The error of a producer whose job is another's now. */
+/** The error of a producer that has lost its job to another one. */
 export function fenced(id: string, { by, epoch }: { by: string; epoch: number }): RowmillError {
   const message =
     `job ${id} was taken over by ${by}: a job has one producer at a time, and the newer one has it. ` +
-    'What send has resolved is safe; the newer producer goes on behind it. Close this one'
+    'Rows that send has resolved are safe, and the newer producer continues after them. Close this one'
   return new RowmillError('PRODUCER_FENCED', message, { job: id, by, epoch })
 }
 
-/** Appends records of new epochs until the first of one is of this producer. */
+/** Appends records of new epochs until this producer has the first record of one. */
 async function claim(context: ProducerContext, wanted: Job): Promise<Job> {
   const { pipeline, jobs, sender, by } = context
   const { id } = wanted
@@ -70,7 +71,7 @@ async function sendBarriers({ sender }: ProducerContext, { id, epoch, topic, par
   await Promise.all(barriers)
 }
 
-/** The lowest seq of which no row counts, in what lies between the last takeover point and the barriers. */
+/** The lowest seq without a row that counts. Reads what lies between the last takeover point and the barriers. */
 async function findNext(context: ProducerContext, job: Job): Promise<number> {
   const { takeoverPoint: point } = context.jobs.epochsOf(job.id)!
   if (point.closed && point.epoch === job.epoch - 1) return point.from
@@ -93,14 +94,14 @@ function note(rows: CountingRows, partition: number, { value }: Message): void {
   try {
     record = decodeHead(value)
   } catch (error) {
-    if (error instanceof RowmillError) return // what cannot be read is no row of a producer
+    if (error instanceof RowmillError) return // an unreadable message is not from a producer
     throw error
   }
   if (record.kind === 'rows') rows.takeRows(partition, record.value)
   else if (record.kind === 'end') rows.takeEnd(partition, record.value)
 }
 
-/** Throws ROW_GAP where retention took what lay after the takeover point, and nothing tells whether rows of the job were in it. */
+/** Throws ROW_GAP if retention deleted messages after the takeover point that may have been rows of the job. */
 async function checkKept(
   { kafka }: ProducerContext,
   { id, topic }: Job,
@@ -112,9 +113,9 @@ async function checkKept(
     for (const { partition, offset } of await reader.offsets(partitions, 'start')) {
       if (offset <= point.rowsFrom[partition]! || rows.hasRows(partition)) continue
       const message =
-        `job ${id}: the producer before this one ended without close, and since then ${topic}[${partition}] lost its ` +
-        `messages below offset ${offset}: nothing tells which rows from ${point.from} on were there. ` +
-        'Was the topic truncated by retention? Go on under another id'
+        `job ${id}: its last producer ended without close, and since then ${topic}[${partition}] lost its messages below ` +
+        `offset ${offset}. Nothing tells which rows from ${point.from} on were there. ` +
+        'Was the topic truncated by retention? Continue under another id'
       throw new RowmillError('ROW_GAP', message, { job: id, topic, partition, offset })
     }
   } finally {

@@ -4,18 +4,18 @@ import type { EventPublisher } from './event-publisher.ts'
 
 /** Where takeover points come from and go to. */
 export interface TakeoverPointsOptions {
-  /** The end of each partition of the topic of the rows, as of the call. */
+  /** The end of each partition of the topic of the rows at the time of the call. */
   ends(): Promise<readonly number[]>
   append(point: Omit<TakeoverPoint, 'epoch'>): Promise<void>
 }
 
-/** A takeover point is due after so many rows, and after so long while rows flow. */
+/** A takeover point is due after this many rows, and after this long while rows flow. */
 const POINT_ROWS = 100_000
 const POINT_MS = 3_600_000
 
 /**
- * Says in `jobs` now and then from where the rows of a job are found: so a takeover reads a part of the log, however long
- * the job, and the seq outlives the rows. A point that fails is said later: it saves reading, and nothing depends on it.
+ * Records in `jobs` now and then where the recent rows of a job begin. So a takeover reads only a part of the log, and
+ * knows the seq even if the rows were deleted. A point that cannot be written is written later: it only saves reading.
  */
 export class TakeoverPoints {
   readonly #publisher: EventPublisher
@@ -31,7 +31,7 @@ export class TakeoverPoints {
     this.#timer = setInterval(() => this.due(1), POINT_MS).unref()
   }
 
-  /** Writes a takeover point where the last one is so many rows ago. */
+  /** Writes a takeover point if the last one is this many rows ago. */
   due(rows = POINT_ROWS): void {
     if (this.#writing || this.#publisher.handed - this.#from < rows) return
     this.#writing = this.write(false)
@@ -41,7 +41,7 @@ export class TakeoverPoints {
       })
   }
 
-  /** `closed`: no row comes behind it. */
+  /** `closed`: no row comes after it. */
   async write(closed: boolean): Promise<void> {
     const rowsFrom = await this.#options.ends()
     const from = this.#publisher.handed // after the answer: a row that was not handed over by now lies behind the ends
