@@ -1,5 +1,6 @@
 // 2-own-source.mts
-import { run, type Sink, type Source } from 'rowmill'
+import { run, type Source } from 'rowmill'
+import { StdoutSink } from 'rowmill/connectors'
 
 /** Rows from anywhere: a table, a queue, an API. The line numbers are for messages. */
 const source: Source = {
@@ -17,15 +18,4 @@ const source: Source = {
   close: async () => {},
 }
 
-/** Prints rows as they come. It cannot resume, so it has no checkpoints. */
-const sink: Sink = {
-  open: async () => null,
-  restart: async () => {},
-  begin: async () => {},
-  write: async rows => console.log(rows.map(row => row.join()).join('\n')),
-  checkpoint: async () => {},
-  commit: async ({ rows }) => console.log(`${rows} rows`),
-  close: async () => {},
-}
-
-await run({ source, sink, classifier: 'black_box.py' })
+await run({ source, sink: new StdoutSink(), classifier: 'black_box.py' })

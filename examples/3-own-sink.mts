@@ -1,6 +1,7 @@
 // 3-own-sink.mts
 import { DatabaseSync } from 'node:sqlite'
-import { run, type Sink, type Source, type Values } from 'rowmill'
+import { run, type Sink, type Values } from 'rowmill'
+import { CsvSource } from 'rowmill/connectors'
 
 /** A table of SQLite. Rows and the collector's note are in one transaction: a crash keeps both or neither. */
 class TableSink implements Sink {
@@ -42,19 +43,6 @@ class TableSink implements Sink {
   }
 }
 
-const source: Source = {
-  open: async () => ({ columns: ['SKU', 'TEXT'], indexKind: 'integer', identity: null, total: 2, options: [] }),
-  async *rows() {
-    yield {
-      rows: [
-        ['17', 'a red shoe'],
-        ['18', 'a hat'],
-      ],
-      lines: [1, 2],
-    }
-  },
-  close: async () => {},
-}
-
+const source = new CsvSource({ path: 'rows.csv', readCsv: {}, delimiter: null, indexKind: null })
 await run({ source, sink: new TableSink(), classifier: 'black_box.py' })
 for (const { row } of new DatabaseSync('classified.db').prepare('SELECT row FROM classified').all()) console.log(row)

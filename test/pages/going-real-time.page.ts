@@ -11,7 +11,7 @@ function missing(): string | false {
   return spawnSync('kcat', ['-V']).error ? 'there is no kcat here' : false
 }
 
-test('docs/going-real-time.md runs as it stands, step by step, and says what it says it says', {
+test('docs/going-real-time.md runs as written, step by step, and prints what the page says', {
   skip: missing(),
 }, async t => {
   const { home, env, run, compile, remove } = await installRowmill()

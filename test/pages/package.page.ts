@@ -46,7 +46,7 @@ test('the installed command tells its version and the help of its parts', async 
     assert.match(succeeded(await inHome(rowmill, [part, '--help'])), new RegExp(`^Usage: rowmill ${part} `))
 })
 
-test('npx rowmill run writes the bytes of the old job', async () => {
+test('npx rowmill run writes the bytes of the original job', async () => {
   const rows = Array.from({ length: 500 }, (_, i) => `${i},${i % 7},"quoted, ${i}"\n`)
   const input = join(home, 'rows.csv')
   writeFileSync(input, `ID,A,B\n${rows.join('')}`)
