@@ -43,7 +43,7 @@ for (const [what, row, column, says] of [
   ['a date', named(new Date(0)), 'SKU', /column SKU: 1970-01-01.* is not a text/],
   ['NaN', named(Number.NaN), 'SKU', /column SKU: NaN is not a finite number/],
   ['Infinity', [1, Number.NEGATIVE_INFINITY, 2], 'TEXT', /column TEXT: -Infinity/],
-  ['an unsafe integer', named(2 ** 53), 'SKU', /column SKU: 9007199254740992 is beyond .*bigint or a text/],
+  ['an unsafe integer', named(2 ** 53), 'SKU', /column SKU: 9007199254740992 is larger than .*bigint or a text/],
   ['half a surrogate pair', named(1, 'a\ud800'), 'TEXT', /column TEXT: .* holds half a surrogate pair/],
   ['a row too large', named(1, 'x'.repeat(MAX_MESSAGE_BYTES)), 'TEXT', /column TEXT: the row takes \d+ bytes.*shorten/],
   ['a row too large in UTF-8', named('é'.repeat(MAX_MESSAGE_BYTES / 2)), 'SKU', /column SKU: the row takes/],
