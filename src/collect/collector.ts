@@ -2,7 +2,7 @@ import type { JobSummary, Sink } from '../connector.ts'
 import { castsOf, type KindsSeen, OutputKinds } from '../core/output-kinds.ts'
 import { RejectBudget } from '../core/reject-budget.ts'
 import { type Run, rejectedOf, rowsOf, sameColumns } from '../core/result-run.ts'
-import type { ReadPosition } from '../core/row-order.ts'
+import type { ReadCheckpoint } from '../core/row-order.ts'
 import { describeRows } from '../core/sequence.ts'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Result } from '../model.ts'
@@ -36,7 +36,7 @@ export interface Collected extends JobSummary {
 }
 
 /** The note in a checkpoint: where to resume, and what later results must agree with. */
-type Note = ReadPosition & {
+type Note = ReadCheckpoint & {
   readonly job: string
   readonly attempt: number
   readonly pipeline: string
@@ -60,7 +60,7 @@ export async function collect(context: PipelineContext, options: CollectOptions)
     const job = await jobs.found(options.job, signal)
     checkFollow(job, options)
     const note = await usable(context, before, { job, sink })
-    const results = await OrderedResults.open(context, job, { position: note, lookEveryMs })
+    const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs })
     try {
       return await new Collection(context, results, { ...options, note }).run()
     } catch (error) {
@@ -249,7 +249,7 @@ class Collection {
     const { pipeline } = this.#context
     const { id: job, attempt } = this.#job
     const kinds = this.#kinds.seen
-    const note: Note = { job, attempt, pipeline, ...this.#results.position, columns: this.#columns, kinds }
+    const note: Note = { job, attempt, pipeline, ...this.#results.checkpoint, columns: this.#columns, kinds }
     await this.#options.sink.checkpoint(JSON.stringify(note))
     crashPoint('checkpointed')
     this.#checkpointedAt = performance.now()
@@ -267,8 +267,8 @@ class Collection {
     const [now, before] = [result.columns, this.#columns].map(names =>
       names.map(name => JSON.stringify(name)).join(', '),
     )
-    const { position } = this.#results
-    const from = 'seq' in position ? ` from row ${position.seq} on` : ' from now on'
+    const { checkpoint } = this.#results
+    const from = 'seq' in checkpoint ? ` from row ${checkpoint.seq} on` : ' from now on'
     const message =
       `job ${this.#job.id}: the columns are ${now}${from}, but ${before} in the output so far, which has one line of column ` +
       'names. Make the classifier return those again, or use rowmill tail, which takes any columns'

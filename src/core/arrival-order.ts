@@ -1,29 +1,27 @@
 import { RowmillError } from '../errors.ts'
 import type { Result } from '../model.ts'
-import type { MessagePlace, ReassembledCounts } from './reassembler.ts'
 import { type Run, rejectedOf, sameColumns } from './result-run.ts'
+import type { ArrivalCheckpoint, MessageOffset, RowCounts, RowOrder } from './row-order.ts'
 
-/** Where a reader of unsequenced results stands: one that begins so, and reads `offsets`, hands out exactly the rest. */
-export interface ArrivalPosition {
-  readonly counts: ReassembledCounts
-  /** For each partition of `results`, as known by then, the offset of the first message that was not handed out. */
-  readonly offsets: readonly number[]
-  /** For each partition the input offset of the last row handed out; -1: none was. */
-  readonly highest: readonly number[]
-}
-
-/** A result that was offered and not taken, and what was the highest before it. */
+/** A result that was not taken yet, and the highest input offset before it. */
 interface Waiting {
   readonly run: Run
   readonly before: number
 }
 
 /**
- * The results of a job whose rows have no sequence, in the order in which they arrive. A worker handles its messages in
- * the order of their offsets in the input and leaves one result for each: what is not above the highest offset seen of its
- * partition came again, and is dropped and counted. Holes are normal: other jobs have rows there.
+ * The results of a job without sequence, in the order of their arrival. A worker serves the messages of a partition in
+ * the order of their offsets and sends one result for each. So a result that is not above the highest input offset of its
+ * partition is a copy: it is dropped and counted. Gaps are normal: other jobs have rows there.
+ *
+ * It needs no RowLedger: such a job has one attempt and one epoch, and a checkpoint must be able to go back to `before`.
  */
-export class ArrivalOrder {
+export class ArrivalOrder implements RowOrder {
+  /** Any partition will do, and no end is counted: only `jobs` says that the job has ended. */
+  readonly wanted = null
+  readonly seq = null
+  readonly complete = false
+  readonly endedEpoch = 0
   readonly #job: string
   readonly #offsets: number[]
   readonly #highest: number[]
@@ -32,7 +30,7 @@ export class ArrivalOrder {
   #rejects: number
   #duplicates: number
 
-  constructor(job: string, { counts, offsets, highest }: ArrivalPosition) {
+  constructor(job: string, { counts, offsets, highest }: ArrivalCheckpoint) {
     this.#job = job
     this.#offsets = [...offsets]
     this.#highest = [...highest]
@@ -41,7 +39,6 @@ export class ArrivalOrder {
     this.#duplicates = counts.duplicates
   }
 
-  /** There are more partitions now, each read from its offset in `from`. */
   reach(from: readonly number[]): void {
     for (let partition = this.#offsets.length; partition < from.length; partition++) {
       this.#offsets.push(from[partition]!)
@@ -49,9 +46,9 @@ export class ArrivalOrder {
     }
   }
 
-  /** Where the rows stand that were taken so far. */
-  get position(): ArrivalPosition {
-    const [offsets, highest] = [[...this.#offsets], [...this.#highest]]
+  get checkpoint(): ArrivalCheckpoint {
+    const offsets = [...this.#offsets]
+    const highest = [...this.#highest]
     for (const { run, before } of this.#waiting.toReversed()) {
       offsets[run.partition] = run.offset
       highest[run.partition] = before
@@ -59,21 +56,19 @@ export class ArrivalOrder {
     return { counts: this.counts, offsets, highest }
   }
 
-  get counts(): ReassembledCounts {
+  get counts(): RowCounts {
     return { rows: this.#rows, rejects: this.#rejects, duplicates: this.#duplicates }
   }
 
-  /** The result that is to be handed out next. */
   get next(): Result | null {
     return this.#waiting[0]?.run.result ?? null
   }
 
-  /** Offers the next result of a partition; returns 1, or 0 where it came before. Throws ROW_MALFORMED. */
-  offer({ topic, partition, offset }: MessagePlace, result: Result): number {
+  offer({ topic, partition, offset }: MessageOffset, result: Result): number {
     this.#offsets[partition] = offset + 1
     const before = this.#highest[partition]!
     if (result.count !== 1) {
-      const message = `job ${this.#job}, ${topic}[${partition}]@${offset}: a result of ${result.count} rows in a job without sequence, where each row has one of its own`
+      const message = `job ${this.#job}, ${topic}[${partition}]@${offset}: a result has ${result.count} rows, but in a job without sequence every row has a result of its own`
       throw new RowmillError('ROW_MALFORMED', message, { job: this.#job })
     }
     if (result.first <= before) {
@@ -85,7 +80,12 @@ export class ArrivalOrder {
     return 1
   }
 
-  /** What was offered and not taken yet; ends where the columns of the output change, as `Reassembler.take`. */
+  /** A job without sequence has no epochs. */
+  barrier(): void {}
+
+  /** A job without sequence has no ends of input. */
+  end(): void {}
+
   take(): Run[] {
     let columnsOf: Result | null = null
     const change = this.#waiting.findIndex(({ run: { result } }) => {

@@ -1,4 +1,4 @@
-import type { ReadPosition } from '../core/row-order.ts'
+import type { ReadCheckpoint } from '../core/row-order.ts'
 import type { Values } from '../model.ts'
 
 /** Why a row has no result, and the values that it was sent with. */
@@ -18,7 +18,7 @@ export interface ResultsPosition {
   readonly pipeline: string
   readonly job: string
   readonly attempt: number
-  readonly at: ReadPosition
+  readonly at: ReadCheckpoint
 }
 
 /**

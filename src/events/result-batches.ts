@@ -18,11 +18,11 @@ export async function* resultBatches(
   if (after !== null) checkPosition(after, { pipeline, job: id })
   const job = await jobs.found(id, signal)
   if (after !== null) checkAttempt(after, job, jobs)
-  const results = await OrderedResults.open(context, job, { position: after?.at ?? null, from, lookEveryMs })
+  const results = await OrderedResults.open(context, job, { checkpoint: after?.at ?? null, from, lookEveryMs })
   const batch = new Batch()
   const give = (): ResultBatch => ({
     ...batch.give(),
-    position: { pipeline, job: id, attempt: job.attempt, at: results.position },
+    position: { pipeline, job: id, attempt: job.attempt, at: results.checkpoint },
   })
   try {
     while (!results.complete) {

@@ -1,19 +1,20 @@
-import type { EpochStart, ReassemblerPosition } from '../core/reassembler.ts'
+import { RowLedger } from '../core/row-ledger.ts'
+import type { EpochStart, SequenceCheckpoint } from '../core/row-order.ts'
 import { seqOf } from '../core/sequence.ts'
 import type { Job } from '../model.ts'
 import type { ResultReader } from './result-reader.ts'
 
 /**
- * Where a sequenced job that does not end can be begun, when retention has taken its first results: at the lowest row from
- * which on every partition still has all of its own. That is known when each has shown something of the job; the reader
- * has begun to read by then, and what it looked at is still to be taken. Of an epoch whose first row is gone the first
- * messages left tell where it began. `seek` is told which partition is waited for.
+ * Where to start reading an unbounded job after retention has deleted its first results: at the lowest row from which on
+ * no partition misses one. That is known when each partition has shown a message of the job. The reader has started by
+ * then, and the messages looked at are still to be taken. If the first row of an epoch is gone, the first messages that
+ * are left say its `from`. `seek` is told which partition is being waited for.
  */
 export async function findFirstRow(
   job: Job,
   offsets: readonly number[],
   { reader, seek }: { reader: ResultReader; seek: (partition: number) => void },
-): Promise<ReassemblerPosition> {
+): Promise<SequenceCheckpoint> {
   const starts = new Map<number, number>()
   const epochs: number[] = []
   let seq = 0
@@ -30,27 +31,26 @@ export async function findFirstRow(
 }
 
 interface FirstOfPartition {
-  /** The position of the first row that is still there. */
+  /** The position of the first row that is left. */
   readonly position: number
   readonly epoch: number
   readonly from: number
 }
 
-/** Passes over barriers, and over what lies behind one and is of a lower epoch. */
+/** Skips barriers, and messages of an older epoch after them. */
 async function findFirst(partition: number, reader: ResultReader): Promise<FirstOfPartition> {
-  for (let epoch = 0; ; ) {
+  const ledger = new RowLedger()
+  for (;;) {
     const arrived = reader.peek(partition)
     if (!arrived) {
       await reader.arrival()
       continue
     }
     const { kind, value } = arrived
-    const counts = value.epoch >= epoch && (kind === 'end' || (kind === 'result' && value.count > 0))
-    if (counts) {
+    if (ledger.enter(value.epoch) && (kind === 'end' || (kind === 'result' && value.count > 0))) {
       const position = kind === 'end' ? value.rows : value.first
       return { position, epoch: value.epoch, from: value.from }
     }
-    epoch = Math.max(epoch, value.epoch)
     reader.take(partition)
   }
 }

@@ -1,50 +1,47 @@
-import { ArrivalOrder, type ArrivalPosition } from '../core/arrival-order.ts'
 import { type Attempt, hasFailed, jobFailure } from '../core/job.ts'
-import { type ReassembledCounts, Reassembler, type ReassemblerPosition } from '../core/reassembler.ts'
 import type { Run } from '../core/result-run.ts'
-import type { ReadPosition } from '../core/row-order.ts'
-import { rowsInPartition } from '../core/sequence.ts'
+import type { ReadCheckpoint, RowCounts, RowOrder } from '../core/row-order.ts'
 import { isFinalForReaders, RowmillError } from '../errors.ts'
 import type { Job, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { endWithJob, type JobLog } from '../pipeline/job-log.ts'
 import { isOfUnknownSchema } from '../wire/codec.ts'
-import { findFirstRow } from './first-row.ts'
 import { LossWatch, type Wanted, type WantedAnywhere } from './loss-watch.ts'
+import { openOrder } from './open-order.ts'
 import { type Arrived, ResultReader } from './result-reader.ts'
 
 export interface OrderedResultsOptions {
-  /** Where to resume; null: at the first row, or where `from` says. */
-  readonly position: ReadPosition | null
+  /** Where to resume; null: start with the first row, or where `from` says. */
+  readonly checkpoint: ReadCheckpoint | null
   /** Default: start. */
   readonly from?: 'start' | 'now'
-  /** How often, without progress, it looks for what is lost. Default: 10 s. */
+  /** How often to look for lost rows while there is no progress. Default: 10 s. */
   readonly lookEveryMs?: number | undefined
 }
 
-/** A message that was read and is held, or was a copy. */
+/** A result that was read: it is buffered, or was dropped as a copy. */
 export interface ReadResult {
   readonly result: Result
   readonly partition: number
-  /** How many of its rows had not come before. */
+  /** How many of its rows are first copies. */
   readonly firstCopies: number
 }
 
 /**
- * The classified rows of one job, read in the order of the job: by seq, or as they arrive where they have none. Nothing is
- * read further ahead than the bounded queues of its feeds hold. Whoever uses it calls `read` until it gives nothing, takes
- * what is in order with `take` whenever something was read, and then waits for the next `arrival`.
+ * The classified rows of one job in the order of the job: by seq, or by arrival in a job without sequence. It reads only
+ * as far ahead as the bounded queues of its feeds. The caller repeats `read` until it returns nothing, takes the rows in
+ * order with `take` after each read, and then waits for the next `arrival`.
  */
 export class OrderedResults {
   readonly job: Job
   readonly #reader: ResultReader
-  readonly #order: Reassembler | ArrivalOrder
+  readonly #order: RowOrder
   readonly #jobs: JobLog
   readonly #watch: LossWatch
   readonly #stop: AbortController
-  /** Where the search for the next message begins, where any partition will do. */
+  /** The partition where the search for the next message starts, if none is wanted. */
   #turn = 0
-  /** Per partition the first offset whose rows are handed out. */
+  /** For each partition, the first offset whose rows are handed out; null for all. */
   readonly #since: readonly number[] | null
 
   private constructor(
@@ -53,7 +50,7 @@ export class OrderedResults {
     parts: {
       lookEveryMs: number | undefined
       reader: ResultReader
-      order: Reassembler | ArrivalOrder
+      order: RowOrder
       stop: AbortController
       since: readonly number[] | null
     },
@@ -73,22 +70,23 @@ export class OrderedResults {
   }
 
   /**
-   * Resumes at `position`, or begins where `from` says. Where retention has taken the first results of a job without
-   * end, it begins with the first row that is complete from there on. To be closed. Rejects, as the waits for an arrival
-   * do, with what the job failed with, with the reason of `signal`, or with the error of the reading.
+   * Resumes at `checkpoint`, or starts where `from` says. If retention has deleted the first results of an unbounded job,
+   * it starts with the first row from which on none is missing. The caller closes it. `open` and `arrival` reject with the
+   * failure of the job, the reason of `signal`, or a read error.
    */
   static async open(
     context: PipelineContext,
     job: Job,
-    { position, from = 'start', lookEveryMs }: OrderedResultsOptions,
+    { checkpoint, from = 'start', lookEveryMs }: OrderedResultsOptions,
   ): Promise<OrderedResults> {
     const { jobs, signal } = context
     const stop = new AbortController()
-    const reader = await ResultReader.open(context, job, attemptsToRead(job, jobs))
+    const attempts = attemptsToRead(job, jobs)
+    const reader = await ResultReader.open(context, job, attempts)
     try {
       endWithJob(reader, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
-      const now = position === null && from === 'now' ? await reader.bounds('end') : null
-      const order = await startReading(context, job, { reader, position, now, lookEveryMs })
+      const now = checkpoint === null && from === 'now' ? await reader.bounds('end') : null
+      const order = await openOrder(context, job, { reader, attempts, checkpoint, now, lookEveryMs })
       return new OrderedResults(context, job, { reader, order, stop, since: now, lookEveryMs })
     } catch (error) {
       stop.abort()
@@ -97,33 +95,32 @@ export class OrderedResults {
     }
   }
 
-  /** Where the rows stand that were taken so far. */
-  get position(): ReadPosition {
-    return this.#order.position
+  /** Where to resume after the rows that were taken. */
+  get checkpoint(): ReadCheckpoint {
+    return this.#order.checkpoint
   }
 
-  get counts(): ReassembledCounts {
+  get counts(): RowCounts {
     const { counts } = this.#order
     return { ...counts, duplicates: counts.duplicates + this.#reader.duplicates }
   }
 
   /**
-   * Every row was taken and every partition has ended. Of a job that does not end by itself `jobs` must say so too: a
-   * publisher that took over may have gone on behind the ends of input of the one before.
+   * Whether every row was taken and all ends of input agree. An unbounded job must also be `ended` in `jobs`: A ends the
+   * job and B takes it over before A's record arrives. Then B adds rows after the ends of input of A.
    */
   get complete(): boolean {
-    if (!(this.#order instanceof Reassembler) || !this.#order.complete) return false
-    if (this.job.bounded) return true
+    if (!this.#order.complete || this.job.bounded) return this.#order.complete
     const now = this.#jobs.peek(this.job.id)
     return now?.state === 'ended' && now.epoch <= this.#order.endedEpoch
   }
 
-  /** The result of the row that `take` gives first; null where it gives none. */
+  /** The result whose row `take` returns first; null if there is none. */
   get next(): Result | null {
     return this.#order.next
   }
 
-  /** Reads on where the next row is, up to the next result; undefined where nothing is there by now. */
+  /** Reads up to the next result, in the partition of the next row; undefined if nothing has arrived there. */
   read(): ReadResult | undefined {
     for (;;) {
       const partition = this.#partitionToRead()
@@ -134,7 +131,7 @@ export class OrderedResults {
     }
   }
 
-  /** The rows that are in order and there; ends where the columns of the output change: call it until it gives none. */
+  /** Takes rows in order, with the same output columns: repeat it until it returns none. */
   take(): Run[] {
     for (;;) {
       const runs = this.#order.take()
@@ -143,20 +140,19 @@ export class OrderedResults {
     }
   }
 
-  /** Resolves when something arrived, after the call, that `read` may give or that completes the job; at once when it is. */
+  /** Resolves when something arrives after the call that may be read or may complete the job. At once if it is complete. */
   arrival(): Promise<void> {
     if (this.complete) return Promise.resolve()
     const arrival = this.#reader.arrival()
-    const mayBeOver = this.#order instanceof Reassembler && this.#order.complete
-    if (!mayBeOver) return arrival
+    if (!this.#order.complete) return arrival
     arrival.catch(() => {})
     return Promise.race([arrival, this.#jobs.news()])
   }
 
-  /** What a reader ends with: what the job failed with, where `error` is only the trace that left. */
+  /** The error that a reader ends with. If the job has failed, that is its failure: `error` is only a trace of it. */
   async reasonOf(error: unknown): Promise<unknown> {
     if (!isFinal(error)) return error
-    const now = await this.#jobs.latest(this.job.id).catch(() => undefined) // the topic may be what is lost
+    const now = await this.#jobs.latest(this.job.id).catch(() => undefined) // the lost topic may be `jobs`
     return now && hasFailed(now) ? jobFailure(now) : error
   }
 
@@ -167,20 +163,17 @@ export class OrderedResults {
   }
 
   get #wanted(): Wanted | WantedAnywhere {
-    const order = this.#order
-    if (!(order instanceof Reassembler) || order.complete) {
-      const { rows, rejects, duplicates } = order.counts
-      return { partition: null, read: rows + rejects + duplicates }
-    }
-    const { wanted: partition, position } = order
-    return { partition, offset: this.#reader.offset(partition), row: position.seq }
+    const { wanted: partition, seq: row, counts } = this.#order
+    if (partition !== null && row !== null) return { partition, offset: this.#reader.offset(partition), row }
+    return { partition: null, read: counts.rows + counts.rejects + counts.duplicates }
   }
 
-  /** -1: in none is anything by now, or nothing is wanted. */
+  /** -1: nothing has arrived in any partition, or the job is complete. */
   #partitionToRead(): number {
     if (this.complete) return -1
-    if (this.#order instanceof Reassembler && !this.#order.complete) return this.#order.wanted
-    if (this.#order instanceof ArrivalOrder) this.#order.reach(this.#reader.from)
+    const { wanted } = this.#order
+    if (wanted !== null) return wanted
+    this.#order.reach(this.#reader.from)
     const { length: partitions } = this.#reader.from
     for (let i = 0; i < partitions; i++) {
       const partition = (this.#turn + i) % partitions
@@ -192,27 +185,26 @@ export class OrderedResults {
   }
 
   #offer(partition: number, { kind, offset, value }: Arrived): ReadResult | null {
-    const place = this.#reader.place(partition, offset)
-    if (kind === 'result') return { result: value, partition, firstCopies: this.#order.offer(place, value) }
-    if (!(this.#order instanceof Reassembler)) return null // rows without sequence have neither
-    if (kind === 'end') this.#order.end(place, value)
-    else this.#order.barrier(place, value)
+    const at = this.#reader.at(partition, offset)
+    if (kind === 'result') return { result: value, partition, firstCopies: this.#order.offer(at, value) }
+    if (kind === 'end') this.#order.end(at, value)
+    else this.#order.barrier(at, value)
     return null
   }
 }
 
-/** Whether an error says that rows are missing or wrong, and not that a reader could not go on. */
+/** Whether the error says that rows are missing or wrong. Otherwise it says only that this reader could not read them. */
 export function isFinal(error: unknown): error is RowmillError {
   if (!(error instanceof RowmillError) || error.facts['told']) return false
   return isFinalForReaders(error) && !isOfUnknownSchema(error) // with the right schema registry it can be read
 }
 
 /**
- * Whether what was handed out of a job up to here stays right: a later attempt may give rows to places that were left out,
- * and the rows of one that contradicted earlier ones do not count.
+ * Whether the rows that were handed out up to here are still right. A later attempt may give rejected rows a result, and
+ * the rows of an attempt that contradicted earlier ones do not count.
  */
 export function staysRight(
-  { attempt, counts }: { attempt: number; counts: ReassembledCounts },
+  { attempt, counts }: { attempt: number; counts: RowCounts },
   job: Job,
   jobs: JobLog,
 ): boolean {
@@ -224,75 +216,7 @@ function attemptsToRead(job: Job, jobs: JobLog): readonly Attempt[] {
   return jobs.attemptsOf(job.id).filter(({ attempt }) => attempt <= job.attempt)
 }
 
-/**
- * A position has one offset for a partition: where there are several attempts all of them are read from their beginning,
- * and what was handed out is passed over.
- */
-async function startReading(
-  context: PipelineContext,
-  job: Job,
-  start: {
-    reader: ResultReader
-    position: ReadPosition | null
-    now: readonly number[] | null
-    lookEveryMs: number | undefined
-  },
-): Promise<Reassembler | ArrivalOrder> {
-  const { reader, position, now } = start
-  const attempts = attemptsToRead(job, context.jobs)
-  const nothing = { rows: 0, rejects: 0, duplicates: 0 }
-  if (!job.sequenced) {
-    const begin = { counts: nothing, offsets: now ?? (await leftOf(job, reader)), highest: reader.from.map(() => -1) }
-    const at = position === null ? begin : reaching(position as ArrivalPosition, await reader.bounds('start'))
-    await reader.read([{ attempt: job.attempt, resultsFrom: at.offsets }], at.highest)
-    return new ArrivalOrder(job.id, at)
-  }
-  const left = position === null && !job.bounded ? await leftOf(job, reader) : job.resultsFrom
-  const at = (position as ReassemblerPosition | null) ?? { seq: 0, counts: nothing, offsets: left }
-  const places = attempts.length === 1 ? [{ attempt: job.attempt, resultsFrom: at.offsets }] : attempts
-  await reader.read(
-    places,
-    at.offsets.map((_, partition) => rowsInPartition(partition, at.seq, job)),
-  )
-  if (left.every((offset, partition) => offset === job.resultsFrom[partition])) return new Reassembler(job.id, job, at)
-  return new Reassembler(job.id, job, await beginLater(context, job, { ...start, left }))
-}
-
-/** What has nothing left in a partition, and gets nothing more, is not waited for. */
-async function beginLater(
-  context: PipelineContext,
-  job: Job,
-  { reader, left, lookEveryMs }: { reader: ResultReader; left: readonly number[]; lookEveryMs: number | undefined },
-): Promise<ReassemblerPosition> {
-  let partition = 0
-  const seek = (sought: number) => {
-    partition = sought
-  }
-  const wanted = () => ({ partition, offset: reader.offset(partition), row: 0 })
-  const watch = new LossWatch(context, { job, lookEveryMs, wanted, lost: error => reader.interrupt(error) })
-  try {
-    const first = await findFirstRow(job, left, { reader, seek })
-    if (first.seq > 0)
-      context.say(`job ${job.id}: the results of its first rows are gone (retention): beginning with row ${first.seq}`)
-    return first
-  } finally {
-    await watch.close()
-  }
-}
-
-/** Where the results of the job begin that retention has left. */
-async function leftOf(job: Job, reader: ResultReader): Promise<number[]> {
-  const starts = await reader.bounds('start')
-  return starts.map((start, partition) => Math.max(job.resultsFrom[partition] ?? 0, start))
-}
-
-/** The same place where `results` has more partitions by now: these are read from their begin. */
-function reaching({ counts, offsets, highest }: ArrivalPosition, starts: readonly number[]): ArrivalPosition {
-  const added = starts.slice(offsets.length)
-  return { counts, offsets: [...offsets, ...added], highest: [...highest, ...added.map(() => -1)] }
-}
-
-/** Whether offsets of a position can be those of the job: one for each partition; more where rows without sequence came in new ones. */
+/** Whether a checkpoint has the partitions of the job. A job without sequence may have got new ones. */
 export function fitsJob(offsets: readonly number[], { partitions, sequenced }: Job): boolean {
   return sequenced ? offsets.length === partitions : offsets.length >= partitions
 }

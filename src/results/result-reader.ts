@@ -1,6 +1,6 @@
 import type { Attempt } from '../core/job.ts'
 import { type AttemptLog, type Found, MergedAttempts } from '../core/merged-attempts.ts'
-import type { MessagePlace } from '../core/reassembler.ts'
+import type { MessageOffset } from '../core/row-order.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
 import type { Message } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
@@ -144,7 +144,7 @@ export class ResultReader {
     )
   }
 
-  place(partition: number, offset: number): MessagePlace {
+  at(partition: number, offset: number): MessageOffset {
     return { topic: this.#topic, partition, offset }
   }
 

@@ -102,8 +102,7 @@ function collectAll(
   const taken = logs.map(() => 0)
   const rows: Values[] = []
   let columns: readonly string[] | null = null
-  while (!reassembler.complete) {
-    const partition = reassembler.wanted
+  for (let partition = reassembler.wanted; partition !== null; partition = reassembler.wanted) {
     const offset = taken[partition]!++
     const place = { topic: 'results', partition, offset }
     const result = logs[partition]![offset]

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { ArrivalOrder, type ArrivalPosition } from '../../src/core/arrival-order.ts'
+import { ArrivalOrder } from '../../src/core/arrival-order.ts'
 import { isRow, placesOf } from '../../src/core/result-run.ts'
+import type { ArrivalCheckpoint } from '../../src/core/row-order.ts'
 import type { Result } from '../../src/model.ts'
 
 /** The result of the row at this input offset; every seventh is rejected. */
@@ -14,7 +15,7 @@ function result(partition: number, first: number, columns = ['c']): Result {
   return { job: 'j', epoch: 0, from: 0, attempt: 0, first, count: 1, offset: first, ...stamp }
 }
 
-const START = (partitions: number): ArrivalPosition => ({
+const START = (partitions: number): ArrivalCheckpoint => ({
   counts: { rows: 0, rejects: 0, duplicates: 0 },
   offsets: Array.from({ length: partitions }, () => 0),
   highest: Array.from({ length: partitions }, () => -1),
@@ -46,9 +47,9 @@ test('partitions that come later are read from where they begin, and are in the 
   order.reach([0, 5, 9])
   assert.equal(order.offer({ topic: 't', partition: 2, offset: 9 }, result(2, 0)), 1)
   assert.equal(order.offer({ topic: 't', partition: 2, offset: 10 }, result(2, 0)), 0)
-  assert.deepEqual(order.position.offsets, [0, 5, 9])
+  assert.deepEqual(order.checkpoint.offsets, [0, 5, 9])
   order.take()
-  const { offsets, highest } = order.position
+  const { offsets, highest } = order.checkpoint
   assert.deepEqual(
     [offsets, highest],
     [
@@ -57,7 +58,7 @@ test('partitions that come later are read from where they begin, and are in the 
     ],
   )
   order.reach([0, 5, 9])
-  assert.deepEqual(order.position.offsets, offsets)
+  assert.deepEqual(order.checkpoint.offsets, offsets)
 })
 
 test('every row comes out once, in the order of arrival, wherever a reader is started again', () => {
@@ -91,7 +92,7 @@ test('every row comes out once, in the order of arrival, wherever a reader is st
         if (thrown % 3 === 0) take()
         if (thrown % 5 !== 0) continue
         take()
-        const kept: ArrivalPosition = JSON.parse(JSON.stringify(order.position))
+        const kept: ArrivalCheckpoint = JSON.parse(JSON.stringify(order.checkpoint))
         assert.deepEqual(kept.offsets, cursors)
         order = new ArrivalOrder('j', kept)
       }
@@ -113,11 +114,11 @@ test('what was offered and not taken lies behind the position', () => {
   order.offer(at(0, 5), result(0, 11))
   order.offer(at(1, 7), result(1, 20))
   order.offer(at(0, 6), result(0, 15))
-  assert.deepEqual(order.position.offsets, [5, 7])
-  assert.deepEqual(order.position.highest, [10, -1])
+  assert.deepEqual(order.checkpoint.offsets, [5, 7])
+  assert.deepEqual(order.checkpoint.highest, [10, -1])
   assert.equal(order.take().length, 3)
-  assert.deepEqual(order.position.offsets, [7, 8])
-  assert.deepEqual(order.position.highest, [15, 20])
+  assert.deepEqual(order.checkpoint.offsets, [7, 8])
+  assert.deepEqual(order.checkpoint.highest, [15, 20])
 })
 
 test('what is taken at once has one set of columns', () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Reassembler, type ReassemblerPosition } from '../../src/core/reassembler.ts'
+import { Reassembler } from '../../src/core/reassembler.ts'
 import { isRow, placesOf } from '../../src/core/result-run.ts'
+import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import { type AnyStream, anyStream, Dice, type Left, type Stream, streamOf } from '../helpers/epoch-logs.ts'
 
 const START = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 } }
@@ -36,12 +37,12 @@ class Reader {
     const places = this.reassembler.take().flatMap(run => placesOf(run))
     this.out.push(...places.map(place => (isRow(place) ? place[0]! : null)))
     assert.deepEqual(this.out, this.#stream.expected.slice(0, this.out.length))
-    assert.equal(this.reassembler.position.seq, this.out.length)
+    assert.equal(this.reassembler.checkpoint.seq, this.out.length)
   }
 
   /** As a reader that was killed and started again at a checkpoint. */
-  restart(position: ReassemblerPosition = this.reassembler.position): void {
-    const kept: ReassemblerPosition = JSON.parse(JSON.stringify(position))
+  restart(checkpoint: SequenceCheckpoint = this.reassembler.checkpoint): void {
+    const kept: SequenceCheckpoint = JSON.parse(JSON.stringify(checkpoint))
     this.out.length = kept.seq
     this.#cursors = [...kept.offsets]
     this.reassembler = new Reassembler('j', this.#job, kept)
@@ -85,8 +86,8 @@ test('reading only what is wanted never stands still; what looks complete goes o
       const reader = new Reader(job, streamOf(job))
       for (let { open } = reader; open.length > 0; open = reader.open) {
         const { wanted, complete } = reader.reassembler
-        assert.equal(wanted === -1, complete)
-        reader.step(complete ? open[0]! : wanted)
+        assert.equal(wanted === null, complete)
+        reader.step(wanted ?? open[0]!)
       }
       reader.checkAll()
     }),
@@ -99,12 +100,12 @@ test('from any checkpoint another reader hands out exactly the rest, however oft
     fc.property(anyStream, fc.array(fc.nat(1000), { minLength: 1 }), fc.boolean(), (job, thrown, onlyWanted) => {
       const reader = new Reader(job, streamOf(job))
       const dice = new Dice(thrown)
-      let kept = reader.reassembler.position
+      let kept = reader.reassembler.checkpoint
       for (let steps = 0; reader.open.length > 0 && steps < 3000; steps++) {
         const { open } = reader
         const { wanted } = reader.reassembler
-        reader.step(onlyWanted && wanted >= 0 ? wanted : open[dice.throw(open.length)]!)
-        if (dice.throw(3) === 0) kept = reader.reassembler.position
+        reader.step(onlyWanted && wanted !== null ? wanted : open[dice.throw(open.length)]!)
+        if (dice.throw(3) === 0) kept = reader.reassembler.checkpoint
         if (steps < 1000 && dice.throw(10) === 0) reader.restart(kept)
       }
       reader.checkAll()
@@ -118,7 +119,7 @@ test('a checkpoint names no epoch that every partition has reached', () => {
     fc.property(anyStream, job => {
       const reader = new Reader(job, streamOf(job))
       for (let { open } = reader; open.length > 0; open = reader.open) reader.step(open[0]!)
-      assert.deepEqual(reader.reassembler.position.starts, [])
+      assert.deepEqual(reader.reassembler.checkpoint.starts, [])
     }),
   )
 })
@@ -126,7 +127,7 @@ test('a checkpoint names no epoch that every partition has reached', () => {
 test('a checkpoint of a version that knew no epochs is gone on with', () => {
   const job: AnyStream = { partitions: 2, blockRows: 1, lives: [], last: 9, dice: [0] }
   const reader = new Reader(job, streamOf(job))
-  const { seq, counts, offsets } = reader.reassembler.position
+  const { seq, counts, offsets } = reader.reassembler.checkpoint
   reader.restart({ seq, counts, offsets })
   for (let { open } = reader; open.length > 0; open = reader.open) reader.step(open[0]!)
   reader.checkAll()

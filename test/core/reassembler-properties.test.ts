@@ -84,13 +84,13 @@ test('a row whose results are lost is a gap that names the first row missing, an
   )
 })
 
-/** One partition's log with `item` put before or behind its end of input. */
-function insert(logs: Log[], partition: number, item: Log[number], place: 'before' | 'behind'): Log[] {
+/** One partition's log with `item` put before or after its end of input. */
+function insert(logs: Log[], partition: number, item: Log[number], place: 'before' | 'after'): Log[] {
   const at = logs[partition]!.findIndex(each => !isResult(each)) + (place === 'before' ? 0 : 1)
   return logs.with(partition, logs[partition]!.toSpliced(at, 0, item))
 }
 
-const anyPlace = fc.constantFrom('before' as const, 'behind' as const)
+const anyPlace = fc.constantFrom('before' as const, 'after' as const)
 
 test('an end of input that disagrees with another one, its partition or the arithmetic is malformed', () => {
   const changes = fc.constantFrom<(end: EndOfInput) => Partial<EndOfInput>>(
@@ -118,7 +118,7 @@ test('an end of input of another total is malformed, also where its own partitio
       const logs = logsOf(job)
       const end = logs[partition]!.find(item => !isResult(item)) as EndOfInput
       const rows = deal(job, total)[partition]!.length
-      const reading = new Reading(job, insert(logs, partition, { ...end, total, rows }, 'behind'))
+      const reading = new Reading(job, insert(logs, partition, { ...end, total, rows }, 'after'))
       assert.equal(failure(reading, () => reading.any(dice)).code, 'ROW_MALFORMED')
     }),
   )
@@ -136,8 +136,7 @@ test('a row above the end of input is malformed, whichever comes first', () => {
       const reading = new Reading(job, insert(logsOf(job), partition, above, place))
       const error = failure(reading, () => reading.any(dice))
       assert.equal(error.code, 'ROW_MALFORMED')
-      if (place === 'behind')
-        assert.match(error.message, new RegExp(`row ${seqs[rows + over - 1]} lies behind the end`))
+      if (place === 'after') assert.match(error.message, new RegExp(`row ${seqs[rows + over - 1]} comes after the end`))
     }),
     { numRuns: 500 },
   )

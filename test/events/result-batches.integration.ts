@@ -185,7 +185,7 @@ test('a job that does not end begins where every partition is still there, once 
   const said: string[] = []
   const [batch] = await take(await read(t, stream, { say: message => said.push(message) }), 10)
   assert.deepEqual(seqsOf(batch!), range(10, 20))
-  assert.deepEqual(said, ['job j: the results of its first rows are gone (retention): beginning with row 10'])
+  assert.deepEqual(said, ['job j: retention has deleted the results of its first rows: starting with row 10'])
 })
 
 test('a job that has ended and has nothing left is not waited for', async t => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
-import { Reassembler, type ReassemblerPosition } from '../../src/core/reassembler.ts'
+import { Reassembler } from '../../src/core/reassembler.ts'
 import { rowsOf } from '../../src/core/result-run.ts'
+import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
 
 /** A result: `size` rows from `back` before what its partition's log has so far; bit i of `rejects` rejects row i. */
@@ -159,7 +160,7 @@ export class Reading {
 
   /** As the collector: what is wanted next, until complete. */
   wanted(): void {
-    while (!this.reassembler.complete) if (this.step(this.reassembler.wanted) > 0) this.take()
+    while (!this.reassembler.complete) if (this.step(this.reassembler.wanted!) > 0) this.take()
     this.take()
   }
 
@@ -209,17 +210,16 @@ export class Reading {
     if (reassembler.complete) return
     const { wanted } = reassembler
     if (expected.length < total) assert.equal(wanted, Math.floor(expected.length / blockRows) % partitions)
-    else assert.ok(!model.ended.has(wanted), `partition ${wanted} is wanted and has ended`)
+    else assert.ok(wanted !== null && !model.ended.has(wanted), `partition ${wanted} is wanted and has ended`)
   }
 
   /** What another reassembler hands out that goes on from here, as a collector that was started again. */
   rest(logs: readonly Log[]): string[] {
-    const position: ReassemblerPosition = JSON.parse(JSON.stringify(this.reassembler.position))
-    const again = new Reassembler('j', this.#job, position)
-    const cursor = [...position.offsets]
+    const checkpoint: SequenceCheckpoint = JSON.parse(JSON.stringify(this.reassembler.checkpoint))
+    const again = new Reassembler('j', this.#job, checkpoint)
+    const cursor = [...checkpoint.offsets]
     const out: string[] = []
-    while (!again.complete) {
-      const partition = again.wanted
+    for (let partition = again.wanted; partition !== null; partition = again.wanted) {
       const place = { topic: 'results', partition, offset: cursor[partition]!++ }
       const item = logs[partition]![place.offset]!
       assert.ok(item, `partition ${partition} has no more to give`)
