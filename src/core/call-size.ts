@@ -1,8 +1,8 @@
-/** How many rows the first call gets: a slow classifier is found out early. */
+/** Rows of the first call. It is small, so that a slow classifier shows early. */
 const FIRST_ROWS = 20
-/** What an answer still counts when the next one comes: the last five or so decide. */
+/** The weight of an answer when the next one arrives: about the last five decide. */
 const FADING = 0.8
-/** Of more jobs than that the pace of the oldest is forgotten. */
+/** How many jobs are remembered. */
 const MAX_JOBS = 1000
 
 interface Spent {
@@ -10,15 +10,15 @@ interface Spent {
   readonly rows: number
 }
 
-/** A message of rows, of which earlier calls may have had some. */
+/** A rows message. Earlier calls may have got some of its rows. */
 export interface MessageRows {
   readonly count: number
-  /** How many went into earlier calls. */
+  /** Rows that earlier calls got. */
   readonly cut: number
 }
 
-/** How many rows of a job a call of the classifier may have so that it takes no longer than `callMs`. */
-export class Pace {
+/** Learns how many rows of a job fit into a classifier call of `callMs`. */
+export class CallSize {
   readonly #callMs: number
   readonly #spent = new Map<string, Spent>()
   #answeredAt = Number.NEGATIVE_INFINITY
@@ -27,14 +27,14 @@ export class Pace {
     this.#callMs = callMs
   }
 
-  /** At least 1, at most `maxRows`. `message` is that of the next row. */
+  /** From 1 to `maxRows`. `message` holds the next row. */
   rowsAtOnce(job: string, message: MessageRows, maxRows: number): number {
     const spent = this.#spent.get(job)
     const rows = spent ? Math.floor((this.#callMs * spent.rows) / spent.ms) : FIRST_ROWS
     return evenly(Math.max(1, Math.min(maxRows, rows)), message)
   }
 
-  /** Told of every answer, in their order. A call begins when it was sent, or else when the one before it was answered. */
+  /** Records each answer, in order. A call begins when it was sent, or when the call before it was answered. */
   answered({ job, count }: { job: string; count: number }, sentAt: number, now: number): void {
     const ms = now - Math.max(sentAt, this.#answeredAt)
     this.#answeredAt = now
@@ -47,8 +47,8 @@ export class Pace {
 }
 
 /**
- * At most `most` rows, so that calls hold whole messages, or about equal parts of one: a message in two calls is decoded
- * twice, and a call of a few rows is over before the worker has sent another one.
+ * At most `most` rows: whole messages, or parts of one message that are about equal. A message in two calls is decoded
+ * twice, and a call with few rows ends before the worker has sent the next one.
  */
 function evenly(most: number, { count, cut }: MessageRows): number {
   const left = count - cut

@@ -1,25 +1,22 @@
-/** One batch in so many is of a large job while any of its rows wait: small jobs that never end must not stop it. */
+/** While rows of a large job wait, one batch in so many is theirs: endless small jobs must not starve them. */
 const BULK_EVERY = 10
 
-/** What takes turns: a partition of which rows may wait for the classifier. */
+/** A partition that takes turns. */
 export interface Waits {
-  /** How many rows. */
+  /** Rows that wait for the classifier. */
   readonly waiting: number
-  /** Whether they are of jobs that let others through. */
+  /** Whether they are rows of large jobs. */
   readonly bulk: boolean
 }
 
-/**
- * Whose rows go next: those of small jobs and events before those of large ones, and in both the partition that has not
- * been next for longest.
- */
-export class Turns<T extends Waits> {
+/** Picks the next partition: small jobs and events before large jobs, and then the one that was served longest ago. */
+export class FairTurns<T extends Waits> {
   readonly #lastTurn = new WeakMap<T, number>()
   #turn = 0
-  /** Batches that were let through since one of a large job was next, or none waited. */
+  /** Batches of small jobs since the last turn of a large job that waits. */
   #letThrough = 0
 
-  /** Of those with rows that wait, the one whose turn it is; it counts as served. */
+  /** The partition whose turn it is, among those with waiting rows. It counts as served. */
   next(all: readonly T[]): T | undefined {
     const first = this.#longestWaiting(all, false)
     const bulk = this.#longestWaiting(all, true)

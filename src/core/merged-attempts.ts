@@ -9,26 +9,29 @@ interface FoundResult {
 /** A result or an end of input, and the offset of its message. */
 export type Found = FoundResult | { readonly kind: 'end'; readonly offset: number; readonly value: EndOfInput }
 
-/** What one attempt of a job left in one partition of `results`, in log order. */
+/** The messages of one attempt in one partition of `results`, in log order. */
 export interface AttemptLog {
-  /** The next message of the attempt; undefined where none is there by now. */
+  /** The next message of the attempt; undefined if it has not arrived. */
   next(): Found | undefined
-  /** The offset below which everything was given out. */
+  /** Every message of the attempt below this offset was returned. */
   readonly read: number
 }
 
 /**
- * The results of one partition, over all attempts of the job: of each position that of the latest attempt which has one.
- * An attempt classifies what had no row when it looked, so where it jumps over positions their rows lie before its own
- * result in the log: there, and no further, earlier attempts are read. What no attempt has remains a jump, for the
- * reassembler to judge. Later copies within an attempt are dropped and counted.
+ * Merges the results of all attempts in one partition. Each position gets the result of the latest attempt that has one.
+ *
+ * An attempt classifies the positions that have no row when it starts. So if it jumps over positions, their rows are
+ * before its own result in the log. Earlier attempts are read up to there and no further: nothing to wait for. A position
+ * that no attempt has stays a jump, and the reassembler judges it. Copies within an attempt are dropped and counted.
+ *
+ * It needs no RowLedger: a result counts from the next position of all attempts on, and no attempt is ahead of that.
  */
 export class MergedAttempts {
   duplicates = 0
   readonly #cursors: Cursor[]
   #next: number
 
-  /** `logs` from the first attempt to the last; `next` is the first position to give out. */
+  /** `logs` are in the order of the attempts. `next` is the first position to return. */
   constructor(logs: readonly AttemptLog[], next: number) {
     const dropped = (rows: number) => {
       this.duplicates += rows
@@ -37,7 +40,7 @@ export class MergedAttempts {
     this.#next = next
   }
 
-  /** What comes next in the order of positions, or the end of input of the last attempt; undefined: not known yet. */
+  /** The next result in the order of positions, or the end of input of the last attempt; undefined if not known yet. */
   next(): Found | undefined {
     const [latest, ...earlier] = this.#cursors
     const head = latest!.reach(this.#next, Number.POSITIVE_INFINITY)
@@ -51,15 +54,15 @@ export class MergedAttempts {
     latest!.pass()
     if (head.kind === 'end') return head
     const { first, count } = head.value
-    if (count === 0) return head // of a job without rows
+    if (count === 0) return head // the only result of a job without rows
     const from = Math.max(first, Math.min(this.#next, first + count))
     this.duplicates += from - first
     return this.#give({ ...head, value: cut(head.value, from, first + count) })
   }
 
-  /** What earlier attempts have of the positions up to `behind`, at offsets below `limit`; null where none has the next. */
-  #findEarlier(cursors: readonly Cursor[], behind: number, limit: number): FoundResult | null | undefined {
-    let jump = behind
+  /** The next result of earlier attempts, up to position `end` and below offset `limit`; null if none has the next position. */
+  #findEarlier(cursors: readonly Cursor[], end: number, limit: number): FoundResult | null | undefined {
+    let jump = end
     for (const cursor of cursors) {
       const head = cursor.reach(this.#next, limit)
       if (head === undefined) return undefined
@@ -77,7 +80,7 @@ export class MergedAttempts {
   }
 }
 
-/** Reads one attempt as far as it is asked to, and remembers the first thing that it has not passed. */
+/** Reads one attempt on demand, and keeps the first message that was not passed. */
 class Cursor {
   readonly #log: AttemptLog
   readonly #dropped: (rows: number) => void
@@ -89,8 +92,8 @@ class Cursor {
   }
 
   /**
-   * The first result in the log that ends behind `position`, or the end of input; null where there is none at an offset
-   * below `limit`, undefined where that is not known yet.
+   * The first result with rows from `position` on, or the end of input. Null if there is none below offset `limit`;
+   * undefined if that is not known yet.
    */
   reach(position: number, limit: number): Found | null | undefined {
     for (;;) {
@@ -109,9 +112,9 @@ class Cursor {
   }
 }
 
-/** The part of a result between these positions. */
-function cut(result: Result, from: number, behind: number): Result {
-  const [start, end] = [from - result.first, behind - result.first]
+/** The part of a result from position `from` to position `to - 1`. */
+function cut(result: Result, from: number, to: number): Result {
+  const [start, end] = [from - result.first, to - result.first]
   if (start === 0 && end === result.count) return result
   const rejected = result.rejected.filter(({ index }) => index >= start && index < end)
   const before = result.rejected.filter(({ index }) => index < start).length

@@ -2,13 +2,13 @@ import { RowmillError } from '../errors.ts'
 import type { Job, Kind, Result } from '../model.ts'
 import { jsonOptionOf } from './job.ts'
 
-/** Kinds whose values pandas writes one by one. Any other word is a dtype whose column it writes as a whole. */
+/** Kinds whose values pandas writes one by one. Any other kind is a dtype, which pandas writes as a whole column. */
 const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
 
 /**
- * Pairs of kinds in one column that the old one-process job would have written otherwise. Over the whole column, pandas
- * makes floats of integers beside floats or beside missing values (1 becomes 1.0), and in an object column it keeps the
- * integers that a batch of numbers alone turns into floats.
+ * Pairs of kinds in one column that the original job, in one process, would have written differently. With the whole
+ * column, pandas turns integers beside floats or missing values into floats: 1 becomes 1.0. In an object column it keeps
+ * integers that it would turn into floats in a batch of numbers alone.
  */
 const DRIFTING: ReadonlySet<string> = new Set(
   ['integer float', 'integer whole', 'integer empty', 'whole text', 'whole mixed', 'whole boolean'].flatMap(pair => [
@@ -20,26 +20,26 @@ const DRIFTING: ReadonlySet<string> = new Set(
 function drift(a: Kind, b: Kind): boolean {
   if (a === b) return false
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
-  // Intervals of integers become intervals of floats beside missing values; dates and the like stay what they are.
+  // Beside missing values, intervals of integers become intervals of floats. Dates and the like do not change.
   return (a !== 'empty' && b !== 'empty') || a.startsWith('interval') || b.startsWith('interval')
 }
 
-/** The columns of the output whose dtype the job says. */
+/** The output columns whose dtype the job names. */
 export function castsOf({ options }: Pick<Job, 'options'>): string[] {
   const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')
   return casts.map(([column]) => column)
 }
 
-/** What earlier results of a job said of its output, as plain values. */
+/** What the results of a job so far said about its output, as plain values. */
 export interface KindsSeen {
-  /** By attempt, the classifier in hex and the worker that ran it first: between attempts it may have been repaired. */
+  /** By attempt, the classifier in hex and the worker that ran it first. It may be repaired between attempts. */
   readonly classifiers: readonly (readonly [attempt: number, classifier: string, by: string])[]
   readonly columns: readonly string[] | null
-  /** For each column, the kinds met and the rows that had them first. */
+  /** For each column, its kinds so far and the rows that had them first. */
   readonly kinds: readonly (readonly (readonly [Kind, string])[])[]
 }
 
-/** Holds what earlier results of a job said of its output columns against each further one. */
+/** Compares the output columns of each result with those of the results before it. */
 export class OutputKinds {
   readonly #job: string
   readonly #cast: ReadonlySet<string>
@@ -47,7 +47,7 @@ export class OutputKinds {
   readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
   #seen: Map<Kind, string>[] = []
 
-  /** Columns in `cast` are what the user said; they are held against nothing. `before` is what `seen` said once. */
+  /** Columns in `cast` have the dtype that the user named; their kinds are not compared. `before` is an earlier `seen`. */
   constructor(job: string, cast: readonly string[] = [], before: KindsSeen | null = null) {
     this.#job = job
     this.#cast = new Set(cast)
@@ -66,7 +66,7 @@ export class OutputKinds {
     return { classifiers, columns: this.#columns, kinds }
   }
 
-  /** `rows` names the rows of the result for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
+  /** `rows` describes the rows of the result, for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
   check(result: Result, rows: string): void {
     if (result.count === result.rejected.length && result.count > 0) return
     this.#checkClassifier(result)
@@ -82,7 +82,7 @@ export class OutputKinds {
     else if (Buffer.compare(first.classifier, classifier) !== 0) {
       throw new RowmillError(
         'CLASSIFIER_MIXED',
-        `job ${this.#job}: workers ${first.by} and ${by} run different classifiers, or under different ` +
+        `job ${this.#job}: workers ${first.by} and ${by} run different classifiers, or different ` +
           'Python or pandas versions. Restart them with the same ones.',
         { job: this.#job },
       )
@@ -111,7 +111,7 @@ export class OutputKinds {
       if (!drift(kind, other) || this.#cast.has(name)) continue
       throw new RowmillError(
         'KIND_DRIFT',
-        `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}; over the whole file pandas ` +
+        `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}. For the whole file, pandas ` +
           `would have written one kind. ${cure(name, kind, other)}`,
         { job: this.#job, column: name },
       )
@@ -124,11 +124,11 @@ const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'
 
 function cure(column: string, a: Kind, b: Kind): string {
   if (NUMBERS.has(a) && NUMBERS.has(b)) {
-    return `--cast '${column}=float64' is what pandas makes of a column of numbers; =Int64 keeps them integers.`
+    return `--cast '${column}=float64' is what pandas makes of a column of numbers. =Int64 keeps integers.`
   }
   if (a.startsWith('datetime64') && b.startsWith('datetime64'))
-    return 'pandas leaves out what is nought in all rows: give a date_format in --to-csv, and in the old job.'
-  return 'Let the classifier return one type for every row of the column.'
+    return 'pandas leaves out time fields that are zero in all rows. Set a date_format in --to-csv, and in the original job.'
+  return 'The classifier must return one type for every row of the column.'
 }
 
 function list(columns: readonly string[]): string {

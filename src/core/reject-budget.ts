@@ -1,10 +1,10 @@
 import { RowmillError } from '../errors.ts'
 import { type Job, optionOf, type Rejected } from '../model.ts'
 
-/** So many of the rejects are kept to be told at the end. */
+/** How many rejects are kept for the summary at the end. */
 const KEPT = 100
 
-/** Counts the rows of a job that have no result, and ends it where they are more than it may have. */
+/** Counts the rejects of a job, and throws when there are more than its budget allows. */
 export class RejectBudget {
   readonly #job: string
   /** A number of rows, or `P%` of all rows. */
@@ -12,14 +12,14 @@ export class RejectBudget {
   #rejects: number
   readonly #kept: Rejected[] = []
 
-  /** `rejects` were counted before. */
+  /** `rejects` is the count so far. */
   constructor({ id, options }: Job, rejects: number) {
     this.#job = id
     this.#given = optionOf(options, 'maxRejects') ?? '0'
     this.#rejects = rejects
   }
 
-  /** `total`: the rows of the whole job, or null where nobody knows yet. Throws REJECTS_OVER_BUDGET. */
+  /** `total`: the rows of the whole job, or null if not known yet. Throws REJECTS_OVER_BUDGET. */
   add(rejected: readonly Rejected[], total: number | null): void {
     if (rejected.length === 0) return
     this.#rejects += rejected.length
@@ -27,7 +27,7 @@ export class RejectBudget {
     this.check(total)
   }
 
-  /** The first ones since it was made, at most 100. */
+  /** The first rejects that were added, at most 100. */
   get kept(): readonly Rejected[] {
     return this.#kept
   }
@@ -37,7 +37,7 @@ export class RejectBudget {
     if (budget !== null && this.#rejects > budget) throw this.#overBudget(budget)
   }
 
-  /** In rows; null for a part of a whole that is not known yet. */
+  /** In rows; null for a percentage of a total that is not known yet. */
   #of(total: number | null): number | null {
     if (!this.#given.endsWith('%')) return Number(this.#given)
     return total === null ? null : Math.floor((total * Number(this.#given.slice(0, -1))) / 100)
@@ -55,7 +55,7 @@ export class RejectBudget {
   }
 }
 
-/** `row 17 (line 19)`, as far as it has either. */
+/** `row 17 (line 19)`, or `a row` without a seq. */
 export function nameOf({ seq, line }: Pick<Rejected, 'seq' | 'line'>): string {
   return `${seq === null ? 'a row' : `row ${seq}`}${line === null ? '' : ` (line ${line})`}`
 }

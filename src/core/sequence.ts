@@ -1,5 +1,5 @@
 /**
- * The arithmetic that decides where a row goes and who holds row n. All numbers are whole and count from 0.
+ * The arithmetic of where a row goes and where row n is. All numbers are whole and count from 0.
  * A job's rows are cut into blocks of `blockRows`; block k goes to partition `k mod partitions`.
  */
 
@@ -8,13 +8,13 @@ export interface Layout {
   readonly blockRows: number
 }
 
-/** Where a row is: the partition, and the number of the row within that partition of its job. */
+/** Where a row is: its partition, and its position in that partition. */
 export interface Place {
   readonly partition: number
   readonly position: number
 }
 
-/** This line decides where a row goes. */
+/** The partition of a row. */
 export function partitionOf(seq: number, { partitions, blockRows }: Layout): number {
   return Math.floor(seq / blockRows) % partitions
 }
@@ -34,7 +34,7 @@ export function seqOf({ partition, position }: Place, { partitions, blockRows }:
   return block * blockRows + (position % blockRows)
 }
 
-/** How many of a job's first `total` rows lie in `partition`. */
+/** How many of the first `total` rows of a job are in `partition`. */
 export function rowsInPartition(partition: number, total: number, { partitions, blockRows }: Layout): number {
   const fullBlocks = Math.floor(total / blockRows)
   const blocksHere = Math.floor(fullBlocks / partitions) + (partition < fullBlocks % partitions ? 1 : 0)
@@ -42,12 +42,12 @@ export function rowsInPartition(partition: number, total: number, { partitions, 
   return blocksHere * blockRows + partialHere
 }
 
-/** How many rows from `seq` on stay in its block: the longest run that may travel in one message. */
+/** How many rows from `seq` on are in its block: a message holds rows of one block only. */
 export function rowsLeftInBlock(seq: number, { blockRows }: Layout): number {
   return blockRows - (seq % blockRows)
 }
 
-/** Why `count` rows from `seq` on cannot travel together in this partition, in words, or null. */
+/** Why `count` rows from `seq` on cannot be one message of this partition, in words, or null. */
 export function misplacement(seq: number, count: number, { partition, layout }: { partition: number; layout: Layout }) {
   const [first, last] = [placeOf(seq, layout), placeOf(seq + count - 1, layout)]
   if (first.partition !== partition) return `row ${seq} belongs to partition ${first.partition}`

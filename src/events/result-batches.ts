@@ -1,4 +1,4 @@
-import { isRow, placesOf, type Run, sameColumns } from '../core/result-run.ts'
+import { isRow, outcomesOf, type Run, sameColumns } from '../core/result-run.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
@@ -62,7 +62,7 @@ class Batch {
   add(runs: readonly Run[]): void {
     for (const run of runs) {
       if (run.result.rows.length > 0) this.#columnsOf ??= run.result
-      placesOf(run).forEach((place, i) => {
+      outcomesOf(run).forEach((place, i) => {
         const seq = run.seq === null ? null : run.seq + i
         if (isRow(place)) this.#rows.push({ seq, values: place, rejected: null })
         else {

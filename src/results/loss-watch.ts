@@ -5,20 +5,20 @@ import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 
-/** How often a reader without progress asks whether what it waits for can still come. */
+/** How often a reader without progress checks whether its rows can still arrive. */
 const LOOK_EVERY_MS = 10_000
 
-/** How long its end waits for a look that a broker does not answer. */
+/** How long `close` waits for a check that the broker does not answer. */
 const CLOSE_MS = 1000
 
-/** Where a reader of results stands: the partition it needs, the offset it reads there next, and the row it waits for. */
+/** The row that a reader waits for, its partition, and the next offset to read there. */
 export interface Wanted {
   readonly partition: number
   readonly offset: number
   readonly row: number
 }
 
-/** The same of a reader that needs no partition more than another; `read` grows while it makes progress. */
+/** The same for a reader without a wanted partition. `read` grows while it makes progress. */
 export interface WantedAnywhere {
   readonly partition: null
   readonly read: number
@@ -27,16 +27,16 @@ export interface WantedAnywhere {
 export interface LossWatchOptions {
   readonly job: Pick<Job, 'id' | 'attempt' | 'topic'>
   readonly lookEveryMs?: number | undefined
-  /** What the reader waits for now. */
+  /** What the reader waits for. */
   wanted(): Wanted | WantedAnywhere
-  /** Told what can no longer come. */
+  /** Called with an error that names the rows that are lost. */
   lost(error: RowmillError): void
 }
 
 /**
- * Looks, as long as there is no progress, whether the rows that a reader waits for are lost: topics may be deleted, made
- * anew or cut by retention before they were read, and nothing tells. Lost is what a job lacks that is published to its
- * end, once the workers have committed all there is of its rows, or it is gone, and the results end without it.
+ * Checks, while there is no progress, whether the rows that a reader waits for are lost. Topics may be deleted, recreated
+ * or truncated by retention before they were read, and no error says so. A row is lost if three things are true: all rows
+ * of the job were published, the workers have nothing left to read, and the results end without the row.
  */
 export class LossWatch {
   readonly #context: PipelineContext
@@ -44,7 +44,7 @@ export class LossWatch {
   readonly #wanted: () => Wanted | WantedAnywhere
   readonly #timer: NodeJS.Timeout
   #last = ''
-  /** What is lost unless it is in `results` below `end`, up to where the reader has yet to come. */
+  /** A row that is lost unless it is in `results` below offset `end`. The reader has not read up to there. */
   #suspect: { readonly wanted: Wanted; readonly end: number; readonly why: string } | null = null
   #admin: Promise<KafkaAdmin> | null = null
   #looking: Promise<void> | null = null
@@ -58,7 +58,7 @@ export class LossWatch {
         const error = await this.#look()
         if (error) lost(error)
       } catch {
-        // An outage says so itself.
+        // KafkaJS reports outages.
       }
       this.#looking = null
     }
@@ -67,7 +67,7 @@ export class LossWatch {
     }, lookEveryMs).unref()
   }
 
-  /** Connections are closed when a look that is under way is over, or KafkaJS would open them again for it. */
+  /** Waits for a running check first: KafkaJS would reopen a closed connection for it. */
   async close(): Promise<void> {
     clearInterval(this.#timer)
     const closed = Promise.resolve(this.#looking).then(async () => (await this.#admin)?.close())
@@ -83,7 +83,7 @@ export class LossWatch {
     return progress ? null : (this.#confirm(wanted) ?? (await this.#judge(wanted)))
   }
 
-  /** The loss of what was suspected before, once the reader has passed all results that could have it. */
+  /** The loss of the suspected row, once the reader has read all results that could have it. */
   #confirm(wanted: Wanted | WantedAnywhere): RowmillError | null {
     const suspect = this.#suspect
     if (!suspect || wanted.partition === null || describe(wanted) !== describe(suspect.wanted)) return null
@@ -100,7 +100,7 @@ export class LossWatch {
     if (gone) return this.#lost(wanted, `topic ${gone} was deleted`)
     if (wanted.partition === null || this.#context.jobs.peek(id)?.state !== 'ended') return null
     const { partition } = wanted
-    // In this order: a commit says that the results of all before it are in the log.
+    // In this order: after a commit, the results of all rows before it are in the log.
     const committed = await admin.committed(workersGroup(this.#context.pipeline, this.#job), rows, partition)
     const { start, end } = await admin.bounds(rows, partition)
     if (Math.max(committed, start) < end) return null
@@ -108,7 +108,7 @@ export class LossWatch {
     const passed = `${rows}[${partition}] holds nothing for the workers (it begins at ${start}, ends at ${end}, committed is ${committed})`
     const why = `${passed}, and ${results}[${partition}] ends at ${resultsEnd} without it`
     this.#suspect = { wanted, end: resultsEnd, why }
-    return this.#confirm(this.#wanted()) // results of other jobs may come all the time: then a later look finds it
+    return this.#confirm(this.#wanted()) // if other jobs add results all the time, a later check confirms it
   }
 
   #lost(wanted: Wanted | WantedAnywhere, why: string): RowmillError {
@@ -126,7 +126,7 @@ export class LossWatch {
   }
 }
 
-/** What the reader waits for; where it has come to in the results does not matter, since those of other jobs are there too. */
+/** What the reader waits for. Its offset is left out: it also grows with results of other jobs. */
 function describe(wanted: Wanted | WantedAnywhere): string {
   return wanted.partition === null ? `after ${wanted.read}` : `row ${wanted.row}`
 }

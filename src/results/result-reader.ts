@@ -12,34 +12,34 @@ import type { Say } from '../support/say.ts'
 import { decode, isOfUnknownSchema } from '../wire/codec.ts'
 import type { WireRecord } from '../wire/record.ts'
 
-/** How often a reader of a job without sequence asks whether `results` has more partitions. */
+/** How often a reader of a job without sequence looks for new partitions of `results`. */
 const LOOK_FOR_PARTITIONS_MS = 2000
 
-/** A result, an end of input, or the barrier of an epoch, which is a rows message without rows. */
+/** A result, an end of input, or a barrier, which is a rows message without rows. */
 export type Arrived = Found | { readonly kind: 'rows'; readonly offset: number; readonly value: Rows }
 
 interface PartitionResults {
   next(): Arrived | undefined
-  /** Rows that came again and were dropped. */
+  /** Rows that were dropped as copies. */
   readonly duplicates: number
 }
 
 /**
- * What `results` holds of one job, by partition: of several attempts, each read by a feed of its own, merged in the order
- * of positions; of a single one everything in log order, copies and barriers too.
+ * Reads the messages of one job in `results`, by partition. A single attempt is read in log order, with copies and
+ * barriers. Several attempts have a feed each, and are merged in the order of positions.
  */
 export class ResultReader {
   readonly #job: Job
   readonly #topic: string
   readonly #say: Say
   readonly #feeds: readonly PartitionFeed[]
-  /** Where each partition is read from. Those of a job without sequence become more when `results` gets more. */
+  /** The offset where each partition starts. A job without sequence gets new partitions with `results`. */
   #from: readonly number[]
   #attempts: readonly Attempt[]
   /** By attempt and partition. */
   #queues: readonly (readonly PartitionQueue[])[] = []
   #partitions: PartitionResults[] = []
-  /** By partition, what was looked at and not taken. */
+  /** By partition, the message that was peeked at and not taken. */
   readonly #heads = new Map<number, Arrived>()
   #unread = 0
   #lookForPartitions: NodeJS.Timeout | undefined
@@ -61,7 +61,7 @@ export class ResultReader {
     for (const feed of feeds) void this.#follow(feed)
   }
 
-  /** To be closed. */
+  /** The caller closes it. */
   static async open(
     { kafka, pipeline, say }: PipelineContext,
     job: Job,
@@ -69,26 +69,23 @@ export class ResultReader {
   ): Promise<ResultReader> {
     const { results: topic } = topicsOf(pipeline)
     const feeds = await Promise.all(attempts.map(() => PartitionFeed.open(kafka, [topic], say)))
-    const there = job.sequenced ? 0 : await feeds[0]!.partitionsNow(topic).catch(() => 0) // an outage says so itself
+    const there = job.sequenced ? 0 : await feeds[0]!.partitionsNow(topic).catch(() => 0) // KafkaJS reports outages
     return new ResultReader(job, attempts, { topic, say, feeds, count: Math.max(job.partitions, there) })
   }
 
-  /** For each partition the first offset that is still there, or the one behind the last message. */
+  /** For each partition, the first offset that is left, or the end of the log. */
   async bounds(which: 'start' | 'end'): Promise<number[]> {
     const wanted = this.#from.map((_, partition) => ({ topic: this.#topic, partition }))
     const found = await this.#feeds[0]!.offsets(wanted, which)
     return found.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
   }
 
-  /**
-   * Where each partition is read from. Of a job without sequence these are all partitions of `results`; new ones are read
-   * from their begin.
-   */
+  /** The offset where each partition starts. For a job without sequence it has all partitions of `results`. */
   get from(): readonly number[] {
     return this.#from
   }
 
-  /** Begins to read the attempts where they say; called once. `next` is the first position wanted, by partition. */
+  /** Starts to read the attempts at their offsets. Called once. `next` is the first wanted position of each partition. */
   async read(attempts: readonly Attempt[], next: readonly number[]): Promise<void> {
     const topic = this.#topic
     this.#attempts = attempts
@@ -108,7 +105,7 @@ export class ResultReader {
     this.#lookForPartitions = setInterval(() => this.#look(), LOOK_FOR_PARTITIONS_MS).unref()
   }
 
-  /** What comes next in a partition; undefined where there is nothing by now. */
+  /** Takes the next message of a partition; undefined if none has arrived. */
   take(partition: number): Arrived | undefined {
     const head = this.#heads.get(partition)
     if (!head) return this.#partitions[partition]!.next()
@@ -116,24 +113,24 @@ export class ResultReader {
     return head
   }
 
-  /** The same without taking it. */
+  /** Returns the next message without taking it. */
   peek(partition: number): Arrived | undefined {
     const next = this.#heads.get(partition) ?? this.#partitions[partition]!.next()
     if (next) this.#heads.set(partition, next)
     return next
   }
 
-  /** As `PartitionFeed.arrival`, of any attempt. */
+  /** As `PartitionFeed.arrival`, for any attempt. */
   arrival(): Promise<void> {
     return this.#fault ? Promise.reject(this.#fault) : this.#arrived.promise
   }
 
-  /** Ends every wait for an arrival, open or to come, with this fault. */
+  /** Rejects every `arrival`, open or future, with this error. */
   interrupt(fault: unknown): void {
     for (const feed of this.#feeds) feed.interrupt(fault)
   }
 
-  /** The offset of the first message of the last attempt that was not taken yet: fetched it may be. */
+  /** The offset of the next message of the last attempt to take. It may be in the queue already. */
   offset(partition: number): number {
     const queue = this.#queues.at(-1)?.[partition]
     return (
@@ -148,7 +145,7 @@ export class ResultReader {
     return { topic: this.#topic, partition, offset }
   }
 
-  /** Rows that came again. */
+  /** Rows that were dropped as copies. */
   get duplicates(): number {
     return this.#partitions.reduce((sum, { duplicates }) => sum + duplicates, 0)
   }
@@ -162,10 +159,10 @@ export class ResultReader {
     const over = () => {
       this.#looking = null
     }
-    this.#looking ??= this.#addPartitions().then(over, over) // an outage says so itself
+    this.#looking ??= this.#addPartitions().then(over, over) // KafkaJS reports outages
   }
 
-  /** A job without sequence has rows wherever somebody sends them, also in partitions that came after it. */
+  /** Producers of a job without sequence send to every partition, also to new ones. */
   async #addPartitions(): Promise<void> {
     const [feed, topic, known] = [this.#feeds[0]!, this.#topic, this.#from.length]
     const length = Math.max(0, (await feed.partitionsNow(topic)) - known)
@@ -176,7 +173,7 @@ export class ResultReader {
     this.#queues = [[...this.#queues[0]!, ...queues]]
     for (const { partition } of queues) this.#partitions.push({ next: () => this.#nextOf(0, partition), duplicates: 0 })
     this.#from = [...this.#from, ...starts.map(({ offset }) => offset)]
-    this.#announce() // something may have arrived before anybody knew where
+    this.#announce() // messages may have arrived before the partitions were known here
   }
 
   #announce(): void {
@@ -185,7 +182,7 @@ export class ResultReader {
     this.#arrived.promise.catch(() => {})
   }
 
-  /** Ends with the feed, whose fault is thrown to whoever waits. */
+  /** Announces arrivals until the feed fails. Then all waiters get its error. */
   async #follow(feed: PartitionFeed): Promise<void> {
     this.#arrived.promise.catch(() => {})
     try {
@@ -231,7 +228,7 @@ export class ResultReader {
     return undefined
   }
 
-  /** Whether a row is missing nobody can say where rows have no sequence: what may have been one is missing. */
+  /** Offsets are missing. Without a sequence, nobody can tell whether rows were there. */
   #gap({ partition, lost }: PartitionQueue): RowmillError {
     const { from, behind } = lost!
     const job = this.#job.id
@@ -241,7 +238,7 @@ export class ResultReader {
     return new RowmillError('ROW_GAP', message, { job, partition, from, behind })
   }
 
-  /** Null for what is no record: nobody knows whose it is. If it was a result of this job, that is missing, and will be missed. */
+  /** Null if the message cannot be read: it may be of any job. If it was a result of this job, a gap will show it. */
   #decode({ offset, value }: Message, partition: number): WireRecord | null {
     try {
       return decode(value)
@@ -250,7 +247,7 @@ export class ResultReader {
       const { code, message, facts } = toRowmillError(cause)
       const said = `job ${this.#job.id}, ${where}: ${message}`
       if (isOfUnknownSchema(cause)) throw new RowmillError(code, said, { ...facts, where }, { cause })
-      if (this.#unread++ === 0) this.#say(`${said}. It is passed over, as will be others`)
+      if (this.#unread++ === 0) this.#say(`${said}. It is skipped, and so are others like it`)
       return null
     }
   }

@@ -5,7 +5,7 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { decode } from '../wire/codec.ts'
 import type { WireRecord } from '../wire/record.ts'
 
-/** How many partitions may hold results of the job by now: a job without sequence has rows in those that came later too. */
+/** How many partitions may have results of the job. A job without sequence also uses partitions that were added later. */
 export async function resultPartitions({ kafka, pipeline }: PipelineContext, job: Job): Promise<number> {
   if (job.sequenced) return job.partitions
   const { results } = topicsOf(pipeline)
@@ -18,8 +18,9 @@ export async function resultPartitions({ kafka, pipeline }: PipelineContext, job
 }
 
 /**
- * Reads what `results` holds of the job in these partitions by now, in log order; `take` is given each result and each
- * end of input of any attempt that counts. What is no record is passed over: whoever collects says so. Throws the reason of `signal`.
+ * Reads the results of the job in these partitions, in log order, as of now. `take` gets every result and every end of
+ * input of the attempts that count. Messages that cannot be read are skipped: collectors log them. Throws the reason of
+ * `signal`.
  */
 export async function readResultsNow(
   context: PipelineContext,

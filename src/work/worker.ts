@@ -1,8 +1,8 @@
 import type { BatchClassifier } from '../classifier/boundary.ts'
 import type { Batch } from '../core/batcher.ts'
-import { Pace } from '../core/call-size.ts'
+import { CallSize } from '../core/call-size.ts'
 import { describeBatch } from '../core/describe-batch.ts'
-import { Turns } from '../core/fair-turns.ts'
+import { FairTurns } from '../core/fair-turns.ts'
 import { attemptOf } from '../core/job.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'
 import type { Producer } from '../kafka/index.ts'
@@ -59,8 +59,8 @@ export class Worker {
   readonly #first: Membership
   /** That group and those of reopened jobs. */
   #memberships: readonly Membership[]
-  readonly #turns = new Turns<AssignedPartition>()
-  readonly #pace: Pace
+  readonly #turns = new FairTurns<AssignedPartition>()
+  readonly #pace: CallSize
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
   /** Attempts that failed here: our own record of it comes back from `jobs` a little later. */
@@ -77,7 +77,7 @@ export class Worker {
     const { name, classifier, batchRows } = options
     this.#connection = connection
     this.#options = options
-    this.#pace = new Pace(BULK_AHEAD_MS / classifier.ahead)
+    this.#pace = new CallSize(BULK_AHEAD_MS / classifier.ahead)
     this.#jobs = parts.jobs
     this.#first = parts.first
     this.#memberships = [parts.first]

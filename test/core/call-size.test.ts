@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Pace } from '../../src/core/call-size.ts'
+import { CallSize } from '../../src/core/call-size.ts'
 
 /** Messages of one row each: nothing to be cut. */
 const ROWS = { count: 1, cut: 0 }
 
 /** A classifier that takes this long, and gets its next batch before it has answered the last. */
 class Clock {
-  readonly pace: Pace
+  readonly pace: CallSize
   now = 1000
   #sentAt = 1000
 
   constructor(callMs: number) {
-    this.pace = new Pace(callMs)
+    this.pace = new CallSize(callMs)
   }
 
   /** Has `calls` batches classified, as large as the pace says; returns the rows of the last. */
@@ -77,7 +77,7 @@ test('one call that took long, as of a classifier that died, does not make the n
 })
 
 test('a call that waited for the one before it is charged its own time only', () => {
-  const pace = new Pace(200)
+  const pace = new CallSize(200)
   pace.answered({ job: 'j', count: 10 }, 0, 100)
   pace.answered({ job: 'j', count: 10 }, 1, 200)
   pace.answered({ job: 'k', count: 10 }, 2, 300)
@@ -90,7 +90,7 @@ test('a call that waited for the one before it is charged its own time only', ()
 })
 
 test('answers that come two at a time say the same as one by one', () => {
-  const pace = new Pace(50)
+  const pace = new CallSize(50)
   for (let pair = 0; pair < 20; pair++) {
     for (let i = 0; i < 2; i++) pace.answered({ job: 'j', count: 10 }, pair * 100, (pair + 1) * 100)
   }
@@ -99,14 +99,14 @@ test('answers that come two at a time say the same as one by one', () => {
 })
 
 test('a worker that runs for years keeps no jobs', () => {
-  const pace = new Pace(200)
+  const pace = new CallSize(200)
   for (let job = 0; job < 1500; job++) pace.answered({ job: `${job}`, count: 10 }, job * 10, job * 10 + 10)
   assert.equal(pace.rowsAtOnce('400', ROWS, 1000), 20)
   assert.equal(pace.rowsAtOnce('600', ROWS, 1000), 200)
 })
 
 test('calls hold whole messages, or equal parts of one', () => {
-  const pace = new Pace(200)
+  const pace = new CallSize(200)
   const take = (rows: number, counts: readonly number[]) => {
     const job = `${rows}`
     pace.answered({ job, count: rows }, 0, 0)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Turns } from '../../src/core/fair-turns.ts'
+import { FairTurns } from '../../src/core/fair-turns.ts'
 
 interface Queue {
   readonly name: string
@@ -12,7 +12,7 @@ const rows = (name: string, waiting: number): Queue => ({ name, bulk: false, wai
 const bulk = (name: string, waiting: number): Queue => ({ name, bulk: true, waiting })
 
 /** Who is next, `times` times; each turn takes one row. */
-function take(turns: Turns<Queue>, all: readonly Queue[], times: number): string {
+function take(turns: FairTurns<Queue>, all: readonly Queue[], times: number): string {
   const names = Array.from({ length: times }, () => {
     const next = turns.next(all)
     if (next) next.waiting--
@@ -22,7 +22,7 @@ function take(turns: Turns<Queue>, all: readonly Queue[], times: number): string
 }
 
 test('partitions with rows take turns, whoever comes and goes', () => {
-  const turns = new Turns<Queue>()
+  const turns = new FairTurns<Queue>()
   const [a, b, c] = [rows('a', 9), rows('b', 2), rows('c', 9)] as const
   assert.equal(take(turns, [a, b, c], 4), 'abca')
   assert.equal(take(turns, [b, c, a], 5), 'bcaca')
@@ -33,7 +33,7 @@ test('partitions with rows take turns, whoever comes and goes', () => {
 })
 
 test('rows of small jobs go before those of large ones, wherever they stand', () => {
-  const turns = new Turns<Queue>()
+  const turns = new FairTurns<Queue>()
   const all = [bulk('X', 99), rows('a', 2), bulk('Y', 99), rows('b', 1)]
   assert.equal(take(turns, all, 7), 'abaXYXY')
   all[3]!.waiting = 1
@@ -41,13 +41,13 @@ test('rows of small jobs go before those of large ones, wherever they stand', ()
 })
 
 test('one batch in ten is of a large job while small ones never end, of each in its turn', () => {
-  const turns = new Turns<Queue>()
+  const turns = new FairTurns<Queue>()
   const all = [rows('a', 99), bulk('X', 99), rows('b', 99), bulk('Y', 1), bulk('Z', 99)]
   assert.equal(take(turns, all, 40), 'ababababaXbabababab' + 'Yababababa' + 'Zbabababab' + 'X')
 })
 
 test('what was let through counts only while rows of a large job wait', () => {
-  const turns = new Turns<Queue>()
+  const turns = new FairTurns<Queue>()
   const [a, X] = [rows('a', 99), bulk('X', 0)]
   assert.equal(take(turns, [a, X], 20), 'a'.repeat(20))
   X.waiting = 9

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Reassembler } from '../../src/core/reassembler.ts'
-import { isRow, placesOf } from '../../src/core/result-run.ts'
+import { isRow, outcomesOf } from '../../src/core/result-run.ts'
 import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import { type AnyStream, anyStream, Dice, type Left, type Stream, streamOf } from '../helpers/epoch-logs.ts'
 
@@ -34,7 +34,7 @@ class Reader {
     const left = this.#stream.logs[partition]![offset]
     assert.ok(left, `partition ${partition} has no more to give`)
     this.#offer({ topic: 'results', partition, offset }, left)
-    const places = this.reassembler.take().flatMap(run => placesOf(run))
+    const places = this.reassembler.take().flatMap(run => outcomesOf(run))
     this.out.push(...places.map(place => (isRow(place) ? place[0]! : null)))
     assert.deepEqual(this.out, this.#stream.expected.slice(0, this.out.length))
     assert.equal(this.reassembler.checkpoint.seq, this.out.length)
