@@ -53,7 +53,7 @@ export const PAGES: readonly CommandPage[] = COMMANDS.map(spec => {
 
 /** Each exit code with its meaning, and the error codes that lead to it. */
 export const EXITS = [
-  ['0', 'done, or complete'],
+  ['0', 'done; also when a signal stops broker, or work without --until-done'],
   ['1', 'the input, the classifier, or reading and writing failed'],
   ['2', 'wrong usage, found before any work started, or an option that the rows prove wrong'],
   ['3', 'the broker, its topics or the schema registry cannot be used'],
@@ -63,10 +63,9 @@ export const EXITS = [
   ['124', 'the time of --timeout is over'],
   ['129, 130, 143', 'ended by SIGHUP, SIGINT or SIGTERM before it was done'],
 ].map(([exit, meaning]) => {
-  const codes = Object.entries(EXIT_CODES).flatMap(([code, of]) =>
-    exit!.includes(String(of)) && exit!.split(', ').includes(String(of)) ? [code] : [],
-  )
-  return { exit: exit!, meaning: meaning!, codes }
+  const isHere = ([, code]: [string, number]) => exit!.split(', ').includes(String(code))
+  const codes = Object.entries(EXIT_CODES).filter(isHere)
+  return { exit: exit!, meaning: meaning!, codes: codes.map(([code]) => code) }
 })
 
 function optionLine(name: OptionName): OptionLine {

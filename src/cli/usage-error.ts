@@ -44,11 +44,11 @@ function flagsOf({ options }: CommandSpec): string[] {
 }
 
 /** The words that may follow `rowmill`: commands and groups. */
-export function topLevel(commands: readonly CommandSpec[]): string[] {
+function topLevel(commands: readonly CommandSpec[]): string[] {
   return [...new Set(commands.map(({ name }) => name.split(' ')[0]!))]
 }
 
 /** The words that may follow the word of a group. */
-export function membersOf(group: string, commands: readonly CommandSpec[]): string[] {
+function membersOf(group: string, commands: readonly CommandSpec[]): string[] {
   return commands.map(({ name }) => name.split(' ')).flatMap(([first, own]) => (first === group && own ? [own] : []))
 }

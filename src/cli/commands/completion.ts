@@ -14,7 +14,7 @@ export function completionCommand(
   return defineCommand({
     name: 'completion',
     doc: 'print a script that completes commands and options in a shell',
-    operands: [{ name: 'SHELL', doc: 'the shell', choices: Object.keys(SHELLS) }],
+    operands: [{ name: 'SHELL', doc: 'bash, zsh or fish', choices: Object.keys(SHELLS) }],
     example: 'source <(rowmill completion bash)',
     options: [],
     async act([shell]) {
