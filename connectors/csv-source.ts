@@ -9,7 +9,7 @@ import { InputBytes } from './csv/input-bytes.ts'
 import { isBlank } from './csv/records.ts'
 
 export interface CsvSourceOptions {
-  /** A file, gunzipped where its name ends in .gz; '-' is standard input. */
+  /** A file, gunzipped if its name ends in .gz. '-' is standard input. */
   readonly path: string
   /** Keyword arguments of the original job's pandas.read_csv. */
   readonly readCsv: Readonly<Record<string, unknown>>
@@ -34,14 +34,14 @@ interface Start extends RecordStart {
 const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
 
 /**
- * The rows of a CSV file as pandas.read_csv(path, index_col=0, dtype=str, engine='python') reads them (docs/csv.md).
+ * Every row of a file exactly once, also after a crash. The job of other input (`-`, a pipe) cannot be resumed.
  *
- * `open` reads a regular file once to the end: what is wrong with it is found before its first row, its rows are
- * counted, the kind of its index is known, and the SHA-256 digest of its bytes, which is the option `sourceDigest`.
- * `rows` hands out no row of bytes that differ from those. Other input can be read only once: its total is null, its
- * index text, and it has no digest.
+ * Reads a CSV file as pandas.read_csv(path, index_col=0, dtype=str, engine='python') reads it (docs/csv.md).
+ * `open` reads a regular file once to its end. So it finds a fault before the first row is published, counts the rows, knows
+ * the kind of the index, and takes the SHA-256 digest of the bytes, the option `sourceDigest`. `rows` yields no row of
+ * bytes that differ. Other input can be read only once: its total is null, its index text, and it has no digest.
  * Throws USAGE, INPUT_NOT_FOUND, INPUT_UNREADABLE, INPUT_EMPTY, INPUT_ENCODING, INPUT_QUOTE, INPUT_FIELDS,
- * INPUT_CELL_TOO_LARGE, INPUT_ROW_TOO_LARGE, and INPUT_CHANGED where the file changes between `open` and the last row.
+ * INPUT_CELL_TOO_LARGE, INPUT_ROW_TOO_LARGE, and INPUT_CHANGED if the file changes between `open` and the last row.
  */
 export class CsvSource implements Source {
   readonly #options: CsvSourceOptions
@@ -118,7 +118,7 @@ export class CsvSource implements Source {
     return this.#input.close()
   }
 
-  /** The records from `start` on, which is 0 or where a record begins. */
+  /** The records from `start` on. That is 0, or the byte where a record begins. */
   async *#runs(start: Start): AsyncGenerator<DecodedRun> {
     const plan = this.#plan
     const atHead = start.byte === 0
@@ -131,7 +131,7 @@ export class CsvSource implements Source {
       first = false
       if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
       const cell = run.rows[0]![0]
-      // The scan keeps one column, and takes no mark for the first cell of another.
+      // The scan keeps one column. Its first cell is not the first cell of the file, unless it is column 0.
       if (run.bytes[0] !== this.#bomByte || cell === undefined || start.only) return run
       run.rows[0]![0] = this.#withoutBom(cell)
       return run
@@ -140,7 +140,7 @@ export class CsvSource implements Source {
     yield clean(decoder.push(new Uint8Array(0), true))
   }
 
-  /** PythonParser._check_for_bom: csv took the quotes behind the mark for text, so pandas takes off one pair. */
+  /** As PythonParser._check_for_bom: csv read the quotes after the mark as text, so pandas removes one pair. */
   #withoutBom(cell: string): string {
     if (cell[0] !== '\ufeff') return cell
     const quote = this.#plan.bomQuote
@@ -155,7 +155,7 @@ export class CsvSource implements Source {
     )
   }
 
-  /** Reads until the header and the first row are there. `rest` holds the rows read on the way. */
+  /** Reads up to the header and the first row. `rest` holds the rows read so far, without the header. */
   async #readHead(runs: AsyncGenerator<DecodedRun>): Promise<{ layout: Layout; rest: DecodedRun }> {
     const { names } = this.#plan
     let head = await readUntil(runs, EMPTY_RUN, names ? 1 : 2)
@@ -168,13 +168,13 @@ export class CsvSource implements Source {
     }
     if (!names) head = withoutFirst(head)
     const width = head.widths[0] ?? null
-    // Only a byte order mark was on this line: pandas takes the width of the rows from it and then drops it as blank.
+    // This line has only a byte order mark. pandas takes the width of the rows from it, and then drops it as blank.
     if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(runs, withoutFirst(head), 1)
     const first = head.rows.length === 0 ? null : { byte: head.bytes[0]!, line: head.lines[0]! }
     return { layout: layOut(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
   }
 
-  /** Reads all rows for what is wrong with them, their number and the kind of their index. */
+  /** Reads all rows: finds faults, counts them, and infers the kind of the index. */
   async #scan(
     layout: Layout,
     given: string | null,
@@ -201,7 +201,7 @@ export class CsvSource implements Source {
 
 const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
 
-/** `run` and as many of `runs` as give it `count` rows, if there are that many. */
+/** Extends `run` with the next of `runs` until it has `count` rows, or there are no more. */
 async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, count: number): Promise<DecodedRun> {
   while (run.rows.length < count) {
     const next = await runs.next()
@@ -227,7 +227,7 @@ function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
   return { ...EMPTY_RUN, rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
-/** Refuses rows that are longer than the header; `seq` is the number of the first one. */
+/** Throws INPUT_FIELDS for a row that is longer than the header. `seq` is the number of the first row. */
 function checkWidth({ widths, lines }: DecodedRun, seq: number, layout: Layout, name: string): void {
   const width = layout.columns.length
   for (let index = 0; index < widths.length; index++) {

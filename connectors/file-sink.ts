@@ -11,24 +11,26 @@ import { checkPackable, packFile } from './file/pack.ts'
 
 export interface FileSinkOptions {
   readonly path: string
-  /** Replace the file if it exists; it stays as it is until the new one is complete. */
+  /** Replace the file if it exists. It stays as it is until the new one is complete. */
   readonly force: boolean
-  /** Forget what an unfinished job left of it. */
+  /** Discard what an unfinished job left. */
   readonly restart?: boolean
-  /** Whether an unfinished job is to be gone on with: its input may be read again. Default: true. */
+  /** Whether an unfinished job can be resumed, because its input can be read again. Default: true. */
   readonly resumable?: boolean
-  /** The argument `compression` of to_csv, where it is known before the first row: then `reserve` refuses what it cannot pack. */
+  /** The argument `compression` of to_csv, if it is known before the first row. `reserve` then refuses what it cannot pack. */
   readonly compression?: { readonly value: unknown }
-  /** The Python whose standard library packs what Node does not. Default: python3. */
+  /** The Python whose standard library packs what Node cannot. Default: python3. */
   readonly python?: string
-  /** Whether `close` leaves what proves that the output is complete until `forgetCommit` is called. Default: false. */
+  /** Whether `close` leaves the proof that the output is complete, until `forgetCommit` removes it. Default: false. */
   readonly keepsProof?: boolean
 }
 
 /**
- * Writes the rows to a file that appears under its name only when it is complete and safe on disk. Until then they
- * stand in `PATH.rowmill/partial-ID`, with the last checkpoint beside it. Nobody but this user can write there. A lock
- * keeps a second collector of the same file out. A file that is to be packed (`packingOf`) is packed from that at the end.
+ * Exactly once, also after a crash.
+ *
+ * Writes the rows to a file that gets its name only when it is complete and safe on disk. Until then they are in
+ * `PATH.rowmill/partial-ID`, and the last checkpoint is beside it. Only this user can write there. A lock keeps a second
+ * collector of the same file out. A compressed file (`packingOf`) is made from the partial file at the end.
  */
 export class FileSink implements Sink {
   readonly #path: string
@@ -59,7 +61,7 @@ export class FileSink implements Sink {
     this.#partial = new CheckpointedFile(this.#folder)
   }
 
-  /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
+  /** Throws if OUT cannot be written, or another collector writes it. From here to `close`, no other one can. */
   async reserve(): Promise<void> {
     if (this.#lock.isTaken) return
     if (this.#compression) await this.#setPacking(this.#compression.value)
@@ -67,14 +69,14 @@ export class FileSink implements Sink {
     await checkOwner(this.#path)
     await this.#io(() => this.#lock.take())
     try {
-      await checkOutput(this.#path, this.#force) // who had the lock until now may have finished the output
+      await checkOutput(this.#path, this.#force) // the last holder of the lock may have finished the output
     } catch (error) {
       await this.#lock.release()
       throw error
     }
   }
 
-  /** Whether a job before has left a checkpoint and rows are missing. Throws OUTPUT_UNUSABLE where it cannot be read. */
+  /** Whether an earlier job left a checkpoint and its rows are not complete. Throws OUTPUT_UNUSABLE if it cannot be read. */
   async isUnfinished(): Promise<boolean> {
     const last = await this.#partial.last()
     return last !== null && !last.complete
@@ -85,11 +87,11 @@ export class FileSink implements Sink {
     if (this.#restart) await this.#io(() => this.#partial.forget())
     const last = await this.#partial.last()
     if (last?.partial === null) throw this.#ofFollow()
-    // What was complete, and is not there, is nothing to go on with.
+    // An output that was complete and is no longer there leaves nothing to resume.
     if (last?.complete) await this.#io(() => this.#partial.forget())
-    const goOn = last?.complete ? null : last
-    await this.#io(() => this.#partial.open(goOn))
-    return goOn?.note ?? null
+    const unfinished = last?.complete ? null : last
+    await this.#io(() => this.#partial.open(unfinished))
+    return unfinished?.note ?? null
   }
 
   restart(): Promise<void> {
@@ -111,7 +113,7 @@ export class FileSink implements Sink {
     if (this.#resumable) await this.#io(() => this.#partial.save({ note }))
   }
 
-  /** What is killed from here on finds out by the checkpoint whether the output has its name: see finish-commit.ts. */
+  /** After a kill in here, the checkpoint tells whether the output has its name: see finish-commit.ts. */
   async commit(summary?: Pick<JobSummary, 'job'>, signal?: AbortSignal): Promise<void> {
     await this.#io(async () => {
       const plain = { path: this.#partial.path, content: await this.#partial.verify() }
@@ -127,7 +129,7 @@ export class FileSink implements Sink {
     })
   }
 
-  /** Says nothing of a disk that lets nothing be removed: what broke before does, and the next sink copes with the rest. */
+  /** Ignores files that it cannot remove: an earlier error says why, and the next sink copes with the rest. */
   async close(): Promise<void> {
     await this.#partial.close().catch(() => {})
     if (!this.#lock.isTaken) return
@@ -137,10 +139,10 @@ export class FileSink implements Sink {
     await this.#lock.release().catch(() => {})
   }
 
-  /** Behind `close`: removes the last checkpoint and what was written up to it. */
+  /** After `close`: removes the last checkpoint and the rows up to it. */
   async discard(): Promise<void> {
     await this.#partial.remove()
-    await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
+    await rmdir(this.#folder).catch(() => {}) // it stays if others keep files in it
   }
 
   async #setPacking(compression: unknown): Promise<void> {
@@ -148,7 +150,7 @@ export class FileSink implements Sink {
     if (this.#packing) await checkPackable(this.#path, { packing: this.#packing, python: this.#python })
   }
 
-  /** The partial file stays until the packed one is safe: who is killed meanwhile goes on at its checkpoint. */
+  /** The partial file stays until the packed one is safe on disk: after a kill, the next sink resumes at its checkpoint. */
   async #pack(packing: Packing, signal?: AbortSignal): Promise<{ path: string; content: Content }> {
     const path = this.#partial.newPath()
     await packFile(this.#partial.path, path, this.#path, { packing, python: this.#python, signal })
@@ -161,7 +163,7 @@ export class FileSink implements Sink {
   }
 
   #ofFollow(): RowmillError {
-    const message = `${this.#path} grows, as rowmill collect --follow left it: give --follow again, or throw it away with --restart`
+    const message = `${this.#path} was written by rowmill collect --follow: give --follow again, or discard it with --restart`
     return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path })
   }
 
@@ -170,7 +172,7 @@ export class FileSink implements Sink {
   }
 }
 
-/** Gives a file its name unless a file of that name came up meanwhile. Throws OUTPUT_EXISTS. */
+/** Gives a file its name, unless another file has it by now. Throws OUTPUT_EXISTS. */
 export async function appear(partial: string, path: string): Promise<void> {
   try {
     await link(partial, path)

@@ -12,14 +12,16 @@ export interface GrowingFileSinkOptions {
   readonly path: string
   /** Replace the file if it exists. */
   readonly force: boolean
-  /** Forget what was written of an unfinished job. */
+  /** Discard what an unfinished job left. */
   readonly restart?: boolean
 }
 
 /**
- * Writes the rows of a job that does not end to a file that grows under its own name, whole lines at a time. Its last
- * checkpoint stands in `PATH.rowmill`, as long as the job has not ended: what lies behind it after a crash is cut off and
- * written again. A lock keeps a second collector of the same file out.
+ * Exactly once, also after a crash. A reader may see rows that a crash then cuts off and the next collector writes again.
+ *
+ * Writes the rows of a job that does not end to a file that grows under its own name, whole lines at a time. Until the job
+ * ends, the last checkpoint is in `PATH.rowmill`. After a crash, lines after the checkpoint are cut off. A lock keeps a second
+ * collector of the same file out.
  */
 export class GrowingFileSink implements Sink {
   readonly #path: string
@@ -31,7 +33,7 @@ export class GrowingFileSink implements Sink {
   #format: OutputFormat | null = null
   /** Whether the file is this job's, and open. */
   #mine = false
-  /** Whether a checkpoint has a note: else nothing of the file is worth to be gone on with. */
+  /** Whether a checkpoint has a note. Without one, there is nothing in the file to resume. */
   #noted = false
   #complete = false
 
@@ -45,7 +47,7 @@ export class GrowingFileSink implements Sink {
     this.#file = new CheckpointedFile(folder, path)
   }
 
-  /** Throws where OUT cannot be written, or is being written; until `close`, nobody else can. */
+  /** Throws if OUT cannot be written, or another collector writes it. From here to `close`, no other one can. */
   async reserve(): Promise<void> {
     if (this.#lock.isTaken) return
     await checkOutput(this.#path, this.#force || (await this.#isOurs()))
@@ -58,7 +60,7 @@ export class GrowingFileSink implements Sink {
     if (before && before.partial !== null && !this.#restart) throw this.#ofOther()
     const last = this.#restart || before?.complete ? null : before
     await this.#io(async () => {
-      // Before the file is there, or one that is killed next would find it in its way.
+      // The checkpoint comes first. After a kill between the two, the next sink would refuse a file without one.
       if (!last) await this.#file.save({ note: null })
       await this.#file.open(last)
       await this.#file.removePartials()
@@ -96,7 +98,7 @@ export class GrowingFileSink implements Sink {
     this.#noted = true
   }
 
-  /** The file stays as it is; that it is complete is said until `close`, for who is killed between. */
+  /** The checkpoint says until `close` that the file is complete: a kill may come in between. */
   async commit(summary?: Pick<JobSummary, 'job'>): Promise<void> {
     await this.#io(async () => {
       const content = await this.#file.verify()
@@ -126,12 +128,12 @@ export class GrowingFileSink implements Sink {
   }
 
   #packed(): RowmillError {
-    const message = `${this.#path} grows, and the job asks for a packed file (--to-csv compression): collect it without --follow when it has ended`
+    const message = `${this.#path} cannot grow, because the job asks for a compressed file (--to-csv compression): collect it without --follow when it has ended`
     return new RowmillError('USAGE', message, { path: this.#path })
   }
 
   #ofOther(): RowmillError {
-    const message = `${this.#folder} holds an unfinished job of a rowmill that was not to follow: go on with that, or throw it away with --restart`
+    const message = `${this.#folder} holds an unfinished job that was collected without --follow: resume that one, or discard it with --restart`
     return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path })
   }
 

@@ -4,8 +4,10 @@ import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/in
 import { OutputFormat } from './csv/output-format.ts'
 
 /**
- * Writes the rows to standard output as soon as they are in order. What is written cannot be taken back: a job that
- * fails later leaves a part, and the exit code says so; there is no going on from there.
+ * At least once after a crash: the next collector writes all rows again, from the first.
+ *
+ * Writes the rows to standard output as soon as they are in order. They cannot be taken back. A job that fails later leaves
+ * some of its rows there, and only the exit code tells. It has no checkpoints.
  */
 export class StdoutSink implements Sink {
   readonly #out: Writable
@@ -24,7 +26,7 @@ export class StdoutSink implements Sink {
     return null
   }
 
-  /** Never called: what was written cannot be taken back, and no note says how much that was. */
+  /** Never called: there are no checkpoints. */
   async restart(): Promise<void> {}
 
   async begin(header: SinkHeader | null): Promise<void> {

@@ -1,146 +1,18 @@
-/** The test kit, `rowmill/testing`: what a classifier makes of rows, as in production but without a broker. */
-
-import type { BatchClassifier } from './classifier/boundary.ts'
-import type { Classifier } from './classifier/classifier.ts'
-import { decoding } from './classifier/decoding.ts'
-import { IsolatingClassifier } from './classifier/isolating.ts'
-import { FunctionClassifier } from './classifier/module/function.ts'
-import { openClassifier } from './classifier/open.ts'
-import type { Batch } from './core/batcher.ts'
-import { RowmillError } from './errors.ts'
-import { OPTIONS } from './options.ts'
-import { describeDifference, describeRefused, type Named } from './testing/difference.ts'
-import { classifyInMemory } from './testing/in-memory.ts'
-import type { TestResult } from './testing/result.ts'
-import { type TestJobOptions, testJob } from './testing/test-job.ts'
-
+/**
+ * The test kit, `rowmill/testing`: what a classifier makes of rows, as in production but without a broker, and whether a
+ * source, a sink or a classifier keeps its contract. It works in any test framework: what is wrong is thrown.
+ */
 export type { Cell, Classifier } from './classifier/classifier.ts'
+export type { Sink, SinkHeader, Source, SourceHeader, SourceRows } from './connector.ts'
 export type { Values } from './model.ts'
+export { type ClassifierContract, testClassifier } from './testing/classifier-contract.ts'
+export {
+  type Cut,
+  differsByCut,
+  type TestClassifierOptions,
+  type TestPipelineOptions,
+  testPipeline,
+} from './testing/pipeline.ts'
 export type { TestReject, TestResult } from './testing/result.ts'
-
-/** How rows become batches. */
-export interface Cut {
-  /** As `--batch-rows`, 100 unless given. */
-  readonly batchRows?: number
-  /** Consecutive rows that travel together: as many as `batchRows` unless given, as from a CSV file; 1 for live events. */
-  readonly blockRows?: number
-  /** Partitions of the rows topic, 8 unless given. A batch is of one partition. */
-  readonly partitions?: number
-}
-
-export interface TestClassifierOptions extends TestJobOptions {
-  /** What `--classifier` takes (`black_box.py`, `black-box.ts:NAME`, `package.module:NAME`), or a function. */
-  readonly classifier: string | Classifier
-  /** The interpreter of a Python classifier. Default: that of ROWMILL_PYTHON, as for the command, or `python3`. */
-  readonly python?: string
-  /** As `--batch-timeout`, in seconds. A function given directly must be async to be timed. */
-  readonly batchTimeout?: number
-  /** As `--classifier-memory`, in MB. */
-  readonly classifierMemory?: number
-  /** Gets what the classifier printed; standard error unless given. */
-  readonly onOutput?: (text: string) => void
-}
-
-export interface TestPipelineOptions extends TestClassifierOptions, Cut {}
-
-/**
- * Runs a classifier over rows: the same batches, the same frames, the same cells and rejects as behind a broker. A row
- * at which the classifier fails is among the rejects; what would end the job is thrown as RowmillError (KIND_DRIFT,
- * CLASSIFIER_NOT_FOUND, USAGE, ...).
- */
-export async function testPipeline(options: TestPipelineOptions): Promise<TestResult> {
-  return withClassifier(options, { act: classifier => classifyCut(classifier, options, options) })
-}
-
-/** Every row alone, batches that end in odd places, those of a CSV file, and those of live events. */
-const CUTS: readonly Cut[] = [{ batchRows: 1 }, { batchRows: 7 }, { batchRows: 100 }, { batchRows: 100, blockRows: 1 }]
-
-/**
- * Runs a classifier over all rows at once, as the old job did, and then in each of `cuts`; says in words where the first
- * difference is, or null. A function of single rows has none: `assert.equal(await differsByCut({ ... }), null)`.
- *
- * A difference is: another cell, column or kind; a row that only some cuts reject; rows of which each has a result, but
- * not all of them together. Throws as `testPipeline` does, except KIND_DRIFT.
- */
-export async function differsByCut(
-  options: TestClassifierOptions,
-  cuts: readonly Cut[] = CUTS,
-): Promise<string | null> {
-  const whole: Cut = { batchRows: Math.max(1, options.rows.length), partitions: 1 }
-  let refused: string | null = null
-  const onRefusedTogether = (batch: Batch, error: RowmillError) => {
-    refused ??= describeRefused(batch, error)
-  }
-  const act = async (classifier: BatchClassifier) => {
-    const outcome = async (cut: Cut, name: string): Promise<Named> => {
-      refused = null
-      const result = await classifyCut(classifier, options, cut).catch(error => {
-        if (error?.code === 'KIND_DRIFT') return error as Error
-        throw error
-      })
-      return { name, result, refused }
-    }
-    const before = await outcome(whole, 'all rows at once')
-    for (const cut of cuts) {
-      const difference = describeDifference(before, await outcome(cut, nameOf(cut)))
-      if (difference !== null) return difference
-    }
-    return null
-  }
-  return withClassifier(options, { act, onRefusedTogether })
-}
-
-function nameOf({ batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows }: Cut): string {
-  const batches = batchRows === 1 ? 'batches of 1 row' : `batches of up to ${batchRows} rows`
-  return blockRows === batchRows ? batches : `${batches} in blocks of ${blockRows}`
-}
-
-async function classifyCut(
-  classifier: BatchClassifier,
-  options: TestClassifierOptions,
-  { batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows, partitions = 8 }: Cut,
-): Promise<TestResult> {
-  for (const [name, value] of Object.entries({ batchRows, blockRows, partitions })) {
-    if (Number.isSafeInteger(value) && value > 0) continue
-    throw new RowmillError('USAGE', `${name} ${value}: must be a whole number from 1`)
-  }
-  const job = testJob(options, { partitions, blockRows })
-  const { rejected, ...result } = await classifyInMemory(job, options.rows, { classifier, batchRows })
-  const rejects = rejected.map(({ seq, reason, detail, values }) => ({ seq: seq!, reason, detail, values }))
-  return { ...result, rejects }
-}
-
-async function withClassifier<T>(
-  options: TestClassifierOptions,
-  {
-    act,
-    onRefusedTogether = () => {},
-  }: {
-    act: (classifier: BatchClassifier) => Promise<T>
-    onRefusedTogether?: (batch: Batch, error: RowmillError) => void
-  },
-): Promise<T> {
-  const {
-    classifier: target,
-    python = process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback,
-    classifierMemory = null,
-  } = options
-  const { batchTimeout = OPTIONS.batchTimeout.fallback } = options
-  const onOutput = options.onOutput ?? ((text: string) => void process.stderr.write(text))
-  const by = 'test'
-  const classifier = new IsolatingClassifier({
-    open: () =>
-      typeof target === 'function'
-        ? decoding(new FunctionClassifier(target), by)
-        : openClassifier({ target, python, by, memoryMB: classifierMemory, onOutput }),
-    timeoutMs: batchTimeout * 1000,
-    by,
-    say: message => onOutput(`${message}\n`),
-    onRefusedTogether,
-  })
-  try {
-    return await act(classifier)
-  } finally {
-    await classifier.close()
-  }
-}
+export { type SinkContract, testSink } from './testing/sink-contract.ts'
+export { type SourceContract, testSource } from './testing/source-contract.ts'

@@ -3,7 +3,7 @@ import { RowmillError } from '../../src/index.ts'
 import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 import { splitRecords } from './records.ts'
 
-/** Records with the byte at which each begins. The four arrays have the same length. */
+/** Records, and the byte at which each begins. The four arrays have the same length. */
 export interface DecodedRun {
   readonly rows: string[][]
   readonly widths: number[]
@@ -13,20 +13,20 @@ export interface DecodedRun {
   readonly keptByC: number | null
 }
 
-/** Where bytes begin in a file, and what to leave out there. */
+/** Where in a file the bytes begin, and what to leave out there. */
 export interface DecoderStart {
-  /** A record begins there, or the lines to skip. */
+  /** A record begins here, or the lines to skip do. */
   readonly byte: number
   readonly line: number
   /** Lines to leave out first. */
   readonly skipLines?: number
-  /** Whether to take one byte order mark off, as Python's utf-8-sig does. */
+  /** Whether to remove one byte order mark, as Python's utf-8-sig does. */
   readonly signature?: boolean
-  /** The one cell to keep of each record; null: all. */
+  /** The one cell to keep of each record. Null: all. */
   readonly only?: number | null
 }
 
-/** Bytes in pieces of any length -> records. Pure: it reads nothing itself and holds no more than one record. */
+/** Turns pieces of bytes of any length into records. It reads nothing itself, and keeps at most one record. */
 export class RecordDecoder {
   readonly #dialect: CsvDialect
   readonly #name: string
@@ -38,9 +38,9 @@ export class RecordDecoder {
   #signature: boolean
   #text = ''
   #ascii = true
-  /** The bytes of a character whose end is in the next piece. */
+  /** The bytes of a character that ends in the next piece. */
   #tail: Uint8Array = new Uint8Array(0)
-  /** What is wrong with the bytes behind #text. */
+  /** What is wrong with the bytes after #text. */
   #broken: RowmillError | null = null
 
   constructor(dialect: CsvDialect, name: string, start: DecoderStart) {
@@ -55,15 +55,15 @@ export class RecordDecoder {
     this.#only = only
   }
 
-  /** The first byte behind the mark that `signature` took off. */
+  /** The first byte after the mark that `signature` removed. */
   get head(): number {
     return this.#head
   }
 
   /**
-   * Takes the next piece; `final` says that none follows. Throws what splitRecords throws, and INPUT_ENCODING: with the
-   * first piece that shows it, or with the next one where records come before it. So what is refused first is what
-   * comes first, however the bytes are cut.
+   * Takes the next piece. `final` says that none follows. Throws what splitRecords throws, and INPUT_ENCODING. If records
+   * come before the fault, they are returned first, and the next call throws. So the first fault in the file is the one
+   * that is reported, however the bytes are cut.
    */
   push(piece: Uint8Array, final: boolean): DecodedRun {
     if (this.#broken === null) this.#append(piece, final)
@@ -160,7 +160,7 @@ function byteOffsets(text: string, starts: readonly number[]): number[] {
   })
 }
 
-/** How many leading bytes hold whole characters, where the last one may be cut. */
+/** How many of the bytes are whole characters. The last character may be cut. */
 function wholeCharacters(bytes: Uint8Array): number {
   for (let back = 1; back <= 3 && back <= bytes.length; back++) {
     const byte = bytes[bytes.length - back]!

@@ -1,15 +1,15 @@
 import { RowmillError } from '../../src/index.ts'
 import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 
-/** Code points in one cell that Python's csv module takes (csv.field_size_limit()). */
+/** The most code points that Python's csv module takes in one cell (csv.field_size_limit()). */
 export const CELL_LIMIT = 131_072
-/** UTF-8 bytes of one record that fit a message of 16 MB with room for the envelope. */
+/** The most UTF-8 bytes of one record: it fits a message of 16 MB, with room for the envelope. */
 const ROW_LIMIT_BYTES = 15 * 1024 * 1024
 
 const LF = 10
 const CR = 13
 
-/** Where a record stands, and how it is written. */
+/** Where a record is, and how it is written. */
 export interface RecordOptions {
   readonly dialect: CsvDialect
   /** Whether nothing follows the text. */
@@ -21,27 +21,27 @@ export interface RecordOptions {
 }
 
 /**
- * Reads one record by the rules of CPython 3.11's Modules/_csv.c with strict=True, character by character: for records
- * that hold quotes or escapes, and for those whose size is in doubt. The others csv-records.ts splits by searching.
+ * Reads one record character by character, by the rules of CPython 3.11's Modules/_csv.c with strict=True. It is for records
+ * with quotes or escapes, and for those that may be too large. records.ts splits the others by searching.
  */
 export class RecordReader {
   readonly #text: string
   readonly #options: RecordOptions
   readonly #start: number
-  /** The first line end at or behind #start: up to there the reader may jump. */
+  /** The first line end at or after #start. The reader may jump up to there. */
   readonly #lineEnd: number
   readonly #separator: number
   /** -1: there is none. */
   readonly #quote: number
   readonly #escapeChar: number
   #index: number
-  /** The cell so far: what was copied, and the text from #copied on. */
+  /** The cell so far is this text, and the input from #copied on. */
   #cell = ''
   #copied: number
   #cellLine: number
-  /** Why the cell cannot end where the text ends. */
+  /** Why the cell cannot end at the end of the text. */
   #open: 'quote' | 'escape' | null = null
-  /** The line the reader has come to. */
+  /** The line that the reader is in. */
   line: number
 
   constructor(text: string, start: number, lineEnd: number, options: RecordOptions) {
@@ -59,7 +59,7 @@ export class RecordReader {
     this.line = options.line
   }
 
-  /** The cells and where the next record begins; null where the text ends first and more may follow. */
+  /** The cells, and where the next record begins. Null: the text ends before the record does, and more may follow. */
   read(): { readonly cells: string[]; readonly next: number } | null {
     const text = this.#text
     const { final } = this.#options
@@ -82,7 +82,7 @@ export class RecordReader {
     return null
   }
 
-  /** Leaves #index on the separator or line end behind the cell, or on the end of the text. */
+  /** Leaves #index on the separator or line end after the cell, or on the end of the text. */
   #readCell(): void {
     const text = this.#text
     const { doubleQuote, skipInitialSpace } = this.#options.dialect
@@ -116,7 +116,7 @@ export class RecordReader {
     this.#copied = next
   }
 
-  /** From behind the opening quote to behind the closing one. */
+  /** Reads from after the opening quote to after the closing one. */
   #readQuoted(): void {
     const { doubleQuote } = this.#options.dialect
     const text = this.#text
@@ -133,7 +133,7 @@ export class RecordReader {
       else if (code === quote) {
         this.#copy(this.#index + 1)
         if (!doubleQuote || text.charCodeAt(this.#index + 1) !== quote) {
-          // Where the text ends here the next quote may follow: read() asks for more.
+          // If the text ends here, another quote may follow: read() asks for more.
           this.#open = null
           this.#index++
           return
@@ -163,7 +163,7 @@ export class RecordReader {
     this.#index = text.length
   }
 
-  /** Drops the escape character and steps on the escaped one. */
+  /** Drops the escape character and moves to the escaped one. */
   #escaped(): void {
     this.#copy(this.#index + 1)
     this.#index++
@@ -201,7 +201,7 @@ export class RecordReader {
     const { name, line } = this.#options
     throw new RowmillError(
       'INPUT_ROW_TOO_LARGE',
-      `${name}: the record that begins in line ${line} takes more than ${ROW_LIMIT_BYTES} bytes and fits no message. ` +
+      `${name}: the record that begins in line ${line} has more than ${ROW_LIMIT_BYTES} bytes, and no message can hold it. ` +
         'Shorten its cells.',
       { line, limit: ROW_LIMIT_BYTES },
     )

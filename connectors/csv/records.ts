@@ -1,35 +1,35 @@
 import { CELL_LIMIT, type RecordOptions, RecordReader } from './record-reader.ts'
 
-/** Behind the end of any text, and small enough for V8 to keep it as a plain integer. */
+/** After the end of any text, and small enough for V8 to keep it as a plain integer. */
 const NONE = 0x3fff_ffff
 
 /** The records found in one piece of text. The four arrays have the same length. */
 export interface RecordRun {
   readonly rows: string[][]
-  /** Cells in each record, also where `only` left them out. */
+  /** Cells in each record, with those that `only` leaves out. */
   readonly widths: number[]
   /** Where each record begins, in UTF-16 units of the text. */
   readonly starts: number[]
   /** The line in which each record begins, from 1. */
   readonly lines: number[]
-  /** Units of the text that are done with: the rest begins a record whose end is not there yet. */
+  /** How many units of the text were read. The rest begins a record that is not complete yet. */
   readonly consumed: number
-  /** The line in which that rest begins. */
+  /** The line in which the rest begins. */
   readonly line: number
-  /** The line of the first record that was left out as blank though pandas' C engine keeps it; null: there is none. */
+  /** The line of the first record that is left out as blank, although pandas' C engine keeps it. Null: there is none. */
   readonly keptByC: number | null
 }
 
 export interface SplitOptions extends RecordOptions {
-  /** The one cell to keep of each record (none where it has no such cell); null: all. */
+  /** The one cell to keep of each record, if it has it. Null: all. */
   readonly only?: number | null
 }
 
 /**
- * The records of `text`, which begins where a record begins, as Python 3.11's csv.reader(strict=True) sees them in a
- * file opened with newline='', without the records pandas drops as blank: no cell, or one cell of white space.
- * Lines end with \n, \r\n or \r. Throws INPUT_QUOTE, INPUT_CELL_TOO_LARGE and INPUT_ROW_TOO_LARGE, with the line;
- * where records come before that one and more text may follow, it stops there instead.
+ * The records of `text`, which begins where a record begins. They are those of Python 3.11's csv.reader(strict=True) in a
+ * file opened with newline='', without the ones that pandas drops as blank: no cell, or one cell of white space. Lines end
+ * with \n, \r\n or \r. Throws INPUT_QUOTE, INPUT_CELL_TOO_LARGE and INPUT_ROW_TOO_LARGE, with the line. If records come
+ * before the fault and more text may follow, it stops there instead.
  */
 export function splitRecords(text: string, options: SplitOptions): RecordRun {
   const { dialect, final, only = null } = options
@@ -39,7 +39,7 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
   let line = options.line
   let keptByC: number | null = null
   let position = 0
-  // Where the next of each stands at or behind `position`; a search is repeated only when it has been passed.
+  // The next place of each at or after `position`. It is searched again only after it has been passed.
   let feed = -1
   let carriage = -1
   let special = -1
@@ -111,11 +111,11 @@ function nextSpecial(text: string, from: number, quote: string | null, escapeCha
   return escapeChar === null ? quoteAt : Math.min(quoteAt, indexOrNone(text, escapeChar, from))
 }
 
-/** What Python's str.strip() takes for white space; String.trim() differs in \x1c-\x1f, \x85 and \ufeff. */
+/** White space of Python's str.strip(). String.trim() differs in \x1c-\x1f, \x85 and \ufeff. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: Python counts these four as white space
 const BLANK = /^[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]*$/
 
-/** What the C engine leaves out as blank: spaces and tabs without quotes (tokenizer.c, WHITESPACE_LINE). */
+/** A line that the C engine leaves out as blank: spaces and tabs without quotes (tokenizer.c, WHITESPACE_LINE). */
 const C_BLANK = /^[ \t]*(?:\r\n|\r|\n)?$/
 
 /** Whether pandas drops the record: one cell of nothing but white space. */

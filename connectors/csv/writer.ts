@@ -6,14 +6,14 @@ const QUOTE_ALL = 1
 const QUOTE_NONE = 3
 
 /**
- * Returns a function from cells to a line with its terminator, as Python's csv.writer makes it under the arguments that
- * pandas' to_csv hands to it. The rules are those of `join_append_data` in CPython's
- * Modules/_csv.c; newer ones quote a cell with a carriage return whatever the line terminator is
- * (`quotesCarriageReturn`). Throws OUTPUT_FAILED where the csv module raises "need to escape, but no escapechar set".
+ * Returns a function from cells to a line with its terminator. The line is the one that Python's csv.writer makes under the
+ * arguments that pandas' to_csv passes to it. The rules are those of `join_append_data` in CPython's Modules/_csv.c. Newer
+ * ones quote a cell with a carriage return, whatever the line terminator is (`quotesCarriageReturn`). Throws OUTPUT_FAILED
+ * where the csv module raises "need to escape, but no escapechar set".
  */
 export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean): (cells: Values) => string {
   const { sep, quoting, lineterminator, doublequote, escapechar } = dialect
-  // pandas' CSVFormatter keeps the quote character from csv.writer where nothing could be done about one in a cell.
+  // pandas' CSVFormatter does not pass the quote character to csv.writer if nothing could escape it in a cell.
   const quotechar = quoting === QUOTE_NONE && escapechar === null ? '' : dialect.quotechar
   const special = new Set([sep, quotechar, ...lineterminator, ...(escapechar ?? '')])
   if (quotesCarriageReturn) special.add('\r').add('\n')
@@ -31,7 +31,7 @@ export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean
     return line + lineterminator
   }
 
-  // A line without any character would be no record: csv.writer quotes the lone empty cell.
+  // An empty line would not be a record, so csv.writer quotes a lone empty cell.
   function emptyLine(): string {
     if (quoting === QUOTE_NONE) throw unescapable('a row of one empty cell')
     return `${quotechar}${quotechar}${lineterminator}`

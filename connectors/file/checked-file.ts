@@ -3,9 +3,9 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { RowmillError, type SourceIdentity } from '../../src/index.ts'
 
-/** How much of a file is read at a time. */
+/** How many bytes of a file are read at a time. */
 export const PIECE_BYTES = 256 * 1024
-/** What is kept of the digest behind each piece: 128 bits, which makes 64 MB for a terabyte. */
+/** Bytes of the digest that are kept for each piece: 128 bits, which is 64 MB for a terabyte. */
 const MARK_BYTES = 16
 
 /** A file that can be read only once: a pipe, a device. */
@@ -14,8 +14,8 @@ export interface OnceFile {
 }
 
 /**
- * A regular file that is read more than once and must have the same bytes each time. The first pass notes what the
- * SHA-256 digest is behind each piece. Later passes compare, and hand out no byte of a piece that differs.
+ * A regular file that is read more than once and must have the same bytes each time. The first pass keeps the SHA-256
+ * digest up to the end of each piece. Later passes compare, and yield no byte of a piece that differs.
  */
 export class CheckedFile {
   readonly identity: SourceIdentity
@@ -31,15 +31,15 @@ export class CheckedFile {
     this.identity = { name: basename(path), size, mtimeMs }
   }
 
-  /** `sha256:` and the digest of the file in hex. Reads it to its end where no pass has. Throws as `pieces`. */
+  /** `sha256:` and the digest of the file in hex. Reads the file to its end, if no pass has done so. Throws as `pieces`. */
   async digest(): Promise<string> {
     while (this.#digest === null) for await (const _ of this.pieces(Number.POSITIVE_INFINITY));
     return `sha256:${this.#digest}`
   }
 
   /**
-   * The bytes from `from` on; a piece is overwritten by the next one. Those before are read too, since the digest needs
-   * them. Throws INPUT_CHANGED where a byte is not what an earlier pass read, and INPUT_UNREADABLE.
+   * The bytes from `from` on. Each piece overwrites the one before it. Earlier bytes are read too, because the digest needs
+   * them. Throws INPUT_CHANGED if an earlier pass read another byte, and INPUT_UNREADABLE.
    */
   async *pieces(from: number): AsyncGenerator<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
@@ -55,7 +55,7 @@ export class CheckedFile {
     }
   }
 
-  /** Throws INPUT_CHANGED where size or time of the last change are others than at the beginning. */
+  /** Throws INPUT_CHANGED if the size or the time of the last change is no longer what it was when the file was opened. */
   async checkUnchanged(): Promise<void> {
     const { size, mtimeMs } = this.identity
     const now = await this.#handle.stat()
@@ -90,7 +90,7 @@ export class CheckedFile {
       if (mark.compare(this.#marks, at, at + MARK_BYTES, 0, MARK_BYTES) === 0) return
       throw this.#changed(`other bytes between byte ${position} and ${position + PIECE_BYTES}`, { byte: position })
     }
-    if (this.#digest !== null) throw this.#changed(`it goes on behind byte ${position}`, { byte: position })
+    if (this.#digest !== null) throw this.#changed(`it continues after byte ${position}`, { byte: position })
     if (at === this.#marks.length) this.#marks = Buffer.concat([this.#marks], at * 2)
     mark.copy(this.#marks, at, 0, MARK_BYTES)
     this.#marked = index + 1
@@ -107,7 +107,7 @@ export class CheckedFile {
   }
 }
 
-/** Opens an input file. Throws INPUT_NOT_FOUND and INPUT_UNREADABLE. To be closed. */
+/** Opens an input file. The caller closes it. Throws INPUT_NOT_FOUND and INPUT_UNREADABLE. */
 export async function openInput(path: string): Promise<CheckedFile | OnceFile> {
   let handle: FileHandle | null = null
   try {

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 import { openPrivate, readPrivate, replacePrivate } from './private-folder.ts'
 
-/** Text is collected up to here before it is written. */
+/** So much text is buffered before it is written. */
 const BUFFER_CHARS = 256 * 1024
 
 const PARTIAL = /^partial-[0-9a-f]{16}$/
@@ -16,26 +16,26 @@ export interface Content {
   readonly digest: string
 }
 
-/** What is known to be safe of a file: this content at its beginning. */
+/** What of a file is safe on disk: this content at its beginning. */
 export interface Checkpoint extends Content {
-  /** Of the collector; null where it has made none yet. */
+  /** The note of the collector. Null: it has made none yet. */
   readonly note: string | null
-  /** The name of the file in the folder; null: it is the output itself, which grows. */
+  /** The name of the file in the folder. Null: it is the output itself, which grows. */
   readonly partial: string | null
-  /** What the output is when it has its name, and of which job; absent while rows are missing. */
+  /** The content of the complete output, and its job. Absent while rows are missing. */
   readonly complete?: Content & { readonly job: string | null }
 }
 
 /**
- * A file that is appended to, and a checkpoint in a folder that says what of it survives a crash: from there on it is
- * written again. The file is the output itself, or else a partial file in the folder whose name no other writer uses:
- * where the lock should fail, each writes a file of its own.
+ * A file that is appended to, and a checkpoint in a folder. The checkpoint says what of the file survives a crash. The rest
+ * is written again. The file is the output itself, or a partial file in the folder. No other writer uses the name of a
+ * partial file: if the lock fails, each writer has a file of its own.
  */
 export class CheckpointedFile {
   readonly path: string
   readonly #folder: string
   readonly #checkpoint: string
-  /** Its name in the folder; null: the output itself. */
+  /** Its name in the folder. Null: it is the output itself. */
   readonly #partial: string | null
   #file: FileHandle | null = null
   #buffer = ''
@@ -53,12 +53,12 @@ export class CheckpointedFile {
     return existsSync(this.#checkpoint)
   }
 
-  /** Whether nothing was written, also by those before. */
+  /** Whether the file is empty, with the rows of earlier writers. */
   get isEmpty(): boolean {
     return this.#bytes === 0 && this.#buffer === ''
   }
 
-  /** Throws OUTPUT_UNUSABLE where it cannot be read. */
+  /** The last checkpoint. Throws OUTPUT_UNUSABLE if it cannot be read. */
   async last(): Promise<Checkpoint | null> {
     if (!this.hasCheckpoint) return null
     let last: Checkpoint
@@ -77,15 +77,15 @@ export class CheckpointedFile {
   }
 
   /**
-   * Opens the file as it was at this checkpoint: what lies behind it is cut off, and what lies before it must be what was
-   * written. Without one it is emptied. Throws OUTPUT_UNUSABLE.
+   * Opens the file as it was at this checkpoint. It checks the bytes up to the checkpoint and cuts off later ones. Without a
+   * checkpoint it empties the file. Throws OUTPUT_UNUSABLE.
    */
   async open(last: Checkpoint | null): Promise<void> {
     if (this.#partial === null) return this.#openOutput(last)
     try {
       await this.#openPartial(last)
     } catch (error) {
-      await rm(this.path, { force: true }).catch(() => {}) // the checkpoint names another one still
+      await rm(this.path, { force: true }).catch(() => {}) // the checkpoint still names the earlier file
       throw error
     }
     await this.removePartials(this.#partial)
@@ -93,7 +93,7 @@ export class CheckpointedFile {
 
   async #openOutput(last: Checkpoint | null): Promise<void> {
     const isThere = existsSync(this.path)
-    if (last && last.bytes > 0 && !isThere) throw this.#mismatch('is gone')
+    if (last && last.bytes > 0 && !isThere) throw this.#mismatch('is missing')
     this.#file = await open(this.path, last && isThere ? 'r+' : 'w+')
     if (last) await this.#goBackTo(last)
   }
@@ -107,7 +107,7 @@ export class CheckpointedFile {
     await this.save({ note: last.note })
   }
 
-  /** Forgets all of it. */
+  /** Empties the file and removes the checkpoint. */
   async empty(): Promise<void> {
     await this.forget()
     await this.#file!.truncate(0)
@@ -120,7 +120,7 @@ export class CheckpointedFile {
     if (this.#buffer.length >= BUFFER_CHARS) await this.flush()
   }
 
-  /** Hands what was appended to the system: whoever reads the file sees it. */
+  /** Passes the appended text to the system, so that readers of the file see it. */
   async flush(): Promise<void> {
     if (this.#buffer === '') return
     const bytes = Buffer.from(this.#buffer)
@@ -132,7 +132,7 @@ export class CheckpointedFile {
     this.#digest.update(bytes)
   }
 
-  /** When it resolves, everything appended survives a crash together with what is said of it. */
+  /** Makes a checkpoint. When it resolves, the appended text and the checkpoint survive a crash. */
   async save(said: Pick<Checkpoint, 'note' | 'complete'> & Partial<Pick<Checkpoint, 'partial'>>): Promise<void> {
     await this.flush()
     const last: Checkpoint = { ...this.#content(), partial: this.#partial, ...said }
@@ -141,8 +141,8 @@ export class CheckpointedFile {
   }
 
   /**
-   * Makes all of it safe, reads the whole file once more and returns what is in it. Throws OUTPUT_UNUSABLE where that is
-   * not what was written, or where what stands under its name is another file by now: another process has written it.
+   * Makes the file safe on disk, reads it once more and returns its content. Throws OUTPUT_UNUSABLE if that is not what was
+   * written, or if another file has its name by now.
    */
   async verify(): Promise<Content> {
     await this.flush()
@@ -166,13 +166,13 @@ export class CheckpointedFile {
     await rm(this.#checkpoint, { force: true })
   }
 
-  /** Behind `close`: removes the checkpoint and every partial file, also those of writers that were killed. */
+  /** After `close`: removes the checkpoint and every partial file, also those of writers that were killed. */
   async remove(): Promise<void> {
     await this.forget()
     await this.removePartials()
   }
 
-  /** Clears away a checkpoint that was not finished, too. */
+  /** Also removes a checkpoint that was not finished. */
   async close(): Promise<void> {
     const file = this.#file
     this.#file = null
@@ -180,17 +180,17 @@ export class CheckpointedFile {
     if (file) await rm(`${this.#checkpoint}.next`, { force: true })
   }
 
-  /** Gives the partial file of the writer before the name of this one; its old name goes when a checkpoint says the new. */
+  /** Gives the partial file of the last writer a new name. The old name is removed after a checkpoint has the new one. */
   async #adopt(before: string): Promise<void> {
     try {
       await link(before, this.path)
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw this.#mismatch('is gone', before)
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw this.#mismatch('is missing', before)
       await copyFile(before, this.path, constants.COPYFILE_EXCL) // a file system without hard links
     }
   }
 
-  /** What writers left that were killed, or whose job was thrown away. */
+  /** Removes the partial files of writers that were killed, or whose job was discarded. */
   async removePartials(except: string | null = null): Promise<void> {
     const names = await readdir(this.#folder).catch(() => [])
     const others = names.filter(name => PARTIAL.test(name) && name !== except)
@@ -212,7 +212,7 @@ export class CheckpointedFile {
   }
 
   #mismatch(what: string, path = this.path): RowmillError {
-    const message = `${path} ${what}: it was changed since. --restart begins again with the first row`
+    const message = `${path} ${what}: another program changed it. --restart begins again with the first row`
     return new RowmillError('OUTPUT_UNUSABLE', message, { path })
   }
 }

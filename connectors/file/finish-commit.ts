@@ -7,15 +7,15 @@ import { stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts
 import { checkPrivateFolder } from './private-folder.ts'
 
 /**
- * Brings to its end what a sink began that was killed in its commit: gives the output its name where it has none yet,
- * and clears away what stands beside it. False unless the output of this job is then there, complete and unchanged: its
- * length and digest are compared with those that the sink noted. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE or OUTPUT_FAILED.
+ * Finishes the commit of a sink that was killed in it: gives the output its name, and removes the files beside it. Resolves
+ * with true if the output of this job is then there, complete and unchanged. It compares length and digest with those of
+ * the sink's checkpoint. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE or OUTPUT_FAILED.
  */
 export async function finishCommit(path: string, job: string): Promise<boolean> {
   const folder = stateFolder(path)
   if (!(await writing(path, () => checkPrivateFolder(folder)))) return false
   const file = new CheckpointedFile(folder)
-  const last = await file.last().catch(() => null) // the sink that is opened next says what is wrong with it
+  const last = await file.last().catch(() => null) // the next sink that is opened says what is wrong with it
   if (last?.complete?.job !== job) return false
   const lock = new OutputLock(path, folder)
   return await writing(path, async () => {
@@ -30,7 +30,7 @@ export async function finishCommit(path: string, job: string): Promise<boolean> 
   })
 }
 
-/** Removes what `keepsProof` left of a sink that committed the output of this job. */
+/** Removes the proof that a sink with `keepsProof` left after it committed the output of this job. */
 export async function forgetCommit(path: string, job: string): Promise<void> {
   const folder = stateFolder(path)
   if (!(await writing(path, () => checkPrivateFolder(folder)))) return

@@ -4,7 +4,7 @@ import { RowmillError } from '../../src/index.ts'
 import { FileLock, lockHolder } from '../../src/support/file-lock.ts'
 import { makePrivateFolder } from './private-folder.ts'
 
-/** Keeps a second collector of the same output out, with a lock in the folder beside it. */
+/** A lock in the folder beside an output. It keeps a second collector of the output out. */
 export class OutputLock {
   readonly #output: string
   readonly #folder: string
@@ -22,8 +22,8 @@ export class OutputLock {
   }
 
   /**
-   * Makes the folder where it is missing. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE where the folder may be another user's
-   * work, or what the file system says.
+   * Makes the folder if it is missing. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE if another user may have written the folder, or
+   * the error of the file system.
    */
   async take(): Promise<void> {
     if (this.#lock) return
@@ -31,7 +31,7 @@ export class OutputLock {
     if (!this.#lock) throw this.#locked()
   }
 
-  /** Removes the folder too, unless others keep something in it. */
+  /** Removes the folder too, unless others keep files in it. */
   async release(): Promise<void> {
     const lock = this.#lock
     this.#lock = null
@@ -46,9 +46,9 @@ export class OutputLock {
       try {
         return await FileLock.take(this.#file)
       } catch (error) {
-        // Whoever held it before removed the folder meanwhile.
+        // The last holder has removed the folder meanwhile.
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
-        await rmdir(this.#folder).catch(() => {}) // what others keep in it stays
+        await rmdir(this.#folder).catch(() => {}) // it stays if others keep files in it
         throw error
       }
     }
@@ -57,7 +57,7 @@ export class OutputLock {
   #locked(): RowmillError {
     const holder = lockHolder(this.#file)
     const by = holder ? `process ${holder.pid} on ${holder.host}` : 'another rowmill'
-    const message = `${this.#output} is being written by ${by}: wait for it, or choose another OUT`
+    const message = `${by} is writing ${this.#output}: wait for it, or choose another OUT`
     return new RowmillError('OUTPUT_LOCKED', message, { path: this.#output, ...holder })
   }
 }

@@ -5,12 +5,12 @@ import { basename, dirname, join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 
 const STATE = '.rowmill'
-/** Of a name in a folder, on nearly every file system. */
+/** The longest name of a file, on nearly every file system. */
 const MAX_NAME_BYTES = 255
 
 /**
- * The folder beside the output that holds what an unfinished job needs: `PATH.rowmill`. Where that name would be longer
- * than 255 bytes, its end is replaced by a digest of the whole name.
+ * The folder beside the output with the state of an unfinished job: `PATH.rowmill`. If that name would be longer than 255
+ * bytes, a digest of the whole name replaces its end.
  */
 export function stateFolder(path: string): string {
   const name = basename(path)
@@ -21,7 +21,7 @@ export function stateFolder(path: string): string {
   return join(dirname(path), characters.join('') + end)
 }
 
-/** Throws OUTPUT_EXISTS or OUTPUT_UNUSABLE where `path` cannot become the output; creates nothing. */
+/** Throws OUTPUT_EXISTS or OUTPUT_UNUSABLE if `path` cannot become the output. It creates nothing. */
 export async function checkOutput(path: string, force: boolean): Promise<void> {
   const unusable = (message: string) => new RowmillError('OUTPUT_UNUSABLE', message, { path })
   const existing = await stat(path).catch(() => null)
@@ -42,7 +42,7 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   })
 }
 
-/** Throws OUTPUT_UNUSABLE where a file that replaces the one at `path` could not belong to the same user and group. */
+/** Throws OUTPUT_UNUSABLE if a file that replaces the one at `path` could not belong to the same user and group. */
 export async function checkOwner(path: string): Promise<void> {
   const existing = await stat(path).catch(() => null)
   const me = process.geteuid?.() ?? 0
@@ -57,8 +57,8 @@ export async function checkOwner(path: string): Promise<void> {
 }
 
 /**
- * Gives a finished file the mode and owner that it needs under the name of the output: those of the file that it
- * replaces, else those of any new file of this process.
+ * Gives a finished file the mode and owner of the file that it replaces. If it replaces none, they are those of any new file
+ * of this process.
  */
 export async function takeAccessOf(path: string, finished: string): Promise<void> {
   const [existing, own] = await Promise.all([stat(path).catch(() => null), stat(finished)])
@@ -67,7 +67,7 @@ export async function takeAccessOf(path: string, finished: string): Promise<void
   await chmod(finished, existing ? existing.mode & 0o7777 : 0o666 & ~process.umask())
 }
 
-/** Makes the names in a folder safe. */
+/** Makes the names in a folder safe on disk. */
 export async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r')
   try {
@@ -77,7 +77,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** What `action` gives; what it breaks with is a failure of the output. */
+/** Runs `action`. Its errors become OUTPUT_FAILED, unless they are RowmillErrors. */
 export async function writing<T>(path: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action()
@@ -86,7 +86,7 @@ export async function writing<T>(path: string, action: () => Promise<T>): Promis
   }
 }
 
-/** What a file system says of the output, as an error of rowmill's. */
+/** An error of the file system as OUTPUT_FAILED. */
 function outputFailure(error: unknown, path: string): RowmillError {
   if (error instanceof RowmillError) return error
   const cause = error as NodeJS.ErrnoException

@@ -8,7 +8,7 @@ import { createGzip, createZstdCompress, constants as zlib } from 'node:zlib'
 import { RowmillError } from '../../src/index.ts'
 import { isPackedByNode, type Packing } from '../../src/pandas/packing.ts'
 
-/** Packs standard input, of a known size, into standard output, which is a file, as pandas.io.common does it. */
+/** Packs standard input into standard output, which is a file, as pandas.io.common does. The size of the input is known. */
 const PACK = `
 import json, os, shutil, sys
 method, path, size, args = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
@@ -54,13 +54,13 @@ target.flush()`
 
 export interface PackOptions {
   readonly packing: Packing
-  /** The Python whose standard library packs what Node does not. */
+  /** The Python whose standard library packs what Node cannot. */
   readonly python: string
   /** Ends the packing with its reason. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** Throws PYTHON_UNUSABLE where this machine cannot pack so. */
+/** Throws PYTHON_UNUSABLE if this machine cannot pack so. */
 export async function checkPackable(path: string, { packing, python }: PackOptions): Promise<void> {
   if (isPackedByNode(packing)) return
   const needed = {
@@ -78,7 +78,7 @@ export async function checkPackable(path: string, { packing, python }: PackOptio
     const why = code === 'ENOENT' ? 'there is no such program' : message.trimEnd().split('\n').at(-1)
     throw new RowmillError(
       'PYTHON_UNUSABLE',
-      `OUT ${path} is packed (${packing.method}) by the standard library of Python, and ${python} cannot: ${why}. ` +
+      `the standard library of Python packs OUT ${path} (${packing.method}), and ${python} cannot: ${why}. ` +
         'Name another one with --python PATH, or choose another OUT: .gz and .zst need no Python.',
       { path, python },
       { cause },
@@ -87,12 +87,12 @@ export async function checkPackable(path: string, { packing, python }: PackOptio
 }
 
 /**
- * Packs the file at `from` into a new one at `to`, which is safe on disk when it resolves. `path` is the name that
- * the packed file will have: it stands in some formats. Throws OUTPUT_FAILED, what the file system says, and the reason
- * of `signal`; then nothing is left at `to`.
+ * Packs the file at `from` into a new one at `to`. When it resolves, that file is safe on disk. `path` is the later name of
+ * the packed file: some formats store it. Throws OUTPUT_FAILED, the error of the file system, or the reason of `signal`.
+ * After a throw there is no file at `to`.
  */
 export async function packFile(from: string, to: string, path: string, options: PackOptions): Promise<void> {
-  await rm(to, { force: true }) // a new file: nobody who was killed writes it any more
+  await rm(to, { force: true }) // a process that was killed may have left one
   const target = await open(to, 'wx')
   try {
     const pack = isPackedByNode(options.packing) ? packByNode : packByPython
@@ -114,7 +114,7 @@ async function packByNode(from: string, target: FileHandle, { packing, signal }:
     method === 'zstd'
       ? createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: Number(args['level'] ?? 3) } })
       : createGzip({ level: Number(args['compresslevel'] ?? 9) })
-  // Not a write stream of the handle: it would close the handle, or wait for ever for that.
+  // Not a write stream of the handle: it would close the handle, or wait forever for that.
   await pipeline(createReadStream(from), packer, chunks => target.writeFile(chunks), signal ? { signal } : {})
 }
 
@@ -125,7 +125,7 @@ async function packByPython(
 ): Promise<void> {
   const { size } = await stat(from)
   const args = ['-I', '-c', PACK, packing.method, basename(path), String(size), JSON.stringify(packing.args)]
-  // It reads a pipe of this process, so that it ends with it.
+  // It reads a pipe of this process, so it ends when this process ends.
   const child = spawn(python, args, {
     stdio: ['pipe', target.fd, 'pipe'],
     ...(signal && { signal, killSignal: 'SIGKILL' }),
@@ -139,7 +139,7 @@ async function packByPython(
     child.once('close', resolve)
   })
   const fed = pipeline(createReadStream(from), child.stdin!)
-  fed.catch(() => {}) // a child that breaks reads no further, and says why
+  fed.catch(() => {}) // a child that fails stops reading, and says why
   const code = await ended
   if (code === 0) return fed
   const why = said.trimEnd().split('\n').at(-1) || `it ended with ${code}`

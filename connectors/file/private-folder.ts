@@ -5,12 +5,12 @@ import { RowmillError } from '../../src/index.ts'
 
 const OTHERS_MAY_WRITE = 0o022
 
-/** Mode of every file that rowmill makes beside OUT; the folder they are in has mode 0700. */
+/** The mode of every file that rowmill makes beside OUT. Their folder has mode 0700. */
 export const PRIVATE_FILE = 0o600
 
 /**
- * Makes the folder that holds the state of an unfinished output, or checks the one that is there. The folder above it
- * must exist. Throws OUTPUT_UNUSABLE as `checkPrivateFolder` does, or what the file system says.
+ * Makes the folder for the state of an unfinished output, or checks the one that is there. The folder above it must exist.
+ * Throws OUTPUT_UNUSABLE as `checkPrivateFolder` does, or the error of the file system.
  */
 export async function makePrivateFolder(path: string): Promise<void> {
   for (let isThere = false; !isThere; isThere = await checkPrivateFolder(path)) {
@@ -21,10 +21,9 @@ export async function makePrivateFolder(path: string): Promise<void> {
 }
 
 /**
- * Throws OUTPUT_UNUSABLE unless only this user could have written what is in the folder: it is a directory and no link,
- * belongs to this user, and nobody else may write in it; in it are files and directories of this user alone. What others
- * put there would be run as a classifier, or written through a link to a file of their choice. False where there is no
- * folder.
+ * Throws OUTPUT_UNUSABLE if another user could have written in the folder. It must be a directory and no link, belong to this
+ * user, and let nobody else write. In it are only files and directories of this user. Otherwise others could choose the
+ * classifier that is run, or the file that a link leads to. Resolves with false if there is no folder.
  */
 export async function checkPrivateFolder(path: string): Promise<boolean> {
   const folder = await lstat(path).catch(() => null)
@@ -39,7 +38,7 @@ export async function checkPrivateFolder(path: string): Promise<boolean> {
     throw foreign(path, 'may be written to by other users', cure)
   }
   const names = await readdir(path).catch(error => {
-    if (error.code === 'ENOENT') return null // its owner has removed it meanwhile
+    if (error.code === 'ENOENT') return null // the other process has removed it meanwhile
     throw error
   })
   for (const name of names ?? []) await checkEntry(join(path, name))
@@ -47,23 +46,23 @@ export async function checkPrivateFolder(path: string): Promise<boolean> {
 }
 
 async function checkEntry(path: string): Promise<void> {
-  const entry = await lstat(path).catch(() => null) // another process may remove its own meanwhile
+  const entry = await lstat(path).catch(() => null) // another process may have removed its own file
   if (entry === null || (isOwn(entry) && (entry.isFile() || entry.isDirectory()))) return
   const what = isOwn(entry) ? 'is no regular file or directory' : `belongs to the user with id ${entry.uid}`
   throw foreign(path, what, 'rowmill did not make it: remove it')
 }
 
-/** Opens a file in such a folder; a link under its name is not followed. */
+/** Opens a file in such a folder. It does not follow a link of that name. */
 export async function openPrivate(path: string, flags: number) {
   return await open(path, flags | constants.O_NOFOLLOW, PRIVATE_FILE)
 }
 
-/** Text of a file in such a folder. */
+/** The text of a file in such a folder. */
 export async function readPrivate(path: string): Promise<string> {
   return await readFile(path, { encoding: 'utf8', flag: constants.O_RDONLY | constants.O_NOFOLLOW })
 }
 
-/** Replaces a file in such a folder as a whole; when it resolves, the text survives a crash. */
+/** Replaces a file in such a folder as a whole. When it resolves, the text survives a crash. */
 export async function replacePrivate(path: string, text: string): Promise<void> {
   const { O_CREAT, O_TRUNC, O_WRONLY } = constants
   const next = await openPrivate(`${path}.next`, O_CREAT | O_TRUNC | O_WRONLY)

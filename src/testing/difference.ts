@@ -15,7 +15,8 @@ export interface Named {
 export function describeRefused({ count, parts }: Batch, { code, message }: RowmillError): string {
   const { message: first, skip } = parts[0]!
   const rows = `${count} rows together, row ${first.head.seq! + skip} first`
-  return `${rows}: ${code} ${message.split('\n', 1)[0]}. In smaller batches each of them has a result`
+  const reason = message.split('\n', 1)[0]!.replace(/\.$/, '')
+  return `${rows}: ${code} ${reason}. In smaller batches each of them has a result`
 }
 
 /**

@@ -304,7 +304,7 @@ test('a sink goes on at its checkpoint and cuts off what lay behind it; a partia
   const unusable = (message: RegExp) => ({ code: 'OUTPUT_UNUSABLE', message })
   await assert.rejects(resume('ID,A\n1'), unusable(/fewer than the 9.*--restart/))
   await assert.rejects(resume('ID,A\n1,x\n'), unusable(/is not what was written.*--restart/))
-  await assert.rejects(resume(null), unusable(/is gone.*--restart/))
+  await assert.rejects(resume(null), unusable(/is missing.*--restart/))
   writeFileSync(partial, 'ID,A\n1,x\n')
   const restarted = new FileSink({ path, force: false, restart: true })
   assert.equal(await restarted.open(), null)

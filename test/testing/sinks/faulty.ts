@@ -1,0 +1,109 @@
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import type { Sink } from '../../../src/connector.ts'
+import { RowmillError } from '../../../src/errors.ts'
+import type { Values } from '../../../src/model.ts'
+
+/** A sink that keeps the contract, except for the fault that the name of its output ends with: `rows.json#FAULT`. */
+export const FAULTS = [
+  'none',
+  'drops a row',
+  'writes a row twice',
+  'writes no file without rows',
+  'fails when it is closed twice',
+  'shows rows early',
+  'leaves a file when it is closed',
+  'takes a second sink',
+  'keeps its checkpoint in memory',
+  'keeps rows after the checkpoint',
+  'begins again after a checkpoint with the rows before it',
+  'keeps rows without a checkpoint',
+  'forgets its checkpoint when it is closed',
+  'resumes although it was restarted',
+] as const
+export type Fault = (typeof FAULTS)[number]
+
+interface State {
+  readonly note: string | null
+  readonly rows: readonly Values[]
+}
+
+/** The outputs that are open in this process. */
+const open = new Set<string>()
+
+class FaultySink implements Sink {
+  readonly #output: string
+  readonly #state: string
+  readonly #fault: Fault
+  #rows: Values[] = []
+  #holdsLock = false
+  #closed = false
+
+  constructor(output: string) {
+    this.#output = output
+    this.#state = `${output}.state`
+    this.#fault = output.split('#')[1] as Fault
+  }
+
+  async open(): Promise<string | null> {
+    if (open.has(this.#output) && this.#fault !== 'takes a second sink')
+      throw new RowmillError('OUTPUT_LOCKED', `${this.#output} is locked`)
+    open.add(this.#output)
+    this.#holdsLock = true
+    if (!existsSync(this.#state)) return null
+    const { note, rows }: State = JSON.parse(readFileSync(this.#state, 'utf8'))
+    this.#rows = [...rows]
+    if (note === null && this.#fault !== 'keeps rows without a checkpoint') this.#rows = []
+    if (this.#fault.startsWith('begins again')) return null
+    return note
+  }
+
+  async restart(): Promise<void> {
+    if (this.#fault === 'resumes although it was restarted') return
+    this.#rows = []
+    rmSync(this.#state, { force: true })
+  }
+
+  async begin(): Promise<void> {}
+
+  async write(rows: readonly Values[]): Promise<void> {
+    const dropped = this.#fault === 'drops a row' && this.#rows.length === 3
+    this.#rows.push(...(dropped ? [] : rows))
+    if (this.#fault === 'writes a row twice' && this.#rows.length === 3) this.#rows.push(...rows)
+    if (this.#fault === 'shows rows early') this.#show()
+    if (this.#fault === 'keeps rows after the checkpoint') this.#saveLater()
+    if (this.#fault === 'keeps rows without a checkpoint') this.#save(null)
+  }
+
+  async checkpoint(note: string): Promise<void> {
+    if (this.#fault !== 'keeps its checkpoint in memory') this.#save(note)
+  }
+
+  async commit(): Promise<void> {
+    if (this.#rows.length > 0 || this.#fault !== 'writes no file without rows') this.#show()
+    rmSync(this.#state, { force: true })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed && this.#fault === 'fails when it is closed twice') throw new Error('it is closed already')
+    this.#closed = true
+    if (this.#holdsLock) open.delete(this.#output)
+    if (!this.#holdsLock) return
+    if (this.#fault === 'leaves a file when it is closed' && !existsSync(this.#output)) this.#show()
+    if (this.#fault.startsWith('forgets')) rmSync(this.#state, { force: true })
+  }
+
+  #show(): void {
+    writeFileSync(this.#output, JSON.stringify(this.#rows))
+  }
+
+  #save(note: string | null): void {
+    writeFileSync(`${this.#state}.next`, JSON.stringify({ note, rows: this.#rows }))
+    renameSync(`${this.#state}.next`, this.#state)
+  }
+
+  #saveLater(): void {
+    if (existsSync(this.#state)) this.#save(JSON.parse(readFileSync(this.#state, 'utf8')).note)
+  }
+}
+
+export default (output: string) => new FaultySink(output)
