@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { realTime } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 
 /** After this long without progress, a command logs what it is waiting for. */
@@ -10,15 +11,15 @@ const TELL_MS = 1000
 export class Waiting {
   readonly #say: Say
   readonly #describe: () => Promise<string | null>
-  readonly #timer: NodeJS.Timeout
+  readonly #stop: () => void
   #progress = false
   #said: string | null = null
 
   /** `describe` resolves with what the command waits for, or with null if there is nothing to log. */
-  constructor(say: Say, describe: () => Promise<string | null>) {
+  constructor(say: Say, describe: () => Promise<string | null>, time = realTime) {
     this.#say = say
     this.#describe = describe
-    this.#timer = setInterval(() => void this.#check().catch(() => {}), PATIENCE_MS).unref() // an outage is logged elsewhere
+    this.#stop = time.every(PATIENCE_MS, () => void this.#check().catch(() => {})) // an outage is logged elsewhere
   }
 
   /** Notes that something happened. */
@@ -34,7 +35,7 @@ export class Waiting {
   }
 
   close(): void {
-    clearInterval(this.#timer)
+    this.#stop()
   }
 
   async #check(): Promise<void> {

@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
-import { type Clock, monotonicMs } from '../support/clock.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { describeKafkaError } from './index.ts'
 
@@ -15,18 +14,18 @@ export class Outage {
   readonly #what: string
   readonly #say: Say
   readonly #timeoutMs: number
-  readonly #now: Clock
+  readonly #time: Time
   /** When the first request failed, or null if there is no outage. */
   #since: number | null = null
   #pauseMs = FIRST_PAUSE_MS
   #said = false
 
-  /** `what` completes "cannot ...", as in "read from topic x". Tests pass `now`, so that they need not wait. */
-  constructor(what: string, say: Say, timeoutMs: number, now: Clock = monotonicMs) {
+  /** `what` completes "cannot ...", as in "read from topic x". */
+  constructor(what: string, say: Say, timeoutMs: number, time = realTime) {
     this.#what = what
     this.#say = say
     this.#timeoutMs = timeoutMs
-    this.#now = now
+    this.#time = time
   }
 
   over(): void {
@@ -41,7 +40,7 @@ export class Outage {
     const { text, retriable, type } = describeKafkaError(error)
     if (!retriable)
       throw new RowmillError('TOPIC_UNUSABLE', `cannot ${this.#what}: ${text}`, { type }, { cause: error })
-    const now = this.#now()
+    const now = this.#time.now()
     this.#since ??= now
     const outMs = now - this.#since
     if (outMs > this.#timeoutMs) {
@@ -57,7 +56,7 @@ export class Outage {
       this.#said = true
       this.#say(`cannot ${this.#what}: ${text}. Trying again for --broker-timeout ${this.#timeoutMs / 1000} s.`)
     }
-    await sleep(this.#pauseMs, undefined, { signal }).catch(() => {})
+    await this.#time.sleep(this.#pauseMs, signal)
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
   }
 }

@@ -7,7 +7,9 @@ import { bytesOf, type Message, type Position } from './index.ts'
 export class PartitionQueue {
   readonly topic: string
   readonly partition: number
-  /** The offset that the next fetch asks for. */
+  /** The offset that reading began with. */
+  readonly from: number
+  /** The offset that the next fetch asks for. It moves as soon as messages come, also before `assign` resolves. */
   position: number
   /** The offset after the last readable message, as of the last fetch. Before the first fetch: -1. */
   end = -1
@@ -25,6 +27,7 @@ export class PartitionQueue {
   constructor({ topic, partition, offset }: Position) {
     this.topic = topic
     this.partition = partition
+    this.from = offset
     this.position = offset
   }
 

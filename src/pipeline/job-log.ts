@@ -42,7 +42,7 @@ export class JobLog {
     this.#say = say
     this.#feed = feed
     this.#queue = queue
-    this.#taken = queue.position
+    this.#taken = queue.from
     this.#news.promise.catch(() => {})
     this.#following = this.#follow()
   }

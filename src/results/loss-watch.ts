@@ -4,6 +4,7 @@ import type { KafkaAdmin } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
+import { realTime, type Time } from '../support/clock.ts'
 
 /** How often a reader without progress checks whether its rows can still arrive. */
 const LOOK_EVERY_MS = 10_000
@@ -27,6 +28,8 @@ export interface WantedAnywhere {
 export interface LossWatchOptions {
   readonly job: Pick<Job, 'id' | 'attempt' | 'topic'>
   readonly lookEveryMs?: number | undefined
+  /** Default: real time. */
+  readonly time?: Time
   /** What the reader waits for. */
   wanted(): Wanted | WantedAnywhere
   /** Called with an error that names the rows that are lost. */
@@ -42,14 +45,17 @@ export class LossWatch {
   readonly #context: PipelineContext
   readonly #job: LossWatchOptions['job']
   readonly #wanted: () => Wanted | WantedAnywhere
-  readonly #timer: NodeJS.Timeout
+  readonly #stop: () => void
   #last = ''
   /** A row that is lost unless it is in `results` below offset `end`. The reader has not read up to there. */
   #suspect: { readonly wanted: Wanted; readonly end: number; readonly why: string } | null = null
   #admin: Promise<KafkaAdmin> | null = null
   #looking: Promise<void> | null = null
 
-  constructor(context: PipelineContext, { job, lookEveryMs = LOOK_EVERY_MS, wanted, lost }: LossWatchOptions) {
+  constructor(
+    context: PipelineContext,
+    { job, lookEveryMs = LOOK_EVERY_MS, wanted, lost, time = realTime }: LossWatchOptions,
+  ) {
     this.#context = context
     this.#job = job
     this.#wanted = wanted
@@ -62,14 +68,14 @@ export class LossWatch {
       }
       this.#looking = null
     }
-    this.#timer = setInterval(() => {
+    this.#stop = time.every(lookEveryMs, () => {
       this.#looking ??= look()
-    }, lookEveryMs).unref()
+    })
   }
 
   /** Waits for a running check first: KafkaJS would reopen a closed connection for it. */
   async close(): Promise<void> {
-    clearInterval(this.#timer)
+    this.#stop()
     const closed = Promise.resolve(this.#looking).then(async () => (await this.#admin)?.close())
     await Promise.race([closed.catch(() => {}), sleep(CLOSE_MS, undefined, { ref: false })])
   }

@@ -4,7 +4,6 @@ import type { Waits } from '../core/fair-turns.ts'
 import type { IntervalSet } from '../core/intervals.ts'
 import type { Committed } from '../kafka/index.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
-import { monotonicMs } from '../support/clock.ts'
 import { HandOuts } from './hand-outs.ts'
 
 /** We commit again this often, so that a late commit by a previous owner is corrected. */
@@ -36,19 +35,20 @@ export class AssignedPartition implements Waits {
   done: IntervalSet | null = null
   readonly #slots: Slot[] = []
   #committed: number
-  #committedAt = monotonicMs()
+  #committedAt: number
   #room = Promise.withResolvers<void>()
 
   constructor(
     queue: PartitionQueue,
-    { attempt, bulk, metadata }: { attempt: number; bulk: boolean; metadata: string | null },
+    { attempt, bulk, metadata, now }: { attempt: number; bulk: boolean; metadata: string | null; now: number },
   ) {
     this.queue = queue
     this.attempt = attempt
     this.bulk = bulk
-    this.batcher = new Batcher(queue.position)
-    this.handOuts = new HandOuts(queue.position, metadata)
-    this.#committed = queue.position
+    this.batcher = new Batcher(queue.from)
+    this.handOuts = new HandOuts(queue.from, metadata)
+    this.#committed = queue.from
+    this.#committedAt = now
   }
 
   get waiting(): number {

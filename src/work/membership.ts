@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Committed, GroupMember } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import type { DoneRows } from '../results/done-rows.ts'
-import { monotonicMs } from '../support/clock.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { AssignedPartition } from './assigned-partition.ts'
 
@@ -22,6 +21,8 @@ export interface MembershipOptions {
   readonly name: string
   /** The reopened job, or null (the default) for the first attempts of all jobs. */
   readonly reopened?: Job | null
+  /** Default: real time. */
+  readonly time?: Time
 }
 
 export interface MembershipHandlers {
@@ -51,19 +52,21 @@ export class Membership {
   readonly #leave = new AbortController()
   #assignment = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #commits: NodeJS.Timeout | null = null
-  #lookForRoom: NodeJS.Timeout | undefined
+  readonly #time: Time
+  #stopCommits = () => {}
+  #stopLooking = () => {}
   #groupLost = false
   #hasJoined = false
 
   private constructor(
     connection: PipelineConnection,
-    { name, reopened = null }: MembershipOptions,
+    { name, reopened = null, time = realTime }: MembershipOptions,
     parts: { topics: readonly string[]; feed: PartitionFeed; member: GroupMember },
   ) {
     this.#connection = connection
     this.#name = name
     this.reopened = reopened
+    this.#time = time
     this.#topics = parts.topics
     this.feed = parts.feed
     this.#member = parts.member
@@ -95,7 +98,7 @@ export class Membership {
       },
       this.#leave.signal,
     )
-    this.#commits = setInterval(() => void this.commit().catch(() => {}), COMMIT_EVERY_MS)
+    this.#stopCommits = this.#time.every(COMMIT_EVERY_MS, () => void this.commit().catch(() => {}))
   }
 
   /**
@@ -112,13 +115,13 @@ export class Membership {
     }
     // During an outage we do not know. The feed reports the outage and its end.
     while (!(await look().catch(() => false))) {
-      await sleep(LOOK_EVERY_MS, undefined, { signal }).catch(() => {}) // commits of other members raise no event
+      await this.#time.sleep(LOOK_EVERY_MS, signal) // commits of other members raise no event
       signal.throwIfAborted()
     }
   }
 
   async commit(): Promise<void> {
-    const now = monotonicMs()
+    const now = this.#time.now()
     const due = this.assigned.filter(held => held.commitIsDue(now))
     if (due.length === 0) return
     const positions = due.map(held => held.toCommit())
@@ -143,7 +146,7 @@ export class Membership {
         return true
       } catch {
         // The group is rebalancing. Afterwards we can commit again, or the partition has another owner.
-        await sleep(COMMIT_EVERY_MS, undefined, { signal: this.#leave.signal }).catch(() => {})
+        await this.#time.sleep(COMMIT_EVERY_MS, this.#leave.signal)
       }
     }
     return false
@@ -151,8 +154,8 @@ export class Membership {
 
   /** Leaves the group and drops its partitions. */
   async close(): Promise<void> {
-    clearInterval(this.#commits ?? undefined)
-    clearInterval(this.#lookForRoom)
+    this.#stopCommits()
+    this.#stopLooking()
     this.#leave.abort()
     await this.#running
     const closing = [this.feed.close(), this.#member.close()]
@@ -192,7 +195,7 @@ export class Membership {
     const { bulk } = topicsOf(pipeline)
     this.assigned = queues.map((queue, i) => {
       const { metadata } = positions[i]!
-      return new AssignedPartition(queue, { attempt, bulk: queue.topic === bulk, metadata })
+      return new AssignedPartition(queue, { attempt, bulk: queue.topic === bulk, metadata, now: this.#time.now() })
     })
     // If this worker dies without another commit, the next owner sees in the metadata that these were handed out.
     if (queues.length > 0) await this.#member.commit(this.assigned.map(held => held.toCommit())).catch(() => {})
@@ -216,13 +219,13 @@ export class Membership {
     given: readonly Committed[],
     { resultPartitions }: MembershipHandlers,
   ): Promise<readonly Committed[]> {
-    clearInterval(this.#lookForRoom)
+    this.#stopLooking()
     const wanted = given.reduce((most, { partition }) => Math.max(most, partition + 1), 0)
     const found = await resultPartitions(wanted)
     if (found >= wanted) return given
-    this.#lookForRoom = setInterval(async () => {
+    this.#stopLooking = this.#time.every(LOOK_FOR_ROOM_MS, async () => {
       if ((await resultPartitions(wanted)) >= wanted) this.#member.reassign()
-    }, LOOK_FOR_ROOM_MS)
+    })
     return given.filter(({ partition }) => partition < found)
   }
 

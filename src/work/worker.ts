@@ -14,6 +14,7 @@ import { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
+import type { Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
@@ -35,6 +36,8 @@ export interface WorkerOptions {
   readonly name: string
   readonly classifier: BatchClassifier
   readonly batchRows: number
+  /** Default: real time. */
+  readonly time?: Time
   /** Called after each batch with its number of rows. */
   onBatch?(rows: number): void
 }

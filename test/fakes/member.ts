@@ -28,7 +28,7 @@ export class FakeMember implements Public<GroupMember>, Joined {
         this.#client.check()
         this.#woken = Promise.withResolvers<void>()
         await this.#group.join(this)
-        if (!signal.aborted) await this.#hold(handlers, signal)
+        if (!signal.aborted && this.#group.has(this)) await this.#hold(handlers, signal)
       } catch (error) {
         handlers.onTrouble(error as Error)
         await sleep(1)

@@ -1,12 +1,5 @@
-/** How long something lasts is measured by a clock that nobody sets. */
-import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import kafkajs from 'kafkajs'
-import { patiently } from '../../src/kafka/errors.ts'
-import { Outage } from '../../src/kafka/outage.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { testKafka, testPipeline } from '../helpers/broker.ts'
@@ -14,60 +7,6 @@ import { until } from '../helpers/until.ts'
 
 const Broker = createRequire(import.meta.url)('kafkajs/src/broker') as { prototype: { heartbeat(): Promise<unknown> } }
 const HOUR_MS = 3_600_000
-const NO_ANSWER = new kafkajs.KafkaJSConnectionError('connect ECONNREFUSED', { broker: 'b', code: 'ECONNREFUSED' })
-const { signal } = new AbortController()
-
-test('an outage lasts as long as its clock says, and ends with the seconds it took', async () => {
-  let now = 5
-  const said: string[] = []
-  const outage = new Outage(
-    'read rows',
-    text => said.push(text),
-    60_000,
-    () => now,
-  )
-  await outage.failed(NO_ANSWER, signal)
-  now += 60_000
-  await outage.failed(NO_ANSWER, signal)
-  assert.equal(said.length, 1)
-  now += 1000
-  await assert.rejects(outage.failed(NO_ANSWER, signal), {
-    code: 'BROKER_UNREACHABLE',
-    message: /^cannot read rows for 61 s: /,
-  })
-  outage.over()
-  await outage.failed(NO_ANSWER, signal)
-})
-
-for (const leapMs of [HOUR_MS, -HOUR_MS]) {
-  test(`a wall clock that is set by ${leapMs / HOUR_MS} h ends no outage and no patience`, async t => {
-    t.mock.timers.enable({ apis: ['Date'], now: 10 * HOUR_MS })
-    const said: string[] = []
-    const outage = new Outage('read rows', text => said.push(text), 60_000)
-    await outage.failed(NO_ANSWER, signal)
-    t.mock.timers.setTime(10 * HOUR_MS + leapMs)
-    await outage.failed(NO_ANSWER, signal)
-    assert.deepEqual(said, [])
-    let tries = 0
-    const request = async () => {
-      t.mock.timers.setTime(10 * HOUR_MS + ++tries * leapMs)
-      if (tries < 3) throw NO_ANSWER
-      return tries
-    }
-    assert.equal(await patiently(request, async () => {}), 3)
-  })
-}
-
-test('a request is asked again for as long as its clock says', async () => {
-  let now = 0
-  const request = async () => {
-    now += 400
-    throw NO_ANSWER
-  }
-  const asking = patiently(request, async () => {}, { silenceMs: 1000, now: () => now })
-  await assert.rejects(asking, { code: 'BROKER_UNREACHABLE' })
-  assert.equal(now, 1200)
-})
 
 test('a member of a group sends its heartbeats also when the wall clock was set back', async t => {
   const { pipeline, admin } = await testPipeline(t)
@@ -86,18 +25,4 @@ test('a member of a group sends its heartbeats also when the wall clock was set 
   leave.abort()
   await membership
   await member.close()
-})
-
-test('the wall clock stamps what people and other machines read, and measures nothing', () => {
-  const files = readdirSync(join(import.meta.dirname, '../../src'), { recursive: true, encoding: 'utf8' })
-  const uses = files
-    .filter(file => file.endsWith('.ts') && file !== 'clock.ts')
-    .flatMap(file => readFileSync(join(import.meta.dirname, '../../src', file), 'utf8').split('\n'))
-    .filter(line => line.includes('Date.now()'))
-  assert.ok(uses.length > 0)
-  const stamps = /\bat: Date\.now\(\)|describeJobs\(jobs, Date\.now\(\)\)|Date\.now\(\) - mtimeMs/
-  assert.deepEqual(
-    uses.filter(line => !stamps.test(line)),
-    [],
-  )
 })

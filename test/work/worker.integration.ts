@@ -4,68 +4,22 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src/classifier/boundary.ts'
-import { decoding } from '../../src/classifier/decoding.ts'
-import { type Collected, collect } from '../../src/collect/collector.ts'
-import type { Source, SourceHeader, SourceRows } from '../../src/connector.ts'
 import { type Layout, rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { type GroupMember, Kafka, type OutgoingMessage, type Position, type Producer } from '../../src/kafka/index.ts'
-import type { Reject, Result, Rows, Values } from '../../src/model.ts'
-import { JobLog } from '../../src/pipeline/job-log.ts'
+import type { Reject, Result, Rows } from '../../src/model.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
-import { publish } from '../../src/publish/publisher.ts'
 import { encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts'
 import type { WireRecord } from '../../src/wire/record.ts'
-import { Worker } from '../../src/work/worker.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { jobRecord, memorySink, readTopic } from '../helpers/pipeline.ts'
+import { classified, Exclaimer, numbered } from '../helpers/exclaimer.ts'
+import { jobRecord, readTopic } from '../helpers/pipeline.ts'
+import { type PipelineParts, RunningPipeline } from '../helpers/running-pipeline.ts'
 import { until } from '../helpers/until.ts'
 
-const HEADER: SourceHeader = { columns: ['ID', 'TEXT'], indexKind: null, identity: null, total: null, options: [] }
 const silent = () => {}
 const never = new AbortController().signal
-const numbered = (count: number, first = 0): Values[] =>
-  Array.from({ length: count }, (_, i) => [String(first + i), `text ${first + i}`])
-const classified = (rows: readonly Values[]): Values[] => rows.map(([id, text]) => [id!, `${text}!`])
-
-/** Appends an exclamation mark; `before` may hold a batch back or throw. */
-class Exclaimer implements RowsClassifier {
-  readonly fingerprint = new Uint8Array(8)
-  readonly runtime = { versions: {}, quotesCarriageReturn: true }
-  readonly batches: ClassifierBatch[] = []
-  readonly #before: (batch: ClassifierBatch, number: number) => Promise<void>
-
-  constructor(before: (batch: ClassifierBatch, number: number) => Promise<void> = async () => {}) {
-    this.#before = before
-  }
-
-  async start(): Promise<void> {}
-
-  async classify(batch: ClassifierBatch): Promise<ClassifiedBatch> {
-    this.batches.push(batch)
-    await this.#before(batch, this.batches.length)
-    return { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rows: classified(batch.rows) }
-  }
-
-  async close(): Promise<void> {}
-}
-
-/** A source of these runs, each row one line. */
-function sourceOf(runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>): Source {
-  return {
-    open: async () => HEADER,
-    async *rows(): AsyncIterable<SourceRows> {
-      let line = 1
-      for await (const rows of runs) {
-        const lines = rows.map(() => ++line)
-        if (rows.length > 0) yield { rows, lines }
-      }
-    },
-    close: async () => {},
-  }
-}
 
 /** A client whose requests and commits can be watched and held back. */
 class WatchedKafka extends Kafka {
@@ -95,75 +49,19 @@ class WatchedKafka extends Kafka {
   }
 }
 
-interface RunningWorker {
-  readonly ended: Promise<void>
-  /** Lets it finish what it has in hand and leave. */
-  drain(): Promise<void>
-}
-
-interface WorkerSettings {
-  readonly name?: string
-  readonly batchRows?: number
-  readonly kafka?: Kafka
-  readonly onBatch?: (rows: number) => void
-}
-
-class Bench {
-  readonly kafka: WatchedKafka
-  readonly pipeline: string
-  readonly layout: Layout
-  readonly jobs: JobLog
+class Bench extends RunningPipeline<WatchedKafka> {
   readonly #t: TestContext
-  readonly #over = new AbortController()
 
-  constructor(t: TestContext, parts: { kafka: WatchedKafka; pipeline: string; layout: Layout; jobs: JobLog }) {
+  constructor(t: TestContext, parts: PipelineParts<WatchedKafka>) {
+    super(t, parts)
     this.#t = t
-    t.after(() => this.#over.abort(new Error('the test is over')))
-    this.kafka = parts.kafka
-    this.pipeline = parts.pipeline
-    this.layout = parts.layout
-    this.jobs = parts.jobs
   }
 
   static async open(t: TestContext, layout: Layout): Promise<Bench> {
     const { pipeline, admin } = await testPipeline(t)
     await ensureTopics(admin, pipeline, layout.partitions)
     const kafka = new WatchedKafka({ brokers: [await brokerAddress()], clientId: 'test' })
-    const jobs = await JobLog.open(kafka, pipeline, silent)
-    t.after(() => jobs.close())
-    return new Bench(t, { kafka, pipeline, layout, jobs })
-  }
-
-  async work(rowsClassifier: RowsClassifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
-    const { kafka = this.kafka, name = 'worker', batchRows = 10, onBatch = silent } = settings
-    const { pipeline } = this
-    const classifier = decoding(rowsClassifier, name)
-    const worker = await Worker.open({ kafka, pipeline, say: silent }, { name, classifier, batchRows, onBatch })
-    const stop = new AbortController()
-    const ended = worker.run(stop.signal).finally(() => worker.close())
-    ended.catch(() => {})
-    const drain = () => {
-      stop.abort()
-      return ended
-    }
-    this.#t.after(() => drain().catch(() => {}))
-    return { ended, drain }
-  }
-
-  publish(job: string, runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>): Promise<number> {
-    const { kafka, pipeline, jobs, layout } = this
-    const { signal } = this.#over
-    const context = { kafka, pipeline, jobs, say: silent, signal }
-    return publish(context, sourceOf(runs), { header: HEADER, job, layout, options: [], by: 'test' })
-  }
-
-  async collect(job: string): Promise<Collected & { written: Values[] }> {
-    const { kafka, pipeline, jobs } = this
-    const { signal } = this.#over
-    const written: Values[] = []
-    const sink = memorySink(written)
-    const collected = await collect({ kafka, pipeline, jobs, say: silent, signal }, { job, sink })
-    return { ...collected, written }
+    return new Bench(t, await RunningPipeline.parts(t, { kafka, pipeline, layout }))
   }
 
   /** Every record of a topic, by partition. */
@@ -377,8 +275,8 @@ const classify = async ({ rows }) => {
 const rowsClassifier = { fingerprint: new Uint8Array(8), start: async () => {}, close: async () => {}, classify }
 const classifier = decoding(rowsClassifier, 'deathly')
 const kafka = new NoCommits({ brokers: [address], clientId: 'deathly' })
-const options = { kafka, pipeline, name: 'deathly', classifier, batchRows: 5, say() {} }
-await (await Worker.open(options)).run(new AbortController().signal)
+const options = { name: 'deathly', classifier, batchRows: 5 }
+await (await Worker.open({ kafka, pipeline, say() {} }, options)).run(new AbortController().signal)
 `
 
 async function startDeathly(t: TestContext, pipeline: string): Promise<ChildProcess> {

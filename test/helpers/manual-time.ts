@@ -1,0 +1,49 @@
+import type { TestContext } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Time } from '../../src/support/clock.ts'
+
+/** Time that passes only when a test says so. It begins in the middle of nowhere, as monotonic clocks do. */
+export class ManualTime implements Time {
+  #now = 5_000
+  #due: { at: number; readonly every: number | null; readonly call: () => void }[] = []
+
+  now = (): number => this.#now
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#due.push({ at: this.#now + ms, every: null, call: resolve })
+    signal?.addEventListener('abort', () => resolve(), { once: true })
+    await promise
+  }
+
+  every(ms: number, call: () => void): () => void {
+    const timer = { at: this.#now + ms, every: ms, call }
+    this.#due.push(timer)
+    return () => {
+      this.#due = this.#due.filter(other => other !== timer)
+    }
+  }
+
+  /** Lets time pass by itself, 250 ms in each of a few real ones, until the test is over. */
+  runs(t: Pick<TestContext, 'after'>): this {
+    const timer = setInterval(() => void this.pass(250), 2)
+    t.after(() => clearInterval(timer))
+    return this
+  }
+
+  /** Lets this much time pass: what is due happens in its order, each time with what follows from it. */
+  async pass(ms: number): Promise<void> {
+    const end = this.#now + ms
+    for (;;) {
+      await turn()
+      const next = this.#due.filter(({ at }) => at <= end).sort((a, b) => a.at - b.at)[0]
+      if (!next) break
+      this.#now = next.at
+      if (next.every === null) this.#due = this.#due.filter(other => other !== next)
+      else next.at += next.every
+      next.call()
+    }
+    this.#now = end
+  }
+}

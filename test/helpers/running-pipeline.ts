@@ -1,0 +1,104 @@
+import type { TestContext } from 'node:test'
+import type { RowsClassifier } from '../../src/classifier/boundary.ts'
+import { decoding } from '../../src/classifier/decoding.ts'
+import { type Collected, type CollectOptions, collect } from '../../src/collect/collector.ts'
+import type { Layout } from '../../src/core/sequence.ts'
+import type { Kafka } from '../../src/kafka/index.ts'
+import type { Values } from '../../src/model.ts'
+import { JobLog } from '../../src/pipeline/job-log.ts'
+import { publish } from '../../src/publish/publisher.ts'
+import type { Time } from '../../src/support/clock.ts'
+import { Worker } from '../../src/work/worker.ts'
+import { HEADER, sourceOf } from './exclaimer.ts'
+import { memorySink } from './pipeline.ts'
+
+const silent = () => {}
+
+export interface PipelineParts<K extends Kafka> {
+  readonly kafka: K
+  readonly pipeline: string
+  readonly layout: Layout
+  readonly jobs: JobLog
+}
+
+export interface RunningWorker {
+  readonly ended: Promise<void>
+  /** Lets it finish what it has in hand and leave. */
+  drain(): Promise<void>
+}
+
+export interface WorkerSettings {
+  readonly name?: string
+  readonly batchRows?: number
+  readonly kafka?: Kafka
+  readonly time?: Time
+  readonly say?: (message: string) => void
+  readonly onBatch?: (rows: number) => void
+}
+
+/** The parts of rowmill in this process, over one pipeline whose topics are there: on a real broker or on the fake. */
+export class RunningPipeline<K extends Kafka = Kafka> {
+  readonly kafka: K
+  readonly pipeline: string
+  readonly layout: Layout
+  readonly jobs: JobLog
+  readonly #t: TestContext
+  readonly #over = new AbortController()
+
+  constructor(t: TestContext, { kafka, pipeline, layout, jobs }: PipelineParts<K>) {
+    this.#t = t
+    t.after(() => this.#over.abort(new Error('the test is over')))
+    this.kafka = kafka
+    this.pipeline = pipeline
+    this.layout = layout
+    this.jobs = jobs
+  }
+
+  /** Opens the job log of a pipeline, until the test is over. */
+  static async parts<K extends Kafka>(
+    t: TestContext,
+    { kafka, pipeline, layout }: Omit<PipelineParts<K>, 'jobs'>,
+  ): Promise<PipelineParts<K>> {
+    const jobs = await JobLog.open(kafka, pipeline, silent)
+    t.after(() => jobs.close())
+    return { kafka, pipeline, layout, jobs }
+  }
+
+  async work(rowsClassifier: RowsClassifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
+    const { kafka = this.kafka, name = 'worker', batchRows = 10, onBatch = silent, say = silent, time } = settings
+    const { pipeline } = this
+    const classifier = decoding(rowsClassifier, name)
+    const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}) }
+    const worker = await Worker.open({ kafka, pipeline, say }, options)
+    const stop = new AbortController()
+    const ended = worker.run(stop.signal).finally(() => worker.close())
+    ended.catch(() => {})
+    const drain = () => {
+      stop.abort()
+      return ended
+    }
+    this.#t.after(() => drain().catch(() => {}))
+    return { ended, drain }
+  }
+
+  publish(
+    job: string,
+    runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>,
+    kafka: Kafka = this.kafka,
+  ): Promise<number> {
+    const { pipeline, jobs, layout } = this
+    const context = { kafka, pipeline, jobs, say: silent, signal: this.#over.signal }
+    return publish(context, sourceOf(runs), { header: HEADER, job, layout, options: [], by: 'test' })
+  }
+
+  async collect(job: string, more: Partial<CollectOptions> = {}): Promise<Collected & { written: Values[] }> {
+    const { kafka, pipeline, jobs } = this
+    const { signal } = this.#over
+    const written: Values[] = []
+    const collected = await collect(
+      { kafka, pipeline, jobs, say: silent, signal },
+      { job, sink: memorySink(written), ...more },
+    )
+    return { ...collected, written }
+  }
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Outage } from '../../src/kafka/outage.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
+
+const NO_ANSWER = new Error('connect ECONNREFUSED')
+const { signal } = new AbortController()
+
+function outageOf(timeoutMs = 60_000) {
+  const time = new ManualTime()
+  const said: string[] = []
+  const outage = new Outage('read rows', text => said.push(text), timeoutMs, time)
+  /** One more failed request; returns how long it was waited before the next try. */
+  const fails = async (error: unknown = NO_ANSWER): Promise<number> => {
+    const began = time.now()
+    let ended: number | null = null
+    const waiting = outage.failed(error, signal).finally(() => {
+      ended = time.now()
+    })
+    waiting.catch(() => {})
+    while (ended === null) await time.pass(1)
+    await waiting
+    return ended - began
+  }
+  return { time, said, outage, fails }
+}
+
+test('the pauses between tries double, up to a second', async () => {
+  const { fails } = outageOf()
+  const pauses: number[] = []
+  for (let i = 0; i < 6; i++) pauses.push(await fails())
+  assert.deepEqual(pauses, [100, 200, 400, 800, 1000, 1000])
+})
+
+test('an outage longer than a second is said once, and that it is over', async () => {
+  const { said, outage, fails } = outageOf()
+  for (let i = 0; i < 4; i++) await fails()
+  assert.deepEqual(said, [])
+  for (let i = 0; i < 4; i++) await fails()
+  assert.deepEqual(said, ['cannot read rows: connect ECONNREFUSED. Trying again for --broker-timeout 60 s.'])
+  outage.over()
+  assert.equal(said.at(-1), 'the broker is back: can read rows again')
+  assert.equal(said.length, 2)
+})
+
+test('a short outage is not said, and the next one begins with short pauses', async () => {
+  const { said, outage, fails } = outageOf()
+  await fails()
+  await fails()
+  outage.over()
+  assert.equal(await fails(), 100)
+  assert.deepEqual(said, [])
+})
+
+test('after its time-out an outage is fatal, with the seconds that it took', async () => {
+  const { time, outage, fails } = outageOf()
+  await fails()
+  await time.pass(60_900)
+  await assert.rejects(fails(), {
+    code: 'BROKER_UNREACHABLE',
+    message: 'cannot read rows for 61 s: connect ECONNREFUSED',
+  })
+  outage.over()
+  await fails()
+})
+
+test('what no retry can help is fatal at once', async () => {
+  const { said, fails } = outageOf()
+  const refused = Object.assign(new Error('not authorized'), { type: 'TOPIC_AUTHORIZATION_FAILED' })
+  await assert.rejects(fails(refused), { code: 'TOPIC_UNUSABLE', message: 'cannot read rows: not authorized' })
+  assert.deepEqual(said, [])
+})
+
+test('a pause ends as soon as its signal aborts', async () => {
+  const time = new ManualTime()
+  const stop = new AbortController()
+  const waiting = new Outage('read rows', () => {}, 60_000, time).failed(NO_ANSWER, stop.signal)
+  stop.abort()
+  await waiting
+  assert.equal(time.now(), new ManualTime().now())
+})
