@@ -13,21 +13,21 @@ export interface RecordStart {
 export interface Layout {
   /** The header to publish. */
   readonly columns: readonly string[]
-  /** The column whose kind pandas infers over the whole file; null where the dtype names it or rows are numbered. */
+  /** The column whose kind pandas infers over the whole file. Null: a dtype names it, or rows are numbered. */
   readonly inferredAt: number | null
   readonly numbered: boolean
   readonly indexRules: IndexRules
-  /** Whether pandas makes text of the index like of any column, by its dtype, before it infers the kind. */
+  /** Whether pandas first reads the index as text, by its dtype, before it infers the kind. */
   readonly indexReadAsText: boolean
-  /** Where the first row begins; null where there is none. */
+  /** Where the first row begins. Null: there is none. */
   readonly first: RecordStart | null
-  /** A second row of this width makes pandas take the first one for the names of the index; null: none can. */
+  /** If the second row has this width, pandas takes the first row for index names. Null: it never does. */
   readonly indexNamedByWidth: number | null
 }
 
 export interface Head {
   readonly header: readonly string[]
-  /** The cells of the first record below it; null: there is none. */
+  /** The cells of the first record after the header. Null: there is none. */
   readonly width: number | null
   readonly first: RecordStart | null
   /** The file, for messages. */
@@ -35,8 +35,8 @@ export interface Head {
 }
 
 /**
- * Joins the arguments with the header and the first row. Throws USAGE where an argument names a column that is not
- * there, and INPUT_FIELDS for a first row pandas refuses or rowmill cannot reproduce.
+ * Applies the arguments to the header and the first row. Throws USAGE if an argument names a column that does not
+ * exist, and INPUT_FIELDS for a first row that pandas refuses or rowmill cannot reproduce.
  */
 export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head): Layout {
   const longer = width === null ? 0 : width - header.length
@@ -85,10 +85,10 @@ export function layOutEvents(
   return { layout: layOut(plan, { header, width: null, first: null, name: 'events' }), handedOn: plan.handedOn }
 }
 
-/** Whether the first column of rows one cell longer than the header becomes an index without a name. */
+/** Whether rows that are one cell longer than the header get their first column as an index without a name. */
 function takesUnnamedIndex({ indexCol, usecols, handedOn }: ReadCsvPlan): boolean {
   const naValues = handedOn.na_values ?? null
-  // pandas looks up the words for missing values by the name of the index, and fails where there is none.
+  // pandas looks up the words for missing values by the name of the index, and fails if it has none.
   const naByColumn = typeof naValues === 'object' && naValues !== null && !Array.isArray(naValues)
   return indexCol === 0 && usecols === null && !naByColumn
 }

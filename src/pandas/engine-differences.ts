@@ -1,6 +1,6 @@
 /**
- * Where pandas' two engines read one file differently. rowmill reads as engine='python' does. A job that gave no
- * `engine` had the C engine, so each of these is said once.
+ * How pandas' two engines read one file differently. rowmill reads as engine='python' does. A job without `engine` used
+ * the C engine, so each difference is reported once.
  */
 export class EngineDifferences {
   readonly #name: string
@@ -12,7 +12,7 @@ export class EngineDifferences {
     this.#say = say
   }
 
-  /** `line`: of the first record that the python engine leaves out as blank and the C engine keeps; null: none. */
+  /** `line`: the first record that the python engine skips as blank, and the C engine keeps. Null: none. */
   blank(line: number | null): void {
     if (line === null || this.#saidBlank) return
     this.#saidBlank = true
@@ -23,7 +23,7 @@ export class EngineDifferences {
     )
   }
 
-  /** `line`: of the first index cell that is written otherwise than it was read; null: none. */
+  /** `line`: the first index cell that is not written as it was read. Null: none. */
   index({ column, kind, line }: { column: string; kind: string; line: number | null }): void {
     if (line === null) return
     this.#say(

@@ -1,8 +1,8 @@
 import { RowmillError } from '../errors.ts'
 
 /**
- * What pandas infers for the index over a whole column, and the numpy dtype that gives every part of the column the
- * same values (pandas 3.1.1, ParserBase._agg_index and _infer_types):
+ * The kind that pandas infers for the index over a whole column, and the numpy dtype that gives every part of the
+ * column the same values (pandas 3.1.1, ParserBase._agg_index and _infer_types):
  *
  * | kind     | the column                                                       | dtype to force |
  * |----------|------------------------------------------------------------------|----------------|
@@ -18,7 +18,7 @@ export const INDEX_KINDS = ['integer', 'range', 'unsigned', 'float', 'empty', 'b
 
 export type IndexKind = (typeof INDEX_KINDS)[number]
 
-/** The words pandas takes for a missing value (pandas._libs.parsers.STR_NA_VALUES). */
+/** The words that pandas reads as a missing value (pandas._libs.parsers.STR_NA_VALUES). */
 // biome-ignore format: a list of words
 export const DEFAULT_NA_WORDS: readonly string[] = [
   '', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND', '1.#QNAN', '<NA>', 'N/A', 'NA',
@@ -30,7 +30,7 @@ export interface IndexRules {
   readonly naWords: ReadonlySet<string>
   /** Numbers that are missing values, however they are written. */
   readonly naNumbers: ReadonlySet<number>
-  /** Words for true and false beside pandas' own. */
+  /** Words for true and false, in addition to pandas' own. */
   readonly booleanWords: readonly string[]
 }
 
@@ -46,7 +46,7 @@ const FLOAT = /^[\t-\r ]*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[\
 const INFINITE = /^[+-]?inf(?:inity)?$/i
 
 const PLAIN_INTEGER = /^(?:0|-?[1-9][0-9]*)$/
-/** Floats that Python and JavaScript write alike, but for the `.0` of whole numbers, which only Python writes. */
+/** Floats that Python and JavaScript write alike, except for the `.0` of whole numbers, which only Python writes. */
 const PLAIN_FLOAT = /^-?[0-9]+\.[0-9]+$/
 
 function isPlainFloat(cell: string): boolean {
@@ -62,13 +62,13 @@ const EXACT = 2n ** 53n
 const INT64_MIN = -(2n ** 63n)
 const INT64_MAX = 2n ** 63n - 1n
 const UINT64_MAX = 2n ** 64n - 1n
-/** Digits that Python's int() takes from text (sys.get_int_max_str_digits()). */
+/** How many digits Python's int() accepts (sys.get_int_max_str_digits()). */
 const INTEGER_DIGITS = 4300
 
 /** Where something was seen first, by line. */
 type Seen = number | null
 
-/** Takes the index cells of a file one after the other and says what pandas would make of them all. */
+/** Takes the index cells of a file one by one, and tells which kind pandas would infer for all of them. */
 export class IndexKindInference {
   readonly #rules: IndexRules
   readonly #readAsText: boolean
@@ -85,13 +85,13 @@ export class IndexKindInference {
   #huge: Seen = null
   #minusZero: Seen = null
   #inexact: Seen = null
-  /** Cells that are not the text which a value of their kind is written as. */
+  /** Cells that pandas would write in another way than they were read. */
   #rewrittenInteger: Seen = null
   #rewrittenFloat: Seen = null
   #rewrittenBoolean: Seen = null
   readonly #steps = new Steps()
 
-  /** `readAsText`: whether pandas makes text of the column, without the missing values, before it infers an index. */
+  /** `readAsText`: whether pandas first reads the column as text, except missing values, and then infers the index. */
   constructor(rules: IndexRules, readAsText = true) {
     this.#rules = rules
     this.#readAsText = readAsText
@@ -99,7 +99,7 @@ export class IndexKindInference {
     this.#plainIntegers = rules.naNumbers.size === 0
   }
 
-  /** The next cell, which stands in `line`; undefined where the row is too short to have one. */
+  /** Adds the next cell, which is in `line`. Undefined: the row is too short to have one. */
   add(cell: string | undefined, line: number): void {
     this.#count++
     if (!this.#numeric && !this.#boolean) return
@@ -138,8 +138,8 @@ export class IndexKindInference {
   }
 
   /**
-   * The line of the first cell that is not written as it stands where the column has this kind, or null: `007`, `1.50`,
-   * `TRUE`, or a whole number among floats.
+   * The line of the first cell that is not written as it was read if the column has this kind: `007`, `1.50`, `TRUE`,
+   * or a whole number among floats. Null: there is none.
    */
   rewrittenAt(kind: IndexKind): number | null {
     if (kind === 'boolean') return this.#rewrittenBoolean
@@ -159,8 +159,8 @@ export class IndexKindInference {
   }
 
   /**
-   * The kind of the column so far. Throws INPUT_FIELDS where no dtype gives every part of the column the values that
-   * pandas gives it as a whole; `place` names the file and the column.
+   * The kind of the column so far. Throws INPUT_FIELDS if no dtype gives every part of the column the same values that
+   * pandas gives the whole column. `place` names the file and the column.
    */
   kind(place: string): IndexKind {
     if (this.#count === 0) return 'text'
@@ -170,7 +170,7 @@ export class IndexKindInference {
       throw unforceable(place, this.#missing, 'booleans and missing values beside each other')
     }
     if (this.#unsigned !== null && (this.#negative !== null || this.#missing !== null)) {
-      // pandas gives up on numbers here without a look at words for missing values: they are text if they still stand.
+      // pandas stops trying numbers here, and has not looked for missing values yet: words that are left are text.
       if (this.#missing === null || this.#readAsText) return 'text'
       throw unforceable(place, this.#missing, 'missing values beside whole numbers beyond int64')
     }
@@ -179,7 +179,7 @@ export class IndexKindInference {
     if (this.#missing !== null || this.#float !== null) {
       if (this.#minusZero !== null)
         throw unforceable(place, this.#minusZero, 'a whole -0 beside floats or missing values')
-      // pandas reads the text as a float where a float stands beside it and as an integer where none does.
+      // pandas reads the text as a float if the same part has a float, and otherwise as an integer.
       if (this.#inexact === null) return 'float'
       throw unforceable(place, this.#inexact, 'a whole number beyond 2^53 beside floats or missing values')
     }
@@ -198,7 +198,7 @@ function unforceable(place: string, line: number, what: string): RowmillError {
   )
 }
 
-/** Whether integers go in equal steps: when pandas makes a RangeIndex (maybe_sequence_to_range). */
+/** Whether the integers have equal steps. pandas then makes a RangeIndex (maybe_sequence_to_range). */
 class Steps {
   #equal = true
   #count = 0

@@ -3,7 +3,7 @@ import { RowmillError } from '../errors.ts'
 /** How pandas packs a file (pandas.io.common.extension_to_compression). */
 export type PackMethod = 'gzip' | 'bz2' | 'zip' | 'xz' | 'zstd' | 'tar'
 
-/** How a file is packed: the method and its arguments, as pandas' `compression` has them. */
+/** How a file is packed: method and arguments, as in pandas' `compression`. */
 export interface Packing {
   readonly method: PackMethod
   readonly args: Readonly<Record<string, unknown>>
@@ -46,15 +46,15 @@ const ARGUMENTS: Readonly<Record<PackMethod, Readonly<Record<string, Argument>>>
 
 const isMethod = (value: unknown): value is PackMethod => typeof value === 'string' && Object.hasOwn(ARGUMENTS, value)
 
-/** What pandas packs a file of this name with unless it is told otherwise; null: it does not. */
+/** The method that pandas infers from the name of a file. Null: it does not pack this file. */
 export function methodOf(path: string): PackMethod | null {
   const name = path.toLowerCase()
   return EXTENSIONS.find(([extension]) => name.endsWith(extension))?.[1] ?? null
 }
 
 /**
- * How to_csv packs this file under its argument `compression`: null is plain text, undefined and 'infer' go by the name.
- * Throws USAGE where pandas would refuse the argument, and for arguments that rowmill does not know.
+ * How to_csv packs this file with the argument `compression`. Null: plain text. Undefined and 'infer' follow the name
+ * of the file. Throws USAGE for arguments that pandas would refuse, or that rowmill does not know.
  */
 export function packingOf(compression: unknown, path: string): Packing | null {
   const { method: given, args } = split(compression)
@@ -64,15 +64,15 @@ export function packingOf(compression: unknown, path: string): Packing | null {
   return { method, args }
 }
 
-/** Throws USAGE where no file can be packed so. Of 'infer' the arguments are checked when the name is known. */
+/** Throws USAGE if no file can be packed like this. The arguments of 'infer' are checked when the name is known. */
 export function checkCompression(compression: unknown): void {
   const { method, args } = split(compression)
   if (method !== null && method !== 'infer') checkArguments(compression, method, args)
 }
 
-/** Whether the method is in Node itself, and gives the file that pandas gives: else Python's standard library packs. */
+/** Whether Node has the method, and makes the same file as pandas. Otherwise Python's standard library packs. */
 export function isPackedByNode({ method, args }: Packing): boolean {
-  // pandas writes the time into a gzip file. Where it is told which, its file is always the same, and so must ours be.
+  // pandas writes the time into a gzip file. With `mtime` its file is always the same, and ours must be the same too.
   return method === 'zstd' || (method === 'gzip' && args['mtime'] === undefined)
 }
 

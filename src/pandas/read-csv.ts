@@ -5,7 +5,7 @@ import { DEFAULT_INDEX_RULES, DEFAULT_NA_WORDS, type IndexRules } from './index-
 export interface CsvDialect {
   /** One UTF-16 unit, neither a line end nor the quote. */
   readonly separator: string
-  /** The quote, or null where quotes have no meaning (csv.QUOTE_NONE). */
+  /** The quote. Null: quotes have no meaning (csv.QUOTE_NONE). */
   readonly quote: string | null
   /** Whether two quotes inside a quoted cell stand for one. */
   readonly doubleQuote: boolean
@@ -13,32 +13,33 @@ export interface CsvDialect {
   readonly skipInitialSpace: boolean
 }
 
-/** The keyword arguments of the old job's read_csv, checked and divided. */
+/** The keyword arguments of the original job's read_csv, checked and divided. */
 export interface ReadCsvPlan {
   readonly dialect: CsvDialect
-  /** The quote by which pandas cleans a first cell behind a byte order mark, also where quoting is off. */
+  /** The quote that pandas removes from a first cell after a byte order mark, even if quoting is off. */
   readonly bomQuote: string
-  /** utf-8-sig: the decoder takes one byte order mark off before pandas looks for another. */
+  /** utf-8-sig: the decoder removes one byte order mark before pandas looks for another. */
   readonly signature: boolean
-  /** Lines left out before the first record. */
+  /** How many lines to skip before the first record. */
   readonly skipLines: number
   readonly compression: 'infer' | 'gzip' | null
-  /** The header of a file that has none. */
+  /** The header for a file without one. */
   readonly names: readonly string[] | null
-  /** The column of the index by position or name; null where rows are numbered. */
+  /** The column of the index, by position or name. Null: rows are numbered. */
   readonly indexCol: number | string | null
   readonly usecols: readonly (number | string)[] | null
-  /** The columns a dtype dict names; null where one dtype serves all. */
+  /** The columns that a dtype dict names. Null: one dtype for all. */
   readonly dtypeNames: ReadonlySet<string> | null
-  /** What the host applies to each batch. */
+  /** The arguments that the host applies to each batch. */
   readonly handedOn: Readonly<Record<string, unknown>>
 }
 
 type Given = Readonly<Record<string, unknown>>
 
+/** The arguments of the original job, unless it says otherwise. The Python host has the same (host_frame.py). */
 export const READ_CSV_DEFAULTS: Given = { engine: 'python', index_col: 0, dtype: 'str' }
 
-/** Arguments the host applies to each batch: they act on single cells, or name columns. */
+/** Arguments that the host applies to each batch: they act on single cells, or name columns. */
 // biome-ignore format: a list of words
 const HANDED_ON = [
   'engine', 'index_col', 'usecols', 'dtype', 'true_values', 'false_values', 'na_values', 'keep_default_na',
@@ -62,7 +63,7 @@ interface Refusal {
   readonly reason: string
 }
 
-/** Arguments that may only have the values listed, which are pandas' defaults, and why not others. */
+/** Arguments that may only have these values, which are pandas' defaults, and the reason. */
 const REFUSED: Readonly<Record<string, Refusal>> = {
   nrows: { accepted: [null], reason: WHOLE_FILE },
   skipfooter: { accepted: [0], reason: WHOLE_FILE },
@@ -94,9 +95,8 @@ export const READ_CSV_ARGUMENTS: readonly string[] = [
 ]
 
 /**
- * Divides the keyword arguments of the old job's read_csv (defaults: READ_CSV_DEFAULTS) into what the source uses and
- * what the host applies to each batch. `delimiter` is --delimiter, another name of sep.
- * Throws USAGE naming argument, value and reason. What depends on the header is checked by CsvSource.open().
+ * Divides the keyword arguments of read_csv into those that the source uses and those that the host applies to each
+ * batch. `delimiter` is --delimiter. Throws USAGE naming argument, value and reason. csv-columns.ts checks the rest.
  */
 export function checkReadCsv(readCsv: Given, delimiter: string | null): ReadCsvPlan {
   const given: Given = { ...READ_CSV_DEFAULTS, ...readCsv }
@@ -254,11 +254,11 @@ function checkDtype(dtype: unknown): ReadonlySet<string> | null {
   return new Set(Object.keys(dtype))
 }
 
-/** Texts that Python's float() or int() may take for a number. */
+/** Texts that Python's float() or int() may accept. */
 const NUMBER_LIKE = /^\s*[+-]?(?:[\p{Nd}_.]*\p{Nd}[\p{Nd}_.]*(?:e[+-]?[\p{Nd}_]*)?|inf|infinity)\s*$/iu
 const PLAIN_NUMBER = /^-?\d{1,15}(?:\.\d{1,15})?$/
 
-/** What pandas takes for missing and for booleans in an index called `index` (null: it has no name). */
+/** The words that pandas reads as missing and as booleans in an index with this name. Null: it has no name. */
 export function indexRules(given: Given, index: string | null): IndexRules {
   const booleanWords = [given.true_values ?? [], given.false_values ?? []].flatMap((words, at) => {
     const usable = isTexts(words) && !words.some(word => NUMBER_LIKE.test(word))
@@ -281,7 +281,7 @@ export function indexRules(given: Given, index: string | null): IndexRules {
   return keep && index !== null ? { ...DEFAULT_INDEX_RULES, booleanWords } : none
 }
 
-/** pandas.io.parsers.readers._clean_na_values: a number is missing as text, as a whole number and as a float. */
+/** As pandas.io.parsers.readers._clean_na_values: a number counts as missing as text, as integer and as float. */
 function naRules(values: unknown, keep: boolean): Omit<IndexRules, 'booleanWords'> {
   const naWords = new Set<string>(keep ? DEFAULT_NA_WORDS : [])
   const naNumbers = new Set<number>()

@@ -13,11 +13,11 @@ export interface SinkDialect {
   readonly lineterminator: string
   readonly doublequote: boolean
   readonly escapechar: string | null
-  /** Null: to_csv does not say; the command line decides. */
+  /** Null: to_csv does not say, so the command line decides. */
   readonly header: boolean | null
 }
 
-/** Keyword arguments of to_csv, split by who honours them. */
+/** Keyword arguments of to_csv, split by who applies them. */
 export interface ToCsvParts {
   /** For the Python host: they decide what the cells are. */
   readonly host: Record<string, unknown>
@@ -29,7 +29,7 @@ export interface ToCsvParts {
 
 interface Argument {
   readonly by: 'host' | 'sink' | 'both' | 'refused'
-  /** What a value must be, in words. Of a refused argument: why it is refused. */
+  /** What a value must be. For a refused argument: why it is refused. */
   readonly rule: string
   readonly accepts: (value: unknown) => boolean
 }
@@ -83,9 +83,9 @@ const ARGUMENTS: Readonly<Record<string, Argument>> = {
 }
 
 /**
- * Checks the keyword arguments of the old job's to_csv and splits them into what the Python host applies to each batch
- * and what the sink applies to each line. The names and values are those of DataFrame.to_csv.
- * Throws USAGE, naming argument, value and reason.
+ * Checks the keyword arguments of the original job's to_csv. Splits them into those that the Python host applies to
+ * each batch and those that the sink applies to each line. The names and values are those of DataFrame.to_csv. Throws
+ * USAGE, naming argument, value and reason.
  */
 export function checkToCsv(toCsv: Readonly<Record<string, unknown>>): ToCsvParts {
   const host: Record<string, unknown> = {}
@@ -109,12 +109,14 @@ export function checkToCsv(toCsv: Readonly<Record<string, unknown>>): ToCsvParts
     }
     if (argument.by === 'host' || argument.by === 'both') host[name] = value
   }
-  // The host always hands out the names of the columns; a list renames them.
+  // The host always returns the names of the columns. A list renames them.
   if (!Array.isArray(host.header)) delete host.header
   return { host, sink: sinkDialect(toCsv), compression: toCsv.compression === undefined ? 'infer' : toCsv.compression }
 }
 
-/** The arguments in the options of a job record. Throws USAGE, as `checkToCsv` does, and for an option that is not JSON. */
+/**
+ * The arguments in the options of a job record. Throws USAGE, as `checkToCsv` does, and for an option that is not JSON.
+ */
 export function toCsvOf(job: { readonly id?: string; readonly options: readonly JobOption[] }): ToCsvParts {
   return checkToCsv(jsonOptionOf(job, 'toCsv', '{}'))
 }

@@ -1,17 +1,17 @@
 /**
- * A walk over an Avro body that makes no values, before avsc makes them. avsc believes what the bytes claim: a count of
- * four bytes has it build 25 million empty items, a second and a gigabyte, before it finds that they are not there. It
- * also takes text that is not UTF-8, booleans above 1, infinite doubles and blocks of another size than they say.
+ * Checks an Avro body before avsc makes values of it. avsc trusts the bytes: a count of four bytes makes it build 25
+ * million empty items, in a second and a gigabyte, before it notices that they are missing. It also accepts text that
+ * is not UTF-8, booleans above 1, infinite doubles, and blocks with a wrong size.
  */
 import { isUtf8 } from 'node:buffer'
 import type { ErrorFacts, RowmillError } from '../errors.ts'
 
-/** The most items one array may have: rows of a message, values of a row, columns. */
+/** How many items one array may have: rows of a message, values of a row, columns. */
 export const MAX_ITEMS = 1_048_576
-/** 2^53 - 2, the largest long that avsc takes. */
+/** 2^53 - 2, the largest long that avsc accepts. */
 export const MAX_LONG = 9_007_199_254_740_990
 
-/** Passes over one value, or refuses it. */
+/** Skips one value, or refuses it. */
 export type Skip = (cursor: Cursor) => void
 
 /** The part of an Avro schema that rowmill's records use. */
@@ -29,17 +29,17 @@ export type Schema =
   | { readonly type: 'record'; readonly fields: readonly { readonly name: string; readonly type: Schema }[] }
 
 interface Scanned {
-  /** What the bytes are called in a refusal. */
+  /** The name of the record in an error. */
   readonly record: string
   /** Where the body begins in `bytes`. */
   readonly from: number
-  /** Makes the error of a refusal. */
+  /** Makes the error. */
   error(what: string, facts: ErrorFacts): RowmillError
 }
 
 /**
- * Walks the one value that `bytes` holds from `from` to its end. Throws what `error` makes of the first flaw, with the
- * field and the byte: what is cut off, too long, or not what its schema says.
+ * Checks the one value that `bytes` holds after `from`. Throws the error for the first flaw, with the field and the
+ * byte: it is cut off, too long, or not what the schema says.
  */
 export function scan(skip: Skip, bytes: Buffer, scanned: Scanned): void {
   const cursor = new Cursor(bytes, scanned)
@@ -47,7 +47,7 @@ export function scan(skip: Skip, bytes: Buffer, scanned: Scanned): void {
   if (cursor.left > 0) cursor.refuse(`${cursor.left} bytes too many`)
 }
 
-/** A place in the bytes of one record, which moves on as they are read. */
+/** A cursor in the bytes of one record. */
 export class Cursor {
   readonly bytes: Buffer
   readonly #scanned: Scanned
@@ -101,7 +101,7 @@ export class Cursor {
   }
 }
 
-/** How to pass over a value of `schema`: compiled once, used for every message. */
+/** A function that skips a value of `schema`: compiled once, used for every message. */
 export function compileSkip(schema: Schema): Skip {
   if (typeof schema === 'string') return PRIMITIVES[schema]
   if (!('type' in schema)) return skipUnion(schema.map(compileSkip))
@@ -134,8 +134,8 @@ const PRIMITIVES: Readonly<Record<Extract<Schema, string>, Skip>> = {
 }
 
 /**
- * Each string is judged by itself: a test of the whole body would let a string that ends in the middle of a character
- * borrow its last byte from the length that follows, and would refuse most lengths from 64 on.
+ * Each string is checked alone. In a check of the whole body, a string that ends in the middle of a character would
+ * borrow its last byte from the length that follows. And most lengths from 64 on would be refused.
  */
 function skipString(cursor: Cursor): void {
   const length = cursor.unsigned()
@@ -147,7 +147,7 @@ function skipString(cursor: Cursor): void {
   if (bits & 0x80 && !isUtf8(bytes.subarray(start, end))) cursor.refuse('text that is not UTF-8')
 }
 
-/** One of several: the branch of a union, or the symbol of an enum, after which nothing follows. */
+/** One of several: the branch of a union, or the symbol of an enum, which has no value. */
 function skipUnion(branches: readonly Skip[]): Skip {
   return cursor => {
     const index = cursor.unsigned()
@@ -172,7 +172,7 @@ function skipArray(item: Skip): Skip {
   return cursor => void skipItems(cursor, item)
 }
 
-/** Blocks of items until a block of none; a negative count is followed by the size of its block in bytes. Counts them. */
+/** Skips blocks of items up to an empty block, and counts the items. After a negative count comes the block's size. */
 export function skipItems(cursor: Cursor, item: Skip): number {
   for (let total = 0; ; ) {
     const signed = cursor.signed()

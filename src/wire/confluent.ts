@@ -5,7 +5,7 @@ import type { WireKind } from './record.ts'
 /** The id under which a schema registry knows the schema of each record. */
 export type RegistryIds = Readonly<Record<WireKind, number>>
 
-/** Where a registry keeps each schema: under its full name (RecordNameStrategy), since four topics hold five records. */
+/** The subject of each schema in a registry: its full name (RecordNameStrategy), since topics hold several records. */
 export const SUBJECTS = {
   job: 'rowmill.Job',
   rows: 'rowmill.Rows',
@@ -17,7 +17,10 @@ export const SUBJECTS = {
 /** 00 and the id of the schema, four bytes, big-endian. */
 const CONFLUENT_HEADER_BYTES = 5
 
-/** The ids of the five records in the registry at `url`; registers what is not there. Throws as `registerSchemas`. */
+/**
+ * The ids of the five records in the registry at `url`. Registers missing schemas. Throws what `registerSchemas`
+ * throws.
+ */
 export async function registerRecords(url: string): Promise<RegistryIds> {
   const text = (kind: WireKind) => JSON.stringify(schemaOf(kind))
   const entries = (Object.keys(SUBJECTS) as WireKind[]).map(kind => [SUBJECTS[kind], text(kind)] as const)
@@ -27,8 +30,8 @@ export async function registerRecords(url: string): Promise<RegistryIds> {
 }
 
 /**
- * Confluent wire format in Kafka, and Avro single-object encoding everywhere else: only the header differs. What has
- * no header of these ids is left as it is: so a reader takes both, and the codec refuses the rest.
+ * Confluent wire format in Kafka, and Avro single-object encoding everywhere else: only the header differs. A message
+ * with another header is passed on unchanged. So a reader takes both formats, and the codec refuses the rest.
  */
 export function wireFormat(ids: RegistryIds): ValueFormat {
   const kinds = Object.keys(ids) as WireKind[]

@@ -1,4 +1,4 @@
-/** The fingerprint of the empty text, and at once the polynomial (Avro 1.12 specification, "Schema Fingerprints"). */
+/** The fingerprint of the empty text, which is also the polynomial (Avro 1.12 specification, "Schema Fingerprints"). */
 const EMPTY = 0xc15d213aa4d7a795n
 
 /** CRC-64-AVRO (Rabin) of `bytes` as an unsigned 64-bit number. */

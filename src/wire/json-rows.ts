@@ -9,30 +9,32 @@ const BACKSLASH = 0x5c
 const COMMA = 0x2c
 const OPENING: ReadonlySet<number> = new Set([0x5b, 0x7b])
 const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
-/** A row has its values at depth 2. What is deeper is wrong; it is read to say so, up to a depth that costs nothing. */
+/**
+ * A row has its values at depth 2. Deeper values are wrong. They are read only to report them, so the depth is limited.
+ */
 const MAX_DEPTH = 32
 /** A larger row is published in Avro. */
 export const MAX_JSON_BYTES = 1024 * 1024
-/** So many values more than the job has columns are still read, to show them in a reject. */
+/** How many values beyond the columns of the job are still read, to show them in a reject. */
 const OTHERS = 10
-/** With so many commas at most the text of each number is kept at once: this takes a call for each value. */
+/** Up to this many commas, the text of each number is kept at once: that takes a call for each value. */
 const FEW_COMMAS = 1000
 
 /** A row as a program without our SDK publishes it: `{"job": "orders", "values": {"SKU": "17", "TEXT": "shoe"}}`. */
 export interface JsonRow {
   readonly job: string
   readonly values: JsonValues
-  /** Set where there are so many values that the text of numbers was not kept: that is done for a job as wide as that. */
+  /** Set if there are too many values to keep the text of numbers: that is done only for a job with as many columns. */
   readonly unread?: { readonly commas: number; readonly bytes: Uint8Array }
 }
 
-/** By column name, or in the order of the header. */
+/** Values by column name, or in the order of the header. */
 type JsonValues = Map<string, JsonValue> | readonly JsonValue[]
 
-/** A text, the text of a number as it stood there, or what no cell can hold. */
+/** A text, the text of a number as it was written, or something that no cell can hold. */
 type JsonValue = string | NoCell
 
-/** `kind` in words, and `text` as it may be shown. */
+/** `kind` names it, and `text` may be shown. */
 export interface NoCell {
   readonly kind: string
   readonly text: string
@@ -44,8 +46,8 @@ export function isJson(bytes: Uint8Array | null): bytes is Uint8Array {
 }
 
 /**
- * Reads a row in JSON. Throws ROW_MALFORMED, which says what is wrong with it. A message costs no more time than its size
- * allows: 1 MB, and of many values only some are looked at before it is known how many columns the job has.
+ * Reads a row in JSON. Throws ROW_MALFORMED with what is wrong with it. The time is bounded: a message has at most 1
+ * MB, and if it has many values, only some are read before the number of columns is known.
  */
 export function decodeJsonRow(bytes: Uint8Array): JsonRow {
   if (bytes.length > MAX_JSON_BYTES) {
@@ -59,7 +61,7 @@ export function decodeJsonRow(bytes: Uint8Array): JsonRow {
   return { ...readRow(bytes), unread: { commas, bytes } }
 }
 
-/** The same row with the text of its numbers; or in words why it cannot be one of a job with so many columns. */
+/** The same row with the text of its numbers. Or, as text, why it cannot be a row of a job with so many columns. */
 export function readNumbers(row: JsonRow, columns: number): JsonRow | { readonly flaw: string } {
   const { unread } = row
   if (!unread) return row
@@ -68,7 +70,7 @@ export function readNumbers(row: JsonRow, columns: number): JsonRow | { readonly
   return { flaw: `the row has ${commas} commas between values, the job ${columns} columns` }
 }
 
-/** How many commas stand between values, not in a text, and how deep the brackets go. */
+/** How many commas are between values, not in a text, and how deep the brackets go. */
 function measure(bytes: Uint8Array): { commas: number; depth: number } {
   let [commas, open, depth] = [0, 0, 0]
   for (let i = 0, inText = false; i < bytes.length; i++) {
@@ -97,7 +99,7 @@ function readRow(bytes: Uint8Array, reviver?: Reviver): JsonRow {
   return { job, values: new Map(Object.entries(values).map(([column, value]) => [column, cellOf(value)])) }
 }
 
-/** The values in the order of the columns, or in words why these are none. */
+/** The values in the order of the columns. Or, as text, why they are no row. */
 export function valuesInOrder({ values }: JsonRow, columns: readonly string[]): { values: Values } | { flaw: string } {
   const unlike = values instanceof Map ? flawOfNames(values, columns) : flawOfWidth(values.length, columns)
   if (unlike !== null) return { flaw: unlike }
@@ -109,7 +111,7 @@ export function valuesInOrder({ values }: JsonRow, columns: readonly string[]): 
   return { flaw }
 }
 
-/** Why a row of an event job cannot have this many values, in words, or null. */
+/** Why a row of an event job cannot have this many values, or null. */
 export function flawOfWidth(values: number, columns: readonly string[]): string | null {
   return values === columns.length ? null : `the row has ${values} values, the job ${columns.length} columns`
 }

@@ -1,12 +1,12 @@
 /**
- * The rows of a message, written in one go: a text of one character for each byte is joined of all their values, and
- * written at once. avsc writes value by value, which takes most of the time of a fast pipeline.
+ * Writes the rows of a message at once: joins all values to one text, with a character for each byte, and writes that.
+ * avsc writes value by value, which takes most of the time of a fast pipeline.
  */
 
 import type { Values } from '../model.ts'
 import { MAX_ITEMS } from './avro-scan.ts'
 
-/** The bytes that a row takes in a message; NaN where it is no row of texts. */
+/** The bytes that a row takes in a message. NaN: a value is no text. */
 export function rowBytes(row: Values): number {
   if (row.length === 0) return 1
   if (row.length > MAX_ITEMS) return Number.NaN
@@ -20,14 +20,14 @@ export function rowBytes(row: Values): number {
 }
 
 /**
- * Avro's array of these rows in one block, a character for each byte. `bytes` is the sum of `rowBytes`. Null where a
- * value is no text that UTF-8 can carry: the plain encoder then says which.
+ * Avro's array of these rows in one block, a character for each byte. `bytes` is the sum of `rowBytes`. Null: a value
+ * is no text that UTF-8 can carry. The plain encoder then tells which.
  */
 export function packRows(rows: readonly Values[], bytes: number): string | null {
   if (rows.length === 0) return '\0'
   if (Number.isNaN(bytes) || rows.length > MAX_ITEMS) return null
   const text = join(rows, value => value)
-  // As many characters as bytes: there is nothing but ASCII in it.
+  // As many characters as bytes: everything is ASCII.
   if (text.length === bytes) return `${varint(rows.length)}${text}\0`
   if (!rows.every(row => row.every(value => value.isWellFormed()))) return null
   return `${varint(rows.length)}${join(rows, value => Buffer.from(value).toString('latin1'))}\0`
@@ -50,7 +50,7 @@ const VARINTS = Array.from({ length: 8192 }, (_, n) =>
   n < 64 ? String.fromCharCode(n * 2) : String.fromCharCode(((n * 2) & 0x7f) | 0x80, n >> 6),
 )
 
-/** A number of at least 0 as Avro writes it: zigzag, then seven bits a byte, the lowest first. */
+/** A number >= 0 as Avro writes it: zigzag, then seven bits a byte, the lowest first. */
 function varint(n: number): string {
   if (n < VARINTS.length) return VARINTS[n]!
   let bytes = ''
@@ -60,8 +60,9 @@ function varint(n: number): string {
 }
 
 /**
- * Reads Avro's array of rows that begins at byte `from`; its bytes were checked (avro-scan.ts). One text is made of all
- * of them and cut: a call for each value would take most of the time. A value that is not ASCII is read by itself.
+ * Reads Avro's array of rows that begins at byte `from`. Its bytes were checked before (avro-scan.ts). Makes one text
+ * of all bytes and cuts it: a call for each value would take most of the time. Values that are not ASCII are read one
+ * by one.
  */
 export function unpackRows(bytes: Buffer, from: number): Values[] {
   const text = bytes.toString('latin1', from)

@@ -2,7 +2,7 @@ import type { Job, Result, Rows } from '../model.ts'
 import { MAX_LONG } from './avro-scan.ts'
 import type { WireRecord } from './record.ts'
 
-/** What a record says that cannot be, in words, or null. Only what can be judged without any other record. */
+/** The contradiction in a record, as text, or null. Checks only what needs no other record. */
 export function flawOf({ kind, value }: WireRecord): string | null {
   switch (kind) {
     case 'job':
@@ -26,7 +26,7 @@ function jobFlaw({ partitions, blockRows, rowsFrom, resultsFrom }: Job): string 
   return null
 }
 
-/** What a rows message with this many rows says that cannot be, in words, or null. */
+/** The contradiction in a rows message with this many rows, as text, or null. */
 export function headFlaw({ seq, count, lineSteps }: Omit<Rows, 'rows'>, rows: number): string | null {
   if (count !== rows) return `count is ${count}, rows has ${rows}`
   if (lineSteps !== null && lineSteps.length !== count) return `count is ${count}, lineSteps has ${lineSteps.length}`
@@ -48,7 +48,7 @@ function resultFlaw({ first, count, columns, kinds, rejected, rows }: Result): s
   return odd < 0 ? null : `${columns.length} columns, row ${odd} has ${rows[odd]?.length} cells`
 }
 
-/** Where in `value` half a surrogate pair stands, as `.rows[3][2]`, or null. */
+/** Where `value` has half a surrogate pair, as `.rows[3][2]`, or null. */
 export function loneSurrogate(value: unknown): string | null {
   if (typeof value === 'string') return value.isWellFormed() ? null : ''
   if (Array.isArray(value)) {

@@ -10,8 +10,8 @@ const skipText = compileSkip('string')
 const skipRow = compileSkip({ type: 'array', items: 'string' })
 
 /**
- * As `decode` (codec.ts), but of a rows message only what stands before its values: where they go is known without
- * them. They are checked all the same, so that `decodeValues` may read them later, in another thread.
+ * Like `decode` (codec.ts), but of a rows message it returns only the head. Nobody needs the values to decide where
+ * they go. They are checked all the same, so that `decodeValues` may read them later, in another thread.
  */
 export function decodeHead(
   bytes: Uint8Array | null,

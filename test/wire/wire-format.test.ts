@@ -86,7 +86,7 @@ const NO_OPTIONS: readonly string[] = ['indexKind', 'ROWMILL_STARTED_BY']
 
 test('the page lists the options of a job that the code reads or writes, and no others', () => {
   const reads = /\b(?:optionOf\([^()]+, |option\()'(\w+)'/g
-  const writes = /\{ name: '(\w+)', value: |\bMARK = '(\w+)'/g
+  const writes = /\{ name: '(\w+)', value: |\bOPTION = '(\w+)'/g
   const names = globSync('{src,connectors}/**/*.ts', { cwd: fileURLToPath(root) }).flatMap(file => {
     const source = readFileSync(new URL(file, root), 'utf8')
     return [reads, writes].flatMap(pattern => [...source.matchAll(pattern)].map(([, one, other]) => one ?? other!))
