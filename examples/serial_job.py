@@ -13,7 +13,7 @@ import pandas as pd
 
 
 def load(target):
-    """The function behind FILE[:NAME] or package.module:NAME; NAME is classify_df unless given."""
+    """The function that FILE[:NAME] names or package.module:NAME; NAME is classify_df unless given."""
     place, _, name = target.partition(':')
     if place.endswith('.py'):
         folder, file = os.path.split(os.path.abspath(place))

@@ -1,4 +1,4 @@
-/** Makes dist/ anew: what the package runs, since Node strips no types inside node_modules. */
+/** Builds dist/, which the package runs: Node strips no types inside node_modules. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -13,7 +13,7 @@ if (status !== 0) {
   process.stderr.write(`build: ${error ? `${tsc} does not start (${error.message}). Run npm install` : 'tsc failed'}\n`)
   process.exit(1)
 }
-// A rule and no list, so that no file is forgotten: what tsc does not compile is read at run time, beside the code.
+// A rule instead of a list, so that no file is forgotten: code reads the files that tsc does not compile at run time.
 const isCompiled = (path: string) => path.endsWith('.ts')
 for (const folder of ['src', 'connectors']) {
   const filter = (path: string) => !isCompiled(path) && basename(path) !== '__pycache__'

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** Where two files first differ, in words; null where they are the same, byte by byte. */
+/** Where two files first differ, in words; null if they have the same bytes. */
 export async function firstDifference(pathA: string, pathB: string): Promise<string | null> {
   const [a, b] = await Promise.all([open(pathA), open(pathB)])
   try {

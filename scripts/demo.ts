@@ -1,5 +1,5 @@
 /**
- * The original one-process job and rowmill over the same rows, timed, and compared byte by byte. Exits 6 where they differ.
+ * The original one-process job and rowmill over the same rows, timed, and compared byte by byte. Exits with 6 if they differ.
  * npm run demo -- [--rows N | --input FILE] [--workers N] [--classifier FILE[:NAME]] [--keep DIR]
  */
 import { spawn } from 'node:child_process'
@@ -21,7 +21,7 @@ const CURE =
   'Does the classifier look at other rows of its batch? docs/classifiers.md, "What depends on other rows", has the cures.'
 
 interface DemoOptions {
-  /** How many rows to make, where there is no `input`. */
+  /** How many rows to make if there is no `input`. */
   readonly rows: number
   /** The CSV file of the user, or null. */
   readonly input: string | null
@@ -92,7 +92,7 @@ function say(message: string): void {
   process.stderr.write(`demo: ${message}\n`)
 }
 
-/** Runs a command and returns its seconds; ends the demo with its exit code where it fails. */
+/** Runs a command and returns its seconds; throws StepFailed with its exit code if it fails. */
 async function timed(file: string, args: readonly string[]): Promise<number> {
   const started = performance.now()
   const child = spawn(file, args, { stdio: ['ignore', 'inherit', 'inherit'] })

@@ -1,6 +1,6 @@
 /**
- * Writes src/broker/jvm/kafka-digests.ts: the SHA-256 digests of the jars that src/broker/jvm/broker-files.ts asks Maven for. To be
- * run where a version there has changed. The jars come from the repository, not from the one that Maven keeps at home.
+ * Writes src/broker/jvm/kafka-digests.ts: the SHA-256 digests of the jars that src/broker/jvm/broker-files.ts asks Maven for. Run it
+ * after a change of a version there. The jars come from the remote repository, not from the cache of Maven.
  */
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

@@ -15,7 +15,7 @@ const REGISTRY_CLIENT = join(ROOT, 'test/registry-client')
 const PATH = `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`
 const REQUIREMENTS = ['examples/requirements.txt', 'test/requirements.txt']
 
-/** The interpreter of the project's virtual environment, which is made, or made again, where the pins have changed. */
+/** The interpreter of the project's virtual environment. Makes the environment if it is missing or the pins have changed. */
 export async function preparePython(say: (message: string) => void): Promise<string> {
   const python = join(VENV, 'bin', 'python')
   const pins = await Promise.all(REQUIREMENTS.map(file => readFile(join(ROOT, file), 'utf8')))

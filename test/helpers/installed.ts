@@ -8,7 +8,7 @@ import { python } from './python.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-/** What a copy of the clone goes without: it is large, or made anew. */
+/** Not copied with the clone: it is large, or made again. */
 const LEFT_OUT = ['.venv', '.git', 'dist', 'demo']
 /** The TypeScript of the clone, for a program that uses the package and Node. */
 const TYPES = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', 'node']
@@ -28,8 +28,8 @@ export interface Installed {
 }
 
 /**
- * Packs a copy of the clone: two test files that pack at the same time would write the same dist/. npm takes the
- * dependencies from its cache where it has them. To be removed.
+ * Packs a copy of the clone, because two test files that pack at the same time would write the same dist/. npm takes the
+ * dependencies from its cache if they are there. The caller removes the folder.
  */
 export async function installRowmill(): Promise<Installed> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'rowmill-installed-')))
@@ -64,7 +64,7 @@ export async function installRowmill(): Promise<Installed> {
   }
 }
 
-/** The standard output of a program that ended well. */
+/** The standard output of a program; fails if its exit code is not 0. */
 export function succeeded({ code, stdout, stderr }: Finished): string {
   assert.equal(code, 0, `${stdout}${stderr}`)
   return stdout

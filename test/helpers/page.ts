@@ -9,10 +9,10 @@ import { descendants, untilGone } from './processes.ts'
 import { until } from './until.ts'
 
 export interface Block {
-  /** What stands behind the opening fence; empty where nothing does. */
+  /** The word after the opening fence; empty if there is none. */
   readonly language: string
   readonly text: string
-  /** The file that its first line names in a comment, or null. */
+  /** The file that its first line names in a comment; null if it names none. */
   readonly file: string | null
 }
 
@@ -38,7 +38,7 @@ export async function freePort(): Promise<number> {
   return port
 }
 
-/** One bash for a whole page. It ends at the first command that fails, and with it the test. */
+/** One bash for a whole page. It ends at the first command that fails, and the test fails with it. */
 export class PageShell {
   readonly #shell
   #started
@@ -80,12 +80,12 @@ export class PageShell {
     this.#started = [...this.#started, ...descendants(this.#shell.pid!)]
   }
 
-  /** Resolves when this line was printed. */
+  /** Resolves when this line has been printed. */
   says(line: string): Promise<void> {
     return this.until(`says ${line}`, () => this.lines.includes(line))
   }
 
-  /** Rejects with all that was printed where it never holds. */
+  /** Resolves when `holds` does. If it never does, rejects with everything that was printed. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const printed = () => `never: ${what}\n${this.#stdout}\n${this.#stderr}`
     const check = () => {
@@ -97,7 +97,7 @@ export class PageShell {
   }
 
   async #end(): Promise<void> {
-    // What runs in the background outlives the shell, and is of its group all the same.
+    // What runs in the background outlives the shell, but stays in its process group.
     this.#started = [...this.#started, ...descendants(this.#shell.pid!)]
     try {
       process.kill(-this.#shell.pid!, 'SIGKILL')

@@ -41,7 +41,7 @@ test('the demo exits 6 when the files differ in one byte', async () => {
 test('the demo over rows of the user finds dates whose day and month change places in later batches', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'days.csv')
-  // Only the first row says that the day stands in front: the second batch of 100 rows cannot know.
+  // Only the first row shows that the day comes first: the second batch of 100 rows cannot know.
   const days = ['13/02/2024', ...Array.from({ length: 249 }, (_, i) => `0${(i % 9) + 1}/02/2024`)]
   writeFileSync(input, `ID,DAY\n${days.map((day, i) => `${i},${day}\n`).join('')}`)
   const classifier = join(import.meta.dirname, '../fixtures/looks_at_rows.py')

@@ -1,4 +1,4 @@
-/** Every fenced block of every page is run in the folder of a user, or checked elsewhere, or says why not. */
+/** Every fenced block of every page runs in the folder of a user, or another test checks it, or BLOCKS says why not. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import { type Installed, installRowmill, ROOT, succeeded } from '../helpers/inst
 import { type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
 import { until } from '../helpers/until.ts'
 
-/** What becomes of a block: `run` here, the test file that checks it, or in words why nothing does. */
+/** What happens to a block: `run` here, the test file that checks it, or the reason why nothing does. */
 type Treatment = 'run' | { readonly by: string } | { readonly not: string }
 
 const RECORDS = { by: 'test/wire/wire-format.test.ts' }
@@ -117,7 +117,7 @@ function toRun(page: string): Block[] {
   return blocksOf(page).filter((_, i) => BLOCKS[page]![i]![1] === 'run')
 }
 
-/** Compiles and writes the TypeScript of a page, with this port in place of 9092. */
+/** Compiles and writes the TypeScript of a page, with this port instead of 9092. */
 async function writePrograms(blocks: readonly Block[], port: number): Promise<void> {
   const programs = blocks.filter(({ language }) => language === 'ts')
   for (const { file, text } of programs) {
@@ -130,7 +130,7 @@ async function writePrograms(blocks: readonly Block[], port: number): Promise<vo
   )
 }
 
-/** As a reader runs a line: on another day where it writes the same file, and what stays in a terminal of its own. */
+/** A line as a reader runs it: OUT of the day before is gone, and a command that keeps running has its own terminal. */
 function asARun(line: string): string {
   if (/ classified\.csv /.test(line) && / (run rows\.csv|collect) /.test(line) && !line.includes('--force'))
     return `rm -f classified.csv\n${line}`
@@ -214,7 +214,7 @@ const FIRST_LINES: Readonly<Record<string, readonly string[]>> = {
   'black-box.mts': ['ID,SCORE', '0,11', '1,6'],
 }
 
-test('docs/classifiers.md runs as it stands: both classifiers, and the test of one', async t => {
+test('docs/classifiers.md runs as written: both classifiers, and the test of one', async t => {
   write('rows.csv', `SKU,TEXT\n${ROWS.join('')}`)
   const blocks = toRun('docs/classifiers.md')
   await writePrograms(blocks, 9092)
@@ -230,7 +230,7 @@ test('docs/classifiers.md runs as it stands: both classifiers, and the test of o
   }
 })
 
-test('docs/tcp.md runs as it stands: a sender, a receiver, and the commands between them', async t => {
+test('docs/tcp.md runs as written: a sender, a receiver, and the commands between them', async t => {
   write('black_box.py', CLASSIFIER)
   const [sendPort, receivePort] = [await freePort(), await freePort()]
   const here = (text: string) => text.replaceAll('5001', `${sendPort}`).replaceAll('5002', `${receivePort}`)
