@@ -14,6 +14,8 @@ type Treatment = 'run' | { readonly by: string } | { readonly not: string }
 
 const RECORDS = { by: 'test/wire/wire-format.test.ts' }
 const STEPS = { by: 'test/pages/going-real-time.page.ts' }
+/** How a command is called, generated from the tables of commands and options. */
+const USAGE = { by: 'test/cli/pages.test.ts' }
 const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 
 /** Each block by how it begins, in the order of its page. */
@@ -41,6 +43,12 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['// black-box.mts', 'run'],
     ['// black_box.test.mts', 'run'],
   ],
+  'docs/cli.md': [
+    ...['run', 'publish', 'work', 'collect', 'tail', 'verify', 'rejects list', 'rejects export', 'rejects replay'],
+    ...['jobs open', 'jobs list', 'jobs cancel', 'broker', 'completion'],
+  ]
+    .map(command => [`rowmill ${command} `, USAGE] as readonly [string, Treatment])
+    .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),
   'docs/events.md': [
     ['npx rowmill jobs open', 'run'],
     ['// stock.mts', 'run'],
