@@ -122,7 +122,7 @@ test('a pipeline whose topics are not there is refused and not created, a job no
   await ensureTopics(admin, pipeline, 1)
   const unknown = await rowmill(['verify', out, '--job', 'j'], cli)
   assert.deepEqual([unknown.code, unknown.stdout], [2, ''], unknown.stderr)
-  assert.match(unknown.stderr, new RegExp(`no job j in pipeline ${pipeline}: .* \\[USAGE\\]`))
+  assert.match(unknown.stderr, new RegExp(`no job j in pipeline ${pipeline}\\. .* \\[USAGE\\]`))
   const none = await rowmill(['verify', join(folder, 'none.csv'), '--job', 'j'], cli)
   assert.deepEqual([none.code, existsSync(join(folder, 'none.csv'))], [2, false])
   assert.match(none.stderr, /none\.csv does not exist\..* \[INPUT_NOT_FOUND\]/)
