@@ -3,11 +3,11 @@ import type { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
 import type { TestReject, TestResult } from './result.ts'
 
-/** What a cut made of the rows, or why that ended the job. */
+/** The result of the rows in one cut, or the error that ended the job. */
 export interface Named {
   readonly name: string
   readonly result: TestResult | Error
-  /** The smallest batch that was refused although each of its rows has a result, in words; null where there is none. */
+  /** The smallest batch that was refused although each of its rows has a result, in words. Null: there is none. */
   readonly refused: string | null
 }
 
@@ -20,7 +20,7 @@ export function describeRefused({ count, parts }: Batch, { code, message }: Rowm
 }
 
 /**
- * Where two cuts of the same rows first differ, in words; null where they do not. What rejects say may differ. A batch
+ * Where two cuts of the same rows first differ, in words. Null: they do not differ. The texts of rejects may differ. A batch
  * that was refused as a whole differs from its own rows.
  */
 export function describeDifference(before: Named, after: Named): string | null {
@@ -31,7 +31,7 @@ export function describeDifference(before: Named, after: Named): string | null {
   const [a, b] = [before.result as TestResult, after.result as TestResult]
   const differ = (what: string, one: string, other: string) =>
     `${what}: ${one} with ${before.name}, ${other} with ${after.name}`
-  // Where every row is rejected nobody knows the columns.
+  // If every row is rejected, nobody knows the columns.
   if (a.columns.length > 0 && b.columns.length > 0 && !same(a.columns, b.columns))
     return differ('columns', JSON.stringify(a.columns), JSON.stringify(b.columns))
   const [rowsA, rowsB] = [outcomes(a), outcomes(b)]
@@ -48,7 +48,7 @@ export function describeDifference(before: Named, after: Named): string | null {
   return null
 }
 
-/** For each row that came in what became of it. */
+/** The outcome of each row that came in. */
 function outcomes({ rows, rejects }: TestResult): (Values | TestReject)[] {
   const bySeq = new Map(rejects.map(reject => [reject.seq, reject]))
   const left = rows.values()

@@ -17,7 +17,7 @@ export interface Classified {
   readonly batches: readonly (readonly number[])[]
 }
 
-/** Classifies the rows of a job as worker and collector do, with arrays where they have topics. */
+/** Classifies the rows of a job as a worker and a collector do, with arrays instead of topics. */
 export async function classifyInMemory(
   job: Job,
   rows: readonly Values[],
@@ -39,7 +39,7 @@ interface PartitionBatch {
   readonly batch: Batch
 }
 
-/** As a worker that has the whole job before it: a batch of each partition in turn, as long as there are any. */
+/** As a worker that finds the whole job: a batch of each partition in turn, until there are none. */
 function cutBatches(job: Job, rows: readonly Values[], batchRows: number): PartitionBatch[] {
   if (rows.length === 0) return [{ partition: 0, batch: batchWithoutRows(job) }]
   const batchers = Array.from({ length: job.partitions }, () => new Batcher(0))

@@ -14,11 +14,11 @@ import { type TestJobOptions, testJob } from './test-job.ts'
 
 /** How rows become batches. */
 export interface Cut {
-  /** As `--batch-rows`, 100 unless given. */
+  /** As `--batch-rows`. Default: 100. */
   readonly batchRows?: number
-  /** Consecutive rows that travel together: as many as `batchRows` unless given, as from a CSV file; 1 for live events. */
+  /** Consecutive rows that travel together. Default: `batchRows`, as from a CSV file. Live events have 1. */
   readonly blockRows?: number
-  /** Partitions of the rows topic, 8 unless given. A batch is of one partition. */
+  /** Partitions of the rows topic. Default: 8. A batch is of one partition. */
   readonly partitions?: number
 }
 
@@ -31,15 +31,15 @@ export interface TestClassifierOptions extends TestJobOptions {
   readonly batchTimeout?: number
   /** As `--classifier-memory`, in MB. */
   readonly classifierMemory?: number
-  /** Gets what the classifier printed; standard error unless given. */
+  /** Called with the output of the classifier. Default: it goes to standard error. */
   readonly onOutput?: (text: string) => void
 }
 
 export interface TestPipelineOptions extends TestClassifierOptions, Cut {}
 
 /**
- * Runs a classifier over rows: the same batches, the same frames, the same cells and rejects as behind a broker. A row
- * at which the classifier fails is among the rejects; what would end the job is thrown as RowmillError (KIND_DRIFT,
+ * Runs a classifier over rows, with the same batches, frames, cells and rejects as with a broker. A row at which the
+ * classifier fails is among the rejects. An error that would end the job is thrown as RowmillError (KIND_DRIFT,
  * CLASSIFIER_NOT_FOUND, USAGE, ...).
  */
 export async function testPipeline(options: TestPipelineOptions): Promise<TestResult> {
@@ -50,11 +50,11 @@ export async function testPipeline(options: TestPipelineOptions): Promise<TestRe
 const CUTS: readonly Cut[] = [{ batchRows: 1 }, { batchRows: 7 }, { batchRows: 100 }, { batchRows: 100, blockRows: 1 }]
 
 /**
- * Runs a classifier over all rows at once, as the old job did, and then in each of `cuts`; says in words where the first
- * difference is, or null. A function of single rows has none: `assert.equal(await differsByCut({ ... }), null)`.
+ * Runs a classifier over all rows at once, as the original job did, and then in each of `cuts`. Resolves with the first
+ * difference in words, or null. A function of single rows has none: `assert.equal(await differsByCut({ ... }), null)`.
  *
- * A difference is: another cell, column or kind; a row that only some cuts reject; rows of which each has a result, but
- * not all of them together. Throws as `testPipeline` does, except KIND_DRIFT.
+ * A difference is another cell, column or kind, a row that only some cuts reject, or rows that have a result each but not
+ * together. Throws as `testPipeline` does, except KIND_DRIFT.
  */
 export async function differsByCut(
   options: TestClassifierOptions,

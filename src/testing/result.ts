@@ -1,22 +1,22 @@
 import type { Values } from '../model.ts'
 
-/** A row without result. */
+/** A row without a result. */
 export interface TestReject {
-  /** Its place among `rows`, from 0. */
+  /** The number of the row among `rows`, from 0. */
   readonly seq: number
   /** An error code, such as CLASSIFIER_FAILED. */
   readonly reason: string
-  /** What was wrong, with the classifier's own frames. */
+  /** What was wrong, with the stack frames of the classifier. */
   readonly detail: string
   readonly values: Values
 }
 
 export interface TestResult {
-  /** The columns of the output, the label of the index first where it has one; without any row in the output none. */
+  /** The columns of the output, the label of the index first if it has one. None if every row is rejected. */
   readonly columns: readonly string[]
-  /** The cells of the output as text, in the order of the rows that came in, without those that were rejected. */
+  /** The cells of the output as text, in the order of the rows that came in, without rejected rows. */
   readonly rows: readonly Values[]
   readonly rejects: readonly TestReject[]
-  /** For each call, the seqs of its rows. The further calls that find a bad row are not in it. */
+  /** For each call, the seqs of its rows. Calls that only search for a bad row are left out. */
   readonly batches: readonly (readonly number[])[]
 }

@@ -15,7 +15,7 @@ export interface SinkContract {
    * The URL of a module whose default export makes a sink of an output: `(output: string) => Sink`. The suite uses it in
    * this process, and in processes that it kills.
    */
-  readonly module: string | URL
+  readonly module: string | { readonly href: string }
   /** A name for an output that is not there yet. It is called for each rule. */
   newOutput(): string | Promise<string>
   /** The rows that a reader of the output sees now, without a header. Null: there is nothing to see. */
@@ -29,7 +29,7 @@ export interface SinkContract {
   readonly beforeCommit: 'nothing' | 'rows'
   /** Whether a second sink of the same output is refused while the first one is open. */
   readonly locks: boolean
-  /** How long a rule may take, in milliseconds. Default: 10 s. */
+  /** How long a rule may take, in milliseconds. Default: 60 s. */
   readonly patienceMs?: number
 }
 
@@ -43,8 +43,12 @@ const running = new AbortController().signal
 
 /** Checks a sink against the contract `Sink`. Throws one error that lists every broken rule. */
 export async function testSink(contract: SinkContract): Promise<void> {
-  const { default: create } = (await import(String(contract.module))) as { default: (output: string) => Sink }
+  const { default: create } = (await import(hrefOf(contract))) as { default: (output: string) => Sink }
   await checkRules('the sink', rulesOf({ ...contract, create }), contract.patienceMs)
+}
+
+function hrefOf({ module }: Pick<SinkContract, 'module'>): string {
+  return typeof module === 'string' ? module : module.href
 }
 
 type Tested = SinkContract & { create(output: string): Sink }
@@ -203,7 +207,7 @@ async function begin({ create }: Tested, output: string, then: (sink: Sink) => P
 /** Opens the sink in a process of its own, which takes these steps and is then killed. */
 async function crash({ module }: Tested, output: string, steps: readonly Step[]): Promise<void> {
   const program = fileURLToPath(new URL(`./sink-process${extname(import.meta.filename)}`, import.meta.url))
-  const given = JSON.stringify({ module: String(module), output, header: HEADER, steps })
+  const given = JSON.stringify({ module: hrefOf({ module }), output, header: HEADER, steps })
   const child = spawn(process.execPath, [program, given], { stdio: ['ignore', 'ignore', 'pipe'] })
   const [said, signal] = await Promise.all([
     text(child.stderr),

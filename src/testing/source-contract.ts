@@ -26,7 +26,7 @@ export interface SourceContract {
   createUnusable?(): Made
   /** Makes a source that waits for input that does not come. */
   createWaiting?(): Made
-  /** How long a call may take, in milliseconds. Default: 10 s. */
+  /** How long a call may take, in milliseconds. Default: 60 s. */
   readonly patienceMs?: number
 }
 

@@ -7,23 +7,23 @@ import { INDEX_KINDS, IndexKindInference } from '../pandas/index-kind.ts'
 import { checkReadCsv } from '../pandas/read-csv.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 
-/** What of a job changes bytes, as the command line takes it. */
+/** The options of a job that change its bytes, as the command line takes them. */
 export interface TestJobOptions {
   /** The header. */
   readonly columns: readonly string[]
   /** The values of each row as text, in the order of the header. A row may be shorter, as in a CSV file. */
   readonly rows: readonly Values[]
-  /** As `--index-kind`: left out, it is what pandas infers over these rows. Live events have `text`. */
+  /** As `--index-kind`. Default: the kind that pandas infers over these rows. Live events have `text`. */
   readonly indexKind?: string
-  /** The keyword arguments the old job gave to `read_csv`; those that only split lines do nothing here. */
+  /** The keyword arguments that the original job gave to `read_csv`. Those that only split lines do nothing here. */
   readonly readCsv?: Readonly<Record<string, unknown>>
-  /** The keyword arguments the old job gave to `to_csv`; those that only join lines do nothing here. */
+  /** The keyword arguments that the original job gave to `to_csv`. Those that only join lines do nothing here. */
   readonly toCsv?: Readonly<Record<string, unknown>>
   /** The dtype of columns of the output: `{ SCORE: 'float64' }`. */
   readonly cast?: Readonly<Record<string, string>>
 }
 
-/** The record that `publish` would make of a CSV file with these rows. Throws what it would throw. */
+/** The job record of a CSV file with these rows. Throws what `publish` would throw. */
 export function testJob(options: TestJobOptions, { partitions, blockRows }: Layout): Job {
   const { rows, readCsv = {}, toCsv = {}, cast = {} } = options
   const plan = checkReadCsv(readCsv, null)

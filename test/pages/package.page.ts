@@ -35,7 +35,14 @@ test('the package holds what the sources become, each file beside them, and noth
     .flatMap(path => (path.endsWith('.ts') ? [path.replace(/ts$/, 'js'), path.replace(/ts$/, 'd.ts')] : [path]))
     .map(path => `dist/${path}`)
   const texts = ['CHANGELOG.md', 'CONTRIBUTING.md', 'DESIGN.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
-  const expected = [...built, ...texts, ...filesOf('bin'), ...filesOf('docs'), ...filesOf('examples')]
+  const expected = [
+    ...built,
+    ...texts,
+    ...filesOf('bin'),
+    ...filesOf('man'),
+    ...filesOf('docs'),
+    ...filesOf('examples'),
+  ]
   assert.deepEqual(packed.trim().split('\n').sort(), expected.map(path => `package/${path}`).sort())
   for (const extension of ['.py', '.avsc']) assert.ok(built.some(path => path.endsWith(extension)))
 })
@@ -134,6 +141,7 @@ const { rows } = await run({
   classifier: ${JSON.stringify(`${CLASSIFIERS}:a_text`)},
   python: ${JSON.stringify(python)},
   workers: 1,
+  brokers: [process.env['ROWMILL_BROKERS']!],
 })
 const address: TcpAddress | null = tcpAddress('tcp://:5001')
 console.log(JSON.stringify({ rows, address, exports: Object.keys(await import('rowmill/connectors')) }))
@@ -144,7 +152,9 @@ test('a typed program runs a file with rowmill/connectors, and finds what that e
   await compile(['connectors.mts'], { node: true })
   const input = join(home, 'rows.csv')
   writeFileSync(input, 'ID,A\n1,x\n2,y\n')
-  const { rows, address, exports } = JSON.parse(succeeded(await inHome(process.execPath, ['connectors.mts'])))
+  const { rows, address, exports } = JSON.parse(
+    succeeded(await inHome(process.execPath, ['connectors.mts'], { env: { ROWMILL_BROKERS: await brokerAddress() } })),
+  )
   assert.deepEqual([rows, address], [2, { host: '127.0.0.1', port: 5001 }])
   assert.equal(readFileSync(join(home, 'connected.csv'), 'utf8'), await serialJob(input, `${CLASSIFIERS}:a_text`))
   assert.deepEqual(exports, Object.keys(connectors))
@@ -152,7 +162,7 @@ test('a typed program runs a file with rowmill/connectors, and finds what that e
 
 /** What a user's own test of a classifier looks like. */
 const KIT = `
-import { type Classifier, differsByCut, testPipeline, type TestResult } from 'rowmill/testing'
+import { type Classifier, differsByCut, type SinkContract, testClassifier, testPipeline, testSink, testSource, type TestResult } from 'rowmill/testing'
 
 const classifier: Classifier = rows => rows.map(([id, a]) => [id, a!.toUpperCase()])
 const rows = [['1', 'x'], ['2', 'y']]
@@ -164,6 +174,8 @@ const python = await testPipeline({
 // @ts-expect-error What the types refuse: they are no \`any\`.
 export const wrong = () => testPipeline({ classifier, columns: ['ID'], rows: [[1]] })
 const differs = await differsByCut({ classifier, columns: ['ID', 'A'], rows })
+await testClassifier({ classifier, columns: ['ID', 'A'], rows })
+export const suites = (contract: SinkContract) => [testSink(contract), testSource]
 console.log(JSON.stringify({ here: here.rows, python: python.rows.length, differs }))
 `
 
