@@ -47,10 +47,7 @@ export class RowReader {
     }
     if (row.length > columns.length) {
       const last = columns.at(-1)!
-      throw this.#refusal(
-        last,
-        `more values follow behind it (${counts(row, columns)}): the header is ${list(columns)}`,
-      )
+      throw this.#refusal(last, `more values follow after it (${counts(row, columns)}): the header is ${list(columns)}`)
     }
     return columns.map((column, at) => this.#text(column, row[at]))
   }

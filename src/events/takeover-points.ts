@@ -44,7 +44,7 @@ export class TakeoverPoints {
   /** `closed`: no row comes after it. */
   async write(closed: boolean): Promise<void> {
     const rowsFrom = await this.#options.ends()
-    const from = this.#publisher.handed // after the answer: a row that was not handed over by now lies behind the ends
+    const from = this.#publisher.handed // after the answer: a row that was not sent by now lies after the ends
     this.#from = from
     await this.#publisher.untilSafe(from)
     await this.#options.append({ from, rowsFrom, closed })

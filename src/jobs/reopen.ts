@@ -49,6 +49,8 @@ export async function reopen(context: PipelineContext, id: string, by: string): 
 
 function stillOpen({ id, state }: Job): string {
   const who =
-    state === 'ended' ? 'rowmill work' : `its publisher: if that was stopped, rowmill publish IN --job ${id} goes on`
+    state === 'ended'
+      ? 'rowmill work'
+      : `its publisher. If that was stopped, resume it with rowmill publish IN --job ${id}`
   return `is not classified to its end yet: wait for ${who}`
 }

@@ -246,7 +246,7 @@ export class PartitionFeed {
   async #beginAgain(queue: PartitionQueue): Promise<void> {
     const [start] = await this.#reader.offsets([queue], 'start')
     if (!start) return
-    if (start.offset > queue.position) queue.lost = { from: queue.position, behind: start.offset }
+    if (start.offset > queue.position) queue.lost = { from: queue.position, end: start.offset }
     queue.position = start.offset
     this.#announce()
   }

@@ -19,8 +19,8 @@ export class PartitionQueue {
   inHand = 0
   /** How many answers in a row brought nothing, although the log goes on: they were full, or the messages are gone. */
   emptyAnswers = 0
-  /** Offsets that were deleted before they were fetched: the feed continued after them, at `behind`. */
-  lost: { readonly from: number; readonly behind: number } | null = null
+  /** Offsets that were deleted before they were fetched: the feed continued at `end`. */
+  lost: { readonly from: number; readonly end: number } | null = null
   #messages: (Message | undefined)[] = []
   #head = 0
 

@@ -19,7 +19,7 @@ export class EngineDifferences {
     this.#say(
       `${this.#name}, line ${line}: this line looks blank, and engine='python' leaves it out. Without engine=, ` +
         'pandas.read_csv uses the C engine, which makes a row of it. rowmill has no option for that: in a file of several ' +
-        `columns a separator behind it makes a row in both. ${HIDE}`,
+        `columns, a separator after it makes a row in both. ${HIDE}`,
     )
   }
 
@@ -29,7 +29,7 @@ export class EngineDifferences {
     this.#say(
       `${this.#name}, line ${line}: engine='python' makes ${VALUES[kind] ?? 'numbers'} of the index${column && ` ${column}`}, ` +
         'so this cell is written in another form (007 becomes 7). Without engine=, pandas.read_csv uses the C engine, ' +
-        `which keeps the text: if the old job gave no engine, give --index-kind text. ${HIDE}`,
+        `which keeps the text: if the original job gave no engine, give --index-kind text. ${HIDE}`,
     )
   }
 }

@@ -193,7 +193,7 @@ function unforceable(place: string, line: number, what: string): RowmillError {
     'INPUT_FIELDS',
     `${place}: the index holds ${what} (line ${line}). pandas decides over the whole column what it makes of that, and ` +
       'a part of the column would come out differently. Repair the cell, or name a dtype for every column, the index too, ' +
-      'in --read-csv and in the old job: {"dtype": {"ID": "str", ...}}.',
+      'in --read-csv and in the original job: {"dtype": {"ID": "str", ...}}.',
     { line },
   )
 }

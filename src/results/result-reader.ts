@@ -216,7 +216,7 @@ export class ResultReader {
     const [feed, queue] = [this.#feeds[index]!, this.#queues[index]![partition]!]
     const { attempt } = this.#attempts[index]!
     for (let message = feed.take(queue); message; message = feed.take(queue)) {
-      if (queue.lost && !this.#job.sequenced && message.offset >= queue.lost.behind) throw this.#gap(queue)
+      if (queue.lost && !this.#job.sequenced && message.offset >= queue.lost.end) throw this.#gap(queue)
       const record = this.#decode(message, partition)
       if (record?.kind === 'rows') {
         if (record.value.job === this.#job.id && record.value.count === 0) return { ...record, offset: message.offset }
@@ -230,10 +230,10 @@ export class ResultReader {
 
   /** Offsets are missing. Without a sequence, nobody can tell whether rows were there. */
   #gap({ partition, lost }: PartitionQueue): RowmillError {
-    const { from, behind } = lost!
+    const { from, end } = lost!
     const job = this.#job.id
     const message =
-      `job ${job}, ${this.#topic}[${partition}]: offsets ${from} to ${behind - 1} were gone before they were read. ` +
+      `job ${job}, ${this.#topic}[${partition}]: offsets ${from} to ${end - 1} were gone before they were read. ` +
       'Was the topic truncated by retention?'
     return new RowmillError('ROW_GAP', message, { job, partition, from, behind })
   }

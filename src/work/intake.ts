@@ -81,9 +81,9 @@ export class Intake {
     const { topic, partition, lost } = queue
     if (!lost || this.#saidLost.has(lost)) return
     this.#saidLost.add(lost)
-    const { from, behind } = lost
+    const { from, end } = lost
     this.#options.say(
-      `${topic}[${partition}]: offsets ${from} to ${behind - 1} are gone (retention, or kafka-delete-records), and no ` +
+      `${topic}[${partition}]: offsets ${from} to ${end - 1} are gone (retention, or kafka-delete-records), and no ` +
         'commit says that workers read them. Rows that were there may have no result',
     )
   }
