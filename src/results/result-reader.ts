@@ -235,7 +235,7 @@ export class ResultReader {
     const message =
       `job ${job}, ${this.#topic}[${partition}]: offsets ${from} to ${end - 1} were gone before they were read. ` +
       'Was the topic truncated by retention?'
-    return new RowmillError('ROW_GAP', message, { job, partition, from, behind })
+    return new RowmillError('ROW_GAP', message, { job, partition, from, end })
   }
 
   /** Null if the message cannot be read: it may be of any job. If it was a result of this job, a gap will show it. */
