@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { isRow, outcomesOf, type Run, rejectedOf, rowsOf, sameColumns } from '../../src/core/result-run.ts'
+import type { Rejected, Result } from '../../src/model.ts'
+
+/** A result with one letter for each row; a dash is a reject. */
+function result(letters: string, columns = ['c']): Result {
+  const rejected: Rejected[] = [...letters].flatMap((letter, index) =>
+    letter === '-' ? [{ index, seq: index, line: null, reason: 'NO', detail: '', values: [] }] : [],
+  )
+  const rows = [...letters].filter(letter => letter !== '-').map(letter => [letter])
+  const stamp = { classifier: new Uint8Array(8), by: 'w', columns, kinds: ['text'], rejected, rows }
+  return { job: 'j', epoch: 0, from: 0, attempt: 0, first: 0, count: letters.length, offset: 0, ...stamp }
+}
+
+const run = (letters: string, index: number, count: number): Run => ({
+  result: result(letters),
+  partition: 0,
+  offset: 0,
+  index,
+  count,
+  seq: index,
+})
+
+for (const letters of ['abcd', '-bcd', 'ab-d', 'a--d', '----', 'abc-']) {
+  test(`every run of ${letters} has the outcomes of its rows, in order`, () => {
+    for (let index = 0; index < letters.length; index++) {
+      for (let count = 0; index + count <= letters.length; count++) {
+        const part = run(letters, index, count)
+        const expected = letters.slice(index, index + count)
+        assert.equal(
+          outcomesOf(part)
+            .map(outcome => (isRow(outcome) ? outcome[0] : '-'))
+            .join(''),
+          expected,
+        )
+        assert.equal(rowsOf(part).flat().join(''), expected.replaceAll('-', ''))
+        const rejects = [...expected].flatMap((letter, i) => (letter === '-' ? [index + i] : []))
+        assert.deepEqual(
+          rejectedOf(part).map(({ seq }) => seq),
+          rejects,
+        )
+      }
+    }
+  })
+}
+
+test('two results have the same columns if their names are equal in order, or one has no rows', () => {
+  const one = result('a', ['x', 'y'])
+  assert.equal(sameColumns(one, result('b', ['x', 'y'])), true)
+  assert.equal(sameColumns(one, result('b', ['y', 'x'])), false)
+  assert.equal(sameColumns(one, result('b', ['x'])), false)
+  assert.equal(sameColumns(one, result('-', ['z'])), true)
+  assert.equal(sameColumns(result('-', ['z']), one), true)
+})
