@@ -13,7 +13,9 @@ export interface CsvSourceOptions {
   readonly path: string
   /** Keyword arguments of the original job's pandas.read_csv. */
   readonly readCsv: Readonly<Record<string, unknown>>
-  /** The separator; null: the one in `readCsv`, else a comma. */
+  /** Keyword arguments of the original job's to_csv, which decide where pandas' engines differ. Default: none. */
+  readonly toCsv?: Readonly<Record<string, unknown>>
+  /** The separator. Null: the one in `readCsv`, or a comma. */
   readonly delimiter: string | null
   /** One of INDEX_KINDS, instead of what pandas would infer. */
   readonly indexKind: string | null
@@ -48,7 +50,7 @@ export class CsvSource implements Source {
   readonly #plan: ReadCsvPlan
   readonly #input: InputBytes
   /** Null if the engine of the original job is known. */
-  readonly #differences: EngineDifferences | null
+  readonly #differences: EngineDifferences | null = null
   #layout: Layout | null = null
   /** What `open` read ahead of `rows`, from input that can be read only once. */
   #ahead: AsyncGenerator<DecodedRun> | null = null
@@ -61,7 +63,9 @@ export class CsvSource implements Source {
     this.#plan = checkReadCsv(options.readCsv, options.delimiter)
     this.#input = new InputBytes({ ...options, compression: this.#plan.compression })
     const say = (message: string) => options.say?.(message)
-    this.#differences = options.readCsv['engine'] === undefined ? new EngineDifferences(this.#input.name, say) : null
+    const { readCsv, toCsv = {} } = options
+    if (readCsv['engine'] === undefined)
+      this.#differences = new EngineDifferences(this.#input.name, { readCsv, toCsv }, say)
     const packed = PACKED.exec(options.path)
     if (packed && this.#plan.compression === 'infer') {
       throw new RowmillError('USAGE', `input ${options.path}: ${packed[0]} is not read, only .gz. Unpack it first.`)
@@ -101,7 +105,7 @@ export class CsvSource implements Source {
     let seq = 0
     try {
       for await (const run of this.#ahead ?? this.#runs(layout.first)) {
-        checkWidth(run, seq, layout, this.#input.name)
+        this.#checkWidth(run, seq, layout)
         seq += run.rows.length
         const { rows, lines } = run
         if (rows.length > 0) yield { rows, lines }
@@ -166,7 +170,10 @@ export class CsvSource implements Source {
         `${this.#input.name} is empty: it has no header. Check that it was written.`,
       )
     }
-    if (!names) head = withoutFirst(head)
+    if (!names) {
+      this.#differences?.header(header)
+      head = withoutFirst(head)
+    }
     const width = head.widths[0] ?? null
     // This line has only a byte order mark. pandas takes the width of the rows from it, and then drops it as blank.
     if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(runs, withoutFirst(head), 1)
@@ -185,7 +192,7 @@ export class CsvSource implements Source {
     let total = 0
     if (layout.first !== null) {
       for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {
-        checkWidth(run, total, layout, this.#input.name)
+        this.#checkWidth(run, total, layout)
         total += run.rows.length
         counted(total)
         if (at === null) continue
@@ -194,8 +201,20 @@ export class CsvSource implements Source {
     }
     if (at === null) return { total, kind: given }
     const kind = inference.kind(this.#input.name)
-    this.#differences?.index({ column: layout.columns[at]!, kind, line: inference.rewrittenAt(kind) })
+    this.#differences?.index(layout.columns[at]!, inference, kind)
     return { total, kind }
+  }
+
+  /** Refuses rows that are longer than the header. `seq` is the number of the first row. */
+  #checkWidth({ widths, lines }: DecodedRun, seq: number, layout: Layout): void {
+    const width = layout.columns.length
+    for (let index = 0; index < widths.length; index++) {
+      const found = widths[index]!
+      if (found === width) continue
+      const line = lines[index]!
+      if (found > width) throw tooWide({ line, found, isSecond: seq + index === 1 }, layout, this.#input.name)
+      this.#differences?.short(line)
+    }
   }
 }
 
@@ -227,23 +246,17 @@ function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
   return { ...EMPTY_RUN, rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
-/** Throws INPUT_FIELDS for a row that is longer than the header. `seq` is the number of the first row. */
-function checkWidth({ widths, lines }: DecodedRun, seq: number, layout: Layout, name: string): void {
-  const width = layout.columns.length
-  for (let index = 0; index < widths.length; index++) {
-    const found = widths[index]!
-    if (found <= width) continue
-    const line = lines[index]!
-    const cure =
-      seq + index === 1 && found === layout.indexNamedByWidth
-        ? `pandas would take the row before for the names of the index: remove that row, line ${layout.first!.line}`
-        : 'quote a cell that holds the separator'
-    throw new RowmillError('INPUT_FIELDS', `${name}, line ${line}: expected ${width} cells, found ${found}: ${cure}.`, {
-      line,
-      expected: width,
-      found,
-    })
-  }
+function tooWide(
+  { line, found, isSecond }: { line: number; found: number; isSecond: boolean },
+  { columns: { length: expected }, indexNamedByWidth, first }: Layout,
+  name: string,
+): RowmillError {
+  const cure =
+    isSecond && found === indexNamedByWidth
+      ? `pandas would take the row before for the names of the index: remove that row, line ${first!.line}`
+      : 'quote a cell that holds the separator'
+  const message = `${name}, line ${line}: expected ${expected} cells, found ${found}: ${cure}.`
+  return new RowmillError('INPUT_FIELDS', message, { line, expected, found })
 }
 
 function assumedText(name: string, column: string): string {

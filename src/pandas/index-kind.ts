@@ -147,6 +147,11 @@ export class IndexKindInference {
     return kind === 'text' || kind === 'empty' ? null : this.#rewrittenInteger
   }
 
+  /** The line of the first float, or of the first number if only a missing value makes floats of whole numbers. */
+  get firstFloat(): number | null {
+    return this.#float ?? this.#integer
+  }
+
   #addInteger(size: bigint, minus: boolean, line: number): void {
     const value = minus ? -size : size
     this.#integer ??= line

@@ -13,20 +13,26 @@ import { serialJob } from '../helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_text')
 
-/** Reads each text with both engines and writes it again. */
+/** Reads each text with both engines, lets a classifier look at its first column, and writes it. */
 const BOTH_ENGINES = `
 import io, json, sys
 import pandas as pd
-def written(text, engine, index_col):
-    frame = pd.read_csv(io.BytesIO(text.encode()), index_col=index_col, dtype=str, engine=engine)
-    return frame.to_csv(header=False)
-print(json.dumps([[written(text, engine, at) for engine in ('python', 'c')] for text, at in json.load(sys.stdin)]))`
+def written(text, engine, read_csv, to_csv):
+    options = {'index_col': 0, 'dtype': 'str', **read_csv}
+    frame = pd.read_csv(io.BytesIO(text.encode()), engine=engine, **options)
+    if len(frame.columns): frame['SEEN'] = [f'<{cell}>' for cell in frame.iloc[:, 0]]
+    return frame.to_csv(header=False, **to_csv)
+print(json.dumps([[written(text, engine, *options) for engine in ('python', 'c')] for text, *options in json.load(sys.stdin)]))`
 
-function bothEngines(files: readonly (readonly [string, number | null])[]): [string, string][] {
-  const { status, stdout, stderr } = spawnSync(python, ['-c', BOTH_ENGINES], {
-    input: JSON.stringify(files),
-    encoding: 'utf8',
-  })
+type File = readonly [
+  text: string,
+  readCsv?: Readonly<Record<string, unknown>>,
+  toCsv?: Readonly<Record<string, unknown>>,
+]
+
+function bothEngines(files: readonly File[]): [string, string][] {
+  const input = JSON.stringify(files.map(([text, readCsv = {}, toCsv = {}]) => [text, readCsv, toCsv]))
+  const { status, stdout, stderr } = spawnSync(python, ['-c', BOTH_ENGINES], { input, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
   return JSON.parse(stdout)
 }
@@ -71,7 +77,7 @@ const INDEXES: readonly (readonly string[])[] = [
 
 test('an index that the engines write differently is said with the line and --index-kind text, and no other is', async t => {
   const texts = INDEXES.map(cells => `ID,A\n${cells.map(cell => `${cell},x\n`).join('')}`)
-  const written = bothEngines(texts.map(text => [text, 0]))
+  const written = bothEngines(texts.map(text => [text]))
   let differing = 0
   for (const [i, text] of texts.entries()) {
     const [byPython, byC] = written[i]!
@@ -88,20 +94,44 @@ test('an index that the engines write differently is said with the line and --in
 test('a line that only the python engine takes for blank is said with its number, and no other is', async t => {
   const lines = ['', ' ', '\t', ' \t ', '""', '" "', '\x0b', '\x1c', '\u00a0', '\u2003 ', '"\r"', ' ""', ',', '"",']
   const files = lines.flatMap(line => [
-    ...(line.includes(',') ? [] : [[`A\nx\n${line}\ny\n`, null] as const]),
-    [`ID,A\nx,y\n${line}\nz,y\n`, 0] as const,
+    ...(line.includes(',') ? [] : [[`A\nx\n${line}\ny\n`, { index_col: null }] as const]),
+    [`ID,A\nx,y\n${line}\nz,y\n`, { index_col: 0 }] as const,
   ])
   const written = bothEngines(files)
   let differing = 0
-  for (const [i, [text, at]] of files.entries()) {
+  for (const [i, [text, readCsv]] of files.entries()) {
     const [byPython, byC] = written[i]!
-    const said = await saidOf(t, text, { readCsv: { index_col: at } })
+    const said = await saidOf(t, text, { readCsv })
     assert.equal(said.length, byPython === byC ? 0 : 1, `${JSON.stringify(text)} ${byPython} ${byC} ${said}`)
     if (byPython === byC) continue
     differing++
     assert.match(said[0]!, /in\.csv, line 3: this line looks blank, .*no option for that/)
   }
   assert.ok(differing > 10, String(differing))
+})
+
+test('arguments that make the engines differ, or agree, are taken into account', async t => {
+  const texts = ['1.5,a\n2.5,b\n', '007,a\n8,b\n', '1,a\n2,b\n', 'TRUE,a\n', 'a,x\nb\n', '1,x\n,y\n'].map(
+    rows => `ID,TEXT\n${rows}`,
+  )
+  const readings = [
+    {},
+    ...['object', 'string', { TEXT: 'str' }, { ID: 'str', TEXT: 'str' }, { TEXT: 'object' }].map(dtype => ({ dtype })),
+    { keep_default_na: false },
+    { na_filter: false },
+    { na_values: ['x'] },
+  ]
+  const writings = [{}, { float_format: '%.2f' }, { decimal: ',' }]
+  const files: File[] = texts.flatMap(text =>
+    readings.flatMap(readCsv => writings.map(toCsv => [text, readCsv, toCsv] as const)),
+  )
+  files.push(['\ufeff\nID,TEXT\n1,a\n', {}, {}])
+  const written = bothEngines(files)
+  for (const [i, [text, readCsv, toCsv]] of files.entries()) {
+    const [byPython, byC] = written[i]!
+    const said = await saidOf(t, text, { readCsv: readCsv!, toCsv: toCsv! })
+    assert.equal(said.length > 0, byPython !== byC, JSON.stringify([files[i], byPython, byC, said]))
+  }
 })
 
 test('nothing is said where the engine or the index is named, and a blank line of standard input is said once', async t => {

@@ -49,10 +49,10 @@ export const publishCommand = defineCommand({
     if (options.job !== null) checkName('--job', options.job)
     const job = options.job ?? newJobId()
     const address = tcpAddress(path!)
-    const { readCsv, delimiter, indexKind, batchRows: blockRows, partitions: asked } = options
+    const { readCsv, toCsv, delimiter, indexKind, batchRows: blockRows, partitions: asked } = options
     return await withinLimits(options, 'before all rows were published', async session => {
       const { terminal, say, signal } = session
-      const reading = { readCsv, delimiter, indexKind, say }
+      const reading = { readCsv, toCsv, delimiter, indexKind, say }
       const source = address ? new TcpSource({ ...reading, address }) : new CsvSource({ ...reading, path: path! })
       // A read of standard input or of a connection may wait forever. Closing the source ends it.
       signal.addEventListener('abort', () => void source.close(), { once: true })

@@ -147,9 +147,9 @@ async function runPipeline(
   { terminal, say, signal }: Session,
   hooks: Pick<Parameters<typeof run>[0], 'onBegin' | 'onOpen'>,
 ): Promise<RunReport> {
-  const { readCsv, delimiter, indexKind } = options
+  const { readCsv, toCsv, delimiter, indexKind } = options
   return await run({
-    source: new CsvSource({ path: input, readCsv, delimiter, indexKind, say }),
+    source: new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say }),
     sink,
     classifier: options.classifier!,
     python: options.python,
