@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, chmod, chown, lstat, open, stat } from 'node:fs/promises'
+import { access, chmod, chown, lstat, open, realpath, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 
@@ -30,8 +30,14 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   if (existing && !force) {
     throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
   }
-  if (!existing && (await lstat(path).catch(() => null)))
-    throw unusable(`${path} is a symbolic link to a file that is not there: remove the link, or name the file itself`)
+  const link = await lstat(path).catch(() => null)
+  if (!existing && link)
+    throw unusable(`${path} is a symbolic link to a file that does not exist: remove the link, or name the file itself`)
+  if (link?.isSymbolicLink())
+    throw unusable(
+      `${path} is a symbolic link, and --force would replace the link, not the file it leads to: name that file ` +
+        `(${await realpath(path)}), or remove the link`,
+    )
   const folder = dirname(path)
   const parent = await stat(folder).catch(() => null)
   if (!parent?.isDirectory()) throw unusable(`${folder}, the folder of ${path}, does not exist: create it first`)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 
 const OTHERS_MAY_WRITE = 0o022
+const NOT_OURS = 'rowmill does not make such an entry: remove it'
 
 /** The mode of every file that rowmill makes beside OUT. Their folder has mode 0700. */
 export const PRIVATE_FILE = 0o600
@@ -22,13 +23,13 @@ export async function makePrivateFolder(path: string): Promise<void> {
 
 /**
  * Throws OUTPUT_UNUSABLE if another user could have written in the folder. It must be a directory and no link, belong to this
- * user, and let nobody else write. In it are only files and directories of this user. Otherwise others could choose the
+ * user, and let nobody else write. The same holds for the files and directories in it. Otherwise others could choose the
  * classifier that is run, or the file that a link leads to. Resolves with false if there is no folder.
  */
 export async function checkPrivateFolder(path: string): Promise<boolean> {
   const folder = await lstat(path).catch(() => null)
   if (folder === null) return false
-  if (!folder.isDirectory()) throw foreign(path, 'is no directory', 'Remove it, or choose another OUT')
+  if (!folder.isDirectory()) throw foreign(path, 'is not a directory', 'Move it away, or choose another OUT')
   if (!isOwn(folder)) {
     const cure = 'If you trust that user, give the command as that user; else remove it, or choose another OUT'
     throw foreign(path, `belongs to the user with id ${folder.uid}`, cure)
@@ -47,9 +48,10 @@ export async function checkPrivateFolder(path: string): Promise<boolean> {
 
 async function checkEntry(path: string): Promise<void> {
   const entry = await lstat(path).catch(() => null) // another process may have removed its own file
-  if (entry === null || (isOwn(entry) && (entry.isFile() || entry.isDirectory()))) return
-  const what = isOwn(entry) ? 'is no regular file or directory' : `belongs to the user with id ${entry.uid}`
-  throw foreign(path, what, 'rowmill did not make it: remove it')
+  if (entry === null) return
+  if (!isOwn(entry)) throw foreign(path, `belongs to the user with id ${entry.uid}`, NOT_OURS)
+  if (!entry.isFile() && !entry.isDirectory()) throw foreign(path, 'is not a regular file or directory', NOT_OURS)
+  if ((entry.mode & OTHERS_MAY_WRITE) !== 0) throw foreign(path, 'may be written to by other users', NOT_OURS)
 }
 
 /** Opens a file in such a folder. It does not follow a link of that name. */

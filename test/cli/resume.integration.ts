@@ -81,15 +81,23 @@ test('a resume that is refused for its options leaves the run as it was', async 
   assert.equal(readFileSync(output, 'utf8'), serial)
 })
 
-test('an OUT that is a link to nothing is refused before the job begins', async t => {
+test('an OUT that is a symbolic link is refused before the job begins', async t => {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(input, 'ID,A\n1,x\n')
   symlinkSync('nowhere', output)
   const { code, stderr } = await rowmill(['run', input, output, '--classifier', CLASSIFIER])
   assert.equal(code, 2, stderr)
-  assert.match(stderr, /out\.csv is a symbolic link to a file that is not there.*\[OUTPUT_UNUSABLE\]/)
-  assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
+  assert.match(stderr, /out\.csv is a symbolic link to a file that does not exist.*\[OUTPUT_UNUSABLE\]/)
+  writeFileSync(join(folder, 'nowhere'), 'precious\n')
+  const forced = await rowmill(['run', input, output, '--classifier', CLASSIFIER, '--force'])
+  assert.equal(forced.code, 2, forced.stderr)
+  assert.match(
+    forced.stderr,
+    /out\.csv is a symbolic link, and --force .*name that file \(.*nowhere\).*\[OUTPUT_UNUSABLE\]/,
+  )
+  assert.equal(readFileSync(join(folder, 'nowhere'), 'utf8'), 'precious\n')
+  assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'nowhere', 'out.csv'])
 })
 
 test('an unfinished run that another user may have planted is neither resumed nor offered', async t => {

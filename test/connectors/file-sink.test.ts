@@ -194,7 +194,7 @@ test('a user who could not keep the owner of a file is told so before it is repl
 })
 
 for (const [what, plant, message] of [
-  ['is a link', (folder: string, aside: string) => symlinkSync(aside, folder), /rowmill is no directory/],
+  ['is a link', (folder: string, aside: string) => symlinkSync(aside, folder), /rowmill is not a directory/],
   [
     'others may write to',
     (folder: string) => chmodSync(mkdir(folder), 0o770),
@@ -203,12 +203,20 @@ for (const [what, plant, message] of [
   [
     'has a link in it',
     (folder: string, aside: string) => symlinkSync(join(aside, 'x'), join(mkdir(folder), 'checkpoint')),
-    /checkpoint is no regular file.*remove it/,
+    /checkpoint is not a regular file.*remove it/,
   ],
   [
     'has a link in place of the lock',
     (folder: string, aside: string) => symlinkSync(join(aside, 'x'), join(mkdir(folder), 'lock')),
-    /lock is no regular file/,
+    /lock is not a regular file/,
+  ],
+  [
+    'has a file in it that others may write',
+    (folder: string) => {
+      writeFileSync(join(mkdir(folder), 'run.json'), '{}')
+      chmodSync(join(folder, 'run.json'), 0o666)
+    },
+    /run\.json may be written to by other users/,
   ],
 ] as const) {
   test(`a folder beside the output that ${what} is refused and stays as it is, also with --restart`, async t => {
