@@ -81,7 +81,7 @@ export class KafkaAdmin {
     return groups[0]?.members.length ?? 0
   }
 
-  /** The first offset that a partition still holds, and the offset after its last message. */
+  /** The first offset that a partition still holds, and the end of its log, also after the start of an open transaction. */
   async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
     const offsets = await this.#admin.fetchTopicOffsets(topic)
     const { low = 0, high = 0 } = offsets.find(found => found.partition === partition) ?? {}

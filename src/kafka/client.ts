@@ -2,6 +2,7 @@ import type { ValueFormat } from './value-format.ts'
 import './checksum.ts'
 import type { Socket } from 'node:net'
 import kafkajs from 'kafkajs'
+import createAdmin from 'kafkajs/src/admin/index.js'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
@@ -44,26 +45,18 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
  */
 export class Kafka {
   readonly settings: KafkaSettings
-  readonly #client: InstanceType<typeof kafkajs.Kafka>
 
   constructor(settings: KafkaSettings) {
     stopIdleTimers()
     registerCodecs()
     checkCompression(settings.compression ?? 'none')
     this.settings = settings
-    this.#client = new kafkajs.Kafka({
-      clientId: settings.clientId,
-      brokers: [...settings.brokers],
-      connectionTimeout: 5000,
-      requestTimeout: 30_000,
-      retry: RETRY,
-      socketFactory: openSocket,
-      logCreator,
-    })
   }
 
   async admin(): Promise<KafkaAdmin> {
-    const admin = this.#client.admin({ retry: RETRY })
+    const { cluster } = this.#newCluster()
+    const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
+    const admin = createAdmin({ cluster, logger, retry: RETRY })
     await this.#connecting(() => admin.connect())
     return new KafkaAdmin(admin, this.settings.brokers)
   }

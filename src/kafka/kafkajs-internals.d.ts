@@ -92,6 +92,12 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
   }
 }
 
+declare module 'kafkajs/src/admin/index.js' {
+  import type { Admin, Logger, RetryOptions } from 'kafkajs'
+  import type Cluster from 'kafkajs/src/cluster/index.js'
+  export default function createAdmin(options: { cluster: Cluster; logger: Logger; retry: RetryOptions }): Admin
+}
+
 declare module 'kafkajs/src/producer/index.js' {
   import type { ICustomPartitioner, Logger, Producer, RetryOptions } from 'kafkajs'
   import type Cluster from 'kafkajs/src/cluster/index.js'

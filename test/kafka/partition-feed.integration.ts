@@ -226,6 +226,18 @@ test('a marker at the end of one partition holds up no other partition', async t
   assert.deepEqual(await drain(feed, queues[0]!), [[0, 'in a transaction']])
 })
 
+test('the bounds of a partition are those of its log, also if a transaction is open in it', async t => {
+  const { send, topic } = await testTopic(t, 1)
+  await send(0, 'plain')
+  const producer = await transactionalProducer(t, topic)
+  const transaction = await producer.transaction()
+  await transaction.send({ topic, messages: [{ value: 'open', partition: 0 }] })
+  const admin = await (await testKafka()).admin()
+  t.after(() => admin.close())
+  assert.deepEqual(await admin.bounds(topic, 0), { start: 0, end: 2 })
+  await transaction.abort()
+})
+
 test('of aborted transactions that overlap, in several partitions, nothing is read, and all else is', async t => {
   const { feed, at, send, topic } = await testTopic(t, 3)
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(name => transactionalProducer(t, `${topic}-${name}`)))

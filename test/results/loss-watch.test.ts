@@ -63,6 +63,19 @@ test('the results up to the end of the log as it was then are read first', async
   assert.equal(lost[0]?.code, 'ROW_GAP')
 })
 
+test('in front of an open transaction, in the rows or in the results, nothing is lost', async t => {
+  const ofRows = await watchOf(t)
+  ofRows.rows.append([MESSAGE], { state: 'open' })
+  ofRows.commit(3) // nobody can read further
+  await ofRows.time.pass(60_000)
+  assert.equal(ofRows.lost.length, 0)
+  const ofResults = await watchOf(t)
+  ofResults.results.append([MESSAGE], { state: 'open' })
+  ofResults.commit(3)
+  await ofResults.time.pass(60_000)
+  assert.equal(ofResults.lost.length, 0)
+})
+
 test('a reader that makes progress asks the broker nothing', async t => {
   const { reader, time, lost, commit } = await watchOf(t)
   commit(3)
