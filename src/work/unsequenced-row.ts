@@ -1,7 +1,7 @@
 import type { RowsMessage } from '../core/batcher.ts'
 import type { Job, Values } from '../model.ts'
 import { decodeValues, encodeRows } from '../wire/codec.ts'
-import { flawOfWidth, type JsonRow, type NoCell, readNumbers, valuesInOrder } from '../wire/json-rows.ts'
+import { flawOfWidth, type JsonRow, type NoCell, readValues, valuesInOrder } from '../wire/json-rows.ts'
 
 /** For a row that does not fit its job, a reject shows at most this many extra values, each cut to this length. */
 const OTHERS = 10
@@ -23,7 +23,7 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
       refusal: refused(flaw),
     }
   }
-  const read = readNumbers(given, columns.length)
+  const read = readValues(given, columns.length)
   const ordered = 'flaw' in read ? read : valuesInOrder(read, columns)
   if ('flaw' in ordered) {
     const shown = encodeRows({ ...head, rows: [asGiven(given, columns)] })

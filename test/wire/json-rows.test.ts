@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeValues } from '../../src/wire/codec.ts'
-import { decodeJsonRow, isJson, readNumbers, valuesInOrder } from '../../src/wire/json-rows.ts'
+import { decodeJsonRow, isJson, readValues, valuesInOrder } from '../../src/wire/json-rows.ts'
 import { unsequencedRow } from '../../src/work/unsequenced-row.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 
@@ -46,10 +46,10 @@ test('values that are none of the job are refused by the name of the column', ()
 test('what is no row in JSON is refused, and the message says what is wrong', () => {
   for (const [text, message] of [
     ['{"job":"j","values"', /begins as JSON: /],
-    ['{"values":{}}', /"job" is no id of a job/],
-    ['{"job":7,"values":{}}', /"job" is no id of a job/],
-    ['{"job":"\\ud800","values":{}}', /"job" is no id of a job/],
-    [`{"job":"${'j'.repeat(101)}","values":{}}`, /"job" is no id of a job/],
+    ['{"values":{}}', /"job" is not a job id/],
+    ['{"job":7,"values":{}}', /"job" is not a job id/],
+    ['{"job":"\\ud800","values":{}}', /"job" is not a job id/],
+    [`{"job":"${'j'.repeat(101)}","values":{}}`, /"job" is not a job id/],
     ['{"job":"j"}', /"values" are no object/],
     ['{"job":"j","values":7}', /"values" are no object/],
     ['{"job":"j","values":null}', /"values" are no object/],
@@ -80,7 +80,7 @@ test('what is far too long, or no text, is a reject that can be written', () => 
   assert.deepEqual(decodeValues(surrogate.bytes), [['1', '2', '\ufffd=1']])
   const many = given({ job: 'j', values: Array.from({ length: 500_000 }, () => 1) })
   assert.match(many.refusal!.detail, /500000 commas/)
-  assert.equal(decodeValues(many.bytes)[0]!.length, 12)
+  assert.deepEqual(decodeValues(many.bytes), [[]])
   assert.ok(given({ job: 'j', values: { SKU: [long], TEXT: '2', [long]: 1 } }).bytes.length < 10_000)
 })
 
@@ -96,10 +96,54 @@ test('a job with very many columns keeps the text of each number, and a narrow j
   const columns = Array.from({ length: 3000 }, (_, i) => `c${i}`)
   const bytes = Buffer.from(`{"job":"j","values":[${columns.map(() => '1.50').join()}]}`)
   const row = decodeJsonRow(bytes)
-  const read = readNumbers(row, columns.length)
+  const read = readValues(row, columns.length)
   assert.ok(!('flaw' in read))
   assert.deepEqual(valuesInOrder(read, columns), { values: columns.map(() => '1.50') })
-  assert.deepEqual(readNumbers(row, 2), { flaw: 'the row has 3000 commas between values, the job 2 columns' })
+  const refused = readValues(row, 2)
+  assert.ok('flaw' in refused)
+  assert.match(
+    refused.flaw,
+    /^the row has 3000 commas between values, the job 2 columns\. It begins with \{"job":"j","val/,
+  )
+})
+
+test('of a message with very many values only the job is read before the columns are known', t => {
+  const parsing = t.mock.method(JSON, 'parse')
+  const many = Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, i]))
+  const bytes = Buffer.from(JSON.stringify({ job: 'orders', values: many }))
+  assert.equal(decodeJsonRow(bytes).job, 'orders')
+  assert.ok('flaw' in readValues(decodeJsonRow(bytes), 3))
+  assert.ok(parsing.mock.calls.every(({ arguments: [text] }) => text.length < 100))
+})
+
+test('the job is found wherever it is, and a message without one is refused', () => {
+  const values = `[${'1,'.repeat(2000)}1]`
+  const jobOf = (text: string) => decodeJsonRow(Buffer.from(text)).job
+  for (const text of [
+    `{"job":"x","values":${values}}`,
+    `{"values":${values},"job":"x"}`,
+    ` {"values":${values} , "job" : "x" }`.trimStart(),
+    `{"job":"y","values":${values},"job":"x"}`,
+    `{"values":[{"job":"y"},"job","y",${values}],"job":"x"}`,
+    `{"a":"job","b":"y","job":"\\u0078","values":${values}}`,
+    `{"a\\"":"\\\\","job":"x","values":${values}}`,
+  ])
+    assert.equal(jobOf(text), JSON.parse(text).job, text.slice(0, 40))
+  for (const text of [
+    `{"values":${values}}`,
+    `{"values":[{"job":"y"}],"more":${values}}`,
+    `{"job":["x"],"values":${values}}`,
+    `{"job":"${'x'.repeat(3000)}","values":${values}}`,
+    `{"values":${values},"job":"x`,
+  ])
+    assert.throws(() => jobOf(text), { code: 'ROW_MALFORMED', message: /"job" is not a job id/ }, text.slice(-40))
+})
+
+test('a message with very many values that is no JSON is refused with its fault', () => {
+  const row = decodeJsonRow(Buffer.from(`{"job":"x","values":[${'1,'.repeat(2000)}]}`))
+  const refused = readValues(row, 3000)
+  assert.ok('flaw' in refused)
+  assert.match(refused.flaw, /it begins as JSON: /)
 })
 
 test('commas and brackets inside of texts are no values', () => {
