@@ -15,6 +15,8 @@ import { COMPRESSIONS, type Compression } from '../options.ts'
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 /** The magic bytes, and two versions of four bytes. */
 const XERIAL_HEADER_BYTES = 16
+/** Each block costs a call, so a batch has no more. snappy-java makes blocks of 32 KB, and of 1 KB at least. */
+const MOST_XERIAL_BLOCKS = 16 * 1024
 
 /** The most that a batch may unpack to when KafkaJS reads it for the program that uses rowmill. */
 const OTHERS_LIMIT_BYTES = 64 * 1024 * 1024
@@ -108,6 +110,7 @@ function xerialBlocks(bytes: Buffer): Buffer[] {
     const from = at + 4
     at = from + bytes.readUInt32BE(at)
     if (at > bytes.length) throw new Error('a block is cut off')
+    if (blocks.length === MOST_XERIAL_BLOCKS) throw new Error(`it has more than ${MOST_XERIAL_BLOCKS} blocks`)
     blocks.push(bytes.subarray(from, at))
   }
   return blocks

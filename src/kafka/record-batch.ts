@@ -85,9 +85,12 @@ export function readBatches(
     if (end > bytes.length || end < at + HEADER_BYTES) break
     const batch = new RecordBatch(bytes.subarray(at, end))
     at = end
-    if (batch.last < from) continue
-    if (filter.passes(batch)) taken += batch.read(from, messages)
-    next = batch.last + 1
+    const fault = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
+    if (fault !== null) {
+      messages.push(batch.unreadable(next, fault))
+      taken += MESSAGE_BYTES
+    } else if (filter.passes(batch)) taken += batch.read(from, messages)
+    next = Math.max(next, batch.last) + 1
   }
   return { messages, next, bytes: taken }
 }
@@ -118,6 +121,13 @@ class RecordBatch {
     return (this.#attributes & TRANSACTIONAL) !== 0
   }
 
+  /** Why nothing in the batch can be trusted, or null. Read it before any other property: only length and offsets may follow. */
+  get fault(): string | null {
+    const bytes = this.#bytes
+    if (this.#magic !== 2) return `it has message format ${this.#magic}, of Kafka before 0.11`
+    return crc32c(bytes.subarray(CHECKED_FROM)) === bytes.readUInt32BE(17) ? null : 'its checksum is wrong'
+  }
+
   /** Appends its messages from `from` on, or one that says why it cannot be read. Returns the bytes that reading took. */
   read(from: number, messages: Message[]): number {
     try {
@@ -125,15 +135,16 @@ class RecordBatch {
       for (const message of found) messages.push(message)
       return bytes
     } catch (error) {
-      const why = (error as Error).message
-      messages.push({
-        offset: this.last,
-        key: null,
-        value: null,
-        unreadable: { first: this.first, count: this.#count, why },
-      })
+      messages.push(this.unreadable(this.first, (error as Error).message))
       return MESSAGE_BYTES
     }
+  }
+
+  /** The message that replaces the batch. `next` is the offset where the batch should begin. */
+  unreadable(next: number, why: string): Message {
+    const first = this.last < next ? next : this.first
+    const offset = Math.max(first, this.last)
+    return { offset, key: null, value: null, unreadable: { first, count: this.#count, why } }
   }
 
   get #magic(): number {
@@ -146,8 +157,6 @@ class RecordBatch {
 
   #records(from: number): { found: Message[]; bytes: number } {
     const bytes = this.#bytes
-    if (this.#magic !== 2) throw new Error(`it has message format ${this.#magic}, of Kafka before 0.11`)
-    if (crc32c(bytes.subarray(CHECKED_FROM)) !== bytes.readUInt32BE(17)) throw new Error('its checksum is wrong')
     const count = bytes.readInt32BE(57)
     if (count === 0) return { found: [], bytes: 0 }
     const codec = this.#attributes & CODEC

@@ -1,7 +1,7 @@
 /** We write a note before we read a message of this size, even if nothing has gone wrong yet. */
 const LARGE_BYTES = 512 * 1024
-/** A message is skipped after this many workers ended while they read it. */
-const FATAL_READS = 2
+/** A message is suspect after this many workers ended while they read it. */
+const SUSPECT_READS = 2
 /** The most messages for which a commit notes that a worker began to read them. */
 const MOST_READS = 16
 
@@ -16,9 +16,11 @@ interface Note {
  * Finds a message that kills every worker that reads it, or blocks the worker until the group gives its partitions away.
  * It keeps its notes in the metadata of the committed offset, so that the next owner has them.
  *
- * A worker may die for another reason, and that must cost no message. Suppose A notes "I begin offset 7" and dies, then B
- * notes the same and dies: C skips offset 7. If A or B had noted the end of its read, C would read it. Each note costs a
- * request, so we write them only for large messages, and for every message of a partition whose last owner just vanished.
+ * Suppose A notes "I begin offset 7" and dies, then B notes the same and dies: C suspects offset 7. If A or B had noted
+ * the end of its read, C would not. A suspect may be innocent: A and B may have been killed for another reason, or may
+ * have lost the partition before they could commit the end. So C reads it in a separate process first, and skips it only
+ * if that process dies too. Each note costs a request, so we write them only for large messages, and for every message of
+ * a partition whose last owner just vanished.
  */
 export class HandOuts {
   readonly #committed: number
@@ -35,9 +37,9 @@ export class HandOuts {
     for (const [at, times] of Object.entries(reads)) this.#reads.set(Number(at), times)
   }
 
-  /** Whether the message at this offset must not be read. */
-  isFatal(offset: number): boolean {
-    return (this.#reads.get(offset) ?? 0) >= FATAL_READS
+  /** Whether the message at this offset may kill the worker: it must be read apart first (read-apart.ts). */
+  isSuspect(offset: number): boolean {
+    return (this.#reads.get(offset) ?? 0) >= SUSPECT_READS
   }
 
   /** Whether `begin` and `end` must be committed around the reading of a message. */

@@ -8,6 +8,7 @@ import { isOfUnknownSchema } from '../wire/codec.ts'
 import { admit, type Content, readContent, type Verdict } from './admission.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Membership } from './membership.ts'
+import { survivesReading } from './read-apart.ts'
 import { type RejectTopic, shortLine } from './reject-topic.ts'
 import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
 
@@ -15,7 +16,8 @@ import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
 const WAITING_BYTES = 4 * 1024 * 1024
 /** Why a message that no worker survives is rejected. */
 const FATAL =
-  'two workers ended or hung while they read this message, so it is skipped unread. If rowmill itself crashed, please report it'
+  'two workers ended or hung while they read this message, and so did a process that read nothing else. So it is skipped ' +
+  'unread. If rowmill itself crashed, please report it'
 
 export interface IntakeOptions {
   readonly jobs: JobLog
@@ -97,7 +99,8 @@ export class Intake {
     const { held, membership, message } = arrival
     const { offset, value } = message
     if (message.unreadable) return this.#reject(held, message, 'UNREADABLE', describeUnreadable(message))
-    if (held.handOuts.isFatal(offset)) return this.#reject(held, message, 'POISON', FATAL)
+    if (value && held.handOuts.isSuspect(offset) && !(await survivesReading(value)))
+      return this.#reject(held, message, 'POISON', FATAL)
     let content: Content | null
     try {
       content = await this.#read(arrival)

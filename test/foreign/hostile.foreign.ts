@@ -210,7 +210,7 @@ test('JSON that costs more than it is becomes rejects, unparsed where it is too 
   assert.doesNotMatch(stderr, /lost its group|starting it again/)
 })
 
-test('a message that ends each worker that reads it is passed over the third time, and all other rows come out', async t => {
+test('a message that ends every process that reads it is skipped the third time, and all other rows come out', async t => {
   const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
   const { stop } = work({ ROWMILL_CRASH: 'message-taken=deadly' })
   const deadly = `p.produce("${rows}", json.dumps({"job": "events", "values": ["deadly", "x" * 600_000]}), partition=3)`

@@ -158,6 +158,43 @@ test('an unreadable batch says which offsets it has and how many messages it cla
   assert.deepEqual(messages, [{ offset: 56, key: null, value: null, unreadable }])
 })
 
+test('a batch whose control bit, transaction or offset was damaged on disk is unreadable, and does not vanish', () => {
+  const damage: [(bytes: Buffer) => void, RegExp][] = [
+    [bytes => bytes.writeInt16BE(0x20, 21), /its checksum is wrong/],
+    [bytes => bytes.writeInt16BE(0x10, 21), /its checksum is wrong/],
+    [bytes => bytes.writeBigInt64BE(0n, 0), /its offsets are lower than those of the batch before it/],
+  ]
+  const aborted = [{ producerId: -1n, firstOffset: 0 }]
+  for (const [damaged, why] of damage) {
+    const middle = batch({ first: 20, values: ['a', 'b'] })
+    damaged(middle)
+    const others = [batch({ first: 18, values: ['x', 'y'] }), batch({ first: 22, values: ['z'] })]
+    const { messages, next } = readBatches(Buffer.concat([others[0]!, middle, others[1]!]), {
+      from: 18,
+      aborted,
+      enough: Infinity,
+    })
+    const unreadable = messages.filter(each => each.unreadable)
+    assert.deepEqual([messages.length, unreadable.length, next], [4, 1, 23])
+    assert.deepEqual([unreadable[0]!.unreadable!.first, unreadable[0]!.unreadable!.count], [20, 2])
+    assert.match(unreadable[0]!.unreadable!.why, why)
+  }
+})
+
+test('a batch of snappy with very many empty blocks is unreadable at once', () => {
+  const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
+  const empty = Buffer.from([0, 0, 0, 1, 0])
+  const pack = (records: Buffer) => {
+    const block = compressSync(records)
+    const size = Buffer.alloc(4)
+    size.writeUInt32BE(block.length)
+    return Buffer.concat([header, ...Array(199_000).fill(empty), size, block])
+  }
+  const { messages, next } = read(batch({ first: 0, values: ['a', 'b'], codec: 2, pack }))
+  assert.match(String(messages[0]![1]), /it has more than 16384 blocks/)
+  assert.deepEqual([messages.length, next], [1, 2])
+})
+
 test('an answer that ends in the middle of a batch goes on with that batch', () => {
   const bytes = Buffer.concat([batch({ first: 0, values: ['a'] }), batch({ first: 1, values: ['b', 'c'] })])
   for (let cut = bytes.length - 1; cut > 70; cut -= 7) {

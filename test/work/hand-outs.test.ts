@@ -19,28 +19,28 @@ function dieReading(offset: number, metadata: string | null, offsets: readonly n
   return committed
 }
 
-test('a large message that ended two workers is not read a third time', () => {
+test('a large message that ended two workers is suspect to the third', () => {
   const once = dieReading(10, null, [10, 11, 12], LARGE)
-  assert.equal(new HandOuts(10, once).isFatal(12), false)
+  assert.equal(new HandOuts(10, once).isSuspect(12), false)
   const twice = dieReading(10, once, [10, 11, 12], LARGE)
   const third = new HandOuts(10, twice)
-  assert.deepEqual([third.isFatal(10), third.isFatal(11), third.isFatal(12)], [false, false, true])
+  assert.deepEqual([third.isSuspect(10), third.isSuspect(11), third.isSuspect(12)], [false, false, true])
 })
 
-test('a small message is noted from the second time on, and passed over the fourth time', () => {
+test('a small message is noted from the second time on, and suspect the fourth time', () => {
   const once = dieReading(10, null, [10, 11], 100)
   const twice = dieReading(10, once, [10, 11], 100)
-  assert.equal(new HandOuts(10, twice).isFatal(11), false)
+  assert.equal(new HandOuts(10, twice).isSuspect(11), false)
   const thrice = dieReading(10, twice, [10, 11], 100)
   const fourth = new HandOuts(10, thrice)
-  assert.deepEqual([fourth.isFatal(10), fourth.isFatal(11)], [false, true])
+  assert.deepEqual([fourth.isSuspect(10), fourth.isSuspect(11)], [false, true])
 })
 
 test('workers that end in the middle of other messages cost none of them', () => {
   let committed: string | null = null
   for (const at of [10, 11, 12, 13, 14, 15]) committed = dieReading(10, committed, [at], LARGE)
   const next = new HandOuts(10, committed)
-  for (let at = 10; at < 20; at++) assert.equal(next.isFatal(at), false)
+  for (let at = 10; at < 20; at++) assert.equal(next.isSuspect(at), false)
 })
 
 test('what is known of a message stays when the ones before it are committed, and goes when it is committed too', () => {
@@ -62,7 +62,7 @@ test('a partition that is given back while a large message is read blames nobody
   let committed: string | null = null
   for (let owner = 0; owner < 3; owner++) {
     const handOuts = new HandOuts(10, committed)
-    assert.equal(handOuts.isFatal(12), false)
+    assert.equal(handOuts.isSuspect(12), false)
     handOuts.begin(12)
     committed = handOuts.note(10, { released: true })
   }
@@ -72,7 +72,7 @@ test('a partition that is given back while a large message is read blames nobody
 test('metadata of another program says nothing, and of many messages only some are kept', () => {
   for (const metadata of ['', 'consumer-7', '{"handed":-1,"reads":{"x":2,"4":"y"}}', '[]', 'null', '{"reads":7}']) {
     const handOuts = new HandOuts(0, metadata)
-    assert.deepEqual([handOuts.needsNote(1), handOuts.isFatal(4)], [false, false])
+    assert.deepEqual([handOuts.needsNote(1), handOuts.isSuspect(4)], [false, false])
   }
   const many = Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [at, 1]))
   const kept = new HandOuts(0, JSON.stringify({ handed: 3, reads: many })).note(0, { released: false })

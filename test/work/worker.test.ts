@@ -176,6 +176,16 @@ test('a compacted tail, aborted transactions and a broken batch hold up no row a
   assert.equal(log('rejects').end, 1)
 })
 
+test('rows that were being read whenever workers were killed are read apart, and then classified', async t => {
+  const { cluster, running, topics, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
+  const metadata = JSON.stringify({ handed: 3, reads: { 0: 3, 1: 2, 3: 1 } })
+  cluster.group('p.workers', [topics.rows]).committed.set(`${topics.rows}/0`, { offset: 0, metadata })
+  await running.publish('j', [numbered(20)])
+  await running.work(new Exclaimer(), { batchRows: 5 })
+  assert.deepEqual((await running.collect('j')).written, classified(numbered(20)))
+  assert.equal(log('rejects').end, 0)
+})
+
 test('an open transaction holds up the rows after it until it ends', async t => {
   const { running, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
   const classifier = new Exclaimer()
