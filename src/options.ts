@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { RowmillError } from './errors.ts'
-import { holdsCredentials, maskCredentials } from './support/credentials.ts'
+import { isProbablyUserinfo, maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
 import {
   checkAddress,
   checkBudget,
   checkNames,
   checkUrl,
+  checkUserinfoFile,
   nonEmpty,
   parseObject,
   parseSwitch,
@@ -105,6 +106,7 @@ export const OPTIONS = {
     ...list('brokers', 'HOST:PORT,...', 'Kafka to use; only run needs none: it starts a local broker'),
     short: 'b',
     alias: 'bootstrap-server',
+    holdsSecret: mayHoldSecret,
   },
   brokerTimeout: integer(
     'broker-timeout',
@@ -127,14 +129,18 @@ export const OPTIONS = {
       'URL',
       'write Confluent wire format with the ids of this schema registry, and read it too',
     ),
-    holdsSecret: holdsCredentials,
+    holdsSecret: mayHoldSecret,
     parse: checkUrl,
   },
-  schemaRegistryUserinfoFile: optional(
-    'schema-registry-userinfo-file',
-    'FILE',
-    'a file whose only line is USER:PASSWORD for the schema registry',
-  ),
+  schemaRegistryUserinfoFile: {
+    ...optional(
+      'schema-registry-userinfo-file',
+      'FILE',
+      'a file whose only line is USER:PASSWORD for the schema registry',
+    ),
+    holdsSecret: isProbablyUserinfo,
+    parse: checkUserinfoFile,
+  },
   python: text('python', 'PATH', 'the Python interpreter, with pandas', 'python3'),
   job: optional('job', 'ID', 'the id of the job', 'a new one'),
   delimiter: optional('delimiter', 'CHAR', 'the character between the values of IN', 'a comma'),
@@ -194,10 +200,10 @@ export function environmentOf({ flag }: OptionSpec<unknown>): string {
   return `ROWMILL_${flag.toUpperCase().replaceAll('-', '_')}`
 }
 
-/** Refuses a secret on the command line. Throws USAGE that says where to put it instead, without showing it. */
+/** Refuses a secret in a valid value on the command line. Throws USAGE that says where to put it, without showing it. */
 export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
   if (!spec.holdsSecret?.(text)) return
-  const value = maskCredentials(text)
+  const value = shown(spec, text)
   const message =
     `--${spec.flag} ${value}: every user of this machine can read a password on a command line. ` +
     `Give the same URL in the environment, as ${environmentOf(spec)}, ` +
@@ -210,10 +216,21 @@ export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string)
   try {
     return spec.parse(text)
   } catch (cause) {
-    const value = spec.holdsSecret?.(text) ? maskCredentials(text) : text
-    const message = `${given} ${JSON.stringify(value)}: ${(cause as Error).message}`
-    throw new RowmillError('USAGE', message, { option: spec.flag, value }, { cause })
+    const value = shown(spec, text)
+    if (value === text) {
+      const message = `${given} ${JSON.stringify(value)}: ${(cause as Error).message}`
+      throw new RowmillError('USAGE', message, { option: spec.flag, value }, { cause })
+    }
+    // What JSON.parse says quotes the text, so such an error is no cause of ours.
+    const why = (cause as Error).message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '')
+    throw new RowmillError('USAGE', `${given} ${JSON.stringify(value)}: ${why}`, { option: spec.flag, value })
   }
+}
+
+/** A value as messages may show it. */
+function shown(spec: OptionSpec<unknown>, text: string): string {
+  if (!spec.holdsSecret?.(text)) return new Secrets([text]).mask(text)
+  return mayHoldSecret(text) ? maskUrl(text) : '***'
 }
 
 function text(flag: string, value: string, doc: string, fallback: string): OptionSpec<string> {

@@ -4,13 +4,14 @@ import { openFilesLimit } from '../support/open-files.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { exitCodeOf } from './limits.ts'
 import { makeProgram } from './program.ts'
-import { writeError } from './terminal.ts'
+import { hideSecretsOf, writeError } from './terminal.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
 export async function main(args: readonly string[]): Promise<number> {
   limitYoungGeneration()
   openFilesLimit() // looked up now, while files can still be opened
   process.stderr.on('error', () => {}) // a terminal that was closed must not end the job
+  hideSecretsOf([...args, ...shownVariables()])
   let exitCode = 0
   const program = makeProgram(code => {
     exitCode = code
@@ -22,6 +23,12 @@ export async function main(args: readonly string[]): Promise<number> {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
     return tellError(thrown)
   }
+}
+
+/** The values of variables that messages may repeat: our own, and URLs such as those of proxies. */
+function shownVariables(): string[] {
+  const all = Object.entries(process.env) as [string, string][]
+  return all.filter(([name, value]) => name.startsWith('ROWMILL_') || value.includes('://')).map(([, value]) => value)
 }
 
 function tellError(thrown: unknown): number {

@@ -43,8 +43,8 @@ export function attributeOf({ flag }: OptionSpec<unknown>): string {
 function readOption(spec: OptionSpec<unknown>, given: Given, environment: NodeJS.ProcessEnv): unknown {
   if (given === true) return parseOption(spec, `--${spec.flag}`, 'true')
   if (given !== undefined) {
-    for (const text of given) refuseSecret(spec, text)
     const parsed = given.map(text => parseOption(spec, `--${spec.flag}`, text))
+    for (const text of given) refuseSecret(spec, text)
     return Array.isArray(spec.fallback) ? parsed.flat() : parsed.at(-1)
   }
   const variable = environmentOf(spec)

@@ -1,4 +1,5 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
+import { Secrets } from '../support/credentials.ts'
 import { printable } from '../support/printable.ts'
 
 const LINE_EVERY_MS = 5000
@@ -16,12 +17,25 @@ export interface Progress {
   readonly total: number | null
 }
 
+/** The secrets of this command line. */
+let secrets = new Secrets([])
+
+/** From now on nothing on stderr shows a secret of these words: of the command line and of the environment. */
+export function hideSecretsOf(words: Iterable<string>): void {
+  secrets = new Secrets(words)
+}
+
 /**
  * Writes text to stderr. All text of a command goes through here. It may hold a cell, an exception or a message from
- * another program, and the terminal must not obey what these contain. Only our own progress bars move the cursor.
+ * another program, and the terminal must not obey what these contain. Only our own progress bars move the cursor. It may
+ * also repeat an argument, and a slip of the keyboard puts a password where no option expects one.
  */
 export function writeError(text: string): void {
-  process.stderr.write(printable(text))
+  process.stderr.write(presentable(text))
+}
+
+function presentable(text: string): string {
+  return printable(secrets.mask(text))
 }
 
 /** What a command logs on stderr: lines, and its progress, as bars on a terminal or as a plain line every few seconds. */
@@ -76,7 +90,7 @@ export class Terminal {
   }
 
   #write(text: string): void {
-    if (this.#bars) this.#bars.log(printable(text))
+    if (this.#bars) this.#bars.log(presentable(text))
     else writeError(text)
   }
 }

@@ -27,7 +27,8 @@ export async function connectSdk(
 ): Promise<{ kafka: Kafka; partitions: number }> {
   const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)
   const format = url === null ? null : wireFormat(await registerRecords(url))
-  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
+  const addresses = parseOption(OPTIONS.brokers, 'brokers', brokers.join(','))!
+  const kafka = new Kafka({ brokers: addresses, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
   const admin = await kafka.admin()
   try {
     return { kafka, partitions: await ensureTopics(admin, pipeline, null, ensure) }

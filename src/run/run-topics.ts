@@ -6,6 +6,7 @@ import type { LocalBroker } from '../broker/running-broker.ts'
 import type { Layout } from '../core/sequence.ts'
 import { type RowmillError, toRowmillError } from '../errors.ts'
 import { Kafka, type KafkaAdmin } from '../kafka/index.ts'
+import { OPTIONS, parseOption } from '../options.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import { defaultPartitions, ensureTopics } from '../pipeline/topics.ts'
 import { unlessAborted } from '../support/abort.ts'
@@ -45,7 +46,7 @@ export async function openRunTopics(
   try {
     const registryIds = await registering
     const kafka = new Kafka({
-      brokers: options.brokers ?? [local!.address],
+      brokers: local ? [local.address] : parseOption(OPTIONS.brokers, 'brokers', options.brokers!.join(','))!,
       clientId: 'rowmill-run',
       brokerTimeoutMs: options.brokerTimeout * 1000,
       compression: options.compression,

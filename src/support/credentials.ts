@@ -1,16 +1,31 @@
-/** User and password in a URL. They go only to the server that the URL names. */
+import { existsSync } from 'node:fs'
+
+/**
+ * Secrets in text: user and password in a URL, and parameters of a query such as `token=`. They go only to the server that
+ * the URL names. `maskSecrets` masks what looks like a secret in any text. `Secrets` also knows what a command line holds.
+ */
 
 /** Everything up to the last @: in a URL that cannot be parsed, we cannot tell where the password ends. */
 const USERINFO = /^([a-z][a-z0-9+.-]*:\/\/)?.*@/is
 
-/** Whether the text of a URL holds a user or a password, even if the URL is not valid. */
+/** Whether the text of a URL or an address holds a user or a password, even if it is not valid. */
 export function holdsCredentials(url: string): boolean {
   return url.includes('@')
 }
 
-/** The URL for people: with *** instead of user and password. */
-export function maskCredentials(url: string): string {
-  return url.replace(USERINFO, (_, scheme = '') => `${scheme}***@`)
+/** Whether it may hold any secret. Nobody can know what a query means to its server. */
+export function mayHoldSecret(url: string): boolean {
+  return /[@?#]/.test(url)
+}
+
+/** The URL or address for people: with *** instead of user and password, and instead of a query. */
+export function maskUrl(url: string): string {
+  return url.replace(USERINFO, (_, scheme = '') => `${scheme}***@`).replace(/([?#]).*/s, '$1***')
+}
+
+/** Whether the name of a file is probably what should be in that file, USER:PASSWORD. */
+export function isProbablyUserinfo(path: string): boolean {
+  return path.includes(':') && !existsSync(path)
 }
 
 /** The URL without user and password. */
@@ -26,4 +41,65 @@ export function withCredentials(url: string, userinfo: string): string {
   whole.username = encodeURIComponent(userinfo.slice(0, colon))
   whole.password = encodeURIComponent(userinfo.slice(colon + 1))
   return whole.href
+}
+
+const MASK = '***'
+/** In our own advice. */
+const PLACEHOLDER = 'USER:PASSWORD'
+/** The name of a parameter whose value is a secret. */
+const SECRET_NAME = /token|pass|pwd|secret|key|auth|cred|sig/i
+
+/**
+ * The text with *** instead of everything that looks like a secret. Linear in the length of the text, which may be a cell
+ * of a megabyte.
+ */
+export function maskSecrets(text: string): string {
+  return text
+    .replace(/\S+/g, word => maskUserinfo(word))
+    .replace(/([?&#;])([\w.-]{1,64})=[^\s&#;"'<>]+/g, (whole, start, name) =>
+      SECRET_NAME.test(name) ? `${start}${name}=${MASK}` : whole,
+    )
+}
+
+/** Masks everything between the first :// and the last @, because a password may hold both. */
+function maskUserinfo(word: string): string {
+  const start = word.indexOf('://')
+  const end = word.lastIndexOf('@')
+  if (start < 0 || end < start || word.slice(start + 3, end) === PLACEHOLDER) return word
+  return `${word.slice(0, start + 3)}${MASK}${word.slice(end)}`
+}
+
+/**
+ * Where a word of a command line has user and password. Unlike `maskSecrets`, it finds a password with spaces, and one
+ * in an address without a scheme. The latter may follow `--option=`, `-o`, and addresses with commas between.
+ */
+const IN_URL = /:\/\/(.+)@/s
+const IN_ADDRESS = /^(?:-[^=]*=|-[a-z](?=.))?(?:[^,@]*,)*?([^\s:@/{}[\]"',=]+:.*)@/is
+
+/** The secrets among some words, such as those of a command line. Masks each of them wherever a text repeats it. */
+export class Secrets {
+  /** What is replaced, and by what. The longest is first, because one may be a part of another. */
+  readonly #masks: readonly (readonly [secret: string, mask: string])[]
+
+  constructor(words: Iterable<string>) {
+    const masks = new Map<string, string>()
+    for (const word of words) {
+      const userinfo = word.includes('@') && (IN_URL.exec(word) ?? IN_ADDRESS.exec(word))
+      if (userinfo) for (const form of formsOf(userinfo[1]!)) masks.set(`${form}@`, `${MASK}@`)
+      for (const [, whole, name] of word.matchAll(/[?&#;](([\w.-]{1,64})=[^&#;]+)/g))
+        if (SECRET_NAME.test(name!)) for (const form of formsOf(whole!)) masks.set(form, `${name}=${MASK}`)
+    }
+    this.#masks = [...masks].sort(([a], [b]) => b.length - a.length)
+  }
+
+  /** The text without these secrets, and without whatever else looks like one. */
+  mask(text: string): string {
+    return maskSecrets(this.#masks.reduce((masked, [secret, mask]) => masked.replaceAll(secret, () => mask), text))
+  }
+}
+
+/** A secret as messages may show it: as it is, in JSON, in JSON in JSON, and quoted for a shell. */
+function formsOf(secret: string): Set<string> {
+  const inJson = (text: string) => JSON.stringify(text).slice(1, -1)
+  return new Set([secret, inJson(secret), inJson(inJson(secret)), secret.replaceAll("'", "'\\''")])
 }

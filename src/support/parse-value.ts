@@ -1,4 +1,4 @@
-import { holdsCredentials } from './credentials.ts'
+import { holdsCredentials, isProbablyUserinfo } from './credentials.ts'
 
 /** Parsers of values given as text. Each throws an Error that says what a valid value is. */
 
@@ -15,8 +15,14 @@ export function nonEmpty(given: string): string {
 
 export function checkAddress(address: string): string {
   const port = Number(/^.+:([0-9]{1,5})$/.exec(address)?.[1])
-  if (port >= 1 && port <= 65_535) return address
-  throw new Error('must be HOST:PORT, or several of them with commas between')
+  if (port >= 1 && port <= 65_535 && !/[@/?#\s]/.test(address)) return address
+  const surplus = /[@/?#]/.test(address) ? ', without http://, user and password' : ''
+  throw new Error(`must be HOST:PORT, or several of them with commas between${surplus}`)
+}
+
+export function checkUserinfoFile(path: string): string {
+  if (isProbablyUserinfo(path)) throw new Error('must name a file. User and password are in it, on its only line')
+  return nonEmpty(path)
 }
 
 export function checkUrl(given: string): string {

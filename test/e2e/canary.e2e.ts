@@ -156,6 +156,59 @@ test('a password on the command line is refused before anything starts, with the
   }
 })
 
+test('a slip of the keyboard shows it nowhere: a wrong option, a wrong place, a query, an address of a broker', async t => {
+  const cage = await Cage.open(t)
+  const run = ['run', cage.input, cage.file('out.csv'), '--classifier', `${CLASSIFIERS}:a_float`, '--workers', '1']
+  const publish = ['publish', cage.input]
+  const url = `http://me:${CANARY} x"'@127.0.0.1:1`
+  const query = `http://127.0.0.1:1/?token=${CANARY}`
+  const file = '--schema-registry-userinfo-file'
+  const plain = ['--schema-registry', cage.url]
+  const slips: [args: string[], said: RegExp, env?: Record<string, string>][] = [
+    [[...run, `--schema-registy=${url}`], /no option --schema-registy\. Did you mean --schema-registry/],
+    [[...run, '--schema-registy', url], /no option --schema-registy\. Did you mean --schema-registry/],
+    [[...run, url], /too many arguments/],
+    [[url], /there is no command http:\/\/\*\*\*@127/],
+    [['publish', url], /http:\/\/\*\*\*@127\.0\.0\.1:1 does not exist/],
+    [['completion', url], /http:\/\/\*\*\*@127.*is invalid/],
+    [[...run, '--read-csv', url], /--read-csv "http:\/\/\*\*\*@127\.0\.0\.1:1": Unexpected token/],
+    [[...run, '--read-csv', `{"a":"http://me:${CANARY}@h"`], /--read-csv/],
+    [[...run, '--job', url], /--job/],
+    [[...publish, ...plain, file, `me:${CANARY}`], /userinfo-file "\*\*\*": must name a file/],
+    [
+      [...publish, ...plain],
+      /FILE "\*\*\*": must name a file/,
+      { ROWMILL_SCHEMA_REGISTRY_USERINFO_FILE: `me:${CANARY}` },
+    ],
+    [
+      [...publish, '--schema-registry', query],
+      /"http:\/\/127\.0\.0\.1:1\/\?\*\*\*": must be an http or https URL without \?/,
+    ],
+    [publish, /REGISTRY "http:\/\/127\.0\.0\.1:1\/\?\*\*\*": must be/, { ROWMILL_SCHEMA_REGISTRY: query }],
+    ...[url, `me:${CANARY} x@127.0.0.1:1`, `127.0.0.1:1,me:${CANARY}@127.0.0.1:2`].flatMap((brokers): typeof slips => [
+      [
+        [...run, '--brokers', brokers],
+        /--brokers ".*\*\*\*@127.*": must be HOST:PORT.*without http:\/\/, user and pass/,
+      ],
+      [publish, /ROWMILL_BROKERS ".*\*\*\*@127.*": must be HOST:PORT/, { ROWMILL_BROKERS: brokers }],
+    ]),
+    [[...run, '-b', query], /-brokers "http:\/\/127\.0\.0\.1:1\/\?\*\*\*": must be HOST:PORT/],
+  ]
+  for (const [args, said, env = {}] of slips) {
+    const begin = performance.now()
+    const { ROWMILL_BROKERS } = cage.env
+    assert.match(cage.check(await rowmill(args, { env: { ROWMILL_BROKERS: ROWMILL_BROKERS!, ...env } }), 2), said)
+    assert.ok(performance.now() - begin < 20_000, `${said} took too long`)
+  }
+})
+
+test('a command to resume shows no secret of the command line', async t => {
+  const cage = await Cage.open(t)
+  const out = cage.file(`out.csv?key=${CANARY}`)
+  const collect = await rowmill(['collect', out, '--job', 'a', '--brokers', '127.0.0.1:1', '--broker-timeout', '1'])
+  assert.match(cage.check(collect, 3), /to resume: rowmill collect '.*out\.csv\?key=\*\*\*/)
+})
+
 test('no worker, Python or broker inherits it, and an interrupted run resumes with the password given again', async t => {
   const cage = await Cage.open(t)
   const output = cage.file('out.csv')
