@@ -41,7 +41,7 @@ test('without Maven and with no jars, the message says so and that no container 
   assert.equal(code, 'BROKER_NO_JARS')
   assert.match(
     message,
-    /^the jars .* no mvn on PATH.* A container is not possible either: the npm package testcontainers is not/,
+    /^Maven fetches the jars .* no mvn on PATH.* A container is not possible either: the npm package testcontainers is not/,
   )
 })
 

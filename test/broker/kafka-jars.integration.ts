@@ -168,7 +168,7 @@ for (const [name, folder] of [
 test('a temporary folder that cannot be written is named', async t => {
   const error = errorOf(await runFixture(t, 'owner', { TMPDIR: join(folder, 'missing') }).all)
   assert.equal(error?.code, 'BROKER_FAILED')
-  assert.match(error.message, /no room in .*missing.*TMPDIR/)
+  assert.match(error.message, /cannot use .*missing.*TMPDIR/)
 })
 
 test('the cache is ROWMILL_CACHE, else below XDG_CACHE_HOME, else below .cache in the home directory', () => {
@@ -204,7 +204,7 @@ test('JAVA_HOME goes before PATH, and is refused by name where it holds no Java'
   const empty = { ...process.env, JAVA_HOME: join(folder, 'nothing') }
   await assert.rejects(findJava(empty), {
     code: 'BROKER_NO_JAVA',
-    message: /JAVA_HOME is .*nothing, where there is no/,
+    message: /JAVA_HOME is .*nothing, which has no/,
   })
 })
 
