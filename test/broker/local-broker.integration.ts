@@ -203,7 +203,10 @@ test('a data directory that Kafka did not make is refused', async () => {
   await mkdir(join(dataDir, 'data'), { recursive: true })
   await writeMeta(dataDir, 'version=1\n')
   await assert.rejects(startLocalBroker({ dataDir }), { code: 'BROKER_FAILED', message: /has no cluster\.id/ })
-  await assert.rejects(startLocalBroker({ dataDir: join(folder, 'a,b') }), { code: 'USAGE', message: /no comma/ })
+  await assert.rejects(startLocalBroker({ dataDir: join(folder, 'a,b') }), {
+    code: 'USAGE',
+    message: /not contain a comma/,
+  })
 })
 
 test('a broker that cannot start says so with the last lines of its log', async () => {
