@@ -332,7 +332,7 @@ test('a row that was rejected ends the job, naming row and reason', async t => {
   })
 })
 
-test('a message that is no record is told once and passed over', async t => {
+test('a message that is not a record is reported once and skipped', async t => {
   const bench = await Bench.open(t)
   const said: string[] = []
   await bench.result(0, 0, 3)
@@ -342,7 +342,7 @@ test('a message that is no record is told once and passed over', async t => {
   await bench.end(6)
   assert.equal((await bench.collect({ say: message => said.push(message) })).rows, 6)
   assert.equal(said.length, 1)
-  assert.match(said[0]!, /^job j, .*results\[1\]@0: .*It is passed over/)
+  assert.match(said[0]!, /^job j, .*results\[1\]@0: .*It is skipped/)
 })
 
 test('a job that failed before, or fails now, ends its collector with the code and message of the failure', async t => {
