@@ -82,8 +82,8 @@ export class Batcher {
   duplicates = 0
   /** In the order of offsets. */
   #entries: Entry[] = []
-  /** Offsets of deferred messages, lowest first. */
-  readonly #undecided = new Set<number>()
+  /** Offsets of deferred messages, lowest first, with how often each is deferred. */
+  readonly #undecided = new Map<number, number>()
   /** One more than the highest offset up to which all messages are settled, except deferred ones. */
   #settled: number
   readonly #jobs = new Map<string, JobSeen>()
@@ -94,7 +94,7 @@ export class Batcher {
 
   /** The lowest offset that still has a row without an acknowledged result. It may be committed. */
   get lowWater(): number {
-    const [undecided = this.#settled] = this.#undecided
+    const [undecided = this.#settled] = this.#undecided.keys()
     const open = this.#entries[0]?.offset ?? this.#settled // may be lower: the last settled message can have more entries
     return Math.min(this.#settled, open, undecided)
   }
@@ -147,19 +147,27 @@ export class Batcher {
     else this.pass(offset)
   }
 
-  /** A message without results. */
+  /** A message without results. In a row of such messages only the last one is kept, however long the row is. */
   pass(offset: number): void {
+    const before = this.#entries.at(-1)
+    if (before?.open === 0 && before.offset <= offset) this.#entries.pop()
     this.#push({ offset, job: '', rows: null, forwarded: null, position: 0, count: 0, cut: 0, open: 0 })
   }
 
-  /** A message of an unknown job. Later messages are served, but no offset above this one is committed until `decide`. */
+  /**
+   * A message that waits for its job, or whose copy is on its way to `rejects`. Later messages are served, but no offset
+   * above this one is committed until there was a `decide` for each `defer`. A message is first deferred in the order of
+   * offsets.
+   */
   defer(offset: number): void {
-    this.#undecided.add(offset)
+    this.#undecided.set(offset, (this.#undecided.get(offset) ?? 0) + 1)
   }
 
-  /** A deferred message was added in another way. */
+  /** One of the reasons to defer a message is gone. */
   decide(offset: number): void {
-    this.#undecided.delete(offset)
+    const times = this.#undecided.get(offset) ?? 0
+    if (times > 1) this.#undecided.set(offset, times - 1)
+    else this.#undecided.delete(offset)
   }
 
   /** Whether every message is settled. */

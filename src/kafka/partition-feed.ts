@@ -1,3 +1,4 @@
+import { FewLines } from '../support/few-lines.ts'
 import type { Say } from '../support/say.ts'
 import {
   describeUnreadable,
@@ -37,6 +38,7 @@ export class PartitionFeed {
   readonly #say: Say
   readonly #stop = new AbortController()
   readonly #transactions: OpenTransactions
+  readonly #unreadable: FewLines
   #queues: PartitionQueue[] = []
   #leaders = new Map<string, string>()
   #loops = new Map<string, Promise<void>>()
@@ -53,6 +55,7 @@ export class PartitionFeed {
     this.#reader = reader
     this.#say = say
     this.#transactions = new OpenTransactions(say)
+    this.#unreadable = new FewLines(say)
     this.#arrived.promise.catch(() => {})
   }
 
@@ -124,6 +127,7 @@ export class PartitionFeed {
     if (this.#stop.signal.aborted) return
     this.#stop.abort()
     for (const queue of this.#queues) queue.closed = true
+    this.#unreadable.close()
     this.interrupt(new Error('the feed was closed'))
     this.#wakeLoops()
     await this.#reader.close()
@@ -210,8 +214,7 @@ export class PartitionFeed {
       const drainedBefore = queue.drained
       queue.end = found.end
       this.#transactions.note(found)
-      for (const message of found.messages)
-        if (message.unreadable) this.#say(`${queue.topic}[${queue.partition}]: ${describeUnreadable(message)}`)
+      this.#logUnreadable(queue, found.messages)
       const before = queue.bytes
       queue.push(found.messages, found.next)
       this.#bytes += queue.bytes - before
@@ -228,6 +231,17 @@ export class PartitionFeed {
       if (!found.error || queue.closed || queue.position !== found.offset) continue
       if (!found.outOfRange) throw found.error
       await this.#beginAgain(queue)
+    }
+  }
+
+  #logUnreadable({ topic, partition }: PartitionQueue, messages: readonly Message[]): void {
+    for (const message of messages) {
+      if (!message.unreadable) continue
+      const at = { topic, partition, offset: message.unreadable.first, last: message.offset }
+      this.#unreadable.note(
+        { kind: 'batches that cannot be read', ...at },
+        () => `${topic}[${partition}]: ${describeUnreadable(message)}`,
+      )
     }
   }
 

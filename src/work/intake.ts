@@ -1,19 +1,25 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { toRowmillError } from '../errors.ts'
 import { describeUnreadable, type Message } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { FewLines } from '../support/few-lines.ts'
 import type { Say } from '../support/say.ts'
 import { isOfUnknownSchema } from '../wire/codec.ts'
 import { admit, type Content, readContent, type Verdict } from './admission.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Membership } from './membership.ts'
 import { survivesReading } from './read-apart.ts'
-import { type RejectTopic, shortLine } from './reject-topic.ts'
+import { RejectCopies } from './reject-copies.ts'
+import type { RejectTopic } from './reject-topic.ts'
 import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
 
 /** If a partition has this much waiting, nothing more is taken from its queue, however few rows that is. */
 const WAITING_BYTES = 4 * 1024 * 1024
+/** After this long, the intake lets fetches, acknowledgements and heartbeats in, even if it has messages to take. */
+const SLICE_MS = 5
 /** Why a message that no worker survives is rejected. */
 const FATAL =
   'two workers ended or hung while they read this message, and so did a process that read nothing else. So it is skipped ' +
@@ -25,6 +31,8 @@ export interface IntakeOptions {
   /** How many rows a batcher should have ready for the classifier. */
   readonly batchRows: number
   readonly say: Say
+  /** Default: real time. */
+  readonly time?: Time
   /** Whether the worker gave up on this attempt of the job. */
   gaveUp(job: Job): boolean
   /** Fails the job for everyone, since this message contradicts earlier ones. Resolves when that is acknowledged. */
@@ -39,18 +47,22 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions
   readonly #unknown: UnknownJobs
+  readonly #copies: RejectCopies
+  readonly #lines: FewLines
   readonly #saidLost = new WeakSet<object>()
+  #stopped = false
+  #sliceBegan = 0
+  #pause: Promise<void> | null = null
 
   constructor(options: IntakeOptions) {
-    const { jobs, rejects, say, arrived, failed } = options
+    const { jobs, rejects, say, time = realTime, arrived, failed } = options
     this.#options = options
+    this.#lines = new FewLines(say, { time, hint: `; copies are in ${rejects.topic}` })
+    this.#copies = new RejectCopies({ rejects, lines: this.#lines, failed })
     this.#unknown = new UnknownJobs({
       jobs,
-      rejects: rejects.topic,
-      say: message => say(shortLine(message)),
       accept: deferred => this.#accept(deferred, { waited: true }),
-      reject: ({ held, message }, id) =>
-        this.#copy(held, message, { reason: 'UNKNOWN_JOB', why: `no job ${id} in ${jobs.topic}` }),
+      reject: ({ held, message }, id) => this.#reject(held, message, 'UNKNOWN_JOB', `no job ${id} in ${jobs.topic}`),
       accepted: arrived,
       failed,
     })
@@ -58,7 +70,7 @@ export class Intake {
 
   /** Takes messages of one partition, a little ahead of the classifier, until the assignment ends. */
   async pump(held: AssignedPartition, membership: Membership): Promise<void> {
-    while (!held.queue.closed) {
+    while (!held.queue.closed && !this.#stopped) {
       const { waiting, waitingBytes } = held.batcher
       if (waiting >= this.#options.batchRows || waitingBytes >= WAITING_BYTES) {
         await held.room()
@@ -75,7 +87,17 @@ export class Intake {
       held.inHand = false
       membership.feed.release(held.queue)
       this.#options.arrived()
+      if (performance.now() - this.#sliceBegan >= SLICE_MS) await this.#letOthersIn()
     }
+  }
+
+  /** Resolves in the next turn of the event loop. Without it a flood of messages would run as one turn of seconds. */
+  #letOthersIn(): Promise<void> {
+    this.#pause ??= turn().then(() => {
+      this.#sliceBegan = performance.now()
+      this.#pause = null
+    })
+    return this.#pause
   }
 
   /** Reports once what the log lost before it was read: nobody else would notice that events are missing. */
@@ -90,8 +112,16 @@ export class Intake {
     )
   }
 
+  /** Takes no more messages. Resolves when the copies that are on their way to `rejects` are acknowledged. */
+  async drain(): Promise<void> {
+    this.#stopped = true
+    await this.#copies.drain()
+  }
+
   close(): void {
+    this.#stopped = true
     this.#unknown.close()
+    this.#lines.close()
   }
 
   /** `waited`: the message waited for the record of its job, which is known now. */
@@ -166,18 +196,8 @@ export class Intake {
     }
   }
 
-  /** Puts a copy of a message into `rejects`, skips it, and logs that. */
-  async #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
-    await this.#copy(held, message, { reason, why })
-    if (message.unreadable) return // the feed has logged it
-    const { topic, partition } = held.queue
-    const detail = shortLine(why).replace(/\.+$/, '')
-    const { say, rejects } = this.#options
-    say(`${topic}[${partition}]@${message.offset}: ${reason} ${detail}; a copy is in ${rejects.topic}`)
-  }
-
-  async #copy(held: AssignedPartition, message: Message, fault: { reason: string; why: string }): Promise<void> {
-    await this.#options.rejects.message(held.queue, message, fault)
-    held.batcher.pass(message.offset)
+  /** Sends a copy of a message to `rejects` and skips the message. Resolves when there is room for another copy. */
+  #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
+    return this.#copies.send(held, message, { reason, why })
   }
 }

@@ -23,16 +23,17 @@ export class RejectTopic {
     this.#by = name
   }
 
-  /** Writes a copy of a message that has no result. Resolves when it is acknowledged. */
-  async message(
+  /** Writes a copy of a message that has no result. `acked` resolves when it is acknowledged. */
+  message(
     { topic, partition }: { topic: string; partition: number },
-    { offset, value, unreadable }: Message,
+    { offset, value: given, unreadable }: Message,
     { reason, why }: { reason: string; why: string },
-  ): Promise<void> {
+  ): { bytes: number; acked: Promise<void> } {
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
-    const raw = value?.subarray(0, REJECTED_BYTES) ?? null
+    const raw = given?.subarray(0, REJECTED_BYTES) ?? null
     const at = { topic, partition, offset: unreadable?.first ?? offset, index: 0 }
-    await this.#send('', encodeReject({ ...none, ...at, reason, detail: shortLine(why), raw, by: this.#by }))
+    const value = encodeReject({ ...none, ...at, reason, detail: shortLine(why), raw, by: this.#by })
+    return { bytes: value.length, acked: this.#send('', value) }
   }
 
   /** Writes a copy of a row that its result marks as rejected. Resolves when it is acknowledged. */

@@ -1,6 +1,5 @@
 import { bytesOf, copyOf, type Message } from '../kafka/index.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
-import type { Say } from '../support/say.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Membership } from './membership.ts'
 
@@ -11,8 +10,6 @@ const MOST_MESSAGES = 4_000
 const MOST_BYTES = 16 * 1024 * 1024
 /** How many jobs without a record we remember. */
 const REMEMBERED_JOBS = 10_000
-/** The most lines that one decision logs. */
-const SAID_JOBS = 5
 
 /** A message, where it waits, and the membership that read it. */
 export interface Deferred {
@@ -30,11 +27,9 @@ interface WaitingJob {
 
 export interface UnknownJobsOptions {
   readonly jobs: JobLog
-  readonly rejects: string
-  readonly say: Say
   /** Takes a message whose job is now known. */
   accept(deferred: Deferred): Promise<void>
-  /** Puts a copy of a message without a job into `rejects`. Resolves when it is acknowledged. */
+  /** Rejects a message without a job. Resolves when there is room for another one. */
   reject(deferred: Deferred, job: string): Promise<void>
   /** Called after messages were accepted. */
   accepted(): void
@@ -144,27 +139,21 @@ export class UnknownJobs {
   }
 
   async #reject(jobs: readonly string[]): Promise<void> {
-    for (const job of jobs) this.#remember(job)
-    const told = await Promise.all(
-      jobs.map(async job => {
-        const first = this.#waiting.get(job)!.messages[0]!
-        const reject = (deferred: Deferred) => this.#options.reject(deferred, job)
-        const count = await this.#settle(job, messages => Promise.all(messages.map(reject)))
-        return { job, count, first }
-      }),
-    )
-    this.#tell(told.filter(({ count }) => count > 0))
+    for (const job of jobs) {
+      this.#remember(job)
+      await this.#settle(job, async messages => {
+        for (const deferred of messages) await this.#options.reject(deferred, job)
+      })
+    }
   }
 
-  /** Empties what waits for a job, with what comes meanwhile; returns how many messages that were. */
-  async #settle(job: string, take: (messages: readonly Deferred[]) => Promise<unknown>): Promise<number> {
+  /** Empties what waits for a job, with what comes meanwhile. */
+  async #settle(job: string, take: (messages: readonly Deferred[]) => Promise<void>): Promise<void> {
     const { messages } = this.#waiting.get(job)!
-    let count = 0
     while (messages.length > 0) {
       const taken = messages.splice(0)
       const open = taken.filter(({ held }) => !held.queue.closed) // the next owner reads the others again
       await take(open)
-      count += open.length
       for (const { held, message } of taken) {
         held.batcher.decide(message.offset)
         this.#messages--
@@ -173,29 +162,12 @@ export class UnknownJobs {
       this.#makeRoom()
     }
     this.#waiting.delete(job)
-    return count
   }
 
   #remember(job: string): void {
     this.#vain.add(job)
     const [oldest] = this.#vain
     if (this.#vain.size > REMEMBERED_JOBS) this.#vain.delete(oldest!)
-  }
-
-  #tell(told: readonly { job: string; count: number; first: Deferred }[]): void {
-    const { jobs, rejects, say } = this.#options
-    for (const { job, count, first } of told.slice(0, SAID_JOBS)) {
-      const { queue } = first.held
-      const more = count === 1 ? '' : `, and ${count - 1} more of this job`
-      const where = `${queue.topic}[${queue.partition}]@${first.message.offset}${more}`
-      say(`${where}: UNKNOWN_JOB no job ${job} in ${jobs.topic}; a copy is in ${rejects}`)
-    }
-    const rest = told.slice(SAID_JOBS)
-    if (rest.length === 0) return
-    const messages = rest.reduce((sum, { count }) => sum + count, 0)
-    say(
-      `UNKNOWN_JOB ${messages} messages of ${rest.length} other jobs that are not in ${jobs.topic}; copies are in ${rejects}`,
-    )
   }
 
   #makeRoom(): void {

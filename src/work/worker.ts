@@ -77,7 +77,7 @@ export class Worker {
     parts: { jobs: JobLog; first: Membership; producer: Producer },
   ) {
     const { pipeline, say } = connection
-    const { name, classifier, batchRows } = options
+    const { name, classifier, batchRows, time } = options
     this.#connection = connection
     this.#options = options
     this.#pace = new CallSize(BULK_AHEAD_MS / classifier.ahead)
@@ -92,6 +92,7 @@ export class Worker {
       rejects: this.#rejects,
       batchRows,
       say,
+      ...(time ? { time } : {}),
       gaveUp: job => this.#failed.has(attemptOf(job)),
       failJob: (held, { offset }, { job, why }) => {
         const { topic, partition } = held.queue
@@ -274,7 +275,7 @@ export class Worker {
       this.#idle = Promise.withResolvers<void>()
       await this.#idle.promise
     }
-    await Promise.all(this.#sends)
+    await Promise.all([...this.#sends, this.#intake.drain()])
   }
 }
 

@@ -66,6 +66,33 @@ test('a message that waited for its job in vain is passed over', () => {
   assert.deepEqual([batcher.lowWater, batcher.isEmpty], [2, true])
 })
 
+test('a message that is deferred for two reasons is decided when both are gone', () => {
+  const batcher = new Batcher(0)
+  for (const offset of [0, 1, 0]) batcher.defer(offset)
+  for (const offset of [1, 2, 0]) batcher.pass(offset)
+  batcher.decide(0)
+  assert.deepEqual([batcher.lowWater, batcher.isEmpty], [0, false])
+  batcher.decide(0)
+  assert.equal(batcher.lowWater, 1)
+  batcher.decide(1)
+  assert.deepEqual([batcher.lowWater, batcher.isEmpty], [3, true])
+})
+
+test('a million messages without results after an open row cost no time, and are committed after it', () => {
+  const batcher = new Batcher(0)
+  batcher.addRows(0, rows(0, 1), 0)
+  const row = batcher.cutBatch(1)!
+  let next = 0
+  for (let offset = 1; offset < 1_000_000; offset++) {
+    batcher.pass(offset)
+    if (batcher.next) next++
+  }
+  batcher.addRows(1_000_000, rows(1, 1), 1)
+  assert.deepEqual([next, batcher.lowWater], [0, 0])
+  batcher.settle(row)
+  assert.equal(batcher.lowWater, 1_000_000)
+})
+
 test('a jump in the positions closes a batch', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 2), 0)

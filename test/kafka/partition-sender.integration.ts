@@ -120,6 +120,21 @@ test('messages of one turn go in the first request, of at most a megabyte', asyn
   )
 })
 
+test('a request has at most 2,000 messages, so that encoding them does not block the process', async t => {
+  const { producer, sender } = handSender(t)
+  const sent = Array.from({ length: 4001 }, (_, i) => sender.send(at(0), message(String(i))))
+  for (let i = 0; i < 3; i++) (await producer.next()).answer()
+  await Promise.all(sent)
+  assert.deepEqual(
+    producer.all.map(({ values }) => [values.length, values[0]]),
+    [
+      [2000, '0'],
+      [2000, '2000'],
+      [1, '4000'],
+    ],
+  )
+})
+
 test('a request that failed is repeated with the same messages before anything else goes to that partition', async t => {
   const { producer, sender } = handSender(t)
   const sent = [sender.send(at(0), message('a')), sender.send(at(0), message('b'))]

@@ -135,7 +135,15 @@ test('rows behind messages of unknown jobs do not wait for them, and all unknown
     [0, 1].flatMap(partition => jobs.map((_, offset) => `${partition}@${offset} UNKNOWN_JOB`)),
   )
   await until('all is committed', async () => (await bench.committed(0)) === 9 && (await bench.committed(1)) === 9)
-  assert.ok(bench.said.some(line => line.includes('@0, and 1 more of this job: UNKNOWN_JOB no job stranger-0 in')))
+  const said = [0, 1].map(partition => bench.said.filter(line => line.includes(`rows[${partition}]`)))
+  for (const lines of said) {
+    assert.match(lines[0]!, /@0: UNKNOWN_JOB no job stranger-0 in /)
+    assert.equal(lines.length, 5)
+  }
+  await until(
+    'the others are counted',
+    () => bench.said.filter(line => line.includes('and 3 more UNKNOWN_JOB')).length === 2,
+  )
 })
 
 test('rows whose job record comes while they wait are classified in their order', async t => {
