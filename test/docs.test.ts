@@ -99,7 +99,7 @@ test('docs/glossary.md is the glossary of src/model.ts', () => {
   assert.deepEqual(rows.slice(1), terms)
 })
 
-test('every file:function that a page names is there, and every file', () => {
+test('every file:function and every file that a page names exists', () => {
   for (const page of PAGES) {
     for (const [, file, name] of read(page).matchAll(
       /`((?:src|connectors|scripts|test|examples)\/[\w/.-]+\.(?:ts|py|json))(?::([\w.#]+))?`/g,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { environmentOf, OPTIONS, type OptionSpec, parseOption } from '../src/options.ts'
 
-test('the environment twin of an option follows from its flag', () => {
+test('the environment variable of an option follows from its flag', () => {
   assert.equal(environmentOf(OPTIONS.batchRows), 'ROWMILL_BATCH_ROWS')
 })
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { longestGap, percentile, spreadOf } from '../../bench/latency/percentiles.ts'
 
-test('a percentile is one of the numbers: the smallest that so many of them do not exceed', () => {
+test('a percentile is the smallest of the numbers that at least so many of them do not exceed', () => {
   const hundred = Array.from({ length: 100 }, (_, i) => i + 1)
   assert.equal(percentile(hundred, 50), 50)
   assert.equal(percentile(hundred, 99), 99)
@@ -14,13 +14,13 @@ test('a percentile is one of the numbers: the smallest that so many of them do n
   assert.throws(() => percentile([], 50), RangeError)
 })
 
-test('the spread takes the times in any order, by number and not by text, and leaves them as they are', () => {
+test('the spread takes the times in any order, sorts them as numbers, and leaves them unchanged', () => {
   const times = [10, 9, 100, 8]
   assert.deepEqual(spreadOf(times), { p50: 9, p99: 100, max: 100 })
   assert.deepEqual(times, [10, 9, 100, 8])
 })
 
-test('the longest gap is between two moments that follow one another', () => {
+test('the longest gap is between two consecutive moments', () => {
   assert.equal(longestGap([1, 2, 7, 8]), 5)
   assert.equal(longestGap([3]), 0)
   assert.equal(longestGap([]), 0)

@@ -50,7 +50,7 @@ async function onHost<T>(work: () => Promise<T>): Promise<T> {
 
 const containers = () => onHost(() => containersOf(image))
 
-test('without Java, rowmill run brings Kafka in a container, writes the bytes of the old job, and removes it', {
+test('without Java, rowmill run starts Kafka in a container, writes the same bytes, and removes it', {
   skip,
 }, async t => {
   const input = join(testFolder(t), 'rows.csv')
@@ -65,7 +65,7 @@ test('without Java, rowmill run brings Kafka in a container, writes the bytes of
   assert.deepEqual(await containers(), [])
 })
 
-test('a container takes the largest messages, answers on 127.0.0.1 alone, and is gone when closed twice', {
+test('a container takes the largest messages, answers only on 127.0.0.1, and can be closed twice', {
   skip,
 }, async t => {
   const broker = await startLocalBroker()
@@ -101,7 +101,7 @@ test('kill -9 of the owner leaves no container', { skip }, async t => {
   await untilNone()
 })
 
-test('the end of the container by itself is told, and close does no harm', { skip }, async () => {
+test('a container that ends by itself is reported, and close still works', { skip }, async () => {
   const broker = await startLocalBroker()
   const [id] = await containers()
   await onHost(() => docker('kill', id!))
@@ -111,7 +111,7 @@ test('the end of the container by itself is told, and close does no harm', { ski
   await broker.close()
 })
 
-test('an abort during the start ends it with INTERRUPTED and leaves no container', { skip }, async () => {
+test('an abort during startup ends it with INTERRUPTED and leaves no container', { skip }, async () => {
   const interrupt = new AbortController()
   const starting = startLocalBroker({ signal: interrupt.signal })
   const rejected = assert.rejects(starting, { code: 'INTERRUPTED' })
@@ -121,7 +121,7 @@ test('an abort during the start ends it with INTERRUPTED and leaves no container
   assert.deepEqual(await containers(), [])
 })
 
-test('an abort while Docker fetches the image ends the start at once', { skip }, async t => {
+test('an abort while Docker pulls the image ends the startup at once', { skip }, async t => {
   const sockets = new Set<Socket>()
   const registry = createServer(socket => sockets.add(socket))
   await new Promise<void>(resolve => registry.listen(0, '127.0.0.1', resolve))
@@ -139,7 +139,7 @@ test('an abort while Docker fetches the image ends the start at once', { skip },
   await rejected
 })
 
-test('a container in which Kafka does not start says so with its last words, and is removed', { skip }, async () => {
+test('a container in which Kafka does not start reports the last log lines, and is removed', { skip }, async () => {
   const base = 'debian:bookworm-slim'
   process.env['ROWMILL_KAFKA_IMAGE'] = base
   const before = await onHost(() => containersOf(base))
@@ -148,14 +148,14 @@ test('a container in which Kafka does not start says so with its last words, and
   assert.deepEqual(await onHost(() => containersOf(base)), before)
 })
 
-test('an image that cannot be had is named, with every way out', { skip }, async () => {
+test('an image that cannot be pulled is named, with every way to solve it', { skip }, async () => {
   process.env['ROWMILL_KAFKA_IMAGE'] = '127.0.0.1:1/no/kafka:1'
   const ways = /install Java 17 or later and Maven.*start Docker and npm install testcontainers.*--brokers HOST:PORT/
   await assert.rejects(startLocalBroker(), { code: 'BROKER_NO_JAVA', message: ways })
   await assert.rejects(startLocalBroker(), { message: /cannot fetch the image 127\.0\.0\.1:1\/no\/kafka:1: / })
 })
 
-test('a port that is taken between the choice and the start is told from other failures', { skip }, async t => {
+test('a port taken between the choice and the start is told apart from other failures', { skip }, async t => {
   const testcontainers = await import('testcontainers')
   const client = await testcontainers.getContainerRuntimeClient()
   const ports = await choosePorts(undefined)
@@ -168,7 +168,7 @@ test('a port that is taken between the choice and the start is told from other f
   assert.deepEqual(await containers(), [])
 })
 
-test('the gateway of a Docker network is this machine also while no container runs there; another address is not', {
+test('the gateway of a Docker network is this machine, even without a container; others are not', {
   skip,
 }, async t => {
   const network = await onHost(() => docker('network', 'create', `rowmill-test-${process.pid}`))

@@ -27,14 +27,14 @@ for (const [env, reason] of [
   [{ WITHOUT: 'Docker' }, 'Docker does not answer. Is it running, and may this user use it?'],
   [{ ROWMILL_KAFKA_IMAGE: 'none' }, 'ROWMILL_KAFKA_IMAGE is none'],
 ] as const) {
-  test(`without Java one message names every way out, and that ${reason}`, async t => {
+  test(`without Java one message names every solution, and that ${reason}`, async t => {
     const { code, message } = await refused(t, env)
     assert.equal(code, 'BROKER_NO_JAVA')
     assert.equal(WAYS_OUT.exec(message)?.[1], reason)
   })
 }
 
-test('without Maven and with no jars, the message says so and that no container can be had', async t => {
+test('without Maven and jars, the message also says that no container is available', async t => {
   const { command } = await findJava()
   const java = { JAVA_HOME: dirname(dirname(command)), ROWMILL_CACHE: testFolder(t) }
   const { code, message } = await refused(t, { ...java, WITHOUT: 'testcontainers' })
@@ -45,7 +45,7 @@ test('without Maven and with no jars, the message says so and that no container 
   )
 })
 
-test('where topics are to be kept no container is started', async t => {
+test('no container is started where topics must be kept', async t => {
   const { PATH, JAVA_HOME } = process.env
   t.after(() => Object.assign(process.env, { PATH, ...(JAVA_HOME ? { JAVA_HOME } : {}) }))
   process.env['PATH'] = testFolder(t)
@@ -54,7 +54,7 @@ test('where topics are to be kept no container is started', async t => {
   await assert.rejects(startLocalBroker({ dataDir: join(process.env['PATH'], 'data') }), refusal)
 })
 
-test('Kafka in a container has every setting of the local one but where it listens and writes', () => {
+test('Kafka in a container has every setting of the local one, except where it listens and writes', () => {
   const ports = { broker: 20_001, controller: 20_002 }
   const environment = containerEnvironment('id', ports)
   const different = serverProperties('/data', ports)
@@ -69,7 +69,7 @@ test('Kafka in a container has every setting of the local one but where it liste
   assert.equal(environment['KAFKA_ADVERTISED_LISTENERS'], 'PLAINTEXT://127.0.0.1:20001')
 })
 
-test('the compose file has the Kafka that rowmill starts by itself', () => {
+test('the compose file describes the same Kafka that rowmill starts by itself', () => {
   const compose = readFileSync(join(import.meta.dirname, '../../docker/compose.yaml'), 'utf8')
   assert.ok(compose.includes(`apache/kafka:${KAFKA_VERSION}}`))
 })

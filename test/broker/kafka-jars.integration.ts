@@ -25,7 +25,7 @@ after(async () => {
   await rm(folder, { recursive: true })
 })
 
-test('two processes that prepare an empty cache at once fetch once, and both find every jar', async t => {
+test('two processes that prepare an empty cache at once download once, and both find every jar', async t => {
   const env = await fakeMaven('copies', 'cp -r "$JARS" "$output"')
   const [first, second] = [runFixture(t, 'preparer', env), runFixture(t, 'preparer', env)]
   const said = [...(await first.all), ...(await second.all)]
@@ -60,7 +60,7 @@ test('two processes that prepare an empty cache at once fetch once, and both fin
   assert.equal(errorOf(await again.all)?.code, 'BROKER_NO_JARS', 'a truncated jar was not noticed')
 })
 
-test('a jar of the right size with other bytes is not used, wherever it comes from', async t => {
+test('a jar of the right size with other bytes is not used, whatever its source', async t => {
   const env = await fakeMaven('refuses a second time', 'exit 1')
   const home = join(env.ROWMILL_CACHE, basename(dirname(jars)))
   await cp(dirname(jars), home, { recursive: true })
@@ -90,7 +90,7 @@ test('a jar of the right size with other bytes is not used, wherever it comes fr
   assert.deepEqual(await readdir(bad.ROWMILL_CACHE), [])
 })
 
-test('the jars are read again only after one of them was changed', async () => {
+test('the jars are read again only after one of them changed', async () => {
   const [place, note] = [join(folder, 'few'), join(folder, 'note')]
   await mkdir(place)
   await writeFile(join(place, 'a.jar'), 'content')
@@ -104,12 +104,12 @@ test('the jars are read again only after one of them was changed', async () => {
   assert.equal(await jarFault(place, {}), 'a.jar does not belong to them')
 })
 
-test('the digests are those of the versions that Maven is asked for', () => {
+test('the digests are those of the versions that Maven downloads', () => {
   for (const [, name, version] of POM.matchAll(/<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]{2,})<\/version>/g))
     assert.match(KAFKA_DIGESTS[`${name}-${version}.jar`] ?? '', /^[0-9a-f]{64}$/, `run npm run pin:kafka for ${name}`)
 })
 
-test('a fetch whose process is killed leaves nothing that looks complete, and Maven does not go on', async t => {
+test('a download whose process is killed leaves nothing that looks complete, and Maven stops', async t => {
   const env = await fakeMaven(
     'hangs',
     'mkdir "$output"; cp "$JARS"/[a-k]* "$output"; echo >"$CALLS.half"; exec sleep 600',
@@ -128,7 +128,7 @@ test('a fetch whose process is killed leaves nothing that looks complete, and Ma
   )
 })
 
-test('Maven that fails is told with its last lines and the ways out', async t => {
+test('a failure of Maven is reported with its last lines and the possible solutions', async t => {
   const lines = [
     '[ERROR] Could not transfer artifact org.apache.kafka:kafka_2.13: unknown host',
     '[ERROR] ',
@@ -153,7 +153,7 @@ for (const [name, folder] of [
   ['HOME', '/proc'],
   ['ROWMILL_CACHE', '/proc/x'],
 ] as const) {
-  test(`a cache that ${name}=${folder} cannot hold ends a command with what to do, and it does not hang`, async () => {
+  test(`a cache that ${name}=${folder} cannot hold ends a command with what to do, and does not hang`, async () => {
     const env = { XDG_CACHE_HOME: undefined, ROWMILL_CACHE: undefined, NODE_COMPILE_CACHE: undefined, [name]: folder }
     assert.equal((await rowmill(['--version'], { env })).code, 0)
     const { code, stderr } = await rowmill(['broker'], { env })
@@ -171,13 +171,13 @@ test('a temporary folder that cannot be written is named', async t => {
   assert.match(error.message, /cannot use .*missing.*TMPDIR/)
 })
 
-test('the cache is ROWMILL_CACHE, else below XDG_CACHE_HOME, else below .cache in the home directory', () => {
+test('the cache is ROWMILL_CACHE, else under XDG_CACHE_HOME, else under .cache in the home directory', () => {
   assert.equal(cacheDirectory({ ROWMILL_CACHE: '/a/b', XDG_CACHE_HOME: '/x' }), '/a/b')
   assert.equal(cacheDirectory({ XDG_CACHE_HOME: '/x' }), '/x/rowmill')
   assert.match(cacheDirectory({}), /\/\.cache\/rowmill$/)
 })
 
-test('without Java on PATH the error names the ways out', async t => {
+test('without Java on PATH the error names the solutions', async t => {
   const error = { code: 'BROKER_NO_JAVA', message: /none on PATH.*install Java 17 or later.*--brokers HOST:PORT/ }
   await assert.rejects(findJava({ PATH: folder }), error)
   const env = { PATH: folder, JAVA_HOME: '', ROWMILL_KAFKA_IMAGE: 'none' }
@@ -185,7 +185,7 @@ test('without Java on PATH the error names the ways out', async t => {
   assert.equal(said?.code, 'BROKER_NO_JAVA')
 })
 
-test('without Maven on PATH the error names the ways out, but only where the jars are missing', async t => {
+test('without Maven on PATH the error names the solutions, but only if the jars are missing', async t => {
   const error = { code: 'BROKER_NO_JARS', message: /no mvn on PATH.*--brokers HOST:PORT/ }
   await assert.rejects(findMaven({ PATH: folder }), error)
   const { command } = await findJava()
@@ -197,7 +197,7 @@ test('without Maven on PATH the error names the ways out, but only where the jar
   assert.equal(errorOf(present), undefined)
 })
 
-test('JAVA_HOME goes before PATH, and is refused by name where it holds no Java', async () => {
+test('JAVA_HOME goes before PATH, and is refused by name if it holds no Java', async () => {
   const bin = await fakeProgram('home/bin', 'java', 'exit 1')
   await writeFile(join(dirname(bin), 'release'), 'JAVA_VERSION="21.0.1"\n')
   assert.equal((await findJava({ ...process.env, JAVA_HOME: dirname(bin) })).command, join(bin, 'java'))

@@ -33,7 +33,7 @@ after(async () => {
   assert.deepEqual({ left, running }, { left: [], running: [] })
 })
 
-test('a broker that has started takes a topic of 16 MB messages at once, and leaves nothing when closed twice', async t => {
+test('a new broker takes a topic of 16 MB messages at once, and leaves nothing when closed twice', async t => {
   const broker = await startLocalBroker()
   t.after(broker.close)
   const [name] = await brokerDirectories()
@@ -58,7 +58,7 @@ test('a broker that has started takes a topic of 16 MB messages at once, and lea
   assert.deepEqual(await brokerDirectories(), [])
 })
 
-test('the group coordinator answers without a topic of offsets made by a client before', async t => {
+test('the group coordinator answers before any client created the offsets topic', async t => {
   const broker = await startLocalBroker()
   t.after(broker.close)
   try {
@@ -80,7 +80,7 @@ test('kill -9 of the owner leaves no JVM, no guard and no directory', async t =>
   assert.deepEqual(await brokerDirectories(), [])
 })
 
-test('kill -9 of the owner during the start leaves nothing either', async t => {
+test('kill -9 of the owner during startup leaves nothing either', async t => {
   const owner = runFixture(t, 'owner')
   const java = await until(() => descendants(owner.pid).find(({ name }) => name === 'java'))
   const below = descendants(owner.pid)
@@ -90,7 +90,7 @@ test('kill -9 of the owner during the start leaves nothing either', async t => {
   assert.deepEqual(await brokerDirectories(), [])
 })
 
-test('Ctrl-C and the end of the terminal reach the owner but neither guard nor JVM', async t => {
+test('Ctrl-C and a closed terminal reach the owner but neither guard nor JVM', async t => {
   const owner = runFixture(t, 'owner')
   const { address } = await owner.says('address')
   const below = descendants(owner.pid)
@@ -104,7 +104,7 @@ test('Ctrl-C and the end of the terminal reach the owner but neither guard nor J
   await untilGone(below)
 })
 
-test('the end of the JVM by itself is told, and close removes the rest', async t => {
+test('a JVM that ends by itself is reported, and close removes the rest', async t => {
   const broker = await startLocalBroker()
   t.after(broker.close)
   process.kill(javas()[0]!.pid, 'SIGKILL')
@@ -115,7 +115,7 @@ test('the end of the JVM by itself is told, and close removes the rest', async t
   assert.deepEqual(await brokerDirectories(), [])
 })
 
-test('the end of both processes of the guard is told, and close ends the JVM', async t => {
+test('the end of both guard processes is reported, and close ends the JVM', async t => {
   const broker = await startLocalBroker()
   t.after(broker.close)
   const below = descendants(process.pid)
@@ -141,7 +141,7 @@ test('a taken port is refused by number before anything starts', async () => {
   }
 })
 
-test('a port that is taken between the choice and the start is given up for another', async t => {
+test('a port taken between the choice and the start is replaced by another', async t => {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.after(() => server.close())
@@ -166,7 +166,7 @@ test('a port that is taken between the choice and the start is given up for anot
   assert.equal((await brokerDirectories()).length, 1)
 })
 
-test('an abort during the start ends it with INTERRUPTED and leaves nothing', async () => {
+test('an abort during startup ends it with INTERRUPTED and leaves nothing', async () => {
   const interrupt = new AbortController()
   const starting = startLocalBroker({ signal: interrupt.signal })
   await until(() => javas()[0])
@@ -177,12 +177,12 @@ test('an abort during the start ends it with INTERRUPTED and leaves nothing', as
   assert.deepEqual(await brokerDirectories(), [])
 })
 
-test('the reason of an abort is kept when it is an error of rowmill', async () => {
+test('an abort keeps its reason if that is a rowmill error', async () => {
   const reason = new RowmillError('TIMEOUT', 'too late')
   await assert.rejects(startLocalBroker({ signal: AbortSignal.abort(reason) }), reason)
 })
 
-test('a data directory keeps its topics for the next broker, and serves one at a time', async () => {
+test('a data directory keeps its topics for the next broker, and serves one broker at a time', async () => {
   const dataDir = join(folder, 'kept')
   await mkdir(dataDir)
   const first = await startLocalBroker({ dataDir })
@@ -209,7 +209,7 @@ test('a data directory that Kafka did not make is refused', async () => {
   })
 })
 
-test('a broker that cannot start says so with the last lines of its log', async () => {
+test('a broker that cannot start reports the last lines of its log', async () => {
   const dataDir = join(folder, 'broken')
   await mkdir(join(dataDir, 'data'), { recursive: true })
   await writeMeta(dataDir, 'version=1\nnode.id=7\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\n')

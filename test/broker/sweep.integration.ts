@@ -53,7 +53,7 @@ test('a JVM whose owner and guard were all killed is swept with its directory', 
   assert.equal(await exists(directory), false)
 })
 
-test('a process that has the pid of the JVM but not its start time is not touched', async t => {
+test('a process with the pid of the JVM but another start time is not touched', async t => {
   const { directory, process: bystander } = await abandoned(t, 'same name')
   await writeOwnerFile(directory, { jvm: { pid: bystander.process.pid, start: '1' } })
   await sweepBrokerDirectories()
@@ -61,7 +61,7 @@ test('a process that has the pid of the JVM but not its start time is not touche
   assert.equal(await exists(directory), false)
 })
 
-test('a process that has pid and start time of the JVM but works on another directory is not touched', async t => {
+test('a process with pid and start time of the JVM but another directory is not touched', async t => {
   const { directory, process: bystander } = await abandoned(t, 'other name')
   await writeOwnerFile(directory, { jvm: bystander.process })
   await sweepBrokerDirectories()
@@ -69,7 +69,7 @@ test('a process that has pid and start time of the JVM but works on another dire
   assert.equal(await exists(directory), false)
 })
 
-test('a process that agrees in pid, start time and directory is killed', async t => {
+test('a process with the same pid, start time and directory is killed', async t => {
   const { directory, process: orphan } = await abandoned(t, 'same name')
   await writeOwnerFile(directory, { jvm: orphan.process })
   await sweepBrokerDirectories()
@@ -77,7 +77,7 @@ test('a process that agrees in pid, start time and directory is killed', async t
   assert.equal(await exists(directory), false)
 })
 
-test('directories of living owners, of other machines, of other places and new ones without an owner stay', async t => {
+test('directories of living owners, other machines or places, and new ones without an owner stay', async t => {
   const [living, unseen] = [await makeBrokerDirectory(), await makeBrokerDirectory()]
   t.after(() => Promise.all([living.release(), unseen.release()]))
   // Its owner lives in another PID namespace, as in another container of the same host name.
@@ -96,7 +96,7 @@ test('directories of living owners, of other machines, of other places and new o
   assert.deepEqual(stay, [true, true, true, true, true, false])
 })
 
-test('a data directory is taken once, by whomever, and again when it is given back', async t => {
+test('a data directory can be taken only once, by anyone, and again after it is released', async t => {
   const path = join(folder, 'deep/data')
   const first = await takeBrokerDirectory(path)
   t.after(() => first.release())

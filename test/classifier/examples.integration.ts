@@ -6,7 +6,7 @@ import { fixture, jobOf, PYTHON, started } from './serial.ts'
 const makeRows = (...options: string[]) =>
   execFileSync(PYTHON, [fixture('examples/make_rows.py'), ...options], { encoding: 'utf8', maxBuffer: 1 << 24 })
 
-test('make_rows makes rows of the real shape, the same for the same seed', () => {
+test('make_rows makes realistic rows, the same for the same seed', () => {
   const lines = makeRows('10001').trimEnd().split('\n')
   assert.equal(lines[0], 'ID,SKU,FLUX,MANUFACTURER_NAME,DESCRIPTION')
   assert.equal(lines.length, 10_002)

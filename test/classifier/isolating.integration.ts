@@ -87,7 +87,7 @@ for (const [name, reason, detail] of [
   ['gives_a_number', 'CLASSIFIER_CONTRACT', /int/],
   ['leaves', 'CLASSIFIER_FAILED', /SystemExit/],
 ] as const) {
-  test(`a classifier that ${name.replaceAll('_', ' ')}: the bad rows stand alone, in the process that is there`, async t => {
+  test(`a classifier that ${name.replaceAll('_', ' ')}: only the bad rows are rejected, without a restart`, async t => {
     const { marks, rejected, starts } = await classify(t, name, [13, 14, 38])
     assert.deepEqual(marks, without(13, 14, 38))
     assert.deepEqual(
@@ -106,7 +106,7 @@ for (const [name, reason, detail, settings] of [
   ['closes', 'CLASSIFIER_DIED', /ended with/, {}],
   ['hangs', 'CLASSIFIER_TIMEOUT', /longer than --batch-timeout 1 /, { timeoutMs: 1000 }],
 ] as const) {
-  test(`a classifier that ${name}: it is started again until the bad row stands alone`, async t => {
+  test(`a classifier that ${name}: restarts until only the bad row is rejected`, async t => {
     const { marks, rejected, starts, said } = await classify(t, name, [13], settings)
     assert.deepEqual(marks, without(13))
     assert.deepEqual([rejected[0]!.seq, rejected[0]!.reason], [13, reason])
@@ -118,7 +118,7 @@ for (const [name, reason, detail, settings] of [
   })
 }
 
-test('what happens once costs no row', async t => {
+test('a failure that happens once costs no row', async t => {
   process.env['ONCE_FILE'] = join(testFolder(t), 'once')
   const { marks, starts } = await classify(t, 'exits_once', [13])
   assert.ok(existsSync(process.env['ONCE_FILE']))
@@ -126,7 +126,7 @@ test('what happens once costs no row', async t => {
   assert.equal(starts, 2)
 })
 
-test('memory beyond the limit is an error of the row that asks for it', async t => {
+test('memory above the limit is an error of the row that asks for it', async t => {
   const { marks, rejected } = await classify(t, 'takes_memory', [13], { memoryMB: 1024 })
   assert.deepEqual(marks, without(13))
   assert.match(rejected[0]!.detail, /MemoryError/)
@@ -139,7 +139,7 @@ for (const name of ['forks', 'prints', 'reverses']) {
   })
 }
 
-test('a cell of ten million characters is a cell', async t => {
+test('a cell of ten million characters is an ordinary cell', async t => {
   const { marks } = await classify(t, 'large_cell', [13])
   assert.deepEqual(
     marks.map(mark => mark?.length),
@@ -147,7 +147,7 @@ test('a cell of ten million characters is a cell', async t => {
   )
 })
 
-test('a TypeScript classifier that throws, ends its thread or never returns loses its bad row alone', async t => {
+test('a TypeScript classifier that throws, ends its thread or never returns loses only its bad row', async t => {
   const target = (name: string) => join(import.meta.dirname, `../fixtures/bad-rows.ts:${name}`)
   for (const [name, reason, settings] of [
     ['throws', 'CLASSIFIER_FAILED', {}],

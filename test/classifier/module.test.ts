@@ -54,7 +54,7 @@ const fails = (code: string, message: RegExp) => (error: unknown) => {
   return true
 }
 
-test('rows go through the thread and come back as a result of their batch, short rows filled up', async t => {
+test('rows go through the thread and come back as a result of their batch, short rows padded', async t => {
   const classifier = open(t, 'default')
   const [result, ...none] = await results(classifier)
   assert.equal(none.length, 0)
@@ -77,7 +77,7 @@ test('rows go through the thread and come back as a result of their batch, short
   assert.deepEqual(classifier.runtime.versions, { node: process.versions.node })
 })
 
-test('cells become text; more columns than the header are numbered; the header is given', async t => {
+test('cells become text; columns beyond the header are numbered; the header is passed on', async t => {
   const [result] = await results(open(t, 'kinds'))
   assert.deepEqual(result!.columns, ['0', '1', '2', '3', '4', '5', '6'])
   assert.deepEqual(result!.rows[0], ['1', '1.5', 'true', '', '', '1180591620717411303424', 'ID|TEXT'])
@@ -94,7 +94,7 @@ test('an async classifier is awaited, and calls are answered in order', async t 
   )
 })
 
-test('large batches come back in several messages that are whole', async t => {
+test('large batches come back in several complete messages', async t => {
   const rows = Array.from({ length: 300 }, (_, i) => [String(i), 'y'.repeat(4000)])
   const several = await results(open(t, 'default'), rows)
   assert.ok(several.length > 1)
@@ -108,7 +108,7 @@ test('large batches come back in several messages that are whole', async t => {
   )
 })
 
-test('exported columns name the output, also of a job without rows', async t => {
+test('exported columns name the output, even of a job without rows', async t => {
   const file = join(testFolder(t), 'c.mts')
   writeFileSync(file, `export const columns = ['A']\nexport default (rows: string[][]) => rows.map(([id]) => [id])\n`)
   const classifier = open(t, 'default', { file })
@@ -118,7 +118,7 @@ test('exported columns name the output, also of a job without rows', async t => 
   assert.deepEqual([(decode(empty!).value as Result).columns, (decode(empty!).value as Result).rows], [['A'], []])
 })
 
-test('what breaks the contract is refused by name, and the thread goes on', async t => {
+test('a broken contract is refused by name, and the thread continues', async t => {
   const cases: [string, RegExp][] = [
     ['dropsARow', /it returned 2 rows for 3/],
     ['ragged', /row 1: it returned 3 cells, the first row has 2/],
@@ -134,7 +134,7 @@ test('what breaks the contract is refused by name, and the thread goes on', asyn
   }
 })
 
-test('what it throws comes with its own frames, and the next batch is classified', async t => {
+test('an exception comes with the frames of the classifier, and the next batch is classified', async t => {
   const classifier = open(t, 'throwsAtBad')
   const error =
     /classifier \S*classifiers\.ts threw: RangeError: cannot classify bad\n +at .*classifiers\.ts:\d+:\d+\)?$/
@@ -150,7 +150,7 @@ test('a row with more values than the header has names is refused', async t => {
   await assert.rejects(long, fails('ROW_MALFORMED', /row 0 has 3 values, the header 2 names/))
 })
 
-test('what only pandas does is refused, by job: the next job is served', async t => {
+test('pandas-only options are refused for one job: the next job is served', async t => {
   const classifier = open(t, 'default')
   const option = (name: string, value: unknown): JobOption => ({ name, value: JSON.stringify(value) })
   const asks = [
@@ -165,7 +165,7 @@ test('what only pandas does is refused, by job: the next job is served', async t
   assert.equal((await results(classifier, ROWS, jobOf(harmless))).length, 1)
 })
 
-test('what it prints comes as lines', async t => {
+test('what the classifier prints arrives as lines', async t => {
   const said: string[] = []
   const both = Promise.withResolvers<void>()
   const onOutput = (text: string) => {
@@ -177,19 +177,19 @@ test('what it prints comes as lines', async t => {
   assert.deepEqual(said.join('').split('\n').toSorted(), ['', 'on stderr', 'on stdout', 'second line'])
 })
 
-test('what it posts to its parent disturbs nothing', async t => {
+test('what the classifier posts to its parent disturbs nothing', async t => {
   const classifier = open(t, 'postsToItsParent')
   for (let i = 0; i < 3; i++) assert.equal((await results(classifier)).length, 1)
 })
 
-test('a thread that ends is told as died, for good', async t => {
+test('a thread that ends is reported as dead, permanently', async t => {
   const gone = open(t, 'exits')
   await assert.rejects(results(gone), fails('CLASSIFIER_DIED', /exit code 3. Does it call process.exit/))
   await assert.rejects(results(gone), fails('CLASSIFIER_DIED', /exit code 3/))
   await assert.rejects(results(open(t, 'failsInATimer')), fails('CLASSIFIER_DIED', /Error: in a timer/))
 })
 
-test('a classifier that never ends is ended by close', async t => {
+test('close ends a classifier that never returns', async t => {
   const classifier = open(t, 'neverEnds')
   await classifier.start()
   const call = assert.rejects(classifier.classify(batchOf(), jobOf()), fails('CLASSIFIER_DIED', /is closed/))
@@ -198,7 +198,7 @@ test('a classifier that never ends is ended by close', async t => {
   await classifier.close()
 })
 
-test('what cannot be loaded says why and what there is', async t => {
+test('a module that cannot be loaded is refused with the reason and the available exports', async t => {
   const folder = testFolder(t)
   const cases: [Parameters<typeof open>[2], string, string, RegExp][] = [
     [{ file: join(folder, 'none.ts') }, 'default', 'CLASSIFIER_NOT_FOUND', /none\.ts does not exist/],
@@ -233,7 +233,7 @@ test('what cannot be loaded says why and what there is', async t => {
   }
 })
 
-test('a target is a module by its ending', () => {
+test('the file ending decides whether a target is a module', () => {
   assert.deepEqual(moduleTarget('a/b.ts'), { file: 'a/b.ts', name: 'default' })
   assert.deepEqual(moduleTarget('C:\\b.mjs:score'), { file: 'C:\\b.mjs', name: 'score' })
   for (const python of ['box.py', 'box.py:f', 'package.module:ts', 'ts', 'a.tsx'])

@@ -40,7 +40,7 @@ for (const target of ['sleeps', 'never_lets_go']) {
   })
 }
 
-test('a classifier killed from outside is CLASSIFIER_DIED, for this call, those behind it and later ones', async t => {
+test('a killed classifier is CLASSIFIER_DIED for this call, queued calls and later ones', async t => {
   const pipe = await watchedPipe(t)
   const classifier = await started(t, 'bad.py:sleeps')
   const calls = [classifier.classify(BATCH), classifier.classify(BATCH)]
@@ -49,7 +49,7 @@ test('a classifier killed from outside is CLASSIFIER_DIED, for this call, those 
   await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /signal SIGKILL/ })
 })
 
-test('a function that ends the process is CLASSIFIER_DIED with exit code and last words', async t => {
+test('a function that ends the process is CLASSIFIER_DIED with exit code and last output', async t => {
   const classifier = await started(t, 'bad.py:leaves')
   await assert.rejects(classifier.classify(BATCH), {
     code: 'CLASSIFIER_DIED',
@@ -58,7 +58,7 @@ test('a function that ends the process is CLASSIFIER_DIED with exit code and las
   })
 })
 
-test('close ends a call in the middle, leaves no process, and twice is fine', async t => {
+test('close ends a running call, leaves no process, and can be called twice', async t => {
   const pipe = await watchedPipe(t)
   const classifier = await started(t, 'bad.py:sleeps')
   const call = assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /closed/ })
@@ -76,7 +76,7 @@ test('a classifier can be closed while it starts', async () => {
   await start
 })
 
-test('a function that writes to the descriptor of the answers is CLASSIFIER_DIED, not a hang', async t => {
+test('a function that writes to the answer descriptor is CLASSIFIER_DIED, not a hang', async t => {
   const classifier = await started(t, 'bad.py:talks_on_the_channel')
   await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /write to descriptor 4/ })
 })

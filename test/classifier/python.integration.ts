@@ -46,7 +46,7 @@ function startOnly(
   return classifier.start().finally(() => classifier.close())
 }
 
-test('start tells the versions and a fingerprint of 8 bytes that changes with the file', async t => {
+test('start reports the versions and an 8-byte fingerprint that changes with the file', async t => {
   const folder = await folderWith(t, {
     'a.py': 'def classify_df(df): pass\n',
     'b.py': 'def classify_df(df): return df\n',
@@ -116,7 +116,7 @@ test('kinds show where values drift between batches', async t => {
   assert.equal(await kinds('1', '2', '3'), 'integer text whole')
 })
 
-test('kinds of missing values, flags, texts and other dtypes', async t => {
+test('missing values, flags, texts and other dtypes have their kinds', async t => {
   const classifier = await started(t, 'good.py:some_none')
   const job = jobOf({ columns: ['ID', 'A'], indexKind: 'float' })
   const answer = await classifier.classify({
@@ -140,7 +140,7 @@ test('kinds of missing values, flags, texts and other dtypes', async t => {
   assert.equal(await kind(''), 'empty')
 })
 
-test('what pandas would write by the whole column has a kind of its own', async t => {
+test('values that pandas formats by the whole column have a kind of their own', async t => {
   const kind = async (name: string, value: string, toCsv: Record<string, unknown> = {}) => {
     const classifier = await started(t, `column_types.py:${name}`)
     const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv })
@@ -154,13 +154,13 @@ test('what pandas would write by the whole column has a kind of its own', async 
   assert.equal(await kind('half', 'y', { decimal: ',' }), 'whole')
 })
 
-test('a str Enum is written as the text it is, as csv.writer does', async t => {
+test('a str Enum is written as its text, as csv.writer does', async t => {
   const classifier = await started(t, 'column_types.py:labels')
   const { rows } = await classifier.classify({ job: JOB, rows: [['1', 'x']], seqs: null })
   assert.deepEqual(rows, [['1', 'x', 'good']])
 })
 
-test('batches sent together are answered in order, also when they are larger than any pipe', async t => {
+test('batches sent together are answered in order, even if they are larger than any pipe', async t => {
   const classifier = await started(t, 'good.py:whole_numbers')
   const large = 'x'.repeat(130_000)
   const job = jobOf({ columns: ['ID', 'A', 'B'], indexKind: 'integer' })
@@ -197,13 +197,13 @@ test('a function that prints 20 MB neither blocks nor piles up memory', async t 
   assert.ok(longest < 200_000, `a piece of ${longest} characters`)
 })
 
-test('a function that closes its standard output can go on', async t => {
+test('a function that closes its standard output can continue', async t => {
   const classifier = await started(t, 'bad.py:closes_output')
   await classifier.classify(BATCH)
   assert.equal((await classifier.classify(BATCH)).rows.length, 4)
 })
 
-test('an exception comes with the frames of the user and no others, and the next batch is served', async t => {
+test('an exception comes with only the frames of the user, and the next batch is served', async t => {
   const classifier = await started(t, 'bad.py:raises')
   const error = await failure(
     classifier.classify(BATCH),
@@ -244,7 +244,7 @@ const BROKEN_CONTRACTS: Record<string, [target: string, ...parts: string[]]> = {
 }
 
 for (const [name, [target, ...parts]] of Object.entries(BROKEN_CONTRACTS)) {
-  test(`a function that returns ${name} breaks the contract and is told how`, async t => {
+  test(`a function that returns ${name} breaks the contract, and the error says how`, async t => {
     const classifier = await started(t, `bad.py:${target}`)
     await failure(classifier.classify(BATCH), 'CLASSIFIER_CONTRACT', ...parts)
   })
@@ -275,7 +275,7 @@ test('rows that do not fit the index kind are named', async t => {
   await failure(classifier.classify(flags), 'CLASSIFIER_FAILED', "row 9: 'no' is no boolean", 'index kind')
 })
 
-test('a job without index column is numbered by seq, across the jump between two blocks', async t => {
+test('a job without an index column is numbered by seq, even across two blocks', async t => {
   const classifier = await started(t, 'good.py:whole_numbers')
   const job = jobOf({ columns: ['ID', 'A'], indexKind: null, readCsv: { index_col: null } })
   const { rows } = await classifier.classify({ job, rows: ROWS, seqs: [98, 99, 400, 401] })
@@ -306,13 +306,13 @@ test('options of to_csv that the host cannot honour are refused before the funct
   await failure(classifier.classify({ ...BATCH, job }), 'USAGE', '--to-csv mode="a"')
 })
 
-test('a list of names for the header that is too short or too long names the columns', async t => {
+test('a list of header names that is too short or too long names the columns', async t => {
   const classifier = await started(t, 'bad.py:keeps_columns')
   const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv: { header: ['X'] } })
   await failure(classifier.classify({ ...BATCH, job }), 'USAGE', '--to-csv header: it lists 1 names', 'A, TEXT, N')
 })
 
-test('an async function is refused without a warning of Python', async t => {
+test('an async function is refused without a Python warning', async t => {
   const said: string[] = []
   const classifier = await started(t, 'bad.py:asynchronous', text => said.push(text))
   await failure(classifier.classify(BATCH), 'CLASSIFIER_CONTRACT', 'asyncio.run')
@@ -343,7 +343,7 @@ for (const [name, [code, target, ...parts]] of Object.entries(UNSTARTABLE)) {
   })
 }
 
-test('what a program prints that is no Python is not taken for the words of a classifier', async () => {
+test('output of a program that is not Python is not mistaken for answers of a classifier', async () => {
   const said: string[] = []
   const error = await failure(
     startOnly('good.py:a_float', { python: '/bin/ls', onOutput: text => said.push(text) }),
@@ -354,7 +354,7 @@ test('what a program prints that is no Python is not taken for the words of a cl
   assert.deepEqual(said, [])
 })
 
-test('an interpreter that is missing, is no Python, or has no pandas is PYTHON_UNUSABLE and says what to do', async t => {
+test('an interpreter that is missing, not Python, or without pandas is PYTHON_UNUSABLE with a cure', async t => {
   const folder = await folderWith(t, {
     'no-site': `#!/bin/sh\nexec '${PYTHON}' -S "$@"\n`,
     'no-python': '#!/bin/sh\necho this is no python >&2\nexit 3\n',

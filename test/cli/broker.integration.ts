@@ -18,7 +18,7 @@ async function runBroker(t: TestContext, args: readonly string[] = []) {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  test(`a broker says its address alone on stdout, serves runs, and ends with 0 at ${signal}`, async t => {
+  test(`a broker prints only its address on stdout, serves runs, and exits with 0 at ${signal}`, async t => {
     const { child, finished, address, below } = await runBroker(t)
     assert.match(address, /^127\.0\.0\.1:[0-9]+$/)
     const folder = testFolder(t)
@@ -33,7 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   })
 }
 
-test('a broker whose JVM ends says so with exit 3', async t => {
+test('a broker whose JVM ends reports it with exit 3', async t => {
   const { finished, below } = await runBroker(t)
   process.kill(below.find(({ name }) => name === 'java')!.pid, 'SIGKILL')
   const { code, stderr } = await finished
@@ -49,7 +49,7 @@ test('a port that is taken is refused by number', async t => {
   assert.match(stderr, new RegExp(`port ${port}`))
 })
 
-test('a data directory that cannot be made is refused, also where Node would try for ever', async t => {
+test('a data directory that cannot be made is refused, even where Node would retry for ever', async t => {
   const folder = testFolder(t)
   writeFileSync(join(folder, 'file'), '')
   for (const data of ['/proc/rowmill', '/proc/rowmill/deeper', join(folder, 'file'), join(folder, 'file/below')]) {

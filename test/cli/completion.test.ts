@@ -47,7 +47,7 @@ test('bash completes commands, commands of a group, options, and the values of o
   }
 })
 
-test('bash completes the names of files where a command or an option takes one', t => {
+test('bash completes file names where a command or an option takes a file', t => {
   const folder = folderOf(t)
   assert.deepEqual(bash(['run', 'r'], folder), ['rows.csv'])
   assert.deepEqual(bash(['run', 'two'], folder), ['two words.csv'])

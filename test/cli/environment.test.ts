@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { unknownVariables } from '../../src/cli/environment.ts'
 
-test('a ROWMILL_ variable that nothing reads is warned of, with the nearest one that something does', () => {
+test('an unknown ROWMILL_ variable gets a warning with the nearest known one', () => {
   assert.deepEqual(
     unknownVariables({
       ROWMILL_BROKRS: 'x:1',
@@ -18,7 +18,7 @@ test('a ROWMILL_ variable that nothing reads is warned of, with the nearest one 
   )
 })
 
-test('no warning for a variable of an option, of the broker, of a worker or of the tests', () => {
+test('variables of options, the broker, a worker or the tests get no warning', () => {
   const names = ['BATCH_ROWS', 'NO_PROGRESS', 'OUTPUT', 'CACHE', 'KAFKA_IMAGE', 'STARTED_BY', 'CRASH', 'TEST_BROKERS']
   assert.deepEqual(unknownVariables(Object.fromEntries(names.map(name => [`ROWMILL_${name}`, '1']))), [])
 })

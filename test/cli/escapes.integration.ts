@@ -33,7 +33,7 @@ function printsText({ code, stderr, stdout }: Finished, expected: number, shows:
   if (shows !== null) assert.ok({ stdout, stderr }[shows].includes(SHOWN), `${stdout}${stderr}`)
 }
 
-test('no command of a pipeline prints what a cell, an exception or a foreign message would have a terminal do', async t => {
+test('no command prints terminal escapes from a cell, an exception or a foreign message', async t => {
   const { pipeline } = await testPipeline(t)
   const folder = testFolder(t)
   const [input, classifier] = [join(folder, 'in.csv'), join(folder, 'c.py')]
@@ -60,7 +60,7 @@ test('no command of a pipeline prints what a cell, an exception or a foreign mes
   printsText(await act('run', `--${EVIL}`), 2, null)
 })
 
-test('on a terminal the bars move the cursor, and what the classifier prints between them does not', async t => {
+test('on a terminal only the bars move the cursor, not what the classifier prints', async t => {
   const folder = testFolder(t)
   const [input, classifier] = [join(folder, 'in.csv'), join(folder, 'c.py')]
   writeFileSync(input, INPUT)

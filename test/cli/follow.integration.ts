@@ -30,7 +30,7 @@ function assertCode({ code, stderr }: Finished, expected: number): void {
   assert.equal(code, expected, stderr)
 }
 
-test('OUT grows as rows come, and is complete when the job has ended; rejects within the budget are exit 4', async t => {
+test('OUT grows with the rows and is complete at the end of the job; rejects within budget are exit 4', async t => {
   const { stream, out, follow, text } = await place(t)
   const following = follow()
   await stream.rows(0, 3)
@@ -45,7 +45,7 @@ test('OUT grows as rows come, and is complete when the job has ended; rejects wi
   assert.equal(existsSync(stateOf(out)), false)
 })
 
-test('a stop keeps what was written, says how to go on, and the same command goes on behind it', async t => {
+test('a stop keeps what was written, says how to resume, and the same command resumes after it', async t => {
   const { stream, out, follow, text } = await place(t)
   const first = follow()
   await stream.rows(0, 3)
@@ -66,7 +66,7 @@ test('a stop keeps what was written, says how to go on, and the same command goe
   assert.equal(text(), linesTo(5))
 })
 
-test('a file that is shorter, altered or of another job is refused, and --restart is the way out', async t => {
+test('a shorter, altered or foreign file is refused, and --restart is the cure', async t => {
   const { stream, out, follow, run, text } = await place(t)
   const first = follow()
   await stream.rows(0, 5)
@@ -93,7 +93,7 @@ test('a file that is shorter, altered or of another job is refused, and --restar
   assert.equal(text(), linesTo(5))
 })
 
-test('a file of somebody else is in the way, unless --force says otherwise', async t => {
+test('a file that rowmill did not write is refused without --force', async t => {
   const { stream, out, follow, text } = await place(t)
   writeFileSync(out, 'precious')
   const refused = await follow().finished
@@ -106,7 +106,7 @@ test('a file of somebody else is in the way, unless --force says otherwise', asy
   assert.equal(text(), linesTo(2))
 })
 
-test('other columns than those the file began with end its collector, and not the job', async t => {
+test('columns other than those of the existing file end the collector, but not the job', async t => {
   const { stream, follow, text } = await place(t)
   await stream.rows(0, 2, { classifier: new Uint8Array(8).fill(1), kinds: ['float', 'text'] })
   await stream.rows(2, 3)
@@ -121,7 +121,7 @@ test('other columns than those the file began with end its collector, and not th
   assert.equal((await stream.jobs.latest('j'))!.state, 'open')
 })
 
-test('rows without sequence are written as they arrive; without --follow there is no end to wait for', async t => {
+test('unsequenced rows are written as they arrive; without --follow their end cannot be awaited', async t => {
   const { stream, out, follow, run, text } = await place(t, { sequenced: false })
   const refused = await run('collect', out, '--job', 'j')
   assertCode(refused, 2)
@@ -142,7 +142,7 @@ test('rows without sequence are written as they arrive; without --follow there i
   assertCode(await again.finished, 143)
 })
 
-test('a job that ends by itself is not followed', async t => {
+test('a job that ends by itself cannot be followed', async t => {
   const { out, follow } = await place(t, { bounded: true })
   const refused = await follow().finished
   assertCode(refused, 2)
@@ -150,7 +150,7 @@ test('a job that ends by itself is not followed', async t => {
   assert.equal(existsSync(out), false)
 })
 
-test('collect - --follow, and collect without it once the job has ended', async t => {
+test('collect - --follow works, and so does collect without it after the job ended', async t => {
   const { stream, out, start, run, text } = await place(t)
   const piped = start('collect', '-', '--job', 'j', '--follow')
   const whole = start('collect', out, '--job', 'j')
@@ -164,7 +164,7 @@ test('collect - --follow, and collect without it once the job has ended', async 
   assertCode(await run('collect', '-', '--job', 'j'), 0)
 })
 
-test('tail prints rows as they come, as CSV with the header of the job, and rejects on standard error', async t => {
+test('tail prints rows as they come, as CSV with the header, and rejects on standard error', async t => {
   const options = [{ name: 'toCsv', value: '{"header": true, "sep": ";"}' }]
   const { stream, start } = await place(t, { options })
   const tailing = start('tail', '--job', 'j')
@@ -178,7 +178,7 @@ test('tail prints rows as they come, as CSV with the header of the job, and reje
   assert.match(stderr, /^rowmill: row 1 was rejected: CLASSIFIER no such word: \["1","row 1"\]$/m)
 })
 
-test('tail as JSON lines: every name and every reject has its place', async t => {
+test('tail prints JSON lines with every name, and every reject in its place', async t => {
   const { stream, run } = await place(t)
   await stream.row(0, { columns: ['__proto__', '1'] })
   await stream.reject(1)
@@ -189,7 +189,7 @@ test('tail as JSON lines: every name and every reject has its place', async t =>
   assert.equal(stdout, `{"seq":0,"values":{"__proto__":"0","1":"row 0"}}\n${JSON.stringify({ seq: 1, rejected })}\n`)
 })
 
-test('a reader that has seen enough ends tail without a word', async t => {
+test('tail ends without a message when its reader closes the pipe', async t => {
   const { stream, start } = await place(t)
   const tailing = start('tail', '--job', 'j')
   await stream.row(0)
@@ -201,7 +201,7 @@ test('a reader that has seen enough ends tail without a word', async t => {
   assert.equal(code, 0)
 })
 
-test('a job with a CSV in front of it is followed by tail too', async t => {
+test('tail also follows a job with a CSV before it', async t => {
   const { stream, run } = await place(t, { bounded: true })
   await stream.rows(0, 4)
   await stream.end(4)

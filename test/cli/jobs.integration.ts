@@ -37,7 +37,7 @@ function publishing(t: TestContext, env: Record<string, string>) {
   return (...args: string[]) => rowmill(['publish', path, ...args], { env })
 }
 
-test('jobs open makes an unsequenced, unbounded job over all partitions, with its id alone on stdout', async t => {
+test('jobs open makes an unsequenced, unbounded job over all partitions, and prints only its id', async t => {
   const { pipeline, jobs, peek } = await place(t)
   const { code, stdout, stderr } = await jobs('open', '--job', 'orders', '--columns', 'SKU, TEXT')
   assert.deepEqual([code, stdout], [0, 'orders\n'], stderr)
@@ -62,7 +62,7 @@ test('jobs open makes an unsequenced, unbounded job over all partitions, with it
   })
 })
 
-test('every option of jobs open stands in the job; columns may hold commas; without --job it gets an id', async t => {
+test('every option of jobs open is in the job; columns may hold commas; without --job it gets an id', async t => {
   const { jobs, peek } = await place(t)
   const { code, stdout, stderr } = await jobs(
     ...['open', '--columns', '["ID","a,b",""]', '--index-kind', 'integer', '--max-rejects', '5', '--header'],
@@ -80,7 +80,7 @@ test('every option of jobs open stands in the job; columns may hold commas; with
   })
 })
 
-test('opened again with the same columns and options it says so; with others, JOB_EXISTS names what differs', async t => {
+test('opening again with the same options succeeds; other options are JOB_EXISTS and named', async t => {
   const { env, jobs } = await place(t)
   const open = (...args: string[]) => jobs('open', '--job', 'orders', '--columns', ...args)
   assert.equal((await open('SKU,TEXT')).code, 0)
@@ -107,7 +107,7 @@ test('opened again with the same columns and options it says so; with others, JO
   assert.match(stderr, /job nightly exists already .*with the rows of a file.*\[JOB_EXISTS\]/)
 })
 
-test('what cannot be a job is refused before anything is opened', async t => {
+test('arguments that cannot make a job are refused before anything is opened', async t => {
   const { env, jobs, peek } = await place(t)
   for (const [args, why] of [
     [['open', '--job', 'j'], /which columns does the job have\? Give --columns SKU,TEXT/],
@@ -139,7 +139,7 @@ test('what cannot be a job is refused before anything is opened', async t => {
   assert.equal(await peek('j'), undefined)
 })
 
-test('jobs list has a line for each job, and the reason of one that is over; --output json is for programs', async t => {
+test('jobs list has a line per job, with the reason of a finished one; --output json is for programs', async t => {
   const { env, jobs } = await place(t)
   const publish = publishing(t, env)
   await publish('--job', 'nightly', '--cast', 'A=float64')
@@ -181,7 +181,7 @@ test('jobs list has a line for each job, and the reason of one that is over; --o
   )
 })
 
-test('jobs list tells what is published from what is classified, with counts, over attempts and beside an event job', async t => {
+test('jobs list counts published and classified rows, over attempts and beside an event job', async t => {
   const { env, jobs } = await place(t)
   const throws = join(import.meta.dirname, '../fixtures/bad-rows.ts:throws')
   const path = join(testFolder(t), 'bad.csv')
@@ -223,7 +223,7 @@ test('jobs list tells what is published from what is classified, with counts, ov
   assert.match(absent.stderr, /no job nowhere in pipeline \S+: rowmill jobs list names them \[USAGE\]/)
 })
 
-test('the table of jobs: published or classified, the latest news last, attempts and the first line of a reason', () => {
+test('the table of jobs shows state, latest news last, attempts, and the first line of a reason', () => {
   const minutes = 60_000
   const listed = (progress: ListedJob['progress'], job: Partial<Job>) => ({ progress, job: jobRecord(job) })
   const reason = { code: 'CLASSIFIER_FAILED', place: 'row 7', message: 'job a, row 7: it threw\n  File "x.py"' }
@@ -275,7 +275,7 @@ test('jobs cancel ends a job for its readers and workers, and its id stays used'
   assert.match(reopened.stderr, /\[JOB_CANCELLED\]/)
 })
 
-test('a job that is complete is not cancelled: it can still be collected; one that is not there is USAGE', async t => {
+test('a complete job cannot be cancelled and can still be collected; a missing job is USAGE', async t => {
   const { env, jobs } = await place(t)
   assert.equal((await publishing(t, env)('--job', 'nightly')).code, 0)
   const work = ['work', '--classifier', CLASSIFIER, '--workers', '1', '--until-done', 'nightly']
@@ -289,13 +289,13 @@ test('a job that is complete is not cancelled: it can still be collected; one th
   assert.match(absent.stderr, /no job nowhere in pipeline \S+: rowmill jobs list names them \[USAGE\]/)
 })
 
-test('columns: names with commas between, or a JSON array', () => {
+test('columns: names separated by commas, or a JSON array', () => {
   assert.deepEqual(OPTIONS.columns.parse(' SKU , TEXT'), ['SKU', 'TEXT'])
   assert.deepEqual(OPTIONS.columns.parse('["a,b", " c", ""]'), ['a,b', ' c', ''])
   for (const given of ['', ',', '[', '["\\ud800"]', '[[]]']) assert.throws(() => OPTIONS.columns.parse(given), given)
 })
 
-test('of two commands that open one id differently at the same moment, the second in the log ends with JOB_EXISTS', async t => {
+test('two commands open one id differently at once: the second in the log ends with JOB_EXISTS', async t => {
   const { env, jobs } = await place(t)
   const open = (id: string, columns: string) => jobs('open', '--job', id, '--columns', columns)
   for (const both of [

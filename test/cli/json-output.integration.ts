@@ -68,7 +68,7 @@ test('the parts print one object each: published, collected, verified, rejected,
   assert.deepEqual(await json('jobs cancel', ['--job', 'events']), [cancelled])
 })
 
-test('run prints its report; a run whose OUT was complete already prints null for what it does not know', async t => {
+test('run prints its report; a run whose OUT was already complete prints null for unknown values', async t => {
   const { env, folder, input, json } = await place(t)
   const [out, report] = [join(folder, 'out.csv'), join(folder, 'report.json')]
   const options = ['--classifier', THROWS, '--max-rejects', '1', '--workers', '1', '--report', report]
@@ -85,7 +85,7 @@ test('run prints its report; a run whose OUT was complete already prints null fo
   assert.deepEqual(new Set(Object.values(unknown)), new Set([null]))
 })
 
-test('JSON and rows do not share standard output', async t => {
+test('JSON and rows cannot share standard output', async t => {
   const { env, input } = await place(t)
   for (const args of [
     ['run', input, '-', '--classifier', THROWS],

@@ -20,7 +20,7 @@ function rowsFile(folder: string, count: number): { input: string; rows: string[
   return { input, rows }
 }
 
-test('a TypeScript classifier gives one line for each row, in order, in run', async t => {
+test('run with a TypeScript classifier gives one line for each row, in order', async t => {
   const folder = testFolder(t)
   const { input, rows } = rowsFile(folder, 1234)
   const out = join(folder, 'out.csv')
@@ -64,7 +64,7 @@ test('publish, work and collect serve a TypeScript classifier on a machine witho
   assert.equal((await working.finished).code, 0)
 })
 
-test('what a TypeScript classifier throws ends the run with rows, lines and its frames', async t => {
+test('an exception in a TypeScript classifier ends the run with rows, lines and its frames', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   writeFileSync(input, 'ID,TEXT\n1,good\n2,"two\nlines"\n3,bad\n')

@@ -16,7 +16,7 @@ for (const [page, make] of [['docs/cli.md', cliPage] as const, ['man/rowmill.1',
   test(`${page} is what node scripts/cli-pages.ts makes`, () => assert.equal(read(page), make()))
 }
 
-test('docs/cli.md has a section for each command, and a row for each of its options with its variable', () => {
+test('docs/cli.md has a section for each command, and a row with the variable for each option', () => {
   const sections = new Map(
     read('docs/cli.md')
       .split(/^## /m)
@@ -34,7 +34,7 @@ test('docs/cli.md has a section for each command, and a row for each of its opti
   }
 })
 
-test('the man page has no line that roff takes for a request by mistake, and a formatter accepts it', t => {
+test('the man page has no line that roff mistakes for a request, and a formatter accepts it', t => {
   const macros = new Set(['TH', 'SH', 'SS', 'TP', 'PP', 'br', 'nf', 'fi'])
   for (const line of read('man/rowmill.1').split('\n'))
     if (/^[.']/.test(line)) assert.ok(macros.has(line.slice(1).split(' ')[0]!), line)

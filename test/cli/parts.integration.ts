@@ -32,14 +32,14 @@ async function makeFile(folder: string, name: string, { header, count }: { heade
   return { path, serial: await serialJob(path, CLASSIFIER) }
 }
 
-test('collect that gives up says for whom it waited', async t => {
+test('collect that times out names the part it waited for', async t => {
   const { folder, cli } = await place(t)
   const { code, stderr } = await rowmill(['collect', join(folder, 'o.csv'), '--job', 'never', '--timeout', '2'], cli)
   assert.equal(code, 124)
   assert.match(stderr, /^rowmill: job never is not published yet in pipeline .*\n.*\[TIMEOUT\]/m)
 })
 
-test('collect and work may come before publish; a worker that is told to stop leaves nothing', async t => {
+test('collect and work may start before publish; a stopped worker leaves nothing', async t => {
   const { folder, cli } = await place(t)
   const { path, serial } = await makeFile(folder, 'in.csv', { header: 'ID,A,B', count: 950 })
   const out = join(folder, 'out.csv')
@@ -58,7 +58,7 @@ test('collect and work may come before publish; a worker that is told to stop le
   await untilGone(below)
 })
 
-test('jobs published to the end before any worker, with other headers and options, are served by the same workers', async t => {
+test('jobs published before any worker, with different headers and options, get the same workers', async t => {
   const { folder, cli } = await place(t)
   const one = await makeFile(folder, 'one.csv', { header: 'ID,A,B', count: 730 })
   const two = await makeFile(folder, 'two.csv', { header: 'KEY,X', count: 410 })
@@ -84,7 +84,7 @@ test('jobs published to the end before any worker, with other headers and option
   assert.equal(readFileSync(outs[1]!, 'utf8'), serial)
 })
 
-test('work --until-done classifies the job, drains and ends; what it did not know of is classified by who comes later', async t => {
+test('work --until-done classifies the job, drains and ends; a later worker classifies the rest', async t => {
   const { folder, cli } = await place(t)
   const [one, two] = [
     await makeFile(folder, 'one.csv', { header: 'ID,A', count: 320 }),
@@ -111,7 +111,7 @@ test('work --until-done classifies the job, drains and ends; what it did not kno
   }
 })
 
-test('work --until-done a job that fails ends with its code, and with 143 where it is stopped before', async t => {
+test('work --until-done of a failing job ends with the code of the job, and with 143 if stopped before', async t => {
   const { folder, cli } = await place(t)
   const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 30 })
   const until = (job: string, classifier: string) => ['work', '--classifier', classifier, '--until-done', job]
@@ -128,7 +128,7 @@ test('work --until-done a job that fails ends with its code, and with 143 where 
   assert.equal(late.code, 124, late.stderr)
 })
 
-test('a collector that is absent or was killed holds up no other job, while workers come and leave', async t => {
+test('an absent or killed collector delays no other job, while workers come and leave', async t => {
   const { folder, cli } = await place(t)
   const file = await makeFile(folder, 'in.csv', { header: 'ID,A,B', count: 2500 })
   const large = await makeFile(folder, 'large.csv', { header: 'ID,A,B', count: 12_000 })
@@ -215,7 +215,7 @@ const hurried = <T extends { env: Record<string, string> }>({ env }: T) => ({
 })
 
 test('without progress each part logs what it waits for', { concurrency: 2 }, async t => {
-  const collector = t.test('a collector: its job, then a worker', async t => {
+  const collector = t.test('a collector logs that it waits for its job, then for a worker', async t => {
     const { folder, cli } = await place(t)
     const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
     const publish = async (id: string) => {
@@ -239,16 +239,19 @@ test('without progress each part logs what it waits for', { concurrency: 2 }, as
     t.after(() => working.child.kill('SIGKILL'))
     assert.equal((await collecting.finished).code, 0)
   })
-  const workers = t.test('workers without a partition, at once; without a row', async t => {
-    const { folder, cli } = await place(t)
-    const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
-    const { code, stderr } = await rowmill(['publish', path, '--job', 'first', '--partitions', '1'], cli)
-    assert.equal(code, 0, stderr)
-    const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '3'], hurried(cli))
-    t.after(() => working.child.kill('SIGKILL'))
-    const idle = /worker \S+ stays idle: other workers have all partitions of \S+\.rows and \S+\.bulk/
-    await says(working, [idle, /nothing to classify/])
-  })
+  const workers = t.test(
+    'workers log at once that they have no partition, and later that they have no row',
+    async t => {
+      const { folder, cli } = await place(t)
+      const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
+      const { code, stderr } = await rowmill(['publish', path, '--job', 'first', '--partitions', '1'], cli)
+      assert.equal(code, 0, stderr)
+      const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '3'], hurried(cli))
+      t.after(() => working.child.kill('SIGKILL'))
+      const idle = /worker \S+ stays idle: other workers have all partitions of \S+\.rows and \S+\.bulk/
+      await says(working, [idle, /nothing to classify/])
+    },
+  )
   await Promise.all([collector, workers])
 })
 
@@ -261,7 +264,7 @@ test('without a broker the parts say how to get one', async () => {
   assert.match(stderr, /rowmill work needs a Kafka: give --brokers HOST:PORT.*rowmill broker starts one \[USAGE\]/)
 })
 
-test('of two publish commands with different files under one id, one publishes and the other ends with JOB_EXISTS', async t => {
+test('two publish commands with different files and one id: one publishes, the other is JOB_EXISTS', async t => {
   const { folder, cli } = await place(t)
   const files = [
     await makeFile(folder, 'one.csv', { header: 'ID,A', count: 700 }),
@@ -279,7 +282,7 @@ test('of two publish commands with different files under one id, one publishes a
   assert.equal(readFileSync(out, 'utf8'), files[codes.indexOf(0)]!.serial)
 })
 
-test('a run under the id of a job that another file began writes nothing of that job', async t => {
+test('a run with the id of a job from another file writes nothing of that job', async t => {
   const { folder, cli } = await place(t)
   const [one, two] = [
     await makeFile(folder, 'one.csv', { header: 'ID,A', count: 20 }),

@@ -35,7 +35,7 @@ async function place(t: TestContext) {
   }
 }
 
-test('rejects of a job of events are listed as they are now, and it says that more may come', async t => {
+test('rejects of an event job are listed as of now, with a note that more may come', async t => {
   const { cli, work, send, rejected } = await place(t)
   const listed = async () => {
     const { code, stdout, stderr } = await cli('rejects', 'list', '--job', 'orders')
@@ -59,7 +59,7 @@ test('rejects of a job of events are listed as they are now, and it says that mo
   assert.match((await listed()).stderr, /2 rejects of job orders so far: it was cancelled before all its rows were/)
 })
 
-test('rejects list without a job lists the messages of no job, each once; the other actions need a job', async t => {
+test('rejects list without a job lists each unassignable message once; other actions need a job', async t => {
   const { cli, work, send, rejected, rows } = await place(t)
   assert.equal((await cli('jobs', 'open', '--job', 'orders', '--columns', 'ID,A')).code, 0)
   const nothing = await cli('rejects', 'list')
@@ -93,7 +93,7 @@ test('rejects list without a job lists the messages of no job, each once; the ot
   }
 })
 
-test('rejects of a file that is not classified yet: it says so', async t => {
+test('rejects list says that a file is not classified yet', async t => {
   const { cli } = await place(t)
   const path = join(testFolder(t), 'in.csv')
   writeFileSync(path, 'ID,A\n1,x\n')

@@ -58,7 +58,7 @@ for (const budget of ['3', '0.75%', '100%']) {
 }
 
 for (const budget of ['2', '0.7%']) {
-  test(`three rejects above --max-rejects ${budget}: exit 5 with the first row, and nothing under the name OUT`, async t => {
+  test(`three rejects above --max-rejects ${budget}: exit 5 with the first row, and no OUT`, async t => {
     const { code, stderr, output, folder } = await runWith(t, '--max-rejects', budget)
     assert.equal(code, 5, stderr)
     assert.match(stderr, /3 rows have no result, and the budget is 2\. The first, row \d+ \(line \d+\), was rejected/)
@@ -69,7 +69,7 @@ for (const budget of ['2', '0.7%']) {
   })
 }
 
-test('a budget that is no number is refused', async t => {
+test('a budget that is not a number is refused', async t => {
   for (const budget of ['-1', '101%', 'many', '1.5']) {
     const { code, stderr } = await runWith(t, '--max-rejects', budget)
     assert.equal(code, 2, stderr)

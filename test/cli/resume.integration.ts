@@ -36,7 +36,7 @@ async function killedAt(t: TestContext, point: string) {
 }
 
 for (const point of ['output-named', 'run-complete']) {
-  test(`a run killed at ${point} is complete when it is resumed, but not where its output was changed`, async t => {
+  test(`a run killed at ${point} completes when resumed, unless its output was changed`, async t => {
     const { folder, output, resume, serial } = await killedAt(t, point)
     assert.equal(readFileSync(output, 'utf8'), serial)
     writeFileSync(output, 'precious\n')
@@ -55,7 +55,7 @@ for (const point of ['output-named', 'run-complete']) {
   })
 }
 
-test('a file that came up before the run wrote anything is not its output; moved away, the run says what it runs', async t => {
+test('a file that appeared before the run wrote is not its output; once moved, the run resumes', async t => {
   const { folder, output, resume, serial } = await killedAt(t, 'topics-there')
   writeFileSync(output, 'precious\n')
   const refused = await resume()
@@ -71,7 +71,7 @@ test('a file that came up before the run wrote anything is not its output; moved
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
 })
 
-test('a resume that is refused for its options leaves the run as it was', async t => {
+test('a resume refused for its options leaves the run unchanged', async t => {
   const { folder, output, resume, serial } = await killedAt(t, 'rows-acked')
   const refused = await resume('--schema-registry-userinfo-file', join(folder, 'nowhere'))
   assert.equal(refused.code, 2, refused.stderr)

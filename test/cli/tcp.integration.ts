@@ -45,7 +45,7 @@ async function place(t: TestContext) {
   return { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline, ROWMILL_PARTITIONS: '3' }
 }
 
-test('a sender and a receiver get what the original job writes, each result as one frame', async t => {
+test('a sender and a receiver get the bytes of the original job, each result as one frame', async t => {
   const env = await place(t)
   const file = join(testFolder(t), 'in.csv')
   writeFileSync(file, `${LINES.join('\n')}\n`)
@@ -72,7 +72,7 @@ test('a sender and a receiver get what the original job writes, each result as o
   assert.equal((await work).code, 0)
 })
 
-test('a sender that dies fails its job for everybody; a publisher that is stopped cancels it', async t => {
+test('a sender that dies fails its job for everybody; a stopped publisher cancels it', async t => {
   const env = await place(t)
   const first = await publishing(t, env)
   await send(first.port, LINES, '--mid-frame').finished
@@ -93,7 +93,7 @@ test('a sender that dies fails its job for everybody; a publisher that is stoppe
   assert.match(cancelled.stderr, /cancelled.*input can be read only once/)
 })
 
-test('a receiver that went away is said, and so is what one that came back will get', async t => {
+test('a receiver that disconnects is reported, and so is what it gets when it returns', async t => {
   const env = await place(t)
   const { finished, port } = await publishing(t, env, '--to-csv', '{"header": true}')
   await send(port, LINES).finished

@@ -12,7 +12,7 @@ import { python } from '../helpers/python.ts'
 const ROOT = join(import.meta.dirname, '../..')
 const CLASSIFIER = join(ROOT, 'test/fixtures/classifiers.py:a_float')
 
-test('a line of progress tells the rows at each stage, percent, speed and the time left', () => {
+test('a progress line shows the rows at each stage, percent, speed and the time left', () => {
   const progress = { published: 300, classified: 200, written: 100, total: 1000 }
   assert.equal(
     describeProgress(progress, 50),
@@ -24,7 +24,7 @@ test('a line of progress tells the rows at each stage, percent, speed and the ti
   )
 })
 
-test('a duration is told in two units at most', () => {
+test('a duration has at most two units', () => {
   assert.deepEqual([0.2, 59, 61, 3600, 4359].map(duration), ['1 s', '59 s', '1 min 1 s', '1 h 0 min', '1 h 12 min'])
 })
 
@@ -43,7 +43,7 @@ async function runOnTerminal(t: TestContext, env: Record<string, string>): Promi
   return stdout
 }
 
-test('on a terminal three bars show the progress, without colour where NO_COLOR is set', async t => {
+test('on a terminal three bars show the progress, without colour if NO_COLOR is set', async t => {
   const shown = await runOnTerminal(t, { TERM: 'xterm', NO_COLOR: '1' })
   for (const stage of ['published', 'classified', 'written'])
     assert.match(shown, new RegExp(`${stage} +\\[=+\\] 100 % 500/500`))
@@ -55,7 +55,7 @@ test('a dumb terminal gets lines, and nothing that moves the cursor', async t =>
   assert.ok(!(await runOnTerminal(t, { TERM: 'dumb' })).includes('\x1b'))
 })
 
-test('--quiet says nothing, and --report holds counts, times and versions', async t => {
+test('--quiet prints nothing, and --report holds counts, times and versions', async t => {
   const folder = testFolder(t)
   const [input, report] = [join(folder, 'in.csv'), join(folder, 'report.json')]
   writeFileSync(input, `ID,A\n${Array.from({ length: 250 }, (_, i) => `${i},x\n`).join('')}`)

@@ -40,7 +40,7 @@ for (const [args, message] of REFUSED) {
   })
 }
 
-test('an option that a command does not have is refused without its value, which may be a password', async () => {
+test('an option unknown to a command is refused without its value, which may be a password', async () => {
   const { code, stderr } = await rowmill(['broker', '--schema-registry=http://me:secret@h'])
   assert.equal(code, 2)
   assert.match(stderr, /broker has no option --schema-registry/)
@@ -57,7 +57,7 @@ for (const args of [[], ['run'], ['jobs'], ['jobs', 'open'], ['rejects', 'export
   })
 }
 
-test('each command of a group lists its own options alone', async () => {
+test('each command of a group lists only its own options', async () => {
   const list = (await rowmill(['jobs', 'list', '--help'])).stdout
   assert.match(list, /--brokers/)
   assert.doesNotMatch(list, /--cast|--python|--columns/)
@@ -65,7 +65,7 @@ test('each command of a group lists its own options alone', async () => {
   for (const flag of ['--cast', '--python', '--columns', '--max-rejects']) assert.ok(open.includes(flag), flag)
 })
 
-test('a misspelt variable is one warning, and none with --quiet; the variable of the broker has three flags', async () => {
+test('a misspelt variable gets one warning, none with --quiet; the broker variable has three flags', async () => {
   const env = { ROWMILL_BROKERS: '', ROWMILL_BROKRS: 'x:1' }
   const warned = await rowmill(['jobs', 'list'], { env })
   assert.match(

@@ -28,7 +28,7 @@ function report(stdout: string): { counts: Record<string, string>; verdict: stri
   return { counts: Object.fromEntries(lines.map(line => line.split(/ {2,}/))), verdict }
 }
 
-test('what collect wrote agrees with the topics and the old job; with one byte changed the row is named', async t => {
+test('verify confirms the output of collect, and names the row if one byte changed', async t => {
   const { folder, cli } = await place(t)
   const path = join(folder, 'in.csv')
   writeFileSync(path, `ID,A\n${Array.from({ length: COUNT }, (_, row) => `${row},"a ""${row}"""\n`).join('')}`)
@@ -81,7 +81,7 @@ test('what collect wrote agrees with the topics and the old job; with one byte c
   assert.deepEqual([quiet.code, quiet.stdout, quiet.stderr.split('\n').length], [6, changed.stdout, 2])
 })
 
-test('a job that was published and not classified is not complete, and nobody waits for it', async t => {
+test('a job that is published but not classified is incomplete, and verify does not wait for it', async t => {
   const { folder, cli } = await place(t)
   const path = join(folder, 'in.csv')
   writeFileSync(path, 'ID,A\n1,a\n2,b\n')
@@ -95,7 +95,7 @@ test('a job that was published and not classified is not complete, and nobody wa
   assert.match(stderr, /job j is not complete: .*Start rowmill work.* \[JOB_INCOMPLETE\]/)
 })
 
-test('where only the classifiers differ the verdict says so, under equal digests', async t => {
+test('if only the classifiers differ, the verdict says so despite equal digests', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.result(0, 0, 8)
@@ -111,7 +111,7 @@ test('where only the classifiers differ the verdict says so, under equal digests
   assert.equal(verdict, 'different: the results are of 2 classifiers; OUT has the expected bytes')
 })
 
-test('a pipeline whose topics are not there is refused and not created, a job nobody knows too', async t => {
+test('a pipeline without topics is refused and not created; so is an unknown job', async t => {
   const { folder, pipeline, admin, cli } = await place(t)
   const out = join(folder, 'out.csv')
   writeFileSync(out, '')

@@ -15,7 +15,7 @@ function waitingFor(first: string | null) {
   return { time, said, state, waiting }
 }
 
-test('it says what it waits for after 10 s, once', async () => {
+test('it logs what it waits for after 10 s, once', async () => {
   const { time, said } = waitingFor('no worker is there')
   await time.pass(9_999)
   assert.deepEqual(said, [])
@@ -25,7 +25,7 @@ test('it says what it waits for after 10 s, once', async () => {
   assert.deepEqual(said, ['no worker is there'])
 })
 
-test('it says it again when that has changed, and after progress', async () => {
+test('it logs again when that has changed, and after progress', async () => {
   const { time, said, state, waiting } = waitingFor('no worker is there')
   await time.pass(10_000)
   state.waitsFor = 'the job is not published'
@@ -37,7 +37,7 @@ test('it says it again when that has changed, and after progress', async () => {
   assert.deepEqual(said, ['no worker is there', 'the job is not published', 'the job is not published'])
 })
 
-test('with progress, or nothing worth a message, it says nothing', async () => {
+test('with progress, or nothing worth a message, it logs nothing', async () => {
   const { time, said, state, waiting } = waitingFor('no worker is there')
   for (let i = 0; i < 5; i++) {
     waiting.progress()
@@ -48,7 +48,7 @@ test('with progress, or nothing worth a message, it says nothing', async () => {
   assert.deepEqual(said, [])
 })
 
-test('who gives up says it at once, unless it was said', async () => {
+test('giving up is logged at once, unless it already was', async () => {
   const { time, said, waiting } = waitingFor('no worker is there')
   await waiting.tell()
   assert.deepEqual(said, ['no worker is there'])
@@ -57,7 +57,7 @@ test('who gives up says it at once, unless it was said', async () => {
   assert.equal(said.length, 1)
 })
 
-test('a broker that answers nothing costs no later message, and close ends it', async () => {
+test('a broker that does not answer blocks no later message, and close ends the wait', async () => {
   const time = new ManualTime()
   const said: string[] = []
   let asked = 0

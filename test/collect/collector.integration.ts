@@ -139,7 +139,7 @@ class Bench {
   }
 }
 
-test('rows are written in order whatever the order of their results, and the sink is served as promised', async t => {
+test('rows are written in order whatever the order of their results, and the sink contract is kept', async t => {
   const bench = await Bench.open(t)
   const collecting = bench.collect()
   await bench.result(1, 0, 5)
@@ -155,7 +155,7 @@ test('rows are written in order whatever the order of their results, and the sin
   assert.deepEqual(bench.sink.calls, ['open', 'begin ID,TEXT', 'write', `commit ${JSON.stringify(summary)}`, 'close'])
 })
 
-test('a collector that comes after another one goes on at its last checkpoint, with what that one knew', async t => {
+test('a later collector resumes at the last checkpoint, with what the first one knew', async t => {
   const bench = await Bench.open(t)
   const dead = Promise.withResolvers<never>()
   bench.sink.onWrite = () => (bench.sink.rows.length >= 5 ? dead.promise : undefined)
@@ -184,7 +184,7 @@ test('a collector that comes after another one goes on at its last checkpoint, w
   )
 })
 
-test('kinds and classifier of the results before a checkpoint are held against those behind it', async t => {
+test('kinds and classifier of results before a checkpoint are compared with those after it', async t => {
   for (const [more, code] of [
     [{ kinds: ['float', 'text'] }, 'KIND_DRIFT'],
     [{ classifier: new Uint8Array(8).fill(1) }, 'CLASSIFIER_MIXED'],
@@ -202,7 +202,7 @@ test('kinds and classifier of the results before a checkpoint are held against t
   }
 })
 
-test('an output of another job is refused, with the way out', async t => {
+test('output of another job is refused, with a cure', async t => {
   const bench = await Bench.open(t)
   bench.sink.kept = { note: JSON.stringify({ job: 'other', pipeline: 'p' }), rows: 0 }
   const message = /unfinished job, other of pipeline p.*--restart/
@@ -210,7 +210,7 @@ test('an output of another job is refused, with the way out', async t => {
   assert.equal((await bench.jobs.latest('j'))?.state, 'open')
 })
 
-test('nothing is complete before the last partition has said its end', async t => {
+test('a job is not complete before the last partition has its end of input', async t => {
   const bench = await Bench.open(t)
   const all = Promise.withResolvers<void>()
   bench.sink.onWrite = () => {
@@ -240,7 +240,7 @@ test('a job without rows begins with the columns of its empty result, or with no
   assert.equal(sink.calls[1], 'begin undefined')
 })
 
-test('a job that is announced later is waited for, and results of other jobs are passed over', async t => {
+test('a job announced later is awaited, and results of other jobs are skipped', async t => {
   const bench = await Bench.open(t)
   const collecting = bench.collect({ job: 'later' })
   await bench.result(0, 0, 3)
@@ -251,7 +251,7 @@ test('a job that is announced later is waited for, and results of other jobs are
   assert.equal((await collecting).rows, 1)
 })
 
-test('of several results of a row the first counts, whatever the later ones say', async t => {
+test('the first of several results of a row counts, whatever the later ones contain', async t => {
   const bench = await Bench.open(t)
   await bench.result(0, 0, 2)
   await bench.result(1, 0, 3)
@@ -268,7 +268,7 @@ test('of several results of a row the first counts, whatever the later ones say'
   assert.equal(rowsByWorker.get('worker 1'), 6)
 })
 
-test('a result that is missing is a gap, named by row and partition, and fails the job for all', async t => {
+test('a missing result is a gap, named by row and partition, and fails the job for all', async t => {
   const bench = await Bench.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 1)
@@ -288,7 +288,7 @@ test('a result that is missing is a gap, named by row and partition, and fails t
   )
 })
 
-test('a last result that is missing is a gap', async t => {
+test('a missing last result is a gap', async t => {
   const bench = await Bench.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 2)
@@ -322,7 +322,7 @@ test('a column that changes its kind is refused, naming the rows', async t => {
   await assert.rejects(bench.collect(), { code: 'KIND_DRIFT', message: /column ID is float in rows 3 to 5/ })
 })
 
-test('a row that was rejected ends the job, naming row and reason', async t => {
+test('a rejected row ends the job, naming row and reason', async t => {
   const bench = await Bench.open(t)
   const rejected = [{ index: 1, seq: 1, line: 3, reason: 'CLASSIFIER', detail: 'no such word', values: ['1'] }]
   await bench.result(0, 0, 3, { rejected, rows: [rowOf(0), rowOf(2)] })
@@ -345,7 +345,7 @@ test('a message that is not a record is reported once and skipped', async t => {
   assert.match(said[0]!, /^job j, .*results\[1\]@0: .*It is skipped/)
 })
 
-test('a job that failed before, or fails now, ends its collector with the code and message of the failure', async t => {
+test('a job that failed before, or fails now, ends its collector with its code and message', async t => {
   const bench = await Bench.open(t)
   const said = {
     code: 'CLASSIFIER_FAILED',
@@ -364,7 +364,7 @@ test('a job that failed before, or fails now, ends its collector with the code a
   assert.equal(late.calls.at(-1), 'close')
 })
 
-test('a gap that a failure left is not taken for the reason, though the collector meets the gap first', async t => {
+test('a gap caused by a failure does not hide it, even if the collector meets the gap first', async t => {
   const bench = await Bench.open(t)
   await bench.fail()
   await bench.result(0, 1, 2)
@@ -379,13 +379,13 @@ test('a gap that a failure left is not taken for the reason, though the collecto
   assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_FAILED'])
 })
 
-test('a job that was cancelled says by whom', async t => {
+test('a cancelled job says who cancelled it', async t => {
   const bench = await Bench.open(t)
   await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'cancelled', by: 'anna' })
   await assert.rejects(bench.collect(), { code: 'JOB_CANCELLED', message: 'job j was cancelled by anna' })
 })
 
-test('a sink that breaks ends its collector, and the job may be collected again', async t => {
+test('a failing sink ends its collector, and the job can be collected again', async t => {
   const bench = await Bench.open(t)
   await bench.result(0, 0, 3)
   await bench.end(3)
@@ -422,7 +422,7 @@ test('progress counts each row once, classified and written', async t => {
   assert.deepEqual(told.at(-1), [6, 6])
 })
 
-test('a sink that stands still for long loses nothing: what was fetched is there, however often one looks', async t => {
+test('a sink that stalls for long loses nothing, however often the collector looks', async t => {
   const bench = await Bench.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 3)
@@ -455,7 +455,7 @@ test('a sink that stands still for long loses nothing: what was fetched is there
 /** Row 1 of the job, which stands at position 1 of partition 0, without a result. */
 const REJECT = { index: 1, seq: 1, line: 3, reason: 'R', detail: '', values: ['1'] }
 
-test('a job that was opened again: of each row the last attempt counts, and classifiers may differ between attempts', async t => {
+test('of a reopened job, the last attempt of each row counts, and classifiers of attempts may differ', async t => {
   const bench = await Bench.open(t)
   await bench.result(0, 0, 3, { rows: [rowOf(0), rowOf(2)], rejected: [REJECT] })
   await bench.result(1, 0, 3)
@@ -476,7 +476,7 @@ test('a job that was opened again: of each row the last attempt counts, and clas
   assert.deepEqual(bench.sink.rows, expected)
 })
 
-test('an output that lacks rejects begins anew in a later attempt, one that lacks none goes on', async t => {
+test('a later attempt restarts an output that lacks rejects, and resumes one that lacks none', async t => {
   for (const [rejected, calls] of [
     [[REJECT], ['open', 'restart', 'begin ID,TEXT']],
     [[], ['open', 'begin ID,TEXT']],
@@ -500,7 +500,7 @@ test('an output that lacks rejects begins anew in a later attempt, one that lack
   }
 })
 
-test('a row that is lost is found while results of other jobs come all the time', async t => {
+test('a lost row is found while results of other jobs keep coming', async t => {
   const bench = await Bench.open(t)
   await appendJob(bench.sender, bench.pipeline, { ...bench.job('lost'), state: 'ended', total: 3 })
   await appendJob(bench.sender, bench.pipeline, bench.job('live'))
@@ -515,7 +515,7 @@ test('a row that is lost is found while results of other jobs come all the time'
   await assert.rejects(collecting, { code: 'ROW_GAP', message })
 })
 
-test('rows are looked for in the topic that the job names', async t => {
+test('rows are read from the topic that the job names', async t => {
   const bench = await Bench.open(t)
   const { bulk: topic } = topicsOf(bench.pipeline)
   const admin = await (await testKafka()).admin()

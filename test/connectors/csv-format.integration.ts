@@ -46,7 +46,7 @@ formats, rows = json.load(sys.stdin)
 json.dump([cr.getvalue().startswith('"'), [[line(f, row) for row in rows] for f in formats]], sys.stdout)
 `
 
-test('lines are those of Python csv.writer, for every format and nasty cells', () => {
+test('lines equal those of Python csv.writer, for every format and difficult cells', () => {
   const cell = fc.string({
     unit: fc.constantFrom('a', '"', "'", ',', ';', '\n', '\r', '\\', ' ', 'é', '😀'),
     maxLength: 5,
@@ -65,12 +65,12 @@ test('lines are those of Python csv.writer, for every format and nasty cells', (
   })
 })
 
-test('a csv module that quotes a carriage return has it quoted', () => {
+test('a csv module that quotes a carriage return makes the sink quote it', () => {
   const line = csvFormatter(BASE, true)
   assert.equal(line(['a\rb', 'c']), '"a\rb",c\n')
 })
 
-test('job options that no sink can obey are refused by name, JSON or not', () => {
+test('job options that no sink can obey are refused by name, in JSON or not', () => {
   for (const [value, message] of [
     ['{', /option toCsv of the job is not JSON/],
     ['{"mode": "a"}', /--to-csv mode/],

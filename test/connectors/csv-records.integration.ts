@@ -73,14 +73,14 @@ async function agree(text: string, dialect: CsvDialect): Promise<void> {
   else assert.deepEqual(typeof found === 'string' ? found : found.rows, asked.answer)
 }
 
-test('records are those of the csv module, or both refuse', async () => {
+test('records equal those of the csv module, or both refuse', async () => {
   await fc.assert(
     fc.asyncProperty(nastyText, text => agree(text, PLAIN_DIALECT)),
     { numRuns: 3000 },
   )
 })
 
-test('records of any dialect are those of the csv module, or both refuse', async () => {
+test('records of any dialect equal those of the csv module, or both refuse', async () => {
   const dialects = fc.record({
     separator: fc.constantFrom(',', 'a', ' ', 'é', '\t', '\ufeff'),
     quote: fc.constantFrom('"', 'b', null),
@@ -97,7 +97,7 @@ test('records of any dialect are those of the csv module, or both refuse', async
   )
 })
 
-test('any cut of the bytes gives the same records, lines, bytes and errors', () => {
+test('however the bytes are split, records, lines, bytes and errors are the same', () => {
   fc.assert(
     fc.property(nastyText, fc.array(fc.nat(100), { maxLength: 8 }), fc.boolean(), (text, cuts, escaped) => {
       const data = Buffer.from(text)
@@ -153,7 +153,7 @@ const ERRORS: readonly (readonly [string, string | Uint8Array, string, Record<st
 ]
 
 for (const [what, content, code, facts] of ERRORS) {
-  test(`${what} is refused with its place, however the bytes are cut`, () => {
+  test(`${what} is refused with its place, however the bytes are split`, () => {
     const data = Buffer.from(content as string)
     for (const cuts of [[], [1], [5, 6], [131_000, 262_144, 400_000]]) {
       assert.throws(
@@ -174,7 +174,7 @@ test('a cell of exactly the limit is read, counted in code points', async () => 
   assert.equal(decode(Buffer.from(`1,${'😀'.repeat(CELL_LIMIT)}\n`)).rows.length, 1)
 })
 
-test('a long record in small pieces is put together', () => {
+test('a long record in small pieces is joined', () => {
   const cell = 'é"",\r\n'.repeat(10_000)
   const data = Buffer.from(`"${cell}",x\n1,2\n`)
   const cuts = Array.from({ length: 200 }, (_, index) => index * 397)

@@ -261,7 +261,7 @@ for (const packed of [false, true]) {
   })
 }
 
-test('the scan and the rows of a file without header both leave out its byte order mark', async () => {
+test('scan and rows of a file without a header both omit its byte order mark', async () => {
   for (const encoding of ['utf-8', 'utf-8-sig']) {
     const path = await put('\ufeff7,x\n8,y\n')
     const { header, rows, lines } = await read(path, { readCsv: { names: ['ID', 'A'], encoding } })
@@ -271,7 +271,7 @@ test('the scan and the rows of a file without header both leave out its byte ord
   }
 })
 
-test('a file of many pieces keeps rows and lines', async () => {
+test('a file of many chunks keeps rows and lines', async () => {
   const rows = Array.from({ length: 30_000 }, (_, at) => [`${at}`, at % 100 === 0 ? `é"${at}\n` : `value ${at}`])
   const quoted = (cell: string): string => (/["\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell)
   const textOf = (some: readonly string[][]) => `ID,A\n${some.map(row => `${row.map(quoted).join(',')}\n`).join('')}`
@@ -307,12 +307,12 @@ test('standard input is read once, with a text index and no total', async () => 
   )
 })
 
-test('standard input with --index-kind and a long first row', async () => {
+test('standard input with --index-kind and a long first row is read', async () => {
   const found = await read('-', { stdin: Readable.from([Buffer.from('A\n1,x\n')]), indexKind: 'integer' })
   assert.deepEqual([found.header.columns, found.header.indexKind], [['', 'A'], 'integer'])
 })
 
-test('that the index of standard input is taken as text is said once, unless its kind is given or nothing depends on it', async () => {
+test('a text index for standard input is logged once, unless its kind is given or makes no difference', async () => {
   const said = async (options: Partial<CsvSourceOptions>) => {
     const messages: string[] = []
     const stdin = Readable.from([Buffer.from('ID,A\n1,x\n')])
@@ -328,7 +328,7 @@ test('that the index of standard input is taken as text is said once, unless its
   assert.deepEqual(await said({ readCsv: { dtype: { ID: 'str', A: 'str' } } }), [])
 })
 
-test('standard input may be gzip where --read-csv says so', async () => {
+test('standard input may be gzip if --read-csv says so', async () => {
   const stdin = Readable.from([gzipSync('ID,A\n1,x\n')])
   assert.deepEqual((await read('-', { stdin, readCsv: { compression: 'gzip' } })).rows, [['1', 'x']])
 })
@@ -346,7 +346,7 @@ test('standard input yields rows before it ends', async () => {
   assert.ok(stdin.destroyed)
 })
 
-test('--index-kind wins over the column', async () => {
+test('--index-kind overrides the column', async () => {
   const path = await put('ID,A\n1,x\n')
   assert.equal((await read(path, { indexKind: 'text' })).header.indexKind, 'text')
   assert.equal((await refusal(read(path, { indexKind: 'number' }))).code, 'USAGE')
@@ -358,7 +358,7 @@ test('the header names the file, its size and time', async () => {
   assert.deepEqual((await read(path)).header.identity, { name: 'in.csv', size, mtimeMs })
 })
 
-test('the header says the SHA-256 digest of the file, also without rows and zipped; standard input has none', async () => {
+test('the header has the SHA-256 digest of the file, even without rows or zipped; stdin has none', async () => {
   const long = `ID,A\n${'1,x\n'.repeat(200_000)}`
   const zeros = Buffer.concat([gzipSync('ID,A\n1,x\n'), Buffer.alloc(600)])
   const files = [
@@ -381,7 +381,7 @@ test('the header says the SHA-256 digest of the file, also without rows and zipp
 })
 
 for (const name of ['in.csv', 'in.csv.gz']) {
-  test(`bytes of ${name} that change behind the scan are refused before a row of them, at the same size and time`, async () => {
+  test(`bytes of ${name} that change after the scan are refused before any row, at the same size and time`, async () => {
     const rows = Array.from({ length: 400_000 }, (_, at) => `${at},${(at * 7919) % 100_003}\n`)
     const text = `ID,A\n${rows.join('')}`
     const content = name.endsWith('gz') ? gzipSync(text) : Buffer.from(text)
@@ -408,7 +408,7 @@ for (const name of ['in.csv', 'in.csv.gz']) {
   })
 }
 
-test('a file that is cut short or grows behind the scan is refused, at the end of a piece too', async () => {
+test('a file that is truncated or grows after the scan is refused, even at the end of a chunk', async () => {
   const content = Buffer.from(`ID,A\n${'1,x\n'.repeat(200_000)}`).subarray(0, 2 * PIECE_BYTES)
   for (const [change, why] of [
     [(path: string) => truncate(path, PIECE_BYTES), /524288 bytes before, 262144 now/],
@@ -424,7 +424,7 @@ test('a file that is cut short or grows behind the scan is refused, at the end o
   }
 })
 
-test('the host is handed what acts on cells, and nothing the source has used', async () => {
+test('the host gets the arguments that act on cells, and none that the source has used', async () => {
   const path = await put('ID;A\n1;x\n')
   const { header } = await read(path, { readCsv: { sep: ';', na_values: ['-'], encoding: 'utf-8', dayfirst: true } })
   assert.deepEqual(JSON.parse(header.options.find(option => option.name === 'readCsv')!.value), {
@@ -593,7 +593,7 @@ test('--delimiter is the separator, and only one of its names may be given', asy
   assert.throws(() => checkReadCsv({ sep: ';' }, ';'), /only one of/)
 })
 
-test("values that are pandas' defaults are accepted for every argument", () => {
+test('the defaults of pandas are accepted for every argument', () => {
   const defaults = {
     ...{
       nrows: null,
@@ -641,7 +641,7 @@ test("values that are pandas' defaults are accepted for every argument", () => {
   assert.equal(checkReadCsv(defaults, null).dialect.separator, ',')
 })
 
-test('every argument of read_csv is known and stands once in the table of docs/csv.md', async () => {
+test('every argument of read_csv is known and listed once in the table of docs/csv.md', async () => {
   const { answer } = await oracle.ask<string[]>('arguments')
   assert.deepEqual([...READ_CSV_ARGUMENTS].sort(), [...answer!].sort())
   const [, table = ''] = (await readFile('docs/csv.md', 'utf8')).split('## read_csv')
@@ -651,21 +651,21 @@ test('every argument of read_csv is known and stands once in the table of docs/c
   assert.deepEqual(documented.sort(), [...answer!].sort())
 })
 
-test('a gzip file of many pieces is read in full, twice', async () => {
+test('a gzip file of many chunks is read in full, twice', async () => {
   const text = `ID,A\n${Array.from({ length: 60_000 }, (_, at) => `${at},${Math.sin(at)}\n`).join('')}`
   const found = await read(await put(gzipSync(text), 'long.csv.gz'))
   assert.equal(found.header.total, 60_000)
   assert.deepEqual(found.rows[59_999], ['59999', `${Math.sin(59_999)}`])
 })
 
-test('a member behind zeros is not lost in silence', async () => {
+test('a gzip member after zeros is not silently lost', async () => {
   const content = Buffer.concat([gzipSync('ID\n1\n'), Buffer.alloc(5), gzipSync('2\n')])
   assert.equal((await refusal(read(await put(content, 'f.csv.gz')))).code, 'INPUT_UNREADABLE')
   const stdin = Readable.from([content])
   assert.equal((await refusal(read('-', { stdin, readCsv: { compression: 'gzip' } }))).code, 'INPUT_UNREADABLE')
 })
 
-test('a file larger than the memory it is read in', async () => {
+test('a file larger than its read buffer is read', async () => {
   const line = `${'1,'.repeat(9)}${'x'.repeat(110)}\n`
   const path = await put(`${'c,'.repeat(9)}c\n`, 'large.csv')
   const megabyte = line.repeat(8000)
@@ -690,7 +690,7 @@ test('a file larger than the memory it is read in', async () => {
   assert.ok(peak < 230e6, `${Math.round(peak / 1e6)} MB for a file of 258`)
 })
 
-test('rows reads no further ahead than it is asked', async () => {
+test('rows reads no further ahead than requested', async () => {
   let given = 0
   const pieces = function* (): Generator<Buffer> {
     yield Buffer.from('ID,A\n')

@@ -111,7 +111,7 @@ const TWICE_WRONG: readonly (readonly [string, string, string])[] = [
 ]
 
 for (const [what, text, code] of TWICE_WRONG) {
-  test(`of ${what} what comes first is refused, also where all bytes come at once`, async () => {
+  test(`${what}: the first fault is refused, even if all bytes come at once`, async () => {
     const data = Buffer.from(text, 'latin1')
     const path = join(folder, 'wrong.csv')
     await writeFile(path, data)
@@ -123,7 +123,7 @@ for (const [what, text, code] of TWICE_WRONG) {
   })
 }
 
-test('any split of gzipped bytes, in any number of members, gives what the plain text gives', async () => {
+test('any split of gzipped bytes, in any number of members, gives the plain text', async () => {
   const gzipped = { compression: 'gzip' }
   await fc.assert(
     fc.asyncProperty(content, fc.array(fc.nat(300), { maxLength: 3 }), anyCuts, async (data, members, cuts) => {
@@ -135,7 +135,7 @@ test('any split of gzipped bytes, in any number of members, gives what the plain
   )
 })
 
-test('a gzip stream that is cut short is refused, however its bytes come', async () => {
+test('a truncated gzip stream is refused, however its bytes come', async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(300), fc.nat(200), anyCuts, async (rows, lost, cuts) => {
       const packed = gzipSync(`ID,A\n${Array.from({ length: rows }, (_, at) => `${at},x\n`).join('')}`)
@@ -148,7 +148,7 @@ test('a gzip stream that is cut short is refused, however its bytes come', async
   )
 })
 
-test('a named pipe gives the same whatever its writer writes at a time', async () => {
+test('a named pipe gives the same rows whatever the size of each write', async () => {
   const path = join(folder, 'pipe')
   execFileSync('mkfifo', [path])
   const feed = async (pieces: readonly Buffer[]): Promise<void> => {
@@ -174,7 +174,7 @@ test('a named pipe gives the same whatever its writer writes at a time', async (
   )
 })
 
-test('a file gives the same where the end of what is read at a time falls on any of its bytes', async () => {
+test('a file gives the same rows wherever a chunk ends', async () => {
   const path = join(folder, 'in.csv')
   const head = `ID,A,B,C,D\n${`1,${'x'.repeat(1021)}\n`.repeat(PIECE_BYTES / 1024 - 1)}`
   await fc.assert(

@@ -42,7 +42,7 @@ async function opened(path: string, force = false): Promise<FileSink> {
   return sink
 }
 
-test('nothing stands under the final name before the commit, and nothing else after it', async t => {
+test('nothing has the final name before the commit, and nothing else remains after it', async t => {
   const folder = testFolder(t)
   const path = join(folder, 'out.csv')
   const sink = await opened(path)
@@ -65,7 +65,7 @@ test('a sink closed without a commit leaves nothing', async t => {
   assert.deepEqual(readdirSync(folder), [])
 })
 
-test('with force the old file stays as it is until the new one is complete', async t => {
+test('with force the old file stays unchanged until the new one is complete', async t => {
   const path = join(testFolder(t), 'out.csv')
   writeFileSync(path, 'old')
   const sink = await opened(path, true)
@@ -77,7 +77,7 @@ test('with force the old file stays as it is until the new one is complete', asy
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
 })
 
-test('a file that came up under the final name meanwhile is not replaced', async t => {
+test('a file that appears under the final name meanwhile is not replaced', async t => {
   const path = join(testFolder(t), 'out.csv')
   const sink = await opened(path)
   writeFileSync(path, 'precious')
@@ -86,7 +86,7 @@ test('a file that came up under the final name meanwhile is not replaced', async
   assert.equal(readFileSync(path, 'utf8'), 'precious')
 })
 
-test('a second sink for the same file is refused, and leaves the first alone', async t => {
+test('a second sink for the same file is refused, and does not disturb the first', async t => {
   const path = join(testFolder(t), 'out.csv')
   const first = await opened(path)
   const second = new FileSink({ path, force: false })
@@ -98,7 +98,7 @@ test('a second sink for the same file is refused, and leaves the first alone', a
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
 })
 
-test('what another rowmill would take for its lock is not removed: the error names it', async t => {
+test('a file that is not a rowmill lock is not removed: the error names it', async t => {
   const path = join(testFolder(t), 'out.csv')
   mkdirSync(`${path}.rowmill`)
   writeFileSync(join(`${path}.rowmill`, 'lock'), JSON.stringify({ pid: 1, start: '1' }))
@@ -111,7 +111,7 @@ test('what another rowmill would take for its lock is not removed: the error nam
   assert.deepEqual(readdirSync(`${path}.rowmill`), ['lock'])
 })
 
-test('where the lock fails, two sinks write files of their own, and the one that lost its file says so', async t => {
+test('if the lock fails, two sinks write separate files, and the one that lost its file says so', async t => {
   const path = join(testFolder(t), 'out.csv')
   const first = await opened(path, true)
   await first.write([['1', 'first']])
@@ -146,7 +146,7 @@ for (const [what, spoil] of [
   })
 }
 
-test('the state of an unfinished output is for its user alone, and a new output has the mode of any new file', async t => {
+test('only its user can read the state of an unfinished output; a new output has the default mode', async t => {
   const path = join(testFolder(t), 'out.csv')
   const sink = await opened(path)
   await sink.write([['1', 'a']])
@@ -175,7 +175,7 @@ test('with force the new file has mode and owner of the one that it replaces', {
   assert.deepEqual([mode & 0o777, uid, gid], [0o640, 1234, 5678])
 })
 
-test('a user who could not keep the owner of a file is told so before it is replaced', { skip: notRoot }, async t => {
+test('a user who cannot keep the owner of a file is told before it is replaced', { skip: notRoot }, async t => {
   const folder = testFolder(t)
   chmodSync(folder, 0o777)
   const path = join(folder, 'out.csv')
@@ -219,7 +219,7 @@ for (const [what, plant, message] of [
     /run\.json may be written to by other users/,
   ],
 ] as const) {
-  test(`a folder beside the output that ${what} is refused and stays as it is, also with --restart`, async t => {
+  test(`a folder beside the output that ${what} is refused and unchanged, even with --restart`, async t => {
     const [path, aside] = [join(testFolder(t), 'out.csv'), testFolder(t)]
     plant(`${path}.rowmill`, aside)
     for (const restart of [false, true]) {
@@ -255,7 +255,7 @@ test('a folder beside the output that another user made is refused, and so is a 
 })
 
 for (const name of ['x'.repeat(248), 'x'.repeat(255), `${'ö'.repeat(125)}.csv`]) {
-  test(`an output with a name of ${Buffer.byteLength(name)} bytes has its state in a folder of a shorter name`, async t => {
+  test(`the state of an output with a name of ${Buffer.byteLength(name)} bytes is in a folder with a shorter name`, async t => {
     const folder = testFolder(t)
     const path = join(folder, name)
     const sink = await opened(path)
@@ -271,7 +271,7 @@ for (const name of ['x'.repeat(248), 'x'.repeat(255), `${'ö'.repeat(125)}.csv`]
   })
 }
 
-test('a name that no file system takes is refused before anything starts', async t => {
+test('a name that no file system accepts is refused before anything starts', async t => {
   const sink = new FileSink({ path: join(testFolder(t), 'x'.repeat(256)), force: false })
   await assert.rejects(sink.reserve(), {
     code: 'OUTPUT_UNUSABLE',
@@ -279,7 +279,7 @@ test('a name that no file system takes is refused before anything starts', async
   })
 })
 
-test('a sink goes on at its checkpoint and cuts off what lay behind it; a partial file that was changed is refused', async t => {
+test('a sink resumes at its checkpoint and truncates after it; a changed partial file is refused', async t => {
   const path = join(testFolder(t), 'out.csv')
   const first = await opened(path)
   await first.write([['1', 'a']])
@@ -322,7 +322,7 @@ test('a sink goes on at its checkpoint and cuts off what lay behind it; a partia
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
 })
 
-test('what a sink left that was killed in its commit is finished and cleared away, for its job alone', async t => {
+test('what a sink killed in its commit left is finished and removed, for its own job only', async t => {
   const path = join(testFolder(t), 'out.csv')
   assert.equal(await finishCommit(path, 'job'), false)
   const sink = new FileSink({ path, force: false, keepsProof: true })
@@ -337,7 +337,7 @@ test('what a sink left that was killed in its commit is finished and cleared awa
   assert.equal(readFileSync(path, 'utf8'), 'ID,A\n')
 })
 
-test('an output that was changed after it was complete is no output of its job, and stays', async t => {
+test('an output changed after completion does not count as output of its job, and stays', async t => {
   const path = join(testFolder(t), 'out.csv')
   const sink = new FileSink({ path, force: false, keepsProof: true })
   await sink.open()
@@ -365,7 +365,7 @@ test('a complete partial file whose name was taken meanwhile gets it as soon as 
   assert.equal(existsSync(`${path}.rowmill`), false)
 })
 
-test('standard output gets the rows as they come, and a reader that went away is an error', async () => {
+test('standard output gets the rows as they come, and a closed reader is an error', async () => {
   const out = new PassThrough()
   const sink = new StdoutSink(out)
   await sink.open()
@@ -386,7 +386,7 @@ test('standard output gets the rows as they come, and a reader that went away is
   await broken.close()
 })
 
-test('a folder that takes no other is refused, and not tried for ever', async () => {
+test('a folder that accepts no subfolder is refused, and not retried for ever', async () => {
   const sink = new FileSink({ path: '/proc/out.csv', force: false })
   await assert.rejects(sink.open(), { code: 'OUTPUT_FAILED', message: /\/proc\/out\.csv/ })
   await sink.close()

@@ -17,7 +17,7 @@ async function opened(path: string): Promise<{ sink: GrowingFileSink; note: stri
   return { sink, note }
 }
 
-test('what is flushed stands in the file, and behind a commit and a close nothing beside it', async t => {
+test('flushed rows are in the file, and after commit and close nothing is beside it', async t => {
   const folder = testFolder(t)
   const path = join(folder, 'out.csv')
   const { sink } = await opened(path)
@@ -33,7 +33,7 @@ test('what is flushed stands in the file, and behind a commit and a close nothin
   assert.deepEqual(readdirSync(folder), ['out.csv'])
 })
 
-test('a file that was begun and never checkpointed is begun again; a sink that does not grow goes on with none', async t => {
+test('a file without a checkpoint is started over; a plain sink resumes no growing file', async t => {
   const path = join(testFolder(t), 'out.csv')
   const first = await opened(path)
   await first.sink.write([['1', 'lost']])
@@ -62,7 +62,7 @@ test('a sink that wrote nothing leaves nothing', async t => {
   assert.deepEqual(readdirSync(folder), [])
 })
 
-test('a file of somebody else is refused, and stays as it is', async t => {
+test('a foreign file is refused and stays unchanged', async t => {
   const path = join(testFolder(t), 'out.csv')
   writeFileSync(path, 'precious')
   const sink = new GrowingFileSink({ path, force: false })
@@ -71,7 +71,7 @@ test('a file of somebody else is refused, and stays as it is', async t => {
   assert.equal(readFileSync(path, 'utf8'), 'precious')
 })
 
-test('what an unfinished job that does not grow left is not gone on with', async t => {
+test('the output of an unfinished job without growth is not resumed', async t => {
   const path = join(testFolder(t), 'out.csv')
   const plain = new FileSink({ path, force: false })
   await plain.open()
@@ -88,7 +88,7 @@ test('what an unfinished job that does not grow left is not gone on with', async
   assert.equal(existsSync(`${path}.rowmill`), false)
 })
 
-test('a sink that was killed behind its commit is cleared away, and no other', async t => {
+test('what a sink killed after its commit left is removed, for its own job only', async t => {
   const path = join(testFolder(t), 'out.csv')
   assert.equal(await finishCommit(path, 'job'), false)
   const { sink } = await opened(path)

@@ -11,14 +11,14 @@ test('of four processes that find the lock of a killed one, exactly one gets it'
   await killedHolders(t, { path, rounds: 10, where: () => 'here' })
 })
 
-test('the same where two of the four are in PID, network and host namespaces of their own', {
+test('exactly one gets it even if two are in PID, network and host namespaces of their own', {
   skip: cannotUnshare,
 }, async t => {
   const path = join(testFolder(t), 'out.csv')
   await killedHolders(t, { path, rounds: 3, where: place => (place % 2 === 0 ? 'here' : 'in a container') })
 })
 
-test('four processes that take and give back an output 100 times each never hold it at the same time', async t => {
+test('four processes that take and release an output 100 times each never hold it at the same time', async t => {
   const path = join(testFolder(t), 'out.csv')
   const contenders = await Promise.all([0, 1, 2, 3].map(() => start(t, path, 'here')))
   const overlaps = await Promise.all(contenders.map(contender => ask(contender, 'race 100')))

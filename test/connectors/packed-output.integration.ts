@@ -110,7 +110,7 @@ for (const [name, compression, identical] of [
   })
 }
 
-test('a file named .zst is one zstd frame of the text, at the level that is asked for', async t => {
+test('a .zst file is one zstd frame of the text, at the requested level', async t => {
   const rows = numbered(60_000)
   const sizes: number[] = []
   for (const compression of ['infer', { method: 'zstd', level: 19 }]) {
@@ -123,7 +123,7 @@ test('a file named .zst is one zstd frame of the text, at the level that is aske
 })
 
 for (const name of ['out.csv.gz', 'out.csv.bz2']) {
-  test(`packing ${name} that is interrupted leaves the checkpoint, and nothing under the final name; the next commit packs all`, async t => {
+  test(`an interrupted packing of ${name} leaves the checkpoint and no output; the next commit packs all`, async t => {
     const [path] = places(t, name)
     const rows = numbered(60_000)
     const sink = sinkOf(path, 'infer')
@@ -150,7 +150,7 @@ for (const name of ['out.csv.gz', 'out.csv.bz2']) {
   })
 }
 
-test('without a Python what Node cannot pack is refused before there is a file, and gzip and zstd are packed', async t => {
+test('without Python, gzip and zstd are packed; other formats are refused before there is a file', async t => {
   for (const [name, compression] of [
     ...['bz2', 'zip', 'xz', 'tar', 'tar.gz'].map(extension => [`out.${extension}`, 'infer'] as const),
     ['out.gz', gzip()] as const,
@@ -175,7 +175,7 @@ test('without a Python what Node cannot pack is refused before there is a file, 
   }
 })
 
-test('a file that grows is refused where the job asks for a packed one', async t => {
+test('a growing file is refused if the job asks for a packed one', async t => {
   const [path] = places(t, 'out.csv')
   const sink = new GrowingFileSink({ path, force: false })
   await sink.open()

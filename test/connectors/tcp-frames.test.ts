@@ -22,7 +22,7 @@ async function read(stream: AsyncIterable<Uint8Array>): Promise<string[]> {
   return frames
 }
 
-test('frames come out as they were sent, wherever the stream is cut', async () => {
+test('frames come out as sent, wherever the stream is split', async () => {
   const texts = fc.array(fc.string({ unit: 'binary', maxLength: 300 }).filter(text => text !== '\u0004'))
   await fc.assert(
     fc.asyncProperty(texts, fc.array(fc.nat(), { maxLength: 20 }), async (sent, places) => {
@@ -34,7 +34,7 @@ test('frames come out as they were sent, wherever the stream is cut', async () =
   )
 })
 
-test('nothing is read after the frame that ends the job, also if the connection stays open', async () => {
+test('nothing is read after the frame that ends the job, even if the connection stays open', async () => {
   async function* open(): AsyncGenerator<Buffer> {
     yield Buffer.concat([frameOf('ID,A'), END])
     assert.fail('the reader asked for more')
@@ -42,7 +42,7 @@ test('nothing is read after the frame that ends the job, also if the connection 
   assert.deepEqual(await read(open()), ['ID,A'])
 })
 
-test('04 ends a job only as the one byte of a frame', async () => {
+test('04 ends a job only as a frame of exactly that byte', async () => {
   const frames = ['\u0004\u0004', '1,\u0004', '']
   assert.deepEqual(await read(pieces(Buffer.concat([...frames.map(frameOf), END]))), frames)
 })
@@ -54,7 +54,7 @@ for (const [what, bytes, message] of [
   ['in the middle of a length', Buffer.concat([frameOf('ID,A'), END.subarray(0, 3)]), /in the middle of frame 2/],
   ['before the last byte', Buffer.concat([frameOf('ID,A'), END.subarray(0, 4)]), /in the middle of frame 2/],
 ] as const) {
-  test(`a sender that leaves ${what} is no end of input`, async () => {
+  test(`a sender that leaves ${what} does not end the input`, async () => {
     await assert.rejects(read(pieces(bytes)), { code: 'INPUT_UNREADABLE', message })
   })
 }
@@ -72,7 +72,7 @@ test('a frame that announces more than the bound is refused before it is read, w
   assert.deepEqual(await read(pieces(Buffer.concat([frameOf(largest), END]), [100, 5_000_000])), [largest])
 })
 
-test('an address is tcp://HOST:PORT, on loopback unless it says otherwise', () => {
+test('an address is tcp://HOST:PORT, on loopback by default', () => {
   for (const [text, host, port, loopback] of [
     ['tcp://127.0.0.1:5001', '127.0.0.1', 5001, true],
     ['tcp://:5001', '127.0.0.1', 5001, true],

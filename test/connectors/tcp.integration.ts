@@ -77,7 +77,7 @@ test('the arguments of read_csv act on the records', async t => {
   )
 })
 
-test('rows of a slow sender come before it ends', async t => {
+test('rows of a slow sender arrive before it ends', async t => {
   const { source, port } = listening(t)
   const opening = source.open()
   const sending = send(await port, ['ID,A', '1,x', '2,y'], '--delay', '0.3')
@@ -99,7 +99,7 @@ for (const [what, lines, how, code, message] of [
   ['leaves a quote open', ['ID,A', '1,"x', '2,y"'], [], 'INPUT_QUOTE', /line 2/],
   ['has a row longer than its header', ['ID,A', '1,x', '2,y,z,z'], [], 'INPUT_FIELDS', /line 3/],
 ] as const) {
-  test(`a sender that ${what} ends its job with ${code}, and no row is made up`, async t => {
+  test(`a sender that ${what} ends its job with ${code}, and no row is invented`, async t => {
     const { source, port } = listening(t)
     const rows: Values[] = []
     const reading = (async () => {
@@ -131,7 +131,7 @@ test('a second sender is refused: it would be another job', async t => {
   assert.match(stderr, /ConnectionRefusedError/)
 })
 
-test('a port that is taken, and an address beyond this machine, are said', async t => {
+test('a taken port and an address of another machine are reported', async t => {
   const first = listening(t)
   first.source.open().catch(() => {})
   const address = { host: '127.0.0.1', port: await first.port }
@@ -177,7 +177,7 @@ test('each result is one frame, its rows joined by line ends, and a complete job
   assert.equal(await next(), 'end')
 })
 
-test('a job that is not complete resets the connection, and the sink says what the receiver got', async t => {
+test('an incomplete job resets the connection, and the sink says what the receiver got', async t => {
   const { address, next } = await receiver(t)
   const said: string[] = []
   const sink = new TcpSink({ address, say: message => said.push(message) })
@@ -193,7 +193,7 @@ test('a job that is not complete resets the connection, and the sink says what t
   )
 })
 
-test('a receiver that goes away ends the job; one that came back gets all rows, from the first', async t => {
+test('a receiver that disconnects ends the job; on its return it gets all rows from the first', async t => {
   const { address, next } = await receiver(t, '--leave-after', '1')
   const first = new TcpSink({ address })
   await first.open()
@@ -217,7 +217,7 @@ test('a receiver that goes away ends the job; one that came back gets all rows, 
   assert.deepEqual([await next(), await next(), await next()], ['"1"', '"2"', 'end'])
 })
 
-test('without a receiver the sink says so, and the signal ends a wait for one that does not read', async t => {
+test('without a receiver the sink says so, and the signal ends the wait for one that does not read', async t => {
   const { source, port } = listening(t) // only to have a port
   source.open().catch(() => {})
   const address = { host: '127.0.0.1', port: await port }

@@ -41,7 +41,7 @@ function logsOf(hands: readonly (readonly { step: number; back: number }[])[]): 
   })
 }
 
-test('partitions that come later are read from where they begin, and are in the position before anything came in them', () => {
+test('a late partition is read from its start, and is in the position before its first message', () => {
   const order = new ArrivalOrder('j', START(1))
   order.offer({ topic: 't', partition: 0, offset: 0 }, result(0, 3))
   order.reach([0, 5, 9])
@@ -61,7 +61,7 @@ test('partitions that come later are read from where they begin, and are in the 
   assert.deepEqual(order.checkpoint.offsets, offsets)
 })
 
-test('every row comes out once, in the order of arrival, wherever a reader is started again', () => {
+test('every row comes out once, in order of arrival, wherever a reader restarts', () => {
   fc.assert(
     fc.property(anyLogs, fc.array(fc.nat(1000), { minLength: 1, maxLength: 60 }), (hands, dice) => {
       const logs = logsOf(hands)
@@ -105,7 +105,7 @@ test('every row comes out once, in the order of arrival, wherever a reader is st
   )
 })
 
-test('what was offered and not taken lies behind the position', () => {
+test('rows that were offered but not taken are after the position', () => {
   const order = new ArrivalOrder('j', START(2))
   const at = (partition: number, offset: number) => ({ topic: 'results', partition, offset })
   order.offer(at(0, 3), result(0, 10))
@@ -121,7 +121,7 @@ test('what was offered and not taken lies behind the position', () => {
   assert.deepEqual(order.checkpoint.highest, [15, 20])
 })
 
-test('what is taken at once has one set of columns', () => {
+test('rows taken at once have one set of columns', () => {
   const order = new ArrivalOrder('j', START(1))
   const columns = [['a'], ['a'], ['b'], ['b']]
   columns.forEach((names, offset) => {

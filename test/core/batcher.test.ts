@@ -21,7 +21,7 @@ function texts(batch: Batch | null): string[] | undefined {
   )
 }
 
-test('consecutive messages of a job make one batch, up to the number of rows asked for', () => {
+test('consecutive messages of a job make one batch, up to the requested number of rows', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 2), 0)
   batcher.addRows(1, rows(2, 2), 2)
@@ -31,7 +31,7 @@ test('consecutive messages of a job make one batch, up to the number of rows ask
   assert.equal(batcher.cutBatch(3), null)
 })
 
-test('nothing above a message that waits for its job is committed, and what it leads to is in its place', () => {
+test('nothing above a message that waits for its job is committed, and its output keeps its place', () => {
   const batcher = new Batcher(5)
   batcher.addRows(5, rows(0, 1), 0)
   batcher.defer(6)
@@ -56,7 +56,7 @@ test('nothing above a message that waits for its job is committed, and what it l
   assert.deepEqual([batcher.lowWater, batcher.isEmpty], [10, true])
 })
 
-test('a message that waited for its job in vain is passed over', () => {
+test('a message that waited for its job in vain is skipped', () => {
   const batcher = new Batcher(0)
   batcher.defer(0)
   batcher.pass(1)
@@ -101,7 +101,7 @@ test('a jump in the positions closes a batch', () => {
   assert.deepEqual(texts(batcher.cutBatch(100)), ['j8', 'j9'])
 })
 
-test('rows seen in this assignment are dropped, also where a message overlaps, and counted', () => {
+test('rows already seen in this assignment are dropped and counted, even if a message overlaps', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 3), 0)
   batcher.addRows(1, rows(0, 2), 0)
@@ -110,13 +110,13 @@ test('rows seen in this assignment are dropped, also where a message overlaps, a
   assert.equal(batcher.duplicates, 3)
 })
 
-test('the first position of an assignment may be any: what lies before was done by someone else', () => {
+test('an assignment may begin at any position: another worker did the rows before it', () => {
   const batcher = new Batcher(70)
   batcher.addRows(70, rows(500, 2), 300)
   assert.equal(batcher.cutBatch(100)!.first, 300)
 })
 
-test('a job that interleaves with another is batched past the rows of the other', () => {
+test('a job that interleaves with another is batched across its rows', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 1), 0)
   batcher.addRows(1, rows(0, 1, 'other'), 0)
@@ -129,7 +129,7 @@ test('a job that interleaves with another is batched past the rows of the other'
   assert.equal(batcher.lowWater, 3)
 })
 
-test('the low-water mark stays at the lowest offset with a row that is not acknowledged', () => {
+test('the low-water mark stays at the lowest offset with an unacknowledged row', () => {
   const batcher = new Batcher(10)
   batcher.addRows(10, rows(0, 2), 0)
   batcher.addRows(11, rows(2, 2), 2)
@@ -141,7 +141,7 @@ test('the low-water mark stays at the lowest offset with a row that is not ackno
   assert.equal(batcher.lowWater, 12)
 })
 
-test('positions that have a row already are handed out to nobody, and a message is done when all its runs are', () => {
+test('positions that already have a row are not handed out; a message is done when its runs are', () => {
   const batcher = new Batcher(0)
   const done = new IntervalSet()
   done.add(1, 3)
@@ -170,7 +170,7 @@ test('positions that have a row already are handed out to nobody, and a message 
   assert.ok(batcher.isEmpty)
 })
 
-test('a marker comes out behind the batches of the rows before it, and no batch reaches over it', () => {
+test('a marker comes out after the batches of the rows before it, and no batch spans it', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 3), 0)
   batcher.addEnd(1, end)
@@ -185,7 +185,7 @@ test('a marker comes out behind the batches of the rows before it, and no batch 
   assert.equal(batcher.lowWater, 2)
 })
 
-test('what leads to no result moves the low-water mark as soon as all before it is done', () => {
+test('a message without a result moves the low-water mark as soon as all before it is done', () => {
   const batcher = new Batcher(4)
   batcher.pass(4)
   assert.equal(batcher.lowWater, 5)
@@ -196,7 +196,7 @@ test('what leads to no result moves the low-water mark as soon as all before it 
   assert.deepEqual([batcher.lowWater, batcher.waiting], [7, 0])
 })
 
-test('a batch says where its rows begin, also where rows take several lines or the publisher knew none', () => {
+test('a batch says where its rows begin, even if rows have several lines or none is known', () => {
   const batcher = new Batcher(0)
   const { head, bytes } = rows(10, 3)
   batcher.addRows(0, { head: { ...head, line: 20, lineSteps: [1, 4, 1] }, bytes }, 10)
@@ -240,7 +240,7 @@ const anyActs = fc.array(
   { maxLength: 120 },
 )
 
-test('for any log and any order of cutting and settling every row comes out once, and nothing open is committed', () => {
+test('for any log and order of settling, every row comes out once and nothing open is committed', () => {
   fc.assert(
     fc.property(anyLog, anyActs, fc.nat(500), (log, acts, start) => {
       const batcher = new Batcher(start)
@@ -316,7 +316,7 @@ test('for any log and any order of cutting and settling every row comes out once
   )
 })
 
-test('behind the end of input rows below its count are copies, rows at or above it and other ends contradict it', () => {
+test('after the end of input known rows are copies, and new rows or other ends contradict it', () => {
   const batcher = new Batcher(0)
   const head = (seq: number, count: number) => rows(seq, count).head
   assert.equal(batcher.flawOfRows(head(0, 9), 0), null)
@@ -330,7 +330,7 @@ test('behind the end of input rows below its count are copies, rows at or above 
     assert.match(batcher.flawOfEnd({ ...end, ...more })!, /an earlier one says 3 of 3$/)
 })
 
-test('behind a newer epoch nothing of an older one comes out, and what was there before does', () => {
+test('after a newer epoch nothing of an older one comes out, and everything before it does', () => {
   const of = (epoch: number, seq: number): RowsMessage => {
     const { head, bytes } = rows(seq, 1)
     return { head: { ...head, epoch, from: epoch === 0 ? 0 : 1 }, bytes }
@@ -356,7 +356,7 @@ test('behind a newer epoch nothing of an older one comes out, and what was there
   assert.deepEqual([batcher.lowWater, batcher.duplicates], [7, 1])
 })
 
-test('rows without a sequence are batched over the holes between them, and a refused one stands alone', () => {
+test('unsequenced rows are batched across the holes between them, and a refused one is alone', () => {
   const at = (offset: number, refusal?: RowsMessage['refusal']) => {
     const { head, bytes } = rows(0, 1)
     batcher.addRows(offset, { head: { ...head, seq: null, line: null }, bytes, ...(refusal && { refusal }) }, offset)

@@ -42,7 +42,7 @@ test('the first call of a job is small, and the second takes about as long as a 
   assert.equal(clock.pace.rowsAtOnce('k', ROWS, 100), 20, 'another job may be another matter')
 })
 
-test('a fast classifier gets all it may have, a slow one a row at a time', () => {
+test('a fast classifier gets the maximum, a slow one a row at a time', () => {
   assert.equal(
     new Clock(200).classify('j', 3, rows => 4 + rows / 100),
     100,
@@ -57,7 +57,7 @@ test('a fast classifier gets all it may have, a slow one a row at a time', () =>
   )
 })
 
-test('what a call costs beside its rows is learned with them', () => {
+test('the fixed cost of a call is learned along with the cost of its rows', () => {
   const rows = new Clock(200).classify('j', 20, rows => 50 + 2 * rows)
   assert.ok(Math.abs(50 + 2 * rows - 200) <= 4, `${rows} rows`)
 })
@@ -69,14 +69,14 @@ test('a classifier that becomes slower, or faster, is followed within some calls
   assert.ok(clock.classify('j', 40, rows => 4 * rows) >= 45)
 })
 
-test('one call that took long, as of a classifier that died, does not make the next ones much smaller', () => {
+test('one slow call, such as one that died, does not make the next ones much smaller', () => {
   const clock = new Clock(200)
   clock.classify('j', 20, rows => 4 * rows)
   clock.answer('j', 50, 1500)
   assert.ok(clock.pace.rowsAtOnce('j', ROWS, 100) >= 20)
 })
 
-test('a call that waited for the one before it is charged its own time only', () => {
+test('a call that waited for the one before it counts only its own time', () => {
   const pace = new CallSize(200)
   pace.answered({ job: 'j', count: 10 }, 0, 100)
   pace.answered({ job: 'j', count: 10 }, 1, 200)
@@ -89,7 +89,7 @@ test('a call that waited for the one before it is charged its own time only', ()
   assert.equal(pace.rowsAtOnce('l', ROWS, 100), 40)
 })
 
-test('answers that come two at a time say the same as one by one', () => {
+test('answers that come two at a time give the same size as one by one', () => {
   const pace = new CallSize(50)
   for (let pair = 0; pair < 20; pair++) {
     for (let i = 0; i < 2; i++) pace.answered({ job: 'j', count: 10 }, pair * 100, (pair + 1) * 100)

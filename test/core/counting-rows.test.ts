@@ -121,7 +121,7 @@ class Simulation {
   }
 }
 
-test('whatever of older producers arrives late, and whoever takes over when: no safe row is lost, no hole, every takeover point tells the same', () => {
+test('whenever producers are late or take over, no safe row is lost, and takeover points agree', () => {
   const whats = ['send', 'arrive', 'barrier', 'begin', 'beginPoint', 'point'] as const
   const weights = { send: 8, arrive: 8, barrier: 5, begin: 1, beginPoint: 1, point: 1 }
   const many = whats.flatMap(what => Array.from({ length: weights[what] }, () => what))

@@ -21,7 +21,7 @@ function take(turns: FairTurns<Queue>, all: readonly Queue[], times: number): st
   return names.join('')
 }
 
-test('partitions with rows take turns, whoever comes and goes', () => {
+test('partitions with rows take turns, whichever come and go', () => {
   const turns = new FairTurns<Queue>()
   const [a, b, c] = [rows('a', 9), rows('b', 2), rows('c', 9)] as const
   assert.equal(take(turns, [a, b, c], 4), 'abca')
@@ -32,7 +32,7 @@ test('partitions with rows take turns, whoever comes and goes', () => {
   assert.equal(turns.next([]), undefined)
 })
 
-test('rows of small jobs go before those of large ones, wherever they stand', () => {
+test('rows of small jobs go before those of large ones, in any partition', () => {
   const turns = new FairTurns<Queue>()
   const all = [bulk('X', 99), rows('a', 2), bulk('Y', 99), rows('b', 1)]
   assert.equal(take(turns, all, 7), 'abaXYXY')
@@ -40,13 +40,13 @@ test('rows of small jobs go before those of large ones, wherever they stand', ()
   assert.equal(take(turns, all, 3), 'bXY')
 })
 
-test('one batch in ten is of a large job while small ones never end, of each in its turn', () => {
+test('while small jobs never end, one batch in ten is of a large job, in turn', () => {
   const turns = new FairTurns<Queue>()
   const all = [rows('a', 99), bulk('X', 99), rows('b', 99), bulk('Y', 1), bulk('Z', 99)]
   assert.equal(take(turns, all, 40), 'ababababaXbabababab' + 'Yababababa' + 'Zbabababab' + 'X')
 })
 
-test('what was let through counts only while rows of a large job wait', () => {
+test('earlier turns of small jobs count only while rows of a large job wait', () => {
   const turns = new FairTurns<Queue>()
   const [a, X] = [rows('a', 99), bulk('X', 0)]
   assert.equal(take(turns, [a, X], 20), 'a'.repeat(20))

@@ -5,7 +5,7 @@ import { IntervalSet } from '../../src/core/intervals.ts'
 
 const anyRun = fc.record({ from: fc.nat(60), size: fc.nat(12) })
 
-test('a set of runs holds what a set of numbers holds, and names what it lacks in runs that cannot be joined', () => {
+test('a set of runs holds what a set of numbers holds, and names missing numbers as maximal runs', () => {
   fc.assert(
     fc.property(fc.array(anyRun, { maxLength: 30 }), fc.nat(80), fc.nat(30), (runs, from, size) => {
       const [set, plain] = [new IntervalSet(), new Set<number>()]

@@ -26,7 +26,7 @@ test('a takeover point counts while its epoch is the newest', () => {
   assert.deepEqual(epochs({}, taken, point(1, 8, true)).takeoverPoint, closed)
 })
 
-test('a copy of a job record is no takeover point, and neither is the record of a job that failed', () => {
+test('a copy of a job record is no takeover point, and neither is the record of a failed job', () => {
   assert.deepEqual(epochs({}, taken, { ...taken, from: 3 }).takeoverPoint, BEGINNING)
   assert.deepEqual(epochs({}, { ...point(0, 7), state: 'failed' }).takeoverPoint, BEGINNING)
 })

@@ -133,7 +133,7 @@ test('the first of several failures of an attempt counts', () => {
   assert.equal(after.by, 'worker 0')
 })
 
-test('a cancelled job stays cancelled when it fails or ends afterwards', () => {
+test('a cancelled job stays cancelled if it fails or ends afterwards', () => {
   const after = fold({}, { state: 'cancelled', by: 'a person' }, { state: 'failed', reason: reason('late') })
   assert.deepEqual([after.state, after.reason, after.by], ['cancelled', null, 'a person'])
 })
@@ -182,14 +182,14 @@ test('a newer epoch reopens neither a failed job nor an ended one', () => {
   assert.deepEqual([ended.state, ended.total, ended.epoch], ['ended', 3, 0])
 })
 
-test('a producer that was taken over can neither end nor open the job, but its workers can fail it', () => {
+test('a producer that lost the job can neither end nor open it, but its workers can fail it', () => {
   const after = fold({}, taken, { state: 'ended', total: 3 }, { by: 'first' })
   assert.deepEqual([after.state, after.total, after.epoch, after.by], ['open', null, 1, 'second'])
   const failed = fold({}, taken, { state: 'failed', reason: reason('one') })
   assert.deepEqual([failed.state, failed.epoch], ['failed', 1])
 })
 
-test('an option in JSON is parsed, has a default, and is a USAGE error where it is no JSON', () => {
+test('a JSON option is parsed, has a default, and is a USAGE error if it is not JSON', () => {
   const options = [
     { name: 'cast', value: '[["A","int64"]]' },
     { name: 'toCsv', value: '{' },
@@ -202,7 +202,7 @@ test('an option in JSON is parsed, has a default, and is a USAGE error where it 
   })
 })
 
-test('a failed job ends everyone with its reason, or with who ended it', () => {
+test('a failed job ends everyone with its reason, or with the one who ended it', () => {
   const failed = jobFailure({ ...FIRST, attempt: 2, state: 'failed', reason: reason('no') })
   assert.deepEqual([failed.code, failed.message], ['CLASSIFIER_FAILED', 'no'])
   assert.deepEqual(failed.facts, { job: 'j', attempt: 2, place: 'row 1', told: true })

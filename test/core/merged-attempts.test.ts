@@ -91,7 +91,7 @@ function expected(log: readonly Entry[], total: number): string[] {
   return rows
 }
 
-test('of each position the latest attempt that has it counts, in order, however late the log tells it', () => {
+test('for each position the latest attempt that has it counts, in order, however late the log is', () => {
   fc.assert(
     fc.property(anyCase, ({ total, attempts, start, patience }) => {
       const log = logOf({ total, attempts })
@@ -143,7 +143,7 @@ test('of each position the latest attempt that has it counts, in order, however 
   )
 })
 
-test('what no attempt has is a jump: the result behind it comes as it is', () => {
+test('a position in no attempt is a jump: the result after it comes as it is', () => {
   const entries = [resultOf(0, 0, 2, []), resultOf(1, 4, 2, [])]
   const logs = [0, 1].map((attempt): AttemptLog => {
     const mine = entries.flatMap((value, offset) => (value.attempt === attempt ? [{ offset, value }] : []))

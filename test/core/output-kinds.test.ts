@@ -52,7 +52,7 @@ for (const [a, b] of STEADY) {
   })
 }
 
-test('other columns than before fail by name', () => {
+test('a change of the columns fails by name', () => {
   const kinds = new OutputKinds('j')
   kinds.check(result(['text', 'text']), 'row 0')
   const message = /the columns "c0" for row 1, and "c0", "c1" before/
@@ -66,7 +66,7 @@ test('results of two different classifiers are refused', () => {
   assert.throws(() => kinds.check(other, 'row 1'), { code: 'CLASSIFIER_MIXED', message: /one and two/ })
 })
 
-test('a column with a cast is held against nothing', () => {
+test('the kinds of a column with a cast are not compared', () => {
   const kinds = new OutputKinds('j', ['c0'])
   kinds.check(result(['integer']), 'row 0')
   kinds.check(result(['empty']), 'row 1')

@@ -66,7 +66,7 @@ class Reader {
   }
 }
 
-test('of every row that copy comes out that the epochs leave, once and in order, in any interleaving of the partitions', () => {
+test('in any interleaving, the copy of each row that the epochs keep comes out once and in order', () => {
   fc.assert(
     fc.property(anyStream, fc.array(fc.nat(1000), { minLength: 1 }), (job, thrown) => {
       const reader = new Reader(job, streamOf(job))
@@ -80,7 +80,7 @@ test('of every row that copy comes out that the epochs leave, once and in order,
   )
 })
 
-test('reading only what is wanted never stands still; what looks complete goes on where another publisher did', () => {
+test('reading only what is wanted never stalls; output resumes where another publisher resumed', () => {
   fc.assert(
     fc.property(anyStream, job => {
       const reader = new Reader(job, streamOf(job))
@@ -95,7 +95,7 @@ test('reading only what is wanted never stands still; what looks complete goes o
   )
 })
 
-test('from any checkpoint another reader hands out exactly the rest, however often it is started again', () => {
+test('from any checkpoint another reader hands out exactly the rest, however often it restarts', () => {
   fc.assert(
     fc.property(anyStream, fc.array(fc.nat(1000), { minLength: 1 }), fc.boolean(), (job, thrown, onlyWanted) => {
       const reader = new Reader(job, streamOf(job))
@@ -114,7 +114,7 @@ test('from any checkpoint another reader hands out exactly the rest, however oft
   )
 })
 
-test('a checkpoint names no epoch that every partition has reached', () => {
+test('a checkpoint omits epochs that every partition has reached', () => {
   fc.assert(
     fc.property(anyStream, job => {
       const reader = new Reader(job, streamOf(job))
@@ -124,7 +124,7 @@ test('a checkpoint names no epoch that every partition has reached', () => {
   )
 })
 
-test('a checkpoint of a version that knew no epochs is gone on with', () => {
+test('a checkpoint of a version without epochs can be resumed', () => {
   const job: AnyStream = { partitions: 2, blockRows: 1, lives: [], last: 9, dice: [0] }
   const reader = new Reader(job, streamOf(job))
   const { seq, counts, offsets } = reader.reassembler.checkpoint

@@ -7,7 +7,7 @@ import { anyJob, copy, deal, isResult, type Log, logsOf, Reading } from '../help
 
 const anyDice = fc.array(fc.nat(1000), { minLength: 1, maxLength: 60 })
 
-test('every row comes out once, in order and as its first copy says, in any interleaving of the partitions', () => {
+test('in any interleaving, every row comes out once, in order, and as its first copy', () => {
   fc.assert(
     fc.property(anyJob, anyDice, (job, dice) => {
       const reading = new Reading(job, logsOf(job))
@@ -18,7 +18,7 @@ test('every row comes out once, in order and as its first copy says, in any inte
   )
 })
 
-test('reading only the partition that is wanted gives all rows, and asks for none that has nothing more to give', () => {
+test('reading only the wanted partition gives all rows, and never asks an exhausted one', () => {
   fc.assert(
     fc.property(anyJob, job => {
       const reading = new Reading(job, logsOf(job))
@@ -29,7 +29,7 @@ test('reading only the partition that is wanted gives all rows, and asks for non
   )
 })
 
-test('from wherever it stopped another one hands out exactly the rest', () => {
+test('from any stopping point another reassembler hands out exactly the rest', () => {
   fc.assert(
     fc.property(anyJob, fc.array(fc.nat(1000), { maxLength: 60 }), (job, dice) => {
       const logs = logsOf(job)
@@ -55,7 +55,7 @@ function failure(reading: Reading, read: () => void): RowmillError {
   return assert.fail('nothing was found wrong')
 }
 
-test('a row whose results are lost is a gap that names the first row missing, and no later row comes out', () => {
+test('a row whose results are lost is a gap with the first missing row, and no later row comes out', () => {
   fc.assert(
     fc.property(anyJob, fc.nat(), fc.option(anyDice), (anything, number, dice) => {
       const job = { ...anything, total: anything.total + 1 }
@@ -92,7 +92,7 @@ function insert(logs: Log[], partition: number, item: Log[number], place: 'befor
 
 const anyPlace = fc.constantFrom('before' as const, 'after' as const)
 
-test('an end of input that disagrees with another one, its partition or the arithmetic is malformed', () => {
+test('an end of input that contradicts another, its partition or the arithmetic is malformed', () => {
   const changes = fc.constantFrom<(end: EndOfInput) => Partial<EndOfInput>>(
     ({ rows }) => ({ rows: rows - 1 }),
     ({ rows }) => ({ rows: rows + 1 }),
@@ -110,7 +110,7 @@ test('an end of input that disagrees with another one, its partition or the arit
   )
 })
 
-test('an end of input of another total is malformed, also where its own partition would have as many rows', () => {
+test('an end of input with another total is malformed, even if its own partition would agree', () => {
   fc.assert(
     fc.property(anyJob, fc.nat(), fc.nat(130), anyDice, (job, which, total, dice) => {
       fc.pre(total !== job.total)

@@ -47,7 +47,7 @@ test('rows come out in the order of their seq, whatever partition is ahead', () 
   assert.deepEqual(taken(reassembler), [5, 6, 7])
 })
 
-test('a position that was offered before is dropped and counted, the first copy counts', () => {
+test('a position offered before is dropped and counted: the first copy counts', () => {
   const reassembler = newReassembler()
   reassembler.offer(at(0), result(0, 0, 2))
   reassembler.offer(at(0), { ...result(0, 0, 2), rows: [['other'], ['other']] })
@@ -58,7 +58,7 @@ test('a position that was offered before is dropped and counted, the first copy 
   assert.equal(reassembler.counts.duplicates, 3)
 })
 
-test('a position that was jumped over is a gap that names the row', () => {
+test('a skipped position is a gap that names the row', () => {
   const reassembler = newReassembler()
   reassembler.offer(at(1), result(1, 0, 2))
   const facts = { job: 'j', partition: 1, row: 6, expected: 2, found: 3 }
@@ -97,7 +97,7 @@ test('ends of input that contradict each other, or the arithmetic, are malformed
   assert.throws(() => newReassembler().end(at(0), { ...end(0, 3), rows: 1 }), fails('ROW_MALFORMED'))
 })
 
-test('behind the end of input a repeated row is a duplicate, a new one is malformed', () => {
+test('after the end of input a repeated row is a duplicate, a new one is malformed', () => {
   const reassembler = newReassembler()
   reassembler.offer(at(0), result(0, 0, 2))
   reassembler.end(at(0), end(0, 2))
@@ -106,7 +106,7 @@ test('behind the end of input a repeated row is a duplicate, a new one is malfor
   assert.throws(() => reassembler.offer(at(0), result(0, 2, 1)), fails('ROW_MALFORMED'))
 })
 
-test('a rejected row keeps its place: the others stay in order and it is counted', () => {
+test('a rejected row keeps its place: the others stay in order, and it is counted', () => {
   const reassembler = newReassembler()
   const rejected = [{ index: 1, seq: 1, line: 3, reason: 'FAILED', detail: '', values: [] }]
   reassembler.offer(at(0), result(0, 0, 3, layout, rejected))

@@ -53,7 +53,7 @@ class Dealer {
   }
 }
 
-test('dealing the rows of a job one by one gives the places, the rows left in each block and the rows per partition', () => {
+test('dealing rows one by one gives the places, the rows left in each block and in each partition', () => {
   fc.assert(
     fc.property(fc.nat(20_000), layouts, (total, layout) => {
       const dealer = new Dealer(layout)
@@ -72,7 +72,7 @@ test('dealing the rows of a job one by one gives the places, the rows left in ea
   )
 })
 
-test('a row is found again from its place, and a place from its row', () => {
+test('a place gives the row, and the row gives its place', () => {
   fc.assert(
     fc.property(seqs, layouts, fc.nat(49), (number, layout, player) => {
       assert.equal(seqOf(placeOf(number, layout), layout), number)
@@ -83,7 +83,7 @@ test('a row is found again from its place, and a place from its row', () => {
   )
 })
 
-test('far into a job the positions of every partition still go on without a hole, block by block', () => {
+test('far into a job the positions of every partition still have no hole, block by block', () => {
   fc.assert(
     fc.property(seqs, layouts, (from, layout) => {
       const { partitions, blockRows } = layout

@@ -17,7 +17,7 @@ const QUESTIONS: readonly { what: string; ask(admin: KafkaAdmin): Promise<unknow
 ]
 
 for (const { what, ask } of QUESTIONS) {
-  test(`a broker that is frozen, asked ${what}, and killed cannot be reached: that is no defect of rowmill`, async t => {
+  test(`a frozen broker that is asked ${what} and killed is unreachable: that is no defect of rowmill`, async t => {
     const broker = await startLocalBroker({})
     t.after(() => broker.close())
     const java = descendants(process.pid).find(({ name }) => name === 'java')

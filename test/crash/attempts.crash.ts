@@ -21,7 +21,7 @@ def classify_df(df):
     return df
 `
 
-test('rejects are replayed by workers that are killed, leave and come: each has a row in its place, others are not touched', async t => {
+test('rejects are replayed by workers that die, leave and join: each has one row, others are unchanged', async t => {
   const fire = await Fire.open(t)
   await fire.stopWatching() // the first output lacks rows
   const target = join(fire.folder, 'classifier.py')

@@ -34,7 +34,7 @@ const TOGETHER: readonly Edit[] = [
   },
 ]
 
-test('several partitions in one request: rows are lost when leaders move, and the collector names the first', async t => {
+test('with several partitions in one request, moving leaders lose rows, and collect names the first', async t => {
   const closing: (() => Promise<void>)[] = []
   t.after(async () => {
     for (const close of closing.reverse()) await close()

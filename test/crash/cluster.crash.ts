@@ -24,7 +24,7 @@ async function place(t: TestContext, { rows = 3000 } = {}) {
   return { cluster, fire: await Fire.open(t, { rows, brokers: cluster.addresses }) }
 }
 
-test('a broker killed with requests of the publisher at it: two others have every row', async t => {
+test('a broker killed with requests of the publisher pending: two others have every row', async t => {
   const { cluster, fire } = await place(t, { rows: 6000 })
   const victim = (await cluster.prepare(fire.pipeline)).find(id => id !== 1) // the controller is needed
   assert.ok(victim, 'another broker leads partitions')
@@ -39,7 +39,7 @@ test('a broker killed with requests of the publisher at it: two others have ever
   await fire.check({ again: fire.rows })
 })
 
-test('a broker killed while rows are classified, and started again', async t => {
+test('a broker is killed while rows are classified, and restarted', async t => {
   const { cluster, fire } = await place(t, { rows: 6000 })
   const working = fire.work(2)
   const [publishing, collected] = [fire.publish(), fire.collect()]
@@ -52,7 +52,7 @@ test('a broker killed while rows are classified, and started again', async t => 
   await fire.check({ again: fire.rows })
 })
 
-test('two brokers killed: nothing is written to the third alone; started again, everything goes on', async t => {
+test('with two of three brokers killed nothing is written; after their restart, everything resumes', async t => {
   const { cluster, fire } = await place(t, { rows: 6000 })
   const working = fire.work(2)
   const [publishing, collected] = [fire.publish(), fire.collect()]
@@ -71,7 +71,7 @@ test('two brokers killed: nothing is written to the third alone; started again, 
   await fire.check({ again: fire.rows })
 })
 
-test('leaders that move to brokers which have answered already: what was for them is sent again', async t => {
+test('when leaders move to brokers that already answered, their messages are sent again', async t => {
   const { cluster, fire } = await place(t)
   const working = fire.work(2)
   const collected = fire.collect()

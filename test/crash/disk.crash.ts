@@ -74,7 +74,7 @@ function toGoOn({ stderr }: Finished): string[] {
   return command.split(' ')
 }
 
-test('collect on a disk that fills up goes on at its last checkpoint, once there is room', { skip }, async t => {
+test('collect on a disk that fills up resumes at its last checkpoint, once there is room', { skip }, async t => {
   const output = await diskOf(t, '128k')
   const fire = await Fire.open(t, { rows: 6000, output })
   const working = fire.work(2)
@@ -100,7 +100,7 @@ test('collect on a disk that fills up goes on at its last checkpoint, once there
 const fill = (output: string, left: number, pages = 3) =>
   writeFileSync(join(dirname(output), 'filler'), Buffer.alloc((pages - left) * 4096))
 
-test('run on a disk that is full leaves nothing until there is a job; then it goes on, once there is room', {
+test('run on a full disk leaves nothing until there is a job; then it resumes, once there is room', {
   skip,
 }, async t => {
   const output = await diskOf(t, '16k')
@@ -119,7 +119,7 @@ test('run on a disk that is full leaves nothing until there is a job; then it go
   await fire.check({ again: fire.rows })
 })
 
-test('collect on a disk that is full leaves nothing and goes on, once there is room', { skip }, async t => {
+test('collect on a full disk leaves nothing and resumes, once there is room', { skip }, async t => {
   const output = await diskOf(t, '12k')
   const fire = await Fire.open(t, { output })
   const working = fire.work(2)
@@ -180,7 +180,7 @@ for (const [what, make, reason] of [
   ['loses what is written (EIO)', diskThatLoses, /EIO/],
   ['is made read-only (EROFS)', diskMadeReadOnly, /EROFS/],
 ] as const) {
-  test(`collect on a disk that ${what} goes on at its last checkpoint, once it is well`, {
+  test(`collect on a disk that ${what} resumes at its last checkpoint, once the disk works again`, {
     skip: skipBreaking,
   }, async t => {
     const disk = await make(t)

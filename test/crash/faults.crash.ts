@@ -24,7 +24,7 @@ function workersOf({ child }: Command): number[] {
   return [worker.pid, ...descendants(worker.pid).map(({ pid }) => pid)]
 }
 
-test('a worker that was frozen past its session and wakes does no harm', async t => {
+test('a worker that freezes past its session and wakes does no harm', async t => {
   const fire = await Fire.open(t, { rows: 8000 })
   const admin = await (await testKafka()).admin()
   t.after(() => admin.close())
@@ -42,7 +42,7 @@ test('a worker that was frozen past its session and wakes does no harm', async t
   await fire.check({ again: KILL + 3 * REBALANCE })
 })
 
-test('workers that leave in order, and others that come, cost no more than their batches in flight', async t => {
+test('workers that leave in order, and new ones, repeat at most their batches in flight', async t => {
   const fire = await Fire.open(t, { rows: 6000 })
   const first = fire.work(2)
   const [published, collected] = [fire.publish(), fire.collect()]
@@ -55,7 +55,7 @@ test('workers that leave in order, and others that come, cost no more than their
   await fire.check({ again: 4 * REBALANCE })
 })
 
-test('commands and classifiers killed at random moments', async t => {
+test('commands and classifiers are killed at random moments', async t => {
   const random = seeded(t)
   const fire = await Fire.open(t, { rows: 12_000 })
   const working = fire.work(2)
@@ -87,7 +87,7 @@ test('commands and classifiers killed at random moments', async t => {
   await fire.check({ again: 12_000 })
 })
 
-test('a broker killed with -9 and started again: said once by each part, and everything goes on', async t => {
+test('a broker killed with -9 and restarted is logged once by each part, and everything resumes', async t => {
   const broker = await ownBroker(t)
   const fire = await Fire.open(t, { rows: 6000, brokers: broker.address })
   const working = fire.work(2)
@@ -108,7 +108,7 @@ test('a broker killed with -9 and started again: said once by each part, and eve
   await fire.check({ again: fire.rows })
 })
 
-test('a worker that is killed while the broker is away waits for it as the other one does', async t => {
+test('a worker killed during an outage waits for the broker as the other one does', async t => {
   const broker = await ownBroker(t)
   const fire = await Fire.open(t, { rows: 4000, brokers: broker.address })
   const working = fire.work(2)
@@ -123,7 +123,7 @@ test('a worker that is killed while the broker is away waits for it as the other
   await fire.check({ again: fire.rows })
 })
 
-test('a broker away for longer than --broker-timeout ends every part with 3, and all of them go on later', async t => {
+test('an outage longer than --broker-timeout ends every part with 3, and all of them resume later', async t => {
   const broker = await ownBroker(t)
   const fire = await Fire.open(t, { rows: 4000, brokers: broker.address })
   const patience = ['--broker-timeout', '3']
@@ -158,7 +158,7 @@ test('topics deleted before they were read end the collector with 6, naming part
   assert.equal(existsSync(fire.output), false)
 })
 
-test('rows that retention took before they were read end the collector with 6, naming partition and row', async t => {
+test('rows that retention deleted unread end the collector with 6, naming partition and row', async t => {
   const fire = await Fire.open(t)
   const { bulk: topic } = topicsOf(fire.pipeline)
   const kafka = await testKafka()
@@ -193,7 +193,7 @@ async function rowsFrom(pipeline: string, job: string): Promise<number> {
   }
 }
 
-test('what is no record, and a job that contradicts itself, end nobody else', async t => {
+test('unreadable messages and a contradictory job end nobody else', async t => {
   const fire = await Fire.open(t)
   const kafka = await testKafka()
   const producer = await kafka.producer()
@@ -224,7 +224,7 @@ test('what is no record, and a job that contradicts itself, end nobody else', as
   assert.equal(readFileSync(fire.output, 'utf8'), fire.serial)
 })
 
-test('a partial file that is shorter, altered, or of another job is refused, and --restart is the way out', async t => {
+test('a shorter, altered or foreign partial file is refused, and --restart is the cure', async t => {
   const fire = await Fire.open(t, { rows: 6000 })
   assertCode(await fire.publish().finished, 0)
   const collecting = fire.collect({ at: 'checkpointed', time: 2 })

@@ -106,7 +106,7 @@ for (const [at, time] of [
   ['checkpointed', 1],
   ['checkpointed', 2],
 ] as const) {
-  test(`collect --follow killed at ${at}, the ${time}. time, and given again`, async t => {
+  test(`collect --follow killed at ${at}, on visit ${time}, and started again`, async t => {
     const follower = await open(t)
     const written = write(follower.stream)
     assert.equal(await untilDone(follower, () => follower.follow({ at, time })), 1)
@@ -114,7 +114,7 @@ for (const [at, time] of [
   })
 }
 
-test('collect --follow killed behind its last row is complete when it is given again', async t => {
+test('collect --follow killed after its last row completes when started again', async t => {
   const follower = await open(t)
   const written = write(follower.stream)
   const killed = await follower.follow({ at: 'output-named', time: 1 }).finished
@@ -139,7 +139,7 @@ test('collect --follow killed at any moment, again and again', async t => {
   await written
 })
 
-test('rows without sequence: each is in OUT once, whatever was killed between', async t => {
+test('each unsequenced row is in OUT once, whatever was killed in between', async t => {
   const follower = await open(t, { sequenced: false, expected: '' })
   await follower.stopWatching().catch(() => {}) // there is no order that OUT must have
   const { stream, out } = follower

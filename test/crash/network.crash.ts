@@ -25,7 +25,7 @@ async function complete(fire: Fire, working: Command, others: readonly Command[]
   await fire.drain(working)
 }
 
-test('75 ms there and 75 ms back: slower, and nothing is said of it', async t => {
+test('75 ms of latency each way: slower, and nothing is logged', async t => {
   const proxy = await brokerBehindProxy(t, { delayMs: 75 })
   const fire = await Fire.open(t, { brokers: proxy.address })
   const working = fire.work(2)
@@ -35,7 +35,7 @@ test('75 ms there and 75 ms back: slower, and nothing is said of it', async t =>
   await fire.check({ again: 2 * REBALANCE })
 })
 
-test('all connections cut and refused, within the session of the workers and past it: said once, goes on', async t => {
+test('all connections refused, for less and more than the session: logged once, then resumed', async t => {
   const proxy = await brokerBehindProxy(t)
   const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
   const working = fire.work(2)
@@ -71,7 +71,7 @@ async function lose(proxy: BrokerProxy, matches: Matches, times: number): Promis
   for (let time = 0; time < times; time++) await proxy.loseAnswer(matches, CUT_AFTER_MS)
 }
 
-test('answers to Produce lost, of the publisher and of workers: sent again, and the second copies are dropped', async t => {
+test('answers to Produce lost, of publisher and workers: sent again, and second copies are dropped', async t => {
   const proxy = await brokerBehindProxy(t)
   const fire = await Fire.open(t, { brokers: proxy.address })
   const losing = [
@@ -86,7 +86,7 @@ test('answers to Produce lost, of the publisher and of workers: sent again, and 
   assert.match(counts, /duplicates in rows +[1-9].*\nduplicates in results +[1-9]/)
 })
 
-test('answers to Fetch and OffsetCommit lost: read and committed again', async t => {
+test('answers to Fetch and OffsetCommit lost: fetched and committed again', async t => {
   const proxy = await brokerBehindProxy(t)
   const fire = await Fire.open(t, { brokers: proxy.address })
   const losing = [
@@ -105,7 +105,7 @@ for (const [api, times, again] of [
   // Until the group misses the member that nobody knows to be, the others go on working and cannot commit.
   ['joinGroup', 2, 6000],
 ] as const) {
-  test(`answers to ${api} lost: asked again`, async t => {
+  test(`answers to ${api} lost: requested again`, async t => {
     const proxy = await brokerBehindProxy(t)
     const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
     const losing = lose(proxy, by('work', api), times)
@@ -116,7 +116,7 @@ for (const [api, times, again] of [
   })
 }
 
-test('answers that never come on connections that stay: given up after a while, and asked again', async t => {
+test('answers that never come on open connections: given up after a while, and requested again', async t => {
   const proxy = await brokerBehindProxy(t)
   const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
   const losing = [

@@ -9,7 +9,7 @@ test('of four processes that find the lock of a killed one, exactly one gets it,
   await killedHolders(t, { path, rounds: 150, where: () => 'here' })
 })
 
-test('the same where two of the four are in PID, network and host namespaces of their own', {
+test('exactly one gets it even if two are in PID, network and host namespaces of their own', {
   skip: cannotUnshare,
 }, async t => {
   const path = join(testFolder(t), 'out.csv')

@@ -14,7 +14,7 @@ for (const [at, time] of [
   ['end-acked', 4],
   ['ends-acked', 1],
 ] as const) {
-  test(`publish killed at ${at}, the ${time}. time, and given again`, async t => {
+  test(`publish killed at ${at}, on visit ${time}, and started again`, async t => {
     const fire = await Fire.open(t)
     assert.equal(await fire.untilDone(() => fire.publish({ at, time })), 1)
     const working = fire.work(2)
@@ -32,7 +32,7 @@ for (const [at, time] of [
   ['committed', 1],
   ['committed', 3],
 ] as const) {
-  test(`a worker killed at ${at}, the ${time}. time, is started again`, async t => {
+  test(`a worker killed at ${at}, on visit ${time}, is started again`, async t => {
     const fire = await Fire.open(t)
     const working = fire.work(2, { at, time })
     const [published, collected] = [fire.publish(), fire.collect()]
@@ -50,7 +50,7 @@ for (const [at, time] of [
   ['checkpointed', 2],
   ['output-named', 1],
 ] as const) {
-  test(`collect killed at ${at}, the ${time}. time, and given again`, async t => {
+  test(`collect killed at ${at}, on visit ${time}, and started again`, async t => {
     const fire = await Fire.open(t, { rows: 6000 }) // so that there is time for two checkpoints
     const working = fire.work(2)
     const published = fire.publish()
@@ -65,7 +65,7 @@ for (const [at, time] of [
   })
 }
 
-test('run killed before its job is announced goes on, and leaves no topic on the broker of its user', async t => {
+test('run killed before its job is announced resumes, and leaves no topic on the broker of its user', async t => {
   const fire = await Fire.open(t, { rows: 300 })
   const env = { ...fire.env, ROWMILL_PIPELINE: '' }
   const crash = { ROWMILL_CRASH: `topics-there:1 ${fire.folder}/crashed` }

@@ -23,7 +23,7 @@ for (const [at, time] of [
   ['ends-acked', 1],
   ['job-ended', 1],
 ] as const) {
-  test(`a producer that takes over and is killed at ${at}, the ${time}. time, and started again`, async t => {
+  test(`a producer that takes over and is killed at ${at}, on visit ${time}, and started again`, async t => {
     const producers = await Producers.open(t)
     const first = await producers.start({ total: TOTAL, last: 'end' })
     await first.untilSafe(100)
@@ -37,7 +37,7 @@ for (const [at, time] of [
   })
 }
 
-test('the first producer of a job killed behind its first record, and started again', async t => {
+test('the first producer of a job killed after its first record, and started again', async t => {
   const producers = await Producers.open(t)
   await producers.run({ total: TOTAL, at: 'epoch-claimed' })
   await producers.run({ total: TOTAL, last: 'end' })
@@ -67,13 +67,13 @@ test('producers killed at random moments', async t => {
   await producers.check(total)
 })
 
-test('a producer frozen past a takeover is told of no safe row when it wakes, but that the job is another’s', async t => {
+test('a producer frozen past a takeover resolves no row when it wakes, and is told of the new owner', async t => {
   const producers = await Producers.open(t)
   await freezeAndWake(producers)
   await producers.check(2 * TOTAL)
 })
 
-test('the same where nobody tells it of the takeover: it looks for itself before a row is called safe', async t => {
+test('a frozen producer without news of the takeover looks for itself before it resolves a row', async t => {
   const unfollowed = { file: 'src/events/open-job.ts', find: '    this.#follow()\n', put: '' }
   const producers = await Producers.open(t, mutant(t, [unfollowed]))
   await freezeAndWake(producers)
@@ -94,7 +94,7 @@ async function freezeAndWake(producers: Producers): Promise<void> {
   await producers.run({ total: 2 * TOTAL, last: 'end', pauseMs: 0 })
 }
 
-test('a producer frozen at random moments, of its opening too, while others come and go', async t => {
+test('a producer frozen at random moments, even while it opens, and other producers come and go', async t => {
   const random = seeded(t)
   const producers = await Producers.open(t)
   for (let time = 0; time < 6; time++) {
@@ -111,7 +111,7 @@ test('a producer frozen at random moments, of its opening too, while others come
   await endAnywhere(producers)
 })
 
-test('two live producers that take the job from each other', async t => {
+test('two live producers take the job from each other', async t => {
   const random = seeded(t)
   const producers = await Producers.open(t)
   let holder = await producers.start({ total: 50_000, pauseMs: 1 })
@@ -127,7 +127,7 @@ test('two live producers that take the job from each other', async t => {
   await endAnywhere(producers)
 })
 
-test('producers that open a new job at the same moment: one has it', async t => {
+test('of producers that open a new job at the same moment, one has it', async t => {
   const producers = await Producers.open(t)
   const all = await Promise.all([1, 2, 3, 4].map(() => producers.start({ total: TOTAL, last: 'hold' })))
   const holds = (producer: ProducerProcess) => !producer.over && producer.lines.some(({ sent }) => sent !== undefined)

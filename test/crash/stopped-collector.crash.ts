@@ -22,7 +22,7 @@ function peakOf(pid: number): number {
   return Number(/^VmHWM:\s*([0-9]+) kB/m.exec(status)![1]) / MB
 }
 
-test('a collector that is stopped for a million rows makes nobody grow, and has all of them when it goes on', async t => {
+test('a collector stopped for a million rows lets no memory grow, and has all rows when it resumes', async t => {
   const { pipeline } = await testPipeline(t)
   const cli = { env: { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline } }
   const folder = testFolder(t)

@@ -42,34 +42,34 @@ async function endsWith(t: TestContext, code: number, message: RegExp, run: BadR
   assert.deepEqual(readdirSync(folder).sort(), [...before, ...state].sort(), 'nothing else is left behind')
 }
 
-test('a file that is not there', t => endsWith(t, 2, /in\.csv/, {}))
+test('a missing IN', t => endsWith(t, 2, /in\.csv/, {}))
 
 test('a directory as IN', t =>
   endsWith(t, 2, /in\.csv is a folder, not a file/, { prepare: folder => mkdirSync(join(folder, 'in.csv')) }))
 
 test('an empty file', t => endsWith(t, 1, /in\.csv.*empty|in\.csv.*no /i, { input: '' }))
 
-test('a file that may not be read', { skip: process.getuid?.() === 0 && 'root may read all' }, t =>
+test('an unreadable file', { skip: process.getuid?.() === 0 && 'root may read all' }, t =>
   endsWith(t, 1, /in\.csv/, { input: GOOD, prepare: folder => chmodSync(join(folder, 'in.csv'), 0) }),
 )
 
-test('a file that breaks while it is read', t =>
+test('a file that fails while it is read', t =>
   endsWith(t, 1, /\/proc\/self\/mem/, { args: folder => ['/proc/self/mem', join(folder, 'out.csv')] }))
 
-test('an OUT that is no file is not replaced, also with --force', t =>
+test('an OUT that is not a regular file is not replaced, even with --force', t =>
   endsWith(t, 2, /\/dev\/null is no regular file: use -/, {
     input: GOOD,
     args: folder => [join(folder, 'in.csv'), '/dev/null'],
     options: ['--force'],
   }))
 
-test('a folder of OUT that is not there', t =>
+test('an OUT in a missing folder', t =>
   endsWith(t, 2, /nowhere.*does not exist: create it first/, {
     input: GOOD,
     args: folder => [join(folder, 'in.csv'), join(folder, 'nowhere/out.csv')],
   }))
 
-test('an OUT that exists stays as it is', t =>
+test('an existing OUT stays as it is', t =>
   endsWith(t, 2, /out\.csv exists: choose another OUT, or --force/, {
     input: GOOD,
     prepare: folder => writeFileSync(join(folder, 'out.csv'), 'precious'),
@@ -92,10 +92,10 @@ test('no --classifier', async t => {
   assert.match(ended.stderr, /--classifier FILE/)
 })
 
-test('a classifier file that is not there', t =>
+test('a missing classifier file', t =>
   endsWith(t, 2, /nowhere\.py/, { input: GOOD, classifier: `${FIXTURES}/nowhere.py` }))
 
-test('a function that is not in the file: near names are told', t =>
+test('a missing function: similar names are listed', t =>
   endsWith(t, 2, /a_flat.*a_float/s, { input: GOOD, classifier: `${FIXTURES}/classifiers.py:a_flat` }))
 
 test("an import error shows the user's own frames", t =>
@@ -116,7 +116,7 @@ test('a classifier that returns fewer rows', t =>
     classifier: `${FIXTURES}/classifiers.py:drops_a_row`,
   }))
 
-test('a classifier whose process dies again and again', t =>
+test('a classifier whose process dies repeatedly', t =>
   endsWith(t, 5, /row \d \(line \d\) was rejected: CLASSIFIER_DIED .*exit code 3/, {
     input: GOOD,
     classifier: `${FIXTURES}/classifiers.py:dies`,
@@ -132,7 +132,7 @@ test('a column that drifts fails by name, with the rows and the cure', t => {
   })
 })
 
-test('an interpreter that is not there', t =>
+test('a missing interpreter', t =>
   endsWith(t, 2, /nowhere\/python.*--python/s, { input: GOOD, options: ['--python', '/nowhere/python'] }))
 
 test('an interpreter without pandas', t => {
@@ -140,7 +140,7 @@ test('an interpreter without pandas', t => {
   return endsWith(t, 2, /pandas/, { input: GOOD, options: ['--python', bare] })
 })
 
-test('a broker address where nothing answers', t =>
+test('a broker address that does not answer', t =>
   endsWith(t, 3, /no Kafka broker answers at 127\.0\.0\.1:1:/, { input: GOOD, options: ['--brokers', '127.0.0.1:1'] }))
 
 test('no Java', t =>
@@ -160,7 +160,7 @@ test('a quote that is never closed: the line where it began', t =>
 test("a cell above pandas' 131,072 characters: the line", t =>
   endsWith(t, 1, /line 3.*131,?072/s, { input: `ID,A\n1,x\n2,${'y'.repeat(131_073)}\n` }))
 
-test('a row that is too long: the line, as pandas says it', t =>
+test('a row that is too long: the line, in the words of pandas', t =>
   endsWith(t, 1, /line 3/, { input: 'ID,A\n1,x\n2,y,z\n3,w\n' }))
 
 test('names of the index on a line of their own: which line to remove', t =>
@@ -174,7 +174,7 @@ test('a cast to a dtype that pandas does not know', t =>
     options: ['--cast', 'N=flot64'],
   }))
 
-test('options of the old job that act on the whole file are refused with the reason', async t => {
+test('options of the original job that act on the whole file are refused with the reason', async t => {
   const refused = [
     { nrows: 5 },
     { skipfooter: 1 },
@@ -205,13 +205,13 @@ test('bad option values name flag, value and bound', async t => {
   for (const [options, message] of bad) await endsWith(t, 2, message, { input: GOOD, options })
 })
 
-test('an environment twin with a bad value is named', t =>
+test('a bad value in an environment variable is named', t =>
   endsWith(t, 2, /ROWMILL_WORKERS "many": must be a whole number/, {
     input: GOOD,
     cli: { env: { ROWMILL_WORKERS: 'many' } },
   }))
 
-test('a job id that was used before: for the same file it goes on, for another it is refused', async t => {
+test('a job id used before: the same file resumes, another one is refused', async t => {
   const folder = testFolder(t)
   const { testPipeline } = await import('../helpers/broker.ts')
   const { pipeline } = await testPipeline(t)
@@ -231,7 +231,7 @@ test('a job id that was used before: for the same file it goes on, for another i
   assert.equal(readFileSync(join(folder, 'out.csv'), 'utf8'), output, 'the file of the first run stays')
 })
 
-test('a run that takes longer than --timeout ends with 124 and can be gone on with', async t => {
+test('a run that takes longer than --timeout ends with 124 and can be resumed', async t => {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(input, `ID,A\n${'1,x\n'.repeat(1000)}`)

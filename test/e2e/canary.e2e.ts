@@ -84,7 +84,7 @@ class Cage {
   }
 }
 
-test('every command logs in with the URL in the environment, and shows the password nowhere', async t => {
+test('every command logs in with the URL in the environment, and never shows the password', async t => {
   const cage = await Cage.open(t)
   const act = (...args: string[]) => rowmill([...args, '--pipeline', cage.pipeline], { env: cage.env })
   const published = await act('publish', cage.input, '--partitions', '2')
@@ -103,7 +103,7 @@ test('every command logs in with the URL in the environment, and shows the passw
   cage.check(await act('run', cage.input, cage.file('run.csv'), ...classify, ...report), 0)
 })
 
-test('a command that fails shows it nowhere: other password, no registry, no broker, no classifier, no URL', async t => {
+test('a failing command never shows it: wrong password or URL, no registry, broker or classifier', async t => {
   const cage = await Cage.open(t)
   const run = ['run', cage.input, cage.file('out.csv'), '--classifier', `${CLASSIFIERS}:a_float`, '--workers', '1']
   const withUrl = (url: string) => rowmill(run, { env: { ...cage.env, ROWMILL_SCHEMA_REGISTRY: url } })
@@ -119,7 +119,7 @@ test('a command that fails shows it nowhere: other password, no registry, no bro
   cage.check(await rowmill(nobody, { env: cage.env }), 2)
 })
 
-test('an error of the SDK holds it nowhere, not even in its cause', async t => {
+test('an error of the SDK does not contain it, not even in its cause', async t => {
   const { brokers, pipeline, secret } = await Cage.open(t)
   const asked = [
     secret.replace(CANARY, `other${CANARY}`),
@@ -156,7 +156,7 @@ test('a password on the command line is refused before anything starts, with the
   }
 })
 
-test('a slip of the keyboard shows it nowhere: a wrong option, a wrong place, a query, an address of a broker', async t => {
+test('a typing error never shows it: in an option, an argument, a query or a broker address', async t => {
   const cage = await Cage.open(t)
   const run = ['run', cage.input, cage.file('out.csv'), '--classifier', `${CLASSIFIERS}:a_float`, '--workers', '1']
   const publish = ['publish', cage.input]
@@ -202,14 +202,14 @@ test('a slip of the keyboard shows it nowhere: a wrong option, a wrong place, a 
   }
 })
 
-test('a command to resume shows no secret of the command line', async t => {
+test('the command to resume shows no secret of the command line', async t => {
   const cage = await Cage.open(t)
   const out = cage.file(`out.csv?key=${CANARY}`)
   const collect = await rowmill(['collect', out, '--job', 'a', '--brokers', '127.0.0.1:1', '--broker-timeout', '1'])
   assert.match(cage.check(collect, 3), /to resume: rowmill collect '.*out\.csv\?key=\*\*\*/)
 })
 
-test('no worker, Python or broker inherits it, and an interrupted run resumes with the password given again', async t => {
+test('no worker, Python or broker inherits it, and --resume works with the password given again', async t => {
   const cage = await Cage.open(t)
   const output = cage.file('out.csv')
   const env = { ...cage.env, ROWMILL_BROKERS: '' }
@@ -229,7 +229,7 @@ test('no worker, Python or broker inherits it, and an interrupted run resumes wi
   assert.equal(readFileSync(output, 'utf8').split('\n').length, 801)
 })
 
-test('a file with USER:PASSWORD does the same; a file that does not fit is refused without being shown', async t => {
+test('a file with USER:PASSWORD does the same; a malformed file is refused without being shown', async t => {
   const cage = await Cage.open(t)
   const list = ['jobs', 'list', '--pipeline', cage.pipeline, '--brokers', cage.brokers]
   const at = ['--schema-registry', cage.url]

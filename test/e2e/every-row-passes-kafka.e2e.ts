@@ -21,7 +21,7 @@ async function countMessages(pipeline: string): Promise<Record<string, number>> 
   return counts
 }
 
-test('every row passes the broker, and every result: the topics hold what the layout says', async t => {
+test('every row and every result passes the broker: the topics match the layout', async t => {
   const folder = testFolder(t)
   const { pipeline } = await testPipeline(t)
   const input = join(folder, 'in.csv')

@@ -132,16 +132,16 @@ async function largeBatchesBeforeSmall(t: TestContext, options: { bulk: boolean 
   return before
 }
 
-test('a small job that comes while a large one is worked off is complete long before it', async t => {
+test('a small job that starts during a large one completes long before it', async t => {
   const before = await largeBatchesBeforeSmall(t, { bulk: true })
   assert.ok(before < LARGE_ROWS / BATCH_ROWS / 2, `${before} batches of the large job`)
 })
 
-test('where a pipeline has no topic for large jobs, a small one waits for what came before it', async t => {
+test('without a topic for large jobs, a small job waits for the ones before it', async t => {
   assert.equal(await largeBatchesBeforeSmall(t, { bulk: false }), LARGE_ROWS / BATCH_ROWS)
 })
 
-test('calls with rows of a large job are cut where the classifier is slow', async t => {
+test('calls with rows of a large job are split if the classifier is slow', async t => {
   const classifier = new SlowWithLarge()
   classifier.takesMs = rows => (classifier.large.length <= 5 ? 60 * rows : 0)
   const { publish, collect } = await place(t, classifier, { bulk: true })
@@ -153,7 +153,7 @@ test('calls with rows of a large job are cut where the classifier is slow', asyn
   assert.equal(Math.max(...next), BATCH_ROWS, 'it is fast again')
 })
 
-test('rows of a job that stand in the topic of other jobs are told in rejects, and in no result', async t => {
+test('rows of a job in the topic of other jobs are reported in rejects, and have no result', async t => {
   const { publish, collect, kafka, pipeline } = await place(t, new SlowWithLarge(), { bulk: true })
   await publish('small', rowsOf('small', 15))
   const { bulk, rejects } = topicsOf(pipeline)
@@ -175,7 +175,7 @@ for (const [workers, partitions] of [
   [3, 8],
   [5, 3],
 ] as const) {
-  test(`${workers} workers have an even share of ${partitions} partitions of both topics, the same after each restart`, async t => {
+  test(`${workers} workers share ${partitions} partitions of both topics evenly, and equally after each restart`, async t => {
     const { pipeline, admin } = await testPipeline(t)
     await ensureTopics(admin, pipeline, partitions)
     const topics = rowTopics(pipeline, true)
@@ -261,7 +261,7 @@ class Members {
   }
 }
 
-test('publish puts a job of more than 1,000 rows, or of unknown length, into bulk, others into rows: the bytes are the same', async t => {
+test('publish puts a job above 1,000 rows, or of unknown length, into bulk; the bytes are the same', async t => {
   const { pipeline } = await testPipeline(t)
   const cli = { env: { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline } }
   const folder = testFolder(t)
@@ -296,7 +296,7 @@ test('publish puts a job of more than 1,000 rows, or of unknown length, into bul
   }
 })
 
-test('a run of its own has no topic for large jobs, and leaves none, whoever made it meanwhile', async t => {
+test('a private run has no topic for large jobs, and leaves none, whoever makes one meanwhile', async t => {
   const { admin } = await testPipeline(t)
   const rows = rowsOf('large', 1500)
   const written: Values[] = []

@@ -25,7 +25,7 @@ async function place(t: TestContext) {
   return { folder, input, env, run }
 }
 
-test('run and collect pack OUT by its name, and verify compares what is in it', async t => {
+test('run and collect pack OUT by its name, and verify compares its content', async t => {
   const { folder, input, env, run } = await place(t)
   const [out, other] = [join(folder, 'out.csv.gz'), join(folder, 'other.csv.bz2')]
   const serial = await serialJob(input, CLASSIFIER)
@@ -62,7 +62,7 @@ test('run and collect pack OUT by its name, and verify compares what is in it', 
   }
 })
 
-test('with mtime in --to-csv a gzip file has the bytes of the old job, and with compression null the plain text', async t => {
+test('gzip with mtime in --to-csv has the original bytes; compression null gives plain text', async t => {
   const { folder, input, run } = await place(t)
   mkdirSync(join(folder, 'serial'))
   for (const compression of [{ method: 'gzip', mtime: 1 }, null]) {
@@ -76,7 +76,7 @@ test('with mtime in --to-csv a gzip file has the bytes of the old job, and with 
   }
 })
 
-test('what cannot be packed is refused by name before anything begins', async t => {
+test('output that cannot be packed is refused by name before anything begins', async t => {
   const { folder, input, env } = await place(t)
   const module = join(folder, 'pass.ts')
   writeFileSync(module, 'export default rows => rows\n')

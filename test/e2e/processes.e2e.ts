@@ -44,7 +44,7 @@ for (const [signal, code] of [
   ['SIGTERM', 143],
   ['SIGKILL', null],
 ] as const) {
-  test(`${signal} ends a run with no process left, and --resume finishes it with the bytes of the old job`, async t => {
+  test(`${signal} ends a run with no process left, and --resume finishes it with the same bytes`, async t => {
     const { child, finished, below, folder } = await runAtWork(t)
     child.kill(signal)
     const ended = await finished
@@ -65,7 +65,7 @@ for (const [signal, code] of [
   })
 }
 
-test('a terminal that is closed ends a run with 129, no process left, and what --resume needs', async t => {
+test('a closed terminal ends a run with 129, leaving no process and all that --resume needs', async t => {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(input, `ID,A\n${Array.from({ length: ROWS }, (_, i) => `${i},x\n`).join('')}`)
@@ -93,7 +93,7 @@ test('a terminal that is closed ends a run with 129, no process left, and what -
   assert.equal(resumed.code, 0, resumed.stderr)
 })
 
-test('Ctrl-C while the classifier is imported and the broker starts leaves no process and no file', async t => {
+test('Ctrl-C during the import and the broker startup leaves no process and no file', async t => {
   const imports = join(import.meta.dirname, '../fixtures/slow_to_import.py')
   const { child, below, folder } = await runUntil(t, 'importing', imports)
   child.kill('SIGINT')
@@ -103,7 +103,7 @@ test('Ctrl-C while the classifier is imported and the broker starts leaves no pr
   assert.deepEqual(readdirSync(folder), ['in.csv'])
 })
 
-test('--restart throws an unfinished run away and begins with the first row', async t => {
+test('--restart discards an unfinished run and begins with the first row', async t => {
   const { child, below, folder } = await runAtWork(t)
   child.kill('SIGKILL')
   await untilGone(below)
@@ -117,7 +117,7 @@ test('--restart throws an unfinished run away and begins with the first row', as
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
 })
 
-test('--resume says what it cannot do', async t => {
+test('--resume says what it cannot resume', async t => {
   const folder = testFolder(t)
   const output = join(folder, 'out.csv')
   for (const [args, message] of [
@@ -131,7 +131,7 @@ test('--resume says what it cannot do', async t => {
   }
 })
 
-test('what a classifier has started ends with the run', async t => {
+test('processes that a classifier started end with the run', async t => {
   const folder = testFolder(t)
   const [input, target, note] = ['in.csv', 'classifier.py', 'stat'].map(name => join(folder, name)) as [
     string,
@@ -211,7 +211,7 @@ async function withDaemons(t: TestContext, cell: string) {
   return { ...run, daemons }
 }
 
-test('a daemon that a classifier started ends with a good run, and is named', async t => {
+test('a daemon that a classifier started ends with a successful run, and is named', async t => {
   const { finished, daemons } = await withDaemons(t, 'x')
   const { code, stderr } = await finished
   assert.equal(code, 0, stderr)
@@ -242,7 +242,7 @@ for (const victim of ['the worker', 'the whole command'] as const) {
   })
 }
 
-test('what a TypeScript classifier has started ends with the run, and is named', async t => {
+test('processes that a TypeScript classifier started end with the run, and are named', async t => {
   const folder = testFolder(t)
   const [input, target, note] = ['in.csv', 'c.mts', 'note'].map(name => join(folder, name)) as [string, string, string]
   writeFileSync(input, 'ID,A\n1,x\n')
@@ -262,7 +262,7 @@ test('what a TypeScript classifier has started ends with the run, and is named',
   assert.match(stderr, new RegExp(`rowmill: ended .*\\(${daemon.pid}\\), left running by the classifier`))
 })
 
-test('a daemon that takes the mark of rowmill off its environment stays', async t => {
+test('a daemon that removes the mark of rowmill from its environment stays', async t => {
   const folder = testFolder(t)
   const [input, target, note] = ['in.csv', 'c.py', 'note'].map(name => join(folder, name)) as [string, string, string]
   writeFileSync(input, 'ID,A\n1,x\n')

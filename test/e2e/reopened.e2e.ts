@@ -80,7 +80,7 @@ async function resumeRun(t: TestContext, without: Record<string, string>): Promi
   assert.deepEqual(readdirSync(folder).sort(), ['classifier.py', 'in.csv', 'indices.log', 'out.csv'])
 }
 
-test('rejects of a complete job are listed, exported, replayed, and stand in their places in the next output', async t => {
+test('rejects of a complete job are listed, exported, replayed, and in their places in the next output', async t => {
   const { folder, input, out, target, write, cli, env, indices } = await place(t)
   write('first', false)
   const work = () => {
@@ -135,7 +135,7 @@ test('rejects of a complete job are listed, exported, replayed, and stand in the
   await drain(third)
 })
 
-test('the parts of a job that failed go on in another attempt: workers, publisher, and collector at its checkpoint', async t => {
+test('the parts of a failed job resume in another attempt: workers, publisher, and collector', async t => {
   const { input, out, target, write, cli } = await place(t)
   write('first', false)
   exits(await cli('publish', input, '--job', 'j'), 0)
@@ -169,7 +169,7 @@ test('the parts of a job that failed go on in another attempt: workers, publishe
   exits(await cli('verify', out, '--job', 'j'), 0)
 })
 
-test('a job that no other classifier cures, that is not done, or not there is not replayed, and says why', async t => {
+test('a job that is incurable, unfinished or missing is not replayed, with the reason', async t => {
   const { folder, input, out, target, write, cli, env } = await place(t)
   const refused = async (job: string, why: RegExp) => {
     const replayed = await cli('rejects', 'replay', '--job', job)

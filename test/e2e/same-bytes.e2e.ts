@@ -64,7 +64,7 @@ for (const [fileIndex, classifier, workers, partitions, batchRows] of CASES) {
   })
 }
 
-test('options of the old job: separator, NA words, header, quoting and line ends are honoured', async t => {
+test('options of the original job are honoured: separator, NA words, header, quoting and line ends', async t => {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
   writeFileSync(
@@ -82,7 +82,7 @@ test('options of the old job: separator, NA words, header, quoting and line ends
   assert.equal(readFileSync(output, 'utf8'), expected)
 })
 
-test('a file without rows gives an empty file, and with --header what the old job wrote', async t => {
+test('a file without rows gives an empty file, or with --header what the original job wrote', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   writeFileSync(input, 'ID,A,B\n')
@@ -100,7 +100,7 @@ test('a file without rows gives an empty file, and with --header what the old jo
   }
 })
 
-test('IN may be gzip or standard input, OUT standard output: rows on stdout, talk on stderr', async t => {
+test('IN may be gzip or standard input, OUT standard output: rows on stdout, messages on stderr', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   const content = FILES['ids with leading zeros']!

@@ -39,7 +39,7 @@ test('several that start at once on an empty registry get the same ids, each sch
 })
 
 for (const file of ['black-box.ts', 'black_box.py']) {
-  test(`a run of ${file} with --schema-registry writes the same bytes, and only Confluent messages`, async t => {
+  test(`run of ${file} with --schema-registry writes the same bytes, and only Confluent messages`, async t => {
     const place = await Place.open(t)
     const classifier = join(EXAMPLES, file)
     const run = (out: string, more: readonly string[]) =>
@@ -72,7 +72,7 @@ for (const file of ['black-box.ts', 'black_box.py']) {
   })
 }
 
-test('the parts need the option: without it each ends with what to do and takes nothing from the others', async t => {
+test('without the option each part ends with a cure and takes nothing from the others', async t => {
   const place = await Place.open(t)
   const confluent = ['--schema-registry', registry.url]
   const job = succeeded(await place.part('publish', place.input, ...confluent)).trim()
@@ -91,7 +91,7 @@ test('the parts need the option: without it each ends with what to do and takes 
   assert.deepEqual((await place.messages()).rejects, [])
 })
 
-test('with the option readers take single-object messages too; a collector without it fails no job', async t => {
+test('with the option readers also take single-object messages; a collector without it fails no job', async t => {
   const place = await Place.open(t)
   const confluent = ['--schema-registry', registry.url]
   const job = succeeded(await place.part('publish', place.input)).trim()
@@ -110,7 +110,7 @@ test('with the option readers take single-object messages too; a collector witho
   assert.match(succeeded(await place.part('verify', out, '--job', job, ...confluent)), /same\n$/)
 })
 
-test('what another program writes with an id of its own goes to the rejects, and the work goes on', async t => {
+test('messages with foreign schema ids go to the rejects, and the work continues', async t => {
   const place = await Place.open(t)
   succeeded(await place.part('publish', place.input))
   const producer = await place.kafka.producer()
@@ -137,7 +137,7 @@ test('an identical schema that others register gets the same id', async () => {
   assert.equal(id, ids.rows)
 })
 
-test('a registry that does not answer, or not there, ends a command with 3 and one clear line', async t => {
+test('a missing or silent registry ends a command with 3 and one clear line', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   writeFileSync(input, INPUT)

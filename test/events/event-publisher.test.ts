@@ -49,7 +49,7 @@ function byHand(t: TestContext) {
   return { publisher, out, looks, told, send, answer }
 }
 
-test('seqs go on at `from` in the order of the calls, each row in its partition, under the epoch', t => {
+test('seqs continue at `from` in the order of the calls, each row in its partition, with the epoch', t => {
   const { send, out } = byHand(t)
   for (const value of ['a', 'b', 'c', 'd']) void send(value)
   const seen = out.map(({ partition, rows: { seq, epoch, from, count, rows } }) => [
@@ -68,7 +68,7 @@ test('seqs go on at `from` in the order of the calls, each row in its partition,
   ])
 })
 
-test('a row is safe when all below are acknowledged, and a look at `jobs` that began after that found no newer producer', async t => {
+test('a row is safe when all rows up to it are acknowledged and a later look finds no newer producer', async t => {
   const { publisher, send, out, looks, told, answer } = byHand(t)
   for (const value of ['a', 'b', 'c', 'd']) void send(value)
   await out[1]!.ack()
@@ -86,7 +86,7 @@ test('a row is safe when all below are acknowledged, and a look at `jobs` that b
   assert.deepEqual([told, publisher.safe], [[100, 101, 102, 103], 104])
 })
 
-test('a look that finds a newer producer rejects every row that is open or to come, those acknowledged too', async t => {
+test('a look that finds a newer producer rejects every pending and later row, even acknowledged ones', async t => {
   const { publisher, send, out, looks, told } = byHand(t)
   for (const value of ['a', 'b', 'c']) void send(value)
   await out[0]!.ack()
@@ -110,7 +110,7 @@ test('a fault during a look leaves no row safe', async t => {
   assert.deepEqual([told, publisher.safe], [['frozen'], 100])
 })
 
-test('a row that cannot be written ends all: behind it would be a hole', async t => {
+test('a row that cannot be written ends the publisher: after it would be a hole', async t => {
   const { send, out, told } = byHand(t)
   for (const value of ['a', 'b']) void send(value)
   await out[0]!.fail(new Error('unreachable'))
@@ -120,7 +120,7 @@ test('a row that cannot be written ends all: behind it would be a hole', async t
   assert.deepEqual([told, out.length], [['unreachable', 'unreachable', 'unreachable'], 2])
 })
 
-test('about 1 MB is under way; what is sent beyond waits, and follows in order', async t => {
+test('about 1 MB is in flight; further rows wait, and follow in order', async t => {
   const { publisher, send, out, looks, told } = byHand(t)
   const rows = 3000
   for (let row = 0; row < rows; row++) void send('x'.repeat(1000))

@@ -54,7 +54,7 @@ function answering(t: TestContext, answer: 'True' | 'False'): string {
   return path
 }
 
-test('tail and collect --follow write the events of openJob as the old job writes the same rows', async t => {
+test('tail and collect --follow write the events of openJob as the original job writes the same rows', async t => {
   const { env, open } = await place(t)
   const folder = testFolder(t)
   const [input, out] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
@@ -77,7 +77,7 @@ test('tail and collect --follow write the events of openJob as the old job write
   assert.equal((await rowmill(['tail', '--job', 'j'], { env })).stdout, serial)
 })
 
-test('openJob asks the Python that is named, and the next producer keeps what the job began with', async t => {
+test('openJob asks the named Python, and the next producer keeps the answer of the first', async t => {
   const { open, quotes } = await place(t)
   const [newer, older] = [answering(t, 'True'), answering(t, 'False')]
   await (await open({ id: 'newer', python: newer })).close()
@@ -103,7 +103,7 @@ test('without a python option openJob asks ROWMILL_PYTHON, or python3', async t 
   assert.equal(await quotes('default'), String((await csvQuotesCarriageReturn('python3')) ?? true))
 })
 
-test('without any Python cells with a carriage return are quoted, and openJob says so; one that is named must be there', async t => {
+test('without Python, openJob quotes cells with a carriage return and says so; a named one must exist', async t => {
   const { open, quotes, said } = await place(t)
   const path = process.env['PATH']
   t.after(() => {
@@ -117,7 +117,7 @@ test('without any Python cells with a carriage return are quoted, and openJob sa
   await assert.rejects(open({ id: 'k', python: 3 as unknown as string }), { code: 'USAGE', message: /python 3/ })
 })
 
-test('a Python that does not answer is ended with the signal of openJob', async t => {
+test('the signal of openJob ends a Python that does not answer', async t => {
   const { open } = await place(t)
   const path = join(testFolder(t), 'python')
   const asked = `${path}.asked`
@@ -133,7 +133,7 @@ test('a Python that does not answer is ended with the signal of openJob', async 
   await untilGone(children)
 })
 
-test('jobs open given again under another Python finds the job open already', async t => {
+test('jobs open repeated under another Python finds the job already open', async t => {
   const { env, quotes } = await place(t)
   const args = ['jobs', 'open', '--job', 'j', '--columns', 'ID,A', '--python']
   assert.equal((await rowmill([...args, answering(t, 'False')], { env })).code, 0)

@@ -7,7 +7,7 @@ const reader = new RowReader({ id: 'orders', columns: ['SKU', 'TEXT', '__proto__
 const read = (row: unknown) => reader.read(row as EventRow)
 const named = (sku: unknown, text: unknown = 'shoe') => ({ SKU: sku, TEXT: text, ['__proto__']: 'p' })
 
-test('values become text: what they are as text, and null an empty one', () => {
+test('values become their text, and null an empty one', () => {
   const cases: [unknown, string][] = [
     ['007', '007'],
     ['', ''],
@@ -53,11 +53,11 @@ for (const [what, row, column, says] of [
   })
 }
 
-test('what is no row is refused', () => {
+test('a value that is not a row is refused', () => {
   for (const row of [null, undefined, 'text', 17]) assert.throws(() => read(row), { code: 'ROW_REFUSED' })
 })
 
-test('a header with a name twice takes arrays only', () => {
+test('a header with a duplicate name takes only arrays', () => {
   const twice = new RowReader({ id: 'j', columns: ['A', 'B', 'A'] })
   assert.deepEqual(twice.read([1, 2, 3]), ['1', '2', '3'])
   assert.throws(() => twice.read({ A: 1, B: 2 }), { code: 'ROW_REFUSED', message: /column A: the header has it twice/ })

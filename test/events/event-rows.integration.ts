@@ -127,7 +127,7 @@ function told(record: WireRecord): unknown {
   return [first, epoch, from, cells.length > 0 ? cells.map(([id, text]) => `${id} ${text}`) : rejected[0]!.detail]
 }
 
-test('rows in JSON and in Avro come out one by one, placed by offset; what is wrong with one is said in its place', async t => {
+test('JSON and Avro rows come out one by one, placed by offset, each with its own error', async t => {
   const bench = await Bench.open(t)
   const { topics } = bench
   await bench.openJob({ sequenced: false })
@@ -163,7 +163,7 @@ test('rows in JSON and in Avro come out one by one, placed by offset; what is wr
   )
 })
 
-test('a row that no reject has room for, and words that no log should show, end nobody', async t => {
+test('rows too large for a reject, and terminal escapes, end nobody', async t => {
   const bench = await Bench.open(t)
   const { topics } = bench
   await bench.openJob({ sequenced: false })
@@ -183,7 +183,7 @@ test('a row that no reject has room for, and words that no log should show, end 
   assert.ok(details.every(detail => detail.length < 2000))
 })
 
-test('messages without a place are told in rejects, and what is behind them goes on', async t => {
+test('messages without a place are reported in rejects, and the rows after them come out', async t => {
   const bench = await Bench.open(t)
   const { topics } = bench
   await bench.openJob({ sequenced: false })
@@ -228,7 +228,7 @@ test('messages without a place are told in rejects, and what is behind them goes
   })
 })
 
-test('a barrier is forwarded in its place, and behind it older publishers are not heard', async t => {
+test('a barrier is forwarded in its place, and after it older publishers are ignored', async t => {
   const bench = await Bench.open(t)
   const { topics } = bench
   await bench.openJob({})

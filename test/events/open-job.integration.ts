@@ -68,7 +68,7 @@ async function sendAll(job: EventJob, rows: readonly Values[]): Promise<SafeRow[
 const numbered = (count: number, what = 'row'): Values[] =>
   Array.from({ length: count }, (_, i) => [`${what} ${i}`, `text ${i}`])
 
-test('rows get the seqs of their calls, resolve when they are safe, and the end stands in every partition and in jobs', async t => {
+test('rows get seqs in call order and resolve when safe; the end is in every partition and in jobs', async t => {
   const { open, read } = await place(t)
   const job = await open({ maxRejects: '5', toCsv: { sep: ';' }, cast: { SCORE: 'float64' } })
   assert.equal(job.seq, 0)
@@ -126,7 +126,7 @@ test('a row that is refused uses up no seq', async t => {
   assert.equal(checkRows((await read()).counted, []), 2)
 })
 
-test('a producer that closed and comes back goes on behind its last row, under a new epoch', async t => {
+test('a producer that closes and returns resumes after its last row, in a new epoch', async t => {
   const { open, read } = await place(t)
   const safe: SafeRow[] = []
   for (let time = 0; time < 3; time++) {
@@ -141,7 +141,7 @@ test('a producer that closed and comes back goes on behind its last row, under a
   assert.deepEqual([counted.epoch, job.epoch, job.state], [2, 2, 'open'])
 })
 
-test('close waits for what was sent', async t => {
+test('close waits for rows already sent', async t => {
   const { open, read } = await place(t)
   const safe: number[] = []
   {
@@ -152,7 +152,7 @@ test('close waits for what was sent', async t => {
   assert.equal(checkRows((await read()).counted, []), 500)
 })
 
-test('the newer of two live producers takes over; all calls of the older one reject, idle or not, and name the newer', async t => {
+test('the newer of two producers takes over; all calls of the older reject, naming the newer', async t => {
   const { open, read } = await place(t)
   const older = await open()
   const safe = await sendAll(older, numbered(100, 'older'))
@@ -174,7 +174,7 @@ test('the newer of two live producers takes over; all calls of the older one rej
   assert.equal(job.state, 'ended')
 })
 
-test('producers that open at the same moment: one has the job, and the others get PRODUCER_FENCED', async t => {
+test('of producers that open at the same moment one has the job, and the others get PRODUCER_FENCED', async t => {
   const { open, read } = await place(t)
   const opened = await Promise.allSettled(Array.from({ length: 4 }, () => open()))
   const jobs = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
@@ -189,7 +189,7 @@ test('producers that open at the same moment: one has the job, and the others ge
   checkRows((await read()).counted, safe)
 })
 
-test('a job of that id that is another is refused, naming what differs', async t => {
+test('a different job with that id is refused, naming what differs', async t => {
   const { open, sender, pipeline, kafka } = await place(t)
   const { rows: topic } = topicsOf(pipeline)
   const layout = { partitions: PARTITIONS, topic, rowsFrom: [0, 0, 0], resultsFrom: [0, 0, 0] }
@@ -232,7 +232,7 @@ test('a job that ends between the look and the claim is refused', async t => {
   assert.deepEqual([(await jobs.latest('j'))!.state, (await jobs.latest('j'))!.epoch], ['ended', 0])
 })
 
-test('an end that a newer producer came before does not count: its caller is told so', async t => {
+test('an end does not count after a newer producer, and its caller is told', async t => {
   const { open, read } = await place(t)
   const older = await open()
   await older.send(['a', ''])
@@ -288,7 +288,7 @@ test('every 100,000 rows a takeover point says where the rows above it begin', a
   assert.equal(next.seq, 100_500)
 })
 
-test('what is no row of a producer in the topic is passed over', async t => {
+test('messages in the topic that are no rows of a producer are skipped', async t => {
   const { open, sender, pipeline } = await place(t)
   const first = await open()
   await sendAll(first, numbered(10))
@@ -329,7 +329,7 @@ test('the signal ends every wait with its reason', async t => {
   await assert.rejects(open({ signal: AbortSignal.abort(new Error('too early')) }), /too early/)
 })
 
-test('a broker that goes away is said once and waited for, and everything is safe then; one that stays away ends the producer', async t => {
+test('an outage is logged once and waited for, then all rows are safe; a long one ends the producer', async t => {
   const dataDir = join(testFolder(t), 'data')
   const { broker: port } = await choosePorts(undefined)
   let broker = await startLocalBroker({ dataDir, port })
@@ -357,7 +357,7 @@ test('a broker that goes away is said once and waited for, and everything is saf
   await impatient.close()
 })
 
-test('options that the rows would fail at are refused before the id is used', async t => {
+test('options at which the rows would fail are refused before the id is used', async t => {
   const stream = await place(t)
   const refused = (more: object, message: RegExp) =>
     assert.rejects(stream.open(more as Partial<OpenJobOptions>), { code: 'USAGE', message })

@@ -61,7 +61,7 @@ test('rows come in order and none twice, rejected ones with their values, until 
   assert.deepEqual((await all(reading)).flatMap(seqsOf), [4, 5])
 })
 
-test('ends of input end no reader before the job itself has: another publisher may go on behind them', async t => {
+test('an end of input ends no reader before the job ended: another publisher may resume after it', async t => {
   const stream = await WrittenStream.open(t, { epoch: 1 })
   const reading = await read(t, stream)
   await stream.rows(0, 3, { epoch: 1 })
@@ -81,7 +81,7 @@ test('ends of input end no reader before the job itself has: another publisher m
   )
 })
 
-test('what an earlier publisher had sent beyond the first row that is missing is replaced, wherever it was read', async t => {
+test('rows of an earlier publisher after the first missing row are replaced, wherever they were read', async t => {
   const stream = await WrittenStream.open(t, { epoch: 1 })
   const reading = await read(t, stream)
   const zombie = (seq: number) => ({ epoch: 1, rows: [[`${seq}`, 'of the old one']] })
@@ -97,7 +97,7 @@ test('what an earlier publisher had sent beyond the first row that is missing is
   )
 })
 
-test('behind the position of any batch another reader goes on exactly, also through JSON', async t => {
+test('from the position of any batch another reader resumes exactly, even through JSON', async t => {
   const stream = await WrittenStream.open(t)
   const written = stream.rows(0, 40).then(() => stream.end(40))
   const positions: [number, ResultsPosition][] = []
@@ -111,7 +111,7 @@ test('behind the position of any batch another reader goes on exactly, also thro
     assert.deepEqual((await all(await read(t, stream, { after }))).flatMap(seqsOf), range(count, 40))
 })
 
-test('a position of another job, of another pipeline or of nothing is refused', async t => {
+test('a foreign or meaningless position is refused', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 1)
   const [batch] = await take(await read(t, stream), 1)
@@ -127,7 +127,7 @@ test('a position of another job, of another pipeline or of nothing is refused', 
   }
 })
 
-test('a job that is announced later is waited for; a signal ends the wait with its reason', async t => {
+test('a job announced later is awaited; a signal ends the wait with its reason', async t => {
   const stream = await WrittenStream.open(t, {}, false)
   const stop = new AbortController()
   const reading = await read(t, stream, { signal: stop.signal })
@@ -140,7 +140,7 @@ test('a job that is announced later is waited for; a signal ends the wait with i
   await aborted
 })
 
-test('a gap ends the reader that meets it, behind the rows before it, and nobody else; what the job failed with ends all', async t => {
+test('a gap ends only the reader that meets it, after the rows before it; a failed job ends all', async t => {
   const stream = await WrittenStream.open(t)
   await stream.row(0)
   await stream.row(3) // without row 1
@@ -154,7 +154,7 @@ test('a gap ends the reader that meets it, behind the rows before it, and nobody
   await assert.rejects(all(failed), { code: 'CLASSIFIER_FAILED' })
 })
 
-test('other columns begin another batch', async t => {
+test('a change of columns begins another batch', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 3)
   await stream.rows(3, 5, { columns: ['ID', 'OTHER'] })
@@ -163,7 +163,7 @@ test('other columns begin another batch', async t => {
     assert.deepEqual([...new Set(rows.map(({ seq }) => (seq! < 3 ? 'TEXT' : 'OTHER')))], [columns[1]])
 })
 
-test('from now on: nothing of what was there before, in its order', async t => {
+test('from now on: nothing that was there before, in its order', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 3)
   await stream.row(4)
@@ -177,7 +177,7 @@ test('from now on: nothing of what was there before, in its order', async t => {
   assert.deepEqual(seqsOf((await next).value as ResultBatch).slice(0, 1), [3])
 })
 
-test('a job that does not end begins where every partition is still there, once retention has taken its first results', async t => {
+test('an endless job begins where every partition still has rows, after retention took the first ones', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 20)
   await stream.deleteBefore(0, 3) // rows 0, 2 and 4
@@ -188,7 +188,7 @@ test('a job that does not end begins where every partition is still there, once 
   assert.deepEqual(said, ['job j: retention has deleted the results of its first rows: starting with row 10'])
 })
 
-test('a job that has ended and has nothing left is not waited for', async t => {
+test('a job that has ended and has nothing left is not awaited', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 4)
   await stream.end(4)
@@ -201,7 +201,7 @@ test('a job that has ended and has nothing left is not waited for', async t => {
   await assert.rejects(reading.next(), { code: 'ROW_GAP', message: /row 0 \(partition 0\) can no longer come/ })
 })
 
-test('retention between two readers is a gap for the one that goes on', async t => {
+test('retention between two readers is a gap for the one that resumes', async t => {
   for (const sequenced of [true, false]) {
     const stream = await WrittenStream.open(t, { sequenced })
     const write = (seq: number) => (sequenced ? stream.row(seq) : stream.arrive(seq % 2, cellsOf(seq)))
@@ -214,7 +214,7 @@ test('retention between two readers is a gap for the one that goes on', async t 
   }
 })
 
-test('rows without sequence come as they arrive, copies dropped, and from any position on', async t => {
+test('unsequenced rows come as they arrive, copies dropped, from any position on', async t => {
   const stream = await WrittenStream.open(t, { sequenced: false })
   await stream.arrive(0, ['a', '1'], 10)
   await stream.arrive(0, ['b', '1'], 17)
@@ -232,7 +232,7 @@ test('rows without sequence come as they arrive, copies dropped, and from any po
   assert.deepEqual((await take(again, 1))[0]!.rows[0]!.values, ['d', '1'])
 })
 
-test('rows without sequence from now on', async t => {
+test('unsequenced rows from now on', async t => {
   const stream = await WrittenStream.open(t, { sequenced: false })
   await stream.arrive(0, ['a', '1'])
   const reading = await read(t, stream, { from: 'now' })

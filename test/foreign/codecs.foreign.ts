@@ -120,7 +120,7 @@ test('rows that franz-go compressed come out: snappy by default, and the other c
 })
 
 for (const codec of CODECS) {
-  test(`a topic that the broker compresses with ${codec} is read, whatever its rows were sent with`, async t => {
+  test(`a topic that the broker compresses with ${codec} is read, whatever codec its rows were sent with`, async t => {
     const { brokers, rows, codecs, ids } = await openPipeline(t, { 'compression.type': codec })
     const sent = ['none', 'lz4']
     for (const each of sent) {

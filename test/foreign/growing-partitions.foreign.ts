@@ -113,7 +113,7 @@ class Pipeline {
   }
 }
 
-test('rows that got more partitions: commands go on, results and bulk follow, and old and new jobs come out as before', async t => {
+test('rows with more partitions: commands continue, results and bulk follow, and all jobs complete', async t => {
   const place = await Pipeline.open(t)
   const half = (from: number) => Array.from({ length: 1500 }, (_, i) => `${from + i},open ${from + i}\n`).join('')
   writeFileSync(join(place.folder, 'open.csv'), `ID,A\n${half(0)}${half(1500)}`)
@@ -133,7 +133,7 @@ test('rows that got more partitions: commands go on, results and bulk follow, an
   assert.equal(await place.partitionsOf('open'), BEFORE, 'a job keeps its partitions')
 })
 
-test('a worker gives results the partitions that rows of an event job need, without any other command', async t => {
+test('a worker adds the results partitions that an event job needs, without any other command', async t => {
   const place = await Pipeline.open(t)
   await place.run('jobs', 'open', '--job', 'events', '--columns', 'ID,A')
   const tail = place.start('tail', '--job', 'events', '--format', 'json')
@@ -147,7 +147,7 @@ test('a worker gives results the partitions that rows of an event job need, with
   assert.deepEqual(await place.counts(), [AFTER, BEFORE, AFTER])
 })
 
-test('rows in new partitions of an open event job come out through every reader that runs, and through later ones', async t => {
+test('rows in new partitions of an open event job reach every running reader, and later ones', async t => {
   const place = await Pipeline.open(t)
   const { rows, bulk, results: resultsTopic } = place.topics
   await place.run('jobs', 'open', '--job', 'events', '--columns', 'ID,A')

@@ -128,7 +128,7 @@ const plainIds = (...labels: string[]) =>
   labels.flatMap(label => Array.from({ length: PARTITIONS }, (_, n) => `${label}-${n}`)).sort()
 
 for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
-  test(`a small ${codec} batch that unpacks to very much is a reject, and all other rows come out`, async t => {
+  test(`a small ${codec} batch that unpacks to too much is a reject, and all other rows come out`, async t => {
     const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
     const { child, stop } = work()
     const large = {
@@ -151,7 +151,7 @@ for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
   })
 }
 
-test('a batch that was damaged on the disk of the broker is a reject, and all other rows come out', async t => {
+test('a batch damaged on the disk of the broker is a reject, and all other rows come out', async t => {
   const data = join(testFolder(t), 'data')
   const broker = await startLocalBroker({ dataDir: data })
   t.after(() => broker.close())
@@ -175,7 +175,7 @@ test('a batch that was damaged on the disk of the broker is a reject, and all ot
   assert.match(reject!.detail, /its checksum is wrong/)
 })
 
-test('JSON that costs more than it is becomes rejects, unparsed where it is too large, and all other rows come out', async t => {
+test('costly JSON becomes rejects, unparsed if it is too large, and all other rows come out', async t => {
   const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
   const { child, stop } = work()
   const bomb = (size: number) => `'{"job":"events","values":[' + "1," * ${size / 2} + "1]}"`
@@ -210,7 +210,7 @@ test('JSON that costs more than it is becomes rejects, unparsed where it is too 
   assert.doesNotMatch(stderr, /lost its group|starting it again/)
 })
 
-test('a message that ends every process that reads it is skipped the third time, and all other rows come out', async t => {
+test('a message that ends every process that reads it is skipped the third time', async t => {
   const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
   const { stop } = work({ ROWMILL_CRASH: 'message-taken=deadly' })
   const deadly = `p.produce("${rows}", json.dumps({"job": "events", "values": ["deadly", "x" * 600_000]}), partition=3)`
@@ -249,7 +249,7 @@ sys.stdout.write("open\\n"); sys.stdout.flush(); sys.stdin.readline()
 o.commit_transaction()
 `
 
-test('rows of committed transactions come out and those of aborted ones do not; an open one holds up its partition alone', async t => {
+test('only rows of committed transactions come out; an open one delays only its partition', async t => {
   const { brokers, rows, work, ids, admin, group } = await openEvents(t, await sharedPlace(t))
   work()
   const program = `
@@ -273,7 +273,7 @@ ${TRANSACTIONS(rows)}`
   await until('everything is committed, the markers too', async () => (await admin.lag(group, rows)) === 0)
 })
 
-test('transactions in the topic of jobs that end, by commit or abort, hang no command; an open one is waited for', async t => {
+test('finished transactions in the topic of jobs block no command; an open one is waited for', async t => {
   const place = await sharedPlace(t)
   const { brokers, jobs } = await openEvents(t, place)
   const env = { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: place.pipeline }
@@ -357,7 +357,7 @@ for (const where of ['key', 'header', 'value'] as const) {
   })
 }
 
-test('job records that nobody of the pipeline could serve are ignored with a word', async t => {
+test('job records that no part could serve are ignored and logged', async t => {
   const place = await sharedPlace(t)
   const { brokers, rows, jobs, work, ids } = await openEvents(t, place)
   const sender = new PartitionSender(await new Kafka({ brokers: [brokers], clientId: 'test' }).producer(), () => {})
@@ -404,7 +404,7 @@ ${plainRows(rows, 'after')}`
   )
 })
 
-test('large messages of batches just below the limit, in all partitions, leave a worker small', async t => {
+test('large messages in batches just below the limit, in all partitions, keep a worker small', async t => {
   const { brokers, rows, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
   const { child } = work()
   const large = { 'compression.type': 'zstd', 'message.max.bytes': 100_000_000, 'batch.size': 100_000_000 }

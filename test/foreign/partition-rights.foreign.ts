@@ -15,7 +15,7 @@ const PROPERTIES = {
   'allow.everyone.if.no.acl.found': 'true',
 }
 
-test('who may not add partitions is told the command; rows that have room go on, and the others once it was given', async t => {
+test('without the right to add partitions, the command is shown; rows with room continue', async t => {
   const broker = await startLocalBroker({ properties: PROPERTIES })
   t.after(() => broker.close())
   const env = { ROWMILL_BROKERS: broker.address, ROWMILL_PIPELINE: 'p' }

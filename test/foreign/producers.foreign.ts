@@ -71,7 +71,7 @@ test('one line of kcat is a producer', { skip: NO_KCAT }, async t => {
   assert.deepEqual(await results(1), [['17', 'shoe']])
 })
 
-test('rows in JSON keep their text; a wrong one keeps its place, and is told in rejects', {
+test('JSON rows keep their text; a wrong one keeps its place, and is reported in rejects', {
   skip: NO_KCAT,
 }, async t => {
   const { env, rows, work, results, rejects } = await orders(t)
@@ -149,7 +149,7 @@ test('produce.py says which row is wrong, and that those before it are safe', as
   assert.deepEqual([short.code, /line 3: it has not as many values/.test(short.stderr)], [1, true], short.stderr)
 })
 
-test('produce.py sends nothing to a job that is over, is not there, or is of another sort', async t => {
+test('produce.py sends nothing to a job that is over, missing, or of another sort', async t => {
   const { env, jobs, produce } = await orders(t)
   const input = '{"SKU": 1, "TEXT": "shoe"}\n'
   const absent = await startProgram(python, [PRODUCE, 'nobody'], { env, input }).finished
@@ -169,7 +169,7 @@ test('produce.py sends nothing to a job that is over, is not there, or is of ano
   assert.match(nowhere.stderr, /produce\.py: .*(no answer from 127\.0\.0\.1:1|brokers are down|refused)/)
 })
 
-test('produce.py finds its schemas in the clone, and in a folder that it is given', async t => {
+test('produce.py finds its schemas in the clone, and in a given folder', async t => {
   const { produce } = await orders(t)
   const schemas = join(ROOT, 'src/wire/schemas')
   const { code, stderr } = await produce(['--schemas', schemas], {

@@ -114,7 +114,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.equal((beyond!.error as Error & { type: string }).type, 'OFFSET_OUT_OF_RANGE')
   })
 
-  test('of what is larger than a fetch may be, the first partition still gets a whole batch', async t => {
+  test('if a batch exceeds the fetch limit, the first partition still gets a whole batch', async t => {
     const { kafka, topic, producer } = await topicOf(t, 1)
     await producer.send({ topic, partition: 0 }, [message('x'.repeat(5000))])
     await producer.send({ topic, partition: 0 }, [message('y')])
@@ -125,7 +125,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.deepEqual([found!.messages.length, found!.next, found!.end], [1, 1, 2])
   })
 
-  test('offsets and ends say where a log begins and ends, in the order that was asked', async t => {
+  test('offsets and ends say where a log begins and ends, in the requested order', async t => {
     const { kafka, topic, admin, producer } = await topicOf(t, 3)
     await producer.send({ topic, partition: 1 }, [message('a'), message('b')])
     const reader = await readerOf(t, kafka, topic)
@@ -134,7 +134,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.deepEqual(await admin.bounds(topic, 1), { start: 0, end: 2 })
   })
 
-  test('a partition that is not there is named, by the producer and by the reader', async t => {
+  test('a missing partition is named, by the producer and by the reader', async t => {
     const { kafka, topic, producer } = await topicOf(t, 1)
     const reader = await readerOf(t, kafka, topic)
     await assert.rejects(producer.send({ topic, partition: 7 }, [message('a')]), error => {
@@ -148,12 +148,12 @@ export function conformance(connect: () => Promise<Kafka>): void {
     })
   })
 
-  test('a topic that is not there cannot be read', async () => {
+  test('a missing topic cannot be read', async () => {
     const kafka = await connect()
     await assert.rejects(kafka.reader([`test-${randomBytes(6).toString('hex')}`]), { code: 'TOPIC_UNUSABLE' })
   })
 
-  test('a message above the limit of the topic is refused for good, and the next one gets its offset', async t => {
+  test('a message above the limit of the topic is refused permanently, and the next one gets its offset', async t => {
     const { topic, producer } = await topicOf(t, 1, { 'max.message.bytes': '1000' })
     await assert.rejects(producer.send({ topic, partition: 0 }, [message('x'.repeat(2000))]), error => {
       const { retriable, type } = describeKafkaError(error)
@@ -162,7 +162,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.equal(await producer.send({ topic, partition: 0 }, [message('a')]), 0)
   })
 
-  test('messages of many calls stand in the log of each partition in the order of the calls, each of them once', async t => {
+  test('each partition has the messages of many calls in the order of the calls, each once', async t => {
     const { kafka, topic } = await topicOf(t, 3)
     const sender = new PartitionSender(await kafka.producer(), silent)
     t.after(() => sender.close())
@@ -195,7 +195,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.deepEqual(found, ['late'])
   })
 
-  test('partitions that are added are counted, and can be written and read', async t => {
+  test('added partitions are counted, and can be written and read', async t => {
     const { kafka, topic, admin, producer } = await topicOf(t, 1)
     const reader = await readerOf(t, kafka, topic)
     assert.equal(reader.partitions(topic), 1)
@@ -207,7 +207,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.deepEqual(await reader.ends(topic, 3), [0, 0, 1])
   })
 
-  test('the lag of a group is what is left of a topic after its commits', async t => {
+  test('the lag of a group is what its commits leave of a topic', async t => {
     const { kafka, topic, admin, producer } = await topicOf(t, 2)
     const group = `${topic}.group`
     await producer.send({ topic, partition: 0 }, [message('a'), message('b'), message('c')])
@@ -223,7 +223,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.equal(await admin.groupMembers(group), 0)
   })
 
-  test('a member begins at the committed positions, and at the start of the log where there are none', async t => {
+  test('a member begins at the committed positions, or at the start of the log without any', async t => {
     const { kafka, topic } = await topicOf(t, 3)
     const group = `${topic}.group`
     const first = await join(t, kafka, group, topic)
@@ -234,7 +234,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.deepEqual(await second.assigned(1), positions(topic, { 0: 5, 1: 0, 2: 7 }))
   })
 
-  test('members share the partitions; who stays is told before a join and can still commit, and gets all back', async t => {
+  test('members share partitions; one that stays hears of a join, can still commit, and gets all back', async t => {
     const { kafka, topic } = await topicOf(t, 4)
     const group = `${topic}.group`
     const first = await join(t, kafka, group, topic)
@@ -253,7 +253,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     assert.deepEqual(first.events, ['assigned', 'rebalance', 'assigned', 'rebalance', 'assigned'])
   })
 
-  test('what is committed with an offset is told to the next owner of the partition', async t => {
+  test('metadata committed with an offset reaches the next owner of the partition', async t => {
     const { kafka, topic } = await topicOf(t, 2)
     const group = `${topic}.group`
     const first = await join(t, kafka, group, topic)

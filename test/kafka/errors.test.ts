@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeKafkaError } from '../../src/kafka/index.ts'
 
-test('a message too large, a missing right and a bad name are final, a lost connection is not', () => {
+test('a large message, a missing right and a bad name are final, a lost connection is not', () => {
   const said = (type: string) => describeKafkaError(Object.assign(new Error('no'), { type }))
   for (const type of ['MESSAGE_TOO_LARGE', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION']) {
     assert.deepEqual(said(type), { text: 'no', retriable: false, type })

@@ -51,7 +51,7 @@ await running
 await Promise.all([admin.close(), producer.close(), feed.close(), member.close()])
 `
 
-test('a process that works and idles warns of nothing, burns nothing and ends by itself when all is closed', async t => {
+test('a process that works and idles logs no warning, burns no CPU and ends when all is closed', async t => {
   const { topic } = await testTopic(t, 1)
   const args = ['--trace-warnings', '--input-type=module-typescript', '--eval', IDLER, await brokerAddress(), topic]
   const cwd = fileURLToPath(new URL('..', import.meta.url))

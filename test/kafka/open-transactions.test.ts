@@ -16,7 +16,7 @@ function watched() {
   return { said, note }
 }
 
-test('a transaction that is open for 10 s is said once, with where, since when and how many messages wait', () => {
+test('a transaction open for 10 s is logged once, with place, start and number of waiting messages', () => {
   const { said, note } = watched()
   note(0, 17, 20)
   note(9, 17, 21)
@@ -27,7 +27,7 @@ test('a transaction that is open for 10 s is said once, with where, since when a
   assert.match(said[0]!, /^p\.rows\[3\]: 40 messages from offset 17 on wait, .* transaction open there for 10 s/)
 })
 
-test('its end is said where it was said that it is open, and the next transaction is timed anew', () => {
+test('its end is logged only if its start was, and the next transaction is timed anew', () => {
   const { said, note } = watched()
   note(0, 17, 20)
   note(10, 17, 20)
@@ -42,7 +42,7 @@ test('its end is said where it was said that it is open, and the next transactio
   assert.equal(said.length, 4)
 })
 
-test('transactions that come and go are not worth a word', () => {
+test('short transactions are not logged', () => {
   const { said, note } = watched()
   for (let second = 0; second < 100; second++) note(second, second, second + 5)
   assert.deepEqual(said, [])

@@ -25,14 +25,14 @@ function outageOf(timeoutMs = 60_000) {
   return { time, said, outage, fails }
 }
 
-test('the pauses between tries double, up to a second', async () => {
+test('the pauses between retries double, up to a second', async () => {
   const { fails } = outageOf()
   const pauses: number[] = []
   for (let i = 0; i < 6; i++) pauses.push(await fails())
   assert.deepEqual(pauses, [100, 200, 400, 800, 1000, 1000])
 })
 
-test('an outage longer than a second is said once, and that it is over', async () => {
+test('an outage longer than a second is logged once, and so is its end', async () => {
   const { said, outage, fails } = outageOf()
   for (let i = 0; i < 4; i++) await fails()
   assert.deepEqual(said, [])
@@ -43,7 +43,7 @@ test('an outage longer than a second is said once, and that it is over', async (
   assert.equal(said.length, 2)
 })
 
-test('a short outage is not said, and the next one begins with short pauses', async () => {
+test('a short outage is not logged, and the next one begins with short pauses', async () => {
   const { said, outage, fails } = outageOf()
   await fails()
   await fails()
@@ -52,7 +52,7 @@ test('a short outage is not said, and the next one begins with short pauses', as
   assert.deepEqual(said, [])
 })
 
-test('after its time-out an outage is fatal, with the seconds that it took', async () => {
+test('after its time-out an outage is fatal, with its duration in seconds', async () => {
   const { time, outage, fails } = outageOf()
   await fails()
   await time.pass(60_900)
@@ -64,7 +64,7 @@ test('after its time-out an outage is fatal, with the seconds that it took', asy
   await fails()
 })
 
-test('what no retry can help is fatal at once', async () => {
+test('an error that no retry can help is fatal at once', async () => {
   const { said, fails } = outageOf()
   const refused = Object.assign(new Error('not authorized'), { type: 'TOPIC_AUTHORIZATION_FAILED' })
   await assert.rejects(fails(refused), { code: 'TOPIC_UNUSABLE', message: 'cannot read rows: not authorized' })

@@ -67,7 +67,7 @@ async function drain(feed: PartitionFeed, queue: PartitionQueue): Promise<[numbe
 
 const offsetsOf = (taken: readonly [number, string][]) => taken.map(([offset]) => offset)
 
-test('each partition is read from the position given, to its end', async t => {
+test('each partition is read from the given position to its end', async t => {
   const { feed, at, send } = await testTopic(t, 2)
   await send(0, 'a', 'b', 'c', 'd')
   await send(1, 'x', 'y')
@@ -82,7 +82,7 @@ test('each partition is read from the position given, to its end', async t => {
   ])
 })
 
-test('what is written later arrives, and an empty partition is known to be drained', async t => {
+test('later messages arrive, and an empty partition is known to be drained', async t => {
   const { feed, at, send } = await testTopic(t, 1)
   const [queue] = await feed.assign([at(0, 0)])
   assert.deepEqual(await drain(feed, queue!), [])
@@ -92,7 +92,7 @@ test('what is written later arrives, and an empty partition is known to be drain
   assert.deepEqual(await drain(feed, queue!), [[0, 'late']])
 })
 
-test('a queue nobody takes from stays bounded and holds up no other partition; taken from, it goes on', async t => {
+test('a queue that nobody reads stays bounded and delays no other partition; once read, it continues', async t => {
   const { feed, at, send } = await testTopic(t, 2)
   const block = Buffer.alloc(50_000)
   for (let i = 0; i < 8; i++) await send(0, ...Array.from({ length: 20 }, () => block))
@@ -116,7 +116,7 @@ test('a queue nobody takes from stays bounded and holds up no other partition; t
   assert.ok(most <= 2_000_000, `${most} bytes were held`)
 })
 
-test('a feed that has nothing to fetch for goes on when half of a full queue was taken', async t => {
+test('a feed with all queues full fetches again when half of a full queue was taken', async t => {
   const { feed, at, send } = await testTopic(t, 1)
   for (let i = 0; i < 4; i++) await send(0, ...Array.from({ length: 20 }, () => Buffer.alloc(50_000)))
   const [queue] = await feed.assign([at(0, 0)])
@@ -124,7 +124,7 @@ test('a feed that has nothing to fetch for goes on when half of a full queue was
   assert.deepEqual(offsetsOf(await drain(feed, queue!)), [...Array(80).keys()])
 })
 
-test('a message larger than a queue arrives, also beside other partitions that are full of messages', async t => {
+test('a message larger than a queue arrives, even beside other full partitions', async t => {
   const { feed, at, send } = await testTopic(t, 3)
   const large = Buffer.alloc(5_000_000, 'L')
   for (const partition of [0, 1, 2]) {
@@ -142,7 +142,7 @@ test('a message larger than a queue arrives, also beside other partitions that a
   }
 })
 
-test('an assignment forgets the one before: its queues are closed and get nothing more', async t => {
+test('an assignment discards the one before: its queues are closed and get nothing more', async t => {
   const { feed, at, send } = await testTopic(t, 2)
   await send(0, 'a', 'b')
   await send(1, 'x')
@@ -159,7 +159,7 @@ test('an assignment forgets the one before: its queues are closed and get nothin
   assert.equal(before!.position, 2)
 })
 
-test('a position below the start of the log goes on with what is there, and other partitions with theirs', async t => {
+test('a position below the start of the log resumes at the start, and other partitions at theirs', async t => {
   const { feed, at, send, topic } = await testTopic(t, 2)
   await send(0, 'a', 'b', 'c', 'd')
   await send(1, 'x')
@@ -171,7 +171,7 @@ test('a position below the start of the log goes on with what is there, and othe
   assert.deepEqual(offsetsOf(await drain(feed, one!)), [0])
 })
 
-test('a position behind the end of the log, as of a topic made anew, begins at what is there', async t => {
+test('a position after the end of the log, as of a recreated topic, begins at the start', async t => {
   const { feed, at, send } = await testTopic(t, 1)
   await send(0, 'a', 'b')
   const [queue] = await feed.assign([at(0, 100)])
@@ -188,7 +188,7 @@ async function transactionalProducer(t: TestContext, name: string): Promise<kafk
   return producer
 }
 
-test('messages of committed transactions are read, those of aborted ones and all markers passed over', async t => {
+test('messages of committed transactions are read; aborted ones and all markers are skipped', async t => {
   const { feed, at, topic } = await testTopic(t, 1)
   const producer = await transactionalProducer(t, topic)
   for (const end of ['commit', 'abort', 'commit'] as const) {
@@ -210,7 +210,7 @@ test('messages of committed transactions are read, those of aborted ones and all
   ])
 })
 
-test('a marker at the end of one partition holds up no other partition', async t => {
+test('a marker at the end of one partition delays no other partition', async t => {
   const { feed, at, send, topic } = await testTopic(t, 5)
   const producer = await transactionalProducer(t, topic)
   const transaction = await producer.transaction()
@@ -226,7 +226,7 @@ test('a marker at the end of one partition holds up no other partition', async t
   assert.deepEqual(await drain(feed, queues[0]!), [[0, 'in a transaction']])
 })
 
-test('the bounds of a partition are those of its log, also if a transaction is open in it', async t => {
+test('the bounds of a partition are those of its log, even with an open transaction', async t => {
   const { send, topic } = await testTopic(t, 1)
   await send(0, 'plain')
   const producer = await transactionalProducer(t, topic)
@@ -238,7 +238,7 @@ test('the bounds of a partition are those of its log, also if a transaction is o
   await transaction.abort()
 })
 
-test('of aborted transactions that overlap, in several partitions, nothing is read, and all else is', async t => {
+test('messages of aborted transactions that overlap in several partitions are skipped, and no others', async t => {
   const { feed, at, send, topic } = await testTopic(t, 3)
   const [a, b, c] = await Promise.all(['a', 'b', 'c'].map(name => transactionalProducer(t, `${topic}-${name}`)))
   const [first, second, third] = [await a!.transaction(), await b!.transaction(), await c!.transaction()]
@@ -268,7 +268,7 @@ test('of aborted transactions that overlap, in several partitions, nothing is re
   }
 })
 
-test('an open transaction holds up its partition and no other, and its messages come when it ends', async t => {
+test('an open transaction delays only its partition, and its messages come when it ends', async t => {
   const { feed, at, send, topic } = await testTopic(t, 2)
   const producer = await transactionalProducer(t, topic)
   await send(0, 'before')
@@ -291,7 +291,7 @@ test('an open transaction holds up its partition and no other, and its messages 
   ])
 })
 
-test('holes that compaction left are read past: at the end of a batch, a batch wholly emptied, one removed', async t => {
+test('holes after compaction are skipped: at the end of a batch, an emptied batch, a removed one', async t => {
   const compacted = {
     'cleanup.policy': 'compact',
     'segment.ms': '1',
@@ -349,7 +349,7 @@ async function untilCompacted(t: TestContext, kafka: Kafka, topic: string): Prom
   }
 }
 
-test('an interruption ends every wait for an arrival, open or to come, with its fault', async t => {
+test('an interruption ends every present and future wait for an arrival, with its fault', async t => {
   const { feed, at } = await testTopic(t, 1)
   const [queue] = await feed.assign([at(0, 0)])
   await drain(feed, queue!)
@@ -359,7 +359,7 @@ test('an interruption ends every wait for an arrival, open or to come, with its 
   await assert.rejects(feed.arrival(), /stop it/)
 })
 
-test('close ends every wait and is fine twice', async t => {
+test('close ends every wait and can be called twice', async t => {
   const { feed, at } = await testTopic(t, 1)
   const [queue] = await feed.assign([at(0, 0)])
   await drain(feed, queue!)
@@ -369,12 +369,12 @@ test('close ends every wait and is fine twice', async t => {
   assert.equal(queue!.closed, true)
 })
 
-test('a partition that the topic does not have is refused, not waited for', async t => {
+test('a missing partition is refused, not waited for', async t => {
   const { feed, at } = await testTopic(t, 2)
   await assert.rejects(feed.assign([at(0, 0), at(2, 0)]), { code: 'TOPIC_UNUSABLE' })
 })
 
-test('the offsets of a partition that the topic does not have are refused, not left out', async t => {
+test('the offsets of a missing partition are refused, not left out', async t => {
   const { feed, topic } = await testTopic(t, 1)
   const wanted = [0, 1].map(partition => ({ topic, partition }))
   await assert.rejects(feed.offsets(wanted, 'end'), { code: 'TOPIC_UNUSABLE' })
@@ -451,7 +451,7 @@ test('an earlier assignment that was out of range moves nothing', async () => {
   await feed.close()
 })
 
-test('a feed closed during an outage asks the broker nothing more', async () => {
+test('a feed closed during an outage sends the broker no more requests', async () => {
   const { reader, feed } = await handFeed()
   await feed.assign([at(0)])
   const fetch = await reader.nextFetch(1)
@@ -462,7 +462,7 @@ test('a feed closed during an outage asks the broker nothing more', async () => 
   assert.deepEqual(reader.calls, ['leaders', 'close'])
 })
 
-test('a partition that has nothing up to the end of its log is passed over, and others are fetched in the meantime', async () => {
+test('a partition read to its end is skipped, and others are fetched in the meantime', async () => {
   const { reader, feed } = await handFeed()
   const [hole, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
   let fetches = 0
@@ -484,7 +484,7 @@ test('a partition that has nothing up to the end of its log is passed over, and 
   await feed.close()
 })
 
-test('one partition that the broker refuses keeps no message of another one', async () => {
+test('a partition that the broker refuses delays no message of another one', async () => {
   const { reader, feed } = await handFeed()
   const [refused, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
   const { positions, answer } = await reader.nextFetch(1)

@@ -8,7 +8,7 @@ const messages = (from: number, count: number, value: Buffer | null = Buffer.fro
 
 const queueAt = (offset: number): PartitionQueue => new PartitionQueue({ topic: 't', partition: 0, offset })
 
-test('messages come in the order of their offsets, and the next fetch asks for what follows them', () => {
+test('messages come in offset order, and the next fetch begins after them', () => {
   const queue = queueAt(5)
   assert.equal(queue.position, 5)
   queue.push(messages(5, 2), 7)
@@ -21,7 +21,7 @@ test('messages come in the order of their offsets, and the next fetch asks for w
   assert.equal(queue.shift(), undefined)
 })
 
-test('a queue is drained when everything up to the end of the log was taken, and not before the first fetch', () => {
+test('a queue is drained after everything up to the log end was taken, and not before the first fetch', () => {
   const queue = queueAt(0)
   assert.equal(queue.drained, false)
   queue.end = 2
@@ -34,7 +34,7 @@ test('a queue is drained when everything up to the end of the log was taken, and
   assert.equal(queue.drained, true)
 })
 
-test('what was taken leaves the queue, however many messages pass through it', () => {
+test('messages leave the queue when taken, however many pass through it', () => {
   const queue = queueAt(0)
   for (let from = 0; from < 3000; from += 300) {
     queue.push(messages(from, 300), from + 300)

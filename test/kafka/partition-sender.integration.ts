@@ -64,7 +64,7 @@ const refusal = () => Object.assign(new Error('too large'), { type: 'MESSAGE_TOO
 
 const open = ({ open }: HandProducer) => open.map(({ partition, values }) => ({ partition, values }))
 
-test('partitions take turns, one request at a time, and what waits meanwhile goes together', async t => {
+test('partitions take turns, one request at a time, and waiting messages are batched', async t => {
   const { producer, sender } = handSender(t)
   const sent = [sender.send(at(0), message('a'))]
   const first = await producer.next()
@@ -83,7 +83,7 @@ test('partitions take turns, one request at a time, and what waits meanwhile goe
   assert.equal(producer.all.length, 3)
 })
 
-test('a partition whose request takes long holds up no other, and still has one request in flight', async t => {
+test('a slow partition delays no other, and still has one request in flight', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { producer, sender } = handSender(t)
   const slow = [sender.send(at(0), message('a')), turn().then(() => sender.send(at(0), message('b')))]
@@ -135,7 +135,7 @@ test('a request has at most 2,000 messages, so that encoding them does not block
   )
 })
 
-test('a request that failed is repeated with the same messages before anything else goes to that partition', async t => {
+test('a failed request is retried with the same messages before anything else goes to that partition', async t => {
   const { producer, sender } = handSender(t)
   const sent = [sender.send(at(0), message('a')), sender.send(at(0), message('b'))]
   const first = await producer.next()
@@ -150,7 +150,7 @@ test('a request that failed is repeated with the same messages before anything e
   await Promise.all(sent)
 })
 
-test('room waits until fewer bytes than the limit are not acknowledged', async t => {
+test('room waits until the unacknowledged bytes are below the limit', async t => {
   const { producer, sender } = handSender(t)
   const sent = [sender.send(at(0), message('12345')), sender.send(at(1), message('12345'))]
   assert.equal(sender.bytes, 10)
@@ -170,7 +170,7 @@ test('room waits until fewer bytes than the limit are not acknowledged', async t
   await sender.room(1)
 })
 
-test('room comes back after a refusal, also for what waited behind the refused message', async t => {
+test('room returns after a refusal, even for messages queued after the refused one', async t => {
   const { producer, sender } = handSender(t)
   const refused = assert.rejects(sender.send(at(0), message('large')), { code: 'TOPIC_UNUSABLE' })
   const first = await producer.next()
@@ -182,7 +182,7 @@ test('room comes back after a refusal, also for what waited behind the refused m
   await sender.room(1)
 })
 
-test('close rejects what is not acknowledged and every later call, and frees who waits for room', async () => {
+test('close rejects unacknowledged messages and later calls, and releases waits for room', async () => {
   const producer = new HandProducer()
   const sender = new PartitionSender(producer as unknown as Producer, silent)
   const inFlight = assert.rejects(sender.send(at(0), message('a')), /the sender was closed/)
@@ -196,7 +196,7 @@ test('close rejects what is not acknowledged and every later call, and frees who
   assert.equal(producer.all.length, 1)
 })
 
-test('close twice is fine', async () => {
+test('close can be called twice', async () => {
   const sender = new PartitionSender(new HandProducer() as unknown as Producer, silent)
   await Promise.all([sender.close(), sender.close()])
   await sender.close()
@@ -234,7 +234,7 @@ async function realTopic(t: TestContext, partitions: number, config: Record<stri
   return { kafka, topic, sender, read }
 }
 
-test('messages lie in each partition in the order of the calls', async t => {
+test('each partition has the messages in the order of the calls', async t => {
   const { topic, sender, read } = await realTopic(t, 3, {})
   const sent: Promise<void>[] = []
   const wanted: string[][] = [[], [], []]
@@ -249,7 +249,7 @@ test('messages lie in each partition in the order of the calls', async t => {
 })
 
 for (const bytes of [130, 13_107]) {
-  test(`what waits together goes in requests that a topic with Kafka's usual limit takes: ${bytes} bytes a message`, async t => {
+  test(`waiting messages go in requests that a default Kafka topic takes: ${bytes} bytes a message`, async t => {
     const { topic, sender, read } = await realTopic(t, 1, { 'max.message.bytes': '1000012' })
     const count = Math.round(2_700_000 / bytes)
     const texts = Array.from({ length: count }, (_, i) => String(i).padStart(bytes, '.'))
@@ -258,7 +258,7 @@ for (const bytes of [130, 13_107]) {
   })
 }
 
-test('a message larger than the topic takes is refused, and the messages after it and beside it go on', async t => {
+test('a message larger than the topic takes is refused, and those after and beside it continue', async t => {
   const { topic, sender, read } = await realTopic(t, 2, { 'max.message.bytes': '2000' })
   const beside = sender.send({ topic, partition: 1 }, message('beside'))
   await assert.rejects(sender.send({ topic, partition: 0 }, message(randomBytes(5000))), { code: 'TOPIC_UNUSABLE' })
@@ -268,7 +268,7 @@ test('a message larger than the topic takes is refused, and the messages after i
   await sender.room(1)
 })
 
-test('a message for a partition that the topic does not have is never taken for sent', async t => {
+test('a message for a missing partition never counts as sent', async t => {
   const { kafka, topic } = await realTopic(t, 2, {})
   const producer = await kafka.producer()
   t.after(() => producer.close())

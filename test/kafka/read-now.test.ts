@@ -32,7 +32,7 @@ test('each partition is read from its position to its end, in log order', async 
   assert.deepEqual(found, [['a', 'b', 'c'], ['e']])
 })
 
-test('what is sent after the call is not waited for', async () => {
+test('messages sent after the call are not waited for', async () => {
   const { kafka, send } = await topic()
   await send(0, 'a')
   await send(1, 'b', 'c')
@@ -45,7 +45,7 @@ test('what is sent after the call is not waited for', async () => {
   assert.ok(read >= 2, `${read} messages`)
 })
 
-test('an abort ends the reading with its reason, before and in the middle of it', async () => {
+test('an abort ends the reading with its reason, before and during it', async () => {
   const { cluster, kafka, send } = await topic()
   await send(0, 'a')
   const reason = new Error('enough')

@@ -58,7 +58,7 @@ function batchWith(where: 'key' | 'header', big: Buffer, value = 'x'): Buffer {
 }
 
 for (const where of ['key', 'header'] as const) {
-  test(`a message keeps nothing of its batch but its value where the ${where} is most of it, and the batch counts whole`, () => {
+  test(`a message whose ${where} is most of its batch keeps only its value, and the batch counts whole`, () => {
     const bytes = batchWith(where, Buffer.alloc(8_000_000))
     const { messages, bytes: taken } = readBatches(bytes, { from: 0, aborted: [], enough: Infinity })
     const [{ key, value } = { key: null, value: null }] = messages
@@ -105,7 +105,7 @@ for (const { name, codec, pack } of PACKED) {
     assert.equal(next, 5010)
   })
 
-  test(`a batch in ${name} that unpacks to too much is one unreadable message, and the batch after it is read`, () => {
+  test(`a batch in ${name} that unpacks to too much is one unreadable message, and the next batch is read`, () => {
     const blanks = Array.from({ length: 4 }, () => Buffer.alloc(MAX_BATCH_BYTES / 4, ' '))
     const bomb = batch({ first: 0, values: blanks, codec, pack })
     const before = process.memoryUsage().arrayBuffers
@@ -118,7 +118,7 @@ for (const { name, codec, pack } of PACKED) {
     assert.equal(next, 5)
   })
 
-  test(`a batch in ${name} that is damaged is one unreadable message, and the batch after it is read`, () => {
+  test(`a damaged batch in ${name} is one unreadable message, and the next batch is read`, () => {
     const damaged = (bytes: Buffer) => {
       const packed = pack(bytes)
       return Buffer.concat([packed.subarray(0, packed.length / 2), Buffer.alloc(packed.length / 2, 0xa5)])
@@ -131,7 +131,7 @@ for (const { name, codec, pack } of PACKED) {
   })
 }
 
-test('a batch of an unknown codec, of a wrong checksum, of an old format or of false counts is unreadable', () => {
+test('a batch with unknown codec, wrong checksum, old format or false counts is unreadable', () => {
   const flipped = batch({ first: 0, values: ['a', 'b'] })
   flipped[flipped.length - 2]! ^= 1
   const cases: [Buffer, RegExp][] = [
@@ -150,7 +150,7 @@ test('a batch of an unknown codec, of a wrong checksum, of an old format or of f
   }
 })
 
-test('an unreadable batch says which offsets it has and how many messages it claims', () => {
+test('an unreadable batch reports its offsets and how many messages it claims', () => {
   const flipped = batch({ first: 17, values: many.slice(0, 40) })
   flipped[70]! ^= 1
   const { messages } = readBatches(flipped, { from: 0, aborted: [], enough: Infinity })
@@ -158,7 +158,7 @@ test('an unreadable batch says which offsets it has and how many messages it cla
   assert.deepEqual(messages, [{ offset: 56, key: null, value: null, unreadable }])
 })
 
-test('a batch whose control bit, transaction or offset was damaged on disk is unreadable, and does not vanish', () => {
+test('a batch with damaged control bit, transaction or offset is unreadable, and does not vanish', () => {
   const damage: [(bytes: Buffer) => void, RegExp][] = [
     [bytes => bytes.writeInt16BE(0x20, 21), /its checksum is wrong/],
     [bytes => bytes.writeInt16BE(0x10, 21), /its checksum is wrong/],
@@ -181,7 +181,7 @@ test('a batch whose control bit, transaction or offset was damaged on disk is un
   }
 })
 
-test('a batch of snappy with very many empty blocks is unreadable at once', () => {
+test('a snappy batch with very many empty blocks is unreadable at once', () => {
   const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
   const empty = Buffer.from([0, 0, 0, 1, 0])
   const pack = (records: Buffer) => {
@@ -195,7 +195,7 @@ test('a batch of snappy with very many empty blocks is unreadable at once', () =
   assert.deepEqual([messages.length, next], [1, 2])
 })
 
-test('an answer that ends in the middle of a batch goes on with that batch', () => {
+test('an answer that ends in the middle of a batch resumes with that batch', () => {
   const bytes = Buffer.concat([batch({ first: 0, values: ['a'] }), batch({ first: 1, values: ['b', 'c'] })])
   for (let cut = bytes.length - 1; cut > 70; cut -= 7) {
     assert.deepEqual(read(bytes.subarray(0, cut)), { messages: [[0, 'a']], next: 1 })
@@ -203,7 +203,7 @@ test('an answer that ends in the middle of a batch goes on with that batch', () 
   assert.deepEqual(read(bytes.subarray(0, 30)), { messages: [], next: 0 })
 })
 
-test('of a batch that begins before the offset asked for, only what is wanted is given', () => {
+test('of a batch that begins before the requested offset, only the requested part is returned', () => {
   assert.deepEqual(read(batch({ first: 0, values: ['a', 'b', 'c'] }), { from: 2 }), { messages: [[2, 'c']], next: 3 })
 })
 
@@ -214,12 +214,12 @@ test('a batch that compaction emptied moves the position past it', () => {
   assert.deepEqual(read(emptied), { messages: [], next: 8 })
 })
 
-test('no more batches are unpacked once there is enough', () => {
+test('unpacking stops once there are enough messages', () => {
   const bytes = [0, 1, 2].map(first => batch({ first, values: [Buffer.alloc(1000)] }))
   assert.equal(read(Buffer.concat(bytes), { enough: 1500 }).next, 2)
 })
 
-test('of producers whose aborted transactions overlap, each has its own end', () => {
+test('overlapping aborted transactions of several producers end independently', () => {
   const control = (first: number, producerId: bigint) =>
     batch({ first, values: [Buffer.of(0, 0, 0, 0)], producerId, control: true })
   const bytes = [

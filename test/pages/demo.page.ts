@@ -38,7 +38,7 @@ test('the demo exits 6 when the files differ in one byte', async () => {
   assert.match(stdout, /The files DIFFER: first at byte \d+, line 1\./)
 })
 
-test('the demo over rows of the user finds dates whose day and month change places in later batches', async t => {
+test('the demo over rows of the user finds dates whose day and month are swapped in later batches', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'days.csv')
   // Only the first row shows that the day comes first: the second batch of 100 rows cannot know.
@@ -54,7 +54,7 @@ test('the demo over rows of the user finds dates whose day and month change plac
   assert.match(cured.stdout, /The files are the same, byte by byte/)
 })
 
-test('the demo refuses an input that is not there, and rows to make beside an input', async () => {
+test('the demo refuses a missing input, and rows to make beside an input', async () => {
   const missing = await demo(['--input', 'not-there.csv'])
   assert.deepEqual([missing.code, missing.stderr], [2, 'demo: --input not-there.csv: there is no such file\n'])
   const both = await demo(['--input', 'not-there.csv', '--rows', '7'])

@@ -186,7 +186,7 @@ const PRINTED: Readonly<Record<string, readonly string[]>> = {
   '3-own-sink.mts': ['17,a red shoe,shoe', '18,a hat,other'],
 }
 
-test('docs/sdk.md runs as written: a source and a sink of your own', async () => {
+test('docs/sdk.md runs as written: a custom source and sink', async () => {
   write('rows.csv', 'SKU,TEXT\n17,a red shoe\n18,a hat\n')
   write('black_box.py', CLASSIFIER)
   const blocks = toRun('docs/sdk.md')
@@ -197,7 +197,7 @@ test('docs/sdk.md runs as written: a source and a sink of your own', async () =>
   }
 })
 
-test('examples/1-csv.sh runs as written, and finds the files the same', async t => {
+test('examples/1-csv.sh runs as written, and the two files are the same', async t => {
   const shell = new PageShell(t, { cwd: home, env: installed.env })
   const [block] = toRun('examples/README.md')
   await shell.run(`rm -f classified.csv\n${block!.text}`)

@@ -28,7 +28,7 @@ function filesOf(name: string): string[] {
     .filter(path => !path.includes('__pycache__'))
 }
 
-test('the package holds what the sources become, each file beside them, and nothing else', async () => {
+test('the package holds the built sources, each file beside them, and nothing else', async () => {
   const packed = succeeded(await inHome('tar', ['-tzf', tarball]))
   const built = [...filesOf('src'), ...filesOf('connectors')]
     .filter(path => !path.endsWith('.d.ts'))
@@ -47,7 +47,7 @@ test('the package holds what the sources become, each file beside them, and noth
   for (const extension of ['.py', '.avsc']) assert.ok(built.some(path => path.endsWith(extension)))
 })
 
-test('the installed command tells its version and the help of its parts', async () => {
+test('the installed command prints its version and the help of its parts', async () => {
   assert.equal(succeeded(await inHome(rowmill, ['--version'])), `${version}\n`)
   for (const part of ['publish', 'work', 'collect', 'broker'])
     assert.match(succeeded(await inHome(rowmill, [part, '--help'])), new RegExp(`^Usage: rowmill ${part} `))
@@ -64,7 +64,7 @@ test('npx rowmill run writes the bytes of the original job', async () => {
   assert.equal(readFileSync(join(home, 'out.csv'), 'utf8'), await serialJob(input, classifier))
 })
 
-test('--schema-registry says which package it needs, and changes nothing', async () => {
+test('--schema-registry names the package it needs, and changes nothing', async () => {
   writeFileSync(join(home, 'one.csv'), 'ID,A\n1,x\n')
   const files = ['one.csv', 'registry.csv', '--classifier', `${CLASSIFIERS}:a_text`]
   const place = ['--brokers', await brokerAddress(), '--schema-registry', 'http://127.0.0.1:1']
@@ -193,7 +193,7 @@ test('a typed program tests classifiers in both languages with rowmill/testing',
   })
 })
 
-test('without Java and without the optional package, the installed command names every way out', async t => {
+test('without Java and the optional package, the installed command names every solution', async t => {
   const bin = testFolder(t)
   symlinkSync(process.execPath, join(bin, 'node'))
   const { code, stdout, stderr } = await inHome(rowmill, ['broker'], { env: { PATH: bin, JAVA_HOME: undefined } })
@@ -204,7 +204,7 @@ test('without Java and without the optional package, the installed command names
   )
 })
 
-test('an older Node gets one line that says which it needs, and exit 2', async () => {
+test('an older Node gets one line with the version it needs, and exit 2', async () => {
   const node = await olderNode()
   const found = succeeded(await inHome(node, ['--version']))
     .trim()
@@ -213,7 +213,7 @@ test('an older Node gets one line that says which it needs, and exit 2', async (
   assert.deepEqual([code, stdout, stderr], [2, '', `rowmill: needs Node 22.18 or later, this is ${found}.\n`])
 })
 
-test('npm install in a clone warns of nothing, under a Node that is too old to run rowmill', async t => {
+test('npm install in a clone prints no warning, under a Node that is too old to run rowmill', async t => {
   const clone = testFolder(t)
   for (const file of ['package.json', 'package-lock.json']) await cp(join(ROOT, file), join(clone, file))
   const PATH = [dirname(await olderNode()), process.env['PATH']].join(delimiter)
@@ -224,7 +224,7 @@ test('npm install in a clone warns of nothing, under a Node that is too old to r
   assert.doesNotMatch(stderr, /warn/i)
 })
 
-test('where sources stand beside built files, as in a clone, the sources run', async t => {
+test('with sources beside built files, as in a clone, the sources run', async t => {
   const clone = testFolder(t)
   await cp(join(ROOT, 'bin'), join(clone, 'bin'), { recursive: true })
   writeFileSync(join(clone, 'package.json'), '{ "type": "module" }')

@@ -75,7 +75,7 @@ const INDEXES: readonly (readonly string[])[] = [
   ],
 ]
 
-test('an index that the engines write differently is said with the line and --index-kind text, and no other is', async t => {
+test('an index that the engines write differently is logged with line and --index-kind text', async t => {
   const texts = INDEXES.map(cells => `ID,A\n${cells.map(cell => `${cell},x\n`).join('')}`)
   const written = bothEngines(texts.map(text => [text]))
   let differing = 0
@@ -91,7 +91,7 @@ test('an index that the engines write differently is said with the line and --in
   assert.ok(differing > 8 && differing < INDEXES.length - 8, String(differing))
 })
 
-test('a line that only the python engine takes for blank is said with its number, and no other is', async t => {
+test('a line that only the python engine takes for blank is logged with its number', async t => {
   const lines = ['', ' ', '\t', ' \t ', '""', '" "', '\x0b', '\x1c', '\u00a0', '\u2003 ', '"\r"', ' ""', ',', '"",']
   const files = lines.flatMap(line => [
     ...(line.includes(',') ? [] : [[`A\nx\n${line}\ny\n`, { index_col: null }] as const]),
@@ -134,7 +134,7 @@ test('arguments that make the engines differ, or agree, are taken into account',
   }
 })
 
-test('nothing is said where the engine or the index is named, and a blank line of standard input is said once', async t => {
+test('a named engine or index silences the hint; a blank line of standard input is logged once', async t => {
   const text = 'ID,A\n007,x\n""\n008,y\n""\n'
   assert.equal((await saidOf(t, text)).length, 2)
   assert.deepEqual(await saidOf(t, text, { readCsv: { engine: 'python' } }), [])
@@ -147,7 +147,7 @@ test('nothing is said where the engine or the index is named, and a blank line o
   for (const said of onlyBlank) assert.match(said.join('\n'), /^[^\n]*line 3: this line looks blank[^\n]*$/)
 })
 
-test('a cell beyond the limit of the python engine is refused, with a word on the C engine, which takes it', async t => {
+test('a cell above the limit of the python engine is refused, with a hint that the C engine takes it', async t => {
   const long = 'x'.repeat(131_073)
   await assert.rejects(saidOf(t, `ID,A\n1,${long}\n`), {
     code: 'INPUT_CELL_TOO_LARGE',
@@ -155,7 +155,7 @@ test('a cell beyond the limit of the python engine is refused, with a word on th
   })
 })
 
-test('a run says once that leading zeros go, and with --index-kind text gives the bytes of the C engine', async t => {
+test('lost leading zeros are logged once, and --index-kind text gives the bytes of the C engine', async t => {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   writeFileSync(

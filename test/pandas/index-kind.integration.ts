@@ -91,7 +91,7 @@ const TABLE: readonly (readonly [string, readonly string[], string])[] = [
 ]
 
 for (const [what, cells, expected] of TABLE) {
-  test(`${what}: ${expected}, in the whole column and in every cut`, async () => {
+  test(`${what}: ${expected}, in the whole column and however it is split`, async () => {
     assert.equal(await agree(cells), expected)
   })
 }
@@ -138,7 +138,7 @@ const CELLS = [
   ...['1e', '1e+', 'e5', '1 2', '- 1', '--1', '1.5.2', 'infinity ', 'infin', '0x1f', '1_0', '1d2', '\ufeff1', '\x1c1'],
 ]
 
-test('random columns have the kind that pandas infers, in every cut', async () => {
+test('random columns have the kind that pandas infers, however they are split', async () => {
   const columns = fc
     .uniqueArray(fc.constantFrom(...CELLS), { minLength: 1, maxLength: 3 })
     .chain(pool => fc.array(fc.constantFrom(...pool), { minLength: 1, maxLength: 5 }))
@@ -150,7 +150,7 @@ test('random columns have the kind that pandas infers, in every cut', async () =
   )
 })
 
-test('random numbers have the kind that pandas infers, in every cut', async () => {
+test('random numbers have the kind that pandas infers, however they are split', async () => {
   const digits = fc.stringMatching(/^[ ]?[+-]?[0-9]{0,20}[.]?[0-9]{0,20}([eE][+-]?[0-9]{1,3})?[ ]?$/)
   await fc.assert(
     fc.asyncProperty(fc.array(digits, { minLength: 1, maxLength: 3 }), async cells => {
@@ -209,7 +209,7 @@ test('the words for missing values are those of pandas', async () => {
   assert.deepEqual([...DEFAULT_NA_WORDS].sort(), words.answer)
 })
 
-test('a refused kind names the line and the way out', () => {
+test('a refused kind names the line and the cure', () => {
   const inference = new IndexKindInference(indexRules({}, 'ID'))
   for (const [index, cell] of ['True', 'False', ''].entries()) inference.add(cell, index + 2)
   assert.throws(() => inference.kind('f.csv'), /^RowmillError: f\.csv: .*\(line 4\).*{"dtype": {"ID": "str"/)

@@ -3,7 +3,7 @@ import { EOL } from 'node:os'
 import { test } from 'node:test'
 import { checkToCsv } from '../../src/pandas/to-csv.ts'
 
-test('without arguments the sink writes as to_csv does and the header is left to the command line', () => {
+test('without arguments the sink writes as to_csv does, and the command line decides on the header', () => {
   assert.deepEqual(checkToCsv({}), {
     compression: 'infer',
     host: {},
@@ -53,6 +53,6 @@ for (const [given, message] of REFUSED) {
   })
 }
 
-test('a refused argument may be given with the value it has anyway', () => {
+test('a refused argument may be given with its fixed value', () => {
   checkToCsv({ mode: 'w', encoding: 'utf-8', compression: 'infer', errors: 'strict', chunksize: null })
 })

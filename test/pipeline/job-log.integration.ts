@@ -53,7 +53,7 @@ async function broadcast(t: TestContext): Promise<Broadcast> {
   return { kafka, pipeline, first: { ...FIRST, topic: topicsOf(pipeline).rows }, sender, log }
 }
 
-test('a reader that comes late knows every job, with what became of it', async t => {
+test('a reader that starts late knows every job and its outcome', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   for (let i = 0; i < 50; i++) await appendJob(sender, pipeline, { ...first, id: `j${i}` })
   await appendJob(sender, pipeline, { ...first, id: 'j7', state: 'ended', total: 3 })
@@ -63,7 +63,7 @@ test('a reader that comes late knows every job, with what became of it', async t
   assert.deepEqual(after, { ...first, id: 'j7', state: 'ended', total: 3 })
 })
 
-test('attempts that contradicted earlier ones do not count, the first always does', async t => {
+test('attempts that contradict earlier ones do not count, the first always does', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   const tell = (record: Partial<Job>) => appendJob(sender, pipeline, { ...first, ...record })
@@ -85,7 +85,7 @@ test('attempts that contradicted earlier ones do not count, the first always doe
   )
 })
 
-test('a job that was acknowledged before the question is known to every reader', async t => {
+test('a job acknowledged before the question is known to every reader', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   for (let i = 0; i < 20; i++) {
@@ -94,7 +94,7 @@ test('a job that was acknowledged before the question is known to every reader',
   }
 })
 
-test('a failure that was acknowledged before the question is known to who asks for the latest', async t => {
+test('a failure acknowledged before the question is known to a reader that asks for the latest', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   for (let i = 0; i < 20; i++) {
@@ -106,7 +106,7 @@ test('a failure that was acknowledged before the question is known to who asks f
   }
 })
 
-test('an unknown id is unknown at the present end of the topic, of an empty one too', async t => {
+test('an unknown id is unknown at the present end of the topic, even of an empty one', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   assert.equal(await jobs.get('nobody'), undefined)
@@ -115,7 +115,7 @@ test('an unknown id is unknown at the present end of the topic, of an empty one 
   assert.equal(jobs.peek('j')!.id, 'j')
 })
 
-test('what is no job record in the topic is passed over', async t => {
+test('messages that are no job records are skipped', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   const to = { topic: topicsOf(pipeline).jobs, partition: 0 }
   const rows = { job: 'j', epoch: 0, from: 0, seq: 0, count: 1, line: null, lineSteps: null, rows: [['1', '2']] }
@@ -129,7 +129,7 @@ test('what is no job record in the topic is passed over', async t => {
   assert.equal(await jobs.get('nobody'), undefined)
 })
 
-test('who waits for a state is told when it comes, and let go when its signal aborts', async t => {
+test('a wait for a state ends when it comes, or when its signal aborts', async t => {
   const { pipeline, first, sender, log } = await broadcast(t)
   const jobs = await log()
   const failed = jobs.until('j', ({ state }) => state === 'failed', never)
@@ -152,7 +152,7 @@ test('who waits for a state is told when it comes, and let go when its signal ab
   )
 })
 
-test('close frees who waits, and is fine twice', async t => {
+test('close ends all waits and can be called twice', async t => {
   const { log } = await broadcast(t)
   const jobs = await log()
   const waiting = assert.rejects(jobs.until('j', () => true, never))

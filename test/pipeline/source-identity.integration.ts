@@ -33,7 +33,7 @@ function inputOf(t: TestContext): Input {
 
 const sha256 = (path: string) => `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`
 
-test('publish given again goes on with the same bytes, and refuses a file of the same name, size and time with others', async t => {
+test('publish given again resumes the same bytes, and refuses other bytes of the same name, size and time', async t => {
   const { folder, path, write } = inputOf(t)
   const { pipeline } = await testPipeline(t)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
@@ -59,7 +59,7 @@ test('publish given again goes on with the same bytes, and refuses a file of the
   assert.equal(readFileSync(out, 'utf8'), await serialJob(path, CLASSIFIER))
 })
 
-test('run --resume refuses other bytes, or none, and keeps the run until its file is back', async t => {
+test('run --resume refuses changed or missing bytes, and keeps the run until its file is back', async t => {
   const { folder, path, write } = inputOf(t)
   const env = { ROWMILL_BROKERS: '' }
   const out = join(folder, 'out.csv')

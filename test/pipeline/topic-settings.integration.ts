@@ -88,7 +88,7 @@ const DOUBTFUL: readonly (readonly [Kind, Record<string, string>, RegExp])[] = [
 ]
 
 for (const [kind, config, doubt] of DOUBTFUL) {
-  test(`${kind} with ${JSON.stringify(config)} is said, and the command in the message cures it`, async t => {
+  test(`${kind} with ${JSON.stringify(config)} is logged, and the command in the message cures it`, async t => {
     const { pipeline, admin } = await testPipeline(t)
     const settings = { 'message.timestamp.type': 'LogAppendTime', ...config }
     const topic = await make(admin, pipeline, kind, settings)
@@ -119,7 +119,7 @@ test('two topics that would lose rows are refused together, each on a line with 
   })
 })
 
-test('a topic made by hand is one line for all that is doubtful in it, said once by each command', async t => {
+test('every command logs one line with all that is doubtful in a topic made by hand', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const topic = await make(admin, pipeline, 'rows', BY_HAND)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
@@ -131,7 +131,7 @@ test('a topic made by hand is one line for all that is doubtful in it, said once
   assert.ok(lines[0]!.endsWith(`--entity-name ${topic} --add-config ${cure}`), lines[0])
 })
 
-test('who only reads results is told what would lose rows, and reads', async t => {
+test('a reader of results logs what would lose rows, and reads', async t => {
   const { pipeline, admin } = await testPipeline(t)
   await make(admin, pipeline, 'results', { 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' })
   const said = await saidOf(admin, pipeline, false)
@@ -145,7 +145,7 @@ test('topics that rowmill made are not doubted', async t => {
   assert.deepEqual(await saidOf(admin, pipeline), [])
 })
 
-test('settings that the broker does not tell are not judged', async t => {
+test('settings that the broker does not report are not judged', async t => {
   const { pipeline, admin } = await testPipeline(t)
   await make(admin, pipeline, 'rows', BY_HAND)
   admin.topicConfigs = async () => new Map()

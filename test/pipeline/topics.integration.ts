@@ -56,7 +56,7 @@ test('the topics of a pipeline are made with the settings that rows, results and
   assert.equal(found.get(results)!.config.has('retention.ms'), false)
 })
 
-test('a pipeline that is older than the topic of large jobs gets it, with as many partitions as it has', async t => {
+test('a pipeline older than the topic of large jobs gets it, with its number of partitions', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const { bulk } = topicsOf(pipeline)
   assert.equal(await ensureTopics(admin, pipeline, 3, { bulk: false }), 3)
@@ -67,7 +67,7 @@ test('a pipeline that is older than the topic of large jobs gets it, with as man
   assert.equal(await ensureTopics(admin, pipeline, null, { bulk: false }), 3)
 })
 
-test('topics that are there are used as they are, and what is missing is made to fit them', async t => {
+test('existing topics are used as they are, and missing ones are made to fit them', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const { rows, results } = topicsOf(pipeline)
   await create(admin, rows, 3)
@@ -78,18 +78,18 @@ test('topics that are there are used as they are, and what is missing is made to
   assert.deepEqual([...counts.values()], [3, 3])
 })
 
-test('a new pipeline has 8 partitions unless another number is asked for', async t => {
+test('a new pipeline has 8 partitions by default', async t => {
   const { pipeline, admin } = await testPipeline(t)
   assert.equal(await ensureTopics(admin, pipeline, null), 8)
   assert.deepEqual([1, 2, 3, 16].map(defaultPartitions), [8, 8, 12, 64])
 })
 
-test('two who make the same pipeline at once both have it', async t => {
+test('two that create the same pipeline at once both have it', async t => {
   const { pipeline, admin } = await testPipeline(t)
   assert.deepEqual(await Promise.all([ensureTopics(admin, pipeline, 4), ensureTopics(admin, pipeline, 4)]), [4, 4])
 })
 
-test('more partitions than are there are refused, naming both numbers and the cure', async t => {
+test('more partitions than exist are refused, naming both numbers and the cure', async t => {
   const { pipeline, admin } = await testPipeline(t)
   await ensureTopics(admin, pipeline, 2)
   await assert.rejects(ensureTopics(admin, pipeline, 3), error => {
@@ -111,7 +111,7 @@ test('a broadcast of several partitions is refused', async t => {
   })
 })
 
-test('results and bulk with fewer partitions than rows get as many, for all but those who only read results', async t => {
+test('results and bulk get as many partitions as rows, except for readers of results', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const { rows, results, bulk } = topicsOf(pipeline)
   await create(admin, rows, 4)
@@ -128,7 +128,7 @@ test('results and bulk with fewer partitions than rows get as many, for all but 
   assert.deepEqual(await counts(), [4, 4])
 })
 
-test('a name is taken as a pipeline or job only if Kafka takes what is made of it', () => {
+test('a pipeline or job name is valid only if Kafka accepts the names made from it', () => {
   for (const name of ['a', 'rowmill-2024.test_1', '7', 'x'.repeat(100)]) checkName('job', name)
   for (const name of ['', '.', '..', '-a', '_a', 'a b', 'ä', 'a/b', 'a\n', 'x'.repeat(101)]) {
     assert.throws(() => checkName('--pipeline', name), { code: 'USAGE', facts: { name } }, JSON.stringify(name))

@@ -107,7 +107,7 @@ for (const [total, partitions, blockRows] of [
   [10, 8, 1],
   [0, 4, 100],
 ] as const) {
-  test(`${total} rows in ${partitions} partitions and blocks of ${blockRows} lie where the arithmetic says, closed by markers`, async t => {
+  test(`${total} rows in ${partitions} partitions and blocks of ${blockRows} are where the arithmetic says, before markers`, async t => {
     const layout = { partitions, blockRows }
     const { publish, read, pipeline } = await bench(t, layout)
     const rows = numbered(total)
@@ -143,7 +143,7 @@ function endOf(partition: number, total: number, layout: { partitions: number; b
   return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total }
 }
 
-test('the job record comes before the first row, the markers behind the last and the end of the job behind all', async t => {
+test('the job record comes before the first row, the markers after the last, the end of the job last', async t => {
   const { publish, kafka, pipeline } = await bench(t, { partitions: 3, blockRows: 5 })
   await publish(sourceOf(numbered(64)))
   const steps = kafka.events.map(({ what, record }) => {
@@ -159,7 +159,7 @@ test('the job record comes before the first row, the markers behind the last and
   assert.equal(kafka.events.at(-1)!.topic, topicsOf(pipeline).jobs)
 })
 
-test('the job record says what was read, how it is laid out and where its rows and results begin', async t => {
+test('the job record describes the source, the layout and where its rows and results begin', async t => {
   const { publish, jobs } = await bench(t, { partitions: 2, blockRows: 5 })
   await publish(sourceOf(numbered(30)), { job: 'before' })
   await publish(sourceOf(numbered(7)))
@@ -201,7 +201,7 @@ test('messages are cut at 256 KB, and a longer row travels alone', async t => {
   assert.equal(kafka.events.filter(({ what, record }) => what === 'acked' && record.kind === 'rows').length, 6)
 })
 
-test('no more than a few megabytes are read ahead of the acknowledgements', async t => {
+test('at most a few megabytes are read ahead of the acknowledgements', async t => {
   const { publish, kafka } = await bench(t, { partitions: 2, blockRows: 10 })
   const opened = Promise.withResolvers<void>()
   let read = 0
@@ -234,7 +234,7 @@ test('progress counts the acknowledged rows up to the last', async t => {
   )
 })
 
-test('a source that breaks in the middle fails the job with its code, and nothing closes its partitions', async t => {
+test('a source that fails midway fails the job with its code, and nothing closes its partitions', async t => {
   const { publish, jobs, read, pipeline } = await bench(t, { partitions: 2, blockRows: 5 })
   const broken = async () => {
     throw new RowmillError('INPUT_QUOTE', 'in.csv, line 32: a quote is never closed')
@@ -250,7 +250,7 @@ test('a source that breaks in the middle fails the job with its code, and nothin
   )
 })
 
-test('a publisher that comes again goes on behind what is in the topic, and sends nothing of it twice', async t => {
+test('a restarted publisher resumes after the rows in the topic, and sends none twice', async t => {
   const layout = { partitions: 3, blockRows: 5 }
   const { publish, read, pipeline, kafka, jobs } = await bench(t, layout)
   const rows = numbered(100)
@@ -281,7 +281,7 @@ test('a publisher that comes again goes on behind what is in the topic, and send
   assert.deepEqual([(await jobs.latest('j'))!.state, (await jobs.latest('j'))!.total], ['ended', 100])
 })
 
-test('a publisher that was killed between two ends of input sends the others alone', async t => {
+test('a publisher killed between two ends of input sends only the missing ones', async t => {
   const { publish, read, pipeline, kafka } = await bench(t, { partitions: 3, blockRows: 5 })
   const stop = new AbortController()
   kafka.hold = async topic => {
@@ -299,7 +299,7 @@ test('a publisher that was killed between two ends of input sends the others alo
   )
 })
 
-test('a job that is published to its end is not published again, and that is said', async t => {
+test('a completely published job is not published again, and that is reported', async t => {
   const { publish, kafka } = await bench(t, { partitions: 1, blockRows: 5 })
   await publish(sourceOf(numbered(3)))
   const written = kafka.events.length
@@ -309,7 +309,7 @@ test('a job that is published to its end is not published again, and that is sai
   assert.equal(kafka.events.length, written)
 })
 
-test('an id that was used for another file, or under other options, is refused before anything is written', async t => {
+test('an id used for another file, or with other options, is refused before anything is written', async t => {
   const { publish, kafka } = await bench(t, { partitions: 1, blockRows: 5 })
   await publish(sourceOf(numbered(3)))
   const written = kafka.events.length
@@ -344,7 +344,7 @@ function atTheSameMoment(kafka: WatchedKafka, count: number): void {
   }
 }
 
-test('of two publishers that begin one id with different sources at the same moment, who is second in the log ends with JOB_EXISTS before it sends a row', async t => {
+test('two publishers, one id, different sources: the second in the log gets JOB_EXISTS and sends no row', async t => {
   for (const once of [false, true]) {
     const { publish, kafka, pipeline, read } = await bench(t, { partitions: 2, blockRows: 5 })
     atTheSameMoment(kafka, 2)
@@ -379,7 +379,7 @@ test('two publishers that begin one id with the same source at the same moment b
   assert.deepEqual([state, total], ['ended', 30])
 })
 
-test('a source that says a digest is the same by that alone, and another one where it differs', async t => {
+test('a source with a digest is compared only by the digest', async t => {
   const { publish } = await bench(t, { partitions: 1, blockRows: 5 })
   const said: string[] = []
   const withDigest = (digest: string, identity = HEADER.identity) => ({
@@ -416,7 +416,7 @@ test('a job that fails elsewhere ends its publisher with the code and message of
   )
 })
 
-test('an interruption ends a publisher at once while the broker takes nothing, and does not fail the job', async t => {
+test('an interruption ends a publisher at once during an outage, and does not fail the job', async t => {
   const { publish, kafka, jobs } = await bench(t, { partitions: 2, blockRows: 5 })
   const stop = new AbortController()
   const again = Promise.withResolvers<void>()

@@ -32,6 +32,6 @@ test('a reject stays open when a copy of the same attempt has a row, and is done
   assert.deepEqual(openAfter(first, result(1, 2, 'c')), [])
 })
 
-test('a row stays done when a copy rejects it', () => {
+test('a row stays done if a copy rejects it', () => {
   assert.deepEqual(openAfter(result(0, 0, 'abcdef'), result(0, 2, '-'), result(1, 2, '-')), [])
 })

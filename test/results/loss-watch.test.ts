@@ -40,7 +40,7 @@ test('as long as workers have rows to do, nothing is lost', async t => {
   assert.equal(lost.length, 0)
 })
 
-test('a row that was committed and is not in the results is lost, said after 10 s without progress', async t => {
+test('a committed row without a result is lost, reported after 10 s without progress', async t => {
   const { time, lost, commit } = await watchOf(t)
   commit(3)
   await time.pass(19_999) // the first look learns where the reader is
@@ -51,7 +51,7 @@ test('a row that was committed and is not in the results is lost, said after 10 
   assert.match(error!.message, /row 3 \(partition 0\).*p\.rows\[0\] holds nothing for the workers/)
 })
 
-test('the results up to the end of the log as it was then are read first', async t => {
+test('the results up to the log end at that time are read first', async t => {
   const { results, reader, time, lost, commit } = await watchOf(t)
   commit(3)
   results.append([MESSAGE, MESSAGE])
@@ -63,7 +63,7 @@ test('the results up to the end of the log as it was then are read first', async
   assert.equal(lost[0]?.code, 'ROW_GAP')
 })
 
-test('in front of an open transaction, in the rows or in the results, nothing is lost', async t => {
+test('before an open transaction, in the rows or in the results, nothing is lost', async t => {
   const ofRows = await watchOf(t)
   ofRows.rows.append([MESSAGE], { state: 'open' })
   ofRows.commit(3) // nobody can read further
@@ -86,21 +86,21 @@ test('a reader that makes progress asks the broker nothing', async t => {
   assert.equal(lost.length, 0)
 })
 
-test('of a job that is not published to its end nothing is lost: its publisher may resume', async t => {
+test('nothing is lost of a partly published job: its publisher may resume', async t => {
   const { time, lost, commit } = await watchOf(t, 'open')
   commit(3)
   await time.pass(60_000)
   assert.equal(lost.length, 0)
 })
 
-test('rows that retention took need no commit', async t => {
+test('rows deleted by retention need no commit', async t => {
   const { rows, time, lost } = await watchOf(t)
   rows.truncate(3)
   await time.pass(20_000)
   assert.equal(lost[0]?.code, 'ROW_GAP')
 })
 
-test('a topic that was deleted is named, also to a reader that needs no partition more than another', async t => {
+test('a deleted topic is named, even to a reader that prefers no partition', async t => {
   const { admin, reader, time, lost } = await watchOf(t, 'open')
   reader.wanted = { partition: null, read: 7 }
   await time.pass(20_000)

@@ -15,7 +15,7 @@ test('the reports of publisher, workers and collector add up to one', () => {
   assert.equal(told.length, 5)
 })
 
-test('rows that two workers classified count once, and rows that are written were classified', () => {
+test('rows that two workers classified count once, and written rows count as classified', () => {
   let sum: RunProgress | null = null
   const progress = new ProgressSum(now => {
     sum = now

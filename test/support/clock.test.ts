@@ -12,7 +12,7 @@ const NO_ANSWER = new kafkajs.KafkaJSConnectionError('connect ECONNREFUSED', { b
 const { signal } = new AbortController()
 
 for (const leapMs of [HOUR_MS, -HOUR_MS]) {
-  test(`a wall clock that is set by ${leapMs / HOUR_MS} h ends no outage and no patience`, async t => {
+  test(`a wall clock changed by ${leapMs / HOUR_MS} h ends no outage and no patience`, async t => {
     t.mock.timers.enable({ apis: ['Date'], now: 10 * HOUR_MS })
     const said: string[] = []
     const outage = new Outage('read rows', text => said.push(text), 60_000)
@@ -30,7 +30,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
   })
 }
 
-test('a request is asked again for as long as its clock says', async () => {
+test('a request is retried for as long as its clock allows', async () => {
   let now = 0
   const request = async () => {
     now += 400
@@ -41,7 +41,7 @@ test('a request is asked again for as long as its clock says', async () => {
   assert.equal(now, 1200)
 })
 
-test('the wall clock stamps what people and other machines read, and measures nothing', () => {
+test('the wall clock only stamps what people and other machines read, and measures nothing', () => {
   const files = readdirSync(join(import.meta.dirname, '../../src'), { recursive: true, encoding: 'utf8' })
   const uses = files
     .filter(file => file.endsWith('.ts') && file !== 'clock.ts')

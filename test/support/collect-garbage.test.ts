@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { collectGarbage } from '../../src/support/collect-garbage.ts'
 
-test('a buffer that nobody holds is gone at once', async () => {
+test('an unreferenced buffer is freed at once', async () => {
   const dropped = new WeakRef(Buffer.alloc(16 * 1024 * 1024))
   const held = Buffer.alloc(16 * 1024 * 1024)
   await nextTurn() // until then V8 keeps what a WeakRef was made of

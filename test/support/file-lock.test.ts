@@ -7,7 +7,7 @@ import { startProgram, testFolder } from '../helpers/cli.ts'
 
 const never = new AbortController().signal
 
-test('a lock is held once in a process too, names its holder, is readable for its user alone, and leaves nothing', async t => {
+test('a lock is held once per process too, names its holder, is private, and leaves nothing', async t => {
   const folder = testFolder(t)
   const path = join(folder, 'lock')
   const lock = await FileLock.take(path)
@@ -24,7 +24,7 @@ test('a lock is held once in a process too, names its holder, is readable for it
   again.release()
 })
 
-test('a file with something in it is no lock of this rowmill: the error says what to do, and the file stays', async t => {
+test('a non-empty file is no lock of this rowmill: the error says what to do, and the file stays', async t => {
   const path = join(testFolder(t), 'lock')
   writeFileSync(path, '{"pid":1,"start":"1"}')
   await assert.rejects(FileLock.take(path), {
@@ -33,11 +33,11 @@ test('a file with something in it is no lock of this rowmill: the error says wha
   assert.equal(statSync(path).size, 21)
 })
 
-test('a folder that takes no files is an error, and nothing is retried for ever', async () => {
+test('a folder that accepts no files is an error, and nothing is retried for ever', async () => {
   await assert.rejects(FileLock.take('/proc/lock'), { code: 'ENOENT' })
 })
 
-test('a lock on a file that its holder removed between open and lock counts for nothing', async t => {
+test('a lock on a file that its holder removed between open and lock does not count', async t => {
   const path = join(testFolder(t), 'lock')
   const { getBuiltinModule } = process
   const { DatabaseSync } = getBuiltinModule('node:sqlite')

@@ -55,7 +55,7 @@ test('work that may open 28 files ends with the limit, with twice as many it cla
   assert.equal(done.code, 0, done.stderr)
 })
 
-test('a run of two workers with a broker of its own is content with 200 files', async t => {
+test('a run of two workers with its own broker works with 200 files', async t => {
   const args = ['run', inputFile(t), '-', '--classifier', CLASSIFIER, '--workers', '2']
   const { code, stdout, stderr } = await limited(200, args)
   assert.equal(code, 0, stderr)

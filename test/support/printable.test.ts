@@ -22,7 +22,7 @@ for (const [what, text, shown] of CASES) {
   })
 }
 
-test('lines and tabs stay lines and tabs, unless one line is asked for', () => {
+test('lines and tabs stay unchanged, unless one line is requested', () => {
   assert.equal(printable('a\tb\r\nc\n'), 'a\tb\nc\n')
   assert.equal(printableLine('a\tb\r\nc\n'), 'a\\tb\\r\\nc\\n')
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Teardown } from '../../src/support/teardown.ts'
 
-test('the last that was opened is closed first, and each once', async () => {
+test('teardown closes in reverse order, and each once', async () => {
   const closed: string[] = []
   const teardown = new Teardown()
   for (const name of ['broker', 'reader', 'job']) teardown.add(async () => closed.push(name))
@@ -11,7 +11,7 @@ test('the last that was opened is closed first, and each once', async () => {
   assert.deepEqual(closed, ['job', 'reader', 'broker'])
 })
 
-test('what fails to close keeps nothing else open, and the first error is thrown', async () => {
+test('a failure to close keeps nothing else open, and the first error is thrown', async () => {
   let closed = false
   const teardown = new Teardown()
   teardown.add(async () => {

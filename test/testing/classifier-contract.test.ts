@@ -16,7 +16,7 @@ const throwsAtBad: Classifier = batch => {
 
 test('a function of single rows keeps the contract', () => testClassifier({ ...tried, classifier: lengths }))
 
-test('a function that rejects the rows it says it rejects keeps the contract', () =>
+test('a function that rejects exactly the rows it names keeps the contract', () =>
   testClassifier({ ...tried, classifier: throwsAtBad, rejects: BAD }))
 
 test('a function that is not repeatable keeps the contract if it says so', async () => {

@@ -28,12 +28,12 @@ function files(t: TestContext): Pick<SinkContract, 'newOutput' | 'read'> {
   }
 }
 
-test('a file has every row exactly once after a crash, and is hidden before', async t => {
+test('a file has every row exactly once after a crash, and is hidden before completion', async t => {
   const promises = { afterCrash: 'exactly once', beforeCommit: 'nothing', locks: true } as const
   await testSink({ ...files(t), ...promises, module: moduleOf('file') })
 })
 
-test('a file that grows has every row exactly once after a crash, and shows what was flushed', async t => {
+test('a growing file has every row exactly once after a crash, and shows flushed rows', async t => {
   const promises = { afterCrash: 'exactly once', beforeCommit: 'rows', locks: true } as const
   await testSink({ ...files(t), ...promises, module: moduleOf('growing-file') })
 })
@@ -102,14 +102,14 @@ for (const [fault, rule] of [
   })
 }
 
-test('a sink that promises more than it keeps is found out', async t => {
+test('a sink that promises more than it keeps is detected', async t => {
   const shown = testSink(faulty(t, 'none', { beforeCommit: 'rows' }))
   await assert.rejects(shown, /^Error: the sink breaks its contract:\n- written rows are visible before commit: /)
   const again = testSink(faulty(t, 'none', { afterCrash: 'at least once' }))
   await assert.rejects(again, /- a crash loses no row: the note of open/)
 })
 
-test('a sink that begins again and loses rows is found out', async t => {
+test('a sink that restarts and loses rows is detected', async t => {
   const resumes = faulty(t, 'begins again after a checkpoint with the rows before it', { afterCrash: 'at least once' })
   await testSink(resumes) // it repeats rows, and that is all
   const losing = { ...resumes, read: async (path: string) => (await resumes.read(path))?.slice(3) ?? null }

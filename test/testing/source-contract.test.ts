@@ -23,7 +23,7 @@ function csv(path: string, stdin?: Readable): CsvSource {
   return new CsvSource(stdin ? { ...options, stdin } : options)
 }
 
-test('a CSV file can be resumed, and is told apart from another one of the same name, size and time', async t => {
+test('a CSV file can be resumed, and is told apart from another of the same name, size and time', async t => {
   const folder = testFolder(t)
   const file = (content: string) => () => {
     const path = join(folder, 'in.csv')

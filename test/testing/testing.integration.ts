@@ -28,7 +28,7 @@ const BAD = rowsOf(40, seq => ([3, 17, 39].includes(seq) ? 'bad' : 'good'))
 const append = (rows: string[][], cell: (row: string[], index: number) => string | number) =>
   rows.map((row, index) => [...row, cell(row, index)])
 
-test('a function gets the batches that a worker would cut, and the rows come back in their order', async () => {
+test('a function gets the batches that a worker would cut, and the rows return in their order', async () => {
   const seen: string[][] = []
   const classifier: Classifier = rows => {
     seen.push(rows.map(([id]) => id!))
@@ -64,7 +64,7 @@ test('in blocks of one row, as live events travel, a batch holds the rows of one
   assert.deepEqual(rows, GOOD.slice(0, 9))
 })
 
-test('a function that is async is called for one batch at a time', async () => {
+test('an async function is called for one batch at a time', async () => {
   let inside = 0
   const classifier: Classifier = async rows => {
     assert.equal(++inside, 1)
@@ -86,7 +86,7 @@ for (const [language, classifier, file] of [
   ['TypeScript', `${TYPESCRIPT}:throws`, /bad-rows\.ts/],
   ['a function', throwing, /testing\.integration\.ts/],
 ] as const) {
-  test(`${language}: the rows at which it throws are rejects with its own frames, and all others have a result`, async () => {
+  test(`${language}: rows at which it throws are rejects with its own frames, and all others have a result`, async () => {
     const { rows, rejects } = await testPipeline({ classifier, python, columns, rows: BAD, batchRows: 10 })
     const good = BAD.filter(([, a]) => a === 'good')
     assert.deepEqual(
@@ -103,7 +103,7 @@ for (const [language, classifier, file] of [
   })
 }
 
-test('one that dies is started again, and one that takes too long is timed out, as in production', async () => {
+test('a function that dies is restarted, and one that takes too long times out, as in production', async () => {
   const said: string[] = []
   const onOutput = (text: string) => void said.push(text)
   const few = BAD.slice(0, 5)
@@ -121,7 +121,7 @@ test('one that dies is started again, and one that takes too long is timed out, 
   )
 })
 
-test('what would end the job is thrown: kinds that drift, a file that is not there, options nobody can honour', async () => {
+test('errors that would end the job are thrown: kinds that drift, a missing file, impossible options', async () => {
   const rows = rowsOf(4, () => 'x').map((row, seq) => [row[0]!, seq < 2 ? 'none' : 'x'])
   const drifts = { classifier: `${PYTHON}:drifts`, python, columns, rows, batchRows: 2 }
   const codeOf = (options: TestPipelineOptions) =>
@@ -149,12 +149,12 @@ test('without rows the classifier is asked once for its columns', async () => {
   assert.deepEqual([names, rows, batches], [['ID', 'A', 'SAID'], [], [[]]])
 })
 
-test('differsByCut: null for functions of single rows, in both languages, also where rows are rejected', async () => {
+test('differsByCut is null for functions of single rows, in both languages, even with rejected rows', async () => {
   for (const classifier of [`${PYTHON}:a_text`, THROWS, `${TYPESCRIPT}:throws`, throwing])
     assert.equal(await differsByCut({ classifier, python, columns, rows: BAD }), null)
 })
 
-test('differsByCut names row, column and both cells of a function that looks at its neighbours', async () => {
+test('differsByCut names row, column and both cells of a function that looks at neighbouring rows', async () => {
   const number: Classifier = rows => append(rows, (_, index) => index)
   const found = await differsByCut({ classifier: number, columns, rows: GOOD }, [{ batchRows: 7 }])
   assert.equal(found, 'row 7, column 2: "7" with all rows at once, "0" with batches of up to 7 rows')
@@ -166,7 +166,7 @@ test('differsByCut names row, column and both cells of a function that looks at 
   )
 })
 
-test('differsByCut finds rows that only some batches reject, batches that fail as a whole, columns that come and go, and kinds that drift', async () => {
+test('differsByCut finds rejects of some batches, failing batches, changing columns, and kinds that drift', async () => {
   const picky: Classifier = rows => {
     if (rows.length === 2) throw new Error('no pairs')
     return rows
@@ -245,7 +245,7 @@ for (const [name, options] of Object.entries({
   'Python, with a cast': { classifier: `${PYTHON}:drifts`, rows: rowsOf(30, seq => `${seq}`), cast: { N: 'float64' } },
   TypeScript: { classifier: `${TYPESCRIPT}:throws`, rows: BAD },
 })) {
-  test(`${name}: the kit says what comes out behind a broker`, async t => {
+  test(`${name}: the kit gives the output of a real pipeline`, async t => {
     const given = { ...options, python, columns, batchRows: 7, partitions: 3 }
     const { batches, ...kit } = await testPipeline(given)
     assert.ok(batches.length > 3)

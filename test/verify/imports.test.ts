@@ -17,7 +17,7 @@ function reachable(file: string, seen = new Set<string>()): Set<string> {
   return seen
 }
 
-test('verify reaches neither the reassembler nor the collector', () => {
+test('verify imports neither the reassembler nor the collector', () => {
   assert.ok(reachable('run.ts').has('core/reassembler.ts'), 'the walk goes from the run to the reassembler')
   const files = reachable('verify/verify.ts')
   assert.ok(files.has('core/sequence.ts') && files.has('wire/codec.ts'), 'the walk goes through verify')

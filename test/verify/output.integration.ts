@@ -8,7 +8,7 @@ import { codes, FORMAT, first, HEADER, RIGHT, rowOf, rowsTo, TOTAL, WrittenJob }
 
 const LINES = RIGHT.split(/(?<=\n)/)
 
-test('rejected rows keep their place and take no line; a later copy neither brings them back nor counts', async t => {
+test('rejected rows keep their place and take no line; a later copy neither restores them nor counts', async t => {
   const bench = await WrittenJob.open(t)
   await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'r', options: HEADER }))
   await bench.publish('r')
@@ -28,7 +28,7 @@ test('rejected rows keep their place and take no line; a later copy neither brin
   assert.deepEqual([codes(withAll), first(withAll).facts['row']], [['FILES_DIFFER'], 2])
 })
 
-test('a byte that was changed is named by row, line and offset, also in a cell of several lines', async t => {
+test('a changed byte is named by row, line and offset, even in a cell of several lines', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.classify()
@@ -43,7 +43,7 @@ test('a byte that was changed is named by row, line and offset, also in a cell o
   assert.notEqual(verified.digests.expected, verified.digests.out)
 })
 
-test('an OUT with a last line missing, with lines swapped, with more behind it, or empty differs', async t => {
+test('an OUT with a missing last line, swapped lines, extra bytes, or none differs', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.classify()

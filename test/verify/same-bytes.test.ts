@@ -59,7 +59,7 @@ test('the same bytes are the same, and both digests too', async t => {
   assert.equal(digests.against, digests.out)
 })
 
-test('wherever one byte is changed, cut off or added, the row, the line and the offset are named', async t => {
+test('a byte changed, removed or added anywhere is named by row, line and offset', async t => {
   const folder = testFolder(t)
   const cell = fc.constantFrom('', 'a', 'two\nlines', '\n\n', 'say "no"', ',', 'naïve', '€\r\n', 'x'.repeat(200))
   const cases = fc
@@ -88,7 +88,7 @@ test('wherever one byte is changed, cut off or added, the row, the line and the 
   )
 })
 
-test('expected and found are shown around the difference, quoted, shortened, whole characters only', async t => {
+test('expected and found are shown around the difference, quoted, shortened, in whole characters', async t => {
   const long = `${'€'.repeat(100)}!${'ö'.repeat(100)}`
   const rows = [...rowsTo(2), ['2', long]]
   const short = await difference(t, rows, { out: textOf(rows).replace('row 1', 'row\u00a01') })
@@ -100,7 +100,7 @@ test('expected and found are shown around the difference, quoted, shortened, who
   assert.match(message, /expected \.\.\."€{13}!ö{29}"\.\.\., found \.\.\."€{13}\?ö{29}"\.\.\.$/)
 })
 
-test('a row that is missing, two rows in the wrong order, and bytes after the last row are told apart', async t => {
+test('a missing row, two swapped rows, and bytes after the last row are told apart', async t => {
   const rows = rowsTo(5)
   const lines = textOf(rows).split(/(?<=\n)/)
   const swapped = await difference(t, rows, {
@@ -118,7 +118,7 @@ test('a row that is missing, two rows in the wrong order, and bytes after the la
   )
 })
 
-test('a difference behind many chunks is found, and the digests are those of the whole files', async t => {
+test('a difference after many chunks is found, and the digests cover the whole files', async t => {
   const rows: Values[] = Array.from({ length: 60_000 }, (_, seq) => [String(seq), `cell ${seq}, "quoted"`])
   rows[300] = ['300', 'a row longer than a chunk '.repeat(20_000)]
   const right = textOf(rows)
@@ -129,7 +129,7 @@ test('a difference behind many chunks is found, and the digests are those of the
   assert.equal((await compare(testFolder(t), rows, { out: right })).digests.out, digests.expected)
 })
 
-test('rows that were rejected take no bytes and keep their number', async t => {
+test('rejected rows take no bytes and keep their number', async t => {
   const rows = rowsTo(4)
   const file = await ComparedFile.open(join(writeOut(t, textOf([rows[0]!, rows[3]!]).replace('row 3', 'row X'))), '')
   t.after(() => file.close())
@@ -140,7 +140,7 @@ test('rows that were rejected take no bytes and keep their number', async t => {
   assert.equal(differences[0]!.facts['row'], 3)
 })
 
-test('where not all rows are known, nothing is said of the rest of OUT, and the two files are compared all the same', async t => {
+test('with unknown rows, the rest of OUT is not judged, but the two files are still compared', async t => {
   const rows = rowsTo(3)
   const given = { out: `${textOf(rows)}3,row 3\n`, against: `${textOf(rows)}3,row X\n`, whole: false }
   const { message, facts } = await difference(t, rows, given)
@@ -150,7 +150,7 @@ test('where not all rows are known, nothing is said of the rest of OUT, and the 
   assert.equal(digests.expected, null)
 })
 
-test('a file that is missing or no file is refused by name', async t => {
+test('a missing file, or one that is not a regular file, is refused by name', async t => {
   const folder = testFolder(t)
   await assert.rejects(ComparedFile.open(join(folder, 'none'), 'Look again.'), {
     code: 'INPUT_NOT_FOUND',

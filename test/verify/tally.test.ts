@@ -14,7 +14,7 @@ const end = (rows: number): EndOfInput => ({
   ...{ job: 'j', epoch: 0, from: 0, attempt: 0, partition: 0, rows, total: rows },
 })
 
-test('a position counts when it comes first, also where a later run overlaps an earlier one', () => {
+test('the first copy of a position counts, even if a later run overlaps an earlier one', () => {
   const tally = new Tally()
   assert.equal(tally.take(0, 4, ''), 0)
   assert.equal(tally.take(2, 4, ''), 4)
@@ -22,7 +22,7 @@ test('a position counts when it comes first, also where a later run overlaps an 
   assert.deepEqual([tally.rows, tally.duplicates, tally.missing], [6, 5, 0])
 })
 
-test('a jump is missing, is remembered where it was met first, and stays missing when it comes later', () => {
+test('a jump is missing, is recorded where it was met first, and stays missing if it comes later', () => {
   const tally = tallyOf([
     [0, 2],
     [5, 2],
@@ -33,14 +33,14 @@ test('a jump is missing, is remembered where it was met first, and stays missing
   assert.deepEqual([tally.rows, tally.missing, tally.late, tally.duplicates], [5, 5, 2, 1])
 })
 
-test('an end of input behind the last position is a jump to it', () => {
+test('an end of input after the last position is a jump to it', () => {
   const tally = tallyOf([[0, 2]])
   tally.close(end(3), 't[0]@1')
   assert.deepEqual(tally.jump, { expected: 2, found: null, where: 't[0]@1' })
   assert.equal(tally.missing, 1)
 })
 
-test('whatever the runs, the counts are those of going through the positions one by one', () => {
+test('whatever the runs, the counts equal those of counting the positions one by one', () => {
   const run = fc.tuple(fc.nat(30), fc.nat(8))
   fc.assert(
     fc.property(fc.array(run, { maxLength: 12 }), runs => {

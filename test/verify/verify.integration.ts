@@ -37,7 +37,7 @@ test('a whole job and its file agree in every count, and the digest is that of t
   assert.equal(digests.expected, digests.out)
 })
 
-test('rows and results that come again are counted row by row, also where they overlap, and change nothing', async t => {
+test('repeated rows and results are counted row by row, even if they overlap, and change nothing', async t => {
   const bench = await WrittenJob.open(t)
   await bench.row(0, 3)
   await bench.row(1, 2)
@@ -60,7 +60,7 @@ test('rows and results that come again are counted row by row, also where they o
   assert.deepEqual(verified.classifiers, ['0000000000000000'])
 })
 
-test('a result that is missing is a gap named by row, also where it comes later, and all the rest is counted', async t => {
+test('a missing result is a gap named by row, even if it comes later, and the rest is counted', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.result(1, 0, 1)
@@ -80,7 +80,7 @@ test('a result that is missing is a gap named by row, also where it comes later,
   assert.equal(verified.digests.expected, null)
 })
 
-test('a last result that is missing before the end of input is a gap', async t => {
+test('a missing last result before the end of input is a gap', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.result(0, 0, 8)
@@ -91,7 +91,7 @@ test('a last result that is missing before the end of input is a gap', async t =
   assert.deepEqual(codes(verified), ['ROW_GAP'])
 })
 
-test('a row that is missing in the rows is a gap named by row, though all results are there', async t => {
+test('a missing row is a gap named by row, though all results are there', async t => {
   const bench = await WrittenJob.open(t)
   for (const [seq, count] of [
     [0, 3],
@@ -109,7 +109,7 @@ test('a row that is missing in the rows is a gap named by row, though all result
   assert.equal(verified.digests.expected, verified.digests.out)
 })
 
-test('a job that is not complete says how far each stage is, and is not waited for', async t => {
+test('an incomplete job reports the progress of each stage, and is not waited for', async t => {
   const bench = await WrittenJob.open(t)
   await bench.row(0, 3)
   const publishing = await bench.verify('')
@@ -170,7 +170,7 @@ test('more rows than the end of input says are a contradiction', async t => {
   assert.match(first(verified).message, /results\[1\]@1 says 6 of 14 rows, 7 came before it$/)
 })
 
-test('bytes that are no record are counted and the first is named; in rows they keep nothing from agreeing', async t => {
+test('unreadable messages are counted and the first is named; in rows they prevent no agreement', async t => {
   const bench = await WrittenJob.open(t)
   await bench.row(3, 3, { into: 0 })
   await bench.row(2, 2, { into: 0 })
@@ -196,7 +196,7 @@ test('bytes that are no record are counted and the first is named; in rows they 
   assert.equal(verified.digests.expected, verified.digests.out)
 })
 
-test('messages of other jobs between those of the job are passed over, whatever they say', async t => {
+test('messages of other jobs between those of the job are skipped, whatever they say', async t => {
   const bench = await WrittenJob.open(t)
   await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'k', partitions: 1, rowsFrom: [0], resultsFrom: [0] }))
   await bench.row(0, 3)
@@ -214,7 +214,7 @@ test('messages of other jobs between those of the job are passed over, whatever 
   assert.deepEqual(codes(await bench.verify(FORMAT.lines(rowsTo(2)), { job: 'k' })), [])
 })
 
-test('what lies before the job and behind its end of input is not read', async t => {
+test('messages before the job and after its end of input are not read', async t => {
   const bench = await WrittenJob.open(t)
   await bench.raw('results', 0, Buffer.from('garbage'))
   await bench.raw('rows', 0, Buffer.from('garbage'))
@@ -289,7 +289,7 @@ test('rows and results that retention deleted are named by partition and first r
   assert.match(incomplete!, /rows\[1\] begins at offset 3/)
 })
 
-test('retention is not blamed for a gap behind what it deleted, nor for rows that a partition never had', async t => {
+test('retention is not blamed for a gap after what it deleted, nor for rows that never existed', async t => {
   const bench = await WrittenJob.open(t)
   await bench.row(0, 1)
   await bench.end('rows', 0, { rows: 1, total: 1 })
@@ -314,7 +314,7 @@ test('retention is not blamed for a gap behind what it deleted, nor for rows tha
   assert.match(first(gap).message, /expected row 6 and found row 8; .*was the topic truncated by retention\?$/)
 })
 
-test('a job that nobody knows, one without an end, and a file that is missing are refused', async t => {
+test('an unknown job, one without an end, and a missing file are refused', async t => {
   const bench = await WrittenJob.open(t)
   await assert.rejects(bench.verify('', { job: 'nobody' }), {
     code: 'USAGE',
@@ -341,7 +341,7 @@ test('an interruption ends it with its reason', async t => {
   await assert.rejects(verifying, reason)
 })
 
-test('a job of several attempts: of each row the last attempt that has it counts, and two classifiers are no finding', async t => {
+test('with several attempts, the last one that has a row counts, and two classifiers are no finding', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   const reject = { index: 2, seq: 2, line: 4, reason: 'R', detail: '', values: ['2'] }
@@ -369,7 +369,7 @@ test('a job of several attempts: of each row the last attempt that has it counts
   assert.equal(classifiers.length, 2)
 })
 
-test('an attempt that contradicted the one before it counts for nothing', async t => {
+test('an attempt that contradicts the one before it does not count', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.result(0, 0, 7)
@@ -388,7 +388,7 @@ test('an attempt that contradicted the one before it counts for nothing', async 
   assert.deepEqual([findings, rowsOut, duplicates.results], [[], TOTAL, 0])
 })
 
-test('a row that no attempt has is a gap of the job, whatever its attempts say', async t => {
+test('a row in no attempt is a gap of the job, whatever its attempts say', async t => {
   const bench = await WrittenJob.open(t)
   await bench.publish()
   await bench.result(0, 0, 4)

@@ -121,7 +121,7 @@ const message = (kind: WireKind, ...body: (number | number[] | Uint8Array)[]) =>
   return Buffer.concat([Buffer.of(0xc3, 1), fingerprintOf(kind), ...parts])
 }
 
-test('every record comes back as it was, as plain objects, with nulls, unicode, empty arrays and __proto__', () => {
+test('every record survives the round trip as plain objects, with nulls, unicode and __proto__', () => {
   for (const sample of samples) assert.deepStrictEqual(decode(encode(sample)), sample)
 })
 
@@ -142,14 +142,14 @@ test('a record shares no memory with the message it was read from', () => {
   }
 })
 
-test('a message is read from the middle of a larger buffer that is no Buffer', () => {
+test('a message is read from the middle of a larger buffer that is not a Buffer', () => {
   const bytes = encode({ kind: 'rows', value: rows })
   const larger = new Uint8Array(bytes.length + 20).fill(0xc3)
   larger.set(bytes, 7)
   assert.deepStrictEqual(decode(larger.subarray(7, 7 + bytes.length)), { kind: 'rows', value: rows })
 })
 
-test('an encoded message stays as it is when the next one is encoded, small or large', () => {
+test('an encoded message stays unchanged when the next one is encoded, small or large', () => {
   const [small, large] = [bareRows, { ...rows, count: 1, lineSteps: null, rows: [['y'.repeat(3_000_000)]] }]
   const encoded = [small, large, rows, large, small].map(value => [value, codec.encodeRows(value)] as const)
   for (const [value, bytes] of encoded) assert.deepStrictEqual(decode(bytes).value, value)
@@ -202,7 +202,7 @@ const anyResult: fc.Arbitrary<Result> = fc
     rows: places.filter(kept => kept).map((_, i) => columns.map(column => column + i)),
   }))
 
-test('any rows and any result come back as they were', () => {
+test('any rows and any result survive the round trip', () => {
   fc.assert(
     fc.property(anyRows, value => assert.deepStrictEqual(decode(codec.encodeRows(value)), { kind: 'rows', value })),
   )
@@ -222,7 +222,7 @@ test('the size of a row is the number of bytes it adds to a message', () => {
   check(Array.from({ length: 9000 }, () => 'é'.repeat(40)))
 })
 
-test('rows that were packed make the same message as avsc does', () => {
+test('packed rows make the same message as avsc does', () => {
   fc.assert(
     fc.property(anyRows, value => {
       assert.deepEqual(codec.encodeRows(value), codec.encode({ kind: 'rows', value }))
@@ -263,7 +263,7 @@ test('a number in more bytes than it needs is read, up to ten', () => {
   refuses(overlong(11), /a number of more than 10 bytes/)
 })
 
-test('what is not Avro single-object encoding is refused with its first bytes', () => {
+test('anything but Avro single-object encoding is refused with its first bytes', () => {
   refuses(null, /empty/)
   refuses(new Uint8Array(0), /empty/)
   refuses(Buffer.from('{"rows":[]}'), /begins with 7b22/)
@@ -277,7 +277,7 @@ test('an unknown fingerprint is refused and named in hex', () => {
   refuses(Buffer.of(0xc3, 1, 0xde, 0xad, 0xbe, 0xef, 0, 1, 2, 3, 9), /unknown schema fingerprint deadbeef00010203/)
 })
 
-test('every message cut off anywhere, and every message with a byte too many, is refused', () => {
+test('every truncated message, and every message with an extra byte, is refused', () => {
   for (const sample of samples) {
     const bytes = encode(sample)
     for (let length = 0; length < bytes.length; length++) refuses(bytes.subarray(0, length), /./)
@@ -285,7 +285,7 @@ test('every message cut off anywhere, and every message with a byte too many, is
   }
 })
 
-test('lengths and counts beyond the bytes left are refused before anything is allocated', () => {
+test('lengths and counts beyond the remaining bytes are refused before anything is allocated', () => {
   const huge = [0x80, 0xc8, 0xd0, 0x07]
   const before = [0, 0, 0, 0, 0, 0, 0]
   const heap = process.memoryUsage().heapUsed
@@ -301,12 +301,12 @@ test('lengths and counts beyond the bytes left are refused before anything is al
   assert.ok(process.memoryUsage().heapUsed - heap < 100e6)
 })
 
-test('more items than an array may have are refused though their bytes are there', () => {
+test('more items than an array may have are refused even if their bytes are there', () => {
   const bytes = message('rows', [0, 0, 0, 0, 0, 0, 0], [0x82, 0x80, 0x80, 0x01], Buffer.alloc(MAX_ITEMS + 2))
   refuses(bytes, /more than 1048576 items/)
 })
 
-test('a refusal names the field and the byte, also behind a record within the record', () => {
+test('a refusal names the field and the byte, even after a nested record', () => {
   const withReason = message('job', [0, 0, 0, 0, 2, 0, 0, 0], [0x80, 1])
   refuses(withReason, /Job, field columns, byte 20 of 20: 64 items are claimed, 0 bytes are left/)
   const afterRejected = message('result', Buffer.alloc(7), Buffer.alloc(8), [0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 1])
@@ -332,7 +332,7 @@ test('negative numbers, numbers beyond 2^53 and infinite doubles are refused in 
   )
 })
 
-test('a boolean, an enum or a union branch that is not there is refused', () => {
+test('a boolean, an enum or a union branch that does not exist is refused', () => {
   const [before, after] = [
     [0, 0, 0],
     [0, 0, 1, 0, 2, 2, 0, 0, 0, 2, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0],
@@ -343,7 +343,7 @@ test('a boolean, an enum or a union branch that is not there is refused', () => 
   refuses(message('job', before, 0, [0, 0, 2], after.slice(3)), /field sequenced.*2 as a boolean/)
 })
 
-test('text that is not UTF-8 is refused, also where the bytes that follow would complete it', () => {
+test('text that is not UTF-8 is refused, even if the next bytes would complete it', () => {
   const bad = [[0xff], [0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe6, 0xbc]]
   for (const bytes of bad) {
     const at = message('rows', [2 * bytes.length, ...bytes], [0, 0, 0, 0, 0, 0, 0])
@@ -354,7 +354,7 @@ test('text that is not UTF-8 is refused, also where the bytes that follow would 
   refuses(cells, /field rows.*text that is not UTF-8/)
 })
 
-test('half a surrogate pair is refused when written, short or long, and found by its place', () => {
+test('half a surrogate pair is refused when written, in short or long text, and found by its place', () => {
   for (const value of ['\ud800', '\udc00x', `${'x'.repeat(100)}\ud83d`]) {
     const broken = { ...rows, rows: [[], ['a', 'b', value], []] }
     assert.throws(() => codec.encodeRows(broken), malformed(/Rows: rows\[1\]\[2\] holds half a surrogate pair/))
@@ -413,7 +413,7 @@ test('a message larger than the topics take is refused in both directions', () =
   refuses(Buffer.alloc(codec.MAX_MESSAGE_BYTES + 1, 0xc3), /16711681 bytes/)
 })
 
-test('random bytes and damaged messages give a record or ROW_MALFORMED, and nothing else', () => {
+test('random bytes and damaged messages give only a record or ROW_MALFORMED', () => {
   const tries = (bytes: Uint8Array) => {
     try {
       // What is read is whole: it can be written again.

@@ -32,7 +32,7 @@ const RECORDS: readonly WireRecord[] = [
 ]
 
 for (const record of RECORDS) {
-  test(`a ${record.kind} message has 00, its id and the same body in Kafka, and comes back as it was`, () => {
+  test(`a ${record.kind} message has 00, its id and the same body in Kafka, and survives the round trip`, () => {
     const bytes = encode(record)
     const before = Buffer.from(bytes)
     const written = write(bytes)
@@ -44,7 +44,7 @@ for (const record of RECORDS) {
     assert.deepEqual(bytes, before, 'a message that is sent again is sent with the same bytes')
   })
 
-  test(`a ${record.kind} message in single-object encoding is taken too`, () => {
+  test(`a ${record.kind} message in single-object encoding is accepted too`, () => {
     assert.deepEqual(decode(read(encode(record))), record)
   })
 
@@ -58,12 +58,12 @@ for (const record of RECORDS) {
   })
 }
 
-test('an id of another registry is refused, with the registry given too', () => {
+test('an id of another registry is refused, even with the registry', () => {
   const message = wireFormat({ ...IDS, rows: 2 }).write(encode(RECORDS[1]!))
   assert.throws(() => decode(read(message)), { code: 'ROW_MALFORMED', message: /schema id 2 .* not known here/ })
 })
 
-test('what has no known header goes through as it is', () => {
+test('a message without a known header passes unchanged', () => {
   for (const hex of ['', '00', '00000000', 'c301', 'c30100000000000000', '7b7d', '0000000009aa']) {
     const value = Buffer.from(hex, 'hex')
     assert.deepEqual([write(value), read(value)], [value, value])

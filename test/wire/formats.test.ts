@@ -5,7 +5,7 @@ import { fingerprintOf, formats, HEADER_BYTES, schemaOf } from '../../src/wire/f
 
 const all = Object.values(formats())
 
-test('every kind of record has a header of its own: c3 01 and the fingerprint of its schema', () => {
+test('every kind of record has its own header: c3 01 and the fingerprint of its schema', () => {
   for (const { kind, header, type } of all) {
     assert.equal(header.length, HEADER_BYTES)
     assert.equal(header.toString('hex', 0, 2), 'c301')
@@ -20,7 +20,7 @@ test('a caller that changes a fingerprint changes no message', () => {
   assert.notDeepEqual(fingerprintOf('rows'), Buffer.alloc(8))
 })
 
-test('rows are the last field of the records that have them, so that they can be written and read in one go', () => {
+test('rows are the last field of their records, so that they can be written and read in one pass', () => {
   for (const { kind, headType } of all) {
     const fields: string[] = schemaOf(kind).fields.map(({ name }: { name: string }) => name)
     assert.equal(headType !== null, kind === 'rows' || kind === 'result')

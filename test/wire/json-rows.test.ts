@@ -15,7 +15,7 @@ test('a message that begins with a curly bracket is JSON', () => {
   for (const other of [null, bytes(''), bytes(' {'), Buffer.from([0xc3, 0x01])]) assert.ok(!isJson(other))
 })
 
-test('values stand in the order of the columns, as they were written', () => {
+test('values are in the order of the columns, as they were written', () => {
   assert.deepEqual(inOrder('{"TEXT":"red \\u00e4","SKU":"17"}'), { values: ['17', 'red ä'] })
   assert.deepEqual(inOrder('["17","shoe"]'), { values: ['17', 'shoe'] })
   assert.deepEqual(inOrder('[1.50,12345678901234567890]'), { values: ['1.50', '12345678901234567890'] })
@@ -26,7 +26,7 @@ test('values stand in the order of the columns, as they were written', () => {
   assert.deepEqual(inOrder('["a","b"]', ['A', 'A']), { values: ['a', 'b'] })
 })
 
-test('values that are none of the job are refused by the name of the column', () => {
+test('values that do not fit the job are refused by the name of the column', () => {
   for (const [values, flaw] of [
     ['{"SKU":"1"}', /column "TEXT" is missing/],
     ['{"SKU":"1","TEXT":"a","SIZE":3}', /no column "SIZE"/],
@@ -43,7 +43,7 @@ test('values that are none of the job are refused by the name of the column', ()
   assert.match((inOrder('{"A":1}', ['A', 'A']) as { flaw: string }).flaw, /two columns "A": give "values" as a list/)
 })
 
-test('what is no row in JSON is refused, and the message says what is wrong', () => {
+test('JSON that is not a row is refused, and the message says what is wrong', () => {
   for (const [text, message] of [
     ['{"job":"j","values"', /begins as JSON: /],
     ['{"values":{}}', /"job" is not a job id/],
@@ -61,7 +61,7 @@ test('what is no row in JSON is refused, and the message says what is wrong', ()
   assert.throws(() => decodeJsonRow(Buffer.from([0x7b, 0xff])), { code: 'ROW_MALFORMED', message: /not UTF-8/ })
 })
 
-test('a row in JSON becomes a rows message; one that is refused keeps what was given', () => {
+test('a JSON row becomes a rows message; a refused one keeps the original text', () => {
   const job = jobRecord({ columns: COLUMNS, sequenced: false, bounded: false })
   const given = (values: string) => unsequencedRow(job, decodeJsonRow(bytes(`{"job":"j","values":${values}}`)))
   const good = given('{"TEXT":"a","SKU":1}')
@@ -72,7 +72,7 @@ test('a row in JSON becomes a rows message; one that is refused keeps what was g
   assert.deepEqual(decodeValues(given('["a"]').bytes), [['a']])
 })
 
-test('what is far too long, or no text, is a reject that can be written', () => {
+test('a row that is far too long, or not text, is a reject that can be written', () => {
   const job = jobRecord({ columns: COLUMNS, sequenced: false, bounded: false })
   const given = (row: unknown) => unsequencedRow(job, decodeJsonRow(bytes(JSON.stringify(row))))
   const long = 'x'.repeat(500_000)
@@ -84,7 +84,7 @@ test('what is far too long, or no text, is a reject that can be written', () => 
   assert.ok(given({ job: 'j', values: { SKU: [long], TEXT: '2', [long]: 1 } }).bytes.length < 10_000)
 })
 
-test('a row in JSON above 1 MB is refused unparsed, and one that is nested deep', () => {
+test('a JSON row above 1 MB, or deeply nested, is refused unparsed', () => {
   const text = (length: number) => Buffer.from(JSON.stringify({ job: 'j', values: ['x'.repeat(length)] }))
   assert.equal(decodeJsonRow(text(1024 * 1024 - 25)).job, 'j')
   assert.throws(() => decodeJsonRow(text(1024 * 1024)), /1048601 bytes, and a row in JSON may have 1048576: publish/)
@@ -92,7 +92,7 @@ test('a row in JSON above 1 MB is refused unparsed, and one that is nested deep'
   assert.throws(() => decodeJsonRow(deep), /nested 100002 deep/)
 })
 
-test('a job with very many columns keeps the text of each number, and a narrow job refuses so many values unread', () => {
+test('a wide job keeps the text of each number, and a narrow job refuses too many values unread', () => {
   const columns = Array.from({ length: 3000 }, (_, i) => `c${i}`)
   const bytes = Buffer.from(`{"job":"j","values":[${columns.map(() => '1.50').join()}]}`)
   const row = decodeJsonRow(bytes)
@@ -107,7 +107,7 @@ test('a job with very many columns keeps the text of each number, and a narrow j
   )
 })
 
-test('of a message with very many values only the job is read before the columns are known', t => {
+test('only the job of a message with very many values is read before the columns are known', t => {
   const parsing = t.mock.method(JSON, 'parse')
   const many = Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => [`k${i}`, i]))
   const bytes = Buffer.from(JSON.stringify({ job: 'orders', values: many }))
@@ -116,7 +116,7 @@ test('of a message with very many values only the job is read before the columns
   assert.ok(parsing.mock.calls.every(({ arguments: [text] }) => text.length < 100))
 })
 
-test('the job is found wherever it is, and a message without one is refused', () => {
+test('the job is found anywhere, and a message without one is refused', () => {
   const values = `[${'1,'.repeat(2000)}1]`
   const jobOf = (text: string) => decodeJsonRow(Buffer.from(text)).job
   for (const text of [
@@ -139,14 +139,14 @@ test('the job is found wherever it is, and a message without one is refused', ()
     assert.throws(() => jobOf(text), { code: 'ROW_MALFORMED', message: /"job" is not a job id/ }, text.slice(-40))
 })
 
-test('a message with very many values that is no JSON is refused with its fault', () => {
+test('a message with very many values that is not JSON is refused with its fault', () => {
   const row = decodeJsonRow(Buffer.from(`{"job":"x","values":[${'1,'.repeat(2000)}]}`))
   const refused = readValues(row, 3000)
   assert.ok('flaw' in refused)
   assert.match(refused.flaw, /it begins as JSON: /)
 })
 
-test('commas and brackets inside of texts are no values', () => {
+test('commas and brackets inside texts are no values', () => {
   const text = `${','.repeat(5000)}${'['.repeat(5000)}\\"${'{'.repeat(100)}`
   const row = decodeJsonRow(Buffer.from(`{"job":"j","values":["${text}",1.50]}`))
   assert.equal(row.unread, undefined)

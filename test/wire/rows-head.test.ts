@@ -33,7 +33,7 @@ test('the head of any rows message is the message without its values, which can 
   )
 })
 
-test('bytes that are altered are taken or refused as by a whole reading, in the same words', () => {
+test('altered bytes are accepted or refused as by a full read, in the same words', () => {
   const judge = (read: () => unknown) => {
     try {
       read()
@@ -60,7 +60,7 @@ test('bytes that are altered are taken or refused as by a whole reading, in the 
   assert.ok(refused > 200, `${refused} were refused`)
 })
 
-test('any other record is read whole', () => {
+test('any other record is read completely', () => {
   const value = { job: 'j', epoch: 0, from: 0, attempt: 0, partition: 1, rows: 2, total: 3 }
   assert.deepEqual(decodeHead(encodeEndOfInput(value)), { kind: 'end', value })
   assert.throws(() => decodeHead(null), /empty/)

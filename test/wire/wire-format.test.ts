@@ -84,7 +84,7 @@ test('the page lists the topics of a pipeline, and says how many there are', () 
 /** What publishers compare beside the options, as if it were one; and an environment variable. */
 const NO_OPTIONS: readonly string[] = ['indexKind', 'ROWMILL_STARTED_BY']
 
-test('the page lists the options of a job that the code reads or writes, and no others', () => {
+test('the page lists exactly the options of a job that the code reads or writes', () => {
   const reads = /\b(?:optionOf\([^()]+, |option\()'(\w+)'/g
   const writes = /\{ name: '(\w+)', value: |\bOPTION = '(\w+)'/g
   const names = globSync('{src,connectors}/**/*.ts', { cwd: fileURLToPath(root) }).flatMap(file => {
@@ -109,7 +109,7 @@ test('the lines of the page are what the sink makes of their cells', () => {
   }
 })
 
-test('the members of toCsv that the page gives to lines, and their defaults, are those of the sink', () => {
+test('the page gives the toCsv members for lines, and their defaults, as the sink has them', () => {
   const { sink } = checkToCsv({})
   const members = tableBelow('#### From cells to a line', 'member').map(([name, value]) => [name!, value!] as const)
   assert.deepEqual(members.map(([name]) => name).sort(), Object.keys(sink).sort())
@@ -120,7 +120,7 @@ test('the members of toCsv that the page gives to lines, and their defaults, are
   }
 })
 
-test('the rule of the page for the place of a row is the one of the code, in its own example too', () => {
+test('the page and the code have the same rule for the place of a row, and its example too', () => {
   const [, rule] = /^```\n(block .*?)```/ms.exec(page)!
   const [block, partition, position] = rule!
     .trimEnd()
@@ -147,7 +147,7 @@ test('the rule of the page for the place of a row is the one of the code, in its
   assert.deepEqual(placeOf(12_345, { partitions: 8, blockRows: 100 }), { partition: 3, position: 1545 })
 })
 
-test('the rows in JSON of the page are rows of the same values', () => {
+test('the JSON rows of the page are rows of the same values', () => {
   const [, text] = /^```text\n(.*?)```/ms.exec(page)!
   const rows = text!
     .trimEnd()
@@ -160,7 +160,7 @@ test('the rows in JSON of the page are rows of the same values', () => {
   }
 })
 
-test('every record and every field says what it is', () => {
+test('every record and every field has a description', () => {
   for (const kind of kinds) {
     assert.equal(schemaOf(kind).namespace, 'rowmill')
     for (const record of recordsIn(schemaOf(kind))) {

@@ -24,7 +24,7 @@ class Messages {
   }
 }
 
-test('a broker that still loads the group makes a first join wait, and only a later failure is a lost group', async () => {
+test('a broker that still loads the group delays a first join; only a later failure is a lost group', async () => {
   const cluster = new FakeCluster()
   const { kafka } = cluster.client()
   await ensureTopics(await kafka.admin(), PIPELINE, 2)

@@ -36,21 +36,21 @@ test('a small message is noted from the second time on, and suspect the fourth t
   assert.deepEqual([fourth.isSuspect(10), fourth.isSuspect(11)], [false, true])
 })
 
-test('workers that end in the middle of other messages cost none of them', () => {
+test('workers that end during other messages cost none of them', () => {
   let committed: string | null = null
   for (const at of [10, 11, 12, 13, 14, 15]) committed = dieReading(10, committed, [at], LARGE)
   const next = new HandOuts(10, committed)
   for (let at = 10; at < 20; at++) assert.equal(next.isSuspect(at), false)
 })
 
-test('what is known of a message stays when the ones before it are committed, and goes when it is committed too', () => {
+test('notes on a message survive the commit of earlier messages, and end with its own commit', () => {
   const once = dieReading(10, null, [10, 15], LARGE)
   const progress = new HandOuts(10, once).note(15, { released: false })
   assert.deepEqual(JSON.parse(progress), { handed: 0, reads: { 15: 1 } })
   assert.equal(new HandOuts(15, progress).note(16, { released: false }), '')
 })
 
-test('a partition that is given back in good health was not handed out for nothing', () => {
+test('a partition returned in good health counts for nothing', () => {
   const released = new HandOuts(10, null).note(10, { released: true })
   assert.equal(released, '')
   assert.equal(new HandOuts(10, released).needsNote(100), false)
@@ -58,7 +58,7 @@ test('a partition that is given back in good health was not handed out for nothi
   assert.equal(new HandOuts(10, lost).needsNote(100), true)
 })
 
-test('a partition that is given back while a large message is read blames nobody', () => {
+test('a partition that is returned while a large message is read blames nobody', () => {
   let committed: string | null = null
   for (let owner = 0; owner < 3; owner++) {
     const handOuts = new HandOuts(10, committed)
@@ -69,7 +69,7 @@ test('a partition that is given back while a large message is read blames nobody
   assert.equal(committed, '')
 })
 
-test('metadata of another program says nothing, and of many messages only some are kept', () => {
+test('metadata of another program is ignored, and of many messages only some are kept', () => {
   for (const metadata of ['', 'consumer-7', '{"handed":-1,"reads":{"x":2,"4":"y"}}', '[]', 'null', '{"reads":7}']) {
     const handOuts = new HandOuts(0, metadata)
     assert.deepEqual([handOuts.needsNote(1), handOuts.isSuspect(4)], [false, false])

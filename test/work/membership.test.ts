@@ -58,7 +58,7 @@ test('the first commit of an assignment is where its reading begins, however fas
   assert.deepEqual([...new Set(commits.map(({ offset }) => offset))], [0])
 })
 
-test('what is finished is committed within 250 ms, again every 5 s, and not in between', async t => {
+test('finished rows are committed within 250 ms, again every 5 s, and not in between', async t => {
   const { commits, join } = await groupOf(t)
   const { membership, time } = await join(undefined, {
     pump: async (held, of) => {
@@ -81,7 +81,7 @@ test('what is finished is committed within 250 ms, again every 5 s, and not in b
   assert.equal(later().length, 4)
 })
 
-test('a worker that gives its partitions back commits them before the others get them', async t => {
+test('a worker that returns its partitions commits them before the others get them', async t => {
   const { cluster, join } = await groupOf(t)
   const first = await join()
   await until(
@@ -99,7 +99,7 @@ test('a worker that gives its partitions back commits them before the others get
   )
 })
 
-test('a lost group is said once, and that it is back; what was known of its partitions is dropped', async t => {
+test('a lost group is logged once, and so is its return; its partitions are forgotten', async t => {
   const { cluster, join } = await groupOf(t)
   const client = cluster.client()
   let refusals = 0
@@ -118,7 +118,7 @@ test('a lost group is said once, and that it is back; what was known of its part
   assert.deepEqual(said, ['worker w lost its group (no answer). Retrying', 'worker w is back in its group'])
 })
 
-test('partitions without room for their results are left out until there is room, looked for every 5 s', async t => {
+test('partitions without room for their results are left out until there is room, checked every 5 s', async t => {
   const { join } = await groupOf(t)
   let room = 1
   const { membership, time } = await join(undefined, { resultPartitions: async () => room })
@@ -130,7 +130,7 @@ test('partitions without room for their results are left out until there is room
   await until(() => membership.assigned.length === 2)
 })
 
-test('a worker without a partition says that it stays idle', async t => {
+test('a worker without a partition logs that it stays idle', async t => {
   const { join } = await groupOf(t)
   const members = [await join(), await join(), await join()]
   await until(() => members.some(({ said }) => said.length > 0))
@@ -149,7 +149,7 @@ test('a pump that fails ends the worker', async t => {
   assert.deepEqual(faults, [fault, fault])
 })
 
-test('a pump that fails after its partition was given back ends nothing', async t => {
+test('a pump that fails after its partition was returned ends nothing', async t => {
   const { join } = await groupOf(t)
   const late = Promise.withResolvers<void>()
   const { membership, faults } = await join(undefined, { pump: () => late.promise })
@@ -160,7 +160,7 @@ test('a pump that fails after its partition was given back ends nothing', async 
   assert.deepEqual(faults, [])
 })
 
-test('a job is done when the group has committed all of it, which is asked for every second', async t => {
+test('a job is done when the group has committed all of it, which is checked every second', async t => {
   const { join } = await groupOf(t)
   const { membership, time } = await join(undefined, {
     pump: async (held, of) => {

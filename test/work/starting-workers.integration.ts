@@ -30,7 +30,7 @@ async function runOver(t: TestContext, rows: number, { workers, stdin = false }:
   return { starts: readFileSync(starts, 'utf8').trim().split('\n').length, partitions }
 }
 
-test('a file of one row is classified by one worker, however many are allowed', async t => {
+test('a file of one row is classified by one worker, whatever the maximum', async t => {
   assert.deepEqual(await runOver(t, 1, { workers: 16 }), { starts: 1, partitions: 8 })
 })
 
@@ -42,6 +42,6 @@ test('a file with more blocks than workers has all workers', async t => {
   assert.deepEqual(await runOver(t, 2000, { workers: 3 }), { starts: 3, partitions: 12 })
 })
 
-test('of standard input nobody knows the rows, so it has all workers', async t => {
+test('the rows of standard input are unknown, so it has all workers', async t => {
   assert.deepEqual(await runOver(t, 1, { workers: 3, stdin: true }), { starts: 3, partitions: 12 })
 })

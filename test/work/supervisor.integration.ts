@@ -105,7 +105,7 @@ async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = 
 const marked = (total: number): Values[] =>
   Array.from({ length: total }, (_, seq) => [String(seq), `text ${seq}`, 'yes'])
 
-test('workers start together, say what they run on, and leave nothing behind when they are drained', async t => {
+test('workers start together, report what they run on, and leave nothing when they are drained', async t => {
   const { target } = classifierFile(t, MARK)
   const { supervisor, workers } = supervise(t, target)
   const { versions } = await supervisor.ready
@@ -118,7 +118,7 @@ test('workers start together, say what they run on, and leave nothing behind whe
   await untilGone([...running, ...pythons])
 })
 
-test('workers that are killed before they were ready leave nothing behind', async t => {
+test('workers killed before they were ready leave nothing', async t => {
   const { target } = classifierFile(t, `import time\ntime.sleep(600)\n${MARK}`)
   const { supervisor, workers } = supervise(t, target)
   const all = workers()
@@ -128,7 +128,7 @@ test('workers that are killed before they were ready leave nothing behind', asyn
   await supervisor.close('kill')
 })
 
-test('a worker killed with SIGKILL is started again, and the job completes with every row once', async t => {
+test('a worker killed with SIGKILL is restarted, and the job completes with every row once', async t => {
   const killed = Promise.withResolvers<void>()
   const { target } = classifierFile(t, MARK)
   let victims = 1
@@ -149,7 +149,7 @@ test('a worker killed with SIGKILL is started again, and the job completes with 
   await supervisor.close('drain')
 })
 
-test('workers that die again and again end the run, saying how', async t => {
+test('workers that die repeatedly end the run, with the cause', async t => {
   const { target } = classifierFile(t, `import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n${MARK}`)
   const { supervisor, said, workers } = supervise(t, target, { workers: 1 })
   const error = { code: 'WORKER_DIED', message: /died \(SIGKILL\) and 3 restarts did not help/ }
@@ -158,7 +158,7 @@ test('workers that die again and again end the run, saying how', async t => {
   assert.deepEqual(workers(), [])
 })
 
-test('a classifier that dies at the same row again and again ends the job by name, and no worker', async t => {
+test('a classifier that dies at the same row repeatedly ends the job by name, but no worker', async t => {
   const dies =
     'import os\ndef mark(df):\n    if "text 7" in list(df["TEXT"]):\n        os._exit(9)\n    df["DONE"] = "yes"\n'
   const { target } = classifierFile(t, dies)
@@ -170,7 +170,7 @@ test('a classifier that dies at the same row again and again ends the job by nam
   assert.equal(workers().length, 2)
 })
 
-test('a classifier that cannot be loaded ends the run at once: starting again cannot help', async t => {
+test('a classifier that cannot be loaded ends the run at once: a restart cannot help', async t => {
   const { target } = classifierFile(t, MARK)
   const { supervisor, said } = supervise(t, target.replace(':mark', ':nobody'))
   await assert.rejects(supervisor.ready, { code: 'CLASSIFIER_NOT_FOUND' })
@@ -181,7 +181,7 @@ test('a classifier that cannot be loaded ends the run at once: starting again ca
   )
 })
 
-test('a worker that is dead when the work comes is started again and gets it', async t => {
+test('a worker that is dead when the work comes is restarted and gets it', async t => {
   const { target } = classifierFile(t, MARK)
   const { supervisor, workers } = supervise(t, target, { workers: 1 })
   await supervisor.ready
@@ -196,7 +196,7 @@ test('a worker that is dead when the work comes is started again and gets it', a
   await supervisor.close('drain')
 })
 
-test('a worker whose classifier takes long to be imported takes no partition from those that can classify', async t => {
+test('a worker that still imports its classifier takes no partition from those that can classify', async t => {
   const { target: late, folder } = classifierFile(t, '')
   const gate = join(folder, 'gate')
   const waits = `import os, time\nwhile not os.path.exists(${JSON.stringify(gate)}):\n    time.sleep(0.01)\n${MARK}`
@@ -221,7 +221,7 @@ function isDead(pid: number): boolean {
   return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
 }
 
-test('a classifier that takes long to be imported is what a worker waits for, and that is said', async t => {
+test('a worker waits for a slow import of its classifier, and that is logged', async t => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { target } = classifierFile(t, `import time\ntime.sleep(600)\n${MARK}`)
   const { supervisor, said } = supervise(t, target, { workers: 1 })

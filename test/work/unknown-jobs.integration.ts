@@ -118,7 +118,7 @@ class Bench {
 
 const strangers = (count: number) => Array.from({ length: count }, (_, i) => `stranger-${i}`)
 
-test('rows behind messages of unknown jobs do not wait for them, and all unknown jobs wait at the same time', async t => {
+test('rows after messages of unknown jobs do not wait for them, and all unknown jobs wait together', async t => {
   const bench = await Bench.open(t)
   const jobs = strangers(8)
   await bench.send(0, [...jobs, 'live'])
@@ -171,7 +171,7 @@ test('a message that waits for its job is not committed: the next worker reads i
   await until('all is committed', async () => (await bench.committed(0)) === 4)
 })
 
-test('a flood of unknown jobs is rejected without a wait where more of it would wait than there is room for', async t => {
+test('a flood of unknown jobs is rejected without a wait once the waiting room is full', async t => {
   const bench = await Bench.open(t)
   const jobs = strangers(30_000)
   await bench.send(0, [...jobs, 'live'])

@@ -146,7 +146,7 @@ for (const batchRows of [1, 7, 100]) {
   })
 }
 
-test('the end of input stands behind the last result in every partition, also in one without rows', async t => {
+test('the end of input is after the last result in every partition, even in one without rows', async t => {
   const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
   await bench.work(new Exclaimer(), { batchRows: 2 })
   await Promise.all([bench.publish('j', [numbered(9)]), bench.collect('j')])
@@ -200,7 +200,7 @@ test('a second worker joins and leaves while rows flow, and every row comes out 
   assert.deepEqual([...rowsByWorker.keys()].sort(), ['first', 'second'])
 })
 
-test('a worker that drains leaves nothing to be done again', async t => {
+test('a worker that drains leaves nothing to repeat', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
   const [busy, go] = [event(), event()]
   const slow = new Exclaimer(async (_, number) => {
@@ -287,7 +287,7 @@ async function startDeathly(t: TestContext, pipeline: string): Promise<ChildProc
   return child
 }
 
-test('a worker killed after results were acknowledged and before anything was committed leaves every row once', async t => {
+test('a worker killed after results were acknowledged and before a commit leaves every row once', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
   const deathly = await startDeathly(t, bench.pipeline)
   let lines = 0
@@ -311,7 +311,7 @@ test('a worker killed after results were acknowledged and before anything was co
   assert.ok((rowsByWorker.get('deathly') ?? 0) >= 5, 'what the killed worker had sent counts')
 })
 
-test('messages that lie in the topic twice are classified once, also behind the end of input', async t => {
+test('messages that are in the topic twice are classified once, even after the end of input', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
   const hand = await bench.byHand('j')
   await hand.open()
@@ -331,7 +331,7 @@ test('messages that lie in the topic twice are classified once, also behind the 
   assert.equal(duplicates, 0)
 })
 
-test('a row above the end of input, or another end of input, fails the job with its place, and others go on', async t => {
+test('a row above the end of input, or another end, fails the job with its place; others continue', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
   await bench.work(new Exclaimer(), { batchRows: 100 })
   for (const [job, says] of [
@@ -354,7 +354,7 @@ test('a row above the end of input, or another end of input, fails the job with 
   assert.deepEqual((await bench.collect('good')).written, classified(numbered(20)))
 })
 
-test('jobs that share the pipeline come out each by itself, though their rows are mixed', async t => {
+test('jobs that share the pipeline come out separately, though their rows are mixed', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
   await bench.work(new Exclaimer(), { batchRows: 7 })
   const ids = ['j1', 'j2', 'j3']
@@ -370,7 +370,7 @@ test('jobs that share the pipeline come out each by itself, though their rows ar
   )
 })
 
-test('what has no place goes to the rejects, with where it lay, and all others go on', async t => {
+test('a message without a place goes to the rejects, with its offset, and all others continue', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
   const { rejects, rows } = topicsOf(bench.pipeline)
   const [hand, stranger] = [await bench.byHand('j'), await bench.byHand('stranger')]
@@ -406,7 +406,7 @@ test('what has no place goes to the rejects, with where it lay, and all others g
 
 const refusal = () => new RowmillError('CLASSIFIER_FAILED', 'ValueError: no such word')
 
-test('a classifier that throws fails the job for its publisher and collector, and the worker serves the next', async t => {
+test('a classifier that throws fails the job for publisher and collector; the worker serves the next', async t => {
   const bench = await Bench.open(t, { partitions: 4, blockRows: 10 })
   const classifier = new Exclaimer(async ({ job, seqs }) => {
     if (job.id === 'bad' && seqs!.includes(57)) throw refusal()
@@ -431,7 +431,7 @@ test('a classifier that throws fails the job for its publisher and collector, an
   ])
 })
 
-test('rows that wait in every partition when their job fails hold up no later job', async t => {
+test('waiting rows of a failed job delay no later job', async t => {
   const bench = await Bench.open(t, { partitions: 3, blockRows: 10 })
   await bench.publish('bad', [numbered(900)])
   const waiting = bench.publish('good', [numbered(90)])
@@ -447,7 +447,7 @@ test('rows that wait in every partition when their job fails hold up no later jo
   assert.deepEqual((await bench.collect('good')).written, classified(numbered(90)))
 })
 
-test('behind a batch that failed no result and no end of input of its job is sent', async t => {
+test('after a failed batch no result and no end of input of its job is sent', async t => {
   const bench = await Bench.open(t, { partitions: 1, blockRows: 10 })
   await bench.publish('bad', [numbered(30)])
   const both = event()
@@ -468,7 +468,7 @@ test('behind a batch that failed no result and no end of input of its job is sen
   )
 })
 
-test('a classifier that cannot be started again ends its worker, which leaves at once to another one', async t => {
+test('a classifier that cannot restart ends its worker, which hands over to another at once', async t => {
   const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
   const dying = new Exclaimer(async (_, number) => {
     if (number === 3) throw new RowmillError('PYTHON_UNUSABLE', 'no such program')

@@ -61,7 +61,7 @@ test('a worker that joins in the middle of a batch leaves every row exactly once
   assert.deepEqual([...rowsByWorker.keys()].sort(), ['first', 'second'])
 })
 
-test('a worker that the group takes for dead while it works leaves every row exactly once', async t => {
+test('a worker that the group declares dead while it works leaves every row exactly once', async t => {
   const { running, first, second } = await twoWorkers(t)
   await running.publish('j', [numbered(100)])
   const [busy, go] = [event(), event()]
@@ -155,7 +155,7 @@ test('a leader that moves while rows flow costs none', async t => {
   assert.equal(duplicates, 0)
 })
 
-test('a compacted tail, aborted transactions and a broken batch hold up no row and no commit', async t => {
+test('a compacted tail, aborted transactions and a broken batch delay no row and no commit', async t => {
   const { cluster, running, topics, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
   const time = new ManualTime()
   const said: string[] = []
@@ -176,7 +176,7 @@ test('a compacted tail, aborted transactions and a broken batch hold up no row a
   assert.equal(log('rejects').end, 1)
 })
 
-test('rows that were being read whenever workers were killed are read apart, and then classified', async t => {
+test('rows being read whenever workers were killed are read apart, and then classified', async t => {
   const { cluster, running, topics, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
   const metadata = JSON.stringify({ handed: 3, reads: { 0: 3, 1: 2, 3: 1 } })
   cluster.group('p.workers', [topics.rows]).committed.set(`${topics.rows}/0`, { offset: 0, metadata })
@@ -186,7 +186,7 @@ test('rows that were being read whenever workers were killed are read apart, and
   assert.equal(log('rejects').end, 0)
 })
 
-test('an open transaction holds up the rows after it until it ends', async t => {
+test('an open transaction delays the rows after it until it ends', async t => {
   const { running, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
   const classifier = new Exclaimer()
   await running.work(classifier)
@@ -200,7 +200,7 @@ test('an open transaction holds up the rows after it until it ends', async t => 
   assert.deepEqual((await collecting).written, classified(numbered(20)))
 })
 
-test('results that retention took before they were read are a ROW_GAP, which names the row', async t => {
+test('results deleted by retention before they were read are a ROW_GAP, which names the row', async t => {
   const { running, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
   await running.work(new Exclaimer(), { batchRows: 5 })
   await running.publish('j', [numbered(20)])
@@ -209,7 +209,7 @@ test('results that retention took before they were read are a ROW_GAP, which nam
   await assert.rejects(running.collect('j'), { code: 'ROW_GAP', message: /job j/ })
 })
 
-test('rows that retention took before a worker read them are a ROW_GAP', async t => {
+test('rows deleted by retention before a worker read them are a ROW_GAP', async t => {
   const { running, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
   const said: string[] = []
   await running.publish('j', [numbered(20)])
