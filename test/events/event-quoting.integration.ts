@@ -112,7 +112,7 @@ test('without Python, openJob quotes cells with a carriage return and says so; a
   process.env['PATH'] = testFolder(t)
   await (await open({})).close()
   assert.equal(await quotes(), 'true')
-  assert.match(said.join('\n'), /there is no python3 here: cells with a carriage return are quoted/)
+  assert.match(said.join('\n'), /there is no python3: cells with a carriage return are quoted/)
   await assert.rejects(open({ id: 'k', python: 'no-such-python' }), { code: 'PYTHON_UNUSABLE' })
   await assert.rejects(open({ id: 'k', python: 3 as unknown as string }), { code: 'USAGE', message: /python 3/ })
 })
