@@ -1,9 +1,9 @@
 """Publishes rows to a job of rowmill without rowmill: Avro as docs/wire-format.md has it.
 
     pip install confluent-kafka fastavro
-    rowmill jobs open --job orders --columns SKU,TEXT          # once
-    python produce.py orders rows.csv                          # a CSV file with a header, or
-    python produce.py orders < rows.jsonl                      # a line for each row: {"SKU": 17, "TEXT": "shoe"}
+    rowmill jobs open --job visits --columns SKU,TEXT          # once
+    python produce.py visits rows.csv                          # a CSV file with a header, or
+    python produce.py visits < rows.jsonl                      # a line for each row: {"SKU": 17, "TEXT": "shoe"}
 
 A row is safe when Kafka has acknowledged it from all in-sync replicas. Exit 0: every row is. Exit 1: the first one that
 is not is named on standard error. What is sent twice is there twice.

@@ -19,12 +19,12 @@ const PRODUCE = join(FOLDER, 'produce.py')
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
 const NO_KCAT = spawnSync('kcat', ['-V']).error ? 'there is no kcat here (apt-get install kcat)' : false
 
-/** A pipeline of this test with the job `orders`, and what has come of it. */
-async function orders(t: TestContext) {
+/** A pipeline of this test with the job `visits`, and what has come of it. */
+async function visits(t: TestContext) {
   const { pipeline } = await testPipeline(t)
   const { jobs, rows, results, rejects } = topicsOf(pipeline)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
-  const opened = await rowmill(['jobs', 'open', '--job', 'orders', '--columns', 'SKU,TEXT'], { env })
+  const opened = await rowmill(['jobs', 'open', '--job', 'visits', '--columns', 'SKU,TEXT'], { env })
   assert.equal(opened.code, 0, opened.stderr)
   const kafka = await testKafka()
   const recordsOf = async <T>(topic: string, partitions: number) =>
@@ -51,7 +51,7 @@ async function orders(t: TestContext) {
       return (await recordsOf<Reject>(rejects, 1)).flat()
     },
     produce: (args: readonly string[], options: CliOptions = {}) =>
-      startProgram(python, [PRODUCE, 'orders', ...args], { ...options, env: { ...env, ...options.env } }).finished,
+      startProgram(python, [PRODUCE, 'visits', ...args], { ...options, env: { ...env, ...options.env } }).finished,
   }
 }
 
@@ -64,7 +64,7 @@ function linesOf(pattern: RegExp, pipeline: string): string {
 }
 
 test('one line of kcat is a producer', { skip: NO_KCAT }, async t => {
-  const { env, work, results } = await orders(t)
+  const { env, work, results } = await visits(t)
   const sent = await startProgram('sh', ['-ec', linesOf(/kcat -P/, env.ROWMILL_PIPELINE)], { env }).finished
   assert.equal(sent.code, 0, sent.stderr)
   work()
@@ -74,15 +74,15 @@ test('one line of kcat is a producer', { skip: NO_KCAT }, async t => {
 test('JSON rows keep their text; a wrong one keeps its place, and is reported in rejects', {
   skip: NO_KCAT,
 }, async t => {
-  const { env, rows, work, results, rejects } = await orders(t)
+  const { env, rows, work, results, rejects } = await visits(t)
   const messages = [
-    '{"job":"orders","values":{"TEXT":"größer, \\"weiter\\"","SKU":1.50}}',
-    '{"job":"orders","values":["2",null]}',
-    '{"job":"orders","values":{"SKU":true,"TEXT":""}}',
-    '{"job":"orders","values":{"SKU":4}}',
-    '{"job":"orders","values":{"SKU":{"a":1},"TEXT":"x"}}',
+    '{"job":"visits","values":{"TEXT":"größer, \\"weiter\\"","SKU":1.50}}',
+    '{"job":"visits","values":["2",null]}',
+    '{"job":"visits","values":{"SKU":true,"TEXT":""}}',
+    '{"job":"visits","values":{"SKU":4}}',
+    '{"job":"visits","values":{"SKU":{"a":1},"TEXT":"x"}}',
     '{"job":"nobody","values":{"SKU":6,"TEXT":"x"}}',
-    '{"job":"orders",',
+    '{"job":"visits",',
   ]
   const args = ['-P', '-b', env.ROWMILL_BROKERS, '-t', rows, '-X', 'acks=all', '-k', 'any key']
   const sent = await startProgram('kcat', args, { input: `${messages.join('\n')}\n` }).finished
@@ -104,7 +104,7 @@ test('JSON rows keep their text; a wrong one keeps its place, and is reported in
 const TEXTS = ['shoe', 'größer, "weiter"', '', 'two\nlines', '🦆']
 
 test('produce.py publishes a CSV file: every row is acknowledged, and classified', async t => {
-  const { produce, work, results } = await orders(t)
+  const { produce, work, results } = await visits(t)
   const path = join(testFolder(t), 'rows.csv')
   const cells = Array.from({ length: 500 }, (_, sku) => [TEXTS[sku % 5]!, `00${sku}`])
   const quoted = (cell: string) => `"${cell.replaceAll('"', '""')}"`
@@ -117,7 +117,7 @@ test('produce.py publishes a CSV file: every row is acknowledged, and classified
 })
 
 test('produce.py publishes lines of JSON as they come', async t => {
-  const { produce, work, results } = await orders(t)
+  const { produce, work, results } = await visits(t)
   const input =
     '{"SKU": 1.50, "TEXT": "shoe"}\n{"TEXT": null, "SKU": true}\n{"SKU": 12345678901234567890, "TEXT": "\\ud83e\\udd86"}\n'
   const { code, stderr } = await produce([], { input })
@@ -128,7 +128,7 @@ test('produce.py publishes lines of JSON as they come', async t => {
 })
 
 test('produce.py says which row is wrong, and that those before it are safe', async t => {
-  const { produce } = await orders(t)
+  const { produce } = await visits(t)
   const good = '{"SKU": 1, "TEXT": "shoe"}'
   for (const [bad, why] of [
     ['{"SKU": 2}', /line 2: column TEXT is missing/],
@@ -150,7 +150,7 @@ test('produce.py says which row is wrong, and that those before it are safe', as
 })
 
 test('produce.py sends nothing to a job that is over, missing, or of another sort', async t => {
-  const { env, jobs, produce } = await orders(t)
+  const { env, jobs, produce } = await visits(t)
   const input = '{"SKU": 1, "TEXT": "shoe"}\n'
   const absent = await startProgram(python, [PRODUCE, 'nobody'], { env, input }).finished
   assert.equal(absent.code, 1)
@@ -160,17 +160,17 @@ test('produce.py sends nothing to a job that is over, missing, or of another sor
   await rowmill(['publish', path, '--job', 'nightly'], { env })
   const sequenced = await startProgram(python, [PRODUCE, 'nightly'], { env, input }).finished
   assert.match(sequenced.stderr, /^produce\.py: job nightly numbers its rows/)
-  await rowmill(['jobs', 'cancel', '--job', 'orders'], { env })
+  await rowmill(['jobs', 'cancel', '--job', 'visits'], { env })
   const over = await produce([], { input })
   assert.equal(over.code, 1)
-  assert.match(over.stderr, /^produce\.py: job orders is over: job orders was cancelled by/)
+  assert.match(over.stderr, /^produce\.py: job visits is over: job visits was cancelled by/)
   const nowhere = await produce(['--timeout', '1'], { input, env: { ROWMILL_BROKERS: '127.0.0.1:1' } })
   assert.equal(nowhere.code, 1)
   assert.match(nowhere.stderr, /produce\.py: .*(no answer from 127\.0\.0\.1:1|brokers are down|refused)/)
 })
 
 test('produce.py finds its schemas in the clone, and in a given folder', async t => {
-  const { produce } = await orders(t)
+  const { produce } = await visits(t)
   const schemas = join(ROOT, 'src/wire/schemas')
   const { code, stderr } = await produce(['--schemas', schemas], {
     input: '{"SKU": 1, "TEXT": ""}\n',

@@ -38,6 +38,20 @@ export async function freePort(): Promise<number> {
   return port
 }
 
+/** A line as a reader runs it: OUT of the day before is gone, and a command that keeps running has its own terminal. */
+export function asARun(line: string): string {
+  if (/ classified\.csv /.test(line) && / (run rows\.csv|collect) /.test(line) && !line.includes('--force'))
+    return `rm -f classified.csv\n${line}`
+  if (/ run --resume /.test(line)) {
+    const failed = 'rowmill run rows.csv classified.csv --classifier black_box.py || [ $? = 5 ]'
+    return `rm -f classified.csv\ncp fails.py black_box.py\n${failed}\ncp works.py black_box.py\n${line}`
+  }
+  const [command] = line.split(' #', 1)
+  if (/\browmill broker\b/.test(line))
+    return `${command} > broker.address &\nuntil [ -s broker.address ]; do sleep 0.1; done`
+  return /\browmill (work|tail)\b|--follow/.test(line) ? `${command} &` : line
+}
+
 /** One bash for a whole page. It ends at the first command that fails, and the test fails with it. */
 export class PageShell {
   readonly #shell

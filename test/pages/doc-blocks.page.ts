@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { type Installed, installRowmill, ROOT, succeeded } from '../helpers/installed.ts'
-import { type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
+import { asARun, type Block, blocksOf, freePort, PageShell } from '../helpers/page.ts'
 import { until } from '../helpers/until.ts'
 
 /** What happens to a block: `run` here, the test file that checks it, or the reason why nothing does. */
@@ -51,7 +51,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),
   'docs/events.md': [
     ['npx rowmill jobs open', 'run'],
-    ['// stock.mts', 'run'],
+    ['// prices.mts', 'run'],
   ],
   'docs/going-real-time.md': [
     ...['export ROWMILL_BROKERS', 'cat > rows.csv', '17,a red shoe', 'rowmill jobs open', 'echo', '20,a green shoe'],
@@ -136,20 +136,6 @@ async function writePrograms(blocks: readonly Block[], port: number): Promise<vo
     programs.map(({ file }) => file!),
     { node: true },
   )
-}
-
-/** A line as a reader runs it: OUT of the day before is gone, and a command that keeps running has its own terminal. */
-function asARun(line: string): string {
-  if (/ classified\.csv /.test(line) && / (run rows\.csv|collect) /.test(line) && !line.includes('--force'))
-    return `rm -f classified.csv\n${line}`
-  if (/ run --resume /.test(line)) {
-    const failed = 'rowmill run rows.csv classified.csv --classifier black_box.py || [ $? = 5 ]'
-    return `rm -f classified.csv\ncp fails.py black_box.py\n${failed}\ncp works.py black_box.py\n${line}`
-  }
-  const [command] = line.split(' #', 1)
-  if (/\browmill broker\b/.test(line))
-    return `${command} > broker.address &\nuntil [ -s broker.address ]; do sleep 0.1; done`
-  return /\browmill (work|tail)\b|--follow/.test(line) ? `${command} &` : line
 }
 
 /** The pages of a user who begins with the README, in the order in which one needs the broker of another. */

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { installRowmill, succeeded } from '../helpers/installed.ts'
-import { blocksOf, freePort, PageShell } from '../helpers/page.ts'
+import { asARun, blocksOf, freePort, PageShell } from '../helpers/page.ts'
 
 /** What the page needs and rowmill does not bring, in words. */
 function missing(): string | false {
@@ -38,4 +38,22 @@ test('docs/going-real-time.md runs as written, step by step, and prints what the
   assert.deepEqual(follows(), ['20,a green shoe,shoe', '21,a cap,other'])
   for (const line of ['20,a green shoe,shoe', '0 30,a blue shoe,shoe'])
     assert.equal(shell.lines.filter(other => other === line).length, 1, `${line} once`)
+
+  // The same reader opens the other pages about events, with the same broker and the same workers.
+  const others = [...blocksOf('examples/producers/README.md').slice(0, 2), ...blocksOf('docs/events.md')]
+  assert.deepEqual(
+    others.map(({ language }) => language),
+    ['sh', 'sh', 'sh', 'ts'],
+  )
+  for (const { language, text, file } of others) {
+    const here = text.replaceAll('9092', `${port}`)
+    if (language === 'sh') {
+      await shell.run(here.split('\n').map(asARun).join('\n'))
+    } else {
+      writeFileSync(join(home, file!), here)
+      await compile([file!], { node: true })
+      await shell.run(`node ${file}`)
+    }
+  }
+  assert.equal(shell.lines.filter(line => line === "0 [ '17', 'shoe', 'shoe' ]").length, 1)
 })
