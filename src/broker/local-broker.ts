@@ -10,7 +10,17 @@ import {
 } from './jvm/broker-directory.ts'
 import { type BrokerPorts, brokerFiles, type Properties } from './jvm/broker-files.ts'
 import { type OnProgress, type PreparedKafka, prepareKafka } from './jvm/kafka-jars.ts'
-import { brokerFailed, type KafkaLaunch, type KafkaProcess, launchKafka, untilAnswering } from './jvm/kafka-process.ts'
+import {
+  brokerEnded,
+  type KafkaLaunch,
+  type KafkaProcess,
+  launchKafka,
+  noFilesLeft,
+  untilAnswering,
+} from './jvm/kafka-process.ts'
+import type { Load } from './jvm/open-files-needed.ts'
+import { outOfFiles } from './jvm/open-files-watch.ts'
+
 import { lastWords } from './last-words.ts'
 import { choosePorts } from './ports.ts'
 import type { LocalBroker } from './running-broker.ts'
@@ -27,9 +37,14 @@ export interface LocalBrokerOptions {
    * We still wait until `port` answers.
    */
   readonly properties?: Properties
+  /** What the broker must have open files for, apart from its own. Throws TOO_MANY_OPEN_FILES if the limit is lower. */
+  readonly load?: Load
   /** Whether a broker without persistent data is acceptable if `dataDir` cannot be used. */
   readonly mayForget?: boolean
-  /** Called with a message before slow steps, such as the first download of the jars. */
+  /**
+   * Called with a message before slow steps, such as the first download of the jars, and when the running broker can open no
+   * more files.
+   */
   readonly onProgress?: OnProgress
   /** Aborts the start. A running broker is ended by `close`. */
   readonly signal?: AbortSignal
@@ -37,6 +52,8 @@ export interface LocalBrokerOptions {
 
 const PORT_TRIES = 5
 const GRACEFUL_STOP_MS = 15_000
+/** A broker that cannot write its topics for lack of open files ends within this time. */
+const MAY_END_MS = 3000
 
 /**
  * Starts Apache Kafka as a child of this process: one node on the loopback interface. Resolves when topics can be created
@@ -46,7 +63,7 @@ const GRACEFUL_STOP_MS = 15_000
  * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED if `signal` aborts.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
-  const { port, dataDir, properties, onProgress = () => {}, signal = new AbortController().signal } = options
+  const { port, dataDir, properties, load, onProgress = () => {}, signal = new AbortController().signal } = options
   try {
     const prepared = await prepareKafka(onProgress, signal).catch(error => {
       if (error instanceof RowmillError && error.facts.missing !== undefined) return error
@@ -54,7 +71,15 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
     })
     if (prepared instanceof RowmillError) return await startElsewhere(prepared, options, signal)
     const sweeping = sweepBrokerDirectories()
-    const broker = await startOnFreePort({ prepared, dataDir, properties, signal, choose: () => choosePorts(port) })
+    const broker = await startOnFreePort({
+      prepared,
+      dataDir,
+      properties,
+      load,
+      onProgress,
+      signal,
+      choose: () => choosePorts(port),
+    })
     await sweeping
     return broker
   } catch (error) {
@@ -83,6 +108,8 @@ interface Start {
   readonly prepared: PreparedKafka
   readonly dataDir: string | undefined
   readonly properties?: Properties | undefined
+  readonly load?: Load | undefined
+  readonly onProgress?: OnProgress
   readonly choose: () => Promise<BrokerPorts>
   readonly signal: AbortSignal
 }
@@ -98,11 +125,11 @@ export async function startOnFreePort(start: Start): Promise<LocalBroker> {
 
 type Tried = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
 
-async function tryStart({ prepared, dataDir, properties, signal, choose }: Start): Promise<Tried> {
+async function tryStart({ prepared, dataDir, properties, load, onProgress, signal, choose }: Start): Promise<Tried> {
   const ports = await choose()
   const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
   const temporary = dataDir === undefined
-  const launch: KafkaLaunch = { ...prepared, directory: directory.path, ports, properties, temporary }
+  const launch: KafkaLaunch = { ...prepared, directory: directory.path, ports, properties, temporary, load }
   const kafka = await launchKafka(launch).catch(async error => {
     await directory.release()
     throw error
@@ -117,7 +144,7 @@ async function tryStart({ prepared, dataDir, properties, signal, choose }: Start
     if (!portTaken || !(error instanceof RowmillError)) throw error
     return { error: new RowmillError(error.code, error.message, { ...error.facts, portTaken }) }
   }
-  return { broker: running(place) }
+  return { broker: running(place, onProgress) }
 }
 
 async function isPortTaken(directory: string): Promise<boolean> {
@@ -132,13 +159,21 @@ interface Place {
   readonly directory: BrokerDirectory
 }
 
-function running(place: Place): LocalBroker {
+function running(place: Place, onProgress: OnProgress = () => {}): LocalBroker {
   const { launch, kafka } = place
   let closing: Promise<void> | null = null
+  const over = new AbortController()
+  let isTold = false
+  void untilOutOfFiles(place, over.signal).then(() => {
+    if (over.signal.aborted) return
+    isTold = true
+    onProgress(`the local Kafka answers no longer: ${noFilesLeft()}`)
+  })
   const died = kafka.guarded.ended.then(async status => {
+    over.abort()
     if (closing !== null) return new Promise<never>(() => {})
     const why = status === null ? 'lost its guard' : `ended by itself with status ${status}`
-    return brokerFailed(why, await lastWords(launch.directory))
+    return brokerEnded(why, await lastWords(launch.directory), isTold)
   })
   return {
     address: `127.0.0.1:${launch.ports.broker}`,
@@ -148,9 +183,19 @@ function running(place: Place): LocalBroker {
     kill: () => end('at once'),
   }
   function end(how: 'farewell' | 'at once'): Promise<void> {
+    over.abort()
     closing ??= stop(place, how)
     return closing
   }
+}
+
+/**
+ * Resolves when a broker has had no open files left for a moment, or is over. If it ends for that reason within this
+ * moment, `died` says so.
+ */
+async function untilOutOfFiles({ launch }: Place, over: AbortSignal): Promise<void> {
+  await outOfFiles(brokerFiles(launch.directory).log, over)
+  await delay(MAY_END_MS, undefined, { signal: over, ref: false }).catch(() => {})
 }
 
 /** Kills a broker with temporary data. Kept data is closed in order, or the next start would have to recover it. */

@@ -1,7 +1,12 @@
 import { RowmillError, toRowmillError } from '../errors.ts'
 
-/** The error with the command that resumes the job. main.ts logs it as the last line. */
+/**
+ * The error with the command that resumes the job. main.ts logs it as the last line. Without it if the error says that no
+ * command can resume anything (`resumable: false`).
+ */
 export function withResumeCommand(thrown: unknown, words: readonly string[]): RowmillError {
+  const error = toRowmillError(thrown)
+  if (error.facts['resumable'] === false) return error
   return withFacts(thrown, { resume: commandLine(words) })
 }
 

@@ -50,7 +50,7 @@ export async function ensureTopics(
     )
   }
   const found = await untilKnown(admin, all)
-  verify(found, { topics, all })
+  verify(admin, found, { topics, all })
   if (before.size > 0) await verifySettings(admin, { topics, all, writes, say })
   const rows = found.get(topics.rows)!
   if (partitions !== null && partitions > rows) throw tooManyAsked(admin, topics.rows, { rows, asked: partitions })
@@ -104,17 +104,31 @@ async function verifySettings(
 }
 
 function verify(
+  admin: KafkaAdmin,
   found: ReadonlyMap<string, number>,
   { topics, all }: { topics: PipelineTopics; all: readonly string[] },
 ): void {
   const refuse = (topic: string, message: string) =>
     new RowmillError('TOPIC_UNUSABLE', `topic ${topic}: ${message}`, { topic })
   for (const topic of all) {
-    if (!found.has(topic)) throw refuse(topic, 'it was not created. May this user create topics?')
+    if (!found.has(topic))
+      throw refuse(
+        topic,
+        'it was not created. May this user create topics? May the broker open more files (ulimit -n)?',
+      )
   }
   if (found.get(topics.jobs) === 1) return
-  const count = `it has ${found.get(topics.jobs)} partitions and must have 1`
-  throw refuse(topics.jobs, `${count}. Kafka takes no partitions away: use another --pipeline, or delete the topic`)
+  throw jobsGrown(admin, topics.jobs, found.get(topics.jobs)!)
+}
+
+/** Nothing in the pipeline can be resumed after that, also not with the same command. */
+function jobsGrown(admin: KafkaAdmin, topic: string, partitions: number): RowmillError {
+  const message =
+    `topic ${topic}: it has ${partitions} partitions and must have 1, and Kafka takes no partitions away. ` +
+    'Use another --pipeline. To keep this one, end all its commands and delete the topic: ' +
+    `kafka-topics.sh --bootstrap-server ${admin.brokersText} --delete --topic ${topic}. The next command makes it again. ` +
+    'That forgets every job of the pipeline: publish what is not complete again, with new job ids'
+  return new RowmillError('TOPIC_UNUSABLE', message, { topic, partitions, resumable: false })
 }
 
 function tooManyAsked(

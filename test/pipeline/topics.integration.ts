@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { checkName } from '../../src/core/names.ts'
@@ -6,6 +8,7 @@ import type { KafkaAdmin, TopicSettings } from '../../src/kafka/index.ts'
 import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
 import { defaultPartitions, ensureTopics, findTopics } from '../../src/pipeline/topics.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
 
 /** Makes a topic and waits until the broker says that it is there, which it tells nobody by itself. */
@@ -102,13 +105,46 @@ test('more partitions than exist are refused, naming both numbers and the cure',
   })
 })
 
-test('a broadcast of several partitions is refused', async t => {
+test('jobs with several partitions is refused with what to do and what that costs, and with no command to resume', async t => {
   const { pipeline, admin } = await testPipeline(t)
-  await create(admin, topicsOf(pipeline).jobs, 2)
-  await assert.rejects(ensureTopics(admin, pipeline, null), {
-    code: 'TOPIC_UNUSABLE',
-    message: /jobs: it has 2 partitions and must have 1/,
-  })
+  const { jobs } = topicsOf(pipeline)
+  await ensureTopics(admin, pipeline, 2)
+  const [folder, brokers] = [testFolder(t), await brokerAddress()]
+  const input = join(folder, 'in.csv')
+  writeFileSync(input, 'ID,A\n1,x\n')
+  const at = { env: { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: pipeline } }
+  await admin.addPartitions(jobs, 3)
+  while ((await admin.partitions([jobs])).get(jobs) !== 3) await sleep(10)
+  const classifier = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
+  for (const args of [
+    ['publish', input, '--job', 'a'],
+    ['collect', join(folder, 'out.csv'), '--job', 'a'],
+    ['jobs', 'open', '--columns', 'A', '--job', 'b'],
+    ['run', input, join(folder, 'run.csv'), '--classifier', classifier, '--workers', '1'],
+    ['work', '--classifier', classifier, '--workers', '1'],
+  ]) {
+    const { code, stderr } = await rowmill(args, at)
+    assert.equal(code, 3, stderr)
+    assert.match(
+      stderr,
+      /jobs: it has 3 partitions and must have 1.*another --pipeline.*--delete --topic.*new job ids \[TOPIC/,
+    )
+    assert.doesNotMatch(stderr, /to resume/)
+  }
+})
+
+test('what it says about jobs with several partitions is so: without the topic, new job ids work', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const { jobs } = topicsOf(pipeline)
+  await create(admin, jobs, 2)
+  const error = await ensureTopics(admin, pipeline, null).then(
+    () => assert.fail('it was not refused'),
+    (thrown: Error) => thrown,
+  )
+  const [, ...command] = /kafka-topics\.sh (\S+) (\S+) (\S+) (\S+) (\S+)\. /.exec(error.message)!
+  await runKafkaTool('org.apache.kafka.tools.TopicCommand', command)
+  while ((await admin.partitions([jobs])).has(jobs)) await sleep(10)
+  assert.equal(await ensureTopics(admin, pipeline, 2), 2)
 })
 
 test('results and bulk get as many partitions as rows, except for readers of results', async t => {

@@ -1,11 +1,15 @@
 /** A process that may open few files says so, with the limit and what to do, whatever fails first. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { RowmillError, toRowmillError } from '../../src/errors.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { BIN, type Finished, rowmill, startProgram, testFolder } from '../helpers/cli.ts'
+import { BIN, type Finished, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
+import { until } from '../helpers/until.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
@@ -14,6 +18,14 @@ function limited(files: number, args: readonly string[], brokers = ''): Promise<
   const script = 'ulimit -n "$0" && exec "$@"'
   const command = ['-c', script, String(files), process.execPath, BIN, ...args]
   return startProgram('/bin/sh', command, { env: { ROWMILL_BROKERS: brokers } }).finished
+}
+
+/** `rowmill broker`, which may open so many files. */
+function limitedBroker(t: TestContext, files: number): ReturnType<typeof startProgram> {
+  const script = 'ulimit -n "$0" && exec "$@"'
+  const started = startProgram('/bin/sh', ['-c', script, String(files), process.execPath, BIN, 'broker'])
+  t.after(() => started.child.kill('SIGKILL'))
+  return started
 }
 
 function saysLimit({ code, stderr }: Finished, files: number): void {
@@ -36,9 +48,47 @@ for (const files of [24, 32, 40, 64, 100, 130, 160]) {
   })
 }
 
-for (const files of [32, 100]) {
+for (const files of [32, 100, 150]) {
   test(`a broker that may open ${files} files does not start, and says the limit`, async () => {
     saysLimit(await limited(files, ['broker']), files)
+  })
+}
+
+const ROOM = /^rowmill: this Kafka has room for 12 partitions and 2 workers.*The limit is 180 \(ulimit -n\)\. Raise it/
+const SPENT =
+  /it may open no more files\. It needs 3 for each.*Start it again.*The limit is 180 \(ulimit -n\)\. Raise it/
+
+/** What takes the open files of a running broker that could not know it. */
+const LOADS: Readonly<Record<string, (address: string, t: TestContext) => void>> = {
+  'a run with 60 partitions': (address, t) => {
+    const args = ['--partitions', '60', '--workers', '1', '--brokers', address]
+    const { child } = startRowmill(['run', inputFile(t), '-', '--classifier', CLASSIFIER, ...args])
+    t.after(() => child.kill('SIGKILL'))
+  },
+  '120 connections': (address, t) => {
+    const [host, port] = address.split(':') as [string, string]
+    const sockets = Array.from({ length: 120 }, () => connect(Number(port), host).on('error', () => {}))
+    t.after(() => sockets.map(socket => socket.destroy()))
+  },
+}
+
+for (const [what, load] of Object.entries(LOADS)) {
+  test(`a broker with few files says how much it has room for, and says once what to do after ${what}`, async t => {
+    const { child, finished } = limitedBroker(t, 180)
+    let said = ''
+    child.stderr!.on('data', chunk => {
+      said += chunk
+    })
+    const [address] = await once(createInterface(child.stdout!), 'line')
+    load(String(address), t)
+    await until('the broker says it', () => SPENT.test(said))
+    child.kill('SIGTERM') // it may have ended by itself
+    await finished
+    const [first, ...others] = said.trimEnd().split('\n')
+    assert.match(first!, ROOM)
+    assert.equal(others.filter(line => SPENT.test(line)).length, 1, said)
+    assert.doesNotMatch(said, /Exception/)
+    assert.ok(others.length <= 2, said)
   })
 }
 

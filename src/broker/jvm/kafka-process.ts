@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowmillError } from '../../errors.ts'
+import { openFilesAdvice } from '../../support/open-files.ts'
 import { lastWords } from '../last-words.ts'
 import { newClusterId, untilReady } from '../readiness.ts'
 import {
@@ -14,7 +15,8 @@ import {
 } from './broker-files.ts'
 import { type Guarded, startGuarded } from './guard.ts'
 import type { Java } from './java.ts'
-import { requireOpenFiles } from './open-files-needed.ts'
+import { type Load, requireOpenFiles } from './open-files-needed.ts'
+import { NO_FILES_LEFT } from './open-files-watch.ts'
 
 /** Kafka in the cache: its jars, and a data directory that is formatted but was never used. */
 export interface KafkaHome {
@@ -32,6 +34,8 @@ export interface KafkaLaunch {
   /** Options of the JVM that make or use a class archive. */
   readonly archive: readonly string[]
   readonly properties?: Properties | undefined
+  /** What the broker must have open files for. Default: its own. */
+  readonly load?: Load | undefined
 }
 
 export interface KafkaProcess {
@@ -43,7 +47,7 @@ export const READY_MS = 60_000
 
 /** Starts the JVM on the directory, and formats a new one first. The broker does not answer yet. */
 export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
-  requireOpenFiles({ partitions: 0, workers: 0 })
+  requireOpenFiles(launch.load ?? { partitions: 0, workers: 0 })
   const { home, java, directory, ports, temporary, archive, properties } = launch
   const files = brokerFiles(directory)
   const [clusterId] = await Promise.all([
@@ -66,7 +70,7 @@ export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }
   const limits = AbortSignal.any([signal, stop.signal, AbortSignal.timeout(READY_MS)])
   const ended = guarded.ended.then(async status => {
     const why = status === null ? 'its guard was killed' : `it ended with status ${status}`
-    throw brokerFailed(`does not start: ${why}`, await lastWords(launch.directory))
+    throw brokerEnded(`does not start: ${why}`, await lastWords(launch.directory))
   })
   try {
     await Promise.race([untilReady(launch.ports.broker, clusterId, limits), ended])
@@ -77,6 +81,24 @@ export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }
     stop.abort()
     ended.catch(() => {})
   }
+}
+
+/**
+ * The error for a JVM that ended. The exceptions that follow a lack of open files say nothing more, so they are left out.
+ * `isTold`: the user knows what to do about that already.
+ */
+export function brokerEnded(what: string, words: string, isTold = false): RowmillError {
+  if (!words.includes(NO_FILES_LEFT)) return brokerFailed(what, words)
+  const why = isTold ? 'because it may open no more files' : `because ${noFilesLeft()}`
+  return new RowmillError('TOO_MANY_OPEN_FILES', `the local Kafka ${what}, ${why}`)
+}
+
+/** What is wrong with a broker that has reached the limit, and what to do. */
+export function noFilesLeft(): string {
+  return (
+    'it may open no more files. It needs 3 for each partition of a pipeline and 8 for each worker. ' +
+    `Start it again with a higher limit. ${openFilesAdvice()}`
+  )
 }
 
 export function brokerFailed(what: string, words: string): RowmillError {

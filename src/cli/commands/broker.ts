@@ -1,3 +1,4 @@
+import { describeRoom, SMALL_PIPELINE } from '../../broker/jvm/open-files-needed.ts'
 import { startLocalBroker } from '../../broker/local-broker.ts'
 import { untilAborted } from '../../support/abort.ts'
 import { defineCommand } from '../command.ts'
@@ -14,9 +15,12 @@ export const brokerCommand = defineCommand({
       const broker = await startLocalBroker({
         ...(port === null ? {} : { port }),
         ...(data === null ? {} : { dataDir: data }),
+        load: SMALL_PIPELINE,
         onProgress: say,
         signal,
       })
+      const room = describeRoom(SMALL_PIPELINE)
+      if (room !== null) say(room)
       process.stdout.write(`${broker.address}\n`)
       const died = await Promise.race([untilAborted(signal), broker.died])
       await broker.close()
