@@ -7,13 +7,13 @@ const CLASSIFIER = join(ROOT, 'examples/black_box.py')
 const PASSES_ROWS = join(ROOT, 'bench/pass.ts')
 const PASS_OPTIONS = ['--workers', '1', '--header']
 
-/** One way to do the job, as a command line. */
+/** One way to run the job, as a command line. */
 export interface Contender {
   readonly name: string
   command(input: string, output: string): readonly string[]
 }
 
-/** The old job, the same in a pool of two processes, and rowmill on a warm broker. */
+/** The original job, the same in a pool of two processes, and rowmill on a warm broker. */
 export function contenders(python: string, broker: string): Contender[] {
   const rowmill = rowmillOn(python, broker)
   return [
@@ -54,12 +54,12 @@ const rowmillOn =
 export const SERIAL = 'serial job'
 export const DEFAULT = `rowmill, default workers (${availableParallelism()})`
 export const PASS = 'pass-through, 1 worker'
-/** No contenders, but names to give to `--only`. */
+/** Not contenders, but names for `--only`. */
 export const COMPRESSION = 'compression'
 export const RECOVERY = 'recovery'
 export const FAIRNESS = 'fairness'
 
-/** The part of rowmill, or the rival, that a process is; null: none. */
+/** The part of rowmill, or the rival, that a process belongs to; null: none. */
 export function partOf(commandLine: string): string | null {
   if (/^\S*java .*kafka\.Kafka/.test(commandLine)) return 'broker'
   if (commandLine.includes('worker-process')) return 'worker'

@@ -5,14 +5,14 @@ import { LiveRows } from './live-rows.ts'
 import { ended, start } from './recovery.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-/** Small jobs in a row, and the pause before each: as someone would who looks at the result of the last. */
+/** Number of small jobs in a row, and the pause before each, as if somebody looked at the last result. */
 const JOBS = 4
 const PAUSE_MS = 500
 
 export interface FairnessOptions {
   readonly python: string
   readonly broker: string
-  /** A file of rows that takes far longer than the small jobs, the small one, and what must come of that. */
+  /** A file of rows that takes far longer than the small jobs, the small file, and the expected output of each. */
   readonly large: string
   readonly small: string
   readonly expected: string
@@ -21,15 +21,15 @@ export interface FairnessOptions {
   readonly rounds: number
 }
 
-/** On a pipeline by themselves, or while a large job is worked off: seconds of each small job, milliseconds of each event. */
+/** Alone on a pipeline, or during a large job: seconds of each small job, milliseconds of each event. */
 export interface Fairness {
   readonly jobs: number[]
   readonly events: number[]
 }
 
 /**
- * Small jobs and live events on a pipeline of two workers, in turn by themselves and while a large job is worked off
- * that was published before. All options have their defaults.
+ * Measures small jobs and live events on a pipeline of two workers, in turn alone and during a large job that was
+ * published before. All options have their defaults.
  */
 export async function measureFairness(options: FairnessOptions): Promise<{ alone: Fairness; beside: Fairness }> {
   const { python, broker, large, output, pipeline, rounds } = options
@@ -66,7 +66,7 @@ async function measure(name: string, options: FairnessOptions, { jobs, events }:
   events.push(...(await live.stop()))
 }
 
-/** Seconds from the commands that publish and collect a small job to the file. */
+/** Seconds from the commands that publish and collect a small job until the file is there. */
 async function measureJob(job: string, { python, broker, small, expected, output, pipeline }: FairnessOptions) {
   const shared = ['--job', job, '--brokers', broker, '--pipeline', pipeline, '--quiet']
   const began = performance.now()

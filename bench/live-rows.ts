@@ -3,7 +3,7 @@ import { type EventJob, openJob, type ResultBatch, results } from '../src/index.
 
 const EVERY_MS = 50
 
-/** One job of live events: a row at a time, and how long each takes from `send` to its result in a reader. */
+/** One job of live events: one row at a time, and the time of each from `send` to its result in a reader. */
 export class LiveRows {
   readonly #job: EventJob
   readonly #sentAt: number[] = []
@@ -18,14 +18,14 @@ export class LiveRows {
     this.#sending = this.#send()
   }
 
-  /** Begins to send, a row every 50 ms. */
+  /** Starts sending, one row every 50 ms. */
   static async start(broker: string, pipeline: string, id: string): Promise<LiveRows> {
     const place = { brokers: [broker], pipeline }
     const job = await openJob({ ...place, id, columns: ['SKU', 'TEXT'] })
     return new LiveRows(job, results({ ...place, job: id }))
   }
 
-  /** Sends no more; resolves with the milliseconds of every row, once each has its result. */
+  /** Stops sending. Resolves with the milliseconds of every row, once each has its result. */
   async stop(): Promise<number[]> {
     this.#stop.abort()
     await this.#sending

@@ -1,9 +1,8 @@
 /**
- * The old job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and rows that only
- * pass through. Every output is compared. And `recovery`: how long rows stand still whose worker was killed; `fairness`:
- * what small jobs and live events take while a large job is worked off; `compression`, if asked for: the rows that pass
- * through with each codec. Prints every time; `--write` puts the medians
- * into bench/results.md.
+ * Compares the original job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and
+ * rows that only pass through. Every output is compared. `recovery` measures how long rows pause after their worker was
+ * killed. `fairness` measures small jobs and live events during a large job. `compression`, only on request, passes
+ * rows through with each codec. Prints every time; `--write` puts the medians into bench/results.md.
  * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--kills 5] [--only NAME,NAME] [--write]
  */
 import { spawn } from 'node:child_process'
@@ -32,11 +31,11 @@ import { measureRecovery } from './recovery.ts'
 import { describeUsage, type Measured, percentile, writeFairness, writeRecovery, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-/** Up to here a run is so short that its start decides; the default number of workers is what a user gets. */
+/** Up to this size startup dominates a run. The default number of workers is what a user gets. */
 const SMALL_ROWS = 1000
-/** More than are classified until the rows of a killed worker move again. */
+/** More than the workers classify until the rows of a killed worker move again. */
 const RECOVERY_ROWS = 20_000
-/** More than are classified while the small jobs beside them are. */
+/** More than the workers classify during the small jobs. */
 const LARGE_ROWS = 20_000
 
 const { values } = parseArgs({

@@ -1,16 +1,16 @@
 import { readdirSync, readFileSync } from 'node:fs'
 
-/** Clock ticks a second in /proc/PID/stat: sysconf(_SC_CLK_TCK), 100 on every Linux of today. */
+/** Clock ticks a second in /proc/PID/stat: sysconf(_SC_CLK_TCK), 100 on every current Linux. */
 const TICKS = 100
 const SAMPLE_EVERY_MS = 50
 
-/** What the processes of one name used. */
+/** The resources used by the processes of one name. */
 export interface Usage {
   readonly name: string
   readonly processes: number
-  /** User and system, all of them together. */
+  /** User and system time, summed over all of them. */
   readonly cpuSeconds: number
-  /** The largest resident set that one of them had. */
+  /** The largest resident set of any of them. */
   readonly peakBytes: number
 }
 
@@ -21,8 +21,8 @@ interface Seen {
 }
 
 /**
- * Watches a process and all below it until `stop`, and adds up CPU time and memory by name. Linux only. What a process
- * uses between its last sample and its end is missed: at most 50 ms each. Time before `watch` does not count.
+ * Watches a process and all below it until `stop`, and adds up CPU time and memory by name. Linux only. It misses what
+ * a process uses between its last sample and its end: at most 50 ms each. Time before `watch` does not count.
  */
 export class ProcessTree {
   readonly #root: number
@@ -31,7 +31,7 @@ export class ProcessTree {
   readonly #before = new Map<string, number>()
   readonly #timer: NodeJS.Timeout
 
-  /** `nameOf` gives the name under which a process counts, from its command line; null leaves it out. */
+  /** `nameOf` maps a command line to the name under which the process counts; null leaves it out. */
   constructor(root: number, nameOf: (commandLine: string) => string | null) {
     this.#root = root
     this.#nameOf = nameOf
@@ -77,7 +77,7 @@ export class ProcessTree {
   }
 }
 
-/** proc(5): the name in field 2 may hold blanks and brackets, so count from its end. */
+/** proc(5): the name in field 2 may contain blanks and brackets, so count from its end. */
 function readStat(pid: string): { pid: number; parent: number; start: string; ticks: number } | null {
   const stat = readText(`/proc/${pid}/stat`)
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

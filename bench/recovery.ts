@@ -11,7 +11,7 @@ import { descendants } from '../test/helpers/processes.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const RESULTS_BEFORE = 20
-/** A worker started again has the name of the one that was killed, and no result so soon. */
+/** A restarted worker has the name of the killed one, but cannot have a result so soon. */
 const NEW_PROCESS_MS = 1000
 
 export interface RecoveryOptions {
@@ -23,8 +23,8 @@ export interface RecoveryOptions {
 }
 
 /**
- * Seconds from the kill -9 of one of two workers, in the middle of a job, to the first result in one of the partitions
- * it held. All options have their defaults.
+ * Seconds from the kill -9 of one of two workers, in the middle of a job, to the first result in one of its partitions.
+ * All options have their defaults.
  */
 export async function measureRecovery({ python, broker, input, pipeline }: RecoveryOptions): Promise<number> {
   const shared = ['--brokers', broker, '--pipeline', pipeline, '--python', python, '--quiet']

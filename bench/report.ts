@@ -54,7 +54,7 @@ export async function writeResults(path: string, measured: readonly Measured[], 
 
 const RECOVERY_TITLE = '## kill -9 of a worker'
 
-/** Writes the section on this alone; the others stay as they are. */
+/** Writes only this section; the others stay as they are. */
 export async function writeRecovery(path: string, seconds: readonly number[], { python }: { python: string }) {
   await writeSection(path, RECOVERY_TITLE, [
     `${await place(python)} Two workers on a warm broker, every option at its default, classifier examples/black_box.py. One ` +
@@ -68,7 +68,7 @@ export async function writeRecovery(path: string, seconds: readonly number[], { 
 
 const FAIRNESS_TITLE = '## A large job and small ones'
 
-/** Writes the section on this alone; the others stay as they are. */
+/** Writes only this section; the others stay as they are. */
 export async function writeFairness(
   path: string,
   { alone, beside }: { alone: Fairness; beside: Fairness },
@@ -92,7 +92,7 @@ export async function writeFairness(
   ])
 }
 
-/** Puts a section into the place of the one with its title, or else behind all others. */
+/** Replaces the section with this title, or appends it at the end. */
 async function writeSection(path: string, title: string, lines: readonly string[]): Promise<void> {
   const sections = (await readSections(path)).map(text => text.trimEnd())
   const at = sections.findIndex(text => text.startsWith(`${title}\n`))
@@ -100,13 +100,13 @@ async function writeSection(path: string, title: string, lines: readonly string[
   await writeFile(path, `${sections.join('\n\n')}\n`)
 }
 
-/** Of so many percent of the numbers the largest. */
+/** The given percentile of the numbers. */
 export function percentile(numbers: readonly number[], percent: number): number {
   const sorted = numbers.toSorted((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)]!
 }
 
-/** What stands before the first section, and every section with its title. */
+/** The text before the first section, and every section with its title. */
 async function readSections(path: string): Promise<string[]> {
   return (await readFile(path, 'utf8')).split(/^(?=## )/m)
 }
@@ -137,7 +137,7 @@ export function median(numbers: readonly number[]): number {
   return sorted.length % 2 ? sorted[Math.floor(half)]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
-/** What it ran on and with. */
+/** The machine and the versions. */
 export async function place(python: string): Promise<string> {
   const script = 'import sys, pandas; print(sys.version.split()[0], pandas.__version__)'
   const { stdout } = await promisify(execFile)(python, ['-c', script])

@@ -24,7 +24,7 @@ test('docs/cli.md has a row for every option, and the help names it', async () =
   }
 })
 
-/** How docs/errors.md says how a job resumes after an error. */
+/** The words of docs/errors.md for how a job resumes after an error. */
 const RESUME = {
   resume: 'the same command',
   repair: 'after a repair',
@@ -62,7 +62,7 @@ test('each picture is what scripts/draw-pictures.ts draws, and a page shows it',
   }
 })
 
-/** What GitHub and npm make of a heading: the part of a link after #. */
+/** The anchor that GitHub and npm make from a heading: the part of a link after #. */
 function anchorsOf(page: string): string[] {
   const headings = read(page)
     .replaceAll(/^```.*?^```$/gms, '')

@@ -11,12 +11,12 @@ import { Workers } from './workers.ts'
 
 const BENCH = join(import.meta.dirname, '..')
 
-/** Something that runs between the topic where rows go in and the one where they come out. */
+/** Something that runs between the topic where rows enter and the topic where they come out. */
 export interface Contender {
   readonly name: string
-  /** How it is set up, a line each. */
+  /** How it is set up, one line each. */
   readonly configuration: readonly string[]
-  /** A stretch of rows of its own. */
+  /** A separate stretch of rows. */
   open(): Promise<Flow>
   close(): Promise<void>
 }
@@ -34,7 +34,7 @@ export const TYPESCRIPT = join(BENCH, 'pass.ts')
 export const PANDAS_PASS = join(BENCH, 'latency/pass.py')
 export const BLACK_BOX = join(BENCH, '../examples/black_box.py')
 
-/** Nothing in between: what producer, broker and reader take of the time of all others. */
+/** Nothing in between: the time that producer, broker and reader add to every contender. */
 export async function startDirect({ broker, partitions }: Place): Promise<Contender> {
   const into = await makeTopics(broker, 'latency-direct', partitions)
   return {

@@ -9,11 +9,11 @@ export interface CopiedFlowOptions {
   readonly broker: string
   readonly partitions: number
   readonly into: string
-  /** Where the same messages come out: what copies them is to be running. `into` itself where nothing does. */
+  /** Where the same messages come out; a program must already copy them. `into` itself if nothing copies. */
   readonly from: string
 }
 
-/** Rows that something copies message by message, or nothing at all: then it is what producer, broker and reader take. */
+/** Rows that a program copies message by message. Without one, it measures producer, broker and reader alone. */
 export async function openCopiedFlow({ broker, partitions, into, from }: CopiedFlowOptions): Promise<Flow> {
   const kafka = new Kafka({ brokers: [broker], clientId: 'bench' })
   const layout = { partitions, blockRows: 1 }

@@ -9,19 +9,19 @@ export interface Row {
   readonly values: Values
 }
 
-/** Rows go in one after the other, and come out in order: what is between the two is measured. */
+/** Rows go in one after the other and come out in order. The time in between is measured. */
 export interface Flow {
   /** Sends the next row: seq 0, 1, 2, ...; resolves when it is safe. */
   send(values: Values): Promise<unknown>
-  /** The rows in the order of their seq, as soon as they can be seen. To be called once; throws when `signal` aborts. */
+  /** The rows in the order of their seq, as soon as they are visible. Call it once. Throws when `signal` aborts. */
   results(signal: AbortSignal): AsyncIterable<readonly Row[]>
-  /** Resolves when all that was sent is safe and nothing of it is left open. */
+  /** Resolves when everything sent is safe and nothing is left open. */
   close(): Promise<void>
 }
 
 /**
- * The rows messages of a topic in order, from these positions on: a row is held back until all before it have come, as
- * `results` of the SDK does it.
+ * The rows messages of a topic in order, from these positions on. A row is held back until all rows before it arrived,
+ * as `results` of the SDK does it.
  */
 export class OrderedRows {
   readonly #feed: PartitionFeed

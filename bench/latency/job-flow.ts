@@ -7,7 +7,7 @@ export interface JobFlowOptions {
   readonly job: string
 }
 
-/** A job of events, sent and read with the SDK, whose rows the workers of a pipeline classify. */
+/** An event job, sent and read with the SDK. The workers of a pipeline classify its rows. */
 export async function openJobFlow({ broker, pipeline, job: id }: JobFlowOptions): Promise<Flow> {
   const place = { brokers: [broker], pipeline }
   const job = await openJob({ ...place, id, columns: ['ID', 'SKU', 'TEXT'] })

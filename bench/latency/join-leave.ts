@@ -6,7 +6,10 @@ import { RowStream } from './row-stream.ts'
 import { Workers, type WorkersOptions } from './workers.ts'
 
 const ROWS_PER_SECOND = 100
-/** Beside the time until the group has one member more or less: a gap may begin when the broker says so, or end later. */
+/**
+ * Added to the time until the group has one member more or less: a gap may begin with the broker's message, or end
+ * later.
+ */
 const AFTER_MS = 3000
 const LOOK_EVERY_MS = 50
 
@@ -17,8 +20,8 @@ export interface Gaps {
 }
 
 /**
- * One row every 10 ms, while one more worker starts and joins, and leaves again as SIGTERM has it. Throws where a row is
- * lost or out of order.
+ * Sends one row every 10 ms while one more worker starts and joins, then leaves after SIGTERM. Throws if a row is lost
+ * or out of order.
  */
 export async function measureGaps(
   contender: Contender,
@@ -33,14 +36,14 @@ export async function measureGaps(
     while ((await admin.groupMembers(workersGroup(joining.pipeline))) !== count) await sleep(LOOK_EVERY_MS)
     await sleep(AFTER_MS)
   }
-  /** From the last result before to the first one after: a gap that has not ended yet is one. */
+  /** From the last result before to the first one after. A gap that has not ended yet counts. */
   const gapDuring = async (work: () => Promise<void>) => {
     const from = Math.max(0, stream.seenAt.length - 1)
     await work()
     return longestGap(stream.seenAt.slice(from))
   }
   try {
-    await sleep(AFTER_MS) // a job of its own has begun, and the workers know it
+    await sleep(AFTER_MS) // a new job has begun, and the workers know it
     let third: Workers | null = null
     const join = await gapDuring(() => {
       third = new Workers({ ...joining, workers: 1 })

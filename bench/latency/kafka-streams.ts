@@ -13,7 +13,7 @@ const FOLDER = join(import.meta.dirname, 'streams')
 const run = promisify(execFile)
 
 export interface KafkaStreams {
-  /** What is in force, a line each: `producer linger.ms=0`. */
+  /** The settings in force, one line each: `producer linger.ms=0`. */
   readonly configuration: readonly string[]
   close(): Promise<void>
 }
@@ -29,8 +29,8 @@ export interface KafkaStreamsOptions {
 }
 
 /**
- * Starts streams/PassThrough.java, which copies every message of the topic `into` to `from`; resolves when it runs.
- * Its jars come by Maven, once, into the cache of the local broker. It ends with this process.
+ * Starts streams/PassThrough.java, which copies every message of the topic `into` to `from`. Resolves when it runs.
+ * Maven downloads its jars once, into the cache of the local broker. It ends with this process.
  */
 export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<KafkaStreams> {
   const { broker, into, from, threads, folder, say } = options
@@ -54,7 +54,7 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
   }
 }
 
-/** The folder of the jars: as they are fetched in a folder with another name, they are all there or none is. */
+/** The folder of the jars. They are downloaded under another name first, so either all are there or none. */
 async function prepareJars(say: (text: string) => void): Promise<string> {
   const pom = join(FOLDER, 'pom.xml')
   const digest = createHash('sha256')

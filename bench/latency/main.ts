@@ -1,8 +1,8 @@
 /**
- * From the publish of a row to the moment its result can be seen: one row every 10 ms, then 1,000 and 10,000 rows a
- * second, through rowmill, through a pass-through in Kafka Streams, and through nothing, interleaved on one warm broker;
- * what pandas adds; and how long results stand still when a worker joins or leaves. Prints every run; `--write` makes
- * bench/latency.md of it.
+ * Measures from the publish of a row until its result is visible: one row every 10 ms, then 1,000 and 10,000 rows a
+ * second. Contenders are rowmill, a pass-through in Kafka Streams, and nothing, interleaved on one warm broker. Also
+ * measures what pandas adds, and how long results pause when a worker joins or leaves. Prints every run; `--write`
+ * makes bench/latency.md from it.
  * npm run bench:latency -- [--seconds 20] [--rounds 3] [--joins 5] [--only streams,direct,pandas,joins] [--write]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -21,10 +21,10 @@ import { RowStream } from './row-stream.ts'
 const WORKERS = 2
 const SLOW = 100
 const RATES = [SLOW, 1000, 10_000]
-/** Until compilers and caches have seen it all. */
+/** Until compilers and caches are warm. */
 const WARM_SECONDS = 10
 const WARM_ROWS_PER_SECOND = 3000
-/** Before each run, not counted: its job is new to the workers. */
+/** Before each run, not counted, because the job is new to the workers. */
 const FIRST_SECONDS = 1
 
 const { values } = parseArgs({
@@ -82,7 +82,7 @@ async function closeAll(): Promise<void> {
   await Promise.all(open.splice(0).map(contender => contender.close()))
 }
 
-/** Every contender in every round, in another order each time; all of them run all the time. */
+/** Every contender in every round, in another order each time. All contenders keep running. */
 async function compare(all: readonly Contender[], rates: readonly number[]): Promise<Run[]> {
   const warmRate = Math.min(WARM_ROWS_PER_SECOND, Math.max(...rates))
   for (const contender of all) await measure(contender, warmRate, Math.min(WARM_SECONDS, seconds))

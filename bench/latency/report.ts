@@ -37,7 +37,7 @@ export function describeRun({ name, rowsPerSecond, times, lost }: Run): string {
   return `${String(rowsPerSecond).padStart(6)} rows/s  ${name.padEnd(20)} ${spread}  (${times.length} rows, ${lost} lost)`
 }
 
-/** Writes all of it as Markdown. */
+/** Writes everything as Markdown. */
 export async function writeReport(path: string, measured: MeasuredLatency, conditions: Conditions): Promise<void> {
   const { runs, ofPandas, gaps, pandasGaps, configured, loads } = measured
   const rates = [...new Set(runs.map(({ rowsPerSecond }) => rowsPerSecond))]

@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Flow } from './flow.ts'
 
-/** Rows that are not there after this long without any other are lost. */
+/** Missing rows are lost after this long without any other row. */
 const LOST_AFTER_MS = 15_000
 const TEXT = 'a text as long as those of a shop are, with some words on what it is, who made it, and why it is so good'
 
 /**
- * Rows on their way through a flow, each with the moment when `send` was called and the moment when its result was seen,
- * both in milliseconds of one clock. They are sent when it is their time, whether earlier ones have come or not.
+ * Rows on their way through a flow. Each has the moment when `send` was called and the moment when its result was seen,
+ * both in milliseconds of one clock. Each is sent at its time, whether or not earlier ones have come.
  */
 export class RowStream {
   readonly sentAt: number[] = []
   readonly seenAt: number[] = []
-  /** What did not come as it was sent, in words. */
+  /** Rows that arrived differently from how they were sent, in words. */
   fault: string | null = null
   readonly #flow: Flow
   readonly #stop = new AbortController()
@@ -25,7 +25,7 @@ export class RowStream {
     this.#reading = this.#read()
   }
 
-  /** Sends so many rows a second until there are `rows` more, or `signal` aborts. */
+  /** Sends this many rows a second until there are `rows` more, or `signal` aborts. */
   async send(
     rowsPerSecond: number,
     { rows = Infinity, signal }: { rows?: number; signal?: AbortSignal },
@@ -39,7 +39,7 @@ export class RowStream {
     }
   }
 
-  /** Resolves with how many rows are missing when all are seen, or none has come for a while. */
+  /** Resolves with the number of missing rows when all are seen, or none has come for a while. */
   async settled(): Promise<number> {
     const missing = () => this.sentAt.length - this.seenAt.length
     while (missing() > 0 && this.fault === null) {

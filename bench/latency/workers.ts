@@ -26,7 +26,7 @@ export class Workers {
     this.#ended.catch(() => {})
   }
 
-  /** Lets them finish what they have in hand and leave; resolves when they are gone. Twice is fine. */
+  /** Lets the workers finish their batches and leave. Resolves when they have ended. Can be called twice. */
   async leave(): Promise<void> {
     this.#child.kill('SIGTERM')
     const code = await this.#ended

@@ -1,4 +1,7 @@
-/** Real containers: `npm run test:container`, apart from `npm test`, since an engine and an image may have to be made. */
+/**
+ * Real containers: `npm run test:container`, separate from `npm test` because it may have to build an engine and an
+ * image.
+ */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -26,7 +29,7 @@ before(async () => {
   if (!unusable) image = await buildKafkaImage()
 })
 
-/** No program is found on this PATH, so no Java either; the tests themselves need Docker's. */
+/** This PATH has no program, so no Java either. The tests themselves need Docker from the real one. */
 beforeEach(() => {
   process.env['ROWMILL_KAFKA_IMAGE'] = image
   process.env['PATH'] = import.meta.dirname
@@ -177,7 +180,7 @@ test('the gateway of a Docker network is this machine, even without a container;
   assert.deepEqual([await isThisMachine(gateway), await isThisMachine('192.0.2.1')], [true, false], gateway)
 })
 
-/** Docker removes a container a moment after its end. */
+/** Docker removes a container a moment after it ends. */
 async function untilNone(): Promise<void> {
   const deadline = Date.now() + 20_000
   while ((await containers()).length > 0) assert.ok(Date.now() < deadline, 'the container is still there')

@@ -1,4 +1,4 @@
-/** Where no container can be had. What needs a Docker engine is in container-broker.docker.ts. */
+/** Machines without containers. Tests that need a Docker engine are in container-broker.docker.ts. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'

@@ -225,7 +225,7 @@ interface Prepared extends NodeJS.ProcessEnv {
   readonly CALLS: string
 }
 
-/** An environment with an empty cache and an `mvn` that runs `script`, with $output where the jars are wanted. */
+/** An environment with an empty cache and an `mvn` that runs `script`, with the jar folder in $output. */
 async function fakeMaven(name: string, script: string): Promise<Prepared> {
   // biome-ignore lint/suspicious/noTemplateCurlyInString: the braces are the shell's
   const find = 'for argument; do case $argument in -DoutputDirectory=*) output=${argument#*=};; esac; done'
@@ -240,7 +240,7 @@ function cacheOf({ ROWMILL_CACHE }: Prepared): NodeJS.ProcessEnv {
   return { ROWMILL_CACHE }
 }
 
-/** Makes an executable shell script in a folder of its own, and gives the folder. */
+/** Makes an executable shell script in its own folder, and returns the folder. */
 async function fakeProgram(name: string, program: string, script: string): Promise<string> {
   const bin = join(folder, name)
   await mkdir(bin, { recursive: true })
@@ -249,7 +249,7 @@ async function fakeProgram(name: string, program: string, script: string): Promi
   return bin
 }
 
-/** Other bytes, with the size and the time of last modification as before. */
+/** Writes other bytes, but keeps the size and the time of last modification. */
 async function flipByte(path: string): Promise<void> {
   const [bytes, { atime, mtime }] = await Promise.all([readFile(path), stat(path)])
   bytes[bytes.length >> 1]! ^= 1

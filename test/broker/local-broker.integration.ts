@@ -19,7 +19,7 @@ let folder = ''
 
 before(async () => {
   await prepareKafkaJars()
-  // A temporary folder of this file alone, so that what is left behind is seen; its name needs every kind of escape.
+  // A temporary folder for this file alone, so that leftovers are visible. Its name needs every kind of escape.
   folder = await mkdtemp(join(tmpdir(), 'rowmill broker ü-'))
   process.env['TMPDIR'] = folder
 })

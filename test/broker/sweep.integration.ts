@@ -16,7 +16,7 @@ import { runFixture } from '../helpers/broker-owner.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 
 const environment = process.env['TMPDIR']
-/** An owner that is no more: this pid is ours, and we did not start at that time. */
+/** An owner that has ended: this pid is ours, but we did not start at that time. */
 const dead = { pid: process.pid, start: '1' }
 let folder = ''
 
@@ -41,7 +41,7 @@ test('a JVM whose owner and guard were all killed is swept with its directory', 
   assert.deepEqual([java.length, guards.length], [1, 2])
   const jvm = identify(java[0]!.pid)!
   const directory = await directoryOf(jvm.pid)
-  // Frozen, or it ends in peace between the two guards, and the one that is left does its duty.
+  // Frozen, or it would end normally between the two guards, and the remaining guard would do its duty.
   process.kill(owner.pid, 'SIGSTOP')
   for (const { pid } of guards) process.kill(pid, 'SIGKILL')
   await owner.kill()
@@ -80,7 +80,7 @@ test('a process with the same pid, start time and directory is killed', async t 
 test('directories of living owners, other machines or places, and new ones without an owner stay', async t => {
   const [living, unseen] = [await makeBrokerDirectory(), await makeBrokerDirectory()]
   t.after(() => Promise.all([living.release(), unseen.release()]))
-  // Its owner lives in another PID namespace, as in another container of the same host name.
+  // Its owner lives in another PID namespace, as in another container with the same host name.
   await writeOwnerFile(unseen.path, {})
   const paths: string[] = []
   for (let made = 0; made < 4; made++) paths.push(await abandonedDirectory())
@@ -133,7 +133,7 @@ async function abandoned(t: TestContext, kind: 'same name' | 'other name') {
   return { directory, process: guarded }
 }
 
-/** A directory with an owner file and a lock that nobody holds, as a dead owner leaves it. */
+/** A directory with an owner file and a lock without a holder, as a dead owner leaves it. */
 async function abandonedDirectory(): Promise<string> {
   const path = await mkdtemp(join(folder, 'rowmill-broker-'))
   await writeOwnerFile(path, {})

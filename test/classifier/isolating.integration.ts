@@ -1,4 +1,4 @@
-/** Real hosts with classifiers that misbehave at some rows: every row has an answer, and nothing hangs. */
+/** Real hosts with classifiers that misbehave at some rows. Every row gets an answer, and nothing hangs. */
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,7 +17,7 @@ import { PYTHON } from './serial.ts'
 const FIXTURE = join(import.meta.dirname, '../fixtures/bad_rows.py')
 const JOB = jobRecord({ columns: ['ID', 'A'], indexKind: 'integer', blockRows: 1000 })
 
-/** Batches of `size` rows, in messages of three; the rows in `bad` say so. */
+/** Batches of `size` rows, in messages of three. The rows in `bad` contain their misbehaviour. */
 function batches(count: number, size: number, bad: readonly number[]): Batch[] {
   const batcher = new Batcher(0)
   const rows: Values[] = Array.from({ length: count }, (_, seq) => [`${seq}`, bad.includes(seq) ? 'bad' : 'good'])
@@ -111,7 +111,8 @@ for (const [name, reason, detail, settings] of [
     assert.deepEqual(marks, without(13))
     assert.deepEqual([rejected[0]!.seq, rejected[0]!.reason], [13, reason])
     assert.match(rejected[0]!.detail, detail)
-    // The batch three times, then halves of 5, 3 (or 2), 2 and 1 rows until it is alone, and alone twice more.
+    // The batch runs three times, then halves of 5, 3 (or 2), 2 and 1 rows until the row is alone, then it alone twice
+    // more.
     assert.ok(starts >= 3 + 3 + 2 && starts <= 3 + 4 + 3, `${starts} starts`)
     assert.equal(said.length, starts - 1)
     await untilGone(descendants(process.pid).filter(({ name }) => name.startsWith('python')))

@@ -21,7 +21,7 @@ function jobOf(options: readonly JobOption[] = []): Job {
   return jobRecord({ columns: ['ID', 'TEXT'], blockRows: 3, attempt: 2, options })
 }
 
-/** The rows as one batch that lies in two messages. */
+/** The rows as one batch made of two messages. */
 function batchOf(rows: readonly Values[] = ROWS): Batch {
   const batcher = new Batcher(40)
   const cut = Math.ceil(rows.length / 2)

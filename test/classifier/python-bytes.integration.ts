@@ -11,7 +11,7 @@ const PLAIN = ['ID', 'A', 'B', 'C']
 const rowsOf = (row: (at: number) => Values): Values[] => Array.from({ length: ROWS }, (_, at) => row(at))
 const plain = (id: (at: number) => string) => rowsOf(at => [id(at), String(at), `b${at % 5}`, ''])
 const seen = { target: 'good.py:seen', columns: PLAIN }
-/** Ids in no even step: pandas reads an even one as a RangeIndex. */
+/** Ids with uneven steps: pandas reads even steps as a RangeIndex. */
 const uneven = (at: number) => String(at * at)
 
 const CASES: Record<string, Case> = {

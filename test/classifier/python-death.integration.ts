@@ -14,7 +14,7 @@ const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows
 
 const LIMIT = { timeout: 20_000 }
 
-/** A named pipe that a fixture holds open: `pid` is the first line in it, `closed` resolves when no process has it. */
+/** A named pipe that a fixture keeps open. Its first line is `pid`; `closed` resolves when no process has it open. */
 async function watchedPipe(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-death-'))
   const path = join(folder, 'pipe')
@@ -81,7 +81,7 @@ test('a function that writes to the answer descriptor is CLASSIFIER_DIED, not a 
   await assert.rejects(classifier.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /write to descriptor 4/ })
 })
 
-/** A test that fails must not leave its Python behind. */
+/** A failed test must not leave its Python running. */
 function endProcess(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')

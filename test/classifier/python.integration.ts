@@ -17,7 +17,7 @@ const cast = (...casts: [string, string][]) => ({
   job: { ...JOB, options: [...JOB.options, { name: 'cast', value: JSON.stringify(casts) }] },
 })
 
-/** The error of a promise, checked for its code and the parts of its message. */
+/** The error of a promise, with a check of its code and of parts of its message. */
 async function failure(promise: Promise<unknown>, code: ErrorCode, ...parts: (string | RegExp)[]) {
   const error = await promise.then(
     () => assert.fail(`expected ${code}`),

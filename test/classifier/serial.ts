@@ -12,7 +12,7 @@ import { PythonClassifier } from '../../src/classifier/python/python.ts'
 import type { Values } from '../../src/model.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-/** Another one for trying other versions of pandas by hand. */
+/** Another interpreter, to try other versions of pandas by hand. */
 export const PYTHON = process.env.ROWMILL_TEST_PYTHON ?? join(ROOT, '.venv/bin/python')
 export const FIXTURES = join(ROOT, 'test/classifier/fixtures')
 
@@ -45,7 +45,7 @@ export function jobOf({ columns, indexKind, readCsv = {}, toCsv = {} }: Omit<Cas
   return { id: 'job', columns, indexKind, options }
 }
 
-/** The file that examples/serial_job.py writes for each of `given`, with the line of names. */
+/** The file that examples/serial_job.py writes for each of `given`, with the header line. */
 export async function serialFiles(given: readonly Case[]): Promise<string[]> {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-serial-'))
   try {
@@ -78,12 +78,12 @@ async function python(script: string, input: unknown): Promise<string> {
   return output
 }
 
-/** A quoted empty text differs from nothing only where it is the only value: a blank line is no row. */
+/** A quoted empty text matters only as the single value of a row, since a blank line is no row. */
 function csvLine(values: Values): string {
   return `${values.map(value => (/[",\n\r]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value)).join(',')}\n`
 }
 
-/** The rows of `given` classified in batches of `batchRows`, all of them sent before the first answer. */
+/** The rows of `given` classified in batches of `batchRows`. All batches are sent before the first answer. */
 export async function classifyCut(classifier: PythonClassifier, given: Case, batchRows: number) {
   const job = jobOf(given)
   const batches: Promise<ClassifiedBatch>[] = []

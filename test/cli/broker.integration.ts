@@ -9,7 +9,7 @@ import { descendants, untilGone } from '../helpers/processes.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
-/** A `rowmill broker` that has said its address. */
+/** A `rowmill broker` that has printed its address. */
 async function runBroker(t: TestContext, args: readonly string[] = []) {
   const { child, finished } = startRowmill(['broker', ...args])
   t.after(() => child.kill('SIGKILL'))

@@ -1,4 +1,6 @@
-/** Cells, exceptions and foreign messages reach the terminal as text: none of them moves a cursor or sets a clipboard. */
+/**
+ * Cells, exceptions and foreign messages reach the terminal as text. None of them moves a cursor or sets a clipboard.
+ */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-/** Readers of jobs that do not end: collect --follow and tail, over results that the test writes. */
+/** Readers of jobs without an end: collect --follow and tail, over results that the test writes. */
 import assert from 'node:assert/strict'
 import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -194,7 +194,7 @@ test('tail ends without a message when its reader closes the pipe', async t => {
   const tailing = start('tail', '--job', 'j')
   await stream.row(0)
   await new Promise<void>(resolve => tailing.child.stdout.once('data', () => resolve()))
-  tailing.finished.catch(() => {}) // it reads what is closed here
+  tailing.finished.catch(() => {}) // it reads a closed pipe here
   tailing.child.stdout.destroy()
   await stream.rows(1, 3)
   const code = await new Promise(resolve => tailing.child.once('exit', resolve))

@@ -1,4 +1,4 @@
-/** The jobs of a pipeline as a command: open one for events, list them, cancel one. */
+/** Commands on the jobs of a pipeline: open one for events, list them, cancel one. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,7 +14,7 @@ import { jobRecord } from '../helpers/pipeline.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
 
-/** A pipeline of this test, commands on it, and a look at what its `jobs` says. */
+/** A pipeline of this test, commands on it, and the content of its `jobs`. */
 async function place(t: TestContext) {
   const { pipeline } = await testPipeline(t)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
@@ -30,7 +30,7 @@ async function place(t: TestContext) {
   return { pipeline, env, jobs, peek }
 }
 
-/** A CSV file with ten rows, and what publishes it. */
+/** A CSV file with ten rows, and the arguments that publish it. */
 function publishing(t: TestContext, env: Record<string, string>) {
   const path = join(testFolder(t), 'in.csv')
   writeFileSync(path, `ID,A\n${Array.from({ length: 10 }, (_, id) => `${id},x\n`).join('')}`)
@@ -144,7 +144,7 @@ test('jobs list has a line per job, with the reason of a finished one; --output 
   const publish = publishing(t, env)
   await publish('--job', 'nightly', '--cast', 'A=float64')
   await jobs('open', '--job', 'orders', '--columns', 'SKU,TEXT')
-  // A module honours no cast: the worker says so and the job fails.
+  // A module honours no cast: the worker reports it and the job fails.
   const worked = await rowmill(['work', '--classifier', CLASSIFIER, '--workers', '1', '--until-done', 'nightly'], {
     env,
   })

@@ -1,4 +1,4 @@
-/** `--output json`: what programs read. Each line has the documented fields and no others. */
+/** `--output json`, which programs read. Each line has exactly the documented fields. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ async function place(t: TestContext) {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')
   writeFileSync(input, 'ID,A\n1,good\n2,bad\n3,good\n')
-  /** The lines that a command prints, after a look at their fields. */
+  /** The lines that a command prints. Checks their fields. */
   const json = async (name: string, args: string[], exit = 0): Promise<Record<string, unknown>[]> => {
     const { code, stdout, stderr } = await rowmill([...name.split(' '), ...args, '-o', 'json'], { env })
     assert.equal(code, exit, stderr)

@@ -77,7 +77,7 @@ test('an exception in a TypeScript classifier ends the run with rows, lines and 
     /row 2 \(line 5\) was rejected: CLASSIFIER_FAILED classifier \S+ threw: RangeError: cannot classify bad \[REJECTS_OVER_BUDGET\]/,
   )
   assert.match(thrown.stderr, /\n +at .*classifiers\.ts:\d+/)
-  args.push('--restart') // of what an attempt with a repaired one could go on with
+  args.push('--restart') // of what another attempt with a repaired classifier could resume
   const missing = await rowmill([...args, '--classifier', `${FIXTURES}:nowhere`], { env })
   assert.equal(missing.code, 2)
   assert.match(missing.stderr, /no function as export nowhere\. .*\[CLASSIFIER_NOT_FOUND\]/)

@@ -1,4 +1,4 @@
-/** The pages that scripts/cli-pages.ts makes of the tables of options and commands. */
+/** The pages that scripts/cli-pages.ts makes from the tables of options and commands. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'

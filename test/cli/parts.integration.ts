@@ -1,4 +1,4 @@
-/** The parts as commands of their own: publish, work and collect, in any order, several jobs at once. */
+/** The parts as separate commands: publish, work and collect, in any order, several jobs at once. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,7 +23,7 @@ async function place(t: TestContext) {
   return { folder: testFolder(t), cli: { env } }
 }
 
-/** A file with `count` rows of this header, and what the old job makes of it. */
+/** A file with `count` rows and this header, and what the original job makes of it. */
 async function makeFile(folder: string, name: string, { header, count }: { header: string; count: number }) {
   const path = join(folder, name)
   const width = header.split(',').length
@@ -140,7 +140,7 @@ test('an absent or killed collector delays no other job, while workers come and 
   }
   const collect = (job: string, name = job) =>
     startRowmill(['collect', join(folder, name), '--job', job, '--timeout', '60'], cli)
-  // Its publisher has sent all rows but the last, so that its collector cannot be done before it is killed.
+  // The publisher has not sent the last row, so its collector cannot complete before it is killed.
   const bytes = readFileSync(large.path)
   const allButOne = bytes.lastIndexOf('\n', -2) + 1
   const fed = { ...cli, input: bytes.subarray(0, allButOne), inputStays: true }
@@ -189,7 +189,7 @@ test('publish - ends at a signal and at its time-out while its input is silent, 
   assert.notEqual(verified.code, 0)
 })
 
-/** Waits for the first bytes of a file, of which nobody tells. */
+/** Polls for the first bytes of a file, for which there is no event. */
 async function grows(file: () => string | null) {
   const deadline = Date.now() + 60_000
   for (let path = file(); !(path && existsSync(path) && statSync(path).size > 0); path = file()) {
@@ -198,7 +198,7 @@ async function grows(file: () => string | null) {
   }
 }
 
-/** Waits until a command says each of these, in this order; `then` is done after each. */
+/** Waits until a command prints each of these, in this order, and runs `then` after each. */
 async function says(command: Command, signs: readonly RegExp[], then: () => Promise<void> = async () => {}) {
   let at = 0
   for await (const line of createInterface(command.child.stderr)) {
@@ -209,7 +209,7 @@ async function says(command: Command, signs: readonly RegExp[], then: () => Prom
   assert.fail(`ended without ${signs[at]}`)
 }
 
-/** A command whose 10 s without progress are one. That they are 10 is tested with a clock of the test's own. */
+/** A command for which 10 s without progress last one second. Another test with a manual clock checks the 10 s. */
 const hurried = <T extends { env: Record<string, string> }>({ env }: T) => ({
   env: { ...env, NODE_OPTIONS: `--import=${new URL('../fixtures/hurried-time.ts', import.meta.url)}` },
 })

@@ -1,4 +1,4 @@
-/** `rejects list` of jobs of events, and of messages that belong to no job. */
+/** `rejects list` of event jobs, and of messages without a job. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'

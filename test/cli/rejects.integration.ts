@@ -1,4 +1,4 @@
-/** The budget for rows without result, from the command line to the topic of rejects. */
+/** The budget for rejected rows, from the command line to the topic of rejects. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -47,7 +47,7 @@ for (const budget of ['3', '0.75%', '100%']) {
       397,
     )
     const [copies] = await readTopic(await testKafka(), topicsOf(pipeline).rejects, 1)
-    // Where a worker joined late there may be two of one row.
+    // If a worker joined late, a row may have two copies.
     const bySeq = new Map(copies!.map(({ value }) => [(value as Reject).seq!, value as Reject]))
     const seen = [...bySeq.values()].sort((a, b) => a.seq! - b.seq!)
     assert.deepEqual(

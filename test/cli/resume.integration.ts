@@ -1,4 +1,4 @@
-/** What `run --resume` takes for its own, and what it refuses to touch or to run. */
+/** What `run --resume` accepts as its own, and what it refuses to touch or to run. */
 import assert from 'node:assert/strict'
 import {
   chmodSync,
@@ -19,7 +19,7 @@ import { serialJob } from '../helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
-/** A run of a small file that ends at a crash point as `kill -9` ends it. */
+/** A run of a small file that ends at a crash point as if by `kill -9`. */
 async function killedAt(t: TestContext, point: string) {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]

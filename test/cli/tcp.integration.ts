@@ -29,7 +29,7 @@ function send(port: string, lines: readonly string[], ...how: string[]) {
   return startProgram(python, [join(FIXTURES, 'tcp_sender.py'), '127.0.0.1', port, ...how], { input: lines.join('\n') })
 }
 
-/** A result holds rows of one block, so a frame never reaches over the end of one. */
+/** A result has rows of one block, so a frame never spans two blocks. */
 function assertResults(frames: readonly string[]): void {
   let rows = 0
   const ends = frames.map(frame => {

@@ -28,7 +28,7 @@ test('a duration has at most two units', () => {
   assert.deepEqual([0.2, 59, 61, 3600, 4359].map(duration), ['1 s', '59 s', '1 min 1 s', '1 h 0 min', '1 h 12 min'])
 })
 
-/** What a run of 500 rows shows on a terminal with these variables. */
+/** The output of a run of 500 rows on a terminal with these variables. */
 async function runOnTerminal(t: TestContext, env: Record<string, string>): Promise<string> {
   const folder = testFolder(t)
   const input = join(folder, 'in.csv')

@@ -1,9 +1,9 @@
-/** Which command takes which option, and what a wrong command line is told. None of this needs a broker. */
+/** Which command takes which option, and the messages about a wrong command line. None of this needs a broker. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { rowmill } from '../helpers/cli.ts'
 
-/** Nobody listens there: a command that accepts the line ends with BROKER_UNREACHABLE. */
+/** Nothing listens there: a command that accepts the line ends with BROKER_UNREACHABLE. */
 const NOWHERE = ['--brokers', '127.0.0.1:1', '--broker-timeout', '1']
 
 const REFUSED: [string[], RegExp][] = [

@@ -1,4 +1,4 @@
-/** `rowmill verify` after publish, work and collect, beside the old job. */
+/** `rowmill verify` after publish, work and collect, compared with the original job. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +11,7 @@ import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { RIGHT, WrittenJob } from '../helpers/written-job.ts'
 
-/** Its cells hold quotes, line ends and carriage returns. */
+/** Its cells contain quotes, line ends and carriage returns. */
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_text')
 const COUNT = 730
 
@@ -48,7 +48,7 @@ test('verify confirms the output of collect, and names the row if one byte chang
   const { counts, verdict } = report(same.stdout)
   const sha256 = createHash('sha256').update(serial).digest('hex')
   const { workers, classifier, 'duplicates in results': copies, ...others } = counts
-  assert.match(copies!, /^\d+$/) // where a worker joined late there are some
+  assert.match(copies!, /^\d+$/) // there are some if a worker joined late
   assert.deepEqual(others, {
     ...{ job: 'j', 'rows in': `${COUNT}`, 'rows out': `${COUNT}`, rejects: '0' },
     ...{ 'duplicates in rows': '0', 'gaps in rows': '0', 'gaps in results': '0' },

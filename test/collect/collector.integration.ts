@@ -22,7 +22,7 @@ const LAYOUT = { partitions: 2, blockRows: 3 }
 const rowOf = (seq: number): Values => [String(seq), `row ${seq}`]
 const rowsTo = (total: number): Values[] => Array.from({ length: total }, (_, seq) => rowOf(seq))
 
-/** A sink that notes its calls and keeps the rows. */
+/** A sink that records its calls and keeps the rows. */
 class Memory implements Sink {
   readonly calls: string[] = []
   readonly rows: Values[] = []
@@ -65,7 +65,7 @@ class Memory implements Sink {
   }
 }
 
-/** A job whose results the test writes by itself. */
+/** A job whose results the test writes itself. */
 class Bench {
   readonly sink = new Memory()
   readonly pipeline: string
@@ -132,7 +132,7 @@ class Bench {
     return collect({ ...context, ...more }, { job: 'j', sink, ...more })
   }
 
-  /** What `jobs` says of the job now. */
+  /** The present state of the job in `jobs`. */
   async reason(): Promise<[string, string | undefined]> {
     const { state, reason } = (await this.jobs.latest('j'))!
     return [state, reason?.code]
@@ -221,7 +221,7 @@ test('a job is not complete before the last partition has its end of input', asy
   const end = { job: 'j', epoch: 0, from: 0, attempt: 0, total: 3 }
   await bench.raw(1, encodeEndOfInput({ ...end, partition: 1, rows: 0 }))
   await all.promise
-  const soon = sleep(300).then(() => 'open') // that nothing ends cannot be awaited
+  const soon = sleep(300).then(() => 'open') // no event tells that nothing ends
   assert.equal(await Promise.race([collecting.then(() => 'complete'), soon]), 'open')
   await bench.raw(0, encodeEndOfInput({ ...end, partition: 0, rows: 3 }))
   assert.equal((await collecting).rows, 3)
@@ -452,7 +452,7 @@ test('a sink that stalls for long loses nothing, however often the collector loo
   assert.equal((await collecting).rows, 9)
 })
 
-/** Row 1 of the job, which stands at position 1 of partition 0, without a result. */
+/** Row 1 of the job, at position 1 of partition 0, without a result. */
 const REJECT = { index: 1, seq: 1, line: 3, reason: 'R', detail: '', values: ['1'] }
 
 test('of a reopened job, the last attempt of each row counts, and classifiers of attempts may differ', async t => {

@@ -28,7 +28,7 @@ const FORMATS: Partial<SinkDialect>[] = [
   { quoting: 3 },
 ]
 
-/** Python's own lines for the rows, or null where its csv module refuses one; and whether it quotes a lone CR. */
+/** The lines of Python for the rows, or null if its csv module refuses one; and whether it quotes a lone CR. */
 const SCRIPT = `
 import csv, io, json, sys
 def quotechar(f):  # as pandas' CSVFormatter hands it on

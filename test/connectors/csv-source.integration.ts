@@ -73,8 +73,8 @@ async function refusal(action: Promise<unknown>): Promise<RowmillError> {
 }
 
 /**
- * The source and the host together give the frame of the serial job at every batch size, or both refuse. What the
- * source alone refuses must be INPUT_FIELDS; returns 'refused' for it.
+ * The source and the host together give the frame of the serial job at every batch size, or both refuse. If the source
+ * alone refuses, its error must be INPUT_FIELDS, and this returns 'refused'.
  */
 async function agree(content: string | Uint8Array, readCsv: Given = {}): Promise<'same' | 'both refuse' | 'refused'> {
   const path = await put(content)

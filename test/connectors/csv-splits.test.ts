@@ -25,7 +25,7 @@ interface Found {
   error: Pick<RowmillError, 'code' | 'message' | 'facts'> | null
 }
 
-/** What the source says of an input until its end or its error. */
+/** What the source reports about an input until its end or its error. */
 async function read(options: Partial<CsvSourceOptions>): Promise<Found> {
   const found: Found = { header: null, records: [], error: null }
   const csv = new CsvSource({ path: '-', readCsv: {}, delimiter: null, indexKind: null, ...options })
@@ -48,7 +48,7 @@ async function read(options: Partial<CsvSourceOptions>): Promise<Found> {
   return found
 }
 
-/** The same rows, or as many before the same error as had come by then. */
+/** The same rows, or those that had come before the same error. */
 function assertSame(found: Found, whole: Found): void {
   assert.deepEqual(found.error, whole.error)
   assert.deepEqual(found.header, whole.header)
@@ -64,7 +64,7 @@ function split(data: Buffer, cuts: readonly number[] | 'every byte'): Buffer[] {
 
 const CELLS = ['1', 'ab', 'é', '😀', '', ' ', '"x,y"', '"a""b"', '"\r\n"', '"é\n😀\r"', '\ufeff', '\\', '\u2028', '\0']
 const ENDS = ['\n', '\r\n', '\r', '\n\n', '\r\r\n', '\n \n', '']
-/** What is wrong nearly everywhere: half a character, a surrogate, a byte that begins none; an open quote. */
+/** Faults for nearly any place: half a character, a surrogate, a byte that begins no character, an open quote. */
 const WRONG = ['\xc3', '\xe2\x82', '\xf0\x9f\x98', '\xed\xa0\x80', '\xff', '"', 'x"y', '"x"y', ',,,,,,']
 
 const line = fc
@@ -186,10 +186,10 @@ test('a file gives the same rows wherever a chunk ends', async () => {
       const found = await read({ path })
       if (found.header !== null) {
         assert.equal(found.header.total, found.records.length)
-        // Of what is read only once there is no digest, among others.
+        // Input that can be read only once has no digest, among others.
         const { identity, total, indexKind, options } = whole.header!
         found.header = { ...found.header, identity, total, indexKind, options }
-      } else if (whole.header !== null) whole.header = null // a file is read once before open() says anything
+      } else if (whole.header !== null) whole.header = null // open() reads a file once before it says anything
       assertSame(found, whole)
     }),
     { numRuns: 80 },

@@ -116,7 +116,7 @@ test('if the lock fails, two sinks write separate files, and the one that lost i
   const first = await opened(path, true)
   await first.write([['1', 'first']])
   await first.checkpoint('note of the first')
-  rmSync(join(`${path}.rowmill`, 'lock')) // as if the file system knew no locks
+  rmSync(join(`${path}.rowmill`, 'lock')) // as if the file system had no locks
   const second = new FileSink({ path, force: true, restart: true })
   await second.open()
   await second.begin(HEADER)

@@ -100,7 +100,7 @@ test('what a sink killed after its commit left is removed, for its own job only'
   assert.equal(existsSync(`${path}.rowmill`), false)
   mkdirSync(`${path}.rowmill`)
   writeFileSync(join(`${path}.rowmill`, 'checkpoint'), state)
-  writeFileSync(join(`${path}.rowmill`, 'lock'), '') // of a process that is gone
+  writeFileSync(join(`${path}.rowmill`, 'lock'), '') // of a process that has ended
   assert.equal(await finishCommit(path, 'other job'), false)
   const other = new GrowingFileSink({ path, force: false })
   await assert.rejects(other.open(), { code: 'OUTPUT_EXISTS' })

@@ -1,4 +1,4 @@
-/** Who may write an output, tried with processes that come, go and are killed at the same moment. */
+/** Who may write an output, tested with processes that come, end and are killed at the same moment. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'

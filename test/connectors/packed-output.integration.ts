@@ -1,4 +1,4 @@
-/** OUT named .gz, .zip and so on holds what pandas' to_csv puts into a file of that name. */
+/** OUT named .gz, .zip and so on holds what to_csv of pandas writes to a file of that name. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { python } from '../helpers/python.ts'
 
 const SUMMARY = { job: 'j', rows: 0, rejects: 0, refused: 0 }
 
-/** Writes a frame of these rows as the old job would, and says what is in both files: the name inside, and the text. */
+/** Writes a frame of these rows as the original job would. Returns the inner name and the text of both files. */
 const AS_PANDAS = `
 import bz2, gzip, json, lzma, sys, tarfile, zipfile
 import pandas as pd

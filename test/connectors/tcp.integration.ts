@@ -1,4 +1,4 @@
-/** The TCP connectors against plain Python programs, as people have them. */
+/** The TCP connectors against plain Python programs, as users have them. */
 import assert from 'node:assert/strict'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ const SENDER = join(import.meta.dirname, '../fixtures/tcp_sender.py')
 const RECEIVER = join(import.meta.dirname, '../fixtures/tcp_receiver.py')
 const ANY_PORT = { host: '127.0.0.1', port: 0 }
 
-/** A source, and the port it listens on. The port is known when `open` was called. */
+/** A source, and the port it listens on. The port is known after the call of `open`. */
 function listening(t: TestContext, more: Partial<TcpSourceOptions> = {}) {
   const said: string[] = []
   const port = Promise.withResolvers<number>()
@@ -40,7 +40,7 @@ async function readAll(source: TcpSource) {
   return { columns, header, rows, lines }
 }
 
-/** The lines are sent by a plain sender; `how` are its flags. */
+/** A plain sender sends the lines; `how` are its flags. */
 async function send(port: number, lines: readonly string[], ...how: string[]) {
   return startProgram(python, [SENDER, '127.0.0.1', String(port), ...how], { input: lines.join('\n') }).finished
 }
@@ -201,7 +201,7 @@ test('a receiver that disconnects ends the job; on its return it gets all rows f
   await first.write([['1']])
   assert.deepEqual([await next(), await next()], ['"1"', 'left'])
   const broken = (async () => {
-    for (;;) await first.write([['2']]) // the system takes some frames before it learns of the end
+    for (;;) await first.write([['2']]) // the system takes some frames before it notices the end
   })()
   await assert.rejects(broken, {
     code: 'OUTPUT_FAILED',
@@ -218,7 +218,7 @@ test('a receiver that disconnects ends the job; on its return it gets all rows f
 })
 
 test('without a receiver the sink says so, and the signal ends the wait for one that does not read', async t => {
-  const { source, port } = listening(t) // only to have a port
+  const { source, port } = listening(t) // only to get a port
   source.open().catch(() => {})
   const address = { host: '127.0.0.1', port: await port }
   await source.close()

@@ -21,7 +21,7 @@ const START = (partitions: number): ArrivalCheckpoint => ({
   highest: Array.from({ length: partitions }, () => -1),
 })
 
-/** A log for each partition: input offsets, with holes; `back` of them come again behind one. */
+/** A log for each partition: input offsets, with holes; after one of them, the last `back` are repeated. */
 const anyLogs = fc.array(
   fc.array(fc.record({ step: fc.integer({ min: 1, max: 4 }), back: fc.constantFrom(0, 0, 0, 1, 3) }), {
     maxLength: 20,

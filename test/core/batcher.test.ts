@@ -209,7 +209,9 @@ test('a batch says where its rows begin, even if rows have several lines or none
   assert.equal(describeBatch(batcher.cutBatch(9)!), 'rows 18 to 20')
 })
 
-/** What a partition may hold of a few jobs: runs in order, some of them again, and an end of input behind each job. */
+/**
+ * What a partition may hold of a few jobs: runs in order, some of them repeated, and an end of input after each job.
+ */
 const anyLog = fc
   .array(
     fc.record({
@@ -230,7 +232,7 @@ const anyLog = fc
     return [...runs, ...Object.keys(next).map(job => ({ job, position: 0, size: 0 }))]
   })
 
-/** What is done next: the next message comes, a batch of at most `max` rows or a marker is cut, something is settled. */
+/** The next step: a message arrives, a batch of at most `max` rows or a marker is cut, or something is settled. */
 const anyActs = fc.array(
   fc.oneof(
     fc.constant({ act: 'add' } as const),
@@ -261,7 +263,7 @@ test('for any log and order of settling, every row comes out once and nothing op
         const { job, position, size } = log[added]!
         const offset = start + added++
         const names = Array.from({ length: size }, (_, i) => `${job}${position + i}`)
-        // What was jumped over was done before this assignment: it counts as seen.
+        // Skipped positions were done before this assignment: they count as seen.
         const news = names.slice(Math.max(0, (next.get(job) ?? 0) - position))
         next.set(job, Math.max(next.get(job) ?? 0, position + size))
         open.set(offset, new Set(size === 0 ? [`end of ${job}`] : news))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CallSize } from '../../src/core/call-size.ts'
 
-/** Messages of one row each: nothing to be cut. */
+/** Messages of one row each: nothing to split. */
 const ROWS = { count: 1, cut: 0 }
 
 /** A classifier that takes this long, and gets its next batch before it has answered the last. */
@@ -15,7 +15,7 @@ class Clock {
     this.pace = new CallSize(callMs)
   }
 
-  /** Has `calls` batches classified, as large as the pace says; returns the rows of the last. */
+  /** Has `calls` batches classified, as large as the call size says; returns the rows of the last. */
   classify(job: string, calls: number, ms: (rows: number) => number, maxRows = 100): number {
     let rows = 0
     for (let call = 0; call < calls; call++) {

@@ -13,7 +13,7 @@ const BEGINNING = { epoch: 0, from: 0, closed: false }
 
 interface Sending {
   readonly epoch: number
-  /** Null until it is found out. */
+  /** Null until it is known. */
   from: number | null
   /** The rows that are not in the log yet, by partition, in order. */
   readonly queues: Rows[][]
@@ -21,7 +21,7 @@ interface Sending {
   readonly barriers: Set<number>
 }
 
-/** Producers of one job over logs in memory: each step is one message that reaches a log, of any of them. */
+/** Producers of one job over logs in memory. In each step one message of any producer reaches a log. */
 class Simulation {
   readonly logs: WireRecord[][]
   readonly #job: ReturnType<typeof jobRecord>
@@ -42,13 +42,13 @@ class Simulation {
     return this.#producers.at(-1)!
   }
 
-  /** One more producer announces itself: nobody before it is told of a safe row from now on. */
+  /** One more producer announces itself. From now on no earlier producer resolves a row as safe. */
   begin(): void {
     const queues = this.logs.map(() => [] as Rows[])
     this.#producers.push({ epoch: this.#producers.length, from: null, queues, next: 0, barriers: new Set() })
   }
 
-  /** The newest one puts a barrier into the partition; behind the last of them it finds out where it goes on. */
+  /** The newest producer puts a barrier into the partition. After the last barrier it finds out where it resumes. */
   barrier(partition: number): void {
     const { newest } = this
     if (newest.from !== null || newest.barriers.has(partition)) return
@@ -64,7 +64,7 @@ class Simulation {
     newest.next = newest.from
   }
 
-  /** A producer, the newest one or one that is so many epochs older, hands over its next row. */
+  /** A producer, the newest one or one this many epochs older, sends its next row. */
   send(age: number): void {
     const producer = this.#producers.at(-1 - age)
     if (!producer || producer.from === null) return
@@ -72,7 +72,7 @@ class Simulation {
     producer.queues[partitionOf(seq, this.#job)]!.push(this.#rows(producer.epoch, producer.from, seq))
   }
 
-  /** The next row of a producer reaches the log of the partition; of the newest one, rows may be safe then. */
+  /** The next row of a producer reaches the log of the partition. Rows of the newest producer may now be safe. */
   arrive(age: number, partition: number): void {
     const producer = this.#producers.at(-1 - age)
     if (!producer) return
@@ -86,14 +86,14 @@ class Simulation {
     }
   }
 
-  /** The newest one asks for the ends of the logs, to say later that its rows from now on lie behind them. */
+  /** The newest producer asks for the ends of the logs, to say later that its rows from now on are after them. */
   beginPoint(): void {
     const { epoch, from, next } = this.newest
     if (from === null) return
     this.#ends = { epoch, from: next, rowsFrom: this.logs.map(({ length }) => length), closed: false }
   }
 
-  /** It says so, once all rows below are there. */
+  /** It writes the takeover point, once all rows below are there. */
   point(): void {
     const { epoch, queues } = this.newest
     const point = this.#ends
@@ -125,7 +125,7 @@ test('whenever producers are late or take over, no safe row is lost, and takeove
   const whats = ['send', 'arrive', 'barrier', 'begin', 'beginPoint', 'point'] as const
   const weights = { send: 8, arrive: 8, barrier: 5, begin: 1, beginPoint: 1, point: 1 }
   const many = whats.flatMap(what => Array.from({ length: weights[what] }, () => what))
-  // Most of the time it is the newest producer that does something.
+  // Most steps are of the newest producer.
   const step = fc.record({ what: fc.constantFrom(...many), age: fc.constantFrom(0, 0, 0, 1, 2), at: fc.nat(9) })
   fc.assert(
     fc.property(

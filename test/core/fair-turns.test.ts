@@ -11,7 +11,7 @@ interface Queue {
 const rows = (name: string, waiting: number): Queue => ({ name, bulk: false, waiting })
 const bulk = (name: string, waiting: number): Queue => ({ name, bulk: true, waiting })
 
-/** Who is next, `times` times; each turn takes one row. */
+/** The next partition, `times` times; each turn takes one row. */
 function take(turns: FairTurns<Queue>, all: readonly Queue[], times: number): string {
   const names = Array.from({ length: times }, () => {
     const next = turns.next(all)

@@ -32,7 +32,7 @@ const fold = (...records: Partial<Job>[]): Job =>
 
 const STATES: readonly JobState[] = ['open', 'ended', 'failed', 'cancelled']
 
-/** Each record comes from attempt 5 and epoch 5, or so many later or earlier. */
+/** Each record comes from attempt 5 and epoch 5, plus these differences. */
 const WRITERS = {
   current: [{}],
   'newer epoch': [{ epoch: 6 }, { epoch: 6, attempt: 4 }],
@@ -41,7 +41,9 @@ const WRITERS = {
   'earlier attempt': [{ attempt: 4 }, { attempt: 4, epoch: 4 }],
 } as const
 
-/** By writer and state before: what follows when the record says open, ended, failed or cancelled. `-`: it is ignored. */
+/**
+ * By writer and state before: the outcome when the record says open, ended, failed or cancelled. `-`: it is ignored.
+ */
 const TABLE: Readonly<Record<keyof typeof WRITERS, Readonly<Record<JobState, string>>>> = {
   current: {
     open: 'open ended failed cancelled',

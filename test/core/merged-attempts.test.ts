@@ -5,13 +5,13 @@ import { type AttemptLog, type Found, MergedAttempts } from '../../src/core/merg
 import type { EndOfInput, Result } from '../../src/model.ts'
 import { DoneRows } from '../../src/results/done-rows.ts'
 
-/** One attempt: how its results are cut, which rows it rejects, where it fails, and what it writes again, out of date. */
+/** One attempt: how its results are cut, which rows it rejects, where it fails, and which stale results it repeats. */
 const anyAttempt = fc.record({
   sizes: fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 8 }),
   rejects: fc.array(fc.nat(39), { maxLength: 8 }),
-  /** Results after which it fails; the last attempt of all never does. */
+  /** The number of results after which it fails; the last attempt never does. */
   failsAfter: fc.nat(8),
-  /** Whether what it did last is told once more, behind what came later. */
+  /** Whether its last results are repeated after later ones. */
   zombie: fc.boolean(),
 })
 const anyCase = fc.record({
@@ -36,7 +36,7 @@ function resultOf(attempt: number, first: number, count: number, rejects: readon
   return { ...head, first, count, columns: ['c'], kinds: ['text'], rejected, rows }
 }
 
-/** What the workers of one attempt after the other write: each classifies what has no row when it looks. */
+/** What the workers of one attempt after the other write: each classifies the rows that have no result at that time. */
 function logOf({
   total,
   attempts,
@@ -69,7 +69,7 @@ function logOf({
   return log
 }
 
-/** By position what the rule says: within an attempt the first copy that did not come too late, of those the latest. */
+/** The rule, by position: within an attempt the first copy that did not come too late, and of those the latest. */
 function expected(log: readonly Entry[], total: number): string[] {
   const rows: string[] = []
   const deciding: number[] = []

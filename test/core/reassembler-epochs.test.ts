@@ -8,7 +8,7 @@ import { type AnyStream, anyStream, Dice, type Left, type Stream, streamOf } fro
 
 const START = { seq: 0, counts: { rows: 0, rejects: 0, duplicates: 0 } }
 
-/** Reads a stream, and holds whatever is handed out against what is expected. */
+/** Reads a stream, and compares everything handed out with what is expected. */
 class Reader {
   reassembler: Reassembler
   readonly out: (string | null)[] = []
@@ -24,7 +24,7 @@ class Reader {
     this.reassembler = new Reassembler('j', job, { ...START, offsets: [...this.#cursors] })
   }
 
-  /** Where something is left to read. */
+  /** Partitions with something left to read. */
   get open(): number[] {
     return this.#stream.logs.flatMap((log, partition) => (this.#cursors[partition]! < log.length ? [partition] : []))
   }
@@ -40,7 +40,7 @@ class Reader {
     assert.equal(this.reassembler.checkpoint.seq, this.out.length)
   }
 
-  /** As a reader that was killed and started again at a checkpoint. */
+  /** As a reader that was killed and restarted at a checkpoint. */
   restart(checkpoint: SequenceCheckpoint = this.reassembler.checkpoint): void {
     const kept: SequenceCheckpoint = JSON.parse(JSON.stringify(checkpoint))
     this.out.length = kept.seq

@@ -43,7 +43,7 @@ test('from any stopping point another reassembler hands out exactly the rest', (
   )
 })
 
-/** What the reading fails with; what came out before is a part of the right rows, and stays so. */
+/** The error of the reading. The rows that came out before are a part of the right rows, and stay so. */
 function failure(reading: Reading, read: () => void): RowmillError {
   try {
     read()
@@ -84,7 +84,7 @@ test('a row whose results are lost is a gap with the first missing row, and no l
   )
 })
 
-/** One partition's log with `item` put before or after its end of input. */
+/** The log of one partition with `item` put before or after its end of input. */
 function insert(logs: Log[], partition: number, item: Log[number], place: 'before' | 'after'): Log[] {
   const at = logs[partition]!.findIndex(each => !isResult(each)) + (place === 'before' ? 0 : 1)
   return logs.with(partition, logs[partition]!.toSpliced(at, 0, item))

@@ -15,7 +15,7 @@ const budget = (maxRejects: string | null, before = 0) => {
   return new RejectBudget(jobRecord({ options }), before)
 }
 
-/** The option of the job, the rejects before, the rejects now, the total, and the budget that they are over, if any. */
+/** The option of the job, the rejects before, the rejects now, the total, and the budget that they exceed, if any. */
 const CASES: readonly (readonly [string | null, number, number, number | null, number | null])[] = [
   [null, 0, 0, 10, null],
   [null, 0, 1, 10, 0],

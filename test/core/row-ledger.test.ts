@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RowLedger } from '../../src/core/row-ledger.ts'
 
-/** A message with `count` rows from `first` on; `counts` are the positions of it that count, as `from-last`. */
+/** A message with `count` rows from `first` on; `counts` are its positions that count, as `from-last`. */
 interface Message {
   readonly epoch?: number
   readonly attempt?: number

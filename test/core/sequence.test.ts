@@ -29,7 +29,7 @@ test('positions count the rows of one partition without a hole', () => {
   )
 })
 
-/** Deals rows to partitions as cards to players, `blockRows` at a time, and counts the rows each one has. */
+/** Deals rows to partitions like cards to players, `blockRows` at a time, and counts the rows of each. */
 class Dealer {
   readonly #blockRows: number
   readonly counts: number[]

@@ -1,4 +1,4 @@
-/** A broker that goes between the connection of a command and its first question. */
+/** A broker that disappears between the connection of a command and its first request. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
 import { descendants } from '../helpers/processes.ts'
 
 const TOPIC = { topic: 'p.rows', partitions: 1, replicationFactor: 1, config: {} }
-/** Longer than a question is on its way to the socket. */
+/** Longer than a request needs to reach the socket. */
 const ON_ITS_WAY_MS = 300
 
 const QUESTIONS: readonly { what: string; ask(admin: KafkaAdmin): Promise<unknown> }[] = [

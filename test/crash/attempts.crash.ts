@@ -1,11 +1,11 @@
-/** A job that is opened again while its workers are killed, come and leave. */
+/** A job that is reopened while its workers are killed, join and leave. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { assertCode, type Command, Fire, REBALANCE } from './fire.ts'
 
-/** Throws at every tenth row as long as there is no file `repaired` beside it; logs what it answers, 1 ms a row. */
+/** Throws at every tenth row until the file `repaired` is beside it; logs its answers, 1 ms a row. */
 const CLASSIFIER = `
 import os, time
 HERE = os.path.dirname(__file__)

@@ -1,4 +1,6 @@
-/** A control: with several partitions in one request of KafkaJS, a leader that moves costs rows, and the check says so. */
+/**
+ * A control: with several partitions in one request of KafkaJS, a leader that moves loses rows, and the check sees it.
+ */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startProgram } from '../helpers/cli.ts'
@@ -7,7 +9,7 @@ import { type Edit, mutant } from '../helpers/mutant.ts'
 import { assertCode, Fire } from './fire.ts'
 import { publishWhileLeadersMove } from './moving-leaders.ts'
 
-/** The partitions take no turns, and what is there in one turn of the event loop goes in one request. */
+/** Partitions take no turns, and all messages of one turn of the event loop go in one request. */
 const TOGETHER: readonly Edit[] = [
   {
     file: 'src/kafka/partition-sender.ts',
@@ -39,7 +41,7 @@ test('with several partitions in one request, moving leaders lose rows, and coll
   t.after(async () => {
     for (const close of closing.reverse()) await close()
   })
-  // Nobody dies here: on a busy machine a broker must not be taken for dead, or leaders move at other times too.
+  // Nothing is killed here. On a busy machine a broker must not count as dead, or leaders move at other times too.
   const cluster = await Cluster.open(close => closing.push(close), { 'broker.session.timeout.ms': 30_000 })
   const fire = await Fire.open(t, { brokers: cluster.addresses })
   const command = mutant(t, TOGETHER)

@@ -1,4 +1,6 @@
-/** Three brokers, every message on two of them at least before it is acknowledged: one dies, two die, leaders move. */
+/**
+ * Three brokers; every message is on at least two of them before it is acknowledged. One dies, two die, leaders move.
+ */
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
 import { Kafka } from '../../src/kafka/index.ts'
@@ -60,7 +62,7 @@ test('with two of three brokers killed nothing is written; after their restart, 
   await Promise.all([cluster.kill(2), cluster.kill(3)])
   const { results, rejects } = topicsOf(fire.pipeline)
   await cluster.untilInSync([results, rejects], 1)
-  // What was under way when they died waits for half a minute; what comes now is refused at once.
+  // Requests in flight when the brokers died wait for half a minute; new ones are refused at once.
   const producer = await new Kafka({ brokers: cluster.addresses.split(','), clientId: 'test' }).producer()
   t.after(() => producer.close())
   const sending = producer.send({ topic: rejects, partition: 0 }, [{ key: '', value: Buffer.from('x') }])

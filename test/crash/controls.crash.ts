@@ -1,4 +1,4 @@
-/** Negative controls: what guards against loss and copies is taken out, one thing at a time, and the check must see it. */
+/** Negative controls: each removes one guard against loss or copies, and the check must notice. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { type TestContext, test } from 'node:test'
@@ -8,16 +8,16 @@ import { type Edit, mutant } from '../helpers/mutant.ts'
 import { descendants } from '../helpers/processes.ts'
 import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
 
-/** A job with a fault in it, from its first command to its last; resolves to how its collector ended. */
+/** A faulty job, from its first command to its last; resolves to how its collector ended. */
 type Scenario = (fire: Fire) => Promise<Finished>
 
 interface Control {
   /** Completes "without ...". */
   readonly without: string
   readonly mutation: readonly Edit[]
-  /** What the check must say, which begins with the name of an invariant. */
+  /** What the check must report, which begins with the name of an invariant. */
   readonly red: RegExp
-  /** How the collector must have ended, and with what last words. */
+  /** How the collector must have ended, and with which last line. */
   readonly collected: { readonly code: number; readonly stderr: RegExp }
 }
 
@@ -65,7 +65,7 @@ scenario('a worker killed between acknowledged and committed', {
           put: '    result = { ...result, first: head.offered }\n',
         },
       ],
-      red: /^(output|prefix)/, // the prefix where a checkpoint came between
+      red: /^(output|prefix)/, // the prefix if a checkpoint came between
       collected: { code: 6, stderr: /\[ROW_MALFORMED\]/ },
     },
     {
@@ -77,7 +77,7 @@ scenario('a worker killed between acknowledged and committed', {
           put: 'if (firstCopies === 0 && result.count > 0) return this.#options.sink.write(result.rows)',
         },
       ],
-      red: /^(output|prefix)/, // the prefix where a checkpoint came between
+      red: /^(output|prefix)/, // the prefix if a checkpoint came between
       collected: { code: 0, stderr: /rows of job/ },
     },
   ],
@@ -111,7 +111,9 @@ scenario('a worker killed behind its first commit', {
   ],
 })
 
-/** Of two workers and one partition of each topic the second has that of large jobs, whatever becomes of the first. */
+/**
+ * Of two workers and one partition in each topic, the second has the partition for large jobs, whatever the first does.
+ */
 scenario('a worker that leaves while the other one has batches in flight', {
   rows: 5000,
   again: 4 * REBALANCE,
@@ -123,7 +125,7 @@ scenario('a worker that leaves while the other one has batches in flight', {
     void collected.then(() => {
       over = true
     })
-    while (!over && fire.classified().size < 500) await sleep(20) // a file tells nobody when it changes
+    while (!over && fire.classified().size < 500) await sleep(20) // a file sends no event when it changes
     process.kill(workerOf(working, 1), 'SIGTERM')
     const finished = await collected
     await fire.drain(working)

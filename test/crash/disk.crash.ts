@@ -1,4 +1,4 @@
-/** A disk under OUT that is full, or breaks: nothing under the name, the reason, and the command that goes on later. */
+/** A disk under OUT that is full, or breaks: no OUT, the reason, and the command that resumes later. */
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { constants, existsSync, mkdtempSync, readdirSync, rmdirSync, truncateSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { assertCode, CLASSIFIER, Fire, REBALANCE } from './fire.ts'
 
 const execute = promisify(execFile)
 
-/** Why the disks of these tests cannot be had here: root may not be enough in a container. False where they can. */
+/** Why this machine cannot provide the disks of these tests: root may not be enough in a container. False if it can. */
 async function obstacle(need: () => Promise<unknown>): Promise<string | false> {
   if (process.getuid?.() !== 0) return 'needs root, to mount a disk'
   return await need().then(
@@ -22,7 +22,7 @@ async function obstacle(need: () => Promise<unknown>): Promise<string | false> {
   )
 }
 
-/** There is no way to fill a disk without one of its own. */
+/** A disk cannot be filled unless it is a separate one. */
 const skip = await obstacle(async () => {
   const folder = mkdtempSync(join(tmpdir(), 'rowmill-disk-'))
   try {
@@ -32,7 +32,7 @@ const skip = await obstacle(async () => {
     rmdirSync(folder)
   }
 })
-/** Nor to break one. */
+/** Nor broken. */
 const skipBreaking =
   skip ||
   (await obstacle(async () => {
@@ -45,14 +45,14 @@ const skipBreaking =
 async function mount(t: TestContext, ...what: readonly string[]): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'rowmill-disk-'))
   t.after(async () => {
-    await execute('umount', ['--lazy', folder]) // lazy: what a failed test left may still have files open
+    await execute('umount', ['--lazy', folder]) // lazy: processes of a failed test may still have files open
     rmdirSync(folder)
   })
   await execute('mount', [...what, folder])
   return join(folder, 'out.csv')
 }
 
-/** A disk with room for so much, in pages of 4 kB. */
+/** A disk with this much space, in pages of 4 kB. */
 const diskOf = (t: TestContext, size: string) => mount(t, '-t', 'tmpfs', '-o', `size=${size}`, 'rowmill-test')
 
 const resize = (output: string, size: string) => execute('mount', ['-o', `remount,size=${size}`, dirname(output)])
@@ -67,7 +67,7 @@ function assertFailed(finished: Finished, output: string, reason: RegExp): void 
   assert.equal(existsSync(output), false)
 }
 
-/** The command in the last line of what was said. */
+/** The command in the last line of the output. */
 function toGoOn({ stderr }: Finished): string[] {
   const [, command] = /\nrowmill: to resume: rowmill (.*)\n$/.exec(stderr) ?? []
   assert.ok(command, `a command in the last line: ${stderr}`)
@@ -96,7 +96,7 @@ test('collect on a disk that fills up resumes at its last checkpoint, once there
   await fire.check({ again: REBALANCE })
 })
 
-/** Leaves so many of the pages of a disk. */
+/** Leaves this many free pages on a disk. */
 const fill = (output: string, left: number, pages = 3) =>
   writeFileSync(join(dirname(output), 'filler'), Buffer.alloc((pages - left) * 4096))
 
@@ -107,7 +107,7 @@ test('run on a full disk leaves nothing until there is a job; then it resumes, o
   const fire = await Fire.open(t, { output })
   const begin = () => fire.start(['run', fire.input, output, ...RUN_OPTIONS]).finished
   for (const room of [0, 1, 2]) {
-    fill(output, room, 4) // for what the run is found by, and for its next version beside it
+    fill(output, room, 4) // for the state that identifies the run, and for its next version beside it
     assertFailed(await begin(), output, /ENOSPC/)
     assert.deepEqual(readdirSync(dirname(output)), ['filler'])
   }
@@ -146,14 +146,14 @@ interface Disk {
 async function diskInFile(t: TestContext): Promise<{ image: string; device: string }> {
   const image = join(testFolder(t), 'image')
   await execute('truncate', ['--size', '32M', image])
-  // All that the file system keeps of itself is at the near end.
+  // All metadata of the file system is at the near end.
   await execute('mkfs.ext2', ['-q', '-b', '4096', '-N', '64', '-O', '^resize_inode', image])
   const device = (await execute('losetup', ['--find', '--show', image])).stdout.trim()
   t.after(() => execute('losetup', ['--detach', device]))
   return { image, device }
 }
 
-/** Its far end breaks away: what is written there is lost, and fsync says so. */
+/** Its far end breaks: writes there are lost, and fsync reports it. */
 async function diskThatLoses(t: TestContext): Promise<Disk> {
   const { image, device } = await diskInFile(t)
   const output = await mount(t, device)
@@ -164,7 +164,7 @@ async function diskThatLoses(t: TestContext): Promise<Disk> {
   return { output, break: () => cut(64 * 1024), mend: () => cut(32 * 1024 * 1024) }
 }
 
-/** As the kernel leaves a disk on which it finds an error: nothing can be written or removed any more. */
+/** As the kernel leaves a disk after an error: nothing can be written or removed. */
 async function diskMadeReadOnly(t: TestContext): Promise<Disk> {
   const { device } = await diskInFile(t)
   const output = await mount(t, '-t', 'ext4', '-o', 'errors=remount-ro', device)

@@ -1,4 +1,4 @@
-/** Processes that freeze, leave and die at any moment; brokers that go away; topics that lose what they had. */
+/** Processes that freeze, leave and die at any moment; brokers that disappear; topics that lose their messages. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
@@ -66,7 +66,8 @@ test('commands and classifiers are killed at random moments', async t => {
     .finally(() => {
       done = true
     })
-  // The supervisor gives up on workers that die again and again before they classify anything: so something comes between.
+  // The supervisor gives up on workers that die repeatedly before they classify anything, so they must classify in
+  // between.
   for (let time = 0; time < 15 && !done; time++) {
     const classified = fire.batches
     await until('something is classified', () => done || fire.batches > classified)
@@ -98,13 +99,13 @@ test('a broker killed with -9 and restarted is logged once by each part, and eve
   await broker.start()
   for (const { finished } of [published, collected]) assertCode(await finished, 0)
   const { stderr } = await collected.finished
-  // By the reader of jobs, by that of results, or by both: as long as a broker starts, one may notice nothing.
+  // Logged by the reader of jobs, that of results, or both: while a broker starts, one of them may notice nothing.
   const said = stderr.match(/cannot read from the broker/g)?.length ?? 0
   assert.ok(said === 1 || said === 2, stderr)
   assert.doesNotMatch(stderr, /Warning/)
   await fire.drain(working)
   assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)
-  // While the broker is away workers go on with the rows they have; where the group misses them then, others do too.
+  // During the outage workers continue with their rows; if the group drops them, other workers get these rows too.
   await fire.check({ again: fire.rows })
 })
 
@@ -116,7 +117,7 @@ test('a worker killed during an outage waits for the broker as the other one doe
   await fire.untilClassified(1000)
   await broker.kill()
   process.kill(workersOf(working)[0]!, 'SIGKILL')
-  await sleep(8000) // longer than one that is started without a broker goes on trying
+  await sleep(8000) // longer than a command that starts without a broker retries
   await broker.start()
   for (const { finished } of [published, collected]) assertCode(await finished, 0)
   await fire.drain(working)
@@ -138,7 +139,7 @@ test('an outage longer than --broker-timeout ends every part with 3, and all of 
   const again = fire.work(2)
   assertCode(await fire.collect().finished, 0)
   await fire.drain(again)
-  // While the broker is away workers go on with the rows they have; where they end then, that was for nothing.
+  // During the outage workers continue with their rows; if they end then, that work is repeated.
   await fire.check({ again: 4000 })
 })
 
@@ -228,7 +229,7 @@ test('a shorter, altered or foreign partial file is refused, and --restart is th
   const fire = await Fire.open(t, { rows: 6000 })
   assertCode(await fire.publish().finished, 0)
   const collecting = fire.collect({ at: 'checkpointed', time: 2 })
-  const working = fire.work(2) // not before: what is classified already is collected within one checkpoint
+  const working = fire.work(2) // not before: rows already classified are collected within one checkpoint
   const killed = await collecting.finished
   assert.equal(killed.signal, 'SIGKILL', killed.stderr)
   assert.ok(statSync(partialOf(fire.output)!).size > 0)

@@ -1,4 +1,4 @@
-/** One job on a pipeline of its own, whose commands are killed and given again, and the check of what comes of it. */
+/** One job on a pipeline of its own, whose commands are killed and restarted, and the check of its outcome. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -13,17 +13,20 @@ import { serialJob } from '../helpers/serial.ts'
 import { until } from '../helpers/until.ts'
 
 export const CLASSIFIER = join(import.meta.dirname, '../fixtures/logs_indices.py:classify')
-/** How often a command may be given before the test gives up on it. */
+/** How often a command may be restarted before the test gives up. */
 const TRIES = 200
 
-/** Each of two workers drops its batches in flight (two of 100 rows) at a rebalance; what was acked it commits before. */
+/**
+ * Each of two workers drops its batches in flight (two of 100 rows) at a rebalance; it commits acknowledged rows
+ * before.
+ */
 export const REBALANCE = 2 * 200
-/** One that is killed leaves these, and what it classified in 250 ms at 1 ms a row, to the last batch. */
+/** A killed worker repeats these, and what it classified in 250 ms at 1 ms a row, rounded up to a batch. */
 export const KILL = 200 + 250 + 100
 
 export type Command = ReturnType<typeof startRowmill>
 
-/** Where a command is to be killed, the how manieth time it comes there; and options of its own. */
+/** Where a command is killed, on which visit, and its extra options. */
 export interface Fate {
   readonly at?: CrashPoint
   readonly time?: number
@@ -41,7 +44,7 @@ export class Fire {
   readonly serial: string
   readonly env: Record<string, string>
   readonly #options: CliOptions
-  /** Every process that was there at some time. */
+  /** Every process seen at some time. */
   readonly #seen: ProcessInfo[] = []
   readonly #watching = new AbortController()
   #watched: Promise<void> = Promise.resolve()
@@ -58,7 +61,7 @@ export class Fire {
     this.#options = options
   }
 
-  /** `bin` is the rowmill to run, unless it is that of this clone. */
+  /** `bin` is the rowmill to run; the default is this clone. */
   static async open(
     t: TestContext,
     {
@@ -77,10 +80,10 @@ export class Fire {
     const parts = { folder, output: output || join(folder, 'out.csv'), rows, serial, env }
     const fire = new Fire(parts, bin ? { bin } : {})
     fire.#watched = fire.#watchPrefix()
-    fire.#watched.catch(() => {}) // whoever stops it is told
+    fire.#watched.catch(() => {}) // the caller of stop gets the error
     t.after(() => {
       fire.#watching.abort()
-      for (const { child } of fire.running) child.kill('SIGKILL') // of a test that failed; workers end with their command
+      for (const { child } of fire.running) child.kill('SIGKILL') // of a failed test; workers end with their command
       for (const { pid, startTime } of fire.#seen) if (isSame(pid, startTime)) process.kill(pid, 'SIGKILL')
     })
     return fire
@@ -105,7 +108,7 @@ export class Fire {
   work = (workers: number, fate?: Fate) =>
     this.start(['work', '--classifier', CLASSIFIER, '--workers', `${workers}`], fate)
 
-  /** Gives a command again and again until it ends by itself; returns how often it was killed. */
+  /** Restarts a command until it ends by itself; returns how often it was killed. */
   async untilDone(give: () => Command): Promise<number> {
     for (let killed = 0; killed < TRIES; killed++) {
       const command = give()
@@ -117,12 +120,12 @@ export class Fire {
     assert.fail(`killed ${TRIES} times`)
   }
 
-  /** Remembers the processes below a command, to be looked for at the end. */
+  /** Remembers the processes below a command, to look for them at the end. */
   note(command: Command): void {
     for (const info of descendants(command.child.pid!)) this.#seen.push(info)
   }
 
-  /** Ends workers as a user does. */
+  /** Stops workers as a user does. */
   async drain(...workers: readonly Command[]): Promise<void> {
     for (const worker of workers) this.note(worker)
     for (const { child } of workers) child.kill('SIGTERM')
@@ -142,7 +145,7 @@ export class Fire {
     return until(`${rows} rows are classified`, () => this.classified().size >= rows)
   }
 
-  /** How many batches were given to a classifier. */
+  /** The number of batches given to a classifier. */
   get batches(): number {
     return (read(this.log) ?? '').split('\n').length - 1
   }
@@ -155,7 +158,7 @@ export class Fire {
   /**
    * The invariants, by name. output: the bytes of the undisturbed run; once: verify finds every row in one place;
    * prefix: at any moment the checkpointed bytes were the first bytes of the output; nothing left: no process runs and
-   * no file lies about; again: at most so many rows were classified twice. Returns what verify counted.
+   * no file remains; again: at most this many rows were classified twice. Returns the counts of verify.
    */
   async check({ again }: { again: number }): Promise<string> {
     await this.stopWatching()
@@ -169,7 +172,7 @@ export class Fire {
     return verified.stdout
   }
 
-  /** Ends the watch over the prefix: the test itself is about to spoil it. */
+  /** Ends the watch over the prefix, because the test itself will spoil it. */
   async stopWatching(): Promise<void> {
     this.#watching.abort()
     await this.#watched
@@ -185,7 +188,8 @@ export class Fire {
         const { bytes } = last
         assert.equal(partial.slice(0, bytes), this.serial.slice(0, bytes), 'prefix')
       }
-      await sleep(20, undefined, { signal: this.#watching.signal }).catch(() => {}) // a file tells nobody when it changes
+      // a file sends no event when it changes
+      await sleep(20, undefined, { signal: this.#watching.signal }).catch(() => {})
     }
   }
 }

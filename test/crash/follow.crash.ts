@@ -1,4 +1,4 @@
-/** `kill -9` of collect --follow while rows come and publishers take the job over, and the same command given again. */
+/** `kill -9` of collect --follow while rows come and publishers take the job over, then the same command again. */
 import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,18 +10,18 @@ import { startRowmill, testFolder } from '../helpers/cli.ts'
 import { cellsOf, linesTo, WrittenStream } from '../helpers/written-stream.ts'
 
 const ROWS = 1500
-/** How often a command may be given before the test gives up on it. */
+/** How often a command may be restarted before the test gives up. */
 const TRIES = 60
 
 interface Follower {
   readonly stream: WrittenStream
   readonly out: string
   follow(fate?: { at: CrashPoint; time: number }): ReturnType<typeof startRowmill>
-  /** Ends the watch over OUT; throws what it saw. */
+  /** Ends the watch over OUT; throws what it found. */
   stopWatching(): Promise<void>
 }
 
-/** `expected` is what OUT must begin with, at any moment up to its checkpoint. */
+/** `expected` must begin with the content of OUT, at any moment up to its checkpoint. */
 async function open(t: TestContext, { sequenced = true, expected = linesTo(ROWS) } = {}): Promise<Follower> {
   const stream = await WrittenStream.open(t, { sequenced, epoch: sequenced ? 1 : 0 })
   const folder = testFolder(t)
@@ -29,7 +29,7 @@ async function open(t: TestContext, { sequenced = true, expected = linesTo(ROWS)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: stream.pipeline }
   const watching = new AbortController()
   const watched = watchPrefix(out, expected, watching.signal)
-  watched.catch(() => {}) // whoever stops it is told
+  watched.catch(() => {}) // the caller of stop gets the error
   t.after(() => watching.abort())
   return {
     ...{ stream, out },
@@ -54,7 +54,7 @@ async function watchPrefix(out: string, expected: string, signal: AbortSignal): 
       const { bytes } = JSON.parse(checkpoint)
       assert.equal(text.slice(0, bytes), expected.slice(0, bytes), 'prefix')
     }
-    await sleep(5, undefined, { signal }).catch(() => {}) // a file tells nobody when it changes
+    await sleep(5, undefined, { signal }).catch(() => {}) // a file sends no event when it changes
   }
 }
 
@@ -62,14 +62,17 @@ function read(path: string): string | null {
   return existsSync(path) ? readFileSync(path, 'utf8') : null
 }
 
-/** Rows a few at a time, with copies; every 400 rows another publisher takes over, and the one before goes on unheard. */
+/**
+ * Rows a few at a time, with copies; every 400 rows another publisher takes over, and the previous one continues
+ * unheard.
+ */
 async function write(stream: WrittenStream): Promise<void> {
   let epoch = 1
   let from = 0
   for (let seq = 0; seq < ROWS; seq += 10) {
     if (seq > 0 && seq % 400 === 0) {
       const zombie = { epoch, from, rows: [['?', 'of a zombie']] }
-      // What it had sent to one partition arrives, and what it sends to the other one comes too late: row `seq` is not found.
+      // Its messages to one partition arrive; those to the other come too late, so row `seq` is not found.
       for (const odd of [1, 3, 5]) await stream.row(seq + odd, zombie)
       epoch++
       from = seq
@@ -141,7 +144,7 @@ test('collect --follow killed at any moment, again and again', async t => {
 
 test('each unsequenced row is in OUT once, whatever was killed in between', async t => {
   const follower = await open(t, { sequenced: false, expected: '' })
-  await follower.stopWatching().catch(() => {}) // there is no order that OUT must have
+  await follower.stopWatching().catch(() => {}) // no order is required of OUT
   const { stream, out } = follower
   let done = false
   const written = (async () => {
@@ -160,7 +163,7 @@ test('each unsequenced row is in OUT once, whatever was killed in between', asyn
   }
   await written
   const last = follower.follow()
-  await new Promise<void>(resolve => last.child.stderr.once('data', () => resolve())) // it says that it goes on
+  await new Promise<void>(resolve => last.child.stderr.once('data', () => resolve())) // it logs that it resumes
   const rows = () => (read(out) ?? '').split('\n').slice(0, -1)
   while (rows().length < 600) await sleep(20)
   last.child.kill('SIGTERM')

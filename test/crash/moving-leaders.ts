@@ -1,4 +1,4 @@
-/** A request is on its way to a broker, and what it is for moves to those that have answered already. */
+/** While a request is on its way to a broker, its partitions move to brokers that have already answered. */
 import assert from 'node:assert/strict'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import type { Cluster } from '../helpers/cluster.ts'
@@ -6,8 +6,8 @@ import type { Command, Fire } from './fire.ts'
 import { published } from './requests.ts'
 
 /**
- * Publishes, and keeps the first request for rows back that goes to one of the brokers. When the others have answered
- * theirs, everything that it leads is given to them; only then is it asked, and is not the one to ask any more.
+ * Publishes, and holds back the first rows request to one of the brokers. After the others have answered theirs, they
+ * become leaders of all its partitions. Only then does the request reach the broker, which is no longer the leader.
  */
 export async function publishWhileLeadersMove(fire: Fire, cluster: Cluster, publish: () => Command): Promise<Command> {
   const { promise: released, resolve: release } = Promise.withResolvers<void>()

@@ -1,4 +1,7 @@
-/** A network that is slow, that is gone for a while, and that loses answers: what was asked has been done, and nobody knows. */
+/**
+ * A slow network, an interrupted one, and one that loses answers: the broker did the request, but the client cannot
+ * know.
+ */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,7 +13,7 @@ import { by, published } from './requests.ts'
 
 const CUT_AFTER_MS = 300
 
-/** A broker of this test alone, which tells its clients no address but that of the proxy before it. */
+/** A broker for this test alone, which tells its clients only the address of the proxy before it. */
 async function brokerBehindProxy(t: TestContext, { delayMs = 0 } = {}): Promise<BrokerProxy> {
   const [{ broker: port }, { broker: advertised }] = await Promise.all([choosePorts(undefined), choosePorts(undefined)])
   const proxy = await BrokerProxy.open(t, { port: advertised, to: port, delayMs })
@@ -54,13 +57,13 @@ test('all connections refused, for less and more than the session: logged once, 
   }
   await complete(fire, working, [publishing, collected])
   const { stderr } = await collected.finished
-  // By the readers of jobs and results, of the long one at least: what is over in a moment is not said.
+  // Logged by the readers of jobs and results, at least for the long outage: a very short one is not logged.
   const said = stderr.match(/cannot read from the broker/g)?.length ?? 0
   assert.ok(said >= 2 && said <= 4, stderr)
   assert.match(stderr, /the broker is back/)
   assert.doesNotMatch(stderr, /Warning/)
   assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)
-  // While the broker is away workers go on with the rows they have; past the session others get them too.
+  // During the outage workers continue with their rows; after the session other workers get these rows too.
   await fire.check({ again: fire.rows })
 })
 
@@ -102,7 +105,7 @@ test('answers to Fetch and OffsetCommit lost: fetched and committed again', asyn
 
 for (const [api, times, again] of [
   ['heartbeat', 3, KILL + 4 * REBALANCE],
-  // Until the group misses the member that nobody knows to be, the others go on working and cannot commit.
+  // Until the group drops the member that no client knows of, the others keep working and cannot commit.
   ['joinGroup', 2, 6000],
 ] as const) {
   test(`answers to ${api} lost: requested again`, async t => {

@@ -1,4 +1,4 @@
-/** The race for an output whose holder is killed, so often that a lock that sometimes fails is found. */
+/** The race for an output whose holder is killed, repeated often enough to find a lock that fails sometimes. */
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { testFolder } from '../helpers/cli.ts'

@@ -5,7 +5,7 @@ import { choosePorts } from '../../src/broker/ports.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { testFolder } from '../helpers/cli.ts'
 
-/** A broker of this test alone that keeps its topics, and can be killed and started again at the same address. */
+/** A broker for this test alone that keeps its topics, and can be killed and restarted at the same address. */
 export async function ownBroker(t: TestContext) {
   const dataDir = join(testFolder(t), 'data')
   const { broker: port } = await choosePorts(undefined)

@@ -1,4 +1,4 @@
-/** `kill -9` at chosen places of our own code, and the same command given again. */
+/** `kill -9` at chosen points of our own code, then the same command again. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -38,7 +38,8 @@ for (const [at, time] of [
     const [published, collected] = [fire.publish(), fire.collect()]
     for (const { finished } of [published, collected]) assert.equal((await finished).code, 0)
     await fire.drain(working)
-    // The second worker joins at the start; the killed one is missed; the new one joins, in one rebalance with that or two.
+    // The second worker joins at the start; the killed one is missed; the new one joins, in one rebalance with that or
+    // two.
     await fire.check({ again: KILL + 4 * REBALANCE })
   })
 }

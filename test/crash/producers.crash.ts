@@ -1,4 +1,4 @@
-/** Producers of events that are killed, frozen, or more than one; and what of their rows counts. */
+/** Producers of events that are killed, frozen, or concurrent; and which of their rows count. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -80,7 +80,7 @@ test('a frozen producer without news of the takeover looks for itself before it 
   await producers.check(2 * TOTAL)
 })
 
-/** The first producer is frozen while it sends, the second sends meanwhile, and ends the job when the first has woken. */
+/** The first producer freezes while it sends. The second sends, and ends the job after the first has woken. */
 async function freezeAndWake(producers: Producers): Promise<void> {
   const frozen = await producers.start({ total: 20_000, pauseMs: 1 })
   await frozen.untilSafe(100)
@@ -88,7 +88,7 @@ async function freezeAndWake(producers: Producers): Promise<void> {
   const second = await producers.run({ total: (frozen.safe.at(-1)?.seq ?? 0) + 300 })
   assert.equal(second.lost, undefined)
   frozen.signal('SIGCONT')
-  await sleep(500) // time enough for it to be told anything false
+  await sleep(500) // time enough for a false answer
   await frozen.says('lost')
   assert.equal(frozen.lost, 'PRODUCER_FENCED')
   await producers.run({ total: 2 * TOTAL, last: 'end', pauseMs: 0 })

@@ -1,4 +1,4 @@
-/** Which requests of the commands of a fire a proxy is to look for. */
+/** Which requests of the commands of a fire a proxy should match. */
 import { API, type Request } from '../helpers/proxy.ts'
 
 export type Who = 'publish' | 'work' | 'collect'
@@ -7,7 +7,7 @@ export type Who = 'publish' | 'work' | 'collect'
 export const by = (who: Who, api: keyof typeof API) => (request: Request) =>
   request.api === API[api] && whose(request) === who
 
-/** What the publisher sends to a topic. A job record names the topic of its rows too. */
+/** What the publisher sends to a topic. A job record also names the topic of its rows. */
 export const published = (topic: 'jobs' | 'rows') => (request: Request) =>
   by('publish', 'produce')(request) && request.bytes.includes('.jobs') === (topic === 'jobs')
 

@@ -1,4 +1,4 @@
-/** A collector that stands still while a million rows are classified: what it does not read lies in Kafka. */
+/** A collector that pauses while a million rows are classified: what it does not read stays in Kafka. */
 import assert from 'node:assert/strict'
 import { createReadStream, createWriteStream, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ const MB = 1024
 const LIMIT_MB = 250
 const CLASSIFIER = join(import.meta.dirname, '../../bench/pass.ts')
 
-/** The most memory that a process has held so far, in MB, as proc(5) has it in VmHWM. */
+/** The peak memory of a process so far, in MB, as VmHWM of proc(5). */
 function peakOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmHWM:\s*([0-9]+) kB/m.exec(status)![1]) / MB

@@ -1,4 +1,4 @@
-/** A stream that does not end while everything that carries it is killed and started again, the broker too. */
+/** An endless stream while everything that carries it is killed and restarted, including the broker. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ const SDK = fileURLToPath(new URL('../../src/index.ts', import.meta.url))
 const CLASSIFIER = join(import.meta.dirname, '../../bench/pass.ts')
 const ROWS = 3000
 const FAULTS = 12
-/** Of a command that is started while there is no broker. */
+/** The exit code of a command that starts while there is no broker. */
 const NO_BROKER = 3
 
 interface Program {
@@ -25,7 +25,7 @@ interface Program {
   readonly finished: Promise<{ code: number | null; signal: NodeJS.Signals | null; stdout: string; stderr: string }>
 }
 
-/** A program that is started again whenever it was killed, or found no broker, until it ends by itself. */
+/** A program that is restarted after each kill, or if it found no broker, until it ends by itself. */
 class Kept {
   readonly ended: Promise<string>
   readonly #start: () => Program
@@ -37,12 +37,12 @@ class Kept {
     this.#start = start
     this.#program = start()
     this.ended = this.#keep()
-    this.ended.catch(() => {}) // whoever waits for it is told
+    this.ended.catch(() => {}) // whoever waits for it gets the error
     t.after(async () => {
       this.#over = true
       this.kill()
       await this.ended.catch(() => {})
-      if (!passed()) t.diagnostic(this.#talk) // who stood still, and what it waited for
+      if (!passed()) t.diagnostic(this.#talk) // who made no progress, and what it waited for
     })
   }
 
@@ -50,7 +50,7 @@ class Kept {
     this.#program.kill()
   }
 
-  /** All that was said on stdout, whatever was killed between. */
+  /** Everything printed on stdout, whatever was killed in between. */
   async #keep(): Promise<string> {
     let said = ''
     for (;;) {

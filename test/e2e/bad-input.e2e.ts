@@ -1,4 +1,4 @@
-/** Bad input ends with a message that says what, where and what to do, the right exit code, and nothing left behind. */
+/** Bad input ends with a message (what, where, what to do), the right exit code, and nothing left over. */
 import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,8 +20,8 @@ interface BadRun {
 }
 
 /**
- * Runs IN to OUT in a folder of its own and checks the end: exit code, message, no OUT, no stack trace; and no state, unless
- * another attempt can go on.
+ * Runs IN to OUT in its own folder and checks the end: exit code, message, no OUT, no stack trace, and no state unless
+ * another attempt can resume.
  */
 async function endsWith(t: TestContext, code: number, message: RegExp, run: BadRun): Promise<void> {
   const folder = testFolder(t)

@@ -1,4 +1,4 @@
-/** A password is in nothing that rowmill prints, writes or starts. It goes to the schema registry alone. */
+/** A password is in nothing that rowmill prints, writes or starts. It goes only to the schema registry. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { lockedRegistry, startRegistry, type TestRegistry } from '../helpers/reg
 
 const CLASSIFIERS = join(import.meta.dirname, '../fixtures/classifiers.py')
 const CANARY = `canary${randomBytes(8).toString('hex')}`
-/** With what a URL escapes, and what a second decoding would change. */
+/** With characters that a URL escapes, and some that a second decoding would change. */
 const PASSWORD = `p@ss/${CANARY}:%41`
 const USERINFO = `me:${PASSWORD}`
 const BASE64 = Buffer.from(USERINFO).toString('base64')
@@ -59,7 +59,7 @@ class Cage {
     return { ROWMILL_BROKERS: this.brokers, ROWMILL_SCHEMA_REGISTRY: this.secret }
   }
 
-  /** Fails where the canary is in an output or in a file of the folder; returns what the command printed. */
+  /** Fails if the canary is in an output or in a file of the folder; returns what the command printed. */
   check({ code, stdout, stderr }: Finished, expected: number): string {
     assert.equal(code, expected, stderr)
     this.#search('its output', `${stdout}${stderr}`)

@@ -8,7 +8,7 @@ import { runKafkaTool } from '../helpers/kafka-tools.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
-/** Topic to the number of messages that were ever written to it, as Kafka's own tool says. */
+/** The number of messages ever written to each topic, as Kafka's own tool reports it. */
 async function countMessages(pipeline: string): Promise<Record<string, number>> {
   const topics = ['--topic', `${pipeline}\\..*`]
   const args = ['--bootstrap-server', await brokerAddress(), ...topics]

@@ -1,4 +1,4 @@
-/** Small jobs and events go before large ones, on the same workers, and nobody's bytes change. */
+/** Small jobs and events go before large ones, on the same workers, and no output changes. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -76,7 +76,7 @@ function sourceOf(rows: readonly Values[]): Source {
 
 const rowsOf = (job: string, count: number): Values[] => Array.from({ length: count }, (_, row) => [`${row}`, job])
 
-/** Returns the rows as they are, one batch after the other; those of the job `large` take their time until they need not. */
+/** Returns the rows unchanged, batch by batch; batches of the job `large` are slow until told otherwise. */
 class SlowWithLarge implements RowsClassifier {
   readonly fingerprint = new Uint8Array(8)
   readonly runtime = { versions: {}, quotesCarriageReturn: true }
@@ -113,7 +113,9 @@ class SlowWithLarge implements RowsClassifier {
 
 const LARGE_ROWS = 4000
 
-/** Publishes a small job once the large one is being classified; returns how much of that was done before it. */
+/**
+ * Publishes a small job once the large one is being classified; returns how much of the large one was done before it.
+ */
 async function largeBatchesBeforeSmall(t: TestContext, options: { bulk: boolean }) {
   const classifier = new SlowWithLarge()
   const { publish, collect } = await place(t, classifier, options)
@@ -195,7 +197,7 @@ for (const [workers, partitions] of [
   })
 }
 
-/** Members of the group of the workers, by the name of the worker. */
+/** Members of the worker group, by the name of the worker. */
 class Members {
   readonly #t: TestContext
   readonly #pipeline: string
@@ -244,7 +246,7 @@ class Members {
     this.#tell()
   }
 
-  /** What each has, once they have `partitions` together. */
+  /** The partitions of each, once they have `partitions` together. */
   async shares(partitions: number): Promise<Map<string, string[]>> {
     for (;;) {
       const all = [...this.#held].map(([name, held]) => [name, held ?? []] as const)

@@ -1,4 +1,4 @@
-/** OUT named .gz, .bz2 and so on, from the commands. */
+/** The commands with OUT named .gz, .bz2 and so on. */
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'

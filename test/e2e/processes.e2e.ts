@@ -1,4 +1,4 @@
-/** However a run ends, no JVM and no Python is left of it. */
+/** However a run ends, it leaves no JVM and no Python. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { serialJob } from '../helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:says_when_it_works')
 
-/** A run with a broker of its own whose classifier says `sign`; resolves with every process below it. */
+/** A run with its own broker whose classifier prints `sign`; resolves with every process below it. */
 async function runUntil(t: TestContext, sign: string, classifier: string) {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
@@ -168,7 +168,7 @@ test('a complete run leaves no process and no temporary file', async t => {
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'out.csv'])
 })
 
-/** Starts processes of every kind that outlive their parent; the file `note` gets /proc/PID/stat of each, a line for each. */
+/** Starts processes of every kind that outlive their parent; the file `note` gets a line of /proc/PID/stat for each. */
 const DAEMONS = `
 import os, subprocess, sys, time
 def note(pid):

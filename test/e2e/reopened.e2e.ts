@@ -1,4 +1,4 @@
-/** Jobs that are opened again: a repaired classifier has its chance with every row that has no result yet. */
+/** Reopened jobs: a repaired classifier gets every row that has no result yet. */
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -24,7 +24,7 @@ def classify_df(df):
 
 const quoted = (cell: string) => (cell.includes('"') ? `"${cell.replaceAll('"', '""')}"` : cell)
 const csv = (rows: readonly (readonly string[])[]) => rows.map(row => `${row.map(quoted)}\n`).join('')
-/** What comes out: bad rows have the mark of the repaired classifier, if they are there at all. */
+/** The expected output: bad rows, if present, have the mark of the repaired classifier. */
 const output = (bad: string | null) =>
   csv(
     ROWS.flatMap(([id, a], seq) => (BAD.includes(seq) ? (bad === null ? [] : [[id!, a!, bad]]) : [[id!, a!, 'first']])),
@@ -128,7 +128,7 @@ test('rejects of a complete job are listed, exported, replayed, and in their pla
   assert.match(nothing.stderr, /has no rejects: there is nothing to replay/)
   await drain(second)
 
-  // Workers that come later find nothing left of the attempt, and serve other jobs.
+  // Later workers find nothing left of the attempt, and serve other jobs.
   const third = work()
   exits(await cli('publish', input, '--job', 'k'), 0)
   exits(await cli('collect', join(folder, 'k.csv'), '--job', 'k'), 0)

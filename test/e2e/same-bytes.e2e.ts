@@ -1,4 +1,6 @@
-/** The promise: the bytes of the old one-process job under the same pandas, however the rows are cut and spread. */
+/**
+ * The promise: the bytes of the original one-process job under the same pandas, however the rows are split and spread.
+ */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,7 +15,7 @@ const CLASSIFIERS = join(import.meta.dirname, '../fixtures/classifiers.py')
 const plain = (id: (i: number) => string, count: number) =>
   `ID,A,B,C\n${Array.from({ length: count }, (_, i) => `${id(i)},${i % 7},${i / 8},x${i}`).join('\n')}\n`
 
-/** Files in which batches differ from one another in what pandas makes of them. */
+/** Files in which pandas treats some batches differently from others. */
 const FILES: Record<string, string> = {
   'ids that are text only in the last row': plain(i => (i === 249 ? 'abc' : String(i)), 250),
   'ids with leading zeros': plain(i => String(i).padStart(6, '0'), 250),
@@ -31,7 +33,7 @@ const FILES: Record<string, string> = {
     Array.from({ length: 220 }, (_, i) => `${i},${i},b${i},c\n${i % 9 ? '' : '\n'}`).join(''),
 }
 
-/** Workers, partitions and batch rows: each value of the issue at least once, with every file and every classifier. */
+/** Workers, partitions and batch rows: each value at least once, with every file and every classifier. */
 const CASES: [file: number, classifier: string, workers: number, partitions: number, batchRows: number][] = [
   [0, 'a_float', 1, 1, 100],
   [0, 'some_none', 3, 64, 7],

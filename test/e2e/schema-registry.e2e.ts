@@ -1,4 +1,4 @@
-/** Confluent wire format against a real schema registry: fetched once (about 15 s), started in about 4 s. */
+/** Confluent wire format against a real schema registry: downloaded once (about 15 s), started in about 4 s. */
 import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ import { lockedRegistry, startRegistry, type TestRegistry } from '../helpers/reg
 
 const EXAMPLES = join(import.meta.dirname, '../../examples')
 const ROWS = 250
-/** What scripts/prepare-machine.ts installs; a variable, since a clone without it is checked too. */
+/** Installed by scripts/prepare-machine.ts. A variable, because a clone without it is checked too. */
 const CLIENT = '@kafkajs/confluent-schema-registry'
 const { SchemaRegistry, SchemaType } = await import(CLIENT)
 const INPUT = `ID,A,B\n${Array.from({ length: ROWS }, (_, i) => `${i},${i % 7},"quoted, ä ${i}"\n`).join('')}`
@@ -61,9 +61,10 @@ for (const file of ['black-box.ts', 'black_box.py']) {
 
     const foreign = new SchemaRegistry({ host: registry.url })
     const decoded: { rows: unknown }[] = await Promise.all(found.results.map(({ value }) => foreign.decode(value!)))
-    const cells: string[][] = decoded.flatMap(({ rows }) => (Array.isArray(rows) ? rows : [])) // an end of input counts them
+    // an end of input counts them
+    const cells: string[][] = decoded.flatMap(({ rows }) => (Array.isArray(rows) ? rows : []))
     const lines = readFileSync(place.file('with.csv'), 'utf8').trimEnd().split('\n')
-    const classified = new Set(cells.map(([id]) => Number(id))) // where a worker joined late there are copies
+    const classified = new Set(cells.map(([id]) => Number(id))) // there are copies if a worker joined late
     assert.deepEqual(
       [...classified].sort((a, b) => a - b),
       [...Array(ROWS).keys()],
@@ -162,7 +163,7 @@ test('user and password of the URL go to the registry', async t => {
   await assert.rejects(registerRecords(url('')), refusal)
 })
 
-/** A pipeline of one test with topics of its own, and a folder. */
+/** A pipeline of one test with its own topics, and a folder. */
 class Place {
   readonly kafka: Kafka
   readonly pipeline: string
@@ -195,7 +196,7 @@ class Place {
     return this.rowmill(...args, ...partitions, '--pipeline', this.pipeline, '--timeout', '60')
   }
 
-  /** Every message as it stands in the topics, by topic. */
+  /** Every message as it is in the topics, by topic. */
   async messages(): Promise<Record<'jobs' | 'rows' | 'results' | 'rejects', Message[]>> {
     const { jobs, rows, results, rejects } = topicsOf(this.pipeline)
     const [inJobs, inRows, inResults, inRejects] = await Promise.all([

@@ -16,7 +16,7 @@ interface Out {
   fail(error: Error): Promise<void>
 }
 
-/** A publisher whose messages are acknowledged by hand, and whose looks at `jobs` are answered by hand. */
+/** A publisher whose messages, and whose looks at `jobs`, the test answers by hand. */
 function byHand(t: TestContext) {
   const out: Out[] = []
   const looks: PromiseWithResolvers<void>[] = []

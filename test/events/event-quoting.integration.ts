@@ -1,4 +1,4 @@
-/** A cell with a lone carriage return: an event job is written as the Python of the old job writes it. */
+/** A cell with a lone carriage return: an event job is written as the Python of the original job writes it. */
 import assert from 'node:assert/strict'
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -36,7 +36,7 @@ async function place(t: TestContext) {
       t.after(() => job.close())
       return job
     },
-    /** What the record says. */
+    /** The value in the record. */
     async quotes(id = 'j') {
       const jobs = await JobLog.open(await testKafka(), pipeline, () => {})
       const job = await jobs.latest(id)
@@ -46,7 +46,7 @@ async function place(t: TestContext) {
   }
 }
 
-/** A program that answers as a Python does whose csv module quotes a carriage return, or does not. */
+/** A program that answers like a Python whose csv module quotes a carriage return, or does not. */
 function answering(t: TestContext, answer: 'True' | 'False'): string {
   const path = join(testFolder(t), 'python')
   writeFileSync(path, `#!/bin/sh\necho ${answer}\n`)
@@ -83,7 +83,7 @@ test('openJob asks the named Python, and the next producer keeps the answer of t
   await (await open({ id: 'newer', python: newer })).close()
   await (await open({ id: 'older', python: older })).close()
   assert.deepEqual([await quotes('newer'), await quotes('older')], ['true', 'false'])
-  const again = await open({ id: 'older', python: newer }) // on another machine, say
+  const again = await open({ id: 'older', python: newer }) // as on another machine
   assert.equal(again.seq, 0)
   assert.equal(await quotes('older'), 'false')
 })

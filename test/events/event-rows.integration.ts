@@ -118,7 +118,7 @@ function rows(more: Partial<Rows>): Buffer {
   return encodeRows({ job: 'j', epoch: 0, from: 0, seq: null, count: 1, ...NO_LINE, rows: [['1', 'a']], ...more })
 }
 
-/** What a result says that matters here. */
+/** The parts of a result that matter here. */
 function told(record: WireRecord): unknown {
   if (record.kind === 'rows') return ['barrier', record.value.epoch]
   if (record.kind === 'end') return ['end', record.value.epoch, record.value.total]

@@ -28,14 +28,14 @@ interface Place {
   readonly pipeline: string
   readonly sender: PartitionSender
   open(more?: Partial<OpenJobOptions>): Promise<EventJob>
-  /** What counts of the job, and its job record, as of now. */
+  /** The state of the job, and its job record, as of now. */
   read(): Promise<{ counted: ReturnType<typeof countRows>; job: Job }>
   log(): Promise<JobLog>
 }
 
 async function place(t: TestContext): Promise<Place> {
   const open: { close(): Promise<void> }[] = []
-  t.after(() => Promise.all(open.map(each => each.close()))) // before the topics go: hooks run in this order
+  t.after(() => Promise.all(open.map(each => each.close()))) // before the topics are deleted: hooks run in this order
   const { pipeline, admin } = await testPipeline(t)
   await ensureTopics(admin, pipeline, PARTITIONS)
   const [kafka, brokers] = [await testKafka(), [await brokerAddress()]]
@@ -342,10 +342,10 @@ test('an outage is logged once and waited for, then all rows are safe; a long on
   assert.equal(await job.send(['a']), 0)
   await broker.kill()
   const open = ['b', 'c', 'd'].map(value => job.send([value]))
-  while (said.length === 0) await sleep(50) // nothing else tells
+  while (said.length === 0) await sleep(50) // there is no other sign
   broker = await startLocalBroker({ dataDir, port })
   assert.deepEqual(await Promise.all(open), [1, 2, 3])
-  // Whether its sender or its reader of `jobs` notices depends on how long the broker is away.
+  // Whether its sender or its reader of `jobs` notices depends on the length of the outage.
   const outages = said.filter(message => message.startsWith('cannot')).map(message => message.split(':')[0])
   assert.deepEqual([...new Set(outages)], outages, said.join('\n'))
   await job.close()

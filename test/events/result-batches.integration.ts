@@ -22,7 +22,7 @@ async function read(t: TestContext, stream: WrittenStream, more: Partial<Results
 const seqsOf = ({ rows }: ResultBatch) => rows.map(({ seq }) => seq)
 const range = (from: number, behind: number) => Array.from({ length: behind - from }, (_, i) => from + i)
 
-/** Takes batches until so many rows came. */
+/** Takes batches until this many rows came. */
 async function take(reading: AsyncGenerator<ResultBatch>, rows: number): Promise<ResultBatch[]> {
   const batches: ResultBatch[] = []
   for (let left = rows; left > 0; ) {
@@ -171,7 +171,7 @@ test('from now on: nothing that was there before, in its order', async t => {
   const next = reading.next()
   const other = await read(t, stream)
   await take(other, 3)
-  await new Promise(resolve => setTimeout(resolve, 500)) // that it has asked for the ends tells nobody
+  await new Promise(resolve => setTimeout(resolve, 500)) // there is no event for its request for the ends
   await stream.row(3)
   await stream.row(5)
   assert.deepEqual(seqsOf((await next).value as ResultBatch).slice(0, 1), [3])
@@ -237,7 +237,7 @@ test('unsequenced rows from now on', async t => {
   await stream.arrive(0, ['a', '1'])
   const reading = await read(t, stream, { from: 'now' })
   const next = reading.next()
-  await new Promise(resolve => setTimeout(resolve, 500)) // that it has asked for the ends tells nobody
+  await new Promise(resolve => setTimeout(resolve, 500)) // there is no event for its request for the ends
   await stream.arrive(1, ['b', '1'])
   assert.deepEqual(((await next).value as ResultBatch).rows[0]!.values, ['b', '1'])
 })

@@ -1,18 +1,18 @@
 import type { TopicPartition } from '../../src/kafka/index.ts'
 
-/** What a group asks of a member: to join again, since members came or went. */
+/** A group asks a member to join again, since members joined or left. */
 export interface Joined {
   held: readonly TopicPartition[]
-  /** Tells it that the group is about to assign anew. */
+  /** Tells it that the group is about to reassign. */
   wake(): void
 }
 
-/** A consumer group: who is in it, who holds which partition, and what was committed. */
+/** A consumer group: its members, the owner of each partition, and the commits. */
 export class Group {
   readonly committed = new Map<string, { readonly offset: number; readonly metadata: string | null }>()
   readonly #partitions: () => readonly TopicPartition[]
   readonly #members = new Set<Joined>()
-  /** Those that wait for the assignment that comes when every member has asked for it. */
+  /** Members that wait for the assignment, which comes when every member has asked for it. */
   readonly #joining = new Map<Joined, () => void>()
 
   constructor(partitions: () => readonly TopicPartition[]) {
@@ -27,7 +27,7 @@ export class Group {
     return this.#members.has(member)
   }
 
-  /** Resolves with the next assignment: when all members have joined again. */
+  /** Resolves with the next assignment, when all members have joined again. */
   join(member: Joined): Promise<void> {
     this.#members.add(member)
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -36,7 +36,7 @@ export class Group {
     return promise
   }
 
-  /** The member left, or the group takes it for dead. */
+  /** The member left, or the group declares it dead. */
   remove(member: Joined): void {
     if (!this.#members.delete(member)) return
     this.#joining.get(member)?.()
@@ -44,7 +44,7 @@ export class Group {
     this.rebalance()
   }
 
-  /** Has all members join again. */
+  /** Makes all members join again. */
   rebalance(): void {
     for (const member of this.#members) if (!this.#joining.has(member)) member.wake()
     if (this.#joining.size < this.#members.size) return

@@ -1,8 +1,8 @@
 /**
- * Kafka in memory, behind the door of src/kafka/: what the code under test gets are its own types. It answers at once, so a
- * test takes milliseconds, and does on request what a real cluster does rarely: see the hooks of `FakeCluster`, and
- * `PartitionLog` for transactions, compaction, retention and broken batches. test/kafka/conformance.ts holds it against a
- * real broker.
+ * Kafka in memory, with the API of src/kafka/: the code under test gets the types of that room. It answers at once, so
+ * a test takes milliseconds. On request it does what a real cluster does rarely: see the hooks of `FakeCluster`, and
+ * `PartitionLog` for transactions, compaction, retention and broken batches. test/kafka/conformance.ts compares it with
+ * a real broker.
  */
 import type {
   GroupMember,
@@ -22,10 +22,10 @@ import type { PartitionLog } from './partition-log.ts'
 import { FakeProducer } from './producer.ts'
 import { FakeReader } from './reader.ts'
 
-/** What code outside of a class sees of it. */
+/** The public part of a class. */
 export type Public<T> = Pick<T, keyof T>
 
-/** The one place where a fake is taken for the real class: private members are all that it lacks. */
+/** The only cast from a fake to the real class: the fake lacks only private members. */
 export function asReal<T>(fake: Public<T>): T {
   return fake as T
 }
@@ -40,10 +40,10 @@ export class FakeCluster {
     undefined
   /** Called before each commit. It may wait, or throw to lose it. */
   onCommit: (group: string, positions: readonly Position[]) => Promise<void> = async () => {}
-  /** Called before each fetch. It may wait, or throw what the broker answers. */
+  /** Called before each fetch. It may wait, or throw the answer of the broker. */
   onFetch: (positions: readonly Position[]) => Promise<void> = async () => {}
 
-  /** A client with connections of its own: one process, to the cluster. */
+  /** A client with its own connections to the cluster, as one process has. */
   client(settings: Partial<KafkaSettings> = {}): FakeKafka {
     return new FakeKafka(this, { brokers: ['fake:9092'], clientId: 'test', ...settings })
   }
@@ -63,7 +63,7 @@ export class FakeCluster {
   }
 }
 
-/** One client of the fake. `kafka` is what the code under test is given. */
+/** One client of the fake. The code under test gets `kafka`. */
 export class FakeKafka implements Public<Kafka> {
   readonly cluster: FakeCluster
   readonly settings: KafkaSettings
@@ -105,18 +105,18 @@ export class FakeKafka implements Public<Kafka> {
     return asReal<GroupMember>(member)
   }
 
-  /** The process dies: nothing of it reaches the cluster any more, and its groups know at once. */
+  /** The process dies: nothing from it reaches the cluster any more, and its groups know at once. */
   kill(): void {
     this.#killed = true
     this.expire()
   }
 
-  /** Its groups take it for dead, though it lives, as where its heartbeats came too late. */
+  /** Its groups declare it dead, though it lives, as if its heartbeats came too late. */
   expire(): void {
     for (const member of this.#members) member.expire()
   }
 
-  /** Throws where the process is dead: an error for good, so that what runs here ends. */
+  /** Throws a final error if the process is dead, so that its code ends. */
   check(): void {
     if (this.#killed) throw Object.assign(new Error('this client was killed'), { type: 'CLUSTER_AUTHORIZATION_FAILED' })
   }

@@ -1,6 +1,6 @@
 import type { Message } from '../../src/kafka/index.ts'
 
-/** What a producer writes together: all of it becomes readable when the transaction is committed. */
+/** Messages that a producer writes together: they become readable when the transaction is committed. */
 export interface Transaction {
   state: 'open' | 'committed' | 'aborted'
 }
@@ -40,26 +40,26 @@ export class PartitionLog {
     return this.#add(messages, contents.length, transaction)
   }
 
-  /** Appends a batch of `count` messages that nobody can read. */
+  /** Appends a batch of `count` unreadable messages. */
   appendBroken(count: number, why: string): number {
     const unreadable = { first: this.end, count, why }
     return this.#add([{ offset: this.end + count - 1, key: null, value: null, unreadable }], count, null)
   }
 
-  /** Ends a transaction. Its marker takes an offset and is no message. */
+  /** Ends a transaction. Its marker takes an offset but is not a message. */
   finish(transaction: Transaction, state: 'committed' | 'aborted'): void {
     transaction.state = state
     this.#add([], 1, null)
   }
 
-  /** Takes everything before this offset out of the log, as retention does. */
+  /** Removes everything before this offset, as retention does. */
   truncate(start: number): void {
     this.start = start
     this.end = Math.max(this.end, start)
     this.#batches = this.#batches.filter(({ last }) => last >= start)
   }
 
-  /** Keeps these messages alone. Their offsets stay, also those of the end of the log. */
+  /** Keeps only these messages. Offsets do not change, not even the end of the log. */
   compact(keeps: (message: Message) => boolean): void {
     this.#batches = this.#batches
       .map(batch => ({ ...batch, messages: batch.messages.filter(keeps) }))
@@ -71,7 +71,7 @@ export class PartitionLog {
     return this.#batches.find(({ transaction }) => transaction?.state === 'open')?.base ?? this.end
   }
 
-  /** Whole batches from this offset on, up to `maxBytes`, but one at least where `atLeastOne`. */
+  /** Whole batches from this offset on, up to `maxBytes`, but at least one if `atLeastOne`. */
   read(offset: number, { maxBytes, atLeastOne }: { maxBytes: number; atLeastOne: boolean }) {
     const { stableEnd } = this
     const messages: Message[] = []

@@ -8,7 +8,7 @@ import type { PartitionLog } from './partition-log.ts'
 
 const PIPELINE = 'p'
 
-/** A pipeline over a Kafka of its own in memory, and the parts that run in it. */
+/** A pipeline over its own Kafka in memory, and the parts that run in it. */
 export async function fakePipeline(t: TestContext, layout: Layout) {
   const cluster = new FakeCluster()
   const { kafka } = cluster.client()

@@ -5,13 +5,13 @@ import type { FetchLimits } from '../../src/kafka/fetch.ts'
 import type { Fetched, Position, Reader, TopicPartition } from '../../src/kafka/index.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 
-/** How long a fetch waits for a first message: no test waits as long as a broker would. */
+/** How long a fetch waits for a first message: a test does not wait as long as a broker would. */
 const EMPTY_FETCH_MS = 1
 
 export class FakeReader implements Public<Reader> {
   readonly #client: FakeKafka
   readonly #stableEnds: boolean
-  /** Who leads a partition, as this client knows it. */
+  /** The leaders of partitions, as this client knows them. */
   readonly #leaders = new Map<string, number>()
   #closed = false
 

@@ -1,4 +1,4 @@
-/** Clients that nobody here wrote, with every codec that Kafka has, in batches so large that compression pays. */
+/** Third-party clients with every codec of Kafka, in batches large enough for compression to pay. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -20,7 +20,7 @@ const FRANZ_GO = join(import.meta.dirname, '../fixtures/franz-go')
 const PARTITIONS = 8
 const ROWS = 400
 
-/** A pipeline with a worker and an open job of events, whose topic of rows has these settings. */
+/** A pipeline with a worker and an open event job, whose topic of rows has these settings. */
 async function openPipeline(t: TestContext, config: Readonly<Record<string, string>> = {}) {
   const { pipeline } = await testPipeline(t)
   const brokers = await brokerAddress()
@@ -35,7 +35,7 @@ async function openPipeline(t: TestContext, config: Readonly<Record<string, stri
   return {
     ...{ brokers, rows, results, env },
     codecs: () => codecsOf(brokers, rows, PARTITIONS),
-    /** The ids of all rows that came out, once there are as many. */
+    /** The ids of all rows that came out, once there are this many. */
     async ids(count: number): Promise<string[]> {
       let ids: string[] = []
       await until(`${count} results`, async () => {

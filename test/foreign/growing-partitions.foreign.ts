@@ -67,14 +67,14 @@ class Pipeline {
     await this.run('publish', path, '--job', job, ...more)
   }
 
-  /** Collects a job, and compares it with what the old job makes of its file. */
+  /** Collects a job, and compares it with what the original job makes of its file. */
   async collect(job: string): Promise<void> {
     const out = join(this.folder, `${job}.out.csv`)
     await this.run('collect', out, '--job', job)
     assert.equal(readFileSync(out, 'utf8'), await serialJob(join(this.folder, `${job}.csv`), CLASSIFIER))
   }
 
-  /** As somebody else does, who knows nothing of rowmill. */
+  /** As another program does, which does not know rowmill. */
   async alter(...topics: string[]): Promise<void> {
     for (const topic of topics) {
       const what = ['--alter', '--topic', topic, '--partitions', String(AFTER)]

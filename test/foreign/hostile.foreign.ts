@@ -1,4 +1,4 @@
-/** What others may write into the topic of rows by mistake or by design: it costs its own messages and nobody else's. */
+/** What others may write into the topic of rows by mistake or by design: only their own messages suffer. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ import { until } from '../helpers/until.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
 const PARTITIONS = 8
-/** What `work` may take at the most, its own process and its worker each. */
+/** The memory limit of `work`, for its own process and for each worker. */
 const MOST_BYTES = 400 * 1024 * 1024
 
 /** A job record as `jobs open` writes it. */
@@ -42,7 +42,7 @@ async function sharedPlace(t: TestContext): Promise<Place> {
   return { pipeline: (await testPipeline(t)).pipeline, brokers: await brokerAddress() }
 }
 
-/** A pipeline with the open job `events`, and a worker when it is asked for. */
+/** A pipeline with the open job `events`, and a worker on request. */
 async function openEvents(t: TestContext, { pipeline, brokers }: Place) {
   const topics = topicsOf(pipeline)
   const env = { ROWMILL_BROKERS: brokers, ROWMILL_PIPELINE: pipeline }
@@ -60,18 +60,18 @@ async function openEvents(t: TestContext, { pipeline, brokers }: Place) {
       t.after(() => child.kill('SIGKILL'))
       return {
         child,
-        /** What it said, once it has drained. */
+        /** Its output, after it has drained. */
         stop(): Promise<Finished> {
           child.kill('SIGTERM')
           return finished
         },
       }
     },
-    /** The ids of the rows that have a result. What is no record in the topic of results is passed over. */
+    /** The ids of the rows that have a result. Unreadable messages in the topic of results are skipped. */
     async ids(count: number): Promise<string[]> {
       let ids: string[] = []
       await until(`${count} results`, async () => {
-        // Of a row that a killed worker had not committed a second copy is there. Its place says that it is one.
+        // A row that a killed worker had not committed has a second copy. Its place shows that it is a copy.
         const byPlace = (await readTopic(kafka, topics.results, PARTITIONS, { skipJunk: true })).map(records => {
           const results = records.map(({ value }) => value as Result)
           return new Map(results.flatMap(({ first, rows }) => rows.map((row, i) => [first + i, String(row[0])])))
@@ -92,7 +92,7 @@ async function openEvents(t: TestContext, { pipeline, brokers }: Place) {
   }
 }
 
-/** The most memory that each process below has had, by its name and pid. */
+/** The peak memory of each process below, by its name and pid. */
 function peaks(pid: number): Map<string, number> {
   const below = [pid, ...descendants(pid).map(({ pid }) => pid)]
   return new Map(

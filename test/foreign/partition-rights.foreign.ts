@@ -1,4 +1,4 @@
-/** A user who may not add partitions, on a broker of its own with an authorizer. */
+/** A user who may not add partitions, on a separate broker with an authorizer. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { test } from 'node:test'

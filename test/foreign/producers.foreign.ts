@@ -1,4 +1,4 @@
-/** Programs that publish without our SDK: those of examples/producers, as their README has them. */
+/** Programs that publish without our SDK: those of examples/producers, as their README shows them. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -19,7 +19,7 @@ const PRODUCE = join(FOLDER, 'produce.py')
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.ts')
 const NO_KCAT = spawnSync('kcat', ['-V']).error ? 'there is no kcat here (apt-get install kcat)' : false
 
-/** A pipeline of this test with the job `visits`, and what has come of it. */
+/** A pipeline of this test with the job `visits`, and its results. */
 async function visits(t: TestContext) {
   const { pipeline } = await testPipeline(t)
   const { jobs, rows, results, rejects } = topicsOf(pipeline)
@@ -57,7 +57,7 @@ async function visits(t: TestContext) {
 
 const bySku = (rows: readonly (readonly string[] | null)[]) => rows.map(row => row?.join() ?? '').sort()
 
-/** The shell lines of a block of the README, with this pipeline in place of its own. */
+/** The shell lines of a block of the README, with this pipeline instead of its own. */
 function linesOf(pattern: RegExp, pipeline: string): string {
   const [, block] = [...README.matchAll(/```sh\n(.*?)```/gs)].find(([, block]) => pattern.test(block!))!
   return block!.replaceAll('rowmill.rows', `${pipeline}.rows`)
@@ -111,7 +111,7 @@ test('produce.py publishes a CSV file: every row is acknowledged, and classified
   writeFileSync(path, `TEXT,SKU\n${cells.map(row => `${row.map(quoted)}\n`).join('')}`)
   const { code, stderr } = await produce([path])
   assert.equal(code, 0, stderr)
-  assert.match(stderr, /^produce\.py: 500 rows are safe\n$/m) // librdkafka may have said something too
+  assert.match(stderr, /^produce\.py: 500 rows are safe\n$/m) // librdkafka may have printed something too
   work()
   assert.deepEqual(bySku(await results(500)), bySku(cells.map(([text, sku]) => [sku!, text!])))
 })

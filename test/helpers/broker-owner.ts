@@ -15,18 +15,18 @@ export interface Said {
   readonly error?: ErrorRecord
 }
 
-/** A running fixture, in a process group of its own as a terminal's foreground command has it. */
+/** A running fixture in its own process group, like a foreground command of a terminal. */
 export interface Fixture {
   readonly child: ChildProcess
   readonly pid: number
-  /** The first line that has this field, of the past or the future. Rejects when the process ends without it. */
+  /** The first line with this field, past or future. Rejects if the process ends without it. */
   says(field: keyof Said): Promise<Said>
-  /** Everything it said, when it has ended. */
+  /** Its whole output, once it has ended. */
   readonly all: Promise<readonly Said[]>
   kill(): Promise<void>
 }
 
-/** Starts a fixture that is killed when the test ends, with `env` over the environment of this process. */
+/** Starts a fixture with `env` over the environment of this process. It is killed when the test ends. */
 export function runFixture(t: TestContext, name: 'owner' | 'preparer', env: NodeJS.ProcessEnv = {}): Fixture {
   const script = fileURLToPath(new URL(`../broker/fixtures/${name}.ts`, import.meta.url))
   const child = spawn(process.execPath, [script], {

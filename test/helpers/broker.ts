@@ -10,7 +10,7 @@ let own: Promise<LocalBroker> | null = null
 // Registered here for the whole file: inside a test it would run when that test ends.
 after(async () => (await own)?.close())
 
-/** The address of the broker of this test run; a test file that runs by itself starts one of its own. */
+/** The address of the broker of this test run; a test file that runs by itself starts its own. */
 export async function brokerAddress(): Promise<string> {
   const shared = process.env['ROWMILL_TEST_BROKERS']
   if (shared) return shared
@@ -22,7 +22,7 @@ export async function testKafka(): Promise<Kafka> {
   return new Kafka({ brokers: [await brokerAddress()], clientId: 'test' })
 }
 
-/** A pipeline name of this test alone; its topics go when the test ends. */
+/** A pipeline name for this test alone; its topics are deleted when the test ends. */
 export async function testPipeline(t: {
   after(fn: () => Promise<void>): void
 }): Promise<{ pipeline: string; admin: KafkaAdmin }> {

@@ -19,13 +19,13 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly cwd?: string
   readonly input?: string | Buffer
-  /** Whether its standard input stays open behind `input`. */
+  /** Whether its standard input stays open after `input`. */
   readonly inputStays?: boolean
-  /** The rowmill to run, unless it is that of this clone. */
+  /** The rowmill to run; the default is this clone. */
   readonly bin?: string
 }
 
-/** A rowmill command of this clone as a process of its own, with the Python of the tests. */
+/** A rowmill command of this clone in its own process, with the Python of the tests. */
 export function startRowmill(args: readonly string[], options: CliOptions = {}) {
   return startProgram(process.execPath, [options.bin ?? BIN, ...args], options)
 }
@@ -55,7 +55,7 @@ export function rowmill(args: readonly string[], options: CliOptions = {}): Prom
   return startRowmill(args, options).finished
 }
 
-/** A folder of this test alone, removed when the test ends. */
+/** A folder for this test alone, removed when the test ends. */
 export function testFolder(t: { after(fn: () => void): void }): string {
   const folder = mkdtempSync(join(tmpdir(), 'rowmill-test-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))

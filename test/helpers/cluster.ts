@@ -1,4 +1,4 @@
-/** Three brokers on this machine, each behind a proxy, each to be killed and started again; the first is the controller. */
+/** Three brokers on this machine, each with a proxy, each can be killed and restarted; the first is the controller. */
 import { randomBytes } from 'node:crypto'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -25,7 +25,7 @@ const HOST = '127.0.0.1'
 
 interface Node {
   readonly proxy: BrokerProxy
-  /** The broker's own. */
+  /** The port of the broker itself. */
   readonly log: string
   readonly start: () => Promise<LocalBroker>
   broker: LocalBroker | null
@@ -42,7 +42,7 @@ export class Cluster {
     this.#admin = admin
   }
 
-  /** `closing` gets what is to be done at the end, the last one first; `more` are properties of every broker. */
+  /** `closing` collects cleanups, which run in reverse order; `more` are properties of every broker. */
   static async open(closing: Closing, more: Properties = {}): Promise<Cluster> {
     const nodes = await makeNodes(closing, more)
     await Promise.all([...nodes.values()].map(startNode))
@@ -74,13 +74,16 @@ export class Cluster {
     node.broker = null
   }
 
-  /** Starts those that were killed, all at once. */
+  /** Restarts the killed ones, all at once. */
   async heal(): Promise<void> {
     const dead = [...this.#nodes.values()].filter(({ broker }) => broker === null)
     await Promise.all(dead.map(startNode))
   }
 
-  /** Makes the topics of a pipeline; returns who leads partitions of its large jobs: all three, unless one was slow to answer. */
+  /**
+   * Makes the topics of a pipeline; returns the leaders of its bulk partitions: all three, unless one was slow to
+   * answer.
+   */
   async prepare(pipeline: string): Promise<NodeId[]> {
     const admin = await new Kafka({ brokers: this.addresses.split(','), clientId: 'test' }).admin()
     try {
@@ -94,23 +97,23 @@ export class Cluster {
     return NODES.filter(id => leaders.has(id))
   }
 
-  /** Waits until every partition of these topics is on so many brokers, and no others count. */
+  /** Waits until every partition of these topics has exactly this many in-sync brokers. */
   async untilInSync(topics: readonly string[], brokers: number): Promise<void> {
     const isSo = async (topic: string) =>
       [...(await this.#partitions(topic)).values()].every(({ inSync }) => inSync.length === brokers)
     for (const topic of topics) {
-      // The broker that was asked may be one that was just killed.
+      // The broker that answers may be one that was just killed.
       await until(`${topic} on ${brokers} brokers`, () => isSo(topic).catch(() => false))
     }
   }
 
-  /** Partition to the broker that leads it and those that have all of it. */
+  /** For each partition, its leader and the brokers that have all of it. */
   async #partitions(topic: string): Promise<Map<number, { leader: number; inSync: readonly number[] }>> {
     const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] })
     return new Map(topics[0]!.partitions.map(({ partitionId, leader, isr }) => [partitionId, { leader, inSync: isr }]))
   }
 
-  /** Takes every partition of the topic that this broker leads away from it, and waits until others lead them. */
+  /** Moves every partition of the topic that this broker leads to other leaders, and waits until they lead. */
   async moveLeaders(topic: string, from: NodeId): Promise<void> {
     const replicas = NODES.filter(id => id !== from)
     const led = [...(await this.#partitions(topic))].filter(([, { leader }]) => leader === from)
@@ -121,7 +124,7 @@ export class Cluster {
   }
 }
 
-/** Why a broker does not come, as far as it says. */
+/** Why a broker does not start, as far as it says. */
 function lastWords({ proxy, log }: Node): string {
   const lines = readFileSync(log, 'utf8').split('\n')
   return `${proxy.address}:\n${lines.slice(-12).join('\n')}`
@@ -172,7 +175,7 @@ async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId
   return nodes
 }
 
-/** Free ports, none given twice: who will listen on one does not do so yet. */
+/** Free ports without duplicates: the future listener on one does not listen yet. */
 function freePorts(): () => Promise<number> {
   const given = new Set<number>()
   return async () => {

@@ -5,7 +5,7 @@ import { openSocket } from '../../src/kafka/connection.ts'
 import { fetchRaw } from '../../src/kafka/fetch.ts'
 import { COMPRESSIONS } from '../../src/options.ts'
 
-/** The codecs that the batches in a topic have, as the broker keeps them. */
+/** The codecs of the batches in a topic, as the broker keeps them. */
 export async function codecsOf(brokers: string, topic: string, partitions: number): Promise<Set<string>> {
   const silent = () => () => {}
   const cluster = new Cluster({

@@ -1,4 +1,4 @@
-/** Processes that want one output, and can be killed while they hold it. */
+/** Processes that compete for one output, and can be killed while they hold it. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,14 +7,14 @@ import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const CONTENDER = fileURLToPath(new URL('../connectors/fixtures/contender.ts', import.meta.url))
-/** What a container has of its own beside the files; with `--kill-child` the process ends with `unshare`. */
+/** A container shares only the files with its host; with `--kill-child` the process ends with `unshare`. */
 const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc', '--net', '--uts', '--ipc']
 /** Why there is no second namespace here, or false. */
 export const cannotUnshare = spawnSync('unshare', [...CONTAINER, 'true']).status !== 0 && 'unshare is not allowed here'
 
 type Where = 'here' | 'in a container'
 
-/** In each round the holder is killed, and four processes take what it held at the same moment. */
+/** In each round the holder is killed, and four processes try to take its lock at the same moment. */
 export async function killedHolders(
   t: TestContext,
   { path, rounds, where }: { path: string; rounds: number; where: (place: number) => Where },
@@ -51,7 +51,7 @@ export async function ask(contender: ChildProcess, word: string): Promise<unknow
   return await answer
 }
 
-/** Rejects where it ends without one. */
+/** Rejects if it ends without one. */
 async function answerOf(child: ChildProcess): Promise<unknown> {
   const gone = new AbortController()
   const onClose = () => gone.abort(new Error('a contender ended without an answer'))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { EndOfInput, Rows, Values } from '../../src/model.ts'
 import type { WireRecord } from '../../src/wire/record.ts'
 
-/** A row that a producer was told is safe. */
+/** A row that a producer reported as safe. */
 export interface SafeRow {
   readonly producer: string
   readonly seq: number
@@ -18,9 +18,9 @@ export interface CountedRows {
 }
 
 /**
- * Which rows of a sequenced event job count, straight from the rule and row by row: in one partition, behind a message of
- * an epoch those of lower ones are dropped; and a row counts where its seq is below the `from` of every later epoch. A
- * barrier says no `from`.
+ * Which rows of a sequenced event job count, straight from the rule and row by row. In one partition, rows of lower
+ * epochs after a message of an epoch are dropped. A row counts if its seq is below the `from` of every later epoch. A
+ * barrier has no `from`.
  */
 export function countRows(partitions: readonly (readonly WireRecord[])[], job: string): CountedRows {
   const from = new Map<number, number>()
@@ -52,8 +52,8 @@ export function countRows(partitions: readonly (readonly WireRecord[])[], job: s
 }
 
 /**
- * The invariants of producers, by name. hole: the rows that count are 0, 1, 2, ...; lost: every row that a producer was
- * told is safe counts, as it was sent; twice: no two were told of the same seq. Returns how many rows count.
+ * The invariants of producers, by name. hole: the rows that count are 0, 1, 2, ...; lost: every row reported as safe
+ * counts, as it was sent; twice: no two producers got the same seq. Returns how many rows count.
  */
 export function checkRows({ rows }: CountedRows, safe: readonly SafeRow[]): number {
   for (let seq = 0; seq < rows.size; seq++) assert.ok(rows.has(seq), `hole: row ${seq} of ${rows.size} is missing`)

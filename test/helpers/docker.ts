@@ -8,7 +8,7 @@ import { KAFKA_VERSION } from '../../src/broker/jvm/broker-files.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Where the machines that build this project have a program that starts an engine, which then stays. */
+/** Some build machines have a program here that starts an engine, which then stays. */
 const STARTER = join(ROOT, '../shared/tools/docker-engine')
 const IMAGE = `rowmill-test-kafka:${KAFKA_VERSION}`
 
@@ -17,7 +17,7 @@ export async function docker(...args: readonly string[]): Promise<string> {
   return stdout.trim()
 }
 
-/** Has a Docker engine answer, or says in words why none can. */
+/** Makes sure that a Docker engine answers, or returns the reason why none can. */
 export async function startDocker(): Promise<string | null> {
   const answers = await docker('info').catch(() => null)
   if (answers !== null) return null
@@ -29,7 +29,7 @@ export async function startDocker(): Promise<string | null> {
   )
 }
 
-/** An image of Kafka from the jars of this machine, on what `docker-engine` made: none can be pulled there. */
+/** An image of Kafka from the jars of this machine, built with `docker-engine`: no image can be pulled there. */
 export async function buildKafkaImage(): Promise<string> {
   const context = await mkdtemp(join(tmpdir(), 'rowmill-image-'))
   try {

@@ -1,13 +1,13 @@
-/** What publishers of events that take a job over from each other leave in the topics, and what must come of it. */
+/** What publishers of events that take a job over from each other leave in the topics, and the expected outcome. */
 import fc from 'fast-check'
 import { type Layout, placeOf, rowsInPartition } from '../../src/core/sequence.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
 
-/** One publisher of the job: how many rows it goes on with, and whether it ends the job behind them. */
+/** One publisher of the job: how many more rows it sends, and whether it ends the job after them. */
 interface Life {
   readonly rows: number
   readonly ends: boolean
-  /** How many of the messages that are under way arrive before the next publisher comes. */
+  /** How many messages in flight arrive before the next publisher comes. */
   readonly arrive: number
 }
 
@@ -58,7 +58,9 @@ export class Dice {
   }
 }
 
-/** Publishers come, one after the other, while what earlier ones sent still arrives: in each partition in its order. */
+/**
+ * Publishers come, one after the other, while messages of earlier ones still arrive, in order within each partition.
+ */
 export function streamOf(stream: AnyStream): Stream {
   const dice = new Dice(stream.dice)
   const topic: Sent[][] = Array.from({ length: stream.partitions }, () => [])
@@ -90,7 +92,7 @@ export function streamOf(stream: AnyStream): Stream {
   return { logs: topic.map((log, at) => work(log, at, { stream, dice })), expected, epochs: froms.length }
 }
 
-/** What a publisher finds that reads up to its barriers. */
+/** What a publisher finds when it reads up to its barriers. */
 function lowestNotFound(topic: readonly (readonly Sent[])[], epoch: number): number {
   const rows = topic.flatMap(log => {
     let highest = 0
@@ -114,7 +116,7 @@ function cellOf(seq: number, epoch: number): string | null {
   return (seq * 7 + epoch) % 9 === 0 ? null : `row ${seq} of ${epoch}`
 }
 
-/** Workers drop what is behind a later epoch, do some of it twice, and cut the rest into results. */
+/** Workers drop rows of older epochs after a later one, repeat some rows, and cut the rest into results. */
 function work(log: readonly Sent[], partition: number, { stream, dice }: { stream: AnyStream; dice: Dice }): Left[] {
   let highest = 0
   const counted = log.filter(sent => {
@@ -125,8 +127,8 @@ function work(log: readonly Sent[], partition: number, { stream, dice }: { strea
   counted.forEach((sent, at) => {
     done.push(sent)
     const again = dice.throw(12)
-    if (again === 0) done.push(...counted.slice(dice.throw(at + 1), at + 1)) // a worker that comes after a dead one
-    if (again === 1) done.push(counted[dice.throw(at + 1)]!) // one that was taken for dead
+    if (again === 0) done.push(...counted.slice(dice.throw(at + 1), at + 1)) // a worker that follows a dead one
+    if (again === 1) done.push(counted[dice.throw(at + 1)]!) // one that was declared dead
   })
   return cut(done, partition, { stream, dice })
 }

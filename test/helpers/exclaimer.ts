@@ -2,7 +2,7 @@ import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src
 import type { Source, SourceHeader, SourceRows } from '../../src/connector.ts'
 import type { Values } from '../../src/model.ts'
 
-/** What the source of `sourceOf` says when it is opened. */
+/** What the source of `sourceOf` returns from `open`. */
 export const HEADER: SourceHeader = {
   columns: ['ID', 'TEXT'],
   indexKind: null,

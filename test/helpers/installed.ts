@@ -8,7 +8,7 @@ import { python } from './python.ts'
 
 export const ROOT = join(import.meta.dirname, '../..')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
-/** Not copied with the clone: it is large, or made again. */
+/** Not copied with the clone: it is large, or built again. */
 const LEFT_OUT = ['.venv', '.git', 'dist', 'demo']
 /** The TypeScript of the clone, for a program that uses the package and Node. */
 const TYPES = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', 'node']
@@ -22,7 +22,7 @@ export interface Installed {
   readonly env: { readonly PATH: string }
   /** Runs a program in `home`. */
   run(file: string, args: readonly string[], options?: CliOptions): Promise<Finished>
-  /** Checks the types of these files of `home` as strictly as tsc can, with Node's own types where `node` is given. */
+  /** Checks the types of these files of `home` as strictly as tsc can, with Node's own types if `node` is given. */
   compile(files: readonly string[], types?: { node?: boolean }): Promise<void>
   remove(): void
 }

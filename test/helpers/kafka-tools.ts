@@ -7,7 +7,7 @@ import { copyJarsArguments } from '../../src/broker/jvm/broker-files.ts'
 import { findJava, findMaven } from '../../src/broker/jvm/java.ts'
 import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 
-/** The newest published: the tools of 4.4.0 are missing on Maven Central. They run on the libraries of their version. */
+/** The newest published version: Maven Central lacks the tools of 4.4.0. They run on the libraries of their version. */
 const TOOLS_VERSION = '4.3.1'
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -34,8 +34,8 @@ const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 /**
  * Runs a command-line tool of Kafka, such as `org.apache.kafka.tools.TopicCommand` (kafka-topics.sh) or
- * `org.apache.kafka.tools.consumer.ConsoleConsumer`, and resolves to its standard output. Rejects with what it wrote
- * when it fails. The first use fetches its jar into the cache of rowmill. `input` is its standard input.
+ * `org.apache.kafka.tools.consumer.ConsoleConsumer`, and resolves to its standard output. Rejects with its output if it
+ * fails. The first use downloads its jar into the cache of rowmill. `input` is its standard input.
  */
 export async function runKafkaTool(mainClass: string, args: readonly string[], input = ''): Promise<string> {
   const [tools, java] = await Promise.all([prepareTools(), findJava()])
@@ -45,7 +45,7 @@ export async function runKafkaTool(mainClass: string, args: readonly string[], i
   return (await running).stdout
 }
 
-/** A folder appears under its name only when it is whole. */
+/** A folder gets its name only when it is complete. */
 async function prepareTools(): Promise<string> {
   const folder = join(cacheDirectory(), `kafka-tools-${TOOLS_VERSION}`)
   if (await exists(folder)) return folder
@@ -64,7 +64,7 @@ async function prepareTools(): Promise<string> {
   return folder
 }
 
-/** Deletes what lies before these offsets, as retention does. */
+/** Deletes everything before these offsets, as retention does. */
 export async function deleteBefore(
   brokers: string,
   offsets: readonly { topic: string; partition: number; offset: number }[],

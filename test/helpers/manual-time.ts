@@ -2,7 +2,7 @@ import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Time } from '../../src/support/clock.ts'
 
-/** Time that passes only when a test says so. It begins in the middle of nowhere, as monotonic clocks do. */
+/** Time that passes only when a test says so. It begins at an arbitrary value, as monotonic clocks do. */
 export class ManualTime implements Time {
   #now = 5_000
   #due: { at: number; readonly every: number | null; readonly call: () => void }[] = []
@@ -32,7 +32,7 @@ export class ManualTime implements Time {
     return this
   }
 
-  /** Lets this much time pass: what is due happens in its order, each time with what follows from it. */
+  /** Lets this much time pass: due timers fire in order, each with everything that follows from it. */
   async pass(ms: number): Promise<void> {
     const end = this.#now + ms
     for (;;) {

@@ -13,7 +13,7 @@ export interface Edit {
   readonly put: string
 }
 
-/** The bin of a copy of rowmill with a mistake in it, gone when the test ends. */
+/** The bin of a copy of rowmill with a defect, removed when the test ends. */
 export function mutant(t: { after(fn: () => void): void }, edits: readonly Edit[]): string {
   const folder = testFolder(t)
   for (const name of COPIED) cpSync(join(ROOT, name), join(folder, name), { recursive: true })

@@ -4,13 +4,13 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 
-/** Named exactly: any other version would be fetched again for the same answer. */
+/** An exact version: any other would be downloaded again for the same answer. */
 const VERSION = '20.19.6'
 
 /**
  * A real Node that is too old for rowmill: one on the PATH, since many machines start npm with one, else one that npm
- * fetches once into the cache of rowmill. A made-up version would leave untested that an old parser gets through
- * bin/rowmill.js. It is fetched as the package that holds the binary alone; the package `node` runs an install script.
+ * downloads once into the cache of rowmill. A faked version would not test that an old parser gets through
+ * bin/rowmill.js. It comes from the package that has only the binary; the package `node` runs an install script.
  */
 export async function olderNode(): Promise<string> {
   for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
@@ -21,7 +21,7 @@ export async function olderNode(): Promise<string> {
   return await fetchNode()
 }
 
-/** A folder appears under its name only when it is whole. */
+/** A folder gets its name only when it is complete. */
 async function fetchNode(): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`
   const folder = join(cacheDirectory(), `${name}-${VERSION}`)

@@ -99,7 +99,7 @@ export class PageShell {
     return this.until(`says ${line}`, () => this.lines.includes(line))
   }
 
-  /** Resolves when `holds` does. If it never does, rejects with everything that was printed. */
+  /** Resolves when `holds` is true. If it never is, rejects with everything that was printed. */
   async until(what: string, holds: () => boolean): Promise<void> {
     const printed = () => `never: ${what}\n${this.#stdout}\n${this.#stderr}`
     const check = () => {

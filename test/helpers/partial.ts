@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The partial file of an unfinished output, or null where there is none. */
+/** The partial file of an unfinished output, or null if there is none. */
 export function partialOf(output: string): string | null {
   const folder = `${output}.rowmill`
   try {

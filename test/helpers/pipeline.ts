@@ -36,7 +36,7 @@ function isRecord(value: Uint8Array | null): boolean {
   return value?.[0] === 0xc3 && value[1] === 1
 }
 
-/** A sink that keeps the rows it gets in `written`. */
+/** A sink that keeps its rows in `written`. */
 export function memorySink(written: Values[]): Sink {
   return {
     open: async () => null,

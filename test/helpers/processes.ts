@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** One process by pid and start time: a pid alone may come again. Linux only, as the tests are. */
+/** One process by pid and start time: a pid alone may be reused. Linux only, as the tests are. */
 export interface ProcessInfo {
   readonly pid: number
   readonly parent: number
@@ -9,7 +9,7 @@ export interface ProcessInfo {
   readonly name: string
 }
 
-/** Every process below `pid`, children of children included. */
+/** Every process below `pid`, including children of children. */
 export function descendants(pid: number): ProcessInfo[] {
   const all = processes()
   const below: ProcessInfo[] = []
@@ -24,7 +24,7 @@ export function descendants(pid: number): ProcessInfo[] {
   return below
 }
 
-/** Waits until none of these processes is left; throws naming those that are, after `limitMs`. */
+/** Waits until none of these processes is left; after `limitMs`, throws with the names of the remaining ones. */
 export async function untilGone(infos: readonly ProcessInfo[], limitMs = 20_000): Promise<void> {
   const deadline = Date.now() + limitMs
   for (;;) {
@@ -32,7 +32,7 @@ export async function untilGone(infos: readonly ProcessInfo[], limitMs = 20_000)
     if (left.length === 0) return
     if (Date.now() > deadline)
       throw new Error(`still running: ${left.map(({ pid, name }) => `${name} (${pid})`).join(', ')}`)
-    await sleep(20) // a foreign process tells nobody but its parent when it ends
+    await sleep(20) // a foreign process notifies only its parent when it ends
   }
 }
 
@@ -51,7 +51,7 @@ function read(pid: number): ProcessInfo | null {
   }
 }
 
-/** What /proc/PID/stat says. */
+/** The content of /proc/PID/stat. */
 export function infoOf(stat: string): ProcessInfo {
   const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

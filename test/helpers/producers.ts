@@ -37,14 +37,14 @@ export interface Fate {
   readonly total: number
   /** Between bursts of ten rows. */
   readonly pauseMs?: number
-  /** When all is sent and safe: leaves, ends the job, or stays until it loses it. */
+  /** When everything is sent and safe: leaves, ends the job, or stays until it loses it. */
   readonly last?: 'close' | 'end' | 'hold'
-  /** Where it is killed, the how manieth time it comes there. */
+  /** Where it is killed, and on which visit. */
   readonly at?: CrashPoint
   readonly time?: number
 }
 
-/** One producer in a process of its own (test/fixtures/producer.ts). */
+/** One producer in its own process (test/fixtures/producer.ts). */
 export class ProducerProcess {
   readonly name: string
   readonly child: ChildProcess
@@ -90,7 +90,7 @@ export class ProducerProcess {
   }
 }
 
-/** One job, and the producers that come and go; and the check of what comes of it. */
+/** One job, the producers that come and go, and the check of the outcome. */
 export class Producers {
   readonly #all: ProducerProcess[] = []
   readonly kafka: Kafka
@@ -138,7 +138,7 @@ export class Producers {
     return producer
   }
 
-  /** What any of them was told is safe. */
+  /** The rows that were reported to any of them as safe. */
   get safe(): SafeRow[] {
     return this.#all.flatMap(({ safe }) => safe)
   }
@@ -154,7 +154,7 @@ export class Producers {
   }
 
   /**
-   * The invariants (`checkRows`), and: row n is what was sent as row n, whoever sent it; the job has ended with `total`
+   * The invariants (`checkRows`), and: row n is what was sent as row n, by any producer; the job has ended with `total`
    * rows, and every partition says so.
    */
   async check(total: number): Promise<void> {

@@ -1,4 +1,4 @@
-/** A network between clients and a broker on this machine that is slow, goes away, or loses single answers. */
+/** A network between clients and a broker on this machine that is slow, goes down, or loses single answers. */
 import { once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
@@ -9,28 +9,28 @@ export const API = { produce: 0, fetch: 1, offsetCommit: 8, joinGroup: 11, heart
 export interface Request {
   readonly api: number
   readonly client: string
-  /** The whole of it, behind its length. */
+  /** All of it, after its length. */
   readonly bytes: Buffer
 }
 
 type Matches = (request: Request) => boolean
 
-/** What becomes of one request that matches. */
+/** What happens to a request that matches. */
 interface Fault {
   readonly matches: Matches
-  /** Where its answer is lost: after how long the connection is cut; null: never. */
+  /** If its answer is lost: after how long the connection is cut; null: never. */
   readonly cutAfterMs?: number | null
-  /** Where the request itself is kept back: who lets it go. */
+  /** If the request itself is held back: a promise that releases it. */
   readonly released?: Promise<void>
   readonly met: () => void
 }
 
 export interface ProxyOptions {
-  /** Where it listens, which is what the broker must tell its clients (advertised.listeners). */
+  /** Where it listens, which the broker must tell its clients (advertised.listeners). */
   readonly port: number
   /** Where the broker listens. */
   readonly to: number
-  /** How long each request, and each answer, is on its way. */
+  /** The delay of each request, and of each answer. */
   readonly delayMs?: number
 }
 
@@ -56,7 +56,7 @@ export class BrokerProxy {
     return `127.0.0.1:${this.#options.port}`
   }
 
-  /** Takes connections, again after `refuse`. */
+  /** Accepts connections, again after `refuse`. */
   async accept(): Promise<void> {
     const server = createServer({ noDelay: true }, client => this.#join(client))
     server.listen(this.#options.port, '127.0.0.1')
@@ -64,7 +64,7 @@ export class BrokerProxy {
     this.#server = server
   }
 
-  /** Cuts every connection and takes no more. */
+  /** Cuts every connection and accepts no more. */
   async refuse(): Promise<void> {
     const server = this.#server
     this.#server = null
@@ -75,7 +75,7 @@ export class BrokerProxy {
     await closed
   }
 
-  /** Cuts every connection that is there now. */
+  /** Cuts every present connection. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy()
   }
@@ -85,12 +85,12 @@ export class BrokerProxy {
     return new Promise(met => this.#faults.push({ matches, cutAfterMs, met }))
   }
 
-  /** Keeps back the next request that matches until `released`; resolves when it has it. */
+  /** Holds back the next request that matches until `released`; resolves when it has it. */
   keepBack(matches: Matches, released: Promise<void>): Promise<void> {
     return new Promise(met => this.#faults.push({ matches, released, met }))
   }
 
-  /** Resolves when the next request that matches was answered by the broker. */
+  /** Resolves when the broker has answered the next request that matches. */
   answer(matches: Matches): Promise<void> {
     return new Promise(met => this.#answered.push({ matches, met }))
   }
@@ -111,7 +111,7 @@ export class BrokerProxy {
     }
     const answers = new Map<number, () => boolean>()
     const { delayMs = 0 } = this.#options
-    // A broker answers the requests of a connection in their order: what is kept back keeps back those behind it.
+    // A broker answers the requests of a connection in order: a held back one holds back those after it.
     const toBroker = inOrder(delayMs, frame => broker.write(frame))
     const toClient = inOrder(delayMs, frame => client.write(frame))
     client.on(
@@ -142,7 +142,7 @@ export class BrokerProxy {
     return fault
   }
 
-  /** Whether the answer goes on to the client. */
+  /** Whether the answer is forwarded to the client. */
   #noteAnswer(request: Request, fault: Fault | undefined, cut: () => void): boolean {
     for (const waiting of this.#answered.filter(({ matches }) => matches(request))) {
       this.#answered.splice(this.#answered.indexOf(waiting), 1)
@@ -155,7 +155,7 @@ export class BrokerProxy {
   }
 }
 
-/** What cuts a stream into messages, each with the four bytes of its length in front. */
+/** Splits a stream into messages, each with the four bytes of its length in front. */
 function frames(take: (frame: Buffer) => void): (chunk: Buffer) => void {
   let rest = Buffer.alloc(0)
   return chunk => {
@@ -168,7 +168,7 @@ function frames(take: (frame: Buffer) => void): (chunk: Buffer) => void {
   }
 }
 
-/** Hands frames on in their order, each `delayMs` after it came, and not before `released`. */
+/** Forwards frames in order, each `delayMs` after it came, and not before `released`. */
 function inOrder(delayMs: number, write: (frame: Buffer) => void) {
   let before = Promise.resolve()
   return (frame: Buffer, released = Promise.resolve()) => {

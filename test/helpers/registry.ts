@@ -15,7 +15,7 @@ import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
 import { withLock } from '../../src/support/file-lock.ts'
 
-/** The last line of Apicurio that runs on Java 17; 139 MB to fetch, as much in the cache. */
+/** The last line of Apicurio that runs on Java 17; a download of 139 MB, and as much in the cache. */
 const VERSION = '2.6.13.Final'
 const RUNNER = `apicurio-registry-app-${VERSION}-runner.jar`
 const FETCH_MS = 300_000
@@ -29,7 +29,7 @@ export interface TestRegistry {
 
 /**
  * A real schema registry (Apicurio, with Confluent's API) on a free port of 127.0.0.1, empty and in memory. It ends at
- * `close`, or with this process. The first use fetches it with Maven into the cache of rowmill.
+ * `close`, or with this process. On first use Maven downloads it into the cache of rowmill.
  */
 export async function startRegistry(): Promise<TestRegistry> {
   const [java, home] = await Promise.all([findJava(), prepareRegistry()])
@@ -52,7 +52,7 @@ export async function startRegistry(): Promise<TestRegistry> {
   return { url, close: () => guarded.close() }
 }
 
-/** The URL of a door to the registry that lets in whoever gives `userinfo` (USER:PASSWORD), until the test ends. */
+/** The URL of a proxy for the registry that requires `userinfo` (USER:PASSWORD), until the test ends. */
 export async function lockedRegistry(
   t: { after(fn: () => void): void },
   registry: TestRegistry,
@@ -92,7 +92,7 @@ async function untilReady(url: string, { ended }: Guarded): Promise<void> {
   }
 }
 
-/** A folder appears under its name only when it is whole. */
+/** A folder gets its name only when it is complete. */
 async function prepareRegistry(): Promise<string> {
   const folder = join(cacheDirectory(), `apicurio-registry-${VERSION}`)
   if (existsSync(folder)) return folder

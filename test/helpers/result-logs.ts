@@ -5,7 +5,7 @@ import { rowsOf } from '../../src/core/result-run.ts'
 import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
 
-/** A result: `size` rows from `back` before what its partition's log has so far; bit i of `rejects` rejects row i. */
+/** A result: `size` rows from `back` before the end of its partition's log so far; bit i of `rejects` rejects row i. */
 interface Cut {
   readonly size: number
   readonly back: number
@@ -16,12 +16,12 @@ export interface AnyJob {
   readonly partitions: number
   readonly blockRows: number
   readonly total: number
-  /** Over and over, from a place of its own for each partition. */
+  /** Used cyclically, from a different start for each partition. */
   readonly cuts: readonly Cut[]
-  /** Copies that come behind the end of input. */
+  /** Copies that come after the end of input. */
   readonly late: readonly Cut[]
   readonly attempt: number
-  /** Whether first copies reject rows; where they do not, copies are of a later attempt. */
+  /** Whether first copies reject rows; if not, copies are of a later attempt. */
   readonly rejecting: boolean
 }
 
@@ -58,7 +58,7 @@ interface Copy extends Pick<Cut, 'size' | 'rejects'> {
   readonly by: string
 }
 
-/** The cells of a row say whose copy it is. */
+/** The cells of a row say which copy it is. */
 export function copy(seqs: readonly number[], { first, size, rejects, attempt, by }: Copy): Result {
   const own = seqs.slice(first, first + size)
   const rejected = own.flatMap((seq, index) =>
@@ -97,7 +97,7 @@ export function logsOf(job: AnyJob): Log[] {
   })
 }
 
-/** What the results read so far give by the rule alone, with a list of all rows and no heads. */
+/** The expected outcome of the results read so far, by the rule alone, with a list of all rows and no heads. */
 class Model {
   /** Seq to the row of its first copy; null: rejected. */
   readonly firsts = new Map<number, string | null>()
@@ -106,7 +106,7 @@ class Model {
   duplicates = 0
 
   constructor(job: AnyJob) {
-    // Some rows more, for logs that hold rows above the end.
+    // Some rows more, for logs with rows above the end.
     this.#hands = deal(job, job.total + 20 * job.partitions)
   }
 
@@ -129,7 +129,7 @@ class Model {
     return firstCopies
   }
 
-  /** The rows that are there without a hole before them. */
+  /** The rows before the first hole. */
   get inOrder(): (string | null)[] {
     const found: (string | null)[] = []
     for (let row = this.firsts.get(0); row !== undefined; row = this.firsts.get(found.length)) found.push(row)
@@ -137,14 +137,14 @@ class Model {
   }
 }
 
-/** Reads logs into a Reassembler and holds what comes out against the model, whenever something is taken. */
+/** Reads logs into a Reassembler and compares its output with the model, whenever something is taken. */
 export class Reading {
   readonly reassembler: Reassembler
   readonly model: Model
   readonly out: string[] = []
   readonly #job: AnyJob
   readonly #logs: Log[]
-  /** Positions that were taken, with those of rejects. */
+  /** The number of positions taken, including rejects. */
   #handedOut = 0
   /** How much of each log was read. */
   readonly #offsets: number[]
@@ -158,13 +158,13 @@ export class Reading {
     this.model = new Model(job)
   }
 
-  /** As the collector: what is wanted next, until complete. */
+  /** As the collector: the wanted partition next, until complete. */
   wanted(): void {
     while (!this.reassembler.complete) if (this.step(this.reassembler.wanted!) > 0) this.take()
     this.take()
   }
 
-  /** Everything, in an order that `dice` throw. */
+  /** Everything, in an order that `dice` decide. */
   any(dice: readonly number[]): void {
     while (this.some(dice));
     this.take()
@@ -213,7 +213,7 @@ export class Reading {
     else assert.ok(wanted !== null && !model.ended.has(wanted), `partition ${wanted} is wanted and has ended`)
   }
 
-  /** What another reassembler hands out that goes on from here, as a collector that was started again. */
+  /** What another reassembler hands out after resuming here, like a restarted collector. */
   rest(logs: readonly Log[]): string[] {
     const checkpoint: SequenceCheckpoint = JSON.parse(JSON.stringify(this.reassembler.checkpoint))
     const again = new Reassembler('j', this.#job, checkpoint)

@@ -23,7 +23,7 @@ export interface PipelineParts<K extends Kafka> {
 
 export interface RunningWorker {
   readonly ended: Promise<void>
-  /** Lets it finish what it has in hand and leave. */
+  /** Lets it finish its batches and leave. */
   drain(): Promise<void>
 }
 
@@ -36,7 +36,7 @@ export interface WorkerSettings {
   readonly onBatch?: (rows: number) => void
 }
 
-/** The parts of rowmill in this process, over one pipeline whose topics are there: on a real broker or on the fake. */
+/** The parts of rowmill in this process, over one pipeline with existing topics: on a real broker or on the fake. */
 export class RunningPipeline<K extends Kafka = Kafka> {
   readonly kafka: K
   readonly pipeline: string

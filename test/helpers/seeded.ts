@@ -1,4 +1,4 @@
-/** Whole numbers below a bound, from the SEED given or another one, which is printed: the same again with the same seed. */
+/** Whole numbers below a bound, from SEED or a random seed, which is printed. The same seed gives the same numbers. */
 export function seeded(t: { diagnostic(message: string): void }): (below: number) => number {
   let state = Number(process.env['SEED'] ?? Date.now() % 100_000)
   t.diagnostic(`SEED=${state}`)

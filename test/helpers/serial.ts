@@ -6,7 +6,7 @@ import { python } from './python.ts'
 
 const SERIAL_JOB = fileURLToPath(new URL('../../examples/serial_job.py', import.meta.url))
 
-/** What the old one-process job writes for this file. */
+/** What the original one-process job writes for this file. */
 export async function serialJob(
   input: string,
   classifier: string,

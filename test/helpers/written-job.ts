@@ -30,7 +30,7 @@ export const HEADER = [{ name: 'toCsv', value: '{"header": true}' }]
 
 type Topic = 'rows' | 'results'
 
-/** A job whose messages the test writes by itself. */
+/** A job whose messages the test writes itself. */
 export class WrittenJob {
   readonly pipeline: string
   readonly jobs: JobLog

@@ -18,16 +18,16 @@ export const cellsOf = (seq: number): Values => [String(seq), `row ${seq}`]
 export const linesTo = (behind: number, from = 0): string =>
   Array.from({ length: behind - from }, (_, i) => `${cellsOf(from + i).join(',')}\n`).join('')
 
-/** What of a result is not as usual; `epoch` counts with the `from` that goes with it. */
+/** The unusual parts of a result; `epoch` comes with its `from`. */
 type More = Partial<Pick<Result, 'columns' | 'rows' | 'rejected' | 'epoch' | 'from' | 'by' | 'kinds' | 'classifier'>>
 
-/** A job of events, `j`, whose results the test writes by itself. */
+/** An event job, `j`, whose results the test writes itself. */
 export class WrittenStream {
   readonly pipeline: string
   readonly jobs: JobLog
   readonly sender: PartitionSender
   readonly #job: Partial<Job>
-  /** Of a job without sequence, the next offset of its input. */
+  /** In an unsequenced job, the next offset of its input. */
   #next = 0
 
   private constructor(pipeline: string, job: Partial<Job>, parts: { jobs: JobLog; sender: PartitionSender }) {
@@ -65,7 +65,7 @@ export class WrittenStream {
     return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
   }
 
-  /** The result of the row `seq`, as usual with one row each. */
+  /** The result of the row `seq`, by default with one row each. */
   row(seq: number, more: More = {}): Promise<void> {
     const { partition, position } = placeOf(seq, LAYOUT)
     return this.raw(partition, this.#result(position, cellsOf(seq), more))
@@ -79,7 +79,7 @@ export class WrittenStream {
     return this.row(seq, { rows: [], rejected: [rejectOf(seq, cellsOf(seq))] })
   }
 
-  /** The result of one row without sequence, in any partition; returns the offset of its input. */
+  /** The result of one unsequenced row, in any partition; returns the offset of its input. */
   async arrive(partition: number, cells: Values, first = this.#next++): Promise<number> {
     await this.raw(partition, this.#result(first, cells, {}))
     return first

@@ -1,5 +1,5 @@
 /**
- * What the door of src/kafka/ promises, as cases that any Kafka must pass: conformance.test.ts runs them on the fake,
+ * The contract of src/kafka/, as cases that any Kafka must pass: conformance.test.ts runs them on the fake,
  * conformance.integration.ts on a real broker. So a unit test on the fake says something about Kafka.
  */
 import assert from 'node:assert/strict'
@@ -23,7 +23,7 @@ interface Joined {
   leave(): Promise<void>
 }
 
-/** A member of the group that notes what it is told. */
+/** A member of the group that records what it is told. */
 async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string): Promise<Joined> {
   const member = await kafka.member(groupId, [topic])
   const events: string[] = []
@@ -61,7 +61,7 @@ async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string
 const positions = (topic: string, offsets: Record<number, number>, metadata: string | null = null): Committed[] =>
   Object.entries(offsets).map(([partition, offset]) => ({ topic, partition: Number(partition), offset, metadata }))
 
-/** Holds a Kafka against every case. `connect` opens a new client of it. */
+/** Runs every case against a Kafka. `connect` opens a new client of it. */
 export function conformance(connect: () => Promise<Kafka>): void {
   async function topicOf(t: TestContext, partitions: number, config: Record<string, string> = {}) {
     const kafka = await connect()
@@ -200,7 +200,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const reader = await readerOf(t, kafka, topic)
     assert.equal(reader.partitions(topic), 1)
     await admin.addPartitions(topic, 3)
-    while ((await reader.partitionsNow(topic)) < 3); // a broker takes a moment to know them
+    while ((await reader.partitionsNow(topic)) < 3); // a broker needs a moment to know them
     while ((await producer.partitions(topic)) < 3);
     assert.deepEqual(await admin.partitions([topic, `${topic}-none`]), new Map([[topic, 3]]))
     await producer.send({ topic, partition: 2 }, [message('a')])

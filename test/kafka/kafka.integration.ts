@@ -18,7 +18,7 @@ async function testTopic(t: TestContext, partitions: number) {
   return { kafka, topic }
 }
 
-/** Works and then idles for a second with everything open; says what it used. Nothing ends it but that it is done. */
+/** Works and then idles for a second with everything open; prints what it used. It ends only because it is done. */
 const IDLER = `
 import { createHook } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'

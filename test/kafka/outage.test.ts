@@ -10,7 +10,7 @@ function outageOf(timeoutMs = 60_000) {
   const time = new ManualTime()
   const said: string[] = []
   const outage = new Outage('read rows', text => said.push(text), timeoutMs, time)
-  /** One more failed request; returns how long it was waited before the next try. */
+  /** One more failed request; returns the pause before the next retry. */
   const fails = async (error: unknown = NO_ANSWER): Promise<number> => {
     const began = time.now()
     let ended: number | null = null

@@ -295,7 +295,7 @@ test('holes after compaction are skipped: at the end of a batch, an emptied batc
   const compacted = {
     'cleanup.policy': 'compact',
     'segment.ms': '1',
-    'min.cleanable.dirty.ratio': '0', // or a first cleaning half-way leaves too little for a second one
+    'min.cleanable.dirty.ratio': '0', // or a first, partial cleaning leaves too little for a second one
     'delete.retention.ms': '0',
     'min.compaction.lag.ms': '0',
   }
@@ -308,7 +308,9 @@ test('holes after compaction are skipped: at the end of a batch, an emptied batc
   assert.equal(queue!.position, 19)
 })
 
-/** Writes batches of which [2], [3 4] (kept, being the last of an idempotent producer), [5 6 7] and [9] will go. */
+/**
+ * Writes batches of which [2], [3 4] (kept, as the last of an idempotent producer), [5 6 7] and [9] will be removed.
+ */
 async function compact(t: TestContext, topic: string): Promise<void> {
   const { client, admin } = await rawClient(t)
   const cleanSoon = [{ name: 'log.cleaner.backoff.ms', value: '100' }] // 15 s by default
@@ -334,7 +336,7 @@ async function compact(t: TestContext, topic: string): Promise<void> {
   await Promise.all([plain.disconnect(), idempotent.disconnect()])
 }
 
-/** Kafka tells nobody when it has compacted a log. */
+/** Kafka sends no event when it has compacted a log. */
 async function untilCompacted(t: TestContext, kafka: Kafka, topic: string): Promise<void> {
   const reader = await kafka.reader([topic])
   t.after(() => reader.close())
@@ -380,7 +382,7 @@ test('the offsets of a missing partition are refused, not left out', async t => 
   await assert.rejects(feed.offsets(wanted, 'end'), { code: 'TOPIC_UNUSABLE' })
 })
 
-/** A reader whose fetches are answered by hand. */
+/** A reader whose fetches the test answers by hand. */
 class HandReader {
   readonly calls: string[] = []
   readonly fetches: { positions: readonly Position[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
@@ -422,7 +424,7 @@ async function handFeed() {
 
 const at = (offset: number): Position => ({ topic: 't', partition: 0, offset })
 
-/** An answer of a log that ends at offset 2 and has nothing at the offset asked for. */
+/** An answer of a log that ends at offset 2 and has nothing at the requested offset. */
 function fetched(position: Position): Fetched {
   const nothing = { messages: [], next: position.offset, empty: true, end: 2, logEnd: 2 }
   return { ...position, ...nothing, error: null, outOfRange: false }

@@ -16,7 +16,7 @@ interface Request {
   answer(error?: Error): void
 }
 
-/** A producer whose requests are answered by hand. */
+/** A producer whose requests the test answers by hand. */
 class HandProducer {
   readonly open: Request[] = []
   readonly all: Request[] = []

@@ -17,7 +17,7 @@ interface BatchParts {
   readonly magic?: number
 }
 
-/** A record batch as the message format has it. */
+/** A record batch in the message format of Kafka. */
 function batch(parts: BatchParts): Buffer {
   const { first, values, codec = 0, pack = bytes => bytes, producerId = -1n, control = false, magic = 2 } = parts
   const records = Buffer.concat(values.map((value, i) => record(i, Buffer.from(value))))
@@ -47,7 +47,7 @@ function varint(n: number): Buffer {
   return Buffer.of(...bytes, rest)
 }
 
-/** A batch with one message, of which the key or a header is most. */
+/** A batch with one message that is mostly its key or a header. */
 function batchWith(where: 'key' | 'header', big: Buffer, value = 'x'): Buffer {
   const field = (bytes: Buffer) => Buffer.concat([varint(bytes.length), bytes])
   const key = where === 'key' ? field(big) : varint(-1)

@@ -14,11 +14,11 @@ type Treatment = 'run' | { readonly by: string } | { readonly not: string }
 
 const RECORDS = { by: 'test/wire/wire-format.test.ts' }
 const STEPS = { by: 'test/pages/going-real-time.page.ts' }
-/** How a command is called, generated from the tables of commands and options. */
+/** The call of a command, generated from the tables of commands and options. */
 const USAGE = { by: 'test/cli/pages.test.ts' }
 const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 
-/** Each block by how it begins, in the order of its page. */
+/** Each block by its beginning, in the order of its page. */
 const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatment])[]>> = {
   'README.md': [
     ['npm install && npm run demo', { by: 'test/pages/demo.page.ts' }],
@@ -138,7 +138,7 @@ async function writePrograms(blocks: readonly Block[], port: number): Promise<vo
   )
 }
 
-/** The pages of a user who begins with the README, in the order in which one needs the broker of another. */
+/** The pages in the order of a reader who begins with the README; some need the broker of an earlier one. */
 const PAGES = ['README.md', 'docs/broker.md', 'docs/many-machines.md', 'docs/events.md', 'docs/resume.md']
 
 test('README, broker.md, many-machines.md, events.md and resume.md run as written, block by block', {
@@ -166,7 +166,7 @@ test('README, broker.md, many-machines.md, events.md and resume.md run as writte
   }
 })
 
-/** What the programs with a source or a sink of their own print. */
+/** What the programs with a custom source or sink print. */
 const PRINTED: Readonly<Record<string, readonly string[]>> = {
   '2-own-source.mts': ['17,a red shoe,shoe', '18,a hat,other', '19,a blue shoe,shoe'],
   '3-own-sink.mts': ['17,a red shoe,shoe', '18,a hat,other'],
@@ -246,7 +246,7 @@ test('docs/tcp.md runs as written: a sender, a receiver, and the commands betwee
   assert.equal(read('received.csv'), rows.join(''))
 })
 
-/** Resolves when a program listens on this port. A connection to find out would be taken for the one that it waits for. */
+/** Resolves when a program listens on this port. A test connection would count as the one that the program expects. */
 function isListening(port: number): Promise<void> {
   const socket = new RegExp(`:${port.toString(16).toUpperCase().padStart(4, '0')} \\S+ 0A `)
   return until(`a program listens on ${port}`, () => socket.test(readFileSync('/proc/net/tcp', 'utf8')))

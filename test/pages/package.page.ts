@@ -59,7 +59,7 @@ test('npx rowmill run writes the bytes of the original job', async () => {
   writeFileSync(input, `ID,A,B\n${rows.join('')}`)
   const classifier = `${CLASSIFIERS}:a_float`
   const args = ['run', 'rows.csv', 'out.csv', '--classifier', classifier, '--brokers', await brokerAddress()]
-  // `--no`: what is not installed must not be fetched under this name.
+  // `--no`: a missing package must not be downloaded under this name.
   succeeded(await inHome('npx', ['--no', '--', 'rowmill', ...args, '--workers', '2']))
   assert.equal(readFileSync(join(home, 'out.csv'), 'utf8'), await serialJob(input, classifier))
 })
@@ -77,7 +77,7 @@ test('--schema-registry names the package it needs, and changes nothing', async 
   assert.ok(!existsSync(join(home, 'registry.csv')))
 })
 
-/** A source and a sink of the user's own; a local broker, which the package must be able to start too. */
+/** A custom source and sink; a local broker, which the package must be able to start too. */
 const PROGRAM = `
 import { type ErrorCode, openJob, results, RowmillError, run, type RunOptions, type Sink, type Source, type Values } from 'rowmill'
 

@@ -1,4 +1,4 @@
-/** Where pandas' C engine reads a file otherwise than engine='python', that is said; where it does not, nothing is. */
+/** If the C engine of pandas reads a file differently from engine='python', that is logged; otherwise nothing is. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { serialJob } from '../helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_text')
 
-/** Reads each text with both engines, lets a classifier look at its first column, and writes it. */
+/** Reads each text with both engines, shows a classifier its first column, and writes it. */
 const BOTH_ENGINES = `
 import io, json, sys
 import pandas as pd
@@ -37,7 +37,7 @@ function bothEngines(files: readonly File[]): [string, string][] {
   return JSON.parse(stdout)
 }
 
-/** What the source says of a file, which it reads to its end. */
+/** What the source logs about a file, which it reads to its end. */
 async function saidOf(t: TestContext, text: string, more: Partial<CsvSourceOptions> = {}): Promise<string[]> {
   const path = join(testFolder(t), 'in.csv')
   writeFileSync(path, text)
@@ -53,7 +53,7 @@ async function saidOf(t: TestContext, text: string, more: Partial<CsvSourceOptio
   }
 }
 
-/** What each index holds, one row a cell. */
+/** The content of each index, one row a cell. */
 const INDEXES: readonly (readonly string[])[] = [
   ...[
     ['1', '2', '3'],

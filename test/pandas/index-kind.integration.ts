@@ -25,7 +25,7 @@ function infer(cells: readonly string[], readCsv: Given = {}): string {
   }
 }
 
-/** Equal kinds, and where a kind is given each cut of the column gives the values of the whole. */
+/** The kinds are equal, and if a kind is given, each part of the column gives the values of the whole. */
 async function agree(cells: readonly string[], readCsv: Given = {}): Promise<string> {
   const found = infer(cells, readCsv)
   const whole = await oracle.ask<string>('kind', { cells, readCsv })

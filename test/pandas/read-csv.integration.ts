@@ -12,6 +12,6 @@ test('the Python host reads with the defaults that the job record has', async ()
   const program = 'import json, host_frame; print(json.dumps(host_frame.READ_CSV))'
   const { stdout } = await promisify(execFile)(python, ['-c', program], { cwd: HOST })
   const { engine, ...defaults } = READ_CSV_DEFAULTS
-  assert.equal(engine, 'python') // TextParser is that engine, and takes no such argument
+  assert.equal(engine, 'python') // TextParser is that engine, and has no such argument
   assert.deepEqual(JSON.parse(stdout), defaults)
 })

@@ -1,4 +1,4 @@
-/** A job goes on with the bytes that began it: a file of the same name, size and time is not the same file. */
+/** A job resumes with the bytes that began it: a file of the same name, size and time is not the same file. */
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -9,14 +9,14 @@ import { rowmill, testFolder } from '../helpers/cli.ts'
 import { serialJob } from '../helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_text')
-/** Where every file here was changed last. */
+/** The modification time of every file here. */
 const TIME = new Date('2026-01-02T03:04:05Z')
 const ROWS = 3000
 
 interface Input {
   readonly folder: string
   readonly path: string
-  /** Writes the file anew, with this letter in each row, the same size and the same time. */
+  /** Rewrites the file, with this letter in each row, the same size and the same time. */
   write(letter: string): void
 }
 

@@ -10,11 +10,11 @@ import { until } from '../helpers/until.ts'
 
 type Kind = 'jobs' | 'rows' | 'bulk' | 'results' | 'rejects'
 
-/** What Kafka gives a topic that somebody makes by hand, but for what the broker of the tests has otherwise. */
+/** What Kafka gives a topic that somebody makes by hand, except for other settings of the test broker. */
 const BY_HAND = { 'max.message.bytes': '1048588', 'message.timestamp.type': 'CreateTime' }
 const DAY_MS = 24 * 3600 * 1000
 
-/** Makes a pipeline, one of its topics by somebody else and with these settings. */
+/** Makes a pipeline with one topic from somebody else, with these settings. */
 async function make(admin: KafkaAdmin, pipeline: string, kind: Kind, config: Record<string, string>): Promise<string> {
   const topic = topicsOf(pipeline)[kind]
   const partitions = kind === 'jobs' || kind === 'rejects' ? 1 : 2
@@ -23,14 +23,17 @@ async function make(admin: KafkaAdmin, pipeline: string, kind: Kind, config: Rec
   return topic
 }
 
-/** The lines that ensureTopics says. */
+/** The lines that ensureTopics logs. */
 async function saidOf(admin: KafkaAdmin, pipeline: string, writes = true): Promise<string[]> {
   const said: string[] = []
   await ensureTopics(admin, pipeline, null, { writes, say: line => void said.push(line) })
   return said
 }
 
-/** Does what the command in a message says; the topic keeps its other settings. The tool itself is in no jar of the tests. */
+/**
+ * Does what the command in a message says; the topic keeps its other settings. The jars of the tests lack the tool
+ * itself.
+ */
 async function runCure(message: string, topic: string, before: Readonly<Record<string, string>>): Promise<void> {
   const brokers = await brokerAddress()
   const command = `kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${topic} --add-config `

@@ -11,7 +11,7 @@ import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, testFolder } from '../helpers/cli.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
 
-/** Makes a topic and waits until the broker says that it is there, which it tells nobody by itself. */
+/** Makes a topic and polls until the broker reports it, since there is no event. */
 async function create(admin: KafkaAdmin, topic: string, partitions: number): Promise<void> {
   await admin.createTopics([{ topic, partitions, replicationFactor: 1, config: {} }])
   while (!(await admin.partitions([topic])).has(topic)) await sleep(10)
@@ -50,7 +50,7 @@ test('the topics of a pipeline are made with the settings that rows, results and
     assert.equal(config.get('compression.type'), 'producer', topic)
     assert.equal(config.get('min.insync.replicas'), '1', topic)
   }
-  // The broker of the tests takes as much by itself, so that its answer could not tell whether the topic asks for it.
+  // The test broker accepts this size by default, so its answer could not show whether the topic asks for it.
   for (const { config } of asked) assert.equal(config['max.message.bytes'], String(16 * 1024 * 1024))
   assert.equal(found.get(jobs)!.config.get('retention.ms'), '-1')
   assert.equal(found.get(jobs)!.config.get('retention.bytes'), '-1')

@@ -28,7 +28,7 @@ const HEADER: SourceHeader = {
   options: [{ name: 'readCsv', value: '{"sep":";"}' }],
 }
 
-/** A source of these rows in runs of `runRows`, each row one line but for every seventh, which takes three. */
+/** A source of these rows in runs of `runRows`. Each row is one line, except every seventh, which has three. */
 function sourceOf(rows: readonly Values[], { runRows = 10, atEnd = async () => {} } = {}): Source {
   return {
     open: async () => HEADER,
@@ -52,7 +52,7 @@ function sourceOf(rows: readonly Values[], { runRows = 10, atEnd = async () => {
 const lineOf = (seq: number) => 2 + seq + 2 * Math.floor(seq / 7)
 const numbered = (count: number): Values[] => Array.from({ length: count }, (_, i) => [String(i), `text ${i}`])
 
-/** A client that notes when each message is handed to the broker and when it is acknowledged, and can hold it back. */
+/** A client that records when each message is sent to the broker and when it is acknowledged, and can hold it back. */
 class WatchedKafka extends Kafka {
   readonly events: { what: 'sent' | 'acked'; topic: string; partition: number; record: WireRecord }[] = []
   hold: (topic: string) => Promise<void> = async () => {}
@@ -217,7 +217,7 @@ test('at most a few megabytes are read ahead of the acknowledgements', async t =
   }
   const publishing = publish(source)
   await held.promise
-  await new Promise(resolve => setTimeout(resolve, 200)) // that nothing more is read cannot be awaited
+  await new Promise(resolve => setTimeout(resolve, 200)) // no event tells that nothing more is read
   assert.ok(read > 20 && read < 60, `${read} rows of 100 KB were read`)
   opened.resolve()
   assert.equal(await publishing, 200)
@@ -334,7 +334,7 @@ test('an id used for another file, or with other options, is refused before anyt
   assert.equal(kafka.events.length, written)
 })
 
-/** Holds the first record of each of `count` publishers back until all of them have found no job of their id. */
+/** Holds back the first record of each of `count` publishers until all of them have found no job with their id. */
 function atTheSameMoment(kafka: WatchedKafka, count: number): void {
   const all = Promise.withResolvers<void>()
   let waiting = 0

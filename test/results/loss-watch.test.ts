@@ -11,7 +11,7 @@ import { jobRecord } from '../helpers/pipeline.ts'
 
 const MESSAGE = { key: Buffer.from('j'), value: Buffer.from('x') }
 
-/** A reader that waits for row 3, and the log of rows that has three messages which no worker has committed yet. */
+/** A reader that waits for row 3, and a log of rows with three messages that no worker has committed yet. */
 async function watchOf(t: TestContext, state: Job['state'] = 'ended') {
   const cluster = new FakeCluster()
   const { kafka } = cluster.client()
@@ -66,7 +66,7 @@ test('the results up to the log end at that time are read first', async t => {
 test('before an open transaction, in the rows or in the results, nothing is lost', async t => {
   const ofRows = await watchOf(t)
   ofRows.rows.append([MESSAGE], { state: 'open' })
-  ofRows.commit(3) // nobody can read further
+  ofRows.commit(3) // no reader can read further
   await ofRows.time.pass(60_000)
   assert.equal(ofRows.lost.length, 0)
   const ofResults = await watchOf(t)

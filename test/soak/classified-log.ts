@@ -4,7 +4,7 @@ import { closeSync, openSync, readSync } from 'node:fs'
 export class ClassifiedLog {
   readonly #file: number
   #text = ''
-  /** Job to index to how often. */
+  /** Job to index to count. */
   readonly #jobs = new Map<string, Map<string, number>>()
   readonly #pids = new Set<number>()
 
@@ -22,7 +22,7 @@ export class ClassifiedLog {
     }
   }
 
-  /** Index to how often it was classified. */
+  /** How often each index was classified. */
   of(job: string): ReadonlyMap<string, number> {
     return this.#jobs.get(job) ?? new Map()
   }
@@ -52,7 +52,7 @@ export class ClassifiedLog {
   }
 }
 
-/** The index of a row, unlike those of all other jobs: seven digits behind the number of the job. */
+/** The index of a row, different from those of all other jobs: the number of the job, then seven digits. */
 export function indexOf(job: number, row: number): string {
   return `${job}${String(row).padStart(7, '0')}`
 }

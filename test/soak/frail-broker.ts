@@ -11,7 +11,7 @@ export class FrailBroker {
   readonly #start: () => Promise<LocalBroker>
   readonly #fail: (error: Error) => void
   #broker: LocalBroker
-  /** Until when it did not answer, last; infinite while it does not. */
+  /** The end of its last outage; infinite during one. */
   #troubledTo = Number.NEGATIVE_INFINITY
 
   private constructor(broker: LocalBroker, start: () => Promise<LocalBroker>, fail: (error: Error) => void) {
@@ -22,14 +22,14 @@ export class FrailBroker {
     this.#watch()
   }
 
-  /** `fail` is told when it ends by itself. */
+  /** `fail` is called if it ends by itself. */
   static async start(dataDir: string, fail: (error: Error) => void): Promise<FrailBroker> {
     const { broker: port } = await choosePorts(undefined)
     const start = () => startLocalBroker({ dataDir, port })
     return new FrailBroker(await start(), start, fail)
   }
 
-  /** Whether a command that was there since then met a broker that did not answer. */
+  /** Whether a command that has run since then met a broker that did not answer. */
   troubledSince(time: number): boolean {
     return this.#troubledTo >= time
   }

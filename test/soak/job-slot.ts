@@ -9,7 +9,7 @@ import type { FrailBroker } from './frail-broker.ts'
 import type { Part, Parts } from './parts.ts'
 import type { SoakRecord } from './record.ts'
 
-/** How the jobs of a slot look. */
+/** What the jobs of a slot look like. */
 export interface Recipe {
   readonly name: string
   readonly head: string
@@ -20,7 +20,7 @@ export interface Recipe {
   readonly publish: readonly string[]
 }
 
-/** Where a publisher is to be killed. */
+/** Where a publisher is killed. */
 export interface PublisherKill {
   readonly at: CrashPoint
   readonly time: number
@@ -35,9 +35,9 @@ export interface SlotParts {
   readonly broker: FrailBroker
   readonly log: ClassifiedLog
   readonly record: SoakRecord
-  /** Number of a job that was not there before. */
+  /** A new job number. */
   nextJob(): number
-  /** Publishers that are to be killed, the next one first. */
+  /** Publishers to kill, the next one first. */
   readonly publisherKills: PublisherKill[]
 }
 
@@ -47,12 +47,12 @@ interface Prepared {
   readonly serial: string
 }
 
-/** One job after the other, each with a publisher and a collector that are given again until they are done. */
+/** One job after the other, each with a publisher and a collector that are restarted until they are done. */
 export class JobSlot {
   readonly recipe: Recipe
   readonly #soak: SlotParts
   #movedAt = performance.now()
-  /** What is looked at to see whether the job goes on; empty between jobs. */
+  /** The files that show whether the job makes progress; empty between jobs. */
   #state = ''
   #next: Promise<Prepared> | null = null
   #job: Prepared | null = null
@@ -65,12 +65,12 @@ export class JobSlot {
     this.#soak = soak
   }
 
-  /** For how long nothing of its job has moved, in milliseconds. */
+  /** For how long its job has made no progress, in milliseconds. */
   get stoodMs(): number {
     return this.#job ? performance.now() - this.#movedAt : 0
   }
 
-  /** Makes the rows of its next job, and what must come of them. */
+  /** Makes the rows of its next job, and the expected output. */
   prepare(): Promise<Prepared> {
     this.#next = this.#prepare()
     this.#next.catch(() => {}) // it is awaited when the job before it is complete
@@ -86,7 +86,7 @@ export class JobSlot {
     }
   }
 
-  /** Kills its collector; null where none is there. */
+  /** Kills its collector; null if there is none. */
   killCollector(): string | null {
     const part = this.#collector
     if (!part || part.child.exitCode !== null || part.killed) return null
@@ -94,7 +94,7 @@ export class JobSlot {
     return `job ${this.#id}, process ${part.pid}`
   }
 
-  /** Looks whether the job went on, and at what its collector is sure of. */
+  /** Checks whether the job makes progress, and what its collector has checkpointed. */
   look(): void {
     if (!this.#job) return
     this.#checkPrefix()
@@ -143,7 +143,7 @@ export class JobSlot {
     rmSync(join(this.#soak.folder, `job-${job.number}`), { recursive: true })
   }
 
-  /** Gives a command until it ends by itself; returns what it said. */
+  /** Restarts a command until it ends by itself; returns its output. */
   async #give(command: 'publish' | 'collect' | 'verify', args: readonly string[]): Promise<string> {
     const { parts, broker, record } = this.#soak
     for (let wasKilled = false; ; ) {
@@ -155,9 +155,9 @@ export class JobSlot {
       const crashed = signal === 'SIGKILL' && crash !== null
       if (crashed)
         record.fault('kill -9 publisher', `job ${this.#id}, at ${crash.kill.at}, the ${crash.kill.time}. time`)
-      else if (crash) this.#soak.publisherKills.unshift(crash.kill) // it did not come there
+      else if (crash) this.#soak.publisherKills.unshift(crash.kill) // it did not get there
       if (code === 0) return part.said
-      // It was killed between its last act and its end.
+      // It was killed between its last action and its end.
       if (code === 2 && wasKilled && part.said.includes('[OUTPUT_EXISTS]')) return part.said
       if (code === 3 && broker.troubledSince(part.startedAt)) record.unreachable++
       else if (!crashed && !part.killed) throw new Error(`${part.lastWords}It ended with ${signal ?? code}`)
@@ -192,7 +192,7 @@ export class JobSlot {
     record.say('complete', `job ${this.#id}: ${rows} rows, ${again} classified twice, ${duplicates} duplicates dropped`)
   }
 
-  /** What is safe of the output, by the last checkpoint, are the first bytes of it. */
+  /** The bytes up to the last checkpoint are the first bytes of the expected output. */
   #checkPrefix(): void {
     const state = `${this.#output}.rowmill`
     const checkpoint = read(join(state, 'checkpoint'))?.toString()

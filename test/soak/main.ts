@@ -1,6 +1,6 @@
 /**
- * Two jobs at once over workers and a broker to which a seeded schedule of faults happens, until the time is over. Every
- * output is checked. Exits 1 where one is wrong, where nothing moves for 2 minutes, or where a command ends as it must not.
+ * Two jobs at once over workers and a broker that suffer a seeded schedule of faults, until the time is over. Every
+ * output is checked. Exits 1 if one is wrong, if nothing moves for 2 minutes, or if a command ends wrongly.
  * npm run soak -- [--minutes 10] [--seed 1] [--rows 16000]
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
@@ -20,7 +20,7 @@ import { Workers } from './workers.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/logs_indices.py:classify')
 const LOOK_EVERY_MS = 100
-/** From these on a run must have had so many faults of each kind, and in all. */
+/** A run of at least these minutes must have had this many faults of each kind, and in total. */
 const [FULL_MINUTES, LEAST_OF_A_KIND, LEAST_A_MINUTE] = [10, 5, 6]
 
 const { values } = parseArgs({
@@ -119,7 +119,7 @@ async function spread(): Promise<void> {
   await Promise.all(performing)
 }
 
-/** What can bear one fault at a time. */
+/** A victim that can bear one fault at a time. */
 function victimOf(kind: Kind): string {
   if (kind.includes('broker')) return 'broker'
   return kind.includes('work,') || kind === 'kill -9 work' ? 'work' : kind

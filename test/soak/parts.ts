@@ -12,7 +12,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null
 }
 
-/** One command of rowmill, whose words go to a file. */
+/** One command of rowmill, whose output goes to a file. */
 export class Part {
   readonly name: string
   readonly child: ChildProcess
@@ -57,11 +57,11 @@ export class Parts {
   readonly #env: NodeJS.ProcessEnv
   readonly #signal: AbortSignal
   readonly #running = new Set<Part>()
-  /** What was below a command when it was looked at last. */
+  /** The processes below a command at the last look. */
   readonly #below = new Map<string, ProcessInfo>()
   #started = 0
 
-  /** Their words go to `folder`. Behind the end of `signal` none is started. */
+  /** Their output goes to `folder`. None is started after `signal` aborts. */
   constructor(folder: string, signal: AbortSignal, env: NodeJS.ProcessEnv) {
     this.#folder = folder
     this.#signal = signal
@@ -78,7 +78,7 @@ export class Parts {
     return part
   }
 
-  /** The processes below a command; they are looked for at the end. */
+  /** Records the processes below a command, to look for them at the end. */
   below(part: Part): ProcessInfo[] {
     const infos = descendants(part.pid)
     for (const info of infos) this.#below.set(`${info.pid}@${info.startTime}`, info)
@@ -89,7 +89,7 @@ export class Parts {
     return [...this.#running].map(({ lastWords }) => lastWords).join('\n')
   }
 
-  /** Ends all commands; throws where something below them lives on. */
+  /** Ends all commands; throws if a process below them survives. */
   async killAll(): Promise<void> {
     const running = [...this.#running]
     for (const part of running) {
@@ -101,13 +101,13 @@ export class Parts {
   }
 }
 
-/** Signals a process unless it is gone, or its pid that of another. */
+/** Signals a process unless it has ended or its pid was reused. */
 export function sendIfSame(info: ProcessInfo, signal: NodeJS.Signals): void {
   try {
     const stat = readFileSync(`/proc/${info.pid}/stat`, 'utf8')
     const startTime = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
     if (startTime === info.startTime) process.kill(info.pid, signal)
   } catch {
-    // it is gone
+    // it has ended
   }
 }

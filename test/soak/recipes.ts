@@ -1,6 +1,6 @@
 import type { Recipe } from './job-slot.ts'
 
-/** Two kinds of jobs with other headers, indices, blocks and options. */
+/** Two kinds of jobs with different headers, indices, blocks and options. */
 export const RECIPES: readonly Recipe[] = [
   {
     name: 'commas',

@@ -7,13 +7,13 @@ const LONG_SECONDS = 10
 export class SoakRecord {
   #began = performance.now()
   readonly #faults: { kind: Kind; at: number }[] = []
-  /** Times without progress of a job that was under way. */
+  /** Times without progress of a running job. */
   readonly #pauses: { from: number; to: number }[] = []
   jobs = 0
   rows = 0
   classifiedTwice = 0
   duplicates = 0
-  /** Commands that ended with 3 while the broker was away, and were given again. */
+  /** Commands that ended with 3 during an outage, and were restarted. */
   unreachable = 0
 
   /** From here on the time counts. */
@@ -64,7 +64,7 @@ export class SoakRecord {
     return [...head, ...kinds, '', line(['sum', '']), '|---|---|', ...sums].join('\n')
   }
 
-  /** In seconds, from a fault on, of the pauses that were or began before the next fault. */
+  /** In seconds, from a fault on, of the pauses that were there or began before the next fault. */
   #longestPause(kind: Kind): number {
     const lengths = this.#faults.flatMap(({ kind: of, at }, i) => {
       if (of !== kind) return []

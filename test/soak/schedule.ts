@@ -16,11 +16,11 @@ export type Kind = (typeof KINDS)[number]
 
 export interface Fault {
   readonly kind: Kind
-  /** Since the start. It comes later where its victim is not there, or has another fault of this kind to bear. */
+  /** Since the start. It comes later if its victim is missing, or has another fault of this kind. */
   readonly atMs: number
-  /** From 0 to 1, this excluded: which of the victims. */
+  /** From 0 to 1, exclusive: which victim. */
   readonly pick: number
-  /** From 0 to 1, this excluded: how long it lasts, within the bounds of its kind. */
+  /** From 0 to 1, exclusive: how long it lasts, within the bounds of its kind. */
   readonly length: number
 }
 
@@ -47,13 +47,13 @@ function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return order
 }
 
-/** Numbers from 0 to 1, this excluded: a linear congruence of 32 bits, of which the high ones are used. */
+/** Numbers from 0 to 1, exclusive: a 32-bit linear congruential generator, of which the high bits are used. */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0
   const next = () => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
     return (state >>> 8) / 2 ** 24
   }
-  for (let i = 0; i < 8; i++) next() // seeds beside each other begin beside each other
+  for (let i = 0; i < 8; i++) next() // adjacent seeds begin with similar numbers
   return next
 }

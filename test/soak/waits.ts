@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** Nothing in the run may stand still for longer. */
+/** Nothing in the run may pause for longer. */
 export const PATIENCE_MS = 120_000
 
-/** Waits for what nobody tells of. */
+/** Polls for a condition that has no event. */
 export async function until(what: string, signal: AbortSignal, holds: () => boolean): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS
   while (!holds()) {

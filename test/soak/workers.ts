@@ -5,7 +5,7 @@ import type { FrailBroker } from './frail-broker.ts'
 import { type Part, type Parts, sendIfSame } from './parts.ts'
 import { until, within } from './waits.ts'
 
-/** The `work` command of the run, given again whenever it ends; and another one that comes and goes. */
+/** The `work` command of the run, restarted whenever it ends; and another one that comes and goes. */
 export class Workers {
   readonly #parts: Parts
   readonly #broker: FrailBroker
@@ -14,10 +14,10 @@ export class Workers {
   #main: Part | null = null
   #stopped = false
   #closing = false
-  /** How often a command ended with 3 since the broker was away, and was given again. */
+  /** How often a command ended with 3 because of an outage, and was restarted. */
   unreachable = 0
 
-  /** `args` are those of `work`, but for the number of workers. */
+  /** `args` are those of `work`, except the number of workers. */
   constructor(parts: Parts, broker: FrailBroker, { args, signal }: { args: readonly string[]; signal: AbortSignal }) {
     this.#parts = parts
     this.#broker = broker
@@ -66,7 +66,7 @@ export class Workers {
     return `process ${python.pid}`
   }
 
-  /** Resolves when it is frozen, with what wakes it again. */
+  /** Resolves when it is frozen, with a function that wakes it. */
   async freezeWorker(pick: number): Promise<{ who: string; wake: () => void }> {
     const worker = choose(await this.#found('worker-process'), pick)
     const python = this.#parts.below(this.#main!).filter(({ parent }) => parent === worker.pid)
@@ -98,7 +98,7 @@ export class Workers {
     return this.#parts.start(name, [...this.#args, '--workers', String(workers)])
   }
 
-  /** Where the broker does not answer at the start of a worker, its command ends with 3, as is promised. */
+  /** If the broker does not answer when a worker starts, its command ends with 3, as documented. */
   #judge(part: Part, code: number | null): void {
     if (code !== 3 || !this.#broker.troubledSince(part.startedAt))
       throw new Error(`${part.lastWords}It ended with ${code}`)

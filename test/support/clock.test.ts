@@ -1,4 +1,4 @@
-/** How long something lasts is measured by a clock that nobody sets. */
+/** Durations are measured by a clock that nobody sets. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'

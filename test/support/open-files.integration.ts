@@ -1,4 +1,4 @@
-/** A process that may open few files says so, with the limit and what to do, whatever fails first. */
+/** A process that may open few files reports the limit and what to do, whatever fails first. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -13,7 +13,7 @@ import { until } from '../helpers/until.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
-/** A command that may open so many files, as each process that it starts. */
+/** A command that, like each process it starts, may open this many files. */
 function limited(files: number, args: readonly string[], brokers = ''): Promise<Finished> {
   const script = 'ulimit -n "$0" && exec "$@"'
   const command = ['-c', script, String(files), process.execPath, BIN, ...args]

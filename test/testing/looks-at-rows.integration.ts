@@ -7,16 +7,16 @@ import { python } from '../helpers/python.ts'
 
 const FIXTURE = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
 
-/** What differs between two cuts of these rows, where the column `name` holds these cells. */
+/** What differs between two splits of these rows, when the column `name` has these cells. */
 function differs(name: string, cells: readonly string[], classify: string): Promise<string | null> {
   const columns = ['ID', ...new Set([name, 'N', 'NAME'])]
   const rows = cells.map((cell, i) => [`${i + 1}`, cell, ...columns.slice(2).map(other => `${other}${i}`)])
   return differsByCut({ classifier: `${FIXTURE}:${classify}`, python, columns, rows, onOutput: () => {} })
 }
 
-/** Of 20 rows the first is a day after the 12th: only it says which number is the day. */
+/** Only the first of 20 rows has a day after the 12th, so only it shows which number is the day. */
 const DAYS = ['13/02/2024', ...Array.from({ length: 19 }, (_, i) => `0${(i % 9) + 1}/02/2024`)]
-/** The whole column can be read in no one format. */
+/** No single format can read the whole column. */
 const TWO_FORMATS = [...Array(8).fill('2024-01-08'), ...Array(12).fill('09.01.2024')]
 const TIMES = [...Array(6).fill('2024-01-01 00:00'), ...Array(7).fill('2024-01-01 10:30')]
 const NUMBERS = Array.from({ length: 20 }, (_, i) => `${i}`)

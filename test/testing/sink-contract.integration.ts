@@ -53,7 +53,7 @@ test('a TCP receiver gets every row at least once after a crash', async t => {
         for await (const frames of readFrames(socket, 'receiver'))
           for (const frame of frames) rows.push(...rowsOf(Buffer.from(frame).toString()))
       } catch {
-        // The end of the connection is no end of input, and a reset is none either.
+        // Neither the end of the connection nor a reset is an end of input.
       }
     })
     t.after(() => server.close())
@@ -111,7 +111,7 @@ test('a sink that promises more than it keeps is detected', async t => {
 
 test('a sink that restarts and loses rows is detected', async t => {
   const resumes = faulty(t, 'begins again after a checkpoint with the rows before it', { afterCrash: 'at least once' })
-  await testSink(resumes) // it repeats rows, and that is all
+  await testSink(resumes) // its only effect is repeated rows
   const losing = { ...resumes, read: async (path: string) => (await resumes.read(path))?.slice(3) ?? null }
   await assert.rejects(testSink(losing), /- a crash loses no row: /)
 })

@@ -1,4 +1,4 @@
-/** The test kit, with classifiers in both languages, and held against the same rows behind a broker. */
+/** The test kit, with classifiers in both languages, and compared with the same rows through a broker. */
 import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -231,7 +231,8 @@ async function behindABroker(t: TestContext, options: TestPipelineOptions): Prom
     ],
   })
   const [copies] = await readTopic(await testKafka(), topicsOf(pipeline).rejects, 1)
-  const bySeq = new Map(copies!.map(({ value }) => [(value as Reject).seq!, value as Reject])) // some may be there twice
+  // some may be there twice
+  const bySeq = new Map(copies!.map(({ value }) => [(value as Reject).seq!, value as Reject]))
   const rejects = [...bySeq.values()].sort((a, b) => a.seq! - b.seq!)
   return {
     columns: names,

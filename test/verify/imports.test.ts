@@ -1,4 +1,4 @@
-/** A judge that shares the code it judges would share its mistakes. */
+/** A judge that shares code with what it judges would share its mistakes. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
@@ -6,7 +6,7 @@ import { test } from 'node:test'
 
 const SRC = join(import.meta.dirname, '../../src')
 
-/** Every file that is reachable from `file` by its relative imports, of types too. */
+/** Every file reachable from `file` by relative imports, including those of types. */
 function reachable(file: string, seen = new Set<string>()): Set<string> {
   const path = join(SRC, file)
   if (seen.has(file)) return seen

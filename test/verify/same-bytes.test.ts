@@ -41,7 +41,7 @@ async function compare(folder: string, rows: readonly Values[], { out, against, 
 
 const rowsTo = (count: number): Values[] => Array.from({ length: count }, (_, seq) => [String(seq), `row ${seq}`])
 
-/** The message of the one difference, without the folder, and what it says as facts. */
+/** The message of the only difference, without the folder, and its facts. */
 async function difference(t: TestContext, rows: readonly Values[], given: Given) {
   const folder = testFolder(t)
   const { differences } = await compare(folder, rows, given)

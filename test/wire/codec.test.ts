@@ -416,7 +416,7 @@ test('a message larger than the topics take is refused in both directions', () =
 test('random bytes and damaged messages give only a record or ROW_MALFORMED', () => {
   const tries = (bytes: Uint8Array) => {
     try {
-      // What is read is whole: it can be written again.
+      // A record that was read is valid: it can be written again.
       encode(decode(bytes))
     } catch (error) {
       malformed(/^cannot read this message: /)(error)
@@ -436,7 +436,7 @@ test('random bytes and damaged messages give only a record or ROW_MALFORMED', ()
   fc.assert(fc.property(fc.constantFrom(...samples), edits, damaged), { numRuns: 10_000 })
 })
 
-/** Writes a record without judging it, as a program with a defect would. */
+/** Writes a record without checks, as a defective program would. */
 function unchecked({ kind, value }: WireRecord): Buffer {
   const file = new URL(`../../src/wire/schemas/${kind === 'end' ? 'end-of-input' : kind}.avsc`, import.meta.url)
   let body: unknown = value

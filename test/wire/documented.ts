@@ -1,4 +1,4 @@
-/** The page docs/wire-format.md, the records it shows, and the schemas. */
+/** The page docs/wire-format.md, its example records, and the schemas. */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import type { WireKind, WireRecord } from '../../src/wire/record.ts'

@@ -56,7 +56,7 @@ function onTheWire({ kind, value }: WireRecord): WireRecord {
   return { kind, value: kind === 'end' ? { ...value, refused: 0 } : value } as WireRecord
 }
 
-/** Records of every kind, whose fields are anything their types allow. */
+/** Records of every kind, with any field values that their types allow. */
 function anyRecord(): fc.Arbitrary<WireRecord> {
   const text = fc.string({ unit: 'binary', maxLength: 80 })
   const texts = fc.array(fc.oneof(text, fc.constant('__proto__')), { maxLength: 5 })

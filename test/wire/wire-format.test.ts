@@ -59,7 +59,7 @@ test('the page lists the fields of every record in the order of the schema, with
   }
 })
 
-/** The rows of the table below this heading, the cells as they stand there, without backquotes. */
+/** The rows of the table below this heading, with the cells as written, but without backquotes. */
 function tableBelow(heading: string, header: string): string[][] {
   const section = page.slice(page.indexOf(`\n${heading}\n`))
   const table = section
@@ -81,7 +81,7 @@ test('the page lists the topics of a pipeline, and says how many there are', () 
   assert.match(page, /`NAME` has five topics\./)
 })
 
-/** What publishers compare beside the options, as if it were one; and an environment variable. */
+/** An entry that publishers compare with the options, as if it were one; and an environment variable. */
 const NO_OPTIONS: readonly string[] = ['indexKind', 'ROWMILL_STARTED_BY']
 
 test('the page lists exactly the options of a job that the code reads or writes', () => {
@@ -169,7 +169,7 @@ test('every record and every field has a description', () => {
   }
 })
 
-/** The record of a schema and those within its fields. */
+/** The record of a schema and its nested records. */
 function recordsIn(schema: Schema): Exclude<Schema, string | Schema[]>[] {
   if (typeof schema === 'string') return []
   if (Array.isArray(schema)) return schema.flatMap(recordsIn)

@@ -4,7 +4,7 @@ import { HandOuts } from '../../src/work/hand-outs.ts'
 
 const LARGE = 1024 * 1024
 
-/** A worker that is handed a partition at `offset`, reads these messages, and ends in the middle of the last one. */
+/** A worker that is handed a partition at `offset`, reads these messages, and ends during the last one. */
 function dieReading(offset: number, metadata: string | null, offsets: readonly number[], bytes: number): string {
   const handOuts = new HandOuts(offset, metadata)
   let committed = handOuts.note(offset, { released: false })

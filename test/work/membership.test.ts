@@ -13,7 +13,7 @@ const PIPELINE = 'p'
 const MESSAGE = { key: Buffer.from('j'), value: Buffer.from('rows') }
 const { signal } = new AbortController()
 
-/** A group over two partitions of five messages each, and who joins it. */
+/** A group over two partitions of five messages each, and its members. */
 async function groupOf(t: TestContext) {
   const cluster = new FakeCluster()
   await ensureTopics(await cluster.client().kafka.admin(), PIPELINE, 2, { bulk: false })
@@ -53,7 +53,7 @@ test('the first commit of an assignment is where its reading begins, however fas
   const { commits, join } = await groupOf(t)
   const first = await join()
   await until(() => first.membership.assigned.length === 2)
-  await join() // both read on, now over connections that are there
+  await join() // both read on, now over existing connections
   await until(() => commits.length >= 4)
   assert.deepEqual([...new Set(commits.map(({ offset }) => offset))], [0])
 })

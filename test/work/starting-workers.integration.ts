@@ -9,7 +9,7 @@ import { python } from '../helpers/python.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
-/** How many Pythons a run over so many rows starts, and its report. */
+/** How many Pythons a run over this many rows starts, and its report. */
 async function runOver(t: TestContext, rows: number, { workers, stdin = false }: { workers: number; stdin?: boolean }) {
   const folder = testFolder(t)
   const [input, starts, wrapper, report] = ['in.csv', 'starts', 'python', 'report.json'].map(name =>

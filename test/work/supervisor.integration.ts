@@ -31,7 +31,7 @@ function classifierFile(t: TestContext, text: string): { target: string; folder:
 interface Supervised {
   readonly supervisor: Supervisor
   readonly said: string[]
-  /** The worker processes of this supervisor that run now. */
+  /** The present worker processes of this supervisor. */
   workers(): ProcessInfo[]
 }
 
@@ -61,11 +61,11 @@ function runsWorker({ pid }: ProcessInfo): boolean {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-process')
   } catch {
-    return false // it has just gone
+    return false // it has just ended
   }
 }
 
-/** A pipeline for one job `j` of `total` rows, whose last rows are published when `rest` resolves. */
+/** A pipeline for one job `j` of `total` rows. Its last rows are published when `rest` resolves. */
 async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = Promise.resolve()) {
   const { pipeline, admin } = await testPipeline(t)
   await ensureTopics(admin, pipeline, 4)

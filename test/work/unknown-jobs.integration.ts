@@ -33,7 +33,7 @@ interface Parts {
   readonly pipeline: string
 }
 
-/** A pipeline whose rows the test writes as JSON, and in which the job `live` is open. */
+/** A pipeline with the open job `live`. The test writes its rows as JSON. */
 class Bench {
   readonly topics: ReturnType<typeof topicsOf>
   readonly said: string[] = []
@@ -71,7 +71,7 @@ class Bench {
       await this.#parts.producer.send({ topic: this.topics.rows, partition }, messages.slice(i, i + 5000))
   }
 
-  /** Starts a worker; what it returns stops it. */
+  /** Starts a worker; returns a function that stops it. */
   async work(): Promise<() => Promise<void>> {
     const { kafka, pipeline } = this.#parts
     const say = (message: string) => void this.said.push(message)
@@ -88,7 +88,7 @@ class Bench {
     return drain
   }
 
-  /** Waits until a partition of the results holds so many rows of a job, and returns their cells. */
+  /** Waits until a partition of the results has this many rows of a job, and returns their cells. */
   async results(partition: number, job: string, count: number): Promise<string[]> {
     let found: string[] = []
     await until(`${count} results of ${job}`, async () => {

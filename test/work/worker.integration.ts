@@ -73,7 +73,7 @@ class Bench extends RunningPipeline<WatchedKafka> {
     return this.read(topicsOf(this.pipeline).results, this.layout.partitions)
   }
 
-  /** A job whose messages the test writes by itself. */
+  /** A job whose messages the test writes itself. */
   async byHand(job: string): Promise<ByHand> {
     const { rows: topic, jobs } = topicsOf(this.pipeline)
     const producer = await this.kafka.producer()
@@ -117,7 +117,7 @@ interface ByHand {
   end(total: number): Promise<void>
 }
 
-/** A promise to be kept by a test, and what keeps it. */
+/** A promise, and the function with which a test resolves it. */
 function event(): { came: Promise<void>; now: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { came: promise, now: resolve }
@@ -177,8 +177,8 @@ test('a second worker joins and leaves while rows flow, and every row comes out 
       return numbered(20, next - 20)
     }
     yield run()
-    // Its first batches may be rows whose results the first worker has in the log, uncommitted. What is published
-    // once it has partitions of its own only it can do.
+    // Its first batches may be rows whose results the first worker has in the log, uncommitted. Only the second worker
+    // can classify the rows that are published after it has partitions.
     let ownFrom = Number.POSITIVE_INFINITY
     let ownRows = false
     const counting = new Exclaimer(async ({ rows }) => {
@@ -246,7 +246,7 @@ test('nothing is committed before its result is acknowledged', async t => {
   assert.deepEqual((await bench.collect('j')).written, classified(numbered(100)))
 })
 
-/** A worker in a process of its own that never commits and says a line for each result that is acknowledged. */
+/** A worker in its own process that never commits and prints a line for each acknowledged result. */
 const DEATHLY = `
 import { Kafka } from '${new URL('../../src/kafka/index.ts', import.meta.url)}'
 import { Worker } from '${new URL('../../src/work/worker.ts', import.meta.url)}'
@@ -439,7 +439,7 @@ test('waiting rows of a failed job delay no later job', async t => {
   const full = event()
   const classifier = new Exclaimer(async ({ job }, number) => {
     if (job.id !== 'bad') return
-    if (number === 2) setTimeout(full.now, 100) // the queues behind the classifier fill up
+    if (number === 2) setTimeout(full.now, 100) // the queues after the classifier fill up
     await full.came
     throw refusal()
   })
@@ -453,7 +453,7 @@ test('after a failed batch no result and no end of input of its job is sent', as
   const both = event()
   const classifier = new Exclaimer(async ({ job }, number) => {
     if (job.id !== 'bad') return
-    if (number === 3) both.now() // the one that fails, and the last one, with the end of input behind it
+    if (number === 3) both.now() // the one that fails, and the last one, with the end of input after it
     if (number >= 2) await both.came
     if (number === 2) throw refusal()
   })

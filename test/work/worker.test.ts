@@ -1,4 +1,4 @@
-/** The parts of rowmill over a Kafka in memory: what becomes of every row when the cluster does what it does rarely. */
+/** The parts of rowmill over a Kafka in memory: the outcome of every row when the cluster does rare things. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -8,13 +8,13 @@ import { ManualTime } from '../helpers/manual-time.ts'
 
 const LAYOUT = { partitions: 4, blockRows: 5 }
 
-/** A promise that a test keeps. */
+/** A promise that a test resolves. */
 function event(): { came: Promise<void>; now: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { came: promise, now: resolve }
 }
 
-/** Two workers as two processes: each has a client, and a time, of its own. */
+/** Two workers as two processes: each has its own client and its own time. */
 async function twoWorkers(t: TestContext) {
   const { cluster, running, ...rest } = await fakePipeline(t, LAYOUT)
   const process = (name: string) => {
@@ -74,7 +74,7 @@ test('a worker that the group declares dead while it works leaves every row exac
   await second.work(new Exclaimer())
   first.client.expire()
   const collecting = running.collect('j')
-  go.now() // what it had in hand is sent now, after the other one had sent it
+  go.now() // its pending results are sent now, after the other one had sent them
   assert.deepEqual((await collecting).written, classified(numbered(100)))
 })
 

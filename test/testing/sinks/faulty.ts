@@ -3,7 +3,7 @@ import type { Sink } from '../../../src/connector.ts'
 import { RowmillError } from '../../../src/errors.ts'
 import type { Values } from '../../../src/model.ts'
 
-/** A sink that keeps the contract, except for the fault that the name of its output ends with: `rows.json#FAULT`. */
+/** A sink that keeps the contract, except for the fault that its output name ends with: `rows.json#FAULT`. */
 export const FAULTS = [
   'none',
   'drops a row',
