@@ -158,7 +158,7 @@ export const OPTIONS = {
     "index_col=0, dtype=str, engine='python'",
   ),
   toCsv: json('to-csv', 'the keyword arguments that the original job gave to to_csv', 'header=False'),
-  force: flag('force', 'replace OUT if it exists; it keeps its mode and owner'),
+  force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
   restart: flag('restart', 'discard what an unfinished job left of OUT, and start over from the first row'),
   resume: optional(
     'resume',

@@ -32,11 +32,13 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   }
   const link = await lstat(path).catch(() => null)
   if (!existing && link)
-    throw unusable(`${path} is a symbolic link to a file that does not exist: remove the link, or name the file itself`)
+    throw unusable(
+      `${path} is a symbolic link to a file that does not exist: name the file itself, or move the link away`,
+    )
   if (link?.isSymbolicLink())
     throw unusable(
       `${path} is a symbolic link, and --force would replace the link, not the file it leads to: name that file ` +
-        `(${await realpath(path)}), or remove the link`,
+        `(${await realpath(path)}), or move the link away`,
     )
   const folder = dirname(path)
   const parent = await stat(folder).catch(() => null)
@@ -57,7 +59,7 @@ export async function checkOwner(path: string): Promise<void> {
   const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])]
   if (uid === me && groups.includes(gid)) return
   const message =
-    `${path} belongs to user ${uid} and group ${gid}, and --force could not keep that: remove the file first, ` +
+    `${path} belongs to user ${uid} and group ${gid}, and --force could not keep that: move the file away first, ` +
     'choose another OUT, or give the command as that user'
   throw new RowmillError('OUTPUT_UNUSABLE', message, { path })
 }

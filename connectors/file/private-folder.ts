@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 
 const OTHERS_MAY_WRITE = 0o022
-const NOT_OURS = 'rowmill does not make such an entry: remove it'
+const NOT_OURS = 'rowmill does not make such an entry: move it away'
 
 /** The mode of every file that rowmill makes beside OUT. Their folder has mode 0700. */
 export const PRIVATE_FILE = 0o600
@@ -31,11 +31,11 @@ export async function checkPrivateFolder(path: string): Promise<boolean> {
   if (folder === null) return false
   if (!folder.isDirectory()) throw foreign(path, 'is not a directory', 'Move it away, or choose another OUT')
   if (!isOwn(folder)) {
-    const cure = 'If you trust that user, give the command as that user; else remove it, or choose another OUT'
+    const cure = 'If you trust that user, give the command as that user; else move it away, or choose another OUT'
     throw foreign(path, `belongs to the user with id ${folder.uid}`, cure)
   }
   if ((folder.mode & OTHERS_MAY_WRITE) !== 0) {
-    const cure = `If nobody did, run chmod -R go-w on it; else remove it. If its file system keeps no modes, choose another OUT`
+    const cure = `If nobody did, run chmod -R go-w on it; else move it away. If its file system keeps no modes, choose another OUT`
     throw foreign(path, 'may be written to by other users', cure)
   }
   const names = await readdir(path).catch(error => {

@@ -168,7 +168,7 @@ function lockFailure(path: string, thrown: unknown): Error | null {
   if (code === SQLITE_BUSY || (code === SQLITE_CANTOPEN && !existsSync(path))) return null
   const message =
     code === SQLITE_NOTADB
-      ? `${path} is not a lock file of this version of rowmill. If no other rowmill is running there, remove it`
+      ? `${path} is not a lock file of this version of rowmill. If no other rowmill is running there, move it away`
       : `${path} cannot be locked (${cause.message}). Does its file system support locks?`
   return new Error(message, { cause })
 }

@@ -105,7 +105,7 @@ test('a file that is not a rowmill lock is not removed: the error names it', asy
   const sink = new FileSink({ path, force: false })
   await assert.rejects(sink.open(), {
     code: 'OUTPUT_FAILED',
-    message: /lock is not a lock file of this version of rowmill.*remove it/,
+    message: /lock is not a lock file of this version of rowmill.*move it away/,
   })
   await sink.close()
   assert.deepEqual(readdirSync(`${path}.rowmill`), ['lock'])
@@ -189,7 +189,7 @@ test('a user who cannot keep the owner of a file is told before it is replaced',
     await sink.reserve().catch(({ code, message }) => console.log(code, message))
     await sink.close()`
   const { stdout, stderr } = await startProgram(process.execPath, ['--input-type=module', '--eval', script]).finished
-  assert.match(stdout, /^OUTPUT_UNUSABLE .*out\.csv belongs to user 0 and group 0.*remove the file first/, stderr)
+  assert.match(stdout, /^OUTPUT_UNUSABLE .*out\.csv belongs to user 0 and group 0.*move the file away first/, stderr)
   assert.deepEqual(readdirSync(folder), ['out.csv'])
 })
 
@@ -203,7 +203,7 @@ for (const [what, plant, message] of [
   [
     'has a link in it',
     (folder: string, aside: string) => symlinkSync(join(aside, 'x'), join(mkdir(folder), 'checkpoint')),
-    /checkpoint is not a regular file.*remove it/,
+    /checkpoint is not a regular file.*move it away/,
   ],
   [
     'has a link in place of the lock',

@@ -28,7 +28,7 @@ test('a non-empty file is no lock of this rowmill: the error says what to do, an
   const path = join(testFolder(t), 'lock')
   writeFileSync(path, '{"pid":1,"start":"1"}')
   await assert.rejects(FileLock.take(path), {
-    message: /lock is not a lock file of this version of rowmill.*remove it/,
+    message: /lock is not a lock file of this version of rowmill.*move it away/,
   })
   assert.equal(statSync(path).size, 21)
 })

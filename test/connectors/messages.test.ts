@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+
+const ROOT = join(import.meta.dirname, '../..')
+/** Text of a literal that tells somebody to remove what may be theirs. */
+const TELLS = /['"`].*\b(remove|delete|erase) (it|them|(this|that|the) (file|folder|directory|link))\b/i
+/** A line of IN, for a user who wants the bytes of the other engine. */
+const HARMLESS = /which skips the line\. Remove it/
+
+test('no message tells a user to remove a file or a folder: it may be precious, and can be moved away', () => {
+  const files = ['connectors/**/*.ts', 'src/**/*.ts'].flatMap(pattern => globSync(pattern, { cwd: ROOT }))
+  assert.ok(files.length > 100)
+  const told = files.flatMap(file => {
+    const lines = readFileSync(join(ROOT, file), 'utf8').split('\n')
+    return lines
+      .filter(line => !/^\s*(\*|\/\*|\/\/)/.test(line) && TELLS.test(line) && !HARMLESS.test(line))
+      .map(line => `${file}: ${line.trim()}`)
+  })
+  assert.deepEqual(told, [])
+})
