@@ -62,6 +62,7 @@ export const ERRORS = {
   BROKER_FAILED: { exit: 3, after: 'resume', guesses: true },
   REGISTRY_UNREACHABLE: { exit: 3, after: 'resume', guesses: true },
   TOPIC_UNUSABLE: { exit: 3, after: 'resume' },
+  PARTITION_UNREADABLE: { exit: 3, after: 'resume' },
   REJECTS_OVER_BUDGET: { exit: 5, after: 'repair', finalForReaders: true },
   ROW_GAP: { exit: 6, after: 'never', finalForReaders: true },
   ROW_MALFORMED: { exit: 6, after: 'never', finalForReaders: true },

@@ -22,6 +22,13 @@ export interface FetchLimits {
   readonly maxWaitMs: number
   readonly maxPartitionBytes: number
   readonly maxBytes: number
+  /**
+   * How much the messages of one partition may take in memory. The first one is always kept. What is not kept is fetched
+   * again. Default: all.
+   */
+  readonly keepBytes?: number
+  /** Whether the first message too is not kept if it takes more than `keepBytes`. Default: no. */
+  readonly mayKeepNone?: boolean
 }
 
 /** What the answer says about one partition. */
@@ -44,7 +51,7 @@ export interface FetchedPartition {
 export async function fetchRaw(
   broker: Broker,
   positions: readonly Position[],
-  { maxWaitMs, maxPartitionBytes, maxBytes }: FetchLimits,
+  { maxWaitMs, maxPartitionBytes, maxBytes }: Pick<FetchLimits, 'maxWaitMs' | 'maxPartitionBytes' | 'maxBytes'>,
 ): Promise<FetchedPartition[]> {
   const { request, requestTimeout } = broker.lookupRequest(
     FETCH_API,

@@ -1,5 +1,7 @@
+import { realTime, type Time } from '../support/clock.ts'
 import { FewLines } from '../support/few-lines.ts'
 import type { Say } from '../support/say.ts'
+import { FeedRoom } from './feed-room.ts'
 import {
   describeUnreadable,
   type Fetched,
@@ -11,23 +13,23 @@ import {
 } from './index.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { Outage } from './outage.ts'
+import { PartitionFaults } from './partition-faults.ts'
+import { PartitionLeaders } from './partition-leaders.ts'
 import { PartitionQueue } from './partition-queue.ts'
 
 /** How long a fetch waits for a first message. A drained queue waits no longer than this for a fetch that is under way. */
 const FETCH_WAIT_MS = 100
 /** The same if the fetch has every queue: then only a new assignment can wait for it. */
 const IDLE_FETCH_WAIT_MS = 500
-/** The bytes that all queues of one feed may hold. Each queue gets an equal share, within these bounds. */
-const FEED_BYTES = 16 * 1024 * 1024
-const MIN_QUEUE_BYTES = 64 * 1024
-const MAX_QUEUE_BYTES = 512 * 1024
-/** With this many bytes a feed fetches only for empty queues, and with OVERFULL_BYTES not at all. */
-const FULL_BYTES = 16 * 1024 * 1024
-const OVERFULL_BYTES = 3 * FULL_BYTES
-/** An upper bound for one answer, whatever the number of partitions. */
-const FETCH_BYTES = 1024 * 1024
-/** How often in a row a broker must send nothing of a partition whose log goes on, before the feed believes in a hole. */
-const HOLE_ANSWERS = 3
+export interface FeedOptions {
+  /**
+   * Whether to wait for an unreadable partition as long as it takes. Default: no, so the feed breaks after the broker
+   * timeout. That suits a reader that needs every partition.
+   */
+  readonly patient?: boolean
+  /** Default: real time. */
+  readonly time?: Time
+}
 
 /**
  * Bounded, pull-based reading of partitions. A queue that is half empty asks for more. One slow taker holds up no other
@@ -37,37 +39,48 @@ export class PartitionFeed {
   readonly #reader: Reader
   readonly #say: Say
   readonly #stop = new AbortController()
+  readonly #time: Time
   readonly #transactions: OpenTransactions
   readonly #unreadable: FewLines
+  readonly #faults: PartitionFaults
+  readonly #leaders: PartitionLeaders
+  readonly #memory = new FeedRoom()
   #queues: PartitionQueue[] = []
-  #leaders = new Map<string, string>()
-  #loops = new Map<string, Promise<void>>()
-  #queueBytes = MAX_QUEUE_BYTES
-  /** The bytes in all queues, and of messages that were taken and not released yet. */
-  #bytes = 0
+  readonly #loops = new Map<string, Promise<void>>()
+  /** What the loops do not wait for. */
+  readonly #running = new Set<Promise<void>>()
   /** Which partition is served first. */
   #turn = 0
   #arrived = Promise.withResolvers<void>()
   #room = Promise.withResolvers<void>()
   #fault: unknown = null
 
-  private constructor(reader: Reader, say: Say) {
+  private constructor(reader: Reader, say: Say, { patient = false, time = realTime }: FeedOptions) {
     this.#reader = reader
     this.#say = say
+    this.#time = time
+    this.#faults = new PartitionFaults({ say, timeoutMs: reader.patienceMs, patient, time })
+    this.#leaders = new PartitionLeaders(reader)
     this.#transactions = new OpenTransactions(say)
     this.#unreadable = new FewLines(say)
     this.#arrived.promise.catch(() => {})
   }
 
-  static async open(kafka: Kafka, topics: readonly string[], say: Say): Promise<PartitionFeed> {
-    return new PartitionFeed(await kafka.reader(topics), say)
+  static async open(
+    kafka: Kafka,
+    topics: readonly string[],
+    say: Say,
+    options: FeedOptions = {},
+  ): Promise<PartitionFeed> {
+    return new PartitionFeed(await kafka.reader(topics), say, options)
   }
 
   /** Closes every queue, and reads from these positions instead. */
   async assign(positions: readonly Position[]): Promise<PartitionQueue[]> {
     for (const queue of this.#queues) queue.closed = true
     this.#queues = []
-    this.#bytes = 0
+    this.#memory.bytes = 0
+    this.#faults.keepOnly(positions)
     return this.add(positions)
   }
 
@@ -75,9 +88,9 @@ export class PartitionFeed {
   async add(positions: readonly Position[]): Promise<PartitionQueue[]> {
     const queues = positions.map(position => new PartitionQueue(position))
     this.#queues = [...this.#queues, ...queues]
-    const share = FEED_BYTES / Math.max(1, this.#queues.length)
-    this.#queueBytes = Math.min(MAX_QUEUE_BYTES, Math.max(MIN_QUEUE_BYTES, share))
-    if (queues.length > 0) await this.#findLeaders(false)
+    this.#memory.share(this.#queues.length)
+    if (queues.length > 0) await this.#leaders.find(this.#queues, false)
+    this.#startLoops()
     this.#wakeLoops()
     return queues
   }
@@ -98,8 +111,9 @@ export class PartitionFeed {
     const before = queue.bytes
     const message = queue.shift()
     queue.inHand = before - queue.bytes
-    const half = this.#queueBytes / 2
-    if (before >= half && queue.bytes < half) this.#wakeLoops()
+    const { half } = this.#memory
+    const isNowEmpty = message !== undefined && queue.length === 0
+    if ((before >= half && queue.bytes < half) || (isNowEmpty && this.#memory.isFull)) this.#wakeLoops()
     return message
   }
 
@@ -108,8 +122,8 @@ export class PartitionFeed {
     const { inHand } = queue
     queue.inHand = 0
     if (inHand === 0 || queue.closed) return
-    const wasFull = this.#bytes >= FULL_BYTES
-    this.#bytes -= inHand
+    const wasFull = this.#memory.isFull
+    this.#memory.bytes -= inHand
     if (wasFull) this.#wakeLoops()
   }
 
@@ -131,17 +145,11 @@ export class PartitionFeed {
     this.interrupt(new Error('the feed was closed'))
     this.#wakeLoops()
     await this.#reader.close()
-    await Promise.all(this.#loops.values())
+    await Promise.all([...this.#loops.values(), ...this.#running])
   }
 
-  async #findLeaders(refresh: boolean): Promise<void> {
-    const leaders = await this.#reader.leaders(this.#queues, refresh)
-    this.#leaders = new Map(
-      [...leaders].flatMap(([node, led]) => led.map(at => [`${at.topic}/${at.partition}`, node] as const)),
-    )
-    for (const node of leaders.keys()) {
-      if (!this.#loops.has(node)) this.#loops.set(node, this.#loop(node))
-    }
+  #startLoops(): void {
+    for (const node of this.#leaders.nodes) if (!this.#loops.has(node)) this.#loops.set(node, this.#loop(node))
   }
 
   #wakeLoops(): void {
@@ -156,7 +164,7 @@ export class PartitionFeed {
   }
 
   async #loop(node: string): Promise<void> {
-    const outage = new Outage('read from the broker', this.#say, this.#reader.patienceMs)
+    const outage = new Outage('read from the broker', this.#say, this.#reader.patienceMs, this.#time)
     const { signal } = this.#stop
     while (!signal.aborted) {
       const { wanted, waitMs } = this.#wantedFrom(node)
@@ -165,8 +173,9 @@ export class PartitionFeed {
         continue
       }
       try {
-        await this.#deliver(wanted, await this.#fetch(node, wanted, waitMs))
+        const fetched = await this.#fetch(node, wanted, waitMs)
         outage.over()
+        this.#deliver(wanted, fetched)
       } catch (error) {
         if (signal.aborted) return
         await this.#recover(error, outage).catch(fault => this.#break(fault))
@@ -176,8 +185,8 @@ export class PartitionFeed {
 
   /** The queues to fetch for, in the order in which the broker fills its answer. */
   #wantedFrom(node: string): { wanted: PartitionQueue[]; waitMs: number } {
-    const mine = this.#queues.filter(queue => this.#leaders.get(`${queue.topic}/${queue.partition}`) === node)
-    const wanted = mine.filter(queue => this.#hasRoom(queue))
+    const mine = this.#queues.filter(queue => this.#leaders.of(queue) === node)
+    const wanted = mine.filter(queue => !queue.isResting && this.#memory.has(queue))
     const waitMs = wanted.length === mine.length ? IDLE_FETCH_WAIT_MS : FETCH_WAIT_MS
     this.#turn = wanted.length === 0 ? 0 : (this.#turn + 1) % wanted.length
     const inTurn = [...wanted.slice(this.#turn), ...wanted.slice(0, this.#turn)]
@@ -186,52 +195,29 @@ export class PartitionFeed {
     return { wanted: [...stuck, ...inTurn.filter(queue => queue.emptyAnswers === 0)], waitMs: FETCH_WAIT_MS }
   }
 
-  /**
-   * Whether more of a partition may be fetched. A batch is fetched whole, and may take 16 MB, so a few partitions can fill
-   * the feed. The others still get their turn while their queues are empty.
-   */
-  #hasRoom(queue: PartitionQueue): boolean {
-    if (queue.bytes >= this.#queueBytes / 2 || this.#bytes >= OVERFULL_BYTES) return false
-    return this.#bytes < FULL_BYTES || queue.length === 0
-  }
-
   #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
     const positions = wanted.map(({ topic, partition, position }) => ({ topic, partition, offset: position }))
-    return this.#reader.fetch(node, positions, {
-      maxWaitMs,
-      maxPartitionBytes: this.#queueBytes,
-      maxBytes: FETCH_BYTES,
-    })
+    return this.#reader.fetch(node, positions, { maxWaitMs, ...this.#memory.limits })
   }
 
-  /** Throws the error of a partition, after all other partitions got their messages. */
-  async #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): Promise<void> {
+  #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): void {
     const queues = new Map(wanted.map(queue => [`${queue.topic}/${queue.partition}`, queue]))
     let news = false
     for (const found of fetched) {
       const queue = queues.get(`${found.topic}/${found.partition}`)!
-      if (queue.closed || queue.position !== found.offset || found.error) continue
-      const drainedBefore = queue.drained
-      queue.end = found.end
+      if (queue.closed || queue.position !== found.offset) continue
+      if (found.error) {
+        this.#refused(queue, found, found.error)
+        continue
+      }
+      if (found.next > found.offset || found.end <= found.offset) this.#faults.over(queue)
       this.#transactions.note(found)
       this.#logUnreadable(queue, found.messages)
       const before = queue.bytes
-      queue.push(found.messages, found.next)
-      this.#bytes += queue.bytes - before
-      if (found.next > found.offset || found.end <= found.offset) queue.emptyAnswers = 0
-      else if (!found.empty)
-        queue.emptyAnswers = 1 // the answer had no room for it: it is served first from now on
-      else if (queue === wanted[0]) this.#leap(queue)
-      else queue.emptyAnswers ||= 1
-      if (queue.position !== found.offset || (queue.drained && !drainedBefore)) news = true
+      if (queue.bring(found, queue === wanted[0])) news = true
+      this.#memory.bytes += queue.bytes - before
     }
     if (news) this.#announce()
-    for (const found of fetched) {
-      const queue = queues.get(`${found.topic}/${found.partition}`)!
-      if (!found.error || queue.closed || queue.position !== found.offset) continue
-      if (!found.outOfRange) throw found.error
-      await this.#beginAgain(queue)
-    }
   }
 
   #logUnreadable({ topic, partition }: PartitionQueue, messages: readonly Message[]): void {
@@ -245,30 +231,65 @@ export class PartitionFeed {
     }
   }
 
-  /**
-   * The first partition of a fetch gets at least one batch, if it has one. So this one has no batch between its position
-   * and the end of its log: retention or compaction deleted all of them, and the last segment is empty.
-   */
-  #leap(queue: PartitionQueue): void {
-    queue.emptyAnswers++
-    if (queue.emptyAnswers <= HOLE_ANSWERS) return
-    queue.position = queue.end
+  /** The broker has nothing of one partition, for a reason that concerns no other partition: none of them waits. */
+  #refused(queue: PartitionQueue, { outOfRange }: Fetched, error: Error): void {
     queue.emptyAnswers = 0
+    if (outOfRange) this.#doAside(queue, () => this.#beginAgain(queue, error))
+    else this.#rest(queue, error)
   }
 
   /** The log no longer holds the position. Readers that count will see the gap, others continue with the rest. */
-  async #beginAgain(queue: PartitionQueue): Promise<void> {
+  async #beginAgain(queue: PartitionQueue, error: Error): Promise<void> {
     const [start] = await this.#reader.offsets([queue], 'start')
-    if (!start) return
+    if (queue.closed) return
+    if (!start || start.offset === queue.position) throw error
     if (start.offset > queue.position) queue.lost = { from: queue.position, end: start.offset }
     queue.position = start.offset
     this.#announce()
   }
 
+  /** Fetches nothing for a queue for a moment, since its partition cannot be read. */
+  #rest(queue: PartitionQueue, error: unknown): void {
+    try {
+      const { pauseMs, ofLeaders } = this.#faults.failed(queue, error, this.#queues)
+      if (ofLeaders) this.#aside(this.#refreshLeaders())
+      this.#doAside(queue, () => this.#time.sleep(pauseMs, this.#stop.signal))
+    } catch (fault) {
+      this.#break(fault)
+    }
+  }
+
+  /** Fetches nothing for a queue until this is done. */
+  #doAside(queue: PartitionQueue, work: () => Promise<void>): void {
+    queue.isResting = true
+    const done = async () => {
+      try {
+        await work()
+        queue.isResting = false
+        this.#wakeLoops()
+      } catch (error) {
+        if (!this.#stop.signal.aborted && !queue.closed) this.#rest(queue, error)
+      }
+    }
+    this.#aside(done())
+  }
+
+  async #refreshLeaders(): Promise<void> {
+    await this.#leaders.refresh(this.#queues)
+    if (this.#stop.signal.aborted) return
+    this.#startLoops()
+    this.#wakeLoops()
+  }
+
   async #recover(error: unknown, outage: Outage): Promise<void> {
     await outage.failed(error, this.#stop.signal)
-    if (this.#stop.signal.aborted) return // or KafkaJS would connect again, and nobody would close that
-    await this.#findLeaders(true).catch(() => {}) // without a leader the next fetch fails and comes back here
+    if (!this.#stop.signal.aborted) await this.#refreshLeaders() // or KafkaJS would connect again
+  }
+
+  /** Runs beside the loops. `close` waits for it. */
+  #aside(work: Promise<void>): void {
+    this.#running.add(work)
+    void work.finally(() => this.#running.delete(work))
   }
 
   #break(fault: unknown): void {

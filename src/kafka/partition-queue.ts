@@ -1,4 +1,7 @@
-import { bytesOf, type Message, type Position } from './index.ts'
+import { bytesOf, type Fetched, type Message, type Position } from './index.ts'
+
+/** How often in a row a broker must send nothing of a partition whose log goes on, before we believe in a hole. */
+const HOLE_ANSWERS = 3
 
 /**
  * The messages of one partition that were fetched and not taken yet. A queue belongs to one assignment: the next one
@@ -19,6 +22,10 @@ export class PartitionQueue {
   inHand = 0
   /** How many answers in a row brought nothing, although the log goes on: they were full, or the messages are gone. */
   emptyAnswers = 0
+  /** Whether its next message is larger than the reserve of an overfull feed. */
+  needsRoom = false
+  /** Whether nothing is fetched for it: the feed waits before a retry, or looks where the log begins. */
+  isResting = false
   /** Offsets that were deleted before they were fetched: the feed continued at `end`. */
   lost: { readonly from: number; readonly end: number } | null = null
   #messages: (Message | undefined)[] = []
@@ -38,6 +45,34 @@ export class PartitionQueue {
   /** Whether everything up to the end of the log, as of the last fetch, was taken. */
   get drained(): boolean {
     return this.length === 0 && this.end >= 0 && this.position >= this.end
+  }
+
+  /**
+   * Takes what a fetch brought from the partition. `servedFirst`: the broker filled its answer with this partition first.
+   * Returns whether that is news for a waiting taker.
+   */
+  bring(found: Fetched, servedFirst: boolean): boolean {
+    const drainedBefore = this.drained
+    this.end = found.end
+    this.needsRoom = found.tooLarge
+    this.push(found.messages, found.next)
+    if (found.next > found.offset || found.end <= found.offset || found.tooLarge) this.emptyAnswers = 0
+    else if (!found.empty)
+      this.emptyAnswers = 1 // the answer had no room for it: it is served first from now on
+    else if (servedFirst) this.#leap()
+    else this.emptyAnswers ||= 1
+    return this.position !== found.offset || (this.drained && !drainedBefore)
+  }
+
+  /**
+   * The first partition of a fetch gets at least one batch, if it has one. So this one has no batch between its position
+   * and the end of its log: retention or compaction deleted all of them, and the last segment is empty.
+   */
+  #leap(): void {
+    this.emptyAnswers++
+    if (this.emptyAnswers <= HOLE_ANSWERS) return
+    this.position = this.end
+    this.emptyAnswers = 0
   }
 
   /** `next` is the offset that the next fetch asks for. */

@@ -5,8 +5,9 @@ import { collectGarbage } from '../support/collect-garbage.ts'
 import { hangUp } from './connection.ts'
 import { noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
+import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
-import { MAX_BATCH_BYTES, type Message, readBatches } from './record-batch.ts'
+import { MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
 import { byTopic, firstMissing, type Position, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
@@ -14,10 +15,12 @@ import type { ValueFormat } from './value-format.ts'
 export interface Fetched extends Position {
   /** The messages from the requested offset on, without those of aborted transactions. */
   readonly messages: readonly Message[]
-  /** The offset to ask for next: the one after the last batch that was read. */
+  /** The offset to ask for next: the one after the last batch that was read, or of the first message that was not kept. */
   readonly next: number
   /** Whether the broker sent no bytes at all from this partition. */
   readonly empty: boolean
+  /** Whether no message was kept, since the first one needs more than `keepBytes`. */
+  readonly tooLarge: boolean
   /** The end of what can be read now: the first message of an open transaction, or `logEnd`. */
   readonly end: number
   /** The offset after the last message of the partition. */
@@ -54,7 +57,7 @@ export class Reader {
 
   /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
   async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
-    if (refresh) await this.#cluster.refreshMetadata()
+    if (refresh) await this.#refreshMetadata()
     else await this.#cluster.refreshMetadataIfNecessary()
     const byNode = new Map<string, TopicPartition[]>()
     for (const [topic, partitions] of byTopic(wanted)) {
@@ -83,9 +86,10 @@ export class Reader {
     const fetched = answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
       const offset = asked.get(`${topic}/${partition}`)!
       const enough = Math.min(left, limits.maxPartitionBytes)
-      const { messages, next, bytes } = readBatches(records, { from: offset, aborted, enough })
+      const { messages, next, bytes, tooLarge } = readBatches(records, { ...limits, from: offset, aborted, enough })
       left -= bytes
-      const found = { topic, partition, offset, next, empty: records.length === 0, end, logEnd, error, outOfRange }
+      const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
+      const found = { ...at, error, outOfRange }
       return { ...found, messages: messages.map(message => this.#formatted(message)) }
     })
     this.#noteUnpacked(ANSWER_BYTES - left, limits)
@@ -112,12 +116,16 @@ export class Reader {
 
   /** How many partitions the topic has now, by new metadata. */
   async partitionsNow(topic: string): Promise<number> {
+    await this.#refreshMetadata()
+    return this.partitions(topic)
+  }
+
+  async #refreshMetadata(): Promise<void> {
     try {
       await this.#cluster.refreshMetadata()
     } finally {
       if (this.#closing.signal.aborted) await hangUp(this.#cluster, this.#sockets) // it may have connected again
     }
-    return this.partitions(topic)
   }
 
   #noteUnpacked(bytes: number, { maxBytes }: FetchLimits): void {

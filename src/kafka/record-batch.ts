@@ -4,6 +4,8 @@
  */
 import { crc32c } from './checksum.ts'
 import { decompress } from './compression.ts'
+import { copyOf, MESSAGE_BYTES, type Message } from './message.ts'
+import { RecordCursor } from './record-cursor.ts'
 
 /** The most that the records of a batch may take unpacked. rowmill's topics accept as much on the wire. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024
@@ -18,35 +20,8 @@ const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
 /** The smallest size of a record on the wire. */
 const MIN_RECORD_BYTES = 7
-/** What a message takes in memory, not counting its key and value. */
-const MESSAGE_BYTES = 100
-/** The keys that rowmill reads are job ids, which are shorter. We keep no more of a key. */
-const KEY_BYTES = 1000
-
-export interface Message {
-  readonly offset: number
-  /** The first 1,000 bytes of the key. */
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  /** Set if this message replaces a whole batch that cannot be read. `offset` is then that of its last message. */
-  readonly unreadable?: UnreadableBatch
-}
-
-/** A batch that we cannot read. */
-export interface UnreadableBatch {
-  /** The offset of its first message. */
-  readonly first: number
-  /** How many messages it claims to hold. */
-  readonly count: number
-  /** Why, as the end of a sentence about the batch. */
-  readonly why: string
-}
-
-/** Describes a message that replaces an unreadable batch. */
-export function describeUnreadable({ offset, unreadable }: Message): string {
-  const { first, count, why } = unreadable!
-  return `the batch at offsets ${first} to ${offset} (${count} messages) cannot be read: ${why}`
-}
+/** What reading a record costs at least. A batch of very many records takes too long, whatever is kept of it. */
+const RECORD_BYTES = 100
 
 export interface AbortedTransaction {
   readonly producerId: bigint
@@ -56,43 +31,98 @@ export interface AbortedTransaction {
 /** What was read from the record set of one partition. */
 export interface Batches {
   readonly messages: readonly Message[]
-  /** The offset after the last batch that was read, or the requested offset if there was none. */
+  /**
+   * The offset of the first message that was not kept. If all were: the one after the last batch that was read, or the
+   * requested offset if there was none.
+   */
   readonly next: number
   /** How much memory it took to read the batches. Their messages may keep less. */
   readonly bytes: number
+  /** Whether no message was kept, since the first one is too large. */
+  readonly tooLarge: boolean
 }
 
-/** How much memory a message keeps. */
-export function bytesOf({ key, value }: Message): number {
-  return MESSAGE_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
+export interface BatchLimits {
+  /** The requested offset. */
+  readonly from: number
+  readonly aborted: readonly AbortedTransaction[]
+  /** We stop after the batch that makes it this many unpacked bytes, since a small answer may unpack to a huge one. */
+  readonly enough: number
+  /** We keep messages up to this many bytes, since they take more memory than a batch of very small ones. Default: all. */
+  readonly keepBytes?: number
+  /** Whether even a first message that needs more is not kept. Default: no, one message is always kept. */
+  readonly mayKeepNone?: boolean
 }
 
 /**
  * The messages from offset `from` on, in log order, without control records and messages of aborted transactions. A batch
  * that cannot be read becomes one message that says so. An answer may end in the middle of a batch: the next fetch brings
- * it. We stop after the batch that makes it `enough` unpacked bytes, since a small answer may unpack to a huge one.
+ * it, and likewise what is not kept.
  */
-export function readBatches(
-  bytes: Buffer,
-  { from, aborted, enough }: { from: number; aborted: readonly AbortedTransaction[]; enough: number },
-): Batches {
-  const messages: Message[] = []
+export function readBatches(bytes: Buffer, limits: BatchLimits): Batches {
+  const { from, aborted, enough } = limits
+  const kept = new KeptMessages(limits)
   const filter = new AbortedFilter(aborted)
   let next = from
   let taken = 0
-  for (let at = 0; at + HEADER_BYTES <= bytes.length && taken < enough; ) {
+  for (let at = 0; at + HEADER_BYTES <= bytes.length && taken < enough && !kept.isFull; ) {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8)
     if (end > bytes.length || end < at + HEADER_BYTES) break
     const batch = new RecordBatch(bytes.subarray(at, end))
     at = end
     const fault = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
     if (fault !== null) {
-      messages.push(batch.unreadable(next, fault))
+      kept.messages.push(batch.unreadable(next, fault))
       taken += MESSAGE_BYTES
-    } else if (filter.passes(batch)) taken += batch.read(from, messages)
-    next = Math.max(next, batch.last) + 1
+    } else if (filter.passes(batch)) taken += batch.read(kept)
+    next = kept.isFull ? kept.nextIn(batch, next) : Math.max(next, batch.last) + 1
   }
-  return { messages, next, bytes: taken }
+  return { messages: kept.messages, next, bytes: taken, tooLarge: kept.isFull && kept.messages.length === 0 }
+}
+
+/** The messages of an answer from the requested offset on, as long as there is room for them. */
+class KeptMessages {
+  readonly messages: Message[] = []
+  /** Whether there was a message without room. */
+  isFull = false
+  readonly #from: number
+  readonly #mayKeepNone: boolean
+  #room: number
+
+  constructor({ from, keepBytes = Number.POSITIVE_INFINITY, mayKeepNone = false }: BatchLimits) {
+    this.#from = from
+    this.#room = keepBytes
+    this.#mayKeepNone = mayKeepNone
+  }
+
+  /** Reads all records of a batch, also those that it does not keep: the batch may be damaged. Returns the bytes it kept. */
+  read(records: RecordCursor, { first, count }: { first: number; count: number }): { found: Message[]; bytes: number } {
+    const found: Message[] = []
+    let [bytes, isFull] = [0, false]
+    for (let i = 0; i < count; i++) {
+      const offset = records.next(first)
+      if (offset < this.#from || isFull) continue
+      const size = records.size
+      const isFirst = found.length === 0 && this.messages.length === 0
+      if (bytes + size > this.#room && !(isFirst && !this.#mayKeepNone)) isFull = true
+      else {
+        found.push(records.message)
+        bytes += size
+      }
+    }
+    this.isFull = isFull
+    this.#room -= bytes
+    return { found, bytes }
+  }
+
+  /**
+   * The offset to ask for after a batch without room for all its messages, if `next` was to be asked for before it. It moves
+   * past every message that was kept, and never past the batch, whatever offsets the records claim.
+   */
+  nextIn({ last }: RecordBatch, next: number): number {
+    const kept = this.messages.at(-1)
+    return kept ? Math.min(Math.max(next, kept.offset + 1), last + 1) : next
+  }
 }
 
 /** One batch. Its header is read at once, its records on demand. */
@@ -128,14 +158,14 @@ class RecordBatch {
     return crc32c(bytes.subarray(CHECKED_FROM)) === bytes.readUInt32BE(17) ? null : 'its checksum is wrong'
   }
 
-  /** Appends its messages from `from` on, or one that says why it cannot be read. Returns the bytes that reading took. */
-  read(from: number, messages: Message[]): number {
+  /** Appends its messages, or one that says why it cannot be read. Returns the bytes that reading took. */
+  read(kept: KeptMessages): number {
     try {
-      const { found, bytes } = this.#records(from)
-      for (const message of found) messages.push(message)
+      const { found, bytes } = this.#records(kept)
+      for (const message of found) kept.messages.push(message)
       return bytes
     } catch (error) {
-      messages.push(this.unreadable(this.first, (error as Error).message))
+      kept.messages.push(this.unreadable(this.first, (error as Error).message))
       return MESSAGE_BYTES
     }
   }
@@ -155,7 +185,7 @@ class RecordBatch {
     return Math.max(1, this.#bytes.readInt32BE(57))
   }
 
-  #records(from: number): { found: Message[]; bytes: number } {
+  #records(kept: KeptMessages): { found: Message[]; bytes: number } {
     const bytes = this.#bytes
     const count = bytes.readInt32BE(57)
     if (count === 0) return { found: [], bytes: 0 }
@@ -163,26 +193,13 @@ class RecordBatch {
     const packed = bytes.subarray(HEADER_BYTES)
     const records = codec === 0 ? packed : decompress(codec, packed, MAX_BATCH_BYTES)
     if (count < 0 || count * MIN_RECORD_BYTES > records.length) throw new Error(`it claims ${count} messages`)
-    if (records.length + count * MESSAGE_BYTES > 2 * MAX_BATCH_BYTES)
+    if (records.length + count * RECORD_BYTES > 2 * MAX_BATCH_BYTES)
       throw new Error(`it has ${count} messages: let the producer make smaller batches`)
-    const cursor = new RecordCursor(records)
-    const found: Message[] = []
-    let kept = 0
-    for (let i = 0; i < count; i++) {
-      const message = cursor.record(this.first)
-      if (message.offset < from) continue
-      found.push(message)
-      kept += bytesOf(message)
-    }
-    // If most of the batch is keys and headers, the batch must not stay in memory.
-    const mostIsKept = 2 * kept >= records.length
-    return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * MESSAGE_BYTES }
+    const { found, bytes: size } = kept.read(new RecordCursor(records), { first: this.first, count })
+    // If we keep little of the batch, the batch must not stay in memory.
+    const mostIsKept = 2 * size >= records.length
+    return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * RECORD_BYTES }
   }
-}
-
-/** Copies a message. The original is a slice of its batch, and keeps the whole batch in memory. */
-export function copyOf({ offset, key, value }: Message): Message {
-  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
 }
 
 /** Drops messages of aborted transactions. Transactions of several producers overlap, so it tracks each producer. */
@@ -204,50 +221,5 @@ class AbortedFilter {
       return false
     }
     return !batch.isTransactional || !this.#open.has(batch.producerId)
-  }
-}
-
-/** Reads one record after the other. Throws if a record claims more bytes than there are. */
-class RecordCursor {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  record(firstOffset: number): Message {
-    const length = this.#varint()
-    const end = this.#at + length
-    if (length < 0 || end > this.#bytes.length) throw new Error('a record is cut off')
-    this.#at++ // attributes: none are defined
-    this.#varint() // the time since the first record
-    const offset = firstOffset + this.#varint()
-    const key = this.#field(end)?.subarray(0, KEY_BYTES) ?? null
-    const value = this.#field(end)
-    this.#at = end // skips the headers
-    return { offset, key, value }
-  }
-
-  #field(end: number): Buffer | null {
-    const length = this.#varint()
-    if (length < 0) return null
-    const from = this.#at
-    this.#at += length
-    if (this.#at > end) throw new Error('a record is longer than it says')
-    return this.#bytes.subarray(from, this.#at)
-  }
-
-  /** A zigzag number of up to 64 bits, exact below 2^53. */
-  #varint(): number {
-    let magnitude = 0
-    let scale = 1
-    for (let size = 0; size < 10; size++, scale *= 128) {
-      const byte = this.#bytes[this.#at++]
-      if (byte === undefined) throw new Error('a record is cut off')
-      magnitude += (byte & 0x7f) * scale
-      if (byte < 0x80) return magnitude % 2 === 0 ? magnitude / 2 : -(magnitude + 1) / 2
-    }
-    throw new Error('a number in a record is too long')
   }
 }

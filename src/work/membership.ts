@@ -74,10 +74,10 @@ export class Membership {
 
   static async open(connection: PipelineConnection, options: MembershipOptions): Promise<Membership> {
     const { kafka, pipeline, say } = connection
-    const { bulk = false, reopened = null } = options
+    const { bulk = false, reopened = null, time = realTime } = options
     const topics = reopened ? [reopened.topic] : rowTopics(pipeline, bulk)
     const [feed, member] = await Promise.all([
-      PartitionFeed.open(kafka, topics, say),
+      PartitionFeed.open(kafka, topics, say, { patient: true, time }),
       kafka.member(workersGroup(pipeline, reopened), topics),
     ])
     return new Membership(connection, options, { topics, feed, member })

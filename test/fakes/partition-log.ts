@@ -1,4 +1,5 @@
-import type { Message } from '../../src/kafka/index.ts'
+import type { FetchLimits } from '../../src/kafka/fetch.ts'
+import { bytesOf, type Message } from '../../src/kafka/index.ts'
 
 /** Messages that a producer writes together: they become readable when the transaction is committed. */
 export interface Transaction {
@@ -20,6 +21,17 @@ interface Batch {
 
 const BATCH_BYTES = 61
 
+type KeepLimits = Pick<FetchLimits, 'keepBytes' | 'mayKeepNone'>
+
+function keep(messages: readonly Message[], { keepBytes = Infinity, mayKeepNone = false }: KeepLimits): Message[] {
+  let kept = 0
+  const ends = messages.findIndex((message, i) => {
+    kept += bytesOf(message)
+    return kept > keepBytes && (i > 0 || mayKeepNone)
+  })
+  return ends < 0 ? [...messages] : messages.slice(0, ends)
+}
+
 /** The log of one partition: batches as a broker keeps them, with the holes that compaction and markers leave. */
 export class PartitionLog {
   /** The broker that leads the partition. */
@@ -28,6 +40,8 @@ export class PartitionLog {
   start = 0
   /** The offset after the last message. */
   end = 0
+  /** What the broker answers for this partition while it cannot read it, for example because a batch is damaged on its disk. */
+  fault: Error | null = null
   #batches: Batch[] = []
 
   constructor(leader: number) {
@@ -71,10 +85,13 @@ export class PartitionLog {
     return this.#batches.find(({ transaction }) => transaction?.state === 'open')?.base ?? this.end
   }
 
-  /** Whole batches from this offset on, up to `maxBytes`, but at least one if `atLeastOne`. */
-  read(offset: number, { maxBytes, atLeastOne }: { maxBytes: number; atLeastOne: boolean }) {
+  /**
+   * Whole batches from this offset on, up to `maxBytes`, but at least one if `atLeastOne`. Of their messages, `keepBytes`
+   * are kept, as in `FetchLimits`.
+   */
+  read(offset: number, { maxBytes, atLeastOne, ...limits }: { maxBytes: number; atLeastOne: boolean } & KeepLimits) {
     const { stableEnd } = this
-    const messages: Message[] = []
+    const sent: Message[] = []
     let [bytes, next] = [0, offset]
     for (const batch of this.#batches) {
       if (batch.last < offset) continue
@@ -83,9 +100,11 @@ export class PartitionLog {
       bytes += batch.bytes
       next = batch.last + 1
       if (batch.transaction?.state !== 'aborted')
-        messages.push(...batch.messages.filter(message => message.offset >= Math.max(offset, this.start)))
+        sent.push(...batch.messages.filter(message => message.offset >= Math.max(offset, this.start)))
     }
-    return { messages, next, bytes }
+    const messages = keep(sent, limits)
+    const refused = sent[messages.length]
+    return { messages, next: refused?.offset ?? next, bytes, tooLarge: refused !== undefined && messages.length === 0 }
   }
 
   #add(messages: readonly Message[], offsets: number, transaction: Transaction | null): number {

@@ -77,17 +77,29 @@ export class FakeReader implements Public<Reader> {
     this.#closed = true
   }
 
-  #fetchNow(node: string, positions: readonly Position[], { maxBytes, maxPartitionBytes }: FetchLimits): Fetched[] {
+  #fetchNow(node: string, positions: readonly Position[], limits: FetchLimits): Fetched[] {
+    const { maxBytes, maxPartitionBytes } = limits
     let left = maxBytes
     return positions.map(({ topic, partition, offset }) => {
-      const nothing = { topic, partition, offset, messages: [], next: offset, empty: true, error: null }
+      const nothing = {
+        topic,
+        partition,
+        offset,
+        messages: [],
+        next: offset,
+        empty: true,
+        tooLarge: false,
+        error: null,
+      }
       const log = this.#client.cluster.log({ topic, partition })
       const { stableEnd: end = -1, end: logEnd = -1 } = log ?? {}
       const failed = (error: Error, outOfRange: boolean) => ({ ...nothing, end, logEnd, error, outOfRange })
       if (!log) return failed(noPartition({ topic, partition }), false)
       if (String(log.leader) !== node) return failed(notLeader(), false)
+      if (log.fault) return failed(log.fault, false)
       if (offset < log.start || offset > logEnd) return failed(outOfRange(), true)
-      const { messages, next, bytes } = log.read(offset, {
+      const { messages, next, bytes, tooLarge } = log.read(offset, {
+        ...limits,
         maxBytes: Math.min(left, maxPartitionBytes),
         atLeastOne: left === maxBytes,
       })
@@ -96,7 +108,7 @@ export class FakeReader implements Public<Reader> {
         const { format } = this.#client.settings
         return format && message.value ? { ...message, value: format.read(message.value) } : message
       })
-      return { ...nothing, messages: formatted, next, empty: bytes === 0, end, logEnd, outOfRange: false }
+      return { ...nothing, messages: formatted, next, empty: bytes === 0, tooLarge, end, logEnd, outOfRange: false }
     })
   }
 

@@ -426,7 +426,7 @@ const at = (offset: number): Position => ({ topic: 't', partition: 0, offset })
 
 /** An answer of a log that ends at offset 2 and has nothing at the requested offset. */
 function fetched(position: Position): Fetched {
-  const nothing = { messages: [], next: position.offset, empty: true, end: 2, logEnd: 2 }
+  const nothing = { messages: [], next: position.offset, empty: true, tooLarge: false, end: 2, logEnd: 2 }
   return { ...position, ...nothing, error: null, outOfRange: false }
 }
 

@@ -4,6 +4,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { compressFrameSync } from 'lz4-napi'
 import { compressSync } from 'snappy'
 import { crc32c } from '../../src/kafka/checksum.ts'
+import { bytesOf } from '../../src/kafka/message.ts'
 import { type AbortedTransaction, MAX_BATCH_BYTES, readBatches } from '../../src/kafka/record-batch.ts'
 
 interface BatchParts {
@@ -249,4 +250,54 @@ test('overlapping aborted transactions of several producers end independently', 
     ],
     next: 12,
   })
+})
+
+test('of an answer with more messages than may be kept, the first ones are kept and the next fetch begins after them', () => {
+  const values = Array.from({ length: 100 }, (_, i) => `value ${i}`)
+  const batches = [
+    { last: 0, bytes: batch({ first: 0, values: ['a'] }) },
+    { last: 100, bytes: batch({ first: 1, values }) },
+    { last: 200, bytes: batch({ first: 101, values }) },
+  ]
+  // A broker begins with the batch that has the offset.
+  const answer = (from: number) => Buffer.concat(batches.filter(({ last }) => last >= from).map(({ bytes }) => bytes))
+  const found: number[] = []
+  let from = 0
+  for (let fetches = 0; from < 201; fetches++) {
+    const read = readBatches(answer(from), { from, aborted: [], enough: Infinity, keepBytes: 10_000 })
+    assert.ok(read.messages.reduce((sum, message) => sum + bytesOf(message), 0) <= 10_000)
+    assert.ok(!read.tooLarge && read.next > from && fetches < 20)
+    found.push(...read.messages.map(({ offset }) => offset))
+    from = read.next
+  }
+  assert.deepEqual(found, [...Array(201).keys()])
+})
+
+test('a message larger than what may be kept is kept alone, or not at all where that is asked for', () => {
+  const large = Buffer.alloc(5000, 'x')
+  const second = batch({ first: 1, values: [large, 'b'] })
+  const both = Buffer.concat([batch({ first: 0, values: ['a'] }), second])
+  const keep = (from: number, mayKeepNone: boolean) => {
+    const limits = { aborted: [], enough: Infinity, keepBytes: 1000, mayKeepNone }
+    const { messages, next, tooLarge } = readBatches(from === 0 ? both : second, { from, ...limits })
+    return [messages.map(({ offset }) => offset), next, tooLarge]
+  }
+  assert.deepEqual(keep(0, false), [[0], 1, false])
+  assert.deepEqual(keep(0, true), [[0], 1, false])
+  assert.deepEqual(keep(1, false), [[1], 2, false])
+  assert.deepEqual(keep(1, true), [[], 1, true])
+  assert.deepEqual(keep(2, true), [[2], 3, false])
+})
+
+test('a damaged record after those that are kept still makes the whole batch unreadable', () => {
+  const broken = batch({ first: 0, values: Array.from({ length: 50 }, () => 'value'), count: 51 })
+  const { messages, next } = readBatches(broken, { from: 0, aborted: [], enough: Infinity, keepBytes: 1000 })
+  assert.deepEqual([messages.length, messages[0]!.unreadable?.first, next], [1, 0, messages[0]!.offset + 1])
+})
+
+test('few messages that are kept of a large batch do not keep the batch in memory', () => {
+  const values = Array.from({ length: 1000 }, () => Buffer.alloc(1000, 'x'))
+  const limits = { from: 0, aborted: [], enough: Infinity, keepBytes: 5000 }
+  const { messages } = readBatches(batch({ first: 0, values }), limits)
+  for (const { value } of messages) assert.ok(value!.buffer.byteLength < 100_000)
 })

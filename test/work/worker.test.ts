@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { fakePipeline } from '../fakes/pipeline.ts'
 import { classified, Exclaimer, numbered } from '../helpers/exclaimer.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
+import { RunningPipeline } from '../helpers/running-pipeline.ts'
 
 const LAYOUT = { partitions: 4, blockRows: 5 }
 
@@ -217,4 +218,44 @@ test('rows deleted by retention before a worker read them are a ROW_GAP', async 
   await running.work(new Exclaimer(), { batchRows: 5, say: text => said.push(text) })
   await assert.rejects(running.collect('j', { lookEveryMs: 5 }), { code: 'ROW_GAP' })
   assert.equal(said.filter(text => /p\.rows\[0\]: offsets 0 to 1/.test(text)).length, 1)
+})
+
+/** What a broker answers for a partition of which a batch is damaged on its disk. */
+const DAMAGED = Object.assign(new Error('The server experienced an unexpected error'), { type: 'UNKNOWN' })
+
+test('a worker classifies all partitions but the one that the broker cannot read, and that one later', async t => {
+  const { cluster, running, log } = await fakePipeline(t, LAYOUT)
+  const { kafka } = cluster.client({ brokerTimeoutMs: 10_000 })
+  await running.publish('j', [numbered(200)])
+  log('rows', 1).fault = DAMAGED
+  const time = new ManualTime().runs(t)
+  const said: string[] = []
+  const named = event()
+  const say = (message: string) => {
+    said.push(message)
+    if (/cannot read/.test(message)) named.now()
+  }
+  const { ended } = await running.work(new Exclaimer(), { kafka, time, say })
+  const stops = ended.then(() => 'ended')
+  await named.came
+  while (![0, 2, 3].every(partition => log('results', partition).end > 0)) await turn()
+  await time.sleep(60_000)
+  assert.equal(await Promise.race([stops, Promise.resolve('works')]), 'works')
+  log('rows', 1).fault = null
+  assert.deepEqual((await running.collect('j')).written, classified(numbered(200)))
+  assert.match(
+    said.join('\n'),
+    /^p\.rows\[1\]: the broker cannot read from offset 0 on: .*\np\.rows\[1\]: the broker can/,
+  )
+})
+
+test('a collector ends if the broker cannot read a partition of its results, and names it', async t => {
+  const { cluster, running, log } = await fakePipeline(t, LAYOUT)
+  await running.work(new Exclaimer())
+  await running.publish('j', [numbered(100)])
+  await running.collect('j')
+  log('results', 2).fault = DAMAGED
+  const { kafka } = cluster.client({ brokerTimeoutMs: 200 })
+  const collecting = new RunningPipeline(t, { ...running, kafka }).collect('j')
+  await assert.rejects(collecting, { code: 'PARTITION_UNREADABLE', exitCode: 3, message: /^p\.results\[2\]: / })
 })
