@@ -1,0 +1,77 @@
+/** A batch whose length is damaged on the disk of a real broker: the broker itself cannot read on from there. */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
+import { Kafka } from '../../src/kafka/index.ts'
+import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
+import { takeUntil } from '../../src/kafka/read-now.ts'
+import { testFolder } from '../helpers/cli.ts'
+
+test('other partitions are read within a second, and only a reader of all partitions ends', async t => {
+  const data = join(testFolder(t), 'data')
+  const broker = await startLocalBroker({ dataDir: data })
+  t.after(() => broker.close())
+  const kafka = new Kafka({ brokers: [broker.address], clientId: 'test', brokerTimeoutMs: 3000 })
+  const admin = await kafka.admin()
+  t.after(() => admin.close())
+  await admin.createTopics([{ topic: 't', partitions: 3, replicationFactor: 1, config: {} }])
+  const producer = await kafka.producer()
+  t.after(() => producer.close())
+  const send = (partition: number, text: string) =>
+    producer.send({ topic: 't', partition }, [{ key: 'k', value: Buffer.from(text) }])
+  for (const text of ['first', 'damaged', 'third']) await send(1, text)
+  damageSecondBatch(data, 't-1')
+
+  const said: string[] = []
+  const named = Promise.withResolvers<void>()
+  const say = (message: string) => {
+    said.push(message)
+    named.resolve()
+  }
+  const [worker, reader] = await Promise.all([
+    PartitionFeed.open(kafka, ['t'], say, { patient: true }),
+    PartitionFeed.open(kafka, ['t'], () => {}),
+  ])
+  t.after(() => Promise.all([worker.close(), reader.close()]))
+  const positions = [0, 1, 2].map(partition => ({ topic: 't', partition, offset: 0 }))
+  const queues = await worker.assign(positions)
+  const all = await reader.assign(positions)
+  const ending = takeUntil(reader, all, () => false)
+  await named.promise
+  assert.match(said[0]!, /^t\[1\]: the broker cannot read from offset 1 on: .*\. Other partitions are read meanwhile/)
+  let slowestMs = 0
+  for (let i = 0; i < 40; i++) {
+    const began = performance.now()
+    await send(2 * (i % 2), `${i}`)
+    const found: string[] = []
+    await takeUntil(worker, [queues[2 * (i % 2)]!], (_, message) => {
+      if (message) found.push(String(message.value))
+      return found.length > 0
+    })
+    slowestMs = Math.max(slowestMs, performance.now() - began)
+    assert.deepEqual(found, [`${i}`])
+  }
+  t.diagnostic(`the slowest message took ${Math.round(slowestMs)} ms`)
+  assert.ok(slowestMs < 1000, `${slowestMs} ms`)
+  await assert.rejects(ending, {
+    code: 'PARTITION_UNREADABLE',
+    message: /^t\[1\]: the broker cannot read from offset 1/,
+  })
+  await send(0, 'still read')
+  await takeUntil(worker, [queues[0]!], (_, message) => String(message?.value) === 'still read')
+  assert.equal(said.length, 1)
+})
+
+/** Gives the second batch of a log a length that no batch can have. */
+function damageSecondBatch(data: string, name: string): void {
+  const log = readdirSync(data, { recursive: true, encoding: 'utf8' }).find(path =>
+    path.endsWith(join(name, '00000000000000000000.log')),
+  )
+  const path = join(data, log!)
+  const bytes = readFileSync(path)
+  const second = 12 + bytes.readInt32BE(8)
+  bytes.writeInt32BE(5, second + 8)
+  writeFileSync(path, bytes)
+}
