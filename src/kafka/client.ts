@@ -11,7 +11,7 @@ import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import { KafkaAdmin } from './admin.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
-import { logCreator, openSocket, stopIdleTimers } from './connection.ts'
+import { hangUp, logCreator, openSocket, stopIdleTimers } from './connection.ts'
 import { patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { GroupMember } from './member.ts'
@@ -116,12 +116,17 @@ export class Kafka {
     stableEnds = false,
   ): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
     const { cluster, sockets } = this.#newCluster(stableEnds)
-    await this.#connecting(() => cluster.connect())
-    await patiently(
-      () => cluster.addMultipleTargetTopics([...topics]),
-      () => Promise.resolve(),
-    )
-    return { cluster, sockets }
+    try {
+      await this.#connecting(() => cluster.connect())
+      await patiently(
+        () => cluster.addMultipleTargetTopics([...topics]),
+        () => Promise.resolve(),
+      )
+      return { cluster, sockets }
+    } catch (error) {
+      await hangUp(cluster, sockets) // or the process would never end
+      throw error
+    }
   }
 
   #newCluster(stableEnds = false): { cluster: Cluster; sockets: Set<Socket> } {
