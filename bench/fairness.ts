@@ -47,7 +47,7 @@ export async function measureFairness(options: FairnessOptions): Promise<{ alone
       await ended(start(['publish', large, '--python', python, '--job', `large-${round}`, ...shared]))
       const collecting = start(['collect', `${output}-large`, '--force', '--job', `large-${round}`, ...shared])
       await measure(`beside-${round}`, options, beside)
-      if (collecting.exitCode !== null) throw new Error('the large job was complete before the small ones')
+      if (collecting.exitCode !== null) throw new Error('the large job completed before the small ones')
       await ended(collecting)
     }
     return { alone, beside }

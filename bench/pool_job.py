@@ -1,4 +1,4 @@
-"""The old job on all cores with what Python brings: multiprocessing.Pool over chunks of 100 rows.
+"""The original job on all cores with the standard library: multiprocessing.Pool over chunks of 100 rows.
 
     python pool_job.py IN OUT --classifier FILE [--processes N] [--chunk-rows N]
 """

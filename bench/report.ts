@@ -58,11 +58,11 @@ const RECOVERY_TITLE = '## kill -9 of a worker'
 export async function writeRecovery(path: string, seconds: readonly number[], { python }: { python: string }) {
   await writeSection(path, RECOVERY_TITLE, [
     `${await place(python)} Two workers on a warm broker, every option at its default, classifier examples/black_box.py. One ` +
-      'worker process is killed in the middle of a job; the time is that until the first result comes in one of its partitions.',
+      'worker process is killed in the middle of a job; the time ends at the first result in one of its partitions.',
     '',
     '| | median s | max s | every run, s |',
     '|---|---|---|---|',
-    `| its rows move again after | ${median(seconds).toFixed(2)} | ${Math.max(...seconds).toFixed(2)} | ${seconds.map(each => each.toFixed(2)).join(', ')} |`,
+    `its rows move again after | ${median(seconds).toFixed(2)} | ${Math.max(...seconds).toFixed(2)} | ${seconds.map(each => each.toFixed(2)).join(', ')} |`,
   ])
 }
 
@@ -82,13 +82,13 @@ export async function writeFairness(
   await writeSection(path, FAIRNESS_TITLE, [
     `${await place(python)} Two workers on a warm broker, every option at its default, classifier examples/black_box.py, one ` +
       `pipeline. Jobs of 100 rows by \`publish\` and \`collect\`, both started at once, and a live row every 50 ms from its ` +
-      `sender to its result in \`results\`: in turn by themselves, and while a job of ${largeRows.toLocaleString('en')} rows that ` +
-      'was published before is worked off. All of it shares the two cores.',
+      `sender to its result in \`results\`: alternately alone and during a job of ${largeRows.toLocaleString('en')} rows that ` +
+      'was published before. All of it shares the two cores.',
     '',
     '| | 100 rows, median s | every run, s | live row p50 ms | p99 ms | max ms | live rows |',
     '|---|---|---|---|---|---|---|',
     line('by themselves', alone),
-    line('beside the large job', beside),
+    line('during the large job', beside),
   ])
 }
 

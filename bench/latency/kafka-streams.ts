@@ -63,7 +63,7 @@ async function prepareJars(say: (text: string) => void): Promise<string> {
   const jars = join(cacheDirectory(), `kafka-streams-${digest.slice(0, 8)}`)
   if (existsSync(jars)) return jars
   const maven = await findMaven()
-  say('fetching Kafka Streams (25 MB, once)')
+  say('downloading Kafka Streams (25 MB, once)')
   await mkdir(cacheDirectory(), { recursive: true })
   const fetched = await mkdtemp(`${jars}.tmp-`)
   try {

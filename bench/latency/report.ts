@@ -45,7 +45,7 @@ export async function writeReport(path: string, measured: MeasuredLatency, condi
     '# Latency',
     `\`npm run bench:latency -- --write\` wrote this file. ${await place(conditions.python)}`,
     HOW,
-    `${conditions.rounds} rounds, the order of the contenders another each time; ${conditions.seconds} s each at 100 rows/s, half of that at the other rates. ` +
+    `${conditions.rounds} rounds, with the contenders in another order each time; ${conditions.seconds} s each at 100 rows/s, half of that at the other rates. ` +
       `Load average before and after: ${loads.map(([minute]) => minute!.toFixed(2)).join(' and ')}.`,
     ...rates.map(rate => section(runs, rate)),
     ...(ofPandas.length > 0 ? ['## What pandas adds', table(ofPandas)] : []),
@@ -59,17 +59,17 @@ export async function writeReport(path: string, measured: MeasuredLatency, condi
 }
 
 const HOW =
-  'Milliseconds from the call that publishes a row until its result is seen by a reader that hands out rows in order, both ' +
-  'in one process. All contenders run on one local broker at the same time and are measured in turns, behind 30,000 rows ' +
-  'to warm them up. Between two topics of 8 partitions there are two workers of rowmill with a classifier that returns its ' +
+  'Milliseconds from the call that publishes a row until a reader that hands out rows in order sees its result, both in ' +
+  'one process. All contenders run on one local broker at the same time and are measured in turns, after 30,000 rows of ' +
+  'warm-up. Between two topics of 8 partitions there are two workers of rowmill with a classifier that returns its ' +
   'rows (bench/pass.ts); or a Kafka Streams application with two threads that copies messages (bench/latency/streams); or ' +
-  'nothing, where the reader reads what was published. Rows of rowmill are sent and read with `openJob` and `results` of ' +
-  'the SDK, the others with what is below them: the same producer, the same messages, the same reading of partitions. A ' +
-  'row is some 130 bytes, and is sent when it is its time, whether earlier ones have come or not. All rows came, in order, ' +
-  'where no other number is given.'
+  'nothing: the reader reads what was published. Rows of rowmill are sent and read with `openJob` and `results` of ' +
+  'the SDK, the others with the layer below: the same producer, the same messages, the same reading of partitions. A ' +
+  'row is some 130 bytes, and is sent at its time, whether or not earlier ones have come. All rows came, in order, ' +
+  'unless another number is given.'
 const GAPS =
   'The longest time without a visible result at 100 rows/s, from the start of a third worker until 3 s after the group ' +
-  'has it, and from its SIGTERM until 3 s after the group has it no longer.'
+  'has it, and from its SIGTERM until 3 s after the group has lost it.'
 
 function section(runs: readonly Run[], rate: number): string {
   const of = runs.filter(({ rowsPerSecond }) => rowsPerSecond === rate)

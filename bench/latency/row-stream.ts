@@ -71,7 +71,8 @@ export class RowStream {
         const now = performance.now()
         for (const { seq, values } of batch) {
           const wanted = this.seenAt.length
-          if (seq !== wanted || values[0] !== String(wanted)) this.#fail(`row ${seq} (${values[0]}) came for ${wanted}`)
+          if (seq !== wanted || values[0] !== String(wanted))
+            this.#fail(`row ${seq} (${values[0]}) came instead of ${wanted}`)
           this.seenAt.push(now)
         }
         this.#announce()

@@ -9,7 +9,7 @@ test('a percentile is the smallest of the numbers that at least so many of them 
   assert.equal(percentile(hundred, 100), 100)
   assert.equal(percentile([1, 2, 3], 50), 2)
   assert.equal(percentile([1, 2, 3, 4], 50), 2)
-  assert.equal(percentile([1, 2, 3, 4], 99), 4, 'of few numbers the highest, never one between two')
+  assert.equal(percentile([1, 2, 3, 4], 99), 4, 'the highest of few numbers, never one between two')
   assert.equal(percentile([7], 50), 7)
   assert.throws(() => percentile([], 50), RangeError)
 })

@@ -183,5 +183,5 @@ test('the gateway of a Docker network is this machine, even without a container;
 /** Docker removes a container a moment after it ends. */
 async function untilNone(): Promise<void> {
   const deadline = Date.now() + 20_000
-  while ((await containers()).length > 0) assert.ok(Date.now() < deadline, 'the container is still there')
+  while ((await containers()).length > 0) assert.ok(Date.now() < deadline, 'the container still exists')
 }

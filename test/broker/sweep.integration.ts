@@ -46,7 +46,7 @@ test('a JVM whose owner and guard were all killed is swept with its directory', 
   for (const { pid } of guards) process.kill(pid, 'SIGKILL')
   await owner.kill()
   await untilGone(guards)
-  assert.ok(isAlive(jvm), 'nobody is left who could have ended it')
+  assert.ok(isAlive(jvm), 'nothing is left that could have ended it')
   assert.ok(await exists(directory))
   await sweepBrokerDirectories()
   await untilGone(java)

@@ -69,7 +69,7 @@ async function classify(
   const marks: (string | null)[] = []
   for (const message of answers.flatMap(({ results }) => results)) {
     const result = decode(message).value as Result
-    assert.equal(result.first, marks.length, 'results stand in the order of their positions')
+    assert.equal(result.first, marks.length, 'results are in the order of their positions')
     assert.equal(result.classifier.length, 8)
     if (result.rejected.length > 0) marks.push(...result.rejected.map(() => null))
     else marks.push(...result.rows.map(row => row.at(-1)!))

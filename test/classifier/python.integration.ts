@@ -194,7 +194,7 @@ test('a function that prints 20 MB neither blocks nor piles up memory', async t 
   assert.equal((await classifier.classify(BATCH)).rows.length, 4)
   await classifier.close()
   assert.equal(characters, 2000 * 10_001)
-  assert.ok(longest < 200_000, `a piece of ${longest} characters`)
+  assert.ok(longest < 200_000, `a part of ${longest} characters`)
 })
 
 test('a function that closes its standard output can continue', async t => {

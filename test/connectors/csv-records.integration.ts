@@ -135,11 +135,11 @@ test('each byte and line is where its record begins', () => {
 
 const ERRORS: readonly (readonly [string, string | Uint8Array, string, Record<string, number>])[] = [
   ['a quote that is never closed', 'a,b\n1,2\n3,"4\n5,6\n', 'INPUT_QUOTE', { line: 3 }],
-  ['a quote that opens behind inner line ends', '"a\r\nb\rc\nd","e\n\n\n', 'INPUT_QUOTE', { line: 4 }],
-  ['text behind a closing quote', 'a,b\r\n"x\r\ny"z,1\r\n', 'INPUT_QUOTE', { line: 3 }],
+  ['a quote that opens after inner line ends', '"a\r\nb\rc\nd","e\n\n\n', 'INPUT_QUOTE', { line: 4 }],
+  ['text after a closing quote', 'a,b\r\n"x\r\ny"z,1\r\n', 'INPUT_QUOTE', { line: 3 }],
   ['a cell above the limit', `a,b\n1,2\n"x\ny",${'z'.repeat(CELL_LIMIT + 1)}\n`, 'INPUT_CELL_TOO_LARGE', { line: 4 }],
   [
-    'a cell above the limit, and text behind it',
+    'a cell above the limit, and text after it',
     `a\n"${'z'.repeat(CELL_LIMIT + 1)}"x`,
     'INPUT_CELL_TOO_LARGE',
     { line: 2 },

@@ -118,8 +118,8 @@ const FILES: readonly Case[] = [
   ['no final newline', 'ID,A\n1,x\n2,y'],
   ['a final CR', 'ID,A\n1,x\r'],
   ['blank lines', '\n\n \nID,A\n\n1,x\n\t\n""\n" "\n2,y\n\n'],
-  ['white space of Python only', 'ID,A\n\x1c\n\x85\n\u2003\n1,x\n'],
-  ['a mark is no white space', 'ID,A\n\ufeff\n'],
+  ['white space only for Python', 'ID,A\n\x1c\n\x85\n\u2003\n1,x\n'],
+  ['a mark is not white space', 'ID,A\n\ufeff\n'],
   ['rows of empty cells', 'ID,A,B\n,,\n1,,\n'],
   ['short rows', 'ID,A,B\n1\n2,x\n3,x,y\n'],
   ['a long first row', 'A,B\n1,x,y\n2,z,w\n'],
@@ -150,7 +150,7 @@ const FILES: readonly Case[] = [
   ['a mark alone', '\ufeff\n1\n'],
   ['a mark in the second line', '\n\ufeffID,A\n1,x\n'],
   ['an unterminated quote', 'ID,A\n1,"x\n', 'both refuse'],
-  ['text behind a quote', 'ID,A\n1,"x"y\n', 'both refuse'],
+  ['text after a quote', 'ID,A\n1,"x"y\n', 'both refuse'],
   ['bad UTF-8', Buffer.from('ID,A\n1,\xe9\n', 'latin1'), 'both refuse'],
   ['ids that are text only in the last row', 'ID,A\n007,x\n008,y\n010,z\nabc,w\n'],
   ['ids with leading zeros', 'ID,A\n007,x\n008,y\n010,z\n'],
@@ -162,7 +162,7 @@ const FILES: readonly Case[] = [
   ['a semicolon', 'ID;A\n1;x,y\n', 'same', { sep: ';' }],
   ['a tab as delimiter', 'ID\tA\n1\tx,y\n', 'same', { delimiter: '\t' }],
   ['a wide separator', 'IDéA\n1éx,y\n', 'same', { sep: 'é' }],
-  ['spaces behind separators', 'ID, A\n1, "x, y"\n2,   z\n', 'same', { skipinitialspace: true }],
+  ['spaces after separators', 'ID, A\n1, "x, y"\n2,   z\n', 'same', { skipinitialspace: true }],
   ['no quoting', 'ID,A\n1,"x\n2,y"\n', 'same', { quoting: 3 }],
   ['single quotes', "ID,A\n1,'x,y'\n2,'it''s'\n", 'same', { quotechar: "'" }],
   ['quotes that do not double', 'ID,A\n1,"x""y"\n', 'same', { doublequote: false }],
@@ -175,13 +175,13 @@ const FILES: readonly Case[] = [
   ['names for a file without header', '1,x\n2,y,z\n', 'same', { names: ['ID', 'A', 'B'] }],
   ['names and nothing else', '', 'same', { names: ['ID', 'A'] }],
   ['names and a mark', '\ufeff"1",x\n2,y\n', 'same', { names: ['ID', 'A'], header: null }],
-  ['names and a line of nothing but a mark', '\ufeff\n1,x\n2,y\n', 'same', { names: ['ID', 'A'] }],
+  ['names and a line with only a mark', '\ufeff\n1,x\n2,y\n', 'same', { names: ['ID', 'A'] }],
   ['names and a line of a mark and white space', '\ufeff \n\n1,x\n', 'same', { names: ['ID', 'A'] }],
   ['names, a mark and then a long row', '\ufeff\n1,1,1\n', 'both refuse', { names: ['ID', 'A'] }],
   ['names and a mark with empty quotes', '\ufeff""\n7,x\n', 'same', { names: ['ID', 'A'] }],
   ['names and a mark alone', '\ufeff', 'same', { names: ['ID', 'A'] }],
   ['names and two marks', '\ufeff\ufeff\n7,x\n', 'same', { names: ['ID', 'A'], encoding: 'utf-8-sig' }],
-  ['a header of nothing but a mark', '\ufeff\n1\n2\n', 'same', { index_col: null }],
+  ['a header of only a mark', '\ufeff\n1\n2\n', 'same', { index_col: null }],
   ['names, a long first row and a short second', '1,x,y\n2,y\n', 'same', { names: ['A', 'B'] }],
   ['names, a short first row and a long second', '1,x\n2,y,z\n', 'both refuse', { names: ['A', 'B'] }],
   ['names and a long first row', '1,x,y\n2,y,z\n', 'same', { names: ['A', 'B'] }],
@@ -467,9 +467,9 @@ const BAD_INPUT: readonly (readonly [string, () => Promise<string>, string, RegE
   ['a circle of links', circle, 'INPUT_UNREADABLE', /ELOOP/],
   ['an empty file', () => put(''), 'INPUT_EMPTY', /is empty/],
   ['an empty gzip file', () => put(gzipSync(''), 'e.csv.gz'), 'INPUT_EMPTY', /is empty/],
-  ['no gzip file', () => put('ID,A\n', 'a.csv.gz'), 'INPUT_UNREADABLE', /incorrect header/],
+  ['not a gzip file', () => put('ID,A\n', 'a.csv.gz'), 'INPUT_UNREADABLE', /incorrect header/],
   [
-    'a cut gzip file',
+    'a truncated gzip file',
     () => put(gzipSync('ID,A\n1,x\n').subarray(0, 25), 'b.csv.gz'),
     'INPUT_UNREADABLE',
     /unexpected end/,
@@ -701,6 +701,6 @@ test('rows reads no further ahead than requested', async () => {
   const rows = csv.rows()
   await rows.next()
   await rows.next()
-  assert.ok(given < 10, `${given} pieces read for two runs`)
+  assert.ok(given < 10, `${given} chunks read for two runs`)
   await csv.close()
 })

@@ -104,9 +104,9 @@ test('any split of the bytes gives the same header, rows, lines and error', asyn
 })
 
 const TWICE_WRONG: readonly (readonly [string, string, string])[] = [
-  ['a long row and text behind a quote', 'ID,A\n1,x\n2,x,y\n3,"x"y\n', 'INPUT_FIELDS'],
+  ['a long row and text after a quote', 'ID,A\n1,x\n2,x,y\n3,"x"y\n', 'INPUT_FIELDS'],
   ['a long row and half a character', 'ID,A\n1,x\n2,x,y\n3,\xc3\n', 'INPUT_FIELDS'],
-  ['text behind a quote and half a character', 'ID,A\n1,x\n2,"x"y\n3,\xc3\n', 'INPUT_QUOTE'],
+  ['text after a quote and half a character', 'ID,A\n1,x\n2,"x"y\n3,\xc3\n', 'INPUT_QUOTE'],
   ['half a character and an open quote', 'ID,A\n1,x\n2,\xc3\n3,"\n', 'INPUT_ENCODING'],
 ]
 

@@ -206,7 +206,7 @@ for (const [what, plant, message] of [
     /checkpoint is not a regular file.*move it away/,
   ],
   [
-    'has a link in place of the lock',
+    'has a link instead of the lock',
     (folder: string, aside: string) => symlinkSync(join(aside, 'x'), join(mkdir(folder), 'lock')),
     /lock is not a regular file/,
   ],

@@ -95,7 +95,7 @@ for (const [name, compression, identical] of [
   ['out.tar.xz', { method: 'tar', archive_name: 'inner.csv' }, true],
   ['out.csv.gz', null, true],
 ] as const) {
-  const how = identical ? 'the same bytes as pandas' : 'what is in the file of pandas, byte for byte'
+  const how = identical ? 'the same bytes as pandas' : 'the content of the pandas file, byte for byte'
   test(`${name} with compression ${JSON.stringify(compression)}: ${how}, with many rows and with none`, async t => {
     for (const count of [30_000, 0]) {
       const [mine, theirs] = places(t, name)

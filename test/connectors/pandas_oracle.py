@@ -24,12 +24,12 @@ def records(request):
 
 
 def serial(request):
-    """The frame that the old job made of the whole file."""
+    """The frame that the original job made of the whole file."""
     return described(pd.read_csv(io.BytesIO(data(request)), **{**DEFAULTS, **request['readCsv']}))
 
 
 def batched(request):
-    """The same in batches of every size asked for, each parsed by the host as its worker parses it."""
+    """The same in batches of every requested size, each parsed by the host as in a worker."""
     rows = request['rows']
     answers = []
     for size in request['sizes']:
@@ -44,7 +44,7 @@ def batched(request):
 
 
 def described(frame, header=True):
-    """What a classifier and to_csv can show of a frame: rows as text, types of the index values, bytes."""
+    """Everything that a classifier and to_csv can show of a frame: rows as text, types of the index values, bytes."""
     rows = [row for _, row in frame.iterrows()]
     return {
         'text': [str(row) for row in rows],

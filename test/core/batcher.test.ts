@@ -346,7 +346,7 @@ test('after a newer epoch nothing of an older one comes out, and everything befo
   batcher.addEnd(4, end)
   batcher.addRows(5, of(1, 1), 1)
   batcher.addBarrier(6, { ...barrier, epoch: 0 })
-  assert.equal(batcher.flawOfEnd({ ...end, rows: 7, total: 7 }), null, 'an older end of input says nothing')
+  assert.equal(batcher.flawOfEnd({ ...end, rows: 7, total: 7 }), null, 'an older end of input is ignored')
   const first = batcher.cutBatch(100)!
   assert.deepEqual([texts(first), first.epoch], [['j0', 'j1'], 0])
   const marker = batcher.cutMarker()!

@@ -119,7 +119,7 @@ test('for each position the latest attempt that has it counts, in order, however
       while (!ended) {
         const found = merged.next()
         if (!found) {
-          assert.ok(there < log.length, 'all is there, and it waits')
+          assert.ok(there < log.length, 'everything is there, but waits')
           there = Math.min(log.length, there + patience)
           continue
         }
@@ -128,7 +128,7 @@ test('for each position the latest attempt that has it counts, in order, however
           continue
         }
         const { first, count, rejected, rows, attempt } = found.value
-        assert.equal(first, next, 'no position is passed over or told twice')
+        assert.equal(first, next, 'no position is skipped or repeated')
         const cells = [...rows]
         for (let index = 0; index < count; index++) {
           const reject = rejected.some(one => one.index === index)

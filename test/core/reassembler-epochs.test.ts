@@ -74,7 +74,7 @@ test('in any interleaving, the copy of each row that the epochs keep comes out o
       for (let { open } = reader; open.length > 0; open = reader.open) reader.step(open[dice.throw(open.length)]!)
       reader.checkAll()
       const { rows, rejects, duplicates } = reader.reassembler.counts
-      assert.equal(rows + rejects + duplicates, reader.read, 'what is not handed out is counted as dropped')
+      assert.equal(rows + rejects + duplicates, reader.read, 'rows that are not handed out are counted as dropped')
     }),
     { numRuns: 2000 },
   )

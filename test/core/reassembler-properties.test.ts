@@ -52,7 +52,7 @@ function failure(reading: Reading, read: () => void): RowmillError {
     reading.take()
     return error
   }
-  return assert.fail('nothing was found wrong')
+  return assert.fail('no fault was found')
 }
 
 test('a row whose results are lost is a gap with the first missing row, and no later row comes out', () => {

@@ -11,8 +11,8 @@ const TOPIC = { topic: 'p.rows', partitions: 1, replicationFactor: 1, config: {}
 const ON_ITS_WAY_MS = 300
 
 const QUESTIONS: readonly { what: string; ask(admin: KafkaAdmin): Promise<unknown> }[] = [
-  { what: 'for the topics of a pipeline', ask: admin => admin.partitions(['p.rows']) },
-  { what: 'how many brokers there are', ask: admin => admin.brokers() },
+  { what: 'about the topics of a pipeline', ask: admin => admin.partitions(['p.rows']) },
+  { what: 'about the number of brokers', ask: admin => admin.brokers() },
   { what: 'to create topics', ask: admin => admin.createTopics([TOPIC]) },
 ]
 

@@ -47,9 +47,9 @@ test('rejects are replayed by workers that die, leave and join: each has one row
   assertCode(await fire.start(['verify', fire.output, '--job', 'j']).finished, 0, 'once')
   const again = readFileSync(join(fire.folder, 'again.log'), 'utf8').trimEnd().split('\n')
   const rejects = Array.from({ length: fire.rows / 10 }, (_, i) => `${i * 30}`)
-  assert.deepEqual([...new Set(again)].sort(), rejects.sort(), 'what has a row is left alone')
+  assert.deepEqual([...new Set(again)].sort(), rejects.sort(), 'rows with a result are not touched')
   assert.ok(
     again.length <= rejects.length + 4 * REBALANCE,
-    `${again.length} rows were classified for ${rejects.length}`,
+    `${again.length} rows were classified instead of ${rejects.length}`,
   )
 })

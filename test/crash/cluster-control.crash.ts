@@ -50,7 +50,7 @@ test('with several partitions in one request, moving leaders lose rows, and coll
   const working = fire.work(2)
   const collected = fire.collect()
   const publishing = await publishWhileLeadersMove(fire, cluster, publish)
-  assertCode(await publishing.finished, 0, 'it believes that all was sent')
+  assertCode(await publishing.finished, 0, 'it assumes that everything was sent')
   assertCode(await collected.finished, 6)
   assert.match((await collected.finished).stderr, /\[ROW_GAP\]/)
   await fire.drain(working)

@@ -83,7 +83,7 @@ scenario('a worker killed between acknowledged and committed', {
   ],
 })
 
-scenario('a worker killed behind its first commit', {
+scenario('a worker killed after its first commit', {
   rows: 1200,
   again: KILL,
   async happens(fire) {
@@ -133,7 +133,7 @@ scenario('a worker that leaves while the other one has batches in flight', {
   },
   controls: [
     {
-      without: 'the end of what a worker knows with its assignment',
+      without: 'the end of the worker state with its assignment',
       mutation: [
         {
           file: 'src/core/batcher.ts',

@@ -166,7 +166,7 @@ export class Fire {
     const verified = await this.start(['verify', this.output, '--job', 'j']).finished
     assertCode(verified, 0, 'once')
     assert.equal(this.classified().size, this.rows, 'again: every row was classified')
-    assert.ok(this.again <= again, `again: ${this.again} rows were classified twice, at most ${again} may be`)
+    assert.ok(this.again <= again, `again: ${this.again} rows were classified twice; the limit is ${again}`)
     assert.equal(existsSync(`${this.output}.rowmill`), false, 'nothing left: the state of a complete output')
     await untilGone(this.#seen).catch(({ message }) => assert.fail(`nothing left: ${message}`))
     return verified.stdout

@@ -77,7 +77,7 @@ test('run killed before its job is announced resumes, and leaves no topic on the
   const admin = await (await testKafka()).admin()
   t.after(() => admin.close())
   const topics = [`${pipeline}.rows`, `${pipeline}.jobs`]
-  assert.equal((await admin.partitions(topics)).size, 2, 'it was killed behind its topics')
+  assert.equal((await admin.partitions(topics)).size, 2, 'it was killed after its topics were created')
   const again = await startRowmill(['run', '--resume', fire.output], { env }).finished
   assert.equal(again.code, 0, again.stderr)
   await fire.stopWatching()

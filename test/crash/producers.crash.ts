@@ -29,7 +29,7 @@ for (const [at, time] of [
     await first.untilSafe(100)
     await first.kill()
     const second = await producers.run({ total: TOTAL, last: 'end', at, time })
-    assert.equal(second.child.signalCode, 'SIGKILL', 'it came there')
+    assert.equal(second.child.signalCode, 'SIGKILL', 'it got there')
     const third = await producers.run({ total: TOTAL, last: 'end' })
     if (at === 'job-ended') assert.equal(third.lost, 'JOB_EXISTS')
     else assert.ok(third.lines.at(-1)?.closed, JSON.stringify(third.lines.at(-1)))

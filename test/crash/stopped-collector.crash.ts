@@ -58,7 +58,7 @@ test('a collector stopped for a million rows lets no memory grow, and has all ro
   const end = await collect.finished
   clearInterval(looking)
   assert.equal(end.code, 0, end.stderr)
-  assert.ok(peaks.size >= 4, `${peaks.size} processes were looked at`)
+  assert.ok(peaks.size >= 4, `only ${peaks.size} processes were seen`)
   for (const peak of peaks.values()) assert.ok(peak < LIMIT_MB, `${peak} MB`)
   let row = 0
   for await (const line of createInterface({ input: createReadStream(output) })) assert.equal(line, lineOf(row++))

@@ -111,7 +111,7 @@ test('an unbounded job survives restarts of everything: producer, workers, reade
   )
   const safe = said.filter(line => line.safe !== undefined)
   for (const { safe: seq, values } of safe)
-    assert.deepEqual(rows[seq], values, `row ${seq} is what was told to be safe`)
+    assert.deepEqual(rows[seq], values, `row ${seq} is what was reported as safe`)
   assert.ok(times > 1 || process.env['SEED'], `${times} producers`)
   assert.equal(existsSync(`${out}.rowmill`), false)
   allWell = true

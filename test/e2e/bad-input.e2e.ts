@@ -39,7 +39,7 @@ async function endsWith(t: TestContext, code: number, message: RegExp, run: BadR
   const goesOn = /once the classifier is repaired, resume with: rowmill run --resume \S+\n$/.test(ended.stderr)
   assert.equal(goesOn, code === 5)
   const state = goesOn ? ['out.csv.rowmill'] : []
-  assert.deepEqual(readdirSync(folder).sort(), [...before, ...state].sort(), 'nothing else is left behind')
+  assert.deepEqual(readdirSync(folder).sort(), [...before, ...state].sort(), 'nothing else is left over')
 }
 
 test('a missing IN', t => endsWith(t, 2, /in\.csv/, {}))
@@ -49,7 +49,7 @@ test('a directory as IN', t =>
 
 test('an empty file', t => endsWith(t, 1, /in\.csv.*empty|in\.csv.*no /i, { input: '' }))
 
-test('an unreadable file', { skip: process.getuid?.() === 0 && 'root may read all' }, t =>
+test('an unreadable file', { skip: process.getuid?.() === 0 && 'root may read everything' }, t =>
   endsWith(t, 1, /in\.csv/, { input: GOOD, prepare: folder => chmodSync(join(folder, 'in.csv'), 0) }),
 )
 

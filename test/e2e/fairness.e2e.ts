@@ -164,7 +164,7 @@ test('rows of a job in the topic of other jobs are reported in rejects, and have
   const rows = { job: 'small', epoch: 0, from: 0, seq: 0, count: 1, line: null, lineSteps: null, rows: [['7', 'x']] }
   await producer.send({ topic: bulk, partition: 0 }, [{ key: 'small', value: encodeRows(rows) }])
   await publish('large', rowsOf('large', 1010))
-  assert.deepEqual(await collect('large'), rowsOf('large', 1010), 'the partition goes on behind them')
+  assert.deepEqual(await collect('large'), rowsOf('large', 1010), 'the partition continues after them')
   assert.deepEqual(await collect('small'), rowsOf('small', 15))
   const [told] = await readTopic(kafka, rejects, 1)
   const said = told!.map(({ value }) => ('detail' in value ? value.detail : ''))
@@ -317,5 +317,5 @@ test('a private run has no topic for large jobs, and leaves none, whoever makes 
   const { bulk, ...others } = topicsOf(pipeline)
   assert.deepEqual(found, [Object.values(others).sort(), Object.values({ bulk, ...others }).sort()])
   assert.deepEqual(written, rows)
-  await until('the topics are gone', async () => (await topics(pipeline)).length === 0)
+  await until('the topics are deleted', async () => (await topics(pipeline)).length === 0)
 })

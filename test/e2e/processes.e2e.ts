@@ -219,14 +219,14 @@ test('a daemon that a classifier started ends with a successful run, and is name
   await untilGone([child, session, daemon])
   const [said] = /rowmill: ended .*, left running by classifier .*classifier\.py/.exec(stderr) ?? ['']
   for (const { pid, name } of [session, daemon]) assert.ok(said.includes(`${name} (${pid})`), stderr)
-  assert.ok(!said.includes(`(${child.pid})`), 'what stays in the group of its parent is not meant to outlive it')
+  assert.ok(!said.includes(`(${child.pid})`), 'processes that stay in the group of their parent need not outlive it')
 })
 
 test('a classifier that dies leaves none of its processes to the next one', async t => {
   const { finished, daemons } = await withDaemons(t, 'dies')
   assert.equal((await finished).code, 5)
   const all = daemons()
-  assert.ok(all.length > 3, 'it was started again')
+  assert.ok(all.length > 3, 'it was restarted')
   await untilGone(all)
 })
 

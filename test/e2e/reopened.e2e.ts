@@ -50,7 +50,7 @@ async function place(t: TestContext, more: Record<string, string> = {}) {
 const exits = ({ code, stderr }: Finished, expected: number) => assert.equal(code, expected, stderr)
 
 for (const [where, without] of [
-  ['on a pipeline of others', {}],
+  ['on a shared pipeline', {}],
   ['on a local broker', { ROWMILL_BROKERS: '', ROWMILL_PIPELINE: '' }],
 ] as const)
   test(`run --resume ${where} after a reject too many: a repaired classifier does the rest in another attempt`, t =>
@@ -143,7 +143,7 @@ test('the parts of a failed job resume in another attempt: workers, publisher, a
     cli('work', '--classifier', target, '--until-done', 'j'),
     cli('collect', out, '--job', 'j'),
   ])
-  assert.ok(worked.code === 5 || worked.code === 0, 'it may be done before the collector judges')
+  assert.ok(worked.code === 5 || worked.code === 0, 'it may be done before the collector decides')
   exits(collected, 5)
   const [command] = /rowmill rejects replay --job j .* && rowmill collect .*/.exec(collected.stderr) ?? []
   assert.ok(command, collected.stderr)

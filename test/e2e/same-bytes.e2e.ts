@@ -117,7 +117,7 @@ test('IN may be gzip or standard input, OUT standard output: rows on stdout, mes
   assert.equal(piped.stdout, unzipped.stdout, piped.stderr)
   assert.doesNotMatch(piped.stderr, /taken as text/)
   const asText = await rowmill(['run', '-', '-', ...classifier], { env, input: content })
-  assert.match(asText.stdout, /^000000,/, 'an index that cannot be scanned before stays text')
+  assert.match(asText.stdout, /^000000,/, 'an index that cannot be scanned first stays text')
   assert.match(
     asText.stderr,
     /standard input is read only once, so the index ID is taken as text.*--index-kind integer/,

@@ -75,7 +75,7 @@ test('a row is safe when all rows up to it are acknowledged and a later look fin
   await out[2]!.ack()
   assert.equal(looks.length, 0, 'the first row is missing')
   await out[0]!.ack()
-  assert.equal(looks.length, 1, 'one look for all that are acknowledged')
+  assert.equal(looks.length, 1, 'one look for all acknowledged rows')
   await out[3]!.ack()
   assert.equal(looks.length, 1, 'one look at a time')
   assert.deepEqual([told, publisher.safe], [[], 100])
@@ -96,7 +96,7 @@ test('a look that finds a newer producer rejects every pending and later row, ev
   await turn()
   assert.deepEqual(told, ['fenced', 'fenced', 'fenced', 'fenced'])
   await out[2]!.ack()
-  assert.equal(out.length, 3, 'nothing more is handed over')
+  assert.equal(out.length, 3, 'nothing more is sent')
   await assert.rejects(publisher.untilSafe(101), /fenced/)
   assert.equal(publisher.safe, 100)
 })
@@ -125,7 +125,7 @@ test('about 1 MB is in flight; further rows wait, and follow in order', async t 
   const rows = 3000
   for (let row = 0; row < rows; row++) void send('x'.repeat(1000))
   const first = out.length
-  assert.ok(first > 700 && first < 1100, `${first} rows under way`)
+  assert.ok(first > 700 && first < 1100, `${first} rows in flight`)
   assert.deepEqual([publisher.given, publisher.handed], [100 + rows, 100 + first])
   for (let row = 0; row < rows; row++) {
     await out[row]!.ack()

@@ -282,7 +282,7 @@ test('every 100,000 rows a takeover point says where the rows above it begin', a
   const records = await readTopic(kafka, topicsOf(pipeline).rows, PARTITIONS)
   records.forEach((here, partition) => {
     const above = here.slice(0, rowsFrom[partition]).filter(({ kind, value }) => kind === 'rows' && value.seq! >= from)
-    assert.equal(above.length, 0, 'none lies below the offsets')
+    assert.equal(above.length, 0, 'none is below the offsets')
   })
   const next = await open()
   assert.equal(next.seq, 100_500)

@@ -84,7 +84,7 @@ test('an end of input ends no reader before the job ended: another publisher may
 test('rows of an earlier publisher after the first missing row are replaced, wherever they were read', async t => {
   const stream = await WrittenStream.open(t, { epoch: 1 })
   const reading = await read(t, stream)
-  const zombie = (seq: number) => ({ epoch: 1, rows: [[`${seq}`, 'of the old one']] })
+  const zombie = (seq: number) => ({ epoch: 1, rows: [[`${seq}`, 'of the original one']] })
   await stream.rows(0, 2, { epoch: 1 })
   for (const seq of [3, 5, 7]) await stream.row(seq, zombie(seq)) // row 2 was never sent
   await take(reading, 2)

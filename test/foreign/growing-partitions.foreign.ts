@@ -188,10 +188,7 @@ test('rows in new partitions of an open event job reach every running reader, an
   await place.perfTest('events', 120)
   const again = follow('events.csv')
   const later = follow('later.csv')
-  await until(
-    'a reader that goes on and one that begins have all',
-    () => again.lines() >= 2130 && later.lines() >= 2130,
-  )
+  await until('a resumed reader and a new one have all rows', () => again.lines() >= 2130 && later.lines() >= 2130)
   assert.deepEqual([again.lines(), later.lines()], [2130, 2130])
   await place.publish('next')
   await place.collect('next')

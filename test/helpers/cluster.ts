@@ -120,7 +120,7 @@ export class Cluster {
     const partitionAssignment = led.map(([partition]) => ({ partition, replicas }))
     await this.#admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] })
     const moved = async () => [...(await this.#partitions(topic)).values()].every(({ leader }) => leader !== from)
-    await until(`${from} leads nothing of ${topic}`, moved)
+    await until(`${from} leads no partition of ${topic}`, moved)
   }
 }
 

@@ -33,7 +33,7 @@ export async function killedHolders(
     }
   }
   const wrong = holders.filter(count => count !== 1)
-  assert.deepEqual(wrong, [], `rounds with other than one holder: ${wrong.length} of ${rounds}`)
+  assert.deepEqual(wrong, [], `rounds without exactly one holder: ${wrong.length} of ${rounds}`)
 }
 
 export async function start(t: TestContext, path: string, where: Where, kind?: 'file'): Promise<ChildProcess> {

@@ -32,7 +32,7 @@ export function countRows(partitions: readonly (readonly WireRecord[])[], job: s
       if ((kind !== 'rows' && kind !== 'end') || value.job !== job || value.epoch < highest) continue
       highest = value.epoch
       if (kind === 'rows' && value.count === 0) continue
-      assert.ok([undefined, value.from].includes(from.get(value.epoch)), `epoch ${value.epoch} says two froms`)
+      assert.ok([undefined, value.from].includes(from.get(value.epoch)), `epoch ${value.epoch} has two froms`)
       from.set(value.epoch, value.from)
       if (kind === 'rows') rows.push(value)
       else ends.push(value)

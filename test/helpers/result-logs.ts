@@ -210,7 +210,7 @@ export class Reading {
     if (reassembler.complete) return
     const { wanted } = reassembler
     if (expected.length < total) assert.equal(wanted, Math.floor(expected.length / blockRows) % partitions)
-    else assert.ok(wanted !== null && !model.ended.has(wanted), `partition ${wanted} is wanted and has ended`)
+    else assert.ok(wanted !== null && !model.ended.has(wanted), `partition ${wanted} is wanted but has ended`)
   }
 
   /** What another reassembler hands out after resuming here, like a restarted collector. */

@@ -247,7 +247,7 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const began = performance.now()
     await second.leave()
     const all = await first.assigned(3)
-    assert.ok(performance.now() - began < 5000, 'nobody waits for the session of who left to time out')
+    assert.ok(performance.now() - began < 5000, 'nobody waits until the session of the member that left expires')
     assert.equal(all.length, 4)
     assert.equal(all.find(({ partition }) => partition === held!.partition)!.offset, 9)
     assert.deepEqual(first.events, ['assigned', 'rebalance', 'assigned', 'rebalance', 'assigned'])

@@ -102,7 +102,7 @@ test('a queue that nobody reads stays bounded and delays no other partition; onc
     while (other!.length === 0) await feed.arrival()
     assert.deepEqual(await drain(feed, other!), [[i, `other ${i}`]])
   }
-  assert.ok(slow!.bytes >= 500_000 && slow!.bytes <= 2_000_000, `${slow!.bytes} bytes are held`)
+  assert.ok(slow!.bytes >= 500_000 && slow!.bytes <= 2_000_000, `${slow!.bytes} bytes are buffered`)
   let most = 0
   const offsets: number[] = []
   while (!slow!.drained) {
@@ -113,7 +113,7 @@ test('a queue that nobody reads stays bounded and delays no other partition; onc
   }
   assert.deepEqual(offsets, [...Array(160).keys()])
   assert.equal(slow!.bytes, 0)
-  assert.ok(most <= 2_000_000, `${most} bytes were held`)
+  assert.ok(most <= 2_000_000, `${most} bytes were buffered`)
 })
 
 test('a feed with all queues full fetches again when half of a full queue was taken', async t => {

@@ -36,7 +36,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   ].map(begins => [begins, { not: 'the settings of a measurement, as the bench writes them down' }]),
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
-    ['npm install testcontainers', { not: 'it fetches a package and needs a Docker engine' }],
+    ['npm install testcontainers', { not: 'it downloads a package and needs a Docker engine' }],
   ],
   'docs/classifiers.md': [
     ['# black_box.py', 'run'],
@@ -76,8 +76,8 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ...Array.from({ length: 5 }, () => ['{', 'c3 01 ']).flat(),
   ].map(begins => [begins, RECORDS]),
   'docker/README.md': [
-    ['docker build', { not: 'it needs a Docker engine, and fetches images' }],
-    ['mkdir -p docker/files', { not: 'it needs a Docker engine, and fetches images' }],
+    ['docker build', { not: 'it needs a Docker engine, and pulls images' }],
+    ['mkdir -p docker/files', { not: 'it needs a Docker engine, and pulls images' }],
   ],
   'examples/README.md': [['# 1-csv.sh', 'run']],
   'examples/producers/README.md': ['export ROWMILL_BROKERS', 'echo', 'pip install'].map(begins => [begins, PRODUCERS]),
@@ -93,7 +93,7 @@ test('every block of every page is run, or checked by another test, or listed wi
     assert.deepEqual(
       begins,
       listed.map(([begins]) => begins),
-      `${page}: a block that BLOCKS does not list, or the other way`,
+      `${page}: a block that BLOCKS does not list, or an entry without a block`,
     )
     for (const [begins, treatment] of listed) {
       if (typeof treatment !== 'object' || 'not' in treatment) continue

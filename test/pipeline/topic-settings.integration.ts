@@ -72,7 +72,7 @@ for (const [kind, config, flaw] of REFUSED) {
     assert.match(message, flaw)
     assert.ok(message.startsWith(`topic ${topic}: `), message)
     await runCure(message, topic, config)
-    await until('it is taken', () =>
+    await until('it is accepted', () =>
       saidOf(admin, pipeline).then(
         () => true,
         () => false,
@@ -100,7 +100,7 @@ for (const [kind, config, doubt] of DOUBTFUL) {
     assert.match(said[0]!, doubt)
     assert.ok(said[0]!.startsWith(`topic ${topic}: `), said[0])
     await runCure(said[0]!, topic, settings)
-    await until('nothing is said', async () => (await saidOf(admin, pipeline)).length === 0)
+    await until('nothing is logged', async () => (await saidOf(admin, pipeline)).length === 0)
   })
 }
 

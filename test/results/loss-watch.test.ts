@@ -56,7 +56,7 @@ test('the results up to the log end at that time are read first', async t => {
   commit(3)
   results.append([MESSAGE, MESSAGE])
   await time.pass(30_000)
-  assert.equal(lost.length, 0, 'the row may be in what the reader has not read')
+  assert.equal(lost.length, 0, 'the row may be in the part that the reader has not read')
   results.append([MESSAGE]) // of another job
   reader.wanted = { partition: 0, offset: 2, row: 3 }
   await time.pass(10_000)

@@ -154,7 +154,7 @@ export class JobSlot {
       this.#movedAt = performance.now()
       const crashed = signal === 'SIGKILL' && crash !== null
       if (crashed)
-        record.fault('kill -9 publisher', `job ${this.#id}, at ${crash.kill.at}, the ${crash.kill.time}. time`)
+        record.fault('kill -9 publisher', `job ${this.#id}, at ${crash.kill.at}, on visit ${crash.kill.time}`)
       else if (crash) this.#soak.publisherKills.unshift(crash.kill) // it did not get there
       if (code === 0) return part.said
       // It was killed between its last action and its end.

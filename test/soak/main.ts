@@ -40,7 +40,7 @@ const stopped = new Promise<never>((_, reject) => {
 stopped.catch(() => {})
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stop.abort(new Error(`stopped by ${name}`)))
 
-console.log(`to do the same again: npm run soak -- --minutes ${minutes} --seed ${seed} --rows ${rows}`)
+console.log(`to repeat this run: npm run soak -- --minutes ${minutes} --seed ${seed} --rows ${rows}`)
 const record = new SoakRecord()
 const performing = new Set<Promise<void>>()
 const broker = await FrailBroker.start(join(folder, 'broker'), error => stop.abort(error))
@@ -187,7 +187,7 @@ function look(): void {
     for (const slot of slots) {
       slot.look()
       if (slot.stoodMs > PATIENCE_MS)
-        throw new Error(`a job ${slot.recipe.name} stood still for ${PATIENCE_MS / 1000} s`)
+        throw new Error(`a job ${slot.recipe.name} made no progress for ${PATIENCE_MS / 1000} s`)
     }
   } catch (error) {
     stop.abort(error)

@@ -56,7 +56,7 @@ export class SoakRecord {
       line(['rows', this.rows]),
       line(['rows classified twice', this.classifiedTwice]),
       line(['duplicates dropped', this.duplicates]),
-      line(['commands that ended with 3 in an outage, given again', this.unreachable]),
+      line(['commands that ended with 3 in an outage, restarted', this.unreachable]),
       line(['faults', this.faults]),
       line(['seconds', this.seconds.toFixed(0)]),
     ]

@@ -81,7 +81,7 @@ for (const [what, load] of Object.entries(LOADS)) {
     })
     const [address] = await once(createInterface(child.stdout!), 'line')
     load(String(address), t)
-    await until('the broker says it', () => SPENT.test(said))
+    await until('the broker reports it', () => SPENT.test(said))
     child.kill('SIGTERM') // it may have ended by itself
     await finished
     const [first, ...others] = said.trimEnd().split('\n')

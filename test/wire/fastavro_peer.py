@@ -49,7 +49,7 @@ def main():
     answer = {
         "fingerprints": {kind: header[2:].hex() for kind, header in headers.items()},
         "written": [write(item["kind"], item["value"]) for item in request["write"]],
-        # A request's "hex" key stands beside "kind", so from_json leaves it alone.
+        # A request has its "hex" key beside "kind", so from_json leaves it alone.
         "read": [read(item["kind"], item["hex"]) for item in request["read"]],
     }
     json.dump(answer, sys.stdout, default=to_json)

@@ -75,7 +75,7 @@ const CASES: readonly Case[] = [
     partition: 7,
     verdict: 'rows',
   },
-  { name: 'a job that is in no record so far', value: rows({ job: 'nobody' }), verdict: 'wait' },
+  { name: 'a job without a record so far', value: rows({ job: 'nobody' }), verdict: 'wait' },
   { name: 'a job that failed', value: rows({}), jobs: [failed], verdict: 'pass' },
   { name: 'a job that this worker gave up', value: rows({}), knowledge: { gaveUp: () => true }, verdict: 'pass' },
   { name: 'a later attempt, in the group of first ones', value: rows({}), jobs: [again], verdict: 'pass' },

@@ -128,13 +128,16 @@ test('rows after messages of unknown jobs do not wait for them, and all unknown 
   assert.deepEqual([await bench.results(0, 'live', 1), await bench.results(1, 'live', 1)], [['8!'], ['8!']])
   assert.equal(await bench.rejected(), 0, 'the unknown jobs still wait')
   const rejects = await bench.rejects(16)
-  assert.ok(performance.now() - began < 10_000, 'eight jobs in two partitions wait once')
+  assert.ok(performance.now() - began < 10_000, 'eight jobs in two partitions wait only once')
   const places = rejects.map(({ partition, offset, reason }) => `${partition}@${offset} ${reason}`).sort()
   assert.deepEqual(
     places,
     [0, 1].flatMap(partition => jobs.map((_, offset) => `${partition}@${offset} UNKNOWN_JOB`)),
   )
-  await until('all is committed', async () => (await bench.committed(0)) === 9 && (await bench.committed(1)) === 9)
+  await until(
+    'everything is committed',
+    async () => (await bench.committed(0)) === 9 && (await bench.committed(1)) === 9,
+  )
   const said = [0, 1].map(partition => bench.said.filter(line => line.includes(`rows[${partition}]`)))
   for (const lines of said) {
     assert.match(lines[0]!, /@0: UNKNOWN_JOB no job stranger-0 in /)
@@ -168,7 +171,7 @@ test('a message that waits for its job is not committed: the next worker reads i
   await bench.openJob('early')
   await bench.work()
   assert.deepEqual(await bench.results(0, 'early', 1), ['1!'])
-  await until('all is committed', async () => (await bench.committed(0)) === 4)
+  await until('everything is committed', async () => (await bench.committed(0)) === 4)
 })
 
 test('a flood of unknown jobs is rejected without a wait once the waiting room is full', async t => {

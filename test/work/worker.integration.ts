@@ -308,7 +308,7 @@ test('a worker killed after results were acknowledged and before a commit leaves
   assert.equal(await publishing, 200)
   assert.deepEqual(written, classified(numbered(200)))
   assert.ok(duplicates >= 5, `${duplicates} rows were classified twice`)
-  assert.ok((rowsByWorker.get('deathly') ?? 0) >= 5, 'what the killed worker had sent counts')
+  assert.ok((rowsByWorker.get('deathly') ?? 0) >= 5, 'results that the killed worker had sent count')
 })
 
 test('messages that are in the topic twice are classified once, even after the end of input', async t => {
@@ -481,5 +481,8 @@ test('a classifier that cannot restart ends its worker, which hands over to anot
   await bench.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
   const { written } = await collecting
   assert.deepEqual(written, classified(numbered(100)))
-  assert.ok(performance.now() - began < 5000, 'the heir does not wait for the session of the dead to time out')
+  assert.ok(
+    performance.now() - began < 5000,
+    'the successor does not wait for the session of the dead worker to expire',
+  )
 })

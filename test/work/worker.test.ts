@@ -114,8 +114,8 @@ test('a worker that dies between a result and its commit leaves every row exactl
   await second.work(new Exclaimer())
   const { written, duplicates, rowsByWorker } = await running.collect('j')
   assert.deepEqual(written, classified(numbered(100)))
-  assert.ok(duplicates > 0, 'what was sent and not committed is classified again')
-  assert.ok(rowsByWorker.get('first')! > 0, 'what the dead worker had sent counts')
+  assert.ok(duplicates > 0, 'rows sent but not committed are classified again')
+  assert.ok(rowsByWorker.get('first')! > 0, 'results that the dead worker had sent count')
 })
 
 test('nothing is committed before its result is acknowledged', async t => {

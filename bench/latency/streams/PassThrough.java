@@ -19,12 +19,12 @@ import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.Produced;
 
 /**
- * Copies each message to the same partition of another topic; its key names the partition. Prints the configuration that
- * is in force, then "ready", and ends with its standard input.
+ * Copies each message to the same partition of another topic; its key names the partition. Prints the configuration in
+ * force, then "ready", and ends with its standard input.
  * Arguments: brokers, topic in, topic out, threads, folder.
  */
 public final class PassThrough {
-  @SuppressWarnings("removal") // of the one method that StreamPartitioner demands
+  @SuppressWarnings("removal") // of the only method that StreamPartitioner requires
   public static void main(String[] args) throws Exception {
     Properties settings = new Properties();
     settings.put(StreamsConfig.APPLICATION_ID_CONFIG, args[1] + ".streams");
