@@ -36,7 +36,7 @@ test('two processes that prepare an empty cache at once download once, and both 
   const made = said.find(line => 'jars' in line)!.jars!
   assert.deepEqual(await readdir(made), await readdir(jars))
   const cached = await readdir(env.ROWMILL_CACHE)
-  assert.equal(cached.length, 1, `left behind: ${cached}`)
+  assert.equal(cached.length, 1, `left over: ${cached}`)
   const inside = await readdir(dirname(made))
   assert.deepEqual(inside.map(name => name.replace(/-[0-9a-f]{8}\.jsa$/, '.jsa')).sort(), [
     'classes.jsa',

@@ -111,8 +111,7 @@ for (const [name, reason, detail, settings] of [
     assert.deepEqual(marks, without(13))
     assert.deepEqual([rejected[0]!.seq, rejected[0]!.reason], [13, reason])
     assert.match(rejected[0]!.detail, detail)
-    // The batch runs three times, then halves of 5, 3 (or 2), 2 and 1 rows until the row is alone, then it alone twice
-    // more.
+    // The batch runs three times, then halves of 5, 3 (or 2), 2 and 1 rows, and the single row twice more.
     assert.ok(starts >= 3 + 3 + 2 && starts <= 3 + 4 + 3, `${starts} starts`)
     assert.equal(said.length, starts - 1)
     await untilGone(descendants(process.pid).filter(({ name }) => name.startsWith('python')))

@@ -283,7 +283,7 @@ test('a sink resumes at its checkpoint and truncates after it; a changed partial
   const path = join(testFolder(t), 'out.csv')
   const first = await opened(path)
   await first.write([['1', 'a']])
-  await first.checkpoint('behind row 1')
+  await first.checkpoint('after row 1')
   await first.write([['2', 'lost']])
   await first.close()
   const partial = partialOf(path)!
@@ -297,7 +297,7 @@ test('a sink resumes at its checkpoint and truncates after it; a changed partial
     if (content !== null) writeFileSync(partial, content)
     const sink = new FileSink({ path, force: false })
     try {
-      assert.equal(await sink.open(), 'behind row 1')
+      assert.equal(await sink.open(), 'after row 1')
       await sink.begin({ ...HEADER })
       await sink.write([['2', 'b']])
       await sink.commit()

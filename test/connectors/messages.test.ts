@@ -4,12 +4,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Text of a literal that tells somebody to remove what may be theirs. */
+/** A literal that tells users to remove something that may be theirs. */
 const TELLS = /['"`].*\b(remove|delete|erase) (it|them|(this|that|the) (file|folder|directory|link))\b/i
-/** A line of IN, for a user who wants the bytes of the other engine. */
+/** A line of IN, for users who want the bytes of the other engine. */
 const HARMLESS = /which skips the line\. Remove it/
 
-test('no message tells a user to remove a file or a folder: it may be precious, and can be moved away', () => {
+test('no message tells a user to remove a file or a folder, which may be precious and can be moved', () => {
   const files = ['connectors/**/*.ts', 'src/**/*.ts'].flatMap(pattern => globSync(pattern, { cwd: ROOT }))
   assert.ok(files.length > 100)
   const told = files.flatMap(file => {

@@ -66,7 +66,7 @@ test('a message that waited for its job in vain is skipped', () => {
   assert.deepEqual([batcher.lowWater, batcher.isEmpty], [2, true])
 })
 
-test('a message that is deferred for two reasons is decided when both are gone', () => {
+test('a message deferred for two reasons is decided when both are gone', () => {
   const batcher = new Batcher(0)
   for (const offset of [0, 1, 0]) batcher.defer(offset)
   for (const offset of [1, 2, 0]) batcher.pass(offset)
@@ -78,7 +78,7 @@ test('a message that is deferred for two reasons is decided when both are gone',
   assert.deepEqual([batcher.lowWater, batcher.isEmpty], [3, true])
 })
 
-test('a million messages without results after an open row cost no time, and are committed after it', () => {
+test('after an open row, a million messages without results take no time, and are committed later', () => {
   const batcher = new Batcher(0)
   batcher.addRows(0, rows(0, 1), 0)
   const row = batcher.cutBatch(1)!

@@ -94,13 +94,13 @@ test('far into a job the positions of every partition still have no hole, block 
       )
       for (let seq = from; seq < from + 2 * partitions * blockRows; ) {
         const { partition } = placeOf(seq, layout)
-        const behind = seq + rowsLeftInBlock(seq, layout)
-        for (; seq < behind; seq++) {
+        const end = seq + rowsLeftInBlock(seq, layout)
+        for (; seq < end; seq++) {
           const place = placeOf(seq, layout)
           if (place.partition === partition && place.position === next[partition]!++) continue
           assert.fail(`row ${seq} is in ${JSON.stringify(place)} and follows ${next[partition]! - 1} in ${partition}`)
         }
-        assert.deepEqual(placeOf(behind, layout).partition, (partition + 1) % partitions)
+        assert.deepEqual(placeOf(end, layout).partition, (partition + 1) % partitions)
       }
     }),
   )

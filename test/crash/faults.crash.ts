@@ -66,8 +66,7 @@ test('commands and classifiers are killed at random moments', async t => {
     .finally(() => {
       done = true
     })
-  // The supervisor gives up on workers that die repeatedly before they classify anything, so they must classify in
-  // between.
+  // The supervisor gives up on workers that die repeatedly without work, so they must classify in between.
   for (let time = 0; time < 15 && !done; time++) {
     const classified = fire.batches
     await until('something is classified', () => done || fire.batches > classified)

@@ -38,8 +38,7 @@ for (const [at, time] of [
     const [published, collected] = [fire.publish(), fire.collect()]
     for (const { finished } of [published, collected]) assert.equal((await finished).code, 0)
     await fire.drain(working)
-    // The second worker joins at the start; the killed one is missed; the new one joins, in one rebalance with that or
-    // two.
+    // The second worker joins at the start. The killed one is missed and the new one joins, in one rebalance or two.
     await fire.check({ again: KILL + 4 * REBALANCE })
   })
 }

@@ -31,18 +31,18 @@ class Kept {
   readonly #start: () => Program
   #program: Program
   #over = false
-  #talk = ''
+  #log = ''
 
   constructor(t: TestContext, passed: () => boolean, start: () => Program) {
     this.#start = start
     this.#program = start()
     this.ended = this.#keep()
-    this.ended.catch(() => {}) // whoever waits for it gets the error
+    this.ended.catch(() => {}) // the test that awaits it gets the error
     t.after(async () => {
       this.#over = true
       this.kill()
       await this.ended.catch(() => {})
-      if (!passed()) t.diagnostic(this.#talk) // who made no progress, and what it waited for
+      if (!passed()) t.diagnostic(this.#log) // the output of each start, which shows what it waited for
     })
   }
 
@@ -56,7 +56,7 @@ class Kept {
     for (;;) {
       const { code, signal, stdout, stderr } = await this.#program.finished
       said += stdout
-      this.#talk += `${signal ?? code}: ${stderr}\n`
+      this.#log += `${signal ?? code}: ${stderr}\n`
       const again = signal === 'SIGKILL' || code === NO_BROKER
       if (!again) assert.equal(code, 0, stderr)
       if (!again || this.#over) return said

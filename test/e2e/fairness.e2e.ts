@@ -298,7 +298,7 @@ test('publish puts a job above 1,000 rows, or of unknown length, into bulk; the 
   }
 })
 
-test('a private run has no topic for large jobs, and leaves none, whoever makes one meanwhile', async t => {
+test('a private run has no topic for large jobs, and leaves none, even if another command makes one', async t => {
   const { admin } = await testPipeline(t)
   const rows = rowsOf('large', 1500)
   const written: Values[] = []

@@ -20,7 +20,7 @@ async function read(t: TestContext, stream: WrittenStream, more: Partial<Results
 }
 
 const seqsOf = ({ rows }: ResultBatch) => rows.map(({ seq }) => seq)
-const range = (from: number, behind: number) => Array.from({ length: behind - from }, (_, i) => from + i)
+const range = (from: number, end: number) => Array.from({ length: end - from }, (_, i) => from + i)
 
 /** Takes batches until this many rows came. */
 async function take(reading: AsyncGenerator<ResultBatch>, rows: number): Promise<ResultBatch[]> {
@@ -101,10 +101,10 @@ test('from the position of any batch another reader resumes exactly, even throug
   const stream = await WrittenStream.open(t)
   const written = stream.rows(0, 40).then(() => stream.end(40))
   const positions: [number, ResultsPosition][] = []
-  let behind = 0
+  let count = 0
   for await (const { rows, position } of await read(t, stream)) {
-    behind += rows.length
-    positions.push([behind, JSON.parse(JSON.stringify(position))])
+    count += rows.length
+    positions.push([count, JSON.parse(JSON.stringify(position))])
   }
   await written
   for (const [count, after] of positions)

@@ -15,8 +15,8 @@ const LAYOUT = { partitions: 2, blockRows: 1 }
 const silent = () => {}
 
 export const cellsOf = (seq: number): Values => [String(seq), `row ${seq}`]
-export const linesTo = (behind: number, from = 0): string =>
-  Array.from({ length: behind - from }, (_, i) => `${cellsOf(from + i).join(',')}\n`).join('')
+export const linesTo = (end: number, from = 0): string =>
+  Array.from({ length: end - from }, (_, i) => `${cellsOf(from + i).join(',')}\n`).join('')
 
 /** The unusual parts of a result; `epoch` comes with its `from`. */
 type More = Partial<Pick<Result, 'columns' | 'rows' | 'rejected' | 'epoch' | 'from' | 'by' | 'kinds' | 'classifier'>>
@@ -71,8 +71,8 @@ export class WrittenStream {
     return this.raw(partition, this.#result(position, cellsOf(seq), more))
   }
 
-  async rows(from: number, behind: number, more: More = {}): Promise<void> {
-    await Promise.all(Array.from({ length: behind - from }, (_, i) => this.row(from + i, more)))
+  async rows(from: number, end: number, more: More = {}): Promise<void> {
+    await Promise.all(Array.from({ length: end - from }, (_, i) => this.row(from + i, more)))
   }
 
   reject(seq: number): Promise<void> {

@@ -27,7 +27,7 @@ test('a transaction open for 10 s is logged once, with place, start and number o
   assert.match(said[0]!, /^p\.rows\[3\]: 40 messages from offset 17 on wait, .* transaction open there for 10 s/)
 })
 
-test('its end is logged only if its start was, and the next transaction is timed anew', () => {
+test('its end is logged only if its start was, and the next transaction is timed from zero', () => {
   const { said, note } = watched()
   note(0, 17, 20)
   note(10, 17, 20)

@@ -130,14 +130,14 @@ test('a message larger than a queue arrives, even beside other full partitions',
   for (const partition of [0, 1, 2]) {
     await send(partition, 'before')
     await send(partition, large)
-    await send(partition, 'behind')
+    await send(partition, 'after')
   }
   const queues = await feed.assign([0, 1, 2].map(partition => at(partition, 0)))
   for (const queue of queues) {
     assert.deepEqual(await drain(feed, queue), [
       [0, 'before'],
       [1, 'LLLLLLLLLLLLLLLLLLLL'],
-      [2, 'behind'],
+      [2, 'after'],
     ])
   }
 })

@@ -120,7 +120,7 @@ test('messages of one turn go in the first request, of at most a megabyte', asyn
   )
 })
 
-test('a request has at most 2,000 messages, so that encoding them does not block the process', async t => {
+test('a request has at most 2,000 messages, so that encoding does not block the process', async t => {
   const { producer, sender } = handSender(t)
   const sent = Array.from({ length: 4001 }, (_, i) => sender.send(at(0), message(String(i))))
   for (let i = 0; i < 3; i++) (await producer.next()).answer()
@@ -174,9 +174,9 @@ test('room returns after a refusal, even for messages queued after the refused o
   const { producer, sender } = handSender(t)
   const refused = assert.rejects(sender.send(at(0), message('large')), { code: 'TOPIC_UNUSABLE' })
   const first = await producer.next()
-  const behind = [1, 2, 3].map(() => assert.rejects(sender.send(at(0), message('12345')), { code: 'TOPIC_UNUSABLE' }))
+  const queued = [1, 2, 3].map(() => assert.rejects(sender.send(at(0), message('12345')), { code: 'TOPIC_UNUSABLE' }))
   first.answer(refusal())
-  await Promise.all([refused, ...behind])
+  await Promise.all([refused, ...queued])
   await turn()
   assert.equal(sender.bytes, 0)
   await sender.room(1)

@@ -123,7 +123,7 @@ test('messages that are no job records are skipped', async t => {
     await sender.send(to, { key: 'x', value })
   }
   await appendJob(sender, pipeline, first)
-  await sender.send(to, { key: 'x', value: Buffer.from('behind') })
+  await sender.send(to, { key: 'x', value: Buffer.from('after') })
   const jobs = await log()
   assert.deepEqual(await jobs.get('j'), first)
   assert.equal(await jobs.get('nobody'), undefined)

@@ -105,7 +105,7 @@ test('more partitions than exist are refused, naming both numbers and the cure',
   })
 })
 
-test('jobs with several partitions is refused with what to do and what that costs, and with no command to resume', async t => {
+test('jobs with several partitions is refused with a cure and its price, without a command to resume', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const { jobs } = topicsOf(pipeline)
   await ensureTopics(admin, pipeline, 2)
@@ -133,7 +133,7 @@ test('jobs with several partitions is refused with what to do and what that cost
   }
 })
 
-test('what it says about jobs with several partitions is so: without the topic, new job ids work', async t => {
+test('the advice on jobs with several partitions is right: without the topic, new job ids work', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const { jobs } = topicsOf(pipeline)
   await create(admin, jobs, 2)

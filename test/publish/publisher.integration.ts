@@ -151,10 +151,10 @@ test('the job record comes before the first row, the markers after the last, the
   })
   const order = ['sent open', 'acked open', 'sent rows', 'acked rows', 'sent end', 'acked end', 'sent ended']
   for (let i = 1; i < order.length; i++) {
-    const [before, behind] = [order[i - 1]!, order[i]!]
+    const [before, after] = [order[i - 1]!, order[i]!]
     const atOnce = before.startsWith('sent')
     const last = atOnce ? steps.indexOf(before) : steps.lastIndexOf(before)
-    assert.ok(last >= 0 && last < steps.indexOf(behind), `${behind} behind ${before}`)
+    assert.ok(last >= 0 && last < steps.indexOf(after), `${after} after ${before}`)
   }
   assert.equal(kafka.events.at(-1)!.topic, topicsOf(pipeline).jobs)
 })

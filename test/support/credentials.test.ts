@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { maskSecrets, Secrets } from '../../src/support/credentials.ts'
 
-test('user and password of a URL are masked in any text, also if the password has an @ or quotes', () => {
+test('user and password of a URL are masked in any text, even if the password has an @ or quotes', () => {
   for (const [text, masked] of [
     ['no Kafka at http://me:pa@ss/w"rd@127.0.0.1:9092: refused', 'no Kafka at http://***@127.0.0.1:9092: refused'],
     ["rowmill run --brokers 'kafka+ssl://me:pass@h:1,http://b@h:2'", "rowmill run --brokers 'kafka+ssl://***@h:2'"],
@@ -11,7 +11,7 @@ test('user and password of a URL are masked in any text, also if the password ha
     assert.equal(maskSecrets(text!), masked)
 })
 
-test('parameters of a query whose name says secret are masked in any text, others are not', () => {
+test('secret query parameters are masked in any text, others are not', () => {
   const url = 'http://h/?token=abc&page=2&api_key=d%20e&Client-Secret=f&x-auth=g#password=h'
   const masked = 'http://h/?token=***&page=2&api_key=***&Client-Secret=***&x-auth=***#password=***'
   assert.equal(maskSecrets(`"${url}": must be`), `"${masked}": must be`)
@@ -29,7 +29,7 @@ test('ordinary text stays as it is', () => {
   }
 })
 
-test('what a command line holds is masked wherever a text repeats it', () => {
+test('secrets of the command line are masked wherever a text repeats them', () => {
   for (const word of [
     '--schema-registy=http://me:my canary@h:1',
     '-bhttp://me:my canary@h:1',
@@ -50,7 +50,7 @@ test('what a command line holds is masked wherever a text repeats it', () => {
   }
 })
 
-test('a text of megabytes takes no time', () => {
+test('masking a text of megabytes takes no time', () => {
   for (const part of ['a', '://', '&key', '&key=', '@', 'a:,', "'"]) {
     const begin = performance.now()
     maskSecrets(part.repeat(1_000_000))

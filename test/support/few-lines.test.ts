@@ -51,7 +51,7 @@ test('the next second begins with lines in full, and a quiet second logs nothing
   assert.equal(said.at(-1), '... and 1 more MALFORMED in rows[0], offset 12')
 })
 
-test('a text that is not logged is not made', () => {
+test('the text of a line that is not logged is never made', () => {
   const { lines } = fewLines()
   let made = 0
   for (let offset = 0; offset < 100; offset++)
@@ -59,7 +59,7 @@ test('a text that is not logged is not made', () => {
   assert.equal(made, 5)
 })
 
-test('what was not logged yet is logged at the end, once', async () => {
+test('pending lines are logged at the end, once', async () => {
   const { said, time, lines, note } = fewLines()
   for (let offset = 0; offset < 9; offset++) note(0, offset)
   lines.close()

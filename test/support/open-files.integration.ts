@@ -20,7 +20,7 @@ function limited(files: number, args: readonly string[], brokers = ''): Promise<
   return startProgram('/bin/sh', command, { env: { ROWMILL_BROKERS: brokers } }).finished
 }
 
-/** `rowmill broker`, which may open so many files. */
+/** `rowmill broker`, which may open this many files. */
 function limitedBroker(t: TestContext, files: number): ReturnType<typeof startProgram> {
   const script = 'ulimit -n "$0" && exec "$@"'
   const started = startProgram('/bin/sh', ['-c', script, String(files), process.execPath, BIN, 'broker'])
@@ -58,7 +58,7 @@ const ROOM = /^rowmill: this Kafka has room for 12 partitions and 2 workers.*The
 const SPENT =
   /it may open no more files\. It needs 3 for each.*Start it again.*The limit is 180 \(ulimit -n\)\. Raise it/
 
-/** What takes the open files of a running broker that could not know it. */
+/** What uses up the open files of a running broker without warning. */
 const LOADS: Readonly<Record<string, (address: string, t: TestContext) => void>> = {
   'a run with 60 partitions': (address, t) => {
     const args = ['--partitions', '60', '--workers', '1', '--brokers', address]
@@ -73,7 +73,7 @@ const LOADS: Readonly<Record<string, (address: string, t: TestContext) => void>>
 }
 
 for (const [what, load] of Object.entries(LOADS)) {
-  test(`a broker with few files says how much it has room for, and says once what to do after ${what}`, async t => {
+  test(`a broker with few files logs how much it has room for, and logs once what to do after ${what}`, async t => {
     const { child, finished } = limitedBroker(t, 180)
     let said = ''
     child.stderr!.on('data', chunk => {

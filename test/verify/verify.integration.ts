@@ -300,10 +300,10 @@ test('retention is not blamed for a gap after what it deleted, nor for rows that
     ['rows', 1, 1],
     ['results', 0, 1],
   ])
-  const behind = await bench.verify()
-  assert.deepEqual(codes(behind), ['ROW_GAP', 'JOB_INCOMPLETE'])
-  assert.match(first(behind).message, /\.results\[0\]@1: expected row 0 and found row 1/)
-  assert.match(behind.findings[1]!.message, /\.rows\[1\] begins at offset 1 now/)
+  const report = await bench.verify()
+  assert.deepEqual(codes(report), ['ROW_GAP', 'JOB_INCOMPLETE'])
+  assert.match(first(report).message, /\.results\[0\]@1: expected row 0 and found row 1/)
+  assert.match(report.findings[1]!.message, /\.rows\[1\] begins at offset 1 now/)
 
   const from = { rowsFrom: [0, 0], resultsFrom: [0, 0] }
   await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'k', ...from }))

@@ -43,7 +43,7 @@ def main():
             raise ValueError(f"not a {kind} message: {message[:20]}")
         value = fastavro.schemaless_reader(data, schemas[kind], None)
         if data.read(1):
-            raise ValueError("bytes left behind the record")
+            raise ValueError("bytes left after the record")
         return value
 
     answer = {

@@ -9,7 +9,7 @@ import type { RejectTopic } from '../../src/work/reject-topic.ts'
 
 const FAULT = { reason: 'MALFORMED', why: 'it is not readable' }
 
-/** Copies of `bytes` each, whose acknowledgements a test gives or refuses. */
+/** Copies of `bytes` each, which a test acknowledges or refuses. */
 function rejectCopies(bytes: number) {
   const said: string[] = []
   const faults: unknown[] = []
@@ -39,7 +39,7 @@ async function sentAtOnce({ send, waiting }: ReturnType<typeof rejectCopies>): P
   return waiting.length
 }
 
-test('at most 10,000 copies are without an acknowledgement, and then one more for each that has it', async () => {
+test('at most 10,000 copies are unacknowledged, and each acknowledgement lets one more go', async () => {
   const parts = rejectCopies(100)
   assert.equal(await sentAtOnce(parts), 10_000)
   for (const { resolve } of parts.waiting.slice(0, 3)) resolve()
@@ -47,12 +47,12 @@ test('at most 10,000 copies are without an acknowledgement, and then one more fo
   assert.equal(parts.waiting.length, 10_003)
 })
 
-test('at most 4 MB of copies are without an acknowledgement', async () => {
+test('at most 4 MB of copies are unacknowledged', async () => {
   const parts = rejectCopies(64 * 1024)
   assert.equal(await sentAtOnce(parts), 64)
 })
 
-test('nothing from the lowest offset without an acknowledgement on is committed, in whatever order they come', async () => {
+test('nothing from the lowest unacknowledged offset on is committed, in any order of acknowledgements', async () => {
   const { held, send, waiting } = rejectCopies(100)
   for (const offset of [0, 1, 2, 3]) await send(offset)
   const lowWaters: number[] = []
@@ -65,7 +65,7 @@ test('nothing from the lowest offset without an acknowledgement on is committed,
   assert.ok(held.batcher.isEmpty)
 })
 
-test('a copy that cannot be written is reported, is not committed, and holds up no other copy', async () => {
+test('a copy that cannot be written is reported, is not committed, and delays no other copy', async () => {
   const parts = rejectCopies(100)
   const { held, waiting, faults, said } = parts
   await sentAtOnce(parts)
@@ -76,7 +76,7 @@ test('a copy that cannot be written is reported, is not committed, and holds up 
   assert.equal(said.length, 0, 'a line says that a copy is there')
 })
 
-test('a message of a partition that was given back is left to the next owner', async () => {
+test('a message of a partition that was returned is left to the next owner', async () => {
   const { held, send, waiting } = rejectCopies(100)
   held.queue.closed = true
   await send(0)

@@ -1,4 +1,4 @@
-/** Floods of messages that hold nothing readable, over a Kafka in memory. */
+/** Floods of unreadable messages, over a Kafka in memory. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -12,7 +12,7 @@ const LAYOUT = { partitions: 2, blockRows: 5 }
 const junk = (count: number) => Array.from({ length: count }, () => ({ key: null, value: Buffer.from('of nobody') }))
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** A pipeline in which the copies of rejected messages wait until a test lets them be written. */
+/** A pipeline in which copies of rejected messages wait until a test releases them. */
 async function pipelineWithHeldCopies(t: TestContext) {
   const { cluster, running, topics, log } = await fakePipeline(t, LAYOUT)
   const time = new ManualTime().runs(t)
@@ -38,7 +38,7 @@ async function pipelineWithHeldCopies(t: TestContext) {
   return { running, log, time, copied, committed, untilCommitted, client, asked: () => asked, release: hold.resolve }
 }
 
-test('rejects delay no row after them, and nothing from their offsets on is committed before their copies are written', async t => {
+test('rejects delay no row after them, and are not committed before their copies are written', async t => {
   const { running, log, time, copied, committed, untilCommitted, release } = await pipelineWithHeldCopies(t)
   log('rows').append(junk(50))
   await running.publish('j', [numbered(100)])
@@ -68,7 +68,7 @@ test('rejects between rows are not committed before their copies are written', a
   await untilCommitted(log('rows').end)
 })
 
-test('a worker that dies with copies under way loses none: the next owner writes them', async t => {
+test('a worker that dies with copies in flight loses none: the next owner writes them', async t => {
   const { running, log, time, copied, untilCommitted, client, asked, release } = await pipelineWithHeldCopies(t)
   log('rows').append(junk(3000))
   const first = client()
@@ -83,7 +83,7 @@ test('a worker that dies with copies under way loses none: the next owner writes
   assert.deepEqual(copied(), range(3000))
 })
 
-test('a rebalance with copies under way loses none, and writes twice at most what was not committed', async t => {
+test('a rebalance with copies in flight loses none, and repeats at most uncommitted ones', async t => {
   const { running, log, time, copied, untilCommitted, client, asked, release } = await pipelineWithHeldCopies(t)
   log('rows').append(junk(3000))
   await running.work(new Exclaimer(), { name: 'first', kafka: client().kafka, time })
@@ -118,7 +118,7 @@ test('a worker that leaves waits for the copies that it sent, and commits them',
   assert.equal(committed(), copied().length)
 })
 
-test('a flood of rejects goes in few requests, and another partition does not wait until it is over', async t => {
+test('a flood of rejects takes few requests, and another partition does not wait for its end', async t => {
   const { cluster, running, topics, log } = await fakePipeline(t, LAYOUT)
   let requests = 0
   cluster.onProduce = async ({ topic }) => {
@@ -138,7 +138,7 @@ test('a flood of rejects goes in few requests, and another partition does not wa
   await (await working).drain()
 })
 
-test('a flood of rejects is a few lines, and a line with the number of the others', async t => {
+test('a flood of rejects is logged in a few lines, and one with the number of the others', async t => {
   const { running, log, untilCommitted, release } = await pipelineWithHeldCopies(t)
   const time = new ManualTime()
   const said: string[] = []
