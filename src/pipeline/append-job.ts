@@ -2,6 +2,7 @@ import { MAX_JOB_BYTES } from '../core/job.ts'
 import { errorToRecord, RowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Reason } from '../model.ts'
+import { maskSecrets } from '../support/credentials.ts'
 import { encodeJob } from '../wire/codec.ts'
 import type { PipelineContext } from './context.ts'
 import { topicsOf } from './topic-names.ts'
@@ -49,8 +50,8 @@ export function failJob(
   failure: { error: unknown; place: string | null; by: string; state?: 'failed' | 'cancelled' },
 ): Promise<void> {
   const { code, message } = errorToRecord(failure.error)
-  // A traceback may hold half a surrogate pair, which UTF-8 cannot carry.
-  const reason: Reason = { code, place: failure.place, message: message.toWellFormed() }
+  // A traceback may hold half a surrogate pair, which UTF-8 cannot carry. Everybody who lists the jobs reads the message.
+  const reason: Reason = { code, place: failure.place, message: maskSecrets(message.toWellFormed()) }
   return appendJob(sender, pipeline, {
     ...job,
     state: failure.state ?? 'failed',

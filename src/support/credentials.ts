@@ -46,32 +46,24 @@ export function withCredentials(url: string, userinfo: string): string {
 const MASK = '***'
 /** In our own advice. */
 const PLACEHOLDER = 'USER:PASSWORD'
-/** The name of a parameter whose value is a secret. */
-const SECRET_NAME = /token|pass|pwd|secret|key|auth|cred|sig/i
+/** The end of the name of a parameter whose value is a secret: `access_token`, but not `author` or `keyword`. */
+const SECRET_NAME = /(?:token|pass(?:word|wd|phrase|code)?|pwd|secret|key|auth|credentials?|sig(?:nature)?)$/i
 
 /**
- * The text with *** instead of everything that looks like a secret. Linear in the length of the text, which may be a cell
- * of a megabyte.
+ * The text with *** instead of everything that looks like a secret: user and password of a URL, up to the first slash, since
+ * https://HOST/@NAME has none; and the parameters above. Linear in the length of the text, which may be a cell of a megabyte.
  */
 export function maskSecrets(text: string): string {
   return text
-    .replace(/\S+/g, word => maskUserinfo(word))
+    .replace(/:\/\/([^\s/?#]*)@/g, (whole, userinfo) => (userinfo === PLACEHOLDER ? whole : `://${MASK}@`))
     .replace(/([?&#;])([\w.-]{1,64})=[^\s&#;"'<>]+/g, (whole, start, name) =>
       SECRET_NAME.test(name) ? `${start}${name}=${MASK}` : whole,
     )
 }
 
-/** Masks everything between the first :// and the last @, because a password may hold both. */
-function maskUserinfo(word: string): string {
-  const start = word.indexOf('://')
-  const end = word.lastIndexOf('@')
-  if (start < 0 || end < start || word.slice(start + 3, end) === PLACEHOLDER) return word
-  return `${word.slice(0, start + 3)}${MASK}${word.slice(end)}`
-}
-
 /**
- * Where a word of a command line has user and password. Unlike `maskSecrets`, it finds a password with spaces, and one
- * in an address without a scheme. The latter may follow `--option=`, `-o`, and addresses with commas between.
+ * Where a word of a command line has user and password. Unlike `maskSecrets`, it finds a password with spaces or slashes, and
+ * one in an address without a scheme. The latter may follow `--option=`, `-o`, and addresses with commas between.
  */
 const IN_URL = /:\/\/(.+)@/s
 const IN_ADDRESS = /^(?:-[^=]*=|-[a-z](?=.))?(?:[^,@]*,)*?([^\s:@/{}[\]"',=]+:.*)@/is
@@ -85,7 +77,8 @@ export class Secrets {
     const masks = new Map<string, string>()
     for (const word of words) {
       const userinfo = word.includes('@') && (IN_URL.exec(word) ?? IN_ADDRESS.exec(word))
-      if (userinfo) for (const form of formsOf(userinfo[1]!)) masks.set(`${form}@`, `${MASK}@`)
+      if (userinfo && userinfo[1] !== PLACEHOLDER)
+        for (const form of formsOf(userinfo[1]!)) masks.set(`${form}@`, `${MASK}@`)
       for (const [, whole, name] of word.matchAll(/[?&#;](([\w.-]{1,64})=[^&#;]+)/g))
         if (SECRET_NAME.test(name!)) for (const form of formsOf(whole!)) masks.set(form, `${name}=${MASK}`)
     }

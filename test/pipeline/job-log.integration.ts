@@ -139,10 +139,10 @@ test('a wait for a state ends when it comes, or when its signal aborts', async t
     /enough/,
   )
   await appendJob(sender, pipeline, first)
-  const error = new RowmillError('CLASSIFIER_FAILED', 'half a pair: \ud800.')
+  const error = new RowmillError('CLASSIFIER_FAILED', 'half a pair: \ud800, http://me:secret@h.')
   await failJob(sender, pipeline, first, { error, place: 'row 3', by: 'worker 1' })
   const { reason: told, by } = await failed
-  assert.deepEqual(told, { code: 'CLASSIFIER_FAILED', place: 'row 3', message: 'half a pair: \ufffd.' })
+  assert.deepEqual(told, { code: 'CLASSIFIER_FAILED', place: 'row 3', message: 'half a pair: \ufffd, http://***@h.' })
   assert.equal(by, 'worker 1')
   stop.abort(new Error('enough'))
   await stopped

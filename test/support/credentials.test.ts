@@ -4,8 +4,11 @@ import { maskSecrets, Secrets } from '../../src/support/credentials.ts'
 
 test('user and password of a URL are masked in any text, even if the password has an @ or quotes', () => {
   for (const [text, masked] of [
-    ['no Kafka at http://me:pa@ss/w"rd@127.0.0.1:9092: refused', 'no Kafka at http://***@127.0.0.1:9092: refused'],
-    ["rowmill run --brokers 'kafka+ssl://me:pass@h:1,http://b@h:2'", "rowmill run --brokers 'kafka+ssl://***@h:2'"],
+    ['no Kafka at http://me:pa@ssw"rd@127.0.0.1:9092: refused', 'no Kafka at http://***@127.0.0.1:9092: refused'],
+    [
+      "rowmill run --brokers 'kafka+ssl://me:pass@h:1,http://b@h:2'",
+      "rowmill run --brokers 'kafka+ssl://***@h:1,http://***@h:2'",
+    ],
     ['http://token@h/ and HTTPS://a:b@h', 'http://***@h/ and HTTPS://***@h'],
   ])
     assert.equal(maskSecrets(text!), masked)
@@ -22,10 +25,13 @@ test('ordinary text stays as it is', () => {
   for (const text of [
     'job a, rowmill.rows[0]@15: expected row 7, found row 8. Was the topic truncated?',
     'no Kafka broker answers at 127.0.0.1:9092: refused. Write to a@b.example',
+    'row 7: https://example.com/@channel?keyword=shoe&author=me, https://example.com',
+    'Give ROWMILL_SCHEMA_REGISTRY=https://USER:PASSWORD@HOST',
     '--read-csv {"sep":"@","thousands":":"}: token=1 is no argument',
   ]) {
     assert.equal(maskSecrets(text), text)
-    assert.equal(new Secrets(text.split(' ')).mask(text), text)
+    // As an argument, https://HOST/@NAME may be a URL with a slash in its password.
+    if (!text.includes('/@')) assert.equal(new Secrets(text.split(' ')).mask(text), text)
   }
 })
 
@@ -39,6 +45,7 @@ test('secrets of the command line are masked wherever a text repeats them', () =
     '{"x": "http://me:my canary@h"}',
     `http://me:"'\\canary'@h`,
     'http://h/?token=my canary',
+    'http://me:pa/@ss/canary@h:1',
   ]) {
     const secrets = new Secrets(['run', word])
     const shell = `'${word.replaceAll("'", "'\\''")}'`
