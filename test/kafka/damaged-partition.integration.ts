@@ -1,4 +1,4 @@
-/** A batch whose length is damaged on the disk of a real broker: the broker itself cannot read on from there. */
+/** A batch whose length is damaged on the disk of a real broker: the broker itself cannot read any further. */
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,7 +9,7 @@ import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import { takeUntil } from '../../src/kafka/read-now.ts'
 import { testFolder } from '../helpers/cli.ts'
 
-test('other partitions are read within a second, and only a reader of all partitions ends', async t => {
+test('a damaged partition delays the others by less than a second, and ends only readers of all partitions', async t => {
   const data = join(testFolder(t), 'data')
   const broker = await startLocalBroker({ dataDir: data })
   t.after(() => broker.close())

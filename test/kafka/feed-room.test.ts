@@ -1,4 +1,4 @@
-/** Partitions that fill a feed leave the others their messages. The Kafka is in memory. */
+/** Partitions that fill a feed do not keep messages from others. Kafka is in memory. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -7,7 +7,7 @@ import { FakeCluster } from '../fakes/kafka.ts'
 
 const MB = 1024 * 1024
 
-/** A feed of as many partitions as there are logs, each with one batch; the last partition has nothing. */
+/** A feed of one partition for each log, each with one batch; the last partition is empty. */
 async function filled(t: TestContext, logs: readonly (readonly Buffer[])[]) {
   const cluster = new FakeCluster()
   const { kafka } = cluster.client()
@@ -43,7 +43,7 @@ for (const [what, size, count] of [
   ['medium', 2 * MB, 40],
   ['small', 1000, 30_000],
 ] as const) {
-  test(`with ${what} messages that nobody takes in 12 partitions, another one gets its own at once`, async t => {
+  test(`with ${what} untaken messages in 12 partitions, another one gets its own at once`, async t => {
     const value = Buffer.alloc(size)
     const { feed, held, log, free } = await filled(
       t,
@@ -64,7 +64,7 @@ for (const [what, size, count] of [
   })
 }
 
-test('messages that an overfull feed did not keep come when there is room', async t => {
+test('messages for which a full feed had no room come when there is room', async t => {
   const { feed, queues } = await filled(
     t,
     Array.from({ length: 8 }, () => [Buffer.alloc(15 * MB)]),

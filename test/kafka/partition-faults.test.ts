@@ -1,4 +1,4 @@
-/** A partition that the broker cannot read, although it answers: it holds up itself and nobody else. */
+/** A partition that the broker cannot read, although it answers. It delays only itself. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
@@ -33,7 +33,7 @@ async function topicOf(t: TestContext, { patient, partitions = 3 }: { patient: b
   }
   return {
     ...{ cluster, kafka, feed, queues, time, said },
-    /** Lets time pass. After each step the feed asks twice, so it also has the answers of partitions that had rested. */
+    /** Lets time pass. After each step the feed fetches twice, so it also gets the answers of partitions that paused. */
     async pass(ms: number) {
       for (let passed = 0; passed < ms; passed += 100) {
         await time.pass(100)
@@ -79,7 +79,7 @@ test('the partition is named once, and once more when it is readable; then all o
   assert.deepEqual(said.slice(1), ['t[1]: the broker can read it again'])
 })
 
-test('a fault that is over within a second is not mentioned', async t => {
+test('a fault that ends within a second is not logged', async t => {
   const { feed, queues, log, send, pass, said } = await topicOf(t, { patient: true })
   log(1).fault = DAMAGED
   await send(1, 'x')
@@ -90,7 +90,7 @@ test('a fault that is over within a second is not mentioned', async t => {
   assert.deepEqual(said, [])
 })
 
-test('a rebalance forgets the partitions that others read now, and remembers those that stay', async t => {
+test('a rebalance forgets the faults of partitions that leave, and remembers those that stay', async t => {
   const { feed, log, send, pass, said } = await topicOf(t, { patient: true })
   log(1).fault = DAMAGED
   await send(1, 'damaged')
@@ -130,7 +130,7 @@ test('a reader that needs every partition ends after the broker timeout, and nam
   await ending
 })
 
-test('a read up to now ends in the same way', async () => {
+test('a read up to the present end does the same', async () => {
   const cluster = new FakeCluster()
   const { kafka } = cluster.client({ brokerTimeoutMs: 200 })
   const admin = await kafka.admin()
@@ -143,7 +143,7 @@ test('a read up to now ends in the same way', async () => {
   await assert.rejects(reading, { code: 'PARTITION_UNREADABLE', message: /^jobs\[0\]: / })
 })
 
-test('a leader that moved is looked for at once, and its partition is read at the new one', async t => {
+test('a moved leader is looked up at once, and its partition is read from the new one', async t => {
   const { feed, queues, log, send, pass, said } = await topicOf(t, { patient: true })
   for (let i = 0; i < 5; i++) {
     log(1).leader ^= 1
@@ -166,7 +166,7 @@ test('a patient reader ends after the broker timeout if none of its partitions h
   await ending
 })
 
-test('a position that retention deleted is looked up without holding up other partitions', {
+test('a position that retention deleted is looked up without delaying other partitions', {
   timeout: 5000,
 }, async t => {
   const { feed, queues, log, send, pass } = await topicOf(t, { patient: true })
@@ -182,7 +182,7 @@ test('a position that retention deleted is looked up without holding up other pa
   assert.equal(await next(feed, queues[2]!), 'a')
 })
 
-test('a partition that may not be read ends the reader at once', async t => {
+test('a partition without read permission ends the reader at once', async t => {
   const { feed, log, time } = await topicOf(t, { patient: true })
   log(1).fault = fault('TOPIC_AUTHORIZATION_FAILED', 'Not authorized')
   const ending = assert.rejects(feed.arrival(), { code: 'TOPIC_UNUSABLE', message: /^t\[1\]: .*Not authorized/ })

@@ -252,7 +252,7 @@ test('overlapping aborted transactions of several producers end independently', 
   })
 })
 
-test('of an answer with more messages than may be kept, the first ones are kept and the next fetch begins after them', () => {
+test('of an answer with too many messages, the first are kept and the next fetch begins after them', () => {
   const values = Array.from({ length: 100 }, (_, i) => `value ${i}`)
   const batches = [
     { last: 0, bytes: batch({ first: 0, values: ['a'] }) },
@@ -273,7 +273,7 @@ test('of an answer with more messages than may be kept, the first ones are kept 
   assert.deepEqual(found, [...Array(201).keys()])
 })
 
-test('a message larger than what may be kept is kept alone, or not at all where that is asked for', () => {
+test('a message above the limit is kept alone, or on request not at all', () => {
   const large = Buffer.alloc(5000, 'x')
   const second = batch({ first: 1, values: [large, 'b'] })
   const both = Buffer.concat([batch({ first: 0, values: ['a'] }), second])
@@ -289,13 +289,13 @@ test('a message larger than what may be kept is kept alone, or not at all where 
   assert.deepEqual(keep(2, true), [[2], 3, false])
 })
 
-test('a damaged record after those that are kept still makes the whole batch unreadable', () => {
+test('a damaged record after the kept ones still makes the whole batch unreadable', () => {
   const broken = batch({ first: 0, values: Array.from({ length: 50 }, () => 'value'), count: 51 })
   const { messages, next } = readBatches(broken, { from: 0, aborted: [], enough: Infinity, keepBytes: 1000 })
   assert.deepEqual([messages.length, messages[0]!.unreadable?.first, next], [1, 0, messages[0]!.offset + 1])
 })
 
-test('few messages that are kept of a large batch do not keep the batch in memory', () => {
+test('a few messages kept of a large batch do not keep the batch in memory', () => {
   const values = Array.from({ length: 1000 }, () => Buffer.alloc(1000, 'x'))
   const limits = { from: 0, aborted: [], enough: Infinity, keepBytes: 5000 }
   const { messages } = readBatches(batch({ first: 0, values }), limits)

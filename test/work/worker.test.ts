@@ -220,10 +220,10 @@ test('rows deleted by retention before a worker read them are a ROW_GAP', async 
   assert.equal(said.filter(text => /p\.rows\[0\]: offsets 0 to 1/.test(text)).length, 1)
 })
 
-/** What a broker answers for a partition of which a batch is damaged on its disk. */
+/** The answer of a broker for a partition with a batch that is damaged on its disk. */
 const DAMAGED = Object.assign(new Error('The server experienced an unexpected error'), { type: 'UNKNOWN' })
 
-test('a worker classifies all partitions but the one that the broker cannot read, and that one later', async t => {
+test('a worker classifies all partitions except one that the broker cannot read, and that one later', async t => {
   const { cluster, running, log } = await fakePipeline(t, LAYOUT)
   const { kafka } = cluster.client({ brokerTimeoutMs: 10_000 })
   await running.publish('j', [numbered(200)])
