@@ -147,7 +147,7 @@ export class Batcher {
     else this.pass(offset)
   }
 
-  /** A message without results. In a row of such messages only the last one is kept, however long the row is. */
+  /** A message without results. Of consecutive ones only the last is kept, so a flood of them takes no memory. */
   pass(offset: number): void {
     const before = this.#entries.at(-1)
     if (before?.open === 0 && before.offset <= offset) this.#entries.pop()

@@ -5,7 +5,7 @@ import { Outage } from './outage.ts'
 
 /** The most that one request carries, below Kafka's default limit for a topic. A single message may be larger. */
 const SEND_BYTES = 1_000_000
-/** The most messages in one request: encoding them blocks the event loop, 10,000 small ones for 100 ms. */
+/** The most messages in one request. KafkaJS copies their list for each of them: 20,000 block the event loop for seconds. */
 const SEND_MESSAGES = 2_000
 /** The most that Kafka's format adds to the messages of a batch, and to the key and value of a message. */
 const BATCH_BYTES = 61

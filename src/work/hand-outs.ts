@@ -2,6 +2,12 @@
 const LARGE_BYTES = 512 * 1024
 /** A message is suspect after this many workers ended while they read it. */
 const SUSPECT_READS = 2
+/**
+ * How many messages we read with notes after an owner vanished, and by how much that grows each time nothing was
+ * committed. A flood may follow the message that we look for: notes for all of it would take hours.
+ */
+const NOTED_MESSAGES = 500
+const MORE_MESSAGES = 4
 /** The most messages for which a commit notes that a worker began to read them. */
 const MOST_READS = 16
 
@@ -19,12 +25,14 @@ interface Note {
  * Suppose A notes "I begin offset 7" and dies, then B notes the same and dies: C suspects offset 7. If A or B had noted
  * the end of its read, C would not. A suspect may be innocent: A and B may have been killed for another reason, or may
  * have lost the partition before they could commit the end. So C reads it in a separate process first, and skips it only
- * if that process dies too. Each note costs a request, so we write them only for large messages, and for every message of
- * a partition whose last owner just vanished.
+ * if that process dies too. Each note costs a request, so we write them only for large messages, and for the first
+ * messages of a partition whose last owner just vanished.
  */
 export class HandOuts {
   readonly #committed: number
   readonly #handed: number
+  /** How many small messages are still read with notes. */
+  #toNote: number
   readonly #reads = new Map<number, number>()
   /** The offsets that this owner is reading. */
   readonly #reading = new Set<number>()
@@ -34,6 +42,7 @@ export class HandOuts {
     const { handed, reads } = parse(metadata)
     this.#committed = offset
     this.#handed = handed
+    this.#toNote = handed === 0 ? 0 : NOTED_MESSAGES * MORE_MESSAGES ** (handed - 1)
     for (const [at, times] of Object.entries(reads)) this.#reads.set(Number(at), times)
   }
 
@@ -44,12 +53,13 @@ export class HandOuts {
 
   /** Whether `begin` and `end` must be committed around the reading of a message. */
   needsNote(bytes: number): boolean {
-    return bytes >= LARGE_BYTES || this.#handed > 0
+    return bytes >= LARGE_BYTES || this.#toNote > 0
   }
 
   begin(offset: number): void {
     this.#reads.set(offset, (this.#reads.get(offset) ?? 0) + 1)
     this.#reading.add(offset)
+    this.#toNote--
   }
 
   end(offset: number): void {

@@ -18,7 +18,7 @@ import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
 
 /** If a partition has this much waiting, nothing more is taken from its queue, however few rows that is. */
 const WAITING_BYTES = 4 * 1024 * 1024
-/** After this long, the intake lets fetches, acknowledgements and heartbeats in, even if it has messages to take. */
+/** After this long, the intake gives way to fetches, acknowledgements and heartbeats. */
 const SLICE_MS = 5
 /** Why a message that no worker survives is rejected. */
 const FATAL =
@@ -91,7 +91,7 @@ export class Intake {
     }
   }
 
-  /** Resolves in the next turn of the event loop. Without it a flood of messages would run as one turn of seconds. */
+  /** Resolves in the next turn of the event loop. Without it a flood of messages would block the loop for seconds. */
   #letOthersIn(): Promise<void> {
     this.#pause ??= turn().then(() => {
       this.#sliceBegan = performance.now()

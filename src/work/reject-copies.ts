@@ -21,7 +21,7 @@ export interface Fault {
 }
 
 /**
- * Sends copies of rejected messages to `rejects` without waiting for each acknowledgement, so that rejects delay no rows.
+ * Sends copies of rejected messages to `rejects` without waiting for each acknowledgement, so that rows do not wait for them.
  * Nothing from an offset on is committed until its copy is acknowledged. If the worker dies before that, the next owner
  * sends another copy.
  */

@@ -78,3 +78,20 @@ test('metadata of another program is ignored, and of many messages only some are
   const kept = new HandOuts(0, JSON.stringify({ handed: 3, reads: many })).note(0, { released: false })
   assert.deepEqual(Object.keys(JSON.parse(kept).reads), [...Array(16).keys()].map(String))
 })
+
+test('a flood after a lost worker is not read with notes, and a message far into it that ends workers is still found', () => {
+  let committed: string | null = dieReading(0, null, [], 100)
+  const noted: number[] = []
+  for (let owner = 0; owner < 5; owner++) {
+    const handOuts = new HandOuts(0, committed)
+    let at = 0
+    for (; at < 3000 && handOuts.needsNote(100); at++) {
+      handOuts.begin(at)
+      if (at < 2999) handOuts.end(at)
+    }
+    noted.push(at)
+    committed = handOuts.note(0, { released: false })
+  }
+  assert.deepEqual(noted, [500, 2000, 3000, 3000, 3000])
+  assert.ok(new HandOuts(0, committed).isSuspect(2999))
+})

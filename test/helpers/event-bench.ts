@@ -1,0 +1,124 @@
+import type { TestContext } from 'node:test'
+import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src/classifier/boundary.ts'
+import { decoding } from '../../src/classifier/decoding.ts'
+import type { Kafka, KafkaAdmin, Producer } from '../../src/kafka/index.ts'
+import type { Reject, Result } from '../../src/model.ts'
+import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { encodeJob } from '../../src/wire/codec.ts'
+import { Worker } from '../../src/work/worker.ts'
+import { testKafka, testPipeline } from './broker.ts'
+import { jobRecord, readTopic } from './pipeline.ts'
+import { until } from './until.ts'
+
+const PARTITIONS = 2
+
+const classifier: RowsClassifier = {
+  fingerprint: new Uint8Array(8),
+  runtime: { versions: {}, quotesCarriageReturn: true },
+  start: async () => {},
+  classify: async ({ rows }: ClassifierBatch): Promise<ClassifiedBatch> => ({
+    columns: ['ID'],
+    kinds: ['text'],
+    rows: rows.map(([id]) => [`${id}!`]),
+  }),
+  close: async () => {},
+}
+
+interface Parts {
+  readonly kafka: Kafka
+  readonly admin: KafkaAdmin
+  readonly producer: Producer
+  readonly pipeline: string
+}
+
+/** A pipeline of two partitions on the real broker. The job `live` is open, and the test writes its rows as JSON. */
+export class EventBench {
+  readonly topics: ReturnType<typeof topicsOf>
+  readonly said: string[] = []
+  readonly #t: TestContext
+  readonly #parts: Parts
+
+  private constructor(t: TestContext, parts: Parts) {
+    this.#t = t
+    this.#parts = parts
+    this.topics = topicsOf(parts.pipeline)
+  }
+
+  static async open(t: TestContext): Promise<EventBench> {
+    const { pipeline, admin } = await testPipeline(t)
+    await ensureTopics(admin, pipeline, PARTITIONS)
+    const kafka = await testKafka()
+    const producer = await kafka.producer()
+    t.after(() => producer.close())
+    const bench = new EventBench(t, { kafka, admin, producer, pipeline })
+    await bench.openJob('live')
+    return bench
+  }
+
+  async openJob(id: string): Promise<void> {
+    const zeros = [0, 0]
+    const where = { topic: this.topics.rows, partitions: PARTITIONS, rowsFrom: zeros, resultsFrom: zeros }
+    const value = encodeJob(jobRecord({ id, sequenced: false, bounded: false, ...where }))
+    await this.#parts.producer.send({ topic: this.topics.jobs, partition: 0 }, [{ key: id, value }])
+  }
+
+  /** Appends a row of each of these jobs; its value is its place in the list. */
+  async send(partition: number, jobs: readonly string[]): Promise<void> {
+    const messages = jobs.map((job, i) => ({ key: job, value: Buffer.from(JSON.stringify({ job, values: [i] })) }))
+    for (let i = 0; i < messages.length; i += 5000)
+      await this.#parts.producer.send({ topic: this.topics.rows, partition }, messages.slice(i, i + 5000))
+  }
+
+  /** Appends batches of `count` messages that are no record, each batch in one request. */
+  async sendJunk(partition: number, counts: readonly number[]): Promise<void> {
+    for (const count of counts) {
+      const messages = Array.from({ length: count }, () => ({ key: '', value: Buffer.from('x') }))
+      await this.#parts.producer.send({ topic: this.topics.rows, partition }, messages)
+    }
+  }
+
+  /** Starts a worker; what it returns stops it. */
+  async work(): Promise<() => Promise<void>> {
+    const { kafka, pipeline } = this.#parts
+    const say = (message: string) => void this.said.push(message)
+    const boundary = decoding(classifier, 'w')
+    const worker = await Worker.open({ kafka, pipeline, say }, { name: 'w', classifier: boundary, batchRows: 10 })
+    const stop = new AbortController()
+    const ended = worker.run(stop.signal).finally(() => worker.close())
+    ended.catch(() => {})
+    const drain = () => {
+      stop.abort()
+      return ended
+    }
+    this.#t.after(drain)
+    return drain
+  }
+
+  /** Waits until a partition of the results holds so many rows of a job, and returns their cells. */
+  async results(partition: number, job: string, count: number): Promise<string[]> {
+    let found: string[] = []
+    await until(`${count} results of ${job}`, async () => {
+      const [records = []] = (await readTopic(this.#parts.kafka, this.topics.results, PARTITIONS)).slice(partition)
+      const results = records.map(({ value }) => value as Result).filter(value => value.job === job)
+      found = results.map(({ rows }) => rows[0]![0]!)
+      return found.length >= count
+    })
+    return found
+  }
+
+  async rejected(): Promise<number> {
+    return (await this.#parts.admin.bounds(this.topics.rejects, 0)).end
+  }
+
+  async rejects(count: number): Promise<Reject[]> {
+    await until(`${count} rejects`, async () => (await this.rejected()) >= count)
+    const [records] = await readTopic(this.#parts.kafka, this.topics.rejects, 1)
+    return records!.map(({ value }) => value as Reject)
+  }
+
+  async committed(partition: number): Promise<number> {
+    const { admin, pipeline } = this.#parts
+    return Math.max(0, await admin.committed(workersGroup(pipeline), this.topics.rows, partition))
+  }
+}
