@@ -245,7 +245,7 @@ function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
 
 /** The error for malformed bytes. */
 export function malformed(what: string, facts: ErrorFacts, doing = READING): RowmillError {
-  return new RowmillError('ROW_MALFORMED', `cannot ${doing}: ${what}.`, facts)
+  return new RowmillError('ROW_MALFORMED', `cannot ${doing}: ${what}${/[.?]$/.test(what) ? '' : '.'}`, facts)
 }
 
 function hex(buffer: Buffer, start: number, end: number): string {

@@ -283,10 +283,13 @@ test('rows and results that retention deleted are named by partition and first r
   const verified = await bench.verify()
   assert.deepEqual(codes(verified), ['ROW_GAP', 'ROW_GAP', 'ROW_GAP', 'JOB_INCOMPLETE'])
   const [head, all, result, incomplete] = verified.findings.map(({ message }) => message)
-  assert.match(head!, /expected row 0 and found row 6; 3 rows .*rows\[0\] begins at offset 1 now and the job at 0/)
-  assert.match(all!, /rows\[1\] begins at offset 3 now and the job at 0: .*The first row missing is 3\.$/)
-  assert.match(result!, /expected row 0 and found row 8; 5 rows .*results\[0\] begins at offset 1 now/)
-  assert.match(incomplete!, /rows\[1\] begins at offset 3/)
+  assert.match(
+    head!,
+    /expected row 0 and found row 6; 3 rows .*rows\[0\] now begins at offset 1, but the job began at 0/,
+  )
+  assert.match(all!, /rows\[1\] now begins at offset 3, but the job began at 0: .*The first row missing is 3\.$/)
+  assert.match(result!, /expected row 0 and found row 8; 5 rows .*results\[0\] now begins at offset 1,/)
+  assert.match(incomplete!, /rows\[1\] now begins at offset 3/)
 })
 
 test('retention is not blamed for a gap after what it deleted, nor for rows that never existed', async t => {
@@ -303,7 +306,7 @@ test('retention is not blamed for a gap after what it deleted, nor for rows that
   const report = await bench.verify()
   assert.deepEqual(codes(report), ['ROW_GAP', 'JOB_INCOMPLETE'])
   assert.match(first(report).message, /\.results\[0\]@1: expected row 0 and found row 1/)
-  assert.match(report.findings[1]!.message, /\.rows\[1\] begins at offset 1 now/)
+  assert.match(report.findings[1]!.message, /\.rows\[1\] now begins at offset 1,/)
 
   const from = { rowsFrom: [0, 0], resultsFrom: [0, 0] }
   await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'k', ...from }))
