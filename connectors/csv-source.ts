@@ -262,6 +262,6 @@ function tooWide(
 function assumedText(name: string, column: string): string {
   return (
     `${name} is read only once, so the index${column && ` ${column}`} is taken as text, where pandas may find numbers ` +
-    '(007 would be 7). --index-kind integer, or another kind, makes it so; --index-kind text is as now, without this line'
+    '(007 would be 7). Choose with --index-kind: integer or another kind, or text to keep it so and hide this line'
   )
 }

@@ -179,7 +179,11 @@ export async function appear(partial: string, path: string): Promise<void> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST')
-      throw new RowmillError('OUTPUT_EXISTS', `${path} was created by someone else meanwhile`, { path })
+      throw new RowmillError(
+        'OUTPUT_EXISTS',
+        `another program created ${path} while the job ran. Move that file away, or choose another OUT`,
+        { path },
+      )
     await rename(partial, path) // a file system without hard links
   }
 }

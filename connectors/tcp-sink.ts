@@ -11,7 +11,7 @@ export interface TcpSinkOptions {
   readonly address: TcpAddress
   /** Ends every wait for the receiver with its reason. */
   readonly signal?: AbortSignal
-  /** Told what a receiver got that did not get everything. */
+  /** Called with what the receiver was sent, if it was not sent everything. */
   say?(message: string): void
 }
 

@@ -8,9 +8,10 @@
  * row             the values of one record of the source, as text
  * seq             the number of a row within its job: 0, 1, 2, ...
  * block           `blockRows` consecutive rows; block k goes to partition `k mod partitions`
- * position        the number of a row within its job and its partition; never the number of a message
+ * position        the number of a row of a sequenced job within its partition: 0, 1, 2, ...
  * offset          the number of a message within a partition of a topic, counted by Kafka
- * sequenced       of a job: its rows have a seq. In a job without sequence the offset of a row is its position
+ * sequenced       of a job: its rows have a seq. Rows of a job without sequence have no number, so the offset of the
+ *                 message takes the place of seq and position
  * bulk            the topic for rows of large jobs (more than 1,000 rows, or an unknown number); workers serve `rows`
  *                 first
  * source          where a publisher reads rows: a file, or your program

@@ -103,7 +103,11 @@ export const OPTIONS = {
     '4 for each worker, at least 8',
   ),
   brokers: {
-    ...list('brokers', 'HOST:PORT,...', 'Kafka to use; only run needs none: it starts a local broker'),
+    ...list(
+      'brokers',
+      'HOST:PORT,...',
+      'the Kafka brokers to use; without them run starts a local one, and other commands end',
+    ),
     short: 'b',
     alias: 'bootstrap-server',
     holdsSecret: mayHoldSecret,
@@ -118,7 +122,7 @@ export const OPTIONS = {
   compression: choice(
     'compression',
     COMPRESSIONS,
-    'how to compress the messages that are sent; messages in every codec can be read',
+    'the codec of the messages that are sent; every codec is read',
     'none',
   ),
   pipeline: optional('pipeline', 'NAME', 'the pipeline to run in', 'a new one, removed at the end'),
@@ -149,7 +153,7 @@ export const OPTIONS = {
     'index-kind',
     'KIND',
     'the type of the index: integer, range, unsigned, float, boolean, empty or text',
-    'as pandas infers it; for standard input and for events text',
+    'as pandas infers it; text for standard input and for events',
   ),
   cast: repeated('cast', 'COLUMN=DTYPE', 'convert a column of the output to this pandas dtype; may be repeated'),
   readCsv: json(
@@ -184,8 +188,8 @@ export const OPTIONS = {
   },
   follow: flag('follow', 'append rows to OUT as they arrive, for a job without an end'),
   format: choice('format', ['csv', 'json'], 'print CSV lines as in OUT, or one JSON object a line', 'csv'),
-  from: choice('from', ['start', 'now'], 'start at the first row, or at what is classified from now on', 'start'),
-  against: optional('against', 'SERIAL.csv', 'a file of the original job, which must have the same bytes as OUT'),
+  from: choice('from', ['start', 'now'], 'begin with the first row, or with the rows classified from now on', 'start'),
+  against: optional('against', 'SERIAL.csv', 'the output of the original job; OUT must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified', 'run until stopped'),
   quiet: flag('quiet', 'log nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },

@@ -216,7 +216,7 @@ function checkCell(cell: string, line: number, { name }: RecordOptions): void {
   throw new RowmillError(
     'INPUT_CELL_TOO_LARGE',
     `${name}: the cell that begins in line ${line} has more than ${CELL_LIMIT} characters, which is the limit of ` +
-      "pandas' python engine (its C engine, which a job without engine= has, takes it). Shorten it; a quote that is never closed has the same effect.",
+      "pandas' python engine. (The C engine, which read_csv uses unless engine= is given, has no limit.) Shorten the cell, or look for a quote that is never closed.",
     { line, limit: CELL_LIMIT },
   )
 }

@@ -9,8 +9,9 @@ export const JOB_LINE = {
   line: 'each job',
   fields: {
     job: 'its id',
-    state: 'open, ended (all its rows are published), failed or cancelled',
-    attempt: 'how often it was replayed',
+    state:
+      'open, ended (all its rows are published; the table says published, or classified when they all have results), failed or cancelled',
+    attempt: 'the number of its latest attempt, from 0: a replay and a resume after a repair add one',
     kind: 'csv (rows of a file), events (numbered by their producer) or unsequenced (events from anywhere)',
     rows: 'rows in all; null if not known',
     classified: 'rows with a result, rejected ones included; null unless it is a csv job that did not fail',

@@ -64,7 +64,10 @@ export function resumedOptions(begun: RunValues, given: RunValues): RunValues {
     if (isSame(given[name], fallback)) continue
     if (FREE_WHEN_RESUMED.has(name)) Object.assign(options, { [name]: given[name] })
     else if (!isSame(withoutSecrets(given)[name], begun[name]))
-      throw new RowmillError('USAGE', `--${flag}: --resume uses the options that the run began with: leave it out`)
+      throw new RowmillError(
+        'USAGE',
+        `--${flag} cannot be changed by --resume, which uses the options that the run began with. Leave --${flag} out`,
+      )
   }
   // run.json keeps no user and no password: they come from the environment again, or from the file.
   if (given.schemaRegistry !== null && holdsCredentials(given.schemaRegistry))

@@ -19,7 +19,7 @@ export const RUN_REPORT = {
     rowsPerSecond: 'rows by seconds',
     job: 'the id of the job',
     pipeline: 'the pipeline it ran in',
-    rows: 'rows in OUT; null if OUT was complete before the command began, as are all fields but job',
+    rows: 'rows in OUT. Null, like every field but job, if an interrupted command had already completed OUT and this one only cleaned up',
     rejects: 'rejected rows, which are not in OUT',
     duplicates: 'results that came twice and were dropped',
     rejected: 'the first 100 rejected rows, with reason, detail and values',

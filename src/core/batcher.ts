@@ -56,7 +56,7 @@ export interface Entry {
   readonly position: number
   /** Rows of the message up to the last one of this entry. */
   readonly count: number
-  /** Rows that are in a batch by now, or come before this entry. A marker counts as one row. */
+  /** How many leading rows of the message are in a batch or in an earlier entry. A marker counts as one row. */
   cut: number
   /** Rows without an acknowledged result. */
   open: number
@@ -84,7 +84,7 @@ export class Batcher {
   #entries: Entry[] = []
   /** Offsets of deferred messages, lowest first, with how often each is deferred. */
   readonly #undecided = new Map<number, number>()
-  /** One more than the highest offset up to which all messages are settled, except deferred ones. */
+  /** All messages below this offset are settled, except deferred ones. */
   #settled: number
   readonly #jobs = new Map<string, JobSeen>()
 
@@ -95,7 +95,7 @@ export class Batcher {
   /** The lowest offset that still has a row without an acknowledged result. It may be committed. */
   get lowWater(): number {
     const [undecided = this.#settled] = this.#undecided.keys()
-    const open = this.#entries[0]?.offset ?? this.#settled // may be lower: the last settled message can have more entries
+    const open = this.#entries[0]?.offset ?? this.#settled // lower if another entry of the last settled message is still open
     return Math.min(this.#settled, open, undecided)
   }
 

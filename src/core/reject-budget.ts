@@ -44,7 +44,7 @@ export class RejectBudget {
   }
 
   #overBudget(budget: number): RowmillError {
-    const many = `${this.#rejects} rows have no result, and the budget is ${budget}`
+    const many = `${this.#rejects} rows were rejected, and --max-rejects allows ${budget}`
     const first = this.#kept[0]
     if (!first) return new RowmillError('REJECTS_OVER_BUDGET', `job ${this.#job}: ${many}`)
     const { seq, line, reason, detail } = first

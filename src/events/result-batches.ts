@@ -91,7 +91,12 @@ function checkPosition(after: ResultsPosition, { pipeline, job }: { pipeline: st
 
 function checkAttempt({ attempt, at }: ResultsPosition, job: Job, jobs: JobLog): void {
   const fits = fitsJob(at.offsets, job) && 'seq' in at === job.sequenced
-  if (!fits) throw new RowmillError('USAGE', `after: it is not a position of job ${job.id}`, { job: job.id })
+  if (!fits)
+    throw new RowmillError(
+      'USAGE',
+      `after: it does not come from the results of job ${job.id}. Give the batch.position of a batch of this job`,
+      { job: job.id },
+    )
   if (staysRight({ attempt, counts: at.counts }, job, jobs)) return
   const message =
     `after: the position is of attempt ${attempt} of job ${job.id}, which was opened again for rows that were missing or ` +

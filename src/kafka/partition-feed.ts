@@ -33,7 +33,7 @@ export interface FeedOptions {
 
 /**
  * Bounded, pull-based reading of partitions. A queue that is half empty asks for more. One slow taker holds up no other
- * partition, and nothing is fetched without room for it. The feed owns the positions: KafkaJS remembers none.
+ * partition, and nothing is fetched without room for it. The feed keeps the next offset of each partition: KafkaJS does not.
  */
 export class PartitionFeed {
   readonly #reader: Reader
@@ -238,7 +238,7 @@ export class PartitionFeed {
     else this.#rest(queue, error)
   }
 
-  /** The log no longer holds the position. Readers that count will see the gap, others continue with the rest. */
+  /** The log no longer holds the next offset. Readers that count rows will find the gap; others continue with the rest. */
   async #beginAgain(queue: PartitionQueue, error: Error): Promise<void> {
     const [start] = await this.#reader.offsets([queue], 'start')
     if (queue.closed) return

@@ -121,7 +121,7 @@ export class LossWatch {
     const { id } = this.#job
     const which = wanted.partition === null ? 'its rows' : `row ${wanted.row} (partition ${wanted.partition})`
     const message =
-      `job ${id}: ${which} can no longer come: ${why}. Was a topic deleted, made anew, ` +
+      `job ${id}: ${which} can no longer come: ${why}. Was a topic deleted, created again, ` +
       'or cut by retention before it was read? Publish the rows again as another job'
     const { partition } = wanted
     return new RowmillError(

@@ -106,8 +106,9 @@ export class OrderedResults {
   }
 
   /**
-   * Whether every row was taken and all ends of input agree. An unbounded job must also be `ended` in `jobs`: A ends the
-   * job and B takes it over before A's record arrives. Then B adds rows after the ends of input of A.
+   * Whether every row was taken and all ends of input agree. An unbounded job must also be `ended` in `jobs`.
+   * Otherwise: producer A sends its ends of input, B takes the job over before A's record `ended` arrives, and B sends more
+   * rows. A reader that stopped at the ends of input of A would miss them.
    */
   get complete(): boolean {
     if (!this.#order.complete || this.job.bounded) return this.#order.complete

@@ -181,7 +181,7 @@ export class Supervisor {
       this.#fork(name, true)
       return
     }
-    const message = `worker ${name} died (${how}) and ${MAX_RESTARTS} restarts did not help. Is there enough memory?`
+    const message = `worker ${name} died (${how}) and ${MAX_RESTARTS} restarts did not help. Give the machine more memory, or start fewer workers (--workers)`
     const error = reason ?? new RowmillError('WORKER_DIED', message, { worker: name })
     this.#ready.reject(error)
     this.#failed.reject(error)

@@ -66,7 +66,7 @@ export class Worker {
   readonly #pace: CallSize
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
-  /** Attempts that failed here: our own record of it comes back from `jobs` a little later. */
+  /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
   readonly #failed = new Set<string>()
   #idle = Promise.withResolvers<void>()
   #draining = false
@@ -212,7 +212,7 @@ export class Worker {
   async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
     const slot = held.add(batch)
     this.#inClassifier++
-    // The job may have been reopened by now. The result belongs to the attempt that reads this partition.
+    // `jobs` may show a later attempt by now. The result belongs to the attempt of this assignment.
     const job = { ...this.#jobs.peek(batch.job)!, attempt: held.attempt }
     try {
       await this.#options.classifier.start()

@@ -23,7 +23,7 @@ const JSON_SHAPE = {
   fields: {
     job: 'its id',
     out: 'OUT',
-    rows: 'rows in OUT; null if OUT was complete before the command began',
+    rows: 'rows in OUT; null if an interrupted collect had already completed OUT and this one only cleaned up',
     rejects: 'rejected rows, which are not in OUT; null as for rows',
     duplicates: 'results that came twice and were dropped; null as for rows',
     rowsByWorker: 'how many rows of OUT each worker classified; null as for rows',

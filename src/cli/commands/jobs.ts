@@ -120,7 +120,7 @@ const cancelCommand = defineCommand({
         const { job, was } = await cancelJob(context, id, who)
         if (was === 'complete') context.say(`job ${id} is complete: there is nothing to cancel`)
         else if (was === 'over')
-          context.say(`job ${id} is over already: ${hasFailed(job) ? jobFailure(job).message : job.state}`)
+          context.say(`nothing to cancel: ${hasFailed(job) ? jobFailure(job).message : job.state}`)
         else context.say(`job ${id} is cancelled: workers skip its rows, and its publisher and readers end`)
         if (options.output === 'json') printJson(CANCELLED, [{ job: id, outcome: was, state: job.state }])
       },

@@ -21,7 +21,7 @@ const REJECT = {
   fields: {
     job: 'the id of its job, or null',
     row: 'its number in the job, from 0; null if the job does not number its rows',
-    topic: 'the topic of the message; null for a row of a job',
+    topic: 'the topic of the message; null for a row of a job, whose topic is that of the job',
     partition: 'its partition',
     offset: 'the offset of its message; null for a row with a number',
     line: 'the line of IN in which it begins, or null',
@@ -121,7 +121,9 @@ function rejectLine(job: string, { seq: row, partition, position, line, reason, 
 /** Messages without a place in the results of any job. Nothing can replay them, and only the topic `rejects` has them. */
 async function listRejectsOfNoJob(context: PipelineContext, asJson: boolean): Promise<void> {
   const found = await findRejectsOfNoJob(context)
-  context.say(`${found.length} rejects of no job in pipeline ${context.pipeline}; those of a job: give --job`)
+  context.say(
+    `${found.length} rejected messages of pipeline ${context.pipeline} belong to no job. For the rejects of a job give --job`,
+  )
   if (asJson)
     return printJson(
       REJECT,
