@@ -265,7 +265,7 @@ test('jobs cancel ends a job for its readers and workers, and its id stays used'
   assert.match(collected.stderr, /job nightly was cancelled by rowmill jobs cancel on .*\[JOB_CANCELLED\]/)
   const again = await jobs('cancel', '--job', 'nightly')
   assert.equal(again.code, 0)
-  assert.match(again.stderr, /job nightly nothing to cancel: job nightly was cancelled by rowmill jobs cancel on/)
+  assert.match(again.stderr, /nothing to cancel: job nightly was cancelled by rowmill jobs cancel on/)
   assert.equal((await peek('nightly'))!.at, job.at, 'nothing more was printed')
 
   assert.equal((await jobs('open', '--job', 'orders', '--columns', 'SKU')).code, 0)
