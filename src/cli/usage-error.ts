@@ -29,6 +29,7 @@ function unknownOption(option: string, name: string, commands: readonly CommandS
 
 function unknownCommand(command: string, group: string, commands: readonly CommandSpec[]): string {
   const siblings = group === '' ? topLevel(commands) : membersOf(group, commands)
+  if (siblings.length === 0) return `${group} has no commands of its own`
   const near = nearest(command, siblings)
   const hint = near ? `Did you mean ${near}?` : `It has ${siblings.join(', ')}`
   return group === ''

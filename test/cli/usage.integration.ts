@@ -29,6 +29,9 @@ const REFUSED: [string[], RegExp][] = [
   ],
   [['jobs', 'close', '--job', 'j'], /^rowmill: jobs has no command close\. It has open, list, cancel \[USAGE\]$/m],
   [['colect'], /^rowmill: there is no command colect\. Did you mean collect\? \[USAGE\]$/m],
+  [['help', 'colect'], /^rowmill: there is no command colect\. Did you mean collect\? \[USAGE\]$/m],
+  [['help', 'jobs', 'lits'], /^rowmill: jobs has no command lits\. Did you mean list\? \[USAGE\]$/m],
+  [['help', 'run', 'list'], /^rowmill: run has no commands of its own \[USAGE\]$/m],
   [['run', '--workers'], /^rowmill: option '--workers <N>' argument missing \[USAGE\]$/m],
 ]
 
@@ -54,8 +57,18 @@ for (const args of [[], ['run'], ['jobs'], ['jobs', 'open'], ['rejects', 'export
     assert.match(h!.stdout, new RegExp(`^Usage: ${['rowmill', ...args].join(' ')} `))
     assert.equal(h!.stdout, help!.stdout)
     assert.match(v!.stdout, /^\d+\.\d+\.\d+\n$/)
+    for (const flag of ['-V, --version', '-h, --help']) assert.ok(h!.stdout.includes(`  ${flag} `), flag)
   })
 }
+
+test('rowmill help prints what --help prints, of a nested command too', async () => {
+  for (const words of [[], ['run'], ['jobs'], ['jobs', 'list'], ['rejects', 'export']]) {
+    const [help, asOption] = await Promise.all([rowmill(['help', ...words]), rowmill([...words, '--help'])])
+    assert.deepEqual([help.code, help.stdout, help.stderr], [0, asOption.stdout, ''], words.join(' '))
+  }
+  const ofGroup = await rowmill(['jobs', 'help', 'list'])
+  assert.equal(ofGroup.stdout, (await rowmill(['jobs', 'list', '--help'])).stdout)
+})
 
 test('each command of a group lists only its own options', async () => {
   const list = (await rowmill(['jobs', 'list', '--help'])).stdout
