@@ -16,7 +16,7 @@ function commandOf(parent: Command, words: readonly string[]): Command {
   let command = parent
   for (const word of words) {
     const next = command.commands.find(candidate => candidate.name() === word)
-    if (!next) command.error(`error: unknown command '${word}'`, { code: 'commander.unknownCommand' })
+    if (!next) return command.error(`error: unknown command '${word}'`, { code: 'commander.unknownCommand' })
     command = next
   }
   return command

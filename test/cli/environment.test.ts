@@ -8,12 +8,14 @@ test('an unknown ROWMILL_ variable gets a warning with the nearest known one', (
       ROWMILL_BROKRS: 'x:1',
       ROWMILL_BOOTSTRAP_SERVER: 'x:1',
       ROWMILL_SOMETHING_ELSE: '1',
+      ROWMILL_FOO: '1',
       BROKRS: 'x:1',
     }),
     [
       'there is no environment variable ROWMILL_BROKRS: did you mean ROWMILL_BROKERS?',
       'there is no environment variable ROWMILL_BOOTSTRAP_SERVER: did you mean ROWMILL_BROKERS?',
       'there is no environment variable ROWMILL_SOMETHING_ELSE: it has no effect',
+      'there is no environment variable ROWMILL_FOO: it has no effect',
     ],
   )
 })

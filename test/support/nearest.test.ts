@@ -19,3 +19,9 @@ test('the nearest candidate is the one with the fewest edits, and none where all
   assert.equal(nearest('--jbo', ['--brokers', '--job']), '--job')
   assert.equal(nearest('--cast', ['--brokers', '--job', '--timeout']), null)
 })
+
+test('more than a third of the letters is too far, also in a short word', () => {
+  assert.equal(nearest('FOO', ['JOB', 'PORT']), null)
+  assert.equal(nearest('JOT', ['JOB']), 'JOB')
+  assert.equal(nearest('QUITE', ['QUIET', 'OUTPUT']), null)
+})
