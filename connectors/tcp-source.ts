@@ -32,7 +32,7 @@ export class TcpSource implements Source {
   readonly #server = createServer({ allowHalfOpen: true })
   readonly #closed = new AbortController()
   #sender: Socket | null = null
-  #ended = false
+  #published = false
 
   /** Throws USAGE for arguments that it cannot obey. */
   constructor(options: TcpSourceOptions) {
@@ -53,11 +53,15 @@ export class TcpSource implements Source {
     return this.#records.rows()
   }
 
-  /** A sender whose job was not read to its end sees a reset of its connection. */
+  async published(): Promise<void> {
+    this.#published = true
+  }
+
+  /** The sender sees an end (FIN) if its rows were published, else a reset: it must not take a failed job for a published one. */
   async close(): Promise<void> {
     this.#closed.abort()
     this.#server.close()
-    if (this.#ended) this.#sender?.destroySoon()
+    if (this.#published) this.#sender?.destroySoon()
     else if (this.#sender) abandon(this.#sender)
     await this.#records.close()
   }
@@ -71,7 +75,6 @@ export class TcpSource implements Source {
         for (const frame of frames) this.#checkOneRecord(frame, line++)
         yield Buffer.concat(frames.flatMap(frame => [frame, LINE_FEED]))
       }
-      this.#ended = true
     } catch (error) {
       if (error instanceof RowmillError) throw error
       throw brokenOff(this.#name, `the connection broke (${(error as Error).message})`, line - 1, error)

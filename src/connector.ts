@@ -35,6 +35,11 @@ export interface SourceRows {
  * row. It reads no further ahead than the publisher asks. It throws where the input breaks: never may it end as if the
  * input were complete. The publisher has already sent the rows before the break, and fails the job.
  *
+ * `published` is called once all rows and the end of the job are in Kafka. An earlier publisher of the job may have put
+ * them there: then `rows` was not called. A source that confirms its input (to a queue, or to the sender of a connection)
+ * does it here. Without this call the job failed, or the publisher was stopped. If it throws, the command fails, and the job
+ * stays published. Only `close` follows. A source that confirms nothing needs no `published`.
+ *
  * `close` is always called, also after `open` or `rows` threw, and in the middle of `rows`. It may be called more than
  * once. It may come while `open` or `rows` waits for input, from a signal for example. Then that call must end soon; how
  * it ends does not matter.
@@ -44,6 +49,7 @@ export interface SourceRows {
 export interface Source {
   open(counted?: (rows: number) => void): Promise<SourceHeader>
   rows(): AsyncIterable<SourceRows>
+  published?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -95,6 +95,7 @@ async function checkRows(source: Source, { rows }: SourceContract): Promise<void
     found.push(...run.rows)
   }
   assert.deepEqual(found, rows)
+  await source.published?.()
 }
 
 async function checkClose({ create }: SourceContract): Promise<void> {

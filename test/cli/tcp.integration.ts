@@ -93,6 +93,20 @@ test('a sender that dies fails its job for everybody; a stopped publisher cancel
   assert.match(cancelled.stderr, /cancelled.*input can be read only once/)
 })
 
+test('a sender whose job failed after the byte 04 sees a reset, and the sender of a published job an end', async t => {
+  const env = await place(t)
+  const outcome = async (lines: readonly string[], ...options: string[]) => {
+    const { finished, port } = await publishing(t, env, ...options)
+    const [sent, { stderr }] = await Promise.all([send(port, lines).finished, finished])
+    return [sent.stdout, /\[([A-Z_]+)\]$/m.exec(stderr)?.[1]]
+  }
+  assert.deepEqual(await outcome(LINES), ['closed\n', undefined])
+  assert.deepEqual(await outcome(LINES), ['reset\n', 'JOB_EXISTS'])
+  assert.deepEqual(await outcome([...LINES, '1,x,y'], '--job', 'k'), ['reset\n', 'INPUT_FIELDS'])
+  const nowhere = ['--job', 'l', '--brokers', '127.0.0.1:1']
+  assert.deepEqual(await outcome(LINES, ...nowhere), ['reset\n', 'BROKER_UNREACHABLE'])
+})
+
 test('a receiver that disconnects is reported, and so is what it gets when it returns', async t => {
   const env = await place(t)
   const { finished, port } = await publishing(t, env, '--to-csv', '{"header": true}')
