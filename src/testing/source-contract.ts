@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Source } from '../connector.ts'
+import type { Source, SourceRows } from '../connector.ts'
 import { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
 import { INDEX_KINDS } from '../pandas/index-kind.ts'
@@ -83,19 +83,24 @@ async function checkHeader(source: Source, { columns, rows }: SourceContract): P
 
 async function checkRows(source: Source, { rows }: SourceContract): Promise<void> {
   await source.open()
+  assert.deepEqual((await readRows(source)).rows, rows)
+  await source.published?.()
+}
+
+async function readRows(source: Source): Promise<SourceRows> {
   const found: Values[] = []
-  let last = 0
+  const lines: number[] = []
   for await (const run of source.rows()) {
     assert.ok(run.rows.length > 0, 'a run without rows')
     assert.equal(run.lines.length, run.rows.length, 'a run with as many lines as rows')
     for (const line of run.lines) {
+      const last = lines.at(-1) ?? 0
       assert.ok(Number.isSafeInteger(line) && line > last, `line ${line} after line ${last}`)
-      last = line
+      lines.push(line)
     }
     found.push(...run.rows)
   }
-  assert.deepEqual(found, rows)
-  await source.published?.()
+  return { rows: found, lines }
 }
 
 async function checkClose({ create }: SourceContract): Promise<void> {
@@ -108,14 +113,22 @@ async function checkClose({ create }: SourceContract): Promise<void> {
   await source.close()
 }
 
-async function checkResuming({ create, resumable }: SourceContract): Promise<void> {
-  const header = await using(create(), source => source.open())
-  if (!resumable) return assert.equal(header.identity, null, 'a source that cannot resume has no identity')
+async function checkResuming({ create, rows, resumable }: SourceContract): Promise<void> {
+  if (!resumable) {
+    const { identity } = await using(create(), source => source.open())
+    return assert.equal(identity, null, 'a source that cannot resume has no identity')
+  }
+  const readAll = async (source: Source) => ({ header: await source.open(), ...(await readRows(source)) })
+  const first = await using(create(), readAll)
+  const { header } = first
+  assert.deepEqual(first.rows, rows, 'the rows of another source over the same input')
   assert.ok(header.identity, 'a source that can resume has an identity')
   const digest = digestOf(header.options)
   if (digest !== null) assert.match(digest, /^sha256:[0-9a-f]{64}$/, SOURCE_DIGEST)
-  const again = await using(create(), source => source.open())
-  assert.deepEqual(again, header, 'the same input has the same header')
+  for (const which of ['second', 'third']) {
+    const again = await using(create(), readAll)
+    assert.deepEqual(again, first, `header, rows and lines of a ${which} source over the same input`)
+  }
 }
 
 async function checkOther(made: Made, other: Made): Promise<void> {

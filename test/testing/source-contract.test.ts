@@ -128,6 +128,19 @@ const BROKEN = new RowmillError('INPUT_FIELDS', 'line 3')
 let closed = 0
 let opened = 0
 
+/** A contract of sources with one header, whose rows change after a whole and a broken-off read. */
+function changing(rowsOf: (read: number) => readonly Values[], { line = 2 } = {}): SourceContract {
+  let reads = 0
+  return faulty({
+    async *rows() {
+      const [found, from] = ++reads <= 3 ? [rows, 2] : [rowsOf(reads), line]
+      if (found.length > 0) yield { rows: found, lines: found.map((_, i) => from + i) }
+    },
+  })
+}
+
+const OTHER = rows.map(([id]) => [id!, 'other'])
+
 const CONTROLS: readonly (readonly [fault: string, rule: string, SourceContract])[] = [
   ['names other columns', 'open gives the header', faulty(open({ columns: ['ID'] }))],
   ['invents a kind of index', 'open gives the header', faulty(open({ indexKind: 'number' }))],
@@ -158,6 +171,11 @@ const CONTROLS: readonly (readonly [fault: string, rule: string, SourceContract]
     }),
   ],
   ['never closes', 'close may come at any time', faulty({ close: () => new Promise(() => {}) }, { patienceMs: 50 })],
+  [
+    'fails when it learns that its rows were published',
+    'rows come once',
+    faulty({ published: () => Promise.reject(new Error('cannot confirm')) }),
+  ],
   ['has no identity', 'the promise about resuming', faulty(open({ identity: null }))],
   ['has an identity and cannot resume', 'the promise about resuming', faulty({}, { resumable: false })],
   [
@@ -167,6 +185,11 @@ const CONTROLS: readonly (readonly [fault: string, rule: string, SourceContract]
       open: async () => ({ ...(await new InMemory().open()), identity: { name: 'x', size: ++opened, mtimeMs: 1 } }),
     }),
   ],
+  ['gives fewer rows the next time', 'the promise about resuming', changing(() => rows.slice(0, 2))],
+  ['gives no row the next time', 'the promise about resuming', changing(() => [])],
+  ['gives its rows in another order the next time', 'the promise about resuming', changing(() => rows.toReversed())],
+  ['gives another cell the third time', 'the promise about resuming', changing(read => (read === 5 ? OTHER : rows))],
+  ['gives other lines the next time', 'the promise about resuming', changing(() => rows, { line: 3 })],
   [
     'has a digest of no known form',
     'the promise about resuming',
