@@ -13,6 +13,12 @@ test('values within the bounds are taken as they are', () => {
   assert.deepEqual(parseOption(OPTIONS.readCsv, '--read-csv', '{"sep": ";"}'), { sep: ';' })
 })
 
+test('a switch takes every value that docs/cli.md names', () => {
+  const read = (given: string) => parseOption(OPTIONS.quiet, 'ROWMILL_QUIET', given)
+  assert.deepEqual(['true', 'yes', 'on', '1', 'YES'].map(read), Array(5).fill(true))
+  assert.deepEqual(['false', 'no', 'off', '0', 'No'].map(read), Array(5).fill(false))
+})
+
 const BAD: [OptionSpec<unknown>, string, RegExp][] = [
   [OPTIONS.workers, '1.5', /^--workers "1\.5": must be a whole number from 1 to 512$/],
   [OPTIONS.workers, '513', /from 1 to 512/],
