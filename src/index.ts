@@ -12,7 +12,7 @@ export { type ErrorCode, type ErrorFacts, EXIT_CODES, RowmillError } from './err
 export type { EventFormat, OpenJobOptions } from './events/event-options.ts'
 export type { EventRow, EventValue } from './events/event-row.ts'
 export { type EventJob, openJob } from './events/open-job.ts'
-export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsPosition } from './events/result-batch.ts'
+export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsCheckpoint } from './events/result-batch.ts'
 export { type ResultsOptions, results } from './events/results.ts'
 export {
   type Job,

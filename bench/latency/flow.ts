@@ -1,4 +1,4 @@
-import type { Kafka, Position } from '../../src/kafka/index.ts'
+import type { Kafka, PartitionOffset } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
 import type { Values } from '../../src/model.ts'
@@ -34,7 +34,7 @@ export class OrderedRows {
     this.#queues = queues
   }
 
-  static async open(kafka: Kafka, positions: readonly Position[]): Promise<OrderedRows> {
+  static async open(kafka: Kafka, positions: readonly PartitionOffset[]): Promise<OrderedRows> {
     const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], () => {})
     return new OrderedRows(feed, await feed.assign(positions))
   }

@@ -1,6 +1,6 @@
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
-import { Kafka, type KafkaAdmin, type Position } from '../kafka/index.ts'
+import { Kafka, type KafkaAdmin, type PartitionOffset } from '../kafka/index.ts'
 import type { OptionValues } from '../options.ts'
 import type { PipelineConnection, PipelineContext } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
@@ -37,7 +37,7 @@ export interface SharedPipeline {
   /** How many messages of a rows topic no worker has committed yet. */
   unclassified(topic: string): Promise<number>
   /** Where an open transaction of another producer blocks a rows topic, or null. */
-  openTransaction(topic: string): Promise<Position | null>
+  openTransaction(topic: string): Promise<PartitionOffset | null>
   close(): Promise<void>
 }
 
@@ -134,7 +134,7 @@ async function connect(
 }
 
 /** Readers get nothing after the first message of an open transaction, although the log continues. */
-async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: string): Promise<Position | null> {
+async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: string): Promise<PartitionOffset | null> {
   const reader = await kafka.reader([topic], { stableEnds: true })
   try {
     const partitions = Array.from({ length: reader.partitions(topic) }, (_, partition) => ({ topic, partition }))

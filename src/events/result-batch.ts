@@ -14,7 +14,7 @@ export type ClassifiedRow =
   | { readonly seq: number | null; readonly values: null; readonly rejected: RejectedRow }
 
 /** Where a batch ends. It is opaque, and may be stored as JSON. */
-export interface ResultsPosition {
+export interface ResultsCheckpoint {
   readonly pipeline: string
   readonly job: string
   readonly attempt: number
@@ -32,13 +32,13 @@ export interface ResultBatch {
   readonly columns: readonly string[]
   readonly rows: readonly ClassifiedRow[]
   /** Give it as `after`, in any process, to resume after the last row of this batch. */
-  readonly position: ResultsPosition
+  readonly checkpoint: ResultsCheckpoint
 }
 
 export interface ResultsRequest {
   readonly job: string
-  /** The position of the last batch that was processed: the row after it comes first. */
-  readonly after?: ResultsPosition | null
+  /** The checkpoint of the last batch that was processed: the row after it comes first. */
+  readonly after?: ResultsCheckpoint | null
   /** Without `after`: begin with the first row, or with what is classified from now on. Default: start. */
   readonly from?: 'start' | 'now'
 }

@@ -4,7 +4,7 @@ import type { Job, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { fitsJob, OrderedResults, staysRight } from '../results/ordered-results.ts'
-import type { ClassifiedRow, ResultBatch, ResultsPosition, ResultsRequest } from './result-batch.ts'
+import type { ClassifiedRow, ResultBatch, ResultsCheckpoint, ResultsRequest } from './result-batch.ts'
 
 /** The rows of one batch, if more have arrived: it ends with the run that reaches this number. */
 const BATCH_ROWS = 1000
@@ -22,7 +22,7 @@ export async function* resultBatches(
   const batch = new Batch()
   const give = (): ResultBatch => ({
     ...batch.give(),
-    position: { pipeline, job: id, attempt: job.attempt, at: results.checkpoint },
+    checkpoint: { pipeline, job: id, attempt: job.attempt, at: results.checkpoint },
   })
   try {
     while (!results.complete) {
@@ -81,25 +81,25 @@ class Batch {
   }
 }
 
-function checkPosition(after: ResultsPosition, { pipeline, job }: { pipeline: string; job: string }): void {
+function checkPosition(after: ResultsCheckpoint, { pipeline, job }: { pipeline: string; job: string }): void {
   if (after.pipeline === pipeline && after.job === job && Array.isArray(after.at?.offsets)) return
   const of =
-    after.job === undefined ? 'not a position of results()' : `of job ${after.job} of pipeline ${after.pipeline}`
+    after.job === undefined ? 'not a checkpoint of results()' : `of job ${after.job} of pipeline ${after.pipeline}`
   const message = `after: it is ${of}, and these are the results of job ${job} of pipeline ${pipeline}`
   throw new RowmillError('USAGE', message, { job, pipeline })
 }
 
-function checkAttempt({ attempt, at }: ResultsPosition, job: Job, jobs: JobLog): void {
+function checkAttempt({ attempt, at }: ResultsCheckpoint, job: Job, jobs: JobLog): void {
   const fits = fitsJob(at.offsets, job) && 'seq' in at === job.sequenced
   if (!fits)
     throw new RowmillError(
       'USAGE',
-      `after: it does not come from the results of job ${job.id}. Give the batch.position of a batch of this job`,
+      `after: it does not come from the results of job ${job.id}. Give the batch.checkpoint of a batch of this job`,
       { job: job.id },
     )
   if (staysRight({ attempt, counts: at.counts }, job, jobs)) return
   const message =
-    `after: the position is of attempt ${attempt} of job ${job.id}, which was opened again for rows that were missing or ` +
+    `after: the checkpoint is of attempt ${attempt} of job ${job.id}, which was reopened for rows that were missing or ` +
     'wrong before it. Read the job from the start'
   throw new RowmillError('USAGE', message, { job: job.id, attempt })
 }

@@ -27,7 +27,7 @@ export interface ResultsOptions extends ResultsRequest {
  * asks for a batch, only bounded queues fill. Leaving the loop closes everything.
  *
  * If retention has deleted the first results of a job without end, begins with the first row that is complete from
- * there on. Throws the failure of the job, ROW_GAP, ROW_MALFORMED. Throws USAGE for a position of another job, or of an
+ * there on. Throws the failure of the job, ROW_GAP, ROW_MALFORMED. Throws USAGE for a checkpoint of another job, or of an
  * attempt whose rejects a later one may have replaced: read that job from the start. Other readers of the job are not
  * affected.
  */

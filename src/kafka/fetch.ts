@@ -7,7 +7,7 @@ import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import fetchProtocol from 'kafkajs/src/protocol/requests/fetch/index.js'
 import type { AbortedTransaction } from './record-batch.ts'
-import type { Position } from './topic-partition.ts'
+import type { PartitionOffset } from './topic-partition.ts'
 
 /** Kafka's read_committed: no messages of aborted transactions, and none after the start of an open one. */
 export const READ_COMMITTED = 1
@@ -50,7 +50,7 @@ export interface FetchedPartition {
 /** Fetches in the order of `positions`. The first partition with messages gets a whole batch, however large it is. */
 export async function fetchRaw(
   broker: Broker,
-  positions: readonly Position[],
+  positions: readonly PartitionOffset[],
   { maxWaitMs, maxPartitionBytes, maxBytes }: Pick<FetchLimits, 'maxWaitMs' | 'maxPartitionBytes' | 'maxBytes'>,
 ): Promise<FetchedPartition[]> {
   const { request, requestTimeout } = broker.lookupRequest(
@@ -87,8 +87,8 @@ interface FetchAnswer {
 }
 
 /** Groups neighbours of the same topic. The order is kept, since it decides which partition is served first. */
-function runsOfTopics(positions: readonly Position[]): Position[][] {
-  const runs: Position[][] = []
+function runsOfTopics(positions: readonly PartitionOffset[]): PartitionOffset[][] {
+  const runs: PartitionOffset[][] = []
   for (const at of positions) {
     const run = runs.at(-1)
     if (run?.[0]?.topic === at.topic) run.push(at)

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { hangUp } from './connection.ts'
-import { byTopic, type Position, type TopicPartition } from './topic-partition.ts'
+import { byTopic, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 
 const HEARTBEAT_MS = 250
 /** How often the leader of a group checks whether its topics have grown. */
@@ -12,7 +12,7 @@ const METADATA_MS = 1000
 const ALWAYS = Number.NEGATIVE_INFINITY
 
 /** What a group committed for a partition. */
-export interface Committed extends Position {
+export interface Committed extends PartitionOffset {
   /** The metadata committed with the offset, or null. */
   readonly metadata: string | null
 }

@@ -11,7 +11,7 @@ const OF_LEADERS =
 
 /** A partition, and the offset that a fetch asked for. */
 interface Unread extends TopicPartition {
-  readonly position: number
+  readonly nextOffset: number
 }
 
 interface Fault {
@@ -53,7 +53,7 @@ export class PartitionFaults {
   failed(at: Unread, error: unknown, all: readonly TopicPartition[]): { pauseMs: number; ofLeaders: boolean } {
     const { say, timeoutMs, patient, time } = this.#options
     const { text, retriable, type } = describeKafkaError(error)
-    const { topic, partition, position: offset } = at
+    const { topic, partition, nextOffset: offset } = at
     const failure = (code: ErrorCode, duration: string) => {
       const message = `${nameOf(at)}: the broker cannot read from offset ${offset} on${duration}: ${text}`
       return new RowmillError(code, message, { topic, partition, offset, type }, { cause: error })

@@ -7,7 +7,7 @@ import {
   type Fetched,
   type Kafka,
   type Message,
-  type Position,
+  type PartitionOffset,
   type Reader,
   type TopicPartition,
 } from './index.ts'
@@ -76,7 +76,7 @@ export class PartitionFeed {
   }
 
   /** Closes every queue, and reads from these positions instead. */
-  async assign(positions: readonly Position[]): Promise<PartitionQueue[]> {
+  async assign(positions: readonly PartitionOffset[]): Promise<PartitionQueue[]> {
     for (const queue of this.#queues) queue.closed = true
     this.#queues = []
     this.#memory.bytes = 0
@@ -85,8 +85,8 @@ export class PartitionFeed {
   }
 
   /** Reads from these positions too. */
-  async add(positions: readonly Position[]): Promise<PartitionQueue[]> {
-    const queues = positions.map(position => new PartitionQueue(position))
+  async add(positions: readonly PartitionOffset[]): Promise<PartitionQueue[]> {
+    const queues = positions.map(nextOffset => new PartitionQueue(nextOffset))
     this.#queues = [...this.#queues, ...queues]
     this.#memory.share(this.#queues.length)
     if (queues.length > 0) await this.#leaders.find(this.#queues, false)
@@ -127,7 +127,7 @@ export class PartitionFeed {
     if (wasFull) this.#wakeLoops()
   }
 
-  offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
+  offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     return this.#reader.offsets(wanted, which)
   }
 
@@ -196,7 +196,7 @@ export class PartitionFeed {
   }
 
   #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
-    const positions = wanted.map(({ topic, partition, position }) => ({ topic, partition, offset: position }))
+    const positions = wanted.map(({ topic, partition, nextOffset }) => ({ topic, partition, offset: nextOffset }))
     return this.#reader.fetch(node, positions, { maxWaitMs, ...this.#memory.limits })
   }
 
@@ -205,7 +205,7 @@ export class PartitionFeed {
     let news = false
     for (const found of fetched) {
       const queue = queues.get(`${found.topic}/${found.partition}`)!
-      if (queue.closed || queue.position !== found.offset) continue
+      if (queue.closed || queue.nextOffset !== found.offset) continue
       if (found.error) {
         this.#refused(queue, found, found.error)
         continue
@@ -242,9 +242,9 @@ export class PartitionFeed {
   async #beginAgain(queue: PartitionQueue, error: Error): Promise<void> {
     const [start] = await this.#reader.offsets([queue], 'start')
     if (queue.closed) return
-    if (!start || start.offset === queue.position) throw error
-    if (start.offset > queue.position) queue.lost = { from: queue.position, end: start.offset }
-    queue.position = start.offset
+    if (!start || start.offset === queue.nextOffset) throw error
+    if (start.offset > queue.nextOffset) queue.lost = { from: queue.nextOffset, end: start.offset }
+    queue.nextOffset = start.offset
     this.#announce()
   }
 

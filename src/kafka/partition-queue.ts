@@ -1,4 +1,4 @@
-import { bytesOf, type Fetched, type Message, type Position } from './index.ts'
+import { bytesOf, type Fetched, type Message, type PartitionOffset } from './index.ts'
 
 /** How often in a row a broker must send nothing of a partition whose log goes on, before we believe in a hole. */
 const HOLE_ANSWERS = 3
@@ -13,7 +13,7 @@ export class PartitionQueue {
   /** The offset that reading began with. */
   readonly from: number
   /** The offset that the next fetch asks for. It moves as soon as messages come, also before `assign` resolves. */
-  position: number
+  nextOffset: number
   /** The offset after the last readable message, as of the last fetch. Before the first fetch: -1. */
   end = -1
   closed = false
@@ -31,11 +31,11 @@ export class PartitionQueue {
   #messages: (Message | undefined)[] = []
   #head = 0
 
-  constructor({ topic, partition, offset }: Position) {
+  constructor({ topic, partition, offset }: PartitionOffset) {
     this.topic = topic
     this.partition = partition
     this.from = offset
-    this.position = offset
+    this.nextOffset = offset
   }
 
   get length(): number {
@@ -44,7 +44,7 @@ export class PartitionQueue {
 
   /** Whether everything up to the end of the log, as of the last fetch, was taken. */
   get drained(): boolean {
-    return this.length === 0 && this.end >= 0 && this.position >= this.end
+    return this.length === 0 && this.end >= 0 && this.nextOffset >= this.end
   }
 
   /**
@@ -61,17 +61,17 @@ export class PartitionQueue {
       this.emptyAnswers = 1 // the answer had no room for it: it is served first from now on
     else if (servedFirst) this.#leap()
     else this.emptyAnswers ||= 1
-    return this.position !== found.offset || (this.drained && !drainedBefore)
+    return this.nextOffset !== found.offset || (this.drained && !drainedBefore)
   }
 
   /**
-   * The first partition of a fetch gets at least one batch, if it has one. So this one has no batch between its position
+   * The first partition of a fetch gets at least one batch, if it has one. So this one has no batch between its next offset
    * and the end of its log: retention or compaction deleted all of them, and the last segment is empty.
    */
   #leap(): void {
     this.emptyAnswers++
     if (this.emptyAnswers <= HOLE_ANSWERS) return
-    this.position = this.end
+    this.nextOffset = this.end
     this.emptyAnswers = 0
   }
 
@@ -81,7 +81,7 @@ export class PartitionQueue {
       this.#messages.push(message)
       this.bytes += bytesOf(message)
     }
-    this.position = next
+    this.nextOffset = next
   }
 
   peek(): Message | undefined {

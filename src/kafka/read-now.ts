@@ -1,5 +1,5 @@
 import type { Say } from '../support/say.ts'
-import type { Kafka, Message, Position } from './index.ts'
+import type { Kafka, Message, PartitionOffset } from './index.ts'
 import { PartitionFeed } from './partition-feed.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 
@@ -27,7 +27,7 @@ export async function takeUntil(
 /** Reads from these positions to the present ends. `take` gets each message in log order. Throws the reason of `signal`. */
 export async function readNow(
   { kafka, say, signal }: { kafka: Kafka; say: Say; signal: AbortSignal },
-  positions: readonly Position[],
+  positions: readonly PartitionOffset[],
   take: (partition: number, message: Message) => void,
 ): Promise<void> {
   const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], say)
@@ -36,9 +36,9 @@ export async function readNow(
   try {
     signal.throwIfAborted()
     const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
-    await takeUntil(feed, await feed.assign(positions), ({ partition, position }, message) => {
+    await takeUntil(feed, await feed.assign(positions), ({ partition, nextOffset }, message) => {
       if (message) take(partition, message)
-      return message === null && position >= ends.get(partition)!
+      return message === null && nextOffset >= ends.get(partition)!
     })
   } finally {
     signal.removeEventListener('abort', interrupt)

@@ -8,11 +8,11 @@ import { type FetchLimits, fetchRaw } from './fetch.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
 import { MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
-import { byTopic, firstMissing, type Position, type TopicPartition } from './topic-partition.ts'
+import { byTopic, firstMissing, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
 /** What one fetch brought from one partition. */
-export interface Fetched extends Position {
+export interface Fetched extends PartitionOffset {
   /** The messages from the requested offset on, without those of aborted transactions. */
   readonly messages: readonly Message[]
   /** The offset to ask for next: the one after the last batch that was read, or of the first message that was not kept. */
@@ -78,7 +78,7 @@ export class Reader {
    * Fetches once from one broker. Waits up to `maxWaitMs` for a first message. The first of `positions` with messages gets
    * at least one batch.
    */
-  async fetch(node: string, positions: readonly Position[], limits: FetchLimits): Promise<Fetched[]> {
+  async fetch(node: string, positions: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
     const answer = await fetchRaw(broker, positions, limits)
     const asked = new Map(positions.map(at => [`${at.topic}/${at.partition}`, at.offset]))
@@ -97,7 +97,7 @@ export class Reader {
   }
 
   /** The first offset that each partition still holds, or the offset after its last message. */
-  offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
+  offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     const patience = { signal: this.#closing.signal, silenceMs: this.patienceMs }
     return clusterOffsets(this.#cluster, wanted, { which, ...patience })
   }

@@ -3,7 +3,7 @@ export interface TopicPartition {
   readonly partition: number
 }
 
-export interface Position extends TopicPartition {
+export interface PartitionOffset extends TopicPartition {
   /** The offset of the next message to read. */
   readonly offset: number
 }

@@ -145,7 +145,7 @@ export class JobLog {
         const message = this.#feed.take(this.#queue)
         if (message) this.#learn(message)
         // After the last message there may be the marker of a transaction, or messages of an aborted one.
-        this.#taken = this.#queue.length === 0 ? this.#queue.position : message!.offset + 1
+        this.#taken = this.#queue.length === 0 ? this.#queue.nextOffset : message!.offset + 1
         const arrival = message ? null : this.#feed.arrival()
         this.#announce()
         await arrival

@@ -136,7 +136,7 @@ export class ResultReader {
     return (
       this.#heads.get(partition)?.offset ??
       queue?.peek()?.offset ??
-      queue?.position ??
+      queue?.nextOffset ??
       this.#attempts.at(-1)!.resultsFrom[partition]!
     )
   }
@@ -206,7 +206,7 @@ export class ResultReader {
     return {
       next,
       get read() {
-        return queue.peek()?.offset ?? queue.position
+        return queue.peek()?.offset ?? queue.nextOffset
       },
     }
   }

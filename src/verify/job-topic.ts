@@ -1,5 +1,5 @@
 import { toRowmillError } from '../errors.ts'
-import type { Message, Position } from '../kafka/index.ts'
+import type { Message, PartitionOffset } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
@@ -145,7 +145,7 @@ export class JobPartition implements PartitionReadings {
     this.partition = span.partition
   }
 
-  get position(): Position {
+  get position(): PartitionOffset {
     const { topic, partition, start } = this.#span
     return { topic, partition, offset: start }
   }
@@ -193,7 +193,7 @@ export class JobPartition implements PartitionReadings {
       const message = this.#feed.take(queue)
       if (message) return message.offset < this.#span.end ? message : null
       // There may be offsets without a message after the last one: the queue passes them.
-      if (queue.position >= this.#span.end) return null
+      if (queue.nextOffset >= this.#span.end) return null
       await this.#feed.arrival()
     }
   }

@@ -112,7 +112,7 @@ export class AssignedPartition implements Waits {
   get #lowWater(): number {
     const { queue, batcher } = this
     const isIdle = batcher.isEmpty && queue.length === 0 && !this.inHand
-    return isIdle && !queue.closed ? Math.max(batcher.lowWater, queue.position) : batcher.lowWater
+    return isIdle && !queue.closed ? Math.max(batcher.lowWater, queue.nextOffset) : batcher.lowWater
   }
 
   noteCommit(offset: number, now: number): void {

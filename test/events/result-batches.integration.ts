@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { RowmillError } from '../../src/errors.ts'
 import { resultBatches } from '../../src/events/result-batches.ts'
-import { type ResultBatch, type ResultsOptions, type ResultsPosition, results } from '../../src/index.ts'
+import { type ResultBatch, type ResultsCheckpoint, type ResultsOptions, results } from '../../src/index.ts'
 import { failJob } from '../../src/pipeline/append-job.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
 import { cellsOf, WrittenStream } from '../helpers/written-stream.ts'
@@ -97,30 +97,30 @@ test('rows of an earlier publisher after the first missing row are replaced, whe
   )
 })
 
-test('from the position of any batch another reader resumes exactly, even through JSON', async t => {
+test('from the checkpoint of any batch another reader resumes exactly, even through JSON', async t => {
   const stream = await WrittenStream.open(t)
   const written = stream.rows(0, 40).then(() => stream.end(40))
-  const positions: [number, ResultsPosition][] = []
+  const checkpoints: [number, ResultsCheckpoint][] = []
   let count = 0
-  for await (const { rows, position } of await read(t, stream)) {
+  for await (const { rows, checkpoint } of await read(t, stream)) {
     count += rows.length
-    positions.push([count, JSON.parse(JSON.stringify(position))])
+    checkpoints.push([count, JSON.parse(JSON.stringify(checkpoint))])
   }
   await written
-  for (const [count, after] of positions)
+  for (const [count, after] of checkpoints)
     assert.deepEqual((await all(await read(t, stream, { after }))).flatMap(seqsOf), range(count, 40))
 })
 
-test('a foreign or meaningless position is refused', async t => {
+test('a foreign or meaningless checkpoint is refused', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 1)
   const [batch] = await take(await read(t, stream), 1)
-  const { position } = batch!
+  const { checkpoint } = batch!
   for (const after of [
-    { ...position, job: 'other' },
-    { ...position, pipeline: 'other' },
-    {} as ResultsPosition,
-    { ...position, at: { ...position.at, offsets: [0] } },
+    { ...checkpoint, job: 'other' },
+    { ...checkpoint, pipeline: 'other' },
+    {} as ResultsCheckpoint,
+    { ...checkpoint, at: { ...checkpoint.at, offsets: [0] } },
   ]) {
     const reading = await read(t, stream, { after })
     await assert.rejects(reading.next(), { code: 'USAGE', message: /^after: / })
@@ -209,7 +209,7 @@ test('retention between two readers is a gap for the one that resumes', async t 
     const batches = await take(await read(t, stream), 4)
     for (let seq = 4; seq < 10; seq++) await write(seq)
     await stream.deleteBefore(0, 4)
-    const after = batches.at(-1)!.position
+    const after = batches.at(-1)!.checkpoint
     await assert.rejects(all(await read(t, stream, { after })), { code: 'ROW_GAP' })
   }
 })
@@ -228,7 +228,7 @@ test('unsequenced rows come as they arrive, copies dropped, from any position on
   await stream.arrive(0, ['b', 'copy'], 17)
   await stream.arrive(0, ['d', '1'], 18)
   assert.deepEqual(((await next).value as ResultBatch).rows[0]!.values, ['d', '1'])
-  const again = await read(t, stream, { after: JSON.parse(JSON.stringify(batches.at(-1)!.position)) })
+  const again = await read(t, stream, { after: JSON.parse(JSON.stringify(batches.at(-1)!.checkpoint)) })
   assert.deepEqual((await take(again, 1))[0]!.rows[0]!.values, ['d', '1'])
 })
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../../src/errors.ts'
 import { noPartition } from '../../src/kafka/errors.ts'
 import type { FetchLimits } from '../../src/kafka/fetch.ts'
-import type { Fetched, Position, Reader, TopicPartition } from '../../src/kafka/index.ts'
+import type { Fetched, PartitionOffset, Reader, TopicPartition } from '../../src/kafka/index.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 
 /** How long a fetch waits for a first message: a test does not wait as long as a broker would. */
@@ -37,7 +37,7 @@ export class FakeReader implements Public<Reader> {
     return Map.groupBy(wanted, ({ topic, partition }) => String(this.#leaders.get(`${topic}/${partition}`)))
   }
 
-  async fetch(node: string, positions: readonly Position[], limits: FetchLimits): Promise<Fetched[]> {
+  async fetch(node: string, positions: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
     this.#check()
     await this.#client.cluster.onFetch(positions)
     this.#check()
@@ -49,7 +49,7 @@ export class FakeReader implements Public<Reader> {
     return this.#fetchNow(node, positions, limits)
   }
 
-  async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<Position[]> {
+  async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     this.#check()
     return wanted.map(({ topic, partition }) => {
       const log = this.#client.cluster.log({ topic, partition })
@@ -77,7 +77,7 @@ export class FakeReader implements Public<Reader> {
     this.#closed = true
   }
 
-  #fetchNow(node: string, positions: readonly Position[], limits: FetchLimits): Fetched[] {
+  #fetchNow(node: string, positions: readonly PartitionOffset[], limits: FetchLimits): Fetched[] {
     const { maxBytes, maxPartitionBytes } = limits
     let left = maxBytes
     return positions.map(({ topic, partition, offset }) => {

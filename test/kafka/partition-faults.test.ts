@@ -63,7 +63,7 @@ test('other partitions are read at full speed: no clock has to move for them', {
     await send(2, `b${i}`)
     assert.deepEqual([await next(feed, queues[0]!), await next(feed, queues[2]!)], [`a${i}`, `b${i}`])
   }
-  assert.deepEqual([queues[1]!.position, queues[1]!.length], [0, 0])
+  assert.deepEqual([queues[1]!.nextOffset, queues[1]!.length], [0, 0])
 })
 
 test('the partition is named once, and once more when it is readable; then all of it is read', async t => {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
-import type { Fetched, Kafka, Position, Producer, Reader, TopicPartition } from '../../src/kafka/index.ts'
+import type { Fetched, Kafka, PartitionOffset, Producer, Reader, TopicPartition } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
@@ -15,7 +15,7 @@ interface TestTopic {
   readonly topic: string
   readonly feed: PartitionFeed
   readonly producer: Producer
-  at(partition: number, offset: number): Position
+  at(partition: number, offset: number): PartitionOffset
   send(partition: number, ...values: (string | Buffer)[]): Promise<number>
 }
 
@@ -156,7 +156,7 @@ test('an assignment discards the one before: its queues are closed and get nothi
   assert.deepEqual(offsetsOf(await drain(feed, again!)), [0, 1, 2])
   assert.deepEqual(offsetsOf(await drain(feed, other!)), [0])
   assert.equal(before!.length, 1)
-  assert.equal(before!.position, 2)
+  assert.equal(before!.nextOffset, 2)
 })
 
 test('a position below the start of the log resumes at the start, and other partitions at theirs', async t => {
@@ -198,7 +198,7 @@ test('messages of committed transactions are read; aborted ones and all markers 
   }
   const [queue] = await feed.assign([at(0, 0)])
   const taken = await drain(feed, queue!)
-  while (queue!.position < 9) {
+  while (queue!.nextOffset < 9) {
     await feed.arrival() // the last marker is written after the commit is answered
     taken.push(...(await drain(feed, queue!)))
   }
@@ -217,7 +217,7 @@ test('a marker at the end of one partition delays no other partition', async t =
   await transaction.send({ topic, messages: [{ value: 'in a transaction', partition: 0 }] })
   await transaction.commit()
   const queues = await feed.assign([0, 1, 2, 3, 4].map(partition => at(partition, 0)))
-  while (queues[0]!.position < 2) await feed.arrival()
+  while (queues[0]!.nextOffset < 2) await feed.arrival()
   for (const queue of queues.slice(1)) {
     await send(queue.partition, 'plain')
     while (queue.length === 0) await feed.arrival()
@@ -259,9 +259,9 @@ test('messages of aborted transactions that overlap in several partitions are sk
   const queues = await feed.assign([0, 1, 2].map(partition => at(partition, 0)))
   for (const queue of queues) {
     const values: string[] = []
-    while (queue.position < 11) {
+    while (queue.nextOffset < 11) {
       values.push(...(await drain(feed, queue)).map(([, value]) => value))
-      if (queue.position < 11) await feed.arrival()
+      if (queue.nextOffset < 11) await feed.arrival()
     }
     values.push(...(await drain(feed, queue)).map(([, value]) => value))
     assert.deepEqual(values, ['committed', 'plain', 'committed'])
@@ -282,7 +282,7 @@ test('an open transaction delays only its partition, and its messages come when 
     while (free!.length === 0) await feed.arrival()
     assert.equal((await drain(feed, free!))[0]![1], value)
   }
-  assert.deepEqual([held!.length, held!.position], [0, 1])
+  assert.deepEqual([held!.length, held!.nextOffset], [0, 1])
   await transaction.commit()
   while (held!.length < 2) await feed.arrival()
   assert.deepEqual(await drain(feed, held!), [
@@ -305,7 +305,7 @@ test('holes after compaction are skipped: at the end of a batch, an emptied batc
   await untilCompacted(t, kafka, topic)
   const [queue] = await feed.assign([at(0, 0)])
   assert.deepEqual(offsetsOf(await drain(feed, queue!)), [0, 1, 8, 10, 11, 12, 13, 14, 15, 16, 17, 18])
-  assert.equal(queue!.position, 19)
+  assert.equal(queue!.nextOffset, 19)
 })
 
 /**
@@ -385,7 +385,7 @@ test('the offsets of a missing partition are refused, not left out', async t => 
 /** A reader whose fetches the test answers by hand. */
 class HandReader {
   readonly calls: string[] = []
-  readonly fetches: { positions: readonly Position[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
+  readonly fetches: { positions: readonly PartitionOffset[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
   #asked = Promise.withResolvers<void>()
 
   async leaders(wanted: readonly TopicPartition[]): Promise<Map<string, TopicPartition[]>> {
@@ -393,7 +393,7 @@ class HandReader {
     return new Map([['1', [...wanted]]])
   }
 
-  fetch(_node: string, positions: readonly Position[]): Promise<Fetched[]> {
+  fetch(_node: string, positions: readonly PartitionOffset[]): Promise<Fetched[]> {
     const answer = Promise.withResolvers<Fetched[]>()
     this.fetches.push({ positions, answer })
     this.#asked.resolve()
@@ -401,7 +401,7 @@ class HandReader {
     return answer.promise
   }
 
-  async offsets(wanted: readonly TopicPartition[]): Promise<Position[]> {
+  async offsets(wanted: readonly TopicPartition[]): Promise<PartitionOffset[]> {
     return wanted.map(at => ({ topic: at.topic, partition: at.partition, offset: 7 }))
   }
 
@@ -422,12 +422,12 @@ async function handFeed() {
   return { reader, feed: await PartitionFeed.open(kafka, ['t'], silent) }
 }
 
-const at = (offset: number): Position => ({ topic: 't', partition: 0, offset })
+const at = (offset: number): PartitionOffset => ({ topic: 't', partition: 0, offset })
 
 /** An answer of a log that ends at offset 2 and has nothing at the requested offset. */
-function fetched(position: Position): Fetched {
-  const nothing = { messages: [], next: position.offset, empty: true, tooLarge: false, end: 2, logEnd: 2 }
-  return { ...position, ...nothing, error: null, outOfRange: false }
+function fetched(at: PartitionOffset): Fetched {
+  const nothing = { messages: [], next: at.offset, empty: true, tooLarge: false, end: 2, logEnd: 2 }
+  return { ...at, ...nothing, error: null, outOfRange: false }
 }
 
 test('the answer to a fetch of an earlier assignment moves nothing', async () => {
@@ -437,7 +437,7 @@ test('the answer to a fetch of an earlier assignment moves nothing', async () =>
   const [queue] = await feed.assign([at(0)])
   old.answer.resolve([{ ...fetched(at(0)), next: 2, messages: [{ offset: 1, key: null, value: null }] }])
   await reader.nextFetch(2)
-  assert.deepEqual([queue!.length, queue!.position, queue!.end], [0, 0, -1])
+  assert.deepEqual([queue!.length, queue!.nextOffset, queue!.end], [0, 0, -1])
   await feed.close()
 })
 
@@ -448,7 +448,7 @@ test('an earlier assignment that was out of range moves nothing', async () => {
   const [queue] = await feed.assign([at(50)])
   old.answer.resolve([{ ...fetched(at(0)), error: new Error('out of range'), outOfRange: true }])
   const next = await reader.nextFetch(2)
-  assert.equal(queue!.position, 50)
+  assert.equal(queue!.nextOffset, 50)
   assert.equal(next.positions[0]!.offset, 50)
   await feed.close()
 })
@@ -468,7 +468,7 @@ test('a partition read to its end is skipped, and others are fetched in the mean
   const { reader, feed } = await handFeed()
   const [hole, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
   let fetches = 0
-  while (hole!.position === 0) {
+  while (hole!.nextOffset === 0) {
     const { positions, answer } = await reader.nextFetch(++fetches)
     assert.equal(positions.length, 2)
     answer.resolve(
@@ -481,7 +481,7 @@ test('a partition read to its end is skipped, and others are fetched in the mean
     assert.ok(fetches < 20)
     await turn()
   }
-  assert.deepEqual([hole!.position, hole!.drained, hole!.length], [2, true, 0])
+  assert.deepEqual([hole!.nextOffset, hole!.drained, hole!.length], [2, true, 0])
   assert.ok(other!.length >= 4)
   await feed.close()
 })
@@ -498,7 +498,7 @@ test('a partition that the broker refuses delays no message of another one', asy
     }),
   )
   await reader.nextFetch(2)
-  assert.deepEqual([refused!.position, other!.position, other!.length], [0, 1, 1])
+  assert.deepEqual([refused!.nextOffset, other!.nextOffset, other!.length], [0, 1, 1])
   assert.deepEqual(reader.calls, ['leaders', 'leaders'])
   await feed.close()
 })

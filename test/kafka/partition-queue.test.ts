@@ -10,10 +10,10 @@ const queueAt = (offset: number): PartitionQueue => new PartitionQueue({ topic: 
 
 test('messages come in offset order, and the next fetch begins after them', () => {
   const queue = queueAt(5)
-  assert.equal(queue.position, 5)
+  assert.equal(queue.nextOffset, 5)
   queue.push(messages(5, 2), 7)
   queue.push(messages(9, 1), 12) // the log has holes
-  assert.deepEqual([queue.position, queue.length, queue.peek()?.offset], [12, 3, 5])
+  assert.deepEqual([queue.nextOffset, queue.length, queue.peek()?.offset], [12, 3, 5])
   assert.deepEqual(
     [queue.shift(), queue.shift(), queue.shift()].map(message => message?.offset),
     [5, 6, 9],

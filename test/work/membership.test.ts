@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Position } from '../../src/kafka/index.ts'
+import type { PartitionOffset } from '../../src/kafka/index.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import type { AssignedPartition } from '../../src/work/assigned-partition.ts'
 import { Membership, type MembershipHandlers } from '../../src/work/membership.ts'
@@ -19,7 +19,7 @@ async function groupOf(t: TestContext) {
   await ensureTopics(await cluster.client().kafka.admin(), PIPELINE, 2, { bulk: false })
   const logs = [0, 1].map(partition => cluster.log({ topic: 'p.rows', partition })!)
   for (const log of logs) log.append(Array(5).fill(MESSAGE))
-  const commits: Position[] = []
+  const commits: PartitionOffset[] = []
   cluster.onCommit = async (_, positions) => void commits.push(...positions)
   const join = async (client: FakeKafka = cluster.client(), handlers: Partial<MembershipHandlers> = {}) => {
     const time = new ManualTime()

@@ -6,7 +6,13 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Layout, rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
-import { type GroupMember, Kafka, type OutgoingMessage, type Position, type Producer } from '../../src/kafka/index.ts'
+import {
+  type GroupMember,
+  Kafka,
+  type OutgoingMessage,
+  type PartitionOffset,
+  type Producer,
+} from '../../src/kafka/index.ts'
 import type { Reject, Result, Rows } from '../../src/model.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -23,7 +29,7 @@ const never = new AbortController().signal
 
 /** A client whose requests and commits can be watched and held back. */
 class WatchedKafka extends Kafka {
-  readonly commits: Position[] = []
+  readonly commits: PartitionOffset[] = []
   beforeSend: (topic: string, partition: number) => Promise<void> = async () => {}
   onCommit: () => void = silent
 
