@@ -198,7 +198,7 @@ test('bad option values name flag, value and bound', async t => {
     [['--read-csv', '[1]'], /--read-csv "\[1\]": must be a JSON object/],
     [['--job', 'a b'], /--job "a b": use 1 to 100/],
     [['--cast', 'N'], /--cast "N": must be COLUMN=DTYPE/],
-    [['--wokers', '2'], /unknown option '--wokers'.*Did you mean --workers\?/s],
+    [['--wokers', '2'], /run has no option --wokers\..*Did you mean --workers\?/s],
     [['--to-csv', '{"mode":"a"}'], /mode="a"/],
     [['--report', '/nowhere/report.json'], /--report \/nowhere\/report\.json: the folder does not exist/],
   ]

@@ -85,19 +85,16 @@ test('output that cannot be packed is refused by name before anything begins', a
     rowmill(['run', input, out, '--classifier', module, '--to-csv', JSON.stringify(toCsv)], { env: noPython })
   const out = (name: string) => join(folder, name)
   for (const [refused, why] of [
-    [
-      await run(out('out.csv.bz2'), {}),
-      /out\.csv\.bz2 is packed \(bz2\) by the standard library of Python.*\[PYTHON_UNUSABLE\]/,
-    ],
-    [await run(out('out.csv'), { compression: 'zip' }), /out\.csv is packed \(zip\).*\[PYTHON_UNUSABLE\]/],
+    [await run(out('out.csv.bz2'), {}), /library of Python packs OUT .*out\.csv\.bz2 \(bz2\).*\[PYTHON_UNUSABLE\]/],
+    [await run(out('out.csv'), { compression: 'zip' }), /packs OUT .*out\.csv \(zip\).*\[PYTHON_UNUSABLE\]/],
     [
       await run(out('out.gz'), { compression: { method: 'infer', level: 1 } }),
       /gzip takes compresslevel, mtime.*\[USAGE\]/,
     ],
-    [await run('-', { compression: 'gzip' }), /standard output is not packed.*\[USAGE\]/],
+    [await run('-', { compression: 'gzip' }), /standard output is not compressed.*\[USAGE\]/],
     [
       await rowmill(['collect', out('out.gz'), '--follow', '--job', 'j'], { env }),
-      /a file that grows cannot be: choose another name.*\[USAGE\]/,
+      /--follow cannot append to a compressed file: choose another name.*\[USAGE\]/,
     ],
     [await rowmill(['rejects', 'export', out('bad.zip'), '--job', 'j'], { env }), /writes plain text.*\[USAGE\]/],
   ] as const) {
