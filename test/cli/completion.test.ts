@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -22,8 +22,8 @@ function folderOf(t: TestContext): string {
 }
 
 /** What bash offers for the last word of this line. */
-function bash(words: readonly string[], cwd?: string): string[] {
-  const script = `${bashCompletion(TABLE)}
+function bash(words: readonly string[], cwd?: string, before = 'compopt() { :; }\n'): string[] {
+  const script = `${before}${bashCompletion(TABLE)}
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rowmill; printf '%s\\n' "\${COMPREPLY[@]}"`
   const args = ['--norc', '-c', script, 'bash', 'rowmill', ...words]
   const { status, stdout, stderr } = spawnSync('bash', args, { encoding: 'utf8', cwd })
@@ -32,7 +32,16 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rowmill; printf '%s\\n' "\${COMPREPL
 }
 
 test('bash completes commands, commands of a group, options, and the values of options', () => {
-  assert.deepEqual(bash(['']).sort(), [...new Set(COMMANDS.map(({ name }) => name.split(' ')[0]!))].sort())
+  const first = new Set(COMMANDS.map(({ name }) => name.split(' ')[0]!))
+  assert.deepEqual(bash(['']).sort(), [...first, 'help'].sort())
+  assert.deepEqual(bash(['-']).sort(), ['--help', '--version', '-V', '-h'])
+  assert.deepEqual(bash(['help', 'jo']), ['jobs'])
+  assert.deepEqual(bash(['help', 'jobs', 'li']), ['list'])
+  assert.deepEqual(bash(['help', 'jobs', 'list', '']), [])
+  assert.deepEqual(bash(['jobs', 'list', '--boot']), ['--bootstrap-server'])
+  assert.deepEqual(bash(['jobs', 'list', '--bootstrap-server', '']), [])
+  assert.deepEqual(bash(['jobs', 'list', '-V']), ['-V'])
+  assert.deepEqual(bash(['run', '--index-kind', 'f']), ['float'])
   assert.deepEqual(bash(['co']), ['collect', 'completion'])
   assert.deepEqual(bash(['jobs', '']), ['open', 'list', 'cancel'])
   assert.deepEqual(bash(['jobs', 'list', '--o']), ['--output'])
@@ -45,6 +54,27 @@ test('bash completes commands, commands of a group, options, and the values of o
     const offered = bash([...name.split(' '), '-'])
     for (const option of options) assert.ok(offered.includes(`--${OPTIONS[option].flag}`), `${name} ${option}`)
   }
+})
+
+test('bash completes a value after an equals sign, whether or not bash splits words there', t => {
+  const folder = folderOf(t)
+  assert.deepEqual(bash(['run', '--compression', '=', 'z']), ['zstd'])
+  assert.deepEqual(bash(['run', '--compression', '=']), ['none', 'gzip', 'snappy', 'lz4', 'zstd'])
+  assert.deepEqual(bash(['run', '--compression=z']), ['--compression=zstd'])
+  assert.deepEqual(bash(['run', '--classifier', '=', 'r'], folder), ['rows.csv'])
+  assert.deepEqual(bash(['run', '--classifier=r'], folder), ['--classifier=rows.csv'])
+})
+
+test('bash treats a word as a file name only where it completes files', t => {
+  const folder = folderOf(t)
+  for (const name of ['jobs', 'list', 'json']) mkdirSync(join(folder, name))
+  const treats = (words: string[]) => bash(words, folder, 'compopt() { printf "compopt %s %s\\n" "$@"; }\n')
+  assert.doesNotMatch(bashCompletion(TABLE), /^complete .*filenames/m)
+  assert.deepEqual(treats(['jo']), ['jobs'])
+  assert.deepEqual(treats(['jobs', 'li']), ['list'])
+  assert.deepEqual(treats(['jobs', 'list', '-o', 'j']), ['json'])
+  assert.deepEqual(treats(['run', 'j']).sort(), ['compopt -o filenames', 'jobs', 'json'])
+  assert.deepEqual(treats(['run', '--j']), ['--job'])
 })
 
 test('bash completes file names where a command or an option takes a file', t => {
@@ -81,6 +111,9 @@ test('fish completes commands, options and values', t => {
     assert.deepEqual([fish.status, fish.stderr], [0, ''])
     return fish.stdout.split('\n').flatMap(found => (found === '' ? [] : [found.split('\t')[0]]))
   }
+  assert.match(script, /^complete -c rowmill -n '__rowmill_is help jobs' -f -a list /m)
+  assert.match(script, /^complete -c rowmill -n '__rowmill_is' -l version -s V /m)
+  assert.match(script, / -l brokers -l bootstrap-server -s b /)
   if (offered('rowmill ') === null) return t.diagnostic('there is no fish here')
   assert.deepEqual(offered('rowmill jobs '), ['cancel', 'list', 'open'])
   assert.deepEqual(offered('rowmill jobs list -o '), ['json', 'text'])

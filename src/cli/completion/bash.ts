@@ -1,16 +1,31 @@
 import type { CompletedCommand, CompletedOption, CompletionTable } from './table.ts'
 
-/** A completion script for bash, 3.2 or later. */
-export function bashCompletion({ commands, first, groups }: CompletionTable): string {
+/**
+ * A completion script for bash, 3.2 or later. Bash before 4 has no compopt: there a file name is offered as it is, without
+ * quotes. COMP_WORDBREAKS has an equals sign, unless the user took it out: both are completed.
+ */
+export function bashCompletion({ commands, options, first, groups }: CompletionTable): string {
   const wordsOf = (list: readonly { readonly word: string }[]) => list.map(({ word }) => word).join(' ')
   const groupNames = wordsOf(groups).replaceAll(' ', ' | ')
+  const topOptions = options.flatMap(({ flags }) => flags).join(' ')
+  const membersOf = groups.map(({ word, members }) => ({ word, members: wordsOf(members) }))
   return `# bash completion for rowmill. To load it: source <(rowmill completion bash)
 _rowmill() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command=\${COMP_WORDS[1]} words='' files=''
-  case $command in ${groupNames}) command+=" \${COMP_WORDS[2]}" ;; esac
+  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]} command=\${COMP_WORDS[1]}
+  local words='' files='' option=''
+  case $command in ${groupNames} | help) command+=" \${COMP_WORDS[2]}" ;; esac
+  if [[ $cur == = ]]; then
+    cur=''
+  elif [[ $prev == = && $COMP_CWORD -gt 2 ]]; then
+    prev=\${COMP_WORDS[COMP_CWORD - 2]}
+  elif [[ $cur == --*=* ]]; then
+    prev=\${cur%%=*} option=$prev= cur=\${cur#*=}
+  fi
   case $COMP_CWORD:$command in
-    1:*) words='${wordsOf(first)}' ;;
-${groups.map(({ word, members }) => `    '2:${word} '*) words='${wordsOf(members)}' ;;\n`).join('')}\
+    1:*) words='${wordsOf(first)}'; [[ $cur == -* ]] && words='${topOptions}' ;;
+    '2:help '*) words='${wordsOf(first.filter(({ word }) => word !== 'help'))}' ;;
+${membersOf.map(({ word, members }) => `    '2:${word} '* | '3:help ${word}') words='${members}' ;;\n`).join('')}\
+    *:'help '*) ;;
     *)
       case $prev in
 ${valuesOf(commands)}\
@@ -22,12 +37,16 @@ ${commands.map(optionsOf).join('')}\
       esac
       ;;
   esac
-  COMPREPLY=($(compgen -W "$words" -- "$cur"))
   local IFS=$'\\n'
-  [[ $files && $cur != -* ]] && COMPREPLY+=($(compgen -f -- "$cur"))
+  if [[ $files && $cur != -* ]]; then
+    compopt -o filenames 2>/dev/null
+    COMPREPLY=($(compgen -P "$option" -f -- "$cur"))
+  else
+    COMPREPLY=($(IFS=' ' compgen -P "$option" -W "$words" -- "$cur"))
+  fi
   return 0
 }
-complete -o filenames -F _rowmill rowmill
+complete -F _rowmill rowmill
 `
 }
 

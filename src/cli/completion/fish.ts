@@ -1,17 +1,22 @@
 import type { Candidates, CompletedCommand, CompletedOption, CompletionTable } from './table.ts'
 
 /** A completion script for fish. */
-export function fishCompletion({ commands, first, groups }: CompletionTable): string {
+export function fishCompletion({ commands, options, first, groups }: CompletionTable): string {
+  const lines = (after: string, words: CompletionTable['first']) =>
+    words.map(({ word, doc }) => complete(after, `-f -a ${word} -d ${quoted(doc)}`))
   const words = [
-    ...first.map(({ word, doc }) => complete('', `-f -a ${word} -d ${quoted(doc)}`)),
-    ...groups.flatMap(group =>
-      group.members.map(({ word, doc }) => complete(group.word, `-f -a ${word} -d ${quoted(doc)}`)),
+    ...options.map(option => complete('', optionOf(option))),
+    ...lines('', first),
+    ...lines(
+      'help',
+      first.filter(({ word }) => word !== 'help'),
     ),
+    ...groups.flatMap(({ word, members }) => [...lines(word, members), ...lines(`help ${word}`, members)]),
   ]
   return `# fish completion for rowmill. To load it: rowmill completion fish | source
 function __rowmill_is
     set -l words (commandline -opc)[2..-1]
-    if contains -- "$words[1]" ${groups.map(({ word }) => word).join(' ')}
+    if contains -- "$words[1]" help ${groups.map(({ word }) => word).join(' ')}
         test "$words[1..2]" = "$argv"
     else
         test "$words[1]" = "$argv"

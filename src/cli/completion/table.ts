@@ -1,11 +1,12 @@
-import { OPTIONS, type OptionSpec } from '../../options.ts'
+import { OPTIONS, type OptionName, type OptionSpec } from '../../options.ts'
+import { INDEX_KINDS } from '../../pandas/index-kind.ts'
 import { type CommandSpec, describeOption, type Operand } from '../command.ts'
 
 /** What may be typed for a value: one of a few words, the name of a file, or something that cannot be completed. */
 export type Candidates = readonly string[] | 'files' | null
 
 export interface CompletedOption {
-  /** `--brokers`, and after it `-b` and the like. */
+  /** `--brokers`, and after it `--bootstrap-server`, `-b` and the like. */
   readonly flags: readonly [string, ...string[]]
   readonly doc: string
   /** Whether it may be given several times. */
@@ -24,6 +25,8 @@ export interface CompletedCommand {
 /** What a shell has to know of the commands. */
 export interface CompletionTable {
   readonly commands: readonly CompletedCommand[]
+  /** The options of rowmill itself. */
+  readonly options: readonly CompletedOption[]
   /** Of each word that may follow `rowmill`, its description. */
   readonly first: readonly { readonly word: string; readonly doc: string }[]
   /** Of each group, the words that may follow its word. */
@@ -42,12 +45,14 @@ export function completionTable(
     commands: commands.map(({ name, doc, options, operands }) => ({
       name,
       doc,
-      options: [...options.map(option => completedOption(OPTIONS[option])), HELP],
+      options: [...options.map(completedOption), ...COMMON],
       operands: operands.map(operand => ({ name: operand.name, candidates: candidatesOf(operand) })),
     })),
+    options: COMMON,
     first: [
       ...words.flatMap(({ words: [word, own], doc }) => (own === undefined ? [{ word: word!, doc }] : [])),
       ...Object.entries(groups).map(([word, doc]) => ({ word, doc })),
+      { word: 'help', doc: 'show the help of a command' },
     ],
     groups: Object.keys(groups).map(group => ({
       word: group,
@@ -56,15 +61,23 @@ export function completionTable(
   }
 }
 
-const HELP: CompletedOption = { flags: ['--help', '-h'], doc: 'show help', isRepeated: false, value: undefined }
+/** What every command has. */
+const COMMON: readonly CompletedOption[] = [
+  { flags: ['--help', '-h'], doc: 'show help', isRepeated: false, value: undefined },
+  { flags: ['--version', '-V'], doc: 'print the version', isRepeated: false, value: undefined },
+]
 
-function completedOption(spec: OptionSpec<unknown>): CompletedOption {
-  const { flag, short, value } = spec
+/** Options with a list of values that the name of the value does not show. */
+const LISTS: Partial<Record<OptionName, readonly string[]>> = { indexKind: INDEX_KINDS }
+
+function completedOption(name: OptionName): CompletedOption {
+  const spec: OptionSpec<unknown> = OPTIONS[name]
+  const { flag, alias, short, value } = spec
   return {
-    flags: [`--${flag}`, ...(short ? [`-${short}`] : [])],
+    flags: [`--${flag}`, ...(alias ? [`--${alias}`] : []), ...(short ? [`-${short}`] : [])],
     doc: describeOption(spec),
     isRepeated: Array.isArray(spec.fallback),
-    value: value === null ? undefined : { name: value, candidates: candidatesOfValue(value) },
+    value: value === null ? undefined : { name: value, candidates: LISTS[name] ?? candidatesOfValue(value) },
   }
 }
 

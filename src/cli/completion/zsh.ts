@@ -1,14 +1,23 @@
 import type { Candidates, CompletedCommand, CompletedOption, CompletionTable } from './table.ts'
 
 /** A completion script for zsh: a file `_rowmill` in a folder of fpath, or something to source after compinit. */
-export function zshCompletion({ commands, first, groups }: CompletionTable): string {
+export function zshCompletion({ commands, options, first, groups }: CompletionTable): string {
   return `#compdef rowmill
 # zsh completion for rowmill. To load it: source <(rowmill completion zsh)
 _rowmill() {
   local -i depth=1
   local -a commands
+  local help=
+  if [[ $words[2] == help ]] && (( CURRENT > 2 )); then
+    help=1
+    shift words
+    (( CURRENT-- ))
+  fi
   [[ $words[2] == (${groups.map(({ word }) => word).join('|')}) ]] && depth=2
-  if (( CURRENT == 2 )); then
+  if (( CURRENT == 2 )) && [[ -z $help && $PREFIX == -* ]]; then
+    _arguments ${options.flatMap(optionSpecs).join(' ')}
+    return
+  elif (( CURRENT == 2 )); then
     commands=(${described(first)})
     _describe command commands
     return
@@ -19,6 +28,7 @@ ${groups.map(({ word, members }) => `      (${word}) commands=(${described(membe
     _describe command commands
     return
   fi
+  [[ -n $help ]] && return
   local command="\${(j: :)words[2,depth+1]}"
   words=(rowmill "\${(@)words[depth+2,-1]}")
   (( CURRENT -= depth ))
