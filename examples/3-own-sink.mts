@@ -23,7 +23,7 @@ class TableSink implements Sink {
 
   async write(rows: readonly Values[]) {
     const insert = this.#database.prepare('INSERT INTO partial VALUES (?)')
-    for (const row of rows) insert.run(row.join())
+    for (const row of rows) insert.run(JSON.stringify(row)) // a cell may hold any text
   }
 
   async checkpoint(note: string) {
@@ -45,4 +45,5 @@ class TableSink implements Sink {
 
 const source = new CsvSource({ path: 'rows.csv', readCsv: {}, delimiter: null, indexKind: null })
 await run({ source, sink: new TableSink(), classifier: 'black_box.py' })
-for (const { row } of new DatabaseSync('classified.db').prepare('SELECT row FROM classified').all()) console.log(row)
+for (const { row } of new DatabaseSync('classified.db').prepare('SELECT row FROM classified').all())
+  console.log(JSON.parse(String(row)).join(' | '))

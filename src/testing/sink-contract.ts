@@ -8,6 +8,7 @@ import type { Sink, SinkHeader } from '../connector.ts'
 import type { Values } from '../model.ts'
 import { checkRules, type Rule } from './rules.ts'
 import type { Step } from './sink-process.ts'
+import { NOTES, ROWS } from './sink-rows.ts'
 
 /** How to make a sink, and what it promises. */
 export interface SinkContract {
@@ -18,7 +19,10 @@ export interface SinkContract {
   readonly module: string | { readonly href: string }
   /** A name for an output that is not there yet. It is called for each rule. */
   newOutput(): string | Promise<string>
-  /** The rows that a reader of the output sees now, without a header. Null: there is nothing to see. */
+  /**
+   * The rows that a reader of the output sees now, without a header. Null: there is nothing to see. Cells hold separators,
+   * quotes, line ends and any other text, and must come back as they were.
+   */
   read(output: string): Promise<readonly Values[] | null>
   /**
    * What a reader finds after a collector was killed and another one completed the job. A sink of `exactly once` resumes
@@ -34,11 +38,11 @@ export interface SinkContract {
 }
 
 const HEADER: SinkHeader = { columns: ['ID', 'TEXT'], options: [] }
-const ROWS: readonly Values[] = Array.from({ length: 6 }, (_, id) => [`${id}`, `row ${id}`])
 const FIRST = ROWS.slice(0, 2)
 const NEXT = ROWS.slice(2, 4)
+const THEN = ROWS.slice(4, 6)
 const REST = ROWS.slice(2)
-const NOTE = 'after the first two rows'
+const [NOTE, SECOND_NOTE, THIRD_NOTE] = NOTES
 const running = new AbortController().signal
 
 /** Checks a sink against the contract `Sink`. Throws one error that lists every broken rule. */
@@ -158,8 +162,11 @@ async function checkLock({ create }: Tested, output: string): Promise<void> {
 }
 
 async function checkExactlyOnce(tested: Tested, output: string): Promise<void> {
-  await crash(tested, output, [{ write: FIRST }, { checkpoint: NOTE }, { write: NEXT }, { flush: true }])
-  await complete(tested, output, { note: NOTE, rows: REST })
+  const twice = [{ write: FIRST }, { checkpoint: NOTE }, { write: NEXT }, { checkpoint: SECOND_NOTE }]
+  await crash(tested, output, [...twice, { write: THEN }, { flush: true }])
+  const more = ROWS.slice(6, 8)
+  await crash(tested, output, [{ write: THEN }, { checkpoint: THIRD_NOTE }, { write: more }, { flush: true }])
+  await complete(tested, output, { note: THIRD_NOTE, rows: ROWS.slice(6) })
   assert.deepEqual(await tested.read(output), ROWS)
 }
 

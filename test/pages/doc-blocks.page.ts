@@ -169,7 +169,7 @@ test('README, broker.md, many-machines.md, events.md and resume.md run as writte
 /** What the programs with a custom source or sink print. */
 const PRINTED: Readonly<Record<string, readonly string[]>> = {
   '2-own-source.mts': ['17,a red shoe,shoe', '18,a hat,other', '19,a blue shoe,shoe'],
-  '3-own-sink.mts': ['17,a red shoe,shoe', '18,a hat,other'],
+  '3-own-sink.mts': ['17 | a red shoe | shoe', '18 | a hat | other'],
 }
 
 test('docs/sdk.md runs as written: a custom source and sink', async () => {

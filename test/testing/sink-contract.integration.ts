@@ -4,19 +4,18 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { splitRecords } from '../../connectors/csv/records.ts'
 import { readFrames } from '../../connectors/tcp/frames.ts'
 import type { Values } from '../../src/model.ts'
+import { checkReadCsv } from '../../src/pandas/read-csv.ts'
 import { type SinkContract, testSink } from '../../src/testing.ts'
 import { testFolder } from '../helpers/cli.ts'
 import type { Fault } from './sinks/faulty.ts'
 
 const moduleOf = (name: string) => new URL(`./sinks/${name}.ts`, import.meta.url)
 
-const rowsOf = (lines: string): Values[] =>
-  lines
-    .split('\n')
-    .filter(line => line !== '')
-    .map(line => line.split(','))
+const { dialect } = checkReadCsv({}, null)
+const rowsOf = (lines: string): Values[] => splitRecords(lines, { dialect, final: false, line: 1, name: 'output' }).rows
 
 /** Outputs that are files of CSV lines. */
 function files(t: TestContext): Pick<SinkContract, 'newOutput' | 'read'> {
@@ -51,7 +50,7 @@ test('a TCP receiver gets every row at least once after a crash', async t => {
     const server = createServer(async socket => {
       try {
         for await (const frames of readFrames(socket, 'receiver'))
-          for (const frame of frames) rows.push(...rowsOf(Buffer.from(frame).toString()))
+          for (const frame of frames) rows.push(...rowsOf(`${Buffer.from(frame)}\n`))
       } catch {
         // Neither the end of the connection nor a reset is an end of input.
       }
@@ -96,6 +95,23 @@ for (const [fault, rule] of [
   ['keeps rows without a checkpoint', 'a crash before the first checkpoint leaves no row'],
   ['forgets its checkpoint when it is closed', 'close without commit keeps the checkpoint'],
   ['resumes although it was restarted', 'restart empties the output'],
+  ['keeps its first note', 'a crash after a checkpoint loses and repeats no row'],
+  ['keeps its first checkpoint', 'a crash after a checkpoint loses and repeats no row'],
+  ['cuts long notes', 'close without commit keeps the checkpoint'],
+  ['keeps the end of a longer note', 'a crash after a checkpoint loses and repeats no row'],
+  ['takes a note for ASCII', 'close without commit keeps the checkpoint'],
+  ['joins cells with commas', 'a complete job has every row once, in order'],
+  ['ends cells at a line end', 'a complete job has every row once, in order'],
+  ['trims cells', 'a complete job has every row once, in order'],
+  ['drops empty cells', 'a complete job has every row once, in order'],
+  ['drops rows with an empty cell', 'a complete job has every row once, in order'],
+  ['takes cells for ASCII', 'a complete job has every row once, in order'],
+  ['composes characters', 'a complete job has every row once, in order'],
+  ['takes cells for numbers', 'a complete job has every row once, in order'],
+  ['takes cells for null', 'a complete job has every row once, in order'],
+  ['takes backslashes for escapes', 'a complete job has every row once, in order'],
+  ['cuts long cells', 'a complete job has every row once, in order'],
+  ['drops equal rows', 'a complete job has every row once, in order'],
 ] as const) {
   test(`a sink that ${fault} breaks the rule: ${rule}`, async t => {
     await assert.rejects(testSink(faulty(t, fault)), ({ message }) => message.includes(`\n- ${rule}: `))

@@ -19,7 +19,40 @@ export const FAULTS = [
   'keeps rows without a checkpoint',
   'forgets its checkpoint when it is closed',
   'resumes although it was restarted',
+  'keeps its first note',
+  'keeps its first checkpoint',
+  'cuts long notes',
+  'keeps the end of a longer note',
+  'takes a note for ASCII',
+  'joins cells with commas',
+  'ends cells at a line end',
+  'trims cells',
+  'drops empty cells',
+  'drops rows with an empty cell',
+  'takes cells for ASCII',
+  'composes characters',
+  'takes cells for numbers',
+  'takes cells for null',
+  'takes backslashes for escapes',
+  'cuts long cells',
+  'drops equal rows',
 ] as const
+
+const ascii = (text: string) => text.replace(/[^\n\r\t -~]/g, '?')
+
+/** What some faults make of a row. */
+const DAMAGE: Partial<Record<Fault, (row: Values) => Values>> = {
+  'joins cells with commas': row => row.join().split(','),
+  'ends cells at a line end': row => row.map(cell => cell.split('\n')[0]!),
+  'trims cells': row => row.map(cell => cell.trim()),
+  'drops empty cells': row => row.filter(cell => cell !== ''),
+  'takes cells for ASCII': row => row.map(ascii),
+  'composes characters': row => row.map(cell => cell.normalize('NFC')),
+  'takes cells for numbers': row => row.map(cell => (/^\d+$/.test(cell) ? String(Number(cell)) : cell)),
+  'takes cells for null': row => row.map(cell => (cell === 'null' ? '' : cell)),
+  'takes backslashes for escapes': row => row.map(cell => cell.replace(/\\(.)/g, '$1')),
+  'cuts long cells': row => row.map(cell => cell.slice(0, 255)),
+}
 export type Fault = (typeof FAULTS)[number]
 
 interface State {
@@ -35,6 +68,7 @@ class FaultySink implements Sink {
   readonly #state: string
   readonly #fault: Fault
   #rows: Values[] = []
+  #note: string | null = null
   #holdsLock = false
   #closed = false
 
@@ -52,6 +86,7 @@ class FaultySink implements Sink {
     if (!existsSync(this.#state)) return null
     const { note, rows }: State = JSON.parse(readFileSync(this.#state, 'utf8'))
     this.#rows = [...rows]
+    this.#note = note
     if (note === null && this.#fault !== 'keeps rows without a checkpoint') this.#rows = []
     if (this.#fault.startsWith('begins again')) return null
     return note
@@ -60,12 +95,17 @@ class FaultySink implements Sink {
   async restart(): Promise<void> {
     if (this.#fault === 'resumes although it was restarted') return
     this.#rows = []
+    this.#note = null
     rmSync(this.#state, { force: true })
   }
 
   async begin(): Promise<void> {}
 
-  async write(rows: readonly Values[]): Promise<void> {
+  async write(given: readonly Values[]): Promise<void> {
+    let rows = given.map(DAMAGE[this.#fault] ?? (row => row))
+    if (this.#fault === 'drops rows with an empty cell') rows = rows.filter(row => !row.includes(''))
+    if (this.#fault === 'drops equal rows')
+      rows = rows.filter(row => !this.#rows.some(other => String(other) === String(row)))
     const dropped = this.#fault === 'drops a row' && this.#rows.length === 3
     this.#rows.push(...(dropped ? [] : rows))
     if (this.#fault === 'writes a row twice' && this.#rows.length === 3) this.#rows.push(...rows)
@@ -75,7 +115,11 @@ class FaultySink implements Sink {
   }
 
   async checkpoint(note: string): Promise<void> {
-    if (this.#fault !== 'keeps its checkpoint in memory') this.#save(note)
+    const hasOne = this.#note !== null
+    if (this.#fault === 'keeps its checkpoint in memory' || (this.#fault === 'keeps its first checkpoint' && hasOne))
+      return
+    this.#note = this.#noteOf(note)
+    this.#save(this.#note)
   }
 
   async commit(): Promise<void> {
@@ -90,6 +134,14 @@ class FaultySink implements Sink {
     if (!this.#holdsLock) return
     if (this.#fault === 'leaves a file when it is closed' && !existsSync(this.#output)) this.#show()
     if (this.#fault.startsWith('forgets')) rmSync(this.#state, { force: true })
+  }
+
+  #noteOf(note: string): string {
+    const before = this.#note ?? ''
+    if (this.#fault === 'keeps its first note') return before || note
+    if (this.#fault === 'cuts long notes') return note.slice(0, 40)
+    if (this.#fault === 'keeps the end of a longer note') return note + before.slice(note.length)
+    return this.#fault === 'takes a note for ASCII' ? ascii(note) : note
   }
 
   #show(): void {
