@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -21,8 +22,8 @@ const KEEP_ALIVE_MS = 60_000
  *
  * Listens for one sender, whose rows are one job (docs/tcp.md). Each frame holds one CSV record, the first one the header.
  * The records are read as CsvSource reads standard input, each frame as one line. Empty frames are skipped.
- * Throws what CsvSource throws for standard input, INPUT_UNREADABLE if the sender leaves before the end of the job, and
- * INPUT_FIELDS for a frame with more than one record.
+ * Throws what CsvSource throws for standard input, INPUT_UNREADABLE if the sender leaves before the end of the job,
+ * INPUT_FIELDS for a frame with more than one record, and INPUT_ENCODING for a frame that is not UTF-8.
  */
 export class TcpSource implements Source {
   readonly #options: TcpSourceOptions
@@ -69,15 +70,16 @@ export class TcpSource implements Source {
   /** The frames of the sender as lines of a file. */
   async *#lines(): AsyncGenerator<Buffer> {
     const sender = await this.#accept()
+    let count = 0
     let line = 1
     try {
       for await (const frames of readFrames(sender.iterator({ destroyOnReturn: false }), this.#name)) {
-        for (const frame of frames) this.#checkOneRecord(frame, line++)
+        for (const frame of frames) line += this.#checkOneRecord(frame, { number: ++count, line })
         yield Buffer.concat(frames.flatMap(frame => [frame, LINE_FEED]))
       }
     } catch (error) {
       if (error instanceof RowmillError) throw error
-      throw brokenOff(this.#name, `the connection broke (${(error as Error).message})`, line - 1, error)
+      throw brokenOff(this.#name, `the connection broke (${(error as Error).message})`, count, error)
     }
   }
 
@@ -101,16 +103,20 @@ export class TcpSource implements Source {
     return sender
   }
 
-  /** Most records have no quote or line end, and need no closer look. */
-  #checkOneRecord(frame: Uint8Array, line: number): void {
+  /** The number of lines in a frame. Most records have no quote or line end, and need no closer look. */
+  #checkOneRecord(frame: Uint8Array, { number, line }: { number: number; line: number }): number {
     const dialect = this.#dialect
+    if (!isUtf8(frame)) {
+      const message = `${this.#name}: frame ${number} is not valid UTF-8. Send each record as UTF-8.`
+      throw new RowmillError('INPUT_ENCODING', message, { frame: number })
+    }
     const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString()
     const special = ['\n', '\r', dialect.quote, dialect.escapeChar]
-    if (!special.some(character => character !== null && text.includes(character))) return
-    const { rows } = splitRecords(`${text}\n`, { dialect, final: true, line, name: this.#name })
-    if (rows.length <= 1) return
-    const message = `${this.#name}: frame ${line} holds ${rows.length} records. Send each record in a frame of its own.`
-    throw new RowmillError('INPUT_FIELDS', message, { line, records: rows.length })
+    if (!special.some(character => character !== null && text.includes(character))) return 1
+    const { rows, line: next } = splitRecords(`${text}\n`, { dialect, final: true, line, name: this.#name })
+    if (rows.length <= 1) return next - line
+    const message = `${this.#name}: frame ${number} holds ${rows.length} records. Send each record in a frame of its own.`
+    throw new RowmillError('INPUT_FIELDS', message, { frame: number, records: rows.length })
   }
 }
 

@@ -140,7 +140,7 @@ export class RecordDecoder {
     const line = this.#line + countLineEnds(this.#text)
     this.#broken = new RowmillError(
       'INPUT_ENCODING',
-      `${this.#name}: byte ${byte} (from 0), in line ${line}, is not valid UTF-8. Convert the file to UTF-8.`,
+      `${this.#name}: byte ${byte} (from 0), in line ${line}, is not valid UTF-8. Convert the input to UTF-8.`,
       { byte, line },
     )
   }
