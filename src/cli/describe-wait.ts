@@ -1,5 +1,6 @@
 import type { JobLog } from '../pipeline/job-log.ts'
 import { workersGroup } from '../pipeline/topic-names.ts'
+import { counted } from '../support/counted.ts'
 import type { SharedPipeline } from './shared-pipeline.ts'
 
 /** Says what a reader of the results of a job is waiting for when none arrive. */
@@ -18,6 +19,6 @@ export async function describeWait(job: string, jobs: JobLog, shared: SharedPipe
   if (known.state === 'open' && known.bounded && known.source === null)
     return `job ${job} is not fully published yet, and its input can be read only once. If its publisher was stopped, run rowmill jobs cancel --job ${job}, and publish its rows as another job`
   if (known.state === 'open' && known.bounded)
-    return `job ${job} is not fully published yet: waiting for its publisher (${workers} workers are running). If it was stopped, resume it with rowmill publish IN --job ${job}`
-  return `waiting for the ${workers} workers of group ${group}`
+    return `job ${job} is not fully published yet: waiting for its publisher (${counted(workers, 'worker')} ${workers === 1 ? 'is' : 'are'} running). If it was stopped, resume it with rowmill publish IN --job ${job}`
+  return `waiting for the ${workers === 1 ? 'worker' : `${workers} workers`} of group ${group}`
 }

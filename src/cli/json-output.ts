@@ -11,10 +11,18 @@ export interface JsonShape<K extends string = string> {
 
 /** Prints objects of a shape. Characters that a terminal would obey become JSON escapes, so no value changes. */
 export function printJson<K extends string>(
-  _shape: JsonShape<K>,
+  shape: JsonShape<K>,
   objects: readonly Readonly<Record<NoInfer<K>, unknown>>[],
 ): void {
-  process.stdout.write(objects.map(object => `${printable(JSON.stringify(object))}\n`).join(''))
+  process.stdout.write(objects.map(object => `${printable(JSON.stringify(inOrder(shape, object)))}\n`).join(''))
+}
+
+/** The object with its fields in the order of its shape, which is that of docs/cli.md. */
+export function inOrder<K extends string>(
+  { fields }: JsonShape<K>,
+  object: Readonly<Record<NoInfer<K>, unknown>>,
+): Record<string, unknown> {
+  return Object.fromEntries((Object.keys(fields) as K[]).map(name => [name, object[name]]))
 }
 
 /** Every field of a shape as null: what is unknown. */

@@ -34,6 +34,17 @@ function replayWords(
   return ['rowmill', 'rejects', 'replay', '--job', job, '--pipeline', sharedPipeline, ...at]
 }
 
+/** The command that was given, for a line to copy: without the time-out that may have ended it. */
+export function sameCommand(given: readonly string[] = process.argv.slice(2)): string[] {
+  const operands = given.indexOf('--')
+  const end = operands === -1 ? given.length : operands
+  const isTimeout = (at: number) => at < end && given[at] === '--timeout'
+  const kept = given.filter(
+    (word, at) => at >= end || !(isTimeout(at) || isTimeout(at - 1) || word.startsWith('--timeout=')),
+  )
+  return ['rowmill', ...kept]
+}
+
 function withFacts(thrown: unknown, more: Record<string, string>): RowmillError {
   const { code, message, facts, cause } = toRowmillError(thrown)
   return new RowmillError(code, message, { ...facts, ...more }, { cause })

@@ -2,8 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { nameOf } from '../core/reject-budget.ts'
 import { RowmillError } from '../errors.ts'
 import type { RunReport } from '../run.ts'
+import { counted, describeSpeed, roundedSpeed } from '../support/counted.ts'
 import type { Say } from '../support/say.ts'
-import { type JsonShape, printJson } from './json-output.ts'
+import { inOrder, type JsonShape, printJson } from './json-output.ts'
 import type { RunValues } from './run-options.ts'
 import { version } from './version.ts'
 
@@ -16,13 +17,13 @@ export const RUN_REPORT = {
   fields: {
     rowmill: 'the version of rowmill',
     node: 'the version of Node',
-    rowsPerSecond: 'rows by seconds',
+    rowsPerSecond: 'rows by seconds, to one decimal below 10',
     job: 'the id of the job',
     pipeline: 'the pipeline it ran in',
     rows: 'rows in OUT. Null, like every field but job, if an interrupted command had already completed OUT and this one only cleaned up',
     rejects: 'rejected rows, which are not in OUT',
     duplicates: 'results that came twice and were dropped',
-    rejected: 'the first 100 rejected rows, with reason, detail and values',
+    rejected: 'the first 100 rejected rows, each as {"seq", "line", "reason", "detail", "values"}',
     partitions: 'partitions of the topic of rows',
     blockRows: 'rows in one message',
     batchRows: 'rows that one call of the classifier gets at most',
@@ -35,20 +36,45 @@ export const RUN_REPORT = {
 
 /** Says what a complete run came to, and writes its report. Throws OUTPUT_FAILED where the report cannot be written. */
 export async function tellReport(report: RunReport, options: RunValues, say: Say): Promise<void> {
-  const { rows, rejects, seconds, startSeconds, rowsByWorker } = report
-  const rowsPerSecond = seconds > 0 ? Math.round(rows / seconds) : 0
-  say(`${rows} rows in ${seconds.toFixed(1)} s (${startSeconds.toFixed(1)} s to start), ${rowsPerSecond} rows/s`)
-  if (rejects > 0) say(`  ${rejects} rows were rejected, within --max-rejects ${options.maxRejects}`)
+  const { rejects, rowsByWorker } = report
+  say(summaryOf(report))
+  if (rejects > 0)
+    say(
+      `  ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within --max-rejects ${options.maxRejects}`,
+    )
   for (const row of report.rejected.slice(0, REJECTS_SAID))
     say(`    ${nameOf(row)}: ${row.reason} ${row.detail.split('\n', 1)[0]}`)
   if (rejects > REJECTS_SAID)
     say(`    and more: ${options.report ?? '--report FILE.json'} has the first ${Math.min(rejects, 100)}`)
-  for (const [worker, count] of Object.entries(rowsByWorker).sort()) say(`  ${worker}: ${count} rows`)
-  const whole = { rowmill: version(), node: process.versions.node, rowsPerSecond, ...report }
+  for (const [worker, count] of Object.entries(rowsByWorker).sort()) say(`  ${worker}: ${counted(count, 'row')}`)
+  const whole = reportLine(report)
   if (options.output === 'json') printJson(RUN_REPORT, [whole])
   if (!options.report) return
   await writeFile(options.report, `${JSON.stringify(whole, null, 2)}\n`).catch(cause => {
     const message = `OUT is complete, but the report could not be written to ${options.report}: ${cause.message}`
     throw new RowmillError('OUTPUT_FAILED', message, { path: options.report }, { cause })
   })
+}
+
+/** One line: how many rows in how many seconds. */
+export function summaryOf({ rows, seconds, startSeconds }: RunReport): string {
+  const time = `${seconds.toFixed(1)} s (${startSeconds.toFixed(1)} s to start)`
+  return `${counted(rows, 'row')} in ${time}, ${describeSpeed(speedOf(rows, seconds))}`
+}
+
+/** A run as --report and --output json show it. */
+export function reportLine(report: RunReport): Record<keyof typeof RUN_REPORT.fields, unknown> {
+  const { rows, seconds, rejected } = report
+  const line = {
+    rowmill: version(),
+    node: process.versions.node,
+    rowsPerSecond: roundedSpeed(speedOf(rows, seconds)),
+    ...report,
+    rejected: rejected.map(({ index: _, ...row }) => row), // index counts within a message, which no user sees
+  }
+  return inOrder(RUN_REPORT, line) as Record<keyof typeof RUN_REPORT.fields, unknown>
+}
+
+function speedOf(rows: number, seconds: number): number {
+  return seconds > 0 ? rows / seconds : 0
 }

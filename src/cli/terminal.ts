@@ -1,4 +1,5 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress'
+import { describeSpeed } from '../support/counted.ts'
 import { Secrets } from '../support/credentials.ts'
 import { printable } from '../support/printable.ts'
 
@@ -113,7 +114,7 @@ export function describeProgress(progress: Progress, rowsPerSecond: number): str
   const stages = stagesOf(progress).map(stage => `${stage} ${progress[stage]}`)
   const share = total ? ` of ${total} (${Math.floor((100 * last) / total)} %)` : ''
   const left = total && rowsPerSecond > 0 ? `, ${duration((total - last) / rowsPerSecond)} left` : ''
-  return `${stages.join(', ')}${share}, ${Math.round(rowsPerSecond)} rows/s${left}`
+  return `${stages.join(', ')}${share}, ${describeSpeed(rowsPerSecond)}${left}`
 }
 
 /** `3 s`, `2 min 5 s`, `1 h 12 min`. */
@@ -152,7 +153,7 @@ class ProgressBars {
     const last = lastStage(progress)
     const total = progress.total ?? progress.published ?? last
     const left = rowsPerSecond > 0 && total > last ? `, ${duration((total - last) / rowsPerSecond)} left` : ''
-    const speed = `, ${Math.round(rowsPerSecond)} rows/s${left}`
+    const speed = `, ${describeSpeed(rowsPerSecond)}${left}`
     const lastBar = [...this.#bars.values()].at(-1)
     for (const [stage, bar] of this.#bars) {
       bar.setTotal(total)

@@ -3,6 +3,7 @@ import { readNow } from '../kafka/read-now.ts'
 import type { Job } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
+import { counted } from '../support/counted.ts'
 import { decode } from '../wire/codec.ts'
 
 /** Every job of a pipeline as of now, in the order in which they were opened. Logs how many messages cannot be read. */
@@ -15,7 +16,10 @@ export async function listJobs(context: PipelineContext): Promise<Job[]> {
     if (record?.kind === 'job') jobs.set(record.value.id, foldJob(jobs.get(record.value.id), record.value))
     else unreadable++
   })
-  if (unreadable > 0) context.say(`${unreadable} messages of ${topic} are no job records, or need --schema-registry`)
+  if (unreadable > 0)
+    context.say(
+      `${counted(unreadable, 'message')} of ${topic} cannot be read as a job record. Does this command need --schema-registry?`,
+    )
   return [...jobs.values()]
 }
 

@@ -2,6 +2,7 @@ import { readNow } from '../kafka/read-now.ts'
 import type { Reject } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
+import { counted } from '../support/counted.ts'
 import { decode } from '../wire/codec.ts'
 
 /** A message that no job has in its results: it could not be read, or names a job that nobody opened. */
@@ -28,7 +29,10 @@ export async function findRejectsOfNoJob(context: PipelineContext): Promise<Reje
       found.set(`${topic}/${partition}/${offset}`, { topic, partition, offset, reason, detail })
     }
   })
-  if (unreadable > 0) context.say(`${unreadable} messages of ${topic} are no rejects, or need --schema-registry`)
+  if (unreadable > 0)
+    context.say(
+      `${counted(unreadable, 'message')} of ${topic} cannot be read as a reject. Does this command need --schema-registry?`,
+    )
   return [...found.values()].sort(byPlace)
 }
 

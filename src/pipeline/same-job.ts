@@ -3,6 +3,7 @@ import type { SourceHeader } from '../connector.ts'
 import { hasFailed, jobFailure } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, type JobOption, optionOf } from '../model.ts'
+import { counted } from '../support/counted.ts'
 import { describeOtherSource, SOURCE_DIGEST } from './source-identity.ts'
 
 /** The parts of a job that never change. */
@@ -38,7 +39,8 @@ export function checkSameProducer(job: Job, wanted: Job, pipeline: string): void
   const difference = describeDifference(job, wanted)
   if (difference) throw refuse(difference)
   if (hasFailed(job)) throw jobFailure(job)
-  if (job.state === 'ended') throw refuse(`and has ended with ${job.total} rows`)
+  if (job.state === 'ended')
+    throw refuse(`and has ended${job.total === null ? '' : ` with ${counted(job.total, 'row')}`}`)
 }
 
 /** Throws JOB_EXISTS unless the job was opened for events without sequence, with these columns and options. */

@@ -7,6 +7,7 @@ import type { Job, Rows, Values } from '../model.ts'
 import { appendJob, failJob, tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { checkSameFile } from '../pipeline/same-job.ts'
+import { counted } from '../support/counted.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import type { Say } from '../support/say.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
@@ -73,7 +74,7 @@ function endedWith(job: Job, say: Say, { onHeld, onProgress }: PublishOptions): 
   if (hasFailed(job)) throw jobFailure(job)
   if (job.state !== 'ended') return null
   onHeld?.()
-  say(`job ${job.id} is published already: ${job.total} rows`)
+  say(`job ${job.id} is published already: ${counted(job.total!, 'row')}`)
   onProgress?.(job.total!, job.total)
   return job.total
 }

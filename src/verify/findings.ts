@@ -2,6 +2,7 @@ import { hasFailed, jobFailure } from '../core/job.ts'
 import { rowsInPartition, seqOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { EndOfInput, Job } from '../model.ts'
+import { counted } from '../support/counted.ts'
 import type { PartitionReadings, TopicReadings } from './job-topic.ts'
 
 /** What was read of a job. */
@@ -86,15 +87,16 @@ function gap(job: Job, partition: PartitionReadings, total: number): RowmillErro
   const row = rowAt(expected)
   const instead = found === null ? 'the end of input' : `row ${rowAt(found)}`
   const late = tally.late > 0 ? `, of which ${tally.late} came later, out of order` : ''
+  const missing = counted(tally.missing, 'row')
   const why = (expected === 0 && loss) || 'Rows were lost before this point: was the topic truncated by retention?'
-  const message = `job ${job.id}, ${where}: expected row ${row} and found ${instead}; ${tally.missing} rows of this partition are missing${late}. ${why}`
+  const message = `job ${job.id}, ${where}: expected row ${row} and found ${instead}; ${missing} of this partition ${tally.missing === 1 ? 'is' : 'are'} missing${late}. ${why}`
   return new RowmillError('ROW_GAP', message, { ...facts, row, missing: tally.missing })
 }
 
 function incomplete({ id, partitions }: Job, rows: TopicReadings, results: TopicReadings): RowmillError | null {
   if (rows.ended === partitions && results.ended === partitions) return null
   const stage = (topic: TopicReadings) =>
-    `${topic.topic} has ${topic.count('rows')} rows and the end of input in ${topic.ended} of ${partitions} partitions`
+    `${topic.topic} has ${counted(topic.count('rows'), 'row')} and the end of input in ${topic.ended} of ${partitions} partitions`
   const lost = [...rows.partitions, ...results.partitions].find(({ loss, tally }) => loss !== null && !tally.end)
   const advice = lost
     ? lost.loss

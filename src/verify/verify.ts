@@ -7,6 +7,7 @@ import { packingOf } from '../pandas/packing.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { unlessAborted } from '../support/abort.ts'
+import { counted } from '../support/counted.ts'
 import { ComparedFile } from './compared-file.ts'
 import { findingsOf, type Readings } from './findings.ts'
 import { JobTopic, type PartitionReadings } from './job-topic.ts'
@@ -119,7 +120,7 @@ async function judge(context: PipelineContext, job: Job, comparison: Comparison)
     say(`reading ${rows.topic}`)
     await countRows(job, rows)
     if (rows.malformed.first) say(`skipped, as the workers did: ${rows.malformed.first}`)
-    say(`${rows.count('rows')} rows in; reading ${results.topic} and the file`)
+    say(`${counted(rows.count('rows'), 'row')} in; reading ${results.topic} and the file`)
     const output = new OutputRows(job, await results.read())
     await compare(job, output, comparison)
     return await conclude({ job, rows, results, classifiers: output.classifiers }, output, comparison.bytes)

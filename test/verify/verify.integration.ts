@@ -87,7 +87,10 @@ test('a missing last result before the end of input is a gap', async t => {
   await bench.result(1, 0, 5)
   await bench.ends('results')
   const verified = await bench.verify()
-  assert.match(first(verified).message, /results\[1\]@1: expected row 11 and found the end of input; 1 rows/)
+  assert.match(
+    first(verified).message,
+    /results\[1\]@1: expected row 11 and found the end of input; 1 row of this partition is missing/,
+  )
   assert.deepEqual(codes(verified), ['ROW_GAP'])
 })
 

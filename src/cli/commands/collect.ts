@@ -9,11 +9,12 @@ import type { Sink } from '../../connector.ts'
 import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, RowmillError, toRowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { methodOf } from '../../pandas/packing.ts'
+import { counted } from '../../support/counted.ts'
 import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
 import { checkOutputFree, nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
-import { withReplay, withResumeCommand } from '../resume-command.ts'
+import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedOptions } from '../shared-pipeline.ts'
 import { Terminal } from '../terminal.ts'
 import { Waiting } from '../waiting.ts'
@@ -55,8 +56,11 @@ export const collectCommand = defineCommand({
         if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
         const { rows, rejects, duplicates, rowsByWorker } = await collectShared(job, sink, { options, session })
         terminal.close()
-        const without = rejects === 0 ? '' : `; ${rejects} rows were rejected, within the budget of the job`
-        say(`${rows} rows of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+        const without =
+          rejects === 0
+            ? ''
+            : `; ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within the budget of the job`
+        say(`${counted(rows, 'row')} of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
         if (options.output === 'json') {
           const byWorker = Object.fromEntries(rowsByWorker)
           printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, duplicates, rowsByWorker: byWorker }])
@@ -64,7 +68,7 @@ export const collectCommand = defineCommand({
         return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
       } catch (error) {
         if (!isFile) throw error
-        const again = ['rowmill', ...process.argv.slice(2)].filter(word => word !== '--restart') // it discards OUT
+        const again = sameCommand().filter(word => word !== '--restart') // it discards OUT
         if (leavesJob(error)) throw withResumeCommand(error, again)
         if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
         if (isCurable(error)) throw withReplay(error, job, { at: options, resume: again })

@@ -6,11 +6,12 @@ import { checkName } from '../../core/names.ts'
 import { isCurable, leavesJob } from '../../errors.ts'
 import { newJobId } from '../../pipeline/new-job-id.ts'
 import { publish } from '../../publish/publisher.ts'
+import { counted } from '../../support/counted.ts'
 import { defineCommand } from '../command.ts'
 import { jobOptions } from '../job-options.ts'
 import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
-import { withReplay, withResumeCommand } from '../resume-command.ts'
+import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
 
 const JSON_SHAPE = {
@@ -70,7 +71,7 @@ export const publishCommand = defineCommand({
           const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
           const rows = await publish(context, source, { ...what, onOpen, onProgress })
           terminal.close()
-          if (opened) say(`published ${rows} rows as job ${job} in pipeline ${context.pipeline}`) // else it was before
+          if (opened) say(`published ${counted(rows, 'row')} as job ${job} in pipeline ${context.pipeline}`) // else it was before
           if (options.output === 'json') printJson(JSON_SHAPE, [{ job, pipeline: context.pipeline, rows }])
           else process.stdout.write(`${job}\n`)
         })
@@ -89,6 +90,6 @@ export const publishCommand = defineCommand({
 
 /** The same command again, with the id of the job. */
 function resumeWords(job: string): string[] {
-  const words = ['rowmill', ...process.argv.slice(2)]
+  const words = sameCommand()
   return words.some(word => /^--job(=|$)/.test(word)) ? words : [...words, '--job', job]
 }

@@ -22,7 +22,7 @@ import { defineCommand } from '../command.ts'
 import { nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
-import { withCure, withResumeCommand } from '../resume-command.ts'
+import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
 import { checkOptions, RUN_OPTIONS, type RunValues, resumedOptions, withoutSecrets } from '../run-options.ts'
 import { RUN_REPORT, tellReport } from '../run-report.ts'
 import { RunStateFile } from '../run-state.ts'
@@ -135,9 +135,7 @@ function runToEnd(parts: RunParts): Promise<number> {
       if (unfinished && toRowmillError(error).code === 'USAGE') throw error // nothing was resumed, so all stays as it was
       if (!isOfOutput(error)) await discard(sink, state)
       // Before there is a job, the same command starts over.
-      throw state && BEFORE_JOB.includes(toRowmillError(error).code)
-        ? withResumeCommand(error, ['rowmill', ...process.argv.slice(2)])
-        : error
+      throw state && BEFORE_JOB.includes(toRowmillError(error).code) ? withResumeCommand(error, sameCommand()) : error
     }
   })
 }
