@@ -22,7 +22,7 @@ const FLOORS = [
   ['pandas'],
   ['core'],
 ]
-const GROUND = ['src/model.ts', 'src/errors.ts', 'src/connector.ts', 'src/options.ts']
+const GROUND = ['src/model.ts', 'src/errors.ts', 'src/connector.ts', 'src/options.ts', 'src/option-spec.ts']
 const OUT = fileURLToPath(new URL('./rooms.json', import.meta.url))
 
 type Rules = Readonly<Record<string, Readonly<Record<string, unknown>>>>
