@@ -61,7 +61,10 @@ for (const budget of ['2', '0.7%']) {
   test(`three rejects above --max-rejects ${budget}: exit 5 with the first row, and no OUT`, async t => {
     const { code, stderr, output, folder } = await runWith(t, '--max-rejects', budget)
     assert.equal(code, 5, stderr)
-    assert.match(stderr, /3 rows have no result, and the budget is 2\. The first, row \d+ \(line \d+\), was rejected/)
+    assert.match(
+      stderr,
+      /3 rows were rejected, and --max-rejects allows 2\. The first, row \d+ \(line \d+\), was rejected/,
+    )
     assert.match(stderr, /no bad rows here.*\[REJECTS_OVER_BUDGET\]\n.*bad_rows\.py", line \d+, in throw/s)
     assert.equal(existsSync(output), false)
     assert.deepEqual(readdirSync(folder), ['in.csv', 'out.csv.rowmill'])

@@ -44,7 +44,8 @@ test('a percentage is checked again when the total is known', () => {
   rejected.check(50)
   assert.throws(() => rejected.check(40), {
     code: 'REJECTS_OVER_BUDGET',
-    message: 'job j: 5 rows have no result, and the budget is 4. The first, row 0 (line 2), was rejected: FAILED bad',
+    message:
+      'job j: 5 rows were rejected, and --max-rejects allows 4. The first, row 0 (line 2), was rejected: FAILED bad',
   })
 })
 
@@ -52,7 +53,7 @@ test('without a budget the message names the row; without a kept reject, only th
   assert.throws(() => budget(null).add(rejects(1, 7), 10), {
     message: 'job j: row 7 (line 9) was rejected: FAILED bad',
   })
-  assert.throws(() => budget('2', 3).check(10), { message: 'job j: 3 rows have no result, and the budget is 2' })
+  assert.throws(() => budget('2', 3).check(10), { message: 'job j: 3 rows were rejected, and --max-rejects allows 2' })
 })
 
 test('it keeps the first 100 rejects, and counts all', () => {
