@@ -61,7 +61,7 @@ test('it keeps the first 100 rejects, and counts all', () => {
   rejected.add(rejects(90), 1000)
   rejected.add(rejects(90, 90), 1000)
   assert.deepEqual([rejected.kept.length, rejected.kept.at(-1)?.seq], [100, 99])
-  assert.throws(() => rejected.add(rejects(321, 180), 1000), /501 rows have no result/)
+  assert.throws(() => rejected.add(rejects(321, 180), 1000), /501 rows were rejected/)
 })
 
 test('a row is named by its seq and its line, if it has them', () => {
