@@ -151,7 +151,7 @@ test('a cell above the limit of the python engine is refused, with a hint that t
   const long = 'x'.repeat(131_073)
   await assert.rejects(saidOf(t, `ID,A\n1,${long}\n`), {
     code: 'INPUT_CELL_TOO_LARGE',
-    message: /its C engine, which a job without engine= has, takes it/,
+    message: /The C engine, which read_csv uses unless engine= is given, has no limit/,
   })
 })
 
