@@ -104,6 +104,11 @@ scenario('a worker killed after its first commit', {
             '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n' +
             '    held.batcher.settle(item)\n    await this.#first.commit().catch(() => {})\n',
         },
+        {
+          file: 'src/work/worker.ts',
+          find: "    crashPoint('result-acked')\n    held.batcher.settle(item)\n",
+          put: "    crashPoint('result-acked')\n",
+        },
       ],
       red: /^output/,
       collected: { code: 6, stderr: /expected the result of row \d+ and found .*\[ROW_GAP\]/ },
