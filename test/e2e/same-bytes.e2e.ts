@@ -120,6 +120,6 @@ test('IN may be gzip or standard input, OUT standard output: rows on stdout, mes
   assert.match(asText.stdout, /^000000,/, 'an index that cannot be scanned first stays text')
   assert.match(
     asText.stderr,
-    /standard input is read only once, so the index ID is taken as text.*--index-kind integer/,
+    /standard input is read only once, so the index ID is taken as text.*--index-kind: integer/,
   )
 })
