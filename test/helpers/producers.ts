@@ -54,8 +54,8 @@ export class ProducerProcess {
   constructor(name: string, child: ChildProcess) {
     this.name = name
     this.child = child
-    createInterface({ input: child.stdout! }).on('line', line => this.lines.push(JSON.parse(line)))
-    this.ended = once(child, 'close')
+    const lines = createInterface({ input: child.stdout! }).on('line', line => this.lines.push(JSON.parse(line)))
+    this.ended = Promise.all([once(child, 'close'), once(lines, 'close')]) // the last line may come after the exit
   }
 
   get safe(): SafeRow[] {
