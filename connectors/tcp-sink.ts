@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { frameOf } from '../src/support/frame.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import { abandon } from './tcp/abandon.ts'
 import { describeAddress, type TcpAddress } from './tcp/address.ts'
-import { frameOf } from './tcp/frames.ts'
 
 export interface TcpSinkOptions {
   /** Where the receiver listens. */

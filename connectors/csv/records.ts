@@ -16,7 +16,7 @@ export interface RecordRun {
   readonly consumed: number
   /** The line in which the rest begins. */
   readonly line: number
-  /** The line of the first record that is left out as blank, although pandas' C engine keeps it. Null: there is none. */
+  /** The line of the first blank record that we skip and pandas' C engine keeps, or null. */
   readonly keptByC: number | null
 }
 

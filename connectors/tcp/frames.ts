@@ -1,19 +1,10 @@
 import { RowmillError } from '../../src/index.ts'
+import { LENGTH_BYTES } from '../../src/support/frame.ts'
 
 /** A record of more than 15 MB fits no message, so no useful frame is larger. */
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024
-const LENGTH_BYTES = 4
 /** The one byte of the frame that ends a job (EOT in ASCII). */
 const END_OF_INPUT = 0x04
-
-/** One frame: the length of its content as 4 bytes, the most significant first, and the content. */
-export function frameOf(content: string): Buffer {
-  const length = Buffer.byteLength(content)
-  const frame = Buffer.allocUnsafe(LENGTH_BYTES + length)
-  frame.writeUInt32BE(length)
-  frame.write(content, LENGTH_BYTES)
-  return frame
-}
 
 /**
  * The contents of the frames in a stream of bytes, as many at a time as have arrived. Ends at the frame that ends the job,

@@ -4,8 +4,8 @@ import { OPTIONS, type OptionValues } from '../options.ts'
 import { holdsCredentials, withCredentials } from '../support/credentials.ts'
 
 /**
- * The URL of the schema registry, with user and password from the environment or from a file. Null if there is none.
- * Throws USAGE if the file cannot be read or is not USER:PASSWORD, without showing its content.
+ * The URL of the schema registry, with user and password from the environment or from a file. Null if the command uses no
+ * registry. Throws USAGE if the file cannot be read or is not USER:PASSWORD, without showing its content.
  */
 export async function registryUrl({
   schemaRegistry: url,

@@ -21,6 +21,7 @@ import { PartitionQueue } from './partition-queue.ts'
 const FETCH_WAIT_MS = 100
 /** The same if the fetch has every queue: then only a new assignment can wait for it. */
 const IDLE_FETCH_WAIT_MS = 500
+
 export interface FeedOptions {
   /**
    * Whether to wait for an unreadable partition as long as it takes. Default: no, so the feed breaks after the broker

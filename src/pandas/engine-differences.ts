@@ -17,12 +17,15 @@ export class EngineDifferences {
   readonly #options: EngineOptions
   readonly #say: (message: string) => void
   readonly #said = new Set<string>()
+  /** The values with which the two engines fill short rows. Null if they are the same, or the difference was reported. */
+  #fill: readonly [python: string, c: string] | null
 
   /** `name` is the name of the input in messages. */
   constructor(name: string, options: EngineOptions, say: (message: string) => void) {
     this.#name = name
     this.#options = options
     this.#say = say
+    this.#fill = fillOfShortRows(options.readCsv)
   }
 
   /** `line`: the first record that the python engine skips as blank and the C engine keeps, or null. */
@@ -45,14 +48,15 @@ export class EngineDifferences {
     )
   }
 
-  /** `line`: the first row with fewer cells than the header, or null. */
-  short(line: number | null): void {
-    const fill = this.#fillOfShortRows()
-    if (fill === null) return
+  /** `line`: a row with fewer cells than the header. It is called for each, so it is cheap. */
+  short(line: number): void {
+    if (this.#fill === null) return
+    const [python, c] = this.#fill
+    this.#fill = null
     this.#report(
       line,
-      `this row is short, and engine='python' fills it with ${fill[0]}. Without engine=, pandas.read_csv uses the C engine, ` +
-        `which fills it with ${fill[1]}. rowmill has no option for that: a separator for each missing cell makes both the same`,
+      `this row is short, and engine='python' fills it with ${python}. Without engine=, pandas.read_csv uses the C engine, ` +
+        `which fills it with ${c}. rowmill has no option for that: a separator for each missing cell makes both the same`,
     )
   }
 
@@ -74,14 +78,6 @@ export class EngineDifferences {
     return format !== null || decimal !== '.'
   }
 
-  /** The values with which the two engines fill short rows, or null if they are the same. */
-  #fillOfShortRows(): readonly [string, string] | null {
-    const { dtype = 'str', keep_default_na: keepsNa = true, na_filter: filters = true } = this.#options.readCsv
-    const hasObjects = dtype === 'object' || Object.values(dtype as object).includes('object')
-    if (keepsNa === false || filters === false) return [hasObjects ? 'None' : 'NaN', 'an empty text']
-    return hasObjects ? ['None', 'NaN'] : null
-  }
-
   #report(line: number | null, what: string): void {
     if (line === null || this.#said.has(what)) return
     this.#said.add(what)
@@ -91,3 +87,11 @@ export class EngineDifferences {
 
 const VALUES: Readonly<Record<string, string>> = { float: 'floats', boolean: 'booleans' }
 const HIDE = `If it gave engine='python', --read-csv '{"engine": "python"}' hides this line`
+
+function fillOfShortRows(readCsv: EngineOptions['readCsv']): readonly [python: string, c: string] | null {
+  const { dtype = 'str', keep_default_na: keepsNa = true, na_filter: filters = true } = readCsv
+  const dtypes: readonly unknown[] = typeof dtype === 'string' ? [dtype] : Object.values(dtype as object)
+  const hasObjects = dtypes.includes('object')
+  if (keepsNa === false || filters === false) return [hasObjects ? 'None' : 'NaN', 'an empty text']
+  return hasObjects ? ['None', 'NaN'] : null
+}

@@ -18,6 +18,7 @@ export interface Noted {
 
 interface Counted extends Noted {
   lines: number
+  /** How many events had no line, and between which offsets. */
   more: number
   from: number
   to: number
@@ -46,7 +47,7 @@ export class FewLines {
     const { kind, topic, partition, offset, last = offset } = noted
     const key = `${kind} ${topic}[${partition}]`
     const known = this.#counted.get(key)
-    const counted = known ?? { ...noted, lines: 0, more: 0, from: offset, to: last }
+    const counted = known ?? { ...noted, lines: 0, more: 0, from: Number.POSITIVE_INFINITY, to: -1 }
     if (!known) this.#counted.set(key, counted)
     this.#stopTimer ??= this.#time.every(WINDOW_MS, () => this.#endWindow())
     if (counted.lines < FULL_LINES) {
@@ -54,8 +55,8 @@ export class FewLines {
       this.#say(line())
       return
     }
-    counted.from = counted.more === 0 ? offset : Math.min(counted.from, offset)
-    counted.to = counted.more === 0 ? last : Math.max(counted.to, last)
+    counted.from = Math.min(counted.from, offset)
+    counted.to = Math.max(counted.to, last)
     counted.more++
   }
 

@@ -5,15 +5,14 @@ import { type Collected, type CollectOptions, collect } from '../../src/collect/
 import type { Sink } from '../../src/connector.ts'
 import { rowsInPartition, seqOf } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
-import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import type { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { Job, Result, Values } from '../../src/model.ts'
 import { appendJob, failJob } from '../../src/pipeline/append-job.ts'
 import type { PipelineContext } from '../../src/pipeline/context.ts'
-import { JobLog } from '../../src/pipeline/job-log.ts'
+import type { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeEndOfInput, encodeResult } from '../../src/wire/codec.ts'
-import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { brokerAddress, testKafka, writablePipeline } from '../helpers/broker.ts'
 import { deleteBefore } from '../helpers/kafka-tools.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 
@@ -81,12 +80,7 @@ class Bench {
   }
 
   static async open(t: TestContext): Promise<Bench> {
-    const { pipeline, admin } = await testPipeline(t)
-    await ensureTopics(admin, pipeline, LAYOUT.partitions)
-    const kafka = await testKafka()
-    const jobs = await JobLog.open(kafka, pipeline, silent)
-    const sender = new PartitionSender(await kafka.producer(), silent)
-    t.after(() => Promise.all([jobs.close(), sender.close()]))
+    const { pipeline, jobs, sender } = await writablePipeline(t, LAYOUT.partitions)
     const bench = new Bench(t, pipeline, { jobs, sender })
     await appendJob(sender, pipeline, bench.job('j'))
     return bench

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { describeAddress, isLoopback, tcpAddress } from '../../connectors/tcp/address.ts'
-import { frameOf, MAX_FRAME_BYTES, readFrames } from '../../connectors/tcp/frames.ts'
+import { MAX_FRAME_BYTES, readFrames } from '../../connectors/tcp/frames.ts'
+import { frameOf } from '../../src/support/frame.ts'
 
 const END = Buffer.from([0, 0, 0, 1, 4])
 

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { frameOf } from '../../connectors/tcp/frames.ts'
 import { TcpSource } from '../../connectors/tcp-source.ts'
+import { frameOf } from '../../src/support/frame.ts'
 
 const END = Buffer.from([0, 0, 0, 1, 4])
 /** One frame of three lines, and an empty frame. The next one is frame 4, and begins in line 6. */

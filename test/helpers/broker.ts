@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { after } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+
+const silent = () => {}
 
 let own: Promise<LocalBroker> | null = null
 
@@ -34,4 +39,15 @@ export async function testPipeline(t: {
     await admin.close()
   })
   return { pipeline, admin }
+}
+
+/** A pipeline with topics, its job log, and a sender for a test that writes the messages itself. */
+export async function writablePipeline(t: TestContext, partitions: number) {
+  const { pipeline, admin } = await testPipeline(t)
+  await ensureTopics(admin, pipeline, partitions)
+  const kafka = await testKafka()
+  const jobs = await JobLog.open(kafka, pipeline, silent)
+  const sender = new PartitionSender(await kafka.producer(), silent)
+  t.after(() => Promise.all([jobs.close(), sender.close()]))
+  return { pipeline, jobs, sender }
 }

@@ -6,9 +6,9 @@ import type { Reject, Result } from '../../src/model.ts'
 import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeJob } from '../../src/wire/codec.ts'
-import { Worker } from '../../src/work/worker.ts'
 import { testKafka, testPipeline } from './broker.ts'
 import { jobRecord, readTopic } from './pipeline.ts'
+import { runWorker } from './running-pipeline.ts'
 import { until } from './until.ts'
 
 const PARTITIONS = 2
@@ -83,14 +83,7 @@ export class EventBench {
     const { kafka, pipeline } = this.#parts
     const say = (message: string) => void this.said.push(message)
     const boundary = decoding(classifier, 'w')
-    const worker = await Worker.open({ kafka, pipeline, say }, { name: 'w', classifier: boundary, batchRows: 10 })
-    const stop = new AbortController()
-    const ended = worker.run(stop.signal).finally(() => worker.close())
-    ended.catch(() => {})
-    const drain = () => {
-      stop.abort()
-      return ended
-    }
+    const { drain } = await runWorker({ kafka, pipeline, say }, { name: 'w', classifier: boundary, batchRows: 10 })
     this.#t.after(drain)
     return drain
   }

@@ -5,10 +5,11 @@ import { type Collected, type CollectOptions, collect } from '../../src/collect/
 import type { Layout } from '../../src/core/sequence.ts'
 import type { Kafka } from '../../src/kafka/index.ts'
 import type { Values } from '../../src/model.ts'
+import type { PipelineConnection } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { publish } from '../../src/publish/publisher.ts'
 import type { Time } from '../../src/support/clock.ts'
-import { Worker } from '../../src/work/worker.ts'
+import { Worker, type WorkerOptions } from '../../src/work/worker.ts'
 import { HEADER, sourceOf } from './exclaimer.ts'
 import { memorySink } from './pipeline.ts'
 
@@ -34,6 +35,19 @@ export interface WorkerSettings {
   readonly time?: Time
   readonly say?: (message: string) => void
   readonly onBatch?: (rows: number) => void
+}
+
+/** Starts a worker in this process. The caller drains it. */
+export async function runWorker(connection: PipelineConnection, options: WorkerOptions): Promise<RunningWorker> {
+  const worker = await Worker.open(connection, options)
+  const stop = new AbortController()
+  const ended = worker.run(stop.signal).finally(() => worker.close())
+  ended.catch(() => {})
+  const drain = () => {
+    stop.abort()
+    return ended
+  }
+  return { ended, drain }
 }
 
 /** The parts of rowmill in this process, over one pipeline with existing topics: on a real broker or on the fake. */
@@ -69,16 +83,9 @@ export class RunningPipeline<K extends Kafka = Kafka> {
     const { pipeline } = this
     const classifier = decoding(rowsClassifier, name)
     const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}) }
-    const worker = await Worker.open({ kafka, pipeline, say }, options)
-    const stop = new AbortController()
-    const ended = worker.run(stop.signal).finally(() => worker.close())
-    ended.catch(() => {})
-    const drain = () => {
-      stop.abort()
-      return ended
-    }
-    this.#t.after(() => drain().catch(() => {}))
-    return { ended, drain }
+    const running = await runWorker({ kafka, pipeline, say }, options)
+    this.#t.after(() => running.drain().catch(() => {}))
+    return running
   }
 
   publish(

@@ -4,16 +4,15 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { OutputFormat } from '../../connectors/csv/output-format.ts'
 import { rowsInPartition, seqOf } from '../../src/core/sequence.ts'
-import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import type { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { EndOfInput, Job, Result, Rows, Values } from '../../src/model.ts'
 import { appendJob } from '../../src/pipeline/append-job.ts'
 import type { PipelineContext } from '../../src/pipeline/context.ts'
-import { JobLog } from '../../src/pipeline/job-log.ts'
+import type { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { type Verified, type VerifyOptions, verify } from '../../src/verify/verify.ts'
 import { encodeEndOfInput, encodeResult, encodeRows } from '../../src/wire/codec.ts'
-import { brokerAddress, testKafka, testPipeline } from './broker.ts'
+import { brokerAddress, testKafka, writablePipeline } from './broker.ts'
 import { testFolder } from './cli.ts'
 import { deleteBefore } from './kafka-tools.ts'
 import { jobRecord } from './pipeline.ts'
@@ -45,12 +44,7 @@ export class WrittenJob {
   }
 
   static async open(t: TestContext): Promise<WrittenJob> {
-    const { pipeline, admin } = await testPipeline(t)
-    await ensureTopics(admin, pipeline, LAYOUT.partitions)
-    const kafka = await testKafka()
-    const jobs = await JobLog.open(kafka, pipeline, silent)
-    const sender = new PartitionSender(await kafka.producer(), silent)
-    t.after(() => Promise.all([jobs.close(), sender.close()]))
+    const { pipeline, jobs, sender } = await writablePipeline(t, LAYOUT.partitions)
     const written = new WrittenJob(t, pipeline, { jobs, sender })
     await appendJob(sender, pipeline, written.job())
     return written

@@ -18,7 +18,7 @@ export interface Java {
 }
 
 /**
- * The Java of JAVA_HOME, or the first on PATH. Throws BROKER_NO_JAVA if there is none or it is too old. The fact `missing`
+ * The Java of JAVA_HOME, or the first on PATH. Throws BROKER_NO_JAVA if it is missing or too old. The fact `missing`
  * says what this machine lacks. It is absent if JAVA_HOME is wrong, since the user should correct that.
  */
 export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Java> {
@@ -40,7 +40,7 @@ export async function findJava(env: NodeJS.ProcessEnv = process.env): Promise<Ja
   return { command, release: `${await realpath(command)}\n${release}` }
 }
 
-/** The path of Maven, from PATH. Throws BROKER_NO_JARS with the fact `missing` if there is none. */
+/** Finds Maven on PATH. Throws BROKER_NO_JARS with the fact `missing` without it. */
 export async function findMaven(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const command = await onPath('mvn', env)
   if (command !== null) return command

@@ -1,21 +1,13 @@
-const HEAD_BYTES = 4
+import { LENGTH_BYTES } from '../../support/frame.ts'
+
 const LONGEST_BYTES = 2 ** 30
 
-/** Encodes a text as one frame: its length in bytes (4 bytes, big endian) and its UTF-8. host.py is the other end. */
-export function frame(text: string): Buffer {
-  const length = Buffer.byteLength(text)
-  const bytes = Buffer.allocUnsafe(HEAD_BYTES + length)
-  bytes.writeUInt32BE(length)
-  bytes.write(text, HEAD_BYTES)
-  return bytes
-}
-
-/** Assembles frames from chunks of any size, and passes on the body of each. `push` throws if the bytes are no frame. */
+/** Assembles frames from chunks of any size, and passes on the body of each. host.py is the other end. `push` throws if the bytes are no frame. */
 export class FrameReader {
   readonly #onFrame: (body: Buffer) => void
   #chunks: Buffer[] = []
   #bytes = 0
-  #wanted = HEAD_BYTES
+  #wanted = LENGTH_BYTES
 
   constructor(onFrame: (body: Buffer) => void) {
     this.#onFrame = onFrame
@@ -26,7 +18,7 @@ export class FrameReader {
     this.#bytes += chunk.length
     while (this.#bytes >= this.#wanted) {
       const bytes = this.#chunks.length === 1 ? this.#chunks[0]! : Buffer.concat(this.#chunks, this.#bytes)
-      this.#wanted = HEAD_BYTES + bytes.readUInt32BE()
+      this.#wanted = LENGTH_BYTES + bytes.readUInt32BE()
       if (this.#wanted > LONGEST_BYTES) throw new RangeError(`a frame of ${this.#wanted} bytes`)
       if (bytes.length < this.#wanted) {
         this.#chunks = [bytes]
@@ -35,8 +27,8 @@ export class FrameReader {
       const rest = bytes.subarray(this.#wanted)
       this.#chunks = rest.length > 0 ? [rest] : []
       this.#bytes = rest.length
-      const body = bytes.subarray(HEAD_BYTES, this.#wanted)
-      this.#wanted = HEAD_BYTES
+      const body = bytes.subarray(LENGTH_BYTES, this.#wanted)
+      this.#wanted = LENGTH_BYTES
       this.#onFrame(body)
     }
   }

@@ -4,10 +4,11 @@ import { fileURLToPath } from 'node:url'
 import { jsonOptionOf } from '../../core/job.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../../errors.ts'
 import { toCsvOf } from '../../pandas/to-csv.ts'
+import { frameOf } from '../../support/frame.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../../support/started-processes.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
 import { LastLines, LineForwarder } from '../output.ts'
-import { FrameReader, frame } from './frames.ts'
+import { FrameReader } from './frames.ts'
 
 export interface PythonClassifierOptions {
   /** The interpreter: a name on the PATH or a path, such as `python3` or `.venv/bin/python`. */
@@ -86,7 +87,7 @@ export class PythonClassifier implements RowsClassifier {
     this.#known()
     if (this.#death) throw this.#death
     const job = this.#jobBytes(batch.job)
-    const rows = frame(JSON.stringify({ rows: batch.rows, seqs: batch.seqs }))
+    const rows = frameOf(JSON.stringify({ rows: batch.rows, seqs: batch.seqs }))
     const answer = this.#answer()
     const requests = this.#child?.stdio[3] as Writable
     requests.write(job)
@@ -243,7 +244,7 @@ export class PythonClassifier implements RowsClassifier {
     const option = (name: string, fallback: string) => jsonOptionOf(job, name, fallback)
     const { host, sink } = toCsvOf(job)
     if (sink.quoting === QUOTE_NONE && sink.escapechar !== null) this.#refuseOldPandas()
-    const bytes = frame(
+    const bytes = frameOf(
       JSON.stringify({
         columns: job.columns,
         indexKind: job.indexKind,
