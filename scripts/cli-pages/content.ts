@@ -52,6 +52,9 @@ export const PAGES: readonly CommandPage[] = COMMANDS.map(spec => {
   }
 })
 
+export const CODES_NOTE =
+  'The first line of an error message ends with a code in brackets. rowmill explain CODE prints its cause and its cure.'
+
 /** Each exit code with its meaning, and the error codes that lead to it. */
 export const EXITS = [
   ['0', 'done; also when a signal stops broker, or work without --until-done'],
@@ -77,7 +80,7 @@ function optionLine(name: OptionName): OptionLine {
 }
 
 function exitsOf({ options, exits = [] }: CommandSpec): string[] {
-  if (options.length === 0) return ['0', '2']
+  if (options.every(name => name === 'output')) return ['0', '2'] // it only prints
   const timeout = options.includes('timeout') ? ['124'] : []
   return ['0', '1', '2', '3', ...exits.map(String), ...timeout, '129, 130, 143']
 }

@@ -1,5 +1,14 @@
 import { USER_VARIABLES } from '../../src/cli/environment.ts'
-import { type CommandPage, EXITS, INTRODUCTION, JSON_NOTE, type OptionLine, PAGES, SHARED } from './content.ts'
+import {
+  CODES_NOTE,
+  type CommandPage,
+  EXITS,
+  INTRODUCTION,
+  JSON_NOTE,
+  type OptionLine,
+  PAGES,
+  SHARED,
+} from './content.ts'
 
 /** docs/cli.md. */
 export function cliPage(): string {
@@ -31,6 +40,8 @@ ${table(
 )}
 
 ## Exit codes
+
+${CODES_NOTE}
 
 ${table(
   ['exit', 'meaning', 'error codes ([what to do](errors.md))'],

@@ -1,5 +1,14 @@
 import { USER_VARIABLES } from '../../src/cli/environment.ts'
-import { type CommandPage, EXITS, INTRODUCTION, JSON_NOTE, type OptionLine, PAGES, SHARED } from './content.ts'
+import {
+  CODES_NOTE,
+  type CommandPage,
+  EXITS,
+  INTRODUCTION,
+  JSON_NOTE,
+  type OptionLine,
+  PAGES,
+  SHARED,
+} from './content.ts'
 
 /** man/rowmill.1. */
 export function manPage(): string {
@@ -21,6 +30,7 @@ export function manPage(): string {
     '.SH ENVIRONMENT',
     ...Object.entries(USER_VARIABLES).flatMap(([name, doc]) => item(bold(name), doc)),
     '.SH EXIT STATUS',
+    roff(CODES_NOTE),
     ...EXITS.flatMap(({ exit, meaning }) => item(bold(exit), meaning)),
     '',
   ].join('\n')

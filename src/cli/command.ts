@@ -1,5 +1,7 @@
 import { Argument, type Command, Option } from 'commander'
+import { RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from '../options.ts'
+import { nearest } from '../support/nearest.ts'
 import { unknownVariables } from './environment.ts'
 import type { JsonShape } from './json-output.ts'
 import { attributeOf, readOptions, takeEnvironment } from './read-options.ts'
@@ -41,7 +43,7 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
   const command = parent.command(spec.name.split(' ').at(-1)!).description(spec.doc)
   for (const { name, doc, optional, choices } of spec.operands) {
     const argument = new Argument(optional ? `[${name}]` : `<${name}>`, doc)
-    command.addArgument(choices ? argument.choices(choices) : argument)
+    command.addArgument(choices ? argument.argParser(word => checkChoice(name, word, choices)) : argument)
   }
   for (const name of spec.options) addOption(command, OPTIONS[name])
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
@@ -54,6 +56,14 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
     for (const warning of unknownVariables(environment)) terminal.say(warning)
     finished(await spec.act(operands, options))
   })
+}
+
+/** The word itself if it is one of `choices`. Throws USAGE with the nearest one. */
+function checkChoice(name: string, word: string, choices: readonly string[]): string {
+  if (choices.includes(word)) return word
+  const near = choices.find(choice => choice.toLowerCase() === word.toLowerCase()) ?? nearest(word, choices)
+  const hint = near ? `Did you mean ${near}?` : `It is one of ${choices.join(', ')}`
+  throw new RowmillError('USAGE', `there is no ${name} "${word}". ${hint}`)
 }
 
 function addOption(command: Command, spec: OptionSpec<unknown>): void {

@@ -9,6 +9,10 @@ import { version } from './version.ts'
 const DOC =
   'Runs a slow row-by-row CSV job as a stream on Apache Kafka: the same classifier, the same bytes, all cores.'
 
+const CODES = `
+The first line of an error message ends with a code in brackets. rowmill explain CODE prints its cause and its cure.
+`
+
 /** All commands. `finished` gets the exit code of the one that is called. */
 export function makeProgram(finished: (exitCode: number) => void): Command {
   const program = new Command('rowmill').description(DOC).helpOption('-h, --help', 'show help').exitOverride()
@@ -23,6 +27,7 @@ export function makeProgram(finished: (exitCode: number) => void): Command {
     }
     complete(addCommand(parent, spec, finished), spec.name)
   }
+  program.addHelpText('after', CODES)
   for (const parent of [program, ...groups.values()]) addHelpCommand(parent)
   return program
 }

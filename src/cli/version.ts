@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { packageFile } from './package-file.ts'
 
-/** The version in package.json, which is one folder further up from the built files than from the sources. */
+/** The version in package.json. */
 export function version(): string {
-  const depth = import.meta.filename.endsWith('.ts') ? '../../package.json' : '../../../package.json'
-  return JSON.parse(readFileSync(new URL(depth, import.meta.url), 'utf8')).version
+  return JSON.parse(packageFile('package.json')).version
 }

@@ -47,8 +47,9 @@ test('the package holds the built sources, each file beside them, and nothing el
   for (const extension of ['.py', '.avsc']) assert.ok(built.some(path => path.endsWith(extension)))
 })
 
-test('the installed command prints its version and the help of its parts', async () => {
+test('the installed command prints its version, what an error code means, and the help of its parts', async () => {
   assert.equal(succeeded(await inHome(rowmill, ['--version'])), `${version}\n`)
+  assert.match(succeeded(await inHome(rowmill, ['explain', 'TIMEOUT'])), /^TIMEOUT\nExit 124 /)
   for (const part of ['publish', 'work', 'collect', 'broker'])
     assert.match(succeeded(await inHome(rowmill, [part, '--help'])), new RegExp(`^Usage: rowmill ${part} `))
 })

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../command.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { completionCommand } from './completion.ts'
+import { explainCommand } from './explain.ts'
 import { jobsCommands } from './jobs.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommands } from './rejects.ts'
@@ -27,5 +28,6 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...rejectsCommands,
   ...jobsCommands,
   brokerCommand,
+  explainCommand,
   completionCommand(() => COMMANDS, GROUPS),
 ]
