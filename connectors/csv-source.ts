@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { RowmillError, type Source, type SourceHeader, type SourceRows } from '../src/index.ts'
-import { type Layout, layOut, type RecordStart } from '../src/pandas/csv-columns.ts'
+import { type CsvColumns, csvColumnsOf, type RecordStart } from '../src/pandas/csv-columns.ts'
 import { EngineDifferences } from '../src/pandas/engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'
 import { checkReadCsv, type ReadCsvPlan } from '../src/pandas/read-csv.ts'
@@ -27,7 +27,7 @@ export interface CsvSourceOptions {
   say?(message: string): void
 }
 
-interface Start extends RecordStart {
+interface ReadStart extends RecordStart {
   /** The one cell to keep of each record; null: all. */
   readonly only?: number | null
 }
@@ -51,7 +51,7 @@ export class CsvSource implements Source {
   readonly #input: InputBytes
   /** Null if the engine of the original job is known. */
   readonly #differences: EngineDifferences | null = null
-  #layout: Layout | null = null
+  #csvColumns: CsvColumns | null = null
   /** What `open` read ahead of `rows`, from input that can be read only once. */
   #ahead: AsyncGenerator<DecodedRun> | null = null
   /** Where the file's first record begins, if that may hold a byte order mark. */
@@ -80,32 +80,33 @@ export class CsvSource implements Source {
     await this.#input.open()
     const file = this.#input.checked // null if the source was closed meanwhile
     const runs = this.#runs({ byte: 0, line: 1 })
-    const { layout, rest } = await this.#readHead(runs)
-    this.#layout = layout
-    const { columns } = layout
+    const { csvColumns, rest } = await this.#readHead(runs)
+    this.#csvColumns = csvColumns
+    const { columns } = csvColumns
     const options = [{ name: 'readCsv', value: JSON.stringify(this.#plan.handedOn) }]
-    const given = layout.numbered ? null : this.#options.indexKind
+    const given = csvColumns.numbered ? null : this.#options.indexKind
     if (file === null) {
       this.#ahead = concatenate(rest, runs)
-      const assumed = layout.inferredAt === null ? null : 'text'
-      if (given === null && assumed) this.#options.say?.(assumedText(this.#input.name, columns[layout.inferredAt!]!))
+      const assumed = csvColumns.inferredAt === null ? null : 'text'
+      if (given === null && assumed)
+        this.#options.say?.(assumedText(this.#input.name, columns[csvColumns.inferredAt!]!))
       return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
     await runs.return(null)
-    const { total, kind } = await this.#scan(layout, given, counted)
+    const { total, kind } = await this.#scan(csvColumns, given, counted)
     options.push({ name: 'sourceDigest', value: await file.digest() })
     await file.checkUnchanged()
     return { columns, indexKind: kind, identity: file.identity, total, options }
   }
 
   async *rows(): AsyncGenerator<SourceRows> {
-    const layout = this.#layout
-    if (layout === null) throw new RowmillError('INTERNAL', 'rows() of a CSV source was called before open().')
-    if (layout.first === null) return
+    const csvColumns = this.#csvColumns
+    if (csvColumns === null) throw new RowmillError('INTERNAL', 'rows() of a CSV source was called before open().')
+    if (csvColumns.first === null) return
     let seq = 0
     try {
-      for await (const run of this.#ahead ?? this.#runs(layout.first)) {
-        this.#checkWidth(run, seq, layout)
+      for await (const run of this.#ahead ?? this.#runs(csvColumns.first)) {
+        this.#checkWidth(run, seq, csvColumns)
         seq += run.rows.length
         const { rows, lines } = run
         if (rows.length > 0) yield { rows, lines }
@@ -123,7 +124,7 @@ export class CsvSource implements Source {
   }
 
   /** The records from `start` on. That is 0, or the byte where a record begins. */
-  async *#runs(start: Start): AsyncGenerator<DecodedRun> {
+  async *#runs(start: ReadStart): AsyncGenerator<DecodedRun> {
     const plan = this.#plan
     const atHead = start.byte === 0
     const head = atHead ? { skipLines: plan.skipLines, signature: plan.signature } : {}
@@ -160,7 +161,7 @@ export class CsvSource implements Source {
   }
 
   /** Reads up to the header and the first row. `rest` holds the rows read so far, without the header. */
-  async #readHead(runs: AsyncGenerator<DecodedRun>): Promise<{ layout: Layout; rest: DecodedRun }> {
+  async #readHead(runs: AsyncGenerator<DecodedRun>): Promise<{ csvColumns: CsvColumns; rest: DecodedRun }> {
     const { names } = this.#plan
     let head = await readUntil(runs, EMPTY_RUN, names ? 1 : 2)
     const header = names ?? head.rows[0]
@@ -178,21 +179,21 @@ export class CsvSource implements Source {
     // This line has only a byte order mark. pandas takes the width of the rows from it, and then drops it as blank.
     if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(runs, withoutFirst(head), 1)
     const first = head.rows.length === 0 ? null : { byte: head.bytes[0]!, line: head.lines[0]! }
-    return { layout: layOut(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
+    return { csvColumns: csvColumnsOf(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
   }
 
   /** Reads all rows: finds faults, counts them, and infers the kind of the index. */
   async #scan(
-    layout: Layout,
+    csvColumns: CsvColumns,
     given: string | null,
     counted: (rows: number) => void,
   ): Promise<{ total: number; kind: string | null }> {
-    const at = given === null ? layout.inferredAt : null
-    const inference = new IndexKindInference(layout.indexRules, layout.indexReadAsText)
+    const at = given === null ? csvColumns.inferredAt : null
+    const inference = new IndexKindInference(csvColumns.indexRules, csvColumns.indexReadAsText)
     let total = 0
-    if (layout.first !== null) {
-      for await (const run of this.#runs({ ...layout.first, only: at ?? -1 })) {
-        this.#checkWidth(run, total, layout)
+    if (csvColumns.first !== null) {
+      for await (const run of this.#runs({ ...csvColumns.first, only: at ?? -1 })) {
+        this.#checkWidth(run, total, csvColumns)
         total += run.rows.length
         counted(total)
         if (at === null) continue
@@ -201,18 +202,18 @@ export class CsvSource implements Source {
     }
     if (at === null) return { total, kind: given }
     const kind = inference.kind(this.#input.name)
-    this.#differences?.index(layout.columns[at]!, inference, kind)
+    this.#differences?.index(csvColumns.columns[at]!, inference, kind)
     return { total, kind }
   }
 
   /** Refuses rows that are longer than the header. `seq` is the number of the first row. */
-  #checkWidth({ widths, lines }: DecodedRun, seq: number, layout: Layout): void {
-    const width = layout.columns.length
+  #checkWidth({ widths, lines }: DecodedRun, seq: number, csvColumns: CsvColumns): void {
+    const width = csvColumns.columns.length
     for (let index = 0; index < widths.length; index++) {
       const found = widths[index]!
       if (found === width) continue
       const line = lines[index]!
-      if (found > width) throw tooWide({ line, found, isSecond: seq + index === 1 }, layout, this.#input.name)
+      if (found > width) throw tooWide({ line, found, isSecond: seq + index === 1 }, csvColumns, this.#input.name)
       this.#differences?.short(line)
     }
   }
@@ -248,7 +249,7 @@ function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
 
 function tooWide(
   { line, found, isSecond }: { line: number; found: number; isSecond: boolean },
-  { columns: { length: expected }, indexNamedByWidth, first }: Layout,
+  { columns: { length: expected }, indexNamedByWidth, first }: CsvColumns,
   name: string,
 ): RowmillError {
   const cure =

@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { type Packing, packingOf } from '../src/pandas/packing.ts'
 import { OutputFormat } from './csv/output-format.ts'
-import { CheckpointedFile, type Content, contentOf } from './file/checkpointed-file.ts'
+import { CheckpointedFile, contentOf, type FileContent } from './file/checkpointed-file.ts'
 import { OutputLock } from './file/output-lock.ts'
 
 import { checkOutput, checkOwner, stateFolder, syncFolder, takeAccessOf, writing } from './file/output-path.ts'
@@ -151,7 +151,7 @@ export class FileSink implements Sink {
   }
 
   /** The partial file stays until the packed one is safe on disk: after a kill, the next sink resumes at its checkpoint. */
-  async #pack(packing: Packing, signal?: AbortSignal): Promise<{ path: string; content: Content }> {
+  async #pack(packing: Packing, signal?: AbortSignal): Promise<{ path: string; content: FileContent }> {
     const path = this.#partial.newPath()
     await packFile(this.#partial.path, path, this.#path, { packing, python: this.#python, signal })
     const file = await open(path)

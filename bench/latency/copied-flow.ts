@@ -20,8 +20,8 @@ export async function openCopiedFlow({ broker, partitions, into, from }: CopiedF
   const reader = await kafka.reader([from])
   const ends = await reader.ends(from, partitions)
   await reader.close()
-  const positions = ends.map((offset, partition) => ({ topic: from, partition, offset }))
-  const rows = await OrderedRows.open(kafka, positions)
+  const offsets = ends.map((offset, partition) => ({ topic: from, partition, offset }))
+  const rows = await OrderedRows.open(kafka, offsets)
   const sender = new PartitionSender(await kafka.producer(), () => {})
   let seq = 0
   return {

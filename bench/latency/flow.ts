@@ -20,7 +20,7 @@ export interface Flow {
 }
 
 /**
- * The rows messages of a topic in order, from these positions on. A row is held back until all rows before it arrived,
+ * The rows messages of a topic in order, from these offsets on. A row is held back until all rows before it arrived,
  * as `results` of the SDK does it.
  */
 export class OrderedRows {
@@ -34,9 +34,9 @@ export class OrderedRows {
     this.#queues = queues
   }
 
-  static async open(kafka: Kafka, positions: readonly PartitionOffset[]): Promise<OrderedRows> {
-    const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], () => {})
-    return new OrderedRows(feed, await feed.assign(positions))
+  static async open(kafka: Kafka, offsets: readonly PartitionOffset[]): Promise<OrderedRows> {
+    const feed = await PartitionFeed.open(kafka, [...new Set(offsets.map(({ topic }) => topic))], () => {})
+    return new OrderedRows(feed, await feed.assign(offsets))
   }
 
   async *batches(signal: AbortSignal): AsyncGenerator<readonly Row[]> {

@@ -38,23 +38,23 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
   const length = text.length
   let line = options.line
   let keptByC: number | null = null
-  let position = 0
-  // The next place of each at or after `position`. It is searched again only after it has been passed.
+  let at = 0
+  // The next index of each at or after `at`. It is searched again only after it has been passed.
   let feed = -1
   let carriage = -1
   let special = -1
   let comma = -1
-  while (position < length) {
-    if (feed < position) feed = indexOrNone(text, '\n', position)
-    if (carriage < position) carriage = indexOrNone(text, '\r', position)
-    if (special < position) special = nextSpecial(text, position, quote, escapeChar)
+  while (at < length) {
+    if (feed < at) feed = indexOrNone(text, '\n', at)
+    if (carriage < at) carriage = indexOrNone(text, '\r', at)
+    if (special < at) special = nextSpecial(text, at, quote, escapeChar)
     let end = Math.min(feed, carriage)
     let next: number
     let row: string[]
     let width = 1
     let lineEnds = 1
-    if (special < end || dialect.skipInitialSpace || end - position > CELL_LIMIT) {
-      const reader = new RecordReader(text, position, end, { ...options, line })
+    if (special < end || dialect.skipInitialSpace || end - at > CELL_LIMIT) {
+      const reader = new RecordReader(text, at, end, { ...options, line })
       let record: ReturnType<RecordReader['read']>
       try {
         record = reader.read()
@@ -78,8 +78,8 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
         if (feed === next) next++
       }
       row = []
-      let from = position
-      if (comma < position) comma = indexOrNone(text, separator, position)
+      let from = at
+      if (comma < at) comma = indexOrNone(text, separator, at)
       while (comma < end) {
         if (only === null || only === width - 1) row.push(text.slice(from, comma))
         width++
@@ -87,18 +87,18 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
         comma = indexOrNone(text, separator, from)
       }
       if (only === null || only === width - 1) row.push(text.slice(from, end))
-      if (width === 1 && BLANK.test(text.slice(position, end))) width = 0
+      if (width === 1 && BLANK.test(text.slice(at, end))) width = 0
     }
     if (width > 0) {
       run.rows.push(row)
       run.widths.push(width)
-      run.starts.push(position)
+      run.starts.push(at)
       run.lines.push(line)
-    } else if (!C_BLANK.test(text.slice(position, next))) keptByC ??= line
+    } else if (!C_BLANK.test(text.slice(at, next))) keptByC ??= line
     line += lineEnds
-    position = Math.min(next, length)
+    at = Math.min(next, length)
   }
-  return { ...run, consumed: position, line, keptByC }
+  return { ...run, consumed: at, line, keptByC }
 }
 
 function indexOrNone(text: string, what: string, from: number): number {

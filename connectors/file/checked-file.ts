@@ -44,14 +44,14 @@ export class CheckedFile {
   async *pieces(from: number): AsyncGenerator<Uint8Array> {
     const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES)
     const hash = createHash('sha256')
-    let position = 0
+    let byte = 0
     for (let index = 0; ; index++) {
-      const piece = await this.#read(buffer, position)
-      if (piece.length === 0) return this.#end(hash, position, index)
+      const piece = await this.#read(buffer, byte)
+      if (piece.length === 0) return this.#end(hash, byte, index)
       hash.update(piece)
-      this.#check(hash, position, index)
-      position += piece.length
-      if (position > from) yield piece.subarray(Math.max(0, piece.length - (position - from)))
+      this.#check(hash, byte, index)
+      byte += piece.length
+      if (byte > from) yield piece.subarray(Math.max(0, piece.length - (byte - from)))
     }
   }
 
@@ -69,11 +69,11 @@ export class CheckedFile {
   }
 
   /** Fills the buffer, so that the pieces of every pass end at the same bytes. */
-  async #read(buffer: Buffer, position: number): Promise<Buffer> {
+  async #read(buffer: Buffer, byte: number): Promise<Buffer> {
     let length = 0
     try {
       while (length < buffer.length) {
-        const { bytesRead } = await this.#handle.read(buffer, length, buffer.length - length, position + length)
+        const { bytesRead } = await this.#handle.read(buffer, length, buffer.length - length, byte + length)
         if (bytesRead === 0) break
         length += bytesRead
       }
@@ -83,21 +83,21 @@ export class CheckedFile {
     return buffer.subarray(0, length)
   }
 
-  #check(hash: Hash, position: number, index: number): void {
+  #check(hash: Hash, byte: number, index: number): void {
     const mark = hash.copy().digest()
     const at = index * MARK_BYTES
     if (index < this.#marked) {
       if (mark.compare(this.#marks, at, at + MARK_BYTES, 0, MARK_BYTES) === 0) return
-      throw this.#changed(`other bytes between byte ${position} and ${position + PIECE_BYTES}`, { byte: position })
+      throw this.#changed(`other bytes between byte ${byte} and ${byte + PIECE_BYTES}`, { byte })
     }
-    if (this.#digest !== null) throw this.#changed(`it continues after byte ${position}`, { byte: position })
+    if (this.#digest !== null) throw this.#changed(`it continues after byte ${byte}`, { byte })
     if (at === this.#marks.length) this.#marks = Buffer.concat([this.#marks], at * 2)
     mark.copy(this.#marks, at, 0, MARK_BYTES)
     this.#marked = index + 1
   }
 
-  #end(hash: Hash, position: number, index: number): void {
-    if (index < this.#marked) throw this.#changed(`it ends at byte ${position}`, { byte: position })
+  #end(hash: Hash, byte: number, index: number): void {
+    if (index < this.#marked) throw this.#changed(`it ends at byte ${byte}`, { byte })
     this.#digest ??= hash.digest('hex')
   }
 

@@ -11,19 +11,19 @@ const BUFFER_CHARS = 256 * 1024
 const PARTIAL = /^partial-[0-9a-f]{16}$/
 
 /** The content of a file: its length, and its SHA-256 digest in hex. */
-export interface Content {
+export interface FileContent {
   readonly bytes: number
   readonly digest: string
 }
 
 /** What of a file is safe on disk: this content at its beginning. */
-export interface Checkpoint extends Content {
+export interface Checkpoint extends FileContent {
   /** The note of the collector. Null: it has made none yet. */
   readonly note: string | null
   /** The name of the file in the folder. Null: it is the output itself, which grows. */
   readonly partial: string | null
   /** The content of the complete output, and its job. Absent while rows are missing. */
-  readonly complete?: Content & { readonly job: string | null }
+  readonly complete?: FileContent & { readonly job: string | null }
 }
 
 /**
@@ -144,7 +144,7 @@ export class CheckpointedFile {
    * Makes the file safe on disk, reads it once more and returns its content. Throws OUTPUT_UNUSABLE if that is not what was
    * written, or if another file has its name by now.
    */
-  async verify(): Promise<Content> {
+  async verify(): Promise<FileContent> {
     await this.flush()
     await this.#file!.sync()
     const [mine, there] = await Promise.all([this.#file!.stat(), stat(this.path).catch(() => null)])
@@ -197,7 +197,7 @@ export class CheckpointedFile {
     await Promise.all(others.map(name => rm(join(this.#folder, name), { force: true })))
   }
 
-  #content(): Content {
+  #content(): FileContent {
     return { bytes: this.#bytes, digest: this.#digest.copy().digest('hex') }
   }
 
@@ -218,7 +218,7 @@ export class CheckpointedFile {
 }
 
 /** The content of an open file up to `bytes`. */
-export async function contentOf(file: FileHandle, bytes: number): Promise<Content> {
+export async function contentOf(file: FileHandle, bytes: number): Promise<FileContent> {
   return { bytes, digest: (await hashOf(file, bytes)).digest('hex') }
 }
 

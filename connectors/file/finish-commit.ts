@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { appear } from '../file-sink.ts'
-import { type Checkpoint, CheckpointedFile, type Content, contentOf } from './checkpointed-file.ts'
+import { type Checkpoint, CheckpointedFile, contentOf, type FileContent } from './checkpointed-file.ts'
 import { OutputLock } from './output-lock.ts'
 import { stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
 import { checkPrivateFolder } from './private-folder.ts'
@@ -56,7 +56,7 @@ async function nameNow(path: string, { partial, complete }: Checkpoint): Promise
   return true
 }
 
-async function hasContent(path: string, { bytes, digest }: Content): Promise<boolean> {
+async function hasContent(path: string, { bytes, digest }: FileContent): Promise<boolean> {
   const found = await stat(path).catch(() => null)
   if (!found?.isFile() || found.size !== bytes) return false
   const file = await open(path)

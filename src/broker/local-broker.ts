@@ -104,7 +104,7 @@ async function startElsewhere(missing: RowmillError, options: LocalBrokerOptions
   )
 }
 
-interface Start {
+interface BrokerStart {
   readonly prepared: PreparedKafka
   readonly dataDir: string | undefined
   readonly properties?: Properties | undefined
@@ -115,7 +115,7 @@ interface Start {
 }
 
 /** Another process may take a free port before Kafka uses it. Then we choose again. */
-export async function startOnFreePort(start: Start): Promise<LocalBroker> {
+export async function startOnFreePort(start: BrokerStart): Promise<LocalBroker> {
   for (let tries = 1; ; tries++) {
     const { broker, error } = await tryStart(start)
     if (broker) return broker
@@ -125,7 +125,15 @@ export async function startOnFreePort(start: Start): Promise<LocalBroker> {
 
 type Tried = { broker: LocalBroker; error?: never } | { broker?: never; error: RowmillError }
 
-async function tryStart({ prepared, dataDir, properties, load, onProgress, signal, choose }: Start): Promise<Tried> {
+async function tryStart({
+  prepared,
+  dataDir,
+  properties,
+  load,
+  onProgress,
+  signal,
+  choose,
+}: BrokerStart): Promise<Tried> {
   const ports = await choose()
   const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
   const temporary = dataDir === undefined
@@ -134,7 +142,7 @@ async function tryStart({ prepared, dataDir, properties, load, onProgress, signa
     await directory.release()
     throw error
   })
-  const place: Place = { launch, kafka, directory }
+  const place: StartedBroker = { launch, kafka, directory }
   try {
     await directory.name(kafka.guarded.process)
     await untilAnswering(launch, kafka, signal)
@@ -153,13 +161,13 @@ async function isPortTaken(directory: string): Promise<boolean> {
 }
 
 /** A started broker with its directory. */
-interface Place {
+interface StartedBroker {
   readonly launch: KafkaLaunch
   readonly kafka: KafkaProcess
   readonly directory: BrokerDirectory
 }
 
-function running(place: Place, onProgress: OnProgress = () => {}): LocalBroker {
+function running(place: StartedBroker, onProgress: OnProgress = () => {}): LocalBroker {
   const { launch, kafka } = place
   let closing: Promise<void> | null = null
   const over = new AbortController()
@@ -193,13 +201,16 @@ function running(place: Place, onProgress: OnProgress = () => {}): LocalBroker {
  * Resolves when a broker has had no open files left for a moment, or is over. If it ends for that reason within this
  * moment, `died` says so.
  */
-async function untilOutOfFiles({ launch }: Place, over: AbortSignal): Promise<void> {
+async function untilOutOfFiles({ launch }: StartedBroker, over: AbortSignal): Promise<void> {
   await outOfFiles(brokerFiles(launch.directory).log, over)
   await delay(MAY_END_MS, undefined, { signal: over, ref: false }).catch(() => {})
 }
 
 /** Kills a broker with temporary data. Kept data is closed in order, or the next start would have to recover it. */
-async function stop({ launch, kafka: { guarded }, directory }: Place, how: 'farewell' | 'at once'): Promise<void> {
+async function stop(
+  { launch, kafka: { guarded }, directory }: StartedBroker,
+  how: 'farewell' | 'at once',
+): Promise<void> {
   if (!launch.temporary && how === 'farewell') {
     guarded.signal('TERM')
     const patience = new AbortController()

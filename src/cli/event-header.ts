@@ -2,7 +2,7 @@ import { quotesCarriageReturn } from '../classifier/python/csv-quoting.ts'
 import { RowmillError } from '../errors.ts'
 import type { UnsequencedHeader } from '../events/unsequenced-job.ts'
 import type { OptionValues } from '../options.ts'
-import { layOutEvents } from '../pandas/csv-columns.ts'
+import { csvColumnsOfEvents } from '../pandas/csv-columns.ts'
 import { INDEX_KINDS } from '../pandas/index-kind.ts'
 import { refused } from '../pandas/read-csv.ts'
 import type { Say } from '../support/say.ts'
@@ -18,17 +18,17 @@ export async function unsequencedHeader(
   const { columns, readCsv, toCsv, indexKind, eventMaxRejects: maxRejects } = options
   if (columns === null) throw new RowmillError('USAGE', 'which columns does the job have? Give --columns SKU,TEXT')
   const recorded = jobOptions({ ...options, delimiter: null, maxRejects })
-  const { layout, handedOn } = layOutEvents(readCsv, columns)
-  if (layout.numbered && toCsv['index'] !== false) {
-    const why = `rows are numbered by their position in the job, and these events have none: add --to-csv '{"index": false}'`
+  const { csvColumns, handedOn } = csvColumnsOfEvents(readCsv, columns)
+  if (csvColumns.numbered && toCsv['index'] !== false) {
+    const why = `rows are numbered by their seq, and these events have none: add --to-csv '{"index": false}'`
     throw refused('index_col', readCsv['index_col'], why)
   }
   if (indexKind !== null && !INDEX_KINDS.some(kind => kind === indexKind))
     throw new RowmillError('USAGE', `--index-kind ${indexKind}: unknown. It must be one of ${INDEX_KINDS.join(', ')}`)
-  const assumed = layout.inferredAt === null ? null : 'text' // producers send it as text
+  const assumed = csvColumns.inferredAt === null ? null : 'text' // producers send it as text
   return {
-    columns: layout.columns,
-    indexKind: layout.numbered ? null : (indexKind ?? assumed),
+    columns: csvColumns.columns,
+    indexKind: csvColumns.numbered ? null : (indexKind ?? assumed),
     options: [
       { name: 'readCsv', value: JSON.stringify(handedOn) },
       ...recorded,

@@ -9,7 +9,7 @@ import {
 } from '../options.ts'
 
 /** What commander found of an option: a switch, or every value that was given for it. */
-type Given = string[] | true | undefined
+type OptionInput = string[] | true | undefined
 
 /** The environment as it is. From now on process.env lacks the secrets, so that no process started later inherits one. */
 export function takeEnvironment(): NodeJS.ProcessEnv {
@@ -24,7 +24,7 @@ export function takeEnvironment(): NodeJS.ProcessEnv {
 /** The values of these options: from the command line, else from the environment, else the defaults. */
 export function readOptions<N extends OptionName>(
   names: readonly N[],
-  given: Readonly<Record<string, Given>>,
+  given: Readonly<Record<string, OptionInput>>,
   environment: NodeJS.ProcessEnv,
 ): OptionValues<N> {
   const values: Partial<Record<N, unknown>> = {}
@@ -40,7 +40,7 @@ export function attributeOf({ flag }: OptionSpec<unknown>): string {
   return flag.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
 }
 
-function readOption(spec: OptionSpec<unknown>, given: Given, environment: NodeJS.ProcessEnv): unknown {
+function readOption(spec: OptionSpec<unknown>, given: OptionInput, environment: NodeJS.ProcessEnv): unknown {
   if (given === true) return parseOption(spec, `--${spec.flag}`, 'true')
   if (given !== undefined) {
     const parsed = given.map(text => parseOption(spec, `--${spec.flag}`, text))

@@ -36,7 +36,7 @@ export interface Collected extends JobSummary {
 }
 
 /** The note in a checkpoint: where to resume, and what later results must agree with. */
-type Note = ReadCheckpoint & {
+type CollectorNote = ReadCheckpoint & {
   readonly job: string
   readonly attempt: number
   readonly pipeline: string
@@ -73,7 +73,7 @@ export async function collect(context: PipelineContext, options: CollectOptions)
   }
 }
 
-function readNote(text: string | null, { job, pipeline }: { job: string; pipeline: string }): Note | null {
+function readNote(text: string | null, { job, pipeline }: { job: string; pipeline: string }): CollectorNote | null {
   if (text === null) return null
   const note = parse(text)
   if (note.job !== job || note.pipeline !== pipeline) {
@@ -86,7 +86,7 @@ function readNote(text: string | null, { job, pipeline }: { job: string; pipelin
 }
 
 /** Parses a note. Its missing fields get defaults. */
-function parse(text: string): Note {
+function parse(text: string): CollectorNote {
   try {
     const note = JSON.parse(text)
     return { counts: {}, offsets: [], ...note }
@@ -109,9 +109,9 @@ function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: Collec
 /** A later attempt may have results for rows that are missing in the output. Then the output starts over. */
 async function usable(
   { jobs, say }: PipelineContext,
-  note: Note | null,
+  note: CollectorNote | null,
   { job, sink }: { job: Job; sink: Sink },
-): Promise<Note | null> {
+): Promise<CollectorNote | null> {
   if (note === null) return null
   if (!fitsJob(note.offsets, job)) throw changed()
   if (staysRight(note, job, jobs)) {
@@ -158,7 +158,7 @@ class Collection {
   constructor(
     context: PipelineContext,
     results: OrderedResults,
-    { note, ...options }: CollectOptions & { note: Note | null },
+    { note, ...options }: CollectOptions & { note: CollectorNote | null },
   ) {
     const { job } = results
     this.#context = context
@@ -249,7 +249,7 @@ class Collection {
     const { pipeline } = this.#context
     const { id: job, attempt } = this.#job
     const kinds = this.#kinds.seen
-    const note: Note = { job, attempt, pipeline, ...this.#results.checkpoint, columns: this.#columns, kinds }
+    const note: CollectorNote = { job, attempt, pipeline, ...this.#results.checkpoint, columns: this.#columns, kinds }
     await this.#options.sink.checkpoint(JSON.stringify(note))
     crashPoint('checkpointed')
     this.#checkpointedAt = performance.now()

@@ -4,7 +4,7 @@ import { type Run, rejectedOf, sameColumns } from './result-run.ts'
 import type { ArrivalCheckpoint, MessageOffset, RowCounts, RowOrder } from './row-order.ts'
 
 /** A result that was not taken yet, and the highest input offset before it. */
-interface Waiting {
+interface PendingResult {
   readonly run: Run
   readonly before: number
 }
@@ -25,7 +25,7 @@ export class ArrivalOrder implements RowOrder {
   readonly #job: string
   readonly #offsets: number[]
   readonly #highest: number[]
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: PendingResult[] = []
   #rows: number
   #rejects: number
   #duplicates: number

@@ -4,7 +4,7 @@ import { RowLedger } from './row-ledger.ts'
 import { misplacement, placeOf, rowsInPartition, seqOf } from './sequence.ts'
 
 /** The messages of one partition after the takeover point. */
-interface Found {
+interface PartitionRows {
   readonly ledger: RowLedger
   /** By epoch, the end of the positions of its rows. */
   readonly ends: Map<number, number>
@@ -18,7 +18,7 @@ interface Found {
 export class CountingRows {
   readonly #job: Job
   readonly #point: TakeoverPoint
-  readonly #found: Found[]
+  readonly #found: PartitionRows[]
   readonly #from = new Map<number, number>()
 
   constructor(job: Job, point: TakeoverPoint) {

@@ -1,18 +1,20 @@
 import type { EndOfInput, Result } from '../model.ts'
 
-interface FoundResult {
+interface AttemptResult {
   readonly kind: 'result'
   readonly offset: number
   readonly value: Result
 }
 
 /** A result or an end of input, and the offset of its message. */
-export type Found = FoundResult | { readonly kind: 'end'; readonly offset: number; readonly value: EndOfInput }
+export type AttemptMessage =
+  | AttemptResult
+  | { readonly kind: 'end'; readonly offset: number; readonly value: EndOfInput }
 
 /** The messages of one attempt in one partition of `results`, in log order. */
 export interface AttemptLog {
   /** The next message of the attempt; undefined if it has not arrived. */
-  next(): Found | undefined
+  next(): AttemptMessage | undefined
   /** Every message of the attempt below this offset was returned. */
   readonly read: number
 }
@@ -28,7 +30,7 @@ export interface AttemptLog {
  */
 export class MergedAttempts {
   duplicates = 0
-  readonly #cursors: Cursor[]
+  readonly #cursors: AttemptCursor[]
   #next: number
 
   /** `logs` are in the order of the attempts. `next` is the first position to return. */
@@ -36,12 +38,12 @@ export class MergedAttempts {
     const dropped = (rows: number) => {
       this.duplicates += rows
     }
-    this.#cursors = logs.map(log => new Cursor(log, dropped)).reverse()
+    this.#cursors = logs.map(log => new AttemptCursor(log, dropped)).reverse()
     this.#next = next
   }
 
   /** The next result in the order of positions, or the end of input of the last attempt; undefined if not known yet. */
-  next(): Found | undefined {
+  next(): AttemptMessage | undefined {
     const [latest, ...earlier] = this.#cursors
     const head = latest!.reach(this.#next, Number.POSITIVE_INFINITY)
     if (!head) return undefined
@@ -61,7 +63,7 @@ export class MergedAttempts {
   }
 
   /** The next result of earlier attempts, up to position `end` and below offset `limit`; null if none has the next position. */
-  #findEarlier(cursors: readonly Cursor[], end: number, limit: number): FoundResult | null | undefined {
+  #findEarlier(cursors: readonly AttemptCursor[], end: number, limit: number): AttemptResult | null | undefined {
     let jump = end
     for (const cursor of cursors) {
       const head = cursor.reach(this.#next, limit)
@@ -74,17 +76,17 @@ export class MergedAttempts {
     return null
   }
 
-  #give(found: FoundResult): FoundResult {
+  #give(found: AttemptResult): AttemptResult {
     this.#next = found.value.first + found.value.count
     return found
   }
 }
 
 /** Reads one attempt on demand, and keeps the first message that was not passed. */
-class Cursor {
+class AttemptCursor {
   readonly #log: AttemptLog
   readonly #dropped: (rows: number) => void
-  #head: Found | null = null
+  #head: AttemptMessage | null = null
 
   constructor(log: AttemptLog, dropped: (rows: number) => void) {
     this.#log = log
@@ -95,7 +97,7 @@ class Cursor {
    * The first result with rows from `position` on, or the end of input. Null if there is none below offset `limit`;
    * undefined if that is not known yet.
    */
-  reach(position: number, limit: number): Found | null | undefined {
+  reach(position: number, limit: number): AttemptMessage | null | undefined {
     for (;;) {
       this.#head ??= this.#log.next() ?? null
       const head = this.#head

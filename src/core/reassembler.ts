@@ -5,7 +5,7 @@ import type { MessageOffset, RowCounts, RowOrder, SequenceCheckpoint } from './r
 import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
 
 /** A result whose rows before position `end` count and are not all handed out. */
-interface Held {
+interface HeldResult {
   readonly result: Result
   readonly offset: number
   end: number
@@ -15,7 +15,7 @@ interface PartitionHead {
   /** The position of the next row to hand out or, if nothing is held, to be offered. */
   next: number
   /** Results in the order of their positions, without gap or overlap. The first may be handed out in part. */
-  readonly held: Held[]
+  readonly held: HeldResult[]
   /** The end of the positions that were offered. */
   offered: number
   /** The highest epoch in this partition: later messages of lower epochs do not count. */

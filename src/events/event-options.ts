@@ -2,7 +2,7 @@ import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { COMPRESSIONS, type Compression, OPTIONS } from '../options.ts'
-import { layOutEvents } from '../pandas/csv-columns.ts'
+import { csvColumnsOfEvents } from '../pandas/csv-columns.ts'
 import { INDEX_KINDS, type IndexKind } from '../pandas/index-kind.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 import type { Say } from '../support/say.ts'
@@ -103,7 +103,7 @@ function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOp
 /** The arguments of read_csv that workers apply to these rows, as they go into the job record. */
 function checkReadCsv(readCsv: Readonly<Record<string, unknown>>, columns: readonly string[]): string {
   try {
-    return JSON.stringify(layOutEvents(readCsv, columns).handedOn)
+    return JSON.stringify(csvColumnsOfEvents(readCsv, columns).handedOn)
   } catch (cause) {
     throw refused('readCsv', readCsv, (cause as Error).message)
   }

@@ -15,11 +15,11 @@ export async function* resultBatches(
   { job: id, after = null, from = 'start', lookEveryMs }: ResultsRequest & { readonly lookEveryMs?: number },
 ): AsyncGenerator<ResultBatch, void, undefined> {
   const { jobs, pipeline, signal } = context
-  if (after !== null) checkPosition(after, { pipeline, job: id })
+  if (after !== null) checkOrigin(after, { pipeline, job: id })
   const job = await jobs.found(id, signal)
   if (after !== null) checkAttempt(after, job, jobs)
   const results = await OrderedResults.open(context, job, { checkpoint: after?.at ?? null, from, lookEveryMs })
-  const batch = new Batch()
+  const batch = new BufferedRows()
   const give = (): ResultBatch => ({
     ...batch.give(),
     checkpoint: { pipeline, job: id, attempt: job.attempt, at: results.checkpoint },
@@ -45,7 +45,7 @@ export async function* resultBatches(
 }
 
 /** The rows that were taken and not given yet. */
-class Batch {
+class BufferedRows {
   #rows: ClassifiedRow[] = []
   /** The result whose columns these rows have. */
   #columnsOf: Result | null = null
@@ -81,7 +81,7 @@ class Batch {
   }
 }
 
-function checkPosition(after: ResultsCheckpoint, { pipeline, job }: { pipeline: string; job: string }): void {
+function checkOrigin(after: ResultsCheckpoint, { pipeline, job }: { pipeline: string; job: string }): void {
   if (after.pipeline === pipeline && after.job === job && Array.isArray(after.at?.offsets)) return
   const of =
     after.job === undefined ? 'not a checkpoint of results()' : `of job ${after.job} of pipeline ${after.pipeline}`

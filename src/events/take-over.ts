@@ -76,8 +76,8 @@ async function findNext(context: ProducerContext, job: Job): Promise<number> {
   const { takeoverPoint: point } = context.jobs.epochsOf(job.id)!
   if (point.closed && point.epoch === job.epoch - 1) return point.from
   const rows = new CountingRows(job, point)
-  const positions = point.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
-  await readNow(context, positions, (partition, message) => {
+  const offsets = point.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
+  await readNow(context, offsets, (partition, message) => {
     if (rows.epochOf(partition) < job.epoch && message.key?.toString() === job.id) note(rows, partition, message)
   })
   const newer = point.rowsFrom.findIndex((_, partition) => rows.epochOf(partition) > job.epoch)

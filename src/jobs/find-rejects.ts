@@ -30,13 +30,13 @@ export async function findRejects(context: PipelineContext, job: Job): Promise<O
     if (kind === 'result') partitions[partition]!.add(value)
     else if (value.attempt === job.attempt) ended.add(partition)
   })
-  const counts = ({ seq, epoch }: Found) =>
+  const counts = ({ seq, epoch }: FoundReject) =>
     seq === null || ![...epochs].some(([later, from]) => later > epoch && seq >= from)
   const rejected = partitions.flatMap(({ open }) => open.filter(counts)).sort((a, b) => a.seq! - b.seq!)
   return { rejected, complete: ended.size === partitions.length }
 }
 
-interface Found extends OpenReject {
+interface FoundReject extends OpenReject {
   readonly epoch: number
   readonly attempt: number
 }
@@ -46,7 +46,7 @@ class PartitionRejects {
   readonly #partition: number
   readonly #ledger = new RowLedger()
   /** By position. */
-  readonly #rejected = new Map<number, Found>()
+  readonly #rejected = new Map<number, FoundReject>()
   /** By attempt, the positions that it has. */
   readonly #covered = new Map<number, IntervalSet>()
 
@@ -68,8 +68,8 @@ class PartitionRejects {
     }
   }
 
-  get open(): Found[] {
-    const replaced = ({ attempt, position }: Found) =>
+  get open(): FoundReject[] {
+    const replaced = ({ attempt, position }: FoundReject) =>
       [...this.#covered].some(([later, positions]) => later > attempt && positions.has(position))
     return [...this.#rejected.values()].filter(found => !replaced(found))
   }

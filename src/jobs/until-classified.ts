@@ -28,8 +28,8 @@ export async function untilClassified(
   const feed = await PartitionFeed.open(kafka, [topic], say)
   try {
     endWithJob(feed, jobs, { id, signal: AbortSignal.any([signal, stop.signal]) })
-    const positions = job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
-    const queues = await feed.assign(positions)
+    const offsets = job.resultsFrom.map((offset, partition) => ({ topic, partition, offset }))
+    const queues = await feed.assign(offsets)
     await takeUntil(feed, queues, (_, message) => message !== null && ends(message, job))
   } finally {
     stop.abort()

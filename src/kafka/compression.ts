@@ -37,7 +37,7 @@ export function decompress(codec: number, bytes: Buffer, limit: number): Buffer 
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(limit)
-    throw cause instanceof Refusal ? cause : new Error(`it is no valid ${name} (${message})`, { cause })
+    throw cause instanceof CompressionError ? cause : new Error(`it is no valid ${name} (${message})`, { cause })
   }
 }
 
@@ -75,7 +75,7 @@ export function registerCodecs(): void {
 }
 
 /** An error whose message is complete as it is. */
-class Refusal extends Error {}
+class CompressionError extends Error {}
 
 const DECOMPRESS: Readonly<Record<Compression, (bytes: Buffer, limit: number) => Buffer>> = {
   none: bytes => bytes,
@@ -177,8 +177,10 @@ function lz4BlockSize(bytes: Buffer, from: number, end: number): number {
   return size
 }
 
-function tooLarge(limit: number): Refusal {
-  return new Refusal(`it unpacks to more than ${limit / 1024 / 1024} MB: let the producer make smaller batches`)
+function tooLarge(limit: number): CompressionError {
+  return new CompressionError(
+    `it unpacks to more than ${limit / 1024 / 1024} MB: let the producer make smaller batches`,
+  )
 }
 
 const require = createRequire(import.meta.url)
@@ -195,7 +197,7 @@ function native<T>(name: string): T {
   try {
     return require(name) as T
   } catch (cause) {
-    throw new Refusal(
+    throw new CompressionError(
       `the package ${name} has no binary for ${process.platform} ${process.arch}, so its codec is missing`,
       { cause },
     )

@@ -47,10 +47,10 @@ export interface FetchedPartition {
   readonly records: Buffer
 }
 
-/** Fetches in the order of `positions`. The first partition with messages gets a whole batch, however large it is. */
+/** Fetches in the order of `offsets`. The first partition with messages gets a whole batch, however large it is. */
 export async function fetchRaw(
   broker: Broker,
-  positions: readonly PartitionOffset[],
+  offsets: readonly PartitionOffset[],
   { maxWaitMs, maxPartitionBytes, maxBytes }: Pick<FetchLimits, 'maxWaitMs' | 'maxPartitionBytes' | 'maxBytes'>,
 ): Promise<FetchedPartition[]> {
   const { request, requestTimeout } = broker.lookupRequest(
@@ -62,7 +62,7 @@ export async function fetchRaw(
     maxBytes,
     isolationLevel: READ_COMMITTED,
     rackId: '',
-    topics: runsOfTopics(positions).map(run => ({
+    topics: runsOfTopics(offsets).map(run => ({
       topic: run[0]!.topic,
       partitions: run.map(({ partition, offset }) => ({
         partition,
@@ -87,9 +87,9 @@ interface FetchAnswer {
 }
 
 /** Groups neighbours of the same topic. The order is kept, since it decides which partition is served first. */
-function runsOfTopics(positions: readonly PartitionOffset[]): PartitionOffset[][] {
+function runsOfTopics(offsets: readonly PartitionOffset[]): PartitionOffset[][] {
   const runs: PartitionOffset[][] = []
-  for (const at of positions) {
+  for (const at of offsets) {
     const run = runs.at(-1)
     if (run?.[0]?.topic === at.topic) run.push(at)
     else runs.push([at])

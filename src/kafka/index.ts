@@ -8,7 +8,7 @@
 export { KafkaAdmin, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export { describeKafkaError } from './errors.ts'
-export { type Committed, GroupMember, type MembershipHandlers } from './member.ts'
+export { type Committed, GroupMember, type MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'
 export { type OutgoingMessage, Producer } from './producer.ts'
 export { type Fetched, Reader } from './reader.ts'

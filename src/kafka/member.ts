@@ -18,9 +18,9 @@ export interface Committed extends PartitionOffset {
 }
 
 /** What a group member reports. It awaits the first two before it continues. */
-export interface MembershipHandlers {
+export interface MemberHandlers {
   /** At every join, even if nothing changed: the partitions assigned from now on, with their committed offsets. */
-  onAssigned(positions: readonly Committed[]): Promise<void> | void
+  onAssigned(offsets: readonly Committed[]): Promise<void> | void
   /** Before every rejoin, while the coordinator still accepts commits of the old assignment. */
   onRebalance(): Promise<void> | void
   /** The membership was lost for a reason other than a rebalance. The member tries to join again. */
@@ -56,7 +56,7 @@ export class GroupMember {
    * Joins, keeps the membership with heartbeats, and rejoins when needed, also when topics have grown. Leaves the group
    * when `signal` aborts.
    */
-  async run(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+  async run(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.#group.joinAndSync()
@@ -80,8 +80,8 @@ export class GroupMember {
   }
 
   /** Commits if the membership is still valid. Else it throws, and the next owner starts at an earlier offset. */
-  async commit(positions: readonly Committed[]): Promise<void> {
-    const topics = [...byTopic(positions)].map(([topic, partitions]) => ({
+  async commit(offsets: readonly Committed[]): Promise<void> {
+    const topics = [...byTopic(offsets)].map(([topic, partitions]) => ({
       topic,
       partitions: partitions.map(({ partition, offset, metadata }) => ({
         partition,
@@ -122,7 +122,7 @@ export class GroupMember {
   }
 
   /** Returns when it is time to rejoin. Throws the reason if the membership is lost or changes. */
-  async #hold(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+  async #hold(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     const joined = this.#partitions
     this.#lookedAt = performance.now()
     await handlers.onAssigned(await this.committed(this.#held))

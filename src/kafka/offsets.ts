@@ -14,12 +14,12 @@ export async function clusterOffsets(
     fromBeginning: which === 'start',
   }))
   const ask = async () => {
-    const positions = (await cluster.fetchTopicsOffset(topics)).flatMap(({ topic, partitions }) =>
+    const offsets = (await cluster.fetchTopicsOffset(topics)).flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
     )
-    const missing = firstMissing(wanted, positions)
+    const missing = firstMissing(wanted, offsets)
     if (missing) throw noPartition(missing)
-    return positions
+    return offsets
   }
   return patiently(ask, () => cluster.refreshMetadata(), patience)
 }

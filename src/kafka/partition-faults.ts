@@ -14,7 +14,7 @@ interface Unread extends TopicPartition {
   readonly nextOffset: number
 }
 
-interface Fault {
+interface PartitionFault {
   readonly since: number
   pauseMs: number
   said: boolean
@@ -40,7 +40,7 @@ export interface PartitionFaultsOptions {
  */
 export class PartitionFaults {
   readonly #options: PartitionFaultsOptions
-  readonly #faults = new Map<string, Fault>()
+  readonly #faults = new Map<string, PartitionFault>()
 
   constructor(options: PartitionFaultsOptions) {
     this.#options = options
@@ -96,7 +96,7 @@ export class PartitionFaults {
   }
 }
 
-function newFault(since: number): Fault {
+function newFault(since: number): PartitionFault {
   return { since, pauseMs: FIRST_PAUSE_MS, said: false, ofLeaders: false, isOverdue: false }
 }
 

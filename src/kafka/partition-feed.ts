@@ -76,18 +76,18 @@ export class PartitionFeed {
     return new PartitionFeed(await kafka.reader(topics), say, options)
   }
 
-  /** Closes every queue, and reads from these positions instead. */
-  async assign(positions: readonly PartitionOffset[]): Promise<PartitionQueue[]> {
+  /** Closes every queue, and reads from these offsets instead. */
+  async assign(offsets: readonly PartitionOffset[]): Promise<PartitionQueue[]> {
     for (const queue of this.#queues) queue.closed = true
     this.#queues = []
     this.#memory.bytes = 0
-    this.#faults.keepOnly(positions)
-    return this.add(positions)
+    this.#faults.keepOnly(offsets)
+    return this.add(offsets)
   }
 
-  /** Reads from these positions too. */
-  async add(positions: readonly PartitionOffset[]): Promise<PartitionQueue[]> {
-    const queues = positions.map(nextOffset => new PartitionQueue(nextOffset))
+  /** Reads from these offsets too. */
+  async add(offsets: readonly PartitionOffset[]): Promise<PartitionQueue[]> {
+    const queues = offsets.map(nextOffset => new PartitionQueue(nextOffset))
     this.#queues = [...this.#queues, ...queues]
     this.#memory.share(this.#queues.length)
     if (queues.length > 0) await this.#leaders.find(this.#queues, false)
@@ -197,8 +197,8 @@ export class PartitionFeed {
   }
 
   #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
-    const positions = wanted.map(({ topic, partition, nextOffset }) => ({ topic, partition, offset: nextOffset }))
-    return this.#reader.fetch(node, positions, { maxWaitMs, ...this.#memory.limits })
+    const offsets = wanted.map(({ topic, partition, nextOffset }) => ({ topic, partition, offset: nextOffset }))
+    return this.#reader.fetch(node, offsets, { maxWaitMs, ...this.#memory.limits })
   }
 
   #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): void {

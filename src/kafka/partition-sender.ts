@@ -13,7 +13,7 @@ const MESSAGE_BYTES = 40
 /** After this long, a request no longer holds up other partitions: its broker may be gone while others answer. */
 const SLOW_REQUEST_MS = 500
 
-interface Waiting {
+interface PendingMessage {
   readonly message: OutgoingMessage
   readonly acked: () => void
   readonly failed: (error: unknown) => void
@@ -30,7 +30,7 @@ export class PartitionSender {
   readonly #producer: Producer
   readonly #outage: Outage
   readonly #stop = new AbortController()
-  readonly #waiting = new Map<string, Waiting[]>()
+  readonly #waiting = new Map<string, PendingMessage[]>()
   readonly #running = new Map<string, Promise<void>>()
   readonly #turn = new Turn()
   #bytes = 0
@@ -73,7 +73,7 @@ export class PartitionSender {
     await this.#producer.close()
   }
 
-  async #run(key: string, to: TopicPartition, queue: Waiting[]): Promise<void> {
+  async #run(key: string, to: TopicPartition, queue: PendingMessage[]): Promise<void> {
     await null // the caller may queue more messages in the same turn: they join the first request
     while (queue.length > 0) {
       const endTurn = await this.#turn.take()
@@ -92,7 +92,7 @@ export class PartitionSender {
     this.#running.delete(key)
   }
 
-  async #sendUntilAcked(to: TopicPartition, run: readonly Waiting[]): Promise<void> {
+  async #sendUntilAcked(to: TopicPartition, run: readonly PendingMessage[]): Promise<void> {
     const messages = run.map(({ message }) => message)
     const { signal } = this.#stop
     for (;;) {
@@ -113,7 +113,7 @@ export class PartitionSender {
   }
 }
 
-function takeRun(queue: Waiting[]): Waiting[] {
+function takeRun(queue: PendingMessage[]): PendingMessage[] {
   let bytes = BATCH_BYTES
   const end = queue.findIndex(({ message: { key, value } }, at) => {
     bytes += MESSAGE_BYTES + Buffer.byteLength(key) + value.length

@@ -24,19 +24,19 @@ export async function takeUntil(
   }
 }
 
-/** Reads from these positions to the present ends. `take` gets each message in log order. Throws the reason of `signal`. */
+/** Reads from these offsets to the present ends. `take` gets each message in log order. Throws the reason of `signal`. */
 export async function readNow(
   { kafka, say, signal }: { kafka: Kafka; say: Say; signal: AbortSignal },
-  positions: readonly PartitionOffset[],
+  offsets: readonly PartitionOffset[],
   take: (partition: number, message: Message) => void,
 ): Promise<void> {
-  const feed = await PartitionFeed.open(kafka, [...new Set(positions.map(({ topic }) => topic))], say)
+  const feed = await PartitionFeed.open(kafka, [...new Set(offsets.map(({ topic }) => topic))], say)
   const interrupt = () => feed.interrupt(signal.reason)
   signal.addEventListener('abort', interrupt, { once: true })
   try {
     signal.throwIfAborted()
-    const ends = new Map((await feed.offsets(positions, 'end')).map(({ partition, offset }) => [partition, offset]))
-    await takeUntil(feed, await feed.assign(positions), ({ partition, nextOffset }, message) => {
+    const ends = new Map((await feed.offsets(offsets, 'end')).map(({ partition, offset }) => [partition, offset]))
+    await takeUntil(feed, await feed.assign(offsets), ({ partition, nextOffset }, message) => {
       if (message) take(partition, message)
       return message === null && nextOffset >= ends.get(partition)!
     })

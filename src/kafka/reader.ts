@@ -75,13 +75,13 @@ export class Reader {
   }
 
   /**
-   * Fetches once from one broker. Waits up to `maxWaitMs` for a first message. The first of `positions` with messages gets
+   * Fetches once from one broker. Waits up to `maxWaitMs` for a first message. The first of `offsets` with messages gets
    * at least one batch.
    */
-  async fetch(node: string, positions: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
+  async fetch(node: string, offsets: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const answer = await fetchRaw(broker, positions, limits)
-    const asked = new Map(positions.map(at => [`${at.topic}/${at.partition}`, at.offset]))
+    const answer = await fetchRaw(broker, offsets, limits)
+    const asked = new Map(offsets.map(at => [`${at.topic}/${at.partition}`, at.offset]))
     let left = ANSWER_BYTES
     const fetched = answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
       const offset = asked.get(`${topic}/${partition}`)!
@@ -105,8 +105,8 @@ export class Reader {
   /** The offset after the last message of each of the first `count` partitions, by partition. */
   async ends(topic: string, count: number): Promise<number[]> {
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))
-    const positions = await this.offsets(partitions, 'end')
-    return positions.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
+    const offsets = await this.offsets(partitions, 'end')
+    return offsets.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
   }
 
   /** How many partitions the topic has. 0 if there is no such topic. */

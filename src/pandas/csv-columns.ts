@@ -10,7 +10,7 @@ export interface RecordStart {
 }
 
 /** How the cells of a file become the columns of a job. */
-export interface Layout {
+export interface CsvColumns {
   /** The header to publish. */
   readonly columns: readonly string[]
   /** The column whose kind pandas infers over the whole file. Null: a dtype names it, or rows are numbered. */
@@ -38,7 +38,7 @@ export interface Head {
  * Applies the arguments to the header and the first row. Throws USAGE if an argument names a column that does not
  * exist, and INPUT_FIELDS for a first row that pandas refuses or rowmill cannot reproduce.
  */
-export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head): Layout {
+export function csvColumnsOf(plan: ReadCsvPlan, { header, width, first, name }: Head): CsvColumns {
   const longer = width === null ? 0 : width - header.length
   const columns = longer === 1 && takesUnnamedIndex(plan) ? ['', ...finalNames(header)] : header
   if (width !== null && width > columns.length) throw tooLong(plan, { header, width, first, name })
@@ -72,17 +72,20 @@ export function layOut(plan: ReadCsvPlan, { header, width, first, name }: Head):
  * Checks the arguments of read_csv for rows that were never in a file, under a header. Returns how these rows become
  * columns, and the arguments that workers apply. Throws USAGE naming argument, value and reason.
  */
-export function layOutEvents(
+export function csvColumnsOfEvents(
   readCsv: Readonly<Record<string, unknown>>,
   header: readonly string[],
-): { layout: Layout; handedOn: ReadCsvPlan['handedOn'] } {
+): { csvColumns: CsvColumns; handedOn: ReadCsvPlan['handedOn'] } {
   const plan = checkReadCsv(readCsv, null)
   const ofFiles = Object.keys(readCsv).find(name => !Object.hasOwn(plan.handedOn, name))
   if (ofFiles !== undefined) {
     const reason = `events are not read from a file, so it does nothing: leave it out`
     throw refused(ofFiles, readCsv[ofFiles], reason)
   }
-  return { layout: layOut(plan, { header, width: null, first: null, name: 'events' }), handedOn: plan.handedOn }
+  return {
+    csvColumns: csvColumnsOf(plan, { header, width: null, first: null, name: 'events' }),
+    handedOn: plan.handedOn,
+  }
 }
 
 /** Whether rows that are one cell longer than the header get their first column as an index without a name. */
@@ -135,8 +138,8 @@ function indexAt({ indexCol }: ReadCsvPlan, names: readonly string[], used: read
 export function finalNames(header: readonly string[]): string[] {
   const names = header.map((name, at) => (name === '' ? `Unnamed: ${at}` : name))
   const taken = new Set(names)
-  const positions = names.map((_, at) => at)
-  const order = [...positions.filter(at => header[at] !== ''), ...positions.filter(at => header[at] === '')]
+  const indices = names.map((_, at) => at)
+  const order = [...indices.filter(at => header[at] !== ''), ...indices.filter(at => header[at] === '')]
   const counts = new Map<string, number>()
   for (const at of order) {
     const base = names[at]!

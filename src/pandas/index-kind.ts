@@ -66,7 +66,7 @@ const UINT64_MAX = 2n ** 64n - 1n
 const INTEGER_DIGITS = 4300
 
 /** Where something was seen first, by line. */
-type Seen = number | null
+type FirstLine = number | null
 
 /** Takes the index cells of a file one by one, and tells which kind pandas would infer for all of them. */
 export class IndexKindInference {
@@ -77,19 +77,19 @@ export class IndexKindInference {
   #count = 0
   #numeric = true
   #boolean = true
-  #missing: Seen = null
-  #float: Seen = null
-  #negative: Seen = null
-  #integer: Seen = null
-  #unsigned: Seen = null
-  #huge: Seen = null
-  #minusZero: Seen = null
-  #inexact: Seen = null
+  #missing: FirstLine = null
+  #float: FirstLine = null
+  #negative: FirstLine = null
+  #integer: FirstLine = null
+  #unsigned: FirstLine = null
+  #huge: FirstLine = null
+  #minusZero: FirstLine = null
+  #inexact: FirstLine = null
   /** Cells that pandas would write in another way than they were read. */
-  #rewrittenInteger: Seen = null
-  #rewrittenFloat: Seen = null
-  #rewrittenBoolean: Seen = null
-  readonly #steps = new Steps()
+  #rewrittenInteger: FirstLine = null
+  #rewrittenFloat: FirstLine = null
+  #rewrittenBoolean: FirstLine = null
+  readonly #steps = new IndexSteps()
 
   /** `readAsText`: whether pandas first reads the column as text, except missing values, and then infers the index. */
   constructor(rules: IndexRules, readAsText = true) {
@@ -204,7 +204,7 @@ function unforceable(place: string, line: number, what: string): RowmillError {
 }
 
 /** Whether the integers have equal steps. pandas then makes a RangeIndex (maybe_sequence_to_range). */
-class Steps {
+class IndexSteps {
   #equal = true
   #count = 0
   #first = 0n

@@ -21,21 +21,21 @@ const EXTENSIONS: readonly (readonly [string, PackMethod])[] = [
   ['.zst', 'zstd'],
 ]
 
-interface Argument {
+interface PackingArgument {
   readonly rule: string
   readonly accepts: (value: unknown) => boolean
 }
 
-const whole = (from: number, to: number): Argument => ({
+const whole = (from: number, to: number): PackingArgument => ({
   rule: `a whole number from ${from} to ${to}`,
   accepts: value => Number.isSafeInteger(value) && Number(value) >= from && Number(value) <= to,
 })
-const archiveName: Argument = {
+const archiveName: PackingArgument = {
   rule: 'the name of the file in the archive, a text',
   accepts: value => typeof value === 'string' && value !== '',
 }
 
-const ARGUMENTS: Readonly<Record<PackMethod, Readonly<Record<string, Argument>>>> = {
+const ARGUMENTS: Readonly<Record<PackMethod, Readonly<Record<string, PackingArgument>>>> = {
   gzip: { compresslevel: whole(0, 9), mtime: whole(0, 2 ** 32 - 1) },
   bz2: { compresslevel: whole(1, 9) },
   zip: { compresslevel: whole(0, 9), archive_name: archiveName },

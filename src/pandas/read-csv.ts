@@ -25,7 +25,7 @@ export interface ReadCsvPlan {
   readonly compression: 'infer' | 'gzip' | null
   /** The header for a file without one. */
   readonly names: readonly string[] | null
-  /** The column of the index, by position or name. Null: rows are numbered. */
+  /** The column of the index, by number or name. Null: rows are numbered. */
   readonly indexCol: number | string | null
   readonly usecols: readonly (number | string)[] | null
   /** The columns that a dtype dict names. Null: one dtype for all. */
@@ -34,10 +34,10 @@ export interface ReadCsvPlan {
   readonly handedOn: Readonly<Record<string, unknown>>
 }
 
-type Given = Readonly<Record<string, unknown>>
+type ReadCsvArguments = Readonly<Record<string, unknown>>
 
 /** The arguments of the original job, unless it says otherwise. The Python host has the same (host_frame.py). */
-export const READ_CSV_DEFAULTS: Given = { engine: 'python', index_col: 0, dtype: 'str' }
+export const READ_CSV_DEFAULTS: ReadCsvArguments = { engine: 'python', index_col: 0, dtype: 'str' }
 
 /** Arguments that the host applies to each batch: they act on single cells, or name columns. */
 // biome-ignore format: a list of words
@@ -58,13 +58,13 @@ const WITHOUT_EFFECT = ['date_format', 'dayfirst', 'cache_dates']
 const WHOLE_FILE = 'it acts on the whole file, and a batch is a part of it'
 const NO_EFFECT = 'it does nothing to text columns: leave it out'
 
-interface Refusal {
+interface FixedArgument {
   readonly accepted: readonly unknown[]
   readonly reason: string
 }
 
 /** Arguments that may only have these values, which are pandas' defaults, and the reason. */
-const REFUSED: Readonly<Record<string, Refusal>> = {
+const REFUSED: Readonly<Record<string, FixedArgument>> = {
   nrows: { accepted: [null], reason: WHOLE_FILE },
   skipfooter: { accepted: [0], reason: WHOLE_FILE },
   chunksize: { accepted: [null], reason: 'rowmill cuts the batches: --batch-rows' },
@@ -98,8 +98,8 @@ export const READ_CSV_ARGUMENTS: readonly string[] = [
  * Divides the keyword arguments of read_csv into those that the source uses and those that the host applies to each
  * batch. `delimiter` is --delimiter. Throws USAGE naming argument, value and reason. csv-columns.ts checks the rest.
  */
-export function checkReadCsv(readCsv: Given, delimiter: string | null): ReadCsvPlan {
-  const given: Given = { ...READ_CSV_DEFAULTS, ...readCsv }
+export function checkReadCsv(readCsv: ReadCsvArguments, delimiter: string | null): ReadCsvPlan {
+  const given: ReadCsvArguments = { ...READ_CSV_DEFAULTS, ...readCsv }
   for (const [name, value] of Object.entries(given)) {
     if (!READ_CSV_ARGUMENTS.includes(name)) throw refused(name, value, 'pandas.read_csv has no such argument')
     const refusal = Object.hasOwn(REFUSED, name) ? REFUSED[name] : undefined
@@ -137,7 +137,7 @@ export function refused(name: string, value: unknown, reason: string): RowmillEr
   })
 }
 
-function oneOf<T>(given: Given, name: string, values: readonly [T, ...T[]], reason: string): T {
+function oneOf<T>(given: ReadCsvArguments, name: string, values: readonly [T, ...T[]], reason: string): T {
   const value = given[name]
   if (value === undefined) return values[0]
   const found = values.find(each => each === value)
@@ -145,13 +145,13 @@ function oneOf<T>(given: Given, name: string, values: readonly [T, ...T[]], reas
   return found
 }
 
-function character(given: Given, name: string, fallback: string): string {
+function character(given: ReadCsvArguments, name: string, fallback: string): string {
   const value = given[name] ?? fallback
   if (typeof value === 'string' && value.length === 1 && value !== '\n' && value !== '\r') return value
   throw refused(name, value, 'give one character below U+10000 that is not a line end')
 }
 
-function checkDialect(given: Given, delimiter: string | null): CsvDialect {
+function checkDialect(given: ReadCsvArguments, delimiter: string | null): CsvDialect {
   const separators = [delimiter, given.delimiter, given.sep].filter(each => each !== undefined && each !== null)
   if (separators.length > 1) throw refused('sep', separators[1], 'give only one of --delimiter, sep and delimiter')
   if (given.sep === null) throw refused('sep', null, 'pandas would guess the separator: name it')
@@ -180,7 +180,7 @@ function checkDialect(given: Given, delimiter: string | null): CsvDialect {
   }
 }
 
-function flag(given: Given, name: string, fallback: boolean): boolean {
+function flag(given: ReadCsvArguments, name: string, fallback: boolean): boolean {
   return oneOf(given, name, [fallback, !fallback], 'it must be true or false')
 }
 
@@ -206,7 +206,7 @@ function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
 
-function checkNames(given: Given): readonly string[] | null {
+function checkNames(given: ReadCsvArguments): readonly string[] | null {
   const names = given.names ?? null
   const header = given.header === undefined ? 'infer' : given.header
   if (names === null) {
@@ -232,14 +232,14 @@ function checkUsecols(usecols: unknown): readonly (number | string)[] | null {
   if (Array.isArray(usecols) && usecols.length > 0) {
     if (isTexts(usecols) || (usecols as unknown[]).every(isCount)) return usecols
   }
-  throw refused('usecols', usecols, 'give a list of column names or a list of positions from 0')
+  throw refused('usecols', usecols, 'give a list of column names or a list of column numbers from 0')
 }
 
 function checkIndexCol(indexCol: unknown): number | string | null {
   if (indexCol === null || indexCol === false) return null
   const single: unknown = Array.isArray(indexCol) && indexCol.length === 1 ? indexCol[0] : indexCol
   if (typeof single === 'string' || isCount(single)) return single
-  throw refused('index_col', indexCol, 'give one column by position from 0 or by name, or null')
+  throw refused('index_col', indexCol, 'give one column by number from 0 or by name, or null')
 }
 
 const TEXT_DTYPES = ['str', 'string', 'object']
@@ -259,7 +259,7 @@ const NUMBER_LIKE = /^\s*[+-]?(?:[\p{Nd}_.]*\p{Nd}[\p{Nd}_.]*(?:e[+-]?[\p{Nd}_]*
 const PLAIN_NUMBER = /^-?\d{1,15}(?:\.\d{1,15})?$/
 
 /** The words that pandas reads as missing and as booleans in an index with this name. Null: it has no name. */
-export function indexRules(given: Given, index: string | null): IndexRules {
+export function indexRules(given: ReadCsvArguments, index: string | null): IndexRules {
   const booleanWords = [given.true_values ?? [], given.false_values ?? []].flatMap((words, at) => {
     const usable = isTexts(words) && !words.some(word => NUMBER_LIKE.test(word))
     if (!usable) throw refused(at ? 'false_values' : 'true_values', words, 'give a list of texts that are no numbers')

@@ -27,7 +27,7 @@ export interface ToCsvParts {
   readonly compression: unknown
 }
 
-interface Argument {
+interface ToCsvArgument {
   readonly by: 'host' | 'sink' | 'both' | 'refused'
   /** What a value must be. For a refused argument: why it is refused. */
   readonly rule: string
@@ -44,14 +44,14 @@ const oneOf =
   (value: unknown) =>
     values.includes(value)
 
-const oneLine = (rule: string, ...defaults: unknown[]): Argument => ({
+const oneLine = (rule: string, ...defaults: unknown[]): ToCsvArgument => ({
   by: 'refused',
   rule,
   accepts: oneOf(...defaults),
 })
 
 /** Every keyword argument of DataFrame.to_csv (pandas 3.1). A refused one may still be given with its default value. */
-const ARGUMENTS: Readonly<Record<string, Argument>> = {
+const ARGUMENTS: Readonly<Record<string, ToCsvArgument>> = {
   na_rep: { by: 'host', rule: 'a text', accepts: isText },
   float_format: { by: 'host', rule: "a text such as '%.3f'", accepts: orNull(isText) },
   date_format: { by: 'host', rule: "a text such as '%Y-%m-%d'", accepts: orNull(isText) },

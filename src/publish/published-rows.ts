@@ -20,9 +20,9 @@ export interface Published {
  * `signal`.
  */
 export async function findPublished(context: PipelineContext, job: Job): Promise<Published[]> {
-  const positions = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
-  const published = positions.map(() => ({ rows: 0, ended: false }))
-  await readNow(context, positions, (partition, message) => {
+  const offsets = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
+  const published = offsets.map(() => ({ rows: 0, ended: false }))
+  await readNow(context, offsets, (partition, message) => {
     note(published[partition]!, message, { partition, job })
   })
   return published

@@ -9,7 +9,7 @@ import { findFirstRow } from './first-row.ts'
 import { LossWatch } from './loss-watch.ts'
 import type { ResultReader } from './result-reader.ts'
 
-export interface Start {
+export interface OrderStart {
   readonly reader: ResultReader
   readonly attempts: readonly Attempt[]
   /** Where to resume, or null. */
@@ -22,11 +22,11 @@ export interface Start {
 const NOTHING = { rows: 0, rejects: 0, duplicates: 0 }
 
 /** Starts the reader, and returns the order in which the rows of the job are handed out from there. */
-export function openOrder(context: PipelineContext, job: Job, start: Start): Promise<RowOrder> {
+export function openOrder(context: PipelineContext, job: Job, start: OrderStart): Promise<RowOrder> {
   return job.sequenced ? openSequence(context, job, start) : openArrivals(job, start)
 }
 
-async function openArrivals(job: Job, { reader, checkpoint, now }: Start): Promise<RowOrder> {
+async function openArrivals(job: Job, { reader, checkpoint, now }: OrderStart): Promise<RowOrder> {
   const first = { counts: NOTHING, offsets: now ?? (await leftOf(job, reader)), highest: reader.from.map(() => -1) }
   const at = isOfArrivals(checkpoint) ? extend(checkpoint, await reader.bounds('start')) : first
   await reader.read([{ attempt: job.attempt, resultsFrom: at.offsets }], at.highest)
@@ -37,7 +37,7 @@ async function openArrivals(job: Job, { reader, checkpoint, now }: Start): Promi
  * A checkpoint has one offset for each partition. So with several attempts, all are read from their start, and the rows
  * that were handed out before are skipped.
  */
-async function openSequence(context: PipelineContext, job: Job, start: Start): Promise<RowOrder> {
+async function openSequence(context: PipelineContext, job: Job, start: OrderStart): Promise<RowOrder> {
   const { reader, attempts, checkpoint } = start
   const left = checkpoint === null && !job.bounded ? await leftOf(job, reader) : job.resultsFrom
   const at = isOfSequence(checkpoint) ? checkpoint : { seq: 0, counts: NOTHING, offsets: left }
@@ -59,7 +59,7 @@ function isOfSequence(checkpoint: ReadCheckpoint | null): checkpoint is Sequence
 async function startLater(
   context: PipelineContext,
   job: Job,
-  { reader, left, lookEveryMs }: Start & { readonly left: readonly number[] },
+  { reader, left, lookEveryMs }: OrderStart & { readonly left: readonly number[] },
 ): Promise<SequenceCheckpoint> {
   let partition = 0
   const seek = (sought: number) => {

@@ -8,7 +8,7 @@ import { endWithJob, type JobLog } from '../pipeline/job-log.ts'
 import { isOfUnknownSchema } from '../wire/codec.ts'
 import { LossWatch, type Wanted, type WantedAnywhere } from './loss-watch.ts'
 import { openOrder } from './open-order.ts'
-import { type Arrived, ResultReader } from './result-reader.ts'
+import { ResultReader, type ResultsMessage } from './result-reader.ts'
 
 export interface OrderedResultsOptions {
   /** Where to resume; null: start with the first row, or where `from` says. */
@@ -185,7 +185,7 @@ export class OrderedResults {
     return -1
   }
 
-  #offer(partition: number, { kind, offset, value }: Arrived): ReadResult | null {
+  #offer(partition: number, { kind, offset, value }: ResultsMessage): ReadResult | null {
     const at = this.#reader.at(partition, offset)
     if (kind === 'result') return { result: value, partition, firstCopies: this.#order.offer(at, value) }
     if (kind === 'end') this.#order.end(at, value)

@@ -1,5 +1,5 @@
 import type { Attempt } from '../core/job.ts'
-import { type AttemptLog, type Found, MergedAttempts } from '../core/merged-attempts.ts'
+import { type AttemptLog, type AttemptMessage, MergedAttempts } from '../core/merged-attempts.ts'
 import type { MessageOffset } from '../core/row-order.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
 import type { Message } from '../kafka/index.ts'
@@ -16,10 +16,10 @@ import type { WireRecord } from '../wire/record.ts'
 const LOOK_FOR_PARTITIONS_MS = 2000
 
 /** A result, an end of input, or a barrier, which is a rows message without rows. */
-export type Arrived = Found | { readonly kind: 'rows'; readonly offset: number; readonly value: Rows }
+export type ResultsMessage = AttemptMessage | { readonly kind: 'rows'; readonly offset: number; readonly value: Rows }
 
 interface PartitionResults {
-  next(): Arrived | undefined
+  next(): ResultsMessage | undefined
   /** Rows that were dropped as copies. */
   readonly duplicates: number
 }
@@ -40,7 +40,7 @@ export class ResultReader {
   #queues: readonly (readonly PartitionQueue[])[] = []
   #partitions: PartitionResults[] = []
   /** By partition, the message that was peeked at and not taken. */
-  readonly #heads = new Map<number, Arrived>()
+  readonly #heads = new Map<number, ResultsMessage>()
   #unread = 0
   #lookForPartitions: NodeJS.Timeout | undefined
   #looking: Promise<void> | null = null
@@ -106,7 +106,7 @@ export class ResultReader {
   }
 
   /** Takes the next message of a partition; undefined if none has arrived. */
-  take(partition: number): Arrived | undefined {
+  take(partition: number): ResultsMessage | undefined {
     const head = this.#heads.get(partition)
     if (!head) return this.#partitions[partition]!.next()
     this.#heads.delete(partition)
@@ -114,7 +114,7 @@ export class ResultReader {
   }
 
   /** Returns the next message without taking it. */
-  peek(partition: number): Arrived | undefined {
+  peek(partition: number): ResultsMessage | undefined {
     const next = this.#heads.get(partition) ?? this.#partitions[partition]!.next()
     if (next) this.#heads.set(partition, next)
     return next
@@ -198,7 +198,7 @@ export class ResultReader {
 
   #logOf(index: number, partition: number): AttemptLog {
     const queue = this.#queues[index]![partition]!
-    const next = (): Found | undefined => {
+    const next = (): AttemptMessage | undefined => {
       for (let found = this.#nextOf(index, partition); found; found = this.#nextOf(index, partition))
         if (found.kind !== 'rows') return found
       return undefined
@@ -212,7 +212,7 @@ export class ResultReader {
   }
 
   /** The next record of an attempt in a partition. */
-  #nextOf(index: number, partition: number): Arrived | undefined {
+  #nextOf(index: number, partition: number): ResultsMessage | undefined {
     const [feed, queue] = [this.#feeds[index]!, this.#queues[index]![partition]!]
     const { attempt } = this.#attempts[index]!
     for (let message = feed.take(queue); message; message = feed.take(queue)) {

@@ -29,8 +29,8 @@ export async function readResultsNow(
 ): Promise<void> {
   const { results: topic } = topicsOf(context.pipeline)
   const attempts = new Set(context.jobs.attemptsOf(job.id).map(({ attempt }) => attempt))
-  const positions = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition] ?? 0 }))
-  await readNow(context, positions, (partition, { value }) => {
+  const offsets = partitions.map(partition => ({ topic, partition, offset: job.resultsFrom[partition] ?? 0 }))
+  await readNow(context, offsets, (partition, { value }) => {
     const record = recordOf(value, job.id)
     if (record && attempts.has(record.value.attempt)) take(partition, record)
   })

@@ -8,14 +8,14 @@ export type Step =
   /** Of a sink that has no `flush`: nothing. */
   | { readonly flush: true }
 
-interface Given {
+interface SinkScript {
   readonly module: string
   readonly output: string
   readonly header: SinkHeader
   readonly steps: readonly Step[]
 }
 
-const { module, output, header, steps }: Given = JSON.parse(process.argv[2]!)
+const { module, output, header, steps }: SinkScript = JSON.parse(process.argv[2]!)
 const { default: create } = (await import(module)) as { default: (output: string) => Sink }
 const sink = create(output)
 await sink.open()

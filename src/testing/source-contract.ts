@@ -6,12 +6,12 @@ import { INDEX_KINDS } from '../pandas/index-kind.ts'
 import { digestOf, SOURCE_DIGEST } from '../pipeline/source-identity.ts'
 import { checkRules, type Rule } from './rules.ts'
 
-type Made = Source | Promise<Source>
+type NewSource = Source | Promise<Source>
 
 /** How to make a source, and what it promises. What cannot be made is left out: its rule is not checked then. */
 export interface SourceContract {
   /** Makes a new source over the same input. It is called for each rule. */
-  create(): Made
+  create(): NewSource
   /** The header of that input. */
   readonly columns: readonly string[]
   /** The rows of that input, at least two. */
@@ -19,13 +19,13 @@ export interface SourceContract {
   /** Whether another source over the same input can resume a job. */
   readonly resumable: boolean
   /** Makes a source over other input. A job must not resume with it. */
-  createOther?(): Made
+  createOther?(): NewSource
   /** Makes a source whose input breaks after some of `rows`. */
-  createBroken?(): Made
+  createBroken?(): NewSource
   /** Makes a source whose `open` must fail. */
-  createUnusable?(): Made
+  createUnusable?(): NewSource
   /** Makes a source that waits for input that does not come. */
-  createWaiting?(): Made
+  createWaiting?(): NewSource
   /** How long a call may take, in milliseconds. Default: 60 s. */
   readonly patienceMs?: number
 }
@@ -60,7 +60,7 @@ function rulesOf(contract: SourceContract): Rule[] {
   return rules
 }
 
-async function using<T>(made: Made, act: (source: Source) => Promise<T>): Promise<T> {
+async function using<T>(made: NewSource, act: (source: Source) => Promise<T>): Promise<T> {
   const source = await made
   try {
     return await act(source)
@@ -131,7 +131,7 @@ async function checkResuming({ create, rows, resumable }: SourceContract): Promi
   }
 }
 
-async function checkOther(made: Made, other: Made): Promise<void> {
+async function checkOther(made: NewSource, other: NewSource): Promise<void> {
   const [header, otherHeader] = await Promise.all([made, other].map(each => using(each, source => source.open())))
   const known = ({ identity, options }: typeof header & {}) => digestOf(options) ?? identity
   assert.notDeepEqual(known(otherHeader!), known(header!))
@@ -147,7 +147,7 @@ async function checkBroken(source: Source, { rows }: SourceContract): Promise<vo
   assert.deepEqual(found, rows.slice(0, found.length), 'only rows before the break')
 }
 
-async function checkWaiting(made: Made): Promise<void> {
+async function checkWaiting(made: NewSource): Promise<void> {
   const source = await made
   const waiting = (async () => {
     await source.open()

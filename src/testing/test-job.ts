@@ -2,7 +2,7 @@ import { newJob } from '../core/job.ts'
 import type { Layout } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Values } from '../model.ts'
-import { type Layout as ColumnLayout, layOut } from '../pandas/csv-columns.ts'
+import { type CsvColumns, csvColumnsOf } from '../pandas/csv-columns.ts'
 import { INDEX_KINDS, IndexKindInference } from '../pandas/index-kind.ts'
 import { checkReadCsv } from '../pandas/read-csv.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
@@ -29,7 +29,7 @@ export function testJob(options: TestJobOptions, { partitions, blockRows }: Layo
   const plan = checkReadCsv(readCsv, null)
   checkToCsv(toCsv)
   const first = rows.length > 0 ? { byte: 0, line: 2 } : null
-  const columns = layOut(plan, { header: options.columns, width: rows[0]?.length ?? null, first, name: 'rows' })
+  const columns = csvColumnsOf(plan, { header: options.columns, width: rows[0]?.length ?? null, first, name: 'rows' })
   const zeros = Array.from({ length: partitions }, () => 0)
   return newJob({
     id: 'test',
@@ -52,14 +52,14 @@ export function testJob(options: TestJobOptions, { partitions, blockRows }: Layo
   })
 }
 
-function indexKindOf(layout: ColumnLayout, { rows, indexKind }: TestJobOptions): string | null {
+function indexKindOf(csvColumns: CsvColumns, { rows, indexKind }: TestJobOptions): string | null {
   if (indexKind !== undefined && !INDEX_KINDS.some(kind => kind === indexKind)) {
     throw new RowmillError('USAGE', `indexKind ${indexKind}: unknown. It must be one of ${INDEX_KINDS.join(', ')}.`)
   }
-  const { inferredAt, numbered, columns } = layout
+  const { inferredAt, numbered, columns } = csvColumns
   if (numbered) return null
   if (indexKind !== undefined || inferredAt === null) return indexKind ?? null
-  const inference = new IndexKindInference(layout.indexRules, layout.indexReadAsText)
+  const inference = new IndexKindInference(csvColumns.indexRules, csvColumns.indexReadAsText)
   for (const [seq, row] of rows.entries()) inference.add(row[inferredAt], seq + 2)
   return inference.kind(`column ${columns[inferredAt]}`)
 }

@@ -18,7 +18,7 @@ interface Span {
 }
 
 /** One message of the job, and where it is. */
-export interface Found {
+export interface JobMessage {
   readonly record: WireRecord
   readonly where: string
 }
@@ -48,7 +48,7 @@ export interface PartitionReadings {
   /** A description of what the log has lost since the job began, or null. */
   readonly loss: string | null
   /** The next message of the job. Null after its end of input and at the end of the log. */
-  next(): Promise<Found | null>
+  next(): Promise<JobMessage | null>
   /** Counts a malformed message, and keeps the description of the first one. */
   refuse(where: string, flaw: string): void
 }
@@ -115,7 +115,7 @@ export class JobTopic extends TopicReadings<JobPartition> {
 
   /** Starts reading. Called once, before the first `next` of a partition. */
   async read(): Promise<readonly JobPartition[]> {
-    const queues = await this.#feed.assign(this.partitions.map(({ position }) => position))
+    const queues = await this.#feed.assign(this.partitions.map(({ nextOffset }) => nextOffset))
     for (const [i, partition] of this.partitions.entries()) partition.readFrom(queues[i]!)
     return this.partitions
   }
@@ -145,7 +145,7 @@ export class JobPartition implements PartitionReadings {
     this.partition = span.partition
   }
 
-  get position(): PartitionOffset {
+  get nextOffset(): PartitionOffset {
     const { topic, partition, start } = this.#span
     return { topic, partition, offset: start }
   }
@@ -168,7 +168,7 @@ export class JobPartition implements PartitionReadings {
       : null
   }
 
-  async next(): Promise<Found | null> {
+  async next(): Promise<JobMessage | null> {
     while (!this.tally.end) {
       const message = await this.#message()
       if (!message) return null
@@ -211,8 +211,8 @@ export class JobPartition implements PartitionReadings {
 async function findSpans(feed: PartitionFeed, { topic, from }: JobTopicOptions): Promise<Span[]> {
   const wanted = from.map((_, partition) => ({ topic, partition }))
   const offsets = async (which: 'start' | 'end') => {
-    const positions = await feed.offsets(wanted, which)
-    return new Map(positions.map(({ partition, offset }) => [partition, offset]))
+    const offsets = await feed.offsets(wanted, which)
+    return new Map(offsets.map(({ partition, offset }) => [partition, offset]))
   }
   const [starts, ends] = await Promise.all([offsets('start'), offsets('end')])
   return from.map((offset, partition) => {

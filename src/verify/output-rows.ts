@@ -10,7 +10,7 @@ export interface OutputRun {
 }
 
 /** The part of a result that counts: the positions [from, end). */
-interface Held {
+interface ResultPart {
   readonly from: number
   readonly end: number
   readonly columns: readonly string[]
@@ -32,7 +32,7 @@ export class OutputRows {
   readonly classifiers = new Map<number, Map<string, string>>()
   readonly #job: Job
   readonly #partitions: readonly PartitionReadings[]
-  readonly #held: (Held | null)[]
+  readonly #held: (ResultPart | null)[]
   #seq = 0
 
   constructor(job: Job, partitions: readonly PartitionReadings[]) {
@@ -66,7 +66,7 @@ export class OutputRows {
     await Promise.all(this.#partitions.map(drainOne))
   }
 
-  async #holding(partition: number, position: number): Promise<Held | null> {
+  async #holding(partition: number, position: number): Promise<ResultPart | null> {
     const held = this.#held[partition] ?? null
     if (held && held.end > position) return held
     const next = await this.#read(this.#partitions[partition]!)
@@ -75,7 +75,7 @@ export class OutputRows {
   }
 
   /** Reads up to the next result with a row that counts. */
-  async #read(partition: PartitionReadings): Promise<Held | null> {
+  async #read(partition: PartitionReadings): Promise<ResultPart | null> {
     for (;;) {
       const found = await partition.next()
       if (!found) return null

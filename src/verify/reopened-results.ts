@@ -1,6 +1,6 @@
 import type { EndOfInput, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
-import { type Found, JobTopic, type JobTopicOptions, type PartitionReadings, TopicReadings } from './job-topic.ts'
+import { type JobMessage, JobTopic, type JobTopicOptions, type PartitionReadings, TopicReadings } from './job-topic.ts'
 import { Tally } from './tally.ts'
 
 /** For each position, the attempt that decides it, plus 1. 0: no attempt has it. */
@@ -58,12 +58,12 @@ class ReopenedPartition implements PartitionReadings {
   readonly #survey: PartitionReadings
   /** By attempt. */
   readonly #readers: readonly PartitionReadings[]
-  readonly #held: (Found | null)[]
+  readonly #held: (JobMessage | null)[]
   readonly #counting: ReadonlySet<number>
   #deciding: Promise<Deciding> | null = null
   #next = 0
   /** The result of a job without rows, which has only the columns. */
-  #withoutRows: Found | null = null
+  #withoutRows: JobMessage | null = null
 
   constructor(survey: PartitionReadings, readers: readonly PartitionReadings[], counting: ReadonlySet<number>) {
     this.#counting = counting
@@ -92,7 +92,7 @@ class ReopenedPartition implements PartitionReadings {
     this.#survey.refuse(where, flaw)
   }
 
-  async next(): Promise<Found | null> {
+  async next(): Promise<JobMessage | null> {
     this.#deciding ??= this.#decide()
     const deciding = await this.#deciding
     while (this.#next < deciding.length && !deciding[this.#next]) this.#next++
@@ -107,7 +107,7 @@ class ReopenedPartition implements PartitionReadings {
     return { record: { kind: 'result', value: part }, where }
   }
 
-  #giveWithoutRows(): Found | null {
+  #giveWithoutRows(): JobMessage | null {
     const found = this.#withoutRows
     this.#withoutRows = null
     return found
@@ -140,7 +140,7 @@ class ReopenedPartition implements PartitionReadings {
   }
 
   /** The first result of the attempt that covers the next position. The survey has seen it. */
-  async #reach(attempt: number): Promise<Found> {
+  async #reach(attempt: number): Promise<JobMessage> {
     for (;;) {
       this.#held[attempt] ??= await this.#readers[attempt]!.next()
       const held = this.#held[attempt]!

@@ -16,7 +16,7 @@ export interface RowFormat {
 }
 
 /** SHA-256 in hex. `expected` is null if not all rows are known. `against` is null if there is no second file. */
-export interface Digests {
+export interface OutputDigests {
   readonly expected: string | null
   readonly out: string
   readonly against: string | null
@@ -62,7 +62,7 @@ export class SameBytes {
   }
 
   /** Reads the files to their ends, and returns the first differences. `whole`: the added rows are all rows of the job. */
-  async finish(whole: boolean): Promise<{ differences: RowmillError[]; digests: Digests }> {
+  async finish(whole: boolean): Promise<{ differences: RowmillError[]; digests: OutputDigests }> {
     await this.#compareChunk()
     await this.#compareRest(whole ? { name: 'after the last row', row: null, start: this.#at, bytes: null } : null)
     const digests = {

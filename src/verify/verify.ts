@@ -13,7 +13,7 @@ import { findingsOf, type Readings } from './findings.ts'
 import { JobTopic, type PartitionReadings } from './job-topic.ts'
 import { OutputRows } from './output-rows.ts'
 import { ReopenedResults } from './reopened-results.ts'
-import { type Digests, type RowFormat, SameBytes } from './same-bytes.ts'
+import { type OutputDigests, type RowFormat, SameBytes } from './same-bytes.ts'
 
 export interface VerifyOptions {
   /** The id of the job. */
@@ -50,7 +50,7 @@ export interface Verified {
   readonly rowsByWorker: ReadonlyMap<string, number>
   /** Fingerprints as hex. */
   readonly classifiers: readonly string[]
-  readonly digests: Digests
+  readonly digests: OutputDigests
   /** Everything that does not agree. The finding that explains most comes first. Each has exit code 6. */
   readonly findings: readonly RowmillError[]
 }

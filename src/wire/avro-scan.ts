@@ -12,7 +12,7 @@ export const MAX_ITEMS = 1_048_576
 export const MAX_LONG = 9_007_199_254_740_990
 
 /** Skips one value, or refuses it. */
-export type Skip = (cursor: Cursor) => void
+export type Skip = (cursor: AvroCursor) => void
 
 /** The part of an Avro schema that rowmill's records use. */
 export type Schema =
@@ -42,13 +42,13 @@ interface Scanned {
  * byte: it is cut off, too long, or not what the schema says.
  */
 export function scan(skip: Skip, bytes: Buffer, scanned: Scanned): void {
-  const cursor = new Cursor(bytes, scanned)
+  const cursor = new AvroCursor(bytes, scanned)
   skip(cursor)
   if (cursor.left > 0) cursor.refuse(`${cursor.left} bytes too many`)
 }
 
 /** A cursor in the bytes of one record. */
-export class Cursor {
+export class AvroCursor {
   readonly bytes: Buffer
   readonly #scanned: Scanned
   pos: number
@@ -137,7 +137,7 @@ const PRIMITIVES: Readonly<Record<Extract<Schema, string>, Skip>> = {
  * Each string is checked alone. In a check of the whole body, a string that ends in the middle of a character would
  * borrow its last byte from the length that follows. And most lengths from 64 on would be refused.
  */
-function skipString(cursor: Cursor): void {
+function skipString(cursor: AvroCursor): void {
   const length = cursor.unsigned()
   const start = cursor.pos
   cursor.jump(length)
@@ -173,7 +173,7 @@ function skipArray(item: Skip): Skip {
 }
 
 /** Skips blocks of items up to an empty block, and counts the items. After a negative count comes the block's size. */
-export function skipItems(cursor: Cursor, item: Skip): number {
+export function skipItems(cursor: AvroCursor, item: Skip): number {
   for (let total = 0; ; ) {
     const signed = cursor.signed()
     if (signed === 0) return total

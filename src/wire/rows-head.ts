@@ -1,5 +1,5 @@
 import type { Rows, RowsHead } from '../model.ts'
-import { Cursor, compileSkip, type Skip, skipItems } from './avro-scan.ts'
+import { AvroCursor, compileSkip, type Skip, skipItems } from './avro-scan.ts'
 import { decode, MAX_MESSAGE_BYTES, malformed } from './codec.ts'
 import { fingerprintOf, HEADER_BYTES } from './formats.ts'
 import type { WireRecord } from './record.ts'
@@ -20,7 +20,7 @@ export function decodeHead(
     return decode(bytes) as Exclude<WireRecord, { kind: 'rows' }>
   }
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  const cursor = new Cursor(buffer, { record: RECORD, from: HEADER_BYTES, error: malformed })
+  const cursor = new AvroCursor(buffer, { record: RECORD, from: HEADER_BYTES, error: malformed })
   const field = <T>(name: keyof Rows, read: () => T): T => {
     cursor.field = name
     return read()
@@ -49,7 +49,7 @@ function isRows(bytes: Uint8Array): boolean {
   return bytes[0] === 0xc3 && bytes[1] === 0x01 && lazyFingerprint.equals(bytes.subarray(2, HEADER_BYTES))
 }
 
-function readText(cursor: Cursor): string {
+function readText(cursor: AvroCursor): string {
   const start = cursor.pos
   const length = cursor.unsigned()
   const from = cursor.pos
@@ -58,7 +58,7 @@ function readText(cursor: Cursor): string {
   return cursor.bytes.toString('utf8', from, from + length)
 }
 
-function readNumbers(cursor: Cursor): number[] {
+function readNumbers(cursor: AvroCursor): number[] {
   const numbers: number[] = []
   const read: Skip = () => void numbers.push(cursor.unsigned())
   skipItems(cursor, read)
@@ -66,7 +66,7 @@ function readNumbers(cursor: Cursor): number[] {
 }
 
 /** A union of null and one other type. */
-function optional<T>(cursor: Cursor, read: () => T): T | null {
+function optional<T>(cursor: AvroCursor, read: () => T): T | null {
   const branch = cursor.unsigned()
   if (branch > 1) cursor.refuse(`choice ${branch} of 2`)
   return branch === 0 ? null : read()

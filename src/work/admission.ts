@@ -8,15 +8,15 @@ import { decodeHead } from '../wire/rows-head.ts'
 import { unsequencedRow } from './unsequenced-row.ts'
 
 /** The content of a message: a row in JSON, or a record whose rows are not decoded yet. */
-export type Content = ReturnType<typeof decodeHead> | { readonly kind: 'json'; readonly value: JsonRow }
+export type MessageContent = ReturnType<typeof decodeHead> | { readonly kind: 'json'; readonly value: JsonRow }
 
 /** A message and where it was read from. */
-export interface Arrived {
+export interface ReceivedMessage {
   readonly topic: string
   readonly partition: number
   readonly offset: number
   readonly value: Buffer
-  readonly content: Content
+  readonly content: MessageContent
 }
 
 /** What a worker knows when a message arrives. */
@@ -48,12 +48,12 @@ export type Verdict =
 const PASS: Verdict = { action: 'pass' }
 
 /** Reads the content of a message. Throws ROW_MALFORMED if it holds nothing that a worker can read. */
-export function readContent(value: Buffer | null): Content {
+export function readContent(value: Buffer | null): MessageContent {
   return isJson(value) ? { kind: 'json', value: decodeJsonRow(value) } : decodeHead(value)
 }
 
 /** Decides about one message, and changes nothing. Throws what `findJob` throws. */
-export function admit(arrived: Arrived, knowledge: Knowledge): Verdict {
+export function admit(arrived: ReceivedMessage, knowledge: Knowledge): Verdict {
   const { content, topic } = arrived
   const { reopened } = knowledge
   if (reopened && (!('job' in content.value) || content.value.job !== reopened.id)) return PASS
@@ -70,7 +70,7 @@ export function admit(arrived: Arrived, knowledge: Knowledge): Verdict {
 }
 
 /** Admits numbered rows, ends of input, and barriers that fence off an older producer. */
-function admitSequenced({ content, value, partition }: Arrived, job: Job, { batcher }: Knowledge): Verdict {
+function admitSequenced({ content, value, partition }: ReceivedMessage, job: Job, { batcher }: Knowledge): Verdict {
   if (content.kind === 'end') {
     const flaw = batcher.flawOfEnd(content.value)
     return flaw === null ? { action: 'end', end: content.value } : { action: 'fail', job, why: flaw }
@@ -92,7 +92,7 @@ function admitSequenced({ content, value, partition }: Arrived, job: Job, { batc
 }
 
 /** Admits a row without a number: one in each message, in JSON or as a rows message. Its position is its offset. */
-function admitUnsequenced({ content, offset, value }: Arrived, job: Job): Verdict {
+function admitUnsequenced({ content, offset, value }: ReceivedMessage, job: Job): Verdict {
   if (content.kind === 'end') return reject(`job ${job.id} has no end: its rows have no numbers`)
   if (content.kind === 'rows' && (content.value.seq !== null || content.value.count !== 1)) {
     const { count, seq } = content.value

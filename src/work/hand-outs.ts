@@ -11,7 +11,7 @@ const MORE_MESSAGES = 4
 /** The most messages for which a commit notes that a worker began to read them. */
 const MOST_READS = 16
 
-interface Note {
+interface CommitMetadata {
   /** How often the messages from the committed offset on were handed out without a later commit. */
   readonly handed: number
   /** By offset, how many workers began to read a message and never noted that they had read it. */
@@ -77,15 +77,15 @@ export class HandOuts {
       .sort(([a], [b]) => a - b)
     return handed === 0 && reads.length === 0
       ? ''
-      : JSON.stringify({ handed, reads: Object.fromEntries(reads.slice(0, MOST_READS)) } satisfies Note)
+      : JSON.stringify({ handed, reads: Object.fromEntries(reads.slice(0, MOST_READS)) } satisfies CommitMetadata)
   }
 }
 
 /** Metadata of another program counts as no note. */
-function parse(metadata: string | null): Note {
-  const nothing: Note = { handed: 0, reads: {} }
+function parse(metadata: string | null): CommitMetadata {
+  const nothing: CommitMetadata = { handed: 0, reads: {} }
   try {
-    const { handed, reads } = JSON.parse(metadata || '{}') as Partial<Note>
+    const { handed, reads } = JSON.parse(metadata || '{}') as Partial<CommitMetadata>
     const counts = Object.entries(reads ?? {}).filter(([at, times]) => isCount(Number(at)) && isCount(times))
     return { handed: isCount(handed) ? handed : 0, reads: Object.fromEntries(counts) }
   } catch {

@@ -8,7 +8,7 @@ import { crashPoint } from '../support/crash-point.ts'
 import { FewLines } from '../support/few-lines.ts'
 import type { Say } from '../support/say.ts'
 import { isOfUnknownSchema } from '../wire/codec.ts'
-import { admit, type Content, readContent, type Verdict } from './admission.ts'
+import { admit, type MessageContent, readContent, type Verdict } from './admission.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Membership } from './membership.ts'
 import { survivesReading } from './read-apart.ts'
@@ -131,7 +131,7 @@ export class Intake {
     if (message.unreadable) return this.#reject(held, message, 'UNREADABLE', describeUnreadable(message))
     if (value && held.handOuts.isSuspect(offset) && !(await survivesReading(value)))
       return this.#reject(held, message, 'POISON', FATAL)
-    let content: Content | null
+    let content: MessageContent | null
     try {
       content = await this.#read(arrival)
       if (!content) return
@@ -179,7 +179,7 @@ export class Intake {
    * Reads the content of a message. Resolves with null if the partition was lost meanwhile. Throws ROW_MALFORMED if the
    * message holds nothing that a worker can read.
    */
-  async #read({ held, membership, message: { offset, value } }: Deferred): Promise<Content | null> {
+  async #read({ held, membership, message: { offset, value } }: Deferred): Promise<MessageContent | null> {
     const noted = held.handOuts.needsNote(value?.length ?? 0)
     if (noted) {
       held.handOuts.begin(offset)

@@ -92,7 +92,7 @@ export class Membership {
   join(handlers: MembershipHandlers): void {
     this.#running = this.#member.run(
       {
-        onAssigned: positions => this.#assign(positions, handlers),
+        onAssigned: offsets => this.#assign(offsets, handlers),
         onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
         onTrouble: error => this.#lostGroup(error),
       },
@@ -124,11 +124,11 @@ export class Membership {
     const now = this.#time.now()
     const due = this.assigned.filter(held => held.commitIsDue(now))
     if (due.length === 0) return
-    const positions = due.map(held => held.toCommit())
-    await this.#member.commit(positions)
+    const offsets = due.map(held => held.toCommit())
+    await this.#member.commit(offsets)
     crashPoint('committed')
     due.forEach((held, i) => {
-      held.noteCommit(positions[i]!.offset, now)
+      held.noteCommit(offsets[i]!.offset, now)
     })
   }
 
@@ -180,13 +180,13 @@ export class Membership {
     const { pump, findDone, failed } = handlers
     const { pipeline, say } = this.#connection
     const name = this.#name
-    const positions = await this.#withRoom(given, handlers)
+    const offsets = await this.#withRoom(given, handlers)
     if (this.#groupLost) say(`worker ${name} ${this.#hasJoined ? 'is back in' : 'has joined'} its group`)
     this.#groupLost = false
     this.#hasJoined = true
     if (given.length === 0 && this.reopened === null)
       say(`worker ${name} stays idle: other workers have all partitions of ${this.#topics.join(' and ')}`)
-    const assigning = this.feed.assign(positions.map(at => this.#within(at)))
+    const assigning = this.feed.assign(offsets.map(at => this.#within(at)))
     this.#assignment.abort() // its queues are closed, so nobody waits for what it was to find
     this.#assignment = new AbortController()
     const queues = await assigning
@@ -194,13 +194,13 @@ export class Membership {
     const { attempt } = this
     const { bulk } = topicsOf(pipeline)
     this.assigned = queues.map((queue, i) => {
-      const { metadata } = positions[i]!
+      const { metadata } = offsets[i]!
       return new AssignedPartition(queue, { attempt, bulk: queue.topic === bulk, metadata, now: this.#time.now() })
     })
     // If this worker dies without another commit, the next owner sees in the metadata that these were handed out.
     if (queues.length > 0) await this.#member.commit(this.assigned.map(held => held.toCommit())).catch(() => {})
     const job = this.reopened
-    const mine = positions.map(({ partition }) => partition).filter(partition => partition < (job?.partitions ?? 0))
+    const mine = offsets.map(({ partition }) => partition).filter(partition => partition < (job?.partitions ?? 0))
     const done = job ? findDone(job, mine, this.#assignment.signal) : Promise.resolve(null)
     done.catch(() => {}) // each pump gets the rejection
     for (const held of this.assigned) {
@@ -214,7 +214,7 @@ export class Membership {
     }
   }
 
-  /** The positions whose partition exists in `results`. Checks from time to time whether the others exist too. */
+  /** The offsets of the partitions that exist in `results`. Checks from time to time whether the others exist too. */
   async #withRoom(
     given: readonly Committed[],
     { resultPartitions }: MembershipHandlers,

@@ -15,7 +15,7 @@ export interface RejectCopiesOptions {
 }
 
 /** Why a message is rejected. */
-export interface Fault {
+export interface RejectCause {
   readonly reason: string
   readonly why: string
 }
@@ -38,7 +38,7 @@ export class RejectCopies {
   }
 
   /** Sends a copy of a message, and skips the message. Resolves when there is room for another copy. */
-  async send(held: AssignedPartition, message: Message, fault: Fault): Promise<void> {
+  async send(held: AssignedPartition, message: Message, fault: RejectCause): Promise<void> {
     if (held.queue.closed) return // the next owner reads it again
     const { offset } = message
     held.batcher.defer(offset)
@@ -76,7 +76,7 @@ export class RejectCopies {
     return this.#acknowledged.promise
   }
 
-  #tell({ queue: { topic, partition } }: AssignedPartition, offset: number, { reason, why }: Fault): void {
+  #tell({ queue: { topic, partition } }: AssignedPartition, offset: number, { reason, why }: RejectCause): void {
     const { lines, rejects } = this.#options
     lines.note({ kind: reason, topic, partition, offset }, () => {
       const detail = shortLine(why).replace(/\.+$/, '')

@@ -41,7 +41,7 @@ function logsOf(hands: readonly (readonly { step: number; back: number }[])[]): 
   })
 }
 
-test('a late partition is read from its start, and is in the position before its first message', () => {
+test('a late partition is read from its start, and is in the checkpoint before its first message', () => {
   const order = new ArrivalOrder('j', START(1))
   order.offer({ topic: 't', partition: 0, offset: 0 }, result(0, 3))
   order.reach([0, 5, 9])
@@ -105,7 +105,7 @@ test('every row comes out once, in order of arrival, wherever a reader restarts'
   )
 })
 
-test('rows that were offered but not taken are after the position', () => {
+test('rows that were offered but not taken are after the checkpoint', () => {
   const order = new ArrivalOrder('j', START(2))
   const at = (partition: number, offset: number) => ({ topic: 'results', partition, offset })
   order.offer(at(0, 3), result(0, 10))

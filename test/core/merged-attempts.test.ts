@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type AttemptLog, type Found, MergedAttempts } from '../../src/core/merged-attempts.ts'
+import { type AttemptLog, type AttemptMessage, MergedAttempts } from '../../src/core/merged-attempts.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
 import { DoneRows } from '../../src/results/done-rows.ts'
 
@@ -106,7 +106,9 @@ test('for each position the latest attempt that has it counts, in order, however
             const offset = this.at++
             const value = log[offset]!
             if (value.attempt !== attempt) continue
-            return (isResult(value) ? { kind: 'result', offset, value } : { kind: 'end', offset, value }) as Found
+            return (
+              isResult(value) ? { kind: 'result', offset, value } : { kind: 'end', offset, value }
+            ) as AttemptMessage
           }
           return undefined
         },
@@ -148,7 +150,8 @@ test('a position in no attempt is a jump: the result after it comes as it is', (
   const logs = [0, 1].map((attempt): AttemptLog => {
     const mine = entries.flatMap((value, offset) => (value.attempt === attempt ? [{ offset, value }] : []))
     return {
-      next: () => mine.shift() && ({ kind: 'result', ...{ offset: attempt, value: entries[attempt]! } } as Found),
+      next: () =>
+        mine.shift() && ({ kind: 'result', ...{ offset: attempt, value: entries[attempt]! } } as AttemptMessage),
       read: 2,
     }
   })

@@ -220,8 +220,8 @@ class Members {
     this.#held.set(name, null)
     const running = member.run(
       {
-        onAssigned: positions => {
-          const held = positions.map(({ topic, partition }) => `${topic}/${partition}`).sort()
+        onAssigned: offsets => {
+          const held = offsets.map(({ topic, partition }) => `${topic}/${partition}`).sort()
           this.#held.set(name, held)
           this.#tell()
         },

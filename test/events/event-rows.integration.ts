@@ -98,8 +98,8 @@ class Bench {
     const feed = await PartitionFeed.open(this.#kafka, [topic], () => {})
     const found: WireRecord[][] = counts.map(() => [])
     try {
-      const positions = counts.map((_, partition) => ({ topic, partition, offset: 0 }))
-      await takeUntil(feed, await feed.assign(positions), ({ partition }, message) => {
+      const offsets = counts.map((_, partition) => ({ topic, partition, offset: 0 }))
+      await takeUntil(feed, await feed.assign(offsets), ({ partition }, message) => {
         const here = found[partition]!
         if (message) here.push(decode(message.value))
         return here.length >= counts[partition]! || here.at(-1)?.kind === 'end'

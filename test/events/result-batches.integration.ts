@@ -214,7 +214,7 @@ test('retention between two readers is a gap for the one that resumes', async t 
   }
 })
 
-test('unsequenced rows come as they arrive, copies dropped, from any position on', async t => {
+test('unsequenced rows come as they arrive, copies dropped, from any checkpoint on', async t => {
   const stream = await WrittenStream.open(t, { sequenced: false })
   await stream.arrive(0, ['a', '1'], 10)
   await stream.arrive(0, ['b', '1'], 17)

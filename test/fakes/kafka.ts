@@ -39,9 +39,9 @@ export class FakeCluster {
   onProduce: (to: TopicPartition, messages: readonly OutgoingMessage[]) => Promise<'lose-ack' | undefined> = async () =>
     undefined
   /** Called before each commit. It may wait, or throw to lose it. */
-  onCommit: (group: string, positions: readonly PartitionOffset[]) => Promise<void> = async () => {}
+  onCommit: (group: string, offsets: readonly PartitionOffset[]) => Promise<void> = async () => {}
   /** Called before each fetch. It may wait, or throw the answer of the broker. */
-  onFetch: (positions: readonly PartitionOffset[]) => Promise<void> = async () => {}
+  onFetch: (offsets: readonly PartitionOffset[]) => Promise<void> = async () => {}
 
   /** A client with its own connections to the cluster, as one process has. */
   client(settings: Partial<KafkaSettings> = {}): FakeKafka {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Committed, GroupMember, MembershipHandlers, TopicPartition } from '../../src/kafka/index.ts'
+import type { Committed, GroupMember, MemberHandlers, TopicPartition } from '../../src/kafka/index.ts'
 import type { Group, Joined } from './group.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 
@@ -17,7 +17,7 @@ export class FakeMember implements Public<GroupMember>, Joined {
     this.#group = client.cluster.group(groupId, topics)
   }
 
-  async run(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+  async run(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     const leave = () => {
       this.wake()
       this.#group.remove(this)
@@ -41,13 +41,13 @@ export class FakeMember implements Public<GroupMember>, Joined {
     this.wake()
   }
 
-  async commit(positions: readonly Committed[]): Promise<void> {
+  async commit(offsets: readonly Committed[]): Promise<void> {
     this.#client.check()
-    await this.#client.cluster.onCommit(this.#groupId, positions)
+    await this.#client.cluster.onCommit(this.#groupId, offsets)
     this.#client.check()
     if (!this.#group.has(this))
       throw Object.assign(new Error('The coordinator is not aware of this member'), { type: 'UNKNOWN_MEMBER_ID' })
-    for (const { topic, partition, offset, metadata } of positions)
+    for (const { topic, partition, offset, metadata } of offsets)
       this.#group.committed.set(`${topic}/${partition}`, { offset, metadata: metadata || null })
   }
 
@@ -73,7 +73,7 @@ export class FakeMember implements Public<GroupMember>, Joined {
   }
 
   /** Returns when it is time to join again. */
-  async #hold(handlers: MembershipHandlers, signal: AbortSignal): Promise<void> {
+  async #hold(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     for (;;) {
       await handlers.onAssigned(await this.committed(this.held))
       await this.#woken.promise

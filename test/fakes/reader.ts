@@ -37,16 +37,16 @@ export class FakeReader implements Public<Reader> {
     return Map.groupBy(wanted, ({ topic, partition }) => String(this.#leaders.get(`${topic}/${partition}`)))
   }
 
-  async fetch(node: string, positions: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
+  async fetch(node: string, offsets: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
     this.#check()
-    await this.#client.cluster.onFetch(positions)
+    await this.#client.cluster.onFetch(offsets)
     this.#check()
-    const fetched = this.#fetchNow(node, positions, limits)
+    const fetched = this.#fetchNow(node, offsets, limits)
     if (fetched.some(({ messages, next, offset, error }) => messages.length > 0 || next > offset || error))
       return fetched
     await sleep(EMPTY_FETCH_MS)
     this.#check()
-    return this.#fetchNow(node, positions, limits)
+    return this.#fetchNow(node, offsets, limits)
   }
 
   async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
@@ -77,10 +77,10 @@ export class FakeReader implements Public<Reader> {
     this.#closed = true
   }
 
-  #fetchNow(node: string, positions: readonly PartitionOffset[], limits: FetchLimits): Fetched[] {
+  #fetchNow(node: string, offsets: readonly PartitionOffset[], limits: FetchLimits): Fetched[] {
     const { maxBytes, maxPartitionBytes } = limits
     let left = maxBytes
-    return positions.map(({ topic, partition, offset }) => {
+    return offsets.map(({ topic, partition, offset }) => {
       const nothing = {
         topic,
         partition,

@@ -18,7 +18,7 @@ const texts = (found: readonly { readonly value: Buffer | null }[]) => found.map
 interface Joined {
   readonly member: GroupMember
   readonly events: string[]
-  /** Positions of the assignment number `count`, from 1, once it came. */
+  /** Offsets of the assignment number `count`, from 1, once it came. */
   assigned(count: number): Promise<readonly Committed[]>
   leave(): Promise<void>
 }
@@ -32,9 +32,9 @@ async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string
   const abort = new AbortController()
   const running = member.run(
     {
-      onAssigned: positions => {
+      onAssigned: offsets => {
         events.push('assigned')
-        assignments.push([...positions].sort((a, b) => a.partition - b.partition))
+        assignments.push([...offsets].sort((a, b) => a.partition - b.partition))
         news.resolve()
         news = Promise.withResolvers<void>()
       },
@@ -58,7 +58,11 @@ async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string
   return { member, events, assigned, leave }
 }
 
-const positions = (topic: string, offsets: Record<number, number>, metadata: string | null = null): Committed[] =>
+const committedOffsets = (
+  topic: string,
+  offsets: Record<number, number>,
+  metadata: string | null = null,
+): Committed[] =>
   Object.entries(offsets).map(([partition, offset]) => ({ topic, partition: Number(partition), offset, metadata }))
 
 /** Runs every case against a Kafka. `connect` opens a new client of it. */
@@ -169,9 +173,9 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const all = Array.from({ length: 300 }, (_, i) => i)
     await Promise.all(all.map(i => sender.send({ topic, partition: i % 3 }, message(String(i)))))
     const found: string[][] = [[], [], []]
-    const positions = [0, 1, 2].map(partition => ({ topic, partition, offset: 0 }))
+    const offsets = [0, 1, 2].map(partition => ({ topic, partition, offset: 0 }))
     const { signal } = new AbortController()
-    await readNow({ kafka, say: silent, signal }, positions, (partition, { value }) => {
+    await readNow({ kafka, say: silent, signal }, offsets, (partition, { value }) => {
       found[partition]!.push(value!.toString())
     })
     assert.deepEqual(
@@ -216,22 +220,22 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const first = await join(t, kafka, group, topic)
     await first.assigned(1)
     assert.equal(await admin.groupMembers(group), 1)
-    await first.member.commit(positions(topic, { 0: 2 }))
+    await first.member.commit(committedOffsets(topic, { 0: 2 }))
     assert.equal(await admin.committed(group, topic, 0), 2)
     assert.equal(await admin.lag(group, topic), 2)
     await first.leave()
     assert.equal(await admin.groupMembers(group), 0)
   })
 
-  test('a member begins at the committed positions, or at the start of the log without any', async t => {
+  test('a member begins at the committed offsets, or at the start of the log without any', async t => {
     const { kafka, topic } = await topicOf(t, 3)
     const group = `${topic}.group`
     const first = await join(t, kafka, group, topic)
-    assert.deepEqual(await first.assigned(1), positions(topic, { 0: 0, 1: 0, 2: 0 }))
-    await first.member.commit(positions(topic, { 0: 5, 2: 7 }))
+    assert.deepEqual(await first.assigned(1), committedOffsets(topic, { 0: 0, 1: 0, 2: 0 }))
+    await first.member.commit(committedOffsets(topic, { 0: 5, 2: 7 }))
     await first.leave()
     const second = await join(t, kafka, group, topic)
-    assert.deepEqual(await second.assigned(1), positions(topic, { 0: 5, 1: 0, 2: 7 }))
+    assert.deepEqual(await second.assigned(1), committedOffsets(topic, { 0: 5, 1: 0, 2: 7 }))
   })
 
   test('members share partitions; one that stays hears of a join, can still commit, and gets all back', async t => {
@@ -258,10 +262,13 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const group = `${topic}.group`
     const first = await join(t, kafka, group, topic)
     await first.assigned(1)
-    await first.member.commit(positions(topic, { 0: 5 }, 'twice'))
+    await first.member.commit(committedOffsets(topic, { 0: 5 }, 'twice'))
     await first.leave()
     const second = await join(t, kafka, group, topic)
-    assert.deepEqual(await second.assigned(1), [...positions(topic, { 0: 5 }, 'twice'), ...positions(topic, { 1: 0 })])
+    assert.deepEqual(await second.assigned(1), [
+      ...committedOffsets(topic, { 0: 5 }, 'twice'),
+      ...committedOffsets(topic, { 1: 0 }),
+    ])
   })
 
   test('a member that left cannot commit', async t => {
@@ -272,6 +279,6 @@ export function conformance(connect: () => Promise<Kafka>): void {
     const second = await join(t, kafka, group, topic)
     await second.assigned(1)
     await second.leave()
-    await assert.rejects(second.member.commit(positions(topic, { 0: 1 })))
+    await assert.rejects(second.member.commit(committedOffsets(topic, { 0: 1 })))
   })
 }

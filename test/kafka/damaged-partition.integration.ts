@@ -35,9 +35,9 @@ test('a damaged partition delays the others by less than a second, and ends only
     PartitionFeed.open(kafka, ['t'], () => {}),
   ])
   t.after(() => Promise.all([worker.close(), reader.close()]))
-  const positions = [0, 1, 2].map(partition => ({ topic: 't', partition, offset: 0 }))
-  const queues = await worker.assign(positions)
-  const all = await reader.assign(positions)
+  const offsets = [0, 1, 2].map(partition => ({ topic: 't', partition, offset: 0 }))
+  const queues = await worker.assign(offsets)
+  const all = await reader.assign(offsets)
   const ending = takeUntil(reader, all, () => false)
   await named.promise
   assert.match(said[0]!, /^t\[1\]: the broker cannot read from offset 1 on: .*\. Other partitions are read meanwhile/)

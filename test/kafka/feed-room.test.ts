@@ -18,8 +18,8 @@ async function filled(t: TestContext, logs: readonly (readonly Buffer[])[]) {
     for (const value of values) log(partition).append([{ key: null, value }])
   const feed = await PartitionFeed.open(kafka, ['t'], () => {})
   t.after(() => feed.close())
-  const positions = Array.from({ length: logs.length + 1 }, (_, partition) => ({ topic: 't', partition, offset: 0 }))
-  const queues = await feed.assign(positions)
+  const offsets = Array.from({ length: logs.length + 1 }, (_, partition) => ({ topic: 't', partition, offset: 0 }))
+  const queues = await feed.assign(offsets)
   const held = () => queues.reduce((sum, { bytes, inHand }) => sum + bytes + inHand, 0)
   return { feed, queues, log, held, free: queues.at(-1)! }
 }

@@ -166,7 +166,7 @@ test('a patient reader ends after the broker timeout if none of its partitions h
   await ending
 })
 
-test('a position that retention deleted is looked up without delaying other partitions', {
+test('an offset that retention deleted is looked up without delaying other partitions', {
   timeout: 5000,
 }, async t => {
   const { feed, queues, log, send, pass } = await topicOf(t, { patient: true })

@@ -67,7 +67,7 @@ async function drain(feed: PartitionFeed, queue: PartitionQueue): Promise<[numbe
 
 const offsetsOf = (taken: readonly [number, string][]) => taken.map(([offset]) => offset)
 
-test('each partition is read from the given position to its end', async t => {
+test('each partition is read from the given offset to its end', async t => {
   const { feed, at, send } = await testTopic(t, 2)
   await send(0, 'a', 'b', 'c', 'd')
   await send(1, 'x', 'y')
@@ -159,7 +159,7 @@ test('an assignment discards the one before: its queues are closed and get nothi
   assert.equal(before!.nextOffset, 2)
 })
 
-test('a position below the start of the log resumes at the start, and other partitions at theirs', async t => {
+test('an offset below the start of the log resumes at the start, and other partitions at theirs', async t => {
   const { feed, at, send, topic } = await testTopic(t, 2)
   await send(0, 'a', 'b', 'c', 'd')
   await send(1, 'x')
@@ -171,7 +171,7 @@ test('a position below the start of the log resumes at the start, and other part
   assert.deepEqual(offsetsOf(await drain(feed, one!)), [0])
 })
 
-test('a position after the end of the log, as of a recreated topic, begins at the start', async t => {
+test('an offset after the end of the log, as of a recreated topic, begins at the start', async t => {
   const { feed, at, send } = await testTopic(t, 1)
   await send(0, 'a', 'b')
   const [queue] = await feed.assign([at(0, 100)])
@@ -385,7 +385,7 @@ test('the offsets of a missing partition are refused, not left out', async t => 
 /** A reader whose fetches the test answers by hand. */
 class HandReader {
   readonly calls: string[] = []
-  readonly fetches: { positions: readonly PartitionOffset[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
+  readonly fetches: { offsets: readonly PartitionOffset[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
   #asked = Promise.withResolvers<void>()
 
   async leaders(wanted: readonly TopicPartition[]): Promise<Map<string, TopicPartition[]>> {
@@ -393,9 +393,9 @@ class HandReader {
     return new Map([['1', [...wanted]]])
   }
 
-  fetch(_node: string, positions: readonly PartitionOffset[]): Promise<Fetched[]> {
+  fetch(_node: string, offsets: readonly PartitionOffset[]): Promise<Fetched[]> {
     const answer = Promise.withResolvers<Fetched[]>()
-    this.fetches.push({ positions, answer })
+    this.fetches.push({ offsets, answer })
     this.#asked.resolve()
     this.#asked = Promise.withResolvers<void>()
     return answer.promise
@@ -449,7 +449,7 @@ test('an earlier assignment that was out of range moves nothing', async () => {
   old.answer.resolve([{ ...fetched(at(0)), error: new Error('out of range'), outOfRange: true }])
   const next = await reader.nextFetch(2)
   assert.equal(queue!.nextOffset, 50)
-  assert.equal(next.positions[0]!.offset, 50)
+  assert.equal(next.offsets[0]!.offset, 50)
   await feed.close()
 })
 
@@ -469,13 +469,13 @@ test('a partition read to its end is skipped, and others are fetched in the mean
   const [hole, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
   let fetches = 0
   while (hole!.nextOffset === 0) {
-    const { positions, answer } = await reader.nextFetch(++fetches)
-    assert.equal(positions.length, 2)
+    const { offsets, answer } = await reader.nextFetch(++fetches)
+    assert.equal(offsets.length, 2)
     answer.resolve(
-      positions.map(position => {
-        if (position.partition === 0) return fetched(position)
-        const message = { offset: position.offset, key: null, value: null }
-        return { ...fetched(position), messages: [message], next: position.offset + 1, empty: false, end: 100 }
+      offsets.map(at => {
+        if (at.partition === 0) return fetched(at)
+        const message = { offset: at.offset, key: null, value: null }
+        return { ...fetched(at), messages: [message], next: at.offset + 1, empty: false, end: 100 }
       }),
     )
     assert.ok(fetches < 20)
@@ -489,12 +489,12 @@ test('a partition read to its end is skipped, and others are fetched in the mean
 test('a partition that the broker refuses delays no message of another one', async () => {
   const { reader, feed } = await handFeed()
   const [refused, other] = await feed.assign([at(0), { ...at(0), partition: 1 }])
-  const { positions, answer } = await reader.nextFetch(1)
+  const { offsets, answer } = await reader.nextFetch(1)
   const moved = Object.assign(new Error('moved'), { type: 'NOT_LEADER_FOR_PARTITION', retriable: true })
   answer.resolve(
-    positions.map(position => {
-      if (position.partition === 0) return { ...fetched(position), error: moved }
-      return { ...fetched(position), messages: [{ offset: 0, key: null, value: null }], next: 1, empty: false }
+    offsets.map(at => {
+      if (at.partition === 0) return { ...fetched(at), error: moved }
+      return { ...fetched(at), messages: [{ offset: 0, key: null, value: null }], next: 1, empty: false }
     }),
   )
   await reader.nextFetch(2)

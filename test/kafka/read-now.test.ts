@@ -4,7 +4,7 @@ import { readNow } from '../../src/kafka/read-now.ts'
 import { FakeCluster } from '../fakes/kafka.ts'
 
 const silent = () => {}
-const positions = [0, 1].map(partition => ({ topic: 't', partition, offset: partition }))
+const offsets = [0, 1].map(partition => ({ topic: 't', partition, offset: partition }))
 
 async function topic() {
   const cluster = new FakeCluster()
@@ -20,13 +20,13 @@ async function topic() {
   return { cluster, kafka, send }
 }
 
-test('each partition is read from its position to its end, in log order', async () => {
+test('each partition is read from its offset to its end, in log order', async () => {
   const { kafka, send } = await topic()
   await send(0, 'a', 'b', 'c')
   await send(1, 'd', 'e')
   const found: string[][] = [[], []]
   const { signal } = new AbortController()
-  await readNow({ kafka, say: silent, signal }, positions, (partition, { value }) => {
+  await readNow({ kafka, say: silent, signal }, offsets, (partition, { value }) => {
     found[partition]!.push(`${value}`)
   })
   assert.deepEqual(found, [['a', 'b', 'c'], ['e']])
@@ -38,7 +38,7 @@ test('messages sent after the call are not waited for', async () => {
   await send(1, 'b', 'c')
   let read = 0
   const { signal } = new AbortController()
-  await readNow({ kafka, say: silent, signal }, positions, () => {
+  await readNow({ kafka, say: silent, signal }, offsets, () => {
     read++
     void send(0, 'more') // an end that moved would never be reached
   })
@@ -49,7 +49,7 @@ test('an abort ends the reading with its reason, before and during it', async ()
   const { cluster, kafka, send } = await topic()
   await send(0, 'a')
   const reason = new Error('enough')
-  const read = (signal: AbortSignal) => readNow({ kafka, say: silent, signal }, positions, silent)
+  const read = (signal: AbortSignal) => readNow({ kafka, say: silent, signal }, offsets, silent)
   await assert.rejects(read(AbortSignal.abort(reason)), reason)
   const stop = new AbortController()
   cluster.onFetch = async () => {

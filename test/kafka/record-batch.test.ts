@@ -208,7 +208,7 @@ test('of a batch that begins before the requested offset, only the requested par
   assert.deepEqual(read(batch({ first: 0, values: ['a', 'b', 'c'] }), { from: 2 }), { messages: [[2, 'c']], next: 3 })
 })
 
-test('a batch that compaction emptied moves the position past it', () => {
+test('a batch that compaction emptied moves the offset past it', () => {
   const emptied = batch({ first: 3, values: [], count: 0 })
   emptied.writeInt32BE(4, 23)
   emptied.writeUInt32BE(crc32c(emptied.subarray(21)), 17)

@@ -20,7 +20,7 @@ async function groupOf(t: TestContext) {
   const logs = [0, 1].map(partition => cluster.log({ topic: 'p.rows', partition })!)
   for (const log of logs) log.append(Array(5).fill(MESSAGE))
   const commits: PartitionOffset[] = []
-  cluster.onCommit = async (_, positions) => void commits.push(...positions)
+  cluster.onCommit = async (_, offsets) => void commits.push(...offsets)
   const join = async (client: FakeKafka = cluster.client(), handlers: Partial<MembershipHandlers> = {}) => {
     const time = new ManualTime()
     const said: string[] = []

@@ -46,9 +46,9 @@ class WatchedKafka extends Kafka {
   override async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
     const member = await super.member(groupId, topics)
     const commit = member.commit.bind(member)
-    member.commit = async positions => {
-      this.commits.push(...positions)
-      await commit(positions)
+    member.commit = async offsets => {
+      this.commits.push(...offsets)
+      await commit(offsets)
       this.onCommit()
     }
     return member

@@ -99,8 +99,8 @@ test('a worker that dies between a result and its commit leaves every row exactl
   const { cluster, running, first, second } = await twoWorkers(t)
   await running.publish('j', [numbered(100)])
   const died = event()
-  cluster.onCommit = async (_, positions) => {
-    if (positions.every(({ offset }) => offset === 0)) return
+  cluster.onCommit = async (_, offsets) => {
+    if (offsets.every(({ offset }) => offset === 0)) return
     cluster.onCommit = async () => {}
     first.client.kill()
     died.now()
@@ -129,8 +129,8 @@ test('nothing is committed before its result is acknowledged', async t => {
     return undefined
   }
   const committed = [0, 0]
-  cluster.onCommit = async (_, positions) => {
-    for (const { topic, partition, offset } of positions) if (topic === topics.rows) committed[partition] = offset
+  cluster.onCommit = async (_, offsets) => {
+    for (const { topic, partition, offset } of offsets) if (topic === topics.rows) committed[partition] = offset
   }
   await running.publish('j', [numbered(100)])
   await running.work(new Exclaimer(), { batchRows: 5, time })

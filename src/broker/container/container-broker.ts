@@ -43,12 +43,12 @@ export async function startContainerBroker(options: ContainerBrokerOptions): Pro
   }
 }
 
-interface Loaded {
+interface DockerClient {
   readonly testcontainers: typeof import('testcontainers')
   readonly client: ContainerRuntimeClient
 }
 
-async function load(): Promise<Loaded | string> {
+async function load(): Promise<DockerClient | string> {
   let testcontainers: typeof import('testcontainers')
   try {
     testcontainers = await import('testcontainers')
@@ -66,7 +66,11 @@ async function load(): Promise<Loaded | string> {
 }
 
 /** Fetches the image. Returns null, or why Docker does not have it. */
-async function fetchImage({ testcontainers, client }: Loaded, image: string, onProgress: (message: string) => void) {
+async function fetchImage(
+  { testcontainers, client }: DockerClient,
+  image: string,
+  onProgress: (message: string) => void,
+) {
   try {
     const name = testcontainers.ImageName.fromString(image)
     if (await client.image.exists(name)) return null

@@ -38,7 +38,7 @@ wait "$kafka"
 `
 
 /** A created container. It may not be started yet. */
-interface Made {
+interface CreatedContainer {
   /** Resolves with the exit status when Docker has removed it. Null if Docker stopped answering. */
   readonly removed: Promise<number | null>
   readonly lastWords: () => string
@@ -52,8 +52,8 @@ export async function launchContainer(launch: ContainerLaunch): Promise<Launched
   const clusterId = newClusterId()
   const stop = new AbortController()
   const limits = AbortSignal.any([signal, stop.signal, AbortSignal.timeout(READY_MS)])
-  let made: Made | null = null
-  const steps: Steps = {
+  let made: CreatedContainer | null = null
+  const steps: ContainerSteps = {
     onMade: async id => {
       made = await watch(client, id)
       signal.throwIfAborted()
@@ -70,7 +70,7 @@ export async function launchContainer(launch: ContainerLaunch): Promise<Launched
     await startContainer(launch, clusterId, steps)
     return { broker: running(made!, ports) }
   } catch (error) {
-    await (made as Made | null)?.remove()
+    await (made as CreatedContainer | null)?.remove()
     signal.throwIfAborted()
     return { error: describe(error as Error, made) }
   } finally {
@@ -78,13 +78,17 @@ export async function launchContainer(launch: ContainerLaunch): Promise<Launched
   }
 }
 
-interface Steps {
+interface ContainerSteps {
   /** Called when Docker has created the container, before it starts. */
   readonly onMade: (id: string) => Promise<void>
   readonly untilAnswering: () => Promise<void>
 }
 
-function startContainer(launch: ContainerLaunch, clusterId: string, steps: Steps): Promise<StartedTestContainer> {
+function startContainer(
+  launch: ContainerLaunch,
+  clusterId: string,
+  steps: ContainerSteps,
+): Promise<StartedTestContainer> {
   const { testcontainers, image, ports } = launch
   const port = `${ports.broker}`
   class KafkaContainer extends testcontainers.GenericContainer {
@@ -114,7 +118,7 @@ function startContainer(launch: ContainerLaunch, clusterId: string, steps: Steps
 }
 
 /** Attaches to the input and output of a container that is not started yet. */
-async function watch(client: ContainerRuntimeClient, id: string): Promise<Made> {
+async function watch(client: ContainerRuntimeClient, id: string): Promise<CreatedContainer> {
   const container = client.container.getById(id)
   // Ask before the start: Docker forgets the status of a removed container.
   const removed: Promise<number | null> = container.wait({ condition: 'removed' }).then(
@@ -148,7 +152,7 @@ async function watch(client: ContainerRuntimeClient, id: string): Promise<Made> 
   }
 }
 
-function running({ removed, lastWords, remove }: Made, ports: BrokerPorts): LocalBroker {
+function running({ removed, lastWords, remove }: CreatedContainer, ports: BrokerPorts): LocalBroker {
   let closing: Promise<void> | null = null
   const died = removed.then(status => {
     if (closing !== null) return new Promise<never>(() => {})
@@ -171,7 +175,7 @@ function how(status: number | null): string {
   return status === null ? 'lost its container: Docker does not answer' : `ended by itself with status ${status}`
 }
 
-function describe(error: Error, made: Made | null): RowmillError {
+function describe(error: Error, made: CreatedContainer | null): RowmillError {
   if (error instanceof RowmillError) return error
   const why =
     error.name === 'TimeoutError' ? `does not answer within ${READY_MS / 1000} s` : `does not start: ${error.message}`

@@ -4,20 +4,20 @@ import { join } from 'node:path'
 import { KAFKA_DIGESTS } from './kafka-digests.ts'
 
 /** File name to the SHA-256 digest of its content, in hex. */
-export type Digests = Readonly<Record<string, string>>
+export type JarDigests = Readonly<Record<string, string>>
 
 /** For every jar with the right digest, when its inode was last changed, in ms. */
-type Seen = Readonly<Record<string, number>>
+type ChangeTimes = Readonly<Record<string, number>>
 
 /** The digests of every file in a folder. */
-export async function jarDigests(folder: string): Promise<Digests> {
+export async function jarDigests(folder: string): Promise<JarDigests> {
   const digests: Record<string, string> = {}
   for (const name of await readdir(folder)) digests[name] = await digestOf(join(folder, name))
   return digests
 }
 
 /** Describes what is wrong with the jars in a folder. Null if they are exactly those that rowmill was made for. */
-export async function jarFault(folder: string, wanted: Digests = KAFKA_DIGESTS): Promise<string | null> {
+export async function jarFault(folder: string, wanted: JarDigests = KAFKA_DIGESTS): Promise<string | null> {
   const digests = await jarDigests(folder)
   for (const [name, digest] of Object.entries(wanted)) {
     const found = digests[name]
@@ -32,7 +32,7 @@ export async function jarFault(folder: string, wanted: Digests = KAFKA_DIGESTS):
  * Whether the jars in a folder are those that rowmill was made for. Reading 43 MB at every start would take 0.1 s. So `note`
  * keeps the change time of each jar, and we read them again only after a change.
  */
-export async function areGenuine(folder: string, note: string, wanted: Digests = KAFKA_DIGESTS): Promise<boolean> {
+export async function areGenuine(folder: string, note: string, wanted: JarDigests = KAFKA_DIGESTS): Promise<boolean> {
   const now = await changeTimes(folder)
   const before = await readNote(note)
   if (sameNames(now, wanted) && sameNames(now, before) && Object.keys(now).every(name => now[name] === before[name]))
@@ -43,13 +43,13 @@ export async function areGenuine(folder: string, note: string, wanted: Digests =
   return true
 }
 
-async function changeTimes(folder: string): Promise<Seen> {
+async function changeTimes(folder: string): Promise<ChangeTimes> {
   const names = await readdir(folder)
   const times = names.map(async name => [name, (await stat(join(folder, name))).ctimeMs] as const)
   return Object.fromEntries(await Promise.all(times))
 }
 
-async function readNote(note: string): Promise<Seen> {
+async function readNote(note: string): Promise<ChangeTimes> {
   try {
     return JSON.parse(await readFile(note, 'utf8')) ?? {}
   } catch {

@@ -38,7 +38,7 @@ export async function outOfFiles(path: string, signal: AbortSignal): Promise<voi
 /** A log that another process appends to. */
 class GrowingLog {
   readonly #path: string
-  #position = 0
+  #readBytes = 0
   #rest = ''
 
   constructor(path: string) {
@@ -50,9 +50,9 @@ class GrowingLog {
     const file = await open(this.#path)
     try {
       for (;;) {
-        const { bytesRead, buffer } = await file.read(Buffer.alloc(PIECE_BYTES), 0, PIECE_BYTES, this.#position)
+        const { bytesRead, buffer } = await file.read(Buffer.alloc(PIECE_BYTES), 0, PIECE_BYTES, this.#readBytes)
         if (bytesRead === 0) return false
-        this.#position += bytesRead
+        this.#readBytes += bytesRead
         const text = this.#rest + buffer.toString('latin1', 0, bytesRead)
         if (text.includes(words)) return true
         this.#rest = text.slice(-words.length)

@@ -70,11 +70,11 @@ port.on('message', (batches: ThreadBatch[]) => {
   })
 })
 
-interface Loaded extends ModuleExports {
+interface LoadedModule extends ModuleExports {
   readonly fingerprint: Uint8Array
 }
 
-async function answer(loaded: Loaded, { job: next, head, parts, bytes }: ThreadBatch): Promise<ThreadAnswer> {
+async function answer(loaded: LoadedModule, { job: next, head, parts, bytes }: ThreadBatch): Promise<ThreadAnswer> {
   if (next) take(next)
   if (jobError) throw jobError
   const encoded = parts.map(({ start, length, ...part }) => ({ ...part, bytes: new Uint8Array(bytes, start, length) }))
@@ -103,7 +103,7 @@ function take(next: ClassifierJob): void {
   }
 }
 
-async function load(): Promise<Loaded> {
+async function load(): Promise<LoadedModule> {
   if (!existsSync(path)) throw notFound(`classifier file ${file} does not exist (looked for ${path}).`)
   const found: Record<string, unknown> = await import(pathToFileURL(path).href).catch(error => {
     throw failureOf('CLASSIFIER_UNLOADABLE', `classifier ${file} cannot be imported`, error)

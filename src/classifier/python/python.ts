@@ -32,7 +32,7 @@ interface Hello {
 
 type Answer = Partial<ClassifiedBatch> & { readonly begun?: true; readonly hello?: Hello; readonly error?: ErrorRecord }
 
-interface Waiting {
+interface PendingAnswer {
   readonly resolve: (answer: Answer) => void
   readonly reject: (error: RowmillError) => void
 }
@@ -55,7 +55,7 @@ const LAST_WORDS_MS = 300
  */
 export class PythonClassifier implements RowsClassifier {
   readonly #options: PythonClassifierOptions
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: PendingAnswer[] = []
   readonly #jobs = new WeakMap<ClassifierJob, Buffer>()
   readonly #lastLines = new LastLines()
   readonly #mark = newMark()

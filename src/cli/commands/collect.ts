@@ -82,9 +82,9 @@ export const collectCommand = defineCommand({
   },
 })
 
-type CollectOptions = SharedOptions & OptionValues<'force' | 'restart' | 'follow' | 'python'>
+type SinkOptions = SharedOptions & OptionValues<'force' | 'restart' | 'follow' | 'python'>
 
-function openSink(path: string, { force, restart, follow, python }: CollectOptions, { say, signal }: Session): Sink {
+function openSink(path: string, { force, restart, follow, python }: SinkOptions, { say, signal }: Session): Sink {
   if (path === '-') return new StdoutSink()
   const address = tcpAddress(path)
   if (address) return new TcpSink({ address, say, signal })
@@ -98,7 +98,7 @@ function openSink(path: string, { force, restart, follow, python }: CollectOptio
 function collectShared(
   job: string,
   sink: Sink,
-  { options, session }: { options: CollectOptions; session: Session },
+  { options, session }: { options: SinkOptions; session: Session },
 ): Promise<Collected> {
   const use = { command: 'collect', options, topics: { writes: false } }
   return onSharedPipeline(session, use, async (context, shared) => {
