@@ -60,10 +60,10 @@ export function decodeJsonRow(bytes: Uint8Array): JsonRow {
     throw refused(`it begins as JSON and has ${size}: publish larger rows in Avro (docs/wire-format.md)`)
   }
   if (!isUtf8(bytes)) throw refused('it begins as JSON, and is not UTF-8')
-  const { commas, depth } = measure(bytes)
+  const { commas, depth, job } = survey(bytes)
   if (depth > MAX_DEPTH) throw refused(`it begins as JSON and is nested ${depth} deep`)
   if (commas <= FEW_COMMAS) return readRow(bytes)
-  return { job: checkedJob(findJob(bytes)), values: [], unread: { commas, bytes } }
+  return { job: checkedJob(job && textOf(job)), values: [], unread: { commas, bytes } }
 }
 
 /** The row with all its values. Or, as text, why it cannot be a row of a job with so many columns. */
@@ -82,37 +82,33 @@ export function readValues(row: JsonRow, columns: number): JsonRow | { readonly 
   }
 }
 
-/** How many commas are between values, not in a text, and how deep the brackets go. */
-function measure(bytes: Uint8Array): { commas: number; depth: number } {
-  let [commas, open, depth] = [0, 0, 0]
-  for (let i = 0, inText = false; i < bytes.length; i++) {
-    const byte = bytes[i]!
-    if (byte === QUOTE) inText = !inText
-    else if (inText) i += byte === BACKSLASH ? 1 : 0
-    else if (byte === COMMA) commas++
-    else if (OPENING.has(byte)) depth = Math.max(depth, ++open)
-    else if (CLOSING.has(byte)) open--
-  }
-  return { commas, depth }
+interface Survey {
+  /** The commas between values: those in a text do not count. */
+  commas: number
+  /** How deep the brackets go. */
+  depth: number
+  /** The value of the last "job" at depth 1, as it is in the message, if that is a text. */
+  job: Uint8Array | null
 }
 
-/** The value of the last "job" at depth 1 if that is a text. It is found without parsing, so the key may have no escapes. */
-function findJob(bytes: Uint8Array): string | null {
-  let job: string | null = null
+/** Looks over a message without parsing it, so the key "job" may have no escapes. */
+function survey(bytes: Uint8Array): Survey {
+  const found: Survey = { commas: 0, depth: 0, job: null }
   let key: 'none' | 'job' | 'other' = 'none'
-  for (let i = 0, depth = 0; i < bytes.length; i++) {
+  for (let i = 0, open = 0; i < bytes.length; i++) {
     const byte = bytes[i]!
-    if (OPENING.has(byte)) depth++
-    else if (CLOSING.has(byte)) depth--
-    else if (byte === COMMA && depth === 1) key = 'none'
-    else if (byte === QUOTE) {
+    if (byte === QUOTE) {
       const end = endOfText(bytes, i)
-      if (depth === 1 && key === 'none') key = JOB_KEY.equals(bytes.subarray(i, end)) ? 'job' : 'other'
-      else if (depth === 1 && key === 'job') job = textOf(bytes, i, end)
+      if (open === 1 && key === 'none') key = JOB_KEY.equals(bytes.subarray(i, end)) ? 'job' : 'other'
+      else if (open === 1 && key === 'job') found.job = bytes.subarray(i, end)
       i = end - 1
-    }
+    } else if (byte === COMMA) {
+      found.commas++
+      if (open === 1) key = 'none'
+    } else if (OPENING.has(byte)) found.depth = Math.max(found.depth, ++open)
+    else if (CLOSING.has(byte)) open--
   }
-  return job
+  return found
 }
 
 /** The index after the closing quote of the text that begins at `from`. */
@@ -123,10 +119,10 @@ function endOfText(bytes: Uint8Array, from: number): number {
 }
 
 /** A short text in JSON, or null if it is long or broken. */
-function textOf(bytes: Uint8Array, from: number, end: number): string | null {
-  if (end - from > MAX_JOB_BYTES) return null
+function textOf(bytes: Uint8Array): string | null {
+  if (bytes.length > MAX_JOB_BYTES) return null
   try {
-    return JSON.parse(Buffer.from(bytes.subarray(from, end)).toString())
+    return JSON.parse(Buffer.from(bytes).toString())
   } catch {
     return null
   }
