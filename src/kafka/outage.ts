@@ -1,10 +1,8 @@
 import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
+import { Backoff, LONGEST_PAUSE_MS } from './backoff.ts'
 import { describeKafkaError } from './index.ts'
-
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 1000
 
 /**
  * The time from the first failed request of a connection to the next good one. An outage is reported once. It is fatal
@@ -15,9 +13,9 @@ export class Outage {
   readonly #say: Say
   readonly #timeoutMs: number
   readonly #time: Time
+  readonly #backoff = new Backoff()
   /** When the first request failed, or null if there is no outage. */
   #since: number | null = null
-  #pauseMs = FIRST_PAUSE_MS
   #said = false
 
   /** `what` completes "cannot ...", as in "read from topic x". */
@@ -31,7 +29,7 @@ export class Outage {
   over(): void {
     if (this.#said) this.#say(`the broker is back: can ${this.#what} again`)
     this.#since = null
-    this.#pauseMs = FIRST_PAUSE_MS
+    this.#backoff.reset()
     this.#said = false
   }
 
@@ -56,7 +54,6 @@ export class Outage {
       this.#said = true
       this.#say(`cannot ${this.#what}: ${text}. Trying again for --broker-timeout ${this.#timeoutMs / 1000} s.`)
     }
-    await this.#time.sleep(this.#pauseMs, signal)
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS)
+    await this.#time.sleep(this.#backoff.nextMs(), signal)
   }
 }

@@ -1,10 +1,9 @@
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
+import { Backoff, LONGEST_PAUSE_MS } from './backoff.ts'
 import { describeKafkaError, type TopicPartition } from './index.ts'
 
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 1000
 /** The errors that new metadata may end: another broker leads the partition, or will soon. */
 const OF_LEADERS =
   /NOT_LEADER|LEADER_NOT_AVAILABLE|LEADER_EPOCH|UNKNOWN_TOPIC|REPLICA_NOT_AVAILABLE|KAFKA_STORAGE_ERROR/
@@ -16,7 +15,7 @@ interface Unread extends TopicPartition {
 
 interface PartitionFault {
   readonly since: number
-  pauseMs: number
+  readonly backoff: Backoff
   said: boolean
   ofLeaders: boolean
   isOverdue: boolean
@@ -72,9 +71,7 @@ export class PartitionFaults {
       const patience = patient ? '' : ` for --broker-timeout ${timeoutMs / 1000} s`
       say(`${failure('PARTITION_UNREADABLE', '').message}. Other partitions are read meanwhile. Retrying${patience}`)
     }
-    const { pauseMs, ofLeaders } = fault
-    fault.pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
-    return { pauseMs, ofLeaders }
+    return { pauseMs: fault.backoff.nextMs(), ofLeaders: fault.ofLeaders }
   }
 
   /** Notes that the broker can read the partition. */
@@ -97,7 +94,7 @@ export class PartitionFaults {
 }
 
 function newFault(since: number): PartitionFault {
-  return { since, pauseMs: FIRST_PAUSE_MS, said: false, ofLeaders: false, isOverdue: false }
+  return { since, backoff: new Backoff(), said: false, ofLeaders: false, isOverdue: false }
 }
 
 function nameOf({ topic, partition }: TopicPartition): string {

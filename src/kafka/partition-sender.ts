@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import type { OutgoingMessage, Producer, TopicPartition } from './index.ts'
 import { Outage } from './outage.ts'
@@ -32,14 +33,15 @@ export class PartitionSender {
   readonly #stop = new AbortController()
   readonly #waiting = new Map<string, PendingMessage[]>()
   readonly #running = new Map<string, Promise<void>>()
-  readonly #turn = new Turn()
+  readonly #turn: Turn
   #bytes = 0
   #room = Promise.withResolvers<void>()
 
-  constructor(producer: Producer, say: Say) {
+  constructor(producer: Producer, say: Say, time = realTime) {
     this.#producer = producer
+    this.#turn = new Turn(time)
     setMaxListeners(0, this.#stop.signal) // each partition that waits for a retry listens to it
-    this.#outage = new Outage('write to the broker', say, producer.patienceMs)
+    this.#outage = new Outage('write to the broker', say, producer.patienceMs, time)
   }
 
   /** How many bytes are not acknowledged yet. */
@@ -124,15 +126,20 @@ function takeRun(queue: PendingMessage[]): PendingMessage[] {
 
 /** A fair lock, in the order of asking. It is released by itself after SLOW_REQUEST_MS. */
 class Turn {
+  readonly #time: Time
   readonly #asking: (() => void)[] = []
   #taken = false
+
+  constructor(time: Time) {
+    this.#time = time
+  }
 
   /** Resolves when it is the caller's turn, with the function that ends the turn. */
   async take(): Promise<() => void> {
     if (this.#taken) await new Promise<void>(resolve => this.#asking.push(resolve))
     this.#taken = true
     const end = () => {
-      clearTimeout(timer)
+      stopTimer()
       if (ended) return
       ended = true
       const next = this.#asking.shift()
@@ -140,7 +147,7 @@ class Turn {
       else this.#taken = false
     }
     let ended = false
-    const timer = setTimeout(end, SLOW_REQUEST_MS)
+    const stopTimer = this.#time.after(SLOW_REQUEST_MS, end)
     return end
   }
 }

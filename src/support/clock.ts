@@ -14,6 +14,8 @@ export interface Time {
   readonly now: Clock
   /** Resolves after `ms`, or as soon as `signal` aborts. Never rejects. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
+  /** Calls `call` once after `ms`, unless the returned function is called before. */
+  after(ms: number, call: () => void): () => void
   /** Calls `call` every `ms` until the returned function is called. It keeps no process alive. */
   every(ms: number, call: () => void): () => void
 }
@@ -21,6 +23,10 @@ export interface Time {
 export const realTime: Time = {
   now: monotonicMs,
   sleep: (ms, signal) => sleep(ms, undefined, signal ? { signal } : {}).catch(() => {}),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms)
+    return () => clearTimeout(timer)
+  },
   every: (ms, call) => {
     const timer = setInterval(call, ms).unref()
     return () => clearInterval(timer)

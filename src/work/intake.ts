@@ -61,6 +61,7 @@ export class Intake {
     this.#copies = new RejectCopies({ rejects, lines: this.#lines, failed })
     this.#unknown = new UnknownJobs({
       jobs,
+      time,
       accept: deferred => this.#accept(deferred, { waited: true }),
       reject: ({ held, message }, id) => this.#reject(held, message, 'UNKNOWN_JOB', `no job ${id} in ${jobs.topic}`),
       accepted: arrived,

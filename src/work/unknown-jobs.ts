@@ -1,5 +1,6 @@
 import { bytesOf, copyOf, type Message } from '../kafka/index.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
+import type { Time } from '../support/clock.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Membership } from './membership.ts'
 
@@ -20,13 +21,13 @@ export interface Deferred {
 
 /** The messages of one unknown job, in the order of each partition. */
 interface WaitingJob {
-  /** In the time of `performance.now()`. */
   readonly untilMs: number
   readonly messages: Deferred[]
 }
 
 export interface UnknownJobsOptions {
   readonly jobs: JobLog
+  readonly time: Time
   /** Takes a message whose job is now known. */
   accept(deferred: Deferred): Promise<void>
   /** Rejects a message without a job. Resolves when there is room for another one. */
@@ -74,7 +75,7 @@ export class UnknownJobs {
     this.#messages++
     this.#bytes += bytesOf(message)
     if (!this.#running) void this.#run()
-    else if (this.#isFull || waiting.untilMs <= performance.now()) this.#wake.resolve()
+    else if (this.#isFull || waiting.untilMs <= this.#options.time.now()) this.#wake.resolve()
     while (this.#isFull && !this.#closed) await this.#room.promise
   }
 
@@ -89,7 +90,7 @@ export class UnknownJobs {
   }
 
   #untilMs(job: string): number {
-    return performance.now() + (this.#vain.has(job) ? 0 : WAIT_MS)
+    return this.#options.time.now() + (this.#vain.has(job) ? 0 : WAIT_MS)
   }
 
   async #run(): Promise<void> {
@@ -114,16 +115,17 @@ export class UnknownJobs {
 
   /** The jobs whose wait is over. */
   get #due(): string[] {
-    const now = performance.now()
+    const now = this.#options.time.now()
     const all = this.#isFull
     return [...this.#waiting].filter(([, { untilMs }]) => all || untilMs <= now).map(([job]) => job)
   }
 
   async #until(news: Promise<void>): Promise<void> {
+    const { time } = this.#options
     const next = Math.min(...[...this.#waiting.values()].map(({ untilMs }) => untilMs))
     const due = Promise.withResolvers<void>()
-    const timer = setTimeout(due.resolve, Math.max(0, next - performance.now()))
-    await Promise.race([news, this.#wake.promise, due.promise]).finally(() => clearTimeout(timer))
+    const stopTimer = time.after(Math.max(0, next - time.now()), due.resolve)
+    await Promise.race([news, this.#wake.promise, due.promise]).finally(stopTimer)
   }
 
   async #accept(jobs: readonly string[]): Promise<void> {

@@ -84,7 +84,7 @@ export class Worker {
     this.#jobs = parts.jobs
     this.#first = parts.first
     this.#memberships = [parts.first]
-    this.#sender = new PartitionSender(parts.producer, say)
+    this.#sender = new PartitionSender(parts.producer, say, time)
     this.#rejects = new RejectTopic(this.#sender, { pipeline, name })
     this.#resultPartitions = new ResultPartitions(connection, parts.producer)
     this.#intake = new Intake({

@@ -2,27 +2,33 @@ import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Time } from '../../src/support/clock.ts'
 
+interface Timer {
+  at: number
+  readonly every: number | null
+  readonly call: () => void
+}
+
 /** Time that passes only when a test says so. It begins at an arbitrary value, as monotonic clocks do. */
 export class ManualTime implements Time {
   #now = 5_000
-  #due: { at: number; readonly every: number | null; readonly call: () => void }[] = []
+  #due: Timer[] = []
 
   now = (): number => this.#now
 
   async sleep(ms: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#due.push({ at: this.#now + ms, every: null, call: resolve })
+    this.after(ms, resolve)
     signal?.addEventListener('abort', () => resolve(), { once: true })
     await promise
   }
 
+  after(ms: number, call: () => void): () => void {
+    return this.#add({ at: this.#now + ms, every: null, call })
+  }
+
   every(ms: number, call: () => void): () => void {
-    const timer = { at: this.#now + ms, every: ms, call }
-    this.#due.push(timer)
-    return () => {
-      this.#due = this.#due.filter(other => other !== timer)
-    }
+    return this.#add({ at: this.#now + ms, every: ms, call })
   }
 
   /** Lets time pass by itself, 250 ms in each of a few real ones, until the test is over. */
@@ -45,5 +51,12 @@ export class ManualTime implements Time {
       next.call()
     }
     this.#now = end
+  }
+
+  #add(timer: Timer): () => void {
+    this.#due.push(timer)
+    return () => {
+      this.#due = this.#due.filter(other => other !== timer)
+    }
   }
 }

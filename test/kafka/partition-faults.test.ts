@@ -34,9 +34,9 @@ async function topicOf(t: TestContext, { patient, partitions = 3 }: { patient: b
   return {
     ...{ cluster, kafka, feed, queues, time, said },
     /** Lets time pass. After each step the feed fetches twice, so it also gets the answers of partitions that paused. */
-    async pass(ms: number) {
-      for (let passed = 0; passed < ms; passed += 100) {
-        await time.pass(100)
+    async pass(ms: number, stepMs = 100) {
+      for (let passed = 0; passed < ms; passed += stepMs) {
+        await time.pass(stepMs)
         for (let fetches = 0; fetches < 3; fetches++) await asked.promise
       }
     },
@@ -70,7 +70,7 @@ test('the partition is named once, and once more when it is readable; then all o
   const { feed, queues, log, send, pass, said } = await topicOf(t, { patient: true })
   log(1).fault = DAMAGED
   await send(1, 'damaged')
-  await pass(2 * TIMEOUT_MS)
+  await pass(2 * TIMEOUT_MS, 500)
   const name = 't[1]: the broker cannot read from offset 0 on: The server experienced an unexpected error.'
   assert.deepEqual(said, [`${name} Other partitions are read meanwhile. Retrying`])
   log(1).fault = null
@@ -95,13 +95,13 @@ test('a rebalance forgets the faults of partitions that leave, and remembers tho
   log(1).fault = DAMAGED
   await send(1, 'damaged')
   const at = (partition: number) => ({ topic: 't', partition, offset: 0 })
-  await pass(3000)
+  await pass(3000, 500)
   await feed.assign([at(0), at(1)])
-  await pass(3000)
+  await pass(3000, 500)
   assert.equal(said.length, 1)
   await feed.assign([at(0)])
   await feed.assign([at(0), at(1)])
-  await pass(3000)
+  await pass(3000, 500)
   assert.equal(said.length, 2)
 })
 
@@ -123,7 +123,7 @@ test('a reader that needs every partition ends after the broker timeout, and nam
   void ending.then(() => {
     ended = true
   })
-  await pass(TIMEOUT_MS - 1000)
+  await pass(TIMEOUT_MS - 1000, 500)
   assert.equal(ended, false)
   assert.match(said[0]!, /^t\[1\]: .* Retrying for --broker-timeout 10 s$/)
   time.runs(t)
@@ -132,7 +132,7 @@ test('a reader that needs every partition ends after the broker timeout, and nam
 
 test('a read up to the present end does the same', async () => {
   const cluster = new FakeCluster()
-  const { kafka } = cluster.client({ brokerTimeoutMs: 200 })
+  const { kafka } = cluster.client({ brokerTimeoutMs: 1 })
   const admin = await kafka.admin()
   await admin.createTopics([{ topic: 'jobs', partitions: 1, replicationFactor: 1, config: {} }])
   const producer = await kafka.producer()

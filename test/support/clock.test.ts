@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import kafkajs from 'kafkajs'
 import { patiently } from '../../src/kafka/errors.ts'
 import { Outage } from '../../src/kafka/outage.ts'
+import { realTime } from '../../src/support/clock.ts'
 
 const HOUR_MS = 3_600_000
 const NO_ANSWER = new kafkajs.KafkaJSConnectionError('connect ECONNREFUSED', { broker: 'b', code: 'ECONNREFUSED' })
@@ -15,7 +16,7 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
   test(`a wall clock changed by ${leapMs / HOUR_MS} h ends no outage and no patience`, async t => {
     t.mock.timers.enable({ apis: ['Date'], now: 10 * HOUR_MS })
     const said: string[] = []
-    const outage = new Outage('read rows', text => said.push(text), 60_000)
+    const outage = new Outage('read rows', text => said.push(text), 60_000, { ...realTime, sleep: async () => {} })
     await outage.failed(NO_ANSWER, signal)
     t.mock.timers.setTime(10 * HOUR_MS + leapMs)
     await outage.failed(NO_ANSWER, signal)

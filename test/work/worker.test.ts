@@ -255,7 +255,7 @@ test('a collector ends if the broker cannot read a partition of its results, and
   await running.publish('j', [numbered(100)])
   await running.collect('j')
   log('results', 2).fault = DAMAGED
-  const { kafka } = cluster.client({ brokerTimeoutMs: 200 })
+  const { kafka } = cluster.client({ brokerTimeoutMs: 1 })
   const collecting = new RunningPipeline(t, { ...running, kafka }).collect('j')
   await assert.rejects(collecting, { code: 'PARTITION_UNREADABLE', exitCode: 3, message: /^p\.results\[2\]: / })
 })
