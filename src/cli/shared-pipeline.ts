@@ -1,6 +1,6 @@
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
-import { Kafka, type KafkaAdmin, type PartitionOffset } from '../kafka/index.ts'
+import { findOpenTransaction, Kafka, type KafkaAdmin, type PartitionOffset } from '../kafka/index.ts'
 import type { OptionValues } from '../options.ts'
 import type { PipelineConnection, PipelineContext } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
@@ -124,28 +124,12 @@ async function connect(
       openJobs: (say, signal) => openJobs({ kafka, pipeline, say }, signal),
       workers: () => admin.groupMembers(workersGroup(pipeline)),
       unclassified: topic => admin.lag(workersGroup(pipeline), topic),
-      openTransaction: topic => findOpenTransaction(kafka, admin, topic),
+      openTransaction: topic => findOpenTransaction(kafka, topic),
       close: () => admin.close(),
     }
   } catch (error) {
     await admin.close()
     throw error
-  }
-}
-
-/** Readers get nothing after the first message of an open transaction, although the log continues. */
-async function findOpenTransaction(kafka: Kafka, admin: KafkaAdmin, topic: string): Promise<PartitionOffset | null> {
-  const reader = await kafka.reader([topic], { stableEnds: true })
-  try {
-    const partitions = Array.from({ length: reader.partitions(topic) }, (_, partition) => ({ topic, partition }))
-    for (const readable of await reader.offsets(partitions, 'end')) {
-      const { end } = await admin.bounds(topic, readable.partition)
-      const again = end > readable.offset ? await reader.offsets([readable], 'end') : []
-      if (again[0]?.offset === readable.offset) return readable
-    }
-    return null
-  } finally {
-    await reader.close()
   }
 }
 

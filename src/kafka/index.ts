@@ -8,6 +8,7 @@
 export { KafkaAdmin, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export { describeKafkaError } from './errors.ts'
+export { findOpenTransaction } from './find-open-transaction.ts'
 export { type Committed, GroupMember, type MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'
 export { type OutgoingMessage, Producer } from './producer.ts'
