@@ -3,10 +3,19 @@ import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
-import type { Fetched, Kafka, PartitionOffset, Producer, Reader, TopicPartition } from '../../src/kafka/index.ts'
+import {
+  type Fetched,
+  findOpenTransaction,
+  type Kafka,
+  type PartitionOffset,
+  type Producer,
+  type Reader,
+  type TopicPartition,
+} from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
+import { until } from '../helpers/until.ts'
 
 const silent = () => {}
 
@@ -226,16 +235,19 @@ test('a marker at the end of one partition delays no other partition', async t =
   assert.deepEqual(await drain(feed, queues[0]!), [[0, 'in a transaction']])
 })
 
-test('the bounds of a partition are those of its log, even with an open transaction', async t => {
+test('an open transaction is found, and the bounds of its partition are those of the log', async t => {
   const { send, topic } = await testTopic(t, 1)
   await send(0, 'plain')
   const producer = await transactionalProducer(t, topic)
   const transaction = await producer.transaction()
   await transaction.send({ topic, messages: [{ value: 'open', partition: 0 }] })
-  const admin = await (await testKafka()).admin()
+  const kafka = await testKafka()
+  const admin = await kafka.admin()
   t.after(() => admin.close())
   assert.deepEqual(await admin.bounds(topic, 0), { start: 0, end: 2 })
+  assert.deepEqual(await findOpenTransaction(kafka, topic), { topic, partition: 0, offset: 1 })
   await transaction.abort()
+  await until('it has ended', async () => (await findOpenTransaction(kafka, topic)) === null)
 })
 
 test('messages of aborted transactions that overlap in several partitions are skipped, and no others', async t => {
