@@ -228,11 +228,12 @@ test('a module that cannot be loaded is refused with the reason and the availabl
   for (const name of ['broken.ts', 'broken.js']) writeFileSync(join(folder, name), '// line 1\nexport default (')
   writeFileSync(join(folder, 'throws.js'), "throw new Error('at once')")
   writeFileSync(join(folder, 'columns.cjs'), "module.exports = rows => rows; module.exports.columns = 'A'")
-  for (const [more, name, code, message] of cases) {
+  const refuses = async ([more, name, code, message]: (typeof cases)[0]) => {
     const classifier = open(t, name, more)
     await assert.rejects(classifier.start(), fails(code, message))
     await assert.rejects(classifier.start(), fails(code, message))
   }
+  await Promise.all(cases.map(refuses))
 })
 
 test('the file ending decides whether a target is a module', () => {

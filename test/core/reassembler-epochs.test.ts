@@ -34,9 +34,11 @@ class Reader {
     const left = this.#stream.logs[partition]![offset]
     assert.ok(left, `partition ${partition} has no more to give`)
     this.#offer({ topic: 'results', partition, offset }, left)
-    const places = this.reassembler.take().flatMap(run => outcomesOf(run))
-    this.out.push(...places.map(place => (isRow(place) ? place[0]! : null)))
-    assert.deepEqual(this.out, this.#stream.expected.slice(0, this.out.length))
+    for (const outcome of this.reassembler.take().flatMap(run => outcomesOf(run))) {
+      const cell = isRow(outcome) ? outcome[0]! : null
+      assert.equal(cell, this.#stream.expected[this.out.length], `row ${this.out.length}`)
+      this.out.push(cell)
+    }
     assert.equal(this.reassembler.checkpoint.seq, this.out.length)
   }
 

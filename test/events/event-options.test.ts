@@ -15,8 +15,9 @@ function ofSdk(readCsv: ReadCsv): readonly JobOption[] {
 
 /** What `rowmill jobs open` puts into the job record. */
 async function ofCommand(readCsv: ReadCsv): Promise<readonly JobOption[]> {
+  // `true` is a program that answers at once. How a Python quotes is another option, which is not compared.
   const unset = { indexKind: null, cast: [], eventMaxRejects: '100%', header: false, toCsv: { index: false } }
-  return (await unsequencedHeader({ ...unset, columns: COLUMNS, readCsv, python: 'python3' }, () => {})).options
+  return (await unsequencedHeader({ ...unset, columns: COLUMNS, readCsv, python: 'true' }, () => {})).options
 }
 
 for (const readCsv of [
