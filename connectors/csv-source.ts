@@ -4,7 +4,7 @@ import { type CsvColumns, csvColumnsOf, type RecordStart } from '../src/pandas/c
 import { EngineDifferences } from '../src/pandas/engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'
 import { checkReadCsv, type ReadCsvPlan } from '../src/pandas/read-csv.ts'
-import { type DecodedRun, RecordDecoder } from './csv/decoder.ts'
+import { type DecodedRecords, RecordDecoder } from './csv/decoder.ts'
 import { InputBytes } from './csv/input-bytes.ts'
 import { isBlank } from './csv/records.ts'
 
@@ -53,7 +53,7 @@ export class CsvSource implements Source {
   readonly #differences: EngineDifferences | null = null
   #csvColumns: CsvColumns | null = null
   /** What `open` read ahead of `rows`, from input that can be read only once. */
-  #ahead: AsyncGenerator<DecodedRun> | null = null
+  #ahead: AsyncGenerator<DecodedRecords> | null = null
   /** Where the file's first record begins, if that may hold a byte order mark. */
   #bomByte: number | null = null
 
@@ -79,20 +79,20 @@ export class CsvSource implements Source {
   async open(counted: (rows: number) => void = () => {}): Promise<SourceHeader> {
     await this.#input.open()
     const file = this.#input.checked // null if the source was closed meanwhile
-    const runs = this.#runs({ byte: 0, line: 1 })
-    const { csvColumns, rest } = await this.#readHead(runs)
+    const pieces = this.#records({ byte: 0, line: 1 })
+    const { csvColumns, rest } = await this.#readHead(pieces)
     this.#csvColumns = csvColumns
     const { columns } = csvColumns
     const options = [{ name: 'readCsv', value: JSON.stringify(this.#plan.handedOn) }]
     const given = csvColumns.numbered ? null : this.#options.indexKind
     if (file === null) {
-      this.#ahead = concatenate(rest, runs)
+      this.#ahead = concatenate(rest, pieces)
       const assumed = csvColumns.inferredAt === null ? null : 'text'
       if (given === null && assumed)
         this.#options.say?.(assumedText(this.#input.name, columns[csvColumns.inferredAt!]!))
       return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
-    await runs.return(null)
+    await pieces.return(null)
     const { total, kind } = await this.#scan(csvColumns, given, counted)
     options.push({ name: 'sourceDigest', value: await file.digest() })
     await file.checkUnchanged()
@@ -105,10 +105,10 @@ export class CsvSource implements Source {
     if (csvColumns.first === null) return
     let seq = 0
     try {
-      for await (const run of this.#ahead ?? this.#runs(csvColumns.first)) {
-        this.#checkWidth(run, seq, csvColumns)
-        seq += run.rows.length
-        const { rows, lines } = run
+      for await (const records of this.#ahead ?? this.#records(csvColumns.first)) {
+        this.#checkWidth(records, seq, csvColumns)
+        seq += records.rows.length
+        const { rows, lines } = records
         if (rows.length > 0) yield { rows, lines }
       }
     } catch (error) {
@@ -124,22 +124,22 @@ export class CsvSource implements Source {
   }
 
   /** The records from `start` on. That is 0, or the byte where a record begins. */
-  async *#runs(start: ReadStart): AsyncGenerator<DecodedRun> {
+  async *#records(start: ReadStart): AsyncGenerator<DecodedRecords> {
     const plan = this.#plan
     const atHead = start.byte === 0
     const head = atHead ? { skipLines: plan.skipLines, signature: plan.signature } : {}
     const decoder = new RecordDecoder(plan.dialect, this.#input.name, { ...start, ...head })
     let first = true
-    const clean = (run: DecodedRun): DecodedRun => {
-      this.#differences?.blank(run.keptByC)
-      if (!first || run.rows.length === 0) return run
+    const clean = (records: DecodedRecords): DecodedRecords => {
+      this.#differences?.blank(records.keptByC)
+      if (!first || records.rows.length === 0) return records
       first = false
       if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
-      const cell = run.rows[0]![0]
+      const cell = records.rows[0]![0]
       // The scan keeps one column. Its first cell is not the first cell of the file, unless it is column 0.
-      if (run.bytes[0] !== this.#bomByte || cell === undefined || start.only) return run
-      run.rows[0]![0] = this.#withoutBom(cell)
-      return run
+      if (records.bytes[0] !== this.#bomByte || cell === undefined || start.only) return records
+      records.rows[0]![0] = this.#withoutBom(cell)
+      return records
     }
     for await (const piece of this.#input.pieces(start.byte)) yield clean(decoder.push(piece, false))
     yield clean(decoder.push(new Uint8Array(0), true))
@@ -161,9 +161,9 @@ export class CsvSource implements Source {
   }
 
   /** Reads up to the header and the first row. `rest` holds the rows read so far, without the header. */
-  async #readHead(runs: AsyncGenerator<DecodedRun>): Promise<{ csvColumns: CsvColumns; rest: DecodedRun }> {
+  async #readHead(pieces: AsyncGenerator<DecodedRecords>): Promise<{ csvColumns: CsvColumns; rest: DecodedRecords }> {
     const { names } = this.#plan
-    let head = await readUntil(runs, EMPTY_RUN, names ? 1 : 2)
+    let head = await readUntil(pieces, NO_RECORDS, names ? 1 : 2)
     const header = names ?? head.rows[0]
     if (header === undefined) {
       throw new RowmillError(
@@ -177,7 +177,7 @@ export class CsvSource implements Source {
     }
     const width = head.widths[0] ?? null
     // This line has only a byte order mark. pandas takes the width of the rows from it, and then drops it as blank.
-    if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(runs, withoutFirst(head), 1)
+    if (names && head.rows[0] && isBlank(head.rows[0])) head = await readUntil(pieces, withoutFirst(head), 1)
     const first = head.rows.length === 0 ? null : { byte: head.bytes[0]!, line: head.lines[0]! }
     return { csvColumns: csvColumnsOf(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
   }
@@ -192,12 +192,13 @@ export class CsvSource implements Source {
     const inference = new IndexKindInference(csvColumns.indexRules, csvColumns.indexReadAsText)
     let total = 0
     if (csvColumns.first !== null) {
-      for await (const run of this.#runs({ ...csvColumns.first, only: at ?? -1 })) {
-        this.#checkWidth(run, total, csvColumns)
-        total += run.rows.length
+      for await (const records of this.#records({ ...csvColumns.first, only: at ?? -1 })) {
+        this.#checkWidth(records, total, csvColumns)
+        total += records.rows.length
         counted(total)
         if (at === null) continue
-        for (let index = 0; index < run.rows.length; index++) inference.add(run.rows[index]![0], run.lines[index]!)
+        for (let index = 0; index < records.rows.length; index++)
+          inference.add(records.rows[index]![0], records.lines[index]!)
       }
     }
     if (at === null) return { total, kind: given }
@@ -207,7 +208,7 @@ export class CsvSource implements Source {
   }
 
   /** Refuses rows that are longer than the header. `seq` is the number of the first row. */
-  #checkWidth({ widths, lines }: DecodedRun, seq: number, csvColumns: CsvColumns): void {
+  #checkWidth({ widths, lines }: DecodedRecords, seq: number, csvColumns: CsvColumns): void {
     const width = csvColumns.columns.length
     for (let index = 0; index < widths.length; index++) {
       const found = widths[index]!
@@ -219,32 +220,39 @@ export class CsvSource implements Source {
   }
 }
 
-const EMPTY_RUN: DecodedRun = { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
+const NO_RECORDS: DecodedRecords = { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
 
-/** Extends `run` with the next of `runs` until it has `count` rows, or there are no more. */
-async function readUntil(runs: AsyncGenerator<DecodedRun>, run: DecodedRun, count: number): Promise<DecodedRun> {
-  while (run.rows.length < count) {
-    const next = await runs.next()
+/** Extends `records` with the next of `pieces` until it has `count` rows, or there are no more. */
+async function readUntil(
+  pieces: AsyncGenerator<DecodedRecords>,
+  records: DecodedRecords,
+  count: number,
+): Promise<DecodedRecords> {
+  while (records.rows.length < count) {
+    const next = await pieces.next()
     if (next.done) break
     const { rows, widths, lines, bytes } = next.value
-    run = {
-      ...EMPTY_RUN,
-      rows: run.rows.concat(rows),
-      widths: run.widths.concat(widths),
-      lines: run.lines.concat(lines),
-      bytes: run.bytes.concat(bytes),
+    records = {
+      ...NO_RECORDS,
+      rows: records.rows.concat(rows),
+      widths: records.widths.concat(widths),
+      lines: records.lines.concat(lines),
+      bytes: records.bytes.concat(bytes),
     }
   }
-  return run
+  return records
 }
 
-async function* concatenate(first: DecodedRun, others: AsyncGenerator<DecodedRun>): AsyncGenerator<DecodedRun> {
+async function* concatenate(
+  first: DecodedRecords,
+  others: AsyncGenerator<DecodedRecords>,
+): AsyncGenerator<DecodedRecords> {
   if (first.rows.length > 0) yield first
   yield* others
 }
 
-function withoutFirst({ rows, widths, lines, bytes }: DecodedRun): DecodedRun {
-  return { ...EMPTY_RUN, rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
+function withoutFirst({ rows, widths, lines, bytes }: DecodedRecords): DecodedRecords {
+  return { ...NO_RECORDS, rows: rows.slice(1), widths: widths.slice(1), lines: lines.slice(1), bytes: bytes.slice(1) }
 }
 
 function tooWide(

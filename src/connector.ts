@@ -18,7 +18,7 @@ export interface SourceHeader {
   readonly options: readonly JobOption[]
 }
 
-/** A run of consecutive rows. Both arrays have the same length. */
+/** Consecutive rows. Both arrays have the same length. */
 export interface SourceRows {
   readonly rows: readonly Values[]
   /** The line in which each row begins, from 1. Lines grow from row to row. Messages name rows by them. */
@@ -31,7 +31,7 @@ export interface SourceRows {
  * `open` is called once, first. It reads the header. It throws if the input is unusable (INPUT_NOT_FOUND, ...). If it
  * counts the rows, it may report each count to `counted`: a run then starts as many workers as there is work for.
  *
- * `rows` is called once, after `open`. It yields runs of any length, each with at least one row, and ends after the last
+ * `rows` is called once, after `open`. It yields pieces of any length, each with at least one row, and ends after the last
  * row. It reads no further ahead than the publisher asks. It throws where the input breaks: never may it end as if the
  * input were complete. The publisher has already sent the rows before the break, and fails the job.
  *

@@ -109,7 +109,7 @@ export interface Job {
   readonly by: string
 }
 
-/** A run of 1 to `blockRows` consecutive rows of one block. */
+/** 1 to `blockRows` consecutive rows of one block. */
 export interface Rows {
   readonly job: string
   readonly epoch: number

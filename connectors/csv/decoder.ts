@@ -4,12 +4,12 @@ import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 import { splitRecords } from './records.ts'
 
 /** Records, and the byte at which each begins. The four arrays have the same length. */
-export interface DecodedRun {
+export interface DecodedRecords {
   readonly rows: string[][]
   readonly widths: number[]
   readonly lines: number[]
   readonly bytes: number[]
-  /** As in RecordRun. */
+  /** As in SplitRecords. */
   readonly keptByC: number | null
 }
 
@@ -65,24 +65,26 @@ export class RecordDecoder {
    * come before the fault, they are returned first, and the next call throws. So the first fault in the file is the one
    * that is reported, however the bytes are cut.
    */
-  push(piece: Uint8Array, final: boolean): DecodedRun {
+  push(piece: Uint8Array, final: boolean): DecodedRecords {
     if (this.#broken === null) this.#append(piece, final)
     const last = final && this.#broken === null
-    const run = this.#skipHead(last) ? this.#split(last) : { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
-    if (this.#broken !== null && (final || run.rows.length === 0)) throw this.#broken
-    return run
+    const records = this.#skipHead(last)
+      ? this.#split(last)
+      : { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
+    if (this.#broken !== null && (final || records.rows.length === 0)) throw this.#broken
+    return records
   }
 
-  #split(final: boolean): DecodedRun {
+  #split(final: boolean): DecodedRecords {
     const text = this.#text
     const options = { dialect: this.#dialect, final, line: this.#line, name: this.#name, only: this.#only }
-    const run = splitRecords(text, options)
-    const bytes = this.#ascii ? run.starts : byteOffsets(text, run.starts)
+    const records = splitRecords(text, options)
+    const bytes = this.#ascii ? records.starts : byteOffsets(text, records.starts)
     const base = this.#byte
     if (base > 0) for (let index = 0; index < bytes.length; index++) bytes[index]! += base
-    this.#drop(run.consumed)
-    this.#line = run.line
-    return { rows: run.rows, widths: run.widths, lines: run.lines, bytes, keptByC: run.keptByC }
+    this.#drop(records.consumed)
+    this.#line = records.line
+    return { rows: records.rows, widths: records.widths, lines: records.lines, bytes, keptByC: records.keptByC }
   }
 
   #drop(count: number): void {

@@ -4,7 +4,7 @@ import { CELL_LIMIT, type RecordOptions, RecordReader } from './record-reader.ts
 const NONE = 0x3fff_ffff
 
 /** The records found in one piece of text. The four arrays have the same length. */
-export interface RecordRun {
+export interface SplitRecords {
   readonly rows: string[][]
   /** Cells in each record, with those that `only` leaves out. */
   readonly widths: number[]
@@ -31,10 +31,10 @@ export interface SplitOptions extends RecordOptions {
  * with \n, \r\n or \r. Throws INPUT_QUOTE, INPUT_CELL_TOO_LARGE and INPUT_ROW_TOO_LARGE, with the line. If records come
  * before the fault and more text may follow, it stops there instead.
  */
-export function splitRecords(text: string, options: SplitOptions): RecordRun {
+export function splitRecords(text: string, options: SplitOptions): SplitRecords {
   const { dialect, final, only = null } = options
   const { separator, quote, escapeChar } = dialect
-  const run = { rows: [] as string[][], widths: [] as number[], starts: [] as number[], lines: [] as number[] }
+  const records = { rows: [] as string[][], widths: [] as number[], starts: [] as number[], lines: [] as number[] }
   const length = text.length
   let line = options.line
   let keptByC: number | null = null
@@ -59,7 +59,7 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
       try {
         record = reader.read()
       } catch (error) {
-        if (final || run.rows.length === 0) throw error
+        if (final || records.rows.length === 0) throw error
         break
       }
       if (record === null) break
@@ -90,15 +90,15 @@ export function splitRecords(text: string, options: SplitOptions): RecordRun {
       if (width === 1 && BLANK.test(text.slice(at, end))) width = 0
     }
     if (width > 0) {
-      run.rows.push(row)
-      run.widths.push(width)
-      run.starts.push(at)
-      run.lines.push(line)
+      records.rows.push(row)
+      records.widths.push(width)
+      records.starts.push(at)
+      records.lines.push(line)
     } else if (!C_BLANK.test(text.slice(at, next))) keptByC ??= line
     line += lineEnds
     at = Math.min(next, length)
   }
-  return { ...run, consumed: at, line, keptByC }
+  return { ...records, consumed: at, line, keptByC }
 }
 
 function indexOrNone(text: string, what: string, from: number): number {

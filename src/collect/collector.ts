@@ -1,7 +1,7 @@
 import type { JobSummary, Sink } from '../connector.ts'
 import { castsOf, type KindsSeen, OutputKinds } from '../core/output-kinds.ts'
 import { RejectBudget } from '../core/reject-budget.ts'
-import { type Run, rejectedOf, rowsOf, sameColumns } from '../core/result-run.ts'
+import { type ResultSlice, rejectedOf, rowsOf, sameColumns } from '../core/result-slice.ts'
 import type { ReadCheckpoint } from '../core/row-order.ts'
 import { describeRows } from '../core/sequence.ts'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
@@ -205,23 +205,23 @@ class Collection {
     if (this.#ahead && this.#checkpointDueMs <= 0) await this.#checkpoint()
   }
 
-  /** Writes runs that have the same columns. */
-  async #write(runs: readonly Run[]): Promise<void> {
+  /** Writes slices that have the same columns. */
+  async #write(slices: readonly ResultSlice[]): Promise<void> {
     this.#ahead = true
-    for (const run of runs) this.#count(run)
-    const first = runs.find(({ result }) => result.rows.length > 0)
+    for (const slice of slices) this.#count(slice)
+    const first = slices.find(({ result }) => result.rows.length > 0)
     if (!first) return
     if (!this.#columns) await this.#begin(first.result.columns)
-    for (const run of runs) {
-      const rows = rowsOf(run)
+    for (const slice of slices) {
+      const rows = rowsOf(slice)
       if (rows.length > 0) await this.#options.sink.write(rows)
     }
   }
 
-  #count(run: Run): void {
-    const { by } = run.result
-    const rejected = rejectedOf(run)
-    this.#rowsByWorker.set(by, (this.#rowsByWorker.get(by) ?? 0) + run.count - rejected.length)
+  #count(slice: ResultSlice): void {
+    const { by } = slice.result
+    const rejected = rejectedOf(slice)
+    this.#rowsByWorker.set(by, (this.#rowsByWorker.get(by) ?? 0) + slice.count - rejected.length)
     if (rejected.length > 0) this.#budget.add(rejected, this.#context.jobs.peek(this.#job.id)?.total ?? null)
   }
 

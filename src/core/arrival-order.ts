@@ -1,11 +1,11 @@
 import { RowmillError } from '../errors.ts'
 import type { Result } from '../model.ts'
-import { type Run, rejectedOf, sameColumns } from './result-run.ts'
+import { type ResultSlice, rejectedOf, sameColumns } from './result-slice.ts'
 import type { ArrivalCheckpoint, MessageOffset, RowCounts, RowOrder } from './row-order.ts'
 
 /** A result that was not taken yet, and the highest input offset before it. */
 interface PendingResult {
-  readonly run: Run
+  readonly slice: ResultSlice
   readonly before: number
 }
 
@@ -49,9 +49,9 @@ export class ArrivalOrder implements RowOrder {
   get checkpoint(): ArrivalCheckpoint {
     const offsets = [...this.#offsets]
     const highest = [...this.#highest]
-    for (const { run, before } of this.#waiting.toReversed()) {
-      offsets[run.partition] = run.offset
-      highest[run.partition] = before
+    for (const { slice, before } of this.#waiting.toReversed()) {
+      offsets[slice.partition] = slice.offset
+      highest[slice.partition] = before
     }
     return { counts: this.counts, offsets, highest }
   }
@@ -61,7 +61,7 @@ export class ArrivalOrder implements RowOrder {
   }
 
   get next(): Result | null {
-    return this.#waiting[0]?.run.result ?? null
+    return this.#waiting[0]?.slice.result ?? null
   }
 
   offer({ topic, partition, offset }: MessageOffset, result: Result): number {
@@ -76,7 +76,7 @@ export class ArrivalOrder implements RowOrder {
       return 0
     }
     this.#highest[partition] = result.first
-    this.#waiting.push({ run: { result, partition, offset, index: 0, count: 1, seq: null }, before })
+    this.#waiting.push({ slice: { result, partition, offset, index: 0, count: 1, seq: null }, before })
     return 1
   }
 
@@ -86,15 +86,15 @@ export class ArrivalOrder implements RowOrder {
   /** A job without sequence has no ends of input. */
   end(): void {}
 
-  take(): Run[] {
+  take(): ResultSlice[] {
     let columnsOf: Result | null = null
-    const change = this.#waiting.findIndex(({ run: { result } }) => {
+    const change = this.#waiting.findIndex(({ slice: { result } }) => {
       if (columnsOf && !sameColumns(columnsOf, result)) return true
       if (result.rows.length > 0) columnsOf = result
       return false
     })
-    const taken = this.#waiting.splice(0, change < 0 ? this.#waiting.length : change).map(({ run }) => run)
-    const rejects = taken.reduce((sum, run) => sum + rejectedOf(run).length, 0)
+    const taken = this.#waiting.splice(0, change < 0 ? this.#waiting.length : change).map(({ slice }) => slice)
+    const rejects = taken.reduce((sum, slice) => sum + rejectedOf(slice).length, 0)
     this.#rejects += rejects
     this.#rows += taken.length - rejects
     return taken

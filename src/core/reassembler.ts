@@ -1,6 +1,6 @@
 import { RowmillError } from '../errors.ts'
 import type { EndOfInput, Result, Rows } from '../model.ts'
-import { type Run, rejectedOf, sameColumns } from './result-run.ts'
+import { type ResultSlice, rejectedOf, sameColumns } from './result-slice.ts'
 import type { MessageOffset, RowCounts, RowOrder, SequenceCheckpoint } from './row-order.ts'
 import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
 
@@ -161,25 +161,25 @@ export class Reassembler implements RowOrder {
     this.#ends++
   }
 
-  take(): Run[] {
-    const runs: Run[] = []
+  take(): ResultSlice[] {
+    const slices: ResultSlice[] = []
     let columnsOf: Result | null = null
     for (;;) {
       const partition = partitionOf(this.#seq, this.#layout)
       const head = this.#heads[partition]!
       const held = head.held[0]
-      if (!held || (columnsOf && !sameColumns(columnsOf, held.result))) return runs
+      if (!held || (columnsOf && !sameColumns(columnsOf, held.result))) return slices
       const { result, offset, end } = held
       if (result.rows.length > 0) columnsOf = result
       const count = Math.min(end - head.next, rowsLeftInBlock(this.#seq, this.#layout))
-      const run = { result, partition, offset, index: head.next - result.first, count, seq: this.#seq }
-      const rejects = rejectedOf(run).length
+      const slice = { result, partition, offset, index: head.next - result.first, count, seq: this.#seq }
+      const rejects = rejectedOf(slice).length
       this.#rejects += rejects
       this.#rows += count - rejects
       this.#seq += count
       head.next += count
       if (head.next === end) head.held.shift()
-      runs.push(run)
+      slices.push(slice)
     }
   }
 

@@ -1,5 +1,5 @@
 import type { EndOfInput, Result, Rows } from '../model.ts'
-import type { Run } from './result-run.ts'
+import type { ResultSlice } from './result-slice.ts'
 
 /** Where a message was found. */
 export interface MessageOffset {
@@ -59,7 +59,7 @@ export interface RowOrder {
    * Takes the rows that are next in order. One call returns rows with the same output columns: repeat it until it returns
    * none.
    */
-  take(): Run[]
+  take(): ResultSlice[]
 
   /** The result whose row `take` returns first; null if there is none. */
   readonly next: Result | null

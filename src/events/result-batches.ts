@@ -1,4 +1,4 @@
-import { isRow, outcomesOf, type Run, sameColumns } from '../core/result-run.ts'
+import { isRow, outcomesOf, type ResultSlice, sameColumns } from '../core/result-slice.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
@@ -6,7 +6,7 @@ import type { JobLog } from '../pipeline/job-log.ts'
 import { fitsJob, OrderedResults, staysRight } from '../results/ordered-results.ts'
 import type { ClassifiedRow, ResultBatch, ResultsCheckpoint, ResultsRequest } from './result-batch.ts'
 
-/** The rows of one batch, if more have arrived: it ends with the run that reaches this number. */
+/** The rows of one batch, if more have arrived: it ends with the slice that reaches this number. */
 const BATCH_ROWS = 1000
 
 /** As `results` (results.ts), with a connection that is open already. `lookEveryMs`: see OrderedResultsOptions. */
@@ -59,11 +59,11 @@ class BufferedRows {
     return this.#columnsOf === null || sameColumns(this.#columnsOf, result)
   }
 
-  add(runs: readonly Run[]): void {
-    for (const run of runs) {
-      if (run.result.rows.length > 0) this.#columnsOf ??= run.result
-      outcomesOf(run).forEach((place, i) => {
-        const seq = run.seq === null ? null : run.seq + i
+  add(slices: readonly ResultSlice[]): void {
+    for (const slice of slices) {
+      if (slice.result.rows.length > 0) this.#columnsOf ??= slice.result
+      outcomesOf(slice).forEach((place, i) => {
+        const seq = slice.seq === null ? null : slice.seq + i
         if (isRow(place)) this.#rows.push({ seq, values: place, rejected: null })
         else {
           const { reason, detail, values } = place

@@ -62,9 +62,9 @@ export async function fetchRaw(
     maxBytes,
     isolationLevel: READ_COMMITTED,
     rackId: '',
-    topics: runsOfTopics(offsets).map(run => ({
-      topic: run[0]!.topic,
-      partitions: run.map(({ partition, offset }) => ({
+    topics: neighboursByTopic(offsets).map(group => ({
+      topic: group[0]!.topic,
+      partitions: group.map(({ partition, offset }) => ({
         partition,
         fetchOffset: String(offset),
         maxBytes: maxPartitionBytes,
@@ -87,14 +87,14 @@ interface FetchAnswer {
 }
 
 /** Groups neighbours of the same topic. The order is kept, since it decides which partition is served first. */
-function runsOfTopics(offsets: readonly PartitionOffset[]): PartitionOffset[][] {
-  const runs: PartitionOffset[][] = []
+function neighboursByTopic(offsets: readonly PartitionOffset[]): PartitionOffset[][] {
+  const groups: PartitionOffset[][] = []
   for (const at of offsets) {
-    const run = runs.at(-1)
-    if (run?.[0]?.topic === at.topic) run.push(at)
-    else runs.push([at])
+    const group = groups.at(-1)
+    if (group?.[0]?.topic === at.topic) group.push(at)
+    else groups.push([at])
   }
-  return runs
+  return groups
 }
 
 function decodeAnswer(bytes: Buffer, version: number): FetchAnswer {

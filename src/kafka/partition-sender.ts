@@ -79,7 +79,7 @@ export class PartitionSender {
     await null // the caller may queue more messages in the same turn: they join the first request
     while (queue.length > 0) {
       const endTurn = await this.#turn.take()
-      const done = takeRun(queue)
+      const done = takeRequest(queue)
       try {
         await this.#sendUntilAcked(to, done)
         for (const { acked } of done) acked()
@@ -94,8 +94,8 @@ export class PartitionSender {
     this.#running.delete(key)
   }
 
-  async #sendUntilAcked(to: TopicPartition, run: readonly PendingMessage[]): Promise<void> {
-    const messages = run.map(({ message }) => message)
+  async #sendUntilAcked(to: TopicPartition, request: readonly PendingMessage[]): Promise<void> {
+    const messages = request.map(({ message }) => message)
     const { signal } = this.#stop
     for (;;) {
       signal.throwIfAborted()
@@ -115,7 +115,7 @@ export class PartitionSender {
   }
 }
 
-function takeRun(queue: PendingMessage[]): PendingMessage[] {
+function takeRequest(queue: PendingMessage[]): PendingMessage[] {
   let bytes = BATCH_BYTES
   const end = queue.findIndex(({ message: { key, value } }, at) => {
     bytes += MESSAGE_BYTES + Buffer.byteLength(key) + value.length

@@ -102,7 +102,7 @@ class Publication {
   readonly #options: PublishOptions
   #seq = 0
   #acked = 0
-  #run: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
+  #piece: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
   constructor(
@@ -135,17 +135,17 @@ class Publication {
 
   #add(row: Values, line: number): void {
     const bytes = rowBytes(row)
-    if (this.#run.rows.length > 0 && this.#run.bytes + bytes > MESSAGE_BYTES) this.#send()
-    this.#run.rows.push(row)
-    this.#run.lines.push(line)
-    this.#run.bytes += bytes
-    if (this.#run.rows.length === rowsLeftInBlock(this.#seq, this.#job)) this.#send()
+    if (this.#piece.rows.length > 0 && this.#piece.bytes + bytes > MESSAGE_BYTES) this.#send()
+    this.#piece.rows.push(row)
+    this.#piece.lines.push(line)
+    this.#piece.bytes += bytes
+    if (this.#piece.rows.length === rowsLeftInBlock(this.#seq, this.#job)) this.#send()
   }
 
   #send(): void {
-    const { rows, lines, bytes } = this.#run
+    const { rows, lines, bytes } = this.#piece
     if (rows.length === 0) return
-    this.#run = { rows: [], lines: [], bytes: 0 }
+    this.#piece = { rows: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
     const count = rows.length // the rows themselves are not kept until the acknowledgement
     const line = { line: lines[0]!, lineSteps: lineSteps(lines) }

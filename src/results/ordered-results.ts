@@ -1,5 +1,5 @@
 import { type Attempt, hasFailed, jobFailure } from '../core/job.ts'
-import type { Run } from '../core/result-run.ts'
+import type { ResultSlice } from '../core/result-slice.ts'
 import type { ReadCheckpoint, RowCounts, RowOrder } from '../core/row-order.ts'
 import { isFinalForReaders, RowmillError } from '../errors.ts'
 import type { Job, Result } from '../model.ts'
@@ -133,11 +133,11 @@ export class OrderedResults {
   }
 
   /** Takes rows in order, with the same output columns: repeat it until it returns none. */
-  take(): Run[] {
+  take(): ResultSlice[] {
     for (;;) {
-      const runs = this.#order.take()
-      const news = runs.filter(({ partition, offset }) => offset >= (this.#since?.[partition] ?? 0))
-      if (news.length > 0 || runs.length === 0) return news
+      const slices = this.#order.take()
+      const news = slices.filter(({ partition, offset }) => offset >= (this.#since?.[partition] ?? 0))
+      if (news.length > 0 || slices.length === 0) return news
     }
   }
 

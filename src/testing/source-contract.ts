@@ -90,15 +90,15 @@ async function checkRows(source: Source, { rows }: SourceContract): Promise<void
 async function readRows(source: Source): Promise<SourceRows> {
   const found: Values[] = []
   const lines: number[] = []
-  for await (const run of source.rows()) {
-    assert.ok(run.rows.length > 0, 'a run without rows')
-    assert.equal(run.lines.length, run.rows.length, 'a run with as many lines as rows')
-    for (const line of run.lines) {
+  for await (const piece of source.rows()) {
+    assert.ok(piece.rows.length > 0, 'a piece without rows')
+    assert.equal(piece.lines.length, piece.rows.length, 'a piece with as many lines as rows')
+    for (const line of piece.lines) {
       const last = lines.at(-1) ?? 0
       assert.ok(Number.isSafeInteger(line) && line > last, `line ${line} after line ${last}`)
       lines.push(line)
     }
-    found.push(...run.rows)
+    found.push(...piece.rows)
   }
   return { rows: found, lines }
 }
@@ -141,7 +141,7 @@ async function checkBroken(source: Source, { rows }: SourceContract): Promise<vo
   const found: Values[] = []
   const reading = async () => {
     await source.open()
-    for await (const run of source.rows()) found.push(...run.rows)
+    for await (const piece of source.rows()) found.push(...piece.rows)
   }
   await assert.rejects(reading(), RowmillError)
   assert.deepEqual(found, rows.slice(0, found.length), 'only rows before the break')

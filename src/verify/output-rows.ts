@@ -3,7 +3,7 @@ import type { Job, Result, Values } from '../model.ts'
 import type { PartitionReadings } from './job-topic.ts'
 
 /** Consecutive rows of the output from row `seq` on. Null is a row that was rejected. */
-export interface OutputRun {
+export interface OutputPart {
   readonly seq: number
   readonly columns: readonly string[]
   readonly rows: readonly (Values | null)[]
@@ -47,15 +47,15 @@ export class OutputRows {
   }
 
   /** The next rows in order. Null if the next row is missing. */
-  async next(): Promise<OutputRun | null> {
+  async next(): Promise<OutputPart | null> {
     const { partition, position } = placeOf(this.#seq, this.#job)
     const held = await this.#holding(partition, position)
     if (!held || held.from > position) return null
     const count = Math.min(held.end - position, rowsLeftInBlock(this.#seq, this.#job))
     const start = position - held.from
-    const run = { seq: this.#seq, columns: held.columns, rows: held.rows.slice(start, start + count) }
+    const part = { seq: this.#seq, columns: held.columns, rows: held.rows.slice(start, start + count) }
     this.#seq += count
-    return run
+    return part
   }
 
   /** Reads every partition to its end, for the counts. */

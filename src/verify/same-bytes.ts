@@ -3,7 +3,7 @@ import type { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
 import type { ComparedFile } from './compared-file.ts'
 import { firstDifference, goesOn, type OutputRecord, unlikeEachOther, unlikeExpected } from './difference.ts'
-import type { OutputRun } from './output-rows.ts'
+import type { OutputPart } from './output-rows.ts'
 
 /** How many bytes of rows are collected before they are compared. Four times as much took 70 MB more memory. */
 const CHUNK_BYTES = 64 * 1024
@@ -32,7 +32,7 @@ export class SameBytes {
   readonly #hash = createHash('sha256')
   #format: RowFormat | null = null
   #header = ''
-  #runs: OutputRun[] = []
+  #kept: OutputPart[] = []
   /** The bytes that are expected next. Its first `#length` bytes are in use. */
   #chunk = Buffer.alloc(CHUNK_BYTES)
   #length = 0
@@ -53,11 +53,11 @@ export class SameBytes {
     this.#collect(this.#header, Buffer.byteLength(this.#header))
   }
 
-  async add(run: OutputRun): Promise<void> {
-    const text = this.#format!.lines(run.rows.filter(row => row !== null))
+  async add(part: OutputPart): Promise<void> {
+    const text = this.#format!.lines(part.rows.filter(row => row !== null))
     const bytes = Buffer.byteLength(text)
     if (this.#length + bytes > CHUNK_BYTES) await this.#compareChunk()
-    this.#runs.push(run)
+    this.#kept.push(part)
     this.#collect(text, bytes)
   }
 
@@ -91,7 +91,7 @@ export class SameBytes {
     this.#at += expected.length
     this.#length = 0
     this.#header = ''
-    this.#runs = []
+    this.#kept = []
   }
 
   /** Compares what follows the known rows. `end` is null if more rows may follow. */
@@ -124,7 +124,7 @@ export class SameBytes {
     const bytes = Buffer.from(this.#header)
     if (at < bytes.length) return { name: 'the header', row: null, start: this.#at, bytes }
     let start = bytes.length
-    for (const { seq, rows } of this.#runs) {
+    for (const { seq, rows } of this.#kept) {
       for (const [i, row] of rows.entries()) {
         const bytes = Buffer.from(row ? this.#format!.lines([row]) : '')
         const end = start + bytes.length

@@ -32,7 +32,7 @@ export class Tally {
   endedAt = ''
   readonly #gaps: Gap[] = []
 
-  /** Counts a run of positions. Returns the first one that counts; all after it count too. */
+  /** Counts consecutive positions. Returns the first one that counts; all after it count too. */
   take(first: number, count: number, where: string): number {
     const end = first + count
     if (first > this.next) this.#jumpTo(first, first, where)

@@ -175,10 +175,10 @@ async function compare({ options }: Job, output: OutputRows, { bytes, format }: 
     if (!begun) bytes.begin(format({ columns, options }))
     begun = true
   }
-  for (let run = await output.next(); run; run = await output.next()) {
-    if (run.rows.every(row => row === null)) continue // rejected rows need no columns
-    begin(run.columns)
-    await bytes.add(run)
+  for (let part = await output.next(); part; part = await output.next()) {
+    if (part.rows.every(row => row === null)) continue // rejected rows need no columns
+    begin(part.columns)
+    await bytes.add(part)
   }
   await output.drain()
   if (output.columns) begin(output.columns)

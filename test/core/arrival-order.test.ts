@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ArrivalOrder } from '../../src/core/arrival-order.ts'
-import { isRow, outcomesOf } from '../../src/core/result-run.ts'
+import { isRow, outcomesOf } from '../../src/core/result-slice.ts'
 import type { ArrivalCheckpoint } from '../../src/core/row-order.ts'
 import type { Result } from '../../src/model.ts'
 
@@ -72,9 +72,9 @@ test('every row comes out once, in order of arrival, wherever a reader restarts'
       const seen = new Set<string>()
       let read = 0
       const take = () => {
-        for (const run of order.take())
-          for (const place of outcomesOf(run))
-            out.push(isRow(place) ? place[0]! : `row ${run.result.first} of ${run.partition}`)
+        for (const slice of order.take())
+          for (const place of outcomesOf(slice))
+            out.push(isRow(place) ? place[0]! : `row ${slice.result.first} of ${slice.partition}`)
       }
       for (let i = 0; logs.some((log, at) => cursors[at]! < log.length); i++) {
         const thrown = dice[i % dice.length]! + i

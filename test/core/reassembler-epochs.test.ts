@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Reassembler } from '../../src/core/reassembler.ts'
-import { isRow, outcomesOf } from '../../src/core/result-run.ts'
+import { isRow, outcomesOf } from '../../src/core/result-slice.ts'
 import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import { type AnyStream, anyStream, Dice, type Left, type Stream, streamOf } from '../helpers/epoch-logs.ts'
 
@@ -34,7 +34,7 @@ class Reader {
     const left = this.#stream.logs[partition]![offset]
     assert.ok(left, `partition ${partition} has no more to give`)
     this.#offer({ topic: 'results', partition, offset }, left)
-    for (const outcome of this.reassembler.take().flatMap(run => outcomesOf(run))) {
+    for (const outcome of this.reassembler.take().flatMap(slice => outcomesOf(slice))) {
       const cell = isRow(outcome) ? outcome[0]! : null
       assert.equal(cell, this.#stream.expected[this.out.length], `row ${this.out.length}`)
       this.out.push(cell)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Reassembler } from '../../src/core/reassembler.ts'
-import { rowsOf } from '../../src/core/result-run.ts'
+import { rowsOf } from '../../src/core/result-slice.ts'
 import { type Layout, rowsInPartition, seqOf } from '../../src/core/sequence.ts'
 import type { EndOfInput, Rejected, Result } from '../../src/model.ts'
 

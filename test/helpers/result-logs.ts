@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { Reassembler } from '../../src/core/reassembler.ts'
-import { rowsOf } from '../../src/core/result-run.ts'
+import { rowsOf } from '../../src/core/result-slice.ts'
 import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isRow, outcomesOf, type Run, rejectedOf, rowsOf, sameColumns } from '../../src/core/result-run.ts'
+import { isRow, outcomesOf, type ResultSlice, rejectedOf, rowsOf, sameColumns } from '../../src/core/result-slice.ts'
 import type { Rejected, Result } from '../../src/model.ts'
 
 /** A result with one letter for each row; a dash is a reject. */
@@ -13,7 +13,7 @@ function result(letters: string, columns = ['c']): Result {
   return { job: 'j', epoch: 0, from: 0, attempt: 0, first: 0, count: letters.length, offset: 0, ...stamp }
 }
 
-const run = (letters: string, index: number, count: number): Run => ({
+const slice = (letters: string, index: number, count: number): ResultSlice => ({
   result: result(letters),
   partition: 0,
   offset: 0,
@@ -23,10 +23,10 @@ const run = (letters: string, index: number, count: number): Run => ({
 })
 
 for (const letters of ['abcd', '-bcd', 'ab-d', 'a--d', '----', 'abc-']) {
-  test(`every run of ${letters} has the outcomes of its rows, in order`, () => {
+  test(`every slice of ${letters} has the outcomes of its rows, in order`, () => {
     for (let index = 0; index < letters.length; index++) {
       for (let count = 0; index + count <= letters.length; count++) {
-        const part = run(letters, index, count)
+        const part = slice(letters, index, count)
         const expected = letters.slice(index, index + count)
         assert.equal(
           outcomesOf(part)

@@ -1,7 +1,7 @@
 import type { Rejected, Result, Values } from '../model.ts'
 
 /** Consecutive rows of one result, as a reader hands them out. Rejected rows are among them. */
-export interface Run {
+export interface ResultSlice {
   readonly result: Result
   readonly partition: number
   /** The offset of the result's message. */
@@ -13,8 +13,8 @@ export interface Run {
   readonly seq: number | null
 }
 
-/** What became of each row of the run: its output cells, or its reject. */
-export function outcomesOf({ result, index, count }: Run): (Values | Rejected)[] {
+/** What became of each row of the slice: its output cells, or its reject. */
+export function outcomesOf({ result, index, count }: ResultSlice): (Values | Rejected)[] {
   const { rows, rejected } = result
   if (rejected.length === 0) return rows.slice(index, index + count)
   const outcomes: (Values | Rejected)[] = []
@@ -28,15 +28,15 @@ export function outcomesOf({ result, index, count }: Run): (Values | Rejected)[]
   return outcomes
 }
 
-/** The rows of the run that have a result. */
-export function rowsOf(run: Run): readonly Values[] {
-  const { rejected, rows } = run.result
-  if (rejected.length > 0) return outcomesOf(run).filter(isRow)
-  return run.count === rows.length ? rows : rows.slice(run.index, run.index + run.count)
+/** The rows of the slice that have a result. */
+export function rowsOf(slice: ResultSlice): readonly Values[] {
+  const { rejected, rows } = slice.result
+  if (rejected.length > 0) return outcomesOf(slice).filter(isRow)
+  return slice.count === rows.length ? rows : rows.slice(slice.index, slice.index + slice.count)
 }
 
-/** The rejected rows of the run. */
-export function rejectedOf({ result, index, count }: Run): readonly Rejected[] {
+/** The rejected rows of the slice. */
+export function rejectedOf({ result, index, count }: ResultSlice): readonly Rejected[] {
   if (result.rejected.length === 0) return []
   return result.rejected.filter(reject => reject.index >= index && reject.index < index + count)
 }
