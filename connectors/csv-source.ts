@@ -40,7 +40,7 @@ const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
  *
  * Reads a CSV file as pandas.read_csv(path, index_col=0, dtype=str, engine='python') reads it (docs/csv.md).
  * `open` reads a regular file once to its end. So it finds a fault before the first row is published, counts the rows, knows
- * the kind of the index, and takes the SHA-256 digest of the bytes, the option `sourceDigest`. `rows` yields no row of
+ * the index kind, and takes the SHA-256 digest of the bytes, the option `sourceDigest`. `rows` yields no row of
  * bytes that differ. Other input can be read only once: its total is null, its index text, and it has no digest.
  * Throws USAGE, INPUT_NOT_FOUND, INPUT_UNREADABLE, INPUT_EMPTY, INPUT_ENCODING, INPUT_QUOTE, INPUT_FIELDS,
  * INPUT_CELL_TOO_LARGE, INPUT_ROW_TOO_LARGE, and INPUT_CHANGED if the file changes between `open` and the last row.
@@ -182,7 +182,7 @@ export class CsvSource implements Source {
     return { csvColumns: csvColumnsOf(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
   }
 
-  /** Reads all rows: finds faults, counts them, and infers the kind of the index. */
+  /** Reads all rows: finds faults, counts them, and infers the index kind. */
   async #scan(
     csvColumns: CsvColumns,
     given: string | null,

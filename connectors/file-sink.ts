@@ -6,7 +6,7 @@ import { OutputFormat } from './csv/output-format.ts'
 import { CheckpointedFile, contentOf, type FileContent } from './file/checkpointed-file.ts'
 import { OutputLock } from './file/output-lock.ts'
 
-import { checkOutput, checkOwner, stateFolder, syncFolder, takeAccessOf, writing } from './file/output-path.ts'
+import { checkOutput, checkOwner, syncFolder, takeAccessOf, unfinishedFolder, writing } from './file/output-path.ts'
 import { checkPackable, packFile } from './file/pack.ts'
 
 export interface FileSinkOptions {
@@ -56,7 +56,7 @@ export class FileSink implements Sink {
     this.#restart = restart
     this.#resumable = resumable
     this.#keepsProof = keepsProof
-    this.#folder = stateFolder(path)
+    this.#folder = unfinishedFolder(path)
     this.#lock = new OutputLock(path, this.#folder)
     this.#partial = new CheckpointedFile(this.#folder)
   }

@@ -5,7 +5,7 @@ import { packingOf } from '../src/pandas/packing.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import { CheckpointedFile } from './file/checkpointed-file.ts'
 import { OutputLock } from './file/output-lock.ts'
-import { checkOutput, stateFolder, syncFolder, writing } from './file/output-path.ts'
+import { checkOutput, syncFolder, unfinishedFolder, writing } from './file/output-path.ts'
 import { checkPrivateFolder } from './file/private-folder.ts'
 
 export interface GrowingFileSinkOptions {
@@ -38,7 +38,7 @@ export class GrowingFileSink implements Sink {
   #complete = false
 
   constructor({ path, force, restart = false }: GrowingFileSinkOptions) {
-    const folder = stateFolder(path)
+    const folder = unfinishedFolder(path)
     this.#path = path
     this.#folder = folder
     this.#force = force

@@ -4,7 +4,7 @@ import type { JobOption, SourceIdentity, Values } from './model.ts'
 export interface SourceHeader {
   /** The column names exactly as the source has them, before pandas renames duplicates. */
   readonly columns: readonly string[]
-  /** The kind that pandas infers for the index over the whole column (IndexKind). Null: workers force nothing. */
+  /** The index kind: what pandas infers over the whole column (IndexKind). Null: workers force nothing. */
   readonly indexKind: string | null
   /** The file behind the source. Null: the input can be read only once, so nobody can resume its job. */
   readonly identity: SourceIdentity | null
@@ -93,7 +93,7 @@ export interface SinkHeader {
  * After any throw only `close` is called. `close` is always called, also after `open` threw. It may be called more than
  * once. Without a `commit` before it, nothing is visible under the final name, and the last checkpoint is still there.
  *
- * Two kinds of sinks cannot keep all of this. A sink that shows rows as they come (standard output, a socket) has no
+ * Two sinks cannot keep all of this. A sink that shows rows as they come (standard output, a socket) has no
  * final name. A sink of a job that does not end grows under its final name.
  *
  * `testSink` in `rowmill/testing` checks an implementation against this contract.

@@ -3,9 +3,14 @@
  *
  * pipeline        a named set of topics, `<pipeline>.jobs`, `.rows`, `.bulk`, `.results` and `.rejects`, and the
  *                 workers that serve it with one classifier
- * job             one run of rows with one header; its id is used once
+ * job             the rows of one input, with one header; its id is used once
+ * state           what `jobs` says of a job: open, ended, failed or cancelled
+ * run             one execution of `rowmill run`: it publishes, classifies and collects one job
  * header          the column names of a job; they travel in the job record
- * row             the values of one record of the source, as text
+ * row             the values of one CSV record of the source, or of one event, as text
+ * CSV record      the text of one row in a CSV file; it may have several lines
+ * message         what Kafka keeps at one offset; Kafka calls it a record
+ * record          the content of a message: a Job, Rows, EndOfInput, Result or Reject
  * seq             the number of a row within its job: 0, 1, 2, ...
  * block           `blockRows` consecutive rows; block k goes to partition `k mod partitions`
  * position        the number of a row of a sequenced job within its partition: 0, 1, 2, ...
@@ -24,15 +29,18 @@
  * classifier      your function, in a process or thread of its own
  * batch           the rows that the classifier gets in one call
  * result          what the classifier made of consecutive positions; it has the partition number of its rows
- * kind            what the values of one output column are within one result, such as integer, float or text
+ * kind            the type of the values of one output column within one result, such as integer, float or text
+ * index kind      the type that pandas infers for the index over the whole column (`--index-kind`)
  * cast            the dtype that you name for an output column; its kinds are not compared
  * reject          a row without a result, with the reason; it keeps its position. Elsewhere called a dead letter
- * budget          how many rows of a job may be rejects before the job fails
+ * budget          how many rows of a job may be rejects before the job fails (`--max-rejects`)
  * end of input    the message that closes one partition of a job and says how many rows the job has
  * complete        of a job: all ends of input agree, and every row has a result or is a reject
  * low-water mark  the lowest offset of a partition that has a row without an acknowledged result; a worker commits it
  *                 and nothing above
- * checkpoint      what a collector needs to resume: the bytes written, their digest, and where to read on in `results`
+ * checkpoint      what a collector needs to resume: the bytes written, their digest, and its note
+ * note            the text that a collector gives a sink with each checkpoint: where to read on in `results`
+ * frame           on a TCP connection and between a worker and its classifier: a length in 4 bytes, and as many bytes
  * attempt         one pass of the workers over a job, counted from 0; a later one classifies only rows that have no
  *                 result
  * epoch           the time in which one producer owns an event job, counted from 0; a newer producer begins the next

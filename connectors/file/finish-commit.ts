@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { appear } from '../file-sink.ts'
 import { type Checkpoint, CheckpointedFile, contentOf, type FileContent } from './checkpointed-file.ts'
 import { OutputLock } from './output-lock.ts'
-import { stateFolder, syncFolder, takeAccessOf, writing } from './output-path.ts'
+import { syncFolder, takeAccessOf, unfinishedFolder, writing } from './output-path.ts'
 import { checkPrivateFolder } from './private-folder.ts'
 
 /**
@@ -12,7 +12,7 @@ import { checkPrivateFolder } from './private-folder.ts'
  * the sink's checkpoint. Throws OUTPUT_LOCKED, OUTPUT_UNUSABLE or OUTPUT_FAILED.
  */
 export async function finishCommit(path: string, job: string): Promise<boolean> {
-  const folder = stateFolder(path)
+  const folder = unfinishedFolder(path)
   if (!(await writing(path, () => checkPrivateFolder(folder)))) return false
   const file = new CheckpointedFile(folder)
   const last = await file.last().catch(() => null) // the next sink that is opened says what is wrong with it
@@ -32,7 +32,7 @@ export async function finishCommit(path: string, job: string): Promise<boolean> 
 
 /** Removes the proof that a sink with `keepsProof` left after it committed the output of this job. */
 export async function forgetCommit(path: string, job: string): Promise<void> {
-  const folder = stateFolder(path)
+  const folder = unfinishedFolder(path)
   if (!(await writing(path, () => checkPrivateFolder(folder)))) return
   const lock = new OutputLock(path, folder)
   await writing(path, async () => {
@@ -48,7 +48,7 @@ export async function forgetCommit(path: string, job: string): Promise<void> {
 
 async function nameNow(path: string, { partial, complete }: Checkpoint): Promise<boolean> {
   if (partial === null || (await stat(path).catch(() => null))) return false
-  const finished = join(stateFolder(path), partial)
+  const finished = join(unfinishedFolder(path), partial)
   if (!(await hasContent(finished, complete!))) return false
   await takeAccessOf(path, finished)
   await appear(finished, path)

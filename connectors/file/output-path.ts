@@ -9,10 +9,10 @@ const STATE = '.rowmill'
 const MAX_NAME_BYTES = 255
 
 /**
- * The folder beside the output with the state of an unfinished job: `PATH.rowmill`. If that name would be longer than 255
+ * The folder beside the output with the files of an unfinished job: `PATH.rowmill`. If that name would be longer than 255
  * bytes, a digest of the whole name replaces its end.
  */
-export function stateFolder(path: string): string {
+export function unfinishedFolder(path: string): string {
   const name = basename(path)
   if (Buffer.byteLength(name + STATE) <= MAX_NAME_BYTES) return `${path}${STATE}`
   const end = `~${createHash('sha256').update(name).digest('hex').slice(0, 16)}${STATE}`

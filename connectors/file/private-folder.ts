@@ -10,7 +10,7 @@ const NOT_OURS = 'rowmill does not make such an entry: move it away'
 export const PRIVATE_FILE = 0o600
 
 /**
- * Makes the folder for the state of an unfinished output, or checks the one that is there. The folder above it must exist.
+ * Makes the folder for the files of an unfinished output, or checks the one that is there. The folder above it must exist.
  * Throws OUTPUT_UNUSABLE as `checkPrivateFolder` does, or the error of the file system.
  */
 export async function makePrivateFolder(path: string): Promise<void> {
@@ -82,6 +82,6 @@ function isOwn({ uid }: Stats): boolean {
 }
 
 function foreign(path: string, what: string, cure: string): RowmillError {
-  const message = `${path} ${what}, so others may have written the state of the run in it. ${cure}`
+  const message = `${path} ${what}, so others may have written the files of the run in it. ${cure}`
   return new RowmillError('OUTPUT_UNUSABLE', message, { path })
 }

@@ -39,8 +39,8 @@ export interface ClassifierRuntime {
  * CLASSIFIER_NOT_FOUND or CLASSIFIER_UNLOADABLE.
  *
  * `classify` may be called before the previous call is answered, so that the function never idles. Answers come in order.
- * It throws CLASSIFIER_FAILED (the function raised; the message has the user's own frames), CLASSIFIER_CONTRACT (wrong
- * number or order of rows, or not a frame) or CLASSIFIER_DIED. After CLASSIFIER_DIED every later call throws the same.
+ * It throws CLASSIFIER_FAILED (the function raised; the message has the lines of the user's own code), CLASSIFIER_CONTRACT (wrong
+ * number or order of rows, or not a DataFrame) or CLASSIFIER_DIED. After CLASSIFIER_DIED every later call throws the same.
  *
  * `close` ends the process or thread at once, and resolves when it is gone. It may be called more than once.
  */

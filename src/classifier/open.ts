@@ -17,7 +17,7 @@ export interface OpenClassifierOptions {
   readonly onOutput: (text: string) => void
 }
 
-/** Creates the right kind of host for the classifier. It is not started yet. */
+/** Creates the host for the classifier. It is not started yet. */
 export function openClassifier({ target, python, by, memoryMB, onOutput }: OpenClassifierOptions): BatchClassifier {
   const module = moduleTarget(target)
   if (module) return new ModuleClassifier({ ...module, by, memoryMB, onOutput })

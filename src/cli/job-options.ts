@@ -5,7 +5,7 @@ import { checkReadCsv } from '../pandas/read-csv.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 
 /**
- * The options that go into the job record: `toCsv` and `cast`, which change bytes, and the budget of rejects. The options
+ * The options that go into the job record: `toCsv` and `cast`, which change bytes, and the budget. The options
  * for reading are only checked here, because the source puts them into the record. Throws USAGE.
  */
 export function jobOptions({

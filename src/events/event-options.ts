@@ -7,9 +7,9 @@ import { INDEX_KINDS, type IndexKind } from '../pandas/index-kind.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
 import type { Say } from '../support/say.ts'
 
-/** The options of an event job that change the bytes of its results, and its budget of rejects. They never change. */
+/** The options of an event job that change the bytes of its results, and its budget. They never change. */
 export interface EventFormat {
-  /** The kind of the index column. Default: text, as it was sent. */
+  /** The index kind. Default: text, as it was sent. */
   readonly indexKind?: IndexKind
   /**
    * Keyword arguments that the original job gave to read_csv, if they act on values: `dtype`, `na_values`, `index_col`,

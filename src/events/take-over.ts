@@ -78,7 +78,7 @@ async function findNext(context: ProducerContext, job: Job): Promise<number> {
   const rows = new CountingRows(job, point)
   const offsets = point.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
   await readNow(context, offsets, (partition, message) => {
-    if (rows.epochOf(partition) < job.epoch && message.key?.toString() === job.id) note(rows, partition, message)
+    if (rows.epochOf(partition) < job.epoch && message.key?.toString() === job.id) take(rows, partition, message)
   })
   const newer = point.rowsFrom.findIndex((_, partition) => rows.epochOf(partition) > job.epoch)
   if (newer >= 0) {
@@ -89,7 +89,7 @@ async function findNext(context: ProducerContext, job: Job): Promise<number> {
   return rows.next
 }
 
-function note(rows: CountingRows, partition: number, { value }: Message): void {
+function take(rows: CountingRows, partition: number, { value }: Message): void {
   let record: ReturnType<typeof decodeHead>
   try {
     record = decodeHead(value)

@@ -21,8 +21,8 @@ export type RoomLimits = Omit<FetchLimits, 'maxWaitMs'>
 
 /**
  * How much a feed may hold in memory. The broker sends whole batches, and a single message may take 16 MB, so a few
- * partitions can fill a feed. A partition that has nothing here still gets its messages: in every state of the feed there is
- * a reserve for it.
+ * partitions can fill a feed. A partition that has nothing here still gets its messages: however full the feed is, there is a
+ * reserve for it.
  */
 export class FeedRoom {
   /** The bytes in all queues, and of messages that were taken and not released yet. */

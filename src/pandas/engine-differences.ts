@@ -10,7 +10,7 @@ export interface EngineOptions {
 
 /**
  * Reports where pandas' two engines read one file differently. rowmill reads as engine='python' does, but a job without
- * `engine` has the C engine. Each kind of difference is reported once.
+ * `engine` has the C engine. Each difference is reported once.
  */
 export class EngineDifferences {
   readonly #name: string

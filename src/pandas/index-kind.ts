@@ -164,7 +164,7 @@ export class IndexKindInference {
   }
 
   /**
-   * The kind of the column so far. Throws INPUT_FIELDS if no dtype gives every part of the column the same values that
+   * The index kind so far. Throws INPUT_FIELDS if no dtype gives every part of the column the same values that
    * pandas gives the whole column. `place` names the file and the column.
    */
   kind(place: string): IndexKind {

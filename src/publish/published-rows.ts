@@ -23,12 +23,12 @@ export async function findPublished(context: PipelineContext, job: Job): Promise
   const offsets = job.rowsFrom.map((offset, partition) => ({ topic: job.topic, partition, offset }))
   const published = offsets.map(() => ({ rows: 0, ended: false }))
   await readNow(context, offsets, (partition, message) => {
-    note(published[partition]!, message, { partition, job })
+    take(published[partition]!, message, { partition, job })
   })
   return published
 }
 
-function note(published: Published, { value }: Message, { partition, job }: { partition: number; job: Job }): void {
+function take(published: Published, { value }: Message, { partition, job }: { partition: number; job: Job }): void {
   let record: ReturnType<typeof decodeHead>
   try {
     record = decodeHead(value)

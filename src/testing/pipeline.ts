@@ -38,7 +38,7 @@ export interface TestClassifierOptions extends TestJobOptions {
 export interface TestPipelineOptions extends TestClassifierOptions, Cut {}
 
 /**
- * Runs a classifier over rows, with the same batches, frames, cells and rejects as with a broker. A row at which the
+ * Runs a classifier over rows, with the same batches, DataFrames, cells and rejects as with a broker. A row at which the
  * classifier fails is among the rejects. An error that would end the job is thrown as RowmillError (KIND_DRIFT,
  * CLASSIFIER_NOT_FOUND, USAGE, ...).
  */

@@ -6,7 +6,7 @@ export interface TestReject {
   readonly seq: number
   /** An error code, such as CLASSIFIER_FAILED. */
   readonly reason: string
-  /** What was wrong, with the stack frames of the classifier. */
+  /** What was wrong, with the lines of the classifier. */
   readonly detail: string
   readonly values: Values
 }

@@ -15,7 +15,7 @@ const FILES: Readonly<Record<WireKind, string>> = {
 /** c3 01 and the fingerprint, in front of every record. */
 export const HEADER_BYTES = 10
 
-/** How one kind of record is written and read. */
+/** How records of one type are written and read. */
 export interface Format {
   readonly kind: WireKind
   readonly name: string

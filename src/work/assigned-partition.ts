@@ -102,7 +102,7 @@ export class AssignedPartition implements Waits {
   toCommit({ released = false } = {}): Committed {
     const { topic, partition } = this.queue
     const offset = this.#lowWater
-    return { topic, partition, offset, metadata: this.handOuts.note(offset, { released }) }
+    return { topic, partition, offset, metadata: this.handOuts.metadata(offset, { released }) }
   }
 
   /**

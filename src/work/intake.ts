@@ -181,18 +181,18 @@ export class Intake {
    * message holds nothing that a worker can read.
    */
   async #read({ held, membership, message: { offset, value } }: Deferred): Promise<MessageContent | null> {
-    const noted = held.handOuts.needsNote(value?.length ?? 0)
-    if (noted) {
+    const commits = held.handOuts.needsCommit(value?.length ?? 0)
+    if (commits) {
       held.handOuts.begin(offset)
-      if (!(await membership.note(held))) return null
+      if (!(await membership.commitOne(held))) return null
     }
     crashPoint('message-taken', value)
     try {
       return readContent(value)
     } finally {
-      if (noted) {
+      if (commits) {
         held.handOuts.end(offset)
-        await membership.note(held)
+        await membership.commitOne(held)
       }
     }
   }

@@ -132,14 +132,14 @@ export class Membership {
     })
   }
 
-  /** Commits all partitions, and notes that they are given back in good health. */
+  /** Commits all partitions. Their metadata says that they are given back in good health. */
   async release(): Promise<void> {
     if (this.assigned.length > 0)
       await this.#member.commit(this.assigned.map(held => held.toCommit({ released: true })))
   }
 
-  /** Commits one partition with its notes. Returns false if the worker no longer holds the partition. */
-  async note(held: AssignedPartition): Promise<boolean> {
+  /** Commits one partition. Returns false if the worker no longer holds the partition. */
+  async commitOne(held: AssignedPartition): Promise<boolean> {
     while (!held.queue.closed) {
       try {
         await this.#member.commit([held.toCommit()])

@@ -98,13 +98,13 @@ test('a missing classifier file', t =>
 test('a missing function: similar names are listed', t =>
   endsWith(t, 2, /a_flat.*a_float/s, { input: GOOD, classifier: `${FIXTURES}/classifiers.py:a_flat` }))
 
-test("an import error shows the user's own frames", t =>
+test("an import error shows the lines of the user's code", t =>
   endsWith(t, 1, /fails_to_import\.py", line 1.*module_that_does_not_exist/s, {
     input: GOOD,
     classifier: `${FIXTURES}/fails_to_import.py`,
   }))
 
-test("a classifier that raises: rows, lines and the user's own frames", t =>
+test("a classifier that raises: rows, lines, and the lines of the user's code", t =>
   endsWith(t, 5, /row 0 \(line 2\) was rejected.*cannot classify bad.*classifiers\.py", line \d+, in raises/s, {
     input: 'ID,A\n1,x\n2,y\n3,z\n'.replace('x', 'bad').replace('ID,A', 'ID,A'),
     classifier: `${FIXTURES}/classifiers.py:raises`,

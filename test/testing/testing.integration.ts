@@ -86,7 +86,7 @@ for (const [language, classifier, file] of [
   ['TypeScript', `${TYPESCRIPT}:throws`, /bad-rows\.ts/],
   ['a function', throwing, /testing\.integration\.ts/],
 ] as const) {
-  test(`${language}: rows at which it throws are rejects with its own frames, and all others have a result`, async () => {
+  test(`${language}: rows at which it throws are rejects with the lines of its own code, and all others have a result`, async () => {
     const { rows, rejects } = await testPipeline({ classifier, python, columns, rows: BAD, batchRows: 10 })
     const good = BAD.filter(([, a]) => a === 'good')
     assert.deepEqual(

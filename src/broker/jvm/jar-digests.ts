@@ -29,29 +29,29 @@ export async function jarFault(folder: string, wanted: JarDigests = KAFKA_DIGEST
 }
 
 /**
- * Whether the jars in a folder are those that rowmill was made for. Reading 43 MB at every start would take 0.1 s. So `note`
- * keeps the change time of each jar, and we read them again only after a change.
+ * Whether the jars in a folder are those that rowmill was made for. Reading 43 MB at every start would take 0.1 s. So the
+ * file `times` keeps the change time of each jar, and we read them again only after a change.
  */
-export async function areGenuine(folder: string, note: string, wanted: JarDigests = KAFKA_DIGESTS): Promise<boolean> {
+export async function areGenuine(folder: string, times: string, wanted: JarDigests = KAFKA_DIGESTS): Promise<boolean> {
   const now = await changeTimes(folder)
-  const before = await readNote(note)
+  const before = await readTimes(times)
   if (sameNames(now, wanted) && sameNames(now, before) && Object.keys(now).every(name => now[name] === before[name]))
     return true
   if ((await jarFault(folder, wanted)) !== null) return false
   // Store the times from before the check: a jar that changes meanwhile is read again next time.
-  await writeFile(note, JSON.stringify(now)).catch(() => {}) // in a read-only cache the jars are read every time
+  await writeFile(times, JSON.stringify(now)).catch(() => {}) // in a read-only cache the jars are read every time
   return true
 }
 
 async function changeTimes(folder: string): Promise<ChangeTimes> {
   const names = await readdir(folder)
-  const times = names.map(async name => [name, (await stat(join(folder, name))).ctimeMs] as const)
-  return Object.fromEntries(await Promise.all(times))
+  const found = names.map(async name => [name, (await stat(join(folder, name))).ctimeMs] as const)
+  return Object.fromEntries(await Promise.all(found))
 }
 
-async function readNote(note: string): Promise<ChangeTimes> {
+async function readTimes(times: string): Promise<ChangeTimes> {
   try {
-    return JSON.parse(await readFile(note, 'utf8')) ?? {}
+    return JSON.parse(await readFile(times, 'utf8')) ?? {}
   } catch {
     return {}
   }

@@ -6,7 +6,7 @@ export const NO_FILES_LEFT = 'Too many open files'
 const PIECE_BYTES = 64 * 1024
 
 /**
- * Resolves when the log at `path` says that the broker may open no more files. A broker in this state keeps running and
+ * Resolves when the log at `path` says that the broker may open no more files. Such a broker keeps running and
  * accepts no connection, so nothing else would tell the user. Never resolves if the log cannot be watched, or after `signal`.
  */
 export async function outOfFiles(path: string, signal: AbortSignal): Promise<void> {

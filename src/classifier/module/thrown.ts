@@ -6,7 +6,7 @@ const NO_MODULE =
   'Its package.json says "type": "commonjs", so Node does not read it as an ES module. Name it .mts (or .mjs), or set "type": "module".'
 const OWN_FOLDER = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Describes what a classifier in TypeScript threw, with its own stack frames. `what` begins the message. */
+/** Describes what a classifier in TypeScript threw, with the lines of its own code. `what` begins the message. */
 export function failureOf(
   code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_UNLOADABLE',
   what: string,
@@ -14,7 +14,7 @@ export function failureOf(
 ): RowmillError {
   const { text, stack } = describe(thrown)
   const lines = stack.split('\n')
-  // If TypeScript cannot be parsed, the stack begins with `FILE:LINE` and the line, and has no frame for it.
+  // If TypeScript cannot be parsed, the stack begins with `FILE:LINE` and the line, and no other line names it.
   const place = /^\S.*:[0-9]+$/.test(lines[0]!) ? lines.slice(0, lines.indexOf('')) : []
   const own = lines.filter(line => /^ {4}at /.test(line) && !line.includes('node:') && !line.includes(OWN_FOLDER))
   const advice = code === 'CLASSIFIER_UNLOADABLE' ? adviceOn(text, place.length > 0) : []

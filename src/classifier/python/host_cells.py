@@ -1,4 +1,4 @@
-"""Turns a classified frame into the cells that to_csv of the original job wrote.
+"""Turns a classified DataFrame into the cells that to_csv of the original job wrote.
 
 It runs pandas' own to_csv and catches the cells before they are quoted.
 """

@@ -1,6 +1,6 @@
-"""Turns rows of text into the frame that read_csv of the original job made of them.
+"""Turns rows of text into the DataFrame that read_csv of the original job made of them.
 
-It runs pandas' own parser, so that both frames agree under the same pandas.
+It runs pandas' own parser, so that both DataFrames agree under the same pandas.
 """
 
 import pandas as pd
@@ -23,7 +23,7 @@ INDEX_DTYPES = {
 }
 
 class Reader:
-    """Makes frames from the rows of one job. Keeps the names and dtypes that follow from its header."""
+    """Makes DataFrames from the rows of one job. Keeps the names and dtypes that follow from its header."""
 
     def __init__(self, columns, index_kind, read_csv):
         header = list(columns)
@@ -82,7 +82,7 @@ class Reader:
         return TextParser([self.header, *rows], **options).read()
 
     def frame(self, rows, seqs):
-        """A new frame of `rows`. `seqs` are their numbers in the job, or None. They are the index of a job without one."""
+        """A new DataFrame of `rows`. `seqs` are their numbers in the job, or None. They are the index of a job without one."""
         longest = max(map(len, rows), default=0)
         if longest > len(self.header):
             at = next(i for i, row in enumerate(rows) if len(row) > len(self.header))

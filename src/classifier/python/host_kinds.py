@@ -1,4 +1,4 @@
-"""The kind of each output column: it tells whether to_csv prints a batch as it prints the whole frame."""
+"""The kind of each output column: it tells whether to_csv prints a batch as it prints the whole DataFrame."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Checks and shapes the frame that a classifier returned."""
+"""Checks and shapes the DataFrame that a classifier returned."""
 
 import inspect
 
@@ -17,7 +17,7 @@ def check_result(result, index, seqs, who):
     if not isinstance(result, pd.DataFrame):
         raise contract(
             f'{who} returned {type(result).__name__} for {where}, not a DataFrame. '
-            'Return the frame (or None after changing it in place).'
+            'Return the DataFrame (or None after changing it in place).'
         )
     if result.columns.nlevels > 1:
         raise contract(f'{who} returned columns of {result.columns.nlevels} levels. Make them one level.')
@@ -31,7 +31,7 @@ def check_result(result, index, seqs, who):
         return
     found, expected = list(result.index), list(index)
     at = next((i for i, pair in enumerate(zip(found, expected)) if pair[0] != pair[1]), 0)
-    advice = 'Keep the index of the frame: no reset_index, set_index or new ids.'
+    advice = 'Keep the index of the DataFrame: no reset_index, set_index or new ids.'
     if sorted(map(str, found)) == sorted(map(str, expected)) and type(found[at]) is type(expected[at]):
         advice = 'The ids are the same in another order: do not sort or shuffle rows.'
     raise contract(

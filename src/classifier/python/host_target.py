@@ -1,4 +1,4 @@
-"""Finds and imports the user's function. Reports errors with the stack frames of the user's own code."""
+"""Finds and imports the user's function. Reports errors with the lines of the user's own code."""
 
 import difflib
 import hashlib
@@ -24,7 +24,7 @@ class HostError(Exception):
 
 
 def error_record(error, code, what):
-    """Returns `error` as a record: a HostError as it is, any other with `code` and the user's stack frames."""
+    """Returns `error` as a record: a HostError as it is, any other with `code` and the lines of the user's code."""
     if isinstance(error, HostError):
         return error.record
     try:

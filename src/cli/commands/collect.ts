@@ -59,7 +59,7 @@ export const collectCommand = defineCommand({
         const without =
           rejects === 0
             ? ''
-            : `; ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within the budget of the job`
+            : `; ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within the budget of the job (--max-rejects)`
         say(`${counted(rows, 'row')} of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
         if (options.output === 'json') {
           const byWorker = Object.fromEntries(rowsByWorker)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { CsvSource } from '../../../connectors/csv-source.ts'
 import { finishCommit, forgetCommit } from '../../../connectors/file/finish-commit.ts'
-import { stateFolder } from '../../../connectors/file/output-path.ts'
+import { unfinishedFolder } from '../../../connectors/file/output-path.ts'
 import { FileSink } from '../../../connectors/file-sink.ts'
 import { StdoutSink } from '../../../connectors/stdout-sink.ts'
 import { moduleTarget } from '../../classifier/module/module-target.ts'
@@ -23,9 +23,9 @@ import { nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
+import { RunFile } from '../run-file.ts'
 import { checkOptions, RUN_OPTIONS, type RunValues, resumedOptions, withoutSecrets } from '../run-options.ts'
 import { RUN_REPORT, tellReport } from '../run-report.ts'
-import { RunStateFile } from '../run-state.ts'
 import { Terminal } from '../terminal.ts'
 
 /** What may end a run before there is a job to resume. */
@@ -54,13 +54,13 @@ async function beginRun(input: string, output: string, options: RunValues): Prom
   const sink = sinkOf(output, { ...options, resumable: input !== '-' })
   try {
     if (sink instanceof FileSink) await sink.reserve()
-    const state = output === '-' || input === '-' ? null : new RunStateFile<RunValues>(output)
-    if (state?.exists) {
+    const runFile = output === '-' || input === '-' ? null : new RunFile<RunValues>(output)
+    if (runFile?.exists) {
       if (!options.restart) throw unfinishedBefore(output)
-      await state.remove()
+      await runFile.remove()
     }
     if (sink instanceof FileSink && !options.restart && (await sink.isUnfinished())) throw collectedBefore(output)
-    return await runToEnd({ input, output, options, jobOptions, sink, state, unfinished: null })
+    return await runToEnd({ input, output, options, jobOptions, sink, runFile, unfinished: null })
   } finally {
     await sink.close()
   }
@@ -69,12 +69,12 @@ async function beginRun(input: string, output: string, options: RunValues): Prom
 async function resumeRun(output: string, operands: (string | undefined)[], given: RunValues): Promise<number> {
   if (operands.some(operand => operand !== undefined))
     throw new RowmillError('USAGE', '--resume OUT resumes a run: leave out IN and OUT')
-  const state = new RunStateFile<RunValues>(output)
-  const { job, pipeline, sourceDigest = null, folder, input, options: begun } = await state.read()
+  const runFile = new RunFile<RunValues>(output)
+  const { job, pipeline, sourceDigest = null, folder, input, options: begun } = await runFile.read()
   const options = resumedOptions(begun, given)
   const terminal = new Terminal(options)
   if (await finishCommit(output, job)) {
-    await state.remove()
+    await runFile.remove()
     terminal.say(`${output} is complete already`)
     if (options.output === 'json') printJson(RUN_REPORT, [{ ...nullsOf(RUN_REPORT), job }])
     return 0
@@ -90,7 +90,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     await sink.reserve()
     const jobOptions = checkOptions(input, path, options)
     const unfinished = { job, pipeline, sourceDigest }
-    return await runToEnd({ input, output: path, options, jobOptions, sink, state, unfinished })
+    return await runToEnd({ input, output: path, options, jobOptions, sink, runFile, unfinished })
   } finally {
     await sink.close()
   }
@@ -103,28 +103,28 @@ interface RunParts {
   readonly jobOptions: readonly JobOption[]
   readonly sink: FileSink | StdoutSink
   /** Null where the run cannot be resumed, because one end is a standard stream. */
-  readonly state: RunStateFile<RunValues> | null
+  readonly runFile: RunFile<RunValues> | null
   readonly unfinished: UnfinishedRun | null
 }
 
 function runToEnd(parts: RunParts): Promise<number> {
-  const { input, output, options, sink, state, unfinished } = parts
+  const { input, output, options, sink, runFile, unfinished } = parts
   return withinLimits(options, 'before the job was complete', async session => {
     let kept = unfinished !== null
     const onBegin = (run: UnfinishedRun) =>
-      state!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
+      runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
     const onOpen = async (run: UnfinishedRun) => {
       await onBegin(run) // it has the digest of its source by now
       kept = true
     }
     try {
-      const report = await runPipeline(parts, session, state ? { onBegin, onOpen } : {})
+      const report = await runPipeline(parts, session, runFile ? { onBegin, onOpen } : {})
       session.terminal.close()
       crashPoint('run-complete')
-      await state?.remove()
+      await runFile?.remove()
       // A run killed before this line finds the proof and knows that OUT is complete. Another run of OUT may hold the
       // lock by now, so a failure here is no failure of this run.
-      if (state) await forgetCommit(output, report.job).catch(() => {})
+      if (runFile) await forgetCommit(output, report.job).catch(() => {})
       await tellReport(report, options, session.say)
       return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
     } catch (error) {
@@ -133,15 +133,15 @@ function runToEnd(parts: RunParts): Promise<number> {
       if (kept && isCurable(error)) throw withCure(error, again)
       if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)
       if (unfinished && toRowmillError(error).code === 'USAGE') throw error // nothing was resumed, so all stays as it was
-      if (!isOfOutput(error)) await discard(sink, state)
+      if (!isOfOutput(error)) await discard(sink, runFile)
       // Before there is a job, the same command starts over.
-      throw state && BEFORE_JOB.includes(toRowmillError(error).code) ? withResumeCommand(error, sameCommand()) : error
+      throw runFile && BEFORE_JOB.includes(toRowmillError(error).code) ? withResumeCommand(error, sameCommand()) : error
     }
   })
 }
 
 async function runPipeline(
-  { input, options, jobOptions, sink, state, unfinished }: RunParts,
+  { input, options, jobOptions, sink, runFile, unfinished }: RunParts,
   { terminal, say, signal }: Session,
   hooks: Pick<Parameters<typeof run>[0], 'onBegin' | 'onOpen'>,
 ): Promise<RunReport> {
@@ -159,7 +159,7 @@ async function runPipeline(
     brokers: options.brokers,
     brokerTimeout: options.brokerTimeout,
     compression: options.compression,
-    brokerData: state?.brokerData ?? null,
+    brokerData: runFile?.brokerData ?? null,
     pipeline: options.pipeline,
     schemaRegistry: await registryUrl(options),
     job: options.job,
@@ -174,10 +174,10 @@ async function runPipeline(
 }
 
 /** Removes what nobody can resume: it would block the next run. */
-async function discard(sink: FileSink | StdoutSink, state: RunStateFile<RunValues> | null): Promise<void> {
+async function discard(sink: FileSink | StdoutSink, runFile: RunFile<RunValues> | null): Promise<void> {
   await sink.close()
   if (sink instanceof FileSink) await sink.discard()
-  await state?.remove()
+  await runFile?.remove()
 }
 
 function sinkOf(
@@ -198,12 +198,12 @@ function notOfRun(output: string): RowmillError {
 }
 
 function unfinishedBefore(output: string): RowmillError {
-  const message = `${stateFolder(output)} holds an unfinished run. Resume it, or discard it with --restart`
+  const message = `${unfinishedFolder(output)} holds an unfinished run. Resume it, or discard it with --restart`
   const error = new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
   return withResumeCommand(error, ['rowmill', 'run', '--resume', output])
 }
 
 function collectedBefore(output: string): RowmillError {
-  const message = `${stateFolder(output)} holds an unfinished job of rowmill collect: resume that, or discard it with --restart`
+  const message = `${unfinishedFolder(output)} holds an unfinished job of rowmill collect: resume that, or discard it with --restart`
   return new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
 }

@@ -50,7 +50,7 @@ complete -F _rowmill rowmill
 `
 }
 
-/** One case for each option that takes a value. The same flag takes the same kind of value in every command. */
+/** One case for each option that takes a value. The same flag takes the same values in every command. */
 function valuesOf(commands: readonly CompletedCommand[]): string {
   const cases = new Map<string, string>()
   for (const { flags, value } of commands.flatMap(({ options }) => options))

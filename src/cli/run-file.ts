@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { stateFolder } from '../../connectors/file/output-path.ts'
+import { unfinishedFolder } from '../../connectors/file/output-path.ts'
 import {
   checkPrivateFolder,
   makePrivateFolder,
@@ -13,7 +13,7 @@ import type { UnfinishedRun } from '../run.ts'
 import { version } from './version.ts'
 
 /** Everything that is needed to resume a run. */
-export interface RunState<Options> extends UnfinishedRun {
+export interface SavedRun<Options> extends UnfinishedRun {
   readonly rowmill: string
   /** The working folder of the command. Paths in its options are relative to it. */
   readonly folder: string
@@ -22,12 +22,12 @@ export interface RunState<Options> extends UnfinishedRun {
 }
 
 /** The file of an unfinished run in `OUT.rowmill`, where its sink keeps its files too. */
-export class RunStateFile<Options> {
+export class RunFile<Options> {
   readonly #folder: string
   readonly #path: string
 
   constructor(output: string) {
-    this.#folder = stateFolder(resolve(output))
+    this.#folder = unfinishedFolder(resolve(output))
     this.#path = join(this.#folder, 'run.json')
   }
 
@@ -44,24 +44,24 @@ export class RunStateFile<Options> {
    * Throws OUTPUT_UNUSABLE if other users can write it, because rowmill runs the classifier that it names, and USAGE if
    * there is no run to resume.
    */
-  async read(): Promise<RunState<Options>> {
+  async read(): Promise<SavedRun<Options>> {
     await checkPrivateFolder(this.#folder)
-    let state: RunState<Options>
+    let saved: SavedRun<Options>
     try {
-      state = JSON.parse(await readPrivate(this.#path))
+      saved = JSON.parse(await readPrivate(this.#path))
     } catch (cause) {
       const why = this.exists ? `${this.#path} cannot be read` : `there is no unfinished run in ${this.#folder}`
       throw new RowmillError('USAGE', `${why}: give IN and OUT to start one`, { path: this.#path }, { cause })
     }
-    if (state.rowmill === version()) return state
-    const message = `${this.#path} was written by rowmill ${state.rowmill}, and this is ${version()}: resume with that version, or discard the run with --restart`
+    if (saved.rowmill === version()) return saved
+    const message = `${this.#path} was written by rowmill ${saved.rowmill}, and this is ${version()}: resume with that version, or discard the run with --restart`
     throw new RowmillError('USAGE', message, { path: this.#path })
   }
 
-  async write(state: Omit<RunState<Options>, 'rowmill'>): Promise<void> {
+  async write(saved: Omit<SavedRun<Options>, 'rowmill'>): Promise<void> {
     try {
       await makePrivateFolder(this.#folder)
-      await replacePrivate(this.#path, JSON.stringify({ rowmill: version(), ...state }, null, 2))
+      await replacePrivate(this.#path, JSON.stringify({ rowmill: version(), ...saved }, null, 2))
     } catch (cause) {
       if (cause instanceof RowmillError) throw cause
       const message = `cannot write ${this.#path}: ${(cause as Error).message}`
