@@ -22,38 +22,50 @@ function folderOf(t: TestContext): string {
 }
 
 /** What bash offers for the last word of this line. */
-function bash(words: readonly string[], cwd?: string, before = 'compopt() { :; }\n'): string[] {
+function bash(words: readonly string[], cwd?: string, before?: string): string[] {
+  return bashEach([words], cwd, before)[0]!
+}
+
+/** The same for many lines, in one process. */
+function bashEach(lines: readonly (readonly string[])[], cwd?: string, before = 'compopt() { :; }\n'): string[][] {
+  const quoted = lines.map(words => words.map(word => `'${word}'`).join(' '))
   const script = `${before}${bashCompletion(TABLE)}
-COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _rowmill; printf '%s\\n' "\${COMPREPLY[@]}"`
-  const args = ['--norc', '-c', script, 'bash', 'rowmill', ...words]
-  const { status, stdout, stderr } = spawnSync('bash', args, { encoding: 'utf8', cwd })
+offer() { COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) COMPREPLY=(); _rowmill; printf '%s\\n' "\${COMPREPLY[@]}" 'end of line'; }
+${quoted.map(words => `offer rowmill ${words}`).join('\n')}`
+  const { status, stdout, stderr } = spawnSync('bash', ['--norc', '-c', script], { encoding: 'utf8', cwd })
   assert.deepEqual([status, stderr], [0, ''])
-  return stdout.split('\n').filter(line => line !== '')
+  const offered = stdout.split('end of line\n').map(part => part.split('\n').filter(line => line !== ''))
+  return offered.slice(0, lines.length)
 }
 
 test('bash completes commands, commands of a group, options, and the values of options', () => {
   const first = new Set(COMMANDS.map(({ name }) => name.split(' ')[0]!))
   assert.deepEqual(bash(['']).sort(), [...first, 'help'].sort())
   assert.deepEqual(bash(['-']).sort(), ['--help', '--version', '-V', '-h'])
-  assert.deepEqual(bash(['help', 'jo']), ['jobs'])
-  assert.deepEqual(bash(['help', 'jobs', 'li']), ['list'])
-  assert.deepEqual(bash(['help', 'jobs', 'list', '']), [])
-  assert.deepEqual(bash(['jobs', 'list', '--boot']), ['--bootstrap-server'])
-  assert.deepEqual(bash(['jobs', 'list', '--bootstrap-server', '']), [])
-  assert.deepEqual(bash(['jobs', 'list', '-V']), ['-V'])
-  assert.deepEqual(bash(['run', '--index-kind', 'f']), ['float'])
-  assert.deepEqual(bash(['co']), ['collect', 'completion'])
-  assert.deepEqual(bash(['jobs', '']), ['open', 'list', 'cancel'])
-  assert.deepEqual(bash(['jobs', 'list', '--o']), ['--output'])
-  assert.deepEqual(bash(['jobs', 'list', '--cas']), [])
-  assert.deepEqual(bash(['jobs', 'list', '-o', '']), ['text', 'json'])
-  assert.deepEqual(bash(['publish', 'rows.csv', '--compression', 'z']), ['zstd'])
-  assert.deepEqual(bash(['run', '--workers', '']), [])
-  assert.deepEqual(bash(['completion', 'b']), ['bash'])
-  for (const { name, options } of COMMANDS) {
-    const offered = bash([...name.split(' '), '-'])
-    for (const option of options) assert.ok(offered.includes(`--${OPTIONS[option].flag}`), `${name} ${option}`)
+  const expected = {
+    'help jo': ['jobs'],
+    'help jobs li': ['list'],
+    'help jobs list ': [],
+    'jobs list --boot': ['--bootstrap-server'],
+    'jobs list --bootstrap-server ': [],
+    'jobs list -V': ['-V'],
+    'run --index-kind f': ['float'],
+    co: ['collect', 'completion'],
+    'jobs ': ['open', 'list', 'cancel'],
+    'jobs list --o': ['--output'],
+    'jobs list --cas': [],
+    'jobs list -o ': ['text', 'json'],
+    'publish rows.csv --compression z': ['zstd'],
+    'run --workers ': [],
+    'completion b': ['bash'],
   }
+  const lines = Object.keys(expected)
+  const offered = bashEach(lines.map(line => line.split(' ')))
+  assert.deepEqual(Object.fromEntries(lines.map((line, i) => [line, offered[i]])), expected)
+  const options = bashEach(COMMANDS.map(({ name }) => [...name.split(' '), '-']))
+  for (const [i, command] of COMMANDS.entries())
+    for (const option of command.options)
+      assert.ok(options[i]!.includes(`--${OPTIONS[option].flag}`), `${command.name} ${option}`)
 })
 
 test('bash completes a value after an equals sign, whether or not bash splits words there', t => {

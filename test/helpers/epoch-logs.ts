@@ -154,6 +154,9 @@ function cut(done: readonly Sent[], partition: number, { stream, dice }: { strea
   return left
 }
 
+/** One for all results: typed arrays are slow to make. */
+const CLASSIFIER = new Uint8Array(8)
+
 type SentRow = Extract<Sent, { kind: 'row' }>
 
 /** Rows of one epoch at consecutive positions. */
@@ -174,7 +177,7 @@ function resultOf(run: readonly SentRow[], layout: Layout): Result {
   const rejected = cells.flatMap((cell, index) =>
     cell === null ? [{ index, seq: run[index]!.seq, line: null, reason: 'NO', detail: '', values: [] }] : [],
   )
-  const stamp = { offset: 0, classifier: new Uint8Array(8), by: 'w', columns: ['c'], kinds: ['text'] }
+  const stamp = { offset: 0, classifier: CLASSIFIER, by: 'w', columns: ['c'], kinds: ['text'] }
   const { position: first } = placeOf(seq, layout)
   const rows = cells.flatMap(cell => (cell === null ? [] : [[cell]]))
   return { job: 'j', epoch, from, attempt: 0, first, count: run.length, ...stamp, rejected, rows }

@@ -52,6 +52,9 @@ export function deal({ partitions, blockRows }: AnyJob, total: number): number[]
   return hands
 }
 
+/** One for all results: typed arrays are slow to make. */
+const CLASSIFIER = new Uint8Array(8)
+
 interface Copy extends Pick<Cut, 'size' | 'rejects'> {
   readonly first: number
   readonly attempt: number
@@ -65,7 +68,7 @@ export function copy(seqs: readonly number[], { first, size, rejects, attempt, b
     (rejects >> index) & 1 ? [{ index, seq, line: null, reason: 'FAILED', detail: '', values: [] }] : [],
   )
   const rows = own.flatMap((seq, index) => ((rejects >> index) & 1 ? [] : [[`row ${seq} of ${by}`]]))
-  const stamp = { classifier: new Uint8Array(8), by, columns: ['c'], kinds: ['text'] }
+  const stamp = { classifier: CLASSIFIER, by, columns: ['c'], kinds: ['text'] }
   return { job: 'j', epoch: 0, from: 0, attempt, first, count: own.length, offset: 0, ...stamp, rejected, rows }
 }
 
