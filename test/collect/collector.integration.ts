@@ -3,23 +3,16 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Collected, type CollectOptions, collect } from '../../src/collect/collector.ts'
 import type { Sink } from '../../src/connector.ts'
-import { rowsInPartition, seqOf } from '../../src/core/sequence.ts'
+import { rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
-import type { PartitionSender } from '../../src/kafka/partition-sender.ts'
-import type { Job, Result, Values } from '../../src/model.ts'
+import type { Job, Values } from '../../src/model.ts'
 import { appendJob, failJob } from '../../src/pipeline/append-job.ts'
 import type { PipelineContext } from '../../src/pipeline/context.ts'
 import type { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { encodeEndOfInput, encodeResult } from '../../src/wire/codec.ts'
-import { brokerAddress, testKafka, writablePipeline } from '../helpers/broker.ts'
-import { deleteBefore } from '../helpers/kafka-tools.ts'
-import { jobRecord } from '../helpers/pipeline.ts'
-
-const silent = () => {}
-const LAYOUT = { partitions: 2, blockRows: 3 }
-const rowOf = (seq: number): Values => [String(seq), `row ${seq}`]
-const rowsTo = (total: number): Values[] => Array.from({ length: total }, (_, seq) => rowOf(seq))
+import { encodeEndOfInput } from '../../src/wire/codec.ts'
+import { testKafka, writablePipeline } from '../helpers/broker.ts'
+import { LAYOUT, rowOf, rowsTo, silent, WrittenJob } from '../helpers/written-job.ts'
 
 /** A sink that records its calls and keeps the rows. */
 class Memory implements Sink {
@@ -64,65 +57,32 @@ class Memory implements Sink {
   }
 }
 
-/** A job whose results the test writes itself. */
-class Bench {
+/** A job whose results the test writes itself, and a collector writes to `sink`. */
+class CollectedJob extends WrittenJob {
   readonly sink = new Memory()
-  readonly pipeline: string
-  readonly jobs: JobLog
-  readonly sender: PartitionSender
-  readonly #t: TestContext
+  readonly #over = new AbortController()
 
-  constructor(t: TestContext, pipeline: string, { jobs, sender }: { jobs: JobLog; sender: PartitionSender }) {
-    this.#t = t
-    this.pipeline = pipeline
-    this.jobs = jobs
-    this.sender = sender
-  }
-
-  static async open(t: TestContext): Promise<Bench> {
+  static override async open(t: TestContext): Promise<CollectedJob> {
     const { pipeline, jobs, sender } = await writablePipeline(t, LAYOUT.partitions)
-    const bench = new Bench(t, pipeline, { jobs, sender })
-    await appendJob(sender, pipeline, bench.job('j'))
-    return bench
+    const collected = new CollectedJob(t, pipeline, { jobs, sender })
+    t.after(() => collected.#over.abort(new Error('the test is over')))
+    await appendJob(sender, pipeline, collected.job())
+    return collected
   }
 
-  job(id: string): Job {
-    return jobRecord({ id, ...LAYOUT, topic: topicsOf(this.pipeline).rows, rowsFrom: [0, 0], resultsFrom: [0, 0] })
-  }
-
-  fail(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_DIED' = 'CLASSIFIER_FAILED', job = this.job('j')): Promise<void> {
+  fail(code: 'CLASSIFIER_FAILED' | 'CLASSIFIER_DIED' = 'CLASSIFIER_FAILED', job = this.job()): Promise<void> {
     const error = new RowmillError(code, 'job j, row 3: no')
     return failJob(this.sender, this.pipeline, job, { error, place: 'row 3', by: 'worker 1' })
   }
 
-  /** The result of `count` rows from `first` of a partition. */
-  result(partition: number, first: number, count: number, more: Partial<Result> = {}): Promise<void> {
-    const rows = Array.from({ length: count }, (_, i) => rowOf(seqOf({ partition, position: first + i }, LAYOUT)))
-    const value = encodeResult({
-      ...{ job: 'j', epoch: 0, from: 0, attempt: 0, first, count, offset: 0, classifier: new Uint8Array(8) },
-      ...{ by: 'worker 1', columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rejected: [], rows },
-      ...more,
-    })
-    return this.raw(partition, value)
-  }
-
-  raw(partition: number, value: Buffer): Promise<void> {
-    return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
-  }
-
-  async end(total: number, job = 'j', attempt = 0): Promise<void> {
-    for (let partition = 0; partition < LAYOUT.partitions; partition++) {
-      const rows = rowsInPartition(partition, total, LAYOUT)
-      const end = { job, epoch: 0, from: 0, attempt, partition, rows, total }
-      await this.raw(partition, encodeEndOfInput(end))
-    }
+  async endResults(total: number, job = 'j', attempt = 0): Promise<void> {
+    for (let partition = 0; partition < LAYOUT.partitions; partition++)
+      await this.end('results', partition, { job, attempt, rows: rowsInPartition(partition, total, LAYOUT), total })
   }
 
   async collect(more: Partial<PipelineContext & CollectOptions> = {}): Promise<Collected> {
     const { pipeline, jobs, sink } = this
-    const stop = new AbortController()
-    this.#t.after(() => stop.abort(new Error('the test is over')))
-    const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: stop.signal }
+    const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: this.#over.signal }
     return collect({ ...context, ...more }, { job: 'j', sink, ...more })
   }
 
@@ -134,13 +94,13 @@ class Bench {
 }
 
 test('rows are written in order whatever the order of their results, and the sink contract is kept', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const collecting = bench.collect()
   await bench.result(1, 0, 5)
   await bench.result(0, 0, 2)
   await bench.result(0, 2, 4)
   await bench.result(1, 5, 1)
-  await bench.end(12)
+  await bench.endResults(12)
   const { rowsByWorker, ...collected } = await collecting
   assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, duplicates: 0, rejected: [] })
   assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
@@ -150,7 +110,7 @@ test('rows are written in order whatever the order of their results, and the sin
 })
 
 test('a later collector resumes at the last checkpoint, with what the first one knew', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const dead = Promise.withResolvers<never>()
   bench.sink.onWrite = () => (bench.sink.rows.length >= 5 ? dead.promise : undefined)
   const said: string[] = []
@@ -167,7 +127,7 @@ test('a later collector resumes at the last checkpoint, with what the first one 
   bench.sink.onWrite = silent
   await bench.result(0, 2, 1, { rows: [['2', 'another copy']] })
   await bench.result(1, 2, 1)
-  await bench.end(6)
+  await bench.endResults(6)
   const { rows } = await bench.collect({ checkpointMs: 0, say: message => said.push(message) })
   assert.equal(rows, 6)
   assert.deepEqual(bench.sink.rows, rowsTo(6))
@@ -184,7 +144,7 @@ test('kinds and classifier of results before a checkpoint are compared with thos
     [{ classifier: new Uint8Array(8).fill(1) }, 'CLASSIFIER_MIXED'],
     [{ columns: ['ID', 'OTHER'] }, 'KIND_DRIFT'],
   ] as const) {
-    const bench = await Bench.open(t)
+    const bench = await CollectedJob.open(t)
     const stop = new AbortController()
     bench.sink.onWrite = () => stop.abort(new Error('killed'))
     const killed = assert.rejects(bench.collect({ checkpointMs: 0, signal: stop.signal }), /killed/)
@@ -197,7 +157,7 @@ test('kinds and classifier of results before a checkpoint are compared with thos
 })
 
 test('output of another job is refused, with a cure', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   bench.sink.kept = { note: JSON.stringify({ job: 'other', pipeline: 'p' }), rows: 0 }
   const message = /unfinished job, other of pipeline p.*--restart/
   await assert.rejects(bench.collect(), { code: 'OUTPUT_UNUSABLE', message })
@@ -205,7 +165,7 @@ test('output of another job is refused, with a cure', async t => {
 })
 
 test('a job is not complete before the last partition has its end of input', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const all = Promise.withResolvers<void>()
   bench.sink.onWrite = () => {
     if (bench.sink.rows.length === 3) all.resolve()
@@ -213,47 +173,47 @@ test('a job is not complete before the last partition has its end of input', asy
   const collecting = bench.collect()
   await bench.result(0, 0, 3)
   const end = { job: 'j', epoch: 0, from: 0, attempt: 0, total: 3 }
-  await bench.raw(1, encodeEndOfInput({ ...end, partition: 1, rows: 0 }))
+  await bench.raw('results', 1, encodeEndOfInput({ ...end, partition: 1, rows: 0 }))
   await all.promise
   const soon = sleep(300).then(() => 'open') // no event tells that nothing ends
   assert.equal(await Promise.race([collecting.then(() => 'complete'), soon]), 'open')
-  await bench.raw(0, encodeEndOfInput({ ...end, partition: 0, rows: 3 }))
+  await bench.raw('results', 0, encodeEndOfInput({ ...end, partition: 0, rows: 3 }))
   assert.equal((await collecting).rows, 3)
 })
 
 test('a job without rows begins with the columns of its empty result, or with none', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 0)
-  await bench.end(0)
+  await bench.endResults(0)
   await bench.collect()
   assert.equal(bench.sink.calls[1], 'begin ID,TEXT')
-  await appendJob(bench.sender, bench.pipeline, bench.job('k'))
-  await bench.end(0, 'k')
+  await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'k' }))
+  await bench.endResults(0, 'k')
   const sink = new Memory()
   await bench.collect({ job: 'k', sink })
   assert.equal(sink.calls[1], 'begin undefined')
 })
 
 test('a job announced later is awaited, and results of other jobs are skipped', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const collecting = bench.collect({ job: 'later' })
   await bench.result(0, 0, 3)
-  await bench.end(3)
-  await appendJob(bench.sender, bench.pipeline, bench.job('later'))
+  await bench.endResults(3)
+  await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'later' }))
   await bench.result(0, 0, 1, { job: 'later' })
-  await bench.end(1, 'later')
+  await bench.endResults(1, 'later')
   assert.equal((await collecting).rows, 1)
 })
 
 test('the first of several results of a row counts, whatever the later ones contain', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 2)
   await bench.result(1, 0, 3)
   const rejected = [{ index: 0, seq: 0, line: null, reason: 'NO', detail: '', values: ['0'] }]
   await bench.result(0, 0, 2, { rejected, rows: [['1', 'other']], by: 'worker 2' })
   await bench.result(0, 0, 2, { classifier: new Uint8Array(8).fill(1), kinds: ['float', 'text'], by: 'worker 2' })
   await bench.result(0, 1, 2)
-  await bench.end(6)
+  await bench.endResults(6)
   await bench.result(1, 0, 3)
   const { rows, duplicates, rowsByWorker } = await bench.collect()
   assert.equal(rows, 6)
@@ -263,11 +223,11 @@ test('the first of several results of a row counts, whatever the later ones cont
 })
 
 test('a missing result is a gap, named by row and partition, and fails the job for all', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 1)
   await bench.result(1, 2, 1) // without row 4
-  await bench.end(6)
+  await bench.endResults(6)
   await assert.rejects(bench.collect(), (error: RowmillError) => {
     assert.equal(error.code, 'ROW_GAP')
     assert.match(error.message, /job j, .*results\[1\]@1: expected the result of row 4/)
@@ -283,41 +243,40 @@ test('a missing result is a gap, named by row and partition, and fails the job f
 })
 
 test('a missing last result is a gap', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 2)
-  await bench.end(6)
+  await bench.endResults(6)
   await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 5/ })
 })
 
 test('results that retention deleted are a gap', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 1)
   await bench.result(0, 1, 2)
-  await bench.end(3)
-  const { results: topic } = topicsOf(bench.pipeline)
-  await deleteBefore(await brokerAddress(), [{ topic, partition: 0, offset: 1 }])
+  await bench.endResults(3)
+  await bench.deleteBefore([['results', 0, 1]])
   await assert.rejects(bench.collect(), { code: 'ROW_GAP', message: /expected the result of row 0 / })
 })
 
 test('results of two classifiers are refused, naming the workers', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 3, { classifier: new Uint8Array(8).fill(7), by: 'worker 2' })
-  await bench.end(6)
+  await bench.endResults(6)
   await assert.rejects(bench.collect(), { code: 'CLASSIFIER_MIXED', message: /workers worker 1 and worker 2/ })
   assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_MIXED'])
 })
 
 test('a column that changes its kind is refused, naming the rows', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 3, { kinds: ['float', 'text'] })
   await assert.rejects(bench.collect(), { code: 'KIND_DRIFT', message: /column ID is float in rows 3 to 5/ })
 })
 
 test('a rejected row ends the job, naming row and reason', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const rejected = [{ index: 1, seq: 1, line: 3, reason: 'CLASSIFIER', detail: 'no such word', values: ['1'] }]
   await bench.result(0, 0, 3, { rejected, rows: [rowOf(0), rowOf(2)] })
   await assert.rejects(bench.collect(), {
@@ -327,20 +286,20 @@ test('a rejected row ends the job, naming row and reason', async t => {
 })
 
 test('a message that is not a record is reported once and skipped', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const said: string[] = []
   await bench.result(0, 0, 3)
-  await bench.raw(1, Buffer.from('garbage'))
-  await bench.raw(1, Buffer.from('more'))
+  await bench.raw('results', 1, Buffer.from('garbage'))
+  await bench.raw('results', 1, Buffer.from('more'))
   await bench.result(1, 0, 3)
-  await bench.end(6)
+  await bench.endResults(6)
   assert.equal((await bench.collect({ say: message => said.push(message) })).rows, 6)
   assert.equal(said.length, 1)
   assert.match(said[0]!, /^job j, .*results\[1\]@0: .*It is skipped/)
 })
 
 test('a job that failed before, or fails now, ends its collector with its code and message', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const said = {
     code: 'CLASSIFIER_FAILED',
     message: 'job j, row 3: no',
@@ -359,30 +318,30 @@ test('a job that failed before, or fails now, ends its collector with its code a
 })
 
 test('a gap caused by a failure does not hide it, even if the collector meets the gap first', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.fail()
   await bench.result(0, 1, 2)
   const slow = {
-    found: async () => bench.job('j'),
+    found: async () => bench.job(),
     attemptsOf: () => [{ attempt: 0, resultsFrom: [0, 0] }],
     latest: (id: string) => bench.jobs.latest(id),
     until: (id: string, when: (job: Job) => boolean, signal: AbortSignal) =>
-      when(bench.job('j')) ? Promise.resolve(bench.job('j')) : bench.jobs.until(id, () => false, signal),
+      when(bench.job()) ? Promise.resolve(bench.job()) : bench.jobs.until(id, () => false, signal),
   } as unknown as JobLog
   await assert.rejects(bench.collect({ jobs: slow }), { code: 'CLASSIFIER_FAILED' })
   assert.deepEqual(await bench.reason(), ['failed', 'CLASSIFIER_FAILED'])
 })
 
 test('a cancelled job says who cancelled it', async t => {
-  const bench = await Bench.open(t)
-  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'cancelled', by: 'anna' })
+  const bench = await CollectedJob.open(t)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job(), state: 'cancelled', by: 'anna' })
   await assert.rejects(bench.collect(), { code: 'JOB_CANCELLED', message: 'job j was cancelled by anna' })
 })
 
 test('a failing sink ends its collector, and the job can be collected again', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3)
-  await bench.end(3)
+  await bench.endResults(3)
   bench.sink.onWrite = () => {
     throw new RowmillError('OUTPUT_FAILED', 'no space left')
   }
@@ -394,7 +353,7 @@ test('a failing sink ends its collector, and the job can be collected again', as
 })
 
 test('an interruption ends the collector with its reason, before and after the job is known', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   for (const job of ['j', 'nobody']) {
     const stop = new AbortController()
     const collecting = bench.collect({ job, signal: stop.signal, sink: new Memory() })
@@ -406,21 +365,21 @@ test('an interruption ends the collector with its reason, before and after the j
 })
 
 test('progress counts each row once, classified and written', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(1, 0, 3)
   await bench.result(0, 0, 3)
   await bench.result(0, 0, 3)
-  await bench.end(6)
+  await bench.endResults(6)
   const told: [number, number][] = []
   await bench.collect({ onProgress: (classified, written) => told.push([classified, written]) })
   assert.deepEqual(told.at(-1), [6, 6])
 })
 
 test('a sink that stalls for long loses nothing, however often the collector looks', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3)
   await bench.result(1, 0, 3)
-  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), state: 'ended', total: 9 })
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job(), state: 'ended', total: 9 })
   const { promise: looked, resolve } = Promise.withResolvers<void>()
   let looks = 0
   const watched = async () => {
@@ -442,7 +401,7 @@ test('a sink that stalls for long loses nothing, however often the collector loo
   collecting.catch(() => {})
   await looked
   await bench.result(0, 3, 3)
-  await bench.end(9)
+  await bench.endResults(9)
   assert.equal((await collecting).rows, 9)
 })
 
@@ -450,19 +409,19 @@ test('a sink that stalls for long loses nothing, however often the collector loo
 const REJECT = { index: 1, seq: 1, line: 3, reason: 'R', detail: '', values: ['1'] }
 
 test('of a reopened job, the last attempt of each row counts, and classifiers of attempts may differ', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   await bench.result(0, 0, 3, { rows: [rowOf(0), rowOf(2)], rejected: [REJECT] })
   await bench.result(1, 0, 3)
   await bench.fail()
   const attempt = 1
-  await appendJob(bench.sender, bench.pipeline, { ...bench.job('j'), attempt, resultsFrom: [1, 1] })
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job(), attempt, resultsFrom: [1, 1] })
   const collecting = bench.collect()
   const repaired = { attempt, classifier: new Uint8Array(8).fill(1) }
   await bench.result(0, 1, 1, { ...repaired, rows: [['1', 'repaired']] })
   await bench.result(0, 3, 3, repaired)
   await bench.result(0, 3, 3, { ...repaired, rows: [6, 7, 8].map(seq => [`${seq}`, 'copy']) })
-  await bench.end(9)
-  await bench.end(9, 'j', attempt)
+  await bench.endResults(9)
+  await bench.endResults(9, 'j', attempt)
   const { rows, rejects, duplicates } = await collecting
   assert.deepEqual([rows, rejects, duplicates], [9, 0, 3])
   const expected = rowsTo(9)
@@ -475,8 +434,11 @@ test('a later attempt restarts an output that lacks rejects, and resumes one tha
     [[REJECT], ['open', 'restart', 'begin ID,TEXT']],
     [[], ['open', 'begin ID,TEXT']],
   ] as const) {
-    const bench = await Bench.open(t)
-    await appendJob(bench.sender, bench.pipeline, { ...bench.job('k'), options: [{ name: 'maxRejects', value: '1' }] })
+    const bench = await CollectedJob.open(t)
+    await appendJob(bench.sender, bench.pipeline, {
+      ...bench.job({ id: 'k' }),
+      options: [{ name: 'maxRejects', value: '1' }],
+    })
     const rows = rowsTo(3).filter((_, seq) => rejected.length === 0 || seq !== 1)
     await bench.result(0, 0, 3, { job: 'k', rows, rejected: [...rejected] })
     const stop = new AbortController()
@@ -484,10 +446,10 @@ test('a later attempt restarts an output that lacks rejects, and resumes one tha
     await assert.rejects(bench.collect({ job: 'k', checkpointMs: 0, signal: stop.signal }), /killed/)
     bench.sink.onWrite = silent
     bench.sink.calls.splice(0)
-    await bench.fail('CLASSIFIER_FAILED', bench.job('k'))
-    await appendJob(bench.sender, bench.pipeline, { ...bench.job('k'), attempt: 1, resultsFrom: [1, 0] })
+    await bench.fail('CLASSIFIER_FAILED', bench.job({ id: 'k' }))
+    await appendJob(bench.sender, bench.pipeline, { ...bench.job({ id: 'k' }), attempt: 1, resultsFrom: [1, 0] })
     if (rejected.length > 0) await bench.result(0, 1, 1, { job: 'k', attempt: 1 })
-    await bench.end(3, 'k', 1)
+    await bench.endResults(3, 'k', 1)
     assert.equal((await bench.collect({ job: 'k' })).rows, 3)
     assert.deepEqual(bench.sink.calls.slice(0, calls.length), calls)
     assert.deepEqual(bench.sink.rows, rowsTo(3))
@@ -495,9 +457,9 @@ test('a later attempt restarts an output that lacks rejects, and resumes one tha
 })
 
 test('a lost row is found while results of other jobs keep coming', async t => {
-  const bench = await Bench.open(t)
-  await appendJob(bench.sender, bench.pipeline, { ...bench.job('lost'), state: 'ended', total: 3 })
-  await appendJob(bench.sender, bench.pipeline, bench.job('live'))
+  const bench = await CollectedJob.open(t)
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job({ id: 'lost' }), state: 'ended', total: 3 })
+  await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'live' }))
   const collecting = bench.collect({ job: 'lost', lookEveryMs: 50 })
   const over = collecting.then(
     () => true,
@@ -510,12 +472,12 @@ test('a lost row is found while results of other jobs keep coming', async t => {
 })
 
 test('rows are read from the topic that the job names', async t => {
-  const bench = await Bench.open(t)
+  const bench = await CollectedJob.open(t)
   const { bulk: topic } = topicsOf(bench.pipeline)
   const admin = await (await testKafka()).admin()
   t.after(() => admin.close())
   await admin.createTopics([{ topic, partitions: 2, replicationFactor: 1, config: {} }])
-  await appendJob(bench.sender, bench.pipeline, { ...bench.job('bulk'), topic, state: 'ended', total: 3 })
+  await appendJob(bench.sender, bench.pipeline, { ...bench.job({ id: 'bulk' }), topic, state: 'ended', total: 3 })
   const message = /row 0 \(partition 0\) can no longer come: \S+\.bulk\[0\] holds nothing for the workers/
   await assert.rejects(bench.collect({ job: 'bulk', lookEveryMs: 50 }), { code: 'ROW_GAP', message })
 })

@@ -18,7 +18,7 @@ import { deleteBefore } from './kafka-tools.ts'
 import { jobRecord } from './pipeline.ts'
 
 export const silent = () => {}
-const LAYOUT = { partitions: 2, blockRows: 3 }
+export const LAYOUT = { partitions: 2, blockRows: 3 }
 export const TOTAL = 14
 /** Row 4 has a quoted cell of three lines. */
 export const rowOf = (seq: number): Values => [String(seq), seq === 4 ? 'one\ntwo\n"three"' : `row ${seq}`]

@@ -1,18 +1,16 @@
 import type { TestContext } from 'node:test'
 import { placeOf, rowsInPartition } from '../../src/core/sequence.ts'
-import { PartitionSender } from '../../src/kafka/partition-sender.ts'
+import type { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { Job, Rejected, Result, Values } from '../../src/model.ts'
 import { appendJob } from '../../src/pipeline/append-job.ts'
-import { JobLog } from '../../src/pipeline/job-log.ts'
+import type { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeEndOfInput, encodeResult, encodeRows } from '../../src/wire/codec.ts'
-import { brokerAddress, testKafka, testPipeline } from './broker.ts'
+import { brokerAddress, writablePipeline } from './broker.ts'
 import { deleteBefore } from './kafka-tools.ts'
 import { jobRecord } from './pipeline.ts'
 
 const LAYOUT = { partitions: 2, blockRows: 1 }
-const silent = () => {}
 
 export const cellsOf = (seq: number): Values => [String(seq), `row ${seq}`]
 export const linesTo = (end: number, from = 0): string =>
@@ -39,12 +37,7 @@ export class WrittenStream {
 
   /** `announce`: whether the job is in `jobs` already. */
   static async open(t: TestContext, job: Partial<Job> = {}, announce = true): Promise<WrittenStream> {
-    const { pipeline, admin } = await testPipeline(t)
-    await ensureTopics(admin, pipeline, LAYOUT.partitions)
-    const kafka = await testKafka()
-    const [jobs, producer] = await Promise.all([JobLog.open(kafka, pipeline, silent), kafka.producer()])
-    const sender = new PartitionSender(producer, silent)
-    t.after(() => Promise.all([jobs.close(), sender.close()]))
+    const { pipeline, jobs, sender } = await writablePipeline(t, LAYOUT.partitions)
     const stream = new WrittenStream(pipeline, job, { jobs, sender })
     if (announce) await stream.announce()
     return stream
