@@ -4,7 +4,7 @@ import type { ClassifiedBatch, ClassifierBatch, RowsClassifier } from '../../src
 import { decoding } from '../../src/classifier/decoding.ts'
 import { IsolatingClassifier } from '../../src/classifier/isolating.ts'
 import { RowmillError } from '../../src/errors.ts'
-import { Kafka } from '../../src/kafka/index.ts'
+import type { Kafka } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import { takeUntil } from '../../src/kafka/read-now.ts'
 import type { Job, Rows } from '../../src/model.ts'
@@ -12,9 +12,9 @@ import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { decode, encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts'
 import type { WireRecord } from '../../src/wire/record.ts'
-import { Worker } from '../../src/work/worker.ts'
-import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { testKafka, testPipeline } from '../helpers/broker.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
+import { runWorker } from '../helpers/running-pipeline.ts'
 
 const PARTITIONS = 2
 const ZEROS = [0, 0]
@@ -37,7 +37,7 @@ class Exclaimer implements RowsClassifier {
   async close(): Promise<void> {}
 }
 
-class Bench {
+class EventRowsJob {
   readonly topics: ReturnType<typeof topicsOf>
   readonly classifier = new Exclaimer()
   readonly #t: TestContext
@@ -45,7 +45,7 @@ class Bench {
   readonly #pipeline: string
   readonly #send: (topic: string, partition: number, value: Buffer) => Promise<number>
 
-  private constructor(t: TestContext, parts: { kafka: Kafka; pipeline: string; send: Bench['send'] }) {
+  private constructor(t: TestContext, parts: { kafka: Kafka; pipeline: string; send: EventRowsJob['send'] }) {
     this.#t = t
     this.#kafka = parts.kafka
     this.#pipeline = parts.pipeline
@@ -53,15 +53,15 @@ class Bench {
     this.topics = topicsOf(parts.pipeline)
   }
 
-  static async open(t: TestContext): Promise<Bench> {
+  static async open(t: TestContext): Promise<EventRowsJob> {
     const { pipeline, admin } = await testPipeline(t)
     await ensureTopics(admin, pipeline, PARTITIONS)
-    const kafka = new Kafka({ brokers: [await brokerAddress()], clientId: 'test' })
+    const kafka = await testKafka()
     const producer = await kafka.producer()
     t.after(() => producer.close())
     const send = (topic: string, partition: number, value: Buffer) =>
       producer.send({ topic, partition }, [{ key: '', value }])
-    return new Bench(t, { kafka, pipeline, send })
+    return new EventRowsJob(t, { kafka, pipeline, send })
   }
 
   /** Appends a message; resolves with its offset. */
@@ -83,14 +83,8 @@ class Bench {
     const open = () => decoding(this.classifier, 'w')
     const classifier = new IsolatingClassifier({ open, timeoutMs: null, by: 'w', say: () => {} })
     const connection = { kafka: this.#kafka, pipeline: this.#pipeline, say: () => {} }
-    const worker = await Worker.open(connection, { name: 'w', classifier, batchRows: 10 })
-    const stop = new AbortController()
-    const ended = worker.run(stop.signal).finally(() => worker.close())
-    ended.catch(() => {})
-    this.#t.after(() => {
-      stop.abort()
-      return ended
-    })
+    const { drain } = await runWorker(connection, { name: 'w', classifier, batchRows: 10 })
+    this.#t.after(drain)
   }
 
   /** The first records of a topic, as many as `counts` says by partition, or up to an end of input. */
@@ -128,9 +122,9 @@ function told(record: WireRecord): unknown {
 }
 
 test('JSON and Avro rows come out one by one, placed by offset, each with its own error', async t => {
-  const bench = await Bench.open(t)
-  const { topics } = bench
-  await bench.openJob({ sequenced: false })
+  const events = await EventRowsJob.open(t)
+  const { topics } = events
+  await events.openJob({ sequenced: false })
   const sent = [
     json({ job: 'j', values: { TEXT: 'a', ID: 1 } }),
     json({ job: 'j', values: ['2', 'b'] }),
@@ -139,10 +133,10 @@ test('JSON and Avro rows come out one by one, placed by offset, each with its ow
     rows({ rows: [['5']] }),
     json({ job: 'j', values: ['6', 'f'] }),
   ]
-  for (const value of sent) await bench.send(topics.rows, 1, value)
-  await bench.send(topics.rows, 0, json({ job: 'j', values: ['7', 'g'] }))
-  await bench.work()
-  const [zero, one] = await bench.read(topics.results, [1, 6])
+  for (const value of sent) await events.send(topics.rows, 1, value)
+  await events.send(topics.rows, 0, json({ job: 'j', values: ['7', 'g'] }))
+  await events.work()
+  const [zero, one] = await events.read(topics.results, [1, 6])
   assert.deepEqual(zero!.map(told), [[0, 0, 0, ['7 g!']]])
   assert.deepEqual(one!.map(told), [
     [0, 0, 0, ['1 a!']],
@@ -152,8 +146,8 @@ test('JSON and Avro rows come out one by one, placed by offset, each with its ow
     [4, 0, 0, 'the row has 1 values, the job 2 columns'],
     [5, 0, 0, ['6 f!']],
   ])
-  assert.ok(bench.classifier.batches.every(({ seqs }) => seqs === null))
-  const copies = (await bench.read(topics.rejects, [2]))[0]!
+  assert.ok(events.classifier.batches.every(({ seqs }) => seqs === null))
+  const copies = (await events.read(topics.rejects, [2]))[0]!
   assert.deepEqual(
     copies.map(({ kind, value }) => (kind === 'reject' ? [value.job, value.reason] : null)),
     [
@@ -164,19 +158,19 @@ test('JSON and Avro rows come out one by one, placed by offset, each with its ow
 })
 
 test('rows too large for a reject, and terminal escapes, end nobody', async t => {
-  const bench = await Bench.open(t)
-  const { topics } = bench
-  await bench.openJob({ sequenced: false })
-  await bench.send(topics.rows, 1, rows({ rows: [['x'.repeat(16_600_000), 'bad']] }))
-  await bench.send(topics.rows, 1, json({ job: 'j', values: { ID: 'y'.repeat(16_700_000), TEXT: 'b' } }))
-  await bench.send(topics.rows, 1, rows({ job: 'evil\nrowmill: all is well \u001b[31m' }))
-  await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'], [`\ud800${'z'.repeat(100_000)}`]: 1 }))
-  await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
-  await bench.work()
-  const [, results] = await bench.read(topics.results, [0, 2])
+  const events = await EventRowsJob.open(t)
+  const { topics } = events
+  await events.openJob({ sequenced: false })
+  await events.send(topics.rows, 1, rows({ rows: [['x'.repeat(16_600_000), 'bad']] }))
+  await events.send(topics.rows, 1, json({ job: 'j', values: { ID: 'y'.repeat(16_700_000), TEXT: 'b' } }))
+  await events.send(topics.rows, 1, rows({ job: 'evil\nrowmill: all is well \u001b[31m' }))
+  await events.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'], [`\ud800${'z'.repeat(100_000)}`]: 1 }))
+  await events.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
+  await events.work()
+  const [, results] = await events.read(topics.results, [0, 2])
   assert.match(String((told(results![0]!) as unknown[])[3]), /bad text\nIts values are too long to be shown/)
   assert.deepEqual(told(results![1]!), [4, 0, 0, ['1 a!']])
-  const [copies] = await bench.read(topics.rejects, [4])
+  const [copies] = await events.read(topics.rejects, [4])
   const details = copies!.flatMap(({ kind, value }) => (kind === 'reject' ? [value.detail] : []))
   assert.ok(details.some(detail => detail.includes('evil\\nrowmill: all is well \\u001b[31m')))
   assert.ok(details.some(detail => detail.includes('bytes, and a row in JSON may have 1048576')))
@@ -184,12 +178,12 @@ test('rows too large for a reject, and terminal escapes, end nobody', async t =>
 })
 
 test('messages without a place are reported in rejects, and the rows after them come out', async t => {
-  const bench = await Bench.open(t)
-  const { topics } = bench
-  await bench.openJob({ sequenced: false })
-  await bench.openJob({ id: 'numbered' })
-  await bench.openJob({ id: 'narrow', partitions: 1, rowsFrom: [0], resultsFrom: [0] })
-  await bench.openJob({ id: 'elsewhere', sequenced: false, topic: topics.bulk })
+  const events = await EventRowsJob.open(t)
+  const { topics } = events
+  await events.openJob({ sequenced: false })
+  await events.openJob({ id: 'numbered' })
+  await events.openJob({ id: 'narrow', partitions: 1, rowsFrom: [0], resultsFrom: [0] })
+  await events.openJob({ id: 'elsewhere', sequenced: false, topic: topics.bulk })
   const flawed: [Buffer, RegExp][] = [
     [Buffer.from('{"job":"j"'), /begins as JSON/],
     [json({ job: 'numbered', values: ['1', 'a'] }), /has numbered rows/],
@@ -215,12 +209,12 @@ test('messages without a place are reported in rejects, and the rows after them 
     ],
     [json({ job: 'nobody', values: [] }), /no job nobody/],
   ] // prettier-ignore
-  for (const [value] of flawed) await bench.send(topics.rows, 1, value)
-  const offset = await bench.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
-  await bench.work()
-  const [, results] = await bench.read(topics.results, [0, 1])
+  for (const [value] of flawed) await events.send(topics.rows, 1, value)
+  const offset = await events.send(topics.rows, 1, json({ job: 'j', values: ['1', 'a'] }))
+  await events.work()
+  const [, results] = await events.read(topics.results, [0, 1])
   assert.deepEqual(results!.map(told), [[offset, 0, 0, ['1 a!']]])
-  const [rejects] = await bench.read(topics.rejects, [flawed.length])
+  const [rejects] = await events.read(topics.rejects, [flawed.length])
   rejects!.forEach((record, i) => {
     assert.ok(record.kind === 'reject')
     assert.match(record.value.detail, flawed[i]![1])
@@ -229,19 +223,19 @@ test('messages without a place are reported in rejects, and the rows after them 
 })
 
 test('a barrier is forwarded in its place, and after it older publishers are ignored', async t => {
-  const bench = await Bench.open(t)
-  const { topics } = bench
-  await bench.openJob({})
+  const events = await EventRowsJob.open(t)
+  const { topics } = events
+  await events.openJob({})
   const row = (epoch: number, seq: number) =>
     rows({ epoch, from: epoch === 0 ? 0 : 2, seq, rows: [[`${seq}`, `of ${epoch}`]] })
   const barrier = rows({ epoch: 1, count: 0, rows: [] })
   for (const value of [row(0, 0), row(0, 2), barrier, row(0, 4), row(1, 2), row(1, 4)])
-    await bench.send(topics.rows, 0, value)
+    await events.send(topics.rows, 0, value)
   const end = { job: 'j', attempt: 0, partition: 0 }
-  await bench.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 0, from: 0, rows: 2, total: 4 }))
-  await bench.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 1, from: 2, rows: 3, total: 5 }))
-  await bench.work()
-  const [results] = await bench.read(topics.results, [100, 0])
+  await events.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 0, from: 0, rows: 2, total: 4 }))
+  await events.send(topics.rows, 0, encodeEndOfInput({ ...end, epoch: 1, from: 2, rows: 3, total: 5 }))
+  await events.work()
+  const [results] = await events.read(topics.results, [100, 0])
   const cells = results!.flatMap(record => (record.kind === 'result' ? record.value.rows.map(([, text]) => text) : []))
   assert.deepEqual(cells, ['of 0!', 'of 0!', 'of 1!', 'of 1!'])
   const kinds = results!.map(({ kind, value }) => `${kind} ${'epoch' in value ? value.epoch : ''}`)

@@ -33,7 +33,7 @@ interface Parts {
 }
 
 /** A pipeline of two partitions on the real broker. The job `live` is open, and the test writes its rows as JSON. */
-export class EventBench {
+export class EventPipeline {
   readonly topics: ReturnType<typeof topicsOf>
   readonly said: string[] = []
   readonly #t: TestContext
@@ -45,15 +45,15 @@ export class EventBench {
     this.topics = topicsOf(parts.pipeline)
   }
 
-  static async open(t: TestContext): Promise<EventBench> {
+  static async open(t: TestContext): Promise<EventPipeline> {
     const { pipeline, admin } = await testPipeline(t)
     await ensureTopics(admin, pipeline, PARTITIONS)
     const kafka = await testKafka()
     const producer = await kafka.producer()
     t.after(() => producer.close())
-    const bench = new EventBench(t, { kafka, admin, producer, pipeline })
-    await bench.openJob('live')
-    return bench
+    const events = new EventPipeline(t, { kafka, admin, producer, pipeline })
+    await events.openJob('live')
+    return events
   }
 
   async openJob(id: string): Promise<void> {

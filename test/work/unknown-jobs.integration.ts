@@ -1,20 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { EventBench } from '../helpers/event-bench.ts'
+import { EventPipeline } from '../helpers/event-pipeline.ts'
 import { until } from '../helpers/until.ts'
 
 const strangers = (count: number) => Array.from({ length: count }, (_, i) => `stranger-${i}`)
 
 test('rows after messages of unknown jobs do not wait for them, and all unknown jobs wait together', async t => {
-  const bench = await EventBench.open(t)
+  const events = await EventPipeline.open(t)
   const jobs = strangers(8)
-  await bench.send(0, [...jobs, 'live'])
-  await bench.send(1, [...jobs, 'live'])
+  await events.send(0, [...jobs, 'live'])
+  await events.send(1, [...jobs, 'live'])
   const began = performance.now()
-  await bench.work()
-  assert.deepEqual([await bench.results(0, 'live', 1), await bench.results(1, 'live', 1)], [['8!'], ['8!']])
-  assert.equal(await bench.rejected(), 0, 'the unknown jobs still wait')
-  const rejects = await bench.rejects(16)
+  await events.work()
+  assert.deepEqual([await events.results(0, 'live', 1), await events.results(1, 'live', 1)], [['8!'], ['8!']])
+  assert.equal(await events.rejected(), 0, 'the unknown jobs still wait')
+  const rejects = await events.rejects(16)
   assert.ok(performance.now() - began < 10_000, 'eight jobs in two partitions wait only once')
   const places = rejects.map(({ partition, offset, reason }) => `${partition}@${offset} ${reason}`).sort()
   assert.deepEqual(
@@ -23,53 +23,53 @@ test('rows after messages of unknown jobs do not wait for them, and all unknown 
   )
   await until(
     'everything is committed',
-    async () => (await bench.committed(0)) === 9 && (await bench.committed(1)) === 9,
+    async () => (await events.committed(0)) === 9 && (await events.committed(1)) === 9,
   )
-  const said = [0, 1].map(partition => bench.said.filter(line => line.includes(`rows[${partition}]`)))
+  const said = [0, 1].map(partition => events.said.filter(line => line.includes(`rows[${partition}]`)))
   for (const lines of said) {
     assert.match(lines[0]!, /@0: UNKNOWN_JOB no job stranger-0 in /)
     assert.equal(lines.length, 5)
   }
   await until(
     'the others are counted',
-    () => bench.said.filter(line => line.includes('and 3 more UNKNOWN_JOB')).length === 2,
+    () => events.said.filter(line => line.includes('and 3 more UNKNOWN_JOB')).length === 2,
   )
 })
 
 test('rows whose job record comes while they wait are classified in their order', async t => {
-  const bench = await EventBench.open(t)
-  await bench.send(0, ['early', 'live', 'early', 'stranger', 'early', 'live'])
-  await bench.work()
-  assert.deepEqual(await bench.results(0, 'live', 2), ['1!', '5!'])
-  await bench.openJob('early')
-  await bench.send(0, ['early'])
-  assert.deepEqual(await bench.results(0, 'early', 4), ['0!', '2!', '4!', '0!'])
-  const rejects = await bench.rejects(1)
+  const events = await EventPipeline.open(t)
+  await events.send(0, ['early', 'live', 'early', 'stranger', 'early', 'live'])
+  await events.work()
+  assert.deepEqual(await events.results(0, 'live', 2), ['1!', '5!'])
+  await events.openJob('early')
+  await events.send(0, ['early'])
+  assert.deepEqual(await events.results(0, 'early', 4), ['0!', '2!', '4!', '0!'])
+  const rejects = await events.rejects(1)
   assert.deepEqual([rejects.length, rejects[0]!.offset], [1, 3])
 })
 
 test('a message that waits for its job is not committed: the next worker reads it again', async t => {
-  const bench = await EventBench.open(t)
-  await bench.send(0, ['live', 'early', 'live', 'live'])
-  const drain = await bench.work()
-  await bench.results(0, 'live', 3)
+  const events = await EventPipeline.open(t)
+  await events.send(0, ['live', 'early', 'live', 'live'])
+  const drain = await events.work()
+  await events.results(0, 'live', 3)
   await drain()
-  assert.ok((await bench.committed(0)) <= 1)
-  await bench.openJob('early')
-  await bench.work()
-  assert.deepEqual(await bench.results(0, 'early', 1), ['1!'])
-  await until('everything is committed', async () => (await bench.committed(0)) === 4)
+  assert.ok((await events.committed(0)) <= 1)
+  await events.openJob('early')
+  await events.work()
+  assert.deepEqual(await events.results(0, 'early', 1), ['1!'])
+  await until('everything is committed', async () => (await events.committed(0)) === 4)
 })
 
 test('a flood of unknown jobs is rejected without a wait once the waiting room is full', async t => {
-  const bench = await EventBench.open(t)
+  const events = await EventPipeline.open(t)
   const jobs = strangers(30_000)
-  await bench.send(0, [...jobs, 'live'])
-  await bench.work()
-  assert.deepEqual(await bench.results(0, 'live', 1), ['30000!'])
-  assert.ok((await bench.rejected()) >= 26_000, 'at most 4,000 wait')
-  const rejects = await bench.rejects(jobs.length)
+  await events.send(0, [...jobs, 'live'])
+  await events.work()
+  assert.deepEqual(await events.results(0, 'live', 1), ['30000!'])
+  assert.ok((await events.rejected()) >= 26_000, 'at most 4,000 wait')
+  const rejects = await events.rejects(jobs.length)
   const offsets = new Set(rejects.map(({ offset }) => offset))
   assert.deepEqual([rejects.length, offsets.size, Math.max(...offsets)], [30_000, 30_000, 29_999])
-  assert.ok(bench.said.length < 100, `${bench.said.length} lines`)
+  assert.ok(events.said.length < 100, `${events.said.length} lines`)
 })

@@ -55,7 +55,7 @@ class WatchedKafka extends Kafka {
   }
 }
 
-class Bench extends RunningPipeline<WatchedKafka> {
+class WatchedPipeline extends RunningPipeline<WatchedKafka> {
   readonly #t: TestContext
 
   constructor(t: TestContext, parts: PipelineParts<WatchedKafka>) {
@@ -63,11 +63,11 @@ class Bench extends RunningPipeline<WatchedKafka> {
     this.#t = t
   }
 
-  static async open(t: TestContext, layout: Layout): Promise<Bench> {
+  static async open(t: TestContext, layout: Layout): Promise<WatchedPipeline> {
     const { pipeline, admin } = await testPipeline(t)
     await ensureTopics(admin, pipeline, layout.partitions)
     const kafka = new WatchedKafka({ brokers: [await brokerAddress()], clientId: 'test' })
-    return new Bench(t, await RunningPipeline.parts(t, { kafka, pipeline, layout }))
+    return new WatchedPipeline(t, await RunningPipeline.parts(t, { kafka, pipeline, layout }))
   }
 
   /** Every record of a topic, by partition. */
@@ -131,12 +131,12 @@ function event(): { came: Promise<void>; now: () => void } {
 
 for (const batchRows of [1, 7, 100]) {
   test(`rows come out once, in order and in batches of at most ${batchRows}`, async t => {
-    const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
+    const running = await WatchedPipeline.open(t, { partitions: 3, blockRows: 5 })
     const classifier = new Exclaimer()
-    await bench.work(classifier, { batchRows })
+    await running.work(classifier, { batchRows })
     const [rows, { written, ...collected }] = await Promise.all([
-      bench.publish('j', [numbered(203)]),
-      bench.collect('j'),
+      running.publish('j', [numbered(203)]),
+      running.collect('j'),
     ])
     assert.equal(rows, 203)
     assert.deepEqual(written, classified(numbered(203)))
@@ -153,18 +153,18 @@ for (const batchRows of [1, 7, 100]) {
 }
 
 test('the end of input is after the last result in every partition, even in one without rows', async t => {
-  const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
-  await bench.work(new Exclaimer(), { batchRows: 2 })
-  await Promise.all([bench.publish('j', [numbered(9)]), bench.collect('j')])
-  const kinds = (await bench.readResults()).map(records => records.map(({ kind }) => kind))
+  const running = await WatchedPipeline.open(t, { partitions: 3, blockRows: 5 })
+  await running.work(new Exclaimer(), { batchRows: 2 })
+  await Promise.all([running.publish('j', [numbered(9)]), running.collect('j')])
+  const kinds = (await running.readResults()).map(records => records.map(({ kind }) => kind))
   assert.deepEqual(kinds, [['result', 'result', 'result', 'end'], ['result', 'result', 'end'], ['end']])
 })
 
 test('a job without rows asks the classifier for its columns once', async t => {
-  const bench = await Bench.open(t, { partitions: 3, blockRows: 5 })
+  const running = await WatchedPipeline.open(t, { partitions: 3, blockRows: 5 })
   const classifier = new Exclaimer()
-  await bench.work(classifier)
-  const [, { rows }] = await Promise.all([bench.publish('j', []), bench.collect('j')])
+  await running.work(classifier)
+  const [, { rows }] = await Promise.all([running.publish('j', []), running.collect('j')])
   assert.equal(rows, 0)
   assert.deepEqual(
     classifier.batches.map(batch => batch.rows),
@@ -173,8 +173,8 @@ test('a job without rows asks the classifier for its columns once', async t => {
 })
 
 test('a second worker joins and leaves while rows flow, and every row comes out once', async t => {
-  const bench = await Bench.open(t, { partitions: 4, blockRows: 5 })
-  await bench.work(new Exclaimer(), { name: 'first', batchRows: 5 })
+  const running = await WatchedPipeline.open(t, { partitions: 4, blockRows: 5 })
+  await running.work(new Exclaimer(), { name: 'first', batchRows: 5 })
   const firstWorks = event()
   async function* flow() {
     let next = 0
@@ -191,7 +191,7 @@ test('a second worker joins and leaves while rows flow, and every row comes out 
       if (ownFrom === Number.POSITIVE_INFINITY) ownFrom = next
       else if (Number(rows.at(-1)![0]) >= ownFrom) ownRows = true
     })
-    const second = await bench.work(counting, { name: 'second', batchRows: 5 })
+    const second = await running.work(counting, { name: 'second', batchRows: 5 })
     while (!ownRows || next < 1000) {
       yield run()
       await new Promise(resolve => setImmediate(resolve))
@@ -200,56 +200,56 @@ test('a second worker joins and leaves while rows flow, and every row comes out 
     for (const end = next + 1000; next < end; ) yield run()
     firstWorks.now()
   }
-  const [total, { written, rowsByWorker }] = await Promise.all([bench.publish('j', flow()), bench.collect('j')])
+  const [total, { written, rowsByWorker }] = await Promise.all([running.publish('j', flow()), running.collect('j')])
   await firstWorks.came
   assert.deepEqual(written, classified(numbered(total)))
   assert.deepEqual([...rowsByWorker.keys()].sort(), ['first', 'second'])
 })
 
 test('a worker that drains leaves nothing to repeat', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 5 })
   const [busy, go] = [event(), event()]
   const slow = new Exclaimer(async (_, number) => {
     if (number === 4) busy.now()
     if (number >= 4) await go.came
   })
-  const first = await bench.work(slow, { name: 'first', batchRows: 5 })
-  const collecting = bench.collect('j')
-  await bench.publish('j', [numbered(100)])
+  const first = await running.work(slow, { name: 'first', batchRows: 5 })
+  const collecting = running.collect('j')
+  await running.publish('j', [numbered(100)])
   await busy.came
   const drained = first.drain()
   go.now()
   await drained
   assert.ok(slow.batches.length < 8, 'a worker that drains begins nothing new')
-  await bench.work(new Exclaimer(), { name: 'second', batchRows: 5 })
+  await running.work(new Exclaimer(), { name: 'second', batchRows: 5 })
   const { written, duplicates } = await collecting
   assert.deepEqual(written, classified(numbered(100)))
   assert.equal(duplicates, 0)
 })
 
 test('nothing is committed before its result is acknowledged', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
-  const { results } = topicsOf(bench.pipeline)
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 5 })
+  const { results } = topicsOf(running.pipeline)
   const [release, other, all] = [event(), event(), event()]
-  bench.kafka.beforeSend = async (topic, partition) => {
+  running.kafka.beforeSend = async (topic, partition) => {
     if (topic === results && partition === 0) await release.came
   }
   const ends = new Map<number, number>()
-  bench.kafka.onCommit = () => {
-    for (const { partition, offset } of bench.kafka.commits) ends.set(partition, offset)
+  running.kafka.onCommit = () => {
+    for (const { partition, offset } of running.kafka.commits) ends.set(partition, offset)
     if (ends.get(1) === 11) other.now()
     if (ends.get(0) === 11 && ends.get(1) === 11) all.now()
   }
-  await bench.publish('j', [numbered(100)])
-  await bench.work(new Exclaimer(), { batchRows: 5 })
+  await running.publish('j', [numbered(100)])
+  await running.work(new Exclaimer(), { batchRows: 5 })
   await other.came
   assert.deepEqual(
-    bench.kafka.commits.filter(({ partition, offset }) => partition === 0 && offset > 0),
+    running.kafka.commits.filter(({ partition, offset }) => partition === 0 && offset > 0),
     [],
   )
   release.now()
   await all.came
-  assert.deepEqual((await bench.collect('j')).written, classified(numbered(100)))
+  assert.deepEqual((await running.collect('j')).written, classified(numbered(100)))
 })
 
 /** A worker in its own process that never commits and prints a line for each acknowledged result. */
@@ -294,8 +294,8 @@ async function startDeathly(t: TestContext, pipeline: string): Promise<ChildProc
 }
 
 test('a worker killed after results were acknowledged and before a commit leaves every row once', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
-  const deathly = await startDeathly(t, bench.pipeline)
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 5 })
+  const deathly = await startDeathly(t, running.pipeline)
   let lines = 0
   createInterface({ input: deathly.stdout! }).on('line', () => {
     if (++lines === 5) deathly.kill('SIGKILL')
@@ -306,10 +306,10 @@ test('a worker killed after results were acknowledged and before a commit leaves
     await died
     yield numbered(100, 100)
   }
-  const publishing = bench.publish('j', flow())
-  const collecting = bench.collect('j')
+  const publishing = running.publish('j', flow())
+  const collecting = running.collect('j')
   await died
-  await bench.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
+  await running.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
   const { written, rowsByWorker, duplicates } = await collecting
   assert.equal(await publishing, 200)
   assert.deepEqual(written, classified(numbered(200)))
@@ -318,8 +318,8 @@ test('a worker killed after results were acknowledged and before a commit leaves
 })
 
 test('messages that are in the topic twice are classified once, even after the end of input', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
-  const hand = await bench.byHand('j')
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 3 })
+  const hand = await running.byHand('j')
   await hand.open()
   await hand.rows(0, 0, 3)
   await hand.rows(1, 3, 2)
@@ -331,44 +331,44 @@ test('messages that are in the topic twice are classified once, even after the e
   await hand.end(9)
   await hand.rows(0, 6, 3)
   await hand.end(9)
-  await bench.work(new Exclaimer(), { batchRows: 100 })
-  const { written, duplicates } = await bench.collect('j')
+  await running.work(new Exclaimer(), { batchRows: 100 })
+  const { written, duplicates } = await running.collect('j')
   assert.deepEqual(written, classified(numbered(9)))
   assert.equal(duplicates, 0)
 })
 
 test('a row above the end of input, or another end, fails the job with its place; others continue', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 3 })
-  await bench.work(new Exclaimer(), { batchRows: 100 })
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 3 })
+  await running.work(new Exclaimer(), { batchRows: 100 })
   for (const [job, says] of [
     ['above', /rows up to position 8 follow the end of input, which says that there are 6$/],
     ['other', /the end of input says 4 of 7 rows, and an earlier one says 6 of 9$/],
   ] as const) {
-    const hand = await bench.byHand(job)
+    const hand = await running.byHand(job)
     await hand.open()
     await hand.rows(0, 0, 3)
     await hand.rows(0, 6, 3)
     await hand.end(9)
     if (job === 'above') await hand.rows(0, 12, 3)
     else await hand.end(7)
-    const { reason } = await bench.jobs.until(job, ({ state }) => state === 'failed', never)
+    const { reason } = await running.jobs.until(job, ({ state }) => state === 'failed', never)
     assert.equal(reason!.code, 'ROW_MALFORMED')
     assert.match(reason!.place!, /\.rows\[0\]@\d+$/)
     assert.match(reason!.message, says)
   }
-  await bench.publish('good', [numbered(20)])
-  assert.deepEqual((await bench.collect('good')).written, classified(numbered(20)))
+  await running.publish('good', [numbered(20)])
+  assert.deepEqual((await running.collect('good')).written, classified(numbered(20)))
 })
 
 test('jobs that share the pipeline come out separately, though their rows are mixed', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
-  await bench.work(new Exclaimer(), { batchRows: 7 })
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 5 })
+  await running.work(new Exclaimer(), { batchRows: 7 })
   const ids = ['j1', 'j2', 'j3']
   function* flow(first: number) {
     for (let next = first; next < first + 200; next += 4) yield numbered(4, next)
   }
-  const publishing = ids.map((id, i) => bench.publish(id, flow(i * 1000)))
-  const collected = await Promise.all(ids.map(id => bench.collect(id)))
+  const publishing = ids.map((id, i) => running.publish(id, flow(i * 1000)))
+  const collected = await Promise.all(ids.map(id => running.collect(id)))
   assert.deepEqual(await Promise.all(publishing), [200, 200, 200])
   assert.deepEqual(
     collected.map(({ written }) => written),
@@ -377,23 +377,23 @@ test('jobs that share the pipeline come out separately, though their rows are mi
 })
 
 test('a message without a place goes to the rejects, with its offset, and all others continue', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
-  const { rejects, rows } = topicsOf(bench.pipeline)
-  const [hand, stranger] = [await bench.byHand('j'), await bench.byHand('stranger')]
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 5 })
+  const { rejects, rows } = topicsOf(running.pipeline)
+  const [hand, stranger] = [await running.byHand('j'), await running.byHand('stranger')]
   await hand.open()
   await hand.raw(0, Buffer.from('garbage'))
   await stranger.rows(0, 0, 1)
   await stranger.rows(0, 1, 1)
   await hand.rows(0, 5, 5) // of partition 1
   await hand.rows(0, 0, 7) // of two blocks
-  await hand.raw(0, encodeJob({ ...(await bench.jobs.get('j'))! }))
+  await hand.raw(0, encodeJob({ ...(await running.jobs.get('j'))! }))
   await hand.rows(0, 0, 5)
   await hand.rows(1, 5, 5)
   await hand.end(10)
-  const worker = await bench.work(new Exclaimer())
-  assert.deepEqual((await bench.collect('j')).written, classified(numbered(10)))
-  await until('all six are in the rejects', async () => (await bench.read(rejects, 1))[0]!.length >= 6)
-  const [records] = await bench.read(rejects, 1)
+  const worker = await running.work(new Exclaimer())
+  assert.deepEqual((await running.collect('j')).written, classified(numbered(10)))
+  await until('all six are in the rejects', async () => (await running.read(rejects, 1))[0]!.length >= 6)
+  const [records] = await running.read(rejects, 1)
   const told = records!.map(({ value }) => value as Reject).sort((a, b) => a.offset - b.offset)
   assert.deepEqual(
     told.map(({ topic, partition, offset, reason, by }) => ({ topic, partition, offset, reason, by })),
@@ -406,41 +406,41 @@ test('a message without a place goes to the rejects, with its offset, and all ot
   assert.match(told[4]!.detail, /rows 0 to 6 are not of one block/)
   assert.match(told[5]!.detail, /a job record does not belong in/)
   await worker.drain()
-  const end = bench.kafka.commits.filter(({ partition }) => partition === 0).at(-1)
+  const end = running.kafka.commits.filter(({ partition }) => partition === 0).at(-1)
   assert.equal(end!.offset, 8)
 })
 
 const refusal = () => new RowmillError('CLASSIFIER_FAILED', 'ValueError: no such word')
 
 test('a classifier that throws fails the job for publisher and collector; the worker serves the next', async t => {
-  const bench = await Bench.open(t, { partitions: 4, blockRows: 10 })
+  const running = await WatchedPipeline.open(t, { partitions: 4, blockRows: 10 })
   const classifier = new Exclaimer(async ({ job, seqs }) => {
     if (job.id === 'bad' && seqs!.includes(57)) throw refusal()
   })
-  await bench.work(classifier, { batchRows: 10 })
+  await running.work(classifier, { batchRows: 10 })
   const failed = event()
   async function* flow() {
     for (let next = 0; next < 2000; next += 100) yield numbered(100, next)
     await failed.came
     yield numbered(100, 2000)
   }
-  const publishing = bench.publish('bad', flow())
+  const publishing = running.publish('bad', flow())
   const says = { code: 'CLASSIFIER_FAILED', message: /^job bad, rows 50 to 59 .*ValueError: no such word$/ }
-  const collecting = assert.rejects(bench.collect('bad'), says)
-  const { reason } = await bench.jobs.until('bad', ({ state }) => state === 'failed', never)
+  const collecting = assert.rejects(running.collect('bad'), says)
+  const { reason } = await running.jobs.until('bad', ({ state }) => state === 'failed', never)
   assert.match(reason!.place!, /^rows 50 to 59 \(from line 52 to 61\)$/)
   failed.now()
   await Promise.all([collecting, assert.rejects(publishing, says)])
   await Promise.all([
-    bench.publish('good', [numbered(200)]),
-    bench.collect('good').then(({ written }) => assert.deepEqual(written, classified(numbered(200)))),
+    running.publish('good', [numbered(200)]),
+    running.collect('good').then(({ written }) => assert.deepEqual(written, classified(numbered(200)))),
   ])
 })
 
 test('waiting rows of a failed job delay no later job', async t => {
-  const bench = await Bench.open(t, { partitions: 3, blockRows: 10 })
-  await bench.publish('bad', [numbered(900)])
-  const waiting = bench.publish('good', [numbered(90)])
+  const running = await WatchedPipeline.open(t, { partitions: 3, blockRows: 10 })
+  await running.publish('bad', [numbered(900)])
+  const waiting = running.publish('good', [numbered(90)])
   await waiting
   const full = event()
   const classifier = new Exclaimer(async ({ job }, number) => {
@@ -449,13 +449,13 @@ test('waiting rows of a failed job delay no later job', async t => {
     await full.came
     throw refusal()
   })
-  await bench.work(classifier, { batchRows: 10 })
-  assert.deepEqual((await bench.collect('good')).written, classified(numbered(90)))
+  await running.work(classifier, { batchRows: 10 })
+  assert.deepEqual((await running.collect('good')).written, classified(numbered(90)))
 })
 
 test('after a failed batch no result and no end of input of its job is sent', async t => {
-  const bench = await Bench.open(t, { partitions: 1, blockRows: 10 })
-  await bench.publish('bad', [numbered(30)])
+  const running = await WatchedPipeline.open(t, { partitions: 1, blockRows: 10 })
+  await running.publish('bad', [numbered(30)])
   const both = event()
   const classifier = new Exclaimer(async ({ job }, number) => {
     if (job.id !== 'bad') return
@@ -463,10 +463,10 @@ test('after a failed batch no result and no end of input of its job is sent', as
     if (number >= 2) await both.came
     if (number === 2) throw refusal()
   })
-  await bench.work(classifier, { batchRows: 10 })
-  await bench.jobs.until('bad', ({ state }) => state === 'failed', never)
-  await Promise.all([bench.publish('good', [numbered(20)]), bench.collect('good')])
-  const [records] = await bench.readResults()
+  await running.work(classifier, { batchRows: 10 })
+  await running.jobs.until('bad', ({ state }) => state === 'failed', never)
+  await Promise.all([running.publish('good', [numbered(20)]), running.collect('good')])
+  const [records] = await running.readResults()
   const ofBad = records!.filter(({ value }) => (value as Result | Rows).job === 'bad')
   assert.deepEqual(
     ofBad.map(({ kind, value }) => [kind, (value as Result).first]),
@@ -475,16 +475,16 @@ test('after a failed batch no result and no end of input of its job is sent', as
 })
 
 test('a classifier that cannot restart ends its worker, which hands over to another at once', async t => {
-  const bench = await Bench.open(t, { partitions: 2, blockRows: 5 })
+  const running = await WatchedPipeline.open(t, { partitions: 2, blockRows: 5 })
   const dying = new Exclaimer(async (_, number) => {
     if (number === 3) throw new RowmillError('PYTHON_UNUSABLE', 'no such program')
   })
-  const worker = await bench.work(dying, { name: 'dying', batchRows: 5 })
-  const collecting = bench.collect('j')
-  await bench.publish('j', [numbered(100)])
+  const worker = await running.work(dying, { name: 'dying', batchRows: 5 })
+  const collecting = running.collect('j')
+  await running.publish('j', [numbered(100)])
   await assert.rejects(worker.ended, { code: 'PYTHON_UNUSABLE' })
   const began = performance.now()
-  await bench.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
+  await running.work(new Exclaimer(), { name: 'heir', batchRows: 5 })
   const { written } = await collecting
   assert.deepEqual(written, classified(numbered(100)))
   assert.ok(
