@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { assertCode, type Command, Fire, REBALANCE } from './fire.ts'
+import { assertCode, type Command, Fire } from './fire.ts'
 
 /** Throws at every tenth row until the file `repaired` is beside it; logs its answers, 1 ms a row. */
 const CLASSIFIER = `
@@ -48,8 +48,6 @@ test('rejects are replayed by workers that die, leave and join: each has one row
   const again = readFileSync(join(fire.folder, 'again.log'), 'utf8').trimEnd().split('\n')
   const rejects = Array.from({ length: fire.rows / 10 }, (_, i) => `${i * 30}`)
   assert.deepEqual([...new Set(again)].sort(), rejects.sort(), 'rows with a result are not touched')
-  assert.ok(
-    again.length <= rejects.length + 4 * REBALANCE,
-    `${again.length} rows were classified instead of ${rejects.length}`,
-  )
+  // The second worker joins, one leaves, one comes, one is killed and restarted: each time at most all rejects are repeated.
+  assert.ok(again.length <= 6 * rejects.length, `${again.length} rows were classified instead of ${rejects.length}`)
 })

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Finished } from '../helpers/cli.ts'
 import { type Edit, mutant } from '../helpers/mutant.ts'
 import { descendants } from '../helpers/processes.ts'
-import { assertCode, type Command, Fire, KILL, REBALANCE } from './fire.ts'
+import { assertCode, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
 
 /** A faulty job, from its first command to its last; resolves to how its collector ended. */
 type Scenario = (fire: Fire) => Promise<Finished>
@@ -47,7 +47,7 @@ async function openFire(t: TestContext, rows: number, mutation?: readonly Edit[]
 
 scenario('a worker killed between acknowledged and committed', {
   rows: 1200,
-  again: KILL,
+  again: ONE_MOVES,
   async happens(fire) {
     assertCode(await fire.publish().finished, 0)
     const working = fire.work(1, { at: 'result-acked', time: 2 })
@@ -85,7 +85,7 @@ scenario('a worker killed between acknowledged and committed', {
 
 scenario('a worker killed after its first commit', {
   rows: 1200,
-  again: KILL,
+  again: ONE_MOVES,
   async happens(fire) {
     assertCode(await fire.publish().finished, 0)
     const working = fire.work(1, { at: 'committed' })
@@ -116,12 +116,38 @@ scenario('a worker killed after its first commit', {
   ],
 })
 
+scenario('a worker killed after most rows', {
+  rows: 2000,
+  again: ONE_MOVES,
+  async happens(fire) {
+    assertCode(await fire.publish().finished, 0)
+    const working = fire.work(1, { at: 'result-acked', time: 60 })
+    const finished = await fire.collect().finished
+    await fire.drain(working)
+    return finished
+  },
+  controls: [
+    {
+      without: 'the commits while it works',
+      mutation: [
+        {
+          file: 'src/work/membership.ts',
+          find: '    await this.#member.commit(offsets)\n',
+          put: '',
+        },
+      ],
+      red: /^again: \d+ rows were classified twice/,
+      collected: { code: 0, stderr: /rows of job/ },
+    },
+  ],
+})
+
 /**
  * Of two workers and one partition in each topic, the second has the partition for large jobs, whatever the first does.
  */
 scenario('a worker that leaves while the other one has batches in flight', {
   rows: 5000,
-  again: 4 * REBALANCE,
+  again: ONE_MOVES + 2 * TWO_MOVE,
   async happens(fire) {
     assertCode(await fire.publish({ more: ['--partitions', '1'] }).finished, 0)
     const working = fire.work(2)

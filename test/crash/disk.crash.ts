@@ -9,7 +9,7 @@ import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Finished, testFolder } from '../helpers/cli.ts'
 import { until } from '../helpers/until.ts'
-import { assertCode, CLASSIFIER, Fire, REBALANCE } from './fire.ts'
+import { assertCode, CLASSIFIER, Fire, ONE_MOVES } from './fire.ts'
 
 const execute = promisify(execFile)
 
@@ -93,7 +93,7 @@ test('collect on a disk that fills up resumes at its last checkpoint, once there
   assert.match(again.stderr, /resuming job \S+ at row [1-9]/)
   assertCode(await published.finished, 0)
   await fire.drain(working)
-  await fire.check({ again: REBALANCE })
+  await fire.check({ again: ONE_MOVES })
 })
 
 /** Leaves this many free pages on a disk. */
@@ -134,7 +134,7 @@ test('collect on a full disk leaves nothing and resumes, once there is room', { 
   await resize(output, '4m')
   assertCode(await fire.collect().finished, 0)
   await fire.drain(working)
-  await fire.check({ again: REBALANCE })
+  await fire.check({ again: ONE_MOVES })
 })
 
 interface Disk {
@@ -197,6 +197,6 @@ for (const [what, make, reason] of [
     assert.match(again.stderr, /resuming job \S+ at row [1-9]/)
     assertCode(await published.finished, 0)
     await fire.drain(working)
-    await fire.check({ again: REBALANCE })
+    await fire.check({ again: ONE_MOVES })
   })
 }

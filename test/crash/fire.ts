@@ -16,13 +16,35 @@ export const CLASSIFIER = join(import.meta.dirname, '../fixtures/logs_indices.py
 /** How often a command may be restarted before the test gives up. */
 const TRIES = 200
 
+/** Rows in a message and in a call of the classifier. */
+const BATCH_ROWS = 25
+/** Calls that a worker hands to its classifier before the first is answered. */
+const CALLS_AHEAD = 2
+const PARTITIONS = 8
+/** The classifier sleeps 1 ms for each row, so a worker classifies no more. */
+const ROWS_PER_MS = 1
 /**
- * Each of two workers drops its batches in flight (two of 100 rows) at a rebalance; it commits acknowledged rows
- * before.
+ * From the answer of a call to the commit: a worker commits every 250 ms, and the append to `results` and the commit are
+ * two requests. They take milliseconds; on a machine with busy cores we allow them 250 ms.
  */
-export const REBALANCE = 2 * 200
-/** A killed worker repeats these, and what it classified in 250 ms at 1 ms a row, rounded up to a batch. */
-export const KILL = 200 + 250 + 100
+const UNCOMMITTED_MS = 250 + 250
+
+/**
+ * How many rows are classified twice when the partitions of so many workers move, because the workers were killed or the
+ * group rebalances. The next owner begins at the committed offset. Above it are:
+ * - the rows in the calls of each worker
+ * - the rows that each worker classified, but did not commit yet
+ * - in each partition, the classified rows of a message that is not finished: a commit is an offset, and a message has one
+ */
+function handOver(workers: number): number {
+  const inCalls = CALLS_AHEAD * BATCH_ROWS
+  return workers * (inCalls + ROWS_PER_MS * UNCOMMITTED_MS) + PARTITIONS * (BATCH_ROWS - 1)
+}
+
+/** The partitions of one worker move: for instance when a second worker joins after the start. */
+export const ONE_MOVES = handOver(1)
+/** Those of two workers. If one of them was killed, its rows are among these. */
+export const TWO_MOVE = handOver(2)
 
 export type Command = ReturnType<typeof startRowmill>
 
@@ -44,12 +66,18 @@ export class Fire {
   readonly serial: string
   readonly env: Record<string, string>
   readonly #options: CliOptions
+  readonly #t: TestContext
   /** Every process seen at some time. */
   readonly #seen: ProcessInfo[] = []
   readonly #watching = new AbortController()
   #watched: Promise<void> = Promise.resolve()
 
-  private constructor(parts: Pick<Fire, 'folder' | 'output' | 'rows' | 'serial' | 'env'>, options: CliOptions) {
+  private constructor(
+    t: TestContext,
+    parts: Pick<Fire, 'folder' | 'output' | 'rows' | 'serial' | 'env'>,
+    options: CliOptions,
+  ) {
+    this.#t = t
     this.folder = parts.folder
     this.input = join(parts.folder, 'in.csv')
     this.output = parts.output
@@ -76,9 +104,13 @@ export class Fire {
     const input = join(folder, 'in.csv')
     writeFileSync(input, `ID,A\n${Array.from({ length: rows }, (_, row) => `${row * 3},"text, ${row}"\n`).join('')}`)
     const serial = await serialJob(input, CLASSIFIER)
-    const env = { ROWMILL_BROKERS: brokers || (await brokerAddress()), ROWMILL_PIPELINE: pipeline }
+    const env = {
+      ROWMILL_BROKERS: brokers || (await brokerAddress()),
+      ROWMILL_PIPELINE: pipeline,
+      ROWMILL_BATCH_ROWS: `${BATCH_ROWS}`,
+    }
     const parts = { folder, output: output || join(folder, 'out.csv'), rows, serial, env }
-    const fire = new Fire(parts, bin ? { bin } : {})
+    const fire = new Fire(t, parts, bin ? { bin } : {})
     fire.#watched = fire.#watchPrefix()
     fire.#watched.catch(() => {}) // the caller of stop gets the error
     t.after(() => {
@@ -166,6 +198,7 @@ export class Fire {
     const verified = await this.start(['verify', this.output, '--job', 'j']).finished
     assertCode(verified, 0, 'once')
     assert.equal(this.classified().size, this.rows, 'again: every row was classified')
+    this.#t.diagnostic(`${this.again} rows were classified twice; the limit is ${again}`)
     assert.ok(this.again <= again, `again: ${this.again} rows were classified twice; the limit is ${again}`)
     assert.equal(existsSync(`${this.output}.rowmill`), false, 'nothing left: the state of a complete output')
     await untilGone(this.#seen).catch(({ message }) => assert.fail(`nothing left: ${message}`))

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { testKafka } from '../helpers/broker.ts'
 import { startRowmill } from '../helpers/cli.ts'
-import { CLASSIFIER, Fire, KILL, REBALANCE } from './fire.ts'
+import { CLASSIFIER, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
 
 for (const [at, time] of [
   ['job-opened', 1],
@@ -20,7 +20,7 @@ for (const [at, time] of [
     const working = fire.work(2)
     await fire.untilDone(() => fire.collect())
     await fire.drain(working)
-    await fire.check({ again: REBALANCE })
+    await fire.check({ again: ONE_MOVES })
   })
 }
 
@@ -33,13 +33,13 @@ for (const [at, time] of [
   ['committed', 3],
 ] as const) {
   test(`a worker killed at ${at}, on visit ${time}, is started again`, async t => {
-    const fire = await Fire.open(t)
+    const fire = await Fire.open(t, { rows: 6000 })
     const working = fire.work(2, { at, time })
     const [published, collected] = [fire.publish(), fire.collect()]
     for (const { finished } of [published, collected]) assert.equal((await finished).code, 0)
     await fire.drain(working)
     // The second worker joins at the start. The killed one is missed and the new one joins, in one rebalance or two.
-    await fire.check({ again: KILL + 4 * REBALANCE })
+    await fire.check({ again: ONE_MOVES + 2 * TWO_MOVE })
   })
 }
 
@@ -61,7 +61,7 @@ for (const [at, time] of [
     assert.equal(again.code, 0, again.stderr)
     assert.equal((await published.finished).code, 0)
     await fire.drain(working)
-    await fire.check({ again: REBALANCE })
+    await fire.check({ again: ONE_MOVES })
   })
 }
 
