@@ -5,14 +5,14 @@ import { ArrivalOrder } from '../../src/core/arrival-order.ts'
 import { isRow, outcomesOf } from '../../src/core/result-slice.ts'
 import type { ArrivalCheckpoint } from '../../src/core/row-order.ts'
 import type { Result } from '../../src/model.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 /** The result of the row at this input offset; every seventh is rejected. */
 function result(partition: number, first: number, columns = ['c']): Result {
   const rejects = first % 7 === 0
   const rejected = rejects ? [{ index: 0, seq: null, line: null, reason: 'NO', detail: '', values: [] }] : []
   const rows = rejects ? [] : [[`row ${first} of ${partition}`]]
-  const stamp = { classifier: new Uint8Array(8), by: 'w', columns, kinds: ['text'], rejected, rows }
-  return { job: 'j', epoch: 0, from: 0, attempt: 0, first, count: 1, offset: first, ...stamp }
+  return resultRecord({ first, offset: first, columns, rejected, rows })
 }
 
 const START = (partitions: number): ArrivalCheckpoint => ({

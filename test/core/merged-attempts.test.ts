@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { type AttemptLog, type AttemptMessage, MergedAttempts } from '../../src/core/merged-attempts.ts'
 import type { EndOfInput, Result } from '../../src/model.ts'
 import { DoneRows } from '../../src/results/done-rows.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 /** One attempt: how its results are cut, which rows it rejects, where it fails, and which stale results it repeats. */
 const anyAttempt = fc.record({
@@ -32,8 +33,7 @@ function resultOf(attempt: number, first: number, count: number, rejects: readon
       : [],
   )
   const rows = positions.filter(position => !rejects.includes(position)).map(position => [`${attempt}/${position}`])
-  const head = { job: 'j', epoch: 0, from: 0, attempt, offset: 0, classifier: new Uint8Array(8), by: 'w' }
-  return { ...head, first, count, columns: ['c'], kinds: ['text'], rejected, rows }
+  return resultRecord({ attempt, first, count, rejected, rows })
 }
 
 /** What the workers of one attempt after the other write: each classifies the rows that have no result at that time. */

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OutputKinds } from '../../src/core/output-kinds.ts'
 import type { Result } from '../../src/model.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 function result(kinds: string[], change: Partial<Result> = {}): Result {
   const columns = kinds.map((_, i) => `c${i}`)
-  const place = { job: 'j', epoch: 0, from: 0, attempt: 0, first: 0, count: 1, offset: 0 }
-  return { ...place, classifier: new Uint8Array(8), by: 'w', columns, kinds, rejected: [], rows: [kinds], ...change }
+  return resultRecord({ columns, kinds, rows: [kinds], ...change })
 }
 
 const DRIFTS = [

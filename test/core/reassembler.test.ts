@@ -4,6 +4,7 @@ import { Reassembler } from '../../src/core/reassembler.ts'
 import { rowsOf } from '../../src/core/result-slice.ts'
 import { type Layout, rowsInPartition, seqOf } from '../../src/core/sequence.ts'
 import type { EndOfInput, Rejected, Result } from '../../src/model.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 const layout: Layout = { partitions: 2, blockRows: 2 }
 
@@ -16,8 +17,7 @@ function result(
 ): Result {
   const places = Array.from({ length: count }, (_, index) => index).filter(i => !rejected.some(r => r.index === i))
   const rows = places.map(index => [String(seqOf({ partition, position: first + index }, at))])
-  const stamp = { classifier: new Uint8Array(8), by: 'w', columns: ['c'], kinds: ['text'] }
-  return { job: 'j', epoch: 0, from: 0, attempt: 0, first, count, offset: 0, ...stamp, rejected, rows }
+  return resultRecord({ first, count, rejected, rows })
 }
 
 function end(partition: number, total: number, at: Layout = layout): EndOfInput {

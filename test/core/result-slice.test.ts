@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { isRow, outcomesOf, type ResultSlice, rejectedOf, rowsOf, sameColumns } from '../../src/core/result-slice.ts'
 import type { Rejected, Result } from '../../src/model.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 /** A result with one letter for each row; a dash is a reject. */
 function result(letters: string, columns = ['c']): Result {
@@ -9,8 +10,7 @@ function result(letters: string, columns = ['c']): Result {
     letter === '-' ? [{ index, seq: index, line: null, reason: 'NO', detail: '', values: [] }] : [],
   )
   const rows = [...letters].filter(letter => letter !== '-').map(letter => [letter])
-  const stamp = { classifier: new Uint8Array(8), by: 'w', columns, kinds: ['text'], rejected, rows }
-  return { job: 'j', epoch: 0, from: 0, attempt: 0, first: 0, count: letters.length, offset: 0, ...stamp }
+  return resultRecord({ count: letters.length, columns, rejected, rows })
 }
 
 const slice = (letters: string, index: number, count: number): ResultSlice => ({

@@ -16,6 +16,7 @@ import { brokerAddress, testKafka, writablePipeline } from './broker.ts'
 import { testFolder } from './cli.ts'
 import { deleteBefore } from './kafka-tools.ts'
 import { jobRecord } from './pipeline.ts'
+import { resultRecord } from './result-record.ts'
 
 export const silent = () => {}
 export const LAYOUT = { partitions: 2, blockRows: 3 }
@@ -70,12 +71,9 @@ export class WrittenJob {
   /** The result of `count` positions from `first` of a partition. */
   result(partition: number, first: number, count: number, more: Partial<Result> = {}): Promise<void> {
     const rows = Array.from({ length: count }, (_, i) => rowOf(seqOf({ partition, position: first + i }, LAYOUT)))
-    const value = encodeResult({
-      ...{ job: 'j', epoch: 0, from: 0, attempt: 0, first, count, offset: 0, classifier: new Uint8Array(8) },
-      ...{ by: 'worker 1', columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rejected: [], rows },
-      ...more,
-    })
-    return this.raw('results', partition, value)
+    const columns = { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'] }
+    const result = resultRecord({ first, count, by: 'worker 1', ...columns, rows, ...more })
+    return this.raw('results', partition, encodeResult(result))
   }
 
   end(topic: Topic, partition: number, more: Partial<EndOfInput> = {}): Promise<void> {

@@ -9,6 +9,7 @@ import { encodeEndOfInput, encodeResult, encodeRows } from '../../src/wire/codec
 import { brokerAddress, writablePipeline } from './broker.ts'
 import { deleteBefore } from './kafka-tools.ts'
 import { jobRecord } from './pipeline.ts'
+import { resultRecord } from './result-record.ts'
 
 const LAYOUT = { partitions: 2, blockRows: 1 }
 
@@ -104,11 +105,8 @@ export class WrittenStream {
   }
 
   #result(first: number, cells: Values, more: More): Buffer {
-    return encodeResult({
-      ...{ job: 'j', epoch: 0, from: 0, attempt: 0, first, count: 1, offset: 0, classifier: new Uint8Array(8) },
-      ...{ by: 'worker 1', columns: ['ID', 'TEXT'], kinds: ['integer', 'text'], rejected: [], rows: [cells] },
-      ...more,
-    })
+    const columns = { columns: ['ID', 'TEXT'], kinds: ['integer', 'text'] }
+    return encodeResult(resultRecord({ first, by: 'worker 1', ...columns, rows: [cells], ...more }))
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Rejected, Result } from '../../src/model.ts'
 import { DoneRows } from '../../src/results/done-rows.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 
 /** A result from position `first` on: one letter for each row, a dash for a reject. */
 function result(attempt: number, first: number, letters: string): Result {
@@ -9,8 +10,7 @@ function result(attempt: number, first: number, letters: string): Result {
     letter === '-' ? [{ index, seq: null, line: null, reason: 'NO', detail: '', values: [] }] : [],
   )
   const rows = [...letters].filter(letter => letter !== '-').map(letter => [letter])
-  const stamp = { classifier: new Uint8Array(8), by: 'w', columns: ['c'], kinds: ['text'], rejected, rows }
-  return { job: 'j', epoch: 0, from: 0, attempt, first, count: letters.length, offset: 0, ...stamp }
+  return resultRecord({ attempt, first, count: letters.length, rejected, rows })
 }
 
 const openAfter = (...results: Result[]) => {
