@@ -18,7 +18,7 @@ function outageOf(timeoutMs = 60_000) {
       ended = time.now()
     })
     waiting.catch(() => {})
-    while (ended === null) await time.pass(1)
+    while (ended === null) await time.pass(100)
     await waiting
     return ended - began
   }
