@@ -2,11 +2,11 @@ import type { Batch, Part } from '../core/batcher.ts'
 import { lineOf } from '../core/describe-batch.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
-import { decodeValues, encodeResult } from '../wire/codec.ts'
+import { decodeValues, encodeResult, MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary.ts'
 import { resultHead } from './decoding.ts'
-import { LONGEST_ROW_BYTES } from './encode-results.ts'
+import { ROOM_BYTES } from './encode-results.ts'
 
 /** Errors that a row may have caused. Any other error would happen to every batch. */
 const BY_ROWS: readonly ErrorCode[] = [
@@ -31,6 +31,8 @@ export interface IsolatingOptions {
   readonly timeoutMs: number | null
   /** The name of the worker. */
   readonly by: string
+  /** How many bytes a result may take in its topic, and in that of rejects. Default: as many as rowmill's topics take. */
+  readonly mostBytes?: () => number
   /** Logs why a classifier ended. */
   readonly say: (message: string) => void
   /**
@@ -144,7 +146,9 @@ export class IsolatingClassifier implements BatchClassifier {
       this.#fingerprint = classifier.fingerprint
       call.started = true
       if (this.#calls[0] === call) this.#wind(call)
-      return await classifier.classify(batch, job)
+      const answer = await classifier.classify(batch, job)
+      this.#checkSize(answer)
+      return answer
     } catch (error) {
       if (!isOneOf(BY_CHANCE, error)) throw error
       await this.#replace(classifier, error)
@@ -178,6 +182,21 @@ export class IsolatingClassifier implements BatchClassifier {
     await ended.close()
   }
 
+  /** Topics that others made may take less than ours. */
+  #checkSize({ results }: BatchAnswer): void {
+    const most = this.#mostBytes
+    const bytes = Math.max(0, ...results.map(result => result.length))
+    if (bytes <= most) return
+    const message =
+      `the result of this row takes ${bytes} bytes, and the topic of results or that of rejects takes ${most} ` +
+      '(max.message.bytes). Raise it, then run rowmill rejects replay'
+    throw new RowmillError('CLASSIFIER_CONTRACT', message, { bytes, most })
+  }
+
+  get #mostBytes(): number {
+    return this.#options.mostBytes?.() ?? MAX_MESSAGE_BYTES
+  }
+
   #tooLong(): RowmillError {
     const seconds = this.#options.timeoutMs! / 1000
     return new RowmillError(
@@ -188,7 +207,7 @@ export class IsolatingClassifier implements BatchClassifier {
 
   #reject(batch: Batch, job: Job, why: Pick<Rejected, 'reason' | 'detail'>): BatchAnswer {
     const head = resultHead(batch, job, { by: this.#options.by, classifier: this.#fingerprint })
-    const rejected = [rejectedRow(batch.parts[0]!, why)]
+    const rejected = [rejectedRow(batch.parts[0]!, why, this.#mostBytes)]
     return { results: [encodeResult({ ...head, count: 1, columns: [], kinds: [], rejected, rows: [] })], rejected }
   }
 }
@@ -205,7 +224,7 @@ function isOneOf(codes: readonly ErrorCode[], error: unknown): error is RowmillE
   return error instanceof RowmillError && codes.includes(error.code)
 }
 
-function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | 'detail'>): Rejected {
+function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | 'detail'>, mostBytes: number): Rejected {
   const { message, skip } = part
   const { seq } = message.head
   return {
@@ -213,13 +232,13 @@ function rejectedRow(part: Part, { reason, detail }: Pick<Rejected, 'reason' | '
     seq: seq === null ? null : seq + skip,
     line: lineOf(part, skip),
     reason,
-    ...shortened(detail.slice(0, DETAIL_CHARS).toWellFormed(), decodeValues(message.bytes)[skip]!),
+    ...shortened(detail.slice(0, DETAIL_CHARS).toWellFormed(), decodeValues(message.bytes)[skip]!, mostBytes),
   }
 }
 
 /** A message with the longest possible row has no room for the detail too. */
-function shortened(detail: string, values: Values): Pick<Rejected, 'detail' | 'values'> {
-  if (rowBytes(values) <= LONGEST_ROW_BYTES) return { detail, values }
+function shortened(detail: string, values: Values, mostBytes: number): Pick<Rejected, 'detail' | 'values'> {
+  if (rowBytes(values) <= mostBytes - ROOM_BYTES) return { detail, values }
   return { detail: `${detail}\nIts values are too long to be shown.`, values: [] }
 }
 

@@ -4,6 +4,9 @@ import { type Job, type JobState, optionOf } from '../model.ts'
 /** A larger job record is ignored: every part of a pipeline keeps all job records in memory. */
 export const MAX_JOB_BYTES = 1024 * 1024
 
+/** A later attempt is ignored. Readers keep a connection for each attempt of a job. */
+export const MAX_ATTEMPT = 50
+
 /** How many characters of an option a message shows. */
 const OPTION_CHARS = 100
 

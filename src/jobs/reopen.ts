@@ -1,4 +1,4 @@
-import { hasFailed, jobFailure } from '../core/job.ts'
+import { hasFailed, jobFailure, MAX_ATTEMPT } from '../core/job.ts'
 import { isCurable, RowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
@@ -34,6 +34,8 @@ export async function reopen(context: PipelineContext, id: string, by: string): 
   if (!hasFailed(job) && !complete && job.attempt > 0) return { job, rejects: rejected.length }
   if (!hasFailed(job) && !complete) throw refuse(stillOpen(job))
   if (!hasFailed(job) && rejected.length === 0) return null
+  if (job.attempt >= MAX_ATTEMPT)
+    throw refuse(`has had ${job.attempt} further attempts, which is the most: publish its rows as another job`)
   const published = await findPublished(context, job)
   const state = published.every(({ ended }) => ended) ? 'ended' : 'open'
   const sender = new PartitionSender(await kafka.producer(), say)

@@ -1,7 +1,7 @@
 import type { ValueFormat } from './value-format.ts'
 import './checksum.ts'
 import type { Socket } from 'node:net'
-import kafkajs from 'kafkajs'
+import kafkajs, { type PartitionAssigner } from 'kafkajs'
 import createAdmin from 'kafkajs/src/admin/index.js'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
@@ -94,7 +94,7 @@ export class Kafka {
       topicConfigurations: Object.fromEntries(topics.map(topic => [topic, { fromBeginning: true }])),
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
       instrumentationEmitter: { emit: () => {} },
-      assigners: [kafkajs.PartitionAssigners.roundRobin({ cluster: cluster as never } as never)],
+      assigners: [roundRobin(cluster)],
       sessionTimeout: SESSION_TIMEOUT_MS,
       rebalanceTimeout: REBALANCE_TIMEOUT_MS,
       autoCommit: false,
@@ -166,4 +166,12 @@ export class Kafka {
       )
     }
   }
+}
+
+/**
+ * The members of a group must share a protocol by name, or the broker refuses them. With the name that KafkaJS gives it, any
+ * other program of KafkaJS could join the group of the workers, take partitions, and commit rows that nobody classified.
+ */
+function roundRobin(cluster: Cluster): ReturnType<PartitionAssigner> {
+  return { ...kafkajs.PartitionAssigners.roundRobin({ cluster: cluster as never } as never), name: 'rowmill' }
 }

@@ -27,11 +27,20 @@ export type RoomLimits = Omit<FetchLimits, 'maxWaitMs'>
 export class FeedRoom {
   /** The bytes in all queues, and of messages that were taken and not released yet. */
   bytes = 0
+  readonly #part: number
   #queueBytes = MAX_QUEUE_BYTES
+
+  /** `part` is the part of the room of a whole feed, such as 0.25. */
+  constructor(part = 1) {
+    this.#part = part
+  }
 
   /** Shares the room between this many queues. */
   share(queues: number): void {
-    this.#queueBytes = Math.min(MAX_QUEUE_BYTES, Math.max(MIN_QUEUE_BYTES, FEED_BYTES / Math.max(1, queues)))
+    this.#queueBytes = Math.min(
+      MAX_QUEUE_BYTES,
+      Math.max(MIN_QUEUE_BYTES, (FEED_BYTES * this.#part) / Math.max(1, queues)),
+    )
   }
 
   /** A queue that holds less asks for more. */
@@ -40,7 +49,7 @@ export class FeedRoom {
   }
 
   get isFull(): boolean {
-    return this.bytes >= FULL_BYTES
+    return this.bytes >= FULL_BYTES * this.#part
   }
 
   /** Whether more may be fetched for a queue. */
@@ -59,6 +68,6 @@ export class FeedRoom {
   }
 
   get #isOverfull(): boolean {
-    return this.bytes >= OVERFULL_BYTES
+    return this.bytes >= OVERFULL_BYTES * this.#part
   }
 }

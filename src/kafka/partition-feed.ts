@@ -28,6 +28,8 @@ export interface FeedOptions {
    * timeout. That suits a reader that needs every partition.
    */
   readonly patient?: boolean
+  /** The part of the memory of a feed that this one may use. Default: 1. */
+  readonly part?: number
   /** Default: real time. */
   readonly time?: Time
 }
@@ -45,7 +47,7 @@ export class PartitionFeed {
   readonly #unreadable: FewLines
   readonly #faults: PartitionFaults
   readonly #leaders: PartitionLeaders
-  readonly #memory = new FeedRoom()
+  readonly #memory: FeedRoom
   #queues: PartitionQueue[] = []
   readonly #loops = new Map<string, Promise<void>>()
   /** What the loops do not wait for. */
@@ -56,10 +58,11 @@ export class PartitionFeed {
   #room = Promise.withResolvers<void>()
   #fault: unknown = null
 
-  private constructor(reader: Reader, say: Say, { patient = false, time = realTime }: FeedOptions) {
+  private constructor(reader: Reader, say: Say, { patient = false, part = 1, time = realTime }: FeedOptions) {
     this.#reader = reader
     this.#say = say
     this.#time = time
+    this.#memory = new FeedRoom(part)
     this.#faults = new PartitionFaults({ say, timeoutMs: reader.patienceMs, patient, time })
     this.#leaders = new PartitionLeaders(reader)
     this.#transactions = new OpenTransactions(say)

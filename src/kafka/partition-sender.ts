@@ -24,8 +24,12 @@ interface PendingMessage {
  * Sends one request at a time for each partition, with all messages that wait for it. Partitions take turns, so messages
  * gather while another partition is served: the busier a sender is, the fewer requests it makes.
  *
- * A failed request is repeated with the same bytes before anything else goes to its partition. So the log holds the
- * messages of a partition in the order of the calls. Some may be there twice, but none is missing.
+ * A failed request is repeated with the same bytes before anything else goes to its partition. If the broker refuses it for
+ * good, nothing more goes to its partition. So the log holds the messages of a partition in the order of the calls, up to a
+ * refused one. Some may be there twice, but none is missing.
+ *
+ * Without that rule a row would be lost: the result of row 7 is refused, that of row 8 is written, and the worker ends. The
+ * next worker writes the results of rows 7 and 8. Readers have row 8 already, and take row 7 for a late copy.
  */
 export class PartitionSender {
   readonly #producer: Producer
@@ -33,6 +37,8 @@ export class PartitionSender {
   readonly #stop = new AbortController()
   readonly #waiting = new Map<string, PendingMessage[]>()
   readonly #running = new Map<string, Promise<void>>()
+  /** The partitions that get nothing more, and why. */
+  readonly #refused = new Map<string, unknown>()
   readonly #turn: Turn
   #bytes = 0
   #room = Promise.withResolvers<void>()
@@ -49,10 +55,11 @@ export class PartitionSender {
     return this.#bytes
   }
 
-  /** Resolves when all in-sync replicas have acknowledged the message. */
+  /** Resolves when all in-sync replicas have acknowledged the message. Rejects as the partition's first refusal did. */
   send(to: TopicPartition, message: OutgoingMessage): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason)
     const key = `${to.topic}/${to.partition}`
+    if (this.#refused.has(key)) return Promise.reject(this.#refused.get(key))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const queue = this.#waiting.get(key) ?? []
     queue.push({ message, acked: resolve, failed: reject })
@@ -84,6 +91,7 @@ export class PartitionSender {
         await this.#sendUntilAcked(to, done)
         for (const { acked } of done) acked()
       } catch (error) {
+        this.#refused.set(key, error)
         done.push(...queue.splice(0))
         for (const { failed } of done) failed(error)
       }

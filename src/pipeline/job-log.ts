@@ -1,4 +1,4 @@
-import { type Attempt, foldJob, hasFailed, jobFailure, MAX_JOB_BYTES } from '../core/job.ts'
+import { type Attempt, foldJob, hasFailed, jobFailure, MAX_ATTEMPT, MAX_JOB_BYTES } from '../core/job.ts'
 import { foldEpochs, type JobEpochs } from '../core/job-epochs.ts'
 import { isName } from '../core/names.ts'
 import { RowmillError, voidsAttempt } from '../errors.ts'
@@ -177,9 +177,14 @@ export class JobLog {
   /**
    * Why this pipeline cannot serve the job of a record, or null. Anyone with access to the broker can write a record.
    */
-  #flawOf({ id, topic }: Job, bytes: number): string | null {
+  #flawOf({ id, topic, attempt, resultsFrom, ...job }: Job, bytes: number): string | null {
     if (bytes > MAX_JOB_BYTES) return `it takes ${bytes} bytes, and at most ${MAX_JOB_BYTES} are read`
     if (!isName(id)) return `its job id is ${JSON.stringify(id.slice(0, SHOWN_CHARS))}`
+    const { bounded, partitions } = this.#jobs.get(id) ?? job
+    if (attempt > MAX_ATTEMPT) return `it is attempt ${attempt} of job ${id}, and at most ${MAX_ATTEMPT} are read`
+    if (attempt > 0 && !bounded) return `it is attempt ${attempt} of job ${id}, and a job of events has one attempt`
+    if (attempt > 0 && resultsFrom.length !== partitions)
+      return `it has ${resultsFrom.length} partitions, and job ${id} has ${partitions}`
     if (this.#rowTopics.includes(topic)) return null
     return `its rows would be in ${JSON.stringify(topic.slice(0, SHOWN_CHARS))}, which is no topic of this pipeline`
   }

@@ -73,7 +73,7 @@ class Judge {
         `is below ${LEAST_MESSAGE_BYTES}: the broker would refuse what rowmill sends`,
         MAX_MESSAGE_BYTES,
       )
-    else this.#doubt(name, 'refuses longer rows, and ends their job', MAX_MESSAGE_BYTES)
+    else this.#doubt(name, 'takes no longer rows: they are refused or rejected', MAX_MESSAGE_BYTES)
   }
 
   compression(): void {

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
-import type { KafkaAdmin, TopicSettings } from '../kafka/index.ts'
+import type { Kafka, KafkaAdmin, TopicSettings } from '../kafka/index.ts'
 import type { Say } from '../support/say.ts'
 import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
-import { describeFindings, judgeSettings, newTopicConfig } from './topic-settings.ts'
+import { describeFindings, judgeSettings, MAX_MESSAGE_BYTES, newTopicConfig } from './topic-settings.ts'
 
 /** The last pause before a created topic counts as missing. All pauses together take about twice as long. */
 const LONGEST_PAUSE_MS = 2000
+/** What Kafka adds to the value of a message at most: its batch, its key, and what is left to be safe. */
+const OVERHEAD_BYTES = 1024
 
 /** Enough partitions to spread evenly over the workers, even if some are added later. */
 export function defaultPartitions(workers: number): number {
@@ -57,6 +59,22 @@ export async function ensureTopics(
   const follow = [topics.results, topics.bulk].filter(topic => writes && (found.get(topic) ?? rows) < rows)
   for (const topic of follow) await addPartitions(admin, topic, rows)
   return partitions ?? rows
+}
+
+/**
+ * How many bytes the value of a message may have in both topics that workers write rows to, as far as this user may know. A
+ * topic that others made, or an admin changed, may take less than ours do.
+ */
+export async function longestMessage(kafka: Kafka, pipeline: string): Promise<number> {
+  const { results, rejects } = topicsOf(pipeline)
+  const admin = await kafka.admin()
+  try {
+    const settings = [...(await admin.topicConfigs([results, rejects])).values()]
+    const limits = settings.map(found => Number(found.get('max.message.bytes') ?? MAX_MESSAGE_BYTES))
+    return Math.min(MAX_MESSAGE_BYTES, ...limits) - OVERHEAD_BYTES
+  } finally {
+    await admin.close()
+  }
 }
 
 /** The number of partitions of `rows`. Creates no topic: throws TOPIC_UNUSABLE if one is missing. */

@@ -165,12 +165,17 @@ export function flawOfWidth(values: number, columns: readonly string[]): string 
   return values === columns.length ? null : `the row has ${values} values, the job ${columns.length} columns`
 }
 
+function firstTwice(names: readonly string[]): string | undefined {
+  const seen = new Set<string>()
+  return names.find(name => seen.size === seen.add(name).size)
+}
+
 function flawOfNames(values: ReadonlyMap<string, JsonValue>, columns: readonly string[]): string | null {
   const missing = columns.find(column => !values.has(column))
   if (missing !== undefined) return `column ${JSON.stringify(missing)} is missing: an empty value is "" or null`
-  const twice = columns.find((column, at) => columns.indexOf(column) !== at)
-  if (twice !== undefined) return `the job has two columns ${JSON.stringify(twice)}: give "values" as a list`
   const names = new Set(columns)
+  const twice = names.size < columns.length ? firstTwice(columns) : undefined
+  if (twice !== undefined) return `the job has two columns ${JSON.stringify(twice)}: give "values" as a list`
   const unknown = [...values.keys()].find(name => !names.has(name))
   return unknown === undefined ? null : `the job has no column ${JSON.stringify(unknown)}`
 }

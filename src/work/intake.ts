@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { isName } from '../core/names.ts'
 import { toRowmillError } from '../errors.ts'
 import { describeUnreadable, type Message } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
@@ -63,7 +64,10 @@ export class Intake {
       jobs,
       time,
       accept: deferred => this.#accept(deferred, { waited: true }),
-      reject: ({ held, message }, id) => this.#reject(held, message, 'UNKNOWN_JOB', `no job ${id} in ${jobs.topic}`),
+      reject: ({ held, message, flaw }, id) =>
+        flaw === undefined
+          ? this.#reject(held, message, 'UNKNOWN_JOB', `no job ${id} in ${jobs.topic}`)
+          : this.#reject(held, message, 'MALFORMED', flaw),
       accepted: arrived,
       failed,
     })
@@ -137,10 +141,13 @@ export class Intake {
       content = await this.#read(arrival)
       if (!content) return
     } catch (error) {
-      // This throws if the job cannot be read here either: workers with the right schema registry can do the work.
-      if (isOfUnknownSchema(error)) await this.#options.jobs.get(message.key?.toString() ?? '')
+      const id = message.key?.toString() ?? ''
+      const flaw = toRowmillError(error).message
+      // `known` throws if its job cannot be read here either: workers with the right schema registry can do the work.
+      const mayBeOfJob = isOfUnknownSchema(error) && isName(id) && !this.#options.jobs.known(id)
       if (membership.reopened) return held.batcher.pass(offset) // it was rejected in the first attempt
-      return this.#reject(held, message, 'MALFORMED', toRowmillError(error).message)
+      if (mayBeOfJob && !waited) return this.#unknown.defer(id, { ...arrival, flaw })
+      return this.#reject(held, message, 'MALFORMED', flaw)
     }
     const { topic, partition } = held.queue
     const verdict = admit(

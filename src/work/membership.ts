@@ -13,6 +13,8 @@ const COMMIT_EVERY_MS = 250
 const LOOK_FOR_ROOM_MS = 5000
 /** How often the membership of a later attempt checks whether the group has finished it. */
 const LOOK_EVERY_MS = 1000
+/** The part of a feed's memory for the rows of a reopened job. */
+const REOPENED_PART = 0.25
 
 export interface MembershipOptions {
   /** Whether the pipeline has the topic `bulk`. Default: no. */
@@ -77,7 +79,7 @@ export class Membership {
     const { bulk = false, reopened = null, time = realTime } = options
     const topics = reopened ? [reopened.topic] : rowTopics(pipeline, bulk)
     const [feed, member] = await Promise.all([
-      PartitionFeed.open(kafka, topics, say, { patient: true, time }),
+      PartitionFeed.open(kafka, topics, say, { patient: true, time, part: reopened ? REOPENED_PART : 1 }),
       kafka.member(workersGroup(pipeline, reopened), topics),
     ])
     return new Membership(connection, options, { topics, feed, member })
@@ -86,6 +88,11 @@ export class Membership {
   /** The number of the attempt that its results are of. */
   get attempt(): number {
     return this.reopened?.attempt ?? 0
+  }
+
+  /** Whether it holds no row that waits for a result, and knows of none to come. */
+  get isIdle(): boolean {
+    return this.assigned.every(({ queue, batcher }) => queue.drained && batcher.isEmpty)
   }
 
   /** Joins the group; from now on partitions come and go. */
@@ -109,7 +116,7 @@ export class Membership {
     const partitions = rowsFrom.map((_, partition) => ({ topic, partition }))
     const ends = await this.feed.offsets(partitions, 'end')
     const look = async () => {
-      if (!this.assigned.every(({ queue, batcher }) => queue.drained && batcher.isEmpty)) return false
+      if (!this.isIdle) return false
       const reached = [await this.#member.committed(partitions), await this.feed.offsets(partitions, 'start')].flat()
       return ends.every(end => reached.some(at => at.partition === end.partition && at.offset >= end.offset))
     }

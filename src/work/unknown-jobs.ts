@@ -17,6 +17,8 @@ export interface Deferred {
   readonly held: AssignedPartition
   readonly membership: Membership
   readonly message: Message
+  /** Why it cannot be read, if it waits only to learn whether its job cannot be read here either. */
+  readonly flaw?: string
 }
 
 /** The messages of one unknown job, in the order of each partition. */

@@ -36,7 +36,8 @@ export function unsequencedRow({ id, columns }: Job, given: JsonRow | Uint8Array
 function asGiven({ values }: Pick<JsonRow, 'values'>, columns: readonly string[]): Values {
   const shown = (value: string | NoCell) => cut(typeof value === 'string' ? value : value.text)
   if (!(values instanceof Map)) return values.slice(0, columns.length + OTHERS).map(shown)
-  const others = [...values].filter(([name]) => !columns.includes(name)).slice(0, OTHERS)
+  const names = new Set(columns)
+  const others = [...values].filter(([name]) => !names.has(name)).slice(0, OTHERS)
   return [
     ...columns.map(column => shown(values.get(column) ?? '')),
     ...others.map(([name, value]) => `${cut(name)}=${shown(value)}`),

@@ -9,6 +9,7 @@ import { errorToRecord } from '../errors.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
+import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 
 const PROGRESS_EVERY_MS = 200
@@ -21,10 +22,12 @@ limitYoungGeneration()
 openFilesLimit() // remembers the limit while files can still be opened
 const onOutput = (text: string) => tell({ type: 'output', text })
 const memoryMB = limits.classifierMemory
+let mostBytes = MAX_MESSAGE_BYTES
 const classifier = new IsolatingClassifier({
   open: () => openClassifier({ target, python, by: name, memoryMB, onOutput }),
   timeoutMs: limits.batchTimeout * 1000,
   by: name,
+  mostBytes: () => mostBytes,
   say: message => say(`worker ${name}: ${message}`),
 })
 
@@ -62,12 +65,18 @@ async function work({
   pipeline,
   bulk = false,
 }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
-  const parts = [import('../kafka/index.ts'), import('./worker.ts'), import('../wire/confluent.ts')] as const
-  const [{ Kafka }, { Worker }, { wireFormat }] = await Promise.all(parts)
+  const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }] = await Promise.all([
+    import('../kafka/index.ts'),
+    import('./worker.ts'),
+    import('../wire/confluent.ts'),
+    import('../pipeline/topics.ts'),
+  ])
   const kafka = new Kafka({ ...settings, clientId: name, format: registryIds ? wireFormat(registryIds) : null })
   const onBatch = (classified: number) => {
     rows += classified
   }
+  // A pipeline for one run has topics of our own making.
+  if (bulk) mostBytes = Math.min(mostBytes, await longestMessage(kafka, pipeline))
   const worker = await Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch })
   // A run with its own pipeline publishes nothing before a classifier is ready. In a shared pipeline rows already flow. If
   // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.

@@ -126,6 +126,7 @@ export class Worker {
         leave: membership => this.#leave(membership),
         say: this.#connection.say,
         failed: this.#end,
+        time: this.#options.time,
       },
       leave.signal,
     )

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import kafkajs from 'kafkajs'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
@@ -417,4 +418,74 @@ for _ in range(2):
   assert.deepEqual(await ids(PARTITIONS), plainIds('after'))
   assert.equal((await rejects(2 * 15 * PARTITIONS)).length, 2 * 15 * PARTITIONS)
   assertSmall(child.pid!)
+})
+
+test('a result that its topic does not take is a reject, and every other row comes out', async t => {
+  const { brokers, rows, results, admin, work, ids, rejects } = await openEvents(t, await sharedPlace(t))
+  const narrow = `
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, AlterConfigOpType
+entry = ConfigEntry("max.message.bytes", "1000000", incremental_operation=AlterConfigOpType.SET)
+resource = ConfigResource(ConfigResource.Type.TOPIC, "${results}", incremental_configs=[entry])
+admin = AdminClient({"bootstrap.servers": sys.argv[1]})
+for future in admin.incremental_alter_configs([resource]).values(): future.result()`
+  await produce(brokers, {}, narrow)
+  assert.equal((await admin.topicConfigs([results])).get(results)?.get('max.message.bytes'), '1000000')
+  const { child, stop } = work()
+  const long = `long = ["t" * 49_990] * 20
+p.produce("${rows}", json.dumps({"job": "events", "values": ["long", "".join(long)]}), partition=3)\np.flush(100)`
+  await produce(brokers, { 'message.max.bytes': 16_000_000 }, `${long}\n${plainRows(rows, 'after')}`)
+  assert.deepEqual(await ids(PARTITIONS), plainIds('after'))
+  const [reject] = await rejects(1)
+  assert.deepEqual([reject!.partition, reject!.reason], [3, 'CLASSIFIER_CONTRACT'])
+  assert.match(
+    reject!.detail,
+    /takes \d+ bytes, and the topic of results or that of rejects takes \d+ \(max\.message\.bytes\)/,
+  )
+  assertSmall(child.pid!)
+  assert.equal((await stop()).code, 0)
+})
+
+test('a consumer of another program cannot join the group of the workers and take their partitions', async t => {
+  const { brokers, rows, group, work, ids } = await openEvents(t, await sharedPlace(t))
+  const { stop } = work()
+  await produce(brokers, {}, plainRows(rows, 'before'))
+  await ids(PARTITIONS)
+  const client = new kafkajs.Kafka({ clientId: 'foreign', brokers: [brokers], logLevel: kafkajs.logLevel.NOTHING })
+  const foreign = client.consumer({ groupId: group, retry: { retries: 0 } })
+  await foreign.connect()
+  t.after(() => foreign.disconnect())
+  const refused = Promise.withResolvers<Error>()
+  foreign.on('consumer.crash', ({ payload }) => refused.resolve(payload.error))
+  await foreign.subscribe({ topics: [rows] })
+  await foreign.run({ eachMessage: async () => {} })
+  assert.match((await refused.promise).message, /group member's supported protocols are incompatible/)
+  await produce(brokers, {}, plainRows(rows, 'after'))
+  assert.deepEqual(await ids(2 * PARTITIONS), plainIds('before', 'after'))
+  assert.equal((await stop()).code, 0)
+})
+
+test('twenty forged attempts beside large messages take no more memory, and stop no row', async t => {
+  const { brokers, rows, jobs, work, ids } = await openEvents(t, await sharedPlace(t))
+  const kafka = new Kafka({ brokers: [brokers], clientId: 'test' })
+  const sender = new PartitionSender(await kafka.producer(), () => {})
+  const forged = Array.from(
+    { length: 20 },
+    (_, n): Job => ({ ...EVENTS, id: `forged-${n}`, topic: rows, bounded: true }),
+  )
+  for (const job of [...forged, ...forged.map(job => ({ ...job, attempt: 1 }))])
+    await sender.send({ topic: jobs, partition: 0 }, { key: job.id, value: encodeJob(job) })
+  await sender.close()
+  const { child, stop } = work()
+  await produce(brokers, {}, plainRows(rows, 'before'))
+  assert.deepEqual(await ids(PARTITIONS), plainIds('before'))
+  const bombs = `
+for n in range(32):
+    p.produce("${rows}", b" " * 15_000_000, partition=n % 4)
+    p.flush(100)`
+  await produce(brokers, { 'message.max.bytes': 16_000_000 }, `${bombs}\n${plainRows(rows, 'after')}`)
+  assert.deepEqual(await ids(2 * PARTITIONS), plainIds('after', 'before'))
+  assertSmall(child.pid!)
+  const { code, stderr } = await stop()
+  assert.equal(code, 0)
+  assert.match(stderr, /20 reopened jobs: this worker serves 2 at a time, the others wait for their turn/)
 })

@@ -152,3 +152,16 @@ test('commas and brackets inside texts are no values', () => {
   assert.equal(row.unread, undefined)
   assert.deepEqual(valuesInOrder(row, ['a', 'b']), { values: [JSON.parse(`"${text}"`), '1.50'] })
 })
+
+test('the columns of a job are not searched once for each value: 50,000 would block a worker for seconds', () => {
+  const search = () => assert.fail('the columns are searched')
+  const columns = Object.assign(
+    Array.from({ length: 50_000 }, (_, at) => `c${at}`),
+    { indexOf: search, includes: search },
+  )
+  const message = (more = '') => bytes(`{"job":"j","values":{${columns.map(column => `"${column}":1`).join()}${more}}}`)
+  const row = unsequencedRow(jobRecord({ id: 'j', columns }), decodeJsonRow(message()))
+  assert.equal(row.refusal, undefined)
+  const unknown = unsequencedRow(jobRecord({ id: 'j', columns }), decodeJsonRow(message(',"SIZE":1')))
+  assert.match(unknown.refusal?.detail ?? '', /no column "SIZE"/)
+})
