@@ -18,6 +18,7 @@ const FLOORS = [
   ['classifier'],
   ['pipeline'],
   ['wire'],
+  ['client-config'],
   ['kafka'],
   ['pandas'],
   ['core'],

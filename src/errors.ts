@@ -60,6 +60,8 @@ export const ERRORS = {
   BROKER_NO_JAVA: { exit: 3, after: 'resume', guesses: true },
   BROKER_NO_JARS: { exit: 3, after: 'resume', guesses: true },
   BROKER_FAILED: { exit: 3, after: 'resume', guesses: true },
+  TLS_FAILED: { exit: 3, after: 'resume' },
+  AUTHENTICATION_FAILED: { exit: 3, after: 'resume' },
   REGISTRY_UNREACHABLE: { exit: 3, after: 'resume', guesses: true },
   TOPIC_UNUSABLE: { exit: 3, after: 'resume' },
   PARTITION_UNREADABLE: { exit: 3, after: 'resume' },

@@ -1,5 +1,6 @@
 /** The SDK. `rowmill/connectors` and `rowmill/testing` are its other two parts. Nothing else is public. */
 export type { Cell, Classifier } from './classifier/classifier.ts'
+export type { KafkaOptions } from './client-config/kafka-options.ts'
 export type {
   JobSummary,
   Sink,
@@ -14,6 +15,7 @@ export type { EventRow, EventValue } from './events/event-row.ts'
 export { type EventJob, openJob } from './events/open-job.ts'
 export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsCheckpoint } from './events/result-batch.ts'
 export { type ResultsOptions, results } from './events/results.ts'
+export type { SaslSettings, TlsSettings } from './kafka/index.ts'
 export {
   type Job,
   type JobOption,

@@ -21,6 +21,10 @@ export interface OptionSpec<T> {
    * the machine can read a command line, and the shell keeps it. No error shows it, and no child process inherits it.
    */
   readonly holdsSecret?: (text: string) => boolean
+  /** The value as messages may show it, if it holds a secret. Default: only what a URL shows, or *** . */
+  readonly mask?: (text: string) => string
+  /** Whether values on the command line come after those of the environment, instead of replacing them. */
+  readonly addsToEnvironment?: boolean
   parse(text: string): T
 }
 

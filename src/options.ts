@@ -15,6 +15,7 @@ import {
 } from './option-spec.ts'
 import { isProbablyUserinfo, maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
 import { checkBudget, checkUrl, checkUserinfoFile } from './support/parse-value.ts'
+import { holdsSecretProperty, maskProperties, parseProperties } from './support/property-text.ts'
 
 export type { OptionSpec } from './option-spec.ts'
 
@@ -93,6 +94,23 @@ export const OPTIONS = {
     alias: 'bootstrap-server',
     holdsSecret: mayHoldSecret,
   },
+  commandConfig: optional(
+    'command-config',
+    'FILE',
+    'the properties of a Kafka client: the login, certificates and times, as Java clients or librdkafka name them',
+  ),
+  property: {
+    ...repeated('property', 'NAME=VALUE', 'one property of a Kafka client, over those of the file; may be repeated'),
+    short: 'X',
+    holdsSecret: holdsSecretProperty,
+    mask: maskProperties,
+    parse: parseProperties,
+    addsToEnvironment: true,
+  },
+  allowSaslWithoutTls: flag(
+    'allow-sasl-without-tls',
+    'log in without TLS, also at brokers on other machines: everybody on the way can read the rows',
+  ),
   brokerTimeout: integer(
     'broker-timeout',
     'SECONDS',
@@ -189,10 +207,13 @@ export function environmentOf({ flag }: OptionSpec<unknown>): string {
 export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
   if (!spec.holdsSecret?.(text)) return
   const value = shown(spec, text)
+  const file =
+    spec.flag === OPTIONS.property.flag
+      ? `or in a file: --${OPTIONS.commandConfig.flag} FILE`
+      : `or USER:PASSWORD in a file: --${OPTIONS.schemaRegistryUserinfoFile.flag} FILE`
   const message =
     `--${spec.flag} ${value}: every user of this machine can read a password on a command line. ` +
-    `Give the same URL in the environment, as ${environmentOf(spec)}, ` +
-    `or USER:PASSWORD in a file: --${OPTIONS.schemaRegistryUserinfoFile.flag} FILE`
+    `Give the same in the environment, as ${environmentOf(spec)}, ${file}`
   throw new RowmillError('USAGE', message, { option: spec.flag, value })
 }
 
@@ -215,5 +236,6 @@ export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string)
 /** A value as messages may show it. */
 function shown(spec: OptionSpec<unknown>, text: string): string {
   if (!spec.holdsSecret?.(text)) return new Secrets([text]).mask(text)
+  if (spec.mask) return spec.mask(text)
   return mayHoldSecret(text) ? maskUrl(text) : '***'
 }

@@ -45,7 +45,9 @@ function readOption(spec: OptionSpec<unknown>, given: OptionInput, environment: 
   if (given !== undefined) {
     const parsed = given.map(text => parseOption(spec, `--${spec.flag}`, text))
     for (const text of given) refuseSecret(spec, text)
-    return Array.isArray(spec.fallback) ? parsed.flat() : parsed.at(-1)
+    if (!Array.isArray(spec.fallback)) return parsed.at(-1)
+    const before = spec.addsToEnvironment ? readOption(spec, undefined, environment) : []
+    return [...(before as unknown[]), ...parsed.flat()]
   }
   const variable = environmentOf(spec)
   const text = environment[variable]

@@ -1,4 +1,5 @@
 import { RowmillError, toRowmillError } from '../errors.ts'
+import { OPTIONS, type OptionValues } from '../options.ts'
 
 /**
  * The error with the command that resumes the job. main.ts logs it as the last line. Without it if the error says that no
@@ -28,9 +29,12 @@ export function withReplay(
 /** The command that opens a job again, on the same pipeline. */
 function replayWords(
   job: string,
-  { brokers, sharedPipeline }: { brokers: readonly string[] | null; sharedPipeline: string },
+  { brokers, commandConfig, sharedPipeline }: OptionValues<'brokers' | 'commandConfig' | 'sharedPipeline'>,
 ): string[] {
-  const at = brokers === null ? [] : ['--brokers', brokers.join(',')]
+  const at = [
+    ...(brokers === null ? [] : ['--brokers', brokers.join(',')]),
+    ...(commandConfig === null ? [] : [`--${OPTIONS.commandConfig.flag}`, commandConfig]),
+  ]
   return ['rowmill', 'rejects', 'replay', '--job', job, '--pipeline', sharedPipeline, ...at]
 }
 

@@ -1,12 +1,14 @@
 import { existsSync, realpathSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
+import { holdsSecretProperty } from '../support/property-text.ts'
 import { jobOptions } from './job-options.ts'
 import { checkOutputFree } from './json-output.ts'
+import { KAFKA_OPTIONS } from './kafka-options.ts'
 
 export const RUN_OPTIONS = [
   'classifier',
@@ -16,7 +18,7 @@ export const RUN_OPTIONS = [
   'classifierMemory',
   'maxRejects',
   'partitions',
-  'brokers',
+  ...KAFKA_OPTIONS,
   'brokerTimeout',
   'compression',
   'pipeline',
@@ -52,6 +54,7 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'report',
   'output',
   'schemaRegistryUserinfoFile',
+  'commandConfig',
 ])
 /**
  * The options of a run that is resumed: those it began with, and of `given` those that may change. Throws USAGE if
@@ -62,7 +65,8 @@ export function resumedOptions(begun: RunValues, given: RunValues): RunValues {
   for (const name of RUN_OPTIONS) {
     const { flag, fallback } = OPTIONS[name]
     if (isSame(given[name], fallback)) continue
-    if (FREE_WHEN_RESUMED.has(name)) Object.assign(options, { [name]: given[name] })
+    if (name === 'property') Object.assign(options, { property: [...begun.property, ...given.property] })
+    else if (FREE_WHEN_RESUMED.has(name)) Object.assign(options, { [name]: given[name] })
     else if (!isSame(withoutSecrets(given)[name], begun[name]))
       throw new RowmillError(
         'USAGE',
@@ -79,10 +83,15 @@ function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
 }
 
-/** The options as run.json keeps them: no file of rowmill holds the user and password of the schema registry. */
+/** The options as run.json keeps them: no file of rowmill holds a password. */
 export function withoutSecrets(options: RunValues): RunValues {
   const { schemaRegistry } = options
-  return { ...options, schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry) }
+  return {
+    ...options,
+    schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry),
+    property: options.property.filter(property => !holdsSecretProperty(property)),
+    commandConfig: options.commandConfig === null ? null : resolve(options.commandConfig),
+  }
 }
 
 /** Checks a command line before anything starts. Returns the options that go into the job record. Throws USAGE. */

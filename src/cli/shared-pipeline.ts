@@ -1,3 +1,4 @@
+import { clusterSettings } from '../client-config/kafka-options.ts'
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import { findOpenTransaction, Kafka, type KafkaAdmin, type PartitionOffset } from '../kafka/index.ts'
@@ -8,12 +9,13 @@ import { workersGroup } from '../pipeline/topic-names.ts'
 import { type EnsureOptions, ensureTopics, findTopics } from '../pipeline/topics.ts'
 import type { Say } from '../support/say.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
+import { KAFKA_OPTIONS, readKafkaOptions } from './kafka-options.ts'
 import { type Session, withinLimits } from './limits.ts'
 import { registryUrl } from './registry-url.ts'
 
 /** The options of every command on a pipeline that other commands serve too. */
 export const SHARED_OPTIONS = [
-  'brokers',
+  ...KAFKA_OPTIONS,
   'brokerTimeout',
   'sharedPipeline',
   'schemaRegistry',
@@ -84,7 +86,7 @@ export function openSharedPipeline(
   { command, options, topics }: Omit<PipelineUse<unknown>, 'meanwhile'>,
   say: Say,
 ): Promise<SharedPipeline> {
-  return connect(command, options, (admin, pipeline) => {
+  return connect({ command, options, say }, (admin, pipeline) => {
     if (topics === null) return findTopics(admin, pipeline)
     const { asked = null, ...ensure } = topics
     return ensureTopics(admin, pipeline, asked, { say, ...ensure })
@@ -99,21 +101,23 @@ export function requireJob(id: string | null): string {
 }
 
 async function connect(
-  command: string,
-  { brokers, brokerTimeout, compression = 'none', sharedPipeline: pipeline, ...registry }: SharedOptions,
+  { command, options, say }: { command: string; options: SharedOptions; say: Say },
   partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
+  const { brokerTimeout, compression: asked = 'none', sharedPipeline: pipeline } = options
   checkName('--pipeline', pipeline)
-  if (brokers === null) {
+  const { kafka: cluster, config } = await readKafkaOptions(options, say)
+  if (cluster === null) {
     const message = `rowmill ${command} needs a Kafka: give --brokers HOST:PORT or set ROWMILL_BROKERS. rowmill broker starts one`
     throw new RowmillError('USAGE', message)
   }
-  const url = await registryUrl(registry)
+  const compression = asked === 'none' ? (config.compression ?? asked) : asked
+  const url = await registryUrl(options, config.registry)
   const registryIds = url === null ? null : await registerRecords(url)
   const format = registryIds && wireFormat(registryIds)
   const brokerTimeoutMs = brokerTimeout * 1000
   const clientId = `rowmill-${command.replace(' ', '-')}`
-  const kafka = new Kafka({ brokers, clientId, brokerTimeoutMs, compression, format })
+  const kafka = new Kafka({ ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format })
   const admin = await kafka.admin()
   try {
     return {

@@ -1,3 +1,4 @@
+import { clusterSettings, type KafkaOptions } from '../client-config/kafka-options.ts'
 import { Kafka } from '../kafka/index.ts'
 import { type Compression, OPTIONS, parseOption } from '../options.ts'
 import { type EnsureOptions, ensureTopics } from '../pipeline/topics.ts'
@@ -5,7 +6,8 @@ import { registerRecords, wireFormat } from '../wire/confluent.ts'
 
 /** What a program that uses the SDK says about its pipeline. */
 interface SdkConnection {
-  readonly brokers: readonly string[]
+  readonly brokers?: readonly string[] | undefined
+  readonly kafka?: KafkaOptions | undefined
   readonly pipeline: string
   readonly schemaRegistry?: string | null | undefined
   /** In seconds. */
@@ -18,6 +20,7 @@ export async function connectSdk(
   clientId: string,
   {
     brokers,
+    kafka: given = {},
     pipeline,
     schemaRegistry = null,
     brokerTimeout = OPTIONS.brokerTimeout.fallback,
@@ -27,8 +30,8 @@ export async function connectSdk(
 ): Promise<{ kafka: Kafka; partitions: number }> {
   const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)
   const format = url === null ? null : wireFormat(await registerRecords(url))
-  const addresses = parseOption(OPTIONS.brokers, 'brokers', brokers.join(','))!
-  const kafka = new Kafka({ brokers: addresses, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
+  const cluster = clusterSettings({ ...given, ...(brokers ? { brokers } : {}) })
+  const kafka = new Kafka({ ...cluster, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
   const admin = await kafka.admin()
   try {
     return { kafka, partitions: await ensureTopics(admin, pipeline, null, ensure) }

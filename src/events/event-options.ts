@@ -1,3 +1,4 @@
+import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
@@ -25,8 +26,10 @@ export interface EventFormat {
 }
 
 export interface OpenJobOptions extends EventFormat {
-  /** `host:port` of one or more brokers. */
-  readonly brokers: readonly string[]
+  /** `host:port` of one or more brokers: the short form of `kafka`. */
+  readonly brokers?: readonly string[]
+  /** The cluster, and how to reach it: TLS, login, properties of a Kafka client. */
+  readonly kafka?: KafkaOptions
   /** The pipeline that the workers serve. Default: rowmill. */
   readonly pipeline?: string
   /** The id of the job. Give the same id after a crash, and never use it for another job. */
@@ -53,8 +56,10 @@ export interface OpenJobOptions extends EventFormat {
 
 /** Checks the options of a producer, and returns those that go into the job record. Throws USAGE. */
 export function checkOptions(options: OpenJobOptions): JobOption[] {
-  const { brokers, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
-  if (!Array.isArray(brokers) || brokers.length === 0) throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
+  const { brokers, kafka, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
+  const isList = Array.isArray(brokers) && brokers.length > 0
+  if (brokers === undefined ? kafka === undefined : !isList)
+    throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
   const { id, pipeline = OPTIONS.sharedPipeline.fallback } = options
   if (typeof id !== 'string') throw refused('id', id, 'give the id of the job, a text')
   if (typeof pipeline !== 'string') throw refused('pipeline', pipeline, 'give the name of the pipeline, a text')

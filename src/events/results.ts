@@ -1,3 +1,4 @@
+import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import { checkName } from '../core/names.ts'
 import { OPTIONS } from '../options.ts'
 import { JobLog } from '../pipeline/job-log.ts'
@@ -7,8 +8,10 @@ import type { ResultBatch, ResultsRequest } from './result-batch.ts'
 import { resultBatches } from './result-batches.ts'
 
 export interface ResultsOptions extends ResultsRequest {
-  /** `host:port` of one or more brokers. */
-  readonly brokers: readonly string[]
+  /** `host:port` of one or more brokers: the short form of `kafka`. */
+  readonly brokers?: readonly string[]
+  /** The cluster, and how to reach it: TLS, login, properties of a Kafka client. */
+  readonly kafka?: KafkaOptions
   /** The pipeline of the job. Default: rowmill. */
   readonly pipeline?: string
   /** The URL of a schema registry. Messages are then in Confluent wire format. */

@@ -11,22 +11,31 @@ import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import { KafkaAdmin } from './admin.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
-import { hangUp, logCreator, openSocket, stopIdleTimers } from './connection.ts'
+import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
+import { type ClientLimits, limitsOf } from './limits.ts'
 import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
+import { refusalOf } from './refusal.ts'
+import { renewSessionsInTime, saslOptions } from './sasl.ts'
+import { type ClusterSecurity, OPEN } from './security.ts'
+import { checkTls, isLoopback } from './tls.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
-const SESSION_TIMEOUT_MS = 6000
-const REBALANCE_TIMEOUT_MS = 10_000
-const METADATA_MAX_AGE_MS = 60_000
-const RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 }
+const RETRIES = 5
 
-export interface KafkaSettings {
+/** Which cluster, and how to reach it. Plain data, which worker processes get over their channel. */
+export interface ClusterSettings {
   /** `host:port` of one or more brokers. */
   readonly brokers: readonly string[]
+  /** Default: neither TLS nor a login. */
+  readonly security?: ClusterSecurity
+  readonly limits?: ClientLimits
+}
+
+export interface KafkaSettings extends ClusterSettings {
   /** Appears in the broker's logs and in group member ids. */
   readonly clientId: string
   /** How long readers and senders retry while the broker does not answer, in ms. Default: 5 minutes. */
@@ -41,22 +50,31 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 
 /**
  * One cluster and how to connect to it. Every admin, producer, reader and member has its own connections. Throws USAGE
- * if this machine lacks the codec of `compression`.
+ * if this machine lacks the codec of `compression`, if a file of certificates or keys cannot be used, or if a login would
+ * leave this machine without TLS.
  */
 export class Kafka {
   readonly settings: KafkaSettings
+  readonly #security: ClusterSecurity
+  readonly #limits: ReturnType<typeof limitsOf>
+  readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
   constructor(settings: KafkaSettings) {
-    stopIdleTimers()
+    mendConnections()
+    renewSessionsInTime()
     registerCodecs()
     checkCompression(settings.compression ?? 'none')
     this.settings = settings
+    this.#security = settings.security ?? OPEN
+    this.#limits = limitsOf(settings.limits ?? {}, settings.brokers)
+    checkSecurity(this.#security, settings.brokers)
+    this.#sasl = this.#security.sasl ? saslOptions(this.#security.sasl) : undefined
   }
 
   async admin(): Promise<KafkaAdmin> {
     const { cluster } = this.#newCluster()
     const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
-    const admin = createAdmin({ cluster, logger, retry: RETRY })
+    const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
     return new KafkaAdmin(admin, this.settings.brokers)
   }
@@ -68,7 +86,7 @@ export class Kafka {
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
       idempotent: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: RETRY,
+      retry: this.#retry,
     })
     await this.#connecting(() => producer.connect())
     const { format, compression = 'none' } = this.settings
@@ -95,12 +113,12 @@ export class Kafka {
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
       instrumentationEmitter: { emit: () => {} },
       assigners: [roundRobin(cluster)],
-      sessionTimeout: SESSION_TIMEOUT_MS,
-      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      sessionTimeout: this.#limits.sessionTimeoutMs,
+      rebalanceTimeout: this.#limits.rebalanceTimeoutMs,
       autoCommit: false,
       isolationLevel: READ_COMMITTED,
-      retry: RETRY,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
+      retry: this.#retry,
+      metadataMaxAge: this.#limits.metadataMaxAgeMs,
     })
     await group.connect()
     return new GroupMember({ cluster, sockets, group, groupId, topics })
@@ -109,6 +127,11 @@ export class Kafka {
   /** How long readers and senders retry while the broker does not answer, in ms. */
   get patienceMs(): number {
     return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
+  }
+
+  get #retry() {
+    const { retryBackoffMs, retryBackoffMaxMs } = this.#limits
+    return { initialRetryTime: retryBackoffMs, maxRetryTime: retryBackoffMaxMs, retries: RETRIES }
   }
 
   async #connectedCluster(
@@ -134,17 +157,19 @@ export class Kafka {
     const cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
       socketFactory: address => {
-        const socket = openSocket(address)
+        const socket = openSocket(address, this.#security)
+        socket.setTimeout(this.#limits.connectionsMaxIdleMs)
         sockets.add(socket)
         return socket.once('close', () => sockets.delete(socket))
       },
       brokers: [...this.settings.brokers],
-      clientId: this.settings.clientId,
-      connectionTimeout: 5000,
-      requestTimeout: 30_000,
+      sasl: this.#sasl,
+      clientId: [this.#limits.clientId, this.settings.clientId].filter(Boolean).join('-'),
+      connectionTimeout: this.#limits.connectionTimeoutMs,
+      requestTimeout: this.#limits.requestTimeoutMs,
       enforceRequestTimeout: true,
-      metadataMaxAge: METADATA_MAX_AGE_MS,
-      retry: RETRY,
+      metadataMaxAge: this.#limits.metadataMaxAgeMs,
+      retry: this.#retry,
       allowAutoTopicCreation: false,
       maxInFlightRequests: null,
       isolationLevel: stableEnds ? READ_COMMITTED : READ_UNCOMMITTED, // of the request for offsets
@@ -157,10 +182,13 @@ export class Kafka {
     try {
       await connect()
     } catch (cause) {
+      const refusal = refusalOf(cause)
+      if (refusal) throw new RowmillError(refusal.code, `${brokers}: ${refusal.text}`, { brokers }, { cause })
       const said = (cause as Error).message
+      const tls = this.#security.tls ? 'Does it speak TLS there?' : 'Does it expect TLS (security.protocol)?'
       throw new RowmillError(
         'BROKER_UNREACHABLE',
-        `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? Does it expect TLS?`,
+        `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? ${tls}`,
         { brokers },
         { cause },
       )
@@ -174,4 +202,11 @@ export class Kafka {
  */
 function roundRobin(cluster: Cluster): ReturnType<PartitionAssigner> {
   return { ...kafkajs.PartitionAssigners.roundRobin({ cluster: cluster as never } as never), name: 'rowmill' }
+}
+
+function checkSecurity({ tls, sasl, allowSaslWithoutTls }: ClusterSecurity, brokers: readonly string[]): void {
+  if (tls) checkTls(tls)
+  if (!sasl || tls || allowSaslWithoutTls) return
+  const open = brokers.map(broker => broker.replace(/:\d+$/, '')).find(host => !isLoopback(host))
+  if (open !== undefined) throw saslWithoutTls(open)
 }

@@ -1,14 +1,38 @@
-import net, { type Socket } from 'node:net'
+import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import type { ISocketFactory, logCreator as LogCreator } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
+import Connection from 'kafkajs/src/network/connection.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
+import { RowmillError } from '../errors.ts'
 import { printable } from '../support/printable.ts'
+import { refusalOf } from './refusal.ts'
+import { type ClusterSecurity, OPEN } from './security.ts'
+import { isLoopback, tlsOptions } from './tls.ts'
 
-export function openSocket({ host, port, onConnect }: Parameters<ISocketFactory>[0]): Socket {
-  const socket = net.connect({ host, port, noDelay: true }, onConnect)
-  socket.setKeepAlive(true, 60_000)
+const KEEP_ALIVE_MS = 60_000
+
+/** Opens a socket to one broker, with TLS if the cluster has it. */
+export function openSocket(
+  { host, port, onConnect }: Parameters<ISocketFactory>[0],
+  { tls, sasl, allowSaslWithoutTls }: ClusterSecurity = OPEN,
+): Socket {
+  if (sasl && !tls && !allowSaslWithoutTls && !isLoopback(host)) throw saslWithoutTls(host)
+  const socket = tls
+    ? connectTls({ ...tlsOptions(host, tls), port }, onConnect)
+    : connectPlain({ host, port }, onConnect)
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
   socket.setMaxListeners(0) // while it connects, each waiting request of KafkaJS adds a listener
   return socket
+}
+
+/** USAGE: a login that everybody on the way could read. */
+export function saslWithoutTls(host: string): RowmillError {
+  const message =
+    `a login at ${host} without TLS shows the password and all rows to everybody on the way. ` +
+    'Give security.protocol=SASL_SSL, or --allow-sasl-without-tls if the network is trusted'
+  return new RowmillError('USAGE', message, { host })
 }
 
 /** Ends the connections at once, with an error. KafkaJS alone would wait for the answer to a long fetch. */
@@ -24,17 +48,35 @@ export const logCreator: LogCreator = () => {
     process.stderr.write(printable(`kafkajs ${label} ${namespace} ${log.message}\n`))
 }
 
-let idleTimersStopped = false
+let isMended = false
+
+/** Changes to how KafkaJS connects. To be called before the first connection. May be called more than once. */
+export function mendConnections(): void {
+  if (isMended) return
+  isMended = true
+  stopIdleTimers()
+  endRefusedConnections()
+}
 
 /**
  * KafkaJS sets a timer after every answer, even if no request waits. An idle client then sets one each millisecond, with a
  * negative time that Node 24 warns about. We set none unless a request waits.
  */
-export function stopIdleTimers(): void {
-  if (idleTimersStopped) return
-  idleTimersStopped = true
+function stopIdleTimers(): void {
   const schedule = RequestQueue.prototype.scheduleCheckPendingRequests
   RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) schedule.call(this)
+  }
+}
+
+/** KafkaJS retries a connection that TLS refuses, although no retry can help. */
+function endRefusedConnections(): void {
+  const connect = Connection.prototype.connect
+  Connection.prototype.connect = async function (this: Connection) {
+    try {
+      return await connect.call(this)
+    } catch (error) {
+      throw refusalOf(error) ? Object.assign(error as Error, { retriable: false }) : error
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { RowmillError } from '../errors.ts'
+import { type ErrorCode, RowmillError } from '../errors.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
+import { refusalOf } from './refusal.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
 const LONGEST_PAUSE_MS = 500
@@ -9,12 +10,22 @@ const LEADER_PATIENCE_MS = 30_000
 /** How long a broker may not know a topic. It is shorter, so that a deleted topic is reported soon. */
 const TOPIC_PATIENCE_MS = 5000
 
-/** What the broker said about a failed request, as text for people, and whether a retry can help. */
-export function describeKafkaError(error: unknown): { text: string; retriable: boolean; type: string } {
+/**
+ * What the broker said about a failed request, as text for people, whether a retry can help, and the code of the error if
+ * not.
+ */
+export function describeKafkaError(error: unknown): {
+  text: string
+  retriable: boolean
+  type: string
+  code: Extract<ErrorCode, 'TOPIC_UNUSABLE' | 'TLS_FAILED' | 'AUTHENTICATION_FAILED'>
+} {
+  const refusal = refusalOf(error)
+  if (refusal) return { ...refusal, retriable: false, type: refusal.code }
   const e = error as { message?: string; type?: string; retriable?: boolean; name?: string; cause?: { type?: string } }
   const type = e.type ?? e.cause?.type ?? e.name ?? 'Error'
   const final = /AUTHORIZATION|INVALID_TOPIC|MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|SASL|UNSUPPORTED/.test(type)
-  return { text: e.message ?? String(error), retriable: !final, type }
+  return { text: e.message ?? String(error), retriable: !final, type, code: 'TOPIC_UNUSABLE' }
 }
 
 /**
@@ -25,6 +36,8 @@ export async function answered<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request()
   } catch (cause) {
+    const refusal = refusalOf(cause)
+    if (refusal) throw new RowmillError(refusal.code, refusal.text, {}, { cause })
     const { name = '' } = cause as Error
     throw isSilence(cause) || name.startsWith('KafkaJSNumberOfRetries') ? silent(cause) : cause
   }
@@ -67,13 +80,14 @@ export async function patiently<T>(
       return await request()
     } catch (error) {
       signal.throwIfAborted()
-      const { retriable, text, type } = describeKafkaError(error)
+      const { retriable, text, type, code } = describeKafkaError(error)
       const lastsMs = now() - since
       const silence = isSilence(error)
       if (silence && lastsMs > silenceMs) throw silent(error)
       const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? TOPIC_PATIENCE_MS : LEADER_PATIENCE_MS
       if (!retriable || (!silence && lastsMs > patienceMs)) {
-        throw new RowmillError('TOPIC_UNUSABLE', `the broker refuses a request: ${text}`, { type }, { cause: error })
+        const message = code === 'TOPIC_UNUSABLE' ? `the broker refuses a request: ${text}` : text
+        throw new RowmillError(code, message, { type }, { cause: error })
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => {})
       signal.throwIfAborted()

@@ -6,13 +6,15 @@
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
 export { KafkaAdmin, type TopicSettings } from './admin.ts'
-export { Kafka, type KafkaSettings } from './client.ts'
+export { type ClusterSettings, Kafka, type KafkaSettings } from './client.ts'
 export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
+export type { ClientLimits } from './limits.ts'
 export { type Committed, GroupMember, type MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'
 export { type OutgoingMessage, Producer } from './producer.ts'
 export { type Fetched, Reader } from './reader.ts'
 export { registerSchemas } from './schema-registry.ts'
+export type { ClusterSecurity, SaslSettings, TlsSettings } from './security.ts'
 export type { PartitionOffset, TopicPartition } from './topic-partition.ts'
 export type { ValueFormat } from './value-format.ts'

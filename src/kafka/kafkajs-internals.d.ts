@@ -1,7 +1,7 @@
 // The parts of KafkaJS 2.2.4 below its public consumer (facts in docs/decisions.md, "Why not the KafkaJS consumer").
 declare module 'kafkajs/src/cluster/index.js' {
   import type { ConnectionOptions } from 'node:tls'
-  import type { ISocketFactory, Logger, RetryOptions, SASLOptions } from 'kafkajs'
+  import type { ISocketFactory, Logger, Mechanism, RetryOptions, SASLOptions } from 'kafkajs'
 
   export interface ProtocolRequest {
     readonly apiVersion: number
@@ -33,7 +33,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       socketFactory: ISocketFactory
       brokers: string[]
       ssl?: boolean | ConnectionOptions | undefined
-      sasl?: SASLOptions | undefined
+      sasl?: Mechanism | SASLOptions | undefined
       clientId: string
       connectionTimeout: number
       requestTimeout: number
@@ -115,6 +115,17 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
     pending: unknown[]
     throttledUntil: number
     scheduleCheckPendingRequests(): void
+  }
+}
+
+declare module 'kafkajs/src/network/connection.js' {
+  export default class Connection {
+    /** As process.hrtime gives it, or null before the login. */
+    authenticatedAt: [number, number] | null
+    /** A Long, in ms. 0: for ever. */
+    sessionLifetime: { toString(): string }
+    connect(): Promise<boolean>
+    isAuthenticated(): boolean
   }
 }
 

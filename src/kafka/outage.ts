@@ -35,9 +35,8 @@ export class Outage {
 
   /** Waits a little before the caller retries. Throws BROKER_UNREACHABLE or TOPIC_UNUSABLE if a retry is no use. */
   async failed(error: unknown, signal: AbortSignal): Promise<void> {
-    const { text, retriable, type } = describeKafkaError(error)
-    if (!retriable)
-      throw new RowmillError('TOPIC_UNUSABLE', `cannot ${this.#what}: ${text}`, { type }, { cause: error })
+    const { text, retriable, type, code } = describeKafkaError(error)
+    if (!retriable) throw new RowmillError(code, `cannot ${this.#what}: ${text}`, { type }, { cause: error })
     const now = this.#time.now()
     this.#since ??= now
     const outMs = now - this.#since

@@ -1,3 +1,4 @@
+import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import type { Sink, Source } from '../connector.ts'
 import type { JobOption, Rejected } from '../model.ts'
 import { type Compression, OPTIONS } from '../options.ts'
@@ -21,8 +22,10 @@ export interface RunSettings {
   readonly classifierMemory: number | null
   /** Null: enough for the workers. */
   readonly partitions: number | null
-  /** Null: a local broker for this run. */
+  /** `host:port` of one or more brokers: the short form of `kafka`. Null: a local broker for this run. */
   readonly brokers: readonly string[] | null
+  /** The cluster, and how to reach it. Null: `brokers`, without TLS and login. */
+  readonly kafka: KafkaOptions | null
   /** How many seconds to retry while the broker does not answer. */
   readonly brokerTimeout: number
   /** How messages are compressed on their way to the broker. */
@@ -59,6 +62,7 @@ export const RUN_DEFAULTS: RunSettings = {
   classifierMemory: null,
   partitions: null,
   brokers: null,
+  kafka: null,
   brokerTimeout: OPTIONS.brokerTimeout.fallback,
   compression: OPTIONS.compression.fallback,
   brokerData: null,

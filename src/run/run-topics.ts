@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { requireOpenFiles } from '../broker/jvm/open-files-needed.ts'
 import { startLocalBroker } from '../broker/local-broker.ts'
 import type { LocalBroker } from '../broker/running-broker.ts'
+import { clusterSettings } from '../client-config/kafka-options.ts'
 import type { Layout } from '../core/sequence.ts'
 import { type RowmillError, toRowmillError } from '../errors.ts'
 import { Kafka, type KafkaAdmin } from '../kafka/index.ts'
-import { OPTIONS, parseOption } from '../options.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import { defaultPartitions, ensureTopics } from '../pipeline/topics.ts'
 import { unlessAborted } from '../support/abort.ts'
@@ -42,11 +42,13 @@ export async function openRunTopics(
 ): Promise<RunTopics> {
   const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, where the broker can be closed
-  const local = options.brokers ? null : await startLocal(options, signal)
+  const given = options.kafka ?? (options.brokers && { brokers: options.brokers })
+  const cluster = given && clusterSettings(given)
+  const local = cluster ? null : await startLocal(options, signal)
   try {
     const registryIds = await registering
     const kafka = new Kafka({
-      brokers: local ? [local.address] : parseOption(OPTIONS.brokers, 'brokers', options.brokers!.join(','))!,
+      ...(cluster ?? { brokers: [local!.address] }),
       clientId: 'rowmill-run',
       brokerTimeoutMs: options.brokerTimeout * 1000,
       compression: options.compression,

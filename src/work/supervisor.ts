@@ -108,8 +108,7 @@ export class Supervisor {
 
   /** Tells every worker where to work, including those that are restarted later. */
   work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, assignment: WorkAssignment): void {
-    const { brokers, brokerTimeoutMs, compression = 'none' } = settings
-    const kafka = { brokers, compression, ...(brokerTimeoutMs === undefined ? {} : { brokerTimeoutMs }) }
+    const { clientId: _, format: __, ...kafka } = settings as KafkaSettings // a format holds functions
     const { pipeline, bulk = false, registryIds = null } = assignment
     this.#task = { type: 'work', kafka, pipeline, bulk, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)

@@ -11,7 +11,7 @@ import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { choosePorts } from '../../src/broker/ports.ts'
 import { newClusterId } from '../../src/broker/readiness.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
-import { stopIdleTimers } from '../../src/kafka/connection.ts'
+import { mendConnections } from '../../src/kafka/connection.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -46,7 +46,7 @@ export class Cluster {
   static async open(closing: Closing, more: Properties = {}): Promise<Cluster> {
     const nodes = await makeNodes(closing, more)
     await Promise.all([...nodes.values()].map(startNode))
-    stopIdleTimers()
+    mendConnections()
     const brokers = [...nodes.values()].map(({ proxy }) => proxy.address)
     const admin = new kafkajs.Kafka({ clientId: 'test', brokers, logLevel: kafkajs.logLevel.NOTHING }).admin()
     await admin.connect()

@@ -5,7 +5,7 @@ import { describeKafkaError } from '../../src/kafka/index.ts'
 test('a large message, a missing right and a bad name are final, a lost connection is not', () => {
   const said = (type: string) => describeKafkaError(Object.assign(new Error('no'), { type }))
   for (const type of ['MESSAGE_TOO_LARGE', 'TOPIC_AUTHORIZATION_FAILED', 'INVALID_TOPIC_EXCEPTION']) {
-    assert.deepEqual(said(type), { text: 'no', retriable: false, type })
+    assert.deepEqual(said(type), { text: 'no', retriable: false, type, code: 'TOPIC_UNUSABLE' })
   }
   assert.equal(said('NOT_LEADER_FOR_PARTITION').retriable, true)
   assert.equal(describeKafkaError(new Error('closed')).retriable, true)

@@ -20,6 +20,7 @@ import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../../r
 import { crashPoint } from '../../support/crash-point.ts'
 import { defineCommand } from '../command.ts'
 import { nullsOf, printJson } from '../json-output.ts'
+import { readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
@@ -146,6 +147,7 @@ async function runPipeline(
   hooks: Pick<Parameters<typeof run>[0], 'onBegin' | 'onOpen'>,
 ): Promise<RunReport> {
   const { readCsv, toCsv, delimiter, indexKind } = options
+  const { kafka, config } = await readKafkaOptions(options, say)
   return await run({
     source: new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say }),
     sink,
@@ -156,12 +158,12 @@ async function runPipeline(
     batchTimeout: options.batchTimeout,
     classifierMemory: options.classifierMemory,
     partitions: options.partitions,
-    brokers: options.brokers,
+    kafka,
     brokerTimeout: options.brokerTimeout,
-    compression: options.compression,
+    compression: options.compression === 'none' ? (config.compression ?? 'none') : options.compression,
     brokerData: runFile?.brokerData ?? null,
     pipeline: options.pipeline,
-    schemaRegistry: await registryUrl(options),
+    schemaRegistry: await registryUrl(options, config.registry),
     job: options.job,
     unfinished,
     options: jobOptions,

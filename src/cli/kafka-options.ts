@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { type ClientConfig, clientConfig, unknownProperties } from '../client-config/client-config.ts'
+import { ClientProperties, type Property, parseProperties } from '../client-config/client-properties.ts'
+import type { KafkaOptions } from '../client-config/kafka-options.ts'
+import { RowmillError } from '../errors.ts'
+import { OPTIONS, type OptionValues } from '../options.ts'
+import type { Say } from '../support/say.ts'
+
+/** The options that say which cluster to use, and how to reach it. */
+export const KAFKA_OPTIONS = ['brokers', 'commandConfig', 'property', 'allowSaslWithoutTls'] as const
+
+export type KafkaOptionValues = OptionValues<(typeof KAFKA_OPTIONS)[number]>
+
+/**
+ * The cluster that the command line means, and what its properties say besides. Null without any broker. A property that
+ * no Kafka client knows is an error if it was given by hand, and logged if it comes from a file. Throws USAGE.
+ */
+export async function readKafkaOptions(
+  { brokers, commandConfig, property, allowSaslWithoutTls }: KafkaOptionValues,
+  say: Say,
+): Promise<{ kafka: KafkaOptions | null; config: ClientConfig }> {
+  const ofFile = commandConfig === null ? [] : await readProperties(commandConfig)
+  const given = new ClientProperties([...ofFile, ...property.map(splitProperty)])
+  const config = clientConfig(given)
+  for (const { property, near } of unknownProperties(given)) {
+    const message = `${property.where}: no Kafka client has a property ${property.name}${near ? `. Did you mean ${near}?` : ''}`
+    if (!ofFile.includes(property)) throw new RowmillError('USAGE', message, { property: property.name })
+    say(message)
+  }
+  const properties = Object.fromEntries([...given].map(({ name, value }) => [name, value]))
+  const found = brokers ?? config.brokers
+  return { kafka: found && { brokers: found, properties, allowSaslWithoutTls }, config }
+}
+
+async function readProperties(file: string): Promise<Property[]> {
+  try {
+    return parseProperties(await readFile(file, 'utf8'), file)
+  } catch (cause) {
+    const message = `--${OPTIONS.commandConfig.flag} ${file}: the file cannot be read: ${(cause as Error).message}`
+    throw new RowmillError('USAGE', message, { path: file }, { cause })
+  }
+}
+
+function splitProperty(text: string): Property {
+  const equals = text.indexOf('=')
+  return { name: text.slice(0, equals).trim(), value: text.slice(equals + 1), where: '-X' }
+}

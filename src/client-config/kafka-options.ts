@@ -1,0 +1,42 @@
+import { RowmillError } from '../errors.ts'
+import type { ClusterSecurity, ClusterSettings, SaslSettings, TlsSettings } from '../kafka/index.ts'
+import { checkAddress } from '../support/parse-value.ts'
+import { clientConfig } from './client-config.ts'
+import { ClientProperties } from './client-properties.ts'
+
+/** Which cluster, and how to reach it. Programs of the SDK give it, and so do the options of the command line. */
+export interface KafkaOptions {
+  /** `host:port` of one or more brokers. Default: the property `bootstrap.servers`. */
+  readonly brokers?: readonly string[] | null
+  /** TLS. `true`: with the authorities of Node. Default: what the properties say. */
+  readonly ssl?: boolean | TlsSettings
+  /** The login. Default: what the properties say. */
+  readonly sasl?: SaslSettings
+  /** Properties as Java clients or librdkafka know them: `security.protocol`, `sasl.mechanism`, `request.timeout.ms`, ... */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Whether to log in without TLS at hosts other than this one. Default: no. */
+  readonly allowSaslWithoutTls?: boolean
+}
+
+/** The same, checked and complete. Throws USAGE, which shows no secret. */
+export function clusterSettings(options: KafkaOptions): ClusterSettings {
+  const { properties = {}, ssl, sasl, allowSaslWithoutTls = false } = options
+  const given = Object.entries(properties).map(([name, value]) => ({ name, value: String(value), where: 'properties' }))
+  const config = clientConfig(new ClientProperties(given))
+  const brokers = options.brokers?.map(checkBroker) ?? config.brokers
+  if (!brokers?.length) throw new RowmillError('USAGE', "which Kafka? Give brokers: ['HOST:PORT', ...]")
+  const security: ClusterSecurity = {
+    tls: ssl === undefined ? config.tls : ssl === true ? {} : ssl || null,
+    sasl: sasl ?? config.sasl,
+    allowSaslWithoutTls,
+  }
+  return { brokers, security, limits: config.limits }
+}
+
+function checkBroker(address: string): string {
+  try {
+    return checkAddress(address)
+  } catch (cause) {
+    throw new RowmillError('USAGE', `brokers ${JSON.stringify(address)}: ${(cause as Error).message}`, {}, { cause })
+  }
+}

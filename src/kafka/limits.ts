@@ -1,0 +1,37 @@
+import { isLoopback } from './tls.ts'
+
+/** Times, sizes and names of a client, as the user gave them. What is left out has our default. */
+export interface ClientLimits {
+  /** The prefix of our client ids, for quotas and logs. */
+  readonly clientId?: string
+  /** Where this client is (`client.rack`). The broker may name a follower there to read from. */
+  readonly rack?: string
+  readonly connectionTimeoutMs?: number
+  readonly requestTimeoutMs?: number
+  readonly metadataMaxAgeMs?: number
+  readonly connectionsMaxIdleMs?: number
+  readonly sessionTimeoutMs?: number
+  readonly rebalanceTimeoutMs?: number
+  readonly retryBackoffMs?: number
+  readonly retryBackoffMaxMs?: number
+  readonly maxRequestBytes?: number
+  readonly fetchMaxBytes?: number
+}
+
+const DEFAULTS = {
+  connectionTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  metadataMaxAgeMs: 60_000,
+  connectionsMaxIdleMs: 0, // a connection may idle for ever
+  retryBackoffMs: 100,
+  retryBackoffMaxMs: 2000,
+}
+/** Brokers that are far away need more patience, and so do those who watch our heartbeats there. */
+const NEAR = { connectionTimeoutMs: 5000, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 10_000 }
+const FAR = { sessionTimeoutMs: 45_000, rebalanceTimeoutMs: 60_000 }
+
+/** All of them, for a client of `brokers` (`host:port`). On this machine a dead worker is missed after 6 s, elsewhere after 45 s. */
+export function limitsOf(given: ClientLimits, brokers: readonly string[]) {
+  const near = brokers.every(broker => isLoopback(broker.replace(/:\d+$/, '')))
+  return { ...DEFAULTS, ...(near ? NEAR : FAR), ...given }
+}

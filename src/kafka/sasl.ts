@@ -1,0 +1,66 @@
+import type { Mechanism, SASLOptions } from 'kafkajs'
+import Connection from 'kafkajs/src/network/connection.js'
+import { RowmillError } from '../errors.ts'
+import { printable } from '../support/printable.ts'
+import type { SaslSettings } from './security.ts'
+import { tokenFetcher } from './tokens.ts'
+
+/** A session is renewed after this part of its life. Java waits for 85 to 95 %. */
+const RENEWED_AFTER = 0.85
+
+/** How KafkaJS logs in. All connections of a process share the tokens. */
+export function saslOptions(settings: SaslSettings): SASLOptions | Mechanism {
+  if (settings.mechanism !== 'OAUTHBEARER') {
+    const { username, password } = settings
+    return { mechanism: settings.mechanism.toLowerCase() as 'plain', username, password }
+  }
+  const { token, extensions = {} } = settings
+  const fetchToken = tokenFetcher(token)
+  return {
+    mechanism: settings.mechanism,
+    authenticationProvider: ({ saslAuthenticate }) => ({
+      authenticate: async () => {
+        const request = bearerRequest(await fetchToken(), extensions)
+        const answer = await saslAuthenticate({ request, response: AS_TEXT })
+        if (answer) throw refusedToken(answer)
+      },
+    }),
+  }
+}
+
+/** KafkaJS puts their size before the bytes of a mechanism, and wants it there. */
+const SIZE_BYTES = 4
+const AS_TEXT = { decode: (bytes: Buffer) => bytes.subarray(SIZE_BYTES), parse: (bytes: Buffer) => bytes.toString() }
+
+/** The first and only message of the client (RFC 7628, section 3.1). */
+function bearerRequest(token: string, extensions: Readonly<Record<string, string>>): { encode(): Buffer } {
+  const more = Object.entries(extensions).map(([name, value]) => `${name}=${value}\x01`)
+  const message = Buffer.from(`n,,\x01auth=Bearer ${token}\x01${more.join('')}\x01`)
+  const size = Buffer.alloc(SIZE_BYTES)
+  size.writeInt32BE(message.length)
+  return { encode: () => Buffer.concat([size, message]) }
+}
+
+/** A broker says in JSON that it refuses a token, and then hangs up. KafkaJS's own mechanism does not read this answer. */
+function refusedToken(answer: string): RowmillError {
+  const message = `the broker refuses the login: it refuses the token (${printable(answer)}). Is it still valid, and for this cluster?`
+  return new RowmillError('AUTHENTICATION_FAILED', message)
+}
+
+let renewing = false
+
+/**
+ * KafkaJS logs in again 10 s before a session ends. With sessions of less than that it logs in before each request, and the
+ * broker refuses that, because it takes one login a second. We go by a part of the session's life.
+ */
+export function renewSessionsInTime(): void {
+  if (renewing) return
+  renewing = true
+  Connection.prototype.isAuthenticated = function (this: Connection) {
+    if (this.authenticatedAt === null) return false
+    const lifeMs = Number(this.sessionLifetime)
+    if (lifeMs === 0) return true
+    const [seconds, nanoseconds] = process.hrtime(this.authenticatedAt)
+    return seconds * 1000 + nanoseconds / 1e6 < lifeMs * RENEWED_AFTER
+  }
+}
