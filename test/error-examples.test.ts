@@ -21,6 +21,8 @@ const FOREIGN = [
   'connect ECONNREFUSED',
   'The server experienced an unexpected error when processing the request',
   'Cannot read properties of undefined',
+  'CERT_HAS_EXPIRED',
+  'Authentication failed: Invalid username or password',
 ]
 /** Names, places and numbers that the examples insert. */
 const INSERTED = [
