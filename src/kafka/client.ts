@@ -100,7 +100,8 @@ export class Kafka {
    */
   async reader(topics: readonly string[], { stableEnds = false } = {}): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics, stableEnds)
-    return new Reader(cluster, sockets, this.settings.format ?? AS_IT_IS, this.patienceMs)
+    const { rack = '' } = this.#limits
+    return new Reader(cluster, sockets, { format: this.settings.format ?? AS_IT_IS, patienceMs: this.patienceMs, rack })
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {

@@ -17,6 +17,7 @@ export const READ_UNCOMMITTED = 0
 const FETCH_API = 1
 const NO_ERROR = 0
 const OFFSET_OUT_OF_RANGE = 1
+const NO_REPLICA = -1
 
 export interface FetchLimits {
   readonly maxWaitMs: number
@@ -44,6 +45,8 @@ export interface FetchedPartition {
   /** The offset of the first message of an open transaction, or `logEnd` if there is none. */
   readonly stableEnd: number
   readonly aborted: readonly AbortedTransaction[]
+  /** The broker in our rack that has the partition too (KIP-392): the answer holds no records then. Null: read on here. */
+  readonly preferredNode: string | null
   readonly records: Buffer
 }
 
@@ -52,6 +55,7 @@ export async function fetchRaw(
   broker: Broker,
   offsets: readonly PartitionOffset[],
   { maxWaitMs, maxPartitionBytes, maxBytes }: Pick<FetchLimits, 'maxWaitMs' | 'maxPartitionBytes' | 'maxBytes'>,
+  rack = '',
 ): Promise<FetchedPartition[]> {
   const { request, requestTimeout } = broker.lookupRequest(
     FETCH_API,
@@ -61,7 +65,7 @@ export async function fetchRaw(
     minBytes: 1,
     maxBytes,
     isolationLevel: READ_COMMITTED,
-    rackId: '',
+    rackId: rack,
     topics: neighboursByTopic(offsets).map(group => ({
       topic: group[0]!.topic,
       partitions: group.map(({ partition, offset }) => ({
@@ -124,7 +128,7 @@ function decodePartition(decoder: Decoder, topic: string, version: number): Fetc
   for (let count = decoder.readInt32(); count > 0; count--) {
     aborted.push({ producerId: decoder.readInt64(), firstOffset: Number(decoder.readInt64()) })
   }
-  if (version >= 11) decoder.readInt32() // the preferred replica
+  const preferred = version >= 11 ? decoder.readInt32() : NO_REPLICA
   const size = decoder.readInt32()
   const records = size > 0 ? decoder.readBytes(size) : Buffer.alloc(0)
   return {
@@ -135,6 +139,7 @@ function decodePartition(decoder: Decoder, topic: string, version: number): Fetc
     logEnd,
     stableEnd: stable < 0 ? logEnd : stable,
     aborted,
+    preferredNode: preferred === NO_REPLICA ? null : String(preferred),
     records,
   }
 }

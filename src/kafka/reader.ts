@@ -29,6 +29,8 @@ export interface Fetched extends PartitionOffset {
   readonly error: Error | null
   /** Whether the reason is that the log does not hold the requested offset. */
   readonly outOfRange: boolean
+  /** The broker to read this partition from instead, since it is in our rack. Null: read on from the same one. */
+  readonly preferredNode: string | null
 }
 
 /** The most that one answer is unpacked to. The rest is fetched again. */
@@ -41,6 +43,8 @@ export class Reader {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
   readonly #format: ValueFormat
+  /** Where we are. The broker may name a replica there. Empty: we do not say. */
+  readonly #rack: string
   /** Ends retries: KafkaJS would connect again, and nobody would close that connection. */
   readonly #closing = new AbortController()
   /** The unpacked bytes of such answers since the last collection. */
@@ -48,8 +52,13 @@ export class Reader {
   /** How long the user of this reader retries while the broker does not answer, in ms. */
   readonly patienceMs: number
 
-  constructor(cluster: Cluster, sockets: Set<Socket>, format: ValueFormat, patienceMs: number) {
+  constructor(
+    cluster: Cluster,
+    sockets: Set<Socket>,
+    { format, patienceMs, rack = '' }: { format: ValueFormat; patienceMs: number; rack?: string },
+  ) {
     this.patienceMs = patienceMs
+    this.#rack = rack
     this.#cluster = cluster
     this.#sockets = sockets
     this.#format = format
@@ -80,18 +89,20 @@ export class Reader {
    */
   async fetch(node: string, offsets: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const answer = await fetchRaw(broker, offsets, limits)
+    const answer = await fetchRaw(broker, offsets, limits, this.#rack)
     const asked = new Map(offsets.map(at => [`${at.topic}/${at.partition}`, at.offset]))
     let left = ANSWER_BYTES
-    const fetched = answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
-      const offset = asked.get(`${topic}/${partition}`)!
-      const enough = Math.min(left, limits.maxPartitionBytes)
-      const { messages, next, bytes, tooLarge } = readBatches(records, { ...limits, from: offset, aborted, enough })
-      left -= bytes
-      const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
-      const found = { ...at, error, outOfRange }
-      return { ...found, messages: messages.map(message => this.#formatted(message)) }
-    })
+    const fetched = answer.map(
+      ({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange, preferredNode }) => {
+        const offset = asked.get(`${topic}/${partition}`)!
+        const enough = Math.min(left, limits.maxPartitionBytes)
+        const { messages, next, bytes, tooLarge } = readBatches(records, { ...limits, from: offset, aborted, enough })
+        left -= bytes
+        const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
+        const found = { ...at, error, outOfRange, preferredNode }
+        return { ...found, messages: messages.map(message => this.#formatted(message)) }
+      },
+    )
     this.#noteUnpacked(ANSWER_BYTES - left, limits)
     return fetched
   }

@@ -3,9 +3,13 @@
  */
 import assert from 'node:assert/strict'
 import { after, type TestContext, test } from 'node:test'
-import { Kafka } from '../../src/kafka/index.ts'
+import { Kafka, type Message } from '../../src/kafka/index.ts'
+import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
+import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { Cluster } from '../helpers/cluster.ts'
+import { Cluster, rackOf } from '../helpers/cluster.ts'
+import { API, type Request } from '../helpers/proxy.ts'
 import { assertCode, Fire } from './fire.ts'
 import { publishWhileLeadersMove } from './moving-leaders.ts'
 import { published } from './requests.ts'
@@ -82,3 +86,40 @@ test('when leaders move to brokers that already answered, their messages are sen
   await fire.drain(working)
   await fire.check({ again: fire.rows })
 })
+
+test('a client in the rack of a broker reads everything from it, and from the leaders when it dies', async t => {
+  const { cluster, fire } = await place(t)
+  await cluster.prepare(fire.pipeline)
+  const topic = topicsOf(fire.pipeline).bulk
+  const brokers = cluster.addresses.split(',')
+  const producer = await new Kafka({ brokers, clientId: 'writer' }).producer()
+  const partitions = await producer.partitions(topic)
+  const writer = new PartitionSender(producer, () => {})
+  t.after(() => writer.close())
+  const kafka = new Kafka({ brokers, clientId: 'near', limits: { rack: rackOf(3) } })
+  const feed = await PartitionFeed.open(kafka, [topic], () => {})
+  t.after(() => feed.close())
+  const offsets = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
+  const queues = await feed.assign(offsets)
+  const roundTrip = async (text: string) => {
+    for (const { partition } of offsets) await writer.send({ topic, partition }, { key: 'k', value: Buffer.from(text) })
+    for (const queue of queues) assert.equal((await takeNext(feed, queue)).value?.toString(), text)
+    return text
+  }
+  const isFetch = ({ api, client }: Request) => api === API.fetch && client === 'near'
+  await roundTrip('first')
+  const elsewhere = Promise.race(([1, 2] as const).map(id => cluster.proxy(id).answer(isFetch))).then(() => 'elsewhere')
+  assert.equal(await Promise.race([elsewhere, roundTrip('second')]), 'second')
+  await cluster.kill(3)
+  assert.equal(await roundTrip('third'), 'third')
+  assert.equal(await elsewhere, 'elsewhere')
+  await cluster.heal()
+})
+
+async function takeNext(feed: PartitionFeed, queue: PartitionQueue): Promise<Message> {
+  for (;;) {
+    const message = feed.take(queue)
+    if (message) return message
+    await feed.arrival()
+  }
+}

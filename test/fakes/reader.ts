@@ -88,6 +88,7 @@ export class FakeReader implements Public<Reader> {
         messages: [],
         next: offset,
         empty: true,
+        preferredNode: null,
         tooLarge: false,
         error: null,
       }

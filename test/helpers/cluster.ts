@@ -31,6 +31,9 @@ interface Node {
   broker: LocalBroker | null
 }
 
+/** The rack of a broker (`broker.rack`). A client that names it reads from this broker. */
+export const rackOf = (id: NodeId) => `rack-${id}`
+
 type Closing = (close: () => Promise<void>) => void
 
 export class Cluster {
@@ -159,6 +162,8 @@ async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId
       'inter.broker.listener.name': 'BETWEEN',
       'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,BETWEEN:PLAINTEXT,CONTROLLER:PLAINTEXT',
       'controller.quorum.voters': `${NODES[0]}@${HOST}:${voter}`,
+      'broker.rack': rackOf(id),
+      'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
       'offsets.topic.num.partitions': 3,
       'offsets.topic.replication.factor': 3,
       ...more,

@@ -397,7 +397,8 @@ test('the offsets of a missing partition are refused, not left out', async t => 
 /** A reader whose fetches the test answers by hand. */
 class HandReader {
   readonly calls: string[] = []
-  readonly fetches: { offsets: readonly PartitionOffset[]; answer: PromiseWithResolvers<Fetched[]> }[] = []
+  readonly fetches: { node: string; offsets: readonly PartitionOffset[]; answer: PromiseWithResolvers<Fetched[]> }[] =
+    []
   #asked = Promise.withResolvers<void>()
 
   async leaders(wanted: readonly TopicPartition[]): Promise<Map<string, TopicPartition[]>> {
@@ -405,9 +406,9 @@ class HandReader {
     return new Map([['1', [...wanted]]])
   }
 
-  fetch(_node: string, offsets: readonly PartitionOffset[]): Promise<Fetched[]> {
+  fetch(node: string, offsets: readonly PartitionOffset[]): Promise<Fetched[]> {
     const answer = Promise.withResolvers<Fetched[]>()
-    this.fetches.push({ offsets, answer })
+    this.fetches.push({ node, offsets, answer })
     this.#asked.resolve()
     this.#asked = Promise.withResolvers<void>()
     return answer.promise
@@ -439,7 +440,7 @@ const at = (offset: number): PartitionOffset => ({ topic: 't', partition: 0, off
 /** An answer of a log that ends at offset 2 and has nothing at the requested offset. */
 function fetched(at: PartitionOffset): Fetched {
   const nothing = { messages: [], next: at.offset, empty: true, tooLarge: false, end: 2, logEnd: 2 }
-  return { ...at, ...nothing, error: null, outOfRange: false }
+  return { ...at, ...nothing, error: null, outOfRange: false, preferredNode: null }
 }
 
 test('the answer to a fetch of an earlier assignment moves nothing', async () => {
@@ -450,6 +451,20 @@ test('the answer to a fetch of an earlier assignment moves nothing', async () =>
   old.answer.resolve([{ ...fetched(at(0)), next: 2, messages: [{ offset: 1, key: null, value: null }] }])
   await reader.nextFetch(2)
   assert.deepEqual([queue!.length, queue!.nextOffset, queue!.end], [0, 0, -1])
+  await feed.close()
+})
+
+test('a partition is read from the replica that its leader names, and from the leader if the replica lacks it', async () => {
+  const { reader, feed } = await handFeed()
+  const [queue] = await feed.assign([at(0)])
+  const first = await reader.nextFetch(1)
+  first.answer.resolve([{ ...fetched(at(0)), preferredNode: '2' }])
+  const second = await reader.nextFetch(2)
+  assert.deepEqual([first.node, second.node, second.offsets], ['1', '2', [at(0)]])
+  const error = Object.assign(new Error('out of range'), { type: 'OFFSET_OUT_OF_RANGE' })
+  second.answer.resolve([{ ...fetched(at(0)), error, outOfRange: true }])
+  const third = await reader.nextFetch(3)
+  assert.deepEqual([third.node, third.offsets, queue!.lost], ['1', [at(0)], null])
   await feed.close()
 })
 
