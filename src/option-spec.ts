@@ -1,4 +1,12 @@
-import { checkAddress, checkNames, nonEmpty, parseObject, parseSwitch, wholeNumber } from './support/parse-value.ts'
+import {
+  checkAddress,
+  checkNames,
+  nonEmpty,
+  parseAge,
+  parseObject,
+  parseSwitch,
+  wholeNumber,
+} from './support/parse-value.ts'
 
 /**
  * The declaration of an option: each has one. Its environment variable is its flag in capitals after ROWMILL_. The flag
@@ -58,6 +66,11 @@ export function optional(
 export function list(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
   const parse = (given: string) => given.split(',').map(address => checkAddress(address.trim()))
   return { flag, value, doc, fallback: null, fallbackDoc: null, parse }
+}
+
+/** A number of milliseconds, given as 30m, 12h or 7d. */
+export function age(flag: string, doc: string): OptionSpec<number | null> {
+  return { flag, value: 'AGE', doc, fallback: null, fallbackDoc: null, parse: parseAge }
 }
 
 export function names(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { RowmillError } from './errors.ts'
 import {
+  age,
   choice,
   flag,
   integer,
@@ -162,6 +163,12 @@ export const OPTIONS = {
   ),
   toCsv: json('to-csv', 'the keyword arguments that the original job gave to to_csv', 'header=False'),
   force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
+  forceRemoval: flag('force', 'remove also jobs that are open or not classified to the end: their rows are skipped'),
+  doneBefore: age(
+    'done-before',
+    'remove the jobs that ended, failed or were cancelled this long ago or longer: 30m, 12h or 7d',
+  ),
+  dryRun: flag('dry-run', 'remove nothing, and print what would be removed'),
   restart: flag('restart', 'discard what an unfinished job left of OUT, and start over from the first row'),
   resume: optional(
     'resume',

@@ -24,10 +24,11 @@ export interface CommandSpec<N extends OptionName = OptionName> {
 }
 
 export interface Operand {
+  /** With three dots at the end it takes any number of words, and is the last operand. */
   readonly name: string
   readonly doc: string
   readonly optional?: boolean
-  /** The words that it may be. Undefined: the name of a file. */
+  /** The words that it may be. Undefined: the name of a file, or the id of a job. */
   readonly choices?: readonly string[]
 }
 
@@ -49,7 +50,8 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
   if (spec.options.length > 0) command.addHelpText('after', ENVIRONMENT)
   return command.allowExcessArguments(false).action(async (...args) => {
-    const operands = args.slice(0, spec.operands.length) as (string | undefined)[]
+    // The last operand may take several words: then its value is a list of them.
+    const operands = args.slice(0, spec.operands.length).flat() as (string | undefined)[]
     const environment = takeEnvironment()
     const options = readOptions(spec.options, args[spec.operands.length], environment)
     const terminal = new Terminal(options)

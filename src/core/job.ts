@@ -1,5 +1,6 @@
 import { errorFromRecord, RowmillError } from '../errors.ts'
 import { type Job, type JobState, optionOf } from '../model.ts'
+import { isRemoved } from './removed-job.ts'
 
 /** A larger job record is ignored: every part of a pipeline keeps all job records in memory. */
 export const MAX_JOB_BYTES = 1024 * 1024
@@ -67,9 +68,14 @@ function writerOf(record: Job, before: Job): Writer {
   return record.epoch > before.epoch ? 'newer epoch' : 'current'
 }
 
-/** The job after one more record. The first record fixes header, layout, source and options for ever. */
+/**
+ * The job after one more record. The first record fixes header, layout, source and options. A removal replaces all of
+ * it, and no later record counts.
+ */
 export function foldJob(before: Job | undefined, record: Job): Job {
   if (!before) return record
+  if (isRemoved(before)) return before
+  if (isRemoved(record)) return record
   const writer = writerOf(record, before)
   const state = TRANSITIONS[writer][before.state]?.[record.state]
   if (!state) return before

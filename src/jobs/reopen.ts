@@ -1,4 +1,5 @@
 import { hasFailed, jobFailure, MAX_ATTEMPT } from '../core/job.ts'
+import { isRemoved } from '../core/removed-job.ts'
 import { isCurable, RowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
@@ -24,6 +25,7 @@ export async function reopen(context: PipelineContext, id: string, by: string): 
   const job = await jobs.latest(id)
   const refuse = (why: string) => new RowmillError('USAGE', `job ${id} ${why}`, { job: id })
   if (!job) throw refuse(`is not in pipeline ${pipeline}: give --job as rowmill publish printed it`)
+  if (isRemoved(job)) throw jobFailure(job)
   if (!job.bounded)
     throw refuse(
       'is one of events: it has one attempt. rowmill rejects export writes its rejects as CSV: send them again',

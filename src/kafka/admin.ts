@@ -96,15 +96,21 @@ export class KafkaAdmin {
 
   /** How many messages that a topic still holds the group has not committed. */
   async lag(groupId: string, topic: string): Promise<number> {
-    const [offsets, found] = await Promise.all([
-      this.#admin.fetchTopicOffsets(topic),
-      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
-    ])
-    const committed = new Map(found[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
-    return offsets.reduce((sum, { partition, low, high }) => {
-      const done = Math.max(Number(low), committed.get(partition) ?? 0)
-      return sum + Math.max(0, Number(high) - done)
-    }, 0)
+    const found = await this.#readUpTo(groupId, topic)
+    return [...found.values()].reduce((sum, { offset, end }) => sum + Math.max(0, end - offset), 0)
+  }
+
+  /** By partition: the group has nothing left to read below this offset. It committed that much, or the log begins there. */
+  async readUpTo(groupId: string, topic: string): Promise<Map<number, number>> {
+    return new Map([...(await this.#readUpTo(groupId, topic))].map(([partition, { offset }]) => [partition, offset]))
+  }
+
+  /** Deletes the messages of a partition below `offset`. Throws the broker's error. */
+  async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
+    await answered(async () => {
+      await this.#admin.fetchTopicOffsets(topic) // the next call knows only topics that this client has asked about
+      await this.#admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
+    })
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {
@@ -118,6 +124,20 @@ export class KafkaAdmin {
   close(): Promise<void> {
     this.#closed = true
     return this.#admin.disconnect()
+  }
+
+  async #readUpTo(groupId: string, topic: string): Promise<Map<number, { offset: number; end: number }>> {
+    const [offsets, found] = await Promise.all([
+      this.#admin.fetchTopicOffsets(topic),
+      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
+    ])
+    const committed = new Map(found[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
+    return new Map(
+      offsets.map(({ partition, low, high }) => {
+        const offset = Math.max(Number(low), committed.get(partition) ?? 0)
+        return [partition, { offset, end: Number(high) }]
+      }),
+    )
   }
 
   /**

@@ -1,6 +1,7 @@
 import { type Attempt, foldJob, hasFailed, jobFailure, MAX_ATTEMPT, MAX_JOB_BYTES } from '../core/job.ts'
 import { foldEpochs, type JobEpochs } from '../core/job-epochs.ts'
 import { isName } from '../core/names.ts'
+import { isRemoved } from '../core/removed-job.ts'
 import { RowmillError, voidsAttempt } from '../errors.ts'
 import type { Kafka, Message } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
@@ -107,9 +108,11 @@ export class JobLog {
     return this.known(id)
   }
 
-  /** The job as of now, or as soon as it is published. Rejects when `signal` aborts. */
+  /** The job as of now, or as soon as it is published. Throws JOB_CANCELLED if it was removed. Rejects when `signal` aborts. */
   async found(id: string, signal: AbortSignal): Promise<Job> {
-    return (await this.latest(id)) ?? (await this.until(id, () => true, signal))
+    const job = (await this.latest(id)) ?? (await this.until(id, () => true, signal))
+    if (isRemoved(job)) throw jobFailure(job)
+    return job
   }
 
   /** Resolves with the job as soon as `when` is true. Rejects when `signal` aborts. */
@@ -198,6 +201,9 @@ export class JobLog {
 
   #fold(record: Job): void {
     const { id, attempt, resultsFrom } = record
+    const before = this.#jobs.get(id)
+    if (before && isRemoved(before)) return
+    if (isRemoved(record)) this.#forget(id)
     this.#jobs.set(id, foldJob(this.#jobs.get(id), record))
     this.#epochs.set(id, foldEpochs(this.#epochs.get(id), record))
     const attempts = this.#attempts.get(id) ?? []
@@ -205,6 +211,11 @@ export class JobLog {
     if (attempt > (attempts.at(-1)?.attempt ?? -1)) attempts.push({ attempt, resultsFrom })
     if (record.state !== 'failed' || attempt === 0 || !voidsAttempt(record.reason?.code ?? '')) return
     this.#void.set(id, (this.#void.get(id) ?? new Set()).add(attempt))
+  }
+
+  /** Frees the memory of a job that was removed. The record of the removal is kept instead. */
+  #forget(id: string): void {
+    for (const known of [this.#jobs, this.#attempts, this.#epochs, this.#void, this.#unreadable]) known.delete(id)
   }
 
   #announce(): void {

@@ -1,6 +1,7 @@
 /** Whether an existing job is the one that a publisher, a producer or `jobs open` wants to continue. */
 import type { SourceHeader } from '../connector.ts'
 import { hasFailed, jobFailure } from '../core/job.ts'
+import { isRemoved } from '../core/removed-job.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, type JobOption, optionOf } from '../model.ts'
 import { counted } from '../support/counted.ts'
@@ -19,6 +20,7 @@ export function checkSameFile(
   { pipeline, options }: { pipeline: string; options: readonly JobOption[] },
 ): void {
   const refuse = refusalOf(job, pipeline, 'choose another --job')
+  if (isRemoved(job)) throw refuse('and was removed')
   if (!job.bounded) throw refuse('for events')
   if (!job.source || !header.identity) throw refuse('and input that is read only once cannot be resumed')
   const other = describeOtherSource({ ...job, source: job.source }, { ...header, source: header.identity })
@@ -34,6 +36,7 @@ export function checkSameFile(
  */
 export function checkSameProducer(job: Job, wanted: Job, pipeline: string): void {
   const refuse = refusalOf(job, pipeline, 'choose another id')
+  if (isRemoved(job)) throw refuse('and was removed')
   if (job.bounded) throw refuse('with the rows of a file')
   if (!job.sequenced) throw refuse('for events without sequence, which no producer holds')
   const difference = describeDifference(job, wanted)
@@ -46,6 +49,7 @@ export function checkSameProducer(job: Job, wanted: Job, pipeline: string): void
 /** Throws JOB_EXISTS unless the job was opened for events without sequence, with these columns and options. */
 export function checkSameUnsequenced(job: Job, header: JobHeader, pipeline: string): void {
   const refuse = refusalOf(job, pipeline, 'choose another --job')
+  if (isRemoved(job)) throw refuse('and was removed')
   if (job.bounded) throw refuse('with the rows of a file')
   if (job.sequenced) throw refuse('with events of a program that numbers them')
   const difference = describeDifference(job, header)

@@ -35,7 +35,7 @@ export function newTopicConfig(topics: PipelineTopics, topic: string): Record<st
     'max.message.bytes': String(MAX_MESSAGE_BYTES),
     'message.timestamp.type': 'LogAppendTime',
   }
-  // A job record is needed as long as any row of the job, so the job log never expires.
+  // A job record is needed as long as any row of the job, so the job log never expires. `rowmill jobs rm` shortens it.
   return topic === topics.jobs ? { ...config, 'retention.ms': '-1', 'retention.bytes': '-1' } : config
 }
 

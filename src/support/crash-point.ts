@@ -50,3 +50,4 @@ export type CrashPoint =
   | 'checkpointed'
   | 'output-named'
   | 'run-complete'
+  | 'job-removed'

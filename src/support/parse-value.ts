@@ -8,6 +8,15 @@ export function wholeNumber(given: string, [min, max]: readonly [number, number]
   throw new Error(`must be a whole number from ${min} to ${max}`)
 }
 
+const UNIT_MS = { m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** An age in milliseconds. */
+export function parseAge(given: string): number {
+  const [, count, unit] = /^([0-9]{1,6})([mhd])$/.exec(given) ?? []
+  if (count !== undefined) return Number(count) * UNIT_MS[unit as keyof typeof UNIT_MS]
+  throw new Error('must be a number of minutes, hours or days, such as 30m, 12h or 7d')
+}
+
 export function nonEmpty(given: string): string {
   if (given !== '') return given
   throw new Error('must not be empty')

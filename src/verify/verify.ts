@@ -1,5 +1,6 @@
 import type { SinkHeader } from '../connector.ts'
-import { jsonOptionOf } from '../core/job.ts'
+import { jobFailure, jsonOptionOf } from '../core/job.ts'
+import { isRemoved } from '../core/removed-job.ts'
 import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Rows } from '../model.ts'
@@ -97,6 +98,7 @@ async function findJob({ jobs, pipeline, signal }: PipelineContext, id: string):
     const message = `no job ${id} in pipeline ${pipeline}. Give --job as rowmill publish printed it, and the same --pipeline`
     throw new RowmillError('USAGE', message, { job: id, pipeline })
   }
+  if (isRemoved(job)) throw jobFailure(job)
   if (job.sequenced && job.bounded) return job
   throw new RowmillError('USAGE', `job ${id} has no order or no end, so it has no defined output file`, { job: id })
 }

@@ -51,7 +51,7 @@ test('bash completes commands, commands of a group, options, and the values of o
     'jobs list -V': ['-V'],
     'run --index-kind f': ['float'],
     co: ['collect', 'completion'],
-    'jobs ': ['open', 'list', 'cancel'],
+    'jobs ': ['open', 'list', 'cancel', 'rm'],
     'jobs list --o': ['--output'],
     'jobs list --cas': [],
     'jobs list -o ': ['text', 'json'],
@@ -127,7 +127,7 @@ test('fish completes commands, options and values', t => {
   assert.match(script, /^complete -c rowmill -n '__rowmill_is' -l version -s V /m)
   assert.match(script, / -l brokers -l bootstrap-server -s b /)
   if (offered('rowmill ') === null) return t.diagnostic('there is no fish here')
-  assert.deepEqual(offered('rowmill jobs '), ['cancel', 'list', 'open'])
+  assert.deepEqual(offered('rowmill jobs '), ['cancel', 'list', 'open', 'rm'])
   assert.deepEqual(offered('rowmill jobs list -o '), ['json', 'text'])
   assert.deepEqual(offered('rowmill jobs list --outp'), ['--output'])
   assert.deepEqual(offered('rowmill jobs list --cas'), [])

@@ -58,12 +58,24 @@ export class FakeAdmin implements Public<KafkaAdmin> {
   }
 
   async lag(groupId: string, topic: string): Promise<number> {
-    const committed = await Promise.all(
-      this.#topic(topic).logs.map((_, partition) => this.committed(groupId, topic, partition)),
+    const reached = await this.readUpTo(groupId, topic)
+    return this.#topic(topic).logs.reduce(
+      (sum, { end }, partition) => sum + Math.max(0, end - reached.get(partition)!),
+      0,
     )
-    return this.#topic(topic).logs.reduce((sum, { start, end }, partition) => {
-      return sum + Math.max(0, end - Math.max(start, committed[partition]!))
-    }, 0)
+  }
+
+  async readUpTo(groupId: string, topic: string): Promise<Map<number, number>> {
+    const reached = this.#topic(topic).logs.map(async ({ start }, partition): Promise<[number, number]> => {
+      return [partition, Math.max(start, await this.committed(groupId, topic, partition))]
+    })
+    return new Map(await Promise.all(reached))
+  }
+
+  async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
+    const log = this.#topic(topic).logs[partition]!
+    if (offset > log.end) throw Object.assign(new Error('offset out of range'), { type: 'OFFSET_OUT_OF_RANGE' })
+    if (offset > log.start) log.truncate(offset)
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {

@@ -223,8 +223,36 @@ export function conformance(connect: () => Promise<Kafka>): void {
     await first.member.commit(committedOffsets(topic, { 0: 2 }))
     assert.equal(await admin.committed(group, topic, 0), 2)
     assert.equal(await admin.lag(group, topic), 2)
+    assert.deepEqual(
+      await admin.readUpTo(group, topic),
+      new Map([
+        [0, 2],
+        [1, 0],
+      ]),
+    )
+    await admin.deleteRecords(topic, 1, 1)
+    assert.deepEqual(
+      await admin.readUpTo(group, topic),
+      new Map([
+        [0, 2],
+        [1, 1],
+      ]),
+    )
     await first.leave()
     assert.equal(await admin.groupMembers(group), 0)
+  })
+
+  test('messages below an offset are deleted once and for all, and readers begin after them', async t => {
+    const { kafka, topic, admin, producer } = await topicOf(t, 1)
+    for (const text of ['a', 'b', 'c']) await producer.send({ topic, partition: 0 }, [message(text)])
+    await admin.deleteRecords(topic, 0, 2)
+    await admin.deleteRecords(topic, 0, 1)
+    assert.deepEqual(await admin.bounds(topic, 0), { start: 2, end: 3 })
+    const found: string[] = []
+    const reading = { kafka, say: silent, signal: new AbortController().signal }
+    await readNow(reading, [{ topic, partition: 0, offset: 0 }], (_, { value }) => void found.push(`${value}`))
+    assert.deepEqual(found, ['c'])
+    await assert.rejects(admin.deleteRecords(topic, 0, 4))
   })
 
   test('a member begins at the committed offsets, or at the start of the log without any', async t => {

@@ -4,6 +4,7 @@ import { collectCommand } from './collect.ts'
 import { completionCommand } from './completion.ts'
 import { explainCommand } from './explain.ts'
 import { jobsCommands } from './jobs.ts'
+import { jobsRemoveCommand } from './jobs-rm.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommands } from './rejects.ts'
 import { runCommand } from './run.ts'
@@ -14,7 +15,7 @@ import { workCommand } from './work.ts'
 /** What the commands of a group have in common: the first word of their names. */
 export const GROUPS: Readonly<Record<string, string>> = {
   rejects: 'the rows of a job that have no result: list, export or replay them',
-  jobs: 'the jobs of a pipeline: open one for events, list them, cancel one',
+  jobs: 'the jobs of a pipeline: open one for events, list them, cancel or remove them',
 }
 
 /** Every command, in the order of the help. */
@@ -27,6 +28,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   verifyCommand,
   ...rejectsCommands,
   ...jobsCommands,
+  jobsRemoveCommand,
   brokerCommand,
   explainCommand,
   completionCommand(() => COMMANDS, GROUPS),

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { hasFailed, jobFailure } from '../../core/job.ts'
 import { checkName } from '../../core/names.ts'
+import { isRemoved } from '../../core/removed-job.ts'
 import { RowmillError } from '../../errors.ts'
 import { openUnsequenced } from '../../events/unsequenced-job.ts'
 import { cancelJob } from '../../jobs/cancel-job.ts'
@@ -89,6 +90,8 @@ const listCommand = defineCommand({
 async function findJobs(context: PipelineContext, id: string | null): Promise<ListedJob[]> {
   const all = await listJobs(context)
   const jobs = id === null ? all : all.filter(job => job.id === id)
+  const removed = id !== null && jobs.length === 0 ? await context.jobs.get(id) : undefined
+  if (removed && isRemoved(removed)) throw jobFailure(removed)
   if (id !== null && jobs.length === 0)
     throw new RowmillError('USAGE', `no job ${id} in pipeline ${context.pipeline}: rowmill jobs list names them`)
   const progress = await progressOf(context, jobs)

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { OutputFormat } from '../../../connectors/csv/output-format.ts'
 import { checkOutput } from '../../../connectors/file/output-path.ts'
-import { hasFailed, jsonOptionOf } from '../../core/job.ts'
+import { hasFailed, jobFailure, jsonOptionOf } from '../../core/job.ts'
+import { isRemoved } from '../../core/removed-job.ts'
 import { RowmillError } from '../../errors.ts'
 import { findRejects, type OpenReject } from '../../jobs/find-rejects.ts'
 import { findRejectsOfNoJob } from '../../jobs/rejects-of-no-job.ts'
@@ -170,6 +171,7 @@ async function read(context: PipelineContext, id: string): Promise<{ job: Job; r
   const job = await context.jobs.latest(id)
   if (!job)
     throw new RowmillError('USAGE', `no job ${id} in pipeline ${context.pipeline}: give --job as publish printed it`)
+  if (isRemoved(job)) throw jobFailure(job)
   const { rejected, complete } = await findRejects(context, job)
   context.say(`${rejected.length} rejects of job ${id}${complete ? '' : ` so far: ${whyMoreMayCome(job)}`}`)
   return { job, rejected }

@@ -81,8 +81,9 @@ function completedOption(name: OptionName): CompletedOption {
   }
 }
 
-function candidatesOf({ choices }: Operand): Candidates {
-  return choices ?? 'files'
+/** The ids of jobs are not known without a broker. */
+function candidatesOf({ name, choices }: Operand): Candidates {
+  return choices ?? (name === 'JOB...' ? null : 'files')
 }
 
 /** `text|json` are words. `FILE`, `DIR` and the like name a file. */

@@ -57,7 +57,8 @@ function optionSpecs({ flags, doc, isRepeated, value }: CompletedOption): string
 }
 
 function operandSpec({ name, candidates }: CompletedCommand['operands'][number], at: number): string {
-  return quoted(`${at + 1}:${name}:${actionOf(candidates)}`)
+  const place = name.endsWith('...') ? '*' : at + 1
+  return quoted(`${place}:${name}:${actionOf(candidates)}`)
 }
 
 function actionOf(candidates: Candidates): string {
