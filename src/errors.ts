@@ -62,6 +62,7 @@ export const ERRORS = {
   BROKER_FAILED: { exit: 3, after: 'resume', guesses: true },
   TLS_FAILED: { exit: 3, after: 'resume' },
   AUTHENTICATION_FAILED: { exit: 3, after: 'resume' },
+  NOT_AUTHORIZED: { exit: 3, after: 'resume' },
   REGISTRY_UNREACHABLE: { exit: 3, after: 'resume', guesses: true },
   TOPIC_UNUSABLE: { exit: 3, after: 'resume' },
   PARTITION_UNREADABLE: { exit: 3, after: 'resume' },

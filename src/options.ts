@@ -27,6 +27,10 @@ const MAX_SECONDS = 2_147_483
 export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof COMPRESSIONS)[number]
 
+/** What a user does in a pipeline (src/pipeline/roles.ts says which rights that takes). */
+export const ROLES = ['publish', 'work', 'collect', 'monitor'] as const
+export type Role = (typeof ROLES)[number]
+
 export const OPTIONS = {
   classifier: optional(
     'classifier',
@@ -190,6 +194,15 @@ export const OPTIONS = {
   columns: names('columns', 'NAME,...', 'the columns of the job; give a JSON array if a name has a comma'),
   output: {
     ...choice('output', ['text', 'json'], 'print text for people, or one JSON object a line for programs', 'text'),
+    short: 'o',
+  },
+  role: {
+    ...optional('role', ROLES.join('|'), 'what the user does'),
+    parse: choice('role', ROLES, '', 'work').parse,
+  } as OptionSpec<Role | null>,
+  principal: optional('principal', 'User:NAME', 'the user, as the cluster knows it', 'User:rowmill-ROLE'),
+  aclOutput: {
+    ...choice('output', ['text', 'strimzi'], 'print kafka-acls commands, or a KafkaUser of Strimzi in YAML', 'text'),
     short: 'o',
   },
   follow: flag('follow', 'append rows to OUT as they arrive, for a job without an end'),

@@ -29,6 +29,7 @@ const INSERTED = [
   /\b(nightly|orders|stock|SCORE|TEXT|NAME|classify(_df|_row)?|float|integer|sep|cleanup\.policy|delete|compact|one|two)\b/g,
   /\b((rows|classified|in)\.csv(\.gz|\.rowmill)?|black_box\.py|rowmill(\.(rows|results|Job))?)(?![\w.]*\w)/g,
   /\b(127\.0\.0\.1:\d+|http:\/\/127\.0\.0\.1:8081|(publisher )?host-\d(-\d)?|[ab]-1|python3)\b|--batch-rows/g,
+  /\b(User:alice|Read|topic)\b/g,
   /\b(rows? \d+( to \d+)?|\d+ rows?|signal SIG[A-Z]+|CLASSIFIER_[A-Z]+|SIG[A-Z]+|\d+)\b/g,
 ]
 

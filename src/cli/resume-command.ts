@@ -1,5 +1,6 @@
 import { RowmillError, toRowmillError } from '../errors.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
+import { commandLine } from '../support/shell.ts'
 
 /**
  * The error with the command that resumes the job. main.ts logs it as the last line. Without it if the error says that no
@@ -52,12 +53,4 @@ export function sameCommand(given: readonly string[] = process.argv.slice(2)): s
 function withFacts(thrown: unknown, more: Record<string, string>): RowmillError {
   const { code, message, facts, cause } = toRowmillError(thrown)
   return new RowmillError(code, message, { ...facts, ...more }, { cause })
-}
-
-function commandLine(words: readonly string[]): string {
-  return words.map(quoteForShell).join(' ')
-}
-
-export function quoteForShell(word: string): string {
-  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`
 }

@@ -1,6 +1,8 @@
 import kafkajs, { type Admin } from 'kafkajs'
+import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import { answered, patiently } from './errors.ts'
+import { isOfRights, type Right, type Rights } from './rights.ts'
 
 export interface TopicSettings {
   readonly topic: string
@@ -9,20 +11,50 @@ export interface TopicSettings {
   readonly config: Readonly<Record<string, string>>
 }
 
+/** What the broker says of one topic that it does not create. */
+export interface TopicRefusal {
+  readonly topic: string
+  /** Such as INVALID_CONFIG, POLICY_VIOLATION or TOPIC_AUTHORIZATION_FAILED. */
+  readonly type: string
+  readonly text: string
+}
+
+/** The broker does not create these topics. It may have created others. */
+export class TopicsRefused extends Error {
+  readonly refusals: readonly TopicRefusal[]
+
+  constructor(refusals: readonly TopicRefusal[], options: ErrorOptions) {
+    super(refusals.map(({ topic, text }) => `topic ${topic} is not created: ${text}`).join('; '), options)
+    this.refusals = refusals
+  }
+}
+
 /** Creates, describes and deletes topics and groups. */
 export class KafkaAdmin {
   /** The brokers as the user gave them, for commands that a message suggests. */
   readonly brokersText: string
   readonly #admin: Admin
+  readonly #cluster: Cluster
+  readonly #rights: Rights
   #closed = false
 
-  constructor(admin: Admin, brokers: readonly string[]) {
+  constructor(admin: Admin, cluster: Cluster, { brokers, rights }: { brokers: readonly string[]; rights: Rights }) {
     this.#admin = admin
+    this.#cluster = cluster
+    this.#rights = rights
     this.brokersText = brokers.join(',')
   }
 
-  /** Creates the topics that do not exist. Returns false if one of them existed already. */
-  async createTopics(topics: readonly TopicSettings[]): Promise<boolean> {
+  /** NOT_AUTHORIZED, with the command that grants the right. `more` follows it. */
+  missing(right: Right, cause: unknown, more?: string): RowmillError {
+    return this.#rights.missing(right, cause, more)
+  }
+
+  /**
+   * Creates the topics that do not exist. Returns false if one of them existed already. Throws TopicsRefused. With
+   * `validateOnly` it only asks whether the broker would create them.
+   */
+  async createTopics(topics: readonly TopicSettings[], { validateOnly = false } = {}): Promise<boolean> {
     const wanted = topics.map(({ topic, partitions, replicationFactor, config }) => ({
       topic,
       numPartitions: partitions,
@@ -30,7 +62,12 @@ export class KafkaAdmin {
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     }))
     // Users of a topic wait for its leaders themselves.
-    return answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted }))
+    try {
+      return await answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted, validateOnly }))
+    } catch (error) {
+      const refusals = refusalsOf(error)
+      throw refusals.length > 0 ? new TopicsRefused(refusals, { cause: error }) : error
+    }
   }
 
   /** Grows a topic to `count` partitions. Throws the broker's error. */
@@ -38,10 +75,11 @@ export class KafkaAdmin {
     await answered(() => this.#admin.createPartitions({ topicPartitions: [{ topic, count }] }))
   }
 
-  /** The number of partitions of each of `topics` that exists, by topic. */
+  /** The number of partitions of each of `topics` that exists, by topic. Throws NOT_AUTHORIZED. */
   async partitions(topics: readonly string[]): Promise<Map<string, number>> {
     const existing = new Set(await answered(() => this.#listTopics()))
     const wanted = topics.filter(topic => existing.has(topic))
+    for (const topic of topics) if (!existing.has(topic)) await this.#checkHidden(topic)
     if (wanted.length === 0) return new Map()
     const { topics: found } = await patiently(
       () => this.#admin.fetchTopicMetadata({ topics: wanted }),
@@ -77,20 +115,21 @@ export class KafkaAdmin {
 
   /** How many members a consumer group has now. 0 if there is no such group. */
   async groupMembers(groupId: string): Promise<number> {
-    const { groups } = await this.#admin.describeGroups([groupId])
+    const right = describe('group', groupId)
+    const { groups } = await this.#rights.needing(right, () => this.#admin.describeGroups([groupId]))
     return groups[0]?.members.length ?? 0
   }
 
   /** The first offset that a partition still holds, and the end of its log, also after the start of an open transaction. */
   async bounds(topic: string, partition: number): Promise<{ start: number; end: number }> {
-    const offsets = await this.#admin.fetchTopicOffsets(topic)
+    const offsets = await this.#fetchTopicOffsets(topic)
     const { low = 0, high = 0 } = offsets.find(found => found.partition === partition) ?? {}
     return { start: Number(low), end: Number(high) }
   }
 
   /** The offset that the group committed for a partition, or -1 if there is none. */
   async committed(groupId: string, topic: string, partition: number): Promise<number> {
-    const [found] = await this.#admin.fetchOffsets({ groupId, topics: [topic] })
+    const [found] = await this.#fetchOffsets(groupId, topic)
     return Number(found?.partitions.find(at => at.partition === partition)?.offset ?? -1)
   }
 
@@ -127,10 +166,7 @@ export class KafkaAdmin {
   }
 
   async #readUpTo(groupId: string, topic: string): Promise<Map<number, { offset: number; end: number }>> {
-    const [offsets, found] = await Promise.all([
-      this.#admin.fetchTopicOffsets(topic),
-      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
-    ])
+    const [offsets, found] = await Promise.all([this.#fetchTopicOffsets(topic), this.#fetchOffsets(groupId, topic)])
     const committed = new Map(found[0]?.partitions.map(({ partition, offset }) => [partition, Number(offset)]))
     return new Map(
       offsets.map(({ partition, low, high }) => {
@@ -138,6 +174,26 @@ export class KafkaAdmin {
         return [partition, { offset, end: Number(high) }]
       }),
     )
+  }
+
+  #fetchTopicOffsets(topic: string) {
+    return this.#rights.needing(describe('topic', topic), () => this.#admin.fetchTopicOffsets(topic))
+  }
+
+  #fetchOffsets(groupId: string, topic: string) {
+    return this.#rights.needing(describe('group', groupId), () =>
+      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
+    )
+  }
+
+  /** A topic that this user may not describe is not listed. Throws NOT_AUTHORIZED. */
+  async #checkHidden(name: string): Promise<void> {
+    await this.#rights.needing(describe('topic', name), async () => {
+      const broker = await answered(() => this.#cluster.findControllerBroker())
+      await broker.metadata([name]).catch(error => {
+        if (isOfRights(error)) throw error // otherwise there is no such topic
+      })
+    })
   }
 
   /**
@@ -159,4 +215,15 @@ export class KafkaAdmin {
     if ('error' in asked) throw asked.error
     return asked.topics
   }
+}
+
+function refusalsOf(error: unknown): TopicRefusal[] {
+  const { errors = [] } = error as { errors?: readonly { topic: string; type: string; message: string }[] }
+  return errors
+    .filter(({ type }) => type !== 'TOPIC_ALREADY_EXISTS')
+    .map(({ topic, type, message }) => ({ topic, type, text: message }))
+}
+
+function describe(resource: Right['resource'], name: string): Right {
+  return { operation: 'Describe', resource, name }
 }

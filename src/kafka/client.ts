@@ -19,6 +19,7 @@ import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
 import { refusalOf } from './refusal.ts'
+import { type Right, Rights } from './rights.ts'
 import { renewSessionsInTime, saslOptions } from './sasl.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { checkTls, isLoopback } from './tls.ts'
@@ -56,6 +57,7 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 export class Kafka {
   readonly settings: KafkaSettings
   readonly #security: ClusterSecurity
+  readonly #rights: Rights
   readonly #limits: ReturnType<typeof limitsOf>
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
@@ -68,6 +70,7 @@ export class Kafka {
     this.#security = settings.security ?? OPEN
     this.#limits = limitsOf(settings.limits ?? {}, settings.brokers)
     checkSecurity(this.#security, settings.brokers)
+    this.#rights = new Rights(settings.brokers, this.#security)
     this.#sasl = this.#security.sasl ? saslOptions(this.#security.sasl) : undefined
   }
 
@@ -76,7 +79,7 @@ export class Kafka {
     const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
     const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
-    return new KafkaAdmin(admin, this.settings.brokers)
+    return new KafkaAdmin(admin, cluster, { brokers: this.settings.brokers, rights: this.#rights })
   }
 
   async producer(): Promise<Producer> {
@@ -90,18 +93,24 @@ export class Kafka {
     })
     await this.#connecting(() => producer.connect())
     const { format, compression = 'none' } = this.settings
-    const parts = { format: format ?? AS_IT_IS, compression, patienceMs: this.patienceMs }
+    const parts = { format: format ?? AS_IT_IS, compression, rights: this.#rights, patienceMs: this.patienceMs }
     return new Producer(producer, cluster, parts)
   }
 
   /**
    * A reader of any partitions of `topics`. It joins no group. The end of a partition is the end of its log, so reading up
-   * to it waits for open transactions. With `stableEnds` the end is where the first open transaction begins.
+   * to it waits for open transactions. With `stableEnds` the end is where the first open transaction begins. A caller that
+   * asks for offsets alone needs the right to Describe; reading needs Read. Throws NOT_AUTHORIZED.
    */
-  async reader(topics: readonly string[], { stableEnds = false } = {}): Promise<Reader> {
-    const { cluster, sockets } = await this.#connectedCluster(topics, stableEnds)
+  async reader(
+    topics: readonly string[],
+    { stableEnds = false, operation = 'Read' }: { stableEnds?: boolean; operation?: Right['operation'] } = {},
+  ): Promise<Reader> {
+    const { cluster, sockets } = await this.#connectedCluster(topics, { stableEnds, operation })
     const { rack = '' } = this.#limits
-    return new Reader(cluster, sockets, { format: this.settings.format ?? AS_IT_IS, patienceMs: this.patienceMs, rack })
+    const { format } = this.settings
+    const parts = { format: format ?? AS_IT_IS, rights: this.#rights, operation, patienceMs: this.patienceMs, rack }
+    return new Reader(cluster, sockets, parts)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
@@ -122,7 +131,7 @@ export class Kafka {
       metadataMaxAge: this.#limits.metadataMaxAgeMs,
     })
     await group.connect()
-    return new GroupMember({ cluster, sockets, group, groupId, topics })
+    return new GroupMember({ cluster, sockets, group, groupId, topics, rights: this.#rights })
   }
 
   /** How long readers and senders retry while the broker does not answer, in ms. */
@@ -137,15 +146,19 @@ export class Kafka {
 
   async #connectedCluster(
     topics: readonly string[],
-    stableEnds = false,
+    { stableEnds = false, operation = 'Read' }: { stableEnds?: boolean; operation?: Right['operation'] } = {},
   ): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
     const { cluster, sockets } = this.#newCluster(stableEnds)
     try {
       await this.#connecting(() => cluster.connect())
-      await patiently(
-        () => cluster.addMultipleTargetTopics([...topics]),
-        () => Promise.resolve(),
-      )
+      // One by one, since the broker does not say which topic it refuses.
+      for (const name of topics) {
+        await patiently(
+          () =>
+            this.#rights.needing({ operation, resource: 'topic', name }, () => cluster.addMultipleTargetTopics([name])),
+          () => Promise.resolve(),
+        )
+      }
       return { cluster, sockets }
     } catch (error) {
       await hangUp(cluster, sockets) // or the process would never end

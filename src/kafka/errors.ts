@@ -18,14 +18,20 @@ export function describeKafkaError(error: unknown): {
   text: string
   retriable: boolean
   type: string
-  code: Extract<ErrorCode, 'TOPIC_UNUSABLE' | 'TLS_FAILED' | 'AUTHENTICATION_FAILED'>
+  code: Extract<ErrorCode, 'TOPIC_UNUSABLE' | 'TLS_FAILED' | 'AUTHENTICATION_FAILED' | 'NOT_AUTHORIZED'>
 } {
+  if (isNotAuthorized(error)) return { text: error.message, retriable: false, type: error.code, code: error.code }
   const refusal = refusalOf(error)
   if (refusal) return { ...refusal, retriable: false, type: refusal.code }
   const e = error as { message?: string; type?: string; retriable?: boolean; name?: string; cause?: { type?: string } }
   const type = e.type ?? e.cause?.type ?? e.name ?? 'Error'
   const final = /AUTHORIZATION|INVALID_TOPIC|MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|SASL|UNSUPPORTED/.test(type)
   return { text: e.message ?? String(error), retriable: !final, type, code: 'TOPIC_UNUSABLE' }
+}
+
+/** Whether the error says already which right is missing, and how to grant it. */
+export function isNotAuthorized(error: unknown): error is RowmillError & { readonly code: 'NOT_AUTHORIZED' } {
+  return error instanceof RowmillError && error.code === 'NOT_AUTHORIZED'
 }
 
 /**
@@ -80,6 +86,7 @@ export async function patiently<T>(
       return await request()
     } catch (error) {
       signal.throwIfAborted()
+      if (isNotAuthorized(error)) throw error
       const { retriable, text, type, code } = describeKafkaError(error)
       const lastsMs = now() - since
       const silence = isSilence(error)

@@ -6,7 +6,10 @@ import type { PartitionOffset } from './topic-partition.ts'
  * Readers get nothing after that offset, although the log continues.
  */
 export async function findOpenTransaction(kafka: Kafka, topic: string): Promise<PartitionOffset | null> {
-  const [readable, log] = await Promise.all([kafka.reader([topic], { stableEnds: true }), kafka.reader([topic])])
+  const [readable, log] = await Promise.all([
+    kafka.reader([topic], { stableEnds: true, operation: 'Describe' }),
+    kafka.reader([topic], { operation: 'Describe' }),
+  ])
   try {
     const count = readable.partitions(topic)
     const partitions = Array.from({ length: count }, (_, partition) => ({ topic, partition }))

@@ -5,7 +5,7 @@
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
-export { KafkaAdmin, type TopicSettings } from './admin.ts'
+export { KafkaAdmin, type TopicRefusal, type TopicSettings, TopicsRefused } from './admin.ts'
 export { type ClusterSettings, Kafka, type KafkaSettings } from './client.ts'
 export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
@@ -14,6 +14,7 @@ export { type Committed, GroupMember, type MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'
 export { type OutgoingMessage, Producer } from './producer.ts'
 export { type Fetched, Reader } from './reader.ts'
+export { aclCommand, type Right } from './rights.ts'
 export { registerSchemas } from './schema-registry.ts'
 export type { ClusterSecurity, SaslSettings, TlsSettings } from './security.ts'
 export type { PartitionOffset, TopicPartition } from './topic-partition.ts'

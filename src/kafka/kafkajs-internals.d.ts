@@ -20,6 +20,7 @@ declare module 'kafkajs/src/cluster/index.js' {
         response: { decode(answer: Buffer): Promise<A>; parse(answer: A): Promise<A> }
       }): Promise<A>
     }
+    metadata(topics: string[]): Promise<unknown>
     offsetFetch(request: {
       groupId: string
       topics: { topic: string; partitions: { partition: number }[] }[]
@@ -51,6 +52,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     refreshMetadataIfNecessary(): Promise<void>
     addMultipleTargetTopics(topics: string[]): Promise<void>
     findBroker(id: { nodeId: string }): Promise<Broker>
+    findControllerBroker(): Promise<Broker>
     findGroupCoordinator(group: { groupId: string }): Promise<Broker>
     findTopicPartitionMetadata(topic: string): { partitionId: number; leader: number }[]
     findLeaderForPartitions(topic: string, partitions: number[]): Record<string, number[]>

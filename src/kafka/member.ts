@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { hangUp } from './connection.ts'
+import { isOfRights, type Rights } from './rights.ts'
 import { byTopic, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 
 const HEARTBEAT_MS = 250
@@ -34,6 +35,7 @@ export class GroupMember {
   readonly #group: ConsumerGroup
   readonly #groupId: string
   readonly #topics: readonly string[]
+  readonly #rights: Rights
   #looking: Promise<void> | null = null
   #lookedAt = 0
   #mustReassign = false
@@ -44,17 +46,19 @@ export class GroupMember {
     group: ConsumerGroup
     groupId: string
     topics: readonly string[]
+    rights: Rights
   }) {
     this.#cluster = parts.cluster
     this.#sockets = parts.sockets
     this.#group = parts.group
     this.#groupId = parts.groupId
     this.#topics = parts.topics
+    this.#rights = parts.rights
   }
 
   /**
    * Joins, keeps the membership with heartbeats, and rejoins when needed, also when topics have grown. Leaves the group
-   * when `signal` aborts.
+   * when `signal` aborts. Rejects with NOT_AUTHORIZED if this user has no right to be in it.
    */
   async run(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -65,6 +69,8 @@ export class GroupMember {
         const type = (error as { type?: string }).type
         if (type === 'UNKNOWN_MEMBER_ID') this.#group.memberId = null
         else if (type === 'REBALANCE_IN_PROGRESS') await handlers.onRebalance()
+        else if (isOfRights(error, 'GROUP'))
+          throw this.#rights.missing({ operation: 'Read', resource: 'group', name: this.#groupId }, error)
         else if (type !== 'ILLEGAL_GENERATION') {
           handlers.onTrouble(error as Error)
           await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})

@@ -2,6 +2,7 @@ import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { Backoff, LONGEST_PAUSE_MS } from './backoff.ts'
+import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError } from './index.ts'
 
 /**
@@ -33,8 +34,9 @@ export class Outage {
     this.#said = false
   }
 
-  /** Waits a little before the caller retries. Throws BROKER_UNREACHABLE or TOPIC_UNUSABLE if a retry is no use. */
+  /** Waits a little before the caller retries. Throws BROKER_UNREACHABLE, NOT_AUTHORIZED or TOPIC_UNUSABLE if a retry is no use. */
   async failed(error: unknown, signal: AbortSignal): Promise<void> {
+    if (isNotAuthorized(error)) throw error
     const { text, retriable, type, code } = describeKafkaError(error)
     if (!retriable) throw new RowmillError(code, `cannot ${this.#what}: ${text}`, { type }, { cause: error })
     const now = this.#time.now()

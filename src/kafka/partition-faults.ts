@@ -2,6 +2,7 @@ import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { Backoff, LONGEST_PAUSE_MS } from './backoff.ts'
+import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError, type TopicPartition } from './index.ts'
 
 /** The errors that new metadata may end: another broker leads the partition, or will soon. */
@@ -47,10 +48,11 @@ export class PartitionFaults {
 
   /**
    * Notes that a fetch of this partition failed. Returns how long to wait before the next one, and whether new metadata may
-   * help. Throws TOPIC_UNUSABLE if a retry is no use, and PARTITION_UNREADABLE if the reader has waited long enough.
+   * help. Throws TOPIC_UNUSABLE or NOT_AUTHORIZED if a retry is no use, and PARTITION_UNREADABLE if the reader has waited long enough.
    */
   failed(at: Unread, error: unknown, all: readonly TopicPartition[]): { pauseMs: number; ofLeaders: boolean } {
     const { say, timeoutMs, patient, time } = this.#options
+    if (isNotAuthorized(error)) throw error
     const { text, retriable, type } = describeKafkaError(error)
     const { topic, partition, nextOffset: offset } = at
     const failure = (code: ErrorCode, duration: string) => {

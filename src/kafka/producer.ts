@@ -2,6 +2,7 @@ import type { Producer as KafkaJSProducer } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { COMPRESSIONS, type Compression } from '../options.ts'
 import { noPartition } from './errors.ts'
+import type { Right, Rights } from './rights.ts'
 import type { TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
@@ -15,6 +16,7 @@ export class Producer {
   readonly #producer: KafkaJSProducer
   readonly #cluster: Cluster
   readonly #format: ValueFormat
+  readonly #rights: Rights
   /** The number of the codec in KafkaJS and in the protocol. */
   readonly #codec: number
   /** How long the user of this producer retries while the broker does not answer, in ms. */
@@ -23,23 +25,26 @@ export class Producer {
   constructor(
     producer: KafkaJSProducer,
     cluster: Cluster,
-    { format, compression, patienceMs }: { format: ValueFormat; compression: Compression; patienceMs: number },
+    parts: { format: ValueFormat; compression: Compression; rights: Rights; patienceMs: number },
   ) {
-    this.patienceMs = patienceMs
-    this.#codec = COMPRESSIONS.indexOf(compression)
+    this.patienceMs = parts.patienceMs
+    this.#codec = COMPRESSIONS.indexOf(parts.compression)
     this.#producer = producer
     this.#cluster = cluster
-    this.#format = format
+    this.#format = parts.format
+    this.#rights = parts.rights
   }
 
   /** Resolves with the offset of the first message when all in-sync replicas have all messages. */
   async send({ topic, partition }: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {
-    const [written] = await this.#producer.send({
-      topic,
-      acks: -1,
-      compression: this.#codec,
-      messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
-    })
+    const [written] = await this.#rights.needing(write(topic), () =>
+      this.#producer.send({
+        topic,
+        acks: -1,
+        compression: this.#codec,
+        messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
+      }),
+    )
     if (!written) {
       await this.#cluster.refreshMetadata() // the partition may be new
       throw noPartition({ topic, partition })
@@ -49,12 +54,18 @@ export class Producer {
 
   /** How many partitions a topic has now. */
   async partitions(topic: string): Promise<number> {
-    await this.#cluster.addMultipleTargetTopics([topic])
-    await this.#cluster.refreshMetadata()
+    await this.#rights.needing(write(topic), async () => {
+      await this.#cluster.addMultipleTargetTopics([topic])
+      await this.#cluster.refreshMetadata()
+    })
     return this.#cluster.findTopicPartitionMetadata(topic).length
   }
 
   close(): Promise<void> {
     return this.#producer.disconnect()
   }
+}
+
+function write(topic: string): Right {
+  return { operation: 'Write', resource: 'topic', name: topic }
 }

@@ -8,6 +8,7 @@ import { type FetchLimits, fetchRaw } from './fetch.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
 import { MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
+import { isOfRights, type Right, type Rights } from './rights.ts'
 import { byTopic, firstMissing, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
@@ -45,6 +46,8 @@ export class Reader {
   readonly #format: ValueFormat
   /** Where we are. The broker may name a replica there. Empty: we do not say. */
   readonly #rack: string
+  readonly #rights: Rights
+  readonly #operation: Right['operation']
   /** Ends retries: KafkaJS would connect again, and nobody would close that connection. */
   readonly #closing = new AbortController()
   /** The unpacked bytes of such answers since the last collection. */
@@ -55,13 +58,21 @@ export class Reader {
   constructor(
     cluster: Cluster,
     sockets: Set<Socket>,
-    { format, patienceMs, rack = '' }: { format: ValueFormat; patienceMs: number; rack?: string },
+    parts: {
+      format: ValueFormat
+      rights: Rights
+      operation: Right['operation']
+      patienceMs: number
+      rack: string
+    },
   ) {
-    this.patienceMs = patienceMs
-    this.#rack = rack
+    this.patienceMs = parts.patienceMs
     this.#cluster = cluster
     this.#sockets = sockets
-    this.#format = format
+    this.#format = parts.format
+    this.#rack = parts.rack
+    this.#rights = parts.rights
+    this.#operation = parts.operation
   }
 
   /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
@@ -99,7 +110,7 @@ export class Reader {
         const { messages, next, bytes, tooLarge } = readBatches(records, { ...limits, from: offset, aborted, enough })
         left -= bytes
         const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
-        const found = { ...at, error, outOfRange, preferredNode }
+        const found = { ...at, error: error && this.#explained(error, topic), outOfRange, preferredNode }
         return { ...found, messages: messages.map(message => this.#formatted(message)) }
       },
     )
@@ -110,7 +121,9 @@ export class Reader {
   /** The first offset that each partition still holds, or the offset after its last message. */
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     const patience = { signal: this.#closing.signal, silenceMs: this.patienceMs }
-    return clusterOffsets(this.#cluster, wanted, { which, ...patience })
+    return clusterOffsets(this.#cluster, wanted, { which, ...patience }).catch(error => {
+      throw this.#explained(error, wanted[0]!.topic)
+    })
   }
 
   /** The offset after the last message of each of the first `count` partitions, by partition. */
@@ -137,6 +150,13 @@ export class Reader {
     } finally {
       if (this.#closing.signal.aborted) await hangUp(this.#cluster, this.#sockets) // it may have connected again
     }
+  }
+
+  /** The error itself, or which right is missing. */
+  #explained(error: Error, topic: string): Error {
+    return isOfRights(error)
+      ? this.#rights.missing({ operation: this.#operation, resource: 'topic', name: topic }, error)
+      : error
   }
 
   #noteUnpacked(bytes: number, { maxBytes }: FetchLimits): void {

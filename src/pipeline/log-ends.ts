@@ -9,7 +9,7 @@ export async function logEnds(
   partitions: number,
 ): Promise<Pick<Job, 'rowsFrom' | 'resultsFrom'>> {
   const { results } = topicsOf(pipeline)
-  const reader = await kafka.reader([topic, results])
+  const reader = await kafka.reader([topic, results], { operation: 'Describe' })
   try {
     return { rowsFrom: await reader.ends(topic, partitions), resultsFrom: await reader.ends(results, partitions) }
   } finally {

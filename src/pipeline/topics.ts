@@ -3,6 +3,7 @@ import { RowmillError } from '../errors.ts'
 import type { Kafka, KafkaAdmin, TopicSettings } from '../kafka/index.ts'
 import type { Say } from '../support/say.ts'
 import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
+import { createTopics } from './create-topics.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings, MAX_MESSAGE_BYTES, newTopicConfig } from './topic-settings.ts'
 
@@ -33,7 +34,7 @@ export interface EnsureOptions {
 /**
  * Creates the topics of a pipeline, or verifies those that exist. Returns the number of partitions to use: `partitions`
  * if it is given, otherwise as many as `rows` has, which is `ifNew` for new topics. A pipeline from before the topic
- * `bulk` gets that topic. Throws TOPIC_UNUSABLE, with the cure.
+ * `bulk` gets that topic. Throws TOPIC_UNUSABLE and NOT_AUTHORIZED, with the cure.
  */
 export async function ensureTopics(
   admin: KafkaAdmin,
@@ -44,16 +45,16 @@ export async function ensureTopics(
   const topics = topicsOf(pipeline)
   const all = Object.values(topics).filter(topic => bulk || topic !== topics.bulk)
   const before = await admin.partitions(all)
+  let isAsWanted = before.size === 0
   if (before.size < all.length) {
     const brokers = await admin.brokers()
     const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? ifNew
-    await admin.createTopics(
-      topicSettings(topics, wanted, brokers).filter(({ topic }) => all.includes(topic) && !before.has(topic)),
-    )
+    const missing = newTopics(topics, wanted, brokers).filter(({ topic }) => all.includes(topic) && !before.has(topic))
+    if (await createTopics(admin, missing, { pipeline, say })) isAsWanted = false
   }
   const found = await untilKnown(admin, all)
   verify(admin, found, { topics, all })
-  if (before.size > 0) await verifySettings(admin, { topics, all, writes, say })
+  if (!isAsWanted) await verifySettings(admin, { topics, all, writes, say })
   const rows = found.get(topics.rows)!
   if (partitions !== null && partitions > rows) throw tooManyAsked(admin, topics.rows, { rows, asked: partitions })
   const follow = [topics.results, topics.bulk].filter(topic => writes && (found.get(topic) ?? rows) < rows)
@@ -98,7 +99,8 @@ async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Ma
   }
 }
 
-function topicSettings(topics: PipelineTopics, partitions: number, brokers: number): TopicSettings[] {
+/** How the topics of a pipeline are created, on a cluster of so many brokers. */
+export function newTopics(topics: PipelineTopics, partitions: number, brokers: number): TopicSettings[] {
   const replicationFactor = Math.min(3, brokers)
   const insync = { 'min.insync.replicas': String(Math.max(1, replicationFactor - 1)) }
   return Object.values(topics).map(topic => {

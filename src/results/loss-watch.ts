@@ -63,7 +63,8 @@ export class LossWatch {
       try {
         const error = await this.#look()
         if (error) lost(error)
-      } catch {
+      } catch (error) {
+        if (error instanceof RowmillError && error.code === 'NOT_AUTHORIZED') lost(error)
         // KafkaJS reports outages.
       }
       this.#looking = null

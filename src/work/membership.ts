@@ -97,7 +97,7 @@ export class Membership {
 
   /** Joins the group; from now on partitions come and go. */
   join(handlers: MembershipHandlers): void {
-    this.#running = this.#member.run(
+    const running = this.#member.run(
       {
         onAssigned: offsets => this.#assign(offsets, handlers),
         onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
@@ -105,6 +105,7 @@ export class Membership {
       },
       this.#leave.signal,
     )
+    this.#running = running.catch(error => handlers.failed(error))
     this.#stopCommits = this.#time.every(COMMIT_EVERY_MS, () => void this.commit().catch(() => {}))
   }
 

@@ -1,5 +1,6 @@
 import { noPartition } from '../../src/kafka/errors.ts'
-import type { KafkaAdmin, TopicSettings } from '../../src/kafka/index.ts'
+import { type KafkaAdmin, type TopicSettings, TopicsRefused } from '../../src/kafka/index.ts'
+import { type Right, Rights } from '../../src/kafka/rights.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 import { PartitionLog } from './partition-log.ts'
 
@@ -14,8 +15,18 @@ export class FakeAdmin implements Public<KafkaAdmin> {
     return this.#client.settings.brokers.join(',')
   }
 
-  async createTopics(topics: readonly TopicSettings[]): Promise<boolean> {
+  missing(right: Right, cause: unknown, more?: string) {
+    return new Rights(this.#client.settings.brokers, { tls: null, sasl: null }).missing(right, cause, more)
+  }
+
+  async createTopics(topics: readonly TopicSettings[], { validateOnly = false } = {}): Promise<boolean> {
     const known = this.#cluster.topics
+    const refusals = topics.flatMap(settings => {
+      const type = this.#cluster.onCreate(settings)
+      return type === null ? [] : [{ topic: settings.topic, type, text: type }]
+    })
+    if (refusals.length > 0) throw new TopicsRefused(refusals, {})
+    if (validateOnly) return true
     const added = topics.filter(({ topic }) => !known.has(topic))
     for (const { topic, partitions, config } of added)
       known.set(topic, { logs: Array.from({ length: partitions }, () => new PartitionLog(0)), config })

@@ -14,6 +14,7 @@ import type {
   Producer,
   Reader,
   TopicPartition,
+  TopicSettings,
 } from '../../src/kafka/index.ts'
 import { FakeAdmin } from './admin.ts'
 import { Group } from './group.ts'
@@ -35,6 +36,8 @@ const PATIENCE_MS = 300_000
 export class FakeCluster {
   readonly topics = new Map<string, { logs: PartitionLog[]; config: Readonly<Record<string, string>> }>()
   readonly groups = new Map<string, Group>()
+  /** Asked before a topic is created. Returns the type of the broker's refusal, or null. */
+  onCreate: (settings: TopicSettings) => string | null = () => null
   /** Called before each append. It may wait, throw to refuse it, or have it written without an acknowledgement. */
   onProduce: (to: TopicPartition, messages: readonly OutgoingMessage[]) => Promise<'lose-ack' | undefined> = async () =>
     undefined

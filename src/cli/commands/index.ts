@@ -1,4 +1,5 @@
 import type { CommandSpec } from '../command.ts'
+import { aclsCommand } from './acls.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { completionCommand } from './completion.ts'
@@ -29,6 +30,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...rejectsCommands,
   ...jobsCommands,
   jobsRemoveCommand,
+  aclsCommand,
   brokerCommand,
   explainCommand,
   completionCommand(() => COMMANDS, GROUPS),

@@ -1,0 +1,39 @@
+import { checkName } from '../../core/names.ts'
+import { RowmillError } from '../../errors.ts'
+import { aclCommand, type Right } from '../../kafka/index.ts'
+import { ROLES } from '../../options.ts'
+import { rightsOf, usefulRights } from '../../pipeline/roles.ts'
+import { defineCommand } from '../command.ts'
+import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
+import { strimziUser } from '../strimzi-user.ts'
+import { Terminal } from '../terminal.ts'
+
+export const aclsCommand = defineCommand({
+  name: 'acls',
+  doc: 'print the access rules that a user of a pipeline needs; asks no broker',
+  operands: [],
+  example: 'rowmill acls --role work --principal User:rowmill-work --brokers 127.0.0.1:9092',
+  options: ['role', 'principal', 'sharedPipeline', 'aclOutput', 'quiet', ...KAFKA_OPTIONS],
+  async act(_, options) {
+    const { role, sharedPipeline: pipeline, aclOutput } = options
+    if (role === null) throw new RowmillError('USAGE', `which role? Give --role ${ROLES.join('|')}`)
+    checkName('--pipeline', pipeline)
+    const { kafka } = await readKafkaOptions(options, text => new Terminal(options).say(text))
+    const brokers = kafka?.brokers?.join(',') ?? 'HOST:PORT'
+    const principal = options.principal ?? `User:rowmill-${role}`
+    const rights = [...rightsOf(role, pipeline), ...usefulRights(pipeline)]
+    if (aclOutput === 'strimzi') process.stdout.write(strimziUser(principal.replace(/^User:/, ''), rights))
+    else process.stdout.write(aclCommands(brokers, principal, rights))
+    return 0
+  },
+})
+
+/** One command for each operation, on all its topics: each takes Kafka's tool some seconds. */
+function aclCommands(brokers: string, principal: string, rights: readonly Right[]): string {
+  const alike = Map.groupBy(rights, ({ operation, resource }) => `${operation} ${resource}`)
+  const commands = [...alike.values()].map(those => {
+    const names = those.map(({ name }) => name)
+    return aclCommand(brokers, principal, those[0]!, names)
+  })
+  return `${commands.join('\n')}\n`
+}

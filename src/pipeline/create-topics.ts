@@ -1,0 +1,89 @@
+import { RowmillError } from '../errors.ts'
+import { type KafkaAdmin, type TopicRefusal, type TopicSettings, TopicsRefused } from '../kafka/index.ts'
+import type { Say } from '../support/say.ts'
+import { quoteForShell } from '../support/shell.ts'
+
+/** Asks the cluster for its own replication factor. */
+const DEFAULT_REPLICATION = -1
+
+/**
+ * Creates topics with what the cluster accepts. If it refuses a setting or the replication factor, asks again without,
+ * and logs that once. Returns whether the cluster refused any. Throws TOPIC_UNUSABLE if it refuses the topics still, and
+ * NOT_AUTHORIZED if this user may not create them, with the commands that do.
+ */
+export async function createTopics(
+  admin: KafkaAdmin,
+  wanted: readonly TopicSettings[],
+  { pipeline, say }: { pipeline: string; say: Say },
+): Promise<boolean> {
+  const dropped = new Set<string>()
+  for (let asked = wanted; asked.length > 0; ) {
+    try {
+      await admin.createTopics(asked)
+      break
+    } catch (error) {
+      if (!(error instanceof TopicsRefused)) throw error
+      const { refusals } = error
+      if (refusals.some(({ type }) => type.endsWith('AUTHORIZATION_FAILED')))
+        throw mayNotCreate(admin, wanted, { pipeline, cause: error })
+      asked = asked.filter(({ topic }) => refusals.some(refusal => refusal.topic === topic))
+      const without = await refusedPart(admin, asked[0]!, refusals)
+      if (without === null) throw new RowmillError('TOPIC_UNUSABLE', error.message, {}, { cause: error })
+      for (const name of without) dropped.add(name)
+      asked = asked.map(settings => leaveOut(settings, without))
+    }
+  }
+  if (dropped.size > 0)
+    say(`the cluster refuses ${[...dropped].join(', ')} of the topics ${pipeline}.*: they have its defaults instead`)
+  return dropped.size > 0
+}
+
+/** What the cluster refuses of a topic: settings, or the replication factor. Null: something that the topic needs. */
+async function refusedPart(
+  admin: KafkaAdmin,
+  { config, replicationFactor, ...rest }: TopicSettings,
+  refusals: readonly TopicRefusal[],
+): Promise<string[] | null> {
+  const { type } = refusals.find(({ topic }) => topic === rest.topic)!
+  const replication = replicationFactor === DEFAULT_REPLICATION ? null : ['replication.factor', 'min.insync.replicas']
+  if (type === 'INVALID_REPLICATION_FACTOR') return replication
+  if (type !== 'INVALID_CONFIG' && type !== 'POLICY_VIOLATION') return null
+  const refuses = async (config: Record<string, string>) => {
+    const asked = admin.createTopics([{ ...rest, replicationFactor, config }], { validateOnly: true })
+    return await asked.then(
+      () => false,
+      error => error instanceof TopicsRefused,
+    )
+  }
+  if (await refuses({})) return replication
+  const refused: string[] = []
+  for (const [name, value] of Object.entries(config)) if (await refuses({ [name]: value })) refused.push(name)
+  return refused.length > 0 ? refused : Object.keys(config) // each alone is accepted, but not all together
+}
+
+function leaveOut(settings: TopicSettings, names: readonly string[]): TopicSettings {
+  const config = Object.fromEntries(Object.entries(settings.config).filter(([name]) => !names.includes(name)))
+  const isDefault = names.includes('replication.factor')
+  return { ...settings, config, ...(isDefault ? { replicationFactor: DEFAULT_REPLICATION } : {}) }
+}
+
+function mayNotCreate(
+  admin: KafkaAdmin,
+  wanted: readonly TopicSettings[],
+  { pipeline, cause }: { pipeline: string; cause: unknown },
+): RowmillError {
+  const commands = wanted.map(settings => createCommand(admin.brokersText, settings))
+  const right = { operation: 'Create', resource: 'topic', name: `${pipeline}.`, prefixed: true } as const
+  return admin.missing(right, cause, `. Or an administrator creates the topics:\n${commands.join('\n')}`)
+}
+
+/** Kafka's own command that creates a topic. */
+export function createCommand(
+  brokers: string,
+  { topic, partitions, replicationFactor, config }: TopicSettings,
+): string {
+  const settings = Object.entries(config).map(([name, value]) => ` --config ${quoteForShell(`${name}=${value}`)}`)
+  const numbers = `--partitions ${partitions} --replication-factor ${replicationFactor}`
+  const at = quoteForShell(brokers)
+  return `kafka-topics.sh --bootstrap-server ${at} --create --topic ${topic} ${numbers}${settings.join('')}`
+}

@@ -1,0 +1,45 @@
+import type { Right } from '../kafka/index.ts'
+import type { Role } from '../options.ts'
+import { topicsOf, workersGroup } from './topic-names.ts'
+
+/**
+ * The rights of a user in a pipeline whose topics exist. The right to Read or to Write includes that to Describe.
+ * - `publish`: sends rows and events, opens, cancels and replays jobs
+ * - `work`: classifies
+ * - `collect`: reads results into a file, and fails a job with too many rejects
+ * - `monitor`: lists jobs and rejects, follows results, and verifies
+ */
+export function rightsOf(role: Role, pipeline: string): Right[] {
+  const { jobs, rows, bulk, results, rejects } = topicsOf(pipeline)
+  const on = (operation: Right['operation'], topics: readonly string[]): Right[] =>
+    topics.map(name => ({ operation, resource: 'topic', name }))
+  // Each later attempt of a job has a group of its own, whose name begins so.
+  const group = (operation: Right['operation']): Right[] => [
+    { operation, resource: 'group', name: workersGroup(pipeline), prefixed: true },
+  ]
+  switch (role) {
+    case 'publish':
+      return [
+        ...on('Read', [jobs, rows, bulk, results]),
+        ...on('Write', [jobs, rows, bulk]),
+        ...on('Describe', [rejects]),
+      ]
+    case 'work':
+      return [...on('Read', [jobs, rows, bulk, results]), ...on('Write', [jobs, results, rejects]), ...group('Read')]
+    case 'collect':
+      return [
+        ...on('Read', [jobs, results]),
+        ...on('Write', [jobs]),
+        ...on('Describe', [rows, bulk, rejects]),
+        ...group('Describe'),
+      ]
+    case 'monitor':
+      return [...on('Read', [jobs, rows, bulk, results, rejects]), ...group('Describe')]
+  }
+}
+
+/** Lets us find out how large a row may be. Without it we expect that the topics are as we make them. */
+export function usefulRights(pipeline: string): Right[] {
+  const topics = Object.values(topicsOf(pipeline))
+  return topics.map(name => ({ operation: 'DescribeConfigs', resource: 'topic', name }))
+}
