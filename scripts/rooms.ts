@@ -13,7 +13,7 @@ const FLOORS = [
   ['run.ts'],
   ['run'],
   ['testing'],
-  ['events', 'jobs', 'work', 'collect'],
+  ['events', 'jobs', 'work', 'collect', 'doctor'],
   ['verify', 'publish', 'results', 'broker'],
   ['classifier'],
   ['pipeline'],

@@ -10,6 +10,7 @@ import createProducer from 'kafkajs/src/producer/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import { KafkaAdmin } from './admin.ts'
+import { ClusterProbe } from './cluster-probe.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { patiently } from './errors.ts'
@@ -80,6 +81,20 @@ export class Kafka {
     const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
     return new KafkaAdmin(admin, cluster, { brokers: this.settings.brokers, rights: this.#rights })
+  }
+
+  /**
+   * One connection to the broker at `address`, to ask what it is and what it allows. It has no retries. `signal` hangs up.
+   */
+  async probe(address: string, signal: AbortSignal): Promise<ClusterProbe> {
+    const one = new Kafka({ ...this.settings, brokers: [address] })
+    const { cluster, sockets } = one.#newCluster()
+    signal.addEventListener('abort', () => void hangUp(cluster, sockets), { once: true })
+    let probe: ClusterProbe | undefined
+    await one.#connecting(async () => {
+      probe = await ClusterProbe.connect(cluster, sockets)
+    })
+    return probe!
   }
 
   async producer(): Promise<Producer> {

@@ -7,6 +7,8 @@
  */
 export { KafkaAdmin, type TopicRefusal, type TopicSettings, TopicsRefused } from './admin.ts'
 export { type ClusterSettings, Kafka, type KafkaSettings } from './client.ts'
+export type { ClusterProbe } from './cluster-probe.ts'
+export type { AllowedOperations, DescribedCluster, Operation } from './describe-requests.ts'
 export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
 export type { ClientLimits } from './limits.ts'

@@ -8,14 +8,19 @@ declare module 'kafkajs/src/cluster/index.js' {
   }
   export interface Broker {
     nodeId: string
+    /** By the key of the request. */
+    versions: Record<number, { minVersion: number; maxVersion: number }>
+    connect(): Promise<void>
     /** The newest version of a request that both sides know. */
     lookupRequest<A, R extends { request: ProtocolRequest; requestTimeout: number }>(
       apiKey: number,
       definition: { protocol(options: { version: number }): (given: A) => R },
     ): (given: A) => R
     connectionPool: {
+      /** sessionLifetime: a Long, in ms. */
+      pool: { sessionLifetime: { toString(): string } }[]
       send<A>(call: {
-        request: ProtocolRequest
+        request: ProtocolRequest & { encode?: () => Promise<unknown> }
         requestTimeout: number
         response: { decode(answer: Buffer): Promise<A>; parse(answer: A): Promise<A> }
       }): Promise<A>
@@ -45,6 +50,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       maxInFlightRequests: number | null
       isolationLevel: number
     })
+    brokerPool: { seedBroker: Broker; createSeedBroker(): Promise<void> }
     connect(): Promise<void>
     disconnect(): Promise<void>
     removeBroker(address: { host: string; port: number }): void
@@ -144,6 +150,16 @@ declare module 'kafkajs/src/protocol/decoder.js' {
     readInt64(): bigint
     readString(): string | null
     readBytes(length: number): Buffer
+  }
+}
+
+declare module 'kafkajs/src/protocol/encoder.js' {
+  export default class Encoder {
+    writeInt8(value: number): this
+    writeInt32(value: number): this
+    writeString(value: string): this
+    writeBoolean(value: boolean): this
+    writeBufferInternal(bytes: Buffer): void
   }
 }
 

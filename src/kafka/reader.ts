@@ -7,7 +7,7 @@ import { noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
-import { MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
+import { codecOf, MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
 import { isOfRights, type Right, type Rights } from './rights.ts'
 import { byTopic, firstMissing, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
@@ -38,6 +38,9 @@ export interface Fetched extends PartitionOffset {
 const ANSWER_BYTES = MAX_BATCH_BYTES / 2
 /** We collect garbage after this many bytes from answers that unpacked to more than was requested. */
 const COLLECT_EVERY_BYTES = 2 * MAX_BATCH_BYTES
+
+/** Enough for the head of a batch and, mostly, for the batch. */
+const HEAD_OF_BATCH_BYTES = 1024
 
 /** Reads partitions without a group: offsets in, messages out. */
 export class Reader {
@@ -116,6 +119,18 @@ export class Reader {
     )
     this.#noteUnpacked(ANSWER_BYTES - left, limits)
     return fetched
+  }
+
+  /** The codecs of the batches at these offsets, by number, as far as one small answer holds them. */
+  async codecs(node: string, offsets: readonly PartitionOffset[]): Promise<Set<number>> {
+    const broker = await this.#cluster.findBroker({ nodeId: node })
+    const limits = {
+      maxWaitMs: 0,
+      maxPartitionBytes: HEAD_OF_BATCH_BYTES,
+      maxBytes: HEAD_OF_BATCH_BYTES * offsets.length,
+    }
+    const answer = await fetchRaw(broker, offsets, limits)
+    return new Set(answer.map(({ records }) => codecOf(records)).filter(codec => codec !== null))
   }
 
   /** The first offset that each partition still holds, or the offset after its last message. */

@@ -15,6 +15,8 @@ const HEADER_BYTES = 61
 const PREFIX_BYTES = 12
 /** The checksum covers everything after it. */
 const CHECKED_FROM = 21
+/** The lower byte of the attributes. */
+const CODEC_AT = 22
 const CODEC = 0x07
 const TRANSACTIONAL = 0x10
 const CONTROL = 0x20
@@ -52,6 +54,11 @@ export interface BatchLimits {
   readonly keepBytes?: number
   /** Whether even a first message that needs more is not kept. Default: no, one message is always kept. */
   readonly mayKeepNone?: boolean
+}
+
+/** The number of the codec of the first batch. Null if the bytes end before it. */
+export function codecOf(records: Buffer): number | null {
+  return records.length <= CODEC_AT ? null : records[CODEC_AT]! & CODEC
 }
 
 /**

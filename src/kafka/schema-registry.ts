@@ -46,6 +46,11 @@ interface SchemaRegistry {
   ): Promise<{ readonly id: number }>
 }
 
+/** Throws USAGE if the package of the client is not installed. */
+export async function requireRegistryClient(): Promise<void> {
+  await loadClient()
+}
+
 interface AvroText {
   readonly type: string
   readonly schema: string

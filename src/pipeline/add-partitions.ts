@@ -30,7 +30,11 @@ export async function addPartitions(admin: KafkaAdmin, topic: string, wanted: nu
 }
 
 /** Kafka's own command that gives a topic so many partitions. */
-export function addPartitionsCommand(admin: KafkaAdmin, topic: string, partitions: number): string {
+export function addPartitionsCommand(
+  admin: Pick<KafkaAdmin, 'brokersText'>,
+  topic: string,
+  partitions: number,
+): string {
   return `kafka-topics.sh --bootstrap-server ${admin.brokersText} --alter --topic ${topic} --partitions ${partitions}`
 }
 

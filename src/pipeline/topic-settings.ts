@@ -171,10 +171,15 @@ function isLimit(limit: number | null): limit is number {
 
 /** One sentence for each topic, with Kafka's own command that changes the settings. */
 export function describeFindings(findings: readonly Finding[], brokers: string): string[] {
-  return [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => {
-    const cures = new Map(those.map(({ cure }) => cure))
-    const config = [...cures].map(([name, value]) => `${name}=${value}`).join(',')
-    const command = `kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${topic} --add-config ${config}`
-    return `topic ${topic}: ${those.map(({ text }) => text).join('; ')}. To change it: ${command}`
-  })
+  return [...Map.groupBy(findings, ({ topic }) => topic)].map(
+    ([topic, those]) =>
+      `topic ${topic}: ${those.map(({ text }) => text).join('; ')}. To change it: ${settingsCommand(those, brokers)}`,
+  )
+}
+
+/** Kafka's own command that cures these findings, which are about one topic. */
+export function settingsCommand(findings: readonly Finding[], brokers: string): string {
+  const cures = new Map(findings.map(({ cure }) => cure))
+  const config = [...cures].map(([name, value]) => `${name}=${value}`).join(',')
+  return `kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${findings[0]!.topic} --add-config ${config}`
 }

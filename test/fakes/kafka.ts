@@ -91,6 +91,11 @@ export class FakeKafka implements Public<Kafka> {
     return asReal<KafkaAdmin>(new FakeAdmin(this))
   }
 
+  /** Only a real broker can be examined. */
+  async probe(): Promise<never> {
+    throw new Error('the fake answers no such requests')
+  }
+
   async producer() {
     this.check()
     return asReal<Producer>(new FakeProducer(this))

@@ -49,6 +49,11 @@ export class FakeReader implements Public<Reader> {
     return this.#fetchNow(node, offsets, limits)
   }
 
+  /** Nothing is compressed here. */
+  async codecs(_: string, offsets: readonly PartitionOffset[]): Promise<Set<number>> {
+    return new Set(offsets.length > 0 ? [0] : [])
+  }
+
   async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     this.#check()
     return wanted.map(({ topic, partition }) => {

@@ -3,6 +3,7 @@ import { aclsCommand } from './acls.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { completionCommand } from './completion.ts'
+import { doctorCommand } from './doctor.ts'
 import { explainCommand } from './explain.ts'
 import { jobsCommands } from './jobs.ts'
 import { jobsRemoveCommand } from './jobs-rm.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   jobsRemoveCommand,
   aclsCommand,
   brokerCommand,
+  doctorCommand,
   explainCommand,
   completionCommand(() => COMMANDS, GROUPS),
 ]

@@ -1,0 +1,79 @@
+import { clusterSettings } from '../../client-config/kafka-options.ts'
+import { checkName } from '../../core/names.ts'
+import type { CheckFinding, DoctorContext, Status } from '../../doctor/check.ts'
+import { ClusterAccess } from '../../doctor/cluster-access.ts'
+import { examine, exitCodeOf } from '../../doctor/doctor.ts'
+import { thisMachine } from '../../doctor/machine.ts'
+import type { Examined } from '../../doctor/run-checks.ts'
+import { Secrets } from '../../support/credentials.ts'
+import { printable } from '../../support/printable.ts'
+import { defineCommand } from '../command.ts'
+import { printJson } from '../json-output.ts'
+import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
+import { registryUrl } from '../registry-url.ts'
+import { Terminal } from '../terminal.ts'
+
+const JSON_SHAPE = {
+  line: 'each finding',
+  fields: {
+    check: 'what was examined',
+    status: 'ok, warning, failure or skipped',
+    message: 'what was found',
+    cure: 'what to do; null if nothing is wrong',
+  },
+}
+
+export const doctorCommand = defineCommand({
+  name: 'doctor',
+  doc: 'examine this machine and, with --brokers, the cluster and the pipeline; each fault has its cure',
+  operands: [{ name: 'OUT', doc: 'a file that a command will write: its disk is examined too', optional: true }],
+  example: 'rowmill doctor --command-config client.properties --workers 4',
+  options: [
+    ...KAFKA_OPTIONS,
+    'sharedPipeline',
+    'workers',
+    'python',
+    'schemaRegistry',
+    'schemaRegistryUserinfoFile',
+    'output',
+    'quiet',
+  ],
+  json: JSON_SHAPE,
+  async act([out], options) {
+    const { sharedPipeline: pipeline, workers, python, output } = options
+    checkName('--pipeline', pipeline)
+    const terminal = new Terminal(options)
+    const { kafka, config } = await readKafkaOptions(options, message => terminal.say(message))
+    const settings = kafka && { ...clusterSettings(kafka), clientId: 'rowmill-doctor' }
+    const registry = await registryUrl(options, config.registry)
+    const cluster = settings && new ClusterAccess(settings)
+    const machine = thisMachine()
+    const context: DoctorContext = { machine, cluster, pipeline, workers, python, out: out ?? null, registry }
+    const secrets = new Secrets(registry === null ? [] : [registry])
+    const tell = output === 'json' ? tellJson : tellText
+    const all: Examined[] = []
+    for await (const examined of examine(context)) {
+      all.push(examined)
+      for (const finding of examined.findings) tell(examined.check, masked(finding, secrets))
+    }
+    return exitCodeOf(all)
+  },
+})
+
+function masked({ status, text, cure }: CheckFinding, secrets: Secrets): CheckFinding {
+  return { status, text: secrets.mask(text), cure: cure === null ? null : secrets.mask(cure) }
+}
+
+function tellJson(check: Examined['check'], { status, text, cure }: CheckFinding): void {
+  printJson(JSON_SHAPE, [{ check, status, message: text, cure }])
+}
+
+const WIDTHS = { status: 'failure'.length + 2, check: 'registry-client'.length + 2 }
+
+function tellText(check: string, { status, text, cure }: CheckFinding): void {
+  const marked: Record<Status, string> = { ok: 'ok', warning: 'warning', failure: 'FAILURE', skipped: 'skipped' }
+  const head = marked[status].padEnd(WIDTHS.status) + check.padEnd(WIDTHS.check)
+  const indent = ' '.repeat(head.length)
+  const lines = text.replaceAll('\n', `\n${indent}`)
+  process.stdout.write(printable(`${head}${lines}\n${cure === null ? '' : `${indent}Cure: ${cure}\n`}`))
+}

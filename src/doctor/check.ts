@@ -1,0 +1,44 @@
+import type { ClusterAccess } from './cluster-access.ts'
+import type { Machine } from './machine.ts'
+
+/** `skipped`: something that it needs has failed, or nobody can tell. The text says which. */
+export type Status = 'ok' | 'warning' | 'failure' | 'skipped'
+
+/** One line of the report. */
+export interface CheckFinding {
+  readonly status: Status
+  readonly text: string
+  /** What to do. Null if nothing is wrong. */
+  readonly cure: string | null
+}
+
+/** What is examined. */
+export interface DoctorContext {
+  readonly machine: Machine
+  /** Null: without a cluster, only this machine is examined. */
+  readonly cluster: ClusterAccess | null
+  readonly pipeline: string
+  /** How many workers shall serve the pipeline. */
+  readonly workers: number
+  readonly python: string
+  /** The file that a command will write. Null: not named. */
+  readonly out: string | null
+  /** The URL of the schema registry, which may hold user and password. Null: none. */
+  readonly registry: string | null
+}
+
+export interface Check<C extends DoctorContext = DoctorContext> {
+  readonly name: string
+  /** The names of earlier checks without which this one tells nothing. It is skipped if one of them fails. */
+  readonly needs: readonly string[]
+  readonly limitMs: number
+  /** At least one finding. A thrown error becomes a failure. `signal` aborts after `limitMs`. */
+  run(context: C, signal: AbortSignal): Promise<CheckFinding | readonly CheckFinding[]>
+}
+
+export type ClusterCheck = Check<DoctorContext & { readonly cluster: ClusterAccess }>
+
+export const ok = (text: string): CheckFinding => ({ status: 'ok', text, cure: null })
+export const warning = (text: string, cure: string): CheckFinding => ({ status: 'warning', text, cure })
+export const failure = (text: string, cure: string): CheckFinding => ({ status: 'failure', text, cure })
+export const skipped = (text: string): CheckFinding => ({ status: 'skipped', text, cure: null })

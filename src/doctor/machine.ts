@@ -1,0 +1,38 @@
+import { statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { cacheDirectory } from '../broker/jvm/kafka-jars.ts'
+import { checkCompression } from '../kafka/compression.ts'
+import type { Compression } from '../options.ts'
+import { openFilesLimit } from '../support/open-files.ts'
+
+/** What the checks ask of this machine. Tests give another one. */
+export interface Machine {
+  readonly nodeVersion: string
+  readonly env: NodeJS.ProcessEnv
+  readonly cacheFolder: string
+  readonly temporaryFolder: string
+  /** Null if we cannot find out. */
+  readonly openFiles: number | null
+  /** How many bytes this user may still write to the disk of a folder. */
+  freeBytes(folder: string): Promise<number>
+  /** Throws if this machine cannot compress and decompress with this codec. */
+  checkCodec(codec: Compression): void
+  /** Milliseconds since 1970. */
+  wallClock(): number
+}
+
+export function thisMachine(): Machine {
+  return {
+    nodeVersion: process.versions.node,
+    env: process.env,
+    cacheFolder: cacheDirectory(),
+    temporaryFolder: tmpdir(),
+    openFiles: openFilesLimit(),
+    freeBytes: async folder => {
+      const { bavail, bsize } = await statfs(folder)
+      return bavail * bsize
+    },
+    checkCodec: checkCompression,
+    wallClock: Date.now,
+  }
+}

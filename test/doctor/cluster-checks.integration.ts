@@ -1,0 +1,251 @@
+/** Every line about a cluster is made to fail, at a real broker. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import kafkajs from 'kafkajs'
+import { startLocalBroker } from '../../src/broker/local-broker.ts'
+import { choosePorts } from '../../src/broker/ports.ts'
+import { clusterSettings, type KafkaOptions } from '../../src/client-config/kafka-options.ts'
+import type { DoctorContext } from '../../src/doctor/check.ts'
+import { ClusterAccess } from '../../src/doctor/cluster-access.ts'
+import { examine } from '../../src/doctor/doctor.ts'
+import { Kafka } from '../../src/kafka/index.ts'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { allOf, contextWith, expectFinding, findingsOf, machineWith } from '../helpers/doctor.ts'
+import { type Listener, PASSWORD, SecuredBroker, USER } from '../helpers/secured-broker.ts'
+import { until } from '../helpers/until.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+const AUTHORIZER = {
+  'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+  'super.users': 'User:ANONYMOUS', // whoever logs in at all may do nothing
+}
+
+const closes: (() => Promise<void> | void)[] = []
+let secured: SecuredBroker
+before(async () => {
+  secured = await SecuredBroker.start(close => closes.unshift(close), AUTHORIZER)
+})
+after(async () => {
+  for (const close of closes) await close()
+})
+
+const access = (options: KafkaOptions) => new ClusterAccess({ ...clusterSettings(options), clientId: 'test' })
+const open = () => access({ brokers: [secured.broker.address] })
+const ssl = (listener: Listener, more: Record<string, string> = {}) =>
+  access({
+    brokers: [secured.address(listener)],
+    properties: { 'security.protocol': 'SSL', 'ssl.ca.location': secured.authority.ca, ...more },
+  })
+const login = (password = PASSWORD) =>
+  ssl('LOGIN', {
+    'security.protocol': 'SASL_SSL',
+    'sasl.mechanism': 'SCRAM-SHA-512',
+    'sasl.username': USER,
+    'sasl.password': password,
+  })
+
+/** What one check finds in a cluster. */
+async function find(check: string, cluster: ClusterAccess, more: Partial<DoctorContext> = {}) {
+  try {
+    return await findingsOf(check, { ...more, cluster })
+  } finally {
+    cluster.close()
+  }
+}
+
+/** A pipeline with topics. `admin` may do everything. */
+async function pipelineWith(change: (admin: kafkajs.Admin, pipeline: string) => Promise<unknown> = async () => {}) {
+  const pipeline = `doctor-${randomBytes(4).toString('hex')}`
+  const kafka = new Kafka({ brokers: [secured.broker.address], clientId: 'test' })
+  const ours = await kafka.admin()
+  await ensureTopics(ours, pipeline, 2)
+  await ours.close()
+  const admin = new kafkajs.Kafka({ brokers: [secured.broker.address], logLevel: kafkajs.logLevel.NOTHING }).admin()
+  await admin.connect()
+  await change(admin, pipeline)
+  await admin.disconnect()
+  return pipeline
+}
+
+test('a cluster without faults has no line that is not ok', async () => {
+  const pipeline = await pipelineWith()
+  const found = await allOf(examine(contextWith({ cluster: ssl('TLS'), pipeline, workers: 2 })))
+  const bad = found.flatMap(({ check, findings }) =>
+    findings.filter(({ status }) => status !== 'ok').map(each => [check, each]),
+  )
+  assert.deepEqual(bad, [])
+  assert.deepEqual(
+    found.slice(-10).map(({ check }) => check),
+    [
+      'addresses',
+      'tls',
+      'login',
+      'api-versions',
+      'clock',
+      'listeners',
+      'rights',
+      'topics',
+      'settings',
+      'codecs-in-use',
+    ],
+  )
+})
+
+test('a name that does not resolve, and a port that nothing listens on', async () => {
+  const closed = (await choosePorts(undefined)).broker
+  const found = await find('addresses', access({ brokers: ['nowhere.invalid:9092', `127.0.0.1:${closed}`] }))
+  expectFinding(found, ['failure', /nowhere\.invalid has no address/, /DNS/])
+  expectFinding(found, ['failure', /nothing listens there \(127\.0\.0\.1\)/, /start the broker/])
+})
+
+test('a bootstrap address that answers, and an advertised one that does not', async () => {
+  const closed = (await choosePorts(undefined)).broker
+  const advertised = { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${closed}` }
+  const broker = await startLocalBroker({ properties: advertised })
+  closes.unshift(() => broker.close())
+  const found = await find('listeners', access({ brokers: [broker.address] }))
+  const both = new RegExp(`${broker.address} answers, but says that broker 1 is at 127\\.0\\.0\\.1:${closed}`)
+  expectFinding(found, ['failure', both, /set advertised\.listeners of broker 1/])
+})
+
+test('certificates: expired, of another host, of a foreign authority, soon to expire, and not checked', async () => {
+  const cure = /rowmill explain TLS_FAILED/
+  expectFinding(await find('tls', ssl('EXPIRED')), ['failure', /has expired/, cure])
+  expectFinding(await find('tls', ssl('ELSEWHERE')), ['failure', /for another host name/, cure])
+  const foreign = { 'ssl.ca.location': secured.client.cert }
+  expectFinding(await find('tls', ssl('TLS', foreign)), ['failure', /do not trust the authority/, cure])
+  const later = { machine: machineWith({ wallClock: () => Date.now() + 345 * DAY_MS }) }
+  expectFinding(await find('tls', ssl('TLS'), later), [
+    'warning',
+    /TLSv1\.3.* valid for 19 days/,
+    /renew the certificate of test/,
+  ])
+  const own = { 'ssl.certificate.location': secured.client.cert, 'ssl.key.location': secured.client.key }
+  expectFinding(await find('tls', ssl('MUTUAL', own), later), [
+    'warning',
+    /our certificate, test, is valid for 19/,
+    /ssl\.certificate/,
+  ])
+  const unchecked = { 'ssl.endpoint.identification.algorithm': 'none' }
+  expectFinding(await find('tls', ssl('ELSEWHERE', unchecked)), ['warning', /host name is not checked/, /endpoint/])
+  expectFinding(await find('tls', access({ brokers: [secured.broker.address], ssl: true })), ['failure', /TLS/, cure])
+})
+
+test('a wrong password, a missing certificate of ours, and plain text at a port with TLS', async () => {
+  const wrong = await find('login', login('Hunter2'))
+  expectFinding(wrong, ['failure', /refuses the login/, /rowmill explain AUTHENTICATION_FAILED/])
+  assert.doesNotMatch(JSON.stringify(wrong), /Hunter2/)
+  expectFinding(await find('login', ssl('MUTUAL')), ['failure', /asks for a certificate of ours/, /TLS_FAILED/])
+  const plain = await find('login', access({ brokers: [secured.address('TLS')] }))
+  expectFinding(plain, ['failure', /Does it expect TLS/, /BROKER_UNREACHABLE/])
+  expectFinding(await find('login', login()), ['ok', /alice by SCRAM-SHA-512; it lasts as long as the connection/])
+})
+
+test('a session of 6 s is named', async () => {
+  const short = ssl('SHORT', {
+    'security.protocol': 'SASL_SSL',
+    'sasl.mechanism': 'PLAIN',
+    'sasl.username': USER,
+    'sasl.password': PASSWORD,
+  })
+  expectFinding(await find('login', short), ['ok', /alice by PLAIN; it is renewed within 6 s/])
+})
+
+test('a machine whose clock is an hour ahead, or behind', async () => {
+  const at = (ms: number) => ({ machine: machineWith({ wallClock: () => Date.now() + ms }) })
+  expectFinding(await find('clock', open(), at(3_600_000)), ['warning', /3600 s ahead of/, /NTP/])
+  expectFinding(await find('clock', open(), at(-3_600_000)), ['warning', /3600 s behind/, /NTP/])
+  expectFinding(await find('clock', login()), ['skipped', /does not tell its time \(CLUSTER_AUTHORIZATION_FAILED\)/])
+})
+
+test('a user without rights, and one with a few of them', async () => {
+  const none = await pipelineWith()
+  const { rows } = topicsOf(none)
+  const denied = await find('rights', login(), { pipeline: none })
+  expectFinding(denied, [
+    'failure',
+    new RegExp(`topic ${rows}: this user may not even Describe`),
+    /kafka-acls\.sh .*User:alice/,
+  ])
+  expectFinding(denied, ['failure', /group .*\.workers: this user may not even/, /--group/])
+  const few = await pipelineWith((admin, pipeline) =>
+    admin.createAcls({ acl: [mayRead(TOPIC, topicsOf(pipeline).jobs), mayRead(GROUP, `${pipeline}.workers`)] }),
+  )
+  const rights = () => find('rights', login(), { pipeline: few })
+  await until('the broker knows the ACLs', async () => (await rights()).some(({ status }) => status === 'ok'))
+  const found = await rights()
+  expectFinding(found, [
+    'warning',
+    /\.jobs: this user may not Write, which the roles publish, work, collect need/,
+    /--operation Write --topic .*\.jobs/,
+  ])
+  expectFinding(found, ['ok', /group .*: this user may Read/])
+  expectFinding(await find('rights', login(), { pipeline: 'absent' }), ['failure', /topic absent\.rows/, /kafka-acls/])
+})
+
+const { TOPIC, GROUP } = kafkajs.AclResourceTypes
+
+/** Lets the user of the tests read one resource. */
+function mayRead(resourceType: kafkajs.AclResourceTypes, resourceName: string) {
+  return {
+    ...{ resourceType, resourceName, operation: kafkajs.AclOperationTypes.READ },
+    resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+    principal: `User:${USER}`,
+    host: '*',
+    permissionType: kafkajs.AclPermissionTypes.ALLOW,
+  }
+}
+
+test('fewer partitions than workers, and a topic of jobs that was grown', async () => {
+  const pipeline = await pipelineWith(async (admin, pipeline) => {
+    const { jobs } = topicsOf(pipeline)
+    await admin.createPartitions({ topicPartitions: [{ topic: jobs, count: 2 }] })
+    const grown = async () => (await admin.fetchTopicMetadata({ topics: [jobs] })).topics[0]!.partitions.length === 2
+    await until('the broker knows both partitions', grown)
+  })
+  const found = await find('topics', open(), { pipeline, workers: 5 })
+  expectFinding(found, [
+    'warning',
+    /\.rows has 2 partitions, so 3 of 5 workers/,
+    /--alter --topic .*\.rows --partitions 5/,
+  ])
+  expectFinding(found, ['failure', /\.jobs has 2 partitions and must have 1/, /another --pipeline/])
+})
+
+test('settings that lose rows, and doubtful ones', async () => {
+  const pipeline = await pipelineWith(async (admin, pipeline) => {
+    const { jobs, rows } = topicsOf(pipeline)
+    const topics = [jobs, rows].map(name => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }))
+    const configEntries = [{ name: 'retention.ms', value: '1000' }]
+    await admin.alterConfigs({ validateOnly: false, resources: topics.map(topic => ({ ...topic, configEntries })) })
+    await until('the broker knows the settings', async () => {
+      const { resources } = await admin.describeConfigs({ resources: topics, includeSynonyms: false })
+      const shown = resources.map(each => each.configEntries.find(({ configName }) => configName === 'retention.ms'))
+      return shown.every(setting => setting?.configValue === '1000')
+    })
+  })
+  const found = await find('settings', open(), { pipeline })
+  expectFinding(found, [
+    'failure',
+    /\.jobs: .*retention\.ms=1000 deletes job records/,
+    /kafka-configs\.sh .*retention\.ms=-1/,
+  ])
+  expectFinding(found, ['warning', /\.rows: .*retention\.ms=1000 deletes rows within a day/, /kafka-configs\.sh/])
+})
+
+test('messages in a codec that this machine lacks', async () => {
+  const pipeline = await pipelineWith()
+  const { rows } = topicsOf(pipeline)
+  const kafka = new Kafka({ brokers: [secured.broker.address], clientId: 'test', compression: 'zstd' })
+  const producer = await kafka.producer()
+  await producer.send({ topic: rows, partition: 1 }, [{ key: 'k', value: Buffer.alloc(100) }])
+  await producer.close()
+  expectFinding(await find('codecs-in-use', open(), { pipeline }), ['ok', /have zstd/])
+  const checkCodec = (codec: string) => {
+    if (codec === 'zstd') throw new Error('no binary')
+  }
+  const found = await find('codecs-in-use', open(), { pipeline, machine: machineWith({ checkCodec }) })
+  expectFinding(found, ['failure', /zstd, which this machine cannot read/, /compression\.type/])
+})
