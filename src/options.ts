@@ -188,6 +188,7 @@ export const OPTIONS = {
   ),
   port: optionalInteger('port', 'N', 'the port on 127.0.0.1', [1, 65_535], 'a free one'),
   data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are deleted'),
+  auth: flag('auth', 'let in only clients that have the file of properties which stderr names; see --command-config'),
   id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
   only: optional('job', 'ID', 'list this job alone', 'all'),
   rejectsOf: optional('job', 'ID', 'the job', 'list the messages that belong to no job'),

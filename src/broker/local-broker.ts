@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
+import { localCluster, newLogin } from './broker-login.ts'
 import { startContainerBroker } from './container/container-broker.ts'
 import {
   type BrokerDirectory,
@@ -37,6 +38,8 @@ export interface LocalBrokerOptions {
    * We still wait until `port` answers.
    */
   readonly properties?: Properties
+  /** Whether only clients with the secret of this start get in. Default: every user of this machine may use the broker. */
+  readonly auth?: boolean
   /** What the broker must have open files for, apart from its own. Throws TOO_MANY_OPEN_FILES if the limit is lower. */
   readonly load?: Load
   /** Whether a broker without persistent data is acceptable if `dataDir` cannot be used. */
@@ -63,7 +66,8 @@ const MAY_END_MS = 3000
  * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED if `signal` aborts.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
-  const { port, dataDir, properties, load, onProgress = () => {}, signal = new AbortController().signal } = options
+  const { port, dataDir, properties, auth = false, load, onProgress = () => {} } = options
+  const { signal = new AbortController().signal } = options
   try {
     const prepared = await prepareKafka(onProgress, signal).catch(error => {
       if (error instanceof RowmillError && error.facts.missing !== undefined) return error
@@ -75,6 +79,7 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
       prepared,
       dataDir,
       properties,
+      auth,
       load,
       onProgress,
       signal,
@@ -91,10 +96,10 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
 
 /** Starts the broker in a container. If that is impossible, the error says what is missing and lists every way out. */
 async function startElsewhere(missing: RowmillError, options: LocalBrokerOptions, signal: AbortSignal) {
-  const { port, dataDir, mayForget = false, onProgress = () => {} } = options
+  const { port, dataDir, auth = false, mayForget = false, onProgress = () => {} } = options
   const started =
     dataDir === undefined || mayForget
-      ? await startContainerBroker({ port, why: `${missing.facts.missing}`, onProgress, signal })
+      ? await startContainerBroker({ port, auth, why: `${missing.facts.missing}`, onProgress, signal })
       : 'it cannot keep topics in a data directory'
   if (typeof started !== 'string') return started
   throw new RowmillError(
@@ -108,6 +113,7 @@ interface BrokerStart {
   readonly prepared: PreparedKafka
   readonly dataDir: string | undefined
   readonly properties?: Properties | undefined
+  readonly auth?: boolean
   readonly load?: Load | undefined
   readonly onProgress?: OnProgress
   readonly choose: () => Promise<BrokerPorts>
@@ -129,15 +135,18 @@ async function tryStart({
   prepared,
   dataDir,
   properties,
+  auth = false,
   load,
   onProgress,
   signal,
   choose,
 }: BrokerStart): Promise<Tried> {
   const ports = await choose()
-  const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir)
+  // A new secret for each try: another program may have taken the port, and was sent the last one.
+  const login = auth ? newLogin() : null
+  const directory = dataDir === undefined ? await makeBrokerDirectory() : await takeBrokerDirectory(dataDir, auth)
   const temporary = dataDir === undefined
-  const launch: KafkaLaunch = { ...prepared, directory: directory.path, ports, properties, temporary, load }
+  const launch: KafkaLaunch = { ...prepared, directory: directory.path, ports, login, properties, temporary, load }
   const kafka = await launchKafka(launch).catch(async error => {
     await directory.release()
     throw error
@@ -183,8 +192,11 @@ function running(place: StartedBroker, onProgress: OnProgress = () => {}): Local
     const why = status === null ? 'lost its guard' : `ended by itself with status ${status}`
     return brokerEnded(why, await lastWords(launch.directory), isTold)
   })
+  const address = `127.0.0.1:${launch.ports.broker}`
   return {
-    address: `127.0.0.1:${launch.ports.broker}`,
+    address,
+    cluster: localCluster(address, launch.login),
+    clientConfig: launch.login && brokerFiles(launch.directory).client,
     keepsData: !launch.temporary,
     died,
     close: () => end('farewell'),

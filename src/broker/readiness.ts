@@ -1,29 +1,41 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import { type BrokerLogin, MECHANISM } from './broker-login.ts'
 
 const POLL_MS = 10
 const ANSWER_MS = 5_000
 /** API keys and versions of the Kafka protocol guide. Every Kafka since 2.1 serves both versions. */
 const METADATA = { key: 3, version: 4 }
 const FIND_COORDINATOR = { key: 10, version: 1 }
+const SASL_HANDSHAKE = { key: 17, version: 1 }
+const SASL_AUTHENTICATE = { key: 36, version: 0 }
 const CLIENT_ID = 'rowmill-broker'
 
+/** A broker that is starting on a port of 127.0.0.1. */
+export interface StartingBroker {
+  readonly port: number
+  readonly clusterId: string
+  /** Null: it is open to all. */
+  readonly login: BrokerLogin | null
+}
+
 /**
- * Resolves when the broker on this port of 127.0.0.1 says that it is a member of the cluster `clusterId`: then topics can
+ * Resolves when the broker on this port says that it is a member of the cluster `clusterId`: then topics can
  * be created and written. An open port alone proves less, since it may belong to another program.
  *
  * Then it asks once for a group coordinator, so that Kafka creates its offsets topic before the first member comes.
  * Rejects only with the reason of `signal`.
  */
-export async function untilReady(port: number, clusterId: string, signal: AbortSignal): Promise<void> {
+export async function untilReady({ port, clusterId, login }: StartingBroker, signal: AbortSignal): Promise<void> {
+  const ask = (message: Buffer) => exchange(port, [...loginRequests(login), message], signal).catch(() => null)
   for (;;) {
     signal.throwIfAborted()
-    const answer = await exchange(port, request(METADATA, metadataBody()), signal).catch(() => null)
+    const answer = await ask(request(METADATA, metadataBody()))
     if (answer !== null && isMember(answer, clusterId)) break
     await delay(POLL_MS, undefined, { signal })
   }
-  await exchange(port, request(FIND_COORDINATOR, coordinatorBody()), signal).catch(() => null)
+  await ask(request(FIND_COORDINATOR, coordinatorBody()))
 }
 
 /** A cluster id in Kafka's format: 16 random bytes in URL-safe base64 that do not begin with a dash. */
@@ -43,6 +55,15 @@ function request(api: { key: number; version: number }, body: Buffer): Buffer {
   return Buffer.concat([head, client, body])
 }
 
+/** What a connection sends first: the mechanism, then user and password (RFC 4616). */
+function loginRequests(login: BrokerLogin | null): Buffer[] {
+  if (login === null) return []
+  const token = Buffer.from(`\0${login.username}\0${login.password}`)
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(token.length)
+  return [request(SASL_HANDSHAKE, text(MECHANISM)), request(SASL_AUTHENTICATE, Buffer.concat([length, token]))]
+}
+
 /** The body of a request for no topics, which creates none. */
 function metadataBody(): Buffer {
   return Buffer.alloc(5)
@@ -60,11 +81,15 @@ function text(value: string): Buffer {
   return Buffer.concat([length, body])
 }
 
-/** Sends one request on a new connection. Returns the answer without its size and correlation id. */
-function exchange(port: number, message: Buffer, signal: AbortSignal): Promise<Buffer> {
+/**
+ * Sends the requests on a new connection, all at once: the broker answers them in order, and hangs up if it refuses a
+ * login. Returns the last answer without its size and correlation id.
+ */
+function exchange(port: number, requests: readonly Buffer[], signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ port, host: '127.0.0.1', signal }, () => socket.write(message))
-    let answer = Buffer.alloc(0)
+    const socket: Socket = connect({ port, host: '127.0.0.1', signal }, () => socket.write(Buffer.concat(requests)))
+    let unread = Buffer.alloc(0)
+    let waiting = requests.length
     const settle = (done: () => void) => {
       socket.destroy()
       done()
@@ -73,8 +98,13 @@ function exchange(port: number, message: Buffer, signal: AbortSignal): Promise<B
     socket.on('error', error => settle(() => reject(error)))
     socket.on('close', () => reject(new Error('closed')))
     socket.on('data', (chunk: Buffer) => {
-      answer = Buffer.concat([answer, chunk])
-      if (answer.length >= 4 && answer.length >= 4 + answer.readInt32BE(0)) settle(() => resolve(answer.subarray(8)))
+      unread = Buffer.concat([unread, chunk])
+      while (unread.length >= 4 && unread.length >= 4 + unread.readInt32BE(0)) {
+        const end = 4 + unread.readInt32BE(0)
+        const answer = unread.subarray(8, end)
+        unread = unread.subarray(end)
+        if (--waiting === 0) return settle(() => resolve(answer))
+      }
     })
   })
 }

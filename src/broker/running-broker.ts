@@ -1,9 +1,14 @@
 import type { RowmillError } from '../errors.ts'
+import type { ClusterSettings } from '../kafka/index.ts'
 
 /** A broker that this process has started. */
 export interface LocalBroker {
   /** 127.0.0.1:PORT */
   readonly address: string
+  /** The same with the login of a private broker. */
+  readonly cluster: ClusterSettings
+  /** The file with the same as properties of a Kafka client, for other programs. Null: the broker is open to all. */
+  readonly clientConfig: string | null
   /** Whether its topics survive until the next start. */
   readonly keepsData: boolean
   /** Resolves when the broker ends without `close`, with the last lines of its log. Never rejects. */

@@ -48,7 +48,7 @@ export async function openRunTopics(
   try {
     const registryIds = await registering
     const kafka = new Kafka({
-      ...(cluster ?? { brokers: [local!.address] }),
+      ...(cluster ?? local!.cluster),
       clientId: 'rowmill-run',
       brokerTimeoutMs: options.brokerTimeout * 1000,
       compression: options.compression,
@@ -85,6 +85,7 @@ export async function openRunTopics(
 
 function startLocal({ brokerData, say }: RunSettings, signal: AbortSignal): Promise<LocalBroker> {
   return startLocalBroker({
+    auth: true,
     signal,
     onProgress: say,
     ...(brokerData === null ? {} : { dataDir: brokerData, mayForget: true }),

@@ -166,7 +166,7 @@ test('a port taken between the choice and the start is told apart from other fai
   await new Promise<void>(resolve => server.listen(ports.broker, '127.0.0.1', resolve))
   t.after(() => server.close())
   const signal = new AbortController().signal
-  const { error } = await launchContainer({ testcontainers, client, image, ports, signal })
+  const { error } = await launchContainer({ testcontainers, client, image, ports, login: null, signal })
   assert.equal(error?.facts['portTaken'], true)
   assert.deepEqual(await containers(), [])
 })

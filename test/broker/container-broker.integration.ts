@@ -4,7 +4,13 @@ import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
-import { containerEnvironment, KAFKA_VERSION, serverProperties } from '../../src/broker/jvm/broker-files.ts'
+import { newLogin } from '../../src/broker/broker-login.ts'
+import {
+  containerEnvironment,
+  containerSecrets,
+  KAFKA_VERSION,
+  serverProperties,
+} from '../../src/broker/jvm/broker-files.ts'
 import { findJava } from '../../src/broker/jvm/java.ts'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import type { ErrorRecord } from '../../src/errors.ts'
@@ -54,19 +60,21 @@ test('no container is started where topics must be kept', async t => {
   await assert.rejects(startLocalBroker({ dataDir: join(process.env['PATH'], 'data') }), refusal)
 })
 
-test('Kafka in a container has every setting of the local one, except where it listens and writes', () => {
-  const ports = { broker: 20_001, controller: 20_002 }
-  const environment = containerEnvironment('id', ports)
-  const different = serverProperties('/data', ports)
+test('a private Kafka in a container has every setting of the local one, except where it listens and writes', () => {
+  const login = newLogin()
+  const node = { ports: { broker: 20_001, controller: 20_002 }, login }
+  const environment = { ...containerEnvironment('id', node), ...containerSecrets(login) }
+  const different = serverProperties({ data: '/data', ...node })
     .trim()
     .split('\n')
-    .map(line => line.split('=') as [string, string])
+    .map(line => /^(.*?)=(.*)$/.exec(line)!.slice(1) as [string, string])
     .filter(([name, value]) => environment[`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`] !== value)
   assert.deepEqual(
     different.map(([name]) => name),
     ['listeners', 'log.dirs'],
   )
-  assert.equal(environment['KAFKA_ADVERTISED_LISTENERS'], 'PLAINTEXT://127.0.0.1:20001')
+  assert.equal(environment['KAFKA_ADVERTISED_LISTENERS'], 'SASL://127.0.0.1:20001')
+  assert.doesNotMatch(JSON.stringify(containerEnvironment('id', node)), new RegExp(login.password))
 })
 
 test('the compose file describes the same Kafka that rowmill starts by itself', () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
@@ -13,8 +14,19 @@ const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float
 async function runBroker(t: TestContext, args: readonly string[] = []) {
   const { child, finished } = startRowmill(['broker', ...args])
   t.after(() => child.kill('SIGKILL'))
+  const clientConfig = fileNamedOn(child.stderr)
   const [address] = await once(createInterface(child.stdout), 'line')
-  return { child, finished, address: address as string, below: descendants(child.pid!) }
+  return { child, finished, address: address as string, clientConfig, below: descendants(child.pid!) }
+}
+
+/** Resolves with the file that `rowmill broker --auth` names on stderr. */
+function fileNamedOn(stderr: Readable): Promise<string> {
+  return new Promise(resolve => {
+    createInterface(stderr).on('line', line => {
+      const [, file] = /--command-config (.*)$/.exec(line) ?? []
+      if (file !== undefined) resolve(file)
+    })
+  })
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -32,6 +44,37 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     await untilGone(below)
   })
 }
+
+test('a broker says that it is open to every user of the machine', async t => {
+  const { child, finished } = await runBroker(t)
+  child.kill('SIGTERM')
+  assert.match(
+    (await finished).stderr,
+    /^rowmill: every user of this machine can read and write .* --auth keeps them out$/m,
+  )
+})
+
+for (const where of ['in its data folder', 'in its temporary folder'] as const)
+  test(`with --auth only those get in who have the file that the broker names, ${where}`, async t => {
+    const folder = testFolder(t)
+    const data = join(folder, 'data')
+    const { child, finished, address, clientConfig } = await runBroker(
+      t,
+      where === 'in its data folder' ? ['--auth', '--data', data] : ['--auth'],
+    )
+    const file = await clientConfig
+    if (where === 'in its data folder') assert.equal(file, join(data, 'client.properties'))
+    assert.deepEqual([statSync(file).mode & 0o777, statSync(dirname(file)).mode & 0o777], [0o600, 0o700])
+    writeFileSync(join(folder, 'in.csv'), 'ID,A\n1,x\n2,y\n')
+    const args = ['run', join(folder, 'in.csv'), join(folder, 'out.csv'), '--classifier', CLASSIFIER]
+    const refused = await rowmill([...args, '--brokers', address, '--broker-timeout', '1'])
+    assert.equal(refused.code, 3, refused.stderr)
+    const run = await rowmill([...args, '--command-config', file])
+    assert.equal(run.code, 0, run.stderr)
+    child.kill('SIGTERM')
+    const { code, stdout } = await finished
+    assert.deepEqual([code, stdout, existsSync(file)], [0, `${address}\n`, false])
+  })
 
 test('a broker whose JVM ends reports it with exit 3', async t => {
   const { finished, below } = await runBroker(t)

@@ -36,6 +36,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   ].map(begins => [begins, { not: 'the settings of a measurement, as the bench writes them down' }]),
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
+    ['rowmill broker --port 9092 --data kafka-data --auth', { by: 'test/cli/broker.integration.ts' }],
     ['npm install testcontainers', { not: 'it downloads a package and needs a Docker engine' }],
   ],
   'docs/classifiers.md': [

@@ -1,5 +1,6 @@
 import type { ContainerRuntimeClient } from 'testcontainers'
 import { unlessAborted } from '../../support/abort.ts'
+import { newLogin } from '../broker-login.ts'
 import { type BrokerPorts, KAFKA_VERSION } from '../jvm/broker-files.ts'
 import { choosePorts, isThisMachine } from '../ports.ts'
 import type { LocalBroker } from '../running-broker.ts'
@@ -12,6 +13,8 @@ const PORT_TRIES = 5
 export interface ContainerBrokerOptions {
   /** The port of 127.0.0.1 to listen on. Default: a free one. */
   readonly port?: number | undefined
+  /** Whether only clients with the secret of this start get in. */
+  readonly auth: boolean
   /** What this machine lacks, for the log line about the container. */
   readonly why: string
   readonly onProgress: (message: string) => void
@@ -25,7 +28,7 @@ export interface ContainerBrokerOptions {
  * Throws BROKER_FAILED if Kafka does not start in the container, or the reason of `signal`.
  */
 export async function startContainerBroker(options: ContainerBrokerOptions): Promise<LocalBroker | string> {
-  const { port, why, onProgress, signal } = options
+  const { port, auth, why, onProgress, signal } = options
   const image = process.env['ROWMILL_KAFKA_IMAGE'] || `apache/kafka:${KAFKA_VERSION}`
   if (image === NEVER) return `ROWMILL_KAFKA_IMAGE is ${NEVER}`
   const loaded = await load()
@@ -34,7 +37,10 @@ export async function startContainerBroker(options: ContainerBrokerOptions): Pro
   onProgress(`${why} on this machine: starting Kafka in a container (${image})`)
   const unfetched = await unlessAborted(fetchImage(loaded, image, onProgress), signal)
   if (unfetched !== null) return unfetched
-  const launch = (ports: BrokerPorts): ContainerLaunch => ({ testcontainers, client, image, ports, signal })
+  const launch = (ports: BrokerPorts): ContainerLaunch => {
+    const login = auth ? newLogin() : null
+    return { testcontainers, client, image, ports, login, signal }
+  }
   // Another process may take a free port before Docker uses it. Then we choose again.
   for (let tries = 1; ; tries++) {
     const { broker, error } = await launchContainer(launch(await choosePorts(port)))

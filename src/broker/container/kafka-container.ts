@@ -2,7 +2,9 @@ import type { Socket } from 'node:net'
 import { PassThrough } from 'node:stream'
 import type { ContainerRuntimeClient, StartedTestContainer, WaitStrategy } from 'testcontainers'
 import { RowmillError } from '../../errors.ts'
-import { type BrokerPorts, containerEnvironment } from '../jvm/broker-files.ts'
+import { type BrokerLogin, clientProperties, localCluster, writeSecretFile } from '../broker-login.ts'
+import { type BrokerDirectory, makeBrokerDirectory } from '../jvm/broker-directory.ts'
+import { type BrokerPorts, brokerFiles, containerEnvironment, containerSecrets } from '../jvm/broker-files.ts'
 import { brokerFailed, READY_MS } from '../jvm/kafka-process.ts'
 import { linesThatMatter, TAIL_BYTES } from '../last-words.ts'
 import { newClusterId, untilReady } from '../readiness.ts'
@@ -13,6 +15,8 @@ export interface ContainerLaunch {
   readonly client: ContainerRuntimeClient
   readonly image: string
   readonly ports: BrokerPorts
+  /** Null: everybody on this machine may use the broker. */
+  readonly login: BrokerLogin | null
   readonly signal: AbortSignal
 }
 
@@ -26,9 +30,12 @@ type Launched = { broker: LocalBroker; error?: never } | { broker?: never; error
  * that only rowmill holds. When rowmill ends, however it ends, Docker closes the input, and this script kills Kafka. So we
  * do not need the reaper of testcontainers, which is one more image and has full control of Docker.
  *
+ * The input begins with variables for Kafka that `docker inspect` must not show, and an empty line.
+ *
  * A first process ignores signals that it does not catch. Without the trap `docker stop` would wait for 10 s.
  */
 const GUARD_SCRIPT = `
+while read -r variable && [ -n "$variable" ]; do export "$variable"; done
 exec 3<&0 </dev/null
 /etc/kafka/docker/run 3<&- &
 kafka=$!
@@ -48,14 +55,14 @@ interface CreatedContainer {
 
 /** Starts the container. Resolves when Kafka answers in it, or with BROKER_FAILED after the container was removed. */
 export async function launchContainer(launch: ContainerLaunch): Promise<Launched> {
-  const { client, ports, signal } = launch
+  const { client, ports, login, signal } = launch
   const clusterId = newClusterId()
   const stop = new AbortController()
   const limits = AbortSignal.any([signal, stop.signal, AbortSignal.timeout(READY_MS)])
   let made: CreatedContainer | null = null
   const steps: ContainerSteps = {
     onMade: async id => {
-      made = await watch(client, id)
+      made = await watch(client, id, firstInput(login))
       signal.throwIfAborted()
     },
     untilAnswering: async () => {
@@ -63,12 +70,12 @@ export async function launchContainer(launch: ContainerLaunch): Promise<Launched
       const ended = removed.then(status =>
         Promise.reject(brokerFailed(`does not start: it ${how(status)}`, lastWords())),
       )
-      await Promise.race([untilReady(ports.broker, clusterId, limits), ended])
+      await Promise.race([untilReady({ port: ports.broker, clusterId, login }, limits), ended])
     },
   }
   try {
     await startContainer(launch, clusterId, steps)
-    return { broker: running(made!, ports) }
+    return { broker: running(made!, launch, login && (await keepClientConfig(launch.ports, login))) }
   } catch (error) {
     await (made as CreatedContainer | null)?.remove()
     signal.throwIfAborted()
@@ -89,7 +96,7 @@ function startContainer(
   clusterId: string,
   steps: ContainerSteps,
 ): Promise<StartedTestContainer> {
-  const { testcontainers, image, ports } = launch
+  const { testcontainers, image, ports, login } = launch
   const port = `${ports.broker}`
   class KafkaContainer extends testcontainers.GenericContainer {
     constructor() {
@@ -111,14 +118,20 @@ function startContainer(
   }
   return new KafkaContainer()
     .withEntrypoint(['/bin/sh', '-c', GUARD_SCRIPT])
-    .withEnvironment(containerEnvironment(clusterId, ports))
+    .withEnvironment(containerEnvironment(clusterId, { ports, login }))
     .withAutoCleanup(false)
     .withWaitStrategy(untilAnswering)
     .start()
 }
 
-/** Attaches to the input and output of a container that is not started yet. */
-async function watch(client: ContainerRuntimeClient, id: string): Promise<CreatedContainer> {
+/** What the guard reads first. */
+function firstInput(login: BrokerLogin | null): string {
+  const variables = Object.entries(containerSecrets(login)).map(([name, value]) => `${name}=${value}\n`)
+  return `${variables.join('')}\n`
+}
+
+/** Attaches to the input and output of a container that is not started yet, and writes `input`. */
+async function watch(client: ContainerRuntimeClient, id: string, input: string): Promise<CreatedContainer> {
   const container = client.container.getById(id)
   // Ask before the start: Docker forgets the status of a removed container.
   const removed: Promise<number | null> = container.wait({ condition: 'removed' }).then(
@@ -141,6 +154,7 @@ async function watch(client: ContainerRuntimeClient, id: string): Promise<Create
     tail = `${tail}${text}`.slice(-TAIL_BYTES)
   })
   container.modem.demuxStream(connection, said, said)
+  connection.write(input)
   return {
     removed,
     lastWords: () => linesThatMatter(tail),
@@ -152,18 +166,32 @@ async function watch(client: ContainerRuntimeClient, id: string): Promise<Create
   }
 }
 
-function running({ removed, lastWords, remove }: CreatedContainer, ports: BrokerPorts): LocalBroker {
+/** A container has no folder on this machine, so the properties of its clients get one. */
+async function keepClientConfig({ broker }: BrokerPorts, login: BrokerLogin): Promise<BrokerDirectory> {
+  const directory = await makeBrokerDirectory()
+  await writeSecretFile(brokerFiles(directory.path).client, clientProperties(`127.0.0.1:${broker}`, login))
+  return directory
+}
+
+function running(
+  { removed, lastWords, remove }: CreatedContainer,
+  { ports, login }: ContainerLaunch,
+  directory: BrokerDirectory | null,
+): LocalBroker {
   let closing: Promise<void> | null = null
   const died = removed.then(status => {
     if (closing !== null) return new Promise<never>(() => {})
     return brokerFailed(how(status), lastWords())
   })
   const close = () => {
-    closing ??= remove().then(() => {})
+    closing ??= remove().then(() => directory?.release())
     return closing
   }
+  const address = `127.0.0.1:${ports.broker}`
   return {
-    address: `127.0.0.1:${ports.broker}`,
+    address,
+    cluster: localCluster(address, login),
+    clientConfig: directory && brokerFiles(directory.path).client,
     keepsData: false,
     died,
     close,

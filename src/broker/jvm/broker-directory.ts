@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RowmillError } from '../../errors.ts'
@@ -44,11 +44,17 @@ export class BrokerDirectory {
   async release(): Promise<void> {
     try {
       if (this.#temporary) await rm(this.path, { recursive: true, force: true })
-      else await rm(brokerFiles(this.path).owner, { force: true })
+      else for (const file of ofThisBroker(this.path)) await rm(file, { force: true })
     } finally {
       this.#lock.release()
     }
   }
+}
+
+/** What is of no use without the broker that wrote it. */
+function ofThisBroker(directory: string): string[] {
+  const { owner, client } = brokerFiles(directory)
+  return [owner, client]
 }
 
 /** Creates a temporary directory for a broker of this process. Throws BROKER_FAILED. */
@@ -68,14 +74,14 @@ export async function makeBrokerDirectory(): Promise<BrokerDirectory> {
 
 /**
  * Takes a directory that outlives its brokers. Kills a JVM that outlived its owner. Throws BROKER_FAILED while another
- * broker works on the directory.
+ * broker works on the directory. `isPrivate`: no other user may read it, also if it exists already.
  */
-export async function takeBrokerDirectory(path: string): Promise<BrokerDirectory> {
+export async function takeBrokerDirectory(path: string, isPrivate = false): Promise<BrokerDirectory> {
   if (path.includes(',')) {
     const message = `Kafka cannot keep data in ${path}: the path must not contain a comma. Choose another`
     throw new RowmillError('USAGE', message, { path })
   }
-  const [real, lock] = await lockFolder(path).catch(cause => {
+  const [real, lock] = await lockFolder(path, isPrivate).catch(cause => {
     const message = `cannot create the data directory ${path}: ${cause.message}. Choose another with --data`
     throw new RowmillError('USAGE', message, { path }, { cause })
   })
@@ -92,9 +98,10 @@ export async function takeBrokerDirectory(path: string): Promise<BrokerDirectory
   return directory
 }
 
-async function lockFolder(path: string): Promise<[string, FileLock | null]> {
+async function lockFolder(path: string, isPrivate: boolean): Promise<[string, FileLock | null]> {
   await makeFolder(path)
   const real = await realpath(path)
+  if (isPrivate) await chmod(real, 0o700)
   return [real, await FileLock.take(brokerFiles(real).lock)]
 }
 

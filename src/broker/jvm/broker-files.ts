@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { MAX_MESSAGE_BYTES } from '../../pipeline/topic-settings.ts'
+import { type BrokerLogin, MECHANISM, serverJaas } from '../broker-login.ts'
 
 export const KAFKA_VERSION = '4.4.0'
 /** The size of the jars on disk, for messages. */
@@ -42,6 +43,8 @@ export function brokerFiles(directory: string) {
     data: join(directory, 'data'),
     meta: join(directory, 'data', 'meta.properties'),
     properties: join(directory, 'server.properties'),
+    /** For the clients of a private broker. */
+    client: join(directory, 'client.properties'),
     logging: join(directory, 'log4j2.properties'),
     log: join(directory, 'kafka.log'),
     output: join(directory, 'jvm.log'),
@@ -65,9 +68,19 @@ export interface BrokerPorts {
   readonly controller: number
 }
 
+/** What the properties of one node depend on. */
+export interface NodeSettings {
+  /** The folder of its topics. */
+  readonly data: string
+  readonly ports: BrokerPorts
+  /** Null: everybody may use it. */
+  readonly login: BrokerLogin | null
+}
+
 /** Properties of one node that is broker and controller, on the loopback interface. `others` override them. */
-export function serverProperties(data: string, ports: BrokerPorts, others: Properties = {}): string {
-  return lines({ ...nodeProperties('127.0.0.1', escapeProperty(data), ports), ...others })
+export function serverProperties({ data, ports, login }: NodeSettings, others: Properties = {}): string {
+  const node = nodeProperties('127.0.0.1', { data: escapeProperty(data), ports, login })
+  return lines({ ...node, ...(login && loginProperties(login)), ...others })
 }
 
 /**
@@ -75,21 +88,51 @@ export function serverProperties(data: string, ports: BrokerPorts, others: Prope
  * Docker does not forward to loopback. It uses the same port number inside and outside, so that the address it tells its
  * clients is right inside too.
  */
-export function containerEnvironment(clusterId: string, ports: BrokerPorts): Record<string, string> {
-  const properties = Object.entries(nodeProperties('0.0.0.0', '/tmp/rowmill-kafka', ports))
-  const variables = properties.map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, `${value}`])
-  return { ...Object.fromEntries(variables), CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: HEAP }
+export function containerEnvironment(
+  clusterId: string,
+  { ports, login }: Pick<NodeSettings, 'ports' | 'login'>,
+): Record<string, string> {
+  const variables = variablesOf(nodeProperties('0.0.0.0', { data: '/tmp/rowmill-kafka', ports, login }))
+  return { ...variables, CLUSTER_ID: clusterId, KAFKA_HEAP_OPTS: HEAP }
+}
+
+/** The secrets of a private node as such variables. Docker shows the environment of a container, so they are not in it. */
+export function containerSecrets(login: BrokerLogin | null): Record<string, string> {
+  return login ? variablesOf(loginProperties(login)) : {}
+}
+
+function variablesOf(properties: Properties): Record<string, string> {
+  const variable = (name: string) => `KAFKA_${name.toUpperCase().replaceAll('.', '_')}`
+  return Object.fromEntries(Object.entries(properties).map(([name, value]) => [variable(name), `${value}`]))
 }
 
 export type Properties = Readonly<Record<string, string | number | boolean>>
 
-function nodeProperties(host: string, data: string, ports: BrokerPorts): Properties {
+/** The secrets of a private node: one for its clients, and the same for its own connections. */
+function loginProperties(login: BrokerLogin): Properties {
+  const jaas = serverJaas(login)
+  return { [jaasProperty('sasl')]: jaas, [jaasProperty('controller')]: jaas }
+}
+
+function jaasProperty(listener: string): string {
+  return `listener.name.${listener}.${MECHANISM.toLowerCase()}.sasl.jaas.config`
+}
+
+function nodeProperties(host: string, { data, ports, login }: NodeSettings): Properties {
+  // The names of listeners. An underscore in one would have to be escaped in the variables of a container.
+  const [name, protocol] = login ? ['SASL', 'SASL_PLAINTEXT'] : ['PLAINTEXT', 'PLAINTEXT']
   return {
     'process.roles': 'broker,controller',
     'node.id': 1,
-    listeners: `PLAINTEXT://${host}:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${ports.broker}`,
-    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    listeners: `${name}://${host}:${ports.broker},CONTROLLER://127.0.0.1:${ports.controller}`,
+    'advertised.listeners': `${name}://127.0.0.1:${ports.broker}`,
+    'listener.security.protocol.map': `${name}:${protocol},CONTROLLER:${protocol}`,
+    ...(login && {
+      'inter.broker.listener.name': name,
+      'sasl.enabled.mechanisms': MECHANISM,
+      'sasl.mechanism.inter.broker.protocol': MECHANISM,
+      'sasl.mechanism.controller.protocol': MECHANISM,
+    }),
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     'log.dirs': data,

@@ -1,4 +1,5 @@
 import { access, rename, rm, writeFile } from 'node:fs/promises'
+import { newLogin } from '../broker-login.ts'
 import { choosePorts } from '../ports.ts'
 import { makeBrokerDirectory } from './broker-directory.ts'
 import { endOf } from './guard.ts'
@@ -48,7 +49,9 @@ async function makeArchive({ home, java, path, signal }: ClassArchive): Promise<
   await rm(made, { force: true })
   const ports = await choosePorts(undefined)
   const options = [`-XX:ArchiveClassesAtExit=${made}`]
-  const launch: KafkaLaunch = { home, java, directory: directory.path, ports, temporary: true, archive: options }
+  // A run starts a private broker, which needs a few classes more than an open one.
+  const login = newLogin()
+  const launch: KafkaLaunch = { home, java, directory: directory.path, ports, login, temporary: true, archive: options }
   let kafka: KafkaProcess | null = null
   try {
     kafka = await launchKafka(launch)

@@ -60,7 +60,7 @@ export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal):
   const archive = await prepareClassArchive({
     home,
     java,
-    path: join(folder, `classes-${shortHash(java.release)}.jsa`),
+    path: join(folder, `classes-${shortHash(`${java.release} with a login`)}.jsa`),
     locked,
     onProgress,
     signal,
@@ -114,7 +114,10 @@ async function formatTemplate(kafka: string, java: Java, workshop: string, signa
   const properties = join(workshop, 'server.properties')
   const output = join(workshop, 'format')
   // The ports do not end up in any file made here.
-  await writeFile(properties, serverProperties(join(kafka, 'template'), { broker: 9092, controller: 9093 }))
+  await writeFile(
+    properties,
+    serverProperties({ data: join(kafka, 'template'), ports: { broker: 9092, controller: 9093 }, login: null }),
+  )
   const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', newClusterId(), '--config', properties]
   const args = ['-XX:TieredStopAtLevel=1', '-cp', join(kafka, 'jars', '*'), ...tool]
   const formatting = await startGuarded({ command: java.command, args, directory: workshop, output })

@@ -3,6 +3,7 @@ import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowmillError } from '../../errors.ts'
 import { openFilesAdvice } from '../../support/open-files.ts'
+import { type BrokerLogin, clientProperties, writeSecretFile } from '../broker-login.ts'
 import { lastWords } from '../last-words.ts'
 import { newClusterId, untilReady } from '../readiness.ts'
 import {
@@ -29,6 +30,8 @@ export interface KafkaLaunch {
   readonly java: Java
   readonly directory: string
   readonly ports: BrokerPorts
+  /** Null: everybody on this machine may use the broker. */
+  readonly login: BrokerLogin | null
   /** Whether the directory is removed with the broker. */
   readonly temporary: boolean
   /** Options of the JVM that make or use a class archive. */
@@ -48,11 +51,12 @@ export const READY_MS = 60_000
 /** Starts the JVM on the directory, and formats a new one first. The broker does not answer yet. */
 export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
   requireOpenFiles(launch.load ?? { partitions: 0, workers: 0 })
-  const { home, java, directory, ports, temporary, archive, properties } = launch
+  const { home, java, directory, ports, login, temporary, archive, properties } = launch
   const files = brokerFiles(directory)
   const [clusterId] = await Promise.all([
     existsSync(files.meta) ? readClusterId(files.meta) : format(home.template, files),
-    writeFile(files.properties, serverProperties(files.data, ports, properties)),
+    writeSecretFile(files.properties, serverProperties({ data: files.data, ports, login }, properties)),
+    login && writeSecretFile(files.client, clientProperties(`127.0.0.1:${ports.broker}`, login)),
     writeFile(files.logging, loggingProperties(files.log)),
     // Empty the logs of an earlier broker, or its last words would seem to come from this one.
     writeFile(files.log, ''),
@@ -73,7 +77,7 @@ export async function untilAnswering(launch: KafkaLaunch, { guarded, clusterId }
     throw brokerEnded(`does not start: ${why}`, await lastWords(launch.directory))
   })
   try {
-    await Promise.race([untilReady(launch.ports.broker, clusterId, limits), ended])
+    await Promise.race([untilReady({ port: launch.ports.broker, clusterId, login: launch.login }, limits), ended])
   } catch (error) {
     if (error instanceof RowmillError || signal.aborted) throw error
     throw brokerFailed(`does not answer within ${READY_MS / 1000} s`, await lastWords(launch.directory))
