@@ -73,8 +73,8 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
       if (error instanceof RowmillError && error.facts.missing !== undefined) return error
       throw error
     })
-    if (prepared instanceof RowmillError) return await startElsewhere(prepared, options, signal)
     const sweeping = sweepBrokerDirectories()
+    if (prepared instanceof RowmillError) return await startElsewhere(prepared, options, signal)
     const broker = await startOnFreePort({
       prepared,
       dataDir,

@@ -4,14 +4,14 @@
  */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
 import { launchContainer } from '../../src/broker/container/kafka-container.ts'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { choosePorts, isThisMachine } from '../../src/broker/ports.ts'
-import { Kafka } from '../../src/kafka/index.ts'
+import { type ClusterSettings, Kafka } from '../../src/kafka/index.ts'
 import { MAX_MESSAGE_BYTES } from '../../src/pipeline/topic-settings.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
 import { startRowmill, testFolder } from '../helpers/cli.ts'
@@ -92,6 +92,25 @@ test('a container takes the largest messages, answers only on 127.0.0.1, and can
   assert.equal(await onHost(() => docker('port', id!)), `${port}/tcp -> 127.0.0.1:${port}`)
   await Promise.all([broker.close(), broker.close()])
   assert.deepEqual(await containers(), [])
+})
+
+test('a private container lets in only the secret, which Docker does not show', { skip }, async t => {
+  const broker = await startLocalBroker({ auth: true })
+  t.after(broker.close)
+  const names = async ({ security }: ClusterSettings) => {
+    const kafka = new Kafka({ brokers: [broker.address], clientId: 'test', ...(security && { security }) })
+    const admin = await kafka.admin()
+    return await admin.partitions(['none']).finally(() => admin.close())
+  }
+  assert.equal((await names(broker.cluster)).size, 0)
+  await assert.rejects(names({ brokers: [broker.address] }), { code: 'BROKER_UNREACHABLE' })
+  const file = broker.clientConfig!
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  const [, secret] = /password="([^"]*)"/.exec(readFileSync(file, 'utf8'))!
+  const [id] = await containers()
+  assert.doesNotMatch(await onHost(() => docker('inspect', id!)), new RegExp(secret!))
+  await broker.close()
+  assert.equal(existsSync(dirname(file)), false)
 })
 
 test('kill -9 of the owner leaves no container', { skip }, async t => {
