@@ -11,12 +11,15 @@ import {
 /** What commander found of an option: a switch, or every value that was given for it. */
 type OptionInput = string[] | true | undefined
 
-/** The environment as it is. From now on process.env lacks the secrets, so that no process started later inherits one. */
+/**
+ * The environment as it is. From now on process.env lacks the secrets, so that no process started later inherits one. It lacks
+ * all properties, because we cannot know every secret among them: the command for a token may hold one.
+ */
 export function takeEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env }
   for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) {
     const variable = environmentOf(spec)
-    if (spec.holdsSecret?.(environment[variable] ?? '')) delete process.env[variable]
+    if (spec.addsToEnvironment || spec.holdsSecret?.(environment[variable] ?? '')) delete process.env[variable]
   }
   return environment
 }

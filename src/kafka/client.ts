@@ -214,7 +214,9 @@ export class Kafka {
       const refusal = refusalOf(cause)
       if (refusal) throw new RowmillError(refusal.code, `${brokers}: ${refusal.text}`, { brokers }, { cause })
       const said = (cause as Error).message
-      const tls = this.#security.tls ? 'Does it speak TLS there?' : 'Does it expect TLS (security.protocol)?'
+      const tls = this.#security.tls
+        ? 'Does it speak TLS there? If not, give security.protocol=PLAINTEXT, or SASL_PLAINTEXT with a login'
+        : 'Does it expect TLS? Then give security.protocol=SSL, or SASL_SSL with a login'
       throw new RowmillError(
         'BROKER_UNREACHABLE',
         `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? ${tls}`,

@@ -57,7 +57,10 @@ function isSilence(error: unknown): boolean {
 }
 
 function silent(cause: unknown): RowmillError {
-  const message = `the Kafka broker stopped answering: ${(cause as Error).message}`
+  const said = (cause as Error).message
+  // A broker that expects a login answers one request, and hangs up at the next.
+  const hint = said === 'Closed connection' ? '. Does it require a login (security.protocol=SASL_SSL)?' : ''
+  const message = `the Kafka broker stopped answering: ${said}${hint}`
   return new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })
 }
 

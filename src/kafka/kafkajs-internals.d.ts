@@ -137,6 +137,22 @@ declare module 'kafkajs/src/network/connection.js' {
   }
 }
 
+declare module 'kafkajs/src/broker/saslAuthenticator/plain.js' {
+  import type { Mechanism } from 'kafkajs'
+  export default function plain(login: {
+    readonly username: string
+    readonly password: string
+  }): Mechanism['authenticationProvider']
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/scram256.js' {
+  export { default } from 'kafkajs/src/broker/saslAuthenticator/plain.js'
+}
+
+declare module 'kafkajs/src/broker/saslAuthenticator/scram512.js' {
+  export { default } from 'kafkajs/src/broker/saslAuthenticator/plain.js'
+}
+
 declare module 'kafkajs/src/loggers/index.js' {
   import type { Logger, logCreator } from 'kafkajs'
   export function createLogger(options: { level: number; logCreator: logCreator }): Logger

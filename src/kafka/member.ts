@@ -2,7 +2,9 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
+import { RowmillError } from '../errors.ts'
 import { hangUp } from './connection.ts'
+import { refusalOf } from './refusal.ts'
 import { isOfRights, type Rights } from './rights.ts'
 import { byTopic, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 
@@ -58,7 +60,8 @@ export class GroupMember {
 
   /**
    * Joins, keeps the membership with heartbeats, and rejoins when needed, also when topics have grown. Leaves the group
-   * when `signal` aborts. Rejects with NOT_AUTHORIZED if this user has no right to be in it.
+   * when `signal` aborts. Rejects if a retry cannot help: with NOT_AUTHORIZED if this user has no right to be in it, and if
+   * the broker or TLS refuses the connection.
    */
   async run(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
@@ -72,6 +75,9 @@ export class GroupMember {
         else if (isOfRights(error, 'GROUP'))
           throw this.#rights.missing({ operation: 'Read', resource: 'group', name: this.#groupId }, error)
         else if (type !== 'ILLEGAL_GENERATION') {
+          const refusal = refusalOf(error)
+          if (refusal)
+            throw new RowmillError(refusal.code, `group ${this.#groupId}: ${refusal.text}`, {}, { cause: error })
           handlers.onTrouble(error as Error)
           await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
         }

@@ -61,6 +61,8 @@ interface KafkaJsError {
 }
 
 function cureOfLogin(type: string, message: string): string {
+  if (type === 'ILLEGAL_SASL_STATE')
+    return `${message}. If this port takes no login, give security.protocol=SSL, or PLAINTEXT if it has no TLS either`
   if (type === 'UNSUPPORTED_SASL_MECHANISM' || message.includes('mechanism is not supported'))
     return `${message}. Give one that it has as sasl.mechanism`
   return `${message}. Are user name and password, or the token, right and still valid, and is sasl.mechanism that of the user?`

@@ -1,4 +1,7 @@
-import type { Mechanism, SASLOptions } from 'kafkajs'
+import type { Mechanism } from 'kafkajs'
+import plain from 'kafkajs/src/broker/saslAuthenticator/plain.js'
+import scram256 from 'kafkajs/src/broker/saslAuthenticator/scram256.js'
+import scram512 from 'kafkajs/src/broker/saslAuthenticator/scram512.js'
 import Connection from 'kafkajs/src/network/connection.js'
 import { RowmillError } from '../errors.ts'
 import { printable } from '../support/printable.ts'
@@ -8,11 +11,16 @@ import { tokenFetcher } from './tokens.ts'
 /** A session is renewed after this part of its life. Java waits for 85 to 95 %. */
 const RENEWED_AFTER = 0.85
 
+const PASSWORD_LOGINS = { PLAIN: plain, 'SCRAM-SHA-256': scram256, 'SCRAM-SHA-512': scram512 }
+
 /** How KafkaJS logs in. All connections of a process share the tokens. */
-export function saslOptions(settings: SaslSettings): SASLOptions | Mechanism {
+export function saslOptions(settings: SaslSettings): Mechanism {
   if (settings.mechanism !== 'OAUTHBEARER') {
-    const { username, password } = settings
-    return { mechanism: settings.mechanism.toLowerCase() as 'plain', username, password }
+    const { mechanism, username, password } = settings
+    return {
+      mechanism,
+      authenticationProvider: saidByBroker(PASSWORD_LOGINS[mechanism]({ username, password })),
+    }
   }
   const { token, extensions = {} } = settings
   const fetchToken = tokenFetcher(token)
@@ -25,6 +33,31 @@ export function saslOptions(settings: SaslSettings): SASLOptions | Mechanism {
         if (answer) throw refusedToken(answer)
       },
     }),
+  }
+}
+
+/**
+ * A login of KafkaJS that throws what the request threw. KafkaJS itself would say for each error that the login failed. So
+ * a broker that restarts during a login would look like one that refuses it.
+ */
+function saidByBroker(provider: Mechanism['authenticationProvider']): Mechanism['authenticationProvider'] {
+  return given => {
+    let thrown: unknown = null
+    const saslAuthenticate: typeof given.saslAuthenticate = async call => {
+      try {
+        return await given.saslAuthenticate(call)
+      } catch (error) {
+        thrown = error
+        throw error
+      }
+    }
+    const login = provider({ ...given, saslAuthenticate })
+    return {
+      authenticate: () =>
+        login.authenticate().catch(error => {
+          throw thrown ?? error
+        }),
+    }
   }
 }
 

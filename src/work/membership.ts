@@ -1,4 +1,4 @@
-import type { Committed, GroupMember } from '../kafka/index.ts'
+import type { Committed, GroupMember, MemberHandlers } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
@@ -97,15 +97,12 @@ export class Membership {
 
   /** Joins the group; from now on partitions come and go. */
   join(handlers: MembershipHandlers): void {
-    const running = this.#member.run(
-      {
-        onAssigned: offsets => this.#assign(offsets, handlers),
-        onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
-        onTrouble: error => this.#lostGroup(error),
-      },
-      this.#leave.signal,
-    )
-    this.#running = running.catch(error => handlers.failed(error))
+    const member: MemberHandlers = {
+      onAssigned: offsets => this.#assign(offsets, handlers),
+      onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
+      onTrouble: error => this.#lostGroup(error),
+    }
+    this.#running = this.#member.run(member, this.#leave.signal).catch(error => handlers.failed(error))
     this.#stopCommits = this.#time.every(COMMIT_EVERY_MS, () => void this.commit().catch(() => {}))
   }
 

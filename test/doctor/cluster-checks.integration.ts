@@ -25,7 +25,7 @@ const AUTHORIZER = {
 const closes: (() => Promise<void> | void)[] = []
 let secured: SecuredBroker
 before(async () => {
-  secured = await SecuredBroker.start(close => closes.unshift(close), AUTHORIZER)
+  secured = await SecuredBroker.start(close => closes.unshift(close), { properties: AUTHORIZER })
 })
 after(async () => {
   for (const close of closes) await close()

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Committed, GroupMember, MemberHandlers, TopicPartition } from '../../src/kafka/index.ts'
+import { refusalOf } from '../../src/kafka/refusal.ts'
 import type { Group, Joined } from './group.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 
@@ -30,6 +31,7 @@ export class FakeMember implements Public<GroupMember>, Joined {
         await this.#group.join(this)
         if (!signal.aborted && this.#group.has(this)) await this.#hold(handlers, signal)
       } catch (error) {
+        if (refusalOf(error)) throw error
         handlers.onTrouble(error as Error)
         await sleep(1)
       }

@@ -46,10 +46,11 @@ export class Authority {
     return { cert, key, store }
   }
 
-  /** The same key under KEY_PASSWORD. */
-  encrypted(key: string): string {
-    openssl(['pkcs8', '-topk8', '-in', key, '-out', `${key}.enc`, '-passout', `pass:${KEY_PASSWORD}`])
-    return `${key}.enc`
+  /** The same key under a password. */
+  encrypted(key: string, password = KEY_PASSWORD): string {
+    const file = join(this.folder, `encrypted-${this.#made++}.key`)
+    openssl(['pkcs8', '-topk8', '-in', key, '-out', file, '-passout', `pass:${password}`])
+    return file
   }
 }
 

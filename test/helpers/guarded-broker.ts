@@ -23,7 +23,7 @@ export class GuardedBroker {
   }
 
   static async start(closing: (close: () => Promise<void> | void) => void): Promise<GuardedBroker> {
-    return new GuardedBroker(await SecuredBroker.start(closing, GUARD))
+    return new GuardedBroker(await SecuredBroker.start(closing, { properties: GUARD }))
   }
 
   /** Where the administrator connects. */

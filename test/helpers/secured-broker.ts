@@ -23,65 +23,124 @@ export const PASSWORD = 'p4ss "word" = \\ $x;'
 export const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512', 'OAUTHBEARER'] as const
 const SHORT_SESSION_MS = 6000
 
-export class SecuredBroker {
-  readonly #ports: ReadonlyMap<Listener, number>
-  readonly broker: LocalBroker
-  readonly authority: Authority
-  /** What a client needs for the listener MUTUAL. */
-  readonly client: Certificate
+/** The ports of all listeners, which stay the same when the broker starts again. */
+type Ports = ReadonlyMap<Listener | 'PLAINTEXT' | 'CONTROLLER', number>
 
-  private constructor(
-    broker: LocalBroker,
-    ports: ReadonlyMap<Listener, number>,
-    { authority, client }: { authority: Authority; client: Certificate },
-  ) {
-    this.broker = broker
+interface SecuredBrokerOptions {
+  /** More properties of the broker. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Where topics outlive a restart. Default: they do not. */
+  readonly dataDir?: string
+}
+
+export class SecuredBroker {
+  readonly #ports: Ports
+  readonly #options: SecuredBrokerOptions
+  #broker: LocalBroker | null = null
+  #authority: Authority
+  #client: Certificate
+
+  private constructor(ports: Ports, authority: Authority, options: SecuredBrokerOptions) {
     this.#ports = ports
-    this.authority = authority
-    this.client = client
+    this.#options = options
+    this.#authority = authority
+    this.#client = authority.certify('DNS:client')
   }
 
-  static async start(closing: (close: () => Promise<void> | void) => void, more: Record<string, string> = {}) {
-    const authority = new Authority(closing)
-    const here = authority.certify('DNS:localhost,IP:127.0.0.1')
-    const port = (await choosePorts(undefined)).broker
-    const ports = new Map<Listener, number>()
-    for (const name of Object.keys(LISTENERS) as Listener[]) ports.set(name, (await choosePorts(undefined)).broker)
-    const certificates: Partial<Record<Listener, Certificate>> = {
-      EXPIRED: authority.certify('DNS:localhost,IP:127.0.0.1', { days: -1 }),
-      ELSEWHERE: authority.certify('DNS:kafka.example'),
-    }
-    const all = [['PLAINTEXT', port], ...ports] as const
-    const properties: Record<string, string> = {
-      listeners: `${all.map(([name, port]) => `${name}://127.0.0.1:${port}`)},CONTROLLER://127.0.0.1:${(await choosePorts(undefined)).controller}`,
-      'advertised.listeners': `${all.map(([name, port]) => `${name}://localhost:${port}`)}`,
-      'listener.security.protocol.map': `PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,${Object.entries(LISTENERS).map(([name, protocol]) => `${name}:${protocol}`)}`,
-      'sasl.enabled.mechanisms': MECHANISMS.join(','),
-    }
-    properties['controller.quorum.voters'] = `1@${/CONTROLLER:\/\/(.*)/.exec(properties['listeners']!)![1]}`
-    for (const [name, protocol] of Object.entries(LISTENERS) as [Listener, string][]) {
-      const prefix = `listener.name.${name.toLowerCase()}`
-      if (protocol.endsWith('SSL')) {
-        const { store } = certificates[name] ?? here
-        properties[`${prefix}.ssl.keystore.type`] = 'PKCS12'
-        properties[`${prefix}.ssl.keystore.location`] = store
-        properties[`${prefix}.ssl.keystore.password`] = STORE_PASSWORD
-        properties[`${prefix}.ssl.truststore.type`] = 'PEM'
-        properties[`${prefix}.ssl.truststore.location`] = authority.ca
-        properties[`${prefix}.ssl.client.auth`] = name === 'MUTUAL' ? 'required' : 'none'
-      }
-      if (protocol.startsWith('SASL')) Object.assign(properties, saslProperties(prefix, name === 'SHORT'))
-    }
-    const broker = await startLocalBroker({ port, properties: { ...properties, ...more } })
-    closing(() => broker.close())
-    await scramUser(broker.address, USER, PASSWORD)
-    return new SecuredBroker(broker, ports, { authority, client: authority.certify('DNS:client') })
+  static async start(closing: (close: () => Promise<void> | void) => void, options: SecuredBrokerOptions = {}) {
+    const ports = new Map<Listener | 'PLAINTEXT' | 'CONTROLLER', number>()
+    for (const name of ['PLAINTEXT', 'CONTROLLER', ...Object.keys(LISTENERS)] as const)
+      ports.set(name as Listener, (await choosePorts(undefined)).broker)
+    const secured = new SecuredBroker(ports, new Authority(closing), options)
+    closing(() => secured.#broker?.close())
+    await secured.#launch()
+    await scramUser(secured.broker.address, USER, PASSWORD)
+    return secured
+  }
+
+  get broker(): LocalBroker {
+    return this.#broker!
+  }
+
+  get authority(): Authority {
+    return this.#authority
+  }
+
+  /** What a client needs for the listener MUTUAL. */
+  get client(): Certificate {
+    return this.#client
   }
 
   /** `localhost:PORT` */
   address(listener: Listener): string {
     return `localhost:${this.#ports.get(listener)}`
   }
+
+  /** Starts the broker again, at the same addresses, with certificates of another authority. Needs `dataDir`. */
+  async rotate(authority: Authority): Promise<void> {
+    await this.#broker?.close()
+    this.#authority = authority
+    this.#client = authority.certify('DNS:client')
+    await this.#launch()
+  }
+
+  async #launch(): Promise<void> {
+    const { properties, dataDir } = this.#options
+    this.#broker = await startLocalBroker({
+      port: this.#ports.get('PLAINTEXT')!,
+      ...(dataDir === undefined ? {} : { dataDir }),
+      properties: { ...this.#listeners(), ...this.#certificates(), ...logins(), ...properties },
+    })
+  }
+
+  #listeners(): Record<string, string> {
+    const { CONTROLLER: controller, ...open } = Object.fromEntries(this.#ports)
+    const at = (host: string) => Object.entries(open).map(([name, port]) => `${name}://${host}:${port}`)
+    const protocols = { PLAINTEXT: 'PLAINTEXT', CONTROLLER: 'PLAINTEXT', ...LISTENERS }
+    return {
+      listeners: [...at('127.0.0.1'), `CONTROLLER://127.0.0.1:${controller}`].join(','),
+      'advertised.listeners': at('localhost').join(','),
+      'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+      'listener.security.protocol.map': Object.entries(protocols)
+        .map(([name, protocol]) => `${name}:${protocol}`)
+        .join(','),
+      'sasl.enabled.mechanisms': MECHANISMS.join(','),
+    }
+  }
+
+  #certificates(): Record<string, string> {
+    const here = this.#authority.certify('DNS:localhost,IP:127.0.0.1')
+    const others: Partial<Record<string, Certificate>> = {
+      EXPIRED: this.#authority.certify('DNS:localhost,IP:127.0.0.1', { days: -1 }),
+      ELSEWHERE: this.#authority.certify('DNS:kafka.example'),
+    }
+    const encrypted = Object.entries(LISTENERS).filter(([, protocol]) => protocol.endsWith('SSL'))
+    return Object.assign(
+      {},
+      ...encrypted.map(([name]) =>
+        prefixed(`listener.name.${name.toLowerCase()}.ssl`, {
+          'keystore.type': 'PKCS12',
+          'keystore.location': (others[name] ?? here).store,
+          'keystore.password': STORE_PASSWORD,
+          'truststore.type': 'PEM',
+          'truststore.location': this.#authority.ca,
+          'client.auth': name === 'MUTUAL' ? 'required' : 'none',
+        }),
+      ),
+    )
+  }
+}
+
+function prefixed(prefix: string, properties: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(properties).map(([name, value]) => [`${prefix}.${name}`, value]))
+}
+
+function logins(): Record<string, string> {
+  const withLogin = Object.entries(LISTENERS).filter(([, protocol]) => protocol.startsWith('SASL'))
+  return Object.assign(
+    {},
+    ...withLogin.map(([name]) => saslProperties(`listener.name.${name.toLowerCase()}`, name === 'SHORT')),
+  )
 }
 
 function saslProperties(prefix: string, isShort: boolean): Record<string, string> {

@@ -113,6 +113,8 @@ test('what TLS refuses is named with its cure', async () => {
     ['MUTUAL', withCa(), 'TLS_FAILED', /asks for a certificate of ours/],
     ['OPENLOGIN', withCa(), 'BROKER_UNREACHABLE', /Does it speak TLS/],
     ['TLS', { 'security.protocol': 'PLAINTEXT' }, 'BROKER_UNREACHABLE', /Does it expect TLS/],
+    ['LOGIN', withCa(), 'BROKER_UNREACHABLE', /Does it require a login/],
+    ['TLS', login('PLAIN'), 'AUTHENTICATION_FAILED', /If this port takes no login, give security.protocol=SSL/],
     ['TLS', { ...ssl, 'ssl.ca.location': '/nope.pem' }, 'USAGE', /\/nope\.pem cannot be read/],
     ['TLS', { ...ssl, 'ssl.ca.location': key }, 'USAGE', /holds no certificate in PEM/],
     [

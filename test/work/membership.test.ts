@@ -118,6 +118,14 @@ test('a lost group is logged once, and so is its return; its partitions are forg
   assert.deepEqual(said, ['worker w lost its group (no answer). Retrying', 'worker w is back in its group'])
 })
 
+test('a member that the broker refuses for good ends its worker, and logs nothing', async t => {
+  const { join } = await groupOf(t)
+  const refused = Object.assign(new Error('no'), { type: 'SASL_AUTHENTICATION_FAILED' })
+  const { faults, said } = await join(undefined, { resultPartitions: () => Promise.reject(refused) })
+  await until(() => faults.length > 0)
+  assert.deepEqual([faults, said], [[refused], []])
+})
+
 test('partitions without room for their results are left out until there is room, checked every 5 s', async t => {
   const { join } = await groupOf(t)
   let room = 1
