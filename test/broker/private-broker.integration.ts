@@ -14,10 +14,10 @@ const SLOW = join(import.meta.dirname, '../fixtures/classifiers.py:slow')
 const ROWS = 400
 
 /** A `rowmill run` that classifies 20 rows a second, after its topics are there. */
-async function slowRun(t: TestContext) {
+async function slowRun(t: TestContext, count = ROWS) {
   const folder = testFolder(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
-  const rows = Array.from({ length: ROWS }, (_, i) => `${i},cell ${i}`)
+  const rows = Array.from({ length: count }, (_, i) => `${i},cell ${i}`)
   writeFileSync(input, `ID,A\n${rows.join('\n')}\n`)
   const options = ['--workers', '1', '--partitions', '1', '--batch-rows', '10']
   const { child, finished } = startRowmill(['run', input, output, '--classifier', SLOW, ...options])
@@ -28,7 +28,7 @@ async function slowRun(t: TestContext) {
   const broker = join(state, 'broker')
   const address = /^advertised\.listeners=\w+:\/\/(.*)$/m.exec(readText(join(broker, 'server.properties')))![1]!
   const expected = rows.map(row => `${row},1.5\n`).join('')
-  return { job: job as string, ...topicsOf(pipeline), address, broker, output, expected, finished }
+  return { job: job as string, ...topicsOf(pipeline), address, broker, output, expected, child, finished }
 }
 
 function readText(path: string): string {
@@ -39,9 +39,15 @@ function readText(path: string): string {
   }
 }
 
-/** The value of a property in the file for clients. */
+/** The password in the file for clients. Null: there is no such file. */
+function findSecret(broker: string): string | null {
+  return /password="([^"]*)"/.exec(readText(join(broker, 'client.properties')))?.[1] ?? null
+}
+
 function secretOf(broker: string): string {
-  return /password="([^"]*)"/.exec(readText(join(broker, 'client.properties')))![1]!
+  const secret = findSecret(broker)
+  assert.ok(secret)
+  return secret
 }
 
 test('a client without the secret of a run in progress reads no row and forges no result', async t => {
@@ -77,6 +83,19 @@ test('the folder of the broker, and its files with the secret, are for its user 
     name => statSync(join(run.broker, name)).mode & 0o777,
   )
   assert.deepEqual(modes, [0o700, 0o600, 0o600])
+})
+
+test('a run that is killed resumes with the topics it kept and another secret', async t => {
+  const run = await slowRun(t, 60)
+  const before = secretOf(run.broker)
+  run.child.kill('SIGKILL')
+  await run.finished
+  const resumed = startRowmill(['run', '--resume', run.output])
+  t.after(() => resumed.child.kill('SIGKILL'))
+  await until('the broker has another secret', () => ![before, null].includes(findSecret(run.broker)))
+  const { code, stderr } = await resumed.finished
+  assert.equal(code, 0, stderr)
+  assert.ok(readText(run.output) === run.expected, 'OUT is complete')
 })
 
 test('no command line holds the secret', async t => {
