@@ -2,6 +2,7 @@ import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { cacheDirectory } from '../broker/jvm/kafka-jars.ts'
 import { checkCompression } from '../kafka/compression.ts'
+import { requireRegistryClient } from '../kafka/schema-registry.ts'
 import type { Compression } from '../options.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 
@@ -17,6 +18,8 @@ export interface Machine {
   freeBytes(folder: string): Promise<number>
   /** Throws if this machine cannot compress and decompress with this codec. */
   checkCodec(codec: Compression): void
+  /** Throws if the package is not installed. */
+  requireRegistryClient(): Promise<void>
   /** Milliseconds since 1970. */
   wallClock(): number
 }
@@ -33,6 +36,7 @@ export function thisMachine(): Machine {
       return bavail * bsize
     },
     checkCodec: checkCompression,
+    requireRegistryClient,
     wallClock: Date.now,
   }
 }

@@ -1,6 +1,7 @@
 import type { NeededApi } from '../kafka/cluster-probe.ts'
 import { describeKafkaError } from '../kafka/index.ts'
 import { type CheckFinding, type ClusterCheck, failure, ok, skipped, warning } from './check.ts'
+import { registryClock } from './registry-check.ts'
 
 /** One broker has this long. The client itself gives up earlier. */
 const LIMIT_MS = 20_000
@@ -49,32 +50,41 @@ export function judgeApis(needed: readonly NeededApi[]): CheckFinding {
   )
 }
 
-/** The controller tells its time when it is asked about the quorum. Nothing is written. */
+/** Nothing is written: the controller tells its time when it is asked about the quorum, and the registry in each answer. */
 const clock: ClusterCheck = {
   name: 'clock',
   needs: ['login'],
   limitMs: LIMIT_MS,
-  async run({ cluster, machine }) {
+  async run({ cluster, machine, registry }, signal) {
     const probe = await cluster.probe()
-    const before = machine.wallClock()
-    let theirs: number
-    try {
-      theirs = await probe.controllerClock()
-    } catch (error) {
-      return skipped(
-        `the cluster does not tell its time (${describeKafkaError(error).type}): compare date -u there and here`,
-      )
+    const timed = async (ask: () => Promise<number | null>) => {
+      const before = machine.wallClock()
+      const theirs = await ask()
+      return { theirs, before, after: machine.wallClock() }
     }
-    const after = machine.wallClock()
-    // The controller looked at its clock at some moment between the two.
-    const skewMs = theirs < before ? theirs - before : Math.max(0, theirs - after)
-    if (Math.abs(skewMs) <= MOST_SKEW_MS) return ok(`the clocks of this machine and of the controller agree`)
-    const seconds = Math.round(Math.abs(skewMs) / 1000)
-    return warning(
-      `the clock of this machine is ${seconds} s ${skewMs < 0 ? 'ahead of' : 'behind'} that of the controller`,
-      'synchronise both with NTP. Tokens and certificates are refused by a wrong clock',
-    )
+    try {
+      return judgeClock('the controller', await timed(() => probe.controllerClock()))
+    } catch (error) {
+      const why = `the cluster does not tell its time (${describeKafkaError(error).type})`
+      if (registry === null) return skipped(`${why}: compare date -u there and here`)
+      return judgeClock('the schema registry', await timed(() => registryClock(registry, signal)))
+    }
   },
+}
+
+/** They looked at their clock at some moment between `before` and `after`. */
+function judgeClock(
+  whose: string,
+  { theirs, before, after }: { theirs: number | null; before: number; after: number },
+) {
+  if (theirs === null) return skipped(`neither the cluster nor ${whose} tells its time: compare date -u there and here`)
+  const skewMs = theirs < before ? theirs - before : Math.max(0, theirs - after)
+  if (Math.abs(skewMs) <= MOST_SKEW_MS) return ok(`the clocks of this machine and of ${whose} agree`)
+  const seconds = Math.round(Math.abs(skewMs) / 1000)
+  return warning(
+    `the clock of this machine is ${seconds} s ${skewMs < 0 ? 'ahead of' : 'behind'} that of ${whose}`,
+    'synchronise both with NTP. Tokens and certificates are refused by a wrong clock',
+  )
 }
 
 export const SESSION_CHECKS: readonly ClusterCheck[] = [login, apiVersions, clock]

@@ -1,6 +1,9 @@
 /** Every line about a cluster is made to fail, at a real broker. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { after, before, test } from 'node:test'
 import kafkajs from 'kafkajs'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
@@ -158,6 +161,20 @@ test('a machine whose clock is an hour ahead, or behind', async () => {
   expectFinding(await find('clock', open(), at(3_600_000)), ['warning', /3600 s ahead of/, /NTP/])
   expectFinding(await find('clock', open(), at(-3_600_000)), ['warning', /3600 s behind/, /NTP/])
   expectFinding(await find('clock', login()), ['skipped', /does not tell its time \(CLUSTER_AUTHORIZATION_FAILED\)/])
+})
+
+test('where the cluster does not tell its time, the schema registry does', async () => {
+  const registry = createServer((_, answer) => answer.end('[]'))
+  await once(registry.listen(0, '127.0.0.1'), 'listening')
+  closes.unshift(() => void registry.close())
+  const url = `http://127.0.0.1:${(registry.address() as AddressInfo).port}`
+  const late = { registry: url, machine: machineWith({ wallClock: () => Date.now() - 3_600_000 }) }
+  expectFinding(await find('clock', login(), late), [
+    'warning',
+    /(3599|3600) s behind that of the schema registry/,
+    /NTP/,
+  ])
+  expectFinding(await find('clock', login(), { registry: url }), ['ok', /of the schema registry agree/])
 })
 
 test('a user without rights, and one with a few of them', async () => {

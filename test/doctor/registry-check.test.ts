@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
+import { RowmillError } from '../../src/errors.ts'
 import { SUBJECTS } from '../../src/wire/confluent.ts'
-import { findingsOf } from '../helpers/doctor.ts'
+import { expectFinding, findingsOf, machineWith } from '../helpers/doctor.ts'
 
 type Closing = { after(fn: () => void): void }
 
@@ -51,4 +52,16 @@ test('a registry without the subjects of rowmill, and a server that is none', as
   assert.deepEqual([empty.status, /has no rowmill\.Job/.test(empty.text)], ['warning', true], empty.text)
   const page = await found(await registry(t, (_, answer) => answer.end('<html>')))
   assert.deepEqual([page.status, /no list/.test(page.text)], ['failure', true], page.text)
+})
+
+test('the package of the client is not installed', async () => {
+  const requireRegistryClient = async () => {
+    throw new RowmillError('USAGE', '--schema-registry needs the package P, which is not installed: npm install P')
+  }
+  const context = { machine: machineWith({ requireRegistryClient }), registry: 'http://127.0.0.1:1' }
+  expectFinding(await findingsOf('registry-client', context), [
+    'failure',
+    /not installed: npm install/,
+    /explain USAGE/,
+  ])
 })

@@ -1,8 +1,8 @@
 /**
  * Every way into a secured broker, with every command, and the bytes of plain pandas.
  *
- * A round is one pipeline: one job of a file and one of events. The full product of ways (11) for the commands (9) of a
- * round would be 11^9 rounds. We run 11: in round k each command takes the way after that of the command before it. So
+ * A round is one pipeline: one job of a file and one of events. The full product of ways (11) for the commands (10) of
+ * a round would be 11^10 rounds. We run 11: in round k each command takes the way after that of the command before it. So
  * each command takes each way once, and what one way wrote another one reads.
  */
 import assert from 'node:assert/strict'
@@ -99,6 +99,7 @@ for (let k = 0; k < ROUNDS; k++)
     await does('collect', output, ...job, ...at)
     assert.equal(readFileSync(output, 'utf8'), expected)
     assert.equal(await does('tail', ...job, ...at), expected)
+    assert.doesNotMatch(await does('doctor', ...at, '--workers', '2'), /FAILURE|warning|skipped/)
     await does('verify', output, ...job, ...at)
     assert.equal(await does('rejects', 'list', ...job, ...at), '')
     assert.equal(await does('jobs', 'open', '--job', 'opened', '--columns', 'ID,A,B', ...at), 'opened\n')

@@ -18,6 +18,7 @@ export function machineWith(faults: Partial<Machine> = {}): Machine {
     openFiles: 100_000,
     freeBytes: async () => PLENTY,
     checkCodec: () => {},
+    requireRegistryClient: async () => {},
     wallClock: Date.now,
     ...faults,
   }
