@@ -18,9 +18,9 @@ const login: ClusterCheck = {
   async run({ cluster }) {
     const probe = await cluster.probe()
     const { sasl } = cluster.settings.security ?? {}
-    if (!sasl) return ok('the cluster asks for no login by SASL')
+    if (!sasl) return ok('security.protocol is without SASL, and the broker lets us in')
     const who = 'username' in sasl ? `${sasl.username} by ${sasl.mechanism}` : `a token by ${sasl.mechanism}`
-    const seconds = probe.sessionMs / 1000
+    const seconds = Math.floor(probe.sessionMs / 1000)
     return ok(`${who}; ${seconds === 0 ? 'it lasts as long as the connection' : `it is renewed within ${seconds} s`}`)
   },
 }
