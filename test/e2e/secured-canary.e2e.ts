@@ -160,8 +160,13 @@ test('every command logs in, and shows no secret', async () => {
     ['jobs', 'open', '--job', 'events', '--columns', 'A', '--output', 'json'],
     ['jobs', 'list', '--output', 'json'],
     ['jobs', 'cancel', '--job', 'events'],
+    ['jobs', 'rm', 'events'],
   ])
     canaries.check(await act(...args, ...at), 0)
+  const doctor = await act('doctor', '--output', 'json', ...at)
+  canaries.check(doctor, doctor.code!) // its exit code depends on this machine
+  assert.match(doctor.stdout, /^{/)
+  canaries.check(await act('acls', '--role', 'work', ...at.slice(0, 2)), 0)
   const replay = canaries.check(await act('rejects', 'replay', ...job, ...at), 0)
   assert.match(replay, /nothing to replay/)
 })
