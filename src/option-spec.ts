@@ -8,9 +8,20 @@ import {
   wholeNumber,
 } from './support/parse-value.ts'
 
+/** A type of a value in JSON and in YAML, as JSON Schema names it. */
+export type ValueType = 'string' | 'integer' | 'boolean' | 'array' | 'object'
+
+/** The JSON Schema of the value of an option in a configuration file. A list has texts as its items. */
+export interface ValueSchema {
+  readonly type: ValueType | readonly ValueType[]
+  readonly enum?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+}
+
 /**
- * The declaration of an option: each has one. Its environment variable is its flag in capitals after ROWMILL_. The flag
- * wins. `parse` throws a message that says what a valid value is. The caller adds flag and value.
+ * The declaration of an option: each has one. Its environment variable is its flag in capitals after ROWMILL_, and its key
+ * in a configuration file is its flag. The flag wins over the variable, and the variable over the file. `parse` throws a message that says what a valid value is. The caller adds flag and value.
  */
 export interface OptionSpec<T> {
   readonly flag: string
@@ -31,13 +42,22 @@ export interface OptionSpec<T> {
   readonly holdsSecret?: (text: string) => boolean
   /** The value as messages may show it, if it holds a secret. Default: only what a URL shows, or *** . */
   readonly mask?: (text: string) => string
-  /** Whether values on the command line come after those of the environment, instead of replacing them. */
+  /**
+   * Whether values on the command line come after those of the environment, and these after those of the configuration
+   * file, instead of replacing them.
+   */
   readonly addsToEnvironment?: boolean
+  readonly schema: ValueSchema
+  /** The text that `parse` takes for a list. Default: it takes the items one by one. */
+  readonly joined?: (items: readonly string[]) => string
   parse(text: string): T
 }
 
+const TEXT: ValueSchema = { type: 'string' }
+const LIST: ValueSchema = { type: ['array', 'string'] }
+
 export function text(flag: string, value: string, doc: string, fallback: string): OptionSpec<string> {
-  return { flag, value, doc, fallback, fallbackDoc: fallback, parse: nonEmpty }
+  return { flag, value, doc, fallback, fallbackDoc: fallback, schema: TEXT, parse: nonEmpty }
 }
 
 export function choice<const T extends string>(
@@ -51,7 +71,8 @@ export function choice<const T extends string>(
     if (value === undefined) throw new Error(`must be ${values.join(' or ')}`)
     return value
   }
-  return { flag, value: values.join('|'), doc, fallback, fallbackDoc: fallback, parse }
+  const schema: ValueSchema = { type: 'string', enum: values }
+  return { flag, value: values.join('|'), doc, fallback, fallbackDoc: fallback, schema, parse }
 }
 
 export function optional(
@@ -60,33 +81,43 @@ export function optional(
   doc: string,
   fallbackDoc: string | null = null,
 ): OptionSpec<string | null> {
-  return { flag, value, doc, fallback: null, fallbackDoc, parse: nonEmpty }
+  return { flag, value, doc, fallback: null, fallbackDoc, schema: TEXT, parse: nonEmpty }
 }
 
 export function list(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
   const parse = (given: string) => given.split(',').map(address => checkAddress(address.trim()))
-  return { flag, value, doc, fallback: null, fallbackDoc: null, parse }
+  const joined = (items: readonly string[]) => items.join(',')
+  return { flag, value, doc, fallback: null, fallbackDoc: null, schema: LIST, joined, parse }
 }
 
 /** A number of milliseconds, given as 30m, 12h or 7d. */
 export function age(flag: string, doc: string): OptionSpec<number | null> {
-  return { flag, value: 'AGE', doc, fallback: null, fallbackDoc: null, parse: parseAge }
+  return { flag, value: 'AGE', doc, fallback: null, fallbackDoc: null, schema: TEXT, parse: parseAge }
 }
 
 export function names(flag: string, value: string, doc: string): OptionSpec<readonly string[] | null> {
-  return { flag, value, doc, fallback: null, fallbackDoc: null, parse: checkNames }
+  const joined = (items: readonly string[]) => JSON.stringify(items)
+  return { flag, value, doc, fallback: null, fallbackDoc: null, schema: LIST, joined, parse: checkNames }
 }
 
 export function repeated(flag: string, value: string, doc: string): OptionSpec<readonly string[]> {
-  return { flag, value, doc, fallback: [], fallbackDoc: null, parse: given => [nonEmpty(given)] }
+  return { flag, value, doc, fallback: [], fallbackDoc: null, schema: LIST, parse: given => [nonEmpty(given)] }
 }
 
 export function flag(name: string, doc: string): OptionSpec<boolean> {
-  return { flag: name, value: null, doc, fallback: false, fallbackDoc: null, parse: parseSwitch }
+  return {
+    flag: name,
+    value: null,
+    doc,
+    fallback: false,
+    fallbackDoc: null,
+    schema: { type: 'boolean' },
+    parse: parseSwitch,
+  }
 }
 
 export function json(flag: string, doc: string, fallbackDoc: string): OptionSpec<Readonly<Record<string, unknown>>> {
-  return { flag, value: 'JSON', doc, fallback: {}, fallbackDoc, parse: parseObject }
+  return { flag, value: 'JSON', doc, fallback: {}, fallbackDoc, schema: { type: 'object' }, parse: parseObject }
 }
 
 export function integer(
@@ -97,7 +128,8 @@ export function integer(
   { fallback, doc: fallbackDoc }: { fallback: number; doc?: string },
 ): OptionSpec<number> {
   const parse = (given: string) => wholeNumber(given, bounds)
-  return { flag, value, doc, fallback, fallbackDoc: fallbackDoc ?? String(fallback), parse }
+  const schema = numberWithin(bounds)
+  return { flag, value, doc, fallback, fallbackDoc: fallbackDoc ?? String(fallback), schema, parse }
 }
 
 export function optionalInteger(
@@ -107,5 +139,10 @@ export function optionalInteger(
   bounds: readonly [number, number],
   fallbackDoc: string,
 ): OptionSpec<number | null> {
-  return { flag, value, doc, fallback: null, fallbackDoc, parse: given => wholeNumber(given, bounds) }
+  const parse = (given: string) => wholeNumber(given, bounds)
+  return { flag, value, doc, fallback: null, fallbackDoc, schema: numberWithin(bounds), parse }
+}
+
+function numberWithin([minimum, maximum]: readonly [number, number]): ValueSchema {
+  return { type: 'integer', minimum, maximum }
 }

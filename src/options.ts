@@ -71,6 +71,7 @@ export const OPTIONS = {
       'how many rows may be rejected before the job fails: a number, or a share such as 0.5%',
       '0',
     ),
+    schema: { type: ['string', 'integer'] },
     parse: checkBudget,
   },
   eventMaxRejects: {
@@ -80,6 +81,7 @@ export const OPTIONS = {
       'how many rows may be rejected before the job fails: a number, or a share such as 0.5%',
       '100%',
     ),
+    schema: { type: ['string', 'integer'] },
     parse: checkBudget,
   },
   partitions: optionalInteger(
@@ -211,6 +213,7 @@ export const OPTIONS = {
   from: choice('from', ['start', 'now'], 'begin with the first row, or with the rows classified from now on', 'start'),
   against: optional('against', 'SERIAL.csv', 'the output of the original job; OUT must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified', 'run until stopped'),
+  config: optional('config', 'FILE', 'a YAML file of options: those of the command line and of the environment win'),
   quiet: flag('quiet', 'log nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },
   report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),

@@ -24,7 +24,7 @@ export interface CommandPage extends Pick<CommandSpec, 'name' | 'doc' | 'example
 }
 
 export const INTRODUCTION = [
-  'An option may also be given as an environment variable. The option wins over the variable, and the variable over the default.',
+  'An option may also be given as an environment variable, or in the file of --config. The option wins over the variable, the variable over the file, and the file over the default.',
   'For a switch, the variable is true (also yes, on or 1) or false (also no, off or 0), in small letters or capitals. An empty variable counts as not set.',
   'Before any work starts, rowmill refuses options that it does not know and values out of bounds.',
   'It warns of environment variables that look misspelt. Every command has -h (--help) and -V (--version).',

@@ -4,7 +4,7 @@ import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from '..
 import { nearest } from '../support/nearest.ts'
 import { unknownVariables } from './environment.ts'
 import type { JsonShape } from './json-output.ts'
-import { attributeOf, readOptions, takeEnvironment } from './read-options.ts'
+import { attributeOf, givenConfig, readOptions, takeEnvironment } from './read-options.ts'
 import { Terminal } from './terminal.ts'
 
 /** One command: its name, what it takes, and what it does. */
@@ -32,7 +32,9 @@ export interface Operand {
   readonly choices?: readonly string[]
 }
 
-const ENVIRONMENT = 'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.\n'
+const ENVIRONMENT =
+  'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.\n' +
+  'The YAML file of --config may have each of them too, as batch-rows: 500. Option and variable win.\n'
 
 /** Checks that `act` reads no option but those of the command. */
 export function defineCommand<const N extends OptionName>(spec: CommandSpec<N>): CommandSpec {
@@ -53,9 +55,11 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
     // The last operand may take several words: then its value is a list of them.
     const operands = args.slice(0, spec.operands.length).flat() as (string | undefined)[]
     const environment = takeEnvironment()
-    const options = readOptions(spec.options, args[spec.operands.length], environment)
+    const given = args[spec.operands.length]
+    const { settings, warnings } = await givenConfig(spec.options, given, environment)
+    const options = readOptions(spec.options, given, { environment, settings })
     const terminal = new Terminal(options)
-    for (const warning of unknownVariables(environment)) terminal.say(warning)
+    for (const warning of [...unknownVariables(environment), ...warnings]) terminal.say(warning)
     finished(await spec.act(operands, options))
   })
 }

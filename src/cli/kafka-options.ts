@@ -6,10 +6,10 @@ import { RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import type { Say } from '../support/say.ts'
 
-/** The options that say which cluster to use, and how to reach it. */
-export const KAFKA_OPTIONS = ['brokers', 'commandConfig', 'property', 'allowSaslWithoutTls'] as const
+/** The options that say which cluster to use and how to reach it, and the file that may have them. */
+export const KAFKA_OPTIONS = ['brokers', 'commandConfig', 'property', 'allowSaslWithoutTls', 'config'] as const
 
-export type KafkaOptionValues = OptionValues<(typeof KAFKA_OPTIONS)[number]>
+export type KafkaOptionValues = OptionValues<Exclude<(typeof KAFKA_OPTIONS)[number], 'config'>>
 
 /**
  * The cluster that the command line means, and what its properties say besides. Null without any broker. A property that

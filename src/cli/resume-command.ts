@@ -30,11 +30,17 @@ export function withReplay(
 /** The command that opens a job again, on the same pipeline. */
 function replayWords(
   job: string,
-  { brokers, commandConfig, sharedPipeline }: OptionValues<'brokers' | 'commandConfig' | 'sharedPipeline'>,
+  {
+    brokers,
+    commandConfig,
+    config,
+    sharedPipeline,
+  }: OptionValues<'brokers' | 'commandConfig' | 'config' | 'sharedPipeline'>,
 ): string[] {
   const at = [
     ...(brokers === null ? [] : ['--brokers', brokers.join(',')]),
     ...(commandConfig === null ? [] : [`--${OPTIONS.commandConfig.flag}`, commandConfig]),
+    ...(config === null ? [] : [`--${OPTIONS.config.flag}`, config]),
   ]
   return ['rowmill', 'rejects', 'replay', '--job', job, '--pipeline', sharedPipeline, ...at]
 }

@@ -55,7 +55,9 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'output',
   'schemaRegistryUserinfoFile',
   'commandConfig',
+  'config',
 ])
+
 /**
  * The options of a run that is resumed: those it began with, and of `given` those that may change. Throws USAGE if
  * `given` changes another one.
@@ -91,6 +93,7 @@ export function withoutSecrets(options: RunValues): RunValues {
     schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry),
     property: options.property.filter(property => !holdsSecretProperty(property)),
     commandConfig: options.commandConfig === null ? null : resolve(options.commandConfig),
+    config: null, // what it said is among the options
   }
 }
 

@@ -18,12 +18,14 @@ export interface Progress {
   readonly total: number | null
 }
 
+const secretWords: string[] = []
 /** The secrets of this command line. */
 let secrets = new Secrets([])
 
-/** From now on nothing on stderr shows a secret of these words: of the command line and of the environment. */
+/** From now on nothing on stderr shows a secret of these words: of the command line, the environment, a file of options. */
 export function hideSecretsOf(words: Iterable<string>): void {
-  secrets = new Secrets(words)
+  secretWords.push(...words)
+  secrets = new Secrets(secretWords)
 }
 
 /**

@@ -6,13 +6,18 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { cliPage } from '../../scripts/cli-pages/markdown.ts'
 import { manPage } from '../../scripts/cli-pages/roff.ts'
+import { configSchema } from '../../scripts/cli-pages/schema.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { environmentOf, OPTIONS } from '../../src/options.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')
 
-for (const [page, make] of [['docs/cli.md', cliPage] as const, ['man/rowmill.1', manPage] as const]) {
+for (const [page, make] of [
+  ['docs/cli.md', cliPage],
+  ['man/rowmill.1', manPage],
+  ['schema/rowmill.schema.json', configSchema],
+] as const) {
   test(`${page} is what node scripts/cli-pages.ts makes`, () => assert.equal(read(page), make()))
 }
 

@@ -27,7 +27,7 @@ const REFUSED: [string[], RegExp][] = [
     ['jobs', '--brokers', 'x:1', 'list'],
     /^rowmill: jobs has no option --brokers\. Give it after the command: rowmill jobs open --brokers \[USAGE\]$/m,
   ],
-  [['jobs', 'close', '--job', 'j'], /^rowmill: jobs has no command close\. It has open, list, cancel \[USAGE\]$/m],
+  [['jobs', 'close', '--job', 'j'], /^rowmill: jobs has no command close\. It has open, list, cancel, rm \[USAGE\]$/m],
   [['colect'], /^rowmill: there is no command colect\. Did you mean collect\? \[USAGE\]$/m],
   [['help', 'colect'], /^rowmill: there is no command colect\. Did you mean collect\? \[USAGE\]$/m],
   [['help', 'jobs', 'lits'], /^rowmill: jobs has no command lits\. Did you mean list\? \[USAGE\]$/m],

@@ -40,6 +40,7 @@ test('the package holds the built sources, each file beside them, and nothing el
     ...texts,
     ...filesOf('bin'),
     ...filesOf('man'),
+    ...filesOf('schema'),
     ...filesOf('docs'),
     ...filesOf('examples'),
   ]

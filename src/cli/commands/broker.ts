@@ -10,7 +10,7 @@ export const brokerCommand = defineCommand({
   doc: 'run a local Kafka until it is stopped; prints its address, and nothing else, on stdout',
   operands: [],
   example: 'rowmill broker --port 9092 --data ./kafka-data --auth',
-  options: ['port', 'data', 'auth', 'quiet'],
+  options: ['port', 'data', 'auth', 'quiet', 'config'],
   act: (_, { port, data, auth, quiet }) =>
     withinLimits({ quiet }, 'before the broker answered', async ({ say, signal }) => {
       const broker = await startLocalBroker({

@@ -129,7 +129,8 @@ function runToEnd(parts: RunParts): Promise<number> {
       await tellReport(report, options, session.say)
       return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
     } catch (error) {
-      const again = ['rowmill', 'run', '--resume', output]
+      // run.json keeps no password. The file may have one.
+      const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
       if (kept && leavesJob(error)) throw withResumeCommand(error, again)
       if (kept && isCurable(error)) throw withCure(error, again)
       if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)

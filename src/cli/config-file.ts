@@ -1,0 +1,139 @@
+import { readFileSync, statSync } from 'node:fs'
+import { unknownProperties } from '../client-config/client-config.ts'
+import { ClientProperties, type Property } from '../client-config/client-properties.ts'
+import { RowmillError } from '../errors.ts'
+import { OPTIONS, type OptionSpec, parseOption } from '../options.ts'
+import { nearest } from '../support/nearest.ts'
+import { entriesOf, type YamlEntry } from './yaml-entries.ts'
+
+/** The section with the properties of a Kafka client. */
+export const KAFKA_SECTION = 'kafka'
+
+/** The value of one key of the file, as texts that the option parses. */
+interface ConfigSetting {
+  /** For messages: `rowmill.yaml, line 3: workers`. */
+  readonly given: string
+  readonly texts: readonly string[]
+}
+
+/** By the flag of an option. */
+export type ConfigSettings = ReadonlyMap<string, ConfigSetting>
+
+export interface ConfigFile {
+  readonly settings: ConfigSettings
+  readonly warnings: readonly string[]
+}
+
+const TYPE_NAMES: Readonly<Record<string, string>> = {
+  string: 'text',
+  integer: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list of texts',
+  object: 'a mapping',
+}
+
+/** The options that a file may have, by key. Several commands have different options of one flag. */
+export function configKeys(): Map<string, OptionSpec<unknown>> {
+  const keys = new Map<string, OptionSpec<unknown>>()
+  for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) if (!keys.has(spec.flag)) keys.set(spec.flag, spec)
+  for (const { flag } of [OPTIONS.config, OPTIONS.property]) keys.delete(flag)
+  return keys
+}
+
+/**
+ * Reads a file of options in YAML. Throws USAGE with the file and the line: for what is not YAML, for a key that no option
+ * has, with the nearest one, and for a value that its option does not take. No message shows a secret.
+ */
+export async function readConfigFile(path: string): Promise<ConfigFile> {
+  const entries = await entriesOf(readText(path), path)
+  const settings = new Map(entries.map(entry => settingOf(entry)))
+  const holdsSecret = [...settings].some(([flag, { texts }]) => texts.some(text => isSecret(flag, text)))
+  const isOpen = process.platform !== 'win32' && (statSync(path).mode & 0o044) !== 0
+  const warning = `${path} holds a password, and other users of this machine can read it. Run chmod 600 ${path}`
+  return { settings, warnings: holdsSecret && isOpen ? [warning] : [] }
+}
+
+/** The secrets alone. */
+export function secretsOf(settings: ConfigSettings): ConfigSettings {
+  const secrets = [...settings].map(([flag, { given, texts }]): [string, ConfigSetting] => [
+    flag,
+    { given, texts: texts.filter(text => isSecret(flag, text)) },
+  ])
+  return new Map(secrets.filter(([, { texts }]) => texts.length > 0))
+}
+
+/** The value that the file has for an option, or the default. */
+export function configured(spec: OptionSpec<unknown>, settings: ConfigSettings): unknown {
+  const setting = settings.get(spec.flag)
+  if (!setting || (spec.value === null && setting.texts[0] === 'false')) return spec.fallback
+  const parsed = setting.texts.map(text => parseOption(spec, setting.given, text))
+  return Array.isArray(spec.fallback) ? parsed.flat() : parsed[0]
+}
+
+function isSecret(flag: string, text: string): boolean {
+  const spec: OptionSpec<unknown> = flag === OPTIONS.property.flag ? OPTIONS.property : configKeys().get(flag)!
+  return spec.holdsSecret?.(text) ?? false
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    const message = `--${OPTIONS.config.flag} ${path}: the file cannot be read: ${(cause as Error).message}`
+    throw new RowmillError('USAGE', message, { path }, { cause })
+  }
+}
+
+function settingOf(entry: YamlEntry): [string, ConfigSetting] {
+  const { key, where } = entry
+  if (key === KAFKA_SECTION) return [OPTIONS.property.flag, kafkaSetting(entry)]
+  const keys = configKeys()
+  const spec = keys.get(key)
+  if (!spec) throw unknownKey(entry, keys)
+  const setting = { given: `${where}: ${key}`, texts: textsOf(entry, spec) }
+  configured(spec, new Map([[key, setting]])) // refuses a value that the option does not take
+  return [key, setting]
+}
+
+function textsOf({ key, value, type, where }: YamlEntry, { schema, joined }: OptionSpec<unknown>): string[] {
+  if (type === 'null') throw usage(`${where}: ${key} has no value`, { key })
+  const allowed = [schema.type].flat()
+  const isTexts = !Array.isArray(value) || value.every(item => typeof item === 'string')
+  if (!allowed.some(name => name === type) || !isTexts) {
+    const wanted = allowed.map(name => TYPE_NAMES[name]).join(' or ')
+    const hint = allowed.includes('string') && type !== 'array' && type !== 'object' ? ': put it in quotes' : ''
+    throw usage(`${where}: ${key} must be ${wanted}${hint}`, { key })
+  }
+  if (Array.isArray(value)) return joined ? [joined(value)] : value
+  return [typeof value === 'object' ? JSON.stringify(value) : String(value)]
+}
+
+/** Each property of the section as NAME=VALUE. Its values are read later, with the properties from elsewhere. */
+function kafkaSetting({ where, children }: YamlEntry): ConfigSetting {
+  if (!children) throw usage(`${where}: ${KAFKA_SECTION} must be a mapping of client properties`, {})
+  const properties = children.map(({ key, value, type, where }): Property => {
+    if (type === 'array' || type === 'object' || type === 'null')
+      throw usage(`${where}: ${key} must be text, a number, or true or false`, { key })
+    return { name: key, value: String(value), where }
+  })
+  const [unknown] = unknownProperties(new ClientProperties(properties))
+  if (unknown) {
+    const { property, near } = unknown
+    const hint = near ? `. Did you mean ${near}?` : ''
+    throw usage(`${property.where}: no Kafka client has a property ${property.name}${hint}`, { key: property.name })
+  }
+  return { given: `${where}: ${KAFKA_SECTION}`, texts: properties.map(({ name, value }) => `${name}=${value}`) }
+}
+
+function unknownKey({ key, where }: YamlEntry, keys: ReadonlyMap<string, OptionSpec<unknown>>): RowmillError {
+  const names = new Map([...keys.keys(), KAFKA_SECTION].map(name => [name, name]))
+  for (const { flag, alias } of keys.values()) if (alias) names.set(alias, flag)
+  names.set(OPTIONS.property.flag, KAFKA_SECTION)
+  const near = names.get(nearest(key, names.keys()) ?? '')
+  const hint = near ? `did you mean ${near}?` : 'docs/cli.md lists them'
+  return usage(`${where}: there is no option ${key}: ${hint}`, { key })
+}
+
+function usage(message: string, facts: Readonly<Record<string, string>>): RowmillError {
+  return new RowmillError('USAGE', message, facts)
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { configKeys, readConfigFile } from '../../src/cli/config-file.ts'
+import { givenConfig, readOptions } from '../../src/cli/read-options.ts'
+import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
+import { OPTIONS, type OptionName } from '../../src/options.ts'
+import { testFolder } from '../helpers/cli.ts'
+
+/** A file of options with this text. */
+function configFile(t: TestContext, text: string): string {
+  const path = join(testFolder(t), 'rowmill.yaml')
+  writeFileSync(path, text, { mode: 0o600 })
+  return path
+}
+
+/** The options of a command line of `rowmill run`, as its command gets them. */
+async function read(config: string, given: Record<string, string[] | true> = {}, environment: NodeJS.ProcessEnv = {}) {
+  const names: readonly OptionName[] = RUN_OPTIONS
+  const all = { ...given, config: [config] }
+  const { settings } = await givenConfig(names, all, environment)
+  return readOptions(RUN_OPTIONS, all, { environment, settings })
+}
+
+/** The message with which a file of this text is refused, without its path. */
+async function refusal(t: TestContext, text: string): Promise<string> {
+  const path = configFile(t, text)
+  const error = await readConfigFile(path).then(
+    () => assert.fail(`accepted: ${text}`),
+    error => error,
+  )
+  assert.equal(error.code, 'USAGE', error.stack)
+  return error.message.replace(path, 'FILE')
+}
+
+test('each type of option is read from YAML', async t => {
+  const options = await read(
+    configFile(
+      t,
+      `
+brokers: [a:1, b:2]
+workers: 3
+header: true
+no-progress: true
+max-rejects: 5
+compression: zstd
+cast: [A=int64, B=str]
+read-csv: { sep: ";", na_values: [x] }
+columns: ["a,b", c]
+schema-registry: https://h:1
+kafka:
+  client.id: orders
+  request.timeout.ms: 1000
+`,
+    ),
+  )
+  assert.deepEqual(
+    [options.brokers, options.workers, options.header, options.progress, options.maxRejects, options.compression],
+    [['a:1', 'b:2'], 3, true, false, '5', 'zstd'],
+  )
+  assert.deepEqual(
+    [options.cast, options.readCsv, options.schemaRegistry, options.property],
+    [
+      ['A=int64', 'B=str'],
+      { sep: ';', na_values: ['x'] },
+      'https://h:1',
+      ['client.id=orders', 'request.timeout.ms=1000'],
+    ],
+  )
+  assert.equal(options.batchRows, OPTIONS.batchRows.fallback)
+})
+
+test('an empty file, and switches that are false, change nothing', async t => {
+  const defaults = await read(configFile(t, ''))
+  for (const text of ['# nothing\n', 'no-progress: false\nheader: false\n']) {
+    assert.deepEqual({ ...(await read(configFile(t, text))), config: null }, { ...defaults, config: null })
+  }
+})
+
+test('the command line wins over the environment, the environment over the file, and the file over the default', async t => {
+  const file = configFile(t, 'workers: 1\nbatch-rows: 2\nbatch-timeout: 3\ncast: [A=str]\nquiet: true\n')
+  const options = await read(
+    file,
+    { workers: ['11'] },
+    { ROWMILL_WORKERS: '21', ROWMILL_BATCH_ROWS: '22', ROWMILL_CAST: 'B=str', ROWMILL_QUIET: 'false' },
+  )
+  assert.deepEqual([options.workers, options.batchRows, options.batchTimeout], [11, 22, 3])
+  assert.deepEqual([options.cast, options.quiet], [['B=str'], false])
+  assert.deepEqual((await read(file, { cast: ['C=str'] })).cast, ['C=str'])
+})
+
+test('ROWMILL_CONFIG names the file, and --config wins over it', async t => {
+  const [one, two] = [configFile(t, 'workers: 1\n'), configFile(t, 'workers: 2\n')]
+  const environment = { ROWMILL_CONFIG: one }
+  assert.equal((await givenConfig(['config'], {}, environment)).settings.get('workers')!.texts[0], '1')
+  assert.equal((await read(two, {}, environment)).workers, 2)
+})
+
+test('client properties add up, and a --command-config from elsewhere replaces those of the file', async t => {
+  const file = configFile(t, 'command-config: mine.properties\nkafka:\n  client.id: a\n')
+  const given = { property: ['client.id=c'] }
+  const environment = { ROWMILL_PROPERTY: 'client.id=b' }
+  const options = await read(file, given, environment)
+  assert.deepEqual(options.property, ['client.id=a', 'client.id=b', 'client.id=c'])
+  assert.equal(options.commandConfig, 'mine.properties')
+  const other = await read(file, { ...given, commandConfig: ['other.properties'] }, environment)
+  assert.deepEqual([other.property, other.commandConfig], [['client.id=b', 'client.id=c'], 'other.properties'])
+  const variable = { ...environment, ROWMILL_COMMAND_CONFIG: 'variable.properties' }
+  assert.deepEqual((await read(file, {}, variable)).property, ['client.id=b'])
+})
+
+test('a run that is resumed takes only secrets from the file', async t => {
+  const file = configFile(
+    t,
+    'workers: 4\nbatch-rows: 7\nschema-registry: https://me:pw@h:1\nkafka:\n  client.id: a\n  sasl.password: pw\n',
+  )
+  const { settings } = await givenConfig(['config', 'resume'], { config: [file], resume: ['out.csv'] }, {})
+  assert.deepEqual(
+    [...settings].map(([flag, { texts }]) => [flag, texts]),
+    [
+      ['schema-registry', ['https://me:pw@h:1']],
+      ['property', ['sasl.password=pw']],
+    ],
+  )
+})
+
+const REFUSED: [text: string, message: RegExp][] = [
+  ['brokers: a:1\nwrokers: 4', /^FILE, line 2: there is no option wrokers: did you mean workers\?$/],
+  ['batchRows: 4', /line 1: there is no option batchRows: did you mean batch-rows\?$/],
+  ['bootstrap-server: a:1', /did you mean brokers\?$/],
+  ['property: [a.b=c]', /did you mean kafka\?$/],
+  ['config: x.yaml', /there is no option config: /],
+  ['zzzzzzzzzz: 1', /there is no option zzzzzzzzzz: docs\/cli\.md lists them$/],
+  ['workers: "4"', /^FILE, line 1: workers must be a whole number$/],
+  ['workers: 1.5', /workers must be a whole number$/],
+  ['workers: 513', /^FILE, line 1: workers "513": must be a whole number from 1 to 512$/],
+  ['\n\nquiet: "yes"', /^FILE, line 3: quiet must be true or false$/],
+  ['job: 2026', /^FILE, line 1: job must be text: put it in quotes$/],
+  ['cast: [1]', /cast must be a list of texts or text$/],
+  ['read-csv: sep', /read-csv must be a mapping$/],
+  ['compression: brotli', /compression "brotli": must be none or gzip/],
+  ['python:', /^FILE, line 1: python has no value$/],
+  ['workers: 1\nworkers: 2', /^FILE, line 2: this key is there twice$/],
+  ['workers: [1\nquiet: true', /^FILE, line \d: this is not valid YAML \([A-Z_]+\)$/],
+  ['- workers', /^FILE, line 1: the file must be a mapping of options/],
+  ['1: 2', /^FILE, line 1: a key must be text$/],
+  ['read-csv: *none', /line 1: /],
+  ['kafka: x', /^FILE, line 1: kafka must be a mapping of client properties$/],
+  [
+    'kafka:\n  sasl.mechansim: PLAIN',
+    /^FILE, line 2: no Kafka client has a property sasl\.mechansim\. Did you mean sasl\.mechanism\?$/,
+  ],
+  ['kafka:\n  ssl: { ca.location: x }', /^FILE, line 2: ssl must be text, a number, or true or false$/],
+]
+
+for (const [text, message] of REFUSED) {
+  test(`a file with ${JSON.stringify(text)} is refused with its line`, async t => {
+    assert.match(await refusal(t, text), message)
+  })
+}
+
+test('no message shows a secret of the file', async t => {
+  for (const text of [
+    'schema-registry: "ftp://me:canary@h"',
+    'schema-registry: https://me:canary@h?x',
+    'kafka: { sasl.password: canary',
+    'kafka:\n  sasl.password: canary\n bad: canary',
+    'kafka:\n  sasl.password: [canary]',
+    'kafka: "sasl.password=canary"',
+    'sasl.password: canary',
+  ])
+    assert.doesNotMatch(await refusal(t, text), /canary/, text)
+})
+
+test('a file that others can read is warned of if it holds a password', async t => {
+  const path = configFile(t, 'kafka: { sasl.password: pw }\n')
+  assert.deepEqual((await readConfigFile(path)).warnings, [])
+  chmodSync(path, 0o644)
+  const [warning, ...others] = (await readConfigFile(path)).warnings
+  assert.match(warning!, /holds a password, and other users of this machine can read it\. Run chmod 600 /)
+  assert.deepEqual(others, [])
+  writeFileSync(path, 'workers: 4\n')
+  assert.deepEqual((await readConfigFile(path)).warnings, [])
+})
+
+test('a file that is not there is refused', async () => {
+  await assert.rejects(readConfigFile('/nowhere/rowmill.yaml'), { code: 'USAGE', message: /cannot be read: ENOENT/ })
+})
+
+test('the example of docs/configuration.md is accepted, and its first line names the schema of the package', async t => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
+  const [, example] = /```yaml\n(.*?)```/s.exec(page)!
+  assert.equal((await read(configFile(t, example!))).workers, 8)
+  const [, schema] = /\$schema=\.\/node_modules\/rowmill\/(\S+)/.exec(example!)!
+  const { properties } = JSON.parse(readFileSync(join(import.meta.dirname, '../..', schema!), 'utf8'))
+  assert.deepEqual(Object.keys(properties), [...configKeys().keys(), 'kafka'])
+})
