@@ -52,6 +52,8 @@ export class CsvSource implements Source {
   /** Null if the engine of the original job is known. */
   readonly #differences: EngineDifferences | null = null
   #csvColumns: CsvColumns | null = null
+  /** How many bytes of the unpacked input were read. */
+  #end = 0
   /** What `open` read ahead of `rows`, from input that can be read only once. */
   #ahead: AsyncGenerator<DecodedRecords> | null = null
   /** Where the file's first record begins, if that may hold a byte order mark. */
@@ -93,10 +95,10 @@ export class CsvSource implements Source {
       return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
     await pieces.return(null)
-    const { total, kind } = await this.#scan(csvColumns, given, counted)
+    const { total, kind, longestBytes } = await this.#scan(csvColumns, given, counted)
     options.push({ name: 'sourceDigest', value: await file.digest() })
     await file.checkUnchanged()
-    return { columns, indexKind: kind, identity: file.identity, total, options }
+    return { columns, indexKind: kind, identity: file.identity, total, longestBytes, options }
   }
 
   async *rows(): AsyncGenerator<SourceRows> {
@@ -141,7 +143,11 @@ export class CsvSource implements Source {
       records.rows[0]![0] = this.#withoutBom(cell)
       return records
     }
-    for await (const piece of this.#input.pieces(start.byte)) yield clean(decoder.push(piece, false))
+    this.#end = start.byte
+    for await (const piece of this.#input.pieces(start.byte)) {
+      this.#end += piece.length
+      yield clean(decoder.push(piece, false))
+    }
     yield clean(decoder.push(new Uint8Array(0), true))
   }
 
@@ -182,29 +188,36 @@ export class CsvSource implements Source {
     return { csvColumns: csvColumnsOf(this.#plan, { header, width, first, name: this.#input.name }), rest: head }
   }
 
-  /** Reads all rows: finds faults, counts them, and infers the index kind. */
+  /** Reads all rows: finds faults, counts and measures them, and infers the index kind. */
   async #scan(
     csvColumns: CsvColumns,
     given: string | null,
     counted: (rows: number) => void,
-  ): Promise<{ total: number; kind: string | null }> {
+  ): Promise<{ total: number; kind: string | null; longestBytes: number }> {
     const at = given === null ? csvColumns.inferredAt : null
     const inference = new IndexKindInference(csvColumns.indexRules, csvColumns.indexReadAsText)
     let total = 0
+    let longestBytes = 0
     if (csvColumns.first !== null) {
+      let start = csvColumns.first.byte
       for await (const records of this.#records({ ...csvColumns.first, only: at ?? -1 })) {
         this.#checkWidth(records, total, csvColumns)
         total += records.rows.length
         counted(total)
+        for (const byte of records.bytes) {
+          longestBytes = Math.max(longestBytes, byte - start)
+          start = byte
+        }
         if (at === null) continue
         for (let index = 0; index < records.rows.length; index++)
           inference.add(records.rows[index]![0], records.lines[index]!)
       }
+      longestBytes = Math.max(longestBytes, this.#end - start)
     }
-    if (at === null) return { total, kind: given }
+    if (at === null) return { total, kind: given, longestBytes }
     const kind = inference.kind(this.#input.name)
     this.#differences?.index(csvColumns.columns[at]!, inference, kind)
-    return { total, kind }
+    return { total, kind, longestBytes }
   }
 
   /** Refuses rows that are longer than the header. `seq` is the number of the first row. */

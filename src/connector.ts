@@ -11,6 +11,11 @@ export interface SourceHeader {
   /** The number of rows, if the source knows it. It is a hint for progress, nothing depends on it. */
   readonly total: number | null
   /**
+   * The bytes of the longest record, if the source has read all of them. Such a source can be read again: if that record may
+   * be too long for the topic, `rows` is called once before, to find its line.
+   */
+  readonly longestBytes?: number
+  /**
    * Options for the job record that follow from the input. A source with an identity should add `sourceDigest`: `sha256:`
    * and the digest of its bytes in hex. A job is resumed only with a source of the same digest. Without one, name, size
    * and time of the file must be the same.
@@ -31,7 +36,7 @@ export interface SourceRows {
  * `open` is called once, first. It reads the header. It throws if the input is unusable (INPUT_NOT_FOUND, ...). If it
  * counts the rows, it may report each count to `counted`: a run then starts as many workers as there is work for.
  *
- * `rows` is called once, after `open`. It yields pieces of any length, each with at least one row, and ends after the last
+ * `rows` is called once, after `open` (twice, if the header has `longestBytes`). It yields pieces of any length, each with at least one row, and ends after the last
  * row. It reads no further ahead than the publisher asks. It throws where the input breaks: never may it end as if the
  * input were complete. The publisher has already sent the rows before the break, and fails the job.
  *

@@ -5,6 +5,7 @@ import { findOpenTransaction, Kafka, type KafkaAdmin, type PartitionOffset } fro
 import type { OptionValues } from '../options.ts'
 import type { PipelineConnection, PipelineContext } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
+import { roleOf } from '../pipeline/roles.ts'
 import { workersGroup } from '../pipeline/topic-names.ts'
 import { type EnsureOptions, ensureTopics, findTopics } from '../pipeline/topics.ts'
 import type { Say } from '../support/say.ts'
@@ -87,9 +88,10 @@ export function openSharedPipeline(
   say: Say,
 ): Promise<SharedPipeline> {
   return connect({ command, options, say }, (admin, pipeline) => {
-    if (topics === null) return findTopics(admin, pipeline)
+    const role = roleOf(command)
+    if (topics === null) return findTopics(admin, pipeline, role)
     const { asked = null, ...ensure } = topics
-    return ensureTopics(admin, pipeline, asked, { say, ...ensure })
+    return ensureTopics(admin, pipeline, asked, { role, say, ...ensure })
   })
 }
 

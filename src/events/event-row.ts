@@ -19,9 +19,12 @@ export class RowReader {
   readonly #job: string
   readonly #columns: readonly string[]
   readonly #known: ReadonlySet<string>
+  readonly #mostBytes: number
 
-  constructor({ id, columns }: { id: string; columns: readonly string[] }) {
+  /** `mostBytes` is how long a row may be. */
+  constructor({ id, columns }: { id: string; columns: readonly string[] }, mostBytes = MAX_MESSAGE_BYTES) {
     this.#job = id
+    this.#mostBytes = Math.min(mostBytes, MAX_MESSAGE_BYTES - HEAD_BYTES)
     this.#columns = columns
     this.#known = new Set(columns)
   }
@@ -30,12 +33,11 @@ export class RowReader {
   read(row: EventRow): Values {
     const values = Array.isArray(row) ? this.#fromArray(row) : this.#fromObject(row as Record<string, unknown>)
     const bytes = rowBytes(values)
-    if (bytes <= MAX_MESSAGE_BYTES - HEAD_BYTES) return values
+    if (bytes <= this.#mostBytes) return values
     const longest = values.reduce((max, value, at) => (value.length > values[max]!.length ? at : max), 0)
-    const limit = MAX_MESSAGE_BYTES - HEAD_BYTES
     throw this.#refusal(
       this.#columns[longest]!,
-      `the row takes ${bytes} bytes, most of them here, and a message holds ${limit}: shorten it`,
+      `the row takes ${bytes} bytes, most of them here, and a message holds ${this.#mostBytes}: shorten it`,
     )
   }
 

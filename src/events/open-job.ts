@@ -11,6 +11,7 @@ import { appendJob } from '../pipeline/append-job.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { latestJob } from '../pipeline/latest-job.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
+import { longestRow } from '../pipeline/topics.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { Teardown } from '../support/teardown.ts'
@@ -41,7 +42,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   signal.throwIfAborted()
   const python = options.python ?? (process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback)
   const quotes = { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say, signal)) }
-  const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { say })
+  const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { role: 'publish', say })
   const teardown = new Teardown()
   try {
     const topics = topicsOf(pipeline)
@@ -68,7 +69,8 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
       by,
     })
     const held = await unlessAborted(takeOver(context, wanted), signal)
-    return await HeldEventJob.begin(context, held, { reader, close: () => teardown.close() })
+    const mostBytes = await longestRow(kafka, held.topic)
+    return await HeldEventJob.begin(context, held, { reader, mostBytes, close: () => teardown.close() })
   } catch (error) {
     await teardown.close()
     throw signal.aborted ? signal.reason : error
@@ -77,6 +79,8 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
 
 interface EventJobParts {
   readonly reader: Reader
+  /** How long a row may be. */
+  readonly mostBytes: number
   close(): Promise<void>
 }
 
@@ -133,7 +137,7 @@ class HeldEventJob implements EventJob {
     this.columns = job.columns
     this.#job = job
     this.#parts = parts
-    this.#rows = new RowReader(job)
+    this.#rows = new RowReader(job, parts.mostBytes)
     this.#publisher = new EventPublisher({
       job,
       sender: context.sender,

@@ -39,7 +39,11 @@ export async function* results(options: ResultsOptions): AsyncGenerator<ResultBa
   checkName('pipeline', pipeline)
   checkName('job', options.job)
   signal.throwIfAborted()
-  const { kafka } = await connectSdk('rowmill-results', { ...options, pipeline }, { writes: false, say })
+  const { kafka } = await connectSdk(
+    'rowmill-results',
+    { ...options, pipeline },
+    { role: 'monitor', writes: false, say },
+  )
   const jobs = await JobLog.open(kafka, pipeline, say)
   try {
     yield* resultBatches({ kafka, pipeline, jobs, say, signal }, options)

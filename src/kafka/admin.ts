@@ -75,11 +75,17 @@ export class KafkaAdmin {
     await answered(() => this.#admin.createPartitions({ topicPartitions: [{ topic, count }] }))
   }
 
-  /** The number of partitions of each of `topics` that exists, by topic. Throws NOT_AUTHORIZED. */
-  async partitions(topics: readonly string[]): Promise<Map<string, number>> {
+  /**
+   * The number of partitions of each of `topics` that exists, by topic. Throws NOT_AUTHORIZED for a topic that is hidden
+   * from this user. `operationOn` says which right to name then. Default: that to Describe.
+   */
+  async partitions(
+    topics: readonly string[],
+    operationOn: (topic: string) => Right['operation'] = () => 'Describe',
+  ): Promise<Map<string, number>> {
     const existing = new Set(await answered(() => this.#listTopics()))
     const wanted = topics.filter(topic => existing.has(topic))
-    for (const topic of topics) if (!existing.has(topic)) await this.#checkHidden(topic)
+    for (const topic of topics) if (!existing.has(topic)) await this.#checkHidden(topic, operationOn(topic))
     if (wanted.length === 0) return new Map()
     const { topics: found } = await patiently(
       () => this.#admin.fetchTopicMetadata({ topics: wanted }),
@@ -187,8 +193,8 @@ export class KafkaAdmin {
   }
 
   /** A topic that this user may not describe is not listed. Throws NOT_AUTHORIZED. */
-  async #checkHidden(name: string): Promise<void> {
-    await this.#rights.needing(describe('topic', name), async () => {
+  async #checkHidden(name: string, operation: Right['operation']): Promise<void> {
+    await this.#rights.needing({ operation, resource: 'topic', name }, async () => {
       const broker = await answered(() => this.#cluster.findControllerBroker())
       await broker.metadata([name]).catch(error => {
         if (isOfRights(error)) throw error // otherwise there is no such topic

@@ -108,8 +108,9 @@ export class Kafka {
     })
     await this.#connecting(() => producer.connect())
     const { format, compression = 'none' } = this.settings
+    const { maxRequestBytes = null } = this.#limits
     const parts = { format: format ?? AS_IT_IS, compression, rights: this.#rights, patienceMs: this.patienceMs }
-    return new Producer(producer, cluster, parts)
+    return new Producer(producer, cluster, { ...parts, maxRequestBytes })
   }
 
   /**

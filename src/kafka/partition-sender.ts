@@ -4,7 +4,10 @@ import type { Say } from '../support/say.ts'
 import type { OutgoingMessage, Producer, TopicPartition } from './index.ts'
 import { Outage } from './outage.ts'
 
-/** The most that one request carries, below Kafka's default limit for a topic. A single message may be larger. */
+/**
+ * The most that one request carries unless max.request.size says otherwise. It is below Kafka's default limit for a topic. A
+ * single message may be larger.
+ */
 const SEND_BYTES = 1_000_000
 /** The most messages in one request. KafkaJS copies their list for each of them: 20,000 block the event loop for seconds. */
 const SEND_MESSAGES = 2_000
@@ -86,7 +89,7 @@ export class PartitionSender {
     await null // the caller may queue more messages in the same turn: they join the first request
     while (queue.length > 0) {
       const endTurn = await this.#turn.take()
-      const done = takeRequest(queue)
+      const done = takeRequest(queue, this.#producer.maxRequestBytes ?? SEND_BYTES)
       try {
         await this.#sendUntilAcked(to, done)
         for (const { acked } of done) acked()
@@ -123,11 +126,11 @@ export class PartitionSender {
   }
 }
 
-function takeRequest(queue: PendingMessage[]): PendingMessage[] {
+function takeRequest(queue: PendingMessage[], mostBytes: number): PendingMessage[] {
   let bytes = BATCH_BYTES
   const end = queue.findIndex(({ message: { key, value } }, at) => {
     bytes += MESSAGE_BYTES + Buffer.byteLength(key) + value.length
-    return at > 0 && (bytes > SEND_BYTES || at >= SEND_MESSAGES)
+    return at > 0 && (bytes > mostBytes || at >= SEND_MESSAGES)
   })
   return queue.splice(0, end < 0 ? queue.length : end)
 }

@@ -21,13 +21,22 @@ export class Producer {
   readonly #codec: number
   /** How long the user of this producer retries while the broker does not answer, in ms. */
   readonly patienceMs: number
+  /** The most bytes that a request may have. Null: the sender decides. */
+  readonly maxRequestBytes: number | null
 
   constructor(
     producer: KafkaJSProducer,
     cluster: Cluster,
-    parts: { format: ValueFormat; compression: Compression; rights: Rights; patienceMs: number },
+    parts: {
+      format: ValueFormat
+      compression: Compression
+      rights: Rights
+      patienceMs: number
+      maxRequestBytes: number | null
+    },
   ) {
     this.patienceMs = parts.patienceMs
+    this.maxRequestBytes = parts.maxRequestBytes
     this.#codec = COMPRESSIONS.indexOf(parts.compression)
     this.#producer = producer
     this.#cluster = cluster

@@ -23,7 +23,7 @@ export async function appendJob(sender: PartitionSender, pipeline: string, job: 
   await sender.send({ topic: topicsOf(pipeline).jobs, partition: 0 }, { key: job.id, value })
 }
 
-/** Like `failJob`, with its own sender. Gives up after 5 s: the broker or the topic may be unavailable. */
+/** Like `failJob`, with its own sender. Gives up after 5 s: the broker or the topic may be unavailable. Logs a missing right. */
 export async function tellFailure(
   { kafka, pipeline, say }: PipelineContext,
   job: Job,
@@ -32,7 +32,10 @@ export async function tellFailure(
   const sender = new PartitionSender(await kafka.producer(), say)
   const limit = setTimeout(() => void sender.close(), TELL_MS)
   try {
-    await failJob(sender, pipeline, job, failure).catch(() => {})
+    await failJob(sender, pipeline, job, failure).catch(error => {
+      if (error instanceof RowmillError && error.code === 'NOT_AUTHORIZED')
+        say(`cannot record in ${topicsOf(pipeline).jobs} that job ${job.id} ends: ${error.message}`)
+    })
   } finally {
     clearTimeout(limit)
     await sender.close()

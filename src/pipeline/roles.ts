@@ -43,3 +43,14 @@ export function usefulRights(pipeline: string): Right[] {
   const topics = Object.values(topicsOf(pipeline))
   return topics.map(name => ({ operation: 'DescribeConfigs', resource: 'topic', name }))
 }
+
+/** The role that a command belongs to. */
+export function roleOf(command: string): Role {
+  if (command === 'work' || command === 'collect') return command
+  return ['publish', 'jobs open', 'jobs cancel', 'rejects replay'].includes(command) ? 'publish' : 'monitor'
+}
+
+/** What a role does first with a topic. This names the missing right of a user who may not even describe the topic. */
+export function operationOn(topic: string, role: Role, pipeline: string): Right['operation'] {
+  return rightsOf(role, pipeline).find(({ name }) => name === topic)?.operation ?? 'Describe'
+}

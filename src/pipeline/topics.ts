@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import type { Kafka, KafkaAdmin, TopicSettings } from '../kafka/index.ts'
+import type { Role } from '../options.ts'
 import type { Say } from '../support/say.ts'
 import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
 import { createTopics } from './create-topics.ts'
+import { operationOn } from './roles.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings, MAX_MESSAGE_BYTES, newTopicConfig } from './topic-settings.ts'
 
@@ -27,6 +29,8 @@ export interface EnsureOptions {
    * would lose rows are refused. A command that only reads results needs neither. Default: true.
    */
   readonly writes?: boolean
+  /** What the user does, which tells the right that is missing if a topic is hidden. Default: to Describe it. */
+  readonly role?: Role
   /** Told about doubtful settings. Default: they are not logged. */
   readonly say?: Say
 }
@@ -40,11 +44,11 @@ export async function ensureTopics(
   admin: KafkaAdmin,
   pipeline: string,
   partitions: number | null,
-  { ifNew = defaultPartitions(1), bulk = true, writes = true, say = () => {} }: EnsureOptions = {},
+  { ifNew = defaultPartitions(1), bulk = true, writes = true, role, say = () => {} }: EnsureOptions = {},
 ): Promise<number> {
   const topics = topicsOf(pipeline)
   const all = Object.values(topics).filter(topic => bulk || topic !== topics.bulk)
-  const before = await admin.partitions(all)
+  const before = await admin.partitions(all, topic => (role ? operationOn(topic, role, pipeline) : 'Describe'))
   let isAsWanted = before.size === 0
   if (before.size < all.length) {
     const brokers = await admin.brokers()
@@ -63,25 +67,34 @@ export async function ensureTopics(
 }
 
 /**
- * How many bytes the value of a message may have in both topics that workers write rows to, as far as this user may know. A
- * topic that others made, or an admin changed, may take less than ours do.
+ * How many bytes the value of a message may have in each of these topics, as far as this user may know. A topic that others
+ * made, or an admin changed, may take less than ours do, and so may the properties of the client.
  */
-export async function longestMessage(kafka: Kafka, pipeline: string): Promise<number> {
-  const { results, rejects } = topicsOf(pipeline)
+export async function longestMessage(kafka: Kafka, topics: readonly string[]): Promise<number> {
+  const { maxRequestBytes = MAX_MESSAGE_BYTES } = kafka.settings.limits ?? {}
   const admin = await kafka.admin()
   try {
-    const settings = [...(await admin.topicConfigs([results, rejects])).values()]
+    const settings = [...(await admin.topicConfigs(topics)).values()]
     const limits = settings.map(found => Number(found.get('max.message.bytes') ?? MAX_MESSAGE_BYTES))
-    return Math.min(MAX_MESSAGE_BYTES, ...limits) - OVERHEAD_BYTES
+    return Math.min(MAX_MESSAGE_BYTES, maxRequestBytes, ...limits) - OVERHEAD_BYTES
   } finally {
     await admin.close()
   }
 }
 
-/** The number of partitions of `rows`. Creates no topic: throws TOPIC_UNUSABLE if one is missing. */
-export async function findTopics(admin: KafkaAdmin, pipeline: string): Promise<number> {
+/**
+ * How many bytes a row may have in a topic of rows, as far as we know before it is sent. The topic limits packed messages, so
+ * with a codec it may take longer rows than it says.
+ */
+export async function longestRow(kafka: Kafka, topic: string): Promise<number> {
+  const { compression = 'none' } = kafka.settings
+  return await longestMessage(kafka, compression === 'none' ? [topic] : [])
+}
+
+/** The number of partitions of `rows`. Creates no topic: throws TOPIC_UNUSABLE if one is missing, and NOT_AUTHORIZED. */
+export async function findTopics(admin: KafkaAdmin, pipeline: string, role: Role): Promise<number> {
   const { jobs, rows, results } = topicsOf(pipeline)
-  const found = await admin.partitions([jobs, rows, results])
+  const found = await admin.partitions([jobs, rows, results], topic => operationOn(topic, role, pipeline))
   const missing = [jobs, rows, results].find(topic => !found.has(topic))
   if (missing === undefined) return found.get(rows)!
   const message =

@@ -7,6 +7,7 @@ import type { Job, Rows, Values } from '../model.ts'
 import { appendJob, failJob, tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { checkSameFile } from '../pipeline/same-job.ts'
+import { longestRow } from '../pipeline/topics.ts'
 import { counted } from '../support/counted.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import type { Say } from '../support/say.ts'
@@ -15,6 +16,7 @@ import { rowBytes } from '../wire/packed-rows.ts'
 import { claimJob, firstRecord } from './claim-job.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { findPublished, type Published } from './published-rows.ts'
+import { checkRow, checkRowsFit, type RowLimit } from './row-limit.ts'
 
 /** How many bytes of rows may be read and not acknowledged yet. */
 const IN_FLIGHT_BYTES = 2 * 1024 * 1024
@@ -47,6 +49,8 @@ async function publishRows(context: PipelineContext, source: Source, options: Pu
   signal.addEventListener('abort', stop, { once: true })
   try {
     const first = found ?? (await firstRecord(context, options))
+    const limit = { topic: first.topic, bytes: await longestRow(kafka, first.topic) }
+    await checkRowsFit(source, { header: options.header, limit })
     signal.throwIfAborted()
     await options.onOpen?.()
     const job = found ?? (await claimJob(context, first, { sender, options }))
@@ -56,7 +60,7 @@ async function publishRows(context: PipelineContext, source: Source, options: Pu
     options.onHeld?.()
     try {
       const published = isNew ? [] : await findPublished(context, job)
-      return await new Publication(context, job, { published, sender, options }).run(source)
+      return await new Publication(context, job, { published, sender, options, limit }).run(source)
     } catch (error) {
       if (signal.aborted && options.header.identity === null) await cancel(context, job, options.by)
       signal.throwIfAborted()
@@ -100,6 +104,7 @@ class Publication {
   readonly #published: readonly Published[]
   readonly #sender: PartitionSender
   readonly #options: PublishOptions
+  readonly #limit: RowLimit
   #seq = 0
   #acked = 0
   #piece: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
@@ -108,13 +113,14 @@ class Publication {
   constructor(
     context: PipelineContext,
     job: Job,
-    parts: { published: readonly Published[]; sender: PartitionSender; options: PublishOptions },
+    parts: { published: readonly Published[]; sender: PartitionSender; options: PublishOptions; limit: RowLimit },
   ) {
     this.#context = context
     this.#job = job
     this.#published = parts.published
     this.#sender = parts.sender
     this.#options = parts.options
+    this.#limit = parts.limit
   }
 
   async run(source: Source): Promise<number> {
@@ -135,6 +141,7 @@ class Publication {
 
   #add(row: Values, line: number): void {
     const bytes = rowBytes(row)
+    checkRow(bytes, line, { header: this.#options.header, limit: this.#limit })
     if (this.#piece.rows.length > 0 && this.#piece.bytes + bytes > MESSAGE_BYTES) this.#send()
     this.#piece.rows.push(row)
     this.#piece.lines.push(line)

@@ -65,18 +65,20 @@ async function work({
   pipeline,
   bulk = false,
 }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
-  const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }] = await Promise.all([
+  const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }, { topicsOf }] = await Promise.all([
     import('../kafka/index.ts'),
     import('./worker.ts'),
     import('../wire/confluent.ts'),
     import('../pipeline/topics.ts'),
+    import('../pipeline/topic-names.ts'),
   ])
   const kafka = new Kafka({ ...settings, clientId: name, format: registryIds ? wireFormat(registryIds) : null })
   const onBatch = (classified: number) => {
     rows += classified
   }
   // A pipeline for one run has topics of our own making.
-  if (bulk) mostBytes = Math.min(mostBytes, await longestMessage(kafka, pipeline))
+  const { results, rejects } = topicsOf(pipeline)
+  if (bulk) mostBytes = Math.min(mostBytes, await longestMessage(kafka, [results, rejects]))
   const worker = await Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch })
   // A run with its own pipeline publishes nothing before a classifier is ready. In a shared pipeline rows already flow. If
   // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.

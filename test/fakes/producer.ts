@@ -12,6 +12,10 @@ export class FakeProducer implements Public<Producer> {
     this.#client = client
   }
 
+  get maxRequestBytes(): number | null {
+    return this.#client.settings.limits?.maxRequestBytes ?? null
+  }
+
   get patienceMs(): number {
     return this.#client.patienceMs
   }

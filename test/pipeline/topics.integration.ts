@@ -64,7 +64,7 @@ test('a pipeline older than the topic of large jobs gets it, with its number of 
   const { bulk } = topicsOf(pipeline)
   assert.equal(await ensureTopics(admin, pipeline, 3, { bulk: false }), 3)
   assert.equal((await admin.partitions([bulk])).size, 0)
-  assert.equal(await findTopics(admin, pipeline), 3)
+  assert.equal(await findTopics(admin, pipeline, 'monitor'), 3)
   assert.equal(await ensureTopics(admin, pipeline, null), 3)
   assert.equal((await admin.partitions([bulk])).get(bulk), 3)
   assert.equal(await ensureTopics(admin, pipeline, null, { bulk: false }), 3)
