@@ -204,6 +204,17 @@ export const OPTIONS = {
     parse: choice('role', ROLES, '', 'work').parse,
   } as OptionSpec<Role | null>,
   principal: optional('principal', 'User:NAME', 'the user, as the cluster knows it', 'User:rowmill-ROLE'),
+  planRows: integer('rows', 'N', 'rows that are kept at the same time, of all jobs together', [1, 1e12], {
+    fallback: 1_000_000,
+  }),
+  rowBytes: integer('row-bytes', 'N', 'bytes of one row', [1, 16_000_000], { fallback: 200 }),
+  hours: integer(
+    'hours',
+    'N',
+    'hours that rows and results are kept; a job must be classified and collected within them',
+    [1, 100_000],
+    { fallback: 168 },
+  ),
   aclOutput: {
     ...choice('output', ['text', 'strimzi'], 'print kafka-acls commands, or a KafkaUser of Strimzi in YAML', 'text'),
     short: 'o',

@@ -1,6 +1,7 @@
 import kafkajs, { type Admin } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
+import { atCoordinator } from './coordinator.ts'
 import { answered, patiently } from './errors.ts'
 import { isOfRights, type Right, type Rights } from './rights.ts'
 
@@ -121,8 +122,7 @@ export class KafkaAdmin {
 
   /** How many members a consumer group has now. 0 if there is no such group. */
   async groupMembers(groupId: string): Promise<number> {
-    const right = describe('group', groupId)
-    const { groups } = await this.#rights.needing(right, () => this.#admin.describeGroups([groupId]))
+    const { groups } = await this.#aboutGroup(groupId, () => this.#admin.describeGroups([groupId]))
     return groups[0]?.members.length ?? 0
   }
 
@@ -187,9 +187,11 @@ export class KafkaAdmin {
   }
 
   #fetchOffsets(groupId: string, topic: string) {
-    return this.#rights.needing(describe('group', groupId), () =>
-      this.#admin.fetchOffsets({ groupId, topics: [topic] }),
-    )
+    return this.#aboutGroup(groupId, () => this.#admin.fetchOffsets({ groupId, topics: [topic] }))
+  }
+
+  #aboutGroup<T>(groupId: string, request: () => Promise<T>): Promise<T> {
+    return this.#rights.needing(describe('group', groupId), () => atCoordinator(this.#cluster, groupId, request))
   }
 
   /** A topic that this user may not describe is not listed. Throws NOT_AUTHORIZED. */

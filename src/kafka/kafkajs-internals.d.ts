@@ -26,6 +26,7 @@ declare module 'kafkajs/src/cluster/index.js' {
       }): Promise<A>
     }
     metadata(topics: string[]): Promise<unknown>
+    findGroupCoordinator(request: { groupId: string; coordinatorType: 0 }): Promise<unknown>
     offsetFetch(request: {
       groupId: string
       topics: { topic: string; partitions: { partition: number }[] }[]

@@ -4,6 +4,7 @@ import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { RowmillError } from '../errors.ts'
 import { hangUp } from './connection.ts'
+import { atCoordinator } from './coordinator.ts'
 import { refusalOf } from './refusal.ts'
 import { isOfRights, type Rights } from './rights.ts'
 import { byTopic, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
@@ -66,7 +67,7 @@ export class GroupMember {
   async run(handlers: MemberHandlers, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.#group.joinAndSync()
+        await atCoordinator(this.#cluster, this.#groupId, () => this.#group.joinAndSync())
         await this.#hold(handlers, signal)
       } catch (error) {
         const type = (error as { type?: string }).type

@@ -11,12 +11,14 @@ import { publishCommand } from './publish.ts'
 import { rejectsCommands } from './rejects.ts'
 import { runCommand } from './run.ts'
 import { tailCommand } from './tail.ts'
+import { topicsCommands } from './topics.ts'
 import { verifyCommand } from './verify.ts'
 import { workCommand } from './work.ts'
 
 /** What the commands of a group have in common: the first word of their names. */
 export const GROUPS: Readonly<Record<string, string>> = {
   rejects: 'the rows of a job that have no result: list, export or replay them',
+  topics: 'the topics of a pipeline: plan them, create them, check them',
   jobs: 'the jobs of a pipeline: open one for events, list them, cancel or remove them',
 }
 
@@ -31,6 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...rejectsCommands,
   ...jobsCommands,
   jobsRemoveCommand,
+  ...topicsCommands,
   aclsCommand,
   brokerCommand,
   doctorCommand,

@@ -1,0 +1,143 @@
+import { clusterSettings } from '../../client-config/kafka-options.ts'
+import { checkName } from '../../core/names.ts'
+import { EXIT_CODES, RowmillError } from '../../errors.ts'
+import { Kafka, type KafkaAdmin } from '../../kafka/index.ts'
+import type { OptionValues } from '../../options.ts'
+import { createTopics } from '../../pipeline/create-topics.ts'
+import { checkTopics, type PlannedTopic, planTopics, type TopicFault } from '../../pipeline/topic-plan.ts'
+import { defaultPartitions } from '../../pipeline/topics.ts'
+import { type CommandSpec, defineCommand } from '../command.ts'
+import { printJson } from '../json-output.ts'
+import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
+import { withinLimits } from '../limits.ts'
+
+const OPTIONS = [
+  'sharedPipeline',
+  'workers',
+  'partitions',
+  'planRows',
+  'rowBytes',
+  'hours',
+  'output',
+  ...KAFKA_OPTIONS,
+  'timeout',
+  'quiet',
+] as const
+type TopicsOptions = OptionValues<(typeof OPTIONS)[number]>
+
+const PLANNED = {
+  line: 'each topic',
+  fields: {
+    topic: 'its name',
+    partitions: 'how many partitions it needs',
+    replicationFactor: 'on how many brokers each message is',
+    minInsyncReplicas: 'how many of these must have a message before it counts',
+    retentionHours: 'how long a message is kept; null: for ever',
+    diskBytes: 'the disk that it needs on all brokers together, without compression',
+  },
+}
+const FAULT = {
+  line: 'each fault',
+  fields: { topic: 'the topic', text: 'what is wrong, and the command that mends it' },
+}
+
+const planCommand = defineCommand({
+  name: 'topics plan',
+  doc: 'print how the topics of a pipeline should be for its workers and its rows',
+  operands: [],
+  example: 'rowmill topics plan --workers 16 --rows 50000000 --row-bytes 400 --hours 72 --brokers 127.0.0.1:9092',
+  options: OPTIONS,
+  json: PLANNED,
+  act: (_, options) =>
+    withAdmin(options, async (_, plan) => {
+      const lines = plan.map(plannedLine)
+      if (options.output === 'json') printJson(PLANNED, lines)
+      else process.stdout.write(describePlan(lines))
+      return 0
+    }),
+})
+
+const applyCommand = defineCommand({
+  name: 'topics apply',
+  doc: 'create the topics of a pipeline that do not exist, as topics plan says',
+  operands: [],
+  example: 'rowmill topics apply --workers 16 --hours 72 --brokers 127.0.0.1:9092',
+  options: OPTIONS,
+  json: PLANNED,
+  act: (_, options) =>
+    withAdmin(options, async (admin, plan, say) => {
+      const there = await admin.partitions(plan.map(({ topic }) => topic))
+      const missing = plan.filter(({ topic }) => !there.has(topic))
+      await createTopics(admin, missing, { pipeline: options.sharedPipeline, say })
+      if (options.output === 'json') printJson(PLANNED, missing.map(plannedLine))
+      else for (const { topic } of missing) process.stdout.write(`created ${topic}\n`)
+      return 0
+    }),
+})
+
+const checkCommand = defineCommand({
+  name: 'topics check',
+  doc: 'compare the topics of a pipeline with topics plan; prints the commands that mend them, with exit code 3',
+  operands: [],
+  example: 'rowmill topics check --workers 16 --hours 72 --brokers 127.0.0.1:9092',
+  options: OPTIONS,
+  json: FAULT,
+  act: (_, options) =>
+    withAdmin(options, async (admin, plan) => {
+      const faults = await checkTopics(admin, options.sharedPipeline, plan)
+      if (options.output === 'json') printJson(FAULT, faults)
+      else process.stdout.write(faults.map(({ text }: TopicFault) => `${text}\n`).join(''))
+      return faults.length === 0 ? 0 : EXIT_CODES.TOPIC_UNUSABLE
+    }),
+})
+
+export const topicsCommands: readonly CommandSpec[] = [planCommand, applyCommand, checkCommand]
+
+function withAdmin(
+  options: TopicsOptions,
+  act: (admin: KafkaAdmin, plan: readonly PlannedTopic[], say: (text: string) => void) => Promise<number>,
+): Promise<number> {
+  return withinLimits(options, 'before it was done', async ({ say }) => {
+    const { sharedPipeline: pipeline, workers, partitions, planRows: rows, rowBytes, hours } = options
+    checkName('--pipeline', pipeline)
+    const { kafka: cluster } = await readKafkaOptions(options, say)
+    if (cluster === null) throw new RowmillError('USAGE', 'which Kafka? Give --brokers HOST:PORT')
+    const kafka = new Kafka({ ...clusterSettings(cluster), clientId: 'rowmill-topics' })
+    const admin = await kafka.admin()
+    try {
+      const load = { partitions: partitions ?? defaultPartitions(workers), rows, rowBytes, hours }
+      return await act(admin, planTopics(pipeline, await admin.brokers(), load), say)
+    } finally {
+      await admin.close()
+    }
+  })
+}
+
+function plannedLine({ topic, partitions, replicationFactor, config, diskBytes }: PlannedTopic) {
+  const retentionMs = Number(config['retention.ms'])
+  const minInsyncReplicas = Number(config['min.insync.replicas'])
+  const retentionHours = retentionMs < 0 ? null : retentionMs / 3_600_000
+  return { topic, partitions, replicationFactor, minInsyncReplicas, retentionHours, diskBytes }
+}
+
+function describePlan(lines: readonly ReturnType<typeof plannedLine>[]): string {
+  const table = [
+    ['TOPIC', 'PARTITIONS', 'REPLICAS', 'MIN.INSYNC', 'KEPT', 'DISK'],
+    ...lines.map(({ topic, partitions, replicationFactor, minInsyncReplicas, retentionHours, diskBytes }) => [
+      topic,
+      ...[partitions, replicationFactor, minInsyncReplicas].map(String),
+      retentionHours === null ? 'for ever' : `${retentionHours} h`,
+      diskBytes === 0 ? 'little' : `${(diskBytes / 1e9).toFixed(1)} GB`,
+    ]),
+  ]
+  const widths = table[0]!.map((_, column) => Math.max(...table.map(cells => cells[column]!.length)))
+  return table
+    .map(
+      cells =>
+        `${cells
+          .map((cell, at) => cell.padEnd(widths[at]!))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('')
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { checkTopics, planTopics } from '../../src/pipeline/topic-plan.ts'
+import { FakeCluster } from '../fakes/kafka.ts'
+
+const LOAD = { partitions: 12, rows: 2000, rowBytes: 100, hours: 72 }
+
+test('a plan has the replication of the cluster, the disk of the rows, and results that last as long as their rows', () => {
+  const plan = planTopics('p', 5, LOAD)
+  const facts = plan.map(({ topic, partitions, replicationFactor, config, diskBytes }) => [
+    topic,
+    partitions,
+    replicationFactor,
+    config['min.insync.replicas'],
+    config['retention.ms'],
+    diskBytes,
+  ])
+  const hours = String(72 * 3_600_000)
+  assert.deepEqual(facts, [
+    ['p.jobs', 1, 3, '2', '-1', 0],
+    ['p.rows', 12, 3, '2', hours, 0],
+    ['p.bulk', 12, 3, '2', hours, 600_000],
+    ['p.results', 12, 3, '2', hours, 600_000],
+    ['p.rejects', 1, 3, '2', hours, 0],
+  ])
+  const small = planTopics('p', 1, { ...LOAD, rows: 1000 })
+  assert.deepEqual(
+    small.map(({ diskBytes }) => diskBytes),
+    [0, 100_000, 0, 100_000, 0],
+  )
+})
+
+test('a check finds nothing in topics that the plan made, and names each difference with its command', async () => {
+  const cluster = new FakeCluster()
+  const admin = await cluster.client().admin()
+  const plan = planTopics('p', 1, LOAD)
+  const missing = await checkTopics(admin, 'p', plan)
+  assert.equal(missing.length, 5)
+  assert.match(
+    missing[1]!.text,
+    /^topic p\.rows does not exist.*: kafka-topics\.sh .*--create --topic p\.rows .*--partitions 12 /,
+  )
+  await admin.createTopics(plan)
+  assert.deepEqual(await checkTopics(admin, 'p', plan), [])
+  const grown = planTopics('p', 1, { ...LOAD, partitions: 16, hours: 100 })
+  const faults = (await checkTopics(admin, 'p', grown)).map(({ text }) => text)
+  assert.equal(faults.length, 7)
+  assert.match(
+    faults[0]!,
+    /^topic p\.rows has 12 partitions, and 16 are planned.*--alter --topic p\.rows --partitions 16$/,
+  )
+  assert.match(
+    faults[3]!,
+    /^topic p\.rows: retention\.ms=259200000 keeps its messages for 72 hours, and 100 are planned/,
+  )
+  assert.match(faults[3]!, /kafka-configs\.sh .*--entity-name p\.rows --add-config retention\.ms=360000000$/)
+})
