@@ -54,6 +54,7 @@ test('without the right to create topics, the printed commands create them', asy
 })
 
 const BAD = `${join(import.meta.dirname, '../fixtures/bad-rows.ts')}:throws`
+const REPAIRED = join(import.meta.dirname, '../fixtures/classifiers.ts')
 /** The last row of each file is rejected. The rows of the second travel in `bulk`. */
 const SIZES = { small: 10, large: 1100 } as const
 
@@ -122,7 +123,7 @@ const work = (job: string, classifier = BAD) =>
 const collect = (job: string) => ['collect', `${job}.out`, '--job', job, '--force'] as const
 const replay = (job: string) => ['rejects', 'replay', '--job', job] as const
 
-test('users have the rights of their roles: a file job, an event job and rejects; one right less is said', async t => {
+test('users have the rights of their roles: a file job, an event job, rejects and a replay; one right less is said', async t => {
   const kafka = new Kafka({ brokers: [guarded.address], clientId: 'test' })
   const admin = await kafka.admin()
   await ensureTopics(admin, 'p', 2).finally(() => admin.close())
@@ -152,6 +153,23 @@ test('users have the rights of their roles: a file job, an event job and rejects
   await users.without('publish', ['Read', 'p.bulk'], ...replay('large'))
 
   await users.done(0, 'publish', ...publish('small', 'open'))
-  for (const name of ['p.jobs', 'p.rows', 'p.bulk', 'p.results'])
+  await users.done(0, 'publish', ...publish('small', 'over', 0))
+  for (const name of ['p.jobs', 'p.rows', 'p.bulk', 'p.results', 'p.workers'])
     await users.without('work', ['Read', name], ...work('open'))
+  for (const name of ['p.rejects', 'p.results']) await users.without('work', ['Write', name], ...work('open'))
+
+  for (const name of ['p.jobs', 'p.results']) await users.without('collect', ['Read', name], ...collect('small'))
+  for (const name of ['p.rows', 'p.bulk', 'p.rejects'])
+    await users.without('collect', ['Describe', name], ...collect('small'))
+  await users.without('collect', ['Describe', 'p.workers'], ...collect('open'))
+
+  for (const name of ['p.jobs', 'p.rows', 'p.results']) await users.without('monitor', ['Read', name], 'jobs', 'list')
+  await users.without('monitor', ['Read', 'p.bulk'], 'tail', '--job', 'small')
+  await users.without('monitor', ['Read', 'p.rejects'], 'rejects', 'list')
+  await users.without('monitor', ['Describe', 'p.workers'], 'tail', '--job', 'open')
+
+  await users.done(0, 'work', ...work('over'))
+  await users.without('collect', ['Write', 'p.jobs'], ...collect('over'))
+  await users.done(0, 'publish', ...replay('small'))
+  await users.done(0, 'work', ...work('small', REPAIRED))
 })
