@@ -86,7 +86,13 @@ export class Reader {
     const fetched = answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
       const offset = asked.get(`${topic}/${partition}`)!
       const enough = Math.min(left, limits.maxPartitionBytes)
-      const { messages, next, bytes, tooLarge } = readBatches(records, { ...limits, from: offset, aborted, enough })
+      const { messages, next, bytes, tooLarge } = readBatches(records, {
+        ...limits,
+        from: offset,
+        logEnd,
+        aborted,
+        enough,
+      })
       left -= bytes
       const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
       const found = { ...at, error, outOfRange }

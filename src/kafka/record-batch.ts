@@ -45,6 +45,8 @@ export interface Batches {
 export interface BatchLimits {
   /** The requested offset. */
   readonly from: number
+  /** The offset after the last message of the partition. Default: not known. */
+  readonly logEnd?: number
   readonly aborted: readonly AbortedTransaction[]
   /** We stop after the batch that makes it this many unpacked bytes, since a small answer may unpack to a huge one. */
   readonly enough: number
@@ -60,7 +62,7 @@ export interface BatchLimits {
  * it, and likewise what is not kept.
  */
 export function readBatches(bytes: Buffer, limits: BatchLimits): Batches {
-  const { from, aborted, enough } = limits
+  const { from, logEnd = Number.POSITIVE_INFINITY, aborted, enough } = limits
   const kept = new KeptMessages(limits)
   const filter = new AbortedFilter(aborted)
   let next = from
@@ -70,7 +72,16 @@ export function readBatches(bytes: Buffer, limits: BatchLimits): Batches {
     if (end > bytes.length || end < at + HEADER_BYTES) break
     const batch = new RecordBatch(bytes.subarray(at, end))
     at = end
+    const after = at + 8 <= bytes.length ? Number(bytes.readBigInt64BE(at)) : logEnd
+    const isAhead = batch.first > next && batch.last >= Math.min(after, logEnd) && after >= next
     const fault = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
+    if (isAhead) {
+      const { message, last } = batch.outOfPlace({ next, after })
+      kept.messages.push(message)
+      taken += MESSAGE_BYTES
+      next = last + 1
+      continue
+    }
     if (fault !== null) {
       kept.messages.push(batch.unreadable(next, fault))
       taken += MESSAGE_BYTES
@@ -175,6 +186,17 @@ class RecordBatch {
     const first = this.last < next ? next : this.first
     const offset = Math.max(first, this.last)
     return { offset, key: null, value: null, unreadable: { first, count: this.#count, why } }
+  }
+
+  /**
+   * The message that replaces a batch between `next` and `after` whose first offset is damaged. No checksum covers that
+   * offset, but one covers how many follow it.
+   */
+  outOfPlace({ next, after }: { next: number; after: number }): { message: Message; last: number } {
+    const last = Math.max(next, Math.min(next + this.last - this.first, after - 1))
+    const why = 'its offsets are higher than those of the batch after it, or than the end of the log'
+    const unreadable = { first: next, count: this.#count, why }
+    return { message: { offset: last, key: null, value: null, unreadable }, last }
   }
 
   get #magic(): number {

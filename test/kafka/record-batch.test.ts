@@ -190,6 +190,36 @@ test('a batch with damaged control bit, transaction or offset is unreadable, and
   }
 })
 
+test('a batch whose offset is damaged upwards is unreadable, and those after it are read', () => {
+  for (const damagedFirst of [20 + 2 ** 40, 22, 276])
+    for (const place of ['middle', 'end']) {
+      const middle = batch({ first: 20, values: ['a', 'b'] })
+      middle.writeBigInt64BE(BigInt(damagedFirst), 0)
+      const after = place === 'end' ? [] : [batch({ first: 22, values: ['z'] }), batch({ first: 23, values: ['q'] })]
+      const answer = Buffer.concat([batch({ first: 18, values: ['x', 'y'] }), middle, ...after])
+      const logEnd = place === 'end' ? 22 : 24
+      const { messages, next } = readBatches(answer, { from: 18, logEnd, aborted: [], enough: Infinity })
+      const { unreadable, offset } = messages.find(each => each.unreadable)!
+      assert.deepEqual([unreadable!.first, unreadable!.count, offset, next], [20, 2, 21, logEnd])
+      assert.match(
+        unreadable!.why,
+        /its offsets are higher than those of the batch after it, or than the end of the log/,
+      )
+      assert.equal(messages.length, 3 + after.length)
+    }
+})
+
+test('offsets that compaction or a marker has taken are no damage', () => {
+  const batches = [18, 25, 40].map(first => batch({ first, values: ['x'] }))
+  const { messages, next } = readBatches(Buffer.concat(batches), {
+    from: 18,
+    logEnd: 45,
+    aborted: [],
+    enough: Infinity,
+  })
+  assert.deepEqual([messages.map(({ offset }) => offset), next], [[18, 25, 40], 41])
+})
+
 test('a snappy batch with very many empty blocks is unreadable at once', () => {
   const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
   const empty = Buffer.from([0, 0, 0, 1, 0])

@@ -82,7 +82,11 @@ for (const [kind, config, flaw] of REFUSED) {
 }
 
 const DOUBTFUL: readonly (readonly [Kind, Record<string, string>, RegExp])[] = [
-  ['rows', { 'max.message.bytes': '1048588' }, /max\.message\.bytes=1048588 takes no longer rows: they are refused or rejected/],
+  [
+    'rows',
+    { 'max.message.bytes': '1048588' },
+    /max\.message\.bytes=1048588 takes no longer rows: they are refused or rejected/,
+  ],
   ['results', { 'compression.type': 'gzip' }, /compression\.type=gzip makes the broker compress every batch again/],
   ['bulk', { 'message.timestamp.type': 'CreateTime' }, /message\.timestamp\.type=CreateTime lets a client/],
   ['rows', { 'retention.ms': '60000', 'message.timestamp.type': 'LogAppendTime' }, /retention\.ms=60000 deletes rows/],
