@@ -63,7 +63,7 @@ function checkChoice(name: string, word: string, choices: readonly string[]): st
   if (choices.includes(word)) return word
   const near = choices.find(choice => choice.toLowerCase() === word.toLowerCase()) ?? nearest(word, choices)
   const hint = near ? `Did you mean ${near}?` : `It is one of ${choices.join(', ')}`
-  throw new RowmillError('USAGE', `there is no ${name} "${word}". ${hint}`)
+  throw new RowmillError('USAGE', `"${word}" is no ${name}. ${hint}`)
 }
 
 function addOption(command: Command, spec: OptionSpec<unknown>): void {

@@ -1,21 +1,13 @@
 import { realTime, type Time } from '../support/clock.ts'
-import { FewLines } from '../support/few-lines.ts'
 import type { Say } from '../support/say.ts'
 import { FeedRoom } from './feed-room.ts'
-import {
-  describeUnreadable,
-  type Fetched,
-  type Kafka,
-  type Message,
-  type PartitionOffset,
-  type Reader,
-  type TopicPartition,
-} from './index.ts'
+import type { Fetched, Kafka, Message, PartitionOffset, Reader, TopicPartition } from './index.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { Outage } from './outage.ts'
 import { PartitionFaults } from './partition-faults.ts'
 import { PartitionLeaders } from './partition-leaders.ts'
 import { PartitionQueue } from './partition-queue.ts'
+import { UnreadableBatches } from './unreadable-batches.ts'
 
 /** How long a fetch waits for a first message. A drained queue waits no longer than this for a fetch that is under way. */
 const FETCH_WAIT_MS = 100
@@ -44,7 +36,7 @@ export class PartitionFeed {
   readonly #stop = new AbortController()
   readonly #time: Time
   readonly #transactions: OpenTransactions
-  readonly #unreadable: FewLines
+  readonly #unreadable: UnreadableBatches
   readonly #faults: PartitionFaults
   readonly #leaders: PartitionLeaders
   readonly #memory: FeedRoom
@@ -66,7 +58,7 @@ export class PartitionFeed {
     this.#faults = new PartitionFaults({ say, timeoutMs: reader.patienceMs, patient, time })
     this.#leaders = new PartitionLeaders(reader)
     this.#transactions = new OpenTransactions(say)
-    this.#unreadable = new FewLines(say)
+    this.#unreadable = new UnreadableBatches(say)
     this.#arrived.promise.catch(() => {})
   }
 
@@ -216,23 +208,12 @@ export class PartitionFeed {
       }
       if (found.next > found.offset || found.end <= found.offset) this.#faults.over(queue)
       this.#transactions.note(found)
-      this.#logUnreadable(queue, found.messages)
+      this.#unreadable.note(queue, found.messages)
       const before = queue.bytes
       if (queue.bring(found, queue === wanted[0])) news = true
       this.#memory.bytes += queue.bytes - before
     }
     if (news) this.#announce()
-  }
-
-  #logUnreadable({ topic, partition }: PartitionQueue, messages: readonly Message[]): void {
-    for (const message of messages) {
-      if (!message.unreadable) continue
-      const at = { topic, partition, offset: message.unreadable.first, last: message.offset }
-      this.#unreadable.note(
-        { kind: 'batches that cannot be read', ...at },
-        () => `${topic}[${partition}]: ${describeUnreadable(message)}`,
-      )
-    }
   }
 
   /** The broker has nothing of one partition, for a reason that concerns no other partition: none of them waits. */

@@ -44,8 +44,8 @@ export interface UnknownJobsOptions {
 
 /**
  * Holds messages whose job has no record yet. Other messages of their partition pass them; only the committed offset
- * stays below them. All jobs wait at the same time, so 100 unknown jobs take no longer than one. A job whose record did
- * not come in time does not wait again: we read `jobs` to its end once, and decide.
+ * stays below them. All jobs wait at the same time, so 100 unknown jobs take no longer than one. Later messages of a job
+ * whose record did not come in time do not wait: we read `jobs` to its end once, and decide.
  *
  * The wait is bounded. A producer writes the job record before its rows, so we rarely need to wait. Beyond the bound a
  * message is rejected after one look into `jobs`, instead of holding up the rows after it.

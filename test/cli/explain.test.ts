@@ -42,7 +42,7 @@ for (const [word, near] of [
   test(`explain ${word} is refused with the nearest code`, async () => {
     const { code, stdout, stderr } = await rowmill(['explain', word])
     assert.deepEqual([code, stdout], [2, ''])
-    assert.equal(stderr, `rowmill: there is no CODE "${word}". Did you mean ${near}? [USAGE]\n`)
+    assert.equal(stderr, `rowmill: "${word}" is no CODE. Did you mean ${near}? [USAGE]\n`)
   })
 }
 
@@ -52,7 +52,7 @@ test('explain with a word that is near no code lists all of them, and completion
   for (const known of Object.keys(ERRORS)) assert.ok(stderr.includes(known), known)
   const shells = await rowmill(['completion', 'powershell'])
   assert.equal(shells.code, 2)
-  assert.equal(shells.stderr, 'rowmill: there is no SHELL "powershell". It is one of bash, zsh, fish [USAGE]\n')
+  assert.equal(shells.stderr, 'rowmill: "powershell" is no SHELL. It is one of bash, zsh, fish [USAGE]\n')
 })
 
 test('the help of rowmill says where the codes are explained', async () => {
