@@ -86,7 +86,7 @@ export class Reader {
     const fetched = answer.map(({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange }) => {
       const offset = asked.get(`${topic}/${partition}`)!
       const enough = Math.min(left, limits.maxPartitionBytes)
-      const { messages, next, bytes, tooLarge } = readBatches(records, {
+      const { messages, next, bytes, tooLarge, fault } = readBatches(records, {
         ...limits,
         from: offset,
         logEnd,
@@ -95,7 +95,7 @@ export class Reader {
       })
       left -= bytes
       const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
-      const found = { ...at, error, outOfRange }
+      const found = { ...at, error: error ?? (fault === null ? null : misplaced(fault)), outOfRange }
       return { ...found, messages: messages.map(message => this.#formatted(message)) }
     })
     this.#noteUnpacked(ANSWER_BYTES - left, limits)
@@ -149,4 +149,12 @@ export class Reader {
     this.#closing.abort(new Error('the reader was closed'))
     return hangUp(this.#cluster, this.#sockets)
   }
+}
+
+/** The broker sends the same bytes again until another batch comes after them. */
+function misplaced(why: string): Error {
+  return Object.assign(new Error(`it sends a batch that cannot be placed: ${why}`), {
+    type: 'CORRUPT_MESSAGE',
+    retriable: true,
+  })
 }

@@ -23,6 +23,14 @@ const MIN_RECORD_BYTES = 7
 /** What reading a record costs at least. A batch of very many records takes too long, whatever is kept of it. */
 const RECORD_BYTES = 100
 
+const MISPLACED = 'its offsets are higher than those of the batch after it, or than the end of the log'
+
+/** What tells where a batch with a damaged offset really is. */
+interface Neighbours {
+  readonly after: RecordBatch | null
+  readonly logEnd: number
+}
+
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: number
@@ -40,6 +48,8 @@ export interface Batches {
   readonly bytes: number
   /** Whether no message was kept, since the first one is too large. */
   readonly tooLarge: boolean
+  /** Why the answer cannot be read at all, or null. */
+  readonly fault: string | null
 }
 
 export interface BatchLimits {
@@ -67,28 +77,37 @@ export function readBatches(bytes: Buffer, limits: BatchLimits): Batches {
   const filter = new AbortedFilter(aborted)
   let next = from
   let taken = 0
+  let skips = false
+  let fault: string | null = null
   for (let at = 0; at + HEADER_BYTES <= bytes.length && taken < enough && !kept.isFull; ) {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8)
     if (end > bytes.length || end < at + HEADER_BYTES) break
     const batch = new RecordBatch(bytes.subarray(at, end))
     at = end
-    const after = at + 8 <= bytes.length ? Number(bytes.readBigInt64BE(at)) : logEnd
-    const isAhead = batch.first > next && batch.last >= Math.min(after, logEnd) && after >= next
-    const fault = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
-    if (isAhead) {
-      const { message, last } = batch.outOfPlace({ next, after })
-      kept.messages.push(message)
-      taken += MESSAGE_BYTES
-      next = last + 1
+    const after = at + HEADER_BYTES <= bytes.length ? new RecordBatch(bytes.subarray(at)) : null
+    if (batch.isMisplaced(next, { after, logEnd })) {
+      const end = batch.realEnd(next, { after, logEnd })
+      if (end === null) {
+        fault = taken === 0 ? MISPLACED : null
+        break
+      }
+      if (end > next) {
+        kept.messages.push(batch.misplaced(next, end - 1))
+        taken += MESSAGE_BYTES
+        next = end
+      } else skips = true
       continue
     }
-    if (fault !== null) {
-      kept.messages.push(batch.unreadable(next, fault))
+    if (skips && batch.last < next) continue
+    skips = false
+    const flaw = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
+    if (flaw !== null) {
+      kept.messages.push(batch.unreadable(next, flaw))
       taken += MESSAGE_BYTES
     } else if (filter.passes(batch)) taken += batch.read(kept)
     next = kept.isFull ? kept.nextIn(batch, next) : Math.max(next, batch.last) + 1
   }
-  return { messages: kept.messages, next, bytes: taken, tooLarge: kept.isFull && kept.messages.length === 0 }
+  return { messages: kept.messages, next, bytes: taken, tooLarge: kept.isFull && kept.messages.length === 0, fault }
 }
 
 /** The messages of an answer from the requested offset on, as long as there is room for them. */
@@ -189,14 +208,23 @@ class RecordBatch {
   }
 
   /**
-   * The message that replaces a batch between `next` and `after` whose first offset is damaged. No checksum covers that
-   * offset, but one covers how many follow it.
+   * Whether its first offset is damaged upwards. No checksum covers that offset, but one covers how many follow it. The
+   * broker takes such a batch for the one that holds any lower offset, so its answers begin with it again and again.
    */
-  outOfPlace({ next, after }: { next: number; after: number }): { message: Message; last: number } {
-    const last = Math.max(next, Math.min(next + this.last - this.first, after - 1))
-    const why = 'its offsets are higher than those of the batch after it, or than the end of the log'
-    const unreadable = { first: next, count: this.#count, why }
-    return { message: { offset: last, key: null, value: null, unreadable }, last }
+  isMisplaced(next: number, { after, logEnd }: Neighbours): boolean {
+    return this.first > next && (this.last >= logEnd || (after !== null && after.first <= this.last))
+  }
+
+  /** The offset after a misplaced batch: at most `next` if it is not what we asked for. Null if nothing tells. */
+  realEnd(next: number, { after, logEnd }: Neighbours): number | null {
+    if (after !== null) return after.first
+    const end = next + this.last - this.first + 1
+    return end === logEnd ? end : null
+  }
+
+  /** The message that replaces a misplaced batch. */
+  misplaced(first: number, offset: number): Message {
+    return { offset, key: null, value: null, unreadable: { first, count: this.#count, why: MISPLACED } }
   }
 
   get #magic(): number {

@@ -209,6 +209,39 @@ test('a batch whose offset is damaged upwards is unreadable, and those after it 
     }
 })
 
+test('a fetch beyond a batch whose offset is damaged upwards begins with that batch, and brings what was asked for', () => {
+  for (const damagedFirst of [20 + 2 ** 40, Number.MAX_SAFE_INTEGER + 1, 276]) {
+    const damaged = batch({ first: 20, values: ['a', 'b'] })
+    damaged.writeBigInt64BE(BigInt(damagedFirst), 0)
+    const later = [
+      batch({ first: 22, values: ['c', 'd'] }),
+      batch({ first: 24, values: ['e', 'f', 'g'] }),
+      batch({ first: 27, values: ['h'] }),
+    ]
+    for (const [from, offsets] of [
+      [22, [22, 23, 24, 25, 26, 27]],
+      [25, [25, 26, 27]],
+      [27, [27]],
+    ] as const) {
+      const answer = Buffer.concat([damaged, ...later])
+      const { messages, next } = readBatches(answer, { from, logEnd: 28, aborted: [], enough: Infinity })
+      assert.deepEqual([messages.map(({ offset }) => offset), next], [offsets, 28], `from ${from}`)
+      assert.ok(messages.every(({ unreadable }) => !unreadable))
+    }
+  }
+})
+
+test('a batch whose offset is damaged upwards and that comes alone is a fault, unless the log ends with it', () => {
+  const damaged = batch({ first: 20, values: ['a', 'b'] })
+  damaged.writeBigInt64BE(BigInt(20 + 2 ** 40), 0)
+  const alone = readBatches(damaged, { from: 20, logEnd: 30, aborted: [], enough: Infinity })
+  assert.deepEqual([alone.messages, alone.next], [[], 20])
+  assert.match(alone.fault!, /its offsets are higher/)
+  const before = batch({ first: 18, values: ['x', 'y'] })
+  const second = readBatches(Buffer.concat([before, damaged]), { from: 18, logEnd: 30, aborted: [], enough: Infinity })
+  assert.deepEqual([second.messages.length, second.next, second.fault], [2, 20, null])
+})
+
 test('offsets that compaction or a marker has taken are no damage', () => {
   const batches = [18, 25, 40].map(first => batch({ first, values: ['x'] }))
   const { messages, next } = readBatches(Buffer.concat(batches), {
