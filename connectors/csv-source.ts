@@ -275,7 +275,7 @@ function tooWide(
 ): RowmillError {
   const cure =
     isSecond && found === indexNamedByWidth
-      ? `pandas would take the row before for the names of the index: remove that row, line ${first!.line}`
+      ? `quote a cell that holds the separator. If these are the cells, remove line ${first!.line}: pandas would take it for the names of the index`
       : 'quote a cell that holds the separator'
   const message = `${name}, line ${line}: expected ${expected} cells, found ${found}: ${cure}.`
   return new RowmillError('INPUT_FIELDS', message, { line, expected, found })

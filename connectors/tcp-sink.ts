@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { counted } from '../src/support/counted.ts'
 import { frameOf } from '../src/support/frame.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import { abandon } from './tcp/abandon.ts'
@@ -99,7 +100,7 @@ export class TcpSink implements Sink {
     if (this.#committed) socket.destroy()
     else abandon(socket)
     if (this.#committed || this.#frames === 0) return
-    const message = `${this.#name} was sent ${this.#frames} frames, a part of the rows. The same command sends all rows again, from the first`
+    const message = `${this.#name} was sent ${counted(this.#frames, 'frame')}, a part of the rows. The same command sends all rows again, from the first`
     this.#options.say?.(message)
   }
 
@@ -123,7 +124,7 @@ export class TcpSink implements Sink {
   }
 
   #broken(cause: Error): RowmillError {
-    const message = `the connection to ${this.#name} broke after ${this.#frames} frames: ${cause.message}`
+    const message = `the connection to ${this.#name} broke after ${counted(this.#frames, 'frame')}: ${cause.message}`
     return new RowmillError('OUTPUT_FAILED', message, { frames: this.#frames }, { cause })
   }
 }

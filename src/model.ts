@@ -17,8 +17,8 @@
  * offset          the number of a message within a partition of a topic, counted by Kafka
  * sequenced       of a job: its rows have a seq. Rows of a job without sequence have no number, so the offset of the
  *                 message takes the place of seq and position
- * bulk            the topic for rows of large jobs (more than 1,000 rows, or an unknown number); workers serve `rows`
- *                 first
+ * bulk            the topic for the rows of large jobs: more than 1,000 rows, or an unknown number. Workers serve the topic
+ *                 `rows` first
  * source          where a publisher reads rows: a file, or your program
  * sink            where a collector writes rows: a file, or your program
  * publisher       appends the rows of a job to a topic; the publisher of an event job is called its producer
@@ -36,15 +36,15 @@
  * budget          how many rows of a job may be rejects before the job fails (`--max-rejects`)
  * end of input    the message that closes one partition of a job and says how many rows the job has
  * complete        of a job: all ends of input agree, and every row has a result or is a reject
- * low-water mark  the lowest offset of a partition that has a row without an acknowledged result; a worker commits it
- *                 and nothing above
+ * low-water mark  in a partition, the lowest offset of a message with a row that has no acknowledged result; a worker
+ *                 commits this offset and none above it
  * checkpoint      what a collector needs to resume: the bytes written, their digest, and its note
  * note            the text that a collector gives a sink with each checkpoint: where to read on in `results`
  * frame           on a TCP connection and between a worker and its classifier: a length in 4 bytes, and as many bytes
  * attempt         one pass of the workers over a job, counted from 0; a later one classifies only rows that have no
  *                 result
- * epoch           the time in which one producer owns an event job, counted from 0; a newer producer begins the next
- *                 one
+ * epoch           the period in which one producer owns an event job. Epochs count from 0; a newer producer begins the
+ *                 next one
  * barrier         the first message of an epoch in a partition; messages of older epochs after it do not count
  * takeover point  a job record that says: all rows below this seq are safe, and the others begin at these offsets
  *

@@ -40,16 +40,22 @@ export const OPTIONS = {
   workers: integer(
     'workers',
     'N',
-    'worker processes, each with its own classifier; run starts no more than the file needs',
+    'worker processes, each with its own classifier; run may start fewer for a small file',
     [1, 512],
     {
       fallback: availableParallelism(),
       doc: 'one for each core',
     },
   ),
-  batchRows: integer('batch-rows', 'N', 'the most rows in one call of the classifier', [1, 100_000], {
-    fallback: 100,
-  }),
+  batchRows: integer(
+    'batch-rows',
+    'N',
+    'the most rows in one call of the classifier (run, work), and in one message (run, publish)',
+    [1, 100_000],
+    {
+      fallback: 100,
+    },
+  ),
   batchTimeout: integer(
     'batch-timeout',
     'SECONDS',
@@ -95,7 +101,7 @@ export const OPTIONS = {
     ...list(
       'brokers',
       'HOST:PORT,...',
-      'the Kafka brokers to use; without them run starts a local one, and other commands end',
+      'the Kafka brokers to use. run starts a local one if none is given; every other command needs it',
     ),
     short: 'b',
     alias: 'bootstrap-server',
@@ -191,7 +197,7 @@ export const OPTIONS = {
   port: optionalInteger('port', 'N', 'the port on 127.0.0.1', [1, 65_535], 'a free one'),
   data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are deleted'),
   auth: flag('auth', 'let in only clients that have the file of properties which stderr names; see --command-config'),
-  id: optional('job', 'ID', 'the job, as rowmill publish printed it'),
+  id: optional('job', 'ID', 'the id of the job, as rowmill publish or jobs open printed it'),
   only: optional('job', 'ID', 'list this job alone', 'all'),
   rejectsOf: optional('job', 'ID', 'the job', 'list the messages that belong to no job'),
   columns: names('columns', 'NAME,...', 'the columns of the job; give a JSON array if a name has a comma'),

@@ -32,8 +32,8 @@ export const INTRODUCTION = [
 
 export const JSON_NOTE = [
   'With -o json (--output json) a command prints JSON on standard output instead of text: one object a line.',
-  'All fields are always there. Messages stay on standard error.',
-  'If a command fails, it prints no JSON; only verify prints what it found. The exit code tells how it ended.',
+  'Each object has all fields that are listed with its command. Messages go to standard error.',
+  'A command that fails prints no JSON, except verify, which prints what it found. The exit code tells how the command ended.',
 ]
 
 export const SHARED: readonly OptionLine[] = SHARED_OPTIONS.map(optionLine)

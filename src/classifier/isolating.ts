@@ -178,7 +178,7 @@ export class IsolatingClassifier implements BatchClassifier {
     this.#classifier = this.#options.open()
     const { timedOut } = this.#calls[0]!
     const why = (timedOut ? this.#tooLong() : error).message
-    this.#options.say(`${why}\nStarting it again`)
+    this.#options.say(`${why} It is started again`)
     await ended.close()
   }
 

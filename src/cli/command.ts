@@ -64,12 +64,14 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
   })
 }
 
-/** The word itself if it is one of `choices`. Throws USAGE with the nearest one. */
+/** Which of `choices` the word is, in upper or lower case. Throws USAGE with the nearest one. */
 function checkChoice(name: string, word: string, choices: readonly string[]): string {
-  if (choices.includes(word)) return word
-  const near = choices.find(choice => choice.toLowerCase() === word.toLowerCase()) ?? nearest(word, choices)
+  const plain = word.replace(/^\[(.*)\]$/, '$1').toLowerCase() // an error code may be pasted with its brackets
+  const found = choices.find(choice => choice.toLowerCase() === plain)
+  if (found) return found
+  const near = nearest(word, choices)
   const hint = near ? `Did you mean ${near}?` : `It is one of ${choices.join(', ')}`
-  throw new RowmillError('USAGE', `there is no ${name} "${word}". ${hint}`)
+  throw new RowmillError('USAGE', `"${word}" is no ${name}. ${hint}`)
 }
 
 function addOption(command: Command, spec: OptionSpec<unknown>): void {

@@ -12,6 +12,8 @@ export async function describeWait(job: string, jobs: JobLog, shared: SharedPipe
   const group = workersGroup(pipeline)
   if (!known.bounded && known.state === 'open' && (await shared.unclassified(known.topic)) === 0)
     return `job ${job}: every row so far is classified. Waiting for rows from its producer`
+  if (known.state === 'ended' && (await shared.unclassified(known.topic)) === 0)
+    return `job ${job} is classified: waiting until its rows are written`
   if (workers === 0) return `no worker in group ${group}: start rowmill work --pipeline ${pipeline}`
   const held = await shared.openTransaction(known.topic)
   if (held)

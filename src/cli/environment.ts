@@ -31,7 +31,7 @@ export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
     .map(name => {
       const near = nearest(name.slice(PREFIX.length), meant.keys())
       const hint = near === null ? 'it has no effect' : `did you mean ${meant.get(near)}?`
-      return `there is no environment variable ${name}: ${hint}`
+      return `rowmill reads no variable ${name}: ${hint}`
     })
 }
 

@@ -12,7 +12,7 @@ export const JOB_LINE = {
     state:
       'open, ended (all its rows are published; the table says published, or classified when they all have results), failed or cancelled',
     attempt: 'the number of its latest attempt, from 0: a replay and a resume after a repair add one',
-    kind: 'csv (rows of a file), events (numbered by their producer) or unsequenced (events from anywhere)',
+    type: 'csv (rows of a file), events (numbered by their producer) or unsequenced (events from anywhere)',
     rows: 'rows in all; null if not known',
     classified: 'rows with a result, rejected ones included; null unless it is a csv job that did not fail',
     rejects: 'how many of these are rejected; null as for classified',
@@ -32,15 +32,15 @@ export interface ListedJob {
 
 export function jobLine({ job, progress }: ListedJob) {
   const { id, state, attempt, total, at, columns } = job
-  const kind = job.bounded ? 'csv' : job.sequenced ? 'events' : 'unsequenced'
+  const type = job.bounded ? 'csv' : job.sequenced ? 'events' : 'unsequenced'
   const failure = hasFailed(job) ? jobFailure(job) : null
   const why = { code: failure?.code ?? null, reason: failure?.message ?? null }
   const { classified = null, rejects = null, complete = null } = progress ?? {}
   const counts = { rows: total, classified, rejects, complete }
-  return { job: id, state, attempt, kind, ...counts, at: new Date(at).toISOString(), columns, ...why }
+  return { job: id, state, attempt, type, ...counts, at: new Date(at).toISOString(), columns, ...why }
 }
 
-const HEADER = ['JOB', 'STATE', 'KIND', 'ROWS', 'CLASSIFIED', 'REJECTS', 'AT', 'REASON']
+const HEADER = ['JOB', 'STAGE', 'TYPE', 'ROWS', 'CLASSIFIED', 'REJECTS', 'AT', 'REASON']
 
 /** A line for each job, in columns. The job whose state changed last is the last one. `now` is in milliseconds. */
 export function describeJobs(jobs: readonly ListedJob[], now: number): string {
@@ -53,12 +53,12 @@ export function describeJobs(jobs: readonly ListedJob[], now: number): string {
 }
 
 function cellsOf(listed: ListedJob, now: number): string[] {
-  const { job: id, state, attempt, kind, rows, classified, rejects, complete, at, code, reason } = jobLine(listed)
+  const { job: id, state, attempt, type, rows, classified, rejects, complete, at, code, reason } = jobLine(listed)
   const time = at.replace('T', ' ').replace(/\..*/, ' UTC')
   const when = `${time}, ${duration(Math.max(0, (now - listed.job.at) / 1000))} ago`
   const stage = complete ? 'classified' : complete === false && state === 'ended' ? 'published' : state
   const tries = attempt === 0 ? stage : `${stage}, attempt ${attempt}`
   const numbers = [rows, classified, rejects].map(count => (count === null ? '-' : String(count)))
   const why = code === null ? '' : `${code} ${reason!.split('\n', 1)[0]}`
-  return [id, tries, kind, ...numbers, when, why].map(printableLine)
+  return [id, tries, type, ...numbers, when, why].map(printableLine)
 }

@@ -17,7 +17,7 @@ export const RUN_REPORT = {
   fields: {
     rowmill: 'the version of rowmill',
     node: 'the version of Node',
-    rowsPerSecond: 'rows by seconds, to one decimal below 10',
+    rowsPerSecond: 'rows per second, with one decimal if below 10',
     job: 'the id of the job',
     pipeline: 'the pipeline it ran in',
     rows: 'rows in OUT. Null, like every field but job, if an interrupted command had already completed OUT and this one only cleaned up',

@@ -95,7 +95,7 @@ export class Batcher {
   /** The lowest offset that still has a row without an acknowledged result. It may be committed. */
   get lowWater(): number {
     const [undecided = this.#settled] = this.#undecided.keys()
-    const open = this.#entries[0]?.offset ?? this.#settled // lower if another entry of the last settled message is still open
+    const open = this.#entries[0]?.offset ?? this.#settled // below #settled if an entry of the last settled message is still open
     return Math.min(this.#settled, open, undecided)
   }
 
@@ -156,8 +156,8 @@ export class Batcher {
 
   /**
    * A message that waits for its job, or whose copy is on its way to `rejects`. Later messages are served, but no offset
-   * above this one is committed until there was a `decide` for each `defer`. A message is first deferred in the order of
-   * offsets.
+   * above this one is committed before each `defer` has had its `decide`. The first `defer` of each message must come in the
+   * order of offsets.
    */
   defer(offset: number): void {
     this.#undecided.set(offset, (this.#undecided.get(offset) ?? 0) + 1)

@@ -1,7 +1,7 @@
 import { type Job, optionOf } from '../model.ts'
 
 /** The option that makes a job record a takeover point. No other record has it. */
-const OPTION = 'mark'
+const OPTION = 'takeoverPoint'
 
 /**
  * Where the next producer starts to read. All rows below `from` are acknowledged. The rows of the epoch from there on

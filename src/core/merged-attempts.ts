@@ -23,10 +23,11 @@ export interface AttemptLog {
  * Merges the results of all attempts in one partition. Each position gets the result of the latest attempt that has one.
  *
  * An attempt classifies the positions that have no row when it starts. So if it jumps over positions, their rows are
- * before its own result in the log. Earlier attempts are read up to there and no further: nothing to wait for. A position
+ * before its own result in the log. Earlier attempts are read only up to that result, and nobody waits for more. A position
  * that no attempt has stays a jump, and the reassembler judges it. Copies within an attempt are dropped and counted.
  *
- * It needs no RowLedger: a result counts from the next position of all attempts on, and no attempt is ahead of that.
+ * It needs no RowLedger: `#next` is the first position still to be returned, over all attempts, and only positions from there
+ * on count.
  */
 export class MergedAttempts {
   duplicates = 0
@@ -87,6 +88,8 @@ class AttemptCursor {
   readonly #log: AttemptLog
   readonly #dropped: (rows: number) => void
   #head: AttemptMessage | null = null
+  /** The position after the last one that was read and is not in the head. */
+  #end = 0
 
   constructor(log: AttemptLog, dropped: (rows: number) => void) {
     this.#log = log
@@ -104,9 +107,15 @@ class AttemptCursor {
       if (!head) return this.#log.read >= limit ? null : undefined
       if (head.offset >= limit) return null
       if (head.kind === 'end' || head.value.count === 0 || head.value.first + head.value.count > position) return head
-      this.#dropped(head.value.count)
+      this.#countCopies(head.value)
       this.#head = null
     }
+  }
+
+  /** Rows at positions that this attempt had before are copies. Others gave way to a later attempt, or were returned. */
+  #countCopies({ first, count }: Result): void {
+    this.#dropped(Math.max(0, Math.min(first + count, this.#end) - first))
+    this.#end = Math.max(this.#end, first + count)
   }
 
   pass(): void {

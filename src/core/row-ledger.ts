@@ -1,7 +1,7 @@
 import type { Interval } from './intervals.ts'
 
 /**
- * Decides which copies of the rows in one partition of one job count. A reader enters every message in log order.
+ * Drops duplicates: decides which copies of the rows in one partition of one job count. Enter every message in log order.
  *
  * - Within an attempt, the first copy of a position counts. Positions only grow, so one number per attempt is enough.
  * - After a message of a newer epoch, messages of older epochs do not count. The newer producer may send positions again,

@@ -110,10 +110,16 @@ export class Reader {
       ({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange, preferredNode }) => {
         const offset = asked.get(`${topic}/${partition}`)!
         const enough = Math.min(left, limits.maxPartitionBytes)
-        const { messages, next, bytes, tooLarge } = readBatches(records, { ...limits, from: offset, aborted, enough })
+        const read = readBatches(records, { ...limits, from: offset, logEnd, aborted, enough })
+        const { messages, next, bytes, tooLarge, fault } = read
         left -= bytes
         const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }
-        const found = { ...at, error: error && this.#explained(error, topic), outOfRange, preferredNode }
+        const found = {
+          ...at,
+          error: error ? this.#explained(error, topic) : fault === null ? null : misplaced(fault),
+          outOfRange,
+          preferredNode,
+        }
         return { ...found, messages: messages.map(message => this.#formatted(message)) }
       },
     )
@@ -189,4 +195,12 @@ export class Reader {
     this.#closing.abort(new Error('the reader was closed'))
     return hangUp(this.#cluster, this.#sockets)
   }
+}
+
+/** The broker sends the same bytes again until another batch comes after them. */
+function misplaced(why: string): Error {
+  return Object.assign(new Error(`it sends a batch that cannot be placed: ${why}`), {
+    type: 'CORRUPT_MESSAGE',
+    retriable: true,
+  })
 }

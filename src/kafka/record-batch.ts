@@ -25,6 +25,14 @@ const MIN_RECORD_BYTES = 7
 /** What reading a record costs at least. A batch of very many records takes too long, whatever is kept of it. */
 const RECORD_BYTES = 100
 
+const MISPLACED = 'its offsets are higher than those of the batch after it, or than the end of the log'
+
+/** What tells where a batch with a damaged offset really is. */
+interface Neighbours {
+  readonly after: RecordBatch | null
+  readonly logEnd: number
+}
+
 export interface AbortedTransaction {
   readonly producerId: bigint
   readonly firstOffset: number
@@ -42,11 +50,15 @@ export interface Batches {
   readonly bytes: number
   /** Whether no message was kept, since the first one is too large. */
   readonly tooLarge: boolean
+  /** Why the answer cannot be read at all, or null. */
+  readonly fault: string | null
 }
 
 export interface BatchLimits {
   /** The requested offset. */
   readonly from: number
+  /** The offset after the last message of the partition. Default: not known. */
+  readonly logEnd?: number
   readonly aborted: readonly AbortedTransaction[]
   /** We stop after the batch that makes it this many unpacked bytes, since a small answer may unpack to a huge one. */
   readonly enough: number
@@ -67,24 +79,42 @@ export function codecOf(records: Buffer): number | null {
  * it, and likewise what is not kept.
  */
 export function readBatches(bytes: Buffer, limits: BatchLimits): Batches {
-  const { from, aborted, enough } = limits
+  const { from, logEnd = Number.POSITIVE_INFINITY, aborted, enough } = limits
   const kept = new KeptMessages(limits)
   const filter = new AbortedFilter(aborted)
   let next = from
   let taken = 0
+  let skips = false
+  let fault: string | null = null
   for (let at = 0; at + HEADER_BYTES <= bytes.length && taken < enough && !kept.isFull; ) {
     const end = at + PREFIX_BYTES + bytes.readInt32BE(at + 8)
     if (end > bytes.length || end < at + HEADER_BYTES) break
     const batch = new RecordBatch(bytes.subarray(at, end))
     at = end
-    const fault = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
-    if (fault !== null) {
-      kept.messages.push(batch.unreadable(next, fault))
+    const after = at + HEADER_BYTES <= bytes.length ? new RecordBatch(bytes.subarray(at)) : null
+    if (batch.isMisplaced(next, { after, logEnd })) {
+      const end = batch.realEnd(next, { after, logEnd })
+      if (end === null) {
+        fault = taken === 0 ? MISPLACED : null
+        break
+      }
+      if (end > next) {
+        kept.messages.push(batch.misplaced(next, end - 1))
+        taken += MESSAGE_BYTES
+        next = end
+      } else skips = true
+      continue
+    }
+    if (skips && batch.last < next) continue
+    skips = false
+    const flaw = batch.fault ?? (batch.last < next ? 'its offsets are lower than those of the batch before it' : null)
+    if (flaw !== null) {
+      kept.messages.push(batch.unreadable(next, flaw))
       taken += MESSAGE_BYTES
     } else if (filter.passes(batch)) taken += batch.read(kept)
     next = kept.isFull ? kept.nextIn(batch, next) : Math.max(next, batch.last) + 1
   }
-  return { messages: kept.messages, next, bytes: taken, tooLarge: kept.isFull && kept.messages.length === 0 }
+  return { messages: kept.messages, next, bytes: taken, tooLarge: kept.isFull && kept.messages.length === 0, fault }
 }
 
 /** The messages of an answer from the requested offset on, as long as there is room for them. */
@@ -182,6 +212,26 @@ class RecordBatch {
     const first = this.last < next ? next : this.first
     const offset = Math.max(first, this.last)
     return { offset, key: null, value: null, unreadable: { first, count: this.#count, why } }
+  }
+
+  /**
+   * Whether its first offset is damaged upwards. No checksum covers that offset, but one covers how many follow it. The
+   * broker takes such a batch for the one that holds any lower offset, so its answers begin with it again and again.
+   */
+  isMisplaced(next: number, { after, logEnd }: Neighbours): boolean {
+    return this.first > next && (this.last >= logEnd || (after !== null && after.first <= this.last))
+  }
+
+  /** The offset after a misplaced batch: at most `next` if it is not what we asked for. Null if nothing tells. */
+  realEnd(next: number, { after, logEnd }: Neighbours): number | null {
+    if (after !== null) return after.first
+    const end = next + this.last - this.first + 1
+    return end === logEnd ? end : null
+  }
+
+  /** The message that replaces a misplaced batch. */
+  misplaced(first: number, offset: number): Message {
+    return { offset, key: null, value: null, unreadable: { first, count: this.#count, why: MISPLACED } }
   }
 
   get #magic(): number {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { differsByCut, type TestClassifierOptions, testPipeline } from './pipeline.ts'
+import type { TestReject } from './result.ts'
 import { checkRules } from './rules.ts'
 
 /** A classifier, rows to try it with, and what it promises. */
@@ -21,12 +22,16 @@ export async function testClassifier(contract: ClassifierContract): Promise<void
   const { rejects: expected = [], repeatable = true } = contract
   const once = async () => {
     const { columns, rows, rejects } = await testPipeline(contract)
-    return { columns, rows, rejected: rejects.map(({ seq }) => seq) }
+    return { columns, rows, rejected: rejects.map(({ seq }) => seq), why: whyOf(rejects) }
+  }
+  const everyRowHasAResult = async () => {
+    const { rejected, why } = await once()
+    assert.deepEqual(rejected, [...expected], `rejected rows ${rejected}, expected ${expected}. ${why}`)
   }
   await checkRules(
     'the classifier',
     [
-      ['every row has a result', async () => assert.deepEqual((await once()).rejected, [...expected])],
+      ['every row has a result', () => everyRowHasAResult()],
       ['rows do not depend on each other', async () => assert.equal(await differsByCut(contract), null)],
       [
         'the same rows give the same results',
@@ -38,4 +43,9 @@ export async function testClassifier(contract: ClassifierContract): Promise<void
     ],
     null, // `batchTimeout` is the bound
   )
+}
+
+/** The first reason of a reject. The others are probably the same. */
+function whyOf([first]: readonly TestReject[]): string {
+  return first ? `Row ${first.seq}: ${first.reason}: ${first.detail}` : ''
 }

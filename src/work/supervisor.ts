@@ -173,7 +173,9 @@ export class Supervisor {
       this.#fork(name, true)
       return
     }
-    const mayHelp = reason === null || reason.code === 'CLASSIFIER_DIED'
+    // A worker that starts again reads how much its topics take. Somebody may have lowered it.
+    const limitChanged = reason?.facts['type'] === 'MESSAGE_TOO_LARGE'
+    const mayHelp = reason === null || reason.code === 'CLASSIFIER_DIED' || limitChanged
     if (mayHelp && this.#restarts < MAX_RESTARTS) {
       this.#restarts++
       this.#options.say(`worker ${name} died (${reason?.message ?? how}); starting it again`)

@@ -9,6 +9,9 @@ const WAIT_MS = 5000
 /** How much may wait in one worker. At this bound we read `jobs` to its end and decide at once. */
 const MOST_MESSAGES = 4_000
 const MOST_BYTES = 16 * 1024 * 1024
+/** A partition may always have this much waiting, however much of others waits. */
+const OWN_MESSAGES = 100
+const OWN_BYTES = 64 * 1024
 /** How many jobs without a record we remember. */
 const REMEMBERED_JOBS = 10_000
 
@@ -41,8 +44,8 @@ export interface UnknownJobsOptions {
 
 /**
  * Holds messages whose job has no record yet. Other messages of their partition pass them; only the committed offset
- * stays below them. All jobs wait at the same time, so 100 unknown jobs take no longer than one. A job whose record did
- * not come in time does not wait again: we read `jobs` to its end once, and decide.
+ * stays below them. All jobs wait at the same time, so 100 unknown jobs take no longer than one. Later messages of a job
+ * whose record did not come in time do not wait: we read `jobs` to its end once, and decide.
  *
  * The wait is bounded. A producer writes the job record before its rows, so we rarely need to wait. Beyond the bound a
  * message is rejected after one look into `jobs`, instead of holding up the rows after it.
@@ -51,6 +54,8 @@ export class UnknownJobs {
   readonly #options: UnknownJobsOptions
   readonly #waiting = new Map<string, WaitingJob>()
   readonly #vain = new Set<string>()
+  /** How much waits, of each partition and of all. */
+  readonly #ofPartition = new WeakMap<AssignedPartition, { messages: number; bytes: number }>()
   #messages = 0
   #bytes = 0
   #running = false
@@ -74,11 +79,10 @@ export class UnknownJobs {
     this.#waiting.set(job, waiting)
     waiting.messages.push({ ...arrival, message: copyOf(message) })
     held.batcher.defer(message.offset)
-    this.#messages++
-    this.#bytes += bytesOf(message)
+    this.#count(held, 1, bytesOf(message))
     if (!this.#running) void this.#run()
     else if (this.#isFull || waiting.untilMs <= this.#options.time.now()) this.#wake.resolve()
-    while (this.#isFull && !this.#closed) await this.#room.promise
+    while (this.#isFull && this.#hasItsShare(held) && !this.#closed) await this.#room.promise
   }
 
   close(): void {
@@ -89,6 +93,18 @@ export class UnknownJobs {
 
   get #isFull(): boolean {
     return this.#messages >= MOST_MESSAGES || this.#bytes >= MOST_BYTES
+  }
+
+  #hasItsShare(held: AssignedPartition): boolean {
+    const { messages, bytes } = this.#ofPartition.get(held)!
+    return messages >= OWN_MESSAGES || bytes >= OWN_BYTES
+  }
+
+  #count(held: AssignedPartition, messages: number, bytes: number): void {
+    const own = this.#ofPartition.get(held) ?? { messages: 0, bytes: 0 }
+    this.#ofPartition.set(held, { messages: own.messages + messages, bytes: own.bytes + bytes })
+    this.#messages += messages
+    this.#bytes += bytes
   }
 
   #untilMs(job: string): number {
@@ -160,8 +176,7 @@ export class UnknownJobs {
       await take(open)
       for (const { held, message } of taken) {
         held.batcher.decide(message.offset)
-        this.#messages--
-        this.#bytes -= bytesOf(message)
+        this.#count(held, -1, -bytesOf(message))
       }
       this.#makeRoom()
     }

@@ -292,6 +292,14 @@ test('casts are applied before the cells are written', async t => {
   assert.deepEqual(kinds, ['integer', 'whole', 'text', 'integer'])
   await failure(classifier.classify(cast(['M', 'int64'])), 'USAGE', '--cast M=int64', 'It has A, TEXT, N')
   await failure(classifier.classify(cast(['A', 'flot64'])), 'USAGE', '--cast A=flot64', 'knows no such dtype')
+  await failure(
+    classifier.classify(cast(['A', 'V2000000000'])),
+    'USAGE',
+    '--cast A=V2000000000',
+    'takes 2000000000 bytes',
+  )
+  const wide = jobOf({ columns: ['ID', 'A'], indexKind: null, readCsv: { dtype: { A: 'V1500000000' } } })
+  await failure(classifier.classify({ job: wide, rows: ROWS, seqs: null }), 'USAGE', '--read-csv dtype V1500000000')
   const error = await failure(
     classifier.classify(cast(['TEXT', 'int64'])),
     'CLASSIFIER_CONTRACT',

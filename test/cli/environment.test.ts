@@ -12,10 +12,10 @@ test('an unknown ROWMILL_ variable gets a warning with the nearest known one', (
       BROKRS: 'x:1',
     }),
     [
-      'there is no environment variable ROWMILL_BROKRS: did you mean ROWMILL_BROKERS?',
-      'there is no environment variable ROWMILL_BOOTSTRAP_SERVER: did you mean ROWMILL_BROKERS?',
-      'there is no environment variable ROWMILL_SOMETHING_ELSE: it has no effect',
-      'there is no environment variable ROWMILL_FOO: it has no effect',
+      'rowmill reads no variable ROWMILL_BROKRS: did you mean ROWMILL_BROKERS?',
+      'rowmill reads no variable ROWMILL_BOOTSTRAP_SERVER: did you mean ROWMILL_BROKERS?',
+      'rowmill reads no variable ROWMILL_SOMETHING_ELSE: it has no effect',
+      'rowmill reads no variable ROWMILL_FOO: it has no effect',
     ],
   )
 })

@@ -152,7 +152,7 @@ test('jobs list has a line per job, with the reason of a finished one; --output 
   const { code, stdout, stderr } = await jobs('list')
   assert.equal(code, 0, stderr)
   const lines = stdout.trimEnd().split('\n')
-  assert.match(lines[0]!, /^JOB +STATE +KIND +ROWS +CLASSIFIED +REJECTS +AT +REASON$/)
+  assert.match(lines[0]!, /^JOB +STAGE +TYPE +ROWS +CLASSIFIED +REJECTS +AT +REASON$/)
   assert.match(lines[1]!, /^orders +open +unsequenced +- +- +- +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ s ago$/)
   assert.match(
     lines[2]!,
@@ -165,11 +165,11 @@ test('jobs list has a line per job, with the reason of a finished one; --output 
     .split('\n')
     .map(line => JSON.parse(line))
   assert.deepEqual(
-    listed.map(({ job, state, attempt, kind, rows, columns, code }) => [
+    listed.map(({ job, state, attempt, type, rows, columns, code }) => [
       job,
       state,
       attempt,
-      kind,
+      type,
       rows,
       columns,
       code,
@@ -240,7 +240,7 @@ test('the table of jobs shows state, latest news last, attempts, and the first l
   assert.equal(
     table,
     [
-      'JOB          STATE              KIND    ROWS  CLASSIFIED  REJECTS  AT                                       REASON',
+      'JOB          STAGE              TYPE    ROWS  CLASSIFIED  REJECTS  AT                                       REASON',
       'live-events  open               events  -     -           -        1970-01-01 00:03:00 UTC, 58 min 0 s ago',
       'b            open               csv     -     0           0        1970-01-01 00:04:00 UTC, 57 min 0 s ago',
       'c            published          csv     10    9           1        1970-01-01 00:05:00 UTC, 56 min 0 s ago',

@@ -17,7 +17,7 @@ let folder: string
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'rowmill-splits-'))
 })
-after(() => rm(folder, { recursive: true }))
+after(() => folder && rm(folder, { recursive: true }))
 
 interface Found {
   header: SourceHeader | null

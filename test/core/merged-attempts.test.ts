@@ -164,3 +164,36 @@ test('a position in no attempt is a jump: the result after it comes as it is', (
     [4, 2],
   ])
 })
+
+test('rows that a later attempt replaced, or that were returned, are no duplicates; copies within an attempt are', () => {
+  const duplicatesOf = (copies: readonly Result[], next: number) => {
+    const first = [resultOf(0, 0, 50, [7]), ...copies, resultOf(0, 50, 50, [])]
+    const second = [
+      resultOf(1, 7, 1, []),
+      { job: 'j', epoch: 0, from: 0, attempt: 1, partition: 0, rows: 100, total: 100 },
+    ]
+    const logs = [first, second].map((entries, attempt): AttemptLog => {
+      let at = 0
+      const offset = (index: number) => (attempt === 0 ? index : first.length + index)
+      return {
+        next: () => {
+          const entry = entries[at]
+          if (!entry) return undefined
+          const found = { offset: offset(at++) }
+          return isResult(entry) ? { ...found, kind: 'result', value: entry } : { ...found, kind: 'end', value: entry }
+        },
+        get read() {
+          return at < entries.length ? offset(at) : Number.POSITIVE_INFINITY
+        },
+      }
+    })
+    const merged = new MergedAttempts(logs, next)
+    let rows = next
+    for (let found = merged.next(); found?.kind === 'result'; found = merged.next()) rows += found.value.count
+    assert.equal(rows, 100)
+    return merged.duplicates
+  }
+  assert.equal(duplicatesOf([], 0), 0)
+  assert.equal(duplicatesOf([], 60), 0)
+  assert.equal(duplicatesOf([resultOf(0, 0, 10, []), resultOf(0, 20, 5, [])], 0), 15)
+})

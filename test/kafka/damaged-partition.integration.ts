@@ -64,14 +64,47 @@ test('a damaged partition delays the others by less than a second, and ends only
   assert.equal(said.length, 1)
 })
 
-/** Gives the second batch of a log a length that no batch can have. */
+test('a batch whose base offset is damaged upwards costs itself, whatever offset is read from', async t => {
+  const data = join(testFolder(t), 'data')
+  const broker = await startLocalBroker({ dataDir: data })
+  t.after(() => broker.close())
+  const kafka = new Kafka({ brokers: [broker.address], clientId: 'test', brokerTimeoutMs: 3000 })
+  const [admin, producer] = [await kafka.admin(), await kafka.producer()]
+  t.after(() => Promise.all([admin.close(), producer.close()]))
+  const bits = [62, 40, 8, 3]
+  await admin.createTopics([{ topic: 'u', partitions: bits.length, replicationFactor: 1, config: {} }])
+  const texts = ['first', 'damaged', 'third', 'fourth']
+  for (const partition of bits.keys())
+    for (const text of texts) await producer.send({ topic: 'u', partition }, [{ key: 'k', value: Buffer.from(text) }])
+  for (const [partition, bit] of bits.entries())
+    damageBatch(data, `u-${partition}`, (bytes, at) =>
+      bytes.writeBigInt64BE(bytes.readBigInt64BE(at) | (1n << BigInt(bit)), at),
+    )
+  const feed = await PartitionFeed.open(kafka, ['u'], () => {})
+  t.after(() => feed.close())
+  for (const from of [0, 1, 2, 3]) {
+    const queues = await feed.assign([...bits.keys()].map(partition => ({ topic: 'u', partition, offset: from })))
+    const found = new Map(queues.map(queue => [queue, [] as string[]]))
+    await takeUntil(feed, queues, (queue, message) => {
+      if (message) found.get(queue)!.push(message.unreadable ? 'damaged' : String(message.value))
+      return found.get(queue)!.length === texts.length - from
+    })
+    for (const [queue, read] of found)
+      assert.deepEqual(read, texts.slice(from), `bit ${bits[queue.partition]} from ${from}`)
+  }
+})
+
 function damageSecondBatch(data: string, name: string): void {
+  damageBatch(data, name, (bytes, at) => bytes.writeInt32BE(5, at + 8)) // a length that no batch can have
+}
+
+/** Changes the second batch of a log, which begins at `at`. */
+function damageBatch(data: string, name: string, damage: (bytes: Buffer, at: number) => void): void {
   const log = readdirSync(data, { recursive: true, encoding: 'utf8' }).find(path =>
     path.endsWith(join(name, '00000000000000000000.log')),
   )
   const path = join(data, log!)
   const bytes = readFileSync(path)
-  const second = 12 + bytes.readInt32BE(8)
-  bytes.writeInt32BE(5, second + 8)
+  damage(bytes, 12 + bytes.readInt32BE(8))
   writeFileSync(path, bytes)
 }

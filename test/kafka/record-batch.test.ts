@@ -190,6 +190,69 @@ test('a batch with damaged control bit, transaction or offset is unreadable, and
   }
 })
 
+test('a batch whose offset is damaged upwards is unreadable, and those after it are read', () => {
+  for (const damagedFirst of [20 + 2 ** 40, 22, 276])
+    for (const place of ['middle', 'end']) {
+      const middle = batch({ first: 20, values: ['a', 'b'] })
+      middle.writeBigInt64BE(BigInt(damagedFirst), 0)
+      const after = place === 'end' ? [] : [batch({ first: 22, values: ['z'] }), batch({ first: 23, values: ['q'] })]
+      const answer = Buffer.concat([batch({ first: 18, values: ['x', 'y'] }), middle, ...after])
+      const logEnd = place === 'end' ? 22 : 24
+      const { messages, next } = readBatches(answer, { from: 18, logEnd, aborted: [], enough: Infinity })
+      const { unreadable, offset } = messages.find(each => each.unreadable)!
+      assert.deepEqual([unreadable!.first, unreadable!.count, offset, next], [20, 2, 21, logEnd])
+      assert.match(
+        unreadable!.why,
+        /its offsets are higher than those of the batch after it, or than the end of the log/,
+      )
+      assert.equal(messages.length, 3 + after.length)
+    }
+})
+
+test('a fetch beyond a batch whose offset is damaged upwards begins with that batch, and brings what was asked for', () => {
+  for (const damagedFirst of [20 + 2 ** 40, Number.MAX_SAFE_INTEGER + 1, 276]) {
+    const damaged = batch({ first: 20, values: ['a', 'b'] })
+    damaged.writeBigInt64BE(BigInt(damagedFirst), 0)
+    const later = [
+      batch({ first: 22, values: ['c', 'd'] }),
+      batch({ first: 24, values: ['e', 'f', 'g'] }),
+      batch({ first: 27, values: ['h'] }),
+    ]
+    for (const [from, offsets] of [
+      [22, [22, 23, 24, 25, 26, 27]],
+      [25, [25, 26, 27]],
+      [27, [27]],
+    ] as const) {
+      const answer = Buffer.concat([damaged, ...later])
+      const { messages, next } = readBatches(answer, { from, logEnd: 28, aborted: [], enough: Infinity })
+      assert.deepEqual([messages.map(({ offset }) => offset), next], [offsets, 28], `from ${from}`)
+      assert.ok(messages.every(({ unreadable }) => !unreadable))
+    }
+  }
+})
+
+test('a batch whose offset is damaged upwards and that comes alone is a fault, unless the log ends with it', () => {
+  const damaged = batch({ first: 20, values: ['a', 'b'] })
+  damaged.writeBigInt64BE(BigInt(20 + 2 ** 40), 0)
+  const alone = readBatches(damaged, { from: 20, logEnd: 30, aborted: [], enough: Infinity })
+  assert.deepEqual([alone.messages, alone.next], [[], 20])
+  assert.match(alone.fault!, /its offsets are higher/)
+  const before = batch({ first: 18, values: ['x', 'y'] })
+  const second = readBatches(Buffer.concat([before, damaged]), { from: 18, logEnd: 30, aborted: [], enough: Infinity })
+  assert.deepEqual([second.messages.length, second.next, second.fault], [2, 20, null])
+})
+
+test('offsets that compaction or a marker has taken are no damage', () => {
+  const batches = [18, 25, 40].map(first => batch({ first, values: ['x'] }))
+  const { messages, next } = readBatches(Buffer.concat(batches), {
+    from: 18,
+    logEnd: 45,
+    aborted: [],
+    enough: Infinity,
+  })
+  assert.deepEqual([messages.map(({ offset }) => offset), next], [[18, 25, 40], 41])
+})
+
 test('a snappy batch with very many empty blocks is unreadable at once', () => {
   const header = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0, 0, 0, 0, 1, 0, 0, 0, 1])
   const empty = Buffer.from([0, 0, 0, 1, 0])

@@ -89,6 +89,23 @@ test('messages of foreign schemas during an open transaction in the topic of job
   )
 })
 
+test('rows of unknown jobs fill a worker during such a transaction, and a row after one in another partition passes', async t => {
+  const { running, log, classifier, classifiedIds } = await openEvents(t, 2)
+  await running.work(classifier, { time: new ManualTime() })
+  const transaction = { state: 'open' as const }
+  log('jobs').append([{ key: Buffer.from('x'), value: Buffer.from('of nobody') }], transaction)
+  const unknown = { key: null, value: Buffer.from(JSON.stringify({ job: 'nobody', values: ['1', 'text'] })) }
+  for (let n = 0; n < 39; n++) log('rows', 0).append(Array(100).fill(unknown))
+  log('rows', 0).append([eventRow('nearly full')])
+  for (let n = 0; n < 20; n++) log('rows', 0).append(Array(100).fill(unknown))
+  assert.deepEqual(await classifiedIds(1), ['nearly full'])
+  for (let n = 0; n < 50; n++) {
+    log('rows', 1).append([unknown, eventRow(`after-${n}`)])
+    assert.deepEqual(await classifiedIds(1), [`after-${n}`])
+  }
+  log('jobs').finish(transaction, 'aborted')
+})
+
 test('a job record with more partitions than its topic ends no worker, and is named', async t => {
   const { running, topics, log, classifier, classifiedIds } = await openEvents(t, 2)
   const time = new ManualTime().runs(t)

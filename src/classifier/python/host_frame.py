@@ -22,6 +22,10 @@ INDEX_DTYPES = {
     'text': 'str',
 }
 
+# Anybody can write a job record, and a numpy dtype such as V2000000000 takes that many bytes for each value.
+MAX_VALUE_BYTES = 64 * 1024
+
+
 class Reader:
     """Makes DataFrames from the rows of one job. Keeps the names and dtypes that follow from its header."""
 
@@ -33,6 +37,9 @@ class Reader:
         self.header = header
         self.options = {**READ_CSV, **read_csv, 'header': 0, 'skip_blank_lines': False}
         self.options.pop('engine', None)
+        given = self.options['dtype']
+        for dtype in given.values() if isinstance(given, dict) else [given]:
+            check_width(dtype, f'--read-csv dtype {dtype}')
         self.index_kind = index_kind
         self.numbered = self.options['index_col'] is None or self.options['index_col'] is False
         self.ranged = index_kind == 'range' and not self.numbered and reads_ranges()
@@ -114,9 +121,18 @@ class Reader:
         return frame
 
 
+def check_width(dtype, what):
+    """Refuses a dtype whose values take too much memory. Returns what pandas makes of it."""
+    found = types.pandas_dtype(dtype)
+    size = getattr(found, 'itemsize', 0)
+    if size > MAX_VALUE_BYTES:
+        raise HostError('USAGE', f'{what}: each value takes {size} bytes, and at most {MAX_VALUE_BYTES} are allowed.')
+    return found
+
+
 def resolved(dtype):
     """The dtype of a name. We look it up once: pandas would do so for every batch, and that is slow."""
-    found = types.pandas_dtype(dtype)
+    found = check_width(dtype, f'--read-csv dtype {dtype}')
     # Before pandas 3, 'str' is numpy's type of a fixed length. Only the name stands for text of any length.
     return dtype if found.kind == 'U' else found
 

@@ -3,7 +3,7 @@
 import inspect
 
 import pandas as pd
-from host_frame import place
+from host_frame import check_width, place
 from host_target import HostError
 from pandas.api import types
 
@@ -57,7 +57,9 @@ def select_columns(result, columns):
 def check_casts(casts):
     for column, dtype in casts:
         try:
-            types.pandas_dtype(dtype)
+            check_width(dtype, f'--cast {column}={dtype}')
+        except HostError:
+            raise
         except Exception as error:
             raise HostError('USAGE', f'--cast {column}={dtype}: pandas {pd.__version__} knows no such dtype.') from error
 

@@ -10,6 +10,7 @@ import { type Reopened, reopen } from '../../jobs/reopen.ts'
 import type { Job, Rejected } from '../../model.ts'
 import { methodOf } from '../../pandas/packing.ts'
 import type { PipelineContext } from '../../pipeline/context.ts'
+import { counted } from '../../support/counted.ts'
 import { printable } from '../../support/printable.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
 import { nullsOf, printJson } from '../json-output.ts'
@@ -26,7 +27,7 @@ const REJECT = {
     partition: 'its partition',
     offset: 'the offset of its message; null for a row with a number',
     line: 'the line of IN in which it begins, or null',
-    reason: 'an error code',
+    reason: 'why: an error code, or for a message that belongs to no job UNKNOWN_JOB, MALFORMED, UNREADABLE or POISON',
     detail: 'what was wrong, with the traceback if there is one',
     values: 'its values as a list; null for a message that belongs to no job',
   },
@@ -123,7 +124,7 @@ function rejectLine(job: string, { seq: row, partition, position, line, reason, 
 async function listRejectsOfNoJob(context: PipelineContext, asJson: boolean): Promise<void> {
   const found = await findRejectsOfNoJob(context)
   context.say(
-    `${found.length} rejected messages of pipeline ${context.pipeline} belong to no job. For the rejects of a job give --job`,
+    `pipeline ${context.pipeline} has ${counted(found.length, 'rejected message')} of no job. For the rejects of a job give --job`,
   )
   if (asJson)
     return printJson(
@@ -158,9 +159,10 @@ async function replayRejects(context: PipelineContext, id: string): Promise<Reop
     return null
   }
   const { job, rejects } = reopened
-  const what = job.state === 'ended' ? `${rejects} rejects` : `${rejects} rejects so far, and the rows after them,`
+  const are = job.state === 'ended' && rejects === 1 ? 'is' : 'are'
+  const what = `${counted(rejects, 'reject')}${job.state === 'ended' ? '' : ' so far, and the rows after,'} ${are}`
   context.say(
-    `job ${id}, attempt ${job.attempt}: ${what} are classified again by the workers of pipeline ${context.pipeline}. ` +
+    `job ${id}, attempt ${job.attempt}: ${what} classified again by the workers of pipeline ${context.pipeline}. ` +
       'Restart workers that started before the classifier was repaired: they still have the old one',
   )
   if (job.state === 'open') context.say(`its rows are not all published: rowmill publish IN --job ${id} resumes`)
@@ -173,13 +175,14 @@ async function read(context: PipelineContext, id: string): Promise<{ job: Job; r
     throw new RowmillError('USAGE', `no job ${id} in pipeline ${context.pipeline}: give --job as publish printed it`)
   if (isRemoved(job)) throw jobFailure(job)
   const { rejected, complete } = await findRejects(context, job)
-  context.say(`${rejected.length} rejects of job ${id}${complete ? '' : ` so far: ${whyMoreMayCome(job)}`}`)
+  context.say(`${counted(rejected.length, 'reject')} of job ${id}${complete ? '' : ` so far: ${whyMoreMayCome(job)}`}`)
   return { job, rejected }
 }
 
 function whyMoreMayCome(job: Job): string {
   if (hasFailed(job))
     return `it ${job.state === 'failed' ? 'failed' : 'was cancelled'} before all its rows were classified`
+  if (job.attempt > 0) return `attempt ${job.attempt} classifies them again, and is not over yet`
   if (job.bounded || job.state === 'ended') return 'not all of its rows are classified yet'
   return 'it is a job of events, and more may come'
 }
