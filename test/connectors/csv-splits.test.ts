@@ -189,7 +189,8 @@ test('a file gives the same rows wherever a chunk ends', async () => {
         assert.equal(found.header.total, found.records.length)
         // Input that can be read only once has no digest, among others.
         const { identity, total, indexKind, options } = whole.header!
-        found.header = { ...found.header, identity, total, indexKind, options }
+        const { longestBytes: _, ...header } = found.header
+        found.header = { ...header, identity, total, indexKind, options }
       } else if (whole.header !== null) whole.header = null // open() reads a file once before it says anything
       assertSame(found, whole)
     }),
