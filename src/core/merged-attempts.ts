@@ -115,10 +115,15 @@ class AttemptCursor {
   /** Rows at positions that this attempt had before are copies. Others gave way to a later attempt, or were returned. */
   #countCopies({ first, count }: Result): void {
     this.#dropped(Math.max(0, Math.min(first + count, this.#end) - first))
+    this.#reached({ first, count })
+  }
+
+  #reached({ first, count }: Pick<Result, 'first' | 'count'>): void {
     this.#end = Math.max(this.#end, first + count)
   }
 
   pass(): void {
+    if (this.#head?.kind === 'result') this.#reached(this.#head.value)
     this.#head = null
   }
 }

@@ -199,7 +199,7 @@ test('an incomplete job resets the connection, and the sink says what the receiv
   assert.equal(await next(), 'reset')
   assert.match(
     said.join(),
-    /was sent 1 frames, a part of the rows\. The same command sends all rows again, from the first$/,
+    /was sent 1 frame, a part of the rows\. The same command sends all rows again, from the first$/,
   )
 })
 
