@@ -10,7 +10,7 @@ const RESULT_BYTES = 512 * 1024
 /** Room for the other fields of a result, or of a reject. */
 export const ROOM_BYTES = 256 * 1024
 /** The longest row that fits into a message. */
-export const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - ROOM_BYTES
+const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - ROOM_BYTES
 
 /** What a result says about its batch and its worker. */
 export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'first' | 'offset' | 'by' | 'classifier'>

@@ -93,15 +93,15 @@ export function readBatches(bytes: Buffer, limits: BatchLimits): Batches {
     at = end
     const after = at + HEADER_BYTES <= bytes.length ? new RecordBatch(bytes.subarray(at)) : null
     if (batch.isMisplaced(next, { after, logEnd })) {
-      const end = batch.realEnd(next, { after, logEnd })
-      if (end === null) {
+      const realEnd = batch.realEnd(next, { after, logEnd })
+      if (realEnd === null) {
         fault = taken === 0 ? MISPLACED : null
         break
       }
-      if (end > next) {
-        kept.messages.push(batch.misplaced(next, end - 1))
+      if (realEnd > next) {
+        kept.messages.push(batch.misplaced(next, realEnd - 1))
         taken += MESSAGE_BYTES
-        next = end
+        next = realEnd
       } else skips = true
       continue
     }

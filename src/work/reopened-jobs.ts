@@ -42,13 +42,9 @@ export async function serveReopened(options: ReopenedJobsOptions, signal: AbortS
   while (!signal.aborted) {
     const news = jobs.news()
     const open = jobs.reopened.filter(job => !hasFailed(job) && !done.has(attemptOf(job)))
-    const [fresh, later] = partition(
-      open.filter(job => !serving.has(attemptOf(job))),
-      job => !again.has(attemptOf(job)),
-    )
     const order = [...again]
-    later.sort((a, b) => order.indexOf(attemptOf(a)) - order.indexOf(attemptOf(b)))
-    const waiting = [...fresh, ...later]
+    const placeOf = (job: Job) => order.indexOf(attemptOf(job)) // -1, so first, if it had no turn yet
+    const waiting = open.filter(job => !serving.has(attemptOf(job))).sort((a, b) => placeOf(a) - placeOf(b))
     for (const job of waiting.splice(0, MOST_AT_ONCE - serving.size)) {
       const attempt = attemptOf(job)
       again.delete(attempt)
@@ -106,8 +102,4 @@ async function serveAttempt(
     await leave(membership)
   }
   return isDone
-}
-
-function partition<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(isFirst), items.filter(item => !isFirst(item))]
 }

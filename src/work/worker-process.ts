@@ -76,10 +76,12 @@ async function work({
   const onBatch = (classified: number) => {
     rows += classified
   }
-  // A pipeline for one run has topics of our own making.
   const { results, rejects } = topicsOf(pipeline)
-  if (bulk) mostBytes = Math.min(mostBytes, await longestMessage(kafka, [results, rejects]))
-  const worker = await Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch })
+  const [worker, longest] = await Promise.all([
+    Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch }),
+    bulk ? longestMessage(kafka, [results, rejects]) : mostBytes, // a pipeline for one run has topics of our own making
+  ])
+  mostBytes = Math.min(mostBytes, longest)
   // A run with its own pipeline publishes nothing before a classifier is ready. In a shared pipeline rows already flow. If
   // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.
   if (bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])

@@ -45,16 +45,19 @@ async function openFire(t: TestContext, rows: number, mutation?: readonly Edit[]
   return await Fire.open(t, mutation ? { rows, bin: mutant(t, mutation) } : { rows })
 }
 
+/** The worker is killed after this many acknowledged results, before it commits the last one. */
+const workerKilledAt = (time: number) => async (fire: Fire) => {
+  assertCode(await fire.publish().finished, 0)
+  const working = fire.work(1, { at: 'result-acked', time })
+  const finished = await fire.collect().finished
+  await fire.drain(working)
+  return finished
+}
+
 scenario('a worker killed between acknowledged and committed', {
   rows: 1200,
   again: ONE_MOVES,
-  async happens(fire) {
-    assertCode(await fire.publish().finished, 0)
-    const working = fire.work(1, { at: 'result-acked', time: 2 })
-    const finished = await fire.collect().finished
-    await fire.drain(working)
-    return finished
-  },
+  happens: workerKilledAt(2),
   controls: [
     {
       without: 'the positions of results, so that a second copy is taken for the next rows',
@@ -119,13 +122,7 @@ scenario('a worker killed after its first commit', {
 scenario('a worker killed after most rows', {
   rows: 2000,
   again: ONE_MOVES,
-  async happens(fire) {
-    assertCode(await fire.publish().finished, 0)
-    const working = fire.work(1, { at: 'result-acked', time: 60 })
-    const finished = await fire.collect().finished
-    await fire.drain(working)
-    return finished
-  },
+  happens: workerKilledAt(60),
   controls: [
     {
       without: 'the commits while it works',

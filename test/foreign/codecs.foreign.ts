@@ -71,13 +71,17 @@ async function ends(program: ReturnType<typeof startProgram>): Promise<void> {
 
 const CODECS = ['gzip', 'snappy', 'lz4', 'zstd']
 
+/** Each codec is there; a batch of one small message may have none, because no codec makes it smaller. */
+const assertEveryCodec = (found: ReadonlySet<string>) =>
+  assert.deepEqual([...found].filter(codec => codec !== 'none').sort(), [...CODECS].sort())
+
 test('rows that kcat compressed come out, with every codec', async t => {
   const { brokers, rows, codecs, ids } = await openPipeline(t)
   for (const codec of CODECS) {
     const args = ['-P', '-b', brokers, '-t', rows, '-z', codec, '-X', 'linger.ms=500', '-X', 'acks=all']
     await ends(startProgram('kcat', args, { input: linesOf(codec) }))
   }
-  assert.deepEqual(await codecs(), new Set(CODECS))
+  assertEveryCodec(await codecs())
   assert.deepEqual(await ids(4 * ROWS), CODECS.flatMap(idsOf).sort())
 })
 
@@ -93,7 +97,7 @@ sys.exit(producer.flush(60))`
   for (const codec of CODECS) {
     await ends(startProgram(python, ['-c', program, brokers, rows, codec], { input: linesOf(codec) }))
   }
-  assert.deepEqual(await codecs(), new Set(CODECS))
+  assertEveryCodec(await codecs())
   assert.deepEqual(await ids(4 * ROWS), CODECS.flatMap(idsOf).sort())
 })
 
@@ -103,7 +107,7 @@ test("rows that Kafka's console producer compressed come out, with every codec",
     const where = ['--bootstrap-server', brokers, '--topic', rows, '--compression-codec', codec]
     await runKafkaTool('org.apache.kafka.tools.ConsoleProducer', [...where, '--timeout', '500'], linesOf(codec))
   }
-  assert.deepEqual(await codecs(), new Set(CODECS))
+  assertEveryCodec(await codecs())
   assert.deepEqual(await ids(4 * ROWS), CODECS.flatMap(idsOf).sort())
 })
 
@@ -115,7 +119,7 @@ test('rows that franz-go compressed come out: snappy by default, and the other c
   await ends(startProgram('go', ['build', '-o', program, '.'], { cwd: FRANZ_GO }))
   const names = ['default', 'gzip', 'lz4', 'zstd']
   for (const codec of names) await ends(startProgram(program, [brokers, rows, codec], { input: linesOf(codec) }))
-  assert.deepEqual(await codecs(), new Set(CODECS))
+  assertEveryCodec(await codecs())
   assert.deepEqual(await ids(4 * ROWS), names.flatMap(idsOf).sort())
 })
 

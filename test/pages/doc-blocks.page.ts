@@ -46,7 +46,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   ],
   'docs/cli.md': [
     ...['run', 'publish', 'work', 'collect', 'tail', 'verify', 'rejects list', 'rejects export', 'rejects replay'],
-    ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'broker', 'completion'],
+    ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'broker', 'explain', 'completion'],
   ]
     .map(command => [`rowmill ${command} `, USAGE] as readonly [string, Treatment])
     .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),

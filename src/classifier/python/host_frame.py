@@ -39,7 +39,7 @@ class Reader:
         self.options.pop('engine', None)
         given = self.options['dtype']
         for dtype in given.values() if isinstance(given, dict) else [given]:
-            check_width(dtype, f'--read-csv dtype {dtype}')
+            check_width(types.pandas_dtype(dtype), f'--read-csv dtype {dtype}')
         self.index_kind = index_kind
         self.numbered = self.options['index_col'] is None or self.options['index_col'] is False
         self.ranged = index_kind == 'range' and not self.numbered and reads_ranges()
@@ -122,17 +122,15 @@ class Reader:
 
 
 def check_width(dtype, what):
-    """Refuses a dtype whose values take too much memory. Returns what pandas makes of it."""
-    found = types.pandas_dtype(dtype)
-    size = getattr(found, 'itemsize', 0)
+    """Refuses a dtype whose values take too much memory."""
+    size = getattr(dtype, 'itemsize', 0)
     if size > MAX_VALUE_BYTES:
         raise HostError('USAGE', f'{what}: each value takes {size} bytes, and at most {MAX_VALUE_BYTES} are allowed.')
-    return found
 
 
 def resolved(dtype):
     """The dtype of a name. We look it up once: pandas would do so for every batch, and that is slow."""
-    found = check_width(dtype, f'--read-csv dtype {dtype}')
+    found = types.pandas_dtype(dtype)
     # Before pandas 3, 'str' is numpy's type of a fixed length. Only the name stands for text of any length.
     return dtype if found.kind == 'U' else found
 

@@ -57,11 +57,10 @@ def select_columns(result, columns):
 def check_casts(casts):
     for column, dtype in casts:
         try:
-            check_width(dtype, f'--cast {column}={dtype}')
-        except HostError:
-            raise
+            found = types.pandas_dtype(dtype)
         except Exception as error:
             raise HostError('USAGE', f'--cast {column}={dtype}: pandas {pd.__version__} knows no such dtype.') from error
+        check_width(found, f'--cast {column}={dtype}')
 
 
 def cast_columns(result, casts):
