@@ -13,7 +13,7 @@ async function resultsWith(partitions: number) {
   const cluster = new FakeCluster()
   const { kafka } = cluster.client()
   const admin = await kafka.admin()
-  await admin.createTopics([{ topic: results, partitions, config: {} }])
+  await admin.createTopics([{ topic: results, partitions, replicationFactor: 1, config: {} }])
   const said: string[] = []
   const known = new ResultPartitions(
     { kafka, pipeline: PIPELINE, say: line => said.push(line) },
@@ -37,7 +37,7 @@ test('partitions are added for rows of a partition that was added', async () => 
 })
 
 test('whoever may not add them gets the number there is, and one line however often it is tried', async t => {
-  const { cluster, known, said } = await resultsWith(2)
+  const { known, said } = await resultsWith(2)
   const refusal = Object.assign(new Error('not allowed'), { type: 'TOPIC_AUTHORIZATION_FAILED' })
   t.mock.method(FakeAdmin.prototype, 'addPartitions', async () => {
     throw refusal
