@@ -1,11 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { COMPRESSIONS } from '../src/options.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CLASSIFIER = join(ROOT, 'examples/black_box.py')
 const PASSES_ROWS = join(ROOT, 'bench/pass.ts')
-const PASS_OPTIONS = ['--workers', '1', '--header']
 
 /** One way to run the job, as a command line. */
 export interface Contender {
@@ -31,14 +29,17 @@ export function contenders(python: string, broker: string): Contender[] {
     rowmill('rowmill, 1 worker', CLASSIFIER, ['--workers', '1']),
     rowmill('rowmill, 2 workers', CLASSIFIER, ['--workers', '2']),
     rowmill(DEFAULT, CLASSIFIER, []),
-    rowmill(PASS, PASSES_ROWS, PASS_OPTIONS),
+    passThrough(PASS, broker, { python }),
   ]
 }
 
-/** The pass-through once with each codec. */
-export function compressions(python: string, broker: string): Contender[] {
-  const rowmill = rowmillOn(python, broker)
-  return COMPRESSIONS.map(codec => rowmill(`${PASS}, ${codec}`, PASSES_ROWS, [...PASS_OPTIONS, '--compression', codec]))
+/** Rows that only pass through one worker. */
+export function passThrough(
+  name: string,
+  broker: string,
+  { python, options = [] }: { python: string; options?: readonly string[] },
+): Contender {
+  return rowmillOn(python, broker)(name, PASSES_ROWS, ['--workers', '1', '--header', ...options])
 }
 
 const rowmillOn =
@@ -55,7 +56,6 @@ export const SERIAL = 'serial job'
 export const DEFAULT = `rowmill, default workers (${availableParallelism()})`
 export const PASS = 'pass-through, 1 worker'
 /** Not contenders, but names for `--only`. */
-export const COMPRESSION = 'compression'
 export const RECOVERY = 'recovery'
 export const FAIRNESS = 'fairness'
 

@@ -1,11 +1,10 @@
 /**
  * Compares the original job, multiprocessing.Pool(2) and rowmill over the same rows, interleaved, on a warm broker; and
  * rows that only pass through. Every output is compared. `recovery` measures how long rows pause after their worker was
- * killed. `fairness` measures small jobs and live events during a large job. `compression`, only on request, passes
- * rows through with each codec. Prints every time; `--write` puts the medians into bench/results.md.
+ * killed. `fairness` measures small jobs and live events during a large job. Prints every time; `--write` puts the
+ * medians into bench/results.md.
  * npm run bench -- [--rows 1000,10000,30000] [--pass 1000000,3000000] [--rounds 3] [--kills 5] [--only NAME,NAME] [--write]
  */
-import { spawn } from 'node:child_process'
 import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,20 +12,9 @@ import { parseArgs } from 'node:util'
 import { firstDifference } from '../scripts/compare-files.ts'
 import { preparePython } from '../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../src/broker/local-broker.ts'
-import {
-  COMPRESSION,
-  type Contender,
-  compressions,
-  contenders,
-  DEFAULT,
-  FAIRNESS,
-  PASS,
-  partOf,
-  RECOVERY,
-  SERIAL,
-} from './contenders.ts'
+import { type Contender, contenders, DEFAULT, FAIRNESS, PASS, RECOVERY, SERIAL } from './contenders.ts'
 import { type Fairness, measureFairness } from './fairness.ts'
-import { ProcessTree } from './process-tree.ts'
+import { measure } from './measure.ts'
 import { measureRecovery } from './recovery.ts'
 import { describeUsage, type Measured, percentile, writeFairness, writeRecovery, writeResults } from './report.ts'
 
@@ -74,7 +62,6 @@ try {
     measured.push(...(await compare(here, rows, expected)))
   }
   const pass = all.filter(({ name }) => name === PASS)
-  if (only?.includes(COMPRESSION)) pass.push(...compressions(python, broker.address))
   for (const rows of pass.length > 0 ? numbers(values.pass) : []) {
     await makeRows(rows)
     measured.push(...(await compare(pass, rows, input)))
@@ -138,15 +125,4 @@ async function compare(all: readonly Contender[], rows: number, wanted: string):
     }
   }
   return measured
-}
-
-async function measure(name: string, command: readonly string[]): Promise<Pick<Measured, 'seconds' | 'usage'>> {
-  const tree = new ProcessTree(process.pid, partOf)
-  const started = performance.now()
-  const child = spawn(command[0]!, command.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
-  const code = await new Promise<number | null>((resolve, reject) => child.once('error', reject).once('exit', resolve))
-  const seconds = (performance.now() - started) / 1000
-  const usage = tree.stop()
-  if (code !== 0) throw new Error(`${name} ended with exit code ${code}: ${command.join(' ')}`)
-  return { seconds, usage }
 }
