@@ -21,7 +21,7 @@ export interface ValueSchema {
 
 /**
  * The declaration of an option: each has one. Its environment variable is its flag in capitals after ROWMILL_, and its key
- * in a configuration file is its flag. The flag wins over the variable, and the variable over the file. `parse` throws a message that says what a valid value is. The caller adds flag and value.
+ * in a configuration file is its flag. The flag wins over the variable, and the variable over the file.
  */
 export interface OptionSpec<T> {
   readonly flag: string
@@ -47,9 +47,12 @@ export interface OptionSpec<T> {
    * file, instead of replacing them.
    */
   readonly addsToEnvironment?: boolean
+  /** Whether the option has neither a variable nor a key: it is dangerous, and its flag means less in other commands. */
+  readonly commandLineOnly?: boolean
   readonly schema: ValueSchema
   /** The text that `parse` takes for a list. Default: it takes the items one by one. */
   readonly joined?: (items: readonly string[]) => string
+  /** Throws a message that says what a valid value is. The caller adds flag and value. */
   parse(text: string): T
 }
 

@@ -15,7 +15,7 @@ import {
   text,
 } from './option-spec.ts'
 import { isProbablyUserinfo, maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
-import { checkBudget, checkUrl, checkUserinfoFile } from './support/parse-value.ts'
+import { checkBudget, checkUrl, checkUserinfoFile, parseSwitch } from './support/parse-value.ts'
 import { holdsSecretProperty, maskProperties, parseProperties } from './support/property-text.ts'
 
 export type { OptionSpec } from './option-spec.ts'
@@ -175,7 +175,10 @@ export const OPTIONS = {
   ),
   toCsv: json('to-csv', 'the keyword arguments that the original job gave to to_csv', 'header=False'),
   force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
-  forceRemoval: flag('force', 'remove also jobs that are open or not classified to the end: their rows are skipped'),
+  forceRemoval: {
+    ...flag('force', 'remove also jobs that are open or not classified to the end: their rows are skipped'),
+    commandLineOnly: true,
+  },
   doneBefore: age(
     'done-before',
     'remove the jobs that ended, failed or were cancelled this long ago or longer: 30m, 12h or 7d',
@@ -232,14 +235,14 @@ export const OPTIONS = {
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified', 'run until stopped'),
   config: optional('config', 'FILE', 'a YAML file of options: those of the command line and of the environment win'),
   quiet: flag('quiet', 'log nothing but errors'),
-  progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: () => false },
+  progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: given => !parseSwitch(given) },
   report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),
 } satisfies Record<string, OptionSpec<unknown>>
 
 export type OptionName = keyof typeof OPTIONS
 export type OptionValues<N extends OptionName> = { [K in N]: (typeof OPTIONS)[K]['fallback'] }
 
-/** The environment variable of an option. */
+/** The environment variable of an option that is not for the command line alone. */
 export function environmentOf({ flag }: OptionSpec<unknown>): string {
   return `ROWMILL_${flag.toUpperCase().replaceAll('-', '_')}`
 }

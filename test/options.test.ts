@@ -13,11 +13,20 @@ test('values within the bounds are taken as they are', () => {
   assert.deepEqual(parseOption(OPTIONS.readCsv, '--read-csv', '{"sep": ";"}'), { sep: ';' })
 })
 
-test('a switch takes every value that docs/cli.md names', () => {
-  const read = (given: string) => parseOption(OPTIONS.quiet, 'ROWMILL_QUIET', given)
-  assert.deepEqual(['true', 'yes', 'on', '1', 'YES'].map(read), Array(5).fill(true))
-  assert.deepEqual(['false', 'no', 'off', '0', 'No'].map(read), Array(5).fill(false))
-})
+const SWITCHES = Object.values<OptionSpec<unknown>>(OPTIONS).filter(spec => spec.value === null)
+
+for (const spec of SWITCHES)
+  test(`--${spec.flag} takes every value that docs/cli.md names, and no other`, () => {
+    const variable = environmentOf(spec)
+    const read = (given: string) => parseOption(spec, variable, given)
+    assert.deepEqual(['true', 'yes', 'on', '1', 'YES'].map(read), Array(5).fill(!spec.fallback))
+    assert.deepEqual(['false', 'no', 'off', '0', 'No'].map(read), Array(5).fill(spec.fallback))
+    for (const given of ['maybe', '2', ''])
+      assert.throws(() => read(given), {
+        code: 'USAGE',
+        message: new RegExp(`^${variable} "${given}": must be true or`),
+      })
+  })
 
 const BAD: [OptionSpec<unknown>, string, RegExp][] = [
   [OPTIONS.workers, '1.5', /^--workers "1\.5": must be a whole number from 1 to 512$/],

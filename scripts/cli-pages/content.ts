@@ -11,7 +11,8 @@ export interface OptionLine {
   readonly value: string | null
   readonly doc: string
   readonly fallback: string | null
-  readonly variable: string
+  /** Null: the option is for the command line alone. */
+  readonly variable: string | null
 }
 
 export interface CommandPage extends Pick<CommandSpec, 'name' | 'doc' | 'example' | 'operands' | 'json'> {
@@ -76,7 +77,7 @@ function optionLine(name: OptionName): OptionLine {
   const spec: OptionSpec<unknown> = OPTIONS[name]
   const { short, flag, alias, value, doc, fallbackDoc: fallback } = spec
   const flags = [...(short ? [`-${short}`] : []), `--${flag}`, ...(alias ? [`--${alias}`] : [])]
-  return { flags, value, doc, fallback, variable: environmentOf(spec) }
+  return { flags, value, doc, fallback, variable: spec.commandLineOnly ? null : environmentOf(spec) }
 }
 
 function exitsOf({ options, exits = [] }: CommandSpec): string[] {

@@ -88,7 +88,7 @@ function optionTable(options: readonly OptionLine[]): string {
     flags.map((flag, at) => code(at === flags.length - 1 && value !== null ? `${flag} ${value}` : flag)).join(', '),
     doc,
     fallback ?? '',
-    code(variable),
+    variable === null ? 'none' : code(variable),
   ])
   return table(['option', 'meaning', 'default', 'environment'], rows)
 }

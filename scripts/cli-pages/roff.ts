@@ -57,7 +57,10 @@ function section({ name, doc, example, operands, options, isShared, json }: Comm
 function option({ flags, value, doc, fallback, variable }: OptionLine): string[] {
   const head = `${flags.map(bold).join(', ')}${value === null ? '' : ` \\fI${roff(value)}\\fR`}`
   const end = fallback === null ? '' : ` (default: ${fallback})`
-  return item(head, `${doc}${end}. Environment: ${variable}.`)
+  return item(
+    head,
+    `${doc}${end}. ${variable === null ? 'It has no environment variable' : `Environment: ${variable}`}.`,
+  )
 }
 
 function item(head: string, text: string): string[] {

@@ -35,7 +35,8 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
 /** The options that a file may have, by key. Several commands have different options of one flag. */
 export function configKeys(): Map<string, OptionSpec<unknown>> {
   const keys = new Map<string, OptionSpec<unknown>>()
-  for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) if (!keys.has(spec.flag)) keys.set(spec.flag, spec)
+  for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS))
+    if (!spec.commandLineOnly && !keys.has(spec.flag)) keys.set(spec.flag, spec)
   for (const { flag } of [OPTIONS.config, OPTIONS.property]) keys.delete(flag)
   return keys
 }
@@ -65,7 +66,7 @@ export function secretsOf(settings: ConfigSettings): ConfigSettings {
 /** The value that the file has for an option, or the default. */
 export function configured(spec: OptionSpec<unknown>, settings: ConfigSettings): unknown {
   const setting = settings.get(spec.flag)
-  if (!setting || (spec.value === null && setting.texts[0] === 'false')) return spec.fallback
+  if (!setting) return spec.fallback
   const parsed = setting.texts.map(text => parseOption(spec, setting.given, text))
   return Array.isArray(spec.fallback) ? parsed.flat() : parsed[0]
 }

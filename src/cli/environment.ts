@@ -1,5 +1,7 @@
+import { RowmillError } from '../errors.ts'
 import { environmentOf, OPTIONS, type OptionSpec } from '../options.ts'
 import { nearest } from '../support/nearest.ts'
+import { parseSwitch } from '../support/parse-value.ts'
 
 const PREFIX = 'ROWMILL_'
 /** Variables of the tests. */
@@ -9,7 +11,7 @@ const TEST_PREFIX = 'ROWMILL_TEST_'
 export const USER_VARIABLES = {
   ROWMILL_CACHE: 'the folder for Kafka and compiled code (default: rowmill in XDG_CACHE_HOME or ~/.cache)',
   ROWMILL_KAFKA_IMAGE: 'the container image of the local Kafka, where Java or Maven is missing',
-  ROWMILL_DEBUG: 'if set, an INTERNAL error shows its stack',
+  ROWMILL_DEBUG: 'if true, an INTERNAL error shows its stack',
 }
 
 const OTHER_VARIABLES = [
@@ -21,6 +23,17 @@ const OTHER_VARIABLES = [
   'ROWMILL_IMAGE',
   'ROWMILL_USER',
 ]
+
+/** Whether an INTERNAL error shows its stack. Throws USAGE. */
+export function wantsStacks({ ROWMILL_DEBUG: given = '' }: NodeJS.ProcessEnv): boolean {
+  if (given === '') return false
+  try {
+    return parseSwitch(given)
+  } catch (cause) {
+    const message = `ROWMILL_DEBUG ${JSON.stringify(given)}: ${(cause as Error).message}`
+    throw new RowmillError('USAGE', message, {}, { cause })
+  }
+}
 
 /** A warning for each ROWMILL_ variable that rowmill does not know, because it is probably misspelt. */
 export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
@@ -39,7 +52,7 @@ export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
 function variablesByName(): Map<string, string> {
   const byName = new Map(OTHER_VARIABLES.map(name => [name.slice(PREFIX.length), name]))
   for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) {
-    for (const flag of [spec.flag, spec.alias])
+    for (const flag of spec.commandLineOnly ? [] : [spec.flag, spec.alias])
       if (flag) byName.set(environmentOf({ ...spec, flag }).slice(PREFIX.length), environmentOf(spec))
   }
   return byName

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander'
 import { toRowmillError } from '../errors.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
+import { wantsStacks } from './environment.ts'
 import { exitCodeOf } from './limits.ts'
 import { makeProgram } from './program.ts'
 import { hideSecretsOf, writeError } from './terminal.ts'
@@ -12,16 +13,18 @@ export async function main(args: readonly string[]): Promise<number> {
   openFilesLimit() // looked up now, while files can still be opened
   process.stderr.on('error', () => {}) // a terminal that was closed must not end the job
   hideSecretsOf([...args, ...shownVariables()])
+  let showsStack = false
   let exitCode = 0
   const program = makeProgram(code => {
     exitCode = code
   })
   try {
+    showsStack = wantsStacks(process.env)
     await program.parseAsync(args, { from: 'user' })
     return exitCode
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
-    return tellError(thrown)
+    return tellError(thrown, showsStack)
   }
 }
 
@@ -31,11 +34,11 @@ function shownVariables(): string[] {
   return all.filter(([name, value]) => name.startsWith('ROWMILL_') || value.includes('://')).map(([, value]) => value)
 }
 
-function tellError(thrown: unknown): number {
+function tellError(thrown: unknown, showsStack: boolean): number {
   const error = toRowmillError(thrown)
   // The code is at the end of the first line, because a traceback may follow it.
   writeError(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
-  if (error.code === 'INTERNAL' && process.env['ROWMILL_DEBUG']) writeError(`${(error.cause as Error).stack}\n`)
+  if (error.code === 'INTERNAL' && showsStack) writeError(`${(error.cause as Error).stack}\n`)
   const { signal, resume, cure } = error.facts
   if (resume) writeError(`rowmill: to resume: ${resume}\n`)
   if (cure) writeError(`rowmill: once the classifier is repaired${cure}\n`)

@@ -84,6 +84,7 @@ function readOption(spec: OptionSpec<unknown>, given: OptionInput, input: OtherI
 }
 
 function readVariable(spec: OptionSpec<unknown>, { environment, settings }: OtherInput): unknown {
+  if (spec.commandLineOnly) return spec.fallback
   const variable = environmentOf(spec)
   const text = environment[variable]
   const ofFile = () => configured(spec, settings)

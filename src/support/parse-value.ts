@@ -67,7 +67,7 @@ export function checkNames(given: string): readonly string[] {
 
 export function parseSwitch(given: string): boolean {
   if (/^(1|true|yes|on)$/i.test(given)) return true
-  if (/^(0|false|no|off|)$/i.test(given)) return false
+  if (/^(0|false|no|off)$/i.test(given)) return false
   throw new Error('must be true or false, or yes, no, on, off, 1 or 0')
 }
 

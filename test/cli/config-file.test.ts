@@ -90,6 +90,16 @@ test('the command line wins over the environment, the environment over the file,
   assert.deepEqual((await read(file, { cast: ['C=str'] })).cast, ['C=str'])
 })
 
+test('jobs rm --force is for the command line alone: neither ROWMILL_FORCE nor force in the file removes open jobs', async t => {
+  const file = configFile(t, 'force: true\n')
+  const names = ['config', 'force', 'forceRemoval'] as const
+  const environment = { ROWMILL_FORCE: 'true' }
+  const { settings } = await givenConfig(names, { config: [file] }, environment)
+  const { force, forceRemoval } = readOptions(names, {}, { environment, settings })
+  assert.deepEqual([force, forceRemoval], [true, false])
+  assert.equal(readOptions(names, { force: true }, { environment: {}, settings }).forceRemoval, true)
+})
+
 test('ROWMILL_CONFIG names the file, and --config wins over it', async t => {
   const [one, two] = [configFile(t, 'workers: 1\n'), configFile(t, 'workers: 2\n')]
   const environment = { ROWMILL_CONFIG: one }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { unknownVariables } from '../../src/cli/environment.ts'
+import { unknownVariables, wantsStacks } from '../../src/cli/environment.ts'
 
 test('an unknown ROWMILL_ variable gets a warning with the nearest known one', () => {
   assert.deepEqual(
@@ -23,4 +23,10 @@ test('an unknown ROWMILL_ variable gets a warning with the nearest known one', (
 test('variables of options, the broker, a worker or the tests get no warning', () => {
   const names = ['BATCH_ROWS', 'NO_PROGRESS', 'OUTPUT', 'CACHE', 'KAFKA_IMAGE', 'STARTED_BY', 'CRASH', 'TEST_BROKERS']
   assert.deepEqual(unknownVariables(Object.fromEntries(names.map(name => [`ROWMILL_${name}`, '1']))), [])
+})
+
+test('ROWMILL_DEBUG is a switch, and another value is refused by its name', () => {
+  const read = (given?: string) => wantsStacks(given === undefined ? {} : { ROWMILL_DEBUG: given })
+  assert.deepEqual([undefined, '', '0', 'false', 'no', '1', 'Yes'].map(read), [...Array(5).fill(false), true, true])
+  assert.throws(() => read('maybe'), { code: 'USAGE', message: /^ROWMILL_DEBUG "maybe": must be true or false/ })
 })

@@ -8,7 +8,7 @@ import { cliPage } from '../../scripts/cli-pages/markdown.ts'
 import { manPage } from '../../scripts/cli-pages/roff.ts'
 import { configSchema } from '../../scripts/cli-pages/schema.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
-import { environmentOf, OPTIONS } from '../../src/options.ts'
+import { environmentOf, OPTIONS, type OptionSpec } from '../../src/options.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const read = (page: string) => readFileSync(join(ROOT, page), 'utf8')
@@ -31,8 +31,9 @@ test('docs/cli.md has a section for each command, and a row with the variable fo
   for (const { name, options } of COMMANDS) {
     const section = sections.get(`rowmill ${name}`)!
     for (const option of options) {
-      const spec = OPTIONS[option]
-      const row = new RegExp(`^\\| .*\`--${spec.flag}[ \`].*\\| \`${environmentOf(spec)}\` \\|$`, 'm')
+      const spec: OptionSpec<unknown> = OPTIONS[option]
+      const variable = spec.commandLineOnly ? 'none' : `\`${environmentOf(spec)}\``
+      const row = new RegExp(`^\\| .*\`--${spec.flag}[ \`].*\\| ${variable} \\|$`, 'm')
       assert.match(`${section}${shared}`, row, `rowmill ${name} --${spec.flag}`)
     }
     assert.match(section, /Exit codes/)
