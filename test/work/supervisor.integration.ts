@@ -154,7 +154,9 @@ test('workers that die repeatedly end the run, with the cause', async t => {
   const { supervisor, said, workers } = supervise(t, target, { workers: 1 })
   const error = { code: 'WORKER_DIED', message: /died \(SIGKILL\) and 3 restarts did not help/ }
   await Promise.all([assert.rejects(supervisor.failed, error), assert.rejects(supervisor.ready, error)])
-  assert.equal(said.length, 3)
+  const restarts = said.filter(text => !text.startsWith('waiting for classifier')) // a busy machine may say this too
+  assert.equal(restarts.filter(text => text.includes('starting it again')).length, 3)
+  assert.equal(restarts.length, 3)
   assert.deepEqual(workers(), [])
 })
 
