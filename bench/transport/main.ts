@@ -4,21 +4,18 @@
  * `--write` makes bench/transport.md from them.
  * npm run bench:transport -- [--rows 1000000] [--pairs 6] [--only gzip,mTLS] [--write]
  */
-import { readdirSync, statSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { firstDifference } from '../../scripts/compare-files.ts'
 import { preparePython } from '../../scripts/prepare-machine.ts'
 import { brokerFiles } from '../../src/broker/jvm/broker-files.ts'
-import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
-import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { Kafka } from '../../src/kafka/index.ts'
 import { SecuredBroker } from '../../test/helpers/secured-broker.ts'
-import { passThrough } from '../contenders.ts'
 import { measure } from '../measure.ts'
 import type { Cost, Pair } from './pairs.ts'
 import { describePair, writeReport } from './report.ts'
+import { Runs } from './runs.ts'
 import { otherWays, plaintext, type Way } from './ways.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -46,63 +43,33 @@ const [input, output, dataDir] = ['in.csv', 'out.csv', 'broker'].map(name => joi
 // this variable override the command line. A broker of a cluster has both.
 process.env['_JAVA_OPTIONS'] = '-XX:TieredStopAtLevel=4'
 const closing: (() => Promise<void> | void)[] = [() => rm(folder, { recursive: true, force: true })]
-let runs = 0
 try {
   const properties = { 'log.segment.delete.delay.ms': '1000' } // or a minute of deleted topics would fill the disk
   const secured = await SecuredBroker.start(close => closing.unshift(close), { dataDir, properties })
   const admin = await new Kafka({ brokers: [secured.broker.address], clientId: 'bench' }).admin()
   closing.unshift(() => admin.close())
   await measure('rows', [python, join(ROOT, 'examples/make_rows.py'), String(rows), input])
+  const runs = new Runs({ python, input, output, admin, partitions: brokerFiles(dataDir).data })
   const base = plaintext(secured)
   const only = values.only?.split(',')
   const others = otherWays(secured).filter(({ name }) => !only || only.includes(name))
-  for (const way of [base, ...others]) for (let run = 0; run < WARM_RUNS; run++) await cost(way, admin)
+  for (const way of [base, ...others]) for (let run = 0; run < WARM_RUNS; run++) await runs.cost(way)
   const [load, before] = [loadavg(), cpuTimes()]
   const all: Pair[] = []
-  for (let round = 0; round < pairs; round++)
+  for (let round = 0; round < pairs; round++) {
     for (const way of others) {
-      all.push(await pair(round % 2 === 0 ? [base, way] : [way, base], base, admin))
+      const costs = new Map<Way, Cost>()
+      for (const each of round % 2 === 0 ? [base, way] : [way, base]) costs.set(each, await runs.cost(each))
+      all.push({ name: way.name, plaintext: costs.get(base)!, other: costs.get(way)! })
       console.log(describePair(all.at(-1)!))
     }
+  }
   const after = cpuTimes()
   const niced = (after.niced - before.niced) / (after.all - before.all)
   const loads = [load, loadavg()]
   if (values.write) await writeReport(join(ROOT, 'bench/transport.md'), all, { python, rows, pairs, loads, niced })
 } finally {
   for (const close of closing) await close()
-}
-
-/** Runs both ways in this order. */
-async function pair(ways: readonly [Way, Way], base: Way, admin: KafkaAdmin): Promise<Pair> {
-  const costs = new Map<Way, Cost>()
-  for (const way of ways) costs.set(way, await cost(way, admin))
-  const other = ways.find(way => way !== base)!
-  return { name: other.name, plaintext: costs.get(base)!, other: costs.get(other)! }
-}
-
-/** One run with topics of its own. */
-async function cost({ name, brokers, options }: Way, admin: KafkaAdmin): Promise<Cost> {
-  const pipeline = `transport-${runs++}`
-  const contender = passThrough(name, brokers, { python, options: ['--pipeline', pipeline, ...options] })
-  await rm(output, { force: true })
-  const { seconds, usage } = await measure(name, contender.command(input, output))
-  const difference = await firstDifference(input, output)
-  if (difference) throw new Error(`${name}: the output differs, ${difference}`)
-  const cpuOf = (...parts: string[]) =>
-    usage.filter(part => parts.includes(part.name)).reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0)
-  const diskBytes = bytesOnDisk(pipeline)
-  await admin.deleteTopics([...(await admin.partitions(Object.values(topicsOf(pipeline)))).keys()])
-  return { seconds, ownCpu: cpuOf('command', 'worker'), brokerCpu: cpuOf('broker'), diskBytes }
-}
-
-/** Without the indexes, which the broker makes large first and cuts later. */
-function bytesOnDisk(pipeline: string): number {
-  const data = brokerFiles(dataDir).data
-  return readdirSync(data)
-    .filter(partition => partition.startsWith(`${pipeline}.`))
-    .flatMap(partition => readdirSync(join(data, partition)).map(file => join(data, partition, file)))
-    .filter(file => file.endsWith('.log'))
-    .reduce((sum, file) => sum + statSync(file).size, 0)
 }
 
 /** The time that all cores spent, in ms: on niced processes, and on anything but idling. */
