@@ -1,6 +1,7 @@
 import type { Reader } from '../kafka/index.ts'
 import { COMPRESSIONS } from '../options.ts'
 import { addPartitionsCommand } from '../pipeline/add-partitions.ts'
+import { curable } from '../pipeline/curable-settings.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { judgeSettings, settingsCommand } from '../pipeline/topic-settings.ts'
 import { type CheckFinding, type ClusterCheck, failure, ok, skipped, warning } from './check.ts'
@@ -50,15 +51,17 @@ const settings: ClusterCheck = {
   async run({ cluster, pipeline }) {
     const existing = (await existingTopics(cluster, pipeline)).map(({ topic }) => topic)
     if (existing.length === 0) return skipped('there are no topics yet')
-    const found = await (await cluster.admin()).topicConfigs(existing)
+    const [admin, names] = [await cluster.admin(), topicsOf(pipeline)]
+    const found = await admin.topicConfigs(existing)
     if (found.size === 0) return skipped('this user may not read the settings of the topics (DescribeConfigs)')
-    const findings = judgeSettings(topicsOf(pipeline), found)
-    if (findings.length === 0) return ok('the settings of all topics keep every row')
-    return [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => {
+    const { findings, lasting } = await curable(admin, names, judgeSettings(names, found))
+    if (findings.length + lasting.length === 0) return ok('the settings of all topics keep every row')
+    const curables = [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => {
       const text = `${topic}: ${those.map(({ text }) => text).join('; ')}`
       const line = those.some(({ losesRows }) => losesRows) ? failure : warning
       return line(text, settingsCommand(those, cluster.brokersText))
     })
+    return [...curables, ...lasting.map(({ text, cure }) => warning(text, cure))]
   },
 }
 

@@ -24,6 +24,7 @@ import { type Right, Rights } from './rights.ts'
 import { renewSessionsInTime, saslOptions } from './sasl.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { checkTls, isLoopback } from './tls.ts'
+import { keepRefusalTexts } from './told-refusals.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
 const RETRIES = 5
@@ -65,6 +66,7 @@ export class Kafka {
   constructor(settings: KafkaSettings) {
     mendConnections()
     renewSessionsInTime()
+    keepRefusalTexts()
     registerCodecs()
     checkCompression(settings.compression ?? 'none')
     this.settings = settings

@@ -201,3 +201,10 @@ declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
   }
   export default definition
 }
+
+declare module 'kafkajs/src/protocol/requests/createTopics/v3/response.js' {
+  const response: {
+    parse(answer: { topicErrors: { topic: string; errorMessage: string | null }[] }): Promise<unknown>
+  }
+  export default response
+}

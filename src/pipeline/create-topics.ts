@@ -28,7 +28,7 @@ export async function createTopics(
         throw mayNotCreate(admin, wanted, { pipeline, cause: error })
       asked = asked.filter(({ topic }) => refusals.some(refusal => refusal.topic === topic))
       const without = await refusedPart(admin, asked[0]!, refusals)
-      if (without === null) throw new RowmillError('TOPIC_UNUSABLE', error.message, {}, { cause: error })
+      if (without === null) throw notCreated(error, wanted, asked)
       for (const name of without) dropped.add(name)
       asked = asked.map(settings => leaveOut(settings, without))
     }
@@ -48,23 +48,40 @@ async function refusedPart(
   const replication = replicationFactor === DEFAULT_REPLICATION ? null : ['replication.factor', 'min.insync.replicas']
   if (type === 'INVALID_REPLICATION_FACTOR') return replication
   if (type !== 'INVALID_CONFIG' && type !== 'POLICY_VIOLATION') return null
-  const refuses = async (config: Record<string, string>) => {
-    const asked = admin.createTopics([{ ...rest, replicationFactor, config }], { validateOnly: true })
-    return await asked.then(
-      () => false,
-      error => error instanceof TopicsRefused,
-    )
-  }
-  if (await refuses({})) return replication
+  const isRefused = (config: Record<string, string>) => refuses(admin, { ...rest, replicationFactor, config })
+  if (await isRefused({})) return replication
   const refused: string[] = []
-  for (const [name, value] of Object.entries(config)) if (await refuses({ [name]: value })) refused.push(name)
+  for (const [name, value] of Object.entries(config)) if (await isRefused({ [name]: value })) refused.push(name)
   return refused.length > 0 ? refused : Object.keys(config) // each alone is accepted, but not all together
+}
+
+/** Whether the cluster would not create this topic. */
+export function refuses(admin: KafkaAdmin, settings: TopicSettings): Promise<boolean> {
+  return admin.createTopics([settings], { validateOnly: true }).then(
+    () => false,
+    error => {
+      if (error instanceof TopicsRefused) return true
+      throw error
+    },
+  )
 }
 
 function leaveOut(settings: TopicSettings, names: readonly string[]): TopicSettings {
   const config = Object.fromEntries(Object.entries(settings.config).filter(([name]) => !names.includes(name)))
   const isDefault = names.includes('replication.factor')
   return { ...settings, config, ...(isDefault ? { replicationFactor: DEFAULT_REPLICATION } : {}) }
+}
+
+/** A pipeline that is half there keeps the number of partitions that its topics have. */
+function notCreated(
+  cause: TopicsRefused,
+  wanted: readonly TopicSettings[],
+  refused: readonly TopicSettings[],
+): RowmillError {
+  const made = wanted.filter(settings => !refused.some(({ topic }) => topic === settings.topic))
+  const names = made.map(({ topic }) => topic).join(', ')
+  const rest = made.length === 0 ? '' : `. Delete ${names} before you try again with other --partitions`
+  return new RowmillError('TOPIC_UNUSABLE', `${cause.message}${rest}`, {}, { cause })
 }
 
 function mayNotCreate(

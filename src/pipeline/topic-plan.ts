@@ -1,6 +1,7 @@
 import type { KafkaAdmin, TopicSettings } from '../kafka/index.ts'
 import { addPartitionsCommand } from './add-partitions.ts'
 import { createCommand } from './create-topics.ts'
+import { curable } from './curable-settings.ts'
 import { topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings } from './topic-settings.ts'
 import { newTopics } from './topics.ts'
@@ -73,7 +74,8 @@ export async function checkTopics(
     }
   }
   const configs = await admin.topicConfigs([...found.keys()])
-  const findings = judgeSettings(topicsOf(pipeline), configs)
+  const topics = topicsOf(pipeline)
+  const { findings } = await curable(admin, topics, judgeSettings(topics, configs))
   for (const [topic, those] of Map.groupBy(findings, finding => finding.topic))
     faults.push({ topic, text: describeFindings(those, admin.brokersText)[0]! })
   return [...faults, ...shortRetentions(admin, plan, configs)]

@@ -5,6 +5,7 @@ import type { Role } from '../options.ts'
 import type { Say } from '../support/say.ts'
 import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
 import { createTopics } from './create-topics.ts'
+import { curable } from './curable-settings.ts'
 import { operationOn } from './roles.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings, MAX_MESSAGE_BYTES, newTopicConfig } from './topic-settings.ts'
@@ -127,13 +128,15 @@ async function verifySettings(
   admin: KafkaAdmin,
   { topics, all, writes, say }: { topics: PipelineTopics; all: readonly string[]; writes: boolean; say: Say },
 ): Promise<void> {
-  const findings = judgeSettings(topics, await admin.topicConfigs(all))
+  const judged = judgeSettings(topics, await admin.topicConfigs(all))
+  const { findings, lasting } = await curable(admin, topics, judged)
   const refused = findings.filter(({ losesRows }) => losesRows && writes)
   if (refused.length > 0) {
     const message = describeFindings(refused, admin.brokersText).join('\n')
     throw new RowmillError('TOPIC_UNUSABLE', message, { topic: refused[0]!.topic })
   }
   for (const line of describeFindings(findings, admin.brokersText)) say(line)
+  for (const { text, cure } of lasting) say(`${text}: ${cure}`)
 }
 
 function verify(

@@ -45,9 +45,12 @@ export class Cluster {
     this.#admin = admin
   }
 
-  /** `closing` collects cleanups, which run in reverse order; `more` are properties of every broker. */
-  static async open(closing: Closing, more: Properties = {}): Promise<Cluster> {
-    const nodes = await makeNodes(closing, more)
+  /**
+   * `closing` collects cleanups, which run in reverse order; `more` are properties of every broker, and `start` starts
+   * each.
+   */
+  static async open(closing: Closing, more: Properties = {}, start = startLocalBroker): Promise<Cluster> {
+    const nodes = await makeNodes(closing, more, start)
     await Promise.all([...nodes.values()].map(startNode))
     mendConnections()
     const brokers = [...nodes.values()].map(({ proxy }) => proxy.address)
@@ -137,7 +140,11 @@ async function startNode(node: Node): Promise<void> {
   node.broker = await node.start()
 }
 
-async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId, Node>> {
+async function makeNodes(
+  closing: Closing,
+  more: Properties,
+  start: typeof startLocalBroker,
+): Promise<Map<NodeId, Node>> {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-cluster-'))
   closing(() => rm(folder, { recursive: true }))
   const { home } = await prepareKafka(() => {}, new AbortController().signal)
@@ -171,7 +178,7 @@ async function makeNodes(closing: Closing, more: Properties): Promise<Map<NodeId
     const node: Node = {
       proxy,
       log: files.log,
-      start: () => startLocalBroker({ dataDir, port, properties }),
+      start: () => start({ dataDir, port, properties }),
       broker: null,
     }
     nodes.set(id, node)

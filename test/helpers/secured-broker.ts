@@ -31,6 +31,8 @@ interface SecuredBrokerOptions {
   readonly properties?: Readonly<Record<string, string>>
   /** Where topics outlive a restart. Default: they do not. */
   readonly dataDir?: string
+  /** How to start it. Default: as rowmill does. */
+  readonly start?: typeof startLocalBroker
 }
 
 export class SecuredBroker {
@@ -85,8 +87,8 @@ export class SecuredBroker {
   }
 
   async #launch(): Promise<void> {
-    const { properties, dataDir } = this.#options
-    this.#broker = await startLocalBroker({
+    const { properties, dataDir, start = startLocalBroker } = this.#options
+    this.#broker = await start({
       port: this.#ports.get('PLAINTEXT')!,
       ...(dataDir === undefined ? {} : { dataDir }),
       properties: { ...this.#listeners(), ...this.#certificates(), ...logins(), ...properties },

@@ -1,0 +1,41 @@
+import type { KafkaAdmin } from '../kafka/index.ts'
+import { refuses } from './create-topics.ts'
+import type { PipelineTopics } from './topic-names.ts'
+import type { Finding } from './topic-settings.ts'
+
+/** What is wrong with a topic, and nobody can mend. */
+export interface LastingFlaw {
+  readonly text: string
+  /** How to live with it. */
+  readonly cure: string
+}
+
+/**
+ * Separates the findings that an administrator can mend. Some clusters keep no message for ever, so they delete job records
+ * after a while. That costs rows only if a job takes longer.
+ */
+export async function curable(
+  admin: KafkaAdmin,
+  { jobs }: PipelineTopics,
+  findings: readonly Finding[],
+): Promise<{ findings: Finding[]; lasting: LastingFlaw[] }> {
+  const [found, lasting]: [Finding[], LastingFlaw[]] = [[], []]
+  for (const finding of findings) {
+    const { topic, text, cure } = finding
+    const isOfRetention = topic === jobs && cure[0].startsWith('retention.')
+    if (!isOfRetention || !(await refusesSetting(admin, jobs, cure))) found.push(finding)
+    else
+      lasting.push({
+        text: `topic ${topic}: ${text}. The cluster refuses ${cure.join('=')}`,
+        cure: 'end each job before its record is deleted',
+      })
+  }
+  return { findings: found, lasting }
+}
+
+/** Whether the cluster creates topics, but none with this setting. */
+async function refusesSetting(admin: KafkaAdmin, jobs: string, [name, value]: Finding['cure']): Promise<boolean> {
+  const probe = { topic: `${jobs}-probe`, partitions: 1, replicationFactor: -1 }
+  if (!(await refuses(admin, { ...probe, config: { [name]: value } }))) return false
+  return !(await refuses(admin, { ...probe, config: {} }))
+}
