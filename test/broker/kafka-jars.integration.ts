@@ -3,14 +3,14 @@ import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utime
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { POM } from '../../src/broker/jvm/broker-files.ts'
 import { areGenuine, jarDigests, jarFault } from '../../src/broker/jvm/jar-digests.ts'
 import { findJava, findMaven } from '../../src/broker/jvm/java.ts'
-import { KAFKA_DIGESTS } from '../../src/broker/jvm/kafka-digests.ts'
 import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
+import { LOCAL_KAFKA } from '../../src/broker/jvm/kafka-release.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 import { runFixture, type Said } from '../helpers/broker-owner.ts'
 import { rowmill } from '../helpers/cli.ts'
+import { OLDER_KAFKA } from '../helpers/older-kafka.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 
 let folder = ''
@@ -105,8 +105,10 @@ test('the jars are read again only after one of them changed', async () => {
 })
 
 test('the digests are those of the versions that Maven downloads', () => {
-  for (const [, name, version] of POM.matchAll(/<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]{2,})<\/version>/g))
-    assert.match(KAFKA_DIGESTS[`${name}-${version}.jar`] ?? '', /^[0-9a-f]{64}$/, `run npm run pin:kafka for ${name}`)
+  const pinned = /<artifactId>([^<]+)<\/artifactId>\s*<version>([^<]{2,})<\/version>/g
+  for (const { pom, digests } of [LOCAL_KAFKA, OLDER_KAFKA])
+    for (const [, name, version] of pom.matchAll(pinned))
+      assert.match(digests[`${name}-${version}.jar`] ?? '', /^[0-9a-f]{64}$/, `run npm run pin:kafka for ${name}`)
 })
 
 test('a download whose process is killed leaves nothing that looks complete, and Maven stops', async t => {

@@ -3,14 +3,11 @@ import { MAX_MESSAGE_BYTES } from '../../pipeline/topic-settings.ts'
 import { type BrokerLogin, MECHANISM, serverJaas } from '../broker-login.ts'
 
 export const KAFKA_VERSION = '4.4.0'
-/** The size of the jars on disk, for messages. */
-export const KAFKA_MEGABYTES = 44
-
 const LOG4J_VERSION = '2.25.5'
 export const MAVEN_DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.11.0'
 
-/** Kafka depends only on a logging facade. Without log4j-slf4j-impl its log would be lost. */
-export const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
+/** What Maven needs to fetch a version of Kafka. It depends only on a logging facade: log4j-slf4j-impl writes its log. */
+export const pomOf = (version: string) => `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>rowmill</groupId>
   <artifactId>local-broker</artifactId>
@@ -20,7 +17,7 @@ export const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
     <dependency>
       <groupId>org.apache.kafka</groupId>
       <artifactId>kafka_2.13</artifactId>
-      <version>${KAFKA_VERSION}</version>
+      <version>${version}</version>
     </dependency>
     <dependency>
       <groupId>org.apache.logging.log4j</groupId>

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { KAFKA_DIGESTS } from './kafka-digests.ts'
 
 /** File name to the SHA-256 digest of its content, in hex. */
 export type JarDigests = Readonly<Record<string, string>>
@@ -16,8 +15,8 @@ export async function jarDigests(folder: string): Promise<JarDigests> {
   return digests
 }
 
-/** Describes what is wrong with the jars in a folder. Null if they are exactly those that rowmill was made for. */
-export async function jarFault(folder: string, wanted: JarDigests = KAFKA_DIGESTS): Promise<string | null> {
+/** Describes what is wrong with the jars in a folder. Null if they are exactly the wanted ones. */
+export async function jarFault(folder: string, wanted: JarDigests): Promise<string | null> {
   const digests = await jarDigests(folder)
   for (const [name, digest] of Object.entries(wanted)) {
     const found = digests[name]
@@ -29,10 +28,10 @@ export async function jarFault(folder: string, wanted: JarDigests = KAFKA_DIGEST
 }
 
 /**
- * Whether the jars in a folder are those that rowmill was made for. Reading 43 MB at every start would take 0.1 s. So the
+ * Whether the jars in a folder are the wanted ones. Reading 43 MB at every start would take 0.1 s. So the
  * file `times` keeps the change time of each jar, and we read them again only after a change.
  */
-export async function areGenuine(folder: string, times: string, wanted: JarDigests = KAFKA_DIGESTS): Promise<boolean> {
+export async function areGenuine(folder: string, times: string, wanted: JarDigests): Promise<boolean> {
   const now = await changeTimes(folder)
   const before = await readTimes(times)
   if (sameNames(now, wanted) && sameNames(now, before) && Object.keys(now).every(name => now[name] === before[name]))

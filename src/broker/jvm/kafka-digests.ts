@@ -1,4 +1,4 @@
-/** Made by scripts/pin-kafka-jars.ts: the jars of the local Kafka and their SHA-256 digests in hex. */
+/** Made by scripts/pin-kafka-jars.ts: the jars of Kafka 4.4.0 and their SHA-256 digests in hex. */
 export const KAFKA_DIGESTS: Readonly<Record<string, string>> = {
   'HdrHistogram-2.2.2.jar': '22d1d4316c4ec13a68b559e98c8256d69071593731da96136640f864fa14fad8',
   'argparse4j-0.7.0.jar': '65ceb669d88f63306c680f8088bbf765bbca72d288a61a03703000076c3d3f56',

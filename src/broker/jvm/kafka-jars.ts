@@ -6,12 +6,13 @@ import { RowmillError } from '../../errors.ts'
 import { withLock } from '../../support/file-lock.ts'
 import { makeFolder } from '../../support/make-folder.ts'
 import { newClusterId } from '../readiness.ts'
-import { copyJarsArguments, KAFKA_MEGABYTES, KAFKA_VERSION, POM, serverProperties } from './broker-files.ts'
+import { copyJarsArguments, serverProperties } from './broker-files.ts'
 import { prepareClassArchive } from './class-archive.ts'
 import { endOf, startGuarded } from './guard.ts'
 import { areGenuine, jarFault } from './jar-digests.ts'
 import { findJava, findMaven, type Java } from './java.ts'
 import type { KafkaHome } from './kafka-process.ts'
+import { type KafkaRelease, LOCAL_KAFKA } from './kafka-release.ts'
 
 export type OnProgress = (message: string) => void
 
@@ -37,19 +38,23 @@ export async function prepareKafkaJars(onProgress: OnProgress = () => {}, signal
   return (await prepareKafka(onProgress, signal ?? new AbortController().signal)).home.jars
 }
 
-export async function prepareKafka(onProgress: OnProgress, signal: AbortSignal): Promise<PreparedKafka> {
+export async function prepareKafka(
+  onProgress: OnProgress,
+  signal: AbortSignal,
+  release = LOCAL_KAFKA,
+): Promise<PreparedKafka> {
   const java = await findJava()
   const cache = cacheDirectory()
-  const folder = join(cache, `kafka-${KAFKA_VERSION}-${shortHash(POM)}`)
+  const folder = join(cache, `kafka-${release.version}-${shortHash(release.pom)}`)
   const home = { jars: join(folder, 'jars'), template: join(folder, 'template') }
   const locked = <T>(work: () => Promise<T>) =>
     withLock(`${folder}.lock`, signal, () => onProgress(`waiting for another rowmill that prepares Kafka`), work)
-  if (!(await isComplete(folder))) {
+  if (!(await isComplete(folder, release))) {
     const maven = await findMaven()
     try {
       await makeFolder(cache)
       await locked(async () => {
-        if (!(await isComplete(folder))) await fetchKafka({ folder, maven, java, onProgress, signal })
+        if (!(await isComplete(folder, release))) await fetchKafka({ release, folder, maven, java, onProgress, signal })
       })
     } catch (error) {
       if (error instanceof RowmillError || signal.aborted) throw error
@@ -75,6 +80,7 @@ export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 interface Fetch {
+  readonly release: KafkaRelease
   readonly folder: string
   readonly maven: string
   readonly java: Java
@@ -83,26 +89,27 @@ interface Fetch {
 }
 
 /** Makes everything in a temporary folder, which is removed with this process. One rename publishes it when complete. */
-async function fetchKafka({ folder, maven, java, onProgress, signal }: Fetch): Promise<void> {
-  onProgress(`fetching Kafka ${KAFKA_VERSION} (${KAFKA_MEGABYTES} MB, once)`)
+async function fetchKafka({ release, folder, maven, java, onProgress, signal }: Fetch): Promise<void> {
+  const { version, pom: content, digests, megabytes } = release
+  onProgress(`fetching Kafka ${version} (${megabytes} MB, once)`)
   const workshop = await mkdtemp(`${folder}.tmp-`)
   const output = join(workshop, 'output')
   const kafka = join(workshop, 'kafka')
   const pom = join(workshop, 'pom.xml')
   await mkdir(kafka)
-  await writeFile(pom, POM)
+  await writeFile(pom, content)
   const args = copyJarsArguments(pom, join(kafka, 'jars'))
   // The guard of this command removes the temporary folder, so it is closed last.
   const fetching = await startGuarded({ command: maven, args, directory: workshop, output, remove: workshop })
   try {
     const status = await endOf(fetching, signal)
-    if (status !== 0) throw noJars(maven, await readFile(output, 'utf8'))
-    const fault = await jarFault(join(kafka, 'jars'))
-    if (fault !== null) throw foreignJars(maven, fault)
+    if (status !== 0) throw noJars(maven, version, await readFile(output, 'utf8'))
+    const fault = await jarFault(join(kafka, 'jars'), digests)
+    if (fault !== null) throw foreignJars(maven, version, fault)
     await formatTemplate(kafka, java, workshop, signal)
     await writeFile(join(kafka, MANIFEST), JSON.stringify(await sizes(kafka)))
-    await areGenuine(join(kafka, 'jars'), join(kafka, VERIFIED))
-    if (await isComplete(folder)) return
+    await areGenuine(join(kafka, 'jars'), join(kafka, VERIFIED), digests)
+    if (await isComplete(folder, release)) return
     await rm(folder, { recursive: true, force: true })
     await rename(kafka, folder)
   } finally {
@@ -131,12 +138,13 @@ async function formatTemplate(kafka: string, java: Java, workshop: string, signa
   }
 }
 
-async function isComplete(folder: string): Promise<boolean> {
+async function isComplete(folder: string, { digests }: KafkaRelease): Promise<boolean> {
   try {
     const manifest: Manifest = JSON.parse(await readFile(join(folder, MANIFEST), 'utf8'))
     const checks = Object.entries(manifest).map(async ([name, size]) => (await stat(join(folder, name))).size === size)
     return (
-      (await Promise.all(checks)).every(Boolean) && (await areGenuine(join(folder, 'jars'), join(folder, VERIFIED)))
+      (await Promise.all(checks)).every(Boolean) &&
+      (await areGenuine(join(folder, 'jars'), join(folder, VERIFIED), digests))
     )
   } catch {
     return false
@@ -150,20 +158,20 @@ async function sizes(folder: string): Promise<Manifest> {
   return Object.fromEntries(files.map(([name, entry]) => [name, entry.size]))
 }
 
-function noJars(maven: string, output: string): RowmillError {
+function noJars(maven: string, version: string, output: string): RowmillError {
   const advice = /Re-run Maven|full stack trace|For more information|\[Help 1\] http|^\[ERROR\]\s*$/
   const lines = output.split('\n').filter(line => line.trim() !== '' && !advice.test(line))
   const errors = lines.filter(line => line.includes('ERROR'))
   const words = (errors.length > 0 ? errors : lines).slice(-4).join('\n')
   const message =
-    `${maven} cannot fetch the jars of Kafka ${KAFKA_VERSION}. Is this machine offline, or does it need a mirror in ` +
+    `${maven} cannot fetch the jars of Kafka ${version}. Is this machine offline, or does it need a mirror in ` +
     `~/.m2/settings.xml? Or name a running Kafka with --brokers HOST:PORT. Maven printed:\n${words}`
   return new RowmillError('BROKER_NO_JARS', message)
 }
 
-function foreignJars(maven: string, fault: string): RowmillError {
+function foreignJars(maven: string, version: string, fault: string): RowmillError {
   const message =
-    `${maven} did not fetch the jars of Kafka ${KAFKA_VERSION} that this version of rowmill needs: ${fault}. Remove that jar ` +
+    `${maven} did not fetch the jars of Kafka ${version} that this version of rowmill needs: ${fault}. Remove that jar ` +
     "from Maven's repository (~/.m2/repository) and try again. If that does not help, ask the owner of the mirror in " +
     '~/.m2/settings.xml. Or name a running Kafka with --brokers HOST:PORT'
   return new RowmillError('BROKER_NO_JARS', message)
