@@ -1,0 +1,7 @@
+import type { Kafka } from '../../src/kafka/index.ts'
+import { asReal } from '../../test/fakes/kafka.ts'
+import { brokerAddress } from '../../test/helpers/broker.ts'
+import { conformance } from '../../test/kafka/conformance.ts'
+import { SecondKafka } from './kafka.ts'
+
+conformance(async () => asReal<Kafka>(new SecondKafka({ brokers: [await brokerAddress()], clientId: 'second' })))

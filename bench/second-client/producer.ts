@@ -1,0 +1,47 @@
+import type { Producer as PlatformaticProducer } from '@platformatic/kafka'
+import { noPartition } from '../../src/kafka/errors.ts'
+import type { OutgoingMessage, Producer, TopicPartition } from '../../src/kafka/index.ts'
+import type { Public } from '../../test/fakes/kafka.ts'
+import { rethrown } from './broker-error.ts'
+
+const ACKS_ALL = -1
+
+export class SecondProducer implements Public<Producer> {
+  readonly patienceMs: number
+  readonly maxRequestBytes = null
+  readonly #producer: PlatformaticProducer
+
+  constructor(producer: PlatformaticProducer, patienceMs: number) {
+    this.#producer = producer
+    this.patienceMs = patienceMs
+  }
+
+  async send({ topic, partition }: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {
+    try {
+      await this.#checkPartition({ topic, partition })
+      const { offsets } = await this.#producer.send({
+        acks: ACKS_ALL,
+        messages: messages.map(({ key, value }) => ({ topic, partition, key: Buffer.from(key), value })),
+      })
+      return Number(offsets![0]!.offset)
+    } catch (error) {
+      this.#producer.clearMetadata() // the leader may have moved
+      return rethrown(error)
+    }
+  }
+
+  async partitions(topic: string): Promise<number> {
+    const { topics } = await this.#producer.metadata({ topics: [topic], forceUpdate: true }).catch(rethrown)
+    return topics.get(topic)!.partitionsCount
+  }
+
+  close(): Promise<void> {
+    return this.#producer.close()
+  }
+
+  /** The client takes the partition modulo their number: a row for a partition that it does not know lands in another. */
+  async #checkPartition({ topic, partition }: TopicPartition): Promise<void> {
+    const known = this.#producer.currentMetadata?.topics.get(topic)?.partitionsCount ?? 0
+    if (partition >= known && partition >= (await this.partitions(topic))) throw noPartition({ topic, partition })
+  }
+}
