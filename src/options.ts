@@ -224,6 +224,15 @@ export const OPTIONS = {
     [1, 100_000],
     { fallback: 168 },
   ),
+  planOutput: {
+    ...choice(
+      'output',
+      ['text', 'json', 'strimzi'],
+      'print text, a JSON object a line, or KafkaTopics of Strimzi in YAML',
+      'text',
+    ),
+    short: 'o',
+  },
   aclOutput: {
     ...choice('output', ['text', 'strimzi'], 'print kafka-acls commands, or a KafkaUser of Strimzi in YAML', 'text'),
     short: 'o',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { strimziUser } from '../../src/cli/strimzi-user.ts'
+import { strimziUser } from '../../src/cli/strimzi.ts'
 import { rightsOf } from '../../src/pipeline/roles.ts'
 import { rowmill } from '../helpers/cli.ts'
 

@@ -14,6 +14,8 @@ test('topics plan tells the cost, apply creates the topics, and check names what
   assert.match(header!, /^TOPIC +PARTITIONS +REPLICAS +MIN\.INSYNC +KEPT +DISK$/)
   assert.match(lines[0]!, /\.jobs +1 +1 +1 +for ever +little$/)
   assert.match(lines[2]!, /\.bulk +12 +1 +1 +48 h +1\.0 GB$/)
+  const yaml = await rowmill(['topics', 'plan', ...load, '-o', 'strimzi'], { env })
+  assert.deepEqual([yaml.code, yaml.stdout.split('kind: KafkaTopic').length], [0, 6], yaml.stderr)
   const missing = await rowmill(['topics', 'check', ...load], { env })
   assert.equal(missing.code, 3)
   assert.equal(missing.stdout.trimEnd().split('\n').length, 5)

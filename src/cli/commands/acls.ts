@@ -5,7 +5,7 @@ import { ROLES } from '../../options.ts'
 import { rightsOf, usefulRights } from '../../pipeline/roles.ts'
 import { defineCommand } from '../command.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
-import { strimziUser } from '../strimzi-user.ts'
+import { strimziUser } from '../strimzi.ts'
 import { Terminal } from '../terminal.ts'
 
 export const aclsCommand = defineCommand({

@@ -10,20 +10,12 @@ import { type CommandSpec, defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { withinLimits } from '../limits.ts'
+import { strimziTopics } from '../strimzi.ts'
 
-const OPTIONS = [
-  'sharedPipeline',
-  'workers',
-  'partitions',
-  'planRows',
-  'rowBytes',
-  'hours',
-  'output',
-  ...KAFKA_OPTIONS,
-  'timeout',
-  'quiet',
-] as const
-type TopicsOptions = OptionValues<(typeof OPTIONS)[number]>
+const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'hours'] as const
+const REST = [...KAFKA_OPTIONS, 'timeout', 'quiet'] as const
+const OPTIONS = [...LOAD, 'output', ...REST] as const
+type TopicsOptions = OptionValues<(typeof LOAD)[number] | (typeof REST)[number]>
 
 const PLANNED = {
   line: 'each topic',
@@ -46,12 +38,13 @@ const planCommand = defineCommand({
   doc: 'print how the topics of a pipeline should be for its workers and its rows',
   operands: [],
   example: 'rowmill topics plan --workers 16 --rows 50000000 --row-bytes 400 --hours 72 --brokers 127.0.0.1:9092',
-  options: OPTIONS,
+  options: [...LOAD, 'planOutput', ...REST],
   json: PLANNED,
   act: (_, options) =>
     withAdmin(options, async (_, plan) => {
       const lines = plan.map(plannedLine)
-      if (options.output === 'json') printJson(PLANNED, lines)
+      if (options.planOutput === 'strimzi') process.stdout.write(strimziTopics(plan))
+      else if (options.planOutput === 'json') printJson(PLANNED, lines)
       else process.stdout.write(describePlan(lines))
       return 0
     }),
