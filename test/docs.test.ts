@@ -4,11 +4,13 @@ import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { Command } from 'commander'
 import { PICTURES } from '../scripts/draw-pictures.ts'
+import { LOCAL_KAFKA } from '../src/broker/jvm/kafka-release.ts'
 import { COMMANDS } from '../src/cli/commands/index.ts'
 import { makeProgram } from '../src/cli/program.ts'
 import { ERRORS, type ErrorCode } from '../src/errors.ts'
 import { OPTIONS } from '../src/options.ts'
 import { rowmill } from './helpers/cli.ts'
+import { OLDER_KAFKA } from './helpers/older-kafka.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -63,8 +65,23 @@ test('docs/errors.md explains every error code: exit code, how the job resumes, 
   }
 })
 
-test('the README is short: below 8 KB', () => {
-  assert.ok(read('README.md').length < 8 * 1024)
+test('the README is short: below 5,500 bytes', () => {
+  assert.ok(Buffer.byteLength(read('README.md')) < 5500)
+})
+
+test('the README names the versions that the tests run with', () => {
+  const versions = [
+    `Kafka ${LOCAL_KAFKA.version} and ${OLDER_KAFKA.version} `,
+    `Node ${JSON.parse(read('package.json')).devDependencies.node}`,
+    `pandas ${/^pandas==(\S+)$/m.exec(read('examples/requirements.txt'))![1]}`,
+    `confluent-kafka ${/^confluent-kafka==(\S+)$/m.exec(read('test/requirements.txt'))![1]}`,
+    `franz-go ${/\/franz-go v(\S+)$/m.exec(read('test/fixtures/franz-go/go.mod'))![1]}`,
+  ]
+  const [tested] = /^5\. Tested on Linux .*/m.exec(read('README.md'))!
+  assert.deepEqual(
+    versions.filter(version => !tested.includes(version)),
+    [],
+  )
 })
 
 test('each picture is what scripts/draw-pictures.ts draws, and a page shows it', () => {

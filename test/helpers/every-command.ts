@@ -9,7 +9,7 @@ import { parseProperties } from '../../src/client-config/client-properties.ts'
 import { clusterSettings } from '../../src/client-config/kafka-options.ts'
 import { openJob, results } from '../../src/index.ts'
 import { Kafka } from '../../src/kafka/index.ts'
-import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
 import { rowmill, startRowmill, testFolder } from './cli.ts'
 import { librdkafkaProperties, produceWithLibrdkafka } from './foreign-producer.ts'
 import { serialJob } from './serial.ts'
@@ -114,6 +114,7 @@ class Place {
     const admin = await new Kafka({ ...this.settings, clientId: 'test' }).admin()
     const there = await admin.partitions(Object.values(this.topics))
     await admin.deleteTopics([...there.keys()])
+    await admin.deleteGroup(workersGroup(this.pipeline)).catch(() => {}) // a group with a killed member expires later
     await admin.close()
   }
 }

@@ -46,10 +46,16 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   ],
   'docs/cli.md': [
     ...['run', 'publish', 'work', 'collect', 'tail', 'verify', 'rejects list', 'rejects export', 'rejects replay'],
-    ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'broker', 'explain', 'completion'],
+    ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'topics plan', 'topics apply', 'topics check', 'acls'],
+    ...['broker', 'doctor', 'explain', 'completion'],
   ]
     .map(command => [`rowmill ${command} `, USAGE] as readonly [string, Treatment])
     .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),
+  'docs/configuration.md': [['# yaml-language-server', { by: 'test/cli/config-file.test.ts' }]],
+  'docs/doctor.md': [
+    ['rowmill doctor', { by: 'test/cli/doctor.integration.ts' }],
+    ['ok       login', { by: 'test/cli/doctor.integration.ts' }],
+  ],
   'docs/events.md': [
     ['npx rowmill jobs open', 'run'],
     ['// prices.mts', 'run'],
@@ -62,6 +68,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'docs/many-machines.md': [
     ['export ROWMILL_BROKERS', 'run'],
     ['npx rowmill verify', 'run'],
+    ['0 3 * * * rowmill jobs rm', { not: 'it is a line of a crontab' }],
   ],
   'docs/resume.md': [
     ['rowmill run --resume', 'run'],
@@ -70,6 +77,14 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'docs/sdk.md': [
     ['// 2-own-source.mts', 'run'],
     ['// 3-own-sink.mts', 'run'],
+  ],
+  'docs/secured-clusters.md': [
+    ...['rowmill run rows.csv', 'const kafka =', 'export ROWMILL_PROPERTY'].map(
+      begins => [begins, { by: 'test/e2e/secured.e2e.ts' }] as [string, Treatment],
+    ),
+    ['ROWMILL_TEST_CONFIG', { not: 'it needs a cluster of the reader' }],
+    ['docker run', { not: 'it needs a Docker engine that can pull images' }],
+    ['rowmill acls', { by: 'test/foreign/rights.foreign.ts' }],
   ],
   'docs/tcp.md': ['# sender.py', '# receiver.py', 'rowmill publish tcp:'].map(begins => [begins, 'run']),
   'docs/wire-format.md': [
