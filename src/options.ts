@@ -28,7 +28,7 @@ export const COMPRESSIONS = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type Compression = (typeof COMPRESSIONS)[number]
 
 /** What a user does in a pipeline (src/pipeline/roles.ts says which rights that takes). */
-export const ROLES = ['publish', 'work', 'collect', 'monitor'] as const
+export const ROLES = ['publish', 'work', 'collect', 'monitor', 'admin'] as const
 export type Role = (typeof ROLES)[number]
 
 export const OPTIONS = {
@@ -216,6 +216,13 @@ export const OPTIONS = {
   planRows: integer('rows', 'N', 'rows that are kept at the same time, of all jobs together', [1, 1e12], {
     fallback: 1_000_000,
   }),
+  rowsPerSecond: optionalInteger(
+    'rows-per-second',
+    'N',
+    'rows that one worker classifies in a second: --hours must be enough for all rows',
+    [1, 1e9],
+    '--hours is not checked',
+  ),
   rowBytes: integer('row-bytes', 'N', 'bytes of one row', [1, 16_000_000], { fallback: 200 }),
   hours: integer(
     'hours',

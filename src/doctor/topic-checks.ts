@@ -2,8 +2,11 @@ import type { Reader } from '../kafka/index.ts'
 import { COMPRESSIONS } from '../options.ts'
 import { addPartitionsCommand } from '../pipeline/add-partitions.ts'
 import { curable } from '../pipeline/curable-settings.ts'
+import { replicationFaults } from '../pipeline/replication.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { judgeSettings, settingsCommand } from '../pipeline/topic-settings.ts'
+import { newTopics } from '../pipeline/topics.ts'
+import { counted } from '../support/counted.ts'
 import { type CheckFinding, type ClusterCheck, failure, ok, skipped, warning } from './check.ts'
 import type { ClusterAccess } from './cluster-access.ts'
 
@@ -20,17 +23,18 @@ const topics: ClusterCheck = {
     const { topics } = await cluster.describe(Object.values(names))
     const found = [...topics].filter(([, { error }]) => error !== UNKNOWN)
     if (found.length === 0) return ok(`pipeline ${pipeline} has no topics yet; the first command creates them`)
-    return found.map(([topic, { error, partitions, leaderless }]): CheckFinding => {
+    return found.map(([topic, { error, partitions, leaderless, offline }]): CheckFinding => {
       if (error) return failure(`${topic}: the broker refuses to describe it (${error})`, 'look at the line "rights"')
       if (leaderless > 0)
         return failure(
           `${topic}: ${leaderless} of ${partitions} partitions have no leader`,
-          'start the brokers that hold them',
+          `start the brokers that keep them: ${offline.join(', ')}`,
         )
       if (topic === names.jobs && partitions !== 1)
         return failure(
           `${topic} has ${partitions} partitions and must have 1`,
-          'use another --pipeline, or delete this topic',
+          'use another --pipeline. Or delete the topic, and with it what is known of every job: ' +
+            `kafka-topics.sh --bootstrap-server ${cluster.brokersText} --delete --topic ${topic}`,
         )
       const carriesRows = topic === names.rows || topic === names.bulk
       if (carriesRows && partitions < workers)
@@ -40,6 +44,24 @@ const topics: ClusterCheck = {
         )
       return ok(`${topic} has ${partitions} ${partitions === 1 ? 'partition' : 'partitions'}`)
     })
+  },
+}
+
+/** Whether each message is on enough brokers, and whether these are in sync. */
+const replication: ClusterCheck = {
+  name: 'replication',
+  needs: ['topics', 'listeners'],
+  limitMs: LIMIT_MS,
+  async run({ cluster, pipeline }) {
+    const existing = (await existingTopics(cluster, pipeline)).map(({ topic }) => topic)
+    if (existing.length === 0) return skipped('there are no topics yet')
+    const admin = await cluster.admin()
+    const brokers = (await admin.brokers()).length
+    const plan = newTopics(topicsOf(pipeline), 1, brokers).filter(({ topic }) => existing.includes(topic))
+    const faults = await replicationFaults(admin, plan)
+    if (faults.length === 0)
+      return ok(`each message is on ${counted(plan[0]!.replicationFactor, 'broker')}, and all of them are in sync`)
+    return faults.map(({ topic, stops, text, cure }) => (stops ? failure : warning)(`${topic}: ${text}`, cure))
   },
 }
 
@@ -121,4 +143,4 @@ async function existingTopics(cluster: ClusterAccess, pipeline: string) {
   return existing.map(([topic, { allowed }]) => ({ topic, allowed }))
 }
 
-export const TOPIC_CHECKS: readonly ClusterCheck[] = [topics, settings, codecsInUse]
+export const TOPIC_CHECKS: readonly ClusterCheck[] = [topics, replication, settings, codecsInUse]

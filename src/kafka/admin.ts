@@ -12,6 +12,14 @@ export interface TopicSettings {
   readonly config: Readonly<Record<string, string>>
 }
 
+/** The ids of the brokers that keep a partition. */
+export interface PartitionReplicas {
+  readonly partition: number
+  readonly replicas: readonly number[]
+  /** Those of them that have all messages. */
+  readonly inSync: readonly number[]
+}
+
 /** What the broker says of one topic that it does not create. */
 export interface TopicRefusal {
   readonly topic: string
@@ -116,8 +124,25 @@ export class KafkaAdmin {
     }
   }
 
-  async brokers(): Promise<number> {
-    return (await answered(() => this.#admin.describeCluster())).brokers.length
+  /** The ids of the brokers that are up. */
+  async brokers(): Promise<number[]> {
+    const { brokers } = await answered(() => this.#admin.describeCluster())
+    return brokers.map(({ nodeId }) => nodeId).sort((a, b) => a - b)
+  }
+
+  /** The partitions of topics that exist, in their order. */
+  async replicas(topics: readonly string[]): Promise<Map<string, PartitionReplicas[]>> {
+    if (topics.length === 0) return new Map() // without names KafkaJS asks for all topics
+    const { topics: found } = await answered(() => this.#admin.fetchTopicMetadata({ topics: [...topics] }))
+    return new Map(
+      found.map(({ name, partitions }) => {
+        const inOrder = partitions.toSorted((a, b) => a.partitionId - b.partitionId)
+        return [
+          name,
+          inOrder.map(({ partitionId, replicas, isr }) => ({ partition: partitionId, replicas, inSync: isr })),
+        ]
+      }),
+    )
   }
 
   /** How many members a consumer group has now. 0 if there is no such group. */
@@ -150,12 +175,13 @@ export class KafkaAdmin {
     return new Map([...(await this.#readUpTo(groupId, topic))].map(([partition, { offset }]) => [partition, offset]))
   }
 
-  /** Deletes the messages of a partition below `offset`. Throws the broker's error. */
+  /** Deletes the messages of a partition below `offset`. Throws NOT_AUTHORIZED, or the broker's error. */
   async deleteRecords(topic: string, partition: number, offset: number): Promise<void> {
-    await answered(async () => {
-      await this.#admin.fetchTopicOffsets(topic) // the next call knows only topics that this client has asked about
-      await this.#admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] })
-    })
+    await this.#fetchTopicOffsets(topic) // the next call knows only topics that this client has asked about
+    const partitions = [{ partition, offset: String(offset) }]
+    await this.#rights.needing({ operation: 'Delete', resource: 'topic', name: topic }, () =>
+      answered(() => this.#admin.deleteTopicRecords({ topic, partitions }).catch(throwErrorOfPartition)),
+    )
   }
 
   async deleteTopics(topics: readonly string[]): Promise<void> {
@@ -230,6 +256,11 @@ function refusalsOf(error: unknown): TopicRefusal[] {
   return errors
     .filter(({ type }) => type !== 'TOPIC_ALREADY_EXISTS')
     .map(({ topic, type, message }) => ({ topic, type, text: message }))
+}
+
+/** KafkaJS wraps what the broker says of the partition twice. */
+function throwErrorOfPartition(error: { cause?: { partitions?: readonly { error: Error }[] } }): never {
+  throw error.cause?.partitions?.[0]?.error ?? error
 }
 
 function describe(resource: Right['resource'], name: string): Right {

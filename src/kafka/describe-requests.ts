@@ -36,6 +36,8 @@ export interface DescribedTopic {
   readonly error: string | null
   readonly partitions: number
   readonly leaderless: number
+  /** The ids of the brokers that keep a partition of the topic and are down. */
+  readonly offline: readonly number[]
   readonly allowed: AllowedOperations
 }
 
@@ -65,17 +67,18 @@ function describedTopic(decoder: Decoder): [string, DescribedTopic] {
   const error = errorOf(decoder.readInt16())
   const topic = decoder.readString()!
   decoder.readBytes(1) // whether it is internal
-  const leaders = array(decoder, () => {
+  const partitions = array(decoder, () => {
     decoder.readInt16() // an error, which a missing leader shows too
     decoder.readInt32() // the number of the partition
     const leader = decoder.readInt32()
     decoder.readInt32() // the epoch of the leader
-    for (let lists = 3; lists > 0; lists--) array(decoder, () => decoder.readInt32()) // replicas
-    return leader
+    for (let lists = 2; lists > 0; lists--) array(decoder, () => decoder.readInt32()) // replicas, and those in sync
+    return { leader, offline: array(decoder, () => decoder.readInt32()) }
   })
   const allowed = allowedBy(decoder.readInt32())
-  const leaderless = leaders.filter(leader => leader < 0).length
-  return [topic, { error, partitions: leaders.length, leaderless, allowed }]
+  const leaderless = partitions.filter(({ leader }) => leader < 0).length
+  const offline = [...new Set(partitions.flatMap(({ offline }) => offline))].sort((a, b) => a - b)
+  return [topic, { error, partitions: partitions.length, leaderless, offline, allowed }]
 }
 
 const FIND_COORDINATOR = { apiKey: 10, apiVersion: 1, apiName: 'FindCoordinator' }

@@ -5,7 +5,7 @@
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
-export { KafkaAdmin, type TopicRefusal, type TopicSettings, TopicsRefused } from './admin.ts'
+export { KafkaAdmin, type PartitionReplicas, type TopicRefusal, type TopicSettings, TopicsRefused } from './admin.ts'
 export { type ClusterSettings, Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'
 export type { AllowedOperations, DescribedCluster, Operation } from './describe-requests.ts'

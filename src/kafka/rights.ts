@@ -4,7 +4,7 @@ import type { ClusterSecurity } from './security.ts'
 
 /** Something that a cluster allows to a user or not, in the words of kafka-acls. */
 export interface Right {
-  readonly operation: 'Read' | 'Write' | 'Create' | 'Describe' | 'DescribeConfigs'
+  readonly operation: 'Read' | 'Write' | 'Create' | 'Delete' | 'Describe' | 'DescribeConfigs'
   readonly resource: 'topic' | 'group'
   /** The name of the topic or group, or how the names begin. */
   readonly name: string

@@ -8,6 +8,7 @@ import { topicsOf, workersGroup } from './topic-names.ts'
  * - `work`: classifies
  * - `collect`: reads results into a file, and fails a job with too many rejects
  * - `monitor`: lists jobs and rejects, follows results, and verifies
+ * - `admin`: removes jobs
  */
 export function rightsOf(role: Role, pipeline: string): Right[] {
   const { jobs, rows, bulk, results, rejects } = topicsOf(pipeline)
@@ -35,6 +36,14 @@ export function rightsOf(role: Role, pipeline: string): Right[] {
       ]
     case 'monitor':
       return [...on('Read', [jobs, rows, bulk, results, rejects]), ...group('Describe')]
+    case 'admin':
+      return [
+        ...on('Read', [jobs, results]),
+        ...on('Write', [jobs]),
+        ...on('Delete', [jobs]), // of the records before the oldest job that is kept
+        ...on('Describe', [rows, bulk]),
+        ...group('Describe'),
+      ]
   }
 }
 
@@ -47,6 +56,7 @@ export function usefulRights(pipeline: string): Right[] {
 /** The role that a command belongs to. */
 export function roleOf(command: string): Role {
   if (command === 'work' || command === 'collect') return command
+  if (command === 'jobs rm') return 'admin'
   return ['publish', 'jobs open', 'jobs cancel', 'rejects replay'].includes(command) ? 'publish' : 'monitor'
 }
 

@@ -1,14 +1,44 @@
+import { RowmillError } from '../errors.ts'
 import type { KafkaAdmin, TopicSettings } from '../kafka/index.ts'
+import { counted } from '../support/counted.ts'
 import { addPartitionsCommand } from './add-partitions.ts'
 import { createCommand } from './create-topics.ts'
 import { curable } from './curable-settings.ts'
+import { replicationFaults } from './replication.ts'
 import { topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings } from './topic-settings.ts'
-import { newTopics } from './topics.ts'
+import { defaultPartitions, newTopics } from './topics.ts'
 
 const HOUR_MS = 3_600_000
 /** A job with more rows travels in `bulk`. */
 const SMALL_JOB_ROWS = 1000
+
+/** A partition lies on one disk, and is copied as a whole when brokers change. More would take hours. */
+const MOST_PARTITION_BYTES = 10e9
+
+/** Enough partitions for the workers, and so many that none of them gets too large to move. */
+export function plannedPartitions(
+  workers: number,
+  { rows, rowBytes }: Pick<PipelineLoad, 'rows' | 'rowBytes'>,
+): number {
+  return Math.max(defaultPartitions(workers), Math.ceil((rows * rowBytes) / MOST_PARTITION_BYTES))
+}
+
+/**
+ * How many hours workers that classify so many rows a second need for all rows. Throws USAGE if rows would be deleted before
+ * they are classified.
+ */
+export function plannedHours(
+  { rows, hours }: Pick<PipelineLoad, 'rows' | 'hours'>,
+  { workers, rowsPerSecond }: { workers: number; rowsPerSecond: number },
+): number {
+  const needed = rows / (workers * rowsPerSecond * 3600)
+  if (needed <= hours) return needed
+  const message =
+    `--hours ${hours}: ${counted(workers, 'worker')} with ${rowsPerSecond} rows a second each need ${Math.ceil(needed)} hours for ` +
+    `${rows} rows. Rows would be deleted before they are classified. Give --hours ${Math.ceil(2 * needed)}, or more --workers`
+  throw new RowmillError('USAGE', message, { hours, needed })
+}
 
 /** What the topics of a pipeline are for. */
 export interface PipelineLoad {
@@ -48,7 +78,7 @@ export interface TopicFault {
   readonly text: string
 }
 
-/** Compares the topics that exist with the plan. Empty: all are there, with enough partitions and without doubtful settings. */
+/** Compares the topics that exist with the plan. Empty: all are there, with enough partitions and replicas, and no doubtful settings. */
 export async function checkTopics(
   admin: KafkaAdmin,
   pipeline: string,
@@ -73,6 +103,8 @@ export async function checkTopics(
       })
     }
   }
+  for (const { topic, text, cure } of await replicationFaults(admin, plan))
+    faults.push({ topic, text: `topic ${topic}: ${text}. To change it: ${cure}` })
   const configs = await admin.topicConfigs([...found.keys()])
   const topics = topicsOf(pipeline)
   const { findings } = await curable(admin, topics, judgeSettings(topics, configs))

@@ -10,6 +10,7 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 const LEAST_MESSAGE_BYTES = 1_000_000
 /** Rows must survive a night without workers. */
 const SHORT_RETENTION_MS = 24 * 3600 * 1000
+const ROW_LIMIT = 'max.message.bytes'
 const CODECS: readonly string[] = ['gzip', 'snappy', 'lz4', 'zstd']
 
 /** The settings of one topic by name, as the broker reports them. */
@@ -64,7 +65,7 @@ class Judge {
   }
 
   size(): void {
-    const name = 'max.message.bytes'
+    const name = ROW_LIMIT
     const bytes = this.#number(name)
     if (bytes === null || bytes >= MAX_MESSAGE_BYTES) return
     if (bytes < LEAST_MESSAGE_BYTES)
@@ -73,7 +74,7 @@ class Judge {
         `is below ${LEAST_MESSAGE_BYTES}: the broker would refuse what rowmill sends`,
         MAX_MESSAGE_BYTES,
       )
-    else this.#doubt(name, 'takes no longer rows: they are refused or rejected', MAX_MESSAGE_BYTES)
+    else this.#doubt(name, 'is the longest row that fits. Longer ones are refused or rejected', MAX_MESSAGE_BYTES)
   }
 
   compression(): void {
@@ -169,6 +170,11 @@ function isLimit(limit: number | null): limit is number {
   return limit !== null && limit >= 0
 }
 
+/** Whether the topic takes messages of the size that rowmill sends, but not the longest rows. */
+export function limitsRows({ losesRows, cure: [name] }: Finding): boolean {
+  return !losesRows && name === ROW_LIMIT
+}
+
 /** One sentence for each topic, with Kafka's own command that changes the settings. */
 export function describeFindings(findings: readonly Finding[], brokers: string): string[] {
   return [...Map.groupBy(findings, ({ topic }) => topic)].map(
@@ -177,8 +183,21 @@ export function describeFindings(findings: readonly Finding[], brokers: string):
   )
 }
 
+/** One line about the longest row that fits. Null: the topics that carry rows are as long as those that we make. */
+export function describeRowLimit(
+  { rows, bulk, results }: PipelineTopics,
+  found: ReadonlyMap<string, TopicSettingsFound>,
+): string | null {
+  const limits = [rows, bulk, results].map(topic => ({ topic, bytes: numberOf(found.get(topic), ROW_LIMIT) }))
+  const low = limits.filter(({ bytes }) => bytes !== null && bytes >= LEAST_MESSAGE_BYTES && bytes < MAX_MESSAGE_BYTES)
+  if (low.length === 0) return null
+  const longest = Math.min(...low.map(({ bytes }) => bytes!))
+  const names = low.map(({ topic }) => topic).join(', ')
+  return `rows longer than ${longest} bytes are refused or rejected (${ROW_LIMIT} of ${names}). rowmill topics check prints the commands that raise it`
+}
+
 /** Kafka's own command that cures these findings, which are about one topic. */
-export function settingsCommand(findings: readonly Finding[], brokers: string): string {
+export function settingsCommand(findings: readonly Pick<Finding, 'topic' | 'cure'>[], brokers: string): string {
   const cures = new Map(findings.map(({ cure }) => cure))
   const config = [...cures].map(([name, value]) => `${name}=${value}`).join(',')
   return `kafka-configs.sh --bootstrap-server ${brokers} --alter --entity-type topics --entity-name ${findings[0]!.topic} --add-config ${config}`

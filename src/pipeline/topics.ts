@@ -8,7 +8,14 @@ import { createTopics } from './create-topics.ts'
 import { curable } from './curable-settings.ts'
 import { operationOn } from './roles.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
-import { describeFindings, judgeSettings, MAX_MESSAGE_BYTES, newTopicConfig } from './topic-settings.ts'
+import {
+  describeFindings,
+  describeRowLimit,
+  judgeSettings,
+  limitsRows,
+  MAX_MESSAGE_BYTES,
+  newTopicConfig,
+} from './topic-settings.ts'
 
 /** The last pause before a created topic counts as missing. All pauses together take about twice as long. */
 const LONGEST_PAUSE_MS = 2000
@@ -30,7 +37,7 @@ export interface EnsureOptions {
    * would lose rows are refused. A command that only reads results needs neither. Default: true.
    */
   readonly writes?: boolean
-  /** What the user does, which tells the right that is missing if a topic is hidden. Default: to Describe it. */
+  /** The role of the user. Default: one that publishes, works and collects. If a topic is hidden, it tells the missing right. */
   readonly role?: Role
   /** Told about doubtful settings. Default: they are not logged. */
   readonly say?: Say
@@ -52,14 +59,15 @@ export async function ensureTopics(
   const before = await admin.partitions(all, topic => (role ? operationOn(topic, role, pipeline) : 'Describe'))
   let isAsWanted = before.size === 0
   if (before.size < all.length) {
-    const brokers = await admin.brokers()
+    const brokers = (await admin.brokers()).length
     const wanted = before.get(topics.rows) ?? before.get(topics.results) ?? partitions ?? ifNew
     const missing = newTopics(topics, wanted, brokers).filter(({ topic }) => all.includes(topic) && !before.has(topic))
     if (await createTopics(admin, missing, { pipeline, say })) isAsWanted = false
   }
   const found = await untilKnown(admin, all)
   verify(admin, found, { topics, all })
-  if (!isAsWanted) await verifySettings(admin, { topics, all, writes, say })
+  const publishes = role === undefined || role === 'publish'
+  if (!isAsWanted) await verifySettings(admin, { topics, all, writes, publishes, say })
   const rows = found.get(topics.rows)!
   if (partitions !== null && partitions > rows) throw tooManyAsked(admin, topics.rows, { rows, asked: partitions })
   const follow = [topics.results, topics.bulk].filter(topic => writes && (found.get(topic) ?? rows) < rows)
@@ -123,20 +131,31 @@ export function newTopics(topics: PipelineTopics, partitions: number, brokers: n
   })
 }
 
-/** Refuses settings that would lose rows, and logs doubtful ones. Throws TOPIC_UNUSABLE. */
-async function verifySettings(
-  admin: KafkaAdmin,
-  { topics, all, writes, say }: { topics: PipelineTopics; all: readonly string[]; writes: boolean; say: Say },
-): Promise<void> {
-  const judged = judgeSettings(topics, await admin.topicConfigs(all))
-  const { findings, lasting } = await curable(admin, topics, judged)
+interface SettingsUse {
+  readonly topics: PipelineTopics
+  readonly all: readonly string[]
+  readonly writes: boolean
+  readonly publishes: boolean
+  readonly say: Say
+}
+
+/**
+ * Refuses settings that would lose rows, and logs doubtful ones. A limit of the length of rows is logged only to a user who
+ * publishes rows, in one line for all topics: many services have one. Throws TOPIC_UNUSABLE.
+ */
+async function verifySettings(admin: KafkaAdmin, { topics, all, writes, publishes, say }: SettingsUse): Promise<void> {
+  const found = await admin.topicConfigs(all)
+  const { findings, lasting } = await curable(admin, topics, judgeSettings(topics, found))
   const refused = findings.filter(({ losesRows }) => losesRows && writes)
   if (refused.length > 0) {
     const message = describeFindings(refused, admin.brokersText).join('\n')
     throw new RowmillError('TOPIC_UNUSABLE', message, { topic: refused[0]!.topic })
   }
-  for (const line of describeFindings(findings, admin.brokersText)) say(line)
+  const others = findings.filter(finding => !limitsRows(finding))
+  for (const line of describeFindings(others, admin.brokersText)) say(line)
   for (const { text, cure } of lasting) say(`${text}: ${cure}`)
+  const limit = describeRowLimit(topics, found)
+  if (publishes && limit !== null) say(limit)
 }
 
 function verify(

@@ -22,10 +22,10 @@ test('acls without a role, or with one that does not exist, is refused with thos
   const none = await rowmill(['acls'])
   assert.deepEqual(
     [none.code, none.stderr],
-    [2, 'rowmill: which role? Give --role publish|work|collect|monitor [USAGE]\n'],
+    [2, 'rowmill: which role? Give --role publish|work|collect|monitor|admin [USAGE]\n'],
   )
   const other = await rowmill(['acls', '--role', 'boss'])
-  assert.match(other.stderr, /--role "boss": must be publish or work or collect or monitor \[USAGE\]/)
+  assert.match(other.stderr, /--role "boss": must be publish or work or collect or monitor or admin \[USAGE\]/)
 })
 
 test('a KafkaUser of Strimzi has each resource once, with all its operations', () => {

@@ -66,7 +66,7 @@ test('300 old jobs are removed: memory and log shrink, and live workers and an o
   const removed = await run('jobs', 'rm', '--done-before', '1d')
   assert.equal(removed.code, 0, removed.stderr)
   assert.deepEqual(removed.stdout.trim().split('\n').sort(), [...old].sort())
-  assert.match(removed.stderr, /300 jobs removed, and 300 records deleted from \S+\.jobs/)
+  assert.match(removed.stderr, /300 jobs removed\nrowmill: 300 records deleted from \S+\.jobs\n/)
   assert.deepEqual(await listed(), ['events'])
   assert.equal((await bounds()).start, 300)
   await jobs.latest('')

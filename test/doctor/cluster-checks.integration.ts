@@ -80,7 +80,7 @@ test('a cluster without faults has no line that is not ok', async () => {
   )
   assert.deepEqual(bad, [])
   assert.deepEqual(
-    found.slice(-10).map(({ check }) => check),
+    found.slice(-11).map(({ check }) => check),
     [
       'addresses',
       'tls',
@@ -90,6 +90,7 @@ test('a cluster without faults has no line that is not ok', async () => {
       'listeners',
       'rights',
       'topics',
+      'replication',
       'settings',
       'codecs-in-use',
     ],
@@ -195,7 +196,7 @@ test('a user without rights, and one with a few of them', async () => {
   const found = await rights()
   expectFinding(found, [
     'warning',
-    /\.jobs: this user may not Write, which the roles publish, work, collect need/,
+    /\.jobs: this user may not Write, which the roles publish, work, collect, admin need/,
     /--operation Write --topic .*\.jobs/,
   ])
   expectFinding(found, ['ok', /group .*: this user may Read/])

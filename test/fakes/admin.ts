@@ -1,5 +1,11 @@
 import { noPartition } from '../../src/kafka/errors.ts'
-import { type KafkaAdmin, type TopicSettings, TopicsRefused } from '../../src/kafka/index.ts'
+import {
+  type KafkaAdmin,
+  type PartitionReplicas,
+  type TopicPartition,
+  type TopicSettings,
+  TopicsRefused,
+} from '../../src/kafka/index.ts'
 import { type Right, Rights } from '../../src/kafka/rights.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 import { PartitionLog } from './partition-log.ts'
@@ -51,8 +57,14 @@ export class FakeAdmin implements Public<KafkaAdmin> {
     return new Map(there.map(topic => [topic, new Map(Object.entries(this.#topic(topic).config))]))
   }
 
-  async brokers(): Promise<number> {
-    return 1
+  async brokers(): Promise<number[]> {
+    return [1]
+  }
+
+  async replicas(topics: readonly string[]): Promise<Map<string, PartitionReplicas[]>> {
+    const there = topics.filter(topic => this.#cluster.topics.has(topic))
+    const onOne = ({ partition }: TopicPartition) => ({ partition, replicas: [1], inSync: [1] })
+    return new Map(there.map(topic => [topic, this.#cluster.partitions(topic).map(onOne)]))
   }
 
   async groupMembers(groupId: string): Promise<number> {

@@ -5,14 +5,22 @@ import type { Right } from '../../src/kafka/index.ts'
 import { runKafkaTool } from './kafka-tools.ts'
 import { scramUser } from './scram-user.ts'
 import { SecuredBroker } from './secured-broker.ts'
+import { until } from './until.ts'
 
 const GUARD = {
   'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'allow.everyone.if.no.acl.found': 'false',
   'super.users': 'User:ANONYMOUS',
 }
-const { READ, WRITE, CREATE, DESCRIBE, DESCRIBE_CONFIGS } = kafkajs.AclOperationTypes
-const OPERATIONS = { Read: READ, Write: WRITE, Create: CREATE, Describe: DESCRIBE, DescribeConfigs: DESCRIBE_CONFIGS }
+const { READ, WRITE, CREATE, DELETE, DESCRIBE, DESCRIBE_CONFIGS } = kafkajs.AclOperationTypes
+const OPERATIONS: Readonly<Record<Right['operation'], kafkajs.AclOperationTypes>> = {
+  Read: READ,
+  Write: WRITE,
+  Create: CREATE,
+  Delete: DELETE,
+  Describe: DESCRIBE,
+  DescribeConfigs: DESCRIBE_CONFIGS,
+}
 const PASSWORD = 'secret-of-a-user'
 
 export class GuardedBroker {
@@ -56,7 +64,7 @@ export class GuardedBroker {
     await runKafkaTool(`org.apache.kafka.tools.${main}`, args)
   }
 
-  /** Adds or takes away a right of a user, as kafka-acls.sh does, but within milliseconds. */
+  /** Adds or removes a right of a user, as kafka-acls.sh does, but within milliseconds. Resolves when the broker applies it. */
   async change(what: 'add' | 'remove', user: string, { operation, resource, name, prefixed }: Right): Promise<void> {
     const { Kafka, logLevel, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
     const acl = {
@@ -73,6 +81,10 @@ export class GuardedBroker {
     try {
       if (what === 'add') await admin.createAcls({ acl: [acl] })
       else await admin.deleteAcls({ filters: [acl] })
+      await until('the broker knows the change', async () => {
+        const { resources } = await admin.describeAcls(acl)
+        return resources.length === (what === 'add' ? 1 : 0)
+      })
     } finally {
       await admin.disconnect()
     }

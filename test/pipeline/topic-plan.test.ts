@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { checkTopics, planTopics } from '../../src/pipeline/topic-plan.ts'
+import { checkTopics, plannedHours, plannedPartitions, planTopics } from '../../src/pipeline/topic-plan.ts'
 import { FakeCluster } from '../fakes/kafka.ts'
 
 const LOAD = { partitions: 12, rows: 2000, rowBytes: 100, hours: 72 }
@@ -28,6 +28,23 @@ test('a plan has the replication of the cluster, the disk of the rows, and resul
     small.map(({ diskBytes }) => diskBytes),
     [0, 100_000, 0, 100_000, 0],
   )
+})
+
+test('partitions are enough for the workers, and none has more than 10 GB', () => {
+  assert.equal(plannedPartitions(1, { rows: 1000, rowBytes: 200 }), 8)
+  assert.equal(plannedPartitions(16, { rows: 50_000_000, rowBytes: 400 }), 64)
+  assert.equal(plannedPartitions(1, { rows: 1_000_000_000, rowBytes: 200 }), 20)
+})
+
+test('rows must be kept as long as the workers need for them', () => {
+  const workers = { workers: 2, rowsPerSecond: 500 }
+  assert.equal(plannedHours({ rows: 7_200_000, hours: 2 }, workers), 2)
+  assert.throws(() => plannedHours({ rows: 7_200_001, hours: 2 }, workers), {
+    code: 'USAGE',
+    message:
+      '--hours 2: 2 workers with 500 rows a second each need 3 hours for 7200001 rows. ' +
+      'Rows would be deleted before they are classified. Give --hours 5, or more --workers',
+  })
 })
 
 test('a check finds nothing in topics that the plan made, and names each difference with its command', async () => {

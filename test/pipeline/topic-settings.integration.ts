@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import kafkajs from 'kafkajs'
 import type { KafkaAdmin } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { type EnsureOptions, ensureTopics } from '../../src/pipeline/topics.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill } from '../helpers/cli.ts'
 import { until } from '../helpers/until.ts'
@@ -24,9 +24,9 @@ async function make(admin: KafkaAdmin, pipeline: string, kind: Kind, config: Rec
 }
 
 /** The lines that ensureTopics logs. */
-async function saidOf(admin: KafkaAdmin, pipeline: string, writes = true): Promise<string[]> {
+async function saidOf(admin: KafkaAdmin, pipeline: string, options: EnsureOptions = {}): Promise<string[]> {
   const said: string[] = []
-  await ensureTopics(admin, pipeline, null, { writes, say: line => void said.push(line) })
+  await ensureTopics(admin, pipeline, null, { ...options, say: line => void said.push(line) })
   return said
 }
 
@@ -82,11 +82,6 @@ for (const [kind, config, flaw] of REFUSED) {
 }
 
 const DOUBTFUL: readonly (readonly [Kind, Record<string, string>, RegExp])[] = [
-  [
-    'rows',
-    { 'max.message.bytes': '1048588' },
-    /max\.message\.bytes=1048588 takes no longer rows: they are refused or rejected/,
-  ],
   ['results', { 'compression.type': 'gzip' }, /compression\.type=gzip makes the broker compress every batch again/],
   ['bulk', { 'message.timestamp.type': 'CreateTime' }, /message\.timestamp\.type=CreateTime lets a client/],
   ['rows', { 'retention.ms': '60000', 'message.timestamp.type': 'LogAppendTime' }, /retention\.ms=60000 deletes rows/],
@@ -108,6 +103,22 @@ for (const [kind, config, doubt] of DOUBTFUL) {
   })
 }
 
+test('topics of 1 MB are logged in one line, and only to those who publish rows', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  for (const kind of ['jobs', 'rows', 'bulk', 'results', 'rejects'] as const)
+    await make(admin, pipeline, kind, {
+      'max.message.bytes': kind === 'bulk' ? '1048000' : '1048588',
+      'message.timestamp.type': 'LogAppendTime',
+      'retention.ms': '-1',
+    })
+  const carriers = ['rows', 'bulk', 'results'].map(kind => `${pipeline}.${kind}`).join(', ')
+  const line = `rows longer than 1048000 bytes are refused or rejected (max.message.bytes of ${carriers}). rowmill topics check prints the commands that raise it`
+  assert.deepEqual(await saidOf(admin, pipeline), [line])
+  assert.deepEqual(await saidOf(admin, pipeline, { role: 'publish' }), [line])
+  for (const role of ['work', 'collect', 'monitor'] as const)
+    assert.deepEqual(await saidOf(admin, pipeline, { role }), [])
+})
+
 test('two topics that would lose rows are refused together, each on a line with its command', async t => {
   const { pipeline, admin } = await testPipeline(t)
   await make(admin, pipeline, 'rows', { 'cleanup.policy': 'compact' })
@@ -126,7 +137,7 @@ test('two topics that would lose rows are refused together, each on a line with 
   })
 })
 
-test('every command logs one line with all that is doubtful in a topic made by hand', async t => {
+test('a command logs one line with what is doubtful in a topic made by hand, and one with the longest row', async t => {
   const { pipeline, admin } = await testPipeline(t)
   const topic = await make(admin, pipeline, 'rows', BY_HAND)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
@@ -134,14 +145,14 @@ test('every command logs one line with all that is doubtful in a topic made by h
   assert.equal(code, 0, stderr)
   const lines = stderr.split('\n').filter(line => line.includes('kafka-configs.sh'))
   assert.equal(lines.length, 1, stderr)
-  const cure = 'max.message.bytes=16777216,message.timestamp.type=LogAppendTime'
-  assert.ok(lines[0]!.endsWith(`--entity-name ${topic} --add-config ${cure}`), lines[0])
+  assert.ok(lines[0]!.endsWith(`--entity-name ${topic} --add-config message.timestamp.type=LogAppendTime`), lines[0])
+  assert.equal(stderr.split('rows longer than 1048588 bytes').length, 2, stderr)
 })
 
 test('a reader of results logs what would lose rows, and reads', async t => {
   const { pipeline, admin } = await testPipeline(t)
   await make(admin, pipeline, 'results', { 'cleanup.policy': 'compact', 'message.timestamp.type': 'LogAppendTime' })
-  const said = await saidOf(admin, pipeline, false)
+  const said = await saidOf(admin, pipeline, { writes: false })
   assert.equal(said.length, 1)
   assert.match(said[0]!, /cleanup\.policy=compact deletes rows/)
 })

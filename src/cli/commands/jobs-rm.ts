@@ -67,18 +67,20 @@ async function remove(
     return jobs
   }
   await removeJobs(context, jobs, { by: 'jobs rm', who: `rowmill jobs rm on ${hostname()}` })
-  context.say(`${counted(jobs.length, 'job')} removed${await shorten(context)}`)
+  context.say(`${counted(jobs.length, 'job')} removed`)
+  await shorten(context)
   return jobs
 }
 
-/** The jobs are removed already, so an error here ends nothing: the next `jobs rm` tries again. */
-async function shorten(context: PipelineContext): Promise<string> {
+/** The jobs are removed already. A cluster that deletes no records ends nothing: the next `jobs rm` tries again. */
+async function shorten(context: PipelineContext): Promise<void> {
+  const { topic } = context.jobs
   try {
     const gone = await shortenJobLog(context, Date.now())
-    return gone === 0 ? '' : `, and ${counted(gone, 'record')} deleted from ${context.jobs.topic}`
+    if (gone > 0) context.say(`${counted(gone, 'record')} deleted from ${topic}`)
   } catch (error) {
     context.signal.throwIfAborted()
     if (error instanceof RowmillError) throw error
-    return `. ${context.jobs.topic} keeps their records, because the broker refused to delete them: ${describeKafkaError(error).text}`
+    context.say(`the broker refuses to delete old records of ${topic}: ${describeKafkaError(error).text}`)
   }
 }

@@ -4,15 +4,22 @@ import { EXIT_CODES, RowmillError } from '../../errors.ts'
 import { Kafka, type KafkaAdmin } from '../../kafka/index.ts'
 import type { OptionValues } from '../../options.ts'
 import { createTopics } from '../../pipeline/create-topics.ts'
-import { checkTopics, type PlannedTopic, planTopics, type TopicFault } from '../../pipeline/topic-plan.ts'
-import { defaultPartitions } from '../../pipeline/topics.ts'
+import {
+  checkTopics,
+  type PlannedTopic,
+  plannedHours,
+  plannedPartitions,
+  planTopics,
+  type TopicFault,
+} from '../../pipeline/topic-plan.ts'
+import { counted } from '../../support/counted.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { withinLimits } from '../limits.ts'
 import { strimziTopics } from '../strimzi.ts'
 
-const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'hours'] as const
+const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'rowsPerSecond', 'hours'] as const
 const REST = [...KAFKA_OPTIONS, 'timeout', 'quiet'] as const
 const OPTIONS = [...LOAD, 'output', ...REST] as const
 type TopicsOptions = OptionValues<(typeof LOAD)[number] | (typeof REST)[number]>
@@ -91,15 +98,20 @@ function withAdmin(
   act: (admin: KafkaAdmin, plan: readonly PlannedTopic[], say: (text: string) => void) => Promise<number>,
 ): Promise<number> {
   return withinLimits(options, 'before it was done', async ({ say }) => {
-    const { sharedPipeline: pipeline, workers, partitions, planRows: rows, rowBytes, hours } = options
+    const { sharedPipeline: pipeline, workers, planRows: rows, rowBytes, rowsPerSecond, hours } = options
     checkName('--pipeline', pipeline)
+    if (rowsPerSecond !== null) {
+      const needed = plannedHours({ rows, hours }, { workers, rowsPerSecond })
+      say(`${rows} rows take ${counted(workers, 'worker')} ${needed.toFixed(1)} hours, and are kept for ${hours} hours`)
+    }
     const { kafka: cluster } = await readKafkaOptions(options, say)
     if (cluster === null) throw new RowmillError('USAGE', 'which Kafka? Give --brokers HOST:PORT')
     const kafka = new Kafka({ ...clusterSettings(cluster), clientId: 'rowmill-topics' })
     const admin = await kafka.admin()
     try {
-      const load = { partitions: partitions ?? defaultPartitions(workers), rows, rowBytes, hours }
-      return await act(admin, planTopics(pipeline, await admin.brokers(), load), say)
+      const partitions = options.partitions ?? plannedPartitions(workers, { rows, rowBytes })
+      const brokers = (await admin.brokers()).length
+      return await act(admin, planTopics(pipeline, brokers, { partitions, rows, rowBytes, hours }), say)
     } finally {
       await admin.close()
     }
