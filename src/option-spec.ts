@@ -42,18 +42,16 @@ export interface OptionSpec<T> {
   readonly holdsSecret?: (text: string) => boolean
   /** The value as messages may show it, if it holds a secret. Default: only what a URL shows, or *** . */
   readonly mask?: (text: string) => string
-  /**
-   * Whether values on the command line come after those of the environment, and these after those of the configuration
-   * file, instead of replacing them.
-   */
-  readonly addsToEnvironment?: boolean
   /** Whether the option has neither a variable nor a key: it is dangerous, and its flag means less in other commands. */
   readonly commandLineOnly?: boolean
   readonly schema: ValueSchema
   /** The text that `parse` takes for a list. Default: it takes the items one by one. */
   readonly joined?: (items: readonly string[]) => string
-  /** Throws a message that says what a valid value is. The caller adds flag and value. */
-  parse(text: string): T
+  /**
+   * `given` is where the text is: a flag, a variable, or a line of a file. Throws a message that says what a valid value is.
+   * The caller adds `given` and the text.
+   */
+  parse(text: string, given: string): T
 }
 
 const TEXT: ValueSchema = { type: 'string' }

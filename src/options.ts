@@ -16,7 +16,7 @@ import {
 } from './option-spec.ts'
 import { isProbablyUserinfo, maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
 import { checkBudget, checkUrl, checkUserinfoFile, parseSwitch } from './support/parse-value.ts'
-import { holdsSecretProperty, maskProperties, parseProperties } from './support/property-text.ts'
+import { holdsSecretProperty, maskProperties, type Property, parseProperties } from './support/property-text.ts'
 
 export type { OptionSpec } from './option-spec.ts'
 
@@ -30,6 +30,9 @@ export type Compression = (typeof COMPRESSIONS)[number]
 /** What a user does in a pipeline (src/pipeline/roles.ts says which rights that takes). */
 export const ROLES = ['publish', 'work', 'collect', 'monitor', 'admin'] as const
 export type Role = (typeof ROLES)[number]
+
+/** A property of the client, or a file of them. */
+export type ClientInput = Property | { readonly file: string }
 
 export const OPTIONS = {
   classifier: optional(
@@ -115,10 +118,10 @@ export const OPTIONS = {
   property: {
     ...repeated('property', 'NAME=VALUE', 'one property of a Kafka client, over those of the file; may be repeated'),
     short: 'X',
+    fallback: [] as readonly ClientInput[],
     holdsSecret: holdsSecretProperty,
     mask: maskProperties,
     parse: parseProperties,
-    addsToEnvironment: true,
   },
   allowSaslWithoutTls: flag(
     'allow-sasl-without-tls',
@@ -280,7 +283,7 @@ export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
 /** Parses a value. `given` is the flag or the variable. Throws USAGE with `given`, the value and what a valid one is. */
 export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string): T {
   try {
-    return spec.parse(text)
+    return spec.parse(text, given)
   } catch (cause) {
     const value = shown(spec, text)
     if (value === text) {

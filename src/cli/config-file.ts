@@ -9,15 +9,15 @@ import { entriesOf, type YamlEntry } from './yaml-entries.ts'
 /** The section with the properties of a Kafka client. */
 export const KAFKA_SECTION = 'kafka'
 
-/** The value of one key of the file, as texts that the option parses. */
-interface ConfigSetting {
+/** A text that the option parses: the value of one key of the file, or an item of it. */
+interface ConfigText {
   /** For messages: `rowmill.yaml, line 3: workers`. */
   readonly given: string
-  readonly texts: readonly string[]
+  readonly text: string
 }
 
 /** By the flag of an option. */
-export type ConfigSettings = ReadonlyMap<string, ConfigSetting>
+export type ConfigSettings = ReadonlyMap<string, readonly ConfigText[]>
 
 export interface ConfigFile {
   readonly settings: ConfigSettings
@@ -48,7 +48,7 @@ export function configKeys(): Map<string, OptionSpec<unknown>> {
 export async function readConfigFile(path: string): Promise<ConfigFile> {
   const entries = await entriesOf(readText(path), path)
   const settings = new Map(entries.map(entry => settingOf(entry)))
-  const holdsSecret = [...settings].some(([flag, { texts }]) => texts.some(text => isSecret(flag, text)))
+  const holdsSecret = [...settings].some(([flag, texts]) => texts.some(({ text }) => isSecret(flag, text)))
   const isOpen = process.platform !== 'win32' && (statSync(path).mode & 0o044) !== 0
   const warning = `${path} holds a password, and other users of this machine can read it. Run chmod 600 ${path}`
   return { settings, warnings: holdsSecret && isOpen ? [warning] : [] }
@@ -56,18 +56,17 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
 
 /** The secrets alone. */
 export function secretsOf(settings: ConfigSettings): ConfigSettings {
-  const secrets = [...settings].map(([flag, { given, texts }]): [string, ConfigSetting] => [
-    flag,
-    { given, texts: texts.filter(text => isSecret(flag, text)) },
-  ])
-  return new Map(secrets.filter(([, { texts }]) => texts.length > 0))
+  const secrets = [...settings].map(
+    ([flag, texts]) => [flag, texts.filter(({ text }) => isSecret(flag, text))] as const,
+  )
+  return new Map(secrets.filter(([, texts]) => texts.length > 0))
 }
 
 /** The value that the file has for an option, or the default. */
 export function configured(spec: OptionSpec<unknown>, settings: ConfigSettings): unknown {
-  const setting = settings.get(spec.flag)
-  if (!setting) return spec.fallback
-  const parsed = setting.texts.map(text => parseOption(spec, setting.given, text))
+  const texts = settings.get(spec.flag)
+  if (!texts) return spec.fallback
+  const parsed = texts.map(({ given, text }) => parseOption(spec, given, text))
   return Array.isArray(spec.fallback) ? parsed.flat() : parsed[0]
 }
 
@@ -85,15 +84,15 @@ function readText(path: string): string {
   }
 }
 
-function settingOf(entry: YamlEntry): [string, ConfigSetting] {
+function settingOf(entry: YamlEntry): [string, ConfigText[]] {
   const { key, where } = entry
-  if (key === KAFKA_SECTION) return [OPTIONS.property.flag, kafkaSetting(entry)]
+  if (key === KAFKA_SECTION) return [OPTIONS.property.flag, propertyTexts(entry)]
   const keys = configKeys()
   const spec = keys.get(key)
   if (!spec) throw unknownKey(entry, keys)
-  const setting = { given: `${where}: ${key}`, texts: textsOf(entry, spec) }
-  configured(spec, new Map([[key, setting]])) // refuses a value that the option does not take
-  return [key, setting]
+  const texts = textsOf(entry, spec).map(text => ({ given: `${where}: ${key}`, text }))
+  configured(spec, new Map([[key, texts]])) // refuses a value that the option does not take
+  return [key, texts]
 }
 
 function textsOf({ key, value, type, where }: YamlEntry, { schema, joined }: OptionSpec<unknown>): string[] {
@@ -110,7 +109,7 @@ function textsOf({ key, value, type, where }: YamlEntry, { schema, joined }: Opt
 }
 
 /** Each property of the section as NAME=VALUE. Its values are read later, with the properties from elsewhere. */
-function kafkaSetting({ where, children }: YamlEntry): ConfigSetting {
+function propertyTexts({ where, children }: YamlEntry): ConfigText[] {
   if (!children) throw usage(`${where}: ${KAFKA_SECTION} must be a mapping of client properties`, {})
   const properties = children.map(({ key, value, type, where }): Property => {
     if (type === 'array' || type === 'object' || type === 'null')
@@ -123,7 +122,7 @@ function kafkaSetting({ where, children }: YamlEntry): ConfigSetting {
     const hint = near ? `. Did you mean ${near}?` : ''
     throw usage(`${property.where}: no Kafka client has a property ${property.name}${hint}`, { key: property.name })
   }
-  return { given: `${where}: ${KAFKA_SECTION}`, texts: properties.map(({ name, value }) => `${name}=${value}`) }
+  return properties.map(({ name, value, where }) => ({ given: where, text: `${name}=${value}` }))
 }
 
 function unknownKey({ key, where }: YamlEntry, keys: ReadonlyMap<string, OptionSpec<unknown>>): RowmillError {

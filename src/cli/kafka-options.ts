@@ -3,24 +3,23 @@ import { type ClientConfig, clientConfig, unknownProperties } from '../client-co
 import { ClientProperties, type Property, parseProperties } from '../client-config/client-properties.ts'
 import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import { RowmillError } from '../errors.ts'
-import { OPTIONS, type OptionValues } from '../options.ts'
+import { type ClientInput, OPTIONS, type OptionValues } from '../options.ts'
 import type { Say } from '../support/say.ts'
 
 /** The options that say which cluster to use and how to reach it, and the file that may have them. */
 export const KAFKA_OPTIONS = ['brokers', 'commandConfig', 'property', 'allowSaslWithoutTls', 'config'] as const
 
-export type KafkaOptionValues = OptionValues<Exclude<(typeof KAFKA_OPTIONS)[number], 'config'>>
-
 /**
- * The cluster that the command line means, and what its properties say besides. Null without any broker. A property that
- * no Kafka client knows is an error if it was given by hand, and logged if it comes from a file. Throws USAGE.
+ * The cluster that the user means, and what its properties say besides. Null without any broker. A property that no Kafka
+ * client knows is an error if it was given by hand, and logged if it comes from a file of properties. Throws USAGE.
  */
 export async function readKafkaOptions(
-  { brokers, commandConfig, property, allowSaslWithoutTls }: KafkaOptionValues,
+  { property: input, allowSaslWithoutTls }: OptionValues<'property' | 'allowSaslWithoutTls'>,
   say: Say,
 ): Promise<{ kafka: KafkaOptions | null; config: ClientConfig }> {
-  const ofFile = commandConfig === null ? [] : await readProperties(commandConfig)
-  const given = new ClientProperties([...ofFile, ...property.map(splitProperty)])
+  const file = input.findLast(isFile)
+  const ofFile = file ? await readProperties(file.file) : []
+  const given = new ClientProperties(input.flatMap(each => (isFile(each) ? (each === file ? ofFile : []) : [each])))
   const config = clientConfig(given)
   for (const { property, near } of unknownProperties(given)) {
     const message = `${property.where}: no Kafka client has a property ${property.name}${near ? `. Did you mean ${near}?` : ''}`
@@ -28,8 +27,12 @@ export async function readKafkaOptions(
     say(message)
   }
   const properties = Object.fromEntries([...given].map(({ name, value }) => [name, value]))
-  const found = brokers ?? config.brokers
-  return { kafka: found && { brokers: found, properties, allowSaslWithoutTls }, config }
+  const { brokers } = config
+  return { kafka: brokers && { brokers, properties, allowSaslWithoutTls }, config }
+}
+
+function isFile(input: ClientInput): input is { readonly file: string } {
+  return 'file' in input
 }
 
 async function readProperties(file: string): Promise<Property[]> {
@@ -39,9 +42,4 @@ async function readProperties(file: string): Promise<Property[]> {
     const message = `--${OPTIONS.commandConfig.flag} ${file}: the file cannot be read: ${(cause as Error).message}`
     throw new RowmillError('USAGE', message, { path: file }, { cause })
   }
-}
-
-function splitProperty(text: string): Property {
-  const equals = text.indexOf('=')
-  return { name: text.slice(0, equals).trim(), value: text.slice(equals + 1), where: '-X' }
 }

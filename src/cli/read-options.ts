@@ -1,4 +1,5 @@
 import {
+  type ClientInput,
   environmentOf,
   OPTIONS,
   type OptionName,
@@ -13,15 +14,19 @@ import { hideSecretsOf } from './terminal.ts'
 /** What commander found of an option: a switch, or every value that was given for it. */
 type OptionInput = string[] | true | undefined
 
+/** What commander found of all options, by `attributeOf`. */
+type CommandLine = Readonly<Record<string, OptionInput>>
+
 /**
  * The environment as it is. From now on process.env lacks the secrets, so that no process started later inherits one. It lacks
- * all properties, because we cannot know every secret among them: the command for a token may hold one.
+ * all client properties, because we cannot know every secret among them.
  */
 export function takeEnvironment(): NodeJS.ProcessEnv {
   const environment = { ...process.env }
   for (const spec of Object.values<OptionSpec<unknown>>(OPTIONS)) {
     const variable = environmentOf(spec)
-    if (spec.addsToEnvironment || spec.holdsSecret?.(environment[variable] ?? '')) delete process.env[variable]
+    const isSecret = spec.flag === OPTIONS.property.flag || spec.holdsSecret?.(environment[variable] ?? '')
+    if (isSecret) delete process.env[variable]
   }
   return environment
 }
@@ -32,6 +37,8 @@ export interface OtherInput {
   readonly settings: ConfigSettings
 }
 
+const NO_SETTINGS: ConfigSettings = new Map()
+
 /**
  * The configuration file that the command line or the environment names, as far as it counts. Client properties of the file
  * give way to a --command-config that does not come from the file. A run that is resumed keeps the options it began with,
@@ -39,33 +46,58 @@ export interface OtherInput {
  */
 export async function givenConfig(
   names: readonly OptionName[],
-  given: Readonly<Record<string, OptionInput>>,
+  given: CommandLine,
   environment: NodeJS.ProcessEnv,
 ): Promise<ConfigFile> {
-  const input = { environment, settings: new Map() }
+  const input = { environment, settings: NO_SETTINGS }
   const said = (name: OptionName) =>
     names.includes(name) ? readOption(OPTIONS[name], given[attributeOf(OPTIONS[name])], input) : null
   const path = said('config')
-  if (path === null) return { settings: new Map(), warnings: [] }
+  if (path === null) return { settings: NO_SETTINGS, warnings: [] }
   const { settings, warnings } = await readConfigFile(path as string)
-  hideSecretsOf([...settings.values()].flatMap(({ texts }) => texts))
+  hideSecretsOf([...settings.values()].flat().map(({ text }) => text))
   if (said('resume') !== null) return { settings: secretsOf(settings), warnings }
   if (said('commandConfig') === null) return { settings, warnings }
   return { settings: new Map([...settings].filter(([flag]) => flag !== OPTIONS.property.flag)), warnings }
 }
 
-/** The values of these options: from the command line, else from the environment, else from the file, else the defaults. */
+/**
+ * The values of these options: from the command line, else from the environment, else from the file, else the defaults. The
+ * value of `property` is all that was said of the cluster, wherever it was said.
+ */
 export function readOptions<N extends OptionName>(
   names: readonly N[],
-  given: Readonly<Record<string, OptionInput>>,
+  given: CommandLine,
   input: OtherInput,
 ): OptionValues<N> {
   const values: Partial<Record<N, unknown>> = {}
   for (const name of names) {
     const spec: OptionSpec<unknown> = OPTIONS[name]
-    values[name] = readOption(spec, given[attributeOf(spec)], input)
+    values[name] = name === 'property' ? clientInput(given, input) : readOption(spec, given[attributeOf(spec)], input)
   }
   return values as OptionValues<N>
+}
+
+/**
+ * What the configuration file, the environment and the command line say of the cluster, in this order: of each its file of
+ * properties, its properties and its brokers. Later ones win, so each place wins as a whole over the one before it.
+ */
+function clientInput(given: CommandLine, { environment, settings }: OtherInput): ClientInput[] {
+  const places: [CommandLine, OtherInput][] = [
+    [{}, { environment: {}, settings }],
+    [{}, { environment, settings: NO_SETTINGS }],
+    [given, { environment: {}, settings: NO_SETTINGS }],
+  ]
+  return places.flatMap(([given, input]) => {
+    const read = <T>(spec: OptionSpec<T>) => readOption(spec, given[attributeOf(spec)], input) as T
+    const [file, brokers] = [read(OPTIONS.commandConfig), read(OPTIONS.brokers)]
+    const servers = { name: 'bootstrap.servers', where: `--${OPTIONS.brokers.flag}` }
+    return [
+      ...(file === null ? [] : [{ file }]),
+      ...read(OPTIONS.property),
+      ...(brokers === null ? [] : [{ ...servers, value: brokers.join(',') }]),
+    ]
+  })
 }
 
 /** The key of an option among the values that commander collects. */
@@ -78,17 +110,12 @@ function readOption(spec: OptionSpec<unknown>, given: OptionInput, input: OtherI
   if (given === undefined) return readVariable(spec, input)
   const parsed = given.map(text => parseOption(spec, `--${spec.flag}`, text))
   for (const text of given) refuseSecret(spec, text)
-  if (!Array.isArray(spec.fallback)) return parsed.at(-1)
-  const before = spec.addsToEnvironment ? readVariable(spec, input) : []
-  return [...(before as unknown[]), ...parsed.flat()]
+  return Array.isArray(spec.fallback) ? parsed.flat() : parsed.at(-1)
 }
 
 function readVariable(spec: OptionSpec<unknown>, { environment, settings }: OtherInput): unknown {
   if (spec.commandLineOnly) return spec.fallback
   const variable = environmentOf(spec)
   const text = environment[variable]
-  const ofFile = () => configured(spec, settings)
-  if (text === undefined || text === '') return ofFile()
-  const parsed = parseOption(spec, variable, text)
-  return spec.addsToEnvironment ? [...(ofFile() as unknown[]), ...(parsed as unknown[])] : parsed
+  return text === undefined || text === '' ? configured(spec, settings) : parseOption(spec, variable, text)
 }

@@ -5,7 +5,7 @@ import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
-import { holdsSecretProperty } from '../support/property-text.ts'
+import { isSecretProperty } from '../support/property-text.ts'
 import { jobOptions } from './job-options.ts'
 import { checkOutputFree } from './json-output.ts'
 import { KAFKA_OPTIONS } from './kafka-options.ts'
@@ -91,7 +91,9 @@ export function withoutSecrets(options: RunValues): RunValues {
   return {
     ...options,
     schemaRegistry: schemaRegistry === null ? null : withoutCredentials(schemaRegistry),
-    property: options.property.filter(property => !holdsSecretProperty(property)),
+    property: options.property
+      .filter(input => 'file' in input || !isSecretProperty(input))
+      .map(input => ('file' in input ? { file: resolve(input.file) } : input)),
     commandConfig: options.commandConfig === null ? null : resolve(options.commandConfig),
     config: null, // what it said is among the options
   }

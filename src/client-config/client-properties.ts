@@ -1,13 +1,8 @@
 import { type Pair, parseLines } from 'dot-properties'
 import { RowmillError } from '../errors.ts'
+import type { Property } from '../support/property-text.ts'
 
-/** One property of a Kafka client, and where the user gave it. */
-export interface Property {
-  readonly name: string
-  readonly value: string
-  /** For messages: `client.properties, line 3`. */
-  readonly where: string
-}
+export type { Property } from '../support/property-text.ts'
 
 /** Reads a Java properties file. `file` is its name in messages. */
 export function parseProperties(text: string, file: string): Property[] {

@@ -23,14 +23,22 @@ export function saslSettings(given: ClientProperties): SaslSettings {
   const jaas = given.parsed(['sasl.jaas.config'], parseJaas)
   if (mechanism === 'AWS_MSK_IAM') return { mechanism: 'OAUTHBEARER', token: awsToken(given, jaas) }
   if (mechanism === 'OAUTHBEARER') return { mechanism, ...bearer(given, jaas) }
-  const username = given.find('sasl.username')?.value ?? jaas?.options['username']
-  const password = given.find('sasl.password')?.value ?? jaas?.options['password']
+  const username = ofLogin('username', given, jaas)
+  const password = ofLogin('password', given, jaas)
   if (username === undefined || password === undefined) {
     const lacks = username === undefined ? 'user name' : 'password'
     const how = 'Give sasl.username and sasl.password, or both in sasl.jaas.config'
     throw refused(given.find(...MECHANISM)!, `${mechanism} needs a ${lacks}. ${how}`)
   }
   return { mechanism, username, password }
+}
+
+/** From the dialect of Java or of librdkafka. If both have it, the later one wins. */
+function ofLogin(name: string, given: ClientProperties, jaas: JaasEntry | null): string | undefined {
+  const own = given.find(`sasl.${name}`)
+  const inJaas = jaas?.options[name]
+  const isLater = given.find(`sasl.${name}`, 'sasl.jaas.config') === own
+  return isLater ? (own?.value ?? inJaas) : (inJaas ?? own?.value)
 }
 
 function awsToken(given: ClientProperties, jaas: JaasEntry | null): TokenSource {

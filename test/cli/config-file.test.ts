@@ -3,6 +3,7 @@ import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { configKeys, readConfigFile } from '../../src/cli/config-file.ts'
+import { readKafkaOptions } from '../../src/cli/kafka-options.ts'
 import { givenConfig, readOptions } from '../../src/cli/read-options.ts'
 import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
 import { OPTIONS, type OptionName } from '../../src/options.ts'
@@ -35,10 +36,9 @@ async function refusal(t: TestContext, text: string): Promise<string> {
 }
 
 test('each type of option is read from YAML', async t => {
-  const options = await read(
-    configFile(
-      t,
-      `
+  const path = configFile(
+    t,
+    `
 brokers: [a:1, b:2]
 workers: 3
 header: true
@@ -53,8 +53,8 @@ kafka:
   client.id: orders
   request.timeout.ms: 1000
 `,
-    ),
   )
+  const options = await read(path)
   assert.deepEqual(
     [options.brokers, options.workers, options.header, options.progress, options.maxRejects, options.compression],
     [['a:1', 'b:2'], 3, true, false, '5', 'zstd'],
@@ -65,7 +65,11 @@ kafka:
       ['A=int64', 'B=str'],
       { sep: ';', na_values: ['x'] },
       'https://h:1',
-      ['client.id=orders', 'request.timeout.ms=1000'],
+      [
+        { name: 'client.id', value: 'orders', where: `${path}, line 13` },
+        { name: 'request.timeout.ms', value: '1000', where: `${path}, line 14` },
+        { name: 'bootstrap.servers', value: 'a:1,b:2', where: '--brokers' },
+      ],
     ],
   )
   assert.equal(options.batchRows, OPTIONS.batchRows.fallback)
@@ -103,21 +107,81 @@ test('jobs rm --force is for the command line alone: neither ROWMILL_FORCE nor f
 test('ROWMILL_CONFIG names the file, and --config wins over it', async t => {
   const [one, two] = [configFile(t, 'workers: 1\n'), configFile(t, 'workers: 2\n')]
   const environment = { ROWMILL_CONFIG: one }
-  assert.equal((await givenConfig(['config'], {}, environment)).settings.get('workers')!.texts[0], '1')
+  assert.equal((await givenConfig(['config'], {}, environment)).settings.get('workers')![0]!.text, '1')
   assert.equal((await read(two, {}, environment)).workers, 2)
 })
 
-test('client properties add up, and a --command-config from elsewhere replaces those of the file', async t => {
-  const file = configFile(t, 'command-config: mine.properties\nkafka:\n  client.id: a\n')
-  const given = { property: ['client.id=c'] }
-  const environment = { ROWMILL_PROPERTY: 'client.id=b' }
-  const options = await read(file, given, environment)
-  assert.deepEqual(options.property, ['client.id=a', 'client.id=b', 'client.id=c'])
-  assert.equal(options.commandConfig, 'mine.properties')
-  const other = await read(file, { ...given, commandConfig: ['other.properties'] }, environment)
-  assert.deepEqual([other.property, other.commandConfig], [['client.id=b', 'client.id=c'], 'other.properties'])
-  const variable = { ...environment, ROWMILL_COMMAND_CONFIG: 'variable.properties' }
-  assert.deepEqual((await read(file, {}, variable)).property, ['client.id=b'])
+/** The value of a property for a command line of `rowmill run`, and the brokers. */
+async function reach(config: string, given: Record<string, string[]>, environment: NodeJS.ProcessEnv) {
+  const { config: found } = await readKafkaOptions(await read(config, given, environment), () => {})
+  return { clientId: found.limits.clientId, brokers: found.brokers?.join() }
+}
+
+/** Each way to give a setting of the cluster, the weakest first. `file` writes a file of properties. */
+const WAYS: Record<string, (text: string, file: (text: string) => string) => Partial<Given>> = {
+  'command-config in the file': (text, file) => ({ yaml: `command-config: ${file(text)}\n` }),
+  'kafka in the file': text => ({ yaml: `kafka: { ${text.replace('=', ': "')}" }\n` }),
+  ROWMILL_COMMAND_CONFIG: (text, file) => ({ environment: { ROWMILL_COMMAND_CONFIG: file(text) } }),
+  ROWMILL_PROPERTY: text => ({ environment: { ROWMILL_PROPERTY: text } }),
+  '--command-config': (text, file) => ({ given: { commandConfig: [file(text)] } }),
+  '-X': text => ({ given: { property: [text] } }),
+}
+interface Given {
+  readonly yaml: string
+  readonly environment: Record<string, string>
+  readonly given: Record<string, string[]>
+}
+/** The same for brokers, which have an option of their own besides. */
+const brokers = (value: string) => value.replace('bootstrap.servers=', '')
+const BROKER_WAYS: typeof WAYS = {}
+for (const [name, way] of Object.entries(WAYS)) {
+  BROKER_WAYS[name] = way
+  if (name === 'kafka in the file')
+    BROKER_WAYS['brokers in the file'] = text => ({ yaml: `brokers: "${brokers(text)}"\n` })
+  if (name === 'ROWMILL_PROPERTY')
+    BROKER_WAYS['ROWMILL_BROKERS'] = text => ({ environment: { ROWMILL_BROKERS: brokers(text) } })
+  if (name === '-X') BROKER_WAYS['--brokers'] = text => ({ given: { brokers: [brokers(text)] } })
+}
+
+for (const [what, ways, [weak, strong]] of [
+  ['client.id', WAYS, ['client.id=weak', 'client.id=strong']],
+  ['brokers', BROKER_WAYS, ['bootstrap.servers=weak:1', 'bootstrap.servers=strong:1']],
+] as const)
+  for (const [at, winner] of Object.keys(ways).entries())
+    for (const loser of Object.keys(ways).slice(0, at))
+      test(`${what}: ${winner} wins over ${loser}`, async t => {
+        const file = (text: string) => {
+          const path = join(testFolder(t), 'client.properties')
+          writeFileSync(path, text)
+          return path
+        }
+        const [less, more] = [ways[loser]!(weak, file), ways[winner]!(strong, file)]
+        const environment = { ...less.environment, ...more.environment }
+        const yaml = configFile(t, `${less.yaml ?? ''}${more.yaml ?? ''}`)
+        const found = await reach(yaml, { ...less.given, ...more.given }, environment)
+        assert.equal(what === 'brokers' ? found.brokers : found.clientId, what === 'brokers' ? 'strong:1' : 'strong')
+      })
+
+test('brokers of the file count if a --command-config from elsewhere has none, and its client properties do not', async t => {
+  const file = configFile(t, 'brokers: a:1\nkafka:\n  client.id: a\n')
+  const login = join(testFolder(t), 'client.properties')
+  writeFileSync(login, 'retry.backoff.ms=7\n')
+  assert.deepEqual(await reach(file, { commandConfig: [login] }, {}), { clientId: undefined, brokers: 'a:1' })
+})
+
+test('a bad value of a client property is refused with the place where it was given', async t => {
+  const file = configFile(t, 'brokers: a:1\nkafka:\n  client.id: a\n  request.timeout.ms: soon\n')
+  await assert.rejects(reach(file, {}, {}), {
+    code: 'USAGE',
+    message: `${file}, line 4: request.timeout.ms: it must be a whole number from 1 to 2147483647`,
+  })
+  const none = configFile(t, 'brokers: a:1\n')
+  const bad = 'request.timeout.ms=soon'
+  await assert.rejects(
+    reach(none, {}, { ROWMILL_PROPERTY: bad }),
+    /^\S+ ROWMILL_PROPERTY: request\.timeout\.ms: it must/,
+  )
+  await assert.rejects(reach(none, { property: [bad] }, {}), /^\S+ --property: request\.timeout\.ms: it must/)
 })
 
 test('a run that is resumed takes only secrets from the file', async t => {
@@ -127,7 +191,7 @@ test('a run that is resumed takes only secrets from the file', async t => {
   )
   const { settings } = await givenConfig(['config', 'resume'], { config: [file], resume: ['out.csv'] }, {})
   assert.deepEqual(
-    [...settings].map(([flag, { texts }]) => [flag, texts]),
+    [...settings].map(([flag, texts]) => [flag, texts.map(({ text }) => text)]),
     [
       ['schema-registry', ['https://me:pw@h:1']],
       ['property', ['sasl.password=pw']],

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { describeJobs, type ListedJob } from '../../src/cli/job-table.ts'
 import type { Job } from '../../src/model.ts'
-import { OPTIONS } from '../../src/options.ts'
+import { OPTIONS, parseOption } from '../../src/options.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
@@ -290,9 +290,10 @@ test('a complete job cannot be cancelled and can still be collected; a missing j
 })
 
 test('columns: names separated by commas, or a JSON array', () => {
-  assert.deepEqual(OPTIONS.columns.parse(' SKU , TEXT'), ['SKU', 'TEXT'])
-  assert.deepEqual(OPTIONS.columns.parse('["a,b", " c", ""]'), ['a,b', ' c', ''])
-  for (const given of ['', ',', '[', '["\\ud800"]', '[[]]']) assert.throws(() => OPTIONS.columns.parse(given), given)
+  const read = (given: string) => parseOption(OPTIONS.columns, '--columns', given)
+  assert.deepEqual(read(' SKU , TEXT'), ['SKU', 'TEXT'])
+  assert.deepEqual(read('["a,b", " c", ""]'), ['a,b', ' c', ''])
+  for (const given of ['', ',', '[', '["\\ud800"]', '[[]]']) assert.throws(() => read(given), { code: 'USAGE' }, given)
 })
 
 test('two commands open one id differently at once: the second in the log ends with JOB_EXISTS', async t => {

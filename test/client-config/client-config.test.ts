@@ -83,6 +83,13 @@ test('both dialects say the same', () => {
   const librdkafka = 'security.protocol=sasl_plaintext\nsasl.mechanisms=PLAIN\nsasl.username=me\nsasl.password=secret'
   assert.deepEqual(config(java), config(librdkafka))
   assert.deepEqual(config(java).sasl, login)
+  for (const [first, second] of [
+    [java, librdkafka],
+    [librdkafka, java],
+  ] as const) {
+    const { sasl } = config(`${first.replaceAll('me', 'you').replaceAll('secret', 'other')}\n${second}`)
+    assert.deepEqual(sasl, login, 'the later one wins')
+  }
 })
 
 test('a token comes from a file, a command or an endpoint', () => {
