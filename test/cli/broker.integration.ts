@@ -54,6 +54,13 @@ test('a broker says that it is open to every user of the machine', async t => {
   )
 })
 
+test('with --auth the file of the login is named in spite of --quiet, and nothing else is logged', async t => {
+  const { child, finished, clientConfig } = await runBroker(t, ['--auth', '--quiet'])
+  assert.ok(existsSync(await clientConfig))
+  child.kill('SIGTERM')
+  assert.match((await finished).stderr, /^rowmill: the other commands need --command-config \S+\n$/)
+})
+
 for (const where of ['in its data folder', 'in its temporary folder'] as const)
   test(`with --auth only those get in who have the file that the broker names, ${where}`, async t => {
     const folder = testFolder(t)

@@ -1,9 +1,10 @@
 import { describeRoom, SMALL_PIPELINE } from '../../broker/jvm/open-files-needed.ts'
 import { startLocalBroker } from '../../broker/local-broker.ts'
-import type { LocalBroker } from '../../broker/running-broker.ts'
 import { untilAborted } from '../../support/abort.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
+
+const OPEN_TO_ALL = 'every user of this machine can read and write the topics of this broker. --auth keeps them out'
 
 export const brokerCommand = defineCommand({
   name: 'broker',
@@ -12,7 +13,7 @@ export const brokerCommand = defineCommand({
   example: 'rowmill broker --port 9092 --data ./kafka-data --auth',
   options: ['port', 'data', 'auth', 'quiet', 'config'],
   act: (_, { port, data, auth, quiet }) =>
-    withinLimits({ quiet }, 'before the broker answered', async ({ say, signal }) => {
+    withinLimits({ quiet }, 'before the broker answered', async ({ terminal, say, signal }) => {
       const broker = await startLocalBroker({
         ...(port === null ? {} : { port }),
         ...(data === null ? {} : { dataDir: data }),
@@ -23,7 +24,10 @@ export const brokerCommand = defineCommand({
       })
       const room = describeRoom(SMALL_PIPELINE)
       if (room !== null) say(room)
-      say(whoMayUse(broker))
+      const { clientConfig } = broker
+      if (clientConfig === null) say(OPEN_TO_ALL)
+      // Without this file nobody gets in, so the line comes in spite of --quiet.
+      else terminal.output(`rowmill: the other commands need --command-config ${clientConfig}`)
       process.stdout.write(`${broker.address}\n`)
       const died = await Promise.race([untilAborted(signal), broker.died])
       await broker.close()
@@ -31,9 +35,3 @@ export const brokerCommand = defineCommand({
       return 0
     }),
 })
-
-function whoMayUse({ clientConfig }: LocalBroker): string {
-  return clientConfig === null
-    ? 'every user of this machine can read and write the topics of this broker. --auth keeps them out'
-    : `the other commands need --command-config ${clientConfig}`
-}
