@@ -21,9 +21,10 @@ import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
 import { refusalOf } from './refusal.ts'
 import { type Right, Rights } from './rights.ts'
-import { renewSessionsInTime, saslOptions } from './sasl.ts'
+import { mendLogins, saslOptions } from './sasl.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { checkTls, isLoopback } from './tls.ts'
+import { isTokenUnavailable } from './tokens.ts'
 import { keepRefusalTexts } from './told-refusals.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
@@ -65,8 +66,8 @@ export class Kafka {
 
   constructor(settings: KafkaSettings) {
     mendConnections()
-    renewSessionsInTime()
     keepRefusalTexts()
+    mendLogins()
     registerCodecs()
     checkCompression(settings.compression ?? 'none')
     this.settings = settings
@@ -217,6 +218,8 @@ export class Kafka {
       const refusal = refusalOf(cause)
       if (refusal) throw new RowmillError(refusal.code, `${brokers}: ${refusal.text}`, { brokers }, { cause })
       const said = (cause as Error).message
+      if (isTokenUnavailable(cause))
+        throw new RowmillError('AUTHENTICATION_FAILED', `${brokers}: ${said}`, { type: 'TOKEN_UNAVAILABLE' })
       const tls = this.#security.tls
         ? 'Does it speak TLS there? If not, give security.protocol=PLAINTEXT, or SASL_PLAINTEXT with a login'
         : 'Does it expect TLS? Then give security.protocol=SSL, or SASL_SSL with a login'

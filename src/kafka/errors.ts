@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
 import { refusalOf } from './refusal.ts'
+import { isTokenUnavailable } from './tokens.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
 const LONGEST_PAUSE_MS = 500
@@ -53,14 +54,15 @@ export async function answered<T>(request: () => Promise<T>): Promise<T> {
 function isSilence(error: unknown): boolean {
   const { name = '', cause } = error as Error
   if (name.startsWith('KafkaJSNumberOfRetries')) return cause !== undefined && isSilence(cause)
-  return /^KafkaJS(Connection|RequestTimeout|BrokerNotFound)/.test(name)
+  return /^KafkaJS(Connection|RequestTimeout|BrokerNotFound|LockTimeout)/.test(name) || isTokenUnavailable(error)
 }
 
 function silent(cause: unknown): RowmillError {
   const said = (cause as Error).message
   // A broker that expects a login answers one request, and hangs up at the next.
   const hint = said === 'Closed connection' ? '. Does it require a login (security.protocol=SASL_SSL)?' : ''
-  const message = `the Kafka broker stopped answering: ${said}${hint}`
+  const what = isTokenUnavailable(cause) ? 'cannot log in to the Kafka broker' : 'the Kafka broker stopped answering'
+  const message = `${what}: ${said}${hint}`
   return new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })
 }
 

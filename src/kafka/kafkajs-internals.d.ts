@@ -138,6 +138,14 @@ declare module 'kafkajs/src/network/connection.js' {
   }
 }
 
+declare module 'kafkajs/src/broker/saslAuthenticator/index.js' {
+  import type { Mechanism } from 'kafkajs'
+  export default class SaslAuthenticator {
+    readonly connection: { readonly sasl: Mechanism }
+    authenticate(): Promise<void>
+  }
+}
+
 declare module 'kafkajs/src/broker/saslAuthenticator/plain.js' {
   import type { Mechanism } from 'kafkajs'
   export default function plain(login: {

@@ -1,4 +1,5 @@
 import type { Mechanism } from 'kafkajs'
+import SaslAuthenticator from 'kafkajs/src/broker/saslAuthenticator/index.js'
 import plain from 'kafkajs/src/broker/saslAuthenticator/plain.js'
 import scram256 from 'kafkajs/src/broker/saslAuthenticator/scram256.js'
 import scram512 from 'kafkajs/src/broker/saslAuthenticator/scram512.js'
@@ -13,8 +14,11 @@ const RENEWED_AFTER = 0.85
 
 const PASSWORD_LOGINS = { PLAIN: plain, 'SCRAM-SHA-256': scram256, 'SCRAM-SHA-512': scram512 }
 
+/** A mechanism of KafkaJS, and what we do before each login. */
+type PreparedMechanism = Mechanism & { prepare?(): Promise<void> }
+
 /** How KafkaJS logs in. All connections of a process share the tokens. */
-export function saslOptions(settings: SaslSettings): Mechanism {
+export function saslOptions(settings: SaslSettings): PreparedMechanism {
   if (settings.mechanism !== 'OAUTHBEARER') {
     const { mechanism, username, password } = settings
     return {
@@ -24,11 +28,15 @@ export function saslOptions(settings: SaslSettings): Mechanism {
   }
   const { token, extensions = {} } = settings
   const fetchToken = tokenFetcher(token)
+  let prepared = ''
   return {
     mechanism: settings.mechanism,
+    prepare: async () => {
+      prepared = await fetchToken()
+    },
     authenticationProvider: ({ saslAuthenticate }) => ({
       authenticate: async () => {
-        const request = bearerRequest(await fetchToken(), extensions)
+        const request = bearerRequest(prepared, extensions)
         const answer = await saslAuthenticate({ request, response: AS_TEXT })
         if (answer) throw refusedToken(answer)
       },
@@ -80,15 +88,33 @@ function refusedToken(answer: string): RowmillError {
   return new RowmillError('AUTHENTICATION_FAILED', message)
 }
 
-let renewing = false
+let isMended = false
+
+/** Changes to how KafkaJS logs in. To be called before the first connection. May be called more than once. */
+export function mendLogins(): void {
+  if (isMended) return
+  isMended = true
+  renewSessionsInTime()
+  prepareLogins()
+}
+
+/**
+ * KafkaJS begins a login before it asks for a token. Without a token it would begin another login on the same connection, and
+ * the broker refuses that for good.
+ */
+function prepareLogins(): void {
+  const authenticate = SaslAuthenticator.prototype.authenticate
+  SaslAuthenticator.prototype.authenticate = async function (this: SaslAuthenticator) {
+    await (this.connection.sasl as PreparedMechanism).prepare?.()
+    await authenticate.call(this)
+  }
+}
 
 /**
  * KafkaJS logs in again 10 s before a session ends. With sessions of less than that it logs in before each request, and the
  * broker refuses that, because it takes one login a second. We go by a part of the session's life.
  */
-export function renewSessionsInTime(): void {
-  if (renewing) return
-  renewing = true
+function renewSessionsInTime(): void {
   Connection.prototype.isAuthenticated = function (this: Connection) {
     if (this.authenticatedAt === null) return false
     const lifeMs = Number(this.sessionLifetime)

@@ -1,15 +1,19 @@
-import { exec } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { request as requestPlain } from 'node:http'
 import { request } from 'node:https'
 import { promisify } from 'node:util'
 import { RowmillError } from '../errors.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
+import { maskUrl } from '../support/credentials.ts'
+import { refusalOf } from './refusal.ts'
 import type { TokenSource } from './security.ts'
 import { pemOf } from './tls.ts'
 
-/** How long a command or an endpoint has for a token. */
-const ANSWER_MS = 30_000
+const COMMAND_MS = 30_000
+const ENDPOINT_MS = 10_000
+/** Statuses of HTTP that a retry may cure, although they blame the client. */
+const BUSY = [408, 425, 429]
 /** A token with a known life is used for this part of it, as Java does. */
 const USED_PART = 0.8
 const AWS_SIGNER = 'aws-msk-iam-sasl-signer-js'
@@ -21,8 +25,26 @@ interface Token {
 }
 
 /**
- * Fetches tokens: a new one for each login, or the last one while it is known to be valid. Throws AUTHENTICATION_FAILED,
- * which never shows a token.
+ * There is no token now, but a retry may get one: nobody answers, or somebody is just replacing the file. KafkaJS retries it,
+ * and so do we, as a connection that fails. It has no cause, because KafkaJS would throw the cause instead.
+ */
+export class TokenUnavailable extends Error {
+  override readonly name = 'TokenUnavailable'
+  readonly retriable = true
+}
+
+/** The endpoint refuses to give us a token. */
+class TokenRefused extends Error {}
+
+/** Whether a login failed for lack of a token. KafkaJS wraps what the login threw. */
+export function isTokenUnavailable(error: unknown): boolean {
+  const { name, cause } = (error ?? {}) as Error
+  return name === 'TokenUnavailable' || (cause !== undefined && cause !== error && isTokenUnavailable(cause))
+}
+
+/**
+ * Fetches tokens: a new one for each login, or the last one while it is known to be valid. Throws TokenUnavailable, or
+ * AUTHENTICATION_FAILED if a retry cannot help. No error shows a token.
  */
 export function tokenFetcher(source: TokenSource, now: Clock = monotonicMs): () => Promise<string> {
   let last: { token: Promise<Token>; until: number } | null = null
@@ -44,16 +66,19 @@ export function tokenFetcher(source: TokenSource, now: Clock = monotonicMs): () 
 
 async function fetchToken(source: TokenSource): Promise<Token> {
   const { what, fetch } = readings(source)
-  let token: Token
-  try {
-    token = await fetch()
-  } catch (cause) {
-    if (cause instanceof RowmillError) throw cause
-    throw new RowmillError('AUTHENTICATION_FAILED', `no token from ${what}: ${(cause as Error).message}`, {}, { cause })
-  }
+  const token = await fetch().catch(error => {
+    throw noToken(what, error)
+  })
   if (/^[\x21-\x7e]+$/.test(token.value)) return token
   const flaw = token.value === '' ? 'it is empty' : 'it must be one word of ASCII characters'
-  throw new RowmillError('AUTHENTICATION_FAILED', `the token from ${what} cannot be used: ${flaw}`)
+  throw new TokenUnavailable(`the token from ${what} cannot be used: ${flaw}`)
+}
+
+function noToken(what: string, error: Error): Error {
+  if (error instanceof RowmillError) return error
+  const message = `no token from ${what}: ${error.message}`
+  const isFinal = error instanceof TokenRefused || refusalOf(error) !== null
+  return isFinal ? new RowmillError('AUTHENTICATION_FAILED', message) : new TokenUnavailable(message)
 }
 
 function readings(source: TokenSource): { what: string; fetch: () => Promise<Token> } {
@@ -66,22 +91,34 @@ function readings(source: TokenSource): { what: string; fetch: () => Promise<Tok
     case 'command':
       return { what: 'rowmill.token.command', fetch: () => fromCommand(source.command) }
     case 'endpoint':
-      return { what: source.url, fetch: () => fromEndpoint(source) }
+      return { what: maskUrl(source.url), fetch: () => fromEndpoint(source) }
     case 'aws':
       return { what: 'the AWS credentials', fetch: () => fromAws(source) }
   }
 }
 
+/** The shell reads the command from its standard input, because all users can read a command line. */
+const RUN_INPUT = 'command=$(cat); exec </dev/null; eval "$command"'
+
 async function fromCommand(command: string): Promise<Token> {
   try {
-    const { stdout } = await promisify(exec)(command, { timeout: ANSWER_MS })
+    const running = promisify(execFile)('/bin/sh', ['-c', RUN_INPUT], { timeout: COMMAND_MS })
+    running.child.stdin!.on('error', () => {}) // the shell may end before it has read everything
+    running.child.stdin!.end(command)
+    const { stdout } = await running
     return { value: stdout.trim(), lifeMs: null }
   } catch (error) {
-    // What exec says holds the command, which may hold a secret.
     const { code, signal, stderr = '' } = error as { code?: number; signal?: string; stderr?: string }
-    const how = signal ? `it was ended by ${signal} after ${ANSWER_MS / 1000} s` : `it ended with exit code ${code}`
-    throw new Error(`${how}. It said: ${stderr.trim().slice(0, 300) || 'nothing'}`)
+    const how = signal ? `it was ended by ${signal} after ${COMMAND_MS / 1000} s` : `it ended with exit code ${code}`
+    throw new Error(`${how}. It said: ${withoutWordsOf(command, stderr.trim()).slice(0, 300) || 'nothing'}`)
   }
+}
+
+/** The text with *** instead of each longer argument of the command, which may be a secret that a shell or program repeats. */
+function withoutWordsOf(command: string, text: string): string {
+  const [, ...words] = command.split(/[\s"'`=|;&<>()]+/).filter(word => word !== '')
+  const long = words.filter(word => word.length >= 6).sort((a, b) => b.length - a.length)
+  return long.reduce((masked, word) => masked.replaceAll(word, '***'), text)
 }
 
 async function fromEndpoint(source: Extract<TokenSource, { from: 'endpoint' }>): Promise<Token> {
@@ -92,7 +129,8 @@ async function fromEndpoint(source: Extract<TokenSource, { from: 'endpoint' }>):
   const answer = parseAnswer(text)
   if (status !== 200) {
     const { error, error_description: description } = answer
-    throw new Error([`HTTP status ${status}`, error, description].filter(said => typeof said === 'string').join(', '))
+    const said = [`HTTP status ${status}`, error, description].filter(said => typeof said === 'string').join(', ')
+    throw status >= 400 && status < 500 && !BUSY.includes(status) ? new TokenRefused(said) : new Error(said)
   }
   const { access_token: value, expires_in: seconds } = answer
   if (typeof value !== 'string') throw new Error('its answer holds no access_token')
@@ -115,13 +153,13 @@ function post({ url, ca }: Endpoint, authorization: string, body: string): Promi
     const send = url.startsWith('http:') ? requestPlain : request
     const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }
     const trusted = ca ? { ca: pemOf(ca) } : {}
-    const asked = send(url, { method: 'POST', headers, timeout: ANSWER_MS, ...trusted }, answer => {
+    const asked = send(url, { method: 'POST', headers, timeout: ENDPOINT_MS, ...trusted }, answer => {
       const chunks: Buffer[] = []
       answer.on('data', chunk => chunks.push(chunk))
       answer.on('error', reject)
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
     })
-    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ANSWER_MS / 1000} s`)))
+    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ENDPOINT_MS / 1000} s`)))
     asked.on('error', reject)
     asked.end(body)
   })
@@ -131,7 +169,7 @@ function post({ url, ca }: Endpoint, authorization: string, body: string): Promi
 async function fromAws({ region, profile, role }: Extract<TokenSource, { from: 'aws' }>): Promise<Token> {
   const signer = await loadSigner()
   const where = region ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION']
-  if (!where) throw new Error('which region? Give rowmill.aws.region, or set AWS_REGION')
+  if (!where) throw new TokenRefused('which region? Give rowmill.aws.region, or set AWS_REGION')
   const { token, expiryTime } = profile
     ? await signer.generateAuthTokenFromProfile({ region: where, awsProfileName: profile })
     : role

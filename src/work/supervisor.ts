@@ -169,7 +169,8 @@ export class Supervisor {
   }
 
   #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {
-    if (again && reason?.code === 'BROKER_UNREACHABLE' && this.#mayComeBack()) {
+    const isOutage = reason?.code === 'BROKER_UNREACHABLE' || reason?.facts['type'] === 'TOKEN_UNAVAILABLE'
+    if (again && isOutage && this.#mayComeBack()) {
       this.#fork(name, true)
       return
     }

@@ -14,6 +14,7 @@ import { type Listener, PASSWORD, SecuredBroker, USER } from '../helpers/secured
 import { serialJob } from '../helpers/serial.ts'
 import { unsecuredToken } from '../helpers/unsecured-token.ts'
 import { until } from '../helpers/until.ts'
+import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 import { propertiesText } from '../helpers/ways-in.ts'
 
 const ROWS = 300
@@ -99,7 +100,7 @@ for (const [fault, listener, properties, line] of STARTS)
     writeFileSync(file, propertiesText({ 'bootstrap.servers': secured.address(listener), ...properties() }))
     copyFileSync(input, join(own, 'done.csv'))
     const job = ['--job', 'j']
-    const classify = ['--classifier', classifierIn(own), '--workers', '1']
+    const classify = ['--classifier', waitingClassifier(own).file, '--workers', '1']
     const commands = [
       ['run', input, join(own, 'run.csv'), ...classify],
       ['publish', input],
@@ -114,22 +115,6 @@ for (const [fault, listener, properties, line] of STARTS)
     )
     assert.ok(performance.now() - begin < AT_ONCE_MS)
   })
-
-/** A classifier that waits after 100 rows until the folder has a file `go`. It leaves a file `waits`. */
-function classifierIn(own: string): string {
-  const file = join(own, 'classifier.py')
-  const lines = [
-    'import os, time',
-    `GO, WAITS = ${JSON.stringify(join(own, 'go'))}, ${JSON.stringify(join(own, 'waits'))}`,
-    'def classify_df(df):',
-    '    while int(df.index[0]) >= 100 and not os.path.exists(GO):',
-    "        open(WAITS, 'w').close()",
-    '        time.sleep(0.05)',
-    "    df['LENGTH'] = [len(value) for value in df['A']]",
-  ]
-  writeFileSync(file, `${lines.join('\n')}\n`)
-  return file
-}
 
 interface MiddleFault {
   readonly listener: Listener
@@ -194,7 +179,7 @@ for (const [fault, { listener, properties, breaks, mends, line }] of Object.entr
     }
     const classifier = (name: string) => {
       mkdirSync(file(name))
-      return ['--classifier', classifierIn(file(name)), '--workers', '1', '--batch-rows', '20']
+      return ['--classifier', waitingClassifier(file(name)).file, '--workers', '1', '--batch-rows', '20']
     }
     const [ofRun, ofWork] = [classifier('run'), classifier('work')]
     const publish = ['publish', input, '--partitions', '2', ...shared]

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { describeKafkaError } from '../../src/kafka/index.ts'
+import type { TokenSource } from '../../src/kafka/security.ts'
+import { tokenFetcher } from '../../src/kafka/tokens.ts'
+import { testFolder } from '../helpers/cli.ts'
+import { type EndpointFault, tokenEndpoint } from '../helpers/token-endpoint.ts'
+
+const CREDENTIALS = { clientId: 'me', clientSecret: 'its secret' }
+
+async function endpoint(t: TestContext, fault: () => EndpointFault | null, more: Partial<TokenSource> = {}) {
+  const url = await tokenEndpoint(close => t.after(close), { ...CREDENTIALS, token: () => 'good', fault })
+  return { from: 'endpoint', url, ...CREDENTIALS, scope: null, ca: null, ...more } as TokenSource
+}
+
+/** What the attempt to get a token throws, as those who use the connection see it. */
+async function fault(source: TokenSource) {
+  const error = await tokenFetcher(source)().then(
+    token => assert.fail(`got ${token}`),
+    thrown => thrown,
+  )
+  const { retriable, code, text } = describeKafkaError(error)
+  return { code: retriable ? 'retry' : code, text }
+}
+
+const html = { status: 200, text: '<html>We will be back soon</html>' }
+const FAULTS: [what: string, fault: EndpointFault, code: string, text: RegExp][] = [
+  ['is down for maintenance', { status: 503, text: '' }, 'retry', /: HTTP status 503$/],
+  ['fails', { status: 500, text: '{"error":"server_error"}' }, 'retry', /: HTTP status 500, server_error$/],
+  ['limits our requests', { status: 429, text: '{}' }, 'retry', /HTTP status 429/],
+  ['hangs up', 'hang-up', 'retry', /socket hang up/],
+  ['answers with a page', html, 'retry', /holds no access_token/],
+  ['refuses us', { status: 401, text: '{"error":"invalid_client"}' }, 'AUTHENTICATION_FAILED', /401, invalid_client$/],
+  [
+    'refuses the request',
+    { status: 400, text: '{"error":"invalid_scope"}' },
+    'AUTHENTICATION_FAILED',
+    /invalid_scope$/,
+  ],
+]
+
+for (const [what, how, code, text] of FAULTS)
+  test(`an endpoint that ${what}: ${code}, and the next request may get a token`, async t => {
+    let now: EndpointFault | null = how
+    const source = await endpoint(t, () => now)
+    const found = await fault(source)
+    assert.equal(found.code, code)
+    assert.match(found.text, text)
+    const fetchToken = tokenFetcher(source)
+    await assert.rejects(fetchToken())
+    now = null
+    assert.equal(await fetchToken(), 'good')
+  })
+
+test('an endpoint that does not answer is given up after 10 s, and retried', { timeout: 30_000 }, async t => {
+  assert.deepEqual(
+    await fault(await endpoint(t, () => 'silence')).then(({ code, text }) => [code, /within 10 s/.test(text)]),
+    ['retry', true],
+  )
+})
+
+test('an endpoint that accepts no connection is retried, and the message shows no password of its URL', async () => {
+  const server = createServer().listen(0, '127.0.0.1')
+  const port = await new Promise(resolve =>
+    server.once('listening', () => resolve((server.address() as { port: number }).port)),
+  )
+  server.close()
+  const url = `http://me:canary@127.0.0.1:${port}/token`
+  const found = await fault({ from: 'endpoint', url, ...CREDENTIALS, scope: null, ca: null })
+  assert.equal(found.code, 'retry')
+  assert.match(found.text, /ECONNREFUSED/)
+  assert.doesNotMatch(found.text, /canary/)
+})
+
+test('a file that is missing or empty while it is replaced is retried', async t => {
+  const file = join(testFolder(t), 'token')
+  const fetchToken = tokenFetcher({ from: 'file', file })
+  assert.match((await fault({ from: 'file', file })).text, /^no token from the file .*ENOENT/)
+  writeFileSync(file, '\n')
+  assert.deepEqual(await fault({ from: 'file', file }), {
+    code: 'retry',
+    text: `the token from the file ${file} cannot be used: it is empty`,
+  })
+  await assert.rejects(fetchToken())
+  writeFileSync(file, 'good\n')
+  assert.equal(await fetchToken(), 'good')
+  rmSync(file)
+  assert.equal((await fault({ from: 'file', file })).code, 'retry')
+})
+
+test('a command that fails once is retried', async t => {
+  const mark = join(testFolder(t), 'ran')
+  const command = `test -e '${mark}' && echo good || { touch '${mark}'; echo no vault >&2; exit 3; }`
+  const found = await fault({ from: 'command', command })
+  assert.deepEqual(found, {
+    code: 'retry',
+    text: 'no token from rowmill.token.command: it ended with exit code 3. It said: no vault',
+  })
+  assert.ok(existsSync(mark))
+  assert.equal(await tokenFetcher({ from: 'command', command })(), 'good')
+})
+
+test('the command is not on the command line of its shell, and no message repeats its arguments', async () => {
+  const shell = "tr -d '\\0\\n $()' </proc/$$/cmdline; : canary-of-the-command"
+  const seen = await tokenFetcher({ from: 'command', command: shell })()
+  assert.match(seen, /sh/)
+  assert.doesNotMatch(seen, /canary/)
+  for (const command of [
+    "echo 'canary-1234 is wrong' >&2; false canary-1234",
+    'vault read canary-1234 (',
+    'canary "canary-1234',
+  ]) {
+    const { text } = await fault({ from: 'command', command })
+    assert.doesNotMatch(text, /1234/, text)
+  }
+})
