@@ -126,10 +126,9 @@ export class Kafka {
     { stableEnds = false, operation = 'Read' }: { stableEnds?: boolean; operation?: Right['operation'] } = {},
   ): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics, { stableEnds, operation })
-    const { rack = '' } = this.#limits
-    const { format } = this.settings
-    const parts = { format: format ?? AS_IT_IS, rights: this.#rights, operation, patienceMs: this.patienceMs, rack }
-    return new Reader(cluster, sockets, parts)
+    const { rack = '', fetchMaxBytes } = this.#limits
+    const parts = { rights: this.#rights, operation, patienceMs: this.patienceMs, rack, fetchMaxBytes }
+    return new Reader(cluster, sockets, { ...parts, format: this.settings.format ?? AS_IT_IS })
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {

@@ -14,7 +14,9 @@ export interface ClientLimits {
   readonly rebalanceTimeoutMs?: number
   readonly retryBackoffMs?: number
   readonly retryBackoffMaxMs?: number
+  /** The most bytes of messages that a request carries. A single message may be longer. */
   readonly maxRequestBytes?: number
+  /** The most bytes of an answer to a fetch. A first batch may be longer. */
   readonly fetchMaxBytes?: number
 }
 
@@ -25,6 +27,7 @@ const DEFAULTS = {
   connectionsMaxIdleMs: 0, // a connection may idle for ever
   retryBackoffMs: 100,
   retryBackoffMaxMs: 2000,
+  fetchMaxBytes: Number.POSITIVE_INFINITY, // each reader has a limit of its own
 }
 /** Brokers that are far away need more patience, and so do those who watch our heartbeats there. */
 const NEAR = { connectionTimeoutMs: 5000, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 10_000 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import type { OutgoingMessage, Producer, TopicPartition } from './index.ts'
@@ -27,8 +28,8 @@ interface PendingMessage {
  * Sends one request at a time for each partition, with all messages that wait for it. Partitions take turns, so messages
  * gather while another partition is served: the busier a sender is, the fewer requests it makes.
  *
- * A failed request is repeated with the same bytes before anything else goes to its partition. If the broker refuses it for
- * good, nothing more goes to its partition. So the log holds the messages of a partition in the order of the calls, up to a
+ * A failed request is repeated with the same bytes before anything else goes to its partition. One that is too large for its
+ * topic is sent in parts. If the broker refuses it for good, nothing more goes to its partition. So the log holds the messages of a partition in the order of the calls, up to a
  * refused one. Some may be there twice, but none is missing.
  *
  * Without that rule a row would be lost: the result of row 7 is refused, that of row 8 is written, and the worker ends. The
@@ -43,11 +44,14 @@ export class PartitionSender {
   /** The partitions that get nothing more, and why. */
   readonly #refused = new Map<string, unknown>()
   readonly #turn: Turn
+  /** The most that one request carries. A topic may take less. */
+  #requestBytes: number
   #bytes = 0
   #room = Promise.withResolvers<void>()
 
   constructor(producer: Producer, say: Say, time = realTime) {
     this.#producer = producer
+    this.#requestBytes = producer.maxRequestBytes ?? SEND_BYTES
     this.#turn = new Turn(time)
     setMaxListeners(0, this.#stop.signal) // each partition that waits for a retry listens to it
     this.#outage = new Outage('write to the broker', say, producer.patienceMs, time)
@@ -89,14 +93,19 @@ export class PartitionSender {
     await null // the caller may queue more messages in the same turn: they join the first request
     while (queue.length > 0) {
       const endTurn = await this.#turn.take()
-      const done = takeRequest(queue, this.#producer.maxRequestBytes ?? SEND_BYTES)
+      const done = takeRequest(queue, this.#requestBytes)
       try {
         await this.#sendUntilAcked(to, done)
         for (const { acked } of done) acked()
       } catch (error) {
-        this.#refused.set(key, error)
-        done.push(...queue.splice(0))
-        for (const { failed } of done) failed(error)
+        if (done.length > 1 && isTooLarge(error)) {
+          this.#requestBytes /= 2
+          queue.unshift(...done.splice(0)) // none of them was written
+        } else {
+          this.#refused.set(key, error)
+          done.push(...queue.splice(0))
+          for (const { failed } of done) failed(error)
+        }
       }
       for (const { message } of done) this.#bytes -= message.value.length
       endTurn()
@@ -124,6 +133,11 @@ export class PartitionSender {
     this.#room.resolve()
     this.#room = Promise.withResolvers<void>()
   }
+}
+
+/** Whether the broker refuses a request because it is longer than its topic takes. */
+function isTooLarge(error: unknown): boolean {
+  return error instanceof RowmillError && /TOO_LARGE/.test(`${error.facts['type']}`)
 }
 
 function takeRequest(queue: PendingMessage[], mostBytes: number): PendingMessage[] {

@@ -49,6 +49,8 @@ export class Reader {
   readonly #format: ValueFormat
   /** Where we are. The broker may name a replica there. Empty: we do not say. */
   readonly #rack: string
+  /** The most that an answer has, unless its first batch is longer. */
+  readonly #fetchMaxBytes: number
   readonly #rights: Rights
   readonly #operation: Right['operation']
   /** Ends retries: KafkaJS would connect again, and nobody would close that connection. */
@@ -67,9 +69,11 @@ export class Reader {
       operation: Right['operation']
       patienceMs: number
       rack: string
+      fetchMaxBytes: number
     },
   ) {
     this.patienceMs = parts.patienceMs
+    this.#fetchMaxBytes = parts.fetchMaxBytes
     this.#cluster = cluster
     this.#sockets = sockets
     this.#format = parts.format
@@ -103,7 +107,8 @@ export class Reader {
    */
   async fetch(node: string, offsets: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const answer = await fetchRaw(broker, offsets, limits, this.#rack)
+    const maxBytes = Math.min(limits.maxBytes, this.#fetchMaxBytes)
+    const answer = await fetchRaw(broker, offsets, { ...limits, maxBytes }, this.#rack)
     const asked = new Map(offsets.map(at => [`${at.topic}/${at.partition}`, at.offset]))
     let left = ANSWER_BYTES
     const fetched = answer.map(

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { Kafka } from '../../src/kafka/index.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
 
 async function testTopic(t: TestContext, partitions: number) {
@@ -61,4 +62,24 @@ test('a process that works and idles logs no warning, burns no CPU and ends when
   const { idleMs, timers } = JSON.parse(stdout) as { idleMs: number; timers: number }
   assert.ok(idleMs < 150, `${idleMs} ms of CPU in an idle second`)
   assert.ok(timers < 200, `${timers} timers in an idle second`)
+})
+
+test('an answer has no more bytes than fetch.max.bytes, except for a first batch that is longer', async t => {
+  const { topic } = await testTopic(t, 3)
+  const kafka = new Kafka({ ...(await testKafka()).settings, limits: { fetchMaxBytes: 100_000 } })
+  const producer = await kafka.producer()
+  const value = Buffer.alloc(30_000)
+  for (let i = 0; i < 30; i++) await producer.send({ topic, partition: i % 3 }, [{ key: 'k', value }])
+  await producer.send({ topic, partition: 2 }, [{ key: 'k', value: Buffer.alloc(300_000) }])
+  const reader = await kafka.reader([topic])
+  t.after(() => Promise.all([producer.close(), reader.close()]))
+  const [node] = (await reader.leaders([{ topic, partition: 0 }], false)).keys()
+  const limits = { maxWaitMs: 500, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 }
+  const fetch = async (offsets: readonly number[]) => {
+    const asked = offsets.map((offset, partition) => ({ topic, partition, offset }))
+    const messages = (await reader.fetch(node!, asked, limits)).flatMap(({ messages }) => messages)
+    return messages.map(({ value }) => value!.length)
+  }
+  assert.deepEqual(await fetch([0, 0, 0]), [30_000, 30_000, 30_000])
+  assert.deepEqual(await fetch([10, 10, 10]), [300_000])
 })

@@ -64,6 +64,21 @@ const refusal = () => Object.assign(new Error('too large'), { type: 'MESSAGE_TOO
 
 const open = ({ open }: HandProducer) => open.map(({ partition, values }) => ({ partition, values }))
 
+test('a request that the broker finds too large is sent in parts, in order, and later requests are smaller', async t => {
+  const { producer, sender } = handSender(t)
+  const sizes = [400_001, 400_002, 100_001, 100_002]
+  const sent = sizes.map(bytes => sender.send(at(0), message(Buffer.alloc(bytes))))
+  ;(await producer.next()).answer(refusal())
+  for (let answered = 1; answered < 4; answered++) {
+    while (producer.all.length <= answered) await turn()
+    producer.all[answered]!.answer()
+  }
+  await Promise.all(sent)
+  const asked = producer.all.map(({ values }) => values.map(value => Number.parseInt(value, 10)))
+  assert.deepEqual(asked, [[400_001, 400_002, 100_001], [400_001], [400_002], [100_001, 100_002]])
+  assert.equal(sender.bytes, 0)
+})
+
 test('partitions take turns, one request at a time, and waiting messages are batched', async t => {
   const { producer, sender } = handSender(t)
   const sent = [sender.send(at(0), message('a'))]
