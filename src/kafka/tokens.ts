@@ -165,20 +165,23 @@ function post({ url, ca }: Endpoint, authorization: string, body: string): Promi
   })
 }
 
-/** The optional package that signs for MSK. It is loaded where it is used and nowhere else. */
+/**
+ * From the optional package that signs for MSK, which is loaded where it is used and nowhere else. Signing asks no server. So
+ * each login gets a new token, and its session the whole life of that.
+ */
 async function fromAws({ region, profile, role }: Extract<TokenSource, { from: 'aws' }>): Promise<Token> {
   const signer = await loadSigner()
   const where = region ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION']
   if (!where) throw new TokenRefused('which region? Give rowmill.aws.region, or set AWS_REGION')
-  const { token, expiryTime } = profile
+  const { token } = profile
     ? await signer.generateAuthTokenFromProfile({ region: where, awsProfileName: profile })
     : role
       ? await signer.generateAuthTokenFromRole({ region: where, awsRoleArn: role })
       : await signer.generateAuthToken({ region: where })
-  return { value: token, lifeMs: Math.max(0, expiryTime - Date.now()) }
+  return { value: token, lifeMs: null }
 }
 
-/** What we call of it. `expiryTime` is in ms since 1970. */
+/** The part of the package that we use. */
 interface AwsSigner {
   generateAuthToken(options: { region: string }): Promise<SignedToken>
   generateAuthTokenFromProfile(options: { region: string; awsProfileName: string }): Promise<SignedToken>
@@ -187,7 +190,6 @@ interface AwsSigner {
 
 interface SignedToken {
   readonly token: string
-  readonly expiryTime: number
 }
 
 async function loadSigner(): Promise<AwsSigner> {
