@@ -1,7 +1,11 @@
+import { suite } from 'node:test'
 import type { Kafka } from '../../src/kafka/index.ts'
 import { asReal } from '../../test/fakes/kafka.ts'
 import { brokerAddress } from '../../test/helpers/broker.ts'
 import { conformance } from '../../test/kafka/conformance.ts'
-import { SecondKafka } from './kafka.ts'
+import { OwnProduceKafka, SecondKafka } from './kafka.ts'
 
-conformance(async () => asReal<Kafka>(new SecondKafka({ brokers: [await brokerAddress()], clientId: 'second' })))
+const settings = async () => ({ brokers: [await brokerAddress()], clientId: 'second' })
+
+suite('platformatic', () => conformance(async () => asReal<Kafka>(new SecondKafka(await settings()))))
+suite('KafkaJS, our Produce', () => conformance(async () => asReal<Kafka>(new OwnProduceKafka(await settings()))))

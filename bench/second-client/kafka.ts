@@ -6,39 +6,43 @@ import { Consumer, Producer as PlatformaticProducer } from '@platformatic/kafka'
 import { Kafka, type Producer, type Reader } from '../../src/kafka/index.ts'
 import { asReal, type Public } from '../../test/fakes/kafka.ts'
 import { OwnFetch } from './own-fetch.ts'
+import { OwnProducer } from './own-produce.ts'
 import { SecondProducer } from './producer.ts'
 import { SecondReader } from './reader.ts'
 
 const METADATA_MAX_AGE_MS = 60_000
 const REQUEST_TIMEOUT_MS = 30_000
+/** A send to a new topic must not fail before its broker knows it. */
+const AS_KAFKAJS_RETRIES = { retries: 5, retryDelay: 100 }
 
 export class SecondKafka implements Public<Kafka> {
   readonly settings: Kafka['settings']
-  readonly #first: Kafka
+  protected readonly first: Kafka
 
   constructor(settings: Kafka['settings']) {
     this.settings = settings
-    this.#first = new Kafka(settings)
+    this.first = new Kafka(settings)
   }
 
   get patienceMs(): number {
-    return this.#first.patienceMs
+    return this.first.patienceMs
   }
 
   admin() {
-    return this.#first.admin()
+    return this.first.admin()
   }
 
   member(groupId: string, topics: readonly string[]) {
-    return this.#first.member(groupId, topics)
+    return this.first.member(groupId, topics)
   }
 
   probe(address: string, signal: AbortSignal) {
-    return this.#first.probe(address, signal)
+    return this.first.probe(address, signal)
   }
 
   async producer(): Promise<Producer> {
-    return asReal<Producer>(new SecondProducer(new PlatformaticProducer(this.#options), this.patienceMs))
+    const producer = new PlatformaticProducer({ ...this.#options, ...AS_KAFKAJS_RETRIES })
+    return asReal<Producer>(new SecondProducer(producer, this.patienceMs))
   }
 
   async reader(topics: readonly string[], { stableEnds = false } = {}): Promise<Reader> {
@@ -50,7 +54,7 @@ export class SecondKafka implements Public<Kafka> {
     return new Consumer({ ...this.#options, groupId: 'none' })
   }
 
-  /** Without retries: feeds and senders retry themselves. */
+  /** Without retries: feeds retry themselves. */
   get #options() {
     const { brokers, clientId } = this.settings
     return {
@@ -68,5 +72,16 @@ export class SecondKafka implements Public<Kafka> {
 export class OwnFetchKafka extends SecondKafka {
   override async reader(): Promise<Reader> {
     return new OwnFetch(this.consumer()) as unknown as Reader
+  }
+}
+
+/** KafkaJS with a Produce request of ours. */
+export class OwnProduceKafka extends SecondKafka {
+  override async producer(): Promise<Producer> {
+    return asReal<Producer>(await OwnProducer.open(this))
+  }
+
+  override reader(topics: readonly string[], options = {}): Promise<Reader> {
+    return this.first.reader(topics, options)
   }
 }

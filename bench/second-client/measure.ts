@@ -1,6 +1,6 @@
 /**
- * Measures reading and writing through both clients: pairs of runs, one client after the other, in the order A B B A.
- * Prints medians, and the ratio of each pair. npm run measure -- [--pairs 10]
+ * Measures reading and writing through the clients, one after the other, in the order A B C C B A. Prints medians, and the
+ * ratios to KafkaJS within each round. npm run measure -- [--rounds 10]
  */
 import { randomBytes } from 'node:crypto'
 import { availableParallelism, loadavg } from 'node:os'
@@ -8,13 +8,13 @@ import { parseArgs } from 'node:util'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
 import { median } from '../report.ts'
-import { CLIENTS, ClientProcess } from './clients.ts'
+import { CLIENTS, ClientProcess, ONLY } from './clients.ts'
 import { SHAPES, type Shape, type Taken } from './shapes.ts'
 
-const WARM_UP_PAIRS = 2
+const WARM_UP_ROUNDS = 2
 
-const { values } = parseArgs({ options: { pairs: { type: 'string', default: '10' } } })
-const pairs = Number(values.pairs)
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '10' } } })
+const rounds = Number(values.rounds)
 const load = () => loadavg()[0]!.toFixed(2)
 
 const before = load()
@@ -25,7 +25,7 @@ try {
   const lines: string[] = []
   for (const shape of SHAPES) lines.push(...(await compare(shape)))
   console.log(
-    `${pairs} pairs, ${availableParallelism()} cores, Node ${process.versions.node}; load ${before} before, ${load()} after\n`,
+    `${rounds} rounds, ${availableParallelism()} cores, Node ${process.versions.node}; load ${before} before, ${load()} after\n`,
   )
   console.log('| | client | CPU ms | ratio | wall ms | ratio | p50 ms | p99 ms |\n|---|---|---|---|---|---|---|---|')
   console.log(lines.join('\n'))
@@ -38,15 +38,15 @@ try {
 
 /** One line of the table for each client. */
 async function compare(shape: Shape): Promise<string[]> {
-  const mine = clients.filter(({ name }) => shape.does === 'fetch' || !name.endsWith('fetch'))
+  const mine = clients.filter(({ name }) => (ONLY[name] ?? shape.does) === shape.does)
   const taken = new Map<ClientProcess, Taken[]>(mine.map(client => [client, []]))
   const filled = shape.does === 'fetch' ? await newTopic(admin) : null
   if (filled) await clients[0]!.run({ shape: { ...shape, does: 'send' }, topic: filled })
-  for (let pair = -WARM_UP_PAIRS; pair < pairs; pair++) {
-    for (const client of pair % 2 ? mine.toReversed() : mine) {
+  for (let round = -WARM_UP_ROUNDS; round < rounds; round++) {
+    for (const client of round % 2 ? mine.toReversed() : mine) {
       const topic = filled ?? (await newTopic(admin))
       const run = await client.run({ shape, topic })
-      if (pair >= 0) taken.get(client)!.push(run)
+      if (round >= 0) taken.get(client)!.push(run)
       if (!filled) await admin.deleteTopics([topic])
     }
   }
