@@ -19,8 +19,8 @@ import { Runs } from './runs.ts'
 import { otherWays, plaintext, type Way } from './ways.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** Until the compilers of the broker's JVM are done with a way. */
-const WARM_RUNS = 2
+/** Of each way before the first pair, so that the broker's JVM has compiled what it needs. */
+const WARM_RUNS = 1
 
 const { values } = parseArgs({
   options: {
@@ -41,7 +41,7 @@ const [input, output, dataDir] = ['in.csv', 'out.csv', 'broker'].map(name => joi
 ]
 // The local broker's JVM has only its first compiler, which does not know the processor's instructions for AES. Those of
 // this variable override the command line. A broker of a cluster has both.
-process.env['_JAVA_OPTIONS'] = '-XX:TieredStopAtLevel=4'
+process.env['_JAVA_OPTIONS'] ??= '-XX:TieredStopAtLevel=4'
 const closing: (() => Promise<void> | void)[] = [() => rm(folder, { recursive: true, force: true })]
 try {
   const properties = { 'log.segment.delete.delay.ms': '1000' } // or a minute of deleted topics would fill the disk
