@@ -42,7 +42,8 @@ test('with several partitions in one request, moving leaders lose rows, and coll
     for (const close of closing.reverse()) await close()
   })
   // Nothing is killed here. On a busy machine a broker must not count as dead, or leaders move at other times too.
-  const cluster = await Cluster.open(close => closing.push(close), { 'broker.session.timeout.ms': 30_000 })
+  const properties = { 'broker.session.timeout.ms': 30_000 }
+  const cluster = await Cluster.open(close => closing.push(close), { properties })
   const fire = await Fire.open(t, { brokers: cluster.addresses })
   const command = mutant(t, TOGETHER)
   const publish = () =>

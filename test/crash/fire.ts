@@ -55,6 +55,17 @@ export interface Fate {
   readonly more?: readonly string[]
 }
 
+interface FireOptions {
+  readonly rows?: number
+  /** Default: the broker of this test run. */
+  readonly brokers?: string
+  readonly output?: string
+  /** The rowmill to run. Default: this clone. */
+  readonly bin?: string
+  /** More variables of every command. */
+  readonly env?: Readonly<Record<string, string>>
+}
+
 export class Fire {
   readonly pipeline: string
   readonly #running = new Set<Command>()
@@ -89,15 +100,9 @@ export class Fire {
     this.#options = options
   }
 
-  /** `bin` is the rowmill to run; the default is this clone. */
   static async open(
     t: TestContext,
-    {
-      rows = 3000,
-      brokers = '',
-      output = '',
-      bin,
-    }: { rows?: number; brokers?: string; output?: string; bin?: string } = {},
+    { rows = 3000, brokers = '', output = '', bin, env: more = {} }: FireOptions = {},
   ): Promise<Fire> {
     const folder = testFolder(t)
     const { pipeline } = brokers ? { pipeline: `fire-${randomBytes(4).toString('hex')}` } : await testPipeline(t)
@@ -108,6 +113,7 @@ export class Fire {
       ROWMILL_BROKERS: brokers || (await brokerAddress()),
       ROWMILL_PIPELINE: pipeline,
       ROWMILL_BATCH_ROWS: `${BATCH_ROWS}`,
+      ...more,
     }
     const parts = { folder, output: output || join(folder, 'out.csv'), rows, serial, env }
     const fire = new Fire(t, parts, bin ? { bin } : {})

@@ -15,7 +15,9 @@ import { mendConnections } from '../../src/kafka/connection.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
+import type { Authority } from './certificates.ts'
 import { BrokerProxy } from './proxy.ts'
+import { securedListener } from './secured-broker.ts'
 import { until } from './until.ts'
 
 export type NodeId = 1 | 2 | 3
@@ -25,7 +27,8 @@ const HOST = '127.0.0.1'
 
 interface Node {
   readonly proxy: BrokerProxy
-  /** The port of the broker itself. */
+  /** Where clients connect over TLS and log in. Null: the cluster has no authority. */
+  readonly secured: string | null
   readonly log: string
   readonly start: () => Promise<LocalBroker>
   broker: LocalBroker | null
@@ -36,6 +39,15 @@ export const rackOf = (id: NodeId) => `rack-${id}`
 
 type Closing = (close: () => Promise<void>) => void
 
+interface ClusterOptions {
+  /** More properties of every broker. */
+  readonly properties?: Properties
+  /** What starts each broker. Default: startLocalBroker. */
+  readonly start?: typeof startLocalBroker
+  /** Certifies each broker at `localhost`, where it then has a listener with TLS and logins too. Default: none has. */
+  readonly authority?: Authority
+}
+
 export class Cluster {
   readonly #nodes: ReadonlyMap<NodeId, Node>
   readonly #admin: Admin
@@ -45,12 +57,9 @@ export class Cluster {
     this.#admin = admin
   }
 
-  /**
-   * `closing` collects cleanups, which run in reverse order; `more` are properties of every broker, and `start` starts
-   * each.
-   */
-  static async open(closing: Closing, more: Properties = {}, start = startLocalBroker): Promise<Cluster> {
-    const nodes = await makeNodes(closing, more, start)
+  /** `closing` collects cleanups, which run in reverse order. */
+  static async open(closing: Closing, options: ClusterOptions = {}): Promise<Cluster> {
+    const nodes = await makeNodes(closing, options)
     await Promise.all([...nodes.values()].map(startNode))
     mendConnections()
     const brokers = [...nodes.values()].map(({ proxy }) => proxy.address)
@@ -67,6 +76,11 @@ export class Cluster {
   /** Of all three, as --brokers takes them. */
   get addresses(): string {
     return [...this.#nodes.values()].map(({ proxy }) => proxy.address).join(',')
+  }
+
+  /** Of all three, over TLS and with a login. No proxy is in between. */
+  get securedAddresses(): string {
+    return [...this.#nodes.values()].map(({ secured }) => secured).join(',')
   }
 
   proxy(id: NodeId): BrokerProxy {
@@ -142,8 +156,7 @@ async function startNode(node: Node): Promise<void> {
 
 async function makeNodes(
   closing: Closing,
-  more: Properties,
-  start: typeof startLocalBroker,
+  { properties = {}, start = startLocalBroker, authority }: ClusterOptions,
 ): Promise<Map<NodeId, Node>> {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-cluster-'))
   closing(() => rm(folder, { recursive: true }))
@@ -152,39 +165,57 @@ async function makeNodes(
   const [clusterId, voter] = [newClusterId(), await freePort()]
   const nodes = new Map<NodeId, Node>()
   for (const id of NODES) {
-    const [port, between] = [await freePort(), await freePort()]
+    const port = await freePort()
     const proxy = await BrokerProxy.open({ after: closing }, { port: await freePort(), to: port })
+    const listeners: Listener[] = [{ name: 'PLAINTEXT', port, advertised: proxy.address }]
+    for (const [name, host] of Object.entries({ BETWEEN: HOST, ...(authority && { SECURED: 'localhost' }) })) {
+      const port = await freePort()
+      listeners.push({ name, port, advertised: `${host}:${port}` })
+    }
     const dataDir = join(folder, `broker-${id}`)
     const files = brokerFiles(dataDir)
     cpSync(home.template, files.data, { recursive: true })
     const identity = { 'cluster.id': clusterId, 'node.id': id, 'directory.id': randomBytes(16).toString('base64url') }
     writeFileSync(files.meta, withProperties(readFileSync(files.meta, 'utf8'), identity))
-    const controls = id === NODES[0]
-    const listeners = `PLAINTEXT://${HOST}:${port},BETWEEN://${HOST}:${between}`
-    const properties = {
-      'node.id': id,
-      'process.roles': controls ? 'broker,controller' : 'broker',
-      listeners: controls ? `${listeners},CONTROLLER://${HOST}:${voter}` : listeners,
-      'advertised.listeners': `PLAINTEXT://${proxy.address},BETWEEN://${HOST}:${between}`,
-      'inter.broker.listener.name': 'BETWEEN',
-      'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,BETWEEN:PLAINTEXT,CONTROLLER:PLAINTEXT',
-      'controller.quorum.voters': `${NODES[0]}@${HOST}:${voter}`,
-      'broker.rack': rackOf(id),
-      'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
-      'offsets.topic.num.partitions': 3,
-      'offsets.topic.replication.factor': 3,
-      ...more,
-    }
+    const secured = authority && securedListener('SECURED', authority)
+    const all = { ...nodeProperties(id, listeners, voter), ...secured, ...properties }
     const node: Node = {
       proxy,
+      secured: listeners.find(({ name }) => name === 'SECURED')?.advertised ?? null,
       log: files.log,
-      start: () => start({ dataDir, port, properties }),
+      start: () => start({ dataDir, port, properties: all }),
       broker: null,
     }
     nodes.set(id, node)
     closing(async () => node.broker?.kill())
   }
   return nodes
+}
+
+interface Listener {
+  readonly name: string
+  readonly port: number
+  /** Where clients find it. */
+  readonly advertised: string
+}
+
+/** `voter` is the port of the controller. */
+function nodeProperties(id: NodeId, listeners: readonly Listener[], voter: number): Properties {
+  const here = listeners.map(({ name, port }) => `${name}://${HOST}:${port}`)
+  const controls = id === NODES[0]
+  return {
+    'node.id': id,
+    'process.roles': controls ? 'broker,controller' : 'broker',
+    listeners: [...here, ...(controls ? [`CONTROLLER://${HOST}:${voter}`] : [])].join(),
+    'advertised.listeners': listeners.map(({ name, advertised }) => `${name}://${advertised}`).join(),
+    'inter.broker.listener.name': 'BETWEEN',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,BETWEEN:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT',
+    'controller.quorum.voters': `${NODES[0]}@${HOST}:${voter}`,
+    'broker.rack': rackOf(id),
+    'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
+    'offsets.topic.num.partitions': 3,
+    'offsets.topic.replication.factor': 3,
+  }
 }
 
 /** Free ports without duplicates: the future listener on one does not listen yet. */

@@ -120,17 +120,34 @@ export class SecuredBroker {
     return Object.assign(
       {},
       ...encrypted.map(([name]) =>
-        prefixed(`listener.name.${name.toLowerCase()}.ssl`, {
-          'keystore.type': 'PKCS12',
-          'keystore.location': (others[name] ?? here).store,
-          'keystore.password': STORE_PASSWORD,
-          'truststore.type': 'PEM',
-          'truststore.location': this.#authority.ca,
-          'client.auth': name === 'MUTUAL' ? 'required' : 'none',
-        }),
+        tlsProperties(name, { certificate: others[name] ?? here, ca: this.#authority.ca, mutual: name === 'MUTUAL' }),
       ),
     )
   }
+}
+
+/** What a broker needs for a listener at `localhost` with TLS and every login. */
+export function securedListener(name: string, authority: Authority): Record<string, string> {
+  return {
+    'sasl.enabled.mechanisms': MECHANISMS.join(','),
+    ...tlsProperties(name, { certificate: authority.certify('DNS:localhost'), ca: authority.ca }),
+    ...saslProperties(name),
+  }
+}
+
+/** `mutual`: the broker asks for a certificate of the client. */
+function tlsProperties(
+  listener: string,
+  { certificate, ca, mutual = false }: { certificate: Certificate; ca: string; mutual?: boolean },
+): Record<string, string> {
+  return prefixed(`listener.name.${listener.toLowerCase()}.ssl`, {
+    'keystore.type': 'PKCS12',
+    'keystore.location': certificate.store,
+    'keystore.password': STORE_PASSWORD,
+    'truststore.type': 'PEM',
+    'truststore.location': ca,
+    'client.auth': mutual ? 'required' : 'none',
+  })
 }
 
 function prefixed(prefix: string, properties: Readonly<Record<string, string>>): Record<string, string> {
@@ -139,13 +156,12 @@ function prefixed(prefix: string, properties: Readonly<Record<string, string>>):
 
 function logins(): Record<string, string> {
   const withLogin = Object.entries(LISTENERS).filter(([, protocol]) => protocol.startsWith('SASL'))
-  return Object.assign(
-    {},
-    ...withLogin.map(([name]) => saslProperties(`listener.name.${name.toLowerCase()}`, name === 'SHORT')),
-  )
+  return Object.assign({}, ...withLogin.map(([name]) => saslProperties(name, { isShort: name === 'SHORT' })))
 }
 
-function saslProperties(prefix: string, isShort: boolean): Record<string, string> {
+/** `isShort`: sessions last 6 s. */
+function saslProperties(listener: string, { isShort = false } = {}): Record<string, string> {
+  const prefix = `listener.name.${listener.toLowerCase()}`
   const quoted = PASSWORD.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
   const module = 'org.apache.kafka.common.security'
   const properties: Record<string, string> = {
