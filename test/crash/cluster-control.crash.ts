@@ -18,7 +18,7 @@ const TOGETHER: readonly Edit[] = [
   },
   {
     file: 'src/kafka/producer.ts',
-    find: 'const [written] = await this.#producer.send({',
+    find: 'const [written] = await this.#rights.needing(write(topic), () =>',
     put: `
     const gathering = (this as any).gathering ??= new Map()
     if (!gathering.has(topic)) {
@@ -32,7 +32,7 @@ const TOGETHER: readonly Edit[] = [
     const { all, sent } = gathering.get(topic)
     for (const { key, value } of messages) all.push({ key, value: this.#format.write(value), partition })
     return sent.then(() => 0)
-    const [written] = await this.#producer.send({`,
+    const [written] = await this.#rights.needing(write(topic), () =>`,
   },
 ]
 
