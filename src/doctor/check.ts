@@ -1,3 +1,5 @@
+import type { RowmillError } from '../errors.ts'
+import type { Role } from '../options.ts'
 import type { ClusterAccess } from './cluster-access.ts'
 import type { Machine } from './machine.ts'
 
@@ -20,6 +22,8 @@ export interface DoctorContext {
   readonly pipeline: string
   /** How many workers shall serve the pipeline. */
   readonly workers: number
+  /** What this user does. Null: not named, so all roles are looked at. */
+  readonly role: Role | null
   readonly python: string
   /** The file that a command will write. Null: not named. */
   readonly out: string | null
@@ -41,4 +45,11 @@ export type ClusterCheck = Check<DoctorContext & { readonly cluster: ClusterAcce
 export const ok = (text: string): CheckFinding => ({ status: 'ok', text, cure: null })
 export const warning = (text: string, cure: string): CheckFinding => ({ status: 'warning', text, cure })
 export const failure = (text: string, cure: string): CheckFinding => ({ status: 'failure', text, cure })
+/** The message of an error begins with the fault. What follows is the cure. */
+export function failureOf({ code, message }: Pick<RowmillError, 'code' | 'message'>): CheckFinding {
+  const end = message.indexOf('. ')
+  const [fault, cure] = end < 0 ? [message, ''] : [message.slice(0, end), `${message.slice(end + 2)}\n`]
+  return failure(fault, `${cure}For more: rowmill explain ${code}`)
+}
+
 export const skipped = (text: string): CheckFinding => ({ status: 'skipped', text, cure: null })

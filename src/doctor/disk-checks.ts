@@ -26,7 +26,7 @@ export const DISK_CHECKS: readonly Check[] = [
     keeps: 'the jars of the local Kafka',
     least: 200 * MB,
     enough: 500 * MB,
-    elsewhere: 'name another folder in ROWMILL_CACHE',
+    elsewhere: 'name a folder on another disk: export ROWMILL_CACHE=FOLDER',
     isNeeded: cluster === null,
   })),
   diskCheck('temporary-disk', ({ machine, cluster }) => ({
@@ -34,7 +34,7 @@ export const DISK_CHECKS: readonly Check[] = [
     keeps: 'the topics of a local Kafka',
     least: 100 * MB,
     enough: 1024 * MB,
-    elsewhere: 'name another folder in TMPDIR',
+    elsewhere: 'name a folder on another disk: export TMPDIR=FOLDER',
     isNeeded: cluster === null,
   })),
 ]

@@ -56,7 +56,9 @@ async function forLocalBroker(
 }
 
 const QUESTION = 'import platform; print(platform.python_version()); import pandas; print(pandas.__version__)'
-const PYTHON_CURE = 'name a Python that has pandas with --python PATH. Classifiers in Python need both'
+const PYTHON_CURE =
+  'name a Python that has pandas with --python PATH, or make one: ' +
+  'python3 -m venv .venv && .venv/bin/pip install pandas, and then --python .venv/bin/python'
 
 const python: Check = {
   name: 'python',

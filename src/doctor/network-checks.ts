@@ -3,7 +3,7 @@ import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { refusalOf } from '../kafka/refusal.ts'
 import type { TlsSettings } from '../kafka/security.ts'
 import { tlsOptions } from '../kafka/tls.ts'
-import { type CheckFinding, type ClusterCheck, failure, ok, warning } from './check.ts'
+import { type CheckFinding, type ClusterCheck, failure, failureOf, ok, warning } from './check.ts'
 import { reach, splitAddress } from './reach.ts'
 
 const LIMIT_MS = 12_000
@@ -56,10 +56,33 @@ async function examineTls(
   } catch (error) {
     signal.throwIfAborted()
     const text = refusalOf(error)?.text ?? `the connection to the broker fails: ${(error as Error).message}`
-    return [failure(`${address}: ${text}`, 'rowmill explain TLS_FAILED lists causes and cures')]
+    const { text: fault, cure } = failureOf({ code: 'TLS_FAILED', message: `${address}: ${text}` })
+    const look = `To see all: openssl s_client -connect ${address} -servername ${host} -showcerts </dev/null`
+    return [failure([fault, ...(await certificatesOf(address, settings, signal))].join('\n'), `${cure}\n${look}`)]
   } finally {
     socket.destroy()
   }
+}
+
+/** The certificates of a broker and their authorities, also if we do not trust them. Empty: it shows none. */
+async function certificatesOf(address: string, settings: TlsSettings, signal: AbortSignal): Promise<string[]> {
+  const { host, port } = splitAddress(address)
+  const unchecked = { ...settings, checkCertificate: false, checkHostName: false }
+  const socket = connect({ ...tlsOptions(host, unchecked), port })
+  try {
+    await once(socket, 'secureConnect', { signal })
+    return chainOf(socket.getPeerCertificate(true)).map(describeCertificate)
+  } catch {
+    return []
+  } finally {
+    socket.destroy()
+  }
+}
+
+function describeCertificate(certificate: PeerCertificate): string {
+  const { issuer, subjectaltname, valid_to } = certificate
+  const names = subjectaltname === undefined ? '' : ` for ${subjectaltname}`
+  return `certificate of ${nameOf(certificate)}${names}, by ${issuer?.CN ?? 'an unnamed issuer'}, until ${valid_to}`
 }
 
 function describeServer(

@@ -1,5 +1,5 @@
 import { type AllowedOperations, aclCommand, describeKafkaError, type Operation, type Right } from '../kafka/index.ts'
-import { ROLES } from '../options.ts'
+import { ROLES, type Role } from '../options.ts'
 import { rightsOf } from '../pipeline/roles.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import { type CheckFinding, type ClusterCheck, failure, ok, skipped, warning } from './check.ts'
@@ -13,14 +13,15 @@ export const rightsCheck: ClusterCheck = {
   name: 'rights',
   needs: ['login'],
   limitMs: LIMIT_MS,
-  async run({ cluster, pipeline }, signal) {
+  async run({ cluster, pipeline, role }, signal) {
     const { topics, allowed } = await cluster.describe(Object.values(topicsOf(pipeline)))
     const existing = [...topics].filter(([, { error }]) => error !== UNKNOWN)
+    const who = { cluster, role }
     const ofTopics = existing.flatMap(([name, { error, allowed }]) =>
-      judge(cluster, usesOf(pipeline, name), { error, allowed }),
+      judge(who, usesOf(pipeline, name, role), { error, allowed }),
     )
     const create = existing.length < topics.size ? [mayCreate(cluster, pipeline, allowed)] : []
-    return [...ofTopics, ...create, ...(await judgeGroup(cluster, pipeline, signal))]
+    return [...ofTopics, ...create, ...(await judgeGroup(who, pipeline, signal))]
   },
 }
 
@@ -30,10 +31,12 @@ interface Use {
   readonly roles: readonly string[]
 }
 
-/** The rights on one topic or group that commands need. Read and Write include Describe. */
-function usesOf(pipeline: string, name: string): Use[] {
+/** The rights on one topic or group that a role needs, or any role. */
+function usesOf(pipeline: string, name: string, role: Role | null): Use[] {
   const needed = ROLES.flatMap(role => rightsOf(role, pipeline).map(right => ({ role, right })))
-  const here = needed.filter(({ right }) => right.name === name && right.operation !== 'Describe')
+  const ofRole = needed.filter(use => role === null || use.role === role)
+  // Some role may Read or Write each of them, which includes Describe.
+  const here = ofRole.filter(({ right }) => right.name === name && (role !== null || right.operation !== 'Describe'))
   return [...Map.groupBy(here, ({ right }) => right.operation).values()].map(those => ({
     right: those[0]!.right,
     roles: those.map(({ role }) => role),
@@ -46,8 +49,14 @@ interface Told {
   readonly allowed: AllowedOperations
 }
 
-/** A role may do without some rights, so a missing one is a warning. */
-function judge(cluster: ClusterAccess, uses: readonly Use[], { error, allowed }: Told): CheckFinding[] {
+interface Who {
+  readonly cluster: ClusterAccess
+  readonly role: Role | null
+}
+
+/** A missing right is a failure if the user named the role that needs it. Another role may do without, so then it is a warning. */
+function judge({ cluster, role }: Who, uses: readonly Use[], { error, allowed }: Told): CheckFinding[] {
+  if (uses.length === 0) return [] // the role does not use it
   const { resource, name } = uses[0]!.right
   if (error?.endsWith('AUTHORIZATION_FAILED'))
     return [failure(`${resource} ${name}: this user may not even Describe it`, grant(cluster, uses[0]!.right))]
@@ -58,12 +67,11 @@ function judge(cluster: ClusterAccess, uses: readonly Use[], { error, allowed }:
     const operations = uses.map(({ right }) => right.operation)
     return [ok(`${resource} ${name}: this user may ${operations.join(' and ')}`)]
   }
-  return missing.map(({ right, roles }) =>
-    warning(
-      `${resource} ${name}: this user may not ${right.operation}, which the roles ${roles.join(', ')} need`,
-      grant(cluster, right),
-    ),
-  )
+  const line = role === null ? warning : failure
+  return missing.map(({ right, roles }) => {
+    const whose = roles.length === 1 ? `role ${roles[0]} needs` : `roles ${roles.join(', ')} need`
+    return line(`${resource} ${name}: this user may not ${right.operation}, which the ${whose}`, grant(cluster, right))
+  })
 }
 
 /** The right to create on the cluster is for all topics. One for names with a prefix does not show here. */
@@ -78,19 +86,20 @@ function mayCreate(cluster: ClusterAccess, pipeline: string, allowed: AllowedOpe
   )
 }
 
-async function judgeGroup(cluster: ClusterAccess, pipeline: string, signal: AbortSignal): Promise<CheckFinding[]> {
+async function judgeGroup(who: Who, pipeline: string, signal: AbortSignal): Promise<CheckFinding[]> {
+  const { cluster, role } = who
   const group = workersGroup(pipeline)
-  const uses = usesOf(pipeline, group)
+  const uses = usesOf(pipeline, group, role)
   try {
     const coordinator = await (await cluster.probe()).coordinator(group)
     const probe = await cluster.kafka.probe(coordinator, signal)
     try {
-      return judge(cluster, uses, { error: null, allowed: await probe.groupOperations(group) })
+      return judge(who, uses, { error: null, allowed: await probe.groupOperations(group) })
     } finally {
       await probe.close()
     }
   } catch (error) {
-    return judge(cluster, uses, { error: describeKafkaError(error).type, allowed: null })
+    return judge(who, uses, { error: describeKafkaError(error).type, allowed: null })
   }
 }
 

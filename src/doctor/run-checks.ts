@@ -1,6 +1,6 @@
 import { toRowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
-import { type Check, type CheckFinding, type DoctorContext, failure, skipped } from './check.ts'
+import { type Check, type CheckFinding, type DoctorContext, failure, failureOf, skipped } from './check.ts'
 
 /** What one check found. */
 export interface Examined {
@@ -62,13 +62,8 @@ async function runInTime<C extends DoctorContext>(
   })
   const run = async () => [await check.run(context, limit.signal)].flat()
   try {
-    return await Promise.race([late.promise, run().catch(error => [failureOf(error)])])
+    return await Promise.race([late.promise, run().catch(error => [failureOf(toRowmillError(error))])])
   } finally {
     stop()
   }
-}
-
-function failureOf(error: unknown): CheckFinding {
-  const { code, message } = toRowmillError(error)
-  return failure(message, `rowmill explain ${code} lists causes and cures`)
 }

@@ -83,7 +83,7 @@ function judgeClock(
   const seconds = Math.round(Math.abs(skewMs) / 1000)
   return warning(
     `the clock of this machine is ${seconds} s ${skewMs < 0 ? 'ahead of' : 'behind'} that of ${whose}`,
-    'synchronise both with NTP. Tokens and certificates are refused by a wrong clock',
+    'a wrong clock makes tokens and certificates invalid. Synchronise both with NTP: timedatectl set-ntp true',
   )
 }
 

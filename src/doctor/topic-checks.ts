@@ -4,7 +4,7 @@ import { addPartitionsCommand } from '../pipeline/add-partitions.ts'
 import { curable } from '../pipeline/curable-settings.ts'
 import { replicationFaults } from '../pipeline/replication.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
-import { judgeSettings, settingsCommand } from '../pipeline/topic-settings.ts'
+import { type Finding, judgeSettings, settingsCommand } from '../pipeline/topic-settings.ts'
 import { newTopics } from '../pipeline/topics.ts'
 import { counted } from '../support/counted.ts'
 import { type CheckFinding, type ClusterCheck, failure, ok, skipped, warning } from './check.ts'
@@ -78,13 +78,22 @@ const settings: ClusterCheck = {
     if (found.size === 0) return skipped('this user may not read the settings of the topics (DescribeConfigs)')
     const { findings, lasting } = await curable(admin, names, judgeSettings(names, found))
     if (findings.length + lasting.length === 0) return ok('the settings of all topics keep every row')
-    const curables = [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => {
-      const text = `${topic}: ${those.map(({ text }) => text).join('; ')}`
-      const line = those.some(({ losesRows }) => losesRows) ? failure : warning
-      return line(text, settingsCommand(those, cluster.brokersText))
-    })
-    return [...curables, ...lasting.map(({ text, cure }) => warning(text, cure))]
+    return [...byText(findings, cluster.brokersText), ...lasting.map(({ text, cure }) => warning(text, cure))]
   },
+}
+
+/** One line for the topics of which the same is wrong: many services limit all of them alike. */
+function byText(findings: readonly Finding[], brokers: string): CheckFinding[] {
+  const ofTopics = [...Map.groupBy(findings, ({ topic }) => topic)].map(([topic, those]) => ({
+    topic,
+    text: those.map(({ text }) => text).join('; '),
+    losesRows: those.some(({ losesRows }) => losesRows),
+    cure: settingsCommand(those, brokers),
+  }))
+  return [...Map.groupBy(ofTopics, ({ text }) => text)].map(([text, those]) => {
+    const line = those.some(({ losesRows }) => losesRows) ? failure : warning
+    return line(`${those.map(({ topic }) => topic).join(', ')}: ${text}`, those.map(({ cure }) => cure).join('\n'))
+  })
 }
 
 /** Which codecs the newest messages have, and whether this machine can read them. */

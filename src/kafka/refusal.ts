@@ -9,7 +9,11 @@ export interface Refusal {
 /** What Node says of a certificate, or of an alert of the broker, and the cure. `$` is the broker. */
 const TLS_CURES: readonly (readonly [codes: RegExp, cure: string])[] = [
   [
-    /SELF_SIGNED|UNABLE_TO_(VERIFY|GET_ISSUER)|INVALID_CA|CERT_UNTRUSTED|CERT_SIGNATURE_FAILURE/,
+    /UNABLE_TO_(VERIFY|GET_ISSUER)/,
+    'we do not trust the authority of its certificate. Give the certificate of the authority as ssl.ca.location=FILE.pem (in PEM), or check that this is the right cluster. If FILE.pem is right, the broker does not send its intermediate certificate: add that to the keystore of the broker, or to FILE.pem',
+  ],
+  [
+    /SELF_SIGNED|INVALID_CA|CERT_UNTRUSTED|CERT_SIGNATURE_FAILURE/,
     'we do not trust the authority of its certificate. Give the certificate of the authority as ssl.ca.location=FILE.pem (in PEM), or check that this is the right cluster',
   ],
   [

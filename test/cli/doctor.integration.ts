@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { choosePorts } from '../../src/broker/ports.ts'
 import { doctorCommand } from '../../src/cli/commands/doctor.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { rowmill, testFolder } from '../helpers/cli.ts'
+import { BIN, rowmill, startProgram, testFolder } from '../helpers/cli.ts'
 
 test('a machine and a cluster without a failure: exit 0; with -o json one object for each finding', async t => {
   const { pipeline } = await testPipeline(t)
@@ -35,6 +35,13 @@ test('a failure of this machine is exit 1, and its line has the cure', async t =
   assert.equal(code, 1, stdout)
   assert.match(stdout, /^FAILURE +python +there is no python3 on PATH\n +Cure: name a Python that has pandas/m)
   assert.doesNotMatch(stdout, /login/)
+})
+
+test('a shell that allows few open files', async () => {
+  const limited = ['-c', 'ulimit -n 100 && exec "$@"', 'sh', process.execPath, BIN, 'doctor']
+  const { code, stdout } = await startProgram('sh', limited).finished
+  assert.equal(code, 1, stdout)
+  assert.match(stdout, /^FAILURE +open-files +a process may open 100 files\n +Cure: .* ulimit -n 4096/m)
 })
 
 test('a cluster that cannot be reached is exit 3, and what depends on it is skipped', async () => {

@@ -19,7 +19,6 @@ import { allOf, contextWith, expectFinding, findingsOf, machineWith } from '../h
 import { type Listener, PASSWORD, SecuredBroker, USER } from '../helpers/secured-broker.ts'
 import { until } from '../helpers/until.ts'
 
-const DAY_MS = 24 * 3600 * 1000
 const AUTHORIZER = {
   'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
   'super.users': 'User:ANONYMOUS', // whoever logs in at all may do nothing
@@ -114,36 +113,72 @@ test('a bootstrap address that answers, and an advertised one that does not', as
   expectFinding(found, ['failure', both, /set advertised\.listeners of broker 1/])
 })
 
-test('certificates: expired, of another host, of a foreign authority, soon to expire, and not checked', async () => {
-  const cure = /rowmill explain TLS_FAILED/
-  expectFinding(await find('tls', ssl('EXPIRED')), ['failure', /has expired/, cure])
-  expectFinding(await find('tls', ssl('ELSEWHERE')), ['failure', /for another host name/, cure])
-  const foreign = { 'ssl.ca.location': secured.client.cert }
-  expectFinding(await find('tls', ssl('TLS', foreign)), ['failure', /do not trust the authority/, cure])
-  const later = { machine: machineWith({ wallClock: () => Date.now() + 345 * DAY_MS }) }
-  expectFinding(await find('tls', ssl('TLS'), later), [
-    'warning',
-    /TLSv1\.3.* valid for 19 days/,
-    /renew the certificate of test/,
+test('certificates: expired, of another host, of a foreign authority, without an intermediate one, and not checked', async () => {
+  const more =
+    /\nFor more: rowmill explain TLS_FAILED\nTo see all: openssl s_client -connect localhost:\d+ -servername localhost /
+  expectFinding(await find('tls', ssl('EXPIRED')), [
+    'failure',
+    /has expired\ncertificate of test .*, until \w+ /,
+    /^Renew it, .*/,
   ])
-  const own = { 'ssl.certificate.location': secured.client.cert, 'ssl.key.location': secured.client.key }
-  expectFinding(await find('tls', ssl('MUTUAL', own), later), [
-    'warning',
-    /our certificate, test, is valid for 19/,
-    /ssl\.certificate/,
+  expectFinding(await find('tls', ssl('EXPIRED')), ['failure', /has expired/, more])
+  expectFinding(await find('tls', ssl('ELSEWHERE')), [
+    'failure',
+    /for another host name\ncertificate of test for DNS:kafka\.example, by authority of the tests, until /,
+    /^Give the name that is in the certificate as bootstrap\.servers/,
+  ])
+  const foreign = { 'ssl.ca.location': secured.client.cert }
+  expectFinding(await find('tls', ssl('TLS', foreign)), ['failure', /do not trust the authority/, /ssl\.ca\.location/])
+  expectFinding(await find('tls', ssl('CHAINLESS')), [
+    'failure',
+    /do not trust the authority of its certificate\ncertificate of test for .*, by intermediate of the tests, until .*$/,
+    /the broker does not send its intermediate certificate: add that to the keystore of the broker/,
   ])
   const unchecked = { 'ssl.endpoint.identification.algorithm': 'none' }
   expectFinding(await find('tls', ssl('ELSEWHERE', unchecked)), ['warning', /host name is not checked/, /endpoint/])
-  expectFinding(await find('tls', access({ brokers: [secured.broker.address], ssl: true })), ['failure', /TLS/, cure])
+  expectFinding(await find('tls', access({ brokers: [secured.broker.address], ssl: true })), [
+    'failure',
+    /TLS/,
+    /rowmill explain TLS_FAILED/,
+  ])
+})
+
+test('certificates that expire soon: of a broker, and our own', async () => {
+  const renew = /renew the certificate of test on the broker before/
+  expectFinding(await find('tls', ssl('SOON')), ['warning', /TLSv1\.3.* valid for 19 days/, renew])
+  const own = (days: number) => {
+    const { cert, key } = secured.authority.certify('DNS:client', { days })
+    return ssl('MUTUAL', { 'ssl.certificate.location': cert, 'ssl.key.location': key })
+  }
+  const ours = /renew the certificate of ssl\.certificate\.location or the keystore before/
+  expectFinding(await find('tls', own(20)), ['warning', /our certificate, test, is valid for 19 days/, ours])
+  expectFinding(await find('tls', own(-1)), ['failure', /our certificate, test, has expired/, ours])
+  expectFinding(await find('login', own(-1)), [
+    'failure',
+    /refuses what it gets|asks for a certificate of ours/,
+    /ssl\.certificate/,
+  ])
 })
 
 test('a wrong password, a missing certificate of ours, and plain text at a port with TLS', async () => {
   const wrong = await find('login', login('Hunter2'))
-  expectFinding(wrong, ['failure', /refuses the login/, /rowmill explain AUTHENTICATION_FAILED/])
+  expectFinding(wrong, [
+    'failure',
+    /refuses the login/,
+    /^Are user name and password.*\nFor more: rowmill explain AUTHENTICATION_FAILED$/,
+  ])
   assert.doesNotMatch(JSON.stringify(wrong), /Hunter2/)
-  expectFinding(await find('login', ssl('MUTUAL')), ['failure', /asks for a certificate of ours/, /TLS_FAILED/])
+  expectFinding(await find('login', ssl('MUTUAL')), [
+    'failure',
+    /asks for a certificate of ours/,
+    /^Give ssl\.certificate\.location and ssl\.key\.location.*\nFor more: rowmill explain TLS_FAILED$/,
+  ])
   const plain = await find('login', access({ brokers: [secured.address('TLS')] }))
-  expectFinding(plain, ['failure', /Does it expect TLS/, /BROKER_UNREACHABLE/])
+  expectFinding(plain, [
+    'failure',
+    /no Kafka broker answers/,
+    /Does it expect TLS.*\nFor more: rowmill explain BROKER_UNREACHABLE$/,
+  ])
   expectFinding(await find('login', login()), ['ok', /alice by SCRAM-SHA-512; it lasts as long as the connection/])
 })
 
@@ -200,6 +235,9 @@ test('a user without rights, and one with a few of them', async () => {
     /--operation Write --topic .*\.jobs/,
   ])
   expectFinding(found, ['ok', /group .*: this user may Read/])
+  const ofWork = await find('rights', login(), { pipeline: few, role: 'work' })
+  expectFinding(ofWork, ['failure', /\.jobs: this user may not Write, which the role work needs/, /--operation Write/])
+  assert.doesNotMatch(JSON.stringify(ofWork), /Delete/, 'what other roles need is not said')
   expectFinding(await find('rights', login(), { pipeline: 'absent' }), ['failure', /topic absent\.rows/, /kafka-acls/])
 })
 
@@ -251,6 +289,23 @@ test('settings that lose rows, and doubtful ones', async () => {
     /kafka-configs\.sh .*retention\.ms=-1/,
   ])
   expectFinding(found, ['warning', /\.rows: .*retention\.ms=1000 deletes rows within a day/, /kafka-configs\.sh/])
+})
+
+test('topics that all take messages of 1 MB are one line, with a command for each', async () => {
+  const pipeline = await pipelineWith(async (admin, pipeline) => {
+    const names = Object.values(topicsOf(pipeline))
+    const resources = names.map(name => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }))
+    const limit = { name: 'max.message.bytes', value: '1048588' }
+    const lasts = { name: 'retention.ms', value: '-1' }
+    const configEntries = [limit, lasts, { name: 'message.timestamp.type', value: 'LogAppendTime' }]
+    await admin.alterConfigs({ validateOnly: false, resources: resources.map(topic => ({ ...topic, configEntries })) })
+  })
+  const found = () => find('settings', open(), { pipeline })
+  await until('the broker knows the settings', async () => (await found())[0]!.status === 'warning')
+  const [line, ...others] = await found()
+  assert.deepEqual(others, [])
+  assert.match(line!.text, /\.jobs, .*\.rows, .*\.rejects: max\.message\.bytes=1048588 is the longest row that fits/)
+  assert.equal(line!.cure!.split('\n').length, 5)
 })
 
 test('messages in a codec that this machine lacks', async () => {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { DoctorContext, Status } from '../../src/doctor/check.ts'
 import { examine } from '../../src/doctor/doctor.ts'
-import type { Machine } from '../../src/doctor/machine.ts'
+import { type Machine, thisMachine } from '../../src/doctor/machine.ts'
 import { testFolder } from '../helpers/cli.ts'
 import { allOf, contextWith, expectFinding, findingsOf, machineWith } from '../helpers/doctor.ts'
 
@@ -62,6 +64,23 @@ test('a full disk: of the cache, of TMPDIR, and of OUT', async t => {
   await expectFault('out-disk', { ...full, out }, ['failure', /later has 1 MB free/, /another disk/])
   const almost = on({ freeBytes: async () => 400 * 1024 * 1024 })
   await expectFault('out-disk', { ...almost, out }, ['warning', /400 MB free/, /make room/])
+})
+
+/** A disk can be full only if it is a separate one. */
+const skip = process.getuid?.() === 0 ? false : 'needs root, to mount a disk'
+
+test('a real disk that is full', { skip }, async t => {
+  const disk = mkdtempSync(join(tmpdir(), 'rowmill-disk-'))
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'rowmill-test', disk])
+  t.after(() => {
+    execFileSync('umount', [disk])
+    rmdirSync(disk)
+  })
+  const { freeBytes } = thisMachine()
+  const full = on({ freeBytes, cacheFolder: disk, temporaryFolder: disk })
+  await expectFault('cache-disk', full, ['failure', /has 1 MB free/, /export ROWMILL_CACHE=FOLDER/])
+  await expectFault('temporary-disk', full, ['failure', /has 1 MB free/, /export TMPDIR=FOLDER/])
+  await expectFault('out-disk', { ...full, out: join(disk, 'out.csv') }, ['failure', /has 1 MB free/, /another disk/])
 })
 
 test('OUT below something that is no folder', async t => {

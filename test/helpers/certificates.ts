@@ -21,13 +21,15 @@ export class Authority {
   readonly #key = join(this.folder, 'ca.key')
   #made = 0
 
-  /** `closing` removes the files. */
-  constructor(closing: (close: () => void) => void) {
+  /** `closing` removes the files. With `above`, its certificate is one of that authority: an intermediate one. */
+  constructor(closing: (close: () => void) => void, above?: Authority) {
     closing(() => rmSync(this.folder, { recursive: true, force: true }))
     const extensions = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign,cRLSign']
     openssl([
       ...['req', '-x509', ...NEW_KEY, '-keyout', this.#key, '-out', this.ca, '-days', '3650'],
-      ...['-subj', '/CN=authority of the tests', ...extensions.flatMap(extension => ['-addext', extension])],
+      ...(above ? ['-CA', above.ca, '-CAkey', above.#key] : []),
+      ...['-subj', `/CN=${above ? 'intermediate' : 'authority'} of the tests`],
+      ...extensions.flatMap(extension => ['-addext', extension]),
     ])
   }
 

@@ -8,7 +8,6 @@ import kafkajs, { type Admin } from 'kafkajs'
 import { brokerFiles, type Properties } from '../../src/broker/jvm/broker-files.ts'
 import { prepareKafka } from '../../src/broker/jvm/kafka-jars.ts'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import { newClusterId } from '../../src/broker/readiness.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { mendConnections } from '../../src/kafka/connection.ts'
@@ -16,6 +15,7 @@ import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import type { Authority } from './certificates.ts'
+import { freePorts } from './free-ports.ts'
 import { BrokerProxy } from './proxy.ts'
 import { securedListener } from './secured-broker.ts'
 import { until } from './until.ts'
@@ -215,19 +215,6 @@ function nodeProperties(id: NodeId, listeners: readonly Listener[], voter: numbe
     'replica.selector.class': 'org.apache.kafka.common.replica.RackAwareReplicaSelector',
     'offsets.topic.num.partitions': 3,
     'offsets.topic.replication.factor': 3,
-  }
-}
-
-/** Free ports without duplicates: the future listener on one does not listen yet. */
-function freePorts(): () => Promise<number> {
-  const given = new Set<number>()
-  return async () => {
-    for (;;) {
-      const { broker: port } = await choosePorts(undefined)
-      if (given.has(port)) continue
-      given.add(port)
-      return port
-    }
   }
 }
 

@@ -26,7 +26,17 @@ export function machineWith(faults: Partial<Machine> = {}): Machine {
 
 export function contextWith(more: Partial<DoctorContext> = {}): DoctorContext {
   const machine = machineWith()
-  return { machine, cluster: null, pipeline: 'none', workers: 1, python, out: null, registry: null, ...more }
+  return {
+    machine,
+    cluster: null,
+    pipeline: 'none',
+    workers: 1,
+    role: null,
+    python,
+    out: null,
+    registry: null,
+    ...more,
+  }
 }
 
 /** What one check finds by itself, without those that it needs. */

@@ -1,17 +1,22 @@
 /** A broker with a listener for each way to secure one. */
 
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { Authority, type Certificate, STORE_PASSWORD } from './certificates.ts'
+import { freePorts } from './free-ports.ts'
 import { scramUser } from './scram-user.ts'
 
-/** The protocol of each listener. `SHORT` is SASL_SSL with sessions of 6 s. */
+/**
+ * The protocol of each listener. `SHORT` is SASL_SSL with sessions of 6 s. The certificate of `SOON` expires in 19 days, and
+ * `CHAINLESS` does not send the intermediate certificate.
+ */
 const LISTENERS = {
   TLS: 'SSL',
   MUTUAL: 'SSL',
   EXPIRED: 'SSL',
   ELSEWHERE: 'SSL',
+  SOON: 'SSL',
+  CHAINLESS: 'SSL',
   LOGIN: 'SASL_SSL',
   SHORT: 'SASL_SSL',
   OPENLOGIN: 'SASL_PLAINTEXT',
@@ -35,25 +40,31 @@ interface SecuredBrokerOptions {
   readonly start?: typeof startLocalBroker
 }
 
+type Closing = (close: () => Promise<void> | void) => void
+
 export class SecuredBroker {
   readonly #ports: Ports
   readonly #options: SecuredBrokerOptions
   #broker: LocalBroker | null = null
   #authority: Authority
+  readonly #closing: Closing
   #client: Certificate
 
-  private constructor(ports: Ports, authority: Authority, options: SecuredBrokerOptions) {
+  private constructor(ports: Ports, closing: Closing, options: SecuredBrokerOptions) {
+    const authority = new Authority(closing)
+    this.#closing = closing
     this.#ports = ports
     this.#options = options
     this.#authority = authority
     this.#client = authority.certify('DNS:client')
   }
 
-  static async start(closing: (close: () => Promise<void> | void) => void, options: SecuredBrokerOptions = {}) {
+  static async start(closing: Closing, options: SecuredBrokerOptions = {}) {
     const ports = new Map<Listener | 'PLAINTEXT' | 'CONTROLLER', number>()
+    const freePort = freePorts()
     for (const name of ['PLAINTEXT', 'CONTROLLER', ...Object.keys(LISTENERS)] as const)
-      ports.set(name as Listener, (await choosePorts(undefined)).broker)
-    const secured = new SecuredBroker(ports, new Authority(closing), options)
+      ports.set(name as Listener, await freePort())
+    const secured = new SecuredBroker(ports, closing, options)
     closing(() => secured.#broker?.close())
     await secured.#launch()
     await scramUser(secured.broker.address, USER, PASSWORD)
@@ -115,6 +126,8 @@ export class SecuredBroker {
     const others: Partial<Record<string, Certificate>> = {
       EXPIRED: this.#authority.certify('DNS:localhost,IP:127.0.0.1', { days: -1 }),
       ELSEWHERE: this.#authority.certify('DNS:kafka.example'),
+      SOON: this.#authority.certify('DNS:localhost,IP:127.0.0.1', { days: 20 }),
+      CHAINLESS: new Authority(this.#closing, this.#authority).certify('DNS:localhost,IP:127.0.0.1'),
     }
     const encrypted = Object.entries(LISTENERS).filter(([, protocol]) => protocol.endsWith('SSL'))
     return Object.assign(

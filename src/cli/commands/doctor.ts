@@ -32,6 +32,7 @@ export const doctorCommand = defineCommand({
     ...KAFKA_OPTIONS,
     'sharedPipeline',
     'workers',
+    'role',
     'python',
     'schemaRegistry',
     'schemaRegistryUserinfoFile',
@@ -40,7 +41,7 @@ export const doctorCommand = defineCommand({
   ],
   json: JSON_SHAPE,
   async act([out], options) {
-    const { sharedPipeline: pipeline, workers, python, output } = options
+    const { sharedPipeline: pipeline, workers, role, python, output } = options
     checkName('--pipeline', pipeline)
     const terminal = new Terminal(options)
     const { kafka, config } = await readKafkaOptions(options, message => terminal.say(message))
@@ -48,7 +49,7 @@ export const doctorCommand = defineCommand({
     const registry = await registryUrl(options, config.registry)
     const cluster = settings && new ClusterAccess(settings)
     const machine = thisMachine()
-    const context: DoctorContext = { machine, cluster, pipeline, workers, python, out: out ?? null, registry }
+    const context: DoctorContext = { machine, cluster, pipeline, workers, role, python, out: out ?? null, registry }
     const secrets = new Secrets(registry === null ? [] : [registry])
     const tell = output === 'json' ? tellJson : tellText
     const all: Examined[] = []
@@ -74,6 +75,6 @@ function tellText(check: string, { status, text, cure }: CheckFinding): void {
   const marked: Record<Status, string> = { ok: 'ok', warning: 'warning', failure: 'FAILURE', skipped: 'skipped' }
   const head = marked[status].padEnd(WIDTHS.status) + check.padEnd(WIDTHS.check)
   const indent = ' '.repeat(head.length)
-  const lines = text.replaceAll('\n', `\n${indent}`)
-  process.stdout.write(printable(`${head}${lines}\n${cure === null ? '' : `${indent}Cure: ${cure}\n`}`))
+  const lines = `${text}\n${cure === null ? '' : `Cure: ${cure}\n`}`.trimEnd().replaceAll('\n', `\n${indent}`)
+  process.stdout.write(printable(`${head}${lines}\n`))
 }
