@@ -1,7 +1,6 @@
 /** Every command once on a cluster: what any Kafka must be able to do, whatever its version and its maker. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -32,15 +31,17 @@ const rowsBelow = (count: number) => Array.from({ length: count }, (_, row) => v
  */
 export async function everyCommand(t: TestContext, config: string): Promise<void> {
   const place = await Place.open(t, config)
-  await planTopics(place)
-  await runOnce(place)
-  const worker = place.work()
-  await publishAndCollect(place)
-  await sendEvents(place)
-  await produceElsewhere(place)
-  await listAndRemove(place)
-  worker.kill('SIGTERM')
-  await once(worker, 'exit')
+  try {
+    await planTopics(place)
+    await runOnce(place)
+    place.work()
+    await publishAndCollect(place)
+    await sendEvents(place)
+    await produceElsewhere(place)
+    await listAndRemove(place)
+  } finally {
+    await place.close()
+  }
 }
 
 class Place {
@@ -52,6 +53,7 @@ class Place {
   readonly input: string
   readonly expected: string
   readonly #config: string
+  #working: ReturnType<typeof startRowmill> | null = null
 
   private constructor(t: TestContext, config: string, made: Pick<Place, 'folder' | 'input' | 'expected'>) {
     this.t = t
@@ -67,9 +69,7 @@ class Place {
     const folder = testFolder(t)
     const input = join(folder, 'in.csv')
     writeFileSync(input, csvOf([COLUMNS, ...rowsBelow(ROWS)]))
-    const place = new Place(t, config, { folder, input, expected: await serialJob(input, CLASSIFIER) })
-    t.after(() => place.#removeTopics())
-    return place
+    return new Place(t, config, { folder, input, expected: await serialJob(input, CLASSIFIER) })
   }
 
   get settings() {
@@ -88,11 +88,10 @@ class Place {
     return this.does([...args, '--pipeline', this.pipeline], code)
   }
 
-  work() {
+  /** Starts workers, until `close`. */
+  work(): void {
     const args = ['work', '--classifier', CLASSIFIER, ...WORKERS, '--pipeline', this.pipeline]
-    const { child } = startRowmill([...args, '--command-config', this.#config])
-    this.t.after(() => child.kill('SIGKILL'))
-    return child
+    this.#working = startRowmill([...args, '--command-config', this.#config])
   }
 
   /** The first results of a job, in the order of their ids, as pandas writes them. */
@@ -110,12 +109,16 @@ class Place {
     return this.expected.split('\n', rows).join('\n').concat('\n')
   }
 
-  async #removeTopics(): Promise<void> {
+  /** Stops the workers and removes the topics. */
+  async close(): Promise<void> {
+    this.#working?.child.kill('SIGTERM')
+    const ended = await this.#working?.finished
     const admin = await new Kafka({ ...this.settings, clientId: 'test' }).admin()
     const there = await admin.partitions(Object.values(this.topics))
     await admin.deleteTopics([...there.keys()])
     await admin.deleteGroup(workersGroup(this.pipeline)).catch(() => {}) // a group with a killed member expires later
     await admin.close()
+    assert.equal(ended?.code ?? 0, 0, ended?.stderr)
   }
 }
 
