@@ -58,8 +58,11 @@ interface Who {
 function judge({ cluster, role }: Who, uses: readonly Use[], { error, allowed }: Told): CheckFinding[] {
   if (uses.length === 0) return [] // the role does not use it
   const { resource, name } = uses[0]!.right
-  if (error?.endsWith('AUTHORIZATION_FAILED'))
-    return [failure(`${resource} ${name}: this user may not even Describe it`, grant(cluster, uses[0]!.right))]
+  if (error?.endsWith('AUTHORIZATION_FAILED')) {
+    const wanted = role === null ? uses.slice(0, 1) : uses // of no role in particular: a first step
+    const cure = wanted.map(({ right }) => grant(cluster, right)).join('\n')
+    return [failure(`${resource} ${name}: this user may not even Describe it`, cure)]
+  }
   if (error) return [failure(`${resource} ${name}: the broker answers ${error}`, 'look at the log of the broker')]
   if (allowed === null) return [skipped(`${resource} ${name}: the broker does not tell rights`)]
   const missing = uses.filter(({ right }) => !allowed.has(right.operation))

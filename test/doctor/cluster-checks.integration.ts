@@ -1,9 +1,10 @@
 /** Every line about a cluster is made to fail, at a real broker. */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { after, before, test } from 'node:test'
 import kafkajs from 'kafkajs'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
@@ -16,6 +17,7 @@ import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { allOf, contextWith, expectFinding, findingsOf, machineWith } from '../helpers/doctor.ts'
+import { python } from '../helpers/python.ts'
 import { type Listener, PASSWORD, SecuredBroker, USER } from '../helpers/secured-broker.ts'
 import { until } from '../helpers/until.ts'
 
@@ -101,6 +103,20 @@ test('a name that does not resolve, and a port that nothing listens on', async (
   const found = await find('addresses', access({ brokers: ['nowhere.invalid:9092', `127.0.0.1:${closed}`] }))
   expectFinding(found, ['failure', /nowhere\.invalid has no address/, /DNS/])
   expectFinding(found, ['failure', /nothing listens there \(127\.0\.0\.1\)/, /start the broker/])
+})
+
+test('an address that drops every packet, as a firewall does', async t => {
+  // The kernel drops what does not fit into the queue of a listener that accepts nothing.
+  const script =
+    "import socket, time; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(0); print(s.getsockname()[1], flush=True); time.sleep(600)"
+  const deaf = spawn(python, ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => deaf.kill('SIGKILL'))
+  const port = Number(String(await once(deaf.stdout, 'data').then(([chunk]) => chunk)))
+  const sockets = Array.from({ length: 3 }, () => connect(port, '127.0.0.1'))
+  t.after(() => sockets.forEach(socket => void socket.destroy()))
+  await once(sockets[0]!, 'connect')
+  const found = await find('addresses', access({ brokers: [`127.0.0.1:${port}`] }))
+  expectFinding(found, ['failure', /127\.0\.0\.1 does not answer/, /firewall or a security group/])
 })
 
 test('a bootstrap address that answers, and an advertised one that does not', async () => {
@@ -223,6 +239,11 @@ test('a user without rights, and one with a few of them', async () => {
     /kafka-acls\.sh .*User:alice/,
   ])
   expectFinding(denied, ['failure', /group .*\.workers: this user may not even/, /--group/])
+  expectFinding(await find('rights', login(), { pipeline: none, role: 'collect' }), [
+    'failure',
+    /\.jobs: this user may not even Describe/,
+    /^kafka-acls\.sh .* --operation Read --topic .*\.jobs\nkafka-acls\.sh .* --operation Write --topic .*\.jobs$/,
+  ])
   const few = await pipelineWith((admin, pipeline) =>
     admin.createAcls({ acl: [mayRead(TOPIC, topicsOf(pipeline).jobs), mayRead(GROUP, `${pipeline}.workers`)] }),
   )

@@ -22,7 +22,7 @@ const REMOVED = {
   },
 }
 
-type Chosen = OptionValues<'forceRemoval' | 'doneBefore' | 'dryRun'>
+type Chosen = OptionValues<'forceRemoval' | 'doneBefore' | 'dryRun' | 'output'>
 
 export const jobsRemoveCommand = defineCommand({
   name: 'jobs rm',
@@ -36,26 +36,16 @@ export const jobsRemoveCommand = defineCommand({
     for (const id of ids) checkName('JOB', id)
     if (ids.length > 0 === (options.doneBefore !== null))
       throw new RowmillError('USAGE', 'which jobs? Give the ids of jobs, or --done-before AGE')
-    const { dryRun } = options
-    const jobs = await onFoundPipeline('jobs rm', options, {
+    await onFoundPipeline('jobs rm', options, {
       when: 'before all jobs were removed. The same command removes the others',
       act: context => remove(context, ids, options),
     })
-    if (options.output === 'json')
-      printJson(
-        REMOVED,
-        jobs.map(({ id, state, at }) => ({ job: id, state, at: new Date(at).toISOString(), removed: !dryRun })),
-      )
-    else process.stdout.write(jobs.map(({ id }) => `${id}\n`).join(''))
     return 0
   },
 })
 
-async function remove(
-  context: PipelineContext,
-  ids: readonly string[],
-  { doneBefore, dryRun, forceRemoval }: Chosen,
-): Promise<Job[]> {
+async function remove(context: PipelineContext, ids: readonly string[], options: Chosen): Promise<void> {
+  const { doneBefore, dryRun, forceRemoval } = options
   const jobs =
     doneBefore === null
       ? await namedJobs(context, ids, forceRemoval)
@@ -63,13 +53,20 @@ async function remove(
   const known = new Set(jobs.map(({ id }) => id))
   for (const id of ids) if (!known.has(id)) context.say(`job ${id} was removed before`)
   if (dryRun) {
+    print(jobs, options)
     context.say(`${counted(jobs.length, 'job')} would be removed`)
-    return jobs
+    return
   }
   await removeJobs(context, jobs, { by: 'jobs rm', who: `rowmill jobs rm on ${hostname()}` })
+  print(jobs, options)
   context.say(`${counted(jobs.length, 'job')} removed`)
   await shorten(context)
-  return jobs
+}
+
+function print(jobs: readonly Job[], { output, dryRun }: Chosen): void {
+  const lines = jobs.map(({ id, state, at }) => ({ job: id, state, at: new Date(at).toISOString(), removed: !dryRun }))
+  if (output === 'json') printJson(REMOVED, lines)
+  else process.stdout.write(jobs.map(({ id }) => `${id}\n`).join(''))
 }
 
 /** The jobs are removed already. A cluster that deletes no records ends nothing: the next `jobs rm` tries again. */
