@@ -219,7 +219,7 @@ export const OPTIONS = {
   planRows: integer('rows', 'N', 'rows that are kept at the same time, of all jobs together', [1, 1e12], {
     fallback: 1_000_000,
   }),
-  rowsPerSecond: optionalInteger('rows-per-second', 'N', 'rows that a worker classifies', [1, 1e9], 'not in the plan'),
+  rowsPerSecond: optionalInteger('rows-per-second', 'N', 'rows a worker classifies in a second', [1, 1e9], 'unknown'),
   rowBytes: integer('row-bytes', 'N', 'bytes of one row: a partition is planned for at most 10 GB', [1, 16_000_000], {
     fallback: 200,
   }),
