@@ -102,9 +102,10 @@ export class PartitionSender {
           this.#requestBytes /= 2
           queue.unshift(...done.splice(0)) // none of them was written
         } else {
-          this.#refused.set(key, error)
+          const refusal = isTooLarge(error) ? tooLarge(to, done[0]!.message, error) : error
+          this.#refused.set(key, refusal)
           done.push(...queue.splice(0))
-          for (const { failed } of done) failed(error)
+          for (const { failed } of done) failed(refusal)
         }
       }
       for (const { message } of done) this.#bytes -= message.value.length
@@ -136,8 +137,16 @@ export class PartitionSender {
 }
 
 /** Whether the broker refuses a request because it is longer than its topic takes. */
-function isTooLarge(error: unknown): boolean {
+function isTooLarge(error: unknown): error is RowmillError {
   return error instanceof RowmillError && /TOO_LARGE/.test(`${error.facts['type']}`)
+}
+
+/** We did not know that the topic takes so little: this user may not read its settings, or somebody has just changed them. */
+function tooLarge({ topic }: TopicPartition, { value }: OutgoingMessage, cause: RowmillError): RowmillError {
+  const message =
+    `topic ${topic} takes no message of ${value.length} bytes. Shorten the row, or raise max.message.bytes of the topic. ` +
+    'With its limit as max.request.size, rowmill names the line of such a row'
+  return new RowmillError('TOPIC_UNUSABLE', message, cause.facts, { cause })
 }
 
 function takeRequest(queue: PendingMessage[], mostBytes: number): PendingMessage[] {

@@ -105,6 +105,7 @@ class Publication {
   readonly #sender: PartitionSender
   readonly #options: PublishOptions
   readonly #limit: RowLimit
+  readonly #messageBytes: number
   #seq = 0
   #acked = 0
   #piece: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
@@ -121,6 +122,7 @@ class Publication {
     this.#sender = parts.sender
     this.#options = parts.options
     this.#limit = parts.limit
+    this.#messageBytes = Math.min(MESSAGE_BYTES, parts.limit.bytes)
   }
 
   async run(source: Source): Promise<number> {
@@ -142,7 +144,7 @@ class Publication {
   #add(row: Values, line: number): void {
     const bytes = rowBytes(row)
     checkRow(bytes, line, { header: this.#options.header, limit: this.#limit })
-    if (this.#piece.rows.length > 0 && this.#piece.bytes + bytes > MESSAGE_BYTES) this.#send()
+    if (this.#piece.rows.length > 0 && this.#piece.bytes + bytes > this.#messageBytes) this.#send()
     this.#piece.rows.push(row)
     this.#piece.lines.push(line)
     this.#piece.bytes += bytes
