@@ -80,6 +80,10 @@ function limitsOf(given: ClientProperties): ClientLimits {
     retryBackoffMaxMs: ms('retry.backoff.max.ms'),
     maxRequestBytes: ms('max.request.size', 'message.max.bytes'),
     fetchMaxBytes: ms('fetch.max.bytes'),
+    maxPartitionFetchBytes: ms('max.partition.fetch.bytes', 'fetch.message.max.bytes'),
+    reconnectBackoffMs: ms('reconnect.backoff.ms'),
+    reconnectBackoffMaxMs: ms('reconnect.backoff.max.ms'),
+    retries: given.whole(['retries', 'message.send.max.retries'], 0) ?? undefined,
   })
 }
 

@@ -15,7 +15,7 @@ import { checkCompression, registerCodecs } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
-import { type ClientLimits, limitsOf } from './limits.ts'
+import { type ClientLimits, limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
@@ -101,18 +101,19 @@ export class Kafka {
   }
 
   async producer(): Promise<Producer> {
+    const { maxRequestBytes = null, retries } = this.#limits
     const { cluster } = this.#newCluster()
     const producer = createProducer({
       cluster,
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
       idempotent: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: this.#retry,
+      retry: retries === undefined ? this.#retry : { ...this.#retry, retries: 0 }, // then the sender counts each retry
     })
     await this.#connecting(() => producer.connect())
     const { format, compression = 'none' } = this.settings
-    const { maxRequestBytes = null } = this.#limits
-    const parts = { format: format ?? AS_IT_IS, compression, rights: this.#rights, patienceMs: this.patienceMs }
+    const patience = { ...this.patience, ...(retries === undefined ? {} : { retries }) }
+    const parts = { format: format ?? AS_IT_IS, compression, rights: this.#rights, patience }
     return new Producer(producer, cluster, { ...parts, maxRequestBytes })
   }
 
@@ -126,9 +127,20 @@ export class Kafka {
     { stableEnds = false, operation = 'Read' }: { stableEnds?: boolean; operation?: Right['operation'] } = {},
   ): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics, { stableEnds, operation })
-    const { rack = '', fetchMaxBytes } = this.#limits
-    const parts = { rights: this.#rights, operation, patienceMs: this.patienceMs, rack, fetchMaxBytes }
-    return new Reader(cluster, sockets, { ...parts, format: this.settings.format ?? AS_IT_IS })
+    const { rack = '', metadataMaxAgeMs, fetchMaxBytes, maxPartitionFetchBytes } = this.#limits
+    const { format } = this.settings
+    const { patience } = this
+    const most = { maxBytes: fetchMaxBytes, maxPartitionBytes: maxPartitionFetchBytes }
+    const parts = {
+      format: format ?? AS_IT_IS,
+      rights: this.#rights,
+      operation,
+      patience,
+      metadataMaxAgeMs,
+      rack,
+      most,
+    }
+    return new Reader(cluster, sockets, parts)
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
@@ -152,9 +164,10 @@ export class Kafka {
     return new GroupMember({ cluster, sockets, group, groupId, topics, rights: this.#rights })
   }
 
-  /** How long readers and senders retry while the broker does not answer, in ms. */
-  get patienceMs(): number {
-    return this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
+  /** How readers and senders retry while the broker does not answer. */
+  get patience(): Patience {
+    const { reconnectBackoffMs: firstMs, reconnectBackoffMaxMs: longestMs } = this.#limits
+    return { timeoutMs: this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS, pauses: { firstMs, longestMs } }
   }
 
   get #retry() {

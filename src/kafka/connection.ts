@@ -56,6 +56,7 @@ export function mendConnections(): void {
   isMended = true
   stopIdleTimers()
   endRefusedConnections()
+  endSilentConnections()
 }
 
 /**
@@ -77,6 +78,22 @@ function endRefusedConnections(): void {
       return await connect.call(this)
     } catch (error) {
       throw refusalOf(error) ? Object.assign(error as Error, { retriable: false }) : error
+    }
+  }
+}
+
+/**
+ * KafkaJS keeps a connection on which a request timed out, and sends the next request there too. The broker may be gone
+ * without a word, as after a firewall dropped the connection. So we end it, and the next request opens another one.
+ */
+function endSilentConnections(): void {
+  const send = Connection.prototype.send
+  Connection.prototype.send = async function (this: Connection, request) {
+    try {
+      return await send.call(this, request)
+    } catch (error) {
+      if ((error as Error).name === 'KafkaJSRequestTimeoutError') this.socket?.destroy(error as Error)
+      throw error
     }
   }
 }

@@ -133,8 +133,10 @@ declare module 'kafkajs/src/network/connection.js' {
     authenticatedAt: [number, number] | null
     /** A Long, in ms. 0: for ever. */
     sessionLifetime: { toString(): string }
+    readonly socket?: import('node:net').Socket
     connect(): Promise<boolean>
     isAuthenticated(): boolean
+    send(request: unknown): Promise<unknown>
   }
 }
 

@@ -16,8 +16,23 @@ export interface ClientLimits {
   readonly retryBackoffMaxMs?: number
   /** The most bytes of messages that a request carries. A single message may be longer. */
   readonly maxRequestBytes?: number
-  /** The most bytes of an answer to a fetch. A first batch may be longer. */
+  /** The most bytes that we ask for in one fetch, of all partitions and of one. A first batch may be longer. */
   readonly fetchMaxBytes?: number
+  readonly maxPartitionFetchBytes?: number
+  /** The first and the longest pause between attempts while no broker answers. */
+  readonly reconnectBackoffMs?: number
+  readonly reconnectBackoffMaxMs?: number
+  /** How often a request that writes is repeated. Default: until the broker timeout. */
+  readonly retries?: number
+}
+
+/** How long and how often a request is repeated while no broker answers it. */
+export interface Patience {
+  readonly timeoutMs: number
+  /** The first pause between two attempts, and the longest. Default: 100 ms and 1 s. */
+  readonly pauses?: { readonly firstMs: number; readonly longestMs: number }
+  /** The most retries. Default: as many as fit into the time. */
+  readonly retries?: number
 }
 
 const DEFAULTS = {
@@ -27,7 +42,10 @@ const DEFAULTS = {
   connectionsMaxIdleMs: 0, // a connection may idle for ever
   retryBackoffMs: 100,
   retryBackoffMaxMs: 2000,
-  fetchMaxBytes: Number.POSITIVE_INFINITY, // each reader has a limit of its own
+  reconnectBackoffMs: 100,
+  reconnectBackoffMaxMs: 1000,
+  fetchMaxBytes: Number.POSITIVE_INFINITY, // our feeds ask for 1 MB
+  maxPartitionFetchBytes: Number.POSITIVE_INFINITY,
 }
 /** Brokers that are far away need more patience, and so do those who watch our heartbeats there. */
 const NEAR = { connectionTimeoutMs: 5000, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 10_000 }

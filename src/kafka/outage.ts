@@ -1,35 +1,42 @@
 import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
-import { Backoff, LONGEST_PAUSE_MS } from './backoff.ts'
+import { Backoff } from './backoff.ts'
 import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError } from './index.ts'
+import type { Patience } from './limits.ts'
+
+/** A longer outage is logged. */
+const LOGGED_AFTER_MS = 1000
 
 /**
  * The time from the first failed request of a connection to the next good one. An outage is reported once. It is fatal
- * after `timeoutMs`, or if a retry cannot help.
+ * when the patience is over, or if a retry cannot help.
  */
 export class Outage {
   readonly #what: string
   readonly #say: Say
-  readonly #timeoutMs: number
+  readonly #patience: Patience
   readonly #time: Time
-  readonly #backoff = new Backoff()
+  readonly #backoff: Backoff
+  #failures = 0
   /** When the first request failed, or null if there is no outage. */
   #since: number | null = null
   #said = false
 
   /** `what` completes "cannot ...", as in "read from topic x". */
-  constructor(what: string, say: Say, timeoutMs: number, time = realTime) {
+  constructor(what: string, say: Say, patience: Patience, time = realTime) {
     this.#what = what
     this.#say = say
-    this.#timeoutMs = timeoutMs
+    this.#patience = patience
+    this.#backoff = new Backoff(patience.pauses)
     this.#time = time
   }
 
   over(): void {
     if (this.#said) this.#say(`the broker is back: can ${this.#what} again`)
     this.#since = null
+    this.#failures = 0
     this.#backoff.reset()
     this.#said = false
   }
@@ -42,19 +49,19 @@ export class Outage {
     const now = this.#time.now()
     this.#since ??= now
     const outMs = now - this.#since
-    if (outMs > this.#timeoutMs) {
-      const seconds = Math.round(outMs / 1000)
-      throw new RowmillError(
-        'BROKER_UNREACHABLE',
-        `cannot ${this.#what} for ${seconds} s: ${text}`,
-        {},
-        { cause: error },
-      )
-    }
-    if (!this.#said && outMs > LONGEST_PAUSE_MS) {
+    const { timeoutMs, retries = Number.POSITIVE_INFINITY } = this.#patience
+    this.#failures++
+    if (outMs > timeoutMs) throw this.#over(`for ${Math.round(outMs / 1000)} s`, text, error)
+    if (this.#failures > retries)
+      throw this.#over(`after ${retries} ${retries === 1 ? 'retry' : 'retries'}`, text, error)
+    if (!this.#said && outMs > LOGGED_AFTER_MS) {
       this.#said = true
-      this.#say(`cannot ${this.#what}: ${text}. Trying again for --broker-timeout ${this.#timeoutMs / 1000} s.`)
+      this.#say(`cannot ${this.#what}: ${text}. Retrying for --broker-timeout ${timeoutMs / 1000} s.`)
     }
     await this.#time.sleep(this.#backoff.nextMs(), signal)
+  }
+
+  #over(how: string, text: string, cause: unknown): RowmillError {
+    return new RowmillError('BROKER_UNREACHABLE', `cannot ${this.#what} ${how}: ${text}`, {}, { cause })
   }
 }

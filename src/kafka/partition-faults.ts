@@ -1,9 +1,12 @@
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
-import { Backoff, LONGEST_PAUSE_MS } from './backoff.ts'
+import { Backoff } from './backoff.ts'
 import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError, type TopicPartition } from './index.ts'
+
+/** A partition that cannot be read for longer than this is logged. */
+const LOGGED_AFTER_MS = 1000
 
 /** The errors that new metadata may end: another broker leads the partition, or will soon. */
 const OF_LEADERS =
@@ -68,7 +71,7 @@ export class PartitionFaults {
     fault.ofLeaders = OF_LEADERS.test(type)
     if (fault.isOverdue && (!patient || this.#hasNoLeader(all)))
       throw failure('PARTITION_UNREADABLE', `, for ${Math.round(lastsMs / 1000)} s`)
-    if (!fault.said && lastsMs > LONGEST_PAUSE_MS) {
+    if (!fault.said && lastsMs > LOGGED_AFTER_MS) {
       fault.said = true
       const patience = patient ? '' : ` for --broker-timeout ${timeoutMs / 1000} s`
       say(`${failure('PARTITION_UNREADABLE', '').message}. Other partitions are read meanwhile. Retrying${patience}`)

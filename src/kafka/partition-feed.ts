@@ -55,7 +55,7 @@ export class PartitionFeed {
     this.#say = say
     this.#time = time
     this.#memory = new FeedRoom(part)
-    this.#faults = new PartitionFaults({ say, timeoutMs: reader.patienceMs, patient, time })
+    this.#faults = new PartitionFaults({ say, timeoutMs: reader.patience.timeoutMs, patient, time })
     this.#leaders = new PartitionLeaders(reader, () => time.now())
     this.#transactions = new OpenTransactions(say)
     this.#unreadable = new UnreadableBatches(say)
@@ -160,9 +160,10 @@ export class PartitionFeed {
   }
 
   async #loop(node: string): Promise<void> {
-    const outage = new Outage('read from the broker', this.#say, this.#reader.patienceMs, this.#time)
+    const outage = new Outage('read from the broker', this.#say, this.#reader.patience, this.#time)
     const { signal } = this.#stop
     while (!signal.aborted) {
+      if (this.#leaders.areOld) this.#aside(this.#refreshLeaders())
       const { wanted, waitMs } = this.#wantedFrom(node)
       if (wanted.length === 0) {
         await this.#room.promise

@@ -13,14 +13,21 @@ export class PartitionLeaders {
   readonly #leaders = new Map<string, string>()
   readonly #preferred = new Map<string, { node: string; untilMs: number }>()
   #refreshing: Promise<void> | null = null
+  #foundAt: number
 
   constructor(reader: Reader, now: Clock = monotonicMs) {
     this.#reader = reader
     this.#now = now
+    this.#foundAt = now()
   }
 
   get nodes(): ReadonlySet<string> {
     return new Set([...this.#leaders.values(), ...[...this.#preferred.values()].map(({ node }) => node)])
+  }
+
+  /** Whether it is time to ask for new metadata. A broker that led a partition may answer as before, as a replica. */
+  get areOld(): boolean {
+    return this.#refreshing === null && this.#now() - this.#foundAt > this.#reader.metadataMaxAgeMs
   }
 
   of(at: TopicPartition): string | undefined {
@@ -41,6 +48,7 @@ export class PartitionLeaders {
 
   /** Asks who leads these partitions. With `refresh` it asks for new metadata first. */
   async find(wanted: readonly TopicPartition[], refresh: boolean): Promise<void> {
+    if (refresh) this.#foundAt = this.#now()
     const leaders = await this.#reader.leaders(wanted, refresh)
     // Another call may have found the leaders of other partitions in the meantime. They are kept.
     for (const [node, led] of leaders)

@@ -54,7 +54,7 @@ export class PartitionSender {
     this.#requestBytes = producer.maxRequestBytes ?? SEND_BYTES
     this.#turn = new Turn(time)
     setMaxListeners(0, this.#stop.signal) // each partition that waits for a retry listens to it
-    this.#outage = new Outage('write to the broker', say, producer.patienceMs, time)
+    this.#outage = new Outage('write to the broker', say, producer.patience, time)
   }
 
   /** How many bytes are not acknowledged yet. */

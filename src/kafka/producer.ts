@@ -2,6 +2,7 @@ import type { Producer as KafkaJSProducer } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { COMPRESSIONS, type Compression } from '../options.ts'
 import { noPartition } from './errors.ts'
+import type { Patience } from './limits.ts'
 import type { Right, Rights } from './rights.ts'
 import type { TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
@@ -19,8 +20,8 @@ export class Producer {
   readonly #rights: Rights
   /** The number of the codec in KafkaJS and in the protocol. */
   readonly #codec: number
-  /** How long the user of this producer retries while the broker does not answer, in ms. */
-  readonly patienceMs: number
+  /** How the user of this producer retries. */
+  readonly patience: Patience
   /** The most bytes that a request may have. Null: the sender decides. */
   readonly maxRequestBytes: number | null
 
@@ -31,11 +32,11 @@ export class Producer {
       format: ValueFormat
       compression: Compression
       rights: Rights
-      patienceMs: number
+      patience: Patience
       maxRequestBytes: number | null
     },
   ) {
-    this.patienceMs = parts.patienceMs
+    this.patience = parts.patience
     this.maxRequestBytes = parts.maxRequestBytes
     this.#codec = COMPRESSIONS.indexOf(parts.compression)
     this.#producer = producer

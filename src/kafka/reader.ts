@@ -5,6 +5,7 @@ import { collectGarbage } from '../support/collect-garbage.ts'
 import { hangUp } from './connection.ts'
 import { noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
+import type { Patience } from './limits.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
 import { codecOf, MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
@@ -49,16 +50,18 @@ export class Reader {
   readonly #format: ValueFormat
   /** Where we are. The broker may name a replica there. Empty: we do not say. */
   readonly #rack: string
-  /** The most that an answer has, unless its first batch is longer. */
-  readonly #fetchMaxBytes: number
   readonly #rights: Rights
   readonly #operation: Right['operation']
   /** Ends retries: KafkaJS would connect again, and nobody would close that connection. */
   readonly #closing = new AbortController()
   /** The unpacked bytes of such answers since the last collection. */
   #unpackedBytes = 0
-  /** How long the user of this reader retries while the broker does not answer, in ms. */
-  readonly patienceMs: number
+  /** How the user of this reader retries. */
+  readonly patience: Patience
+  /** How old the knowledge of leaders may be. */
+  readonly metadataMaxAgeMs: number
+  /** The most that an answer has, and of one partition, unless its first batch is longer. */
+  readonly #most: Pick<FetchLimits, 'maxBytes' | 'maxPartitionBytes'>
 
   constructor(
     cluster: Cluster,
@@ -67,13 +70,16 @@ export class Reader {
       format: ValueFormat
       rights: Rights
       operation: Right['operation']
-      patienceMs: number
+      patience: Patience
+      metadataMaxAgeMs: number
       rack: string
-      fetchMaxBytes: number
+      /** The most that the user of the cluster wants in one fetch. */
+      most: Pick<FetchLimits, 'maxBytes' | 'maxPartitionBytes'>
     },
   ) {
-    this.patienceMs = parts.patienceMs
-    this.#fetchMaxBytes = parts.fetchMaxBytes
+    this.patience = parts.patience
+    this.metadataMaxAgeMs = parts.metadataMaxAgeMs
+    this.#most = parts.most
     this.#cluster = cluster
     this.#sockets = sockets
     this.#format = parts.format
@@ -105,10 +111,14 @@ export class Reader {
    * Fetches once from one broker. Waits up to `maxWaitMs` for a first message. The first of `offsets` with messages gets
    * at least one batch.
    */
-  async fetch(node: string, offsets: readonly PartitionOffset[], limits: FetchLimits): Promise<Fetched[]> {
+  async fetch(node: string, offsets: readonly PartitionOffset[], wanted: FetchLimits): Promise<Fetched[]> {
+    const limits = {
+      ...wanted,
+      maxBytes: Math.min(wanted.maxBytes, this.#most.maxBytes),
+      maxPartitionBytes: Math.min(wanted.maxPartitionBytes, this.#most.maxPartitionBytes),
+    }
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const maxBytes = Math.min(limits.maxBytes, this.#fetchMaxBytes)
-    const answer = await fetchRaw(broker, offsets, { ...limits, maxBytes }, this.#rack)
+    const answer = await fetchRaw(broker, offsets, limits, this.#rack)
     const asked = new Map(offsets.map(at => [`${at.topic}/${at.partition}`, at.offset]))
     let left = ANSWER_BYTES
     const fetched = answer.map(
@@ -128,7 +138,7 @@ export class Reader {
         return { ...found, messages: messages.map(message => this.#formatted(message)) }
       },
     )
-    this.#noteUnpacked(ANSWER_BYTES - left, limits)
+    this.#noteUnpacked(ANSWER_BYTES - left, wanted)
     return fetched
   }
 
@@ -146,7 +156,7 @@ export class Reader {
 
   /** The first offset that each partition still holds, or the offset after its last message. */
   offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
-    const patience = { signal: this.#closing.signal, silenceMs: this.patienceMs }
+    const patience = { signal: this.#closing.signal, silenceMs: this.patience.timeoutMs }
     return clusterOffsets(this.#cluster, wanted, { which, ...patience }).catch(error => {
       throw this.#explained(error, wanted[0]!.topic)
     })

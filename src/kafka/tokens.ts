@@ -129,7 +129,8 @@ async function fromEndpoint(source: Extract<TokenSource, { from: 'endpoint' }>):
   const answer = parseAnswer(text)
   if (status !== 200) {
     const { error, error_description: description } = answer
-    const said = [`HTTP status ${status}`, error, description].filter(said => typeof said === 'string').join(', ')
+    const parts = [`HTTP status ${status}`, error, description].filter(said => typeof said === 'string')
+    const said = parts.join(', ').replaceAll(clientSecret, '***')
     throw status >= 400 && status < 500 && !BUSY.includes(status) ? new TokenRefused(said) : new Error(said)
   }
   const { access_token: value, expires_in: seconds } = answer

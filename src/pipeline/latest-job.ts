@@ -9,7 +9,7 @@ import type { PipelineContext } from './context.ts'
  * reason of `signal`.
  */
 export async function latestJob({ kafka, jobs, signal }: PipelineContext, id: string): Promise<Job | undefined> {
-  const outage = new Outage('ask for the end of the job log', () => {}, kafka.patienceMs)
+  const outage = new Outage('ask for the end of the job log', () => {}, kafka.patience)
   for (;;) {
     signal.throwIfAborted()
     try {

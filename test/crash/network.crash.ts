@@ -3,25 +3,14 @@
  * know.
  */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
-import { BrokerProxy, type Request } from '../helpers/proxy.ts'
+import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
+import type { BrokerProxy, Request } from '../helpers/proxy.ts'
 import { assertCode, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
 import { by, published } from './requests.ts'
 
 const CUT_AFTER_MS = 300
-
-/** A broker for this test alone, which tells its clients only the address of the proxy before it. */
-async function brokerBehindProxy(t: TestContext, { delayMs = 0 } = {}): Promise<BrokerProxy> {
-  const [{ broker: port }, { broker: advertised }] = await Promise.all([choosePorts(undefined), choosePorts(undefined)])
-  const proxy = await BrokerProxy.open(t, { port: advertised, to: port, delayMs })
-  const properties = { 'advertised.listeners': `PLAINTEXT://${proxy.address}` }
-  const broker = await startLocalBroker({ port, properties })
-  t.after(() => broker.kill())
-  return proxy
-}
 
 async function complete(fire: Fire, working: Command, others: readonly Command[]): Promise<void> {
   for (const { finished } of others) assertCode(await finished, 0)

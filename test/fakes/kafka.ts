@@ -82,8 +82,8 @@ export class FakeKafka implements Public<Kafka> {
     return asReal<Kafka>(this)
   }
 
-  get patienceMs(): number {
-    return this.settings.brokerTimeoutMs ?? PATIENCE_MS
+  get patience() {
+    return { timeoutMs: this.settings.brokerTimeoutMs ?? PATIENCE_MS }
   }
 
   async admin() {

@@ -16,8 +16,8 @@ export class FakeProducer implements Public<Producer> {
     return this.#client.settings.limits?.maxRequestBytes ?? null
   }
 
-  get patienceMs(): number {
-    return this.#client.patienceMs
+  get patience() {
+    return this.#client.patience
   }
 
   async send(to: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {

@@ -22,8 +22,12 @@ export class FakeReader implements Public<Reader> {
     if (missing !== undefined) throw unusable({ topic: missing, partition: 0 })
   }
 
-  get patienceMs(): number {
-    return this.#client.patienceMs
+  get patience() {
+    return this.#client.patience
+  }
+
+  get metadataMaxAgeMs(): number {
+    return this.#client.settings.limits?.metadataMaxAgeMs ?? 60_000
   }
 
   async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {

@@ -56,6 +56,11 @@ export class BrokerProxy {
     return `127.0.0.1:${this.#options.port}`
   }
 
+  /** How many connections there are now. */
+  get connections(): number {
+    return this.#sockets.size / 2
+  }
+
   /** Accepts connections, again after `refuse`. */
   async accept(): Promise<void> {
     const server = createServer({ noDelay: true }, client => this.#join(client))

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Patience } from '../../src/kafka/limits.ts'
 import { Outage } from '../../src/kafka/outage.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
 
 const NO_ANSWER = new Error('connect ECONNREFUSED')
 const { signal } = new AbortController()
 
-function outageOf(timeoutMs = 60_000) {
+function outageOf(timeoutMs = 60_000, more: Partial<Patience> = {}) {
   const time = new ManualTime()
   const said: string[] = []
-  const outage = new Outage('read rows', text => said.push(text), timeoutMs, time)
+  const outage = new Outage('read rows', text => said.push(text), { timeoutMs, ...more }, time)
   /** One more failed request; returns the pause before the next retry. */
   const fails = async (error: unknown = NO_ANSWER): Promise<number> => {
     const began = time.now()
@@ -32,12 +33,34 @@ test('the pauses between retries double, up to a second', async () => {
   assert.deepEqual(pauses, [100, 200, 400, 800, 1000, 1000])
 })
 
+test('the pauses are those of reconnect.backoff.ms and reconnect.backoff.max.ms', async () => {
+  const pausesOf = async (firstMs: number, longestMs: number) => {
+    const { fails } = outageOf(60_000, { pauses: { firstMs, longestMs } })
+    return [await fails(), await fails(), await fails(), await fails()]
+  }
+  assert.deepEqual(await pausesOf(200, 500), [200, 400, 500, 500])
+  assert.deepEqual(await pausesOf(2000, 1000), [2000, 2000, 2000, 2000])
+})
+
+test('an outage is fatal after as many retries as are allowed, and a good request begins the count again', async () => {
+  const { outage, fails } = outageOf(60_000, { retries: 2 })
+  await fails()
+  await fails()
+  outage.over()
+  await fails()
+  await fails()
+  await assert.rejects(fails(), {
+    code: 'BROKER_UNREACHABLE',
+    message: 'cannot read rows after 2 retries: connect ECONNREFUSED',
+  })
+})
+
 test('an outage longer than a second is logged once, and so is its end', async () => {
   const { said, outage, fails } = outageOf()
   for (let i = 0; i < 4; i++) await fails()
   assert.deepEqual(said, [])
   for (let i = 0; i < 4; i++) await fails()
-  assert.deepEqual(said, ['cannot read rows: connect ECONNREFUSED. Trying again for --broker-timeout 60 s.'])
+  assert.deepEqual(said, ['cannot read rows: connect ECONNREFUSED. Retrying for --broker-timeout 60 s.'])
   outage.over()
   assert.equal(said.at(-1), 'the broker is back: can read rows again')
   assert.equal(said.length, 2)
@@ -74,7 +97,7 @@ test('an error that no retry can help is fatal at once', async () => {
 test('a pause ends as soon as its signal aborts', async () => {
   const time = new ManualTime()
   const stop = new AbortController()
-  const waiting = new Outage('read rows', () => {}, 60_000, time).failed(NO_ANSWER, stop.signal)
+  const waiting = new Outage('read rows', () => {}, { timeoutMs: 60_000 }, time).failed(NO_ANSWER, stop.signal)
   stop.abort()
   await waiting
   assert.equal(time.now(), new ManualTime().now())

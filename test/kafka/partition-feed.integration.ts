@@ -14,7 +14,9 @@ import {
 } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import type { PartitionQueue } from '../../src/kafka/partition-queue.ts'
+import { realTime, type Time } from '../../src/support/clock.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { until } from '../helpers/until.ts'
 
 const silent = () => {}
@@ -396,14 +398,18 @@ test('the offsets of a missing partition are refused, not left out', async t => 
 
 /** A reader whose fetches the test answers by hand. */
 class HandReader {
+  readonly patience = { timeoutMs: 60_000 }
+  readonly metadataMaxAgeMs = 60_000
   readonly calls: string[] = []
+  /** The leader of all partitions. */
+  node = '1'
   readonly fetches: { node: string; offsets: readonly PartitionOffset[]; answer: PromiseWithResolvers<Fetched[]> }[] =
     []
   #asked = Promise.withResolvers<void>()
 
   async leaders(wanted: readonly TopicPartition[]): Promise<Map<string, TopicPartition[]>> {
     this.calls.push('leaders')
-    return new Map([['1', [...wanted]]])
+    return new Map([[this.node, [...wanted]]])
   }
 
   fetch(node: string, offsets: readonly PartitionOffset[]): Promise<Fetched[]> {
@@ -429,10 +435,10 @@ class HandReader {
   }
 }
 
-async function handFeed() {
+async function handFeed(time: Time = realTime) {
   const reader = new HandReader()
   const kafka = { reader: async () => reader as unknown as Reader } as unknown as Kafka
-  return { reader, feed: await PartitionFeed.open(kafka, ['t'], silent) }
+  return { reader, feed: await PartitionFeed.open(kafka, ['t'], silent, { time }) }
 }
 
 const at = (offset: number): PartitionOffset => ({ topic: 't', partition: 0, offset })
@@ -510,6 +516,24 @@ test('a partition read to its end is skipped, and others are fetched in the mean
   }
   assert.deepEqual([hole!.nextOffset, hole!.drained, hole!.length], [2, true, 0])
   assert.ok(other!.length >= 4)
+  await feed.close()
+})
+
+test('a leader that moved is found within metadata.max.age.ms, although the old one still answers', async () => {
+  const time = new ManualTime()
+  const { reader, feed } = await handFeed(time)
+  await feed.assign([at(0)])
+  const first = await reader.nextFetch(1)
+  reader.node = '2'
+  first.answer.resolve(first.offsets.map(fetched))
+  const second = await reader.nextFetch(2)
+  assert.deepEqual([second.node, reader.calls], ['1', ['leaders']])
+  await time.pass(reader.metadataMaxAgeMs + 1)
+  second.answer.resolve(second.offsets.map(fetched))
+  const third = await reader.nextFetch(3)
+  third.answer.resolve(third.offsets.map(fetched))
+  assert.equal((await reader.nextFetch(4)).node, '2')
+  assert.deepEqual(reader.calls, ['leaders', 'leaders'])
   await feed.close()
 })
 

@@ -18,6 +18,7 @@ interface Request {
 
 /** A producer whose requests the test answers by hand. */
 class HandProducer {
+  readonly patience = { timeoutMs: 60_000 }
   readonly open: Request[] = []
   readonly all: Request[] = []
   #asked = Promise.withResolvers<void>()

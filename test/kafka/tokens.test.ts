@@ -55,6 +55,15 @@ for (const [what, how, code, text] of FAULTS)
     assert.equal(await fetchToken(), 'good')
   })
 
+test('an endpoint that repeats our secret is quoted without it', async t => {
+  const text = JSON.stringify({
+    error: 'invalid_client',
+    error_description: `no client with ${CREDENTIALS.clientSecret}`,
+  })
+  const found = await fault(await endpoint(t, () => ({ status: 401, text })))
+  assert.match(found.text, /HTTP status 401, invalid_client, no client with \*\*\*$/)
+})
+
 test('an endpoint that does not answer is given up after 10 s, and retried', { timeout: 30_000 }, async t => {
   assert.deepEqual(
     await fault(await endpoint(t, () => 'silence')).then(({ code, text }) => [code, /within 10 s/.test(text)]),

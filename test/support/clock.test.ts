@@ -16,7 +16,12 @@ for (const leapMs of [HOUR_MS, -HOUR_MS]) {
   test(`a wall clock changed by ${leapMs / HOUR_MS} h ends no outage and no patience`, async t => {
     t.mock.timers.enable({ apis: ['Date'], now: 10 * HOUR_MS })
     const said: string[] = []
-    const outage = new Outage('read rows', text => said.push(text), 60_000, { ...realTime, sleep: async () => {} })
+    const outage = new Outage(
+      'read rows',
+      text => said.push(text),
+      { timeoutMs: 60_000 },
+      { ...realTime, sleep: async () => {} },
+    )
     await outage.failed(NO_ANSWER, signal)
     t.mock.timers.setTime(10 * HOUR_MS + leapMs)
     await outage.failed(NO_ANSWER, signal)
