@@ -17,8 +17,8 @@ export const SHAPES: readonly Shape[] = [
   { name: 'send 1,000 messages of 130 B', does: 'send', ...ROWS },
   { name: 'send 4 messages of 64 KB', does: 'send', ...RESULTS },
   { name: 'send 1 message of 130 B', does: 'send', valueBytes: 130, messagesPerSend: 1, sends: 1500 },
-  { name: 'fetch messages of 130 B', does: 'fetch', ...ROWS },
-  { name: 'fetch messages of 64 KB', does: 'fetch', ...RESULTS },
+  { name: 'fetch messages of 130 B', does: 'fetch', ...ROWS, sends: 600 },
+  { name: 'fetch messages of 64 KB', does: 'fetch', ...RESULTS, sends: 400 },
 ]
 
 /** What one client took for one shape. */

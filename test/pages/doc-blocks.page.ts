@@ -52,6 +52,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     .map(command => [`rowmill ${command} `, USAGE] as readonly [string, Treatment])
     .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),
   'docs/configuration.md': [['# yaml-language-server', { by: 'test/cli/config-file.test.ts' }]],
+  'docs/decisions/second-client.md': [['cd bench/second-client', { not: 'it downloads a package, and measures' }]],
   'docs/doctor.md': [
     ['rowmill doctor', { by: 'test/cli/doctor.integration.ts' }],
     ['ok       login', { by: 'test/cli/doctor.integration.ts' }],
@@ -100,7 +101,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
 }
 
 test('every block of every page is run, or checked by another test, or listed with the reason why not', () => {
-  const pages = globSync('**/*.md', { cwd: ROOT, exclude: ['node_modules/**', '.venv/**', 'demo/**', 'test/**'] })
+  const pages = globSync('**/*.md', { cwd: ROOT, exclude: ['**/node_modules/**', '.venv/**', 'demo/**', 'test/**'] })
   for (const page of pages) {
     const [blocks, listed] = [blocksOf(page), BLOCKS[page] ?? []]
     const begins = blocks.map(({ text }, i) =>
