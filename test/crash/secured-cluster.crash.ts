@@ -10,6 +10,12 @@ import { PASSWORD, USER } from '../helpers/secured-broker.ts'
 import { propertiesText } from '../helpers/ways-in.ts'
 import { assertCode, CLASSIFIER, Fire } from './fire.ts'
 
+/**
+ * The victim may hold the offsets of the group. Then nothing is committed until another broker has them, and what workers
+ * classified meanwhile is classified again at each rebalance.
+ */
+const OFTEN = 2
+
 const closing: (() => Promise<void> | void)[] = []
 let opened: Promise<{ cluster: Cluster; config: string }> | null = null
 
@@ -55,7 +61,7 @@ test('run finishes on two secured brokers after the third was killed', async t =
   await cluster.kill(victim)
   assertCode(await running.finished, 0)
   await cluster.untilInSync(topics, 2)
-  await fire.check({ again: fire.rows })
+  await fire.check({ again: OFTEN * fire.rows })
 })
 
 test('publish, work and collect finish on two secured brokers after the third was killed', async t => {
@@ -67,5 +73,5 @@ test('publish, work and collect finish on two secured brokers after the third wa
   for (const { finished } of [publishing, collected]) assertCode(await finished, 0)
   await fire.drain(working)
   await cluster.untilInSync(topics, 2)
-  await fire.check({ again: fire.rows })
+  await fire.check({ again: OFTEN * fire.rows })
 })
