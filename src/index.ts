@@ -15,7 +15,7 @@ export type { EventRow, EventValue } from './events/event-row.ts'
 export { type EventJob, openJob } from './events/open-job.ts'
 export type { ClassifiedRow, RejectedRow, ResultBatch, ResultsCheckpoint } from './events/result-batch.ts'
 export { type ResultsOptions, results } from './events/results.ts'
-export type { SaslSettings, TlsSettings } from './kafka/index.ts'
+export type { SaslSettings, TlsSettings } from './kafka/security.ts'
 export {
   type Job,
   type JobOption,

@@ -1,5 +1,6 @@
 import { RowmillError } from '../errors.ts'
-import type { ClusterSecurity, ClusterSettings, SaslSettings, TlsSettings } from '../kafka/index.ts'
+import type { ClusterSettings } from '../kafka/cluster-settings.ts'
+import type { ClusterSecurity, SaslSettings, TlsSettings } from '../kafka/security.ts'
 import { checkAddress } from '../support/parse-value.ts'
 import { clientConfig } from './client-config.ts'
 import { ClientProperties } from './client-properties.ts'

@@ -11,11 +11,12 @@ import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import { KafkaAdmin } from './admin.ts'
 import { ClusterProbe } from './cluster-probe.ts'
+import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
-import { type ClientLimits, limitsOf, type Patience } from './limits.ts'
+import { limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
@@ -29,15 +30,6 @@ import { keepRefusalTexts } from './told-refusals.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
 const RETRIES = 5
-
-/** Which cluster, and how to reach it. Plain data, which worker processes get over their channel. */
-export interface ClusterSettings {
-  /** `host:port` of one or more brokers. */
-  readonly brokers: readonly string[]
-  /** Default: neither TLS nor a login. */
-  readonly security?: ClusterSecurity
-  readonly limits?: ClientLimits
-}
 
 export interface KafkaSettings extends ClusterSettings {
   /** Appears in the broker's logs and in group member ids. */

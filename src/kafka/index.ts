@@ -6,8 +6,9 @@
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
 export { KafkaAdmin, type PartitionReplicas, type TopicRefusal, type TopicSettings, TopicsRefused } from './admin.ts'
-export { type ClusterSettings, Kafka, type KafkaSettings } from './client.ts'
+export { Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'
+export type { ClusterSettings } from './cluster-settings.ts'
 export type { AllowedOperations, DescribedCluster, Operation } from './describe-requests.ts'
 export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
