@@ -20,7 +20,7 @@ export interface DoctorContext {
   /** Null: without a cluster, only this machine is examined. */
   readonly cluster: ClusterAccess | null
   readonly pipeline: string
-  /** How many workers shall serve the pipeline. */
+  /** How many workers will serve the pipeline. */
   readonly workers: number
   /** What this user does. Null: not named, so all roles are looked at. */
   readonly role: Role | null

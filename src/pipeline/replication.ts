@@ -95,7 +95,7 @@ function notInSync({ topic }: TopicSettings, { partitions, minInSync }: TopicRep
   const late = partitions.filter(({ replicas, inSync }) => inSync.length < replicas.length)
   if (late.length === 0) return null
   const brokers = [...new Set(late.flatMap(({ replicas, inSync }) => replicas.filter(id => !inSync.includes(id))))]
-  const stops = late.some(({ inSync }) => inSync.length < (minInSync ?? 1))
+  const stops = minInSync !== null && late.some(({ inSync }) => inSync.length < minInSync)
   const which = `${brokers.length === 1 ? 'broker' : 'brokers'} ${brokers.sort((a, b) => a - b).join(', ')}`
   const refused = stops ? `, which is fewer than ${IN_SYNC}=${minInSync} allows. The leaders refuse rows` : ''
   const text = `${late.length} of ${counted(partitions.length, 'partition')} are not in sync on ${which}${refused}`
@@ -108,7 +108,10 @@ interface Reassigned {
   readonly replicas: readonly number[]
 }
 
-/** Keeps the replicas that are there. Each partition begins with another of the other brokers, so that all get their share. */
+/**
+ * Keeps the replicas that are there. Each partition begins with another of the other brokers, so that all get their share.
+ * Racks do not count.
+ */
 function grown(
   { partition, replicas }: PartitionReplicas,
   brokers: readonly number[],

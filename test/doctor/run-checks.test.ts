@@ -31,7 +31,7 @@ test('a check that needs a failed one is skipped, and says which', async () => {
   assert.match(second!.findings[0]!.text, /first must be ok first/)
 })
 
-test('one good address of several is enough to go on, and so is a warning', async () => {
+test('one good address of several is enough to continue, and so is a warning', async () => {
   const checks = [
     check('addresses', async () => [failure('bad', 'mend it'), ok('good')]),
     check('login', async () => warning('odd', 'look'), ['addresses']),

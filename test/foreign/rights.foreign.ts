@@ -149,7 +149,11 @@ async function serveJobs(users: Users) {
     await users.done(4, 'collect', ...collect(size))
     assert.equal(readFileSync(join(users.folder, `${size}.out`), 'utf8'), marked(rowsOf(size).slice(0, -1)))
     assert.match(await users.done(0, 'monitor', 'rejects', 'list', '--job', size), /no bad rows here/)
+    assert.match(await users.done(0, 'monitor', 'rejects', 'export', '--job', size), /,bad$/m)
+    await users.done(0, 'monitor', 'verify', `${size}.out`, '--job', size)
   }
+  await users.done(0, 'publish', 'jobs', 'open', '--job', 'opened', '--columns', 'ID,A')
+  await users.done(0, 'publish', 'jobs', 'cancel', '--job', 'opened')
   await users.done(0, 'work', ...work('gone'))
   await users.done(0, 'monitor', 'jobs', 'list')
   await users.done(0, 'monitor', 'rejects', 'list')

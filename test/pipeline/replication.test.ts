@@ -80,4 +80,6 @@ test('a broker that is not in sync is named; with two of them the leaders refuse
     /^3 of 3 partitions are not in sync on brokers 3, 4, which is fewer than min\.insync\.replicas=2/,
   )
   assert.equal(two!.stops, true)
+  const [unknown] = judged(found(ON_THREE, null, [1, 2, 3, 4]))
+  assert.deepEqual([unknown!.stops, unknown!.text], [false, '3 of 3 partitions are not in sync on brokers 1, 2, 3, 4'])
 })
