@@ -3,13 +3,13 @@ import { type KafkaAdmin, type TopicRefusal, type TopicSettings, TopicsRefused }
 import type { Say } from '../support/say.ts'
 import { quoteForShell } from '../support/shell.ts'
 
-/** Asks the cluster for its own replication factor. */
+/** The cluster uses its own default. */
 const DEFAULT_REPLICATION = -1
 
 /**
- * Creates topics with what the cluster accepts. If it refuses a setting or the replication factor, asks again without,
- * and logs that once. Returns whether the cluster refused any. Throws TOPIC_UNUSABLE if it refuses the topics still, and
- * NOT_AUTHORIZED if this user may not create them, with the commands that do.
+ * Creates topics with what the cluster accepts. If it refuses a setting or the replication factor, this asks again without
+ * it, and logs that once. Returns whether the cluster refused any. Throws TOPIC_UNUSABLE if it refuses a topic in every
+ * form. Throws NOT_AUTHORIZED, with the commands that create the topics, if this user may not create them.
  */
 export async function createTopics(
   admin: KafkaAdmin,
@@ -34,7 +34,7 @@ export async function createTopics(
     }
   }
   if (dropped.size > 0)
-    say(`the cluster refuses ${[...dropped].join(', ')} of the topics ${pipeline}.*: they have its defaults instead`)
+    say(`the cluster refuses ${[...dropped].join(', ')} for the topics ${pipeline}.*, so they have its defaults`)
   return dropped.size > 0
 }
 

@@ -105,6 +105,7 @@ class Publication {
   readonly #sender: PartitionSender
   readonly #options: PublishOptions
   readonly #limit: RowLimit
+  /** The size of a rows message, which the topic and the client may limit further. */
   readonly #messageBytes: number
   #seq = 0
   #acked = 0

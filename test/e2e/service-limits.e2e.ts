@@ -11,7 +11,9 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import kafkajs from 'kafkajs'
 import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
+import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { MAX_MESSAGE_BYTES } from '../../src/pipeline/topic-settings.ts'
 import { STORE_PASSWORD } from '../helpers/certificates.ts'
 import { testFolder } from '../helpers/cli.ts'
 import { Cluster } from '../helpers/cluster.ts'
@@ -26,7 +28,7 @@ const LIMITS = {
   confluent: 'max.message.bytes=8388608',
   serverless: 'min.insync.replicas=no max.message.bytes=8388608',
   aiven: 'retention.ms=604800000',
-  'too-large': 'max.message.bytes=8388608',
+  'too-wide': 'max.message.bytes=8388608',
   quota: 'partitions=20',
 }
 /** Of each topic that does not say it. It is that of Event Hubs. */
@@ -82,7 +84,7 @@ const scram = (mechanism: string): Properties => ({
   'sasl.password': PASSWORD,
 })
 const leftOut = (pipeline: string, names: string) =>
-  `rowmill: the cluster refuses ${names} of the topics ${pipeline}.*: they have its defaults instead`
+  `rowmill: the cluster refuses ${names} for the topics ${pipeline}.*, so they have its defaults`
 
 test('Confluent Cloud: its client file with a registry, and messages of 8 MiB', async t => {
   const registry = await startRegistry()
@@ -327,24 +329,39 @@ function longestBatch(topic: string): number {
   return longest
 }
 
-for (const [pipeline, properties, [least, most]] of [
-  ['by-default', {}, [500_000, 1_000_000]],
-  ['smaller', { 'max.request.size': '150000', 'fetch.max.bytes': '60000' }, [100_000, 150_000]],
-  ['larger', { 'max.request.size': '4000000' }, [1_000_001, 4_000_000]],
-  ['too-large', { 'max.request.size': '4000000' }, [500_000, MESSAGE_BYTES]],
-] as [string, Properties, [number, number]][])
-  test(`requests ${pipeline}: no batch in the log of the broker has more bytes than the client and the topic take`, async t => {
-    const client = new ServiceClient(t, {
-      pipeline,
-      properties: { 'bootstrap.servers': secured.broker.address, ...properties },
-    })
-    const wide = Array.from({ length: 200 }, (_, i) => `${i},${'ab'.repeat(20_000)}\n`).join('')
-    writeFileSync(join(client.folder, 'wide.csv'), `ID,TEXT\n${wide}`)
-    await client.does('run', 'wide.csv', 'out.csv', ...PASSES, '--partitions', '1')
-    assert.ok(readFileSync(join(client.folder, 'out.csv'), 'utf8') === wide)
-    const longest = longestBatch(`${pipeline}.rows`)
-    assert.ok(longest >= least && longest <= most, `${longest} bytes`)
-    assert.ok(longestBatch(`${pipeline}.results`) <= most)
+test('one request carries as many messages as the client and the topic take, and no more', async t => {
+  const longest = async (name: string, maxRequestBytes: number | null, topicBytes: number) => {
+    const limits = maxRequestBytes === null ? {} : { maxRequestBytes }
+    const kafka = new Kafka({ brokers: [secured.broker.address], clientId: 'test', limits })
+    const topic = `requests.${name}`
+    const config = { 'max.message.bytes': String(topicBytes) }
+    await admin.createTopics([{ topic, partitions: 1, replicationFactor: 1, config }])
+    const sender = new PartitionSender(await kafka.producer(), () => {})
+    t.after(() => sender.close())
+    const message = { key: 'k', value: Buffer.alloc(90_000) }
+    await Promise.all(Array.from({ length: 60 }, () => sender.send({ topic, partition: 0 }, message)))
+    return Math.floor(longestBatch(topic) / message.value.length)
+  }
+  assert.equal(await longest('by-default', null, MAX_MESSAGE_BYTES), 11)
+  assert.equal(await longest('smaller', 200_000, MAX_MESSAGE_BYTES), 2)
+  assert.equal(await longest('larger', 4_000_000, MAX_MESSAGE_BYTES), 44)
+  assert.equal(await longest('too-large', 4_000_000, MESSAGE_BYTES), 11)
+})
+
+for (const [pipeline, properties, most] of [
+  ['wide', {}, 1_000_000],
+  ['narrow', { 'max.request.size': '150000', 'fetch.max.bytes': '60000' }, 150_000],
+  ['too-wide', { 'max.request.size': '4000000' }, MESSAGE_BYTES],
+] as [string, Properties, number][])
+  test(`long rows with ${JSON.stringify(properties)}: no batch has more than ${most} bytes, and all rows come back`, async t => {
+    const at = { 'bootstrap.servers': secured.broker.address }
+    const client = new ServiceClient(t, { pipeline, properties: { ...at, ...properties } })
+    const rows = Array.from({ length: 200 }, (_, i) => `${i},${'ab'.repeat(20_000)}\n`).join('')
+    writeFileSync(join(client.folder, 'long.csv'), `ID,TEXT\n${rows}`)
+    await client.does('run', 'long.csv', 'out.csv', ...PASSES, '--partitions', '1')
+    assert.ok(readFileSync(join(client.folder, 'out.csv'), 'utf8') === rows)
+    for (const topic of [`${pipeline}.rows`, `${pipeline}.results`])
+      assert.ok(longestBatch(topic) <= most, `${topic}: ${longestBatch(topic)} bytes`)
   })
 
 test('three brokers: Confluent Cloud takes 3 replicas alone; a cluster that takes another number alone gives its default', async t => {

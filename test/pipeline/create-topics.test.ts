@@ -21,7 +21,7 @@ test('a setting that a policy refuses is left out of every topic, and said once;
   )
   assert.equal(partitions, 3)
   assert.deepEqual(said, [
-    'the cluster refuses max.message.bytes, min.insync.replicas of the topics p.*: they have its defaults instead',
+    'the cluster refuses max.message.bytes, min.insync.replicas for the topics p.*, so they have its defaults',
   ])
   assert.equal(topics.size, 5)
   for (const { config } of topics.values()) {
@@ -35,7 +35,7 @@ test('a replication factor that the cluster refuses is left to the cluster', asy
   for (const type of ['INVALID_REPLICATION_FACTOR', 'POLICY_VIOLATION']) {
     const { said, topics } = await create(({ replicationFactor }) => (replicationFactor === -1 ? null : type))
     assert.deepEqual(said, [
-      'the cluster refuses replication.factor, min.insync.replicas of the topics p.*: they have its defaults instead',
+      'the cluster refuses replication.factor, min.insync.replicas for the topics p.*, so they have its defaults',
     ])
     assert.equal('min.insync.replicas' in topics.get('p.rows')!.config, false)
     assert.equal(topics.get('p.rows')!.config['cleanup.policy'], 'delete')
