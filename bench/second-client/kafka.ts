@@ -24,8 +24,8 @@ export class SecondKafka implements Public<Kafka> {
     this.first = new Kafka(settings)
   }
 
-  get patienceMs(): number {
-    return this.first.patienceMs
+  get patience() {
+    return this.first.patience
   }
 
   admin() {
@@ -42,11 +42,11 @@ export class SecondKafka implements Public<Kafka> {
 
   async producer(): Promise<Producer> {
     const producer = new PlatformaticProducer({ ...this.#options, ...AS_KAFKAJS_RETRIES })
-    return asReal<Producer>(new SecondProducer(producer, this.patienceMs))
+    return asReal<Producer>(new SecondProducer(producer, this.patience))
   }
 
   async reader(topics: readonly string[], { stableEnds = false } = {}): Promise<Reader> {
-    return asReal<Reader>(await SecondReader.open(this.consumer(), topics, { stableEnds, patienceMs: this.patienceMs }))
+    return asReal<Reader>(await SecondReader.open(this.consumer(), topics, { stableEnds, patience: this.patience }))
   }
 
   /** It joins no group. */

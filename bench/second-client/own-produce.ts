@@ -12,6 +12,7 @@ import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import { openSocket } from '../../src/kafka/connection.ts'
 import { describeKafkaError, noPartition } from '../../src/kafka/errors.ts'
 import type { Kafka, OutgoingMessage, Producer, TopicPartition } from '../../src/kafka/index.ts'
+import type { Patience } from '../../src/kafka/limits.ts'
 import type { Public } from '../../test/fakes/kafka.ts'
 import { encodeBatch } from './own-batch.ts'
 
@@ -24,16 +25,16 @@ const PAUSE_MS = 100
 const NO_TRANSACTION_ACKS_ALL = -1
 
 export class OwnProducer implements Public<Producer> {
-  readonly patienceMs: number
+  readonly patience: Patience
   readonly maxRequestBytes = null
   readonly #cluster: Cluster
 
-  private constructor(cluster: Cluster, patienceMs: number) {
+  private constructor(cluster: Cluster, patience: Patience) {
     this.#cluster = cluster
-    this.patienceMs = patienceMs
+    this.patience = patience
   }
 
-  static async open({ settings, patienceMs }: Pick<Kafka, 'settings' | 'patienceMs'>): Promise<OwnProducer> {
+  static async open({ settings, patience }: Pick<Kafka, 'settings' | 'patience'>): Promise<OwnProducer> {
     const cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator: () => () => {} }),
       socketFactory: openSocket,
@@ -49,7 +50,7 @@ export class OwnProducer implements Public<Producer> {
       isolationLevel: 0,
     })
     await cluster.connect()
-    return new OwnProducer(cluster, patienceMs)
+    return new OwnProducer(cluster, patience)
   }
 
   async send(to: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {

@@ -1,19 +1,20 @@
 import type { Producer as PlatformaticProducer } from '@platformatic/kafka'
 import { noPartition } from '../../src/kafka/errors.ts'
 import type { OutgoingMessage, Producer, TopicPartition } from '../../src/kafka/index.ts'
+import type { Patience } from '../../src/kafka/limits.ts'
 import type { Public } from '../../test/fakes/kafka.ts'
 import { rethrown } from './broker-error.ts'
 
 const ACKS_ALL = -1
 
 export class SecondProducer implements Public<Producer> {
-  readonly patienceMs: number
+  readonly patience: Patience
   readonly maxRequestBytes = null
   readonly #producer: PlatformaticProducer
 
-  constructor(producer: PlatformaticProducer, patienceMs: number) {
+  constructor(producer: PlatformaticProducer, patience: Patience) {
     this.#producer = producer
-    this.patienceMs = patienceMs
+    this.patience = patience
   }
 
   async send({ topic, partition }: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {

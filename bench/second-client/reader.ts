@@ -3,6 +3,7 @@ import { RowmillError } from '../../src/errors.ts'
 import { noPartition, patiently } from '../../src/kafka/errors.ts'
 import { type FetchLimits, READ_COMMITTED, READ_UNCOMMITTED } from '../../src/kafka/fetch.ts'
 import type { Fetched, PartitionOffset, Reader, TopicPartition } from '../../src/kafka/index.ts'
+import type { Patience } from '../../src/kafka/limits.ts'
 import { MAX_BATCH_BYTES, readBatches } from '../../src/kafka/record-batch.ts'
 import { byTopic } from '../../src/kafka/topic-partition.ts'
 import type { Public } from '../../test/fakes/kafka.ts'
@@ -11,10 +12,12 @@ import { fetchRaw } from './fetch.ts'
 
 /** As in src/kafka/reader.ts. */
 const ANSWER_BYTES = MAX_BATCH_BYTES / 2
+const METADATA_MAX_AGE_MS = 60_000
 const TIMESTAMPS = { start: -2n, end: -1n }
 
 export class SecondReader implements Public<Reader> {
-  readonly patienceMs: number
+  readonly patience: Patience
+  readonly metadataMaxAgeMs = METADATA_MAX_AGE_MS
   readonly #consumer: Consumer
   readonly #topics: string[]
   readonly #isolationLevel: number
@@ -24,7 +27,7 @@ export class SecondReader implements Public<Reader> {
     this.#consumer = consumer
     this.#topics = [...topics]
     this.#isolationLevel = parts.stableEnds ? READ_COMMITTED : READ_UNCOMMITTED
-    this.patienceMs = parts.patienceMs
+    this.patience = parts.patience
   }
 
   static async open(consumer: Consumer, topics: readonly string[], parts: ReaderParts): Promise<SecondReader> {
@@ -84,7 +87,7 @@ export class SecondReader implements Public<Reader> {
       const found = await this.#consumer.listOffsets(options).catch(rethrown)
       return wanted.map(({ topic, partition }) => ({ topic, partition, offset: Number(found.get(topic)![partition]) }))
     }
-    const patience = { signal: this.#closing.signal, silenceMs: this.patienceMs }
+    const patience = { signal: this.#closing.signal, silenceMs: this.patience.timeoutMs }
     return patiently(ask, async () => void (await this.#metadata(true)), patience)
   }
 
@@ -122,5 +125,5 @@ export class SecondReader implements Public<Reader> {
 
 interface ReaderParts {
   readonly stableEnds: boolean
-  readonly patienceMs: number
+  readonly patience: Patience
 }
