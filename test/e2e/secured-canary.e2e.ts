@@ -218,6 +218,8 @@ test('a property with a secret on the command line is refused, and not shown', a
     ['ssl.key.password', PASSPHRASE],
     ['sasl.oauthbearer.client.secret', CLIENT_SECRET],
     ['basic.auth.user.info', `me:${REGISTRY_PASSWORD}`],
+    ['rowmill.token.command', `vault read ${CLIENT_SECRET}`],
+    ['sasl.oauthbearer.token.endpoint.url', `https://me:${REGISTRY_PASSWORD}@id.example/token`],
   ]) {
     const said = canaries.check(await act('jobs', 'list', '-b', 'localhost:1', '-X', `${name}=${secret}`), 2)
     assert.match(said, new RegExp(`${name}.*\\[USAGE\\]`))
