@@ -116,6 +116,25 @@ test('a client in the rack of a broker reads everything from it, and from the le
   await cluster.heal()
 })
 
+test('metadata.max.age.ms: a leader that moved is found in time and without an error, although the old one still answers', async t => {
+  const { cluster, fire } = await place(t)
+  await cluster.prepare(fire.pipeline)
+  const topic = topicsOf(fire.pipeline).bulk
+  await cluster.lead(topic, 1)
+  const said: string[] = []
+  const brokers = cluster.addresses.split(',')
+  const kafka = new Kafka({ brokers, clientId: 'reads', limits: { metadataMaxAgeMs: 1000 } })
+  const feed = await PartitionFeed.open(kafka, [topic], text => said.push(text))
+  t.after(() => feed.close())
+  const isFetch = ({ api, client }: Request) => api === API.fetch && client === 'reads'
+  const fromFirst = cluster.proxy(1).answer(isFetch)
+  await feed.assign([{ topic, partition: 0, offset: 0 }])
+  await fromFirst
+  await cluster.lead(topic, 2)
+  await cluster.proxy(2).answer(isFetch)
+  assert.deepEqual(said, [])
+})
+
 async function takeNext(feed: PartitionFeed, queue: PartitionQueue): Promise<Message> {
   for (;;) {
     const message = feed.take(queue)

@@ -1,9 +1,11 @@
 /** Three brokers on this machine, each with a proxy, each can be killed and restarted; the first is the controller. */
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { cpSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import kafkajs, { type Admin } from 'kafkajs'
 import { brokerFiles, type Properties } from '../../src/broker/jvm/broker-files.ts'
 import { prepareKafka } from '../../src/broker/jvm/kafka-jars.ts'
@@ -17,6 +19,7 @@ import { ensureTopics } from '../../src/pipeline/topics.ts'
 import type { Authority } from './certificates.ts'
 import { freePorts } from './free-ports.ts'
 import { BrokerProxy } from './proxy.ts'
+import { python } from './python.ts'
 import { securedListener } from './secured-broker.ts'
 import { until } from './until.ts'
 
@@ -142,7 +145,33 @@ export class Cluster {
     const moved = async () => [...(await this.#partitions(topic)).values()].every(({ leader }) => leader !== from)
     await until(`${from} leads no partition of ${topic}`, moved)
   }
+
+  /** Makes this broker the leader of every partition of the topic. All three brokers keep all of it. */
+  async lead(topic: string, leader: NodeId): Promise<void> {
+    const replicas = [leader, ...NODES.filter(id => id !== leader)]
+    const partitions = [...(await this.#partitions(topic)).keys()]
+    const partitionAssignment = partitions.map(partition => ({ partition, replicas }))
+    await this.#admin.alterPartitionReassignments({ topics: [{ topic, partitionAssignment }] })
+    await this.untilInSync([topic], NODES.length)
+    await electPreferred(this.addresses, topic, partitions)
+    const isLed = async () => [...(await this.#partitions(topic)).values()].every(found => found.leader === leader)
+    await until(`${leader} leads ${topic}`, isLed)
+  }
 }
+
+/** Makes the first replica of these partitions its leader, as an administrator does. */
+async function electPreferred(brokers: string, topic: string, partitions: readonly number[]): Promise<void> {
+  await promisify(execFile)(python, ['-c', ELECT, JSON.stringify([brokers, topic, partitions])])
+}
+
+const ELECT = `
+import json, sys
+from confluent_kafka import ElectionType, TopicPartition
+from confluent_kafka.admin import AdminClient
+brokers, topic, partitions = json.loads(sys.argv[1])
+admin = AdminClient({'bootstrap.servers': brokers})
+admin.elect_leaders(ElectionType.PREFERRED, [TopicPartition(topic, partition) for partition in partitions]).result()
+`
 
 /** Why a broker does not start, as far as it says. */
 function lastWords({ proxy, log }: Node): string {
