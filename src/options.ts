@@ -230,17 +230,13 @@ export const OPTIONS = {
     [1, 100_000],
     { fallback: 168 },
   ),
-  planOutput: {
+  resourceOutput: {
     ...choice(
       'output',
       ['text', 'json', 'strimzi'],
-      'print text, a JSON object a line, or KafkaTopics of Strimzi in YAML',
+      'print text, a JSON object a line, or resources of Strimzi in YAML',
       'text',
     ),
-    short: 'o',
-  },
-  aclOutput: {
-    ...choice('output', ['text', 'strimzi'], 'print kafka-acls commands, or a KafkaUser of Strimzi in YAML', 'text'),
     short: 'o',
   },
   follow: flag('follow', 'append rows to OUT as they arrive, for a job without an end'),

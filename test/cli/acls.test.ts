@@ -18,6 +18,18 @@ test('acls prints one kafka-acls command for each operation, and asks no broker'
   ])
 })
 
+test('acls prints a JSON object for each right, also if a variable asks every command for JSON', async () => {
+  const args = ['acls', '--role', 'collect', '--pipeline', 'p']
+  const { code, stdout } = await rowmill(args, { env: { ROWMILL_OUTPUT: 'json' } })
+  const rights = stdout
+    .trimEnd()
+    .split('\n')
+    .map(line => JSON.parse(line))
+  assert.equal(code, 0)
+  assert.deepEqual(rights[0], { operation: 'Read', resource: 'topic', name: 'p.jobs', patternType: 'LITERAL' })
+  assert.equal(rights.find(({ resource }) => resource === 'group').patternType, 'PREFIXED')
+})
+
 test('acls without a role, or with one that does not exist, is refused with those that do', async () => {
   const none = await rowmill(['acls'])
   assert.deepEqual(

@@ -4,28 +4,46 @@ import { aclCommand, type Right } from '../../kafka/index.ts'
 import { ROLES } from '../../options.ts'
 import { rightsOf, usefulRights } from '../../pipeline/roles.ts'
 import { defineCommand } from '../command.ts'
+import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { strimziUser } from '../strimzi.ts'
 import { Terminal } from '../terminal.ts'
+
+const RIGHT = {
+  line: 'each right',
+  fields: {
+    operation: 'what the user may do, such as Read',
+    resource: 'topic or group',
+    name: 'its name',
+    patternType: 'LITERAL, or PREFIXED if the names only begin so',
+  },
+}
 
 export const aclsCommand = defineCommand({
   name: 'acls',
   doc: 'print the access rules that a user of a pipeline needs; asks no broker',
   operands: [],
   example: 'rowmill acls --role work --principal User:rowmill-work --brokers 127.0.0.1:9092',
-  options: ['role', 'principal', 'sharedPipeline', 'aclOutput', 'quiet', ...KAFKA_OPTIONS],
+  options: ['role', 'principal', 'sharedPipeline', 'resourceOutput', 'quiet', ...KAFKA_OPTIONS],
+  json: RIGHT,
   async act(_, options) {
-    const { role, sharedPipeline: pipeline, aclOutput } = options
+    const { role, sharedPipeline: pipeline, resourceOutput } = options
     if (role === null) throw new RowmillError('USAGE', `which role? Give --role ${ROLES.join('|')}`)
     checkName('--pipeline', pipeline)
     const { kafka } = await readKafkaOptions(options, text => new Terminal(options).say(text))
     const brokers = kafka?.brokers?.join(',') ?? 'HOST:PORT'
     const principal = options.principal ?? `User:rowmill-${role}`
     const rights = [...rightsOf(role, pipeline), ...usefulRights(pipeline)]
-    if (aclOutput === 'strimzi') process.stdout.write(strimziUser(principal.replace(/^User:/, ''), rights))
+    if (resourceOutput === 'strimzi') process.stdout.write(strimziUser(principal.replace(/^User:/, ''), rights))
+    else if (resourceOutput === 'json') printJson(RIGHT, rights.map(rightLine))
     else process.stdout.write(aclCommands(brokers, principal, rights))
     return 0
   },
+})
+
+const rightLine = ({ prefixed = false, ...right }: Right) => ({
+  ...right,
+  patternType: prefixed ? 'PREFIXED' : 'LITERAL',
 })
 
 /** One command for each operation, on all its topics: each takes Kafka's tool some seconds. */

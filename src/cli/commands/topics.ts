@@ -45,13 +45,13 @@ const planCommand = defineCommand({
   doc: 'print how the topics of a pipeline should be for its workers and its rows',
   operands: [],
   example: 'rowmill topics plan --workers 16 --rows 50000000 --row-bytes 400 --hours 72 --brokers 127.0.0.1:9092',
-  options: [...LOAD, 'planOutput', ...REST],
+  options: [...LOAD, 'resourceOutput', ...REST],
   json: PLANNED,
   act: (_, options) =>
     withAdmin(options, async (_, plan) => {
       const lines = plan.map(plannedLine)
-      if (options.planOutput === 'strimzi') process.stdout.write(strimziTopics(plan))
-      else if (options.planOutput === 'json') printJson(PLANNED, lines)
+      if (options.resourceOutput === 'strimzi') process.stdout.write(strimziTopics(plan))
+      else if (options.resourceOutput === 'json') printJson(PLANNED, lines)
       else process.stdout.write(describePlan(lines))
       return 0
     }),
