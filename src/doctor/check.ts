@@ -1,4 +1,5 @@
-import type { RowmillError } from '../errors.ts'
+import { type RowmillError, toRowmillError } from '../errors.ts'
+import { describeKafkaError, unanswered } from '../kafka/errors.ts'
 import type { Role } from '../options.ts'
 import type { ClusterAccess } from './cluster-access.ts'
 import type { Machine } from './machine.ts'
@@ -50,6 +51,14 @@ export function failureOf({ code, message }: Pick<RowmillError, 'code' | 'messag
   const end = message.indexOf('. ')
   const [fault, cure] = end < 0 ? [message, ''] : [message.slice(0, end), `${message.slice(end + 2)}\n`]
   return failure(fault, `${cure}For more: rowmill explain ${code}`)
+}
+
+/** What ended a check: the connection, an answer of the broker, or a defect of rowmill. */
+export function failureOfThrown(thrown: unknown): CheckFinding {
+  const error = unanswered(thrown) ?? thrown
+  if (!(error as Error).name?.startsWith('KafkaJS')) return failureOf(toRowmillError(error))
+  const { type, text } = describeKafkaError(error)
+  return failure(`the broker answers ${type}: ${text}`, 'look at the log of the broker')
 }
 
 export const skipped = (text: string): CheckFinding => ({ status: 'skipped', text, cure: null })

@@ -3,7 +3,7 @@ import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { refusalOf } from '../kafka/refusal.ts'
 import type { TlsSettings } from '../kafka/security.ts'
 import { tlsOptions } from '../kafka/tls.ts'
-import { type CheckFinding, type ClusterCheck, failure, failureOf, ok, warning } from './check.ts'
+import { type CheckFinding, type ClusterCheck, failure, failureOf, ok, skipped, warning } from './check.ts'
 import { reach, splitAddress } from './reach.ts'
 
 const LIMIT_MS = 12_000
@@ -16,14 +16,18 @@ const addresses: ClusterCheck = {
   name: 'addresses',
   needs: [],
   limitMs: LIMIT_MS,
-  run: ({ cluster }, signal) =>
-    Promise.all(
+  async run({ cluster }, signal) {
+    const findings = await Promise.all(
       cluster.settings.brokers.map(async address => {
         const found = await reach(address, signal)
         if ('why' in found) return failure(`${address}: ${found.why}`, found.cure)
         return ok(`${address} accepts connections (${found.join(', ')})`)
       }),
-    ),
+    )
+    // One address that answers is enough for every command.
+    const isEnough = findings.some(({ status }) => status === 'ok')
+    return findings.map(each => (isEnough && each.status === 'failure' ? { ...each, status: 'warning' } : each))
+  },
 }
 
 /** The chain, the host name, the versions and the expiry of each address, and of our own certificate. */
@@ -35,8 +39,12 @@ const tls: ClusterCheck = {
     const settings = cluster.settings.security?.tls
     if (!settings) return ok('not used: security.protocol is without SSL')
     const now = machine.wallClock()
-    const examined = cluster.settings.brokers.map(address => examineTls(address, settings, { now, signal }))
-    return (await Promise.all(examined)).flat()
+    const examined = cluster.settings.brokers.map(async address => {
+      if ('why' in (await reach(address, signal))) return [] // the line "addresses" says so
+      return examineTls(address, settings, { now, signal })
+    })
+    const findings = (await Promise.all(examined)).flat()
+    return findings.length > 0 ? findings : skipped('addresses must be ok first')
   },
 }
 
@@ -94,7 +102,8 @@ function describeServer(
   const chain = chainOf(socket.getPeerCertificate(true))
   const first = chain.reduce((a, b) => (Date.parse(a.valid_to) <= Date.parse(b.valid_to) ? a : b))
   const days = daysUntil(first, now)
-  const text = `${address}: ${socket.getProtocol()}, a chain of ${chain.length}, valid for ${days} days more`
+  const lasts = days < 0 ? `which expired on ${first.valid_to}` : `valid for ${days} days more`
+  const text = `${address}: ${socket.getProtocol()}, a chain of ${chain.length}, ${lasts}`
   if (!checkCertificate || !checkHostName)
     return warning(
       `${text}, but ${checkCertificate ? 'the host name' : 'the authority'} is not checked`,
@@ -108,10 +117,11 @@ function describeServer(
 function describeOwn(certificate: PeerCertificate | null, now: number): CheckFinding[] {
   if (!certificate?.valid_to) return []
   const days = daysUntil(certificate, now)
-  const text = `our certificate, ${nameOf(certificate)}, is valid for ${days} days more`
-  if (days >= SOON_DAYS) return [ok(text)]
-  const cure = `renew the certificate of ssl.certificate.location or the keystore before ${certificate.valid_to}`
-  return [days < 0 ? failure(`our certificate, ${nameOf(certificate)}, has expired`, cure) : warning(text, cure)]
+  const ours = `our certificate, ${nameOf(certificate)},`
+  const renew = 'renew the certificate of ssl.certificate.location or the keystore'
+  if (days < 0) return [failure(`${ours} expired on ${certificate.valid_to}`, renew)]
+  const text = `${ours} is valid for ${days} days more`
+  return [days >= SOON_DAYS ? ok(text) : warning(text, `${renew} before ${certificate.valid_to}`)]
 }
 
 function chainOf(certificate: ReturnType<TLSSocket['getPeerCertificate']>): PeerCertificate[] {

@@ -1,12 +1,17 @@
+import { RowmillError } from '../errors.ts'
 import { type AllowedOperations, aclCommand, describeKafkaError, type Operation, type Right } from '../kafka/index.ts'
 import { ROLES, type Role } from '../options.ts'
 import { rightsOf } from '../pipeline/roles.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
-import { type CheckFinding, type ClusterCheck, failure, ok, skipped, warning } from './check.ts'
+import { type CheckFinding, type ClusterCheck, failure, failureOf, ok, skipped, warning } from './check.ts'
 import type { ClusterAccess } from './cluster-access.ts'
 
 const LIMIT_MS = 20_000
 const UNKNOWN = 'UNKNOWN_TOPIC_OR_PARTITION'
+/** Where the coordinators of groups write. It exists once a group was used. */
+const OFFSETS = '__consumer_offsets'
+/** What a broker answers about a group that it does not coordinate. */
+const NO_COORDINATOR = ['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE']
 
 /** What this user may do with each topic and the group, as the broker tells it. Nothing is written. */
 export const rightsCheck: ClusterCheck = {
@@ -89,20 +94,37 @@ function mayCreate(cluster: ClusterAccess, pipeline: string, allowed: AllowedOpe
   )
 }
 
+/** Every broker is asked: only the one that coordinates the group tells. Asking who that is could create a topic. */
 async function judgeGroup(who: Who, pipeline: string, signal: AbortSignal): Promise<CheckFinding[]> {
   const { cluster, role } = who
   const group = workersGroup(pipeline)
   const uses = usesOf(pipeline, group, role)
+  if (uses.length === 0) return [] // the role does not use it
+  const { brokers, topics } = await cluster.describe([OFFSETS])
+  const answers = await Promise.all(brokers.map(({ address }) => askAboutGroup(cluster, group, { address, signal })))
+  const told = answers.filter(answer => 'allowed' in answer)
+  const final = told.find(({ error }) => error === null) ?? told.find(({ error }) => !NO_COORDINATOR.includes(error!))
+  if (final) return judge(who, uses, final)
+  const unreached = answers.find(answer => 'status' in answer)
+  if (unreached) return [unreached]
+  if (topics.get(OFFSETS)?.error === null) return judge(who, uses, told[0]!)
+  return [ok(`group ${group}: it has no coordinator yet, because no group was used on this cluster`)]
+}
+
+async function askAboutGroup(
+  { kafka }: ClusterAccess,
+  group: string,
+  { address, signal }: { address: string; signal: AbortSignal },
+): Promise<Told | CheckFinding> {
   try {
-    const coordinator = await (await cluster.probe()).coordinator(group)
-    const probe = await cluster.kafka.probe(coordinator, signal)
+    const probe = await kafka.probe(address, signal)
     try {
-      return judge(who, uses, { error: null, allowed: await probe.groupOperations(group) })
+      return { error: null, allowed: await probe.groupOperations(group) }
     } finally {
       await probe.close()
     }
   } catch (error) {
-    return judge(who, uses, { error: describeKafkaError(error).type, allowed: null })
+    return error instanceof RowmillError ? failureOf(error) : { error: describeKafkaError(error).type, allowed: null }
   }
 }
 

@@ -1,6 +1,5 @@
-import { toRowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
-import { type Check, type CheckFinding, type DoctorContext, failure, failureOf, skipped } from './check.ts'
+import { type Check, type CheckFinding, type DoctorContext, failure, failureOfThrown, skipped } from './check.ts'
 
 /** What one check found. */
 export interface Examined {
@@ -62,7 +61,7 @@ async function runInTime<C extends DoctorContext>(
   })
   const run = async () => [await check.run(context, limit.signal)].flat()
   try {
-    return await Promise.race([late.promise, run().catch(error => [failureOf(toRowmillError(error))])])
+    return await Promise.race([late.promise, run().catch(error => [failureOfThrown(error)])])
   } finally {
     stop()
   }

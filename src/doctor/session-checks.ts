@@ -10,13 +10,14 @@ const MOST_SKEW_MS = 30_000
 /** Their versions tell how old a broker is. */
 const TELLING_APIS = ['Produce', 'Fetch', 'Metadata']
 
-/** Connects and logs in, as every command does. */
+/** Connects and logs in, as every command does. A broker that wants a login hangs up only at the first request after that. */
 const login: ClusterCheck = {
   name: 'login',
   needs: ['addresses', 'tls'],
   limitMs: LIMIT_MS,
   async run({ cluster }) {
     const probe = await cluster.probe()
+    await cluster.describe([])
     const { sasl } = cluster.settings.security ?? {}
     if (!sasl) return ok('security.protocol is without SASL, and the broker lets us in')
     const who = 'username' in sasl ? `${sasl.username} by ${sasl.mechanism}` : `a token by ${sasl.mechanism}`

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type { Broker } from 'kafkajs/src/cluster/index.js'
+import { RowmillError } from '../errors.ts'
 import { hangUp } from './connection.ts'
 import {
   type AllowedOperations,
@@ -8,8 +9,8 @@ import {
   type DescribedCluster,
   describeCluster,
   describeGroupOperations,
-  findCoordinator,
 } from './describe-requests.ts'
+import { answered } from './errors.ts'
 
 /** The requests that rowmill needs, and the versions of each that it speaks. */
 const NEEDED_APIS = [
@@ -74,26 +75,32 @@ export class ClusterProbe {
   }
 
   describe(topics: readonly string[]): Promise<DescribedCluster> {
-    return describeCluster(this.#broker, topics)
+    return understood(() => describeCluster(this.#broker, topics))
   }
 
-  /** The address of the broker that coordinates a group. Throws the broker's error. */
-  coordinator(group: string): Promise<string> {
-    return findCoordinator(this.#broker, group)
-  }
-
-  /** What this user may do with a group that this broker coordinates. Throws the broker's error. */
+  /** What this user may do with a group. Throws the broker's error: NOT_COORDINATOR if another broker coordinates it. */
   groupOperations(group: string): Promise<AllowedOperations> {
-    return describeGroupOperations(this.#broker, group)
+    return understood(() => describeGroupOperations(this.#broker, group))
   }
 
   /** The clock of the active controller, in ms since 1970. Throws the broker's error. */
   controllerClock(): Promise<number> {
-    return controllerClock(this.#broker)
+    return understood(() => controllerClock(this.#broker))
   }
 
   close(): Promise<void> {
     return hangUp(this.#cluster, this.#sockets)
+  }
+}
+
+/** The answer. Throws the broker's error, or BROKER_UNREACHABLE if there is none that we can read. */
+async function understood<A>(request: () => Promise<A>): Promise<A> {
+  try {
+    return await answered(request)
+  } catch (cause) {
+    if (cause instanceof RowmillError || typeof (cause as { type?: unknown }).type === 'string') throw cause
+    const message = `the answer cannot be read: ${(cause as Error).message}. Is this a Kafka broker?`
+    throw new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })
   }
 }
 

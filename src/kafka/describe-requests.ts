@@ -1,6 +1,6 @@
 /**
  * Requests that only describe, in versions that KafkaJS does not have: they also tell what this user may do, and what time
- * it is on the controller. Source: Kafka's protocol guide (Metadata 8, FindCoordinator 1, DescribeGroups 3, DescribeQuorum 1).
+ * it is on the controller. Source: Kafka's protocol guide (Metadata 8, DescribeGroups 3, DescribeQuorum 1).
  */
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
@@ -81,23 +81,12 @@ function describedTopic(decoder: Decoder): [string, DescribedTopic] {
   return [topic, { error, partitions: partitions.length, leaderless, offline, allowed }]
 }
 
-const FIND_COORDINATOR = { apiKey: 10, apiVersion: 1, apiName: 'FindCoordinator' }
-const GROUP = 0
-
-/** The address of the broker that coordinates a group. Throws the broker's error. */
-export function findCoordinator(broker: Broker, group: string): Promise<string> {
-  return send(broker, FIND_COORDINATOR, new Encoder().writeString(group).writeInt8(GROUP), decoder => {
-    decoder.readInt32() // throttled for
-    throwError(decoder.readInt16())
-    decoder.readString() // the message of the error
-    decoder.readInt32() // the node
-    return `${inBrackets(decoder.readString()!)}:${decoder.readInt32()}`
-  })
-}
-
 const DESCRIBE_GROUPS = { apiKey: 15, apiVersion: 3, apiName: 'DescribeGroups' }
 
-/** What this user may do with a group. `broker` must be its coordinator. Throws the broker's error. */
+/**
+ * What this user may do with a group. Throws the broker's error: NOT_COORDINATOR if another broker coordinates it. We look
+ * for the coordinator this way: FindCoordinator would create `__consumer_offsets` where no group was used yet.
+ */
 export function describeGroupOperations(broker: Broker, group: string): Promise<AllowedOperations> {
   const request = new Encoder().writeInt32(1).writeString(group).writeBoolean(true)
   return send(broker, DESCRIBE_GROUPS, request, decoder => {

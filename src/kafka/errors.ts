@@ -25,7 +25,7 @@ export function describeKafkaError(error: unknown): {
   const refusal = refusalOf(error)
   if (refusal) return { ...refusal, retriable: false, type: refusal.code }
   const e = error as { message?: string; type?: string; retriable?: boolean; name?: string; cause?: { type?: string } }
-  const type = e.type ?? e.cause?.type ?? e.name ?? 'Error'
+  const type = error instanceof RowmillError ? error.code : (e.type ?? e.cause?.type ?? e.name ?? 'Error')
   const final = /AUTHORIZATION|INVALID_TOPIC|MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE|SASL|UNSUPPORTED/.test(type)
   return { text: e.message ?? String(error), retriable: !final, type, code: 'TOPIC_UNUSABLE' }
 }
@@ -43,12 +43,21 @@ export async function answered<T>(request: () => Promise<T>): Promise<T> {
   try {
     return await request()
   } catch (cause) {
-    const refusal = refusalOf(cause)
-    if (refusal) throw new RowmillError(refusal.code, refusal.text, {}, { cause })
-    const { name = '' } = cause as Error
-    throw isSilence(cause) || name.startsWith('KafkaJSNumberOfRetries') ? silent(cause) : cause
+    throw unanswered(cause) ?? cause
   }
 }
+
+/** Why a failed request got no answer. Null: the broker answered with this error, or it is not of Kafka. */
+export function unanswered(cause: unknown): RowmillError | null {
+  const refusal = refusalOf(cause)
+  if (refusal) return new RowmillError(refusal.code, refusal.text, {}, { cause })
+  const { name = '' } = cause as Error
+  return isSilence(cause) || name.startsWith('KafkaJSNumberOfRetries') ? silent(cause) : null
+}
+
+const LOGIN_HINT =
+  'Does it require a login (security.protocol=SASL_SSL)? Give its properties as --command-config FILE. ' +
+  'For a broker of rowmill broker --auth, that is the file it wrote'
 
 /** Whether a request failed because nobody answered it. */
 function isSilence(error: unknown): boolean {
@@ -60,7 +69,7 @@ function isSilence(error: unknown): boolean {
 function silent(cause: unknown): RowmillError {
   const said = (cause as Error).message
   // A broker that expects a login answers one request, and hangs up at the next.
-  const hint = said === 'Closed connection' ? '. Does it require a login (security.protocol=SASL_SSL)?' : ''
+  const hint = said === 'Closed connection' ? `. ${LOGIN_HINT}` : ''
   const what = isTokenUnavailable(cause) ? 'cannot log in to the Kafka broker' : 'the Kafka broker stopped answering'
   const message = `${what}: ${said}${hint}`
   return new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })

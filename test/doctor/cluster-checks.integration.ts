@@ -12,7 +12,7 @@ import { choosePorts } from '../../src/broker/ports.ts'
 import { clusterSettings, type KafkaOptions } from '../../src/client-config/kafka-options.ts'
 import type { DoctorContext } from '../../src/doctor/check.ts'
 import { ClusterAccess } from '../../src/doctor/cluster-access.ts'
-import { examine } from '../../src/doctor/doctor.ts'
+import { examine, exitCodeOf } from '../../src/doctor/doctor.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -105,6 +105,18 @@ test('a name that does not resolve, and a port that nothing listens on', async (
   expectFinding(found, ['failure', /nothing listens there \(127\.0\.0\.1\)/, /start the broker/])
 })
 
+test('one dead address beside one that answers is one warning, as every command works', async () => {
+  const closed = (await choosePorts(undefined)).broker
+  const brokers = [`127.0.0.1:${closed}`, secured.address('TLS')]
+  const properties = { 'security.protocol': 'SSL', 'ssl.ca.location': secured.authority.ca }
+  const cluster = access({ brokers, properties })
+  const found = await allOf(examine(contextWith({ cluster, pipeline: await pipelineWith() })))
+  const bad = found.flatMap(({ findings }) => findings.filter(({ status }) => !['ok', 'skipped'].includes(status)))
+  assert.equal(bad.length, 1, JSON.stringify(bad))
+  expectFinding(bad, ['warning', /nothing listens there/, /start the broker/])
+  assert.equal(exitCodeOf(found), 0)
+})
+
 test('an address that drops every packet, as a firewall does', async t => {
   // The kernel drops what does not fit into the queue of a listener that accepts nothing.
   const script =
@@ -168,7 +180,10 @@ test('certificates that expire soon: of a broker, and our own', async () => {
   }
   const ours = /renew the certificate of ssl\.certificate\.location or the keystore before/
   expectFinding(await find('tls', own(20)), ['warning', /our certificate, test, is valid for 19 days/, ours])
-  expectFinding(await find('tls', own(-1)), ['failure', /our certificate, test, has expired/, ours])
+  const past = /^renew the certificate of ssl\.certificate\.location or the keystore$/
+  expectFinding(await find('tls', own(-1)), ['failure', /our certificate, test, expired on \w+ \d+/, past])
+  const unchecked = ssl('EXPIRED', { 'enable.ssl.certificate.verification': 'false' })
+  expectFinding(await find('tls', unchecked), ['warning', /which expired on \w+ \d+/, /verification at their defaults/])
   expectFinding(await find('login', own(-1)), [
     'failure',
     /refuses what it gets|asks for a certificate of ours/,
