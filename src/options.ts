@@ -40,16 +40,10 @@ export const OPTIONS = {
     'FILE[:NAME]',
     'the function to run: a Python file or package.module (default NAME: classify_df), or a .ts or .js file (default NAME: the default export)',
   ),
-  workers: integer(
-    'workers',
-    'N',
-    'worker processes, each with its own classifier; run may start fewer for a small file',
-    [1, 512],
-    {
-      fallback: availableParallelism(),
-      doc: 'one for each core',
-    },
-  ),
+  workers: integer('workers', 'N', 'worker processes, each with its own classifier', [1, 512], {
+    fallback: availableParallelism(),
+    doc: 'one for each core',
+  }),
   batchRows: integer(
     'batch-rows',
     'N',
@@ -104,7 +98,7 @@ export const OPTIONS = {
     ...list(
       'brokers',
       'HOST:PORT,...',
-      'the Kafka brokers to use. run starts a local one if none is given; every other command needs it',
+      'the Kafka brokers to use, unless the client properties name them (bootstrap.servers)',
     ),
     short: 'b',
     alias: 'bootstrap-server',
@@ -113,10 +107,10 @@ export const OPTIONS = {
   commandConfig: optional(
     'command-config',
     'FILE',
-    'the properties of a Kafka client: the login, certificates and times, as Java clients or librdkafka name them',
+    'a file with properties of a Kafka client, such as login, certificates and timeouts, under the names of Java clients or librdkafka',
   ),
   property: {
-    ...repeated('property', 'NAME=VALUE', 'one property of a Kafka client, over those of the file; may be repeated'),
+    ...repeated('property', 'NAME=VALUE', 'one property of a Kafka client; overrides the file; may be repeated'),
     short: 'X',
     fallback: [] as readonly ClientInput[],
     holdsSecret: holdsSecretProperty,
@@ -125,7 +119,7 @@ export const OPTIONS = {
   },
   allowSaslWithoutTls: flag(
     'allow-sasl-without-tls',
-    'log in without TLS, also at brokers on other machines: everybody on the way can read the rows',
+    'allow a login without TLS at brokers on other machines: everybody on the network can then read the rows',
   ),
   brokerTimeout: integer(
     'broker-timeout',
@@ -179,12 +173,12 @@ export const OPTIONS = {
   toCsv: json('to-csv', 'the keyword arguments that the original job gave to to_csv', 'header=False'),
   force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
   forceRemoval: {
-    ...flag('force', 'remove also jobs that are open or not classified to the end: their rows are skipped'),
+    ...flag('force', 'also remove open or unfinished jobs; workers skip their remaining rows'),
     commandLineOnly: true,
   },
   doneBefore: age(
     'done-before',
-    'remove the jobs that ended, failed or were cancelled this long ago or longer: 30m, 12h or 7d',
+    'remove the jobs that ended, failed or were cancelled at least this long ago: 30m, 12h or 7d',
   ),
   dryRun: flag('dry-run', 'remove nothing, and print what would be removed'),
   restart: flag('restart', 'discard what an unfinished job left of OUT, and start over from the first row'),
@@ -201,8 +195,8 @@ export const OPTIONS = {
     'no limit',
   ),
   port: optionalInteger('port', 'N', 'the port on 127.0.0.1', [1, 65_535], 'a free one'),
-  data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are deleted'),
-  auth: flag('auth', 'let in only clients that have the file of properties which stderr names; see --command-config'),
+  data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are removed at the end'),
+  auth: flag('auth', 'require a login; stderr names the file that has it, for --command-config of clients'),
   id: optional('job', 'ID', 'the id of the job, as rowmill publish or jobs open printed it'),
   only: optional('job', 'ID', 'list this job alone', 'all'),
   rejectsOf: optional('job', 'ID', 'the job', 'list the messages that belong to no job'),
@@ -212,21 +206,27 @@ export const OPTIONS = {
     short: 'o',
   },
   role: {
-    ...optional('role', ROLES.join('|'), 'what the user does'),
+    ...optional('role', ROLES.join('|'), 'the role of the user in the pipeline'),
     parse: choice('role', ROLES, '', 'work').parse,
   } as OptionSpec<Role | null>,
   principal: optional('principal', 'User:NAME', 'the user, as the cluster knows it', 'User:rowmill-ROLE'),
-  planRows: integer('rows', 'N', 'rows that are kept at the same time, of all jobs together', [1, 1e12], {
+  planRows: integer('rows', 'N', 'how many rows the topics hold at a time, of all jobs together', [1, 1e12], {
     fallback: 1_000_000,
   }),
-  rowsPerSecond: optionalInteger('rows-per-second', 'N', 'rows a worker classifies in a second', [1, 1e9], 'unknown'),
-  rowBytes: integer('row-bytes', 'N', 'bytes of one row: a partition is planned for at most 10 GB', [1, 16_000_000], {
+  rowsPerSecond: optionalInteger(
+    'rows-per-second',
+    'N',
+    'rows per second of one worker; used to check that --hours is long enough',
+    [1, 1e9],
+    'unknown',
+  ),
+  rowBytes: integer('row-bytes', 'N', 'average bytes of a row; a partition gets at most 10 GB', [1, 16_000_000], {
     fallback: 200,
   }),
   hours: integer(
     'hours',
     'N',
-    'hours that rows and results are kept; a job must be classified and collected within them',
+    'hours that the topics keep rows and results; each job must be classified and collected within them',
     [1, 100_000],
     { fallback: 168 },
   ),
@@ -234,7 +234,7 @@ export const OPTIONS = {
     ...choice(
       'output',
       ['text', 'json', 'strimzi'],
-      'print text, a JSON object a line, or resources of Strimzi in YAML',
+      'print text, one JSON object a line, or Strimzi resources in YAML',
       'text',
     ),
     short: 'o',
@@ -244,7 +244,7 @@ export const OPTIONS = {
   from: choice('from', ['start', 'now'], 'begin with the first row, or with the rows classified from now on', 'start'),
   against: optional('against', 'SERIAL.csv', 'the output of the original job; OUT must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified', 'run until stopped'),
-  config: optional('config', 'FILE', 'a YAML file of options: those of the command line and of the environment win'),
+  config: optional('config', 'FILE', 'a YAML file with options; the command line and the environment override it'),
   quiet: flag('quiet', 'log nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: given => !parseSwitch(given) },
   report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),

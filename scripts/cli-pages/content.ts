@@ -1,5 +1,5 @@
 /** What docs/cli.md and the man page both say. */
-import type { CommandSpec } from '../../src/cli/command.ts'
+import { type CommandSpec, optionOf } from '../../src/cli/command.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { SHARED_OPTIONS } from '../../src/cli/shared-pipeline.ts'
 import { EXIT_CODES } from '../../src/errors.ts'
@@ -25,7 +25,7 @@ export interface CommandPage extends Pick<CommandSpec, 'name' | 'doc' | 'example
 }
 
 export const INTRODUCTION = [
-  'An option may also be given as an environment variable, or in the file of --config. The option wins over the variable, the variable over the file, and the file over the default.',
+  'An option may also be given as an environment variable, or in the file of --config. The command line overrides the environment, the environment overrides the file, and the file overrides the default.',
   'For a switch, the variable is true (also yes, on or 1) or false (also no, off or 0), in small letters or capitals. An empty variable counts as not set.',
   'Before any work starts, rowmill refuses options that it does not know and values out of bounds.',
   'It warns of environment variables that look misspelt. Every command has -h (--help) and -V (--version).',
@@ -37,7 +37,7 @@ export const JSON_NOTE = [
   'A command that fails prints no JSON, except verify, which prints what it found. The exit code tells how the command ended.',
 ]
 
-export const SHARED: readonly OptionLine[] = SHARED_OPTIONS.map(optionLine)
+export const SHARED: readonly OptionLine[] = SHARED_OPTIONS.map(name => optionLine(OPTIONS[name]))
 
 export const PAGES: readonly CommandPage[] = COMMANDS.map(spec => {
   const isShared = SHARED_OPTIONS.every(name => spec.options.includes(name))
@@ -47,7 +47,7 @@ export const PAGES: readonly CommandPage[] = COMMANDS.map(spec => {
   return {
     ...spec,
     usage: ['rowmill', spec.name, ...options, ...operands].join(' '),
-    options: own.map(optionLine),
+    options: own.map(name => optionLine(optionOf(spec, name))),
     isShared,
     exits: exitsOf(spec),
   }
@@ -73,8 +73,7 @@ export const EXITS = [
   return { exit: exit!, meaning: meaning!, codes: codes.map(([code]) => code) }
 })
 
-function optionLine(name: OptionName): OptionLine {
-  const spec: OptionSpec<unknown> = OPTIONS[name]
+function optionLine(spec: OptionSpec<unknown>): OptionLine {
   const { short, flag, alias, value, doc, fallbackDoc: fallback } = spec
   const flags = [...(short ? [`-${short}`] : []), `--${flag}`, ...(alias ? [`--${alias}`] : [])]
   return { flags, value, doc, fallback, variable: spec.commandLineOnly ? null : environmentOf(spec) }

@@ -15,6 +15,8 @@ export interface CommandSpec<N extends OptionName = OptionName> {
   readonly doc: string
   readonly example: string
   readonly options: readonly N[]
+  /** What an option does in this command, if it is not what its declaration says. */
+  readonly docs?: Partial<Record<N, string>>
   /** What it prints with --output json. */
   readonly json?: JsonShape
   /** Exit codes that mean something in this command, besides those of every command. */
@@ -33,12 +35,18 @@ export interface Operand {
 }
 
 const ENVIRONMENT =
-  'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The option wins.\n' +
-  'The YAML file of --config may have each of them too, as batch-rows: 500. Option and variable win.\n'
+  'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The command line overrides it.\n' +
+  'The YAML file of --config can set it too, as batch-rows: 500. The command line and the environment override the file.\n'
 
 /** Checks that `act` reads no option but those of the command. */
 export function defineCommand<const N extends OptionName>(spec: CommandSpec<N>): CommandSpec {
   return spec as CommandSpec
+}
+
+/** An option with what it does in this command. */
+export function optionOf({ docs = {} }: Pick<CommandSpec, 'docs'>, name: OptionName): OptionSpec<unknown> {
+  const spec: OptionSpec<unknown> = OPTIONS[name]
+  return { ...spec, doc: docs[name] ?? spec.doc }
 }
 
 /** Registers a command below `parent`, by the last word of its name. `finished` gets the exit code of `act`. */
@@ -48,7 +56,7 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
     const argument = new Argument(optional ? `[${name}]` : `<${name}>`, doc)
     command.addArgument(choices ? argument.argParser(word => checkChoice(name, word, choices)) : argument)
   }
-  for (const name of spec.options) addOption(command, OPTIONS[name])
+  for (const name of spec.options) addOption(command, optionOf(spec, name))
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
   if (spec.options.length > 0) command.addHelpText('after', ENVIRONMENT)
   return command.allowExcessArguments(false).action(async (...args) => {

@@ -51,7 +51,7 @@ const DEFAULTS = {
 const NEAR = { connectionTimeoutMs: 5000, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 10_000 }
 const FAR = { sessionTimeoutMs: 45_000, rebalanceTimeoutMs: 60_000 }
 
-/** All of them, for a client of `brokers` (`host:port`). On this machine a dead worker is missed after 6 s, elsewhere after 45 s. */
+/** All of them, for a client of `brokers` (`host:port`). On this machine a dead worker is noticed after 6 s, elsewhere after 45 s. */
 export function limitsOf(given: ClientLimits, brokers: readonly string[]) {
   const near = brokers.every(broker => isLoopback(broker.replace(/:\d+$/, '')))
   return { ...DEFAULTS, ...(near ? NEAR : FAR), ...given }

@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { cliPage } from '../../scripts/cli-pages/markdown.ts'
 import { manPage } from '../../scripts/cli-pages/roff.ts'
 import { configSchema } from '../../scripts/cli-pages/schema.ts'
+import { optionOf } from '../../src/cli/command.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { environmentOf, OPTIONS, type OptionSpec } from '../../src/options.ts'
 
@@ -38,6 +39,15 @@ test('docs/cli.md has a section for each command, and a row with the variable fo
     }
     assert.match(section, /Exit codes/)
   }
+})
+
+test('no command but run says what run alone does with an option', () => {
+  const told = COMMANDS.filter(({ name }) => name !== 'run').flatMap(command =>
+    command.options.map(option => `${command.name}: ${optionOf(command, option).doc}`),
+  )
+  const ofRun = told.filter(text => /\brun (may )?starts?\b/.test(text))
+  assert.deepEqual(ofRun, [])
+  assert.ok(told.includes('doctor: how many workers you plan to run'))
 })
 
 test('the man page has no line that roff mistakes for a request, and a formatter accepts it', t => {

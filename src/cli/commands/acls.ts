@@ -21,10 +21,11 @@ const RIGHT = {
 
 export const aclsCommand = defineCommand({
   name: 'acls',
-  doc: 'print the access rules that a user of a pipeline needs; asks no broker',
+  doc: 'print the access rules that a user of a pipeline needs; connects to no broker',
   operands: [],
   example: 'rowmill acls --role work --principal User:rowmill-work --brokers 127.0.0.1:9092',
   options: ['role', 'principal', 'sharedPipeline', 'resourceOutput', 'quiet', ...KAFKA_OPTIONS],
+  docs: { brokers: 'the brokers to name in the printed commands' },
   json: RIGHT,
   async act(_, options) {
     const { role, sharedPipeline: pipeline, resourceOutput } = options

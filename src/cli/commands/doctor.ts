@@ -25,8 +25,10 @@ const JSON_SHAPE = {
 
 export const doctorCommand = defineCommand({
   name: 'doctor',
-  doc: 'examine this machine and, with --brokers, the cluster and the pipeline; each fault has its cure',
-  operands: [{ name: 'OUT', doc: 'a file that a command will write: its disk is examined too', optional: true }],
+  doc: 'examine this machine and, with --brokers or --command-config, the cluster and the pipeline; each fault comes with its cure',
+  operands: [
+    { name: 'OUT', doc: 'a file that a command will write; doctor also checks that its disk has room', optional: true },
+  ],
   example: 'rowmill doctor --command-config client.properties --workers 4',
   options: [
     ...KAFKA_OPTIONS,
@@ -39,6 +41,12 @@ export const doctorCommand = defineCommand({
     'output',
     'quiet',
   ],
+  docs: {
+    brokers: 'the Kafka brokers to examine, unless the client properties name them; without either, only this machine',
+    workers: 'how many workers you plan to run',
+    role: 'check that the user has the rights of this role',
+    schemaRegistry: 'the schema registry to examine',
+  },
   json: JSON_SHAPE,
   async act([out], options) {
     const { sharedPipeline: pipeline, workers, role, python, output } = options

@@ -27,7 +27,7 @@ type Chosen = OptionValues<'forceRemoval' | 'doneBefore' | 'dryRun' | 'output'>
 export const jobsRemoveCommand = defineCommand({
   name: 'jobs rm',
   doc: 'remove jobs that are over, so that workers and commands forget them and the topic of jobs stays short',
-  operands: [{ name: 'JOB...', doc: 'the ids of the jobs; none with --done-before', optional: true }],
+  operands: [{ name: 'JOB...', doc: 'job ids; leave out with --done-before', optional: true }],
   example: 'rowmill jobs rm --done-before 30d --brokers 127.0.0.1:9092',
   options: ['doneBefore', 'dryRun', 'forceRemoval', 'output', ...SHARED_OPTIONS],
   json: REMOVED,

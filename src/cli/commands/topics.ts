@@ -21,6 +21,7 @@ import { strimziTopics } from '../strimzi.ts'
 
 const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'rowsPerSecond', 'hours'] as const
 const REST = [...KAFKA_OPTIONS, 'timeout', 'quiet'] as const
+const DOCS = { workers: 'how many workers you plan to run' }
 const OPTIONS = [...LOAD, 'output', ...REST] as const
 type TopicsOptions = OptionValues<(typeof LOAD)[number] | (typeof REST)[number]>
 
@@ -42,10 +43,11 @@ const FAULT = {
 
 const planCommand = defineCommand({
   name: 'topics plan',
-  doc: 'print how the topics of a pipeline should be for its workers and its rows',
+  doc: 'print the topics that a pipeline needs for its workers and its rows',
   operands: [],
   example: 'rowmill topics plan --workers 16 --rows 50000000 --row-bytes 400 --hours 72 --brokers 127.0.0.1:9092',
   options: [...LOAD, 'resourceOutput', ...REST],
+  docs: DOCS,
   json: PLANNED,
   act: (_, options) =>
     withAdmin(options, async (_, plan) => {
@@ -59,10 +61,11 @@ const planCommand = defineCommand({
 
 const applyCommand = defineCommand({
   name: 'topics apply',
-  doc: 'create the topics of a pipeline that do not exist, as topics plan says',
+  doc: 'create the missing topics of a pipeline, as topics plan prints them',
   operands: [],
   example: 'rowmill topics apply --workers 16 --hours 72 --brokers 127.0.0.1:9092',
   options: OPTIONS,
+  docs: DOCS,
   json: PLANNED,
   act: (_, options) =>
     withAdmin(options, async (admin, plan, say) => {
@@ -77,10 +80,11 @@ const applyCommand = defineCommand({
 
 const checkCommand = defineCommand({
   name: 'topics check',
-  doc: 'compare the topics of a pipeline with topics plan; prints the commands that mend them, with exit code 3',
+  doc: 'compare the topics of a pipeline with topics plan; if they differ, print the commands that mend them and exit with 3',
   operands: [],
   example: 'rowmill topics check --workers 16 --hours 72 --brokers 127.0.0.1:9092',
   options: OPTIONS,
+  docs: DOCS,
   json: FAULT,
   act: (_, options) =>
     withAdmin(options, async (admin, plan) => {

@@ -1,6 +1,6 @@
-import { OPTIONS, type OptionName, type OptionSpec } from '../../options.ts'
+import type { OptionName, OptionSpec } from '../../options.ts'
 import { INDEX_KINDS } from '../../pandas/index-kind.ts'
-import { type CommandSpec, describeOption, type Operand } from '../command.ts'
+import { type CommandSpec, describeOption, type Operand, optionOf } from '../command.ts'
 
 /** What may be typed for a value: one of a few words, the name of a file, or something that cannot be completed. */
 export type Candidates = readonly string[] | 'files' | null
@@ -42,11 +42,11 @@ export function completionTable(
 ): CompletionTable {
   const words = commands.map(({ name, doc }) => ({ words: name.split(' '), doc }))
   return {
-    commands: commands.map(({ name, doc, options, operands }) => ({
-      name,
-      doc,
-      options: [...options.map(completedOption), ...COMMON],
-      operands: operands.map(operand => ({ name: operand.name, candidates: candidatesOf(operand) })),
+    commands: commands.map(spec => ({
+      name: spec.name,
+      doc: spec.doc,
+      options: [...spec.options.map(name => completedOption(name, optionOf(spec, name))), ...COMMON],
+      operands: spec.operands.map(operand => ({ name: operand.name, candidates: candidatesOf(operand) })),
     })),
     options: COMMON,
     first: [
@@ -70,8 +70,7 @@ const COMMON: readonly CompletedOption[] = [
 /** Options with a list of values that the name of the value does not show. */
 const LISTS: Partial<Record<OptionName, readonly string[]>> = { indexKind: INDEX_KINDS }
 
-function completedOption(name: OptionName): CompletedOption {
-  const spec: OptionSpec<unknown> = OPTIONS[name]
+function completedOption(name: OptionName, spec: OptionSpec<unknown>): CompletedOption {
   const { flag, alias, short, value } = spec
   return {
     flags: [`--${flag}`, ...(alias ? [`--${alias}`] : []), ...(short ? [`-${short}`] : [])],
