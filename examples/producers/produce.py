@@ -5,6 +5,8 @@
     python produce.py visits rows.csv                          # a CSV file with a header, or
     python produce.py visits < rows.jsonl                      # a line for each row: {"SKU": 17, "TEXT": "shoe"}
 
+For a cluster with TLS or a login, add --command-config client.properties (README.md says which names it reads).
+
 A row is safe when Kafka has acknowledged it from all in-sync replicas. Exit 0: every row is. Exit 1: the first one that
 is not is named on standard error. What is sent twice is there twice.
 """
@@ -14,6 +16,7 @@ import csv
 import io
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -23,11 +26,63 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = next((ROOT / at for at in ('src/wire/schemas', 'dist/src/wire/schemas') if (ROOT / at).exists()), Path('schemas'))
+BROKERS = os.environ.get('ROWMILL_BROKERS', '127.0.0.1:9092')
 MAX_BYTES = 16 * 1024 * 1024 - 64 * 1024
+
+
+# Names of Java clients, for files in PEM, and the names that librdkafka has for the same.
+JAVA_NAMES = {
+    'ssl.truststore.location': 'ssl.ca.location',
+    'ssl.truststore.certificates': 'ssl.ca.pem',
+    'ssl.keystore.certificate.chain': 'ssl.certificate.pem',
+    'ssl.keystore.key': 'ssl.key.pem',
+}
+# librdkafka does not have these. The store of ssl.keystore.location is PKCS#12 for it.
+NOT_FOR_KAFKA = ('ssl.truststore.type', 'ssl.keystore.type', 'schema.registry.', 'basic.auth.')
+JAAS_LOGIN = re.compile(r"""\b(username|password)\s*=\s*(["'])((?:\\.|(?!\2).)*)\2""")
 
 
 class Failure(Exception):
     """What ends this program with exit code 1."""
+
+
+def read_properties(path):
+    """The properties of a Kafka client in a file, as rowmill takes it: with the names of librdkafka or of Java."""
+    properties = {}
+    lines = re.sub(r'(?<!\\)((?:\\\\)*)\\\n[ \t]*', r'\1', path.read_text(encoding='utf-8')).split('\n')
+    for number, line in enumerate(lines, 1):
+        name, equals, value = (part.strip() for part in line.partition('='))
+        if name.startswith(('#', '!', *NOT_FOR_KAFKA)) or not line.strip():
+            continue
+        if not equals:
+            raise Failure(f'{path}, line {number}: must be NAME=VALUE')
+        value = unescape(value)
+        if name == 'sasl.jaas.config':
+            properties.update((f'sasl.{key}', unescape(text)) for key, _, text in JAAS_LOGIN.findall(value))
+        else:
+            properties[JAVA_NAMES.get(name, name)] = value.replace('\\n', '\n') if 'BEGIN' in value else value
+    if 'sasl.oauthbearer.token.endpoint.url' in properties:
+        properties.setdefault('sasl.oauthbearer.method', 'oidc')  # rowmill and Java need no such property
+    return properties
+
+
+def unescape(text):
+    return re.sub(r'\\(.)', lambda found: {'n': '\n', 't': '\t'}.get(found[1], found[1]), text)
+
+
+def end_if_refused(error):
+    """librdkafka retries everything. A login or a certificate that is refused stays so."""
+    if error.code() in (KafkaError._AUTHENTICATION, KafkaError._SSL):
+        raise Failure(error.str())
+
+
+def client(kind, options, settings):
+    """A consumer or a producer with the properties of the user. `settings` override them."""
+    settings = {**settings, 'bootstrap.servers': options.brokers, 'error_cb': end_if_refused}
+    try:
+        return kind({**options.properties, **settings})
+    except KafkaException as error:
+        raise Failure(f'{options.command_config}: {error.args[0].str()}') from error
 
 
 class Record:
@@ -55,17 +110,23 @@ def read_job(job_id, options):
     """What `jobs` says of the job: its first record has the columns and the topic, a later one may have ended it."""
     record = Record(options.schemas / 'job.avsc')
     topic = f'{options.pipeline}.jobs'
-    settings = {'bootstrap.servers': options.brokers, 'group.id': 'produce.py', 'enable.auto.commit': False}
-    consumer = Consumer({**settings, 'enable.partition.eof': True})
+    settings = {'group.id': 'produce.py', 'enable.auto.commit': False, 'enable.partition.eof': True}
+    consumer = client(Consumer, options, settings)
     try:
         consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
-        first = None
+        first, silent_seconds = None, 0
         while True:
-            message = consumer.poll(options.timeout)
+            message = consumer.poll(1)  # what end_if_refused raises comes out only when this second is over
             if message is None:
-                raise Failure(f'no answer from {options.brokers} for {options.timeout} s')
+                silent_seconds += 1
+                if silent_seconds >= options.timeout:
+                    raise Failure(f'no answer from {options.brokers} for {options.timeout} s')
+                continue
+            silent_seconds = 0
             if message.error() and message.error().code() == KafkaError._PARTITION_EOF:
                 break
+            if message.error() and message.error().code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+                continue  # librdkafka looks for the group, but a consumer with an assignment needs no right to it
             if message.error():
                 raise Failure(f'{topic}: {message.error()}')
             found = record.decode(message.value())
@@ -134,15 +195,13 @@ class Sender:
         self.record = Record(options.schemas / 'rows.avsc')
         self.sent = self.safe = 0
         self.fault = None
-        self.producer = Producer(
-            {
-                'bootstrap.servers': options.brokers,
-                'acks': 'all',
-                'enable.idempotence': True,  # what librdkafka tries again is there once
-                'message.max.bytes': MAX_BYTES,
-                'message.timeout.ms': options.timeout * 1000,
-            }
-        )
+        settings = {
+            'acks': 'all',
+            'enable.idempotence': True,  # what librdkafka tries again is there once
+            'message.max.bytes': MAX_BYTES,
+            'message.timeout.ms': options.timeout * 1000,
+        }
+        self.producer = client(Producer, options, settings)
 
     def send(self, where, values):
         """One row in one message, in any partition below those of the job."""
@@ -180,13 +239,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('job')
     parser.add_argument('csv', nargs='?', help='a CSV file (default: JSON lines from standard input)')
-    parser.add_argument('--brokers', default=os.environ.get('ROWMILL_BROKERS', '127.0.0.1:9092'))
+    parser.add_argument('--brokers', help='HOST:PORT,... (default: bootstrap.servers of the file, else ROWMILL_BROKERS)')
+    parser.add_argument('--command-config', type=Path, metavar='FILE', help='the properties of a Kafka client')
     parser.add_argument('--pipeline', default=os.environ.get('ROWMILL_PIPELINE', 'rowmill'))
     parser.add_argument('--schemas', type=Path, default=SCHEMAS, help='the folder with job.avsc and rows.avsc')
     parser.add_argument('--timeout', type=int, default=60, help='how many seconds to wait for the broker')
     options = parser.parse_args()
     sender = None
     try:
+        options.properties = read_properties(options.command_config) if options.command_config else {}
+        options.brokers = options.brokers or options.properties.get('bootstrap.servers') or BROKERS
         job = read_job(options.job, options)
         sender = Sender(job, options)
         try:

@@ -86,6 +86,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['ROWMILL_TEST_CONFIG', { not: 'it needs a cluster of the reader' }],
     ['docker run', { not: 'it needs a Docker engine that can pull images' }],
     ['rowmill acls', { by: 'test/foreign/rights.foreign.ts' }],
+    ['echo', { by: 'test/foreign/secured-producers.foreign.ts' }],
   ],
   'docs/tcp.md': ['# sender.py', '# receiver.py', 'rowmill publish tcp:'].map(begins => [begins, 'run']),
   'docs/wire-format.md': [
