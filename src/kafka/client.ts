@@ -1,7 +1,7 @@
 import type { ValueFormat } from './value-format.ts'
 import './checksum.ts'
 import type { Socket } from 'node:net'
-import kafkajs, { type PartitionAssigner } from 'kafkajs'
+import kafkajs, { type ISocketFactory, type PartitionAssigner } from 'kafkajs'
 import createAdmin from 'kafkajs/src/admin/index.js'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
@@ -10,6 +10,7 @@ import createProducer from 'kafkajs/src/producer/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import { KafkaAdmin } from './admin.ts'
+import { describeAdvertised } from './advertised.ts'
 import { ClusterProbe } from './cluster-probe.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
@@ -191,14 +192,17 @@ export class Kafka {
 
   #newCluster(stableEnds = false): { cluster: Cluster; sockets: Set<Socket> } {
     const sockets = new Set<Socket>()
-    const cluster = new Cluster({
+    const open: ISocketFactory = address => {
+      const socket = openSocket(address, this.#security)
+      socket.setTimeout(this.#limits.connectionsMaxIdleMs)
+      sockets.add(socket)
+      return socket.once('close', () => sockets.delete(socket))
+    }
+    const describe = (address: { host: string; port: number }, said: string) =>
+      describeAdvertised(cluster, this.settings.brokers, { host: address.host, port: address.port, said })
+    const cluster: Cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
-      socketFactory: address => {
-        const socket = openSocket(address, this.#security)
-        socket.setTimeout(this.#limits.connectionsMaxIdleMs)
-        sockets.add(socket)
-        return socket.once('close', () => sockets.delete(socket))
-      },
+      socketFactory: Object.assign(open, { describe }),
       brokers: [...this.settings.brokers],
       sasl: this.#sasl,
       clientId: [this.#limits.clientId, this.settings.clientId].filter(Boolean).join('-'),

@@ -55,7 +55,7 @@ export function mendConnections(): void {
   if (isMended) return
   isMended = true
   stopIdleTimers()
-  endRefusedConnections()
+  explainRefusedConnections()
   endSilentConnections()
 }
 
@@ -70,14 +70,20 @@ function stopIdleTimers(): void {
   }
 }
 
-/** KafkaJS retries a connection that TLS refuses, although no retry can help. */
-function endRefusedConnections(): void {
+/**
+ * KafkaJS retries a connection that TLS refuses, although no retry can help. Of an address that the cluster advertised, it
+ * does not say where that is from.
+ */
+function explainRefusedConnections(): void {
   const connect = Connection.prototype.connect
   Connection.prototype.connect = async function (this: Connection) {
     try {
       return await connect.call(this)
     } catch (error) {
-      throw refusalOf(error) ? Object.assign(error as Error, { retriable: false }) : error
+      if (refusalOf(error)) throw Object.assign(error as Error, { retriable: false })
+      const said = (error as Error).message.replace(/^Connection error: /, '')
+      const message = this.socketFactory.describe(this, said) ?? (error as Error).message
+      throw Object.assign(error as Error, { message })
     }
   }
 }

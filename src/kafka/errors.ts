@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
+import { isOfAdvertised } from './advertised.ts'
 import { refusalOf } from './refusal.ts'
 import { isTokenUnavailable } from './tokens.ts'
 import type { TopicPartition } from './topic-partition.ts'
@@ -71,7 +72,7 @@ function silent(cause: unknown): RowmillError {
   // A broker that expects a login answers one request, and hangs up at the next.
   const hint = said === 'Closed connection' ? `. ${LOGIN_HINT}` : ''
   const what = isTokenUnavailable(cause) ? 'cannot log in to the Kafka broker' : 'the Kafka broker stopped answering'
-  const message = `${what}: ${said}${hint}`
+  const message = isOfAdvertised(said) ? said : `${what}: ${said}${hint}`
   return new RowmillError('BROKER_UNREACHABLE', message, {}, { cause })
 }
 

@@ -51,7 +51,11 @@ declare module 'kafkajs/src/cluster/index.js' {
       maxInFlightRequests: number | null
       isolationLevel: number
     })
-    brokerPool: { seedBroker: Broker; createSeedBroker(): Promise<void> }
+    brokerPool: {
+      seedBroker: Broker
+      createSeedBroker(): Promise<void>
+      metadata: { brokers: { nodeId: number; host: string; port: number }[] } | null
+    }
     connect(): Promise<void>
     disconnect(): Promise<void>
     removeBroker(address: { host: string; port: number }): void
@@ -128,12 +132,22 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
 }
 
 declare module 'kafkajs/src/network/connection.js' {
+  import type { ISocketFactory } from 'kafkajs'
+
+  interface Address {
+    readonly host: string
+    readonly port: number
+  }
   export default class Connection {
     /** As process.hrtime gives it, or null before the login. */
     authenticatedAt: [number, number] | null
     /** A Long, in ms. 0: for ever. */
     sessionLifetime: { toString(): string }
     readonly socket?: import('node:net').Socket
+    readonly host: string
+    readonly port: number
+    /** That of ours, in client.ts. */
+    readonly socketFactory: ISocketFactory & { readonly describe: (address: Address, said: string) => string | null }
     connect(): Promise<boolean>
     isAuthenticated(): boolean
     send(request: unknown): Promise<unknown>
