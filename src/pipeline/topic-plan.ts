@@ -72,10 +72,13 @@ export function planTopics(
   })
 }
 
-/** What differs between a planned topic and the one that exists, with the command that mends it. */
+/** What differs between a planned topic and the one that exists. */
 export interface TopicFault {
   readonly topic: string
+  /** The difference, with the command that mends it, or how to live with it. */
   readonly text: string
+  /** Whether an administrator can mend it. False: the cluster refuses what is planned. */
+  readonly curable: boolean
 }
 
 /** Compares the topics that exist with the plan. Empty: all are there, with enough partitions and replicas, and no doubtful settings. */
@@ -86,7 +89,7 @@ export async function checkTopics(
 ): Promise<TopicFault[]> {
   const names = plan.map(({ topic }) => topic)
   const found = await admin.partitions(names)
-  const faults: TopicFault[] = []
+  const faults: { topic: string; text: string }[] = []
   for (const settings of plan) {
     const { topic, partitions } = settings
     const there = found.get(topic)
@@ -107,17 +110,21 @@ export async function checkTopics(
     faults.push({ topic, text: `topic ${topic}: ${text}. To change it: ${cure}` })
   const configs = await admin.topicConfigs([...found.keys()])
   const topics = topicsOf(pipeline)
-  const { findings } = await curable(admin, topics, judgeSettings(topics, configs))
+  const { findings, lasting } = await curable(admin, topics, judgeSettings(topics, configs))
   for (const [topic, those] of Map.groupBy(findings, finding => finding.topic))
     faults.push({ topic, text: describeFindings(those, admin.brokersText)[0]! })
-  return [...faults, ...shortRetentions(admin, plan, configs)]
+  faults.push(...shortRetentions(admin, plan, configs))
+  return [
+    ...faults.map(fault => ({ ...fault, curable: true })),
+    ...lasting.map(({ text, cure }) => ({ topic: topics.jobs, text: `${text}: ${cure}`, curable: false })),
+  ]
 }
 
 function shortRetentions(
   admin: KafkaAdmin,
   plan: readonly TopicSettings[],
   configs: ReadonlyMap<string, ReadonlyMap<string, string>>,
-): TopicFault[] {
+): { topic: string; text: string }[] {
   return plan.flatMap(({ topic, config }) => {
     const [wanted, found] = [Number(config['retention.ms']), Number(configs.get(topic)?.get('retention.ms') ?? -1)]
     if (found < 0 || Number.isNaN(wanted) || wanted < 0 || found >= wanted) return []

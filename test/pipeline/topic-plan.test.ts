@@ -47,6 +47,30 @@ test('rows must be kept as long as the workers need for them', () => {
   })
 })
 
+test('a cluster that deletes job records and refuses to keep them is named, as a fault that nobody can mend', async () => {
+  const cluster = new FakeCluster()
+  const admin = await cluster.client().admin()
+  const plan = planTopics('p', 1, LOAD)
+  await admin.createTopics(plan.map(each => ({ ...each, config: { ...each.config, 'retention.ms': '604800000' } })))
+  const inPlan = planTopics('p', 1, { ...LOAD, hours: 168 })
+  const [mendable] = await checkTopics(admin, 'p', inPlan)
+  assert.equal(mendable!.curable, true)
+  assert.match(
+    mendable!.text,
+    /^topic p\.jobs: retention\.ms=604800000 deletes job records.*--add-config retention\.ms=-1$/,
+  )
+  cluster.onCreate = ({ config }) => (config['retention.ms'] === '-1' ? 'POLICY_VIOLATION' : null)
+  assert.deepEqual(await checkTopics(admin, 'p', inPlan), [
+    {
+      topic: 'p.jobs',
+      text:
+        'topic p.jobs: retention.ms=604800000 deletes job records, and rows without a job record are rejected. ' +
+        'The cluster refuses retention.ms=-1: end each job before its record is deleted',
+      curable: false,
+    },
+  ])
+})
+
 test('a check finds nothing in topics that the plan made, and names each difference with its command', async () => {
   const cluster = new FakeCluster()
   const admin = await cluster.client().admin()

@@ -38,7 +38,11 @@ const PLANNED = {
 }
 const FAULT = {
   line: 'each fault',
-  fields: { topic: 'the topic', text: 'what is wrong, and the command that mends it' },
+  fields: {
+    topic: 'the topic',
+    text: 'what is wrong, and the command that mends it',
+    curable: 'whether an administrator can mend it; false: the cluster refuses what is planned, and the exit code is 0',
+  },
 }
 
 const planCommand = defineCommand({
@@ -91,7 +95,7 @@ const checkCommand = defineCommand({
       const faults = await checkTopics(admin, options.sharedPipeline, plan)
       if (options.output === 'json') printJson(FAULT, faults)
       else process.stdout.write(faults.map(({ text }: TopicFault) => `${text}\n`).join(''))
-      return faults.length === 0 ? 0 : EXIT_CODES.TOPIC_UNUSABLE
+      return faults.some(({ curable }) => curable) ? EXIT_CODES.TOPIC_UNUSABLE : 0
     }),
 })
 
