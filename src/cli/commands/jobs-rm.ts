@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { jobsDoneBefore, namedJobs, removeJobs } from '../../jobs/remove-jobs.ts'
-import { shortenJobLog } from '../../jobs/shorten-job-log.ts'
+import { requireShortening, shortenJobLog } from '../../jobs/shorten-job-log.ts'
 import { describeKafkaError } from '../../kafka/index.ts'
 import type { Job } from '../../model.ts'
 import type { OptionValues } from '../../options.ts'
@@ -57,6 +57,7 @@ async function remove(context: PipelineContext, ids: readonly string[], options:
     context.say(`${counted(jobs.length, 'job')} would be removed`)
     return
   }
+  await requireShortening(context, jobs) // all or nothing, if a right is missing
   await removeJobs(context, jobs, { by: 'jobs rm', who: `rowmill jobs rm on ${hostname()}` })
   print(jobs, options)
   context.say(`${counted(jobs.length, 'job')} removed`)
