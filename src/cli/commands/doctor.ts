@@ -42,7 +42,8 @@ export const doctorCommand = defineCommand({
     'quiet',
   ],
   docs: {
-    brokers: 'the Kafka brokers to examine, unless the client properties name them; without either, only this machine',
+    brokers:
+      'the Kafka brokers to examine; if neither this nor a client property names any, only this machine is examined',
     workers: 'how many workers you plan to run',
     role: 'check that the user has the rights of this role',
     schemaRegistry: 'the schema registry to examine',

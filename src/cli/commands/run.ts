@@ -42,7 +42,7 @@ export const runCommand = defineCommand({
   example: 'rowmill run rows.csv classified.csv --classifier black_box.py:classify_df',
   options: RUN_OPTIONS,
   docs: {
-    brokers: 'the Kafka brokers to use; without them run starts a local Kafka, unless the client properties name them',
+    brokers: 'the Kafka brokers to use; if neither this nor a client property names any, run starts a local Kafka',
     workers: 'worker processes, each with its own classifier; run may start fewer for a small file',
   },
   json: RUN_REPORT,
