@@ -27,7 +27,8 @@ export function saslSettings(given: ClientProperties): SaslSettings {
   const password = ofLogin('password', given, jaas)
   if (username === undefined || password === undefined) {
     const lacks = username === undefined ? 'user name' : 'password'
-    const how = 'Give sasl.username and sasl.password, or both in sasl.jaas.config'
+    const how =
+      'Give sasl.username and sasl.password, or both in sasl.jaas.config. If they were in ROWMILL_PROPERTY, set it again'
     throw refused(given.find(...MECHANISM)!, `${mechanism} needs a ${lacks}. ${how}`)
   }
   return { mechanism, username, password }

@@ -14,6 +14,8 @@ export interface StartedProcess {
   readonly name: string
   readonly group: number
   readonly mark: string
+  /** Its command line, with spaces between the words. */
+  readonly command: string
 }
 
 /** A new unique mark, below the mark of this process. */
@@ -75,7 +77,9 @@ function look(pid: number): StartedProcess | null {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const nameEnd = stat.lastIndexOf(')')
     const [state, , group] = stat.slice(nameEnd + 2).split(' ')
-    return state === 'Z' ? null : { pid, name: stat.slice(stat.indexOf('(') + 1, nameEnd), group: Number(group), mark }
+    if (state === 'Z') return null
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ')
+    return { pid, name: stat.slice(stat.indexOf('(') + 1, nameEnd), group: Number(group), mark, command }
   } catch {
     return null
   }

@@ -61,6 +61,9 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name'> {
   readonly onBatch: (rows: number) => void
 }
 
+/** Every program of this room has this in its command line. */
+const OWN_PROGRAMS = `${import.meta.dirname}/`
+
 /** Runs one process per worker: starts them together, restarts one that died, and drains them at the end. */
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -162,9 +165,12 @@ export class Supervisor {
     if (this.#task) child.send(this.#task)
   }
 
-  /** Ends processes that the classifier started and left running. */
+  /**
+   * Ends processes that the classifier started and left running. Some have the mark of the worker and are our own: one that
+   * reads a message apart, and the copy of a worker that is killed just before the copy becomes Python.
+   */
   #endStarted(mark: string): void {
-    const left = endStarted(mark).filter(started => started.mark === mark)
+    const left = endStarted(mark).filter(started => started.mark === mark && !started.command.includes(OWN_PROGRAMS))
     if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
   }
 

@@ -30,6 +30,12 @@ test('acls prints a JSON object for each right, also if a variable asks every co
   assert.equal(rights.find(({ resource }) => resource === 'group').patternType, 'PREFIXED')
 })
 
+test('acls needs no consent to a login without TLS, because it connects to nothing', async () => {
+  const { stdout } = await rowmill(['acls', '--help'])
+  assert.match(stdout, /--command-config/)
+  assert.doesNotMatch(stdout, /--allow-sasl-without-tls/)
+})
+
 test('acls without a role, or with one that does not exist, is refused with those that do', async () => {
   const none = await rowmill(['acls'])
   assert.deepEqual(

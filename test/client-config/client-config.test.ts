@@ -156,7 +156,10 @@ test('what cannot be used is refused by file, line and name, and its value is no
     ['security.protocol=SASL_SSL', /line 1: security\.protocol: it also needs sasl\.mechanism/],
     ['security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI', /line 2: sasl\.mechanism: GSSAPI is not supported/],
     [`sasl.username=${SECRET}`, /sasl\.username: it has no effect without security\.protocol/],
-    ['security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.username=me', /PLAIN needs a password/],
+    [
+      'security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.username=me',
+      /PLAIN needs a password\. .*If they were in ROWMILL_PROPERTY, set it again$/,
+    ],
     [
       `security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.jaas.config=x ${SECRET};`,
       /line 3: sasl\.jaas\.config: it must/,

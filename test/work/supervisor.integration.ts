@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { collect } from '../../src/collect/collector.ts'
 import type { Source, SourceHeader } from '../../src/connector.ts'
 import type { Values } from '../../src/model.ts'
@@ -116,6 +117,33 @@ test('workers start together, report what they run on, and leave nothing when th
   assert.ok(pythons.length > 0)
   await supervisor.close('drain')
   await untilGone([...running, ...pythons])
+})
+
+test('of processes that are left, those of the classifier are named, and those of rowmill are not', async t => {
+  const { folder } = classifierFile(t, '')
+  const target = join(folder, 'c.mts')
+  const apart = fileURLToPath(new URL('../../src/work/read-apart-process.ts', import.meta.url))
+  const env = `{ ...process.env, NODE: process.execPath, APART: ${JSON.stringify(apart)} }`
+  // It reads until its input ends.
+  const lines = [
+    "import { spawn } from 'node:child_process'",
+    `spawn('sh', ['-c', 'sleep 1006 | "$NODE" "$APART"'], { detached: true, stdio: 'ignore', env: ${env} })`,
+    'export default (rows: string[][]) => rows',
+  ]
+  writeFileSync(target, `${lines.join('\n')}\n`)
+  const { supervisor, said, workers } = supervise(t, target, { workers: 1 })
+  await supervisor.ready
+  const started = () => workers().flatMap(({ pid }) => descendants(pid))
+  const isApart = ({ pid }: ProcessInfo) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(apart)
+  await until('the processes run', async () => started().some(isApart))
+  const all = started()
+  await supervisor.close('drain')
+  await untilGone(all)
+  const [line, ...others] = said.filter(text => text.includes('left running by the classifier'))
+  assert.deepEqual(others, [])
+  assert.match(line!, /sleep \(\d+\)/)
+  const { pid } = all.find(({ name }) => !['sh', 'sleep'].includes(name))!
+  assert.ok(!line!.includes(`(${pid})`), line)
 })
 
 test('workers killed before they were ready leave nothing', async t => {

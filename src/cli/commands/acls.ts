@@ -5,7 +5,7 @@ import { ROLES } from '../../options.ts'
 import { rightsOf, usefulRights } from '../../pipeline/roles.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
-import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
+import { readKafkaOptions } from '../kafka-options.ts'
 import { strimziUser } from '../strimzi.ts'
 import { Terminal } from '../terminal.ts'
 
@@ -19,19 +19,24 @@ const RIGHT = {
   },
 }
 
+/** It connects to nothing, so it needs no consent to a login without TLS. */
+const ADDRESS = ['brokers', 'commandConfig', 'property', 'config'] as const
+
 export const aclsCommand = defineCommand({
   name: 'acls',
   doc: 'print the access rules that a user of a pipeline needs; connects to no broker',
   operands: [],
   example: 'rowmill acls --role work --principal User:rowmill-work --brokers 127.0.0.1:9092',
-  options: ['role', 'principal', 'sharedPipeline', 'resourceOutput', 'quiet', ...KAFKA_OPTIONS],
+  options: ['role', 'principal', 'sharedPipeline', 'resourceOutput', 'quiet', ...ADDRESS],
   docs: { brokers: 'the brokers to name in the printed commands' },
   json: RIGHT,
   async act(_, options) {
     const { role, sharedPipeline: pipeline, resourceOutput } = options
     if (role === null) throw new RowmillError('USAGE', `which role? Give --role ${ROLES.join('|')}`)
     checkName('--pipeline', pipeline)
-    const { kafka } = await readKafkaOptions(options, text => new Terminal(options).say(text))
+    const { kafka } = await readKafkaOptions({ ...options, allowSaslWithoutTls: false }, text =>
+      new Terminal(options).say(text),
+    )
     const brokers = kafka?.brokers?.join(',') ?? 'HOST:PORT'
     const principal = options.principal ?? `User:rowmill-${role}`
     const rights = [...rightsOf(role, pipeline), ...usefulRights(pipeline)]
