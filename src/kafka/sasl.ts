@@ -5,7 +5,9 @@ import scram256 from 'kafkajs/src/broker/saslAuthenticator/scram256.js'
 import scram512 from 'kafkajs/src/broker/saslAuthenticator/scram512.js'
 import Connection from 'kafkajs/src/network/connection.js'
 import { RowmillError } from '../errors.ts'
+import { maskKnown } from '../support/credentials.ts'
 import { printable } from '../support/printable.ts'
+import { refusalOf } from './refusal.ts'
 import type { SaslSettings } from './security.ts'
 import { tokenFetcher } from './tokens.ts'
 
@@ -23,7 +25,7 @@ export function saslOptions(settings: SaslSettings): PreparedMechanism {
     const { mechanism, username, password } = settings
     return {
       mechanism,
-      authenticationProvider: saidByBroker(PASSWORD_LOGINS[mechanism]({ username, password })),
+      authenticationProvider: saidByBroker(PASSWORD_LOGINS[mechanism]({ username, password }), { username, password }),
     }
   }
   const { token, extensions = {} } = settings
@@ -37,8 +39,10 @@ export function saslOptions(settings: SaslSettings): PreparedMechanism {
     authenticationProvider: ({ saslAuthenticate }) => ({
       authenticate: async () => {
         const request = bearerRequest(prepared, extensions)
-        const answer = await saslAuthenticate({ request, response: AS_TEXT })
-        if (answer) throw refusedToken(answer)
+        const answer = await saslAuthenticate({ request, response: AS_TEXT }).catch(error => {
+          throw withMessage(error, message => maskKnown(message, [prepared]))
+        })
+        if (answer) throw refusedToken(maskKnown(answer, [prepared]))
       },
     }),
   }
@@ -46,27 +50,49 @@ export function saslOptions(settings: SaslSettings): PreparedMechanism {
 
 /**
  * A login of KafkaJS that throws what the request threw. KafkaJS itself would say for each error that the login failed. So
- * a broker that restarts during a login would look like one that refuses it.
+ * a broker that restarts during a login would look like one that refuses it. The message does not repeat the password.
  */
-function saidByBroker(provider: Mechanism['authenticationProvider']): Mechanism['authenticationProvider'] {
+function saidByBroker(
+  provider: Mechanism['authenticationProvider'],
+  login: { username: string; password: string },
+): Mechanism['authenticationProvider'] {
   return given => {
     let thrown: unknown = null
     const saslAuthenticate: typeof given.saslAuthenticate = async call => {
       try {
         return await given.saslAuthenticate(call)
       } catch (error) {
-        thrown = error
-        throw error
+        thrown = withMessage(
+          error,
+          message => maskKnown(message, [login.password]) + (refusalOf(error) ? probableMistake(login) : ''),
+        )
+        throw thrown
       }
     }
-    const login = provider({ ...given, saslAuthenticate })
+    const authenticator = provider({ ...given, saslAuthenticate })
     return {
       authenticate: () =>
-        login.authenticate().catch(error => {
+        authenticator.authenticate().catch(error => {
           throw thrown ?? error
         }),
     }
   }
+}
+
+function withMessage(error: unknown, change: (message: string) => string): Error {
+  const changed = error as Error
+  changed.message = change(changed.message)
+  return changed
+}
+
+/** What a file of properties takes as a part of the value, and its author perhaps does not. */
+function probableMistake(login: Readonly<Record<string, string>>): string {
+  for (const [name, value] of Object.entries(login)) {
+    if (/^(["']).*\1$/s.test(value)) return `. The ${name} has quotes around it, which count as a part of it`
+    if (/^\s|\s$/.test(value)) return `. The ${name} begins or ends with a blank, which counts as a part of it`
+    if (/\s#/.test(value)) return `. The ${name} has a #, which begins no comment after a value`
+  }
+  return ''
 }
 
 /** KafkaJS puts their size before the bytes of a mechanism, and wants it there. */

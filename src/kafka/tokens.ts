@@ -5,13 +5,16 @@ import { request } from 'node:https'
 import { promisify } from 'node:util'
 import { RowmillError } from '../errors.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
-import { maskUrl } from '../support/credentials.ts'
+import { maskKnown, maskUrl } from '../support/credentials.ts'
+import { printable, printableLine } from '../support/printable.ts'
 import { refusalOf } from './refusal.ts'
 import type { TokenSource } from './security.ts'
 import { pemOf } from './tls.ts'
 
 const COMMAND_MS = 30_000
 const ENDPOINT_MS = 10_000
+/** What others say is cut to this many characters. */
+const LONGEST_SAID = 300
 /** Statuses of HTTP that a retry may cure, although they blame the client. */
 const BUSY = [408, 425, 429]
 /** A token with a known life is used for this part of it, as Java does. */
@@ -110,16 +113,33 @@ async function fromCommand(command: string): Promise<Token> {
   } catch (error) {
     const { code, signal, stderr = '' } = error as { code?: number; signal?: string; stderr?: string }
     const how = signal ? `it was ended by ${signal} after ${COMMAND_MS / 1000} s` : `it ended with exit code ${code}`
-    throw new Error(`${how}. It said: ${withoutWordsOf(command, stderr.trim()).slice(0, 300) || 'nothing'}`)
+    throw new Error(`${how}. ${lastWords(stderr, command)}`)
   }
 }
 
-/** The text with *** instead of each longer argument of the command, which may be a secret that a shell or program repeats. */
-function withoutWordsOf(command: string, text: string): string {
-  const [, ...words] = command.split(/[\s"'`=|;&<>()]+/).filter(word => word !== '')
-  const long = words.filter(word => word.length >= 6).sort((a, b) => b.length - a.length)
-  return long.reduce((masked, word) => masked.replaceAll(word, '***'), text)
+/**
+ * The last line that a command wrote to its standard error, without each longer argument of the command, which may be a
+ * secret that a shell or program repeats. Nothing if the command traced itself (`set -x`): a trace holds each secret it uses.
+ * We cannot know a secret that only the programs of the command know.
+ */
+function lastWords(stderr: string, command: string): string {
+  const lines = printable(stderr).trim().split('\n')
+  if (lines.some(line => /^\++ /.test(line))) return 'What it said is not shown, because it is a trace (set -x)'
+  const words = command.split(/[\s"'`=|;&<>()]+/).slice(1)
+  const last = lines
+    .at(-1)!
+    .trim()
+    .replace(SECRET_WORD, (_, name = '') => `${name}***`)
+  return `It said: ${
+    maskKnown(
+      last,
+      words.filter(word => word.length >= 6),
+    ).slice(0, LONGEST_SAID) || 'nothing'
+  }`
 }
+
+/** A header or an assignment with a secret, or a token that is a JWT. */
+const SECRET_WORD = /(\b(?:Bearer|Basic)\s+|(?:token|passw(?:or)?d|secret|key)"?\s*[=:]\s*)\S+|\beyJ[\w-]+\.[\w.-]+/gi
 
 async function fromEndpoint(source: Extract<TokenSource, { from: 'endpoint' }>): Promise<Token> {
   const { clientId, clientSecret, scope } = source
@@ -130,7 +150,8 @@ async function fromEndpoint(source: Extract<TokenSource, { from: 'endpoint' }>):
   if (status !== 200) {
     const { error, error_description: description } = answer
     const parts = [`HTTP status ${status}`, error, description].filter(said => typeof said === 'string')
-    const said = parts.join(', ').replaceAll(clientSecret, '***')
+    const secrets = [clientSecret, login, `${clientId}:${clientSecret}`]
+    const said = printableLine(maskKnown(parts.join(', '), secrets)).slice(0, LONGEST_SAID)
     throw status >= 400 && status < 500 && !BUSY.includes(status) ? new TokenRefused(said) : new Error(said)
   }
   const { access_token: value, expires_in: seconds } = answer

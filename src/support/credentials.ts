@@ -96,3 +96,24 @@ function formsOf(secret: string): Set<string> {
   const inJson = (text: string) => JSON.stringify(text).slice(1, -1)
   return new Set([secret, inJson(secret), inJson(inJson(secret)), secret.replaceAll("'", "'\\''")])
 }
+
+/** A shorter secret is not masked, because its mask would tell what it is. */
+const SHORTEST_SECRET = 4
+
+/**
+ * The text of somebody else, such as the answer of a server, with *** instead of these secrets: as they are, as a URL or a
+ * form has them, and in Base64.
+ */
+export function maskKnown(text: string, secrets: readonly string[]): string {
+  const forms = secrets.filter(secret => secret.length >= SHORTEST_SECRET).flatMap(sentForms)
+  const longestFirst = [...new Set(forms)].sort((a, b) => b.length - a.length)
+  return maskSecrets(longestFirst.reduce((masked, form) => masked.replaceAll(form, MASK), text))
+}
+
+function sentForms(secret: string): string[] {
+  const base64 = Buffer.from(secret).toString('base64')
+  const inForm = new URLSearchParams([['', secret]]).toString().slice(1)
+  const inUrls = [encodeURIComponent(secret), inForm, encodeURIComponent(base64)]
+  const bare = base64.replace(/=+$/, '')
+  return [...formsOf(secret), ...inUrls, base64, bare, Buffer.from(secret).toString('base64url')]
+}

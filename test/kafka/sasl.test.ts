@@ -8,11 +8,15 @@ const silent = () => {}
 const logger = { debug: silent, error: silent } as never
 
 /** What a login says if the broker's answer is this error. */
-async function loginFails(mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512', error: Error) {
-  const { authenticationProvider } = saslOptions({ mechanism, username: 'alice', password: 'secret' }) as Mechanism
+async function loginFails(
+  mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512',
+  error: Error,
+  login = { username: 'alice', password: 'secret' },
+) {
+  const { authenticationProvider } = saslOptions({ mechanism, ...login }) as Mechanism
   const saslAuthenticate = () => Promise.reject(error)
-  const login = authenticationProvider({ host: 'h', port: 1, logger, saslAuthenticate })
-  return describeKafkaError(await login.authenticate().catch(thrown => thrown))
+  const attempt = authenticationProvider({ host: 'h', port: 1, logger, saslAuthenticate })
+  return describeKafkaError(await attempt.authenticate().catch(thrown => thrown))
 }
 
 for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)
@@ -29,3 +33,22 @@ for (const mechanism of ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const)
     assert.deepEqual([retriable, code], [false, 'AUTHENTICATION_FAILED'])
     assert.match(text, /^the broker refuses the login: invalid credentials\. /)
   })
+
+const refusal = (said: string) => Object.assign(new Error(said), { type: 'SASL_AUTHENTICATION_FAILED' })
+
+test('a refused login says what the author of a properties file probably did not mean, and repeats no password', async () => {
+  for (const [login, hint] of [
+    [{ password: '"canary"' }, /The password has quotes around it/],
+    [{ password: 'canary ' }, /The password begins or ends with a blank/],
+    [{ username: "'alice'" }, /The username has quotes around it/],
+    [{ username: 'alice # the user' }, /The username has a #, which begins no comment/],
+    [{ password: 'can"ary#' }, /\*\*\* is no canary-user\. Are user name/],
+  ] as const) {
+    const given = { username: 'alice', password: 'canary-1', ...login }
+    const { text } = await loginFails('PLAIN', refusal(`${given.password} is no canary-user`), given)
+    assert.match(text, hint)
+    assert.ok(!text.includes(given.password), text)
+    const broken = await loginFails('PLAIN', new Error('Closed connection'), given)
+    assert.equal(broken.text, 'Closed connection')
+  }
+})

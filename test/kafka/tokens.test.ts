@@ -64,6 +64,47 @@ test('an endpoint that repeats our secret is quoted without it', async t => {
   assert.match(found.text, /HTTP status 401, invalid_client, no client with \*\*\*$/)
 })
 
+test('an endpoint that repeats our secret in a URL, a form or Base64 is quoted without it', async t => {
+  const secret = 'a secret: +%&"/'
+  const { clientId } = CREDENTIALS
+  const login = `${encodeURIComponent(clientId)}:${encodeURIComponent(secret)}`
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  for (const said of [
+    secret,
+    encodeURIComponent(secret),
+    new URLSearchParams({ secret }).toString(),
+    JSON.stringify(secret),
+    login,
+    `Basic ${base64(login)}`,
+    `Basic ${base64(`${clientId}:${secret}`)}`,
+    base64(secret).replaceAll('=', ''),
+  ]) {
+    const text = JSON.stringify({ error: 'invalid_client', error_description: `no <${said}>\u001b[2J` })
+    const source = await endpoint(t, () => ({ status: 401, text }), { clientSecret: secret } as Partial<TokenSource>)
+    const found = await fault(source)
+    assert.match(found.text, /invalid_client, no <.*\*\*\*.*>\\u001b\[2J$/)
+    for (const form of [secret, encodeURIComponent(secret), base64(login), base64(secret).slice(0, 12)])
+      assert.ok(!found.text.includes(form), found.text)
+  }
+})
+
+test('of what a command wrote only the last line is shown, without secrets, and nothing of a trace', async t => {
+  const text = async (command: string) => (await fault({ from: 'command', command })).text
+  assert.match(await text('set -x; T=canary; echo $T >&2; exit 22'), /code 22\. What it said is not shown.*set -x/)
+  assert.match(await text("printf 'canary\\n403 from vault\\n' >&2; exit 1"), /It said: 403 from vault$/)
+  const file = join(testFolder(t), 'said')
+  for (const said of [
+    'Bearer canary',
+    'Authorization: Basic canary',
+    'client_secret=canary',
+    '"token": canary',
+    'eyJh.canary.e30',
+  ]) {
+    writeFileSync(file, `no: ${said}\n`)
+    assert.match(await text(`cat '${file}' >&2; exit 1`), /It said: no: (?!.*canary).*\*\*\*/)
+  }
+})
+
 test('an endpoint that does not answer is given up after 10 s, and retried', { timeout: 30_000 }, async t => {
   assert.deepEqual(
     await fault(await endpoint(t, () => 'silence')).then(({ code, text }) => [code, /within 10 s/.test(text)]),
