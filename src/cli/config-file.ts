@@ -1,9 +1,10 @@
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { unknownProperties } from '../client-config/client-config.ts'
 import { ClientProperties, type Property } from '../client-config/client-properties.ts'
 import { RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionSpec, parseOption } from '../options.ts'
 import { nearest } from '../support/nearest.ts'
+import { isOpen, openWarning } from './open-file.ts'
 import { entriesOf, type YamlEntry } from './yaml-entries.ts'
 
 /** The section with the properties of a Kafka client. */
@@ -49,9 +50,7 @@ export async function readConfigFile(path: string): Promise<ConfigFile> {
   const entries = await entriesOf(readText(path), path)
   const settings = new Map(entries.map(entry => settingOf(entry)))
   const holdsSecret = [...settings].some(([flag, texts]) => texts.some(({ text }) => isSecret(flag, text)))
-  const isOpen = process.platform !== 'win32' && (statSync(path).mode & 0o044) !== 0
-  const warning = `${path} holds a password, and other users of this machine can read it. Run chmod 600 ${path}`
-  return { settings, warnings: holdsSecret && isOpen ? [warning] : [] }
+  return { settings, warnings: holdsSecret && isOpen(path) ? [openWarning(path)] : [] }
 }
 
 /** The secrets alone. */
@@ -111,17 +110,13 @@ function textsOf({ key, value, type, where }: YamlEntry, { schema, joined }: Opt
 /** Each property of the section as NAME=VALUE. Its values are read later, with the properties from elsewhere. */
 function propertyTexts({ where, children }: YamlEntry): ConfigText[] {
   if (!children) throw usage(`${where}: ${KAFKA_SECTION} must be a mapping of client properties`, {})
-  const properties = children.map(({ key, value, type, where }): Property => {
+  const properties = children.map(({ key, value, type, source, where }): Property => {
     if (type === 'array' || type === 'object' || type === 'null')
       throw usage(`${where}: ${key} must be text, a number, or true or false`, { key })
-    return { name: key, value: String(value), where }
+    return { name: key, value: typeof value === 'string' ? value : source!, where }
   })
   const [unknown] = unknownProperties(new ClientProperties(properties))
-  if (unknown) {
-    const { property, near } = unknown
-    const hint = near ? `. Did you mean ${near}?` : ''
-    throw usage(`${property.where}: no Kafka client has a property ${property.name}${hint}`, { key: property.name })
-  }
+  if (unknown) throw usage(unknown.message, {})
   return properties.map(({ name, value, where }) => ({ given: where, text: `${name}=${value}` }))
 }
 

@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { type ClientConfig, clientConfig, unknownProperties } from '../client-config/client-config.ts'
-import { ClientProperties, type Property, parseProperties } from '../client-config/client-properties.ts'
+import { ClientProperties, type Property } from '../client-config/client-properties.ts'
 import type { KafkaOptions } from '../client-config/kafka-options.ts'
+import { oddities, parseProperties } from '../client-config/properties-file.ts'
 import { RowmillError } from '../errors.ts'
 import { type ClientInput, OPTIONS, type OptionValues } from '../options.ts'
+import { isSecretProperty } from '../support/property-text.ts'
 import type { Say } from '../support/say.ts'
+import { isOpen, openWarning } from './open-file.ts'
 
 /** The options that say which cluster to use and how to reach it, and the file that may have them. */
 export const KAFKA_OPTIONS = ['brokers', 'commandConfig', 'property', 'allowSaslWithoutTls', 'config'] as const
@@ -20,15 +23,19 @@ export async function readKafkaOptions(
   const file = input.findLast(isFile)
   const ofFile = file ? await readProperties(file.file) : []
   const given = new ClientProperties(input.flatMap(each => (isFile(each) ? (each === file ? ofFile : []) : [each])))
-  const config = clientConfig(given)
-  for (const { property, near } of unknownProperties(given)) {
-    const message = `${property.where}: no Kafka client has a property ${property.name}${near ? `. Did you mean ${near}?` : ''}`
-    if (!ofFile.includes(property)) throw new RowmillError('USAGE', message, { property: property.name })
+  const fromFile = new Set(ofFile)
+  for (const { property, message } of unknownProperties(given)) {
+    if (!fromFile.has(property)) throw new RowmillError('USAGE', message)
     say(message)
   }
+  for (const message of oddities(ofFile)) say(message)
+  if (file && ofFile.some(isSecretProperty) && isOpen(file.file)) say(openWarning(file.file))
+  const config = clientConfig(given)
+  if (file && config.brokers === null) say(`${file.file} has no bootstrap.servers, so its properties have no effect`)
   const properties = Object.fromEntries([...given].map(({ name, value }) => [name, value]))
-  const { brokers } = config
-  return { kafka: brokers && { brokers, properties, allowSaslWithoutTls }, config }
+  const { brokers, tls } = config
+  const ssl = tls ? { ssl: tls } : {} // which knows where each property was given
+  return { kafka: brokers && { brokers, properties, ...ssl, allowSaslWithoutTls }, config }
 }
 
 function isFile(input: ClientInput): input is { readonly file: string } {
@@ -36,8 +43,12 @@ function isFile(input: ClientInput): input is { readonly file: string } {
 }
 
 async function readProperties(file: string): Promise<Property[]> {
+  return parseProperties(await readText(file), file)
+}
+
+async function readText(file: string): Promise<string> {
   try {
-    return parseProperties(await readFile(file, 'utf8'), file)
+    return await readFile(file, 'utf8')
   } catch (cause) {
     const message = `--${OPTIONS.commandConfig.flag} ${file}: the file cannot be read: ${(cause as Error).message}`
     throw new RowmillError('USAGE', message, { path: file }, { cause })

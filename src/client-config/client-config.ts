@@ -25,6 +25,7 @@ const BROKERS = ['bootstrap.servers', 'metadata.broker.list']
 
 /** Reads the properties of a client, in the dialects of Java and of librdkafka. Throws USAGE, which shows no value. */
 export function clientConfig(given: ClientProperties): ClientConfig {
+  refuseProviders(given)
   const protocol = given.parsed(['security.protocol'], text => {
     const found = PROTOCOLS.find(known => known === text.toUpperCase())
     if (!found) throw new Error(`it must be one of ${PROTOCOLS.join(', ')}`)
@@ -32,7 +33,7 @@ export function clientConfig(given: ClientProperties): ClientConfig {
   })
   if (protocol === null) requireProtocol(given)
   return {
-    brokers: given.parsed(BROKERS, text => text.split(',').map(address => checkAddress(withoutScheme(address.trim())))),
+    brokers: given.parsed(BROKERS, parseBrokers),
     tls: protocol?.endsWith('SSL') ? tlsSettings(given) : null,
     sasl: protocol?.startsWith('SASL') ? saslSettings(given) : null,
     limits: limitsOf(given),
@@ -41,17 +42,44 @@ export function clientConfig(given: ClientProperties): ClientConfig {
   }
 }
 
-/** The names that no Kafka client knows, each with what was probably meant. */
-export function unknownProperties(given: ClientProperties): { property: Property; near: string | null }[] {
+/** What to say of each property that no Kafka client knows, with what was probably meant. */
+export function unknownProperties(given: ClientProperties): { property: Property; message: string }[] {
   return [...given]
     .filter(({ name }) => !KNOWN_NAMES.has(name))
-    .map(property => ({ property, near: nearest(property.name, KNOWN_NAMES) }))
+    .map(property => ({ property, message: `${property.where}: ${unknown(property.name)}` }))
+}
+
+/** The text of a line that is no property may be the rest of a secret, such as a line of a key. So we do not show it. */
+function unknown(name: string): string {
+  const near = name === '' ? null : nearest(name, KNOWN_NAMES)
+  const isName = near !== null || (name.length < 80 && /^[a-z][a-z0-9_-]*(\.[a-z0-9_-]+)+$/.test(name))
+  if (!isName)
+    return 'this is not NAME=VALUE with the name of a property. If it belongs to the line before, end that with a backslash'
+  return `no Kafka client has a property ${name}${near ? `. Did you mean ${near}?` : ''}`
+}
+
+/** What a provider of Java, such as FileConfigProvider, would replace. Only the known ones may be a part of a value. */
+const PROVIDED = /^\$\{[a-z]\w*:.*\}$|\$\{(?:file|env|dir|directory):[^}]*\}/is
+
+function refuseProviders(given: ClientProperties): void {
+  for (const property of given)
+    if (PROVIDED.test(property.value.trim()))
+      throw refused(
+        property,
+        'a config provider of Java, such as file or env, is not supported. Give the value itself, in a file of mode 0600 or in ROWMILL_PROPERTY',
+      )
 }
 
 /** Without security.protocol a client uses neither TLS nor SASL, which is hardly what somebody with a password wants. */
 function requireProtocol(given: ClientProperties): void {
   const secure = given.find('sasl.mechanism', 'sasl.mechanisms', 'sasl.jaas.config', 'sasl.username')
   if (secure) throw refused(secure, 'it has no effect without security.protocol=SASL_SSL (or SASL_PLAINTEXT)')
+}
+
+/** Like Java, takes a comma at the end. */
+function parseBrokers(text: string): string[] {
+  const addresses = text.replace(/\s*,$/, '').split(',')
+  return addresses.map(address => checkAddress(withoutScheme(address.trim())))
 }
 
 /** librdkafka also takes SSL://HOST:PORT. */

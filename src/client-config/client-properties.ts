@@ -1,27 +1,7 @@
-import { type Pair, parseLines } from 'dot-properties'
 import { RowmillError } from '../errors.ts'
 import type { Property } from '../support/property-text.ts'
 
 export type { Property } from '../support/property-text.ts'
-
-/** Reads a Java properties file. `file` is its name in messages. */
-export function parseProperties(text: string, file: string): Property[] {
-  const lineAt = lineCounter(text)
-  return parseLines(text.replace(/^\uFEFF/, ''), true)
-    .filter(node => node.type === 'PAIR')
-    .map(node => node as Pair)
-    .map(({ key, value, range }) => ({ name: key, value: value ?? '', where: `${file}, line ${lineAt(range![0])}` }))
-}
-
-/** The number of the line at an offset. Offsets must rise. */
-function lineCounter(text: string): (offset: number) => number {
-  let line = 1
-  let at = 0
-  return offset => {
-    for (; at < offset; at++) if (text[at] === '\n') line++
-    return line
-  }
-}
 
 /** The properties of one client. The last one of a name wins. Remembers which of them were read. */
 export class ClientProperties {

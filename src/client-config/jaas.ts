@@ -5,6 +5,8 @@ export interface JaasEntry {
   readonly options: Readonly<Record<string, string>>
 }
 
+/** The login modules whose options we know, for the mechanisms that we have. */
+const MODULES = ['PlainLoginModule', 'ScramLoginModule', 'OAuthBearerLoginModule', 'IAMLoginModule']
 const FLAGS = ['required', 'requisite', 'sufficient', 'optional']
 const TOKEN = /"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([=;])|([^\s="';]+)/sy
 const BLANK = /(?:\s|\/\/[^\n]*|\/\*.*?\*\/)*/sy
@@ -13,17 +15,22 @@ const BLANK = /(?:\s|\/\/[^\n]*|\/\*.*?\*\/)*/sy
 export function parseJaas(text: string): JaasEntry {
   const tokens = tokensOf(text)
   const [module, flag, ...rest] = tokens
+  if (flag === '{') throw new Error('give only what is between { and }, without the name before them')
   if (module === undefined || flag === undefined || !FLAGS.includes(flag.toLowerCase()))
     throw new Error('it must begin with the class of a login module and the word required')
   if (rest.pop() !== ';') throw new Error('it must end with a semicolon')
+  if (FLAGS.includes(rest[rest.indexOf(';') + 2]?.toLowerCase() ?? ''))
+    throw new Error('it has two login modules. Give one')
+  const name = module.split('.').at(-1)!
+  if (!MODULES.includes(name)) throw new Error(`its login module must be one of ${MODULES.join(', ')}`)
   const options: Record<string, string> = {}
   for (let at = 0; at < rest.length; at += 3) {
-    const [name, equals, value] = rest.slice(at, at + 3)
+    const [option, equals, value] = rest.slice(at, at + 3)
     if (equals !== '=' || value === undefined || value === ';')
       throw new Error('its options must be NAME="VALUE", with spaces between them and one semicolon at the end')
-    options[name!] = value
+    options[option!] = value
   }
-  return { module: module.split('.').at(-1)!, options }
+  return { module: name, options }
 }
 
 function tokensOf(text: string): string[] {

@@ -1,4 +1,5 @@
-import type { Pem, TlsSettings } from '../kafka/security.ts'
+import type { Pem, TlsPlaces, TlsSettings } from '../kafka/security.ts'
+import { cureOfStore } from '../kafka/store-cure.ts'
 import { type ClientProperties, type Property, refused } from './client-properties.ts'
 
 const STORE_TYPES = ['JKS', 'JCEKS', 'PKCS12', 'PEM'] as const
@@ -8,19 +9,47 @@ type StoreType = (typeof STORE_TYPES)[number]
 export function tlsSettings(given: ClientProperties): TlsSettings {
   const checkCertificate = given.flag('enable.ssl.certificate.verification') ?? true
   return {
+    places: placesOf(given),
     ca: trusted(given),
     ...identity(given),
     checkCertificate,
     checkHostName: checkCertificate && checksHostName(given),
-    ciphers: given.text('ssl.cipher.suites')?.replaceAll(/\s*,\s*/g, ':') ?? null,
+    ciphers: given.text(...NAMES.ciphers)?.replaceAll(/\s*,\s*/g, ':') ?? null,
     ...versions(given),
   }
 }
 
+const NAMES = {
+  caText: ['ssl.truststore.certificates', 'ssl.ca.pem'],
+  caFile: ['ssl.truststore.location', 'ssl.ca.location'],
+  cert: ['ssl.keystore.certificate.chain', 'ssl.certificate.pem', 'ssl.certificate.location'],
+  key: ['ssl.keystore.key', 'ssl.key.pem', 'ssl.key.location'],
+  keystore: ['ssl.keystore.location'],
+  ciphers: ['ssl.cipher.suites'],
+} as const
+
+/** Where the user gave each. A PEM keystore holds certificate and key. */
+function placesOf(given: ClientProperties): TlsPlaces {
+  const [store, key, cert] = [given.find(...NAMES.keystore), given.find(...NAMES.key), given.find(...NAMES.cert)]
+  const found = {
+    ca: given.find(...NAMES.caText) ?? given.find(...NAMES.caFile),
+    cert: cert ?? store,
+    key: key ?? store,
+    keystore: store,
+    passphrase: given.find('ssl.key.password') ?? given.find('ssl.keystore.password'),
+    ciphers: given.find(...NAMES.ciphers),
+  }
+  return Object.fromEntries(
+    Object.entries(found).flatMap(([part, property]) =>
+      property ? [[part, `${property.where}: ${property.name}`]] : [],
+    ),
+  )
+}
+
 function trusted(given: ClientProperties): Pem | null {
-  const inline = given.find('ssl.truststore.certificates', 'ssl.ca.pem')
+  const inline = given.find(...NAMES.caText)
   if (inline) return pemText(inline)
-  const file = given.find('ssl.truststore.location', 'ssl.ca.location')
+  const file = given.find(...NAMES.caFile)
   if (!file) return null
   if (file.name === 'ssl.ca.location') return file.value.trim() === 'probe' ? null : { file: file.value.trim() }
   const type = storeType(given, 'ssl.truststore.type', file)
@@ -30,9 +59,9 @@ function trusted(given: ClientProperties): Pem | null {
 
 function identity(given: ClientProperties): Pick<TlsSettings, 'cert' | 'key' | 'keystore' | 'passphrase'> {
   const passphrase = given.text('ssl.key.password') ?? given.text('ssl.keystore.password')
-  const chain = given.find('ssl.keystore.certificate.chain', 'ssl.certificate.pem', 'ssl.certificate.location')
-  const key = given.find('ssl.keystore.key', 'ssl.key.pem', 'ssl.key.location')
-  const store = given.find('ssl.keystore.location')
+  const chain = given.find(...NAMES.cert)
+  const key = given.find(...NAMES.key)
+  const store = given.find(...NAMES.keystore)
   if (chain && key) return { cert: pem(chain), key: pem(key), passphrase }
   if (chain || key) throw refused((chain ?? key)!, `there is no ${chain ? 'key' : 'certificate'} with it`)
   if (!store) return {}
@@ -54,6 +83,7 @@ const linesOf = (body: string) => (body.includes(':') ? body.trim() : body.trim(
 function pemText(property: Property): Pem {
   const text = property.value.trim().replaceAll('\\n', '\n') // as JSON and shells write a line break
   if (!text.startsWith('-----BEGIN ')) throw refused(property, 'it must be PEM, which begins with -----BEGIN')
+  if (!text.includes('-----END ')) throw refused(property, 'its PEM has no -----END line. Give all of its lines')
   return { text: text.replaceAll(BLOCK, (_, begin, body, end) => `${begin}\n${linesOf(body)}\n${end}\n`).trim() }
 }
 
@@ -68,21 +98,6 @@ function storeType(given: ClientProperties, name: string, store: Property): Stor
   const ending = store.value.trim().toLowerCase()
   if (/\.(pem|crt|cer)$/.test(ending)) return 'PEM'
   return /\.(p12|pfx|pkcs12)$/.test(ending) ? 'PKCS12' : 'JKS'
-}
-
-function cureOfStore(type: StoreType, file: string): string {
-  const path = `'${file.replaceAll("'", "'\\''")}'`
-  if (type === 'PKCS12') {
-    return (
-      'a truststore must be PEM. Convert it with: ' +
-      `openssl pkcs12 -in ${path} -nokeys -out ca.pem, and give ssl.ca.location=ca.pem`
-    )
-  }
-  return (
-    `only Java reads ${type}. Convert it with: keytool -importkeystore -srckeystore ${path} -destkeystore store.p12 ` +
-    '-deststoretype PKCS12. Give a keystore as ssl.keystore.location=store.p12 with ssl.keystore.type=PKCS12. ' +
-    'For a truststore, go on with: openssl pkcs12 -in store.p12 -nokeys -out ca.pem, and give ssl.ca.location=ca.pem'
-  )
 }
 
 /** Java checks the host name if the value is https, which is the default, and does not if it is empty. */

@@ -24,7 +24,11 @@ export interface TlsSettings {
   readonly ciphers?: string | null
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | null
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3' | null
+  /** For messages, where the user gave what: `client.properties, line 3: ssl.ca.location`. */
+  readonly places?: TlsPlaces
 }
+
+export type TlsPlaces = Readonly<Partial<Record<'ca' | 'cert' | 'key' | 'keystore' | 'passphrase' | 'ciphers', string>>>
 
 export const PASSWORD_MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
 

@@ -6,6 +6,8 @@ import { configKeys, readConfigFile } from '../../src/cli/config-file.ts'
 import { readKafkaOptions } from '../../src/cli/kafka-options.ts'
 import { givenConfig, readOptions } from '../../src/cli/read-options.ts'
 import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
+import { clusterSettings } from '../../src/client-config/kafka-options.ts'
+import { checkTls } from '../../src/kafka/tls.ts'
 import { OPTIONS, type OptionName } from '../../src/options.ts'
 import { testFolder } from '../helpers/cli.ts'
 
@@ -216,7 +218,9 @@ const REFUSED: [text: string, message: RegExp][] = [
   ['compression: brotli', /compression "brotli": must be none or gzip/],
   ['python:', /^FILE, line 1: python has no value$/],
   ['workers: 1\nworkers: 2', /^FILE, line 2: this key is there twice$/],
-  ['workers: [1\nquiet: true', /^FILE, line \d: this is not valid YAML \([A-Z_]+\)$/],
+  ['workers: [1\nquiet: true', /^FILE, line 2: this is not valid YAML: [A-Z][a-z ]+ sufficiently indented.*quotes\?$/],
+  ['quiet: true\njob: "a\nworkers: 1\n', /^FILE, line 2: this is not valid YAML: Missing closing "quote\./],
+  ['quiet: true\n\tworkers: 1', /^FILE, line 2: this is not valid YAML: Tabs are not allowed as indentation\./],
   ['- workers', /^FILE, line 1: the file must be a mapping of options/],
   ['1: 2', /^FILE, line 1: a key must be text$/],
   ['read-csv: *none', /line 1: /],
@@ -243,8 +247,67 @@ test('no message shows a secret of the file', async t => {
     'kafka:\n  sasl.password: [canary]',
     'kafka: "sasl.password=canary"',
     'sasl.password: canary',
+    'kafka:\n  sasl.password: !canary',
+    'kafka:\n  sasl.password: |canary',
+    'kafka:\n  sasl.password: *canary',
+    'kafka:\n  sasl.password: @canary',
+    'kafka:\n  sasl.password: "\\canary"',
+    'kafka:\n  sasl.password:\ncanary\n',
+    'kafka:\n  ssl.key.pem: -----BEGIN X-----\ncanary\n-----END',
+    'kafka:\n  canary: x',
   ])
     assert.doesNotMatch(await refusal(t, text), /canary/, text)
+})
+
+test('a value of a client property is taken as the file has it', async t => {
+  for (const source of ['0012', '1e3', '0x1F', '12345678901234567890', '1.50', 'true', 'True', '"0012"', '&a 0012']) {
+    const file = configFile(t, `kafka:\n  sasl.password: ${source}\n`)
+    const { text } = (await readConfigFile(file)).settings.get('property')![0]!
+    assert.equal(text, `sasl.password=${source.replace(/^&a |"/g, '').replace('"', '')}`)
+  }
+  const alias = configFile(t, 'job: &a "0012"\nkafka:\n  client.id: *a\n')
+  assert.equal((await readConfigFile(alias)).settings.get('property')![0]!.text, 'client.id=0012')
+})
+
+test('a properties file that others can read is warned of if it holds a secret', async t => {
+  const file = join(testFolder(t), 'client.properties')
+  const said = async (text: string, mode: number) => {
+    writeFileSync(file, `bootstrap.servers=a:1\n${text}\n`)
+    chmodSync(file, mode)
+    const messages: string[] = []
+    const options = readOptions(RUN_OPTIONS, { commandConfig: [file] }, { environment: {}, settings: new Map() })
+    await readKafkaOptions(options, message => messages.push(message))
+    return messages
+  }
+  const login = 'sasl.password=pw\nsecurity.protocol=PLAINTEXT'
+  assert.deepEqual(await said(login, 0o644), [
+    `${file} holds a password, and other users of this machine can read it. Run chmod 600 ${file}`,
+  ])
+  assert.deepEqual(await said(login, 0o600), [])
+  assert.deepEqual(await said('client.id=a', 0o644), [])
+  assert.deepEqual(await said('client.id=a\nclient.id=b', 0o644), [
+    `${file}, line 3: client.id is there twice. This line wins over line 2`,
+  ])
+})
+
+test('a file of TLS that cannot be used is refused with the place where it was given', async t => {
+  const file = join(testFolder(t), 'client.properties')
+  writeFileSync(file, 'bootstrap.servers=a:1\nsecurity.protocol=SSL\nssl.ca.location=/nope.pem\n')
+  const options = readOptions(RUN_OPTIONS, { commandConfig: [file] }, { environment: {}, settings: new Map() })
+  const { kafka } = await readKafkaOptions(options, () => {})
+  const message = new RegExp(`^${file}, line 3: ssl\\.ca\\.location: /nope\\.pem cannot be read`)
+  assert.throws(() => checkTls(clusterSettings(kafka!).security!.tls!), { code: 'USAGE', message })
+})
+
+test('a properties file without bootstrap.servers is named', async t => {
+  const file = join(testFolder(t), 'client.properties')
+  for (const text of ['', 'client.id=a', 'bootstrap.servers=']) {
+    writeFileSync(file, text)
+    const messages: string[] = []
+    const options = readOptions(RUN_OPTIONS, { commandConfig: [file] }, { environment: {}, settings: new Map() })
+    await readKafkaOptions(options, message => messages.push(message))
+    assert.deepEqual(messages, [`${file} has no bootstrap.servers, so its properties have no effect`])
+  }
 })
 
 test('a file that others can read is warned of if it holds a password', async t => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { clientConfig, unknownProperties } from '../../src/client-config/client-config.ts'
-import { ClientProperties, parseProperties } from '../../src/client-config/client-properties.ts'
+import { ClientProperties } from '../../src/client-config/client-properties.ts'
+import { parseProperties } from '../../src/client-config/properties-file.ts'
 import { RowmillError } from '../../src/errors.ts'
 
 const given = (text: string) => new ClientProperties(parseProperties(text, 'client.properties'))
@@ -9,6 +10,8 @@ const config = (text: string) => clientConfig(given(text))
 const PLAIN = 'org.apache.kafka.common.security.plain.PlainLoginModule'
 const OAUTH = 'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule'
 const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
+/** A reference to a variable, as shells and Java write it. */
+const variable = (name: string) => `$${'{'}${name}}`
 const onOneLine = (pem: string) => pem.replaceAll('\n', ' ')
 const { sasl: login } = config(
   `security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.username=me\nsasl.password=secret`,
@@ -191,13 +194,29 @@ test('what cannot be used is refused by file, line and name, and its value is no
   }
 })
 
+test('a config provider of Java is refused, and any other password is not', () => {
+  const password = (text: string) => {
+    const { sasl } = config(`security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\nsasl.username=a\nsasl.password=${text}`)
+    return sasl?.mechanism === 'PLAIN' && sasl.password
+  }
+  for (const text of ['file:/etc/secret:pw', 'env:PW', 'vault:a/b:c'].map(variable))
+    assert.throws(() => password(text), /line 4: sasl\.password: a config provider of Java.*ROWMILL_PROPERTY/)
+  assert.throws(() => password(`a-${variable('env:PW')}`), /config provider/)
+  for (const text of [variable('PW'), `a${variable('b:c')}`, `x${variable('PW')}`, '${', '$' + '{file:'])
+    assert.equal(password(text), text)
+})
+
+test('a comma at the end of bootstrap.servers is nothing, as in Java', () => {
+  assert.deepEqual(config('bootstrap.servers=a:1 , b:2 ,').brokers, ['a:1', 'b:2'])
+})
+
 test('a property that no client knows is named, with what was meant', () => {
   const found = unknownProperties(given('sasl.mechanism=PLAIN\nsasl.mechanizm=PLAIN\nacks=all\nmy.own=1'))
   assert.deepEqual(
-    found.map(({ property, near }) => [property.name, property.where, near]),
+    found.map(({ message }) => message),
     [
-      ['sasl.mechanizm', 'client.properties, line 2', 'sasl.mechanism'],
-      ['my.own', 'client.properties, line 4', null],
+      'client.properties, line 2: no Kafka client has a property sasl.mechanizm. Did you mean sasl.mechanism?',
+      'client.properties, line 4: no Kafka client has a property my.own',
     ],
   )
 })

@@ -34,7 +34,10 @@ test('what is no login module is refused without its text', () => {
     ['PlainLoginModule required username="Hunter2', /a quote is not closed/],
     ['PlainLoginModule required username Hunter2;', /must be NAME="VALUE"/],
     ['PlainLoginModule required username=;', /must be NAME="VALUE"/],
-    ['A required a="Hunter2"; B required b="c";', /must be NAME="VALUE"/],
+    ['PlainLoginModule required a="Hunter2"; B required b="c";', /has two login modules\. Give one/],
+    ['PlainLoginModule required a="Hunter2"; b="c";', /must be NAME="VALUE"/],
+    ['my.LoginModule required a="Hunter2";', /module must be one of PlainLoginModule, ScramLoginModule, OAuth/],
+    ['KafkaClient { PlainLoginModule required a="Hunter2"; };', /give only what is between \{ and \}/],
   ] as const)
     assert.throws(
       () => parseJaas(text),

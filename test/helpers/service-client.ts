@@ -46,7 +46,8 @@ export class ServiceClient {
     this.#options = options
     this.folder = testFolder(t)
     writeFileSync(join(this.folder, 'in.csv'), INPUT)
-    writeFileSync(join(this.folder, 'client.properties'), options.file ?? propertiesText(options.properties))
+    const text = options.file ?? propertiesText(options.properties)
+    writeFileSync(join(this.folder, 'client.properties'), text, { mode: 0o600 })
   }
 
   start(...args: string[]) {
