@@ -1,4 +1,5 @@
 import { RowmillError } from '../errors.ts'
+import { maskKnown } from '../support/credentials.ts'
 
 /** An optional peer dependency, so it is loaded where a registry is used and nowhere else. */
 const CLIENT = '@kafkajs/confluent-schema-registry'
@@ -21,7 +22,7 @@ export async function registerSchemas<S extends string>(
     try {
       return [subject, await findOrRegister(client, registry, { subject, schema })]
     } catch (cause) {
-      throw unreachable(host, subject, cause)
+      throw unreachable(host, subject, withoutLogin(cause as Error, auth))
     }
   }
   return Object.fromEntries(await Promise.all(Object.entries<string>(schemas).map(idOf))) as Record<S, number>
@@ -121,6 +122,12 @@ function splitUrl(text: string): { host: string; auth: { username: string; passw
 const answerInTime: Middleware = () => ({
   prepareRequest: async next => (await next()).enhance({ timeout: ANSWER_MS }),
 })
+
+/** The error without the login, which a registry may repeat. */
+function withoutLogin(error: Error, auth: { username: string; password: string } | null): Error {
+  if (auth) error.message = maskKnown(error.message, [auth.password, `${auth.username}:${auth.password}`])
+  return error
+}
 
 function unreachable(host: string, subject: string, cause: unknown): RowmillError {
   const { message: said, status = 0 } = cause as { message: string; status?: number }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Mechanism } from 'kafkajs'
 import { describeKafkaError } from '../../src/kafka/index.ts'
 import { saslOptions } from '../../src/kafka/sasl.ts'
+import { testFolder } from '../helpers/cli.ts'
 
 const silent = () => {}
 const logger = { debug: silent, error: silent } as never
@@ -50,5 +53,28 @@ test('a refused login says what the author of a properties file probably did not
     assert.ok(!text.includes(given.password), text)
     const broken = await loginFails('PLAIN', new Error('Closed connection'), given)
     assert.equal(broken.text, 'Closed connection')
+  }
+})
+
+test('a broker that repeats the token is quoted without it', async t => {
+  const file = join(testFolder(t), 'token')
+  writeFileSync(file, 'canary-token')
+  const options = saslOptions({ mechanism: 'OAUTHBEARER', token: { from: 'file', file } })
+  await options.prepare!()
+  const answers = [
+    () => Promise.resolve('{"status":"canary-token is invalid"}'),
+    () => Promise.reject(refusal('no canary-token')),
+  ]
+  for (const saslAuthenticate of answers) {
+    const login = options.authenticationProvider({
+      host: 'h',
+      port: 1,
+      logger,
+      saslAuthenticate: saslAuthenticate as never,
+    })
+    const { code, text } = describeKafkaError(await login.authenticate().catch(thrown => thrown))
+    assert.equal(code, 'AUTHENTICATION_FAILED')
+    assert.match(text, /\*\*\*/)
+    assert.doesNotMatch(text, /canary/)
   }
 })
