@@ -1,5 +1,5 @@
 /** What docs/cli.md and the man page both say. */
-import { type CommandSpec, optionOf } from '../../src/cli/command.ts'
+import { type CommandSpec, commandOption } from '../../src/cli/command.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { SHARED_OPTIONS } from '../../src/cli/shared-pipeline.ts'
 import { EXIT_CODES } from '../../src/errors.ts'
@@ -47,7 +47,7 @@ export const PAGES: readonly CommandPage[] = COMMANDS.map(spec => {
   return {
     ...spec,
     usage: ['rowmill', spec.name, ...options, ...operands].join(' '),
-    options: own.map(name => optionLine(optionOf(spec, name))),
+    options: own.map(name => optionLine(commandOption(spec, name))),
     isShared,
     exits: exitsOf(spec),
   }

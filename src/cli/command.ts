@@ -44,7 +44,7 @@ export function defineCommand<const N extends OptionName>(spec: CommandSpec<N>):
 }
 
 /** An option with what it does in this command. */
-export function optionOf({ docs = {} }: Pick<CommandSpec, 'docs'>, name: OptionName): OptionSpec<unknown> {
+export function commandOption({ docs = {} }: Pick<CommandSpec, 'docs'>, name: OptionName): OptionSpec<unknown> {
   const spec: OptionSpec<unknown> = OPTIONS[name]
   return { ...spec, doc: docs[name] ?? spec.doc }
 }
@@ -56,7 +56,7 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
     const argument = new Argument(optional ? `[${name}]` : `<${name}>`, doc)
     command.addArgument(choices ? argument.argParser(word => checkChoice(name, word, choices)) : argument)
   }
-  for (const name of spec.options) addOption(command, optionOf(spec, name))
+  for (const name of spec.options) addOption(command, commandOption(spec, name))
   command.addHelpText('after', `\nExample:\n  ${spec.example}\n`)
   if (spec.options.length > 0) command.addHelpText('after', ENVIRONMENT)
   return command.allowExcessArguments(false).action(async (...args) => {

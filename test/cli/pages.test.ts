@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { cliPage } from '../../scripts/cli-pages/markdown.ts'
 import { manPage } from '../../scripts/cli-pages/roff.ts'
 import { configSchema } from '../../scripts/cli-pages/schema.ts'
-import { optionOf } from '../../src/cli/command.ts'
+import { commandOption } from '../../src/cli/command.ts'
 import { COMMANDS } from '../../src/cli/commands/index.ts'
 import { environmentOf, OPTIONS, type OptionSpec } from '../../src/options.ts'
 
@@ -43,7 +43,7 @@ test('docs/cli.md has a section for each command, and a row with the variable fo
 
 test('no command but run says what run alone does with an option', () => {
   const told = COMMANDS.filter(({ name }) => name !== 'run').flatMap(command =>
-    command.options.map(option => `${command.name}: ${optionOf(command, option).doc}`),
+    command.options.map(option => `${command.name}: ${commandOption(command, option).doc}`),
   )
   const ofRun = told.filter(text => /\brun (may )?starts?\b/.test(text))
   assert.deepEqual(ofRun, [])

@@ -1,6 +1,6 @@
 import type { OptionName, OptionSpec } from '../../options.ts'
 import { INDEX_KINDS } from '../../pandas/index-kind.ts'
-import { type CommandSpec, describeOption, type Operand, optionOf } from '../command.ts'
+import { type CommandSpec, commandOption, describeOption, type Operand } from '../command.ts'
 
 /** What may be typed for a value: one of a few words, the name of a file, or something that cannot be completed. */
 export type Candidates = readonly string[] | 'files' | null
@@ -45,7 +45,7 @@ export function completionTable(
     commands: commands.map(spec => ({
       name: spec.name,
       doc: spec.doc,
-      options: [...spec.options.map(name => completedOption(name, optionOf(spec, name))), ...COMMON],
+      options: [...spec.options.map(name => completedOption(name, commandOption(spec, name))), ...COMMON],
       operands: spec.operands.map(operand => ({ name: operand.name, candidates: candidatesOf(operand) })),
     })),
     options: COMMON,
