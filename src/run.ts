@@ -59,7 +59,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
 
     checkSource(unfinished, header)
     progress.total(header.total)
-    const jobs = await JobLog.open(topics.kafka, pipeline, say)
+    const jobs = await unlessAborted(JobLog.open(topics.kafka, pipeline, say), signal)
     teardown.add(() => jobs.close())
     const context = { kafka: topics.kafka, pipeline, jobs, say, signal }
     if (unfinished) await reopenFailed(context, job)

@@ -8,6 +8,7 @@ import { JobLog } from '../pipeline/job-log.ts'
 import { roleOf } from '../pipeline/roles.ts'
 import { workersGroup } from '../pipeline/topic-names.ts'
 import { type EnsureOptions, ensureTopics, findTopics } from '../pipeline/topics.ts'
+import { unlessAborted } from '../support/abort.ts'
 import type { Say } from '../support/say.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from './kafka-options.ts'
@@ -60,7 +61,8 @@ export async function onSharedPipeline<T, P = void>(
   use: PipelineUse<P>,
   act: (context: PipelineContext, shared: SharedPipeline, meanwhile: P) => Promise<T>,
 ): Promise<T> {
-  const [shared, meanwhile] = await Promise.all([openSharedPipeline(use, say), use.meanwhile as Promise<P>])
+  const opening = Promise.all([openSharedPipeline(use, { say, signal }), use.meanwhile as Promise<P>])
+  const [shared, meanwhile] = await unlessAborted(opening, signal)
   try {
     const jobs = await shared.openJobs(say, signal)
     try {
@@ -79,15 +81,18 @@ export function onFoundPipeline<T>(
   options: SharedOptions,
   { when, act }: { when: string; act: (context: PipelineContext) => Promise<T> },
 ): Promise<T> {
-  return withinLimits(options, when, session => onSharedPipeline(session, { command, options, topics: null }, act))
+  const use = { command, options, topics: null }
+  return withinLimits(options, when, session =>
+    onSharedPipeline(session, use, context => unlessAborted(act(context), context.signal)),
+  )
 }
 
 /** Connects to a pipeline. publish, work and collect may start in any order, so each creates missing topics. To be closed. */
 export function openSharedPipeline(
   { command, options, topics }: Omit<PipelineUse<unknown>, 'meanwhile'>,
-  say: Say,
+  { say, signal }: Pick<Session, 'say' | 'signal'>,
 ): Promise<SharedPipeline> {
-  return connect({ command, options, say }, (admin, pipeline) => {
+  return connect({ command, options, say, signal }, (admin, pipeline) => {
     const role = roleOf(command)
     if (topics === null) return findTopics(admin, pipeline, role)
     const { asked = null, ...ensure } = topics
@@ -103,7 +108,7 @@ export function requireJob(id: string | null): string {
 }
 
 async function connect(
-  { command, options, say }: { command: string; options: SharedOptions; say: Say },
+  { command, options, say, signal }: { command: string; options: SharedOptions } & Pick<Session, 'say' | 'signal'>,
   partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
 ): Promise<SharedPipeline> {
   const { brokerTimeout, compression: asked = 'none', sharedPipeline: pipeline } = options
@@ -119,7 +124,7 @@ async function connect(
   const format = registryIds && wireFormat(registryIds)
   const brokerTimeoutMs = brokerTimeout * 1000
   const clientId = `rowmill-${command.replace(' ', '-')}`
-  const kafka = new Kafka({ ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format })
+  const kafka = new Kafka({ ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format }, signal)
   const admin = await kafka.admin()
   try {
     return {
@@ -140,7 +145,8 @@ async function connect(
 }
 
 async function openJobs({ kafka, pipeline, say }: PipelineConnection, signal?: AbortSignal): Promise<JobLog> {
-  const jobs = await JobLog.open(kafka, pipeline, say)
+  const opening = JobLog.open(kafka, pipeline, say)
+  const jobs = await (signal ? unlessAborted(opening, signal) : opening)
   const interrupt = () => jobs.interrupt(signal!.reason)
   if (signal?.aborted) interrupt()
   signal?.addEventListener('abort', interrupt, { once: true })

@@ -9,9 +9,9 @@ export class ClusterAccess {
   #admin: Promise<KafkaAdmin> | null = null
   readonly #described = new Map<string, Promise<DescribedCluster>>()
 
-  constructor(settings: KafkaSettings) {
+  constructor(settings: KafkaSettings, stop?: AbortSignal) {
     this.settings = settings
-    this.kafka = new Kafka(settings)
+    this.kafka = new Kafka(settings, stop)
   }
 
   /** The brokers as the user gave them, for commands that a cure suggests. */

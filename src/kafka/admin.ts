@@ -1,6 +1,8 @@
+import type { Socket } from 'node:net'
 import kafkajs, { type Admin } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
+import { hangUp } from './connection.ts'
 import { atCoordinator } from './coordinator.ts'
 import { answered, patiently } from './errors.ts'
 import { isOfRights, type Right, type Rights } from './rights.ts'
@@ -45,12 +47,18 @@ export class KafkaAdmin {
   readonly #admin: Admin
   readonly #cluster: Cluster
   readonly #rights: Rights
+  readonly #sockets: ReadonlySet<Socket>
   #closed = false
 
-  constructor(admin: Admin, cluster: Cluster, { brokers, rights }: { brokers: readonly string[]; rights: Rights }) {
+  constructor(
+    admin: Admin,
+    cluster: Cluster,
+    { brokers, rights, sockets }: { brokers: readonly string[]; rights: Rights; sockets: ReadonlySet<Socket> },
+  ) {
     this.#admin = admin
     this.#cluster = cluster
     this.#rights = rights
+    this.#sockets = sockets
     this.brokersText = brokers.join(',')
   }
 
@@ -192,9 +200,11 @@ export class KafkaAdmin {
     await this.#admin.deleteGroups([groupId])
   }
 
-  close(): Promise<void> {
+  /** Hangs up: it waits for no answer. */
+  async close(): Promise<void> {
     this.#closed = true
-    return this.#admin.disconnect()
+    await hangUp(this.#cluster, this.#sockets)
+    await this.#admin.disconnect()
   }
 
   async #readUpTo(groupId: string, topic: string): Promise<Map<number, { offset: number; end: number }>> {

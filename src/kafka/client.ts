@@ -15,6 +15,7 @@ import { ClusterProbe } from './cluster-probe.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
+import { Contact, longestRequestMs, withContact } from './contact.ts'
 import { patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { limitsOf, type Patience } from './limits.ts'
@@ -31,6 +32,9 @@ import { keepRefusalTexts } from './told-refusals.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
 const RETRIES = 5
+
+/** A cluster and the sockets of its connections. */
+type Connected = { cluster: Cluster; sockets: Set<Socket> }
 
 export interface KafkaSettings extends ClusterSettings {
   /** Appears in the broker's logs and in group member ids. */
@@ -52,12 +56,14 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
  */
 export class Kafka {
   readonly settings: KafkaSettings
+  readonly #stop: AbortSignal
   readonly #security: ClusterSecurity
   readonly #rights: Rights
   readonly #limits: ReturnType<typeof limitsOf>
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
-  constructor(settings: KafkaSettings) {
+  /** `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. */
+  constructor(settings: KafkaSettings, stop = new AbortController().signal) {
     mendConnections()
     keepRefusalTexts()
     mendLogins()
@@ -65,25 +71,31 @@ export class Kafka {
     checkCompression(settings.compression ?? 'none')
     this.settings = settings
     this.#security = settings.security ?? OPEN
-    this.#limits = limitsOf(settings.limits ?? {}, settings.brokers)
+    this.#stop = stop
+    this.#limits = withinTimeout(
+      limitsOf(settings.limits ?? {}, settings.brokers),
+      settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS,
+    )
     checkSecurity(this.#security, settings.brokers)
     this.#rights = new Rights(settings.brokers, this.#security)
-    this.#sasl = this.#security.sasl ? saslOptions(this.#security.sasl) : undefined
+    this.#sasl = this.#security.sasl
+      ? saslOptions(this.#security.sasl, { stop, longestMs: this.#limits.requestTimeoutMs })
+      : undefined
   }
 
   async admin(): Promise<KafkaAdmin> {
-    const { cluster } = this.#newCluster()
+    const { cluster, sockets } = this.#newCluster()
     const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
     const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
-    return new KafkaAdmin(admin, cluster, { brokers: this.settings.brokers, rights: this.#rights })
+    return new KafkaAdmin(admin, cluster, { sockets, brokers: this.settings.brokers, rights: this.#rights })
   }
 
   /**
    * One connection to the broker at `address`, to ask what it is and what it allows. It has no retries. `signal` hangs up.
    */
   async probe(address: string, signal: AbortSignal): Promise<ClusterProbe> {
-    const one = new Kafka({ ...this.settings, brokers: [address] })
+    const one = new Kafka({ ...this.settings, brokers: [address] }, this.#stop)
     const { cluster, sockets } = one.#newCluster()
     signal.addEventListener('abort', () => void hangUp(cluster, sockets), { once: true })
     let probe: ClusterProbe | undefined
@@ -171,7 +183,7 @@ export class Kafka {
   async #connectedCluster(
     topics: readonly string[],
     { stableEnds = false, operation = 'Read' }: { stableEnds?: boolean; operation?: Right['operation'] } = {},
-  ): Promise<{ cluster: Cluster; sockets: Set<Socket> }> {
+  ): Promise<Connected> {
     const { cluster, sockets } = this.#newCluster(stableEnds)
     try {
       await this.#connecting(() => cluster.connect())
@@ -190,19 +202,18 @@ export class Kafka {
     }
   }
 
-  #newCluster(stableEnds = false): { cluster: Cluster; sockets: Set<Socket> } {
-    const sockets = new Set<Socket>()
+  #newCluster(stableEnds = false): Connected {
+    const contact = new Contact({ timeoutMs: this.patience.timeoutMs, stop: this.#stop })
     const open: ISocketFactory = address => {
       const socket = openSocket(address, this.#security)
       socket.setTimeout(this.#limits.connectionsMaxIdleMs)
-      sockets.add(socket)
-      return socket.once('close', () => sockets.delete(socket))
+      return contact.add(socket)
     }
     const describe = (address: { host: string; port: number }, said: string) =>
       describeAdvertised(cluster, this.settings.brokers, { host: address.host, port: address.port, said })
     const cluster: Cluster = new Cluster({
       logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
-      socketFactory: Object.assign(open, { describe }),
+      socketFactory: withContact(contact, Object.assign(open, { describe })),
       brokers: [...this.settings.brokers],
       sasl: this.#sasl,
       clientId: [this.#limits.clientId, this.settings.clientId].filter(Boolean).join('-'),
@@ -215,7 +226,7 @@ export class Kafka {
       maxInFlightRequests: null,
       isolationLevel: stableEnds ? READ_COMMITTED : READ_UNCOMMITTED, // of the request for offsets
     })
-    return { cluster, sockets }
+    return { cluster, sockets: contact.sockets }
   }
 
   async #connecting(connect: () => Promise<void>): Promise<void> {
@@ -247,6 +258,17 @@ export class Kafka {
  */
 function roundRobin(cluster: Cluster): ReturnType<PartitionAssigner> {
   return { ...kafkajs.PartitionAssigners.roundRobin({ cluster: cluster as never } as never), name: 'rowmill' }
+}
+
+/** No single request, connection or token may use up the broker timeout. */
+function withinTimeout(limits: ReturnType<typeof limitsOf>, timeoutMs: number): ReturnType<typeof limitsOf> {
+  const mostMs = longestRequestMs(timeoutMs)
+  const { connectionTimeoutMs, requestTimeoutMs } = limits
+  return {
+    ...limits,
+    connectionTimeoutMs: Math.min(connectionTimeoutMs, mostMs),
+    requestTimeoutMs: Math.min(requestTimeoutMs, mostMs),
+  }
 }
 
 function checkSecurity({ tls, sasl, allowSaslWithoutTls }: ClusterSecurity, brokers: readonly string[]): void {

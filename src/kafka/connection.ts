@@ -6,6 +6,7 @@ import Connection from 'kafkajs/src/network/connection.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { RowmillError } from '../errors.ts'
 import { printable } from '../support/printable.ts'
+import { contactOf } from './contact.ts'
 import { refusalOf } from './refusal.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { isLoopback, tlsOptions } from './tls.ts'
@@ -72,13 +73,15 @@ function stopIdleTimers(): void {
 
 /**
  * KafkaJS retries a connection that TLS refuses, although no retry can help. Of an address that the cluster advertised, it
- * does not say where that is from.
+ * does not say where that is from. And it knows no limit for all attempts together, so the contact does.
  */
 function explainRefusedConnections(): void {
   const connect = Connection.prototype.connect
   Connection.prototype.connect = async function (this: Connection) {
+    if (this.isConnected()) return true
     try {
-      return await connect.call(this)
+      const connecting = () => connect.call(this)
+      return await (contactOf(this)?.connecting(connecting) ?? connecting())
     } catch (error) {
       if (refusalOf(error)) throw Object.assign(error as Error, { retriable: false })
       const said = (error as Error).message.replace(/^Connection error: /, '')
@@ -88,15 +91,24 @@ function explainRefusedConnections(): void {
   }
 }
 
+/** JoinGroup and SyncGroup: the broker answers when the whole group is there. Fetch: when there are messages. */
+const LONG_POLLS = [1, 11, 14]
+
 /**
  * KafkaJS keeps a connection on which a request timed out, and sends the next request there too. The broker may be gone
- * without a word, as after a firewall dropped the connection. So we end it, and the next request opens another one.
+ * without a word, as after a firewall dropped the connection. So we end it, and the next request opens another one. Some
+ * requests of KafkaJS, such as Produce, have a limit of their own. Ours wins if it is shorter.
  */
 function endSilentConnections(): void {
   const send = Connection.prototype.send
-  Connection.prototype.send = async function (this: Connection, request) {
+  Connection.prototype.send = async function (this: Connection, call) {
+    const mostMs = LONG_POLLS.includes(call.request.apiKey) ? Number.POSITIVE_INFINITY : this.requestTimeout
+    const requestTimeout = Math.min(call.requestTimeout ?? this.requestTimeout, mostMs)
+    const ask = () => send.call(this, { ...call, requestTimeout })
+    // Before the login any broker answers, so such an answer does not end a silence.
+    const isAnswer = !this.sasl || this.authenticatedAt !== null
     try {
-      return await send.call(this, request)
+      return await (contactOf(this)?.asking(ask, { isAnswer }) ?? ask())
     } catch (error) {
       if ((error as Error).name === 'KafkaJSRequestTimeoutError') this.socket?.destroy(error as Error)
       throw error

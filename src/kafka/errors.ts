@@ -63,7 +63,7 @@ const LOGIN_HINT =
 /** Whether a request failed because nobody answered it. */
 function isSilence(error: unknown): boolean {
   const { name = '', cause } = error as Error
-  if (name.startsWith('KafkaJSNumberOfRetries')) return cause !== undefined && isSilence(cause)
+  if (/^KafkaJSN(umberOfRetries|onRetriable)/.test(name)) return cause !== undefined && isSilence(cause)
   return /^KafkaJS(Connection|RequestTimeout|BrokerNotFound|LockTimeout)/.test(name) || isTokenUnavailable(error)
 }
 

@@ -148,16 +148,19 @@ declare module 'kafkajs/src/network/connection.js' {
     readonly port: number
     /** That of ours, in client.ts. */
     readonly socketFactory: ISocketFactory & { readonly describe: (address: Address, said: string) => string | null }
+    readonly sasl: unknown
+    isConnected(): boolean
     connect(): Promise<boolean>
     isAuthenticated(): boolean
-    send(request: unknown): Promise<unknown>
+    send(call: { request: { apiKey: number }; requestTimeout?: number | null }): Promise<unknown>
+    readonly requestTimeout: number
   }
 }
 
 declare module 'kafkajs/src/broker/saslAuthenticator/index.js' {
-  import type { Mechanism } from 'kafkajs'
+  import type { ISocketFactory, Mechanism } from 'kafkajs'
   export default class SaslAuthenticator {
-    readonly connection: { readonly sasl: Mechanism }
+    readonly connection: { readonly sasl: Mechanism; readonly socketFactory: ISocketFactory }
     authenticate(): Promise<void>
   }
 }

@@ -2,6 +2,7 @@ import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { Backoff } from './backoff.ts'
+import { silentMsOf } from './contact.ts'
 import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError } from './index.ts'
 import type { Patience } from './limits.ts'
@@ -22,6 +23,8 @@ export class Outage {
   #failures = 0
   /** When the first request failed, or null if there is no outage. */
   #since: number | null = null
+  /** How long there was no answer before that. */
+  #beforeMs = 0
   #said = false
 
   /** `what` completes "cannot ...", as in "read from topic x". */
@@ -47,11 +50,13 @@ export class Outage {
     const { text, retriable, type, code } = describeKafkaError(error)
     if (!retriable) throw new RowmillError(code, `cannot ${this.#what}: ${text}`, { type }, { cause: error })
     const now = this.#time.now()
+    if (this.#since === null) this.#beforeMs = silentMsOf(error) // KafkaJS itself may have retried for long
     this.#since ??= now
     const outMs = now - this.#since
+    const silentMs = this.#beforeMs + outMs
     const { timeoutMs, retries = Number.POSITIVE_INFINITY } = this.#patience
     this.#failures++
-    if (outMs > timeoutMs) throw this.#over(`for ${Math.round(outMs / 1000)} s`, text, error)
+    if (silentMs >= timeoutMs) throw this.#over(`for ${Math.round(silentMs / 1000)} s`, text, error)
     if (this.#failures > retries)
       throw this.#over(`after ${retries} ${retries === 1 ? 'retry' : 'retries'}`, text, error)
     if (!this.#said && outMs > LOGGED_AFTER_MS) {

@@ -7,9 +7,10 @@ import Connection from 'kafkajs/src/network/connection.js'
 import { RowmillError } from '../errors.ts'
 import { maskKnown } from '../support/credentials.ts'
 import { printable } from '../support/printable.ts'
+import { contactOf } from './contact.ts'
 import { refusalOf } from './refusal.ts'
 import type { SaslSettings } from './security.ts'
-import { tokenFetcher } from './tokens.ts'
+import { type TokenLimits, tokenFetcher } from './tokens.ts'
 
 /** A session is renewed after this part of its life. Java waits for 85 to 95 %. */
 const RENEWED_AFTER = 0.85
@@ -20,7 +21,7 @@ const PASSWORD_LOGINS = { PLAIN: plain, 'SCRAM-SHA-256': scram256, 'SCRAM-SHA-51
 type PreparedMechanism = Mechanism & { prepare?(): Promise<void> }
 
 /** How KafkaJS logs in. All connections of a process share the tokens. */
-export function saslOptions(settings: SaslSettings): PreparedMechanism {
+export function saslOptions(settings: SaslSettings, limits: TokenLimits = {}): PreparedMechanism {
   if (settings.mechanism !== 'OAUTHBEARER') {
     const { mechanism, username, password } = settings
     return {
@@ -29,7 +30,7 @@ export function saslOptions(settings: SaslSettings): PreparedMechanism {
     }
   }
   const { token, extensions = {} } = settings
-  const fetchToken = tokenFetcher(token)
+  const fetchToken = tokenFetcher(token, limits)
   let prepared = ''
   return {
     mechanism: settings.mechanism,
@@ -131,7 +132,8 @@ export function mendLogins(): void {
 function prepareLogins(): void {
   const authenticate = SaslAuthenticator.prototype.authenticate
   SaslAuthenticator.prototype.authenticate = async function (this: SaslAuthenticator) {
-    await (this.connection.sasl as PreparedMechanism).prepare?.()
+    const prepare = () => Promise.resolve((this.connection.sasl as PreparedMechanism).prepare?.())
+    await (contactOf(this.connection)?.connecting(prepare) ?? prepare())
     await authenticate.call(this)
   }
 }

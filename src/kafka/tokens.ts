@@ -1,18 +1,17 @@
-import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { request as requestPlain } from 'node:http'
 import { request } from 'node:https'
-import { promisify } from 'node:util'
 import { RowmillError } from '../errors.ts'
+import { unlessAborted } from '../support/abort.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
 import { maskKnown, maskUrl } from '../support/credentials.ts'
+import { runInOwnGroup } from '../support/own-group.ts'
 import { printable, printableLine } from '../support/printable.ts'
 import { refusalOf } from './refusal.ts'
 import type { TokenSource } from './security.ts'
 import { pemOf } from './tls.ts'
 
-const COMMAND_MS = 30_000
-const ENDPOINT_MS = 10_000
+const LONGEST_MS = { file: 30_000, command: 30_000, endpoint: 10_000, aws: 30_000 }
 /** What others say is cut to this many characters. */
 const LONGEST_SAID = 300
 /** Statuses of HTTP that a retry may cure, although they blame the client. */
@@ -45,15 +44,26 @@ export function isTokenUnavailable(error: unknown): boolean {
   return name === 'TokenUnavailable' || (cause !== undefined && cause !== error && isTokenUnavailable(cause))
 }
 
+/** What ends the wait for a token. */
+export interface TokenLimits {
+  readonly stop?: AbortSignal
+  /** The longest that one token may take. Each source has a limit of its own too. */
+  readonly longestMs?: number
+}
+
 /**
  * Fetches tokens: a new one for each login, or the last one while it is known to be valid. Throws TokenUnavailable, or
  * AUTHENTICATION_FAILED if a retry cannot help. No error shows a token.
  */
-export function tokenFetcher(source: TokenSource, now: Clock = monotonicMs): () => Promise<string> {
+export function tokenFetcher(
+  source: TokenSource,
+  limits: TokenLimits = {},
+  now: Clock = monotonicMs,
+): () => Promise<string> {
   let last: { token: Promise<Token>; until: number } | null = null
   return async () => {
     if (last === null || now() >= last.until) {
-      const asked = { token: fetchToken(source), until: Number.POSITIVE_INFINITY } // those that ask meanwhile share it
+      const asked = { token: fetchToken(source, limits), until: Number.POSITIVE_INFINITY } // those that ask meanwhile share it
       last = asked
       try {
         const { lifeMs } = await asked.token
@@ -67,10 +77,14 @@ export function tokenFetcher(source: TokenSource, now: Clock = monotonicMs): () 
   }
 }
 
-async function fetchToken(source: TokenSource): Promise<Token> {
-  const { what, fetch } = readings(source)
-  const token = await fetch().catch(error => {
-    throw noToken(what, error)
+async function fetchToken(source: TokenSource, { stop, longestMs = LONGEST_MS.file }: TokenLimits): Promise<Token> {
+  const ms = Math.min(LONGEST_MS[source.from], longestMs)
+  const late = AbortSignal.timeout(ms)
+  const limit = stop ? AbortSignal.any([stop, late]) : late
+  const { what, fetch } = readings(source, limit)
+  const token = await unlessAborted(fetch(), limit).catch(error => {
+    const slow = source.from === 'command' ? 'it did not end' : 'no answer'
+    throw noToken(what, late.aborted ? new Error(`${slow} within ${ms / 1000} s`) : error)
   })
   if (/^[\x21-\x7e]+$/.test(token.value)) return token
   const flaw = token.value === '' ? 'it is empty' : 'it must be one word of ASCII characters'
@@ -84,7 +98,7 @@ function noToken(what: string, error: Error): Error {
   return isFinal ? new RowmillError('AUTHENTICATION_FAILED', message) : new TokenUnavailable(message)
 }
 
-function readings(source: TokenSource): { what: string; fetch: () => Promise<Token> } {
+function readings(source: TokenSource, limit: AbortSignal): { what: string; fetch: () => Promise<Token> } {
   switch (source.from) {
     case 'file':
       return {
@@ -92,9 +106,9 @@ function readings(source: TokenSource): { what: string; fetch: () => Promise<Tok
         fetch: async () => ({ value: (await readFile(source.file, 'utf8')).trim(), lifeMs: null }),
       }
     case 'command':
-      return { what: 'rowmill.token.command', fetch: () => fromCommand(source.command) }
+      return { what: 'rowmill.token.command', fetch: () => fromCommand(source.command, limit) }
     case 'endpoint':
-      return { what: maskUrl(source.url), fetch: () => fromEndpoint(source) }
+      return { what: maskUrl(source.url), fetch: () => fromEndpoint(source, limit) }
     case 'aws':
       return { what: 'the AWS credentials', fetch: () => fromAws(source) }
   }
@@ -103,18 +117,12 @@ function readings(source: TokenSource): { what: string; fetch: () => Promise<Tok
 /** The shell reads the command from its standard input, because all users can read a command line. */
 const RUN_INPUT = 'command=$(cat); exec </dev/null; eval "$command"'
 
-async function fromCommand(command: string): Promise<Token> {
-  try {
-    const running = promisify(execFile)('/bin/sh', ['-c', RUN_INPUT], { timeout: COMMAND_MS })
-    running.child.stdin!.on('error', () => {}) // the shell may end before it has read everything
-    running.child.stdin!.end(command)
-    const { stdout } = await running
-    return { value: stdout.trim(), lifeMs: null }
-  } catch (error) {
-    const { code, signal, stderr = '' } = error as { code?: number; signal?: string; stderr?: string }
-    const how = signal ? `it was ended by ${signal} after ${COMMAND_MS / 1000} s` : `it ended with exit code ${code}`
-    throw new Error(`${how}. ${lastWords(stderr, command)}`)
-  }
+async function fromCommand(command: string, limit: AbortSignal): Promise<Token> {
+  const shell = { input: command, limit }
+  const { stdout, stderr, code, signal } = await runInOwnGroup('/bin/sh', ['-c', RUN_INPUT], shell)
+  if (code === 0) return { value: stdout.trim(), lifeMs: null }
+  const how = signal ? `it was ended by ${signal}` : `it ended with exit code ${code}`
+  throw new Error(`${how}. ${lastWords(stderr, command)}`)
 }
 
 /**
@@ -141,11 +149,12 @@ function lastWords(stderr: string, command: string): string {
 /** A header or an assignment with a secret, or a token that is a JWT. */
 const SECRET_WORD = /(\b(?:Bearer|Basic)\s+|(?:token|passw(?:or)?d|secret|key)"?\s*[=:]\s*)\S+|\beyJ[\w-]+\.[\w.-]+/gi
 
-async function fromEndpoint(source: Extract<TokenSource, { from: 'endpoint' }>): Promise<Token> {
+async function fromEndpoint(source: Endpoint, limit: AbortSignal): Promise<Token> {
   const { clientId, clientSecret, scope } = source
   const body = new URLSearchParams({ grant_type: 'client_credentials', ...(scope ? { scope } : {}) })
   const login = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`
-  const { status, text } = await post(source, `Basic ${Buffer.from(login).toString('base64')}`, body.toString())
+  const authorization = `Basic ${Buffer.from(login).toString('base64')}`
+  const { status, text } = await post(source, { authorization, body: body.toString(), limit })
   const answer = parseAnswer(text)
   if (status !== 200) {
     const { error, error_description: description } = answer
@@ -170,18 +179,20 @@ function parseAnswer(text: string): Record<string, unknown> {
 type Endpoint = Extract<TokenSource, { from: 'endpoint' }>
 
 /** fetch cannot be given an authority to trust, so this is node:https. */
-function post({ url, ca }: Endpoint, authorization: string, body: string): Promise<{ status: number; text: string }> {
+function post(
+  { url, ca }: Endpoint,
+  { authorization, body, limit: signal }: { authorization: string; body: string; limit: AbortSignal },
+): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const send = url.startsWith('http:') ? requestPlain : request
     const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }
     const trusted = ca ? { ca: pemOf(ca) } : {}
-    const asked = send(url, { method: 'POST', headers, timeout: ENDPOINT_MS, ...trusted }, answer => {
+    const asked = send(url, { method: 'POST', headers, signal, ...trusted }, answer => {
       const chunks: Buffer[] = []
       answer.on('data', chunk => chunks.push(chunk))
       answer.on('error', reject)
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
     })
-    asked.on('timeout', () => asked.destroy(new Error(`no answer within ${ENDPOINT_MS / 1000} s`)))
     asked.on('error', reject)
     asked.end(body)
   })

@@ -47,13 +47,14 @@ export async function openRunTopics(
   const local = cluster ? null : await startLocal(options, signal)
   try {
     const registryIds = await registering
-    const kafka = new Kafka({
+    const settings = {
       ...(cluster ?? local!.cluster),
       clientId: 'rowmill-run',
       brokerTimeoutMs: options.brokerTimeout * 1000,
       compression: options.compression,
       format: registryIds && wireFormat(registryIds),
-    })
+    }
+    const kafka = new Kafka(settings, signal)
     const keepsData = local?.keepsData ?? true
     const admin = await kafka.admin()
     const partitions = await wantedPartitions(options, unlessAborted(workers, signal))

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { describeKafkaError } from '../../src/kafka/index.ts'
@@ -167,3 +169,23 @@ test('the command is not on the command line of its shell, and no message repeat
     assert.doesNotMatch(text, /1234/, text)
   }
 })
+
+test('a command, an endpoint and a login end at their limit, and the next attempt may succeed', async t => {
+  const { port } = (await listening(t)).address() as AddressInfo
+  const silent = { from: 'endpoint', url: `http://127.0.0.1:${port}/`, ...CREDENTIALS, scope: null, ca: null } as const
+  const limits = { longestMs: 200 }
+  await assert.rejects(tokenFetcher(silent, limits)(), { name: 'TokenUnavailable', message: /no answer within 0.2 s$/ })
+  const slow = tokenFetcher({ from: 'command', command: 'sleep 1000' }, limits)
+  await assert.rejects(slow(), { name: 'TokenUnavailable', message: /it did not end within 0.2 s$/ })
+})
+
+/** A server that takes requests and answers none. */
+async function listening(t: TestContext) {
+  const server = createServer(() => {}).listen(0, '127.0.0.1')
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await once(server, 'listening')
+  return server
+}

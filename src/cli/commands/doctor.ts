@@ -5,13 +5,15 @@ import { ClusterAccess } from '../../doctor/cluster-access.ts'
 import { examine, exitCodeOf } from '../../doctor/doctor.ts'
 import { thisMachine } from '../../doctor/machine.ts'
 import type { Examined } from '../../doctor/run-checks.ts'
+import type { OptionValues } from '../../options.ts'
+import { unlessAborted } from '../../support/abort.ts'
 import { Secrets } from '../../support/credentials.ts'
 import { printable } from '../../support/printable.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
+import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
-import { Terminal } from '../terminal.ts'
 
 const JSON_SHAPE = {
   line: 'each finding',
@@ -23,6 +25,19 @@ const JSON_SHAPE = {
   },
 }
 
+const OPTIONS = [
+  ...KAFKA_OPTIONS,
+  'sharedPipeline',
+  'workers',
+  'role',
+  'python',
+  'schemaRegistry',
+  'schemaRegistryUserinfoFile',
+  'output',
+  'quiet',
+] as const
+type DoctorOptions = OptionValues<(typeof OPTIONS)[number]>
+
 export const doctorCommand = defineCommand({
   name: 'doctor',
   doc: 'examine this machine and, with --brokers or --command-config, the cluster and the pipeline; each fault comes with its cure',
@@ -30,17 +45,7 @@ export const doctorCommand = defineCommand({
     { name: 'OUT', doc: 'a file that a command will write; doctor also checks that its disk has room', optional: true },
   ],
   example: 'rowmill doctor --command-config client.properties --workers 4',
-  options: [
-    ...KAFKA_OPTIONS,
-    'sharedPipeline',
-    'workers',
-    'role',
-    'python',
-    'schemaRegistry',
-    'schemaRegistryUserinfoFile',
-    'output',
-    'quiet',
-  ],
+  options: OPTIONS,
   docs: {
     brokers:
       'the Kafka brokers to examine; if neither this nor a client property names any, only this machine is examined',
@@ -50,25 +55,30 @@ export const doctorCommand = defineCommand({
   },
   json: JSON_SHAPE,
   async act([out], options) {
-    const { sharedPipeline: pipeline, workers, role, python, output } = options
-    checkName('--pipeline', pipeline)
-    const terminal = new Terminal(options)
-    const { kafka, config } = await readKafkaOptions(options, message => terminal.say(message))
-    const settings = kafka && { ...clusterSettings(kafka), clientId: 'rowmill-doctor' }
-    const registry = await registryUrl(options, config.registry)
-    const cluster = settings && new ClusterAccess(settings)
-    const machine = thisMachine()
-    const context: DoctorContext = { machine, cluster, pipeline, workers, role, python, out: out ?? null, registry }
-    const secrets = new Secrets(registry === null ? [] : [registry])
-    const tell = output === 'json' ? tellJson : tellText
-    const all: Examined[] = []
-    for await (const examined of examine(context)) {
-      all.push(examined)
-      for (const finding of examined.findings) tell(examined.check, masked(finding, secrets))
-    }
-    return exitCodeOf(all)
+    checkName('--pipeline', options.sharedPipeline)
+    return await withinLimits({ timeout: null, quiet: options.quiet }, 'before all was examined', session =>
+      unlessAborted(examineAll(out ?? null, options, session), session.signal),
+    )
   },
 })
+
+async function examineAll(out: string | null, options: DoctorOptions, { say, signal }: Session): Promise<number> {
+  const { sharedPipeline: pipeline, workers, role, python, output } = options
+  const { kafka, config } = await readKafkaOptions(options, say)
+  const settings = kafka && { ...clusterSettings(kafka), clientId: 'rowmill-doctor' }
+  const registry = await registryUrl(options, config.registry)
+  const cluster = settings && new ClusterAccess(settings, signal)
+  const machine = thisMachine()
+  const context: DoctorContext = { machine, cluster, pipeline, workers, role, python, out, registry }
+  const secrets = new Secrets(registry === null ? [] : [registry])
+  const tell = output === 'json' ? tellJson : tellText
+  const all: Examined[] = []
+  for await (const examined of examine(context)) {
+    all.push(examined)
+    for (const finding of examined.findings) tell(examined.check, masked(finding, secrets))
+  }
+  return exitCodeOf(all)
+}
 
 function masked({ status, text, cure }: CheckFinding, secrets: Secrets): CheckFinding {
   return { status, text: secrets.mask(text), cure: cure === null ? null : secrets.mask(cure) }

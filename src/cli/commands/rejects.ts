@@ -75,8 +75,11 @@ const exportCommand = defineCommand({
         `rejects export writes plain text, and ${out} is the name of a compressed file (${method}): choose another OUT`,
       )
     if (out !== '-') await checkOutput(out, force)
-    const act = (context: PipelineContext) => exportRejects(context, job, { out, force })
-    await onFoundPipeline('rejects export', options, { when: WHEN, act })
+    const act = async (context: PipelineContext) => {
+      const { job: of, rejected } = await read(context, job)
+      return csvOf(of, rejected)
+    }
+    await writeText(await onFoundPipeline('rejects export', options, { when: WHEN, act }), { out, force })
     return 0
   },
 })
@@ -138,13 +141,7 @@ async function listRejectsOfNoJob(context: PipelineContext, asJson: boolean): Pr
   process.stdout.write(`message\treason\tdetail\n${lines.join('\n')}\n`)
 }
 
-async function exportRejects(
-  context: PipelineContext,
-  id: string,
-  { out, force }: { out: string; force: boolean },
-): Promise<void> {
-  const { job, rejected } = await read(context, id)
-  const text = csvOf(job, rejected)
+async function writeText(text: string, { out, force }: { out: string; force: boolean }): Promise<void> {
   if (out === '-') process.stdout.write(text)
   else
     await writeFile(out, text, { flag: force ? 'w' : 'wx' }).catch(cause => {

@@ -7,6 +7,7 @@ import { resultBatches } from '../../events/result-batches.ts'
 import type { JobOption } from '../../model.ts'
 import type { OptionValues } from '../../options.ts'
 import type { PipelineContext } from '../../pipeline/context.ts'
+import { unlessAborted } from '../../support/abort.ts'
 import { printable } from '../../support/printable.ts'
 import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
@@ -29,7 +30,7 @@ export const tailCommand = defineCommand({
       const use = { command: 'tail', options, topics: { writes: false } }
       try {
         await onSharedPipeline(session, use, (context, shared) =>
-          printRows(context, job, { ...options, shared, reader }),
+          unlessAborted(printRows(context, job, { ...options, shared, reader }), context.signal),
         )
         return 0
       } finally {

@@ -12,15 +12,16 @@ import {
   planTopics,
   type TopicFault,
 } from '../../pipeline/topic-plan.ts'
+import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
-import { withinLimits } from '../limits.ts'
+import { type Session, withinLimits } from '../limits.ts'
 import { strimziTopics } from '../strimzi.ts'
 
 const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'rowsPerSecond', 'hours'] as const
-const REST = [...KAFKA_OPTIONS, 'timeout', 'quiet'] as const
+const REST = [...KAFKA_OPTIONS, 'brokerTimeout', 'timeout', 'quiet'] as const
 const DOCS = { workers: 'how many workers you plan to run' }
 const OPTIONS = [...LOAD, 'output', ...REST] as const
 type TopicsOptions = OptionValues<(typeof LOAD)[number] | (typeof REST)[number]>
@@ -101,29 +102,33 @@ const checkCommand = defineCommand({
 
 export const topicsCommands: readonly CommandSpec[] = [planCommand, applyCommand, checkCommand]
 
-function withAdmin(
-  options: TopicsOptions,
-  act: (admin: KafkaAdmin, plan: readonly PlannedTopic[], say: (text: string) => void) => Promise<number>,
-): Promise<number> {
-  return withinLimits(options, 'before it was done', async ({ say }) => {
-    const { sharedPipeline: pipeline, workers, planRows: rows, rowBytes, rowsPerSecond, hours } = options
-    checkName('--pipeline', pipeline)
-    if (rowsPerSecond !== null) {
-      const needed = plannedHours({ rows, hours }, { workers, rowsPerSecond })
-      say(`${rows} rows take ${counted(workers, 'worker')} ${needed.toFixed(1)} hours, and are kept for ${hours} hours`)
-    }
-    const { kafka: cluster } = await readKafkaOptions(options, say)
-    if (cluster === null) throw new RowmillError('USAGE', 'which Kafka? Give --brokers HOST:PORT')
-    const kafka = new Kafka({ ...clusterSettings(cluster), clientId: 'rowmill-topics' })
-    const admin = await kafka.admin()
-    try {
-      const partitions = options.partitions ?? plannedPartitions(workers, { rows, rowBytes })
-      const brokers = (await admin.brokers()).length
-      return await act(admin, planTopics(pipeline, brokers, { partitions, rows, rowBytes, hours }), say)
-    } finally {
-      await admin.close()
-    }
-  })
+function withAdmin(options: TopicsOptions, act: ActOnTopics): Promise<number> {
+  return withinLimits(options, 'before it was done', session =>
+    unlessAborted(actOnTopics(options, act, session), session.signal),
+  )
+}
+
+type ActOnTopics = (admin: KafkaAdmin, plan: readonly PlannedTopic[], say: (text: string) => void) => Promise<number>
+
+async function actOnTopics(options: TopicsOptions, act: ActOnTopics, { say, signal }: Session): Promise<number> {
+  const { sharedPipeline: pipeline, workers, planRows: rows, rowBytes, rowsPerSecond, hours } = options
+  checkName('--pipeline', pipeline)
+  if (rowsPerSecond !== null) {
+    const needed = plannedHours({ rows, hours }, { workers, rowsPerSecond })
+    say(`${rows} rows take ${counted(workers, 'worker')} ${needed.toFixed(1)} hours, and are kept for ${hours} hours`)
+  }
+  const { kafka: cluster } = await readKafkaOptions(options, say)
+  if (cluster === null) throw new RowmillError('USAGE', 'which Kafka? Give --brokers HOST:PORT')
+  const brokerTimeoutMs = options.brokerTimeout * 1000
+  const kafka = new Kafka({ ...clusterSettings(cluster), clientId: 'rowmill-topics', brokerTimeoutMs }, signal)
+  const admin = await kafka.admin()
+  try {
+    const partitions = options.partitions ?? plannedPartitions(workers, { rows, rowBytes })
+    const brokers = (await admin.brokers()).length
+    return await act(admin, planTopics(pipeline, brokers, { partitions, rows, rowBytes, hours }), say)
+  } finally {
+    await admin.close()
+  }
 }
 
 function plannedLine({ topic, partitions, replicationFactor, config, diskBytes }: PlannedTopic) {

@@ -2,7 +2,7 @@ import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
 import { defaultPartitions } from '../../pipeline/topics.ts'
-import { untilAborted } from '../../support/abort.ts'
+import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
 import { Supervisor } from '../../work/supervisor.ts'
 import { defineCommand } from '../command.ts'
@@ -48,7 +48,10 @@ export const workCommand = defineCommand({
       let done: Promise<void> | null = null
       try {
         const topics = { ifNew: defaultPartitions(workers) }
-        const shared = await openSharedPipeline({ command: 'work', options, topics }, say)
+        const shared = await unlessAborted(
+          openSharedPipeline({ command: 'work', options, topics }, { say, signal }),
+          signal,
+        )
         await shared.close()
         const { kafka, pipeline, registryIds } = shared
         supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
@@ -56,9 +59,12 @@ export const workCommand = defineCommand({
         done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
         await Promise.race([untilAborted(signal), supervisor.failed, ...(done ? [done] : [])])
         how = 'drain'
-        // A signal is how work without --until-done ends, so that is no failure. A time-out is one.
-        if (untilDone !== null || signal.reason?.code === 'TIMEOUT') signal.throwIfAborted()
+        signal.throwIfAborted()
         return 0
+      } catch (error) {
+        // A signal is how work without --until-done ends, so that is no failure. A time-out is one.
+        if (untilDone === null && error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0
+        throw error
       } finally {
         ended.abort()
         await Promise.allSettled([supervisor.close(how), done])
