@@ -30,7 +30,7 @@ export function parseProperties(text: string, file: string): Property[] {
 function propertyOf(pair: Pair, whole: string, where: string): Property {
   const [begin, , , end] = pair.range as [number, number, number, number]
   const source = whole.slice(begin, end)
-  if (source.includes('\0')) throw usage(`${where}: there is a NUL character. Remove it`)
+  if (source.includes('\0')) throw usage(`${where}: there is a NUL character. Save the file as text`)
   if (source.includes('\uFFFD')) throw usage(`${where}: it is not UTF-8. Save the file as UTF-8`)
   if (BAD_ESCAPE.test(source))
     throw usage(`${where}: \\u needs four hexadecimal digits after it. Write \\\\ for a backslash`)
