@@ -63,7 +63,7 @@ export class Kafka {
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
   /** `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. */
-  constructor(settings: KafkaSettings, stop = new AbortController().signal) {
+  constructor(settings: KafkaSettings, stop: AbortSignal = new AbortController().signal) {
     mendConnections()
     keepRefusalTexts()
     mendLogins()

@@ -36,6 +36,16 @@ async function find(check: 'replication' | 'topics', pipeline = 'p') {
   }
 }
 
+/** Resolves when each broker lists the topics: it hears of a new one from the controller, after the request. */
+async function listedByAll(): Promise<void> {
+  const names = Object.values(TOPICS)
+  for (const address of cluster.addresses.split(',')) {
+    const admin = await new Kafka({ brokers: [address], clientId: 'test' }).admin()
+    await until(`${address} lists the topics`, async () => (await admin.partitions(names)).size === names.length)
+    await admin.close()
+  }
+}
+
 /** Does what a printed command says. The jars of the tests lack kafka-configs. */
 async function run(command: string, folder: string): Promise<void> {
   const [write, tool] = command.split(' && ')
@@ -63,6 +73,7 @@ test('topics on one broker of three: check and doctor say so, the printed comman
   const admin = await kafka.admin()
   await admin.createTopics(newTopics(TOPICS, 2, 1)) // as on a cluster of one broker
   await admin.close()
+  await listedByAll()
   const check = async (code: number) => {
     const args = ['topics', 'check', '--pipeline', 'p', '--partitions', '2', '-b', cluster.addresses]
     const checked = await rowmill(args, { cwd: folder })
