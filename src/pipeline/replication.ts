@@ -127,5 +127,6 @@ function grown(
 function reassignCommand(partitions: readonly Reassigned[], topic: string, at: string): string {
   const file = `${topic}.json`
   const content = quoteForShell(JSON.stringify({ version: 1, partitions }))
-  return `echo ${content} > ${file} && kafka-reassign-partitions.sh --bootstrap-server ${at} --reassignment-json-file ${file} --execute`
+  // --additional: Kafka refuses a second move while one runs, and each topic has a command of its own.
+  return `echo ${content} > ${file} && kafka-reassign-partitions.sh --bootstrap-server ${at} --reassignment-json-file ${file} --execute --additional`
 }

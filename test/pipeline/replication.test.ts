@@ -50,7 +50,7 @@ test('too few replicas: the command keeps those that are there and spreads the o
       { topic: 'p.rows', partition: 1, replicas: [1, 3, 4] },
     ],
   }
-  const command = `kafka-reassign-partitions.sh --bootstrap-server b:9092 --reassignment-json-file p.rows.json --execute`
+  const command = `kafka-reassign-partitions.sh --bootstrap-server b:9092 --reassignment-json-file p.rows.json --execute --additional`
   assert.equal(fault!.cure, `echo '${JSON.stringify(plan)}' > p.rows.json && ${command}`)
   assert.match(others[0]!.cure, /^add the replicas, then: kafka-configs\.sh /)
 })
