@@ -17,19 +17,23 @@ export function strimziUser(user: string, rights: readonly Right[]): string {
     throw new RowmillError('USAGE', message, { principal: user })
   }
   const acls = [...Map.groupBy(rights, ({ resource, name }) => `${resource} ${name}`).values()].map(strimziAcl)
-  return `apiVersion: ${API}
-kind: KafkaUser
-metadata:
-  name: ${JSON.stringify(user)}
-  labels:
-    strimzi.io/cluster: ${CLUSTER}
-spec:
+  return `${headOf('KafkaUser', user)}spec:
   authentication:
     type: scram-sha-512 # or tls, as your listener has it
   authorization:
     type: simple
     acls:
 ${acls.join('')}`
+}
+
+function headOf(kind: string, name: string): string {
+  return `apiVersion: ${API}
+kind: ${kind}
+metadata:
+  name: ${JSON.stringify(name)}
+  labels:
+    strimzi.io/cluster: ${CLUSTER}
+`
 }
 
 function strimziAcl(rights: readonly Right[]): string {
@@ -51,13 +55,7 @@ export function strimziTopics(topics: readonly TopicSettings[]): string {
 function strimziTopic({ topic, partitions, replicationFactor, config }: TopicSettings): string {
   const name = resourceName(topic)
   const settings = Object.entries(config).map(([name, value]) => `    ${name}: ${JSON.stringify(value)}\n`)
-  return `apiVersion: ${API}
-kind: KafkaTopic
-metadata:
-  name: ${JSON.stringify(name)}
-  labels:
-    strimzi.io/cluster: ${CLUSTER}
-spec:
+  return `${headOf('KafkaTopic', name)}spec:
 ${name === topic ? '' : `  topicName: ${JSON.stringify(topic)}\n`}  partitions: ${partitions}
   replicas: ${replicationFactor}
   config:

@@ -93,7 +93,7 @@ export class ClusterProbe {
   }
 }
 
-/** The answer. Throws the broker's error, or BROKER_UNREACHABLE if there is none that we can read. */
+/** Returns the answer. Throws the broker's error, or BROKER_UNREACHABLE if we cannot read the answer. */
 async function understood<A>(request: () => Promise<A>): Promise<A> {
   try {
     return await answered(request)

@@ -21,7 +21,7 @@ export function tlsOptions(host: string, settings: TlsSettings): ConnectionOptio
 }
 
 /**
- * Throws USAGE if a file of certificates or keys is missing, is none, or needs another passphrase. The message has the place
+ * Throws USAGE if a file of certificates or keys is missing, has other content, or needs another passphrase. The message has the place
  * where the user gave it, if the settings know that.
  */
 export function checkTls(settings: TlsSettings): void {

@@ -1,9 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import { describeKafkaError, type KafkaAdmin } from '../kafka/index.ts'
-
-/** The last pause before added partitions count as missing. All pauses together take about twice as long. */
-const LONGEST_PAUSE_MS = 2000
+import { untilShown } from './until-shown.ts'
 
 /**
  * Adds partitions to a topic that has fewer than `wanted`, and waits until the broker knows them. Throws
@@ -23,10 +20,8 @@ export async function addPartitions(admin: KafkaAdmin, topic: string, wanted: nu
       throw tooFew(admin, { topic, there: before, wanted }, cause)
     refusal = cause
   }
-  for (let pauseMs = 5; (await there()) < wanted; pauseMs *= 2) {
-    if (pauseMs > LONGEST_PAUSE_MS) throw tooFew(admin, { topic, there: before, wanted }, refusal)
-    await sleep(pauseMs) // a broker does not announce that it knows them
-  }
+  if (!(await untilShown(async () => (await there()) >= wanted)))
+    throw tooFew(admin, { topic, there: before, wanted }, refusal)
 }
 
 /** Kafka's own command that gives a topic so many partitions. */

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import { type KafkaAdmin, type TopicRefusal, type TopicSettings, TopicsRefused } from '../kafka/index.ts'
 import type { Say } from '../support/say.ts'
@@ -6,8 +5,6 @@ import { quoteForShell } from '../support/shell.ts'
 
 /** The cluster uses its own default. */
 const DEFAULT_REPLICATION = -1
-/** The last pause before a broker that does not list a new topic is left alone. */
-const LONGEST_PAUSE_MS = 2000
 
 /**
  * Creates topics with what the cluster accepts. If it refuses a setting or the replication factor, this asks again without
@@ -39,14 +36,6 @@ export async function createTopics(
   if (dropped.size > 0)
     say(`the cluster refuses ${[...dropped].join(', ')} for the topics ${pipeline}.*, so they have its defaults`)
   return dropped.size > 0
-}
-
-/** Resolves when the broker lists all these topics: it hears of a new one from the controller, after the request. */
-export async function untilListed(admin: KafkaAdmin, topics: readonly string[]): Promise<void> {
-  for (let pauseMs = 5; pauseMs <= LONGEST_PAUSE_MS; pauseMs *= 2) {
-    if ((await admin.partitions(topics)).size === topics.length) return
-    await sleep(pauseMs) // it does not announce that
-  }
 }
 
 /** What the cluster refuses of a topic: settings, or the replication factor. Null: something that the topic needs. */

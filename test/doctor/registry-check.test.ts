@@ -47,7 +47,7 @@ test('a registry that refuses the login shows no password, and one that gets it 
   assert.deepEqual([accepted.status, /all 5 subjects/.test(accepted.text)], ['ok', true], accepted.text)
 })
 
-test('a registry without the subjects of rowmill, and a server that is none', async t => {
+test('a registry without the subjects of rowmill, and a server that is no registry', async t => {
   const empty = await found(await registry(t, (_, answer) => answer.end('["other"]')))
   assert.deepEqual([empty.status, /has no rowmill\.Job/.test(empty.text)], ['warning', true], empty.text)
   const page = await found(await registry(t, (_, answer) => answer.end('<html>')))

@@ -3,7 +3,7 @@ import { checkName } from '../../core/names.ts'
 import { EXIT_CODES, RowmillError } from '../../errors.ts'
 import { Kafka, type KafkaAdmin } from '../../kafka/index.ts'
 import type { OptionValues } from '../../options.ts'
-import { createTopics, untilListed } from '../../pipeline/create-topics.ts'
+import { createTopics } from '../../pipeline/create-topics.ts'
 import {
   checkTopics,
   type PlannedTopic,
@@ -12,6 +12,7 @@ import {
   planTopics,
   type TopicFault,
 } from '../../pipeline/topic-plan.ts'
+import { untilShown } from '../../pipeline/until-shown.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
@@ -77,10 +78,8 @@ const applyCommand = defineCommand({
       const there = await admin.partitions(plan.map(({ topic }) => topic))
       const missing = plan.filter(({ topic }) => !there.has(topic))
       await createTopics(admin, missing, { pipeline: options.sharedPipeline, say })
-      await untilListed(
-        admin,
-        plan.map(({ topic }) => topic),
-      )
+      const names = plan.map(({ topic }) => topic)
+      await untilShown(async () => (await admin.partitions(names)).size === names.length) // for the next command
       if (options.output === 'json') printJson(PLANNED, missing.map(plannedLine))
       else for (const { topic } of missing) process.stdout.write(`created ${topic}\n`)
       return 0
