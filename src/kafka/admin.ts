@@ -80,7 +80,9 @@ export class KafkaAdmin {
     }))
     // Users of a topic wait for its leaders themselves.
     try {
-      return await answered(() => this.#admin.createTopics({ waitForLeaders: false, topics: wanted, validateOnly }))
+      return await this.#answered(() =>
+        this.#admin.createTopics({ waitForLeaders: false, topics: wanted, validateOnly }),
+      )
     } catch (error) {
       const refusals = refusalsOf(error)
       throw refusals.length > 0 ? new TopicsRefused(refusals, { cause: error }) : error
@@ -100,7 +102,7 @@ export class KafkaAdmin {
     topics: readonly string[],
     operationOn: (topic: string) => Right['operation'] = () => 'Describe',
   ): Promise<Map<string, number>> {
-    const existing = new Set(await answered(() => this.#listTopics()))
+    const existing = new Set(await this.#answered(() => this.#metadata(() => this.#admin.listTopics())))
     const wanted = topics.filter(topic => existing.has(topic))
     for (const topic of topics) if (!existing.has(topic)) await this.#checkHidden(topic, operationOn(topic))
     if (wanted.length === 0) return new Map()
@@ -119,7 +121,7 @@ export class KafkaAdmin {
     if (topics.length === 0) return new Map()
     const resources = topics.map(name => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name }))
     try {
-      const described = await answered(() => this.#admin.describeConfigs({ resources, includeSynonyms: false }))
+      const described = await this.#answered(() => this.#admin.describeConfigs({ resources, includeSynonyms: false }))
       return new Map(
         described.resources.map(({ resourceName, configEntries }) => [
           resourceName,
@@ -134,14 +136,16 @@ export class KafkaAdmin {
 
   /** The ids of the brokers that are up. */
   async brokers(): Promise<number[]> {
-    const { brokers } = await answered(() => this.#admin.describeCluster())
+    const { brokers } = await this.#answered(() => this.#metadata(() => this.#admin.describeCluster()))
     return brokers.map(({ nodeId }) => nodeId).sort((a, b) => a - b)
   }
 
   /** The partitions of topics that exist, in their order. */
   async replicas(topics: readonly string[]): Promise<Map<string, PartitionReplicas[]>> {
     if (topics.length === 0) return new Map() // without names KafkaJS asks for all topics
-    const { topics: found } = await answered(() => this.#admin.fetchTopicMetadata({ topics: [...topics] }))
+    const { topics: found } = await this.#answered(() =>
+      this.#metadata(() => this.#admin.fetchTopicMetadata({ topics: [...topics] })),
+    )
     return new Map(
       found.map(({ name, partitions }) => {
         const inOrder = partitions.toSorted((a, b) => a.partitionId - b.partitionId)
@@ -188,7 +192,7 @@ export class KafkaAdmin {
     await this.#fetchTopicOffsets(topic) // the next call knows only topics that this client has asked about
     const partitions = [{ partition, offset: String(offset) }]
     await this.#rights.needing({ operation: 'Delete', resource: 'topic', name: topic }, () =>
-      answered(() => this.#admin.deleteTopicRecords({ topic, partitions }).catch(throwErrorOfPartition)),
+      this.#answered(() => this.#admin.deleteTopicRecords({ topic, partitions }).catch(throwErrorOfPartition)),
     )
   }
 
@@ -219,7 +223,9 @@ export class KafkaAdmin {
   }
 
   #fetchTopicOffsets(topic: string) {
-    return this.#rights.needing(describe('topic', topic), () => this.#admin.fetchTopicOffsets(topic))
+    return this.#rights.needing(describe('topic', topic), () =>
+      this.#answered(() => this.#admin.fetchTopicOffsets(topic)),
+    )
   }
 
   #fetchOffsets(groupId: string, topic: string) {
@@ -227,13 +233,22 @@ export class KafkaAdmin {
   }
 
   #aboutGroup<T>(groupId: string, request: () => Promise<T>): Promise<T> {
-    return this.#rights.needing(describe('group', groupId), () => atCoordinator(this.#cluster, groupId, request))
+    return this.#rights.needing(describe('group', groupId), () =>
+      this.#answered(() => atCoordinator(this.#cluster, groupId, request)),
+    )
+  }
+
+  /** The result of a request that may be made twice. */
+  #answered<T>(request: () => Promise<T>): Promise<T> {
+    return answered(request, async () => {
+      if (!this.#closed) await this.#cluster.refreshMetadata() // or KafkaJS would ask the same broker again
+    })
   }
 
   /** A topic that this user may not describe is not listed. Throws NOT_AUTHORIZED. */
   async #checkHidden(name: string, operation: Right['operation']): Promise<void> {
     await this.#rights.needing({ operation, resource: 'topic', name }, async () => {
-      const broker = await answered(() => this.#cluster.findControllerBroker())
+      const broker = await this.#answered(() => this.#cluster.findControllerBroker())
       await broker.metadata([name]).catch(error => {
         if (isOfRights(error)) throw error // otherwise there is no such topic
       })
@@ -241,23 +256,23 @@ export class KafkaAdmin {
   }
 
   /**
-   * KafkaJS replaces an error of this request by null, and then fails with a TypeError. One cause is a broker that has
-   * just restarted and does not know any leaders yet.
+   * A request for metadata. KafkaJS replaces its error by null, and then fails with a TypeError. One cause is a broker that has
+   * just restarted and does not know any leaders yet, another one that has gone.
    */
-  async #listTopics(): Promise<string[]> {
+  async #metadata<T>(request: () => Promise<T>): Promise<T> {
     const asked = await patiently(
       async () => {
         try {
-          return { topics: await this.#admin.listTopics() }
+          return { answer: await request() }
         } catch (error) {
           if (!(error instanceof TypeError) || this.#closed) return { error }
-          throw new Error('it does not list its topics', { cause: error })
+          throw new Error('it does not describe itself', { cause: error })
         }
       },
       () => Promise.resolve(),
     )
     if ('error' in asked) throw asked.error
-    return asked.topics
+    return asked.answer
   }
 }
 
@@ -268,8 +283,9 @@ function refusalsOf(error: unknown): TopicRefusal[] {
     .map(({ topic, type, message }) => ({ topic, type, text: message }))
 }
 
-/** KafkaJS wraps what the broker says of the partition twice. */
+/** KafkaJS wraps what the broker says of the partition twice. After a lost connection it stumbles over its own error. */
 function throwErrorOfPartition(error: { cause?: { partitions?: readonly { error: Error }[] } }): never {
+  if (error.cause instanceof TypeError) throw new kafkajs.KafkaJSConnectionError('the connection was lost')
   throw error.cause?.partitions?.[0]?.error ?? error
 }
 

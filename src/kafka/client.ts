@@ -20,6 +20,7 @@ import { patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
+import { OutageNotices } from './outage-notices.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
 import { refusalOf } from './refusal.ts'
@@ -59,6 +60,7 @@ export class Kafka {
   readonly #stop: AbortSignal
   readonly #security: ClusterSecurity
   readonly #rights: Rights
+  readonly #notices = new OutageNotices()
   readonly #limits: ReturnType<typeof limitsOf>
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
@@ -172,7 +174,8 @@ export class Kafka {
   /** How readers and senders retry while the broker does not answer. */
   get patience(): Patience {
     const { reconnectBackoffMs: firstMs, reconnectBackoffMaxMs: longestMs } = this.#limits
-    return { timeoutMs: this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS, pauses: { firstMs, longestMs } }
+    const timeoutMs = this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
+    return { timeoutMs, pauses: { firstMs, longestMs }, notices: this.#notices }
   }
 
   get #retry() {

@@ -7,6 +7,8 @@ import { isTokenUnavailable } from './tokens.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
 const LONGEST_PAUSE_MS = 500
+/** Before each repetition of a request whose connection was lost: long enough for another broker to take its place. */
+const PAUSES_MS = [50, 200, 800]
 /** How long a broker may not know who leads a partition. A busy one with many new partitions takes seconds. */
 const LEADER_PATIENCE_MS = 30_000
 /** How long a broker may not know a topic. It is shorter, so that a deleted topic is reported soon. */
@@ -38,9 +40,19 @@ export function isNotAuthorized(error: unknown): error is RowmillError & { reado
 
 /**
  * The result of a request that a user waits for. Throws BROKER_UNREACHABLE if the broker goes away, or answers none of
- * KafkaJS's own attempts.
+ * KafkaJS's own attempts. With `beforeAgain` a request is repeated a few times if its connection was lost: one of several
+ * brokers may have died.
  */
-export async function answered<T>(request: () => Promise<T>): Promise<T> {
+export async function answered<T>(request: () => Promise<T>, beforeAgain?: () => Promise<void>): Promise<T> {
+  for (const pauseMs of beforeAgain ? PAUSES_MS : []) {
+    try {
+      return await request()
+    } catch (cause) {
+      if (!isLostConnection(cause)) throw unanswered(cause) ?? cause
+      await sleep(pauseMs)
+      await beforeAgain?.().catch(() => {}) // the request itself reports what is wrong
+    }
+  }
   try {
     return await request()
   } catch (cause) {
@@ -65,6 +77,13 @@ function isSilence(error: unknown): boolean {
   const { name = '', cause } = error as Error
   if (/^KafkaJSN(umberOfRetries|onRetriable)/.test(name)) return cause !== undefined && isSilence(cause)
   return /^KafkaJS(Connection|RequestTimeout|BrokerNotFound|LockTimeout)/.test(name) || isTokenUnavailable(error)
+}
+
+/** Whether the broker went away, and asking again is not yet useless. */
+function isLostConnection(error: unknown): boolean {
+  const { name = '', cause, retriable } = error as { name?: string; cause?: unknown; retriable?: boolean }
+  if (/^KafkaJSNumberOfRetries/.test(name)) return cause !== undefined && isLostConnection(cause)
+  return /^KafkaJSConnection/.test(name) && retriable !== false
 }
 
 function silent(cause: unknown): RowmillError {

@@ -1,3 +1,4 @@
+import type { OutageNotices } from './outage-notices.ts'
 import { isLoopback } from './tls.ts'
 
 /** Times, sizes and names of a client, as the user gave them. What is left out has our default. */
@@ -33,6 +34,8 @@ export interface Patience {
   readonly pauses?: { readonly firstMs: number; readonly longestMs: number }
   /** The most retries. Default: as many as fit into the time. */
   readonly retries?: number
+  /** What all connections of a client share, so that they tell an outage once. Default: a connection tells its own. */
+  readonly notices?: OutageNotices
 }
 
 const DEFAULTS = {

@@ -6,6 +6,7 @@ import { silentMsOf } from './contact.ts'
 import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError } from './index.ts'
 import type { Patience } from './limits.ts'
+import { OutageNotices } from './outage-notices.ts'
 
 /** A longer outage is logged. */
 const LOGGED_AFTER_MS = 1000
@@ -20,6 +21,7 @@ export class Outage {
   readonly #patience: Patience
   readonly #time: Time
   readonly #backoff: Backoff
+  readonly #notices: OutageNotices
   #failures = 0
   /** When the first request failed, or null if there is no outage. */
   #since: number | null = null
@@ -34,13 +36,20 @@ export class Outage {
     this.#patience = patience
     this.#backoff = new Backoff(patience.pauses)
     this.#time = time
+    this.#notices = patience.notices ?? new OutageNotices()
   }
 
   over(): void {
-    if (this.#said) this.#say(`the broker is back: can ${this.#what} again`)
+    if (this.#said && this.#notices.in(this.#what)) this.#say(`the broker is back: can ${this.#what} again`)
     this.#since = null
     this.#failures = 0
     this.#backoff.reset()
+    this.#said = false
+  }
+
+  /** Nothing is asked over this connection any more. */
+  close(): void {
+    if (this.#said) this.#notices.in(this.#what)
     this.#said = false
   }
 
@@ -61,7 +70,8 @@ export class Outage {
       throw this.#over(`after ${retries} ${retries === 1 ? 'retry' : 'retries'}`, text, error)
     if (!this.#said && outMs > LOGGED_AFTER_MS) {
       this.#said = true
-      this.#say(`cannot ${this.#what}: ${text}. Retrying for --broker-timeout ${timeoutMs / 1000} s.`)
+      const how = `Retrying for --broker-timeout ${timeoutMs / 1000} s.`
+      this.#notices.out(this.#what, { text, how }, this.#say)
     }
     await this.#time.sleep(this.#backoff.nextMs(), signal)
   }

@@ -166,6 +166,7 @@ export class PartitionFeed {
       if (this.#leaders.areOld) this.#aside(this.#refreshLeaders())
       const { wanted, waitMs } = this.#wantedFrom(node)
       if (wanted.length === 0) {
+        if (!this.#queues.some(queue => this.#leaders.of(queue) === node)) outage.over() // others lead its partitions now
         await this.#room.promise
         continue
       }
@@ -174,10 +175,11 @@ export class PartitionFeed {
         outage.over()
         this.#deliver(wanted, fetched)
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted) break
         await this.#recover(error, outage).catch(fault => this.#break(fault))
       }
     }
+    outage.close()
   }
 
   /** The queues to fetch for, in the order in which the broker fills its answer. */

@@ -86,6 +86,7 @@ export class PartitionSender {
     if (!this.#stop.signal.aborted) this.#stop.abort(reason)
     this.#wake()
     await Promise.all(this.#running.values())
+    this.#outage.close()
     await this.#producer.close()
   }
 

@@ -37,7 +37,7 @@ test('a broker killed with requests of the publisher pending: two others have ev
   const kept = cluster.proxy(victim).keepBack(published('rows'), new Promise(() => {}))
   const working = fire.work(2)
   const [publishing, collected] = [fire.publish(), fire.collect()]
-  await kept
+  assert.equal(await Promise.race([kept, publishing.finished]), undefined, 'rows are on their way to the victim')
   await cluster.kill(victim)
   for (const { finished } of [publishing, collected]) assertCode(await finished, 0)
   await fire.drain(working)

@@ -68,7 +68,7 @@ interface FireOptions {
 
 export class Fire {
   readonly pipeline: string
-  readonly #running = new Set<Command>()
+  readonly #started: Command[] = []
   readonly folder: string
   readonly input: string
   readonly output: string
@@ -121,6 +121,7 @@ export class Fire {
     fire.#watched.catch(() => {}) // the caller of stop gets the error
     t.after(() => {
       fire.#watching.abort()
+      fire.#explain()
       for (const { child } of fire.running) child.kill('SIGKILL') // of a failed test; workers end with their command
       for (const { pid, startTime } of fire.#seen) if (isSame(pid, startTime)) process.kill(pid, 'SIGKILL')
     })
@@ -131,14 +132,22 @@ export class Fire {
     const once = join(this.folder, `crashed-${at}`)
     const env = at ? { ...this.env, ROWMILL_CRASH: `${at}:${time} ${once}` } : this.env
     const command = startRowmill([...args, ...more], { ...this.#options, env })
-    this.#running.add(command)
-    void command.finished.finally(() => this.#running.delete(command))
+    this.#started.push(command)
     return command
   }
 
   /** The commands that have not ended. */
   get running(): Command[] {
-    return [...this.#running]
+    return this.#started.filter(({ child }) => child.exitCode === null && child.signalCode === null)
+  }
+
+  /** If a command still runs at the end, the test failed: what did each command say? */
+  #explain(): void {
+    if (this.running.length === 0) return
+    for (const { child, args, said } of this.#started) {
+      const state = child.signalCode ?? child.exitCode ?? 'still running'
+      this.#t.diagnostic(`${args.slice(1).join(' ')}: ${state}\n${said()}`)
+    }
   }
 
   publish = (fate?: Fate) => this.start(['publish', this.input, '--job', 'j'], fate)

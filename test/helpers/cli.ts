@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,12 +44,16 @@ export function startProgram(
   child.stdin.on('error', () => {}) // a command that fails early does not read its input
   if (inputStays) child.stdin.write(input ?? '')
   else child.stdin.end(input ?? '')
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', said => {
+    stderr += said
+  })
   const finished: Promise<Finished> = Promise.all([
     text(child.stdout),
-    text(child.stderr),
+    once(child.stderr, 'close'),
     new Promise<[number | null, NodeJS.Signals | null]>(resolve => child.once('exit', (...how) => resolve(how))),
-  ]).then(([stdout, stderr, [code, signal]]) => ({ code, signal, stdout, stderr }))
-  return { child, finished }
+  ]).then(([stdout, , [code, signal]]) => ({ code, signal, stdout, stderr }))
+  return { child, finished, args, said: () => stderr }
 }
 
 export function rowmill(args: readonly string[], options: CliOptions = {}): Promise<Finished> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Patience } from '../../src/kafka/limits.ts'
 import { Outage } from '../../src/kafka/outage.ts'
+import { OutageNotices } from '../../src/kafka/outage-notices.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
 
 const NO_ANSWER = new Error('connect ECONNREFUSED')
@@ -101,4 +102,29 @@ test('a pause ends as soon as its signal aborts', async () => {
   stop.abort()
   await waiting
   assert.equal(time.now(), new ManualTime().now())
+})
+
+test('connections that fail alike tell it once, and the end when the last one works again or is given up', async () => {
+  const time = new ManualTime()
+  const said: string[] = []
+  const patience = { timeoutMs: 60_000, notices: new OutageNotices() }
+  const [one, two, three] = [1, 2, 3].map(() => new Outage('read', text => said.push(text), patience, time))
+  const failFor3s = async (outage: Outage, error = NO_ANSWER) => {
+    for (const until = time.now() + 3000; time.now() < until; ) {
+      const waiting = outage.failed(error, signal)
+      await time.pass(1000)
+      await waiting
+    }
+  }
+  await failFor3s(one!)
+  await failFor3s(two!)
+  await failFor3s(three!, new Error('connect EHOSTUNREACH'))
+  const retrying = 'Retrying for --broker-timeout 60 s.'
+  const told = [`cannot read: connect ECONNREFUSED. ${retrying}`, `cannot read: connect EHOSTUNREACH. ${retrying}`]
+  assert.deepEqual(said, told)
+  one!.over()
+  three!.close()
+  assert.deepEqual(said, told)
+  two!.over()
+  assert.deepEqual(said, [...told, 'the broker is back: can read again'])
 })
