@@ -241,7 +241,9 @@ export class KafkaAdmin {
   /** The result of a request that may be made twice. */
   #answered<T>(request: () => Promise<T>): Promise<T> {
     return answered(request, async () => {
-      if (!this.#closed) await this.#cluster.refreshMetadata() // or KafkaJS would ask the same broker again
+      if (this.#closed) throw new Error('the admin was closed')
+      // Or KafkaJS would ask the same broker again. The request itself reports what is wrong.
+      await this.#cluster.refreshMetadata().catch(() => {})
     })
   }
 

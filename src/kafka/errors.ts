@@ -41,7 +41,7 @@ export function isNotAuthorized(error: unknown): error is RowmillError & { reado
 /**
  * The result of a request that a user waits for. Throws BROKER_UNREACHABLE if the broker goes away, or answers none of
  * KafkaJS's own attempts. With `beforeAgain` a request is repeated a few times if its connection was lost: one of several
- * brokers may have died.
+ * brokers may have died. If `beforeAgain` throws, it is not repeated.
  */
 export async function answered<T>(request: () => Promise<T>, beforeAgain?: () => Promise<void>): Promise<T> {
   for (const pauseMs of beforeAgain ? PAUSES_MS : []) {
@@ -50,7 +50,9 @@ export async function answered<T>(request: () => Promise<T>, beforeAgain?: () =>
     } catch (cause) {
       if (!isLostConnection(cause)) throw unanswered(cause) ?? cause
       await sleep(pauseMs)
-      await beforeAgain?.().catch(() => {}) // the request itself reports what is wrong
+      await beforeAgain?.().catch(() => {
+        throw unanswered(cause) ?? cause
+      })
     }
   }
   try {

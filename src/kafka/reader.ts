@@ -3,7 +3,7 @@ import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import { collectGarbage } from '../support/collect-garbage.ts'
 import { hangUp } from './connection.ts'
-import { noPartition } from './errors.ts'
+import { answered, noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
 import type { Patience } from './limits.ts'
 import type { Message } from './message.ts'
@@ -90,8 +90,7 @@ export class Reader {
 
   /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
   async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
-    if (refresh) await this.#refreshMetadata()
-    else await this.#cluster.refreshMetadataIfNecessary()
+    await this.#refreshMetadata({ ifOld: !refresh })
     const byNode = new Map<string, TopicPartition[]>()
     for (const [topic, partitions] of byTopic(wanted)) {
       const numbers = partitions.map(({ partition }) => partition)
@@ -180,9 +179,10 @@ export class Reader {
     return this.partitions(topic)
   }
 
-  async #refreshMetadata(): Promise<void> {
+  async #refreshMetadata({ ifOld = false } = {}): Promise<void> {
+    const ask = () => (ifOld ? this.#cluster.refreshMetadataIfNecessary() : this.#cluster.refreshMetadata())
     try {
-      await this.#cluster.refreshMetadata()
+      await answered(ask, async () => this.#closing.signal.throwIfAborted())
     } finally {
       if (this.#closing.signal.aborted) await hangUp(this.#cluster, this.#sockets) // it may have connected again
     }

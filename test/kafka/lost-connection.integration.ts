@@ -1,4 +1,4 @@
-/** A broker that goes away while an admin waits for its answer, as one of several does when it is restarted. */
+/** A broker that goes away while somebody waits for its answer, as one of several does when it is restarted. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, test } from 'node:test'
@@ -18,6 +18,7 @@ after(async () => {
   for (const close of closes) await close()
 })
 
+const METADATA = 3
 const topic = `t-${randomBytes(4).toString('hex')}`
 const wanted = { topic, partitions: 2, replicationFactor: 1, config: {} }
 const partition = { partition: 0, replicas: [1], inSync: [1] }
@@ -25,10 +26,15 @@ const partition = { partition: 0, replicas: [1], inSync: [1] }
 /** Each request, the number of its API, and its result. */
 const requests: [string, number, () => Promise<unknown>, unknown][] = [
   ['createTopics', 19, () => admin.createTopics([wanted]), true],
-  ['partitions', 3, () => admin.partitions([topic]), new Map([[topic, 2]])],
+  ['partitions', METADATA, () => admin.partitions([topic]), new Map([[topic, 2]])],
   ['topicConfigs', 32, async () => [...(await admin.topicConfigs([topic])).keys()], [topic]],
-  ['brokers', 3, () => admin.brokers(), [1]],
-  ['replicas', 3, () => admin.replicas([topic]), new Map([[topic, [partition, { ...partition, partition: 1 }]]])],
+  ['brokers', METADATA, () => admin.brokers(), [1]],
+  [
+    'replicas',
+    METADATA,
+    () => admin.replicas([topic]),
+    new Map([[topic, [partition, { ...partition, partition: 1 }]]]),
+  ],
   ['groupMembers', 15, () => admin.groupMembers('g'), 0],
   ['bounds', 2, () => admin.bounds(topic, 0), { start: 0, end: 0 }],
   ['committed', 9, () => admin.committed('g', topic, 0), -1],
@@ -44,6 +50,18 @@ for (const [name, api, ask, expected] of requests) {
     assert.deepEqual(await asked, expected)
   })
 }
+
+test('a reader finds the leaders although the connection is lost meanwhile', async t => {
+  const kafka = new Kafka({ brokers: [proxy.address], clientId: 'test' })
+  const reader = await kafka.reader([topic])
+  t.after(() => reader.close())
+  const held = proxy.keepBack(request => request.api === METADATA, new Promise(() => {}))
+  const asked = reader.leaders([{ topic, partition: 1 }], true)
+  asked.catch(() => {}) // it is awaited below
+  await held
+  proxy.cut()
+  assert.deepEqual(await asked, new Map([['1', [{ topic, partition: 1 }]]]))
+})
 
 test('a broker that hangs up each time is reported after a few attempts', async () => {
   const seen: number[] = []
