@@ -7,8 +7,9 @@ end means that the parent is gone. Standard output and error belong to the user'
 
 A frame is a length in bytes (4 bytes, big endian) followed by UTF-8 JSON of that length. The first answer is
 {"begun": true}. The second comes after the imports: {"hello": ...} or {"error": ...}. A request is two frames: the job
-{columns, indexKind, readCsv, toCsv, casts} and the batch {rows, seqs}. Its answer is {columns, kinds, rows} or
-{"error": {code, message, facts}}. Answers come in the order of their requests.
+{columns, indexKind, readCsv, toCsv, casts} and the batch {rows, seqs}. With {recipe, readCall} in the job, `indexKind` is not
+looked at. The answer is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers come in the order of their
+requests.
 """
 
 import csv
@@ -130,7 +131,10 @@ class Channel:
         # If the user's code forked and the child came back here, the child must not answer too.
         if os.getpid() != self.owner:
             os._exit(1)
-        frame = memoryview(len(body).to_bytes(4, 'big') + body)
+        self.write(len(body).to_bytes(4, 'big') + body)
+
+    def write(self, frame):
+        frame = memoryview(frame)
         try:
             while frame:
                 frame = frame[os.write(self.output, frame) :]
@@ -157,6 +161,7 @@ class Host:
     def __init__(self, target):
         self.target = target
         self.function = None
+        self.module = None
         self.pandas = None
         self.jobs = {}
 
@@ -168,7 +173,7 @@ class Host:
             sys.path[0] = folder
         self.pandas = import_pandas()
         self.pandas.cells.catch_cells()
-        self.function, digest = host_target.load_function(place, name)
+        self.function, digest, self.module = host_target.load_function(place, name)
         # Modules stay loaded: the collector need not scan them each time.
         gc.freeze()
         return describe(digest)
@@ -194,9 +199,17 @@ class Host:
         if len(self.jobs) >= KEPT_JOBS:
             self.jobs.clear()
         self.pandas.result.check_casts(given['casts'])
-        reader = self.pandas.frame.Reader(given['columns'], given['indexKind'], given['readCsv'])
-        self.jobs[job] = reader, given['toCsv'], given['casts']
+        self.jobs[job] = self.reader(given), given['toCsv'], given['casts']
         return self.jobs[job]
+
+    def reader(self, given):
+        """What makes the DataFrames of a job: its recipe, which was learned from the whole file, or a Reader."""
+        if not given.get('recipe'):
+            return self.pandas.frame.Reader(given['columns'], given['indexKind'], given['readCsv'])
+        calls = self.pandas.call
+        read = given.get('readCall')
+        call = calls.parse_call(read, 'read') if read else calls.from_json(given['readCsv'], 'read')
+        return self.pandas.recipe.Recipe(json.loads(given['recipe']), call.resolve(self.module, 'CLASSIFIER_NOT_FOUND'))
 
     def classify(self, frame, to_csv, casts, seqs):
         index = frame.index
@@ -224,7 +237,7 @@ def import_pandas():
     version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
     if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
         raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
-    names = ('frame', 'result', 'cells', 'kinds')
+    names = ('frame', 'result', 'cells', 'kinds', 'names', 'call', 'recipe')
     return types.SimpleNamespace(**{name: load_beside(f'host_{name}') for name in names})
 
 

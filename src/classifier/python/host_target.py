@@ -44,7 +44,7 @@ def is_users(filename):
     if filename.startswith('<frozen ') or filename.endswith('.pyx'):
         return False
     folder, file = os.path.split(os.path.abspath(filename))
-    if folder == HERE and file.startswith('host'):
+    if folder == HERE and file.startswith(('host', 'reader')):
         return False
     foreign = [sys.modules.get(name) for name in ('importlib', 'pandas', 'numpy')]
     return not any(
@@ -79,14 +79,14 @@ def not_found(message):
 
 
 def load_function(place, name):
-    """Returns (function, SHA-256 of its file). `place` is an absolute path or a module name."""
+    """Returns (function, SHA-256 of its file, its module). `place` is an absolute path or a module name."""
     module, source = run_file(place) if os.path.isabs(place) else import_by_name(place)
     function = getattr(module, name, None)
     if not callable(function):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith('_')]
         what = f'has no function {name}' if function is None else f'has {name}, which is not a function'
         raise not_found(f'{place} {what}.{near_names(name, own)}')
-    return function, hashlib.sha256(source).digest()
+    return function, hashlib.sha256(source).digest(), module
 
 
 def run_file(path):

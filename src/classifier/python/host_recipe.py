@@ -1,0 +1,321 @@
+"""Makes the DataFrame of a batch so that it equals the slice of the DataFrame of the whole file.
+
+A recipe is plain JSON. The publisher learns it from the whole file (reader_learn.py) and proves it with this code; workers
+use this code. It says for each cell of a row, by position, how its text becomes a value: with a dtype that is forced, so
+that nothing is inferred from the rows that happen to be in a batch. Functions, NA words and the like stay in the
+arguments of the call, which both sides have.
+
+    {"pandas": "3.1", "engine": "c", "rules": [rule of each cell], "index": {...}, "columns": {...}}
+
+A rule has a `kind`:
+
+    text     the text itself, or NaN for an NA word
+    parse    pandas' parser with `dtype`
+    date     to_datetime with `format`, as pandas guessed it from the first value of the file; null: value by value
+    convert  the converter that the call has under `key`
+    typed    objects of several types: `runs` says which type begins at which row
+"""
+
+import bisect
+import io
+import json
+import warnings
+
+import numpy as np
+import pandas as pd
+from host_frame import check_width, numbers, place
+from host_target import HostError
+from pandas.api import types
+from pandas.io.parsers import TextParser, readers
+
+# The arguments that act on values. All others are spent when the cells are cut.
+VALUE_ARGUMENTS = (
+    *('dtype', 'converters', 'true_values', 'false_values', 'na_values', 'keep_default_na', 'na_filter', 'thousands'),
+    *('decimal', 'parse_dates', 'date_format', 'dayfirst', 'cache_dates', 'float_precision', 'dtype_backend'),
+    *('date_parser', 'infer_datetime_format', 'keep_date_col', 'low_memory'),
+)
+TRUE_WORDS, FALSE_WORDS = ('True', 'TRUE', 'true'), ('False', 'FALSE', 'false')
+PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
+
+
+class Recipe:
+    """Makes DataFrames from the rows of one job. `args` are the values of the call's arguments."""
+
+    def __init__(self, recipe, args):
+        made, here = recipe['pandas'].split('.')[0], str(PANDAS[0])
+        if made != here:
+            raise HostError(
+                'PYTHON_UNUSABLE',
+                f'the rows of this job were read by pandas {made}, and this worker has pandas {pd.__version__}, which makes '
+                f'other dtypes. Give the worker pandas {made}.',
+            )
+        self.rules, self.engine = recipe['rules'], recipe['engine']
+        self.args = {name: args[name] for name in VALUE_ARGUMENTS if name in args}
+        self.dtypes = [dtype_of(rule['dtype']) for rule in self.rules]
+        for rule, dtype in zip(self.rules, self.dtypes):
+            check_width(dtype, f'dtype {rule["dtype"]}')
+        self.missing = [na_words(self.args, rule['keys']) for rule in self.rules]
+        self.parsed = [at for at, rule in enumerate(self.rules) if self.is_parsed(rule)]
+        self.index_rule = recipe['index']
+        self.at_index = self.index_rule['cells']
+        self.at_columns = [at for at in recipe['columns']['cells']]
+        self.columns = labels_of(recipe['columns'])
+        self.replaced = Replaced(recipe, self.args) if self.engine == 'python' else None
+
+    def is_parsed(self, rule):
+        return rule['kind'] == 'parse' or (rule['kind'] == 'text' and self.engine == 'python')
+
+    def frame(self, rows, seqs):
+        """A new DataFrame of `rows`, lists of text. `seqs` are their numbers in the job, or None."""
+        count, longest = len(self.rules), max(map(len, rows), default=0)
+        if longest > count:
+            at = next(index for index, row in enumerate(rows) if len(row) > count)
+            what = f'{place(seqs, len(rows), at)} has {len(rows[at])} values, the header has {count} columns.'
+            raise HostError('ROW_MALFORMED', what, {'index': at})
+        if rows and min(map(len, rows)) < count:
+            # The python engine tells a missing cell from an empty one.
+            pad = [None if self.engine == 'python' else ''] * count
+            rows = [[*row, *pad[len(row) :]] for row in rows]
+        columns = list(zip(*rows)) or [()] * count
+        try:
+            return self.assemble(columns, len(rows), seqs)
+        except HostError:
+            raise
+        except Exception as error:
+            raise HostError(
+                'CLASSIFIER_FAILED',
+                f'pandas cannot read {place(seqs, len(rows))} as the whole file was read: {type(error).__name__}: {error}',
+                {'type': type(error).__name__},
+            ) from error
+
+    def assemble(self, columns, count, seqs):
+        """The DataFrame of cells by column. A missing cell is None, with the python engine only."""
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # the publisher already showed what pandas warns of
+            if self.replaced:
+                columns = self.replaced.columns(columns)
+            values = dict(zip(self.parsed, self.parse(columns, self.parsed, self.dtypes)))
+            for at in [*self.at_index, *self.at_columns]:
+                if at not in values:
+                    values[at] = self.convert(at, columns[at], seqs)
+        index = self.index(values, count, seqs)
+        frame = pd.DataFrame({at: column(values[at], index) for at in self.at_columns}, index=index)
+        frame.columns = self.columns
+        return frame
+
+    def parse(self, columns, cells, dtypes):
+        """The values of some cells, read by pandas' parser with forced dtypes."""
+        if not cells or not columns[0]:
+            return [pd.Series([], dtype=dtypes[at]) for at in cells]
+        options = {name: self.args[name] for name in ('true_values', 'false_values', 'na_filter') if name in self.args}
+        options.update(
+            names=range(len(cells)),
+            header=None,
+            index_col=False,
+            skip_blank_lines=False,
+            dtype={position: dtypes[at] for position, at in enumerate(cells)},
+        )
+        if 'keep_default_na' in self.args:
+            options['keep_default_na'] = self.args['keep_default_na']
+        if self.args.get('na_values') is not None:
+            options['na_values'] = by_position(self.args['na_values'], [self.rules[at]['keys'] for at in cells])
+        chosen = [columns[at] for at in cells]
+        if self.engine == 'python':
+            frame = TextParser(protected(zip(*chosen)), **options).read()
+        else:
+            for name in ('thousands', 'decimal', 'float_precision'):
+                if self.args.get(name) is not None:
+                    options[name] = self.args[name]
+            frame = pd.read_csv(io.BytesIO(quoted(chosen)), engine='c', low_memory=False, **options)
+        if len(frame) != len(chosen[0]):
+            raise HostError('ROW_MALFORMED', f'pandas made {len(frame)} rows of {len(chosen[0])}.')
+        return [frame.iloc[:, position] for position in range(len(cells))]
+
+    def convert(self, at, cells, seqs):
+        rule, dtype = self.rules[at], self.dtypes[at]
+        if rule['kind'] == 'text':
+            return text_values(cells, self.missing[at], dtype)
+        if rule['kind'] == 'date':
+            return self.dates(rule, dtype, present(cells, self.missing[at]))
+        if rule['kind'] == 'convert':
+            return self.converted(at, cells)
+        return self.typed(at, cells, seqs)
+
+    def dates(self, rule, dtype, texts):
+        options = {'dayfirst': bool(self.args.get('dayfirst')), 'cache': self.args.get('cache_dates', True)}
+        given = rule['format']
+        if given is None and PANDAS >= (2, 0):
+            given = 'mixed'
+        found = pd.to_datetime(object_array(texts), format=given, **options)
+        if dtype == object:
+            return object_array([None if item is None else native(item, rule) for item in found])
+        if isinstance(dtype, pd.DatetimeTZDtype) and getattr(found, 'tz', None) is None:
+            if not found.isna().all():
+                raise ValueError(f'a date without a time zone, and the column has {dtype.tz}')
+            return pd.Series([pd.NaT] * len(texts), dtype=dtype)
+        return pd.Series(found).astype(dtype)
+
+    def converted(self, at, cells):
+        rule, dtype = self.rules[at], self.dtypes[at]
+        function = self.args['converters'][key_from(rule['key'])]
+        values = [function(cell) for cell in cells]
+        if rule.get('missing'):
+            values = [np.nan if is_word(value, self.missing[at]) else value for value in values]
+        return pd.Series(object_array(values), dtype=object).astype(dtype)
+
+    def typed(self, at, cells, seqs):
+        """An object column in which pandas made several types: of booleans beside missing values, or piece by piece."""
+        runs = self.rules[at]['runs']
+        if len(runs) > 1 and seqs is None:
+            raise HostError('USAGE', 'the types of a column depend on the number of the row, and these rows have none.')
+        starts = [start for start, _ in runs]
+        groups = {}
+        for index in range(len(cells)):
+            run = bisect.bisect_right(starts, seqs[index]) - 1 if len(runs) > 1 else 0
+            groups.setdefault(runs[max(run, 0)][1], []).append(index)
+        values = np.full(len(cells), np.nan, dtype=object)
+        for kind, indices in groups.items():
+            there = [i for i in indices if cells[i] is not None and cells[i] not in self.missing[at]]
+            made = self.objects(at, kind, [cells[i] for i in there])
+            for i, value in zip(there, made):
+                values[i] = value
+        return pd.Series(values, dtype=object)
+
+    def objects(self, at, kind, cells):
+        if kind == 'text' or not cells:
+            return cells
+        if kind == 'bool':
+            words = dict.fromkeys([*TRUE_WORDS, *(self.args.get('true_values') or [])], True)
+            words.update(dict.fromkeys([*FALSE_WORDS, *(self.args.get('false_values') or [])], False))
+            return [words[cell] for cell in cells]
+        dtype = np.dtype(kind)
+        columns = {at: cells, 0: cells}
+        return self.parse(columns, [at], {at: dtype})[0].tolist()
+
+    def index(self, values, count, seqs):
+        if not self.at_index:
+            return numbers(seqs) if seqs else pd.RangeIndex(count)
+        names = [label_of(name) for name in self.index_rule['names']]
+        levels = [pd.Index(column(values[at], None), name=name) for at, name in zip(self.at_index, names)]
+        if self.index_rule.get('multi'):
+            return pd.MultiIndex.from_arrays(levels, names=names)
+        return numbers(levels[0].tolist(), names[0]) if self.index_rule.get('range') and count else levels[0]
+
+
+class Replaced:
+    """What the python engine does to the texts of numbers before it reads them: thousands and decimal."""
+
+    def __init__(self, recipe, args):
+        thousands, decimal = args.get('thousands'), args.get('decimal', '.')
+        self.needed = thousands is not None or decimal != '.'
+        count = len(recipe['rules'])
+        options = {'names': range(count), 'header': None, 'thousands': thousands, 'decimal': decimal}
+        self.engine = TextParser([['x'] * count], **options)._engine
+        self.engine._no_thousands_columns = {at for at, rule in enumerate(recipe['rules']) if rule.get('plain')}
+
+    def columns(self, columns):
+        if not self.needed or not columns[0]:
+            return columns
+        rows = [list(row) for row in zip(*columns)]
+        return list(zip(*self.engine._check_decimal(self.engine._check_thousands(rows))))
+
+
+def quoted(columns):
+    """The bytes of a CSV file of these columns, with every cell in quotes."""
+    text = in_quotes(columns)
+    if '\0' in text:
+        raise ValueError('a cell holds the character NUL')
+    if text.count('"') != 2 * len(columns) * len(columns[0]):
+        text = in_quotes([[cell.replace('"', '""') for cell in cells] for cells in columns])
+    return text.encode()
+
+
+def in_quotes(columns):
+    return '"' + '"\n"'.join(map('","'.join, zip(*columns))) + '"\n'
+
+
+def protected(rows):
+    """Rows for TextParser, which removes a byte order mark from its first cell."""
+    rows = [list(row) for row in rows]
+    if isinstance(rows[0][0], str) and rows[0][0].startswith('\ufeff'):
+        rows[0][0] = '\ufeff' + rows[0][0]
+    return rows
+
+
+def present(cells, words):
+    if words.isdisjoint(cells):
+        return cells
+    return [np.nan if cell in words else cell for cell in cells]
+
+
+def text_values(cells, words, dtype):
+    values = object_array(present(cells, words))
+    return pd.Series(values, dtype=dtype, copy=False)
+
+
+def object_array(values):
+    made = np.empty(len(values), dtype=object)
+    made[:] = values
+    return made
+
+
+def column(values, index):
+    """A column on `index`, whatever index it was made with."""
+    return pd.Series(values.array if isinstance(values, pd.Series) else values, index=index, copy=False)
+
+
+def native(item, rule):
+    return item.to_pydatetime() if rule.get('python') and isinstance(item, pd.Timestamp) else item
+
+
+def na_words(args, keys):
+    """The texts that mean a missing value in the column that the call may name by `keys`."""
+    if args.get('na_filter', True) is False:
+        return frozenset()
+    keep = args.get('keep_default_na', True)
+    words, _ = readers._clean_na_values(args.get('na_values'), keep)
+    if isinstance(words, dict):
+        key = next((key for key in map(key_from, keys) if key in words), None)
+        words = words[key] if key is not None else readers.STR_NA_VALUES if keep else ()
+    return frozenset(word for word in words if isinstance(word, str))
+
+
+def is_word(value, words):
+    return isinstance(value, str) and value in words
+
+
+def by_position(given, keys):
+    """A dict by column of the call as a dict by position."""
+    if not isinstance(given, dict):
+        return given
+    found = {}
+    for position, names in enumerate(keys):
+        key = next((key for key in map(key_from, names) if key in given), None)
+        if key is not None:
+            found[position] = given[key]
+    return found
+
+
+def key_from(key):
+    return tuple(map(key_from, key)) if isinstance(key, list) else key
+
+
+def label_of(label):
+    return tuple(map(label_of, label)) if isinstance(label, list) else label
+
+
+def labels_of(columns):
+    labels, names = [label_of(label) for label in columns['labels']], [label_of(name) for name in columns['names']]
+    if columns['type'] == 'range':
+        return pd.RangeIndex(len(labels), name=names[0])
+    if columns['type'] == 'multi':
+        return pd.MultiIndex.from_tuples(labels, names=names)
+    return pd.Index(labels, dtype=columns['dtype'], name=names[0], tupleize_cols=False)
+
+
+def dtype_of(given):
+    """The dtype that a recipe names: a text, or the categories."""
+    if isinstance(given, dict):
+        categories = pd.Index(given['categories'], dtype=given['dtype'])
+        return pd.CategoricalDtype(categories, ordered=given['ordered'])
+    return types.pandas_dtype(given)

@@ -1,0 +1,198 @@
+"""Learns, cuts and proves one file (reader.py)."""
+
+import csv
+import hashlib
+import json
+import os
+import tempfile
+import warnings
+
+import pandas as pd
+from host_call import usage
+from host_recipe import Recipe
+from host_target import HostError
+from reader_cut import Cut
+from reader_learn import Learner
+from reader_prove import prove
+
+# Large pieces make the proof cheap. They are small beside the whole DataFrame.
+PIECE_ROWS = 50_000
+FRAME_BYTES = 256 * 1024
+
+REFUSED = {
+    'iterator': 'it reads the file in pieces, and rowmill cuts the batches. Leave it out',
+    'chunksize': 'it reads the file in pieces, and rowmill cuts the batches (--batch-rows). Leave it out',
+    'storage_options': 'it is for files elsewhere, and rowmill reads a local file. Fetch the file first',
+    'date_parser': 'it gets a whole column at once. Give date_format, or a function in converters',
+}
+SCHEMES = ('http', 'https', 'ftp', 's3', 's3a', 'gs', 'gcs', 'az', 'abfs', 'abfss', 'hdfs', 'file', 'sftp')
+
+
+def check_arguments(call, args):
+    for name, why in REFUSED.items():
+        if args.get(name) not in (None, False):
+            raise usage(call.text, 'read', f'{name} is refused: {why}')
+    if args.get('engine') in ('pyarrow', 'python-fwf'):
+        why = f'engine {args["engine"]!r} has no rows of text to cut. Use engine "c" or "python" in the original job too'
+        raise usage(call.text, 'read', why)
+    if isinstance(args.get('parse_dates'), dict) or any(isinstance(item, list) for item in listed(args.get('parse_dates'))):
+        raise usage(call.text, 'read', 'parse_dates that joins columns is refused: join them in the classifier')
+
+
+def listed(value):
+    return value if isinstance(value, (list, tuple)) else []
+
+
+def learn(reader, request, args, write):
+    path = request['path']
+    check_path(path)
+    before = identity(path)
+    digest = digest_of(path)
+    frame = whole(reader, path, args)
+    reader.counted(len(frame))
+    spool = Spool(request['spool'])
+    try:
+        learned = cut_and_prove(reader, path, args, frame, spool)
+    except Exception as error:
+        raise of_file(error, path) from error
+    if identity(path) != before:
+        raise HostError('INPUT_CHANGED', f'{path} changed while it was read. Run the command again.')
+    reader.spool = spool
+    return {**learned, **write, 'digest': digest, 'exactLines': False, 'longestBytes': spool.longest}
+
+
+def whole(reader, path, args):
+    """The DataFrame that the call of the original job makes. What pandas warns of is passed on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        try:
+            frame = pd.read_csv(path, **args)
+        except Exception as error:
+            raise of_file(error, path) from error
+    for text in dict.fromkeys(str(warning.message).strip() for warning in caught):
+        if not text.startswith('Skipping line'):
+            reader.note(f'pandas: {text}')
+    return frame
+
+
+def cut_and_prove(reader, path, args, frame, spool):
+    cut = Cut(path, args)
+    try:
+        learner = recipe = None
+        done = 0
+        for columns in cut.pieces(PIECE_ROWS):
+            if learner is None:
+                learner = Learner(frame, cut, args)
+                made = learner.recipe()
+                recipe = Recipe(made, args)
+            columns = [cells.tolist() for cells in columns]
+            learner.see(columns, recipe)
+            count = len(columns[0])
+            seqs = range(done, done + count)
+            line = done + 2
+            prove(recipe.assemble(columns, count, seqs), frame.iloc[done : done + count], done, line)
+            spool.add(columns, line, cut.engine)
+            done += count
+            reader.counted(done)
+    finally:
+        cut.close()
+    if done != len(frame):
+        raise HostError('READ_DIFFERS', f'the whole file gives {len(frame)} rows, and its cells give {done}.')
+    if cut.skipped:
+        more = f', and {len(cut.skipped) - 20} more' if len(cut.skipped) > 20 else ''
+        reader.note(f'{len(cut.skipped)} rows left out, as on_bad_lines says: {"; ".join(cut.skipped[:20])}{more}')
+    if learner is None:
+        cut.places = list(range(len(cut.names)))
+        learner = Learner(frame, cut, args)
+        made = learner.recipe()
+    text = json.dumps(made, sort_keys=True, ensure_ascii=False)
+    return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': done}
+
+
+def header_text(name):
+    if name is None:
+        return ''
+    return ' | '.join(map(str, name)) if isinstance(name, tuple) else str(name)
+
+
+class Spool:
+    """The rows of a file in the frames in which they leave, in a file without a name."""
+
+    def __init__(self, folder):
+        self.file = tempfile.TemporaryFile(dir=folder)
+        self.longest = 0
+        self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
+
+    def add(self, columns, line, engine):
+        rows = list(zip(*columns))
+        if engine == 'python':
+            rows = [cells_of(row) for row in rows]
+        step = max(1, int(FRAME_BYTES / max(1, self.bytes_of(rows[:200]))))
+        for start in range(0, len(rows), step):
+            part = rows[start : start + step]
+            lines = list(range(line + start, line + start + len(part)))
+            body = self.encode({'rows': part, 'lines': lines}).encode()
+            self.longest = max(self.longest, len(body))
+            self.file.write(len(body).to_bytes(4, 'big'))
+            self.file.write(body)
+
+    def bytes_of(self, rows):
+        return len(self.encode(rows)) / len(rows)
+
+    def frames(self):
+        self.file.seek(0)
+        while True:
+            head = self.file.read(4)
+            if not head:
+                return
+            yield head + self.file.read(int.from_bytes(head, 'big'))
+
+
+def cells_of(row):
+    """The texts of a row of the python engine. A row that ended early is shorter."""
+    count = len(row)
+    while count and row[count - 1] is None:
+        count -= 1
+    return ['' if cell is None else cell if type(cell) is str else repr(cell) for cell in row[:count]]
+
+
+def check_path(path):
+    scheme = path.split('://')[0].lower() if '://' in path else ''
+    if scheme in SCHEMES:
+        raise HostError('USAGE', f'{path} is not a local file: rowmill reads no {scheme}:// URL. Fetch the file first.')
+
+
+def identity(path):
+    try:
+        found = os.stat(path)
+    except FileNotFoundError as error:
+        raise HostError('INPUT_NOT_FOUND', f'{path} does not exist.') from error
+    except OSError as error:
+        raise HostError('INPUT_UNREADABLE', f'cannot read {path}: {error.strerror}.') from error
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def digest_of(path):
+    digest = hashlib.sha256()
+    with open(path, 'rb') as file:
+        for part in iter(lambda: file.read(1 << 20), b''):
+            digest.update(part)
+    return f'sha256:{digest.hexdigest()}'
+
+
+def of_file(error, path):
+    """An error of pandas as one of ours. The original job fails in the same way."""
+    if isinstance(error, HostError):
+        return error
+    said = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    if isinstance(error, pd.errors.EmptyDataError):
+        code = 'INPUT_EMPTY'
+    elif isinstance(error, UnicodeError):
+        code = 'INPUT_ENCODING'
+    elif isinstance(error, (pd.errors.ParserError, csv.Error)):
+        code = 'INPUT_FIELDS' if 'fields' in said else 'INPUT_QUOTE' if 'string' in said else 'INPUT_UNREADABLE'
+    elif isinstance(error, (OSError, EOFError, MemoryError)):
+        code = 'INPUT_UNREADABLE'
+    else:
+        code = 'USAGE'
+    return HostError(code, f'pandas cannot read {path} with this call: {said}. The original job fails, too.', {'type': type(error).__name__})

@@ -1,0 +1,172 @@
+"""Learns from the DataFrame of the whole file how the DataFrame of a batch is made (host_recipe.py)."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+from host_recipe import PANDAS, key_from
+from host_target import HostError
+from pandas.api import types
+from pandas.core.tools import datetimes
+
+# A column of objects may change its type as often as low_memory cuts a file. Beyond that its types follow no rule.
+MOST_RUNS = 2000
+RUN_KINDS = {str: 'text', bool: 'bool', int: 'int64', float: 'float64'}
+
+
+class Learner:
+    """Makes the recipe of a file. `frame` is what the call of the original job made of it, `cut` its cells."""
+
+    def __init__(self, frame, cut, args):
+        self.frame, self.cut, self.args = frame, cut, args
+        names = cut.names
+        self.at_index = cut.index_cells
+        data = [at for at in range(len(cut.places)) if at not in self.at_index]
+        # With index_col=False pandas leaves out cells beyond the header.
+        self.at_columns = data[: len(frame.columns)]
+        self.keys = [keys_of(names, at, place, cut) for at, place in enumerate(cut.places)]
+        self.dates = set()
+
+    def recipe(self):
+        rules = [None] * len(self.cut.places)
+        for level, at in enumerate(self.at_index):
+            rules[at] = self.rule(at, self.frame.index.get_level_values(level), 'the index')
+        for position, at in enumerate(self.at_columns):
+            rules[at] = self.rule(at, self.frame.iloc[:, position], f'column {self.frame.columns[position]!r}')
+        plain = self.cut.plain()
+        for at, rule in enumerate(rules):
+            if rule is None:
+                rules[at] = {'kind': 'text', 'dtype': 'object', 'keys': self.keys[at]}
+            if at in plain:
+                rules[at]['plain'] = True
+        return {
+            'pandas': '.'.join(map(str, PANDAS)),
+            'engine': self.cut.engine,
+            'rules': rules,
+            'index': self.index(),
+            'columns': self.columns(),
+        }
+
+    def index(self):
+        index = self.frame.index
+        made = {'cells': self.at_index, 'names': [as_json(name, 'the index') for name in index.names]}
+        if isinstance(index, pd.MultiIndex):
+            made['multi'] = True
+        if self.at_index and isinstance(index, pd.RangeIndex):
+            made['range'] = True
+        return made
+
+    def columns(self):
+        columns = self.frame.columns
+        kind = 'multi' if columns.nlevels > 1 else 'range' if isinstance(columns, pd.RangeIndex) else 'plain'
+        labels = [as_json(label, 'a column') for label in columns]
+        names = [as_json(name, 'the columns') for name in columns.names]
+        dtype = None if kind == 'multi' else str(columns.dtype)
+        return {'cells': self.at_columns, 'labels': labels, 'names': names, 'type': kind, 'dtype': dtype}
+
+    def rule(self, at, values, where):
+        keys = self.keys[at]
+        converter = first_key(self.args.get('converters'), keys)
+        if converter is not None:
+            return {'kind': 'convert', 'key': converter, 'dtype': self.dtype(values, where), 'keys': keys}
+        dtype = values.dtype
+        if dtype == object:
+            return self.object_rule(at, values, where)
+        if dtype.kind == 'M':
+            return self.date_rule(at, str(dtype))
+        text = PANDAS >= (3, 0) and dtype == pd.StringDtype(na_value=np.nan)
+        return {'kind': 'text' if text else 'parse', 'dtype': self.dtype(values, where), 'keys': keys}
+
+    def date_rule(self, at, dtype):
+        given = self.args.get('date_format')
+        if isinstance(given, dict):
+            key = first_key(given, self.keys[at])
+            given = None if key is None else given[key_from(key)]
+        if given is None:
+            self.dates.add(at)
+        return {'kind': 'date', 'dtype': dtype, 'format': given, 'keys': self.keys[at]}
+
+    def object_rule(self, at, values, where):
+        objects = np.asarray(values, dtype=object).tolist()
+        found = set(map(type, objects)) - {type(None)}
+        if found <= {str, float} and all(value != value for value in objects if type(value) is float):
+            return {'kind': 'text', 'dtype': 'object', 'keys': self.keys[at]}
+        if found - {float} and all(issubclass(kind, datetime.datetime) for kind in found - {float, type(pd.NaT)}):
+            rule = self.date_rule(at, 'object')
+            return {**rule, 'python': pd.Timestamp not in found}
+        return {'kind': 'typed', 'dtype': 'object', 'runs': runs_of(objects, where), 'keys': self.keys[at]}
+
+    def dtype(self, values, where):
+        dtype = values.dtype
+        if isinstance(dtype, pd.CategoricalDtype):
+            categories = [as_json(category, where) for category in dtype.categories]
+            return {'categories': categories, 'dtype': str(dtype.categories.dtype), 'ordered': bool(dtype.ordered)}
+        name = str(dtype)
+        if types.pandas_dtype(name) != dtype:
+            raise differs(f'{where} has dtype {name}, and its name does not say all of it', where)
+        return name
+
+    def see(self, columns, recipe):
+        """Finds the format of dates, which pandas guesses from the first text of the file that is there."""
+        for at in list(self.dates):
+            texts = np.array([text for text in present(columns[at], recipe, at)][:2], dtype=object)
+            if len(texts):
+                self.dates.discard(at)
+                recipe.rules[at]['format'] = guessed(texts, self.args)
+
+
+def present(cells, recipe, at):
+    for cell in cells:
+        if cell is not None and cell not in recipe.missing[at]:
+            yield cell
+
+
+def guessed(texts, args):
+    if PANDAS < (2, 0) and not args.get('infer_datetime_format'):
+        return None
+    return datetimes._guess_datetime_format_for_array(texts, dayfirst=bool(args.get('dayfirst')))
+
+
+def keys_of(names, at, place, cut):
+    """How the call may name a cell: by its name or by its number."""
+    return [names[at] if at < len(names) else None, place]
+
+
+def first_key(given, keys):
+    if not isinstance(given, dict):
+        return None
+    return next((key for key in keys if key is not None and key_from(key) in given), None)
+
+
+def runs_of(values, where):
+    """[number of the first row, type] wherever the type of the objects changes. A missing value has no type."""
+    runs = []
+    for row, value in enumerate(values):
+        kind = type(value)
+        if value is None or (kind is float and value != value):
+            continue
+        if kind not in RUN_KINDS:
+            raise differs(f'{where} holds {kind.__name__} objects', where)
+        name = RUN_KINDS[kind]
+        if kind is int and value > np.iinfo('int64').max:
+            name = 'uint64'
+        if not runs or runs[-1][1] != name:
+            runs.append([row if runs else 0, name])
+        if len(runs) > MOST_RUNS:
+            raise differs(f'{where} changes its type from row to row', where)
+    return runs
+
+
+def as_json(value, where):
+    """A label as JSON: a text, a number, None, or a list of these for a tuple."""
+    if isinstance(value, tuple):
+        return [as_json(item, where) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or type(value) in (str, int, bool, float):
+        return value
+    raise differs(f'{where} has the label {value!r}, and only texts and numbers travel with a job', where)
+
+
+def differs(what, where):
+    return HostError('READ_DIFFERS', f'{what}. Give it a dtype in the call, and in the original job.', {'column': where})

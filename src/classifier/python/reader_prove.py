@@ -1,0 +1,96 @@
+"""Proves that a recipe makes of some rows what they are in the DataFrame of the whole file."""
+
+import numpy as np
+import pandas as pd
+from host_target import HostError
+
+
+def prove(made, part, first, line):
+    """Compares two DataFrames in everything a classifier can see. `first` is the number of the first row, `line` its line."""
+    labels = part.columns
+    if type(made.columns) is not type(labels) or not made.columns.equals(labels) or made.columns.names != labels.names:
+        raise differs('the names of the columns', None, list(made.columns), list(labels))
+    check_index(made.index, part.index, first, line)
+    for position, label in enumerate(labels):
+        check(made.iloc[:, position].array, part.iloc[:, position].array, f'column {label!r}', label, first, line)
+
+
+def check_index(made, part, first, line):
+    if type(made) is not type(part) or list(made.names) != list(part.names):
+        raise differs('the index', None, describe(made), describe(part))
+    for level in range(part.nlevels):
+        name = part.names[level]
+        pair = made.get_level_values(level), part.get_level_values(level)
+        check(pair[0].array, pair[1].array, 'the index' if name is None else f'the index {name!r}', name, first, line)
+
+
+def check(made, part, where, label, first, line):
+    """Compares two arrays: dtypes, values, and the types of objects."""
+    if not same_dtype(made.dtype, part.dtype):
+        raise differs(f'the dtype of {where}', label, made.dtype, part.dtype)
+    if len(made) != len(part):
+        raise differs(f'the number of rows of {where}', label, len(made), len(part))
+    at = first_difference(made, part)
+    if at is not None:
+        place = f'{where}, row {first + at} (line {line + at})'
+        raise differs(place, label, shown(made[at]), shown(part[at]), row=first + at, line=line + at)
+
+
+def same_dtype(made, part):
+    if made != part or type(made) is not type(part):
+        return False
+    if isinstance(made, pd.CategoricalDtype):
+        # Equal dtypes may have their categories in another order.
+        return made.ordered == part.ordered and same_dtype(made.categories.dtype, part.categories.dtype) and (
+            list(made.categories) == list(part.categories)
+        )
+    return getattr(made, 'storage', None) == getattr(part, 'storage', None)
+
+
+def first_difference(made, part):
+    """The first position at which two arrays of one dtype differ, or None."""
+    dtype = part.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return first_true(made.codes != part.codes)
+    if isinstance(dtype, np.dtype) and dtype.kind in 'iub':
+        return first_true(made.to_numpy() != part.to_numpy())
+    if isinstance(dtype, np.dtype) and dtype.kind == 'f':
+        left, right = made.to_numpy(), part.to_numpy()
+        # 0.0 and -0.0 are equal numbers and other texts.
+        other = (left != right) | (np.signbit(left) != np.signbit(right))
+        return first_true(other & ~(np.isnan(left) & np.isnan(right)))
+    if dtype.kind in 'mM' and hasattr(made, 'asi8'):
+        return first_true(made.asi8 != part.asi8)
+    left, right = np.asarray(made, dtype=object).tolist(), np.asarray(part, dtype=object).tolist()
+    if left == right and (dtype != object or list(map(type, left)) == list(map(type, right))):
+        return None
+    return next((at for at, pair in enumerate(zip(left, right)) if not same(*pair)), None)
+
+
+def same(made, part):
+    if type(made) is not type(part):
+        return False
+    if made is part or made is pd.NA or part is pd.NA:
+        return made is part
+    return bool(made == part) or (made != made and part != part)
+
+
+def first_true(mask):
+    return int(mask.argmax()) if mask.any() else None
+
+
+def shown(value):
+    return repr(value)[:80]
+
+
+def describe(index):
+    return f'{type(index).__name__} {list(index.names)}'
+
+
+def differs(where, label, made, part, **facts):
+    name = 'X' if label is None else str(label)
+    message = (
+        f'{where}: the whole file gives {part}, and a part of it alone gives {made}. '
+        f"Rows cannot be cut here. Give dtype={{{name!r}: 'str'}} in the call and in the original job."
+    )
+    return HostError('READ_DIFFERS', message, {'column': name, 'whole': str(part), 'part': str(made), **facts})
