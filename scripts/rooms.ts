@@ -13,7 +13,7 @@ const FLOORS = [
   ['run.ts'],
   ['run'],
   ['testing'],
-  ['events', 'jobs', 'work', 'collect', 'doctor'],
+  ['events', 'jobs', 'work', 'collect', 'doctor', 'adopt'],
   ['verify', 'publish', 'results', 'broker'],
   ['classifier'],
   ['pipeline'],

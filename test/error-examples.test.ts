@@ -23,6 +23,7 @@ const FOREIGN = [
   'Cannot read properties of undefined',
   'CERT_HAS_EXPIRED',
   'Authentication failed: Invalid username or password',
+  'invalid syntax',
 ]
 /** Names, places and numbers that the examples insert. */
 const INSERTED = [
@@ -30,7 +31,7 @@ const INSERTED = [
   /\b((rows|classified|in)\.csv(\.gz|\.rowmill)?|black_box\.py|rowmill(\.(rows|results|Job))?)(?![\w.]*\w)/g,
   /\b(127\.0\.0\.1:\d+|http:\/\/127\.0\.0\.1:8081|(publisher )?host-\d(-\d)?|[ab]-1|python3)\b|--batch-rows/g,
   /\b(User:alice|Read|topic)\b/g,
-  /\b(rows? \d+( to \d+)?|\d+ rows?|signal SIG[A-Z]+|CLASSIFIER_[A-Z]+|SIG[A-Z]+|\d+)\b/g,
+  /\b(line \d+|rows? \d+( to \d+)?|\d+ rows?|signal SIG[A-Z]+|CLASSIFIER_[A-Z]+|SIG[A-Z]+|\d+)\b/g,
 ]
 
 const STRING = /'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"/

@@ -59,7 +59,10 @@ export const CODES_NOTE =
 /** Each exit code with its meaning, and the error codes that lead to it. */
 export const EXITS = [
   ['0', 'done; also when a signal stops broker, or work without --until-done'],
-  ['1', 'the input, the classifier, or reading and writing failed; doctor: this machine has a failure'],
+  [
+    '1',
+    'the input, the classifier, or reading and writing failed; doctor: this machine has a failure; adopt: a line needs a look',
+  ],
   ['2', 'wrong usage, found before any work started, or an option that the rows prove wrong'],
   ['3', 'the broker, its topics or the schema registry cannot be used'],
   ['4', 'complete, but rows were rejected within --max-rejects'],

@@ -16,6 +16,7 @@ const RECORDS = { by: 'test/wire/wire-format.test.ts' }
 const STEPS = { by: 'test/pages/going-real-time.page.ts' }
 /** The call of a command, generated from the tables of commands and options. */
 const USAGE = { by: 'test/cli/pages.test.ts' }
+const ADOPTED = { by: 'test/pages/adopt.page.ts' }
 const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 
 /** Each block by its beginning, in the order of its page. */
@@ -34,6 +35,9 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'bench/latency.md': [
     ...['rowmill work --workers 2, every other option', 'processing.guarantee=at_least_once', 'nothing'],
   ].map(begins => [begins, { not: 'the settings of a measurement, as the bench writes them down' }]),
+  'docs/adopt.md': Array.from({ length: 3 }, () => ['# ', 'rowmill adopt', ''])
+    .flat()
+    .map(begins => [begins, ADOPTED]),
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
     ['rowmill broker --port 9092 --data kafka-data --auth', { by: 'test/cli/broker.integration.ts' }],
@@ -47,7 +51,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'docs/cli.md': [
     ...['run', 'publish', 'work', 'collect', 'tail', 'verify', 'rejects list', 'rejects export', 'rejects replay'],
     ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'topics plan', 'topics apply', 'topics check', 'acls'],
-    ...['broker', 'doctor', 'explain', 'completion'],
+    ...['broker', 'adopt', 'doctor', 'explain', 'completion'],
   ]
     .map(command => [`rowmill ${command} `, USAGE] as readonly [string, Treatment])
     .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),

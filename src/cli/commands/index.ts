@@ -1,5 +1,6 @@
 import type { CommandSpec } from '../command.ts'
 import { aclsCommand } from './acls.ts'
+import { adoptCommand } from './adopt.ts'
 import { brokerCommand } from './broker.ts'
 import { collectCommand } from './collect.ts'
 import { completionCommand } from './completion.ts'
@@ -36,6 +37,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...topicsCommands,
   aclsCommand,
   brokerCommand,
+  adoptCommand,
   doctorCommand,
   explainCommand,
   completionCommand(() => COMMANDS, GROUPS),

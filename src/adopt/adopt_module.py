@@ -1,0 +1,274 @@
+"""Puts the new module together: what the work needs, then the work as the function classify."""
+
+import ast
+
+from adopt_ends import frame_parameter, written_value
+from adopt_names import FUNCTIONS, binds, key, loads
+from adopt_needs import Needs
+from adopt_work import Work
+
+
+class Module:
+    """The work of a job as a module. `text` is its text; `direct` names a function that does all the work, or is None."""
+
+    def __init__(self, program, notes, job, writes):
+        self.program, self.notes, self.job = program, notes, job
+        self.needs = Needs(program, notes)
+        self.needs.forbidden = set(job.read.nodes + job.write.nodes)
+        others = [write for write in writes if write is not job.write[0]]
+        self.works = self.cut(others)
+        self.collect()
+        self.direct = self.find_direct()
+        self.values = []  # what --read and --write use of the module
+
+    def cut(self, others):
+        program, notes, job = self.program, self.notes, self.job
+        works = []
+        for level in range(job.read_level):
+            start = job.read[level]
+            works.append(Work(program, notes, program.scope(start), start, None, None, (), others))
+            works[-1].call = job.read[level + 1]
+        value = written_value(program, job, job.write_level)
+        common = Work(program, notes, job.scope, job.start, job.end, value, (), others)
+        common.call = job.outside[0] if job.outside else None
+        works.append(common)
+        for level in range(job.write_level - 1, -1, -1):
+            end = job.write[level]
+            held = (frame_parameter(program, job, level),)
+            works.append(Work(program, notes, program.scope(end), None, end, written_value(program, job, level), held, others))
+            works[-1].call = job.write[level + 1]
+        self.common = common
+        return works
+
+    def collect(self):
+        """Finds everything that the work needs."""
+        needs = self.needs
+        for inner, outer in zip(self.job.outside, self.job.outside[1:] + [None]):
+            needs.scope(self.program.scope(inner), before(self.program, inner), outer)
+        for work in self.works:
+            needs.scope(work.scope, work.prepared, work.call)
+        self.preludes = {}
+        for work in self.works:
+            own = {}
+            for name in sorted(work.own_names()):
+                found = needs.binding(name, needs.prepared.get(work.scope) or [])
+                if found and not any(isinstance(s, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for s in found):
+                    own.update((statement, None) for statement in found)
+                    needs.seen.add((name, work.scope))
+            self.preludes[work] = sorted(own, key=lambda statement: statement.lineno)
+            needs.need({name for statement in own for name in loads(statement)}, work.scope)
+            needs.need(work.free_names(), work.scope)
+
+    @property
+    def busy(self):
+        return [work for work in self.works if not work.is_empty()]
+
+    def find_direct(self):
+        """The function that does all the work, as `df = classify(df)` calls it, or None."""
+        if len(self.busy) != 1 or self.preludes[self.busy[0]]:
+            return None
+        work = self.busy[0]
+        calls = [node for node in self.calls_of(work)]
+        if len(calls) != 1:
+            return None
+        call, is_in_place = calls[0]
+        if is_in_place and not self.returns_nothing(call):
+            return None
+        return call
+
+    def calls_of(self, work):
+        """[(name of the function, whether it changes the frame in place)] if the work is one call of it."""
+        statements = [s for s in work.statements if work.end is None or s is not self.program.statement(work.end)]
+        ends = len(work.statements) - len(statements)
+        value = work.value
+        if work.end is None:
+            last = work.statements[-1]
+            if not isinstance(last, ast.Return):
+                return []
+            value, statements, ends = last.value, work.statements[:-1], 1
+        if ends != 1:
+            return []
+        if not statements:
+            found = self.only_call(work, value)
+            return [(found, False)] if found is not None else []
+        if len(statements) != 1 or not isinstance(value, ast.Name):
+            return []
+        statement = statements[0]
+        found = self.only_call(work, getattr(statement, 'value', None))
+        if found is None:
+            return []
+        if isinstance(statement, ast.Expr):
+            return [(found, True)] if value.id == work.param else []
+        targets = getattr(statement, 'targets', [getattr(statement, 'target', None)])
+        return [(found, False)] if isinstance(statement, (ast.Assign, ast.AnnAssign)) and key(targets[0]) == value.id else []
+
+    def only_call(self, work, value):
+        """The function of `f(df)` or `df.pipe(f)`."""
+        if not isinstance(value, ast.Call) or value.keywords or len(value.args) != 1:
+            return None
+        is_frame = lambda node: node is work.start or key(node) == work.param  # noqa: E731
+        if isinstance(value.func, ast.Attribute) and value.func.attr == 'pipe' and is_frame(value.func.value):
+            found = value.args[0]
+        elif is_frame(value.args[0]):
+            found = value.func
+        else:
+            return None
+        if isinstance(found, ast.Name):
+            return found if self.is_function(found.id) else None
+        return found if isinstance(found, ast.Attribute) and key(found) and self.program.origins.get(key(found).split('.')[0]) else None
+
+    def is_function(self, name):
+        return name in self.program.origins or any(
+            function.name == name and isinstance(function.parent, ast.Module) for function in self.program.functions
+        )
+
+    def returns_nothing(self, found):
+        function = next((f for f in self.program.functions if f.name == key(found)), None)
+        if function is None:
+            return False
+        own = [node for node in ast.walk(function) if self.program_scope(node) is function]
+        return not any(isinstance(node, ast.Return) and node.value is not None for node in own)
+
+    def program_scope(self, node):
+        return self.program.scope(node) if hasattr(node, 'parent') else None
+
+    def render(self, constants, file):
+        """The text of the module. `constants` are values of --read and --write: {name: node}."""
+        program, needs = self.program, self.needs
+        self.name = self.free_name()
+        needs.settings()
+        replaced = self.namespaces()
+        blocks = [(ast.Import(), ['import argparse'])] if replaced else []
+        for scope, statements in self.ordered_layers():
+            for statement in sorted(statements, key=lambda statement: statement.lineno):
+                text = [replaced[statement]] if statement in replaced else self.with_comments(statement)
+                blocks.append((statement, text))
+            texts = [text for (owner, _), text in needs.bindings.items() if owner is scope]
+            blocks += [(None, [text]) for text in texts]
+        blocks += [(None, [f'{name} = {program.one_line(node)}']) for name, node in constants.items()]
+        lines = [f'"""The work of {program.name} on its frame, cut out by rowmill adopt for --classifier {file}:{self.name}."""', '']
+        before_is_import = None
+        for statement, text in blocks:
+            is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
+            is_block = isinstance(statement, FUNCTIONS + (ast.ClassDef,))
+            if is_block:
+                lines = without_blank(lines) + ['', '']
+            elif before_is_import and not is_import and lines[-1] != '':
+                lines.append('')
+            lines += text + (['', ''] if is_block else [])
+            before_is_import = is_import
+        return '\n'.join(without_blank(lines) + ['', ''] + self.functions()) + '\n'
+
+    def namespaces(self):
+        """`args = parser.parse_args()` becomes a namespace of what is used of it."""
+        replaced = {}
+        for statement, name in self.needs.parsers.items():
+            used = {}
+            for work in self.works:
+                for part in work.statements + self.preludes[work]:
+                    self.add_used(part, name, used, work)
+            for statements in self.needs.layers.values():
+                for part in statements:
+                    if part is not statement:
+                        self.add_used(part, name, used, None)
+            for value in self.values:
+                self.add_used(value, name, used, None, True)
+            replaced[statement] = self.needs.arguments_of_command(statement, used)
+        return replaced
+
+    def add_used(self, statement, name, used, work, is_in_call=False):
+        ends = work is not None and work.end is not None and statement is self.program.statement(work.end)
+        for node in ast.walk(work.value if ends else statement):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == name:
+                if is_in_call or not self.is_in_ends(node):
+                    used.setdefault(node.attr, node)
+
+    def is_in_ends(self, node):
+        """Whether a node is in the read or the write: their paths are no part of the module."""
+        while not isinstance(node, ast.stmt):
+            if node in self.needs.forbidden:
+                return True
+            node = node.parent
+        return False
+
+    def ordered_layers(self):
+        layers = self.needs.layers
+        outside = [self.program.scope(call) for call in reversed(self.job.outside)]
+        order = [self.program.tree] + outside + [self.job.scope] + list(layers)
+        done = []
+        for scope in order:
+            if scope in layers and scope not in done:
+                done.append(scope)
+        return [(scope, layers[scope]) for scope in done]
+
+    def with_comments(self, statement):
+        """The lines of a statement with the comments directly above it."""
+        lines = self.program.text.split('\n')
+        first = min([statement.lineno] + [node.lineno for node in getattr(statement, 'decorator_list', [])]) - 1
+        above = []
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            return self.program.render([statement])  # what is above may be the head of the whole program
+        while first > 0 and lines[first - 1].lstrip().startswith('#') and not lines[first - 1].startswith(('#!', '# In[', '# coding')):
+            first -= 1
+            above.insert(0, lines[first].strip())
+        return above + self.program.render([statement])
+
+    def functions(self):
+        """The function classify, and a function for each part of the work that was a function of its own."""
+        busy = self.busy
+        if len(busy) == 1:
+            return self.function(busy[0], self.name)
+        lines = []
+        value = 'frame'
+        for work in busy:
+            name = f'{work.scope.name}_part' if isinstance(work.scope, FUNCTIONS) else 'main_part'
+            lines += self.function(work, name) + ['', '']
+            value = f'{name}({value})'
+        if not busy:
+            return [f'def {self.name}(frame):', '    return frame']
+        return lines + [f'def {self.name}(frame):', f'    return {value}']
+
+    def function(self, work, name):
+        body = self.program.render(self.preludes[work], (), '    ')
+        body += self.program.render(work.statements, work.edits, '    ')
+        shared = self.globals_of(work)
+        head = [f'def {name}({work.param}):']
+        if shared:
+            head.append(f'    global {", ".join(shared)}')
+        return head + body
+
+    def globals_of(self, work):
+        """Names that the work binds and that functions of the module read as global variables."""
+        if not isinstance(work.scope, ast.Module):
+            return []
+        kept = [statement for statement in self.needs.layers[self.program.tree] if isinstance(statement, FUNCTIONS + (ast.ClassDef,))]
+        read = {name for statement in kept for name in loads(statement)}
+        return sorted(read & {name for statement in work.statements for name in binds(statement)} - {work.param})
+
+    def free_name(self):
+        taken = {name for statements in self.needs.layers.values() for statement in statements for name in binds(statement)}
+        return next(name for name in ('classify', 'classify_frame', 'classify_batch', 'classify_rows') if name not in taken)
+
+    def check(self):
+        """Says what keeps the module from working as the program did."""
+        for name, scope in self.needs.unknown.items():
+            bound = any(name in binds(statement) for work in self.works for statement in work.statements)
+            star = any(isinstance(s, ast.ImportFrom) and s.names[0].name == '*' for s in self.program.tree.body)
+            if not bound and not star:
+                self.notes.look(self.job.start, f'The work uses {name}, and the program does not say what it is. Add it to the module.')
+        layers = [{n for s in statements for n in binds(s)} for _, statements in self.ordered_layers()]
+        for index, names in enumerate(layers):
+            for name in sorted(names & set().union(*layers[:index])) if index else []:
+                self.notes.look(self.job.start, f'The program has several variables {name}. The module has one: rename the others.')
+
+
+def before(program, call):
+    """The statements before a call, in the blocks around it."""
+    return [statement for _, block, index in program.blocks(call) for statement in block[:index]]
+
+
+def without_blank(lines):
+    """The lines without the blank ones at the end."""
+    while lines[-1] == '':
+        lines = lines[:-1]
+    return lines

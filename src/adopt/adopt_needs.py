@@ -1,0 +1,213 @@
+"""What the cut-out work needs: imports, constants, functions and prepared objects, as statements of the program."""
+
+import ast
+import builtins
+
+from adopt_ends import argument_of, contains, default_of
+from adopt_names import FUNCTIONS, arguments, binds, changes, key, loads, root
+from adopt_work import is_main_guard
+
+SETTINGS = (
+    'pandas.set_option', 'pandas.options', 'pandas.set_eng_float_format', 'warnings', 'numpy.random.seed', 'numpy.seterr',
+    'random.seed', 'tqdm', 'locale', 'sys.path', 'sys.setrecursionlimit', 'decimal',
+)  # fmt: skip
+HARMLESS = ('time.sleep', 'os.makedirs', 'os.mkdir', 'gc.collect', 'plt', 'matplotlib', 'logging', 'sys.stdout', 'sys.stderr', 'sys.exit')
+COMMAND_LINE = ('sys.argv', 'input')
+PARSERS = ('parse_args', 'parse_known_args')
+
+
+class Needs:
+    """Collects the statements that names stand for. `layers` has them by scope, the module first."""
+
+    def __init__(self, program, notes):
+        self.program, self.notes = program, notes
+        self.module = flat(program.tree.body)
+        self.prepared = {program.tree: None}  # scope -> statements that count; None: every one of the module
+        self.calls = {}  # function -> the call that stands for it in the scope outside
+        self.layers = {program.tree: {}}
+        self.bindings = {}  # (scope, name) -> text of an assignment that a parameter becomes
+        self.parsers = {}  # statement with parse_args() -> name
+        self.seen = set()
+        self.unknown = {}
+        self.forbidden = set()
+
+    def scope(self, scope, statements, call):
+        """Makes statements before the work known, and the call that a function is reached by."""
+        known = self.prepared.get(scope)
+        self.prepared[scope] = sorted(set(statements) | set(known or ()), key=lambda statement: statement.lineno)
+        self.calls.setdefault(scope, call)
+        self.layers.setdefault(scope, {})
+
+    def need(self, names, scope, line=None):
+        for name in sorted(names):
+            if (name, scope) not in self.seen:
+                self.seen.add((name, scope))
+                self.resolve(name, scope)
+
+    def resolve(self, name, scope):
+        if isinstance(scope, ast.Module):
+            found = self.binding(name, self.of_module())
+            if found:
+                self.keep(found, scope)
+            elif not hasattr(builtins, name) and name not in ('__file__', '__name__'):
+                self.unknown.setdefault(name, scope)
+            return
+        found = self.binding(name, self.prepared.get(scope) or [])
+        if found:
+            self.keep(found, scope)
+        elif name in [arg.arg for arg in arguments(scope)]:
+            self.bind_parameter(name, scope)
+        else:
+            self.need({name}, self.program.scope(scope))
+
+    def of_module(self):
+        """The statements of the module that may be needed: those before the work, and every import and definition."""
+        known = self.prepared[self.program.tree]
+        if known is None:
+            return self.module
+        allowed = set(known)
+        definitions = (ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
+        return [statement for statement in self.module if statement in allowed or isinstance(statement, definitions)]
+
+    @staticmethod
+    def binding(name, statements):
+        """The statements that bind a name or change its object, if one binds it."""
+        found = [statement for statement in statements if name in binds(statement)]
+        if not found:
+            return []
+        definition = all(isinstance(statement, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for statement in found)
+        changing = [] if definition else [s for s in statements if name in changes(s) and s not in found and not is_scope(s)]
+        return found + changing
+
+    def keep(self, statements, scope):
+        for statement in statements:
+            if statement in self.layers[scope]:
+                continue
+            self.layers[scope][statement] = None
+            if any(contains(statement, call) and self.may_run(statement, call) for call in self.forbidden):
+                self.notes.look(statement, 'The work needs this, but it also reads or writes the file. Take the work out of it by hand.')
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name) and self.parses(statement.value):
+                self.parsers[statement] = statement.targets[0].id
+                continue
+            self.tell_command_line(statement)
+            self.need(loads(statement), scope)
+
+    def parses(self, value):
+        """Whether a value is what an argparse parser gives, or a function of the program that returns it."""
+        if not isinstance(value, ast.Call):
+            return False
+        own = [function for function in self.program.functions if function.name == key(value.func)]
+        return is_call_of(value, PARSERS) or any(is_call_of(node, PARSERS) for function in own for node in ast.walk(function))
+
+    def may_run(self, statement, call):
+        """Whether a kept statement may run the read or the write. Another method of a kept class does not."""
+        return not isinstance(statement, ast.ClassDef) or getattr(self.program.scope(call), 'name', None) == '__init__'
+
+    def tell_command_line(self, statement):
+        for node in ast.walk(statement):
+            called = node.func if isinstance(node, ast.Call) else node
+            if self.program.origin(called) in COMMAND_LINE and not is_scope(statement):
+                self.notes.look(statement, 'The work needs a value of the command line. Write the value into the module.')
+                return
+
+    def bind_parameter(self, name, scope):
+        """A parameter becomes a constant of the module: what the only call gives, or its default."""
+        call = self.calls.get(scope)
+        if name == 'self' and isinstance(scope.parent, ast.ClassDef) and call is not None:
+            self.bindings[scope, name] = f'self = {self.program.one_line(call.func.value)}'
+            self.need(loads(call.func.value), self.program.scope(call))
+            return
+        value = argument_of(call, scope, name) if call is not None else None
+        if value is None:
+            default = default_of(scope, name)
+            if default is None:
+                text = f'The work uses {name}, which {scope.name} gets from outside. Write its value into the module.'
+                self.notes.look(scope, text)
+                return
+            self.notes.look(scope, f'The work uses {name}. The module has its default, {self.program.one_line(default)}: is it the right value?')
+            value = default
+        if not (isinstance(value, ast.Name) and value.id == name):
+            self.bindings[scope, name] = f'{name} = {self.program.one_line(value)}'
+        self.need(loads(value), self.program.tree if call is None or contains(scope.args, value) else self.program.scope(call))
+
+    def arguments_of_command(self, statement, used):
+        """`args = argparse.Namespace(...)` with the defaults of the options that are used."""
+        name = self.parsers[statement]
+        given = []
+        for attribute, node in sorted(used.items()):
+            default = self.option_default(attribute)
+            if default is None:
+                self.notes.look(node, f'{name}.{attribute} comes from the command line. Write its value into the module.')
+            else:
+                given.append(f'{attribute}={default}')
+                text = f'{name}.{attribute} comes from the command line. The module has its default, {default}: is it the value of your job?'
+                self.notes.look(node, text)
+        if not used:
+            self.notes.look(statement, f'The work uses {name}, which has the command line. Write what it uses into the module.')
+        return f'{name} = argparse.Namespace({", ".join(given)})'
+
+    def option_default(self, attribute):
+        for call in self.program.calls:
+            if not is_call_of(call, ('add_argument',)):
+                continue
+            words = {keyword.arg: keyword.value for keyword in call.keywords}
+            flags = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
+            long = next((flag for flag in flags if flag.startswith('--')), flags[0] if flags else '')
+            dest = words['dest'].value if isinstance(words.get('dest'), ast.Constant) else long.lstrip('-').replace('-', '_')
+            if dest == attribute:
+                action = getattr(words.get('action'), 'value', None)
+                if 'default' in words:
+                    text = self.program.one_line(words['default'])
+                    is_text = isinstance(words['default'], ast.Constant) and isinstance(words['default'].value, str)
+                    return f'{self.program.one_line(words["type"])}({text})' if 'type' in words and is_text else text
+                return {'store_true': 'False', 'store_false': 'True'}.get(action)
+        return None
+
+    def settings(self):
+        """Calls before the work that set something up, such as pd.set_option. Others that nobody needs are named."""
+        for scope in list(self.layers):
+            for statement in self.of_module() if isinstance(scope, ast.Module) else self.prepared.get(scope) or []:
+                if statement in self.layers[scope] or isinstance(statement, FUNCTIONS):
+                    continue
+                if isinstance(statement, ast.ImportFrom) and (statement.module == '__future__' or statement.names[0].name == '*'):
+                    self.layers[scope][statement] = None
+                elif isinstance(statement, (ast.Expr, ast.Assign)):
+                    self.setting(statement, scope)
+
+    def setting(self, statement, scope):
+        value = statement.value
+        if isinstance(statement, ast.Assign):
+            if not isinstance(statement.targets[0], ast.Attribute):
+                return
+            origin = self.program.origin(statement.targets[0]) or ''
+        elif isinstance(value, ast.Call):
+            origin = self.program.origin(value.func) or ''
+        else:
+            return
+        if any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS):
+            self.keep([statement], scope)
+        elif isinstance(statement, ast.Expr) and self.may_matter(value, origin):
+            self.notes.look(statement, f'{key(value.func)}() runs before the read and is left out. If the work needs it, add it to the module.')
+
+    def may_matter(self, call, origin):
+        if any(contains(call, other) for other in self.forbidden) or 'log' in origin.lower():
+            return False
+        if any(origin == name or origin.startswith(f'{name}.') for name in HARMLESS):
+            return False
+        if isinstance(call.func, ast.Name):
+            known = {function.name for function in self.program.functions}
+            return call.func.id in known or call.func.id in self.program.origins
+        return root(call.func) in self.program.origins
+
+
+def flat(statements):
+    """The statements of the module, with those under `if __name__ == '__main__'` in their place."""
+    return [part for statement in statements for part in (statement.body if is_main_guard(statement) else [statement])]
+
+
+def is_scope(statement):
+    return isinstance(statement, FUNCTIONS + (ast.ClassDef,))
+
+
+def is_call_of(node, names):
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names

@@ -1,0 +1,189 @@
+"""Signs that the work looks at other rows than its own, and that it drops rows. They are signs, no proof: hence rowmill check."""
+
+import ast
+
+from adopt_names import arguments, changes, key, root
+
+NEIGHBOURS = ('shift', 'diff', 'pct_change', 'rolling', 'expanding', 'ewm', 'ffill', 'bfill', 'pad', 'backfill', 'interpolate')
+RUNNING = ('cumsum', 'cumprod', 'cummax', 'cummin', 'cumcount', 'ngroup')
+ORDER = ('rank', 'sort_values', 'sort_index', 'nlargest', 'nsmallest', 'argsort', 'searchsorted')
+GROUPS = ('groupby', 'pivot', 'pivot_table', 'crosstab', 'transform', 'resample')
+EQUALS = ('drop_duplicates', 'duplicated', 'unique', 'nunique', 'value_counts')
+CODES = ('qcut', 'factorize', 'get_dummies', 'codes', 'fit', 'fit_transform', 'fit_predict')
+PICKS = ('sample', 'head', 'tail', 'iloc', 'iat', 'first', 'last', 'nth')
+STATISTICS = ('mean', 'median', 'std', 'var', 'min', 'max', 'sum', 'quantile', 'mode', 'count', 'sem', 'skew', 'idxmax', 'idxmin', 'corr', 'zscore')
+GUESSES = ('infer_objects', 'convert_dtypes', 'to_numeric')
+DROPS = ('dropna', 'explode', 'melt', 'stack', 'query', 'drop_duplicates', 'head', 'tail', 'sample', 'nlargest', 'nsmallest')
+JOINS = ('merge', 'concat', 'merge_asof')
+TOLD = {
+    **dict.fromkeys(NEIGHBOURS, 'looks at the rows before or after'),
+    **dict.fromkeys(RUNNING, 'counts on from row to row'),
+    **dict.fromkeys(ORDER, 'compares all rows with each other'),
+    **dict.fromkeys(GROUPS, 'looks at all rows of a group'),
+    **dict.fromkeys(EQUALS, 'compares all rows with each other'),
+    **dict.fromkeys(CODES, 'makes its result from all values of the column'),
+    **dict.fromkeys(PICKS, 'picks rows by their place'),
+    **dict.fromkeys(STATISTICS, 'computes over the whole column'),
+    **dict.fromkeys(GUESSES, 'chooses a type from all values of the column'),
+}
+RANDOM = ('random.', 'numpy.random.', 'uuid.', 'secrets.')
+ON_ROWS = ('apply', 'map', 'applymap', 'transform', 'progress_apply', 'progress_map', 'parallel_apply')
+
+
+class Signs:
+    """Walks through the work, and with the frame into the functions that get it."""
+
+    def __init__(self, program, notes):
+        self.program, self.notes = program, notes
+        self.functions = {function.name: function for function in program.functions}
+        self.seen = set()
+
+    def inspect(self, statements, held, without=()):
+        """`held` are the variables that have the frame or a column of it."""
+        for statement in statements:
+            for node in ast.walk(statement):
+                if node not in without:
+                    self.inspect_node(node, held)
+            self.rows(statement, held)
+
+    def inspect_node(self, node, held):
+        if isinstance(node, ast.Call):
+            self.call(node, held)
+        elif isinstance(node, ast.Attribute) and node.attr in ('iloc', 'iat', 'codes') and self.of_frame(node.value, held):
+            self.tell(node, node.attr)
+        elif isinstance(node, ast.For):
+            self.counter(node, held)
+
+    def call(self, node, held):
+        origin = self.program.origin(node.func) or ''
+        name = origin.rsplit('.', 1)[-1] if isinstance(node.func, ast.Name) else getattr(node.func, 'attr', '')
+        words = {keyword.arg: keyword.value for keyword in node.keywords}
+        on_frame = isinstance(node.func, ast.Attribute) and self.of_frame(node.func.value, held)
+        given_frame = any(self.of_frame(arg, held) for arg in node.args + list(words.values()))
+        if name == 'to_datetime' and 'format' not in words and given_frame:
+            self.notes.sign(node, 'to_datetime without format= guesses the format from the values of the column. Give format=.')
+        elif origin in ('len', 'range', 'enumerate') and given_frame and isinstance(node.func, ast.Name):
+            self.notes.sign(node, f'{name} counts the rows: a batch has fewer than the file.')
+        elif any(origin.startswith(prefix) for prefix in RANDOM):
+            self.notes.sign(node, f'{origin} gives other values for each batch, even with a seed.')
+        elif name in STATISTICS and (on_frame or given_frame and origin.startswith(('numpy.', 'scipy.'))):
+            axis = words.get('axis')
+            if not (isinstance(axis, ast.Constant) and axis.value in (1, 'columns')) and not self.is_text(node.func):
+                self.tell(node, name)
+        elif name in TOLD and name not in STATISTICS + ('codes', 'iloc') and (on_frame or given_frame and self.is_known(name, origin)):
+            self.tell(node, name)
+        elif name == 'cut' and origin.startswith('pandas.') and given_frame and not is_list(node, words):
+            self.notes.sign(node, 'cut with a number of bins makes its edges from all values. Give the edges as a list.')
+        elif name == 'astype' and any('category' in ast.dump(arg) for arg in node.args) and on_frame:
+            self.notes.sign(node, 'astype("category") makes its categories from all values of the column. Give pd.CategoricalDtype([...]).')
+        elif name == 'fillna' and 'method' in words and on_frame:
+            self.tell(node, 'ffill')
+        self.into(node, name, held, on_frame)
+
+    @staticmethod
+    def is_known(name, origin):
+        """Whether a function that gets the frame is one of a library, and not one of the program with the same name."""
+        return origin.startswith(('pandas.', 'pd.', 'numpy.', 'scipy.', 'sklearn.')) or name.startswith('fit')
+
+    def tell(self, node, name):
+        self.notes.sign(node, f'{name} {TOLD[name]}. A batch has only some of the rows.')
+
+    def into(self, node, name, held, on_frame):
+        """Follows the frame into functions of the program. A function of apply(axis=1) or map gets one row or one value."""
+        if name in ON_ROWS and on_frame and name != 'pipe':
+            for arg in node.args[:1]:
+                self.function(arg, set())
+        elif name == 'pipe' and on_frame and node.args:
+            function = self.functions.get(key(node.args[0]))
+            self.function(node.args[0], {arg.arg for arg in arguments(function)[:1]} if function else set())
+        elif key(node.func) in self.functions:
+            function = self.functions[key(node.func)]
+            names = [arg.arg for arg in arguments(function)]
+            given = {names[i] for i, arg in enumerate(node.args[: len(names)]) if self.of_frame(arg, held)}
+            given |= {keyword.arg for keyword in node.keywords if keyword.arg and self.of_frame(keyword.value, held)}
+            self.function(node.func, given)
+
+    def function(self, node, given):
+        function = self.functions.get(key(node))
+        if function is None or (function.name, frozenset(given)) in self.seen:
+            return
+        self.seen.add((function.name, frozenset(given)))
+        self.inspect(function.body, frame_names(function.body, given))
+        for part in ast.walk(function):
+            if isinstance(part, (ast.Global, ast.Nonlocal)):
+                self.notes.look(part, f'{", ".join(part.names)} is changed here and lives on after the call. Each worker has its own.')
+
+    def rows(self, statement, held):
+        """Rows that are dropped, multiplied or joined."""
+        for node in ast.walk(statement):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            name = node.func.attr
+            given = any(self.of_frame(arg, held) for arg in node.args) or self.of_frame(node.func.value, held)
+            if name in JOINS and given or name in ('join', 'append') and root(node.func) in held:
+                self.notes.look(node, f'{name} joins the frame with other rows. Each row needs exactly one result, in the same order.')
+            elif name in DROPS and given and root(node.func) in held:
+                self.notes.look(node, f'{name} may change the number of rows. rowmill expects one result for each row.')
+        value = getattr(statement, 'value', None)
+        if isinstance(statement, (ast.Assign, ast.Return)) and self.is_filter(value, held):
+            self.notes.look(statement, 'It keeps only some rows. rowmill expects one result for each row.')
+
+    def is_filter(self, node, held):
+        """`df[df.a > 0]`, also with .copy() or .loc."""
+        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        if not isinstance(node, ast.Subscript):
+            return False
+        base = node.value
+        if isinstance(base, ast.Attribute) and base.attr == 'loc':
+            base = base.value
+        index = node.slice
+        index = getattr(index, 'value', index) if type(index).__name__ == 'Index' else index
+        index = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
+        if key(base) not in held or isinstance(index, (ast.Constant, ast.List, ast.Slice, ast.Name)):
+            return False
+        return isinstance(index, (ast.Compare, ast.BinOp, ast.UnaryOp, ast.Call)) and self.of_frame(index, held)
+
+    def counter(self, loop, held):
+        """`for i, row in enumerate(df.iterrows())` is told by enumerate; here: a counter that grows with each row."""
+        if any(isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in ('iterrows', 'itertuples') for node in ast.walk(loop.iter)):
+            grown = [node for node in ast.walk(loop) if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)]
+            for node in grown:
+                self.notes.sign(node, f'{node.target.id} grows from row to row. It begins anew in each batch.')
+
+    @staticmethod
+    def is_text(func):
+        """Whether a method belongs to `.str` or `.dt`: it looks at one value."""
+        return isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute) and func.value.attr in ('str', 'dt')
+
+    @staticmethod
+    def of_frame(node, held):
+        """Whether an expression is the frame, a column, or made of one, and not of one row."""
+        return any(isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in walk_outside_lambdas(node))
+
+
+def walk_outside_lambdas(node):
+    yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.Lambda):
+            yield from walk_outside_lambdas(child)
+
+
+def is_list(call, words):
+    bins = words.get('bins') or (call.args[1] if len(call.args) > 1 else None)
+    return bins is not None and not (isinstance(bins, ast.Constant) and isinstance(bins.value, int))
+
+
+def frame_names(statements, given):
+    """The variables of a function body that come from the frames it was given."""
+    held = set(given)
+    before = None
+    while before != len(held):
+        before = len(held)
+        for statement in statements:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Assign) and Signs.of_frame(node.value, held):
+                    held |= {key(target) for target in node.targets if key(target)} | (changes(node) & held)
+    return held
+
+

@@ -1,0 +1,253 @@
+"""The statements between the two ends, in one scope: what is done to the frame, what only prints, what is only prepared."""
+
+import ast
+
+from adopt_ends import contains, frames, mentions, reads_pieces
+from adopt_names import FUNCTIONS, binds, changes, free, key, loads
+
+SHOWS = ('head', 'tail', 'info', 'describe', 'sample', 'display', 'value_counts', 'print', 'pprint')
+LOGS = ('debug', 'info', 'warning', 'warn', 'error', 'exception', 'critical', 'log')
+ENDS = ('sys.exit', 'exit', 'quit', 'os._exit')
+
+
+class Work:
+    """The part of the work that is in one scope. `start` and `end` are calls, or None: from the beginning, to the end."""
+
+    def __init__(self, program, notes, scope, start, end, value, held, other_writes=()):
+        self.program, self.notes, self.scope = program, notes, scope
+        self.start, self.end, self.value = start, end, value
+        self.other_writes = other_writes
+        self.prepared = []  # statements before the work, and those within it that do not touch the frame
+        self.after = []
+        self.held = frames(program, scope, start, held)
+        self.statements = self.cut()
+        self.param = self.take_param(held)
+        self.edits = self.make_edits()
+        self.leave_out()
+
+    def cut(self):
+        """The statements from the one with `start` to the one with `end`, taken out of the blocks around them."""
+        first = self.program.blocks(self.start) if self.start else [(self.scope, self.scope.body, 0)]
+        if self.end:
+            last = self.program.blocks(self.end)
+        else:
+            last = [(first[0][0], first[0][1], len(first[0][1]) - 1)]
+        depth = 0
+        while first[depth][1] is last[depth][1] and first[depth][2] == last[depth][2] and self.goes_down(depth, first, last):
+            self.wrapped(first[depth][1][first[depth][2]])
+            self.prepared += first[depth][1][: first[depth][2]]
+            self.after += first[depth][1][first[depth][2] + 1 :]
+            depth += 1
+        _, block, i = first[depth]
+        j = last[depth][2]
+        self.prepared += block[:i] if self.start else []
+        self.after += block[j + 1 :] if self.end else []
+        if self.end and self.is_over_pieces(block[j]) and len(last) > depth + 1:
+            self.prepared += block[i:j]
+            return [block[j]] + self.head_of(last, depth)
+        if i == j:
+            return [block[i]]
+        head = self.tail_of(first, depth)
+        return head + block[i + 1 : j] + self.head_of(last, depth)
+
+    def is_over_pieces(self, statement):
+        """Whether it is a loop over the pieces that `chunksize=` gives."""
+        if not isinstance(statement, ast.For) or not self.start or not reads_pieces(self.start):
+            return False
+        return contains(statement.iter, self.start) or key(statement.iter) in self.held
+
+    def goes_down(self, depth, first, last):
+        return depth + 1 < len(first) and depth + 1 < len(last) and first[depth + 1][1] is last[depth + 1][1]
+
+    def tail_of(self, way, depth):
+        """The statement with the read, and what follows it in the blocks around it."""
+        if not self.start:
+            return [way[depth][1][way[depth][2]]]
+        found = [way[-1][1][way[-1][2]]]
+        for level in range(len(way) - 1, depth, -1):
+            _, block, index = way[level]
+            self.wrapped(way[level - 1][1][way[level - 1][2]])
+            self.prepared += block[:index]
+            found += block[index + 1 :]
+            owner = way[level][0]
+            if isinstance(owner, ast.Try) and block is owner.body:
+                found += owner.orelse + owner.finalbody
+        return found
+
+    def head_of(self, way, depth):
+        """What precedes the write in the blocks around it, and its statement."""
+        if not self.end:
+            return [way[depth][1][way[depth][2]]]
+        found = []
+        for level in range(depth + 1, len(way)):
+            _, block, index = way[level]
+            self.wrapped(way[level - 1][1][way[level - 1][2]], writes=True)
+            owner = way[level][0]
+            if isinstance(owner, ast.Try) and block is owner.orelse:
+                found += owner.body
+            found += block[:index]
+            self.after += block[index + 1 :]
+        return found + [way[-1][1][way[-1][2]]]
+
+    def wrapped(self, owner, writes=False):
+        """Says what it means that an end is inside a loop, a condition or a try."""
+        if is_main_guard(owner) or isinstance(owner, (ast.With, ast.AsyncWith)):
+            return
+        what = 'write' if writes else 'read'
+        if self.is_over_pieces(owner):
+            return
+        if isinstance(owner, (ast.For, ast.AsyncFor, ast.While)):
+            self.notes.look(owner, f'The {what} is in a loop. The command does it once: run it for each file.')
+        elif isinstance(owner, ast.If):
+            self.notes.look(owner, f'The {what} depends on a condition. The command always does it.')
+        elif isinstance(owner, ast.Try):
+            for handler in owner.handlers:
+                if not all(self.is_talk(child) or ends_program(child, self.program) for child in handler.body):
+                    self.notes.look(handler, f'If the {what} fails, the program does something else. The command ends with an error.')
+
+    def take_param(self, held):
+        """The name of the parameter. `df = pd.read_csv(...)` names it, and is no statement of the work."""
+        if not self.start:
+            return next(iter(held))
+        first = self.statements[0]
+        target = None
+        if isinstance(first, ast.Assign) and len(first.targets) == 1 and first.value is self.start:
+            target = first.targets[0]
+        elif isinstance(first, ast.AnnAssign) and first.value is self.start:
+            target = first.target
+        elif self.end and self.is_over_pieces(first) and contains(first, self.end):
+            target = first.target
+        if isinstance(target, ast.Name):
+            self.statements = self.statements[1:]
+            return target.id
+        used = {node.id for node in ast.walk(self.program.tree) if isinstance(node, ast.Name)}
+        return next(name for name in ('frame', 'rows', 'frame_of_rows') if name not in used)
+
+    def make_edits(self):
+        edits = []
+        if self.start and any(contains(statement, self.start) for statement in self.statements):
+            text = f'[{self.param}]' if reads_pieces(self.start) else self.param
+            edits.append(self.program.span(self.start) + (text,))
+        if self.end:
+            begin, stop = self.program.span(self.program.statement(self.end))
+            first, last = self.program.span(self.value)
+            lines = self.value.end_lineno > self.value.lineno
+            if self.value is self.start:
+                return [(begin, stop, f'return {self.param}')]
+            edits += [(begin, first, 'return (' if lines else 'return '), (last, stop, ')' if lines else '')]
+        return edits
+
+    def leave_out(self):
+        """Takes out what prints, other writes, and what does not touch the frame: that is prepared once, at import."""
+        kept = []
+        changed = set()
+        for statement in self.statements:
+            if not (self.end and contains(statement, self.end)) and self.is_left_out(statement):
+                continue
+            kept.append(statement)
+        self.statements = kept
+        bound = {name for statement in kept for name in binds(statement) if self.touches(statement)} | {self.param}
+        changed = {name for statement in kept for name in changes(statement) if self.touches(statement)}
+        stays = []
+        for statement in kept:
+            can_move = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.With, ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS)
+            names = loads(statement) | binds(statement)
+            if can_move and not self.touches(statement) and not names & (bound | changed):
+                self.prepared.append(statement)
+            else:
+                stays.append(statement)
+                bound |= binds(statement)
+        self.statements = stays
+
+    def is_empty(self):
+        """Whether nothing happens to the frame here."""
+        if len(self.statements) != 1:
+            return False
+        only = self.statements[0]
+        value = self.value if self.end else only.value if isinstance(only, ast.Return) else None
+        return value is not None and (value is self.start or key(value) == self.param)
+
+    def free_names(self):
+        """The names that the work needs from outside."""
+        inner = [statement for statement in self.statements if not (self.end and contains(statement, self.end))]
+        names = free(inner, (self.start,), {self.param})
+        if self.end:
+            bound = {name for statement in inner for name in binds(statement)} | {self.param}
+            names |= loads(self.value, (self.start,)) - bound
+        return names
+
+    def own_names(self):
+        """Names that the work needs and also binds or changes: they begin anew in each call, so they stay in the function."""
+        return self.free_names() & {name for statement in self.statements for name in binds(statement) | changes(statement)}
+
+    def touches(self, statement):
+        return mentions(statement, self.held | {self.param}, self.start) or (self.end is not None and contains(statement, self.end))
+
+    def is_left_out(self, statement):
+        for write in self.other_writes:
+            if self.program.statement(write) is statement:
+                return True
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            return True
+        if self.is_talk(statement):
+            counts = any(is_length(node, self.held) for node in ast.walk(statement))
+            if counts:
+                self.notes.note(statement, 'It prints how many rows there are: left out. rowmill reports the count of the whole file.')
+            elif not is_ipython(statement):
+                self.notes.note(statement, 'It only shows something: left out, because the function runs once for each batch.')
+            return True
+        return False
+
+    def is_talk(self, statement):
+        """Whether a statement only prints, logs or shows something."""
+        if isinstance(statement, ast.Pass):
+            return True
+        if isinstance(statement, (ast.If, ast.For)):
+            return all(self.is_talk(child) for child in statement.body + statement.orelse)
+        if not isinstance(statement, ast.Expr) or any(isinstance(node, ast.NamedExpr) for node in ast.walk(statement)):
+            return False
+        value = statement.value
+        if isinstance(value, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Compare)):
+            return True
+        if not isinstance(value, ast.Call):
+            return False
+        if any(isinstance(node, ast.Call) and node is not value and is_pop(node) for node in ast.walk(value)):
+            return False
+        if isinstance(value.func, ast.Name):
+            return value.func.id in SHOWS + ('get_ipython',)
+        if not isinstance(value.func, ast.Attribute):
+            return False
+        name = value.func.attr
+        logs = name in LOGS and 'log' in (key(value.func.value) or '').lower()
+        return logs or is_ipython(statement) or name in SHOWS or (self.program.origin(value.func) or '').startswith('sys.stdout.')
+
+
+def is_pop(call):
+    return isinstance(call.func, ast.Attribute) and call.func.attr in ('pop', 'insert')
+
+
+def is_ipython(statement):
+    value = getattr(statement, 'value', None)
+    return isinstance(value, ast.Call) and any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'get_ipython' for node in ast.walk(value)
+    )
+
+
+def is_length(node, held):
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'len':
+        return any(mentions(arg, held, None) for arg in node.args)
+    return isinstance(node, ast.Attribute) and node.attr == 'shape' and key(node.value) in held
+
+
+def is_main_guard(statement):
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
+        return False
+    parts = [statement.test.left] + statement.test.comparators
+    return any(isinstance(part, ast.Name) and part.id == '__name__' for part in parts)
+
+
+def ends_program(statement, program):
+    if isinstance(statement, (ast.Raise, ast.Return)):
+        return True
+    call = getattr(statement, 'value', None)
+    return isinstance(statement, ast.Expr) and isinstance(call, ast.Call) and program.origin(call.func) in ENDS
