@@ -19,7 +19,7 @@ from adopt_names import FUNCTIONS, binds, key, loads, root  # noqa: E402
 from adopt_notes import LOOK, SIGN, Notes  # noqa: E402
 from adopt_places import Places  # noqa: E402
 from adopt_program import Program, Unreadable  # noqa: E402
-from adopt_signs import Signs  # noqa: E402
+from adopt_signs import Signs, is_chance  # noqa: E402
 from adopt_work import ENDS, is_main_guard  # noqa: E402
 
 
@@ -62,15 +62,14 @@ def explain_nothing(program, notes):
 
 def choose(program, notes, jobs):
     """The job of the last write, with the first file that it reads. The others are named."""
-    last = max((job.write[0] for job in jobs), key=lambda call: (call.lineno, call.col_offset))
-    own = [job for job in jobs if job.write[0] is last]
+    last = max(jobs, key=lambda job: (job.write[0].lineno, job.end.lineno, job.end.col_offset))
+    own = [job for job in jobs if job.write[0] is last.write[0] and job.end is last.end]
     first = min(own, key=lambda job: (not is_same_variable(program, job), job.read[0].lineno, job.start.lineno, job.start.col_offset))
     for job in own:
         if job is not first and job.start is not first.start:
             text = f'It also reads here. adopt takes the file of {program.place(first.start.lineno)} for the one with the rows.'
             notes.look(job.start, text)
-    others = {job.write[0] for job in jobs} - {last}
-    for write in others:
+    for write in {job.write[0] for job in jobs} - {last.write[0]}:
         notes.look(write, 'It also writes here. The command writes what the last to_csv writes: make another command for this file.')
     return first
 
@@ -155,6 +154,11 @@ def look_around(program, notes, job, module):
             owner = block[index]
             if isinstance(owner, (ast.For, ast.AsyncFor, ast.While)):
                 notes.look(owner, 'The job runs in a loop. The command does it once: run it for each file.')
+    chain = set(job.read.nodes + job.write.nodes)
+    for scope in {program.scope(node) for node in chain}:
+        for call in call_sites(program, scope) if isinstance(scope, FUNCTIONS) else []:
+            if call not in chain:
+                notes.look(call, f'It calls {scope.name} again. The command does only one of the calls.')
     scopes = {program.scope(node) for node in job.read.nodes + job.write.nodes}
     for node in ast.walk(program.tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
@@ -162,6 +166,9 @@ def look_around(program, notes, job, module):
             is_called = isinstance(node.parent, ast.Call) and node.parent.func is node
             if named and not is_called and isinstance(node.parent, (ast.Call, ast.keyword)):
                 notes.look(node, f'{node.id} is handed to another function, which may call it several times. The command does it once.')
+    for call in program.calls:
+        if program.origin(call.func) == 'os.chdir':
+            notes.look(call, 'It changes the working directory. Put full paths into the command.')
     work = module.common
     for statement in work.after:
         if is_main_guard(statement) or isinstance(statement, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)):
@@ -190,14 +197,23 @@ def inspect(program, notes, module):
             for node in ast.walk(statement):
                 if isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in ('to_csv',) + OTHER_WRITES and node is not work.end:
                     notes.look(node, f'{node.func.attr} writes a file in the middle of the work: each batch would replace it. Take it out.')
+                elif isinstance(node, ast.Call) and key(node.func) in ('exec', 'eval', 'globals', 'locals', 'vars'):
+                    notes.look(node, f'{key(node.func)} reaches names that adopt cannot see. Check that the module has them.')
                 elif isinstance(node, (ast.Global, ast.Nonlocal)):
                     notes.look(node, f'{", ".join(node.names)} lives on after the call. Each worker has its own.')
                 elif isinstance(node, ast.Call) and program.origin(node.func) in ENDS:
                     notes.look(node, 'It ends the program in the middle of the work. For rowmill it rejects the row.')
+            if isinstance(statement, ast.Expr) and not work.touches(statement) and module.needs.may_matter_often(statement.value):
+                notes.look(statement, 'It runs for each batch, and ran once in the program. Take it out, or move it to the top of the module.')
             returns = [node for node in ast.walk(statement) if isinstance(node, ast.Return) and program.scope(node) is work.scope]
             for node in returns:
                 if work.end is not None:
                     notes.look(node, 'It ends before the write. The command writes OUT in any case.')
+    for statements in module.needs.layers.values():
+        for statement in statements:
+            for node in ast.walk(statement) if not isinstance(statement, FUNCTIONS + (ast.ClassDef,)) else ():
+                if isinstance(node, ast.Call) and is_chance(program.origin(node.func) or ''):
+                    notes.sign(node, f'{program.origin(node.func)} gives each worker another value.')
     if not module.busy:
         notes.look(module.job.write[0], 'Nothing happens to the frame between read and write.')
 

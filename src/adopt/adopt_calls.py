@@ -167,6 +167,7 @@ def file_of(places, program, notes, call, what):
     except Unknown as reason:
         notes.look(call, f'{reason}. Put the file in place of {what}.')
         return None
+    tell_handle(places, program, notes, given[0])
     if '://' in path:
         notes.look(call, f'{path} is an address. rowmill reads and writes local files: put the file in place of {what}.')
         return None
@@ -174,6 +175,27 @@ def file_of(places, program, notes, call, what):
         notes.look(call, 'It reads standard input. rowmill reads the file several times: save it, and put the file in place of IN.')
         return None
     return path if path == '-' else os.path.normpath(path)
+
+
+def tell_handle(places, program, notes, given):
+    """What it means that the call gets an open file."""
+    opened = places.opened
+    if opened is None:
+        return
+    if isinstance(given, ast.Name):
+        scope = program.scope(given)
+        for node in ast.walk(scope):
+            if isinstance(node, ast.Name) and node.id == given.id and isinstance(node.ctx, ast.Load) and node is not given:
+                if not (isinstance(node.parent, ast.Attribute) and node.parent.attr == 'close'):
+                    notes.look(node, f'It also uses the open file {given.id}. The command reads or writes the whole file by itself.')
+    words = {keyword.arg for keyword in opened.keywords}
+    mode = CallText.mode_of(opened)
+    is_plain = program.origin(opened.func) in ('open', 'io.open') or not isinstance(opened.func, ast.Name) and opened.func.attr == 'open'
+    if len(opened.args) > 2 or not is_plain or (program.origin(opened.func) or '').split('.')[0] in ('codecs', 'gzip', 'bz2', 'lzma'):
+        notes.look(opened, 'The file is opened in a way of its own. Write its encoding= and compression= into the command.')
+    elif 'b' not in mode and mode[:1] in ('', 'r') and 'newline' not in words:
+        text = "open() without newline='' makes \\n of \\r\\n and \\r inside cells. The command keeps them as they are in the file."
+        notes.look(opened, text)
 
 
 def is_importable(program, job):

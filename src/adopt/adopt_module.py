@@ -5,7 +5,7 @@ import ast
 from adopt_ends import frame_parameter, written_value
 from adopt_names import FUNCTIONS, binds, key, loads
 from adopt_needs import Needs
-from adopt_work import Work
+from adopt_work import Work, is_main_guard
 
 
 class Module:
@@ -65,7 +65,7 @@ class Module:
 
     def find_direct(self):
         """The function that does all the work, as `df = classify(df)` calls it, or None."""
-        if len(self.busy) != 1 or self.preludes[self.busy[0]]:
+        if len(self.busy) != 1 or self.preludes[self.busy[0]] or self.has_late_globals():
             return None
         work = self.busy[0]
         calls = [node for node in self.calls_of(work)]
@@ -75,6 +75,13 @@ class Module:
         if is_in_place and not self.returns_nothing(call):
             return None
         return call
+
+    def has_late_globals(self):
+        """Whether functions read variables that an import does not set: under the main guard, or with `global`."""
+        tree = self.program.tree
+        late = {name for statement in tree.body if is_main_guard(statement) for name in binds(statement)}
+        late |= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
+        return any(late & loads(statement) for statement in tree.body if isinstance(statement, FUNCTIONS + (ast.ClassDef,)))
 
     def calls_of(self, work):
         """[(name of the function, whether it changes the frame in place)] if the work is one call of it."""
@@ -140,11 +147,10 @@ class Module:
         replaced = self.namespaces()
         blocks = [(ast.Import(), ['import argparse'])] if replaced else []
         for scope, statements in self.ordered_layers():
+            blocks += [(None, [text]) for (owner, _), text in needs.bindings.items() if owner is scope]
             for statement in sorted(statements, key=lambda statement: statement.lineno):
                 text = [replaced[statement]] if statement in replaced else self.with_comments(statement)
                 blocks.append((statement, text))
-            texts = [text for (owner, _), text in needs.bindings.items() if owner is scope]
-            blocks += [(None, [text]) for text in texts]
         blocks += [(None, [f'{name} = {program.one_line(node)}']) for name, node in constants.items()]
         lines = [f'"""The work of {program.name} on its frame, cut out by rowmill adopt for --classifier {file}:{self.name}."""', '']
         before_is_import = None
@@ -232,9 +238,10 @@ class Module:
         body = self.program.render(self.preludes[work], (), '    ')
         body += self.program.render(work.statements, work.edits, '    ')
         shared = self.globals_of(work)
-        head = [f'def {name}({work.param}):']
-        if shared:
-            head.append(f'    global {", ".join(shared)}')
+        if work.param in shared:
+            head = ['def ' + name + '(frame):', f'    global {", ".join(shared)}', f'    {work.param} = frame']
+        else:
+            head = [f'def {name}({work.param}):'] + ([f'    global {", ".join(shared)}'] if shared else [])
         return head + body
 
     def globals_of(self, work):
@@ -243,7 +250,11 @@ class Module:
             return []
         kept = [statement for statement in self.needs.layers[self.program.tree] if isinstance(statement, FUNCTIONS + (ast.ClassDef,))]
         read = {name for statement in kept for name in loads(statement)}
-        return sorted(read & {name for statement in work.statements for name in binds(statement)} - {work.param})
+        shared = sorted(read & ({name for statement in work.statements for name in binds(statement)} | {work.param}))
+        for name in shared:
+            if any(name in binds(statement) for statement in self.needs.layers[self.program.tree]):
+                self.notes.look(self.job.start, f'{name} is set several times, and functions read it. Hand it to them as an argument.')
+        return shared
 
     def free_name(self):
         taken = {name for statements in self.needs.layers.values() for statement in statements for name in binds(statement)}
@@ -252,11 +263,14 @@ class Module:
     def check(self):
         """Says what keeps the module from working as the program did."""
         for name, scope in self.needs.unknown.items():
-            bound = any(name in binds(statement) for work in self.works for statement in work.statements)
+            bound = any(name == work.param or name in binds(s) for work in self.works for s in work.statements)
             star = any(isinstance(s, ast.ImportFrom) and s.names[0].name == '*' for s in self.program.tree.body)
             if not bound and not star:
                 self.notes.look(self.job.start, f'The work uses {name}, and the program does not say what it is. Add it to the module.')
-        layers = [{n for s in statements for n in binds(s)} for _, statements in self.ordered_layers()]
+        layers = []
+        for scope, statements in self.ordered_layers():
+            shared = {name for node in ast.walk(scope) if isinstance(node, ast.Global) for name in node.names}
+            layers.append({name for statement in statements for name in binds(statement)} - shared)
         for index, names in enumerate(layers):
             for name in sorted(names & set().union(*layers[:index])) if index else []:
                 self.notes.look(self.job.start, f'The program has several variables {name}. The module has one: rename the others.')

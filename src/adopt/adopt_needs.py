@@ -11,7 +11,7 @@ SETTINGS = (
     'pandas.set_option', 'pandas.options', 'pandas.set_eng_float_format', 'warnings', 'numpy.random.seed', 'numpy.seterr',
     'random.seed', 'tqdm', 'locale', 'sys.path', 'sys.setrecursionlimit', 'decimal',
 )  # fmt: skip
-HARMLESS = ('time.sleep', 'os.makedirs', 'os.mkdir', 'gc.collect', 'plt', 'matplotlib', 'logging', 'sys.stdout', 'sys.stderr', 'sys.exit')
+HARMLESS = ('os.chdir', 'time.sleep', 'os.makedirs', 'os.mkdir', 'gc.collect', 'plt', 'matplotlib', 'logging', 'sys.stdout', 'sys.stderr', 'sys.exit')
 COMMAND_LINE = ('sys.argv', 'input')
 PARSERS = ('parse_args', 'parse_known_args')
 
@@ -29,6 +29,7 @@ class Needs:
         self.parsers = {}  # statement with parse_args() -> name
         self.seen = set()
         self.unknown = {}
+        self.setters = set()  # functions that set a variable of the module that is needed
         self.forbidden = set()
 
     def scope(self, scope, statements, call):
@@ -47,7 +48,8 @@ class Needs:
     def resolve(self, name, scope):
         if isinstance(scope, ast.Module):
             found = self.binding(name, self.of_module())
-            if found:
+            late = self.set_globally(name)
+            if found or late:
                 self.keep(found, scope)
             elif not hasattr(builtins, name) and name not in ('__file__', '__name__'):
                 self.unknown.setdefault(name, scope)
@@ -60,14 +62,29 @@ class Needs:
         else:
             self.need({name}, self.program.scope(scope))
 
+    def set_globally(self, name):
+        """Keeps what sets a variable of the module with `global`: in the functions of the job, and in functions that they call."""
+        is_set = False
+        for function in self.program.functions:
+            own = [node for node in ast.walk(function) if isinstance(node, ast.Global) and name in node.names]
+            if not own:
+                continue
+            if function in self.prepared:
+                found = self.binding(name, self.prepared[function])
+                self.keep(found, function)
+                is_set = is_set or bool(found)
+            else:
+                self.setters.add(function.name)
+        return is_set
+
     def of_module(self):
         """The statements of the module that may be needed: those before the work, and every import and definition."""
         known = self.prepared[self.program.tree]
         if known is None:
             return self.module
-        allowed = set(known)
         definitions = (ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
-        return [statement for statement in self.module if statement in allowed or isinstance(statement, definitions)]
+        others = [statement for statement in self.module if isinstance(statement, definitions) and statement not in known]
+        return sorted(known + others, key=lambda statement: statement.lineno)
 
     @staticmethod
     def binding(name, statements):
@@ -76,8 +93,7 @@ class Needs:
         if not found:
             return []
         definition = all(isinstance(statement, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for statement in found)
-        changing = [] if definition else [s for s in statements if name in changes(s) and s not in found and not is_scope(s)]
-        return found + changing
+        return found + ([] if definition else [s for s in changing(name, statements) if s not in found])
 
     def keep(self, statements, scope):
         for statement in statements:
@@ -112,6 +128,7 @@ class Needs:
 
     def bind_parameter(self, name, scope):
         """A parameter becomes a constant of the module: what the only call gives, or its default."""
+        self.keep(changing(name, self.prepared.get(scope) or []), scope)
         call = self.calls.get(scope)
         if name == 'self' and isinstance(scope.parent, ast.ClassDef) and call is not None:
             self.bindings[scope, name] = f'self = {self.program.one_line(call.func.value)}'
@@ -184,10 +201,15 @@ class Needs:
             origin = self.program.origin(value.func) or ''
         else:
             return
-        if any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS):
+        if any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS) or origin in self.setters:
             self.keep([statement], scope)
         elif isinstance(statement, ast.Expr) and self.may_matter(value, origin):
             self.notes.look(statement, f'{key(value.func)}() runs before the read and is left out. If the work needs it, add it to the module.')
+
+    def may_matter_often(self, value):
+        """Whether a call between the ends, which does not touch the frame, may do something else than set something up."""
+        origin = self.program.origin(getattr(value, 'func', None)) or ''
+        return not any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS + HARMLESS)
 
     def may_matter(self, call, origin):
         if any(contains(call, other) for other in self.forbidden) or 'log' in origin.lower():
@@ -203,6 +225,17 @@ class Needs:
 def flat(statements):
     """The statements of the module, with those under `if __name__ == '__main__'` in their place."""
     return [part for statement in statements for part in (statement.body if is_main_guard(statement) else [statement])]
+
+
+def changing(name, statements):
+    """The statements that change the object of a variable, or call a method of it and do nothing with the result."""
+    found = []
+    for statement in statements:
+        calls = [node.value for node in ast.walk(statement) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+        called = any(isinstance(call.func, ast.Attribute) and root(call.func) == name for call in calls)
+        if not is_scope(statement) and (name in changes(statement) or called):
+            found.append(statement)
+    return found
 
 
 def is_scope(statement):

@@ -64,8 +64,8 @@ class Signs:
             self.notes.sign(node, 'to_datetime without format= guesses the format from the values of the column. Give format=.')
         elif origin in ('len', 'range', 'enumerate') and given_frame and isinstance(node.func, ast.Name):
             self.notes.sign(node, f'{name} counts the rows: a batch has fewer than the file.')
-        elif any(origin.startswith(prefix) for prefix in RANDOM):
-            self.notes.sign(node, f'{origin} gives other values for each batch, even with a seed.')
+        elif is_chance(origin):
+            self.notes.sign(node, f'{origin} gives other values in each batch and in each worker, even with a seed.')
         elif name in STATISTICS and (on_frame or given_frame and origin.startswith(('numpy.', 'scipy.'))):
             axis = words.get('axis')
             if not (isinstance(axis, ast.Constant) and axis.value in (1, 'columns')) and not self.is_text(node.func):
@@ -96,15 +96,21 @@ class Signs:
         elif name == 'pipe' and on_frame and node.args:
             function = self.functions.get(key(node.args[0]))
             self.function(node.args[0], {arg.arg for arg in arguments(function)[:1]} if function else set())
-        elif key(node.func) in self.functions:
-            function = self.functions[key(node.func)]
-            names = [arg.arg for arg in arguments(function)]
+        elif self.own_function(node.func):
+            function = self.own_function(node.func)
+            names = [arg.arg for arg in arguments(function)][isinstance(function.parent, ast.ClassDef) :]
             given = {names[i] for i, arg in enumerate(node.args[: len(names)]) if self.of_frame(arg, held)}
             given |= {keyword.arg for keyword in node.keywords if keyword.arg and self.of_frame(keyword.value, held)}
             self.function(node.func, given)
 
+    def own_function(self, node):
+        """The function or method of the program that a call may mean, or None."""
+        function = self.functions.get(node.attr if isinstance(node, ast.Attribute) else key(node))
+        is_method = function is not None and isinstance(function.parent, ast.ClassDef)
+        return function if is_method == isinstance(node, ast.Attribute) else None
+
     def function(self, node, given):
-        function = self.functions.get(key(node))
+        function = self.own_function(node)
         if function is None or (function.name, frozenset(given)) in self.seen:
             return
         self.seen.add((function.name, frozenset(given)))
@@ -160,6 +166,12 @@ class Signs:
     def of_frame(node, held):
         """Whether an expression is the frame, a column, or made of one, and not of one row."""
         return any(isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in walk_outside_lambdas(node))
+
+
+def is_chance(origin):
+    """Whether a call gives random values or the time."""
+    is_time = origin.split('.')[0] in ('datetime', 'pandas', 'time') and origin.rsplit('.', 1)[-1] in ('now', 'today', 'utcnow', 'time')
+    return is_time or origin.startswith(RANDOM) and not origin.endswith(('.seed', '.Random', '.default_rng', '.RandomState'))
 
 
 def walk_outside_lambdas(node):

@@ -19,6 +19,7 @@ class Work:
         self.other_writes = other_writes
         self.prepared = []  # statements before the work, and those within it that do not touch the frame
         self.after = []
+        self.moved = set()  # the statements of `prepared` that come after the read
         self.held = frames(program, scope, start, held)
         self.statements = self.cut()
         self.param = self.take_param(held)
@@ -140,24 +141,32 @@ class Work:
     def leave_out(self):
         """Takes out what prints, other writes, and what does not touch the frame: that is prepared once, at import."""
         kept = []
-        changed = set()
         for statement in self.statements:
             if not (self.end and contains(statement, self.end)) and self.is_left_out(statement):
                 continue
             kept.append(statement)
         self.statements = kept
-        bound = {name for statement in kept for name in binds(statement) if self.touches(statement)} | {self.param}
-        changed = {name for statement in kept for name in changes(statement) if self.touches(statement)}
-        stays = []
-        for statement in kept:
-            can_move = isinstance(statement, (ast.Assign, ast.AnnAssign, ast.With, ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS)
-            names = loads(statement) | binds(statement)
-            if can_move and not self.touches(statement) and not names & (bound | changed):
+        self.statements = []
+        for index, statement in enumerate(kept):
+            if self.can_move(statement, kept[:index] + kept[index + 1 :]):
                 self.prepared.append(statement)
+                self.moved.add(statement)
             else:
-                stays.append(statement)
-                bound |= binds(statement)
-        self.statements = stays
+                self.statements.append(statement)
+
+    def can_move(self, statement, others):
+        """Whether a statement between the ends does the same when it runs once, before the work."""
+        movable = (ast.Assign, ast.AnnAssign, ast.With, ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
+        if not isinstance(statement, movable) or self.touches(statement):
+            return False
+        own = binds(statement)
+        staying = [other for other in others if other not in self.moved]
+        written = {self.param} | {name for other in staying for name in binds(other) if self.touches(other)}
+        written |= {name for other in staying for name in changes(other) if self.touches(other)}
+        written |= {name for other in self.statements for name in binds(other) | changes(other)}
+        read_before = {name for other in self.statements for name in loads(other)}
+        bound_elsewhere = {name for other in others + self.prepared for name in binds(other)}
+        return not (loads(statement) | own) & written and not own & (read_before | bound_elsewhere)
 
     def is_empty(self):
         """Whether nothing happens to the frame here."""

@@ -12,8 +12,12 @@ import runpy
 import sys
 import traceback
 
-import numpy as np
 import pandas as pd
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, '..', '..', 'src', 'classifier', 'python'))
+
+from host_call import parse_call  # noqa: E402
 
 
 def in_child(function):
@@ -21,6 +25,7 @@ def in_child(function):
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
+        sys.stdout = io.StringIO()
         try:
             text = function() or ''
         except BaseException:
@@ -38,7 +43,6 @@ def in_child(function):
 def run_old(case):
     sys.argv[:] = [case['program']] + case['arguments']
     sys.path.insert(0, '.')
-    sys.stdout = io.StringIO()
     if case['program'].endswith('.ipynb'):
         with open(case['program']) as file:
             cells = [''.join(cell['source']) for cell in json.load(file)['cells'] if cell['cell_type'] == 'code']
@@ -65,11 +69,11 @@ def run_adopted(case):
     module = importlib.util.module_from_spec(spec)
     sys.modules['adopted'] = module
     spec.loader.exec_module(module)
-    names = {'pd': pd, 'np': np, **vars(module)}
-    frame = eval(case['read'], {**names, 'IN': case['input']})
+    read, write = parse_call(case['read'], 'read'), parse_call(case['write'], 'write')
+    frame = pd.read_csv(case['input'], **read.resolve(module))
     result = getattr(module, name)(frame)
     result = frame if result is None else result
-    eval(case['write'], {**names, 'df': result, 'OUT': 'adopted-out'})
+    result.to_csv('adopted-out', **write.resolve(module))
 
 
 def prove(case):
@@ -87,4 +91,4 @@ def prove(case):
     return None if expected == found and expected else f'{found!r} instead of {expected!r}'
 
 
-print(json.dumps([prove(case) for case in json.load(sys.stdin)]), file=sys.__stdout__)
+print(json.dumps([prove(case) for case in json.load(sys.stdin)]))
