@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { RowmillError } from './errors.ts'
 import {
   age,
   choice,
@@ -14,7 +13,7 @@ import {
   repeated,
   text,
 } from './option-spec.ts'
-import { isProbablyUserinfo, maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
+import { isProbablyUserinfo, mayHoldSecret } from './support/credentials.ts'
 import { checkBudget, checkUrl, checkUserinfoFile, parseSwitch } from './support/parse-value.ts'
 import { holdsSecretProperty, maskProperties, type Property, parseProperties } from './support/property-text.ts'
 
@@ -171,6 +170,18 @@ export const OPTIONS = {
     "index_col=0, dtype=str, engine='python'",
   ),
   toCsv: json('to-csv', 'the keyword arguments that the original job gave to to_csv', 'header=False'),
+  read: optional(
+    'read',
+    'CALL',
+    'the call of read_csv as it stands in the original program, such as "pd.read_csv(IN, sep=\';\')", or MODULE:NAME, a dict of its arguments',
+    '--read-csv',
+  ),
+  write: optional(
+    'write',
+    'CALL',
+    'the call of to_csv as it stands in the original program, such as "df.to_csv(OUT, index=False)", or MODULE:NAME',
+    '--to-csv',
+  ),
   force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
   forceRemoval: {
     ...flag('force', 'also remove open or unfinished jobs; workers skip their remaining rows'),
@@ -256,41 +267,4 @@ export type OptionValues<N extends OptionName> = { [K in N]: (typeof OPTIONS)[K]
 /** The environment variable of an option that is not for the command line alone. */
 export function environmentOf({ flag }: OptionSpec<unknown>): string {
   return `ROWMILL_${flag.toUpperCase().replaceAll('-', '_')}`
-}
-
-/** Refuses a secret in a valid value on the command line. Throws USAGE that says where to put it, without showing it. */
-export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
-  if (!spec.holdsSecret?.(text)) return
-  const value = shown(spec, text)
-  const file =
-    spec.flag === OPTIONS.property.flag
-      ? `or in a file: --${OPTIONS.commandConfig.flag} FILE`
-      : `or USER:PASSWORD in a file: --${OPTIONS.schemaRegistryUserinfoFile.flag} FILE`
-  const message =
-    `--${spec.flag} ${value}: every user of this machine can read a password on a command line. ` +
-    `Give the same in the environment, as ${environmentOf(spec)}, ${file}`
-  throw new RowmillError('USAGE', message, { option: spec.flag, value })
-}
-
-/** Parses a value. `given` is the flag or the variable. Throws USAGE with `given`, the value and what a valid one is. */
-export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string): T {
-  try {
-    return spec.parse(text, given)
-  } catch (cause) {
-    const value = shown(spec, text)
-    if (value === text) {
-      const message = `${given} ${JSON.stringify(value)}: ${(cause as Error).message}`
-      throw new RowmillError('USAGE', message, { option: spec.flag, value }, { cause })
-    }
-    // What JSON.parse says quotes the text, so such an error is no cause of ours.
-    const why = (cause as Error).message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '')
-    throw new RowmillError('USAGE', `${given} ${JSON.stringify(value)}: ${why}`, { option: spec.flag, value })
-  }
-}
-
-/** A value as messages may show it. */
-function shown(spec: OptionSpec<unknown>, text: string): string {
-  if (!spec.holdsSecret?.(text)) return new Secrets([text]).mask(text)
-  if (spec.mask) return spec.mask(text)
-  return mayHoldSecret(text) ? maskUrl(text) : '***'
 }

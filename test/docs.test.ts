@@ -157,10 +157,13 @@ const sources = (folder: string) =>
   globSync(`${folder}/**/*.ts`, { cwd: ROOT, exclude: ['**/node_modules/**', '**/*.d.ts'] }).sort()
 const importing = (files: string[], pattern: RegExp) => files.filter(file => pattern.test(read(file)))
 
-test('only src/kafka imports KafkaJS, and connectors import nothing of src but the SDK, the rules of pandas and support', () => {
+test('only src/kafka imports KafkaJS, and connectors import nothing of src but the SDK, the rules of pandas, its reader and support', () => {
   const outside = [...sources('src'), ...sources('connectors')].filter(file => !file.startsWith('src/kafka/'))
   assert.deepEqual(importing(outside, /\b(from|import|require)[ (]+'@?kafkajs/), [])
-  assert.deepEqual(importing(sources('connectors'), /from '(\.\.\/)+src\/(?!index\.ts|pandas\/|support\/)/), [])
+  assert.deepEqual(
+    importing(sources('connectors'), /from '(\.\.\/)+src\/(?!index\.ts|pandas\/|python\/|support\/)/),
+    [],
+  )
 })
 
 test('only src/kafka, one measurement and three tests name private modules of KafkaJS', () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { environmentOf, OPTIONS, type OptionSpec, parseOption } from '../src/options.ts'
+import { environmentOf, OPTIONS, type OptionSpec } from '../src/options.ts'
+import { parseOption } from '../src/parse-option.ts'
 
 test('the environment variable of an option follows from its flag', () => {
   assert.equal(environmentOf(OPTIONS.batchRows), 'ROWMILL_BATCH_ROWS')

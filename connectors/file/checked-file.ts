@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { RowmillError, type SourceIdentity } from '../../src/index.ts'
 
@@ -7,6 +7,8 @@ import { RowmillError, type SourceIdentity } from '../../src/index.ts'
 export const PIECE_BYTES = 256 * 1024
 /** Bytes of the digest that are kept for each piece: 128 bits, which is 64 MB for a terabyte. */
 const MARK_BYTES = 16
+/** As pandas.io.common.is_url and is_fsspec_url tell them: http://, s3://, ... */
+const URL_OR_STORE = /^[A-Za-z][A-Za-z0-9+\-.]*:\/\//
 
 /** A file that can be read only once: a pipe, a device. */
 export interface OnceFile {
@@ -62,6 +64,13 @@ export class CheckedFile {
     if (now.size === size && now.mtimeMs === mtimeMs) return
     const how = now.size === size ? 'it was written again' : `${size} bytes before, ${now.size} now`
     throw this.#changed(how, { size, sizeNow: now.size })
+  }
+
+  /** Throws INPUT_CHANGED if the path names another file by now. Whoever opens the file by its path needs this. */
+  async checkName(): Promise<void> {
+    const [own, named] = await Promise.all([this.#handle.stat(), stat(this.#path).catch(() => null)])
+    if (named?.dev === own.dev && named.ino === own.ino) return
+    throw this.#changed('its name now belongs to another file', {})
   }
 
   close(): Promise<void> {
@@ -125,6 +134,10 @@ export async function openInput(path: string): Promise<CheckedFile | OnceFile> {
 }
 
 function notFound(path: string, what: string): RowmillError {
+  if (URL_OR_STORE.test(path)) {
+    const message = `input ${path} is a URL, and rowmill reads local files. Download it first.`
+    return new RowmillError('INPUT_NOT_FOUND', message, { path })
+  }
   return new RowmillError('INPUT_NOT_FOUND', `input ${path} ${what}. Check the path.`, { path })
 }
 

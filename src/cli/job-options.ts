@@ -3,28 +3,36 @@ import type { JobOption } from '../model.ts'
 import type { OptionValues } from '../options.ts'
 import { checkReadCsv } from '../pandas/read-csv.ts'
 import { checkToCsv } from '../pandas/to-csv.ts'
+import type { CheckedCalls } from '../python/pandas-reader.ts'
+
+type PastedCalls = CheckedCalls & { readonly source: unknown }
+type JobOptionValues = OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast' | 'maxRejects'>
 
 /**
  * The options that go into the job record: `toCsv` and `cast`, which change bytes, and the budget. The options
- * for reading are only checked here, because the source puts them into the record. Throws USAGE.
+ * for reading are only checked here, because the source puts them into the record. So does a source with the calls of the
+ * original program (`pasted`). Throws USAGE.
  */
-export function jobOptions({
-  readCsv,
-  delimiter,
-  header,
-  toCsv: given,
-  cast,
-  maxRejects,
-}: OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast' | 'maxRejects'>): JobOption[] {
+export function jobOptions(options: JobOptionValues, pasted: PastedCalls | null = null): JobOption[] {
+  const { readCsv, delimiter, cast, maxRejects } = options
   checkReadCsv(readCsv, delimiter)
-  // The original job wrote no header. A header in --to-csv, such as a list of names, wins.
-  const toCsv = { header, ...given }
+  const toCsv = toCsvArguments(options, pasted)
   checkToCsv(toCsv)
+  const written = pasted?.toCsv ? pasted.options : [{ name: 'toCsv', value: JSON.stringify(toCsv) }]
   return [
-    { name: 'toCsv', value: JSON.stringify(toCsv) },
+    ...(pasted?.toCsv && pasted.source ? [] : written),
     { name: 'cast', value: JSON.stringify(cast.map(parseCast)) },
     { name: 'maxRejects', value: maxRejects },
   ]
+}
+
+/** The arguments of to_csv: those of `--write`, or those of `--to-csv` and `--header`. */
+export function toCsvArguments(
+  { header, toCsv }: Pick<JobOptionValues, 'header' | 'toCsv'>,
+  pasted: CheckedCalls | null,
+): Readonly<Record<string, unknown>> {
+  // The original job wrote no header. A header in --to-csv, such as a list of names, wins.
+  return pasted?.toCsv ?? { header, ...toCsv }
 }
 
 function parseCast(cast: string): [string, string] {

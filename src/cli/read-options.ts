@@ -5,9 +5,8 @@ import {
   type OptionName,
   type OptionSpec,
   type OptionValues,
-  parseOption,
-  refuseSecret,
 } from '../options.ts'
+import { parseOption, refuseSecret } from '../parse-option.ts'
 import { type ConfigFile, type ConfigSettings, configured, readConfigFile, secretsOf } from './config-file.ts'
 import { hideSecretsOf } from './terminal.ts'
 

@@ -2,13 +2,12 @@ import { existsSync, realpathSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
-import type { JobOption } from '../model.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
 import { isSecretProperty } from '../support/property-text.ts'
-import { jobOptions } from './job-options.ts'
 import { checkOutputFree } from './json-output.ts'
 import { KAFKA_OPTIONS } from './kafka-options.ts'
+import { checkPasted } from './pasted-calls.ts'
 
 export const RUN_OPTIONS = [
   'classifier',
@@ -32,6 +31,8 @@ export const RUN_OPTIONS = [
   'cast',
   'readCsv',
   'toCsv',
+  'read',
+  'write',
   'force',
   'restart',
   'resume',
@@ -99,8 +100,8 @@ export function withoutSecrets(options: RunValues): RunValues {
   }
 }
 
-/** Checks a command line before anything starts. Returns the options that go into the job record. Throws USAGE. */
-export function checkOptions(input: string, output: string, options: RunValues): JobOption[] {
+/** Checks a command line before anything starts, without what the calls in it say. Throws USAGE. */
+export function checkOptions(input: string, output: string, options: RunValues): void {
   if (options.classifier === null) {
     throw new RowmillError(
       'USAGE',
@@ -117,14 +118,16 @@ export function checkOptions(input: string, output: string, options: RunValues):
   if (input !== '-' && output !== '-' && sameFile(input, output)) {
     throw new RowmillError('USAGE', `IN and OUT are the same file, ${input}: choose another OUT`, { path: input })
   }
-  const { compression } = options.toCsv
-  if (output === '-' && typeof compression !== 'undefined' && compression !== null && compression !== 'infer') {
-    const message =
-      '--to-csv compression: standard output is not compressed, and pandas would not do it either. ' +
-      'Leave it out and pipe OUT into a compressor'
-    throw new RowmillError('USAGE', message)
-  }
-  return jobOptions(options)
+  checkPasted(input, options)
+}
+
+/** Throws USAGE for arguments of to_csv that ask to pack standard output. */
+export function checkPacking(output: string, { compression }: Readonly<Record<string, unknown>>): void {
+  if (output !== '-' || typeof compression === 'undefined' || compression === null || compression === 'infer') return
+  const message =
+    '--to-csv compression: standard output is not compressed, and pandas would not do it either. ' +
+    'Leave it out and pipe OUT into a compressor'
+  throw new RowmillError('USAGE', message)
 }
 
 function sameFile(a: string, b: string): boolean {

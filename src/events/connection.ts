@@ -1,6 +1,7 @@
 import { clusterSettings, type KafkaOptions } from '../client-config/kafka-options.ts'
 import { Kafka } from '../kafka/index.ts'
-import { type Compression, OPTIONS, parseOption } from '../options.ts'
+import { type Compression, OPTIONS } from '../options.ts'
+import { parseOption } from '../parse-option.ts'
 import { type EnsureOptions, ensureTopics } from '../pipeline/topics.ts'
 import { registerRecords, wireFormat } from '../wire/confluent.ts'
 

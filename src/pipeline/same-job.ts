@@ -13,7 +13,13 @@ export type JobHeader = Pick<Job, 'columns' | 'indexKind' | 'options'>
 /** No user chose this option: it comes from the Python of the machine that began the job, and never changes. */
 const FOUND_OUT = 'quotesCarriageReturn'
 
-/** Throws JOB_EXISTS unless the job was begun with this file and these options. */
+/** The option with what pandas made of the whole file (`--read`). */
+const RECIPE = 'recipe'
+
+/**
+ * Throws JOB_EXISTS unless the job was begun with this file and these options, and INPUT_CHANGED if pandas reads the file
+ * otherwise now.
+ */
 export function checkSameFile(
   job: Job,
   header: SourceHeader,
@@ -27,7 +33,15 @@ export function checkSameFile(
   if (other) throw refuse(other)
   const now = withIndexKind({ ...header, options: [...header.options, ...options] })
   const others = differing(withIndexKind(job), now, SOURCE_DIGEST) // the digest was compared with the source
+  if (others.join() === RECIPE) throw readOtherwise(job)
   if (others.length > 0) throw refuse(`begun with other options (${others.join(', ')})`)
+}
+
+function readOtherwise({ id }: Job): RowmillError {
+  const message =
+    `job ${id} was begun with the same file, but pandas reads it otherwise now: other dtypes, or another index. ` +
+    'Use the Python and the classifier that it was begun with, or choose another --job'
+  return new RowmillError('INPUT_CHANGED', message, { job: id, begunWith: RECIPE })
 }
 
 /**

@@ -92,8 +92,8 @@ function cancel(context: PipelineContext, job: Job, by: string): Promise<void> {
 
 /** Whether another publisher of the job would meet the same error, and `jobs` does not have it yet. */
 function endsJob(error: unknown): boolean {
-  const { facts, exitCode } = toRowmillError(error)
-  return !facts['told'] && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
+  const { code, facts, exitCode } = toRowmillError(error)
+  return !facts['told'] && code !== 'READER_DIED' && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
 }
 
 /** The rows of one job on their way to the broker. */

@@ -1,6 +1,6 @@
 import { jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
-import type { Values } from '../../model.ts'
+import { optionOf, type Values } from '../../model.ts'
 import { toCsvOf } from '../../pandas/to-csv.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from '../boundary.ts'
 import type { Cell, Classifier } from '../classifier.ts'
@@ -20,6 +20,9 @@ const OF_PANDAS: readonly string[] = [
   'keep_default_na',
   'na_filter',
 ]
+
+const ONLY_PYTHON =
+  'the job was published with --read: pandas makes its frames, and this classifier is not Python. Publish it with --read-csv.'
 
 /**
  * Calls a classifier in TypeScript for one batch. Pads short rows, and turns the returned cells into text. Throws
@@ -46,6 +49,9 @@ export async function classifyWithModule(
 
 /** Throws USAGE if an option of the job asks for something that only pandas can do. */
 export function checkModuleJob({ options }: ClassifierJob): void {
+  if (optionOf(options, 'recipe') !== undefined) {
+    throw new RowmillError('USAGE', ONLY_PYTHON, { options: 'recipe' })
+  }
   const readCsv: Record<string, unknown> = jsonOptionOf({ options }, 'readCsv', '{}')
   const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
   if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')

@@ -4,10 +4,10 @@ import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker as Threa
 import type { Batch } from '../../core/batcher.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../../errors.ts'
 import type { Job } from '../../model.ts'
+import { LineForwarder } from '../../support/output-lines.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierJob, ClassifierRuntime } from '../boundary.ts'
 import type { EncodedRows } from '../decoding.ts'
 import type { ResultHead } from '../encode-results.ts'
-import { LineForwarder } from '../output.ts'
 
 export interface ThreadArguments {
   readonly file: string

@@ -19,18 +19,34 @@ import type { JobOption } from '../../model.ts'
 import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../../run.ts'
 import { crashPoint } from '../../support/crash-point.ts'
 import { defineCommand } from '../command.ts'
+import { jobOptions, toCsvArguments } from '../job-options.ts'
 import { nullsOf, printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
-import { checkOptions, RUN_OPTIONS, type RunValues, resumedOptions, withoutSecrets } from '../run-options.ts'
+import {
+  checkOptions,
+  checkPacking,
+  RUN_OPTIONS,
+  type RunValues,
+  resumedOptions,
+  withoutSecrets,
+} from '../run-options.ts'
 import { RUN_REPORT, tellReport } from '../run-report.ts'
 import { Terminal } from '../terminal.ts'
 
 /** What may end a run before there is a job to resume. */
-const BEFORE_JOB: readonly ErrorCode[] = ['INTERRUPTED', 'TIMEOUT', 'BROKER_UNREACHABLE', 'BROKER_FAILED']
+const BEFORE_JOB: readonly ErrorCode[] = [
+  'INTERRUPTED',
+  'TIMEOUT',
+  'READER_DIED',
+  'BROKER_UNREACHABLE',
+  'BROKER_FAILED',
+]
+const WHEN = 'before the job was complete'
 
 export const runCommand = defineCommand({
   name: 'run',
@@ -54,9 +70,22 @@ export const runCommand = defineCommand({
   },
 })
 
-async function beginRun(input: string, output: string, options: RunValues): Promise<number> {
-  const jobOptions = checkOptions(input, output, options)
-  const sink = sinkOf(output, { ...options, resumable: input !== '-' })
+function beginRun(input: string, output: string, options: RunValues): Promise<number> {
+  checkOptions(input, output, options)
+  return withinLimits(options, WHEN, session =>
+    withPasted(input, options, session, pasted => beginWith(pasted, session, { input, output, options })),
+  )
+}
+
+async function beginWith(
+  pasted: Pasted | null,
+  session: Session,
+  { input, output, options }: Pick<RunParts, 'input' | 'output' | 'options'>,
+): Promise<number> {
+  const toCsv = toCsvArguments(options, pasted)
+  checkPacking(output, toCsv)
+  const recorded = jobOptions(options, pasted)
+  const sink = sinkOf(output, { ...options, toCsv, resumable: input !== '-' })
   try {
     if (sink instanceof FileSink) await sink.reserve()
     const runFile = output === '-' || input === '-' ? null : new RunFile<RunValues>(output)
@@ -65,7 +94,8 @@ async function beginRun(input: string, output: string, options: RunValues): Prom
       await runFile.remove()
     }
     if (sink instanceof FileSink && !options.restart && (await sink.isUnfinished())) throw collectedBefore(output)
-    return await runToEnd({ input, output, options, jobOptions, sink, runFile, unfinished: null })
+    const parts = { input, output, options, pasted, jobOptions: recorded, sink, runFile, unfinished: null }
+    return await runToEnd(parts, session)
   } finally {
     await sink.close()
   }
@@ -90,21 +120,28 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   const by = moduleTarget(classifier!) ? 'this Node' : `the interpreter ${python}`
   terminal.say(`resuming with the classifier ${classifier}, given in ${folder}, run by ${by}`)
   process.chdir(folder)
-  const sink = sinkOf(path, { ...options, restart: false }) as FileSink
-  try {
-    await sink.reserve()
-    const jobOptions = checkOptions(input, path, options)
-    const unfinished = { job, pipeline, sourceDigest }
-    return await runToEnd({ input, output: path, options, jobOptions, sink, runFile, unfinished })
-  } finally {
-    await sink.close()
-  }
+  checkOptions(input, path, options)
+  const unfinished = { job, pipeline, sourceDigest }
+  return await withinLimits(options, WHEN, session =>
+    withPasted(input, options, session, async pasted => {
+      const sink = sinkOf(path, { ...options, toCsv: toCsvArguments(options, pasted), restart: false }) as FileSink
+      try {
+        await sink.reserve()
+        const recorded = jobOptions(options, pasted)
+        const parts = { input, output: path, options, pasted, jobOptions: recorded, sink, runFile, unfinished }
+        return await runToEnd(parts, session)
+      } finally {
+        await sink.close()
+      }
+    }),
+  )
 }
 
 interface RunParts {
   readonly input: string
   readonly output: string
   readonly options: RunValues
+  readonly pasted: Pasted | null
   readonly jobOptions: readonly JobOption[]
   readonly sink: FileSink | StdoutSink
   /** Null where the run cannot be resumed, because one end is a standard stream. */
@@ -112,49 +149,47 @@ interface RunParts {
   readonly unfinished: UnfinishedRun | null
 }
 
-function runToEnd(parts: RunParts): Promise<number> {
+async function runToEnd(parts: RunParts, session: Session): Promise<number> {
   const { input, output, options, sink, runFile, unfinished } = parts
-  return withinLimits(options, 'before the job was complete', async session => {
-    let kept = unfinished !== null
-    const onBegin = (run: UnfinishedRun) =>
-      runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
-    const onOpen = async (run: UnfinishedRun) => {
-      await onBegin(run) // it has the digest of its source by now
-      kept = true
-    }
-    try {
-      const report = await runPipeline(parts, session, runFile ? { onBegin, onOpen } : {})
-      session.terminal.close()
-      crashPoint('run-complete')
-      await runFile?.remove()
-      // A run killed before this line finds the proof and knows that OUT is complete. Another run of OUT may hold the
-      // lock by now, so a failure here is no failure of this run.
-      if (runFile) await forgetCommit(output, report.job).catch(() => {})
-      await tellReport(report, options, session.say)
-      return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
-    } catch (error) {
-      // run.json keeps no password. The file may have one.
-      const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
-      if (kept && leavesJob(error)) throw withResumeCommand(error, again)
-      if (kept && isCurable(error)) throw withCure(error, again)
-      if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)
-      if (unfinished && toRowmillError(error).code === 'USAGE') throw error // nothing was resumed, so all stays as it was
-      if (!isOfOutput(error)) await discard(sink, runFile)
-      // Before there is a job, the same command starts over.
-      throw runFile && BEFORE_JOB.includes(toRowmillError(error).code) ? withResumeCommand(error, sameCommand()) : error
-    }
-  })
+  let kept = unfinished !== null
+  const onBegin = (run: UnfinishedRun) =>
+    runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
+  const onOpen = async (run: UnfinishedRun) => {
+    await onBegin(run) // it has the digest of its source by now
+    kept = true
+  }
+  try {
+    const report = await runPipeline(parts, session, runFile ? { onBegin, onOpen } : {})
+    session.terminal.close()
+    crashPoint('run-complete')
+    await runFile?.remove()
+    // A run killed before this line finds the proof and knows that OUT is complete. Another run of OUT may hold the
+    // lock by now, so a failure here is no failure of this run.
+    if (runFile) await forgetCommit(output, report.job).catch(() => {})
+    await tellReport(report, options, session.say)
+    return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
+  } catch (error) {
+    // run.json keeps no password. The file may have one.
+    const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
+    if (kept && leavesJob(error)) throw withResumeCommand(error, again)
+    if (kept && isCurable(error)) throw withCure(error, again)
+    if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)
+    if (unfinished && toRowmillError(error).code === 'USAGE') throw error // nothing was resumed, so all stays as it was
+    if (!isOfOutput(error)) await discard(sink, runFile)
+    // Before there is a job, the same command starts over.
+    throw runFile && BEFORE_JOB.includes(toRowmillError(error).code) ? withResumeCommand(error, sameCommand()) : error
+  }
 }
 
 async function runPipeline(
-  { input, options, jobOptions, sink, runFile, unfinished }: RunParts,
+  { input, options, pasted, jobOptions, sink, runFile, unfinished }: RunParts,
   { terminal, say, signal }: Session,
   hooks: Pick<Parameters<typeof run>[0], 'onBegin' | 'onOpen'>,
 ): Promise<RunReport> {
   const { readCsv, toCsv, delimiter, indexKind } = options
   const { kafka, config } = await readKafkaOptions(options, say)
   return await run({
-    source: new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say }),
+    source: pasted?.source ?? new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say }),
     sink,
     classifier: options.classifier!,
     python: options.python,

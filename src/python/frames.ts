@@ -1,4 +1,4 @@
-import { LENGTH_BYTES } from '../../support/frame.ts'
+import { LENGTH_BYTES } from '../support/frame.ts'
 
 const LONGEST_BYTES = 2 ** 30
 
