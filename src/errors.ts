@@ -37,6 +37,7 @@ export const ERRORS = {
   INPUT_ROW_TOO_LARGE: { exit: 1, after: 'never' },
   INPUT_CHANGED: { exit: 1, after: 'never' },
   PROGRAM_UNREADABLE: { exit: 2, after: 'never' },
+  READ_DIFFERS: { exit: 1, after: 'never' },
   READER_DIED: { exit: 1, after: 'resume', guesses: true },
   OUTPUT_EXISTS: { exit: 2, after: 'never', keepsOutput: true },
   OUTPUT_UNUSABLE: { exit: 2, after: 'never', keepsOutput: true },

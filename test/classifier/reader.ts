@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { FrameReader } from '../../src/classifier/python/frames.ts'
+import { FrameReader } from '../../src/python/frames.ts'
 import { frameOf } from '../../src/support/frame.ts'
 import { FIXTURES, PYTHON } from './serial.ts'
 

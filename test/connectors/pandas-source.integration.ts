@@ -74,7 +74,7 @@ test('the numbers of a recipe reach the job record as they are', async t => {
 
 const ENDS: readonly [call: string, code: string, message: RegExp][] = [
   ['refused', 'USAGE', /^--read: refused$/],
-  ['differs', 'INPUT_FIELDS', /^column A differs$/],
+  ['differs', 'READ_DIFFERS', /^column A differs$/],
   ['changes', 'INPUT_CHANGED', /in\.csv changed while it was read \(\d+ bytes before, \d+ now\)/],
   ['replaces', 'INPUT_CHANGED', /in\.csv changed while it was read \(its name now belongs to another file\)/],
   ['dies', 'READER_DIED', /^the process that reads .*in\.csv ended with signal SIGKILL \(killed from outside/],

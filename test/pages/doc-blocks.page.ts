@@ -17,6 +17,7 @@ const STEPS = { by: 'test/pages/going-real-time.page.ts' }
 /** The call of a command, generated from the tables of commands and options. */
 const USAGE = { by: 'test/cli/pages.test.ts' }
 const ADOPTED = { by: 'test/pages/adopt.page.ts' }
+const PROGRAMS = { by: 'test/pages/your-job.page.ts' }
 const PRODUCERS = { by: 'test/foreign/producers.foreign.ts' }
 
 /** Each block by its beginning, in the order of its page. */
@@ -93,6 +94,10 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['echo', { by: 'test/foreign/secured-producers.foreign.ts' }],
   ],
   'docs/tcp.md': ['# sender.py', '# receiver.py', 'rowmill publish tcp:'].map(begins => [begins, 'run']),
+  'docs/your-job.md': [
+    '# scoring.py',
+    ...Array.from({ length: 10 }, () => ['import pandas', 'rowmill run ']).flat(),
+  ].map(begins => [begins, PROGRAMS]),
   'docs/wire-format.md': [
     ...['block     = floor(seq / b)', '{"job": "orders"'],
     ...Array.from({ length: 5 }, () => ['{', 'c3 01 ']).flat(),
