@@ -1,13 +1,21 @@
-import { link, open, rename, rmdir } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { rename, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
-import { type Packing, packingOf } from '../src/pandas/packing.ts'
+import { checkToCsv, type FileForm } from '../src/pandas/to-csv.ts'
 import { OutputFormat } from './csv/output-format.ts'
-import { CheckpointedFile, contentOf, type FileContent } from './file/checkpointed-file.ts'
+import { CheckpointedFile, contentAt, hasContent } from './file/checkpointed-file.ts'
+import { OutputForm } from './file/output-form.ts'
 import { OutputLock } from './file/output-lock.ts'
-
-import { checkOutput, checkOwner, syncFolder, takeAccessOf, unfinishedFolder, writing } from './file/output-path.ts'
-import { checkPackable, packFile } from './file/pack.ts'
+import {
+  appear,
+  checkOutput,
+  checkOwner,
+  syncFolder,
+  takeAccessOf,
+  unfinishedFolder,
+  writing,
+} from './file/output-path.ts'
 
 export interface FileSinkOptions {
   readonly path: string
@@ -17,9 +25,9 @@ export interface FileSinkOptions {
   readonly restart?: boolean
   /** Whether an unfinished job can be resumed, because its input can be read again. Default: true. */
   readonly resumable?: boolean
-  /** The argument `compression` of to_csv, if it is known before the first row. `reserve` then refuses what it cannot pack. */
-  readonly compression?: { readonly value: unknown }
-  /** The Python whose standard library packs what Node cannot. Default: python3. */
+  /** The arguments of to_csv, if they are known before the first row. `reserve` then refuses what it cannot make. */
+  readonly toCsv?: Readonly<Record<string, unknown>>
+  /** The Python whose standard library encodes and packs what Node cannot. Default: python3. */
   readonly python?: string
   /** Whether `close` leaves the proof that the output is complete, until `forgetCommit` removes it. Default: false. */
   readonly keepsProof?: boolean
@@ -30,7 +38,8 @@ export interface FileSinkOptions {
  *
  * Writes the rows to a file that gets its name only when it is complete and safe on disk. Until then they are in
  * `PATH.rowmill/partial-ID`, and the last checkpoint is beside it. Only this user can write there. A lock keeps a second
- * collector of the same file out. A compressed file (`packingOf`) is made from the partial file at the end.
+ * collector of the same file out. The partial file is plain UTF-8 text. Another encoding, a packed file, and a file with what
+ * was there before, are made of it at the end (`OutputForm`).
  */
 export class FileSink implements Sink {
   readonly #path: string
@@ -38,21 +47,22 @@ export class FileSink implements Sink {
   readonly #restart: boolean
   readonly #resumable: boolean
   readonly #python: string
-  readonly #compression: FileSinkOptions['compression']
+  readonly #known: FileForm | undefined
   readonly #keepsProof: boolean
   readonly #folder: string
   readonly #lock: OutputLock
   readonly #partial: CheckpointedFile
   #format: OutputFormat | null = null
-  #packing: Packing | null = null
+  #form: OutputForm
   #committed = false
 
   constructor(options: FileSinkOptions) {
     const { path, force, restart = false, resumable = true, keepsProof = false, python = 'python3' } = options
     this.#path = path
     this.#python = python
-    this.#compression = options.compression
-    this.#force = force
+    this.#known = options.toCsv && checkToCsv(options.toCsv).file
+    this.#form = new OutputForm(path, checkToCsv({}).file, python)
+    this.#force = force && this.#known?.mode !== 'x'
     this.#restart = restart
     this.#resumable = resumable
     this.#keepsProof = keepsProof
@@ -64,12 +74,12 @@ export class FileSink implements Sink {
   /** Throws if OUT cannot be written, or another collector writes it. From here to `close`, no other one can. */
   async reserve(): Promise<void> {
     if (this.#lock.isTaken) return
-    if (this.#compression) await this.#setPacking(this.#compression.value)
-    await checkOutput(this.#path, this.#force)
+    if (this.#known) await this.#setForm(this.#known)
+    await checkOutput(this.#path, this.#mayExist)
     await checkOwner(this.#path)
     await this.#io(() => this.#lock.take())
     try {
-      await checkOutput(this.#path, this.#force) // the last holder of the lock may have finished the output
+      await checkOutput(this.#path, this.#mayExist) // the last holder of the lock may have finished the output
     } catch (error) {
       await this.#lock.release()
       throw error
@@ -87,6 +97,7 @@ export class FileSink implements Sink {
     if (this.#restart) await this.#io(() => this.#partial.forget())
     const last = await this.#partial.last()
     if (last?.partial === null) throw this.#ofFollow()
+    if (last?.complete?.appended && (await hasContent(this.#path, last.complete))) throw this.#isAppended(last.complete)
     // An output that was complete and is no longer there leaves nothing to resume.
     if (last?.complete) await this.#io(() => this.#partial.forget())
     const unfinished = last?.complete ? null : last
@@ -100,7 +111,7 @@ export class FileSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
-    if (!this.#compression) await this.#setPacking(this.#format?.compression)
+    if (!this.#known && this.#format) await this.#setForm(this.#format.file)
     if (this.#format && this.#partial.isEmpty) await this.#io(() => this.#partial.append(this.#format!.headerLine))
   }
 
@@ -116,17 +127,31 @@ export class FileSink implements Sink {
   /** After a kill in here, the checkpoint tells whether the output has its name: see finish-commit.ts. */
   async commit(summary?: Pick<JobSummary, 'job'>, signal?: AbortSignal): Promise<void> {
     await this.#io(async () => {
-      const plain = { path: this.#partial.path, content: await this.#partial.verify() }
-      const { path, content } = this.#packing ? await this.#pack(this.#packing, signal) : plain
-      await takeAccessOf(this.#path, path)
-      const complete = { ...content, job: summary?.job ?? null }
-      await this.#partial.save({ note: null, complete, partial: basename(path) })
+      const written = await this.#partial.verify()
+      do {
+        const made = await this.#form.make(this.#partial.path, { newPath: () => this.#partial.newPath(), signal })
+        const content = made.path === this.#partial.path ? written : await contentAt(made.path)
+        await takeAccessOf(this.#path, made.path)
+        const complete = { ...content, job: summary?.job ?? null, ...(made.before && { appended: true }) }
+        await this.#partial.save({ note: null, complete, partial: basename(made.path) })
+        this.#committed = await this.#name(made)
+      } while (!this.#committed)
       await this.#partial.close()
+      await syncFolder(dirname(this.#path))
+    })
+  }
+
+  /** Gives a finished file its name. False: the output that it begins with has changed meanwhile. */
+  async #name({ path, before }: { path: string; before: Stats | null }): Promise<boolean> {
+    if (!this.#form.appends) {
       if (this.#force) await rename(path, this.#path)
       else await appear(path, this.#path)
-      await syncFolder(dirname(this.#path))
-      this.#committed = true
-    })
+      return true
+    }
+    const now = await stat(this.#path).catch(() => null)
+    const isSame = now?.ino === before?.ino && now?.size === before?.size && now?.mtimeMs === before?.mtimeMs
+    if (isSame) await rename(path, this.#path)
+    return isSame
   }
 
   /** Ignores files that it cannot remove: an earlier error says why, and the next sink copes with the rest. */
@@ -145,21 +170,25 @@ export class FileSink implements Sink {
     await rmdir(this.#folder).catch(() => {}) // it stays if others keep files in it
   }
 
-  async #setPacking(compression: unknown): Promise<void> {
-    this.#packing = packingOf(compression, this.#path)
-    if (this.#packing) await checkPackable(this.#path, { packing: this.#packing, python: this.#python })
+  get #mayExist(): boolean {
+    return this.#force || this.#form.appends
   }
 
-  /** The partial file stays until the packed one is safe on disk: after a kill, the next sink resumes at its checkpoint. */
-  async #pack(packing: Packing, signal?: AbortSignal): Promise<{ path: string; content: FileContent }> {
-    const path = this.#partial.newPath()
-    await packFile(this.#partial.path, path, this.#path, { packing, python: this.#python, signal })
-    const file = await open(path)
-    try {
-      return { path, content: await contentOf(file, (await file.stat()).size) }
-    } finally {
-      await file.close()
-    }
+  async #setForm(form: FileForm): Promise<void> {
+    this.#form = new OutputForm(this.#path, form, this.#python)
+    if (this.#form.appends && this.#force) throw this.#forced()
+    if (form.mode === 'x') await checkOutput(this.#path, false)
+    await this.#form.check()
+  }
+
+  #forced(): RowmillError {
+    const message = `--to-csv mode="a" appends to ${this.#path}, and --force replaces it: leave one of them out`
+    return new RowmillError('USAGE', message, { path: this.#path })
+  }
+
+  #isAppended({ job }: { job: string | null }): RowmillError {
+    const message = `${this.#path} has the rows of job ${job}, but its command was killed before it could say so: give that command again, or discard what it left with --restart`
+    return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path, job })
   }
 
   #ofFollow(): RowmillError {
@@ -169,21 +198,5 @@ export class FileSink implements Sink {
 
   #io<T>(action: () => Promise<T>): Promise<T> {
     return writing(this.#path, action)
-  }
-}
-
-/** Gives a file its name, unless another file has it by now. Throws OUTPUT_EXISTS. */
-export async function appear(partial: string, path: string): Promise<void> {
-  try {
-    await link(partial, path)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST')
-      throw new RowmillError(
-        'OUTPUT_EXISTS',
-        `another program created ${path} while the job ran. Move that file away, or choose another OUT`,
-        { path },
-      )
-    await rename(partial, path) // a file system without hard links
   }
 }

@@ -80,7 +80,9 @@ export class GrowingFileSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
-    if (packingOf(this.#format?.compression, this.#path)) throw this.#packed()
+    if (packingOf(this.#format?.file.compression, this.#path)) throw this.#packed()
+    this.#format?.checkPlain('a file that grows')
+    if (this.#format?.file.mode === 'a') throw this.#appended()
     if (this.#format && this.#file.isEmpty) await this.#io(() => this.#file.append(this.#format!.headerLine))
   }
 
@@ -129,6 +131,11 @@ export class GrowingFileSink implements Sink {
 
   #packed(): RowmillError {
     const message = `${this.#path} cannot grow, because the job asks for a compressed file (--to-csv compression): collect it without --follow when it has ended`
+    return new RowmillError('USAGE', message, { path: this.#path })
+  }
+
+  #appended(): RowmillError {
+    const message = `--to-csv mode="a": ${this.#path} grows from its first row, and rowmill does not append to another file. Leave the mode out`
     return new RowmillError('USAGE', message, { path: this.#path })
   }
 

@@ -31,6 +31,7 @@ export class StdoutSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
+    this.#format?.checkPlain('standard output')
     if (this.#format) await this.#write(this.#format.headerLine)
   }
 

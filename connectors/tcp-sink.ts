@@ -67,6 +67,7 @@ export class TcpSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
+    this.#format?.checkPlain('a TCP receiver')
     if (this.#format?.headerLine) await this.#send(this.#format.headerLine)
   }
 

@@ -1,5 +1,5 @@
-import { optionOf, type SinkHeader, type Values } from '../../src/index.ts'
-import { toCsvOf } from '../../src/pandas/to-csv.ts'
+import { optionOf, RowmillError, type SinkHeader, type Values } from '../../src/index.ts'
+import { type FileForm, toCsvOf } from '../../src/pandas/to-csv.ts'
 import { csvFormatter } from './writer.ts'
 
 /** The lines of one job's output file, as pandas' to_csv would write them under the options of the job record. */
@@ -9,22 +9,30 @@ export class OutputFormat {
   readonly headerLine: string
   /** What ends each line. */
   readonly lineEnd: string
-  /** The argument `compression` of the original job's to_csv. */
-  readonly compression: unknown
+  /** How the original job's to_csv made a file of the lines. */
+  readonly file: FileForm
 
   /** Throws USAGE for options that no sink can obey: anybody can write a job record. */
   constructor({ columns, options }: SinkHeader) {
-    const { sink, compression } = toCsvOf({ options })
+    const { sink, file } = toCsvOf({ options })
     const quotesCarriageReturn = optionOf(options, 'quotesCarriageReturn') === 'true'
-    this.compression = compression
+    this.file = file
     this.lineEnd = sink.lineterminator
     this.#line = csvFormatter(sink, quotesCarriageReturn)
-    this.headerLine = sink.header ? this.#line(columns) : ''
+    this.headerLine = sink.header ? this.#line(sink.indexLabel ? columns : columns.slice(1)) : ''
   }
 
   lines(rows: readonly Values[]): string {
     let lines = ''
     for (const row of rows) lines += this.#line(row)
     return lines
+  }
+
+  /** Throws USAGE if `where` (standard output, a socket, ...) cannot get the bytes of the job, which are not UTF-8. */
+  checkPlain(where: string): void {
+    const { encoding } = this.file
+    if (encoding === null) return
+    const message = `--to-csv encoding=${JSON.stringify(encoding)}: ${where} gets UTF-8. Leave it out, or write a file`
+    throw new RowmillError('USAGE', message, { argument: 'encoding', value: encoding })
   }
 }

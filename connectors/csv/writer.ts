@@ -1,14 +1,12 @@
 import { RowmillError, type Values } from '../../src/index.ts'
-import type { SinkDialect } from '../../src/pandas/to-csv.ts'
-
-// Python's csv.QUOTE_ALL and csv.QUOTE_NONE; QUOTE_MINIMAL is 0.
-const QUOTE_ALL = 1
-const QUOTE_NONE = 3
+import { isMarkedNumber, withoutMark } from '../../src/pandas/number-marks.ts'
+import { QUOTE_ALL, QUOTE_NONE, QUOTE_NONNUMERIC, type SinkDialect } from '../../src/pandas/to-csv.ts'
 
 /**
  * Returns a function from cells to a line with its terminator. The line is the one that Python's csv.writer makes under the
  * arguments that pandas' to_csv passes to it. The rules are those of `join_append_data` in CPython's Modules/_csv.c. Newer
- * ones quote a cell with a carriage return, whatever the line terminator is (`quotesCarriageReturn`). Throws OUTPUT_FAILED
+ * ones quote a cell with a carriage return, whatever the line terminator is (`quotesCarriageReturn`). With QUOTE_NONNUMERIC
+ * the cells have the marks of number-marks.ts. Throws OUTPUT_FAILED
  * where the csv module raises "need to escape, but no escapechar set".
  */
 export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean): (cells: Values) => string {
@@ -26,7 +24,8 @@ export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean
     for (let i = 0; i < cells.length; i++) {
       if (i > 0) line += sep
       const cell = cells[i]!
-      line += quoting !== QUOTE_ALL && !pattern.test(cell) ? cell : guarded(cell)
+      if (quoting === QUOTE_NONNUMERIC) line += guarded(withoutMark(cell), !isMarkedNumber(cell))
+      else line += quoting !== QUOTE_ALL && !pattern.test(cell) ? cell : guarded(cell, quoting === QUOTE_ALL)
     }
     return line + lineterminator
   }
@@ -37,9 +36,9 @@ export function csvFormatter(dialect: SinkDialect, quotesCarriageReturn: boolean
     return `${quotechar}${quotechar}${lineterminator}`
   }
 
-  function guarded(cell: string): string {
+  function guarded(cell: string, isQuoted: boolean): string {
     let body = ''
-    let quoted = quoting === QUOTE_ALL
+    let quoted = isQuoted
     for (const char of cell) {
       if (!special.has(char)) body += char
       else if (quoting === QUOTE_NONE) body += escaper(cell) + char

@@ -23,7 +23,13 @@ export interface Checkpoint extends FileContent {
   /** The name of the file in the folder. Null: it is the output itself, which grows. */
   readonly partial: string | null
   /** The content of the complete output, and its job. Absent while rows are missing. */
-  readonly complete?: FileContent & { readonly job: string | null }
+  readonly complete?: CompleteContent
+}
+
+export interface CompleteContent extends FileContent {
+  readonly job: string | null
+  /** The output begins with what was in its place before. Others may append more. */
+  readonly appended?: boolean
 }
 
 /**
@@ -109,6 +115,7 @@ export class CheckpointedFile {
 
   /** Empties the file and removes the checkpoint. */
   async empty(): Promise<void> {
+    this.#buffer = ''
     await this.forget()
     await this.#file!.truncate(0)
     this.#bytes = 0
@@ -217,8 +224,30 @@ export class CheckpointedFile {
   }
 }
 
+/** The content of the file at `path`. */
+export async function contentAt(path: string): Promise<FileContent> {
+  const file = await open(path)
+  try {
+    return await contentOf(file, (await file.stat()).size)
+  } finally {
+    await file.close()
+  }
+}
+
+/** Whether there is a file with this content. One that was appended to may have more. */
+export async function hasContent(path: string, { bytes, digest, appended = false }: CompleteContent): Promise<boolean> {
+  const found = await stat(path).catch(() => null)
+  if (!found?.isFile() || found.size < bytes || (found.size > bytes && !appended)) return false
+  const file = await open(path)
+  try {
+    return (await contentOf(file, bytes)).digest === digest
+  } finally {
+    await file.close()
+  }
+}
+
 /** The content of an open file up to `bytes`. */
-export async function contentOf(file: FileHandle, bytes: number): Promise<FileContent> {
+async function contentOf(file: FileHandle, bytes: number): Promise<FileContent> {
   return { bytes, digest: (await hashOf(file, bytes)).digest('hex') }
 }
 

@@ -1,9 +1,8 @@
-import { open, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { appear } from '../file-sink.ts'
-import { type Checkpoint, CheckpointedFile, contentOf, type FileContent } from './checkpointed-file.ts'
+import { type Checkpoint, CheckpointedFile, hasContent } from './checkpointed-file.ts'
 import { OutputLock } from './output-lock.ts'
-import { syncFolder, takeAccessOf, unfinishedFolder, writing } from './output-path.ts'
+import { appear, syncFolder, takeAccessOf, unfinishedFolder, writing } from './output-path.ts'
 import { checkPrivateFolder } from './private-folder.ts'
 
 /**
@@ -47,22 +46,11 @@ export async function forgetCommit(path: string, job: string): Promise<void> {
 }
 
 async function nameNow(path: string, { partial, complete }: Checkpoint): Promise<boolean> {
-  if (partial === null || (await stat(path).catch(() => null))) return false
+  if (partial === null || complete!.appended || (await stat(path).catch(() => null))) return false
   const finished = join(unfinishedFolder(path), partial)
   if (!(await hasContent(finished, complete!))) return false
   await takeAccessOf(path, finished)
   await appear(finished, path)
   await syncFolder(dirname(path))
   return true
-}
-
-async function hasContent(path: string, { bytes, digest }: FileContent): Promise<boolean> {
-  const found = await stat(path).catch(() => null)
-  if (!found?.isFile() || found.size !== bytes) return false
-  const file = await open(path)
-  try {
-    return (await contentOf(file, bytes)).digest === digest
-  } finally {
-    await file.close()
-  }
 }

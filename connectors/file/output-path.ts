@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, chmod, chown, lstat, open, realpath, stat } from 'node:fs/promises'
+import { access, chmod, chown, link, lstat, open, realpath, rename, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 
@@ -30,12 +30,12 @@ export async function checkOutput(path: string, force: boolean): Promise<void> {
   if (existing && !force) {
     throw new RowmillError('OUTPUT_EXISTS', `${path} exists: choose another OUT, or --force to replace it`, { path })
   }
-  const link = await lstat(path).catch(() => null)
-  if (!existing && link)
+  const entry = await lstat(path).catch(() => null)
+  if (!existing && entry)
     throw unusable(
       `${path} is a symbolic link to a file that does not exist: name the file itself, or move the link away`,
     )
-  if (link?.isSymbolicLink())
+  if (entry?.isSymbolicLink())
     throw unusable(
       `${path} is a symbolic link, and --force would replace the link, not the file it leads to: name that file ` +
         `(${await realpath(path)}), or move the link away`,
@@ -73,6 +73,22 @@ export async function takeAccessOf(path: string, finished: string): Promise<void
   if (existing && (existing.uid !== own.uid || existing.gid !== own.gid))
     await chown(finished, existing.uid, existing.gid)
   await chmod(finished, existing ? existing.mode & 0o7777 : 0o666 & ~process.umask())
+}
+
+/** Gives a file its name, unless another file has it by now. Throws OUTPUT_EXISTS. */
+export async function appear(partial: string, path: string): Promise<void> {
+  try {
+    await link(partial, path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST')
+      throw new RowmillError(
+        'OUTPUT_EXISTS',
+        `another program created ${path} while the job ran. Move that file away, or choose another OUT`,
+        { path },
+      )
+    await rename(partial, path) // a file system without hard links
+  }
 }
 
 /** Makes the names in a folder safe on disk. */

@@ -1,17 +1,16 @@
-import { execFile, spawn } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { promisify } from 'node:util'
 import { createGzip, createZstdCompress, constants as zlib } from 'node:zlib'
 import { RowmillError } from '../../src/index.ts'
 import { isPackedByNode, type Packing } from '../../src/pandas/packing.ts'
+import { filterByPython, pythonFlaw } from './python-filter.ts'
 
 /** Packs standard input into standard output, which is a file, as pandas.io.common does. The size of the input is known. */
 const PACK = `
 import json, os, shutil, sys
-method, path, size, args = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4])
+method, path, size, args, mode = sys.argv[1], sys.argv[2], int(sys.argv[3]), json.loads(sys.argv[4]), sys.argv[5]
 source, target = sys.stdin.buffer, sys.stdout.buffer
 name = os.path.basename(path)
 inside = args.pop('archive_name', None)
@@ -44,8 +43,8 @@ elif method == 'zip':
 else:
     import tarfile
     kind = os.path.splitext(name)[1]
-    mode = 'w:' + kind[1:] if kind in ('.gz', '.xz', '.bz2') else 'w'
-    with tarfile.open(path, mode, fileobj=target) as archive:
+    packs = kind in ('.gz', '.xz', '.bz2') and mode != 'x'  # with mode x pandas makes a plain archive
+    with tarfile.open(path, 'w:' + kind[1:] if packs else 'w', fileobj=target) as archive:
         if size:
             info = tarfile.TarInfo(inside or (name[:-4] if name.endswith('.tar') else name))
             info.size = size
@@ -54,6 +53,8 @@ target.flush()`
 
 export interface PackOptions {
   readonly packing: Packing
+  /** The argument `mode` of to_csv. */
+  readonly mode: 'w' | 'a' | 'x'
   /** The Python whose standard library packs what Node cannot. */
   readonly python: string
   /** Ends the packing with its reason. */
@@ -61,7 +62,10 @@ export interface PackOptions {
 }
 
 /** Throws PYTHON_UNUSABLE if this machine cannot pack so. */
-export async function checkPackable(path: string, { packing, python }: PackOptions): Promise<void> {
+export async function checkPackable(
+  path: string,
+  { packing, python }: Pick<PackOptions, 'packing' | 'python'>,
+): Promise<void> {
   if (isPackedByNode(packing)) return
   const needed = {
     gzip: 'gzip',
@@ -71,19 +75,14 @@ export async function checkPackable(path: string, { packing, python }: PackOptio
     tar: 'tarfile, bz2, lzma, zlib',
     zstd: '',
   }
-  try {
-    await promisify(execFile)(python, ['-I', '-c', `import ${needed[packing.method]}`])
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'there is no such program' : message.trimEnd().split('\n').at(-1)
-    throw new RowmillError(
-      'PYTHON_UNUSABLE',
-      `the standard library of Python packs OUT ${path} (${packing.method}), and ${python} cannot: ${why}. ` +
-        'Name another one with --python PATH, or choose another OUT: .gz and .zst need no Python.',
-      { path, python },
-      { cause },
-    )
-  }
+  const why = await pythonFlaw(python, `import ${needed[packing.method]}`)
+  if (why === null) return
+  throw new RowmillError(
+    'PYTHON_UNUSABLE',
+    `the standard library of Python packs OUT ${path} (${packing.method}), and ${python} cannot: ${why}. ` +
+      'Name another one with --python PATH, or choose another OUT: .gz and .zst need no Python.',
+    { path, python },
+  )
 }
 
 /**
@@ -118,32 +117,15 @@ async function packByNode(from: string, target: FileHandle, { packing, signal }:
   await pipeline(createReadStream(from), packer, chunks => target.writeFile(chunks), signal ? { signal } : {})
 }
 
-async function packByPython(
-  from: string,
-  target: FileHandle,
-  { packing, python, path, signal }: PackPlace,
-): Promise<void> {
+async function packByPython(from: string, target: FileHandle, options: PackPlace): Promise<void> {
+  const { packing, mode, python, path, signal } = options
   const { size } = await stat(from)
-  const args = ['-I', '-c', PACK, packing.method, basename(path), String(size), JSON.stringify(packing.args)]
-  // It reads a pipe of this process, so it ends when this process ends.
-  const child = spawn(python, args, {
-    stdio: ['pipe', target.fd, 'pipe'],
-    ...(signal && { signal, killSignal: 'SIGKILL' }),
-  })
-  let said = ''
-  child.stderr!.setEncoding('utf8').on('data', text => {
-    said = (said + text).slice(-2000)
-  })
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', resolve)
-  })
-  const fed = pipeline(createReadStream(from), child.stdin!)
-  fed.catch(() => {}) // a child that fails stops reading, and says why
-  const code = await ended
-  if (code === 0) return fed
-  const why = said.trimEnd().split('\n').at(-1) || `it ended with ${code}`
-  throw new RowmillError('OUTPUT_FAILED', `cannot pack ${path}: ${python}: ${why}. Is there room on the disk?`, {
-    path,
-  })
+  const args = [packing.method, basename(path), String(size), JSON.stringify(packing.args), mode]
+  try {
+    await filterByPython(from, target, { python, script: PACK, args, signal })
+  } catch (cause) {
+    const why = (cause as Error).message
+    const message = `cannot pack ${path}: ${python}: ${why}. Is there room on the disk?`
+    throw new RowmillError('OUTPUT_FAILED', message, { path }, { cause })
+  }
 }

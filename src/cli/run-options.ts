@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
+import { checkToCsv } from '../pandas/to-csv.ts'
 import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
 import { isSecretProperty } from '../support/property-text.ts'
 import { checkOutputFree } from './json-output.ts'
@@ -121,13 +122,21 @@ export function checkOptions(input: string, output: string, options: RunValues):
   checkPasted(input, options)
 }
 
-/** Throws USAGE for arguments of to_csv that ask to pack standard output. */
-export function checkPacking(output: string, { compression }: Readonly<Record<string, unknown>>): void {
-  if (output !== '-' || typeof compression === 'undefined' || compression === null || compression === 'infer') return
-  const message =
-    '--to-csv compression: standard output is not compressed, and pandas would not do it either. ' +
-    'Leave it out and pipe OUT into a compressor'
-  throw new RowmillError('USAGE', message)
+/** Throws USAGE for arguments of to_csv that ask to pack or to encode standard output. */
+export function checkStandardOutput(output: string, toCsv: Readonly<Record<string, unknown>>): void {
+  if (output !== '-') return
+  const { compression, encoding } = checkToCsv(toCsv).file
+  const refuse = (name: string, why: string) => new RowmillError('USAGE', `--to-csv ${name}: ${why}`)
+  if (compression !== null && compression !== 'infer')
+    throw refuse(
+      'compression',
+      'standard output is not compressed, and pandas would not do it either. Leave it out and pipe OUT into a compressor',
+    )
+  if (encoding !== null)
+    throw refuse(
+      'encoding',
+      'standard output gets UTF-8, and pandas would not encode it either. Leave it out and pipe OUT into iconv',
+    )
 }
 
 function sameFile(a: string, b: string): boolean {

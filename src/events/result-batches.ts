@@ -1,6 +1,8 @@
 import { isRow, outcomesOf, type ResultSlice, sameColumns } from '../core/result-slice.ts'
 import { RowmillError } from '../errors.ts'
-import type { Job, Result } from '../model.ts'
+import type { Job, JobOption, Result } from '../model.ts'
+import { withoutMarks } from '../pandas/number-marks.ts'
+import { marksNumbers } from '../pandas/to-csv.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { fitsJob, OrderedResults, staysRight } from '../results/ordered-results.ts'
@@ -42,6 +44,13 @@ export async function* resultBatches(
   } finally {
     await results.close()
   }
+}
+
+/** The batch without the marks that numbers have for a sink (number-marks.ts). */
+export function unmarkedBatch<Batch extends ResultBatch>(batch: Batch, options: readonly JobOption[]): Batch {
+  if (!marksNumbers({ options })) return batch
+  const rows = batch.rows.map(row => (row.values === null ? row : { ...row, values: withoutMarks(row.values) }))
+  return { ...batch, columns: withoutMarks(batch.columns), rows }
 }
 
 /** The rows that were taken and not given yet. */

@@ -5,7 +5,7 @@ import { JobLog } from '../pipeline/job-log.ts'
 import type { Say } from '../support/say.ts'
 import { connectSdk } from './connection.ts'
 import type { ResultBatch, ResultsRequest } from './result-batch.ts'
-import { resultBatches } from './result-batches.ts'
+import { resultBatches, unmarkedBatch } from './result-batches.ts'
 
 export interface ResultsOptions extends ResultsRequest {
   /** `host:port` of one or more brokers: the short form of `kafka`. */
@@ -46,7 +46,8 @@ export async function* results(options: ResultsOptions): AsyncGenerator<ResultBa
   )
   const jobs = await JobLog.open(kafka, pipeline, say)
   try {
-    yield* resultBatches({ kafka, pipeline, jobs, say, signal }, options)
+    for await (const batch of resultBatches({ kafka, pipeline, jobs, say, signal }, options))
+      yield unmarkedBatch(batch, jobs.peek(options.job)!.options)
   } finally {
     await jobs.close()
   }

@@ -76,6 +76,11 @@ export function isPackedByNode({ method, args }: Packing): boolean {
   return method === 'zstd' || (method === 'gzip' && args['mtime'] === undefined)
 }
 
+/** Whether the file object through which to_csv packs can seek. If not, Python writes no mark of UTF-16 and UTF-32. */
+export function canSeek(packing: Packing | null): boolean {
+  return packing === null || !['bz2', 'xz', 'zstd'].includes(packing.method)
+}
+
 function split(compression: unknown): { method: PackMethod | 'infer' | null; args: Record<string, unknown> } {
   const isDict = typeof compression === 'object' && compression !== null && !Array.isArray(compression)
   const { method = undefined, ...args } = isDict ? (compression as Record<string, unknown>) : { method: compression }

@@ -5,6 +5,8 @@ import { Reassembler } from '../core/reassembler.ts'
 import { rowsOf } from '../core/result-slice.ts'
 import { describeRows, placeOf, rowsInPartition, seqOf } from '../core/sequence.ts'
 import type { EndOfInput, Job, Rejected, Result, RowsHead, Values } from '../model.ts'
+import { withoutMarks } from '../pandas/number-marks.ts'
+import { marksNumbers } from '../pandas/to-csv.ts'
 import { decode, encodeRows } from '../wire/codec.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 
@@ -115,7 +117,8 @@ function collectAll(
     if (result.count === 0 || result.rows.length > 0) columns ??= result.columns
     rows.push(...reassembler.take().flatMap(rowsOf))
   }
-  return { columns: columns ?? [], rows }
+  if (!marksNumbers(job)) return { columns: columns ?? [], rows }
+  return { columns: withoutMarks(columns ?? []), rows: rows.map(withoutMarks) }
 }
 
 function endOf(job: Job, partition: number, total: number): EndOfInput {

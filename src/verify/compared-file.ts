@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type FileHandle, open } from 'node:fs/promises'
 import { RowmillError } from '../errors.ts'
-import type { PackMethod } from '../pandas/packing.ts'
+import type { FileContentForm } from './unpacked.ts'
 import { UnpackedBytes } from './unpacked-bytes.ts'
 
 const READ_BYTES = 256 * 1024
@@ -31,9 +31,9 @@ export class ComparedFile {
     throw unreadable(path, new Error('it is not a regular file'))
   }
 
-  /** Makes all other calls read the content of the packed file. `python` unpacks formats that Node lacks. Called first. */
-  unpack(method: PackMethod, python: string): void {
-    this.#unpacked = new UnpackedBytes(this.path, method, python)
+  /** Makes all other calls read the content of the packed or encoded file, as UTF-8. Called first. */
+  unpack(form: FileContentForm): void {
+    this.#unpacked = new UnpackedBytes(this.path, form)
   }
 
   /** Reads the next `bytes` bytes, or fewer at the end of the file. The buffer is valid until the next call. */

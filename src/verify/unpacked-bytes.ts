@@ -1,6 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { PackMethod } from '../pandas/packing.ts'
-import { readUnpacked } from './unpacked.ts'
+import { type FileContentForm, readContent } from './unpacked.ts'
 
 /** The content of a packed file, by offset. Reading forward is cheap. Reading backward unpacks the file again. */
 export class UnpackedBytes {
@@ -11,8 +10,8 @@ export class UnpackedBytes {
   /** The offset of the first byte of #chunk. */
   #at = 0
 
-  constructor(path: string, method: PackMethod, python: string) {
-    this.#open = () => readUnpacked(path, method, python)
+  constructor(path: string, form: FileContentForm) {
+    this.#open = () => readContent(path, form)
   }
 
   /** Fills `into` with the bytes from `start` on, and returns the filled part. Throws the errors of unpacking. */

@@ -27,31 +27,96 @@ if source:
     shutil.copyfileobj(source, sys.stdout.buffer, 1 << 18)`
 
 /**
- * The content of a packed file, as a stream. The stream fails if the file has another format. Node unpacks gzip and zstd,
- * the standard library of `python` unpacks the others.
+ * Decodes standard input strictly, and writes it as UTF-8. It encodes the text again: the bytes must be those that Python
+ * makes of it. Several byte sequences may mean the same text, such as UTF-16 with and without a byte order mark.
  */
+const DECODE = `
+import hashlib, io, sys
+
+encoding, seeks = sys.argv[1:]
+
+class Tap(io.RawIOBase):
+    def __init__(self, source=None):
+        self.source, self.digest = source, hashlib.sha256()
+    def readable(self):
+        return True
+    def writable(self):
+        return True
+    def seekable(self):
+        return seeks == 'true' and self.source is None
+    def seek(self, *to):
+        return 0
+    def readinto(self, into):
+        read = self.source.readinto(into)
+        self.digest.update(into[:read])
+        return read
+    def write(self, chunk):
+        self.digest.update(chunk)
+        return len(chunk)
+
+there, again = Tap(sys.stdin.buffer), Tap()
+encoder = io.TextIOWrapper(io.BufferedWriter(again), encoding, newline='')
+text = io.TextIOWrapper(io.BufferedReader(there), encoding, newline='')
+out = io.TextIOWrapper(sys.stdout.buffer, 'utf-8', newline='')
+for line in text:
+    encoder.write(line)
+    out.write(line)
+encoder.flush()
+out.flush()
+if there.digest.digest() != again.digest.digest():
+    sys.exit(f'it is not encoded as {encoding} of Python encodes it')`
+
+/** How a file holds its content: packed, encoded, or both. */
+export interface FileContentForm {
+  readonly method: PackMethod | null
+  /** Null: UTF-8. */
+  readonly encoding: string | null
+  /** Whether the file object that to_csv wrote to could seek. */
+  readonly seeks: boolean
+  /** The Python that unpacks formats that Node lacks, and decodes. */
+  readonly python: string
+}
+
+/** The content of a packed or encoded file in UTF-8, as a stream. The stream fails if the file has another format. */
+export function readContent(path: string, { method, encoding, seeks, python }: FileContentForm): Readable {
+  const bytes = method === null ? createReadStream(path) : readUnpacked(path, method, python)
+  return encoding === null ? bytes : throughPython(python, [DECODE, encoding, String(seeks)], bytes)
+}
+
+/** Node unpacks gzip and zstd, the standard library of `python` unpacks the others. */
 export function readUnpacked(path: string, method: PackMethod, python: string): Readable {
   if (method === 'gzip') return pipeline(createReadStream(path), createGunzip(), () => {})
   if (method === 'zstd') return pipeline(createReadStream(path), createZstdDecompress(), () => {})
-  const child = spawn(python, ['-I', '-c', UNPACK, method, path], { stdio: ['ignore', 'pipe', 'pipe'] })
+  return throughPython(python, [UNPACK, method, path], null)
+}
+
+/** What a script writes. It reads `input`, or nothing. */
+function throughPython(python: string, script: readonly string[], input: Readable | null): Readable {
+  const child = spawn(python, ['-I', '-c', ...script], { stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe'] })
+  let fault: Error | null = null
+  if (input)
+    pipeline(input, child.stdin!, error => {
+      // A child that fails stops reading, and says why.
+      if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') fault = error
+    })
   let said = ''
-  child.stderr.setEncoding('utf8').on('data', text => {
+  child.stderr!.setEncoding('utf8').on('data', text => {
     said = (said + text).slice(-2000)
   })
   const ended = new Promise<void>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', code => {
-      if (code === 0) resolve()
+      if (fault) reject(fault)
+      else if (code === 0) resolve()
       else reject(new Error(said.trimEnd().split('\n').at(-1) || `${python} ended with ${code}`))
     })
   })
   ended.catch(() => {}) // the reader gets the error below
-  const { stdout } = child
-  return Readable.from(unpacked(), { objectMode: false })
+  return Readable.from(output(), { objectMode: false })
 
-  async function* unpacked(): AsyncGenerator<Buffer> {
+  async function* output(): AsyncGenerator<Buffer> {
     try {
-      yield* stdout
+      yield* child.stdout!
       await ended
     } finally {
       child.kill('SIGKILL')

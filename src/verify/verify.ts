@@ -1,10 +1,11 @@
 import type { SinkHeader } from '../connector.ts'
-import { jobFailure, jsonOptionOf } from '../core/job.ts'
+import { jobFailure } from '../core/job.ts'
 import { isRemoved } from '../core/removed-job.ts'
 import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Rows } from '../model.ts'
-import { packingOf } from '../pandas/packing.ts'
+import { canSeek, packingOf } from '../pandas/packing.ts'
+import { toCsvOf } from '../pandas/to-csv.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { unlessAborted } from '../support/abort.ts'
@@ -23,7 +24,7 @@ export interface VerifyOptions {
   readonly out: string
   /** A file that must have the same bytes, or null. */
   readonly against: string | null
-  /** The Python that unpacks the formats that Node lacks (.bz2, .zip, .xz, .tar). Default: python3. */
+  /** The Python that unpacks the formats that Node lacks (.bz2, .zip, .xz, .tar), and decodes. Default: python3. */
   readonly python?: string
   /** How the rows of a job with these columns and options become bytes. */
   readonly format: (header: SinkHeader) => RowFormat
@@ -79,17 +80,26 @@ export async function verify(context: PipelineContext, options: VerifyOptions): 
   }
 }
 
-/** Unpacks a file that to_csv would have packed: by its name, unless the job says otherwise. */
+/** Unpacks a file that to_csv would have packed or encoded. Its name says how it is packed, unless the job does. */
 function unpack(
   { say }: PipelineContext,
   file: ComparedFile,
   { job, python = 'python3' }: { job: Job; python: string | undefined },
 ): void {
-  const { compression } = jsonOptionOf(job, 'toCsv', '{}')
+  const { compression, encoding, errors, mode } = toCsvOf(job).file
+  if (encoding !== null && errors !== 'strict') {
+    const message = `job ${job.id} was written with errors=${JSON.stringify(errors)}, so ${file.path} may lack characters of the results: verify cannot compare it. Give the original job's file and this one to cmp`
+    throw new RowmillError('USAGE', message, { job: job.id, path: file.path })
+  }
   const packing = packingOf(compression, file.path)
-  if (!packing) return
-  say(`${file.path} is packed (${packing.method}): its content is compared, and the digest is that of its content`)
-  file.unpack(packing.method, python)
+  if (mode === 'a')
+    say(
+      `job ${job.id} appends (mode "a"): ${file.path} is compared from its start, so it differs if it held something before`,
+    )
+  if (!packing && encoding === null) return
+  const how = [packing && `packed (${packing.method})`, encoding !== null && `encoded (${encoding})`].filter(Boolean)
+  say(`${file.path} is ${how.join(' and ')}: its content is compared, and the digest is that of its content`)
+  file.unpack({ method: packing?.method ?? null, encoding, seeks: canSeek(packing), python })
 }
 
 async function findJob({ jobs, pipeline, signal }: PipelineContext, id: string): Promise<Job> {

@@ -15,6 +15,7 @@ const BASE: SinkDialect = {
   doublequote: true,
   escapechar: null,
   header: false,
+  indexLabel: true,
 }
 
 const FORMATS: Partial<SinkDialect>[] = [
@@ -73,7 +74,7 @@ test('a csv module that quotes a carriage return makes the sink quote it', () =>
 test('job options that no sink can obey are refused by name, in JSON or not', () => {
   for (const [value, message] of [
     ['{', /option toCsv of the job is not JSON/],
-    ['{"mode": "a"}', /--to-csv mode/],
+    ['{"mode": "r"}', /--to-csv mode/],
   ] as const) {
     const options = [{ name: 'toCsv', value }]
     assert.throws(() => new OutputFormat({ columns: [], options }), { code: 'USAGE', message })

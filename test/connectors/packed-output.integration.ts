@@ -53,7 +53,7 @@ const numbered = (count: number): Values[] =>
 const textOf = (rows: readonly Values[]) => rows.map(row => `${row.join(',')}\n`).join('')
 
 function sinkOf(path: string, compression: unknown): FileSink {
-  return new FileSink({ path, force: false, python, compression: { value: compression } })
+  return new FileSink({ path, force: false, python, toCsv: { compression } })
 }
 
 async function write(path: string, rows: readonly Values[], compression: unknown): Promise<void> {
@@ -156,7 +156,7 @@ test('without Python, gzip and zstd are packed; other formats are refused before
     ['out.gz', gzip()] as const,
   ]) {
     const [path] = places(t, name)
-    const sink = new FileSink({ path, force: false, python: '/nowhere/python', compression: { value: compression } })
+    const sink = new FileSink({ path, force: false, python: '/nowhere/python', toCsv: { compression } })
     await assert.rejects(sink.reserve(), {
       code: 'PYTHON_UNUSABLE',
       message: /no such program\. Name another one with --python/,
@@ -166,7 +166,7 @@ test('without Python, gzip and zstd are packed; other formats are refused before
   }
   for (const name of ['out.gz', 'out.zst']) {
     const [path] = places(t, name)
-    const sink = new FileSink({ path, force: false, python: '/nowhere/python', compression: { value: 'infer' } })
+    const sink = new FileSink({ path, force: false, python: '/nowhere/python', toCsv: {} })
     await sink.open()
     await sink.begin(null)
     await sink.commit(SUMMARY)

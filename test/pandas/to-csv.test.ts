@@ -5,11 +5,11 @@ import { checkToCsv } from '../../src/pandas/to-csv.ts'
 
 test('without arguments the sink writes as to_csv does, and the command line decides on the header', () => {
   assert.deepEqual(checkToCsv({}), {
-    compression: 'infer',
+    file: { mode: 'w', encoding: null, errors: 'strict', compression: 'infer' },
     host: {},
     sink: {
       ...{ sep: ',', quotechar: '"', quoting: 0, lineterminator: EOL },
-      ...{ doublequote: true, escapechar: null, header: null },
+      ...{ doublequote: true, escapechar: null, header: null, indexLabel: true },
     },
   })
 })
@@ -33,15 +33,17 @@ test('a list of names for the header renames the columns in the host and asks th
 })
 
 const REFUSED: [Record<string, unknown>, RegExp][] = [
-  [{ quoting: 2 }, /quoting=2: expected 0 .*type of each cell/],
-  [{ mode: 'a' }, /mode="a": it cannot be honoured/],
+  [{ quoting: 4 }, /quoting=4: expected 0 .*Only newer Pythons/],
+  [{ mode: 'r' }, /mode="r": expected 'w', 'x' or 'a'/],
+  [{ path_or_buf: 'out.csv' }, /path_or_buf="out.csv": it cannot be honoured: OUT names the file/],
   [{ compression: 'lzop' }, /compression="lzop": it must be infer, null, gzip, bz2, zip, xz, zstd, tar, or an object/],
   [{ compression: { compresslevel: 1 } }, /must be infer, null, .* or an object with one of these as method/],
   [{ compression: { method: 'gzip', level: 1 } }, /gzip takes compresslevel, mtime, and not level/],
   [{ compression: { method: 'gzip', mtime: -1 } }, /mtime must be a whole number from 0/],
   [{ compression: { method: 'zip', archive_name: '' } }, /archive_name must be the name/],
-  [{ encoding: 'latin-1' }, /UTF-8/],
-  [{ chunksize: 10 }, /batch by batch/],
+  [{ encoding: 'latin 1' }, /encoding="latin 1": expected a name of Python's codecs/],
+  [{ errors: 3 }, /errors=3: expected a name of Python's error handlers/],
+  [{ chunksize: 0 }, /chunksize=0: expected a whole number from 1/],
   [{ sep: ', ' }, /sep=", ": expected one character/],
   [{ narep: 'x' }, /no such argument/],
   [{ constructor: 'x' }, /no such argument/],
@@ -54,5 +56,19 @@ for (const [given, message] of REFUSED) {
 }
 
 test('a refused argument may be given with its fixed value', () => {
-  checkToCsv({ mode: 'w', encoding: 'utf-8', compression: 'infer', errors: 'strict', chunksize: null })
+  checkToCsv({ path_or_buf: null, storage_options: null })
+})
+
+test('arguments of a file go to the sink that writes one; every name of UTF-8 is plain text', () => {
+  const { host, file } = checkToCsv({ mode: 'a', encoding: 'latin-1', errors: 'replace', compression: null })
+  assert.deepEqual([host, file], [{}, { mode: 'a', encoding: 'latin-1', errors: 'replace', compression: null }])
+  for (const encoding of [null, 'utf-8', 'UTF8', 'utf_8']) assert.equal(checkToCsv({ encoding }).file.encoding, null)
+})
+
+test('without a label for the index the sink leaves it out, and the host still names it', () => {
+  for (const label of [false, []]) {
+    const { host, sink } = checkToCsv({ index_label: label })
+    assert.deepEqual([host, sink.indexLabel], [{}, false])
+  }
+  assert.equal(checkToCsv({ index_label: false, index: false }).sink.indexLabel, true)
 })

@@ -1,7 +1,8 @@
 import { jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import { optionOf, type Values } from '../../model.ts'
-import { toCsvOf } from '../../pandas/to-csv.ts'
+import { markedNumber, markedText } from '../../pandas/number-marks.ts'
+import { marksNumbers, toCsvOf } from '../../pandas/to-csv.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob } from '../boundary.ts'
 import type { Cell, Classifier } from '../classifier.ts'
 
@@ -42,9 +43,10 @@ export async function classifyWithModule(
     return row.length === width ? (row as string[]) : [...row, ...Array<string>(width - row.length).fill('')]
   })
   const output: unknown = await classifier(input, job.columns)
-  const cells = textOf(output, { count: rows.length, seqs, columns })
+  const marks = marksNumbers(job)
+  const cells = textOf(output, { count: rows.length, seqs, columns, marks })
   const names = columns ?? namesOf(cells[0]?.length ?? width, job.columns)
-  return { columns: names, kinds: names.map(() => 'text'), rows: cells }
+  return { columns: marks ? names.map(markedText) : names, kinds: names.map(() => 'text'), rows: cells }
 }
 
 /** Throws USAGE if an option of the job asks for something that only pandas can do. */
@@ -55,7 +57,8 @@ export function checkModuleJob({ options }: ClassifierJob): void {
   const readCsv: Record<string, unknown> = jsonOptionOf({ options }, 'readCsv', '{}')
   const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
   if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')
-  const { host } = toCsvOf({ options })
+  const { host, sink } = toCsvOf({ options })
+  if (!sink.indexLabel) asked.push('--to-csv index_label')
   // Quoting is allowed: the sink does it.
   asked.push(...Object.keys(host).flatMap(name => (name === 'quoting' ? [] : [`--to-csv ${name}`])))
   const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')
@@ -67,7 +70,12 @@ export function checkModuleJob({ options }: ClassifierJob): void {
 
 function textOf(
   output: unknown,
-  { count, seqs, columns }: { count: number; seqs: readonly number[] | null; columns: readonly string[] | null },
+  {
+    count,
+    seqs,
+    columns,
+    marks,
+  }: { count: number; seqs: readonly number[] | null; columns: readonly string[] | null; marks: boolean },
 ): Values[] {
   if (!Array.isArray(output)) throw contract(`it returned ${nameOf(output)} instead of a list of rows.`)
   if (output.length !== count) {
@@ -83,9 +91,11 @@ function textOf(
       throw contract(`${where()}: it returned ${row.length} cells, ${wanted}.`)
     }
     for (let i = 0; i < width; i++) {
-      if (typeof row[i] !== 'string') row[i] = cellText(row[i], where, i)
+      const isText = typeof row[i] === 'string'
+      if (!isText) row[i] = cellText(row[i], where, i)
       else if (!row[i].isWellFormed())
         throw contract(`${where()}: cell ${i} holds a lone surrogate, which is not valid text.`)
+      if (marks) row[i] = isText || row[i] === '' ? markedText(row[i]) : markedNumber(row[i])
     }
     return row as Values
   })

@@ -7,9 +7,9 @@ end means that the parent is gone. Standard output and error belong to the user'
 
 A frame is a length in bytes (4 bytes, big endian) followed by UTF-8 JSON of that length. The first answer is
 {"begun": true}. The second comes after the imports: {"hello": ...} or {"error": ...}. A request is two frames: the job
-{columns, indexKind, readCsv, toCsv, casts} and the batch {rows, seqs}. With {recipe, readCall} in the job, `indexKind` is not
-looked at. The answer is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers come in the order of their
-requests.
+{columns, indexKind, readCsv, toCsv, casts, encoding} and the batch {rows, seqs}. With {recipe, readCall} in the job,
+`indexKind` is not looked at. With {writeCall}, its arguments that are no JSON are looked up in the user's module. The answer
+is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers come in the order of their requests.
 """
 
 import csv
@@ -30,6 +30,8 @@ OLDEST_PYTHON = (3, 8)
 OLDEST_PANDAS = (1, 5)
 # The host keeps what it derived from the headers of this many jobs.
 KEPT_JOBS = 16
+# The arguments of to_csv that decide what the cells are.
+SHAPING = ('na_rep', 'float_format', 'date_format', 'decimal', 'columns', 'header', 'index_label')
 
 
 def main():
@@ -182,10 +184,10 @@ class Host:
         """Returns the answer to one request. Any exception of the user's code becomes an answer too."""
         rows, seqs = [], None
         try:
-            reader, to_csv, casts = self.jobs.get(job) or self.learn(job)
+            reader, *options = self.jobs.get(job) or self.learn(job)
             request = json.loads(batch)
             rows, seqs = request['rows'], request['seqs']
-            return self.classify(reader.frame(rows, seqs), to_csv, casts, seqs)
+            return self.classify(reader.frame(rows, seqs), seqs, *options)
         except BaseException as error:
             what = f'classifier {self.target} failed on {self.pandas.frame.place(seqs, len(rows))}'
             record = host_target.error_record(error, 'CLASSIFIER_FAILED', what)
@@ -199,7 +201,10 @@ class Host:
         if len(self.jobs) >= KEPT_JOBS:
             self.jobs.clear()
         self.pandas.result.check_casts(given['casts'])
-        self.jobs[job] = self.reader(given), given['toCsv'], given['casts']
+        encoding = given.get('encoding')
+        if encoding:
+            self.pandas.cells.check_codec(encoding)
+        self.jobs[job] = self.reader(given), self.to_csv(given), given['casts'], encoding
         return self.jobs[job]
 
     def reader(self, given):
@@ -211,7 +216,15 @@ class Host:
         call = calls.parse_call(read, 'read') if read else calls.from_json(given['readCsv'], 'read')
         return self.pandas.recipe.Recipe(json.loads(given['recipe']), call.resolve(self.module, 'CLASSIFIER_NOT_FOUND'))
 
-    def classify(self, frame, to_csv, casts, seqs):
+    def to_csv(self, given):
+        """The arguments that shape cells: those in JSON, and those of the write call that are none, such as a function."""
+        if not given.get('writeCall'):
+            return given['toCsv']
+        values = self.pandas.call.parse_call(given['writeCall'], 'write').resolve(self.module, 'CLASSIFIER_NOT_FOUND')
+        _, names = self.pandas.call.to_json(values)
+        return {**given['toCsv'], **{name: values[name] for name in names if name in SHAPING}}
+
+    def classify(self, frame, seqs, to_csv, casts, encoding):
         index = frame.index
         result = self.function(frame)
         if result is None:
@@ -223,6 +236,8 @@ class Host:
         if casts:
             result = self.pandas.result.cast_columns(result, casts)
         columns, cells = self.pandas.cells.write_cells(result, options)
+        if encoding:
+            self.pandas.cells.check_encoding(columns, cells, encoding)
         return {'columns': columns, 'kinds': self.pandas.kinds.kinds_of(result, cells, options), 'rows': cells}
 
 

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { jsonOptionOf } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import { optionOf } from '../../model.ts'
-import { toCsvOf } from '../../pandas/to-csv.ts'
+import { QUOTE_NONE, toCsvOf } from '../../pandas/to-csv.ts'
 import { endedEarly, PythonChild, type PythonEnd } from '../../python/child.ts'
 import { frameOf } from '../../support/frame.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
@@ -30,8 +30,6 @@ interface Hello {
 type HostAnswer = Partial<ClassifiedBatch> & { readonly hello?: Hello }
 
 const HOST = fileURLToPath(new URL('./host.py', import.meta.url))
-/** Python's csv.QUOTE_NONE. */
-const QUOTE_NONE = 3
 /** Options that the host gets as texts, if the job has them: JavaScript would round the numbers of a recipe. */
 const PASTED = ['recipe', 'readCall', 'writeCall'] as const
 
@@ -134,7 +132,7 @@ export class PythonClassifier implements RowsClassifier {
     const known = this.#jobs.get(job)
     if (known) return known
     const option = (name: string, fallback: string) => jsonOptionOf(job, name, fallback)
-    const { host, sink } = toCsvOf(job)
+    const { host, sink, file } = toCsvOf(job)
     if (sink.quoting === QUOTE_NONE && sink.escapechar !== null) this.#refuseOldPandas()
     const bytes = frameOf(
       JSON.stringify({
@@ -143,6 +141,7 @@ export class PythonClassifier implements RowsClassifier {
         readCsv: option('readCsv', '{}'),
         toCsv: host,
         casts: option('cast', '[]'),
+        encoding: file.encoding && [file.encoding, file.errors, sink.header],
         ...Object.fromEntries(PASTED.map(name => [name, optionOf(job.options, name)])),
       }),
     )

@@ -16,6 +16,7 @@ import {
   toRowmillError,
 } from '../../errors.ts'
 import type { JobOption } from '../../model.ts'
+import { checkToCsv } from '../../pandas/to-csv.ts'
 import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../../run.ts'
 import { crashPoint } from '../../support/crash-point.ts'
 import { defineCommand } from '../command.ts'
@@ -29,7 +30,7 @@ import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
 import {
   checkOptions,
-  checkPacking,
+  checkStandardOutput,
   RUN_OPTIONS,
   type RunValues,
   resumedOptions,
@@ -83,7 +84,7 @@ async function beginWith(
   { input, output, options }: Pick<RunParts, 'input' | 'output' | 'options'>,
 ): Promise<number> {
   const toCsv = toCsvArguments(options, pasted)
-  checkPacking(output, toCsv)
+  checkStandardOutput(output, toCsv)
   const recorded = jobOptions(options, pasted)
   const sink = sinkOf(output, { ...options, toCsv, resumable: input !== '-' })
   try {
@@ -115,7 +116,8 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     return 0
   }
   const path = resolve(output)
-  if (existsSync(path) && !begun.force) throw notOfRun(output)
+  const mayAppend = begun.write !== null || checkToCsv(begun.toCsv).file.mode === 'a'
+  if (existsSync(path) && !begun.force && !mayAppend) throw notOfRun(output)
   const { classifier, python } = begun
   const by = moduleTarget(classifier!) ? 'this Node' : `the interpreter ${python}`
   terminal.say(`resuming with the classifier ${classifier}, given in ${folder}, run by ${by}`)
@@ -228,8 +230,7 @@ function sinkOf(
 ): FileSink | StdoutSink {
   const { force, restart, python, toCsv, resumable = true } = options
   if (output === '-') return new StdoutSink()
-  const compression = { value: toCsv['compression'] }
-  return new FileSink({ path: output, force, restart, resumable, keepsProof: resumable, python, compression })
+  return new FileSink({ path: output, force, restart, resumable, keepsProof: resumable, python, toCsv })
 }
 
 function notOfRun(output: string): RowmillError {

@@ -3,7 +3,7 @@ import { OutputFormat } from '../../../connectors/csv/output-format.ts'
 import { nameOf } from '../../core/reject-budget.ts'
 import { RowmillError } from '../../errors.ts'
 import type { ClassifiedRow, ResultBatch } from '../../events/result-batch.ts'
-import { resultBatches } from '../../events/result-batches.ts'
+import { resultBatches, unmarkedBatch } from '../../events/result-batches.ts'
 import type { JobOption } from '../../model.ts'
 import type { OptionValues } from '../../options.ts'
 import type { PipelineContext } from '../../pipeline/context.ts'
@@ -91,8 +91,9 @@ function describeReject({ seq, rejected }: ClassifiedRow): string {
 }
 
 /** The text is put together by hand: an object would lose a column `__proto__`, and would move a column `1`. */
-function jsonLines(): Lines {
-  return ({ columns, rows }) => {
+function jsonLines(options: () => readonly JobOption[]): Lines {
+  return batch => {
+    const { columns, rows } = unmarkedBatch(batch, options())
     const names = columns.map(name => JSON.stringify(name))
     const lineOf = ({ seq, values, rejected }: ClassifiedRow) => {
       if (values === null) return `{"seq":${seq},"rejected":${JSON.stringify(rejected)}}\n`
