@@ -19,7 +19,7 @@ export class OutputFormat {
     this.file = file
     this.lineEnd = sink.lineterminator
     this.#line = csvFormatter(sink, quotesCarriageReturn)
-    this.headerLine = sink.header ? this.#line(sink.indexLabel ? columns : columns.slice(1)) : ''
+    this.headerLine = sink.header ? this.#line(sink.index_label ? columns : columns.slice(1)) : ''
   }
 
   lines(rows: readonly Values[]): string {

@@ -23,7 +23,7 @@ export interface SinkDialect {
   /** Null: to_csv does not say, so the command line decides. */
   readonly header: boolean | null
   /** False: the header has no label for the index, so it is a cell shorter than the rows. */
-  readonly indexLabel: boolean
+  readonly index_label: boolean
 }
 
 /** How the text of the rows becomes a file. */
@@ -159,7 +159,7 @@ function sinkDialect(toCsv: Readonly<Record<string, unknown>>): SinkDialect {
     doublequote: (toCsv.doublequote as boolean | undefined) ?? true,
     escapechar: (toCsv.escapechar as string | null | undefined) ?? null,
     header: header === undefined ? null : header !== false,
-    indexLabel: toCsv.index === false || !hidesLabel(toCsv),
+    index_label: toCsv.index === false || !hidesLabel(toCsv),
   }
 }
 

@@ -15,7 +15,7 @@ const BASE: SinkDialect = {
   doublequote: true,
   escapechar: null,
   header: false,
-  indexLabel: true,
+  index_label: true,
 }
 
 const FORMATS: Partial<SinkDialect>[] = [

@@ -50,9 +50,16 @@ test('mode a appends a second run to the first, and the rows of a job are there 
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
   const [folder, place] = [testFolder(t), join(CASES, 'to-csv-utf-8-sig')]
   const path = join(folder, 'out.csv')
-  const given = ['--classifier', join(place, 'clf.py'), '--workers', '1', '--to-csv', '{"mode": "a", "encoding": "utf-8-sig"}']
+  const given = [
+    '--classifier',
+    join(place, 'clf.py'),
+    '--workers',
+    '1',
+    '--to-csv',
+    '{"mode": "a", "encoding": "utf-8-sig"}',
+  ]
   const run = (more: readonly string[], crash?: string) =>
-    rowmill(['run', ...more], { env: { ...env, ...(crash && { ROWMILL_CRASH_AT: crash }) } })
+    rowmill(['run', ...more], { env: { ...env, ...(crash && { ROWMILL_CRASH: `${crash}:1 ${path}.crashed` }) } })
   const whole = readFileSync(join(place, 'expected.csv'))
   const first = await run([join(place, 'in.csv'), path, ...given])
   assert.equal(first.code, 0, first.stderr)
@@ -62,6 +69,6 @@ test('mode a appends a second run to the first, and the rows of a job are there 
   const resumed = await run(['--resume', path])
   assert.equal(resumed.code, 0, resumed.stderr)
   assert.deepEqual(readFileSync(path), Buffer.concat([whole, whole.subarray(3)]))
-  rmSync(path)
+  for (const file of [path, `${path}.crashed`]) rmSync(file)
   assert.deepEqual(readdirSync(folder), [])
 })

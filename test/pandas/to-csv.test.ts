@@ -9,7 +9,7 @@ test('without arguments the sink writes as to_csv does, and the command line dec
     host: {},
     sink: {
       ...{ sep: ',', quotechar: '"', quoting: 0, lineterminator: EOL },
-      ...{ doublequote: true, escapechar: null, header: null, indexLabel: true },
+      ...{ doublequote: true, escapechar: null, header: null, index_label: true },
     },
   })
 })
@@ -68,7 +68,7 @@ test('arguments of a file go to the sink that writes one; every name of UTF-8 is
 test('without a label for the index the sink leaves it out, and the host still names it', () => {
   for (const label of [false, []]) {
     const { host, sink } = checkToCsv({ index_label: label })
-    assert.deepEqual([host, sink.indexLabel], [{}, false])
+    assert.deepEqual([host, sink.index_label], [{}, false])
   }
-  assert.equal(checkToCsv({ index_label: false, index: false }).sink.indexLabel, true)
+  assert.equal(checkToCsv({ index_label: false, index: false }).sink.index_label, true)
 })

@@ -58,7 +58,7 @@ export function checkModuleJob({ options }: ClassifierJob): void {
   const asked = OF_PANDAS.filter(name => (readCsv[name] ?? null) !== null).map(name => `--read-csv ${name}`)
   if (readCsv['dtype'] !== undefined && readCsv['dtype'] !== 'str') asked.push('--read-csv dtype')
   const { host, sink } = toCsvOf({ options })
-  if (!sink.indexLabel) asked.push('--to-csv index_label')
+  if (!sink.index_label) asked.push('--to-csv index_label')
   // Quoting is allowed: the sink does it.
   asked.push(...Object.keys(host).flatMap(name => (name === 'quoting' ? [] : [`--to-csv ${name}`])))
   const casts: [string, string][] = jsonOptionOf({ options }, 'cast', '[]')
