@@ -12,7 +12,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from adopt_calls import CallText, file_of, is_importable  # noqa: E402
+from adopt_calls import CallText, file_of  # noqa: E402
+from adopt_direct import direct_classifier  # noqa: E402
 from adopt_ends import OTHER_READS, OTHER_WRITES, call_sites, find_jobs, find_reads, find_writes, mentions, reads_pieces, written_value  # noqa: E402
 from adopt_module import Module  # noqa: E402
 from adopt_names import FUNCTIONS, binds, key, loads, root  # noqa: E402
@@ -20,13 +21,14 @@ from adopt_notes import LOOK, SIGN, Notes  # noqa: E402
 from adopt_places import Places  # noqa: E402
 from adopt_program import Program, Unreadable  # noqa: E402
 from adopt_signs import Signs, is_chance  # noqa: E402
+from adopt_state import find_state_jobs  # noqa: E402
 from adopt_work import ENDS, is_main_guard  # noqa: E402
 
 
 def adopt(path, module_path):
     program = Program(path)
     notes = Notes(program)
-    jobs = find_jobs(program)
+    jobs = find_jobs(program) or find_state_jobs(program)
     if not jobs:
         explain_nothing(program, notes)
         return {'found': None, 'notes': notes.records(), 'done': False}
@@ -76,9 +78,19 @@ def choose(program, notes, jobs):
 
 def is_same_variable(program, job):
     """Whether the frame is written from the variable that it was read into: then other files are joined to it."""
-    written = root(written_value(program, job, job.write_level))
-    statement = program.statement(job.start)
-    return written is not None and written in binds(statement)
+    written = job.end if job.state else written_value(program, job, job.write_level)
+    if begins_with(written, job.start):
+        return True
+    return root(written) is not None and root(written) in binds(program.statement(job.start))
+
+
+def begins_with(node, start):
+    """Whether an expression is `start`, or methods of it."""
+    while node is not start and isinstance(node, (ast.Attribute, ast.Subscript, ast.Call)):
+        node = node.func if isinstance(node, ast.Call) else node.value
+        if isinstance(node, ast.Attribute) and node.value is start:
+            return True
+    return node is start
 
 
 def describe(program, notes, job, module_path):
@@ -120,31 +132,6 @@ def describe(program, notes, job, module_path):
         'classifier': direct or f'{module_path}:{module.name}',
         'module': text,
     }
-
-
-def direct_classifier(program, job, module, needed):
-    """FILE:NAME of a function that may be named as it is, or None."""
-    found = module.direct
-    if found is None:
-        return None
-    name = key(found)
-    origin = program.origins.get(name.split('.')[0])
-    if origin is None:
-        own = all(is_of_module(program, wanted) for wanted, _ in needed)
-        return f'{program.path}:{name}' if is_importable(program, job) and own else None
-    if needed:
-        return None
-    place, _, attribute = (origin + name[len(name.split('.')[0]) :]).rpartition('.')
-    if place.startswith('.') or not place:
-        return None
-    file = os.path.join(program.folder, *place.split('.')) + '.py'
-    return f'{file if os.path.isfile(file) else place}:{attribute}'
-
-
-def is_of_module(program, name):
-    """Whether a name is bound at the top of the program, so that the module of the classifier has it."""
-    top = [statement for statement in program.tree.body if not is_main_guard(statement)]
-    return any(name in binds(statement) for statement in top)
 
 
 def look_around(program, notes, job, module):
@@ -190,9 +177,12 @@ def has_effect(program, work, statement, job):
 
 def inspect(program, notes, module):
     """Signs of other rows, and what is written for each batch."""
-    signs = Signs(program, notes)
+    words = {keyword.arg: keyword.value for keyword in module.job.write[0].keywords}
+    signs = Signs(program, notes, getattr(words.get('index'), 'value', True) not in (False, None))
+    signs.state = module.job.state and module.job.state.split('.')[1]
     for work in module.busy:
-        signs.inspect(work.statements, work.held | {work.param}, {work.end})
+        held = {work.param, work.state} if work.state else work.held | {work.param}
+        signs.inspect(work.statements, held, {work.end})
         for statement in work.statements:
             for node in ast.walk(statement):
                 if isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in ('to_csv',) + OTHER_WRITES and node is not work.end:

@@ -4,7 +4,7 @@ import ast
 import os
 
 from adopt_ends import reads_pieces
-from adopt_names import FUNCTIONS, changes, key, loads
+from adopt_names import changes, key
 from adopt_places import Unknown
 
 TYPES = ('str', 'int', 'float', 'bool', 'object', 'complex')
@@ -61,7 +61,7 @@ class CallText:
 
     def unpacked(self, node):
         """The arguments of `**options`, if `options` is a dict of the program that nothing changes."""
-        value = self.constant(node) if isinstance(node, ast.Name) else node
+        value = self.constant(node) if isinstance(node, ast.Name) else self.places.expression(node)
         if isinstance(value, ast.Dict) and all(isinstance(name, ast.Constant) for name in value.keys):
             return {name.value: self.text(name.value, item) for name, item in zip(value.keys, value.values)}
         if isinstance(value, ast.Call) and key(value.func) == 'dict' and not value.args and all(k.arg for k in value.keywords):
@@ -73,17 +73,11 @@ class CallText:
         """The one value that a name is set to and that nothing changes, or None."""
         if node.id in changes(self.program.tree):
             return None
-        scope = self.program.scope(node)
-        while True:
-            try:
-                found = self.places.bound(node, scope)
-            except Unknown:
-                return None
-            if isinstance(found, ast.Name) and found.id != node.id:
-                return self.constant(found)
-            if found is not None or isinstance(scope, ast.Module):
-                return found
-            scope = self.program.scope(scope)
+        try:
+            found = self.places.bound_anywhere(node)
+        except Unknown:
+            return None
+        return self.constant(found) if isinstance(found, ast.Name) and found.id != node.id else found
 
     def text(self, argument, value):
         """The text of a value. What --read cannot hold becomes a constant of the module."""
@@ -196,21 +190,3 @@ def tell_handle(places, program, notes, given):
     elif 'b' not in mode and mode[:1] in ('', 'r') and 'newline' not in words:
         text = "open() without newline='' makes \\n of \\r\\n and \\r inside cells. The command keeps them as they are in the file."
         notes.look(opened, text)
-
-
-def is_importable(program, job):
-    """Whether importing the program runs nothing of the job. Importing it is what --classifier does."""
-    inside = set(map(id, job.read.nodes + job.write.nodes))
-    for statement in program.tree.body:
-        if isinstance(statement, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)):
-            continue
-        if isinstance(statement, ast.If) and '__name__' in loads(statement.test):
-            continue
-        for node in ast.walk(statement):
-            if id(node) in inside or program.origin(node) in ('sys.argv', 'input'):
-                return False
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr.startswith('parse_'):
-                return False
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ('to_csv', 'read_csv'):
-                return False
-    return not program.is_notebook

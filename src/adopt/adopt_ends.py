@@ -27,6 +27,7 @@ class Job:
         self.read, self.write = read, write
         self.read_level, self.write_level = read_level, write_level
         self.scope = program.scope(read[read_level])
+        self.state = None  # `job.df`, if the frame is an attribute of an object (adopt_state.py)
 
     @property
     def start(self):
@@ -186,7 +187,7 @@ def holders(node, held, start):
     elif isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
         targets, value = [node.target], node.value
     elif isinstance(node, (ast.For, ast.AsyncFor)):
-        in_pieces = start is not None and (contains(node.iter, start) or reads_pieces(start) and key(node.iter) in held)
+        in_pieces = start is not None and (contains(node.iter, start) or reads_pieces(start) and mentions(node.iter, held, start))
         targets, value = ([node.target], node.iter) if in_pieces else ([], None)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         targets = [item.optional_vars for item in node.items if item.optional_vars and mentions(item.context_expr, held, start)]

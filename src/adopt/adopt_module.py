@@ -3,13 +3,13 @@
 import ast
 
 from adopt_ends import frame_parameter, written_value
-from adopt_names import FUNCTIONS, binds, key, loads
+from adopt_names import FUNCTIONS, binds, loads
 from adopt_needs import Needs
-from adopt_work import Work, is_main_guard
+from adopt_work import Work
 
 
 class Module:
-    """The work of a job as a module. `text` is its text; `direct` names a function that does all the work, or is None."""
+    """The work of a job as a module."""
 
     def __init__(self, program, notes, job, writes):
         self.program, self.notes, self.job = program, notes, job
@@ -18,11 +18,14 @@ class Module:
         others = [write for write in writes if write is not job.write[0]]
         self.works = self.cut(others)
         self.collect()
-        self.direct = self.find_direct()
         self.values = []  # what --read and --write use of the module
 
     def cut(self, others):
         program, notes, job = self.program, self.notes, self.job
+        if job.state:
+            self.common = Work(program, notes, job.scope, job.start, job.end, job.end, (), others, job.state)
+            self.common.call = job.outside[0] if job.outside else None
+            return [self.common]
         works = []
         for level in range(job.read_level):
             start = job.read[level]
@@ -62,82 +65,6 @@ class Module:
     @property
     def busy(self):
         return [work for work in self.works if not work.is_empty()]
-
-    def find_direct(self):
-        """The function that does all the work, as `df = classify(df)` calls it, or None."""
-        if len(self.busy) != 1 or self.preludes[self.busy[0]] or self.has_late_globals():
-            return None
-        work = self.busy[0]
-        calls = [node for node in self.calls_of(work)]
-        if len(calls) != 1:
-            return None
-        call, is_in_place = calls[0]
-        if is_in_place and not self.returns_nothing(call):
-            return None
-        return call
-
-    def has_late_globals(self):
-        """Whether functions read variables that an import does not set: under the main guard, or with `global`."""
-        tree = self.program.tree
-        late = {name for statement in tree.body if is_main_guard(statement) for name in binds(statement)}
-        late |= {name for node in ast.walk(tree) if isinstance(node, ast.Global) for name in node.names}
-        return any(late & loads(statement) for statement in tree.body if isinstance(statement, FUNCTIONS + (ast.ClassDef,)))
-
-    def calls_of(self, work):
-        """[(name of the function, whether it changes the frame in place)] if the work is one call of it."""
-        statements = [s for s in work.statements if work.end is None or s is not self.program.statement(work.end)]
-        ends = len(work.statements) - len(statements)
-        value = work.value
-        if work.end is None:
-            last = work.statements[-1]
-            if not isinstance(last, ast.Return):
-                return []
-            value, statements, ends = last.value, work.statements[:-1], 1
-        if ends != 1:
-            return []
-        if not statements:
-            found = self.only_call(work, value)
-            return [(found, False)] if found is not None else []
-        if len(statements) != 1 or not isinstance(value, ast.Name):
-            return []
-        statement = statements[0]
-        found = self.only_call(work, getattr(statement, 'value', None))
-        if found is None:
-            return []
-        if isinstance(statement, ast.Expr):
-            return [(found, True)] if value.id == work.param else []
-        targets = getattr(statement, 'targets', [getattr(statement, 'target', None)])
-        return [(found, False)] if isinstance(statement, (ast.Assign, ast.AnnAssign)) and key(targets[0]) == value.id else []
-
-    def only_call(self, work, value):
-        """The function of `f(df)` or `df.pipe(f)`."""
-        if not isinstance(value, ast.Call) or value.keywords or len(value.args) != 1:
-            return None
-        is_frame = lambda node: node is work.start or key(node) == work.param  # noqa: E731
-        if isinstance(value.func, ast.Attribute) and value.func.attr == 'pipe' and is_frame(value.func.value):
-            found = value.args[0]
-        elif is_frame(value.args[0]):
-            found = value.func
-        else:
-            return None
-        if isinstance(found, ast.Name):
-            return found if self.is_function(found.id) else None
-        return found if isinstance(found, ast.Attribute) and key(found) and self.program.origins.get(key(found).split('.')[0]) else None
-
-    def is_function(self, name):
-        return name in self.program.origins or any(
-            function.name == name and isinstance(function.parent, ast.Module) for function in self.program.functions
-        )
-
-    def returns_nothing(self, found):
-        function = next((f for f in self.program.functions if f.name == key(found)), None)
-        if function is None:
-            return False
-        own = [node for node in ast.walk(function) if self.program_scope(node) is function]
-        return not any(isinstance(node, ast.Return) and node.value is not None for node in own)
-
-    def program_scope(self, node):
-        return self.program.scope(node) if hasattr(node, 'parent') else None
 
     def render(self, constants, file):
         """The text of the module. `constants` are values of --read and --write: {name: node}."""

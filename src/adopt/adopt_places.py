@@ -4,7 +4,7 @@ import ast
 import os
 
 from adopt_ends import argument_of, default_of
-from adopt_names import FUNCTIONS, arguments, binds, key
+from adopt_names import FUNCTIONS, arguments, binds, changes, key, root
 
 OPENERS = ('open', 'io.open', 'codecs.open', 'gzip.open', 'bz2.open', 'lzma.open')
 SAME = ('str', 'os.fspath', 'os.path.abspath', 'os.path.expanduser', 'os.path.normpath', 'os.path.realpath')
@@ -41,7 +41,7 @@ class Places:
             return node.value
         if isinstance(node, ast.Name) and node.id == '__file__':
             return self.program.path
-        for kind, method in ((ast.JoinedStr, self.of_text), (ast.BinOp, self.of_join), (ast.Call, self.of_call), (ast.Attribute, self.of_attribute), (ast.Name, self.of_name), (ast.NamedExpr, self.of_walrus)):  # fmt: skip
+        for kind, method in ((ast.JoinedStr, self.of_text), (ast.BinOp, self.of_join), (ast.Call, self.of_call), (ast.Attribute, self.of_attribute), (ast.Name, self.of_name), (ast.NamedExpr, self.of_walrus), (ast.Subscript, self.of_item)):  # fmt: skip
             if isinstance(node, kind):
                 return method(node)
         raise self.unknown(node)
@@ -132,7 +132,7 @@ class Places:
             return os.path.splitext(os.path.basename(self.value(node.value)))[0]
         if node.attr == 'name':
             return os.path.basename(self.value(node.value))
-        found = self.of_self(node) or self.of_class(node)
+        found = self.of_class(node)
         if found is not None:
             return self.value(found)
         parsers = [call for call in self.program.calls if isinstance(call.func, ast.Attribute) and call.func.attr.startswith('parse_')]
@@ -140,18 +140,53 @@ class Places:
             raise Unknown(f'{self.program.one_line(node)} comes from the command line')
         raise self.unknown(node)
 
-    def of_self(self, node):
-        """The one value that `self.path` is set to."""
-        if not isinstance(node.value, ast.Name) or node.value.id != 'self':
-            return None
-        return self.only([a for a in assigns(self.program.tree) if any(key(target) == key(node) for target in a[0])])
+    def expression(self, node):
+        """The expression that a variable, an attribute or an item of a dict stands for, or the node itself."""
+        found = None
+        try:
+            if isinstance(node, ast.Name):
+                found = self.bound_anywhere(node)
+            elif isinstance(node, ast.Attribute):
+                found = self.of_class(node)
+            elif isinstance(node, ast.Subscript):
+                found = self.of_dict(node)
+        except Unknown:
+            pass
+        return node if found is None or found is node else self.expression(found)
 
     def of_class(self, node):
-        """`Config.PATH`: a constant in the body of a class."""
-        classes = [part for part in ast.walk(self.program.tree) if isinstance(part, ast.ClassDef) and part.name == key(node.value)]
-        body = classes[0].body if len(classes) == 1 else []
-        found = [a for statement in body for a in assigns(statement) if any(key(target) == node.attr for target in a[0])]
-        return self.only(found)
+        """The one value of `self.path`, `Config.path` or `config.path`, if the class is in the program."""
+        base = self.expression(node.value)
+        made = base if isinstance(base, ast.Call) else None
+        name = key(base.func) if made else key(base)
+        if name == 'self':
+            owner = self.program.scope(node)
+            name = getattr(owner.parent, 'name', None) if isinstance(owner, FUNCTIONS) else None
+        classes = [part for part in ast.walk(self.program.tree) if isinstance(part, ast.ClassDef) and part.name == name]
+        if len(classes) != 1 or made and any(keyword.arg == node.attr for keyword in made.keywords):
+            return None
+        top = [a for statement in classes[0].body if not isinstance(statement, FUNCTIONS) for a in assigns(statement)]
+        own = [a for a in assigns(classes[0]) if any(key(target) == f'self.{node.attr}' for target in a[0])]
+        everywhere = [a for a in assigns(self.program.tree) if any(isinstance(t, ast.Attribute) and t.attr == node.attr for t in a[0])]
+        if len(everywhere) > len(own):
+            return None
+        return self.only(own or [a for a in top if any(key(target) == node.attr for target in a[0])])
+
+    def of_dict(self, node):
+        """The value of `CONFIG['path']`, if nothing changes the dict."""
+        base = self.expression(node.value)
+        index = node.slice
+        index = getattr(index, 'value', index) if type(index).__name__ == 'Index' else index
+        if not isinstance(base, ast.Dict) or not isinstance(index, ast.Constant) or root(node) in changes(self.program.tree):
+            return None
+        found = [value for name, value in zip(base.keys, base.values) if isinstance(name, ast.Constant) and name.value == index.value]
+        return found[0] if len(found) == 1 else None
+
+    def of_item(self, node):
+        found = self.of_dict(node)
+        if found is None:
+            raise self.unknown(node)
+        return self.value(found)
 
     @staticmethod
     def only(found):
@@ -161,13 +196,18 @@ class Places:
         return self.value(node.value)
 
     def of_name(self, node):
+        found = self.bound_anywhere(node)
+        if found is None:
+            raise self.unknown(node)
+        return self.value(found)
+
+    def bound_anywhere(self, node):
+        """The one expression that a name stands for, in its scope or in one around it, or None. Raises Unknown."""
         scope = self.program.scope(node)
         while True:
             found = self.bound(node, scope)
-            if found is not None:
-                return self.value(found)
-            if isinstance(scope, ast.Module):
-                raise self.unknown(node)
+            if found is not None or isinstance(scope, ast.Module):
+                return found
             scope = self.program.scope(scope)
 
     def bound(self, node, scope):
@@ -180,7 +220,7 @@ class Places:
             if isinstance(part, (ast.With, ast.AsyncWith)):
                 values += [item.context_expr for item in part.items if key(item.optional_vars) == node.id]
             elif isinstance(part, (ast.For, ast.AsyncFor)) and node.id in binds(part.target):
-                raise self.unknown(part.iter) if not isinstance(part.iter, ast.Name) else Unknown(f'{node.id} is each of {part.iter.id}')
+                raise Unknown(f'{node.id} is each of {self.program.one_line(part.iter)}')
         if len(values) > 1:
             raise Unknown(f'{node.id} is set in several places')
         if values:

@@ -9,6 +9,7 @@ import tokenize
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BLOCKS = ('body', 'orelse', 'handlers', 'finalbody', 'cases')
+STAR = ('read_csv', 'read_table', 'to_datetime', 'to_numeric', 'concat', 'merge', 'cut', 'qcut', 'get_dummies', 'factorize')
 MAGIC = re.compile(r'^\s*(%|!|\?)|^[\w.]+\?+\s*$')
 
 
@@ -85,6 +86,8 @@ class Program:
             elif isinstance(node, ast.ImportFrom):
                 for alias in node.names:
                     self.origins[alias.asname or alias.name] = f'{"." * node.level}{node.module or ""}.{alias.name}'
+                    if alias.name == '*' and node.module == 'pandas':
+                        self.origins.update((name, f'pandas.{name}') for name in STAR)
             elif isinstance(node, FUNCTIONS):
                 self.functions.append(node)
             elif isinstance(node, ast.Call):

@@ -11,7 +11,7 @@ GROUPS = ('groupby', 'pivot', 'pivot_table', 'crosstab', 'transform', 'resample'
 EQUALS = ('drop_duplicates', 'duplicated', 'unique', 'nunique', 'value_counts')
 CODES = ('qcut', 'factorize', 'get_dummies', 'codes', 'fit', 'fit_transform', 'fit_predict')
 PICKS = ('sample', 'head', 'tail', 'iloc', 'iat', 'first', 'last', 'nth')
-STATISTICS = ('mean', 'median', 'std', 'var', 'min', 'max', 'sum', 'quantile', 'mode', 'count', 'sem', 'skew', 'idxmax', 'idxmin', 'corr', 'zscore')
+STATISTICS = ('mean', 'median', 'std', 'var', 'min', 'max', 'sum', 'quantile', 'mode', 'count', 'sem', 'skew', 'idxmax', 'idxmin', 'corr', 'zscore', 'any', 'all')
 GUESSES = ('infer_objects', 'convert_dtypes', 'to_numeric')
 DROPS = ('dropna', 'explode', 'melt', 'stack', 'query', 'drop_duplicates', 'head', 'tail', 'sample', 'nlargest', 'nsmallest')
 JOINS = ('merge', 'concat', 'merge_asof')
@@ -33,7 +33,9 @@ ON_ROWS = ('apply', 'map', 'applymap', 'transform', 'progress_apply', 'progress_
 class Signs:
     """Walks through the work, and with the frame into the functions that get it."""
 
-    def __init__(self, program, notes):
+    def __init__(self, program, notes, index_is_written):
+        self.index_is_written = index_is_written
+        self.state = None  # the attribute that has the frame
         self.program, self.notes = program, notes
         self.functions = {function.name: function for function in program.functions}
         self.seen = set()
@@ -53,6 +55,9 @@ class Signs:
             self.tell(node, node.attr)
         elif isinstance(node, ast.For):
             self.counter(node, held)
+        elif isinstance(node, ast.Try) and any(self.of_frame(part, held) for part in node.body):
+            if not all(isinstance(handler.body[-1], ast.Raise) for handler in node.handlers):
+                self.notes.sign(node, 'If one row raises, the except branch is for all rows of the batch, and not for those of the file.')
 
     def call(self, node, held):
         origin = self.program.origin(node.func) or ''
@@ -76,6 +81,8 @@ class Signs:
             self.notes.sign(node, 'cut with a number of bins makes its edges from all values. Give the edges as a list.')
         elif name == 'astype' and any('category' in ast.dump(arg) for arg in node.args) and on_frame:
             self.notes.sign(node, 'astype("category") makes its categories from all values of the column. Give pd.CategoricalDtype([...]).')
+        elif name == 'reset_index' and on_frame and self.index_is_written:
+            self.notes.sign(node, 'reset_index numbers the rows of each batch from 0, and the index is written.')
         elif name == 'fillna' and 'method' in words and on_frame:
             self.tell(node, 'ffill')
         self.into(node, name, held, on_frame)
@@ -111,6 +118,7 @@ class Signs:
 
     def function(self, node, given):
         function = self.own_function(node)
+        given = given | ({f'self.{self.state}'} if self.state and isinstance(node, ast.Attribute) else set())
         if function is None or (function.name, frozenset(given)) in self.seen:
             return
         self.seen.add((function.name, frozenset(given)))

@@ -13,14 +13,15 @@ ENDS = ('sys.exit', 'exit', 'quit', 'os._exit')
 class Work:
     """The part of the work that is in one scope. `start` and `end` are calls, or None: from the beginning, to the end."""
 
-    def __init__(self, program, notes, scope, start, end, value, held, other_writes=()):
+    def __init__(self, program, notes, scope, start, end, value, held, other_writes=(), state=None):
         self.program, self.notes, self.scope = program, notes, scope
         self.start, self.end, self.value = start, end, value
         self.other_writes = other_writes
         self.prepared = []  # statements before the work, and those within it that do not touch the frame
         self.after = []
         self.moved = set()  # the statements of `prepared` that come after the read
-        self.held = frames(program, scope, start, held)
+        self.state = state  # `job.df`, if the frame is an attribute
+        self.held = {state, state.split('.')[0]} if state else frames(program, scope, start, held)
         self.statements = self.cut()
         self.param = self.take_param(held)
         self.edits = self.make_edits()
@@ -55,7 +56,7 @@ class Work:
         """Whether it is a loop over the pieces that `chunksize=` gives."""
         if not isinstance(statement, ast.For) or not self.start or not reads_pieces(self.start):
             return False
-        return contains(statement.iter, self.start) or key(statement.iter) in self.held
+        return contains(statement.iter, self.start) or any(key(node) in self.held for node in ast.walk(statement.iter))
 
     def goes_down(self, depth, first, last):
         return depth + 1 < len(first) and depth + 1 < len(last) and first[depth + 1][1] is last[depth + 1][1]
@@ -117,7 +118,7 @@ class Work:
         elif isinstance(first, ast.AnnAssign) and first.value is self.start:
             target = first.target
         elif self.end and self.is_over_pieces(first) and contains(first, self.end):
-            target = first.target
+            target = first.target.elts[-1] if isinstance(first.target, ast.Tuple) else first.target
         if isinstance(target, ast.Name):
             self.statements = self.statements[1:]
             return target.id
@@ -126,6 +127,9 @@ class Work:
 
     def make_edits(self):
         edits = []
+        if self.state:
+            first, last = (self.program.span(self.program.statement(node)) for node in (self.start, self.end))
+            return [first + (f'{self.state} = {self.param}',), last + (f'return {self.state}',)]
         if self.start and any(contains(statement, self.start) for statement in self.statements):
             text = f'[{self.param}]' if reads_pieces(self.start) else self.param
             edits.append(self.program.span(self.start) + (text,))
@@ -179,6 +183,8 @@ class Work:
     def free_names(self):
         """The names that the work needs from outside."""
         inner = [statement for statement in self.statements if not (self.end and contains(statement, self.end))]
+        if self.state:
+            return free(inner, (self.start,)) | {self.state.split('.')[0]}
         names = free(inner, (self.start,), {self.param})
         if self.end:
             bound = {name for statement in inner for name in binds(statement)} | {self.param}
