@@ -14,7 +14,7 @@ const FLOORS = [
   ['run'],
   ['testing'],
   ['events', 'jobs', 'work', 'collect', 'doctor', 'adopt'],
-  ['verify', 'publish', 'results', 'broker'],
+  ['verify', 'publish', 'results', 'broker', 'probe'],
   ['classifier'],
   ['pipeline'],
   ['wire'],

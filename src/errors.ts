@@ -51,6 +51,7 @@ export const ERRORS = {
   CLASSIFIER_DIED: { exit: 1, after: 'repair', guesses: true },
   CLASSIFIER_TIMEOUT: { exit: 1, after: 'repair' },
   CLASSIFIER_MIXED: { exit: 1, after: 'repair-replay', finalForReaders: true },
+  BATCH_DEPENDENT: { exit: 1, after: 'repair-replay', finalForReaders: true },
   KIND_DRIFT: { exit: 1, after: 'repair-replay', finalForReaders: true },
   WORKER_DIED: { exit: 1, after: 'resume', guesses: true },
   TOO_MANY_OPEN_FILES: { exit: 1, after: 'resume' },

@@ -66,6 +66,13 @@ export const OPTIONS = {
     [1, 1_000_000],
     'no limit',
   ),
+  probe: integer(
+    'probe',
+    'N',
+    'rows at most to classify once more, in other batches, to see whether the classifier looks at other rows; 0 turns it off',
+    [0, 10_000],
+    { fallback: 300 },
+  ),
   maxRejects: {
     ...text(
       'max-rejects',

@@ -12,19 +12,21 @@ import { digestOf } from './pipeline/source-identity.ts'
 import { publish } from './publish/publisher.ts'
 import { ProgressSum } from './run/progress-sum.ts'
 import {
+  type ProbeReport,
   RUN_DEFAULTS,
   type RunOptions,
   type RunReport,
   type RunSettings,
   type UnfinishedRun,
 } from './run/run-options.ts'
+import { RunProbe } from './run/run-probe.ts'
 import { openRunTopics, type RunTopics } from './run/run-topics.ts'
 import { unlessAborted } from './support/abort.ts'
 import { Teardown } from './support/teardown.ts'
 import { StartingWorkers } from './work/starting-workers.ts'
 import { Supervisor } from './work/supervisor.ts'
 
-export type { RunOptions, RunReport, UnfinishedRun } from './run/run-options.ts'
+export type { ProbeReport, RunOptions, RunReport, UnfinishedRun } from './run/run-options.ts'
 
 /** Everything a run needs, with nothing left out. */
 type Settings = RunSettings & Pick<RunOptions, 'source' | 'sink' | 'classifier'>
@@ -33,7 +35,9 @@ type Settings = RunSettings & Pick<RunOptions, 'source' | 'sink' | 'classifier'>
 export async function run(given: RunOptions): Promise<RunReport> {
   const startedAt = performance.now()
   const options: Settings = { ...RUN_DEFAULTS, ...given }
-  const { source, say, unfinished } = options
+  const { say, unfinished } = options
+  const probe = new RunProbe(options)
+  const { source } = probe
   const names = unfinished ?? newNames(options)
   const { job, pipeline } = names
   const stop = new AbortController()
@@ -45,12 +49,13 @@ export async function run(given: RunOptions): Promise<RunReport> {
   try {
     // A run waits for three things, side by side: a worker with the classifier, a broker with the topics, and a scan of
     // the input.
-    const supervisor = superviseWorkers(options, progress)
+    const supervisor = superviseWorkers(options, { progress, probe })
     const starting = new StartingWorkers(supervisor, options)
     const opening = openRunTopics(options, names, { signal, workers: starting.wanted })
     const keep = () => isOpen && options.onOpen !== null && mayResume(failure, options)
     teardown.add(() => opening.then(topics => topics.close(keep())).catch(() => {})) // a broker that died was thrown below
     teardown.add(() => supervisor.close(failure === null ? 'drain' : 'kill'))
+    teardown.add(() => probe.close())
     stopWith(stop, supervisor, opening)
     opening.then(topics => supervisor.work(topics.kafka.settings, topics)).catch(() => {})
     const ready = Promise.all([supervisor.ready, opening, starting.open(source)])
@@ -67,9 +72,9 @@ export async function run(given: RunOptions): Promise<RunReport> {
       isOpen = true
       if (topics.keepsData) await options.onOpen?.({ job, pipeline, sourceDigest: digestOf(header.options) })
     }
-    const flow = startFlow(context, options, { job, topics, header, runtime, progress, onOpen })
+    const flow = startFlow(context, options, { job, topics, header, runtime, progress, probe, onOpen })
     teardown.add(() => Promise.allSettled(flow))
-    const [, collected] = await unlessAborted(Promise.all(flow), signal)
+    const [, collected, probed] = await unlessAborted(Promise.all(flow), signal)
     const seconds = secondsSince(startedAt)
     return {
       ...reportOf(collected),
@@ -79,6 +84,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
       seconds,
       startSeconds,
       classifierVersions: runtime.versions,
+      probe: probed,
     }
   } catch (error) {
     failure = signal.aborted ? signal.reason : error
@@ -95,7 +101,7 @@ function newNames({ job, pipeline }: Settings): UnfinishedRun {
   return { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
 }
 
-function superviseWorkers(options: Settings, progress: ProgressSum): Supervisor {
+function superviseWorkers(options: Settings, { progress, probe }: Pick<FlowParts, 'progress' | 'probe'>): Supervisor {
   const { workers, python, classifier: target, batchRows, batchTimeout, classifierMemory, say } = options
   return new Supervisor({
     workers,
@@ -106,7 +112,10 @@ function superviseWorkers(options: Settings, progress: ProgressSum): Supervisor 
     classifierMemory,
     say,
     onOutput: text => options.onOutput(text),
-    onBatch: rows => progress.classified(rows),
+    onBatch: rows => {
+      probe.begin()
+      progress.classified(rows)
+    },
   })
 }
 
@@ -122,17 +131,18 @@ interface FlowParts {
   readonly header: SourceHeader
   readonly runtime: ClassifierRuntime
   readonly progress: ProgressSum
+  readonly probe: RunProbe
   onOpen(): Promise<void>
 }
 
-/** Starts the publisher and the collector. The collector waits until the id belongs to this run. */
+/** Starts the publisher, the collector and the probe. The last two wait until the id belongs to this run. */
 function startFlow(
   context: PipelineContext,
-  { source, sink, options }: Settings,
-  { job, topics, header, runtime, progress, onOpen }: FlowParts,
-): [Promise<number>, Promise<Collected>] {
+  { sink, options }: Settings,
+  { job, topics, header, runtime, progress, probe, onOpen }: FlowParts,
+): [Promise<number>, Promise<Collected>, Promise<ProbeReport | null>] {
   const held = Promise.withResolvers<void>()
-  const publishing = publish(context, source, {
+  const publishing = publish(context, probe.source, {
     header,
     job,
     layout: topics.layout,
@@ -144,15 +154,20 @@ function startFlow(
     onProgress: rows => progress.published(rows),
   })
   publishing.catch(held.reject)
+  const judging = held.promise.then(() => probe.judge(context, job, header))
+  judging.catch(() => {})
   // Before that, the results may be those of somebody else's job, and must not become OUT.
   const collecting = held.promise.then(
-    () => collect(context, { job, sink, onProgress: (_, rows) => progress.written(rows) }),
+    () => {
+      const onProgress = (_: number, rows: number) => progress.written(rows)
+      return collect(context, { job, sink, onProgress, mayCommit: () => probe.verdict(context.say) })
+    },
     async error => {
       await sink.close()
       throw error
     },
   )
-  return [publishing, collecting]
+  return [publishing, collecting, judging]
 }
 
 function reportOf({ job, rows, rejects, duplicates, rejected, rowsByWorker }: Collected) {

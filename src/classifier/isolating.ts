@@ -1,5 +1,6 @@
+import { batchDependent } from '../core/batch-dependent.ts'
 import type { Batch, Part } from '../core/batcher.ts'
-import { lineOf } from '../core/describe-batch.ts'
+import { describeBatch, lineOf } from '../core/describe-batch.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
 import { decodeValues, encodeResult, MAX_MESSAGE_BYTES } from '../wire/codec.ts'
@@ -41,6 +42,11 @@ export interface IsolatingOptions {
    * the smallest first.
    */
   readonly onRefusedTogether?: (batch: Batch, error: RowmillError) => void
+  /**
+   * Whether such a batch of a job of files ends the job with BATCH_DEPENDENT, if it broke the contract twice. A function that
+   * sorts or drops duplicates would write other bytes than the original job. Default: no.
+   */
+  readonly endsIfRefusedTogether?: boolean
 }
 
 /**
@@ -123,8 +129,18 @@ export class IsolatingClassifier implements BatchClassifier {
       else answers.push(await this.#isolate(half, job, answer, half.count === 1 ? RETRIES : 0))
     }
     const rejected = answers.flatMap(({ rejected }) => rejected)
-    if (rejected.length === 0 && isOneOf(BY_CONTENT, error)) this.#options.onRefusedTogether?.(batch, error)
+    if (rejected.length === 0 && isOneOf(BY_CONTENT, error)) await this.#refusedTogether(batch, job, error)
     return { results: answers.flatMap(({ results }) => results), rejected }
+  }
+
+  async #refusedTogether(batch: Batch, job: Job, error: RowmillError): Promise<void> {
+    const { onRefusedTogether, endsIfRefusedTogether = false } = this.#options
+    onRefusedTogether?.(batch, error)
+    if (!endsIfRefusedTogether || !job.bounded || error.code !== 'CLASSIFIER_CONTRACT') return
+    const again = await this.#try(batch, job)
+    if (!(again instanceof RowmillError) || again.code !== error.code) return
+    const reason = error.message.split('\n', 1)[0]!.replace(/\.$/, '')
+    throw batchDependent(`${describeBatch(batch)} together: ${reason}. In smaller batches each of them has a result`)
   }
 
   /** Returns the results, or the error that the rows caused. */

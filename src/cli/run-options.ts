@@ -16,6 +16,7 @@ export const RUN_OPTIONS = [
   'batchRows',
   'batchTimeout',
   'classifierMemory',
+  'probe',
   'maxRejects',
   'partitions',
   ...KAFKA_OPTIONS,
@@ -50,6 +51,7 @@ export type RunValues = OptionValues<(typeof RUN_OPTIONS)[number]>
 const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'resume',
   'workers',
+  'probe',
   'timeout',
   'quiet',
   'progress',

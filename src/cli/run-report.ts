@@ -29,6 +29,8 @@ export const RUN_REPORT = {
     batchRows: 'rows that one call of the classifier gets at most',
     rowsByWorker: 'how many rows each worker classified',
     classifierVersions: 'what ran the classifier: {"python", "pandas"} or {"node"}',
+    probe:
+      'what the probe took: {"rows", "calls", "seconds", "unstable": columns that differ even in the same batches, "failure": the code of the error that ended it without a verdict, or null}; null if there was no probe',
     seconds: 'seconds from the start to the last byte',
     startSeconds: 'seconds from the start to the first published row',
   },

@@ -23,6 +23,8 @@ export interface CollectOptions {
   readonly checkpointMs?: number
   /** How often, without progress, it looks for lost rows, in ms. Default: 10,000. */
   readonly lookEveryMs?: number
+  /** Awaited after the last row, before the output gets its name. If it rejects, it never does. */
+  mayCommit?(): Promise<void>
   /** Called from time to time with the numbers of rows classified and written so far. */
   onProgress?(classified: number, written: number): void
 }
@@ -290,6 +292,7 @@ class Collection {
     if (!this.#columns) await this.#begin(null)
     const summary = { job: this.#job.id, rows, rejects }
     const { signal } = this.#context
+    await this.#options.mayCommit?.()
     signal.throwIfAborted()
     await this.#options.sink.commit(summary, signal)
     crashPoint('output-named')

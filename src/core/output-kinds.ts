@@ -17,7 +17,8 @@ const DRIFTING: ReadonlySet<string> = new Set(
   ]),
 )
 
-function drift(a: Kind, b: Kind): boolean {
+/** Whether two kinds in one column end the job. */
+export function drift(a: Kind, b: Kind): boolean {
   if (a === b) return false
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
   // Beside missing values, intervals of integers become intervals of floats. Dates and the like do not change.

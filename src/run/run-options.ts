@@ -20,6 +20,8 @@ export interface RunSettings {
   readonly batchTimeout: number
   /** How much memory one classifier may use, in MB. Null: no limit. */
   readonly classifierMemory: number | null
+  /** At most how many rows the probe tries in other batches. 0: no probe. */
+  readonly probe: number
   /** Null: enough for the workers. */
   readonly partitions: number | null
   /** `host:port` of one or more brokers: the short form of `kafka`. Null: a local broker for this run. */
@@ -60,6 +62,7 @@ export const RUN_DEFAULTS: RunSettings = {
   batchRows: OPTIONS.batchRows.fallback,
   batchTimeout: OPTIONS.batchTimeout.fallback,
   classifierMemory: null,
+  probe: OPTIONS.probe.fallback,
   partitions: null,
   brokers: null,
   kafka: null,
@@ -95,6 +98,20 @@ export interface RunProgress {
   readonly total: number | null
 }
 
+/** What the probe did. */
+export interface ProbeReport {
+  /** How many rows it tried. */
+  readonly rows: number
+  /** How often it called the classifier. */
+  readonly calls: number
+  /** How long these calls took. */
+  readonly seconds: number
+  /** Columns that differ even between two calls with the same rows. */
+  readonly unstable: readonly string[]
+  /** The code of the error that ended the probe without a verdict. Null: it has a verdict. */
+  readonly failure: string | null
+}
+
 export interface RunReport {
   readonly job: string
   readonly pipeline: string
@@ -109,6 +126,8 @@ export interface RunReport {
   readonly rowsByWorker: Readonly<Record<string, number>>
   /** The versions the classifier ran under: `{ python, pandas }`, or `{ node }`. */
   readonly classifierVersions: Readonly<Record<string, string>>
+  /** Null: there was nothing to probe, or `probe` is 0. */
+  readonly probe: ProbeReport | null
   /** From the call to the last byte. */
   readonly seconds: number
   /** From the call until broker, Python and pandas had started and the first row was published. */

@@ -1,6 +1,7 @@
 import type { Batch } from '../core/batcher.ts'
 import type { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
+import { describeOutcome, differencesOf, type Outcomes } from '../probe/compare.ts'
 import type { TestReject, TestResult } from './result.ts'
 
 /** The result of the rows in one cut, or the error that ended the job. */
@@ -28,38 +29,22 @@ export function describeDifference(before: Named, after: Named): string | null {
   if (failed) return `${failed.name}: ${(failed.result as Error).message}`
   const refused = [before, after].find(named => named.refused !== null)
   if (refused) return `${refused.refused} (with ${refused.name})`
-  const [a, b] = [before.result as TestResult, after.result as TestResult]
+  const [a, b] = [before, after].map(({ result }) => outcomesOf(result as TestResult)) as [Outcomes, Outcomes]
   const differ = (what: string, one: string, other: string) =>
     `${what}: ${one} with ${before.name}, ${other} with ${after.name}`
-  // If every row is rejected, nobody knows the columns.
-  if (a.columns.length > 0 && b.columns.length > 0 && !same(a.columns, b.columns))
-    return differ('columns', JSON.stringify(a.columns), JSON.stringify(b.columns))
-  const [rowsA, rowsB] = [outcomes(a), outcomes(b)]
-  for (let seq = 0; seq < rowsA.length; seq++) {
-    const [one, other] = [rowsA[seq]!, rowsB[seq]!]
-    if ('reason' in one && 'reason' in other) continue
-    if ('reason' in one || 'reason' in other) return differ(`row ${seq}`, describe(one), describe(other))
-    const column = one.findIndex((cell, at) => cell !== other[at])
-    if (column >= 0) {
-      const cell = (row: Values) => JSON.stringify(row[column])
-      return differ(`row ${seq}, column ${a.columns[column]}`, cell(one), cell(other))
-    }
+  for (const difference of differencesOf(a, b)) {
+    const { what, one, other } = difference
+    if (what === 'columns') return differ('columns', JSON.stringify(one), JSON.stringify(other))
+    if (what === 'outcome') return differ(`row ${difference.row}`, describeOutcome(one), describeOutcome(other))
+    const place = `row ${difference.row}, column ${a.columns[difference.column]}`
+    return differ(place, JSON.stringify(one), JSON.stringify(other))
   }
   return null
 }
 
-/** The outcome of each row that came in. */
-function outcomes({ rows, rejects }: TestResult): (Values | TestReject)[] {
-  const bySeq = new Map(rejects.map(reject => [reject.seq, reject]))
+function outcomesOf({ columns, rows, rejects }: TestResult): Outcomes {
+  const bySeq = new Map<number, TestReject>(rejects.map(reject => [reject.seq, reject]))
   const left = rows.values()
-  return Array.from({ length: rows.length + rejects.length }, (_, seq) => bySeq.get(seq) ?? left.next().value!)
-}
-
-function describe(outcome: Values | TestReject): string {
-  if (!('reason' in outcome)) return JSON.stringify(outcome)
-  return `rejected (${outcome.reason} ${outcome.detail.split('\n', 1)[0]})`
-}
-
-function same(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, i) => name === b[i])
+  const outcome = (seq: number): Values | TestReject => bySeq.get(seq) ?? left.next().value!
+  return { columns, rows: Array.from({ length: rows.length + rejects.length }, (_, seq) => outcome(seq)) }
 }

@@ -29,6 +29,7 @@ const classifier = new IsolatingClassifier({
   by: name,
   mostBytes: () => mostBytes,
   say: message => say(`worker ${name}: ${message}`),
+  endsIfRefusedTogether: true,
 })
 
 process.on('disconnect', () => {

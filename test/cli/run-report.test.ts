@@ -18,6 +18,7 @@ const REPORT: RunReport = {
   batchRows: 100,
   rowsByWorker: { w: 1 },
   classifierVersions: { node: '24' },
+  probe: null,
 }
 
 test('the report of a run has the documented fields in their order, and names rejected rows as the user does', () => {

@@ -2,6 +2,7 @@ import type { CommandSpec } from '../command.ts'
 import { aclsCommand } from './acls.ts'
 import { adoptCommand } from './adopt.ts'
 import { brokerCommand } from './broker.ts'
+import { checkCommand } from './check.ts'
 import { collectCommand } from './collect.ts'
 import { completionCommand } from './completion.ts'
 import { doctorCommand } from './doctor.ts'
@@ -26,6 +27,7 @@ export const GROUPS: Readonly<Record<string, string>> = {
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly CommandSpec[] = [
   runCommand,
+  checkCommand,
   publishCommand,
   workCommand,
   collectCommand,

@@ -199,6 +199,7 @@ async function runPipeline(
     batchRows: options.batchRows,
     batchTimeout: options.batchTimeout,
     classifierMemory: options.classifierMemory,
+    probe: options.probe,
     partitions: options.partitions,
     kafka,
     brokerTimeout: options.brokerTimeout,

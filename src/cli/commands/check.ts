@@ -1,0 +1,131 @@
+import { availableParallelism } from 'node:os'
+import { CsvSource } from '../../../connectors/csv-source.ts'
+import { openClassifier } from '../../classifier/open.ts'
+import { batchDependent } from '../../core/batch-dependent.ts'
+import { RowmillError } from '../../errors.ts'
+import type { OptionValues } from '../../options.ts'
+import { type Checked, check } from '../../probe/check.ts'
+import { unlessAborted } from '../../support/abort.ts'
+import { counted } from '../../support/counted.ts'
+import { printable } from '../../support/printable.ts'
+import { defineCommand } from '../command.ts'
+import { jobOptions } from '../job-options.ts'
+import { printJson } from '../json-output.ts'
+import { type Session, withinLimits } from '../limits.ts'
+import { duration } from '../terminal.ts'
+
+const JSON_SHAPE = {
+  line: 'the check',
+  fields: {
+    rows: 'rows of IN',
+    probed: 'rows that were tried, in several cuts',
+    calls: 'calls of the classifier',
+    rowByRow: 'whether every row came out alike in every cut',
+    fault: 'the first row that did not: {"message", "seq", "line", "column"}; null if there is none',
+    unstable: 'columns that differ even between two calls with the same rows; they were not judged',
+    startSeconds: 'seconds until the classifier was imported',
+    callSeconds: 'seconds that a call takes, apart from its rows',
+    rowSeconds: 'seconds that each row of a call takes',
+    oneProcessSeconds: 'seconds that all rows would take in one process, as in the original job',
+    seconds: 'seconds that all rows would take in rowmill run with 1, 2, ... workers',
+    pays: 'whether rowmill run would be faster than one process',
+  },
+}
+
+const OPTIONS = [
+  'classifier',
+  'probe',
+  'workers',
+  'batchRows',
+  'batchTimeout',
+  'classifierMemory',
+  'python',
+  'delimiter',
+  'header',
+  'indexKind',
+  'cast',
+  'maxRejects',
+  'readCsv',
+  'toCsv',
+  'timeout',
+  'quiet',
+  'output',
+] as const
+type CheckValues = OptionValues<(typeof OPTIONS)[number]>
+
+export const checkCommand = defineCommand({
+  name: 'check',
+  doc: 'try a classifier on some rows of IN: does it look at one row at a time, how long will the job take, does it pay?',
+  operands: [{ name: 'IN', doc: 'a CSV file, also .gz, or - for standard input' }],
+  example: 'rowmill check rows.csv --classifier black_box.py:classify_df',
+  options: OPTIONS,
+  docs: {
+    probe: 'rows at most to try: the first ones, and some from the middle and the end',
+    workers: 'up to how many workers to estimate',
+    batchRows: 'the most rows in one call of the classifier, as for run',
+  },
+  json: JSON_SHAPE,
+  async act([input], options) {
+    if (options.classifier === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
+    if (options.probe === 0) throw new RowmillError('USAGE', '--probe 0: check needs rows to try. Give 1 or more')
+    return await withinLimits(options, 'before it was checked', session => checkInput(input!, options, session))
+  },
+})
+
+async function checkInput(input: string, options: CheckValues, { say, signal }: Session): Promise<number> {
+  const { classifier: target, python, classifierMemory: memoryMB, batchRows, workers } = options
+  const { readCsv, toCsv, delimiter, indexKind } = options
+  const source = new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say })
+  const classifier = openClassifier({ target: target!, python, by: 'check', memoryMB, onOutput: () => {} })
+  try {
+    const checking = check({
+      source,
+      classifier,
+      options: jobOptions(options),
+      most: options.probe,
+      batchRows,
+      workers,
+      cores: availableParallelism(),
+      timeoutMs: options.batchTimeout * 1000,
+    })
+    const checked = await unlessAborted(checking, signal)
+    if (options.output === 'json') tellJson(checked)
+    else process.stdout.write(printable(textOf(input, target!, checked)))
+    if (checked.fault === null) return 0
+    const { message, seq, line, column } = checked.fault
+    throw batchDependent(message, { seq, line, column })
+  } finally {
+    await Promise.all([source.close(), classifier.close()])
+  }
+}
+
+function tellJson(checked: Checked): void {
+  const line = { ...checked, rowByRow: checked.fault === null, pays: bestOf(checked).pays }
+  printJson(JSON_SHAPE, [line])
+}
+
+function textOf(input: string, target: string, checked: Checked): string {
+  const { rows, probed, calls, fault, unstable, startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds } =
+    checked
+  const ms = (value: number) => `${(value * 1000).toPrecision(3)} ms`
+  const { pays, workers } = bestOf(checked)
+  const verdict =
+    fault === null ? 'each came out alike in every batch' : `they did not come out alike: ${fault.message}`
+  return [
+    `${input}: ${counted(rows, 'row')}. ${counted(probed, 'row')} tried in ${counted(calls, 'call')}: ${verdict}`,
+    ...unstable.map(column => `column ${column} differs even between two calls with the same rows: it was not judged`),
+    `${target} starts in ${duration(startSeconds)}. A call takes ${ms(callSeconds)}, and ${ms(rowSeconds)} for each row`,
+    `one process, as in the original job: about ${duration(oneProcessSeconds)}`,
+    ...seconds.map((value, i) => `rowmill run --workers ${i + 1}: about ${duration(value)}`),
+    pays
+      ? `rowmill pays: it is fastest with ${counted(workers, 'worker')}`
+      : 'rowmill does not pay: one process is as fast',
+    '',
+  ].join('\n')
+}
+
+/** The number of workers that is fastest, and whether that is faster than one process. */
+function bestOf({ seconds, oneProcessSeconds }: Checked): { pays: boolean; workers: number } {
+  const best = Math.min(...seconds)
+  return { pays: best < oneProcessSeconds, workers: seconds.indexOf(best) + 1 }
+}

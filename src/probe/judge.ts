@@ -1,0 +1,129 @@
+import { castsOf, drift } from '../core/output-kinds.ts'
+import { nameOf } from '../core/reject-budget.ts'
+import type { Job, Kind } from '../model.ts'
+import { type Difference, describeOutcome, differencesOf } from './compare.ts'
+import { CUTS, type RowCut, WHOLE } from './cuts.ts'
+import type { Sample } from './sample.ts'
+import type { Trial, Trials } from './trials.ts'
+
+/** How often a cut that came out otherwise is repeated, and all rows at once too, before the classifier is blamed. */
+const REPEATS = 2
+/** How much of a value a message shows. */
+const SHOWN_CHARS = 200
+
+/** Where the result of a row depends on the rows of its batch. */
+export interface Fault {
+  /** What differs, with both values. */
+  readonly message: string
+  readonly seq: number | null
+  readonly line: number | null
+  readonly column: string | null
+}
+
+/** What came out of the trials of a sample. */
+export interface Judgement {
+  readonly fault: Fault | null
+  /** Columns that differ even between two calls with the same rows in the same batches. They were left out. */
+  readonly unstable: readonly string[]
+}
+
+/** What differs even in the same cut, and is left out. */
+interface Unstable {
+  readonly columns: Set<number>
+  readonly rows: Set<number>
+  /** The names of the columns. */
+  header: boolean
+  /** Which batches are refused. */
+  refusals: boolean
+}
+
+/**
+ * Classifies a sample whole, and in each of `cuts`. A cut that the collector would refuse as KIND_DRIFT is none of ours: the
+ * job ends then with that error. Before the classifier is blamed, the same is done again: random numbers, the time and
+ * counters also differ, but not twice alike.
+ */
+export async function judge(
+  trials: Trials,
+  { job, sample, cuts = CUTS }: { job: Job; sample: Sample; cuts?: readonly RowCut[] },
+): Promise<Judgement> {
+  const casts = new Set(castsOf(job))
+  const unstable: Unstable = { columns: new Set(), rows: new Set(), header: false, refusals: false }
+  const whole = await trials.classify(sample, WHOLE)
+  const judged = (fault: Fault | null): Judgement => ({
+    fault,
+    unstable: unstable.header ? ['(their names)'] : [...unstable.columns].map(column => whole.columns[column]!),
+  })
+  const differs = (trial: Trial) => firstFault(whole, trial, { casts, unstable })
+  for (const cut of cuts) {
+    const trial = await trials.classify(sample, cut)
+    if (differs(trial) === null) continue
+    for (let repeat = 0; repeat < REPEATS; repeat++) {
+      leaveOut(whole, await trials.classify(sample, WHOLE), unstable)
+      leaveOut(trial, await trials.classify(sample, cut), unstable)
+    }
+    const fault = differs(trial)
+    if (fault !== null) return judged(describe(fault, { whole, sample, cut }))
+  }
+  return judged(null)
+}
+
+type Blamed = Difference | { readonly what: 'refused'; readonly words: string }
+
+/** The first difference for which the classifier is to blame. */
+function firstFault(
+  whole: Trial,
+  trial: Trial,
+  { casts, unstable }: { casts: ReadonlySet<string>; unstable: Unstable },
+): Blamed | null {
+  if (unstable.header) return null
+  const words = whole.refused ?? trial.refused
+  if (words !== null && !unstable.refusals) return { what: 'refused', words }
+  if (!trial.oneHeader) return null
+  for (const difference of differencesOf(whole, trial)) {
+    if (difference.what === 'columns') return difference
+    if (unstable.rows.has(difference.row)) continue
+    if (difference.what === 'outcome') return difference
+    const { column } = difference
+    const isJudgedElsewhere = !casts.has(whole.columns[column]!) && drifts(trial.kinds[column]!)
+    if (!unstable.columns.has(column) && !isJudgedElsewhere) return difference
+  }
+  return null
+}
+
+/** Adds what differs between two trials in the same cut. */
+function leaveOut(before: Trial, after: Trial, unstable: Unstable): void {
+  if (before.refused !== after.refused) unstable.refusals = true
+  for (const difference of differencesOf(before, after)) {
+    if (difference.what === 'columns') unstable.header = true
+    else if (difference.what === 'outcome') unstable.rows.add(difference.row)
+    else unstable.columns.add(difference.column)
+  }
+}
+
+/** Whether the collector would end a job whose results have these kinds in one column. */
+function drifts(kinds: ReadonlySet<Kind>): boolean {
+  const all = [...kinds]
+  return all.some((one, at) => all.slice(at + 1).some(other => drift(one, other)))
+}
+
+function describe(fault: Blamed, { whole, sample, cut }: { whole: Trial; sample: Sample; cut: RowCut }): Fault {
+  if (fault.what === 'refused') return { message: fault.words, seq: null, line: null, column: null }
+  const both = (one: string, other: string) => `${shown(one)} with all rows at once, but ${shown(other)} ${cut.name}`
+  if (fault.what === 'columns') {
+    const [one, other] = [fault.one, fault.other].map(names => JSON.stringify(names)) as [string, string]
+    return { message: `the columns are ${both(one, other)}`, seq: null, line: null, column: null }
+  }
+  const [seq, line] = [sample.seqs[fault.row]!, sample.lines[fault.row]!]
+  const row = nameOf({ seq, line })
+  if (fault.what === 'outcome') {
+    const message = `${row} is ${both(describeOutcome(fault.one), describeOutcome(fault.other))}`
+    return { message, seq, line, column: null }
+  }
+  const column = whole.columns[fault.column]!
+  const [one, other] = [fault.one, fault.other].map(cell => JSON.stringify(cell ?? null)) as [string, string]
+  return { message: `column ${column} of ${row} is ${both(one, other)}`, seq, line, column }
+}
+
+function shown(text: string): string {
+  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)}...` : text
+}

@@ -1,0 +1,54 @@
+import type { Values } from '../model.ts'
+
+/** Some rows of a job, in its order. They are not always neighbours. */
+export interface Sample {
+  readonly rows: readonly Values[]
+  readonly seqs: readonly number[]
+  /** The line in which each row begins. */
+  readonly lines: readonly number[]
+}
+
+/** The first rows of a sample. They are tried before the others: most functions that look at other rows need no more. */
+export const FIRST_ROWS = 20
+/** A sample of so few rows is tried at once. */
+export const AT_ONCE_ROWS = 30
+
+/** Of a small job at most every 20th row is tried, so that the probe takes less time than the job. */
+const SHARE = 20
+/** But this many rows of any job are. */
+const FEW_ROWS = 60
+
+/** Rows from `from` up to `to`, which is not among them. */
+export interface RowRange {
+  readonly from: number
+  readonly to: number
+}
+
+export interface SampleSize {
+  /** At most how many rows to try. */
+  readonly most: number
+  /** Whether to try fewer rows of a small job. Default: yes. */
+  readonly share?: boolean
+}
+
+/**
+ * Which rows of a job to try: half of them are its first rows, the others are from the middle and the end. If nobody knows
+ * how many rows the job has, all of them are its first rows.
+ */
+export function plannedRows({ most, share = true }: SampleSize, total: number | null): readonly RowRange[] {
+  if (total === null) return [{ from: 0, to: most }]
+  const count = share ? Math.min(most, Math.max(FEW_ROWS, Math.ceil(total / SHARE))) : most
+  if (total <= count) return [{ from: 0, to: total }]
+  const quarter = Math.floor(count / 4)
+  const middle = Math.floor(total / 2)
+  return [
+    { from: 0, to: count - 2 * quarter },
+    { from: middle, to: middle + quarter },
+    { from: total - quarter, to: total },
+  ]
+}
+
+/** The first rows of a sample. */
+export function firstOf({ rows, seqs, lines }: Sample, count: number): Sample {
+  return { rows: rows.slice(0, count), seqs: seqs.slice(0, count), lines: lines.slice(0, count) }
+}

@@ -1,0 +1,147 @@
+import type { BatchClassifier } from '../classifier/boundary.ts'
+import type { Batch, Part } from '../core/batcher.ts'
+import { describeBatch } from '../core/describe-batch.ts'
+import { type ErrorCode, RowmillError } from '../errors.ts'
+import type { Job, Kind, Result, Values } from '../model.ts'
+import { decode, encodeRows } from '../wire/codec.ts'
+import { decodeHead } from '../wire/rows-head.ts'
+import { type NoResult, type Outcomes, sameNames } from './compare.ts'
+import type { RowCut } from './cuts.ts'
+import type { Sample } from './sample.ts'
+
+/** Errors that some rows of a batch may have caused. Smaller batches show which. */
+const BY_ROWS: readonly ErrorCode[] = ['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT', 'ROW_MALFORMED']
+
+/** What the classifier made of a sample in one cut. */
+export interface Trial extends Outcomes {
+  /** For each column, the kinds that it had in the batches. */
+  readonly kinds: readonly ReadonlySet<Kind>[]
+  /** Whether every batch had the same columns. A job whose batches do not ends with KIND_DRIFT. */
+  readonly oneHeader: boolean
+  /** The smallest batch that was refused although each of its rows has a result, in words. Null: there is none. */
+  readonly refused: string | null
+  /** How long the calls took. */
+  readonly seconds: number
+}
+
+export interface TrialsOptions {
+  readonly classifier: BatchClassifier
+  readonly job: Job
+  /** How long one call may take. */
+  readonly timeoutMs: number
+}
+
+/** Classifies samples of a job in any cut. Throws errors that rows cannot have caused, and CLASSIFIER_TIMEOUT. */
+export class Trials {
+  readonly #options: TrialsOptions
+  /** How often the classifier was called. */
+  calls = 0
+
+  constructor(options: TrialsOptions) {
+    this.#options = options
+  }
+
+  async classify(sample: Sample, cut: RowCut): Promise<Trial> {
+    const parts = sample.rows.map((_, at) => this.#part(sample, at))
+    const building = new TrialBuilder()
+    const startedAt = performance.now()
+    for (const places of cut.batches(parts.length))
+      await this.#take(
+        places.map(at => parts[at]!),
+        building,
+      )
+    return { ...building.built(), seconds: (performance.now() - startedAt) / 1000 }
+  }
+
+  /** Classifies one batch. Halves it if the classifier refuses it. Returns whether every row has a result. */
+  async #take(parts: readonly Part[], building: TrialBuilder): Promise<boolean> {
+    const batch = this.#batch(parts)
+    try {
+      building.add(await this.#call(batch))
+      return true
+    } catch (error) {
+      if (!(error instanceof RowmillError && BY_ROWS.includes(error.code))) throw error
+      if (parts.length === 1) {
+        building.reject({ reason: error.code, detail: error.message })
+        return false
+      }
+      const middle = Math.ceil(parts.length / 2)
+      const halves = [
+        await this.#take(parts.slice(0, middle), building),
+        await this.#take(parts.slice(middle), building),
+      ]
+      const complete = halves.every(Boolean)
+      if (complete) building.refused(batch, error)
+      return complete
+    }
+  }
+
+  async #call(batch: Batch): Promise<Result[]> {
+    const { classifier, job, timeoutMs } = this.#options
+    this.calls++
+    const late = Promise.withResolvers<never>()
+    const clock = setTimeout(() => late.reject(tooLong(timeoutMs)), timeoutMs)
+    try {
+      const { results } = await Promise.race([classifier.classify(batch, job), late.promise])
+      return results.map(message => decode(message).value as Result)
+    } finally {
+      clearTimeout(clock)
+    }
+  }
+
+  #part({ rows, seqs, lines }: Sample, at: number): Part {
+    const { id, epoch, from } = this.#options.job
+    const seq = seqs[at]!
+    const row = { seq, count: 1, line: lines[at]!, lineSteps: null, rows: [rows[at]!] }
+    const bytes = encodeRows({ job: id, epoch, from, ...row })
+    const message = { head: decodeHead(bytes).value as Part['message']['head'], bytes }
+    const entry = { offset: at, job: id, rows: message, forwarded: null, position: at, count: 1, cut: 1, open: 0 }
+    return { entry, message, skip: 0, count: 1 }
+  }
+
+  #batch(parts: readonly Part[]): Batch {
+    const { id, epoch, from } = this.#options.job
+    const { position, offset } = parts[0]!.entry
+    return { kind: 'batch', job: id, epoch, from, first: position, offset, count: parts.length, parts: [...parts] }
+  }
+}
+
+function tooLong(timeoutMs: number): RowmillError {
+  const message = `a call took longer than --batch-timeout ${timeoutMs / 1000}`
+  return new RowmillError('CLASSIFIER_TIMEOUT', message)
+}
+
+/** Puts the batches of a cut together, in their order. */
+class TrialBuilder {
+  readonly #rows: (Values | NoResult)[] = []
+  readonly #kinds: Set<Kind>[] = []
+  #columns: readonly string[] | null = null
+  #oneHeader = true
+  #refused: string | null = null
+
+  add(results: readonly Result[]): void {
+    for (const { columns, kinds, rows } of results) {
+      this.#columns ??= columns
+      if (!sameNames(columns, this.#columns)) this.#oneHeader = false
+      for (const [column, kind] of kinds.entries()) {
+        this.#kinds[column] ??= new Set()
+        this.#kinds[column].add(kind)
+      }
+      this.#rows.push(...rows)
+    }
+  }
+
+  reject(why: NoResult): void {
+    this.#rows.push(why)
+  }
+
+  refused(batch: Batch, { code, message }: RowmillError): void {
+    const reason = message.split('\n', 1)[0]!.replace(/\.$/, '')
+    this.#refused ??= `${describeBatch(batch)}: refused together (${code} ${reason}), but not in smaller batches`
+  }
+
+  built(): Omit<Trial, 'seconds'> {
+    const columns = this.#columns ?? []
+    return { columns, kinds: this.#kinds, rows: this.#rows, oneHeader: this.#oneHeader, refused: this.#refused }
+  }
+}

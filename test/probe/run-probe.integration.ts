@@ -1,0 +1,163 @@
+/** The probe of `rowmill run`: functions that look at other rows end the job before OUT is there, all others do not. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { brokerAddress } from '../helpers/broker.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
+
+const LOOKS = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
+const ROW_WISE = join(import.meta.dirname, 'fixtures/row_wise.py')
+const NUMBERS = Array.from({ length: 23 }, (_, i) => i)
+
+async function run(
+  t: TestContext,
+  {
+    columns,
+    rows,
+    classifier,
+    options = [],
+  }: { columns: string; rows: readonly string[]; classifier: string; options?: string[] },
+) {
+  const folder = testFolder(t)
+  const [input, out] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  writeFileSync(input, [columns, ...rows, ''].join('\n'))
+  const args = ['run', input, out, '--classifier', classifier, '--batch-rows', '5', ...options]
+  const ended = await rowmill(args, { env: { ROWMILL_BROKERS: await brokerAddress() } })
+  return { ...ended, out, folder }
+}
+
+for (const [what, { column, cells, classify, message }] of Object.entries({
+  'groupby and transform': {
+    ...{ column: 'NAME', cells: NUMBERS.map(n => 'ab'[n % 2]!), classify: 'group_counts' },
+    message:
+      /column COUNT of row 0 \(line 2\) is "12" with all rows at once, but "2" in batches of 7 rows\. The classifier looks/,
+  },
+  'category codes': {
+    ...{ column: 'NAME', cells: NUMBERS.map(n => `n${(n * 7) % 23}`), classify: 'category_codes' },
+    message: /column CODE of row \d+ \(line \d+\) is "\d+" with all rows at once, but "\d+" in /,
+  },
+  quantiles: {
+    ...{ column: 'N', cells: NUMBERS.map(n => `${n * 3}`), classify: 'quantiles' },
+    message: /column BIN of row \d+ \(line \d+\) is "\w+" with all rows at once, but "\w+" in /,
+  },
+  'numbering rows': {
+    ...{ column: 'N', cells: NUMBERS.map(String), classify: 'numbers_rows' },
+    message: /column ROW of row 4 \(line 6\) is "5" with all rows at once, but "1" in /,
+  },
+  'dates of two formats': {
+    column: 'DAY',
+    cells: NUMBERS.map(n => (n < 8 ? `2024-01-${10 + n}` : `${String(n + 1).padStart(2, '0')}.01.2024`)),
+    classify: 'to_datetime_coerce',
+    message: /column ISO of row \d+ \(line \d+\) is "" with all rows at once, but "2024-\d\d-\d\d" in /,
+  },
+  'numbers beyond 64 bits': {
+    column: 'N',
+    cells: NUMBERS.map(n => (n === 1 ? '-1' : n === 20 ? '18446744073709551615' : `00${n}`)),
+    classify: 'to_numeric',
+    message: /column N of row \d+ \(line \d+\) is "\S+" with all rows at once, but "\S+" in /,
+  },
+  'dropped duplicates': {
+    ...{ column: 'NAME', cells: NUMBERS.map(n => 'ab'[n % 2]!), classify: 'drop_duplicates' },
+    message:
+      /rows \d+ to \d+ \(from line \d+ to \d+\) together: .*returned \d+ rows for \d+.*In smaller batches each of them has a result\. The classifier looks/s,
+  },
+  'a sort': {
+    ...{ column: 'NAME', cells: NUMBERS.map(n => `n${(n * 7) % 23}`), classify: 'sort_values' },
+    message: /together: .*another index.*In smaller batches each of them has a result\. The classifier looks/s,
+  },
+})) {
+  test(`a run ends before OUT is there if its classifier looks at other rows: ${what}`, async t => {
+    const rows = cells.map((cell, i) => (column === 'N' ? `${i},a,${cell}` : `${i},${cell},${i}`))
+    const columns = column === 'N' ? 'ID,NAME,N' : `ID,${column},N`
+    const ended = await run(t, { columns, rows, classifier: `${LOOKS}:${classify}` })
+    assert.equal(ended.code, 1, ended.stderr)
+    assert.match(ended.stderr, message)
+    assert.match(ended.stderr, /\[BATCH_DEPENDENT\]\n$/)
+    assert.ok(!existsSync(ended.out))
+    assert.ok(!existsSync(`${ended.out}.rowmill`), 'nobody can resume it')
+  })
+}
+
+test('get_dummies ends as KIND_DRIFT or BATCH_DEPENDENT: its columns depend on the batch', async t => {
+  const rows = NUMBERS.map(n => `${n},${'abc'[n % 3]!},${n}`).sort((a, b) =>
+    a.split(',')[1]!.localeCompare(b.split(',')[1]!),
+  )
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${LOOKS}:dummies` })
+  assert.equal(ended.code, 1, ended.stderr)
+  assert.match(ended.stderr, /columns .*\[(KIND_DRIFT|BATCH_DEPENDENT)\]\n$/)
+  assert.ok(!existsSync(ended.out))
+})
+
+test('--probe 0 tries nothing', async t => {
+  const rows = NUMBERS.map(n => `${n},a,${n}`)
+  const options = ['--probe', '0', '-o', 'json']
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${LOOKS}:numbers_rows`, options })
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal(JSON.parse(ended.stdout).probe, null)
+})
+
+test('a file that fits into one batch needs no probe: the classifier sees all of it', async t => {
+  const rows = NUMBERS.map(n => `${n},a,${n}`)
+  const options = ['--batch-rows', '23', '-o', 'json']
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${LOOKS}:numbers_rows`, options })
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal(JSON.parse(ended.stdout).probe, null)
+  assert.match(readFileSync(ended.out, 'utf8'), /^0,a,0,1\n.*22,a,22,23\n$/s)
+})
+
+test('the report has what the probe took', async t => {
+  const rows = NUMBERS.map(n => `${n},n${n},${n}`)
+  const options = ['-o', 'json']
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${ROW_WISE}:lru_cached`, options })
+  assert.equal(ended.code, 0, ended.stderr)
+  const { probe } = JSON.parse(ended.stdout)
+  assert.deepEqual(
+    { ...probe, seconds: probe.seconds > 0 },
+    { rows: 23, calls: 30, seconds: true, unstable: [], failure: null },
+  )
+})
+
+test('random numbers are named once, and the job completes', async t => {
+  const rows = NUMBERS.map(n => `${n},n${n},${n}`)
+  const options = ['-o', 'json']
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${ROW_WISE}:unseeded`, options })
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.equal(ended.stderr.match(/column X differs even between two calls with the same rows/g)?.length, 1)
+  assert.deepEqual(JSON.parse(ended.stdout).probe.unstable, ['X'])
+})
+
+test('a TypeScript classifier is probed too', async t => {
+  const folder = testFolder(t)
+  const file = join(folder, 'ranks.mts')
+  writeFileSync(file, 'export default (rows: string[][]) => rows.map((row, at) => [...row, at])\n')
+  const ended = await run(t, { columns: 'ID,NAME,N', rows: NUMBERS.map(n => `${n},a,${n}`), classifier: file })
+  assert.equal(ended.code, 1, ended.stderr)
+  assert.match(
+    ended.stderr,
+    /column 3 of row 4 \(line 6\) is "4" with all rows at once, but "0" in .*\[BATCH_DEPENDENT\]/,
+  )
+})
+
+for (const [what, classify] of [
+  ['dies', 'dies_in_a_probe'],
+  ['hangs', 'hangs_in_a_probe'],
+  ['cannot be imported again', 'absent_in_a_probe'],
+] as const) {
+  test(`a probe whose classifier ${what} is told once, and the job completes`, async t => {
+    const rows = NUMBERS.map(n => `${n},n${n},${n}`)
+    const classifier = join(import.meta.dirname, `fixtures/only_once.py:${classify}`)
+    const options = ['--workers', '1', '--batch-timeout', '2', '-o', 'json']
+    const folder = testFolder(t)
+    process.env['ONLY_ONCE'] = join(folder, 'first')
+    t.after(() => delete process.env['ONLY_ONCE'])
+    const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier, options })
+    assert.equal(ended.code, 0, ended.stderr)
+    assert.equal(
+      ended.stderr.match(/the probe of the classifier ended without a verdict, and the job continues: /g)?.length,
+      1,
+    )
+    assert.match(JSON.parse(ended.stdout).probe.failure, /^CLASSIFIER_/)
+    assert.equal(readFileSync(ended.out, 'utf8').split('\n').length, 24)
+  })
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Source, SourceRows } from '../../src/connector.ts'
+import { CUTS, WHOLE } from '../../src/probe/cuts.ts'
+import { plannedRows } from '../../src/probe/sample.ts'
+import { SampledSource } from '../../src/probe/sampled-source.ts'
+
+test('each cut has every row once, in order, and rows keep their order within a batch', () => {
+  for (const cut of [WHOLE, ...CUTS]) {
+    for (const count of [1, 2, 3, 7, 20, 60, 301]) {
+      const batches = cut.batches(count)
+      assert.deepEqual(
+        batches.flat(),
+        Array.from({ length: count }, (_, at) => at),
+        cut.name,
+      )
+      assert.ok(batches.every(batch => batch.length > 0))
+    }
+  }
+})
+
+test('half of the rows are the first ones, the others are from the middle and the end', () => {
+  assert.deepEqual(plannedRows({ most: 300 }, 1_000_000), [
+    { from: 0, to: 150 },
+    { from: 500_000, to: 500_075 },
+    { from: 999_925, to: 1_000_000 },
+  ])
+  assert.deepEqual(plannedRows({ most: 300 }, 60), [{ from: 0, to: 60 }])
+  assert.deepEqual(plannedRows({ most: 300 }, null), [{ from: 0, to: 300 }])
+  assert.deepEqual(plannedRows({ most: 1 }, 50), [
+    { from: 0, to: 1 },
+    { from: 25, to: 25 },
+    { from: 50, to: 50 },
+  ])
+})
+
+test('of a small job fewer rows are tried, but all that were asked for if it is not shared with a job', () => {
+  const count = (size: { most: number; share?: boolean }, total: number) =>
+    plannedRows(size, total).reduce((sum, { from, to }) => sum + to - from, 0)
+  assert.equal(count({ most: 300 }, 1000), 60)
+  assert.equal(count({ most: 300 }, 4000), 200)
+  assert.equal(count({ most: 300 }, 6000), 300)
+  assert.equal(count({ most: 300, share: false }, 1000), 300)
+})
+
+function sourceOf(total: number, pieceRows: number): Source & { reads: number; told: number } {
+  const source = {
+    reads: 0,
+    told: 0,
+    open: async () => ({ columns: ['A'], indexKind: null, identity: null, total, options: [] }),
+    async *rows(): AsyncGenerator<SourceRows> {
+      source.reads++
+      for (let from = 0; from < total; from += pieceRows) {
+        const seqs = Array.from({ length: Math.min(pieceRows, total - from) }, (_, i) => from + i)
+        yield { rows: seqs.map(seq => [`${seq}`]), lines: seqs.map(seq => seq + 2) }
+      }
+    },
+    published: async () => void source.told++,
+    close: async () => {},
+  }
+  return source
+}
+
+test('a sampled source hands on every row and keeps the planned ones, also if it is read twice', async () => {
+  const sampled = new SampledSource(sourceOf(1000, 7), { most: 300 })
+  await sampled.open()
+  for (let pass = 0; pass < 2; pass++) {
+    const rows: string[] = []
+    for await (const piece of sampled.rows()) rows.push(...piece.rows.map(([cell]) => cell!))
+    assert.equal(rows.length, 1000)
+  }
+  assert.equal((await sampled.first).rows.length, 20)
+  const { rows, seqs, lines } = await sampled.all
+  assert.equal(rows.length, 60)
+  assert.deepEqual([seqs[29], seqs[30], seqs[45], seqs[59]], [29, 500, 985, 999])
+  assert.deepEqual([rows[59], lines[59]], [['999'], 1001])
+  assert.equal(sampled.total, 1000)
+})
+
+test('rows that an earlier publisher has sent are read for the sample alone, before the source is told', async () => {
+  const source = sourceOf(10, 3)
+  const sampled = new SampledSource(source, { most: 300 })
+  await sampled.open()
+  await sampled.published()
+  assert.equal((await sampled.all).rows.length, 10)
+  assert.deepEqual([source.reads, source.told], [1, 1])
+})
