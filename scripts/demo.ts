@@ -49,7 +49,9 @@ async function demo({ rows, input, workers, classifier, keep }: DemoOptions): Pr
     say(`running rowmill: ${workers} workers, a local Kafka broker`)
     const files = [source, file('rowmill.csv'), '--report', file('report.json')]
     const options = ['--classifier', classifier, '--python', python, '--workers', String(workers), '--force']
-    const rowmill = await timed(process.execPath, [join(ROOT, 'bin/rowmill.js'), 'run', ...files, ...options])
+    // No probe: the demo shows where the whole files differ.
+    const run = ['run', ...files, ...options, '--probe', '0']
+    const rowmill = await timed(process.execPath, [join(ROOT, 'bin/rowmill.js'), ...run])
 
     const report: RunReport = JSON.parse(await readFile(file('report.json'), 'utf8'))
     tell({ rows: report.rows, serial, rowmill, report })

@@ -113,6 +113,7 @@ export class Fire {
       ROWMILL_BROKERS: brokers || (await brokerAddress()),
       ROWMILL_PIPELINE: pipeline,
       ROWMILL_BATCH_ROWS: `${BATCH_ROWS}`,
+      ROWMILL_PROBE: '0', // the log has what workers classified
       ...more,
     }
     const parts = { folder, output: output || join(folder, 'out.csv'), rows, serial, env }
