@@ -291,10 +291,9 @@ class Collection {
     this.#budget.check(rows + rejects)
     if (!this.#columns) await this.#begin(null)
     const summary = { job: this.#job.id, rows, rejects }
-    const { signal } = this.#context
     await this.#options.mayCommit?.()
-    signal.throwIfAborted()
-    await this.#options.sink.commit(summary, signal)
+    this.#context.signal.throwIfAborted()
+    await this.#options.sink.commit(summary, this.#context.signal)
     crashPoint('output-named')
     return { ...summary, duplicates, rejected: this.#budget.kept, rowsByWorker: this.#rowsByWorker }
   }

@@ -12,6 +12,7 @@ import { defineCommand } from '../command.ts'
 import { jobOptions } from '../job-options.ts'
 import { printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { duration } from '../terminal.ts'
 
 const JSON_SHAPE = {
@@ -44,7 +45,8 @@ const OPTIONS = [
   'header',
   'indexKind',
   'cast',
-  'maxRejects',
+  'read',
+  'write',
   'readCsv',
   'toCsv',
   'timeout',
@@ -68,20 +70,26 @@ export const checkCommand = defineCommand({
   async act([input], options) {
     if (options.classifier === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (options.probe === 0) throw new RowmillError('USAGE', '--probe 0: check needs rows to try. Give 1 or more')
-    return await withinLimits(options, 'before it was checked', session => checkInput(input!, options, session))
+    return await withinLimits(options, 'before it was checked', session =>
+      withPasted(input!, options, session, pasted => checkInput(pasted, session, { input: input!, options })),
+    )
   },
 })
 
-async function checkInput(input: string, options: CheckValues, { say, signal }: Session): Promise<number> {
+async function checkInput(
+  pasted: Pasted | null,
+  { say, signal }: Session,
+  { input, options }: { input: string; options: CheckValues },
+): Promise<number> {
   const { classifier: target, python, classifierMemory: memoryMB, batchRows, workers } = options
   const { readCsv, toCsv, delimiter, indexKind } = options
-  const source = new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say })
+  const source = pasted?.source ?? new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say })
   const classifier = openClassifier({ target: target!, python, by: 'check', memoryMB, onOutput: () => {} })
   try {
     const checking = check({
       source,
       classifier,
-      options: jobOptions(options),
+      options: jobOptions({ ...options, maxRejects: '0' }, pasted),
       most: options.probe,
       batchRows,
       workers,
