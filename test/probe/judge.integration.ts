@@ -29,45 +29,45 @@ function sampleOf(seed: number, count = 60): Sample {
   }
 }
 
-async function judged(target: string, sample = sampleOf(1), columns = COLUMNS): Promise<Judgement> {
-  const job = newJob({
-    ...{
-      id: 'j',
-      columns,
-      partitions: 1,
-      blockRows: 100,
-      topic: 'rows',
-      rowsFrom: [0],
-      resultsFrom: [0],
-      at: 0,
-      by: 'test',
-    },
-    ...{ indexKind: 'integer', options: [{ name: 'readCsv', value: '{}' }] },
-  })
+/** What the probe finds in each sample, one after the other in one process. */
+async function judgedEach(target: string, samples: readonly Sample[], columns = COLUMNS): Promise<Judgement[]> {
+  const layout = { partitions: 1, blockRows: 100, topic: 'rows', rowsFrom: [0], resultsFrom: [0] }
+  const options = [{ name: 'readCsv', value: '{}' }]
+  const job = newJob({ ...layout, id: 'j', columns, indexKind: 'integer', options, at: 0, by: 'test' })
   const classifier = openClassifier({ target, python, by: 'test', memoryMB: null, onOutput: () => {} })
   try {
     await classifier.start()
-    return await judge(new Trials({ classifier, job, timeoutMs: 60_000 }), { job, sample })
+    const found: Judgement[] = []
+    for (const sample of samples) {
+      found.push(await judge(new Trials({ classifier, job, timeoutMs: 60_000 }), { job, sample }))
+    }
+    return found
   } finally {
     await classifier.close()
   }
 }
 
-const namesIn = (file: string, pattern: RegExp) =>
+async function judged(target: string): Promise<Judgement> {
+  const [judgement] = await judgedEach(target, [sampleOf(1)])
+  return judgement!
+}
+
+const namesIn = (file: string, pattern = /^def (\w+)\(df/gm) =>
   [...readFileSync(join(ROOT, file), 'utf8').matchAll(pattern)].map(([, name]) => name!)
 
 const ROW_WISE = 'test/probe/fixtures/row_wise.py'
 const UNSTABLE = ['unseeded', 'warms_up', 'counts_rows', 'counts_calls', 'now', 'some_uuid']
 const MAY_BE_UNSTABLE = ['rarely_otherwise', 'clock', 'fails_by_chance']
-const OTHER = ['of_its_row', 'looked_up', 'random_beside_ranks', 'seeded_by_batch']
+const BLAMED = ['random_beside_ranks', 'seeded_by_batch']
 
-for (const name of namesIn(ROW_WISE, /^def (\w+)\(/gm).filter(name => !OTHER.includes(name))) {
+for (const name of namesIn(ROW_WISE).filter(name => !BLAMED.includes(name))) {
   test(`${name} is not blamed`, async () => {
-    for (const seed of [1, 2, 3]) {
-      const { fault, unstable } = await judged(`${join(ROOT, ROW_WISE)}:${name}`, sampleOf(seed))
-      assert.equal(fault, null, fault?.message)
-      if (!MAY_BE_UNSTABLE.includes(name)) assert.deepEqual(unstable, UNSTABLE.includes(name) ? ['X'] : [])
-    }
+    const judgements = await judgedEach(
+      `${join(ROOT, ROW_WISE)}:${name}`,
+      [1, 2, 3].map(seed => sampleOf(seed)),
+    )
+    for (const { fault } of judgements) assert.equal(fault, null, fault?.message)
+    if (!MAY_BE_UNSTABLE.includes(name)) assert.deepEqual(judgements[0]!.unstable, UNSTABLE.includes(name) ? ['X'] : [])
   })
 }
 
@@ -80,3 +80,47 @@ test('random numbers that begin anew with each batch are blamed: the original jo
   const { fault } = await judged(`${join(ROOT, ROW_WISE)}:seeded_by_batch`)
   assert.match(fault!.message, /^column X of row \d+ \(line \d+\) is "\d" with all rows at once, but "\d" in /)
 })
+
+/** Rows for the classifiers of other tests. */
+const numbered = (cells: (at: number) => string[]): Sample => {
+  const seqs = Array.from({ length: 45 }, (_, at) => at * 2)
+  return { seqs, lines: seqs.map(seq => seq + 2), rows: seqs.map(seq => [`${seq}`, ...cells(seq)]) }
+}
+const TEXTS = numbered(at => [at % 7 === 4 ? '' : `text ${at}, "ü"`, `b${at % 3}`, `${at % 4}`])
+const SOME_BAD = numbered(at => [at % 20 === 6 ? 'bad' : 'good', 'x', ''])
+const WHOLE_NUMBERS = numbered(at => [`${at % 9}`, at % 5 === 2 ? '' : 'b', 'c'])
+const DAYS = numbered(at => [`2024-01-${10 + (at % 19)}`, 'b', 'c'])
+
+/** Every other classifier of the tests and examples that looks at one row at a time, and lives. */
+const OF_TESTS: readonly (readonly [string, readonly string[], Sample])[] = [
+  ['examples/black_box.py', ['classify_df'], TEXTS],
+  ['examples/black-box.ts', ['default'], TEXTS],
+  ['test/fixtures/classifiers.ts', ['default', 'prints'], TEXTS],
+  ['test/fixtures/logs_indices.py', ['classify'], TEXTS],
+  [
+    'test/fixtures/classifiers.py',
+    ['a_float', 'a_text', 'some_none', 'other_columns', 'shows_rows', 'prints', 'drifts', 'raises'],
+    SOME_BAD,
+  ],
+  [
+    'test/fixtures/bad_rows.py',
+    ['mark', 'throws', 'leaves', 'drops', 'adds', 'gives_a_number', 'prints', 'large_cell'],
+    SOME_BAD,
+  ],
+  ['test/classifier/fixtures/column_types.py', ['labels', 'dated_categories', 'half'], TEXTS],
+  [
+    'test/classifier/fixtures/good.py',
+    ['seen', 'a_float', 'a_text', 'some_none', 'new_frame', 'reordered', 'unnamed_index', 'whole_numbers'],
+    WHOLE_NUMBERS,
+  ],
+  ['test/classifier/fixtures/good.py', ['dates'], DAYS],
+]
+
+for (const [file, names, sample] of OF_TESTS) {
+  for (const name of names) {
+    test(`${file}:${name} is not blamed`, async () => {
+      const [judgement] = await judgedEach(`${join(ROOT, file)}:${name}`, [sample], ['ID', 'A', 'B', 'C'])
+      assert.deepEqual(judgement, { fault: null, unstable: [] })
+    })
+  }
+}

@@ -1,0 +1,72 @@
+/** `rowmill check`: whether a classifier looks at one row at a time, and how long a job takes. It needs no broker. */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { checkCommand } from '../../src/cli/commands/check.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
+
+const LOOKS = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
+const ROW_WISE = join(import.meta.dirname, '../probe/fixtures/row_wise.py')
+const FIXTURES = join(import.meta.dirname, '../fixtures')
+
+function check(t: TestContext, classifier: string, options: readonly string[] = []) {
+  const input = join(testFolder(t), 'in.csv')
+  const rows = Array.from({ length: 200 }, (_, n) => `${n},n${n % 9},${n}`)
+  writeFileSync(input, ['ID,NAME,N', ...rows, ''].join('\n'))
+  const env = { ROWMILL_BROKERS: '127.0.0.1:1' } // nobody answers there
+  return rowmill(['check', input, '--classifier', classifier, '--workers', '2', ...options], { env })
+}
+
+test('a classifier that looks at one row at a time: the text says so, with the time of each number of workers', async t => {
+  const { code, stdout, stderr } = await check(t, `${ROW_WISE}:lru_cached`)
+  assert.equal(code, 0, stderr)
+  assert.equal(stderr, '')
+  const lines = stdout.split('\n')
+  assert.match(lines[0]!, /in\.csv: 200 rows\. 200 rows tried in \d+ calls: each came out alike in every batch$/)
+  assert.match(lines[1]!, /row_wise\.py:lru_cached starts in .* s\. A call takes \S+ ms, and \S+ ms for each row$/)
+  assert.match(lines[2]!, /^one process, as in the original job: about \d+ s$/)
+  assert.match(lines[3]!, /^rowmill run --workers 1: about \d+ s$/)
+  assert.match(lines[4]!, /^rowmill run --workers 2: about \d+ s$/)
+  assert.match(lines[5]!, /^rowmill (pays: it is fastest with|does not pay: one process is as fast)/)
+})
+
+test('a classifier that looks at other rows ends with BATCH_DEPENDENT, after the JSON', async t => {
+  const { code, stdout, stderr } = await check(t, `${LOOKS}:numbers_rows`, ['-o', 'json'])
+  assert.equal(code, 1)
+  assert.match(
+    stderr,
+    /^rowmill: column ROW of row 4 \(line 6\) is "5" with all rows at once, but "1" in .*\[BATCH_DEPENDENT\]\n$/,
+  )
+  const line = JSON.parse(stdout)
+  assert.deepEqual(Object.keys(line), Object.keys(checkCommand.json!.fields))
+  const { rows, probed, rowByRow, fault, unstable, seconds } = line
+  assert.deepEqual([rows, probed, rowByRow, fault.column, fault.line, unstable], [200, 200, false, 'ROW', 6, []])
+  assert.equal(seconds.length, 2)
+})
+
+test('random numbers are named, and the other columns judged', async t => {
+  const random = await check(t, `${ROW_WISE}:unseeded`)
+  assert.equal(random.code, 0, random.stderr)
+  assert.match(random.stdout, /^column X differs even between two calls with the same rows: it was not judged$/m)
+  const ranks = await check(t, `${ROW_WISE}:random_beside_ranks`)
+  assert.equal(ranks.code, 1)
+  assert.match(ranks.stderr, /column RANK of row/)
+})
+
+test('a TypeScript classifier is checked too', async t => {
+  const { code, stdout, stderr } = await check(t, `${FIXTURES}/classifiers.ts`, ['-o', 'json'])
+  assert.equal(code, 0, stderr)
+  assert.equal(JSON.parse(stdout).rowByRow, true)
+})
+
+test('what check cannot use is named in one line', async t => {
+  const missing = await check(t, `${FIXTURES}/nowhere.py`)
+  assert.deepEqual([missing.code, missing.stdout], [2, ''])
+  assert.match(missing.stderr, /nowhere\.py.*\[CLASSIFIER_NOT_FOUND\]/)
+  const none = await check(t, `${ROW_WISE}:lru_cached`, ['--probe', '0'])
+  assert.match(none.stderr, /--probe 0: check needs rows to try\. Give 1 or more \[USAGE\]/)
+  const dies = await check(t, `${FIXTURES}/classifiers.py:dies`)
+  assert.equal(dies.code, 1)
+  assert.match(dies.stderr, /exit code 3.*\[CLASSIFIER_DIED\]/s)
+})
