@@ -119,8 +119,9 @@ def describe(program, notes, job, module_path):
     for node in constants.values():
         module.needs.need(loads(node), program.scope(node))
     module.values = values + texts.values + list(constants.values())
-    inspect(program, notes, module)
     direct = None if constants else direct_classifier(program, job, module, needed)
+    module.settle(direct is not None)
+    inspect(program, notes, module)
     file = os.path.basename(module_path)
     text = None
     if direct is None:

@@ -4,7 +4,7 @@ import ast
 import os
 
 from adopt_ends import reads_pieces
-from adopt_names import changes, key
+from adopt_names import changes, key, root
 from adopt_places import Unknown
 
 TYPES = ('str', 'int', 'float', 'bool', 'object', 'complex')
@@ -31,7 +31,7 @@ class CallText:
             text = f'It reads the file in pieces ({", ".join(dropped)}), and pandas infers dtypes for each piece. '
             self.notes.look(call, text + 'rowmill reads it as one frame: numbers may be written in another way.')
         self.add_opened(words, self.places.opened if path else None, {'encoding': 'encoding', 'errors': 'encoding_errors'})
-        return f'pd.read_csv({", ".join(["IN"] + [f"{name}={text}" for name, text in words.items()])})'
+        return f'pd.read_csv({joined("IN", words)})'
 
     def write(self, call, path, in_pieces):
         left_out = ('mode', 'header') if in_pieces else ()
@@ -43,7 +43,7 @@ class CallText:
         mode = self.mode_of(opened)
         if mode[:1] in ('a', 'x') and 'mode' not in words:
             words['mode'] = repr(mode[0])
-        return f'df.to_csv({", ".join(["OUT"] + [f"{name}={text}" for name, text in words.items()])})'
+        return f'df.to_csv({joined("OUT", words)})'
 
     def words(self, call, path_names, positional):
         """{argument: text} of a call, without the path."""
@@ -66,6 +66,10 @@ class CallText:
             return {name.value: self.text(name.value, item) for name, item in zip(value.keys, value.values)}
         if isinstance(value, ast.Call) and key(value.func) == 'dict' and not value.args and all(k.arg for k in value.keywords):
             return {keyword.arg: self.text(keyword.arg, keyword.value) for keyword in value.keywords}
+        if key(node) is not None:
+            self.names.add(root(node))
+            self.values.append(node)
+            return {f'**{self.program.one_line(node)}': None}
         self.notes.look(node, f'The arguments **{self.program.one_line(node)} are made when the program runs. Write them into the command.')
         return {}
 
@@ -139,6 +143,11 @@ class CallText:
         is_method = isinstance(opened.func, ast.Attribute) and opened.func.attr == 'open' and not isinstance(opened.func.value, ast.Name)
         given = [keyword.value for keyword in opened.keywords if keyword.arg == 'mode'] + opened.args[0 if is_method else 1 :][:1]
         return given[0].value if given and isinstance(given[0], ast.Constant) else ''
+
+
+def joined(path, words):
+    """The arguments of a call. Those of `**options` have no text of their own."""
+    return ', '.join([path] + [name if text is None else f'{name}={text}' for name, text in words.items()])
 
 
 def is_literal(node):

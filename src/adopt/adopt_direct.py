@@ -21,7 +21,8 @@ def direct_classifier(program, job, module, needed):
         is_usable = has_names and is_importable(program, job) and not has_late_globals(program)
         return f'{program.path}:{name}' if is_usable else None
     place, _, attribute = (origin + name[len(first) :]).rpartition('.')
-    if needed or not place or place.startswith('.'):
+    beside = all(program.origins.get(wanted) == f'{place}.{wanted}' for wanted, _ in needed)
+    if not beside or not place or place.startswith('.'):
         return None
     file = os.path.join(program.folder, *place.split('.')) + '.py'
     return f'{file if os.path.isfile(file) else place}:{attribute}'

@@ -70,7 +70,6 @@ class Module:
         """The text of the module. `constants` are values of --read and --write: {name: node}."""
         program, needs = self.program, self.needs
         self.name = self.free_name()
-        needs.settings()
         replaced = self.namespaces()
         blocks = [(ast.Import(), ['import argparse'])] if replaced else []
         for scope, statements in self.ordered_layers():
@@ -91,6 +90,12 @@ class Module:
             lines += text + (['', ''] if is_block else [])
             before_is_import = is_import
         return '\n'.join(without_blank(lines) + ['', ''] + self.functions()) + '\n'
+
+    def settle(self, imported):
+        """Keeps what sets something up before the work."""
+        parts = [node for work in self.works for statement in work.statements for node in ast.walk(statement)]
+        self.needs.attributes = {node.attr for node in parts if isinstance(node, ast.Attribute)}
+        self.needs.settings(imported)
 
     def namespaces(self):
         """`args = parser.parse_args()` becomes a namespace of what is used of it."""

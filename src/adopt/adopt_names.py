@@ -137,7 +137,8 @@ def free_of(statement, without, bound):
     blocks = [getattr(statement, field, None) or [] for field in ('body', 'orelse', 'finalbody')]
     handlers = getattr(statement, 'handlers', None) or []
     if isinstance(statement, FUNCTIONS + (ast.ClassDef,)) or not (any(blocks) or handlers):
-        names = loads(statement, without) - bound
+        own = binds(statement) if type(statement).__name__ == 'Match' else set()
+        names = loads(statement, without) - bound - own
         bound |= binds(statement)
         return names
     names = set()

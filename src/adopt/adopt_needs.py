@@ -9,7 +9,7 @@ from adopt_work import is_main_guard
 
 SETTINGS = (
     'pandas.set_option', 'pandas.options', 'pandas.set_eng_float_format', 'warnings', 'numpy.random.seed', 'numpy.seterr',
-    'random.seed', 'tqdm', 'locale', 'sys.path', 'sys.setrecursionlimit', 'decimal',
+    'random.seed', 'tqdm', 'pandarallel', 'locale', 'sys.path', 'sys.setrecursionlimit', 'decimal',
 )  # fmt: skip
 HARMLESS = ('os.chdir', 'time.sleep', 'os.makedirs', 'os.mkdir', 'gc.collect', 'plt', 'matplotlib', 'logging', 'sys.stdout', 'sys.stderr', 'sys.exit')
 COMMAND_LINE = ('sys.argv', 'input')
@@ -29,6 +29,7 @@ class Needs:
         self.parsers = {}  # statement with parse_args() -> name
         self.seen = set()
         self.unknown = {}
+        self.attributes = set()  # the attributes that the work uses
         self.setters = set()  # functions that set a variable of the module that is needed
         self.forbidden = set()
 
@@ -180,30 +181,44 @@ class Needs:
                 return {'store_true': 'False', 'store_false': 'True'}.get(action)
         return None
 
-    def settings(self):
-        """Calls before the work that set something up, such as pd.set_option. Others that nobody needs are named."""
+    def settings(self, imported):
+        """Calls before the work that set something up, such as pd.set_option. Others that nobody needs are named.
+
+        `imported`: the program itself is imported, so what is at its top runs.
+        """
         for scope in list(self.layers):
             for statement in self.of_module() if isinstance(scope, ast.Module) else self.prepared.get(scope) or []:
                 if statement in self.layers[scope] or isinstance(statement, FUNCTIONS):
                     continue
-                if isinstance(statement, ast.ImportFrom) and (statement.module == '__future__' or statement.names[0].name == '*'):
-                    self.layers[scope][statement] = None
+                if self.is_wanted(statement):
+                    self.keep([statement], scope)
                 elif isinstance(statement, (ast.Expr, ast.Assign)):
-                    self.setting(statement, scope)
+                    self.setting(statement, scope, imported and statement in self.program.tree.body)
 
-    def setting(self, statement, scope):
+    def is_wanted(self, statement):
+        """Whether a statement works without that its name is used: star imports, accessors of a DataFrame, `import swifter`."""
+        if isinstance(statement, ast.ImportFrom):
+            return statement.module == '__future__' or statement.names[0].name == '*'
+        if isinstance(statement, ast.ClassDef):
+            return any((self.program.origin(getattr(part, 'func', part)) or '').startswith('pandas.') for part in statement.decorator_list)
+        return isinstance(statement, ast.Import) and bool(binds(statement) & self.attributes)
+
+    def setting(self, statement, scope, runs):
         value = statement.value
-        if isinstance(statement, ast.Assign):
-            if not isinstance(statement.targets[0], ast.Attribute):
-                return
-            origin = self.program.origin(statement.targets[0]) or ''
-        elif isinstance(value, ast.Call):
-            origin = self.program.origin(value.func) or ''
-        else:
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(value, 'func', None)
+        if isinstance(target, ast.Subscript) or target is None:
+            if isinstance(target, ast.Subscript) and self.program.origin(target.value) == 'os.environ':
+                self.keep([statement], scope)
             return
-        if any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS) or origin in self.setters:
+        origin = self.program.origin(target) or ''
+        is_attribute = isinstance(statement, ast.Assign) and isinstance(target, ast.Attribute) and root(target) in self.program.origins
+        if isinstance(statement, ast.Assign) and not is_attribute:
+            return
+        if is_attribute or any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS) or origin in self.setters:
             self.keep([statement], scope)
-        elif isinstance(statement, ast.Expr) and self.may_matter(value, origin):
+            if origin.startswith('pandas.') and 'display' not in self.program.source(statement):
+                self.notes.look(statement, 'It changes how pandas works. The module does the same, but the file is read without it.')
+        elif not runs and self.may_matter(value, origin):
             self.notes.look(statement, f'{key(value.func)}() runs before the read and is left out. If the work needs it, add it to the module.')
 
     def may_matter_often(self, value):

@@ -183,6 +183,9 @@ def is_chance(origin):
 
 
 def walk_outside_lambdas(node):
+    """The parts of an expression that may hold values of rows: not its lambdas, and not the names of columns."""
+    if isinstance(node, ast.Attribute) and node.attr in ('columns', 'dtypes', 'dtype'):
+        return
     yield node
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, ast.Lambda):

@@ -93,9 +93,14 @@ class Work:
 
     def wrapped(self, owner, writes=False):
         """Says what it means that an end is inside a loop, a condition or a try."""
-        if is_main_guard(owner) or isinstance(owner, (ast.With, ast.AsyncWith)):
+        if is_main_guard(owner):
             return
         what = 'write' if writes else 'read'
+        if isinstance(owner, (ast.With, ast.AsyncWith)):
+            for item in owner.items:
+                if not self.opens_file(item.context_expr):
+                    text = f'The {what} is inside "with {self.program.one_line(item.context_expr)}". The command does it without.'
+                    self.notes.look(owner, text)
         if self.is_over_pieces(owner):
             return
         if isinstance(owner, (ast.For, ast.AsyncFor, ast.While)):
@@ -106,6 +111,13 @@ class Work:
             for handler in owner.handlers:
                 if not all(self.is_talk(child) or ends_program(child, self.program) for child in handler.body):
                     self.notes.look(handler, f'If the {what} fails, the program does something else. The command ends with an error.')
+
+    def opens_file(self, node):
+        """Whether a context is an open file, or the read itself."""
+        if not isinstance(node, ast.Call):
+            return False
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else key(node.func)
+        return name == 'open' or node is self.start or name == 'option_context' and 'display' in self.program.source(node)
 
     def take_param(self, held):
         """The name of the parameter. `df = pd.read_csv(...)` names it, and is no statement of the work."""

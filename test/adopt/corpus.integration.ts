@@ -16,6 +16,7 @@ import { python } from '../helpers/python.ts'
 
 const CORPUS = join(import.meta.dirname, 'corpus')
 const EXPECTED = join(CORPUS, 'expected')
+const ADOPT = join(import.meta.dirname, '../../src/adopt')
 const PROVE = join(import.meta.dirname, 'prove.py')
 const PROGRAMS = readdirSync(CORPUS).filter(name => /\.(py|ipynb)$/.test(name))
 
@@ -90,6 +91,17 @@ for (const program of PROGRAMS) {
 test('the corpus has at least 40 programs, and at least 25 of them are done', () => {
   assert.ok(PROGRAMS.length >= 40)
   assert.ok([...readings.values()].filter(({ done }) => done).length >= 25)
+})
+
+test('the files of src/adopt parse as Python 3.8', () => {
+  const script = `
+import ast, glob, sys
+for file in glob.glob(sys.argv[1] + '/*.py'):
+    ast.parse(open(file, encoding='utf-8').read(), feature_version=(3, 8))
+    print(file)`
+  const { stdout, stderr } = spawnSync(python, ['-c', script, ADOPT], { encoding: 'utf8' })
+  assert.ok(stdout.trim().split('\n').length > 5, stderr)
+  assert.equal(stderr, '')
 })
 
 test('each cut gives the bytes of the old program', () => {
