@@ -26,8 +26,11 @@ export interface SourceHeader {
 /** Consecutive rows. Both arrays have the same length. */
 export interface SourceRows {
   readonly rows: readonly Values[]
-  /** The line in which each row begins, from 1. Lines grow from row to row. Messages name rows by them. */
-  readonly lines: readonly number[]
+  /**
+   * The line in which each row begins, from 1. Lines grow from row to row. Messages name rows by them, or by their numbers
+   * if the source does not know the lines: null.
+   */
+  readonly lines: readonly number[] | null
 }
 
 /**

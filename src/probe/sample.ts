@@ -4,8 +4,8 @@ import type { Values } from '../model.ts'
 export interface Sample {
   readonly rows: readonly Values[]
   readonly seqs: readonly number[]
-  /** The line in which each row begins. */
-  readonly lines: readonly number[]
+  /** The line in which each row begins. Null: the source does not know it. */
+  readonly lines: readonly (number | null)[]
 }
 
 /** The first rows of a sample. They are tried before the others: most functions that look at other rows need no more. */

@@ -12,7 +12,7 @@ export class SampledSource implements Source {
   readonly #size: SampleSize
   readonly #first = Promise.withResolvers<Sample>()
   readonly #all = Promise.withResolvers<Sample>()
-  readonly #kept: { rows: Values[]; seqs: number[]; lines: number[] } = { rows: [], seqs: [], lines: [] }
+  readonly #kept: { rows: Values[]; seqs: number[]; lines: (number | null)[] } = { rows: [], seqs: [], lines: [] }
   #ranges: readonly RowRange[] = []
   #bytes = 0
   /** Every row below this seq was looked at. */
@@ -81,7 +81,7 @@ export class SampledSource implements Source {
         if (this.#bytes > MOST_BYTES) continue
         this.#kept.rows.push(row)
         this.#kept.seqs.push(seq)
-        this.#kept.lines.push(lines[seq - first]!)
+        this.#kept.lines.push(lines?.[seq - first] ?? null)
       }
     }
     this.#seen = Math.max(this.#seen, end)

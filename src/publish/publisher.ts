@@ -109,7 +109,7 @@ class Publication {
   readonly #messageBytes: number
   #seq = 0
   #acked = 0
-  #piece: { rows: Values[]; lines: number[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
+  #piece: { rows: Values[]; lines: (number | null)[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
   constructor(
@@ -129,7 +129,7 @@ class Publication {
   async run(source: Source): Promise<number> {
     const { signal } = this.#context
     for await (const { rows, lines } of source.rows()) {
-      for (let i = 0; i < rows.length; i++) this.#add(rows[i]!, lines[i]!)
+      for (let i = 0; i < rows.length; i++) this.#add(rows[i]!, lines?.[i] ?? null)
       await this.#sender.room(IN_FLIGHT_BYTES)
       signal.throwIfAborted()
       this.#throwFault()
@@ -142,9 +142,10 @@ class Publication {
     return this.#seq
   }
 
-  #add(row: Values, line: number): void {
+  #add(row: Values, line: number | null): void {
     const bytes = rowBytes(row)
-    checkRow(bytes, line, { header: this.#options.header, limit: this.#limit })
+    const seq = this.#seq + this.#piece.rows.length
+    checkRow(bytes, { seq, line }, { header: this.#options.header, limit: this.#limit })
     if (this.#piece.rows.length > 0 && this.#piece.bytes + bytes > this.#messageBytes) this.#send()
     this.#piece.rows.push(row)
     this.#piece.lines.push(line)
@@ -201,7 +202,7 @@ class Publication {
   }
 }
 
-function lineSteps(lines: readonly number[]): number[] | null {
-  const steps = lines.map((line, i) => (lines[i + 1] ?? line + 1) - line)
+function lineSteps(lines: readonly (number | null)[]): number[] | null {
+  const steps = lines.map((line, i) => (line === null ? 1 : (lines[i + 1] ?? line + 1) - line))
   return steps.every(step => step === 1) ? null : steps
 }

@@ -17,15 +17,20 @@ export interface RowLimit {
 /** Throws INPUT_ROW_TOO_LARGE, with the line, if a row is longer than its topic takes. */
 export function checkRow(
   bytes: number,
-  line: number,
+  { seq, line }: { seq: number; line: number | null },
   { header, limit }: { header: SourceHeader; limit: RowLimit },
 ): void {
   if (bytes <= limit.bytes) return
-  const where = header.identity ? `${header.identity.name}, line ${line}` : `line ${line}`
+  const place = line === null ? `row ${seq}` : `line ${line}`
+  const where = header.identity ? `${header.identity.name}, ${place}` : place
   const message =
     `${where}: the row takes ${counted(bytes, 'byte')}, and topic ${limit.topic} takes rows of at most ${limit.bytes}. ` +
     'Shorten its cells, or raise max.message.bytes of the topic (max.request.size of this client may limit it too)'
-  throw new RowmillError('INPUT_ROW_TOO_LARGE', message, { line, bytes, limit: limit.bytes })
+  throw new RowmillError('INPUT_ROW_TOO_LARGE', message, {
+    ...(line === null ? { seq } : { line }),
+    bytes,
+    limit: limit.bytes,
+  })
 }
 
 /**
@@ -35,6 +40,7 @@ export function checkRow(
 export async function checkRowsFit(source: Source, at: { header: SourceHeader; limit: RowLimit }): Promise<void> {
   const { longestBytes, columns } = at.header
   if (longestBytes === undefined || GROWTH * longestBytes + VALUE_BYTES * columns.length <= at.limit.bytes) return
+  let seq = 0
   for await (const { rows, lines } of source.rows())
-    for (let i = 0; i < rows.length; i++) checkRow(rowBytes(rows[i]!), lines[i]!, at)
+    for (let i = 0; i < rows.length; i++) checkRow(rowBytes(rows[i]!), { seq: seq++, line: lines?.[i] ?? null }, at)
 }

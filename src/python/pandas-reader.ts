@@ -42,7 +42,9 @@ export interface LearnedFile {
   readonly total: number
   /** `sha256:` and the digest of the bytes of the file in hex. */
   readonly digest: string
-  /** The bytes of the longest row, if they are known. */
+  /** Whether `lines` of the rows are where they begin in the file. If not, `rows` gives none. */
+  readonly exactLines: boolean
+  /** At least as many bytes as the longest row has, if that is known. */
   readonly longestBytes?: number
 }
 
@@ -68,6 +70,7 @@ export class PandasReader {
   #child: PythonChild<ReaderAnswer> | null = null
   #checked: Promise<CheckedCalls> | null = null
   #reading = 'the calls'
+  #exactLines = false
   #closed: RowmillError | null = null
 
   constructor(options: PandasReaderOptions) {
@@ -94,7 +97,9 @@ export class PandasReader {
         const answer = await this.#next()
         if (answer.note !== undefined) say(answer.note)
         if (answer.counted !== undefined) counted(answer.counted)
-        if (answer.learned) return answer.learned
+        if (!answer.learned) continue
+        this.#exactLines = answer.learned.exactLines
+        return answer.learned
       }
     } finally {
       clearTimeout(patience)
@@ -107,7 +112,7 @@ export class PandasReader {
     for (;;) {
       const { rows, lines, end } = await this.#next()
       if (end) return
-      yield { rows: rows!, lines: lines! }
+      yield { rows: rows!, lines: this.#exactLines ? lines! : null }
     }
   }
 

@@ -92,13 +92,14 @@ async function readRows(source: Source): Promise<SourceRows> {
   const lines: number[] = []
   for await (const piece of source.rows()) {
     assert.ok(piece.rows.length > 0, 'a piece without rows')
+    found.push(...piece.rows)
+    if (piece.lines === null) continue
     assert.equal(piece.lines.length, piece.rows.length, 'a piece with as many lines as rows')
     for (const line of piece.lines) {
       const last = lines.at(-1) ?? 0
       assert.ok(Number.isSafeInteger(line) && line > last, `line ${line} after line ${last}`)
       lines.push(line)
     }
-    found.push(...piece.rows)
   }
   return { rows: found, lines }
 }

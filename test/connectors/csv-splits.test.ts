@@ -32,7 +32,7 @@ async function read(options: Partial<CsvSourceOptions>): Promise<Found> {
   try {
     found.header = await csv.open()
     for await (const { rows, lines } of csv.rows()) {
-      found.records.push(...rows.map((row, at) => ({ row, line: lines[at]! })))
+      found.records.push(...rows.map((row, at) => ({ row, line: lines![at]! })))
     }
   } catch (error) {
     assert.ok(error instanceof RowmillError, String(error))

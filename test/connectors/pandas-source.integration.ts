@@ -61,6 +61,39 @@ test('it keeps the contract of a source that can be resumed', async t => {
   })
 })
 
+/** The source as users have it, with the real Python process. */
+function real(path: string, read = 'pd.read_csv(IN)'): PandasSource {
+  return new PandasSource({ path, read, python })
+}
+
+test('with the real reader it keeps the contract, too', async t => {
+  const [path, other, broken] = [put(t), put(t, TEXT.replace('x', 'y')), put(t, `${TEXT}4,5,6\n`)]
+  await testSource({
+    ...{ columns, rows: [...rows.slice(0, 2), ['3', '']], resumable: true },
+    create: () => real(path),
+    createOther: () => real(other),
+    createBroken: () => real(broken),
+    createUnusable: () => real(path, 'pd.read_csv(IN, no=1)'),
+  })
+})
+
+const LINES: readonly [what: string, text: string, read: string, lines: readonly number[] | null][] = [
+  ['one line each', 'ID,A\n1,x\n2,y', 'pd.read_csv(IN)', [2, 3]],
+  ['Windows line ends', 'ID,A\r\n1,x\r\n2,y\r\n', "pd.read_csv(IN, header=0, engine='python')", [2, 3]],
+  ['a cell of two lines', 'ID,A\n1,"x\ny"\n2,y\n', 'pd.read_csv(IN)', null],
+  ['a blank line', 'ID,A\n\n1,x\n2,y\n', 'pd.read_csv(IN)', null],
+  ['no header', '1,x\n\n2,y\n', "pd.read_csv(IN, names=['ID', 'A'])", null],
+]
+
+for (const [what, text, read, lines] of LINES) {
+  test(`messages name ${lines ? 'lines' : 'no line, but rows'} of a file with ${what}`, async t => {
+    const source = real(put(t, text), read)
+    t.after(() => source.close())
+    await source.open()
+    for await (const piece of source.rows()) assert.deepEqual(piece.lines, lines)
+  })
+}
+
 test('the numbers of a recipe reach the job record as they are', async t => {
   const said: string[] = []
   const path = put(t)

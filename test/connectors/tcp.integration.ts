@@ -35,7 +35,7 @@ async function readAll(source: TcpSource) {
   const lines: number[] = []
   for await (const run of source.rows()) {
     rows.push(...run.rows)
-    lines.push(...run.lines)
+    lines.push(...run.lines!)
   }
   return { columns, header, rows, lines }
 }

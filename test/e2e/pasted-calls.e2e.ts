@@ -63,7 +63,14 @@ const DAY_MS = 86_400_000
 function mixedRows(count: number): string {
   const rows = Array.from({ length: count }, (_, i) => {
     const date = new Date(Date.UTC(2024, 0, 1) + i * DAY_MS).toISOString().slice(0, 10)
-    const cells = [i, i % 90 ? i : '', i < count - 9 ? i : 'x', i % 2 ? 'True' : 'False', date, `  Two  WORDS ${i} `]
+    const cells = [
+      i,
+      i % 90 ? i / 8 : '',
+      i < count - 9 ? i : 'x',
+      i % 2 ? 'True' : 'False',
+      date,
+      `  Two  WORDS ${i} `,
+    ]
     return [...cells, i % 3 ? 'low' : 'high', `"${i},5"`].join()
   })
   return `id,sparse,late,flag,day,text,kind,amount\n${rows.join('\n')}\n`

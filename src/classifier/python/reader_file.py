@@ -11,6 +11,7 @@ import pandas as pd
 from host_call import usage
 from host_recipe import Recipe
 from host_target import HostError
+from pandas.io.common import infer_compression
 from reader_cut import Cut
 from reader_learn import Learner
 from reader_prove import prove
@@ -47,7 +48,7 @@ def learn(reader, request, args, write):
     path = request['path']
     check_path(path)
     before = identity(path)
-    digest = digest_of(path)
+    digest, ends = digest_of(path)
     frame = whole(reader, path, args)
     reader.counted(len(frame))
     spool = Spool(request['spool'])
@@ -58,7 +59,9 @@ def learn(reader, request, args, write):
     if identity(path) != before:
         raise HostError('INPUT_CHANGED', f'{path} changed while it was read. Run the command again.')
     reader.spool = spool
-    return {**learned, **write, 'digest': digest, 'exactLines': False, 'longestBytes': spool.longest}
+    # The header and each row take at least one line. If there are no more lines, each takes one.
+    exact = ends == learned['total'] + 1 and has_plain_lines(path, args)
+    return {**learned, **write, 'digest': digest, 'exactLines': exact, 'longestBytes': spool.longest}
 
 
 def whole(reader, path, args):
@@ -173,11 +176,25 @@ def identity(path):
 
 
 def digest_of(path):
+    """The digest of the bytes, and the number of lines if their ends are alike, else None."""
     digest = hashlib.sha256()
+    feeds = returns = 0
+    last = b'\n'
     with open(path, 'rb') as file:
         for part in iter(lambda: file.read(1 << 20), b''):
             digest.update(part)
-    return f'sha256:{digest.hexdigest()}'
+            feeds += part.count(b'\n')
+            returns += part.count(b'\r')
+            last = part[-1:]
+    lines = feeds + (last != b'\n') if returns in (0, feeds) else None
+    return f'sha256:{digest.hexdigest()}', lines
+
+
+def has_plain_lines(path, args):
+    """Whether the bytes of the file show its lines, and its first line is the header."""
+    packed = infer_compression(path, args.get('compression', 'infer')) is not None
+    header = args.get('header', 'infer' if args.get('names') is None else None)
+    return not packed and header in ('infer', 0) and not isinstance(header, bool)
 
 
 def of_file(error, path):
