@@ -10,14 +10,21 @@ const HEADS: Readonly<Record<ProgramNote['kind'], string>> = {
 }
 
 /** The command that does the job of the program. IN and OUT stand for files that the program does not tell. */
-export function adoptedCommand({ read, write, classifier }: FoundJob): string {
-  const options = [
-    ['--classifier', quoteForShell(classifier)],
-    ['--read', quoteCall(read.call)],
-    ['--write', quoteCall(write.call)],
-  ]
-  const files = [read.file ?? 'IN', write.file ?? 'OUT'].map(quoteForShell)
-  return ['rowmill run', ...files].join(' ') + options.map(([flag, value]) => ` \\\n  ${flag} ${value}`).join('')
+export function adoptedCommand(found: FoundJob): string {
+  return commandLines(
+    ['rowmill run', quoteForShell(found.read.file ?? 'IN'), quoteForShell(found.write.file ?? 'OUT')],
+    found,
+  )
+}
+
+function commandLines(words: readonly string[], { read, write, classifier }: FoundJob): string {
+  const options = { classifier: quoteForShell(classifier), read: quoteCall(read.call), write: quoteCall(write.call) }
+  return (
+    words.join(' ') +
+    Object.entries(options)
+      .map(([flag, value]) => ` \\\n  --${flag} ${value}`)
+      .join('')
+  )
 }
 
 /** The file of the new module: beside the program, old_job_classifier.py for old_job.py. */
@@ -34,8 +41,8 @@ export function describeModule(path: string, found: FoundJob, outcome: 'written'
 }
 
 /** The command that finds out whether the function looks at one row at a time. */
-export function checkCommand({ read, classifier }: FoundJob): string {
-  return ['rowmill check', quoteForShell(read.file ?? 'IN'), '--classifier', quoteForShell(classifier)].join(' ')
+export function checkCommand(found: FoundJob): string {
+  return commandLines(['rowmill check', quoteForShell(found.read.file ?? 'IN')], found)
 }
 
 /** Python has single quotes more often than double ones, so double quotes are easier to read where a shell takes them. */
@@ -63,7 +70,7 @@ function describeNotes({ found, notes }: ProgramReading): string[] {
   const kinds = (Object.keys(HEADS) as ProgramNote['kind'][]).filter(kind => notes.some(note => note.kind === kind))
   return kinds.flatMap(kind => {
     const lines = notes.filter(note => note.kind === kind).map(({ place, text }) => `  ${place}: ${text}`)
-    const advice = kind === 'sign' && found ? [`  This finds out: ${checkCommand(found)}`] : []
+    const advice = kind === 'sign' && found ? ['', 'This finds out whether it does:', '', checkCommand(found)] : []
     return [HEADS[kind], ...lines, ...advice, '']
   })
 }
