@@ -14,7 +14,7 @@ SHORT = 40
 
 
 class CallText:
-    """Makes the text of one call. `names` are those that the module of the classifier must have; `constants` are new ones."""
+    """Makes the text of one call. The module of the classifier must have `names`, and gets `constants`."""
 
     def __init__(self, program, notes, places, kind):
         self.program, self.notes, self.places, self.kind = program, notes, places, kind
@@ -30,14 +30,20 @@ class CallText:
             dropped = [words.pop(name) and f'{name}=' for name in ('chunksize', 'iterator') if name in words]
             text = f'It reads the file in pieces ({", ".join(dropped)}), and pandas infers dtypes for each piece. '
             self.notes.look(call, text + 'rowmill reads it as one frame: numbers may be written in another way.')
-        self.add_opened(words, self.places.opened if path else None, {'encoding': 'encoding', 'errors': 'encoding_errors'})
+        self.add_opened(
+            words, self.places.opened if path else None, {'encoding': 'encoding', 'errors': 'encoding_errors'}
+        )
         return f'pd.read_csv({joined("IN", words)})'
 
     def write(self, call, path, in_pieces):
         left_out = ('mode', 'header') if in_pieces else ()
-        words = self.words(call, ('path_or_buf', 'path') + left_out, ('sep', 'na_rep', 'float_format', 'columns', 'header', 'index'))
+        words = self.words(
+            call, ('path_or_buf', 'path') + left_out, ('sep', 'na_rep', 'float_format', 'columns', 'header', 'index')
+        )
         if any(keyword.arg in left_out for keyword in call.keywords):
-            self.notes.look(call, 'It writes in pieces: mode= and header= are left out, because OUT is one file with one header.')
+            self.notes.look(
+                call, 'It writes in pieces: mode= and header= are left out, because OUT is one file with one header.'
+            )
         opened = self.places.opened if path else None
         self.add_opened(words, opened, {'encoding': 'encoding', 'errors': 'errors'})
         mode = self.mode_of(opened)
@@ -64,13 +70,21 @@ class CallText:
         value = self.constant(node) if isinstance(node, ast.Name) else self.places.expression(node)
         if isinstance(value, ast.Dict) and all(isinstance(name, ast.Constant) for name in value.keys):
             return {name.value: self.text(name.value, item) for name, item in zip(value.keys, value.values)}
-        if isinstance(value, ast.Call) and key(value.func) == 'dict' and not value.args and all(k.arg for k in value.keywords):
+        if (
+            isinstance(value, ast.Call)
+            and key(value.func) == 'dict'
+            and not value.args
+            and all(k.arg for k in value.keywords)
+        ):
             return {keyword.arg: self.text(keyword.arg, keyword.value) for keyword in value.keywords}
         if key(node) is not None:
             self.names.add(root(node))
             self.values.append(node)
             return {f'**{self.program.one_line(node)}': None}
-        self.notes.look(node, f'The arguments **{self.program.one_line(node)} are made when the program runs. Write them into the command.')
+        self.notes.look(
+            node,
+            f'The arguments **{self.program.one_line(node)} are made when it runs. Write them into the command.',
+        )
         return {}
 
     def constant(self, node):
@@ -140,8 +154,14 @@ class CallText:
         """The mode of `open()`, or an empty text."""
         if opened is None:
             return ''
-        is_method = isinstance(opened.func, ast.Attribute) and opened.func.attr == 'open' and not isinstance(opened.func.value, ast.Name)
-        given = [keyword.value for keyword in opened.keywords if keyword.arg == 'mode'] + opened.args[0 if is_method else 1 :][:1]
+        is_method = (
+            isinstance(opened.func, ast.Attribute)
+            and opened.func.attr == 'open'
+            and not isinstance(opened.func.value, ast.Name)
+        )
+        given = [keyword.value for keyword in opened.keywords if keyword.arg == 'mode'] + opened.args[
+            0 if is_method else 1 :
+        ][:1]
         return given[0].value if given and isinstance(given[0], ast.Constant) else ''
 
 
@@ -172,10 +192,15 @@ def file_of(places, program, notes, call, what):
         return None
     tell_handle(places, program, notes, given[0])
     if '://' in path:
-        notes.look(call, f'{path} is an address. rowmill reads and writes local files: put the file in place of {what}.')
+        notes.look(
+            call, f'{path} is an address. rowmill reads and writes local files: put the file in place of {what}.'
+        )
         return None
     if path == '-' and what == 'IN':
-        notes.look(call, 'It reads standard input. rowmill reads the file several times: save it, and put the file in place of IN.')
+        notes.look(
+            call,
+            'It reads standard input. rowmill reads the file several times: save it, and put the file in place of IN.',
+        )
         return None
     return path if path == '-' else os.path.normpath(path)
 
@@ -188,14 +213,32 @@ def tell_handle(places, program, notes, given):
     if isinstance(given, ast.Name):
         scope = program.scope(given)
         for node in ast.walk(scope):
-            if isinstance(node, ast.Name) and node.id == given.id and isinstance(node.ctx, ast.Load) and node is not given:
+            if (
+                isinstance(node, ast.Name)
+                and node.id == given.id
+                and isinstance(node.ctx, ast.Load)
+                and node is not given
+            ):
                 if not (isinstance(node.parent, ast.Attribute) and node.parent.attr == 'close'):
-                    notes.look(node, f'It also uses the open file {given.id}. The command reads or writes the whole file by itself.')
+                    notes.look(
+                        node,
+                        f'It also uses the open file {given.id}. The command reads or writes the whole file by itself.',
+                    )
     words = {keyword.arg for keyword in opened.keywords}
     mode = CallText.mode_of(opened)
-    is_plain = program.origin(opened.func) in ('open', 'io.open') or not isinstance(opened.func, ast.Name) and opened.func.attr == 'open'
-    if len(opened.args) > 2 or not is_plain or (program.origin(opened.func) or '').split('.')[0] in ('codecs', 'gzip', 'bz2', 'lzma'):
-        notes.look(opened, 'The file is opened in a way of its own. Write its encoding= and compression= into the command.')
+    is_plain = (
+        program.origin(opened.func) in ('open', 'io.open')
+        or not isinstance(opened.func, ast.Name)
+        and opened.func.attr == 'open'
+    )
+    if (
+        len(opened.args) > 2
+        or not is_plain
+        or (program.origin(opened.func) or '').split('.')[0] in ('codecs', 'gzip', 'bz2', 'lzma')
+    ):
+        notes.look(
+            opened, 'The file is opened in a way of its own. Write its encoding= and compression= into the command.'
+        )
     elif 'b' not in mode and mode[:1] in ('', 'r') and 'newline' not in words:
-        text = "open() without newline='' makes \\n of \\r\\n and \\r inside cells. The command keeps them as they are in the file."
+        text = "open() without newline='' makes \\n of \\r\\n and \\r inside cells. The command keeps them."
         notes.look(opened, text)

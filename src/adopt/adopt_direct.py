@@ -93,6 +93,10 @@ def is_importable(program, job):
             continue
         for node in ast.walk(statement):
             name = node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else ''
-            if node in ends or program.origin(node) in ('sys.argv', 'input') or name.startswith(('parse_', 'to_csv', 'read_csv')):
+            if (
+                node in ends
+                or program.origin(node) in ('sys.argv', 'input')
+                or name.startswith(('parse_', 'to_csv', 'read_csv'))
+            ):
                 return False
     return not program.is_notebook

@@ -5,7 +5,16 @@ import ast
 from adopt_names import FUNCTIONS, arguments, key
 
 READS = ('read_csv', 'read_table')
-OTHER_READS = ('read_excel', 'read_parquet', 'read_json', 'read_sql', 'read_sql_query', 'read_fwf', 'read_feather', 'read_pickle')
+OTHER_READS = (
+    'read_excel',
+    'read_parquet',
+    'read_json',
+    'read_sql',
+    'read_sql_query',
+    'read_fwf',
+    'read_feather',
+    'read_pickle',
+)
 OTHER_WRITES = ('to_excel', 'to_parquet', 'to_json', 'to_sql', 'to_feather', 'to_pickle')
 MOST_PATHS = 40
 
@@ -96,7 +105,10 @@ def find_jobs(program):
 def meet(program, read, write):
     for read_level, start in enumerate(read.nodes):
         for write_level, end in enumerate(write.nodes):
-            if program.scope(start) is program.scope(end) and read.nodes[read_level + 1 :] == write.nodes[write_level + 1 :]:
+            if (
+                program.scope(start) is program.scope(end)
+                and read.nodes[read_level + 1 :] == write.nodes[write_level + 1 :]
+            ):
                 return Job(program, read, write, read_level, write_level)
     return None
 
@@ -123,7 +135,7 @@ def is_linked(program, job):
 
 
 def written_value(program, job, level):
-    """The expression that is written, in the scope of this level: the frame of to_csv, or the argument that carries it."""
+    """The expression that is written, as this level has it: the frame of to_csv, or the argument that carries it."""
     call = job.write[level]
     if level == 0:
         return call.func.value
@@ -151,7 +163,13 @@ def argument_of(call, function, name):
             return keyword.value
     args = function.args
     positional = [arg.arg for arg in getattr(args, 'posonlyargs', []) + args.args]
-    skipped = 1 if isinstance(function.parent, ast.ClassDef) and isinstance(call.func, ast.Attribute) or function.name == '__init__' else 0
+    skipped = (
+        1
+        if isinstance(function.parent, ast.ClassDef)
+        and isinstance(call.func, ast.Attribute)
+        or function.name == '__init__'
+        else 0
+    )
     if name in positional:
         index = positional.index(name)
         if 0 <= index - skipped < len(call.args) and not any(isinstance(arg, ast.Starred) for arg in call.args):
@@ -168,9 +186,11 @@ def default_of(function, name):
 
 
 def frames(program, scope, start, names=()):
-    """The variables of a scope that hold the frame or come from it, read at `start` or held by `names` from the beginning."""
+    """The variables of a scope that hold the frame or come from it. `names` hold it from the beginning."""
     held = set(names)
-    own = [node for node in ast.walk(scope) if isinstance(node, (ast.stmt, ast.NamedExpr)) and program.scope(node) is scope]
+    own = [
+        node for node in ast.walk(scope) if isinstance(node, (ast.stmt, ast.NamedExpr)) and program.scope(node) is scope
+    ]
     own.sort(key=lambda node: (node.lineno, node.col_offset))
     before = None
     while before != len(held):
@@ -187,24 +207,36 @@ def holders(node, held, start):
     elif isinstance(node, (ast.AnnAssign, ast.AugAssign, ast.NamedExpr)):
         targets, value = [node.target], node.value
     elif isinstance(node, (ast.For, ast.AsyncFor)):
-        in_pieces = start is not None and (contains(node.iter, start) or reads_pieces(start) and mentions(node.iter, held, start))
+        in_pieces = start is not None and (
+            contains(node.iter, start) or reads_pieces(start) and mentions(node.iter, held, start)
+        )
         targets, value = ([node.target], node.iter) if in_pieces else ([], None)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
-        targets = [item.optional_vars for item in node.items if item.optional_vars and mentions(item.context_expr, held, start)]
+        targets = [
+            item.optional_vars for item in node.items if item.optional_vars and mentions(item.context_expr, held, start)
+        ]
         return {key(target) for target in targets} - {None}
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
         # parts.append(df), results.update(...)
         call = node.value
-        grows = call.func.attr in ('append', 'extend', 'update', 'add') and any(mentions(arg, held, start) for arg in call.args)
+        grows = call.func.attr in ('append', 'extend', 'update', 'add') and any(
+            mentions(arg, held, start) for arg in call.args
+        )
         return {key(call.func.value)} - {None} if grows else set()
     else:
         return set()
     if value is None or not mentions(value, held, start):
         return set()
-    parts = [part for target in targets for part in (target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target])]
+    parts = [
+        part for target in targets for part in (target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target])
+    ]
     found = set()
     for part in parts:
-        while isinstance(part, ast.Subscript) or isinstance(part, ast.Attribute) and part.attr in ('loc', 'iloc', 'at', 'iat'):
+        while (
+            isinstance(part, ast.Subscript)
+            or isinstance(part, ast.Attribute)
+            and part.attr in ('loc', 'iloc', 'at', 'iat')
+        ):
             part = part.value
         found.add(key(part))
     return found - {None}
@@ -221,4 +253,6 @@ def contains(node, inner):
 
 def mentions(node, held, start):
     """Whether an expression uses a variable that holds the frame, or the read itself."""
-    return any(part is start or isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in ast.walk(node))
+    return any(
+        part is start or isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in ast.walk(node)
+    )

@@ -5,6 +5,8 @@ import ast
 from adopt_ends import frame_parameter, written_value
 from adopt_names import FUNCTIONS, binds, loads
 from adopt_needs import Needs
+from adopt_options import arguments_of_command
+from adopt_settings import keep_settings
 from adopt_work import Work
 
 
@@ -38,7 +40,9 @@ class Module:
         for level in range(job.write_level - 1, -1, -1):
             end = job.write[level]
             held = (frame_parameter(program, job, level),)
-            works.append(Work(program, notes, program.scope(end), None, end, written_value(program, job, level), held, others))
+            works.append(
+                Work(program, notes, program.scope(end), None, end, written_value(program, job, level), held, others)
+            )
             works[-1].call = job.write[level + 1]
         self.common = common
         return works
@@ -55,7 +59,9 @@ class Module:
             own = {}
             for name in sorted(work.own_names()):
                 found = needs.binding(name, needs.prepared.get(work.scope) or [])
-                if found and not any(isinstance(s, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for s in found):
+                if found and not any(
+                    isinstance(s, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for s in found
+                ):
                     own.update((statement, None) for statement in found)
                     needs.seen.add((name, work.scope))
             self.preludes[work] = sorted(own, key=lambda statement: statement.lineno)
@@ -78,7 +84,10 @@ class Module:
                 text = [replaced[statement]] if statement in replaced else self.with_comments(statement)
                 blocks.append((statement, text))
         blocks += [(None, [f'{name} = {program.one_line(node)}']) for name, node in constants.items()]
-        lines = [f'"""The work of {program.name} on its frame, cut out by rowmill adopt for --classifier {file}:{self.name}."""', '']
+        lines = [
+            f'"""The work of {program.name} on its frame, cut out by rowmill adopt. --classifier {file}:{self.name}"""',
+            '',
+        ]
         before_is_import = None
         for statement, text in blocks:
             is_import = isinstance(statement, (ast.Import, ast.ImportFrom))
@@ -89,13 +98,23 @@ class Module:
                 lines.append('')
             lines += text + (['', ''] if is_block else [])
             before_is_import = is_import
-        return '\n'.join(without_blank(lines) + ['', ''] + self.functions()) + '\n'
+        functions = self.functions()
+        self.check()
+        return '\n'.join(without_blank(lines) + ['', ''] + functions) + '\n'
+
+    def need(self, names, constants, values):
+        """What --read and --write use: [(name, scope)], {name: expression} of new constants, all expressions."""
+        for name, scope in names:
+            self.needs.need({name}, scope)
+        for node in constants.values():
+            self.needs.need(loads(node), self.program.scope(node))
+        self.values = values + list(constants.values())
 
     def settle(self, imported):
         """Keeps what sets something up before the work."""
         parts = [node for work in self.works for statement in work.statements for node in ast.walk(statement)]
         self.needs.attributes = {node.attr for node in parts if isinstance(node, ast.Attribute)}
-        self.needs.settings(imported)
+        keep_settings(self.needs, imported)
 
     def namespaces(self):
         """`args = parser.parse_args()` becomes a namespace of what is used of it."""
@@ -111,7 +130,7 @@ class Module:
                         self.add_used(part, name, used, None)
             for value in self.values:
                 self.add_used(value, name, used, None, True)
-            replaced[statement] = self.needs.arguments_of_command(statement, used)
+            replaced[statement] = arguments_of_command(self.program, self.notes, name, statement, used)
         return replaced
 
     def add_used(self, statement, name, used, work, is_in_call=False):
@@ -146,7 +165,11 @@ class Module:
         above = []
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             return self.program.render([statement])  # what is above may be the head of the whole program
-        while first > 0 and lines[first - 1].lstrip().startswith('#') and not lines[first - 1].startswith(('#!', '# In[', '# coding')):
+        while (
+            first > 0
+            and lines[first - 1].lstrip().startswith('#')
+            and not lines[first - 1].startswith(('#!', '# In[', '# coding'))
+        ):
             first -= 1
             above.insert(0, lines[first].strip())
         return above + self.program.render([statement])
@@ -180,32 +203,48 @@ class Module:
         """Names that the work binds and that functions of the module read as global variables."""
         if not isinstance(work.scope, ast.Module):
             return []
-        kept = [statement for statement in self.needs.layers[self.program.tree] if isinstance(statement, FUNCTIONS + (ast.ClassDef,))]
+        kept = [
+            statement
+            for statement in self.needs.layers[self.program.tree]
+            if isinstance(statement, FUNCTIONS + (ast.ClassDef,))
+        ]
         read = {name for statement in kept for name in loads(statement)}
         shared = sorted(read & ({name for statement in work.statements for name in binds(statement)} | {work.param}))
         for name in shared:
             if any(name in binds(statement) for statement in self.needs.layers[self.program.tree]):
-                self.notes.look(self.job.start, f'{name} is set several times, and functions read it. Hand it to them as an argument.')
+                self.notes.look(
+                    self.job.start,
+                    f'{name} is set several times, and functions read it. Hand it to them as an argument.',
+                )
         return shared
 
     def free_name(self):
-        taken = {name for statements in self.needs.layers.values() for statement in statements for name in binds(statement)}
-        return next(name for name in ('classify', 'classify_frame', 'classify_batch', 'classify_rows') if name not in taken)
+        taken = {
+            name for statements in self.needs.layers.values() for statement in statements for name in binds(statement)
+        }
+        return next(
+            name for name in ('classify', 'classify_frame', 'classify_batch', 'classify_rows') if name not in taken
+        )
 
     def check(self):
         """Says what keeps the module from working as the program did."""
-        for name, scope in self.needs.unknown.items():
+        for name in sorted(self.needs.unknown):
             bound = any(name == work.param or name in binds(s) for work in self.works for s in work.statements)
             star = any(isinstance(s, ast.ImportFrom) and s.names[0].name == '*' for s in self.program.tree.body)
             if not bound and not star:
-                self.notes.look(self.job.start, f'The work uses {name}, and the program does not say what it is. Add it to the module.')
+                self.notes.look(
+                    self.job.start,
+                    f'The work uses {name}, and the program does not say what it is. Add it to the module.',
+                )
         layers = []
         for scope, statements in self.ordered_layers():
             shared = {name for node in ast.walk(scope) if isinstance(node, ast.Global) for name in node.names}
             layers.append({name for statement in statements for name in binds(statement)} - shared)
         for index, names in enumerate(layers):
             for name in sorted(names & set().union(*layers[:index])) if index else []:
-                self.notes.look(self.job.start, f'The program has several variables {name}. The module has one: rename the others.')
+                self.notes.look(
+                    self.job.start, f'The program has several variables {name}. The module has one: rename the others.'
+                )
 
 
 def before(program, call):

@@ -5,7 +5,20 @@ import re
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 SCOPES = FUNCTIONS + (ast.Lambda, ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-MUTATORS = {'append', 'extend', 'update', 'add', 'pop', 'remove', 'insert', 'clear', 'setdefault', 'sort', 'discard', 'popitem'}
+MUTATORS = {
+    'append',
+    'extend',
+    'update',
+    'add',
+    'pop',
+    'remove',
+    'insert',
+    'clear',
+    'setdefault',
+    'sort',
+    'discard',
+    'popitem',
+}
 
 
 def key(node):
@@ -103,7 +116,9 @@ def loads(node, without=()):
             if outside is not None:
                 visit(outside, own)
         body = function.body if isinstance(function.body, list) else [function.body]
-        outer = {name for node in ast.walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names}
+        outer = {
+            name for node in ast.walk(function) if isinstance(node, (ast.Global, ast.Nonlocal)) for name in node.names
+        }
         local = {arg.arg for arg in arguments(function)} | {name for statement in body for name in binds(statement)}
         names.update(outer - own)
         for arg in arguments(function) + [function]:

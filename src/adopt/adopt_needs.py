@@ -4,16 +4,11 @@ import ast
 import builtins
 
 from adopt_ends import argument_of, contains, default_of
+from adopt_options import PARSERS, is_call_of
 from adopt_names import FUNCTIONS, arguments, binds, changes, key, loads, root
 from adopt_work import is_main_guard
 
-SETTINGS = (
-    'pandas.set_option', 'pandas.options', 'pandas.set_eng_float_format', 'warnings', 'numpy.random.seed', 'numpy.seterr',
-    'random.seed', 'tqdm', 'pandarallel', 'locale', 'sys.path', 'sys.setrecursionlimit', 'decimal',
-)  # fmt: skip
-HARMLESS = ('os.chdir', 'time.sleep', 'os.makedirs', 'os.mkdir', 'gc.collect', 'plt', 'matplotlib', 'logging', 'sys.stdout', 'sys.stderr', 'sys.exit')
 COMMAND_LINE = ('sys.argv', 'input')
-PARSERS = ('parse_args', 'parse_known_args')
 
 
 class Needs:
@@ -28,7 +23,7 @@ class Needs:
         self.bindings = {}  # (scope, name) -> text of an assignment that a parameter becomes
         self.parsers = {}  # statement with parse_args() -> name
         self.seen = set()
-        self.unknown = {}
+        self.unknown = set()
         self.attributes = set()  # the attributes that the work uses
         self.setters = set()  # functions that set a variable of the module that is needed
         self.forbidden = set()
@@ -53,7 +48,7 @@ class Needs:
             if found or late:
                 self.keep(found, scope)
             elif not hasattr(builtins, name) and name not in ('__file__', '__name__'):
-                self.unknown.setdefault(name, scope)
+                self.unknown.add(name)
             return
         found = self.binding(name, self.prepared.get(scope) or [])
         if found:
@@ -64,7 +59,7 @@ class Needs:
             self.need({name}, self.program.scope(scope))
 
     def set_globally(self, name):
-        """Keeps what sets a variable of the module with `global`: in the functions of the job, and in functions that they call."""
+        """Keeps what sets a variable of the module with `global`, in functions of the job or in others."""
         is_set = False
         for function in self.program.functions:
             own = [node for node in ast.walk(function) if isinstance(node, ast.Global) and name in node.names]
@@ -84,7 +79,9 @@ class Needs:
         if known is None:
             return self.module
         definitions = (ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
-        others = [statement for statement in self.module if isinstance(statement, definitions) and statement not in known]
+        others = [
+            statement for statement in self.module if isinstance(statement, definitions) and statement not in known
+        ]
         return sorted(known + others, key=lambda statement: statement.lineno)
 
     @staticmethod
@@ -93,7 +90,9 @@ class Needs:
         found = [statement for statement in statements if name in binds(statement)]
         if not found:
             return []
-        definition = all(isinstance(statement, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for statement in found)
+        definition = all(
+            isinstance(statement, FUNCTIONS + (ast.ClassDef, ast.Import, ast.ImportFrom)) for statement in found
+        )
         return found + ([] if definition else [s for s in changing(name, statements) if s not in found])
 
     def keep(self, statements, scope):
@@ -102,8 +101,15 @@ class Needs:
                 continue
             self.layers[scope][statement] = None
             if any(contains(statement, call) and self.may_run(statement, call) for call in self.forbidden):
-                self.notes.look(statement, 'The work needs this, but it also reads or writes the file. Take the work out of it by hand.')
-            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name) and self.parses(statement.value):
+                self.notes.look(
+                    statement,
+                    'The work needs this, but it also reads or writes the file. Take the work out of it by hand.',
+                )
+            if (
+                isinstance(statement, ast.Assign)
+                and isinstance(statement.targets[0], ast.Name)
+                and self.parses(statement.value)
+            ):
                 self.parsers[statement] = statement.targets[0].id
                 continue
             self.tell_command_line(statement)
@@ -114,7 +120,9 @@ class Needs:
         if not isinstance(value, ast.Call):
             return False
         own = [function for function in self.program.functions if function.name == key(value.func)]
-        return is_call_of(value, PARSERS) or any(is_call_of(node, PARSERS) for function in own for node in ast.walk(function))
+        return is_call_of(value, PARSERS) or any(
+            is_call_of(node, PARSERS) for function in own for node in ast.walk(function)
+        )
 
     def may_run(self, statement, call):
         """Whether a kept statement may run the read or the write. Another method of a kept class does not."""
@@ -124,7 +132,9 @@ class Needs:
         for node in ast.walk(statement):
             called = node.func if isinstance(node, ast.Call) else node
             if self.program.origin(called) in COMMAND_LINE and not is_scope(statement):
-                self.notes.look(statement, 'The work needs a value of the command line. Write the value into the module.')
+                self.notes.look(
+                    statement, 'The work needs a value of the command line. Write the value into the module.'
+                )
                 return
 
     def bind_parameter(self, name, scope):
@@ -142,99 +152,16 @@ class Needs:
                 text = f'The work uses {name}, which {scope.name} gets from outside. Write its value into the module.'
                 self.notes.look(scope, text)
                 return
-            self.notes.look(scope, f'The work uses {name}. The module has its default, {self.program.one_line(default)}: is it the right value?')
+            self.notes.look(
+                scope,
+                f'The work uses {name}. The module has its default, {self.program.one_line(default)}: is it right?',
+            )
             value = default
         if not (isinstance(value, ast.Name) and value.id == name):
             self.bindings[scope, name] = f'{name} = {self.program.one_line(value)}'
-        self.need(loads(value), self.program.tree if call is None or contains(scope.args, value) else self.program.scope(call))
-
-    def arguments_of_command(self, statement, used):
-        """`args = argparse.Namespace(...)` with the defaults of the options that are used."""
-        name = self.parsers[statement]
-        given = []
-        for attribute, node in sorted(used.items()):
-            default = self.option_default(attribute)
-            if default is None:
-                self.notes.look(node, f'{name}.{attribute} comes from the command line. Write its value into the module.')
-            else:
-                given.append(f'{attribute}={default}')
-                text = f'{name}.{attribute} comes from the command line. The module has its default, {default}: is it the value of your job?'
-                self.notes.look(node, text)
-        if not used:
-            self.notes.look(statement, f'The work uses {name}, which has the command line. Write what it uses into the module.')
-        return f'{name} = argparse.Namespace({", ".join(given)})'
-
-    def option_default(self, attribute):
-        for call in self.program.calls:
-            if not is_call_of(call, ('add_argument',)):
-                continue
-            words = {keyword.arg: keyword.value for keyword in call.keywords}
-            flags = [arg.value for arg in call.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)]
-            long = next((flag for flag in flags if flag.startswith('--')), flags[0] if flags else '')
-            dest = words['dest'].value if isinstance(words.get('dest'), ast.Constant) else long.lstrip('-').replace('-', '_')
-            if dest == attribute:
-                action = getattr(words.get('action'), 'value', None)
-                if 'default' in words:
-                    text = self.program.one_line(words['default'])
-                    is_text = isinstance(words['default'], ast.Constant) and isinstance(words['default'].value, str)
-                    return f'{self.program.one_line(words["type"])}({text})' if 'type' in words and is_text else text
-                return {'store_true': 'False', 'store_false': 'True'}.get(action)
-        return None
-
-    def settings(self, imported):
-        """Calls before the work that set something up, such as pd.set_option. Others that nobody needs are named.
-
-        `imported`: the program itself is imported, so what is at its top runs.
-        """
-        for scope in list(self.layers):
-            for statement in self.of_module() if isinstance(scope, ast.Module) else self.prepared.get(scope) or []:
-                if statement in self.layers[scope] or isinstance(statement, FUNCTIONS):
-                    continue
-                if self.is_wanted(statement):
-                    self.keep([statement], scope)
-                elif isinstance(statement, (ast.Expr, ast.Assign)):
-                    self.setting(statement, scope, imported and statement in self.program.tree.body)
-
-    def is_wanted(self, statement):
-        """Whether a statement works without that its name is used: star imports, accessors of a DataFrame, `import swifter`."""
-        if isinstance(statement, ast.ImportFrom):
-            return statement.module == '__future__' or statement.names[0].name == '*'
-        if isinstance(statement, ast.ClassDef):
-            return any((self.program.origin(getattr(part, 'func', part)) or '').startswith('pandas.') for part in statement.decorator_list)
-        return isinstance(statement, ast.Import) and bool(binds(statement) & self.attributes)
-
-    def setting(self, statement, scope, runs):
-        value = statement.value
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(value, 'func', None)
-        if isinstance(target, ast.Subscript) or target is None:
-            if isinstance(target, ast.Subscript) and self.program.origin(target.value) == 'os.environ':
-                self.keep([statement], scope)
-            return
-        origin = self.program.origin(target) or ''
-        is_attribute = isinstance(statement, ast.Assign) and isinstance(target, ast.Attribute) and root(target) in self.program.origins
-        if isinstance(statement, ast.Assign) and not is_attribute:
-            return
-        if is_attribute or any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS) or origin in self.setters:
-            self.keep([statement], scope)
-            if origin.startswith('pandas.') and 'display' not in self.program.source(statement):
-                self.notes.look(statement, 'It changes how pandas works. The module does the same, but the file is read without it.')
-        elif not runs and self.may_matter(value, origin):
-            self.notes.look(statement, f'{key(value.func)}() runs before the read and is left out. If the work needs it, add it to the module.')
-
-    def may_matter_often(self, value):
-        """Whether a call between the ends, which does not touch the frame, may do something else than set something up."""
-        origin = self.program.origin(getattr(value, 'func', None)) or ''
-        return not any(origin == name or origin.startswith(f'{name}.') for name in SETTINGS + HARMLESS)
-
-    def may_matter(self, call, origin):
-        if any(contains(call, other) for other in self.forbidden) or 'log' in origin.lower():
-            return False
-        if any(origin == name or origin.startswith(f'{name}.') for name in HARMLESS):
-            return False
-        if isinstance(call.func, ast.Name):
-            known = {function.name for function in self.program.functions}
-            return call.func.id in known or call.func.id in self.program.origins
-        return root(call.func) in self.program.origins
+        self.need(
+            loads(value), self.program.tree if call is None or contains(scope.args, value) else self.program.scope(call)
+        )
 
 
 def flat(statements):
@@ -246,7 +173,11 @@ def changing(name, statements):
     """The statements that change the object of a variable, or call a method of it and do nothing with the result."""
     found = []
     for statement in statements:
-        calls = [node.value for node in ast.walk(statement) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)]
+        calls = [
+            node.value
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+        ]
         called = any(isinstance(call.func, ast.Attribute) and root(call.func) == name for call in calls)
         if not is_scope(statement) and (name in changes(statement) or called):
             found.append(statement)
@@ -255,7 +186,3 @@ def changing(name, statements):
 
 def is_scope(statement):
     return isinstance(statement, FUNCTIONS + (ast.ClassDef,))
-
-
-def is_call_of(node, names):
-    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in names

@@ -33,4 +33,6 @@ class Notes:
         signs = {line: (line, kind, text) for line, kind, text in self.found if kind == SIGN}  # one of a line is enough
         others = [entry for entry in self.found if entry[1] != SIGN]
         every = sorted(others + list(signs.values()), key=lambda entry: entry[:2])
-        return [{'kind': kind, 'line': line, 'place': self.program.place(line), 'text': text} for line, kind, text in every]
+        return [
+            {'kind': kind, 'line': line, 'place': self.program.place(line), 'text': text} for line, kind, text in every
+        ]

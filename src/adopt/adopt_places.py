@@ -41,9 +41,17 @@ class Places:
             return node.value
         if isinstance(node, ast.Name) and node.id == '__file__':
             return self.program.path
-        for kind, method in ((ast.JoinedStr, self.of_text), (ast.BinOp, self.of_join), (ast.Call, self.of_call), (ast.Attribute, self.of_attribute), (ast.Name, self.of_name), (ast.NamedExpr, self.of_walrus), (ast.Subscript, self.of_item)):  # fmt: skip
-            if isinstance(node, kind):
-                return method(node)
+        methods = {
+            ast.JoinedStr: self.of_text,
+            ast.BinOp: self.of_join,
+            ast.Call: self.of_call,
+            ast.Attribute: self.of_attribute,
+            ast.Name: self.of_name,
+            ast.NamedExpr: self.of_walrus,
+            ast.Subscript: self.of_item,
+        }
+        if type(node) in methods:
+            return methods[type(node)](node)
         raise self.unknown(node)
 
     def unknown(self, node):
@@ -57,9 +65,17 @@ class Places:
                 return Unknown(f'{text} comes from the environment')
             if origin in ('input', 'builtins.input'):
                 return Unknown(f'{text} is typed in')
-            if origin.startswith(('glob.', 'os.listdir', 'os.scandir')) or isinstance(part, ast.Attribute) and part.attr in ('glob', 'iterdir'):
+            if (
+                origin.startswith(('glob.', 'os.listdir', 'os.scandir'))
+                or isinstance(part, ast.Attribute)
+                and part.attr in ('glob', 'iterdir')
+            ):
                 return Unknown(f'{text} is a list of files')
-            if origin.startswith('datetime.') or isinstance(part, ast.Attribute) and part.attr in ('today', 'now', 'strftime'):
+            if (
+                origin.startswith('datetime.')
+                or isinstance(part, ast.Attribute)
+                and part.attr in ('today', 'now', 'strftime')
+            ):
                 return Unknown(f'{text} depends on the time')
         return Unknown(f'{text} is made when the program runs')
 
@@ -135,7 +151,11 @@ class Places:
         found = self.of_class(node)
         if found is not None:
             return self.value(found)
-        parsers = [call for call in self.program.calls if isinstance(call.func, ast.Attribute) and call.func.attr.startswith('parse_')]
+        parsers = [
+            call
+            for call in self.program.calls
+            if isinstance(call.func, ast.Attribute) and call.func.attr.startswith('parse_')
+        ]
         if parsers and isinstance(node.value, ast.Name):
             raise Unknown(f'{self.program.one_line(node)} comes from the command line')
         raise self.unknown(node)
@@ -167,7 +187,11 @@ class Places:
             return None
         top = [a for statement in classes[0].body if not isinstance(statement, FUNCTIONS) for a in assigns(statement)]
         own = [a for a in assigns(classes[0]) if any(key(target) == f'self.{node.attr}' for target in a[0])]
-        everywhere = [a for a in assigns(self.program.tree) if any(isinstance(t, ast.Attribute) and t.attr == node.attr for t in a[0])]
+        everywhere = [
+            a
+            for a in assigns(self.program.tree)
+            if any(isinstance(t, ast.Attribute) and t.attr == node.attr for t in a[0])
+        ]
         if len(everywhere) > len(own):
             return None
         return self.only(own or [a for a in top if any(key(target) == node.attr for target in a[0])])
@@ -177,9 +201,17 @@ class Places:
         base = self.expression(node.value)
         index = node.slice
         index = getattr(index, 'value', index) if type(index).__name__ == 'Index' else index
-        if not isinstance(base, ast.Dict) or not isinstance(index, ast.Constant) or root(node) in changes(self.program.tree):
+        if (
+            not isinstance(base, ast.Dict)
+            or not isinstance(index, ast.Constant)
+            or root(node) in changes(self.program.tree)
+        ):
             return None
-        found = [value for name, value in zip(base.keys, base.values) if isinstance(name, ast.Constant) and name.value == index.value]
+        found = [
+            value
+            for name, value in zip(base.keys, base.values)
+            if isinstance(name, ast.Constant) and name.value == index.value
+        ]
         return found[0] if len(found) == 1 else None
 
     def of_item(self, node):
@@ -212,10 +244,18 @@ class Places:
 
     def bound(self, node, scope):
         """The one expression that a name stands for in a scope. Raises Unknown if there are several."""
-        own = [part for part in ast.walk(scope) if isinstance(part, ast.stmt) and part is not scope and self.program.scope(part) is scope]
+        own = [
+            part
+            for part in ast.walk(scope)
+            if isinstance(part, ast.stmt) and part is not scope and self.program.scope(part) is scope
+        ]
         simple = [part for part in own if not hasattr(part, 'body')]
         values = [a[1] for part in simple for a in assigns(part) if any(key(target) == node.id for target in a[0])]
-        values += [w.value for w in ast.walk(scope) if isinstance(w, ast.NamedExpr) and w.target.id == node.id and self.program.scope(w) is scope]
+        values += [
+            w.value
+            for w in ast.walk(scope)
+            if isinstance(w, ast.NamedExpr) and w.target.id == node.id and self.program.scope(w) is scope
+        ]
         for part in own:
             if isinstance(part, (ast.With, ast.AsyncWith)):
                 values += [item.context_expr for item in part.items if key(item.optional_vars) == node.id]
@@ -243,7 +283,11 @@ def assigns(node):
     for part in ast.walk(node):
         if isinstance(part, ast.Assign):
             for target in part.targets:
-                if isinstance(target, ast.Tuple) and isinstance(part.value, ast.Tuple) and len(target.elts) == len(part.value.elts):
+                if (
+                    isinstance(target, ast.Tuple)
+                    and isinstance(part.value, ast.Tuple)
+                    and len(target.elts) == len(part.value.elts)
+                ):
                     found += [([one], value) for one, value in zip(target.elts, part.value.elts)]
                 else:
                     found.append(([target], part.value))

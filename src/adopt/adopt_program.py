@@ -9,7 +9,18 @@ import tokenize
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 BLOCKS = ('body', 'orelse', 'handlers', 'finalbody', 'cases')
-STAR = ('read_csv', 'read_table', 'to_datetime', 'to_numeric', 'concat', 'merge', 'cut', 'qcut', 'get_dummies', 'factorize')
+STAR = (
+    'read_csv',
+    'read_table',
+    'to_datetime',
+    'to_numeric',
+    'concat',
+    'merge',
+    'cut',
+    'qcut',
+    'get_dummies',
+    'factorize',
+)
 MAGIC = re.compile(r'^\s*(%|!|\?)|^[\w.]+\?+\s*$')
 
 
@@ -36,7 +47,9 @@ class Program:
             line = getattr(error, 'lineno', None)
             place = 'the program' if line is None else f'{self.place(line)} of the program'
             said = getattr(error, 'msg', error)
-            message = f'{self.name}: Python cannot parse {place} ({said}). Correct it, or name its Python with --python PATH.'
+            message = (
+                f'{self.name}: Python cannot parse {place} ({said}). Correct it, or name its Python with --python PATH.'
+            )
             raise Unreadable(message) from error
         self.data = self.text.encode()
         self.starts = [0]
@@ -58,13 +71,15 @@ class Program:
             raise Unreadable(f'{self.name} is no Python program: {error}. Save it as UTF-8.') from error
 
     def read_notebook(self):
-        """The code cells in their order. Lines for IPython alone become comments, so that the others keep their places."""
+        """The code cells in order. Lines for IPython alone become comments, so the others keep their places."""
         try:
             with open(self.path, encoding='utf-8') as file:
                 cells = json.load(file)['cells']
             sources = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
         except (ValueError, KeyError, TypeError) as error:
-            raise Unreadable(f'{self.name} is no notebook of version 4: {error!r}. Save it in Jupyter again.') from error
+            raise Unreadable(
+                f'{self.name} is no notebook of version 4: {error!r}. Save it in Jupyter again.'
+            ) from error
         lines = []
         for number, source in enumerate(sources, 1):
             self.cells.append((number, len(lines) + 1))
@@ -92,7 +107,9 @@ class Program:
                 self.functions.append(node)
             elif isinstance(node, ast.Call):
                 self.calls.append(node)
-            elif isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))):
+            elif isinstance(node, ast.JoinedStr) or (
+                isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+            ):
                 if node.end_lineno > node.lineno:
                     self.inside_text.update(range(node.lineno + 1, node.end_lineno + 1))
         self.calls.sort(key=lambda call: (call.lineno, call.col_offset))
@@ -129,7 +146,7 @@ class Program:
         return node
 
     def blocks(self, node):
-        """[(owner, list of statements, index)] from the scope of `node` down to the innermost statement that holds it."""
+        """[(owner, list of statements, index)] from the scope of `node` down to the statement that holds it."""
         found = []
         scope = self.scope(node)
         while node is not scope:
@@ -174,7 +191,7 @@ class Program:
         return parts[1:-1]
 
     def render(self, statements, edits=(), indent=''):
-        """The lines of statements at another indentation, with the comments between them. `edits`: (start, end, text)."""
+        """The lines of statements at another indentation, with comments between them. `edits`: (start, end, text)."""
         lines = []
         before = None
         for statement in statements:
@@ -194,7 +211,7 @@ class Program:
         return lines
 
     def shifts(self, numbers, columns, indent, edits):
-        """The edits that move lines from `columns` to `indent`. Lines inside a text stay, and so do lines inside an edit."""
+        """The edits that move lines from `columns` to `indent`. Lines inside a text or an edit stay."""
         found = []
         for number in numbers:
             start = self.starts[number - 1]

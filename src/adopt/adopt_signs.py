@@ -1,19 +1,62 @@
-"""Signs that the work looks at other rows than its own, and that it drops rows. They are signs, no proof: hence rowmill check."""
+"""Signs that the work looks at other rows than its own, or drops rows. They are no proof: rowmill check finds out."""
 
 import ast
 
 from adopt_names import arguments, changes, key, root
 
-NEIGHBOURS = ('shift', 'diff', 'pct_change', 'rolling', 'expanding', 'ewm', 'ffill', 'bfill', 'pad', 'backfill', 'interpolate')
+NEIGHBOURS = (
+    'shift',
+    'diff',
+    'pct_change',
+    'rolling',
+    'expanding',
+    'ewm',
+    'ffill',
+    'bfill',
+    'pad',
+    'backfill',
+    'interpolate',
+)
 RUNNING = ('cumsum', 'cumprod', 'cummax', 'cummin', 'cumcount', 'ngroup')
 ORDER = ('rank', 'sort_values', 'sort_index', 'nlargest', 'nsmallest', 'argsort', 'searchsorted')
 GROUPS = ('groupby', 'pivot', 'pivot_table', 'crosstab', 'transform', 'resample')
 EQUALS = ('drop_duplicates', 'duplicated', 'unique', 'nunique', 'value_counts')
 CODES = ('qcut', 'factorize', 'get_dummies', 'codes', 'fit', 'fit_transform', 'fit_predict')
 PICKS = ('sample', 'head', 'tail', 'iloc', 'iat', 'first', 'last', 'nth')
-STATISTICS = ('mean', 'median', 'std', 'var', 'min', 'max', 'sum', 'quantile', 'mode', 'count', 'sem', 'skew', 'idxmax', 'idxmin', 'corr', 'zscore', 'any', 'all')
+STATISTICS = (
+    'mean',
+    'median',
+    'std',
+    'var',
+    'min',
+    'max',
+    'sum',
+    'quantile',
+    'mode',
+    'count',
+    'sem',
+    'skew',
+    'idxmax',
+    'idxmin',
+    'corr',
+    'zscore',
+    'any',
+    'all',
+)
 GUESSES = ('infer_objects', 'convert_dtypes', 'to_numeric')
-DROPS = ('dropna', 'explode', 'melt', 'stack', 'query', 'drop_duplicates', 'head', 'tail', 'sample', 'nlargest', 'nsmallest')
+DROPS = (
+    'dropna',
+    'explode',
+    'melt',
+    'stack',
+    'query',
+    'drop_duplicates',
+    'head',
+    'tail',
+    'sample',
+    'nlargest',
+    'nsmallest',
+)
 JOINS = ('merge', 'concat', 'merge_asof')
 TOLD = {
     **dict.fromkeys(NEIGHBOURS, 'looks at the rows before or after'),
@@ -51,13 +94,20 @@ class Signs:
     def inspect_node(self, node, held):
         if isinstance(node, ast.Call):
             self.call(node, held)
-        elif isinstance(node, ast.Attribute) and node.attr in ('iloc', 'iat', 'codes') and self.of_frame(node.value, held):
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr in ('iloc', 'iat', 'codes')
+            and self.of_frame(node.value, held)
+        ):
             self.tell(node, node.attr)
         elif isinstance(node, ast.For):
             self.counter(node, held)
         elif isinstance(node, ast.Try) and any(self.of_frame(part, held) for part in node.body):
             if not all(isinstance(handler.body[-1], ast.Raise) for handler in node.handlers):
-                self.notes.sign(node, 'If one row raises, the except branch is for all rows of the batch, and not for those of the file.')
+                self.notes.sign(
+                    node,
+                    'If one row raises, the except branch is for all rows of the batch, and not for those of the file.',
+                )
 
     def call(self, node, held):
         origin = self.program.origin(node.func) or ''
@@ -66,7 +116,9 @@ class Signs:
         on_frame = isinstance(node.func, ast.Attribute) and self.of_frame(node.func.value, held)
         given_frame = any(self.of_frame(arg, held) for arg in node.args + list(words.values()))
         if name == 'to_datetime' and 'format' not in words and given_frame:
-            self.notes.sign(node, 'to_datetime without format= guesses the format from the values of the column. Give format=.')
+            self.notes.sign(
+                node, 'to_datetime without format= guesses the format from the values of the column. Give format=.'
+            )
         elif origin in ('len', 'range', 'enumerate') and given_frame and isinstance(node.func, ast.Name):
             self.notes.sign(node, f'{name} counts the rows: a batch has fewer than the file.')
         elif is_chance(origin):
@@ -75,12 +127,21 @@ class Signs:
             axis = words.get('axis')
             if not (isinstance(axis, ast.Constant) and axis.value in (1, 'columns')) and not self.is_text(node.func):
                 self.tell(node, name)
-        elif name in TOLD and name not in STATISTICS + ('codes', 'iloc') and (on_frame or given_frame and self.is_known(name, origin)):
+        elif (
+            name in TOLD
+            and name not in STATISTICS + ('codes', 'iloc')
+            and (on_frame or given_frame and self.is_known(name, origin))
+        ):
             self.tell(node, name)
         elif name == 'cut' and origin.startswith('pandas.') and given_frame and not is_list(node, words):
-            self.notes.sign(node, 'cut with a number of bins makes its edges from all values. Give the edges as a list.')
+            self.notes.sign(
+                node, 'cut with a number of bins makes its edges from all values. Give the edges as a list.'
+            )
         elif name == 'astype' and any('category' in ast.dump(arg) for arg in node.args) and on_frame:
-            self.notes.sign(node, 'astype("category") makes its categories from all values of the column. Give pd.CategoricalDtype([...]).')
+            self.notes.sign(
+                node,
+                'astype("category") takes its categories from the whole column. Give pd.CategoricalDtype([...]).',
+            )
         elif name == 'reset_index' and on_frame and self.index_is_written:
             self.notes.sign(node, 'reset_index numbers the rows of each batch from 0, and the index is written.')
         elif name == 'fillna' and 'method' in words and on_frame:
@@ -96,7 +157,7 @@ class Signs:
         self.notes.sign(node, f'{name} {TOLD[name]}. A batch has only some of the rows.')
 
     def into(self, node, name, held, on_frame):
-        """Follows the frame into functions of the program. A function of apply(axis=1) or map gets one row or one value."""
+        """Follows the frame into functions of the program. One for apply(axis=1) or map gets a row or a value."""
         if name in ON_ROWS and on_frame and name != 'pipe':
             for arg in node.args[:1]:
                 self.function(arg, set())
@@ -125,7 +186,10 @@ class Signs:
         self.inspect(function.body, frame_names(function.body, given))
         for part in ast.walk(function):
             if isinstance(part, (ast.Global, ast.Nonlocal)):
-                self.notes.look(part, f'{", ".join(part.names)} is changed here and lives on after the call. Each worker has its own.')
+                self.notes.look(
+                    part,
+                    f'{", ".join(part.names)} is changed here and lives on after the call. Each worker has its own.',
+                )
 
     def rows(self, statement, held):
         """Rows that are dropped, multiplied or joined."""
@@ -135,7 +199,10 @@ class Signs:
             name = node.func.attr
             given = any(self.of_frame(arg, held) for arg in node.args) or self.of_frame(node.func.value, held)
             if name in JOINS and given or name in ('join', 'append') and root(node.func) in held:
-                self.notes.look(node, f'{name} joins the frame with other rows. Each row needs exactly one result, in the same order.')
+                self.notes.look(
+                    node,
+                    f'{name} joins the frame with other rows. Each row needs exactly one result, in the same order.',
+                )
             elif name in DROPS and given and root(node.func) in held:
                 self.notes.look(node, f'{name} may change the number of rows. rowmill expects one result for each row.')
         value = getattr(statement, 'value', None)
@@ -160,26 +227,46 @@ class Signs:
 
     def counter(self, loop, held):
         """`for i, row in enumerate(df.iterrows())` is told by enumerate; here: a counter that grows with each row."""
-        if any(isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in ('iterrows', 'itertuples') for node in ast.walk(loop.iter)):
-            grown = [node for node in ast.walk(loop) if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)]
+        if any(
+            isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in ('iterrows', 'itertuples')
+            for node in ast.walk(loop.iter)
+        ):
+            grown = [
+                node for node in ast.walk(loop) if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+            ]
             for node in grown:
                 self.notes.sign(node, f'{node.target.id} grows from row to row. It begins anew in each batch.')
 
     @staticmethod
     def is_text(func):
         """Whether a method belongs to `.str` or `.dt`: it looks at one value."""
-        return isinstance(func, ast.Attribute) and isinstance(func.value, ast.Attribute) and func.value.attr in ('str', 'dt')
+        return (
+            isinstance(func, ast.Attribute)
+            and isinstance(func.value, ast.Attribute)
+            and func.value.attr in ('str', 'dt')
+        )
 
     @staticmethod
     def of_frame(node, held):
         """Whether an expression is the frame, a column, or made of one, and not of one row."""
-        return any(isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in walk_outside_lambdas(node))
+        return any(
+            isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in walk_outside_lambdas(node)
+        )
 
 
 def is_chance(origin):
     """Whether a call gives random values or the time."""
-    is_time = origin.split('.')[0] in ('datetime', 'pandas', 'time') and origin.rsplit('.', 1)[-1] in ('now', 'today', 'utcnow', 'time')
-    return is_time or origin.startswith(RANDOM) and not origin.endswith(('.seed', '.Random', '.default_rng', '.RandomState'))
+    is_time = origin.split('.')[0] in ('datetime', 'pandas', 'time') and origin.rsplit('.', 1)[-1] in (
+        'now',
+        'today',
+        'utcnow',
+        'time',
+    )
+    return (
+        is_time
+        or origin.startswith(RANDOM)
+        and not origin.endswith(('.seed', '.Random', '.default_rng', '.RandomState'))
+    )
 
 
 def walk_outside_lambdas(node):
@@ -208,5 +295,3 @@ def frame_names(statements, given):
                 if isinstance(node, ast.Assign) and Signs.of_frame(node.value, held):
                     held |= {key(target) for target in node.targets if key(target)} | (changes(node) & held)
     return held
-
-

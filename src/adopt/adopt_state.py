@@ -18,7 +18,12 @@ def find_state_jobs(program):
             for read_path in paths(program, read):
                 for write_path in paths(program, write):
                     job = meet(program, read_path, write_path)
-                    if job and job.read_level == job.write_level == 1 and variable(job.start) and variable(job.start) == variable(job.end):
+                    if (
+                        job
+                        and job.read_level == job.write_level == 1
+                        and variable(job.start)
+                        and variable(job.start) == variable(job.end)
+                    ):
                         job.state = f'{variable(job.start)}.{name[len("self.") :]}'
                         found.append(job)
     return found
@@ -46,7 +51,9 @@ def is_alone(program, call):
         return False
     others = [statement for statement in method.body if not contains(statement, call)]
     return all(
-        isinstance(statement, ast.Expr) and (isinstance(statement.value, ast.Constant) or key(getattr(statement.value, 'func', None)) == 'print')
-        or isinstance(statement, ast.Return) and (statement.value is None or key(statement.value) == 'self')
+        isinstance(statement, ast.Expr)
+        and (isinstance(statement.value, ast.Constant) or key(getattr(statement.value, 'func', None)) == 'print')
+        or isinstance(statement, ast.Return)
+        and (statement.value is None or key(statement.value) == 'self')
         for statement in others
     )

@@ -1,17 +1,14 @@
-"""The statements between the two ends, in one scope: what is done to the frame, what only prints, what is only prepared."""
+"""The statements between the two ends in one scope: what is done to the frame, what only prints, what prepares."""
 
 import ast
 
 from adopt_ends import contains, frames, mentions, reads_pieces
 from adopt_names import FUNCTIONS, binds, changes, free, key, loads
-
-SHOWS = ('head', 'tail', 'info', 'describe', 'sample', 'display', 'value_counts', 'print', 'pprint')
-LOGS = ('debug', 'info', 'warning', 'warn', 'error', 'exception', 'critical', 'log')
-ENDS = ('sys.exit', 'exit', 'quit', 'os._exit')
+from adopt_talk import ends_program, is_ipython, is_length, is_talk
 
 
 class Work:
-    """The part of the work that is in one scope. `start` and `end` are calls, or None: from the beginning, to the end."""
+    """The part of the work in one scope. `start` and `end` are calls, or None: from the beginning, to the end."""
 
     def __init__(self, program, notes, scope, start, end, value, held, other_writes=(), state=None):
         self.program, self.notes, self.scope = program, notes, scope
@@ -35,7 +32,11 @@ class Work:
         else:
             last = [(first[0][0], first[0][1], len(first[0][1]) - 1)]
         depth = 0
-        while first[depth][1] is last[depth][1] and first[depth][2] == last[depth][2] and self.goes_down(depth, first, last):
+        while (
+            first[depth][1] is last[depth][1]
+            and first[depth][2] == last[depth][2]
+            and self.goes_down(depth, first, last)
+        ):
             self.wrapped(first[depth][1][first[depth][2]])
             self.prepared += first[depth][1][: first[depth][2]]
             self.after += first[depth][1][first[depth][2] + 1 :]
@@ -99,7 +100,8 @@ class Work:
         if isinstance(owner, (ast.With, ast.AsyncWith)):
             for item in owner.items:
                 if not self.opens_file(item.context_expr):
-                    text = f'The {what} is inside "with {self.program.one_line(item.context_expr)}". The command does it without.'
+                    shown = self.program.one_line(item.context_expr)
+                    text = f'The {what} is inside "with {shown}". The command does it without.'
                     self.notes.look(owner, text)
         if self.is_over_pieces(owner):
             return
@@ -109,15 +111,20 @@ class Work:
             self.notes.look(owner, f'The {what} depends on a condition. The command always does it.')
         elif isinstance(owner, ast.Try):
             for handler in owner.handlers:
-                if not all(self.is_talk(child) or ends_program(child, self.program) for child in handler.body):
-                    self.notes.look(handler, f'If the {what} fails, the program does something else. The command ends with an error.')
+                if not all(is_talk(self.program, child) or ends_program(child, self.program) for child in handler.body):
+                    self.notes.look(
+                        handler,
+                        f'If the {what} fails, the program does something else. The command ends with an error.',
+                    )
 
     def opens_file(self, node):
         """Whether a context is an open file, or the read itself."""
         if not isinstance(node, ast.Call):
             return False
         name = node.func.attr if isinstance(node.func, ast.Attribute) else key(node.func)
-        return name == 'open' or node is self.start or name == 'option_context' and 'display' in self.program.source(node)
+        return (
+            name == 'open' or node is self.start or name == 'option_context' and 'display' in self.program.source(node)
+        )
 
     def take_param(self, held):
         """The name of the parameter. `df = pd.read_csv(...)` names it, and is no statement of the work."""
@@ -204,11 +211,15 @@ class Work:
         return names
 
     def own_names(self):
-        """Names that the work needs and also binds or changes: they begin anew in each call, so they stay in the function."""
-        return self.free_names() & {name for statement in self.statements for name in binds(statement) | changes(statement)}
+        """Names that the work needs and also binds or changes: they begin anew in each call, in the function."""
+        return self.free_names() & {
+            name for statement in self.statements for name in binds(statement) | changes(statement)
+        }
 
     def touches(self, statement):
-        return mentions(statement, self.held | {self.param}, self.start) or (self.end is not None and contains(statement, self.end))
+        return mentions(statement, self.held | {self.param}, self.start) or (
+            self.end is not None and contains(statement, self.end)
+        )
 
     def is_left_out(self, statement):
         for write in self.other_writes:
@@ -216,54 +227,19 @@ class Work:
                 return True
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
             return True
-        if self.is_talk(statement):
+        if is_talk(self.program, statement):
             counts = any(is_length(node, self.held) for node in ast.walk(statement))
             if counts:
-                self.notes.note(statement, 'It prints how many rows there are: left out. rowmill reports the count of the whole file.')
+                self.notes.note(
+                    statement,
+                    'It prints how many rows there are: left out. rowmill reports the count of the whole file.',
+                )
             elif not is_ipython(statement):
-                self.notes.note(statement, 'It only shows something: left out, because the function runs once for each batch.')
+                self.notes.note(
+                    statement, 'It only shows something: left out, because the function runs once for each batch.'
+                )
             return True
         return False
-
-    def is_talk(self, statement):
-        """Whether a statement only prints, logs or shows something."""
-        if isinstance(statement, ast.Pass):
-            return True
-        if isinstance(statement, (ast.If, ast.For)):
-            return all(self.is_talk(child) for child in statement.body + statement.orelse)
-        if not isinstance(statement, ast.Expr) or any(isinstance(node, ast.NamedExpr) for node in ast.walk(statement)):
-            return False
-        value = statement.value
-        if isinstance(value, (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Compare)):
-            return True
-        if not isinstance(value, ast.Call):
-            return False
-        if any(isinstance(node, ast.Call) and node is not value and is_pop(node) for node in ast.walk(value)):
-            return False
-        if isinstance(value.func, ast.Name):
-            return value.func.id in SHOWS + ('get_ipython',)
-        if not isinstance(value.func, ast.Attribute):
-            return False
-        name = value.func.attr
-        logs = name in LOGS and 'log' in (key(value.func.value) or '').lower()
-        return logs or is_ipython(statement) or name in SHOWS or (self.program.origin(value.func) or '').startswith('sys.stdout.')
-
-
-def is_pop(call):
-    return isinstance(call.func, ast.Attribute) and call.func.attr in ('pop', 'insert')
-
-
-def is_ipython(statement):
-    value = getattr(statement, 'value', None)
-    return isinstance(value, ast.Call) and any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'get_ipython' for node in ast.walk(value)
-    )
-
-
-def is_length(node, held):
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == 'len':
-        return any(mentions(arg, held, None) for arg in node.args)
-    return isinstance(node, ast.Attribute) and node.attr == 'shape' and key(node.value) in held
 
 
 def is_main_guard(statement):
@@ -271,10 +247,3 @@ def is_main_guard(statement):
         return False
     parts = [statement.test.left] + statement.test.comparators
     return any(isinstance(part, ast.Name) and part.id == '__name__' for part in parts)
-
-
-def ends_program(statement, program):
-    if isinstance(statement, (ast.Raise, ast.Return)):
-        return True
-    call = getattr(statement, 'value', None)
-    return isinstance(statement, ast.Expr) and isinstance(call, ast.Call) and program.origin(call.func) in ENDS

@@ -46,7 +46,12 @@ def run_old(case):
     if case['program'].endswith('.ipynb'):
         with open(case['program']) as file:
             cells = [''.join(cell['source']) for cell in json.load(file)['cells'] if cell['cell_type'] == 'code']
-        lines = [line for cell in cells for line in cell.split('\n') if not line.startswith(('%', '!')) and not line.endswith('?')]
+        lines = [
+            line
+            for cell in cells
+            for line in cell.split('\n')
+            if not line.startswith(('%', '!')) and not line.endswith('?')
+        ]
         exec('\n'.join(lines), {'__name__': '__main__'})
         return
     try:

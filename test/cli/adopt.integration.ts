@@ -10,7 +10,7 @@ df = pd.read_csv("it's in.csv", sep='$')
 df['x'] = 1
 df.to_csv('out.csv')
 `
-const MODULE = `"""The work of old_job.py on its frame, cut out by rowmill adopt for --classifier old_job_classifier.py:classify."""
+const MODULE = `"""The work of old_job.py on its frame, cut out by rowmill adopt. --classifier old_job_classifier.py:classify"""
 
 
 def classify(df):
