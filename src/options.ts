@@ -189,6 +189,11 @@ export const OPTIONS = {
     'the call of to_csv as it stands in the original program, such as "df.to_csv(OUT, index=False)", or MODULE:NAME',
     '--to-csv',
   ),
+  like: optional(
+    'like',
+    'JOB',
+    'take the columns, the index and the dtypes of this earlier job, and its arguments of read_csv and to_csv',
+  ),
   force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
   forceRemoval: {
     ...flag('force', 'also remove open or unfinished jobs; workers skip their remaining rows'),

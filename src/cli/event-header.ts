@@ -1,10 +1,13 @@
 import { quotesCarriageReturn } from '../classifier/python/csv-quoting.ts'
+import { checkName } from '../core/names.ts'
 import { RowmillError } from '../errors.ts'
+import { headerLike } from '../events/like-job.ts'
 import type { UnsequencedHeader } from '../events/unsequenced-job.ts'
-import type { OptionValues } from '../options.ts'
+import { OPTIONS, type OptionValues } from '../options.ts'
 import { csvColumnsOfEvents } from '../pandas/csv-columns.ts'
 import { INDEX_KINDS } from '../pandas/index-kind.ts'
 import { refused } from '../pandas/read-csv.ts'
+import type { PipelineContext } from '../pipeline/context.ts'
 import type { Say } from '../support/say.ts'
 import { jobOptions } from './job-options.ts'
 
@@ -35,4 +38,29 @@ export async function unsequencedHeader(
       { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(options.python, say)) },
     ],
   }
+}
+
+const REPLACED_BY_LIKE = ['columns', 'indexKind', 'cast', 'header', 'readCsv', 'toCsv'] as const
+
+type LikeValues = OptionValues<(typeof REPLACED_BY_LIKE)[number] | 'like' | 'eventMaxRejects'>
+
+/** Throws USAGE if an option says what the job of `--like` says. */
+export function checkLike(options: LikeValues): void {
+  if (options.like === null) return
+  checkName('--like', options.like)
+  const isGiven = (name: (typeof REPLACED_BY_LIKE)[number]) =>
+    JSON.stringify(options[name]) !== JSON.stringify(OPTIONS[name].fallback)
+  const both = REPLACED_BY_LIKE.find(isGiven)
+  if (both === undefined) return
+  const message = `--like and --${OPTIONS[both].flag} say the same: leave out --${OPTIONS[both].flag}`
+  throw new RowmillError('USAGE', message)
+}
+
+/** The header of a job of events that is like an earlier job of the pipeline. Throws USAGE. */
+export async function headerOfLike(
+  { jobs, pipeline }: PipelineContext,
+  { like, eventMaxRejects }: LikeValues,
+): Promise<Omit<UnsequencedHeader, 'id'>> {
+  const header = await headerLike(jobs, like!, { pipeline, sequenced: false })
+  return { ...header, options: [...header.options, { name: 'maxRejects', value: eventMaxRejects }] }
 }

@@ -34,8 +34,14 @@ export interface OpenJobOptions extends EventFormat {
   readonly pipeline?: string
   /** The id of the job. Give the same id after a crash, and never use it for another job. */
   readonly id: string
-  /** The header: the names of the columns, in order. */
-  readonly columns: readonly string[]
+  /** The header: the names of the columns, in order. Needed unless `like` is given. */
+  readonly columns?: readonly string[]
+  /**
+   * The id of an earlier job of the pipeline, such as that of a nightly file. The events take its columns, its index and the
+   * dtypes that pandas found in the file, and its arguments of to_csv: their results have the same bytes. A value that does not
+   * fit a dtype is a reject. It replaces `columns`, `indexKind`, `readCsv`, `toCsv` and `cast`.
+   */
+  readonly like?: string
   /**
    * The Python of the original job, a path or a name. Its csv module decides how a cell with a carriage return is
    * quoted, and readers that write lines do the same. It needs no pandas. A job that exists keeps the quoting it began
@@ -54,9 +60,11 @@ export interface OpenJobOptions extends EventFormat {
   readonly signal?: AbortSignal
 }
 
+const REPLACED_BY_LIKE = ['columns', 'indexKind', 'readCsv', 'toCsv', 'cast'] as const
+
 /** Checks the options of a producer, and returns those that go into the job record. Throws USAGE. */
 export function checkOptions(options: OpenJobOptions): JobOption[] {
-  const { brokers, kafka, columns, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
+  const { brokers, kafka, columns, like, brokerTimeout = OPTIONS.brokerTimeout.fallback, indexKind = 'text' } = options
   const isList = Array.isArray(brokers) && brokers.length > 0
   if (brokers === undefined ? kafka === undefined : !isList)
     throw refused('brokers', brokers, "give ['HOST:PORT', ...]")
@@ -68,20 +76,29 @@ export function checkOptions(options: OpenJobOptions): JobOption[] {
     throw refused('python', python, 'give the path or the name of the Python interpreter, a text')
   checkName('job id', id)
   checkName('pipeline', pipeline)
+  if (like !== undefined) checkLike(options)
   const isColumn = (column: unknown) => typeof column === 'string' && column.isWellFormed()
   const named = Array.isArray(columns) && columns.length > 0 && Array.from(columns).every(isColumn)
-  if (!named) throw refused('columns', columns, 'give the names of the columns, at least one')
+  if (!named && like === undefined) throw refused('columns', columns, 'give the names of the columns, at least one')
   const { compression = 'none' } = options
   if (!COMPRESSIONS.includes(compression))
     throw refused('compression', compression, `give one of ${COMPRESSIONS.join(', ')}`)
   if (!(brokerTimeout > 0)) throw refused('brokerTimeout', brokerTimeout, 'it is a number of seconds, more than 0')
   checkIndexKind(indexKind)
-  return eventJobOptions(options, columns)
+  const budget = budgetOf(options)
+  return like === undefined ? [...eventJobOptions(options, columns!), budget] : [budget]
+}
+
+function checkLike(options: OpenJobOptions): void {
+  if (typeof options.like !== 'string') throw refused('like', options.like, 'give the id of a job, a text')
+  checkName('like', options.like)
+  const both = REPLACED_BY_LIKE.find(name => options[name] !== undefined)
+  if (both) throw refused(both, options[both], `the job that \`like\` names has it: leave one of them out`)
 }
 
 /** The options of the job record. Throws USAGE naming the option, its value and what would be right. */
 function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOption[] {
-  const { readCsv = {}, toCsv = {}, cast = {}, maxRejects = '100%' } = format
+  const { readCsv = {}, toCsv = {}, cast = {} } = format
   for (const [name, value] of Object.entries({ readCsv, toCsv, cast })) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw refused(name, value, 'it must be an object')
@@ -92,17 +109,20 @@ function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOp
   const dtypes = Object.entries(cast)
   const odd = dtypes.find(([column, dtype]) => column === '' || typeof dtype !== 'string' || dtype === '')
   if (odd) throw refused('cast', cast, 'it must give the pandas dtype of columns by name, as in { SCORE: "float64" }')
+  return [
+    { name: 'readCsv', value: handedOn },
+    { name: 'toCsv', value: JSON.stringify(written) },
+    { name: 'cast', value: JSON.stringify(dtypes) },
+  ]
+}
+
+function budgetOf({ maxRejects = '100%' }: EventFormat): JobOption {
   try {
     OPTIONS.maxRejects.parse(String(maxRejects))
   } catch (cause) {
     throw refused('maxRejects', maxRejects, (cause as Error).message)
   }
-  return [
-    { name: 'readCsv', value: handedOn },
-    { name: 'toCsv', value: JSON.stringify(written) },
-    { name: 'cast', value: JSON.stringify(dtypes) },
-    { name: 'maxRejects', value: String(maxRejects) },
-  ]
+  return { name: 'maxRejects', value: String(maxRejects) }
 }
 
 /** The arguments of read_csv that workers apply to these rows, as they go into the job record. */

@@ -5,7 +5,7 @@ import { rowsInPartition } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Reader } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
-import type { Job } from '../model.ts'
+import type { Job, JobOption } from '../model.ts'
 import { OPTIONS } from '../options.ts'
 import { appendJob } from '../pipeline/append-job.ts'
 import { JobLog } from '../pipeline/job-log.ts'
@@ -14,6 +14,7 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { longestRow } from '../pipeline/topics.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import type { Say } from '../support/say.ts'
 import { Teardown } from '../support/teardown.ts'
 import { uniqueName } from '../support/unique-name.ts'
 import { encodeEndOfInput } from '../wire/codec.ts'
@@ -21,6 +22,7 @@ import { connectSdk } from './connection.ts'
 import { checkOptions, type OpenJobOptions } from './event-options.ts'
 import { EventPublisher } from './event-publisher.ts'
 import { type EventRow, RowReader } from './event-row.ts'
+import { headerLike } from './like-job.ts'
 import { appendTakeoverPoint, fenced, type ProducerContext, takeOver } from './take-over.ts'
 import { TakeoverPoints } from './takeover-points.ts'
 
@@ -36,12 +38,19 @@ import { TakeoverPoints } from './takeover-points.ts'
  * REGISTRY_UNREACHABLE.
  */
 export async function openJob(options: OpenJobOptions): Promise<EventJob> {
-  const { id, columns, pipeline = OPTIONS.sharedPipeline.fallback, say = () => {}, indexKind = 'text' } = options
+  const {
+    id,
+    columns = [],
+    like,
+    pipeline = OPTIONS.sharedPipeline.fallback,
+    say = () => {},
+    indexKind = 'text',
+  } = options
   const chosen = checkOptions(options)
   const signal = options.signal ?? new AbortController().signal
   signal.throwIfAborted()
   const python = options.python ?? (process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback)
-  const quotes = { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say, signal)) }
+  const quotes = like === undefined ? [await quotesOption(python, say, signal)] : []
   const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { role: 'publish', say })
   const teardown = new Teardown()
   try {
@@ -53,18 +62,19 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     const reader = await kafka.reader([topics.rows, topics.results])
     teardown.add(() => reader.close())
     const by = uniqueName()
+    const earlier = like === undefined ? null : await headerLike(jobs, like, { pipeline, sequenced: true })
     const context: ProducerContext = { kafka, pipeline, jobs, say, signal, sender, by }
     const wanted = newJob({
       id,
-      columns: [...columns],
+      columns: [...(earlier ?? { columns }).columns],
       bounded: false,
       partitions,
       blockRows: 1,
       topic: topics.rows,
       rowsFrom: await reader.ends(topics.rows, partitions),
       resultsFrom: await reader.ends(topics.results, partitions),
-      indexKind,
-      options: [...chosen, quotes],
+      indexKind: earlier ? earlier.indexKind : indexKind,
+      options: [...(earlier?.options ?? []), ...chosen, ...quotes],
       at: Date.now(),
       by,
     })
@@ -75,6 +85,10 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     await teardown.close()
     throw signal.aborted ? signal.reason : error
   }
+}
+
+async function quotesOption(python: string, say: Say, signal: AbortSignal): Promise<JobOption> {
+  return { name: 'quotesCarriageReturn', value: String(await quotesCarriageReturn(python, say, signal)) }
 }
 
 interface EventJobParts {

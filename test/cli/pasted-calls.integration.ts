@@ -127,20 +127,24 @@ test('a reader that is killed ends the command with one clear line and the comma
 test('a run that was killed while it published learns the file again, and refuses what pandas reads otherwise', async t => {
   const { folder, input, output } = place(t)
   const { pipeline } = await testPipeline(t)
-  const module = join(folder, 'kinds.py')
+  const module = join(folder, 'classifier.py')
   writeFileSync(module, readFileSync(MODULE))
+  const settings = (categories: string) =>
+    `import pandas as pd\nREAD = {'dtype': {'kind': pd.CategoricalDtype(${categories})}}\n`
+  const file = join(folder, 'settings.py')
+  writeFileSync(file, settings("['low', 'high']"))
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
-  const calls = ['--read', "pd.read_csv(IN, dtype={'kind': KINDS})", '--write', 'df.to_csv(OUT, index=False)']
+  const calls = ['--read', 'settings:READ', '--write', 'df.to_csv(OUT, index=False)']
   const args = ['run', input, output, '--classifier', module, ...calls, '--batch-rows', '5', '--workers', '1']
   const crash = { ROWMILL_CRASH: `rows-acked:2 ${join(folder, 'killed')}` }
   const killed = await rowmill(args, { env: { ...env, ...crash } })
   assert.equal(killed.signal, 'SIGKILL', killed.stderr)
-  writeFileSync(module, readFileSync(MODULE, 'utf8').replace("['low', 'high']", "['high', 'low', 'none']"))
+  writeFileSync(file, settings("['high', 'low', 'none']"))
   const resume = ['run', '--resume', output]
   const refused = await rowmill(resume, { env })
   assert.equal(refused.code, 1, refused.stderr)
   assert.match(refused.stderr, /begun with the same file, but pandas reads it otherwise now.*\[INPUT_CHANGED\]/)
-  writeFileSync(module, readFileSync(MODULE))
+  writeFileSync(file, settings("['low', 'high']"))
   const resumed = await rowmill(resume, { env })
   assert.equal(resumed.code, 0, resumed.stderr)
   const kinds = ['low', 'high', '']

@@ -19,6 +19,7 @@ A rule has a `kind`:
 import bisect
 import io
 import json
+import re
 import warnings
 
 import numpy as np
@@ -34,6 +35,7 @@ VALUE_ARGUMENTS = (
     *('decimal', 'parse_dates', 'date_format', 'dayfirst', 'cache_dates', 'float_precision', 'dtype_backend'),
     *('date_parser', 'infer_datetime_format', 'keep_date_col', 'low_memory'),
 )
+INTEGER = re.compile(r'\s*[+-]?[0-9]+\s*')
 TRUE_WORDS, FALSE_WORDS = ('True', 'TRUE', 'true'), ('False', 'FALSE', 'false')
 PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
 
@@ -60,10 +62,40 @@ class Recipe:
         self.at_index = self.index_rule['cells']
         self.at_columns = [at for at in recipe['columns']['cells']]
         self.columns = labels_of(recipe['columns'])
+        self.strict = [at for at, rule in enumerate(self.rules) if self.is_strict(rule, self.dtypes[at])]
         self.replaced = Replaced(recipe, self.args) if self.engine == 'python' else None
 
     def is_parsed(self, rule):
         return rule['kind'] == 'parse' or (rule['kind'] == 'text' and self.engine == 'python')
+
+    def is_strict(self, rule, dtype):
+        """Whether pandas would take a value that does not fit without a word. The file had none, but events may."""
+        if not rule.get('found'):
+            return False
+        return isinstance(dtype, pd.CategoricalDtype) or (self.engine == 'python' and getattr(dtype, 'kind', '') in 'iub')
+
+    def check_fit(self, at, cells, made, seqs):
+        """Refuses a value that pandas did not find in the column of the file: another category, a fraction, ..."""
+        dtype, words = self.dtypes[at], self.missing[at]
+        fits = self.fitting(dtype)
+        lost = np.asarray(pd.isna(made)) if fits is None else None
+        for index, cell in enumerate(cells):
+            if cell is None or cell in words or not (lost[index] if fits is None else not fits(cell)):
+                continue
+            name, place_of = self.rules[at]['keys'][0], place(seqs, len(cells), index)
+            kind = 'a category of other values' if fits is None else dtype
+            what = f'{place_of}: {cell!r} does not fit column {name!r}, which is {kind} in the whole file.'
+            raise HostError('CLASSIFIER_FAILED', what, {'index': index})
+
+    def fitting(self, dtype):
+        """A function that says whether a text is a value of the dtype, or None for categories."""
+        if isinstance(dtype, pd.CategoricalDtype):
+            return None
+        if dtype.kind == 'b':
+            given = [self.args.get('true_values') or [], self.args.get('false_values') or []]
+            return {*TRUE_WORDS, *FALSE_WORDS, *given[0], *given[1]}.__contains__
+        limits = np.iinfo(getattr(dtype, 'numpy_dtype', dtype))
+        return lambda cell: INTEGER.fullmatch(cell) and limits.min <= int(cell) <= limits.max
 
     def frame(self, rows, seqs):
         """A new DataFrame of `rows`, lists of text. `seqs` are their numbers in the job, or None."""
@@ -98,6 +130,8 @@ class Recipe:
             for at in [*self.at_index, *self.at_columns]:
                 if at not in values:
                     values[at] = self.convert(at, columns[at], seqs)
+        for at in self.strict:
+            self.check_fit(at, columns[at], values[at], seqs)
         index = self.index(values, count, seqs)
         frame = pd.DataFrame({at: column(values[at], index) for at in self.at_columns}, index=index)
         frame.columns = self.columns

@@ -75,7 +75,18 @@ class Learner:
         if dtype.kind == 'M':
             return self.date_rule(at, str(dtype))
         text = PANDAS >= (3, 0) and dtype == pd.StringDtype(na_value=np.nan)
-        return {'kind': 'text' if text else 'parse', 'dtype': self.dtype(values, where), 'keys': keys}
+        rule = {'kind': 'text' if text else 'parse', 'dtype': self.dtype(values, where), 'keys': keys}
+        return rule if text or self.gives_dtype(keys) else {**rule, 'found': True}
+
+    def gives_dtype(self, keys):
+        """Whether the call says all of the dtype of a column, so that pandas inferred nothing."""
+        given = self.args.get('dtype')
+        if isinstance(given, dict):
+            key = first_key(given, keys)
+            given = None if key is None else given[key_from(key)]
+        if isinstance(given, str):  # any dtype of categories equals this text
+            return given != 'category'
+        return given is not None and getattr(given, 'categories', ()) is not None
 
     def date_rule(self, at, dtype):
         given = self.args.get('date_format')

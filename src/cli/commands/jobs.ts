@@ -11,7 +11,7 @@ import type { PipelineContext } from '../../pipeline/context.ts'
 import { newJobId } from '../../pipeline/new-job-id.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { type CommandSpec, defineCommand } from '../command.ts'
-import { unsequencedHeader } from '../event-header.ts'
+import { checkLike, headerOfLike, unsequencedHeader } from '../event-header.ts'
 import { describeJobs, JOB_LINE, jobLine, type ListedJob } from '../job-table.ts'
 import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
@@ -30,6 +30,7 @@ const openCommand = defineCommand({
   options: [
     'job',
     'columns',
+    'like',
     'indexKind',
     'cast',
     'eventMaxRejects',
@@ -46,10 +47,12 @@ const openCommand = defineCommand({
     checkName('--job', id)
     return await withinLimits(options, 'before the job was open', async session => {
       const { say } = session
-      const header = { id, ...(await unsequencedHeader(options, say)) }
+      const given = options.like === null ? await unsequencedHeader(options, say) : null
+      checkLike(options)
       const use = { command: 'jobs open', options, topics: {} }
       await onSharedPipeline(session, use, async (context, { partitions }) => {
         const { pipeline, signal } = context
+        const header = { id, ...(given ?? (await headerOfLike(context, options))) }
         const opening = openUnsequenced(context, header, { partitions, by: 'jobs open' })
         const isNew = await unlessAborted(opening, signal)
         if (isNew) say(`job ${id} is open in pipeline ${pipeline}: ${howToSend(id, header.columns, pipeline)}`)
