@@ -12,7 +12,7 @@ import { newJob } from '../../src/core/job.ts'
 import type { RowCut } from '../../src/probe/cuts.ts'
 import { judge } from '../../src/probe/judge.ts'
 import type { Sample } from '../../src/probe/sample.ts'
-import { Trials } from '../../src/probe/trials.ts'
+import { type Trial, Trials } from '../../src/probe/trials.ts'
 
 const FUNCTIONS = join(import.meta.dirname, 'looks.py')
 const PYTHON = join(import.meta.dirname, '../../.venv/bin/python')
@@ -32,6 +32,10 @@ const CANDIDATES: readonly RowCut[] = [
   { name: 'single rows', batches: runs(1, 1) },
   { name: 'pairs', batches: runs(2, 2) },
   { name: 'batches of 7, the first of 4', batches: runs(4, 7) },
+  {
+    name: 'eight batches, the first half as long',
+    batches: count => runs(Math.ceil(count / 16), Math.ceil(count / 8))(count),
+  },
   { name: 'two halves', batches: count => runs(Math.ceil(count / 2), count)(count) },
   { name: 'a third and the rest', batches: count => runs(Math.ceil(count / 3), count)(count) },
   { name: 'the first row and the rest', batches: runs(1, 1e6) },
@@ -62,7 +66,7 @@ function sampleOf(seed: number): Sample {
       ...[`${id}`, `n${below(names)}`, `${below(numbers)}`, chance() < rare ? `r${below(9)}` : ''],
       chance() < rare ? `${two(day)}.${two(month)}.2024` : `2024-${two(month)}-${two(day)}`,
       `${two(chance() < rare ? day : Math.min(day, 12))}/${two(month)}/2024`,
-      chance() < rare / 5 ? '18446744073709551615' : `${below(3) - 1}`,
+      chance() < rare / 5 ? '18446744073709551615' : below(9) === 0 ? '-1' : `00${below(3)}`,
     ]
   }
   const seqs = range(0, rows)
@@ -90,7 +94,15 @@ async function measure(name: string): Promise<void> {
   for (let seed = 0; seed < inputs; seed++) {
     const sample = sampleOf(seed)
     const one: boolean[] = []
-    for (const cut of CANDIDATES) one.push((await judge(trials, { job, sample, cuts: [cut] })).fault !== null)
+    const known = new Map<string, Promise<Trial>>()
+    // These functions answer the same every time, so no trial needs to be repeated.
+    const remembering: Pick<Trials, 'classify'> = {
+      classify(rows, cut) {
+        if (!known.has(cut.name)) known.set(cut.name, trials.classify(rows, cut))
+        return known.get(cut.name)!
+      },
+    }
+    for (const cut of CANDIDATES) one.push((await judge(remembering, { job, sample, cuts: [cut] })).fault !== null)
     all.push(one)
   }
   found.set(name, all)

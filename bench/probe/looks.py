@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+
 def groupby_transform(df):
     df['X'] = df.groupby('NAME')['N'].transform('count')
 
@@ -79,10 +80,6 @@ def sort_values(df):
 
 def value_counts(df):
     df['X'] = df['NAME'].map(df['NAME'].value_counts())
-
-
-def get_dummies(df):
-    return df.join(pd.get_dummies(df['NAME']))
 
 
 def to_datetime_coerce(df):

@@ -43,7 +43,7 @@ interface Unstable {
  * counters also differ, but not twice alike.
  */
 export async function judge(
-  trials: Trials,
+  trials: Pick<Trials, 'classify'>,
   { job, sample, cuts = CUTS }: { job: Job; sample: Sample; cuts?: readonly RowCut[] },
 ): Promise<Judgement> {
   const casts = new Set(castsOf(job))

@@ -57,12 +57,12 @@ export class Trials {
   async #take(parts: readonly Part[], building: TrialBuilder): Promise<boolean> {
     const batch = this.#batch(parts)
     try {
-      building.add(await this.#call(batch))
+      building.add(placesOf(parts), await this.#call(batch))
       return true
     } catch (error) {
       if (!(error instanceof RowmillError && BY_ROWS.includes(error.code))) throw error
       if (parts.length === 1) {
-        building.reject({ reason: error.code, detail: error.message })
+        building.reject(placesOf(parts)[0]!, { reason: error.code, detail: error.message })
         return false
       }
       const middle = Math.ceil(parts.length / 2)
@@ -106,12 +106,16 @@ export class Trials {
   }
 }
 
+function placesOf(parts: readonly Part[]): number[] {
+  return parts.map(({ entry }) => entry.offset)
+}
+
 function tooLong(timeoutMs: number): RowmillError {
   const message = `a call took longer than --batch-timeout ${timeoutMs / 1000}`
   return new RowmillError('CLASSIFIER_TIMEOUT', message)
 }
 
-/** Puts the batches of a cut together, in their order. */
+/** Puts the batches of a cut together. Each row gets its place among the rows of the sample. */
 class TrialBuilder {
   readonly #rows: (Values | NoResult)[] = []
   readonly #kinds: Set<Kind>[] = []
@@ -119,7 +123,8 @@ class TrialBuilder {
   #oneHeader = true
   #refused: string | null = null
 
-  add(results: readonly Result[]): void {
+  add(places: readonly number[], results: readonly Result[]): void {
+    const next = places.values()
     for (const { columns, kinds, rows } of results) {
       this.#columns ??= columns
       if (!sameNames(columns, this.#columns)) this.#oneHeader = false
@@ -127,12 +132,12 @@ class TrialBuilder {
         this.#kinds[column] ??= new Set()
         this.#kinds[column].add(kind)
       }
-      this.#rows.push(...rows)
+      for (const row of rows) this.#rows[next.next().value!] = row
     }
   }
 
-  reject(why: NoResult): void {
-    this.#rows.push(why)
+  reject(place: number, why: NoResult): void {
+    this.#rows[place] = why
   }
 
   refused(batch: Batch, { code, message }: RowmillError): void {

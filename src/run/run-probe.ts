@@ -9,13 +9,16 @@ import { type Judged, Probe } from '../probe/probe.ts'
 import { AT_ONCE_ROWS, type Sample } from '../probe/sample.ts'
 import { SampledSource } from '../probe/sampled-source.ts'
 import { unlessAborted } from '../support/abort.ts'
+import { counted } from '../support/counted.ts'
 import type { Say } from '../support/say.ts'
 import type { ProbeReport, RunOptions, RunSettings } from './run-options.ts'
 
 /** A file whose rows take no more than this travels in one message. */
 const ONE_MESSAGE_BYTES = 128 * 1024
-/** When all rows are written, the probe gets as long as the job took, but at least this long. */
-const LEAST_PATIENCE_MS = 60_000
+/** When all rows are written, OUT waits as long as the job took, but at least so long for the first rows of the probe ... */
+const FIRST_PATIENCE_MS = 60_000
+/** ... and then at least so long for the others. */
+const REST_PATIENCE_MS = 10_000
 /** After this long we log that OUT waits for the probe. */
 const SAY_AFTER_MS = 1000
 
@@ -30,6 +33,7 @@ export class RunProbe {
   readonly #options: Options
   readonly #sampled: SampledSource | null
   readonly #begun = Promise.withResolvers<void>()
+  readonly #firstJudged = Promise.withResolvers<void>()
   readonly #startedAt = performance.now()
   #probe: Probe | null = null
   #judging: Promise<ProbeReport | null> = Promise.resolve(null)
@@ -61,23 +65,38 @@ export class RunProbe {
     return this.#judging
   }
 
-  /** Waits for the verdict. When all rows are written and none came for long, it goes on without. Throws BATCH_DEPENDENT. */
+  /** Waits for the verdict when all rows are written. If it does not come in time, ends the probe. Throws BATCH_DEPENDENT. */
   async verdict(say: Say): Promise<void> {
     this.begin() // a run that resumes may have nothing left to classify
-    const patienceMs = Math.max(LEAST_PATIENCE_MS, performance.now() - this.#startedAt)
-    const timers = [
-      setTimeout(() => say('every row is written; OUT gets its name after the probe (--probe)'), SAY_AFTER_MS),
-      setTimeout(() => {
-        this.#gaveUp = `it took longer than ${Math.round(patienceMs / 1000)} s after the last row`
-        void this.#probe?.close()
-      }, patienceMs),
-    ]
-    await this.#judging.finally(() => timers.forEach(clearTimeout))
+    const jobMs = performance.now() - this.#startedAt
+    const telling = setTimeout(
+      () => say('every row is written; OUT gets its name after the probe (--probe)'),
+      SAY_AFTER_MS,
+    )
+    try {
+      await this.#within(Promise.race([this.#firstJudged.promise, this.#judging]), Math.max(FIRST_PATIENCE_MS, jobMs))
+      await this.#within(this.#judging, Math.max(REST_PATIENCE_MS, jobMs))
+    } finally {
+      clearTimeout(telling)
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true
     await this.#probe?.close()
+  }
+
+  /** Ends the probe after so long. Then `judged` settles too. */
+  async #within(judged: Promise<unknown>, patienceMs: number): Promise<void> {
+    const timer = setTimeout(() => {
+      this.#gaveUp = `it took longer than ${Math.round(patienceMs / 1000)} s after the last row`
+      void this.#probe?.close()
+    }, patienceMs)
+    try {
+      await judged
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   async #judge(context: PipelineContext, id: string, sampled: SampledSource): Promise<ProbeReport | null> {
@@ -88,7 +107,7 @@ export class RunProbe {
       const sample = await stage
       const { rows } = sample
       if (rows.length < 2 || rows.length === report.rows || this.#closed) continue
-      const judged = await this.#try(job, sample, context.say)
+      const judged = await this.#try(job, sample, { say: context.say, tried: report.rows })
       if (typeof judged === 'string') return { ...report, failure: judged }
       const { calls, seconds, unstable, fault } = judged
       if (fault !== null) throw await failed(context, job, fault)
@@ -101,12 +120,13 @@ export class RunProbe {
         unstable: [...new Set([...report.unstable, ...unstable])],
         failure: null,
       }
+      this.#firstJudged.resolve()
     }
     return report
   }
 
   /** What the trials of these rows showed, or why there is no verdict. */
-  async #try(job: Job, sample: Sample, say: Say): Promise<Judged | string> {
+  async #try(job: Job, sample: Sample, { say, tried }: { say: Say; tried: number }): Promise<Judged | string> {
     const { classifier: target, python, batchTimeout, classifierMemory } = this.#options
     this.#probe ??= new Probe({ target, python, batchTimeout, classifierMemory })
     try {
@@ -114,7 +134,8 @@ export class RunProbe {
     } catch (error) {
       const { code, message } = toRowmillError(error)
       const why = this.#gaveUp ?? message.split('\n', 1)[0]!
-      if (!this.#closed) say(`the probe of the classifier ended without a verdict, and the job continues: ${why}`)
+      const what = tried > 0 ? `after ${counted(tried, 'row')}, which came out alike` : 'without a verdict'
+      if (!this.#closed) say(`the probe of the classifier ended ${what}, and the job continues: ${why}`)
       return this.#gaveUp === null ? code : 'TIMEOUT'
     }
   }

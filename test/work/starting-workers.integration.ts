@@ -19,7 +19,9 @@ async function runOver(t: TestContext, rows: number, { workers, stdin = false }:
   writeFileSync(input, text)
   writeFileSync(wrapper, `#!/bin/sh\necho start >> '${starts}'\nexec '${python}' "$@"\n`)
   chmodSync(wrapper, 0o755)
-  const options = ['--classifier', CLASSIFIER, '--workers', String(workers), '--python', wrapper, '--report', report]
+  // The probe has a Python of its own.
+  const own = ['--probe', '0', '--python', wrapper, '--report', report]
+  const options = ['--classifier', CLASSIFIER, '--workers', String(workers), ...own]
   const { code, stdout, stderr } = await rowmill(['run', stdin ? '-' : input, '-', ...options], {
     env: { ROWMILL_BROKERS: await brokerAddress() },
     ...(stdin ? { input: text } : {}),
