@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { hostname } from 'node:os'
-import { extname } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError, toRowmillError } from '../errors.ts'
@@ -28,6 +28,8 @@ export interface WorkerArguments {
   readonly batchTimeout: number
   /** How much memory a classifier may use, in MB. Null: no limit. */
   readonly classifierMemory: number | null
+  /** At most how many of the first rows of a job to try in other batches. Default: 0, nothing is tried. */
+  readonly probe?: number
 }
 
 /** The pipeline that workers serve. */
@@ -61,8 +63,8 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name'> {
   readonly onBatch: (rows: number) => void
 }
 
-/** Every program of this room has this in its command line. */
-const OWN_PROGRAMS = `${import.meta.dirname}/`
+/** Every program of this room and of the probe has one of these in its command line. */
+const OWN_PROGRAMS = ['work', 'probe'].map(room => `${join(import.meta.dirname, '..', room)}/`)
 
 /** Runs one process per worker: starts them together, restarts one that died, and drains them at the end. */
 export class Supervisor {
@@ -132,8 +134,8 @@ export class Supervisor {
   }
 
   #fork(name: string, again = false): void {
-    const { python, target, batchRows, batchTimeout, classifierMemory } = this.#options
-    const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory }
+    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0 } = this.#options
+    const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory, probe }
     const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
@@ -167,10 +169,12 @@ export class Supervisor {
 
   /**
    * Ends processes that the classifier started and left running. Some have the mark of the worker and are our own: one that
-   * reads a message apart, and the copy of a worker that is killed just before the copy becomes Python.
+   * reads a message apart, a probe, and the copy of a worker that is killed just before the copy becomes Python.
    */
   #endStarted(mark: string): void {
-    const left = endStarted(mark).filter(started => started.mark === mark && !started.command.includes(OWN_PROGRAMS))
+    const left = endStarted(mark).filter(
+      started => started.mark === mark && !OWN_PROGRAMS.some(path => started.command.includes(path)),
+    )
     if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
   }
 

@@ -5,16 +5,21 @@
 import { once } from 'node:events'
 import { IsolatingClassifier } from '../classifier/isolating.ts'
 import { openClassifier } from '../classifier/open.ts'
+import type { Batch } from '../core/batcher.ts'
 import { errorToRecord } from '../errors.ts'
+import type { Job } from '../model.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
+import { FirstRows } from './first-rows.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 
 const PROGRESS_EVERY_MS = 200
+/** How long a worker that drains waits for the verdict of a probe. */
+const LATE_PROBE_MS = 5000
 
-const { name, python, target, batchRows, ...limits } = JSON.parse(process.argv[2]!) as WorkerArguments
+const { name, python, target, batchRows, probe = 0, ...limits } = JSON.parse(process.argv[2]!) as WorkerArguments
 const tell = (message: FromWorker) => process.connected && process.send!(message)
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
@@ -31,6 +36,11 @@ const classifier = new IsolatingClassifier({
   say: message => say(`worker ${name}: ${message}`),
   endsIfRefusedTogether: true,
 })
+
+const { batchTimeout, classifierMemory } = limits
+const firstRows = new FirstRows({ target, python, batchTimeout, classifierMemory, most: probe, batchRows, say })
+
+drain.signal.addEventListener('abort', () => setTimeout(() => void firstRows.close(), LATE_PROBE_MS).unref())
 
 process.on('disconnect', () => {
   endAllStarted()
@@ -77,9 +87,10 @@ async function work({
   const onBatch = (classified: number) => {
     rows += classified
   }
+  const judgeFirst = (batch: Batch, job: Job) => firstRows.judge(batch, job)
   const { results, rejects } = topicsOf(pipeline)
   const [worker, longest] = await Promise.all([
-    Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch }),
+    Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch, judgeFirst }),
     bulk ? longestMessage(kafka, [results, rejects]) : mostBytes, // a pipeline for one run has topics of our own making
   ])
   mostBytes = Math.min(mostBytes, longest)
@@ -87,7 +98,7 @@ async function work({
   // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.
   if (bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
   if (!drain.signal.aborted) await worker.run(drain.signal)
-  await classifier.close()
+  await Promise.all([classifier.close(), firstRows.close()])
   process.exit(0)
 }
 

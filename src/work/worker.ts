@@ -40,6 +40,8 @@ export interface WorkerOptions {
   readonly time?: Time
   /** Called after each batch with its number of rows. */
   onBatch?(rows: number): void
+  /** Called with the batch that has the first row of a job, once it is classified. Resolves with the error that ends the job, or null. */
+  judgeFirst?(batch: Batch, job: Job): Promise<RowmillError | null>
 }
 
 /**
@@ -66,6 +68,7 @@ export class Worker {
   readonly #pace: CallSize
   #inClassifier = 0
   readonly #sends = new Set<Promise<void>>()
+  readonly #judging = new Set<Promise<void>>()
   /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
   readonly #failed = new Set<string>()
   #idle = Promise.withResolvers<void>()
@@ -222,6 +225,7 @@ export class Worker {
       this.#pace.answered(batch, sentAt, performance.now())
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
+      if (job.sequenced && batch.first === 0 && held.queue.partition === 0) this.#judgeFirst(held, batch, job)
     } catch (error) {
       if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
       await this.#failJob(held, job, describeBatch(batch), error)
@@ -232,6 +236,14 @@ export class Worker {
     }
     this.#sendSlots(held)
     this.#serve()
+  }
+
+  #judgeFirst(held: AssignedPartition, batch: Batch, job: Job): void {
+    const judged = Promise.resolve(this.#options.judgeFirst?.(batch, job)).then(async fault => {
+      if (fault) await this.#failJob(held, job, describeBatch(batch), fault)
+    })
+    this.#judging.add(judged)
+    judged.catch(this.#end).finally(() => this.#judging.delete(judged))
   }
 
   /** Records in `jobs` that the job failed, and drops what we hold of this attempt. */
@@ -276,7 +288,7 @@ export class Worker {
       this.#idle = Promise.withResolvers<void>()
       await this.#idle.promise
     }
-    await Promise.all([...this.#sends, this.#intake.drain()])
+    await Promise.all([...this.#sends, ...this.#judging, this.#intake.drain()])
   }
 }
 

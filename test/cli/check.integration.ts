@@ -36,12 +36,12 @@ test('a classifier that looks at other rows ends with BATCH_DEPENDENT, after the
   assert.equal(code, 1)
   assert.match(
     stderr,
-    /^rowmill: column ROW of row 4 \(line 6\) is "5" with all rows at once, but "1" in .*\[BATCH_DEPENDENT\]\n$/,
+    /^rowmill: column ROW of row 10 \(line 12\) is "11" with all rows at once, but "1" in .*\[BATCH_DEPENDENT\]\n$/,
   )
   const line = JSON.parse(stdout)
   assert.deepEqual(Object.keys(line), Object.keys(checkCommand.json!.fields))
   const { rows, probed, rowByRow, fault, unstable, seconds } = line
-  assert.deepEqual([rows, probed, rowByRow, fault.column, fault.line, unstable], [200, 200, false, 'ROW', 6, []])
+  assert.deepEqual([rows, probed, rowByRow, fault.column, fault.line, unstable], [200, 200, false, 'ROW', 12, []])
   assert.equal(seconds.length, 2)
 })
 

@@ -3,8 +3,11 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { brokerAddress } from '../helpers/broker.ts'
-import { rowmill, testFolder } from '../helpers/cli.ts'
+import { hasFailed } from '../../src/core/job.ts'
+import { Kafka } from '../../src/kafka/index.ts'
+import { JobLog } from '../../src/pipeline/job-log.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 
 const LOOKS = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
 const ROW_WISE = join(import.meta.dirname, 'fixtures/row_wise.py')
@@ -31,7 +34,7 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   'groupby and transform': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => 'ab'[n % 2]!), classify: 'group_counts' },
     message:
-      /column COUNT of row 0 \(line 2\) is "12" with all rows at once, but "2" in batches of 7 rows\. The classifier looks/,
+      /column COUNT of row 0 \(line 2\) is "12" with all rows at once, but "6" in two batches\. The classifier looks/,
   },
   'category codes': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => `n${(n * 7) % 23}`), classify: 'category_codes' },
@@ -43,7 +46,7 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   },
   'numbering rows': {
     ...{ column: 'N', cells: NUMBERS.map(String), classify: 'numbers_rows' },
-    message: /column ROW of row 4 \(line 6\) is "5" with all rows at once, but "1" in /,
+    message: /column ROW of row 12 \(line 14\) is "13" with all rows at once, but "1" in /,
   },
   'dates of two formats': {
     column: 'DAY',
@@ -114,7 +117,7 @@ test('the report has what the probe took', async t => {
   const { probe } = JSON.parse(ended.stdout)
   assert.deepEqual(
     { ...probe, seconds: probe.seconds > 0 },
-    { rows: 23, calls: 30, seconds: true, unstable: [], failure: null },
+    { rows: 23, calls: 34, seconds: true, unstable: [], failure: null },
   )
 })
 
@@ -135,7 +138,7 @@ test('a TypeScript classifier is probed too', async t => {
   assert.equal(ended.code, 1, ended.stderr)
   assert.match(
     ended.stderr,
-    /column 3 of row 4 \(line 6\) is "4" with all rows at once, but "0" in .*\[BATCH_DEPENDENT\]/,
+    /column 3 of row 12 \(line 14\) is "12" with all rows at once, but "0" in .*\[BATCH_DEPENDENT\]/,
   )
 })
 
@@ -161,3 +164,23 @@ for (const [what, classify] of [
     assert.equal(readFileSync(ended.out, 'utf8').split('\n').length, 24)
   })
 }
+
+test('work probes the first batch of a job of a file, and fails the job', async t => {
+  const folder = testFolder(t)
+  const { pipeline } = await testPipeline(t)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
+  const input = join(folder, 'in.csv')
+  writeFileSync(input, ['ID,NAME,N', ...NUMBERS.map(n => `${n},a,${n}`), ''].join('\n'))
+  const working = startRowmill(['work', '--classifier', `${LOOKS}:numbers_rows`, '--workers', '1'], { env })
+  t.after(() => working.child.kill('SIGTERM'))
+  const published = await rowmill(['publish', input, '--job', 'j', '--batch-rows', '10'], { env })
+  assert.equal(published.code, 0, published.stderr)
+  const jobs = await JobLog.open(new Kafka({ brokers: [env.ROWMILL_BROKERS], clientId: 'test' }), pipeline, () => {})
+  t.after(() => jobs.close())
+  const { reason } = await jobs.until('j', hasFailed, t.signal)
+  assert.equal(reason!.code, 'BATCH_DEPENDENT')
+  assert.match(
+    reason!.message,
+    /^job j, rows 0 to \d+ \(from .*\): in a probe of \d+ rows, column ROW of row \d+ \(line \d+\) is "\d+" with/,
+  )
+})

@@ -21,14 +21,19 @@ export const workCommand = defineCommand({
     'batchRows',
     'batchTimeout',
     'classifierMemory',
+    'probe',
     'python',
     'untilDone',
     'compression',
     ...SHARED_OPTIONS,
   ],
+  docs: {
+    probe:
+      'of the first batch of each job of a file, rows at most to classify once more, in other batches, to see whether the classifier looks at other rows; 0 turns it off',
+  },
   exits: [5, 6],
   async act(_, options) {
-    const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, untilDone } = options
+    const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, probe, untilDone } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (untilDone !== null) checkName('--until-done', untilDone)
     return await withinLimits(options, 'before it was done', async ({ terminal, say, signal }) => {
@@ -39,7 +44,7 @@ export const workCommand = defineCommand({
       }
       const waiting = new Waiting(say, async () => waitsFor)
       const onBatch = () => waiting.progress()
-      const classifier = { python, target, batchRows, batchTimeout, classifierMemory }
+      const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
       const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch })
       supervisor.start()
       const ended = new AbortController()
