@@ -10,7 +10,7 @@ export interface NoResult {
 export interface Outcomes {
   /** None if every row is rejected: then nobody knows the columns. */
   readonly columns: readonly string[]
-  /** For each row that came in, its cells, or why it has none. */
+  /** For each row that came in, the cells of its output, or why it has none. */
   readonly rows: readonly (Values | NoResult)[]
 }
 
@@ -42,8 +42,9 @@ export function* differencesOf(a: Outcomes, b: Outcomes): Generator<Difference> 
     if (isReject(one) && isReject(other)) continue
     if (isReject(one) || isReject(other)) yield { what: 'outcome', row, one, other }
     else {
-      for (const column of one.keys()) {
-        if (one[column] !== other[column]) yield { what: 'cell', row, column, one: one[column], other: other[column] }
+      for (let at = 0; at < Math.max(one.length, other.length); at++) {
+        const column = at % Math.max(1, a.columns.length)
+        if (one[at] !== other[at]) yield { what: 'cell', row, column, one: one[at], other: other[at] }
       }
     }
   }

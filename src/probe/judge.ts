@@ -51,7 +51,7 @@ export async function judge(
   const whole = await trials.classify(sample, WHOLE)
   const judged = (fault: Fault | null): Judgement => ({
     fault,
-    unstable: unstable.header ? ['(their names)'] : [...unstable.columns].map(column => whole.columns[column]!),
+    unstable: unstable.header ? whole.columns : [...unstable.columns].map(column => whole.columns[column]!),
   })
   const differs = (trial: Trial) => firstFault(whole, trial, { casts, unstable })
   for (const cut of cuts) {
