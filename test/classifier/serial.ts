@@ -70,7 +70,7 @@ export async function quoted(
   return JSON.parse(await python('quote.py', lists)) as string[]
 }
 
-async function python(script: string, input: unknown): Promise<string> {
+export async function python(script: string, input: unknown): Promise<string> {
   const child = spawn(PYTHON, ['-B', join(FIXTURES, script)], { stdio: ['pipe', 'pipe', 'inherit'] })
   child.stdin.end(JSON.stringify(input))
   const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')])

@@ -18,16 +18,15 @@ A rule has a `kind`:
 
 import bisect
 import io
-import json
 import re
 import warnings
 
 import numpy as np
 import pandas as pd
 from host_frame import check_width, numbers, place
+from host_labels import by_position, dtype_of, is_missing, key_from, label_of, labels_of, na_values
 from host_target import HostError
-from pandas.api import types
-from pandas.io.parsers import TextParser, readers
+from pandas.io.parsers import TextParser
 
 # The arguments that act on values. All others are spent when the cells are cut.
 VALUE_ARGUMENTS = (
@@ -56,11 +55,11 @@ class Recipe:
         self.dtypes = [dtype_of(rule['dtype']) for rule in self.rules]
         for rule, dtype in zip(self.rules, self.dtypes):
             check_width(dtype, f'dtype {rule["dtype"]}')
-        self.missing = [na_words(self.args, rule['keys']) for rule in self.rules]
+        self.missing = [na_values(self.args, rule['keys']) for rule in self.rules]
         self.parsed = [at for at, rule in enumerate(self.rules) if self.is_parsed(rule)]
         self.index_rule = recipe['index']
         self.at_index = self.index_rule['cells']
-        self.at_columns = [at for at in recipe['columns']['cells']]
+        self.at_columns = recipe['columns']['cells']
         self.columns = labels_of(recipe['columns'])
         self.strict = [at for at, rule in enumerate(self.rules) if self.is_strict(rule, self.dtypes[at])]
         self.replaced = Replaced(recipe, self.args) if self.engine == 'python' else None
@@ -139,7 +138,7 @@ class Recipe:
 
     def parse(self, columns, cells, dtypes):
         """The values of some cells, read by pandas' parser with forced dtypes."""
-        if not cells or not columns[0]:
+        if not cells or not columns[cells[0]]:
             return [pd.Series([], dtype=dtypes[at]) for at in cells]
         options = {name: self.args[name] for name in ('true_values', 'false_values', 'na_filter') if name in self.args}
         options.update(
@@ -182,11 +181,12 @@ class Recipe:
             given = 'mixed'
         found = pd.to_datetime(object_array(texts), format=given, **options)
         if dtype == object:
-            return object_array([None if item is None else native(item, rule) for item in found])
+            return pd.Series(object_array([native(item, rule) for item in found]), dtype=object)
         if isinstance(dtype, pd.DatetimeTZDtype) and getattr(found, 'tz', None) is None:
-            if not found.isna().all():
+            # Without a date there is no zone, and with several zones there are only objects.
+            if not (found.isna().all() or found.dtype == object):
                 raise ValueError(f'a date without a time zone, and the column has {dtype.tz}')
-            return pd.Series([pd.NaT] * len(texts), dtype=dtype)
+            found = pd.to_datetime(found, utc=True).tz_convert(dtype.tz)
         return pd.Series(found).astype(dtype)
 
     def converted(self, at, cells):
@@ -194,7 +194,7 @@ class Recipe:
         function = self.args['converters'][key_from(rule['key'])]
         values = [function(cell) for cell in cells]
         if rule.get('missing'):
-            values = [np.nan if is_word(value, self.missing[at]) else value for value in values]
+            values = [np.nan if is_missing(value, self.missing[at]) else value for value in values]
         return pd.Series(object_array(values), dtype=object).astype(dtype)
 
     def typed(self, at, cells, seqs):
@@ -222,15 +222,15 @@ class Recipe:
             words = dict.fromkeys([*TRUE_WORDS, *(self.args.get('true_values') or [])], True)
             words.update(dict.fromkeys([*FALSE_WORDS, *(self.args.get('false_values') or [])], False))
             return [words[cell] for cell in cells]
-        dtype = np.dtype(kind)
-        columns = {at: cells, 0: cells}
-        return self.parse(columns, [at], {at: dtype})[0].tolist()
+        if kind == 'int':
+            return [whole_number(cell, self.args.get('thousands')) for cell in cells]
+        return self.parse({at: cells}, [at], {at: np.dtype(kind)})[0].tolist()
 
     def index(self, values, count, seqs):
         if not self.at_index:
             return numbers(seqs) if seqs else pd.RangeIndex(count)
         names = [label_of(name) for name in self.index_rule['names']]
-        levels = [pd.Index(column(values[at], None), name=name) for at, name in zip(self.at_index, names)]
+        levels = [pd.Index(values[at].array, dtype=values[at].dtype, name=name) for at, name in zip(self.at_index, names)]
         if self.index_rule.get('multi'):
             return pd.MultiIndex.from_arrays(levels, names=names)
         return numbers(levels[0].tolist(), names[0]) if self.index_rule.get('range') and count else levels[0]
@@ -294,62 +294,16 @@ def object_array(values):
 
 
 def column(values, index):
-    """A column on `index`, whatever index it was made with."""
-    return pd.Series(values.array if isinstance(values, pd.Series) else values, index=index, copy=False)
+    """A column on `index`, whatever index it was made with. Its dtype is not inferred again."""
+    return pd.Series(values.array, index=index, dtype=values.dtype, copy=False)
+
+
+def whole_number(text, thousands):
+    digits = text.replace(thousands, '') if thousands else text
+    if not re.fullmatch(r'\s*[-+]?[0-9]+\s*', digits):
+        raise ValueError(f'{text!r} is no whole number')
+    return int(digits)
 
 
 def native(item, rule):
     return item.to_pydatetime() if rule.get('python') and isinstance(item, pd.Timestamp) else item
-
-
-def na_words(args, keys):
-    """The texts that mean a missing value in the column that the call may name by `keys`."""
-    if args.get('na_filter', True) is False:
-        return frozenset()
-    keep = args.get('keep_default_na', True)
-    words, _ = readers._clean_na_values(args.get('na_values'), keep)
-    if isinstance(words, dict):
-        key = next((key for key in map(key_from, keys) if key in words), None)
-        words = words[key] if key is not None else readers.STR_NA_VALUES if keep else ()
-    return frozenset(word for word in words if isinstance(word, str))
-
-
-def is_word(value, words):
-    return isinstance(value, str) and value in words
-
-
-def by_position(given, keys):
-    """A dict by column of the call as a dict by position."""
-    if not isinstance(given, dict):
-        return given
-    found = {}
-    for position, names in enumerate(keys):
-        key = next((key for key in map(key_from, names) if key in given), None)
-        if key is not None:
-            found[position] = given[key]
-    return found
-
-
-def key_from(key):
-    return tuple(map(key_from, key)) if isinstance(key, list) else key
-
-
-def label_of(label):
-    return tuple(map(label_of, label)) if isinstance(label, list) else label
-
-
-def labels_of(columns):
-    labels, names = [label_of(label) for label in columns['labels']], [label_of(name) for name in columns['names']]
-    if columns['type'] == 'range':
-        return pd.RangeIndex(len(labels), name=names[0])
-    if columns['type'] == 'multi':
-        return pd.MultiIndex.from_tuples(labels, names=names)
-    return pd.Index(labels, dtype=columns['dtype'], name=names[0], tupleize_cols=False)
-
-
-def dtype_of(given):
-    """The dtype that a recipe names: a text, or the categories."""
-    if isinstance(given, dict):
-        categories = pd.Index(given['categories'], dtype=given['dtype'])
-        return pd.CategoricalDtype(categories, ordered=given['ordered'])
-    return types.pandas_dtype(given)

@@ -11,6 +11,7 @@ import re
 import warnings
 
 import pandas as pd
+from host_target import HostError
 from pandas.io.parsers import readers
 
 # The C engine makes values while it cuts, so its call must leave out what makes values.
@@ -51,6 +52,8 @@ class Cut:
                 self.reader = open_unread(path, {**raw, **RAW, **more})
         self.parser = self.reader._engine
         if self.engine == 'python':
+            # This engine counts lines for nrows, also those that on_bad_lines leaves out.
+            self.at_once = self.at_once or self.rest is not None
             # This engine keeps texts apart from values. What it does to texts of numbers is part of the recipe.
             self.parser.thousands, self.parser.decimal = None, '.'
         # The place of each cell in a row of the file, known after the first piece.
@@ -68,12 +71,14 @@ class Cut:
                     columns = self.next_c(wanted) if self.engine == 'c' else self.next_python(wanted)
             except StopIteration:
                 return
-            if self.rest is not None:
-                self.rest -= len(columns[0])
+            if not columns:
+                raise HostError('USAGE', 'the call reads no column, so there are no rows to cut.')
             if len(columns[0]):
                 yield columns
             if self.at_once:
                 return
+            if self.rest is not None:
+                self.rest -= len(columns[0])
 
     def next_c(self, count):
         data = self.parser._reader.read(count)
@@ -81,7 +86,7 @@ class Cut:
         return [data[place] for place in self.places]
 
     def next_python(self, count):
-        lines = self.parser._get_lines(None if self.at_once else count)
+        lines = self.parser._get_lines(self.rest if self.at_once else count)
         columns = self.parser._rows_to_cols(lines) if lines else [[]]
         used = self.parser._col_indices if self.parser.usecols is not None else None
         self.places = [*range(self.lead), *(self.lead + at for at in used)] if used else list(range(len(columns)))
@@ -110,7 +115,7 @@ class Cut:
         """The cells whose texts the python engine never takes for numbers."""
         if self.engine == 'c':
             return []
-        return [at for at, place in enumerate(self.places) if place in self.parser._no_thousands_columns]
+        return [at for at, place in enumerate(self.places) if place in (self.parser._no_thousands_columns or ())]
 
     @contextlib.contextmanager
     def caught(self):

@@ -1,17 +1,19 @@
 """Learns from the DataFrame of the whole file how the DataFrame of a batch is made (host_recipe.py)."""
 
 import datetime
+import io
 
 import numpy as np
 import pandas as pd
-from host_recipe import PANDAS, key_from
+from host_labels import key_from
+from host_recipe import PANDAS
 from host_target import HostError
 from pandas.api import types
 from pandas.core.tools import datetimes
 
 # A column of objects may change its type as often as low_memory cuts a file. Beyond that its types follow no rule.
 MOST_RUNS = 2000
-RUN_KINDS = {str: 'text', bool: 'bool', int: 'int64', float: 'float64'}
+RUN_KINDS = {str: 'text', bool: 'bool', int: 'int', float: 'float64'}
 
 
 class Learner:
@@ -68,7 +70,8 @@ class Learner:
         keys = self.keys[at]
         converter = first_key(self.args.get('converters'), keys)
         if converter is not None:
-            return {'kind': 'convert', 'key': converter, 'dtype': self.dtype(values, where), 'keys': keys}
+            rule = {'kind': 'convert', 'key': converter, 'dtype': self.dtype(values, where), 'keys': keys}
+            return {**rule, 'missing': True} if looks_for_missing(self.cut.engine) else rule
         dtype = values.dtype
         if dtype == object:
             return self.object_rule(at, values, where)
@@ -139,8 +142,15 @@ def guessed(texts, args):
 
 
 def keys_of(names, at, place, cut):
-    """How the call may name a cell: by its name or by its number."""
-    return [names[at] if at < len(names) else None, place]
+    """How the call may name a cell: by its name or by its number. The engines number cells in their own way."""
+    number = at - cut.lead if cut.engine == 'python' else place
+    return [as_json(names[at], 'a column') if at < len(names) else None, number]
+
+
+def looks_for_missing(engine):
+    """Whether this pandas looks for NA words in what converters return."""
+    file = io.StringIO('a\nx\n')
+    return bool(pd.read_csv(file, converters={'a': str}, na_values=['x'], engine=engine)['a'].isna()[0])
 
 
 def first_key(given, keys):
@@ -159,8 +169,6 @@ def runs_of(values, where):
         if kind not in RUN_KINDS:
             raise differs(f'{where} holds {kind.__name__} objects', where)
         name = RUN_KINDS[kind]
-        if kind is int and value > np.iinfo('int64').max:
-            name = 'uint64'
         if not runs or runs[-1][1] != name:
             runs.append([row if runs else 0, name])
         if len(runs) > MOST_RUNS:

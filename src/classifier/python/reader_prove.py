@@ -61,7 +61,7 @@ def first_difference(made, part):
         return first_true(other & ~(np.isnan(left) & np.isnan(right)))
     if dtype.kind in 'mM' and hasattr(made, 'asi8'):
         return first_true(made.asi8 != part.asi8)
-    left, right = np.asarray(made, dtype=object).tolist(), np.asarray(part, dtype=object).tolist()
+    left, right = (np.asarray(getattr(array, '_ndarray', array), dtype=object).tolist() for array in (made, part))
     if left == right and (dtype != object or list(map(type, left)) == list(map(type, right))):
         return None
     return next((at for at, pair in enumerate(zip(left, right)) if not same(*pair)), None)
@@ -80,7 +80,7 @@ def first_true(mask):
 
 
 def shown(value):
-    return repr(value)[:80]
+    return repr(value.item() if isinstance(value, np.generic) else value)[:80]
 
 
 def describe(index):
@@ -88,9 +88,10 @@ def describe(index):
 
 
 def differs(where, label, made, part, **facts):
-    name = 'X' if label is None else str(label)
+    cure = 'Give every column a dtype' if label is None else f"Give dtype={{{label!r}: 'str'}}"
     message = (
-        f'{where}: the whole file gives {part}, and a part of it alone gives {made}. '
-        f"Rows cannot be cut here. Give dtype={{{name!r}: 'str'}} in the call and in the original job."
+        f'{where}: the whole file gives {part}, and a part of it alone gives {made}. So pandas cannot read rows in batches '
+        f'here. {cure} in the call and in the original job (instead of a converter or parse_dates), and convert in the classifier.'
     )
-    return HostError('READ_DIFFERS', message, {'column': name, 'whole': str(part), 'part': str(made), **facts})
+    facts = {'column': None if label is None else str(label), 'whole': str(part), 'part': str(made), **facts}
+    return HostError('READ_DIFFERS', message, facts)

@@ -1,0 +1,78 @@
+/**
+ * Measures what --read costs beside the call of the original program: pd.read_csv(path) of rows as examples/make_rows.py
+ * makes them, and learn + cut + prove of the same file. Both on one core, in turns, each in a process of its own.
+ * node bench/read.ts [--rows 1000000] [--pairs 5] [--write]
+ */
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import { preparePython } from '../scripts/prepare-machine.ts'
+
+interface Once {
+  readonly rows: number
+  readonly seconds: number
+  readonly cpu: number
+  readonly peakMB: number
+}
+
+const ROOT = join(import.meta.dirname, '..')
+const { values } = parseArgs({
+  options: {
+    rows: { type: 'string', default: '1000000' },
+    pairs: { type: 'string', default: '5' },
+    write: { type: 'boolean', default: false },
+  },
+})
+const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
+const run = async (file: string, args: readonly string[]) => (await promisify(execFile)(file, [...args])).stdout
+const python = await preparePython(say)
+const folder = await mkdtemp(join(tmpdir(), 'rowmill-bench-'))
+const input = join(folder, 'in.csv')
+const ways = ['pandas', 'rowmill'] as const
+const found: Record<(typeof ways)[number], Once[]> = { pandas: [], rowmill: [] }
+const before = loadavg()[0]!
+try {
+  await run(python, [join(ROOT, 'examples/make_rows.py'), values.rows, input])
+  for (let pair = 0; pair < Number(values.pairs); pair++) {
+    for (const way of pair % 2 ? [...ways].reverse() : ways) {
+      const once = JSON.parse(await run(python, [join(ROOT, 'bench/read_once.py'), way, input])) as Once
+      found[way].push(once)
+      say(`${way}: ${once.seconds.toFixed(2)} s, CPU ${once.cpu.toFixed(2)} s, ${once.peakMB.toFixed(0)} MB`)
+    }
+  }
+  const text = report((await stat(input)).size)
+  process.stdout.write(text)
+  if (values.write) await writeFile(join(ROOT, 'bench/read.md'), text)
+} finally {
+  await rm(folder, { recursive: true })
+}
+
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
+}
+
+function report(bytes: number): string {
+  const ratios = (key: 'seconds' | 'cpu') => found.rowmill.map((once, at) => once[key] / found.pandas[at]![key])
+  const spread = (numbers: readonly number[]) =>
+    `${median(numbers).toFixed(2)} (${Math.min(...numbers).toFixed(2)} to ${Math.max(...numbers).toFixed(2)})`
+  const line = (name: string, runs: readonly Once[], times: string[]) => {
+    const [seconds, cpu, peak] = (['seconds', 'cpu', 'peakMB'] as const).map(key => median(runs.map(once => once[key])))
+    return `| ${name} | ${seconds!.toFixed(2)} | ${cpu!.toFixed(2)} | ${peak!.toFixed(0)} | ${times.join(' | ')} |`
+  }
+  return [
+    '# What --read costs',
+    '',
+    '`node bench/read.ts --write` wrote this file.',
+    '',
+    `${Number(values.rows).toLocaleString('en')} rows of examples/make_rows.py, ${Math.round(bytes / 1e6)} MB, with \`pd.read_csv(path)\`. ${values.pairs} pairs, in turns, each run in a process of its own on one core. Learn, cut and prove are the whole work before the first row leaves; the rows are written to the spool in it. Load average before and after: ${before.toFixed(2)} and ${loadavg()[0]!.toFixed(2)}. Medians, and the lowest and highest of the pairs.`,
+    '',
+    '| | wall s | CPU s | peak MB | wall, times pandas | CPU, times pandas |',
+    '|---|---|---|---|---|---|',
+    line('pd.read_csv', found.pandas, ['1', '1']),
+    line('learn + cut + prove', found.rowmill, [spread(ratios('seconds')), spread(ratios('cpu'))]),
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,63 @@
+"""What the JSON of a recipe stands for: labels, dtypes, and the arguments of the call by the position of a cell."""
+
+import pandas as pd
+from pandas.api import types
+from pandas.io.parsers import readers
+
+
+def na_values(args, keys):
+    """What means a missing value in the column that the call may name by `keys`: texts, and numbers beside them."""
+    if args.get('na_filter', True) is False:
+        return frozenset()
+    keep = args.get('keep_default_na', True)
+    words, numbers_too = readers._clean_na_values(args.get('na_values'), keep)
+    if not isinstance(words, dict):
+        return frozenset(words | numbers_too)
+    key = next((key for key in map(key_from, keys) if key in words), None)
+    if key is None:
+        return frozenset(readers.STR_NA_VALUES if keep else ())
+    return frozenset(words[key] | numbers_too[key])
+
+
+def is_missing(value, missing):
+    try:
+        return value in missing
+    except TypeError:  # a list, for example
+        return False
+
+
+def by_position(given, keys):
+    """A dict by column of the call as a dict by position."""
+    if not isinstance(given, dict):
+        return given
+    found = {}
+    for position, names in enumerate(keys):
+        key = next((key for key in map(key_from, names) if key in given), None)
+        if key is not None:
+            found[position] = given[key]
+    return found
+
+
+def key_from(key):
+    return tuple(map(key_from, key)) if isinstance(key, list) else key
+
+
+def label_of(label):
+    return tuple(map(label_of, label)) if isinstance(label, list) else label
+
+
+def labels_of(columns):
+    labels, names = [label_of(label) for label in columns['labels']], [label_of(name) for name in columns['names']]
+    if columns['type'] == 'range':
+        return pd.RangeIndex(len(labels), name=names[0])
+    if columns['type'] == 'multi':
+        return pd.MultiIndex.from_tuples(labels, names=names)
+    return pd.Index(labels, dtype=columns['dtype'], name=names[0], tupleize_cols=False)
+
+
+def dtype_of(given):
+    """The dtype that a recipe names: a text, or the categories."""
+    if isinstance(given, dict):
+        categories = pd.Index(given['categories'], dtype=given['dtype'])
+        return pd.CategoricalDtype(categories, ordered=given['ordered'])
+    return types.pandas_dtype(given)

@@ -1,0 +1,51 @@
+/** Every argument of read_csv: each batch of 1, 7 and 100 rows equals its slice of the whole DataFrame, or is refused. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { CALLS } from './read-calls.ts'
+import { python } from './serial.ts'
+
+type Answer = readonly [outcome: 'same' | 'refused' | 'both fail' | 'OTHER', ...details: (string | number)[]]
+
+/** What is refused although the original job works, with the reason. */
+const REFUSED: Record<string, Record<string, RegExp>> = {
+  base: {
+    'usecols=[]': /USAGE the call reads no column/,
+    "dtype={'name':'S9'}": /READ_DIFFERS .*dtype of column 'name'.* whole file gives bytes72/,
+  },
+  money: { "converters={'m':counted}": /READ_DIFFERS column 'm', row 0 \(line 2\): the whole file gives .*1/ },
+}
+
+/** Calls that pandas refuses itself. */
+const BOTH_FAIL: Record<string, readonly string[]> = {
+  base: [
+    "engine='python',quoting=csv.QUOTE_NONNUMERIC",
+    "encoding='utf-16'",
+    "compression='gzip'",
+    "dtype={'d':'datetime64[ns]'}",
+    "dtype={'name':'U2'}",
+    "dtype='int64'",
+    "engine='fortran'",
+    "dtype={'id':pd.SparseDtype('int64')}",
+    "dtype={'n':'timedelta64[ns]'}",
+  ],
+  gaps: ["dtype={'n':int}"],
+  longer: ['usecols=[0]'],
+  bad: ['', "on_bad_lines='oops'"],
+  money: ["converters={'m':Money.of}"],
+  nothing: ['', "engine='python'"],
+}
+
+describe('batches equal the slices of the whole DataFrame', () => {
+  for (const [file, calls] of Object.entries(CALLS)) {
+    test(`${file}: ${calls.length} calls`, async () => {
+      const answers = JSON.parse(await python('slices.py', { [file]: calls })) as Record<string, Record<string, Answer>>
+      for (const [call, [outcome, ...details]] of Object.entries(answers[file]!)) {
+        const said = `${file}, pd.read_csv(IN, ${call}): ${outcome} ${details.join(' ')}`
+        const reason = REFUSED[file]?.[call]
+        const expected = reason ? 'refused' : BOTH_FAIL[file]?.includes(call) ? 'both fail' : 'same'
+        assert.equal(outcome, expected, said)
+        if (reason) assert.match(details.join(' '), reason)
+      }
+    })
+  }
+})
