@@ -56,7 +56,9 @@ def labels_of(columns):
 
 
 def dtype_of(given):
-    """The dtype that a recipe names: a text, or the categories."""
+    """The dtype that a recipe names: a text, the categories, or the offset of a time zone."""
+    if isinstance(given, dict) and 'zone' in given:
+        return pd.DatetimeTZDtype(given['unit'], pd.Timestamp(f'2000-01-01T00:00:00{given["zone"]}').tz)
     if isinstance(given, dict):
         categories = pd.Index(given['categories'], dtype=given['dtype'])
         return pd.CategoricalDtype(categories, ordered=given['ordered'])

@@ -9,7 +9,7 @@ arguments of the call, which both sides have.
 
 A rule has a `kind`:
 
-    text     the text itself, or NaN for an NA word
+    text     the text itself, or NaN for an NA word (with `words` these are texts too)
     parse    pandas' parser with `dtype`
     date     to_datetime with `format`, as pandas guessed it from the first value of the file; null: value by value
     convert  the converter that the call has under `key`
@@ -63,6 +63,15 @@ class Recipe:
         self.columns = labels_of(recipe['columns'])
         self.strict = [at for at, rule in enumerate(self.rules) if self.is_strict(rule, self.dtypes[at])]
         self.replaced = Replaced(recipe, self.args) if self.engine == 'python' else None
+
+        for at, rule in enumerate(self.rules):
+            if rule.get('words'):
+                self.keep_words(at)
+
+    def keep_words(self, at):
+        """Lets the NA words of a column be texts."""
+        self.rules[at]['words'] = True
+        self.missing[at] = frozenset()
 
     def is_parsed(self, rule):
         return rule['kind'] == 'parse' or (rule['kind'] == 'text' and self.engine == 'python')

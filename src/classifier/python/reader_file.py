@@ -97,7 +97,7 @@ def cut_and_prove(reader, path, args, frame, spool):
                 made = learner.recipe()
                 recipe = Recipe(made, args)
             columns = [cells.tolist() for cells in columns]
-            learner.see(columns, recipe)
+            learner.see(columns, done, recipe)
             count = len(columns[0])
             seqs = range(done, done + count)
             line = done + 2

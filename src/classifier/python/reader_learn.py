@@ -2,6 +2,7 @@
 
 import datetime
 import io
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ class Learner:
         # With index_col=False pandas leaves out cells beyond the header.
         self.at_columns = data[: len(frame.columns)]
         self.keys = [keys_of(names, at, place, cut) for at, place in enumerate(cut.places)]
-        self.dates = set()
+        # Cells about which only texts of the file can tell the rest: the format of dates, and whether NA words are texts.
+        self.dates, self.texts = set(), set()
 
     def recipe(self):
         rules = [None] * len(self.cut.places)
@@ -36,6 +38,8 @@ class Learner:
         for position, at in enumerate(self.at_columns):
             rules[at] = self.rule(at, self.frame.iloc[:, position], f'column {self.frame.columns[position]!r}')
         plain = self.cut.plain()
+        if self.cut.engine == 'c':
+            self.texts = {at for at in [*self.at_index, *self.at_columns] if rules[at]['kind'] == 'text'}
         for at, rule in enumerate(rules):
             if rule is None:
                 rules[at] = {'kind': 'text', 'dtype': 'object', 'keys': self.keys[at]}
@@ -76,7 +80,7 @@ class Learner:
         if dtype == object:
             return self.object_rule(at, values, where)
         if dtype.kind == 'M':
-            return self.date_rule(at, str(dtype))
+            return self.date_rule(at, zoned(dtype))
         text = PANDAS >= (3, 0) and dtype == pd.StringDtype(na_value=np.nan)
         rule = {'kind': 'text' if text else 'parse', 'dtype': self.dtype(values, where), 'keys': keys}
         return rule if text or self.gives_dtype(keys) else {**rule, 'found': True}
@@ -120,13 +124,25 @@ class Learner:
             raise differs(f'{where} has dtype {name}, and its name does not say all of it', where)
         return name
 
-    def see(self, columns, recipe):
-        """Finds the format of dates, which pandas guesses from the first text of the file that is there."""
+    def see(self, columns, first, recipe):
+        """Learns from a piece of the cells what the frame does not tell. `first` is the number of its first row."""
         for at in list(self.dates):
             texts = np.array([text for text in present(columns[at], recipe, at)][:2], dtype=object)
             if len(texts):
                 self.dates.discard(at)
                 recipe.rules[at]['format'] = guessed(texts, self.args)
+        for at in list(self.texts):
+            if not recipe.missing[at].isdisjoint(columns[at]):
+                self.texts.discard(at)
+                row = next(row for row, cell in enumerate(columns[at]) if cell in recipe.missing[at])
+                # The C engine keeps NA words as texts in a column of numbers too large for it.
+                if isinstance(self.values(at)[first + row], str):
+                    recipe.keep_words(at)
+
+    def values(self, at):
+        if at in self.at_index:
+            return self.frame.index.get_level_values(self.at_index.index(at))
+        return self.frame.iloc[:, self.at_columns.index(at)].array
 
 
 def present(cells, recipe, at):
@@ -138,13 +154,25 @@ def present(cells, recipe, at):
 def guessed(texts, args):
     if PANDAS < (2, 0) and not args.get('infer_datetime_format'):
         return None
-    return datetimes._guess_datetime_format_for_array(texts, dayfirst=bool(args.get('dayfirst')))
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        return datetimes._guess_datetime_format_for_array(texts, dayfirst=bool(args.get('dayfirst')))
 
 
 def keys_of(names, at, place, cut):
     """How the call may name a cell: by its name or by its number. The engines number cells in their own way."""
     number = at - cut.lead if cut.engine == 'python' else place
     return [as_json(names[at], 'a column') if at < len(names) else None, number]
+
+
+def zoned(dtype):
+    """The name of a dtype of dates. Older versions of pandas cannot read the name that they give a fixed offset."""
+    try:
+        if types.pandas_dtype(str(dtype)) == dtype:
+            return str(dtype)
+    except TypeError:
+        pass
+    return {'zone': pd.Timestamp('2000-01-01', tz=dtype.tz).isoformat()[19:], 'unit': dtype.unit}
 
 
 def looks_for_missing(engine):
