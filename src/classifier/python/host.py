@@ -252,7 +252,7 @@ def import_pandas():
     version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
     if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
         raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
-    names = ('frame', 'result', 'cells', 'kinds', 'names', 'call', 'labels', 'recipe')
+    names = ('frame', 'result', 'cells', 'kinds', 'names', 'call', 'labels', 'texts', 'recipe')
     return types.SimpleNamespace(**{name: load_beside(f'host_{name}') for name in names})
 
 
