@@ -3,6 +3,7 @@
 import ast
 
 from adopt_ends import OTHER_WRITES, call_sites, mentions
+from adopt_lasting import look_at_lasting
 from adopt_names import FUNCTIONS, key
 from adopt_settings import may_matter_often
 from adopt_signs import Signs, is_chance
@@ -78,6 +79,7 @@ def look_inside(program, notes, module):
             for node in ast.walk(statement) if not isinstance(statement, FUNCTIONS + (ast.ClassDef,)) else ():
                 if isinstance(node, ast.Call) and is_chance(program.origin(node.func) or ''):
                     notes.sign(node, f'{program.origin(node.func)} gives each worker another value.')
+    look_at_lasting(notes, module)
     if not module.busy:
         notes.look(module.job.write[0], 'Nothing happens to the frame between read and write.')
 

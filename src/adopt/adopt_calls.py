@@ -4,7 +4,7 @@ import ast
 import os
 
 from adopt_ends import reads_pieces
-from adopt_names import changes, key, root
+from adopt_names import FUNCTIONS, arguments, changes, key, root
 from adopt_places import Unknown
 
 TYPES = ('str', 'int', 'float', 'bool', 'object', 'complex')
@@ -67,6 +67,9 @@ class CallText:
 
     def unpacked(self, node):
         """The arguments of `**options`, if `options` is a dict of the program that nothing changes."""
+        handed = self.handed_on(node)
+        if handed is not None:
+            return handed
         value = self.constant(node) if isinstance(node, ast.Name) else self.places.expression(node)
         if isinstance(value, ast.Dict) and all(isinstance(name, ast.Constant) for name in value.keys):
             return {name.value: self.text(name.value, item) for name, item in zip(value.keys, value.values)}
@@ -86,6 +89,17 @@ class CallText:
             f'The arguments **{self.program.one_line(node)} are made when it runs. Write them into the command.',
         )
         return {}
+
+    def handed_on(self, node):
+        """The arguments of `**kwargs` that the only call of the function hands on, or None."""
+        scope = self.program.scope(node)
+        if not isinstance(scope, FUNCTIONS) or scope.args.kwarg is None or key(node) != scope.args.kwarg.arg:
+            return None
+        call = self.places.calls.get(scope)
+        own = {arg.arg for arg in arguments(scope)} - {scope.args.kwarg.arg}
+        if call is None or any(keyword.arg is None for keyword in call.keywords):
+            return None
+        return {k.arg: self.text(k.arg, k.value) for k in call.keywords if k.arg not in own}
 
     def constant(self, node):
         """The one value that a name is set to and that nothing changes, or None."""

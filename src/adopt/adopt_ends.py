@@ -118,20 +118,27 @@ def is_linked(program, job):
     for level in range(job.read_level):
         scope = program.scope(job.read[level])
         returned = [node.value for node in ast.walk(scope) if isinstance(node, ast.Return) and node.value is not None]
-        held = frames(program, scope, job.read[level])
+        held = frames(program, scope, job.read[level], loose=True)
         if not any(mentions(value, held, job.read[level]) for value in returned):
             return False
     written = written_value(program, job, job.write_level)
-    held = frames(program, job.scope, job.start)
+    held = collected(program, job)
     if written is None or not mentions(written, held, job.start):
         return False
     for level in range(job.write_level):
         scope = program.scope(job.write[level])
         param = frame_parameter(program, job, level)
         value = written_value(program, job, level)
-        if param is None or not mentions(value, frames(program, scope, None, {param}), None):
+        if param is None or not mentions(value, frames(program, scope, None, {param}, True), None):
             return False
     return True
+
+
+def collected(program, job):
+    """The variables that hold the frame or what is made of all its rows, but not those of a loop over rows."""
+    loops = [node for node in ast.walk(job.scope) if isinstance(node, (ast.For, ast.AsyncFor))]
+    single = {key(part) for loop in loops for part in ast.walk(loop.target)}
+    return frames(program, job.scope, job.start, loose=True) - single | frames(program, job.scope, job.start)
 
 
 def written_value(program, job, level):
@@ -151,7 +158,7 @@ def frame_parameter(program, job, level):
         return None
     names = [arg.arg for arg in arguments(scope)]
     for name in names:
-        if name not in ('self', 'cls') and mentions(value, frames(program, scope, None, {name}), None):
+        if name not in ('self', 'cls') and mentions(value, frames(program, scope, None, {name}, True), None):
             return name
     return None
 
@@ -185,8 +192,11 @@ def default_of(function, name):
     return defaults.get(name)
 
 
-def frames(program, scope, start, names=()):
-    """The variables of a scope that hold the frame or come from it. `names` hold it from the beginning."""
+def frames(program, scope, start, names=(), loose=False):
+    """The variables of a scope that hold the frame or come from it. `names` hold it from the beginning.
+
+    `loose`: also those that hold one row, and what is collected of rows.
+    """
     held = set(names)
     own = [
         node for node in ast.walk(scope) if isinstance(node, (ast.stmt, ast.NamedExpr)) and program.scope(node) is scope
@@ -196,11 +206,11 @@ def frames(program, scope, start, names=()):
     while before != len(held):
         before = len(held)
         for node in own:
-            held |= {name for name in holders(node, held, start) if name not in ('self', 'cls')}
+            held |= {name for name in holders(node, held, start, loose) if name not in ('self', 'cls')}
     return held
 
 
-def holders(node, held, start):
+def holders(node, held, start, loose):
     """The variables that get the frame in this statement."""
     if isinstance(node, ast.Assign):
         targets, value = node.targets, node.value
@@ -210,6 +220,7 @@ def holders(node, held, start):
         in_pieces = start is not None and (
             contains(node.iter, start) or reads_pieces(start) and mentions(node.iter, held, start)
         )
+        in_pieces = in_pieces or loose and mentions(node.iter, held, start)
         targets, value = ([node.target], node.iter) if in_pieces else ([], None)
     elif isinstance(node, (ast.With, ast.AsyncWith)):
         targets = [

@@ -77,7 +77,7 @@ class Module:
         program, needs = self.program, self.needs
         self.name = self.free_name()
         replaced = self.namespaces()
-        blocks = [(ast.Import(), ['import argparse'])] if replaced else []
+        blocks = [(ast.Import(), ['import argparse'])] if replaced or needs.given_parsers else []
         for scope, statements in self.ordered_layers():
             blocks += [(None, [text]) for (owner, _), text in needs.bindings.items() if owner is scope]
             for statement in sorted(statements, key=lambda statement: statement.lineno):
@@ -120,18 +120,23 @@ class Module:
         """`args = parser.parse_args()` becomes a namespace of what is used of it."""
         replaced = {}
         for statement, name in self.needs.parsers.items():
-            used = {}
-            for work in self.works:
-                for part in work.statements + self.preludes[work]:
-                    self.add_used(part, name, used, work)
-            for statements in self.needs.layers.values():
-                for part in statements:
-                    if part is not statement:
-                        self.add_used(part, name, used, None)
-            for value in self.values:
-                self.add_used(value, name, used, None, True)
-            replaced[statement] = arguments_of_command(self.program, self.notes, name, statement, used)
+            replaced[statement] = self.namespace(name, statement)
+        for (scope, name), call in self.needs.given_parsers.items():
+            self.needs.bindings[scope, name] = self.namespace(name, call)
         return replaced
+
+    def namespace(self, name, parser):
+        used = {}
+        for work in self.works:
+            for part in work.statements + self.preludes[work]:
+                self.add_used(part, name, used, work)
+        for statements in self.needs.layers.values():
+            for part in statements:
+                if part is not parser:
+                    self.add_used(part, name, used, None)
+        for value in self.values:
+            self.add_used(value, name, used, None, True)
+        return arguments_of_command(self.program, self.notes, name, parser, used)
 
     def add_used(self, statement, name, used, work, is_in_call=False):
         ends = work is not None and work.end is not None and statement is self.program.statement(work.end)

@@ -22,6 +22,7 @@ class Needs:
         self.layers = {program.tree: {}}
         self.bindings = {}  # (scope, name) -> text of an assignment that a parameter becomes
         self.parsers = {}  # statement with parse_args() -> name
+        self.given_parsers = {}  # (function, parameter that gets parse_args()) -> the call
         self.seen = set()
         self.unknown = set()
         self.attributes = set()  # the attributes that the work uses
@@ -146,6 +147,9 @@ class Needs:
             self.need(loads(call.func.value), self.program.scope(call))
             return
         value = argument_of(call, scope, name) if call is not None else None
+        if value is not None and self.parses(value):
+            self.given_parsers[scope, name] = call
+            return
         if value is None:
             default = default_of(scope, name)
             if default is None:

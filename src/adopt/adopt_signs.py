@@ -2,73 +2,10 @@
 
 import ast
 
+from adopt_known import DROPS, JOINS, STATISTICS, TOLD
 from adopt_names import arguments, changes, key, root
+from adopt_talk import is_talk
 
-NEIGHBOURS = (
-    'shift',
-    'diff',
-    'pct_change',
-    'rolling',
-    'expanding',
-    'ewm',
-    'ffill',
-    'bfill',
-    'pad',
-    'backfill',
-    'interpolate',
-)
-RUNNING = ('cumsum', 'cumprod', 'cummax', 'cummin', 'cumcount', 'ngroup')
-ORDER = ('rank', 'sort_values', 'sort_index', 'nlargest', 'nsmallest', 'argsort', 'searchsorted')
-GROUPS = ('groupby', 'pivot', 'pivot_table', 'crosstab', 'transform', 'resample')
-EQUALS = ('drop_duplicates', 'duplicated', 'unique', 'nunique', 'value_counts')
-CODES = ('qcut', 'factorize', 'get_dummies', 'codes', 'fit', 'fit_transform', 'fit_predict')
-PICKS = ('sample', 'head', 'tail', 'iloc', 'iat', 'first', 'last', 'nth')
-STATISTICS = (
-    'mean',
-    'median',
-    'std',
-    'var',
-    'min',
-    'max',
-    'sum',
-    'quantile',
-    'mode',
-    'count',
-    'sem',
-    'skew',
-    'idxmax',
-    'idxmin',
-    'corr',
-    'zscore',
-    'any',
-    'all',
-)
-GUESSES = ('infer_objects', 'convert_dtypes', 'to_numeric')
-DROPS = (
-    'dropna',
-    'explode',
-    'melt',
-    'stack',
-    'query',
-    'drop_duplicates',
-    'head',
-    'tail',
-    'sample',
-    'nlargest',
-    'nsmallest',
-)
-JOINS = ('merge', 'concat', 'merge_asof')
-TOLD = {
-    **dict.fromkeys(NEIGHBOURS, 'looks at the rows before or after'),
-    **dict.fromkeys(RUNNING, 'counts on from row to row'),
-    **dict.fromkeys(ORDER, 'compares all rows with each other'),
-    **dict.fromkeys(GROUPS, 'looks at all rows of a group'),
-    **dict.fromkeys(EQUALS, 'compares all rows with each other'),
-    **dict.fromkeys(CODES, 'makes its result from all values of the column'),
-    **dict.fromkeys(PICKS, 'picks rows by their place'),
-    **dict.fromkeys(STATISTICS, 'computes over the whole column'),
-    **dict.fromkeys(GUESSES, 'chooses a type from all values of the column'),
-}
 RANDOM = ('random.', 'numpy.random.', 'uuid.', 'secrets.')
 ON_ROWS = ('apply', 'map', 'applymap', 'transform', 'progress_apply', 'progress_map', 'parallel_apply')
 
@@ -86,10 +23,16 @@ class Signs:
     def inspect(self, statements, held, without=()):
         """`held` are the variables that have the frame or a column of it."""
         for statement in statements:
+            shown = {
+                part
+                for talk in ast.walk(statement)
+                if isinstance(talk, ast.Expr) and is_talk(self.program, talk)
+                for part in ast.walk(talk)
+            }
             for node in ast.walk(statement):
-                if node not in without:
+                if node not in without and node not in shown:
                     self.inspect_node(node, held)
-            self.rows(statement, held)
+            self.rows(statement, held, shown)
 
     def inspect_node(self, node, held):
         if isinstance(node, ast.Call):
@@ -191,10 +134,10 @@ class Signs:
                     f'{", ".join(part.names)} is changed here and lives on after the call. Each worker has its own.',
                 )
 
-    def rows(self, statement, held):
+    def rows(self, statement, held, shown):
         """Rows that are dropped, multiplied or joined."""
         for node in ast.walk(statement):
-            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            if node in shown or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
                 continue
             name = node.func.attr
             given = any(self.of_frame(arg, held) for arg in node.args) or self.of_frame(node.func.value, held)

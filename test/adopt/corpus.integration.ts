@@ -23,6 +23,7 @@ const PROGRAMS = readdirSync(CORPUS).filter(name => /\.(py|ipynb)$/.test(name))
 /** Programs that need a look, and how they are run: what the user would fill in. Their cut is proved too. */
 const FILLED_IN: Readonly<Record<string, readonly string[]>> = {
   'after_the_write.py': [],
+  'args_handed_on.py': [],
   'argparse_paths.py': ['orders.csv'],
   'cache.py': [],
   'called_twice.py': [],
@@ -36,6 +37,7 @@ const FILLED_IN: Readonly<Record<string, readonly string[]>> = {
   'global_frame.py': [],
   'globals.py': [],
   'groups.py': [],
+  'lasting_state.py': [],
   'lookup.py': [],
   'merged.py': [],
   'new_frame.py': [],

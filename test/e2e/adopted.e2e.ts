@@ -24,7 +24,7 @@ const SOME = [
   'global_model',
 ]
 /** These need something that this test has not. */
-const WITHOUT = ['append_mode.py', 'logging_setup.py', 'stdout.py']
+const WITHOUT = ['append_mode.py', 'logging_setup.py', 'notebook_export.py', 'stdout.py']
 
 const every = readdirSync(CORPUS).filter(name => /\.py$/.test(name) && !WITHOUT.includes(name))
 const programs = process.env['ROWMILL_TEST_EVERY'] ? every : SOME.map(name => `${name}.py`)
