@@ -42,6 +42,7 @@ export interface FileSinkOptions {
  * was there before, are made of it at the end (`OutputForm`).
  */
 export class FileSink implements Sink {
+  readonly rewrites = true
   readonly #path: string
   readonly #force: boolean
   readonly #restart: boolean

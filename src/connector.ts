@@ -82,7 +82,9 @@ export interface SinkHeader {
  * output is empty. It throws OUTPUT_UNUSABLE if it cannot restore the output, and OUTPUT_LOCKED while another collector
  * writes it.
  *
- * `restart` may be called after `open`, if the collector cannot resume from the note. It empties the output.
+ * `restart` may be called after `open`, if the collector cannot resume from the note. It empties the output. If the sink says
+ * `rewrites`, it may also be called after `write`, and `begin` follows again: later rows may say that pandas would have written
+ * the cells of earlier ones otherwise (integers beside floats, dates beside times). Without `rewrites` the job then fails.
  *
  * `begin` is called once, before the first `write`. Its header is that of the first result. After a checkpoint the
  * header is the one from before the checkpoint. It is null for a job without results. Such a job has no `write`.
@@ -107,6 +109,7 @@ export interface SinkHeader {
  * `testSink` in `rowmill/testing` checks an implementation against this contract.
  */
 export interface Sink {
+  readonly rewrites?: boolean
   open(): Promise<string | null>
   restart(): Promise<void>
   begin(header: SinkHeader | null): Promise<void>

@@ -1,15 +1,16 @@
 import type { JobSummary, Sink } from '../connector.ts'
-import { castsOf, type KindsSeen, OutputKinds } from '../core/output-kinds.ts'
+import { castsOf, OutputKinds } from '../core/output-kinds.ts'
 import { RejectBudget } from '../core/reject-budget.ts'
 import { type ResultSlice, rejectedOf, rowsOf, sameColumns } from '../core/result-slice.ts'
-import type { ReadCheckpoint } from '../core/row-order.ts'
 import { describeRows } from '../core/sequence.ts'
+import { type CellChanges, CellRules, ChangedCells, describeChanges, WholeColumns } from '../core/whole-columns.ts'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Result } from '../model.ts'
 import { tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { type CollectorNote, changed, readNote } from './note.ts'
 
 const CHECKPOINT_MS = 1000
 
@@ -37,16 +38,6 @@ export interface Collected extends JobSummary {
   readonly rowsByWorker: ReadonlyMap<string, number>
 }
 
-/** The note in a checkpoint: where to resume, and what later results must agree with. */
-type CollectorNote = ReadCheckpoint & {
-  readonly job: string
-  readonly attempt: number
-  readonly pipeline: string
-  /** The columns of the output. Null before its first row. */
-  readonly columns: readonly string[] | null
-  readonly kinds: KindsSeen
-}
-
 /**
  * Reads the results of one job, puts them in order and writes them to the sink. It resumes where an earlier collector of
  * the same job left the sink. It ends when every row is there: all ends of input agree and rows + rejects = total.
@@ -56,50 +47,44 @@ type CollectorNote = ReadCheckpoint & {
  */
 export async function collect(context: PipelineContext, options: CollectOptions): Promise<Collected> {
   const { jobs, signal } = context
-  const { sink, lookEveryMs } = options
+  const { sink } = options
   try {
     const before = readNote(await sink.open(), { pipeline: context.pipeline, job: options.job })
     const job = await jobs.found(options.job, signal)
     checkFollow(job, options)
     const note = await usable(context, before, { job, sink })
-    const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs })
-    try {
-      return await new Collection(context, results, { ...options, note }).run()
-    } catch (error) {
-      throw await judge(context, results, error)
-    } finally {
-      await results.close()
-    }
+    const first = await pass(context, job, { ...options, note, changes: note?.changes ?? null })
+    if (!isChanges(first)) return first
+    context.say(describeChanges(first))
+    await sink.restart()
+    return (await pass(context, job, { ...options, note: null, changes: first.changes })) as Collected
   } finally {
     await sink.close()
   }
 }
 
-function readNote(text: string | null, { job, pipeline }: { job: string; pipeline: string }): CollectorNote | null {
-  if (text === null) return null
-  const note = parse(text)
-  if (note.job !== job || note.pipeline !== pipeline) {
-    const message = `the output holds an unfinished job, ${note.job} of pipeline ${note.pipeline}. Finish that job first, or discard it with --restart`
-    throw new RowmillError('OUTPUT_UNUSABLE', message, { job: note.job, pipeline: note.pipeline })
-  }
-  const numbers = [...('seq' in note ? [note.seq] : []), ...Object.values(note.counts), ...note.offsets]
-  if (numbers.every(Number.isSafeInteger)) return note
-  throw changed()
-}
+type PassOptions = CollectOptions & { readonly note: CollectorNote | null; readonly changes: CellChanges | null }
 
-/** Parses a note. Its missing fields get defaults. */
-function parse(text: string): CollectorNote {
+/** Writes all rows. Resolves with the changes for which they must be written again, if that showed only with later rows. */
+async function pass(context: PipelineContext, job: Job, options: PassOptions): Promise<Collected | NeededChanges> {
+  const { note, lookEveryMs } = options
+  const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs })
   try {
-    const note = JSON.parse(text)
-    return { counts: {}, offsets: [], ...note }
-  } catch {
-    throw changed()
+    return await new Collection(context, results, options).run()
+  } catch (error) {
+    throw await judge(context, results, error)
+  } finally {
+    await results.close()
   }
 }
 
-function changed(): RowmillError {
-  const message = 'the checkpoint was modified after rowmill wrote it. --restart starts over from the first row'
-  return new RowmillError('OUTPUT_UNUSABLE', message)
+interface NeededChanges {
+  readonly changes: CellChanges
+  readonly columns: readonly string[]
+}
+
+function isChanges(outcome: Collected | NeededChanges): outcome is NeededChanges {
+  return 'changes' in outcome
 }
 
 function checkFollow({ id, bounded, sequenced }: Job, { follow = false }: CollectOptions): void {
@@ -146,9 +131,13 @@ class Collection {
   readonly #context: PipelineContext
   readonly #job: Job
   readonly #results: OrderedResults
-  readonly #options: CollectOptions
+  readonly #options: PassOptions
   readonly #kinds: OutputKinds
   readonly #budget: RejectBudget
+  /** Null: the rows are as they must be, or the sink cannot take them back. */
+  readonly #whole: WholeColumns | null
+  /** Null: this is the first pass, which writes the cells as they came. */
+  readonly #changed: ChangedCells | null
   readonly #rowsByWorker = new Map<string, number>()
   /** The columns of the output, once it has begun. */
   #columns: readonly string[] | null
@@ -157,23 +146,23 @@ class Collection {
   /** Whether rows were taken since the last checkpoint. */
   #ahead = false
 
-  constructor(
-    context: PipelineContext,
-    results: OrderedResults,
-    { note, ...options }: CollectOptions & { note: CollectorNote | null },
-  ) {
+  constructor(context: PipelineContext, results: OrderedResults, options: PassOptions) {
     const { job } = results
+    const { note, changes, sink } = options
     this.#context = context
     this.#job = job
     this.#results = results
     this.#options = options
-    this.#kinds = new OutputKinds(job.id, castsOf(job), note?.kinds)
+    const rules = sink.rewrites && job.bounded ? new CellRules(job) : null
+    this.#kinds = new OutputKinds(job.id, castsOf(job), { before: note?.kinds ?? null, rules })
+    this.#whole = rules && !changes ? new WholeColumns(rules, note?.seen) : null
+    this.#changed = rules && changes ? new ChangedCells(rules, changes, note?.written) : null
     this.#budget = new RejectBudget(job, note?.counts.rejects ?? 0)
     this.#columns = note?.columns ?? null
     this.#classified = note ? note.counts.rows + note.counts.rejects : 0
   }
 
-  async run(): Promise<Collected> {
+  async run(): Promise<Collected | NeededChanges> {
     const { signal } = this.#context
     if (this.#columns) await this.#begin(this.#columns)
     try {
@@ -216,7 +205,9 @@ class Collection {
     if (!this.#columns) await this.#begin(first.result.columns)
     for (const slice of slices) {
       const rows = rowsOf(slice)
-      if (rows.length > 0) await this.#options.sink.write(rows)
+      if (rows.length === 0) continue
+      this.#whole?.add(rows, slice.result)
+      await this.#options.sink.write(this.#changed?.of(rows, slice.result) ?? rows)
     }
   }
 
@@ -250,8 +241,10 @@ class Collection {
   async #checkpoint(): Promise<void> {
     const { pipeline } = this.#context
     const { id: job, attempt } = this.#job
-    const kinds = this.#kinds.seen
-    const note: CollectorNote = { job, attempt, pipeline, ...this.#results.checkpoint, columns: this.#columns, kinds }
+    const note: CollectorNote = {
+      ...{ job, attempt, pipeline, ...this.#results.checkpoint, columns: this.#columns, kinds: this.#kinds.seen },
+      ...{ seen: this.#whole?.seen ?? null, changes: this.#options.changes, written: this.#changed?.rows ?? 0 },
+    }
     await this.#options.sink.checkpoint(JSON.stringify(note))
     crashPoint('checkpointed')
     this.#checkpointedAt = performance.now()
@@ -286,9 +279,11 @@ class Collection {
     )
   }
 
-  async #finish(): Promise<Collected> {
+  async #finish(): Promise<Collected | NeededChanges> {
     const { rows, rejects, duplicates } = this.#results.counts
     this.#budget.check(rows + rejects)
+    const changes = this.#whole?.changes(this.#kinds.kinds)
+    if (changes) return { changes, columns: this.#columns! }
     if (!this.#columns) await this.#begin(null)
     const summary = { job: this.#job.id, rows, rejects }
     await this.#options.mayCommit?.()

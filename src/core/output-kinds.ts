@@ -1,6 +1,7 @@
 import { RowmillError } from '../errors.ts'
 import type { Job, Kind, Result } from '../model.ts'
 import { jsonOptionOf } from './job.ts'
+import type { CellRules } from './whole-columns.ts'
 
 /** Kinds whose values pandas writes one by one. Any other kind is a dtype, which pandas writes as a whole column. */
 const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
@@ -17,8 +18,20 @@ const DRIFTING: ReadonlySet<string> = new Set(
   ]),
 )
 
-/** Whether two kinds in one column end the job. */
-export function drift(a: Kind, b: Kind): boolean {
+/** Two kinds whose columns pandas would have written otherwise over the whole file, in a way that the cells do not tell. */
+function conflictOf(kinds: readonly Kind[], rules: CellRules | null): readonly [Kind, Kind] | null {
+  if (rules?.areFloats(kinds) || rules?.areDates(kinds)) return null
+  const latest = kinds.toReversed()
+  for (const [i, a] of latest.entries()) {
+    const b = latest.slice(i + 1).find(other => drift(a, other))
+    if (b !== undefined) return [a, b]
+  }
+  return null
+}
+
+/** Whether two kinds in one column say that pandas would have written it otherwise over the whole file. */
+export function drift(first: Kind, second: Kind): boolean {
+  const [a, b] = [first, second].map(kind => kind.replace(/^object (?=integer|float)/, '')) as [Kind, Kind]
   if (a === b) return false
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
   // Beside missing values, intervals of integers become intervals of floats. Dates and the like do not change.
@@ -44,13 +57,22 @@ export interface KindsSeen {
 export class OutputKinds {
   readonly #job: string
   readonly #cast: ReadonlySet<string>
+  readonly #rules: CellRules | null
   #columns: readonly string[] | null = null
   readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
   #seen: Map<Kind, string>[] = []
 
-  /** Columns in `cast` have the dtype that the user named; their kinds are not compared. `before` is an earlier `seen`. */
-  constructor(job: string, cast: readonly string[] = [], before: KindsSeen | null = null) {
+  /**
+   * Columns in `cast` have the dtype that the user named; their kinds are not compared. `before` is an earlier `seen`. With
+   * `rules`, kinds may differ whose cells can be written again as over the whole file.
+   */
+  constructor(
+    job: string,
+    cast: readonly string[] = [],
+    { before = null, rules = null }: { before?: KindsSeen | null; rules?: CellRules | null } = {},
+  ) {
     this.#job = job
+    this.#rules = rules
     this.#cast = new Set(cast)
     if (before === null) return
     for (const [attempt, classifier, by] of before.classifiers)
@@ -65,6 +87,11 @@ export class OutputKinds {
     )
     const kinds = this.#seen.map(seen => [...seen])
     return { classifiers, columns: this.#columns, kinds }
+  }
+
+  /** The kinds of each column so far. Of a column with a cast there are none: its dtype is what the user says. */
+  get kinds(): readonly (readonly Kind[])[] {
+    return this.#seen.map((seen, column) => (this.#cast.has(this.#columns![column]!) ? [] : [...seen.keys()]))
   }
 
   /** `rows` describes the rows of the result, for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
@@ -107,13 +134,15 @@ export class OutputKinds {
 
   #meet(column: number, kind: Kind, rows: string): void {
     const seen = this.#seen[column]!
-    for (const [other, otherRows] of seen) {
-      const name = this.#columns![column]!
-      if (!drift(kind, other) || this.#cast.has(name)) continue
+    const name = this.#columns![column]!
+    const rowsOf = new Map(seen).set(kind, rows)
+    const conflict = this.#cast.has(name) ? null : conflictOf([...rowsOf.keys()], this.#rules)
+    if (conflict) {
+      const [a, b] = conflict
       throw new RowmillError(
         'KIND_DRIFT',
-        `job ${this.#job}: column ${name} is ${kind} in ${rows} and ${other} in ${otherRows}. For the whole file, pandas ` +
-          `would have written one kind. ${cure(name, kind, other)}`,
+        `job ${this.#job}: column ${name} is ${a} in ${rowsOf.get(a)} and ${b} in ${rowsOf.get(b)}. For the whole file, pandas ` +
+          `would have written one kind. ${cure(name, a, b)}`,
         { job: this.#job, column: name },
       )
     }

@@ -2,8 +2,9 @@ import type { BatchAnswer, BatchClassifier } from '../classifier/boundary.ts'
 import { type Batch, Batcher } from '../core/batcher.ts'
 import { castsOf, OutputKinds } from '../core/output-kinds.ts'
 import { Reassembler } from '../core/reassembler.ts'
-import { rowsOf } from '../core/result-slice.ts'
+import { type ResultSlice, rowsOf } from '../core/result-slice.ts'
 import { describeRows, placeOf, rowsInPartition, seqOf } from '../core/sequence.ts'
+import { CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
 import type { EndOfInput, Job, Rejected, Result, RowsHead, Values } from '../model.ts'
 import { withoutMarks } from '../pandas/number-marks.ts'
 import { marksNumbers } from '../pandas/to-csv.ts'
@@ -100,9 +101,11 @@ function collectAll(
     counts: { rows: 0, rejects: 0, duplicates: 0 },
     offsets: job.resultsFrom,
   })
-  const kinds = new OutputKinds(job.id, castsOf(job))
+  const rules = new CellRules(job)
+  const kinds = new OutputKinds(job.id, castsOf(job), { rules })
+  const whole = new WholeColumns(rules)
   const taken = logs.map(() => 0)
-  const rows: Values[] = []
+  const slices: ResultSlice[] = []
   let columns: readonly string[] | null = null
   for (let partition = reassembler.wanted; partition !== null; partition = reassembler.wanted) {
     const offset = taken[partition]!++
@@ -115,8 +118,12 @@ function collectAll(
     reassembler.offer(place, result)
     kinds.check(result, describeRows({ partition, position: result.first }, result.count, job))
     if (result.count === 0 || result.rows.length > 0) columns ??= result.columns
-    rows.push(...reassembler.take().flatMap(rowsOf))
+    slices.push(...reassembler.take())
   }
+  for (const slice of slices) whole.add(rowsOf(slice), slice.result)
+  const changes = whole.changes(kinds.kinds)
+  const changed = changes && new ChangedCells(rules, changes)
+  const rows = slices.flatMap(slice => changed?.of(rowsOf(slice), slice.result) ?? rowsOf(slice))
   if (!marksNumbers(job)) return { columns: columns ?? [], rows }
   return { columns: withoutMarks(columns ?? []), rows: rows.map(withoutMarks) }
 }

@@ -1,5 +1,7 @@
 """The kind of each output column: it tells whether to_csv prints a batch as it prints the whole DataFrame."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 from pandas.api import types
@@ -7,7 +9,14 @@ from pandas.api import types
 # The resolutions at which pandas changes how it prints a whole column of timestamps.
 RESOLUTIONS = {'hour': 'second', 'minute': 'second'}
 
-OBJECT_KINDS = {'string': 'text', 'empty': 'empty', 'integer': 'integer', 'floating': 'float', 'boolean': 'boolean'}
+# pandas keeps the numbers of an object column as they are, so they have kinds of their own.
+OBJECT_KINDS = {
+    'string': 'text',
+    'empty': 'empty',
+    'integer': 'object integer',
+    'floating': 'object float',
+    'boolean': 'boolean',
+}
 
 
 def kinds_of(result, rows, to_csv):
@@ -27,7 +36,7 @@ def kinds_of(result, rows, to_csv):
 
 
 def kind_of(values, to_csv):
-    dated = 'date_format' not in to_csv
+    dated = to_csv.get('date_format') is None
     dtype = values.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in 'iu':
         return 'integer' if len(values) else 'empty'
@@ -47,13 +56,34 @@ def kind_of(values, to_csv):
         categories = dtype.categories.dtype
         plain = values.astype(categories) if categories.kind in 'mM' else None
         return f'category[{categories if plain is None else kind_of(plain, to_csv)}]'
-    if types.is_datetime64_any_dtype(dtype) and dated:
+    if types.is_datetime64_any_dtype(dtype) and dated and (isinstance(dtype, np.dtype) or zoned_as_one()):
         resolution = pd.DatetimeIndex(values).resolution
         return f'{dtype} {RESOLUTIONS.get(resolution, resolution)}'
     if types.is_timedelta64_dtype(dtype):
-        days = (pd.TimedeltaIndex(values).dropna() % pd.Timedelta(days=1) == pd.Timedelta(0)).all()
-        return f'{dtype} day' if days else str(dtype)
+        return span_kind(pd.TimedeltaIndex(values).dropna(), dtype)
     return 'text' if isinstance(dtype, pd.StringDtype) else str(dtype)
+
+
+def span_kind(spans, dtype):
+    units = {'day': pd.Timedelta(days=1), 'second': pd.Timedelta(seconds=1), 'microsecond': pd.Timedelta(microseconds=1)}
+    unit = next((name for name, span in units.items() if (spans % span == pd.Timedelta(0)).all()), 'nanosecond')
+    return f'{dtype} {unit}' if unit == 'day' or spans_as_one() else str(dtype)
+
+
+@functools.lru_cache(None)
+def zoned_as_one():
+    """Whether this pandas writes times with a time zone as exactly as the most exact one of them."""
+    return are_as_one(pd.to_datetime([0, 1500], unit='ms').tz_localize('UTC'))
+
+
+@functools.lru_cache(None)
+def spans_as_one():
+    return are_as_one(pd.to_timedelta([0, 1500], unit='ms'))
+
+
+def are_as_one(values):
+    first, _ = pd.DataFrame({'value': values}).to_csv(header=False, index=False, lineterminator='\n').splitlines()
+    return '.' in first
 
 
 def float_kind(values, to_csv):
