@@ -29,9 +29,14 @@ function conflictOf(kinds: readonly Kind[], rules: CellRules | null): readonly [
   return null
 }
 
+/** Numbers of an object column drift as those of a column of numbers do. */
+function plain(kind: Kind): Kind {
+  return kind.replace(/^object (?=integer|float)/, '')
+}
+
 /** Whether two kinds in one column say that pandas would have written it otherwise over the whole file. */
 export function drift(first: Kind, second: Kind): boolean {
-  const [a, b] = [first, second].map(kind => kind.replace(/^object (?=integer|float)/, '')) as [Kind, Kind]
+  const [a, b] = [plain(first), plain(second)]
   if (a === b) return false
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
   // Beside missing values, intervals of integers become intervals of floats. Dates and the like do not change.
@@ -153,7 +158,7 @@ export class OutputKinds {
 const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'])
 
 function cure(column: string, a: Kind, b: Kind): string {
-  if (NUMBERS.has(a) && NUMBERS.has(b)) {
+  if (NUMBERS.has(plain(a)) && NUMBERS.has(plain(b))) {
     return `--cast '${column}=float64' is what pandas makes of a column of numbers. =Int64 keeps integers.`
   }
   if (a.startsWith('datetime64') && b.startsWith('datetime64'))

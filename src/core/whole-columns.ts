@@ -7,8 +7,8 @@ import { jsonOptionOf } from './job.ts'
 const CHUNK_CELLS = 100_000
 
 const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'])
-const BY_CHUNK =
-  /^(?:category\[)?((?:datetime64|timedelta64)\[.+\]) (?:day|second|millisecond|microsecond|nanosecond)\]?$/
+const DATES =
+  /^(?:category\[)?((?:datetime64|timedelta64)\[[^\]]+\])( (?:day|second|millisecond|microsecond|nanosecond))?\]?$/
 
 /** What must change in cells that were written batch by batch. It is plain JSON. */
 export interface CellChanges {
@@ -83,9 +83,15 @@ export class CellRules {
   }
 }
 
-/** The dtype of a kind that to_csv writes by the chunk, without its unit. Null: it is no such kind. */
+/** Whether to_csv writes a column of this kind as exactly as one of its values needs. */
+function isByChunk(kind: Kind): boolean {
+  return DATES.exec(kind)?.[2] !== undefined
+}
+
+/** The dtype of dates or time spans without its unit, and whether it is written by the chunk. Null: it is no such dtype. */
 function typeOfDates(kind: Kind): string | null {
-  return BY_CHUNK.exec(kind)?.[1]?.replace(/\[(?:s|ms|us|ns)\b/, '[') ?? null
+  const dtype = DATES.exec(kind)?.[1]?.replace(/\[(?:s|ms|us|ns)\b/, '[')
+  return dtype === undefined ? null : `${dtype} ${isByChunk(kind)}`
 }
 
 interface DatesOfColumn {
@@ -117,7 +123,7 @@ export class WholeColumns {
   add(rows: readonly Values[], { columns, kinds }: Pick<Result, 'columns' | 'kinds'>): void {
     const chunkRows = this.#rules.chunkRows(columns)
     for (const [column, kind] of kinds.entries()) {
-      if (typeOfDates(kind) === null) continue
+      if (!isByChunk(kind)) continue
       const dates = this.#dates.get(column) ?? { needed: [], written: [] }
       this.#dates.set(column, dates)
       for (const [i, row] of rows.entries())

@@ -57,6 +57,11 @@ class Memory implements Sink {
   }
 }
 
+/** A sink that can take rows back. */
+class Rewriting extends Memory {
+  readonly rewrites = true
+}
+
 /** A job whose results the test writes itself, and a collector writes to `sink`. */
 class CollectedJob extends WrittenJob {
   readonly sink = new Memory()
@@ -153,6 +158,65 @@ test('kinds and classifier of results before a checkpoint are compared with thos
     assert.equal(bench.sink.kept?.rows, 3)
     await bench.result(1, 0, 3, more)
     await assert.rejects(bench.collect(), { code })
+  }
+})
+
+const DRIFTING = { kinds: ['text', 'integer'], rows: [0, 1, 2].map(row => [`${row}`, `${row}`]) }
+const FLOATS = { kinds: ['text', 'float'], rows: [3, 4, 5].map(row => [`${row}`, `${row}.5`]) }
+const WHOLE = [0, 1, 2, 3, 4, 5].map(row => [`${row}`, row < 3 ? `${row}.0` : `${row}.5`])
+
+test('a column that drifts is written again as over the whole file, from the results, and the user is told once', async t => {
+  const bench = await CollectedJob.open(t)
+  const [sink, said]: [Memory, string[]] = [new Rewriting(), []]
+  await bench.result(0, 0, 3, DRIFTING)
+  await bench.result(1, 0, 3, FLOATS)
+  await bench.endResults(6)
+  const { rows, rowsByWorker } = await bench.collect({ sink, say: message => said.push(message) })
+  assert.deepEqual([rows, [...rowsByWorker]], [6, [['worker 1', 6]]])
+  assert.deepEqual(sink.rows, WHOLE)
+  assert.deepEqual(
+    sink.calls.map(call => call.split(' ')[0]),
+    ['open', 'begin', 'write', 'restart', 'begin', 'write', 'commit', 'close'],
+  )
+  assert.deepEqual(said.length, 1)
+  assert.match(said[0]!, /TEXT as floats. So OUT is written again from the results, and nothing is classified again/)
+})
+
+test('a sink that cannot take rows back gets no rows that may be wrong: the job fails by name', async t => {
+  const bench = await CollectedJob.open(t)
+  await bench.result(0, 0, 3, DRIFTING)
+  await bench.result(1, 0, 3, FLOATS)
+  await assert.rejects(bench.collect(), { code: 'KIND_DRIFT', message: /column TEXT is float .* and integer/ })
+  assert.equal(bench.sink.calls.includes('restart'), false)
+})
+
+test('a collector killed in the first pass or in the second resumes there, and knows what the first rows were', async t => {
+  for (const [killAt, resumed] of [
+    [3, 'resuming job j at row 3'],
+    [9, 'resuming job j at row 3'],
+  ] as const) {
+    const bench = await CollectedJob.open(t)
+    const [sink, said]: [Memory, string[]] = [new Rewriting(), []]
+    let written = 0
+    const stop = new AbortController()
+    const write = sink.write.bind(sink)
+    sink.write = async given => {
+      await write(given)
+      written += given.length
+      if (written === killAt) stop.abort(new Error('killed'))
+    }
+    await bench.result(0, 0, 3, DRIFTING)
+    await bench.result(1, 0, 3, FLOATS)
+    await bench.endResults(6)
+    const collect = (signal?: AbortSignal) =>
+      bench.collect({ sink, checkpointMs: 0, say: message => said.push(message), ...(signal && { signal }) })
+    await assert.rejects(collect(stop.signal), /killed/)
+    assert.equal(sink.kept?.rows, 3)
+    const { rows } = await collect()
+    assert.equal(rows, 6)
+    assert.deepEqual(sink.rows, WHOLE)
+    assert.ok(said.includes(resumed), said.join())
+    assert.equal(said.filter(message => message.includes('again from the results')).length, 1)
   }
 })
 

@@ -134,7 +134,7 @@ test('errors that would end the job are thrown: kinds that drift, a missing file
   assert.equal(await codeOf({ ...drifts, classifier: join(FIXTURES, 'not-there.py') }), 'CLASSIFIER_NOT_FOUND')
   assert.equal(await codeOf({ ...drifts, classifier: rows => rows, cast: { A: 'str' } }), 'USAGE')
   assert.equal(await codeOf({ ...drifts, readCsv: { nrows: 7 } }), 'USAGE')
-  assert.equal(await codeOf({ ...drifts, toCsv: { mode: 'a' } }), 'USAGE')
+  assert.equal(await codeOf({ ...drifts, toCsv: { mode: 'r' } }), 'USAGE')
   assert.equal(await codeOf({ ...drifts, indexKind: 'number' }), 'USAGE')
   for (const cut of [{ batchRows: 0 }, { blockRows: 1.5 }, { partitions: -1 }])
     assert.equal(await codeOf({ ...drifts, ...cut }), 'USAGE')
