@@ -201,6 +201,7 @@ export interface Reject {
  * - `empty`: nothing but missing values
  * - `integer`, `float`, `boolean`, `text`: all values present are of that kind
  * - `whole`: floats with at least one whole number, which may have been an integer before pandas made it a float
+ * - `object integer`, `object float`: the same in an object column, whose values pandas writes as they are
  * - `mixed`: anything else in an object column
  * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
  */

@@ -132,7 +132,7 @@ export class OutputKinds {
     throw new RowmillError(
       'KIND_DRIFT',
       `job ${this.#job}: the classifier returned the columns ${list(columns)} for ${rows}, and ${list(this.#columns)} before. ` +
-        'It must return the same columns for every batch.',
+        'It must return the same columns for every batch (pd.get_dummies: give it a pd.Categorical with fixed categories).',
       { job: this.#job },
     )
   }

@@ -1,11 +1,12 @@
 import { placeOf, rowsLeftInBlock } from '../core/sequence.ts'
-import type { Job, Result, Values } from '../model.ts'
+import type { Job, Kind, Result, Values } from '../model.ts'
 import type { PartitionReadings } from './job-topic.ts'
 
 /** Consecutive rows of the output from row `seq` on. Null is a row that was rejected. */
 export interface OutputPart {
   readonly seq: number
   readonly columns: readonly string[]
+  readonly kinds: readonly Kind[]
   readonly rows: readonly (Values | null)[]
 }
 
@@ -14,6 +15,7 @@ interface ResultPart {
   readonly from: number
   readonly end: number
   readonly columns: readonly string[]
+  readonly kinds: readonly Kind[]
   /** One entry for each position from `from` on. */
   readonly rows: readonly (Values | null)[]
 }
@@ -53,7 +55,12 @@ export class OutputRows {
     if (!held || held.from > position) return null
     const count = Math.min(held.end - position, rowsLeftInBlock(this.#seq, this.#job))
     const start = position - held.from
-    const part = { seq: this.#seq, columns: held.columns, rows: held.rows.slice(start, start + count) }
+    const part = {
+      seq: this.#seq,
+      columns: held.columns,
+      kinds: held.kinds,
+      rows: held.rows.slice(start, start + count),
+    }
     this.#seq += count
     return part
   }
@@ -84,12 +91,12 @@ export class OutputRows {
         partition.refuse(where, `a ${record.kind} message among the results`)
         continue
       }
-      const { first, count, columns } = record.value
+      const { first, count, columns, kinds } = record.value
       const from = partition.tally.take(first, count, where)
       const end = first + count
       if (from === end && count > 0) continue // a later copy does not count
       this.#count(record.value, from)
-      if (from < end) return { from, end, columns, rows: expand(record.value).slice(from - first) }
+      if (from < end) return { from, end, columns, kinds, rows: expand(record.value).slice(from - first) }
     }
   }
 

@@ -15,6 +15,8 @@ export interface RowFormat {
   lines(rows: readonly Values[]): string
 }
 
+type RowsOfOutput = Omit<OutputPart, 'kinds'>
+
 /** SHA-256 in hex. `expected` is null if not all rows are known. `against` is null if there is no second file. */
 export interface OutputDigests {
   readonly expected: string | null
@@ -32,7 +34,7 @@ export class SameBytes {
   readonly #hash = createHash('sha256')
   #format: RowFormat | null = null
   #header = ''
-  #kept: OutputPart[] = []
+  #kept: RowsOfOutput[] = []
   /** The bytes that are expected next. Its first `#length` bytes are in use. */
   #chunk = Buffer.alloc(CHUNK_BYTES)
   #length = 0
@@ -53,7 +55,7 @@ export class SameBytes {
     this.#collect(this.#header, Buffer.byteLength(this.#header))
   }
 
-  async add(part: OutputPart): Promise<void> {
+  async add(part: RowsOfOutput): Promise<void> {
     const text = this.#format!.lines(part.rows.filter(row => row !== null))
     const bytes = Buffer.byteLength(text)
     if (this.#length + bytes > CHUNK_BYTES) await this.#compareChunk()

@@ -2,6 +2,7 @@ import type { SinkHeader } from '../connector.ts'
 import { jobFailure } from '../core/job.ts'
 import { isRemoved } from '../core/removed-job.ts'
 import { misplacement, placeOf } from '../core/sequence.ts'
+import type { CellChanges } from '../core/whole-columns.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, Rows } from '../model.ts'
 import { canSeek, packingOf } from '../pandas/packing.ts'
@@ -16,6 +17,7 @@ import { JobTopic, type PartitionReadings } from './job-topic.ts'
 import { OutputRows } from './output-rows.ts'
 import { ReopenedResults } from './reopened-results.ts'
 import { type OutputDigests, type RowFormat, SameBytes } from './same-bytes.ts'
+import { WholeOutput } from './whole-output.ts'
 
 export interface VerifyOptions {
   /** The id of the job. */
@@ -66,6 +68,25 @@ export interface Verified {
  * BROKER_UNREACHABLE and TOPIC_UNUSABLE for the topics, and the reason of `signal`.
  */
 export async function verify(context: PipelineContext, options: VerifyOptions): Promise<Verified> {
+  const first = await verifyOnce(context, options, null)
+  if (!first.changes) return first.verified
+  context.say(
+    'kinds of columns differ between batches: the results are read again, with their cells as over the whole file',
+  )
+  return (await verifyOnce(context, options, first.changes)).verified
+}
+
+interface Reading {
+  readonly verified: Verified
+  /** What later rows say about the cells of earlier ones. */
+  readonly changes: CellChanges | null
+}
+
+async function verifyOnce(
+  context: PipelineContext,
+  options: VerifyOptions,
+  changes: CellChanges | null,
+): Promise<Reading> {
   const out = await ComparedFile.open(options.out, 'A collector gives OUT its name when the job is complete.')
   const files = [out]
   try {
@@ -74,7 +95,10 @@ export async function verify(context: PipelineContext, options: VerifyOptions): 
     const job = await findJob(context, options.job)
     for (const file of files) unpack(context, file, { job, python: options.python })
     const bytes = new SameBytes(out, against)
-    return await unlessAborted(judge(context, job, { bytes, format: options.format }), context.signal)
+    const whole = new WholeOutput(job, changes)
+    const judging = judge(context, job, { bytes, whole, format: options.format })
+    const verified = await unlessAborted(judging, context.signal)
+    return { verified, changes: whole.changes }
   } finally {
     await Promise.all(files.map(file => file.close()))
   }
@@ -115,6 +139,7 @@ async function findJob({ jobs, pipeline, signal }: PipelineContext, id: string):
 
 interface Comparison {
   readonly bytes: SameBytes
+  readonly whole: WholeOutput
   readonly format: VerifyOptions['format']
 }
 
@@ -181,7 +206,7 @@ async function countPartition(job: Job, partition: PartitionReadings): Promise<v
 }
 
 /** Compares row by row up to the first missing one, and reads the rest for the counts. */
-async function compare({ options }: Job, output: OutputRows, { bytes, format }: Comparison): Promise<void> {
+async function compare({ options }: Job, output: OutputRows, { bytes, whole, format }: Comparison): Promise<void> {
   let begun = false
   const begin = (columns: readonly string[]) => {
     if (!begun) bytes.begin(format({ columns, options }))
@@ -190,7 +215,7 @@ async function compare({ options }: Job, output: OutputRows, { bytes, format }: 
   for (let part = await output.next(); part; part = await output.next()) {
     if (part.rows.every(row => row === null)) continue // rejected rows need no columns
     begin(part.columns)
-    await bytes.add(part)
+    await bytes.add(whole.of(part))
   }
   await output.drain()
   if (output.columns) begin(output.columns)

@@ -1,0 +1,38 @@
+import { castsOf } from '../core/output-kinds.ts'
+import { type CellChanges, CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
+import type { Job, Kind, Values } from '../model.ts'
+import type { OutputPart } from './output-rows.ts'
+
+/** The rows of the output as pandas writes them over the whole file. That shows only when all of them were read. */
+export class WholeOutput {
+  readonly #casts: ReadonlySet<string>
+  readonly #whole: WholeColumns
+  readonly #changed: ChangedCells | null
+  readonly #kinds: Set<Kind>[] = []
+
+  /** `changes` are those that an earlier reading of all rows found. */
+  constructor(job: Job, changes: CellChanges | null) {
+    const rules = new CellRules(job)
+    this.#casts = new Set(castsOf(job))
+    this.#whole = new WholeColumns(rules)
+    this.#changed = changes && new ChangedCells(rules, changes)
+  }
+
+  /** The next rows with their final cells. Rejected rows stay null. */
+  of(part: OutputPart): OutputPart {
+    const rows = part.rows.filter(row => row !== null)
+    for (const [column, kind] of part.kinds.entries()) {
+      this.#kinds[column] ??= new Set()
+      if (!this.#casts.has(part.columns[column]!)) this.#kinds[column].add(kind)
+    }
+    this.#whole.add(rows, part)
+    if (!this.#changed) return part
+    const changed = this.#changed.of(rows, part).values()
+    return { ...part, rows: part.rows.map(row => row && (changed.next().value as Values)) }
+  }
+
+  /** What must change in the rows so far. Null: nothing, or it is changed already. */
+  get changes(): CellChanges | null {
+    return this.#changed ? null : this.#whole.changes(this.#kinds.map(kinds => [...kinds]))
+  }
+}
