@@ -67,6 +67,7 @@ function rulesOf(tested: Tested): Rule[] {
     rule('a complete job has every row once, in order', checkComplete),
     rule('a job without results has no row', checkEmpty),
     rule('close may come at any time, and twice', checkClose),
+    rule('a sink that says `rewrites` takes back what it wrote', checkRewrite),
   ]
   if (beforeCommit === 'nothing') rules.push(rule('nothing is visible before commit', checkHidden))
   else rules.push(rule('written rows are visible before commit', checkVisible))
@@ -199,6 +200,22 @@ async function checkRestart(tested: Tested, output: string): Promise<void> {
     await sink.commit({ job: 'test', rows: NEXT.length, rejects: 0 }, running)
   })
   assert.deepEqual(await tested.read(output), NEXT)
+}
+
+async function checkRewrite({ create, read }: Tested, output: string): Promise<void> {
+  await using(create(output), async sink => {
+    if (!sink.rewrites) return
+    await sink.open()
+    await sink.begin(HEADER)
+    await sink.write(FIRST)
+    await sink.checkpoint(NOTE)
+    await sink.write(NEXT)
+    await sink.restart()
+    await sink.begin(HEADER)
+    await sink.write(THEN)
+    await sink.commit({ job: 'test', rows: THEN.length, rejects: 0 }, running)
+    assert.deepEqual(await read(output), THEN)
+  })
 }
 
 async function begin({ create }: Tested, output: string, then: (sink: Sink) => Promise<void>): Promise<void> {

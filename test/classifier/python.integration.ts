@@ -310,8 +310,8 @@ test('casts are applied before the cells are written', async t => {
 
 test('options of to_csv that the host cannot honour are refused before the function runs', async t => {
   const classifier = await started(t, 'bad.py:leaves')
-  const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv: { mode: 'a' } })
-  await failure(classifier.classify({ ...BATCH, job }), 'USAGE', '--to-csv mode="a"')
+  const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv: { mode: 'r' } })
+  await failure(classifier.classify({ ...BATCH, job }), 'USAGE', '--to-csv mode="r"')
 })
 
 test('a list of header names that is too short or too long names the columns', async t => {

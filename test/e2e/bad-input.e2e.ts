@@ -204,7 +204,7 @@ test('bad option values name flag, value and bound', async t => {
     [['--job', 'a b'], /--job "a b": use 1 to 100/],
     [['--cast', 'N'], /--cast "N": must be COLUMN=DTYPE/],
     [['--wokers', '2'], /run has no option --wokers\..*Did you mean --workers\?/s],
-    [['--to-csv', '{"mode":"a"}'], /mode="a"/],
+    [['--to-csv', '{"mode":"r"}'], /mode="r"/],
     [['--report', '/nowhere/report.json'], /--report \/nowhere\/report\.json: the folder does not exist/],
   ]
   for (const [options, message] of bad) await endsWith(t, 2, message, { input: GOOD, options })

@@ -309,7 +309,7 @@ test('bad options are refused by name', async t => {
   await refused({ indexKind: 'date' }, /indexKind "date".*integer, range/)
   await refused({ maxRejects: 'many' }, /maxRejects "many"/)
   await refused({ readCsv: { nrows: 3 } }, /readCsv.*nrows=3 cannot be used/)
-  await refused({ toCsv: { mode: 'a' } }, /mode/)
+  await refused({ toCsv: { mode: 'r' } }, /mode/)
   await refused({ cast: { A: 3 } }, /cast/)
   await refused({ brokerTimeout: 0 }, /brokerTimeout/)
 })
