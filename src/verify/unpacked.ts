@@ -31,7 +31,7 @@ if source:
  * makes of it. Several byte sequences may mean the same text, such as UTF-16 with and without a byte order mark.
  */
 const DECODE = `
-import hashlib, io, sys
+import codecs, hashlib, io, sys
 
 encoding, seeks = sys.argv[1:]
 
@@ -56,7 +56,10 @@ class Tap(io.RawIOBase):
 
 there, again = Tap(sys.stdin.buffer), Tap()
 encoder = io.TextIOWrapper(io.BufferedWriter(again), encoding, newline='')
-text = io.TextIOWrapper(io.BufferedReader(there), encoding, newline='')
+name = codecs.lookup(encoding).name
+if seeks != 'true' and name in ('utf-16', 'utf-32'):  # Python wrote no byte order mark
+    name += '-le' if sys.byteorder == 'little' else '-be'
+text = io.TextIOWrapper(io.BufferedReader(there), name, newline='')
 out = io.TextIOWrapper(sys.stdout.buffer, 'utf-8', newline='')
 for line in text:
     encoder.write(line)
