@@ -6,7 +6,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { BIN, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 import { until } from '../helpers/until.ts'
 
@@ -122,6 +122,21 @@ test('a reader that is killed ends the command with one clear line and the comma
   assert.match(stderr, /\nrowmill: to resume: rowmill run .*in\.csv .*never_ends[^\n]*\n$/)
   await untilGone(below)
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'tmp'])
+})
+
+test('a temporary folder without room ends the command with its name and the cure', async t => {
+  const { folder, input, output } = place(t)
+  writeFileSync(input, `id,text\n${Array.from({ length: 5000 }, (_, i) => `${i},${'x'.repeat(40)}\n`).join('')}`)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), TMPDIR: folder }
+  const command = 'ulimit -f 64; exec "$@"' // no file may have more than 64 KB
+  const words = ['-c', command, '-', process.execPath, BIN, 'run', input, output, ...CLASSIFIER, ...READ]
+  const { code, stderr } = await startProgram('bash', words, { env }).finished
+  assert.equal(code, 1, stderr)
+  assert.match(
+    stderr,
+    /cannot keep the rows in \S+: File too large\. Make room, or name another folder in TMPDIR\. \[OUTPUT_FAILED\]/,
+  )
+  assert.deepEqual(readdirSync(folder), ['in.csv'])
 })
 
 test('a run that was killed while it published learns the file again, and refuses what pandas reads otherwise', async t => {

@@ -1,5 +1,6 @@
 """Learns, cuts and proves one file (reader.py)."""
 
+import contextlib
 import csv
 import gc
 import hashlib
@@ -130,7 +131,9 @@ class Spool:
     """The rows of a file in the frames in which they leave, in a file without a name."""
 
     def __init__(self, folder):
-        self.file = tempfile.TemporaryFile(dir=folder)
+        self.folder = folder
+        with self.room():
+            self.file = tempfile.TemporaryFile(dir=folder)
         self.longest = 0
         self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
 
@@ -142,8 +145,18 @@ class Spool:
             lines = ','.join(map(str, range(line + start, line + min(start + step, count))))
             body = b'{"rows":%b,"lines":[%b]}' % (body, lines.encode())
             self.longest = max(self.longest, len(body))
-            self.file.write(len(body).to_bytes(4, 'big'))
-            self.file.write(body)
+            with self.room():
+                self.file.write(len(body).to_bytes(4, 'big'))
+                self.file.write(body)
+                self.file.flush()
+
+    @contextlib.contextmanager
+    def room(self):
+        try:
+            yield
+        except OSError as error:
+            what = f'cannot keep the rows in {self.folder}: {error.strerror}. Make room, or name another folder in TMPDIR.'
+            raise HostError('OUTPUT_FAILED', what, {'path': self.folder}) from error
 
     def rows_of_a_frame(self, columns):
         sample = list(zip(*(cells[:200] for cells in columns)))
