@@ -31,6 +31,7 @@
  * result          what the classifier made of consecutive positions; it has the partition number of its rows
  * kind            the type of the values of one output column within one result, such as integer, float or text
  * index kind      the type that pandas infers for the index over the whole column (`--index-kind`)
+ * recipe          how a worker makes the frame of a batch as a part of the file that pandas read as a whole (`--read`)
  * cast            the dtype that you name for an output column; its kinds are not compared
  * reject          a row without a result, with the reason; it keeps its position. Elsewhere called a dead letter
  * budget          how many rows of a job may be rejects before the job fails (`--max-rejects`)
