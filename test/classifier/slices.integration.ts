@@ -35,6 +35,24 @@ const BOTH_FAIL: Record<string, readonly string[]> = {
   nothing: ['', "engine='python'"],
 }
 
+/** How these calls read the file `base`. */
+const WAYS: Record<string, 'Whole' | 'Pieces'> = {
+  '': 'Whole',
+  'dtype=str': 'Pieces',
+  "dtype='string',engine='python'": 'Pieces',
+  "dtype={'id':str,'name':str,'n':'Int64','f':float,'flag':bool,'d':str}": 'Pieces',
+  "dtype={'id':str}": 'Whole',
+  "dtype='category'": 'Whole',
+  'dtype=str,index_col=0': 'Whole',
+  "dtype=str,parse_dates=['d']": 'Whole',
+}
+
+test('a file is read in pieces, so that memory does not grow with it, if the call says the dtype of every column', async () => {
+  const answers = JSON.parse(await python('slices.py', { base: Object.keys(WAYS) })) as { base: Record<string, Answer> }
+  const found = Object.entries(answers.base).map(([call, [, , way]]) => [call, way])
+  assert.deepEqual(Object.fromEntries(found), WAYS)
+})
+
 describe('batches equal the slices of the whole DataFrame', () => {
   for (const [file, calls] of Object.entries(CALLS)) {
     test(`${file}: ${calls.length} calls`, async () => {

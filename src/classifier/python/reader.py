@@ -107,7 +107,7 @@ class Reader:
 
 def load_parts():
     host.import_pandas()
-    names = ('reader_cut', 'reader_learn', 'reader_prove', 'reader_file')
+    names = ('reader_cut', 'reader_learn', 'reader_prove', 'reader_original', 'reader_file')
     parts = {name: host.load_beside(name) for name in names}
     return host.types.SimpleNamespace(host_call=sys.modules['host_call'], **parts)
 

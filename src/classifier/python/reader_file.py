@@ -1,26 +1,22 @@
 """Learns, cuts and proves one file (reader.py)."""
 
 import contextlib
-import csv
 import gc
 import hashlib
 import json
 import os
 import tempfile
-import warnings
 
 import numpy as np
-import pandas as pd
 from host_call import usage
 from host_recipe import Recipe
 from host_target import HostError
 from pandas.io.common import infer_compression
 from reader_cut import Cut
 from reader_learn import Learner
+from reader_original import PIECE_ROWS, read_original
 from reader_prove import prove
 
-# Larger pieces fall out of the caches of the processor, and in smaller ones each call of pandas costs too much.
-PIECE_ROWS = 10_000
 FRAME_BYTES = 256 * 1024
 
 REFUSED = {
@@ -52,12 +48,11 @@ def learn(reader, request, args, write):
     check_path(path)
     before = identity(path)
     digest, ends = digest_of(path)
-    frame = whole(reader, path, args)
-    reader.counted(len(frame))
+    original = read_original(reader, path, args)
     spool = Spool(request['spool'])
     gc.disable()  # it would look at millions of tuples again and again
     try:
-        learned = cut_and_prove(reader, path, args, frame, spool)
+        learned = cut_and_prove(reader, path, args, original, spool)
     except HostError:
         raise
     except Exception as error:
@@ -73,49 +68,34 @@ def learn(reader, request, args, write):
     return {**learned, **write, 'digest': digest, 'exactLines': exact, 'longestBytes': spool.longest}
 
 
-def whole(reader, path, args):
-    """The DataFrame that the call of the original job makes. What pandas warns of is passed on."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter('always')
-        try:
-            frame = pd.read_csv(path, **args)
-        except Exception as error:
-            raise of_file(error, path) from error
-    for text in dict.fromkeys(str(warning.message).strip() for warning in caught):
-        if not text.startswith('Skipping line'):
-            reader.note(f'pandas: {text}')
-    return frame
-
-
-def cut_and_prove(reader, path, args, frame, spool):
+def cut_and_prove(reader, path, args, original, spool):
     cut = Cut(path, args)
     try:
         learner = recipe = None
         done = 0
         for columns in cut.pieces(PIECE_ROWS):
             if learner is None:
-                learner = Learner(frame, cut, args)
+                learner = Learner(original.frame, cut, args)
                 made = learner.recipe()
                 recipe = Recipe(made, args)
             columns = [cells.tolist() for cells in columns]
-            learner.see(columns, done, recipe)
-            count = len(columns[0])
-            seqs = range(done, done + count)
-            line = done + 2
-            prove(recipe.assemble(columns, count, seqs), frame.iloc[done : done + count], done, line)
+            count, line = len(columns[0]), done + 2
+            part = original.part(done, count)
+            learner.see(columns, part, recipe)
+            prove(recipe.assemble(columns, count, range(done, done + count)), part, done, line)
             spool.add(columns, line)
             done += count
             reader.counted(done)
     finally:
         cut.close()
-    if done != len(frame):
-        raise HostError('READ_DIFFERS', f'the whole file gives {len(frame)} rows, and its cells give {done}.')
+    if done != original.total(done):
+        raise HostError('READ_DIFFERS', f'the whole file gives {original.total(done)} rows, and its cells give {done}.')
     if cut.skipped:
         more = f', and {len(cut.skipped) - 20} more' if len(cut.skipped) > 20 else ''
         reader.note(f'{len(cut.skipped)} rows left out, as on_bad_lines says: {"; ".join(cut.skipped[:20])}{more}')
     if learner is None:
         cut.places = list(range(len(cut.names)))
-        learner = Learner(frame, cut, args)
+        learner = Learner(original.frame, cut, args)
         made = learner.recipe()
     text = json.dumps(made, sort_keys=True, ensure_ascii=False)
     return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': done}
@@ -226,19 +206,3 @@ def has_plain_lines(path, args):
     packed = infer_compression(path, args.get('compression', 'infer')) is not None
     header = args.get('header', 'infer' if args.get('names') is None else None)
     return not packed and header in ('infer', 0) and not isinstance(header, bool)
-
-
-def of_file(error, path):
-    """An error of pandas as one of ours. The original job fails in the same way."""
-    said = f'{type(error).__name__}: {" ".join(str(error).split())}'
-    if isinstance(error, pd.errors.EmptyDataError):
-        code = 'INPUT_EMPTY'
-    elif isinstance(error, UnicodeError):
-        code = 'INPUT_ENCODING'
-    elif isinstance(error, (pd.errors.ParserError, csv.Error)):
-        code = 'INPUT_FIELDS' if 'fields' in said else 'INPUT_QUOTE' if 'string' in said else 'INPUT_UNREADABLE'
-    elif isinstance(error, (OSError, EOFError, MemoryError)):
-        code = 'INPUT_UNREADABLE'
-    else:
-        code = 'USAGE'
-    return HostError(code, f'pandas cannot read {path} with this call: {said}. The original job fails, too.', {'type': type(error).__name__})

@@ -124,8 +124,8 @@ class Learner:
             raise differs(f'{where} has dtype {name}, and its name does not say all of it', where)
         return name
 
-    def see(self, columns, first, recipe):
-        """Learns from a piece of the cells what the frame does not tell. `first` is the number of its first row."""
+    def see(self, columns, part, recipe):
+        """Learns from a piece of the cells what the frame does not tell. `part` is what the frame has for these rows."""
         for at in list(self.dates):
             texts = np.array([text for text in present(columns[at], recipe, at)][:2], dtype=object)
             if len(texts):
@@ -136,13 +136,13 @@ class Learner:
                 self.texts.discard(at)
                 row = next(row for row, cell in enumerate(columns[at]) if cell in recipe.missing[at])
                 # The C engine keeps NA words as texts in a column of numbers too large for it.
-                if isinstance(self.values(at)[first + row], str):
+                if isinstance(self.values(at, part)[row], str):
                     recipe.keep_words(at)
 
-    def values(self, at):
+    def values(self, at, part):
         if at in self.at_index:
-            return self.frame.index.get_level_values(self.at_index.index(at))
-        return self.frame.iloc[:, self.at_columns.index(at)].array
+            return part.index.get_level_values(self.at_index.index(at))
+        return part.iloc[:, self.at_columns.index(at)].array
 
 
 def present(cells, recipe, at):

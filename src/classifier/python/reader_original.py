@@ -1,0 +1,100 @@
+"""What the call of the original job makes of a file: the whole DataFrame, or one piece after the other."""
+
+import csv
+import warnings
+
+import pandas as pd
+from host_target import HostError
+from pandas.api import types
+
+# Larger pieces fall out of the caches of the processor, and in smaller ones each call of pandas costs too much.
+PIECE_ROWS = 10_000
+
+
+def read_original(reader, path, args):
+    """The DataFrame of the whole file, as Whole or as Pieces. What pandas warns of is passed on."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        try:
+            original = read_pieces(path, args) or Whole(pd.read_csv(path, **args))
+        except Exception as error:
+            raise of_file(error, path) from error
+    for text in dict.fromkeys(str(warning.message).strip() for warning in caught):
+        if not text.startswith('Skipping line'):
+            reader.note(f'pandas: {text}')
+    return original
+
+
+class Whole:
+    """The whole DataFrame, in memory as in the original job."""
+
+    def __init__(self, frame):
+        self.frame = frame
+
+    def part(self, first, count):
+        return self.frame.iloc[first : first + count]
+
+    def total(self, found):
+        return len(self.frame)
+
+
+class Pieces:
+    """A DataFrame of given dtypes, piece by piece. `frame` is the first piece. Its memory does not grow with the file."""
+
+    def __init__(self, path, frames, first):
+        self.path, self.frames, self.frame = path, frames, first
+
+    def part(self, first, count):
+        return self.frame if first == 0 else self.next()
+
+    def total(self, found):
+        return found + len(self.next())
+
+    def next(self):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore')
+                return self.frames.get_chunk(PIECE_ROWS)
+        except StopIteration:
+            return self.frame[:0]
+        except Exception as error:
+            raise of_file(error, self.path) from error
+
+
+def read_pieces(path, args):
+    """The Pieces of a file, or None if pandas infers something from the whole of it."""
+    whole = ('index_col', 'converters', 'parse_dates', 'date_format', 'nrows', 'skipfooter', 'dtype_backend')
+    if args.get('dtype') is None or any(name in args for name in whole):
+        return None
+    frames = pd.read_csv(path, **args, iterator=True)
+    try:
+        first = frames.get_chunk(PIECE_ROWS)
+    except StopIteration:
+        return None
+    # Without the name of an index column in the header, pandas makes an index of the first columns.
+    plain = isinstance(first.index, pd.RangeIndex) and first.columns.nlevels == 1
+    return Pieces(path, frames, first) if plain and says_all(args['dtype'], first.columns) else None
+
+
+def says_all(given, columns):
+    """Whether the call says the dtype of every column."""
+    if isinstance(given, dict) and not all(label in given for label in columns):
+        return False
+    dtypes = map(types.pandas_dtype, given.values() if isinstance(given, dict) else [given])
+    return all(getattr(dtype, 'categories', ()) is not None for dtype in dtypes)
+
+
+def of_file(error, path):
+    """An error of pandas as one of ours. The original job fails in the same way."""
+    said = f'{type(error).__name__}: {" ".join(str(error).split())}'
+    if isinstance(error, pd.errors.EmptyDataError):
+        code = 'INPUT_EMPTY'
+    elif isinstance(error, UnicodeError):
+        code = 'INPUT_ENCODING'
+    elif isinstance(error, (pd.errors.ParserError, csv.Error)):
+        code = 'INPUT_FIELDS' if 'fields' in said else 'INPUT_QUOTE' if 'string' in said else 'INPUT_UNREADABLE'
+    elif isinstance(error, (OSError, EOFError, MemoryError)):
+        code = 'INPUT_UNREADABLE'
+    else:
+        code = 'USAGE'
+    return HostError(code, f'pandas cannot read {path} with this call: {said}. The original job fails, too.', {'type': type(error).__name__})
