@@ -66,6 +66,8 @@ export interface JobSummary {
   readonly job: string
   readonly rows: number
   readonly rejects: number
+  /** The rows that were written. With `--rows any` they may be fewer or more than `rows`. */
+  readonly rowsOut: number
 }
 
 /** What a sink needs to know about the output: the columns of the results and the options of the job record. */

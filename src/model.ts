@@ -29,6 +29,7 @@
  * classifier      your function, in a process or thread of its own
  * batch           the rows that the classifier gets in one call
  * result          what the classifier made of consecutive positions; it has the partition number of its rows
+ * output row      a row that the classifier returned: one for each row, or any number with `--rows any`
  * kind            the type of the values of one output column within one result, such as integer, float or text
  * index kind      the type that pandas infers for the index over the whole column (`--index-kind`)
  * recipe          how a worker makes the frame of a batch as a part of the file that pandas read as a whole (`--read`)
@@ -156,7 +157,7 @@ export interface Rejected {
   readonly values: Values
 }
 
-/** The outcome of `count` consecutive positions of one partition: an entry in `rows` for each, except for rejects. */
+/** The outcome of `count` consecutive positions of one partition. `rows` has their output rows; rejects have none. */
 export interface Result {
   readonly job: string
   readonly epoch: number
@@ -175,6 +176,8 @@ export interface Result {
   /** One Kind for each column. */
   readonly kinds: readonly string[]
   readonly rejected: readonly Rejected[]
+  /** For each position, the number of its output rows. Null: one for each, except for rejects. */
+  readonly outputs: readonly number[] | null
   /** The cells of the output rows, unquoted. */
   readonly rows: readonly Values[]
 }

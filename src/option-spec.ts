@@ -42,7 +42,7 @@ export interface OptionSpec<T> {
   readonly holdsSecret?: (text: string) => boolean
   /** The value as messages may show it, if it holds a secret. Default: only what a URL shows, or *** . */
   readonly mask?: (text: string) => string
-  /** Whether the option has neither a variable nor a key: it is dangerous, and its flag means less in other commands. */
+  /** Whether the option has neither a variable nor a key, because its flag means something else in other commands. */
   readonly commandLineOnly?: boolean
   readonly schema: ValueSchema
   /** The text that `parse` takes for a list. Default: it takes the items one by one. */

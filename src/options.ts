@@ -194,6 +194,15 @@ export const OPTIONS = {
     'JOB',
     'take the columns, the index and the dtypes of this earlier job, and its arguments of read_csv and to_csv',
   ),
+  outputRows: {
+    ...choice(
+      'rows',
+      ['one', 'any'],
+      'how many rows the classifier returns for each row: one, or any number of them (a filter, an explode)',
+      'one',
+    ),
+    commandLineOnly: true,
+  },
   force: flag('force', 'replace OUT if it exists; it keeps its mode and owner, and a symbolic link is refused'),
   forceRemoval: {
     ...flag('force', 'also remove open or unfinished jobs; workers skip their remaining rows'),

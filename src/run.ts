@@ -170,8 +170,9 @@ function startFlow(
   return [publishing, collecting, judging]
 }
 
-function reportOf({ job, rows, rejects, duplicates, rejected, rowsByWorker }: Collected) {
-  return { job, rows, rejects, duplicates, rejected, rowsByWorker: Object.fromEntries(rowsByWorker) }
+function reportOf({ rowsByWorker, ...collected }: Collected) {
+  const rowsIn = collected.rows + collected.rejects
+  return { ...collected, rowsIn, rowsByWorker: Object.fromEntries(rowsByWorker) }
 }
 
 /** Whether the run can be resumed after this error. */

@@ -17,10 +17,12 @@ export interface ClassifierBatch {
   readonly seqs: readonly number[] | null
 }
 
-/** The output for a batch: one output row for each row, in order. */
+/** The output for a batch: one output row for each row, in order, unless `outputs` says otherwise. */
 export interface ClassifiedBatch {
   readonly columns: readonly string[]
   readonly kinds: readonly Kind[]
+  /** For each row, the number of its output rows. Missing: each has one. */
+  readonly outputs?: readonly number[]
   readonly rows: readonly Values[]
 }
 

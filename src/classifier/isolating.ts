@@ -224,7 +224,10 @@ export class IsolatingClassifier implements BatchClassifier {
   #reject(batch: Batch, job: Job, why: Pick<Rejected, 'reason' | 'detail'>): BatchAnswer {
     const head = resultHead(batch, job, { by: this.#options.by, classifier: this.#fingerprint })
     const rejected = [rejectedRow(batch.parts[0]!, why, this.#mostBytes)]
-    return { results: [encodeResult({ ...head, count: 1, columns: [], kinds: [], rejected, rows: [] })], rejected }
+    return {
+      results: [encodeResult({ ...head, count: 1, columns: [], kinds: [], rejected, outputs: null, rows: [] })],
+      rejected,
+    }
   }
 }
 

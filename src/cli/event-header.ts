@@ -14,7 +14,7 @@ import { jobOptions } from './job-options.ts'
 /** The header of a job of events, as it goes into the job record, from a command line. Throws USAGE. */
 export async function unsequencedHeader(
   options: OptionValues<
-    'columns' | 'indexKind' | 'cast' | 'eventMaxRejects' | 'header' | 'readCsv' | 'toCsv' | 'python'
+    'columns' | 'indexKind' | 'cast' | 'eventMaxRejects' | 'outputRows' | 'header' | 'readCsv' | 'toCsv' | 'python'
   >,
   say: Say,
 ): Promise<Omit<UnsequencedHeader, 'id'>> {
@@ -40,7 +40,7 @@ export async function unsequencedHeader(
   }
 }
 
-const REPLACED_BY_LIKE = ['columns', 'indexKind', 'cast', 'header', 'readCsv', 'toCsv'] as const
+const REPLACED_BY_LIKE = ['columns', 'indexKind', 'cast', 'outputRows', 'header', 'readCsv', 'toCsv'] as const
 
 type LikeValues = OptionValues<(typeof REPLACED_BY_LIKE)[number] | 'like' | 'eventMaxRejects'>
 

@@ -6,7 +6,7 @@ import { checkToCsv } from '../pandas/to-csv.ts'
 import type { CheckedCalls } from '../python/pandas-reader.ts'
 
 type PastedCalls = CheckedCalls & { readonly source: unknown }
-type JobOptionValues = OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast' | 'maxRejects'>
+type JobOptionValues = OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv' | 'cast' | 'maxRejects' | 'outputRows'>
 
 /**
  * The options that go into the job record: `toCsv` and `cast`, which change bytes, and the budget. The options
@@ -14,7 +14,7 @@ type JobOptionValues = OptionValues<'readCsv' | 'delimiter' | 'header' | 'toCsv'
  * original program (`pasted`). Throws USAGE.
  */
 export function jobOptions(options: JobOptionValues, pasted: PastedCalls | null = null): JobOption[] {
-  const { readCsv, delimiter, cast, maxRejects } = options
+  const { readCsv, delimiter, cast, maxRejects, outputRows } = options
   checkReadCsv(readCsv, delimiter)
   const toCsv = toCsvArguments(options, pasted)
   checkToCsv(toCsv)
@@ -23,6 +23,7 @@ export function jobOptions(options: JobOptionValues, pasted: PastedCalls | null 
     ...(pasted?.toCsv && pasted.source ? [] : written),
     { name: 'cast', value: JSON.stringify(cast.map(parseCast)) },
     { name: 'maxRejects', value: maxRejects },
+    ...(outputRows === 'any' ? [{ name: 'rows', value: outputRows }] : []),
   ]
 }
 

@@ -18,6 +18,7 @@ export const RUN_OPTIONS = [
   'classifierMemory',
   'probe',
   'maxRejects',
+  'outputRows',
   'partitions',
   ...KAFKA_OPTIONS,
   'brokerTimeout',

@@ -20,8 +20,10 @@ export const RUN_REPORT = {
     rowsPerSecond: 'rows per second, with one decimal if below 10',
     job: 'the id of the job',
     pipeline: 'the pipeline it ran in',
-    rows: 'rows in OUT. Null, like every field but job, if an interrupted command had already completed OUT and this one only cleaned up',
+    rows: 'rows of IN with a result. Null, like every field but job, if an interrupted command had already completed OUT and this one only cleaned up',
     rejects: 'rejected rows, which are not in OUT',
+    rowsIn: 'rows in IN',
+    rowsOut: 'rows in OUT; with --rows any they may be fewer or more than rows',
     duplicates: 'results that came twice and were dropped',
     rejected: 'the first 100 rejected rows, each as {"seq", "line", "reason", "detail", "values"}',
     partitions: 'partitions of the topic of rows',
@@ -59,9 +61,10 @@ export async function tellReport(report: RunReport, options: RunValues, say: Say
 }
 
 /** One line: how many rows in how many seconds. */
-export function summaryOf({ rows, seconds, startSeconds }: RunReport): string {
+export function summaryOf({ rows, rowsIn, rowsOut, seconds, startSeconds }: RunReport): string {
   const time = `${seconds.toFixed(1)} s (${startSeconds.toFixed(1)} s to start)`
-  return `${counted(rows, 'row')} in ${time}, ${describeSpeed(speedOf(rows, seconds))}`
+  const many = rowsOut === rows ? counted(rows, 'row') : `${counted(rowsIn, 'row')} in and ${rowsOut} out,`
+  return `${many} in ${time}, ${describeSpeed(speedOf(rows, seconds))}`
 }
 
 /** A run as --report and --output json show it. */

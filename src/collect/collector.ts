@@ -280,12 +280,12 @@ class Collection {
   }
 
   async #finish(): Promise<Collected | NeededChanges> {
-    const { rows, rejects, duplicates } = this.#results.counts
+    const { rows, rejects, duplicates, rowsOut = rows } = this.#results.counts
     this.#budget.check(rows + rejects)
     const changes = this.#whole?.changes(this.#kinds.kinds)
     if (changes) return { changes, columns: this.#columns! }
-    if (!this.#columns) await this.#begin(null)
-    const summary = { job: this.#job.id, rows, rejects }
+    if (!this.#columns) await this.#begin(this.#kinds.seen.columnsWithoutRows ?? null)
+    const summary = { job: this.#job.id, rows, rejects, rowsOut }
     await this.#options.mayCommit?.()
     this.#context.signal.throwIfAborted()
     await this.#options.sink.commit(summary, this.#context.signal)

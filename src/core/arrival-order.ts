@@ -1,7 +1,13 @@
 import { RowmillError } from '../errors.ts'
 import type { Result } from '../model.ts'
-import { type ResultSlice, rejectedOf, sameColumns } from './result-slice.ts'
-import type { ArrivalCheckpoint, MessageOffset, RowCounts, RowOrder } from './row-order.ts'
+import { type ResultSlice, rejectedOf, rowsOutOf, sameColumns } from './result-slice.ts'
+import {
+  type ArrivalCheckpoint,
+  type MessageOffset,
+  type RowCounts,
+  type RowOrder,
+  withoutSameRowsOut,
+} from './row-order.ts'
 
 /** A result that was not taken yet, and the highest input offset before it. */
 interface PendingResult {
@@ -29,6 +35,7 @@ export class ArrivalOrder implements RowOrder {
   #rows: number
   #rejects: number
   #duplicates: number
+  #rowsOut: number
 
   constructor(job: string, { counts, offsets, highest }: ArrivalCheckpoint) {
     this.#job = job
@@ -37,6 +44,7 @@ export class ArrivalOrder implements RowOrder {
     this.#rows = counts.rows
     this.#rejects = counts.rejects
     this.#duplicates = counts.duplicates
+    this.#rowsOut = counts.rowsOut ?? counts.rows
   }
 
   reach(from: readonly number[]): void {
@@ -57,7 +65,12 @@ export class ArrivalOrder implements RowOrder {
   }
 
   get counts(): RowCounts {
-    return { rows: this.#rows, rejects: this.#rejects, duplicates: this.#duplicates }
+    return withoutSameRowsOut({
+      rows: this.#rows,
+      rejects: this.#rejects,
+      duplicates: this.#duplicates,
+      rowsOut: this.#rowsOut,
+    })
   }
 
   get next(): Result | null {
@@ -97,6 +110,7 @@ export class ArrivalOrder implements RowOrder {
     const rejects = taken.reduce((sum, slice) => sum + rejectedOf(slice).length, 0)
     this.#rejects += rejects
     this.#rows += taken.length - rejects
+    this.#rowsOut += taken.reduce((sum, slice) => sum + rowsOutOf(slice), 0)
     return taken
   }
 }

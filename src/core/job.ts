@@ -110,6 +110,11 @@ export function jsonOptionOf(
   }
 }
 
+/** How many output rows a row may have: `one`, or `any` number of them. */
+export function rowsOption({ options }: Pick<Job, 'options'>): 'one' | 'any' {
+  return optionOf(options, 'rows') === 'any' ? 'any' : 'one'
+}
+
 /** A key for one attempt of one job. */
 export function attemptOf({ id, attempt }: Job): string {
   return `${id}/${attempt}`

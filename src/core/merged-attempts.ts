@@ -1,4 +1,5 @@
 import type { EndOfInput, Result } from '../model.ts'
+import { startOf } from './result-slice.ts'
 
 interface AttemptResult {
   readonly kind: 'result'
@@ -133,8 +134,8 @@ function cut(result: Result, from: number, to: number): Result {
   const [start, end] = [from - result.first, to - result.first]
   if (start === 0 && end === result.count) return result
   const rejected = result.rejected.filter(({ index }) => index >= start && index < end)
-  const before = result.rejected.filter(({ index }) => index < start).length
-  const rows = result.rows.slice(start - before, end - before - rejected.length)
+  const rows = result.rows.slice(startOf(result, start), startOf(result, end))
   const moved = rejected.map(reject => ({ ...reject, index: reject.index - start }))
-  return { ...result, first: from, count: end - start, rejected: moved, rows }
+  const outputs = result.outputs?.slice(start, end) ?? null
+  return { ...result, first: from, count: end - start, rejected: moved, outputs, rows }
 }

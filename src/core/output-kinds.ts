@@ -54,6 +54,8 @@ export interface KindsSeen {
   /** By attempt, the classifier in hex and the worker that ran it first. It may be repaired between attempts. */
   readonly classifiers: readonly (readonly [attempt: number, classifier: string, by: string])[]
   readonly columns: readonly string[] | null
+  /** The columns of the first result whose rows were all dropped. They count only if no result has rows. */
+  readonly columnsWithoutRows?: readonly string[]
   /** For each column, its kinds so far and the rows that had them first. */
   readonly kinds: readonly (readonly (readonly [Kind, string])[])[]
 }
@@ -64,6 +66,7 @@ export class OutputKinds {
   readonly #cast: ReadonlySet<string>
   readonly #rules: CellRules | null
   #columns: readonly string[] | null = null
+  #columnsWithoutRows: readonly string[] | undefined
   readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
   #seen: Map<Kind, string>[] = []
 
@@ -83,6 +86,7 @@ export class OutputKinds {
     for (const [attempt, classifier, by] of before.classifiers)
       this.#classifiers.set(attempt, { classifier: Buffer.from(classifier, 'hex'), by })
     this.#columns = before.columns
+    this.#columnsWithoutRows = before.columnsWithoutRows
     this.#seen = before.kinds.map(kinds => new Map(kinds))
   }
 
@@ -91,7 +95,8 @@ export class OutputKinds {
       ([attempt, { classifier, by }]) => [attempt, Buffer.from(classifier).toString('hex'), by] as const,
     )
     const kinds = this.#seen.map(seen => [...seen])
-    return { classifiers, columns: this.#columns, kinds }
+    const without = this.#columnsWithoutRows
+    return { classifiers, columns: this.#columns, ...(without ? { columnsWithoutRows: without } : {}), kinds }
   }
 
   /** The kinds of each column so far. Of a column with a cast there are none: its dtype is what the user says. */
@@ -103,6 +108,11 @@ export class OutputKinds {
   check(result: Result, rows: string): void {
     if (result.count === result.rejected.length && result.count > 0) return
     this.#checkClassifier(result)
+    if (result.rows.length === 0 && result.count > 0) {
+      // All were dropped: a function may leave an empty DataFrame as it is, and its columns hold no value.
+      this.#columnsWithoutRows ??= result.columns
+      return
+    }
     this.#checkColumns(result.columns, rows)
     result.kinds.forEach((kind, column) => {
       if (!this.#seen[column]!.has(kind)) this.#meet(column, kind, rows)

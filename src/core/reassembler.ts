@@ -1,7 +1,13 @@
 import { RowmillError } from '../errors.ts'
 import type { EndOfInput, Result, Rows } from '../model.ts'
-import { type ResultSlice, rejectedOf, sameColumns } from './result-slice.ts'
-import type { MessageOffset, RowCounts, RowOrder, SequenceCheckpoint } from './row-order.ts'
+import { type ResultSlice, rejectedOf, rowsOutOf, sameColumns } from './result-slice.ts'
+import {
+  type MessageOffset,
+  type RowCounts,
+  type RowOrder,
+  type SequenceCheckpoint,
+  withoutSameRowsOut,
+} from './row-order.ts'
 import { type Layout, partitionOf, rowsInPartition, rowsLeftInBlock, seqOf } from './sequence.ts'
 
 /** A result whose rows before position `end` count and are not all handed out. */
@@ -44,6 +50,7 @@ export class Reassembler implements RowOrder {
   #rows = 0
   #rejects = 0
   #duplicates = 0
+  #rowsOut = 0
   /** The highest epoch seen anywhere. */
   #epoch: number
   /** By epoch, its `from`. An epoch that every partition has reached is left out. */
@@ -60,6 +67,7 @@ export class Reassembler implements RowOrder {
     this.#rows = counts.rows
     this.#rejects = counts.rejects
     this.#duplicates = counts.duplicates
+    this.#rowsOut = counts.rowsOut ?? counts.rows
     this.#epoch = Math.max(0, ...epochs, ...starts.map(([epoch]) => epoch))
     this.#starts = new Map(starts)
     this.#heads = offsets.map((read, partition) => {
@@ -79,7 +87,12 @@ export class Reassembler implements RowOrder {
   }
 
   get counts(): RowCounts {
-    return { rows: this.#rows, rejects: this.#rejects, duplicates: this.#duplicates }
+    return withoutSameRowsOut({
+      rows: this.#rows,
+      rejects: this.#rejects,
+      duplicates: this.#duplicates,
+      rowsOut: this.#rowsOut,
+    })
   }
 
   get complete(): boolean {
@@ -176,6 +189,7 @@ export class Reassembler implements RowOrder {
       const rejects = rejectedOf(slice).length
       this.#rejects += rejects
       this.#rows += count - rejects
+      this.#rowsOut += rowsOutOf(slice)
       this.#seq += count
       head.next += count
       if (head.next === end) head.held.shift()

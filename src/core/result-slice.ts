@@ -13,26 +13,41 @@ export interface ResultSlice {
   readonly seq: number | null
 }
 
-/** What became of each row of the slice: its output cells, or its reject. */
-export function outcomesOf({ result, index, count }: ResultSlice): (Values | Rejected)[] {
-  const { rows, rejected } = result
-  if (rejected.length === 0) return rows.slice(index, index + count)
-  const outcomes: (Values | Rejected)[] = []
-  let next = rejected.findIndex(reject => reject.index >= index)
-  if (next < 0) next = rejected.length
-  let row = index - next // rejects have no entry in `rows`
-  for (let at = index; at < index + count; at++) {
-    if (rejected[next]?.index === at) outcomes.push(rejected[next++]!)
-    else outcomes.push(rows[row++]!)
-  }
-  return outcomes
+/** What became of each row of the slice: its output rows, or its reject. */
+export function outcomesOf({
+  result,
+  index,
+  count,
+}: Pick<ResultSlice, 'result' | 'index' | 'count'>): (readonly Values[] | Rejected)[] {
+  const { rows, rejected, outputs } = result
+  const rejects = new Map(rejected.map(reject => [reject.index, reject]))
+  let row = startOf(result, index)
+  return Array.from({ length: count }, (_, i) => {
+    const reject = rejects.get(index + i)
+    if (reject) return reject
+    const from = row
+    row += outputs ? outputs[index + i]! : 1
+    return rows.slice(from, row)
+  })
 }
 
-/** The rows of the slice that have a result. */
-export function rowsOf(slice: ResultSlice): readonly Values[] {
-  const { rejected, rows } = slice.result
-  if (rejected.length > 0) return outcomesOf(slice).filter(isRow)
-  return slice.count === rows.length ? rows : rows.slice(slice.index, slice.index + slice.count)
+/** The output rows of the slice. */
+export function rowsOf({ result, index, count }: ResultSlice): readonly Values[] {
+  if (count === result.count) return result.rows
+  return result.rows.slice(startOf(result, index), startOf(result, index + count))
+}
+
+/** How many output rows the slice has. */
+export function rowsOutOf({ result, index, count }: ResultSlice): number {
+  return startOf(result, index + count) - startOf(result, index)
+}
+
+/** Where the output rows of the position `index` begin among the rows of the result. */
+export function startOf({ rejected, outputs }: Result, index: number): number {
+  if (!outputs) return index - rejected.filter(reject => reject.index < index).length
+  let start = 0
+  for (let at = 0; at < index; at++) start += outputs[at]!
+  return start
 }
 
 /** The rejected rows of the slice. */
@@ -41,8 +56,8 @@ export function rejectedOf({ result, index, count }: ResultSlice): readonly Reje
   return result.rejected.filter(reject => reject.index >= index && reject.index < index + count)
 }
 
-export function isRow(outcome: Values | Rejected): outcome is Values {
-  return Array.isArray(outcome)
+export function isReject(outcome: readonly Values[] | Rejected): outcome is Rejected {
+  return !Array.isArray(outcome)
 }
 
 /** Whether the rows of two results have the same columns. A result without rows fits any. */

@@ -10,9 +10,17 @@ export interface MessageOffset {
 
 /** The rows handed out so far. Duplicates are copies, and rows that a newer epoch replaced. */
 export interface RowCounts {
+  /** Rows with a result. */
   readonly rows: number
   readonly rejects: number
   readonly duplicates: number
+  /** Output rows. Missing if each row with a result has one. */
+  readonly rowsOut?: number
+}
+
+/** The same counts. `rowsOut` is left out if it is `rows`. */
+export function withoutSameRowsOut({ rowsOut, ...counts }: Required<RowCounts>): RowCounts {
+  return rowsOut === counts.rows ? counts : { ...counts, rowsOut }
 }
 
 /** An epoch and its `from`, the lowest seq that its producer did not find: rows of older epochs count only below it. */

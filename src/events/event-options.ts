@@ -23,6 +23,8 @@ export interface EventFormat {
   readonly cast?: Readonly<Record<string, string>>
   /** How many rows may be rejected before the job fails: a number, or a part such as `0.5%`. Default: `100%`. */
   readonly maxRejects?: string
+  /** How many rows the classifier returns for each row: `one`, or `any` number. Then results() gives no row, or several, for a seq. */
+  readonly rows?: 'one' | 'any'
 }
 
 export interface OpenJobOptions extends EventFormat {
@@ -60,7 +62,7 @@ export interface OpenJobOptions extends EventFormat {
   readonly signal?: AbortSignal
 }
 
-const REPLACED_BY_LIKE = ['columns', 'indexKind', 'readCsv', 'toCsv', 'cast'] as const
+const REPLACED_BY_LIKE = ['columns', 'indexKind', 'readCsv', 'toCsv', 'cast', 'rows'] as const
 
 /** Checks the options of a producer, and returns those that go into the job record. Throws USAGE. */
 export function checkOptions(options: OpenJobOptions): JobOption[] {
@@ -98,7 +100,8 @@ function checkLike(options: OpenJobOptions): void {
 
 /** The options of the job record. Throws USAGE naming the option, its value and what would be right. */
 function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOption[] {
-  const { readCsv = {}, toCsv = {}, cast = {} } = format
+  const { readCsv = {}, toCsv = {}, cast = {}, rows = 'one' } = format
+  if (rows !== 'one' && rows !== 'any') throw refused('rows', rows, "it must be 'one' or 'any'")
   for (const [name, value] of Object.entries({ readCsv, toCsv, cast })) {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       throw refused(name, value, 'it must be an object')
@@ -113,6 +116,7 @@ function eventJobOptions(format: EventFormat, columns: readonly string[]): JobOp
     { name: 'readCsv', value: handedOn },
     { name: 'toCsv', value: JSON.stringify(written) },
     { name: 'cast', value: JSON.stringify(dtypes) },
+    ...(rows === 'any' ? [{ name: 'rows', value: rows }] : []),
   ]
 }
 

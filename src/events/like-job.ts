@@ -6,7 +6,7 @@ import type { JobHeader } from '../pipeline/same-job.ts'
 
 /** The options that say how rows are read and cells are written. */
 const OF_FORMAT: readonly string[] = [
-  ...['recipe', 'readCall', 'writeCall', 'readCsv', 'toCsv', 'cast'],
+  ...['recipe', 'readCall', 'writeCall', 'readCsv', 'toCsv', 'cast', 'rows'],
   'quotesCarriageReturn',
 ]
 

@@ -1,4 +1,4 @@
-import { isRow, outcomesOf, type ResultSlice, sameColumns } from '../core/result-slice.ts'
+import { isReject, outcomesOf, type ResultSlice, sameColumns } from '../core/result-slice.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, JobOption, Result } from '../model.ts'
 import { withoutMarks } from '../pandas/number-marks.ts'
@@ -71,13 +71,12 @@ class BufferedRows {
   add(slices: readonly ResultSlice[]): void {
     for (const slice of slices) {
       if (slice.result.rows.length > 0) this.#columnsOf ??= slice.result
-      outcomesOf(slice).forEach((place, i) => {
+      outcomesOf(slice).forEach((outcome, i) => {
         const seq = slice.seq === null ? null : slice.seq + i
-        if (isRow(place)) this.#rows.push({ seq, values: place, rejected: null })
-        else {
-          const { reason, detail, values } = place
+        if (isReject(outcome)) {
+          const { reason, detail, values } = outcome
           this.#rows.push({ seq, values: null, rejected: { reason, detail, values } })
-        }
+        } else for (const values of outcome) this.#rows.push({ seq, values, rejected: null })
       })
     }
   }

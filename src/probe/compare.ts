@@ -6,12 +6,15 @@ export interface NoResult {
   readonly detail: string
 }
 
+/** The output rows of one row, or why it has no result. */
+export type Outcome = readonly Values[] | NoResult
+
 /** What became of rows in one cut. */
 export interface Outcomes {
   /** None if every row is rejected: then nobody knows the columns. */
   readonly columns: readonly string[]
-  /** For each row that came in, the cells of its output, or why it has none. */
-  readonly rows: readonly (Values | NoResult)[]
+  /** For each row that came in, its output rows, or why it has no result. Dropped rows at the end may be missing. */
+  readonly rows: readonly Outcome[]
 }
 
 /** Where two cuts of the same rows differ. `row` is the place among these rows. */
@@ -20,8 +23,8 @@ export type Difference =
   | {
       readonly what: 'outcome'
       readonly row: number
-      readonly one: Values | NoResult
-      readonly other: Values | NoResult
+      readonly one: Outcome
+      readonly other: Outcome
     }
   | {
       readonly what: 'cell'
@@ -37,26 +40,26 @@ export function* differencesOf(a: Outcomes, b: Outcomes): Generator<Difference> 
     yield { what: 'columns', one: a.columns, other: b.columns }
     return
   }
-  for (const [row, one] of a.rows.entries()) {
-    const other = b.rows[row]!
+  for (let row = 0; row < Math.max(a.rows.length, b.rows.length); row++) {
+    const [one, other] = [a.rows[row] ?? [], b.rows[row] ?? []]
     if (isReject(one) && isReject(other)) continue
-    if (isReject(one) || isReject(other)) yield { what: 'outcome', row, one, other }
-    else {
-      for (let at = 0; at < Math.max(one.length, other.length); at++) {
-        const column = at % Math.max(1, a.columns.length)
-        if (one[at] !== other[at]) yield { what: 'cell', row, column, one: one[at], other: other[at] }
-      }
-    }
+    if (isReject(one) || isReject(other) || one.length !== other.length) yield { what: 'outcome', row, one, other }
+    else for (const [at, cells] of one.entries()) yield* differentCells(row, cells, other[at]!)
   }
 }
 
-/** An outcome in words: its cells as JSON, or the reason. */
-export function describeOutcome(outcome: Values | NoResult): string {
-  if (!isReject(outcome)) return JSON.stringify(outcome)
+function* differentCells(row: number, one: Values, other: Values): Generator<Difference> {
+  for (const column of one.keys())
+    if (one[column] !== other[column]) yield { what: 'cell', row, column, one: one[column], other: other[column] }
+}
+
+/** An outcome in words: the cells of its only row or of all rows as JSON, or the reason. */
+export function describeOutcome(outcome: Outcome): string {
+  if (!isReject(outcome)) return JSON.stringify(outcome.length === 1 ? outcome[0] : outcome)
   return `rejected (${outcome.reason} ${outcome.detail.split('\n', 1)[0]})`
 }
 
-export function isReject(outcome: Values | NoResult): outcome is NoResult {
+export function isReject(outcome: Outcome): outcome is NoResult {
   return 'reason' in outcome
 }
 

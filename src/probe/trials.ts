@@ -1,11 +1,12 @@
 import type { BatchClassifier } from '../classifier/boundary.ts'
 import type { Batch, Part } from '../core/batcher.ts'
 import { describeBatch } from '../core/describe-batch.ts'
+import { outcomesOf } from '../core/result-slice.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
-import type { Job, Kind, Result, Values } from '../model.ts'
+import type { Job, Kind, Result } from '../model.ts'
 import { decode, encodeRows } from '../wire/codec.ts'
 import { decodeHead } from '../wire/rows-head.ts'
-import { type NoResult, type Outcomes, sameNames } from './compare.ts'
+import { type NoResult, type Outcome, type Outcomes, sameNames } from './compare.ts'
 import type { RowCut } from './cuts.ts'
 import type { Sample } from './sample.ts'
 
@@ -117,7 +118,7 @@ function tooLong(timeoutMs: number): RowmillError {
 
 /** Puts the batches of a cut together. Each row gets its place among the rows of the sample. */
 class TrialBuilder {
-  readonly #rows: (Values | NoResult)[] = []
+  readonly #rows: Outcome[] = []
   readonly #kinds: Set<Kind>[] = []
   #columns: readonly string[] | null = null
   #oneHeader = true
@@ -125,14 +126,16 @@ class TrialBuilder {
 
   add(places: readonly number[], results: readonly Result[]): void {
     const next = places.values()
-    for (const { columns, kinds, rows } of results) {
+    for (const result of results) {
+      const { columns, kinds, rows, count } = result
+      for (const outcome of outcomesOf({ result, index: 0, count })) this.#rows[next.next().value!] = outcome
+      if (rows.length === 0 && count > 0) continue // all were dropped, and the columns hold no value
       this.#columns ??= columns
       if (!sameNames(columns, this.#columns)) this.#oneHeader = false
       for (const [column, kind] of kinds.entries()) {
         this.#kinds[column] ??= new Set()
         this.#kinds[column].add(kind)
       }
-      for (const row of rows) this.#rows[next.next().value!] = row
     }
   }
 

@@ -115,8 +115,13 @@ export interface ProbeReport {
 export interface RunReport {
   readonly job: string
   readonly pipeline: string
+  /** Rows with a result. */
   readonly rows: number
   readonly rejects: number
+  /** All rows of the source. */
+  readonly rowsIn: number
+  /** Rows that were written. */
+  readonly rowsOut: number
   readonly duplicates: number
   /** The first of the rejected rows, at most 100: a run with its own pipeline leaves no topic to look them up in. */
   readonly rejected: readonly Rejected[]

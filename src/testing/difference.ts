@@ -42,9 +42,13 @@ export function describeDifference(before: Named, after: Named): string | null {
   return null
 }
 
-function outcomesOf({ columns, rows, rejects }: TestResult): Outcomes {
-  const bySeq = new Map<number, TestReject>(rejects.map(reject => [reject.seq, reject]))
-  const left = rows.values()
-  const outcome = (seq: number): Values | TestReject => bySeq.get(seq) ?? left.next().value!
-  return { columns, rows: Array.from({ length: rows.length + rejects.length }, (_, seq) => outcome(seq)) }
+function outcomesOf({ columns, rows, seqs, rejects }: TestResult): Outcomes {
+  const outcomes: (Values[] | TestReject)[] = []
+  for (const reject of rejects) outcomes[reject.seq] = reject
+  for (const [at, row] of rows.entries()) {
+    const seq = seqs[at]!
+    const before = outcomes[seq] as Values[] | undefined
+    outcomes[seq] = [...(before ?? []), row]
+  }
+  return { columns, rows: Array.from(outcomes, outcome => outcome ?? []) } // the rows between were dropped
 }

@@ -2,7 +2,7 @@ import type { BatchAnswer, BatchClassifier } from '../classifier/boundary.ts'
 import { type Batch, Batcher } from '../core/batcher.ts'
 import { castsOf, OutputKinds } from '../core/output-kinds.ts'
 import { Reassembler } from '../core/reassembler.ts'
-import { type ResultSlice, rowsOf } from '../core/result-slice.ts'
+import { isReject, outcomesOf, type ResultSlice, rowsOf } from '../core/result-slice.ts'
 import { describeRows, placeOf, rowsInPartition, seqOf } from '../core/sequence.ts'
 import { CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
 import type { EndOfInput, Job, Rejected, Result, RowsHead, Values } from '../model.ts'
@@ -15,6 +15,8 @@ import { decodeHead } from '../wire/rows-head.ts'
 export interface Classified {
   readonly columns: readonly string[]
   readonly rows: readonly Values[]
+  /** For each of `rows`, the seq of the row that it was made of. */
+  readonly seqs: readonly number[]
   readonly rejected: readonly Rejected[]
   /** The seqs of each batch, in the order in which the batches were cut. */
   readonly batches: readonly (readonly number[])[]
@@ -91,11 +93,7 @@ function seqsOf({ first, count }: Batch, partition: number, job: Job): number[] 
   return Array.from({ length: count }, (_, i) => seqOf({ partition, position: first + i }, job))
 }
 
-function collectAll(
-  job: Job,
-  total: number,
-  logs: readonly Result[][],
-): { columns: readonly string[]; rows: Values[] } {
+function collectAll(job: Job, total: number, logs: readonly Result[][]): Pick<Classified, 'columns' | 'rows' | 'seqs'> {
   const reassembler = new Reassembler(job.id, job, {
     seq: 0,
     counts: { rows: 0, rejects: 0, duplicates: 0 },
@@ -124,8 +122,12 @@ function collectAll(
   const changes = whole.changes(kinds.kinds)
   const changed = changes && new ChangedCells(rules, changes)
   const rows = slices.flatMap(slice => changed?.of(rowsOf(slice), slice.result) ?? rowsOf(slice))
-  if (!marksNumbers(job)) return { columns: columns ?? [], rows }
-  return { columns: withoutMarks(columns ?? []), rows: rows.map(withoutMarks) }
+  const seqs = slices.flatMap(slice =>
+    outcomesOf(slice).flatMap((outcome, i) => (isReject(outcome) ? [] : outcome.map(() => slice.seq! + i))),
+  )
+  const names = columns ?? kinds.seen.columnsWithoutRows ?? []
+  if (!marksNumbers(job)) return { columns: names, rows, seqs }
+  return { columns: withoutMarks(names), rows: rows.map(withoutMarks), seqs }
 }
 
 function endOf(job: Job, partition: number, total: number): EndOfInput {

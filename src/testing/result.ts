@@ -16,6 +16,8 @@ export interface TestResult {
   readonly columns: readonly string[]
   /** The cells of the output as text, in the order of the rows that came in, without rejected rows. */
   readonly rows: readonly Values[]
+  /** For each of `rows`, the number of the row that it was made of: with `outputRows: 'any'` several may have the same. */
+  readonly seqs: readonly number[]
   readonly rejects: readonly TestReject[]
   /** For each call, the seqs of its rows. Calls that only search for a bad row are left out. */
   readonly batches: readonly (readonly number[])[]

@@ -100,7 +100,7 @@ async function complete(
     assert.equal(await sink.open(), note, 'the note of open')
     await sink.begin(HEADER)
     for (const row of rows) await sink.write([row])
-    await sink.commit({ job: 'test', rows: ROWS.length, rejects: 0 }, running)
+    await sink.commit({ job: 'test', rows: ROWS.length, rejects: 0, rowsOut: ROWS.length }, running)
   })
 }
 
@@ -113,7 +113,7 @@ async function checkEmpty({ create, read }: Tested, output: string): Promise<voi
   await using(create(output), async sink => {
     await sink.open()
     await sink.begin(null)
-    await sink.commit({ job: 'test', rows: 0, rejects: 0 }, running)
+    await sink.commit({ job: 'test', rows: 0, rejects: 0, rowsOut: 0 }, running)
   })
   assert.deepEqual(await read(output), [])
 }
@@ -197,7 +197,7 @@ async function checkRestart(tested: Tested, output: string): Promise<void> {
     await sink.restart()
     await sink.begin(HEADER)
     await sink.write(NEXT)
-    await sink.commit({ job: 'test', rows: NEXT.length, rejects: 0 }, running)
+    await sink.commit({ job: 'test', rows: NEXT.length, rejects: 0, rowsOut: NEXT.length }, running)
   })
   assert.deepEqual(await tested.read(output), NEXT)
 }
@@ -213,7 +213,7 @@ async function checkRewrite({ create, read }: Tested, output: string): Promise<v
     await sink.restart()
     await sink.begin(HEADER)
     await sink.write(THEN)
-    await sink.commit({ job: 'test', rows: THEN.length, rejects: 0 }, running)
+    await sink.commit({ job: 'test', rows: THEN.length, rejects: 0, rowsOut: ROWS.length }, running)
     assert.deepEqual(await read(output), THEN)
   })
 }

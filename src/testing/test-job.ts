@@ -21,11 +21,13 @@ export interface TestJobOptions {
   readonly toCsv?: Readonly<Record<string, unknown>>
   /** The dtype of columns of the output: `{ SCORE: 'float64' }`. */
   readonly cast?: Readonly<Record<string, string>>
+  /** As `--rows`: how many rows the classifier returns for each row. Default: one. */
+  readonly outputRows?: 'one' | 'any'
 }
 
 /** The job record of a CSV file with these rows. Throws what `publish` would throw. */
 export function testJob(options: TestJobOptions, { partitions, blockRows }: Layout): Job {
-  const { rows, readCsv = {}, toCsv = {}, cast = {} } = options
+  const { rows, readCsv = {}, toCsv = {}, cast = {}, outputRows = 'one' } = options
   const plan = checkReadCsv(readCsv, null)
   checkToCsv(toCsv)
   const first = rows.length > 0 ? { byte: 0, line: 2 } : null
@@ -46,6 +48,7 @@ export function testJob(options: TestJobOptions, { partitions, blockRows }: Layo
       { name: 'readCsv', value: JSON.stringify(plan.handedOn) },
       { name: 'toCsv', value: JSON.stringify(toCsv) },
       { name: 'cast', value: JSON.stringify(Object.entries(cast)) },
+      { name: 'rows', value: outputRows },
     ],
     at: 0,
     by: 'test',

@@ -2,12 +2,12 @@ import { placeOf, rowsLeftInBlock } from '../core/sequence.ts'
 import type { Job, Kind, Result, Values } from '../model.ts'
 import type { PartitionReadings } from './job-topic.ts'
 
-/** Consecutive rows of the output from row `seq` on. Null is a row that was rejected. */
+/** The output of consecutive rows from row `seq` on: for each the rows in OUT, or null if it was rejected. */
 export interface OutputPart {
   readonly seq: number
   readonly columns: readonly string[]
   readonly kinds: readonly Kind[]
-  readonly rows: readonly (Values | null)[]
+  readonly rows: readonly (readonly Values[] | null)[]
 }
 
 /** The part of a result that counts: the positions [from, end). */
@@ -17,7 +17,7 @@ interface ResultPart {
   readonly columns: readonly string[]
   readonly kinds: readonly Kind[]
   /** One entry for each position from `from` on. */
-  readonly rows: readonly (Values | null)[]
+  readonly rows: OutputPart['rows']
 }
 
 /**
@@ -25,9 +25,11 @@ interface ResultPart {
  * result. Arithmetic tells which cursor has the next row. It counts what it reads.
  */
 export class OutputRows {
-  /** The columns of the first result. */
+  /** The columns of the first result that has some. */
   columns: readonly string[] | null = null
   rejects = 0
+  /** Output rows of the rows that count. */
+  rowsOut = 0
   /** For each worker, how many of its rows count. */
   readonly byWorker = new Map<string, number>()
   /** For each attempt, the fingerprint (hex) of each classifier and the first worker that ran it. */
@@ -95,13 +97,15 @@ export class OutputRows {
       const from = partition.tally.take(first, count, where)
       const end = first + count
       if (from === end && count > 0) continue // a later copy does not count
+      const rows = expand(record.value).slice(from - first)
       this.#count(record.value, from)
-      if (from < end) return { from, end, columns, kinds, rows: expand(record.value).slice(from - first) }
+      this.rowsOut += rows.reduce((sum, outputs) => sum + (outputs?.length ?? 0), 0)
+      if (from < end) return { from, end, columns, kinds, rows }
     }
   }
 
   #count({ attempt, first, count, by, classifier, columns, rejected }: Result, from: number): void {
-    this.columns ??= columns
+    if (!this.columns?.length) this.columns = columns // a result of rejects alone has none
     this.rejects += rejected.filter(({ index }) => first + index >= from).length
     this.byWorker.set(by, (this.byWorker.get(by) ?? 0) + first + count - from)
     const fingerprint = Buffer.from(classifier).toString('hex')
@@ -111,10 +115,14 @@ export class OutputRows {
   }
 }
 
-/** One entry for each position of the result. Null is a reject. */
-function expand({ rows, rejected }: Result): readonly (Values | null)[] {
-  if (rejected.length === 0) return rows
-  const all: (Values | null)[] = [...rows]
-  for (const { index } of rejected) all.splice(index, 0, null) // the indices ascend
-  return all
+/** The output rows of each position of the result. Null is a reject. */
+function expand({ count, rows, rejected, outputs }: Result): OutputPart['rows'] {
+  const missing = new Set(rejected.map(({ index }) => index))
+  let at = 0
+  return Array.from({ length: count }, (_, index) => {
+    if (missing.has(index)) return null
+    const from = at
+    at += outputs ? outputs[index]! : 1
+    return rows.slice(from, at)
+  })
 }

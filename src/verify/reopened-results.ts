@@ -155,14 +155,16 @@ class ReopenedPartition implements PartitionReadings {
 function between(result: Result, from: number, end: number): Result {
   const missing = new Map(result.rejected.map(reject => [result.first + reject.index, reject]))
   const rows: Result['rows'][number][] = []
+  const outputs = result.outputs?.slice(from - result.first, end - result.first) ?? null
   const rejected: Result['rejected'][number][] = []
   let at = 0
   for (let position = result.first; position < result.first + result.count; position++) {
     const reject = missing.get(position)
     const wanted = position >= from && position < end
     if (reject && wanted) rejected.push({ ...reject, index: position - from })
-    if (!reject && wanted) rows.push(result.rows[at]!)
-    if (!reject) at++
+    const next = at + (result.outputs?.[position - result.first] ?? (reject ? 0 : 1))
+    if (wanted) rows.push(...result.rows.slice(at, next))
+    at = next
   }
-  return { ...result, first: from, count: end - from, rows, rejected }
+  return { ...result, first: from, count: end - from, rows, rejected, outputs }
 }

@@ -56,7 +56,7 @@ export class SameBytes {
   }
 
   async add(part: RowsOfOutput): Promise<void> {
-    const text = this.#format!.lines(part.rows.filter(row => row !== null))
+    const text = this.#format!.lines(part.rows.flatMap(outputs => outputs ?? []))
     const bytes = Buffer.byteLength(text)
     if (this.#length + bytes > CHUNK_BYTES) await this.#compareChunk()
     this.#kept.push(part)
@@ -127,8 +127,8 @@ export class SameBytes {
     if (at < bytes.length) return { name: 'the header', row: null, start: this.#at, bytes }
     let start = bytes.length
     for (const { seq, rows } of this.#kept) {
-      for (const [i, row] of rows.entries()) {
-        const bytes = Buffer.from(row ? this.#format!.lines([row]) : '')
+      for (const [i, outputs] of rows.entries()) {
+        const bytes = Buffer.from(this.#format!.lines(outputs ?? []))
         const end = start + bytes.length
         if (at < end) return { name: `row ${seq + i}`, row: seq + i, start: this.#at + start, bytes }
         start = end

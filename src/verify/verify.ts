@@ -174,7 +174,7 @@ async function conclude(readings: Readings, output: OutputRows, bytes: SameBytes
   return {
     job: job.id,
     rowsIn: rows.count('rows'),
-    rowsOut: results.count('rows') - output.rejects,
+    rowsOut: output.rowsOut,
     rejects: output.rejects,
     duplicates: both('duplicates'),
     gaps: both('missing'),
@@ -213,7 +213,7 @@ async function compare({ options }: Job, output: OutputRows, { bytes, whole, for
     begun = true
   }
   for (let part = await output.next(); part; part = await output.next()) {
-    if (part.rows.every(row => row === null)) continue // rejected rows need no columns
+    if (part.rows.every(outputs => !outputs?.length)) continue // rejected and dropped rows need no columns
     begin(part.columns)
     await bytes.add(whole.of(part))
   }

@@ -20,7 +20,7 @@ export class WholeOutput {
 
   /** The next rows with their final cells. Rejected rows stay null. */
   of(part: OutputPart): OutputPart {
-    const rows = part.rows.filter(row => row !== null)
+    const rows = part.rows.flatMap(outputs => outputs ?? [])
     for (const [column, kind] of part.kinds.entries()) {
       this.#kinds[column] ??= new Set()
       if (!this.#casts.has(part.columns[column]!)) this.#kinds[column].add(kind)
@@ -28,7 +28,7 @@ export class WholeOutput {
     this.#whole.add(rows, part)
     if (!this.#changed) return part
     const changed = this.#changed.of(rows, part).values()
-    return { ...part, rows: part.rows.map(row => row && (changed.next().value as Values)) }
+    return { ...part, rows: part.rows.map(outputs => outputs && outputs.map(() => changed.next().value as Values)) }
   }
 
   /** What must change in the rows so far. Null: nothing, or it is changed already. */

@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
 import { scan } from './avro-scan.ts'
-import { type Format, formats, HEADER_BYTES } from './formats.ts'
+import { type Format, formatOf, formats, HEADER_BYTES } from './formats.ts'
 import { packRows, rowBytes, unpackRows } from './packed-rows.ts'
 import type { WireKind, WireRecord } from './record.ts'
 import { flawOf, loneSurrogate } from './record-flaws.ts'
@@ -45,7 +45,7 @@ export function encodeReject(reject: Reject): Buffer {
  * Throws ROW_MALFORMED naming the field if the record breaks a rule of the wire format.
  */
 export function encode(record: WireRecord): Buffer {
-  const format = formats()[record.kind]
+  const format = formatOf(record)
   const bytes = encodeUnjudged(format, record)
   const flaw = flawOf(record)
   if (flaw !== null) throw refusal(format, flaw)
@@ -81,7 +81,7 @@ function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>, 
   const rows = packRows(record.value.rows, rowsBytes)
   // `encode` says why rows cannot be packed, or what is wrong with the record.
   if (rows === null || flawOf(record) !== null) return encode(record)
-  const format = formats()[record.kind]
+  const format = formatOf(record)
   const head = encodeUnjudged(format, { ...record, value: { ...record.value, rows: [] } } as WireRecord)
   const headBytes = head.length - 1 // without the empty array
   checkSize(format, headBytes + rows.length)
@@ -228,7 +228,8 @@ function fromAvsc(kind: WireKind, instance: unknown): WireRecord {
     case 'result': {
       const result = instance as Result
       const classifier = new Uint8Array(result.classifier)
-      return { kind, value: { ...result, classifier, rejected: result.rejected.map(row => ({ ...row })) } }
+      const { outputs = null } = result // the first schema of results has no such field
+      return { kind, value: { ...result, classifier, rejected: result.rejected.map(row => ({ ...row })), outputs } }
     }
     case 'reject': {
       const reject = instance as Reject

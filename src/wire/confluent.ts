@@ -1,9 +1,9 @@
 import { registerSchemas, type ValueFormat } from '../kafka/index.ts'
-import { fingerprintOf, HEADER_BYTES, schemaOf } from './formats.ts'
+import { fingerprintOf, HEADER_BYTES, type SchemaName, schemaOf } from './formats.ts'
 import type { WireKind } from './record.ts'
 
-/** The id under which a schema registry knows the schema of each record. */
-export type RegistryIds = Readonly<Record<WireKind, number>>
+/** The id under which a schema registry knows each schema. Null: it knows no results with `outputs`, and takes no new schema. */
+export type RegistryIds = Readonly<Record<WireKind, number>> & { readonly resultWithOutputs: number | null }
 
 /** The subject of each schema in a registry: its full name (RecordNameStrategy), since topics hold several records. */
 export const SUBJECTS = {
@@ -18,15 +18,23 @@ export const SUBJECTS = {
 const CONFLUENT_HEADER_BYTES = 5
 
 /**
- * The ids of the five records in the registry at `url`. Registers missing schemas. Throws what `registerSchemas`
- * throws.
+ * The ids of the schemas in the registry at `url`. Registers missing schemas. Throws what `registerSchemas` throws, except
+ * for the second schema of results: where somebody else must register schemas, it may be missing, and few jobs need it.
  */
 export async function registerRecords(url: string): Promise<RegistryIds> {
-  const text = (kind: WireKind) => JSON.stringify(schemaOf(kind))
+  const text = (name: SchemaName) => JSON.stringify(schemaOf(name))
   const entries = (Object.keys(SUBJECTS) as WireKind[]).map(kind => [SUBJECTS[kind], text(kind)] as const)
   const ids = await registerSchemas(url, Object.fromEntries(entries))
   const idOf = (kind: WireKind) => ids[SUBJECTS[kind]]!
-  return { job: idOf('job'), rows: idOf('rows'), end: idOf('end'), result: idOf('result'), reject: idOf('reject') }
+  const later = await registerSchemas(url, { [SUBJECTS.result]: text('resultWithOutputs') }).catch(() => null)
+  return {
+    job: idOf('job'),
+    rows: idOf('rows'),
+    end: idOf('end'),
+    result: idOf('result'),
+    resultWithOutputs: later?.[SUBJECTS.result] ?? null,
+    reject: idOf('reject'),
+  }
 }
 
 /**
@@ -34,9 +42,11 @@ export async function registerRecords(url: string): Promise<RegistryIds> {
  * with another header is passed on unchanged. So a reader takes both formats, and the codec refuses the rest.
  */
 export function wireFormat(ids: RegistryIds): ValueFormat {
-  const kinds = Object.keys(ids) as WireKind[]
-  const confluent = new Map(kinds.map(kind => [key(singleObjectHeader(kind)), confluentHeader(ids[kind])]))
-  const singleObject = new Map(kinds.map(kind => [key(confluentHeader(ids[kind])), singleObjectHeader(kind)]))
+  const headers = (Object.keys(ids) as SchemaName[]).flatMap(name =>
+    ids[name] === null ? [] : [{ single: singleObjectHeader(name), confluent: confluentHeader(ids[name]) }],
+  )
+  const confluent = new Map(headers.map(({ single, confluent }) => [key(single), confluent]))
+  const singleObject = new Map(headers.map(({ single, confluent }) => [key(confluent), single]))
   const exchange = (value: Buffer, length: number, headers: ReadonlyMap<string, Buffer>) => {
     const header = headers.get(key(value.subarray(0, length)))
     return header ? Buffer.concat([header, value.subarray(length)]) : value
@@ -47,8 +57,8 @@ export function wireFormat(ids: RegistryIds): ValueFormat {
   }
 }
 
-function singleObjectHeader(kind: WireKind): Buffer {
-  return Buffer.concat([Buffer.of(0xc3, 0x01), fingerprintOf(kind)])
+function singleObjectHeader(name: SchemaName): Buffer {
+  return Buffer.concat([Buffer.of(0xc3, 0x01), fingerprintOf(name)])
 }
 
 function confluentHeader(id: number): Buffer {

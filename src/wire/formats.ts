@@ -2,20 +2,27 @@ import { readFileSync } from 'node:fs'
 import avro from 'avsc'
 import { compileSkip, type Skip } from './avro-scan.ts'
 import { crc64Avro } from './crc64-avro.ts'
-import type { WireKind } from './record.ts'
+import type { WireKind, WireRecord } from './record.ts'
 
-const FILES: Readonly<Record<WireKind, string>> = {
+/**
+ * The schemas by name. A result has two of them, so that every result which an older rowmill can read is written as that one
+ * wrote it. The other one adds the field `outputs`.
+ */
+export type SchemaName = WireKind | 'resultWithOutputs'
+
+const FILES: Readonly<Record<SchemaName, string>> = {
   job: 'job',
   rows: 'rows',
   end: 'end-of-input',
   result: 'result',
+  resultWithOutputs: 'result-with-outputs',
   reject: 'reject',
 }
 
 /** c3 01 and the fingerprint, in front of every record. */
 export const HEADER_BYTES = 10
 
-/** How records of one type are written and read. */
+/** How records of one schema are written and read. */
 export interface Format {
   readonly kind: WireKind
   readonly name: string
@@ -27,27 +34,34 @@ export interface Format {
   readonly skip: Skip
 }
 
-let lazyFormats: Readonly<Record<WireKind, Format>> | null = null
+let lazyFormats: Readonly<Record<SchemaName, Format>> | null = null
 
-/** The formats of all kinds. The schemas are read at the first call. */
-export function formats(): Readonly<Record<WireKind, Format>> {
+/** The formats of all schemas. They are read at the first call. */
+export function formats(): Readonly<Record<SchemaName, Format>> {
   lazyFormats ??= {
     job: readFormat('job'),
     rows: readFormat('rows'),
     end: readFormat('end'),
     result: readFormat('result'),
+    resultWithOutputs: readFormat('resultWithOutputs'),
     reject: readFormat('reject'),
   }
   return lazyFormats
 }
 
 /** The schema of a record, from its file in schemas/. */
-export function schemaOf(kind: WireKind): ReturnType<typeof JSON.parse> {
-  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[kind]}.avsc`, import.meta.url), 'utf8'))
+export function schemaOf(name: SchemaName): ReturnType<typeof JSON.parse> {
+  return JSON.parse(readFileSync(new URL(`./schemas/${FILES[name]}.avsc`, import.meta.url), 'utf8'))
 }
 
-function readFormat(kind: WireKind): Format {
-  const schema = schemaOf(kind)
+/** The format of a record. */
+export function formatOf({ kind, value }: WireRecord): Format {
+  return formats()[kind === 'result' && value.outputs !== null ? 'resultWithOutputs' : kind]
+}
+
+function readFormat(name: SchemaName): Format {
+  const schema = schemaOf(name)
+  const kind = name === 'resultWithOutputs' ? 'result' : name
   const type = avro.Type.forSchema(schema, { omitRecordMethods: true })
   // Without options, `schema()` is the Parsing Canonical Form.
   const fingerprint = crc64Avro(Buffer.from(JSON.stringify(type.schema())))
@@ -60,6 +74,6 @@ function readFormat(kind: WireKind): Format {
 }
 
 /** The 8 bytes that name the record's schema on the wire: CRC-64-AVRO of its canonical form, little-endian. */
-export function fingerprintOf(kind: WireKind): Buffer {
-  return Buffer.from(formats()[kind].header.subarray(2))
+export function fingerprintOf(name: SchemaName): Buffer {
+  return Buffer.from(formats()[name].header.subarray(2))
 }

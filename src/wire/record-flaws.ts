@@ -33,8 +33,10 @@ export function headFlaw({ seq, count, lineSteps }: Omit<Rows, 'rows'>, rows: nu
   return (seq ?? 0) + count > MAX_LONG ? `seq ${seq} and count ${count} go beyond ${MAX_LONG}` : null
 }
 
-function resultFlaw({ first, count, columns, kinds, rejected, rows }: Result): string | null {
-  if (count !== rows.length + rejected.length) {
+function resultFlaw({ first, count, columns, kinds, rejected, outputs, rows }: Result): string | null {
+  const flaw = outputs ? outputsFlaw({ count, rejected, outputs, rows }) : null
+  if (flaw !== null) return flaw
+  if (!outputs && count !== rows.length + rejected.length) {
     return `count is ${count}, rows has ${rows.length} and rejected ${rejected.length}`
   }
   if (first + count > MAX_LONG) return `first ${first} and count ${count} go beyond ${MAX_LONG}`
@@ -46,6 +48,19 @@ function resultFlaw({ first, count, columns, kinds, rejected, rows }: Result): s
   }
   const odd = rows.findIndex(row => row.length !== columns.length)
   return odd < 0 ? null : `${columns.length} columns, row ${odd} has ${rows[odd]?.length} cells`
+}
+
+function outputsFlaw({
+  count,
+  rejected,
+  outputs,
+  rows,
+}: Pick<Result, 'count' | 'rejected' | 'rows'> & { readonly outputs: readonly number[] }): string | null {
+  if (outputs.length !== count) return `count is ${count}, outputs has ${outputs.length}`
+  const sum = outputs.reduce((sum, each) => sum + each, 0)
+  if (sum !== rows.length) return `outputs says ${sum} rows, rows has ${rows.length}`
+  const odd = rejected.find(({ index }) => outputs[index] !== 0)
+  return odd ? `rejected index ${odd.index} has ${outputs[odd.index]} output rows` : null
 }
 
 /** Where `value` has half a surrogate pair, as `.rows[3][2]`, or null. */

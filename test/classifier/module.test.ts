@@ -72,7 +72,7 @@ test('rows go through the thread and come back as a result of their batch, short
     ],
   )
   const place = { job: 'j', epoch: 0, from: 0, attempt: 2, first: 0, offset: 40 }
-  assert.deepEqual(head, { ...place, count: 3, by: 'w', rejected: [] })
+  assert.deepEqual(head, { ...place, count: 3, by: 'w', rejected: [], outputs: null })
   assert.equal(fingerprint.length, 8)
   assert.deepEqual(classifier.runtime.versions, { node: process.versions.node })
 })
@@ -125,7 +125,7 @@ test('a broken contract is refused by name, and the thread continues', async t =
     ['an object', /row 0: cell 1 is an object \(Date\)/],
     ['leaves holes', /row 1: it returned undefined instead of a list of cells/],
     ['half a character', /row 2: cell 0 holds a lone surrogate/],
-    ['endless cell', /output row 2 of the batch takes 200000\d+ bytes/],
+    ['endless cell', /output of row 2 of the batch takes 200000\d+ bytes/],
   ]
   const classifier = open(t, 'breaksTheContract')
   const broken = (way: string) => results(classifier, [['1', way], ...ROWS.slice(1)])

@@ -11,6 +11,8 @@ const REPORT: RunReport = {
   pipeline: 'p',
   rows: 2,
   rejects: 1,
+  rowsIn: 3,
+  rowsOut: 2,
   duplicates: 0,
   rejected: [{ index: 4, seq: 0, line: 2, reason: 'CLASSIFIER_FAILED', detail: 'no', values: ['1', 'x'] }],
   partitions: 8,
@@ -30,7 +32,12 @@ test('the report of a run has the documented fields in their order, and names re
 
 test('the summary of a run counts one row in the singular, and shows a slow speed', () => {
   assert.equal(summaryOf(REPORT), '2 rows in 7.0 s (6.0 s to start), 0.3 rows/s')
-  assert.equal(summaryOf({ ...REPORT, rows: 1, seconds: 1 }), '1 row in 1.0 s (6.0 s to start), 1 row/s')
+  assert.equal(summaryOf({ ...REPORT, rows: 1, rowsOut: 1, seconds: 1 }), '1 row in 1.0 s (6.0 s to start), 1 row/s')
+})
+
+test('the summary of a run whose rows have any number of output rows says rows in and rows out', () => {
+  const line = summaryOf({ ...REPORT, rowsOut: 7 })
+  assert.equal(line, '3 rows in and 7 out, in 7.0 s (6.0 s to start), 0.3 rows/s')
 })
 
 test('an object printed as JSON has its fields in the documented order', () => {

@@ -107,10 +107,10 @@ test('rows are written in order whatever the order of their results, and the sin
   await bench.result(1, 5, 1)
   await bench.endResults(12)
   const { rowsByWorker, ...collected } = await collecting
-  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, duplicates: 0, rejected: [] })
+  assert.deepEqual(collected, { job: 'j', rows: 12, rejects: 0, rowsOut: 12, duplicates: 0, rejected: [] })
   assert.deepEqual([...rowsByWorker], [['worker 1', 12]])
   assert.deepEqual(bench.sink.rows, rowsTo(12))
-  const summary = { job: 'j', rows: 12, rejects: 0 }
+  const summary = { job: 'j', rows: 12, rejects: 0, rowsOut: 12 }
   assert.deepEqual(bench.sink.calls, ['open', 'begin ID,TEXT', 'write', `commit ${JSON.stringify(summary)}`, 'close'])
 })
 

@@ -154,7 +154,7 @@ test('a taken port and an address of another machine are reported', async t => {
 })
 
 const HEADER: SinkHeader = { columns: ['ID', 'A'], options: [{ name: 'toCsv', value: '{"header":true}' }] }
-const SUMMARY = { job: 'j', rows: 3, rejects: 0 }
+const SUMMARY = { job: 'j', rows: 3, rejects: 0, rowsOut: 3 }
 const never = new AbortController().signal
 
 /** A receiver that listens, and the lines that it prints. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ArrivalOrder } from '../../src/core/arrival-order.ts'
-import { isRow, outcomesOf } from '../../src/core/result-slice.ts'
+import { isReject, outcomesOf } from '../../src/core/result-slice.ts'
 import type { ArrivalCheckpoint } from '../../src/core/row-order.ts'
 import type { Result } from '../../src/model.ts'
 import { resultRecord } from '../helpers/result-record.ts'
@@ -74,7 +74,7 @@ test('every row comes out once, in order of arrival, wherever a reader restarts'
       const take = () => {
         for (const slice of order.take())
           for (const place of outcomesOf(slice))
-            out.push(isRow(place) ? place[0]! : `row ${slice.result.first} of ${slice.partition}`)
+            out.push(!isReject(place) ? place[0]![0]! : `row ${slice.result.first} of ${slice.partition}`)
       }
       for (let i = 0; logs.some((log, at) => cursors[at]! < log.length); i++) {
         const thrown = dice[i % dice.length]! + i

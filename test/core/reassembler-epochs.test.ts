@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Reassembler } from '../../src/core/reassembler.ts'
-import { isRow, outcomesOf } from '../../src/core/result-slice.ts'
+import { isReject, outcomesOf } from '../../src/core/result-slice.ts'
 import type { SequenceCheckpoint } from '../../src/core/row-order.ts'
 import { type AnyStream, anyStream, Dice, type Left, type Stream, streamOf } from '../helpers/epoch-logs.ts'
 
@@ -35,7 +35,7 @@ class Reader {
     assert.ok(left, `partition ${partition} has no more to give`)
     this.#offer({ topic: 'results', partition, offset }, left)
     for (const outcome of this.reassembler.take().flatMap(slice => outcomesOf(slice))) {
-      const cell = isRow(outcome) ? outcome[0]! : null
+      const cell = isReject(outcome) ? null : outcome[0]![0]!
       assert.equal(cell, this.#stream.expected[this.out.length], `row ${this.out.length}`)
       this.out.push(cell)
     }

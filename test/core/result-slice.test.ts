@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isRow, outcomesOf, type ResultSlice, rejectedOf, rowsOf, sameColumns } from '../../src/core/result-slice.ts'
+import {
+  isReject,
+  outcomesOf,
+  type ResultSlice,
+  rejectedOf,
+  rowsOf,
+  rowsOutOf,
+  sameColumns,
+} from '../../src/core/result-slice.ts'
 import type { Rejected, Result } from '../../src/model.ts'
 import { resultRecord } from '../helpers/result-record.ts'
 
@@ -30,7 +38,7 @@ for (const letters of ['abcd', '-bcd', 'ab-d', 'a--d', '----', 'abc-']) {
         const expected = letters.slice(index, index + count)
         assert.equal(
           outcomesOf(part)
-            .map(outcome => (isRow(outcome) ? outcome[0] : '-'))
+            .map(outcome => (isReject(outcome) ? '-' : outcome.flat().join('')))
             .join(''),
           expected,
         )
@@ -44,6 +52,24 @@ for (const letters of ['abcd', '-bcd', 'ab-d', 'a--d', '----', 'abc-']) {
     }
   })
 }
+
+test('every slice of a result with any number of output rows has those of its rows', () => {
+  const outputs = [2, 0, 0, 3, 1]
+  const rows = ['a', 'b', 'd', 'e', 'f', 'g'].map(letter => [letter])
+  const rejected = result('ab-').rejected
+  const whole = resultRecord({ count: 5, rejected, outputs, rows })
+  const expected = ['ab', '', '-', 'def', 'g']
+  for (let index = 0; index < 5; index++) {
+    for (let count = 0; index + count <= 5; count++) {
+      const part = { ...slice('', index, count), result: whole }
+      const texts = outcomesOf(part).map(outcome => (isReject(outcome) ? '-' : outcome.flat().join('')))
+      assert.deepEqual(texts, expected.slice(index, index + count))
+      const letters = texts.join('').replaceAll('-', '')
+      assert.equal(rowsOf(part).flat().join(''), letters)
+      assert.equal(rowsOutOf(part), letters.length)
+    }
+  }
+})
 
 test('two results have the same columns if their names are equal in order, or one has no rows', () => {
   const one = result('a', ['x', 'y'])

@@ -99,7 +99,10 @@ function sourceOf(file: string): CsvSource {
 function optionsOf(file: string): JobOption[] {
   const { readCsv = {}, toCsv = {}, header = true } = OPTIONS[file] ?? {}
   const quotes = { name: 'quotesCarriageReturn', value: String(classifier.runtime.quotesCarriageReturn) }
-  return [...jobOptions({ readCsv, delimiter: null, header, toCsv, cast: [], maxRejects: '0' }), quotes]
+  return [
+    ...jobOptions({ readCsv, delimiter: null, header, toCsv, cast: [], maxRejects: '0', outputRows: 'one' }),
+    quotes,
+  ]
 }
 
 /** Source, classifier and sink of rowmill without a broker between them, the rows cut into batches of `batchRows`. */

@@ -16,7 +16,14 @@ function ofSdk(readCsv: ReadCsv): readonly JobOption[] {
 /** What `rowmill jobs open` puts into the job record. */
 async function ofCommand(readCsv: ReadCsv): Promise<readonly JobOption[]> {
   // `true` is a program that answers at once. How a Python quotes is another option, which is not compared.
-  const unset = { indexKind: null, cast: [], eventMaxRejects: '100%', header: false, toCsv: { index: false } }
+  const unset = {
+    indexKind: null,
+    cast: [],
+    eventMaxRejects: '100%',
+    header: false,
+    toCsv: { index: false },
+    outputRows: 'one',
+  } as const
   return (await unsequencedHeader({ ...unset, columns: COLUMNS, readCsv, python: 'true' }, () => {})).options
 }
 

@@ -180,5 +180,5 @@ function resultOf(run: readonly SentRow[], layout: Layout): Result {
   const stamp = { offset: 0, classifier: CLASSIFIER, by: 'w', columns: ['c'], kinds: ['text'] }
   const { position: first } = placeOf(seq, layout)
   const rows = cells.flatMap(cell => (cell === null ? [] : [[cell]]))
-  return { job: 'j', epoch, from, attempt: 0, first, count: run.length, ...stamp, rejected, rows }
+  return { job: 'j', epoch, from, attempt: 0, first, count: run.length, ...stamp, rejected, outputs: null, rows }
 }

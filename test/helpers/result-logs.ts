@@ -69,7 +69,19 @@ export function copy(seqs: readonly number[], { first, size, rejects, attempt, b
   )
   const rows = own.flatMap((seq, index) => ((rejects >> index) & 1 ? [] : [[`row ${seq} of ${by}`]]))
   const stamp = { classifier: CLASSIFIER, by, columns: ['c'], kinds: ['text'] }
-  return { job: 'j', epoch: 0, from: 0, attempt, first, count: own.length, offset: 0, ...stamp, rejected, rows }
+  return {
+    job: 'j',
+    epoch: 0,
+    from: 0,
+    attempt,
+    first,
+    count: own.length,
+    offset: 0,
+    ...stamp,
+    rejected,
+    outputs: null,
+    rows,
+  }
 }
 
 /** What workers leave in the log of each partition: every row, first copies in order, and an end of input. */

@@ -35,7 +35,7 @@ async function compare(folder: string, rows: readonly Values[], { out, against, 
     const bytes = new SameBytes(file, other)
     bytes.begin(format)
     for (let seq = 0; seq < rows.length; seq += runRows) {
-      await bytes.add({ seq, columns: COLUMNS, rows: rows.slice(seq, seq + runRows) })
+      await bytes.add({ seq, columns: COLUMNS, rows: rows.slice(seq, seq + runRows).map(row => [row]) })
     }
     return await bytes.finish(whole)
   } finally {
@@ -141,9 +141,21 @@ test('rejected rows take no bytes and keep their number', async t => {
   t.after(() => file.close())
   const bytes = new SameBytes(file, null)
   bytes.begin(format)
-  await bytes.add({ seq: 0, columns: COLUMNS, rows: [rows[0]!, null, null, rows[3]!] })
+  await bytes.add({ seq: 0, columns: COLUMNS, rows: [[rows[0]!], null, null, [rows[3]!]] })
   const { differences } = await bytes.finish(true)
   assert.equal(differences[0]!.facts['row'], 3)
+})
+
+test('a row with several output rows, and one with none, keep their numbers', async t => {
+  const rows = rowsTo(4)
+  const file = await ComparedFile.open(join(writeOut(t, textOf(rows).replace('row 2', 'row X'))), '')
+  t.after(() => file.close())
+  const bytes = new SameBytes(file, null)
+  bytes.begin(format)
+  await bytes.add({ seq: 5, columns: COLUMNS, rows: [[rows[0]!], [], [rows[1]!, rows[2]!], [rows[3]!]] })
+  const { differences } = await bytes.finish(true)
+  assert.equal(differences.length, 1)
+  assert.equal(differences[0]!.facts['row'], 7)
 })
 
 test('with unknown rows, the rest of OUT is not judged, but the two files are still compared', async t => {

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import test from 'node:test'
 import avro from 'avsc'
 import fc from 'fast-check'
@@ -8,9 +7,9 @@ import type { EndOfInput, Job, Reject, Result, Rows } from '../../src/model.ts'
 import { MAX_ITEMS } from '../../src/wire/avro-scan.ts'
 import * as codec from '../../src/wire/codec.ts'
 import { crc64Avro } from '../../src/wire/crc64-avro.ts'
-import { fingerprintOf } from '../../src/wire/formats.ts'
+import { fingerprintOf, type SchemaName, schemaOf } from '../../src/wire/formats.ts'
 import { rowBytes } from '../../src/wire/packed-rows.ts'
-import type { WireKind, WireRecord } from '../../src/wire/record.ts'
+import type { WireRecord } from '../../src/wire/record.ts'
 import { anyCharacter } from '../helpers/any-character.ts'
 
 const { decode, encode } = codec
@@ -74,7 +73,20 @@ const result: Result = {
     { index: 0, seq: 200, line: 202, reason: 'A', detail: 'no', values: ['1', 'ü'] },
     { index: 2, seq: null, line: null, reason: 'B', detail: '', values: [] },
   ],
+  outputs: null,
   rows: [['8', 'Größe']],
+}
+/** One row has two output rows, one has none, one is rejected. */
+const droppedAndDoubled: Result = {
+  ...result,
+  count: 4,
+  rejected: [{ index: 2, seq: null, line: null, reason: 'B', detail: '', values: [] }],
+  outputs: [2, 0, 0, 1],
+  rows: [
+    ['8', 'a'],
+    ['8', 'b'],
+    ['9', 'c'],
+  ],
 }
 const bareResult: Result = { ...result, count: 0, columns: [], kinds: [], rejected: [], rows: [] }
 const reject: Reject = {
@@ -104,6 +116,8 @@ const samples: WireRecord[] = [
   { kind: 'end', value: end },
   { kind: 'result', value: result },
   { kind: 'result', value: bareResult },
+  { kind: 'result', value: droppedAndDoubled },
+  { kind: 'result', value: { ...droppedAndDoubled, count: 2, rejected: [], outputs: [0, 0], rows: [] } },
   { kind: 'reject', value: reject },
   { kind: 'reject', value: bareReject },
 ]
@@ -117,7 +131,7 @@ const malformed = (message: RegExp) => (error: unknown) => {
 const refuses = (bytes: Uint8Array | null, message: RegExp) => assert.throws(() => decode(bytes), malformed(message))
 
 /** A message of `kind` with a body written by hand. */
-const message = (kind: WireKind, ...body: (number | number[] | Uint8Array)[]) => {
+const message = (kind: SchemaName, ...body: (number | number[] | Uint8Array)[]) => {
   const parts = body.map(part => (typeof part === 'number' ? Buffer.of(part) : Buffer.from(part)))
   return Buffer.concat([Buffer.of(0xc3, 1), fingerprintOf(kind), ...parts])
 }
@@ -199,6 +213,31 @@ const anyResult: fc.Arbitrary<Result> = fc
     ),
     rows: places.filter(kept => kept).map((_, i) => columns.map(column => column + i)),
   }))
+const anyOutputs: fc.Arbitrary<Result> = fc
+  .record({ result: anyResult, seed: fc.array(fc.nat(3), { minLength: 20, maxLength: 20 }) })
+  .map(({ result, seed }) => {
+    const rejected = new Set(result.rejected.map(({ index }) => index))
+    const outputs = Array.from({ length: result.count }, (_, index) => (rejected.has(index) ? 0 : seed[index]!))
+    return { ...result, outputs, rows: outputs.flatMap(n => Array.from({ length: n }, () => result.columns)) }
+  })
+
+test('a result of one output row for each row is written as before it could have others, and still read', () => {
+  const bytes = codec.encodeResult({ ...result, outputs: null })
+  assert.equal(bytes.toString('hex', 0, 10), 'c3019363a72a4c607c7e')
+  const withOutputs = codec.encodeResult(droppedAndDoubled)
+  assert.deepEqual(withOutputs.subarray(2, 10), fingerprintOf('resultWithOutputs'))
+  assert.deepEqual(decode(bytes).value, result)
+})
+
+test('a reader with the schema of today reads a result of the first schema: outputs is null', () => {
+  const [reader, writer] = [schemaOf('resultWithOutputs'), schemaOf('result')].map(schema =>
+    avro.Type.forSchema(schema),
+  )
+  const old = codec.encodeResult(result).subarray(10)
+  const read = reader!.fromBuffer(old, reader!.createResolver(writer!)) as Result
+  assert.equal(read.outputs, null)
+  assert.deepEqual(read.rows, result.rows)
+})
 
 test('any rows and any result survive the round trip', () => {
   fc.assert(
@@ -206,6 +245,11 @@ test('any rows and any result survive the round trip', () => {
   )
   fc.assert(
     fc.property(anyResult, value =>
+      assert.deepStrictEqual(decode(codec.encodeResult(value)), { kind: 'result', value }),
+    ),
+  )
+  fc.assert(
+    fc.property(anyOutputs, value =>
       assert.deepStrictEqual(decode(codec.encodeResult(value)), { kind: 'result', value }),
     ),
   )
@@ -383,6 +427,9 @@ test('a record that contradicts itself is refused in both directions', () => {
     [{ kind: 'rows', value: { ...rows, seq: 9007199254740990 } }, /go beyond/],
     [{ kind: 'end', value: { ...end, rows: 901 } }, /901 rows in one partition, 900 in all/],
     [{ kind: 'result', value: { ...result, count: 4 } }, /count is 4, rows has 1 and rejected 2/],
+    [{ kind: 'result', value: { ...droppedAndDoubled, count: 5 } }, /count is 5, outputs has 4/],
+    [{ kind: 'result', value: { ...droppedAndDoubled, outputs: [2, 1, 0, 1] } }, /outputs says 4 rows, rows has 3/],
+    [{ kind: 'result', value: { ...droppedAndDoubled, outputs: [2, 0, 1, 0] } }, /index 2 has 1 output rows/],
     [{ kind: 'result', value: { ...result, first: 9007199254740988 } }, /go beyond/],
     [{ kind: 'result', value: { ...result, kinds: ['text'] } }, /2 columns, 1 kinds/],
     [{ kind: 'result', value: { ...result, rows: [['8']] } }, /row 0 has 1 cells/],
@@ -435,10 +482,11 @@ test('random bytes and damaged messages give only a record or ROW_MALFORMED', ()
 })
 
 /** Writes a record without checks, as a defective program would. */
-function unchecked({ kind, value }: WireRecord): Buffer {
-  const file = new URL(`../../src/wire/schemas/${kind === 'end' ? 'end-of-input' : kind}.avsc`, import.meta.url)
+function unchecked(record: WireRecord): Buffer {
+  const { kind, value } = record
+  const name = kind === 'result' && value.outputs !== null ? 'resultWithOutputs' : kind
   let body: unknown = value
   if (kind === 'end') body = { ...value, refused: 0 }
   if (kind === 'result') body = { ...value, classifier: Buffer.from(value.classifier) }
-  return message(kind, avro.Type.forSchema(JSON.parse(readFileSync(file, 'utf8'))).toBuffer(body))
+  return message(name, avro.Type.forSchema(schemaOf(name)).toBuffer(body))
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Result } from '../../src/model.ts'
 import { decode, encode } from '../../src/wire/codec.ts'
 import { SUBJECTS, wireFormat } from '../../src/wire/confluent.ts'
 import { schemaOf } from '../../src/wire/formats.ts'
@@ -7,21 +8,19 @@ import type { WireKind, WireRecord } from '../../src/wire/record.ts'
 import { decodeHead } from '../../src/wire/rows-head.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 
-const IDS = { job: 7, rows: 1, end: 300, result: 0x01020304, reject: 0xfffffffe }
+const IDS = { job: 7, rows: 1, end: 300, result: 0x01020304, resultWithOutputs: 12, reject: 0xfffffffe }
 const { write, read } = wireFormat(IDS)
 
 const run = { job: 'j', epoch: 0, from: 0 }
+const RESULT: Result = {
+  ...{ ...run, attempt: 0, first: 0, count: 1, offset: 0, classifier: new Uint8Array(8), by: 'w' },
+  ...{ columns: ['ID'], kinds: ['text'], rejected: [], outputs: null, rows: [['ä']] },
+}
 const RECORDS: readonly WireRecord[] = [
   { kind: 'job', value: jobRecord() },
   { kind: 'rows', value: { ...run, seq: 0, count: 1, line: 2, lineSteps: null, rows: [['ä']] } },
   { kind: 'end', value: { ...run, attempt: 0, partition: 0, rows: 1, total: 1 } },
-  {
-    kind: 'result',
-    value: {
-      ...{ ...run, attempt: 0, first: 0, count: 1, offset: 0, classifier: new Uint8Array(8), by: 'w' },
-      ...{ columns: ['ID'], kinds: ['text'], rejected: [], rows: [['ä']] },
-    },
-  },
+  { kind: 'result', value: RESULT },
   {
     kind: 'reject',
     value: {
@@ -57,6 +56,13 @@ for (const record of RECORDS) {
     for (const decoder of [decode, decodeHead]) assert.throws(() => decoder(message), refusal)
   })
 }
+
+test('a result with outputs has an id of its own, or stays as it is where the registry has none', () => {
+  const bytes = encode({ kind: 'result', value: { ...RESULT, outputs: [1, 0], count: 2 } })
+  assert.equal(write(bytes).readUInt32BE(1), 12)
+  assert.deepEqual(read(write(bytes)), bytes)
+  assert.deepEqual(wireFormat({ ...IDS, resultWithOutputs: null }).write(bytes), bytes)
+})
 
 test('an id of another registry is refused, even with the registry', () => {
   const message = wireFormat({ ...IDS, rows: 2 }).write(encode(RECORDS[1]!))

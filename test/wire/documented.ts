@@ -32,6 +32,7 @@ export function examples(): { record: WireRecord; hex: string }[] {
       assert.equal(value.refused, 0)
       delete value.refused
     }
+    if (kinds[i] === 'result') value.outputs = null // this schema has no such field
     return { record: { kind: kinds[i]!, value }, hex: hex!.replaceAll(/\s/g, '') }
   })
 }

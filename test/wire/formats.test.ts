@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { crc64Avro } from '../../src/wire/crc64-avro.ts'
-import { fingerprintOf, formats, HEADER_BYTES, schemaOf } from '../../src/wire/formats.ts'
+import { fingerprintOf, formats, HEADER_BYTES, type SchemaName, schemaOf } from '../../src/wire/formats.ts'
 
-const all = Object.values(formats())
+const names = Object.keys(formats()) as SchemaName[]
+const all = names.map(name => ({ ...formats()[name], name }))
 
 test('every kind of record has its own header: c3 01 and the fingerprint of its schema', () => {
-  for (const { kind, header, type } of all) {
+  for (const { name, header, type } of all) {
     assert.equal(header.length, HEADER_BYTES)
     assert.equal(header.toString('hex', 0, 2), 'c301')
-    assert.deepEqual(header.subarray(2), fingerprintOf(kind))
-    assert.equal(fingerprintOf(kind).readBigUInt64LE(), crc64Avro(Buffer.from(JSON.stringify(type.schema()))))
+    assert.deepEqual(header.subarray(2), fingerprintOf(name))
+    assert.equal(fingerprintOf(name).readBigUInt64LE(), crc64Avro(Buffer.from(JSON.stringify(type.schema()))))
   }
   assert.equal(new Set(all.map(({ header }) => header.toString('hex'))).size, all.length)
 })
@@ -21,8 +22,8 @@ test('a caller that changes a fingerprint changes no message', () => {
 })
 
 test('rows are the last field of their records, so that they can be written and read in one pass', () => {
-  for (const { kind, headType } of all) {
-    const fields: string[] = schemaOf(kind).fields.map(({ name }: { name: string }) => name)
+  for (const { name, kind, headType } of all) {
+    const fields: string[] = schemaOf(name).fields.map(({ name }: { name: string }) => name)
     assert.equal(headType !== null, kind === 'rows' || kind === 'result')
     if (headType) assert.equal(fields.at(-1), 'rows')
   }

@@ -1,4 +1,4 @@
-import { jsonOptionOf } from '../../core/job.ts'
+import { jsonOptionOf, rowsOption } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import { optionOf, type Values } from '../../model.ts'
 import { markedNumber, markedText } from '../../pandas/number-marks.ts'
@@ -42,11 +42,15 @@ export async function classifyWithModule(
     }
     return row.length === width ? (row as string[]) : [...row, ...Array<string>(width - row.length).fill('')]
   })
-  const output: unknown = await classifier(input, job.columns)
+  const any = rowsOption(job) === 'any'
+  const entries = entriesOf(await classifier(input, job.columns), { count: rows.length, any })
+  const lists = any ? entries.map(rowsOfEntry) : null
+  const where = (at: number) => rowName(seqs, lists ? rowOf(lists, at) : at)
   const marks = marksNumbers(job)
-  const cells = textOf(output, { count: rows.length, seqs, columns, marks })
+  const cells = textOf(lists?.flat() ?? entries, { where, columns, marks })
   const names = columns ?? namesOf(cells[0]?.length ?? width, job.columns)
-  return { columns: marks ? names.map(markedText) : names, kinds: names.map(() => 'text'), rows: cells }
+  const outputs = lists ? { outputs: lists.map(({ length }) => length) } : {}
+  return { columns: marks ? names.map(markedText) : names, kinds: names.map(() => 'text'), ...outputs, rows: cells }
 }
 
 /** Throws USAGE if an option of the job asks for something that only pandas can do. */
@@ -68,23 +72,40 @@ export function checkModuleJob({ options }: ClassifierJob): void {
   throw new RowmillError('USAGE', message, { options: asked.join(', ') })
 }
 
-function textOf(
-  output: unknown,
-  {
-    count,
-    seqs,
-    columns,
-    marks,
-  }: { count: number; seqs: readonly number[] | null; columns: readonly string[] | null; marks: boolean },
-): Values[] {
+function entriesOf(output: unknown, { count, any }: { count: number; any: boolean }): unknown[] {
   if (!Array.isArray(output)) throw contract(`it returned ${nameOf(output)} instead of a list of rows.`)
   if (output.length !== count) {
-    throw contract(`it returned ${output.length} rows for ${count}. Mark rows in a column instead of dropping them.`)
+    const cure = any ? 'Return a list of rows for each row' : 'Mark rows in a column instead of dropping them'
+    throw contract(`it returned ${output.length} rows for ${count}. ${cure}.`)
   }
+  return Array.from(output) // unlike `map`, it leaves no holes
+}
+
+/** With `--rows any` an entry is a row, or a list of rows. */
+function rowsOfEntry(entry: unknown): unknown[] {
+  return Array.isArray(entry) && entry.every(row => Array.isArray(row)) ? entry : [entry]
+}
+
+/** The row to which an output row belongs. */
+function rowOf(outputs: readonly unknown[][], at: number): number {
+  let left = at
+  return outputs.findIndex(({ length }) => {
+    left -= length
+    return left < 0
+  })
+}
+
+function textOf(
+  output: readonly unknown[],
+  {
+    where: nameAt,
+    columns,
+    marks,
+  }: { where: (at: number) => string; columns: readonly string[] | null; marks: boolean },
+): Values[] {
   const width = columns?.length ?? (Array.isArray(output[0]) ? output[0].length : 0)
-  // Not `map`, which leaves holes as they are.
-  return Array.from(output, (row: unknown, index) => {
-    const where = () => rowName(seqs, index)
+  return output.map((row, index) => {
+    const where = () => nameAt(index)
     if (!Array.isArray(row)) throw contract(`${where()}: it returned ${nameOf(row)} instead of a list of cells.`)
     if (row.length !== width) {
       const wanted = columns ? `its export columns has ${width} names` : `the first row has ${width}`

@@ -7,22 +7,23 @@ end means that the parent is gone. Standard output and error belong to the user'
 
 A frame is a length in bytes (4 bytes, big endian) followed by UTF-8 JSON of that length. The first answer is
 {"begun": true}. The second comes after the imports: {"hello": ...} or {"error": ...}. A request is two frames: the job
-{columns, indexKind, readCsv, toCsv, casts, encoding} and the batch {rows, seqs}. With {recipe, readCall} in the job,
+{columns, indexKind, readCsv, toCsv, casts, encoding, rows} and the batch {rows, seqs}. With {recipe, readCall} in the job,
 `indexKind` is not looked at. With {writeCall}, its arguments that are no JSON are looked up in the user's module. The answer
-is {columns, kinds, rows} or {"error": {code, message, facts}}. Answers come in the order of their requests.
+is {columns, kinds, rows} or {"error": {code, message, facts}}. With rows 'any' it also has outputs: by row, the number of
+its output rows. Answers come in the order of their requests.
 """
 
 import csv
 import gc
 import hashlib
 import importlib.util
+import inspect
 import io
 import json
 import os
 import re
 import signal
 import sys
-import threading
 import types
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -40,69 +41,25 @@ def main():
     parent, target = int(sys.argv[1]), sys.argv[2]
     channel = Channel(3, 4)
     channel.send({'begun': True})
-    watch_parent(5)
+    host_process.watch_parent(5)
+    host_process.keep_open(3, 4, 5)
     if len(sys.argv) > 3:
-        limit_memory(int(sys.argv[3]))
+        host_process.limit_memory(int(sys.argv[3]))
     host = Host(target)
     try:
         hello = host.start()
     except BaseException as error:
         what = f'classifier {target} cannot be imported'
         channel.send({'error': host_target.error_record(error, 'CLASSIFIER_UNLOADABLE', what)})
-        flush_output()
+        host_process.flush_output()
         os._exit(1)
-    die_with(parent)
-    flush_output()
+    host_process.die_with(parent)
+    host_process.flush_output()
     channel.send({'hello': hello})
     while True:
         answer = host.answer(channel.receive(), channel.receive())
-        flush_output()
+        host_process.flush_output()
         channel.send(answer)
-
-
-def limit_memory(megabytes):
-    """Lets allocations beyond the limit fail with MemoryError. Linux counts all private memory; other systems count less."""
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = megabytes << 20
-    resource.setrlimit(resource.RLIMIT_DATA, (wanted, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)))
-
-
-def watch_parent(descriptor):
-    """Ends this process when the parent ends, even in the middle of a long call."""
-    os.set_inheritable(descriptor, False)
-
-    def wait():
-        while os.read(descriptor, 1):
-            pass
-        os._exit(1)
-
-    threading.Thread(target=wait, name='rowmill-life-line', daemon=True).start()
-
-
-def die_with(parent):
-    """Lets the kernel (Linux) end this process too: the life-line waits while native code holds the interpreter lock."""
-    if not sys.platform.startswith('linux'):
-        return
-    import ctypes
-
-    parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
-    try:
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
-    except (AttributeError, OSError):
-        return
-    # If the parent died before the call, no signal will come.
-    if os.getppid() != parent:
-        os._exit(1)
-
-
-def flush_output():
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (AttributeError, ValueError, OSError):
-            pass
 
 
 class Channel:
@@ -166,6 +123,7 @@ class Host:
         self.module = None
         self.pandas = None
         self.jobs = {}
+        self.loop = None
 
     def start(self):
         """Imports pandas and the user's function. Returns what the parent must know about them."""
@@ -184,10 +142,10 @@ class Host:
         """Returns the answer to one request. Any exception of the user's code becomes an answer too."""
         rows, seqs = [], None
         try:
-            reader, *options = self.jobs.get(job) or self.learn(job)
+            known = self.jobs.get(job) or self.learn(job)
             request = json.loads(batch)
             rows, seqs = request['rows'], request['seqs']
-            return self.classify(reader.frame(rows, seqs), seqs, *options)
+            return self.classify(known, rows, seqs)
         except BaseException as error:
             what = f'classifier {self.target} failed on {self.pandas.frame.place(seqs, len(rows))}'
             record = host_target.error_record(error, 'CLASSIFIER_FAILED', what)
@@ -204,7 +162,13 @@ class Host:
         encoding = given.get('encoding')
         if encoding:
             self.pandas.cells.check_codec(encoding)
-        self.jobs[job] = self.reader(given), self.to_csv(given), given['casts'], encoding
+        self.jobs[job] = types.SimpleNamespace(
+            reader=self.reader(given),
+            to_csv=self.to_csv(given),
+            casts=given['casts'],
+            encoding=encoding,
+            rows=given.get('rows'),
+        )
         return self.jobs[job]
 
     def reader(self, given):
@@ -224,20 +188,42 @@ class Host:
         _, names = self.pandas.call.to_json(values)
         return {**given['toCsv'], **{name: values[name] for name in names if name in SHAPING}}
 
-    def classify(self, frame, seqs, to_csv, casts, encoding):
+    def classify(self, job, rows, seqs):
+        result, index = self.call(job, rows, seqs)
+        order = self.pandas.order.order_of(result, index, seqs, job, f'classifier {self.target}')
+        answer = self.written(result, job)
+        if not order.is_proved:
+
+            def call_again(places):
+                again, _ = self.call(job, [rows[at] for at in places], [seqs[at] for at in places] if seqs else None)
+                return self.written(again, job)['rows']
+
+            order.prove(answer['rows'], call_again, lambda: job.reader.frame(rows, seqs))
+        return answer if order.outputs is None else {**answer, 'outputs': order.outputs}
+
+    def call(self, job, rows, seqs):
+        """Returns what the user's function makes of these rows, and the index that it got."""
+        frame = job.reader.frame(rows, seqs)
         index = frame.index
         result = self.function(frame)
-        if result is None:
-            result = frame
-        self.pandas.result.check_result(result, index, seqs, f'classifier {self.target}')
-        options = dict(to_csv)
+        if inspect.isawaitable(result):
+            # One loop for all calls: what an async function keeps between calls belongs to its loop.
+            self.loop = self.loop or importlib.import_module('asyncio').new_event_loop()
+            result = self.loop.run_until_complete(result)
+        where = self.pandas.frame.place(seqs, len(rows))
+        shaped = self.pandas.result.shaped(frame if result is None else result, where, f'classifier {self.target}')
+        return shaped, index
+
+    def written(self, result, job):
+        """Returns the columns, kinds and cells that to_csv makes of `result`."""
+        options = dict(job.to_csv)
         if options.get('columns') is not None:
             result = self.pandas.result.select_columns(result, options.pop('columns'))
-        if casts:
-            result = self.pandas.result.cast_columns(result, casts)
+        if job.casts:
+            result = self.pandas.result.cast_columns(result, job.casts)
         columns, cells = self.pandas.cells.write_cells(result, options)
-        if encoding:
-            self.pandas.cells.check_encoding(columns, cells, encoding)
+        if job.encoding:
+            self.pandas.cells.check_encoding(columns, cells, job.encoding)
         return {'columns': columns, 'kinds': self.pandas.kinds.kinds_of(result, cells, options), 'rows': cells}
 
 
@@ -252,7 +238,7 @@ def import_pandas():
     version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
     if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
         raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
-    names = ('frame', 'result', 'cells', 'kinds', 'names', 'call', 'labels', 'texts', 'recipe')
+    names = ('frame', 'result', 'order', 'cells', 'kinds', 'names', 'call', 'labels', 'texts', 'recipe')
     return types.SimpleNamespace(**{name: load_beside(f'host_{name}') for name in names})
 
 
@@ -279,14 +265,26 @@ def describe(digest):
 
 
 def load_beside(name):
-    """Loads a module from this folder by path: the folder is not on sys.path, where it could hide the user's modules."""
+    """
+    Loads a module from this folder by path. The folder is not on sys.path, and sys.modules has its modules only while one
+    of them is loaded: otherwise they could hide modules of the user that have the same names.
+    """
     spec = importlib.util.spec_from_file_location(name, os.path.join(HERE, f'{name}.py'))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
+    module = OWN[name] = importlib.util.module_from_spec(spec)
+    users = {own: sys.modules[own] for own in OWN if own in sys.modules}
+    sys.modules.update(OWN)
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        for own in OWN:
+            del sys.modules[own]
+        sys.modules.update(users)
     return module
 
 
+# The modules of this folder, by name.
+OWN = {}
+host_process = load_beside('host_process')
 host_target = load_beside('host_target')
 
 if __name__ == '__main__':

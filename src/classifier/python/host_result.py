@@ -1,44 +1,27 @@
-"""Checks and shapes the DataFrame that a classifier returned."""
+"""Checks and shapes what a classifier returned."""
 
 import inspect
 
 import pandas as pd
-from host_frame import check_width, place
+from host_frame import check_width
 from host_target import HostError
 from pandas.api import types
 
 
-def check_result(result, index, seqs, who):
-    """Checks what a classifier must return: a DataFrame with one row per row, in order. Equal index values prove it."""
-    where = place(seqs, len(index))
-    if inspect.iscoroutine(result):
-        result.close()  # or Python warns that nobody awaited it
-        raise contract(f'{who} is async. Name a plain function, such as one that calls asyncio.run on this one.')
+def shaped(result, where, who):
+    """What a classifier returned, as a DataFrame. to_csv writes a Series as a DataFrame of one column."""
+    if isinstance(result, pd.Series):
+        result = result.to_frame()
+    if inspect.isgenerator(result) or inspect.isasyncgen(result):
+        raise contract(f'{who} returned a generator for {where}. Return one DataFrame: pd.concat(...) makes it of several.')
     if not isinstance(result, pd.DataFrame):
         raise contract(
-            f'{who} returned {type(result).__name__} for {where}, not a DataFrame. '
+            f'{who} returned {type(result).__name__} for {where}, not a DataFrame or a Series. '
             'Return the DataFrame (or None after changing it in place).'
         )
     if result.columns.nlevels > 1:
         raise contract(f'{who} returned columns of {result.columns.nlevels} levels. Make them one level.')
-    if len(result) != len(index):
-        raise contract(
-            f'{who} returned {len(result)} rows for {len(index)} ({where}). '
-            'It must return one row for each row: mark rows in a column instead of dropping them.',
-            {'expected': len(index), 'found': len(result)},
-        )
-    if result.index is index or result.index.equals(index):
-        return
-    found, expected = list(result.index), list(index)
-    at = next((i for i, pair in enumerate(zip(found, expected)) if pair[0] != pair[1]), 0)
-    advice = 'Keep the index of the DataFrame: no reset_index, set_index or new ids.'
-    if sorted(map(str, found)) == sorted(map(str, expected)) and type(found[at]) is type(expected[at]):
-        advice = 'The ids are the same in another order: do not sort or shuffle rows.'
-    raise contract(
-        f'{who} returned another index: {place(seqs, len(index), at)} has id {expected[at]!r}, '
-        f'but the result has {found[at]!r}. {advice}',
-        {'index': at},
-    )
+    return result
 
 
 def contract(message, facts=None):

@@ -31,12 +31,24 @@ def error_record(error, code, what):
         text = ''.join(traceback.format_exception_only(type(error), error)).strip()[:MESSAGE_CHARACTERS]
     except Exception:
         text = type(error).__name__
+    text += hint_on(error, code)
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if is_users(frame.filename)]
     trace = ''.join(traceback.format_list(own[-TRACE_FRAMES:])).rstrip()
     facts = {'type': type(error).__name__}
     if own:
         facts.update(file=own[-1].filename, line=own[-1].lineno)
     return {'code': code, 'message': f'{what}: {text}' + (f'\n{trace}' if trace else ''), 'facts': facts}
+
+
+def hint_on(error, code):
+    """What to do about an error that old programs often meet when they are imported, or empty text."""
+    if isinstance(error, NameError) and 'get_ipython' in str(error):
+        return '. Only IPython has it, and `python FILE` would fail here too: remove the lines that call it.'
+    if isinstance(error, ImportError) and 'no known parent package' in str(error):
+        return '. Name the module instead of its file: --classifier package.module:NAME, from the folder of the package.'
+    if isinstance(error, SystemExit) and code == 'CLASSIFIER_UNLOADABLE':
+        return ". The file ended the program. Put what reads the command line below `if __name__ == '__main__':`."
+    return ''
 
 
 def is_users(filename):
@@ -53,20 +65,28 @@ def is_users(filename):
 
 
 def find_target(target):
-    """Returns (file path or module name, function name, folder for sys.path) of FILE[:NAME] or package.module:NAME."""
+    """
+    Returns (file path or module name, NAME, folder for sys.path) of FILE[:NAME] or package.module:NAME.
+
+    NAME may be the method of an object, such as model.predict.
+    """
     place, colon, name = target.rpartition(':')
-    if not colon or not name.isidentifier():
+    if not colon or not is_dotted(name):
         place, name = target, DEFAULT_NAME
     path = os.path.abspath(place)
     if os.path.isfile(path):
         return path, name, os.path.dirname(path)
-    if not place.endswith('.py') and all(part.isidentifier() for part in place.split('.')):
+    if not place.endswith('.py') and is_dotted(place):
         return place, name, os.getcwd()
     folder, file = os.path.split(path)
     what = 'is a directory' if os.path.isdir(path) else 'does not exist'
     files = os.listdir(folder) if os.path.isdir(folder) else []
     near = near_names(file, [entry for entry in files if entry.endswith('.py')])
     raise not_found(f'classifier file {place} {what} (looked in {folder}).{near}')
+
+
+def is_dotted(name):
+    return all(part.isidentifier() for part in name.split('.'))
 
 
 def near_names(name, names):
@@ -81,7 +101,11 @@ def not_found(message):
 def load_function(place, name):
     """Returns (function, SHA-256 of its file, its module). `place` is an absolute path or a module name."""
     module, source = run_file(place) if os.path.isabs(place) else import_by_name(place)
-    function = getattr(module, name, None)
+    function = module
+    for part in name.split('.'):
+        function = getattr(function, part, None)
+    if isinstance(function, type):
+        raise not_found(f'{place} has {name}, which is a class. Name an object of it, such as NAME = {name}().')
     if not callable(function):
         own = [key for key, value in vars(module).items() if callable(value) and not key.startswith('_')]
         what = f'has no function {name}' if function is None else f'has {name}, which is not a function'
@@ -90,7 +114,12 @@ def load_function(place, name):
 
 
 def run_file(path):
-    """Runs FILE as `python FILE` would, except that `__name__` is not '__main__'."""
+    """
+    Runs FILE as `python FILE` would, except that `__name__` is not '__main__'.
+
+    sys.modules has it as '__main__' too: a model that the original program pickled names its classes so, and
+    multiprocessing looks there for the file that a new process must import.
+    """
     name = os.path.splitext(os.path.basename(path))[0]
     if name in sys.modules or not name.isidentifier():
         name = '_rowmill_classifier'
@@ -100,7 +129,9 @@ def run_file(path):
     loader = importlib.machinery.SourceFileLoader(name, path)
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
     # Registered before it runs: dataclasses and pickle look the module up by name.
-    sys.modules[name] = module
+    sys.modules[name] = sys.modules['__main__'] = module
+    # As for `python FILE`: with a spec, multiprocessing would look for a module of that name.
+    module.__spec__ = None
     # Compiled here, since the loader would leave a __pycache__ beside the user's file.
     exec(compile(source, path, 'exec', dont_inherit=True), vars(module))
     return module, source

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { jsonOptionOf } from '../../core/job.ts'
+import { jsonOptionOf, rowsOption } from '../../core/job.ts'
 import { RowmillError } from '../../errors.ts'
 import { optionOf } from '../../model.ts'
 import { QUOTE_NONE, toCsvOf } from '../../pandas/to-csv.ts'
@@ -78,8 +78,8 @@ export class PythonClassifier implements RowsClassifier {
     const answer = child.next()
     child.write(job)
     child.write(rows)
-    const { columns = [], kinds = [], rows: cells = [] } = await answer
-    return { columns, kinds, rows: cells }
+    const { columns = [], kinds = [], outputs, rows: cells = [] } = await answer
+    return { columns, kinds, ...(outputs ? { outputs } : {}), rows: cells }
   }
 
   async close(): Promise<void> {
@@ -143,6 +143,7 @@ export class PythonClassifier implements RowsClassifier {
         casts: option('cast', '[]'),
         encoding: file.encoding && [file.encoding, file.errors, sink.header],
         ...Object.fromEntries(PASTED.map(name => [name, optionOf(job.options, name)])),
+        rows: rowsOption(job),
       }),
     )
     this.#jobs.set(job, bytes)

@@ -27,10 +27,10 @@ def main():
     channel = host.Channel(3, 4)
     host.signal.signal(host.signal.SIGINT, host.signal.SIG_IGN)
     channel.send({'begun': True})
-    host.watch_parent(5)
+    host.host_process.watch_parent(5)
     parent, target = int(sys.argv[1]), sys.argv[2]
     reader = Reader(channel, target)
-    host.die_with(parent)
+    host.host_process.die_with(parent)
     while True:
         request = json.loads(channel.receive())
         try:
@@ -38,7 +38,7 @@ def main():
         except BaseException as error:
             record = host.host_target.error_record(error, 'INPUT_UNREADABLE', 'the file cannot be read')
             channel.send({'error': record})
-        host.flush_output()
+        host.host_process.flush_output()
 
 
 class Reader:
@@ -109,7 +109,7 @@ def load_parts():
     host.import_pandas()
     names = ('reader_cut', 'reader_learn', 'reader_prove', 'reader_original', 'reader_file')
     parts = {name: host.load_beside(name) for name in names}
-    return host.types.SimpleNamespace(host_call=sys.modules['host_call'], **parts)
+    return host.types.SimpleNamespace(host_call=host.OWN['host_call'], **parts)
 
 
 def load_host():

@@ -45,6 +45,7 @@ const OPTIONS = [
   'header',
   'indexKind',
   'cast',
+  'outputRows',
   'read',
   'write',
   'readCsv',

@@ -24,8 +24,9 @@ const JSON_SHAPE = {
   fields: {
     job: 'its id',
     out: 'OUT',
-    rows: 'rows in OUT; null if an interrupted collect had already completed OUT and this one only cleaned up',
+    rows: 'rows with a result; null if an interrupted collect had already completed OUT and this one only cleaned up',
     rejects: 'rejected rows, which are not in OUT; null as for rows',
+    rowsOut: 'rows in OUT; null as for rows',
     duplicates: 'results that came twice and were dropped; null as for rows',
     rowsByWorker: 'how many rows of OUT each worker classified; null as for rows',
   },
@@ -54,16 +55,22 @@ export const collectCommand = defineCommand({
       const sink = openSink(output, options, session)
       try {
         if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
-        const { rows, rejects, duplicates, rowsByWorker } = await collectShared(job, sink, { options, session })
+        const { rows, rejects, rowsOut, duplicates, rowsByWorker } = await collectShared(job, sink, {
+          options,
+          session,
+        })
         terminal.close()
         const without =
           rejects === 0
             ? ''
             : `; ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within the budget of the job (--max-rejects)`
-        say(`${counted(rows, 'row')} of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+        const made = rowsOut === rows ? '' : `, made of ${counted(rows, 'row')},`
+        say(
+          `${counted(rowsOut, 'row')}${made} of job ${job} in ${output === '-' ? 'standard output' : output}${without}`,
+        )
         if (options.output === 'json') {
           const byWorker = Object.fromEntries(rowsByWorker)
-          printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, duplicates, rowsByWorker: byWorker }])
+          printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, rowsOut, duplicates, rowsByWorker: byWorker }])
         }
         return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
       } catch (error) {

@@ -34,6 +34,7 @@ const openCommand = defineCommand({
     'indexKind',
     'cast',
     'eventMaxRejects',
+    'outputRows',
     'header',
     'readCsv',
     'toCsv',

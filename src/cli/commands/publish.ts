@@ -32,6 +32,7 @@ const PUBLISH_OPTIONS = [
   'indexKind',
   'cast',
   'maxRejects',
+  'outputRows',
   'readCsv',
   'toCsv',
   'read',

@@ -12,7 +12,7 @@ const JSON_SHAPE = {
     same: 'whether everything agrees',
     job: 'its id',
     rowsIn: 'rows in the topic of rows',
-    rowsOut: 'rows with a result',
+    rowsOut: 'output rows of the rows with a result',
     rejects: 'rejected rows',
     duplicates: 'copies that count for nothing, as {"rows": N, "results": N}',
     gaps: 'missing rows, as {"rows": N, "results": N}',

@@ -1,0 +1,1 @@
+LABEL = 'from the package'
