@@ -213,7 +213,7 @@ async function checkRewrite({ create, read }: Tested, output: string): Promise<v
     await sink.restart()
     await sink.begin(HEADER)
     await sink.write(THEN)
-    await sink.commit({ job: 'test', rows: THEN.length, rejects: 0, rowsOut: ROWS.length }, running)
+    await sink.commit({ job: 'test', rows: THEN.length, rejects: 0, rowsOut: THEN.length }, running)
     assert.deepEqual(await read(output), THEN)
   })
 }

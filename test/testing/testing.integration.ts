@@ -204,6 +204,7 @@ test('differsByCut finds rejects of some batches, failing batches, changing colu
 interface Outcome {
   readonly columns: readonly string[]
   readonly rows: readonly Values[]
+  readonly seqs: readonly number[]
   readonly rejects: readonly Pick<Reject, 'seq' | 'reason' | 'detail' | 'values'>[]
 }
 
@@ -237,6 +238,7 @@ async function behindABroker(t: TestContext, options: TestPipelineOptions): Prom
   return {
     columns: names,
     rows,
+    seqs: options.rows.flatMap((_, seq) => (bySeq.has(seq) ? [] : [seq])),
     rejects: rejects.map(({ seq, reason, detail, values }) => ({ seq, reason, detail, values })),
   }
 }
