@@ -28,7 +28,7 @@ export class WholeOutput {
     this.#whole.add(rows, part)
     if (!this.#changed) return part
     const changed = this.#changed.of(rows, part).values()
-    return { ...part, rows: part.rows.map(outputs => outputs && outputs.map(() => changed.next().value as Values)) }
+    return { ...part, rows: part.rows.map(outputs => outputs?.map(() => changed.next().value as Values) ?? null) }
   }
 
   /** What must change in the rows so far. Null: nothing, or it is changed already. */
