@@ -5,7 +5,7 @@ from pandas.api import types
 from pandas.io.parsers import readers
 
 
-def na_values(args, keys):
+def na_values(args, keys, engine):
     """What means a missing value in the column that the call may name by `keys`: texts, and numbers beside them."""
     if args.get('na_filter', True) is False:
         return frozenset()
@@ -16,7 +16,9 @@ def na_values(args, keys):
     key = next((key for key in map(key_from, keys) if key in words), None)
     if key is None:
         return frozenset(readers.STR_NA_VALUES if keep else ())
-    return frozenset(words[key] | numbers_too[key])
+    # Before pandas 3 a dict keeps its numbers, and the C engine makes texts of them.
+    texts = map(str, words[key]) if engine == 'c' else ()
+    return frozenset([*words[key], *numbers_too[key], *texts])
 
 
 def is_missing(value, missing):

@@ -56,7 +56,7 @@ class Recipe:
         self.dtypes = [dtype_of(rule['dtype']) for rule in self.rules]
         for rule, dtype in zip(self.rules, self.dtypes):
             check_width(dtype, f'dtype {rule["dtype"]}')
-        self.missing = [na_values(self.args, rule['keys']) for rule in self.rules]
+        self.missing = [na_values(self.args, rule['keys'], self.engine) for rule in self.rules]
         self.parsed = [at for at, rule in enumerate(self.rules) if self.is_parsed(rule)]
         self.index_rule = recipe['index']
         self.at_index = self.index_rule['cells']
