@@ -138,12 +138,13 @@ def describe(program, notes, job, module_path):
     module.need(needed, constants, read_text.values + write_text.values)
     direct = None if constants else direct_classifier(program, job, module, needed)
     module.settle(direct is not None)
-    look_inside(program, notes, module)
+    drops_rows = look_inside(program, notes, module)
     text = module.render(constants, os.path.basename(module_path)) if direct is None else None
     return {
         'read': {**place_of(program, read), 'file': source, 'call': read_call},
         'write': {**place_of(program, write), 'file': target, 'call': write_call},
         'classifier': direct or f'{module_path}:{module.name}',
+        'rows': 'any' if drops_rows else 'one',
         'module': text,
     }
 

@@ -65,7 +65,10 @@ def has_effect(program, work, statement):
 
 
 def look_inside(program, notes, module):
-    """What the work itself does: signs of other rows, and what would be done for each batch."""
+    """What the work itself does: signs of other rows, and what would be done for each batch.
+
+    Returns whether it drops or multiplies rows.
+    """
     words = {keyword.arg: keyword.value for keyword in module.job.write[0].keywords}
     signs = Signs(program, notes, getattr(words.get('index'), 'value', True) not in (False, None))
     signs.state = module.job.state and module.job.state.split('.')[1]
@@ -82,6 +85,7 @@ def look_inside(program, notes, module):
     look_at_lasting(notes, module)
     if not module.busy:
         notes.look(module.job.write[0], 'Nothing happens to the frame between read and write.')
+    return signs.drops_rows
 
 
 def look_at_statement(program, notes, module, work, statement):

@@ -40,19 +40,9 @@ STATISTICS = (
     'all',
 )
 GUESSES = ('infer_objects', 'convert_dtypes', 'to_numeric')
-DROPS = (
-    'dropna',
-    'explode',
-    'melt',
-    'stack',
-    'query',
-    'drop_duplicates',
-    'head',
-    'tail',
-    'sample',
-    'nlargest',
-    'nsmallest',
-)
+# What a row alone decides: with --rows any its rows may be dropped or multiplied.
+BY_ROW = ('dropna', 'explode', 'query')
+MOVES = ('melt', 'stack', 'drop_duplicates', 'head', 'tail', 'sample', 'nlargest', 'nsmallest')
 JOINS = ('merge', 'concat', 'merge_asof')
 TOLD = {
     **dict.fromkeys(NEIGHBOURS, 'looks at the rows before or after'),

@@ -2,7 +2,7 @@
 
 import ast
 
-from adopt_known import DROPS, JOINS, STATISTICS, TOLD
+from adopt_known import BY_ROW, MOVES, JOINS, STATISTICS, TOLD
 from adopt_names import arguments, changes, key, root
 from adopt_talk import is_talk
 
@@ -16,6 +16,7 @@ class Signs:
     def __init__(self, program, notes, index_is_written):
         self.index_is_written = index_is_written
         self.state = None  # the attribute that has the frame
+        self.drops_rows = False  # or multiplies them, by what each row says itself
         self.program, self.notes = program, notes
         self.functions = {function.name: function for function in program.functions}
         self.seen = set()
@@ -146,11 +147,18 @@ class Signs:
                     node,
                     f'{name} joins the frame with other rows. Each row needs exactly one result, in the same order.',
                 )
-            elif name in DROPS and given and root(node.func) in held:
+            elif name in BY_ROW and given and root(node.func) in held:
+                self.any_rows(node, f'{name} may change the number of rows')
+            elif name in MOVES and given and root(node.func) in held:
                 self.notes.look(node, f'{name} may change the number of rows. rowmill expects one result for each row.')
         value = getattr(statement, 'value', None)
-        if isinstance(statement, (ast.Assign, ast.Return)) and self.is_filter(value, held):
-            self.notes.look(statement, 'It keeps only some rows. rowmill expects one result for each row.')
+        is_used = isinstance(statement, (ast.Assign, ast.Return, ast.Expr)) and value not in shown
+        if is_used and self.is_filter(value, held):
+            self.any_rows(statement, 'It keeps only some rows')
+
+    def any_rows(self, node, what):
+        self.drops_rows = True
+        self.notes.note(node, f'{what}, so the command has --rows any.')
 
     def is_filter(self, node, held):
         """`df[df.a > 0]`, also with .copy() or .loc."""

@@ -21,6 +21,8 @@ export interface FoundJob {
   readonly write: JobEnd
   /** The value of --classifier. */
   readonly classifier: string
+  /** The value of --rows: any if the work drops or multiplies rows. */
+  readonly rows: 'one' | 'any'
   /** The text of the new module, or null if the program has a function that can be named as it is. */
   readonly module: string | null
 }

@@ -11,20 +11,16 @@ const HEADS: Readonly<Record<ProgramNote['kind'], string>> = {
 
 /** The command that does the job of the program. IN and OUT stand for files that the program does not tell. */
 export function adoptedCommand(found: FoundJob): string {
-  return commandLines(
-    ['rowmill run', quoteForShell(found.read.file ?? 'IN'), quoteForShell(found.write.file ?? 'OUT')],
-    found,
-  )
+  const files = [found.read.file ?? 'IN', found.write.file ?? 'OUT'].map(quoteForShell)
+  return [...commandLines(['rowmill run', ...files], found), ...(found.rows === 'any' ? ['--rows any'] : [])].join(NEXT)
 }
 
-function commandLines(words: readonly string[], { read, write, classifier }: FoundJob): string {
-  const options = { classifier: quoteForShell(classifier), read: quoteCall(read.call), write: quoteCall(write.call) }
-  return (
-    words.join(' ') +
-    Object.entries(options)
-      .map(([flag, value]) => ` \\\n  --${flag} ${value}`)
-      .join('')
-  )
+/** Where a long command goes on in the next line. */
+const NEXT = ' \\\n  '
+
+function commandLines(words: readonly string[], { read, write, classifier }: FoundJob): string[] {
+  const calls = [`--read ${quoteCall(read.call)}`, `--write ${quoteCall(write.call)}`]
+  return [words.join(' '), `--classifier ${quoteForShell(classifier)}`, ...calls]
 }
 
 /** The file of the new module: beside the program, old_job_classifier.py for old_job.py. */
@@ -42,7 +38,7 @@ export function describeModule(path: string, found: FoundJob, outcome: 'written'
 
 /** The command that finds out whether the function looks at one row at a time. */
 export function checkCommand(found: FoundJob): string {
-  return commandLines(['rowmill check', quoteForShell(found.read.file ?? 'IN')], found)
+  return commandLines(['rowmill check', quoteForShell(found.read.file ?? 'IN')], found).join(NEXT)
 }
 
 /** Python has single quotes more often than double ones, so double quotes are easier to read where a shell takes them. */

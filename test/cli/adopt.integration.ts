@@ -78,6 +78,7 @@ test('-o json has the command, its parts, the text of the module and each note w
     classifier: 'old_job_classifier.py:classify',
     read: "pd.read_csv(IN, sep='$')",
     write: 'df.to_csv(OUT)',
+    rows: 'one',
     module: 'old_job_classifier.py',
     notes: [
       {
