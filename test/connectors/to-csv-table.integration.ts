@@ -214,6 +214,22 @@ test('quoting, quotechar, escapechar, doublequote, sep and lineterminator in eve
   assert.ok(same > cases.length / 3, `${same} of ${cases.length}`)
 })
 
+test('a function as float_format is looked up by the name that the write call gives it', async () => {
+  const cases = [0, 2].map(quoting => ({ toCsv: { quoting, decimal: ',', money: true } }))
+  const classifier = await classifierOf()
+  for (const [i, { bytes }] of ofPandas(cases).entries()) {
+    const { quoting } = cases[i]!.toCsv
+    const call = { name: 'writeCall', value: `df.to_csv(OUT, quoting=${quoting}, decimal=',', float_format=money)` }
+    const options = [...optionsOf({ quoting, decimal: ',' }), call]
+    const job = { id: 'j', columns: COLUMNS, indexKind: 'integer', options }
+    const { columns, rows, kinds } = await classifier.classify({ job, rows: ROWS, seqs: ROWS.map((_, at) => at) })
+    const format = new OutputFormat({ columns, options })
+    assert.equal(format.headerLine + format.lines(rows), Buffer.from(bytes!, 'hex').toString())
+    assert.match(rows[1]![3]!, /^-?[\d.,]+ EUR$/)
+    assert.equal(kinds[3], 'whole') // a formatted float, which drifts beside text
+  }
+})
+
 test('labels that are numbers are quoted as csv.writer quotes them', async t => {
   const target = 'numbered'
   await compare(
