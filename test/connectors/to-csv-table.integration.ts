@@ -131,6 +131,8 @@ async function compare(t: TestContext, cases: readonly Case[], refused: RegExp |
   for (const [i, given] of cases.entries()) {
     const found = await ofRowmill(t, given)
     const what = JSON.stringify(given)
+    // With ROWMILL_TEST_PYTHON: rowmill escapes quotes as pandas 3 does, and refuses to with an older one.
+    if (/pandas [12]\.\S* does not escape quotes/.test(found.error ?? '')) continue
     if (refused) assert.match(found.error ?? 'no error', refused, what)
     else if (expected[i]!.error) assert.ok(found.error, `${what}: pandas raised ${expected[i]!.error}`)
     else assert.deepEqual([text(found.bytes), found.error], [text(expected[i]!.bytes), undefined], what)
@@ -197,8 +199,10 @@ test('quoting, quotechar, escapechar, doublequote, sep and lineterminator in eve
               cases.push({ toCsv: { quoting, quotechar, escapechar, doublequote, sep, lineterminator } })
   const expected = ofPandas(cases)
   const results = await Promise.all([0, 1, 2, 3].map(quoting => classify({ quoting })))
+  const isOld = Number.parseInt((await classifierOf()).runtime.versions['pandas']!, 10) < 3
   let same = 0
   for (const [i, { toCsv }] of cases.entries()) {
+    if (isOld && toCsv['quoting'] === 3 && toCsv['escapechar'] !== null) continue // the classifier refuses them
     const { columns, rows } = results[toCsv['quoting'] as number]!
     const write = () => {
       const format = new OutputFormat({ columns, options: optionsOf(toCsv) })
