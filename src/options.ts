@@ -16,7 +16,7 @@ import {
 } from './option-spec.ts'
 import { isProbablyUserinfo, maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
 import { checkBudget, checkUrl, checkUserinfoFile, parseSwitch } from './support/parse-value.ts'
-import { holdsSecretProperty, maskProperties, type Property, parseProperties } from './support/property-text.ts'
+import { holdsSecretProperty, maskProperty, type Property, parseProperty } from './support/property-text.ts'
 
 export type { OptionSpec } from './option-spec.ts'
 
@@ -114,8 +114,8 @@ export const OPTIONS = {
     short: 'X',
     fallback: [] as readonly ClientInput[],
     holdsSecret: holdsSecretProperty,
-    mask: maskProperties,
-    parse: parseProperties,
+    mask: maskProperty,
+    parse: (text: string, where: string) => [parseProperty(text, where)],
   },
   allowSaslWithoutTls: flag(
     'allow-sasl-without-tls',

@@ -181,7 +181,7 @@ test('a bad value of a client property is refused with the place where it was gi
   const bad = 'request.timeout.ms=soon'
   await assert.rejects(
     reach(none, {}, { ROWMILL_PROPERTY: bad }),
-    /^\S+ ROWMILL_PROPERTY: request\.timeout\.ms: it must/,
+    /^\S+ ROWMILL_PROPERTY, line 1: request\.timeout\.ms: it must/,
   )
   await assert.rejects(reach(none, { property: [bad] }, {}), /^\S+ --property: request\.timeout\.ms: it must/)
 })
