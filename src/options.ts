@@ -208,6 +208,7 @@ export const OPTIONS = {
   role: {
     ...optional('role', ROLES.join('|'), 'the role of the user in the pipeline'),
     parse: choice('role', ROLES, '', 'work').parse,
+    schema: choice('role', ROLES, '', 'work').schema,
   } as OptionSpec<Role | null>,
   principal: optional('principal', 'User:NAME', 'the user, as the cluster knows it', 'User:rowmill-ROLE'),
   planRows: integer('rows', 'N', 'how many rows the topics hold at a time, of all jobs together', [1, 1e12], {

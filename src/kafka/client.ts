@@ -16,7 +16,7 @@ import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { Contact, longestRequestMs, withContact } from './contact.ts'
-import { patiently } from './errors.ts'
+import { noBroker, patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
@@ -28,7 +28,7 @@ import { type Right, Rights } from './rights.ts'
 import { mendLogins, saslOptions } from './sasl.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { checkTls, isLoopback } from './tls.ts'
-import { isTokenUnavailable } from './tokens.ts'
+import { checkTokenSource, isTokenUnavailable } from './tokens.ts'
 import { keepRefusalTexts } from './told-refusals.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
@@ -52,8 +52,8 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 
 /**
  * One cluster and how to connect to it. Every admin, producer, reader and member has its own connections. Throws USAGE
- * if this machine lacks the codec of `compression`, if a file of certificates or keys cannot be used, or if a login would
- * leave this machine without TLS.
+ * if this machine lacks the codec of `compression` or what AWS_MSK_IAM needs, if a file of certificates or keys cannot be
+ * used, or if a login would leave this machine without TLS.
  */
 export class Kafka {
   readonly settings: KafkaSettings
@@ -239,18 +239,11 @@ export class Kafka {
     } catch (cause) {
       const refusal = refusalOf(cause)
       if (refusal) throw new RowmillError(refusal.code, `${brokers}: ${refusal.text}`, { brokers }, { cause })
-      const said = (cause as Error).message
-      if (isTokenUnavailable(cause))
-        throw new RowmillError('AUTHENTICATION_FAILED', `${brokers}: ${said}`, { type: 'TOKEN_UNAVAILABLE' })
-      const tls = this.#security.tls
-        ? 'Does it speak TLS there? If not, give security.protocol=PLAINTEXT, or SASL_PLAINTEXT with a login'
-        : 'Does it expect TLS? Then give security.protocol=SSL, or SASL_SSL with a login'
-      throw new RowmillError(
-        'BROKER_UNREACHABLE',
-        `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? ${tls}`,
-        { brokers },
-        { cause },
-      )
+      if (isTokenUnavailable(cause)) {
+        const message = `${brokers}: ${(cause as Error).message}`
+        throw new RowmillError('AUTHENTICATION_FAILED', message, { type: 'TOKEN_UNAVAILABLE' })
+      }
+      throw noBroker(brokers, cause, { tls: this.#security.tls !== null })
     }
   }
 }
@@ -276,6 +269,7 @@ function withinTimeout(limits: ReturnType<typeof limitsOf>, timeoutMs: number): 
 
 function checkSecurity({ tls, sasl, allowSaslWithoutTls }: ClusterSecurity, brokers: readonly string[]): void {
   if (tls) checkTls(tls)
+  if (sasl && 'token' in sasl) checkTokenSource(sasl.token)
   if (!sasl || tls || allowSaslWithoutTls) return
   const open = brokers.map(broker => broker.replace(/:\d+$/, '')).find(host => !isLoopback(host))
   if (open !== undefined) throw saslWithoutTls(open)

@@ -2,7 +2,7 @@ import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { Backoff } from './backoff.ts'
-import { silentMsOf } from './contact.ts'
+import { isStopped, silentMsOf } from './contact.ts'
 import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError } from './index.ts'
 import type { Patience } from './limits.ts'
@@ -68,7 +68,7 @@ export class Outage {
     if (silentMs >= timeoutMs) throw this.#over(`for ${Math.round(silentMs / 1000)} s`, text, error)
     if (this.#failures > retries)
       throw this.#over(`after ${retries} ${retries === 1 ? 'retry' : 'retries'}`, text, error)
-    if (!this.#said && outMs > LOGGED_AFTER_MS) {
+    if (!this.#said && outMs > LOGGED_AFTER_MS && !isStopped(error)) {
       this.#said = true
       const how = `Retrying for --broker-timeout ${timeoutMs / 1000} s.`
       this.#notices.out(this.#what, { text, how }, this.#say)

@@ -29,18 +29,27 @@ async function fault(source: TokenSource) {
 }
 
 const html = { status: 200, text: '<html>We will be back soon</html>' }
+const CLIENT = /401, invalid_client\. Check sasl\.oauthbearer\.client\.id and sasl\.oauthbearer\.client\.secret/
 const FAULTS: [what: string, fault: EndpointFault, code: string, text: RegExp][] = [
   ['is down for maintenance', { status: 503, text: '' }, 'retry', /: HTTP status 503$/],
   ['fails', { status: 500, text: '{"error":"server_error"}' }, 'retry', /: HTTP status 500, server_error$/],
   ['limits our requests', { status: 429, text: '{}' }, 'retry', /HTTP status 429/],
   ['hangs up', 'hang-up', 'retry', /socket hang up/],
-  ['answers with a page', html, 'retry', /holds no access_token/],
-  ['refuses us', { status: 401, text: '{"error":"invalid_client"}' }, 'AUTHENTICATION_FAILED', /401, invalid_client$/],
+  ['answers with a page', html, 'retry', /holds no access_token\. Is sasl\.oauthbearer\.token\.endpoint\.url the/],
+  ['refuses us', { status: 401, text: '{"error":"invalid_client"}' }, 'AUTHENTICATION_FAILED', CLIENT],
   [
     'refuses the request',
     { status: 400, text: '{"error":"invalid_scope"}' },
     'AUTHENTICATION_FAILED',
-    /invalid_scope$/,
+    /invalid_scope\. Check sasl\.oauthbearer\.scope$/,
+  ],
+  ['forbids it', { status: 403, text: '' }, 'AUTHENTICATION_FAILED', /403\. Check sasl\.oauthbearer\.client\.id/],
+  ['is no endpoint', { status: 404, text: '' }, 'AUTHENTICATION_FAILED', /404\. Check sasl.oauthbearer\.token\.endp/],
+  [
+    'redirects us',
+    { status: 302, text: '' },
+    'retry',
+    /: HTTP status 302\. .*follows no redirect: give the final address as/,
   ],
 ]
 
@@ -63,7 +72,7 @@ test('an endpoint that repeats our secret is quoted without it', async t => {
     error_description: `no client with ${CREDENTIALS.clientSecret}`,
   })
   const found = await fault(await endpoint(t, () => ({ status: 401, text })))
-  assert.match(found.text, /HTTP status 401, invalid_client, no client with \*\*\*$/)
+  assert.match(found.text, /HTTP status 401, invalid_client, no client with \*\*\*\. Check /)
 })
 
 test('an endpoint that repeats our secret in a URL, a form or Base64 is quoted without it', async t => {
@@ -84,7 +93,7 @@ test('an endpoint that repeats our secret in a URL, a form or Base64 is quoted w
     const text = JSON.stringify({ error: 'invalid_client', error_description: `no <${said}>\u001b[2J` })
     const source = await endpoint(t, () => ({ status: 401, text }), { clientSecret: secret } as Partial<TokenSource>)
     const found = await fault(source)
-    assert.match(found.text, /invalid_client, no <.*\*\*\*.*>\\u001b\[2J$/)
+    assert.match(found.text, /invalid_client, no <.*\*\*\*.*>\\u001b\[2J\. Check /)
     for (const form of [secret, encodeURIComponent(secret), base64(login), base64(secret).slice(0, 12)])
       assert.ok(!found.text.includes(form), found.text)
   }
