@@ -9,6 +9,7 @@ import { createLogger } from 'kafkajs/src/loggers/index.js'
 import createProducer from 'kafkajs/src/producer/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
+import type { Say } from '../support/say.ts'
 import { KafkaAdmin } from './admin.ts'
 import { describeAdvertised } from './advertised.ts'
 import { ClusterProbe } from './cluster-probe.ts'
@@ -28,6 +29,7 @@ import { type Right, Rights } from './rights.ts'
 import { mendLogins, saslOptions } from './sasl.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { checkTls, isLoopback } from './tls.ts'
+import { TokenNotices } from './token-notices.ts'
 import { checkTokenSource, isTokenUnavailable } from './tokens.ts'
 import { keepRefusalTexts } from './told-refusals.ts'
 
@@ -62,10 +64,14 @@ export class Kafka {
   readonly #rights: Rights
   readonly #notices = new OutageNotices()
   readonly #limits: ReturnType<typeof limitsOf>
+  readonly #tokens: TokenNotices | undefined
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
-  /** `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. */
-  constructor(settings: KafkaSettings, stop: AbortSignal = new AbortController().signal) {
+  /**
+   * `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. `say`
+   * logs that there is no token for a while. Default: only the connections log what they cannot do.
+   */
+  constructor(settings: KafkaSettings, stop: AbortSignal = new AbortController().signal, say?: Say) {
     mendConnections()
     keepRefusalTexts()
     mendLogins()
@@ -80,8 +86,10 @@ export class Kafka {
     )
     checkSecurity(this.#security, settings.brokers)
     this.#rights = new Rights(settings.brokers, this.#security)
+    this.#tokens = say && new TokenNotices(say, { timeoutMs: this.patience.timeoutMs })
+    const tokens = this.#tokens && { notices: this.#tokens }
     this.#sasl = this.#security.sasl
-      ? saslOptions(this.#security.sasl, { stop, longestMs: this.#limits.requestTimeoutMs })
+      ? saslOptions(this.#security.sasl, { stop, longestMs: this.#limits.requestTimeoutMs, ...tokens })
       : undefined
   }
 
@@ -175,7 +183,7 @@ export class Kafka {
   get patience(): Patience {
     const { reconnectBackoffMs: firstMs, reconnectBackoffMaxMs: longestMs } = this.#limits
     const timeoutMs = this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
-    return { timeoutMs, pauses: { firstMs, longestMs }, notices: this.#notices }
+    return { timeoutMs, pauses: { firstMs, longestMs }, notices: this.#notices, tokens: this.#tokens }
   }
 
   get #retry() {

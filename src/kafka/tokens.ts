@@ -10,6 +10,7 @@ import { printable, printableLine } from '../support/printable.ts'
 import { refusalOf } from './refusal.ts'
 import type { TokenSource } from './security.ts'
 import { pemOf } from './tls.ts'
+import type { TokenNotices } from './token-notices.ts'
 
 const LONGEST_MS = { file: 30_000, command: 30_000, endpoint: 10_000, aws: 30_000 }
 /** What others say is cut to this many characters. */
@@ -50,6 +51,8 @@ export interface TokenLimits {
   readonly stop?: AbortSignal
   /** The longest that one token may take. Each source has a limit of its own too. */
   readonly longestMs?: number
+  /** Who tells the user that there is no token for a while. */
+  readonly notices?: TokenNotices
 }
 
 /**
@@ -66,11 +69,14 @@ export function tokenFetcher(
     if (last === null || now() >= last.until) {
       const asked = { token: fetchToken(source, limits), until: Number.POSITIVE_INFINITY } // those that ask meanwhile share it
       last = asked
+      const askedAt = now()
       try {
         const { lifeMs } = await asked.token
+        limits.notices?.got()
         asked.until = lifeMs === null ? Number.NEGATIVE_INFINITY : now() + lifeMs * USED_PART
       } catch (error) {
         if (last === asked) last = null
+        if (isTokenUnavailable(error) && !limits.stop?.aborted) limits.notices?.failed(error as Error, askedAt)
         throw error
       }
     }

@@ -6,9 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { describeKafkaError } from '../../src/kafka/index.ts'
+import { Outage } from '../../src/kafka/outage.ts'
 import type { TokenSource } from '../../src/kafka/security.ts'
+import { TokenNotices } from '../../src/kafka/token-notices.ts'
 import { tokenFetcher } from '../../src/kafka/tokens.ts'
 import { testFolder } from '../helpers/cli.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { type EndpointFault, tokenEndpoint } from '../helpers/token-endpoint.ts'
 
 const CREDENTIALS = { clientId: 'me', clientSecret: 'its secret' }
@@ -162,6 +165,41 @@ test('a command that fails once is retried', async t => {
   })
   assert.ok(existsSync(mark))
   assert.equal(await tokenFetcher({ from: 'command', command })(), 'good')
+})
+
+test('a command that fails again and again is logged once, and so is the end of that', async t => {
+  const file = join(testFolder(t), 'token')
+  writeFileSync(file, 'good')
+  const said: string[] = []
+  let at = 5000
+  const now = () => at
+  const notices = new TokenNotices(text => said.push(text), { timeoutMs: 60_000, now })
+  const fetchToken = tokenFetcher({ from: 'command', command: `cat '${file}' 2>/dev/null || exit 3` }, { notices }, now)
+  const failFor = async (attempts: number, pauseMs: number) => {
+    for (let i = 0; i < attempts; i++) {
+      await assert.rejects(fetchToken())
+      at += pauseMs
+    }
+  }
+  rmSync(file)
+  await failFor(3, 1000)
+  assert.equal(said.length, 0, 'without a first token the command ends with the error')
+  writeFileSync(file, 'good')
+  await fetchToken()
+  rmSync(file)
+  await failFor(3, 300)
+  assert.equal(said.length, 0, 'a moment is not logged')
+  await failFor(18, 300)
+  const line = 'no token from rowmill.token.command: it ended with exit code 3. It said: nothing'
+  assert.deepEqual(said, [`${line}. Retrying for --broker-timeout 60 s.`])
+  const time = new ManualTime()
+  const outage = new Outage('read', text => said.push(text), { timeoutMs: 60_000, tokens: notices }, time)
+  const error = await fetchToken().catch(error => error)
+  for (let i = 0; i < 5; i++) await Promise.all([outage.failed(error, new AbortController().signal), time.pass(1000)])
+  assert.equal(said.length, 1, 'no connection repeats it')
+  writeFileSync(file, 'good')
+  await fetchToken()
+  assert.deepEqual(said.slice(1), ['there are tokens again'])
 })
 
 test('the command is not on the command line of its shell, and no message repeats its arguments', async () => {

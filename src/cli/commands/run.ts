@@ -23,7 +23,7 @@ import { nullsOf, printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
-import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
+import { sameCommand, withConfigAgain, withCure, withResumeCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
 import { checkOptions, RUN_OPTIONS, type RunValues, resumedOptions, withoutSecrets } from '../run-options.ts'
 import { RUN_REPORT, tellReport } from '../run-report.ts'
@@ -76,7 +76,8 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     throw new RowmillError('USAGE', '--resume OUT resumes a run: leave out IN and OUT')
   const runFile = new RunFile<RunValues>(output)
   const { job, pipeline, sourceDigest = null, folder, input, options: begun } = await runFile.read()
-  const options = resumedOptions(begun, given)
+  const resumed = resumedOptions(begun, given)
+  const options = { ...resumed, config: resumed.config && resolve(resumed.config) }
   const terminal = new Terminal(options)
   if (await finishCommit(output, job)) {
     await runFile.remove()
@@ -96,6 +97,8 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     const jobOptions = checkOptions(input, path, options)
     const unfinished = { job, pipeline, sourceDigest }
     return await runToEnd({ input, output: path, options, jobOptions, sink, runFile, unfinished })
+  } catch (error) {
+    throw begun.config === null || given.config !== null ? error : withConfigAgain(error, begun.config)
   } finally {
     await sink.close()
   }
