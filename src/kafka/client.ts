@@ -21,6 +21,7 @@ import { noBroker, patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
+import { askForNamedTopics } from './named-topics.ts'
 import { OutageNotices } from './outage-notices.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
@@ -73,6 +74,7 @@ export class Kafka {
    */
   constructor(settings: KafkaSettings, stop: AbortSignal = new AbortController().signal, say?: Say) {
     mendConnections()
+    askForNamedTopics()
     keepRefusalTexts()
     mendLogins()
     registerCodecs()
@@ -98,7 +100,13 @@ export class Kafka {
     const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
     const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
-    return new KafkaAdmin(admin, cluster, { sockets, brokers: this.settings.brokers, rights: this.#rights })
+    const { requestTimeoutMs } = this.#limits
+    return new KafkaAdmin(admin, cluster, {
+      sockets,
+      brokers: this.settings.brokers,
+      rights: this.#rights,
+      requestTimeoutMs,
+    })
   }
 
   /**
