@@ -15,7 +15,7 @@ import {
 } from './option-spec.ts'
 import { isProbablyUserinfo, mayHoldSecret } from './support/credentials.ts'
 import { checkBudget, checkUrl, checkUserinfoFile, parseSwitch } from './support/parse-value.ts'
-import { holdsSecretProperty, maskProperties, type Property, parseProperties } from './support/property-text.ts'
+import { holdsSecretProperty, maskProperty, type Property, parseProperty } from './support/property-text.ts'
 
 export type { OptionSpec } from './option-spec.ts'
 
@@ -120,8 +120,8 @@ export const OPTIONS = {
     short: 'X',
     fallback: [] as readonly ClientInput[],
     holdsSecret: holdsSecretProperty,
-    mask: maskProperties,
-    parse: parseProperties,
+    mask: maskProperty,
+    parse: (text: string, where: string) => [parseProperty(text, where)],
   },
   allowSaslWithoutTls: flag(
     'allow-sasl-without-tls',
@@ -240,6 +240,7 @@ export const OPTIONS = {
   role: {
     ...optional('role', ROLES.join('|'), 'the role of the user in the pipeline'),
     parse: choice('role', ROLES, '', 'work').parse,
+    schema: choice('role', ROLES, '', 'work').schema,
   } as OptionSpec<Role | null>,
   principal: optional('principal', 'User:NAME', 'the user, as the cluster knows it', 'User:rowmill-ROLE'),
   planRows: integer('rows', 'N', 'how many rows the topics hold at a time, of all jobs together', [1, 1e12], {

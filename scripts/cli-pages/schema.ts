@@ -12,7 +12,7 @@ export function configSchema(): string {
     title: 'Options of rowmill',
     description: 'The file of rowmill --config. Each key is an option of the command line without its dashes.',
     definitions: { property: { type: ['string', 'number', 'boolean'] } },
-    type: 'object',
+    type: ['object', 'null'], // an empty file, or one of comments alone, is null
     additionalProperties: false,
     properties: {
       ...Object.fromEntries(options),

@@ -8,6 +8,7 @@ import { type ClientInput, OPTIONS, type OptionValues } from '../options.ts'
 import { isSecretProperty } from '../support/property-text.ts'
 import type { Say } from '../support/say.ts'
 import { isOpen, openWarning } from './open-file.ts'
+import { PROPERTY_VARIABLE } from './read-options.ts'
 
 /** The options that say which cluster to use and how to reach it, and the file that may have them. */
 export const KAFKA_OPTIONS = ['brokers', 'commandConfig', 'property', 'allowSaslWithoutTls', 'config'] as const
@@ -24,15 +25,19 @@ export async function readKafkaOptions(
   const ofFile = file ? await readProperties(file.file) : []
   const given = new ClientProperties(input.flatMap(each => (isFile(each) ? (each === file ? ofFile : []) : [each])))
   const fromFile = new Set(ofFile)
+  const unknown = new Set<Property>()
   for (const { property, message } of unknownProperties(given)) {
     if (!fromFile.has(property)) throw new RowmillError('USAGE', message)
     say(message)
+    unknown.add(property)
   }
-  for (const message of oddities(ofFile)) say(message)
+  const ofVariable = input.filter(isProperty).filter(({ where }) => where.startsWith(`${PROPERTY_VARIABLE},`))
+  for (const message of [...oddities(ofFile), ...oddities(ofVariable)]) say(message)
   if (file && ofFile.some(isSecretProperty) && isOpen(file.file)) say(openWarning(file.file))
   const config = clientConfig(given)
   if (file && config.brokers === null) say(`${file.file} has no bootstrap.servers, so its properties have no effect`)
-  const properties = Object.fromEntries([...given].map(({ name, value }) => [name, value]))
+  const known = [...given].filter(property => !unknown.has(property))
+  const properties = Object.fromEntries(known.map(({ name, value }) => [name, value]))
   const { brokers, tls } = config
   const ssl = tls ? { ssl: tls } : {} // which knows where each property was given
   return { kafka: brokers && { brokers, properties, ...ssl, allowSaslWithoutTls }, config }
@@ -40,6 +45,10 @@ export async function readKafkaOptions(
 
 function isFile(input: ClientInput): input is { readonly file: string } {
   return 'file' in input
+}
+
+function isProperty(input: ClientInput): input is Property {
+  return !isFile(input)
 }
 
 async function readProperties(file: string): Promise<Property[]> {

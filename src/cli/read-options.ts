@@ -1,3 +1,4 @@
+import { parseProperties } from '../client-config/properties-file.ts'
 import {
   type ClientInput,
   environmentOf,
@@ -37,6 +38,8 @@ export interface OtherInput {
 }
 
 const NO_SETTINGS: ConfigSettings = new Map()
+/** It holds the text of a properties file. */
+export const PROPERTY_VARIABLE = environmentOf(OPTIONS.property)
 
 /**
  * The configuration file that the command line or the environment names, as far as it counts. Client properties of the file
@@ -90,10 +93,11 @@ function clientInput(given: CommandLine, { environment, settings }: OtherInput):
   return places.flatMap(([given, input]) => {
     const read = <T>(spec: OptionSpec<T>) => readOption(spec, given[attributeOf(spec)], input) as T
     const [file, brokers] = [read(OPTIONS.commandConfig), read(OPTIONS.brokers)]
+    const text = input.environment[PROPERTY_VARIABLE] ?? ''
     const servers = { name: 'bootstrap.servers', where: `--${OPTIONS.brokers.flag}` }
     return [
       ...(file === null ? [] : [{ file }]),
-      ...read(OPTIONS.property),
+      ...(text === '' ? read(OPTIONS.property) : parseProperties(text, PROPERTY_VARIABLE)),
       ...(brokers === null ? [] : [{ ...servers, value: brokers.join(',') }]),
     ]
   })

@@ -27,6 +27,14 @@ export function withReplay(
   return withFacts(thrown, { cure: ` and rowmill work is restarted with it, resume with: ${commands}` })
 }
 
+/** The same for a resumed run whose login is refused, if its password may be in the --config that it began with. */
+export function withConfigAgain(thrown: unknown, config: string): RowmillError {
+  const { code, message, facts, cause } = toRowmillError(thrown)
+  if (code !== 'USAGE' || facts['property'] === undefined) return toRowmillError(thrown)
+  const again = `The run began with --${OPTIONS.config.flag} ${config}: give that again`
+  return new RowmillError(code, `${message}. ${again}`, facts, { cause })
+}
+
 /** The command that opens a job again, on the same pipeline. */
 function replayWords(
   job: string,

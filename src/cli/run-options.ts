@@ -100,7 +100,7 @@ export function withoutSecrets(options: RunValues): RunValues {
       .filter(input => 'file' in input || !isSecretProperty(input))
       .map(input => ('file' in input ? { file: resolve(input.file) } : input)),
     commandConfig: options.commandConfig === null ? null : resolve(options.commandConfig),
-    config: null, // what it said is among the options
+    config: options.config === null ? null : resolve(options.config), // to name it: what it said is among the options
   }
 }
 

@@ -124,7 +124,7 @@ async function connect(
   const format = registryIds && wireFormat(registryIds)
   const brokerTimeoutMs = brokerTimeout * 1000
   const clientId = `rowmill-${command.replace(' ', '-')}`
-  const kafka = new Kafka({ ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format }, signal)
+  const kafka = new Kafka({ ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format }, signal, say)
   const admin = await kafka.admin()
   try {
     return {

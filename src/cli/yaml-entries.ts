@@ -55,6 +55,8 @@ function plainOf(node: ParsedNode | null, { document, place }: { document: Docum
 /** What the library says, without the text of the file, which it quotes after a colon or a backslash. */
 function describe({ code, message }: YAMLError): string {
   if (code === 'DUPLICATE_KEY') return 'this key is there twice'
+  if (code === 'MULTIPLE_DOCS')
+    return 'a second YAML document begins here, and rowmill reads one. Remove the line ---, or put the rest into another file'
   const [said] = message.split(/:? \\|: /)
   return `this is not valid YAML: ${said}. Does a text with special characters lack its quotes?`
 }

@@ -26,6 +26,7 @@ const BROKERS = ['bootstrap.servers', 'metadata.broker.list']
 /** Reads the properties of a client, in the dialects of Java and of librdkafka. Throws USAGE, which shows no value. */
 export function clientConfig(given: ClientProperties): ClientConfig {
   refuseProviders(given)
+  refuseJoined(given)
   const protocol = given.parsed(['security.protocol'], text => {
     const found = PROTOCOLS.find(known => known === text.toUpperCase())
     if (!found) throw new Error(`it must be one of ${PROTOCOLS.join(', ')}`)
@@ -68,6 +69,19 @@ function refuseProviders(given: ClientProperties): void {
         property,
         'a config provider of Java, such as file or env, is not supported. Give the value itself, in a file of mode 0600 or in ROWMILL_PROPERTY',
       )
+}
+
+/** Such as `PLAIN` and `sasl.password=secret` in one value, because a backslash ends a line. No message may show that value. */
+function refuseJoined(given: ClientProperties): void {
+  for (const property of given)
+    for (const [name] of property.value.matchAll(/[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)+(?=\s*[=:])/gi)) {
+      const other = [...KNOWN_NAMES].find(known => known.includes('.') && name.endsWith(known))
+      if (other)
+        throw refused(
+          property,
+          `its value also holds ${other}. Does a backslash join their lines? End the first line without one`,
+        )
+    }
 }
 
 /** Without security.protocol a client uses neither TLS nor SASL, which is hardly what somebody with a password wants. */

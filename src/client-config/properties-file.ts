@@ -38,16 +38,27 @@ function propertyOf(pair: Pair, whole: string, where: string): Property {
   return { name: isNamed ? pair.key : '', value: pair.value ?? '', where }
 }
 
+/** Names that mean the same property, or the same login, as another. */
+const SAME_AS: Readonly<Record<string, string>> = {
+  'metadata.broker.list': 'bootstrap.servers',
+  'sasl.mechanisms': 'sasl.mechanism',
+  'sasl.username': 'sasl.jaas.config',
+  'compression.codec': 'compression.type',
+  'socket.timeout.ms': 'request.timeout.ms',
+}
+
 /** What is probably a mistake in the properties of one file, each with its line. Shows no value. */
 export function oddities(properties: readonly Property[]): string[] {
   const seen = new Map<string, Property>()
   return properties.flatMap(property => {
     const { name, value, where } = property
-    const earlier = seen.get(name)
-    seen.set(name, property)
+    const meaning = SAME_AS[name] ?? name
+    const earlier = seen.get(meaning)
+    seen.set(meaning, property)
+    const what = earlier?.name === name ? 'is there twice' : `means the same as ${earlier?.name}`
     return [
       ...(earlier && earlier.value !== value
-        ? [`${where}: ${name} is there twice. This line wins over ${earlier.where.replace(/^.*, line/s, 'line')}`]
+        ? [`${where}: ${name} ${what}. This line wins over ${earlier.where.replace(/^.*, line/s, 'line')}`]
         : []),
       ...(/^\$\{\w+\}$/.test(value.trim())
         ? [`${where}: ${name}: rowmill replaces no variables. It takes the value as it is`]

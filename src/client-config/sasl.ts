@@ -13,7 +13,11 @@ const MECHANISM = ['sasl.mechanism', 'sasl.mechanisms'] as const
 export function saslSettings(given: ClientProperties): SaslSettings {
   const mechanism = given.parsed(MECHANISM, text => {
     const found = MECHANISMS.find(known => known === text.toUpperCase())
-    if (!found) throw new Error(`${text} is not supported. It must be one of ${MECHANISMS.join(', ')}`)
+    // GSSAPI is worth naming. Anything longer may be the rest of a line that was pasted wrongly, with a secret.
+    if (!found)
+      throw new Error(
+        `${/^[\w-]{1,20}$/.test(text) ? text : 'this'} is not supported. It must be one of ${MECHANISMS.join(', ')}`,
+      )
     return found
   })
   if (mechanism === null) {

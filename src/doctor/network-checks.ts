@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
+import { noBroker } from '../kafka/errors.ts'
 import { refusalOf } from '../kafka/refusal.ts'
 import type { TlsSettings } from '../kafka/security.ts'
 import { tlsOptions } from '../kafka/tls.ts'
@@ -63,8 +64,12 @@ async function examineTls(
     ]
   } catch (error) {
     signal.throwIfAborted()
-    const text = refusalOf(error)?.text ?? `the connection to the broker fails: ${(error as Error).message}`
-    const { text: fault, cure } = failureOf({ code: 'TLS_FAILED', message: `${address}: ${text}` })
+    const refusal = refusalOf(error)
+    const { text: fault, cure } = failureOf(
+      refusal
+        ? { code: refusal.code, message: `${address}: ${refusal.text}` }
+        : noBroker(address, error, { tls: true }),
+    )
     const look = `To see all: openssl s_client -connect ${address} -servername ${host} -showcerts </dev/null`
     return [failure([fault, ...(await certificatesOf(address, settings, signal))].join('\n'), `${cure}\n${look}`)]
   } finally {

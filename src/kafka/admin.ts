@@ -4,8 +4,10 @@ import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import { hangUp } from './connection.ts'
 import { atCoordinator } from './coordinator.ts'
+import { type DescribedTopic, describeCluster } from './describe-requests.ts'
 import { answered, patiently } from './errors.ts'
-import { isOfRights, type Right, type Rights } from './rights.ts'
+import type { Right, Rights } from './rights.ts'
+import { refusalsOf, TopicsRefused } from './topic-refusals.ts'
 
 export interface TopicSettings {
   readonly topic: string
@@ -22,23 +24,9 @@ export interface PartitionReplicas {
   readonly inSync: readonly number[]
 }
 
-/** What the broker says of one topic that it does not create. */
-export interface TopicRefusal {
-  readonly topic: string
-  /** Such as INVALID_CONFIG, POLICY_VIOLATION or TOPIC_AUTHORIZATION_FAILED. */
-  readonly type: string
-  readonly text: string
-}
-
-/** The broker does not create these topics. It may have created others. */
-export class TopicsRefused extends Error {
-  readonly refusals: readonly TopicRefusal[]
-
-  constructor(refusals: readonly TopicRefusal[], options: ErrorOptions) {
-    super(refusals.map(({ topic, text }) => `topic ${topic} is not created: ${text}`).join('; '), options)
-    this.refusals = refusals
-  }
-}
+/** What the broker says of a topic that does not exist, and of one that this user may not describe. */
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
+const HIDDEN = 'TOPIC_AUTHORIZATION_FAILED'
 
 /** Creates, describes and deletes topics and groups. */
 export class KafkaAdmin {
@@ -48,17 +36,24 @@ export class KafkaAdmin {
   readonly #cluster: Cluster
   readonly #rights: Rights
   readonly #sockets: ReadonlySet<Socket>
+  readonly #requestTimeoutMs: number
   #closed = false
 
   constructor(
     admin: Admin,
     cluster: Cluster,
-    { brokers, rights, sockets }: { brokers: readonly string[]; rights: Rights; sockets: ReadonlySet<Socket> },
+    {
+      brokers,
+      rights,
+      sockets,
+      requestTimeoutMs,
+    }: { brokers: readonly string[]; rights: Rights; sockets: ReadonlySet<Socket>; requestTimeoutMs: number },
   ) {
     this.#admin = admin
     this.#cluster = cluster
     this.#rights = rights
     this.#sockets = sockets
+    this.#requestTimeoutMs = requestTimeoutMs
     this.brokersText = brokers.join(',')
   }
 
@@ -102,15 +97,17 @@ export class KafkaAdmin {
     topics: readonly string[],
     operationOn: (topic: string) => Right['operation'] = () => 'Describe',
   ): Promise<Map<string, number>> {
-    const existing = new Set(await this.#answered(() => this.#metadata(() => this.#admin.listTopics())))
-    const wanted = topics.filter(topic => existing.has(topic))
-    for (const topic of topics) if (!existing.has(topic)) await this.#checkHidden(topic, operationOn(topic))
-    if (wanted.length === 0) return new Map()
-    const { topics: found } = await patiently(
-      () => this.#admin.fetchTopicMetadata({ topics: wanted }),
-      () => Promise.resolve(),
+    const described = await this.#answered(() =>
+      patiently(
+        () => this.#describe(topics),
+        () => Promise.resolve(),
+      ),
     )
-    return new Map(found.map(({ name, partitions }) => [name, partitions.length]))
+    for (const [topic, { error }] of described)
+      if (error === HIDDEN)
+        throw this.#rights.missing({ operation: operationOn(topic), resource: 'topic', name: topic }, new Error(error))
+    const found = [...described].filter(([, { error }]) => error === null)
+    return new Map(found.map(([topic, { partitions }]) => [topic, partitions]))
   }
 
   /**
@@ -247,14 +244,16 @@ export class KafkaAdmin {
     })
   }
 
-  /** A topic that this user may not describe is not listed. Throws NOT_AUTHORIZED. */
-  async #checkHidden(name: string, operation: Right['operation']): Promise<void> {
-    await this.#rights.needing({ operation, resource: 'topic', name }, async () => {
-      const broker = await this.#answered(() => this.#cluster.findControllerBroker())
-      await broker.metadata([name]).catch(error => {
-        if (isOfRights(error)) throw error // otherwise there is no such topic
-      })
-    })
+  /** Throws an error of Kafka that is neither a missing topic nor a missing right: this broker may know the topic soon. */
+  async #describe(topics: readonly string[]): Promise<ReadonlyMap<string, DescribedTopic>> {
+    if (topics.length === 0) return new Map()
+    await this.#cluster.refreshMetadataIfNecessary() // or KafkaJS knows no broker
+    const broker = await this.#cluster.findControllerBroker()
+    const { topics: described } = await describeCluster(broker, topics, { timeoutMs: this.#requestTimeoutMs })
+    for (const [topic, { error }] of described)
+      if (error !== null && error !== HIDDEN && error !== MISSING)
+        throw Object.assign(new Error(`topic ${topic}: ${error}`), { type: error })
+    return described
   }
 
   /**
@@ -276,13 +275,6 @@ export class KafkaAdmin {
     if ('error' in asked) throw asked.error
     return asked.answer
   }
-}
-
-function refusalsOf(error: unknown): TopicRefusal[] {
-  const { errors = [] } = error as { errors?: readonly { topic: string; type: string; message: string }[] }
-  return errors
-    .filter(({ type }) => type !== 'TOPIC_ALREADY_EXISTS')
-    .map(({ topic, type, message }) => ({ topic, type, text: message }))
 }
 
 /** KafkaJS wraps what the broker says of the partition twice. After a lost connection it stumbles over its own error. */

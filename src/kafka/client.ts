@@ -9,6 +9,7 @@ import { createLogger } from 'kafkajs/src/loggers/index.js'
 import createProducer from 'kafkajs/src/producer/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
+import type { Say } from '../support/say.ts'
 import { KafkaAdmin } from './admin.ts'
 import { describeAdvertised } from './advertised.ts'
 import { ClusterProbe } from './cluster-probe.ts'
@@ -16,10 +17,11 @@ import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression, registerCodecs } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { Contact, longestRequestMs, withContact } from './contact.ts'
-import { patiently } from './errors.ts'
+import { noBroker, patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
 import { limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
+import { askForNamedTopics } from './named-topics.ts'
 import { OutageNotices } from './outage-notices.ts'
 import { Producer } from './producer.ts'
 import { Reader } from './reader.ts'
@@ -28,7 +30,8 @@ import { type Right, Rights } from './rights.ts'
 import { mendLogins, saslOptions } from './sasl.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { checkTls, isLoopback } from './tls.ts'
-import { isTokenUnavailable } from './tokens.ts'
+import { TokenNotices } from './token-notices.ts'
+import { checkTokenSource, isTokenUnavailable } from './tokens.ts'
 import { keepRefusalTexts } from './told-refusals.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
@@ -52,8 +55,8 @@ const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
 
 /**
  * One cluster and how to connect to it. Every admin, producer, reader and member has its own connections. Throws USAGE
- * if this machine lacks the codec of `compression`, if a file of certificates or keys cannot be used, or if a login would
- * leave this machine without TLS.
+ * if this machine lacks the codec of `compression` or what AWS_MSK_IAM needs, if a file of certificates or keys cannot be
+ * used, or if a login would leave this machine without TLS.
  */
 export class Kafka {
   readonly settings: KafkaSettings
@@ -62,11 +65,16 @@ export class Kafka {
   readonly #rights: Rights
   readonly #notices = new OutageNotices()
   readonly #limits: ReturnType<typeof limitsOf>
+  readonly #tokens: TokenNotices | undefined
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
-  /** `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. */
-  constructor(settings: KafkaSettings, stop: AbortSignal = new AbortController().signal) {
+  /**
+   * `stop` aborts when the command is told to end. What connects then fails at once. Clean-up may still ask the broker. `say`
+   * logs that there is no token for a while. Default: only the connections log what they cannot do.
+   */
+  constructor(settings: KafkaSettings, stop: AbortSignal = new AbortController().signal, say?: Say) {
     mendConnections()
+    askForNamedTopics()
     keepRefusalTexts()
     mendLogins()
     registerCodecs()
@@ -80,8 +88,10 @@ export class Kafka {
     )
     checkSecurity(this.#security, settings.brokers)
     this.#rights = new Rights(settings.brokers, this.#security)
+    this.#tokens = say && new TokenNotices(say, { timeoutMs: this.patience.timeoutMs })
+    const tokens = this.#tokens && { notices: this.#tokens }
     this.#sasl = this.#security.sasl
-      ? saslOptions(this.#security.sasl, { stop, longestMs: this.#limits.requestTimeoutMs })
+      ? saslOptions(this.#security.sasl, { stop, longestMs: this.#limits.requestTimeoutMs, ...tokens })
       : undefined
   }
 
@@ -90,7 +100,13 @@ export class Kafka {
     const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
     const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
-    return new KafkaAdmin(admin, cluster, { sockets, brokers: this.settings.brokers, rights: this.#rights })
+    const { requestTimeoutMs } = this.#limits
+    return new KafkaAdmin(admin, cluster, {
+      sockets,
+      brokers: this.settings.brokers,
+      rights: this.#rights,
+      requestTimeoutMs,
+    })
   }
 
   /**
@@ -175,7 +191,7 @@ export class Kafka {
   get patience(): Patience {
     const { reconnectBackoffMs: firstMs, reconnectBackoffMaxMs: longestMs } = this.#limits
     const timeoutMs = this.settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS
-    return { timeoutMs, pauses: { firstMs, longestMs }, notices: this.#notices }
+    return { timeoutMs, pauses: { firstMs, longestMs }, notices: this.#notices, tokens: this.#tokens }
   }
 
   get #retry() {
@@ -239,18 +255,11 @@ export class Kafka {
     } catch (cause) {
       const refusal = refusalOf(cause)
       if (refusal) throw new RowmillError(refusal.code, `${brokers}: ${refusal.text}`, { brokers }, { cause })
-      const said = (cause as Error).message
-      if (isTokenUnavailable(cause))
-        throw new RowmillError('AUTHENTICATION_FAILED', `${brokers}: ${said}`, { type: 'TOKEN_UNAVAILABLE' })
-      const tls = this.#security.tls
-        ? 'Does it speak TLS there? If not, give security.protocol=PLAINTEXT, or SASL_PLAINTEXT with a login'
-        : 'Does it expect TLS? Then give security.protocol=SSL, or SASL_SSL with a login'
-      throw new RowmillError(
-        'BROKER_UNREACHABLE',
-        `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? ${tls}`,
-        { brokers },
-        { cause },
-      )
+      if (isTokenUnavailable(cause)) {
+        const message = `${brokers}: ${(cause as Error).message}`
+        throw new RowmillError('AUTHENTICATION_FAILED', message, { type: 'TOKEN_UNAVAILABLE' })
+      }
+      throw noBroker(brokers, cause, { tls: this.#security.tls !== null })
     }
   }
 }
@@ -276,6 +285,7 @@ function withinTimeout(limits: ReturnType<typeof limitsOf>, timeoutMs: number): 
 
 function checkSecurity({ tls, sasl, allowSaslWithoutTls }: ClusterSecurity, brokers: readonly string[]): void {
   if (tls) checkTls(tls)
+  if (sasl && 'token' in sasl) checkTokenSource(sasl.token)
   if (!sasl || tls || allowSaslWithoutTls) return
   const open = brokers.map(broker => broker.replace(/:\d+$/, '')).find(host => !isLoopback(host))
   if (open !== undefined) throw saslWithoutTls(open)

@@ -32,7 +32,7 @@ export function openSocket(
 export function saslWithoutTls(host: string): RowmillError {
   const message =
     `a login at ${host} without TLS shows the password and all rows to everybody on the way. ` +
-    'Give security.protocol=SASL_SSL, or --allow-sasl-without-tls if the network is trusted'
+    'Give security.protocol=SASL_SSL. If the network is trusted, give --allow-sasl-without-tls (in the SDK allowSaslWithoutTls)'
   return new RowmillError('USAGE', message, { host })
 }
 

@@ -123,6 +123,12 @@ function stopped(): Error {
   return Object.assign(new Error('the command was told to end'), { name: STOPPED, retriable: false })
 }
 
+/** Whether a request failed only because the command was told to end. KafkaJS wraps errors. */
+export function isStopped(error: unknown): boolean {
+  const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown }
+  return name === STOPPED || (cause !== undefined && cause !== error && isStopped(cause))
+}
+
 function finalIf(stop: AbortSignal): (error: unknown) => never {
   return error => {
     throw stop.aborted ? stopped() : error

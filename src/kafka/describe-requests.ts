@@ -43,11 +43,16 @@ export interface DescribedTopic {
 
 const METADATA = { apiKey: 3, apiVersion: 8, apiName: 'Metadata' }
 
-export function describeCluster(broker: Broker, topics: readonly string[]): Promise<DescribedCluster> {
+/** Says what it knows of each of these topics, whatever is wrong with another one. */
+export function describeCluster(
+  broker: Broker,
+  topics: readonly string[],
+  { timeoutMs = REQUEST_TIMEOUT_MS }: { timeoutMs?: number } = {},
+): Promise<DescribedCluster> {
   const request = new Encoder().writeInt32(topics.length)
   for (const topic of topics) request.writeString(topic)
   request.writeBoolean(false).writeBoolean(true).writeBoolean(true) // create no topics; rights on cluster and topics
-  return send(broker, METADATA, request, decoder => {
+  return send(broker, { ...METADATA, timeoutMs }, request, decoder => {
     decoder.readInt32() // throttled for
     const brokers = array(decoder, () => {
       const nodeId = decoder.readInt32()
@@ -137,7 +142,10 @@ export function controllerClock(broker: Broker): Promise<number> {
 /** Sends a request whose bytes are made here. Throws the broker's error, or that the broker does not know this version. */
 async function send<A>(
   broker: Broker,
-  api: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+  {
+    timeoutMs = REQUEST_TIMEOUT_MS,
+    ...api
+  }: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string; readonly timeoutMs?: number },
   body: Encoder,
   decode: (decoder: Decoder) => A,
 ): Promise<A> {
@@ -146,7 +154,7 @@ async function send<A>(
     throw createErrorFromCode(UNSUPPORTED_VERSION)
   return broker.connectionPool.send({
     request: { ...api, encode: async () => body },
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: timeoutMs,
     response: { decode: async bytes => decode(new Decoder(bytes)), parse: async answer => answer },
   })
 }

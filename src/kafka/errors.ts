@@ -70,6 +70,16 @@ export function unanswered(cause: unknown): RowmillError | null {
   return isSilence(cause) || name.startsWith('KafkaJSNumberOfRetries') ? silent(cause) : null
 }
 
+/** BROKER_UNREACHABLE: nobody at these addresses answers as a broker, with (`tls`) or without TLS. */
+export function noBroker(brokers: string, cause: unknown, { tls }: { tls: boolean }): RowmillError {
+  const hint = tls
+    ? 'Does it speak TLS there? If not, give security.protocol=PLAINTEXT, or SASL_PLAINTEXT with a login'
+    : 'Does it expect TLS? Then give security.protocol=SSL, or SASL_SSL with a login'
+  const said = (cause as Error).message
+  const message = `no Kafka broker answers at ${brokers}: ${said}. Is the address right and the broker running? ${hint}`
+  return new RowmillError('BROKER_UNREACHABLE', message, { brokers }, { cause })
+}
+
 const LOGIN_HINT =
   'Does it require a login (security.protocol=SASL_SSL)? Give its properties as --command-config FILE. ' +
   'For a broker of rowmill broker --auth, that is the file it wrote'

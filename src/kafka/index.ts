@@ -5,7 +5,7 @@
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
-export { KafkaAdmin, type PartitionReplicas, type TopicRefusal, type TopicSettings, TopicsRefused } from './admin.ts'
+export { KafkaAdmin, type PartitionReplicas, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'
 export type { ClusterSettings } from './cluster-settings.ts'
@@ -21,4 +21,5 @@ export { aclCommand, type Right } from './rights.ts'
 export { registerSchemas } from './schema-registry.ts'
 export type { ClusterSecurity, SaslSettings, TlsSettings } from './security.ts'
 export type { PartitionOffset, TopicPartition } from './topic-partition.ts'
+export { type TopicRefusal, TopicsRefused } from './topic-refusals.ts'
 export type { ValueFormat } from './value-format.ts'

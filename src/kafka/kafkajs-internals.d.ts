@@ -229,6 +229,15 @@ declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
   export default definition
 }
 
+declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
+  const definition: {
+    protocol(options: { version: number }): (given: { topics: readonly string[] }) => {
+      request: { encode: () => Promise<unknown> }
+    }
+  }
+  export default definition
+}
+
 declare module 'kafkajs/src/protocol/requests/createTopics/v3/response.js' {
   const response: {
     parse(answer: { topicErrors: { topic: string; errorMessage: string | null }[] }): Promise<unknown>

@@ -1,5 +1,6 @@
 import type { OutageNotices } from './outage-notices.ts'
 import { isLoopback } from './tls.ts'
+import type { TokenNotices } from './token-notices.ts'
 
 /** Times, sizes and names of a client, as the user gave them. What is left out has our default. */
 export interface ClientLimits {
@@ -36,6 +37,8 @@ export interface Patience {
   readonly retries?: number
   /** What all connections of a client share, so that they tell an outage once. Default: a connection tells its own. */
   readonly notices?: OutageNotices
+  /** What the client tells about its tokens. Then no connection repeats it. */
+  readonly tokens?: TokenNotices | undefined
 }
 
 const DEFAULTS = {

@@ -2,11 +2,12 @@ import { RowmillError } from '../errors.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { Backoff } from './backoff.ts'
-import { silentMsOf } from './contact.ts'
+import { isStopped, silentMsOf } from './contact.ts'
 import { isNotAuthorized } from './errors.ts'
 import { describeKafkaError } from './index.ts'
 import type { Patience } from './limits.ts'
 import { OutageNotices } from './outage-notices.ts'
+import { isTokenUnavailable } from './tokens.ts'
 
 /** A longer outage is logged. */
 const LOGGED_AFTER_MS = 1000
@@ -68,7 +69,8 @@ export class Outage {
     if (silentMs >= timeoutMs) throw this.#over(`for ${Math.round(silentMs / 1000)} s`, text, error)
     if (this.#failures > retries)
       throw this.#over(`after ${retries} ${retries === 1 ? 'retry' : 'retries'}`, text, error)
-    if (!this.#said && outMs > LOGGED_AFTER_MS) {
+    const isTold = isStopped(error) || (isTokenUnavailable(error) && this.#patience.tokens?.isTold)
+    if (!this.#said && outMs > LOGGED_AFTER_MS && !isTold) {
       this.#said = true
       const how = `Retrying for --broker-timeout ${timeoutMs / 1000} s.`
       this.#notices.out(this.#what, { text, how }, this.#say)

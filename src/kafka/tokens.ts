@@ -10,6 +10,7 @@ import { printable, printableLine } from '../support/printable.ts'
 import { refusalOf } from './refusal.ts'
 import type { TokenSource } from './security.ts'
 import { pemOf } from './tls.ts'
+import type { TokenNotices } from './token-notices.ts'
 
 const LONGEST_MS = { file: 30_000, command: 30_000, endpoint: 10_000, aws: 30_000 }
 /** What others say is cut to this many characters. */
@@ -18,6 +19,7 @@ const LONGEST_SAID = 300
 const BUSY = [408, 425, 429]
 /** A token with a known life is used for this part of it, as Java does. */
 const USED_PART = 0.8
+const ENDPOINT = 'sasl.oauthbearer.token.endpoint.url'
 const AWS_SIGNER = 'aws-msk-iam-sasl-signer-js'
 
 interface Token {
@@ -49,6 +51,8 @@ export interface TokenLimits {
   readonly stop?: AbortSignal
   /** The longest that one token may take. Each source has a limit of its own too. */
   readonly longestMs?: number
+  /** Who tells the user that there is no token for a while. */
+  readonly notices?: TokenNotices
 }
 
 /**
@@ -65,11 +69,14 @@ export function tokenFetcher(
     if (last === null || now() >= last.until) {
       const asked = { token: fetchToken(source, limits), until: Number.POSITIVE_INFINITY } // those that ask meanwhile share it
       last = asked
+      const askedAt = now()
       try {
         const { lifeMs } = await asked.token
+        limits.notices?.got()
         asked.until = lifeMs === null ? Number.NEGATIVE_INFINITY : now() + lifeMs * USED_PART
       } catch (error) {
         if (last === asked) last = null
+        if (isTokenUnavailable(error) && !limits.stop?.aborted) limits.notices?.failed(error as Error, askedAt)
         throw error
       }
     }
@@ -161,11 +168,22 @@ async function fromEndpoint(source: Endpoint, limit: AbortSignal): Promise<Token
     const parts = [`HTTP status ${status}`, error, description].filter(said => typeof said === 'string')
     const secrets = [clientSecret, login, `${clientId}:${clientSecret}`]
     const said = printableLine(maskKnown(parts.join(', '), secrets)).slice(0, LONGEST_SAID)
-    throw status >= 400 && status < 500 && !BUSY.includes(status) ? new TokenRefused(said) : new Error(said)
+    if (status >= 300 && status < 400)
+      throw new Error(`${said}. rowmill follows no redirect: give the final address as ${ENDPOINT}`)
+    if (status < 400 || status >= 500 || BUSY.includes(status)) throw new Error(said)
+    throw new TokenRefused(`${said}. ${cureOfRefusal(status, error)}`)
   }
   const { access_token: value, expires_in: seconds } = answer
-  if (typeof value !== 'string') throw new Error('its answer holds no access_token')
+  if (typeof value !== 'string')
+    throw new Error(`its answer holds no access_token. Is ${ENDPOINT} the address that gives tokens?`)
   return { value, lifeMs: Number(seconds) > 0 ? Number(seconds) * 1000 : null }
+}
+
+/** The properties to look at, by the error of RFC 6749, section 5.2. */
+function cureOfRefusal(status: number, error: unknown): string {
+  if (error === 'invalid_scope') return 'Check sasl.oauthbearer.scope'
+  if (error === undefined && status !== 401 && status !== 403) return `Check ${ENDPOINT}`
+  return 'Check sasl.oauthbearer.client.id and sasl.oauthbearer.client.secret, and what the endpoint allows this client'
 }
 
 function parseAnswer(text: string): Record<string, unknown> {
@@ -198,19 +216,42 @@ function post(
   })
 }
 
+type AwsSource = Extract<TokenSource, { from: 'aws' }>
+
+/**
+ * Throws USAGE if this machine lacks what the source needs. Both are known before a broker is asked, and no retry or broker can
+ * cure them, so this is no failed login.
+ */
+export function checkTokenSource(source: TokenSource): void {
+  if (source.from !== 'aws') return
+  try {
+    import.meta.resolve(AWS_SIGNER)
+  } catch (cause) {
+    const message = `AWS_MSK_IAM needs the package ${AWS_SIGNER}. Install it beside rowmill: npm install ${AWS_SIGNER}`
+    throw new RowmillError('USAGE', message, { package: AWS_SIGNER }, { cause })
+  }
+  regionOf(source)
+}
+
+function regionOf({ region }: AwsSource): string {
+  const found = region ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION']
+  if (found) return found
+  throw new RowmillError('USAGE', 'AWS_MSK_IAM needs a region. Give rowmill.aws.region, or set AWS_REGION')
+}
+
 /**
  * From the optional package that signs for MSK, which is loaded where it is used and nowhere else. Signing asks no server. So
  * each login gets a new token, and its session the whole life of that.
  */
-async function fromAws({ region, profile, role }: Extract<TokenSource, { from: 'aws' }>): Promise<Token> {
-  const signer = await loadSigner()
-  const where = region ?? process.env['AWS_REGION'] ?? process.env['AWS_DEFAULT_REGION']
-  if (!where) throw new TokenRefused('which region? Give rowmill.aws.region, or set AWS_REGION')
+async function fromAws(source: AwsSource): Promise<Token> {
+  const { profile, role } = source
+  const region = regionOf(source)
+  const signer = (await import(AWS_SIGNER)) as AwsSigner
   const { token } = profile
-    ? await signer.generateAuthTokenFromProfile({ region: where, awsProfileName: profile })
+    ? await signer.generateAuthTokenFromProfile({ region, awsProfileName: profile })
     : role
-      ? await signer.generateAuthTokenFromRole({ region: where, awsRoleArn: role })
-      : await signer.generateAuthToken({ region: where })
+      ? await signer.generateAuthTokenFromRole({ region, awsRoleArn: role })
+      : await signer.generateAuthToken({ region })
   return { value: token, lifeMs: null }
 }
 
@@ -223,13 +264,4 @@ interface AwsSigner {
 
 interface SignedToken {
   readonly token: string
-}
-
-async function loadSigner(): Promise<AwsSigner> {
-  try {
-    return (await import(AWS_SIGNER)) as AwsSigner
-  } catch (cause) {
-    const message = `AWS_MSK_IAM needs the package ${AWS_SIGNER}. Install it beside rowmill: npm install ${AWS_SIGNER}`
-    throw new RowmillError('USAGE', message, { package: AWS_SIGNER }, { cause })
-  }
 }

@@ -4,6 +4,8 @@ import { quoteForShell } from '../support/shell.ts'
 import { settingsCommand } from './topic-settings.ts'
 
 const IN_SYNC = 'min.insync.replicas'
+/** The cure of a minimum that fits the plan, and not the replicas that are there. To lower it would lower the safety. */
+const ADD_REPLICAS = 'add the replicas, with the command for that'
 
 /** What is wrong with the copies of a topic on the brokers, with the command that cures it. */
 export interface ReplicationFault {
@@ -74,11 +76,12 @@ function doubtfulMinimum(
 ): ReplicationFault | null {
   if (minInSync === null) return null
   const fewest = Math.min(...partitions.map(({ replicas }) => replicas.length))
+  const afterCure = Math.max(fewest, replicationFactor) // see tooFew
   const setTo = (value: number) => settingsCommand([{ topic, cure: [IN_SYNC, String(value)] }], at)
   const setting = `${IN_SYNC}=${minInSync}`
   if (minInSync > fewest) {
     const text = `${setting}, and a partition has ${counted(fewest, 'replica')}. The broker refuses all its rows`
-    return { topic, stops: true, text, cure: setTo(Math.max(1, fewest - 1)) }
+    return { topic, stops: true, text, cure: minInSync < afterCure ? ADD_REPLICAS : setTo(Math.max(1, afterCure - 1)) }
   }
   const planned = Number(config[IN_SYNC])
   if (minInSync < planned) {
@@ -88,7 +91,7 @@ function doubtfulMinimum(
   }
   if (minInSync < fewest || fewest === 1) return null
   const text = `${setting}, and a partition has no more replicas. While one of their brokers is down, nothing can be written`
-  return { topic, stops: false, text, cure: setTo(fewest - 1) }
+  return { topic, stops: false, text, cure: minInSync < afterCure ? ADD_REPLICAS : setTo(fewest - 1) }
 }
 
 function notInSync({ topic }: TopicSettings, { partitions, minInSync }: TopicReplicas): ReplicationFault | null {

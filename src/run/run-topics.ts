@@ -54,7 +54,7 @@ export async function openRunTopics(
       compression: options.compression,
       format: registryIds && wireFormat(registryIds),
     }
-    const kafka = new Kafka(settings, signal)
+    const kafka = new Kafka(settings, signal, options.say)
     const keepsData = local?.keepsData ?? true
     const admin = await kafka.admin()
     const partitions = await wantedPartitions(options, unlessAborted(workers, signal))

@@ -43,7 +43,8 @@ export function withCredentials(url: string, userinfo: string): string {
   return whole.href
 }
 
-const MASK = '***'
+/** What messages have instead of a secret. */
+export const MASK = '***'
 /** In our own advice. */
 const PLACEHOLDER = 'USER:PASSWORD'
 /** The end of the name of a parameter whose value is a secret: `access_token`, but not `author` or `keyword`. */

@@ -83,7 +83,9 @@ async function work({
     import('../pipeline/topics.ts'),
     import('../pipeline/topic-names.ts'),
   ])
-  const kafka = new Kafka({ ...settings, clientId: name, format: registryIds ? wireFormat(registryIds) : null })
+  const format = registryIds ? wireFormat(registryIds) : null
+  const told = (text: string) => say(`worker ${name}: ${text}`)
+  const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, told)
   const onBatch = (classified: number) => {
     rows += classified
   }

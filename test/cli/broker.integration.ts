@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -61,6 +61,12 @@ test('with --auth the file of the login is named in spite of --quiet, and nothin
   assert.match((await finished).stderr, /^rowmill: the other commands need --command-config \S+\n$/)
 })
 
+/** What is in this folder and has a right for other users. */
+function openToOthers(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true }) as string[]
+  return names.filter(name => (statSync(join(folder, name), { throwIfNoEntry: false })?.mode ?? 0) & 0o077)
+}
+
 for (const where of ['in its data folder', 'in its temporary folder'] as const)
   test(`with --auth only those get in who have the file that the broker names, ${where}`, async t => {
     const folder = testFolder(t)
@@ -72,6 +78,10 @@ for (const where of ['in its data folder', 'in its temporary folder'] as const)
     const file = await clientConfig
     if (where === 'in its data folder') assert.equal(file, join(data, 'client.properties'))
     assert.deepEqual([statSync(file).mode & 0o777, statSync(dirname(file)).mode & 0o777], [0o600, 0o700])
+    assert.deepEqual(
+      openToOthers(dirname(file)).filter(() => where === 'in its data folder'),
+      [],
+    )
     writeFileSync(join(folder, 'in.csv'), 'ID,A\n1,x\n2,y\n')
     const args = ['run', join(folder, 'in.csv'), join(folder, 'out.csv'), '--classifier', CLASSIFIER]
     const refused = await rowmill([...args, '--brokers', address, '--broker-timeout', '1'])

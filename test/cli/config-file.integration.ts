@@ -54,6 +54,10 @@ test('a run gets brokers, login and classifier from the file, and a resumed run 
 
   const without = await run(['run', '--resume', 'out.csv'])
   assert.equal(without.code, 2, 'the password is in the file alone')
+  assert.match(
+    without.stderr,
+    /needs a password.*The run began with --config \/\S+\/rowmill\.yaml: give that again \[USAGE\]$/m,
+  )
   configure(`classifier: ${CLASSIFIERS}:raises`, 'header: true', 'batch-rows: 3', 'job: other')
   const resumed = await run(['run', '--resume', 'out.csv', ...config])
   assert.equal(resumed.code, 0, resumed.stderr)

@@ -8,7 +8,7 @@ import { givenConfig, readOptions } from '../../src/cli/read-options.ts'
 import { RUN_OPTIONS } from '../../src/cli/run-options.ts'
 import { clusterSettings } from '../../src/client-config/kafka-options.ts'
 import { checkTls } from '../../src/kafka/tls.ts'
-import { OPTIONS, type OptionName } from '../../src/options.ts'
+import { OPTIONS, type OptionName, ROLES } from '../../src/options.ts'
 import { testFolder } from '../helpers/cli.ts'
 
 /** A file of options with this text. */
@@ -181,7 +181,7 @@ test('a bad value of a client property is refused with the place where it was gi
   const bad = 'request.timeout.ms=soon'
   await assert.rejects(
     reach(none, {}, { ROWMILL_PROPERTY: bad }),
-    /^\S+ ROWMILL_PROPERTY: request\.timeout\.ms: it must/,
+    /^\S+ ROWMILL_PROPERTY, line 1: request\.timeout\.ms: it must/,
   )
   await assert.rejects(reach(none, { property: [bad] }, {}), /^\S+ --property: request\.timeout\.ms: it must/)
 })
@@ -217,6 +217,7 @@ const REFUSED: [text: string, message: RegExp][] = [
   ['read-csv: sep', /read-csv must be a mapping$/],
   ['compression: brotli', /compression "brotli": must be none or gzip/],
   ['python:', /^FILE, line 1: python has no value$/],
+  ['workers: 1\n---\nbatch-rows: 2', /^FILE, line [23]: a second YAML document begins here.*Remove the line ---/],
   ['workers: 1\nworkers: 2', /^FILE, line 2: this key is there twice$/],
   ['workers: [1\nquiet: true', /^FILE, line 2: this is not valid YAML: [A-Z][a-z ]+ sufficiently indented.*quotes\?$/],
   ['quiet: true\njob: "a\nworkers: 1\n', /^FILE, line 2: this is not valid YAML: Missing closing "quote\./],
@@ -332,4 +333,13 @@ test('the example of docs/configuration.md is accepted, and its first line names
   const [, schema] = /\$schema=\.\/node_modules\/rowmill\/(\S+)/.exec(example!)!
   const { properties } = JSON.parse(readFileSync(join(import.meta.dirname, '../..', schema!), 'utf8'))
   assert.deepEqual(Object.keys(properties), [...configKeys().keys(), 'kafka'])
+})
+
+test('the schema takes a file without a key, as rowmill does, and lists the values of each option that has few', () => {
+  const schema = JSON.parse(readFileSync(join(import.meta.dirname, '../../schema/rowmill.schema.json'), 'utf8'))
+  assert.deepEqual(schema.type, ['object', 'null'])
+  for (const [key, { value }] of configKeys())
+    if (/^[a-z0-9]+(\|[a-z0-9]+)+$/.test(value ?? ''))
+      assert.deepEqual(schema.properties[key].enum, value!.split('|'), key)
+  assert.deepEqual(schema.properties.role.enum, [...ROLES])
 })

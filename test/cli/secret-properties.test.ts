@@ -32,9 +32,26 @@ for (const name of SECRETS)
 
 test('run.json keeps any other property, unless it is a URL with a password', () => {
   const kept = (given: string) => withoutSecrets(options(given)).property
-  assert.deepEqual(kept('client.id=me'), [{ name: 'client.id', value: 'me', where: 'ROWMILL_PROPERTY' }])
+  assert.deepEqual(kept('client.id=me'), [{ name: 'client.id', value: 'me', where: 'ROWMILL_PROPERTY, line 1' }])
   for (const name of ['sasl.oauthbearer.token.endpoint.url', 'schema.registry.url']) {
     assert.equal(kept(`${name}=https://id.example/token`).length, 1)
     assert.deepEqual(kept(`${name}=https://me:${CANARY}@id.example/token`), [])
   }
+})
+
+test('ROWMILL_PROPERTY is the text of a properties file: comments, colons and joined lines', () => {
+  const text = `# sasl.password=${CANARY}\nclient.id: me\n! old\nsasl.username = \\\n  you`
+  assert.deepEqual(options(text).property, [
+    { name: 'client.id', value: 'me', where: 'ROWMILL_PROPERTY, line 2' },
+    { name: 'sasl.username', value: 'you', where: 'ROWMILL_PROPERTY, line 4' },
+  ])
+})
+
+test('text that is no NAME=VALUE is not shown', () => {
+  const other = { environment: {}, settings: new Map() }
+  for (const text of [`sasl.password:${CANARY}`, `{"sasl.password": "${CANARY}"}`, `export ${CANARY}`])
+    assert.throws(
+      () => readOptions(RUN_OPTIONS, { property: [text] }, other),
+      ({ code, message, facts }) => code === 'USAGE' && !`${message}${JSON.stringify(facts)}`.includes(CANARY),
+    )
 })

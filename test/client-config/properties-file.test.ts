@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import { clientConfig, unknownProperties } from '../../src/client-config/client-config.ts'
 import { ClientProperties } from '../../src/client-config/client-properties.ts'
 import { oddities, parseProperties } from '../../src/client-config/properties-file.ts'
-import { parseProperties as parseText } from '../../src/support/property-text.ts'
 
 const given = (text: string) => new ClientProperties(parseProperties(text, 'client.properties'))
 const config = (text: string) => clientConfig(given(text))
@@ -11,7 +10,7 @@ const PEM = '-----BEGIN CERTIFICATE-----\nMIIB\nAg==\n-----END CERTIFICATE-----'
 /** A reference to a variable, as shells and Java write it. */
 const variable = (name: string) => `$${'{'}${name}}`
 
-test('PEM keeps its lines in a file, as in ROWMILL_PROPERTY', () => {
+test('PEM keeps its lines', () => {
   const KEY = PEM.replaceAll('CERTIFICATE', 'PRIVATE KEY')
   for (const text of [
     `ssl.key.pem=${KEY}\nssl.certificate.pem = ${PEM}\n${PEM}`,
@@ -21,9 +20,6 @@ test('PEM keeps its lines in a file, as in ROWMILL_PROPERTY', () => {
       const all = `${lines}\nsecurity.protocol=SSL\nclient.id=me`
       const { tls, limits } = config(all)
       assert.deepEqual([tls!.key, tls!.cert, limits.clientId], [{ text: KEY }, { text: `${PEM}\n${PEM}` }, 'me'])
-      const variable = parseText(all.replaceAll('\r', ''), 'ROWMILL_PROPERTY')
-      const ofVariable = clientConfig(new ClientProperties(variable)).tls!
-      assert.deepEqual([ofVariable.key, ofVariable.cert], [tls!.key, tls!.cert])
       assert.deepEqual(unknownProperties(given(all)), [])
     }
   const { where } = [...given(`a.b=${KEY}\nx.y=1`)].at(-1)!
@@ -67,4 +63,36 @@ test('what is probably a mistake is named with its line, without the value', () 
     'client.properties, line 1: sasl.password: rowmill replaces no variables. It takes the value as it is',
   ])
   assert.deepEqual(properties(`sasl.password=a${variable('b')}\nsasl.username=$ConnectionString`), [])
+})
+
+test('a value that holds another property, because a backslash joins two lines, is refused and not shown', () => {
+  for (const text of [
+    'sasl.mechanism=PLAIN\\\nsasl.password=canary',
+    'ssl.ca.location=/tmp/ca.pem\\\n  sasl.password: canary',
+    'client.id=me\\\nsasl.jaas.config = canary',
+  ])
+    assert.throws(
+      () => config(text),
+      ({ code, message }) =>
+        code === 'USAGE' &&
+        /its value also holds sasl\.(password|jaas\.config)/.test(message) &&
+        !/canary/.test(message),
+      text,
+    )
+})
+
+test('a mechanism that is not one is shown only if it can be the name of one', () => {
+  assert.throws(() => config('security.protocol=SASL_SSL\nsasl.mechanism=GSSAPI'), /: GSSAPI is not supported/)
+  assert.throws(() => config('security.protocol=SASL_SSL\nsasl.mechanism=PLAIN canary'), /: this is not supported/)
+})
+
+test('two names of one property, and a second login, are named with their lines', () => {
+  const found = (text: string) => oddities(parseProperties(text, 'c.properties'))
+  assert.deepEqual(found('sasl.mechanism=PLAIN\nsasl.mechanisms=SCRAM-SHA-512'), [
+    'c.properties, line 2: sasl.mechanisms means the same as sasl.mechanism. This line wins over line 1',
+  ])
+  assert.deepEqual(found('sasl.username=me\nsasl.jaas.config=x'), [
+    'c.properties, line 2: sasl.jaas.config means the same as sasl.username. This line wins over line 1',
+  ])
+  assert.deepEqual(found('sasl.mechanism=PLAIN\nsasl.mechanisms=PLAIN'), [])
 })

@@ -45,6 +45,22 @@ test('a broker killed with requests of the publisher pending: two others have ev
   await fire.check({ again: fire.rows })
 })
 
+test('commands start although a topic of somebody else lost its only broker', async t => {
+  const { cluster, fire } = await place(t, { rows: 300 })
+  await cluster.createTopic(`foreign-${fire.pipeline}`, [3])
+  await cluster.kill(3)
+  await cluster.untilUnled(`foreign-${fire.pipeline}`)
+  const working = fire.work(1)
+  for (const { finished } of [fire.publish(), fire.collect()]) assertCode(await finished, 0)
+  for (const args of [
+    ['jobs', 'list'],
+    ['topics', 'plan'],
+  ])
+    assertCode(await fire.start(args).finished, 0)
+  await fire.drain(working)
+  await fire.check({ again: fire.rows })
+})
+
 test('a broker is killed while rows are classified, and restarted', async t => {
   const { cluster, fire } = await place(t, { rows: 6000 })
   const working = fire.work(2)

@@ -12,6 +12,7 @@ import { allOf, contextWith, expectFinding } from '../helpers/doctor.ts'
 import { freePorts } from '../helpers/free-ports.ts'
 import { BrokerProxy } from '../helpers/proxy.ts'
 import { SecuredBroker } from '../helpers/secured-broker.ts'
+import { tokenEndpoint } from '../helpers/token-endpoint.ts'
 import { until } from '../helpers/until.ts'
 
 const closes: (() => Promise<void> | void)[] = []
@@ -44,6 +45,30 @@ test('a port that wants a login, and a client without one', async () => {
   const cure = /^Does it require a login \(security\.protocol=SASL_SSL\)\? .*--command-config FILE/
   expectOnlyLogin(await doctor(secured.address('LOGIN'), tls), /stopped answering: Closed connection/, cure)
   expectOnlyLogin(await doctor(secured.address('OPENLOGIN')), /stopped answering: Closed connection/, cure)
+})
+
+test('a port without TLS, and a client with it: the cure is that of the commands', async () => {
+  const { address } = secured.broker
+  const { findings } = (await doctor(address, { 'security.protocol': 'SSL' })).get('tls')!
+  expectFinding(findings, [
+    'failure',
+    new RegExp(`^no Kafka broker answers at ${address}: .*before secure TLS connection`),
+    /^Is the address right.*Does it speak TLS there\? If not, give security\.protocol=PLAINTEXT.*\n.*explain BROKER_UNREACHABLE\n/,
+  ])
+})
+
+test('an endpoint that refuses the client: the cure names the properties', async t => {
+  const url = await tokenEndpoint(close => t.after(close), { clientId: 'a', clientSecret: 'b', token: () => '' })
+  const found = await doctor(secured.address('LOGIN'), {
+    'security.protocol': 'SASL_SSL',
+    'ssl.ca.location': secured.authority.ca,
+    'sasl.mechanism': 'OAUTHBEARER',
+    'sasl.oauthbearer.token.endpoint.url': url,
+    'sasl.oauthbearer.client.id': 'a',
+    'sasl.oauthbearer.client.secret': 'wrong',
+  })
+  const cure = /^Check sasl\.oauthbearer\.client\.id and sasl\.oauthbearer\.client\.secret.*\n/
+  expectOnlyLogin(found, /no token from http\S+: HTTP status 401, invalid_client$/, cure)
 })
 
 const SERVERS: readonly (readonly [name: string, serve: (socket: Socket) => void])[] = [

@@ -138,7 +138,7 @@ test('an endpoint that refuses us in the middle of a job ends it at once, and it
   tokens.breaks()
   const { code, stderr } = await finished
   assert.equal(code, 3, stderr)
-  assert.match(stderr, /no token from http\S+: HTTP status 401, invalid_client \[AUTHENTICATION_FAILED\]$/m)
+  assert.match(stderr, /no token from http\S+: HTTP status 401, invalid_client\. Check .* \[AUTHENTICATION_FAILED\]$/m)
   const [, words] = /^rowmill: to resume: rowmill (run --resume .*)$/m.exec(stderr)!
   tokens.mends()
   writeFileSync(classifier.go, '')

@@ -120,6 +120,25 @@ export class Cluster {
     return NODES.filter(id => leaders.has(id))
   }
 
+  /** A topic of one partition, on these brokers. */
+  async createTopic(topic: string, replicas: NodeId[]): Promise<void> {
+    const topics = [{ topic, replicaAssignment: [{ partition: 0, replicas }] }]
+    await this.#admin.createTopics({ topics, waitForLeaders: false })
+    await this.untilInSync([topic], replicas.length)
+  }
+
+  /** Waits until nobody leads a topic any more, as the first broker says. */
+  async untilUnled(topic: string): Promise<void> {
+    const { address } = this.proxy(1)
+    const probe = await new Kafka({ brokers: [address], clientId: 'test' }).probe(address, new AbortController().signal)
+    try {
+      const leaderless = async () => (await probe.describe([topic])).topics.get(topic)?.leaderless
+      await until(`${topic} has no leader`, async () => (await leaderless()) === 1)
+    } finally {
+      await probe.close()
+    }
+  }
+
   /** Waits until every partition of these topics has exactly this many in-sync brokers. */
   async untilInSync(topics: readonly string[], brokers: number): Promise<void> {
     const isSo = async (topic: string) =>

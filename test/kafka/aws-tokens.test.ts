@@ -2,16 +2,43 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { Kafka } from '../../src/kafka/index.ts'
+import type { TokenSource } from '../../src/kafka/security.ts'
 import { tokenFetcher } from '../../src/kafka/tokens.ts'
 import { testFolder } from '../helpers/cli.ts'
 
 const AWS = { from: 'aws', region: 'eu-west-1', profile: null, role: null } as const
 
-test('AWS_MSK_IAM without its signer says what to install', async () => {
-  await assert.rejects(tokenFetcher(AWS)(), {
-    code: 'USAGE',
-    message: /needs the package aws-msk-iam-sasl-signer-js\. Install it beside rowmill: npm install aws-msk/,
+/** A client of a broker that nobody asked yet. */
+const client = (token: TokenSource) =>
+  new Kafka({
+    brokers: ['b.example:9098'],
+    clientId: 'test',
+    security: { tls: {}, sasl: { mechanism: 'OAUTHBEARER', token } },
   })
+
+test('AWS_MSK_IAM without its signer says what to install, before a broker is asked', () => {
+  assert.throws(() => client(AWS), {
+    code: 'USAGE',
+    message:
+      'AWS_MSK_IAM needs the package aws-msk-iam-sasl-signer-js. Install it beside rowmill: npm install aws-msk-iam-sasl-signer-js',
+  })
+})
+
+test('AWS_MSK_IAM without a region says how to give it, before a broker is asked', async t => {
+  await import('../fixtures/aws-signer/install.ts')
+  for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION']) {
+    const before = process.env[name]
+    delete process.env[name]
+    t.after(() => {
+      if (before !== undefined) process.env[name] = before
+    })
+  }
+  const message = 'AWS_MSK_IAM needs a region. Give rowmill.aws.region, or set AWS_REGION'
+  assert.throws(() => client({ ...AWS, region: null }), { code: 'USAGE', message })
+  process.env['AWS_REGION'] = 'eu-west-1'
+  client({ ...AWS, region: null })
+  delete process.env['AWS_REGION']
 })
 
 test('AWS_MSK_IAM signs for each login, with the credentials that the properties name', async t => {

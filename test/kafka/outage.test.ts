@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Contact } from '../../src/kafka/contact.ts'
 import type { Patience } from '../../src/kafka/limits.ts'
 import { Outage } from '../../src/kafka/outage.ts'
 import { OutageNotices } from '../../src/kafka/outage-notices.ts'
@@ -65,6 +66,25 @@ test('an outage longer than a second is logged once, and so is its end', async (
   outage.over()
   assert.equal(said.at(-1), 'the broker is back: can read rows again')
   assert.equal(said.length, 2)
+})
+
+test('a request that fails because the command was told to end is not logged', async () => {
+  const stop = new AbortController()
+  const contact = new Contact({ timeoutMs: 60_000, stop: stop.signal })
+  const connecting = contact.connecting(() => new Promise(() => {}))
+  stop.abort()
+  const stopped: Error = await connecting.then(
+    () => assert.fail('it connected'),
+    error => error,
+  )
+  const wrapped = Object.assign(new Error(stopped.message), { name: 'KafkaJSNonRetriableError', cause: stopped })
+  for (const error of [stopped, wrapped]) {
+    const { said, outage, fails } = outageOf()
+    for (let i = 0; i < 3; i++) await fails()
+    for (let i = 0; i < 8; i++) await fails(error)
+    outage.over()
+    assert.deepEqual(said, [])
+  }
 })
 
 test('a short outage is not logged, and the next one begins with short pauses', async () => {

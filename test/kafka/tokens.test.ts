@@ -6,9 +6,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { describeKafkaError } from '../../src/kafka/index.ts'
+import { Outage } from '../../src/kafka/outage.ts'
 import type { TokenSource } from '../../src/kafka/security.ts'
+import { TokenNotices } from '../../src/kafka/token-notices.ts'
 import { tokenFetcher } from '../../src/kafka/tokens.ts'
 import { testFolder } from '../helpers/cli.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { type EndpointFault, tokenEndpoint } from '../helpers/token-endpoint.ts'
 
 const CREDENTIALS = { clientId: 'me', clientSecret: 'its secret' }
@@ -29,18 +32,27 @@ async function fault(source: TokenSource) {
 }
 
 const html = { status: 200, text: '<html>We will be back soon</html>' }
+const CLIENT = /401, invalid_client\. Check sasl\.oauthbearer\.client\.id and sasl\.oauthbearer\.client\.secret/
 const FAULTS: [what: string, fault: EndpointFault, code: string, text: RegExp][] = [
   ['is down for maintenance', { status: 503, text: '' }, 'retry', /: HTTP status 503$/],
   ['fails', { status: 500, text: '{"error":"server_error"}' }, 'retry', /: HTTP status 500, server_error$/],
   ['limits our requests', { status: 429, text: '{}' }, 'retry', /HTTP status 429/],
   ['hangs up', 'hang-up', 'retry', /socket hang up/],
-  ['answers with a page', html, 'retry', /holds no access_token/],
-  ['refuses us', { status: 401, text: '{"error":"invalid_client"}' }, 'AUTHENTICATION_FAILED', /401, invalid_client$/],
+  ['answers with a page', html, 'retry', /holds no access_token\. Is sasl\.oauthbearer\.token\.endpoint\.url the/],
+  ['refuses us', { status: 401, text: '{"error":"invalid_client"}' }, 'AUTHENTICATION_FAILED', CLIENT],
   [
     'refuses the request',
     { status: 400, text: '{"error":"invalid_scope"}' },
     'AUTHENTICATION_FAILED',
-    /invalid_scope$/,
+    /invalid_scope\. Check sasl\.oauthbearer\.scope$/,
+  ],
+  ['forbids it', { status: 403, text: '' }, 'AUTHENTICATION_FAILED', /403\. Check sasl\.oauthbearer\.client\.id/],
+  ['is no endpoint', { status: 404, text: '' }, 'AUTHENTICATION_FAILED', /404\. Check sasl.oauthbearer\.token\.endp/],
+  [
+    'redirects us',
+    { status: 302, text: '' },
+    'retry',
+    /: HTTP status 302\. .*follows no redirect: give the final address as/,
   ],
 ]
 
@@ -63,7 +75,7 @@ test('an endpoint that repeats our secret is quoted without it', async t => {
     error_description: `no client with ${CREDENTIALS.clientSecret}`,
   })
   const found = await fault(await endpoint(t, () => ({ status: 401, text })))
-  assert.match(found.text, /HTTP status 401, invalid_client, no client with \*\*\*$/)
+  assert.match(found.text, /HTTP status 401, invalid_client, no client with \*\*\*\. Check /)
 })
 
 test('an endpoint that repeats our secret in a URL, a form or Base64 is quoted without it', async t => {
@@ -84,7 +96,7 @@ test('an endpoint that repeats our secret in a URL, a form or Base64 is quoted w
     const text = JSON.stringify({ error: 'invalid_client', error_description: `no <${said}>\u001b[2J` })
     const source = await endpoint(t, () => ({ status: 401, text }), { clientSecret: secret } as Partial<TokenSource>)
     const found = await fault(source)
-    assert.match(found.text, /invalid_client, no <.*\*\*\*.*>\\u001b\[2J$/)
+    assert.match(found.text, /invalid_client, no <.*\*\*\*.*>\\u001b\[2J\. Check /)
     for (const form of [secret, encodeURIComponent(secret), base64(login), base64(secret).slice(0, 12)])
       assert.ok(!found.text.includes(form), found.text)
   }
@@ -153,6 +165,41 @@ test('a command that fails once is retried', async t => {
   })
   assert.ok(existsSync(mark))
   assert.equal(await tokenFetcher({ from: 'command', command })(), 'good')
+})
+
+test('a command that fails again and again is logged once, and so is the end of that', async t => {
+  const file = join(testFolder(t), 'token')
+  writeFileSync(file, 'good')
+  const said: string[] = []
+  let at = 5000
+  const now = () => at
+  const notices = new TokenNotices(text => said.push(text), { timeoutMs: 60_000, now })
+  const fetchToken = tokenFetcher({ from: 'command', command: `cat '${file}' 2>/dev/null || exit 3` }, { notices }, now)
+  const failFor = async (attempts: number, pauseMs: number) => {
+    for (let i = 0; i < attempts; i++) {
+      await assert.rejects(fetchToken())
+      at += pauseMs
+    }
+  }
+  rmSync(file)
+  await failFor(3, 1000)
+  assert.equal(said.length, 0, 'without a first token the command ends with the error')
+  writeFileSync(file, 'good')
+  await fetchToken()
+  rmSync(file)
+  await failFor(3, 300)
+  assert.equal(said.length, 0, 'a moment is not logged')
+  await failFor(18, 300)
+  const line = 'no token from rowmill.token.command: it ended with exit code 3. It said: nothing'
+  assert.deepEqual(said, [`${line}. Retrying for --broker-timeout 60 s.`])
+  const time = new ManualTime()
+  const outage = new Outage('read', text => said.push(text), { timeoutMs: 60_000, tokens: notices }, time)
+  const error = await fetchToken().catch(error => error)
+  for (let i = 0; i < 5; i++) await Promise.all([outage.failed(error, new AbortController().signal), time.pass(1000)])
+  assert.equal(said.length, 1, 'no connection repeats it')
+  writeFileSync(file, 'good')
+  await fetchToken()
+  assert.deepEqual(said.slice(1), ['there are tokens again'])
 })
 
 test('the command is not on the command line of its shell, and no message repeats its arguments', async () => {

@@ -67,7 +67,21 @@ test('a minimum that is too low, too high for a lost broker, or higher than the 
     never!.text,
     /^min\.insync\.replicas=2, and a partition has 1 replica\. The broker refuses all its rows$/,
   )
-  assert.deepEqual([never!.stops, never!.cure], [true, setTo(1)])
+  assert.deepEqual([never!.stops, never!.cure], [true, 'add the replicas, with the command for that'])
+  const [, full] = judged(
+    found(
+      [
+        [1, 2],
+        [2, 3],
+        [3, 4],
+      ],
+      2,
+    ),
+  )
+  assert.match(full!.text, /While one of their brokers is down/)
+  assert.equal(full!.cure, 'add the replicas, with the command for that')
+  const [, above] = judged(found([[1], [2], [3]], 4))
+  assert.deepEqual([above!.stops, above!.cure], [true, setTo(2)])
 })
 
 test('a broker that is not in sync is named; with two of them the leaders refuse rows', () => {

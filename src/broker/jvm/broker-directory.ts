@@ -1,11 +1,11 @@
-import { chmod, mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RowmillError } from '../../errors.ts'
 import { FileLock, lockHolder } from '../../support/file-lock.ts'
-import { makeFolder } from '../../support/make-folder.ts'
 import { commandLine, identifySelf, isAlive, killIfSame, type ProcessIdentity } from '../../support/process-identity.ts'
 import { brokerFiles } from './broker-files.ts'
+import { makeDataFolder, PRIVATE_FILE } from './data-folder.ts'
 
 const PREFIX = 'rowmill-broker-'
 /** A directory without an owner is being created, or its creator died at that moment. */
@@ -36,7 +36,7 @@ export class BrokerDirectory {
   async name(jvm: ProcessIdentity | null): Promise<void> {
     const owner: Owner = { directory: this.path, host: hostname(), owner: identifySelf(), jvm }
     const { owner: file } = brokerFiles(this.path)
-    await writeFile(`${file}.new`, JSON.stringify(owner))
+    await writeFile(`${file}.new`, JSON.stringify(owner), { mode: PRIVATE_FILE })
     await rename(`${file}.new`, file)
   }
 
@@ -74,7 +74,8 @@ export async function makeBrokerDirectory(): Promise<BrokerDirectory> {
 
 /**
  * Takes a directory that outlives its brokers. Kills a JVM that outlived its owner. Throws BROKER_FAILED while another
- * broker works on the directory. `isPrivate`: no other user may read it, also if it exists already.
+ * broker works on the directory, and USAGE if it is not safe from other users. `isPrivate`: no other user may read it, also if
+ * it exists already.
  */
 export async function takeBrokerDirectory(path: string, isPrivate = false): Promise<BrokerDirectory> {
   if (path.includes(',')) {
@@ -82,6 +83,7 @@ export async function takeBrokerDirectory(path: string, isPrivate = false): Prom
     throw new RowmillError('USAGE', message, { path })
   }
   const [real, lock] = await lockFolder(path, isPrivate).catch(cause => {
+    if (cause instanceof RowmillError) throw cause
     const message = `cannot create the data directory ${path}: ${cause.message}. Choose another with --data`
     throw new RowmillError('USAGE', message, { path }, { cause })
   })
@@ -99,9 +101,7 @@ export async function takeBrokerDirectory(path: string, isPrivate = false): Prom
 }
 
 async function lockFolder(path: string, isPrivate: boolean): Promise<[string, FileLock | null]> {
-  await makeFolder(path)
-  const real = await realpath(path)
-  if (isPrivate) await chmod(real, 0o700)
+  const real = await makeDataFolder(path, isPrivate)
   return [real, await FileLock.take(brokerFiles(real).lock)]
 }
 

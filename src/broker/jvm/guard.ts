@@ -14,7 +14,8 @@ import { identify, killIfSame, type ProcessIdentity } from '../../support/proces
  */
 const GUARD_SCRIPT = `
 remove=$1 output=$2
-shift 2
+[ -z "$3" ] || umask "$3"
+shift 3
 exec 3<&0 </dev/null
 "$@" >>"$output" 2>&1 3<&- &
 child=$!
@@ -46,6 +47,8 @@ export interface GuardOptions {
   readonly output: string
   /** A folder to remove when the guard is closed after the command, or when rowmill has died. */
   readonly remove?: string | undefined
+  /** Whether only this user may read what the command writes. Default: as the umask of this process says. */
+  readonly isPrivate?: boolean
 }
 
 /** A command that does not outlive this process. */
@@ -63,8 +66,9 @@ export interface Guarded {
  * the command to finish its work.
  */
 export async function startGuarded(options: GuardOptions): Promise<Guarded> {
-  const { command, args, directory, output, remove = '' } = options
-  const guard = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'rowmill-guard', remove, output, command, ...args], {
+  const { command, args, directory, output, remove = '', isPrivate = false } = options
+  const umask = isPrivate ? '077' : ''
+  const guard = spawn('/bin/sh', ['-c', GUARD_SCRIPT, 'rowmill-guard', remove, output, umask, command, ...args], {
     cwd: directory,
     detached: true,
     stdio: ['pipe', 'pipe', 'ignore'],

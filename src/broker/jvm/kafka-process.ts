@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { chmod, cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RowmillError } from '../../errors.ts'
 import { openFilesAdvice } from '../../support/open-files.ts'
@@ -14,6 +14,7 @@ import {
   type Properties,
   serverProperties,
 } from './broker-files.ts'
+import { PRIVATE_FILE, PRIVATE_FOLDER } from './data-folder.ts'
 import { type Guarded, startGuarded } from './guard.ts'
 import type { Java } from './java.ts'
 import { type Load, requireOpenFiles } from './open-files-needed.ts'
@@ -57,14 +58,24 @@ export async function launchKafka(launch: KafkaLaunch): Promise<KafkaProcess> {
     existsSync(files.meta) ? readClusterId(files.meta) : format(home.template, files),
     writeSecretFile(files.properties, serverProperties({ data: files.data, ports, login }, properties)),
     login && writeSecretFile(files.client, clientProperties(`127.0.0.1:${ports.broker}`, login)),
-    writeFile(files.logging, loggingProperties(files.log)),
+    writeSecretFile(files.logging, loggingProperties(files.log)),
     // Empty the logs of an earlier broker, or its last words would seem to come from this one.
-    writeFile(files.log, ''),
-    writeFile(files.output, ''),
+    writeSecretFile(files.log, ''),
+    writeSecretFile(files.output, ''),
   ])
+  await chmod(files.data, PRIVATE_FOLDER)
   const args = [...jvmArguments(home.jars, directory, archive), 'kafka.Kafka', files.properties]
   const remove = temporary ? directory : undefined
-  const guarded = await startGuarded({ command: java.command, args, directory, output: files.output, remove })
+  // A temporary directory is private itself. What goes from there to the cache may be for all users.
+  const isPrivate = !temporary
+  const guarded = await startGuarded({
+    command: java.command,
+    args,
+    directory,
+    output: files.output,
+    remove,
+    isPrivate,
+  })
   return { guarded, clusterId }
 }
 
@@ -117,6 +128,8 @@ export function brokerFailed(what: string, words: string): RowmillError {
 async function format(template: string, files: ReturnType<typeof brokerFiles>): Promise<string> {
   const clusterId = newClusterId()
   await cp(template, files.data, { recursive: true })
+  for (const entry of await readdir(files.data, { recursive: true, withFileTypes: true })) // all users may read the cache
+    await chmod(join(entry.parentPath, entry.name), entry.isDirectory() ? PRIVATE_FOLDER : PRIVATE_FILE)
   const meta = await readFile(join(template, 'meta.properties'), 'utf8')
   await writeFile(files.meta, meta.replace(/^cluster\.id=.*$/m, `cluster.id=${clusterId}`))
   return clusterId

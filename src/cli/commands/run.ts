@@ -26,7 +26,7 @@ import { readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
-import { sameCommand, withCure, withResumeCommand } from '../resume-command.ts'
+import { sameCommand, withConfigAgain, withCure, withResumeCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
 import {
   checkOptions,
@@ -107,7 +107,8 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
     throw new RowmillError('USAGE', '--resume OUT resumes a run: leave out IN and OUT')
   const runFile = new RunFile<RunValues>(output)
   const { job, pipeline, sourceDigest = null, folder, input, options: begun } = await runFile.read()
-  const options = resumedOptions(begun, given)
+  const resumed = resumedOptions(begun, given)
+  const options = { ...resumed, config: resumed.config && resolve(resumed.config) }
   const terminal = new Terminal(options)
   if (await finishCommit(output, job)) {
     await runFile.remove()
@@ -132,6 +133,8 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
         const recorded = jobOptions(options, pasted)
         const parts = { input, output: path, options, pasted, jobOptions: recorded, sink, runFile, unfinished }
         return await runToEnd(parts, session)
+      } catch (error) {
+        throw begun.config === null || given.config !== null ? error : withConfigAgain(error, begun.config)
       } finally {
         await sink.close()
       }
