@@ -76,7 +76,11 @@ function refuseJoined(given: ClientProperties): void {
   for (const property of given)
     for (const [name] of property.value.matchAll(/[a-z][a-z0-9_-]*(?:\.[a-z0-9_-]+)+(?=\s*[=:])/gi)) {
       const other = [...KNOWN_NAMES].find(known => known.includes('.') && name.endsWith(known))
-      if (other) throw refused(property, `its value also holds ${other}. Does a backslash join their lines? End the first line without one`)
+      if (other)
+        throw refused(
+          property,
+          `its value also holds ${other}. Does a backslash join their lines? End the first line without one`,
+        )
     }
 }
 
