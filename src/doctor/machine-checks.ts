@@ -70,7 +70,8 @@ const python: Check = {
       printed = (await promisify(execFile)(python, ['-c', QUESTION], { env, signal })).stdout
     } catch (error) {
       const { code, stderr = '', message } = error as NodeJS.ErrnoException & { stderr?: string }
-      if (code === 'ENOENT') return failure(`there is no ${python} on PATH`, PYTHON_CURE)
+      if (code === 'ENOENT')
+        return failure(`there is no ${python}${python.includes('/') ? '' : ' on PATH'}`, PYTHON_CURE)
       if (stderr.includes("No module named 'pandas'")) return failure(`${python} has no pandas`, PYTHON_CURE)
       return failure(`${python} does not work: ${stderr.trim().split('\n').at(-1) || message}`, PYTHON_CURE)
     }

@@ -28,7 +28,7 @@ export async function createTopics(
         throw mayNotCreate(admin, wanted, { pipeline, cause: error })
       asked = asked.filter(({ topic }) => refusals.some(refusal => refusal.topic === topic))
       const without = await refusedPart(admin, asked[0]!, refusals)
-      if (without === null) throw notCreated(error, wanted, asked)
+      if (without === null) throw notCreated((await refusal(admin, bare(asked[0]!))) ?? error, wanted, asked)
       for (const name of without) dropped.add(name)
       asked = asked.map(settings => leaveOut(settings, without))
     }
@@ -56,14 +56,24 @@ async function refusedPart(
 }
 
 /** Whether the cluster would not create this topic. */
-export function refuses(admin: KafkaAdmin, settings: TopicSettings): Promise<boolean> {
-  return admin.createTopics([settings], { validateOnly: true }).then(
-    () => false,
-    error => {
-      if (error instanceof TopicsRefused) return true
-      throw error
-    },
-  )
+export async function refuses(admin: KafkaAdmin, settings: TopicSettings): Promise<boolean> {
+  return (await refusal(admin, settings)) !== null
+}
+
+/** Why the cluster would not create this topic. Null: it would. */
+async function refusal(admin: KafkaAdmin, settings: TopicSettings): Promise<TopicsRefused | null> {
+  try {
+    await admin.createTopics([settings], { validateOnly: true })
+    return null
+  } catch (error) {
+    if (error instanceof TopicsRefused) return error
+    throw error
+  }
+}
+
+/** With the defaults of the cluster: what it refuses then, no setting of ours can cure. */
+function bare(settings: TopicSettings): TopicSettings {
+  return { ...settings, replicationFactor: DEFAULT_REPLICATION, config: {} }
 }
 
 function leaveOut(settings: TopicSettings, names: readonly string[]): TopicSettings {
@@ -80,7 +90,12 @@ function notCreated(
 ): RowmillError {
   const made = wanted.filter(settings => !refused.some(({ topic }) => topic === settings.topic))
   const names = made.map(({ topic }) => topic).join(', ')
-  const rest = made.length === 0 ? '' : `. Delete ${names} before you try again with other --partitions`
+  const again = made.length === 0 ? '' : `. Delete ${names} before you try again with other --partitions`
+  const isPolicy = made.length === 0 && cause.refusals.some(({ type }) => type === 'POLICY_VIOLATION')
+  const byHand = isPolicy
+    ? '. Or create the topics as the cluster wants them: rowmill topics plan has what they need'
+    : ''
+  const rest = `${again}${byHand}`
   return new RowmillError('TOPIC_UNUSABLE', `${cause.message}${rest}`, {}, { cause })
 }
 

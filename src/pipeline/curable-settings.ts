@@ -1,7 +1,7 @@
 import type { KafkaAdmin } from '../kafka/index.ts'
 import { refuses } from './create-topics.ts'
 import type { PipelineTopics } from './topic-names.ts'
-import type { Finding } from './topic-settings.ts'
+import { type Finding, limitsRows } from './topic-settings.ts'
 
 /** What is wrong with a topic, and nobody can mend. */
 export interface LastingFlaw {
@@ -12,7 +12,7 @@ export interface LastingFlaw {
 
 /**
  * Separates the findings that an administrator can mend. Some clusters keep no message for ever, so they delete job records
- * after a while. That costs rows only if a job takes longer.
+ * after a while. That costs rows only if a job takes longer. Some take no messages as long as ours can be.
  */
 export async function curable(
   admin: KafkaAdmin,
@@ -20,15 +20,21 @@ export async function curable(
   findings: readonly Finding[],
 ): Promise<{ findings: Finding[]; lasting: LastingFlaw[] }> {
   const [found, lasting]: [Finding[], LastingFlaw[]] = [[], []]
+  const asked = new Map<string, Promise<boolean>>() // several topics have the same setting
+  const isRefused = (cure: Finding['cure']): Promise<boolean> => {
+    const known = asked.get(cure.join('=')) ?? refusesSetting(admin, jobs, cure)
+    asked.set(cure.join('='), known)
+    return known
+  }
   for (const finding of findings) {
     const { topic, text, cure } = finding
-    const isOfRetention = topic === jobs && cure[0].startsWith('retention.')
-    if (!isOfRetention || !(await refusesSetting(admin, jobs, cure))) found.push(finding)
-    else
-      lasting.push({
-        text: `topic ${topic}: ${text}. The cluster refuses ${cure.join('=')}`,
-        cure: 'end each job before its record is deleted',
-      })
+    const living = limitsRows(finding)
+      ? 'keep rows and results below that'
+      : topic === jobs && cure[0].startsWith('retention.')
+        ? 'end each job before its record is deleted'
+        : null
+    if (living === null || !(await isRefused(cure))) found.push(finding)
+    else lasting.push({ text: `topic ${topic}: ${text}. The cluster refuses ${cure.join('=')}`, cure: living })
   }
   return { findings: found, lasting }
 }

@@ -4,6 +4,8 @@ import type { PipelineTopics } from './topic-names.ts'
  * A rows message is cut at 256 KB, but a single row with a few cells of the largest size is longer than Kafka's 1 MB.
  */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+/** What Kafka adds to the value of a message at most: its batch, its key, and what is left to be safe. */
+export const OVERHEAD_BYTES = 1024
 /**
  * Every topic must take this much: a request of several messages is this long (`SEND_BYTES` in partition-sender.ts).
  */
@@ -74,7 +76,12 @@ class Judge {
         `is below ${LEAST_MESSAGE_BYTES}: the broker would refuse what rowmill sends`,
         MAX_MESSAGE_BYTES,
       )
-    else this.#doubt(name, 'is the longest row that fits. Longer ones are refused or rejected', MAX_MESSAGE_BYTES)
+    else
+      this.#doubt(
+        name,
+        `limits rows to ${bytes - OVERHEAD_BYTES} bytes. Longer ones are refused or rejected`,
+        MAX_MESSAGE_BYTES,
+      )
   }
 
   compression(): void {
@@ -191,7 +198,7 @@ export function describeRowLimit(
   const limits = [rows, bulk, results].map(topic => ({ topic, bytes: numberOf(found.get(topic), ROW_LIMIT) }))
   const low = limits.filter(({ bytes }) => bytes !== null && bytes >= LEAST_MESSAGE_BYTES && bytes < MAX_MESSAGE_BYTES)
   if (low.length === 0) return null
-  const longest = Math.min(...low.map(({ bytes }) => bytes!))
+  const longest = Math.min(...low.map(({ bytes }) => bytes!)) - OVERHEAD_BYTES
   const names = low.map(({ topic }) => topic).join(', ')
   return `rows longer than ${longest} bytes are refused or rejected (${ROW_LIMIT} of ${names}). rowmill topics check prints the commands that raise it`
 }

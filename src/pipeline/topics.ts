@@ -15,12 +15,11 @@ import {
   limitsRows,
   MAX_MESSAGE_BYTES,
   newTopicConfig,
+  OVERHEAD_BYTES,
 } from './topic-settings.ts'
 
 /** The last pause before a created topic counts as missing. All pauses together take about twice as long. */
 const LONGEST_PAUSE_MS = 2000
-/** What Kafka adds to the value of a message at most: its batch, its key, and what is left to be safe. */
-const OVERHEAD_BYTES = 1024
 
 /** Enough partitions to spread evenly over the workers, even if some are added later. */
 export function defaultPartitions(workers: number): number {
@@ -145,14 +144,14 @@ interface SettingsUse {
  */
 async function verifySettings(admin: KafkaAdmin, { topics, all, writes, publishes, say }: SettingsUse): Promise<void> {
   const found = await admin.topicConfigs(all)
-  const { findings, lasting } = await curable(admin, topics, judgeSettings(topics, found))
+  const judged = judgeSettings(topics, found).filter(finding => !limitsRows(finding)) // described below
+  const { findings, lasting } = await curable(admin, topics, judged)
   const refused = findings.filter(({ losesRows }) => losesRows && writes)
   if (refused.length > 0) {
     const message = describeFindings(refused, admin.brokersText).join('\n')
     throw new RowmillError('TOPIC_UNUSABLE', message, { topic: refused[0]!.topic })
   }
-  const others = findings.filter(finding => !limitsRows(finding))
-  for (const line of describeFindings(others, admin.brokersText)) say(line)
+  for (const line of describeFindings(findings, admin.brokersText)) say(line)
   for (const { text, cure } of lasting) say(`${text}: ${cure}`)
   const limit = describeRowLimit(topics, found)
   if (publishes && limit !== null) say(limit)

@@ -47,6 +47,16 @@ test('settings that the cluster accepts one by one but not together are all left
   assert.deepEqual(topics.get('p.rows')!.config, {})
 })
 
+test('the reason is that of the topic with the defaults of the cluster, not one that leaving a setting out cured', async () => {
+  const twoRules = create(({ config, replicationFactor }) =>
+    'max.message.bytes' in config ? 'INVALID_CONFIG' : replicationFactor === 2 ? null : 'POLICY_VIOLATION',
+  )
+  await assert.rejects(twoRules, {
+    code: 'TOPIC_UNUSABLE',
+    message: /is not created: POLICY_VIOLATION.*\. Or create the topics as the cluster wants them: rowmill topics plan/,
+  })
+})
+
 test('a topic that the cluster refuses in every form ends with the reason', async () => {
   const refused = (type: string) => create(({ topic }) => (topic === 'p.bulk' ? type : null))
   await assert.rejects(refused('POLICY_VIOLATION'), {

@@ -112,7 +112,7 @@ test('topics of 1 MB are logged in one line, and only to those who publish rows'
       'retention.ms': '-1',
     })
   const carriers = ['rows', 'bulk', 'results'].map(kind => `${pipeline}.${kind}`).join(', ')
-  const line = `rows longer than 1048000 bytes are refused or rejected (max.message.bytes of ${carriers}). rowmill topics check prints the commands that raise it`
+  const line = `rows longer than 1046976 bytes are refused or rejected (max.message.bytes of ${carriers}). rowmill topics check prints the commands that raise it`
   assert.deepEqual(await saidOf(admin, pipeline), [line])
   assert.deepEqual(await saidOf(admin, pipeline, { role: 'publish' }), [line])
   for (const role of ['work', 'collect', 'monitor'] as const)
@@ -146,7 +146,7 @@ test('a command logs one line with what is doubtful in a topic made by hand, and
   const lines = stderr.split('\n').filter(line => line.includes('kafka-configs.sh'))
   assert.equal(lines.length, 1, stderr)
   assert.ok(lines[0]!.endsWith(`--entity-name ${topic} --add-config message.timestamp.type=LogAppendTime`), lines[0])
-  assert.equal(stderr.split('rows longer than 1048588 bytes').length, 2, stderr)
+  assert.equal(stderr.split('rows longer than 1047564 bytes').length, 2, stderr)
 })
 
 test('a reader of results logs what would lose rows, and reads', async t => {

@@ -35,7 +35,7 @@ export const jobsRemoveCommand = defineCommand({
     const ids = operands.filter(id => id !== undefined)
     for (const id of ids) checkName('JOB', id)
     if (ids.length > 0 === (options.doneBefore !== null))
-      throw new RowmillError('USAGE', 'which jobs? Give the ids of jobs, or --done-before AGE')
+      throw new RowmillError('USAGE', 'which jobs? Give either the ids of jobs, or --done-before AGE')
     await onFoundPipeline('jobs rm', options, {
       when: 'before all jobs were removed. The same command removes the others',
       act: context => remove(context, ids, options),

@@ -137,7 +137,7 @@ async function actOnTopics(options: TopicsOptions, act: ActOnTopics, { say, sign
 function plannedLine({ topic, partitions, replicationFactor, config, diskBytes }: PlannedTopic) {
   const retentionMs = Number(config['retention.ms'])
   const minInsyncReplicas = Number(config['min.insync.replicas'])
-  const retentionHours = retentionMs < 0 ? null : retentionMs / 3_600_000
+  const retentionHours = retentionMs < 0 ? null : Math.round(retentionMs / 36_000) / 100
   return { topic, partitions, replicationFactor, minInsyncReplicas, retentionHours, diskBytes }
 }
 
