@@ -54,6 +54,7 @@ export function oddities(properties: readonly Property[]): string[] {
     const { name, value, where } = property
     const meaning = SAME_AS[name] ?? name
     const earlier = seen.get(meaning)
+    if (value.trim() === '' && earlier?.name !== name) return [] // it means nothing
     seen.set(meaning, property)
     const what = earlier?.name === name ? 'is there twice' : `means the same as ${earlier?.name}`
     return [

@@ -1,5 +1,6 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { quoteForShell } from '../support/shell.ts'
 import { type Check, type CheckFinding, type DoctorContext, failure, ok, warning } from './check.ts'
 
 const MB = 1024 * 1024
@@ -17,6 +18,8 @@ interface Folder {
   readonly elsewhere: string
   /** Whether the commands cannot do without it. */
   readonly isNeeded: boolean
+  /** Whether the commands create it. */
+  readonly isMade: boolean
 }
 
 /** Of the jars of Kafka, of the topics of a local broker, and of the output. */
@@ -28,6 +31,7 @@ export const DISK_CHECKS: readonly Check[] = [
     enough: 500 * MB,
     elsewhere: 'name a folder on another disk: export ROWMILL_CACHE=FOLDER',
     isNeeded: cluster === null,
+    isMade: true,
   })),
   diskCheck('temporary-disk', ({ machine, cluster }) => ({
     path: machine.temporaryFolder,
@@ -36,6 +40,7 @@ export const DISK_CHECKS: readonly Check[] = [
     enough: 1024 * MB,
     elsewhere: 'name a folder on another disk: export TMPDIR=FOLDER',
     isNeeded: cluster === null,
+    isMade: true,
   })),
 ]
 
@@ -46,6 +51,7 @@ export const OUT_CHECK: Check = diskCheck('out-disk', ({ out }) => ({
   enough: 1024 * MB,
   elsewhere: 'write OUT to another disk',
   isNeeded: true,
+  isMade: false,
 }))
 
 function diskCheck(name: string, folderOf: (context: DoctorContext) => Folder): Check {
@@ -62,10 +68,12 @@ function diskCheck(name: string, folderOf: (context: DoctorContext) => Folder): 
 }
 
 async function examine(
-  { path, keeps, least, enough, elsewhere }: Folder,
+  { path, keeps, least, enough, elsewhere, isMade }: Folder,
   { machine }: DoctorContext,
 ): Promise<CheckFinding> {
   const existing = await nearestExisting(path)
+  const isMissing = existing !== path && !isMade && (await isWritableFolder(existing))
+  if (isMissing) return failure(`there is no folder ${path}`, `create it: mkdir -p ${quoteForShell(path)}`)
   const cure = `make room, or ${elsewhere}. It keeps ${keeps}`
   if (!(await isWritableFolder(existing)))
     return failure(`${existing} is no folder that this user may write to`, `${elsewhere}. It keeps ${keeps}`)

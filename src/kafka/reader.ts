@@ -90,7 +90,8 @@ export class Reader {
 
   /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
   async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
-    await this.#refreshMetadata({ ifOld: !refresh })
+    if (refresh) await this.#refreshMetadata()
+    else await this.#repeated(() => this.#cluster.refreshMetadataIfNecessary())
     const byNode = new Map<string, TopicPartition[]>()
     for (const [topic, partitions] of byTopic(wanted)) {
       const numbers = partitions.map(({ partition }) => partition)
@@ -175,14 +176,18 @@ export class Reader {
 
   /** How many partitions the topic has now, by new metadata. */
   async partitionsNow(topic: string): Promise<number> {
-    await this.#refreshMetadata()
+    await this.#repeated(() => this.#refreshMetadata())
     return this.partitions(topic)
   }
 
-  async #refreshMetadata({ ifOld = false } = {}): Promise<void> {
-    const ask = () => (ifOld ? this.#cluster.refreshMetadataIfNecessary() : this.#cluster.refreshMetadata())
+  /** For callers that do not ask again themselves. */
+  #repeated(ask: () => Promise<void>): Promise<void> {
+    return answered(ask, async () => this.#closing.signal.throwIfAborted())
+  }
+
+  async #refreshMetadata(): Promise<void> {
     try {
-      await answered(ask, async () => this.#closing.signal.throwIfAborted())
+      await this.#cluster.refreshMetadata()
     } finally {
       if (this.#closing.signal.aborted) await hangUp(this.#cluster, this.#sockets) // it may have connected again
     }

@@ -91,7 +91,7 @@ function notCreated(
   const made = wanted.filter(settings => !refused.some(({ topic }) => topic === settings.topic))
   const names = made.map(({ topic }) => topic).join(', ')
   const again = made.length === 0 ? '' : `. Delete ${names} before you try again with other --partitions`
-  const isPolicy = cause.refusals.some(({ type }) => type === 'POLICY_VIOLATION')
+  const isPolicy = made.length === 0 && cause.refusals.some(({ type }) => type === 'POLICY_VIOLATION')
   const byHand = isPolicy
     ? '. Or create the topics as the cluster wants them: rowmill topics plan has what they need'
     : ''

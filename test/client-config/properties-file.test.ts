@@ -95,4 +95,5 @@ test('two names of one property, and a second login, are named with their lines'
     'c.properties, line 2: sasl.jaas.config means the same as sasl.username. This line wins over line 1',
   ])
   assert.deepEqual(found('sasl.mechanism=PLAIN\nsasl.mechanisms=PLAIN'), [])
+  assert.deepEqual(found('sasl.jaas.config=x\nsasl.username=\nsasl.password='), [])
 })

@@ -14,7 +14,7 @@ import { partialOf } from '../helpers/partial.ts'
 import { descendants } from '../helpers/processes.ts'
 import { seeded } from '../helpers/seeded.ts'
 import { until } from '../helpers/until.ts'
-import { assertCode, CLASSIFIER, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
+import { assertCode, assertOutagesToldOnce, CLASSIFIER, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
 import { ownBroker } from './own-broker.ts'
 
 /** The worker process of a command, with the Python below it. */
@@ -100,9 +100,7 @@ test('a broker killed with -9 and restarted is logged once by each part, and eve
   await broker.start()
   for (const { finished } of [published, collected]) assertCode(await finished, 0)
   const { stderr } = await collected.finished
-  // The readers of jobs and of results tell it once together. They tell each cause, such as a closed or a refused connection.
-  const said = stderr.match(/cannot read from the broker.*/g) ?? []
-  assert.ok(said.length > 0 && new Set(said).size === said.length, stderr)
+  assertOutagesToldOnce(stderr)
   assert.doesNotMatch(stderr, /Warning/)
   await fire.drain(working)
   assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)

@@ -247,6 +247,16 @@ export function assertCode({ code, stderr }: Finished, expected: number, what = 
   assert.equal(code, expected, `${what}: ${stderr}`)
 }
 
+/**
+ * An outage ends when "the broker is back". All readers of a command tell it once together, and each cause once, such as a
+ * closed or a refused connection. While a broker starts, it may answer a little and be gone again.
+ */
+export function assertOutagesToldOnce(stderr: string): void {
+  const outages = stderr.split(/the broker is back.*/).map(text => text.match(/cannot read from the broker.*/g) ?? [])
+  assert.ok(outages.flat().length > 0, `no outage was told: ${stderr}`)
+  for (const told of outages) assert.equal(new Set(told).size, told.length, stderr)
+}
+
 function read(path: string): string | null {
   try {
     return readFileSync(path, 'utf8')

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
 import type { BrokerProxy, Request } from '../helpers/proxy.ts'
-import { assertCode, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
+import { assertCode, assertOutagesToldOnce, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
 import { by, published } from './requests.ts'
 
 const CUT_AFTER_MS = 300
@@ -46,11 +46,7 @@ test('all connections refused, for less and more than the session: logged once, 
   }
   await complete(fire, working, [publishing, collected])
   const { stderr } = await collected.finished
-  // The long outage is logged, the short one may be. Each is told once for each cause, by all readers together.
-  for (const outage of stderr.split(/the broker is back.*/).slice(0, -1)) {
-    const said = outage.match(/cannot read from the broker.*/g) ?? []
-    assert.ok(said.length > 0 && new Set(said).size === said.length, stderr)
-  }
+  assertOutagesToldOnce(stderr) // the long one, and the short one perhaps
   assert.match(stderr, /the broker is back/)
   assert.doesNotMatch(stderr, /Warning/)
   assert.doesNotMatch((await working.finished).stderr, /Warning|starting it again/)

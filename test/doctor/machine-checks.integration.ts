@@ -60,8 +60,8 @@ test('a full disk: of the cache, of TMPDIR, and of OUT', async t => {
   const full = on({ freeBytes: async () => 1024 * 1024 })
   await expectFault('cache-disk', full, ['failure', /has 1 MB free/, /ROWMILL_CACHE/])
   await expectFault('temporary-disk', full, ['failure', /has 1 MB free/, /TMPDIR/])
-  const out = join(testFolder(t), 'later', 'out.csv')
-  await expectFault('out-disk', { ...full, out }, ['failure', /later has 1 MB free/, /another disk/])
+  const out = join(testFolder(t), 'out.csv')
+  await expectFault('out-disk', { ...full, out }, ['failure', /has 1 MB free/, /another disk/])
   const almost = on({ freeBytes: async () => 400 * 1024 * 1024 })
   await expectFault('out-disk', { ...almost, out }, ['warning', /400 MB free/, /make room/])
 })
@@ -81,6 +81,11 @@ test('a real disk that is full', { skip }, async t => {
   await expectFault('cache-disk', full, ['failure', /has 1 MB free/, /export ROWMILL_CACHE=FOLDER/])
   await expectFault('temporary-disk', full, ['failure', /has 1 MB free/, /export TMPDIR=FOLDER/])
   await expectFault('out-disk', { ...full, out: join(disk, 'out.csv') }, ['failure', /has 1 MB free/, /another disk/])
+})
+
+test('OUT in a folder that does not exist, which no command creates', async t => {
+  const later = join(testFolder(t), 'later')
+  await expectFault('out-disk', { out: join(later, 'out.csv') }, ['failure', /there is no folder .*later/, /mkdir -p/])
 })
 
 test('OUT below something that is no folder', async t => {

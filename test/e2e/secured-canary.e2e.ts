@@ -133,9 +133,8 @@ function fromFile({ name, listener }: Way, properties: Properties): string[] {
 
 /** The same in the environment. */
 function inEnvironment({ listener }: Way, properties: Properties): CliOptions {
-  const lines = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
   const url = registry.replace('//', `//me:${REGISTRY_PASSWORD}@`)
-  const given = { ROWMILL_PROPERTY: lines.join('\n'), ROWMILL_SCHEMA_REGISTRY: url }
+  const given = { ROWMILL_PROPERTY: propertiesText(properties), ROWMILL_SCHEMA_REGISTRY: url }
   return { env: { ...LOUD, ...given, ROWMILL_BROKERS: secured.address(listener) } }
 }
 

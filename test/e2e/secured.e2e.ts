@@ -53,10 +53,10 @@ function reach({ brokers, properties }: WayIn, at: number): { args: string[]; en
     writeFileSync(file, `bootstrap.servers=${brokers}\n${text}`)
     return { args: ['--command-config', file], env: {} }
   }
-  const inEnvironment = Object.entries(properties).map(([name, value]) => `${name}=${value}`)
-  if (at % 3 === 1) return { args: ['--brokers', brokers], env: { ROWMILL_PROPERTY: inEnvironment.join('\n') } }
-  const [protocol, ...others] = inEnvironment
-  return { args: ['--brokers', brokers, '-X', protocol!], env: { ROWMILL_PROPERTY: others.join('\n') } }
+  if (at % 3 === 1) return { args: ['--brokers', brokers], env: { ROWMILL_PROPERTY: text } }
+  const [[protocol, value], ...others] = Object.entries(properties) as [[string, string], ...[string, string][]]
+  const env = { ROWMILL_PROPERTY: propertiesText(Object.fromEntries(others)) }
+  return { args: ['--brokers', brokers, '-X', `${protocol}=${value}`], env }
 }
 
 /** The commands of round `k`, each with the next way. */
