@@ -33,6 +33,8 @@ export type Role = (typeof ROLES)[number]
 /** A property of the client, or a file of them. */
 export type ClientInput = Property | { readonly file: string }
 
+const ONE_ROLE = choice('role', ROLES, '', 'work')
+
 export const OPTIONS = {
   classifier: optional(
     'classifier',
@@ -239,8 +241,8 @@ export const OPTIONS = {
   },
   role: {
     ...optional('role', ROLES.join('|'), 'the role of the user in the pipeline'),
-    parse: choice('role', ROLES, '', 'work').parse,
-    schema: choice('role', ROLES, '', 'work').schema,
+    parse: ONE_ROLE.parse,
+    schema: ONE_ROLE.schema,
   } as OptionSpec<Role | null>,
   principal: optional('principal', 'User:NAME', 'the user, as the cluster knows it', 'User:rowmill-ROLE'),
   planRows: integer('rows', 'N', 'how many rows the topics hold at a time, of all jobs together', [1, 1e12], {

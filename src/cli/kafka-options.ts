@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { type ClientConfig, clientConfig, unknownProperties } from '../client-config/client-config.ts'
 import { ClientProperties, type Property } from '../client-config/client-properties.ts'
 import type { KafkaOptions } from '../client-config/kafka-options.ts'
+import { KNOWN_NAMES } from '../client-config/known-names.ts'
 import { oddities, parseProperties } from '../client-config/properties-file.ts'
 import { RowmillError } from '../errors.ts'
 import { type ClientInput, OPTIONS, type OptionValues } from '../options.ts'
@@ -25,18 +26,16 @@ export async function readKafkaOptions(
   const ofFile = file ? await readProperties(file.file) : []
   const given = new ClientProperties(input.flatMap(each => (isFile(each) ? (each === file ? ofFile : []) : [each])))
   const fromFile = new Set(ofFile)
-  const unknown = new Set<Property>()
   for (const { property, message } of unknownProperties(given)) {
     if (!fromFile.has(property)) throw new RowmillError('USAGE', message)
     say(message)
-    unknown.add(property)
   }
   const ofVariable = input.filter(isProperty).filter(({ where }) => where.startsWith(`${PROPERTY_VARIABLE},`))
   for (const message of [...oddities(ofFile), ...oddities(ofVariable)]) say(message)
   if (file && ofFile.some(isSecretProperty) && isOpen(file.file)) say(openWarning(file.file))
   const config = clientConfig(given)
   if (file && config.brokers === null) say(`${file.file} has no bootstrap.servers, so its properties have no effect`)
-  const known = [...given].filter(property => !unknown.has(property))
+  const known = [...given].filter(({ name }) => KNOWN_NAMES.has(name))
   const properties = Object.fromEntries(known.map(({ name, value }) => [name, value]))
   const { brokers, tls } = config
   const ssl = tls ? { ssl: tls } : {} // which knows where each property was given

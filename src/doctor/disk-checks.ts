@@ -72,11 +72,11 @@ async function examine(
   { machine }: DoctorContext,
 ): Promise<CheckFinding> {
   const existing = await nearestExisting(path)
-  const isMissing = existing !== path && !isMade && (await isWritableFolder(existing))
-  if (isMissing) return failure(`there is no folder ${path}`, `create it: mkdir -p ${quoteForShell(path)}`)
   const cure = `make room, or ${elsewhere}. It keeps ${keeps}`
   if (!(await isWritableFolder(existing)))
     return failure(`${existing} is no folder that this user may write to`, `${elsewhere}. It keeps ${keeps}`)
+  if (existing !== path && !isMade)
+    return failure(`there is no folder ${path}`, `create it: mkdir -p ${quoteForShell(path)}`)
   const free = await machine.freeBytes(existing)
   const text = `${path} has ${describeBytes(free)} free`
   if (free < least) return failure(text, cure)

@@ -97,11 +97,9 @@ export class KafkaAdmin {
     topics: readonly string[],
     operationOn: (topic: string) => Right['operation'] = () => 'Describe',
   ): Promise<Map<string, number>> {
-    const described = await this.#answered(() =>
-      patiently(
-        () => this.#describe(topics),
-        () => Promise.resolve(),
-      ),
+    const described = await patiently(
+      () => this.#describe(topics),
+      () => Promise.resolve(),
     )
     for (const [topic, { error }] of described)
       if (error === HIDDEN)
@@ -139,7 +137,7 @@ export class KafkaAdmin {
 
   /** The partitions of topics that exist, in their order. */
   async replicas(topics: readonly string[]): Promise<Map<string, PartitionReplicas[]>> {
-    if (topics.length === 0) return new Map() // without names KafkaJS asks for all topics
+    if (topics.length === 0) return new Map()
     const { topics: found } = await this.#answered(() =>
       this.#metadata(() => this.#admin.fetchTopicMetadata({ topics: [...topics] })),
     )

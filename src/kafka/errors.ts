@@ -44,21 +44,18 @@ export function isNotAuthorized(error: unknown): error is RowmillError & { reado
  * brokers may have died. If `beforeAgain` throws, it is not repeated.
  */
 export async function answered<T>(request: () => Promise<T>, beforeAgain?: () => Promise<void>): Promise<T> {
-  for (const pauseMs of beforeAgain ? PAUSES_MS : []) {
+  for (let failures = 0; ; failures++) {
     try {
       return await request()
     } catch (cause) {
-      if (!isLostConnection(cause)) throw unanswered(cause) ?? cause
+      const failure = unanswered(cause) ?? cause
+      const pauseMs = PAUSES_MS[failures]
+      if (!beforeAgain || pauseMs === undefined || !isLostConnection(cause)) throw failure
       await sleep(pauseMs)
-      await beforeAgain?.().catch(() => {
-        throw unanswered(cause) ?? cause
+      await beforeAgain().catch(() => {
+        throw failure
       })
     }
-  }
-  try {
-    return await request()
-  } catch (cause) {
-    throw unanswered(cause) ?? cause
   }
 }
 

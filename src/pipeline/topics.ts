@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { RowmillError } from '../errors.ts'
 import type { Kafka, KafkaAdmin, TopicSettings } from '../kafka/index.ts'
 import type { Role } from '../options.ts'
@@ -17,9 +16,7 @@ import {
   newTopicConfig,
   OVERHEAD_BYTES,
 } from './topic-settings.ts'
-
-/** The last pause before a created topic counts as missing. All pauses together take about twice as long. */
-const LONGEST_PAUSE_MS = 2000
+import { untilShown } from './until-shown.ts'
 
 /** Enough partitions to spread evenly over the workers, even if some are added later. */
 export function defaultPartitions(workers: number): number {
@@ -111,13 +108,14 @@ export async function findTopics(admin: KafkaAdmin, pipeline: string, role: Role
   throw new RowmillError('TOPIC_UNUSABLE', message, { topic: missing })
 }
 
-/** A broker takes a moment until it knows a new topic, and does not announce it. */
+/** Those of the topics that the broker knows, after it had time to learn of new ones. */
 async function untilKnown(admin: KafkaAdmin, all: readonly string[]): Promise<Map<string, number>> {
-  for (let pauseMs = 5; ; pauseMs *= 2) {
-    const found = await admin.partitions(all)
-    if (found.size === all.length || pauseMs > LONGEST_PAUSE_MS) return found
-    await sleep(pauseMs)
-  }
+  let found = new Map<string, number>()
+  await untilShown(async () => {
+    found = await admin.partitions(all)
+    return found.size === all.length
+  })
+  return found
 }
 
 /** How the topics of a pipeline are created, on a cluster of so many brokers. */

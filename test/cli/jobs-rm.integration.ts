@@ -148,7 +148,7 @@ test('jobs rm refuses to guess which jobs', async t => {
   for (const args of [[], ['a', '--done-before', '1d']]) {
     const { code, stderr } = await run('jobs', 'rm', ...args)
     assert.equal(code, 2)
-    assert.match(stderr, /which jobs\? Give the ids of jobs, or --done-before AGE/)
+    assert.match(stderr, /which jobs\? Give either the ids of jobs, or --done-before AGE/)
   }
   const wrong = await run('jobs', 'rm', '--done-before', '1 week')
   assert.equal(wrong.code, 2)

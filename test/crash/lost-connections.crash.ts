@@ -1,7 +1,6 @@
 /** All connections are cut when the broker answers one request of a command, while it starts, works or ends. Each command continues. */
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
-import type { BrokerProxy } from '../helpers/proxy.ts'
 import { seeded } from '../helpers/seeded.ts'
 import { assertCode, Fire, TWO_MOVE } from './fire.ts'
 
@@ -14,14 +13,7 @@ const CLIENTS: readonly [string, (client: string) => boolean, number][] = [
 ]
 const CUTS = 2
 
-const closes: (() => Promise<void>)[] = []
-let proxy: BrokerProxy
-before(async () => {
-  proxy = await brokerBehindProxy({ after: close => closes.unshift(close) })
-})
-after(async () => {
-  for (const close of closes) await close()
-})
+const proxy = await brokerBehindProxy({ after }) // of all tests of this file
 
 for (const [who, isOf, requests] of CLIENTS) {
   test(`all connections are cut at any request of ${who}`, async t => {

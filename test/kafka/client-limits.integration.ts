@@ -3,23 +3,16 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import { clusterSettings } from '../../src/client-config/kafka-options.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
-import { API, type BrokerProxy, type Request } from '../helpers/proxy.ts'
+import { API, type Request } from '../helpers/proxy.ts'
 import { until } from '../helpers/until.ts'
 
-const closes: (() => Promise<void>)[] = []
-let proxy: BrokerProxy
-before(async () => {
-  proxy = await brokerBehindProxy({ after: close => closes.unshift(close) })
-})
-after(async () => {
-  for (const close of closes) await close()
-})
+const proxy = await brokerBehindProxy({ after }) // of all tests of this file
 
 const SILENT_MS = 400
 const never = new Promise<void>(() => {})

@@ -1,22 +1,13 @@
 /** A broker that goes away while somebody waits for its answer, as one of several does when it is restarted. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
+import { after, test } from 'node:test'
+import { Kafka } from '../../src/kafka/index.ts'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
-import type { BrokerProxy } from '../helpers/proxy.ts'
 
-const closes: (() => Promise<void>)[] = []
-let proxy: BrokerProxy
-let admin: KafkaAdmin
-before(async () => {
-  proxy = await brokerBehindProxy({ after: close => closes.unshift(close) })
-  admin = await new Kafka({ brokers: [proxy.address], clientId: 'test' }).admin()
-  closes.unshift(() => admin.close())
-})
-after(async () => {
-  for (const close of closes) await close()
-})
+const proxy = await brokerBehindProxy({ after }) // of all tests of this file
+const admin = await new Kafka({ brokers: [proxy.address], clientId: 'test' }).admin()
+after(() => admin.close())
 
 const METADATA = 3
 const topic = `t-${randomBytes(4).toString('hex')}`
