@@ -39,7 +39,7 @@ test('the parts print one object each: published, collected, verified, rejected,
   assert.equal((await rowmill(work, { env })).code, 0)
   const [collected] = await json('collect', [out, ...at], 4)
   const { duplicates: _, rowsByWorker, ...counts } = collected!
-  assert.deepEqual(counts, { job: 'j', out, rows: 2, rejects: 1 })
+  assert.deepEqual(counts, { job: 'j', out, rows: 2, rejects: 1, rowsOut: 2 })
   assert.deepEqual(Object.values(rowsByWorker as object), [2])
   const [verified] = await json('verify', [out, ...at])
   assert.deepEqual([verified!['same'], verified!['rowsIn'], verified!['findings']], [true, 3, []])

@@ -9,7 +9,7 @@ const NOWHERE = ['--brokers', '127.0.0.1:1', '--broker-timeout', '1']
 const REFUSED: [string[], RegExp][] = [
   [
     ['jobs', 'list', '--cast', 'A=int64', '--python', '/nonexistent', ...NOWHERE],
-    /^rowmill: jobs list has no option --cast\. These commands have it: run, publish, jobs open\. .*--help.* \[USAGE\]$/m,
+    /^rowmill: jobs list has no option --cast\. These commands have it: run, check, publish, jobs open\. .*--help.* \[USAGE\]$/m,
   ],
   [
     ['jobs', 'cancel', '--job', 'x', '--header', ...NOWHERE],
