@@ -26,7 +26,7 @@ export interface Classified {
 export async function classifyInMemory(
   job: Job,
   rows: readonly Values[],
-  { classifier, batchRows }: { classifier: BatchClassifier; batchRows: number },
+  { classifier, batchRows, live = false }: { classifier: BatchClassifier; batchRows: number; live?: boolean },
 ): Promise<Classified> {
   const batches = cutBatches(job, rows, batchRows)
   const answers = await answerAll(batches, job, classifier)
@@ -36,7 +36,7 @@ export async function classifyInMemory(
   })
   const rejected = answers.flatMap(answer => answer.rejected).sort((a, b) => a.seq! - b.seq!)
   const seqs = batches.map(({ batch, partition }) => seqsOf(batch, partition, job))
-  return { ...collectAll(job, rows.length, logs), rejected, batches: rows.length === 0 ? [[]] : seqs }
+  return { ...collectAll(job, rows.length, { logs, live }), rejected, batches: rows.length === 0 ? [[]] : seqs }
 }
 
 interface PartitionBatch {
@@ -93,7 +93,11 @@ function seqsOf({ first, count }: Batch, partition: number, job: Job): number[] 
   return Array.from({ length: count }, (_, i) => seqOf({ partition, position: first + i }, job))
 }
 
-function collectAll(job: Job, total: number, logs: readonly Result[][]): Pick<Classified, 'columns' | 'rows' | 'seqs'> {
+function collectAll(
+  job: Job,
+  total: number,
+  { logs, live }: { logs: readonly Result[][]; live: boolean },
+): Pick<Classified, 'columns' | 'rows' | 'seqs'> {
   const reassembler = new Reassembler(job.id, job, {
     seq: 0,
     counts: { rows: 0, rejects: 0, duplicates: 0 },
@@ -119,7 +123,7 @@ function collectAll(job: Job, total: number, logs: readonly Result[][]): Pick<Cl
     slices.push(...reassembler.take())
   }
   for (const slice of slices) whole.add(rowsOf(slice), slice.result)
-  const changes = whole.changes(kinds.kinds)
+  const changes = live ? null : whole.changes(kinds.kinds)
   const changed = changes && new ChangedCells(rules, changes)
   const rows = slices.flatMap(slice => changed?.of(rowsOf(slice), slice.result) ?? rowsOf(slice))
   const seqs = slices.flatMap(slice =>

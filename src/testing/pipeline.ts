@@ -20,6 +20,8 @@ export interface Cut {
   readonly blockRows?: number
   /** Partitions of the rows topic. Default: 8. A batch is of one partition. */
   readonly partitions?: number
+  /** Whether readers get the cells as the batches had them. Default: false, as in a file, whose columns that drift are written again. */
+  readonly live?: boolean
 }
 
 export interface TestClassifierOptions extends TestJobOptions {
@@ -47,7 +49,10 @@ export async function testPipeline(options: TestPipelineOptions): Promise<TestRe
 }
 
 /** Every row alone, batches that end in odd places, those of a CSV file, and those of live events. */
-const CUTS: readonly Cut[] = [{ batchRows: 1 }, { batchRows: 7 }, { batchRows: 100 }, { batchRows: 100, blockRows: 1 }]
+const CUTS: readonly Cut[] = [
+  ...[1, 7, 100].map(batchRows => ({ batchRows })),
+  { batchRows: 100, blockRows: 1, live: true },
+]
 
 /**
  * Runs a classifier over all rows at once, as the original job did, and then in each of `cuts`. Resolves with the first
@@ -84,22 +89,23 @@ export async function differsByCut(
   return withClassifier(options, { act, onRefusedTogether })
 }
 
-function nameOf({ batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows }: Cut): string {
+function nameOf({ batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows, live = false }: Cut): string {
   const batches = batchRows === 1 ? 'batches of 1 row' : `batches of up to ${batchRows} rows`
+  if (live) return `live events in ${batches}`
   return blockRows === batchRows ? batches : `${batches} in blocks of ${blockRows}`
 }
 
 async function classifyCut(
   classifier: BatchClassifier,
   options: TestClassifierOptions,
-  { batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows, partitions = 8 }: Cut,
+  { batchRows = OPTIONS.batchRows.fallback, blockRows = batchRows, partitions = 8, live = false }: Cut,
 ): Promise<TestResult> {
   for (const [name, value] of Object.entries({ batchRows, blockRows, partitions })) {
     if (Number.isSafeInteger(value) && value > 0) continue
     throw new RowmillError('USAGE', `${name} ${value}: must be a whole number from 1`)
   }
   const job = testJob(options, { partitions, blockRows })
-  const { rejected, ...result } = await classifyInMemory(job, options.rows, { classifier, batchRows })
+  const { rejected, ...result } = await classifyInMemory(job, options.rows, { classifier, batchRows, live })
   const rejects = rejected.map(({ seq, reason, detail, values }) => ({ seq: seq!, reason, detail, values }))
   return { ...result, rejects }
 }

@@ -657,7 +657,9 @@ test('every argument of read_csv is known and listed in both tables of docs/csv.
 /** The names in the first column of the tables of a section, sorted. */
 function listed(page: string, heading: string): string[] {
   const [section = ''] = page.slice(page.indexOf(heading) + heading.length).split(/^## /m)
-  return [...section.matchAll(/^\|([^|]*)\|/gm)].flatMap(row => [...row[1]!.matchAll(/`(\w+)`/g)].map(name => name[1]!)).sort()
+  return [...section.matchAll(/^\|([^|]*)\|/gm)]
+    .flatMap(row => [...row[1]!.matchAll(/`(\w+)`/g)].map(name => name[1]!))
+    .sort()
 }
 
 test('a gzip file of many chunks is read in full, twice', async () => {

@@ -32,8 +32,20 @@ for (const [what, name, cells, classify, found] of [
     /^2 rows together, .*ValueError/,
   ],
   ['to_datetime with errors=coerce', 'DAY', TWO_FORMATS, 'to_datetime_coerce', /^row 8, column ISO: "" with all rows/],
-  ['to_datetime and midnight', 'TIME', TIMES, 'to_datetime_column', /^batches of 1 row: .*column TIME is datetime64/],
-  ['to_numeric and a missing cell', 'N', [...NUMBERS, ''], 'to_numeric', /^batches of 1 row: .*column N is empty/],
+  [
+    'to_datetime and midnight, which only live events show',
+    'TIME',
+    TIMES,
+    'to_datetime_column',
+    /^row 5, column TIME: "2024-01-01 00:00:00" with all rows at once, "2024-01-01" with live events in batches of up to 100 rows$/,
+  ],
+  [
+    'to_numeric and a missing cell, which only live events show',
+    'N',
+    [...NUMBERS, ''],
+    'to_numeric',
+    /^row 0, column N: "0.0" with all rows at once, "0" with live events in batches of up to 100 rows$/,
+  ],
   [
     'to_numeric beyond 64 bits',
     'N',
