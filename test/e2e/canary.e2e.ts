@@ -169,7 +169,7 @@ test('a typing error never shows it: in an option, an argument, a query or a bro
     [[...run, '--schema-registy', url], /no option --schema-registy\. Did you mean --schema-registry/],
     [[...run, url], /too many arguments/],
     [[url], /there is no command http:\/\/\*\*\*@127/],
-    [['publish', url], /http:\/\/\*\*\*@127\.0\.0\.1:1 does not exist/],
+    [['publish', url], /http:\/\/\*\*\*@127\.0\.0\.1:1 is a URL/],
     [['completion', url], /http:\/\/\*\*\*@127.*is no SHELL/],
     [[...run, '--read-csv', url], /--read-csv "http:\/\/\*\*\*@127\.0\.0\.1:1": Unexpected token/],
     [[...run, '--read-csv', `{"a":"http://me:${CANARY}@h"`], /--read-csv/],
