@@ -5,9 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kafka } from '../../src/kafka/index.ts'
-import { JobLog } from '../../src/pipeline/job-log.ts'
-import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { brokerAddress, testPipeline, writablePipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { partialOf } from '../helpers/partial.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
@@ -168,13 +166,12 @@ test('an absent or killed collector delays no other job, while workers come and 
 })
 
 test('publish - ends at a signal and at its time-out while its input is silent, and cancels its job', async t => {
-  const { folder, cli } = await place(t)
+  // The job log is open before the job is published, so it must find its topic.
+  const { pipeline, jobs } = await writablePipeline(t, 8)
+  const cli = { env: { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline } }
   const silent = { ...cli, input: 'ID,A\n1,x\n', inputStays: true }
   const interrupted = startRowmill(['publish', '-', '--job', 'j'], silent)
   t.after(() => interrupted.child.kill('SIGKILL'))
-  const kafka = new Kafka({ brokers: [cli.env.ROWMILL_BROKERS], clientId: 'test' })
-  const jobs = await JobLog.open(kafka, cli.env.ROWMILL_PIPELINE, () => {})
-  t.after(() => jobs.close())
   await jobs.until('j', () => true, new AbortController().signal)
   interrupted.child.kill('SIGTERM')
   const { code, stdout, stderr } = await interrupted.finished
@@ -185,7 +182,7 @@ test('publish - ends at a signal and at its time-out while its input is silent, 
   const late = startRowmill(['publish', '-', '--timeout', '1'], silent)
   t.after(() => late.child.kill('SIGKILL'))
   assert.equal((await late.finished).code, 124)
-  const verified = await rowmill(['verify', join(folder, 'none'), '--job', 'j'], cli)
+  const verified = await rowmill(['verify', join(testFolder(t), 'none'), '--job', 'j'], cli)
   assert.notEqual(verified.code, 0)
 })
 
