@@ -1,10 +1,10 @@
-import type { Stats } from 'node:fs'
+import { existsSync, type Stats } from 'node:fs'
 import { rename, rmdir, stat } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
-import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
-import { checkToCsv, type FileForm } from '../src/pandas/to-csv.ts'
+import { basename, dirname, join } from 'node:path'
+import { type JobOption, type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { checkToCsv, type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
 import { OutputFormat } from './csv/output-format.ts'
-import { CheckpointedFile, contentAt, hasContent } from './file/checkpointed-file.ts'
+import { CheckpointedFile, type CompleteContent, contentAt, hasContent } from './file/checkpointed-file.ts'
 import { OutputForm } from './file/output-form.ts'
 import { OutputLock } from './file/output-lock.ts'
 import {
@@ -27,6 +27,8 @@ export interface FileSinkOptions {
   readonly resumable?: boolean
   /** The arguments of to_csv, if they are known before the first row. `reserve` then refuses what it cannot make. */
   readonly toCsv?: Readonly<Record<string, unknown>>
+  /** Whether OUT may exist until the job says in `prepare` that it appends to OUT. Default: false. */
+  readonly asksJob?: boolean
   /** The Python whose standard library encodes and packs what Node cannot. Default: python3. */
   readonly python?: string
   /** Whether `close` leaves the proof that the output is complete, until `forgetCommit` removes it. Default: false. */
@@ -44,11 +46,12 @@ export interface FileSinkOptions {
 export class FileSink implements Sink {
   readonly rewrites = true
   readonly #path: string
-  readonly #force: boolean
+  readonly #forced: boolean
+  readonly #asksJob: boolean
   readonly #restart: boolean
   readonly #resumable: boolean
   readonly #python: string
-  readonly #known: FileForm | undefined
+  #known: FileForm | undefined
   readonly #keepsProof: boolean
   readonly #folder: string
   readonly #lock: OutputLock
@@ -58,12 +61,14 @@ export class FileSink implements Sink {
   #committed = false
 
   constructor(options: FileSinkOptions) {
-    const { path, force, restart = false, resumable = true, keepsProof = false, python = 'python3' } = options
+    const { path, force, asksJob = false, restart = false, resumable = true } = options
+    const { keepsProof = false, python = 'python3' } = options
     this.#path = path
     this.#python = python
     this.#known = options.toCsv && checkToCsv(options.toCsv).file
     this.#form = new OutputForm(path, checkToCsv({}).file, python)
-    this.#force = force && this.#known?.mode !== 'x'
+    this.#forced = force
+    this.#asksJob = asksJob
     this.#restart = restart
     this.#resumable = resumable
     this.#keepsProof = keepsProof
@@ -98,7 +103,7 @@ export class FileSink implements Sink {
     if (this.#restart) await this.#io(() => this.#partial.forget())
     const last = await this.#partial.last()
     if (last?.partial === null) throw this.#ofFollow()
-    if (last?.complete?.appended && (await hasContent(this.#path, last.complete))) throw this.#isAppended(last.complete)
+    if (last?.complete?.appended) await this.#checkNotAppended(last.partial!, last.complete)
     // An output that was complete and is no longer there leaves nothing to resume.
     if (last?.complete) await this.#io(() => this.#partial.forget())
     const unfinished = last?.complete ? null : last
@@ -110,9 +115,16 @@ export class FileSink implements Sink {
     return this.#io(() => this.#partial.empty())
   }
 
+  async prepare(options: readonly JobOption[]): Promise<void> {
+    if (this.#known) return
+    this.#known = toCsvOf({ options }).file
+    await this.#setForm(this.#known)
+    await checkOutput(this.#path, this.#mayExist)
+  }
+
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
-    if (!this.#known && this.#format) await this.#setForm(this.#format.file)
+    if (header) await this.prepare(header.options)
     if (this.#format && this.#partial.isEmpty) await this.#io(() => this.#partial.append(this.#format!.headerLine))
   }
 
@@ -133,7 +145,7 @@ export class FileSink implements Sink {
         const made = await this.#form.make(this.#partial.path, { newPath: () => this.#partial.newPath(), signal })
         const content = made.path === this.#partial.path ? written : await contentAt(made.path)
         await takeAccessOf(this.#path, made.path)
-        const complete = { ...content, job: summary?.job ?? null, ...(made.before && { appended: true }) }
+        const complete = { ...content, job: summary?.job ?? null, ...(this.#form.appends && { appended: true }) }
         await this.#partial.save({ note: null, complete, partial: basename(made.path) })
         this.#committed = await this.#name(made)
       } while (!this.#committed)
@@ -165,31 +177,43 @@ export class FileSink implements Sink {
     await this.#lock.release().catch(() => {})
   }
 
-  /** After `close`: removes the last checkpoint and the rows up to it. */
+  /** After `close`: removes the last checkpoint and the rows up to it. The proof of a complete output stays. */
   async discard(): Promise<void> {
+    if (this.#committed) return
     await this.#partial.remove()
     await rmdir(this.#folder).catch(() => {}) // it stays if others keep files in it
   }
 
+  get #force(): boolean {
+    return this.#forced && this.#known?.mode !== 'x'
+  }
+
   get #mayExist(): boolean {
-    return this.#force || this.#form.appends
+    return this.#force || this.#form.appends || (this.#asksJob && !this.#known)
   }
 
   async #setForm(form: FileForm): Promise<void> {
     this.#form = new OutputForm(this.#path, form, this.#python)
-    if (this.#form.appends && this.#force) throw this.#forced()
-    if (form.mode === 'x') await checkOutput(this.#path, false)
+    if (this.#form.appends && this.#force) throw this.#appendsByForce()
     await this.#form.check()
   }
 
-  #forced(): RowmillError {
+  #appendsByForce(): RowmillError {
     const message = `--to-csv mode="a" appends to ${this.#path}, and --force replaces it: leave one of them out`
     return new RowmillError('USAGE', message, { path: this.#path })
   }
 
-  #isAppended({ job }: { job: string | null }): RowmillError {
-    const message = `${this.#path} has the rows of job ${job}, but its command was killed before it could say so: give that command again, or discard what it left with --restart`
-    return new RowmillError('OUTPUT_UNUSABLE', message, { path: this.#path, job })
+  /** A kill came in the commit of an earlier sink. It has appended its rows if its finished file has its place no longer. */
+  async #checkNotAppended(partial: string, complete: CompleteContent): Promise<void> {
+    const { job } = complete
+    const facts = { path: this.#path, job }
+    if (await hasContent(this.#path, complete)) {
+      const message = `${this.#path} has the rows of job ${job}, but its command was killed before it could say so: give that command again, or discard what it left with --restart`
+      throw new RowmillError('OUTPUT_UNUSABLE', message, facts)
+    }
+    if (existsSync(join(this.#folder, partial))) return
+    const message = `the rows of job ${job} were appended to ${this.#path}, and another program has changed that file since. Look whether they are in it. --restart appends as if they never were`
+    throw new RowmillError('OUTPUT_UNUSABLE', message, facts)
   }
 
   #ofFollow(): RowmillError {

@@ -88,6 +88,9 @@ export interface SinkHeader {
  * `rewrites`, it may also be called after `write`, and `begin` follows again: later rows may say that pandas would have written
  * the cells of earlier ones otherwise (integers beside floats, dates beside times). Without `rewrites` the job then fails.
  *
+ * `prepare` is called once, after `open`, when the job is found. It gets the options of the job record. It throws if there can
+ * be no such output, so that the job need not wait for its first result to hear that.
+ *
  * `begin` is called once, before the first `write`. Its header is that of the first result. After a checkpoint the
  * header is the one from before the checkpoint. It is null for a job without results. Such a job has no `write`.
  *
@@ -113,6 +116,7 @@ export interface SinkHeader {
 export interface Sink {
   readonly rewrites?: boolean
   open(): Promise<string | null>
+  prepare?(options: readonly JobOption[]): Promise<void>
   restart(): Promise<void>
   begin(header: SinkHeader | null): Promise<void>
   write(rows: readonly Values[]): Promise<void>

@@ -28,7 +28,7 @@ export interface Checkpoint extends FileContent {
 
 export interface CompleteContent extends FileContent {
   readonly job: string | null
-  /** The output begins with what was in its place before. Others may append more. */
+  /** The rows were appended to what was there, if anything was. Others may append more. */
   readonly appended?: boolean
 }
 

@@ -52,6 +52,7 @@ export async function collect(context: PipelineContext, options: CollectOptions)
     const before = readNote(await sink.open(), { pipeline: context.pipeline, job: options.job })
     const job = await jobs.found(options.job, signal)
     checkFollow(job, options)
+    await sink.prepare?.(job.options)
     const note = await usable(context, before, { job, sink })
     const first = await pass(context, job, { ...options, note, changes: note?.changes ?? null })
     if (!isChanges(first)) return first
@@ -153,10 +154,11 @@ class Collection {
     this.#job = job
     this.#results = results
     this.#options = options
-    const rules = sink.rewrites && job.bounded ? new CellRules(job) : null
-    this.#kinds = new OutputKinds(job.id, castsOf(job), { before: note?.kinds ?? null, rules })
-    this.#whole = rules && !changes ? new WholeColumns(rules, note?.seen) : null
-    this.#changed = rules && changes ? new ChangedCells(rules, changes, note?.written) : null
+    const { rewrites = false } = sink
+    const rules = job.bounded ? new CellRules(job) : null
+    this.#kinds = new OutputKinds(job.id, castsOf(job), { before: note?.kinds ?? null, rules, rewrites })
+    this.#whole = rewrites && rules && !changes ? new WholeColumns(rules, note?.seen) : null
+    this.#changed = rewrites && rules && changes ? new ChangedCells(rules, changes, note?.written) : null
     this.#budget = new RejectBudget(job, note?.counts.rejects ?? 0)
     this.#columns = note?.columns ?? null
     this.#classified = note ? note.counts.rows + note.counts.rejects : 0

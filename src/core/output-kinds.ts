@@ -65,6 +65,7 @@ export class OutputKinds {
   readonly #job: string
   readonly #cast: ReadonlySet<string>
   readonly #rules: CellRules | null
+  readonly #rewrites: boolean
   #columns: readonly string[] | null = null
   #columnsWithoutRows: readonly string[] | undefined
   readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
@@ -72,15 +73,21 @@ export class OutputKinds {
 
   /**
    * Columns in `cast` have the dtype that the user named; their kinds are not compared. `before` is an earlier `seen`. With
-   * `rules`, kinds may differ whose cells can be written again as over the whole file.
+   * `rules`, kinds may differ whose cells can be written again as over the whole file. Unless `rewrites`, nobody can do that
+   * here, and the error says so.
    */
   constructor(
     job: string,
     cast: readonly string[] = [],
-    { before = null, rules = null }: { before?: KindsSeen | null; rules?: CellRules | null } = {},
+    {
+      before = null,
+      rules = null,
+      rewrites = true,
+    }: { before?: KindsSeen | null; rules?: CellRules | null; rewrites?: boolean } = {},
   ) {
     this.#job = job
     this.#rules = rules
+    this.#rewrites = rewrites
     this.#cast = new Set(cast)
     if (before === null) return
     for (const [attempt, classifier, by] of before.classifiers)
@@ -104,7 +111,7 @@ export class OutputKinds {
     return this.#seen.map((seen, column) => (this.#cast.has(this.#columns![column]!) ? [] : [...seen.keys()]))
   }
 
-  /** `rows` describes the rows of the result, for a message. Throws KIND_DRIFT or CLASSIFIER_MIXED. */
+  /** `rows` describes the rows of the result, for a message. Throws KIND_DRIFT, BATCH_DEPENDENT or CLASSIFIER_MIXED. */
   check(result: Result, rows: string): void {
     if (result.count === result.rejected.length && result.count > 0) return
     this.#checkClassifier(result)
@@ -139,8 +146,10 @@ export class OutputKinds {
       return
     }
     if (columns.length === this.#columns.length && columns.every((name, i) => name === this.#columns![i])) return
+    // Another attempt may have a repaired classifier. Within one, the columns depend on the rows of the batch.
+    const code = this.#classifiers.size > 1 ? 'KIND_DRIFT' : 'BATCH_DEPENDENT'
     throw new RowmillError(
-      'KIND_DRIFT',
+      code,
       `job ${this.#job}: the classifier returned the columns ${list(columns)} for ${rows}, and ${list(this.#columns)} before. ` +
         'It must return the same columns for every batch (pd.get_dummies: give it a pd.Categorical with fixed categories).',
       { job: this.#job },
@@ -151,14 +160,19 @@ export class OutputKinds {
     const seen = this.#seen[column]!
     const name = this.#columns![column]!
     const rowsOf = new Map(seen).set(kind, rows)
-    const conflict = this.#cast.has(name) ? null : conflictOf([...rowsOf.keys()], this.#rules)
+    const kinds = [...rowsOf.keys()]
+    const conflict = this.#cast.has(name) ? null : conflictOf(kinds, this.#rewrites ? this.#rules : null)
     if (conflict) {
       const [a, b] = conflict
+      const ofSink = !this.#rewrites && conflictOf(kinds, this.#rules) === null
+      const again = ofSink
+        ? 'Collect the job into a file: there earlier rows are written again, here they cannot be. '
+        : ''
       throw new RowmillError(
         'KIND_DRIFT',
         `job ${this.#job}: column ${name} is ${a} in ${rowsOf.get(a)} and ${b} in ${rowsOf.get(b)}. For the whole file, pandas ` +
-          `would have written one kind. ${cure(name, a, b)}`,
-        { job: this.#job, column: name },
+          `would have written one kind. ${again}${cure(name, a, b)}`,
+        { job: this.#job, column: name, ...(ofSink && { ofSink }) },
       )
     }
     seen.set(kind, rows)

@@ -1,7 +1,7 @@
 import { castsOf, drift } from '../core/output-kinds.ts'
 import { nameOf } from '../core/reject-budget.ts'
 import type { Job, Kind } from '../model.ts'
-import { type Difference, describeOutcome, differencesOf } from './compare.ts'
+import { type Difference, describeOutcome, differencesOf, sameNames } from './compare.ts'
 import { CUTS, type RowCut, WHOLE } from './cuts.ts'
 import type { Sample } from './sample.ts'
 import type { Trial, Trials } from './trials.ts'
@@ -38,8 +38,8 @@ interface Unstable {
 }
 
 /**
- * Classifies a sample whole, and in each of `cuts`. A cut that the collector would refuse as KIND_DRIFT is none of ours: the
- * job ends then with that error. Before the classifier is blamed, the same is done again: random numbers, the time and
+ * Classifies a sample whole, and in each of `cuts`. A column whose kinds drift is none of ours: the collector writes it again,
+ * or ends the job with KIND_DRIFT. Before the classifier is blamed, the same is done again: random numbers, the time and
  * counters also differ, but not twice alike.
  */
 export async function judge(
@@ -78,7 +78,8 @@ function firstFault(
   if (unstable.header) return null
   const words = whole.refused ?? trial.refused
   if (words !== null && !unstable.refusals) return { what: 'refused', words }
-  if (!trial.oneHeader) return null
+  const other = trial.headers.find(header => !sameNames(header, whole.columns))
+  if (other && whole.headers.length > 0) return { what: 'columns', one: whole.columns, other }
   for (const difference of differencesOf(whole, trial)) {
     if (difference.what === 'columns') return difference
     if (unstable.rows.has(difference.row)) continue
@@ -93,6 +94,9 @@ function firstFault(
 /** Adds what differs between two trials in the same cut. */
 function leaveOut(before: Trial, after: Trial, unstable: Unstable): void {
   if (before.refused !== after.refused) unstable.refusals = true
+  const sameHeaders = before.headers.length === after.headers.length
+  if (!sameHeaders || !before.headers.every((header, at) => sameNames(header, after.headers[at]!)))
+    unstable.header = true
   for (const difference of differencesOf(before, after)) {
     if (difference.what === 'columns') unstable.header = true
     else if (difference.what === 'outcome') unstable.rows.add(difference.row)
@@ -100,7 +104,7 @@ function leaveOut(before: Trial, after: Trial, unstable: Unstable): void {
   }
 }
 
-/** Whether the collector would end a job whose results have these kinds in one column. */
+/** Whether the collector would write a column of these kinds again, or end the job. */
 function drifts(kinds: ReadonlySet<Kind>): boolean {
   const all = [...kinds]
   return all.some((one, at) => all.slice(at + 1).some(other => drift(one, other)))

@@ -8,6 +8,13 @@ export interface Sample {
   readonly lines: readonly (number | null)[]
 }
 
+/** A row of a job, its number, and the line in which it begins. */
+export interface KeptRow {
+  readonly row: Values
+  readonly seq: number
+  readonly line: number | null
+}
+
 /** The first rows of a sample. They are tried before the others: most functions that look at other rows need no more. */
 export const FIRST_ROWS = 20
 /** A sample of so few rows is tried at once. */
@@ -46,6 +53,16 @@ export function plannedRows({ most, share = true }: SampleSize, total: number | 
     { from: middle, to: middle + quarter },
     { from: total - quarter, to: total },
   ]
+}
+
+/** These rows, in the order of the job. None is there twice. */
+export function sampleOf(kept: readonly KeptRow[]): Sample {
+  const sorted = [...new Map(kept.map(each => [each.seq, each])).values()].sort((a, b) => a.seq - b.seq)
+  return {
+    rows: sorted.map(({ row }) => row),
+    seqs: sorted.map(({ seq }) => seq),
+    lines: sorted.map(({ line }) => line),
+  }
 }
 
 /** The first rows of a sample. */

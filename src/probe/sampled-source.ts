@@ -1,10 +1,20 @@
 import type { Source, SourceHeader, SourceRows } from '../connector.ts'
-import type { Values } from '../model.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
-import { FIRST_ROWS, firstOf, plannedRows, type RowRange, type Sample, type SampleSize } from './sample.ts'
+import {
+  FIRST_ROWS,
+  type KeptRow,
+  plannedRows,
+  type RowRange,
+  type Sample,
+  type SampleSize,
+  sampleOf,
+} from './sample.ts'
+import { Twins } from './twins.ts'
 
 /** Rows that take more than this together are not kept. */
 const MOST_BYTES = 2 * 1024 * 1024
+/** One of so many rows may be a twin. */
+const TWIN_SHARE = 10
 
 /** A source that keeps some of the rows that it hands on. */
 export class SampledSource implements Source {
@@ -12,7 +22,8 @@ export class SampledSource implements Source {
   readonly #size: SampleSize
   readonly #first = Promise.withResolvers<Sample>()
   readonly #all = Promise.withResolvers<Sample>()
-  readonly #kept: { rows: Values[]; seqs: number[]; lines: (number | null)[] } = { rows: [], seqs: [], lines: [] }
+  readonly #kept: KeptRow[] = []
+  readonly #twins: Twins
   #ranges: readonly RowRange[] = []
   #bytes = 0
   /** Every row below this seq was looked at. */
@@ -21,6 +32,7 @@ export class SampledSource implements Source {
   constructor(source: Source, size: SampleSize) {
     this.#source = source
     this.#size = size
+    this.#twins = new Twins(Math.floor(size.most / TWIN_SHARE))
   }
 
   /** The first rows, once they were read. Never settles if the source fails before. */
@@ -54,11 +66,11 @@ export class SampledSource implements Source {
     for await (const piece of this.#source.rows()) {
       this.#look(piece, seq)
       seq += piece.rows.length
-      if (this.#kept.rows.length >= FIRST_ROWS) this.#first.resolve(firstOf(this.#kept, FIRST_ROWS))
+      if (this.#kept.length >= FIRST_ROWS) this.#first.resolve(sampleOf(this.#kept.slice(0, FIRST_ROWS)))
       yield piece
     }
-    this.#first.resolve(firstOf(this.#kept, FIRST_ROWS))
-    this.#all.resolve(this.#kept)
+    this.#first.resolve(sampleOf(this.#kept.slice(0, FIRST_ROWS)))
+    this.#all.resolve(this.#withTwins())
   }
 
   /** If an earlier publisher sent the rows, nobody has read them here yet. */
@@ -74,16 +86,19 @@ export class SampledSource implements Source {
   /** The source may be read twice. Rows are kept the first time. */
   #look({ rows, lines }: SourceRows, first: number): void {
     const end = first + rows.length
-    for (const { from, to } of this.#ranges) {
-      for (let seq = Math.max(from, first, this.#seen); seq < Math.min(to, end); seq++) {
-        const row = rows[seq - first]!
-        this.#bytes += rowBytes(row)
-        if (this.#bytes > MOST_BYTES) continue
-        this.#kept.rows.push(row)
-        this.#kept.seqs.push(seq)
-        this.#kept.lines.push(lines?.[seq - first] ?? null)
-      }
+    for (let seq = Math.max(first, this.#seen); seq < end; seq++) {
+      const kept = { row: rows[seq - first]!, seq, line: lines?.[seq - first] ?? null }
+      this.#twins.see(kept, seq < this.#ranges[0]!.to)
+      if (!this.#ranges.some(({ from, to }) => seq >= from && seq < to)) continue
+      this.#bytes += rowBytes(kept.row)
+      if (this.#bytes <= MOST_BYTES) this.#kept.push(kept)
     }
     this.#seen = Math.max(this.#seen, end)
+  }
+
+  /** All rows to try. Twins take the place of the last ones. */
+  #withTwins(): Sample {
+    const twins = this.#twins.found
+    return sampleOf([...this.#kept.slice(0, this.planned - twins.length), ...twins])
   }
 }

@@ -17,8 +17,8 @@ const BY_ROWS: readonly ErrorCode[] = ['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT
 export interface Trial extends Outcomes {
   /** For each column, the kinds that it had in the batches. */
   readonly kinds: readonly ReadonlySet<Kind>[]
-  /** Whether every batch had the same columns. A job whose batches do not ends with KIND_DRIFT. */
-  readonly oneHeader: boolean
+  /** The different lists of columns that its batches had, the first of them `columns`. */
+  readonly headers: readonly (readonly string[])[]
   /** The smallest batch that was refused although each of its rows has a result, in words. Null: there is none. */
   readonly refused: string | null
   /** How long the calls took. */
@@ -120,8 +120,7 @@ function tooLong(timeoutMs: number): RowmillError {
 class TrialBuilder {
   readonly #rows: Outcome[] = []
   readonly #kinds: Set<Kind>[] = []
-  #columns: readonly string[] | null = null
-  #oneHeader = true
+  readonly #headers: (readonly string[])[] = []
   #refused: string | null = null
 
   add(places: readonly number[], results: readonly Result[]): void {
@@ -130,8 +129,7 @@ class TrialBuilder {
       const { columns, kinds, rows, count } = result
       for (const outcome of outcomesOf({ result, index: 0, count })) this.#rows[next.next().value!] = outcome
       if (rows.length === 0 && count > 0) continue // all were dropped, and the columns hold no value
-      this.#columns ??= columns
-      if (!sameNames(columns, this.#columns)) this.#oneHeader = false
+      if (!this.#headers.some(header => sameNames(columns, header))) this.#headers.push(columns)
       for (const [column, kind] of kinds.entries()) {
         this.#kinds[column] ??= new Set()
         this.#kinds[column].add(kind)
@@ -149,7 +147,7 @@ class TrialBuilder {
   }
 
   built(): Omit<Trial, 'seconds'> {
-    const columns = this.#columns ?? []
-    return { columns, kinds: this.#kinds, rows: this.#rows, oneHeader: this.#oneHeader, refused: this.#refused }
+    const [columns = []] = this.#headers
+    return { columns, headers: this.#headers, kinds: this.#kinds, rows: this.#rows, refused: this.#refused }
   }
 }

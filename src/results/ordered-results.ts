@@ -194,9 +194,9 @@ export class OrderedResults {
   }
 }
 
-/** Whether the error says that rows are missing or wrong. Otherwise it says only that this reader could not read them. */
+/** Whether the error says that rows are missing or wrong. Otherwise it says only that this reader cannot use them. */
 export function isFinal(error: unknown): error is RowmillError {
-  if (!(error instanceof RowmillError) || error.facts['told']) return false
+  if (!(error instanceof RowmillError) || error.facts['told'] || error.facts['ofSink']) return false
   return isFinalForReaders(error) && !isOfUnknownSchema(error) // with the right schema registry it can be read
 }
 

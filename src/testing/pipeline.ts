@@ -59,7 +59,7 @@ const CUTS: readonly Cut[] = [
  * difference in words, or null. A function of single rows has none: `assert.equal(await differsByCut({ ... }), null)`.
  *
  * A difference is another cell, column or kind, a row that only some cuts reject, or rows that have a result each but not
- * together. Throws as `testPipeline` does, except KIND_DRIFT.
+ * together. Throws as `testPipeline` does, except KIND_DRIFT and BATCH_DEPENDENT.
  */
 export async function differsByCut(
   options: TestClassifierOptions,
@@ -74,7 +74,7 @@ export async function differsByCut(
     const outcome = async (cut: Cut, name: string): Promise<Named> => {
       refused = null
       const result = await classifyCut(classifier, options, cut).catch(error => {
-        if (error?.code === 'KIND_DRIFT') return error as Error
+        if (error?.code === 'KIND_DRIFT' || error?.code === 'BATCH_DEPENDENT') return error as Error
         throw error
       })
       return { name, result, refused }

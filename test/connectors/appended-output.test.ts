@@ -96,6 +96,74 @@ test('a job whose collector was killed before the rows were appended is appended
   assert.equal(existsSync(`${path}.rowmill`), false)
 })
 
+test('a new output is not appended to again either, when others have appended more after the kill', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  const sink = await begun(path, { keepsProof: true })
+  await sink.write([['1', 'a']])
+  await sink.commit({ job: 'j' })
+  await sink.close()
+  appendFileSync(path, 'of another program\n')
+  assert.equal(await finishCommit(path, 'j'), true)
+  assert.equal(readFileSync(path, 'utf8'), `${ROWS}of another program\n`)
+})
+
+test('rows that were appended to an output that has changed since are appended again only with --restart', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'before\n')
+  await killed(path, { named: true })
+  writeFileSync(path, 'another file\n')
+  assert.equal(await finishCommit(path, 'j'), false)
+  await assert.rejects(begun(path), {
+    code: 'OUTPUT_UNUSABLE',
+    message: /the rows of job j were appended to .*, and another program has changed that file since.*--restart/,
+  })
+  assert.equal(readFileSync(path, 'utf8'), 'another file\n')
+  const sink = await begun(path, { restart: true })
+  await sink.write([['1', 'a']])
+  await sink.commit({ job: 'j' })
+  await sink.close()
+  assert.equal(readFileSync(path, 'utf8'), `another file\n${ROWS}`)
+})
+
+test('a complete output keeps its proof, also when the command fails afterwards', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'before\n')
+  const sink = await begun(path, { keepsProof: true })
+  await sink.write([['1', 'a']])
+  await sink.commit({ job: 'j' })
+  await sink.close()
+  await sink.discard()
+  assert.equal(await finishCommit(path, 'j'), true)
+  assert.equal(readFileSync(path, 'utf8'), `before\n${ROWS}`)
+})
+
+test('a sink that asks the job refuses a file that is there as soon as the job does not append', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'before\n')
+  const prepare = async (given: Record<string, unknown>, force = false) => {
+    const sink = new FileSink({ path, force, asksJob: true })
+    try {
+      await sink.reserve()
+      await sink.open()
+      await sink.prepare([{ name: 'toCsv', value: JSON.stringify(given) }])
+    } finally {
+      await sink.close()
+    }
+  }
+  await prepare({ mode: 'a' })
+  await prepare({}, true)
+  for (const [given, force] of [
+    [{}, false],
+    [{ mode: 'w' }, false],
+    [{ mode: 'x' }, false],
+    [{ mode: 'x' }, true],
+  ] as const)
+    await assert.rejects(prepare(given, force), { code: 'OUTPUT_EXISTS' })
+  await assert.rejects(prepare({ mode: 'a' }, true), { code: 'USAGE', message: /--force replaces it/ })
+  assert.equal(readFileSync(path, 'utf8'), 'before\n')
+  assert.deepEqual(readdirSync(join(path, '..')), [basename(path)])
+})
+
 test('a file that was moved away after the kill does not come back with the rows', async t => {
   const folder = testFolder(t)
   const path = join(folder, 'out.csv')

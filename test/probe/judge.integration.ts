@@ -81,6 +81,11 @@ test('random numbers that begin anew with each batch are blamed: the original jo
   assert.match(fault!.message, /^column X of row \d+ \(line \d+\) is "\d" with all rows at once, but "\d" in /)
 })
 
+test('columns that depend on the batch are blamed', async () => {
+  const { fault } = await judged(`${join(ROOT, 'test/fixtures/looks_at_rows.py')}:dummies`)
+  assert.match(fault!.message, /^the columns are \[.*"n8".*\] with all rows at once, but \[.*\] in /)
+})
+
 /** Rows for the classifiers of other tests. */
 const numbered = (cells: (at: number) => string[]): Sample => {
   const seqs = Array.from({ length: 45 }, (_, at) => at * 2)

@@ -82,14 +82,29 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   })
 }
 
-test('get_dummies ends as KIND_DRIFT or BATCH_DEPENDENT: its columns depend on the batch', async t => {
+test('get_dummies ends with BATCH_DEPENDENT, whether the collector or the probe sees it first', async t => {
   const rows = NUMBERS.map(n => `${n},${'abc'[n % 3]!},${n}`).sort((a, b) =>
     a.split(',')[1]!.localeCompare(b.split(',')[1]!),
   )
   const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${LOOKS}:dummies` })
   assert.equal(ended.code, 1, ended.stderr)
-  assert.match(ended.stderr, /columns .*\[(KIND_DRIFT|BATCH_DEPENDENT)\]\n$/)
+  assert.match(ended.stderr, /columns .*\[BATCH_DEPENDENT\]\n$/)
   assert.ok(!existsSync(ended.out))
+})
+
+test('with --rows any, duplicates that no batch has together are found by the probe alone, also far apart', async t => {
+  const near = NUMBERS.map(n => `${n},n${n % 12},${n}`)
+  const far = Array.from({ length: 3000 }, (_, n) => `${n},n${n === 2500 ? 700 : n},${n}`)
+  const classifier = `${LOOKS}:drop_duplicates`
+  for (const rows of [near, far]) {
+    const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier, options: ['--rows', 'any'] })
+    assert.equal(ended.code, 1, ended.stderr)
+    assert.match(ended.stderr, /in the probe: row \d+ .* is \[\] with all rows at once, but \[.*\[BATCH_DEPENDENT\]\n$/)
+    assert.ok(!existsSync(ended.out))
+  }
+  const options = ['--rows', 'any', '--probe', '0']
+  const unseen = await run(t, { columns: 'ID,NAME,N', rows: near, classifier, options })
+  assert.equal(unseen.code, 0, unseen.stderr)
 })
 
 test('--probe 0 tries nothing', async t => {

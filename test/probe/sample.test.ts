@@ -77,6 +77,35 @@ test('a sampled source hands on every row and keeps the planned ones, also if it
   assert.equal(sampled.total, 1000)
 })
 
+test('rows far apart that have the same cell in a column of different ones are tried too, in place of the last ones', async () => {
+  const total = 9000
+  const cells = (seq: number) => [`${seq}`, `city ${seq % 40}`, seq === 7000 ? 'mail 500' : `mail ${seq}`, '']
+  const source: Source = {
+    ...sourceOf(total, 100),
+    async *rows(): AsyncGenerator<SourceRows> {
+      for (let from = 0; from < total; from += 100) {
+        const seqs = Array.from({ length: 100 }, (_, i) => from + i)
+        yield { rows: seqs.map(cells), lines: seqs.map(seq => seq + 2) }
+      }
+    },
+  }
+  const sampled = new SampledSource(source, { most: 300 })
+  await sampled.open()
+  for await (const _ of sampled.rows());
+  const { rows, seqs, lines } = await sampled.all
+  assert.equal(seqs.length, 300)
+  assert.deepEqual(
+    seqs.filter(seq => seq === 500 || seq === 7000),
+    [500, 7000],
+  )
+  assert.deepEqual(
+    seqs,
+    seqs.toSorted((a, b) => a - b),
+  )
+  assert.deepEqual([rows, lines], [seqs.map(cells), seqs.map(seq => seq + 2)])
+  assert.equal(seqs.at(-1), 8997) // nothing but these two is there for the last two
+})
+
 test('rows that an earlier publisher has sent are read for the sample alone, before the source is told', async () => {
   const source = sourceOf(10, 3)
   const sampled = new SampledSource(source, { most: 300 })

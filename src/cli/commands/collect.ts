@@ -1,4 +1,4 @@
-import { finishCommit } from '../../../connectors/file/finish-commit.ts'
+import { finishCommit, forgetCommit } from '../../../connectors/file/finish-commit.ts'
 import { FileSink } from '../../../connectors/file-sink.ts'
 import { GrowingFileSink } from '../../../connectors/growing-file-sink.ts'
 import { StdoutSink } from '../../../connectors/stdout-sink.ts'
@@ -72,6 +72,8 @@ export const collectCommand = defineCommand({
           const byWorker = Object.fromEntries(rowsByWorker)
           printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, rowsOut, duplicates, rowsByWorker: byWorker }])
         }
+        // A collector killed before this line finds the proof, and does not append again.
+        if (sink instanceof FileSink) await forgetCommit(output, job).catch(() => {})
         return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
       } catch (error) {
         if (!isFile) throw error
@@ -95,7 +97,7 @@ function openSink(path: string, { force, restart, follow, python }: SinkOptions,
   if (path === '-') return new StdoutSink()
   const address = tcpAddress(path)
   if (address) return new TcpSink({ address, say, signal })
-  if (!follow) return new FileSink({ path, force, restart, python })
+  if (!follow) return new FileSink({ path, force, restart, python, asksJob: true, keepsProof: true })
   const method = methodOf(path)
   if (method === null) return new GrowingFileSink({ path, force, restart })
   const message = `OUT ${path} would be compressed (${method}), and --follow cannot append to a compressed file: choose another name`
