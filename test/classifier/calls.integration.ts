@@ -37,6 +37,9 @@ const READ = [
   "pd.read_csv(IN, quotechar='\\'', escapechar='\\\\')",
   "pd.read_csv(IN, dtype=dict(id='str'), parse_dates=['d'], date_format=None)",
   'pd.read_csv(IN, index_col=NOTHING)',
+  "(df := pd.read_csv(IN, sep=';'))",
+  "pd.read_csv(Path(__file__).parent / 'rows.csv')",
+  "pd.read_csv(os.path.join(str(folder), 'rows.csv'), dialect=csv.excel_tab)",
 ]
 
 /** Calls that are refused, with what the message must say. */
@@ -82,6 +85,23 @@ const REFUSED: [Record<string, unknown>, RegExp][] = [
   [{ call: 'pd.read_csv(IN, usecols=LETTERS[7])' }, /LETTERS\[7\] at character 25: it has no such item/],
   [{ call: 'pd.read_csv(IN, **LETTERS)' }, /it is no dict of arguments/],
   [{ call: "pd.read_csv(IN, sep=';', sep=',')" }, /',' at character 30: sep is given twice/],
+  [{ call: "pd.read_csv(IN, sep=';', **OPTIONS)" }, /OPTIONS at character 28: sep is given twice/],
+  [
+    { call: 'pd.read_csv(IN, dtype=dict(a=str, **OPTIONS))' },
+    /character 23: \*\* is not looked up within another call/,
+  ],
+  [
+    { call: "pd.read_csv(open('rows.csv', encoding='latin-1'))" },
+    /open\('rows\.csv', encoding='latin-1'\) at character 13: this is no path\. Write IN there, and give an encoding/,
+  ],
+  [{ call: 'pd.read_csv(io.StringIO(text))' }, /this is no path/],
+  [{ call: "pd.read_csv(Path('rows.csv').open())" }, /this is no path/],
+  [{ call: 'pd.read_csv(*args)' }, /\*args at character 13: this is no path/],
+  [{ writeCall: "df.to_csv(gzip.open('rows.csv.gz', 'wt'))" }, /this is no path\. Write OUT there/],
+  [{ call: "pd.read_csv(IN, dtype={['a']: 'str'})" }, /\{\['a'\]: 'str'\} at character 23: TypeError: unhashable type/],
+  [{ call: "pd.read_csv(IN, usecols={['a']})" }, /TypeError: unhashable type/],
+  [{ call: "pd.read_csv(IN, nrows=-'a')" }, /-'a' at character 23: TypeError: bad operand/],
+  [{ call: `pd.read_csv(IN, nrows=${'-'.repeat(5000)}1)` }, /this is not Python|recursion/],
   [{ call: ':NOTHING' }, /has no dict of arguments named NOTHING/],
   [{ call: 'no_such_module:OPTIONS' }, /there is no module no_such_module/],
   [{ call: 'pd.read_csv(IN, chunksize=1000)' }, /chunksize is refused: .*--batch-rows/],

@@ -3,6 +3,7 @@ export const CALLS: Record<string, readonly string[]> = {
   base: [
     '',
     'dtype=str',
+    'dtype=str,iterator=False,chunksize=None',
     'dtype=object',
     "dtype={'id':'float64'}",
     "dtype={'id':str,'n':'Int64'}",
@@ -80,6 +81,7 @@ export const CALLS: Record<string, readonly string[]> = {
     "converters={'n':mixed}",
     "converters={'n':mixed},engine='python'",
     "converters={'name':clean},index_col='name'",
+    "converters={'name':clean,'n':str},index_col=['name','n'],engine='python'",
     "converters={'n':maybe}",
     "converters={'n':maybe},engine='python'",
     "converters={'n':nothing}",
@@ -310,6 +312,8 @@ export const CALLS: Record<string, readonly string[]> = {
   ],
   bad: [
     '',
+    'dtype=str',
+    "dtype=str,engine='python'",
     "on_bad_lines='skip'",
     "on_bad_lines='warn'",
     "on_bad_lines='skip',engine='python'",
@@ -414,6 +418,35 @@ export const CALLS: Record<string, readonly string[]> = {
     'index_col=0,skiprows=[3]',
     "index_col=0,dtype={'Unnamed: 0':str}",
     'index_col=0,dtype={0:str}',
+  ],
+  beyond: [
+    ...[
+      '',
+      "engine='python'",
+      'na_values=[1]',
+      "na_values=[1],engine='python'",
+      "na_values=[1],index_col='b',engine='python'",
+    ],
+    ...[
+      "na_values={'b':[1]},engine='python'",
+      "na_values=['1'],dtype={'b':str},engine='python'",
+      "engine='python',keep_default_na=False",
+    ],
+  ],
+  bytes: [
+    "encoding_errors='surrogateescape'",
+    "encoding_errors='replace'",
+    "encoding_errors='backslashreplace',engine='python'",
+    '',
+  ],
+  nul: [
+    '',
+    "engine='python'",
+    'dtype=str',
+    "dtype='category'",
+    "dtype_backend='numpy_nullable'",
+    "index_col='b'",
+    "na_values=['\\0']",
   ],
   esc: ["escapechar='\\\\'", "escapechar='\\\\',engine='python'", `escapechar='\\\\',quotechar="'"`],
   semi: [

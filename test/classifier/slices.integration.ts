@@ -12,6 +12,10 @@ const REFUSED: Record<string, Record<string, RegExp>> = {
     'usecols=[]': /USAGE the call reads no column/,
     "dtype={'name':'S9'}": /READ_DIFFERS .*dtype of column 'name'.* whole file gives bytes72/,
   },
+  bytes: {
+    "encoding_errors='surrogateescape'":
+      /INPUT_ENCODING rows 0 to 1 hold a lone surrogate \('\\udcff'\).*encoding_errors='replace'/,
+  },
   money: { "converters={'m':counted}": /READ_DIFFERS column 'm', row 0 \(line 2\): the whole file gives .*1/ },
 }
 
@@ -30,8 +34,9 @@ const BOTH_FAIL: Record<string, readonly string[]> = {
   ],
   gaps: ["dtype={'n':int}"],
   longer: ['usecols=[0]'],
-  bad: ['', "on_bad_lines='oops'"],
+  bad: ['', 'dtype=str', "dtype=str,engine='python'", "on_bad_lines='oops'"],
   money: ["converters={'m':Money.of}"],
+  bytes: [''],
   nothing: ['', "engine='python'"],
 }
 

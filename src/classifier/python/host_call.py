@@ -32,6 +32,9 @@ FORMS = {
     },
 }
 
+# Calls that spell a path. Others may open a file, and say how it is read.
+PATHS = ('Path', 'PurePath', 'join', 'str', 'fspath', 'abspath', 'expanduser')
+
 
 def parse_call(text, kind):
     """Returns the Call that `text` writes down. `kind` is 'read' or 'write'. Raises HostError USAGE."""
@@ -41,12 +44,12 @@ def parse_call(text, kind):
         return NamedCall(text, kind, module, name)
     try:
         body = ast.parse(text.strip(), mode='exec').body
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         at = getattr(error, 'offset', None)
         place = f' at character {at}' if at else ''
         raise usage(text, kind, f'this is not Python: {getattr(error, "msg", error)}{place}') from error
     node = body[0] if len(body) == 1 else None
-    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr)):
+    while isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr, ast.NamedExpr)):
         node = node.value
     if not isinstance(node, ast.Call) or dotted(node.func) is None or last_name(node.func) not in form['names']:
         what = f'write one call of {" or ".join(form["names"])}, and nothing around it'
@@ -116,6 +119,9 @@ class Call:
             raise self.refused(node, f'the first argument is missing. Write {path} there: rowmill puts the file in')
         if len(given) > 1:
             raise self.refused(given[1], 'only the file comes without a name. Write NAME=VALUE for every other argument')
+        if any(isinstance(part, (ast.Call, ast.Starred)) and not is_path(part) for part in ast.walk(given[0])):
+            why = f'this is no path. Write {path} there, and give an encoding or a compression as an argument'
+            raise self.refused(given[0], why)
         # The literal path of the program, or None. rowmill reads IN and writes OUT, whatever it says.
         self.path = given[0].value if isinstance(given[0], ast.Constant) else None
         self.names = []
@@ -137,6 +143,8 @@ class Call:
                 if child is not None:  # None stands for `**` within the dict
                     self.check(child)
         elif isinstance(node, ast.Call):
+            if any(keyword.arg is None for keyword in node.keywords):
+                raise self.refused(node, f'** is not looked up within another call. {NAME_IT}')
             for child in [node.func, *node.args, *(keyword.value for keyword in node.keywords)]:
                 self.check(child)
         elif isinstance(node, (ast.Tuple, ast.List, ast.Set, ast.Slice)):
@@ -154,12 +162,16 @@ class Call:
     def resolve(self, module, missing='USAGE'):
         """Returns the arguments as values. `missing` is the code of the error if `module` lacks a name."""
         values = {'sep': '\t'} if self.function == 'read_table' and 'delimiter' not in self.arguments else {}
-        find = Names(self, module, missing)
+        find, spread = Names(self, module, missing), {}
         for node in self.spread:
             more = find.value(node)
             if not isinstance(more, dict):
                 raise self.refused(node, 'it is no dict of arguments')
-            values.update(more)
+            twice = next((name for name in more if name in [*self.arguments, *spread]), None)
+            if twice is not None:
+                raise self.refused(node, f'{twice} is given twice')
+            spread.update(more)
+        values.update(spread)
         values.update((name, find.value(node)) for name, node in self.arguments.items())
         return checked(self, values)
 
@@ -169,6 +181,11 @@ class Call:
         if node.lineno > 1:
             place = f'line {node.lineno}, {place}'
         return usage(self.text, self.kind, f'{short(part)} at {place}: {why}', code)
+
+
+def is_path(node):
+    """Whether a call in the place of the file only spells its path."""
+    return isinstance(node, ast.Call) and dotted(node.func) is not None and last_name(node.func) in PATHS
 
 
 def checked(call, values):

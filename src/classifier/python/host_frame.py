@@ -143,6 +143,8 @@ def reads_ranges():
 
 def numbers(values, name=None):
     """The index of whole numbers: a RangeIndex if their steps are even, as in the original job."""
+    if not values:
+        return pd.RangeIndex(0, name=name)
     step = values[1] - values[0] if len(values) > 1 else 1
     span = range(values[0], values[0] + step * len(values), step) if step else ()
     if list(span) == values:

@@ -6,6 +6,7 @@ os.system as a converter. Functions of the user and of packages that the user in
 
 import ast
 import collections
+import csv
 import datetime
 import decimal
 import difflib
@@ -43,6 +44,12 @@ class Names:
         self.call, self.module, self.missing = call, module, missing
 
     def value(self, node):
+        try:
+            return self.made(node)
+        except (TypeError, ValueError) as error:  # such as a list in a set
+            raise self.call.refused(node, f'{type(error).__name__}: {error}') from error
+
+    def made(self, node):
         if isinstance(node, ast.Constant):
             return node.value
         if isinstance(node, ast.UnaryOp):
@@ -105,7 +112,7 @@ class Names:
         if not is_builder(made):
             raise self.call.refused(node, f'a call is not made, except one that makes a dtype or a list. {NAME_IT}')
         places = [self.value(item) for item in node.args]
-        names = {keyword.arg: self.value(keyword.value) for keyword in node.keywords if keyword.arg}
+        names = {keyword.arg: self.value(keyword.value) for keyword in node.keywords}
         if made in (list, tuple, set, frozenset) and any(isinstance(item, range) and len(item) > MOST_ITEMS for item in places):
             raise self.call.refused(node, f'it has more than {MOST_ITEMS} items')
         try:
@@ -163,7 +170,8 @@ def is_allowed(value):
     if inspect.isclass(value):
         kinds = (*BUILTINS.values(), pandas.Timestamp, pandas.Timedelta, decimal.Decimal, uuid.UUID)
         dates = (datetime.date, datetime.time, datetime.timedelta)
-        return value in kinds or issubclass(value, (numpy.generic, pandas.api.extensions.ExtensionDtype, *dates))
+        harmless = (numpy.generic, pandas.api.extensions.ExtensionDtype, csv.Dialect, *dates)
+        return value in kinds or issubclass(value, harmless)
     return value in (json.loads, ast.literal_eval, pandas.to_numeric, pandas.to_datetime, pandas.to_timedelta)
 
 

@@ -73,6 +73,7 @@ class Recipe:
         """Lets the NA words of a column be texts."""
         self.rules[at]['words'] = True
         self.missing[at] = frozenset()
+        self.parsed = [other for other in self.parsed if other != at]
 
     def is_parsed(self, rule):
         return rule['kind'] == 'parse' or (rule['kind'] == 'text' and self.engine == 'python')
@@ -243,7 +244,7 @@ class Recipe:
         levels = [pd.Index(values[at].array, dtype=values[at].dtype, name=name) for at, name in zip(self.at_index, names)]
         if self.index_rule.get('multi'):
             return pd.MultiIndex.from_arrays(levels, names=names)
-        return numbers(levels[0].tolist(), names[0]) if self.index_rule.get('range') and count else levels[0]
+        return numbers(levels[0].tolist(), names[0]) if self.index_rule.get('range') else levels[0]
 
 
 def present(cells, words):

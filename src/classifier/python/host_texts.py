@@ -1,5 +1,9 @@
 """Texts of cells as pandas' parsers take them, so that they read each cell as it was in the file."""
 
+import functools
+import io
+
+import pandas as pd
 from pandas.io.parsers import TextParser
 
 
@@ -24,11 +28,17 @@ class Replaced:
 def quoted(columns):
     """The bytes of a CSV file of these columns, with every cell in quotes."""
     text = in_quotes(columns)
-    if '\0' in text:
-        raise ValueError('a cell holds the character NUL')
+    if '\0' in text and not keeps_nul():
+        raise ValueError('a cell holds the character NUL, at which this pandas ends it')
     if text.count('"') != 2 * len(columns) * len(columns[0]):
         text = in_quotes([[cell.replace('"', '""') for cell in cells] for cells in columns])
     return text.encode()
+
+
+@functools.lru_cache(maxsize=None)
+def keeps_nul():
+    """Whether the C engine of this pandas takes NUL for a character. Older versions end the cell there."""
+    return pd.read_csv(io.BytesIO(b'a\n"x\0y"\n'), engine='c')['a'].tolist() == ['x\0y']
 
 
 def in_quotes(columns):

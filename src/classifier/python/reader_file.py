@@ -15,7 +15,7 @@ from pandas.io.common import infer_compression
 from reader_cut import Cut
 from reader_learn import Learner
 from reader_original import PIECE_ROWS, read_original
-from reader_prove import prove
+from reader_prove import TEXT_CURE, prove
 
 FRAME_BYTES = 256 * 1024
 
@@ -56,6 +56,7 @@ def learn(reader, request, args, write):
     except HostError:
         raise
     except Exception as error:
+        original.rest()
         what = f'the cells of {path} cannot be cut: {type(error).__name__}: {" ".join(str(error).split())}. Please report this.'
         raise HostError('READ_DIFFERS', what) from error
     finally:
@@ -82,7 +83,7 @@ def cut_and_prove(reader, path, args, original, spool):
             count, line = len(columns[0]), done + 2
             part = original.part(done, count)
             learner.see(columns, part, recipe)
-            prove(recipe.assemble(columns, count, range(done, done + count)), part, done, line)
+            prove(assembled(recipe, columns, count, done), part, done, line)
             spool.add(columns, line)
             done += count
             reader.counted(done)
@@ -99,6 +100,16 @@ def cut_and_prove(reader, path, args, original, spool):
         made = learner.recipe()
     text = json.dumps(made, sort_keys=True, ensure_ascii=False)
     return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': done}
+
+
+def assembled(recipe, columns, count, done):
+    """What a worker makes of a piece. It reads it alone, and pandas may fail at that."""
+    try:
+        return recipe.assemble(columns, count, range(done, done + count))
+    except Exception as error:
+        said = error.record['message'] if isinstance(error, HostError) else f'{type(error).__name__}: {" ".join(str(error).split())}'
+        what = f'rows {done} to {done + count - 1} cannot be read as a part of the whole file: {said}'
+        raise HostError('READ_DIFFERS', f'{what.rstrip(".")}. {TEXT_CURE}.') from error
 
 
 def header_text(name):
@@ -121,7 +132,12 @@ class Spool:
         count, step = len(columns[0]), self.rows_of_a_frame(columns)
         for start in range(0, count, step):
             part = [cells[start : start + step] for cells in columns]
-            body = plain_json(part) or self.encode([*map(cells_of, zip(*part))]).encode()
+            try:
+                body = plain_json(part) or self.encode([*map(cells_of, zip(*part))]).encode()
+            except UnicodeEncodeError as error:
+                what = f'rows {line + start - 2} to {line + start - 3 + len(part[0])} hold a lone surrogate ({ascii(error.object[error.start])})'
+                cure = "which is no text. Give encoding_errors='replace', or the encoding of the file, in the original job too"
+                raise HostError('INPUT_ENCODING', f'{what}, {cure}.') from error
             lines = ','.join(map(str, range(line + start, line + min(start + step, count))))
             body = b'{"rows":%b,"lines":[%b]}' % (body, lines.encode())
             self.longest = max(self.longest, len(body))

@@ -38,8 +38,7 @@ class Learner:
         for position, at in enumerate(self.at_columns):
             rules[at] = self.rule(at, self.frame.iloc[:, position], f'column {self.frame.columns[position]!r}')
         plain = self.cut.plain()
-        if self.cut.engine == 'c':
-            self.texts = {at for at in [*self.at_index, *self.at_columns] if rules[at]['kind'] == 'text'}
+        self.texts = {at for at in [*self.at_index, *self.at_columns] if rules[at]['kind'] == 'text'}
         for at, rule in enumerate(rules):
             if rule is None:
                 rules[at] = {'kind': 'text', 'dtype': 'object', 'keys': self.keys[at]}
@@ -72,7 +71,9 @@ class Learner:
 
     def rule(self, at, values, where):
         keys = self.keys[at]
-        converter = first_key(self.args.get('converters'), keys)
+        # The python engine calls no converter for the index.
+        unconverted = self.cut.engine == 'python' and at in self.at_index
+        converter = None if unconverted else first_key(self.args.get('converters'), keys)
         if converter is not None:
             rule = {'kind': 'convert', 'key': converter, 'dtype': self.dtype(values, where), 'keys': keys}
             return {**rule, 'missing': True} if looks_for_missing(self.cut.engine) else rule
@@ -135,7 +136,7 @@ class Learner:
             if not recipe.missing[at].isdisjoint(columns[at]):
                 self.texts.discard(at)
                 row = next(row for row, cell in enumerate(columns[at]) if cell in recipe.missing[at])
-                # The C engine keeps NA words as texts in a column of numbers too large for it.
+                # pandas keeps NA words as texts in a column with numbers beyond 64 bits.
                 if isinstance(self.values(at, part)[row], str):
                     recipe.keep_words(at)
 

@@ -37,6 +37,9 @@ class Whole:
     def total(self, found):
         return len(self.frame)
 
+    def rest(self):
+        """Nothing: the file was read to its end."""
+
 
 class Pieces:
     """A DataFrame of given dtypes, piece by piece. `frame` is the first piece. Its memory does not grow with the file."""
@@ -49,6 +52,11 @@ class Pieces:
 
     def total(self, found):
         return found + len(self.next())
+
+    def rest(self):
+        """Reads the rest of the file. Raises what the original job raises."""
+        while len(self.next()):
+            pass
 
     def next(self):
         try:
@@ -66,7 +74,7 @@ def read_pieces(path, args):
     whole = ('index_col', 'converters', 'parse_dates', 'date_format', 'nrows', 'skipfooter', 'dtype_backend')
     if args.get('dtype') is None or any(name in args for name in whole):
         return None
-    frames = pd.read_csv(path, **args, iterator=True)
+    frames = pd.read_csv(path, **{**args, 'iterator': True, 'chunksize': None})
     try:
         first = frames.get_chunk(PIECE_ROWS)
     except StopIteration:

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from host_target import HostError
 
+TEXT_CURE = "Give such a column the dtype 'str' in the call and in the original job, and convert in the classifier"
+
 
 def prove(made, part, first, line):
     """Compares two DataFrames in everything a classifier can see. `first` is the number of the first row, `line` its line."""
@@ -62,8 +64,11 @@ def first_difference(made, part):
     if dtype.kind in 'mM' and hasattr(made, 'asi8'):
         return first_true(made.asi8 != part.asi8)
     left, right = (np.asarray(getattr(array, '_ndarray', array), dtype=object).tolist() for array in (made, part))
-    if left == right and (dtype != object or list(map(type, left)) == list(map(type, right))):
-        return None
+    try:
+        if left == right and (dtype != object or list(map(type, left)) == list(map(type, right))):
+            return None
+    except (TypeError, ValueError):  # pd.NA and arrays are no truth values
+        pass
     return next((at for at, pair in enumerate(zip(left, right)) if not same(*pair)), None)
 
 
@@ -72,7 +77,10 @@ def same(made, part):
         return False
     if made is part or made is pd.NA or part is pd.NA:
         return made is part
-    return bool(made == part) or (made != made and part != part)
+    try:
+        return bool(made == part) or (made != made and part != part)
+    except (TypeError, ValueError):
+        return False
 
 
 def first_true(mask):
