@@ -9,6 +9,7 @@ import ast
 import json
 import os
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -36,6 +37,8 @@ from adopt_state import find_state_jobs  # noqa: E402
 def adopt(path, module_path):
     program = Program(path)
     notes = Notes(program)
+    for line in program.out_of_order:
+        notes.look(line, 'This cell ran before the one above it. adopt takes the cells from top to bottom.')
     jobs = find_jobs(program) or find_state_jobs(program)
     if not jobs:
         explain_nothing(program, notes)
@@ -59,7 +62,7 @@ def explain_nothing(program, notes):
                 call,
                 'It reads with the csv module. Write a function over a pandas DataFrame that does the same.',
             )
-        elif (program.origin(call.func) or '').startswith(('polars.', 'dask.', 'pyspark.')):
+        elif (program.origin(call.func) or '').startswith(('polars.', 'dask.', 'pyspark.', 'modin.', 'cudf.')):
             notes.look(
                 call, f'{program.origin(call.func)}: only pandas gives the same bytes. Write the job with pandas first.'
             )
@@ -140,6 +143,7 @@ def describe(program, notes, job, module_path):
     module.settle(direct is not None)
     drops_rows = look_inside(program, notes, module)
     text = module.render(constants, os.path.basename(module_path)) if direct is None else None
+    look_at_text(notes, job, text or '')
     return {
         'read': {**place_of(program, read), 'file': source, 'call': read_call},
         'write': {**place_of(program, write), 'file': target, 'call': write_call},
@@ -147,6 +151,14 @@ def describe(program, notes, job, module_path):
         'rows': 'any' if drops_rows else 'one',
         'module': text,
     }
+
+
+def look_at_text(notes, job, text):
+    """Says if the module is not Python, such as a `break` whose loop was left out."""
+    try:
+        compile(text, 'module', 'exec')
+    except (SyntaxError, ValueError) as error:
+        notes.look(job.start, f'The new module is not valid Python ({error}). Correct it by hand.')
 
 
 def only_calls(program):
@@ -159,12 +171,24 @@ def place_of(program, node):
     return {'line': node.lineno, 'place': program.place(node.lineno)}
 
 
-def main():
+def answer():
     try:
-        answer = adopt(*sys.argv[1:3])
+        return adopt(*sys.argv[1:3])
     except Unreadable as error:
-        answer = {'unreadable': str(error)}
-    json.dump(answer, sys.stdout)
+        return {'unreadable': str(error)}
+
+
+def main():
+    """Answers in a thread with a large stack: each function and branch of a long program takes some of it."""
+    sys.setrecursionlimit(100_000)
+    threading.stack_size(512 * 1024 * 1024)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(answer()))
+    thread.start()
+    thread.join()
+    if not answers:
+        sys.exit(1)
+    json.dump(answers[0], sys.stdout)
 
 
 if __name__ == '__main__':

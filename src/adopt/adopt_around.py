@@ -6,8 +6,9 @@ from adopt_ends import OTHER_WRITES, call_sites, mentions
 from adopt_lasting import look_at_lasting
 from adopt_names import FUNCTIONS, key
 from adopt_settings import may_matter_often
-from adopt_signs import Signs, is_chance
+from adopt_signs import Signs
 from adopt_talk import ENDS, is_talk
+from adopt_told import is_chance
 from adopt_work import is_main_guard
 
 
@@ -73,7 +74,7 @@ def look_inside(program, notes, module):
     signs = Signs(program, notes, getattr(words.get('index'), 'value', True) not in (False, None))
     signs.state = module.job.state and module.job.state.split('.')[1]
     for work in module.busy:
-        held = {work.param, work.state} if work.state else work.held | {work.param}
+        held = {work.param, work.state} if work.state else work.held | {work.param, work.start} - {None}
         signs.inspect(work.statements, held, {work.end})
         for statement in work.statements:
             look_at_statement(program, notes, module, work, statement)

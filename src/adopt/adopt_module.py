@@ -189,20 +189,31 @@ class Module:
         for work in busy:
             name = f'{work.scope.name}_part' if isinstance(work.scope, FUNCTIONS) else 'main_part'
             lines += self.function(work, name) + ['', '']
-            value = f'{name}({value})'
+            value = f'await {name}({value})' if self.awaits(work) else f'{name}({value})'
         if not busy:
             return [f'def {self.name}(frame):', '    return frame']
-        return lines + [f'def {self.name}(frame):', f'    return {value}']
+        head = 'async def' if any(map(self.awaits, busy)) else 'def'
+        return lines + [f'{head} {self.name}(frame):', f'    return {value}']
 
     def function(self, work, name):
         body = self.program.render(self.preludes[work], (), '    ')
         body += self.program.render(work.statements, work.edits, '    ')
         shared = self.globals_of(work)
+        word = 'async def' if self.awaits(work) else 'def'
         if work.param in shared:
-            head = ['def ' + name + '(frame):', f'    global {", ".join(shared)}', f'    {work.param} = frame']
+            head = [f'{word} {name}(frame):', f'    global {", ".join(shared)}', f'    {work.param} = frame']
         else:
-            head = [f'def {name}({work.param}):'] + ([f'    global {", ".join(shared)}'] if shared else [])
+            head = [f'{word} {name}({work.param}):'] + ([f'    global {", ".join(shared)}'] if shared else [])
         return head + body
+
+    def awaits(self, work):
+        """Whether the work needs `async def`."""
+        waits = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+        return any(
+            (isinstance(node, waits) or getattr(node, 'is_async', 0)) and self.program.scope(node) is work.scope
+            for statement in work.statements
+            for node in ast.walk(statement)
+        )
 
     def globals_of(self, work):
         """Names that the work binds and that functions of the module read as global variables."""

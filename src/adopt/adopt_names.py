@@ -1,6 +1,7 @@
 """Which names statements read, bind and change."""
 
 import ast
+import functools
 import re
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -44,6 +45,7 @@ def arguments(function):
     return every + [arg for arg in (args.vararg, args.kwarg) if arg]
 
 
+@functools.lru_cache(maxsize=None)  # a long program asks for the same statements again and again
 def binds(node):
     """The names that a statement or expression binds in its own scope."""
     names = set()
@@ -70,7 +72,7 @@ def binds(node):
             visit(child)
 
     visit(node)
-    return names
+    return frozenset(names)
 
 
 def changes(node):

@@ -17,6 +17,11 @@ class Needs:
     def __init__(self, program, notes):
         self.program, self.notes = program, notes
         self.module = flat(program.tree.body)
+        self.usable = None  # (statements of the module before the work, what of_module made of them)
+        self.globals = {  # function -> the names that it sets with `global`
+            function: {name for node in ast.walk(function) if isinstance(node, ast.Global) for name in node.names}
+            for function in program.functions
+        }
         self.prepared = {program.tree: None}  # scope -> statements that count; None: every one of the module
         self.calls = {}  # function -> the call that stands for it in the scope outside
         self.layers = {program.tree: {}}
@@ -62,9 +67,8 @@ class Needs:
     def set_globally(self, name):
         """Keeps what sets a variable of the module with `global`, in functions of the job or in others."""
         is_set = False
-        for function in self.program.functions:
-            own = [node for node in ast.walk(function) if isinstance(node, ast.Global) and name in node.names]
-            if not own:
+        for function, names in self.globals.items():
+            if name not in names:
                 continue
             if function in self.prepared:
                 found = self.binding(name, self.prepared[function])
@@ -79,11 +83,11 @@ class Needs:
         known = self.prepared[self.program.tree]
         if known is None:
             return self.module
-        definitions = (ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
-        others = [
-            statement for statement in self.module if isinstance(statement, definitions) and statement not in known
-        ]
-        return sorted(known + others, key=lambda statement: statement.lineno)
+        if self.usable is None or self.usable[0] is not known:
+            definitions = (ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
+            others = {statement for statement in self.module if isinstance(statement, definitions)}.difference(known)
+            self.usable = known, sorted([*known, *others], key=lambda statement: statement.lineno)
+        return self.usable[1]
 
     @staticmethod
     def binding(name, statements):

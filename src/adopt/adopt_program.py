@@ -21,7 +21,7 @@ STAR = (
     'get_dummies',
     'factorize',
 )
-MAGIC = re.compile(r'^\s*(%|!|\?)|^[\w.]+\?+\s*$')
+MAGIC = re.compile(r'^\s*(%|!|\?)|^\s*[\w., ]+=\s*[%!]|^[\w.]+\?+\s*$')
 
 
 class Unreadable(Exception):
@@ -37,6 +37,7 @@ class Program:
         self.name = os.path.basename(path)
         self.is_notebook = path.endswith('.ipynb')
         self.cells = []  # (number of the cell, its first line) of a notebook
+        self.out_of_order = []  # the first lines of cells that ran before the one above them
         try:
             self.text = self.read_notebook() if self.is_notebook else self.read_file()
         except OSError as error:
@@ -47,6 +48,8 @@ class Program:
             line = getattr(error, 'lineno', None)
             place = 'the program' if line is None else f'{self.place(line)} of the program'
             said = getattr(error, 'msg', error)
+            if str(said).startswith('Missing parentheses in call'):
+                said = f'{said} It looks like Python 2: convert it to Python 3 first'
             message = (
                 f'{self.name}: Python cannot parse {place} ({said}). Correct it, or name its Python with --python PATH.'
             )
@@ -75,14 +78,19 @@ class Program:
         try:
             with open(self.path, encoding='utf-8') as file:
                 cells = json.load(file)['cells']
-            sources = [''.join(cell['source']) for cell in cells if cell['cell_type'] == 'code']
+            cells = [cell for cell in cells if cell['cell_type'] == 'code']
+            sources = [(''.join(cell['source']), cell.get('execution_count')) for cell in cells]
         except (ValueError, KeyError, TypeError) as error:
             raise Unreadable(
                 f'{self.name} is no notebook of version 4: {error!r}. Save it in Jupyter again.'
             ) from error
         lines = []
-        for number, source in enumerate(sources, 1):
+        last = 0
+        for number, (source, count) in enumerate(sources, 1):
             self.cells.append((number, len(lines) + 1))
+            if (count or last) < last:
+                self.out_of_order.append(len(lines) + 1)
+            last = count or last
             own = source.replace('\r\n', '\n').split('\n')
             if own[0].startswith('%%') and not re.match(r'%%(time|timeit|capture)\b', own[0]):
                 own = ['# ' + line for line in own]
@@ -198,7 +206,7 @@ class Program:
             first = min([statement.lineno] + [node.lineno for node in getattr(statement, 'decorator_list', [])])
             if before is not None and self.is_gap(before.end_lineno + 1, first):
                 gap = self.text.split('\n')[before.end_lineno : first - 1]
-                lines += [(indent + line.strip()).rstrip() for line in gap]
+                lines += [(indent + line.strip()).rstrip() for line in gap if not line.startswith('# In[')]
             start = self.starts[first - 1] + self.column(first) if first < statement.lineno else self.span(statement)[0]
             end = self.span(statement)[1]
             own = [edit for edit in edits if start <= edit[0] and edit[1] <= end]

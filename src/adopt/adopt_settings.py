@@ -1,6 +1,7 @@
 """Statements before the work that nobody needs by name: those that set something up are kept, others are named."""
 
 import ast
+import re
 
 from adopt_ends import contains
 from adopt_names import FUNCTIONS, binds, key, root
@@ -83,7 +84,7 @@ def setting(needs, statement, scope, runs):
         or origin in needs.setters
     ):
         needs.keep([statement], scope)
-        if origin.startswith('pandas.') and 'display' not in needs.program.source(statement):
+        if origin.startswith('pandas.') and not re.search('display|chained_assignment', needs.program.source(statement)):
             needs.notes.look(
                 statement, 'It changes how pandas works. The module does the same, but the file is read without it.'
             )

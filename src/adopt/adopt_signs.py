@@ -2,11 +2,14 @@
 
 import ast
 
-from adopt_known import BY_ROW, MOVES, JOINS, STATISTICS, TOLD
-from adopt_names import arguments, changes, key, root
+from adopt_carried import carried
+from adopt_known import PROPERTIES, TOLD
+from adopt_names import FUNCTIONS, arguments, changes, key, loads
+from adopt_numbers import NumberOfRows, index_of, is_of_columns
 from adopt_talk import is_talk
+from adopt_told import Told, first_argument
 
-RANDOM = ('random.', 'numpy.random.', 'uuid.', 'secrets.')
+FRAME_FUNCTIONS = ('assign', 'pipe', 'agg', 'aggregate', 'transform', 'apply')
 ON_ROWS = ('apply', 'map', 'applymap', 'transform', 'progress_apply', 'progress_map', 'parallel_apply')
 
 
@@ -14,15 +17,24 @@ class Signs:
     """Walks through the work, and with the frame into the functions that get it."""
 
     def __init__(self, program, notes, index_is_written):
-        self.index_is_written = index_is_written
         self.state = None  # the attribute that has the frame
-        self.drops_rows = False  # or multiplies them, by what each row says itself
         self.program, self.notes = program, notes
         self.functions = {function.name: function for function in program.functions}
+        named = [node for node in ast.walk(program.tree) if isinstance(node, ast.Assign)]
+        self.functions.update((key(a.targets[0]), a.value) for a in named if isinstance(a.value, ast.Lambda))
+        self.numbers = NumberOfRows(program, notes, self.of_frame)
+        self.told = Told(program, self.of_frame, index_is_written, self.functions)
         self.seen = set()
+        self.outer = set()  # the variables that have the frame where functions can read them
+
+    @property
+    def drops_rows(self):
+        """Whether the work drops or multiplies rows, by what each row says itself."""
+        return self.numbers.drops
 
     def inspect(self, statements, held, without=()):
         """`held` are the variables that have the frame or a column of it."""
+        held = self.with_lambdas(statements, with_rows(statements, held))
         for statement in statements:
             shown = {
                 part
@@ -33,19 +45,45 @@ class Signs:
             for node in ast.walk(statement):
                 if node not in without and node not in shown:
                     self.inspect_node(node, held)
-            self.rows(statement, held, shown)
+            self.numbers.inspect(statement, held, shown)
+
+    def with_lambdas(self, statements, held):
+        """Adds the parameters of lambdas that get the frame or a column: `df.assign(x=lambda d: d.a)`."""
+        found = set(held)
+        for node in (part for statement in statements for part in ast.walk(statement)):
+            given = []
+            if isinstance(node, ast.Call) and self.gives_frame(node, held):
+                given = node.args + [keyword.value for keyword in node.keywords]
+            elif isinstance(node, ast.Subscript) and self.of_frame(node.value, held):
+                given = [node.slice]
+            for function in given:
+                if isinstance(function, ast.Lambda):
+                    found |= {arg.arg for arg in arguments(function)[:1]}
+        return found
+
+    def gives_frame(self, call, held):
+        """Whether a function among the arguments of a method gets a frame or a column, and not a row or a value."""
+        method = call.func
+        if not isinstance(method, ast.Attribute) or method.attr not in FRAME_FUNCTIONS:
+            return False
+        if method.attr in ('assign', 'pipe'):
+            return True
+        return self.of_frame(method.value, held) and not is_of_columns(call) and not is_column(method.value)
 
     def inspect_node(self, node, held):
         if isinstance(node, ast.Call):
             self.call(node, held)
-        elif (
-            isinstance(node, ast.Attribute)
-            and node.attr in ('iloc', 'iat', 'codes')
-            and self.of_frame(node.value, held)
-        ):
-            self.tell(node, node.attr)
-        elif isinstance(node, ast.For):
-            self.counter(node, held)
+        elif isinstance(node, ast.Attribute):
+            self.attribute(node, held)
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
+            self.item(node, held)
+        elif isinstance(node, (ast.For, ast.AsyncFor)) and self.of_frame(node.iter, held):
+            for name in carried(node, held):
+                self.notes.sign(node, f'{name} is carried from row to row. It begins anew in each batch.')
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            self.comprehension(node, held)
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult) and self.of_frame(node, held):
+            self.notes.sign(node, '@ computes over the whole column. A batch has only some of the rows.')
         elif isinstance(node, ast.Try) and any(self.of_frame(part, held) for part in node.body):
             if not all(isinstance(handler.body[-1], ast.Raise) for handler in node.handlers):
                 self.notes.sign(
@@ -54,60 +92,53 @@ class Signs:
                 )
 
     def call(self, node, held):
-        origin = self.program.origin(node.func) or ''
-        name = origin.rsplit('.', 1)[-1] if isinstance(node.func, ast.Name) else getattr(node.func, 'attr', '')
-        words = {keyword.arg: keyword.value for keyword in node.keywords}
-        on_frame = isinstance(node.func, ast.Attribute) and self.of_frame(node.func.value, held)
-        given_frame = any(self.of_frame(arg, held) for arg in node.args + list(words.values()))
-        if name == 'to_datetime' and 'format' not in words and given_frame:
-            self.notes.sign(
-                node, 'to_datetime without format= guesses the format from the values of the column. Give format=.'
-            )
-        elif origin in ('len', 'range', 'enumerate') and given_frame and isinstance(node.func, ast.Name):
-            self.notes.sign(node, f'{name} counts the rows: a batch has fewer than the file.')
-        elif is_chance(origin):
-            self.notes.sign(node, f'{origin} gives other values in each batch and in each worker, even with a seed.')
-        elif name in STATISTICS and (on_frame or given_frame and origin.startswith(('numpy.', 'scipy.'))):
-            axis = words.get('axis')
-            if not (isinstance(axis, ast.Constant) and axis.value in (1, 'columns')) and not self.is_text(node.func):
-                self.tell(node, name)
-        elif (
-            name in TOLD
-            and name not in STATISTICS + ('codes', 'iloc')
-            and (on_frame or given_frame and self.is_known(name, origin))
-        ):
-            self.tell(node, name)
-        elif name == 'cut' and origin.startswith('pandas.') and given_frame and not is_list(node, words):
-            self.notes.sign(
-                node, 'cut with a number of bins makes its edges from all values. Give the edges as a list.'
-            )
-        elif name == 'astype' and any('category' in ast.dump(arg) for arg in node.args) and on_frame:
-            self.notes.sign(
-                node,
-                'astype("category") takes its categories from the whole column. Give pd.CategoricalDtype([...]).',
-            )
-        elif name == 'reset_index' and on_frame and self.index_is_written:
-            self.notes.sign(node, 'reset_index numbers the rows of each batch from 0, and the index is written.')
-        elif name == 'fillna' and 'method' in words and on_frame:
-            self.tell(node, 'ffill')
-        self.into(node, name, held, on_frame)
+        text = self.told.call(node, held)
+        if text:
+            self.notes.sign(node, text)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ''
+        self.into(node, name, held, bool(name) and self.of_frame(node.func.value, held))
 
-    @staticmethod
-    def is_known(name, origin):
-        """Whether a function that gets the frame is one of a library, and not one of the program with the same name."""
-        return origin.startswith(('pandas.', 'pd.', 'numpy.', 'scipy.', 'sklearn.')) or name.startswith('fit')
+    def attribute(self, node, held):
+        if not self.of_frame(node.value, held):
+            return
+        what = PROPERTIES.get(node.attr) or TOLD.get(node.attr)
+        is_called = getattr(node.parent, 'func', None) is node
+        is_about_columns = is_all_rows(node.parent) or node.attr == 'shape' and is_second(node.parent)
+        if what and not (is_called or is_about_columns or is_guard(node)):
+            self.notes.sign(node, f'{node.attr} {what}. A batch has only some of the rows.')
 
-    def tell(self, node, name):
-        self.notes.sign(node, f'{name} {TOLD[name]}. A batch has only some of the rows.')
+    def item(self, node, held):
+        """`df['a'][0]`, `df[:5]`, `df.loc[0]`, `df.at[i - 1, 'a']`: rows by their place."""
+        base, index = node.value, index_of(node)
+        if not self.of_frame(base, held) or isinstance(base, ast.Attribute) and base.attr in ('str', 'shape', 'iloc', 'iat'):
+            return
+        index = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
+        is_place = isinstance(index, ast.Slice) and (index.lower or index.upper or index.step) is not None
+        is_number = isinstance(index, ast.UnaryOp) or isinstance(getattr(index, 'value', None), int)
+        is_other = isinstance(index, ast.BinOp) and isinstance(index.op, (ast.Add, ast.Sub))
+        if is_place or (is_number and not self.of_frame(index, held) or is_other) and key(base) not in held:
+            self.notes.sign(node, 'It picks rows by their place. A batch has only some of the rows.')
+
+    def comprehension(self, node, held):
+        if not any(self.of_frame(generator.iter, held) for generator in node.generators):
+            return
+        own = {n.id for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)}
+        for name in sorted(changes(node) - own - held):
+            self.notes.sign(node, f'{name} is carried from row to row. It begins anew in each batch.')
+        if isinstance(node, (ast.SetComp, ast.DictComp)):
+            self.notes.sign(node, 'It collects the values of all rows. A batch has only some of the rows.')
 
     def into(self, node, name, held, on_frame):
         """Follows the frame into functions of the program. One for apply(axis=1) or map gets a row or a value."""
-        if name in ON_ROWS and on_frame and name != 'pipe':
+        self.outer |= held
+        if name in ON_ROWS and on_frame:
             for arg in node.args[:1]:
-                self.function(arg, set())
+                function = self.own_function(arg)
+                gets_frame = function is not None and self.gives_frame(node, held)
+                self.function(arg, first_argument(function) if gets_frame else set())
         elif name == 'pipe' and on_frame and node.args:
             function = self.functions.get(key(node.args[0]))
-            self.function(node.args[0], {arg.arg for arg in arguments(function)[:1]} if function else set())
+            self.function(node.args[0], first_argument(function) if function else set())
         elif self.own_function(node.func):
             function = self.own_function(node.func)
             names = [arg.arg for arg in arguments(function)][isinstance(function.parent, ast.ClassDef) :]
@@ -124,10 +155,14 @@ class Signs:
     def function(self, node, given):
         function = self.own_function(node)
         given = given | ({f'self.{self.state}'} if self.state and isinstance(node, ast.Attribute) else set())
-        if function is None or (function.name, frozenset(given)) in self.seen:
+        if function is None:
             return
-        self.seen.add((function.name, frozenset(given)))
-        self.inspect(function.body, frame_names(function.body, given))
+        given = given | (loads(function) & self.outer)
+        if (function, frozenset(given)) in self.seen:
+            return
+        self.seen.add((function, frozenset(given)))
+        body = function.body if isinstance(function, FUNCTIONS) else [function.body]
+        self.inspect(body, frame_names(body, given))
         for part in ast.walk(function):
             if isinstance(part, (ast.Global, ast.Nonlocal)):
                 self.notes.look(
@@ -135,89 +170,10 @@ class Signs:
                     f'{", ".join(part.names)} is changed here and lives on after the call. Each worker has its own.',
                 )
 
-    def rows(self, statement, held, shown):
-        """Rows that are dropped, multiplied or joined."""
-        for node in ast.walk(statement):
-            if node in shown or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-                continue
-            name = node.func.attr
-            given = any(self.of_frame(arg, held) for arg in node.args) or self.of_frame(node.func.value, held)
-            if name in JOINS and given or name in ('join', 'append') and root(node.func) in held:
-                self.notes.look(
-                    node,
-                    f'{name} joins the frame with other rows. Each row needs exactly one result, in the same order.',
-                )
-            elif name in BY_ROW and given and root(node.func) in held:
-                self.any_rows(node, f'{name} may change the number of rows')
-            elif name in MOVES and given and root(node.func) in held:
-                self.notes.look(node, f'{name} may change the number of rows. rowmill expects one result for each row.')
-        value = getattr(statement, 'value', None)
-        is_used = isinstance(statement, (ast.Assign, ast.Return, ast.Expr)) and value not in shown
-        if is_used and self.is_filter(value, held):
-            self.any_rows(statement, 'It keeps only some rows')
-
-    def any_rows(self, node, what):
-        self.drops_rows = True
-        self.notes.note(node, f'{what}, so the command has --rows any.')
-
-    def is_filter(self, node, held):
-        """`df[df.a > 0]`, also with .copy() or .loc."""
-        while isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            node = node.func.value
-        if not isinstance(node, ast.Subscript):
-            return False
-        base = node.value
-        if isinstance(base, ast.Attribute) and base.attr == 'loc':
-            base = base.value
-        index = node.slice
-        index = getattr(index, 'value', index) if type(index).__name__ == 'Index' else index
-        index = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else index
-        if key(base) not in held or isinstance(index, (ast.Constant, ast.List, ast.Slice, ast.Name)):
-            return False
-        return isinstance(index, (ast.Compare, ast.BinOp, ast.UnaryOp, ast.Call)) and self.of_frame(index, held)
-
-    def counter(self, loop, held):
-        """`for i, row in enumerate(df.iterrows())` is told by enumerate; here: a counter that grows with each row."""
-        if any(
-            isinstance(node, ast.Call) and getattr(node.func, 'attr', '') in ('iterrows', 'itertuples')
-            for node in ast.walk(loop.iter)
-        ):
-            grown = [
-                node for node in ast.walk(loop) if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
-            ]
-            for node in grown:
-                self.notes.sign(node, f'{node.target.id} grows from row to row. It begins anew in each batch.')
-
-    @staticmethod
-    def is_text(func):
-        """Whether a method belongs to `.str` or `.dt`: it looks at one value."""
-        return (
-            isinstance(func, ast.Attribute)
-            and isinstance(func.value, ast.Attribute)
-            and func.value.attr in ('str', 'dt')
-        )
-
     @staticmethod
     def of_frame(node, held):
         """Whether an expression is the frame, a column, or made of one, and not of one row."""
-        return any(
-            isinstance(part, (ast.Name, ast.Attribute)) and key(part) in held for part in walk_outside_lambdas(node)
-        )
-
-
-def is_chance(origin):
-    """Whether a call gives random values or the time."""
-    is_time = origin.split('.')[0] in ('datetime', 'pandas', 'time') and origin.rsplit('.', 1)[-1] in (
-        'now',
-        'today',
-        'utcnow',
-        'time',
-    )
-    return (
-        is_time
-        or origin.startswith(RANDOM)
-        and not origin.endswith(('.seed', '.Random', '.default_rng', '.RandomState'))
-    )
+        return any(part in held or key(part) in held for part in walk_outside_lambdas(node))
 
 
 def walk_outside_lambdas(node):
@@ -230,9 +186,55 @@ def walk_outside_lambdas(node):
             yield from walk_outside_lambdas(child)
 
 
-def is_list(call, words):
-    bins = words.get('bins') or (call.args[1] if len(call.args) > 1 else None)
-    return bins is not None and not (isinstance(bins, ast.Constant) and isinstance(bins.value, int))
+def with_rows(statements, held):
+    """`held` without the variables that have only names of columns: `names = list(df.columns)`."""
+    values = {}
+    for node in (part for statement in statements for part in ast.walk(statement)):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                values.setdefault(key(target), []).append(node.value)
+    without = set()
+    before = None
+    while before != len(without):
+        before = len(without)
+        for name in held & set(values) - without:
+            rows = held - without
+            if all(is_of_names(value, without) and not Signs.of_frame(value, rows) for value in values[name]):
+                without.add(name)
+    return held - without
+
+
+def is_of_names(node, without):
+    return any(
+        isinstance(part, ast.Attribute) and part.attr in ('columns', 'dtypes') or key(part) in without
+        for part in ast.walk(node)
+    )
+
+
+def is_column(node):
+    """Whether a method belongs to one column, and not to a frame: `df['a'].str.lower()`, and not `df[['a', 'b']]`."""
+    while isinstance(node, (ast.Call, ast.Attribute)) and not isinstance(getattr(node, 'value', None), ast.Name):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    if isinstance(node, ast.Subscript):
+        return not isinstance(index_of(node), (ast.List, ast.Tuple, ast.Name, ast.ListComp))
+    return isinstance(node, ast.Attribute)
+
+
+def is_all_rows(node):
+    """`.iloc[:, 0]`: a column by its number."""
+    index = index_of(node) if isinstance(node, ast.Subscript) else None
+    first = index.elts[0] if isinstance(index, ast.Tuple) and index.elts else None
+    return isinstance(first, ast.Slice) and (first.lower or first.upper or first.step) is None
+
+
+def is_guard(node):
+    """`if df.empty: return df`: a batch of a file with rows is not empty."""
+    return node.attr == 'empty' and isinstance(node.parent, ast.If) and not isinstance(node.value, ast.Subscript)
+
+
+def is_second(node):
+    """`df.shape[1]`: the number of columns."""
+    return isinstance(node, ast.Subscript) and getattr(index_of(node), 'value', None) == 1
 
 
 def frame_names(statements, given):

@@ -171,18 +171,20 @@ class Work:
         self.statements = kept
         self.statements = []
         for index, statement in enumerate(kept):
-            if self.can_move(statement, kept[:index] + kept[index + 1 :]):
+            if self.can_move(statement, kept[:index] + kept[index + 1 :], kept[index + 1 :]):
                 self.prepared.append(statement)
                 self.moved.add(statement)
             else:
                 self.statements.append(statement)
 
-    def can_move(self, statement, others):
+    def can_move(self, statement, others, later):
         """Whether a statement between the ends does the same when it runs once, before the work."""
         movable = (ast.Assign, ast.AnnAssign, ast.With, ast.Import, ast.ImportFrom, ast.ClassDef) + FUNCTIONS
         if not isinstance(statement, movable) or self.touches(statement):
             return False
         own = binds(statement)
+        if isinstance(statement, FUNCTIONS) and loads(statement) & {name for other in later for name in binds(other)}:
+            return False  # the function reads what is set only after it
         staying = [other for other in others if other not in self.moved]
         written = {self.param} | {name for other in staying for name in binds(other) if self.touches(other)}
         written |= {name for other in staying for name in changes(other) if self.touches(other)}

@@ -12,15 +12,16 @@ const HEADS: Readonly<Record<ProgramNote['kind'], string>> = {
 /** The command that does the job of the program. IN and OUT stand for files that the program does not tell. */
 export function adoptedCommand(found: FoundJob): string {
   const files = [found.read.file ?? 'IN', found.write.file ?? 'OUT'].map(quoteForShell)
-  return [...commandLines(['rowmill run', ...files], found), ...(found.rows === 'any' ? ['--rows any'] : [])].join(NEXT)
+  return commandLines(['rowmill run', ...files], found).join(NEXT)
 }
 
 /** Where a long command goes on in the next line. */
 const NEXT = ' \\\n  '
 
-function commandLines(words: readonly string[], { read, write, classifier }: FoundJob): string[] {
+function commandLines(words: readonly string[], { read, write, classifier, rows }: FoundJob): string[] {
   const calls = [`--read ${quoteCall(read.call)}`, `--write ${quoteCall(write.call)}`]
-  return [words.join(' '), `--classifier ${quoteForShell(classifier)}`, ...calls]
+  const any = rows === 'any' ? ['--rows any'] : []
+  return [words.join(' '), `--classifier ${quoteForShell(classifier)}`, ...calls, ...any]
 }
 
 /** The file of the new module: beside the program, old_job_classifier.py for old_job.py. */

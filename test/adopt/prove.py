@@ -4,7 +4,9 @@ Standard input: JSON [{program, arguments, read, write, classifier, input, outpu
 directory. Standard output: JSON [null or what differs], in the same order. Each runs in a process of its own.
 """
 
+import asyncio
 import importlib.util
+import inspect
 import io
 import json
 import os
@@ -77,6 +79,8 @@ def run_adopted(case):
     read, write = parse_call(case['read'], 'read'), parse_call(case['write'], 'write')
     frame = pd.read_csv(case['input'], **read.resolve(module))
     result = getattr(module, name)(frame)
+    if inspect.isawaitable(result):
+        result = asyncio.run(result)
     result = frame if result is None else result
     result.to_csv('adopted-out', **write.resolve(module))
 

@@ -58,7 +58,7 @@ type CheckValues = OptionValues<(typeof OPTIONS)[number]>
 
 export const checkCommand = defineCommand({
   name: 'check',
-  doc: 'try a classifier on some rows of IN: does it look at one row at a time, how long will the job take, does it pay?',
+  doc: 'try a classifier on some rows of IN: whether it looks at one row at a time, how long the job will take, and whether it pays',
   operands: [{ name: 'IN', doc: 'a CSV file, also .gz, or - for standard input' }],
   example: 'rowmill check rows.csv --classifier black_box.py:classify_df',
   options: OPTIONS,

@@ -1,0 +1,351 @@
+"""Small bodies between a read and a write, and what adopt says of each. Prints a list of what is not as the tables say.
+
+    python signs.py FOLDER_OF_ADOPT
+
+The working directory has orders.csv. Where the table says that each row is alone, the cut is run over the whole file and over
+batches, and must give the same.
+"""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, sys.argv[1])
+
+import pandas as pd  # noqa: E402
+from adopt import adopt  # noqa: E402
+
+# The result of a row depends on others: adopt must not say that it is done.
+OTHER_ROWS = {
+    'builtin_sum': "total = sum(df['price'])\ndf['share'] = df['price'] / total",
+    'builtin_max': "df['rel'] = df['price'] / max(df['price'])",
+    'builtin_min': "lo = min(df.price)\ndf['d'] = df.price - lo",
+    'builtin_sorted': "names = sorted(df['name'])\ndf['pos'] = df['name'].map(names.index)",
+    'builtin_set': "known = set(df['name'])\ndf['seen'] = df['email'].isin(known)",
+    'values_mean': "df['d'] = df['price'] - df['price'].values.mean()",
+    'to_numpy_sum': "df['d'] = df['price'] / df['price'].to_numpy().sum()",
+    'np_mean': "import numpy as np\ndf['d'] = df['price'] - np.mean(df['price'])",
+    'np_max_alias': "from numpy import max as npmax\ndf['d'] = df['price'] / npmax(df['price'])",
+    'statistics': "import statistics\ndf['d'] = df['price'] - statistics.mean(df['price'])",
+    'counter': "from collections import Counter\nc = Counter(df['country'])\ndf['n'] = df['country'].map(c)",
+    'prev_row': "prev = None\nout = []\nfor r in df.itertuples():\n    out.append(r.price == prev)\n    prev = r.price\ndf['same'] = out",
+    'seen_set': "seen = set()\nout = []\nfor v in df['country']:\n    out.append(v in seen)\n    seen.add(v)\ndf['dup'] = out",
+    'seen_dict': "n = {}\nout = []\nfor v in df['country']:\n    n[v] = n.get(v, 0) + 1\n    out.append(n[v])\ndf['nth'] = out",
+    'running_list': "tot = 0\nout = []\nfor v in df['qty']:\n    tot = tot + v\n    out.append(tot)\ndf['run'] = out",
+    'running_aug': "tot = 0\nout = []\nfor v in df['qty']:\n    tot += v\n    out.append(tot)\ndf['run'] = out",
+    'running_zip': "tot = 0\nout = []\nfor v, c in zip(df['qty'], df['country']):\n    tot += v\n    out.append(tot)\ndf['run'] = out",
+    'accumulate': "from itertools import accumulate\ndf['run'] = list(accumulate(df['qty']))",
+    'itertools_count': "import itertools\nn = itertools.count(1)\ndf['no'] = [next(n) for _ in df['id']]",
+    'apply_cols': "df[['price', 'qty']] = df[['price', 'qty']].apply(lambda c: c / c.max())",
+    'apply_np': "import numpy as np\nm = df[['price', 'qty']].apply(np.mean)\ndf['m'] = m['price']",
+    'agg_text': "m = df['price'].agg('mean')\ndf['m'] = m",
+    'agg_dict': "m = df.agg({'price': 'max'})\ndf['m'] = m['price']",
+    'isin_self': "df['boss'] = df['qty'].isin(df['id'])",
+    'map_self': "names = df.set_index('id')['name']\ndf['bn'] = df['qty'].map(names)",
+    'dict_zip': "names = dict(zip(df['id'], df['name']))\ndf['bn'] = df['qty'].map(names)",
+    'dict_comp': "names = {r.id: r.name for r in df.itertuples()}\ndf['bn'] = df['qty'].map(names)",
+    'str_cat': "df['all'] = df['country'].str.cat(sep=',')",
+    'join_text': "df['all'] = ','.join(df['country'])",
+    'eval_sum': "df = df.eval('share = price / price.sum()')",
+    'query_mean': "df = df.query('price > price.mean()')",
+    'shape0': "import numpy as np\ndf['n'] = np.arange(df.shape[0])",
+    'size_attr': "import numpy as np\ndf['n'] = np.arange(df['price'].size)",
+    'index_size': "import numpy as np\ndf['n'] = np.arange(df.index.size)",
+    'rng': "import numpy as np\nrng = np.random.default_rng(1)\ndf['r'] = rng.random(len(df.columns))[0]",
+    'rng_each': "import numpy as np\nrng = np.random.default_rng(1)\ndf['r'] = [rng.random() for _ in df['id']]",
+    'random_obj': "import random\nrnd = random.Random(3)\ndf['r'] = [rnd.random() for _ in df['id']]",
+    'random_from': "from random import random, seed\nseed(1)\ndf['r'] = [random() for _ in df['id']]",
+    'now': "from datetime import datetime\ndf['at'] = datetime.now().isoformat()",
+    'timestamp_now': "df['at'] = pd.Timestamp.now()",
+    'today': "import datetime as dt\ndf['at'] = dt.date.today()",
+    'pd_today': "df['at'] = pd.to_datetime('today')",
+    'timestamp_today_text': "df['at'] = pd.Timestamp('now')",
+    'time_time': "import time\ndf['at'] = time.time()",
+    'strftime_now': "import time\ndf['at'] = time.strftime('%Y%m%d%H%M%S')",
+    'values_0': "df['f'] = df['price'].values[0]",
+    'loc_0': "df['f'] = df.loc[0, 'price']",
+    'at_0': "df['f'] = df.at[0, 'price']",
+    'item_0': "df['f'] = df['price'][0]",
+    'tolist_0': "df['f'] = df['price'].tolist()[0]",
+    'list_first': "df['f'] = list(df['price'])[0]",
+    'next_iter': "_, first = next(df.iterrows())\ndf['f'] = first['price']",
+    'reversed': "df['r'] = list(reversed(df['price'].tolist()))",
+    'reverse_slice': "df['r'] = df['price'].tolist()[::-1]",
+    'df_reverse': 'df = df[::-1]',
+    'df_slice': 'df = df[:5]',
+    'df_slice_skip': 'df = df[1:]',
+    'loc_slice': 'df = df.loc[:10]',
+    'take': 'df = df.take([1, 2, 3])',
+    'reindex': 'df = df.reindex([2, 1, 0])',
+    'truncate': 'df = df.truncate(before=3)',
+    'transpose': 'df = df.T',
+    'dropna_cols': "df = df.dropna(axis=1, how='all')",
+    'dropna_thresh': "df = df.dropna(axis='columns', thresh=5)",
+    'fillna_mean': "df['price'] = df['price'].fillna(df['price'].mean())",
+    'fillna_median_alias': "p = df['price']\nm = p.median()\ndf['price'] = p.fillna(m)",
+    'ffill': "df['price'] = df['price'].ffill()",
+    'fillna_method': "df['price'] = df['price'].bfill()",
+    'replace_pad': 'df = df.interpolate()',
+    'norm': "x = df['price']\ndf['norm'] = (x - x.min()) / (x.max() - x.min())",
+    'clip_quantile': "df['p'] = df['price'].clip(upper=df['price'].quantile(.9))",
+    'corr': "df['c'] = df[['price', 'qty']].corr().iloc[0, 1]",
+    'describe': "s = df['price'].describe()\ndf['m'] = s['mean']",
+    'pivot': "df = df.pivot_table(index='country', values='price')",
+    'groupby_size': "df['n'] = df.groupby('country')['id'].transform('size')",
+    'groupby_apply': "df = df.groupby('country', group_keys=False).apply(lambda g: g.assign(m=g.price.max()))",
+    'groupby_for': "parts = []\nfor c, g in df.groupby('country'):\n    g = g.copy()\n    g['n'] = len(g)\n    parts.append(g)\ndf = pd.concat(parts)",
+    'sort': "df = df.sort_values('price')",
+    'sort_inplace': "df.sort_values('price', inplace=True)",
+    'sort_index': 'df = df.sort_index(ascending=False)',
+    'drop_dup': "df = df.drop_duplicates('country')",
+    'drop_dup_inplace': "df.drop_duplicates(subset=['country'], inplace=True)",
+    'duplicated_filter': "df = df[~df.duplicated('country')]",
+    'dup_keep_false': "df['d'] = df['country'].duplicated(keep=False)",
+    'rank': "df['r'] = df['price'].rank(method='dense')",
+    'cat_codes': "df['c'] = df['country'].astype('category').cat.codes",
+    'cat_dtype': "df['c'] = pd.Categorical(df['country']).codes",
+    'factorize': "df['c'] = pd.factorize(df['country'])[0]",
+    'dummies': "df = pd.get_dummies(df, columns=['country'])",
+    'str_dummies': "df = df.join(df['country'].str.get_dummies())",
+    'qcut': "df['q'] = pd.qcut(df['price'], 4, labels=False)",
+    'cut_n': "df['q'] = pd.cut(df['price'], 4, labels=False)",
+    'cut_linspace': "import numpy as np\ndf['q'] = pd.cut(df['price'], np.linspace(df['price'].min(), df['price'].max(), 4), labels=False)",
+    'digitize': "import numpy as np\ndf['q'] = np.digitize(df['price'], np.percentile(df['price'].dropna(), [25, 50, 75]))",
+    'np_unique': "import numpy as np\nu, inv = np.unique(df['country'], return_inverse=True)\ndf['c'] = inv",
+    'np_argsort': "import numpy as np\ndf['o'] = np.argsort(df['price'].values)",
+    'np_cumsum': "import numpy as np\ndf['o'] = np.cumsum(df['qty'])",
+    'np_diff': "import numpy as np\ndf['o'] = np.diff(df['qty'], prepend=0)",
+    'np_roll': "import numpy as np\ndf['o'] = np.roll(df['qty'], 1)",
+    'np_gradient': "import numpy as np\ndf['o'] = np.gradient(df['qty'])",
+    'np_median_col': "import numpy as np\ndf['o'] = df['qty'] - np.median(df['qty'].values)",
+    'np_where_argmax': "df['o'] = df.index == df['price'].argmax()",
+    'ewm': "df['o'] = df['price'].ewm(span=3).mean()",
+    'rolling': "df['o'] = df['price'].rolling(3).mean()",
+    'shift': "df['o'] = df['price'].shift(1)",
+    'shift_np': "df['o'] = [None] + df['price'].tolist()[:-1]",
+    'zip_next': "p = df['price'].tolist()\ndf['o'] = [b for a, b in zip(p, p[1:] + [None])]",
+    'resample': "df = df.set_index(pd.to_datetime(df['ordered'])).resample('D').sum(numeric_only=True)",
+    'to_datetime': "df['d'] = pd.to_datetime(df['ordered'])",
+    'to_numeric': "df['n'] = pd.to_numeric(df['email'], errors='coerce')",
+    'convert': 'df = df.convert_dtypes()',
+    'infer': 'df = df.infer_objects()',
+    'sample': 'df = df.sample(frac=1, random_state=1)',
+    'head': 'df = df.head(10)',
+    'nlargest': "df = df.nlargest(5, 'price')",
+    'iloc': 'df = df.iloc[5:]',
+    'len_col': "df['n'] = len(df)",
+    'range_len': "df['n'] = range(1, len(df) + 1)",
+    'insert_range': "df.insert(0, 'no', range(len(df)))",
+    'enumerate': "df['n'] = [i for i, _ in enumerate(df['id'])]",
+    'reset_index_written': 'df = df[df.qty > 2].reset_index()',
+    'reset_index_col': "df = df.reset_index(drop=True)\ndf['no'] = df.index",
+    'index_name': "df.index.name = 'no'\ndf = df.reset_index()",
+    'any_flag': "if df['price'].isna().any():\n    df['price'] = df['price'].fillna(0)",
+    'all_flag': "df['ok'] = (df['qty'] > 0).all()",
+    'nunique': "df['u'] = df['country'].nunique()",
+    'value_counts': "vc = df['country'].value_counts()\ndf['vc'] = df['country'].map(vc)",
+    'mode': "df['m'] = df['country'].mode()[0]",
+    'std_filter': 'df = df[(df.price - df.price.mean()).abs() < 2 * df.price.std()]',
+    'idxmax': "df['best'] = df.index == df.price.idxmax()",
+    'crosstab': "t = pd.crosstab(df.country, df.qty)\ndf['x'] = df.country.map(t[1])",
+    'cumcount': "df['n'] = df.groupby('country').cumcount()",
+    'merge_self': "df = df.merge(df[['id', 'name']], left_on='qty', right_on='id', how='left', suffixes=('', '_b'))",
+    'merge_agg': "g = df.groupby('country', as_index=False)['price'].mean()\ndf = df.merge(g, on='country', suffixes=('', '_mean'))",
+    'fn_stats': "def norm(s):\n    return s / s.max()\ndf['n'] = norm(df['price'])",
+    'fn_stats_pipe': "def norm(d):\n    d['n'] = d['price'] / d['price'].max()\n    return d\ndf = df.pipe(norm)",
+    'fn_kwargs': "def norm(*, frame):\n    frame['n'] = frame['price'] - frame['price'].mean()\n    return frame\ndf = norm(frame=df)",
+    'lambda_fn': "norm = lambda s: s / s.max()\ndf['n'] = norm(df['price'])",
+    'assign_lambda': "df = df.assign(n=lambda d: d['price'] / d['price'].sum())",
+    'pipe_lambda': "df = df.pipe(lambda d: d.assign(n=d['price'].rank()))",
+    'loc_lambda': "df = df.loc[lambda d: d['price'] > d['price'].mean()]",
+    'transform_lambda': "df['n'] = df['price'].transform(lambda s: s - s.mean())",
+    'bracket_method': "m = df['price'].mean\ndf['n'] = df['price'] - m()",
+    'getattr_mean': "for f in ('mean', 'max'):\n    df[f] = getattr(df['price'], f)()",
+    'scaler': "from sklearn.preprocessing import StandardScaler\ndf['z'] = StandardScaler().fit_transform(df[['price']])",
+    'zscore': "from scipy.stats import zscore\ndf['z'] = zscore(df['price'])",
+    'unseeded_shuffle': "import random\nv = df['price'].tolist()\nrandom.shuffle(v)\ndf['s'] = v",
+    'uuid': "import uuid\ndf['u'] = [str(uuid.uuid4()) for _ in df.id]",
+    'deque': "from collections import deque\nlast = deque(maxlen=2)\nout = []\nfor v in df['qty']:\n    last.append(v)\n    out.append(sum(last))\ndf['s2'] = out",
+    'defaultdict': "from collections import defaultdict\nn = defaultdict(int)\nout = []\nfor v in df['country']:\n    n[v] += 1\n    out.append(n[v])\ndf['nth'] = out",
+    'groups_dict': "from collections import defaultdict\ng = defaultdict(list)\nfor r in df.itertuples():\n    g[r.country].append(r.id)\ndf['peers'] = df['country'].map(lambda c: len(g[c]))",
+    'apply_counter': "n = [0]\ndef f(v):\n    n[0] += 1\n    return n[0]\ndf['n'] = df['qty'].apply(f)",
+    'apply_outer_df': "df['n'] = df['country'].apply(lambda c: (df['country'] == c).sum())",
+    'apply_outer_fn': "def peers(row):\n    return (df['country'] == row['country']).sum()\ndf['n'] = df.apply(peers, axis=1)",
+    'apply_outer_len': "def peers(c):\n    return len(df[df.country == c])\ndf['n'] = df['country'].map(peers)",
+    'ix_compare': "out = []\nfor i in df.index:\n    out.append(df.price[i] - df.price.get(i - 1, 0))\ndf['d'] = out",
+    'loc_prev': "for i in df.index:\n    if i > 0:\n        df.loc[i, 'd'] = df.loc[i - 1, 'price']",
+    'stack': "df = df.set_index('id')[['price', 'qty']].stack().reset_index()",
+    'append_total': "df.loc['total'] = df.sum(numeric_only=True)",
+    'append_row': 'df.loc[len(df)] = 0',
+    'concat_total': "df = pd.concat([df, pd.DataFrame([{'id': 0}])])",
+    'concat_twice': 'df = pd.concat([df, df])',
+    'fit_poly': "import numpy as np\nk = np.polyfit(df['qty'], df['price'].fillna(0), 1)\ndf['fit'] = df['qty'] * k[0]",
+    'np_linalg': "import numpy as np\ndf['n'] = df['qty'] / np.linalg.norm(df['qty'])",
+    'dot': "df['n'] = df['qty'].dot(df['qty'])",
+    'matmul': "df['n'] = df['qty'] @ df['qty']",
+    'np_interp': "import numpy as np\ndf['n'] = np.interp(df['qty'], df['id'], df['qty'])",
+    'np_searchsorted': "import numpy as np\ndf['n'] = np.searchsorted(df['qty'].values, 3)",
+    'np_bincount': "import numpy as np\ndf['n'] = np.bincount(df['qty'])[df['qty']]",
+    'np_histogram': "import numpy as np\nh, e = np.histogram(df['qty'])\ndf['n'] = h[0]",
+    'np_sort': "import numpy as np\ndf['n'] = np.sort(df['qty'])",
+    'np_flip': "import numpy as np\ndf['n'] = np.flip(df['qty'].values)",
+    'np_concatenate': "import numpy as np\ndf['n'] = np.concatenate([[0], df['qty'].values[:-1]])",
+    'np_ptp': "import numpy as np\ndf['n'] = df['qty'] / np.ptp(df['qty'])",
+    'np_nanmean': "import numpy as np\ndf['n'] = df['price'].fillna(np.nanmean(df['price']))",
+    'product': "df['n'] = df['qty'].prod()",
+    'memory': "df['n'] = df.memory_usage().sum()",
+    'get_group': "g = df.groupby('country')\ndf['n'] = df['country'].map(lambda c: len(g.get_group(c)))",
+    'asof': "df['n'] = df.set_index('id')['qty'].asof(3)",
+    'squeeze_item': "df['n'] = df[df.id == 3]['qty'].item()",
+    'lookup_by_id': "df['n'] = df.loc[df['id'] == 3, 'qty'].values[0]",
+    'set_diff': "missing = set(range(100)) - set(df['id'])\ndf['n'] = df['qty'].isin(missing)",
+    'all_builtin': "df['ok'] = all(v > 0 for v in df['qty'])",
+    'any_builtin': "df['ok'] = any(df['qty'] > 3)",
+    'sum_gen': "df['t'] = sum(v for v in df['qty'])",
+    'sum_comp': "df['t'] = sum([r.qty for r in df.itertuples()])",
+    'len_list': "xs = [v for v in df['qty'] if v > 2]\ndf['t'] = len(xs)",
+    'max_key': "best = max(df.itertuples(), key=lambda r: r.qty)\ndf['t'] = best.id",
+    'reduce': "from functools import reduce\ndf['t'] = reduce(lambda a, b: a + b, df['qty'])",
+    'while_index': "i = 0\nout = []\nvals = df['qty'].tolist()\nwhile i < len(vals):\n    out.append(i)\n    i += 1\ndf['t'] = out",
+    'equals_first': "df['t'] = df['qty'].eq(df['qty'].iat[0])",
+    'is_unique': "df['t'] = df['qty'].is_unique",
+    'is_monotonic': "df['t'] = df['qty'].is_monotonic_increasing",
+    'hasnans': "df['t'] = df['price'].hasnans",
+    'empty_branch': "mask = df['qty'] > 5\nif mask.sum():\n    df['t'] = 'x'\nelse:\n    df['t'] = 'y'",
+    'sub_len': "big = df[df.qty > 3]\ndf['t'] = len(big)",
+    'sub_empty': "big = df[df.qty > 4]\ndf['t'] = 'none' if big.empty else 'some'",
+    'count_nonzero': "import numpy as np\ndf['t'] = np.count_nonzero(df['qty'] > 2)",
+    'align_shift': "df['t'] = df['qty'].set_axis(df.index + 1)",
+    'pct': "df['t'] = df['qty'].pct_change()",
+    'swifter_style': "df['t'] = df.groupby('country').qty.rank()",
+    'nsmallest_threshold': "t = df['price'].nlargest(3).min()\ndf['top'] = df['price'] >= t",
+    'where_mean': "df['t'] = df['price'].where(df['price'] > df['price'].mean(), 0)",
+    'mask_between': "lo, hi = df['price'].quantile([.1, .9])\ndf['t'] = df['price'].between(lo, hi)",
+    'sns': "df['t'] = df['price'].sub(df['price'].mean()).div(df['price'].std())",
+    'dt_min': "d = pd.to_datetime(df['ordered'], format='%Y-%m-%d')\ndf['t'] = (d - d.min()).dt.days",
+    'write_mid': "df[df.qty > 2].to_csv('mid.csv')\ndf['t'] = 1",
+    'setdefault': "ids = {}\ndf['t'] = [ids.setdefault(c, len(ids)) for c in df['country']]",
+    'setdefault_fn': "ids = {}\ndef f(c):\n    if c not in ids:\n        ids[c] = len(ids) + 1\n    return ids[c]\ndf['t'] = df['country'].map(f)",
+    'multi_unpack': "df['t'], df['u'] = df['qty'].factorize()[0], 1",
+    'loc_bool_sum': "df.loc[df['country'] == 'DE', 't'] = df.loc[df['country'] == 'DE', 'qty'].sum()",
+    'np_r': "import numpy as np\ndf['t'] = np.r_[0, df['qty'].values[1:]]",
+    'try_column': "try:\n    df['t'] = df['email'].astype(float)\nexcept ValueError:\n    df['t'] = 0",
+    'errors_ignore': "df['t'] = pd.to_numeric(df['qty'], downcast='integer')",
+    'astype_cat_groupby': "df['t'] = df['country'].astype('category').cat.categories.size",
+    'pd_unique': "df['t'] = df['country'].isin(pd.unique(df['email']))",
+    'pd_Index': "df['t'] = pd.Index(df['country']).get_indexer_for(['DE'])[0]",
+    'concat_rows_dict': "df['t'] = pd.Series(df['qty'].tolist())",
+    'filter_function': "df = pd.DataFrame([r for r in df.to_dict('records') if r['qty'] > 2])",
+    'reindex_repeat': 'df = df.reindex(df.index.repeat(2))',
+}
+
+# A row alone decides whether it is dropped: the command has --rows any.
+DROPS_ROWS = {
+    'list_filter': "df = df[[q > 2 for q in df['qty']]]",
+    'filter_series_var': "keep = [i for i, q in zip(df.index, df['qty']) if q > 2]\ndf = df.loc[keep]",
+    'drop_labels': "bad = [i for i in df.index if df.at[i, 'qty'] < 2]\ndf = df.drop(bad)",
+    'drop_inplace': 'df.drop(df.index[df.qty < 2], inplace=True)',
+    'repeat': "df = df.loc[df.index.repeat(df['qty'])]",
+    'mask_variable': "mask = df['qty'] > 2\ndf = df[mask]",
+    'loc_lambda_row': "df = df.loc[lambda d: d['qty'] > 2]",
+}
+
+# Each row is alone: adopt says that it is done, and nothing of other rows.
+ALONE = {
+    'sum_row': "df['t'] = df.apply(lambda r: sum([r['price'], r['qty']]), axis=1)",
+    'max_row': "df['t'] = [max(a, b) for a, b in zip(df['price'], df['qty'])]",
+    'max_axis': "df['t'] = df[['price', 'qty']].max(axis=1)",
+    'len_text': "df['t'] = df['name'].apply(len)\ndf['u'] = df['name'].map(lambda s: len(s.split()))",
+    'join_row': "df['t'] = df.apply(lambda r: '-'.join([r['name'], r['country']]), axis=1)",
+    'join_words': "df['t'] = df['name'].map(lambda s: '_'.join(s.split()))",
+    'str_cat_row': "df['t'] = df['name'].str.cat(df['country'], sep='-')",
+    'sorted_words': "df['t'] = df['name'].map(lambda s: ' '.join(sorted(s.lower().split())))",
+    'isin_list': "df['t'] = df['country'].isin(['DE', 'AT'])",
+    'map_dict': "names = {'DE': 'Germany'}\ndf['t'] = df['country'].map(names).fillna('?')",
+    'any_row': "df['t'] = df['name'].map(lambda s: any(w in s for w in ('shoe', 'hat')))",
+    'any_axis': "df['t'] = df.isna().any(axis=1)",
+    'sum_axis': "df['t'] = df.notna().sum(axis='columns')",
+    'comp': "df['t'] = [len(n) if c == 'DE' else 0 for n, c in zip(df['name'], df['country'])]",
+    'inner_loop': "out = []\nfor r in df.itertuples():\n    n = 0\n    for w in r.name.split():\n        n += len(w)\n    out.append(n)\ndf['t'] = out",
+    'inner_prev': "out = []\nfor name in df['name']:\n    prev = ''\n    text = ''\n    for ch in name:\n        if ch != prev:\n            text += ch\n        prev = ch\n    out.append(text)\ndf['t'] = out",
+    'local_dict': "out = []\nfor _, r in df.iterrows():\n    d = {}\n    d['a'] = r['qty']\n    d.update(b=r['price'])\n    out.append(d['a'])\ndf['t'] = out",
+    'to_datetime_fmt': "df['t'] = pd.to_datetime(df['ordered'], format='%Y-%m-%d').dt.year",
+    'cut_edges': "df['t'] = pd.cut(df['qty'], [0, 2, 4, 99], labels=False)",
+    'str_count': "df['t'] = df['name'].str.count('o')",
+    'dt_method': "df['t'] = df['ordered'].str.slice(0, 4).astype(int)",
+    'replace': "df['t'] = df['country'].replace({'DE': 'D'})",
+    'clip': "df['t'] = df['qty'].clip(1, 3)",
+    'round': "df['t'] = df['price'].round(1)",
+    'eval_row': "df = df.eval('t = price * qty')",
+    'np_log': "import numpy as np\ndf['t'] = np.log1p(df['qty'])\ndf['u'] = np.maximum(df['qty'], 2)",
+    'hash_md5': "import hashlib\ndf['t'] = df['email'].map(lambda e: hashlib.md5(e.encode()).hexdigest())",
+    'regex': "df['t'] = df['name'].str.extract(r'(\\w+)', expand=False)",
+    'mask': "df['t'] = df['price'].mask(df['qty'] > 3, 0)",
+    'where': "df['t'] = df['name'].where(df['qty'] > 3, 'few')",
+    'index_use': "df['t'] = df.index + 1",
+    'index_mod': "df['t'] = ['even' if i % 2 == 0 else 'odd' for i in df.index]",
+    'row_min_np': "import numpy as np\ndf['t'] = df.apply(lambda r: np.min([r.price, r.qty]), axis=1)",
+    'dict_get': "D = dict(DE=1, FR=2)\ndf['t'] = [D.get(c, 0) for c in df.country]",
+    'rename': "df = df.rename(columns={'qty': 'Quantity'})[['id', 'Quantity']]",
+    'astype': "df = df.astype({'qty': float})\ndf['id'] = df['id'].astype(str).str.zfill(6)",
+    'reorder': 'df = df[sorted(df.columns)]',
+    'reorder2': "df = df.reindex(columns=['qty', 'id'])",
+    'sort_cols': 'df = df.sort_index(axis=1)',
+    'drop_cols': "df = df.drop(columns=[c for c in df.columns if c.startswith('e')])",
+    'filter_cols': "df = df.filter(items=['id', 'qty'])",
+    'len_columns': "df['t'] = len(df.columns)",
+    'shape1': "df['t'] = df.shape[1]",
+    'columns0': "df['t'] = df[df.columns[0]]",
+    'iloc_cols': "df['t'] = df.iloc[:, 0]",
+    'seed_row': "import random\ndef f(i):\n    return random.Random(i).random()\ndf['t'] = df['id'].map(f)",
+    'strptime': "from datetime import datetime\ndf['t'] = [datetime.strptime(o, '%Y-%m-%d').month for o in df['ordered']]",
+    'zip_assign': "a, b = zip(*[(x, x * 2) for x in df['qty']])\ndf['t'] = a\ndf['u'] = b",
+    'f_row_count': "def f(text):\n    n = 0\n    for w in text.split():\n        n += 1\n    return n\ndf['t'] = df['name'].apply(f)",
+    'iter_at': "for i in df.index:\n    df.at[i, 't'] = df.at[i, 'qty'] * 2",
+    'applymap': "df[['name', 'email']] = df[['name', 'email']].map(str.upper)",
+    'apply_axis1_stat': "df['t'] = df[['price', 'qty']].apply(lambda r: r.max() - r.min(), axis=1)",
+    'apply_axis1_mean': "df['t'] = df[['price', 'qty']].mean(axis=1).round(2)",
+    'values_axis': "df['t'] = df[['price', 'qty']].values.sum(axis=1)",
+    'np_sum_axis': "import numpy as np\ndf['t'] = np.sum(df[['price', 'qty']].to_numpy(), axis=1)",
+}
+
+
+def read(name, body):
+    with open('job.py', 'w') as file:
+        file.write(f"import pandas as pd\n\ndf = pd.read_csv('orders.csv')\n{body}\ndf.to_csv('out.csv')\n")
+    return adopt('job.py', 'job_classifier.py')
+
+
+def written(module, frames):
+    """What the module writes of each frame, one after the other."""
+    parts = []
+    for frame in frames:
+        names = {'__name__': 'job_classifier'}
+        exec(module, names)
+        parts.append(names['classify'](frame))
+    return ''.join(part.to_csv(header=number == 0) for number, part in enumerate(parts))
+
+
+def differs_in_batches(module):
+    df = pd.read_csv('orders.csv')
+    batches = [df.iloc[at : at + 3].copy() for at in range(0, len(df), 3)]
+    return written(module, [df.copy()]) != written(module, batches)
+
+
+def faults():
+    for name, body in OTHER_ROWS.items():
+        if read(name, body)['done']:
+            yield f'{name}: adopt says that it is done'
+    for name, body in DROPS_ROWS.items():
+        answer = read(name, body)
+        if not answer['done'] or answer['found']['rows'] != 'any':
+            yield f'{name}: {answer["notes"]}'
+    for name, body in ALONE.items():
+        answer = read(name, body)
+        if not answer['done'] or answer['found']['rows'] != 'one':
+            yield f'{name}: {answer["notes"]}'
+        elif differs_in_batches(answer['found']['module']):
+            yield f'{name}: other bytes in batches'
+
+
+print(json.dumps([list(faults()), len(OTHER_ROWS) + len(DROPS_ROWS) + len(ALONE)]))
