@@ -202,11 +202,13 @@ export interface Reject {
 
 /**
  * The type of the values of an output column, over the rows of one result:
- * - `empty`: nothing but missing values
+ * - `empty`: nothing but missing values. `missing`: such that make objects of numbers beside them (`pd.NA`)
+ * - `negative`, `unsigned`: integers, one of them below 0, or beyond int64
  * - `integer`, `float`, `boolean`, `text`: all values present are of that kind
  * - `whole`: floats with at least one whole number, which may have been an integer before pandas made it a float
  * - `object integer`, `object float`: the same in an object column, whose values pandas writes as they are
- * - `mixed`: anything else in an object column
+ * - `mixed`: anything else in an object column. `mixed float`: with floats, and without integers
+ * - `dropped float`: floats of a batch whose rows were all dropped
  * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
  */
 export type Kind = string

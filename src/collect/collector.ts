@@ -284,6 +284,7 @@ class Collection {
   async #finish(): Promise<Collected | NeededChanges> {
     const { rows, rejects, duplicates, rowsOut = rows } = this.#results.counts
     this.#budget.check(rows + rejects)
+    if (this.#job.bounded) this.#kinds.finish()
     const changes = this.#whole?.changes(this.#kinds.kinds)
     if (changes) return { changes, columns: this.#columns! }
     if (!this.#columns) await this.#begin(this.#kinds.seen.columnsWithoutRows ?? null)

@@ -4,7 +4,10 @@ import { jsonOptionOf } from './job.ts'
 import type { CellRules } from './whole-columns.ts'
 
 /** Kinds whose values pandas writes one by one. Any other kind is a dtype, which pandas writes as a whole column. */
-const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole', 'boolean', 'text', 'mixed'])
+const BY_VALUE: ReadonlySet<Kind> = new Set([
+  ...['empty', 'missing', 'integer', 'negative', 'unsigned', 'float', 'whole', 'boolean', 'text', 'mixed'],
+  ...['mixed float', 'dropped float'],
+])
 
 /**
  * Pairs of kinds in one column that the original job, in one process, would have written differently. With the whole
@@ -12,14 +15,20 @@ const BY_VALUE: ReadonlySet<Kind> = new Set(['empty', 'integer', 'float', 'whole
  * integers that it would turn into floats in a batch of numbers alone.
  */
 const DRIFTING: ReadonlySet<string> = new Set(
-  ['integer float', 'integer whole', 'integer empty', 'whole text', 'whole mixed', 'whole boolean'].flatMap(pair => [
-    pair,
-    pair.split(' ').reverse().join(' '),
-  ]),
+  [
+    ...['integer', 'negative', 'unsigned'].flatMap(kind =>
+      ['float', 'whole', 'empty', 'missing', 'mixed float', 'dropped float'].map(other => [kind, other] as const),
+    ),
+    ...['text', 'mixed', 'mixed float', 'boolean', 'missing'].map(other => ['whole', other] as const),
+    ['unsigned', 'negative'] as const,
+  ].flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]),
 )
 
+/** The kind of a column of floats of whose rows none is left. They may have been missing values beside integers. */
+export const DROPPED: Kind = 'dropped float'
+
 /** Two kinds whose columns pandas would have written otherwise over the whole file, in a way that the cells do not tell. */
-function conflictOf(kinds: readonly Kind[], rules: CellRules | null): readonly [Kind, Kind] | null {
+export function conflictOf(kinds: readonly Kind[], rules: CellRules | null): readonly [Kind, Kind] | null {
   if (rules?.areFloats(kinds) || rules?.areDates(kinds)) return null
   const latest = kinds.toReversed()
   for (const [i, a] of latest.entries()) {
@@ -34,13 +43,30 @@ function plain(kind: Kind): Kind {
   return kind.replace(/^object (?=integer|float)/, '')
 }
 
+function isEmpty(kind: Kind): boolean {
+  return kind === 'empty' || kind === 'missing'
+}
+
 /** Whether two kinds in one column say that pandas would have written it otherwise over the whole file. */
 export function drift(first: Kind, second: Kind): boolean {
   const [a, b] = [plain(first), plain(second)]
   if (a === b) return false
   if (BY_VALUE.has(a) && BY_VALUE.has(b)) return DRIFTING.has(`${a} ${b}`)
-  // Beside missing values, intervals of integers become intervals of floats. Dates and the like do not change.
-  return (a !== 'empty' && b !== 'empty') || a.startsWith('interval') || b.startsWith('interval')
+  const other = isEmpty(a) ? b : a
+  if (!isEmpty(a) && !isEmpty(b)) return true
+  // Beside missing values, intervals and categories of integers become those of floats. Dates and the like do not change.
+  return other.startsWith('interval') || /^missing category\[u?int/.test(`${isEmpty(a) ? a : b} ${other}`)
+}
+
+/**
+ * Those of the kinds of a column that decide how it is written. Of a column with a cast there are none, because its dtype is
+ * what the user says. But pandas writes dates by the chunk, whoever says that they are dates.
+ */
+export function decidingKinds(
+  kinds: readonly Kind[],
+  { isCast, rules }: { isCast: boolean; rules: CellRules | null },
+): readonly Kind[] {
+  return isCast && !rules?.areDates(kinds) ? [] : kinds
 }
 
 /** The output columns whose dtype the job names. */
@@ -56,6 +82,8 @@ export interface KindsSeen {
   readonly columns: readonly string[] | null
   /** The columns of the first result whose rows were all dropped. They count only if no result has rows. */
   readonly columnsWithoutRows?: readonly string[]
+  /** Columns that were floats where all rows were dropped, and the first such rows. */
+  readonly dropped?: readonly (readonly [column: string, rows: string])[]
   /** For each column, its kinds so far and the rows that had them first. */
   readonly kinds: readonly (readonly (readonly [Kind, string])[])[]
 }
@@ -68,6 +96,7 @@ export class OutputKinds {
   readonly #rewrites: boolean
   #columns: readonly string[] | null = null
   #columnsWithoutRows: readonly string[] | undefined
+  readonly #dropped: Map<string, string>
   readonly #classifiers = new Map<number, { classifier: Uint8Array; by: string }>()
   #seen: Map<Kind, string>[] = []
 
@@ -89,6 +118,7 @@ export class OutputKinds {
     this.#rules = rules
     this.#rewrites = rewrites
     this.#cast = new Set(cast)
+    this.#dropped = new Map(before?.dropped)
     if (before === null) return
     for (const [attempt, classifier, by] of before.classifiers)
       this.#classifiers.set(attempt, { classifier: Buffer.from(classifier, 'hex'), by })
@@ -103,12 +133,15 @@ export class OutputKinds {
     )
     const kinds = this.#seen.map(seen => [...seen])
     const without = this.#columnsWithoutRows
-    return { classifiers, columns: this.#columns, ...(without ? { columnsWithoutRows: without } : {}), kinds }
+    const withoutRows = without ? { columnsWithoutRows: without, dropped: [...this.#dropped] } : {}
+    return { classifiers, columns: this.#columns, ...withoutRows, kinds }
   }
 
-  /** The kinds of each column so far. Of a column with a cast there are none: its dtype is what the user says. */
+  /** The kinds so far that decide how each column is written. */
   get kinds(): readonly (readonly Kind[])[] {
-    return this.#seen.map((seen, column) => (this.#cast.has(this.#columns![column]!) ? [] : [...seen.keys()]))
+    return this.#seen.map((seen, column) =>
+      decidingKinds([...seen.keys()], { isCast: this.#cast.has(this.#columns![column]!), rules: this.#rules }),
+    )
   }
 
   /** `rows` describes the rows of the result, for a message. Throws KIND_DRIFT, BATCH_DEPENDENT or CLASSIFIER_MIXED. */
@@ -118,12 +151,24 @@ export class OutputKinds {
     if (result.rows.length === 0 && result.count > 0) {
       // All were dropped: a function may leave an empty DataFrame as it is, and its columns hold no value.
       this.#columnsWithoutRows ??= result.columns
+      for (const [at, name] of result.columns.entries())
+        if (result.kinds[at] === DROPPED && !this.#dropped.has(name)) this.#dropped.set(name, rows)
       return
     }
     this.#checkColumns(result.columns, rows)
     result.kinds.forEach((kind, column) => {
       if (!this.#seen[column]!.has(kind)) this.#meet(column, kind, rows)
     })
+  }
+
+  /** After the last result. Throws KIND_DRIFT if dropped rows may have made floats of integers that others kept. */
+  finish(): void {
+    for (const [column, name] of (this.#columns ?? []).entries()) {
+      const [seen, rows] = [this.#seen[column]!, this.#dropped.get(name)]
+      const areIntegers = seen.size > 0 && [...seen.keys()].every(kind => drift(kind, DROPPED))
+      if (rows && areIntegers && !this.#cast.has(name))
+        throw this.#drifted(name, [...seen.entries()][0]!, [DROPPED, rows])
+    }
   }
 
   #checkClassifier({ attempt, classifier, by }: Result): void {
@@ -165,23 +210,36 @@ export class OutputKinds {
     if (conflict) {
       const [a, b] = conflict
       const ofSink = !this.#rewrites && conflictOf(kinds, this.#rules) === null
-      const again = ofSink
-        ? 'Collect the job into a file: there earlier rows are written again, here they cannot be. '
-        : ''
-      throw new RowmillError(
-        'KIND_DRIFT',
-        `job ${this.#job}: column ${name} is ${a} in ${rowsOf.get(a)} and ${b} in ${rowsOf.get(b)}. For the whole file, pandas ` +
-          `would have written one kind. ${again}${cure(name, a, b)}`,
-        { job: this.#job, column: name, ...(ofSink && { ofSink }) },
-      )
+      throw this.#drifted(name, [a, rowsOf.get(a)!], [b, rowsOf.get(b)!], ofSink)
     }
     seen.set(kind, rows)
   }
+
+  /** `ofSink`: only because the sink cannot take rows back. */
+  #drifted(column: string, [a, rowsOfA]: [Kind, string], [b, rowsOfB]: [Kind, string], ofSink = false): RowmillError {
+    const again = ofSink
+      ? 'Collect the job into a file: there earlier rows are written again, here they cannot be. '
+      : ''
+    const message =
+      `job ${this.#job}: column ${column} is ${a} in ${rowsOfA} and ${b} in ${rowsOfB}. For the whole file, pandas ` +
+      `would have written one kind. ${again}${cure(column, a, b)}`
+    return new RowmillError('KIND_DRIFT', message, { job: this.#job, column, ...(ofSink && { ofSink }) })
+  }
 }
 
-const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'])
+const NUMBERS: ReadonlySet<Kind> = new Set([
+  'integer',
+  'negative',
+  'float',
+  'whole',
+  'empty',
+  'missing',
+  'dropped float',
+])
 
 function cure(column: string, a: Kind, b: Kind): string {
+  if (a === 'unsigned' || b === 'unsigned')
+    return 'Of integers beyond 64 bits with a sign, pandas may make floats, objects or text. Return text, here and in the original job.'
   if (NUMBERS.has(plain(a)) && NUMBERS.has(plain(b))) {
     return `--cast '${column}=float64' is what pandas makes of a column of numbers. =Int64 keeps integers.`
   }

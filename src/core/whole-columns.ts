@@ -6,7 +6,8 @@ import { jsonOptionOf } from './job.ts'
 /** pandas' to_csv writes so many cells at a time, without the index (pandas.io.formats.csvs). */
 const CHUNK_CELLS = 100_000
 
-const NUMBERS: ReadonlySet<Kind> = new Set(['integer', 'float', 'whole', 'empty'])
+const INTEGERS: ReadonlySet<Kind> = new Set(['integer', 'negative'])
+const FLOATS: ReadonlySet<Kind> = new Set(['float', 'whole', 'empty'])
 const DATES =
   /^(?:category\[)?((?:datetime64|timedelta64)\[[^\]]+\])( (?:day|second|millisecond|microsecond|nanosecond))?\]?$/
 
@@ -57,13 +58,13 @@ export class CellRules {
 
   /** Whether a column of these kinds is float in the whole file, and its integers can be written so. */
   areFloats(kinds: readonly Kind[]): boolean {
-    const isMixed = kinds.includes('integer') && kinds.length > 1
-    return isMixed && this.#writesFloats && kinds.every(kind => NUMBERS.has(kind))
+    const isMixed = kinds.some(kind => INTEGERS.has(kind)) && kinds.some(kind => FLOATS.has(kind))
+    return isMixed && this.#writesFloats && kinds.every(kind => INTEGERS.has(kind) || FLOATS.has(kind))
   }
 
   /** Whether a column of these kinds holds dates, or time spans, that can be written as exactly as the whole file needs. */
   areDates(kinds: readonly Kind[]): boolean {
-    const types = new Set(kinds.filter(kind => kind !== 'empty').map(typeOfDates))
+    const types = new Set(kinds.filter(kind => kind !== 'empty' && kind !== 'missing').map(typeOfDates))
     return types.size === 1 && !types.has(null) && parseDate(this.#missing) === null
   }
 
@@ -175,7 +176,7 @@ export class ChangedCells {
   /** The next rows of the output, with their cells as in the whole file. They are of this result. */
   of(rows: readonly Values[], { columns, kinds }: Pick<Result, 'columns' | 'kinds'>): readonly Values[] {
     const chunkRows = this.#rules.chunkRows(columns)
-    const floats = this.#changes.floats.filter(column => kinds[column] === 'integer')
+    const floats = this.#changes.floats.filter(column => INTEGERS.has(kinds[column]!))
     const first = this.#rows
     this.#rows += rows.length
     return rows.map((row, i) => {

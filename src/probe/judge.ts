@@ -1,6 +1,7 @@
-import { castsOf, drift } from '../core/output-kinds.ts'
+import { castsOf, conflictOf } from '../core/output-kinds.ts'
 import { nameOf } from '../core/reject-budget.ts'
-import type { Job, Kind } from '../model.ts'
+import { CellRules } from '../core/whole-columns.ts'
+import type { Job } from '../model.ts'
 import { type Difference, describeOutcome, differencesOf, sameNames } from './compare.ts'
 import { CUTS, type RowCut, WHOLE } from './cuts.ts'
 import type { Sample } from './sample.ts'
@@ -46,6 +47,7 @@ export async function judge(
   trials: Pick<Trials, 'classify'>,
   { job, sample, cuts = CUTS }: { job: Job; sample: Sample; cuts?: readonly RowCut[] },
 ): Promise<Judgement> {
+  const rules = new CellRules(job)
   const casts = new Set(castsOf(job))
   const unstable: Unstable = { columns: new Set(), rows: new Set(), header: false, refusals: false }
   const whole = await trials.classify(sample, WHOLE)
@@ -53,7 +55,7 @@ export async function judge(
     fault,
     unstable: unstable.header ? whole.columns : [...unstable.columns].map(column => whole.columns[column]!),
   })
-  const differs = (trial: Trial) => firstFault(whole, trial, { casts, unstable })
+  const differs = (trial: Trial) => firstFault(whole, trial, { casts, rules, unstable })
   for (const cut of cuts) {
     const trial = await trials.classify(sample, cut)
     if (differs(trial) === null) continue
@@ -73,7 +75,7 @@ type Blamed = Difference | { readonly what: 'refused'; readonly words: string }
 function firstFault(
   whole: Trial,
   trial: Trial,
-  { casts, unstable }: { casts: ReadonlySet<string>; unstable: Unstable },
+  { casts, rules, unstable }: { casts: ReadonlySet<string>; rules: CellRules; unstable: Unstable },
 ): Blamed | null {
   if (unstable.header) return null
   const words = whole.refused ?? trial.refused
@@ -85,8 +87,8 @@ function firstFault(
     if (unstable.rows.has(difference.row)) continue
     if (difference.what === 'outcome') return difference
     const { column } = difference
-    const isJudgedElsewhere = !casts.has(whole.columns[column]!) && drifts(trial.kinds[column]!)
-    if (!unstable.columns.has(column) && !isJudgedElsewhere) return difference
+    const endsJob = !casts.has(whole.columns[column]!) && conflictOf([...trial.kinds[column]!], rules) !== null
+    if (!unstable.columns.has(column) && !endsJob) return difference
   }
   return null
 }
@@ -102,12 +104,6 @@ function leaveOut(before: Trial, after: Trial, unstable: Unstable): void {
     else if (difference.what === 'outcome') unstable.rows.add(difference.row)
     else unstable.columns.add(difference.column)
   }
-}
-
-/** Whether the collector would write a column of these kinds again, or end the job. */
-function drifts(kinds: ReadonlySet<Kind>): boolean {
-  const all = [...kinds]
-  return all.some((one, at) => all.slice(at + 1).some(other => drift(one, other)))
 }
 
 function describe(fault: Blamed, { whole, sample, cut }: { whole: Trial; sample: Sample; cut: RowCut }): Fault {

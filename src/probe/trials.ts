@@ -1,7 +1,9 @@
 import type { BatchClassifier } from '../classifier/boundary.ts'
 import type { Batch, Part } from '../core/batcher.ts'
 import { describeBatch } from '../core/describe-batch.ts'
+import { castsOf, DROPPED, decidingKinds } from '../core/output-kinds.ts'
 import { outcomesOf } from '../core/result-slice.ts'
+import { CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Kind, Result } from '../model.ts'
 import { decode, encodeRows } from '../wire/codec.ts'
@@ -13,7 +15,7 @@ import type { Sample } from './sample.ts'
 /** Errors that some rows of a batch may have caused. Smaller batches show which. */
 const BY_ROWS: readonly ErrorCode[] = ['CLASSIFIER_FAILED', 'CLASSIFIER_CONTRACT', 'ROW_MALFORMED']
 
-/** What the classifier made of a sample in one cut. */
+/** What the classifier made of a sample in one cut, with the cells that the collector would write at last. */
 export interface Trial extends Outcomes {
   /** For each column, the kinds that it had in the batches. */
   readonly kinds: readonly ReadonlySet<Kind>[]
@@ -44,7 +46,7 @@ export class Trials {
 
   async classify(sample: Sample, cut: RowCut): Promise<Trial> {
     const parts = sample.rows.map((_, at) => this.#part(sample, at))
-    const building = new TrialBuilder()
+    const building = new TrialBuilder(this.#options.job)
     const startedAt = performance.now()
     for (const places of cut.batches(parts.length))
       await this.#take(
@@ -118,17 +120,28 @@ function tooLong(timeoutMs: number): RowmillError {
 
 /** Puts the batches of a cut together. Each row gets its place among the rows of the sample. */
 class TrialBuilder {
-  readonly #rows: Outcome[] = []
+  readonly #job: Job
+  readonly #results: { readonly places: readonly number[]; readonly result: Result }[] = []
+  readonly #rejected: Outcome[] = []
   readonly #kinds: Set<Kind>[] = []
   readonly #headers: (readonly string[])[] = []
+  #dropsBatches = false
   #refused: string | null = null
 
+  constructor(job: Job) {
+    this.#job = job
+  }
+
   add(places: readonly number[], results: readonly Result[]): void {
-    const next = places.values()
+    let from = 0
     for (const result of results) {
       const { columns, kinds, rows, count } = result
-      for (const outcome of outcomesOf({ result, index: 0, count })) this.#rows[next.next().value!] = outcome
-      if (rows.length === 0 && count > 0) continue // all were dropped, and the columns hold no value
+      this.#results.push({ places: places.slice(from, from + count), result })
+      from += count
+      if (rows.length === 0 && count > 0) {
+        this.#dropsBatches = true
+        continue // all were dropped, and the columns hold no value
+      }
       if (!this.#headers.some(header => sameNames(columns, header))) this.#headers.push(columns)
       for (const [column, kind] of kinds.entries()) {
         this.#kinds[column] ??= new Set()
@@ -138,7 +151,7 @@ class TrialBuilder {
   }
 
   reject(place: number, why: NoResult): void {
-    this.#rows[place] = why
+    this.#rejected[place] = why
   }
 
   refused(batch: Batch, { code, message }: RowmillError): void {
@@ -148,6 +161,28 @@ class TrialBuilder {
 
   built(): Omit<Trial, 'seconds'> {
     const [columns = []] = this.#headers
-    return { columns, headers: this.#headers, kinds: this.#kinds, rows: this.#rows, refused: this.#refused }
+    const changed = this.#headers.length === 1 ? this.#changed(columns) : null
+    const rows = [...this.#rejected]
+    for (const { places, result } of this.#results) {
+      const written = changed ? { ...result, rows: changed.of(result.rows, result) } : result
+      const outcomes = outcomesOf({ result: written, index: 0, count: result.count })
+      for (const [at, outcome] of outcomes.entries()) rows[places[at]!] = outcome
+    }
+    // Values of dropped rows may have made floats of integers, which shows only where another row of the batch is left.
+    if (this.#dropsBatches) for (const kinds of this.#kinds) kinds.add(DROPPED)
+    return { columns, headers: this.#headers, kinds: this.#kinds, rows, refused: this.#refused }
+  }
+
+  /** What the collector would change in the cells, or null. */
+  #changed(columns: readonly string[]): ChangedCells | null {
+    const rules = new CellRules(this.#job)
+    const whole = new WholeColumns(rules)
+    for (const { result } of this.#results) if (result.rows.length > 0) whole.add(result.rows, result)
+    const casts = castsOf(this.#job)
+    const kinds = this.#kinds.map((seen, at) =>
+      decidingKinds([...seen], { isCast: casts.includes(columns[at]!), rules }),
+    )
+    const changes = whole.changes(kinds)
+    return changes && new ChangedCells(rules, changes)
   }
 }

@@ -122,6 +122,7 @@ function collectAll(
     if (result.count === 0 || result.rows.length > 0) columns ??= result.columns
     slices.push(...reassembler.take())
   }
+  kinds.finish()
   for (const slice of slices) whole.add(rowsOf(slice), slice.result)
   const changes = live ? null : whole.changes(kinds.kinds)
   const changed = changes && new ChangedCells(rules, changes)

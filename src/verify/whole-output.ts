@@ -1,21 +1,23 @@
-import { castsOf } from '../core/output-kinds.ts'
+import { castsOf, decidingKinds } from '../core/output-kinds.ts'
 import { type CellChanges, CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
 import type { Job, Kind, Values } from '../model.ts'
 import type { OutputPart } from './output-rows.ts'
 
 /** The rows of the output as pandas writes them over the whole file. That shows only when all of them were read. */
 export class WholeOutput {
+  readonly #rules: CellRules
   readonly #casts: ReadonlySet<string>
   readonly #whole: WholeColumns
   readonly #changed: ChangedCells | null
   readonly #kinds: Set<Kind>[] = []
+  #columns: readonly string[] = []
 
   /** `changes` are those that an earlier reading of all rows found. */
   constructor(job: Job, changes: CellChanges | null) {
-    const rules = new CellRules(job)
+    this.#rules = new CellRules(job)
     this.#casts = new Set(castsOf(job))
-    this.#whole = new WholeColumns(rules)
-    this.#changed = changes && new ChangedCells(rules, changes)
+    this.#whole = new WholeColumns(this.#rules)
+    this.#changed = changes && new ChangedCells(this.#rules, changes)
   }
 
   /** The next rows with their final cells. Rejected rows stay null. */
@@ -23,7 +25,8 @@ export class WholeOutput {
     const rows = part.rows.flatMap(outputs => outputs ?? [])
     for (const [column, kind] of part.kinds.entries()) {
       this.#kinds[column] ??= new Set()
-      if (!this.#casts.has(part.columns[column]!)) this.#kinds[column].add(kind)
+      this.#kinds[column].add(kind)
+      this.#columns = part.columns
     }
     this.#whole.add(rows, part)
     if (!this.#changed) return part
@@ -33,6 +36,10 @@ export class WholeOutput {
 
   /** What must change in the rows so far. Null: nothing, or it is changed already. */
   get changes(): CellChanges | null {
-    return this.#changed ? null : this.#whole.changes(this.#kinds.map(kinds => [...kinds]))
+    if (this.#changed) return null
+    const kinds = this.#kinds.map((seen, at) =>
+      decidingKinds([...seen], { isCast: this.#casts.has(this.#columns[at]!), rules: this.#rules }),
+    )
+    return this.#whole.changes(kinds)
   }
 }

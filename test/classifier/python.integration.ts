@@ -154,6 +154,34 @@ test('values that pandas formats by the whole column have a kind of their own', 
   assert.equal(await kind('half', 'y', { decimal: ',' }), 'whole')
 })
 
+test('numbers and missing values that pandas may write otherwise beside others have a kind of their own', async t => {
+  const classifier = await started(t, 'column_types.py:values')
+  const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer' })
+  const kind = async (...values: string[]) => {
+    const rows = values.map(value => ['1', value])
+    return (await classifier.classify({ job, rows, seqs: null })).kinds[2]
+  }
+  assert.equal(await kind('one', 'large'), 'unsigned')
+  assert.equal(await kind('one', 'below'), 'negative')
+  assert.equal(await kind('below', 'large'), 'object integer')
+  assert.deepEqual([await kind('none', 'none'), await kind('none', 'gone')], ['empty', 'missing'])
+  assert.deepEqual([await kind('half', 'text'), await kind('half', 'text', 'one')], ['mixed float', 'mixed'])
+  assert.deepEqual([await kind('listed'), await kind('listed', 'half')], ['mixed', 'mixed float'])
+})
+
+test('categories have their kind even if none of them occurs, and so have floats of dropped rows', async t => {
+  const kinds = async (name: string, values: string[], rows?: string) => {
+    const classifier = await started(t, `column_types.py:${name}`)
+    const job = jobOf({ columns: ['ID', 'A'], indexKind: 'integer' })
+    const options = [...job.options, ...(rows ? [{ name: 'rows', value: rows }] : [])]
+    const batch = { job: { ...job, options }, rows: values.map(value => ['1', value]), seqs: null }
+    return (await classifier.classify(batch)).kinds.slice(2)
+  }
+  assert.deepEqual(await kinds('categories_of_numbers', ['none']), ['missing'])
+  assert.deepEqual(await kinds('categories_of_numbers', ['one', 'none']), ['category[float64]'])
+  assert.deepEqual(await kinds('some_dropped', ['none'], 'any'), ['empty', 'dropped float'])
+})
+
 test('a str Enum is written as its text, as csv.writer does', async t => {
   const classifier = await started(t, 'column_types.py:labels')
   const { rows } = await classifier.classify({ job: JOB, rows: [['1', 'x']], seqs: null })

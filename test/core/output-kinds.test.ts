@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OutputKinds } from '../../src/core/output-kinds.ts'
+import { CellRules } from '../../src/core/whole-columns.ts'
 import type { Result } from '../../src/model.ts'
 import { resultRecord } from '../helpers/result-record.ts'
 
@@ -19,6 +20,13 @@ const DRIFTS = [
   ['Int64', 'integer'],
   ['float32', 'float'],
   ['interval[int64, right]', 'empty'],
+  ['unsigned', 'negative'],
+  ['unsigned', 'whole'],
+  ['negative', 'empty'],
+  ['integer', 'missing'],
+  ['whole', 'missing'],
+  ['integer', 'mixed float'],
+  ['category[int64]', 'missing'],
 ]
 const STEADY = [
   ['float', 'empty'],
@@ -28,6 +36,14 @@ const STEADY = [
   ['whole', 'empty'],
   ['float', 'text'],
   ['datetime64[ns] day', 'empty'],
+  ['integer', 'unsigned'],
+  ['integer', 'negative'],
+  ['integer', 'mixed'],
+  ['text', 'missing'],
+  ['boolean', 'missing'],
+  ['float', 'missing'],
+  ['datetime64[ns] day', 'missing'],
+  ['category[str]', 'missing'],
 ]
 
 const escaped = (text: string) => text.replaceAll(/[[\]]/g, '\\$&')
@@ -37,7 +53,7 @@ for (const [a, b] of DRIFTS) {
     const kinds = new OutputKinds('j')
     kinds.check(result(['text', a!]), 'rows 0 to 9')
     const message = new RegExp(
-      `column c1 is ${escaped(b!)} in rows 10 to 19 and ${escaped(a!)} in rows 0 to 9.*(--cast 'c1=float64'|one type for every row|date_format)`,
+      `column c1 is ${escaped(b!)} in rows 10 to 19 and ${escaped(a!)} in rows 0 to 9.*(--cast 'c1=float64'|one type for every row|date_format|Return text, here)`,
     )
     assert.throws(() => kinds.check(result(['text', b!]), 'rows 10 to 19'), { code: 'KIND_DRIFT', message })
   })
@@ -77,4 +93,22 @@ test('the kinds of a column with a cast are not compared', () => {
   const kinds = new OutputKinds('j', ['c0'])
   kinds.check(result(['integer']), 'row 0')
   kinds.check(result(['empty']), 'row 1')
+})
+
+test('integers end the job at its end if a batch had nothing but floats of dropped rows, unless floats are left too', () => {
+  const dropped = result(['dropped float', 'empty'], { rows: [] })
+  const checked = (seen: readonly string[], cast: string[] = []) => {
+    let kinds = new OutputKinds('j', cast, { rules: new CellRules({ options: [] }) })
+    kinds.check(dropped, 'rows 0 to 9')
+    for (const kind of seen) kinds.check(result([kind, kind]), 'rows 10 to 19')
+    kinds = new OutputKinds('j', cast, {
+      rules: new CellRules({ options: [] }),
+      before: JSON.parse(JSON.stringify(kinds.seen)),
+    })
+    kinds.finish()
+  }
+  const message = /column c0 is integer in rows 10 to 19 and dropped float in rows 0 to 9\..*--cast 'c0=float64'/
+  assert.throws(() => checked(['integer']), { code: 'KIND_DRIFT', message })
+  checked(['integer'], ['c0'])
+  for (const seen of [[], ['float'], ['integer', 'whole'], ['text'], ['integer', 'text']]) checked(seen)
 })

@@ -57,6 +57,14 @@ for (const [what, batches, expected, toCsv] of [
     { float_format: '%.2f' },
   ],
   [
+    'negative integers and missing cells',
+    [
+      ['negative', ['-1', '0']],
+      ['empty', ['']],
+    ],
+    ['-1.0', '0.0', ''],
+  ],
+  [
     'a float_format without digits',
     [
       ['integer', ['7']],
@@ -160,6 +168,15 @@ for (const [what, batches, toCsv] of [
       ['float', ['2.5']],
     ],
   ],
+  [
+    'integers beyond int64 beside missing cells',
+    [
+      ['unsigned', ['9223372036854775808']],
+      ['empty', ['']],
+    ],
+  ],
+  ['integers beside pd.NA', [INTEGERS, ['missing', ['']]]],
+  ['integers beside floats and text in one batch', [INTEGERS, ['mixed float', ['1.0', 'a']]]],
   ['floats of an object column', [INTEGERS, ['object float', ['2.5']]]],
   ['nullable integers', [INTEGERS, ['Int64', ['2']]]],
   ['a float_format that is not just a number of digits', [INTEGERS, ['whole', ['2']]], { float_format: '%g' }],
@@ -209,6 +226,17 @@ test('a cast column is not changed, and neither are integers whose float_format 
   assert.deepEqual(changesOf([], call('df.to_csv(OUT, index=False)')), { floats: [0], dates: [] })
   for (const value of ['df.to_csv(OUT, float_format=money)', 'df.to_csv(OUT, **OPTIONS)', 'settings:WRITE'])
     assert.throws(() => changesOf([], call(value)), { code: 'KIND_DRIFT' })
+})
+
+test('dates are written by the chunk, also if a cast says that they are dates', () => {
+  const rules = new CellRules(jobOf({}))
+  const [kinds, whole] = [new OutputKinds('j', ['X'], { rules }), new WholeColumns(rules)]
+  for (const [kind, cells] of [DAY, TIME]) {
+    const each = resultRecord({ columns: ['ID', 'X'], kinds: ['text', kind], rows: cells.map(cell => ['id', cell]) })
+    kinds.check(each, 'rows')
+    whole.add(each.rows, each)
+  }
+  assert.deepEqual(whole.changes(kinds.kinds), { floats: [], dates: [[1, [1]]] })
 })
 
 test('the user is told which columns change, and how', () => {

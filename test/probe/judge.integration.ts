@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openClassifier } from '../../src/classifier/open.ts'
 import { newJob } from '../../src/core/job.ts'
+import type { JobOption } from '../../src/model.ts'
 import { type Judgement, judge } from '../../src/probe/judge.ts'
 import type { Sample } from '../../src/probe/sample.ts'
 import { Trials } from '../../src/probe/trials.ts'
@@ -30,9 +31,13 @@ function sampleOf(seed: number, count = 60): Sample {
 }
 
 /** What the probe finds in each sample, one after the other in one process. */
-async function judgedEach(target: string, samples: readonly Sample[], columns = COLUMNS): Promise<Judgement[]> {
+async function judgedEach(
+  target: string,
+  samples: readonly Sample[],
+  { columns = COLUMNS, more = [] }: { columns?: readonly string[]; more?: readonly JobOption[] } = {},
+): Promise<Judgement[]> {
   const layout = { partitions: 1, blockRows: 100, topic: 'rows', rowsFrom: [0], resultsFrom: [0] }
-  const options = [{ name: 'readCsv', value: '{}' }]
+  const options = [{ name: 'readCsv', value: '{}' }, ...more]
   const job = newJob({ ...layout, id: 'j', columns, indexKind: 'integer', options, at: 0, by: 'test' })
   const classifier = openClassifier({ target, python, by: 'test', memoryMB: null, onOutput: () => {} })
   try {
@@ -56,6 +61,7 @@ const namesIn = (file: string, pattern = /^def (\w+)\(df/gm) =>
   [...readFileSync(join(ROOT, file), 'utf8').matchAll(pattern)].map(([, name]) => name!)
 
 const ROW_WISE = 'test/probe/fixtures/row_wise.py'
+const LOOKS = 'test/probe/fixtures/with_gaps.py'
 const UNSTABLE = ['unseeded', 'warms_up', 'counts_rows', 'counts_calls', 'now', 'some_uuid']
 const MAY_BE_UNSTABLE = ['rarely_otherwise', 'clock', 'fails_by_chance']
 const BLAMED = ['random_beside_ranks', 'seeded_by_batch']
@@ -84,6 +90,26 @@ test('random numbers that begin anew with each batch are blamed: the original jo
 test('columns that depend on the batch are blamed', async () => {
   const { fault } = await judged(`${join(ROOT, 'test/fixtures/looks_at_rows.py')}:dummies`)
   assert.match(fault!.message, /^the columns are \[.*"n8".*\] with all rows at once, but \[.*\] in /)
+})
+
+test('a column that compares rows hides behind no integers that become floats', async () => {
+  for (const name of ['sums_with_gaps', 'ranks_with_gaps']) {
+    const { fault } = await judged(`${join(ROOT, LOOKS)}:${name}`)
+    assert.match(
+      fault!.message,
+      /^column X of row \d+ \(line \d+\) is "\d+\.\d" with all rows at once, but "\d+\.\d" in /,
+    )
+  }
+})
+
+test('a filter is not blamed where a missing number was dropped, which had made floats of integers', async () => {
+  const any = { more: [{ name: 'rows', value: 'any' }] }
+  for (const name of ['drops_missing', 'drops_then_converts']) {
+    const [judgement] = await judgedEach(`${join(ROOT, LOOKS)}:${name}`, [sampleOf(1)], any)
+    assert.deepEqual(judgement, { fault: null, unstable: [] })
+  }
+  const [{ fault }] = (await judgedEach(`${join(ROOT, LOOKS)}:drops_repeated`, [sampleOf(1)], any)) as [Judgement]
+  assert.match(fault!.message, /^row \d+ \(line \d+\) is \[\] with all rows at once, but /)
 })
 
 /** Rows for the classifiers of other tests. */
@@ -124,7 +150,7 @@ const OF_TESTS: readonly (readonly [string, readonly string[], Sample])[] = [
 for (const [file, names, sample] of OF_TESTS) {
   for (const name of names) {
     test(`${file}:${name} is not blamed`, async () => {
-      const [judgement] = await judgedEach(`${join(ROOT, file)}:${name}`, [sample], ['ID', 'A', 'B', 'C'])
+      const [judgement] = await judgedEach(`${join(ROOT, file)}:${name}`, [sample], { columns: ['ID', 'A', 'B', 'C'] })
       assert.deepEqual(judgement, { fault: null, unstable: [] })
     })
   }

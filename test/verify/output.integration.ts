@@ -97,3 +97,16 @@ test('a job without rows has the header of its empty result, or nothing', async 
   assert.match(first(await bench.verify('ID;TEXT\n', { job: 'empty' })).message, /first in the header \(line 1, /)
   assert.deepEqual(codes(await bench.verify('', { job: 'nothing' })), [])
 })
+
+test('rows that were dropped all together say nothing about how the others are written', async t => {
+  const bench = await WrittenJob.open(t)
+  await appendJob(bench.sender, bench.pipeline, bench.job({ id: 'd', options: HEADER }))
+  await bench.publish('d')
+  const none = { job: 'd', rows: [], outputs: [0, 0, 0, 0, 0], kinds: ['empty', 'empty'] }
+  await bench.result(0, 0, 5, none)
+  await bench.result(1, 0, 6, { job: 'd' })
+  await bench.result(0, 5, 3, { job: 'd' })
+  await bench.ends('results', { job: 'd' })
+  const kept = FORMAT.lines(rowsTo(TOTAL).filter((_, seq) => ![0, 1, 2, 6, 7].includes(seq)))
+  assert.deepEqual(codes(await bench.verify(`ID,TEXT\n${kept}`, { job: 'd' })), [])
+})

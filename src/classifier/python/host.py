@@ -191,12 +191,12 @@ class Host:
     def classify(self, job, rows, seqs):
         result, index = self.call(job, rows, seqs)
         order = self.pandas.order.order_of(result, index, seqs, job, f'classifier {self.target}')
-        answer = self.written(result, job)
+        answer = self.written(result, job, len(rows))
         if not order.is_proved:
 
             def call_again(places):
                 again, _ = self.call(job, [rows[at] for at in places], [seqs[at] for at in places] if seqs else None)
-                return self.written(again, job)['rows']
+                return self.written(again, job, len(places))['rows']
 
             order.prove(answer['rows'], call_again, lambda: job.reader.frame(rows, seqs))
         return answer if order.outputs is None else {**answer, 'outputs': order.outputs}
@@ -214,8 +214,8 @@ class Host:
         shaped = self.pandas.result.shaped(frame if result is None else result, where, f'classifier {self.target}')
         return shaped, index
 
-    def written(self, result, job):
-        """Returns the columns, kinds and cells that to_csv makes of `result`."""
+    def written(self, result, job, count):
+        """Returns the columns, kinds and cells that to_csv makes of `result`, for which the function got `count` rows."""
         options = dict(job.to_csv)
         if options.get('columns') is not None:
             result = self.pandas.result.select_columns(result, options.pop('columns'))
@@ -224,7 +224,7 @@ class Host:
         columns, cells = self.pandas.cells.write_cells(result, options)
         if job.encoding:
             self.pandas.cells.check_encoding(columns, cells, job.encoding)
-        return {'columns': columns, 'kinds': self.pandas.kinds.kinds_of(result, cells, options), 'rows': cells}
+        return {'columns': columns, 'kinds': self.pandas.kinds.kinds_of(result, cells, options, count), 'rows': cells}
 
 
 def import_pandas():

@@ -19,12 +19,14 @@ OBJECT_KINDS = {
 }
 
 
-def kinds_of(result, rows, to_csv):
-    """Returns one word for each output column: its kind, see Kind in model.ts."""
+def kinds_of(result, rows, to_csv, count):
+    """Returns one word for each output column: its kind, see Kind in model.ts. The function got `count` rows."""
     arrays = []
     if to_csv.get('index', True):
         levels = result.index.nlevels
         arrays = [result.index] if levels == 1 else [result.index.get_level_values(i) for i in range(levels)]
+    if count > 0 and not rows:
+        return [*('empty' for _ in arrays), *('dropped float' if dtype == float else 'empty' for dtype in result.dtypes)]
     kinds = [kind_of(array, to_csv) for array in arrays]
     first, missing = rows[0] if rows else None, to_csv.get('na_rep', '')
     for at, dtype in enumerate(result.dtypes):
@@ -39,16 +41,18 @@ def kind_of(values, to_csv):
     dated = to_csv.get('date_format') is None
     dtype = values.dtype
     if isinstance(dtype, np.dtype) and dtype.kind in 'iu':
-        return 'integer' if len(values) else 'empty'
+        return integer_kind(values.to_numpy())
     if isinstance(dtype, np.dtype) and dtype.kind == 'f':
         kind = float_kind(values.to_numpy(), to_csv)
         # pandas prints a narrow float in a column of wide ones with the digits of a wide one.
         return str(dtype) if dtype.itemsize != 8 and kind != 'empty' else kind
     if dtype == object:
-        return OBJECT_KINDS.get(types.infer_dtype(values, skipna=True), 'mixed')
+        return object_kind(values)
     if types.is_integer_dtype(dtype) or types.is_float_dtype(dtype):
         return str(dtype)  # Int64, Float64 and the like: missing values do not change them
-    if values.isna().all():
+    if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) == 0:
+        return 'missing' if len(values) else 'empty'
+    if values.isna().all() and not is_category_of_values(dtype):
         return 'empty'
     if types.is_bool_dtype(dtype):
         return 'boolean'
@@ -62,6 +66,30 @@ def kind_of(values, to_csv):
     if types.is_timedelta64_dtype(dtype):
         return span_kind(pd.TimedeltaIndex(values).dropna(), dtype)
     return 'text' if isinstance(dtype, pd.StringDtype) else str(dtype)
+
+
+def integer_kind(values):
+    """Beside negative numbers, those beyond int64 fit no dtype of integers."""
+    if len(values) == 0:
+        return 'empty'
+    if values.dtype.kind == 'u':
+        return 'unsigned' if values.max() > np.iinfo('int64').max else 'integer'
+    return 'negative' if values.min() < 0 else 'integer'
+
+
+def object_kind(values):
+    found = types.infer_dtype(values, skipna=True)
+    if found == 'empty' and not all(value is None or isinstance(value, float) for value in values):
+        return 'missing'
+    # A float beside text may be an integer that a missing value made a float, before text took the place of that value.
+    if found == 'mixed' and any(isinstance(value, (float, np.floating)) and value == value for value in values):
+        return 'mixed float'
+    return OBJECT_KINDS.get(found, 'mixed')
+
+
+def is_category_of_values(dtype):
+    """Whether pandas writes the categories one by one, so that they have a kind even if none of them occurs."""
+    return isinstance(dtype, pd.CategoricalDtype) and getattr(dtype.categories.dtype, 'kind', 'O') not in 'mM'
 
 
 def span_kind(spans, dtype):
