@@ -100,9 +100,7 @@ export class OutputRows {
       const rows = expand(record.value).slice(from - first)
       this.#count(record.value, from)
       this.rowsOut += rows.reduce((sum, outputs) => sum + (outputs?.length ?? 0), 0)
-      // Where all rows were dropped, the columns hold no value: the collector does not look at their kinds either.
-      const hasRows = record.value.rows.length > 0
-      if (from < end) return { from, end, columns, kinds: hasRows ? kinds : [], rows }
+      if (from < end) return { from, end, columns, kinds, rows }
     }
   }
 
