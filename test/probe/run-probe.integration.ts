@@ -56,7 +56,7 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   },
   'numbers beyond 64 bits': {
     column: 'N',
-    cells: NUMBERS.map(n => (n === 1 ? '-1' : n === 20 ? '18446744073709551615' : `00${n}`)),
+    cells: NUMBERS.map(n => (n === 20 ? '99999999999999999999' : `00${n}`)),
     classify: 'to_numeric',
     message: /column N of row \d+ \(line \d+\) is "\S+" with all rows at once, but "\S+" in /,
   },
@@ -81,6 +81,17 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
     assert.ok(!existsSync(`${ended.out}.rowmill`), 'nobody can resume it')
   })
 }
+
+test('integers beyond int64 beside a sign end the job by name: a list, numpy and to_numeric differ there', async t => {
+  const rows = NUMBERS.map(n => `${n},a,${n === 1 ? '-1' : n === 20 ? '18446744073709551615' : `00${n}`}`)
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: `${LOOKS}:to_numeric` })
+  assert.equal(ended.code, 1, ended.stderr)
+  assert.match(
+    ended.stderr,
+    /column N is (unsigned|negative) in rows .* and (unsigned|negative) in rows .*\[KIND_DRIFT\]\n$/,
+  )
+  assert.ok(!existsSync(ended.out))
+})
 
 test('get_dummies ends with BATCH_DEPENDENT, whether the collector or the probe sees it first', async t => {
   const rows = NUMBERS.map(n => `${n},${'abc'[n % 3]!},${n}`).sort((a, b) =>

@@ -49,9 +49,16 @@ for (const [what, name, cells, classify, found] of [
   [
     'to_numeric beyond 64 bits',
     'N',
-    ['000', '-1', '18446744073709551615'],
+    ['000', '1', '99999999999999999999'],
     'to_numeric',
     /^row 0, column N: "000" .*"0"/,
+  ],
+  [
+    'to_numeric beyond int64 beside a sign',
+    'N',
+    ['000', '-1', '18446744073709551615'],
+    'to_numeric',
+    /column N is unsigned in row 2 and negative in row 1\..* Return text, here and in the original job\./,
   ],
   [
     'sort_values',
