@@ -54,12 +54,6 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
     classify: 'to_datetime_coerce',
     message: /column ISO of row \d+ \(line \d+\) is "" with all rows at once, but "2024-\d\d-\d\d" in /,
   },
-  'numbers beyond 64 bits': {
-    column: 'N',
-    cells: NUMBERS.map(n => (n === 20 ? '99999999999999999999' : `00${n}`)),
-    classify: 'to_numeric',
-    message: /column N of row \d+ \(line \d+\) is "\S+" with all rows at once, but "\S+" in /,
-  },
   'dropped duplicates': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => 'ab'[n % 2]!), classify: 'drop_duplicates' },
     message:

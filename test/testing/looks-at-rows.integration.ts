@@ -47,13 +47,6 @@ for (const [what, name, cells, classify, found] of [
     /^row 0, column N: "0.0" with all rows at once, "0" with live events in batches of up to 100 rows$/,
   ],
   [
-    'to_numeric beyond 64 bits',
-    'N',
-    ['000', '1', '99999999999999999999'],
-    'to_numeric',
-    /^row 0, column N: "000" .*"0"/,
-  ],
-  [
     'to_numeric beyond int64 beside a sign',
     'N',
     ['000', '-1', '18446744073709551615'],
