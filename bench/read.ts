@@ -1,7 +1,8 @@
 /**
  * Measures what --read costs beside the call of the original program: pd.read_csv(path) of rows as examples/make_rows.py
- * makes them, and learn + cut + prove of the same file. Both on one core, in turns, each in a process of its own.
- * node bench/read.ts [--rows 1000000] [--pairs 5] [--write]
+ * makes them, and learn + cut + prove of the same file, without and with --low-memory. All on one core, in turns, each in a
+ * process of its own. --wide N repeats the five columns N times.
+ * node bench/read.ts [--rows 1000000] [--wide 1] [--pairs 5] [--write]
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
@@ -21,6 +22,7 @@ const ROOT = join(import.meta.dirname, '..')
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
+    wide: { type: 'string', default: '1' },
     pairs: { type: 'string', default: '5' },
     write: { type: 'boolean', default: false },
   },
@@ -30,11 +32,14 @@ const run = async (file: string, args: readonly string[]) => (await promisify(ex
 const python = await preparePython(say)
 const folder = await mkdtemp(join(tmpdir(), 'rowmill-bench-'))
 const input = join(folder, 'in.csv')
-const ways = ['pandas', 'rowmill'] as const
-const found: Record<(typeof ways)[number], Once[]> = { pandas: [], rowmill: [] }
+const ways = ['pandas', 'rowmill', 'columns'] as const
+const found: Record<(typeof ways)[number], Once[]> = { pandas: [], rowmill: [], columns: [] }
 const before = loadavg()[0]!
 try {
   await run(python, [join(ROOT, 'examples/make_rows.py'), values.rows, input])
+  const repeated = 'import sys; t = [line.rstrip() for line in open(sys.argv[1])]; n = int(sys.argv[2])'
+  const rewritten = "open(sys.argv[1], 'w').writelines(','.join([line] * n) + '\\n' for line in t)"
+  if (values.wide !== '1') await run(python, ['-c', `${repeated}; ${rewritten}`, input, values.wide])
   for (let pair = 0; pair < Number(values.pairs); pair++) {
     for (const way of pair % 2 ? [...ways].reverse() : ways) {
       const once = JSON.parse(await run(python, [join(ROOT, 'bench/read_once.py'), way, input])) as Once
@@ -55,7 +60,8 @@ function median(numbers: readonly number[]): number {
 }
 
 function report(bytes: number): string {
-  const ratios = (key: 'seconds' | 'cpu') => found.rowmill.map((once, at) => once[key] / found.pandas[at]![key])
+  const ratios = (runs: readonly Once[]) =>
+    (['seconds', 'cpu'] as const).map(key => spread(runs.map((once, at) => once[key] / found.pandas[at]![key])))
   const spread = (numbers: readonly number[]) =>
     `${median(numbers).toFixed(2)} (${Math.min(...numbers).toFixed(2)} to ${Math.max(...numbers).toFixed(2)})`
   const line = (name: string, runs: readonly Once[], times: string[]) => {
@@ -67,12 +73,13 @@ function report(bytes: number): string {
     '',
     '`node bench/read.ts --write` wrote this file.',
     '',
-    `${Number(values.rows).toLocaleString('en')} rows of examples/make_rows.py, ${Math.round(bytes / 1e6)} MB, with \`pd.read_csv(path)\`. ${values.pairs} pairs, in turns, each run in a process of its own on one core. Learn, cut and prove are the whole work before the first row leaves; the rows are written to the spool in it. Load average before and after: ${before.toFixed(2)} and ${loadavg()[0]!.toFixed(2)}. Medians, and the lowest and highest of the pairs.`,
+    `${Number(values.rows).toLocaleString('en')} rows of ${5 * Number(values.wide)} columns as examples/make_rows.py makes them, ${Math.round(bytes / 1e6)} MB, with \`pd.read_csv(path)\`. ${values.pairs} pairs, in turns, each run in a process of its own on one core. Learn, cut and prove are the whole work before the first row leaves; the rows are written to the spool in it. Load average before and after: ${before.toFixed(2)} and ${loadavg()[0]!.toFixed(2)}. Medians, and the lowest and highest of the pairs.`,
     '',
     '| | wall s | CPU s | peak MB | wall, times pandas | CPU, times pandas |',
     '|---|---|---|---|---|---|',
     line('pd.read_csv', found.pandas, ['1', '1']),
-    line('learn + cut + prove', found.rowmill, [spread(ratios('seconds')), spread(ratios('cpu'))]),
+    line('learn + cut + prove', found.rowmill, ratios(found.rowmill)),
+    line('with --low-memory', found.columns, ratios(found.columns)),
     '',
   ].join('\n')
 }

@@ -1,6 +1,8 @@
 """One reading of bench/read.ts, on one core: prints its seconds, its CPU seconds and its peak memory as JSON.
 
-    python read_once.py pandas|rowmill FILE
+    python read_once.py pandas|rowmill|columns FILE
+
+`columns` is --low-memory.
 """
 
 import json
@@ -36,7 +38,7 @@ def main():
     if way == 'pandas':
         rows = len(pd.read_csv(path))
     else:
-        request = {'path': path, 'spool': tempfile.gettempdir()}
+        request = {'path': path, 'spool': tempfile.gettempdir(), 'lowMemory': way == 'columns'}
         rows = reader_file.learn(Publisher(), request, {}, {})['total']
     answer = {'rows': rows, 'seconds': time.perf_counter() - wall, 'cpu': time.process_time() - cpu}
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -10,6 +10,8 @@ export interface PandasSourceOptions {
   readonly read: string
   /** Its call of to_csv, such as `df.to_csv(OUT, index=False)`. Default: `options` of `run` say how the output is written. */
   readonly write?: string | null
+  /** Whether pandas reads one column after the other: the memory of one column, about twice the time. Default: false. */
+  readonly lowMemory?: boolean
   /** The classifier, whose module has the functions and dtypes that the calls name. Default: the calls name none. */
   readonly classifier?: string | null
   /** The interpreter, with the pandas of the original program. Default: python3. */
@@ -23,7 +25,8 @@ export interface PandasSourceOptions {
 /**
  * Every row of a file exactly once, also after a crash, as pandas reads it with the call of the original program.
  *
- * `open` lets pandas read the whole file, and so takes the memory that the original program took. It proves that workers
+ * `open` lets pandas read the whole file, and so takes the memory that the original program took (or that of its largest
+ * column, with `lowMemory`). It proves that workers
  * make the same frames of the rows, before any row is published (docs/csv.md). The rows then come from a file without a
  * name in the temporary folder, so later changes of the input do no harm, and nothing is left behind.
  *
@@ -101,6 +104,7 @@ function readerOf(options: PandasSourceOptions): PandasReader {
     python: options.python ?? 'python3',
     read: options.read,
     write: options.write ?? null,
+    lowMemory: options.lowMemory ?? false,
     classifier: options.classifier ?? null,
     say: message => options.say?.(message),
     onOutput: text => (options.onOutput ? options.onOutput(text) : process.stderr.write(text)),

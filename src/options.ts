@@ -191,6 +191,10 @@ export const OPTIONS = {
     'the call of to_csv as it stands in the original program, such as "df.to_csv(OUT, index=False)", or MODULE:NAME',
     '--to-csv',
   ),
+  lowMemory: flag(
+    'low-memory',
+    'let pandas read one column after the other with --read: the memory of one column, about twice the time',
+  ),
   like: optional(
     'like',
     'JOB',

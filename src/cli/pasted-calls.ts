@@ -18,7 +18,7 @@ const REPLACED = {
 
 type PastedName = 'read' | 'write' | 'readCsv' | 'toCsv' | 'indexKind' | 'delimiter' | 'header'
 
-type PastedValues = OptionValues<PastedName | 'classifier' | 'python'>
+type PastedValues = OptionValues<PastedName | 'lowMemory' | 'classifier' | 'python'>
 
 /** The calls that were given, checked, and the source that reads as `--read` says, or null. */
 export interface Pasted extends CheckedCalls {
@@ -34,6 +34,11 @@ export function checkPasted(input: string, options: Omit<PastedValues, 'python'>
     const message = `--${call} and ${others} say the same: keep --${call}, with all arguments of the call, and leave out ${others}`
     throw new RowmillError('USAGE', message)
   }
+  if (options.lowMemory && !options.read)
+    throw new RowmillError(
+      'USAGE',
+      '--low-memory says how --read reads the file: give --read, or leave --low-memory out',
+    )
   if (!options.read) return
   const refuse = (why: string) => new RowmillError('USAGE', `--read: ${why}`)
   if (tcpAddress(input)) throw refuse('pandas reads a file, not a connection. Give --read-csv')
@@ -52,12 +57,12 @@ export async function withPasted<T>(
   act: (pasted: Pasted | null) => Promise<T>,
 ): Promise<T> {
   checkPasted(input, options)
-  const { read, write, python } = options
+  const { read, write, lowMemory, python } = options
   if (!read && !write) return await act(null)
   const { terminal, say, signal } = session
   const classifier = options.classifier && !moduleTarget(options.classifier) ? options.classifier : null
   const shared = { python, classifier, say, onOutput: (text: string) => terminal.output(text) }
-  const source = read ? new PandasSource({ ...shared, path: input, read, write }) : null
+  const source = read ? new PandasSource({ ...shared, path: input, read, write, lowMemory }) : null
   const reader = source ?? new PandasReader({ ...shared, read: null, write })
   try {
     const calls = await unlessAborted(reader.check(), signal).catch(error => {

@@ -36,6 +36,7 @@ export const RUN_OPTIONS = [
   'toCsv',
   'read',
   'write',
+  'lowMemory',
   'force',
   'restart',
   'resume',

@@ -17,6 +17,8 @@ export interface PandasReaderOptions {
   readonly read: string | null
   /** The call of to_csv, likewise. Null: there is none. */
   readonly write: string | null
+  /** Whether the file is read one column after the other. Default: false. */
+  readonly lowMemory?: boolean
   /** The classifier, `FILE[:NAME]` or `package.module:NAME`: its module has the names in the calls. Null: they have none. */
   readonly classifier: string | null
   readonly say: Say
@@ -86,9 +88,9 @@ export class PandasReader {
   /** Reads the whole file and proves it. `counted` gets the number of rows found so far. */
   async learn(path: string, counted: (rows: number) => void): Promise<LearnedFile> {
     await this.check()
-    const { read, write, say } = this.#options
+    const { read, write, lowMemory = false, say } = this.#options
     this.#reading = path
-    const request = { path, call: read, json: null, toCsv: null, writeCall: write, lowMemory: false, spool: tmpdir() }
+    const request = { path, call: read, json: null, toCsv: null, writeCall: write, lowMemory, spool: tmpdir() }
     this.#send(request)
     const waiting = () => say(`pandas reads all of ${path} first, as the original program did`)
     const patience = setTimeout(waiting, PATIENCE_MS).unref()

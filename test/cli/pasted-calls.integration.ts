@@ -43,6 +43,7 @@ const REFUSED: readonly [given: readonly string[], message: RegExp][] = [
   [['--read', "pd.read_csv(IN, converters={'text': cleen})"], /has no cleen\. There is clean.*\[USAGE\]/],
   [['--read', ':NOTHING'], /NOTHING.*\[USAGE\]/],
   [['--write', 'df.to_csv(OUT, float_format=longer)'], /--write .* has no longer.*\[USAGE\]/],
+  [['--low-memory'], /--low-memory says how --read reads the file: give --read.*\[USAGE\]/],
   [[...READ, '--read-csv', '{"sep": ";"}'], /--read and --read-csv say the same: keep --read,.* leave out --read-csv/],
   [[...READ, '--index-kind', 'text', '--delimiter', ';'], /leave out --index-kind and --delimiter/],
   [['--write', 'df.to_csv(OUT)', '--to-csv', '{"sep": ";"}', '--header'], /leave out --to-csv and --header/],

@@ -62,6 +62,19 @@ test('it keeps the contract of a source that can be resumed', async t => {
 })
 
 /** The source as users have it, with the real Python process. */
+test('one column at a time it gives the same job, or says why it cannot', async t => {
+  const text = `n,d,t\n${Array.from({ length: 30 }, (_, n) => `${n % 7 ? n : ''},2024-01-${10 + (n % 9)},t${n}\n`).join('')}`
+  const path = put(t, text)
+  const read = "pd.read_csv(IN, parse_dates=['d'])"
+  const open = (lowMemory: boolean, call = read) =>
+    readAll(t, new PandasSource({ path, read: call, python, lowMemory }))
+  assert.deepEqual(await open(true), await open(false))
+  await assert.rejects(open(true, "pd.read_csv(IN, engine='python')"), {
+    code: 'USAGE',
+    message: /--low-memory reads one column at a time.*the python engine has the lines.*Leave --low-memory out/,
+  })
+})
+
 function real(path: string, read = 'pd.read_csv(IN)'): PandasSource {
   return new PandasSource({ path, read, python })
 }

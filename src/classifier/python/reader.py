@@ -5,12 +5,12 @@
 The descriptors and frames are those of host.py, and so is the first answer, {"begun": true}. Requests:
 
 1. {"check": true, "call", "writeCall"}: refuses wrong calls -> {"checked": {"toCsv", "names"}}
-2. {"path", "call" or "json", "writeCall", "spool"}: -> {"note": text} and {"counted": n} any number of times, then
+2. {"path", "call" or "json", "writeCall", "lowMemory", "spool"}: -> {"note": text} and {"counted": n} any number of times, then
    {"learned": {"columns", "recipe", "total", "toCsv", "names", "digest", "exactLines", "longestBytes"}}
 3. {"rows": true}: -> {"rows", "lines"} again and again, then {"end": true}. May be asked twice.
 
 Every answer may be {"error": {code, message, facts}} instead. A file is learned, cut and proved before `learned` comes, so
-before anything is published: the call of the original job reads the whole file (learn), pandas' tokenizer makes texts of
+before anything is published (one column at a time with "lowMemory", reader_columns.py): the call of the original job reads the whole file (learn), pandas' tokenizer makes texts of
 its cells (cut), and the DataFrame that workers will make of each piece of texts must equal its slice of the whole
 DataFrame (prove).
 """
@@ -107,7 +107,7 @@ class Reader:
 
 def load_parts():
     host.import_pandas()
-    names = ('reader_cut', 'reader_learn', 'reader_prove', 'reader_original', 'reader_file')
+    names = ('reader_cut', 'reader_learn', 'reader_prove', 'reader_original', 'reader_columns', 'reader_file')
     parts = {name: host.load_beside(name) for name in names}
     return host.types.SimpleNamespace(host_call=host.OWN['host_call'], **parts)
 

@@ -12,6 +12,7 @@ from host_call import usage
 from host_recipe import Recipe
 from host_target import HostError
 from pandas.io.common import infer_compression
+from reader_columns import first_rows, learn_columns
 from reader_cut import Cut
 from reader_learn import Learner
 from reader_original import PIECE_ROWS, read_original
@@ -48,11 +49,15 @@ def learn(reader, request, args, write):
     check_path(path)
     before = identity(path)
     digest, ends = digest_of(path)
-    original = read_original(reader, path, args)
+    first = first_rows(path, args) if request.get('lowMemory') else None
+    original = read_original(reader, path, args) if first is None else None
     spool = Spool(request['spool'])
     gc.disable()  # it would look at millions of tuples again and again
     try:
-        learned = cut_and_prove(reader, path, args, original, spool)
+        if original is None:
+            learned = learned_of(*learn_columns(reader, path, args, first, spool))
+        else:
+            learned = cut_and_prove(reader, path, args, original, spool)
     except HostError:
         raise
     except Exception as error:
@@ -98,8 +103,12 @@ def cut_and_prove(reader, path, args, original, spool):
         cut.places = list(range(len(cut.names)))
         learner = Learner(original.frame, cut, args)
         made = learner.recipe()
+    return learned_of(cut, made, done)
+
+
+def learned_of(cut, made, total):
     text = json.dumps(made, sort_keys=True, ensure_ascii=False)
-    return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': done}
+    return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': total}
 
 
 def assembled(recipe, columns, count, done):

@@ -44,6 +44,9 @@ class Learner:
                 rules[at] = {'kind': 'text', 'dtype': 'object', 'keys': self.keys[at]}
             if at in plain:
                 rules[at]['plain'] = True
+        return self.made(rules)
+
+    def made(self, rules):
         return {
             'pandas': '.'.join(map(str, PANDAS)),
             'engine': self.cut.engine,

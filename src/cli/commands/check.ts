@@ -48,6 +48,7 @@ const OPTIONS = [
   'outputRows',
   'read',
   'write',
+  'lowMemory',
   'readCsv',
   'toCsv',
   'timeout',

@@ -37,6 +37,7 @@ const PUBLISH_OPTIONS = [
   'toCsv',
   'read',
   'write',
+  'lowMemory',
   'classifier',
   'compression',
   'progress',
