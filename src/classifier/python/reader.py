@@ -10,9 +10,9 @@ The descriptors and frames are those of host.py, and so is the first answer, {"b
 3. {"rows": true}: -> {"rows", "lines"} again and again, then {"end": true}. May be asked twice.
 
 Every answer may be {"error": {code, message, facts}} instead. A file is learned, cut and proved before `learned` comes, so
-before anything is published (one column at a time with "lowMemory", reader_columns.py): the call of the original job reads the whole file (learn), pandas' tokenizer makes texts of
+before anything is published: the call of the original job reads the whole file (learn), pandas' tokenizer makes texts of
 its cells (cut), and the DataFrame that workers will make of each piece of texts must equal its slice of the whole
-DataFrame (prove).
+DataFrame (prove). With "lowMemory" this is done one column at a time (reader_columns.py).
 """
 
 import importlib.util

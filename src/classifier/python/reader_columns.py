@@ -15,7 +15,7 @@ from host_target import HostError
 from reader_cut import Cut
 from reader_learn import Learner
 from reader_original import PIECE_ROWS, of_file, read_pieces
-from reader_prove import prove
+from reader_prove import assembled, prove
 
 # Rows that skipfooter leaves out may be among the first.
 FROM_START = {'iterator': True, 'skipfooter': 0}
@@ -148,7 +148,7 @@ def learn_column(learner, pieces, args):
         count = len(texts)
         part = learner.frame.iloc[done : done + count]
         learner.see([texts], part, recipe)
-        prove(recipe.assemble([texts], count, range(done, done + count)), part, done, done + 2)
+        prove(assembled(recipe, [texts], count, done), part, done, done + 2)
         done += count
     return made['rules'][0]
 

@@ -16,7 +16,7 @@ from reader_columns import first_rows, learn_columns
 from reader_cut import Cut
 from reader_learn import Learner
 from reader_original import PIECE_ROWS, read_original
-from reader_prove import TEXT_CURE, prove
+from reader_prove import assembled, prove
 
 FRAME_BYTES = 256 * 1024
 
@@ -109,16 +109,6 @@ def cut_and_prove(reader, path, args, original, spool):
 def learned_of(cut, made, total):
     text = json.dumps(made, sort_keys=True, ensure_ascii=False)
     return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': total}
-
-
-def assembled(recipe, columns, count, done):
-    """What a worker makes of a piece. It reads it alone, and pandas may fail at that."""
-    try:
-        return recipe.assemble(columns, count, range(done, done + count))
-    except Exception as error:
-        said = error.record['message'] if isinstance(error, HostError) else f'{type(error).__name__}: {" ".join(str(error).split())}'
-        what = f'rows {done} to {done + count - 1} cannot be read as a part of the whole file: {said}'
-        raise HostError('READ_DIFFERS', f'{what.rstrip(".")}. {TEXT_CURE}.') from error
 
 
 def header_text(name):

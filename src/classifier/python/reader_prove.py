@@ -7,6 +7,16 @@ from host_target import HostError
 TEXT_CURE = "Give such a column the dtype 'str' in the call and in the original job, and convert in the classifier"
 
 
+def assembled(recipe, columns, count, done):
+    """What a worker makes of a piece. It reads it alone, and pandas may fail at that."""
+    try:
+        return recipe.assemble(columns, count, range(done, done + count))
+    except Exception as error:
+        said = error.record['message'] if isinstance(error, HostError) else f'{type(error).__name__}: {" ".join(str(error).split())}'
+        what = f'rows {done} to {done + count - 1} cannot be read as a part of the whole file: {said}'
+        raise HostError('READ_DIFFERS', f'{what.rstrip(".")}. {TEXT_CURE}.') from error
+
+
 def prove(made, part, first, line):
     """Compares two DataFrames in everything a classifier can see. `first` is the number of the first row, `line` its line."""
     labels = part.columns
