@@ -182,6 +182,24 @@ test('categories have their kind even if none of them occurs, and so have floats
   assert.deepEqual(await kinds('some_dropped', ['none'], 'any'), ['empty', 'dropped float'])
 })
 
+test('a header without the labels of an index of two levels is refused: the sink would leave out one of them', async t => {
+  const classifier = await started(t, 'column_types.py:two_index_levels')
+  const classify = (toCsv: Record<string, unknown>) =>
+    classifier.classify({
+      job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer', toCsv }),
+      rows: [['1', 'x']],
+      seqs: null,
+    })
+  for (const label of [false, []])
+    await failure(classify({ header: true, index_label: label }), 'USAGE', 'has 2 levels', 'index_label=["a", "b"]')
+  for (const toCsv of [
+    { header: true },
+    { header: false, index_label: false },
+    { header: true, index_label: ['i', 'a'] },
+  ])
+    assert.deepEqual((await classify(toCsv)).rows, [['1', 'x', 'x']])
+})
+
 test('a str Enum is written as its text, as csv.writer does', async t => {
   const classifier = await started(t, 'column_types.py:labels')
   const { rows } = await classifier.classify({ job: JOB, rows: [['1', 'x']], seqs: null })

@@ -7,7 +7,7 @@ end means that the parent is gone. Standard output and error belong to the user'
 
 A frame is a length in bytes (4 bytes, big endian) followed by UTF-8 JSON of that length. The first answer is
 {"begun": true}. The second comes after the imports: {"hello": ...} or {"error": ...}. A request is two frames: the job
-{columns, indexKind, readCsv, toCsv, casts, encoding, rows} and the batch {rows, seqs}. With {recipe, readCall} in the job,
+{columns, indexKind, readCsv, toCsv, unlabelled, casts, encoding, rows} and the batch {rows, seqs}. With {recipe, readCall} in the job,
 `indexKind` is not looked at. With {writeCall}, its arguments that are no JSON are looked up in the user's module. The answer
 is {columns, kinds, rows} or {"error": {code, message, facts}}. With rows 'any' it also has outputs: by row, the number of
 its output rows. Answers come in the order of their requests.
@@ -166,6 +166,7 @@ class Host:
             reader=self.reader(given),
             to_csv=self.to_csv(given),
             casts=given['casts'],
+            unlabelled=given.get('unlabelled'),
             encoding=encoding,
             rows=given.get('rows'),
         )
@@ -221,6 +222,8 @@ class Host:
             result = self.pandas.result.select_columns(result, options.pop('columns'))
         if job.casts:
             result = self.pandas.result.cast_columns(result, job.casts)
+        if job.unlabelled:
+            self.pandas.cells.check_one_level(result)
         columns, cells = self.pandas.cells.write_cells(result, options)
         if job.encoding:
             self.pandas.cells.check_encoding(columns, cells, job.encoding)

@@ -117,6 +117,17 @@ def write_cells(result, to_csv):
     return cells.rows[0], cells.rows[1:]
 
 
+def check_one_level(result):
+    """The sink leaves one label out of the header. to_csv leaves out that of each level."""
+    levels = result.index.nlevels
+    if levels > 1:
+        raise HostError(
+            'USAGE',
+            f'--to-csv index_label=false: the index has {levels} levels, and rowmill leaves out the label of one. '
+            'Name the levels (index_label=["a", "b"]), here and in the original job.',
+        )
+
+
 def check_encoding(columns, rows, encoding):
     """Checks that a file in this encoding can hold the cells. `encoding` is (name, errors, whether it has a header)."""
     name, errors, header = encoding

@@ -141,6 +141,7 @@ export class PythonClassifier implements RowsClassifier {
         readCsv: option('readCsv', '{}'),
         toCsv: host,
         casts: option('cast', '[]'),
+        unlabelled: sink.header === true && !sink.index_label,
         encoding: file.encoding && [file.encoding, file.errors, sink.header],
         ...Object.fromEntries(PASTED.map(name => [name, optionOf(job.options, name)])),
         rows: rowsOption(job),
