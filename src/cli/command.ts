@@ -35,7 +35,7 @@ export interface Operand {
 }
 
 const ENVIRONMENT =
-  'Each option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The command line overrides it.\n' +
+  'Nearly every option has an environment variable: --batch-rows is ROWMILL_BATCH_ROWS. The command line overrides it.\n' +
   'The YAML file of --config can set it too, as batch-rows: 500. The command line and the environment override the file.\n'
 
 /** Checks that `act` reads no option but those of the command. */

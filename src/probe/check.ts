@@ -3,12 +3,13 @@ import type { Source } from '../connector.ts'
 import { newJob } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, JobOption } from '../model.ts'
+import { isReject, type NoResult } from './compare.ts'
 import { WHOLE } from './cuts.ts'
 import { callAndRow, type Estimate, estimate, type Measured } from './estimate.ts'
 import { type Judgement, judge } from './judge.ts'
 import { AT_ONCE_ROWS, FIRST_ROWS, firstOf, type Sample } from './sample.ts'
 import { SampledSource } from './sampled-source.ts'
-import { Trials } from './trials.ts'
+import { type Trial, Trials } from './trials.ts'
 
 /** How often a call is timed. The fastest counts: others may have waited for a core. */
 const TIMED = 3
@@ -27,7 +28,14 @@ export interface CheckOptions {
   readonly timeoutMs: number
 }
 
+/** A tried row that has no result even with all rows at once, or alone. */
+export interface RejectedRow extends NoResult {
+  readonly seq: number
+  readonly line: number | null
+}
+
 export interface Checked extends Judgement, Measured, Estimate {
+  readonly rejected: readonly RejectedRow[]
   /** How many rows were tried. */
   readonly probed: number
   readonly calls: number
@@ -42,8 +50,10 @@ export async function check(options: CheckOptions): Promise<Checked> {
   const { job, sample, rows } = await sampled(options)
   const trials = new Trials({ classifier, job, timeoutMs })
   const judgement = await judgeInStages(trials, job, sample)
-  const measured = { rows, batchRows, cores, startSeconds, ...(await timed(trials, sample)) }
-  return { ...judgement, ...measured, ...estimate(measured, workers), probed: sample.rows.length, calls: trials.calls }
+  const { whole, ...times } = await timed(trials, sample)
+  const measured = { rows, batchRows, cores, startSeconds, ...times }
+  const tried = { rejected: rejectedOf(sample, whole), probed: sample.rows.length, calls: trials.calls }
+  return { ...judgement, ...measured, ...estimate(measured, workers), ...tried }
 }
 
 async function sampled({
@@ -82,13 +92,25 @@ async function judgeInStages(trials: Trials, job: Job, sample: Sample): Promise<
   return { fault: all.fault, unstable: [...new Set([...first.unstable, ...all.unstable])] }
 }
 
-async function timed(trials: Trials, sample: Sample): Promise<Pick<Measured, 'callSeconds' | 'rowSeconds'>> {
+async function timed(
+  trials: Trials,
+  sample: Sample,
+): Promise<Pick<Measured, 'callSeconds' | 'rowSeconds'> & { whole: Trial }> {
   const fastest = async (rows: number) => {
     const some = firstOf(sample, rows)
-    let seconds = Number.POSITIVE_INFINITY
-    for (let i = 0; i < TIMED; i++) seconds = Math.min(seconds, (await trials.classify(some, WHOLE)).seconds)
-    return seconds
+    let best = await trials.classify(some, WHOLE)
+    for (let i = 1; i < TIMED; i++) {
+      const trial = await trials.classify(some, WHOLE)
+      if (trial.seconds < best.seconds) best = trial
+    }
+    return best
   }
   const { length: rows } = sample.rows
-  return callAndRow(await fastest(1), { rows, seconds: await fastest(rows) })
+  const one = await fastest(1)
+  const whole = await fastest(rows)
+  return { whole, ...callAndRow(one.seconds, { rows, seconds: whole.seconds }) }
+}
+
+function rejectedOf({ seqs, lines }: Sample, { rows }: Trial): RejectedRow[] {
+  return rows.flatMap((row, at) => (isReject(row) ? [{ seq: seqs[at]!, line: lines[at]!, ...row }] : []))
 }

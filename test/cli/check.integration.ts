@@ -70,3 +70,19 @@ test('what check cannot use is named in one line', async t => {
   assert.equal(dies.code, 1)
   assert.match(dies.stderr, /exit code 3.*\[CLASSIFIER_DIED\]/s)
 })
+
+test('rows that would be rejected are counted, and the command ends with the first of them', async t => {
+  const classifier = join(testFolder(t), 'some.py')
+  writeFileSync(
+    classifier,
+    ['def classify_df(df):', "    if (df['NAME'] == 'n3').any():", "        raise ValueError('three')", ''].join('\n'),
+  )
+  const { code, stdout, stderr } = await check(t, classifier, ['-o', 'json'])
+  assert.equal(code, 5, stderr)
+  assert.match(
+    stderr,
+    /^rowmill: 22 of 200 rows that were tried would be rejected\. The first is row 3 \(line 5\): CLASSIFIER_FAILED .*three.*\[REJECTS_OVER_BUDGET\]/s,
+  )
+  const { rowByRow, rejects, rejected } = JSON.parse(stdout)
+  assert.deepEqual([rowByRow, rejects, rejected.length, rejected[1].seq], [true, 22, 22, 12])
+})

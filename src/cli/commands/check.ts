@@ -2,9 +2,10 @@ import { availableParallelism } from 'node:os'
 import { CsvSource } from '../../../connectors/csv-source.ts'
 import { openClassifier } from '../../classifier/open.ts'
 import { batchDependent } from '../../core/batch-dependent.ts'
+import { nameOf } from '../../core/reject-budget.ts'
 import { RowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
-import { type Checked, check } from '../../probe/check.ts'
+import { type Checked, check, type RejectedRow } from '../../probe/check.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { printable } from '../../support/printable.ts'
@@ -23,6 +24,8 @@ const JSON_SHAPE = {
     calls: 'calls of the classifier',
     rowByRow: 'whether every row came out alike in every cut',
     fault: 'the first row that did not: {"message", "seq", "line", "column"}; null if there is none',
+    rejects: 'tried rows that have no result: run would reject them',
+    rejected: 'the first 100 of them, each as {"seq", "line", "reason", "detail"}',
     unstable: 'columns that differ even between two calls with the same rows; they were not judged',
     startSeconds: 'seconds until the classifier was imported',
     callSeconds: 'seconds that a call takes, apart from its rows',
@@ -55,12 +58,19 @@ const OPTIONS = [
   'quiet',
   'output',
 ] as const
+/** How many rejected rows the JSON has. */
+const MOST_REJECTED = 100
 type CheckValues = OptionValues<(typeof OPTIONS)[number]>
 
 export const checkCommand = defineCommand({
   name: 'check',
   doc: 'try a classifier on some rows of IN: whether it looks at one row at a time, how long the job will take, and whether it pays',
-  operands: [{ name: 'IN', doc: 'a CSV file, also .gz, or - for standard input' }],
+  operands: [
+    {
+      name: 'IN',
+      doc: 'a CSV file, also .gz (with --read also .zip, .bz2, .xz, .zst and .tar), or - for standard input',
+    },
+  ],
   example: 'rowmill check rows.csv --classifier black_box.py:classify_df',
   options: OPTIONS,
   docs: {
@@ -69,6 +79,7 @@ export const checkCommand = defineCommand({
     batchRows: 'the most rows in one call of the classifier, as for run',
   },
   json: JSON_SHAPE,
+  exits: [5],
   async act([input], options) {
     if (options.classifier === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (options.probe === 0) throw new RowmillError('USAGE', '--probe 0: check needs rows to try. Give 1 or more')
@@ -101,17 +112,29 @@ async function checkInput(
     const checked = await unlessAborted(checking, signal)
     if (options.output === 'json') tellJson(checked)
     else process.stdout.write(printable(textOf(input, target!, checked)))
-    if (checked.fault === null) return 0
-    const { message, seq, line, column } = checked.fault
-    throw batchDependent(message, { seq, line, column })
+    if (checked.fault !== null) {
+      const { message, seq, line, column } = checked.fault
+      throw batchDependent(message, { seq, line, column })
+    }
+    const [first] = checked.rejected
+    if (first) throw rejectedRows(checked, first)
+    return 0
   } finally {
     await Promise.all([source.close(), classifier.close()])
   }
 }
 
 function tellJson(checked: Checked): void {
-  const line = { ...checked, rowByRow: checked.fault === null, pays: bestOf(checked).pays }
-  printJson(JSON_SHAPE, [line])
+  const { fault, rejected } = checked
+  const rejects = { rejects: rejected.length, rejected: rejected.slice(0, MOST_REJECTED) }
+  printJson(JSON_SHAPE, [{ ...checked, ...rejects, rowByRow: fault === null, pays: bestOf(checked).pays }])
+}
+
+function rejectedRows({ rejected, probed }: Checked, first: RejectedRow): RowmillError {
+  const { seq, line, reason, detail } = first
+  const many = `${rejected.length} of ${counted(probed, 'row')} that were tried would be rejected`
+  const message = `${many}. The first is ${nameOf(first)}: ${reason} ${detail}`
+  return new RowmillError('REJECTS_OVER_BUDGET', message, { seq, line })
 }
 
 function textOf(input: string, target: string, checked: Checked): string {

@@ -51,7 +51,10 @@ export const publishCommand = defineCommand({
   name: 'publish',
   doc: 'publish the rows of IN as one job; prints its id, and nothing else, on stdout',
   operands: [
-    { name: 'IN', doc: 'a CSV file, also .gz; - for standard input; tcp://HOST:PORT to listen for one sender' },
+    {
+      name: 'IN',
+      doc: 'a CSV file, also .gz (with --read also .zip, .bz2, .xz, .zst and .tar); - for standard input; tcp://HOST:PORT to listen for one sender',
+    },
   ],
   example: 'JOB=$(rowmill publish rows.csv --brokers 127.0.0.1:9092)',
   options: PUBLISH_OPTIONS,

@@ -53,10 +53,15 @@ export const runCommand = defineCommand({
   name: 'run',
   doc: 'read IN, classify every row, write OUT: the whole pipeline on this machine',
   operands: [
-    { name: 'IN', doc: 'a CSV file, also .gz, or - for standard input', optional: true },
+    {
+      name: 'IN',
+      doc: 'a CSV file, also .gz (with --read also .zip, .bz2, .xz, .zst and .tar), or - for standard input',
+      optional: true,
+    },
     { name: 'OUT', doc: 'the file to write, or - for standard output', optional: true },
   ],
-  example: 'rowmill run rows.csv classified.csv --classifier black_box.py:classify_df',
+  example:
+    'rowmill run rows.csv classified.csv --classifier black_box.py:classify_df --read "pd.read_csv(IN)" --write "df.to_csv(OUT, index=False)"',
   options: RUN_OPTIONS,
   docs: {
     brokers: 'the Kafka brokers to use; if neither this nor a client property names any, run starts a local Kafka',
