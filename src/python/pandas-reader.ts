@@ -90,7 +90,7 @@ export class PandasReader {
     await this.check()
     const { read, write, lowMemory = false, say } = this.#options
     this.#reading = path
-    const request = { path, call: read, json: null, toCsv: null, writeCall: write, lowMemory, spool: tmpdir() }
+    const request = { path, call: read, writeCall: write, lowMemory, spool: tmpdir() }
     this.#send(request)
     const waiting = () => say(`pandas reads all of ${path} first, as the original program did`)
     const patience = setTimeout(waiting, PATIENCE_MS).unref()

@@ -5,7 +5,7 @@
 The descriptors and frames are those of host.py, and so is the first answer, {"begun": true}. Requests:
 
 1. {"check": true, "call", "writeCall"}: refuses wrong calls -> {"checked": {"toCsv", "names"}}
-2. {"path", "call" or "json", "writeCall", "lowMemory", "spool"}: -> {"note": text} and {"counted": n} any number of times, then
+2. {"path", "call", "writeCall", "lowMemory", "spool"}: -> {"note": text} and {"counted": n} any number of times, then
    {"learned": {"columns", "recipe", "total", "toCsv", "names", "digest", "exactLines", "longestBytes"}}
 3. {"rows": true}: -> {"rows", "lines"} again and again, then {"end": true}. May be asked twice.
 
@@ -71,8 +71,6 @@ class Reader:
             call.parse_call(request[key], kind) if request.get(key) else None
             for key, kind in (('call', 'read'), ('writeCall', 'write'))
         ]
-        if given[0] is None and request.get('json') is not None:
-            given[0] = call.from_json(request['json'], 'read')
         names = [name for item in given if item for name in item.names]
         module = self.classifier() if names else None
         read, write = [item.resolve(module) if item else None for item in given]
