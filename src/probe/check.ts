@@ -29,13 +29,13 @@ export interface CheckOptions {
 }
 
 /** A tried row that has no result even with all rows at once, or alone. */
-export interface RejectedRow extends NoResult {
+export interface TriedReject extends NoResult {
   readonly seq: number
   readonly line: number | null
 }
 
 export interface Checked extends Judgement, Measured, Estimate {
-  readonly rejected: readonly RejectedRow[]
+  readonly rejected: readonly TriedReject[]
   /** How many rows were tried. */
   readonly probed: number
   readonly calls: number
@@ -111,6 +111,6 @@ async function timed(
   return { whole, ...callAndRow(one.seconds, { rows, seconds: whole.seconds }) }
 }
 
-function rejectedOf({ seqs, lines }: Sample, { rows }: Trial): RejectedRow[] {
+function rejectedOf({ seqs, lines }: Sample, { rows }: Trial): TriedReject[] {
   return rows.flatMap((row, at) => (isReject(row) ? [{ seq: seqs[at]!, line: lines[at]!, ...row }] : []))
 }

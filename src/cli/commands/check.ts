@@ -5,7 +5,7 @@ import { batchDependent } from '../../core/batch-dependent.ts'
 import { nameOf } from '../../core/reject-budget.ts'
 import { RowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
-import { type Checked, check, type RejectedRow } from '../../probe/check.ts'
+import { type Checked, check, type TriedReject } from '../../probe/check.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { printable } from '../../support/printable.ts'
@@ -130,7 +130,7 @@ function tellJson(checked: Checked): void {
   printJson(JSON_SHAPE, [{ ...checked, ...rejects, rowByRow: fault === null, pays: bestOf(checked).pays }])
 }
 
-function rejectedRows({ rejected, probed }: Checked, first: RejectedRow): RowmillError {
+function rejectedRows({ rejected, probed }: Checked, first: TriedReject): RowmillError {
   const { seq, line, reason, detail } = first
   const many = `${rejected.length} of ${counted(probed, 'row')} that were tried would be rejected`
   const message = `${many}. The first is ${nameOf(first)}: ${reason} ${detail}`
