@@ -439,6 +439,30 @@ export const CALLS: Record<string, readonly string[]> = {
     "encoding_errors='backslashreplace',engine='python'",
     '',
   ],
+  exact: [
+    ...[
+      '',
+      "engine='python'",
+      "usecols=['z'],dtype=float,engine='python'",
+      "usecols=['a'],dtype='Int64'",
+      "dtype={'a':'Int64'}",
+    ],
+    ...[
+      "usecols=['a','b'],dtype='Int64'",
+      "usecols=['b'],dtype='Int64',engine='python'",
+      "usecols=['z'],dtype='Float64'",
+    ],
+    ...[
+      "usecols=['z'],index_col='z'",
+      "usecols=['z'],index_col='z',engine='python'",
+      "usecols=['w'],dtype=float,engine='python'",
+    ],
+    ...[
+      "usecols=['z'],dtype_backend='numpy_nullable'",
+      "usecols=['a'],dtype='Float64'",
+      "index_col='b',usecols=['a','b'],dtype={'b':'Int64'}",
+    ],
+  ],
   nul: [
     '',
     "engine='python'",

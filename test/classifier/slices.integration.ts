@@ -16,6 +16,12 @@ const REFUSED: Record<string, Record<string, RegExp>> = {
     "encoding_errors='surrogateescape'":
       /INPUT_ENCODING rows 0 to 1 hold a lone surrogate \('\\udcff'\).*encoding_errors='replace'/,
   },
+  exact: {
+    "usecols=['a','b'],dtype='Int64'":
+      /READ_DIFFERS '1\.0' makes floats of the column, and '9007199254740995' is no float/,
+    "usecols=['b'],dtype='Int64',engine='python'": /READ_DIFFERS '1\.0' makes floats/,
+    "index_col='b',usecols=['a','b'],dtype={'b':'Int64'}": /READ_DIFFERS '1\.0' makes floats/,
+  },
   money: { "converters={'m':counted}": /READ_DIFFERS column 'm', row 0 \(line 2\): the whole file gives .*1/ },
 }
 
@@ -45,7 +51,8 @@ const WAYS: Record<string, 'Whole' | 'Pieces'> = {
   '': 'Whole',
   'dtype=str': 'Pieces',
   "dtype='string',engine='python'": 'Pieces',
-  "dtype={'id':str,'name':str,'n':'Int64','f':float,'flag':bool,'d':str}": 'Pieces',
+  "dtype={'id':str,'name':str,'n':int,'f':float,'flag':'boolean','d':str}": 'Pieces',
+  "dtype={'id':str,'name':str,'n':'Int64','f':float,'flag':bool,'d':str}": 'Whole',
   "dtype={'id':str}": 'Whole',
   "dtype='category'": 'Whole',
   'dtype=str,index_col=0': 'Whole',

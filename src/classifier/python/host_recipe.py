@@ -10,7 +10,7 @@ arguments of the call, which both sides have.
 A rule has a `kind`:
 
     text     the text itself, or NaN for an NA word (with `words` these are texts too)
-    parse    pandas' parser with `dtype`
+    parse    pandas' parser with `dtype`. `zero` is the value of -0 in a column of floats
     date     to_datetime with `format`, as pandas guessed it from the first value of the file; null: value by value
     convert  the converter that the call has under `key`
     typed    objects of several types: `runs` says which type begins at which row
@@ -35,6 +35,7 @@ VALUE_ARGUMENTS = (
     *('decimal', 'parse_dates', 'date_format', 'dayfirst', 'cache_dates', 'float_precision', 'dtype_backend'),
     *('date_parser', 'infer_datetime_format', 'keep_date_col', 'low_memory'),
 )
+NEGATIVE_ZERO = re.compile(r'\s*-0+\s*')
 INTEGER = re.compile(r'\s*[+-]?[0-9]+\s*')
 TRUE_WORDS, FALSE_WORDS = ('True', 'TRUE', 'true'), ('False', 'FALSE', 'false')
 PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
@@ -137,6 +138,9 @@ class Recipe:
             if self.replaced:
                 columns = self.replaced.columns(columns)
             values = dict(zip(self.parsed, self.parse(columns, self.parsed, self.dtypes)))
+            for at in self.parsed:
+                if 'zero' in self.rules[at]:
+                    values[at] = self.signed(at, columns[at], values[at])
             for at in [*self.at_index, *self.at_columns]:
                 if at not in values:
                     values[at] = self.convert(at, columns[at], seqs)
@@ -174,6 +178,22 @@ class Recipe:
         if len(frame) != len(chosen[0]):
             raise HostError('ROW_MALFORMED', f'pandas made {len(frame)} rows of {len(chosen[0])}.')
         return [frame.iloc[:, position] for position in range(len(cells))]
+
+    def is_float(self, at):
+        return self.rules[at]['kind'] == 'parse' and getattr(self.dtypes[at], 'kind', '') == 'f'
+
+    def zeros(self, at, cells):
+        """The rows whose cell is -0. Its sign depends on whether pandas finds only whole numbers, and so on other rows."""
+        found = (row for row, cell in enumerate(cells) if cell and '-0' in cell and NEGATIVE_ZERO.fullmatch(cell))
+        return [row for row in found if cells[row] not in self.missing[at]]
+
+    def signed(self, at, cells, made):
+        rows = self.zeros(at, cells)
+        if not rows:
+            return made
+        values = made.array.copy()
+        values[rows] = float(self.rules[at]['zero'])
+        return pd.Series(values)
 
     def convert(self, at, cells, seqs):
         rule, dtype = self.rules[at], self.dtypes[at]

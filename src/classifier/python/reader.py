@@ -105,7 +105,8 @@ class Reader:
 
 def load_parts():
     host.import_pandas()
-    names = ('reader_cut', 'reader_learn', 'reader_prove', 'reader_original', 'reader_columns', 'reader_file')
+    first = ('reader_cut', 'reader_original', 'reader_nullable', 'reader_learn', 'reader_prove')
+    names = (*first, 'reader_columns', 'reader_file')
     parts = {name: host.load_beside(name) for name in names}
     return host.types.SimpleNamespace(host_call=host.OWN['host_call'], **parts)
 

@@ -11,6 +11,8 @@ from host_recipe import PANDAS
 from host_target import HostError
 from pandas.api import types
 from pandas.core.tools import datetimes
+from reader_nullable import NullableNumbers
+from reader_original import is_nullable_number
 
 # A column of objects may change its type as often as low_memory cuts a file. Beyond that its types follow no rule.
 MOST_RUNS = 2000
@@ -30,6 +32,7 @@ class Learner:
         self.keys = [keys_of(names, at, place, cut) for at, place in enumerate(cut.places)]
         # Cells about which only texts of the file can tell the rest: the format of dates, and whether NA words are texts.
         self.dates, self.texts = set(), set()
+        self.nullable = NullableNumbers()
 
     def recipe(self):
         rules = [None] * len(self.cut.places)
@@ -142,6 +145,13 @@ class Learner:
                 # pandas keeps NA words as texts in a column with numbers beyond 64 bits.
                 if isinstance(self.values(at, part)[row], str):
                     recipe.keep_words(at)
+
+        for at, rule in enumerate(recipe.rules):
+            if 'zero' not in rule and recipe.is_float(at):
+                for row in recipe.zeros(at, columns[at])[:1]:
+                    rule['zero'] = repr(float(self.values(at, part)[row]))
+            if rule['kind'] == 'parse' and is_nullable_number(recipe.dtypes[at]):
+                self.nullable.see(at, columns[at], self.values(at, part), recipe.missing[at], 'found' in rule)
 
     def values(self, at, part):
         if at in self.at_index:

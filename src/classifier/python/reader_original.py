@@ -3,6 +3,7 @@
 import csv
 import warnings
 
+import numpy as np
 import pandas as pd
 from host_target import HostError
 from pandas.api import types
@@ -88,8 +89,13 @@ def says_all(given, columns):
     """Whether the call says the dtype of every column."""
     if isinstance(given, dict) and not all(label in given for label in columns):
         return False
-    dtypes = map(types.pandas_dtype, given.values() if isinstance(given, dict) else [given])
-    return all(getattr(dtype, 'categories', ()) is not None for dtype in dtypes)
+    dtypes = [types.pandas_dtype(dtype) for dtype in (given.values() if isinstance(given, dict) else [given])]
+    return all(getattr(dtype, 'categories', ()) is not None and not is_nullable_number(dtype) for dtype in dtypes)
+
+
+def is_nullable_number(dtype):
+    """Int64, Float32, ...: pandas looks at the whole column for a fraction before it makes numbers of the texts."""
+    return not isinstance(dtype, np.dtype) and dtype.kind in 'iuf'
 
 
 def of_file(error, path):

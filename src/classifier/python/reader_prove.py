@@ -1,5 +1,7 @@
 """Proves that a recipe makes of some rows what they are in the DataFrame of the whole file."""
 
+import math
+
 import numpy as np
 import pandas as pd
 from host_target import HostError
@@ -61,25 +63,31 @@ def same_dtype(made, part):
 
 def first_difference(made, part):
     """The first position at which two arrays of one dtype differ, or None."""
+    made, part = plain(made), plain(part)
     dtype = part.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return first_true(made.codes != part.codes)
     if isinstance(dtype, np.dtype) and dtype.kind in 'iub':
-        return first_true(made.to_numpy() != part.to_numpy())
+        return first_true(made != part)
     if isinstance(dtype, np.dtype) and dtype.kind == 'f':
-        left, right = made.to_numpy(), part.to_numpy()
         # 0.0 and -0.0 are equal numbers and other texts.
-        other = (left != right) | (np.signbit(left) != np.signbit(right))
-        return first_true(other & ~(np.isnan(left) & np.isnan(right)))
+        other = (made != part) | (np.signbit(made) != np.signbit(part))
+        return first_true(other & ~(np.isnan(made) & np.isnan(part)))
     if dtype.kind in 'mM' and hasattr(made, 'asi8'):
         return first_true(made.asi8 != part.asi8)
     left, right = (np.asarray(getattr(array, '_ndarray', array), dtype=object).tolist() for array in (made, part))
     try:
-        if left == right and (dtype != object or list(map(type, left)) == list(map(type, right))):
+        # 0.0 and -0.0 are equal here, too.
+        if left == right and 0 not in right and (dtype != object or list(map(type, left)) == list(map(type, right))):
             return None
     except (TypeError, ValueError):  # pd.NA and arrays are no truth values
         pass
     return next((at for at, pair in enumerate(zip(left, right)) if not same(*pair)), None)
+
+
+def plain(array):
+    """The numpy array of a column that has no dtype of pandas itself."""
+    return array.to_numpy() if type(array).__name__ in ('NumpyExtensionArray', 'PandasArray') else array
 
 
 def same(made, part):
@@ -88,6 +96,8 @@ def same(made, part):
     if made is part or made is pd.NA or part is pd.NA:
         return made is part
     try:
+        if isinstance(made, float) and made == part == 0:
+            return math.copysign(1, made) == math.copysign(1, part)
         return bool(made == part) or (made != made and part != part)
     except (TypeError, ValueError):
         return False
