@@ -2,7 +2,7 @@ import { castsOf, conflictOf } from '../core/output-kinds.ts'
 import { nameOf } from '../core/reject-budget.ts'
 import { CellRules } from '../core/whole-columns.ts'
 import type { Job } from '../model.ts'
-import { type Difference, describeOutcome, differencesOf, sameNames } from './compare.ts'
+import { type Difference, describeOutcome, differencesOf, isReject, type Outcome, sameNames } from './compare.ts'
 import { CUTS, type RowCut, WHOLE } from './cuts.ts'
 import type { Sample } from './sample.ts'
 import type { Trial, Trials } from './trials.ts'
@@ -84,13 +84,23 @@ function firstFault(
   if (other && whole.headers.length > 0) return { what: 'columns', one: whole.columns, other }
   for (const difference of differencesOf(whole, trial)) {
     if (difference.what === 'columns') return difference
-    if (unstable.rows.has(difference.row)) continue
+    if (unstable.rows.has(difference.row) || breaksAlone(difference, whole)) continue
     if (difference.what === 'outcome') return difference
     const { column } = difference
     const endsJob = !casts.has(whole.columns[column]!) && conflictOf([...trial.kinds[column]!], rules) !== null
     if (!unstable.columns.has(column) && !endsJob) return difference
   }
   return null
+}
+
+/**
+ * Whether a row breaks the contract by itself, such as one that is dropped. If rows do so even with all rows at once, the job
+ * rejects them, and it is chance in which batches their number fits.
+ */
+function breaksAlone(difference: Difference, whole: Trial): boolean {
+  const breaks = (outcome: Outcome) => isReject(outcome) && outcome.reason === 'CLASSIFIER_CONTRACT'
+  if (difference.what !== 'outcome' || !whole.rows.some(breaks)) return false
+  return breaks(difference.one) || breaks(difference.other)
 }
 
 /** Adds what differs between two trials in the same cut. */

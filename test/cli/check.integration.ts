@@ -54,6 +54,16 @@ test('random numbers are named, and the other columns judged', async t => {
   assert.match(ranks.stderr, /column RANK of row/)
 })
 
+test('a row that is dropped or doubled breaks the contract by itself, and says nothing about other rows', async t => {
+  const file = join(testFolder(t), 'some.py')
+  writeFileSync(file, "def some(df):\n    return df.loc[df.index.repeat(df['N'].astype(int) % 3)].assign(X=1)\n")
+  const one = await check(t, `${file}:some`)
+  assert.equal(one.code, 5)
+  assert.match(one.stderr, /returned \d rows for 1 .*or give --rows any.*\[REJECTS_OVER_BUDGET\]\n$/s)
+  const any = await check(t, `${file}:some`, ['--rows', 'any'])
+  assert.deepEqual([any.code, any.stderr], [0, ''])
+})
+
 test('a TypeScript classifier is checked too', async t => {
   const { code, stdout, stderr } = await check(t, `${FIXTURES}/classifiers.ts`, ['-o', 'json'])
   assert.equal(code, 0, stderr)

@@ -99,7 +99,7 @@ test('get_dummies ends with BATCH_DEPENDENT, whether the collector or the probe 
 
 test('with --rows any, duplicates that no batch has together are found by the probe alone, also far apart', async t => {
   const near = NUMBERS.map(n => `${n},n${n % 12},${n}`)
-  const far = Array.from({ length: 3000 }, (_, n) => `${n},n${n === 2500 ? 700 : n},${n}`)
+  const far = Array.from({ length: 1200 }, (_, n) => `${n},n${n === 1000 ? 400 : n},${n}`)
   const classifier = `${LOOKS}:drop_duplicates`
   for (const rows of [near, far]) {
     const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier, options: ['--rows', 'any'] })
@@ -107,6 +107,11 @@ test('with --rows any, duplicates that no batch has together are found by the pr
     assert.match(ended.stderr, /in the probe: row \d+ .* is \[\] with all rows at once, but \[.*\[BATCH_DEPENDENT\]\n$/)
     assert.ok(!existsSync(ended.out))
   }
+})
+
+test('with --rows any and --probe 0, duplicates that no batch has together go unnoticed', async t => {
+  const near = NUMBERS.map(n => `${n},n${n % 12},${n}`)
+  const classifier = `${LOOKS}:drop_duplicates`
   const options = ['--rows', 'any', '--probe', '0']
   const unseen = await run(t, { columns: 'ID,NAME,N', rows: near, classifier, options })
   assert.equal(unseen.code, 0, unseen.stderr)
