@@ -14,7 +14,9 @@ import { python } from '../helpers/python.ts'
 const CORPUS = join(import.meta.dirname, '../adopt/corpus')
 /** Programs that differ in how adopt cuts them. */
 const SOME = [
+  'async_work',
   'chain',
+  'chain_filter',
   'class_state',
   'converters',
   'german',
