@@ -36,8 +36,8 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'bench/latency.md': [
     ...['rowmill work --workers 2, every other option', 'processing.guarantee=at_least_once', 'nothing'],
   ].map(begins => [begins, { not: 'the settings of a measurement, as the bench writes them down' }]),
-  'docs/adopt.md': Array.from({ length: 3 }, () => ['# ', 'rowmill adopt', ''])
-    .flat()
+  'docs/adopt.md': ['orders.py', 'report.py', 'shares.py']
+    .flatMap(file => [`# ${file}`, `rowmill adopt ${file}`, `${file} reads`])
     .map(begins => [begins, ADOPTED]),
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
@@ -46,11 +46,25 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   ],
   'docs/classifiers.md': [
     ['# black_box.py', 'run'],
+    ['# words.py', 'run'],
+    ['rowmill run rows.csv words.csv', 'run'],
+    ['npx rowmill check', 'run'],
     ['// black-box.mts', 'run'],
     ['// black_box.test.mts', 'run'],
   ],
   'docs/cli.md': [
-    ...['run', 'publish', 'work', 'collect', 'tail', 'verify', 'rejects list', 'rejects export', 'rejects replay'],
+    ...[
+      'run',
+      'check',
+      'publish',
+      'work',
+      'collect',
+      'tail',
+      'verify',
+      'rejects list',
+      'rejects export',
+      'rejects replay',
+    ],
     ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'topics plan', 'topics apply', 'topics check', 'acls'],
     ...['broker', 'adopt', 'doctor', 'explain', 'completion'],
   ]
@@ -235,20 +249,26 @@ const FIRST_LINES: Readonly<Record<string, readonly string[]>> = {
   'black-box.mts': ['ID,SCORE', '0,11', '1,6'],
 }
 
-test('docs/classifiers.md runs as written: both classifiers, and the test of one', async t => {
+/** The words of the first row, each with the label of its row. */
+const WORDS = ['0,a', '0,red', '0,shoe', '1,a']
+
+test('docs/classifiers.md runs as written: three classifiers, the check and the test of one', async t => {
   write('rows.csv', `SKU,TEXT\n${ROWS.join('')}`)
   const blocks = toRun('docs/classifiers.md')
   await writePrograms(blocks, 9092)
   const shell = new PageShell(t, { cwd: home, env: installed.env })
+  const starts = (path: string, lines: readonly string[]) =>
+    assert.deepEqual(read(path).split('\n').slice(0, lines.length), lines)
   for (const { language, text, file } of blocks) {
     if (language === 'python') write(file!, text)
-    if (file!.includes('.test.')) {
-      await shell.run(`node --test ${file}`)
-      continue
+    if (language === 'sh') await shell.run(text)
+    else if (file!.includes('.test.')) await shell.run(`node --test ${file}`)
+    else if (FIRST_LINES[file!]) {
+      await shell.run(`rowmill run rows.csv ${file}.csv --header --classifier ${file}`)
+      starts(`${file}.csv`, FIRST_LINES[file!]!)
     }
-    await shell.run(`rowmill run rows.csv ${file}.csv --header --classifier ${file}`)
-    assert.deepEqual(read(`${file}.csv`).split('\n').slice(0, 3), FIRST_LINES[file!])
   }
+  starts('words.csv', WORDS)
 })
 
 test('docs/tcp.md runs as written: a sender, a receiver, and the commands between them', async t => {
