@@ -9,7 +9,7 @@ import { InputBytes } from './csv/input-bytes.ts'
 import { isBlank } from './csv/records.ts'
 
 export interface CsvSourceOptions {
-  /** A file, gunzipped if its name ends in .gz. '-' is standard input. */
+  /** A file, unpacked if its name ends in .gz, .bz2, .zip or .zst. '-' is standard input. */
   readonly path: string
   /** Keyword arguments of the original job's pandas.read_csv. */
   readonly readCsv: Readonly<Record<string, unknown>>
@@ -31,9 +31,6 @@ interface ReadStart extends RecordStart {
   /** The one cell to keep of each record; null: all. */
   readonly only?: number | null
 }
-
-/** Files that pandas would unpack because of their name, and this source does not (pandas.io.common.extension_to_compression). */
-const PACKED = /\.(?:tar|tar\.gz|tar\.bz2|tar\.xz|bz2|zip|xz|zst)$/i
 
 /**
  * Every row of a file exactly once, also after a crash. The job of other input (`-`, a pipe) cannot be resumed.
@@ -63,15 +60,11 @@ export class CsvSource implements Source {
   constructor(options: CsvSourceOptions) {
     this.#options = options
     this.#plan = checkReadCsv(options.readCsv, options.delimiter)
-    this.#input = new InputBytes({ ...options, compression: this.#plan.compression })
+    this.#input = new InputBytes({ ...options, compression: this.#plan.compression, encoding: this.#plan.encoding })
     const say = (message: string) => options.say?.(message)
     const { readCsv, toCsv = {} } = options
     if (readCsv['engine'] === undefined)
       this.#differences = new EngineDifferences(this.#input.name, { readCsv, toCsv }, say)
-    const packed = PACKED.exec(options.path)
-    if (packed && this.#plan.compression === 'infer') {
-      throw new RowmillError('USAGE', `input ${options.path}: ${packed[0]} is not read, only .gz. Unpack it first.`)
-    }
     if (options.indexKind !== null && !INDEX_KINDS.some(kind => kind === options.indexKind)) {
       const kinds = INDEX_KINDS.join(', ')
       throw new RowmillError('USAGE', `--index-kind ${options.indexKind}: unknown. It must be one of ${kinds}.`)

@@ -1,4 +1,5 @@
 import { RowmillError } from '../errors.ts'
+import { type InputEncoding, NO_ENCODING, textEncoding } from './encodings.ts'
 import { DEFAULT_INDEX_RULES, DEFAULT_NA_WORDS, type IndexRules } from './index-kind.ts'
 
 /** How one file writes cells and records: the keyword arguments of read_csv that act on characters. */
@@ -22,7 +23,9 @@ export interface ReadCsvPlan {
   readonly signature: boolean
   /** How many lines to skip before the first record. */
   readonly skipLines: number
-  readonly compression: 'infer' | 'gzip' | null
+  readonly compression: 'infer' | 'gzip' | 'bz2' | 'zip' | 'zstd' | null
+  /** Null: UTF-8. */
+  readonly encoding: InputEncoding | null
   /** The header for a file without one. */
   readonly names: readonly string[] | null
   /** The column of the index, by number or name. Null: rows are numbered. */
@@ -55,6 +58,7 @@ const CONSUMED = [
 /** Arguments that do nothing to text columns. */
 const WITHOUT_EFFECT = ['date_format', 'dayfirst', 'cache_dates']
 
+const COMPRESSIONS = ['infer', 'gzip', 'bz2', 'zip', 'zstd', null] as const
 const WHOLE_FILE = 'it acts on the whole file, and a batch is a part of it'
 const NO_EFFECT = 'it does nothing to text columns: leave it out'
 
@@ -115,12 +119,14 @@ export function checkReadCsv(readCsv: ReadCsvArguments, delimiter: string | null
   if (names && usecols)
     throw refused('usecols', usecols, 'together with names pandas counts the columns of the first row')
   indexRules(given, null)
+  const encoding = textEncoding(given.encoding ?? 'utf-8')
+  if (encoding === null) throw refused('encoding', given.encoding, NO_ENCODING)
   return {
     dialect: checkDialect(given, delimiter),
     bomQuote: character(given, 'quotechar', '"'),
-    signature: isSignature(given.encoding ?? null),
+    ...encoding,
     skipLines: checkSkiprows(given.skiprows ?? null),
-    compression: oneOf(given, 'compression', ['infer', 'gzip', null] as const, 'only gzip is read'),
+    compression: oneOf(given, 'compression', COMPRESSIONS, 'only gzip, bz2, zip and zstd are read'),
     names,
     indexCol: checkIndexCol(given.index_col),
     usecols,
@@ -182,14 +188,6 @@ function checkDialect(given: ReadCsvArguments, delimiter: string | null): CsvDia
 
 function flag(given: ReadCsvArguments, name: string, fallback: boolean): boolean {
   return oneOf(given, name, [fallback, !fallback], 'it must be true or false')
-}
-
-function isSignature(encoding: unknown): boolean {
-  const name =
-    encoding === null ? 'utf-8' : typeof encoding === 'string' ? encoding.toLowerCase().replace('_', '-') : ''
-  if (name === 'utf-8' || name === 'utf8') return false
-  if (name === 'utf-8-sig') return true
-  throw refused('encoding', encoding, 'only utf-8 and utf-8-sig are read: convert the file to UTF-8')
 }
 
 function checkSkiprows(skiprows: unknown): number {

@@ -68,7 +68,7 @@ export const checkCommand = defineCommand({
   operands: [
     {
       name: 'IN',
-      doc: 'a CSV file, also .gz (with --read also .zip, .bz2, .xz, .zst and .tar), or - for standard input',
+      doc: 'a CSV file, also .gz, .bz2, .zip or .zst (with --read also .xz and .tar), or - for standard input',
     },
   ],
   example: 'rowmill check rows.csv --classifier black_box.py:classify_df',

@@ -53,7 +53,7 @@ export const publishCommand = defineCommand({
   operands: [
     {
       name: 'IN',
-      doc: 'a CSV file, also .gz (with --read also .zip, .bz2, .xz, .zst and .tar); - for standard input; tcp://HOST:PORT to listen for one sender',
+      doc: 'a CSV file, also .gz, .bz2, .zip or .zst (with --read also .xz and .tar); - for standard input; tcp://HOST:PORT to listen for one sender',
     },
   ],
   example: 'JOB=$(rowmill publish rows.csv --brokers 127.0.0.1:9092)',

@@ -55,7 +55,7 @@ export const runCommand = defineCommand({
   operands: [
     {
       name: 'IN',
-      doc: 'a CSV file, also .gz (with --read also .zip, .bz2, .xz, .zst and .tar), or - for standard input',
+      doc: 'a CSV file, also .gz, .bz2, .zip or .zst (with --read also .xz and .tar), or - for standard input',
       optional: true,
     },
     { name: 'OUT', doc: 'the file to write, or - for standard output', optional: true },
