@@ -6,7 +6,7 @@ import { methodOf } from '../../src/pandas/packing.ts'
 import type { ReadCsvPlan } from '../../src/pandas/read-csv.ts'
 import { CheckedFile, type OnceFile, openInput, PIECE_BYTES, unreadable } from '../file/checked-file.ts'
 import { toUtf8 } from './text-decoding.ts'
-import { bunzip2, unzip } from './unpack.ts'
+import { type Bytes, bunzip2, unzip } from './unpack.ts'
 
 export interface InputBytesOptions {
   /** A file, or '-' for standard input. */
@@ -19,8 +19,6 @@ export interface InputBytesOptions {
   /** What '-' reads. Default: process.stdin. */
   readonly stdin?: Readable | undefined
 }
-
-type Bytes = AsyncIterable<Uint8Array>
 
 const ROOM = { chunkSize: PIECE_BYTES }
 

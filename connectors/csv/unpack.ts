@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib'
 import unbzip2Stream from 'unbzip2-stream'
 import { fromBufferPromise } from 'yauzl'
 
-type Bytes = AsyncIterable<Uint8Array>
+export type Bytes = AsyncIterable<Uint8Array>
 
 /** The content of a .bz2 file, which may be several streams one after the other. Throws if it is damaged or cut short. */
 export async function* bunzip2(input: Bytes): AsyncGenerator<Uint8Array> {
