@@ -55,9 +55,9 @@ export function plannedRows({ most, share = true }: SampleSize, total: number | 
   ]
 }
 
-/** These rows, in the order of the job. None is there twice. */
+/** These rows, in the order of the job. */
 export function sampleOf(kept: readonly KeptRow[]): Sample {
-  const sorted = [...new Map(kept.map(each => [each.seq, each])).values()].sort((a, b) => a.seq - b.seq)
+  const sorted = kept.toSorted((a, b) => a.seq - b.seq)
   return {
     rows: sorted.map(({ row }) => row),
     seqs: sorted.map(({ seq }) => seq),

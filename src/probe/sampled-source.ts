@@ -98,7 +98,7 @@ export class SampledSource implements Source {
 
   /** All rows to try. Twins take the place of the last ones. */
   #withTwins(): Sample {
-    const twins = this.#twins.found
-    return sampleOf([...this.#kept.slice(0, this.planned - twins.length), ...twins])
+    const all = new Map([...this.#twins.found, ...this.#kept].map(kept => [kept.seq, kept]))
+    return sampleOf([...all.values()].slice(0, this.planned))
   }
 }
