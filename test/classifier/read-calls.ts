@@ -420,6 +420,8 @@ export const CALLS: Record<string, readonly string[]> = {
     'index_col=0,dtype={0:str}',
   ],
   beyond: [
+    "dtype_backend='numpy_nullable'",
+    "usecols=['b'],dtype_backend='numpy_nullable',engine='python'",
     ...[
       '',
       "engine='python'",

@@ -72,7 +72,7 @@ class Recipe:
 
     def keep_words(self, at):
         """Lets the NA words of a column be texts."""
-        self.rules[at]['words'] = True
+        self.rules[at].update(kind='text', words=True)
         self.missing[at] = frozenset()
         self.parsed = [other for other in self.parsed if other != at]
 

@@ -41,7 +41,7 @@ class Learner:
         for position, at in enumerate(self.at_columns):
             rules[at] = self.rule(at, self.frame.iloc[:, position], f'column {self.frame.columns[position]!r}')
         plain = self.cut.plain()
-        self.texts = {at for at in [*self.at_index, *self.at_columns] if rules[at]['kind'] == 'text'}
+        self.texts = {at for at in [*self.at_index, *self.at_columns] if is_text(rules[at])}
         for at, rule in enumerate(rules):
             if rule is None:
                 rules[at] = {'kind': 'text', 'dtype': 'object', 'keys': self.keys[at]}
@@ -171,6 +171,10 @@ def guessed(texts, args):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         return datetimes._guess_datetime_format_for_array(texts, dayfirst=bool(args.get('dayfirst')))
+
+
+def is_text(rule):
+    return rule['kind'] == 'text' or rule['dtype'] == 'string'
 
 
 def keys_of(names, at, place, cut):
