@@ -35,7 +35,7 @@ const READ = [
   ':OPTIONS',
   'call_names:OPTIONS',
   "pd.read_csv(IN, quotechar='\\'', escapechar='\\\\')",
-  "pd.read_csv(IN, dtype=dict(id='str'), parse_dates=['d'], date_format=None)",
+  "pd.read_csv(IN, dtype=dict(id='str'), parse_dates=['d'], nrows=None)",
   'pd.read_csv(IN, index_col=NOTHING)',
   "(df := pd.read_csv(IN, sep=';'))",
   "pd.read_csv(Path(__file__).parent / 'rows.csv')",

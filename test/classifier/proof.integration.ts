@@ -16,6 +16,8 @@ const FOUND: Record<string, RegExp> = {
   wrong_label: /the names of the columns/,
   no_index: /the index: the whole file gives RangeIndex/,
   wrong_sign: /column 'z', row 1 .* gives -0\.0, .* gives -0\.1/,
+  other_pandas:
+    /read by pandas \d\.\d+, and \S+ has pandas \d\.\d+\.\d+, which may read them otherwise\. Give this worker/,
 }
 
 test('the proof finds every recipe with one thing wrong, and nothing in the right one', async () => {

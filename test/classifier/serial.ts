@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,13 +7,15 @@ import { join, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { ClassifiedBatch, ClassifierJob } from '../../src/classifier/boundary.ts'
 import { PythonClassifier } from '../../src/classifier/python/python.ts'
 import type { Values } from '../../src/model.ts'
+import { python as PYTHON } from '../helpers/python.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
-/** Another interpreter, to try other versions of pandas by hand. */
-export const PYTHON = process.env.ROWMILL_TEST_PYTHON ?? join(ROOT, '.venv/bin/python')
+
+export { PYTHON }
 export const FIXTURES = join(ROOT, 'test/classifier/fixtures')
 
 /** One job, for the serial job and for the classifier. `target` is a fixture, FILE[:NAME]. */
@@ -68,6 +70,14 @@ export async function quoted(
   lists: readonly (readonly [readonly Values[], Record<string, unknown>])[],
 ): Promise<string[]> {
   return JSON.parse(await python('quote.py', lists)) as string[]
+}
+
+/** The pandas of the tests: its major version, and the names of the arguments of its read_csv. */
+export async function installedPandas(): Promise<{ readonly major: number; readonly readCsv: readonly string[] }> {
+  const script = 'import inspect, pandas; print(pandas.__version__, *inspect.signature(pandas.read_csv).parameters)'
+  const { stdout } = await promisify(execFile)(PYTHON, ['-c', script])
+  const [version = '', ...readCsv] = stdout.trim().split(' ')
+  return { major: Number.parseInt(version, 10), readCsv }
 }
 
 export async function python(script: string, input: unknown): Promise<string> {

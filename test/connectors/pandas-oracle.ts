@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { python } from '../helpers/python.ts'
 
 /** Either an answer or what Python raised. */
 export interface Answer<T> {
@@ -13,7 +14,7 @@ export class PandasOracle {
   readonly #waiting: ((line: string | null) => void)[] = []
 
   constructor() {
-    this.#child = spawn('.venv/bin/python', ['test/connectors/pandas_oracle.py'], {
+    this.#child = spawn(python, ['test/connectors/pandas_oracle.py'], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     const lines = createInterface({ input: this.#child.stdout! })

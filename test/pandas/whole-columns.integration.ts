@@ -4,11 +4,12 @@ import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
 import { OutputFormat } from '../../connectors/csv/output-format.ts'
 import { floatText } from '../../src/core/float-text.ts'
+import { CellRules } from '../../src/core/whole-columns.ts'
 import { testPipeline } from '../../src/testing/pipeline.ts'
 import { fixture, PYTHON, serialFiles } from '../classifier/serial.ts'
 import { seeded } from '../helpers/seeded.ts'
 
-/** The cells that to_csv makes of the doubles on standard input, as floats and as integers that became floats. */
+/** The cells that to_csv makes of the doubles on standard input. */
 const FLOATS = `
 import sys
 import numpy as np, pandas as pd
@@ -70,6 +71,50 @@ test('floats are written as pandas writes them: random ones, and both sides of e
   const found = Array.from(values, value => floatText(value))
   const at = found.findIndex((text, i) => text !== expected[i])
   assert.equal(at, -1, `${values[at]}: ${found[at]}, and pandas writes ${expected[at]}`)
+})
+
+/** For each of the given arguments of to_csv the cells of a column of floats, which were these integers. */
+const INTEGERS = `
+import json, sys
+import pandas as pd
+texts, calls = json.load(sys.stdin)
+frame = pd.DataFrame({'value': pd.Series([int(text) for text in texts], dtype='object').astype('float64')})
+lines = [frame.to_csv(header=False, index=False, lineterminator='\\n', **call).split('\\n') for call in calls]
+json.dump(lines, sys.stdout)`
+
+test('integers in a column of floats are written as pandas writes them, on both sides of every threshold', t => {
+  const below = seeded(t)
+  const near = (power: bigint) => [-2n, -1n, 0n, 1n, 2n].map(step => power + step)
+  const powers = [...Array(20).keys()].flatMap(digits => near(10n ** BigInt(digits)))
+  const edges = [2n ** 53n, 2n ** 63n, 2n ** 64n - 3n].flatMap(near)
+  const random = Array.from({ length: 2000 }, () => (BigInt(below(2 ** 30)) ** 2n) >> BigInt(below(60)))
+  const texts = [...powers, ...edges, ...random].flatMap(value => [`${value}`, `${-value}`])
+  const formats = [null, '%.0f', '%.1f', '%.2f', '%.15f']
+  const calls = formats.flatMap(float_format =>
+    ['.', ','].flatMap(decimal => [0, 1, 2].map(quoting => ({ float_format, decimal, quoting }))),
+  )
+  const { status, stdout, stderr } = spawnSync(PYTHON, ['-c', INTEGERS], {
+    input: JSON.stringify([texts, calls]),
+    maxBuffer: 2 ** 28,
+  })
+  assert.equal(status, 0, stderr.toString())
+  const expected: string[][] = JSON.parse(stdout.toString())
+  for (const [i, toCsv] of calls.entries()) {
+    const options = [{ name: 'toCsv', value: JSON.stringify(toCsv) }]
+    const rules = new CellRules({ options })
+    const format = new OutputFormat({
+      columns: ['value'],
+      options: [{ name: 'toCsv', value: JSON.stringify({ ...toCsv, index: false, lineterminator: '\n' }) }],
+    })
+    const mark = toCsv.quoting === 2 ? '\0' : ''
+    const found = format.lines(texts.map(text => [rules.floatOf(mark + text)])).split('\n')
+    const at = found.findIndex((line, row) => line !== expected[i]![row])
+    assert.equal(
+      at,
+      -1,
+      `${JSON.stringify(toCsv)}: ${texts[at]} is ${found[at]}, and pandas writes ${expected[i]![at]}`,
+    )
+  }
 })
 
 const TIMES = ['', '', '', ' 00:00:00', ' 10:30:00', ' 23:59:59.5', ' 00:00:00.000001', ' 00:00:00.000000001']

@@ -1,8 +1,26 @@
 """What the JSON of a recipe stands for: labels, dtypes, and the arguments of the call by the position of a cell."""
 
+import sys
+
 import pandas as pd
+from host_target import HostError
 from pandas.api import types
 from pandas.io.parsers import readers
+
+PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
+
+
+def version():
+    """The version of pandas without the patch, such as 3.1: patches change no dtype."""
+    return '.'.join(map(str, PANDAS))
+
+
+def check_pandas(made):
+    """Refuses a recipe that another version of pandas made."""
+    if made != version():
+        what = f'the rows of this job were read by pandas {made}, and {sys.executable} has pandas {pd.__version__}'
+        cure = f'which may read them otherwise. Give this worker pandas {made} (--python PATH).'
+        raise HostError('PYTHON_UNUSABLE', f'{what}, {cure}', {'python': sys.executable})
 
 
 def na_values(args, keys, engine):

@@ -24,7 +24,7 @@ import warnings
 import numpy as np
 import pandas as pd
 from host_frame import check_width, numbers, place
-from host_labels import by_position, dtype_of, is_missing, key_from, label_of, labels_of, na_values
+from host_labels import PANDAS, by_position, check_pandas, dtype_of, is_missing, key_from, label_of, labels_of, na_values
 from host_target import HostError
 from host_texts import Replaced, protected, quoted
 from pandas.io.parsers import TextParser
@@ -38,20 +38,13 @@ VALUE_ARGUMENTS = (
 NEGATIVE_ZERO = re.compile(r'\s*-0+\s*')
 INTEGER = re.compile(r'\s*[+-]?[0-9]+\s*')
 TRUE_WORDS, FALSE_WORDS = ('True', 'TRUE', 'true'), ('False', 'FALSE', 'false')
-PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
 
 
 class Recipe:
     """Makes DataFrames from the rows of one job. `args` are the values of the call's arguments."""
 
     def __init__(self, recipe, args):
-        made, here = recipe['pandas'].split('.')[0], str(PANDAS[0])
-        if made != here:
-            raise HostError(
-                'PYTHON_UNUSABLE',
-                f'the rows of this job were read by pandas {made}, and this worker has pandas {pd.__version__}, which makes '
-                f'other dtypes. Give the worker pandas {made}.',
-            )
+        check_pandas(recipe['pandas'])
         self.rules, self.engine = recipe['rules'], recipe['engine']
         self.args = {name: args[name] for name in VALUE_ARGUMENTS if name in args}
         self.dtypes = [dtype_of(rule['dtype']) for rule in self.rules]
@@ -259,7 +252,8 @@ class Recipe:
 
     def index(self, values, count, seqs):
         if not self.at_index:
-            return numbers(seqs) if seqs else pd.RangeIndex(count)
+            # Before pandas 2 the index of a file without rows is no RangeIndex.
+            return numbers(seqs) if seqs else pd.RangeIndex(count) if count else TextParser([['a']]).read().index
         names = [label_of(name) for name in self.index_rule['names']]
         levels = [pd.Index(values[at].array, dtype=values[at].dtype, name=name) for at, name in zip(self.at_index, names)]
         if self.index_rule.get('multi'):

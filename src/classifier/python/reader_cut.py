@@ -43,6 +43,8 @@ class Cut:
         more = {} if self.at_once else {'iterator': True}
         if args.get('on_bad_lines') == 'skip':
             more['on_bad_lines'] = 'warn'
+        if args.get('error_bad_lines') is False:  # before pandas 2
+            more['warn_bad_lines'] = True
         with self.caught():
             self.reader = open_unread(path, {**args, **more})
             self.engine = self.reader.engine

@@ -24,6 +24,7 @@ REFUSED = {
     'iterator': 'it reads the file in pieces, and rowmill cuts the batches. Leave it out',
     'chunksize': 'it reads the file in pieces, and rowmill cuts the batches (--batch-rows). Leave it out',
     'storage_options': 'it is for files elsewhere, and rowmill reads a local file. Fetch the file first',
+    'squeeze': 'it makes a Series of a single column. Take the column in the classifier',
     'date_parser': 'it gets a whole column at once. Give date_format, or a function in converters',
 }
 SCHEMES = ('http', 'https', 'ftp', 's3', 's3a', 'gs', 'gcs', 'az', 'abfs', 'abfss', 'hdfs', 'file', 'sftp')

@@ -6,8 +6,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from host_labels import key_from
-from host_recipe import PANDAS
+from host_labels import PANDAS, key_from, version
 from host_target import HostError
 from pandas.api import types
 from pandas.core.tools import datetimes
@@ -29,6 +28,12 @@ class Learner:
         data = [at for at in range(len(cut.places)) if at not in self.at_index]
         # With index_col=False pandas leaves out cells beyond the header.
         self.at_columns = data[: len(frame.columns)]
+        if len(data) < len(frame.columns):
+            raise HostError(
+                'READ_DIFFERS',
+                f'column {frame.columns[len(data)]!r} has no cells: the header has no name for the index, so usecols counts other '
+                'cells. Name the index in the header, or leave usecols out, in the original job too.',
+            )
         self.keys = [keys_of(names, at, place, cut) for at, place in enumerate(cut.places)]
         # Cells about which only texts of the file can tell the rest: the format of dates, and whether NA words are texts.
         self.dates, self.texts = set(), set()
@@ -51,7 +56,7 @@ class Learner:
 
     def made(self, rules):
         return {
-            'pandas': '.'.join(map(str, PANDAS)),
+            'pandas': version(),
             'engine': self.cut.engine,
             'rules': rules,
             'index': self.index(),
@@ -166,7 +171,8 @@ def present(cells, recipe, at):
 
 
 def guessed(texts, args):
-    if PANDAS < (2, 0) and not args.get('infer_datetime_format'):
+    # Before pandas 2 each value has a format of its own. infer_datetime_format only makes that faster.
+    if PANDAS < (2, 0):
         return None
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
