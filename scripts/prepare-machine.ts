@@ -8,31 +8,42 @@ import { promisify } from 'node:util'
 import { prepareKafkaJars } from '../src/broker/local-broker.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const VENV = join(ROOT, '.venv')
 const CLIENT = '@kafkajs/confluent-schema-registry'
 const REGISTRY_CLIENT = join(ROOT, 'test/registry-client')
 /** npm runs under the Node that comes first. */
 const PATH = `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`
-const REQUIREMENTS = ['examples/requirements.txt', 'test/requirements.txt']
 
-/** The interpreter of the project's virtual environment. Makes the environment if it is missing or the pins have changed. */
-export async function preparePython(say: (message: string) => void): Promise<string> {
-  const python = join(VENV, 'bin', 'python')
-  const pins = await Promise.all(REQUIREMENTS.map(file => readFile(join(ROOT, file), 'utf8')))
+/** The interpreter of the project's virtual environment. */
+export function preparePython(say: (message: string) => void): Promise<string> {
+  return prepareVenv('.venv', ['examples/requirements.txt', 'test/requirements.txt'], say)
+}
+
+/**
+ * The interpreter of the virtual environment in `folder` of the clone. Makes it if it is missing or its pins have changed.
+ * The last of the files of pins takes in the others.
+ */
+export async function prepareVenv(
+  folder: string,
+  files: readonly string[],
+  say: (message: string) => void,
+): Promise<string> {
+  const venv = join(ROOT, folder)
+  const python = join(venv, 'bin', 'python')
+  const pins = await Promise.all(files.map(file => readFile(join(ROOT, file), 'utf8')))
   const digest = createHash('sha256').update(pins.join('\n')).digest('hex')
-  const stamp = join(VENV, 'requirements.sha256')
+  const stamp = join(venv, 'requirements.sha256')
   const made = await readFile(stamp, 'utf8').catch(() => null)
   if (made === digest && existsSync(python)) return python
   say(
-    `making a virtual environment in .venv with ${pins
+    `making a virtual environment in ${folder} with ${pins
       .join(' ')
       .match(/^[a-z-]+==\S+/gm)
       ?.join(' and ')} (once)`,
   )
-  await rm(VENV, { recursive: true, force: true })
-  await command('python3', ['-m', 'venv', VENV], 'Is the Python package venv installed (python3-venv on Debian)?')
-  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', join(ROOT, REQUIREMENTS[1]!)]
-  await command(python, install, 'Is the package index reachable?')
+  await rm(venv, { recursive: true, force: true })
+  await command('python3', ['-m', 'venv', venv], 'Is the Python package venv installed (python3-venv on Debian)?')
+  const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', join(ROOT, files.at(-1)!)]
+  await command(python, install, 'Is the package index reachable, and has it these versions for this Python?')
   await writeFile(stamp, digest)
   return python
 }

@@ -9,7 +9,7 @@ import { python } from './python.ts'
 export const ROOT = join(import.meta.dirname, '../..')
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
 /** Not copied with the clone: it is large, or built again. */
-const LEFT_OUT = ['.venv', '.git', 'dist', 'demo']
+const LEFT_OUT = ['.venv', '.venvs', '.git', 'dist', 'demo']
 /** The TypeScript of the clone, for a program that uses the package and Node. */
 const TYPES = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--types', 'node']
 const STRICT = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--skipLibCheck', 'false']
