@@ -1,7 +1,7 @@
 /**
  * Measures what --read costs beside the call of the original program: pd.read_csv(path) of rows as examples/make_rows.py
- * makes them, and learn + cut + prove of the same file, without and with --low-memory. All on one core, in turns, each in a
- * process of its own. --wide N repeats the five columns N times.
+ * makes them, learn + cut + prove of the same file, without and with --low-memory, and the CSV source, which reads text
+ * without --read. In turns, each in a process of its own. --wide N repeats the five columns N times.
  * node bench/read.ts [--rows 1000000] [--wide 1] [--pairs 5] [--write]
  */
 import { execFile } from 'node:child_process'
@@ -30,10 +30,14 @@ const { values } = parseArgs({
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
 const run = async (file: string, args: readonly string[]) => (await promisify(execFile)(file, [...args])).stdout
 const python = await preparePython(say)
+const read = (way: string) =>
+  way === 'source'
+    ? run(process.execPath, [join(ROOT, 'bench/read-source.ts'), input])
+    : run(python, [join(ROOT, 'bench/read_once.py'), way, input])
 const folder = await mkdtemp(join(tmpdir(), 'rowmill-bench-'))
 const input = join(folder, 'in.csv')
-const ways = ['pandas', 'rowmill', 'columns'] as const
-const found: Record<(typeof ways)[number], Once[]> = { pandas: [], rowmill: [], columns: [] }
+const ways = ['pandas', 'rowmill', 'columns', 'source'] as const
+const found: Record<(typeof ways)[number], Once[]> = { pandas: [], rowmill: [], columns: [], source: [] }
 const before = loadavg()[0]!
 try {
   await run(python, [join(ROOT, 'examples/make_rows.py'), values.rows, input])
@@ -42,7 +46,7 @@ try {
   if (values.wide !== '1') await run(python, ['-c', `${repeated}; ${rewritten}`, input, values.wide])
   for (let pair = 0; pair < Number(values.pairs); pair++) {
     for (const way of pair % 2 ? [...ways].reverse() : ways) {
-      const once = JSON.parse(await run(python, [join(ROOT, 'bench/read_once.py'), way, input])) as Once
+      const once = JSON.parse(await read(way)) as Once
       found[way].push(once)
       say(`${way}: ${once.seconds.toFixed(2)} s, CPU ${once.cpu.toFixed(2)} s, ${once.peakMB.toFixed(0)} MB`)
     }
@@ -73,13 +77,14 @@ function report(bytes: number): string {
     '',
     '`node bench/read.ts --write` wrote this file.',
     '',
-    `${Number(values.rows).toLocaleString('en')} rows of ${5 * Number(values.wide)} columns as examples/make_rows.py makes them, ${Math.round(bytes / 1e6)} MB, with \`pd.read_csv(path)\`. ${values.pairs} pairs, in turns, each run in a process of its own on one core. Learn, cut and prove are the whole work before the first row leaves; the rows are written to the spool in it. Load average before and after: ${before.toFixed(2)} and ${loadavg()[0]!.toFixed(2)}. Medians, and the lowest and highest of the pairs.`,
+    `${Number(values.rows).toLocaleString('en')} rows of ${5 * Number(values.wide)} columns as examples/make_rows.py makes them, ${Math.round(bytes / 1e6)} MB, with \`pd.read_csv(path)\`. ${values.pairs} pairs, in turns, each run in a process of its own, on one core except the last. Learn, cut and prove are the whole work before the first row leaves; the rows are written to the spool in it. Load average before and after: ${before.toFixed(2)} and ${loadavg()[0]!.toFixed(2)}. Medians, and the lowest and highest of the pairs.`,
     '',
     '| | wall s | CPU s | peak MB | wall, times pandas | CPU, times pandas |',
     '|---|---|---|---|---|---|',
     line('pd.read_csv', found.pandas, ['1', '1']),
     line('learn + cut + prove', found.rowmill, ratios(found.rowmill)),
     line('with --low-memory', found.columns, ratios(found.columns)),
+    line('the CSV source, as without --read', found.source, ratios(found.source)),
     '',
   ].join('\n')
 }
