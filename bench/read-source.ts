@@ -17,4 +17,6 @@ try {
 }
 const { user, system } = process.cpuUsage(before)
 const seconds = (performance.now() - began) / 1e3
-process.stdout.write(JSON.stringify({ rows, seconds, cpu: (user + system) / 1e6, peakMB: process.resourceUsage().maxRSS / 1024 }))
+process.stdout.write(
+  JSON.stringify({ rows, seconds, cpu: (user + system) / 1e6, peakMB: process.resourceUsage().maxRSS / 1024 }),
+)

@@ -17,13 +17,13 @@ const TESTS = join(import.meta.dirname, '..')
 /** Files of tests that read and write by pandas, each with the pattern of its tests that run. */
 const FILES: readonly (readonly [file: string, tests?: string])[] = [
   ['classifier/calls.integration.ts'],
-  ['classifier/slices.integration.ts'],
-  ['classifier/random-reads.integration.ts'],
-  ['classifier/proof.integration.ts'],
-  ['classifier/python-bytes.integration.ts'],
-  ['classifier/as-people-write.integration.ts'],
-  ['connectors/to-csv-table.integration.ts'],
-  ['pandas/whole-columns.integration.ts'],
+  ['classifier/slices.pandas.ts'],
+  ['classifier/random-reads.pandas.ts'],
+  ['classifier/proof.pandas.ts'],
+  ['classifier/python-bytes.pandas.ts'],
+  ['classifier/as-people-write.pandas.ts'],
+  ['connectors/to-csv-table.pandas.ts'],
+  ['pandas/whole-columns.pandas.ts'],
   // Whole pipelines.
   ['e2e/pasted-calls.e2e.ts', 'rows of many dtypes'],
 ]

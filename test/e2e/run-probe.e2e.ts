@@ -10,7 +10,7 @@ import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 
 const LOOKS = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
-const ROW_WISE = join(import.meta.dirname, 'fixtures/row_wise.py')
+const ROW_WISE = join(import.meta.dirname, '../probe/fixtures/row_wise.py')
 const NUMBERS = Array.from({ length: 23 }, (_, i) => i)
 
 async function run(
@@ -174,7 +174,7 @@ for (const [what, classify] of [
 ] as const) {
   test(`a probe whose classifier ${what} is told once, and the job completes`, async t => {
     const rows = NUMBERS.map(n => `${n},n${n},${n}`)
-    const classifier = join(import.meta.dirname, `fixtures/only_once.py:${classify}`)
+    const classifier = join(import.meta.dirname, `../probe/fixtures/only_once.py:${classify}`)
     const options = ['--workers', '1', '--batch-timeout', '2', '-o', 'json']
     const folder = testFolder(t)
     process.env['ONLY_ONCE'] = join(folder, 'first')
