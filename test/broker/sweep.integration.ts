@@ -13,7 +13,7 @@ import { type Guarded, startGuarded } from '../../src/broker/jvm/guard.ts'
 import { prepareKafkaJars } from '../../src/broker/local-broker.ts'
 import { identify, identifySelf, isAlive } from '../../src/support/process-identity.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
-import { descendants, untilGone } from '../helpers/processes.ts'
+import { descendants, freeze, untilGone } from '../helpers/processes.ts'
 
 const environment = process.env['TMPDIR']
 /** An owner that has ended: this pid is ours, but we did not start at that time. */
@@ -42,7 +42,7 @@ test('a JVM whose owner and guard were all killed is swept with its directory', 
   const jvm = identify(java[0]!.pid)!
   const directory = await directoryOf(jvm.pid)
   // Frozen, or it would end normally between the two guards, and the remaining guard would do its duty.
-  process.kill(owner.pid, 'SIGSTOP')
+  await freeze(owner.pid)
   for (const { pid } of guards) process.kill(pid, 'SIGKILL')
   await owner.kill()
   await untilGone(guards)

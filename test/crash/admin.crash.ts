@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
-import { descendants } from '../helpers/processes.ts'
+import { descendants, freeze } from '../helpers/processes.ts'
 
 const TOPIC = { topic: 'p.rows', partitions: 1, replicationFactor: 1, config: {} }
 /** Longer than a request needs to reach the socket. */
@@ -23,7 +23,7 @@ for (const { what, ask } of QUESTIONS) {
     const java = descendants(process.pid).find(({ name }) => name === 'java')
     const admin = await new Kafka({ brokers: [broker.address], clientId: 'test' }).admin()
     t.after(() => admin.close())
-    process.kill(java!.pid, 'SIGSTOP')
+    await freeze(java!.pid)
     const asked = assert.rejects(ask(admin), { code: 'BROKER_UNREACHABLE' })
     await sleep(ON_ITS_WAY_MS)
     await broker.kill()

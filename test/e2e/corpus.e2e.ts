@@ -42,8 +42,6 @@ const OPTIONS: Readonly<Record<string, FileOptions>> = JSON.parse(readFileSync(j
 /** What pandas reads and rowmill refuses (docs/csv.md). */
 const REFUSED_BY_ROWMILL_ALONE: Readonly<Record<string, readonly [code: ErrorCode, reason: string]>> = {
   'blank-lines-kept.csv': ['USAGE', 'a blank line would be a row without any cell'],
-  'encoding-latin-1-named.csv': ['USAGE', 'only UTF-8 is read'],
-  'encoding-utf-16-named.csv': ['USAGE', 'only UTF-8 is read'],
   'header-none-for-columns.csv': ['USAGE', 'columns named by numbers are not supported'],
   'index-beyond-uint64.csv': ['INPUT_FIELDS', 'pandas decides over the whole column'],
   'index-booleans-and-a-missing-one.csv': ['INPUT_FIELDS', 'pandas decides over the whole column'],

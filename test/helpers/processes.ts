@@ -36,6 +36,17 @@ export async function untilGone(infos: readonly ProcessInfo[], limitMs = 20_000)
   }
 }
 
+/** Stops a process, and waits until each of its threads has stopped: until then they work on. */
+export async function freeze(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP')
+  const tasks = `/proc/${pid}/task`
+  const works = (task: string) => {
+    const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8')
+    return stat.at(stat.lastIndexOf(')') + 2) !== 'T'
+  }
+  while (readdirSync(tasks).some(works)) await sleep(5) // nobody is told that a foreign process has stopped
+}
+
 function processes(): ProcessInfo[] {
   return readdirSync('/proc')
     .filter(name => /^[0-9]+$/.test(name))
