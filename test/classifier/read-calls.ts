@@ -385,6 +385,7 @@ export const CALLS: Record<string, readonly string[]> = {
     "converters={'j':number},engine='python'",
     "converters={'m':Money.of}",
     "converters={'m':counted}",
+    "converters={'m':counted},skiprows=[1]",
     "converters={'m':date_of}",
     "converters={'m':CODES.get}",
   ],

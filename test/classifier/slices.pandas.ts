@@ -27,7 +27,10 @@ const REFUSED: Reasons = {
     "usecols=['b'],dtype='Int64',engine='python'": /READ_DIFFERS '1\.0' makes floats/,
     "index_col='b',usecols=['a','b'],dtype={'b':'Int64'}": /READ_DIFFERS '1\.0' makes floats/,
   },
-  money: { "converters={'m':counted}": /READ_DIFFERS column 'm', row 0 \(line 2\): the whole file gives .*1/ },
+  money: {
+    "converters={'m':counted}": /READ_DIFFERS column 'm', row 0 \(line 2\): the whole file gives .*1/,
+    "converters={'m':counted},skiprows=[1]": /READ_DIFFERS column 'm', row 0: the whole file gives .*1/,
+  },
 }
 
 /** By major version of pandas, what else is refused. */

@@ -148,7 +148,7 @@ def learn_column(learner, pieces, args):
         count = len(texts)
         part = learner.frame.iloc[done : done + count]
         learner.see([texts], part, recipe)
-        prove(assembled(recipe, [texts], count, done), part, done, done + 2)
+        prove(assembled(recipe, [texts], count, done), part, done, None)
         done += count
     return made['rules'][0]
 

@@ -15,7 +15,7 @@ from pandas.io.common import infer_compression
 from reader_columns import first_rows, learn_columns
 from reader_cut import Cut
 from reader_learn import Learner
-from reader_original import PIECE_ROWS, read_original
+from reader_original import PIECE_ROWS, Whole, read_original
 from reader_prove import assembled, prove
 
 FRAME_BYTES = 256 * 1024
@@ -58,11 +58,14 @@ def learn(reader, request, args, write):
         if original is None:
             learned = learned_of(*learn_columns(reader, path, args, first, spool))
         else:
-            learned = cut_and_prove(reader, path, args, original, spool)
+            # The header and each row take at least one line. If there are no more lines, each takes one.
+            lined = isinstance(original, Whole) and ends == len(original.frame) + 1 and has_plain_lines(path, args)
+            learned = cut_and_prove(reader, path, args, original, spool, lined)
     except HostError:
         raise
     except Exception as error:
-        original.rest()
+        if original is not None:
+            original.rest()
         what = f'the cells of {path} cannot be cut: {type(error).__name__}: {" ".join(str(error).split())}. Please report this.'
         raise HostError('READ_DIFFERS', what) from error
     finally:
@@ -70,12 +73,11 @@ def learn(reader, request, args, write):
     if identity(path) != before:
         raise HostError('INPUT_CHANGED', f'{path} changed while it was read. Run the command again.')
     reader.spool = spool
-    # The header and each row take at least one line. If there are no more lines, each takes one.
     exact = ends == learned['total'] + 1 and has_plain_lines(path, args)
     return {**learned, **write, 'digest': digest, 'exactLines': exact, 'longestBytes': spool.longest}
 
 
-def cut_and_prove(reader, path, args, original, spool):
+def cut_and_prove(reader, path, args, original, spool, lined):
     cut = Cut(path, args)
     try:
         learner = recipe = None
@@ -89,7 +91,7 @@ def cut_and_prove(reader, path, args, original, spool):
             count, line = len(columns[0]), done + 2
             part = original.part(done, count)
             learner.see(columns, part, recipe)
-            prove(assembled(recipe, columns, count, done), part, done, line)
+            prove(assembled(recipe, columns, count, done), part, done, line if lined else None)
             spool.add(columns, line)
             done += count
             reader.counted(done)

@@ -20,7 +20,7 @@ def assembled(recipe, columns, count, done):
 
 
 def prove(made, part, first, line):
-    """Compares two DataFrames in everything a classifier can see. `first` is the number of the first row, `line` its line."""
+    """Compares two DataFrames in everything a classifier can see. `first` is the number of the first row, `line` its line or None."""
     labels = part.columns
     if type(made.columns) is not type(labels) or not made.columns.equals(labels) or made.columns.names != labels.names:
         raise differs('the names of the columns', None, list(made.columns), list(labels))
@@ -46,8 +46,9 @@ def check(made, part, where, label, first, line):
         raise differs(f'the number of rows of {where}', label, len(made), len(part))
     at = first_difference(made, part)
     if at is not None:
-        place = f'{where}, row {first + at} (line {line + at})'
-        raise differs(place, label, shown(made[at]), shown(part[at]), row=first + at, line=line + at)
+        lined = {} if line is None else {'line': line + at}
+        place = f'{where}, row {first + at}' + ''.join(f' (line {number})' for number in lined.values())
+        raise differs(place, label, shown(made[at]), shown(part[at]), row=first + at, **lined)
 
 
 def same_dtype(made, part):
