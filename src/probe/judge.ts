@@ -36,6 +36,8 @@ interface Unstable {
   header: boolean
   /** Which batches are refused. */
   refusals: boolean
+  /** Which rows are rejected. */
+  rejects: boolean
 }
 
 /**
@@ -49,7 +51,7 @@ export async function judge(
 ): Promise<Judgement> {
   const rules = new CellRules(job)
   const casts = new Set(castsOf(job))
-  const unstable: Unstable = { columns: new Set(), rows: new Set(), header: false, refusals: false }
+  const unstable: Unstable = { columns: new Set(), rows: new Set(), header: false, refusals: false, rejects: false }
   const whole = await trials.classify(sample, WHOLE)
   const judged = (fault: Fault | null): Judgement => ({
     fault,
@@ -85,12 +87,19 @@ function firstFault(
   for (const difference of differencesOf(whole, trial)) {
     if (difference.what === 'columns') return difference
     if (unstable.rows.has(difference.row) || breaksAlone(difference, whole)) continue
-    if (difference.what === 'outcome') return difference
+    if (difference.what === 'outcome') {
+      if (unstable.rejects && isRejectedOnce(difference)) continue
+      return difference
+    }
     const { column } = difference
     const endsJob = !casts.has(whole.columns[column]!) && conflictOf([...trial.kinds[column]!], rules) !== null
     if (!unstable.columns.has(column) && !endsJob) return difference
   }
   return null
+}
+
+function isRejectedOnce({ one, other }: { one: Outcome; other: Outcome }): boolean {
+  return isReject(one) !== isReject(other)
 }
 
 /**
@@ -111,8 +120,10 @@ function leaveOut(before: Trial, after: Trial, unstable: Unstable): void {
     unstable.header = true
   for (const difference of differencesOf(before, after)) {
     if (difference.what === 'columns') unstable.header = true
-    else if (difference.what === 'outcome') unstable.rows.add(difference.row)
-    else unstable.columns.add(difference.column)
+    else if (difference.what === 'outcome') {
+      unstable.rows.add(difference.row)
+      if (isRejectedOnce(difference)) unstable.rejects = true
+    } else unstable.columns.add(difference.column)
   }
 }
 

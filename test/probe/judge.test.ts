@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Outcome } from '../../src/probe/compare.ts'
+import type { RowCut } from '../../src/probe/cuts.ts'
+import { judge } from '../../src/probe/judge.ts'
+import { jobRecord } from '../helpers/pipeline.ts'
+
+const ROWS = 6
+const SAMPLE = {
+  seqs: Array.from({ length: ROWS }, (_, at) => at),
+  lines: Array.from({ length: ROWS }, (_, at) => at + 2),
+  rows: Array.from({ length: ROWS }, (_, at) => [`${at}`]),
+}
+const REJECT = { reason: 'CLASSIFIER_FAILED', detail: 'the service did not answer' }
+
+/** Trials whose n-th call for single rows rejects these rows. All rows have a result in larger batches. */
+function rejecting(...rejected: readonly (readonly number[])[]) {
+  const turns = rejected.values()
+  return {
+    classify: async (_: unknown, { name }: RowCut) => {
+      const bad = name === 'in batches of 1 row' ? turns.next().value! : []
+      const rows = SAMPLE.rows.map((cells, at): Outcome => (bad.includes(at) ? REJECT : [cells]))
+      return { columns: ['A'], headers: [['A']], rows, kinds: [new Set<string>()], refused: null, seconds: 0 }
+    },
+  }
+}
+
+test('a classifier that fails by chance is not blamed, even if it failed at one row each time', async () => {
+  const { fault } = await judge(rejecting([1, 4], [1, 2], [1]), { job: jobRecord(), sample: SAMPLE })
+  assert.equal(fault, null)
+})
+
+test('a classifier that fails at the same rows each time they are alone is blamed', async () => {
+  const { fault } = await judge(rejecting([1, 4], [1, 4], [1, 4]), { job: jobRecord(), sample: SAMPLE })
+  assert.match(
+    fault!.message,
+    /^row 1 \(line 3\) is \["1"\] with all rows at once, but rejected .* in batches of 1 row$/,
+  )
+})
