@@ -24,7 +24,7 @@ const DRIFTING: ReadonlySet<string> = new Set(
   ].flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]),
 )
 
-/** The kind of a column of floats of whose rows none is left. They may have been missing values beside integers. */
+/** The kind of a column of floats whose rows were all dropped. They may have been missing values beside integers. */
 export const DROPPED: Kind = 'dropped float'
 
 /** Two kinds whose columns pandas would have written otherwise over the whole file, in a way that the cells do not tell. */

@@ -56,5 +56,5 @@ export const INPUT_ENCODINGS: readonly string[] = [
 
 /** Why another encoding is refused. */
 export const NO_ENCODING =
-  `it is none of utf-8, utf-8-sig, ${INPUT_ENCODINGS.join(', ')}. Convert the file to UTF-8, or give --read, which takes ` +
-  'every encoding'
+  `only these are read: utf-8, utf-8-sig, ${INPUT_ENCODINGS.join(', ')}. Convert the file to UTF-8, or give --read, which ` +
+  'takes every encoding'

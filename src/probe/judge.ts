@@ -41,9 +41,9 @@ interface Unstable {
 }
 
 /**
- * Classifies a sample whole, and in each of `cuts`. A column whose kinds drift is none of ours: the collector writes it again,
- * or ends the job with KIND_DRIFT. Before the classifier is blamed, the same is done again: random numbers, the time and
- * counters also differ, but not twice alike.
+ * Classifies a sample whole, and in each of `cuts`. It compares the cells that the collector writes at last. A column whose
+ * kinds end the job is left out: KIND_DRIFT names it. Before the classifier is blamed, the same is done again: random numbers,
+ * the time and counters also differ, but not twice alike.
  */
 export async function judge(
   trials: Pick<Trials, 'classify'>,

@@ -26,6 +26,7 @@ interface Column {
 export class Twins {
   readonly #most: number
   readonly #found = new Map<number, KeptRow>()
+  /** The columns that are looked at. Null before the first row. None once it is full. */
   #columns: Column[] | null = null
   #room = { rows: REMEMBERED_ROWS, bytes: REMEMBERED_BYTES }
 
@@ -41,7 +42,9 @@ export class Twins {
 
   /** Looks at the next row of the job. A pair of rows that are `tried` anyway counts for its column, and is not kept. */
   see(kept: KeptRow, tried: boolean): void {
-    this.#columns ??= kept.row.slice(0, MOST_COLUMNS).map((_, at) => ({ at, rows: new Map(), pairs: 0 }))
+    this.#columns ??= this.#isFull
+      ? []
+      : kept.row.slice(0, MOST_COLUMNS).map((_, at) => ({ at, rows: new Map(), pairs: 0 }))
     if (this.#columns.length === 0) return
     const remembers = this.#remembers(kept)
     for (const column of this.#columns) {
@@ -57,6 +60,11 @@ export class Twins {
     }
   }
 
+  /** Whether there is no room for another pair. */
+  get #isFull(): boolean {
+    return this.#found.size + 2 > this.#most
+  }
+
   #remembers({ row }: KeptRow): boolean {
     if (this.#room.rows === 0) return false
     const bytes = this.#room.bytes - rowBytes(row)
@@ -65,7 +73,8 @@ export class Twins {
   }
 
   #keep(twin: KeptRow, kept: KeptRow): void {
-    if (this.#found.size + 2 > this.#most || rowBytes(kept.row) > ROW_BYTES) return
+    if (this.#isFull || rowBytes(kept.row) > ROW_BYTES) return
     for (const row of [twin, kept]) this.#found.set(row.seq, row)
+    if (this.#isFull) this.#columns = []
   }
 }

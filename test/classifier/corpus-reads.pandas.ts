@@ -3,9 +3,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { python } from './serial.ts'
-
-type Answer = readonly [outcome: 'same' | 'refused' | 'both fail' | 'OTHER', ...details: (string | number)[]]
+import { compareSlices } from './slices.ts'
 
 const CORPUS = join(import.meta.dirname, '../e2e/corpus')
 const OPTIONS: Record<string, { readCsv?: Record<string, unknown> }> = JSON.parse(
@@ -31,10 +29,8 @@ function literal(value: unknown): string {
 
 for (const engine of ['c', 'python']) {
   test(`${FILES.length} hard files read by the engine ${engine}`, async () => {
-    const given = FILES.map(file => [join(CORPUS, file), [`engine='${engine}'`, argumentsOf(file, engine)]] as const)
-    const answers: Record<string, Record<string, Answer>> = JSON.parse(
-      await python('slices.py', Object.fromEntries(given.map(([path, calls]) => [path, [...new Set(calls)]]))),
-    )
+    const callsOf = (file: string) => [...new Set([`engine='${engine}'`, argumentsOf(file, engine)])]
+    const answers = await compareSlices(Object.fromEntries(FILES.map(file => [join(CORPUS, file), callsOf(file)])))
     let same = 0
     for (const file of FILES) {
       for (const [call, [outcome, ...details]] of Object.entries(answers[join(CORPUS, file)]!)) {

@@ -2,9 +2,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { CALLS } from './read-calls.ts'
-import { installedPandas, python } from './serial.ts'
-
-type Answer = readonly [outcome: 'same' | 'refused' | 'both fail' | 'OTHER', ...details: (string | number)[]]
+import { installedPandas } from './serial.ts'
+import { compareSlices } from './slices.ts'
 
 type Reasons = Record<string, Record<string, RegExp>>
 
@@ -107,13 +106,13 @@ const WAYS: Record<string, 'Whole' | 'Pieces'> = {
 }
 
 test('a file is read in pieces, so that memory does not grow with it, if the call says the dtype of every column', async () => {
-  const answers = JSON.parse(await python('slices.py', { base: Object.keys(WAYS) })) as { base: Record<string, Answer> }
+  const answers = await compareSlices({ base: Object.keys(WAYS) })
   const found = Object.entries(answers.base).map(([call, [, , way]]) => [call, way])
   assert.deepEqual(Object.fromEntries(found), WAYS)
 })
 
 describe('batches equal the slices of the whole DataFrame', () => {
-  const answers: Promise<Record<string, Record<string, Answer>>> = python('slices.py', CALLS).then(JSON.parse)
+  const answers = compareSlices(CALLS)
   for (const [file, calls] of Object.entries(CALLS)) {
     test(`${file}: ${calls.length} calls`, async () => {
       for (const [call, [outcome, ...details]] of Object.entries((await answers)[file]!)) {

@@ -159,7 +159,7 @@ test('other encodings and formats are refused by name before anything is read', 
     new CsvSource({ path, readCsv, delimiter: null, indexKind: null })
   assert.throws(source('in.csv', { encoding: 'shift_jis' }), {
     code: 'USAGE',
-    message: /none of utf-8, .*cp1252.*--read/,
+    message: /only these are read: utf-8, .*cp1252.*--read/,
   })
   assert.throws(source('in.csv.xz', {}), {
     code: 'USAGE',

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { until } from './until.ts'
 
 /** One process by pid and start time: a pid alone may be reused. Linux only, as the tests are. */
 export interface ProcessInfo {
@@ -40,11 +41,8 @@ export async function untilGone(infos: readonly ProcessInfo[], limitMs = 20_000)
 export async function freeze(pid: number): Promise<void> {
   process.kill(pid, 'SIGSTOP')
   const tasks = `/proc/${pid}/task`
-  const works = (task: string) => {
-    const stat = readFileSync(`${tasks}/${task}/stat`, 'utf8')
-    return stat.at(stat.lastIndexOf(')') + 2) !== 'T'
-  }
-  while (readdirSync(tasks).some(works)) await sleep(5) // nobody is told that a foreign process has stopped
+  const isStopped = (task: string) => stateOf(readFileSync(`${tasks}/${task}/stat`, 'utf8')) === 'T'
+  await until(`every thread of process ${pid} stops`, () => readdirSync(tasks).every(isStopped))
 }
 
 function processes(): ProcessInfo[] {
@@ -56,10 +54,15 @@ function processes(): ProcessInfo[] {
 function read(pid: number): ProcessInfo | null {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.at(stat.lastIndexOf(')') + 2) === 'Z' ? null : infoOf(stat)
+    return stateOf(stat) === 'Z' ? null : infoOf(stat)
   } catch {
     return null
   }
+}
+
+/** The state in the content of /proc/PID/stat: T is stopped, Z has ended. */
+function stateOf(stat: string): string {
+  return stat.at(stat.lastIndexOf(')') + 2)!
 }
 
 /** The content of /proc/PID/stat. */

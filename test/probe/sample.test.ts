@@ -77,7 +77,7 @@ test('a sampled source hands on every row and keeps the planned ones, also if it
   assert.equal(sampled.total, 1000)
 })
 
-test('rows far apart that have the same cell in a column of different ones are tried too, in place of the last ones', async () => {
+test('two rows far apart that share a rare cell are tried too. They replace the last rows of the sample', async () => {
   const total = 9000
   const cells = (seq: number) => [
     `${seq}`,

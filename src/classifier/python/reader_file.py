@@ -53,14 +53,17 @@ def learn(reader, request, args, write):
     first = first_rows(path, args) if request.get('lowMemory') else None
     original = read_original(reader, path, args) if first is None else None
     spool = Spool(request['spool'])
+
+    def lined(rows):
+        # The header and each row take at least one line. If there are no more lines, each takes one.
+        return ends == rows + 1 and has_plain_lines(path, args)
+
     gc.disable()  # it would look at millions of tuples again and again
     try:
         if original is None:
             learned = learned_of(*learn_columns(reader, path, args, first, spool))
         else:
-            # The header and each row take at least one line. If there are no more lines, each takes one.
-            lined = isinstance(original, Whole) and ends == len(original.frame) + 1 and has_plain_lines(path, args)
-            learned = cut_and_prove(reader, path, args, original, spool, lined)
+            learned = cut_and_prove(reader, path, args, original, spool, isinstance(original, Whole) and lined(len(original.frame)))
     except HostError:
         raise
     except Exception as error:
@@ -73,8 +76,7 @@ def learn(reader, request, args, write):
     if identity(path) != before:
         raise HostError('INPUT_CHANGED', f'{path} changed while it was read. Run the command again.')
     reader.spool = spool
-    exact = ends == learned['total'] + 1 and has_plain_lines(path, args)
-    return {**learned, **write, 'digest': digest, 'exactLines': exact, 'longestBytes': spool.longest}
+    return {**learned, **write, 'digest': digest, 'exactLines': lined(learned['total']), 'longestBytes': spool.longest}
 
 
 def cut_and_prove(reader, path, args, original, spool, lined):

@@ -9,6 +9,7 @@ import itertools
 import numpy as np
 from host_recipe import INTEGER
 from host_target import HostError
+from reader_prove import TEXT_CURE
 
 EXACT = 2**53
 
@@ -37,5 +38,4 @@ class NullableNumbers:
 
 
 def differs(what):
-    cure = "Give the column the dtype 'str' in the call and in the original job, and convert in the classifier"
-    return HostError('READ_DIFFERS', f'{what}. {cure}.')
+    return HostError('READ_DIFFERS', f'{what}. {TEXT_CURE}.')

@@ -1,4 +1,4 @@
-"""A whole old program: it trains a model if there is none, and keeps it as a pickle."""
+"""A whole old program. Without a model it trains one, and keeps it as a pickle."""
 
 import os
 import pickle
