@@ -46,14 +46,20 @@ export function checkPasted(input: string, options: Omit<PastedValues, 'python'>
     throw refuse(`pandas makes frames for Python, and ${options.classifier} is not Python. Give --read-csv`)
 }
 
+export interface PastedUse {
+  readonly input: string
+  readonly options: PastedValues
+  readonly session: Session
+  /** Whether the command is for a job. An error then names the same command, because nothing was begun. */
+  readonly forJob: boolean
+}
+
 /**
  * Checks the calls in a Python process, before anything else is started, and acts. `act` gets null if neither call was
  * given. Closes what it opened.
  */
 export async function withPasted<T>(
-  input: string,
-  options: PastedValues,
-  session: Session,
+  { input, options, session, forJob }: PastedUse,
   act: (pasted: Pasted | null) => Promise<T>,
 ): Promise<T> {
   checkPasted(input, options)
@@ -66,7 +72,7 @@ export async function withPasted<T>(
   const reader = source ?? new PandasReader({ ...shared, read: null, write })
   try {
     const calls = await unlessAborted(reader.check(), signal).catch(error => {
-      throw leavesJob(error) ? withResumeCommand(error, sameCommand()) : error // nothing was begun
+      throw forJob && leavesJob(error) ? withResumeCommand(error, sameCommand()) : error
     })
     if (source === null) await reader.close()
     return await act({ ...calls, source })

@@ -3,16 +3,20 @@ import type { Source } from '../connector.ts'
 import { newJob } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, JobOption } from '../model.ts'
+import type { Say } from '../support/say.ts'
 import { isReject, type NoResult } from './compare.ts'
-import { WHOLE } from './cuts.ts'
+import { CUTS, type RowCut, WHOLE } from './cuts.ts'
 import { callAndRow, type Estimate, estimate, type Measured } from './estimate.ts'
 import { type Judgement, judge } from './judge.ts'
 import { AT_ONCE_ROWS, FIRST_ROWS, firstOf, type Sample } from './sample.ts'
 import { SampledSource } from './sampled-source.ts'
 import { type Trial, Trials } from './trials.ts'
 
-/** How often a call is timed. The fastest counts: others may have waited for a core. */
+/** How often a call is timed, if it is short. The fastest counts: others may have waited for a core. */
 const TIMED = 3
+const SHORT_SECONDS = 1
+/** A check that takes longer says so before. */
+const LONG_SECONDS = 30
 
 export interface CheckOptions {
   readonly source: Source
@@ -26,6 +30,7 @@ export interface CheckOptions {
   readonly workers: number
   readonly cores: number
   readonly timeoutMs: number
+  readonly say: Say
 }
 
 /** A tried row that has no result even with all rows at once, or alone. */
@@ -34,8 +39,15 @@ export interface TriedReject extends NoResult {
   readonly line: number | null
 }
 
-export interface Checked extends Judgement, Measured, Estimate {
+/** How long the job takes. */
+export interface Timing extends Omit<Measured, 'rows'>, Estimate {}
+
+export interface Checked extends Judgement {
+  /** Null if there is a fault: `run` would end with it. */
+  readonly timing: Timing | null
   readonly rejected: readonly TriedReject[]
+  /** How many rows the source has. */
+  readonly rows: number
   /** How many rows were tried. */
   readonly probed: number
   readonly calls: number
@@ -48,12 +60,54 @@ export async function check(options: CheckOptions): Promise<Checked> {
   await classifier.start()
   const startSeconds = (performance.now() - startedAt) / 1000
   const { job, sample, rows } = await sampled(options)
-  const trials = new Trials({ classifier, job, timeoutMs })
-  const judgement = await judgeInStages(trials, job, sample)
-  const { whole, ...times } = await timed(trials, sample)
-  const measured = { rows, batchRows, cores, startSeconds, ...times }
-  const tried = { rejected: rejectedOf(sample, whole), probed: sample.rows.length, calls: trials.calls }
-  return { ...judgement, ...measured, ...estimate(measured, workers), ...tried }
+  const trials = new TimedTrials(new Trials({ classifier, job, timeoutMs }))
+  const { judgement, tried } = await judgeInStages(trials, { job, sample, say: options.say })
+  const whole = await trials.whole(tried)
+  const { length: probed } = tried.rows
+  const found = { ...judgement, rejected: rejectedOf(tried, whole), rows, probed }
+  if (judgement.fault !== null) return { ...found, timing: null, calls: trials.calls }
+  const one = await trials.whole(firstOf(sample, 1))
+  const measured = {
+    batchRows,
+    cores,
+    startSeconds,
+    ...callAndRow(one.seconds, { rows: probed, seconds: whole.seconds }),
+  }
+  return { ...found, timing: { ...measured, ...estimate({ ...measured, rows }, workers) }, calls: trials.calls }
+}
+
+/** Trials that remember the fastest one with all rows at once. */
+class TimedTrials implements Pick<Trials, 'classify'> {
+  readonly #trials: Trials
+  readonly #seen: { readonly rows: Sample['rows']; readonly trial: Trial }[] = []
+  readonly #first = Promise.withResolvers<Trial>()
+
+  constructor(trials: Trials) {
+    this.#trials = trials
+  }
+
+  get calls(): number {
+    return this.#trials.calls
+  }
+
+  get first(): Promise<Trial> {
+    return this.#first.promise
+  }
+
+  async classify(sample: Sample, cut: RowCut): Promise<Trial> {
+    const trial = await this.#trials.classify(sample, cut)
+    this.#first.resolve(trial)
+    if (cut === WHOLE) this.#seen.push({ rows: sample.rows, trial })
+    return trial
+  }
+
+  /** The fastest trial of these rows at once. */
+  async whole(sample: Sample): Promise<Trial> {
+    const before = () => this.#seen.filter(({ rows }) => rows === sample.rows).map(({ trial }) => trial)
+    while (before().length < TIMED && before().every(({ seconds }) => seconds < SHORT_SECONDS))
+      await this.classify(sample, WHOLE)
+    return before().reduce((best, trial) => (trial.seconds < best.seconds ? trial : best))
+  }
 }
 
 async function sampled({
@@ -84,31 +138,28 @@ async function sampled({
   return { job, sample, rows: sampling.total }
 }
 
-async function judgeInStages(trials: Trials, job: Job, sample: Sample): Promise<Judgement> {
-  if (sample.rows.length <= AT_ONCE_ROWS) return await judge(trials, { job, sample })
-  const first = await judge(trials, { job, sample: firstOf(sample, FIRST_ROWS) })
-  if (first.fault !== null) return first
+/** The judgement of the first rows and then of all, or of the first alone if they have a fault, and which rows were tried. */
+async function judgeInStages(
+  trials: TimedTrials,
+  { job, sample, say }: { job: Job; sample: Sample; say: Say },
+): Promise<{ judgement: Judgement; tried: Sample }> {
+  const { length: count } = sample.rows
+  if (count <= AT_ONCE_ROWS) return { judgement: await judge(trials, { job, sample }), tried: sample }
+  const few = firstOf(sample, FIRST_ROWS)
+  void trials.first.then(({ seconds }) => {
+    const expected = (seconds / FIRST_ROWS) * (FIRST_ROWS + count) * (1 + CUTS.length)
+    if (expected > LONG_SECONDS)
+      say(
+        `to try ${count} rows in ${1 + CUTS.length} cuts takes about ${Math.round(expected)} s: --probe N tries fewer`,
+      )
+  })
+  const first = await judge(trials, { job, sample: few })
+  if (first.fault !== null) return { judgement: first, tried: few }
   const all = await judge(trials, { job, sample })
-  return { fault: all.fault, unstable: [...new Set([...first.unstable, ...all.unstable])] }
-}
-
-async function timed(
-  trials: Trials,
-  sample: Sample,
-): Promise<Pick<Measured, 'callSeconds' | 'rowSeconds'> & { whole: Trial }> {
-  const fastest = async (rows: number) => {
-    const some = firstOf(sample, rows)
-    let best = await trials.classify(some, WHOLE)
-    for (let i = 1; i < TIMED; i++) {
-      const trial = await trials.classify(some, WHOLE)
-      if (trial.seconds < best.seconds) best = trial
-    }
-    return best
+  return {
+    judgement: { fault: all.fault, unstable: [...new Set([...first.unstable, ...all.unstable])] },
+    tried: sample,
   }
-  const { length: rows } = sample.rows
-  const one = await fastest(1)
-  const whole = await fastest(rows)
-  return { whole, ...callAndRow(one.seconds, { rows, seconds: whole.seconds }) }
 }
 
 function rejectedOf({ seqs, lines }: Sample, { rows }: Trial): TriedReject[] {

@@ -6,6 +6,7 @@ import { outcomesOf } from '../core/result-slice.ts'
 import { CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Kind, Result } from '../model.ts'
+import { counted } from '../support/counted.ts'
 import { decode, encodeRows } from '../wire/codec.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 import { type NoResult, type Outcome, type Outcomes, sameNames } from './compare.ts'
@@ -83,7 +84,7 @@ export class Trials {
     const { classifier, job, timeoutMs } = this.#options
     this.calls++
     const late = Promise.withResolvers<never>()
-    const clock = setTimeout(() => late.reject(tooLong(timeoutMs)), timeoutMs)
+    const clock = setTimeout(() => late.reject(tooLong(batch.count, timeoutMs)), timeoutMs)
     try {
       const { results } = await Promise.race([classifier.classify(batch, job), late.promise])
       return results.map(message => decode(message).value as Result)
@@ -113,9 +114,9 @@ function placesOf(parts: readonly Part[]): number[] {
   return parts.map(({ entry }) => entry.offset)
 }
 
-function tooLong(timeoutMs: number): RowmillError {
-  const message = `a call took longer than --batch-timeout ${timeoutMs / 1000}`
-  return new RowmillError('CLASSIFIER_TIMEOUT', message)
+function tooLong(rows: number, timeoutMs: number): RowmillError {
+  const message = `a call with ${counted(rows, 'row')} took longer than --batch-timeout ${timeoutMs / 1000} s`
+  return new RowmillError('CLASSIFIER_TIMEOUT', `${message}. Raise --batch-timeout, or try fewer rows with --probe`)
 }
 
 /** Puts the batches of a cut together. Each row gets its place among the rows of the sample. */

@@ -1,10 +1,11 @@
 /** `rowmill check`: whether a classifier looks at one row at a time, and how long a job takes. It needs no broker. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { checkCommand } from '../../src/cli/commands/check.ts'
-import { rowmill, testFolder } from '../helpers/cli.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 
 const LOOKS = join(import.meta.dirname, '../fixtures/looks_at_rows.py')
 const ROW_WISE = join(import.meta.dirname, '../probe/fixtures/row_wise.py')
@@ -40,9 +41,48 @@ test('a classifier that looks at other rows ends with BATCH_DEPENDENT, after the
   )
   const line = JSON.parse(stdout)
   assert.deepEqual(Object.keys(line), Object.keys(checkCommand.json!.fields))
-  const { rows, probed, rowByRow, fault, unstable, seconds } = line
-  assert.deepEqual([rows, probed, rowByRow, fault.column, fault.line, unstable], [200, 200, false, 'ROW', 12, []])
-  assert.equal(seconds.length, 2)
+  const { rows, probed, rowByRow, fault, unstable } = line
+  assert.deepEqual([rows, probed, rowByRow, fault.column, fault.line, unstable], [200, 20, false, 'ROW', 12, []])
+  const { startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds, pays } = line
+  for (const estimate of [startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds, pays])
+    assert.equal(estimate, null, 'run would end with the fault')
+})
+
+test('there is no estimate for a job that would fail', async t => {
+  const { code, stdout } = await check(t, `${LOOKS}:numbers_rows`)
+  assert.equal(code, 1)
+  const [first, second, ...others] = stdout.split('\n')
+  assert.match(first!, /20 rows tried in \d+ calls: they did not come out alike: column ROW/)
+  assert.deepEqual([second, others], ['rowmill run would end with this: no time is estimated', ['']])
+})
+
+test('a time-out names no command to resume: there is no job', async t => {
+  const file = join(testFolder(t), 'slow.py')
+  writeFileSync(file, 'import time\ntime.sleep(600)\n')
+  const call = ['--read', "pd.read_csv(IN, converters={'ID': clean})", '--timeout', '1']
+  const { code, stderr } = await check(t, file, call)
+  assert.deepEqual([code, stderr], [124, 'rowmill: not complete after --timeout 1 s [TIMEOUT]\n'])
+})
+
+test('a call that takes too long says with how many rows, and what to do', async t => {
+  const file = join(testFolder(t), 'slow.py')
+  writeFileSync(file, 'import time\ndef classify_df(df):\n    if len(df) > 1:\n        time.sleep(600)\n')
+  const { code, stderr } = await check(t, file, ['--batch-timeout', '1'])
+  const message = 'a call with 20 rows took longer than --batch-timeout 1 s'
+  const cure = 'Raise --batch-timeout, or try fewer rows with --probe'
+  assert.deepEqual([code, stderr], [1, `rowmill: ${message}. ${cure} [CLASSIFIER_TIMEOUT]\n`])
+})
+
+test('a check that takes long says so before', async t => {
+  const folder = testFolder(t)
+  const [input, file] = [join(folder, 'in.csv'), join(folder, 'slow.py')]
+  writeFileSync(input, `ID\n${Array.from({ length: 200 }, (_, n) => `${n}\n`).join('')}`)
+  writeFileSync(file, 'import time\ndef classify_df(df):\n    time.sleep(0.05 * len(df))\n')
+  const { child, finished, said } = startRowmill(['check', input, '--classifier', file])
+  await once(child.stderr, 'data')
+  child.kill()
+  await finished
+  assert.match(said(), /^rowmill: to try 200 rows in 4 cuts takes about \d+ s: --probe N tries fewer\n/)
 })
 
 test('random numbers are named, and the other columns judged', async t => {

@@ -5,7 +5,7 @@ import { batchDependent } from '../../core/batch-dependent.ts'
 import { nameOf } from '../../core/reject-budget.ts'
 import { RowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
-import { type Checked, check, type TriedReject } from '../../probe/check.ts'
+import { type Checked, check, type Timing, type TriedReject } from '../../probe/check.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { printable } from '../../support/printable.ts'
@@ -27,13 +27,23 @@ const JSON_SHAPE = {
     rejects: 'tried rows that have no result: run would reject them',
     rejected: 'the first 100 of them, each as {"seq", "line", "reason", "detail"}',
     unstable: 'columns that differ even between two calls with the same rows; they were not judged',
-    startSeconds: 'seconds until the classifier was imported',
+    startSeconds: 'seconds until the classifier was imported; null if there is a fault, like all that follow',
     callSeconds: 'seconds that a call takes, apart from its rows',
     rowSeconds: 'seconds that each row of a call takes',
     oneProcessSeconds: 'seconds that all rows would take in one process, as in the original job',
     seconds: 'seconds that all rows would take in rowmill run with 1, 2, ... workers',
     pays: 'whether rowmill run would be faster than one process',
   },
+}
+
+/** There is no estimate for a job that would fail. */
+const NO_TIMES = {
+  startSeconds: null,
+  callSeconds: null,
+  rowSeconds: null,
+  oneProcessSeconds: null,
+  seconds: null,
+  pays: null,
 }
 
 const OPTIONS = [
@@ -84,7 +94,9 @@ export const checkCommand = defineCommand({
     if (options.classifier === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (options.probe === 0) throw new RowmillError('USAGE', '--probe 0: check needs rows to try. Give 1 or more')
     return await withinLimits(options, 'before it was checked', session =>
-      withPasted(input!, options, session, pasted => checkInput(pasted, session, { input: input!, options })),
+      withPasted({ input: input!, options, session, forJob: false }, pasted =>
+        checkInput(pasted, session, { input: input!, options }),
+      ),
     )
   },
 })
@@ -108,6 +120,7 @@ async function checkInput(
       workers,
       cores: availableParallelism(),
       timeoutMs: options.batchTimeout * 1000,
+      say,
     })
     const checked = await unlessAborted(checking, signal)
     if (options.output === 'json') tellJson(checked)
@@ -124,10 +137,10 @@ async function checkInput(
   }
 }
 
-function tellJson(checked: Checked): void {
-  const { fault, rejected } = checked
+function tellJson({ fault, rejected, timing, ...others }: Checked): void {
   const rejects = { rejects: rejected.length, rejected: rejected.slice(0, MOST_REJECTED) }
-  printJson(JSON_SHAPE, [{ ...checked, ...rejects, rowByRow: fault === null, pays: bestOf(checked).pays }])
+  const times = timing ? { ...timing, pays: bestOf(timing).pays } : NO_TIMES
+  printJson(JSON_SHAPE, [{ ...others, fault, rowByRow: fault === null, ...rejects, ...times }])
 }
 
 function rejectedRows({ rejected, probed }: Checked, first: TriedReject): RowmillError {
@@ -138,27 +151,33 @@ function rejectedRows({ rejected, probed }: Checked, first: TriedReject): Rowmil
 }
 
 function textOf(input: string, target: string, checked: Checked): string {
-  const { rows, probed, calls, fault, unstable, startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds } =
-    checked
-  const ms = (value: number) => `${(value * 1000).toPrecision(3)} ms`
-  const { pays, workers } = bestOf(checked)
+  const { rows, probed, calls, fault, unstable, timing } = checked
   const verdict =
     fault === null ? 'each came out alike in every batch' : `they did not come out alike: ${fault.message}`
   return [
     `${input}: ${counted(rows, 'row')}. ${counted(probed, 'row')} tried in ${counted(calls, 'call')}: ${verdict}`,
     ...unstable.map(column => `column ${column} differs even between two calls with the same rows: it was not judged`),
+    ...(timing ? timesOf(target, timing) : ['rowmill run would end with this: no time is estimated']),
+    '',
+  ].join('\n')
+}
+
+function timesOf(target: string, timing: Timing): string[] {
+  const { startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds } = timing
+  const ms = (value: number) => `${(value * 1000).toPrecision(3)} ms`
+  const { pays, workers } = bestOf(timing)
+  return [
     `${target} starts in ${duration(startSeconds)}. A call takes ${ms(callSeconds)}, and ${ms(rowSeconds)} for each row`,
     `one process, as in the original job: about ${duration(oneProcessSeconds)}`,
     ...seconds.map((value, i) => `rowmill run --workers ${i + 1}: about ${duration(value)}`),
     pays
       ? `rowmill pays: it is fastest with ${counted(workers, 'worker')}`
       : 'rowmill does not pay: one process is as fast',
-    '',
-  ].join('\n')
+  ]
 }
 
 /** The number of workers that is fastest, and whether that is faster than one process. */
-function bestOf({ seconds, oneProcessSeconds }: Checked): { pays: boolean; workers: number } {
+function bestOf({ seconds, oneProcessSeconds }: Timing): { pays: boolean; workers: number } {
   const best = Math.min(...seconds)
   return { pays: best < oneProcessSeconds, workers: seconds.indexOf(best) + 1 }
 }

@@ -65,7 +65,9 @@ export const publishCommand = defineCommand({
     checkPasted(path!, options)
     if (options.job !== null) checkName('--job', options.job)
     return withinLimits(options, 'before all rows were published', session =>
-      withPasted(path!, options, session, pasted => publishPath(path!, options, session, pasted)),
+      withPasted({ input: path!, options, session, forJob: true }, pasted =>
+        publishPath(path!, options, session, pasted),
+      ),
     )
   },
 })

@@ -79,7 +79,9 @@ export const runCommand = defineCommand({
 function beginRun(input: string, output: string, options: RunValues): Promise<number> {
   checkOptions(input, output, options)
   return withinLimits(options, WHEN, session =>
-    withPasted(input, options, session, pasted => beginWith(pasted, session, { input, output, options })),
+    withPasted({ input, options, session, forJob: true }, pasted =>
+      beginWith(pasted, session, { input, output, options }),
+    ),
   )
 }
 
@@ -131,7 +133,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   checkOptions(input, path, options)
   const unfinished = { job, pipeline, sourceDigest }
   return await withinLimits(options, WHEN, session =>
-    withPasted(input, options, session, async pasted => {
+    withPasted({ input, options, session, forJob: true }, async pasted => {
       const sink = sinkOf(path, { ...options, toCsv: toCsvArguments(options, pasted), restart: false }) as FileSink
       try {
         await sink.reserve()
