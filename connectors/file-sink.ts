@@ -4,7 +4,13 @@ import { basename, dirname, join } from 'node:path'
 import { type JobOption, type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { checkToCsv, type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
 import { OutputFormat } from './csv/output-format.ts'
-import { CheckpointedFile, type CompleteContent, contentAt, hasContent } from './file/checkpointed-file.ts'
+import {
+  type Checkpoint,
+  CheckpointedFile,
+  type CompleteContent,
+  contentAt,
+  hasContent,
+} from './file/checkpointed-file.ts'
 import { OutputForm } from './file/output-form.ts'
 import { OutputLock } from './file/output-lock.ts'
 import {
@@ -58,6 +64,7 @@ export class FileSink implements Sink {
   readonly #partial: CheckpointedFile
   #format: OutputFormat | null = null
   #form: OutputForm
+  #started = false
   #committed = false
 
   constructor(options: FileSinkOptions) {
@@ -100,31 +107,33 @@ export class FileSink implements Sink {
 
   async open(): Promise<string | null> {
     await this.reserve()
-    if (this.#restart) await this.#io(() => this.#partial.forget())
-    const last = await this.#partial.last()
+    const last = this.#restart ? null : await this.#partial.last()
     if (last?.partial === null) throw this.#ofFollow()
     if (last?.complete?.appended) await this.#checkNotAppended(last.partial!, last.complete)
     // An output that was complete and is no longer there leaves nothing to resume.
-    if (last?.complete) await this.#io(() => this.#partial.forget())
-    const unfinished = last?.complete ? null : last
-    await this.#io(() => this.#partial.open(unfinished))
-    return unfinished?.note ?? null
+    if (!last || last.complete) return null
+    await this.#start(last)
+    return last.note
   }
 
-  restart(): Promise<void> {
-    return this.#io(() => this.#partial.empty())
+  async restart(): Promise<void> {
+    await this.#start(null)
+    await this.#io(() => this.#partial.empty())
   }
 
   async prepare(options: readonly JobOption[]): Promise<void> {
-    if (this.#known) return
-    this.#known = toCsvOf({ options }).file
-    await this.#setForm(this.#known)
-    await checkOutput(this.#path, this.#mayExist)
+    if (!this.#known) {
+      this.#known = toCsvOf({ options }).file
+      await this.#setForm(this.#known)
+      await checkOutput(this.#path, this.#mayExist)
+    }
+    await this.#start(null)
   }
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
     if (header) await this.prepare(header.options)
+    else await this.#start(null)
     if (this.#format && this.#partial.isEmpty) await this.#io(() => this.#partial.append(this.#format!.headerLine))
   }
 
@@ -177,11 +186,21 @@ export class FileSink implements Sink {
     await this.#lock.release().catch(() => {})
   }
 
-  /** After `close`: removes the last checkpoint and the rows up to it. The proof of a complete output stays. */
+  /** After `close`: removes the last checkpoint and the rows up to it. A complete output keeps its proof, and another job its rows. */
   async discard(): Promise<void> {
-    if (this.#committed) return
+    if (!this.#started || this.#committed) return
     await this.#partial.remove()
     await rmdir(this.#folder).catch(() => {}) // it stays if others keep files in it
+  }
+
+  /** Opens the partial file as it was at this checkpoint. Null discards what an earlier job left, once this job is not refused. */
+  async #start(last: Checkpoint | null): Promise<void> {
+    if (this.#started) return
+    await this.#io(async () => {
+      if (!last) await this.#partial.forget()
+      await this.#partial.open(last)
+    })
+    this.#started = true
   }
 
   get #force(): boolean {

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { type JobOption, type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { packingOf } from '../src/pandas/packing.ts'
-import { OutputFormat } from './csv/output-format.ts'
-import { CheckpointedFile } from './file/checkpointed-file.ts'
+import { type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
+import { checkPlain, OutputFormat } from './csv/output-format.ts'
+import { type Checkpoint, CheckpointedFile } from './file/checkpointed-file.ts'
 import { OutputLock } from './file/output-lock.ts'
 import { checkOutput, syncFolder, unfinishedFolder, writing } from './file/output-path.ts'
 import { checkPrivateFolder } from './file/private-folder.ts'
@@ -56,21 +57,20 @@ export class GrowingFileSink implements Sink {
 
   async open(): Promise<string | null> {
     await this.reserve()
-    const before = await this.#file.last()
-    if (before && before.partial !== null && !this.#restart) throw this.#ofOther()
-    const last = this.#restart || before?.complete ? null : before
-    await this.#io(async () => {
-      // The checkpoint comes first. After a kill between the two, the next sink would refuse a file without one.
-      if (!last) await this.#file.save({ note: null })
-      await this.#file.open(last)
-      await this.#file.removePartials()
-    })
-    this.#mine = true
-    this.#noted = last !== null && last.note !== null
-    return last?.note ?? null
+    const last = this.#restart ? null : await this.#file.last()
+    if (last && last.partial !== null) throw this.#ofOther()
+    if (!last || last.complete) return null
+    await this.#start(last)
+    return last.note
+  }
+
+  async prepare(options: readonly JobOption[]): Promise<void> {
+    await this.#checkForm(toCsvOf({ options }).file)
+    await this.#start(null)
   }
 
   async restart(): Promise<void> {
+    await this.#start(null)
     await this.#io(async () => {
       await this.#file.empty()
       await this.#file.save({ note: null })
@@ -79,10 +79,8 @@ export class GrowingFileSink implements Sink {
   }
 
   async begin(header: SinkHeader | null): Promise<void> {
+    await this.prepare(header?.options ?? [])
     this.#format = header && new OutputFormat(header)
-    if (packingOf(this.#format?.file.compression, this.#path)) throw this.#packed()
-    this.#format?.checkPlain('a file that grows')
-    if (this.#format?.file.mode === 'a') throw this.#appended()
     if (this.#format && this.#file.isEmpty) await this.#io(() => this.#file.append(this.#format!.headerLine))
   }
 
@@ -115,6 +113,26 @@ export class GrowingFileSink implements Sink {
     if (!this.#lock.isTaken) return
     if (this.#mine) await this.#tidy().catch(() => {})
     await this.#lock.release().catch(() => {})
+  }
+
+  /** Opens the file as it was at this checkpoint. Null empties it, once this job is not refused. */
+  async #start(last: Checkpoint | null): Promise<void> {
+    if (this.#mine) return
+    await this.#io(async () => {
+      // The checkpoint comes first. After a kill between the two, the next sink would refuse a file without one.
+      if (!last) await this.#file.save({ note: null })
+      await this.#file.open(last)
+      await this.#file.removePartials()
+    })
+    this.#mine = true
+    this.#noted = last !== null && last.note !== null
+  }
+
+  async #checkForm(form: FileForm): Promise<void> {
+    if (packingOf(form.compression, this.#path)) throw this.#packed()
+    if (form.mode === 'a') throw this.#appended()
+    checkPlain(form, 'a file that grows')
+    if (form.mode === 'x' && !this.#mine) await checkOutput(this.#path, await this.#isOurs())
   }
 
   async #tidy(): Promise<void> {

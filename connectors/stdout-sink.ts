@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
-import { OutputFormat } from './csv/output-format.ts'
+import { checkPlain, OutputFormat } from './csv/output-format.ts'
 
 /**
  * At least once after a crash: the next collector writes all rows again, from the first.
@@ -31,7 +31,7 @@ export class StdoutSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
-    this.#format?.checkPlain('standard output')
+    if (this.#format) checkPlain(this.#format.file, 'standard output')
     if (this.#format) await this.#write(this.#format.headerLine)
   }
 

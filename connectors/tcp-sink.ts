@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { counted } from '../src/support/counted.ts'
 import { frameOf } from '../src/support/frame.ts'
-import { OutputFormat } from './csv/output-format.ts'
+import { checkPlain, OutputFormat } from './csv/output-format.ts'
 import { abandon } from './tcp/abandon.ts'
 import { describeAddress, type TcpAddress } from './tcp/address.ts'
 
@@ -67,7 +67,7 @@ export class TcpSink implements Sink {
 
   async begin(header: SinkHeader | null): Promise<void> {
     this.#format = header && new OutputFormat(header)
-    this.#format?.checkPlain('a TCP receiver')
+    if (this.#format) checkPlain(this.#format.file, 'a TCP receiver')
     if (this.#format?.headerLine) await this.#send(this.#format.headerLine)
   }
 

@@ -80,8 +80,8 @@ export interface SinkHeader {
  * Where a collector writes. One collector calls it. It awaits each call before the next one.
  *
  * `open` is called once, first. It resolves with the note of the last checkpoint, or with null if there is none. It
- * restores the output to what it was at that checkpoint: it removes everything written later. Without a checkpoint the
- * output is empty. It throws OUTPUT_UNUSABLE if it cannot restore the output, and OUTPUT_LOCKED while another collector
+ * restores the output to what it was at that checkpoint: it removes everything written later. Without a checkpoint it
+ * should change nothing yet, because the job may be refused. It throws OUTPUT_UNUSABLE if it cannot restore the output, and OUTPUT_LOCKED while another collector
  * writes it.
  *
  * `restart` may be called after `open`, if the collector cannot resume from the note. It empties the output. If the sink says
@@ -90,6 +90,7 @@ export interface SinkHeader {
  *
  * `prepare` is called once, after `open`, when the job is found. It gets the options of the job record. It throws if there can
  * be no such output, so that the job need not wait for its first result to hear that.
+ * An output without a checkpoint is emptied here, or in `begin`.
  *
  * `begin` is called once, before the first `write`. Its header is that of the first result. After a checkpoint the
  * header is the one from before the checkpoint. It is null for a job without results. Such a job has no `write`.

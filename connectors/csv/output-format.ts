@@ -27,12 +27,11 @@ export class OutputFormat {
     for (const row of rows) lines += this.#line(row)
     return lines
   }
+}
 
-  /** Throws USAGE if `where` (standard output, a socket, ...) cannot get the bytes of the job, which are not UTF-8. */
-  checkPlain(where: string): void {
-    const { encoding } = this.file
-    if (encoding === null) return
-    const message = `--to-csv encoding=${JSON.stringify(encoding)}: ${where} gets UTF-8. Leave it out, or write a file`
-    throw new RowmillError('USAGE', message, { argument: 'encoding', value: encoding })
-  }
+/** Throws USAGE if `where` (standard output, a socket, ...) cannot get the bytes of a file of this form, which are not UTF-8. */
+export function checkPlain({ encoding }: FileForm, where: string): void {
+  if (encoding === null) return
+  const message = `--to-csv encoding=${JSON.stringify(encoding)}: ${where} gets UTF-8. Leave it out, or write a file`
+  throw new RowmillError('USAGE', message, { argument: 'encoding', value: encoding })
 }

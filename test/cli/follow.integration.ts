@@ -142,12 +142,62 @@ test('unsequenced rows are written as they arrive; without --follow their end ca
   assertCode(await again.finished, 143)
 })
 
-test('a job that ends by itself cannot be followed', async t => {
-  const { out, follow } = await place(t, { bounded: true })
-  const refused = await follow().finished
-  assertCode(refused, 2)
-  assert.match(refused.stderr, /job j ends by itself: leave out --follow.*\[USAGE\]/)
-  assert.equal(existsSync(out), false)
+for (const [what, job, message] of [
+  ['a job that ends by itself', { bounded: true }, /job j ends by itself: leave out --follow.*\[USAGE\]/],
+  [
+    'a job with mode a',
+    { options: [{ name: 'toCsv', value: '{"mode":"a"}' }] },
+    /rowmill does not append to another file.*\[USAGE\]/,
+  ],
+] as const) {
+  test(`${what} cannot be followed, and --force takes nothing from OUT then`, async t => {
+    const { stream, out, follow, text } = await place(t, job)
+    assertRefused(await follow().finished)
+    assert.equal(existsSync(out), false)
+    writeFileSync(out, 'precious')
+    await stream.rows(0, 1)
+    assertRefused(await follow('--force').finished)
+    assertRefused(await follow('--force', '--restart').finished)
+    assert.equal(text(), 'precious')
+    assert.equal(existsSync(stateOf(out)), false)
+
+    function assertRefused(finished: Finished): void {
+      assertCode(finished, 2)
+      assert.match(finished.stderr, message)
+    }
+  })
+}
+
+test('a flag that does not fit the job leaves an unfinished collection as it was', async t => {
+  const { stream, out, run, start, text } = await place(t, {
+    bounded: true,
+    options: [{ name: 'toCsv', value: '{"mode":"a"}' }],
+  })
+  writeFileSync(out, 'before\n')
+  const first = start('collect', out, '--job', 'j')
+  let rows = 0
+  await until('a checkpoint', async () => {
+    await stream.rows(rows, ++rows)
+    return existsSync(join(stateOf(out), 'checkpoint'))
+  })
+  first.child.kill('SIGTERM')
+  assertCode(await first.finished, 143)
+  const forced = await run('collect', out, '--job', 'j', '--force')
+  assertCode(forced, 2)
+  assert.match(forced.stderr, /--force replaces it.*\[USAGE\]/)
+  await stream.end(rows)
+  const again = await run('collect', out, '--job', 'j')
+  assertCode(again, 0)
+  assert.match(again.stderr, /resuming job j at row [1-9]/)
+  assert.equal(text(), `before\n${linesTo(rows)}`)
+})
+
+test('--follow --force of a job that is not there takes nothing from OUT', async t => {
+  const { out, run, text } = await place(t)
+  writeFileSync(out, 'precious')
+  const { code, stderr } = await run('collect', out, '--job', 'other', '--follow', '--force', '--timeout', '3')
+  assert.equal(code, 124, stderr)
+  assert.equal(text(), 'precious')
 })
 
 test('collect - --follow works, and so does collect without it after the job ended', async t => {

@@ -83,6 +83,7 @@ test('the output of an unfinished job without growth is not resumed', async t =>
   await refused.close()
   const restarted = new GrowingFileSink({ path, force: false, restart: true })
   assert.equal(await restarted.open(), null)
+  await restarted.begin(null)
   await restarted.commit()
   await restarted.close()
   assert.equal(existsSync(`${path}.rowmill`), false)
@@ -108,3 +109,46 @@ test('what a sink killed after its commit left is removed, for its own job only'
   assert.equal(await finishCommit(path, 'job'), true)
   assert.equal(existsSync(`${path}.rowmill`), false)
 })
+
+const optionsOf = (toCsv: object) => [{ name: 'toCsv', value: JSON.stringify(toCsv) }]
+
+for (const [toCsv, code] of [
+  [{ mode: 'a' }, 'USAGE'],
+  [{ mode: 'x' }, 'OUTPUT_EXISTS'],
+  [{ compression: 'gzip' }, 'USAGE'],
+  [{ encoding: 'utf-16' }, 'USAGE'],
+] as const) {
+  test(`a job with ${JSON.stringify(toCsv)} is refused before --force takes anything from the file`, async t => {
+    const folder = testFolder(t)
+    const path = join(folder, 'out.csv')
+    writeFileSync(path, 'precious')
+    const sink = new GrowingFileSink({ path, force: true })
+    await sink.open()
+    await assert.rejects(sink.prepare(optionsOf(toCsv)), { code })
+    await sink.close()
+    assert.equal(readFileSync(path, 'utf8'), 'precious')
+    assert.deepEqual(readdirSync(folder), ['out.csv'])
+  })
+}
+
+for (const Kind of [GrowingFileSink, FileSink]) {
+  test(`--restart of ${Kind.name} discards nothing until the job is found`, async t => {
+    const path = join(testFolder(t), 'out.csv')
+    const first = new Kind({ path, force: false })
+    await first.open()
+    await first.begin(HEADER)
+    await first.write([['1', 'a']])
+    await first.checkpoint('after row 1')
+    await first.close()
+    const other = new Kind({ path, force: true, restart: true })
+    assert.equal(await other.open(), null)
+    await other.close()
+    if (other instanceof FileSink) await other.discard()
+    const again = new Kind({ path, force: false })
+    assert.equal(await again.open(), 'after row 1')
+    await again.begin(HEADER)
+    await again.commit()
+    await again.close()
+    assert.equal(readFileSync(path, 'utf8'), 'ID,A\n1,a\n')
+  })
+}

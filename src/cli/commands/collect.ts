@@ -82,7 +82,8 @@ export const collectCommand = defineCommand({
         if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
         if (isCurable(error)) throw withReplay(error, job, { at: options, resume: again })
         await sink.close()
-        if (sink instanceof FileSink && !isOfOutput(error)) await sink.discard() // nobody can resume it
+        const keeps = isOfOutput(error) || toRowmillError(error).code === 'USAGE' // an option may be wrong, and not the job
+        if (sink instanceof FileSink && !keeps) await sink.discard() // nobody can resume it
         throw error
       } finally {
         await sink.close()
