@@ -1,5 +1,5 @@
 import { existsSync, type Stats } from 'node:fs'
-import { rename, rmdir, stat } from 'node:fs/promises'
+import { rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type JobOption, type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { checkToCsv, type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
@@ -11,6 +11,7 @@ import {
   contentAt,
   hasContent,
 } from './file/checkpointed-file.ts'
+import { nameAppended } from './file/name-appended.ts'
 import { OutputForm } from './file/output-form.ts'
 import { OutputLock } from './file/output-lock.ts'
 import {
@@ -165,15 +166,10 @@ export class FileSink implements Sink {
 
   /** Gives a finished file its name. False: the output that it begins with has changed meanwhile. */
   async #name({ path, before }: { path: string; before: Stats | null }): Promise<boolean> {
-    if (!this.#form.appends) {
-      if (this.#force) await rename(path, this.#path)
-      else await appear(path, this.#path)
-      return true
-    }
-    const now = await stat(this.#path).catch(() => null)
-    const isSame = now?.ino === before?.ino && now?.size === before?.size && now?.mtimeMs === before?.mtimeMs
-    if (isSame) await rename(path, this.#path)
-    return isSame
+    if (this.#form.appends) return await nameAppended(path, this.#path, before)
+    if (this.#force) await rename(path, this.#path)
+    else await appear(path, this.#path)
+    return true
   }
 
   /** Ignores files that it cannot remove: an earlier error says why, and the next sink copes with the rest. */

@@ -1,8 +1,10 @@
 /** OUT with mode a: all rows are appended or none, once, whenever the collector is killed. */
 import assert from 'node:assert/strict'
 import { appendFileSync, existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import fs from 'node:fs/promises'
+import { syncBuiltinESMExports } from 'node:module'
 import { basename, join } from 'node:path'
-import { test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import { finishCommit } from '../../connectors/file/finish-commit.ts'
 import { OutputForm } from '../../connectors/file/output-form.ts'
 import { FileSink } from '../../connectors/file-sink.ts'
@@ -191,6 +193,36 @@ test('what another program appends while the commit copies the file is not lost'
   await append(path)
   assert.equal(readFileSync(path, 'utf8'), `before\nmeanwhile\n${ROWS}`)
   assert.equal(making.mock.callCount(), 2)
+})
+
+/** Lets another program append to `path` after the last look at it, just before a call of fs puts another file there. */
+function appendBefore(t: TestContext, call: 'rename' | 'link', path: string): void {
+  const original = fs[call]
+  let times = 0
+  const meanwhile = t.mock.method(fs, call, async (from: string, to: string) => {
+    if (to === path && ++times === 1) appendFileSync(path, 'late\n')
+    return await original(from, to)
+  })
+  syncBuiltinESMExports()
+  t.after(() => {
+    meanwhile.mock.restore()
+    syncBuiltinESMExports()
+  })
+}
+
+test('what another program appends between the last look and the new name is not lost', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  writeFileSync(path, 'before\n')
+  appendBefore(t, 'rename', path)
+  await append(path)
+  assert.equal(readFileSync(path, 'utf8'), `before\n${ROWS}late\n`)
+})
+
+test('a file that another program makes between the last look and the new name is appended to', async t => {
+  const path = join(testFolder(t), 'out.csv')
+  appendBefore(t, 'link', path)
+  await append(path)
+  assert.equal(readFileSync(path, 'utf8'), `late\n${ROWS}`)
 })
 
 test('--force beside mode a is refused, and so is a file that is there with mode x, also with --force', async t => {
