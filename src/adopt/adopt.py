@@ -27,6 +27,7 @@ from adopt_ends import (
     written_value,
 )  # noqa: E402
 from adopt_module import Module  # noqa: E402
+from adopt_modules import Modules, explain_modules  # noqa: E402
 from adopt_names import binds, root  # noqa: E402
 from adopt_notes import LOOK, SIGN, Notes  # noqa: E402
 from adopt_places import Places  # noqa: E402
@@ -36,6 +37,7 @@ from adopt_state import find_state_jobs  # noqa: E402
 
 def adopt(path, module_path):
     program = Program(path)
+    program.modules = Modules(program)
     notes = Notes(program)
     for line in program.out_of_order:
         notes.look(line, 'This cell ran before the one above it. adopt takes the cells from top to bottom.')
@@ -45,6 +47,10 @@ def adopt(path, module_path):
         return {'found': None, 'notes': notes.records(), 'done': False}
     job = choose(program, notes, jobs)
     found = describe(program, notes, job, module_path)
+    if not is_python(found['module'] or ''):
+        text = 'The work cannot be cut out of the loop around it. Put it into a function of the frame, and adopt it again.'
+        notes.look(job.start, text)
+        found = None
     return {'found': found, 'notes': notes.records(), 'done': not notes.has(LOOK, SIGN)}
 
 
@@ -77,6 +83,7 @@ def explain_nothing(program, notes):
         notes.look(reads[0], 'The frame is read here, but no to_csv writes it.')
     if writes and not reads:
         notes.look(writes[0], 'The frame is written here, but no pd.read_csv reads it.')
+    explain_modules(program, notes)
     if not notes.found:
         notes.look(1, 'There is no pd.read_csv and no to_csv in it.')
 
@@ -143,7 +150,6 @@ def describe(program, notes, job, module_path):
     module.settle(direct is not None)
     drops_rows = look_inside(program, notes, module)
     text = module.render(constants, os.path.basename(module_path)) if direct is None else None
-    look_at_text(notes, job, text or '')
     return {
         'read': {**place_of(program, read), 'file': source, 'call': read_call},
         'write': {**place_of(program, write), 'file': target, 'call': write_call},
@@ -153,12 +159,13 @@ def describe(program, notes, job, module_path):
     }
 
 
-def look_at_text(notes, job, text):
-    """Says if the module is not Python, such as a `break` whose loop was left out."""
+def is_python(text):
+    """Whether the new module can be imported. A `break` may be in it whose loop is not."""
     try:
         compile(text, 'module', 'exec')
-    except (SyntaxError, ValueError) as error:
-        notes.look(job.start, f'The new module is not valid Python ({error}). Correct it by hand.')
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def only_calls(program):

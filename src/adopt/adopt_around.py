@@ -71,7 +71,8 @@ def look_inside(program, notes, module):
     Returns whether it drops or multiplies rows.
     """
     words = {keyword.arg: keyword.value for keyword in module.job.write[0].keywords}
-    signs = Signs(program, notes, getattr(words.get('index'), 'value', True) not in (False, None))
+    index_is_written = getattr(words.get('index'), 'value', True) not in (False, None)
+    signs = Signs(program, notes, index_is_written, program.modules)
     signs.state = module.job.state and module.job.state.split('.')[1]
     for work in module.busy:
         held = {work.param, work.state} if work.state else work.held | {work.param, work.start} - {None}

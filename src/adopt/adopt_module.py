@@ -238,6 +238,7 @@ class Module:
         taken = {
             name for statements in self.needs.layers.values() for statement in statements for name in binds(statement)
         }
+        taken |= {name for work in self.works for name in work.free_names()}  # `from scoring import *` may bind it
         return next(
             name for name in ('classify', 'classify_frame', 'classify_batch', 'classify_rows') if name not in taken
         )

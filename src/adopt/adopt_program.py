@@ -31,10 +31,12 @@ class Unreadable(Exception):
 class Program:
     """One program: its text, its tree, where each node is, and what its imports mean."""
 
-    def __init__(self, path):
+    def __init__(self, path, place=''):
+        """`place` begins the place of each line: `scoring.py, ` for a module that the program imports."""
         self.path = path
         self.folder = os.path.dirname(path)
         self.name = os.path.basename(path)
+        self.before_place = place
         self.is_notebook = path.endswith('.ipynb')
         self.cells = []  # (number of the cell, its first line) of a notebook
         self.out_of_order = []  # the first lines of cells that ran before the one above them
@@ -127,7 +129,7 @@ class Program:
         for number, first in reversed(self.cells):
             if line >= first:
                 return f'cell {number}, line {line - first + 1}'
-        return f'line {line}'
+        return f'{self.before_place}line {line}'
 
     def origin(self, node):
         """The dotted name that an expression stands for, such as pandas.read_csv for pd.read_csv, or None."""

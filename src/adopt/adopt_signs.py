@@ -4,6 +4,7 @@ import ast
 
 from adopt_carried import carried
 from adopt_known import PROPERTIES, TOLD
+from adopt_lasting import look_at_function
 from adopt_names import FUNCTIONS, arguments, changes, key, loads
 from adopt_numbers import NumberOfRows, index_of, is_of_columns
 from adopt_talk import is_talk
@@ -16,9 +17,11 @@ ON_ROWS = ('apply', 'map', 'applymap', 'transform', 'progress_apply', 'progress_
 class Signs:
     """Walks through the work, and with the frame into the functions that get it."""
 
-    def __init__(self, program, notes, index_is_written):
+    def __init__(self, program, notes, index_is_written, modules=None):
         self.state = None  # the attribute that has the frame
-        self.program, self.notes = program, notes
+        self.program, self.notes, self.index_is_written = program, notes, index_is_written
+        self.modules = modules  # the modules that the program imports
+        self.others = {}  # module -> its signs
         self.functions = {function.name: function for function in program.functions}
         named = [node for node in ast.walk(program.tree) if isinstance(node, ast.Assign)]
         self.functions.update((key(a.targets[0]), a.value) for a in named if isinstance(a.value, ast.Lambda))
@@ -30,7 +33,14 @@ class Signs:
     @property
     def drops_rows(self):
         """Whether the work drops or multiplies rows, by what each row says itself."""
-        return self.numbers.drops
+        return self.numbers.drops or any(signs.numbers.drops for signs in self.others.values())
+
+    def of(self, module):
+        """The signs of a module that the program imports. All share the same modules."""
+        if module not in self.others:
+            self.others[module] = Signs(module, self.notes.of(module), self.index_is_written, self.modules)
+            self.others[module].others = self.others
+        return self.others[module]
 
     def inspect(self, statements, held, without=()):
         """`held` are the variables that have the frame or a column of it."""
@@ -133,18 +143,31 @@ class Signs:
         self.outer |= held
         if name in ON_ROWS and on_frame:
             for arg in node.args[:1]:
-                function = self.own_function(arg)
+                signs, function = self.find(arg)
                 gets_frame = function is not None and self.gives_frame(node, held)
-                self.function(arg, first_argument(function) if gets_frame else set())
+                self.function(arg, signs, function, first_argument(function) if gets_frame else set())
         elif name == 'pipe' and on_frame and node.args:
-            function = self.functions.get(key(node.args[0]))
-            self.function(node.args[0], first_argument(function) if function else set())
-        elif self.own_function(node.func):
-            function = self.own_function(node.func)
+            signs, function = self.find(node.args[0])
+            self.function(node.args[0], signs, function, first_argument(function) if function else set())
+        else:
+            signs, function = self.find(node.func, not on_frame)
+            if function is None:
+                return
             names = [arg.arg for arg in arguments(function)][isinstance(function.parent, ast.ClassDef) :]
             given = {names[i] for i, arg in enumerate(node.args[: len(names)]) if self.of_frame(arg, held)}
             given |= {keyword.arg for keyword in node.keywords if keyword.arg and self.of_frame(keyword.value, held)}
-            self.function(node.func, given)
+            if signs is self or given:
+                self.function(node.func, signs, function, given)
+
+    def find(self, node, may_be_method=False):
+        """The function or method that a call may mean, of the program or of a module beside it, and its signs."""
+        own = self.own_function(node)
+        if own is not None or self.modules is None:
+            return self, own
+        found = self.modules.function(self.program, node)
+        if found is None and may_be_method and isinstance(node, ast.Attribute):
+            found = self.modules.method(node.attr)
+        return (self.of(found[0]), found[1]) if found else (self, None)
 
     def own_function(self, node):
         """The function or method of the program that a call may mean, or None."""
@@ -152,12 +175,17 @@ class Signs:
         is_method = function is not None and isinstance(function.parent, ast.ClassDef)
         return function if is_method == isinstance(node, ast.Attribute) else None
 
-    def function(self, node, given):
-        function = self.own_function(node)
-        given = given | ({f'self.{self.state}'} if self.state and isinstance(node, ast.Attribute) else set())
+    def function(self, node, signs, function, given):
         if function is None:
             return
-        given = given | (loads(function) & self.outer)
+        given = given | ({f'self.{self.state}'} if self.state and isinstance(node, ast.Attribute) else set())
+        if signs is self:
+            given = given | (loads(function) & self.outer)
+        else:
+            look_at_function(signs.notes, function, given)
+        signs.walk(function, given)
+
+    def walk(self, function, given):
         if (function, frozenset(given)) in self.seen:
             return
         self.seen.add((function, frozenset(given)))

@@ -51,6 +51,8 @@ class Work:
         if i == j:
             return [block[i]]
         head = self.tail_of(first, depth)
+        if isinstance(head[0], ast.Return):
+            return head[:1]  # nothing runs after it
         return head + block[i + 1 : j] + self.head_of(last, depth)
 
     def is_over_pieces(self, statement):
@@ -71,7 +73,7 @@ class Work:
             _, block, index = way[level]
             self.wrapped(way[level - 1][1][way[level - 1][2]])
             self.prepared += block[:index]
-            found += block[index + 1 :]
+            found += before_jump(block[index + 1 :])
             owner = way[level][0]
             if isinstance(owner, ast.Try) and block is owner.body:
                 found += owner.orelse + owner.finalbody
@@ -106,7 +108,8 @@ class Work:
         if self.is_over_pieces(owner):
             return
         if isinstance(owner, (ast.For, ast.AsyncFor, ast.While)):
-            self.notes.look(owner, f'The {what} is in a loop. The command does it once: run it for each file.')
+            again = ': run it for each file' if self.depends_on(owner, writes) else ''
+            self.notes.look(owner, f'The {what} is in a loop. The command does it once{again}.')
         elif isinstance(owner, ast.If):
             self.notes.look(owner, f'The {what} depends on a condition. The command always does it.')
         elif isinstance(owner, ast.Try):
@@ -116,6 +119,12 @@ class Work:
                         handler,
                         f'If the {what} fails, the program does something else. The command ends with an error.',
                     )
+
+    def depends_on(self, loop, writes):
+        """Whether the read or the write uses a variable of the loop. Otherwise the loop only tries again."""
+        call = self.end if writes else self.start
+        names = {name for statement in loop.body for name in binds(statement)} | binds(getattr(loop, 'target', loop.body[0]))
+        return call is None or bool(loads(call) & names)
 
     def opens_file(self, node):
         """Whether a context is an open file, or the read itself."""
@@ -242,6 +251,12 @@ class Work:
                 )
             return True
         return False
+
+
+def before_jump(statements):
+    """The statements up to the `break` or `continue` of a loop that is not in the new module."""
+    ends = [index for index, statement in enumerate(statements) if isinstance(statement, (ast.Break, ast.Continue))]
+    return statements[: ends[0]] if ends else statements
 
 
 def is_main_guard(statement):

@@ -1,0 +1,3 @@
+from scoring import run
+
+run('orders.csv', 'out.csv')
