@@ -1,5 +1,6 @@
 import type { Source, SourceHeader, SourceRows } from '../connector.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
+import { RareRows } from './rare-rows.ts'
 import {
   FIRST_ROWS,
   type KeptRow,
@@ -13,8 +14,9 @@ import { Twins } from './twins.ts'
 
 /** Rows that take more than this together are not kept. */
 const MOST_BYTES = 2 * 1024 * 1024
-/** One of so many rows may be a twin. */
+/** One of so many rows may be a twin, and one of so many a rare one. */
 const TWIN_SHARE = 10
+const RARE_SHARE = 10
 
 /** A source that keeps some of the rows that it hands on. */
 export class SampledSource implements Source {
@@ -24,6 +26,7 @@ export class SampledSource implements Source {
   readonly #all = Promise.withResolvers<Sample>()
   readonly #kept: KeptRow[] = []
   readonly #twins: Twins
+  readonly #rare = new RareRows()
   #ranges: readonly RowRange[] = []
   #bytes = 0
   /** Every row below this seq was looked at. */
@@ -70,7 +73,7 @@ export class SampledSource implements Source {
       yield piece
     }
     this.#first.resolve(sampleOf(this.#kept.slice(0, FIRST_ROWS)))
-    this.#all.resolve(this.#withTwins())
+    this.#all.resolve(this.#withOthers())
   }
 
   /** If an earlier publisher sent the rows, nobody has read them here yet. */
@@ -89,6 +92,7 @@ export class SampledSource implements Source {
     for (let seq = Math.max(first, this.#seen); seq < end; seq++) {
       const kept = { row: rows[seq - first]!, seq, line: lines?.[seq - first] ?? null }
       this.#twins.see(kept, seq < this.#ranges[0]!.to)
+      this.#rare.see(kept)
       if (!this.#ranges.some(({ from, to }) => seq >= from && seq < to)) continue
       this.#bytes += rowBytes(kept.row)
       if (this.#bytes <= MOST_BYTES) this.#kept.push(kept)
@@ -96,9 +100,12 @@ export class SampledSource implements Source {
     this.#seen = Math.max(this.#seen, end)
   }
 
-  /** All rows to try. Twins take the place of the last ones. */
-  #withTwins(): Sample {
-    const all = new Map([...this.#twins.found, ...this.#kept].map(kept => [kept.seq, kept]))
+  /** All rows to try. Twins and rare rows take the place of the last ones. */
+  #withOthers(): Sample {
+    const planned = new Set(this.#kept.map(({ seq }) => seq))
+    const rare = this.#rare.found.filter(({ seq }) => !planned.has(seq))
+    const others = [...this.#twins.found, ...rare.slice(0, Math.floor(this.planned / RARE_SHARE))]
+    const all = new Map([...others, ...this.#kept].map(kept => [kept.seq, kept]))
     return sampleOf([...all.values()].slice(0, this.planned))
   }
 }

@@ -109,6 +109,21 @@ test('with --rows any, duplicates that no batch has together are found by the pr
   }
 })
 
+for (const [what, rare, classify, message] of [
+  ['a mean in place of a missing cell', '', 'imputes_mean', /column N of row 500 \(line 502\) is "[\d.]+" with all rows at/],
+  ['a flag for a rare letter', 'z', 'flags_letter', /column FLAG of row \d+ \(line \d+\) is "True" with all rows at once/],
+] as const) {
+  test(`one row in the middle is enough: ${what}`, async t => {
+    const cells = (n: number) => (rare === 'z' ? `${n === 500 ? 'z' : 'abc'[n % 3]},${n}` : `a,${n === 500 ? '' : n}`)
+    const rows = Array.from({ length: 1000 }, (_, n) => `${n},${cells(n)}`)
+    const classifier = `${LOOKS}:${classify}`
+    const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier, options: ['--batch-rows', '100'] })
+    assert.equal(ended.code, 1, ended.stderr)
+    assert.match(ended.stderr, message)
+    assert.match(ended.stderr, /\[BATCH_DEPENDENT\]\n$/)
+  })
+}
+
 test('with --rows any and --probe 0, duplicates that no batch has together go unnoticed', async t => {
   const near = NUMBERS.map(n => `${n},n${n % 12},${n}`)
   const classifier = `${LOOKS}:drop_duplicates`

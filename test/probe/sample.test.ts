@@ -111,6 +111,28 @@ test('two rows far apart that share a rare cell are tried too. They replace the 
   assert.equal(seqs.at(-1), 8996) // 500, 7000 and 8000 are there instead of the last three
 })
 
+test('rows with a rare cell are tried too: a rare letter, and the first cell that is empty, negative or a text', async () => {
+  const number = (seq: number) => ({ 4100: '', 4200: '-1', 4300: 'n/a' })[seq] ?? `${seq}`
+  const source: Source = {
+    ...sourceOf(9000, 100),
+    async *rows(): AsyncGenerator<SourceRows> {
+      for (let from = 0; from < 9000; from += 100) {
+        const seqs = Array.from({ length: 100 }, (_, i) => from + i)
+        yield { rows: seqs.map(seq => [number(seq), seq === 4000 ? 'z' : 'abc'[seq % 3]!]), lines: seqs }
+      }
+    },
+  }
+  const sampled = new SampledSource(source, { most: 300 })
+  await sampled.open()
+  for await (const _ of sampled.rows());
+  const { seqs } = await sampled.all
+  assert.equal(seqs.length, 300)
+  assert.deepEqual(
+    seqs.filter(seq => seq >= 150 && seq < 4500),
+    [4000, 4100, 4200, 4300],
+  )
+})
+
 test('rows that an earlier publisher has sent are read for the sample alone, before the source is told', async () => {
   const source = sourceOf(10, 3)
   const sampled = new SampledSource(source, { most: 300 })

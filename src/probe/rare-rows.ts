@@ -1,0 +1,54 @@
+import { rowBytes } from '../wire/packed-rows.ts'
+import type { KeptRow } from './sample.ts'
+
+/** A longer row is not tried. */
+const ROW_BYTES = 4 * 1024
+/** Only so many columns are looked at. */
+const MOST_COLUMNS = 30
+/** A column with more different cells has no rare ones. */
+const MOST_CELLS = 64
+
+const [EMPTY, SIGN, DIGIT, OTHER] = [0, 1, 2, 3]
+
+interface Column {
+  readonly at: number
+  /** The first row with each cell. Null: there are too many. */
+  cells: Map<string, KeptRow> | null
+  /** The first row with each way in which a cell begins. */
+  readonly beginnings: KeptRow[]
+}
+
+/**
+ * Finds rows with something rare: a cell that few rows have in a column of few different cells, or the first cell of a column
+ * that is empty, has a sign, or is no number. A mean in place of a missing cell shows itself only if a row lacks it.
+ */
+export class RareRows {
+  #columns: Column[] | null = null
+
+  /** Looks at the next row of the job. */
+  see(kept: KeptRow): void {
+    const { row } = kept
+    this.#columns ??= row.slice(0, MOST_COLUMNS).map((_, at) => ({ at, cells: new Map(), beginnings: [] }))
+    for (const column of this.#columns) {
+      const cell = row[column.at] ?? ''
+      column.beginnings[beginningOf(cell)] ??= kept
+      if (column.cells === null || column.cells.has(cell)) continue
+      column.cells.set(cell, kept)
+      if (column.cells.size > MOST_CELLS) column.cells = null
+    }
+  }
+
+  /** These rows, the last one first: what was seen late is rare. */
+  get found(): readonly KeptRow[] {
+    const all = (this.#columns ?? []).flatMap(({ cells, beginnings }) => [...(cells?.values() ?? []), ...beginnings])
+    const bySeq = new Map(all.filter(kept => kept && rowBytes(kept.row) <= ROW_BYTES).map(kept => [kept.seq, kept]))
+    return [...bySeq.values()].sort((a, b) => b.seq - a.seq)
+  }
+}
+
+function beginningOf(cell: string): number {
+  if (cell === '') return EMPTY
+  const code = cell.charCodeAt(0)
+  if (code >= 48 && code <= 57) return DIGIT
+  return code === 45 ? SIGN : OTHER
+}
