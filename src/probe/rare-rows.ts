@@ -10,7 +10,7 @@ const MOST_CELLS = 64
 
 const [EMPTY, SIGN, DIGIT, OTHER] = [0, 1, 2, 3]
 
-interface Column {
+interface SeenColumn {
   readonly at: number
   /** The first row with each cell. Null: there are too many. */
   cells: Map<string, KeptRow> | null
@@ -23,7 +23,7 @@ interface Column {
  * that is empty, has a sign, or is no number. A mean in place of a missing cell shows itself only if a row lacks it.
  */
 export class RareRows {
-  #columns: Column[] | null = null
+  #columns: SeenColumn[] | null = null
 
   /** Looks at the next row of the job. */
   see(kept: KeptRow): void {

@@ -110,8 +110,18 @@ test('with --rows any, duplicates that no batch has together are found by the pr
 })
 
 for (const [what, rare, classify, message] of [
-  ['a mean in place of a missing cell', '', 'imputes_mean', /column N of row 500 \(line 502\) is "[\d.]+" with all rows at/],
-  ['a flag for a rare letter', 'z', 'flags_letter', /column FLAG of row \d+ \(line \d+\) is "True" with all rows at once/],
+  [
+    'a mean in place of a missing cell',
+    '',
+    'imputes_mean',
+    /column N of row 500 \(line 502\) is "[\d.]+" with all rows at/,
+  ],
+  [
+    'a flag for a rare letter',
+    'z',
+    'flags_letter',
+    /column FLAG of row \d+ \(line \d+\) is "True" with all rows at once/,
+  ],
 ] as const) {
   test(`one row in the middle is enough: ${what}`, async t => {
     const cells = (n: number) => (rare === 'z' ? `${n === 500 ? 'z' : 'abc'[n % 3]},${n}` : `a,${n === 500 ? '' : n}`)
