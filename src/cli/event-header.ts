@@ -58,9 +58,9 @@ export function checkLike(options: LikeValues): void {
 
 /** The header of a job of events that is like an earlier job of the pipeline. Throws USAGE. */
 export async function headerOfLike(
-  { jobs, pipeline }: PipelineContext,
+  { jobs, pipeline, say }: PipelineContext,
   { like, eventMaxRejects }: LikeValues,
 ): Promise<Omit<UnsequencedHeader, 'id'>> {
-  const header = await headerLike(jobs, like!, { pipeline, sequenced: false })
+  const header = await headerLike(jobs, like!, { pipeline, sequenced: false, say })
   return { ...header, options: [...header.options, { name: 'maxRejects', value: eventMaxRejects }] }
 }

@@ -1,8 +1,9 @@
 import { isRemoved } from '../core/removed-job.ts'
 import { RowmillError } from '../errors.ts'
-import { type Job, optionOf } from '../model.ts'
+import { type Job, type JobOption, optionOf } from '../model.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import type { JobHeader } from '../pipeline/same-job.ts'
+import type { Say } from '../support/say.ts'
 
 /** The options that say how rows are read and cells are written. */
 const OF_FORMAT: readonly string[] = [
@@ -13,7 +14,18 @@ const OF_FORMAT: readonly string[] = [
 /** What this code reads of a recipe, which belongs to Python. */
 interface RecipeShape {
   readonly index: { readonly cells: readonly number[] }
-  readonly rules: readonly { readonly runs?: readonly unknown[] }[]
+  readonly rules: readonly {
+    readonly kind: string
+    readonly format?: string | null
+    readonly runs?: readonly unknown[]
+  }[]
+}
+
+interface LikeOptions {
+  readonly pipeline: string
+  /** Whether the events have numbers. */
+  readonly sequenced: boolean
+  readonly say: Say
 }
 
 /**
@@ -23,7 +35,7 @@ interface RecipeShape {
 export async function headerLike(
   jobs: JobLog,
   id: string,
-  { pipeline, sequenced }: { pipeline: string; sequenced: boolean },
+  { pipeline, sequenced, say }: LikeOptions,
 ): Promise<JobHeader> {
   const job = await jobs.latest(id)
   if (!job || isRemoved(job))
@@ -33,16 +45,40 @@ export async function headerLike(
     throw refused(id, `${why}, or publish it with an index_col or with to_csv(OUT, index=False)`)
   }
   const { columns, indexKind, options } = job
-  return { columns, indexKind, options: options.filter(({ name }) => OF_FORMAT.includes(name)) }
+  if (hasTimes(job))
+    say(
+      `the dates of job ${id} have times, and its to_csv has no date_format: an event at midnight is written without its time. ` +
+        "A job that was published with to_csv(..., date_format='%Y-%m-%d %H:%M:%S') has one form for all",
+    )
+  const format = options.filter(({ name }) => OF_FORMAT.includes(name))
+  return { columns, indexKind, options: [...format, { name: 'like', value: id }] }
 }
 
 /** Whether the number of a row shows in its result. */
 function needsNumbers({ indexKind, options }: Job): boolean {
-  const recipe = optionOf(options, 'recipe')
-  const isWritten = JSON.parse(optionOf(options, 'toCsv') ?? '{}')['index'] !== false
-  if (recipe === undefined) return indexKind === null && isWritten
-  const { index, rules } = JSON.parse(recipe) as RecipeShape
+  const isWritten = toCsvOf(options)['index'] !== false
+  const recipe = recipeOf(options)
+  if (recipe === null) return indexKind === null && isWritten
+  const { index, rules } = recipe
   return (index.cells.length === 0 && isWritten) || rules.some(({ runs = [] }) => runs.length > 1)
+}
+
+/** Whether pandas leaves out the time of a date that is at midnight, unless another date of the same batch has a time. */
+function hasTimes({ options }: Job): boolean {
+  const rules = recipeOf(options)?.rules ?? []
+  // A format without a percent sign, or none, takes dates with and without times.
+  const isTimed = rules.some(
+    ({ kind, format }) => kind === 'date' && (!format?.includes('%') || /%[HIcXT]/.test(format)),
+  )
+  return isTimed && toCsvOf(options)['date_format'] === undefined
+}
+
+function recipeOf(options: readonly JobOption[]): RecipeShape | null {
+  return JSON.parse(optionOf(options, 'recipe') ?? 'null')
+}
+
+function toCsvOf(options: readonly JobOption[]): Record<string, unknown> {
+  return JSON.parse(optionOf(options, 'toCsv') ?? '{}')
 }
 
 function refused(id: string, why: string): RowmillError {

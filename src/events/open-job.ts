@@ -62,7 +62,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     const reader = await kafka.reader([topics.rows, topics.results])
     teardown.add(() => reader.close())
     const by = uniqueName()
-    const earlier = like === undefined ? null : await headerLike(jobs, like, { pipeline, sequenced: true })
+    const earlier = like === undefined ? null : await headerLike(jobs, like, { pipeline, sequenced: true, say })
     const context: ProducerContext = { kafka, pipeline, jobs, say, signal, sender, by }
     const wanted = newJob({
       id,

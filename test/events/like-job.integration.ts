@@ -10,7 +10,7 @@ import { rowmill, testFolder } from '../helpers/cli.ts'
 const MODULE = join(import.meta.dirname, '../fixtures/has_an_a.py:with_dtypes')
 const COLUMNS = 'id,count,share,sold,size,day'
 const ROWS = ['7,1,0.5,True,S,2024-03-01', '8,2,,False,L,2024-03-02', '9,3,1.5,True,S,2024-03-03']
-const READ = "pd.read_csv(IN, index_col='id', dtype={'size': 'category'}, parse_dates=['day'], engine='python')"
+const READ = "pd.read_csv(IN, index_col='id', dtype={'size': 'category'}, parse_dates=['day'])"
 
 /** A pipeline with the published and classified job of a nightly file, and the bytes of its output. */
 async function nightly(t: TestContext, read = READ, write = 'df.to_csv(OUT)') {
@@ -40,8 +40,9 @@ test('rows sent one by one get the bytes of the nightly file, and a value that d
   assert.deepEqual(job.columns, COLUMNS.split(','))
   const unfit = {
     count: '1,2.5,0.5,True,S,2024-03-01',
-    sold: '2,1,0.5,maybe,S,2024-03-01',
+    sold: '2,1,0.5,1,S,2024-03-01',
     size: '3,1,0.5,True,XL,2024-03-01',
+    day: '4,1,0.5,True,S,01.03.2024',
   }
   for (const row of [...ROWS, ...Object.values(unfit)]) await job.send(row.split(','))
   await job.end()
@@ -55,11 +56,15 @@ test('rows sent one by one get the bytes of the nightly file, and a value that d
     .map(line => JSON.parse(line))
   assert.deepEqual(
     rejects.map(({ row }) => row),
-    [3, 4, 5],
+    [3, 4, 5, 6],
   )
   assert.match(rejects[0].detail, /row 3: '2\.5' does not fit column 'count', which is int64 in the whole file/)
-  assert.match(rejects[1].detail, /row 4: 'maybe' does not fit column 'sold', which is bool in the whole file/)
+  assert.match(rejects[1].detail, /row 4: '1' does not fit column 'sold', which is bool in the whole file/)
   assert.match(rejects[2].detail, /row 5: 'XL' does not fit column 'size', which is a category of other values/)
+  assert.match(
+    rejects[3].detail,
+    /row 6: '01\.03\.2024' does not fit column 'day', which has dates .* in the format '%Y-%m-%d'/,
+  )
 })
 
 test('jobs open --like opens a job for any program, and refuses what would come out otherwise', async t => {

@@ -8,7 +8,8 @@ end means that the parent is gone. Standard output and error belong to the user'
 A frame is a length in bytes (4 bytes, big endian) followed by UTF-8 JSON of that length. The first answer is
 {"begun": true}. The second comes after the imports: {"hello": ...} or {"error": ...}. A request is two frames: the job
 {columns, indexKind, readCsv, toCsv, unlabelled, casts, encoding, rows} and the batch {rows, seqs}. With {recipe, readCall} in the job,
-`indexKind` is not looked at. With {writeCall}, its arguments that are no JSON are looked up in the user's module. The answer
+`indexKind` is not looked at, and with {like} a value may not fit. With {writeCall}, its arguments that are no JSON are looked up
+in the user's module. The answer
 is {columns, kinds, rows} or {"error": {code, message, facts}}. With rows 'any' it also has outputs: by row, the number of
 its output rows. Answers come in the order of their requests.
 """
@@ -179,7 +180,8 @@ class Host:
         calls = self.pandas.call
         read = given.get('readCall')
         call = calls.parse_call(read, 'read') if read else calls.from_json(given['readCsv'], 'read')
-        return self.pandas.recipe.Recipe(json.loads(given['recipe']), call.resolve(self.module, 'CLASSIFIER_NOT_FOUND'))
+        args = call.resolve(self.module, 'CLASSIFIER_NOT_FOUND')
+        return self.pandas.recipe.Recipe(json.loads(given['recipe']), args, events=given.get('like') is not None)
 
     def to_csv(self, given):
         """The arguments that shape cells: those in JSON, and those of the write call that are none, such as a function."""
@@ -241,7 +243,7 @@ def import_pandas():
     version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
     if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
         raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
-    names = ('frame', 'result', 'order', 'cells', 'kinds', 'names', 'call', 'labels', 'texts', 'recipe')
+    names = ('frame', 'result', 'order', 'cells', 'kinds', 'names', 'call', 'labels', 'texts', 'fit', 'recipe')
     return types.SimpleNamespace(**{name: load_beside(f'host_{name}') for name in names})
 
 

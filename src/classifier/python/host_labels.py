@@ -1,5 +1,7 @@
 """What the JSON of a recipe stands for: labels, dtypes, and the arguments of the call by the position of a cell."""
 
+import importlib
+import math
 import sys
 
 import pandas as pd
@@ -8,18 +10,20 @@ from pandas.api import types
 from pandas.io.parsers import readers
 
 PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
+# Since pandas 3, texts are those of pyarrow where it is installed. Some of their methods give other results.
+WITH = ' with pyarrow' if PANDAS >= (3, 0) and pd.StringDtype(na_value=math.nan).storage == 'pyarrow' else ''
 
 
 def version():
     """The version of pandas without the patch, such as 3.1: patches change no dtype."""
-    return '.'.join(map(str, PANDAS))
+    return '.'.join(map(str, PANDAS)) + WITH
 
 
 def check_pandas(made):
     """Refuses a recipe that another version of pandas made."""
     if made != version():
-        what = f'the rows of this job were read by pandas {made}, and {sys.executable} has pandas {pd.__version__}'
-        cure = f'which may read them otherwise. Give this worker pandas {made} (--python PATH).'
+        what = f'the rows of this job were read by pandas {made}, and {sys.executable} has pandas {pd.__version__}{WITH}'
+        cure = 'which may read them otherwise. Give this worker the packages of the publisher (--python PATH).'
         raise HostError('PYTHON_UNUSABLE', f'{what}, {cure}', {'python': sys.executable})
 
 
@@ -76,7 +80,9 @@ def labels_of(columns):
 
 
 def dtype_of(given):
-    """The dtype that a recipe names: a text, the categories, or the offset of a time zone."""
+    """The dtype that a recipe names: a text, the categories, the offset of a time zone, or the texts of pyarrow."""
+    if isinstance(given, dict) and 'arrow' in given:
+        return pd.ArrowDtype(importlib.import_module('pyarrow').string())
     if isinstance(given, dict) and 'zone' in given:
         return pd.DatetimeTZDtype(given['unit'], pd.Timestamp(f'2000-01-01T00:00:00{given["zone"]}').tz)
     if isinstance(given, dict):

@@ -10,9 +10,11 @@ arguments of the call, which both sides have.
 A rule has a `kind`:
 
     text     the text itself, or NaN for an NA word (with `words` these are texts too)
-    parse    pandas' parser with `dtype`. `zero` is the value of -0 in a column of floats
+    parse    pandas' parser with `dtype`. `zero` is the value of -0 in a column of floats. `found`: pandas inferred the dtype,
+             `booleans`: perhaps of booleans in an index
     date     to_datetime with `format`, as pandas guessed it from the first value of the file; null: value by value
     convert  the converter that the call has under `key`
+    null     missing values, in a column of pyarrow that has no others
     typed    objects of several types: `runs` says which type begins at which row
 """
 
@@ -23,6 +25,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
+from host_fit import FALSE_WORDS, INTEGER, TRUE_WORDS, check, fault
 from host_frame import check_width, numbers, place
 from host_labels import PANDAS, by_position, check_pandas, dtype_of, is_missing, key_from, label_of, labels_of, na_values
 from host_target import HostError
@@ -36,14 +39,16 @@ VALUE_ARGUMENTS = (
     *('date_parser', 'infer_datetime_format', 'keep_date_col', 'low_memory'),
 )
 NEGATIVE_ZERO = re.compile(r'\s*-0+\s*')
-INTEGER = re.compile(r'\s*[+-]?[0-9]+\s*')
-TRUE_WORDS, FALSE_WORDS = ('True', 'TRUE', 'true'), ('False', 'FALSE', 'false')
 
 
 class Recipe:
-    """Makes DataFrames from the rows of one job. `args` are the values of the call's arguments."""
+    """Makes DataFrames from the rows of one job. `args` are the values of the call's arguments.
 
-    def __init__(self, recipe, args):
+    `events`: the rows are not those of the file that the recipe was learned from, so their values may not fit.
+    """
+
+    def __init__(self, recipe, args, events=False):
+        self.events = events
         check_pandas(recipe['pandas'])
         self.rules, self.engine = recipe['rules'], recipe['engine']
         self.args = {name: args[name] for name in VALUE_ARGUMENTS if name in args}
@@ -51,12 +56,11 @@ class Recipe:
         for rule, dtype in zip(self.rules, self.dtypes):
             check_width(dtype, f'dtype {rule["dtype"]}')
         self.missing = [na_values(self.args, rule['keys'], self.engine) for rule in self.rules]
-        self.parsed = [at for at, rule in enumerate(self.rules) if self.is_parsed(rule)]
         self.index_rule = recipe['index']
         self.at_index = self.index_rule['cells']
         self.at_columns = recipe['columns']['cells']
         self.columns = labels_of(recipe['columns'])
-        self.strict = [at for at, rule in enumerate(self.rules) if self.is_strict(rule, self.dtypes[at])]
+        self.used = [*self.at_index, *self.at_columns]
         self.replaced = Replaced(recipe, self.args) if self.engine == 'python' else None
 
         for at, rule in enumerate(self.rules):
@@ -67,39 +71,13 @@ class Recipe:
         """Lets the NA words of a column be texts."""
         self.rules[at].update(kind='text', words=True)
         self.missing[at] = frozenset()
-        self.parsed = [other for other in self.parsed if other != at]
 
-    def is_parsed(self, rule):
-        return rule['kind'] == 'parse' or (rule['kind'] == 'text' and self.engine == 'python')
+    def is_parsed(self, at):
+        kind = self.rules[at]['kind']
+        return kind == 'parse' or (kind == 'text' and self.engine == 'python' and not self.rules[at].get('words'))
 
-    def is_strict(self, rule, dtype):
-        """Whether pandas would take a value that does not fit without a word. The file had none, but events may."""
-        if not rule.get('found'):
-            return False
-        return isinstance(dtype, pd.CategoricalDtype) or (self.engine == 'python' and getattr(dtype, 'kind', '') in 'iub')
-
-    def check_fit(self, at, cells, made, seqs):
-        """Refuses a value that pandas did not find in the column of the file: another category, a fraction, ..."""
-        dtype, words = self.dtypes[at], self.missing[at]
-        fits = self.fitting(dtype)
-        lost = np.asarray(pd.isna(made)) if fits is None else None
-        for index, cell in enumerate(cells):
-            if cell is None or cell in words or not (lost[index] if fits is None else not fits(cell)):
-                continue
-            name, place_of = self.rules[at]['keys'][0], place(seqs, len(cells), index)
-            kind = 'a category of other values' if fits is None else dtype
-            what = f'{place_of}: {cell!r} does not fit column {name!r}, which is {kind} in the whole file.'
-            raise HostError('CLASSIFIER_FAILED', what, {'index': index})
-
-    def fitting(self, dtype):
-        """A function that says whether a text is a value of the dtype, or None for categories."""
-        if isinstance(dtype, pd.CategoricalDtype):
-            return None
-        if dtype.kind == 'b':
-            given = [self.args.get('true_values') or [], self.args.get('false_values') or []]
-            return {*TRUE_WORDS, *FALSE_WORDS, *given[0], *given[1]}.__contains__
-        limits = np.iinfo(getattr(dtype, 'numpy_dtype', dtype))
-        return lambda cell: INTEGER.fullmatch(cell) and limits.min <= int(cell) <= limits.max
+    def replaced_texts(self, columns):
+        return self.replaced.columns(columns) if self.replaced else columns
 
     def frame(self, rows, seqs):
         """A new DataFrame of `rows`, lists of text. `seqs` are their numbers in the job, or None."""
@@ -114,35 +92,36 @@ class Recipe:
             rows = [[*row, *pad[len(row) :]] for row in rows]
         columns = list(zip(*rows)) or [()] * count
         try:
-            return self.assemble(columns, len(rows), seqs)
+            frame = self.assemble(columns, len(rows), seqs)
         except HostError:
             raise
         except Exception as error:
-            raise HostError(
-                'CLASSIFIER_FAILED',
-                f'pandas cannot read {place(seqs, len(rows))} as the whole file was read: {type(error).__name__}: {error}',
-                {'type': type(error).__name__},
-            ) from error
+            raise fault(self, columns, seqs, error) from error
+        if self.events:
+            check(self, columns, seqs)
+        return frame
 
     def assemble(self, columns, count, seqs):
         """The DataFrame of cells by column. A missing cell is None, with the python engine only."""
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # the publisher already showed what pandas warns of
-            if self.replaced:
-                columns = self.replaced.columns(columns)
-            values = dict(zip(self.parsed, self.parse(columns, self.parsed, self.dtypes)))
-            for at in self.parsed:
-                if 'zero' in self.rules[at]:
-                    values[at] = self.signed(at, columns[at], values[at])
-            for at in [*self.at_index, *self.at_columns]:
-                if at not in values:
-                    values[at] = self.convert(at, columns[at], seqs)
-        for at in self.strict:
-            self.check_fit(at, columns[at], values[at], seqs)
+        values = self.values(self.replaced_texts(columns), self.used, seqs)
         index = self.index(values, count, seqs)
         frame = pd.DataFrame({at: column(values[at], index) for at in self.at_columns}, index=index)
         frame.columns = self.columns
         return frame
+
+    def values(self, columns, cells, seqs):
+        """The values of some cells, by position."""
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # the publisher already showed what pandas warns of
+            parsed = [at for at in cells if self.is_parsed(at)]
+            values = dict(zip(parsed, self.parse(columns, parsed, self.dtypes)))
+            for at in parsed:
+                if 'zero' in self.rules[at]:
+                    values[at] = self.signed(at, columns[at], values[at])
+            for at in cells:
+                if at not in values:
+                    values[at] = self.convert(at, columns[at], seqs)
+        return values
 
     def parse(self, columns, cells, dtypes):
         """The values of some cells, read by pandas' parser with forced dtypes."""
@@ -196,6 +175,8 @@ class Recipe:
             return self.dates(rule, dtype, present(cells, self.missing[at]))
         if rule['kind'] == 'convert':
             return self.converted(at, cells)
+        if rule['kind'] == 'null':
+            return nulls(cells, self.missing[at], dtype)
         return self.typed(at, cells, seqs)
 
     def dates(self, rule, dtype, texts):
@@ -211,15 +192,20 @@ class Recipe:
             if not (found.isna().all() or found.dtype == object):
                 raise ValueError(f'a date without a time zone, and the column has {dtype.tz}')
             found = pd.to_datetime(found, utc=True).tz_convert(dtype.tz)
-        return pd.Series(found).astype(dtype)
+        made = pd.Series(found).astype(dtype)
+        if found.dtype not in (dtype, object) and ((made.astype(found.dtype) != found) & made.notna()).any():
+            raise ValueError(f'a date is more exact than {dtype}')
+        return made
 
     def converted(self, at, cells):
         rule, dtype = self.rules[at], self.dtypes[at]
-        function = self.args['converters'][key_from(rule['key'])]
-        values = [function(cell) for cell in cells]
+        values = [*map(self.converter(at), cells)]
         if rule.get('missing'):
             values = [np.nan if is_missing(value, self.missing[at]) else value for value in values]
         return pd.Series(object_array(values), dtype=object).astype(dtype)
+
+    def converter(self, at):
+        return self.args['converters'][key_from(self.rules[at]['key'])]
 
     def typed(self, at, cells, seqs):
         """An object column in which pandas made several types: of booleans beside missing values, or piece by piece."""
@@ -270,6 +256,12 @@ def present(cells, words):
 def text_values(cells, words, dtype):
     values = object_array(present(cells, words))
     return pd.Series(values, dtype=dtype, copy=False)
+
+
+def nulls(cells, words, dtype):
+    if not words.issuperset(cells):
+        raise ValueError('the column has no values in the whole file')
+    return pd.Series([None] * len(cells), dtype=dtype)
 
 
 def object_array(values):

@@ -31,7 +31,7 @@ type HostAnswer = Partial<ClassifiedBatch> & { readonly hello?: Hello }
 
 const HOST = fileURLToPath(new URL('./host.py', import.meta.url))
 /** Options that the host gets as texts, if the job has them: JavaScript would round the numbers of a recipe. */
-const PASTED = ['recipe', 'readCall', 'writeCall'] as const
+const PASTED = ['recipe', 'readCall', 'writeCall', 'like'] as const
 
 /**
  * The user's Python function over a pandas DataFrame, in one warm child process (host.py).

@@ -93,9 +93,15 @@ class Learner:
             return self.object_rule(at, values, where)
         if dtype.kind == 'M':
             return self.date_rule(at, zoned(dtype))
+        if str(dtype) == 'null[pyarrow]':
+            return {'kind': 'null', 'dtype': 'null[pyarrow]', 'keys': keys}
         text = PANDAS >= (3, 0) and dtype == pd.StringDtype(na_value=np.nan)
         rule = {'kind': 'text' if text else 'parse', 'dtype': self.dtype(values, where), 'keys': keys}
-        return rule if text or self.gives_dtype(keys) else {**rule, 'found': True}
+        if text or self.gives_dtype(keys):
+            return rule
+        # pandas makes floats of an index of booleans of which some are missing.
+        booleans = at in self.at_index and dtype.kind == 'f' and values.dropna().isin([0, 1]).all()
+        return {**rule, 'found': True, **({'booleans': True} if booleans else {})}
 
     def gives_dtype(self, keys):
         """Whether the call says all of the dtype of a column, so that pandas inferred nothing."""
@@ -132,6 +138,10 @@ class Learner:
             categories = [as_json(category, where) for category in dtype.categories]
             return {'categories': categories, 'dtype': str(dtype.categories.dtype), 'ordered': bool(dtype.ordered)}
         name = str(dtype)
+        if isinstance(dtype, pd.ArrowDtype) and name == 'string[pyarrow]':  # the name of another dtype, too
+            return {'arrow': 'string'}
+        if name == 'string':
+            name = f'string[{dtype.storage}]'
         if types.pandas_dtype(name) != dtype:
             raise differs(f'{where} has dtype {name}, and its name does not say all of it', where)
         return name
@@ -180,7 +190,7 @@ def guessed(texts, args):
 
 
 def is_text(rule):
-    return rule['kind'] == 'text' or rule['dtype'] == 'string'
+    return rule['kind'] == 'text' or str(rule['dtype']).startswith('string')
 
 
 def keys_of(names, at, place, cut):

@@ -7,6 +7,7 @@ fraction stays whole numbers. The proof sees larger pieces than batches, so it m
 import itertools
 
 import numpy as np
+import pandas as pd
 from host_recipe import INTEGER
 from host_target import HostError
 from reader_prove import TEXT_CURE
@@ -22,10 +23,12 @@ class NullableNumbers:
     def see(self, at, cells, values, missing, inferred):
         """Looks at a piece of a column: its cells, and the values that they have in the whole frame."""
         numbers = values.to_numpy(dtype='float64', na_value=1)
-        large = np.flatnonzero(np.abs(numbers) > EXACT)
+        large = np.flatnonzero(np.abs(numbers) >= EXACT)
         for row in large if values.dtype.kind == 'f' else ():
-            if INTEGER.fullmatch(cells[row]) and float(int(cells[row])) != numbers[row]:
-                raise differs(f'{cells[row]!r} is {values[row]} in the whole file, and may be {float(int(cells[row]))} in a batch')
+            # pyarrow refuses an integer that is no float.
+            exact = int if isinstance(values.dtype, pd.ArrowDtype) else float
+            if INTEGER.fullmatch(cells[row]) and exact(int(cells[row])) != exact(numbers[row]):
+                raise differs(f'{cells[row]!r} is {values[row]} in the whole file, and may be read otherwise in a batch')
         if values.dtype.kind == 'f' or inferred:
             return
         if len(large):

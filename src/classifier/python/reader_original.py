@@ -78,11 +78,14 @@ def read_pieces(path, args):
     frames = pd.read_csv(path, **{**args, 'iterator': True, 'chunksize': None})
     try:
         first = frames.get_chunk(PIECE_ROWS)
+        # Without the name of an index column in the header, pandas makes an index of the first columns.
+        plain = isinstance(first.index, pd.RangeIndex) and first.columns.nlevels == 1
+        if plain and says_all(args['dtype'], first.columns):
+            return Pieces(path, frames, first)
     except StopIteration:
-        return None
-    # Without the name of an index column in the header, pandas makes an index of the first columns.
-    plain = isinstance(first.index, pd.RangeIndex) and first.columns.nlevels == 1
-    return Pieces(path, frames, first) if plain and says_all(args['dtype'], first.columns) else None
+        pass
+    frames.close()
+    return None
 
 
 def says_all(given, columns):
