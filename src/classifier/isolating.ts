@@ -3,6 +3,7 @@ import type { Batch, Part } from '../core/batcher.ts'
 import { describeBatch, lineOf } from '../core/describe-batch.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import { decodeValues, encodeResult, MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary.ts'
@@ -47,6 +48,8 @@ export interface IsolatingOptions {
    * sorts or drops duplicates would write other bytes than the original job. Default: no.
    */
   readonly endsIfRefusedTogether?: boolean
+  /** Default: real time. */
+  readonly time?: Time
 }
 
 /**
@@ -108,7 +111,7 @@ export class IsolatingClassifier implements BatchClassifier {
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const { clock } of this.#calls) clearTimeout(clock)
+    for (const { stopClock } of this.#calls) stopClock?.()
     await this.#classifier.close()
   }
 
@@ -170,7 +173,7 @@ export class IsolatingClassifier implements BatchClassifier {
       await this.#replace(classifier, error)
       throw call.timedOut ? this.#tooLong() : error
     } finally {
-      clearTimeout(call.clock)
+      call.stopClock?.()
       this.#calls.splice(this.#calls.indexOf(call), 1)
       if (this.#calls[0]) this.#wind(this.#calls[0])
       this.#settled.resolve()
@@ -180,12 +183,12 @@ export class IsolatingClassifier implements BatchClassifier {
 
   /** Starts the clock of the call that will be answered next. */
   #wind(call: Call): void {
-    const { timeoutMs } = this.#options
-    if (timeoutMs === null || call.clock || !call.started || this.#closed) return
-    call.clock = setTimeout(() => {
+    const { timeoutMs, time = realTime } = this.#options
+    if (timeoutMs === null || call.stopClock || !call.started || this.#closed) return
+    call.stopClock = time.after(timeoutMs, () => {
       call.timedOut = true
       void call.classifier.close()
-    }, timeoutMs)
+    })
   }
 
   /** Replaces a classifier that ended. Only the first call that notices does it. */
@@ -236,7 +239,7 @@ interface Call {
   timedOut: boolean
   /** Whether the classifier has the batch. Its start before that may take any time. */
   started?: boolean
-  clock?: NodeJS.Timeout
+  stopClock?: () => void
 }
 
 function isOneOf(codes: readonly ErrorCode[], error: unknown): error is RowmillError {

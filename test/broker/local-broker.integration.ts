@@ -7,9 +7,9 @@ import { after, before, test } from 'node:test'
 import { type BrokerPorts, brokerFiles } from '../../src/broker/jvm/broker-files.ts'
 import { prepareKafka } from '../../src/broker/jvm/kafka-jars.ts'
 import { prepareKafkaJars, startLocalBroker, startOnFreePort } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 
@@ -149,7 +149,7 @@ test('a port taken between the choice and the start is replaced by another', asy
   const prepared = await prepareKafka(assert.fail, new AbortController().signal)
   const offered: BrokerPorts[] = []
   const choose = async () => {
-    const free = await choosePorts(undefined)
+    const free = { broker: await freePort(), controller: await freePort() }
     const ports =
       [
         { ...free, broker: taken },

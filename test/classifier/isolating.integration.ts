@@ -10,6 +10,7 @@ import type { Rejected, Result, RowsHead, Values } from '../../src/model.ts'
 import { decode, encodeRows } from '../../src/wire/codec.ts'
 import { decodeHead } from '../../src/wire/rows-head.ts'
 import { testFolder } from '../helpers/cli.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 import { descendants, untilGone } from '../helpers/processes.ts'
 import { PYTHON } from './serial.ts'
@@ -46,7 +47,10 @@ interface Settings {
   readonly target?: string
 }
 
-/** Classifies rows 0 to 39 in batches of ten, two at a time as a worker does. */
+/**
+ * Classifies rows 0 to 39 in batches of ten, two at a time as a worker does. Time passes only while the classifier says
+ * that it hangs, so a slow machine makes no other call too long.
+ */
 async function classify(
   t: TestContext,
   name: string,
@@ -56,12 +60,18 @@ async function classify(
   const { timeoutMs = null, memoryMB = null, target = `${FIXTURE}:${name}` } = settings
   const said: string[] = []
   let starts = 0
+  const time = new ManualTime()
+  const onOutput = async (text: string) => {
+    if (!text.includes('it hangs')) return
+    // In small steps: the answer to the call before it may still be on its way.
+    for (const now = starts; starts === now; ) await time.pass(10)
+  }
   const classifier = new IsolatingClassifier({
     open: () => {
       starts++
-      return openClassifier({ target, python: PYTHON, by: 'w', memoryMB, onOutput: () => {} })
+      return openClassifier({ target, python: PYTHON, by: 'w', memoryMB, onOutput })
     },
-    ...{ timeoutMs, by: 'w', say: message => said.push(message) },
+    ...{ timeoutMs, by: 'w', say: message => said.push(message), time },
   })
   t.after(() => classifier.close())
   await classifier.start()

@@ -12,8 +12,6 @@ import { FIXTURES, fixture, jobOf, PYTHON, started } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
 
-const LIMIT = { timeout: 20_000 }
-
 /** A named pipe that a fixture keeps open. Its first line is `pid`; `closed` resolves when no process has it open. */
 async function watchedPipe(t: TestContext) {
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-death-'))
@@ -28,7 +26,7 @@ async function watchedPipe(t: TestContext) {
 }
 
 for (const target of ['sleeps', 'never_lets_go']) {
-  test(`kill -9 of the parent leaves no Python while the function ${target.replaceAll('_', ' ')}`, LIMIT, async t => {
+  test(`kill -9 of the parent leaves no Python while the function ${target.replaceAll('_', ' ')}`, async t => {
     const pipe = await watchedPipe(t)
     const parent = spawn(process.execPath, [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`)], {
       stdio: 'inherit',

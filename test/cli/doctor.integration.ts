@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { choosePorts } from '../../src/broker/ports.ts'
 import { doctorCommand } from '../../src/cli/commands/doctor.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { BIN, rowmill, startProgram, testFolder } from '../helpers/cli.ts'
+import { freePort } from '../helpers/free-port.ts'
 
 test('a machine and a cluster without a failure: exit 0; with -o json one object for each finding', async t => {
   const { pipeline } = await testPipeline(t)
@@ -45,7 +45,7 @@ test('a shell that allows few open files', async () => {
 })
 
 test('a cluster that cannot be reached is exit 3, and what depends on it is skipped', async () => {
-  const closed = `127.0.0.1:${(await choosePorts(undefined)).broker}`
+  const closed = `127.0.0.1:${await freePort()}`
   const { code, stdout } = await rowmill(['doctor', '--brokers', closed])
   assert.equal(code, 3, stdout)
   assert.match(stdout, new RegExp(`^FAILURE +addresses +${closed}: nothing listens there`, 'm'))
@@ -69,7 +69,7 @@ test('a server that accepts connections and never answers does not hold up the c
 })
 
 test('no line shows the password of the registry; wrong options are exit 2', async () => {
-  const port = (await choosePorts(undefined)).broker
+  const port = await freePort()
   const env = { ROWMILL_SCHEMA_REGISTRY: `http://alice:Hunter2@127.0.0.1:${port}` }
   for (const output of ['text', 'json']) {
     const { code, stdout, stderr } = await rowmill(['doctor', '-o', output], { env })

@@ -9,6 +9,7 @@ import { TcpSource, type TcpSourceOptions } from '../../connectors/tcp-source.ts
 import type { SinkHeader } from '../../src/connector.ts'
 import type { Values } from '../../src/model.ts'
 import { startProgram } from '../helpers/cli.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { python } from '../helpers/python.ts'
 
 const SENDER = join(import.meta.dirname, '../fixtures/tcp_sender.py')
@@ -228,11 +229,7 @@ test('a receiver that disconnects ends the job; on its return it gets all rows f
 })
 
 test('without a receiver the sink says so, and the signal ends the wait for one that does not read', async t => {
-  const { source, port } = listening(t) // only to get a port
-  source.open().catch(() => {})
-  const address = { host: '127.0.0.1', port: await port }
-  await source.close()
-  const absent = new TcpSink({ address })
+  const absent = new TcpSink({ address: { host: '127.0.0.1', port: await freePort() } })
   await assert.rejects(absent.open(), { code: 'OUTPUT_UNUSABLE', message: /Start the receiver first/ })
   await absent.close()
 

@@ -9,7 +9,7 @@ import { examine } from '../../src/doctor/doctor.ts'
 import type { Examined } from '../../src/doctor/run-checks.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { allOf, contextWith, expectFinding } from '../helpers/doctor.ts'
-import { freePorts } from '../helpers/free-ports.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { BrokerProxy } from '../helpers/proxy.ts'
 import { SecuredBroker } from '../helpers/secured-broker.ts'
 import { tokenEndpoint } from '../helpers/token-endpoint.ts'
@@ -26,8 +26,7 @@ after(async () => {
 
 /** What `doctor` finds, by check. */
 async function doctor(address: string, properties: Record<string, string> = {}): Promise<Map<string, Examined>> {
-  const short = { 'request.timeout.ms': '1000', 'socket.connection.setup.timeout.ms': '1000' }
-  const settings = clusterSettings({ brokers: [address], properties: { ...short, ...properties } })
+  const settings = clusterSettings({ brokers: [address], properties })
   const cluster = new ClusterAccess({ ...settings, clientId: 'test' })
   const found = await allOf(examine(contextWith({ cluster, pipeline: 'absent' })))
   assert.doesNotMatch(JSON.stringify(found), /unexpected|INTERNAL|RowmillError|KafkaJS/)
@@ -101,8 +100,9 @@ async function listen(t: TestContext, serve: (socket: Socket) => void): Promise<
 for (const [name, serve] of SERVERS) {
   test(`a port that ${name}`, async t => {
     const address = await listen(t, serve)
-    expectOnlyLogin(await doctor(address), /no Kafka broker answers|cannot be read|stopped answering/, /./)
-    const tls = await doctor(address, { 'security.protocol': 'SSL' })
+    const soon = { 'request.timeout.ms': '1000', 'socket.connection.setup.timeout.ms': '1000' }
+    expectOnlyLogin(await doctor(address, soon), /no Kafka broker answers|cannot be read|stopped answering/, /./)
+    const tls = await doctor(address, { ...soon, 'security.protocol': 'SSL' })
     assert.equal(tls.get('tls')!.findings[0]!.status, 'failure')
   })
 }
@@ -112,7 +112,7 @@ for (const [name, api, check] of [
   ['DescribeQuorum', 55, 'clock'],
 ] as const) {
   test(`a connection that ends at the request ${name}`, async t => {
-    const port = await freePorts()()
+    const port = await freePort()
     const to = Number(secured.broker.address.split(':').at(-1))
     const proxy = await BrokerProxy.open(t, { port, to })
     const lost = proxy.loseAnswer(request => request.api === api, 0)

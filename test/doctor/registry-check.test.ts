@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { RowmillError } from '../../src/errors.ts'
 import { SUBJECTS } from '../../src/wire/confluent.ts'
 import { expectFinding, findingsOf, machineWith } from '../helpers/doctor.ts'
+import { freePort } from '../helpers/free-port.ts'
 
 type Closing = { after(fn: () => void): void }
 
@@ -22,11 +23,7 @@ async function found(url: string) {
 }
 
 test('a registry that is down', async () => {
-  const closed = createServer()
-  await once(closed.listen(0, '127.0.0.1'), 'listening')
-  const { port } = closed.address() as AddressInfo
-  await new Promise(resolve => closed.close(resolve))
-  const { status, text, cure } = await found(`http://127.0.0.1:${port}`)
+  const { status, text, cure } = await found(`http://127.0.0.1:${await freePort()}`)
   assert.equal(status, 'failure')
   assert.match(text, /does not answer: .*ECONNREFUSED/)
   assert.match(cure!, /start the registry/)

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import { rowsInPartition } from '../../src/core/sequence.ts'
 import { type EventJob, type EventRow, type OpenJobOptions, openJob, RowmillError } from '../../src/index.ts'
 import type { Kafka } from '../../src/kafka/index.ts'
@@ -17,6 +16,7 @@ import { encodeRows } from '../../src/wire/codec.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { testFolder } from '../helpers/cli.ts'
 import { checkRows, countRows, type SafeRow } from '../helpers/counted-rows.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { deleteBefore } from '../helpers/kafka-tools.ts'
 import { jobRecord, readTopic } from '../helpers/pipeline.ts'
 
@@ -331,12 +331,12 @@ test('the signal ends every wait with its reason', async t => {
 
 test('an outage is logged once and waited for, then all rows are safe; a long one ends the producer', async t => {
   const dataDir = join(testFolder(t), 'data')
-  const { broker: port } = await choosePorts(undefined)
+  const port = await freePort()
   let broker = await startLocalBroker({ dataDir, port })
   t.after(() => broker.kill())
   const said: string[] = []
   const job = await openJob({
-    ...{ brokers: [broker.address], id: 'j', columns: ['A'], brokerTimeout: 20 },
+    ...{ brokers: [broker.address], id: 'j', columns: ['A'], brokerTimeout: 60 },
     say: message => said.push(message),
   })
   assert.equal(await job.send(['a']), 0)

@@ -4,6 +4,7 @@ import { RowmillError } from '../../src/errors.ts'
 import { resultBatches } from '../../src/events/result-batches.ts'
 import { type ResultBatch, type ResultsCheckpoint, type ResultsOptions, results } from '../../src/index.ts'
 import { failJob } from '../../src/pipeline/append-job.ts'
+import { ResultReader } from '../../src/results/result-reader.ts'
 import { brokerAddress, testKafka } from '../helpers/broker.ts'
 import { cellsOf, WrittenStream } from '../helpers/written-stream.ts'
 
@@ -163,15 +164,27 @@ test('a change of columns begins another batch', async t => {
     assert.deepEqual([...new Set(rows.map(({ seq }) => (seq! < 3 ? 'TEXT' : 'OTHER')))], [columns[1]])
 })
 
+/** Begins to read from now on. Resolves when the reader knows the ends of the partitions. */
+async function readFromNow(t: TestContext, stream: WrittenStream) {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const { bounds } = ResultReader.prototype
+  t.mock.method(ResultReader.prototype, 'bounds', async function (this: ResultReader, which: 'start' | 'end') {
+    const offsets = await bounds.call(this, which)
+    if (which === 'end') resolve()
+    return offsets
+  })
+  const next = (await read(t, stream, { from: 'now' })).next()
+  await Promise.race([promise, next])
+  return { next }
+}
+
 test('from now on: nothing that was there before, in its order', async t => {
   const stream = await WrittenStream.open(t)
   await stream.rows(0, 3)
   await stream.row(4)
-  const reading = await read(t, stream, { from: 'now' })
-  const next = reading.next()
   const other = await read(t, stream)
   await take(other, 3)
-  await new Promise(resolve => setTimeout(resolve, 500)) // there is no event for its request for the ends
+  const { next } = await readFromNow(t, stream)
   await stream.row(3)
   await stream.row(5)
   assert.deepEqual(seqsOf((await next).value as ResultBatch).slice(0, 1), [3])
@@ -196,7 +209,7 @@ test('a job that has ended and has nothing left is not awaited', async t => {
   const [kafka, said] = [await testKafka(), [] as string[]]
   const { pipeline, jobs } = stream
   const say = (message: string) => said.push(message)
-  const context = { kafka, pipeline, jobs, say, signal: AbortSignal.timeout(10_000) }
+  const context = { kafka, pipeline, jobs, say, signal: AbortSignal.timeout(60_000) }
   const reading = resultBatches(context, { job: 'j', lookEveryMs: 50 })
   await assert.rejects(reading.next(), { code: 'ROW_GAP', message: /row 0 \(partition 0\) can no longer come/ })
 })
@@ -235,9 +248,7 @@ test('unsequenced rows come as they arrive, copies dropped, from any checkpoint 
 test('unsequenced rows from now on', async t => {
   const stream = await WrittenStream.open(t, { sequenced: false })
   await stream.arrive(0, ['a', '1'])
-  const reading = await read(t, stream, { from: 'now' })
-  const next = reading.next()
-  await new Promise(resolve => setTimeout(resolve, 500)) // there is no event for its request for the ends
+  const { next } = await readFromNow(t, stream)
   await stream.arrive(1, ['b', '1'])
   assert.deepEqual(((await next).value as ResultBatch).rows[0]!.values, ['b', '1'])
 })

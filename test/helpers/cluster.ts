@@ -17,7 +17,7 @@ import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import type { Authority } from './certificates.ts'
-import { freePorts } from './free-ports.ts'
+import { freePort } from './free-port.ts'
 import { BrokerProxy } from './proxy.ts'
 import { python } from './python.ts'
 import { securedListener } from './secured-broker.ts'
@@ -209,7 +209,6 @@ async function makeNodes(
   const folder = await mkdtemp(join(tmpdir(), 'rowmill-cluster-'))
   closing(() => rm(folder, { recursive: true }))
   const { home } = await prepareKafka(() => {}, new AbortController().signal)
-  const freePort = freePorts()
   const [clusterId, voter] = [newClusterId(), await freePort()]
   const nodes = new Map<NodeId, Node>()
   for (const id of NODES) {

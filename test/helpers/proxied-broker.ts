@@ -1,5 +1,5 @@
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
+import { freePort } from './free-port.ts'
 import { BrokerProxy } from './proxy.ts'
 
 interface ProxiedBroker {
@@ -13,7 +13,7 @@ export async function brokerBehindProxy(
   t: { after(fn: () => Promise<void>): void },
   { delayMs = 0, properties = {} }: ProxiedBroker = {},
 ): Promise<BrokerProxy> {
-  const [{ broker: port }, { broker: advertised }] = await Promise.all([choosePorts(undefined), choosePorts(undefined)])
+  const [port, advertised] = [await freePort(), await freePort()]
   const proxy = await BrokerProxy.open(t, { port: advertised, to: port, delayMs })
   const address = { 'advertised.listeners': `PLAINTEXT://${proxy.address}` }
   const broker = await startLocalBroker({ port, properties: { ...address, ...properties } })

@@ -12,8 +12,8 @@ import { MAVEN_DEPENDENCY_PLUGIN } from '../../src/broker/jvm/broker-files.ts'
 import { type Guarded, startGuarded } from '../../src/broker/jvm/guard.ts'
 import { findJava, findMaven } from '../../src/broker/jvm/java.ts'
 import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import { withLock } from '../../src/support/file-lock.ts'
+import { freePort } from './free-port.ts'
 
 /** The last line of Apicurio that runs on Java 17; a download of 139 MB, and as much in the cache. */
 const VERSION = '2.6.13.Final'
@@ -33,7 +33,7 @@ export interface TestRegistry {
  */
 export async function startRegistry(): Promise<TestRegistry> {
   const [java, home] = await Promise.all([findJava(), prepareRegistry()])
-  const { broker: port } = await choosePorts(undefined)
+  const port = await freePort()
   const directory = await mkdtemp(join(tmpdir(), 'rowmill-registry-'))
   const output = join(directory, 'output')
   const jvm = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData']

@@ -3,7 +3,7 @@
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { Authority, type Certificate, STORE_PASSWORD } from './certificates.ts'
-import { freePorts } from './free-ports.ts'
+import { freePort } from './free-port.ts'
 import { scramUser } from './scram-user.ts'
 
 /**
@@ -61,7 +61,6 @@ export class SecuredBroker {
 
   static async start(closing: Closing, options: SecuredBrokerOptions = {}) {
     const ports = new Map<Listener | 'PLAINTEXT' | 'CONTROLLER', number>()
-    const freePort = freePorts()
     for (const name of ['PLAINTEXT', 'CONTROLLER', ...Object.keys(LISTENERS)] as const)
       ports.set(name as Listener, await freePort())
     const secured = new SecuredBroker(ports, closing, options)

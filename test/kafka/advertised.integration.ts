@@ -4,15 +4,15 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
 import { rowmill, testFolder } from '../helpers/cli.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
 let broker: LocalBroker
 let closed: number
 before(async () => {
-  closed = (await choosePorts(undefined)).broker
+  closed = await freePort()
   broker = await startLocalBroker({ properties: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${closed}` } })
 })
 after(() => broker.close())

@@ -11,6 +11,7 @@ import type { TokenSource } from '../../src/kafka/security.ts'
 import { TokenNotices } from '../../src/kafka/token-notices.ts'
 import { tokenFetcher } from '../../src/kafka/tokens.ts'
 import { testFolder } from '../helpers/cli.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
 import { type EndpointFault, tokenEndpoint } from '../helpers/token-endpoint.ts'
 
@@ -127,12 +128,7 @@ test('an endpoint that does not answer is given up after 10 s, and retried', { t
 })
 
 test('an endpoint that accepts no connection is retried, and the message shows no password of its URL', async () => {
-  const server = createServer().listen(0, '127.0.0.1')
-  const port = await new Promise(resolve =>
-    server.once('listening', () => resolve((server.address() as { port: number }).port)),
-  )
-  server.close()
-  const url = `http://me:canary@127.0.0.1:${port}/token`
+  const url = `http://me:canary@127.0.0.1:${await freePort()}/token`
   const found = await fault({ from: 'endpoint', url, ...CREDENTIALS, scope: null, ca: null })
   assert.equal(found.code, 'retry')
   assert.match(found.text, /ECONNREFUSED/)

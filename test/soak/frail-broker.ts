@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { choosePorts } from '../../src/broker/ports.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
+import { freePort } from '../helpers/free-port.ts'
 import { descendants } from '../helpers/processes.ts'
 import { sendIfSame } from './parts.ts'
 
@@ -24,7 +24,7 @@ export class FrailBroker {
 
   /** `fail` is called if it ends by itself. */
   static async start(dataDir: string, fail: (error: Error) => void): Promise<FrailBroker> {
-    const { broker: port } = await choosePorts(undefined)
+    const port = await freePort()
     const start = () => startLocalBroker({ dataDir, port })
     return new FrailBroker(await start(), start, fail)
   }

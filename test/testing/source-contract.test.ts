@@ -109,7 +109,7 @@ class InMemory implements Source {
 /** A contract of sources that differ from a right one in these members. */
 function faulty(member: Partial<Source>, more: Partial<SourceContract> = {}): SourceContract {
   const create = () => Object.assign(new InMemory(), member)
-  return { create, columns, rows, resumable: true, patienceMs: 500, ...more }
+  return { create, columns, rows, resumable: true, ...more }
 }
 
 const open = (more: Partial<SourceHeader>) => ({ open: async () => ({ ...(await new InMemory().open()), ...more }) })
