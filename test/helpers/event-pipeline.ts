@@ -7,6 +7,7 @@ import { topicsOf, workersGroup } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeJob } from '../../src/wire/codec.ts'
 import { testKafka, testPipeline } from './broker.ts'
+import type { ManualTime } from './manual-time.ts'
 import { jobRecord, readTopic } from './pipeline.ts'
 import { runWorker } from './running-pipeline.ts'
 import { until } from './until.ts'
@@ -38,20 +39,23 @@ export class EventPipeline {
   readonly said: string[] = []
   readonly #t: TestContext
   readonly #parts: Parts
+  readonly #time: ManualTime | undefined
 
-  private constructor(t: TestContext, parts: Parts) {
+  private constructor(t: TestContext, parts: Parts, time: ManualTime | undefined) {
     this.#t = t
     this.#parts = parts
+    this.#time = time
     this.topics = topicsOf(parts.pipeline)
   }
 
-  static async open(t: TestContext): Promise<EventPipeline> {
+  /** `time`: the clock of its workers. Default: real time. */
+  static async open(t: TestContext, time?: ManualTime): Promise<EventPipeline> {
     const { pipeline, admin } = await testPipeline(t)
     await ensureTopics(admin, pipeline, PARTITIONS)
     const kafka = await testKafka()
     const producer = await kafka.producer()
     t.after(() => producer.close())
-    const events = new EventPipeline(t, { kafka, admin, producer, pipeline })
+    const events = new EventPipeline(t, { kafka, admin, producer, pipeline }, time)
     await events.openJob('live')
     return events
   }
@@ -83,15 +87,32 @@ export class EventPipeline {
     const { kafka, pipeline } = this.#parts
     const say = (message: string) => void this.said.push(message)
     const boundary = decoding(classifier, 'w')
-    const { drain } = await runWorker({ kafka, pipeline, say }, { name: 'w', classifier: boundary, batchRows: 10 })
+    const time = this.#time ? { time: this.#time } : {}
+    const options = { name: 'w', classifier: boundary, batchRows: 10, ...time }
+    const { drain } = await runWorker({ kafka, pipeline, say }, options)
     this.#t.after(drain)
     return drain
+  }
+
+  /** Waits until this holds. A manual clock moves on by `passMs` before each look: by default hardly at all. */
+  async until(what: string, holds: () => Promise<boolean> | boolean, passMs = 1): Promise<void> {
+    await until(what, async () => {
+      await this.#time?.pass(passMs)
+      return holds()
+    })
+  }
+
+  /** Waits until the workers have committed this offset of each partition. They do that every 250 ms. */
+  untilCommitted(...offsets: readonly number[]): Promise<void> {
+    const isCommitted = async (offset: number, partition: number) => (await this.committed(partition)) === offset
+    const all = async () => (await Promise.all(offsets.map(isCommitted))).every(is => is)
+    return this.until(`${offsets} are committed`, all, 250)
   }
 
   /** Waits until a partition of the results holds so many rows of a job, and returns their cells. */
   async results(partition: number, job: string, count: number): Promise<string[]> {
     let found: string[] = []
-    await until(`${count} results of ${job}`, async () => {
+    await this.until(`${count} results of ${job}`, async () => {
       const [records = []] = (await readTopic(this.#parts.kafka, this.topics.results, PARTITIONS)).slice(partition)
       const results = records.map(({ value }) => value as Result).filter(value => value.job === job)
       found = results.map(({ rows }) => rows[0]![0]!)
@@ -105,7 +126,7 @@ export class EventPipeline {
   }
 
   async rejects(count: number): Promise<Reject[]> {
-    await until(`${count} rejects`, async () => (await this.rejected()) >= count)
+    await this.until(`${count} rejects`, async () => (await this.rejected()) >= count)
     const [records] = await readTopic(this.#parts.kafka, this.topics.rejects, 1)
     return records!.map(({ value }) => value as Reject)
   }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { EventPipeline } from '../helpers/event-pipeline.ts'
-import { until } from '../helpers/until.ts'
 
 const FLOOD = 40_000
 /** More in one request would block this process, and so the worker, for seconds (partition-sender.ts). */
@@ -27,7 +26,7 @@ test('rows of another partition have their results while a flood is rejected, an
   const offsets = (await events.rejects(FLOOD)).map(({ offset }) => offset)
   assert.equal(offsets.length, FLOOD)
   assert.ok(offsets.every((offset, i) => offset === i + 1))
-  await until('all is committed', async () => (await events.committed(0)) === FLOOD + 2)
+  await events.untilCommitted(FLOOD + 2)
   await drain()
   const counted = events.said.map(line =>
     Number(/and ([\d,]+) more MALFORMED/.exec(line)?.[1]?.replaceAll(',', '') ?? 1),
