@@ -1,26 +1,24 @@
-import type { BatchClassifier } from '../classifier/boundary.ts'
 import type { Source } from '../connector.ts'
 import { newJob } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, JobOption } from '../model.ts'
 import type { Say } from '../support/say.ts'
 import { isReject, type NoResult } from './compare.ts'
-import { CUTS, type RowCut, WHOLE } from './cuts.ts'
+import { CUTS } from './cuts.ts'
 import { callAndRow, type Estimate, estimate, type Measured } from './estimate.ts'
 import { type Judgement, judge } from './judge.ts'
+import { type FreshClassifier, judgeMemory } from './memory.ts'
 import { AT_ONCE_ROWS, FIRST_ROWS, firstOf, type Sample } from './sample.ts'
 import { SampledSource } from './sampled-source.ts'
+import { TimedTrials } from './timed-trials.ts'
 import { type Trial, Trials } from './trials.ts'
 
-/** How often a call is timed, if it is short. The fastest counts: others may have waited for a core. */
-const TIMED = 3
-const SHORT_SECONDS = 1
 /** A check that takes longer says so before. */
 const LONG_SECONDS = 30
 
 export interface CheckOptions {
   readonly source: Source
-  readonly classifier: BatchClassifier
+  readonly classifier: FreshClassifier
   /** Options of the job, as `run` would put them into the job record. */
   readonly options: readonly JobOption[]
   /** At most how many rows to try. */
@@ -56,12 +54,11 @@ export interface Checked extends Judgement {
 /** Tries some rows of a source whole and in other cuts, and estimates how long all of them take. No broker is needed. */
 export async function check(options: CheckOptions): Promise<Checked> {
   const { classifier, batchRows, cores, workers, timeoutMs } = options
-  const startedAt = performance.now()
   await classifier.start()
-  const startSeconds = (performance.now() - startedAt) / 1000
+  const { startSeconds } = classifier
   const { job, sample, rows } = await sampled(options)
   const trials = new TimedTrials(new Trials({ classifier, job, timeoutMs }))
-  const { judgement, tried } = await judgeInStages(trials, { job, sample, say: options.say })
+  const { judgement, tried } = await judgeInStages(trials, { classifier, job, sample, say: options.say })
   const whole = await trials.whole(tried)
   const { length: probed } = tried.rows
   const found = { ...judgement, rejected: rejectedOf(tried, whole), rows, probed }
@@ -74,40 +71,6 @@ export async function check(options: CheckOptions): Promise<Checked> {
     ...callAndRow(one.seconds, { rows: probed, seconds: whole.seconds }),
   }
   return { ...found, timing: { ...measured, ...estimate({ ...measured, rows }, workers) }, calls: trials.calls }
-}
-
-/** Trials that remember the fastest one with all rows at once. */
-class TimedTrials implements Pick<Trials, 'classify'> {
-  readonly #trials: Trials
-  readonly #seen: { readonly rows: Sample['rows']; readonly trial: Trial }[] = []
-  readonly #first = Promise.withResolvers<Trial>()
-
-  constructor(trials: Trials) {
-    this.#trials = trials
-  }
-
-  get calls(): number {
-    return this.#trials.calls
-  }
-
-  get first(): Promise<Trial> {
-    return this.#first.promise
-  }
-
-  async classify(sample: Sample, cut: RowCut): Promise<Trial> {
-    const trial = await this.#trials.classify(sample, cut)
-    this.#first.resolve(trial)
-    if (cut === WHOLE) this.#seen.push({ rows: sample.rows, trial })
-    return trial
-  }
-
-  /** The fastest trial of these rows at once. */
-  async whole(sample: Sample): Promise<Trial> {
-    const before = () => this.#seen.filter(({ rows }) => rows === sample.rows).map(({ trial }) => trial)
-    while (before().length < TIMED && before().every(({ seconds }) => seconds < SHORT_SECONDS))
-      await this.classify(sample, WHOLE)
-    return before().reduce((best, trial) => (trial.seconds < best.seconds ? trial : best))
-  }
 }
 
 async function sampled({
@@ -141,10 +104,12 @@ async function sampled({
 /** The judgement of the first rows and then of all, or of the first alone if they have a fault, and which rows were tried. */
 async function judgeInStages(
   trials: TimedTrials,
-  { job, sample, say }: { job: Job; sample: Sample; say: Say },
+  { classifier, job, sample, say }: { classifier: FreshClassifier; job: Job; sample: Sample; say: Say },
 ): Promise<{ judgement: Judgement; tried: Sample }> {
   const { length: count } = sample.rows
-  if (count <= AT_ONCE_ROWS) return { judgement: await judge(trials, { job, sample }), tried: sample }
+  const judgeFirst = async (rows: Sample) =>
+    judgeMemory(await judge(trials, { job, sample: rows }), { classifier, trials, job, sample: rows })
+  if (count <= AT_ONCE_ROWS) return { judgement: await judgeFirst(sample), tried: sample }
   const few = firstOf(sample, FIRST_ROWS)
   void trials.first.then(({ seconds }) => {
     const expected = (seconds / FIRST_ROWS) * (FIRST_ROWS + count) * (1 + CUTS.length)
@@ -153,7 +118,7 @@ async function judgeInStages(
         `to try ${count} rows in ${1 + CUTS.length} cuts takes about ${Math.round(expected)} s: --probe N tries fewer`,
       )
   })
-  const first = await judge(trials, { job, sample: few })
+  const first = await judgeFirst(few)
   if (first.fault !== null) return { judgement: first, tried: few }
   const all = await judge(trials, { job, sample })
   return {

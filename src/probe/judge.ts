@@ -43,16 +43,22 @@ interface Unstable {
 /**
  * Classifies a sample whole, and in each of `cuts`. It compares the cells that the collector writes at last. A column whose
  * kinds end the job is left out: KIND_DRIFT names it. Before the classifier is blamed, the same is done again: random numbers,
- * the time and counters also differ, but not twice alike.
+ * the time and counters also differ, but not twice alike. Columns in `leftOut` are not compared.
  */
 export async function judge(
   trials: Pick<Trials, 'classify'>,
-  { job, sample, cuts = CUTS }: { job: Job; sample: Sample; cuts?: readonly RowCut[] },
+  {
+    job,
+    sample,
+    cuts = CUTS,
+    leftOut = [],
+  }: { job: Job; sample: Sample; cuts?: readonly RowCut[]; leftOut?: readonly string[] },
 ): Promise<Judgement> {
   const rules = new CellRules(job)
   const casts = new Set(castsOf(job))
   const unstable: Unstable = { columns: new Set(), rows: new Set(), header: false, refusals: false, rejects: false }
   const whole = await trials.classify(sample, WHOLE)
+  for (const name of leftOut) unstable.columns.add(whole.columns.indexOf(name))
   const judged = (fault: Fault | null): Judgement => ({
     fault,
     unstable: unstable.header ? whole.columns : [...unstable.columns].map(column => whole.columns[column]!),

@@ -6,11 +6,14 @@ import { openClassifier } from '../classifier/open.ts'
 import { errorToRecord } from '../errors.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { judge } from './judge.ts'
+import { FreshClassifier, judgeMemory } from './memory.ts'
 import type { FromProbe, ProbeArguments, ToProbe } from './probe.ts'
+import { TimedTrials } from './timed-trials.ts'
 import { Trials } from './trials.ts'
 
 const { target, python, batchTimeout, classifierMemory } = JSON.parse(process.argv[2]!) as ProbeArguments
-const classifier = openClassifier({ target, python, by: 'probe', memoryMB: classifierMemory, onOutput: () => {} })
+const opening = { target, python, by: 'probe', memoryMB: classifierMemory, onOutput: () => {} }
+const classifier = new FreshClassifier(() => openClassifier(opening))
 const started = classifier.start()
 started.catch(() => {}) // told by the first answer
 
@@ -26,13 +29,16 @@ process.on('message', (message: ToProbe) => {
   last = last.then(() => answer(message)).then(tell)
 })
 
+let isFirst = true
 async function answer({ job, sample }: ToProbe): Promise<FromProbe> {
-  const trials = new Trials({ classifier, job, timeoutMs: batchTimeout * 1000 })
+  const trials = new TimedTrials(new Trials({ classifier, job, timeoutMs: batchTimeout * 1000 }))
   try {
     await started
     const startedAt = performance.now()
     const judgement = await judge(trials, { job, sample })
-    return { ...judgement, calls: trials.calls, seconds: (performance.now() - startedAt) / 1000 }
+    const remembered = isFirst ? await judgeMemory(judgement, { classifier, trials, job, sample }) : judgement
+    isFirst = false
+    return { ...remembered, calls: trials.calls, seconds: (performance.now() - startedAt) / 1000 }
   } catch (error) {
     return { error: errorToRecord(error) }
   }

@@ -29,7 +29,7 @@ export interface Trial extends Outcomes {
 }
 
 export interface TrialsOptions {
-  readonly classifier: BatchClassifier
+  readonly classifier: Pick<BatchClassifier, 'classify'>
   readonly job: Job
   /** How long one call may take. */
   readonly timeoutMs: number

@@ -134,6 +134,15 @@ for (const [what, rare, classify, message] of [
   })
 }
 
+test('a function that numbers the names it meets ends the run: each worker meets others first', async t => {
+  const rows = NUMBERS.map(n => `${n},n${n % 7},${n}`)
+  const classifier = join(import.meta.dirname, '../probe/fixtures/remembers.py:numbers_names')
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier })
+  assert.equal(ended.code, 1, ended.stderr)
+  assert.match(ended.stderr, /in a new process that gets the second half of the rows first.*\[BATCH_DEPENDENT\]\n$/)
+  assert.ok(!existsSync(ended.out))
+})
+
 test('with --rows any and --probe 0, duplicates that no batch has together go unnoticed', async t => {
   const near = NUMBERS.map(n => `${n},n${n % 12},${n}`)
   const classifier = `${LOOKS}:drop_duplicates`
@@ -167,7 +176,7 @@ test('the report has what the probe took', async t => {
   const { probe } = JSON.parse(ended.stdout)
   assert.deepEqual(
     { ...probe, seconds: probe.seconds > 0 },
-    { rows: 23, calls: 34, seconds: true, unstable: [], failure: null },
+    { rows: 23, calls: 36, seconds: true, unstable: [], failure: null },
   )
 })
 

@@ -7,7 +7,9 @@ import { openClassifier } from '../../src/classifier/open.ts'
 import { newJob } from '../../src/core/job.ts'
 import type { JobOption } from '../../src/model.ts'
 import { type Judgement, judge } from '../../src/probe/judge.ts'
+import { FreshClassifier, judgeMemory } from '../../src/probe/memory.ts'
 import type { Sample } from '../../src/probe/sample.ts'
+import { TimedTrials } from '../../src/probe/timed-trials.ts'
 import { Trials } from '../../src/probe/trials.ts'
 import { python } from '../helpers/python.ts'
 
@@ -52,6 +54,22 @@ async function judgedEach(
   }
 }
 
+/** What comes out if a classifier is started again too. */
+async function judgedAgain(target: string): Promise<Judgement> {
+  const layout = { partitions: 1, blockRows: 100, topic: 'rows', rowsFrom: [0], resultsFrom: [0] }
+  const options = [{ name: 'readCsv', value: '{}' }]
+  const job = newJob({ ...layout, id: 'j', columns: COLUMNS, indexKind: 'integer', options, at: 0, by: 'test' })
+  const opening = { target, python, by: 'test', memoryMB: null, onOutput: () => {} }
+  const classifier = new FreshClassifier(() => openClassifier(opening))
+  try {
+    await classifier.start()
+    const [sample, trials] = [sampleOf(1, 20), new TimedTrials(new Trials({ classifier, job, timeoutMs: 60_000 }))]
+    return await judgeMemory(await judge(trials, { job, sample }), { classifier, trials, job, sample })
+  } finally {
+    await classifier.close()
+  }
+}
+
 async function judged(target: string): Promise<Judgement> {
   const [judgement] = await judgedEach(target, [sampleOf(1)])
   return judgement!
@@ -73,9 +91,28 @@ for (const name of namesIn(ROW_WISE).filter(name => !BLAMED.includes(name))) {
       [1, 2, 3].map(seed => sampleOf(seed)),
     )
     for (const { fault } of judgements) assert.equal(fault, null, fault?.message)
+    const again = await judgedAgain(`${join(ROOT, ROW_WISE)}:${name}`)
+    assert.equal(again.fault, null, again.fault?.message)
     if (!MAY_BE_UNSTABLE.includes(name)) assert.deepEqual(judgements[0]!.unstable, UNSTABLE.includes(name) ? ['X'] : [])
   })
 }
+
+const REMEMBERS = 'test/probe/fixtures/remembers.py'
+for (const name of ['numbers_names', 'first_number_of_name', 'numbers_beside_chance']) {
+  test(`${name} is blamed: a new process does not know the earlier rows`, async () => {
+    const { fault, unstable } = await judgedAgain(`${join(ROOT, REMEMBERS)}:${name}`)
+    assert.match(
+      fault!.message,
+      /^column X of row \d+ \(line \d+\) is "\d+" with all rows at once, but "\d+" in a new process that/,
+    )
+    assert.deepEqual(unstable, name === 'numbers_beside_chance' ? ['Y'] : [])
+  })
+}
+
+test('what is another in each process is named, and not blamed', async () => {
+  const { fault, unstable } = await judgedAgain(`${join(ROOT, REMEMBERS)}:hashes`)
+  assert.deepEqual([fault, unstable], [null, ['X']])
+})
 
 test('random numbers hide no other column that depends on the batch', async () => {
   const { fault, unstable } = await judged(`${join(ROOT, ROW_WISE)}:random_beside_ranks`)

@@ -6,6 +6,7 @@ import { nameOf } from '../../core/reject-budget.ts'
 import { RowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { type Checked, check, type Timing, type TriedReject } from '../../probe/check.ts'
+import { FreshClassifier } from '../../probe/memory.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { printable } from '../../support/printable.ts'
@@ -109,7 +110,8 @@ async function checkInput(
   const { classifier: target, python, classifierMemory: memoryMB, batchRows, workers } = options
   const { readCsv, toCsv, delimiter, indexKind } = options
   const source = pasted?.source ?? new CsvSource({ path: input, readCsv, toCsv, delimiter, indexKind, say })
-  const classifier = openClassifier({ target: target!, python, by: 'check', memoryMB, onOutput: () => {} })
+  const opening = { target: target!, python, by: 'check', memoryMB, onOutput: () => {} }
+  const classifier = new FreshClassifier(() => openClassifier(opening))
   try {
     const checking = check({
       source,
