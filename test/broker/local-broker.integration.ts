@@ -54,7 +54,8 @@ test('a new broker takes a topic of 16 MB messages at once, and leaves nothing w
   assert.equal(javas().length, 1)
   await Promise.all([broker.close(), broker.close()])
   await broker.close()
-  await untilGone(running, 0)
+  assert.deepEqual(javas(), [])
+  await untilGone(running)
   assert.deepEqual(await brokerDirectories(), [])
 })
 
@@ -173,7 +174,8 @@ test('an abort during startup ends it with INTERRUPTED and leaves nothing', asyn
   const running = descendants(process.pid)
   interrupt.abort()
   await assert.rejects(starting, { code: 'INTERRUPTED' })
-  await untilGone(running, 0)
+  assert.deepEqual(javas(), [])
+  await untilGone(running)
   assert.deepEqual(await brokerDirectories(), [])
 })
 

@@ -57,7 +57,7 @@ test('300 old jobs are removed: memory and log shrink, and live workers and an o
   assert.equal((await run('jobs', 'open', '--job', 'events', '--columns', 'ID,A')).code, 0)
   const work = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '1'], { env })
   t.after(() => work.child.kill('SIGKILL'))
-  const tail = startRowmill(['tail', '--job', 'events', '--timeout', '60'], { env })
+  const tail = startRowmill(['tail', '--job', 'events', '--timeout', '240'], { env })
   const jobs = await JobLog.open(kafka, pipeline, () => {})
   t.after(() => jobs.close())
   await jobs.latest('')
@@ -131,7 +131,7 @@ test('a job is removed when it is over, or by force; commands on a removed job s
     ['rejects', 'replay'],
     ['jobs', 'list'],
   ]) {
-    const said = await run(...command, '--job', 'one', '--timeout', '30')
+    const said = await run(...command, '--job', 'one', '--timeout', '240')
     assert.equal(said.code, 1, command.join(' '))
     assert.match(said.stderr, /job one was removed by rowmill jobs rm on \S+ \[JOB_CANCELLED\]/, command.join(' '))
   }

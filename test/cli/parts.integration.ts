@@ -31,9 +31,12 @@ async function makeFile(folder: string, name: string, { header, count }: { heade
 }
 
 test('collect that times out names the part it waited for', async t => {
-  const { folder, cli } = await place(t)
-  const { code, stderr } = await rowmill(['collect', join(folder, 'o.csv'), '--job', 'never', '--timeout', '2'], cli)
-  assert.equal(code, 124)
+  const { pipeline } = await writablePipeline(t, 8)
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
+  const out = join(testFolder(t), 'o.csv')
+  // Long enough for a slow machine to connect, for then it begins to wait.
+  const { code, stderr } = await rowmill(['collect', out, '--job', 'never', '--timeout', '4'], { env })
+  assert.equal(code, 124, stderr)
   assert.match(stderr, /^rowmill: job never is not published yet in pipeline .*\n.*\[TIMEOUT\]/m)
 })
 
@@ -74,7 +77,7 @@ test('jobs published before any worker, with different headers and options, get 
   t.after(() => working.child.kill('SIGKILL'))
   const outs = jobs.map(job => join(folder, `${job}.out`))
   const collected = await Promise.all(
-    jobs.map((job, at) => rowmill(['collect', outs[at]!, '--job', job, '--timeout', '60'], cli)),
+    jobs.map((job, at) => rowmill(['collect', outs[at]!, '--job', job, '--timeout', '240'], cli)),
   )
   for (const { code, stderr } of collected) assert.equal(code, 0, stderr)
   assert.equal(readFileSync(outs[0]!, 'utf8'), one.serial)
@@ -103,7 +106,7 @@ test('work --until-done classifies the job, drains and ends; a later worker clas
   assert.equal(again.code, 0, again.stderr)
   for (const [job, { serial }] of [['one', one] as const, ['two', two] as const]) {
     const out = join(folder, `${job}.out`)
-    const collected = await rowmill(['collect', out, '--job', job, '--timeout', '30'], cli)
+    const collected = await rowmill(['collect', out, '--job', job, '--timeout', '240'], cli)
     assert.equal(collected.code, 0, collected.stderr)
     assert.equal(readFileSync(out, 'utf8'), serial)
   }
@@ -137,7 +140,7 @@ test('an absent or killed collector delays no other job, while workers come and 
     return working
   }
   const collect = (job: string, name = job) =>
-    startRowmill(['collect', join(folder, name), '--job', job, '--timeout', '60'], cli)
+    startRowmill(['collect', join(folder, name), '--job', job, '--timeout', '240'], cli)
   // The publisher has not sent the last row, so its collector cannot complete before it is killed.
   const bytes = readFileSync(large.path)
   const allButOne = bytes.lastIndexOf('\n', -2) + 1
@@ -274,7 +277,7 @@ test('two publish commands with different files and one id: one publishes, the o
   const worked = await rowmill(['work', '--classifier', CLASSIFIER, '--until-done', 'same'], cli)
   assert.equal(worked.code, 0, worked.stderr)
   const out = join(folder, 'out.csv')
-  const collected = await rowmill(['collect', out, '--job', 'same', '--timeout', '60'], cli)
+  const collected = await rowmill(['collect', out, '--job', 'same', '--timeout', '240'], cli)
   assert.equal(collected.code, 0, collected.stderr)
   assert.equal(readFileSync(out, 'utf8'), files[codes.indexOf(0)]!.serial)
 })

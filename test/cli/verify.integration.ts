@@ -40,7 +40,7 @@ test('verify confirms the output of collect, and names the row if one byte chang
   t.after(() => working.child.kill('SIGKILL'))
   const published = await rowmill(['publish', path, '--job', 'j'], cli)
   assert.equal(published.code, 0, published.stderr)
-  const collected = await rowmill(['collect', out, '--job', 'j', '--timeout', '60'], cli)
+  const collected = await rowmill(['collect', out, '--job', 'j', '--timeout', '240'], cli)
   assert.equal(collected.code, 0, collected.stderr)
 
   const same = await rowmill(['verify', out, '--job', 'j', '--against', against], cli)

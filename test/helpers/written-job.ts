@@ -111,7 +111,7 @@ export class WrittenJob {
     const { pipeline, jobs, folder } = this
     const path = join(folder, 'out.csv')
     writeFileSync(path, out)
-    const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: AbortSignal.timeout(30_000) }
+    const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: AbortSignal.timeout(120_000) }
     const format: VerifyOptions['format'] = header => new OutputFormat(header)
     const found = await verify({ ...context, ...more }, { job: 'j', out: path, against: null, format, ...more })
     for (const { facts, message } of found.findings) assert.equal(typeof facts['what'], 'string', message)

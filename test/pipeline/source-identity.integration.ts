@@ -54,7 +54,7 @@ test('publish given again resumes the same bytes, and refuses other bytes of the
   const worked = await rowmill(['work', '--classifier', CLASSIFIER, '--until-done', 'j'], { env })
   assert.equal(worked.code, 0, worked.stderr)
   const out = join(folder, 'out.csv')
-  const collected = await rowmill(['collect', out, '--job', 'j', '--timeout', '60'], { env })
+  const collected = await rowmill(['collect', out, '--job', 'j', '--timeout', '240'], { env })
   assert.equal(collected.code, 0, collected.stderr)
   assert.equal(readFileSync(out, 'utf8'), await serialJob(path, CLASSIFIER))
 })

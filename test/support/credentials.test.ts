@@ -59,9 +59,9 @@ test('secrets of the command line are masked wherever a text repeats them', () =
 
 test('masking a text of megabytes takes no time', () => {
   for (const part of ['a', '://', '&key', '&key=', '@', 'a:,', "'"]) {
-    const begin = performance.now()
+    const before = process.cpuUsage()
     maskSecrets(part.repeat(1_000_000))
     new Secrets([part.repeat(30_000)]).mask(part.repeat(1_000_000))
-    assert.ok(performance.now() - begin < 5000, part)
+    assert.ok(process.cpuUsage(before).user < 5e6, part)
   }
 })

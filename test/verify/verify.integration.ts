@@ -232,7 +232,7 @@ test('a topic is read as it was when it was opened', async t => {
   const bench = await WrittenJob.open(t)
   await bench.result(0, 0, 5)
   const { pipeline, jobs } = bench
-  const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: AbortSignal.timeout(30_000) }
+  const context = { kafka: await testKafka(), pipeline, jobs, say: silent, signal: AbortSignal.timeout(120_000) }
   const topic = await JobTopic.open(context, { topic: topicsOf(pipeline).results, job: 'j', from: [0, 0] })
   try {
     await bench.result(0, 5, 3)
