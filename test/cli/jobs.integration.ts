@@ -154,7 +154,10 @@ test('jobs list has a line per job, with the reason of a finished one; --output 
   assert.equal(code, 0, stderr)
   const lines = stdout.trimEnd().split('\n')
   assert.match(lines[0]!, /^JOB +STAGE +TYPE +ROWS +CLASSIFIED +REJECTS +AT +REASON$/)
-  assert.match(lines[1]!, /^orders +open +unsequenced +- +- +- +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, (\d+ min )?\d+ s ago$/)
+  assert.match(
+    lines[1]!,
+    /^orders +open +unsequenced +- +- +- +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, (\d+ min )?\d+ s ago$/,
+  )
   assert.match(
     lines[2]!,
     /^nightly +failed +csv +10 +- +- +\S+ \S+ UTC, (\d+ min )?\d+ s ago +USAGE job nightly, .*--cast A: only pandas can do that/,
