@@ -281,3 +281,8 @@ export class Batcher {
 function bytesOf({ head, bytes }: RowsMessage, rows: number): number {
   return rows * Math.ceil(bytes.length / Math.max(1, head.count))
 }
+
+/** A job without rows still needs one call of the classifier: only the classifier knows the output columns. */
+export function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
+  return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
+}

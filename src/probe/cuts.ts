@@ -9,6 +9,11 @@ export interface RowCut {
 /** As the original job had them. */
 export const WHOLE: RowCut = { name: 'with all rows at once', batches: count => [range(0, count)] }
 
+/** Rows as they were in batches of the job that had other kinds. */
+export function byKinds(batches: readonly (readonly number[])[]): RowCut {
+  return { name: 'in batches of one kind', batches: () => batches }
+}
+
 /** Into how many batches a sample is cut. The first one is half as long, so that none begins where half of the rows end. */
 const SOME = 8
 

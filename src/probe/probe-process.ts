@@ -5,6 +5,7 @@
 import { openClassifier } from '../classifier/open.ts'
 import { errorToRecord } from '../errors.ts'
 import { endAllStarted } from '../support/started-processes.ts'
+import { byKinds } from './cuts.ts'
 import { judge } from './judge.ts'
 import { FreshClassifier, judgeMemory } from './memory.ts'
 import type { FromProbe, ProbeArguments, ToProbe } from './probe.ts'
@@ -30,14 +31,15 @@ process.on('message', (message: ToProbe) => {
 })
 
 let isFirst = true
-async function answer({ job, sample }: ToProbe): Promise<FromProbe> {
+async function answer({ job, sample, batches }: ToProbe): Promise<FromProbe> {
   const trials = new TimedTrials(new Trials({ classifier, job, timeoutMs: batchTimeout * 1000 }))
   try {
     await started
     const startedAt = performance.now()
-    const judgement = await judge(trials, { job, sample })
-    const remembered = isFirst ? await judgeMemory(judgement, { classifier, trials, job, sample }) : judgement
-    isFirst = false
+    const judgement = await judge(trials, { job, sample, ...(batches && { cuts: [byKinds(batches)] }) })
+    const asksMemory = isFirst && batches === null
+    const remembered = asksMemory ? await judgeMemory(judgement, { classifier, trials, job, sample }) : judgement
+    isFirst &&= !asksMemory
     return { ...remembered, calls: trials.calls, seconds: (performance.now() - startedAt) / 1000 }
   } catch (error) {
     return { error: errorToRecord(error) }

@@ -20,6 +20,8 @@ export interface ProbeArguments {
 export interface ToProbe {
   readonly job: Job
   readonly sample: Sample
+  /** The batches to compare with all rows at once, as places among the rows. Null: those of CUTS. */
+  readonly batches: readonly (readonly number[])[] | null
 }
 
 /** What came out, and what it took. */
@@ -53,13 +55,13 @@ export class Probe {
     this.#gone = this.#watch()
   }
 
-  /** Tries the rows in several cuts. Rejects if that cannot be done. */
-  judge(job: Job, sample: Sample): Promise<Judged> {
+  /** Tries the rows in several cuts, or in these batches. Rejects if that cannot be done. */
+  judge(job: Job, sample: Sample, batches: ToProbe['batches'] = null): Promise<Judged> {
     const answered = Promise.withResolvers<Judged>()
     if (this.#death) answered.reject(this.#death)
     else {
       this.#waiting.push(answered)
-      this.#child.send({ job, sample } satisfies ToProbe, () => {}) // if the process has ended, its end says so
+      this.#child.send({ job, sample, batches } satisfies ToProbe, () => {}) // if the process has ended, its end says so
     }
     return answered.promise
   }

@@ -51,6 +51,13 @@ export class RunProbe {
     return this.#sampled ?? this.#options.source
   }
 
+  /** The classifier beside the job. */
+  get classifier(): Probe {
+    const { classifier: target, python, batchTimeout, classifierMemory } = this.#options
+    this.#probe ??= new Probe({ target, python, batchTimeout, classifierMemory })
+    return this.#probe
+  }
+
   /** The workers have classified rows. */
   begin(): void {
     this.#begun.resolve()
@@ -127,10 +134,8 @@ export class RunProbe {
 
   /** What the trials of these rows showed, or why there is no verdict. */
   async #try(job: Job, sample: Sample, { say, tried }: { say: Say; tried: number }): Promise<Judged | string> {
-    const { classifier: target, python, batchTimeout, classifierMemory } = this.#options
-    this.#probe ??= new Probe({ target, python, batchTimeout, classifierMemory })
     try {
-      return await this.#probe.judge(job, sample)
+      return await this.classifier.judge(job, sample)
     } catch (error) {
       const { code, message } = toRowmillError(error)
       const why = this.#gaveUp ?? message.split('\n', 1)[0]!

@@ -125,6 +125,13 @@ export function decodeValues(bytes: Uint8Array): readonly Values[] {
   return read(formats().rows, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)).rows as readonly Values[]
 }
 
+/** A result without its rows. This process has just encoded the message, so nothing is checked. */
+export function decodeResultHead(bytes: Buffer): Omit<Result, 'rows'> {
+  const known = [formats().result, formats().resultWithOutputs]
+  const { headType } = known.find(({ header }) => header.equals(bytes.subarray(0, HEADER_BYTES)))!
+  return { outputs: null, ...headType!.decode(bytes, HEADER_BYTES).value }
+}
+
 function decodeSingleObject(buffer: Buffer): WireRecord {
   if (buffer.length < HEADER_BYTES || buffer[1] !== 0x01) {
     throw malformed(`it begins with ${hex(buffer, 0, 10)}, not with c301 and an 8-byte fingerprint`, {

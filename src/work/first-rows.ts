@@ -1,13 +1,12 @@
 import { batchDependent } from '../core/batch-dependent.ts'
 import type { Batch } from '../core/batcher.ts'
-import { lineOf } from '../core/describe-batch.ts'
 import { type RowmillError, toRowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import { Probe, type ProbeArguments } from '../probe/probe.ts'
-import type { Sample } from '../probe/sample.ts'
+import { sampleOf } from '../probe/sample.ts'
 import { counted } from '../support/counted.ts'
 import type { Say } from '../support/say.ts'
-import { decodeValues } from '../wire/codec.ts'
+import { rowsAt } from './kinds-of-batches.ts'
 
 export interface FirstRowsOptions extends ProbeArguments {
   /** At most how many rows of a job to try. 0: none. */
@@ -33,7 +32,7 @@ export class FirstRows {
   async judge(batch: Batch, job: Job): Promise<RowmillError | null> {
     const { most, batchRows, say, ...args } = this.#options
     const isOneBatch = job.total !== null && job.total <= Math.min(batchRows, job.blockRows)
-    const sample = sampleOf(batch, most)
+    const sample = sampleOf(rowsAt(batch, [...Array(Math.min(batch.count, most)).keys()]))
     if (!job.bounded || job.attempt > 0 || isOneBatch || sample.rows.length < 2) return null
     const probe = new Probe(args)
     this.#probes.add(probe)
@@ -60,16 +59,4 @@ export class FirstRows {
     this.#probes.clear()
     await Promise.all(probes.map(probe => probe.close()))
   }
-}
-
-function sampleOf({ parts }: Batch, most: number): Sample {
-  const all = parts.flatMap(part => {
-    const values = decodeValues(part.message.bytes)
-    return Array.from({ length: part.count }, (_, i) => {
-      const at = part.skip + i
-      return { row: values[at]!, seq: (part.message.head.seq ?? 0) + at, line: lineOf(part, at) }
-    })
-  })
-  const tried = all.slice(0, most)
-  return { rows: tried.map(({ row }) => row), seqs: tried.map(({ seq }) => seq), lines: tried.map(({ line }) => line) }
 }

@@ -3,13 +3,16 @@ import { hostname } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
-import { type ErrorRecord, errorFromRecord, RowmillError, toRowmillError } from '../errors.ts'
+import { type ErrorRecord, errorFromRecord, errorToRecord, RowmillError, toRowmillError } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/index.ts'
+import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
+import type { MetKinds } from '../probe/kinds-met.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
+import type { KindsProbe } from './kinds-probe.ts'
 
 /** How often workers may die without a classified batch in between before the run gives up. */
 const MAX_RESTARTS = 3
@@ -30,6 +33,8 @@ export interface WorkerArguments {
   readonly classifierMemory: number | null
   /** At most how many of the first rows of a job to try in other batches. Default: 0, nothing is tried. */
   readonly probe?: number
+  /** Whether to ask the supervisor about kinds. Default: no. */
+  readonly asks?: boolean
 }
 
 /** The pipeline that workers serve. */
@@ -47,20 +52,26 @@ export type ToWorker =
       kafka: Omit<KafkaSettings, 'clientId' | 'format'>
     } & WorkAssignment)
   | { type: 'drain' }
+  /** The answer to a question: the error that ends the job, or null. */
+  | { type: 'verdict'; id: number; error: ErrorRecord | null }
 
 export type FromWorker =
   | ({ type: 'ready' } & ClassifierRuntime)
   | { type: 'batch'; rows: number }
   | { type: 'say'; text: string }
   | { type: 'output'; text: string }
+  /** The worker met new kinds, or, with null, all rows of the job in a partition are classified. */
+  | { type: 'ask'; id: number; job: Job; met: MetKinds | null }
   | { type: 'failed'; error: ErrorRecord }
 
-export interface SupervisorOptions extends Omit<WorkerArguments, 'name'> {
+export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'> {
   readonly workers: number
   readonly say: Say
   /** Called with what the classifier printed. */
   readonly onOutput: (text: string) => void
   readonly onBatch: (rows: number) => void
+  /** Judges the kinds that the workers meet. Null: nobody does. */
+  readonly kinds?: KindsProbe | null
 }
 
 /** Every program of this room and of the probe has one of these in its command line. */
@@ -125,17 +136,18 @@ export class Supervisor {
     clearTimeout(this.#patience ?? undefined)
     const children = [...this.#children.values()]
     const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
-    if (children.length === 0) return
     if (how === 'kill') for (const child of children) child.kill('SIGKILL')
     else for (const child of children) if (child.connected) child.send({ type: 'drain' } satisfies ToWorker)
     const late = setTimeout(() => children.map(child => child.kill('SIGKILL')), DRAIN_MS)
-    await gone
+    if (how === 'drain') await gone // a verdict may still come
+    await Promise.all([gone, this.#options.kinds?.close()])
     clearTimeout(late)
   }
 
   #fork(name: string, again = false): void {
-    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0 } = this.#options
-    const args: WorkerArguments = { name, python, target, batchRows, batchTimeout, classifierMemory, probe }
+    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, kinds = null } = this.#options
+    const limits = { batchTimeout, classifierMemory }
+    const args: WorkerArguments = { name, python, target, batchRows, ...limits, probe, asks: kinds !== null }
     const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
@@ -152,6 +164,7 @@ export class Supervisor {
         this.#options.onBatch(message.rows)
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
+      else if (message.type === 'ask') void answer(child, kinds!, message)
       else reason = errorFromRecord(message.error)
     })
     const ended = (how: string) => {
@@ -214,4 +227,14 @@ function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
   const message = `the process of worker ${name} does not start: ${cause.message}`
   const limits = cause.code === 'EAGAIN' ? '. Too many processes or threads? ulimit -u prints the limit' : ''
   return toRowmillError(new RowmillError('WORKER_DIED', `${message}${limits}`, facts, { cause }))
+}
+
+async function answer(
+  child: ChildProcess,
+  kinds: KindsProbe,
+  { id, job, met }: Extract<FromWorker, { type: 'ask' }>,
+): Promise<void> {
+  const fault = await (met ? kinds.meet(job, met) : kinds.end(job))
+  const verdict: ToWorker = { type: 'verdict', id, error: fault && errorToRecord(fault) }
+  if (child.connected) child.send(verdict, () => {}) // if the worker has ended, its end says so
 }

@@ -5,21 +5,28 @@
 import { once } from 'node:events'
 import { IsolatingClassifier } from '../classifier/isolating.ts'
 import { openClassifier } from '../classifier/open.ts'
-import type { Batch } from '../core/batcher.ts'
-import { errorToRecord } from '../errors.ts'
-import type { Job } from '../model.ts'
+import { errorFromRecord, errorToRecord, type RowmillError } from '../errors.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { FirstRows } from './first-rows.ts'
+import { type Ask, ProbingJudge } from './job-judge.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 
 const PROGRESS_EVERY_MS = 200
 /** How long a worker that drains waits for the verdict of a probe. */
 const LATE_PROBE_MS = 5000
 
-const { name, python, target, batchRows, probe = 0, ...limits } = JSON.parse(process.argv[2]!) as WorkerArguments
+const {
+  name,
+  python,
+  target,
+  batchRows,
+  probe = 0,
+  asks = false,
+  ...limits
+} = JSON.parse(process.argv[2]!) as WorkerArguments
 const tell = (message: FromWorker) => process.connected && process.send!(message)
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
@@ -50,6 +57,15 @@ process.on('disconnect', () => {
 for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 process.on('SIGTERM', () => drain.abort())
 
+/** The questions to the supervisor that have no answer yet, by id. */
+const asked: Record<number, (fault: RowmillError | null) => void> = {}
+let questions = 0
+const ask: Ask = (job, met) =>
+  new Promise(resolve => {
+    asked[++questions] = resolve
+    tell({ type: 'ask', id: questions, job, met })
+  })
+
 let working = false
 let ending = false
 let rows = 0
@@ -62,6 +78,9 @@ process.on('message', (message: ToWorker) => {
   if (message.type === 'work') {
     working = true
     void work(message).catch(end)
+  } else if (message.type === 'verdict') {
+    asked[message.id]!(message.error && errorFromRecord(message.error))
+    delete asked[message.id]
   } else if (working) drain.abort()
   else void classifier.close().then(() => process.exit(0))
 })
@@ -89,10 +108,10 @@ async function work({
   const onBatch = (classified: number) => {
     rows += classified
   }
-  const judgeFirst = (batch: Batch, job: Job) => firstRows.judge(batch, job)
+  const judge = asks ? new ProbingJudge(firstRows, ask) : null
   const { results, rejects } = topicsOf(pipeline)
   const [worker, longest] = await Promise.all([
-    Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch, judgeFirst }),
+    Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch, judge }),
     bulk ? longestMessage(kafka, [results, rejects]) : mostBytes, // a pipeline for one run has topics of our own making
   ])
   mostBytes = Math.min(mostBytes, longest)

@@ -1,5 +1,5 @@
 import type { BatchClassifier } from '../classifier/boundary.ts'
-import type { Batch } from '../core/batcher.ts'
+import { type Batch, emptyBatch } from '../core/batcher.ts'
 import { CallSize } from '../core/call-size.ts'
 import { describeBatch } from '../core/describe-batch.ts'
 import { FairTurns } from '../core/fair-turns.ts'
@@ -7,7 +7,7 @@ import { attemptOf } from '../core/job.ts'
 import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'
 import type { Producer } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
-import type { EndOfInput, Job } from '../model.ts'
+import type { Job } from '../model.ts'
 import { failJob } from '../pipeline/append-job.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
@@ -19,6 +19,7 @@ import { crashPoint } from '../support/crash-point.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { Intake } from './intake.ts'
+import type { JobJudge } from './job-judge.ts'
 import { Membership, type MembershipHandlers } from './membership.ts'
 import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
@@ -40,8 +41,8 @@ export interface WorkerOptions {
   readonly time?: Time
   /** Called after each batch with its number of rows. */
   onBatch?(rows: number): void
-  /** Called with the batch that has the first row of a job, once it is classified. Resolves with the error that ends the job, or null. */
-  judgeFirst?(batch: Batch, job: Job): Promise<RowmillError | null>
+  /** Default: nobody judges. */
+  readonly judge?: JobJudge | null
 }
 
 /**
@@ -67,8 +68,8 @@ export class Worker {
   readonly #turns = new FairTurns<AssignedPartition>()
   readonly #pace: CallSize
   #inClassifier = 0
-  readonly #sends = new Set<Promise<void>>()
-  readonly #judging = new Set<Promise<void>>()
+  /** Results on their way, and verdicts that are awaited. */
+  readonly #tasks = new Set<Promise<unknown>>()
   /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
   readonly #failed = new Set<string>()
   #idle = Promise.withResolvers<void>()
@@ -216,8 +217,7 @@ export class Worker {
   async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
     const slot = held.add(batch)
     this.#inClassifier++
-    // `jobs` may show a later attempt by now. The result belongs to the attempt of this assignment.
-    const job = { ...this.#jobs.peek(batch.job)!, attempt: held.attempt }
+    const job = this.#jobOf(held, batch.job)
     try {
       await this.#options.classifier.start()
       const sentAt = performance.now()
@@ -225,7 +225,8 @@ export class Worker {
       this.#pace.answered(batch, sentAt, performance.now())
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
-      if (job.sequenced && batch.first === 0 && held.queue.partition === 0) this.#judgeFirst(held, batch, job)
+      for (const verdict of this.#options.judge?.batch(batch, job, slot.answer) ?? [])
+        this.#track(verdict.then(fault => fault && this.#failJob(held, job, describeBatch(batch), fault)))
     } catch (error) {
       if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
       await this.#failJob(held, job, describeBatch(batch), error)
@@ -238,16 +239,20 @@ export class Worker {
     this.#serve()
   }
 
-  #judgeFirst(held: AssignedPartition, batch: Batch, job: Job): void {
-    const judged = Promise.resolve(this.#options.judgeFirst?.(batch, job)).then(async fault => {
-      if (fault) await this.#failJob(held, job, describeBatch(batch), fault)
-    })
-    this.#judging.add(judged)
-    judged.catch(this.#end).finally(() => this.#judging.delete(judged))
+  /** `jobs` may show a later attempt by now. A result belongs to the attempt of its assignment. */
+  #jobOf({ attempt }: AssignedPartition, id: string): Job {
+    return { ...this.#jobs.peek(id)!, attempt }
+  }
+
+  /** Draining waits for it. If it fails, the worker ends. */
+  #track(task: Promise<unknown>): void {
+    this.#tasks.add(task)
+    task.catch(this.#end).finally(() => this.#tasks.delete(task))
   }
 
   /** Records in `jobs` that the job failed, and drops what we hold of this attempt. */
   async #failJob(held: AssignedPartition, job: Job, place: string, error: unknown): Promise<void> {
+    if (this.#failed.has(attemptOf(job))) return
     const { code, message, facts } = toRowmillError(error)
     const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
     await failJob(this.#sender, this.#connection.pipeline, job, { error: named, place, by: this.#options.name })
@@ -258,11 +263,7 @@ export class Worker {
 
   /** Sends what is ready at the head of a partition, in order. The worker commits an offset after its results are acknowledged. */
   #sendSlots(held: AssignedPartition): void {
-    for (let slot = held.takeReady(); slot; slot = held.takeReady()) {
-      const sending = this.#send(held, slot)
-      this.#sends.add(sending)
-      sending.catch(this.#end).finally(() => this.#sends.delete(sending))
-    }
+    for (let slot = held.takeReady(); slot; slot = held.takeReady()) this.#track(this.#send(held, slot))
   }
 
   async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
@@ -271,6 +272,10 @@ export class Worker {
     const to = { topic: topicsOf(this.#connection.pipeline).results, partition }
     if (item.kind === 'marker') {
       const { kind, value: given } = item.record
+      const job = this.#jobOf(held, given.job)
+      const verdict = kind === 'end' ? this.#options.judge?.end(job) : null
+      const fault = verdict && (await verdict)
+      if (fault) return this.#failJob(held, job, 'its end', fault).then(() => held.batcher.settle(item))
       const value = kind === 'end' ? encodeEndOfInput({ ...given, attempt }) : encodeRows(given)
       await this.#sender.send(to, { key: given.job, value })
     } else {
@@ -288,11 +293,6 @@ export class Worker {
       this.#idle = Promise.withResolvers<void>()
       await this.#idle.promise
     }
-    await Promise.all([...this.#sends, ...this.#judging, this.#intake.drain()])
+    await Promise.all([...this.#tasks, this.#intake.drain()])
   }
-}
-
-/** A job without rows still needs one call of the classifier: only the classifier knows the output columns. */
-function emptyBatch({ job, epoch, from }: EndOfInput, offset: number): Batch {
-  return { kind: 'batch', job, epoch, from, first: 0, offset, count: 0, parts: [] }
 }

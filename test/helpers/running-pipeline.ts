@@ -9,6 +9,7 @@ import type { PipelineConnection } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { publish } from '../../src/publish/publisher.ts'
 import type { Time } from '../../src/support/clock.ts'
+import type { JobJudge } from '../../src/work/job-judge.ts'
 import { Worker, type WorkerOptions } from '../../src/work/worker.ts'
 import { HEADER, sourceOf } from './exclaimer.ts'
 import { memorySink } from './pipeline.ts'
@@ -35,6 +36,7 @@ export interface WorkerSettings {
   readonly time?: Time
   readonly say?: (message: string) => void
   readonly onBatch?: (rows: number) => void
+  readonly judge?: JobJudge
 }
 
 /** Starts a worker in this process. The caller drains it. */
@@ -79,10 +81,18 @@ export class RunningPipeline<K extends Kafka = Kafka> {
   }
 
   async work(rowsClassifier: RowsClassifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
-    const { kafka = this.kafka, name = 'worker', batchRows = 10, onBatch = silent, say = silent, time } = settings
+    const {
+      kafka = this.kafka,
+      name = 'worker',
+      batchRows = 10,
+      onBatch = silent,
+      say = silent,
+      time,
+      judge,
+    } = settings
     const { pipeline } = this
     const classifier = decoding(rowsClassifier, name)
-    const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}) }
+    const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}), ...(judge ? { judge } : {}) }
     const running = await runWorker({ kafka, pipeline, say }, options)
     this.#t.after(() => running.drain().catch(() => {}))
     return running

@@ -5,12 +5,15 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openClassifier } from '../../src/classifier/open.ts'
 import { newJob } from '../../src/core/job.ts'
-import type { JobOption } from '../../src/model.ts'
-import { type Judgement, judge } from '../../src/probe/judge.ts'
+import type { Job, JobOption } from '../../src/model.ts'
+import { byKinds, WHOLE } from '../../src/probe/cuts.ts'
+import { type Fault, type Judgement, judge } from '../../src/probe/judge.ts'
+import { KindsMet } from '../../src/probe/kinds-met.ts'
 import { FreshClassifier, judgeMemory } from '../../src/probe/memory.ts'
-import type { Sample } from '../../src/probe/sample.ts'
+import { type Sample, sampleOf as sampleOfKept } from '../../src/probe/sample.ts'
 import { TimedTrials } from '../../src/probe/timed-trials.ts'
 import { Trials } from '../../src/probe/trials.ts'
+import { cellsOf, DEPENDENT, KINDS_BY_BATCH, COLUMNS as KINDS_COLUMNS } from '../helpers/kinds-by-batch.ts'
 import { python } from '../helpers/python.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -32,21 +35,40 @@ function sampleOf(seed: number, count = 60): Sample {
   }
 }
 
+/** What both kinds of trials show. */
+interface Judged extends Judgement {
+  readonly byKinds: Fault | null
+}
+
+/** What is wrong in batches of 10 rows that bring new kinds. Null: nothing, or nobody needs to ask. */
+async function judgeByKinds(trials: Trials, job: Job, { rows, seqs, lines }: Sample): Promise<Fault | null> {
+  const met = new KindsMet(job)
+  let asks = false
+  for (let from = 0; from < rows.length; from += 10) {
+    const kept = rows.slice(from, from + 10).map((row, i) => ({ row, seq: seqs[from + i]!, line: lines[from + i]! }))
+    const { columns, kinds } = await trials.classify(sampleOfKept(kept), WHOLE)
+    if (kinds.length > 0 && met.add({ columns, kinds: kinds.map(([...seen]) => seen.at(-1)!), rows: kept })) asks = true
+  }
+  const { sample, batches } = met.question
+  return asks ? (await judge(trials, { job, sample, cuts: [byKinds(batches)] })).fault : null
+}
+
 /** What the probe finds in each sample, one after the other in one process. */
 async function judgedEach(
   target: string,
   samples: readonly Sample[],
   { columns = COLUMNS, more = [] }: { columns?: readonly string[]; more?: readonly JobOption[] } = {},
-): Promise<Judgement[]> {
+): Promise<Judged[]> {
   const layout = { partitions: 1, blockRows: 100, topic: 'rows', rowsFrom: [0], resultsFrom: [0] }
   const options = [{ name: 'readCsv', value: '{}' }, ...more]
   const job = newJob({ ...layout, id: 'j', columns, indexKind: 'integer', options, at: 0, by: 'test' })
   const classifier = openClassifier({ target, python, by: 'test', memoryMB: null, onOutput: () => {} })
   try {
     await classifier.start()
-    const found: Judgement[] = []
+    const found: Judged[] = []
+    const trials = new Trials({ classifier, job, timeoutMs: 60_000 })
     for (const sample of samples) {
-      found.push(await judge(new Trials({ classifier, job, timeoutMs: 60_000 }), { job, sample }))
+      found.push({ ...(await judge(trials, { job, sample })), byKinds: await judgeByKinds(trials, job, sample) })
     }
     return found
   } finally {
@@ -90,7 +112,8 @@ for (const name of namesIn(ROW_WISE).filter(name => !BLAMED.includes(name))) {
       `${join(ROOT, ROW_WISE)}:${name}`,
       [1, 2, 3].map(seed => sampleOf(seed)),
     )
-    for (const { fault } of judgements) assert.equal(fault, null, fault?.message)
+    for (const { fault, byKinds } of judgements)
+      assert.deepEqual([fault, byKinds], [null, null], `${fault?.message} ${byKinds?.message}`)
     const again = await judgedAgain(`${join(ROOT, ROW_WISE)}:${name}`)
     assert.equal(again.fault, null, again.fault?.message)
     if (!MAY_BE_UNSTABLE.includes(name)) assert.deepEqual(judgements[0]!.unstable, UNSTABLE.includes(name) ? ['X'] : [])
@@ -143,9 +166,9 @@ test('a filter is not blamed where a missing number was dropped, which had made 
   const any = { more: [{ name: 'rows', value: 'any' }] }
   for (const name of ['drops_missing', 'drops_then_converts']) {
     const [judgement] = await judgedEach(`${join(ROOT, LOOKS)}:${name}`, [sampleOf(1)], any)
-    assert.deepEqual([judgement!.fault, judgement!.unstable], [null, []])
+    assert.deepEqual([judgement!.fault, judgement!.byKinds, judgement!.unstable], [null, null, []])
   }
-  const [{ fault }] = (await judgedEach(`${join(ROOT, LOOKS)}:drops_repeated`, [sampleOf(1)], any)) as [Judgement]
+  const [{ fault }] = (await judgedEach(`${join(ROOT, LOOKS)}:drops_repeated`, [sampleOf(1)], any)) as [Judged]
   assert.match(fault!.message, /^row \d+ \(line \d+\) is \[\] with all rows at once, but /)
 })
 
@@ -188,7 +211,21 @@ for (const [file, names, sample] of OF_TESTS) {
   for (const name of names) {
     test(`${file}:${name} is not blamed`, async () => {
       const [judgement] = await judgedEach(`${join(ROOT, file)}:${name}`, [sample], { columns: ['ID', 'A', 'B', 'C'] })
-      assert.deepEqual([judgement!.fault, judgement!.unstable], [null, []])
+      assert.deepEqual([judgement!.fault, judgement!.byKinds, judgement!.unstable], [null, null, []])
     })
   }
+}
+
+/** Ten rows have other cells, and they are a batch. */
+const ODD: Sample = {
+  seqs: Array.from({ length: 40 }, (_, at) => at),
+  lines: Array.from({ length: 40 }, (_, at) => at + 2),
+  rows: Array.from({ length: 40 }, (_, at) => cellsOf(at, at >= 20 && at < 30)),
+}
+
+for (const name of [...DEPENDENT, 'each_alone']) {
+  test(`a batch that brings another kind shows whether the kind follows from all rows: ${name}`, async () => {
+    const [judgement] = await judgedEach(`${KINDS_BY_BATCH}:${name}`, [ODD], { columns: KINDS_COLUMNS })
+    assert.equal(judgement!.byKinds?.column, name === 'each_alone' ? undefined : 'X')
+  })
 }

@@ -2,8 +2,10 @@ import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
 import { defaultPartitions } from '../../pipeline/topics.ts'
+import { Probe } from '../../probe/probe.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
+import { KindsProbe } from '../../work/kinds-probe.ts'
 import { Supervisor } from '../../work/supervisor.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
@@ -29,7 +31,7 @@ export const workCommand = defineCommand({
   ],
   docs: {
     probe:
-      'of the first batch of each job of a file, rows at most to classify once more, in other batches, to see whether the classifier looks at other rows; 0 turns it off',
+      'of the first batch of each job of a file, rows at most to classify once more, in other batches, to see whether the classifier looks at other rows; batches of another kind are tried too; 0 turns it off',
   },
   exits: [5, 6],
   async act(_, options) {
@@ -45,7 +47,9 @@ export const workCommand = defineCommand({
       const waiting = new Waiting(say, async () => waitsFor)
       const onBatch = () => waiting.progress()
       const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
-      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch })
+      const open = () => new Probe(classifier)
+      const kinds = probe > 0 ? new KindsProbe({ say, open, closes: true }) : null
+      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, kinds })
       supervisor.start()
       const ended = new AbortController()
       const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
