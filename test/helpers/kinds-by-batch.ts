@@ -1,22 +1,17 @@
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /** Classifiers with a column whose kind follows from all rows of a batch, and `each_alone`. */
 export const KINDS_BY_BATCH = join(import.meta.dirname, '../probe/fixtures/kinds_by_batch.py')
 
-/** For each of these classifiers, the cell of most rows and that of a few. */
-const CELLS: Readonly<Record<string, readonly [usual: (seq: number) => string, odd: (seq: number) => string]>> = {
-  gaps_as_text: [seq => `${seq}`, () => ''],
-  no_times: [seq => `${seq}`, () => ''],
-  answers_and_numbers: [seq => `${seq}`, seq => `${seq % 2 ? 'yes' : 'no'}${seq}`],
-  answers: [seq => (seq % 2 ? 'yes' : 'no'), () => ''],
-  names: [seq => `n${seq}`, () => ''],
-  long_numbers: [seq => `${seq}`, seq => `${2n ** 63n + BigInt(seq)}`],
-}
+/** The names of those that look at other rows. */
+export const DEPENDENT = [...readFileSync(KINDS_BY_BATCH, 'utf8').matchAll(/^def (\w+)\(df\)/gm)]
+  .map(([, name]) => name!)
+  .filter(name => name !== 'each_alone')
 
-export const DEPENDENT = Object.keys(CELLS)
-export const COLUMNS = ['ID', ...DEPENDENT.map(name => name.toUpperCase())]
+export const COLUMNS = ['ID', 'N']
 
-/** The values of a row: a column for each classifier. */
-export function cellsOf(seq: number, isOdd: boolean): string[] {
-  return [`${seq}`, ...Object.values(CELLS).map(([usual, odd]) => (isOdd ? odd : usual)(seq))]
+/** The values of a row. In a rare one their columns have another kind, and N looks as in any other. */
+export function cellsOf(seq: number, isRare: boolean): string[] {
+  return [`${seq}`, isRare ? `9${1000 + seq}` : `${seq}`]
 }

@@ -216,8 +216,8 @@ for (const [file, names, sample] of OF_TESTS) {
   }
 }
 
-/** Ten rows have other cells, and they are a batch. */
-const ODD: Sample = {
+/** Ten rows are rare, and they are a batch. */
+const RARE: Sample = {
   seqs: Array.from({ length: 40 }, (_, at) => at),
   lines: Array.from({ length: 40 }, (_, at) => at + 2),
   rows: Array.from({ length: 40 }, (_, at) => cellsOf(at, at >= 20 && at < 30)),
@@ -225,7 +225,7 @@ const ODD: Sample = {
 
 for (const name of [...DEPENDENT, 'each_alone']) {
   test(`a batch that brings another kind shows whether the kind follows from all rows: ${name}`, async () => {
-    const [judgement] = await judgedEach(`${KINDS_BY_BATCH}:${name}`, [ODD], { columns: KINDS_COLUMNS })
+    const [judgement] = await judgedEach(`${KINDS_BY_BATCH}:${name}`, [RARE], { columns: KINDS_COLUMNS })
     assert.equal(judgement!.byKinds?.column, name === 'each_alone' ? undefined : 'X')
   })
 }
