@@ -514,5 +514,22 @@ export const CALLS: Record<string, readonly string[]> = {
     'header=1,skiprows=1',
     'skiprows=skip3',
   ],
+  zeros: [
+    '',
+    "engine='python'",
+    "index_col='b'",
+    "index_col=['a','b']",
+    "index_col=['c','b']",
+    "index_col=['b','c'],engine='python'",
+    "index_col=['b','c'],dtype={'b':'float32'}",
+    "index_col=['a','b'],dtype_backend='numpy_nullable'",
+  ],
+  bigcat: [
+    "dtype='category'",
+    "dtype='category',engine='python'",
+    "dtype={'c':'category'}",
+    "dtype={'c':'category'},index_col='c'",
+    "dtype={'c':'category'},na_values=['3']",
+  ],
   low: ['', 'low_memory=False', "dtype={'a':str}"],
 }

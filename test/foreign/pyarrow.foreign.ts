@@ -54,7 +54,7 @@ test('batches of dtypes of pyarrow equal the slices of the whole DataFrame', asy
     }
 })
 
-for (const file of ['slices', 'random-reads', 'as-people-write'])
+for (const file of ['slices', 'random-reads', 'proof', 'as-people-write'])
   test(`${file}.pandas.ts`, async () => {
     const env = { ROWMILL_TEST_PYTHON: withArrow, NODE_TEST_CONTEXT: undefined }
     const path = join(TESTS, `classifier/${file}.pandas.ts`)

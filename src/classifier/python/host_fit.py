@@ -91,9 +91,11 @@ def described(recipe, at):
     rule, dtype = recipe.rules[at], recipe.dtypes[at]
     if rule['kind'] == 'date':
         return f'has dates ({dtype})' + (f' in the format {rule["format"]!r}' if rule['format'] else '')
+    if isinstance(dtype, pd.CategoricalDtype):
+        return 'is a category of other values'
     if rule['kind'] == 'typed':
         return f'has objects of type {" and ".join(dict.fromkeys(kind for _, kind in rule["runs"]))}'
-    return 'is a category of other values' if isinstance(dtype, pd.CategoricalDtype) else f'is {dtype}'
+    return f'is {dtype}'
 
 
 def failed(message, **facts):

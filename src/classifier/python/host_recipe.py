@@ -223,7 +223,7 @@ class Recipe:
             made = self.objects(at, kind, [cells[i] for i in there])
             for i, value in zip(there, made):
                 values[i] = value
-        return pd.Series(values, dtype=object)
+        return pd.Series(values, dtype=object).astype(self.dtypes[at])
 
     def objects(self, at, kind, cells):
         if kind == 'text' or not cells:
@@ -243,6 +243,8 @@ class Recipe:
         names = [label_of(name) for name in self.index_rule['names']]
         levels = [pd.Index(values[at].array, dtype=values[at].dtype, name=name) for at, name in zip(self.at_index, names)]
         if self.index_rule.get('multi'):
+            zeros = self.index_rule['zeros']
+            levels = [level if zero is None else level.where(level != 0, float(zero)) for level, zero in zip(levels, zeros)]
             return pd.MultiIndex.from_arrays(levels, names=names)
         return numbers(levels[0].tolist(), names[0]) if self.index_rule.get('range') else levels[0]
 

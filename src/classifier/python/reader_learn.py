@@ -68,6 +68,7 @@ class Learner:
         made = {'cells': self.at_index, 'names': [as_json(name, 'the index') for name in index.names]}
         if isinstance(index, pd.MultiIndex):
             made['multi'] = True
+            made['zeros'] = [zero_of(level) for level in index.levels]
         if self.at_index and isinstance(index, pd.RangeIndex):
             made['range'] = True
         return made
@@ -95,6 +96,9 @@ class Learner:
             return self.date_rule(at, zoned(dtype))
         if str(dtype) == 'null[pyarrow]':
             return {'kind': 'null', 'dtype': 'null[pyarrow]', 'keys': keys}
+        if isinstance(dtype, pd.CategoricalDtype) and dtype.categories.dtype == object and {*map(type, dtype.categories)} == {int}:
+            # Integers beyond 64 bits are objects, which pandas' parser does not find among the categories.
+            return {'kind': 'typed', 'dtype': self.dtype(values, where), 'runs': [[0, 'int']], 'keys': keys, 'found': True}
         text = PANDAS >= (3, 0) and dtype == pd.StringDtype(na_value=np.nan)
         rule = {'kind': 'text' if text else 'parse', 'dtype': self.dtype(values, where), 'keys': keys}
         if text or self.gives_dtype(keys):
@@ -172,6 +176,12 @@ class Learner:
         if at in self.at_index:
             return part.index.get_level_values(self.at_index.index(at))
         return part.iloc[:, self.at_columns.index(at)].array
+
+
+def zero_of(level):
+    """The zero of a level of floats. A MultiIndex makes one value of 0.0 and -0.0: that which came first in the file."""
+    zeros = level[level == 0] if isinstance(level.dtype, np.dtype) and level.dtype.kind == 'f' else []
+    return repr(float(zeros[0])) if len(zeros) else None
 
 
 def present(cells, recipe, at):
