@@ -22,7 +22,7 @@ const REFUSED: Reasons = {
   },
   exact: {
     "usecols=['a','b'],dtype='Int64'":
-      /READ_DIFFERS '1\.0' makes floats of the column, and '9007199254740995' is no float/,
+      /READ_DIFFERS '1\.0' makes floats of the column, and '9007199254740993' is no float/,
     "usecols=['b'],dtype='Int64',engine='python'": /READ_DIFFERS '1\.0' makes floats/,
     "index_col='b',usecols=['a','b'],dtype={'b':'Int64'}": /READ_DIFFERS '1\.0' makes floats/,
   },

@@ -23,21 +23,26 @@ class NullableNumbers:
     def see(self, at, cells, values, missing, inferred):
         """Looks at a piece of a column: its cells, and the values that they have in the whole frame."""
         numbers = values.to_numpy(dtype='float64', na_value=1)
-        large = np.flatnonzero(np.abs(numbers) >= EXACT)
-        for row in large if values.dtype.kind == 'f' else ():
-            # pyarrow refuses an integer that is no float.
-            exact = int if isinstance(values.dtype, pd.ArrowDtype) else float
-            if INTEGER.fullmatch(cells[row]) and exact(int(cells[row])) != exact(numbers[row]):
-                raise differs(f'{cells[row]!r} is {values[row]} in the whole file, and may be read otherwise in a batch')
+        large = (row for row in np.flatnonzero(np.abs(numbers) >= EXACT) if INTEGER.fullmatch(cells[row]))
+        if values.dtype.kind == 'f':
+            exact = isinstance(values.dtype, pd.ArrowDtype)  # pyarrow refuses a whole number that is no float
+            for row in large:
+                if float(cells[row]) != numbers[row] or (exact and not is_float(cells[row])):
+                    raise differs(f'{cells[row]!r} is {values[row]} in the whole file, and may be read otherwise in a batch')
         if values.dtype.kind == 'f' or inferred:
             return
-        if len(large):
-            self.large.setdefault(at, cells[large[0]])
+        if at not in self.large:
+            inexact = (cells[row] for row in large if not is_float(cells[row]))
+            self.large.update((at, cell) for cell in itertools.islice(inexact, 1))
         if at not in self.fractions:
             others = (cell for cell in cells if cell is not None and cell not in missing and not INTEGER.fullmatch(cell))
             self.fractions.update((at, cell) for cell in itertools.islice(others, 1))
         if at in self.fractions and at in self.large:
             raise differs(f'{self.fractions[at]!r} makes floats of the column, and {self.large[at]!r} is no float')
+
+
+def is_float(digits):
+    return len(digits) < 400 and int(digits) == float(digits)
 
 
 def differs(what):
