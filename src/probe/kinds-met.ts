@@ -6,10 +6,13 @@ import { rowBytes } from '../wire/packed-rows.ts'
 import { sameNames } from './compare.ts'
 import { type KeptRow, type Sample, sampleOf } from './sample.ts'
 
-/** At most so many rows of a result are chosen ... */
+/** At most so many rows of a result are chosen. */
 const ROWS_OF_RESULT = 50
-/** ... for so many columns, and for each so many that look different. */
+/** Of rows that take more than this together, fewer are chosen. */
+const BYTES_OF_RESULT = 256 * 1024
+/** They are chosen for at most so many columns ... */
 const MOST_COLUMNS = 1000
+/** ... and for so many different looks of a cell. */
 const SHAPES = 6
 /** Rows of a job that take more than this together are not kept. */
 const MOST_BYTES = 4 * 1024 * 1024
@@ -59,6 +62,7 @@ export class KindsMet {
   readonly #casts: ReadonlySet<string>
   readonly #kinds = new KindsOfColumns()
   readonly #batches: KeptRow[][] = []
+  readonly #seqs = new Set<number>()
   #columns: readonly string[] | null = null
   #bytes = 0
 
@@ -72,10 +76,12 @@ export class KindsMet {
     this.#columns ??= columns
     if (!sameNames(columns, this.#columns)) return false // the collector ends the job
     const isNew = this.#kinds.add(kinds)
-    const bytes = rows.reduce((sum, { row }) => sum + rowBytes(row), 0)
+    const kept = rows.filter(({ seq }) => !this.#seqs.has(seq)) // a batch may come twice, cut in another way
+    const bytes = kept.reduce((sum, { row }) => sum + rowBytes(row), 0)
     if (isNew.length === 0 || this.#bytes + bytes > MOST_BYTES) return false
     this.#bytes += bytes
-    this.#batches.push([...rows])
+    this.#batches.push(kept)
+    for (const { seq } of kept) this.#seqs.add(seq)
     return isNew.some(column => !this.#casts.has(columns[column]!) && this.#isUndecided(column, kinds[column]!))
   }
 
@@ -101,6 +107,15 @@ function isAlike(a: Kind, b: Kind, rules: CellRules): boolean {
   const both = (...kinds: Kind[]) => kinds.includes(a) && kinds.includes(b)
   const isMissing = [a, b].some(kind => kind === 'empty' || kind === 'missing')
   return a === b || both('integer', 'negative') || both('float', 'whole') || (!isMissing && rules.areDates([a, b]))
+}
+
+/** The first of these rows that are not too long together. At least two of them. */
+export function fewBytes(rows: readonly KeptRow[]): KeptRow[] {
+  let bytes = 0
+  return rows.filter(({ row }, at) => {
+    bytes += rowBytes(row)
+    return at < 2 || bytes <= BYTES_OF_RESULT
+  })
 }
 
 /** Rows of a result, by position, that show why these columns have their kinds: the cells of each look different. */

@@ -3,7 +3,7 @@ import type { Batch } from '../core/batcher.ts'
 import { lineOf } from '../core/describe-batch.ts'
 import { attemptOf } from '../core/job.ts'
 import type { Job, Result } from '../model.ts'
-import { KindsOfColumns, type MetKinds, rowsThatShow } from '../probe/kinds-met.ts'
+import { fewBytes, KindsOfColumns, type MetKinds, rowsThatShow } from '../probe/kinds-met.ts'
 import type { KeptRow } from '../probe/sample.ts'
 import { RecentlyUsed } from '../support/recently-used.ts'
 import { decode, decodeResultHead, decodeValues } from '../wire/codec.ts'
@@ -26,7 +26,7 @@ export class KindsOfBatches {
       if (isNew.length === 0) continue
       const result = decode(bytes).value as Result
       const places = rowsThatShow(result, isNew).map(at => result.first - batch.first + at)
-      met.push({ columns, kinds, rows: rowsAt(batch, places) })
+      met.push({ columns, kinds, rows: fewBytes(rowsAt(batch, places)) })
     }
     return met
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Result } from '../../src/model.ts'
-import { KindsMet, rowsThatShow } from '../../src/probe/kinds-met.ts'
+import { fewBytes, KindsMet, rowsThatShow } from '../../src/probe/kinds-met.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 import { resultRecord } from '../helpers/result-record.ts'
 
@@ -65,6 +65,27 @@ test('rows that take too many bytes are not kept, and nobody asks about them', (
   assert.equal(met.add(batch('integer', 0, 2, 1_200_000)), false)
   assert.equal(met.add(batch('text', 10, 2, 1_200_000)), false)
   assert.deepEqual(met.question.sample.seqs, [0, 1])
+})
+
+test('a row that comes again in another batch is tried once', () => {
+  const met = new KindsMet(jobRecord())
+  for (const [kind, seq] of [
+    ['integer', 10],
+    ['text', 11],
+  ] as const)
+    met.add(batch(kind, seq))
+  assert.deepEqual(
+    [met.question.sample.seqs, met.question.batches],
+    [
+      [10, 11, 12],
+      [[0, 1], [2]],
+    ],
+  )
+})
+
+test('of long rows, two are chosen', () => {
+  const { rows } = batch('text', 0, 5, 200_000)
+  assert.deepEqual([fewBytes(rows).length, fewBytes(batch('text', 0, 5).rows).length], [2, 5])
 })
 
 const result = (cells: readonly string[], more: Partial<Result> = {}): Result =>
