@@ -45,6 +45,15 @@ export async function freeze(pid: number): Promise<void> {
   await until(`every thread of process ${pid} stops`, () => readdirSync(tasks).every(isStopped))
 }
 
+/** Whether a process is stopped, as `freeze` stops it. */
+export function isStopped(pid: number): boolean {
+  try {
+    return stateOf(readFileSync(`/proc/${pid}/stat`, 'utf8')) === 'T'
+  } catch {
+    return false // it has just ended
+  }
+}
+
 function processes(): ProcessInfo[] {
   return readdirSync('/proc')
     .filter(name => /^[0-9]+$/.test(name))
