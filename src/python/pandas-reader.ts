@@ -56,7 +56,8 @@ type ReaderAnswer = {
   readonly counted?: number
   readonly note?: string
   readonly rows?: SourceRows['rows']
-  readonly lines?: SourceRows['lines']
+  /** The line of the first of them, if each row takes one line. */
+  readonly line?: number
   readonly end?: true
 }
 
@@ -112,9 +113,9 @@ export class PandasReader {
   async *rows(): AsyncGenerator<SourceRows> {
     this.#send({ rows: true })
     for (;;) {
-      const { rows, lines, end } = await this.#next()
+      const { rows, line, end } = await this.#next()
       if (end) return
-      yield { rows: rows!, lines: this.#exactLines ? lines! : null }
+      yield { rows: rows!, lines: this.#exactLines ? rows!.map((_, at) => line! + at) : null }
     }
   }
 

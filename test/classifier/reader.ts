@@ -18,7 +18,7 @@ export interface ReaderAnswer {
     readonly longestBytes: number
   }
   readonly rows?: readonly (readonly string[])[]
-  readonly lines?: readonly number[]
+  readonly line?: number
   readonly end?: true
   readonly error?: { readonly code: string; readonly message: string; readonly facts: Record<string, unknown> }
   readonly note?: string

@@ -154,13 +154,13 @@ class Recipe:
     def is_float(self, at):
         return self.rules[at]['kind'] == 'parse' and getattr(self.dtypes[at], 'kind', '') == 'f'
 
-    def zeros(self, at, cells):
+    def zeros(self, at, cells, values):
         """The rows whose cell is -0. Its sign depends on whether pandas finds only whole numbers, and so on other rows."""
-        found = (row for row, cell in enumerate(cells) if cell and '-0' in cell and NEGATIVE_ZERO.fullmatch(cell))
-        return [row for row in found if cells[row] not in self.missing[at]]
+        zeros = np.flatnonzero(values.to_numpy(dtype='float64', na_value=np.nan) == 0).tolist()
+        return [row for row in zeros if cells[row] and NEGATIVE_ZERO.fullmatch(cells[row]) and cells[row] not in self.missing[at]]
 
     def signed(self, at, cells, made):
-        rows = self.zeros(at, cells)
+        rows = self.zeros(at, cells, made)
         if not rows:
             return made
         values = made.array.copy()

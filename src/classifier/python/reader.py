@@ -7,7 +7,7 @@ The descriptors and frames are those of host.py, and so is the first answer, {"b
 1. {"check": true, "call", "writeCall"}: refuses wrong calls -> {"checked": {"toCsv", "names"}}
 2. {"path", "call", "writeCall", "lowMemory", "spool"}: -> {"note": text} and {"counted": n} any number of times, then
    {"learned": {"columns", "recipe", "total", "toCsv", "names", "digest", "exactLines", "longestBytes"}}
-3. {"rows": true}: -> {"rows", "lines"} again and again, then {"end": true}. May be asked twice.
+3. {"rows": true}: -> {"line", "rows"} again and again, then {"end": true}. May be asked twice.
 
 Every answer may be {"error": {code, message, facts}} instead. A file is learned, cut and proved before `learned` comes, so
 before anything is published: the call of the original job reads the whole file (learn), pandas' tokenizer makes texts of

@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 
+import numpy as np
 import pandas as pd
 from host_target import HostError
 from pandas.io.parsers import readers
@@ -20,6 +21,9 @@ VALUES = (
     *('converters', 'true_values', 'false_values', 'na_values', 'keep_default_na', 'thousands', 'decimal', 'parse_dates'),
     *('date_format', 'dayfirst', 'cache_dates', 'dtype_backend', 'infer_datetime_format', 'keep_date_col'),
 )
+
+# The dtype of a column that nobody reads. The C engine makes no objects for it.
+LEFT_OUT = np.dtype('S1')
 
 
 class Unread(readers.TextFileReader):
@@ -81,6 +85,15 @@ class Cut:
                 return
             if self.rest is not None:
                 self.rest -= len(columns[0])
+
+    def leave_out(self, cells):
+        """From the next piece on, makes no texts of these cells. Returns False if it cannot."""
+        # The parser finds a dtype by the name of a column or by its place, so no name may be the place of another column.
+        if self.engine != 'c' or any(name in self.places and name != place for name, place in zip(self.names, self.places)):
+            return False
+        left = {self.places[at] for at in cells}
+        self.parser._reader.dtype = {place: LEFT_OUT if place in left else np.dtype(object) for place in self.places}
+        return True
 
     def next_c(self, count):
         data = self.parser._reader.read(count)

@@ -83,14 +83,17 @@ def cut_and_prove(reader, path, args, original, spool, lined):
     cut = Cut(path, args)
     try:
         learner = recipe = None
-        done = 0
+        known, done = {}, 0
         for columns in cut.pieces(PIECE_ROWS):
             if learner is None:
                 learner = Learner(original.frame, cut, args)
                 made = learner.recipe()
                 recipe = Recipe(made, args)
-            columns = [cells.tolist() for cells in columns]
+                known = learner.known(recipe) if isinstance(original, Whole) else {}
+                known = known if cut.leave_out(known) else {}
             count, line = len(columns[0]), done + 2
+            columns = [known[at][done : done + count] if at in known else cells for at, cells in enumerate(columns)]
+            columns = [cells.tolist() for cells in columns]
             part = original.part(done, count)
             learner.see(columns, part, recipe)
             prove(assembled(recipe, columns, count, done), part, done, line if lined else None)
@@ -142,8 +145,7 @@ class Spool:
                 what = f'rows {line + start - 2} to {line + start - 3 + len(part[0])} hold a lone surrogate ({ascii(error.object[error.start])})'
                 cure = "which is no text. Give encoding_errors='replace', or the encoding of the file, in the original job too"
                 raise HostError('INPUT_ENCODING', f'{what}, {cure}.') from error
-            lines = ','.join(map(str, range(line + start, line + min(start + step, count))))
-            body = b'{"rows":%b,"lines":[%b]}' % (body, lines.encode())
+            body = b'{"line":%d,"rows":%b}' % (line + start, body)
             self.longest = max(self.longest, len(body))
             with self.room():
                 self.file.write(len(body).to_bytes(4, 'big'))
@@ -214,8 +216,9 @@ def digest_of(path):
     with open(path, 'rb') as file:
         for part in iter(lambda: file.read(1 << 20), b''):
             digest.update(part)
-            feeds += part.count(b'\n')
-            returns += part.count(b'\r')
+            codes = np.frombuffer(part, dtype='uint8')
+            feeds += int(np.count_nonzero(codes == ord('\n')))
+            returns += int(np.count_nonzero(codes == ord('\r')))
             last = part[-1:]
     lines = feeds + (last != b'\n') if returns in (0, feeds) else None
     return f'sha256:{digest.hexdigest()}', lines

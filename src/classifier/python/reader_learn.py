@@ -167,10 +167,21 @@ class Learner:
 
         for at, rule in enumerate(recipe.rules):
             if 'zero' not in rule and recipe.is_float(at):
-                for row in recipe.zeros(at, columns[at])[:1]:
+                for row in recipe.zeros(at, columns[at], self.values(at, part))[:1]:
                     rule['zero'] = repr(float(self.values(at, part)[row]))
             if rule['kind'] == 'parse' and is_nullable_number(recipe.dtypes[at]):
                 self.nullable.see(at, columns[at], self.values(at, part), recipe.missing[at], 'found' in rule)
+
+    def known(self, recipe):
+        """The objects of each column that has the text of every cell, so that nothing needs to make it again."""
+        found = {}
+        for position, at in enumerate(self.at_columns):
+            objects = getattr(self.frame.iloc[:, position].array, '_ndarray', None)
+            if recipe.rules[at]['kind'] == 'text' and objects is not None:
+                texts = objects.tolist()
+                if set(map(type, texts)) == {str} and recipe.missing[at].isdisjoint(texts):
+                    found[at] = objects
+        return found
 
     def values(self, at, part):
         if at in self.at_index:
