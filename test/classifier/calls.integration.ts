@@ -11,6 +11,7 @@ const WRITTEN: Record<string, [Record<string, unknown>, string[]]> = {
   "df.to_csv(f'out/{day}.csv', quoting=csv.QUOTE_NONNUMERIC)": [{ quoting: 2 }, []],
   "df.to_csv(OUT, columns=('id', 'name'))": [{ columns: ['id', 'name'] }, []],
   'df.to_csv(OUT, columns=LETTERS)': [{ columns: ['id', 'name'] }, ['LETTERS']],
+  'df.to_csv(OUT, index=0, header=None, doublequote=1)': [{ index: false, header: false, doublequote: true }, []],
   'df.to_csv(OUT, float_format=short)': [{}, ['short']],
   "df.to_csv(OUT, compression={'method': 'gzip', 'mtime': 1})": [{ compression: { method: 'gzip', mtime: 1 } }, []],
   '  df.to_csv(\n    OUT,\n    index=False,  # no numbers\n  )': [{ index: false }, []],

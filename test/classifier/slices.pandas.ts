@@ -111,6 +111,20 @@ test('a file is read in pieces, so that memory does not grow with it, if the cal
   assert.deepEqual(Object.fromEntries(found), WAYS)
 })
 
+test('bytes of another encoding are named with their line and a likely encoding', async () => {
+  const { bytes, utf16 } = await compareSlices({ bytes: ['', "engine='python'"], utf16: ['', "encoding='utf-16'"] })
+  for (const answer of Object.values(bytes))
+    assert.match(
+      answer.join(' '),
+      /Line 2 is the first that is not utf-8\. Name the encoding of the file, such as 'cp1252'\./,
+    )
+  assert.match(
+    utf16['']!.join(' '),
+    /Line 1 is the first that is not utf-8\. Name the encoding of the file, such as 'utf-16'\./,
+  )
+  assert.equal(utf16["encoding='utf-16'"]![0], 'same')
+})
+
 describe('batches equal the slices of the whole DataFrame', () => {
   const answers = compareSlices(CALLS)
   for (const [file, calls] of Object.entries(CALLS)) {

@@ -20,6 +20,7 @@ import json
 import os
 import sys
 
+FLAGS = ('index', 'header', 'doublequote')
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -77,6 +78,8 @@ class Reader:
         if read is not None:
             self.parts.reader_file.check_arguments(given[0], read)
         plain, _ = call.to_json(write or {})
+        # to_csv takes 0 and None for False, and 1 for True.
+        plain.update({name: bool(plain[name]) for name in FLAGS if type(plain.get(name, '')) in (int, type(None))})
         return read, {'toCsv': plain, 'names': names}
 
     def classifier(self):

@@ -1,12 +1,14 @@
 """What the call of the original job makes of a file: the whole DataFrame, or one piece after the other."""
 
 import csv
+import re
 import warnings
 
 import numpy as np
 import pandas as pd
 from host_target import HostError
 from pandas.api import types
+from pandas.io.common import infer_compression
 
 # Larger pieces fall out of the caches of the processor, and in smaller ones each call of pandas costs too much.
 PIECE_ROWS = 10_000
@@ -107,7 +109,7 @@ def of_file(error, path):
     if isinstance(error, pd.errors.EmptyDataError):
         code = 'INPUT_EMPTY'
     elif isinstance(error, UnicodeError):
-        code = 'INPUT_ENCODING'
+        code, said = 'INPUT_ENCODING', f'{said}{bad_line(path, error)}'
     elif isinstance(error, (pd.errors.ParserError, csv.Error)):
         code = 'INPUT_FIELDS' if 'fields' in said else 'INPUT_QUOTE' if 'string' in said else 'INPUT_UNREADABLE'
     elif isinstance(error, (OSError, EOFError, MemoryError)):
@@ -115,3 +117,16 @@ def of_file(error, path):
     else:
         code = 'USAGE'
     return HostError(code, f'pandas cannot read {path} with this call: {said}. The original job fails, too.', {'type': type(error).__name__})
+
+
+def bad_line(path, error):
+    """Names the first line with bytes of another encoding, if the lines of the file show in its bytes, and the cure."""
+    if infer_compression(path, 'infer') is None and not re.search('16|32', error.encoding):
+        with open(path, 'rb') as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    line.decode(error.encoding)
+                except UnicodeError:
+                    likely = 'utf-16' if line[:2] in (b'\xff\xfe', b'\xfe\xff') else 'cp1252'
+                    return f'. Line {number} is the first that is not {error.encoding}. Name the encoding of the file, such as {likely!r}'
+    return ''
