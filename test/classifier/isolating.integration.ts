@@ -60,11 +60,12 @@ async function classify(
   const { timeoutMs = null, memoryMB = null, target = `${FIXTURE}:${name}` } = settings
   const said: string[] = []
   let starts = 0
+  let isOver = false
   const time = new ManualTime()
   const onOutput = async (text: string) => {
     if (!text.includes('it hangs')) return
     // In small steps: the answer to the call before it may still be on its way.
-    for (const now = starts; starts === now; ) await time.pass(10)
+    for (const now = starts; starts === now && !isOver; ) await time.pass(10)
   }
   const classifier = new IsolatingClassifier({
     open: () => {
@@ -73,7 +74,10 @@ async function classify(
     },
     ...{ timeoutMs, by: 'w', say: message => said.push(message), time },
   })
-  t.after(() => classifier.close())
+  t.after(() => {
+    isOver = true
+    return classifier.close()
+  })
   await classifier.start()
   const answers = await Promise.all(batches(40, 10, bad).map(batch => classifier.classify(batch, JOB)))
   const marks: (string | null)[] = []
