@@ -10,7 +10,7 @@ import pandas as pd
 from pandas._libs.parsers import STR_NA_VALUES
 
 sys.path.insert(0, 'src/classifier/python')
-from host_frame import Reader  # noqa: E402
+from host_frame import Reader, reads_ranges  # noqa: E402
 
 DEFAULTS = {'index_col': 0, 'dtype': 'str', 'engine': 'python'}
 NAMES = {'int64': 'integer', 'uint64': 'unsigned', 'float64': 'float', 'bool': 'boolean', 'str': 'text'}
@@ -64,7 +64,13 @@ def kind(request):
         return 'range'
     if len(index) and index.isna().all():
         return 'empty'
+    if index.dtype == object and not reads_ranges():
+        return 'text'  # pandas before 3 has no dtype of texts
     return NAMES.get(str(index.dtype), str(index.dtype))
+
+
+def ranges(_):
+    return reads_ranges()
 
 
 def words(_):
@@ -81,7 +87,7 @@ def data(request):
     return base64.b64decode(request['data'])
 
 
-QUESTIONS = {f.__name__: f for f in (records, serial, batched, kind, words, arguments)}
+QUESTIONS = {f.__name__: f for f in (records, serial, batched, kind, ranges, words, arguments)}
 
 for line in sys.stdin:
     request = json.loads(line)

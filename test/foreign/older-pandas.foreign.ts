@@ -18,11 +18,13 @@ const TESTS = join(import.meta.dirname, '..')
 const FILES: readonly (readonly [file: string, tests?: string])[] = [
   ['classifier/calls.integration.ts'],
   ['classifier/slices.pandas.ts'],
+  ['classifier/corpus-reads.pandas.ts'],
   ['classifier/random-reads.pandas.ts'],
   ['classifier/proof.pandas.ts'],
   ['classifier/python-bytes.pandas.ts'],
   ['classifier/as-people-write.pandas.ts'],
   ['connectors/to-csv-table.pandas.ts'],
+  ['pandas/index-kind.pandas.ts'],
   ['pandas/whole-columns.pandas.ts'],
   // Whole pipelines.
   ['e2e/pasted-calls.e2e.ts', 'rows of many dtypes'],

@@ -14,7 +14,7 @@ from host_recipe import Recipe
 from host_target import HostError
 from reader_cut import Cut
 from reader_learn import Learner
-from reader_original import PIECE_ROWS, of_file, read_pieces
+from reader_original import PIECE_ROWS, of_file, passed_on, read_pieces
 from reader_prove import assembled, prove
 
 # Rows that skipfooter leaves out may be among the first.
@@ -119,15 +119,12 @@ def column_args(args, first, place, at):
 
 
 def read_column(reader, path, args, label):
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter('always')
+    with passed_on(reader, f'pandas, column {label!r}'):
         try:
             frame = pd.read_csv(path, **args)
         except Exception as error:
             said = f'{type(error).__name__}: {" ".join(str(error).split())}'
             raise refused(f'pandas cannot read column {label!r} alone: {said}') from error
-    for warning in caught:
-        reader.note(f'pandas, column {label!r}: {str(warning.message).strip()}')
     if list(frame.columns) != [label]:
         raise refused(f'pandas reads {list(frame.columns)} for column {label!r} alone')
     return frame

@@ -1,5 +1,6 @@
 """What the call of the original job makes of a file: the whole DataFrame, or one piece after the other."""
 
+import contextlib
 import csv
 import re
 import warnings
@@ -16,16 +17,23 @@ PIECE_ROWS = 10_000
 
 def read_original(reader, path, args):
     """The DataFrame of the whole file, as Whole or as Pieces. What pandas warns of is passed on."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter('always')
+    with passed_on(reader, 'pandas'):
         try:
             original = read_pieces(path, args) or Whole(pd.read_csv(path, **args))
         except Exception as error:
             raise of_file(error, path) from error
+    return original
+
+
+@contextlib.contextmanager
+def passed_on(reader, of):
+    """Passes on what pandas warns of, each text once. Left-out rows are told when the file is cut."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        yield
     for text in dict.fromkeys(str(warning.message).strip() for warning in caught):
         if not text.startswith('Skipping line'):
-            reader.note(f'pandas: {text}')
-    return original
+            reader.note(f'{of}: {text}')
 
 
 class Whole:
