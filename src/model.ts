@@ -209,6 +209,7 @@ export interface Reject {
  * - `object integer`, `object float`: the same in an object column, whose values pandas writes as they are
  * - `mixed`: anything else in an object column. `mixed float`: with floats, and without integers
  * - `dropped float`: floats of a batch whose rows were all dropped
+ * - `Int64`, `Int64 missing`, `Int64 long`: nullable integers; one of them missing; none missing, and one beyond 2^53
  * - any other word: the name of the dtype (`datetime64[ns]`, `category`, ...)
  */
 export type Kind = string

@@ -38,9 +38,9 @@ export function conflictOf(kinds: readonly Kind[], rules: CellRules | null): rea
   return null
 }
 
-/** Numbers of an object column drift as those of a column of numbers do. */
+/** Numbers of an object column drift as those of a column of numbers do, and all of Int64 alike. */
 function plain(kind: Kind): Kind {
-  return kind.replace(/^object (?=integer|float)/, '')
+  return kind.replace(/^object (?=integer|float)/, '').replace(/^Int64 (long|missing)$/, 'Int64')
 }
 
 function isEmpty(kind: Kind): boolean {

@@ -106,7 +106,10 @@ export class KindsMet {
 function isAlike(a: Kind, b: Kind, rules: CellRules): boolean {
   const both = (...kinds: Kind[]) => kinds.includes(a) && kinds.includes(b)
   const isMissing = [a, b].some(kind => kind === 'empty' || kind === 'missing')
-  return a === b || both('integer', 'negative') || both('float', 'whole') || (!isMissing && rules.areDates([a, b]))
+  if (both('integer', 'negative') || both('float', 'whole')) return true
+  // Integers beyond 2^53 would have been floats if the column had missing values, and rounded.
+  if (both('Int64', 'Int64 long') || both('Int64', 'Int64 missing')) return true
+  return a === b || (!isMissing && rules.areDates([a, b]))
 }
 
 /** The first of these rows that are not too long together. At least two of them. */

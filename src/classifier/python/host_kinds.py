@@ -48,6 +48,8 @@ def kind_of(values, to_csv):
         return str(dtype) if dtype.itemsize != 8 and kind != 'empty' else kind
     if dtype == object:
         return object_kind(values)
+    if isinstance(dtype, pd.Int64Dtype):
+        return nullable_kind(values)
     if types.is_integer_dtype(dtype) or types.is_float_dtype(dtype):
         return str(dtype)  # Int64, Float64 and the like: missing values do not change them
     if isinstance(dtype, pd.CategoricalDtype) and len(dtype.categories) == 0:
@@ -75,6 +77,14 @@ def integer_kind(values):
     if values.dtype.kind == 'u':
         return 'unsigned' if values.max() > np.iinfo('int64').max else 'integer'
     return 'negative' if values.min() < 0 else 'integer'
+
+
+def nullable_kind(values):
+    """Beside missing values they may have been floats, which cannot be every integer beyond 2**53."""
+    if values.isna().any():
+        return 'Int64 missing'
+    numbers = values.to_numpy('int64')
+    return 'Int64 long' if len(numbers) and (numbers.max() > 2**53 or numbers.min() < -(2**53)) else 'Int64'
 
 
 def object_kind(values):
