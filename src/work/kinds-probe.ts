@@ -29,8 +29,8 @@ interface JobKinds {
   readonly since: number
   /** The verdict on all kinds so far. */
   verdict: Promise<RowmillError | null>
-  /** How many batches with new kinds came since the last question. */
-  unasked: number
+  /** Whether new kinds came since the last question. */
+  hasNew: boolean
   isTold: boolean
 }
 
@@ -41,7 +41,7 @@ interface JobKinds {
 export class KindsProbe {
   readonly #options: KindsProbeOptions
   readonly #jobs = new RecentlyUsed<JobKinds>(MOST_JOBS, () => ({
-    ...{ met: null, since: performance.now(), verdict: Promise.resolve(null), unasked: 0, isTold: false },
+    ...{ met: null, since: performance.now(), verdict: Promise.resolve(null), hasNew: false, isTold: false },
   }))
   #probe: Pick<Probe, 'judge' | 'close'> | null = null
   #asking: Promise<unknown> = Promise.resolve()
@@ -57,7 +57,7 @@ export class KindsProbe {
     const kinds = this.#jobs.of(attemptOf(job))
     kinds.met ??= new KindsMet(job)
     if (!kinds.met.add(met)) return null
-    kinds.unasked++
+    kinds.hasNew = true
     const before = kinds.verdict
     const asked = this.#asking.then(() => this.#judge(job, kinds))
     this.#asking = asked
@@ -89,8 +89,8 @@ export class KindsProbe {
   }
 
   async #judge(job: Job, kinds: JobKinds): Promise<RowmillError | null> {
-    if (kinds.unasked === 0 || this.#closed) return null // an earlier question had these rows too
-    kinds.unasked = 0
+    if (!kinds.hasNew || this.#closed) return null // an earlier question had these rows too
+    kinds.hasNew = false
     const { sample, batches } = kinds.met!.question
     this.#probe ??= this.#options.open()
     try {
