@@ -5,7 +5,7 @@ import type { Job, JobOption } from '../model.ts'
 import type { Say } from '../support/say.ts'
 import { isReject, type NoResult } from './compare.ts'
 import { CUTS } from './cuts.ts'
-import { callAndRow, type Estimate, estimate, type Measured } from './estimate.ts'
+import { callAndRow, type Estimate, estimate, type Measured, measureBusy } from './estimate.ts'
 import { type Judgement, judge } from './judge.ts'
 import { type FreshClassifier, judgeMemory } from './memory.ts'
 import { AT_ONCE_ROWS, FIRST_ROWS, firstOf, type Sample } from './sample.ts'
@@ -13,6 +13,8 @@ import { SampledSource } from './sampled-source.ts'
 import { TimedTrials } from './timed-trials.ts'
 import { type Trial, Trials } from './trials.ts'
 
+/** How long we look whether the machine is busy, before and after the trials. */
+const BUSY_MS = 300
 /** A check that takes longer says so before. */
 const LONG_SECONDS = 30
 
@@ -53,22 +55,26 @@ export interface Checked extends Judgement {
 
 /** Tries some rows of a source whole and in other cuts, and estimates how long all of them take. No broker is needed. */
 export async function check(options: CheckOptions): Promise<Checked> {
-  const { classifier, batchRows, cores, workers, timeoutMs } = options
+  const { classifier, batchRows, cores, most, workers, timeoutMs } = options
+  const before = measureBusy(BUSY_MS)
   await classifier.start()
   const { startSeconds } = classifier
-  const { job, sample, rows } = await sampled(options)
+  const { job, sample, rows, openSeconds } = await sampled(options)
   const trials = new TimedTrials(new Trials({ classifier, job, timeoutMs }))
   const { judgement, tried } = await judgeInStages(trials, { classifier, job, sample, say: options.say })
   const whole = await trials.whole(tried)
   const { length: probed } = tried.rows
   const found = { ...judgement, rejected: rejectedOf(tried, whole), rows, probed }
   if (judgement.fault !== null) return { ...found, timing: null, calls: trials.calls }
-  const one = await trials.whole(firstOf(sample, 1))
+  const one = trials.rowAloneSeconds ?? whole.seconds
   const measured = {
     batchRows,
     cores,
+    most,
     startSeconds,
-    ...callAndRow(one.seconds, { rows: probed, seconds: whole.seconds }),
+    openSeconds,
+    busy: (before + measureBusy(BUSY_MS)) / 2,
+    ...callAndRow(one, { rows: probed, seconds: whole.seconds }),
   }
   return { ...found, timing: { ...measured, ...estimate({ ...measured, rows }, workers) }, calls: trials.calls }
 }
@@ -78,9 +84,11 @@ async function sampled({
   options,
   most,
   batchRows,
-}: CheckOptions): Promise<{ job: Job; sample: Sample; rows: number }> {
+}: CheckOptions): Promise<{ job: Job; sample: Sample; rows: number; openSeconds: number }> {
   const sampling = new SampledSource(source, { most, share: false })
+  const startedAt = performance.now()
   const header = await sampling.open()
+  const openSeconds = (performance.now() - startedAt) / 1000
   for await (const _ of sampling.rows());
   const sample = await sampling.all
   if (sample.rows.length === 0) throw new RowmillError('INPUT_EMPTY', 'the input has no rows to try')
@@ -98,7 +106,7 @@ async function sampled({
     at: 0,
     by: 'check',
   })
-  return { job, sample, rows: sampling.total }
+  return { job, sample, rows: sampling.total, openSeconds }
 }
 
 /** The judgement of the first rows and then of all, or of the first alone if they have a fault, and which rows were tried. */

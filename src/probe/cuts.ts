@@ -14,6 +14,11 @@ export function byKinds(batches: readonly (readonly number[])[]): RowCut {
   return { name: 'in batches of one kind', batches: () => batches }
 }
 
+export const SINGLE_ROWS: RowCut = {
+  name: 'in batches of 1 row',
+  batches: count => runs(count, { first: 1, each: 1 }),
+}
+
 /** Into how many batches a sample is cut. The first one is half as long, so that none begins where half of the rows end. */
 const SOME = 8
 
@@ -28,7 +33,7 @@ export const CUTS: readonly RowCut[] = [
     name: 'in small batches',
     batches: count => runs(count, { first: Math.ceil(count / SOME / 2), each: Math.ceil(count / SOME) }),
   },
-  { name: 'in batches of 1 row', batches: count => runs(count, { first: 1, each: 1 }) },
+  SINGLE_ROWS,
 ]
 
 function runs(count: number, { first, each }: { first: number; each: number }): number[][] {

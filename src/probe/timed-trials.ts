@@ -1,16 +1,17 @@
-import { type RowCut, WHOLE } from './cuts.ts'
+import { type RowCut, SINGLE_ROWS, WHOLE } from './cuts.ts'
 import type { Sample } from './sample.ts'
 import type { Trial, Trials } from './trials.ts'
 
-/** How often a call is timed, if it is short. The fastest counts: others may have waited for a core. */
+/** How often a call is timed, if it is short. The middle one counts. */
 const TIMED = 3
 const SHORT_SECONDS = 1
 
-/** Trials that remember the first one of all, and those with all rows at once. */
+/** Trials that remember how long they took. */
 export class TimedTrials implements Pick<Trials, 'classify'> {
   readonly #trials: Trials
   readonly #seen: { readonly rows: Sample['rows']; readonly trial: Trial }[] = []
   readonly #first = Promise.withResolvers<Trial>()
+  #rowAlone: number | null = null
 
   constructor(trials: Trials) {
     this.#trials = trials
@@ -28,15 +29,22 @@ export class TimedTrials implements Pick<Trials, 'classify'> {
   async classify(sample: Sample, cut: RowCut): Promise<Trial> {
     const trial = await this.#trials.classify(sample, cut)
     this.#first.resolve(trial)
+    if (cut === SINGLE_ROWS) this.#rowAlone = trial.seconds / sample.rows.length
     if (cut === WHOLE) this.#seen.push({ rows: sample.rows, trial })
     return trial
   }
 
-  /** The fastest trial of these rows at once. */
+  /** What a call with one row took on average, in the last trial with single rows. Null: there was none. */
+  get rowAloneSeconds(): number | null {
+    return this.#rowAlone
+  }
+
+  /** The trial of these rows at once that took neither the shortest nor the longest time. */
   async whole(sample: Sample): Promise<Trial> {
     const before = () => this.#seen.filter(({ rows }) => rows === sample.rows).map(({ trial }) => trial)
     while (before().length < TIMED && before().every(({ seconds }) => seconds < SHORT_SECONDS))
       await this.classify(sample, WHOLE)
-    return before().reduce((best, trial) => (trial.seconds < best.seconds ? trial : best))
+    const sorted = before().sort((a, b) => a.seconds - b.seconds)
+    return sorted[Math.floor((sorted.length - 1) / 2)]!
   }
 }

@@ -45,8 +45,8 @@ test('a classifier that looks at other rows ends with BATCH_DEPENDENT, after the
   assert.deepEqual(Object.keys(line), Object.keys(checkCommand.json!.fields))
   const { rows, probed, rowByRow, fault, unstable } = line
   assert.deepEqual([rows, probed, rowByRow, fault.column, fault.line, unstable], [200, 20, false, 'ROW', 12, []])
-  const { startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds, pays } = line
-  for (const estimate of [startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds, pays])
+  const { startSeconds, openSeconds, busy, callSeconds, rowSeconds, oneProcessSeconds, seconds, pays } = line
+  for (const estimate of [startSeconds, openSeconds, busy, callSeconds, rowSeconds, oneProcessSeconds, seconds, pays])
     assert.equal(estimate, null, 'run would end with the fault')
 })
 

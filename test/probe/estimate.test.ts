@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { callAndRow, estimate } from '../../src/probe/estimate.ts'
+import { callAndRow, estimate, type Measured, measureBusy } from '../../src/probe/estimate.ts'
 
-const SLOW = { rows: 10_000, batchRows: 100, cores: 4, startSeconds: 1, callSeconds: 0.002, rowSeconds: 0.003 }
+const SLOW: Measured = {
+  ...{ rows: 10_000, batchRows: 100, cores: 4, most: 300, startSeconds: 1, openSeconds: 0.1, busy: 1 },
+  ...{ callSeconds: 0.002, rowSeconds: 0.003 },
+}
+const rounded = (seconds: readonly number[]) => seconds.map(each => Math.round(each))
 
 test('a slow function takes its share of time with each worker, up to the number of cores', () => {
   const { oneProcessSeconds, seconds } = estimate(SLOW, 6)
   assert.equal(Math.round(oneProcessSeconds), 31)
-  assert.deepEqual(
-    seconds.map(each => Math.round(each)),
-    [32, 17, 12, 10, 10, 10],
-  )
+  assert.deepEqual(rounded(seconds), [33, 18, 13, 10, 10, 10])
 })
 
 test('a fast function does not pay, and one batch has one worker', () => {
@@ -18,6 +19,21 @@ test('a fast function does not pay, and one batch has one worker', () => {
   assert.ok(Math.min(...fast.seconds) > fast.oneProcessSeconds)
   const few = estimate({ ...SLOW, rows: 50 }, 2)
   assert.equal(few.seconds[0], few.seconds[1])
+})
+
+test('OUT waits for the probe, which starts the classifier twice, unless the file is one batch', () => {
+  const few = { ...SLOW, rows: 200, startSeconds: 2, callSeconds: 0, rowSeconds: 0.01 }
+  assert.deepEqual(rounded(estimate({ ...few, most: 0 }, 2).seconds), [5, 4])
+  assert.deepEqual(rounded(estimate(few, 2).seconds), [10, 10]) // 2 starts and 80 rows in four cuts take 7.2 s
+  assert.deepEqual(rounded(estimate({ ...few, batchRows: 200 }, 2).seconds), [5, 5])
+})
+
+test('a busy machine takes longer for what was not measured, and a file that pandas reads first is waited for', () => {
+  const small = { ...SLOW, rows: 100 }
+  assert.deepEqual(rounded(estimate(small, 1).seconds), [3])
+  assert.deepEqual(rounded(estimate({ ...small, busy: 4 }, 1).seconds), [10])
+  assert.deepEqual(rounded(estimate({ ...small, openSeconds: 20 }, 1).seconds), [21])
+  assert.ok(measureBusy(20) >= 1)
 })
 
 test('the time of a call and that of a row come from one call with one row and one with many', () => {

@@ -29,6 +29,8 @@ const JSON_SHAPE = {
     rejected: 'the first 100 of them, each as {"seq", "line", "reason", "detail"}',
     unstable: 'columns that differ even between two calls with the same rows; they were not judged',
     startSeconds: 'seconds until the classifier was imported; null if there is a fault, like all that follow',
+    openSeconds: 'seconds until the input was opened; with --read pandas has read it by then',
+    busy: 'seconds that a second of CPU takes now; 1 if nothing else runs',
     callSeconds: 'seconds that a call takes, apart from its rows',
     rowSeconds: 'seconds that each row of a call takes',
     oneProcessSeconds: 'seconds that all rows would take in one process, as in the original job',
@@ -40,6 +42,8 @@ const JSON_SHAPE = {
 /** There is no estimate for a job that would fail. */
 const NO_TIMES = {
   startSeconds: null,
+  openSeconds: null,
+  busy: null,
   callSeconds: null,
   rowSeconds: null,
   oneProcessSeconds: null,
@@ -69,6 +73,8 @@ const OPTIONS = [
   'quiet',
   'output',
 ] as const
+/** From here on the text says that the machine is busy. */
+const BUSY = 1.5
 /** How many rejected rows the JSON has. */
 const MOST_REJECTED = 100
 type CheckValues = OptionValues<(typeof OPTIONS)[number]>
@@ -165,7 +171,7 @@ function textOf(input: string, target: string, checked: Checked): string {
 }
 
 function timesOf(target: string, timing: Timing): string[] {
-  const { startSeconds, callSeconds, rowSeconds, oneProcessSeconds, seconds } = timing
+  const { startSeconds, callSeconds, rowSeconds, busy, oneProcessSeconds, seconds } = timing
   const ms = (value: number) => `${(value * 1000).toPrecision(3)} ms`
   const { pays, workers } = bestOf(timing)
   return [
@@ -175,6 +181,9 @@ function timesOf(target: string, timing: Timing): string[] {
     pays
       ? `rowmill pays: it is fastest with ${counted(workers, 'worker')}`
       : 'rowmill does not pay: one process is as fast',
+    ...(busy < BUSY
+      ? []
+      : [`other programs run: a second of CPU takes ${busy.toFixed(1)} s now, and the times are for that`]),
   ]
 }
 
