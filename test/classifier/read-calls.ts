@@ -523,6 +523,8 @@ export const CALLS: Record<string, readonly string[]> = {
     "index_col=['b','c'],engine='python'",
     "index_col=['b','c'],dtype={'b':'float32'}",
     "index_col=['a','b'],dtype_backend='numpy_nullable'",
+    "index_col=['b','c'],na_values=['+5'],dtype_backend='numpy_nullable'",
+    "index_col=['b','c'],na_values=['+5']",
   ],
   bigcat: [
     "dtype='category'",

@@ -244,9 +244,13 @@ class Recipe:
         levels = [pd.Index(values[at].array, dtype=values[at].dtype, name=name) for at, name in zip(self.at_index, names)]
         if self.index_rule.get('multi'):
             zeros = self.index_rule['zeros']
-            levels = [level if zero is None else level.where(level != 0, float(zero)) for level, zero in zip(levels, zeros)]
+            levels = [level if zero is None else with_zero(level, float(zero)) for level, zero in zip(levels, zeros)]
             return pd.MultiIndex.from_arrays(levels, names=names)
         return numbers(levels[0].tolist(), names[0]) if self.index_rule.get('range') else levels[0]
+
+
+def with_zero(level, zero):
+    return level.where(level.to_numpy(dtype='float64', na_value=1) != 0, zero)
 
 
 def present(cells, words):

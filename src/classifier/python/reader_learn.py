@@ -191,7 +191,7 @@ class Learner:
 
 def zero_of(level):
     """The zero of a level of floats. A MultiIndex makes one value of 0.0 and -0.0: that which came first in the file."""
-    zeros = level[level == 0] if isinstance(level.dtype, np.dtype) and level.dtype.kind == 'f' else []
+    zeros = level[np.asarray(level == 0, dtype=bool)] if getattr(level.dtype, 'kind', '') == 'f' else []
     return repr(float(zeros[0])) if len(zeros) else None
 
 

@@ -117,7 +117,7 @@ def of_file(error, path):
     if isinstance(error, pd.errors.EmptyDataError):
         code = 'INPUT_EMPTY'
     elif isinstance(error, UnicodeError):
-        code, said = 'INPUT_ENCODING', f'{said}{bad_line(path, error)}'
+        code, said = 'INPUT_ENCODING', f'{said}{bad_line(path, getattr(error, "encoding", "utf-16"))}'
     elif isinstance(error, (pd.errors.ParserError, csv.Error)):
         code = 'INPUT_FIELDS' if 'fields' in said else 'INPUT_QUOTE' if 'string' in said else 'INPUT_UNREADABLE'
     elif isinstance(error, (OSError, EOFError, MemoryError)):
@@ -127,14 +127,14 @@ def of_file(error, path):
     return HostError(code, f'pandas cannot read {path} with this call: {said}. The original job fails, too.', {'type': type(error).__name__})
 
 
-def bad_line(path, error):
+def bad_line(path, encoding):
     """Names the first line with bytes of another encoding, if the lines of the file show in its bytes, and the cure."""
-    if infer_compression(path, 'infer') is None and not re.search('16|32', error.encoding):
+    if infer_compression(path, 'infer') is None and not re.search('16|32', encoding):
         with open(path, 'rb') as file:
             for number, line in enumerate(file, 1):
                 try:
-                    line.decode(error.encoding)
+                    line.decode(encoding)
                 except UnicodeError:
                     likely = 'utf-16' if line[:2] in (b'\xff\xfe', b'\xfe\xff') else 'cp1252'
-                    return f'. Line {number} is the first that is not {error.encoding}. Name the encoding of the file, such as {likely!r}'
+                    return f'. Line {number} is the first that is not {encoding}. Name the encoding of the file, such as {likely!r}'
     return ''
