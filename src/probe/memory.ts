@@ -5,9 +5,10 @@ import { type RowCut, WHOLE } from './cuts.ts'
 import { type Judgement, judge } from './judge.ts'
 import type { Sample } from './sample.ts'
 import type { TimedTrials } from './timed-trials.ts'
+import type { Trial } from './trials.ts'
 
-/** A classifier that takes longer to start is not started again. */
-const MOST_START_SECONDS = 10
+/** A classifier that takes longer to start and to classify these rows is not started again. */
+const MOST_SECONDS = 10
 
 /** As another worker may get the rows. */
 const SECOND_HALF_FIRST: RowCut = {
@@ -63,13 +64,13 @@ export async function judgeMemory(
   before: Judgement,
   { classifier, trials, job, sample }: { classifier: FreshClassifier; trials: TimedTrials; job: Job; sample: Sample },
 ): Promise<Judgement> {
-  if (before.fault !== null || classifier.startSeconds > MOST_START_SECONDS) return before
-  let first: TimedTrials['first'] | null = trials.first
+  let first: Trial | null = await trials.first
+  if (before.fault !== null || classifier.startSeconds + first.seconds > MOST_SECONDS) return before
   const fresh = {
     classify: async (rows: Sample, cut: RowCut) => {
       const known = cut === WHOLE ? first : null
       first = null
-      if (known) return await known
+      if (known) return known
       await classifier.again()
       return await trials.classify(rows, cut)
     },
