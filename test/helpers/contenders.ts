@@ -12,6 +12,8 @@ const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc', '--net', '
 /** Why there is no second namespace here, or false. */
 export const cannotUnshare = spawnSync('unshare', [...CONTAINER, 'true']).status !== 0 && 'unshare is not allowed here'
 
+const PLACES = [0, 1, 2, 3]
+
 type Where = 'here' | 'in a container'
 
 /** In each round the holder is killed, and four processes try to take its lock at the same moment. */
@@ -21,7 +23,8 @@ export async function killedHolders(
 ): Promise<void> {
   mkdirSync(`${path}.rowmill`, { mode: 0o700 })
   const begin = (place: number) => start(t, path, where(place), 'file')
-  const contenders = await Promise.all([0, 1, 2, 3].map(begin))
+  const contenders = await Promise.all(PLACES.map(begin))
+  const next = PLACES.map(begin) // they start while the others compete
   const holders: number[] = []
   for (let round = 0; round < rounds; round++) {
     const answers = await Promise.all(contenders.map(contender => ask(contender, 'take')))
@@ -29,9 +32,11 @@ export async function killedHolders(
     for (const [place, answer] of answers.entries()) {
       if (answer !== 'held') continue
       await kill(contenders[place]!)
-      contenders[place] = await begin(place)
+      contenders[place] = await next[place]!
+      next[place] = begin(place)
     }
   }
+  await Promise.all(next)
   const wrong = holders.filter(count => count !== 1)
   assert.deepEqual(wrong, [], `rounds without exactly one holder: ${wrong.length} of ${rounds}`)
 }
