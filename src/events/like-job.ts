@@ -1,3 +1,4 @@
+import { inflateSync } from 'node:zlib'
 import { isRemoved } from '../core/removed-job.ts'
 import { RowmillError } from '../errors.ts'
 import { type Job, type JobOption, optionOf } from '../model.ts'
@@ -10,6 +11,9 @@ const OF_FORMAT: readonly string[] = [
   ...['recipe', 'readCall', 'writeCall', 'readCsv', 'toCsv', 'cast', 'rows'],
   'quotesCarriageReturn',
 ]
+
+/** What the large part of a recipe may take unpacked (host_labels.py). */
+const MOST_BYTES = 64 * 1024 * 1024
 
 /** What this code reads of a recipe, which belongs to Python. */
 interface RecipeShape {
@@ -74,7 +78,10 @@ function hasTimes({ options }: Job): boolean {
 }
 
 function recipeOf(options: readonly JobOption[]): RecipeShape | null {
-  return JSON.parse(optionOf(options, 'recipe') ?? 'null')
+  const recipe = JSON.parse(optionOf(options, 'recipe') ?? 'null')
+  if (!recipe?.packed) return recipe
+  const large = inflateSync(Buffer.from(recipe.packed, 'base64'), { maxOutputLength: MOST_BYTES })
+  return { ...recipe, ...JSON.parse(large.toString()) }
 }
 
 function toCsvOf(options: readonly JobOption[]): Record<string, unknown> {

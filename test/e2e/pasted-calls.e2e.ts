@@ -117,3 +117,18 @@ test('a worker that is killed in the middle of the job changes no byte', async t
   assert.ok(existsSync(crashed))
   assert.equal(readFileSync(output, 'utf8'), await original(input, MIXED))
 })
+
+test('a file of so many long categories that they do not fit a job record as they are', async t => {
+  const folder = testFolder(t)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  const rows = Array.from({ length: 12_000 }, (_, i) => `${i},${'a long category '.repeat(6)}${i}\n`)
+  writeFileSync(input, `id,text\n${rows.join('')}`)
+  const calls = {
+    function: 'with_dtypes',
+    read: "pd.read_csv(IN, dtype={'text': 'category'})",
+    write: 'df.to_csv(OUT, index=False)',
+  }
+  const run = await runPasted([input, output], calls, ['--probe', '0'])
+  assert.equal(run.code, 0, run.stderr)
+  assert.equal(readFileSync(output, 'utf8'), await original(input, calls))
+})

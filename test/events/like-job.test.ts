@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { deflateSync } from 'node:zlib'
 import { newJob } from '../../src/core/job.ts'
 import { headerLike } from '../../src/events/like-job.ts'
 import type { JobLog } from '../../src/pipeline/job-log.ts'
 
 /** What is said when a job of events is opened like a job whose only column has this rule. */
-async function said(rule: object, toCsv: object): Promise<string[]> {
-  const recipe = JSON.stringify({ index: { cells: [0] }, rules: [rule] })
+async function said(rule: object, toCsv: object, isPacked = false): Promise<string[]> {
+  const large = { rules: [rule] }
+  const packed = deflateSync(JSON.stringify(large)).toString('base64')
+  const recipe = JSON.stringify({ index: { cells: [0] }, ...(isPacked ? { packed } : large) })
   const options = [
     { name: 'recipe', value: recipe },
     { name: 'toCsv', value: JSON.stringify(toCsv) },
@@ -35,4 +38,5 @@ test('dates that may have times are told if they have no date_format: a batch of
   }
   assert.deepEqual(await said({ kind: 'date', format: '%d.%m.%Y' }, {}), [])
   assert.deepEqual(await said({ kind: 'text' }, {}), [])
+  assert.equal((await said({ kind: 'date', format: null }, {}, true)).length, 1)
 })

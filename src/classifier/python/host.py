@@ -181,7 +181,7 @@ class Host:
         read = given.get('readCall')
         call = calls.parse_call(read, 'read') if read else calls.from_json(given['readCsv'], 'read')
         args = call.resolve(self.module, 'CLASSIFIER_NOT_FOUND')
-        return self.pandas.recipe.Recipe(json.loads(given['recipe']), args, events=given.get('like') is not None)
+        return self.pandas.recipe.Recipe(self.pandas.labels.unpacked(given['recipe']), args, events=given.get('like') is not None)
 
     def to_csv(self, given):
         """The arguments that shape cells: those in JSON, and those of the write call that are none, such as a function."""

@@ -1,17 +1,40 @@
 """What the JSON of a recipe stands for: labels, dtypes, and the arguments of the call by the position of a cell."""
 
+import base64
 import importlib
+import json
 import math
 import sys
+import zlib
 
 import pandas as pd
 from host_target import HostError
 from pandas.api import types
 from pandas.io.parsers import readers
 
+LARGE, LONG, MOST_BYTES = ('rules', 'columns'), 100_000, 64 * 1024 * 1024
 PANDAS = tuple(map(int, pd.__version__.split('.')[:2]))
 # Since pandas 3, texts are those of pyarrow where it is installed. Some of their methods give other results.
 WITH = ' with pyarrow' if PANDAS >= (3, 0) and pd.StringDtype(na_value=math.nan).storage == 'pyarrow' else ''
+
+
+def packed(recipe):
+    """The text of a recipe. A job record has at most 1 MB, and 15,000 columns or 60,000 categories take more: they are packed."""
+    text = json.dumps(recipe, sort_keys=True, ensure_ascii=False)
+    if len(text) < LONG:
+        return text
+    large = json.dumps({name: recipe[name] for name in LARGE}).encode()
+    rest = {name: value for name, value in recipe.items() if name not in LARGE}
+    return json.dumps({**rest, 'packed': base64.b64encode(zlib.compress(large)).decode()}, sort_keys=True)
+
+
+def unpacked(text):
+    recipe = json.loads(text)
+    if 'packed' in recipe:
+        # Anybody can write a job record, and some kilobytes unpack to gigabytes.
+        large = zlib.decompressobj().decompress(base64.b64decode(recipe['packed']), MOST_BYTES)
+        recipe.update(json.loads(large))
+    return recipe
 
 
 def version():

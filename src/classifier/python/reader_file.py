@@ -9,6 +9,7 @@ import tempfile
 
 import numpy as np
 from host_call import usage
+from host_labels import packed
 from host_recipe import Recipe
 from host_target import HostError
 from pandas.io.common import infer_compression
@@ -115,8 +116,7 @@ def cut_and_prove(reader, path, args, original, spool, lined):
 
 
 def learned_of(cut, made, total):
-    text = json.dumps(made, sort_keys=True, ensure_ascii=False)
-    return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': text, 'total': total}
+    return {'columns': [header_text(name) for name in cut.names[: len(made['rules'])]], 'recipe': packed(made), 'total': total}
 
 
 def header_text(name):
