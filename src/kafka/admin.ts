@@ -27,6 +27,8 @@ export interface PartitionReplicas {
 /** What the broker says of a topic that does not exist, and of one that this user may not describe. */
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 const HIDDEN = 'TOPIC_AUTHORIZATION_FAILED'
+/** How long a cluster may have no controller. A broker that stood still has one again within a second or two. */
+const LEADERLESS_MS = 10_000
 
 /** Creates, describes and deletes topics and groups. */
 export class KafkaAdmin {
@@ -131,16 +133,14 @@ export class KafkaAdmin {
 
   /** The ids of the brokers that are up. */
   async brokers(): Promise<number[]> {
-    const { brokers } = await this.#answered(() => this.#metadata(() => this.#admin.describeCluster()))
+    const { brokers } = await this.#answered(() => this.#admin.describeCluster())
     return brokers.map(({ nodeId }) => nodeId).sort((a, b) => a - b)
   }
 
   /** The partitions of topics that exist, in their order. */
   async replicas(topics: readonly string[]): Promise<Map<string, PartitionReplicas[]>> {
     if (topics.length === 0) return new Map()
-    const { topics: found } = await this.#answered(() =>
-      this.#metadata(() => this.#admin.fetchTopicMetadata({ topics: [...topics] })),
-    )
+    const { topics: found } = await this.#answered(() => this.#admin.fetchTopicMetadata({ topics: [...topics] }))
     return new Map(
       found.map(({ name, partitions }) => {
         const inOrder = partitions.toSorted((a, b) => a.partitionId - b.partitionId)
@@ -235,7 +235,8 @@ export class KafkaAdmin {
 
   /** The result of a request that may be made twice. */
   #answered<T>(request: () => Promise<T>): Promise<T> {
-    return answered(request, async () => {
+    const led = () => this.#led(request)
+    return answered(led, async () => {
       if (this.#closed) throw new Error('the admin was closed')
       // Or KafkaJS would ask the same broker again. The request itself reports what is wrong.
       await this.#cluster.refreshMetadata().catch(() => {})
@@ -255,20 +256,24 @@ export class KafkaAdmin {
   }
 
   /**
-   * A request for metadata. KafkaJS replaces its error by null, and then fails with a TypeError. One cause is a broker that has
-   * just restarted and does not know any leaders yet, another one that has gone.
+   * Repeats a request while the cluster has no controller, or a topic no leader. One cause is a broker that stood still for
+   * longer than its session: nobody leads until it is heard again. Others have just restarted, or gone. KafkaJS then looks
+   * for the broker -1, or replaces an error by null and fails with a TypeError.
    */
-  async #metadata<T>(request: () => Promise<T>): Promise<T> {
+  async #led<T>(request: () => Promise<T>): Promise<T> {
     const asked = await patiently(
       async () => {
         try {
           return { answer: await request() }
         } catch (error) {
-          if (!(error instanceof TypeError) || this.#closed) return { error }
+          if (this.#closed) return { error }
+          if (isBrokerNotFound(error)) throw error
+          if (!(error instanceof TypeError)) return { error }
           throw new Error('it does not describe itself', { cause: error })
         }
       },
-      () => Promise.resolve(),
+      () => this.#cluster.refreshMetadata(),
+      { silenceMs: LEADERLESS_MS },
     )
     if ('error' in asked) throw asked.error
     return asked.answer
@@ -279,6 +284,11 @@ export class KafkaAdmin {
 function throwErrorOfPartition(error: { cause?: { partitions?: readonly { error: Error }[] } }): never {
   if (error.cause instanceof TypeError) throw new kafkajs.KafkaJSConnectionError('the connection was lost')
   throw error.cause?.partitions?.[0]?.error ?? error
+}
+
+function isBrokerNotFound(error: unknown): boolean {
+  const { name, cause } = error as Error
+  return name === 'KafkaJSBrokerNotFound' || (cause instanceof Error && isBrokerNotFound(cause))
 }
 
 function describe(resource: Right['resource'], name: string): Right {

@@ -198,15 +198,17 @@ async function grows(file: () => string | null) {
   }
 }
 
-/** Waits until a command prints each of these, in this order, and runs `then` after each. */
+/** Waits until a command prints each of these, and runs `then` after each. On a busy machine their order may be another. */
 async function says(command: Command, signs: readonly RegExp[], then: () => Promise<void> = async () => {}) {
-  let at = 0
+  const missing = new Set(signs)
   for await (const line of createInterface(command.child.stderr)) {
-    if (!signs[at]!.test(line)) continue
+    const sign = [...missing].find(sign => sign.test(line))
+    if (!sign) continue
+    missing.delete(sign)
     await then()
-    if (++at === signs.length) return
+    if (missing.size === 0) return
   }
-  assert.fail(`ended without ${signs[at]}`)
+  assert.fail(`ended without ${[...missing]}`)
 }
 
 /** A command for which 10 s without progress last one second. Another test with a manual clock checks the 10 s. */
