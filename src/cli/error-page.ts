@@ -29,7 +29,9 @@ export function errorEntries(page: string): ErrorEntry[] {
 
 /** One line without Markdown. A link shows the page that it leads to; pages are in the folder docs. */
 function plain(markdown: string): string {
-  return unquoted(markdown.replaceAll(/\[([^\]]*)\]\(([^)#]*)[^)]*\)/g, '$1: docs/$2'))
+  const link = /\[([^\]]*)\]\(([^)#]*)[^)]*\)/g
+  const bracketed = new RegExp(`\\(${link.source}\\)`, 'g')
+  return unquoted(markdown.replaceAll(bracketed, '($1: docs/$2)').replaceAll(link, '$1 (docs/$2)'))
 }
 
 function unquoted(markdown: string): string {

@@ -27,6 +27,13 @@ test('explain prints what a code means, its cause, its cure and an example', asy
   assert.match(stdout, /^Example: rowmill: rows\.csv, line 9: .*\[INPUT_FIELDS\]\n$/m)
 })
 
+test('a link in a sentence has its page in parentheses, and one that is in parentheses has it after a colon', () => {
+  for (const { code, cause, cure, meaning } of ENTRIES)
+    for (const text of [cause, cure, meaning]) assert.doesNotMatch(text.replaceAll(/\([^()]*\)/g, ''), /docs\//, code)
+  const { cause } = ENTRIES.find(entry => entry.code === 'BATCH_DEPENDENT')!
+  assert.match(cause, /the probe \(docs\/classifiers\.md\)/i)
+})
+
 test('explain -o json prints one object, with the exit code as a number', async () => {
   const { code, stdout } = await rowmill(['explain', 'TIMEOUT', '-o', 'json'])
   assert.equal(code, 0)
