@@ -17,7 +17,7 @@ const FOUND: Record<string, RegExp> = {
   no_index: /the index: the whole file gives RangeIndex/,
   wrong_sign: /column 'z', row 1 .* gives -0\.0, .* gives -0\.1/,
   other_pandas:
-    /read by pandas \d\.\d+, and \S+ has pandas \d\.\d+\.\d+, which may read them otherwise\. Give this worker/,
+    /read by pandas \d\.\d+, and \S+ has pandas \d\.\d+\.\d+(?: with pyarrow)?, which may read them otherwise\. Give this worker/,
 }
 
 test('the proof finds every recipe with one thing wrong, and nothing in the right one', async () => {
