@@ -1,7 +1,8 @@
 /**
  * Measures what --read costs beside the call of the original program: pd.read_csv(path) of rows as examples/make_rows.py
  * makes them, learn + cut + prove of the same file, without and with --low-memory, and the CSV source, which reads text
- * without --read. In turns, each in a process of its own. --wide N repeats the five columns N times.
+ * without --read. In turns, each in a process of its own. Then what memory a call that says every dtype takes for as many
+ * rows and for three times as many. --wide N repeats the five columns N times.
  * node bench/read.ts [--rows 1000000] [--wide 1] [--pairs 5] [--write]
  */
 import { execFile } from 'node:child_process'
@@ -30,12 +31,14 @@ const { values } = parseArgs({
 const say = (text: string) => process.stderr.write(`bench: ${text}\n`)
 const run = async (file: string, args: readonly string[]) => (await promisify(execFile)(file, [...args])).stdout
 const python = await preparePython(say)
-const read = (way: string) =>
-  way === 'source'
-    ? run(process.execPath, [join(ROOT, 'bench/read-source.ts'), input])
-    : run(python, [join(ROOT, 'bench/read_once.py'), way, input])
+const read = async (way: string, path = input) =>
+  JSON.parse(
+    way === 'source'
+      ? await run(process.execPath, [join(ROOT, 'bench/read-source.ts'), path])
+      : await run(python, [join(ROOT, 'bench/read_once.py'), way, path]),
+  ) as Once
 const folder = await mkdtemp(join(tmpdir(), 'rowmill-bench-'))
-const input = join(folder, 'in.csv')
+const [input, larger] = [join(folder, 'in.csv'), join(folder, 'larger.csv')]
 const ways = ['pandas', 'rowmill', 'columns', 'source'] as const
 const found: Record<(typeof ways)[number], Once[]> = { pandas: [], rowmill: [], columns: [], source: [] }
 const before = loadavg()[0]!
@@ -46,12 +49,20 @@ try {
   if (values.wide !== '1') await run(python, ['-c', `${repeated}; ${rewritten}`, input, values.wide])
   for (let pair = 0; pair < Number(values.pairs); pair++) {
     for (const way of pair % 2 ? [...ways].reverse() : ways) {
-      const once = JSON.parse(await read(way)) as Once
+      const once = await read(way)
       found[way].push(once)
       say(`${way}: ${once.seconds.toFixed(2)} s, CPU ${once.cpu.toFixed(2)} s, ${once.peakMB.toFixed(0)} MB`)
     }
   }
-  const text = report((await stat(input)).size)
+  await run(python, [
+    '-c',
+    'import sys; a = open(sys.argv[1]).readlines(); open(sys.argv[2], "w").writelines(a + a[1:] + a[1:])',
+    input,
+    larger,
+  ])
+  const given = [await read('given'), await read('given', larger)] as const
+  for (const { rows, peakMB } of given) say(`every dtype given: ${rows} rows, ${peakMB.toFixed(0)} MB`)
+  const text = report((await stat(input)).size, given)
   process.stdout.write(text)
   if (values.write) await writeFile(join(ROOT, 'bench/read.md'), text)
 } finally {
@@ -63,7 +74,7 @@ function median(numbers: readonly number[]): number {
   return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }
 
-function report(bytes: number): string {
+function report(bytes: number, given: readonly Once[]): string {
   const ratios = (runs: readonly Once[]) =>
     (['seconds', 'cpu'] as const).map(key => spread(runs.map((once, at) => once[key] / found.pandas[at]![key])))
   const spread = (numbers: readonly number[]) =>
@@ -85,6 +96,8 @@ function report(bytes: number): string {
     line('learn + cut + prove', found.rowmill, ratios(found.rowmill)),
     line('with --low-memory', found.columns, ratios(found.columns)),
     line('the CSV source, as without --read', found.source, ratios(found.source)),
+    '',
+    `A call that says every dtype (\`dtype=str\`) is read piece by piece: ${given.map(({ rows, peakMB }) => `${peakMB.toFixed(0)} MB at its peak for ${rows.toLocaleString('en')} rows`).join(', and ')}.`,
     '',
   ].join('\n')
 }

@@ -21,6 +21,7 @@ const FILES: readonly (readonly [file: string, tests?: string])[] = [
   ['classifier/corpus-reads.pandas.ts'],
   ['classifier/random-reads.pandas.ts'],
   ['classifier/proof.pandas.ts'],
+  ['classifier/flat-memory.pandas.ts'],
   ['classifier/python-bytes.pandas.ts'],
   ['classifier/as-people-write.pandas.ts'],
   ['connectors/to-csv-table.pandas.ts'],

@@ -100,6 +100,7 @@ def cut_and_prove(reader, path, args, original, spool, lined):
             prove(assembled(recipe, columns, count, done), part, done, line if lined else None)
             spool.add(columns, line)
             done += count
+            gc.collect(0)  # the parsers of pandas refer to themselves, and so keep their rows
             reader.counted(done)
     finally:
         cut.close()
