@@ -23,7 +23,6 @@ import { RunProbe } from './run/run-probe.ts'
 import { openRunTopics, type RunTopics } from './run/run-topics.ts'
 import { unlessAborted } from './support/abort.ts'
 import { Teardown } from './support/teardown.ts'
-import { KindsProbe } from './work/kinds-probe.ts'
 import { StartingWorkers } from './work/starting-workers.ts'
 import { Supervisor } from './work/supervisor.ts'
 
@@ -104,7 +103,6 @@ function newNames({ job, pipeline }: Settings): UnfinishedRun {
 
 function superviseWorkers(options: Settings, { progress, probe }: Pick<FlowParts, 'progress' | 'probe'>): Supervisor {
   const { workers, python, classifier: target, batchRows, batchTimeout, classifierMemory, say } = options
-  const kinds = options.probe > 0 ? new KindsProbe({ say, open: () => probe.classifier, closes: false }) : null
   return new Supervisor({
     workers,
     python,
@@ -113,7 +111,7 @@ function superviseWorkers(options: Settings, { progress, probe }: Pick<FlowParts
     batchTimeout,
     classifierMemory,
     say,
-    kinds,
+    judge: probe.ofWorkers,
     onOutput: text => options.onOutput(text),
     onBatch: rows => {
       probe.begin()

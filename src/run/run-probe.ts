@@ -11,6 +11,7 @@ import { SampledSource } from '../probe/sampled-source.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { counted } from '../support/counted.ts'
 import type { Say } from '../support/say.ts'
+import { JobProbe } from '../work/job-probe.ts'
 import type { ProbeReport, RunOptions, RunSettings } from './run-options.ts'
 
 /** A file whose rows take no more than this travels in one message. */
@@ -32,6 +33,8 @@ type Options = RunSettings & Pick<RunOptions, 'source' | 'classifier'>
 export class RunProbe {
   readonly #options: Options
   readonly #sampled: SampledSource | null
+  /** What the workers ask about kinds goes to the same classifier. Null: they ask nobody. */
+  readonly ofWorkers: JobProbe | null
   readonly #begun = Promise.withResolvers<void>()
   readonly #firstJudged = Promise.withResolvers<void>()
   readonly #startedAt = performance.now()
@@ -42,7 +45,9 @@ export class RunProbe {
   #closed = false
 
   constructor(options: Options) {
+    const { say } = options
     this.#options = options
+    this.ofWorkers = options.probe > 0 ? new JobProbe({ say, open: () => this.#classifier, closes: false }) : null
     this.#sampled = options.probe > 0 ? new SampledSource(options.source, { most: options.probe }) : null
   }
 
@@ -51,8 +56,7 @@ export class RunProbe {
     return this.#sampled ?? this.#options.source
   }
 
-  /** The classifier beside the job. */
-  get classifier(): Probe {
+  get #classifier(): Probe {
     const { classifier: target, python, batchTimeout, classifierMemory } = this.#options
     this.#probe ??= new Probe({ target, python, batchTimeout, classifierMemory })
     return this.#probe
@@ -90,7 +94,7 @@ export class RunProbe {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#probe?.close()
+    await Promise.all([this.ofWorkers?.close(), this.#probe?.close()])
   }
 
   /** Ends the probe after so long. Then `judged` settles too. */
@@ -135,7 +139,7 @@ export class RunProbe {
   /** What the trials of these rows showed, or why there is no verdict. */
   async #try(job: Job, sample: Sample, { say, tried }: { say: Say; tried: number }): Promise<Judged | string> {
     try {
-      return await this.classifier.judge(job, sample)
+      return await this.#classifier.judge(job, sample)
     } catch (error) {
       const { code, message } = toRowmillError(error)
       const why = this.#gaveUp ?? message.split('\n', 1)[0]!

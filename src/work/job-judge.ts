@@ -3,8 +3,8 @@ import type { Batch } from '../core/batcher.ts'
 import type { RowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import type { MetKinds } from '../probe/kinds-met.ts'
-import type { FirstRows } from './first-rows.ts'
-import { KindsOfBatches } from './kinds-of-batches.ts'
+import type { KeptRow } from '../probe/sample.ts'
+import { KindsOfBatches, rowsAt } from './kinds-of-batches.ts'
 
 /** Whether the classifier of a job of a file looks at other rows. Every promise resolves with the error that ends the job, or null. */
 export interface JobJudge {
@@ -14,29 +14,48 @@ export interface JobJudge {
   end(job: Job): Promise<RowmillError | null> | null
 }
 
-/** Asks the supervisor of the worker: about new kinds, or, with null, for the verdict on the job. */
-export type Ask = (job: Job, met: MetKinds | null) => Promise<RowmillError | null>
+/** What a worker asks its supervisor about a job: its first rows, new kinds, or, with null, the verdict on all of them. */
+export type Question = { readonly first: readonly KeptRow[] } | { readonly met: MetKinds } | null
+export type Ask = (job: Job, question: Question) => Promise<RowmillError | null>
 
-/** Probes the first rows of a job, and the rows of batches that bring new kinds. */
+export interface ProbingOptions {
+  readonly ask: Ask
+  /** At most how many of the first rows of a job to ask about. 0: none. */
+  readonly most: number
+  readonly batchRows: number
+}
+
+/**
+ * Has the supervisor probe the first rows of a job, and the rows of batches that bring new kinds. Only the worker that
+ * classified row 0 asks about the first rows, so a job is probed once, however many machines serve it.
+ */
 export class ProbingJudge implements JobJudge {
-  readonly #first: FirstRows
-  readonly #ask: Ask
+  readonly #options: ProbingOptions
   readonly #kinds = new KindsOfBatches()
 
-  constructor(first: FirstRows, ask: Ask) {
-    this.#first = first
-    this.#ask = ask
+  constructor(options: ProbingOptions) {
+    this.#options = options
   }
 
   batch(batch: Batch, job: Job, answer: BatchAnswer): readonly Promise<RowmillError | null>[] {
     if (!job.bounded) return []
-    const [part] = batch.parts
-    const isFirst = part?.message.head.seq === 0 && part.skip === 0
-    const met = this.#kinds.met(batch, job, answer).map(kinds => this.#ask(job, kinds))
-    return isFirst ? [this.#first.judge(batch, job), ...met] : met
+    const { ask } = this.#options
+    const first = this.#firstRows(batch, job)
+    const questions: Question[] = this.#kinds.met(batch, job, answer).map(met => ({ met }))
+    return [...(first.length > 1 ? [{ first }] : []), ...questions].map(question => ask(job, question))
   }
 
   end(job: Job): Promise<RowmillError | null> | null {
-    return job.bounded ? this.#ask(job, null) : null
+    return job.bounded ? this.#options.ask(job, null) : null
+  }
+
+  /** The rows of the first batch of a job. A classifier that gets the whole job in one batch sees what it saw in the original job. */
+  #firstRows(batch: Batch, job: Job): readonly KeptRow[] {
+    const { most, batchRows } = this.#options
+    const [part] = batch.parts
+    const isFirst = part?.message.head.seq === 0 && part.skip === 0
+    const isOneBatch = job.total !== null && job.total <= Math.min(batchRows, job.blockRows)
+    if (!isFirst || isOneBatch || job.attempt > 0) return []
+    return rowsAt(batch, [...Array(Math.min(batch.count, most)).keys()])
   }
 }

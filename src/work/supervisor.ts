@@ -7,12 +7,12 @@ import { type ErrorRecord, errorFromRecord, errorToRecord, RowmillError, toRowmi
 import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
-import type { MetKinds } from '../probe/kinds-met.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
-import type { KindsProbe } from './kinds-probe.ts'
+import type { Question } from './job-judge.ts'
+import type { JobProbe } from './job-probe.ts'
 
 /** How often workers may die without a classified batch in between before the run gives up. */
 const MAX_RESTARTS = 3
@@ -20,6 +20,8 @@ const MAX_RESTARTS = 3
 const PATIENCE_MS = 10_000
 /** How long a drained worker has for its last batch before it is killed. */
 const DRAIN_MS = 30_000
+/** How long it waits for the verdict on a job. */
+const VERDICT_MS = 5000
 
 export interface WorkerArguments {
   readonly name: string
@@ -33,7 +35,7 @@ export interface WorkerArguments {
   readonly classifierMemory: number | null
   /** At most how many of the first rows of a job to try in other batches. Default: 0, nothing is tried. */
   readonly probe?: number
-  /** Whether to ask the supervisor about kinds. Default: no. */
+  /** Whether to ask the supervisor about jobs. Default: no. */
   readonly asks?: boolean
 }
 
@@ -60,8 +62,8 @@ export type FromWorker =
   | { type: 'batch'; rows: number }
   | { type: 'say'; text: string }
   | { type: 'output'; text: string }
-  /** The worker met new kinds, or, with null, all rows of the job in a partition are classified. */
-  | { type: 'ask'; id: number; job: Job; met: MetKinds | null }
+  /** Null: all rows of the job in a partition are classified. */
+  | { type: 'ask'; id: number; job: Job; question: Question }
   | { type: 'failed'; error: ErrorRecord }
 
 export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'> {
@@ -70,8 +72,8 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'
   /** Called with what the classifier printed. */
   readonly onOutput: (text: string) => void
   readonly onBatch: (rows: number) => void
-  /** Judges the kinds that the workers meet. Null: nobody does. */
-  readonly kinds?: KindsProbe | null
+  /** Judges the jobs of the workers. Null: nobody does. */
+  readonly judge?: JobProbe | null
 }
 
 /** Every program of this room and of the probe has one of these in its command line. */
@@ -138,16 +140,20 @@ export class Supervisor {
     const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
     if (how === 'kill') for (const child of children) child.kill('SIGKILL')
     else for (const child of children) if (child.connected) child.send({ type: 'drain' } satisfies ToWorker)
-    const late = setTimeout(() => children.map(child => child.kill('SIGKILL')), DRAIN_MS)
+    const { judge } = this.#options
+    const late = [
+      setTimeout(() => void judge?.close('the workers leave'), VERDICT_MS),
+      setTimeout(() => children.map(child => child.kill('SIGKILL')), DRAIN_MS),
+    ]
     if (how === 'drain') await gone // a verdict may still come
-    await Promise.all([gone, this.#options.kinds?.close()])
-    clearTimeout(late)
+    await Promise.all([gone, judge?.close()])
+    for (const timer of late) clearTimeout(timer)
   }
 
   #fork(name: string, again = false): void {
-    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, kinds = null } = this.#options
+    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
     const limits = { batchTimeout, classifierMemory }
-    const args: WorkerArguments = { name, python, target, batchRows, ...limits, probe, asks: kinds !== null }
+    const args: WorkerArguments = { name, python, target, batchRows, ...limits, probe, asks: judge !== null }
     const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
@@ -164,7 +170,7 @@ export class Supervisor {
         this.#options.onBatch(message.rows)
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
-      else if (message.type === 'ask') void answer(child, kinds!, message)
+      else if (message.type === 'ask') void answer(child, judge!, message)
       else reason = errorFromRecord(message.error)
     })
     const ended = (how: string) => {
@@ -231,10 +237,15 @@ function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
 
 async function answer(
   child: ChildProcess,
-  kinds: KindsProbe,
-  { id, job, met }: Extract<FromWorker, { type: 'ask' }>,
+  judge: JobProbe,
+  { id, job, question }: Extract<FromWorker, { type: 'ask' }>,
 ): Promise<void> {
-  const fault = await (met ? kinds.meet(job, met) : kinds.end(job))
+  const fault = await answerOf(judge, job, question)
   const verdict: ToWorker = { type: 'verdict', id, error: fault && errorToRecord(fault) }
   if (child.connected) child.send(verdict, () => {}) // if the worker has ended, its end says so
+}
+
+function answerOf(judge: JobProbe, job: Job, question: Question): Promise<RowmillError | null> {
+  if (question === null) return judge.end(job)
+  return 'first' in question ? judge.first(job, question.first) : judge.meet(job, question.met)
 }

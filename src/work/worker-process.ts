@@ -10,13 +10,10 @@ import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
-import { FirstRows } from './first-rows.ts'
 import { type Ask, ProbingJudge } from './job-judge.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 
 const PROGRESS_EVERY_MS = 200
-/** How long a worker that drains waits for the verdict of a probe. */
-const LATE_PROBE_MS = 5000
 
 const {
   name,
@@ -44,11 +41,6 @@ const classifier = new IsolatingClassifier({
   endsIfRefusedTogether: true,
 })
 
-const { batchTimeout, classifierMemory } = limits
-const firstRows = new FirstRows({ target, python, batchTimeout, classifierMemory, most: probe, batchRows, say })
-
-drain.signal.addEventListener('abort', () => setTimeout(() => void firstRows.close(), LATE_PROBE_MS).unref())
-
 process.on('disconnect', () => {
   endAllStarted()
   process.exit(1)
@@ -60,10 +52,10 @@ process.on('SIGTERM', () => drain.abort())
 /** The questions to the supervisor that have no answer yet, by id. */
 const asked: Record<number, (fault: RowmillError | null) => void> = {}
 let questions = 0
-const ask: Ask = (job, met) =>
+const ask: Ask = (job, question) =>
   new Promise(resolve => {
     asked[++questions] = resolve
-    tell({ type: 'ask', id: questions, job, met })
+    tell({ type: 'ask', id: questions, job, question })
   })
 
 let working = false
@@ -108,7 +100,7 @@ async function work({
   const onBatch = (classified: number) => {
     rows += classified
   }
-  const judge = asks ? new ProbingJudge(firstRows, ask) : null
+  const judge = asks ? new ProbingJudge({ ask, most: probe, batchRows }) : null
   const { results, rejects } = topicsOf(pipeline)
   const [worker, longest] = await Promise.all([
     Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch, judge }),
@@ -119,7 +111,7 @@ async function work({
   // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.
   if (bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])
   if (!drain.signal.aborted) await worker.run(drain.signal)
-  await Promise.all([classifier.close(), firstRows.close()])
+  await classifier.close()
   process.exit(0)
 }
 

@@ -226,7 +226,7 @@ export class Worker {
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
       for (const verdict of this.#options.judge?.batch(batch, job, slot.answer) ?? [])
-        this.#track(verdict.then(fault => fault && this.#failJob(held, job, describeBatch(batch), fault)))
+        this.#track(verdict.then(fault => fault && this.#failJob(held, job, null, fault)))
     } catch (error) {
       if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
       await this.#failJob(held, job, describeBatch(batch), error)
@@ -250,11 +250,11 @@ export class Worker {
     task.catch(this.#end).finally(() => this.#tasks.delete(task))
   }
 
-  /** Records in `jobs` that the job failed, and drops what we hold of this attempt. */
-  async #failJob(held: AssignedPartition, job: Job, place: string, error: unknown): Promise<void> {
+  /** Records in `jobs` that the job failed, and drops what we hold of this attempt. `place` is null where the message has it. */
+  async #failJob(held: AssignedPartition, job: Job, place: string | null, error: unknown): Promise<void> {
     if (this.#failed.has(attemptOf(job))) return
     const { code, message, facts } = toRowmillError(error)
-    const named = new RowmillError(code, `job ${job.id}, ${place}: ${message}`, facts, { cause: error })
+    const named = new RowmillError(code, `job ${job.id}${place === null ? '' : `, ${place}`}: ${message}`, facts, { cause: error })
     await failJob(this.#sender, this.#connection.pipeline, job, { error: named, place, by: this.#options.name })
     this.#failed.add(attemptOf(job))
     const ofAttempt = this.#assigned.filter(({ attempt }) => attempt === held.attempt)
@@ -275,7 +275,7 @@ export class Worker {
       const job = this.#jobOf(held, given.job)
       const verdict = kind === 'end' ? this.#options.judge?.end(job) : null
       const fault = verdict && (await verdict)
-      if (fault) return this.#failJob(held, job, 'its end', fault).then(() => held.batcher.settle(item))
+      if (fault) return this.#failJob(held, job, null, fault).then(() => held.batcher.settle(item))
       const value = kind === 'end' ? encodeEndOfInput({ ...given, attempt }) : encodeRows(given)
       await this.#sender.send(to, { key: given.job, value })
     } else {

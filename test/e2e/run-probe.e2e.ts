@@ -224,7 +224,7 @@ for (const [what, classify] of [
   })
 }
 
-test('work probes the first batch of a job of a file, and fails the job', async t => {
+test('work probes the first batch of a job of a file and fails the job, which is not complete before', async t => {
   const folder = testFolder(t)
   const { pipeline } = await testPipeline(t)
   const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline }
@@ -234,12 +234,17 @@ test('work probes the first batch of a job of a file, and fails the job', async 
   t.after(() => working.child.kill('SIGTERM'))
   const published = await rowmill(['publish', input, '--job', 'j', '--batch-rows', '10'], { env })
   assert.equal(published.code, 0, published.stderr)
+  const out = join(folder, 'out.csv')
+  const collected = await rowmill(['collect', out, '--job', 'j'], { env })
+  assert.equal(collected.code, 1, collected.stderr)
+  assert.match(collected.stderr, /\[BATCH_DEPENDENT\]\n$/)
+  assert.ok(!existsSync(out))
   const jobs = await JobLog.open(new Kafka({ brokers: [env.ROWMILL_BROKERS], clientId: 'test' }), pipeline, () => {})
   t.after(() => jobs.close())
   const { reason } = await jobs.until('j', hasFailed, t.signal)
   assert.equal(reason!.code, 'BATCH_DEPENDENT')
   assert.match(
     reason!.message,
-    /^job j, rows 0 to \d+ \(from .*\): in a probe of \d+ rows, column ROW of row \d+ \(line \d+\) is "\d+" with/,
+    /^job j: in a probe of \d+ rows, column ROW of row \d+ \(line \d+\) is "\d+" with/,
   )
 })

@@ -5,7 +5,7 @@ import { defaultPartitions } from '../../pipeline/topics.ts'
 import { Probe } from '../../probe/probe.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
-import { KindsProbe } from '../../work/kinds-probe.ts'
+import { JobProbe } from '../../work/job-probe.ts'
 import { Supervisor } from '../../work/supervisor.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
@@ -48,8 +48,8 @@ export const workCommand = defineCommand({
       const onBatch = () => waiting.progress()
       const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
       const open = () => new Probe(classifier)
-      const kinds = probe > 0 ? new KindsProbe({ say, open, closes: true }) : null
-      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, kinds })
+      const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
+      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, judge })
       supervisor.start()
       const ended = new AbortController()
       const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }

@@ -3,7 +3,8 @@ import { attemptOf } from '../core/job.ts'
 import { type RowmillError, toRowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import { KindsMet, type MetKinds } from '../probe/kinds-met.ts'
-import type { Probe } from '../probe/probe.ts'
+import type { Probe, ToProbe } from '../probe/probe.ts'
+import { type KeptRow, type Sample, sampleOf } from '../probe/sample.ts'
 import { counted } from '../support/counted.ts'
 import { RecentlyUsed } from '../support/recently-used.ts'
 import type { Say } from '../support/say.ts'
@@ -15,7 +16,7 @@ const PATIENCE_MS = 60_000
 /** After this long we log that the job waits for the probe. */
 const SAY_AFTER_MS = 1000
 
-export interface KindsProbeOptions {
+export interface JobProbeOptions {
   readonly say: Say
   /** A classifier beside the job. Asked for at each question. */
   readonly open: () => Pick<Probe, 'judge' | 'close'>
@@ -24,74 +25,95 @@ export interface KindsProbeOptions {
 }
 
 /** What is known of one attempt of a job. */
-interface JobKinds {
+interface Known {
   met: KindsMet | null
   readonly since: number
-  /** The verdict on all kinds so far. */
+  /** The verdict on all questions so far. */
   verdict: Promise<RowmillError | null>
+  /** Whether its first rows were asked about. */
+  hasFirst: boolean
   /** Whether new kinds came since the last question. */
   hasNew: boolean
   isTold: boolean
 }
 
 /**
- * Asks the classifier where no rule decides how two kinds in a column are written, for all workers of a supervisor: rows that
- * had them are classified together and apart, beside the job. A probe that fails ends nothing.
+ * Asks the classifier about the jobs of all workers of a supervisor, in a process beside them. The first rows of a job are
+ * classified whole and in other cuts. Where no rule decides how two kinds in a column are written, rows that had them are
+ * classified together and apart. A probe that fails ends nothing.
  */
-export class KindsProbe {
-  readonly #options: KindsProbeOptions
-  readonly #jobs = new RecentlyUsed<JobKinds>(MOST_JOBS, () => ({
-    ...{ met: null, since: performance.now(), verdict: Promise.resolve(null), hasNew: false, isTold: false },
+export class JobProbe {
+  readonly #options: JobProbeOptions
+  readonly #jobs = new RecentlyUsed<Known>(MOST_JOBS, () => ({
+    ...{ met: null, since: performance.now(), verdict: Promise.resolve(null) },
+    ...{ hasFirst: false, hasNew: false, isTold: false },
   }))
   #probe: Pick<Probe, 'judge' | 'close'> | null = null
   #asking: Promise<unknown> = Promise.resolve()
   #gaveUp: string | null = null
   #closed = false
 
-  constructor(options: KindsProbeOptions) {
+  constructor(options: JobProbeOptions) {
     this.#options = options
+  }
+
+  /** A worker classified the first rows of a job. Resolves with the error that ends the job, or null. Never rejects. */
+  async first(job: Job, rows: readonly KeptRow[]): Promise<RowmillError | null> {
+    const known = this.#jobs.of(attemptOf(job))
+    if (known.hasFirst) return null // they came again after a crash
+    known.hasFirst = true
+    return this.#ask(known, () => this.#judge(job, sampleOf(rows)))
   }
 
   /** A worker met new kinds. Resolves with the error that ends the job, or null. Never rejects. */
   async meet(job: Job, met: MetKinds): Promise<RowmillError | null> {
-    const kinds = this.#jobs.of(attemptOf(job))
-    kinds.met ??= new KindsMet(job)
-    if (!kinds.met.add(met)) return null
-    kinds.hasNew = true
-    const before = kinds.verdict
-    const asked = this.#asking.then(() => this.#judge(job, kinds))
-    this.#asking = asked
-    kinds.verdict = Promise.all([before, asked]).then(([first, second]) => first ?? second)
-    return kinds.verdict
+    const known = this.#jobs.of(attemptOf(job))
+    known.met ??= new KindsMet(job)
+    if (!known.met.add(met)) return null
+    known.hasNew = true
+    return this.#ask(known, async () => {
+      if (!known.hasNew) return null // an earlier question had these rows too
+      known.hasNew = false
+      const { sample, batches } = known.met!.question
+      return await this.#judge(job, sample, batches)
+    })
   }
 
   /** The verdict on a job, all of whose rows are classified. If it does not come in time, ends the probe. Never rejects. */
   async end(job: Job): Promise<RowmillError | null> {
-    const kinds = this.#jobs.of(attemptOf(job))
-    const patienceMs = Math.max(PATIENCE_MS, performance.now() - kinds.since)
+    const known = this.#jobs.of(attemptOf(job))
+    const patienceMs = Math.max(PATIENCE_MS, performance.now() - known.since)
     const timers = [
-      setTimeout(() => this.#tell(job, kinds), SAY_AFTER_MS),
+      setTimeout(() => this.#tell(job, known), SAY_AFTER_MS),
       setTimeout(() => {
         this.#gaveUp = `it took longer than ${Math.round(patienceMs / 1000)} s after the last row`
         void this.#probe?.close()
       }, patienceMs),
     ]
     try {
-      return await kinds.verdict
+      return await known.verdict
     } finally {
       for (const timer of timers) clearTimeout(timer)
     }
   }
 
-  async close(): Promise<void> {
+  /** Ends the probe, and tells `why` if a job loses its verdict by that. */
+  async close(why: string | null = null): Promise<void> {
     this.#closed = true
+    this.#gaveUp = why
     await this.#probe?.close()
   }
 
-  async #judge(job: Job, kinds: JobKinds): Promise<RowmillError | null> {
-    if (!kinds.hasNew || this.#closed) return null // an earlier question had these rows too
-    kinds.hasNew = false
-    const { sample, batches } = kinds.met!.question
+  /** Questions are answered one after the other. */
+  #ask(known: Known, question: () => Promise<RowmillError | null>): Promise<RowmillError | null> {
+    const asked = this.#asking.then(question)
+    this.#asking = asked
+    known.verdict = Promise.all([known.verdict, asked]).then(([before, now]) => before ?? now)
+    return known.verdict
+  }
+
+  async #judge(job: Job, sample: Sample, batches: ToProbe['batches'] = null): Promise<RowmillError | null> {
+    if (this.#closed) return null
     this.#probe ??= this.#options.open()
     try {
       const { fault, unstable } = await this.#probe.judge(job, sample, batches)
@@ -102,10 +124,8 @@ export class KindsProbe {
       return batchDependent(`in a probe of ${counted(sample.rows.length, 'row')}, ${message}`, { seq, line, column })
     } catch (error) {
       const why = this.#gaveUp ?? toRowmillError(error).message.split('\n', 1)[0]!
-      if (!this.#closed)
-        this.#options.say(
-          `the probe of the kinds of job ${job.id} ended without a verdict, and the job continues: ${why}`,
-        )
+      if (!this.#closed || this.#gaveUp !== null)
+        this.#options.say(`the probe of job ${job.id} ended without a verdict, and the job continues: ${why}`)
       return null
     } finally {
       this.#gaveUp = null
@@ -114,9 +134,9 @@ export class KindsProbe {
     }
   }
 
-  #tell(job: Job, kinds: JobKinds): void {
-    if (!kinds.isTold)
+  #tell(job: Job, known: Known): void {
+    if (!known.isTold)
       this.#options.say(`job ${job.id}: every row is classified; the job ends after the probe (--probe)`)
-    kinds.isTold = true
+    known.isTold = true
   }
 }
