@@ -72,12 +72,21 @@ export async function quoted(
   return JSON.parse(await python('quote.py', lists)) as string[]
 }
 
-/** The pandas of the tests: its major version, and the names of the arguments of its read_csv. */
-export async function installedPandas(): Promise<{ readonly major: number; readonly readCsv: readonly string[] }> {
-  const script = 'import inspect, pandas; print(pandas.__version__, *inspect.signature(pandas.read_csv).parameters)'
+export interface InstalledPandas {
+  readonly major: number
+  /** Whether it keeps texts by pyarrow. */
+  readonly hasArrow: boolean
+  /** The names of the arguments of its read_csv. */
+  readonly readCsv: readonly string[]
+}
+
+/** The pandas of the tests. */
+export async function installedPandas(): Promise<InstalledPandas> {
+  const has = "bool(importlib.util.find_spec('pyarrow'))"
+  const script = `import importlib.util, inspect, pandas; print(pandas.__version__, ${has}, *inspect.signature(pandas.read_csv).parameters)`
   const { stdout } = await promisify(execFile)(PYTHON, ['-c', script])
-  const [version = '', ...readCsv] = stdout.trim().split(' ')
-  return { major: Number.parseInt(version, 10), readCsv }
+  const [version = '', hasArrow, ...readCsv] = stdout.trim().split(' ')
+  return { major: Number.parseInt(version, 10), hasArrow: hasArrow === 'True', readCsv }
 }
 
 export async function python(script: string, input: unknown): Promise<string> {

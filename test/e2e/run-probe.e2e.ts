@@ -243,8 +243,5 @@ test('work probes the first batch of a job of a file and fails the job, which is
   t.after(() => jobs.close())
   const { reason } = await jobs.until('j', hasFailed, t.signal)
   assert.equal(reason!.code, 'BATCH_DEPENDENT')
-  assert.match(
-    reason!.message,
-    /^job j: in a probe of \d+ rows, column ROW of row \d+ \(line \d+\) is "\d+" with/,
-  )
+  assert.match(reason!.message, /^job j: in a probe of \d+ rows, column ROW of row \d+ \(line \d+\) is "\d+" with/)
 })
