@@ -1,6 +1,6 @@
 import { batchDependent } from '../core/batch-dependent.ts'
 import type { Batch, Part } from '../core/batcher.ts'
-import { describeBatch, lineOf } from '../core/describe-batch.ts'
+import { lineOf } from '../core/describe-batch.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
 import { realTime, type Time } from '../support/clock.ts'
@@ -143,7 +143,7 @@ export class IsolatingClassifier implements BatchClassifier {
     const again = await this.#try(batch, job)
     if (!(again instanceof RowmillError) || again.code !== error.code) return
     const reason = error.message.split('\n', 1)[0]!.replace(/\.$/, '')
-    throw batchDependent(`${describeBatch(batch)} together: ${reason}. In smaller batches each of them has a result`)
+    throw batchDependent(`all together: ${reason}. In smaller batches each of them has a result`)
   }
 
   /** Returns the results, or the error that the rows caused. */

@@ -9,6 +9,9 @@ import type { Trial, Trials } from './trials.ts'
 
 /** How often a cut that came out otherwise is repeated, and all rows at once too, before the classifier is blamed. */
 const REPEATS = 2
+/** Fractions that differ by no more than this share were perhaps only rounded otherwise. */
+const ROUNDING = 1e-9
+const ROUNDED = ' (rounded otherwise: numpy adds in another order in a batch of another size)'
 /** How much of a value a message shows. */
 const SHOWN_CHARS = 200
 
@@ -148,7 +151,14 @@ function describe(fault: Blamed, { whole, sample, cut }: { whole: Trial; sample:
   }
   const column = whole.columns[fault.column]!
   const [one, other] = [fault.one, fault.other].map(cell => JSON.stringify(cell ?? null)) as [string, string]
-  return { message: `column ${column} of ${row} is ${both(one, other)}`, seq, line, column }
+  const why = isRounding(fault.one, fault.other) ? ROUNDED : ''
+  return { message: `column ${column} of ${row} is ${both(one, other)}${why}`, seq, line, column }
+}
+
+/** Whether two cells are fractions that differ in the last digits alone. */
+function isRounding(one = '', other = ''): boolean {
+  const [a, b] = [Number(one), Number(other)]
+  return one.includes('.') && Math.abs(a - b) <= ROUNDING * Math.abs(a)
 }
 
 function shown(text: string): string {

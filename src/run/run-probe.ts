@@ -167,7 +167,7 @@ async function failed(context: PipelineContext, job: Job, { message, seq, line, 
 
 function unstableColumn(column: string): string {
   return (
-    `column ${column} differs even between two calls with the same rows (random numbers, the time, a counter?). ` +
-    'No two runs write the same bytes there, so the probe leaves it out'
+    `column ${column} differs even between two calls with the same rows (random numbers, the time, a counter, a memory of earlier rows?). ` +
+    'The probe cannot judge it, and OUT may have other bytes there than the original job writes'
   )
 }

@@ -254,7 +254,9 @@ export class Worker {
   async #failJob(held: AssignedPartition, job: Job, place: string | null, error: unknown): Promise<void> {
     if (this.#failed.has(attemptOf(job))) return
     const { code, message, facts } = toRowmillError(error)
-    const named = new RowmillError(code, `job ${job.id}${place === null ? '' : `, ${place}`}: ${message}`, facts, { cause: error })
+    const named = new RowmillError(code, `job ${job.id}${place === null ? '' : `, ${place}`}: ${message}`, facts, {
+      cause: error,
+    })
     await failJob(this.#sender, this.#connection.pipeline, job, { error: named, place, by: this.#options.name })
     this.#failed.add(attemptOf(job))
     const ofAttempt = this.#assigned.filter(({ attempt }) => attempt === held.attempt)

@@ -11,7 +11,6 @@ type Reasons = Record<string, Record<string, RegExp>>
 const REFUSED: Reasons = {
   base: {
     'usecols=[]': /USAGE the call reads no column/,
-    "dtype={'name':'S9'}": /READ_DIFFERS .*column 'name'.*bytes/,
     "parse_dates=['d'],date_parser=clean": /USAGE .*date_parser is refused: it gets a whole column at once/,
     'squeeze=True': /USAGE .*squeeze is refused: it makes a Series/,
     "usecols=['id'],squeeze=True": /USAGE .*squeeze is refused: it makes a Series/,
@@ -50,6 +49,7 @@ const REFUSED_BY: Record<number, Reasons> = {
 }
 /** The same for every pandas before 3. */
 const REFUSED_BEFORE_3: Reasons = {
+  base: { "dtype={'name':'S9'}": /READ_DIFFERS .*column 'name'.*bytes/ },
   longer: { 'usecols=[0]': /READ_DIFFERS column 'a' has no cells: the header has no name for the index/ },
   short: { "parse_dates=['c'],engine='python'": /READ_DIFFERS column 'c', row 1 .* gives 'None', .* gives None/ },
 }

@@ -132,3 +132,17 @@ test('a file of so many long categories that they do not fit a job record as the
   assert.equal(run.code, 0, run.stderr)
   assert.equal(readFileSync(output, 'utf8'), await original(input, calls))
 })
+
+test('sums of rows of integers and fractions are rounded as in the whole file', async t => {
+  const folder = testFolder(t)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  const cents = (i: number, factor: number) => ((i * factor) % 99_991) / 100
+  const rows = Array.from({ length: 3000 }, (_, i) =>
+    [i % 9, cents(i, 7919), i % 97, cents(i, 104_729), cents(i, 15_485_863)].join(),
+  )
+  writeFileSync(input, `k,a,n,b,c\n${rows.join('\n')}\n`)
+  const calls = { function: 'with_sums', read: 'pd.read_csv(IN)', write: 'df.to_csv(OUT, index=False)' }
+  const run = await runPasted([input, output], calls, ['--workers', '2', '--batch-rows', '50'])
+  assert.equal(run.code, 0, run.stderr)
+  assert.equal(readFileSync(output, 'utf8'), await original(input, calls))
+})

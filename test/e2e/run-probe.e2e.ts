@@ -57,11 +57,11 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   'dropped duplicates': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => 'ab'[n % 2]!), classify: 'drop_duplicates' },
     message:
-      /rows \d+ to \d+ \(from line \d+ to \d+\) together: .*returned \d+ rows for \d+.*In smaller batches each of them has a result\. The classifier looks/s,
+      /rows \d+ to \d+ \(from line \d+ to \d+\): all together: .*returned \d+ rows for \d+.*In smaller batches each of them has a result\. The classifier looks/s,
   },
   'a sort': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => `n${(n * 7) % 23}`), classify: 'sort_values' },
-    message: /together: .*another index.*In smaller batches each of them has a result\. The classifier looks/s,
+    message: /: all together: .*another index.*In smaller batches each of them has a result\. The classifier looks/s,
   },
 })) {
   test(`a run ends before OUT is there if its classifier looks at other rows: ${what}`, async t => {

@@ -37,3 +37,19 @@ test('a classifier that fails at the same rows each time they are alone is blame
     /^row 1 \(line 3\) is \["1"\] with all rows at once, but rejected .* in batches of 1 row$/,
   )
 })
+
+for (const [alone, why] of [
+  ['0.30000000000000004', / in two batches \(rounded otherwise: numpy adds/],
+  ['0.31', /"0\.31" in two batches$/],
+] as const) {
+  test(`a cell that is 0.3 with all rows at once and ${alone} in batches is blamed, with the reason if it is rounded`, async () => {
+    const trials = {
+      classify: async (_: unknown, { name }: RowCut) => {
+        const rows = SAMPLE.rows.map((): Outcome => [[name === 'with all rows at once' ? '0.3' : alone]])
+        return { columns: ['A'], headers: [['A']], rows, kinds: [new Set<string>()], refused: null, seconds: 0 }
+      },
+    }
+    const { fault } = await judge(trials, { job: jobRecord(), sample: SAMPLE })
+    assert.match(fault!.message, why)
+  })
+}

@@ -38,6 +38,9 @@ VALUE_ARGUMENTS = (
     *('decimal', 'parse_dates', 'date_format', 'dayfirst', 'cache_dates', 'float_precision', 'dtype_backend'),
     *('date_parser', 'infer_datetime_format', 'keep_date_col', 'low_memory'),
 )
+# Since pandas 3 a DataFrame of a file keeps each column apart; before, columns of one dtype share a block of memory. pandas adds
+# the numbers of a row block by block, so this decides how a sum is rounded. The proof compares it.
+TOGETHER = PANDAS < (3, 0)
 NEGATIVE_ZERO = re.compile(r'\s*-0+\s*')
 
 
@@ -105,7 +108,8 @@ class Recipe:
         """The DataFrame of cells by column. A missing cell is None, with the python engine only."""
         values = self.values(self.replaced_texts(columns), self.used, seqs)
         index = self.index(values, count, seqs)
-        frame = pd.DataFrame({at: column(values[at], index) for at in self.at_columns}, index=index)
+        series = {at: column(values[at], index) for at in self.at_columns}
+        frame = pd.DataFrame(series, index=index, copy=TOGETHER)
         frame.columns = self.columns
         return frame
 
