@@ -158,7 +158,7 @@ function describe(fault: Blamed, { whole, sample, cut }: { whole: Trial; sample:
 /** Whether two cells are fractions that differ in the last digits alone. */
 function isRounding(one = '', other = ''): boolean {
   const [a, b] = [Number(one), Number(other)]
-  return one.includes('.') && Math.abs(a - b) <= ROUNDING * Math.abs(a)
+  return [one, other].every(cell => cell.includes('.')) && Math.abs(a - b) <= ROUNDING * Math.abs(a)
 }
 
 function shown(text: string): string {

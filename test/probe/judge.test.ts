@@ -38,14 +38,16 @@ test('a classifier that fails at the same rows each time they are alone is blame
   )
 })
 
-for (const [alone, why] of [
-  ['0.30000000000000004', / in two batches \(rounded otherwise: numpy adds/],
-  ['0.31', /"0\.31" in two batches$/],
+for (const [atOnce, alone, why] of [
+  ['0.3', '0.30000000000000004', / in two batches \(rounded otherwise: numpy adds/],
+  ['0.3', '0.31', /"0\.31" in two batches$/],
+  ['1.0', '1', /"1" in two batches$/],
+  ['9007199254740992.0', '9007199254740993', /"9007199254740993" in two batches$/],
 ] as const) {
-  test(`a cell that is 0.3 with all rows at once and ${alone} in batches is blamed, with the reason if it is rounded`, async () => {
+  test(`a cell that is ${atOnce} with all rows at once and ${alone} in batches is blamed, with the reason if it is rounded`, async () => {
     const trials = {
       classify: async (_: unknown, { name }: RowCut) => {
-        const rows = SAMPLE.rows.map((): Outcome => [[name === 'with all rows at once' ? '0.3' : alone]])
+        const rows = SAMPLE.rows.map((): Outcome => [[name === 'with all rows at once' ? atOnce : alone]])
         return { columns: ['A'], headers: [['A']], rows, kinds: [new Set<string>()], refused: null, seconds: 0 }
       },
     }
