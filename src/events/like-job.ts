@@ -1,7 +1,8 @@
 import { inflateSync } from 'node:zlib'
+import { jsonOptionOf } from '../core/job.ts'
 import { isRemoved } from '../core/removed-job.ts'
 import { RowmillError } from '../errors.ts'
-import { type Job, type JobOption, optionOf } from '../model.ts'
+import type { Job, JobOption } from '../model.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import type { JobHeader } from '../pipeline/same-job.ts'
 import type { Say } from '../support/say.ts'
@@ -60,7 +61,7 @@ export async function headerLike(
 
 /** Whether the number of a row shows in its result. */
 function needsNumbers({ indexKind, options }: Job): boolean {
-  const isWritten = toCsvOf(options)['index'] !== false
+  const isWritten = jsonOptionOf({ options }, 'toCsv', '{}').index !== false
   const recipe = recipeOf(options)
   if (recipe === null) return indexKind === null && isWritten
   const { index, rules } = recipe
@@ -74,18 +75,14 @@ function hasTimes({ options }: Job): boolean {
   const isTimed = rules.some(
     ({ kind, format }) => kind === 'date' && (!format?.includes('%') || /%[HIcXT]/.test(format)),
   )
-  return isTimed && toCsvOf(options)['date_format'] === undefined
+  return isTimed && jsonOptionOf({ options }, 'toCsv', '{}').date_format === undefined
 }
 
 function recipeOf(options: readonly JobOption[]): RecipeShape | null {
-  const recipe = JSON.parse(optionOf(options, 'recipe') ?? 'null')
+  const recipe = jsonOptionOf({ options }, 'recipe', 'null')
   if (!recipe?.packed) return recipe
   const large = inflateSync(Buffer.from(recipe.packed, 'base64'), { maxOutputLength: MOST_BYTES })
   return { ...recipe, ...JSON.parse(large.toString()) }
-}
-
-function toCsvOf(options: readonly JobOption[]): Record<string, unknown> {
-  return JSON.parse(optionOf(options, 'toCsv') ?? '{}')
 }
 
 function refused(id: string, why: string): RowmillError {

@@ -6,7 +6,7 @@ import type { Say } from '../support/say.ts'
 import { isReject, type NoResult } from './compare.ts'
 import { CUTS } from './cuts.ts'
 import { callAndRow, type Estimate, estimate, type Measured, measureBusy } from './estimate.ts'
-import { type Judgement, judge } from './judge.ts'
+import { afterEarlier, type Judgement, judge } from './judge.ts'
 import { type FreshClassifier, judgeMemory } from './memory.ts'
 import { AT_ONCE_ROWS, FIRST_ROWS, firstOf, type Sample } from './sample.ts'
 import { SampledSource } from './sampled-source.ts'
@@ -129,10 +129,7 @@ async function judgeInStages(
   const first = await judgeFirst(few)
   if (first.fault !== null) return { judgement: first, tried: few }
   const all = await judge(trials, { job, sample })
-  return {
-    judgement: { fault: all.fault, unstable: [...new Set([...first.unstable, ...all.unstable])] },
-    tried: sample,
-  }
+  return { judgement: afterEarlier(first, all), tried: sample }
 }
 
 function rejectedOf({ seqs, lines }: Sample, { rows }: Trial): TriedReject[] {

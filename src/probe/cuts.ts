@@ -9,6 +9,15 @@ export interface RowCut {
 /** As the original job had them. */
 export const WHOLE: RowCut = { name: 'with all rows at once', batches: count => [range(0, count)] }
 
+/** As another worker may get the rows. */
+export const SECOND_HALF_FIRST: RowCut = {
+  name: 'in a new process that gets the second half of the rows first',
+  batches: count => {
+    const middle = Math.ceil(count / 2)
+    return [range(middle, count), range(0, middle)].filter(batch => batch.length > 0)
+  },
+}
+
 /** Rows as they were in batches of the job that had other kinds. */
 export function byKinds(batches: readonly (readonly number[])[]): RowCut {
   return { name: 'in batches of one kind', batches: () => batches }

@@ -80,6 +80,11 @@ export async function judge(
   return judged(null)
 }
 
+/** The later judgement, with the columns that an earlier one without a fault left out. */
+export function afterEarlier(earlier: Judgement, { fault, unstable }: Judgement): Judgement {
+  return { fault, unstable: [...new Set([...earlier.unstable, ...unstable])] }
+}
+
 type Blamed = Difference | { readonly what: 'refused'; readonly words: string }
 
 /** The first difference for which the classifier is to blame. */

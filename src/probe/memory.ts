@@ -1,24 +1,14 @@
 import type { BatchAnswer, BatchClassifier } from '../classifier/boundary.ts'
 import type { Batch } from '../core/batcher.ts'
 import type { Job } from '../model.ts'
-import { type RowCut, WHOLE } from './cuts.ts'
-import { type Judgement, judge } from './judge.ts'
+import { type RowCut, SECOND_HALF_FIRST, WHOLE } from './cuts.ts'
+import { afterEarlier, type Judgement, judge } from './judge.ts'
 import type { Sample } from './sample.ts'
 import type { TimedTrials } from './timed-trials.ts'
 import type { Trial } from './trials.ts'
 
 /** A classifier that takes longer to start and to classify these rows is not started again. */
 const MOST_SECONDS = 10
-
-/** As another worker may get the rows. */
-const SECOND_HALF_FIRST: RowCut = {
-  name: 'in a new process that gets the second half of the rows first',
-  batches: count => {
-    const places = Array.from({ length: count }, (_, at) => at)
-    const middle = Math.ceil(count / 2)
-    return [places.slice(middle), places.slice(0, middle)].filter(batch => batch.length > 0)
-  },
-}
 
 /** A classifier that can be started again in a new process, where it remembers nothing. Never two of them at a time. */
 export class FreshClassifier implements Pick<BatchClassifier, 'start' | 'classify' | 'close'> {
@@ -75,6 +65,5 @@ export async function judgeMemory(
       return await trials.classify(rows, cut)
     },
   }
-  const { fault, unstable } = await judge(fresh, { job, sample, cuts: [SECOND_HALF_FIRST], leftOut: before.unstable })
-  return { fault, unstable: [...new Set([...before.unstable, ...unstable])] }
+  return afterEarlier(before, await judge(fresh, { job, sample, cuts: [SECOND_HALF_FIRST], leftOut: before.unstable }))
 }

@@ -20,7 +20,7 @@ interface SeenColumn {
 
 /**
  * Finds rows with something rare: a cell that few rows have in a column of few different cells, or the first cell of a column
- * that is empty, has a sign, or is no number. A mean in place of a missing cell shows itself only if a row lacks it.
+ * that is empty, has a sign, or is no number. A function that fills in a mean is found only by a row with a missing cell.
  */
 export class RareRows {
   #columns: SeenColumn[] | null = null

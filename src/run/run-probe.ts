@@ -5,6 +5,7 @@ import type { Job } from '../model.ts'
 import { tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import type { Fault } from '../probe/judge.ts'
+import { PATIENCE_MS, SAY_AFTER_MS, verdictWithin } from '../probe/patience.ts'
 import { type Judged, Probe } from '../probe/probe.ts'
 import { AT_ONCE_ROWS, type Sample } from '../probe/sample.ts'
 import { SampledSource } from '../probe/sampled-source.ts'
@@ -16,12 +17,8 @@ import type { ProbeReport, RunOptions, RunSettings } from './run-options.ts'
 
 /** A file whose rows take no more than this travels in one message. */
 const ONE_MESSAGE_BYTES = 128 * 1024
-/** When all rows are written, OUT waits as long as the job took, but at least so long for the first rows of the probe ... */
-const FIRST_PATIENCE_MS = 60_000
-/** ... and then at least so long for the others. */
+/** After its first rows, the probe has as long as the job took for the others, but at least so long. */
 const REST_PATIENCE_MS = 10_000
-/** After this long we log that OUT waits for the probe. */
-const SAY_AFTER_MS = 1000
 
 type Options = RunSettings & Pick<RunOptions, 'source' | 'classifier'>
 
@@ -85,7 +82,7 @@ export class RunProbe {
       SAY_AFTER_MS,
     )
     try {
-      await this.#within(Promise.race([this.#firstJudged.promise, this.#judging]), Math.max(FIRST_PATIENCE_MS, jobMs))
+      await this.#within(Promise.race([this.#firstJudged.promise, this.#judging]), Math.max(PATIENCE_MS, jobMs))
       await this.#within(this.#judging, Math.max(REST_PATIENCE_MS, jobMs))
     } finally {
       clearTimeout(telling)
@@ -98,16 +95,11 @@ export class RunProbe {
   }
 
   /** Ends the probe after so long. Then `judged` settles too. */
-  async #within(judged: Promise<unknown>, patienceMs: number): Promise<void> {
-    const timer = setTimeout(() => {
-      this.#gaveUp = `it took longer than ${Math.round(patienceMs / 1000)} s after the last row`
+  #within(judged: Promise<unknown>, patienceMs: number): Promise<unknown> {
+    return verdictWithin(judged, patienceMs, why => {
+      this.#gaveUp = why
       void this.#probe?.close()
-    }, patienceMs)
-    try {
-      await judged
-    } finally {
-      clearTimeout(timer)
-    }
+    })
   }
 
   async #judge(context: PipelineContext, id: string, sampled: SampledSource): Promise<ProbeReport | null> {

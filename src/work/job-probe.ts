@@ -3,6 +3,7 @@ import { attemptOf } from '../core/job.ts'
 import { type RowmillError, toRowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import { KindsMet, type MetKinds } from '../probe/kinds-met.ts'
+import { PATIENCE_MS, SAY_AFTER_MS, verdictWithin } from '../probe/patience.ts'
 import type { Probe, ToProbe } from '../probe/probe.ts'
 import { type KeptRow, type Sample, sampleOf } from '../probe/sample.ts'
 import { counted } from '../support/counted.ts'
@@ -11,10 +12,6 @@ import type { Say } from '../support/say.ts'
 
 /** So many jobs are remembered. An older one begins anew. */
 const MOST_JOBS = 50
-/** When all rows of a job are classified, its end waits as long as the job took, but at least so long. */
-const PATIENCE_MS = 60_000
-/** After this long we log that the job waits for the probe. */
-const SAY_AFTER_MS = 1000
 
 export interface JobProbeOptions {
   readonly say: Say
@@ -79,21 +76,18 @@ export class JobProbe {
     })
   }
 
-  /** The verdict on a job, all of whose rows are classified. If it does not come in time, ends the probe. Never rejects. */
+  /** The verdict on a job. All its rows are classified. If the verdict does not come in time, the probe ends. Never rejects. */
   async end(job: Job): Promise<RowmillError | null> {
     const known = this.#jobs.of(attemptOf(job))
     const patienceMs = Math.max(PATIENCE_MS, performance.now() - known.since)
-    const timers = [
-      setTimeout(() => this.#tell(job, known), SAY_AFTER_MS),
-      setTimeout(() => {
-        this.#gaveUp = `it took longer than ${Math.round(patienceMs / 1000)} s after the last row`
-        void this.#probe?.close()
-      }, patienceMs),
-    ]
+    const telling = setTimeout(() => this.#tell(job, known), SAY_AFTER_MS)
     try {
-      return await known.verdict
+      return await verdictWithin(known.verdict, patienceMs, why => {
+        this.#gaveUp = why
+        void this.#probe?.close()
+      })
     } finally {
-      for (const timer of timers) clearTimeout(timer)
+      clearTimeout(telling)
     }
   }
 

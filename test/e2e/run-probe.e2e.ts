@@ -111,7 +111,7 @@ test('with --rows any, duplicates that no batch has together are found by the pr
 
 for (const [what, rare, classify, message] of [
   [
-    'a mean in place of a missing cell',
+    'a mean that fills in a missing cell',
     '',
     'imputes_mean',
     /column N of row 500 \(line 502\) is "[\d.]+" with all rows at/,

@@ -7,12 +7,11 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { rowmill, startProgram, testFolder } from '../helpers/cli.ts'
-import { OLDER_PANDAS, prepareOlderPandas, reasonAgainst } from '../helpers/older-pandas.ts'
+import { rowmill, testFolder } from '../helpers/cli.ts'
+import { OLDER_PANDAS, passUnder, prepareOlderPandas, reasonAgainst } from '../helpers/older-pandas.ts'
 import { python } from '../helpers/python.ts'
 
 const CLASSIFIER = ['--classifier', join(import.meta.dirname, '../fixtures/has_an_a.py:with_dtypes')]
-const TESTS = join(import.meta.dirname, '..')
 
 /** Files of tests that read and write by pandas, each with the pattern of its tests that run. */
 const FILES: readonly (readonly [file: string, tests?: string])[] = [
@@ -33,12 +32,9 @@ const FILES: readonly (readonly [file: string, tests?: string])[] = [
 
 for (const pandas of OLDER_PANDAS) {
   describe(`pandas ${pandas.version}`, { skip: reasonAgainst(pandas) ?? false }, () => {
-    for (const [file, tests = '.'] of FILES) {
-      test(tests === '.' ? file : `${file}: ${tests}`, async () => {
-        const env = { ROWMILL_TEST_PYTHON: await prepareOlderPandas(pandas), NODE_TEST_CONTEXT: undefined }
-        const args = ['--test', `--test-name-pattern=${tests}`, join(TESTS, file)]
-        const { code, stdout } = await startProgram(process.execPath, args, { env }).finished
-        assert.equal(code, 0, stdout)
+    for (const [file, tests] of FILES) {
+      test(tests === undefined ? file : `${file}: ${tests}`, async () => {
+        await passUnder(await prepareOlderPandas(pandas), file, tests)
       })
     }
 

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { prepareVenv } from '../../scripts/prepare-machine.ts'
+import { startProgram } from './cli.ts'
 
 export interface OlderPandas {
   readonly version: string
@@ -25,4 +28,12 @@ export function reasonAgainst({ version, newestPython }: OlderPandas): string | 
 export function prepareOlderPandas({ version }: OlderPandas): Promise<string> {
   const say = (message: string) => process.stderr.write(`${message}\n`)
   return prepareVenv(`.venvs/pandas-${version}`, [`test/requirements-pandas-${version}.txt`], say)
+}
+
+/** Runs those tests of a file, by its path in the folder test, whose names match. Their pandas is that of this interpreter. */
+export async function passUnder(interpreter: string, file: string, pattern = '.'): Promise<void> {
+  const env = { ROWMILL_TEST_PYTHON: interpreter, NODE_TEST_CONTEXT: undefined }
+  const args = ['--test', `--test-name-pattern=${pattern}`, join(import.meta.dirname, '..', file)]
+  const { code, stdout } = await startProgram(process.execPath, args, { env }).finished
+  assert.equal(code, 0, stdout)
 }
