@@ -1,7 +1,7 @@
 import { RowmillError } from '../errors.ts'
 import type { Result } from '../model.ts'
 import { encodeResult, MAX_MESSAGE_BYTES } from '../wire/codec.ts'
-import { rowBytes } from '../wire/packed-rows.ts'
+import { mostBytes, rowBytes } from '../wire/packed-rows.ts'
 import type { ClassifiedBatch } from './boundary.ts'
 
 /** A result ends at this size, to stay below Kafka's default limit of 1 MB. A longer row is a result by itself. */
@@ -28,7 +28,9 @@ export function encodeResults(
   let start = 0
   let [startRow, row] = [0, 0]
   let bytes = 0
-  outputs.forEach((count, i) => {
+  // The exact size of each row is needed only if the rows may not fit into one result.
+  const cuts = offsets || !(mostBytes(rows) <= RESULT_BYTES) ? outputs : []
+  cuts.forEach((count, i) => {
     let size = 0 // NaN for a row that the encoder will refuse
     for (let at = row; at < row + count; at++) size += rowBytes(rows[at]!)
     if (size > LONGEST_ROW_BYTES) throw tooLong(i, size)
@@ -36,6 +38,7 @@ export function encodeResults(
     row += count
     bytes += size
   })
+  row = rows.length
   cut(outputs.length)
   return encoded
 
@@ -45,7 +48,7 @@ export function encodeResults(
     const given = outputs.slice(start, end)
     const counts = { count, outputs: given.every(each => each === 1) ? null : given }
     const result = { ...head, ...place, ...counts, columns, kinds, rejected: [], rows: rows.slice(startRow, row) }
-    encoded.push(encodeResult(result, bytes))
+    encoded.push(encodeResult(result))
     start = end
     startRow = row
     bytes = 0

@@ -154,7 +154,7 @@ class Publication {
   }
 
   #send(): void {
-    const { rows, lines, bytes } = this.#piece
+    const { rows, lines } = this.#piece
     if (rows.length === 0) return
     this.#piece = { rows: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
@@ -167,7 +167,7 @@ class Publication {
       this.#acked += count
       return
     }
-    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message, bytes) }).then(
+    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message) }).then(
       () => {
         crashPoint('rows-acked')
         this.#acked += count

@@ -3,7 +3,7 @@ import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
 import { scan } from './avro-scan.ts'
 import { type Format, formatOf, formats, HEADER_BYTES } from './formats.ts'
-import { packRows, rowBytes, unpackRows } from './packed-rows.ts'
+import { packRows, unpackRows } from './packed-rows.ts'
 import type { WireKind, WireRecord } from './record.ts'
 import { flawOf, loneSurrogate } from './record-flaws.ts'
 
@@ -22,18 +22,16 @@ export function encodeJob(job: Job): Buffer {
   return encode({ kind: 'job', value: job })
 }
 
-/** `bytes` is the sum of `rowBytes` (packed-rows.ts) of the rows. A caller that knows it saves time. */
-export function encodeRows(rows: Rows, bytes = bytesOf(rows)): Buffer {
-  return encodePacked({ kind: 'rows', value: rows }, bytes)
+export function encodeRows(rows: Rows): Buffer {
+  return encodePacked({ kind: 'rows', value: rows })
 }
 
 export function encodeEndOfInput(end: EndOfInput): Buffer {
   return encode({ kind: 'end', value: end })
 }
 
-/** `bytes` as for `encodeRows`. */
-export function encodeResult(result: Result, bytes = bytesOf(result)): Buffer {
-  return encodePacked({ kind: 'result', value: result }, bytes)
+export function encodeResult(result: Result): Buffer {
+  return encodePacked({ kind: 'result', value: result })
 }
 
 export function encodeReject(reject: Reject): Buffer {
@@ -72,13 +70,9 @@ function refusal({ name }: Format, what: string): RowmillError {
   return malformed(what, { record: name }, `write this ${name}`)
 }
 
-function bytesOf({ rows }: { rows: readonly Values[] }): number {
-  return rows.reduce((sum, row) => sum + rowBytes(row), 0)
-}
-
 /** Like `encode`, but writes all rows at once. That is possible because they are the last field of both records. */
-function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>, rowsBytes: number): Buffer {
-  const rows = packRows(record.value.rows, rowsBytes)
+function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>): Buffer {
+  const rows = packRows(record.value.rows)
   // `encode` says why rows cannot be packed, or what is wrong with the record.
   if (rows === null || flawOf(record) !== null) return encode(record)
   const format = formatOf(record)

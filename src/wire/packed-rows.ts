@@ -1,10 +1,13 @@
 /**
- * Writes the rows of a message at once: joins all values to one text, with a character for each byte, and writes that.
+ * Writes the rows of a message at once: appends all values to one text, with a character for each byte, and writes that.
  * avsc writes value by value, which takes most of the time of a fast pipeline.
  */
 
 import type { Values } from '../model.ts'
 import { MAX_ITEMS } from './avro-scan.ts'
+
+/** The most bytes for a character of a string in UTF-8, and for a count or length in Avro. */
+const [UTF8_BYTES, NUMBER_BYTES] = [3, 5]
 
 /** The bytes that a row takes in a message. NaN: a value is no text. */
 export function rowBytes(row: Values): number {
@@ -19,31 +22,52 @@ export function rowBytes(row: Values): number {
   return bytes
 }
 
-/**
- * Avro's array of these rows in one block, a character for each byte. `bytes` is the sum of `rowBytes`. Null: a value
- * is no text that UTF-8 can carry. The plain encoder then tells which.
- */
-export function packRows(rows: readonly Values[], bytes: number): string | null {
-  if (rows.length === 0) return '\0'
-  if (Number.isNaN(bytes) || rows.length > MAX_ITEMS) return null
-  const text = join(rows, value => value)
-  // As many characters as bytes: everything is ASCII.
-  if (text.length === bytes) return `${varint(rows.length)}${text}\0`
-  if (!rows.every(row => row.every(value => value.isWellFormed()))) return null
-  return `${varint(rows.length)}${join(rows, value => Buffer.from(value).toString('latin1'))}\0`
+/** At least as many bytes as the rows take in a message, and quick to count. NaN: a value is no text. */
+export function mostBytes(rows: readonly Values[]): number {
+  let [cells, characters] = [0, 0]
+  for (const row of rows) {
+    cells += row.length
+    for (const value of row) characters += typeof value === 'string' ? value.length : Number.NaN
+  }
+  return characters * UTF8_BYTES + (cells + 2 * rows.length) * NUMBER_BYTES
 }
 
-function join(rows: readonly Values[], bytesOf: (value: string) => string): string {
-  const pieces: string[] = []
+/**
+ * Avro's array of these rows in one block, a character for each byte. Null: a value is no text that UTF-8 can carry, or
+ * there are too many. The plain encoder then tells which.
+ */
+export function packRows(rows: readonly Values[]): string | null {
+  const packed = join(rows, value => value)
+  // In UTF-8 each character beyond ASCII takes more bytes. These may only be the bytes of numbers, which take two there.
+  if (packed === null || Buffer.byteLength(packed.text) === packed.text.length + packed.marks)
+    return packed?.text ?? null
+  if (!rows.every(row => row.every(value => value.isWellFormed()))) return null
+  return join(rows, value => Buffer.from(value).toString('latin1'))!.text
+}
+
+/** `marks` is how many bytes of numbers are beyond ASCII. Appending is fast, since V8 copies all pieces at once in the end. */
+function join(rows: readonly Values[], bytesOf: (value: string) => string): { text: string; marks: number } | null {
+  if (rows.length > MAX_ITEMS) return null
+  let text = rows.length > 0 ? varint(rows.length) : ''
+  let marks = Math.max(0, text.length - 1)
   for (const row of rows) {
-    if (row.length > 0) pieces.push(varint(row.length))
-    for (const value of row) {
-      const packed = bytesOf(value)
-      pieces.push(varint(packed.length), packed)
+    if (row.length > MAX_ITEMS) return null
+    if (row.length > 0) {
+      const count = varint(row.length)
+      marks += count.length - 1
+      text += count
     }
-    pieces.push('\0')
+    for (const value of row) {
+      if (typeof value !== 'string') return null
+      const packed = bytesOf(value)
+      const length = varint(packed.length)
+      marks += length.length - 1
+      text += length
+      text += packed
+    }
+    text += '\0'
   }
-  return pieces.join('')
+  return { text: `${text}\0`, marks }
 }
 
 const VARINTS = Array.from({ length: 8192 }, (_, n) =>
