@@ -25,6 +25,7 @@
  * worker          reads rows, calls the classifier, appends results, then commits offsets
  * membership      the place of a worker in a consumer group, with the partitions assigned to it; it ends at the next
  *                 rebalance
+ * share           the partitions that the supervisor of a `run` gives to one of its workers, where no consumer group does
  * collector       reads results in order and writes them to a sink
  * classifier      your function, in a process or thread of its own
  * batch           the rows that the classifier gets in one call

@@ -19,6 +19,7 @@ import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from 
 import { Contact, longestRequestMs, withContact } from './contact.ts'
 import { noBroker, patiently } from './errors.ts'
 import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
+import { GroupOffsets } from './group-offsets.ts'
 import { limitsOf, type Patience } from './limits.ts'
 import { GroupMember } from './member.ts'
 import { askForNamedTopics } from './named-topics.ts'
@@ -185,6 +186,11 @@ export class Kafka {
     })
     await group.connect()
     return new GroupMember({ cluster, sockets, group, groupId, topics, rights: this.#rights })
+  }
+
+  /** What a group committed for partitions of these topics. The caller need not be a member of it. */
+  async groupOffsets(groupId: string, topics: readonly string[]): Promise<GroupOffsets> {
+    return new GroupOffsets({ ...(await this.#connectedCluster(topics)), groupId, rights: this.#rights })
   }
 
   /** How readers and senders retry while the broker does not answer. */

@@ -27,6 +27,12 @@ declare module 'kafkajs/src/cluster/index.js' {
     }
     metadata(topics: string[]): Promise<unknown>
     findGroupCoordinator(request: { groupId: string; coordinatorType: 0 }): Promise<unknown>
+    offsetCommit(request: {
+      groupId: string
+      memberId: string
+      groupGenerationId: number
+      topics: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
+    }): Promise<unknown>
     offsetFetch(request: {
       groupId: string
       topics: { topic: string; partitions: { partition: number }[] }[]
@@ -93,15 +99,13 @@ declare module 'kafkajs/src/consumer/consumerGroup.js' {
       metadataMaxAge: number
     })
     memberId: string | null
+    generationId: number | null
     connect(): Promise<void>
     joinAndSync(): Promise<void>
     heartbeat(options: { interval: number }): Promise<void>
     leave(): Promise<void>
     isLeader(): boolean
     assigned(): { topic: string; partitions: number[] }[]
-    commitOffsets(offsets: {
-      topics: { topic: string; partitions: { partition: number; offset: string; metadata: string | null }[] }[]
-    }): Promise<void>
   }
 }
 

@@ -2,12 +2,11 @@ import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
-import { RowmillError } from '../errors.ts'
 import { hangUp } from './connection.ts'
 import { atCoordinator } from './coordinator.ts'
-import { refusalOf } from './refusal.ts'
-import { isOfRights, type Rights } from './rights.ts'
-import { byTopic, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
+import { type Committed, GroupOffsets } from './group-offsets.ts'
+import type { Rights } from './rights.ts'
+import type { TopicPartition } from './topic-partition.ts'
 
 const HEARTBEAT_MS = 250
 /** How often the leader of a group checks whether its topics have grown. */
@@ -15,30 +14,38 @@ const METADATA_MS = 1000
 /** KafkaJS skips a heartbeat within this interval of the last one. It uses the wall clock, which may be set back. */
 const ALWAYS = Number.NEGATIVE_INFINITY
 
-/** What a group committed for a partition. */
-export interface Committed extends PartitionOffset {
-  /** The metadata committed with the offset, or null. */
-  readonly metadata: string | null
-}
-
-/** What a group member reports. It awaits the first two before it continues. */
+/** What a member reports. It awaits the first two before it continues. */
 export interface MemberHandlers {
   /** At every join, even if nothing changed: the partitions assigned from now on, with their committed offsets. */
   onAssigned(offsets: readonly Committed[]): Promise<void> | void
-  /** Before every rejoin, while the coordinator still accepts commits of the old assignment. */
+  /** Before every rejoin, while commits of the old assignment are still accepted. */
   onRebalance(): Promise<void> | void
+  /** The partitions go to another owner now, and the next assignment comes later. In a group both come together: never called. */
+  onRevoked?(): void
   /** The membership was lost for a reason other than a rebalance. The member tries to join again. */
   onTrouble(error: Error): void
 }
 
+/** Whose assignments and commits a membership works with. */
+export interface Member {
+  /** Reports assignments until `signal` aborts. Rejects if a retry cannot help. */
+  run(handlers: MemberHandlers, signal: AbortSignal): Promise<void>
+  /** Calls `onAssigned` once more for the same partitions, with the offsets committed by then. */
+  reassign(): void
+  /** Throws if it is not accepted. Then the next owner starts at an earlier offset. */
+  commit(offsets: readonly Committed[]): Promise<void>
+  committed(partitions: readonly TopicPartition[]): Promise<Committed[]>
+  close(): Promise<void>
+}
+
 /** One member of a consumer group: its assignments, heartbeats and commits. It reads no messages. */
-export class GroupMember {
+export class GroupMember implements Member {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
   readonly #group: ConsumerGroup
   readonly #groupId: string
   readonly #topics: readonly string[]
-  readonly #rights: Rights
+  readonly #offsets: GroupOffsets
   #looking: Promise<void> | null = null
   #lookedAt = 0
   #mustReassign = false
@@ -56,7 +63,7 @@ export class GroupMember {
     this.#group = parts.group
     this.#groupId = parts.groupId
     this.#topics = parts.topics
-    this.#rights = parts.rights
+    this.#offsets = new GroupOffsets(parts)
   }
 
   /**
@@ -73,12 +80,9 @@ export class GroupMember {
         const type = (error as { type?: string }).type
         if (type === 'UNKNOWN_MEMBER_ID') this.#group.memberId = null
         else if (type === 'REBALANCE_IN_PROGRESS') await handlers.onRebalance()
-        else if (isOfRights(error, 'GROUP'))
-          throw this.#rights.missing({ operation: 'Read', resource: 'group', name: this.#groupId }, error)
         else if (type !== 'ILLEGAL_GENERATION') {
-          const refusal = refusalOf(error)
-          if (refusal)
-            throw new RowmillError(refusal.code, `group ${this.#groupId}: ${refusal.text}`, {}, { cause: error })
+          const final = this.#offsets.finalError(error)
+          if (final) throw final
           handlers.onTrouble(error as Error)
           await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
         }
@@ -87,22 +91,14 @@ export class GroupMember {
     await this.#group.leave().catch(() => {}) // without it, the session timeout ends the membership a little later
   }
 
-  /** Calls `onAssigned` once more for the same partitions, with the offsets committed by then. */
   reassign(): void {
     this.#mustReassign = true
   }
 
-  /** Commits if the membership is still valid. Else it throws, and the next owner starts at an earlier offset. */
+  /** Commits if the membership is still valid. */
   async commit(offsets: readonly Committed[]): Promise<void> {
-    const topics = [...byTopic(offsets)].map(([topic, partitions]) => ({
-      topic,
-      partitions: partitions.map(({ partition, offset, metadata }) => ({
-        partition,
-        offset: String(offset),
-        metadata,
-      })),
-    }))
-    await this.#group.commitOffsets({ topics })
+    const { memberId, generationId } = this.#group
+    await this.#offsets.commit(offsets, { memberId: memberId ?? '', generationId: generationId ?? 0 })
   }
 
   async close(): Promise<void> {
@@ -112,26 +108,8 @@ export class GroupMember {
     await hangUp(this.#cluster, this.#sockets) // it may have connected again
   }
 
-  /** What the group committed for these partitions, or offset 0. The feed reports it if the log no longer holds that. */
-  async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
-    if (partitions.length === 0) return []
-    const coordinator = await this.#cluster.findGroupCoordinator({ groupId: this.#groupId })
-    const { responses } = await coordinator.offsetFetch({
-      groupId: this.#groupId,
-      topics: [...byTopic(partitions)].map(([topic, asked]) => ({
-        topic,
-        partitions: asked.map(({ partition }) => ({ partition })),
-      })),
-    })
-    const committed = responses.flatMap(({ topic, partitions }) =>
-      partitions.map(({ partition, offset, metadata }) => ({
-        topic,
-        partition,
-        offset: Number(offset),
-        metadata: metadata || null,
-      })),
-    )
-    return committed.map(at => (at.offset >= 0 ? at : { ...at, offset: 0, metadata: null }))
+  committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
+    return this.#offsets.committed(partitions)
   }
 
   /** Returns when it is time to rejoin. Throws the reason if the membership is lost or changes. */

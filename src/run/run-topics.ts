@@ -24,6 +24,8 @@ export interface RunTopics {
   readonly pipeline: string
   /** Whether the pipeline has the topic `bulk`. A pipeline for one run needs none: no other job waits there. */
   readonly bulk: boolean
+  /** How many partitions it has, if it belongs to this run alone. */
+  readonly ownPartitions: number | null
   readonly layout: Layout
   readonly registryIds: RegistryIds | null
   /** Whether the topics outlive this process. */
@@ -67,6 +69,7 @@ export async function openRunTopics(
       kafka,
       pipeline: run.pipeline,
       bulk,
+      ownPartitions: bulk ? null : found,
       layout: { partitions: found, blockRows: options.batchRows },
       registryIds,
       keepsData,

@@ -1,4 +1,4 @@
-import type { Committed, GroupMember, MemberHandlers } from '../kafka/index.ts'
+import type { Committed, Member, MemberHandlers } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
@@ -7,6 +7,8 @@ import type { DoneRows } from '../results/done-rows.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { AssignedPartition } from './assigned-partition.ts'
+import { ShareMember } from './share-member.ts'
+import type { WorkerShare } from './worker-share.ts'
 
 const COMMIT_EVERY_MS = 250
 /** How often a membership checks whether `results` has the partitions that some of its rows wait for. */
@@ -19,10 +21,12 @@ const REOPENED_PART = 0.25
 export interface MembershipOptions {
   /** Whether the pipeline has the topic `bulk`. Default: no. */
   readonly bulk?: boolean
-  /** The name of the worker, for messages. */
+  /** The name of the worker in results and logs. */
   readonly name: string
   /** The reopened job, or null (the default) for the first attempts of all jobs. */
   readonly reopened?: Job | null
+  /** Where the partitions come from: the supervisor of a run. Default: null, from a consumer group. */
+  readonly share?: WorkerShare | null
   /** Default: real time. */
   readonly time?: Time
 }
@@ -41,6 +45,7 @@ export interface MembershipHandlers {
 /**
  * A worker's membership in one consumer group, with its assigned partitions. One group serves the first attempts of all
  * jobs. Each later attempt of a job has its own group, which reads the rows again and classifies those without a result.
+ * In a run of its own the group has no members: the supervisor deals the partitions, and the group keeps the commits.
  */
 export class Membership {
   readonly feed: PartitionFeed
@@ -50,7 +55,7 @@ export class Membership {
   readonly #connection: PipelineConnection
   readonly #name: string
   readonly #topics: readonly string[]
-  readonly #member: GroupMember
+  readonly #member: Member
   readonly #leave = new AbortController()
   #assignment = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -63,7 +68,7 @@ export class Membership {
   private constructor(
     connection: PipelineConnection,
     { name, reopened = null, time = realTime }: MembershipOptions,
-    parts: { topics: readonly string[]; feed: PartitionFeed; member: GroupMember },
+    parts: { topics: readonly string[]; feed: PartitionFeed; member: Member },
   ) {
     this.#connection = connection
     this.#name = name
@@ -76,11 +81,16 @@ export class Membership {
 
   static async open(connection: PipelineConnection, options: MembershipOptions): Promise<Membership> {
     const { kafka, pipeline, say } = connection
-    const { bulk = false, reopened = null, time = realTime } = options
+    const { bulk = false, reopened = null, share = null, time = realTime } = options
     const topics = reopened ? [reopened.topic] : rowTopics(pipeline, bulk)
+    const group = workersGroup(pipeline, reopened)
     const [feed, member] = await Promise.all([
       PartitionFeed.open(kafka, topics, say, { patient: true, time, part: reopened ? REOPENED_PART : 1 }),
-      kafka.member(workersGroup(pipeline, reopened), topics),
+      share
+        ? kafka
+            .groupOffsets(group, topics)
+            .then(offsets => new ShareMember(share, offsets, { topic: topics[0]!, time }))
+        : kafka.member(group, topics),
     ])
     return new Membership(connection, options, { topics, feed, member })
   }
@@ -100,6 +110,7 @@ export class Membership {
     const member: MemberHandlers = {
       onAssigned: offsets => this.#assign(offsets, handlers),
       onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
+      onRevoked: () => this.#drop(),
       onTrouble: error => this.#lostGroup(error),
     }
     this.#running = this.#member.run(member, this.#leave.signal).catch(error => handlers.failed(error))
@@ -178,6 +189,13 @@ export class Membership {
     const what = this.#hasJoined ? 'lost its group' : 'waits until the broker lets it join its group'
     if (!this.#groupLost) this.#connection.say(`worker ${this.#name} ${what} (${message}). Retrying`)
     this.#groupLost = true
+  }
+
+  /** Takes no more messages, and sends no more results, of the partitions that it has. */
+  #drop(): void {
+    void this.feed.assign([])
+    for (const held of this.assigned) held.makeRoom()
+    this.assigned = []
   }
 
   /** Takes a new assignment. It drops everything known about the partitions, even about those that stay. */

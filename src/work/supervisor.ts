@@ -13,6 +13,7 @@ import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../sup
 import type { RegistryIds } from '../wire/confluent.ts'
 import type { Question } from './job-judge.ts'
 import type { JobProbe } from './job-probe.ts'
+import { type FromSharer, ProcessShares, type ToSharer } from './process-shares.ts'
 
 /** How often workers may die without a classified batch in between before the run gives up. */
 const MAX_RESTARTS = 3
@@ -44,6 +45,8 @@ export interface WorkAssignment {
   readonly pipeline: string
   /** Whether the pipeline has the topic `bulk`. Then it has other workers too, so ours join only when they can classify. Default: no. */
   readonly bulk?: boolean
+  /** How many partitions it has, if only these workers serve it: then the supervisor deals them. Null (the default): a group does. */
+  readonly ownPartitions?: number | null
   /** The ids in a schema registry, or null (the default) for messages in Avro's own single-object encoding. */
   readonly registryIds?: RegistryIds | null
 }
@@ -54,11 +57,13 @@ export type ToWorker =
       kafka: Omit<KafkaSettings, 'clientId' | 'format'>
     } & WorkAssignment)
   | { type: 'drain' }
+  | ToSharer
   /** The answer to a question: the error that ends the job, or null. */
   | { type: 'verdict'; id: number; error: ErrorRecord | null }
 
 export type FromWorker =
   | ({ type: 'ready' } & ClassifierRuntime)
+  | FromSharer
   | { type: 'batch'; rows: number }
   | { type: 'say'; text: string }
   | { type: 'output'; text: string }
@@ -85,6 +90,7 @@ export class Supervisor {
   readonly #children = new Map<string, ChildProcess>()
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
+  readonly #shares = new ProcessShares(text => this.#options.say(text))
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #started = 0
   #restarts = 0
@@ -127,14 +133,16 @@ export class Supervisor {
   /** Tells every worker where to work, including those that are restarted later. */
   work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, assignment: WorkAssignment): void {
     const { clientId: _, format: __, ...kafka } = settings as KafkaSettings // a format holds functions
-    const { pipeline, bulk = false, registryIds = null } = assignment
-    this.#task = { type: 'work', kafka, pipeline, bulk, registryIds }
+    const { pipeline, bulk = false, ownPartitions = null, registryIds = null } = assignment
+    this.#task = { type: 'work', kafka, pipeline, bulk, ownPartitions, registryIds }
     for (const child of this.#children.values()) child.send(this.#task)
+    if (ownPartitions !== null) this.#shares.deal(ownPartitions, kafka.limits)
   }
 
   /** Lets every worker finish its current batches and leave. `kill` ends them at once. */
   async close(how: 'drain' | 'kill'): Promise<void> {
     this.#closing = true
+    this.#shares.close()
     clearTimeout(this.#patience ?? undefined)
     const children = [...this.#children.values()]
     const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
@@ -162,7 +170,9 @@ export class Supervisor {
     })
     this.#children.set(name, child)
     let reason: RowmillError | null = null
+    this.#shares.started(name, child, again)
     child.on('message', (message: FromWorker) => {
+      this.#shares.heard(name, message)
       if (message.type === 'ready') this.#ready.resolve(message)
       else if (message.type === 'batch') {
         this.#restarts = 0
@@ -171,11 +181,12 @@ export class Supervisor {
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
       else if (message.type === 'ask') void answer(child, judge!, message)
-      else reason = errorFromRecord(message.error)
+      else if (message.type === 'failed') reason = errorFromRecord(message.error)
     })
     const ended = (how: string) => {
       this.#endStarted(mark)
       this.#children.delete(name)
+      this.#shares.ended(name)
       if (!this.#closing) this.#died(name, reason, { how, again })
     }
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))

@@ -12,6 +12,7 @@ import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { type Ask, ProbingJudge } from './job-judge.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
+import { WorkerShare } from './worker-share.ts'
 
 const PROGRESS_EVERY_MS = 200
 
@@ -58,6 +59,7 @@ const ask: Ask = (job, question) =>
     tell({ type: 'ask', id: questions, job, question })
   })
 
+const share = new WorkerShare()
 let working = false
 let ending = false
 let rows = 0
@@ -73,6 +75,9 @@ process.on('message', (message: ToWorker) => {
   } else if (message.type === 'verdict') {
     asked[message.id]!(message.error && errorFromRecord(message.error))
     delete asked[message.id]
+  } else if (message.type === 'ping') tell({ type: 'alive' })
+  else if (message.type === 'share') {
+    void share.give(message.partitions).then(() => tell({ type: 'released', turn: message.turn }))
   } else if (working) drain.abort()
   else void classifier.close().then(() => process.exit(0))
 })
@@ -86,6 +91,7 @@ async function work({
   registryIds,
   pipeline,
   bulk = false,
+  ownPartitions = null,
 }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
   const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }, { topicsOf }] = await Promise.all([
     import('../kafka/index.ts'),
@@ -103,7 +109,10 @@ async function work({
   const judge = asks ? new ProbingJudge({ ask, most: probe, batchRows }) : null
   const { results, rejects } = topicsOf(pipeline)
   const [worker, longest] = await Promise.all([
-    Worker.open({ kafka, pipeline, say }, { bulk, name, classifier, batchRows, onBatch, judge }),
+    Worker.open(
+      { kafka, pipeline, say },
+      { bulk, name, share: ownPartitions === null ? null : share, classifier, batchRows, onBatch, judge },
+    ),
     bulk ? longestMessage(kafka, [results, rejects]) : mostBytes, // a pipeline for one run has topics of our own making
   ])
   mostBytes = Math.min(mostBytes, longest)

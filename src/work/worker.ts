@@ -14,13 +14,12 @@ import { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
-import type { Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { Intake } from './intake.ts'
 import type { JobJudge } from './job-judge.ts'
-import { Membership, type MembershipHandlers } from './membership.ts'
+import { Membership, type MembershipHandlers, type MembershipOptions } from './membership.ts'
 import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
 import { ResultPartitions } from './result-partitions.ts'
@@ -30,15 +29,9 @@ const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND
 /** How long a new row may wait for classifier calls with rows of large jobs. */
 const BULK_AHEAD_MS = 400
 
-export interface WorkerOptions {
-  /** Whether the pipeline has the topic `bulk`. Default: no. */
-  readonly bulk?: boolean
-  /** The name of the worker in results and logs. */
-  readonly name: string
+export interface WorkerOptions extends Pick<MembershipOptions, 'bulk' | 'name' | 'share' | 'time'> {
   readonly classifier: BatchClassifier
   readonly batchRows: number
-  /** Default: real time. */
-  readonly time?: Time
   /** Called after each batch with its number of rows. */
   onBatch?(rows: number): void
   /** Default: nobody judges. */

@@ -6,6 +6,7 @@
  */
 import type {
   GroupMember,
+  GroupOffsets,
   Kafka,
   KafkaAdmin,
   KafkaSettings,
@@ -18,6 +19,7 @@ import type {
 } from '../../src/kafka/index.ts'
 import { FakeAdmin } from './admin.ts'
 import { Group } from './group.ts'
+import { FakeGroupOffsets } from './group-offsets.ts'
 import { FakeMember } from './member.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { FakeProducer } from './producer.ts'
@@ -111,6 +113,11 @@ export class FakeKafka implements Public<Kafka> {
     const member = new FakeMember(this, groupId, topics)
     this.#members.add(member)
     return asReal<GroupMember>(member)
+  }
+
+  async groupOffsets(groupId: string, topics: readonly string[]) {
+    this.check()
+    return asReal<GroupOffsets>(new FakeGroupOffsets(this, groupId, topics))
   }
 
   /** The process dies: nothing from it reaches the cluster any more, and its groups know at once. */

@@ -2,19 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Committed, GroupMember, MemberHandlers, TopicPartition } from '../../src/kafka/index.ts'
 import { refusalOf } from '../../src/kafka/refusal.ts'
 import type { Group, Joined } from './group.ts'
+import { FakeGroupOffsets } from './group-offsets.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 
 export class FakeMember implements Public<GroupMember>, Joined {
   held: readonly TopicPartition[] = []
   readonly #client: FakeKafka
-  readonly #groupId: string
+  readonly #offsets: FakeGroupOffsets
   readonly #group: Group
   #woken = Promise.withResolvers<void>()
   #mustReassign = false
 
   constructor(client: FakeKafka, groupId: string, topics: readonly string[]) {
     this.#client = client
-    this.#groupId = groupId
+    this.#offsets = new FakeGroupOffsets(client, groupId, topics)
     this.#group = client.cluster.group(groupId, topics)
   }
 
@@ -43,22 +44,12 @@ export class FakeMember implements Public<GroupMember>, Joined {
     this.wake()
   }
 
-  async commit(offsets: readonly Committed[]): Promise<void> {
-    this.#client.check()
-    await this.#client.cluster.onCommit(this.#groupId, offsets)
-    this.#client.check()
-    if (!this.#group.has(this))
-      throw Object.assign(new Error('The coordinator is not aware of this member'), { type: 'UNKNOWN_MEMBER_ID' })
-    for (const { topic, partition, offset, metadata } of offsets)
-      this.#group.committed.set(`${topic}/${partition}`, { offset, metadata: metadata || null })
+  commit(offsets: readonly Committed[]): Promise<void> {
+    return this.#offsets.commit(offsets, this)
   }
 
-  async committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
-    this.#client.check()
-    return partitions.map(({ topic, partition }) => {
-      const { offset = 0, metadata = null } = this.#group.committed.get(`${topic}/${partition}`) ?? {}
-      return { topic, partition, offset, metadata }
-    })
+  committed(partitions: readonly TopicPartition[]): Promise<Committed[]> {
+    return this.#offsets.committed(partitions)
   }
 
   async close(): Promise<void> {

@@ -313,6 +313,23 @@ export function conformance(connect: (limits?: ClientLimits) => Promise<Kafka>):
     ])
   })
 
+  test('offsets are committed for nobody while the group has no member, and for nobody else while it has', async t => {
+    const { kafka, topic } = await topicOf(t, 2)
+    const group = `${topic}.group`
+    const offsets = await kafka.groupOffsets(group, [topic])
+    t.after(() => offsets.close())
+    await offsets.commit(committedOffsets(topic, { 0: 5 }, 'mine'))
+    const both = [0, 1].map(partition => ({ topic, partition }))
+    const found = [...committedOffsets(topic, { 0: 5 }, 'mine'), ...committedOffsets(topic, { 1: 0 })]
+    assert.deepEqual(await offsets.committed(both), found)
+    const member = await join(t, kafka, group, topic)
+    assert.deepEqual(await member.assigned(1), found)
+    await assert.rejects(offsets.commit(committedOffsets(topic, { 0: 7 })), { type: 'UNKNOWN_MEMBER_ID' })
+    await member.leave()
+    await offsets.commit(committedOffsets(topic, { 0: 7 }))
+    assert.equal((await offsets.committed(both))[0]!.offset, 7)
+  })
+
   test('a member that left cannot commit', async t => {
     const { kafka, topic } = await topicOf(t, 1)
     const group = `${topic}.group`

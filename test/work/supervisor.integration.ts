@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -261,3 +261,34 @@ test('a worker waits for a slow import of its classifier, and that is logged', a
   assert.deepEqual(said, [`waiting for classifier ${target} to be imported`])
   await supervisor.close('kill')
 })
+
+for (const [what, signal] of [
+  ['is killed', 'SIGKILL'],
+  ['stands still', 'SIGSTOP'],
+] as const) {
+  test(`if a worker of a run ${what}, the others get its rows before it can classify again`, async t => {
+    const { folder } = classifierFile(t, '')
+    const starts = join(folder, 'starts')
+    mkdirSync(starts)
+    const third = `if len(os.listdir(${JSON.stringify(starts)})) > 2:\n    time.sleep(600)\n`
+    const counts = `import os, time\nopen(os.path.join(${JSON.stringify(starts)}, str(os.getpid())), "x").close()\n${third}`
+    writeFileSync(join(folder, 'c.py'), `${counts}${MARK}`)
+    const hit = Promise.withResolvers<void>()
+    let victims = 1
+    const onBatch = () => {
+      if (victims-- !== 1) return
+      process.kill(workers()[0]!.pid, signal)
+      hit.resolve()
+    }
+    const { supervisor, workers, said } = supervise(t, `${join(folder, 'c.py')}:mark`, { onBatch })
+    const { pipeline, admin, ends, written } = await pipelineFor(t, 400, hit.promise)
+    await until('both can classify', async () => readdirSync(starts).length === 2)
+    const settings = { brokers: [await brokerAddress()], limits: { sessionTimeoutMs: 2000 } }
+    supervisor.work(settings, { pipeline, ownPartitions: 4 })
+    await Promise.race([ends(), supervisor.failed])
+    assert.deepEqual(written, marked(400))
+    assert.equal(await admin.groupMembers(workersGroup(pipeline)), 0, 'nobody waits for a group')
+    assert.equal(said.filter(text => text.includes('has not answered for 2 s')).length, signal === 'SIGSTOP' ? 1 : 0)
+    assert.equal(said.filter(text => /died \(SIGKILL\); starting it again/.test(text)).length, 1)
+  })
+}

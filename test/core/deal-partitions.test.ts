@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { dealPartitions, dealWithout } from '../../src/core/deal-partitions.ts'
+
+test('neighbours go to different members, and each member has as many as the others, or one more', () => {
+  assert.deepEqual(
+    [...dealPartitions(['a', 'b', 'c'], 8)],
+    [
+      ['a', [0, 3, 6]],
+      ['b', [1, 4, 7]],
+      ['c', [2, 5]],
+    ],
+  )
+  assert.deepEqual(
+    [...dealPartitions(['a', 'b'], 1)],
+    [
+      ['a', [0]],
+      ['b', []],
+    ],
+  )
+  assert.equal(dealPartitions([], 4).size, 0)
+})
+
+test('what a member had goes to those who have least, and nothing else moves', () => {
+  const dealt = dealPartitions(['a', 'b', 'c'], 8)
+  assert.deepEqual(
+    [...dealWithout(dealt, 'b')],
+    [
+      ['a', [0, 3, 6, 4]],
+      ['c', [2, 5, 1, 7]],
+    ],
+  )
+  assert.equal(dealWithout(dealPartitions(['a'], 4), 'a').size, 0)
+})
