@@ -82,6 +82,11 @@ export class GroupOffsets {
     return committed.map(at => (at.offset >= 0 ? at : { ...at, offset: 0, metadata: null }))
   }
 
+  /** Ends the membership of a member that has died. Rejects if the group has no such member. */
+  async leave(memberId: string): Promise<void> {
+    await this.#asking(coordinator => coordinator.leaveGroup({ groupId: this.#groupId, memberId }))
+  }
+
   /** The error to end with if no retry can help: a right is missing, or the broker or TLS refuses the connection. Else null. */
   finalError(error: unknown): RowmillError | null {
     if (isOfRights(error, 'GROUP'))

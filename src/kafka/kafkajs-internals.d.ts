@@ -27,6 +27,7 @@ declare module 'kafkajs/src/cluster/index.js' {
     }
     metadata(topics: string[]): Promise<unknown>
     findGroupCoordinator(request: { groupId: string; coordinatorType: 0 }): Promise<unknown>
+    leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
     offsetCommit(request: {
       groupId: string
       memberId: string

@@ -8,14 +8,17 @@ import { type Committed, GroupOffsets } from './group-offsets.ts'
 import type { Rights } from './rights.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
-const HEARTBEAT_MS = 250
+const HEARTBEAT_MS = 1000
+const AGAIN_MS = 250
 /** How often the leader of a group checks whether its topics have grown. */
 const METADATA_MS = 1000
 /** KafkaJS skips a heartbeat within this interval of the last one. It uses the wall clock, which may be set back. */
 const ALWAYS = Number.NEGATIVE_INFINITY
 
-/** What a member reports. It awaits the first two before it continues. */
+/** What a member reports. It awaits `onAssigned` and `onRebalance` before it continues. */
 export interface MemberHandlers {
+  /** At every join of a group: as whom. */
+  onJoined?(memberId: string): void
   /** At every join, even if nothing changed: the partitions assigned from now on, with their committed offsets. */
   onAssigned(offsets: readonly Committed[]): Promise<void> | void
   /** Before every rejoin, while commits of the old assignment are still accepted. */
@@ -32,6 +35,8 @@ export interface Member {
   run(handlers: MemberHandlers, signal: AbortSignal): Promise<void>
   /** Calls `onAssigned` once more for the same partitions, with the offsets committed by then. */
   reassign(): void
+  /** Its assignment may have changed: it asks now, and not only at its next heartbeat. */
+  wake(): void
   /** Throws if it is not accepted. Then the next owner starts at an earlier offset. */
   commit(offsets: readonly Committed[]): Promise<void>
   committed(partitions: readonly TopicPartition[]): Promise<Committed[]>
@@ -49,6 +54,7 @@ export class GroupMember implements Member {
   #looking: Promise<void> | null = null
   #lookedAt = 0
   #mustReassign = false
+  #woken = new AbortController()
 
   constructor(parts: {
     cluster: Cluster
@@ -75,6 +81,7 @@ export class GroupMember implements Member {
     while (!signal.aborted) {
       try {
         await atCoordinator(this.#cluster, this.#groupId, () => this.#group.joinAndSync())
+        handlers.onJoined?.(this.#group.memberId!)
         await this.#hold(handlers, signal)
       } catch (error) {
         const type = (error as { type?: string }).type
@@ -84,7 +91,7 @@ export class GroupMember implements Member {
           const final = this.#offsets.finalError(error)
           if (final) throw final
           handlers.onTrouble(error as Error)
-          await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
+          await sleep(AGAIN_MS, undefined, { signal }).catch(() => {})
         }
       }
     }
@@ -93,6 +100,11 @@ export class GroupMember implements Member {
 
   reassign(): void {
     this.#mustReassign = true
+    this.wake()
+  }
+
+  wake(): void {
+    this.#woken.abort()
   }
 
   /** Commits if the membership is still valid. */
@@ -118,8 +130,10 @@ export class GroupMember implements Member {
     this.#lookedAt = performance.now()
     await handlers.onAssigned(await this.committed(this.#held))
     while (!signal.aborted) {
-      await sleep(HEARTBEAT_MS, undefined, { signal }).catch(() => {})
+      const woken = AbortSignal.any([signal, this.#woken.signal])
+      await sleep(HEARTBEAT_MS, undefined, { signal: woken }).catch(() => {})
       if (signal.aborted) return
+      if (this.#woken.signal.aborted) this.#woken = new AbortController()
       await this.#group.heartbeat({ interval: ALWAYS })
       const hasGrown = this.#group.isLeader() && this.#partitions > joined // a leader that rejoins makes all others rejoin
       if (hasGrown || this.#mustReassign) await handlers.onRebalance()

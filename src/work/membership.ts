@@ -7,10 +7,13 @@ import type { DoneRows } from '../results/done-rows.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { AssignedPartition } from './assigned-partition.ts'
+import type { JoinedGroup } from './dead-members.ts'
 import { ShareMember } from './share-member.ts'
 import type { WorkerShare } from './worker-share.ts'
 
-const COMMIT_EVERY_MS = 250
+const COMMIT_EVERY_MS = 1000
+/** How long to wait before a commit that was refused is repeated. */
+const COMMIT_AGAIN_MS = 250
 /** How often a membership checks whether `results` has the partitions that some of its rows wait for. */
 const LOOK_FOR_ROOM_MS = 5000
 /** How often the membership of a later attempt checks whether the group has finished it. */
@@ -27,6 +30,8 @@ export interface MembershipOptions {
   readonly reopened?: Job | null
   /** Where the partitions come from: the supervisor of a run. Default: null, from a consumer group. */
   readonly share?: WorkerShare | null
+  /** Called at each join of a group. Default: nobody needs to know. */
+  readonly onJoined?: (joined: JoinedGroup) => void
   /** Default: real time. */
   readonly time?: Time
 }
@@ -55,6 +60,7 @@ export class Membership {
   readonly #connection: PipelineConnection
   readonly #name: string
   readonly #topics: readonly string[]
+  readonly #onJoined: (joined: JoinedGroup) => void
   readonly #member: Member
   readonly #leave = new AbortController()
   #assignment = new AbortController()
@@ -67,13 +73,14 @@ export class Membership {
 
   private constructor(
     connection: PipelineConnection,
-    { name, reopened = null, time = realTime }: MembershipOptions,
+    { name, reopened = null, onJoined = () => {}, time = realTime }: MembershipOptions,
     parts: { topics: readonly string[]; feed: PartitionFeed; member: Member },
   ) {
     this.#connection = connection
     this.#name = name
     this.reopened = reopened
     this.#time = time
+    this.#onJoined = onJoined
     this.#topics = parts.topics
     this.feed = parts.feed
     this.#member = parts.member
@@ -107,7 +114,9 @@ export class Membership {
 
   /** Joins the group; from now on partitions come and go. */
   join(handlers: MembershipHandlers): void {
+    const group = workersGroup(this.#connection.pipeline, this.reopened)
     const member: MemberHandlers = {
+      onJoined: member => this.#onJoined({ group, member }),
       onAssigned: offsets => this.#assign(offsets, handlers),
       onRebalance: () => this.release().catch(() => {}), // if it fails, the next owner starts a little earlier
       onRevoked: () => this.#drop(),
@@ -162,10 +171,15 @@ export class Membership {
         return true
       } catch {
         // The group is rebalancing. Afterwards we can commit again, or the partition has another owner.
-        await this.#time.sleep(COMMIT_EVERY_MS, this.#leave.signal)
+        await this.#time.sleep(COMMIT_AGAIN_MS, this.#leave.signal)
       }
     }
     return false
+  }
+
+  /** Asks at once whether the group has changed. */
+  wake(): void {
+    this.#member.wake()
   }
 
   /** Leaves the group and drops its partitions. */

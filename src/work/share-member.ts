@@ -54,6 +54,9 @@ export class ShareMember implements Member {
     this.#again.resolve()
   }
 
+  /** Its supervisor tells it. */
+  wake(): void {}
+
   commit(offsets: readonly Committed[]): Promise<void> {
     return this.#offsets.commit(offsets)
   }

@@ -11,6 +11,7 @@ import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
+import { DeadMembers, type JoinedGroup } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { JobProbe } from './job-probe.ts'
 import { type FromSharer, ProcessShares, type ToSharer } from './process-shares.ts'
@@ -58,12 +59,15 @@ export type ToWorker =
     } & WorkAssignment)
   | { type: 'drain' }
   | ToSharer
+  /** A group has changed. */
+  | { type: 'wake' }
   /** The answer to a question: the error that ends the job, or null. */
   | { type: 'verdict'; id: number; error: ErrorRecord | null }
 
 export type FromWorker =
   | ({ type: 'ready' } & ClassifierRuntime)
   | FromSharer
+  | ({ type: 'joined' } & JoinedGroup)
   | { type: 'batch'; rows: number }
   | { type: 'say'; text: string }
   | { type: 'output'; text: string }
@@ -91,6 +95,7 @@ export class Supervisor {
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
   readonly #shares = new ProcessShares(text => this.#options.say(text))
+  readonly #members = new DeadMembers()
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #started = 0
   #restarts = 0
@@ -181,12 +186,14 @@ export class Supervisor {
       } else if (message.type === 'say') this.#options.say(message.text)
       else if (message.type === 'output') this.#options.onOutput(message.text)
       else if (message.type === 'ask') void answer(child, judge!, message)
+      else if (message.type === 'joined') this.#members.joined(name, message)
       else if (message.type === 'failed') reason = errorFromRecord(message.error)
     })
     const ended = (how: string) => {
       this.#endStarted(mark)
       this.#children.delete(name)
       this.#shares.ended(name)
+      void this.#leaveFor(name)
       if (!this.#closing) this.#died(name, reason, { how, again })
     }
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
@@ -206,6 +213,13 @@ export class Supervisor {
       started => started.mark === mark && !OWN_PROGRAMS.some(path => started.command.includes(path)),
     )
     if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
+  }
+
+  /** The others notice at once that they have more partitions. */
+  async #leaveFor(name: string): Promise<void> {
+    if (!this.#task || this.#closing || !(await this.#members.leaveFor(name, this.#task.kafka))) return
+    for (const child of this.#children.values())
+      if (child.connected) child.send({ type: 'wake' } satisfies ToWorker, () => {})
   }
 
   #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {

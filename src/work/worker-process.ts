@@ -10,6 +10,7 @@ import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
+import type { JoinedGroup } from './dead-members.ts'
 import { type Ask, ProbingJudge } from './job-judge.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 import { WorkerShare } from './worker-share.ts'
@@ -60,6 +61,7 @@ const ask: Ask = (job, question) =>
   })
 
 const share = new WorkerShare()
+let wake = () => {}
 let working = false
 let ending = false
 let rows = 0
@@ -76,6 +78,7 @@ process.on('message', (message: ToWorker) => {
     asked[message.id]!(message.error && errorFromRecord(message.error))
     delete asked[message.id]
   } else if (message.type === 'ping') tell({ type: 'alive' })
+  else if (message.type === 'wake') wake()
   else if (message.type === 'share') {
     void share.give(message.partitions).then(() => tell({ type: 'released', turn: message.turn }))
   } else if (working) drain.abort()
@@ -106,16 +109,18 @@ async function work({
   const onBatch = (classified: number) => {
     rows += classified
   }
+  const onJoined = (joined: JoinedGroup) => tell({ type: 'joined', ...joined })
   const judge = asks ? new ProbingJudge({ ask, most: probe, batchRows }) : null
   const { results, rejects } = topicsOf(pipeline)
   const [worker, longest] = await Promise.all([
     Worker.open(
       { kafka, pipeline, say },
-      { bulk, name, share: ownPartitions === null ? null : share, classifier, batchRows, onBatch, judge },
+      { bulk, name, share: ownPartitions === null ? null : share, classifier, batchRows, onBatch, judge, onJoined },
     ),
     bulk ? longestMessage(kafka, [results, rejects]) : mostBytes, // a pipeline for one run has topics of our own making
   ])
   mostBytes = Math.min(mostBytes, longest)
+  wake = () => worker.wake()
   // A run with its own pipeline publishes nothing before a classifier is ready. In a shared pipeline rows already flow. If
   // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.
   if (bulk && !drain.signal.aborted) await Promise.race([classifier.start(), once(drain.signal, 'abort')])

@@ -29,7 +29,7 @@ const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND
 /** How long a new row may wait for classifier calls with rows of large jobs. */
 const BULK_AHEAD_MS = 400
 
-export interface WorkerOptions extends Pick<MembershipOptions, 'bulk' | 'name' | 'share' | 'time'> {
+export interface WorkerOptions extends Pick<MembershipOptions, 'bulk' | 'name' | 'share' | 'onJoined' | 'time'> {
   readonly classifier: BatchClassifier
   readonly batchRows: number
   /** Called after each batch with its number of rows. */
@@ -136,6 +136,11 @@ export class Worker {
       leave.abort()
       await Promise.allSettled([reopened, this.#first.close()])
     }
+  }
+
+  /** Asks at once whether its groups have changed. */
+  wake(): void {
+    for (const membership of this.#memberships) membership.wake()
   }
 
   async close(): Promise<void> {

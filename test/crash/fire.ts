@@ -24,10 +24,10 @@ const PARTITIONS = 8
 /** The classifier sleeps 1 ms for each row, so a worker classifies no more. */
 const ROWS_PER_MS = 1
 /**
- * From the answer of a call to the commit: a worker commits every 250 ms, and the append to `results` and the commit are
+ * From the answer of a call to the commit: a worker commits every second, and the append to `results` and the commit are
  * two requests. They take milliseconds; on a machine with busy cores we allow them 250 ms.
  */
-const UNCOMMITTED_MS = 250 + 250
+const UNCOMMITTED_MS = 1000 + 250
 
 /**
  * How many rows are classified twice when the partitions of so many workers move, because the workers were killed or the

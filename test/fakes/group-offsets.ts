@@ -34,6 +34,15 @@ export class FakeGroupOffsets implements Public<GroupOffsets> {
     })
   }
 
+  async leave(memberId: string): Promise<void> {
+    this.#client.check()
+    const member = [...this.#group.members].find(({ id }) => id === memberId)
+    if (!member)
+      throw Object.assign(new Error('The coordinator is not aware of this member'), { type: 'UNKNOWN_MEMBER_ID' })
+    this.#group.remove(member)
+    member.wake()
+  }
+
   finalError(error: unknown) {
     const refusal = refusalOf(error)
     return refusal && new RowmillError(refusal.code, refusal.text)

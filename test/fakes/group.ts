@@ -2,6 +2,7 @@ import type { TopicPartition } from '../../src/kafka/index.ts'
 
 /** A group asks a member to join again, since members joined or left. */
 export interface Joined {
+  readonly id: string
   held: readonly TopicPartition[]
   /** Tells it that the group is about to reassign. */
   wake(): void
@@ -17,6 +18,10 @@ export class Group {
 
   constructor(partitions: () => readonly TopicPartition[]) {
     this.#partitions = partitions
+  }
+
+  get members(): ReadonlySet<Joined> {
+    return this.#members
   }
 
   get size(): number {

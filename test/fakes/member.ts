@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Committed, GroupMember, MemberHandlers, TopicPartition } from '../../src/kafka/index.ts'
 import { refusalOf } from '../../src/kafka/refusal.ts'
@@ -6,6 +7,7 @@ import { FakeGroupOffsets } from './group-offsets.ts'
 import type { FakeKafka, Public } from './kafka.ts'
 
 export class FakeMember implements Public<GroupMember>, Joined {
+  readonly id = randomUUID()
   held: readonly TopicPartition[] = []
   readonly #client: FakeKafka
   readonly #offsets: FakeGroupOffsets
@@ -30,6 +32,7 @@ export class FakeMember implements Public<GroupMember>, Joined {
         this.#client.check()
         this.#woken = Promise.withResolvers<void>()
         await this.#group.join(this)
+        handlers.onJoined?.(this.id)
         if (!signal.aborted && this.#group.has(this)) await this.#hold(handlers, signal)
       } catch (error) {
         if (refusalOf(error)) throw error

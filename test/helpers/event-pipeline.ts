@@ -102,7 +102,7 @@ export class EventPipeline {
     })
   }
 
-  /** Waits until the workers have committed this offset of each partition. They do that every 250 ms. */
+  /** Waits until the workers have committed this offset of each partition. They do that every second. */
   untilCommitted(...offsets: readonly number[]): Promise<void> {
     const isCommitted = async (offset: number, partition: number) => (await this.committed(partition)) === offset
     const all = async () => (await Promise.all(offsets.map(isCommitted))).every(is => is)

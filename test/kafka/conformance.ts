@@ -24,6 +24,8 @@ const texts = (found: readonly { readonly value: Buffer | null }[]) => found.map
 interface Joined {
   readonly member: GroupMember
   readonly events: string[]
+  /** As whom it joined last. */
+  id(): string
   /** Offsets of the assignment number `count`, from 1, once it came. */
   assigned(count: number): Promise<readonly Committed[]>
   leave(): Promise<void>
@@ -34,10 +36,14 @@ async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string
   const member = await kafka.member(groupId, [topic])
   const events: string[] = []
   const assignments: (readonly Committed[])[] = []
+  let id = ''
   let news = Promise.withResolvers<void>()
   const abort = new AbortController()
   const running = member.run(
     {
+      onJoined: memberId => {
+        id = memberId
+      },
       onAssigned: offsets => {
         events.push('assigned')
         assignments.push([...offsets].sort((a, b) => a.partition - b.partition))
@@ -61,7 +67,7 @@ async function join(t: TestContext, kafka: Kafka, groupId: string, topic: string
     while (assignments.length < count) await news.promise
     return assignments[count - 1]!
   }
-  return { member, events, assigned, leave }
+  return { member, events, id: () => id, assigned, leave }
 }
 
 const committedOffsets = (
@@ -328,6 +334,24 @@ export function conformance(connect: (limits?: ClientLimits) => Promise<Kafka>):
     await member.leave()
     await offsets.commit(committedOffsets(topic, { 0: 7 }))
     assert.equal((await offsets.committed(both))[0]!.offset, 7)
+  })
+
+  test('somebody else can leave for a member, and the others, when they ask, have its partitions', async t => {
+    const { kafka, topic } = await topicOf(t, 2)
+    const group = `${topic}.group`
+    const offsets = await kafka.groupOffsets(group, [topic])
+    t.after(() => offsets.close())
+    const first = await join(t, kafka, group, topic)
+    await first.assigned(1)
+    const second = await join(t, kafka, group, topic)
+    const [, held] = await Promise.all([second.assigned(1), first.assigned(2)])
+    assert.equal(held.length, 1)
+    const { events } = first
+    await offsets.leave(second.id())
+    first.member.wake()
+    await first.assigned(3)
+    assert.deepEqual(events.slice(0, 5), ['assigned', 'rebalance', 'assigned', 'rebalance', 'assigned'])
+    await assert.rejects(offsets.leave('nobody'), { type: 'UNKNOWN_MEMBER_ID' })
   })
 
   test('a member that left cannot commit', async t => {

@@ -46,3 +46,34 @@ test('a member retries what may pass, and reports it', async () => {
   ]
   assert.deepEqual(await runWith(...passing), ['no', 'Closed connection'])
 })
+
+test('a member that is woken asks its group at once, and not at its next heartbeat', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] }) // no heartbeat is due
+  const stop = new AbortController()
+  const asked = Promise.withResolvers<void>()
+  const joined: string[] = []
+  const group = {
+    memberId: 'm-1',
+    joinAndSync: async () => {},
+    isLeader: () => false,
+    assigned: () => [],
+    heartbeat: async () => asked.resolve(),
+    leave: async () => {},
+  }
+  const member = new GroupMember({
+    ...{ group: group as never, cluster: {} as never, rights: {} as never, sockets: new Set() },
+    ...{ groupId: 'g', topics: [] },
+  })
+  const handlers: MemberHandlers = {
+    onJoined: id => joined.push(id),
+    onAssigned: () => {},
+    onRebalance: () => {},
+    onTrouble: error => assert.fail(error),
+  }
+  const running = member.run(handlers, stop.signal)
+  member.wake()
+  await asked.promise
+  assert.deepEqual(joined, ['m-1'])
+  stop.abort()
+  await running
+})

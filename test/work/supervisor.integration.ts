@@ -262,11 +262,12 @@ test('a worker waits for a slow import of its classifier, and that is logged', a
   await supervisor.close('kill')
 })
 
-for (const [what, signal] of [
-  ['is killed', 'SIGKILL'],
-  ['stands still', 'SIGSTOP'],
+for (const [what, signal, own, sessionTimeoutMs] of [
+  ['of a run is killed', 'SIGKILL', true, 60_000],
+  ['of a run stands still', 'SIGSTOP', true, 2000],
+  ['of a shared pipeline is killed', 'SIGKILL', false, 60_000],
 ] as const) {
-  test(`if a worker of a run ${what}, the others get its rows before it can classify again`, async t => {
+  test(`if a worker ${what}, the others get its rows before it can classify again`, async t => {
     const { folder } = classifierFile(t, '')
     const starts = join(folder, 'starts')
     mkdirSync(starts)
@@ -283,11 +284,13 @@ for (const [what, signal] of [
     const { supervisor, workers, said } = supervise(t, `${join(folder, 'c.py')}:mark`, { onBatch })
     const { pipeline, admin, ends, written } = await pipelineFor(t, 400, hit.promise)
     await until('both can classify', async () => readdirSync(starts).length === 2)
-    const settings = { brokers: [await brokerAddress()], limits: { sessionTimeoutMs: 2000 } }
-    supervisor.work(settings, { pipeline, ownPartitions: 4 })
+    const settings = { brokers: [await brokerAddress()], limits: { sessionTimeoutMs } }
+    supervisor.work(settings, { pipeline, ownPartitions: own ? 4 : null })
+    const began = performance.now()
     await Promise.race([ends(), supervisor.failed])
+    assert.ok(performance.now() - began < 30_000, 'nobody waited for its session')
     assert.deepEqual(written, marked(400))
-    assert.equal(await admin.groupMembers(workersGroup(pipeline)), 0, 'nobody waits for a group')
+    if (own) assert.equal(await admin.groupMembers(workersGroup(pipeline)), 0)
     assert.equal(said.filter(text => text.includes('has not answered for 2 s')).length, signal === 'SIGSTOP' ? 1 : 0)
     assert.equal(said.filter(text => /died \(SIGKILL\); starting it again/.test(text)).length, 1)
   })
