@@ -24,6 +24,11 @@ const PATIENCE_MS = 10_000
 const DRAIN_MS = 30_000
 /** How long it waits for the verdict on a job. */
 const VERDICT_MS = 5000
+/**
+ * V8 collects the young heap of a worker at this size. Messages lie outside of it, and are freed only when it is collected.
+ * At the default of 16 MB a worker takes 40 % more CPU time and 30 MB more memory.
+ */
+const YOUNG_HEAP = '--max-semi-space-size=2'
 
 export interface WorkerArguments {
   readonly name: string
@@ -170,6 +175,7 @@ export class Supervisor {
     const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
+      execArgv: [...process.execArgv, YOUNG_HEAP],
       env: markedEnvironment(mark),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })

@@ -114,6 +114,7 @@ test('workers start together, report what they run on, and leave nothing when th
   const running = workers()
   const pythons = running.flatMap(({ pid }) => descendants(pid))
   assert.equal(running.length, 2)
+  for (const { pid } of running) assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /--max-semi-space-size=2\0/)
   assert.ok(pythons.length > 0)
   await supervisor.close('drain')
   await untilGone([...running, ...pythons])
