@@ -23,6 +23,8 @@
  * sink            where a collector writes rows: a file, or your program
  * publisher       appends the rows of a job to a topic; the publisher of an event job is called its producer
  * worker          reads rows, calls the classifier, appends results, then commits offsets
+ * lender          a worker that classifies a batch of another worker of its supervisor. That one is the owner of the
+ *                 batch: it sends the results and commits
  * membership      the place of a worker in a consumer group, with the partitions assigned to it; it ends at the next
  *                 rebalance
  * share           the partitions that the supervisor of a `run` gives to one of its workers, where no consumer group does

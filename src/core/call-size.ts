@@ -34,10 +34,22 @@ export class CallSize {
     return evenly(Math.max(1, Math.min(maxRows, rows)), message)
   }
 
-  /** Records each answer, in order. A call begins when it was sent, or when the call before it was answered. */
-  answered({ job, count }: { job: string; count: number }, sentAt: number, now: number): void {
+  /** How long a call with so many rows of the job takes. Null: it has no answer yet. */
+  msFor(job: string, rows: number): number | null {
+    const spent = this.#spent.get(job)
+    return spent ? (spent.ms / spent.rows) * rows : null
+  }
+
+  /** Records each answer, in order. A call begins when it was sent, or when the call before it was answered. Returns how long it took. */
+  answered(rows: { job: string; count: number }, sentAt: number, now: number): number {
     const ms = now - Math.max(sentAt, this.#answeredAt)
     this.#answeredAt = now
+    this.took(rows, ms)
+    return ms
+  }
+
+  /** Records how long a call took. */
+  took({ job, count }: { job: string; count: number }, ms: number): void {
     if (count === 0) return
     const before = this.#spent.get(job) ?? { ms: 0, rows: 0 }
     this.#spent.delete(job)

@@ -43,6 +43,7 @@ export type CrashPoint =
   | 'ends-acked'
   | 'message-taken'
   | 'batch-classified'
+  | 'lent-classified'
   | 'result-acked'
   | 'committed'
   | 'rows-written'

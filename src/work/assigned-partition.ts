@@ -8,6 +8,8 @@ import { HandOuts } from './hand-outs.ts'
 
 /** We commit again this often, so that a late commit by a previous owner is corrected. */
 const COMMIT_AGAIN_MS = 5000
+/** So many bytes of answers may wait for an answer before them, which a lender may have forgotten. */
+const ANSWERED_BYTES = 8 * 1024 * 1024
 
 /** A batch or marker that was cut but not sent yet. */
 export interface Slot {
@@ -52,7 +54,14 @@ export class AssignedPartition implements Waits {
   }
 
   get waiting(): number {
-    return this.batcher.waiting
+    return this.#isFarAhead ? 0 : this.batcher.waiting
+  }
+
+  /** Whether many answers wait for one before them. */
+  get #isFarAhead(): boolean {
+    if (this.#slots.length < 3) return false
+    const results = this.#slots.flatMap(({ answer }) => answer?.results ?? [])
+    return results.reduce((sum, { length }) => sum + length, 0) > ANSWERED_BYTES
   }
 
   /** Resolves at the next `makeRoom`. */

@@ -14,6 +14,8 @@ import type { RegistryIds } from '../wire/confluent.ts'
 import { DeadMembers, type JoinedGroup } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { JobProbe } from './job-probe.ts'
+import { LendingDesk } from './lending-desk.ts'
+import { type FromDesk, isToDesk, type ToDesk } from './lending-messages.ts'
 import { type FromSharer, ProcessShares, type ToSharer } from './process-shares.ts'
 
 /** How often workers may die without a classified batch in between before the run gives up. */
@@ -44,6 +46,8 @@ export interface WorkerArguments {
   readonly probe?: number
   /** Whether to ask the supervisor about jobs. Default: no. */
   readonly asks?: boolean
+  /** Whether there are workers beside it that lend each other their classifiers. Default: no. */
+  readonly lends?: boolean
 }
 
 /** The pipeline that workers serve. */
@@ -68,6 +72,7 @@ export type ToWorker =
   | { type: 'wake' }
   /** The answer to a question: the error that ends the job, or null. */
   | { type: 'verdict'; id: number; error: ErrorRecord | null }
+  | FromDesk
 
 export type FromWorker =
   | ({ type: 'ready' } & ClassifierRuntime)
@@ -79,8 +84,9 @@ export type FromWorker =
   /** Null: all rows of the job in a partition are classified. */
   | { type: 'ask'; id: number; job: Job; question: Question }
   | { type: 'failed'; error: ErrorRecord }
+  | ToDesk
 
-export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'> {
+export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks' | 'lends'> {
   readonly workers: number
   readonly say: Say
   /** Called with what the classifier printed. */
@@ -97,6 +103,7 @@ const OWN_PROGRAMS = ['work', 'probe'].map(room => `${join(import.meta.dirname, 
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #children = new Map<string, ChildProcess>()
+  readonly #desk = new LendingDesk()
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
   readonly #shares = new ProcessShares(text => this.#options.say(text))
@@ -171,7 +178,8 @@ export class Supervisor {
   #fork(name: string, again = false): void {
     const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
     const limits = { batchTimeout, classifierMemory }
-    const args: WorkerArguments = { name, python, target, batchRows, ...limits, probe, asks: judge !== null }
+    const [asks, lends] = [judge !== null, this.#options.workers > 1]
+    const args: WorkerArguments = { name, python, target, batchRows, ...limits, probe, asks, lends }
     const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
@@ -180,6 +188,7 @@ export class Supervisor {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#children.set(name, child)
+    const seat = this.#desk.join(message => child.connected && child.send(message, () => {}))
     let reason: RowmillError | null = null
     this.#shares.started(name, child, again)
     child.on('message', (message: FromWorker) => {
@@ -194,12 +203,14 @@ export class Supervisor {
       else if (message.type === 'ask') void answer(child, judge!, message)
       else if (message.type === 'joined') this.#members.joined(name, message)
       else if (message.type === 'failed') reason = errorFromRecord(message.error)
+      else if (isToDesk(message)) seat.told(message)
     })
     const ended = (how: string) => {
       this.#endStarted(mark)
       this.#children.delete(name)
       this.#shares.ended(name)
       void this.#leaveFor(name)
+      seat.leave()
       if (!this.#closing) this.#died(name, reason, { how, again })
     }
     child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))

@@ -10,8 +10,10 @@ import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
+import type { Lending } from './calls.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import { type Ask, ProbingJudge } from './job-judge.ts'
+import type { FromDesk } from './lending-messages.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
 import { WorkerShare } from './worker-share.ts'
 
@@ -24,6 +26,7 @@ const {
   batchRows,
   probe = 0,
   asks = false,
+  lends = false,
   ...limits
 } = JSON.parse(process.argv[2]!) as WorkerArguments
 const tell = (message: FromWorker) => process.connected && process.send!(message)
@@ -62,6 +65,15 @@ const ask: Ask = (job, question) =>
 
 const share = new WorkerShare()
 let wake = () => {}
+/** What takes the messages of the desk: the worker, as soon as it has told the desk anything. */
+let told: (message: FromDesk) => void
+const lending: Lending = {
+  tell,
+  listen: listener => {
+    told = listener
+  },
+}
+
 let working = false
 let ending = false
 let rows = 0
@@ -81,7 +93,8 @@ process.on('message', (message: ToWorker) => {
   else if (message.type === 'wake') wake()
   else if (message.type === 'share') {
     void share.give(message.partitions).then(() => tell({ type: 'released', turn: message.turn }))
-  } else if (working) drain.abort()
+  } else if (message.type !== 'drain') told(message)
+  else if (working) drain.abort()
   else void classifier.close().then(() => process.exit(0))
 })
 classifier.start().then(() => {
@@ -104,8 +117,8 @@ async function work({
     import('../pipeline/topic-names.ts'),
   ])
   const format = registryIds ? wireFormat(registryIds) : null
-  const told = (text: string) => say(`worker ${name}: ${text}`)
-  const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, told)
+  const named = (text: string) => say(`worker ${name}: ${text}`)
+  const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, named)
   const onBatch = (classified: number) => {
     rows += classified
   }
@@ -115,7 +128,19 @@ async function work({
   const [worker, longest] = await Promise.all([
     Worker.open(
       { kafka, pipeline, say },
-      { bulk, name, share: ownPartitions === null ? null : share, classifier, batchRows, onBatch, judge, onJoined },
+      {
+        ...{
+          bulk,
+          name,
+          share: ownPartitions === null ? null : share,
+          classifier,
+          batchRows,
+          onBatch,
+          judge,
+          onJoined,
+        },
+        lending: lends ? lending : null,
+      },
     ),
     bulk ? longestMessage(kafka, [results, rejects]) : mostBytes, // a pipeline for one run has topics of our own making
   ])

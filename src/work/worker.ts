@@ -1,10 +1,9 @@
 import type { BatchClassifier } from '../classifier/boundary.ts'
 import { type Batch, emptyBatch } from '../core/batcher.ts'
-import { CallSize } from '../core/call-size.ts'
 import { describeBatch } from '../core/describe-batch.ts'
 import { FairTurns } from '../core/fair-turns.ts'
 import { attemptOf } from '../core/job.ts'
-import { type ErrorCode, RowmillError, toRowmillError } from '../errors.ts'
+import { RowmillError, toRowmillError } from '../errors.ts'
 import type { Producer } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
@@ -17,6 +16,7 @@ import { untilAborted } from '../support/abort.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
+import { Calls, type FreeClassifier, isUnusable, type Lending } from './calls.ts'
 import { Intake } from './intake.ts'
 import type { JobJudge } from './job-judge.ts'
 import { Membership, type MembershipHandlers, type MembershipOptions } from './membership.ts'
@@ -24,16 +24,13 @@ import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
 import { ResultPartitions } from './result-partitions.ts'
 
-/** Errors that every batch of every job would meet: the worker ends. */
-const UNUSABLE: readonly ErrorCode[] = ['PYTHON_UNUSABLE', 'CLASSIFIER_NOT_FOUND', 'CLASSIFIER_UNLOADABLE']
-/** How long a new row may wait for classifier calls with rows of large jobs. */
-const BULK_AHEAD_MS = 400
-
 export interface WorkerOptions extends Pick<MembershipOptions, 'bulk' | 'name' | 'share' | 'onJoined' | 'time'> {
   readonly classifier: BatchClassifier
   readonly batchRows: number
   /** Called after each batch with its number of rows. */
   onBatch?(rows: number): void
+  /** How it lends its classifier to workers beside it, and borrows theirs. Null, the default: it does not. */
+  readonly lending?: Lending | null
   /** Default: nobody judges. */
   readonly judge?: JobJudge | null
 }
@@ -59,13 +56,11 @@ export class Worker {
   /** That group and those of reopened jobs. */
   #memberships: readonly Membership[]
   readonly #turns = new FairTurns<AssignedPartition>()
-  readonly #pace: CallSize
-  #inClassifier = 0
-  /** Results on their way, and verdicts that are awaited. */
+  readonly #calls: Calls
+  /** Batches that are classified, results on their way, and verdicts that are awaited. */
   readonly #tasks = new Set<Promise<unknown>>()
   /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
   readonly #failed = new Set<string>()
-  #idle = Promise.withResolvers<void>()
   #draining = false
 
   private constructor(
@@ -74,10 +69,9 @@ export class Worker {
     parts: { jobs: JobLog; first: Membership; producer: Producer },
   ) {
     const { pipeline, say } = connection
-    const { name, classifier, batchRows, time } = options
+    const { name, classifier, batchRows, time, bulk = false, lending = null } = options
     this.#connection = connection
     this.#options = options
-    this.#pace = new CallSize(BULK_AHEAD_MS / classifier.ahead)
     this.#jobs = parts.jobs
     this.#first = parts.first
     this.#memberships = [parts.first]
@@ -98,6 +92,14 @@ export class Worker {
       arrived: () => this.#serve(),
       failed: this.#end,
     })
+    this.#calls = new Calls({
+      ...{ classifier, batchRows, lending, shared: bulk },
+      ...(time ? { time } : {}),
+      findJob: id => parts.jobs.peek(id),
+      partitions: () => this.#assigned,
+      freed: () => this.#serve(),
+      failed: this.#end,
+    })
     this.#fatal.promise.catch(() => {})
   }
 
@@ -116,6 +118,7 @@ export class Worker {
   async run(signal: AbortSignal): Promise<void> {
     const leave = new AbortController()
     this.#first.join(this.#handlers)
+    this.#options.classifier.start().then(() => this.#calls.ready(), this.#end)
     const reopened = serveReopened(
       {
         jobs: this.#jobs,
@@ -179,32 +182,26 @@ export class Worker {
     return others.length === 0 ? only!.assigned : this.#memberships.flatMap(({ assigned }) => assigned)
   }
 
-  /** Gives the classifier as many batches as it takes at once, from the partitions in turn. */
+  /** Gives the classifier as many batches as it takes at once, from the partitions in turn. Lenders get what it cannot take. */
   #serve(): void {
     for (const held of this.#assigned) this.#forwardMarkers(held)
-    while (!this.#draining && this.#inClassifier < this.#options.classifier.ahead) {
-      const held = this.#turns.next(this.#assigned)
-      if (!held) return
-      const batch = held.batcher.cutBatch(this.#rowsAtOnce(held))!
+    while (!this.#draining) {
+      const place = this.#calls.place()
+      const held = place && this.#turns.next(this.#assigned)
+      if (!held) break
+      const batch = held.batcher.cutBatch(place.rowsAtOnce(held))!
       held.makeRoom()
-      this.#classify(held, batch).catch(this.#end)
+      this.#track(this.#classify(held, batch, place))
       this.#forwardMarkers(held)
     }
-  }
-
-  /** How many rows the next call gets. A call with rows of a large job must not take longer than other rows may wait. */
-  #rowsAtOnce({ bulk, batcher }: AssignedPartition): number {
-    const { batchRows } = this.#options
-    if (!bulk) return batchRows
-    const next = batcher.next!
-    return this.#pace.rowsAtOnce(next.job, next, batchRows)
+    this.#calls.settle({ hasRows: this.#assigned.some(({ waiting }) => waiting > 0) })
   }
 
   /** Queues ends of input and barriers of a partition after the results of the rows before them. */
   #forwardMarkers(held: AssignedPartition): void {
     for (let marker = held.batcher.cutMarker(); marker; marker = held.batcher.cutMarker()) {
       if (marker.record.kind === 'end' && marker.record.value.total === 0 && marker.record.value.partition === 0) {
-        this.#classify(held, emptyBatch(marker.record.value, marker.entry.offset)).catch(this.#end)
+        this.#track(this.#classify(held, emptyBatch(marker.record.value, marker.entry.offset)))
       }
       held.add(marker)
     }
@@ -212,26 +209,19 @@ export class Worker {
   }
 
   /** Classifies one batch and queues its results. If the classifier fails, the job fails. */
-  async #classify(held: AssignedPartition, batch: Batch): Promise<void> {
+  async #classify(held: AssignedPartition, batch: Batch, place: FreeClassifier = this.#calls.own): Promise<void> {
     const slot = held.add(batch)
-    this.#inClassifier++
     const job = this.#jobOf(held, batch.job)
     try {
-      await this.#options.classifier.start()
-      const sentAt = performance.now()
-      slot.answer = await this.#options.classifier.classify(batch, job)
-      this.#pace.answered(batch, sentAt, performance.now())
+      slot.answer = await place.classify(batch, job)
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
       for (const verdict of this.#options.judge?.batch(batch, job, slot.answer) ?? [])
         this.#track(verdict.then(fault => fault && this.#failJob(held, job, null, fault)))
     } catch (error) {
-      if (error instanceof RowmillError && UNUSABLE.includes(error.code)) throw error
+      if (isUnusable(error)) throw error
       await this.#failJob(held, job, describeBatch(batch), error)
       slot.skip = true
-    } finally {
-      this.#inClassifier--
-      if (this.#inClassifier === 0) this.#idle.resolve()
     }
     this.#sendSlots(held)
     this.#serve()
@@ -239,7 +229,8 @@ export class Worker {
 
   /** `jobs` may show a later attempt by now. A result belongs to the attempt of its assignment. */
   #jobOf({ attempt }: AssignedPartition, id: string): Job {
-    return { ...this.#jobs.peek(id)!, attempt }
+    const job = this.#jobs.peek(id)!
+    return job.attempt === attempt ? job : { ...job, attempt }
   }
 
   /** Draining waits for it. If it fails, the worker ends. */
@@ -289,10 +280,8 @@ export class Worker {
 
   async #drain(): Promise<void> {
     this.#draining = true
-    while (this.#inClassifier > 0) {
-      this.#idle = Promise.withResolvers<void>()
-      await this.#idle.promise
-    }
-    await Promise.all([...this.#tasks, this.#intake.drain()])
+    await this.#calls.drain()
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks)
+    await this.#intake.drain()
   }
 }

@@ -32,12 +32,13 @@ const UNCOMMITTED_MS = 1000 + 250
 /**
  * How many rows are classified twice when the partitions of so many workers move, because the workers were killed or the
  * group rebalances. The next owner begins at the committed offset. Above it are:
- * - the rows in the calls of each worker
+ * - the rows in the calls of each worker, and in as many calls of the other worker, which lends it its classifier. Results
+ *   are sent in order, so as many rows may be classified after these
  * - the rows that each worker classified, but did not commit yet
  * - in each partition, the classified rows of a message that is not finished: a commit is an offset, and a message has one
  */
 function handOver(workers: number): number {
-  const inCalls = CALLS_AHEAD * BATCH_ROWS
+  const inCalls = 3 * CALLS_AHEAD * BATCH_ROWS
   return workers * (inCalls + ROWS_PER_MS * UNCOMMITTED_MS) + PARTITIONS * (BATCH_ROWS - 1)
 }
 

@@ -31,9 +31,9 @@ export class ManualTime implements Time {
     return this.#add({ at: this.#now + ms, every: ms, call })
   }
 
-  /** Lets time pass by itself, 250 ms in each of a few real ones, until the test is over. */
-  runs(t: Pick<TestContext, 'after'>): this {
-    const timer = setInterval(() => void this.pass(250), 2)
+  /** Lets time pass by itself, `stepMs` in each of a few real ones, until the test is over. */
+  runs(t: Pick<TestContext, 'after'>, stepMs = 250): this {
+    const timer = setInterval(() => void this.pass(stepMs), 2)
     t.after(() => clearInterval(timer))
     return this
   }

@@ -9,6 +9,7 @@ import type { PipelineConnection } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { publish } from '../../src/publish/publisher.ts'
 import type { Time } from '../../src/support/clock.ts'
+import type { Lending } from '../../src/work/calls.ts'
 import type { JobJudge } from '../../src/work/job-judge.ts'
 import { Worker, type WorkerOptions } from '../../src/work/worker.ts'
 import { HEADER, sourceOf } from './exclaimer.ts'
@@ -37,6 +38,8 @@ export interface WorkerSettings {
   readonly say?: (message: string) => void
   readonly onBatch?: (rows: number) => void
   readonly judge?: JobJudge
+  readonly bulk?: boolean
+  readonly lending?: Lending
 }
 
 /** Starts a worker in this process. The caller drains it. */
@@ -88,11 +91,11 @@ export class RunningPipeline<K extends Kafka = Kafka> {
       onBatch = silent,
       say = silent,
       time,
-      judge,
+      ...more
     } = settings
     const { pipeline } = this
     const classifier = decoding(rowsClassifier, name)
-    const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}), ...(judge ? { judge } : {}) }
+    const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}), ...more }
     const running = await runWorker({ kafka, pipeline, say }, options)
     this.#t.after(() => running.drain().catch(() => {}))
     return running

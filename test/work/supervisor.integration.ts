@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -175,6 +175,36 @@ test('a worker killed with SIGKILL is restarted, and the job completes with ever
   assert.equal(collected.rows, 400)
   assert.equal(said.filter(text => /died \(SIGKILL\); starting it again/.test(text)).length, 1)
   assert.equal(workers().length, 2)
+  await supervisor.close('drain')
+})
+
+test('a worker that is done lends its classifier to a slow one, also when it is killed meanwhile', async t => {
+  const { target, folder } = classifierFile(t, '')
+  const slow = [
+    'import os, time',
+    'try:',
+    `    os.close(os.open(${JSON.stringify(join(folder, 'first'))}, os.O_CREAT | os.O_EXCL))`,
+    '    seconds = 0.15',
+    'except FileExistsError:',
+    '    seconds = 0.02',
+    'def mark(df):',
+    '    time.sleep(seconds)',
+    '    df["DONE"] = "yes"',
+    '',
+  ]
+  writeFileSync(join(folder, 'c.py'), slow.join('\n'))
+  t.after(() => delete process.env['ROWMILL_CRASH'])
+  process.env['ROWMILL_CRASH'] = `lent-classified:3 ${join(folder, 'crashed')}`
+  const { supervisor, said } = supervise(t, target)
+  await until('both are ready', async () => existsSync(join(folder, 'first')))
+  await supervisor.ready
+  const { pipeline, ends, written } = await pipelineFor(t, 300)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
+  const [, { rowsByWorker }] = await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(300))
+  const most = Math.max(...rowsByWorker.values())
+  assert.ok(most >= 180, `the fast worker classified ${most} of 300 rows; without lending it has half of them`)
+  assert.equal(said.filter(text => /died \(SIGKILL\); starting it again/.test(text)).length, 1)
   await supervisor.close('drain')
 })
 
