@@ -28,7 +28,7 @@ export interface EncodedBatch {
 export async function classifyEncoded(
   { job, head, parts }: EncodedBatch,
   classify: (batch: ClassifierBatch) => Promise<ClassifiedBatch>,
-): Promise<Buffer[]> {
+): Promise<Buffer<ArrayBuffer>[]> {
   const rows: Values[] = []
   const seqs: number[] = []
   for (const { bytes, seq, skip, count } of parts) {

@@ -23,8 +23,8 @@ export function encodeResults(
   head: ResultHead,
   { columns, kinds, rows, outputs = rows.map(() => 1) }: ClassifiedBatch,
   offsets: readonly number[] | null = null,
-): Buffer[] {
-  const encoded: Buffer[] = []
+): Buffer<ArrayBuffer>[] {
+  const encoded: Buffer<ArrayBuffer>[] = []
   let start = 0
   let [startRow, row] = [0, 0]
   let bytes = 0

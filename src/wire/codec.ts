@@ -30,7 +30,8 @@ export function encodeEndOfInput(end: EndOfInput): Buffer {
   return encode({ kind: 'end', value: end })
 }
 
-export function encodeResult(result: Result): Buffer {
+/** The message has an ArrayBuffer of its own, of its size: it may be transferred to another thread. */
+export function encodeResult(result: Result): Buffer<ArrayBuffer> {
   return encodePacked({ kind: 'result', value: result })
 }
 
@@ -71,10 +72,10 @@ function refusal({ name }: Format, what: string): RowmillError {
 }
 
 /** Like `encode`, but writes all rows at once. That is possible because they are the last field of both records. */
-function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>): Buffer {
+function encodePacked(record: Extract<WireRecord, { kind: 'rows' | 'result' }>): Buffer<ArrayBuffer> {
   const rows = packRows(record.value.rows)
-  // `encode` says why rows cannot be packed, or what is wrong with the record.
-  if (rows === null || flawOf(record) !== null) return encode(record)
+  // `encode` throws: it says why rows cannot be packed, or what is wrong with the record.
+  if (rows === null || flawOf(record) !== null) return Buffer.from(new Uint8Array(encode(record)).buffer)
   const format = formatOf(record)
   const head = encodeUnjudged(format, { ...record, value: { ...record.value, rows: [] } } as WireRecord)
   const headBytes = head.length - 1 // without the empty array

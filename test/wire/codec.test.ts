@@ -267,6 +267,15 @@ test('the size of a row is the number of bytes it adds to a message', () => {
   check(Array.from({ length: 9000 }, () => 'é'.repeat(40)))
 })
 
+test('an encoded result may be transferred to another thread as it is', () => {
+  fc.assert(
+    fc.property(anyResult, value => {
+      const bytes = codec.encodeResult(value)
+      assert.deepEqual([bytes.byteOffset, bytes.buffer.byteLength], [0, bytes.length])
+    }),
+  )
+})
+
 test('packed rows make the same message as avsc does', () => {
   fc.assert(
     fc.property(anyRows, value => {

@@ -84,13 +84,16 @@ async function answer(loaded: LoadedModule, { job: next, head, parts, bytes }: T
       throw isRowmillError(error) ? error : failureOf('CLASSIFIER_FAILED', `classifier ${file} threw`, error)
     }),
   )
-  const whole = new Uint8Array(messages.reduce((sum, { length }) => sum + length, 0))
+  return { results: inOneBuffer(messages), lengths: messages.map(({ length }) => length) }
+}
+
+/** A buffer to transfer. A single message, the usual case, has one of its own. */
+function inOneBuffer(messages: readonly Buffer<ArrayBuffer>[]): ArrayBuffer {
+  if (messages.length === 1) return messages[0]!.buffer
+  const whole = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0))
   let at = 0
-  for (const message of messages) {
-    whole.set(message, at)
-    at += message.length
-  }
-  return { results: whole.buffer, lengths: messages.map(({ length }) => length) }
+  for (const message of messages) at += message.copy(whole, at)
+  return whole.buffer
 }
 
 function take(next: ClassifierJob): void {
