@@ -30,6 +30,8 @@ export interface FetchLimits {
   readonly keepBytes?: number
   /** Whether the first message too is not kept if it takes more than `keepBytes`. Default: no. */
   readonly mayKeepNone?: boolean
+  /** Whether another fetch stands on the connection for fetches: then this one goes over that for other requests. Default: no. */
+  readonly aside?: boolean
 }
 
 /** What the answer says about one partition. */
@@ -54,7 +56,7 @@ export interface FetchedPartition {
 export async function fetchRaw(
   broker: Broker,
   offsets: readonly PartitionOffset[],
-  { maxWaitMs, maxPartitionBytes, maxBytes }: Pick<FetchLimits, 'maxWaitMs' | 'maxPartitionBytes' | 'maxBytes'>,
+  { maxWaitMs, maxPartitionBytes, maxBytes, aside = false }: Omit<FetchLimits, 'keepBytes' | 'mayKeepNone'>,
   rack = '',
 ): Promise<FetchedPartition[]> {
   const { request, requestTimeout } = broker.lookupRequest(
@@ -76,7 +78,9 @@ export async function fetchRaw(
     })),
   })
   const decode = async (answer: Buffer) => decodeAnswer(answer, request.apiVersion)
-  const { partitions } = await broker.connectionPool.send({
+  const { connectionPool } = broker
+  const connection = aside ? await connectionPool.getConnection(0) : connectionPool
+  const { partitions } = await connection.send({
     request,
     requestTimeout,
     response: { decode, parse: async (answer: FetchAnswer) => answer },

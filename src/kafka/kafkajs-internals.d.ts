@@ -17,6 +17,8 @@ declare module 'kafkajs/src/cluster/index.js' {
       definition: { protocol(options: { version: number }): (given: A) => R },
     ): (given: A) => R
     connectionPool: {
+      /** 0: of all requests but fetches. 1: of fetches. */
+      getConnection(index: 0 | 1): Promise<Pick<Broker['connectionPool'], 'send'>>
       /** sessionLifetime: a Long, in ms. */
       pool: { sessionLifetime: { toString(): string } }[]
       send<A>(call: {

@@ -1,6 +1,7 @@
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { FeedRoom } from './feed-room.ts'
+import { FetchTurns, type Lane, type NextFetch } from './fetch-turns.ts'
 import type { Fetched, Kafka, Message, PartitionOffset, Reader, TopicPartition } from './index.ts'
 import { OpenTransactions } from './open-transactions.ts'
 import { Outage } from './outage.ts'
@@ -9,10 +10,13 @@ import { PartitionLeaders } from './partition-leaders.ts'
 import { PartitionQueue } from './partition-queue.ts'
 import { UnreadableBatches } from './unreadable-batches.ts'
 
-/** How long a fetch waits for a first message. A drained queue waits no longer than this for a fetch that is under way. */
-const FETCH_WAIT_MS = 100
-/** The same if the fetch has every queue: then only a new assignment can wait for it. */
-const IDLE_FETCH_WAIT_MS = 500
+const LANES: readonly Lane[] = ['long', 'short']
+
+/** What both fetches from one broker share. */
+interface Node {
+  readonly turns: FetchTurns
+  readonly outage: Outage
+}
 
 export interface FeedOptions {
   /**
@@ -41,11 +45,9 @@ export class PartitionFeed {
   readonly #leaders: PartitionLeaders
   readonly #memory: FeedRoom
   #queues: PartitionQueue[] = []
-  readonly #loops = new Map<string, Promise<void>>()
+  readonly #loops = new Map<string, Promise<unknown>>()
   /** What the loops do not wait for. */
   readonly #running = new Set<Promise<void>>()
-  /** Which partition is served first. */
-  #turn = 0
   #arrived = Promise.withResolvers<void>()
   #room = Promise.withResolvers<void>()
   #fault: unknown = null
@@ -145,7 +147,13 @@ export class PartitionFeed {
   }
 
   #startLoops(): void {
-    for (const node of this.#leaders.nodes) if (!this.#loops.has(node)) this.#loops.set(node, this.#loop(node))
+    for (const node of this.#leaders.nodes) {
+      if (this.#loops.has(node)) continue
+      const outage = new Outage('read from the broker', this.#say, this.#reader.patience, this.#time)
+      const both = { turns: new FetchTurns(), outage }
+      const loops = LANES.map(lane => this.#loop(node, lane, both))
+      this.#loops.set(node, Promise.all(loops))
+    }
   }
 
   #wakeLoops(): void {
@@ -159,44 +167,39 @@ export class PartitionFeed {
     this.#arrived.promise.catch(() => {})
   }
 
-  async #loop(node: string): Promise<void> {
-    const outage = new Outage('read from the broker', this.#say, this.#reader.patience, this.#time)
+  async #loop(node: string, lane: Lane, { turns, outage }: Node): Promise<void> {
     const { signal } = this.#stop
+    let isCalm = true
     while (!signal.aborted) {
       if (this.#leaders.areOld) this.#aside(this.#refreshLeaders())
-      const { wanted, waitMs } = this.#wantedFrom(node)
-      if (wanted.length === 0) {
-        if (!this.#queues.some(queue => this.#leaders.of(queue) === node)) outage.over() // others lead its partitions now
+      const mine = this.#queues.filter(queue => this.#leaders.of(queue) === node)
+      const open = mine.filter(queue => !queue.isResting && this.#memory.has(queue))
+      const next = turns.next(lane, open, isCalm)
+      if (!next) {
+        if (mine.length === 0) outage.over() // others lead its partitions now
         await this.#room.promise
         continue
       }
       try {
-        const fetched = await this.#fetch(node, wanted, waitMs)
+        const fetched = await this.#fetch(node, next, lane)
+        isCalm = true
         outage.over()
-        this.#deliver(wanted, fetched)
+        this.#deliver(next.wanted, fetched)
+        turns.over(lane)
       } catch (error) {
+        turns.over(lane)
         if (signal.aborted) break
+        isCalm = false
         await this.#recover(error, outage).catch(fault => this.#break(fault))
       }
+      if (lane === 'short') this.#wakeLoops() // the long one may wait for what the short one had
     }
     outage.close()
   }
 
-  /** The queues to fetch for, in the order in which the broker fills its answer. */
-  #wantedFrom(node: string): { wanted: PartitionQueue[]; waitMs: number } {
-    const mine = this.#queues.filter(queue => this.#leaders.of(queue) === node)
-    const wanted = mine.filter(queue => !queue.isResting && this.#memory.has(queue))
-    const waitMs = wanted.length === mine.length ? IDLE_FETCH_WAIT_MS : FETCH_WAIT_MS
-    this.#turn = wanted.length === 0 ? 0 : (this.#turn + 1) % wanted.length
-    const inTurn = [...wanted.slice(this.#turn), ...wanted.slice(0, this.#turn)]
-    const stuck = inTurn.filter(queue => queue.emptyAnswers > 0)
-    if (stuck.length === 0) return { wanted: inTurn, waitMs }
-    return { wanted: [...stuck, ...inTurn.filter(queue => queue.emptyAnswers === 0)], waitMs: FETCH_WAIT_MS }
-  }
-
-  #fetch(node: string, wanted: readonly PartitionQueue[], maxWaitMs: number): Promise<Fetched[]> {
+  #fetch(node: string, { wanted, waitMs: maxWaitMs }: NextFetch, lane: Lane): Promise<Fetched[]> {
     const offsets = wanted.map(({ topic, partition, nextOffset }) => ({ topic, partition, offset: nextOffset }))
-    return this.#reader.fetch(node, offsets, { maxWaitMs, ...this.#memory.limits })
+    return this.#reader.fetch(node, offsets, { maxWaitMs, ...this.#memory.limits, aside: lane === 'short' })
   }
 
   #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): void {

@@ -120,9 +120,9 @@ scenario('a worker killed after its first commit', {
 })
 
 scenario('a worker killed after most rows', {
-  rows: 2000,
+  rows: 3000,
   again: ONE_MOVES,
-  happens: workerKilledAt(60),
+  happens: workerKilledAt(110),
   controls: [
     {
       without: 'the commits while it works',

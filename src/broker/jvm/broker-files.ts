@@ -133,6 +133,10 @@ function nodeProperties(host: string, { data, ports, login }: NodeSettings): Pro
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     'log.dirs': data,
+    // An entry of an index for each batch of 4 KB would be most of what the broker writes.
+    'log.index.interval.bytes': 1024 * 1024,
+    // Otherwise the controller writes a record every 500 ms, and the broker reads it.
+    'metadata.max.idle.interval.ms': 0,
     'auto.create.topics.enable': false,
     'message.max.bytes': MAX_MESSAGE_BYTES,
     'replica.fetch.max.bytes': MAX_MESSAGE_BYTES,
