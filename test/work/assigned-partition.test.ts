@@ -19,7 +19,7 @@ function cutRow(held: AssignedPartition, offset: number, job = 'j'): Slot {
   return held.add(held.batcher.cutBatch(100)!)
 }
 
-const ANSWER = { rows: [['1', 'a', 'ok']] } as unknown as NonNullable<Slot['answer']>
+const ANSWER = { results: [], rejected: [] }
 
 test('results are sent in the order of their batches, whichever answer comes first', () => {
   const held = partition()
@@ -39,6 +39,21 @@ test('what follows a row of a failed job is not sent, and rows of other jobs are
   assert.deepEqual([held.takeReady(), held.takeReady()], [other, undefined])
   held.batcher.settle(other.item)
   assert.equal(held.toCommit().offset, 13)
+})
+
+test('rows wait while many bytes of answers wait for the first answer', () => {
+  const held = partition()
+  const [late, ...others] = [10, 11, 12, 13].map(offset => cutRow(held, offset))
+  const head = { job: 'j', epoch: 0, from: 0, seq: null, count: 1, line: null, lineSteps: null }
+  held.batcher.addRows(14, { head, bytes: encodeRows({ ...head, rows: [['1', 'a']] }) }, 14 - FROM)
+  const large = { results: [Buffer.alloc(3 * 1024 * 1024)], rejected: [] }
+  for (const slot of others.slice(1)) slot.answer = large
+  assert.equal(held.waiting, 1, '6 MB may wait')
+  others[0]!.answer = large
+  assert.equal(held.waiting, 0)
+  late!.answer = ANSWER
+  while (held.takeReady());
+  assert.equal(held.waiting, 1)
 })
 
 test('nothing is sent after the partition was lost', () => {

@@ -1,6 +1,7 @@
 /** Workers that lend each other their classifiers, over a Kafka in memory and a desk in this process. */
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Layout } from '../../src/core/sequence.ts'
 import { LendingDesk } from '../../src/work/lending-desk.ts'
 import { fakePipeline } from '../fakes/pipeline.ts'
@@ -122,7 +123,7 @@ test('a lender that stands still is not waited for, and its answer after that is
   assert.ok(owner.count('lend') > 0)
   const heard = owner.heard.length
   answers.resolve()
-  while (!owner.heard.slice(heard).some(({ type }) => type === 'answer')) await new Promise(setImmediate)
+  while (!owner.heard.slice(heard).some(({ type }) => type === 'answer')) await turn()
   assert.ok(lender.count('answered') > 0)
 })
 
@@ -139,6 +140,29 @@ test('a batch that the classifier of a lender fails on is tried by the owner, wh
   const { written, rowsByWorker } = await running.collect('j')
   assert.deepEqual(written, classified(numbered(100)))
   assert.deepEqual([...rowsByWorker.keys()], ['owner'])
+})
+
+test('a lender that drains answers the batch that it has first', async t => {
+  const { running, lender, taking, work } = await twoAtADesk(t)
+  const has = Promise.withResolvers<void>()
+  const answers = Promise.withResolvers<void>()
+  await work('owner', taking(100))
+  const second = await work(
+    'lender',
+    taking(100, async () => {
+      has.resolve()
+      await answers.promise
+    }),
+  )
+  await running.publish('j', [numbered(100)])
+  const collecting = running.collect('j')
+  await has.promise
+  const drained = second.drain().then(() => 'drained')
+  for (let i = 0; i < 20; i++) assert.equal(await Promise.race([drained, turn('works')]), 'works')
+  answers.resolve()
+  await drained
+  assert.ok(lender.said.some(message => message.type === 'answered' && message.answer))
+  assert.deepEqual((await collecting).written, classified(numbered(100)))
 })
 
 test('an owner that drains waits for the batch that it lent', async t => {
@@ -195,7 +219,7 @@ test('a shared pipeline lends short calls only: rows of the lender may come at a
   assert.deepEqual(written, classified(numbered(900)))
   assert.ok(rowsByWorker.get('lender')! > 100)
   const rows = lender.heard.flatMap(message => (message.type === 'lent' ? [message.batch.count] : []))
-  assert.equal(rows[0], 20, 'nothing is known of the lender yet')
+  assert.ok(rows[0]! <= 20, 'nothing is known of the lender yet')
   // This classifier takes two calls at once, so each seems to take half the time.
   const mean = rows.reduce((sum, count) => sum + count, 0) / rows.length
   assert.ok(mean <= 50, `calls of ${mean} rows`)

@@ -141,6 +141,25 @@ test('nothing is committed before its result is acknowledged', async t => {
   assert.deepEqual((await running.collect('j')).written, classified(numbered(100)))
 })
 
+test('a worker that drains sends and commits what is in its classifier', async t => {
+  const { cluster, running, topics, log } = await fakePipeline(t, { partitions: 1, blockRows: 5 })
+  const [busy, go] = [event(), event()]
+  const classifier = new Exclaimer(async () => {
+    busy.now()
+    await go.came
+  })
+  const worker = await running.work(classifier, { batchRows: 5 })
+  await running.publish('j', [numbered(100)])
+  await busy.came
+  const drained = worker.drain()
+  go.now()
+  await drained
+  const classifiedRows = classifier.batches.length * 5
+  assert.ok(classifiedRows < 100)
+  assert.equal(log('results').end, classifier.batches.length)
+  assert.equal(cluster.groups.get('p.workers')!.committed.get(`${topics.rows}/0`)?.offset, classifier.batches.length)
+})
+
 test('a leader that moves while rows flow costs none', async t => {
   const { running, log } = await fakePipeline(t, LAYOUT)
   await running.work(new Exclaimer())
