@@ -15,7 +15,7 @@ import { startLocalBroker } from '../src/broker/local-broker.ts'
 import { type Contender, contenders, DEFAULT, FAIRNESS, PASS, RECOVERY, SERIAL } from './contenders.ts'
 import { type Fairness, measureFairness } from './fairness.ts'
 import { measure } from './measure.ts'
-import { measureRecovery } from './recovery.ts'
+import { type Killed, measureRecovery } from './recovery.ts'
 import { describeUsage, type Measured, percentile, writeFairness, writeRecovery, writeResults } from './report.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -66,10 +66,10 @@ try {
     await makeRows(rows)
     measured.push(...(await compare(pass, rows, input)))
   }
-  const recovery = !only || only.includes(RECOVERY) ? await killWorkers(Number(values.kills)) : []
+  const recovery = !only || only.includes(RECOVERY) ? await killWorkers(Number(values.kills)) : null
   const file = join(ROOT, 'bench/results.md')
   if (values.write && measured.length > 0) await writeResults(file, measured, { python })
-  if (values.write && recovery.length > 0) await writeRecovery(file, recovery, { python })
+  if (values.write && recovery) await writeRecovery(file, recovery, { python })
   if (!only || only.includes(FAIRNESS)) {
     const fairness = await beFair(Number(values.rounds))
     if (values.write) await writeFairness(file, fairness, { python, largeRows: LARGE_ROWS })
@@ -83,14 +83,16 @@ async function makeRows(rows: number): Promise<void> {
   await measure('rows', [python, join(ROOT, 'examples/make_rows.py'), String(rows), input])
 }
 
-async function killWorkers(times: number): Promise<number[]> {
+async function killWorkers(times: number): Promise<Record<Killed, number[]>> {
   await makeRows(RECOVERY_ROWS)
-  const all: number[] = []
-  for (let time = 1; time <= times; time++) {
-    const seconds = await measureRecovery({ python, broker: broker.address, input, pipeline: `${RECOVERY}-${time}` })
-    console.log(`kill -9 of a worker, until its rows move again ${seconds.toFixed(2).padStart(8)} s`)
-    all.push(seconds)
-  }
+  const all: Record<Killed, number[]> = { run: [], work: [] }
+  for (let time = 1; time <= times; time++)
+    for (const killed of ['run', 'work'] as const) {
+      const options = { python, broker: broker.address, input, pipeline: `${RECOVERY}-${killed}-${time}` }
+      const seconds = await measureRecovery(killed, options)
+      console.log(`kill -9 of a worker of ${killed}, until its rows move again ${seconds.toFixed(2).padStart(8)} s`)
+      all[killed].push(seconds)
+    }
   return all
 }
 

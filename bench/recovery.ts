@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka } from '../src/kafka/index.ts'
 import { PartitionFeed } from '../src/kafka/partition-feed.ts'
 import type { PartitionQueue } from '../src/kafka/partition-queue.ts'
@@ -22,15 +24,16 @@ export interface RecoveryOptions {
   readonly pipeline: string
 }
 
+/** `run` deals its partitions itself; `work` serves a shared pipeline, with a consumer group. */
+export type Killed = 'run' | 'work'
+
 /**
  * Seconds from the kill -9 of one of two workers, in the middle of a job, to the first result in one of its partitions.
  * All options have their defaults.
  */
-export async function measureRecovery({ python, broker, input, pipeline }: RecoveryOptions): Promise<number> {
-  const shared = ['--brokers', broker, '--pipeline', pipeline, '--python', python, '--quiet']
-  await ended(start(['publish', input, '--job', 'j', ...shared]))
-  const results = await ResultsFeed.open(broker, topicsOf(pipeline).results)
-  const working = start(['work', '--classifier', join(ROOT, 'examples/black_box.py'), '--workers', '2', ...shared])
+export async function measureRecovery(killed: Killed, options: RecoveryOptions): Promise<number> {
+  const { working, pipeline } = killed === 'run' ? await startRun(options) : await startWork(options)
+  const results = await ResultsFeed.open(options.broker, topicsOf(pipeline).results)
   try {
     const holders = new Map<number, string>()
     let count = 0
@@ -47,8 +50,31 @@ export async function measureRecovery({ python, broker, input, pipeline }: Recov
     })
     return elapsed() / 1000
   } finally {
-    working.kill('SIGTERM')
-    await Promise.all([ended(working), results.close()])
+    working.kill(killed === 'run' ? 'SIGKILL' : 'SIGTERM') // a run would drain its results
+    await Promise.all([killed === 'run' ? gone(working) : ended(working), results.close()])
+  }
+}
+
+const CLASSIFIER = ['--classifier', join(ROOT, 'examples/black_box.py'), '--workers', '2']
+
+async function startWork({ python, broker, input, pipeline }: RecoveryOptions) {
+  const shared = ['--brokers', broker, '--pipeline', pipeline, '--python', python, '--quiet']
+  await ended(start(['publish', input, '--job', 'j', ...shared]))
+  return { working: start(['work', ...CLASSIFIER, ...shared]), pipeline }
+}
+
+/** Its pipeline is its own, and the folder of its output names it. */
+async function startRun({ python, broker, input, pipeline: name }: RecoveryOptions) {
+  const output = `${input}-${name}`
+  const working = start(['run', input, output, ...CLASSIFIER, '--brokers', broker, '--python', python, '--quiet'])
+  for (;;) {
+    try {
+      const { pipeline } = JSON.parse(readFileSync(`${output}.rowmill/run.json`, 'utf8')) as { pipeline: string }
+      if ((await readdir(`${output}.rowmill`)).some(file => file.startsWith('partial-'))) return { working, pipeline }
+    } catch {
+      // It has not begun.
+    }
+    await sleep(50) // a folder that does not exist yet sends no event
   }
 }
 
@@ -98,6 +124,10 @@ export function start(args: readonly string[]): ChildProcess {
 export async function ended(child: ChildProcess): Promise<void> {
   const code = child.exitCode ?? (await new Promise<number | null>(resolve => child.once('exit', resolve)))
   if (code !== 0) throw new Error(`${child.spawnargs.join(' ')} ended with exit code ${code}`)
+}
+
+async function gone(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null && child.signalCode === null) await new Promise(resolve => child.once('exit', resolve))
 }
 
 function processOf({ pid }: ChildProcess, worker: string): number {

@@ -13,10 +13,13 @@ export function dealPartitions(members: readonly string[], count: number): Dealt
   return dealt
 }
 
-/** Gives the partitions of a member that is gone to the others, evenly. No other partition moves. */
+/**
+ * Gives the partitions of a member that is gone to the others, evenly. No other partition moves. They come first in the list of
+ * their next member, which serves them first: readers wait for the rows that were late.
+ */
 export function dealWithout(dealt: Dealt, gone: string): Dealt {
   const left = new Map([...dealt].filter(([member]) => member !== gone).map(([member, its]) => [member, [...its]]))
   const least = () => [...left.values()].reduce((a, b) => (b.length < a.length ? b : a))
-  if (left.size > 0) for (const partition of dealt.get(gone) ?? []) least().push(partition)
+  if (left.size > 0) for (const partition of [...(dealt.get(gone) ?? [])].reverse()) least().unshift(partition)
   return left
 }

@@ -21,13 +21,13 @@ test('neighbours go to different members, and each member has as many as the oth
   assert.equal(dealPartitions([], 4).size, 0)
 })
 
-test('what a member had goes to those who have least, and nothing else moves', () => {
+test('what a member had goes to those who have least, first in their lists, and nothing else moves', () => {
   const dealt = dealPartitions(['a', 'b', 'c'], 8)
   assert.deepEqual(
     [...dealWithout(dealt, 'b')],
     [
-      ['a', [0, 3, 6, 4]],
-      ['c', [2, 5, 1, 7]],
+      ['a', [4, 0, 3, 6]],
+      ['c', [1, 7, 2, 5]],
     ],
   )
   assert.equal(dealWithout(dealPartitions(['a'], 4), 'a').size, 0)
