@@ -15,10 +15,7 @@ export interface Contender {
 export function contenders(python: string, broker: string): Contender[] {
   const rowmill = rowmillOn(python, broker)
   return [
-    {
-      name: SERIAL,
-      command: (input, output) => [python, join(ROOT, 'examples/serial_job.py'), input, output],
-    },
+    serialJob(python),
     {
       name: 'Pool(2)',
       command: (input, output) => [
@@ -33,6 +30,12 @@ export function contenders(python: string, broker: string): Contender[] {
   ]
 }
 
+/** The original job. */
+export function serialJob(python: string): Contender {
+  const program = join(ROOT, 'examples/serial_job.py')
+  return { name: SERIAL, command: (input, output) => [python, program, input, output] }
+}
+
 /** Rows that only pass through one worker. */
 export function passThrough(
   name: string,
@@ -42,7 +45,8 @@ export function passThrough(
   return rowmillOn(python, broker)(name, PASSES_ROWS, ['--workers', '1', '--header', ...options])
 }
 
-const rowmillOn =
+/** rowmill with these options. */
+export const rowmillOn =
   (python: string, broker: string) =>
   (name: string, classifier: string, more: readonly string[]): Contender => ({
     name,
@@ -63,6 +67,7 @@ export const FAIRNESS = 'fairness'
 export function partOf(commandLine: string): string | null {
   if (/^\S*java .*kafka\.Kafka/.test(commandLine)) return 'broker'
   if (commandLine.includes('worker-process')) return 'worker'
+  if (commandLine.includes('probe-process')) return 'probe'
   if (commandLine.includes('host.py')) return 'Python'
   if (commandLine.includes('bin/rowmill.js')) return 'command'
   return /\.py /.test(commandLine) ? 'Python' : null

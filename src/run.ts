@@ -9,6 +9,7 @@ import type { PipelineContext } from './pipeline/context.ts'
 import { JobLog } from './pipeline/job-log.ts'
 import { newJobId } from './pipeline/new-job-id.ts'
 import { digestOf } from './pipeline/source-identity.ts'
+import { FIRST_ROWS } from './probe/sample.ts'
 import { publish } from './publish/publisher.ts'
 import { ProgressSum } from './run/progress-sum.ts'
 import {
@@ -111,6 +112,7 @@ function superviseWorkers(options: Settings, { progress, probe }: Pick<FlowParts
     batchTimeout,
     classifierMemory,
     say,
+    probe: Math.min(options.probe, FIRST_ROWS),
     judge: probe.ofWorkers,
     onOutput: text => options.onOutput(text),
     onBatch: rows => {

@@ -9,7 +9,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { openClassifier } from '../../src/classifier/open.ts'
 import { newJob } from '../../src/core/job.ts'
-import type { RowCut } from '../../src/probe/cuts.ts'
+import { APART, type RowCut } from '../../src/probe/cuts.ts'
 import { judge } from '../../src/probe/judge.ts'
 import type { Sample } from '../../src/probe/sample.ts'
 import { type Trial, Trials } from '../../src/probe/trials.ts'
@@ -28,19 +28,22 @@ const range = (from: number, to: number) => Array.from({ length: to - from }, (_
 const every = (step: number) => (count: number) =>
   range(0, step).map(at => range(0, count).filter(i => i % step === at))
 
+const cut = (name: string, batches: (count: number) => number[][]): RowCut => ({
+  name,
+  batches: ({ length }) => batches(length),
+})
+
 const CANDIDATES: readonly RowCut[] = [
-  { name: 'single rows', batches: runs(1, 1) },
-  { name: 'pairs', batches: runs(2, 2) },
-  { name: 'batches of 7, the first of 4', batches: runs(4, 7) },
-  {
-    name: 'eight batches, the first half as long',
-    batches: count => runs(Math.ceil(count / 16), Math.ceil(count / 8))(count),
-  },
-  { name: 'two halves', batches: count => runs(Math.ceil(count / 2), count)(count) },
-  { name: 'a third and the rest', batches: count => runs(Math.ceil(count / 3), count)(count) },
-  { name: 'the first row and the rest', batches: runs(1, 1e6) },
-  { name: 'every second row', batches: every(2) },
-  { name: 'every eighth row', batches: every(8) },
+  { ...APART, name: 'apart, as the probe of a job' },
+  cut('single rows', runs(1, 1)),
+  cut('pairs', runs(2, 2)),
+  cut('batches of 7, the first of 4', runs(4, 7)),
+  cut('eight batches, the first half as long', count => runs(Math.ceil(count / 16), Math.ceil(count / 8))(count)),
+  cut('two halves', count => runs(Math.ceil(count / 2), count)(count)),
+  cut('a third and the rest', count => runs(Math.ceil(count / 3), count)(count)),
+  cut('the first row and the rest', runs(1, 1e6)),
+  cut('every second row', every(2)),
+  cut('every eighth row', every(8)),
 ]
 
 /** Numbers from 0 up to 1, the same for the same seed (mulberry32). */

@@ -1,4 +1,3 @@
-import { CUTS } from './cuts.ts'
 import { FIRST_ROWS, plannedRows } from './sample.ts'
 
 /** What was measured of a classifier, its input and the machine. */
@@ -50,11 +49,12 @@ export function estimate(measured: Measured, workers: number): Estimate {
   }
 }
 
-/** The probe runs beside the job, and OUT waits for it. It starts the classifier twice. */
+/** The probe runs beside the job, and OUT waits for it. It starts the classifier, and gives it most rows twice. */
 function probeSeconds({ rows, batchRows, most, startSeconds, callSeconds, rowSeconds }: Measured): number {
   if (rows <= batchRows || most === 0) return 0
-  const tried = plannedRows({ most }, rows).reduce((sum, { from, to }) => sum + to - from, FIRST_ROWS)
-  return 2 * startSeconds + tried * (callSeconds + (1 + CUTS.length) * rowSeconds)
+  const planned = plannedRows({ most }, rows).reduce((sum, { from, to }) => sum + to - from, 0)
+  const calls = (FIRST_ROWS + planned) / 2
+  return startSeconds + calls * callSeconds + (FIRST_ROWS + 2 * planned) * rowSeconds
 }
 
 /** What a call takes apart from its rows, and what each row takes, from one call with one row and one with many. */

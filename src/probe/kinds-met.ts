@@ -5,6 +5,7 @@ import type { Job, Kind, Result } from '../model.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 import { sameNames } from './compare.ts'
 import { type KeptRow, type Sample, sampleOf } from './sample.ts'
+import { shapeOf } from './shape.ts'
 
 /** At most so many rows of a result are chosen. */
 const ROWS_OF_RESULT = 50
@@ -16,8 +17,6 @@ const MOST_COLUMNS = 1000
 const SHAPES = 6
 /** Rows of a job that take more than this together are not kept. */
 const MOST_BYTES = 4 * 1024 * 1024
-/** How much of a cell tells what it looks like. */
-const SHAPE_CHARS = 40
 
 /** A batch in which some columns had a kind that they had in no batch before. */
 export interface MetKinds {
@@ -141,13 +140,4 @@ export function rowsThatShow(result: Result, columns: readonly number[]): number
     for (const at of [...shapes.values(), longest]) choose(at)
   }
   return [...chosen]
-}
-
-/** What a cell looks like: a sign, digits, letters, and whether a number is whole. */
-function shapeOf(cell: string): string {
-  return cell
-    .slice(0, SHAPE_CHARS)
-    .replace(/\.0$/, '.')
-    .replaceAll(/\d+/g, '9')
-    .replaceAll(/\p{L}+/gu, 'a')
 }

@@ -1,40 +1,28 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { moduleTarget } from '../classifier/module/module-target.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import { endStarted, markedEnvironment, newMark } from '../support/started-processes.ts'
-import type { Judgement } from './judge.ts'
+import { type Judged, type Probe, type ProbeArguments, type ProbeCut, Prober } from './prober.ts'
 import type { Sample } from './sample.ts'
-
-export interface ProbeArguments {
-  /** `FILE[:NAME]` or `package.module:name`. */
-  readonly target: string
-  readonly python: string
-  /** How long a classifier call may take, in seconds. */
-  readonly batchTimeout: number
-  /** How much memory the classifier may use, in MB. Null: no limit. */
-  readonly classifierMemory: number | null
-}
 
 export interface ToProbe {
   readonly job: Job
   readonly sample: Sample
-  /** The batches to compare with all rows at once, as places among the rows. Null: those of CUTS. */
-  readonly batches: readonly (readonly number[])[] | null
-}
-
-/** What came out, and what it took. */
-export interface Judged extends Judgement {
-  /** How often the classifier was called. */
-  readonly calls: number
-  readonly seconds: number
+  readonly how: ProbeCut
 }
 
 export type FromProbe = Judged | { readonly error: ErrorRecord }
 
-/** A classifier beside a job, in a process of its own, that shows whether the result of a row depends on its batch. */
-export class Probe {
+/** A Python function has a process of its own anyway. One in TypeScript gets one: a thread can end the process that it is in. */
+export function openProbe(args: ProbeArguments): Probe {
+  return moduleTarget(args.target) ? new ProbeProcess(args) : new Prober(args)
+}
+
+/** A probe in a process of its own. */
+class ProbeProcess implements Probe {
   readonly #mark = newMark()
   readonly #child: ChildProcess
   readonly #gone: Promise<void>
@@ -55,18 +43,16 @@ export class Probe {
     this.#gone = this.#watch()
   }
 
-  /** Tries the rows in several cuts, or in these batches. Rejects if that cannot be done. */
-  judge(job: Job, sample: Sample, batches: ToProbe['batches'] = null): Promise<Judged> {
+  judge(job: Job, sample: Sample, how: ProbeCut): Promise<Judged> {
     const answered = Promise.withResolvers<Judged>()
     if (this.#death) answered.reject(this.#death)
     else {
       this.#waiting.push(answered)
-      this.#child.send({ job, sample, batches } satisfies ToProbe, () => {}) // if the process has ended, its end says so
+      this.#child.send({ job, sample, how } satisfies ToProbe, () => {}) // if the process has ended, its end says so
     }
     return answered.promise
   }
 
-  /** Ends the process and everything that it started. Twice is fine. */
   async close(): Promise<void> {
     this.#child.kill('SIGKILL')
     await this.#gone

@@ -2,14 +2,14 @@ import type { BatchClassifier } from '../classifier/boundary.ts'
 import type { Batch, Part } from '../core/batcher.ts'
 import { describeBatch } from '../core/describe-batch.ts'
 import { castsOf, DROPPED, decidingKinds } from '../core/output-kinds.ts'
-import { outcomesOf } from '../core/result-slice.ts'
+import { outcomesOf, startOf } from '../core/result-slice.ts'
 import { CellRules, ChangedCells, WholeColumns } from '../core/whole-columns.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Kind, Result } from '../model.ts'
 import { counted } from '../support/counted.ts'
 import { decode, encodeRows } from '../wire/codec.ts'
 import { decodeHead } from '../wire/rows-head.ts'
-import { type NoResult, type Outcome, type Outcomes, sameNames } from './compare.ts'
+import { differencesOf, type NoResult, type Outcome, type Outcomes, sameNames } from './compare.ts'
 import type { RowCut } from './cuts.ts'
 import type { Sample } from './sample.ts'
 
@@ -40,21 +40,32 @@ export class Trials {
   readonly #options: TrialsOptions
   /** How often the classifier was called. */
   calls = 0
+  #rows = 0
+  #seconds = 0
 
   constructor(options: TrialsOptions) {
     this.#options = options
   }
 
-  async classify(sample: Sample, cut: RowCut): Promise<Trial> {
+  /** How long a row took on average. */
+  get rowSeconds(): number {
+    return this.#seconds / Math.max(1, this.#rows)
+  }
+
+  /** `beside`: a trial with more rows of the job. What its kinds change in the cells of the whole file is changed here too. */
+  async classify(sample: Sample, cut: RowCut, beside: Pick<Trial, 'kinds'> | null = null): Promise<Trial> {
     const parts = sample.rows.map((_, at) => this.#part(sample, at))
-    const building = new TrialBuilder(this.#options.job)
+    const building = new TrialBuilder(this.#options.job, beside?.kinds)
     const startedAt = performance.now()
-    for (const places of cut.batches(parts.length))
+    for (const places of cut.batches(sample.rows))
       await this.#take(
         places.map(at => parts[at]!),
         building,
       )
-    return { ...building.built(), seconds: (performance.now() - startedAt) / 1000 }
+    const seconds = (performance.now() - startedAt) / 1000
+    this.#rows += parts.length
+    this.#seconds += seconds
+    return { ...building.built(), seconds }
   }
 
   /** Classifies one batch. Halves it if the classifier refuses it. Returns whether every row has a result. */
@@ -119,18 +130,49 @@ function tooLong(rows: number, timeoutMs: number): RowmillError {
   return new RowmillError('CLASSIFIER_TIMEOUT', `${message}. Raise --batch-timeout, or try fewer rows with --probe`)
 }
 
+/** Whether two trials of the same rows show no difference at all. */
+export function areAlike(whole: Trial, trial: Trial): boolean {
+  const isRefused = whole.refused !== null || trial.refused !== null
+  if (isRefused || !trial.headers.every(header => sameNames(header, whole.columns))) return false
+  return differencesOf(whole, trial).next().done === true
+}
+
+/** The trial of the first `count` rows of those that a worker has classified at once, from its messages. */
+export function trialOf(job: Job, messages: readonly Uint8Array[], count: number): Trial {
+  const building = new TrialBuilder(job)
+  let place = 0
+  for (const message of messages) {
+    const result = firstRowsOf(decode(message).value as Result, count - place)
+    building.add(
+      Array.from({ length: result.count }, (_, i) => place + i),
+      [result],
+    )
+    place += result.count
+  }
+  return { ...building.built(), seconds: 0 }
+}
+
+/** At most so many rows of a result, with the kinds of all. */
+function firstRowsOf(result: Result, most: number): Result {
+  const { count, rows, outputs, rejected } = result
+  if (count <= most) return result
+  const first = { rows: rows.slice(0, startOf(result, most)), rejected: rejected.filter(({ index }) => index < most) }
+  return { ...result, ...first, count: most, outputs: outputs?.slice(0, most) ?? null }
+}
+
 /** Puts the batches of a cut together. Each row gets its place among the rows of the sample. */
 class TrialBuilder {
   readonly #job: Job
   readonly #results: { readonly places: readonly number[]; readonly result: Result }[] = []
   readonly #rejected: Outcome[] = []
-  readonly #kinds: Set<Kind>[] = []
+  readonly #kinds: Set<Kind>[]
   readonly #headers: (readonly string[])[] = []
   #dropsBatches = false
   #refused: string | null = null
 
-  constructor(job: Job) {
+  constructor(job: Job, kinds: Trial['kinds'] = []) {
     this.#job = job
+    this.#kinds = kinds.map(seen => new Set(seen))
   }
 
   add(places: readonly number[], results: readonly Result[]): void {

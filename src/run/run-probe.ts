@@ -6,12 +6,14 @@ import { tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import type { Fault } from '../probe/judge.ts'
 import { PATIENCE_MS, SAY_AFTER_MS, verdictWithin } from '../probe/patience.ts'
-import { type Judged, Probe } from '../probe/probe.ts'
-import { AT_ONCE_ROWS, type Sample } from '../probe/sample.ts'
+import { openProbe } from '../probe/probe.ts'
+import type { Judged, Probe, ProbeCut } from '../probe/prober.ts'
+import { fewerOf, type Sample, sampleOf } from '../probe/sample.ts'
 import { SampledSource } from '../probe/sampled-source.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { counted } from '../support/counted.ts'
 import type { Say } from '../support/say.ts'
+import type { FirstBatch } from '../work/job-judge.ts'
 import { JobProbe } from '../work/job-probe.ts'
 import type { ProbeReport, RunOptions, RunSettings } from './run-options.ts'
 
@@ -19,23 +21,30 @@ import type { ProbeReport, RunOptions, RunSettings } from './run-options.ts'
 const ONE_MESSAGE_BYTES = 128 * 1024
 /** After its first rows, the probe has as long as the job took for the others, but at least so long. */
 const REST_PATIENCE_MS = 10_000
+/** A function that takes longer for a row gets fewer rows. */
+const SLOW_ROW_SECONDS = 0.05
+/** What was tried before there was anything to try. */
+const NOTHING: ProbeReport = { rows: 0, calls: 0, seconds: 0, unstable: [], failure: null }
 
-type Options = RunSettings & Pick<RunOptions, 'source' | 'classifier'>
+type Options = RunSettings & Pick<RunOptions, 'source' | 'classifier' | 'unfinished'>
 
 /**
- * The probe of a run: beside the job, a classifier of its own gets some of the rows, whole and cut in other ways. It starts
- * after the workers have classified their first rows. If the results depend on the cut, the job fails with BATCH_DEPENDENT.
- * It is in `run` because only `run` has the whole input and the classifier. A probe that fails ends nothing.
+ * The probe of a run: beside the job, a classifier of its own gets some of the rows in other batches. First it gets those that a
+ * worker classified first, and its results are compared with that worker's. At the end of the input it gets some rows of all
+ * parts, at once and in other batches. If the results depend on the batch, the job fails with BATCH_DEPENDENT. The probe is in `run`
+ * because only `run` has the whole input and the classifier. A probe that fails ends nothing.
  */
 export class RunProbe {
   readonly #options: Options
   readonly #sampled: SampledSource | null
   /** What the workers ask about kinds goes to the same classifier. Null: they ask nobody. */
   readonly ofWorkers: JobProbe | null
-  readonly #begun = Promise.withResolvers<void>()
+  readonly #begun = Promise.withResolvers<FirstBatch | null>()
   readonly #firstJudged = Promise.withResolvers<void>()
   readonly #startedAt = performance.now()
   #probe: Probe | null = null
+  /** How long a row of the first ones took on average. */
+  #rowSeconds = 0
   #judging: Promise<ProbeReport | null> = Promise.resolve(null)
   /** Why the probe gives no verdict, where that is not an error of its classifier. */
   #gaveUp: string | null = null
@@ -44,7 +53,9 @@ export class RunProbe {
   constructor(options: Options) {
     const { say } = options
     this.#options = options
-    this.ofWorkers = options.probe > 0 ? new JobProbe({ say, open: () => this.#classifier, closes: false }) : null
+    const takesFirst = (first: FirstBatch) => this.#begun.resolve(first)
+    this.ofWorkers =
+      options.probe > 0 ? new JobProbe({ say, open: () => this.#classifier, closes: false, takesFirst }) : null
     this.#sampled = options.probe > 0 ? new SampledSource(options.source, { most: options.probe }) : null
   }
 
@@ -55,13 +66,13 @@ export class RunProbe {
 
   get #classifier(): Probe {
     const { classifier: target, python, batchTimeout, classifierMemory } = this.#options
-    this.#probe ??= new Probe({ target, python, batchTimeout, classifierMemory })
+    this.#probe ??= openProbe({ target, python, batchTimeout, classifierMemory })
     return this.#probe
   }
 
-  /** The workers have classified rows. */
+  /** The workers have classified rows. In a run that resumes, row 0 may not be among them, and nobody tells what became of it. */
   begin(): void {
-    this.#begun.resolve()
+    if (this.#options.unfinished) this.#begun.resolve(null)
   }
 
   /** Judges the job. Resolves with what that took, or with null if there was nothing to judge. Throws BATCH_DEPENDENT. */
@@ -75,7 +86,7 @@ export class RunProbe {
 
   /** Waits for the verdict when all rows are written. If it does not come in time, ends the probe. Throws BATCH_DEPENDENT. */
   async verdict(say: Say): Promise<void> {
-    this.begin() // a run that resumes may have nothing left to classify
+    this.#begun.resolve(null) // a run that resumes may have nothing left to classify
     const jobMs = performance.now() - this.#startedAt
     const telling = setTimeout(
       () => say('every row is written; OUT gets its name after the probe (--probe)'),
@@ -103,35 +114,50 @@ export class RunProbe {
   }
 
   async #judge(context: PipelineContext, id: string, sampled: SampledSource): Promise<ProbeReport | null> {
-    await this.#begun.promise
+    const first = await this.#begun.promise
     const job = await context.jobs.found(id, context.signal)
-    let report: ProbeReport = { rows: 0, calls: 0, seconds: 0, unstable: [], failure: null }
-    for (const stage of sampled.planned > AT_ONCE_ROWS ? [sampled.first, sampled.all] : [sampled.all]) {
-      const sample = await stage
-      const { rows } = sample
-      if (rows.length < 2 || rows.length === report.rows || this.#closed) continue
-      const judged = await this.#try(job, sample, { say: context.say, tried: report.rows })
-      if (typeof judged === 'string') return { ...report, failure: judged }
-      const { calls, seconds, unstable, fault } = judged
-      if (fault !== null) throw await failed(context, job, fault)
-      const told = new Set(report.unstable)
-      for (const column of unstable) if (!told.has(column)) context.say(unstableColumn(column))
-      report = {
-        rows: rows.length,
-        calls: report.calls + calls,
-        seconds: Math.round((report.seconds + seconds) * 1000) / 1000,
-        unstable: [...new Set([...report.unstable, ...unstable])],
-        failure: null,
-      }
-      this.#firstJudged.resolve()
+    const isKnown = first !== null && first.rows.length > 1
+    const firstRows = isKnown ? sampleOf(first.rows) : await sampled.first
+    const before = await this.#stage(context, job, {
+      sample: firstRows,
+      how: { cut: 'first', known: isKnown ? first.known : null },
+    })
+    this.#firstJudged.resolve()
+    if (before.failure !== null) return before
+    const all = await sampled.all
+    const sample = this.#rowSeconds > SLOW_ROW_SECONDS ? fewerOf(all, sampled.total) : all
+    if (sampled.total <= before.rows) return before
+    return this.#stage(context, job, { sample, how: { cut: 'apart' }, before })
+  }
+
+  /** Tries these rows, and adds to the report what that took. Throws BATCH_DEPENDENT. */
+  async #stage(
+    context: PipelineContext,
+    job: Job,
+    { sample, how, before = NOTHING }: { sample: Sample; how: ProbeCut; before?: ProbeReport },
+  ): Promise<ProbeReport> {
+    if (sample.rows.length < 2 || this.#closed) return before
+    const judged = await this.#try(job, sample, { how, tried: before.rows })
+    if (typeof judged === 'string') return { ...before, failure: judged }
+    const { calls, seconds, unstable, fault, rowSeconds } = judged
+    if (fault !== null) throw await failed(context, job, fault)
+    const told = new Set(before.unstable)
+    for (const column of unstable) if (!told.has(column)) context.say(unstableColumn(column))
+    this.#rowSeconds = rowSeconds
+    return {
+      rows: sample.rows.length,
+      calls: before.calls + calls,
+      seconds: Math.round((before.seconds + seconds) * 1000) / 1000,
+      unstable: [...new Set([...before.unstable, ...unstable])],
+      failure: null,
     }
-    return report
   }
 
   /** What the trials of these rows showed, or why there is no verdict. */
-  async #try(job: Job, sample: Sample, { say, tried }: { say: Say; tried: number }): Promise<Judged | string> {
+  async #try(job: Job, sample: Sample, { how, tried }: { how: ProbeCut; tried: number }): Promise<Judged | string> {
+    const { say } = this.#options
     try {
-      return await this.#classifier.judge(job, sample)
+      return await this.#classifier.judge(job, sample, how)
     } catch (error) {
       const { code, message } = toRowmillError(error)
       const why = this.#gaveUp ?? message.split('\n', 1)[0]!

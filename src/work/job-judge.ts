@@ -14,8 +14,15 @@ export interface JobJudge {
   end(job: Job): Promise<RowmillError | null> | null
 }
 
+/** The first rows of a job that a worker classified. */
+export interface FirstBatch {
+  readonly rows: readonly KeptRow[]
+  /** What it made of them and of the rows after them in its batch, as messages in base64. */
+  readonly known: readonly string[]
+}
+
 /** What a worker asks its supervisor about a job: its first rows, new kinds, or, with null, the verdict on all of them. */
-export type Question = { readonly first: readonly KeptRow[] } | { readonly met: MetKinds } | null
+export type Question = { readonly first: FirstBatch } | { readonly met: MetKinds } | null
 export type Ask = (job: Job, question: Question) => Promise<RowmillError | null>
 
 export interface ProbingOptions {
@@ -40,9 +47,9 @@ export class ProbingJudge implements JobJudge {
   batch(batch: Batch, job: Job, answer: BatchAnswer): readonly Promise<RowmillError | null>[] {
     if (!job.bounded) return []
     const { ask } = this.#options
-    const first = this.#firstRows(batch, job)
+    const first = this.#firstBatch(batch, job, answer)
     const questions: Question[] = this.#kinds.met(batch, job, answer).map(met => ({ met }))
-    return [...(first.length > 1 ? [{ first }] : []), ...questions].map(question => ask(job, question))
+    return [...(first ? [{ first }] : []), ...questions].map(question => ask(job, question))
   }
 
   end(job: Job): Promise<RowmillError | null> | null {
@@ -50,12 +57,13 @@ export class ProbingJudge implements JobJudge {
   }
 
   /** The rows of the first batch of a job. A classifier that gets the whole job in one batch sees what it saw in the original job. */
-  #firstRows(batch: Batch, job: Job): readonly KeptRow[] {
+  #firstBatch(batch: Batch, job: Job, { results }: BatchAnswer): FirstBatch | null {
     const { most, batchRows } = this.#options
     const [part] = batch.parts
     const isFirst = part?.message.head.seq === 0 && part.skip === 0
     const isOneBatch = job.total !== null && job.total <= Math.min(batchRows, job.blockRows)
-    if (!isFirst || isOneBatch || job.attempt > 0) return []
-    return rowsAt(batch, [...Array(Math.min(batch.count, most)).keys()])
+    if (most === 0 || !isFirst || isOneBatch || job.attempt > 0) return null
+    const rows = rowsAt(batch, [...Array(Math.min(batch.count, most)).keys()])
+    return { rows, known: results.map(message => message.toString('base64')) }
   }
 }

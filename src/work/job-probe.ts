@@ -4,11 +4,12 @@ import { type RowmillError, toRowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import { KindsMet, type MetKinds } from '../probe/kinds-met.ts'
 import { PATIENCE_MS, SAY_AFTER_MS, verdictWithin } from '../probe/patience.ts'
-import type { Probe, ToProbe } from '../probe/probe.ts'
-import { type KeptRow, type Sample, sampleOf } from '../probe/sample.ts'
+import type { Probe, ProbeCut } from '../probe/prober.ts'
+import { type Sample, sampleOf } from '../probe/sample.ts'
 import { counted } from '../support/counted.ts'
 import { RecentlyUsed } from '../support/recently-used.ts'
 import type { Say } from '../support/say.ts'
+import type { FirstBatch } from './job-judge.ts'
 
 /** So many jobs are remembered. An older one begins anew. */
 const MOST_JOBS = 50
@@ -16,9 +17,11 @@ const MOST_JOBS = 50
 export interface JobProbeOptions {
   readonly say: Say
   /** A classifier beside the job. Asked for at each question. */
-  readonly open: () => Pick<Probe, 'judge' | 'close'>
+  readonly open: () => Probe
   /** Whether to end it after each question. */
   readonly closes: boolean
+  /** Takes the first rows of a job instead, and judges them. Default: they are judged here. */
+  readonly takesFirst?: (first: FirstBatch) => void
 }
 
 /** What is known of one attempt of a job. */
@@ -45,7 +48,7 @@ export class JobProbe {
     ...{ met: null, since: performance.now(), verdict: Promise.resolve(null) },
     ...{ hasFirst: false, hasNew: false, isTold: false },
   }))
-  #probe: Pick<Probe, 'judge' | 'close'> | null = null
+  #probe: Probe | null = null
   #asking: Promise<unknown> = Promise.resolve()
   #gaveUp: string | null = null
   #closed = false
@@ -55,11 +58,14 @@ export class JobProbe {
   }
 
   /** A worker classified the first rows of a job. Resolves with the error that ends the job, or null. Never rejects. */
-  async first(job: Job, rows: readonly KeptRow[]): Promise<RowmillError | null> {
+  async first(job: Job, first: FirstBatch): Promise<RowmillError | null> {
     const known = this.#jobs.of(attemptOf(job))
     if (known.hasFirst) return null // they came again after a crash
     known.hasFirst = true
-    return this.#ask(known, () => this.#judge(job, sampleOf(rows)))
+    const { takesFirst } = this.#options
+    takesFirst?.(first)
+    if (takesFirst || first.rows.length < 2) return null
+    return this.#ask(known, () => this.#judge(job, sampleOf(first.rows), { cut: 'first', known: first.known }))
   }
 
   /** A worker met new kinds. Resolves with the error that ends the job, or null. Never rejects. */
@@ -72,7 +78,7 @@ export class JobProbe {
       if (!known.hasNew) return null // an earlier question had these rows too
       known.hasNew = false
       const { sample, batches } = known.met!.question
-      return await this.#judge(job, sample, batches)
+      return await this.#judge(job, sample, { cut: 'kinds', batches })
     })
   }
 
@@ -106,11 +112,11 @@ export class JobProbe {
     return known.verdict
   }
 
-  async #judge(job: Job, sample: Sample, batches: ToProbe['batches'] = null): Promise<RowmillError | null> {
+  async #judge(job: Job, sample: Sample, how: ProbeCut): Promise<RowmillError | null> {
     if (this.#closed) return null
     this.#probe ??= this.#options.open()
     try {
-      const { fault, unstable } = await this.#probe.judge(job, sample, batches)
+      const { fault, unstable } = await this.#probe.judge(job, sample, how)
       for (const column of unstable)
         this.#options.say(`job ${job.id}: column ${column} differs even between two calls with the same rows`)
       if (fault === null) return null

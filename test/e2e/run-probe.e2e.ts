@@ -34,7 +34,7 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   'groupby and transform': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => 'ab'[n % 2]!), classify: 'group_counts' },
     message:
-      /column COUNT of row 0 \(line 2\) is "12" with all rows at once, but "6" in two batches\. The classifier looks/,
+      /column COUNT of row 0 \(line 2\) is "\d+" with all rows at once, but "\d+" in two batches\. The classifier looks/,
   },
   'category codes': {
     ...{ column: 'NAME', cells: NUMBERS.map(n => `n${(n * 7) % 23}`), classify: 'category_codes' },
@@ -46,7 +46,7 @@ for (const [what, { column, cells, classify, message }] of Object.entries({
   },
   'numbering rows': {
     ...{ column: 'N', cells: NUMBERS.map(String), classify: 'numbers_rows' },
-    message: /column ROW of row 12 \(line 14\) is "13" with all rows at once, but "1" in /,
+    message: /column ROW of row 3 \(line 5\) is "4" with all rows at once, but "1" in two batches/,
   },
   'dates of two formats': {
     column: 'DAY',
@@ -176,7 +176,7 @@ test('the report has what the probe took', async t => {
   const { probe } = JSON.parse(ended.stdout)
   assert.deepEqual(
     { ...probe, seconds: probe.seconds > 0 },
-    { rows: 23, calls: 36, seconds: true, unstable: [], failure: null },
+    { rows: 23, calls: 15, seconds: true, unstable: [], failure: null },
   )
 })
 
@@ -197,7 +197,7 @@ test('a TypeScript classifier is probed too', async t => {
   assert.equal(ended.code, 1, ended.stderr)
   assert.match(
     ended.stderr,
-    /column 3 of row 12 \(line 14\) is "12" with all rows at once, but "0" in .*\[BATCH_DEPENDENT\]/,
+    /column 3 of row 3 \(line 5\) is "3" with all rows at once, but "0" in two batches.*\[BATCH_DEPENDENT\]/,
   )
 })
 

@@ -9,7 +9,7 @@ import type { Job, JobOption } from '../../src/model.ts'
 import { byKinds, WHOLE } from '../../src/probe/cuts.ts'
 import { type Fault, type Judgement, judge } from '../../src/probe/judge.ts'
 import { KindsMet } from '../../src/probe/kinds-met.ts'
-import { FreshClassifier, judgeMemory } from '../../src/probe/memory.ts'
+import { FreshClassifier, judgeFirst, judgeMemory } from '../../src/probe/memory.ts'
 import { type Sample, sampleOf as sampleOfKept } from '../../src/probe/sample.ts'
 import { TimedTrials } from '../../src/probe/timed-trials.ts'
 import { Trials } from '../../src/probe/trials.ts'
@@ -131,6 +131,58 @@ for (const name of ['numbers_names', 'first_number_of_name', 'numbers_beside_cha
     assert.deepEqual(unstable, name === 'numbers_beside_chance' ? ['Y'] : [])
   })
 }
+
+/** What comes out of the first rows of a job, of which a worker made `known`: another process that classified them at once. */
+async function judgedFirst(target: string): Promise<Judgement & { calls: number }> {
+  const layout = { partitions: 1, blockRows: 100, topic: 'rows', rowsFrom: [0], resultsFrom: [0] }
+  const options = [{ name: 'readCsv', value: '{}' }]
+  const job = newJob({ ...layout, id: 'j', columns: COLUMNS, indexKind: 'integer', options, at: 0, by: 'test' })
+  const opening = { target, python, by: 'test', memoryMB: null, onOutput: () => {} }
+  const [worker, classifier] = [openClassifier(opening), new FreshClassifier(() => openClassifier(opening))]
+  try {
+    await Promise.all([worker.start(), classifier.start()])
+    const known: Buffer[] = []
+    const keeping = {
+      classify: async (...batch: Parameters<typeof worker.classify>) => {
+        const answer = await worker.classify(...batch)
+        known.push(...answer.results)
+        return answer
+      },
+    }
+    await new Trials({ classifier: keeping, job, timeoutMs: 60_000 }).classify(sampleOf(1, 60), WHOLE)
+    const trials = new Trials({ classifier, job, timeoutMs: 60_000 })
+    const { rows, seqs, lines } = sampleOf(1, 60)
+    const sample = { rows: rows.slice(0, 20), seqs: seqs.slice(0, 20), lines: lines.slice(0, 20) }
+    return { ...(await judgeFirst({ classifier, trials, job, sample, known })), calls: trials.calls }
+  } finally {
+    await Promise.all([worker.close(), classifier.close()])
+  }
+}
+
+for (const name of ['numbers_names', 'first_number_of_name']) {
+  test(`the first rows of a job: ${name} is blamed, since the worker met the names in another order`, async () => {
+    const { fault } = await judgedFirst(`${join(ROOT, REMEMBERS)}:${name}`)
+    assert.match(fault!.message, /in a new process that/)
+  })
+}
+
+for (const [file, name] of [
+  [ROW_WISE, 'lru_cached'],
+  [ROW_WISE, 'integers_and_none'],
+  [ROW_WISE, 'dates'],
+  [LOOKS, 'one_gap'],
+] as const) {
+  test(`the first rows of a job: ${name} is not blamed after one trial, whatever the kinds of the rows after them`, async () => {
+    const { fault, unstable, calls } = await judgedFirst(`${join(ROOT, file)}:${name}`)
+    assert.deepEqual([fault, unstable], [null, []])
+    assert.ok(calls <= 12, `${calls} calls`)
+  })
+}
+
+test('the first rows of a job: random numbers are named, and not blamed', async () => {
+  const { fault, unstable } = await judgedFirst(`${join(ROOT, ROW_WISE)}:unseeded`)
+  assert.deepEqual([fault, unstable], [null, ['X']])
+})
 
 test('what is another in each process is named, and not blamed', async () => {
   const { fault, unstable } = await judgedAgain(`${join(ROOT, REMEMBERS)}:hashes`)

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { RowmillError } from '../../src/errors.ts'
-import type { Judged } from '../../src/probe/probe.ts'
+import type { Judged } from '../../src/probe/prober.ts'
 import type { Sample } from '../../src/probe/sample.ts'
 import { JobProbe } from '../../src/work/job-probe.ts'
 import { jobRecord } from '../helpers/pipeline.ts'
 
-const ALIKE: Judged = { fault: null, unstable: [], calls: 3, seconds: 1 }
+const ALIKE: Judged = { fault: null, unstable: [], calls: 3, seconds: 1, rowSeconds: 0.01 }
 const FAULT: Judged = { ...ALIKE, fault: { message: 'column X differs', seq: 7, line: 9, column: 'X' } }
 const JOB = jobRecord()
 
@@ -77,7 +77,7 @@ test('kinds that come during a question are asked about together, once', async (
 test('the end of a job waits for the verdict on its first rows, which are asked about once', async () => {
   const { probe, samples, answers } = probed()
   const rows = [4, 3].map(seq => ({ row: [`${seq}`], seq, line: seq + 2 }))
-  const asked = [probe.first(JOB, rows), probe.first(JOB, rows)]
+  const asked = [probe.first(JOB, { rows, known: [] }), probe.first(JOB, { rows, known: [] })]
   const ended = probe.end(JOB)
   assert.equal(await asked[1], null)
   await turn()
@@ -132,7 +132,7 @@ test('a probe that is closed with its command tells nothing', async () => {
 test('a job that loses its verdict because the workers leave says so', async () => {
   const { probe, said } = probed()
   const rows = [0, 1].map(seq => ({ row: [`${seq}`], seq, line: null }))
-  const asked = probe.first(JOB, rows)
+  const asked = probe.first(JOB, { rows, known: [] })
   await turn()
   await probe.close('the workers leave')
   assert.equal(await asked, null)

@@ -2,7 +2,7 @@ import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
 import { defaultPartitions } from '../../pipeline/topics.ts'
-import { Probe } from '../../probe/probe.ts'
+import { openProbe } from '../../probe/probe.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
 import { JobProbe } from '../../work/job-probe.ts'
@@ -47,7 +47,7 @@ export const workCommand = defineCommand({
       const waiting = new Waiting(say, async () => waitsFor)
       const onBatch = () => waiting.progress()
       const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
-      const open = () => new Probe(classifier)
+      const open = () => openProbe(classifier)
       const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
       const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, judge })
       supervisor.start()
