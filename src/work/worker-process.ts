@@ -29,7 +29,8 @@ const {
   lends = false,
   ...limits
 } = JSON.parse(process.argv[2]!) as WorkerArguments
-const tell = (message: FromWorker) => process.connected && process.send!(message)
+/** If the supervisor has been killed, `disconnect` follows. Without the callback a failed write would end the process before that. */
+const tell = (message: FromWorker) => process.connected && process.send!(message, undefined, undefined, () => {})
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
 limitYoungGeneration()
