@@ -1,7 +1,15 @@
 import { existsSync, type Stats } from 'node:fs'
 import { rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type JobOption, type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import {
+  type JobOption,
+  type JobSummary,
+  type PackedRows,
+  RowmillError,
+  type Sink,
+  type SinkHeader,
+  type Values,
+} from '../src/index.ts'
 import { checkToCsv, type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import {
@@ -140,6 +148,11 @@ export class FileSink implements Sink {
 
   async write(rows: readonly Values[]): Promise<void> {
     const lines = this.#format!.lines(rows)
+    await this.#io(() => this.#partial.append(lines))
+  }
+
+  async writePacked(rows: PackedRows): Promise<void> {
+    const lines = this.#format!.packedLines(rows)
     await this.#io(() => this.#partial.append(lines))
   }
 

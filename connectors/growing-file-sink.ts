@@ -1,6 +1,14 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type JobOption, type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import {
+  type JobOption,
+  type JobSummary,
+  type PackedRows,
+  RowmillError,
+  type Sink,
+  type SinkHeader,
+  type Values,
+} from '../src/index.ts'
 import { packingOf } from '../src/pandas/packing.ts'
 import { type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'
@@ -86,6 +94,11 @@ export class GrowingFileSink implements Sink {
 
   async write(rows: readonly Values[]): Promise<void> {
     const lines = this.#format!.lines(rows)
+    await this.#io(() => this.#file.append(lines))
+  }
+
+  async writePacked(rows: PackedRows): Promise<void> {
+    const lines = this.#format!.packedLines(rows)
     await this.#io(() => this.#file.append(lines))
   }
 

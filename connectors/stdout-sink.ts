@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { type PackedRows, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'
 
 /**
@@ -39,6 +39,11 @@ export class StdoutSink implements Sink {
     return this.#write(this.#format!.lines(rows))
   }
 
+  /** The stream may keep what it was given, so it gets a copy. */
+  writePacked(rows: PackedRows): Promise<void> {
+    return this.#write(Buffer.from(this.#format!.packedLines(rows)))
+  }
+
   async checkpoint(): Promise<void> {}
 
   async commit(): Promise<void> {
@@ -51,9 +56,9 @@ export class StdoutSink implements Sink {
     this.#out.off('error', this.#onError)
   }
 
-  async #write(text: string): Promise<void> {
+  async #write(lines: string | Uint8Array): Promise<void> {
     if (this.#fault) throw closed(this.#fault)
-    if (this.#out.write(text)) return
+    if (this.#out.write(lines)) return
     await once(this.#out, 'drain').catch(error => {
       throw closed(error)
     })

@@ -1,6 +1,13 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { type JobSummary, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import {
+  type JobSummary,
+  type PackedRows,
+  RowmillError,
+  type Sink,
+  type SinkHeader,
+  type Values,
+} from '../src/index.ts'
 import { counted } from '../src/support/counted.ts'
 import { frameOf } from '../src/support/frame.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'
@@ -75,6 +82,10 @@ export class TcpSink implements Sink {
     return this.#send(this.#format!.lines(rows))
   }
 
+  writePacked(rows: PackedRows): Promise<void> {
+    return this.#send(this.#format!.packedLines(rows))
+  }
+
   async checkpoint(): Promise<void> {}
 
   async commit(_: JobSummary, signal: AbortSignal): Promise<void> {
@@ -106,8 +117,9 @@ export class TcpSink implements Sink {
   }
 
   /** Resolves when the system has taken the whole frame, so that a slow receiver slows the collector. */
-  async #send(lines: string): Promise<void> {
-    const content = lines.slice(0, lines.length - this.#format!.lineEnd.length)
+  async #send(lines: string | Uint8Array): Promise<void> {
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines
+    const content = bytes.subarray(0, bytes.length - Buffer.byteLength(this.#format!.lineEnd))
     try {
       if (this.#fault) throw this.#fault
       await new Promise<void>((resolve, reject) => {

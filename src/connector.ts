@@ -70,6 +70,17 @@ export interface JobSummary {
   readonly rowsOut: number
 }
 
+/**
+ * Rows as they are in a message. For each row there is the number of its cells, then the length and the UTF-8 bytes of each
+ * cell, then a 0. A number takes a byte for each 7 bits of its double, the lowest first. All but the last have 128 added:
+ * 5 is 0a, 100 is c8 01. (It is Avro's way to write an array of arrays of strings: docs/wire-format.md.)
+ */
+export interface PackedRows {
+  readonly bytes: Uint8Array
+  /** How many rows. */
+  readonly count: number
+}
+
 /** What a sink needs to know about the output: the columns of the results and the options of the job record. */
 export interface SinkHeader {
   readonly columns: readonly string[]
@@ -97,6 +108,10 @@ export interface SinkHeader {
  *
  * `write` takes rows in the order of the job, at least one. They are of one result. It may buffer them.
  *
+ * `writePacked` is for sinks that write bytes, and saves the time to make texts of all cells. A sink that has it gets rows
+ * either through `write` or through `writePacked`, from call to call, and the output must be the same. The bytes must not be
+ * kept after it resolves.
+ *
  * `checkpoint` resolves when everything written so far and the note survive a crash together. The note means nothing to
  * the sink. A sink that cannot resume does nothing here, and its `open` always resolves with null.
  *
@@ -121,6 +136,7 @@ export interface Sink {
   restart(): Promise<void>
   begin(header: SinkHeader | null): Promise<void>
   write(rows: readonly Values[]): Promise<void>
+  writePacked?(rows: PackedRows): Promise<void>
   checkpoint(note: string): Promise<void>
   flush?(): Promise<void>
   commit(summary: JobSummary, signal: AbortSignal): Promise<void>

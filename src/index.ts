@@ -3,6 +3,7 @@ export type { Cell, Classifier } from './classifier/classifier.ts'
 export type { KafkaOptions } from './client-config/kafka-options.ts'
 export type {
   JobSummary,
+  PackedRows,
   Sink,
   SinkHeader,
   Source,

@@ -3,7 +3,7 @@
  * source, a sink or a classifier keeps its contract. It works in any test framework: what is wrong is thrown.
  */
 export type { Cell, Classifier } from './classifier/classifier.ts'
-export type { Sink, SinkHeader, Source, SourceHeader, SourceRows } from './connector.ts'
+export type { PackedRows, Sink, SinkHeader, Source, SourceHeader, SourceRows } from './connector.ts'
 export type { Values } from './model.ts'
 export { type ClassifierContract, testClassifier } from './testing/classifier-contract.ts'
 export {

@@ -1,10 +1,12 @@
-import { optionOf, RowmillError, type SinkHeader, type Values } from '../../src/index.ts'
+import { optionOf, type PackedRows, RowmillError, type SinkHeader, type Values } from '../../src/index.ts'
 import { type FileForm, toCsvOf } from '../../src/pandas/to-csv.ts'
-import { csvFormatter } from './writer.ts'
+import { PackedLines } from './packed-lines.ts'
+import { type LineFormat, lineFormat } from './writer.ts'
 
 /** The lines of one job's output file, as pandas' to_csv would write them under the options of the job record. */
 export class OutputFormat {
-  readonly #line: (cells: Values) => string
+  readonly #format: LineFormat
+  readonly #packed: PackedLines
   /** The line of column names. Empty if the original job wrote none. */
   readonly headerLine: string
   /** What ends each line. */
@@ -18,14 +20,20 @@ export class OutputFormat {
     const quotesCarriageReturn = optionOf(options, 'quotesCarriageReturn') === 'true'
     this.file = file
     this.lineEnd = sink.lineterminator
-    this.#line = csvFormatter(sink, quotesCarriageReturn)
-    this.headerLine = sink.header ? this.#line(sink.index_label ? columns : columns.slice(1)) : ''
+    this.#format = lineFormat(sink, quotesCarriageReturn)
+    this.#packed = new PackedLines(this.#format)
+    this.headerLine = sink.header ? this.#format.line(sink.index_label ? columns : columns.slice(1)) : ''
   }
 
   lines(rows: readonly Values[]): string {
     let lines = ''
-    for (const row of rows) lines += this.#line(row)
+    for (const row of rows) lines += this.#format.line(row)
     return lines
+  }
+
+  /** The same lines in UTF-8. The next call overwrites the bytes. */
+  packedLines(rows: PackedRows): Uint8Array {
+    return this.#packed.lines(rows)
   }
 }
 

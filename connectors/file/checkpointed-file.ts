@@ -5,8 +5,8 @@ import { basename, join } from 'node:path'
 import { RowmillError } from '../../src/index.ts'
 import { openPrivate, readPrivate, replacePrivate } from './private-folder.ts'
 
-/** So much text is buffered before it is written. */
-const BUFFER_CHARS = 256 * 1024
+/** So much is buffered before it is written. */
+const BUFFER_BYTES = 256 * 1024
 
 const PARTIAL = /^partial-[0-9a-f]{16}$/
 
@@ -44,7 +44,9 @@ export class CheckpointedFile {
   /** Its name in the folder. Null: it is the output itself. */
   readonly #partial: string | null
   #file: FileHandle | null = null
-  #buffer = ''
+  readonly #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  /** How many bytes of the buffer are not written yet. */
+  #buffered = 0
   #bytes = 0
   #digest: Hash = createHash('sha256')
 
@@ -61,7 +63,7 @@ export class CheckpointedFile {
 
   /** Whether the file is empty, with the rows of earlier writers. */
   get isEmpty(): boolean {
-    return this.#bytes === 0 && this.#buffer === ''
+    return this.#bytes === 0 && this.#buffered === 0
   }
 
   /** The last checkpoint. Throws OUTPUT_UNUSABLE if it cannot be read. */
@@ -115,23 +117,31 @@ export class CheckpointedFile {
 
   /** Empties the file and removes the checkpoint. */
   async empty(): Promise<void> {
-    this.#buffer = ''
+    this.#buffered = 0
     await this.forget()
     await this.#file!.truncate(0)
     this.#bytes = 0
     this.#digest = createHash('sha256')
   }
 
-  async append(text: string): Promise<void> {
-    this.#buffer += text
-    if (this.#buffer.length >= BUFFER_CHARS) await this.flush()
+  /** Appends whole lines. Bytes are copied. */
+  async append(lines: string | Uint8Array): Promise<void> {
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines
+    if (this.#buffered + bytes.length > BUFFER_BYTES) await this.flush()
+    if (bytes.length > BUFFER_BYTES) return this.#write(bytes)
+    this.#buffer.set(bytes, this.#buffered)
+    this.#buffered += bytes.length
   }
 
-  /** Passes the appended text to the system, so that readers of the file see it. */
+  /** Passes the appended lines to the system, so that readers of the file see them. */
   async flush(): Promise<void> {
-    if (this.#buffer === '') return
-    const bytes = Buffer.from(this.#buffer)
-    this.#buffer = ''
+    if (this.#buffered === 0) return
+    const bytes = this.#buffer.subarray(0, this.#buffered)
+    this.#buffered = 0
+    await this.#write(bytes)
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length; ) {
       at += (await this.#file!.write(bytes, at, bytes.length - at, this.#bytes + at)).bytesWritten
     }

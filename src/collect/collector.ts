@@ -1,7 +1,7 @@
 import type { JobSummary, Sink } from '../connector.ts'
 import { castsOf, OutputKinds } from '../core/output-kinds.ts'
 import { RejectBudget } from '../core/reject-budget.ts'
-import { type ResultSlice, rejectedOf, rowsOf, sameColumns } from '../core/result-slice.ts'
+import { type ResultSlice, rejectedOf, rowCount, sameColumns } from '../core/result-slice.ts'
 import { describeRows } from '../core/sequence.ts'
 import { type CellChanges, CellRules, ChangedCells, describeChanges, WholeColumns } from '../core/whole-columns.ts'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
@@ -11,6 +11,7 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { type CollectorNote, changed, readNote } from './note.ts'
+import { writeRows } from './write-rows.ts'
 
 const CHECKPOINT_MS = 1000
 
@@ -202,15 +203,11 @@ class Collection {
   async #write(slices: readonly ResultSlice[]): Promise<void> {
     this.#ahead = true
     for (const slice of slices) this.#count(slice)
-    const first = slices.find(({ result }) => result.rows.length > 0)
+    const first = slices.find(({ result }) => rowCount(result) > 0)
     if (!first) return
     if (!this.#columns) await this.#begin(first.result.columns)
-    for (const slice of slices) {
-      const rows = rowsOf(slice)
-      if (rows.length === 0) continue
-      this.#whole?.add(rows, slice.result)
-      await this.#options.sink.write(this.#changed?.of(rows, slice.result) ?? rows)
-    }
+    const writing = { sink: this.#options.sink, whole: this.#whole, changed: this.#changed }
+    for (const slice of slices) await writeRows(slice, writing)
   }
 
   #count(slice: ResultSlice): void {

@@ -1,6 +1,6 @@
 import { RowmillError } from '../errors.ts'
 import type { Result } from '../model.ts'
-import { type ResultSlice, rejectedOf, rowsOutOf, sameColumns } from './result-slice.ts'
+import { type ResultSlice, rejectedOf, rowCount, rowsOutOf, sameColumns } from './result-slice.ts'
 import {
   type ArrivalCheckpoint,
   type MessageOffset,
@@ -103,7 +103,7 @@ export class ArrivalOrder implements RowOrder {
     let columnsOf: Result | null = null
     const change = this.#waiting.findIndex(({ slice: { result } }) => {
       if (columnsOf && !sameColumns(columnsOf, result)) return true
-      if (result.rows.length > 0) columnsOf = result
+      if (rowCount(result) > 0) columnsOf = result
       return false
     })
     const taken = this.#waiting.splice(0, change < 0 ? this.#waiting.length : change).map(({ slice }) => slice)

@@ -1,6 +1,7 @@
 import { RowmillError } from '../errors.ts'
 import type { Job, Kind, Result } from '../model.ts'
 import { jsonOptionOf } from './job.ts'
+import { rowCount } from './result-slice.ts'
 import type { CellRules } from './whole-columns.ts'
 
 /** Kinds whose values pandas writes one by one. Any other kind is a dtype, which pandas writes as a whole column. */
@@ -148,7 +149,7 @@ export class OutputKinds {
   check(result: Result, rows: string): void {
     if (result.count === result.rejected.length && result.count > 0) return
     this.#checkClassifier(result)
-    if (result.rows.length === 0 && result.count > 0) {
+    if (rowCount(result) === 0 && result.count > 0) {
       // All were dropped: a function may leave an empty DataFrame as it is, and its columns hold no value.
       this.#columnsWithoutRows ??= result.columns
       for (const [at, name] of result.columns.entries())

@@ -1,6 +1,6 @@
 import { RowmillError } from '../errors.ts'
 import type { EndOfInput, Result, Rows } from '../model.ts'
-import { type ResultSlice, rejectedOf, rowsOutOf, sameColumns } from './result-slice.ts'
+import { type ResultSlice, rejectedOf, rowCount, rowsOutOf, sameColumns } from './result-slice.ts'
 import {
   type MessageOffset,
   type RowCounts,
@@ -183,7 +183,7 @@ export class Reassembler implements RowOrder {
       const held = head.held[0]
       if (!held || (columnsOf && !sameColumns(columnsOf, held.result))) return slices
       const { result, offset, end } = held
-      if (result.rows.length > 0) columnsOf = result
+      if (rowCount(result) > 0) columnsOf = result
       const count = Math.min(end - head.next, rowsLeftInBlock(this.#seq, this.#layout))
       const slice = { result, partition, offset, index: head.next - result.first, count, seq: this.#seq }
       const rejects = rejectedOf(slice).length

@@ -42,8 +42,13 @@ export function rowsOutOf({ result, index, count }: ResultSlice): number {
   return startOf(result, index + count) - startOf(result, index)
 }
 
+/** How many output rows a result has. It does not look at them: they may still be bytes. */
+export function rowCount(result: Omit<Result, 'rows'>): number {
+  return startOf(result, result.count)
+}
+
 /** Where the output rows of the position `index` begin among the rows of the result. */
-export function startOf({ rejected, outputs }: Result, index: number): number {
+export function startOf({ rejected, outputs }: Omit<Result, 'rows'>, index: number): number {
   if (!outputs) return index - rejected.filter(reject => reject.index < index).length
   let start = 0
   for (let at = 0; at < index; at++) start += outputs[at]!
@@ -62,6 +67,6 @@ export function isReject(outcome: readonly Values[] | Rejected): outcome is Reje
 
 /** Whether the rows of two results have the same columns. A result without rows fits any. */
 export function sameColumns(a: Result, b: Result): boolean {
-  if (a === b || a.rows.length === 0 || b.rows.length === 0) return true
+  if (a === b || rowCount(a) === 0 || rowCount(b) === 0) return true
   return a.columns.length === b.columns.length && a.columns.every((name, i) => name === b.columns[i])
 }

@@ -120,6 +120,16 @@ export class WholeColumns {
     return { rows: this.#rows, dates }
   }
 
+  /** Whether `add` looks at the cells of this result. Otherwise `pass` does as well. */
+  reads({ kinds }: Pick<Result, 'kinds'>): boolean {
+    return kinds.some(isByChunk)
+  }
+
+  /** Counts the next rows of the output. */
+  pass(rows: number): void {
+    this.#rows += rows
+  }
+
   /** Notes the next rows of the output. They are of this result. */
   add(rows: readonly Values[], { columns, kinds }: Pick<Result, 'columns' | 'kinds'>): void {
     const chunkRows = this.#rules.chunkRows(columns)
@@ -130,7 +140,7 @@ export class WholeColumns {
       for (const [i, row] of rows.entries())
         this.#addDate(dates, row[column]!, Math.floor((this.#rows + i) / chunkRows))
     }
-    this.#rows += rows.length
+    this.pass(rows.length)
   }
 
   #addDate({ needed, written }: DatesOfColumn, cell: string, chunk: number): void {

@@ -1,4 +1,4 @@
-import { isReject, outcomesOf, type ResultSlice, sameColumns } from '../core/result-slice.ts'
+import { isReject, outcomesOf, type ResultSlice, rowCount, sameColumns } from '../core/result-slice.ts'
 import { RowmillError } from '../errors.ts'
 import type { Job, JobOption, Result } from '../model.ts'
 import { withoutMarks } from '../pandas/number-marks.ts'
@@ -70,7 +70,7 @@ class BufferedRows {
 
   add(slices: readonly ResultSlice[]): void {
     for (const slice of slices) {
-      if (slice.result.rows.length > 0) this.#columnsOf ??= slice.result
+      if (rowCount(slice.result) > 0) this.#columnsOf ??= slice.result
       outcomesOf(slice).forEach((outcome, i) => {
         const seq = slice.seq === null ? null : slice.seq + i
         if (isReject(outcome)) {

@@ -9,7 +9,8 @@ import type { Job, Rows } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import type { Say } from '../support/say.ts'
-import { decode, isOfUnknownSchema } from '../wire/codec.ts'
+import { isOfUnknownSchema } from '../wire/codec.ts'
+import { decodePacked } from '../wire/packed-result.ts'
 import type { WireRecord } from '../wire/record.ts'
 
 /** How often a reader of a job without sequence looks for new partitions of `results`. */
@@ -241,7 +242,7 @@ export class ResultReader {
   /** Null if the message cannot be read: it may be of any job. If it was a result of this job, a gap will show it. */
   #decode({ offset, value }: Message, partition: number): WireRecord | null {
     try {
-      return decode(value)
+      return decodePacked(value)
     } catch (cause) {
       const where = `${this.#topic}[${partition}]@${offset}`
       const { code, message, facts } = toRowmillError(cause)

@@ -8,7 +8,7 @@ import type { Sink, SinkHeader } from '../connector.ts'
 import type { Values } from '../model.ts'
 import { checkRules, type Rule } from './rules.ts'
 import type { Step } from './sink-process.ts'
-import { NOTES, ROWS } from './sink-rows.ts'
+import { NOTES, packed, ROWS } from './sink-rows.ts'
 
 /** How to make a sink, and what it promises. */
 export interface SinkContract {
@@ -68,6 +68,7 @@ function rulesOf(tested: Tested): Rule[] {
     rule('a job without results has no row', checkEmpty),
     rule('close may come at any time, and twice', checkClose),
     rule('a sink that says `rewrites` takes back what it wrote', checkRewrite),
+    rule('rows that come packed become the same output', checkPacked),
   ]
   if (beforeCommit === 'nothing') rules.push(rule('nothing is visible before commit', checkHidden))
   else rules.push(rule('written rows are visible before commit', checkVisible))
@@ -215,6 +216,21 @@ async function checkRewrite({ create, read }: Tested, output: string): Promise<v
     await sink.write(THEN)
     await sink.commit({ job: 'test', rows: THEN.length, rejects: 0, rowsOut: THEN.length }, running)
     assert.deepEqual(await read(output), THEN)
+  })
+}
+
+async function checkPacked({ create, read }: Tested, output: string): Promise<void> {
+  await using(create(output), async sink => {
+    if (!sink.writePacked) return
+    await sink.open()
+    await sink.begin(HEADER)
+    await sink.writePacked(packed(FIRST))
+    await sink.write(NEXT)
+    const rows = packed(REST.slice(NEXT.length))
+    await sink.writePacked(rows)
+    rows.bytes.fill(0) // the bytes must not be kept
+    await sink.commit({ job: 'test', rows: ROWS.length, rejects: 0, rowsOut: ROWS.length }, running)
+    assert.deepEqual(await read(output), ROWS)
   })
 }
 

@@ -1,4 +1,7 @@
+import type { PackedRows } from '../connector.ts'
 import type { Values } from '../model.ts'
+import { PackedCursor } from '../wire/packed-cursor.ts'
+import { packRows } from '../wire/packed-rows.ts'
 
 /** Cells that a sink damages easily: by its own separators and escapes, by a type, by an encoding, by a limit. */
 const TEXTS: readonly string[] = [
@@ -25,4 +28,12 @@ export const NOTES = [500, 300, 100].map(noteOf) as [string, string, string]
 function noteOf(partitions: number): string {
   const offsets = Array.from({ length: partitions }, (_, partition) => partition * 1_000_003)
   return JSON.stringify({ job: 'shoes', columns: [`"ü", 靴 and it's 50 % \\N\n`], offsets })
+}
+
+/** Rows as `writePacked` gets them. */
+export function packed(rows: readonly Values[]): PackedRows {
+  const bytes = Buffer.from(packRows(rows)!, 'latin1')
+  const cursor = new PackedCursor(bytes, 0)
+  const count = cursor.next()
+  return { bytes: bytes.subarray(cursor.at, -1), count }
 }

@@ -33,11 +33,23 @@ export function headFlaw({ seq, count, lineSteps }: Omit<Rows, 'rows'>, rows: nu
   return (seq ?? 0) + count > MAX_LONG ? `seq ${seq} and count ${count} go beyond ${MAX_LONG}` : null
 }
 
-function resultFlaw({ first, count, columns, kinds, rejected, outputs, rows }: Result): string | null {
+function resultFlaw({ rows, ...head }: Result): string | null {
+  const flaw = resultHeadFlaw(head, rows.length)
+  if (flaw !== null) return flaw
+  const width = head.columns.length
+  const odd = rows.findIndex(row => row.length !== width)
+  return odd < 0 ? null : `${width} columns, row ${odd} has ${rows[odd]?.length} cells`
+}
+
+/** The contradiction in a result with this many rows, as text, or null. Does not look at the rows. */
+export function resultHeadFlaw(
+  { first, count, columns, kinds, rejected, outputs }: Omit<Result, 'rows'>,
+  rows: number,
+): string | null {
   const flaw = outputs ? outputsFlaw({ count, rejected, outputs, rows }) : null
   if (flaw !== null) return flaw
-  if (!outputs && count !== rows.length + rejected.length) {
-    return `count is ${count}, rows has ${rows.length} and rejected ${rejected.length}`
+  if (!outputs && count !== rows + rejected.length) {
+    return `count is ${count}, rows has ${rows} and rejected ${rejected.length}`
   }
   if (first + count > MAX_LONG) return `first ${first} and count ${count} go beyond ${MAX_LONG}`
   if (kinds.length !== columns.length) return `${columns.length} columns, ${kinds.length} kinds`
@@ -46,8 +58,7 @@ function resultFlaw({ first, count, columns, kinds, rejected, outputs, rows }: R
     if (index <= last || index >= count) return `rejected index ${index} after ${last}, count is ${count}`
     last = index
   }
-  const odd = rows.findIndex(row => row.length !== columns.length)
-  return odd < 0 ? null : `${columns.length} columns, row ${odd} has ${rows[odd]?.length} cells`
+  return null
 }
 
 function outputsFlaw({
@@ -55,10 +66,10 @@ function outputsFlaw({
   rejected,
   outputs,
   rows,
-}: Pick<Result, 'count' | 'rejected' | 'rows'> & { readonly outputs: readonly number[] }): string | null {
+}: Pick<Result, 'count' | 'rejected'> & { readonly outputs: readonly number[]; readonly rows: number }): string | null {
   if (outputs.length !== count) return `count is ${count}, outputs has ${outputs.length}`
   const sum = outputs.reduce((sum, each) => sum + each, 0)
-  if (sum !== rows.length) return `outputs says ${sum} rows, rows has ${rows.length}`
+  if (sum !== rows) return `outputs says ${sum} rows, rows has ${rows}`
   const odd = rejected.find(({ index }) => outputs[index] !== 0)
   return odd ? `rejected index ${odd.index} has ${outputs[odd.index]} output rows` : null
 }

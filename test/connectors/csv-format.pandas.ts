@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { OutputFormat } from '../../connectors/csv/output-format.ts'
-import { csvFormatter } from '../../connectors/csv/writer.ts'
+import { lineFormat } from '../../connectors/csv/writer.ts'
 import type { SinkDialect } from '../../src/pandas/to-csv.ts'
 import { python } from '../helpers/python.ts'
 
@@ -57,7 +57,7 @@ test('lines equal those of Python csv.writer, for every format and difficult cel
   const input = JSON.stringify([formats, rows])
   const [quotesCarriageReturn, expected] = JSON.parse(execFileSync(python, ['-c', SCRIPT], { input, encoding: 'utf8' }))
   formats.forEach((format, f) => {
-    const line = csvFormatter(format, quotesCarriageReturn)
+    const { line } = lineFormat(format, quotesCarriageReturn)
     rows.forEach((row, r) => {
       const wanted = expected[f][r]
       if (wanted === null) assert.throws(() => line(row), { code: 'OUTPUT_FAILED' }, JSON.stringify([format, row]))
@@ -67,7 +67,7 @@ test('lines equal those of Python csv.writer, for every format and difficult cel
 })
 
 test('a csv module that quotes a carriage return makes the sink quote it', () => {
-  const line = csvFormatter(BASE, true)
+  const { line } = lineFormat(BASE, true)
   assert.equal(line(['a\rb', 'c']), '"a\rb",c\n')
 })
 

@@ -100,7 +100,7 @@ test('the kinds of a column with a cast are not compared', () => {
 })
 
 test('integers end the job at its end if a batch had nothing but floats of dropped rows, unless floats are left too', () => {
-  const dropped = result(['dropped float', 'empty'], { rows: [] })
+  const dropped = result(['dropped float', 'empty'], { rows: [], outputs: [0] })
   const checked = (seen: readonly string[], cast: string[] = []) => {
     let kinds = new OutputKinds('j', cast, { rules: new CellRules({ options: [] }) })
     kinds.check(dropped, 'rows 0 to 9')
