@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka } from '../src/kafka/index.ts'
@@ -10,8 +10,9 @@ import type { Result } from '../src/model.ts'
 import { topicsOf } from '../src/pipeline/topic-names.ts'
 import { decode } from '../src/wire/codec.ts'
 import { descendants } from '../test/helpers/processes.ts'
+import { BLACK_BOX, ROOT } from './contenders.ts'
 
-const ROOT = join(import.meta.dirname, '..')
+const LOOK_EVERY_MS = 50
 const RESULTS_BEFORE = 20
 /** A restarted worker has the name of the killed one, but cannot have a result so soon. */
 const NEW_PROCESS_MS = 1000
@@ -21,60 +22,80 @@ export interface RecoveryOptions {
   readonly broker: string
   /** A file with far more rows than are classified while a worker is missing. */
   readonly input: string
+  /** What `run` writes. */
+  readonly output: string
+  /** The pipeline of `work`. `run` makes one of its own. */
   readonly pipeline: string
 }
 
-/** `run` deals its partitions itself; `work` serves a shared pipeline, with a consumer group. */
-export type Killed = 'run' | 'work'
-
 /**
  * Seconds from the kill -9 of one of two workers, in the middle of a job, to the first result in one of its partitions.
- * All options have their defaults.
+ * All options have their defaults. `run` completes its job; `work` is told to end.
  */
-export async function measureRecovery(killed: Killed, options: RecoveryOptions): Promise<number> {
-  const { working, pipeline } = killed === 'run' ? await startRun(options) : await startWork(options)
-  const results = await ResultsFeed.open(options.broker, topicsOf(pipeline).results)
+export async function measureRecovery(way: 'run' | 'work', options: RecoveryOptions): Promise<number> {
+  return way === 'run' ? ofRun(options) : ofWork(options)
+}
+
+async function ofRun({ python, broker, input, output }: RecoveryOptions): Promise<number> {
+  const working = start(['run', input, output, '--force', ...classifying(python), '--brokers', broker, '--quiet'])
+  const end = ended(working)
+  const failed = end.then(() => Promise.reject(new Error('the run ended before its worker was killed')))
+  const results = await Promise.race([failed, resultsOfRun(broker, output)])
   try {
-    const holders = new Map<number, string>()
-    let count = 0
-    await results.until((partition, { by }) => {
-      holders.set(partition, by)
-      return ++count >= RESULTS_BEFORE && new Set(holders.values()).size === 2
-    })
-    const [victim] = holders.values()
-    const killedAt = performance.now()
-    process.kill(processOf(working, victim!), 'SIGKILL')
-    const elapsed = () => performance.now() - killedAt
-    await results.until((partition, { by }) => {
-      return holders.get(partition) === victim && (by !== victim || elapsed() > NEW_PROCESS_MS)
-    })
-    return elapsed() / 1000
+    return await Promise.race([failed, killed(working, results)])
   } finally {
-    working.kill(killed === 'run' ? 'SIGKILL' : 'SIGTERM') // a run would drain its results
-    await Promise.all([killed === 'run' ? gone(working) : ended(working), results.close()])
+    failed.catch(() => {})
+    await Promise.all([end, results.close()])
   }
 }
 
-const CLASSIFIER = ['--classifier', join(ROOT, 'examples/black_box.py'), '--workers', '2']
-
-async function startWork({ python, broker, input, pipeline }: RecoveryOptions) {
-  const shared = ['--brokers', broker, '--pipeline', pipeline, '--python', python, '--quiet']
-  await ended(start(['publish', input, '--job', 'j', ...shared]))
-  return { working: start(['work', ...CLASSIFIER, ...shared]), pipeline }
+async function ofWork({ python, broker, input, pipeline }: RecoveryOptions): Promise<number> {
+  const shared = ['--brokers', broker, '--pipeline', pipeline, '--quiet']
+  await ended(start(['publish', input, '--job', 'j', '--python', python, ...shared]))
+  const results = await ResultsFeed.open(broker, topicsOf(pipeline).results)
+  const working = start(['work', ...classifying(python), ...shared])
+  try {
+    return await killed(working, results)
+  } finally {
+    working.kill('SIGTERM')
+    await Promise.all([ended(working), results.close()])
+  }
 }
 
-/** Its pipeline is its own, and the folder of its output names it. */
-async function startRun({ python, broker, input, pipeline: name }: RecoveryOptions) {
-  const output = `${input}-${name}`
-  const working = start(['run', input, output, ...CLASSIFIER, '--brokers', broker, '--python', python, '--quiet'])
-  for (;;) {
-    try {
-      const { pipeline } = JSON.parse(readFileSync(`${output}.rowmill/run.json`, 'utf8')) as { pipeline: string }
-      if ((await readdir(`${output}.rowmill`)).some(file => file.startsWith('partial-'))) return { working, pipeline }
-    } catch {
-      // It has not begun.
+function classifying(python: string): string[] {
+  return ['--classifier', BLACK_BOX, '--workers', '2', '--python', python]
+}
+
+/** Kills the worker of one partition. Resolves with the seconds until one of its partitions has another result. */
+async function killed(working: ChildProcess, results: ResultsFeed): Promise<number> {
+  const holders = new Map<number, string>()
+  let count = 0
+  await results.until((partition, { by }) => {
+    holders.set(partition, by)
+    return ++count >= RESULTS_BEFORE && new Set(holders.values()).size === 2
+  })
+  const [victim] = holders.values()
+  const killedAt = performance.now()
+  process.kill(processOf(working, victim!), 'SIGKILL')
+  const elapsed = () => performance.now() - killedAt
+  await results.until((partition, { by }) => {
+    return holders.get(partition) === victim && (by !== victim || elapsed() > NEW_PROCESS_MS)
+  })
+  return elapsed() / 1000
+}
+
+/** The results of a run whose topics have just been made. */
+async function resultsOfRun(broker: string, output: string): Promise<ResultsFeed> {
+  const admin = await new Kafka({ brokers: [broker], clientId: 'bench' }).admin()
+  try {
+    for (;;) {
+      const saved = await readFile(join(`${output}.rowmill`, 'run.json'), 'utf8').catch(() => null)
+      const topic = saved && topicsOf(JSON.parse(saved).pipeline).results
+      if (topic && (await admin.partitions([topic])).get(topic)) return await ResultsFeed.open(broker, topic)
+      await sleep(LOOK_EVERY_MS)
     }
-    await sleep(50) // a folder that does not exist yet sends no event
+  } finally {
+    await admin.close()
   }
 }
 
@@ -124,10 +145,6 @@ export function start(args: readonly string[]): ChildProcess {
 export async function ended(child: ChildProcess): Promise<void> {
   const code = child.exitCode ?? (await new Promise<number | null>(resolve => child.once('exit', resolve)))
   if (code !== 0) throw new Error(`${child.spawnargs.join(' ')} ended with exit code ${code}`)
-}
-
-async function gone(child: ChildProcess): Promise<void> {
-  if (child.exitCode === null && child.signalCode === null) await new Promise(resolve => child.once('exit', resolve))
 }
 
 function processOf({ pid }: ChildProcess, worker: string): number {

@@ -33,15 +33,8 @@ export interface KafkaStreamsOptions {
  * Maven downloads its jars once, into the cache of the local broker. It ends with this process.
  */
 export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<KafkaStreams> {
-  const { broker, into, from, threads, folder, say } = options
-  const java = (await findJava()).command
-  const jars = join(await prepareJars(say), '*')
-  const javac = join(dirname(await realpath(java)), 'javac')
-  await run(javac, ['-cp', jars, '-d', folder, join(FOLDER, 'PassThrough.java')])
-  const arguments_ = [broker, into, from, String(threads), join(folder, 'state')]
-  const child = spawn(java, ['-Xmx512m', '-cp', `${folder}:${jars}`, 'PassThrough', ...arguments_], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
+  const { folder, say } = options
+  const child = spawnPassThrough(await compilePassThrough(folder, say), options)
   const ended = endOf(child)
   const configuration = await Promise.race([saidBeforeReady(child), ended.then(() => null)])
   if (configuration === null) throw new Error('PassThrough.java ended before it ran')
@@ -52,6 +45,24 @@ export async function startKafkaStreams(options: KafkaStreamsOptions): Promise<K
       await ended
     },
   }
+}
+
+/** Compiles PassThrough.java into `folder`. Returns the beginning of the command that runs it. */
+export async function compilePassThrough(folder: string, say: (text: string) => void): Promise<string[]> {
+  const java = (await findJava()).command
+  const jars = join(await prepareJars(say), '*')
+  const javac = join(dirname(await realpath(java)), 'javac')
+  await run(javac, ['-cp', jars, '-d', folder, join(FOLDER, 'PassThrough.java')])
+  return [java, '-Xmx512m', '-cp', `${folder}:${jars}`, 'PassThrough']
+}
+
+/** Starts the compiled program. It ends when its standard input does. */
+export function spawnPassThrough(
+  [java, ...jvm]: readonly string[],
+  { broker, into, from, threads, folder }: Omit<KafkaStreamsOptions, 'say'>,
+): ChildProcess {
+  const args = [broker, into, from, String(threads), join(folder, 'state')]
+  return spawn(java!, [...jvm, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
 }
 
 /** The folder of the jars. They are downloaded under another name first, so either all are there or none. */
@@ -84,6 +95,6 @@ async function saidBeforeReady(child: ChildProcess): Promise<string[]> {
   return lines
 }
 
-function endOf(child: ChildProcess): Promise<number | null> {
+export function endOf(child: ChildProcess): Promise<number | null> {
   return new Promise((resolve, reject) => child.once('error', reject).once('exit', resolve))
 }

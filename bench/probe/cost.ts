@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { preparePython } from '../../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
-import { rowmillOn, serialJob } from '../contenders.ts'
+import { rowmill as rowmillRun, serialJob } from '../contenders.ts'
 import { measure } from '../measure.ts'
 import { describeUsage } from '../report.ts'
 
@@ -30,7 +30,8 @@ const python = await preparePython(say)
 const folder = await mkdtemp(join(tmpdir(), 'rowmill-probe-'))
 const [input, output] = ['in.csv', 'out.csv'].map(file => join(folder, file)) as [string, string]
 const broker = await startLocalBroker({ onProgress: say })
-const rowmill = rowmillOn(python, broker.address)
+const rowmill = (name: string, classifier: string, options: readonly string[]) =>
+  rowmillRun(name, { python, broker: broker.address, classifier, options })
 const withProbe = (workers: number, probe: 'probe' | 'no probe') =>
   rowmill(`rowmill, ${workers} x worker, ${probe}`, CLASSIFIER, [
     ...['--workers', String(workers)],

@@ -27,7 +27,7 @@ public final class PassThrough {
   @SuppressWarnings("removal") // of the only method that StreamPartitioner requires
   public static void main(String[] args) throws Exception {
     Properties settings = new Properties();
-    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, args[1] + ".streams");
+    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, args[2] + ".streams");
     settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[0]);
     settings.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
     settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, args[3]);
