@@ -284,6 +284,7 @@ export const OPTIONS = {
   against: optional('against', 'SERIAL.csv', 'the output of the original job; OUT must have the same bytes'),
   untilDone: optional('until-done', 'JOB', 'end when every row of this job is classified', 'run until stopped'),
   config: optional('config', 'FILE', 'a YAML file with options; the command line and the environment override it'),
+  keep: flag('keep', 'leave the local Kafka for later runs with --keep; it ends 10 minutes after the last one'),
   quiet: flag('quiet', 'log nothing but errors'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: given => !parseSwitch(given) },
   report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),

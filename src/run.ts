@@ -71,7 +71,8 @@ export async function run(given: RunOptions): Promise<RunReport> {
     if (unfinished) await reopenFailed(context, job)
     const onOpen = async () => {
       isOpen = true
-      if (topics.keepsData) await options.onOpen?.({ job, pipeline, sourceDigest: digestOf(header.options) })
+      if (topics.keepsData)
+        await options.onOpen?.({ job, pipeline, sourceDigest: digestOf(header.options), keptIn: topics.keptIn })
     }
     const flow = startFlow(context, options, { job, topics, header, runtime, progress, probe, onOpen })
     teardown.add(() => Promise.allSettled(flow))

@@ -196,6 +196,7 @@ function running(place: StartedBroker, onProgress: OnProgress = () => {}): Local
   return {
     address,
     cluster: localCluster(address, launch.login),
+    login: launch.login,
     clientConfig: launch.login && brokerFiles(launch.directory).client,
     keepsData: !launch.temporary,
     died,

@@ -1,5 +1,6 @@
 import type { RowmillError } from '../errors.ts'
 import type { ClusterSettings } from '../kafka/index.ts'
+import type { BrokerLogin } from './broker-login.ts'
 
 /** A broker that this process has started. */
 export interface LocalBroker {
@@ -7,6 +8,8 @@ export interface LocalBroker {
   readonly address: string
   /** The same with the login of a private broker. */
   readonly cluster: ClusterSettings
+  /** Null: the broker is open to all. */
+  readonly login: BrokerLogin | null
   /** The file with the same as properties of a Kafka client, for other programs. Null: the broker is open to all. */
   readonly clientConfig: string | null
   /** Whether its topics survive until the next start. */

@@ -40,6 +40,10 @@ export class RunFile<Options> {
     return this.#folder.includes(',') ? null : join(this.#folder, 'broker')
   }
 
+  get path(): string {
+    return this.#path
+  }
+
   /**
    * Throws OUTPUT_UNUSABLE if other users can write it, because rowmill runs the classifier that it names, and USAGE if
    * there is no run to resume.

@@ -23,6 +23,7 @@ export const RUN_OPTIONS = [
   ...KAFKA_OPTIONS,
   'brokerTimeout',
   'compression',
+  'keep',
   'pipeline',
   'schemaRegistry',
   'schemaRegistryUserinfoFile',

@@ -34,6 +34,8 @@ export interface RunSettings {
   readonly compression: Compression
   /** Where a local broker keeps its topics until the run is complete. Null: nowhere. */
   readonly brokerData: string | null
+  /** A local broker that stays after the run and that other runs use too. Null: a broker for this run alone. */
+  readonly keptBroker: KeptPlace | null
   /** The URL of a schema registry. Messages are then in Confluent wire format. */
   readonly schemaRegistry: string | null
   /** Null: a pipeline of its own, whose topics are deleted when the run ends. */
@@ -69,6 +71,7 @@ export const RUN_DEFAULTS: RunSettings = {
   brokerTimeout: OPTIONS.brokerTimeout.fallback,
   compression: OPTIONS.compression.fallback,
   brokerData: null,
+  keptBroker: null,
   schemaRegistry: null,
   pipeline: null,
   job: null,
@@ -88,6 +91,15 @@ export interface UnfinishedRun {
   readonly pipeline: string
   /** The option `sourceDigest` of its source, if it has one: then the run is resumed only with the same bytes. */
   readonly sourceDigest?: string | null
+  /** The folder of the kept broker that has its topics. Null, the default: no kept broker has them. */
+  readonly keptIn?: string | null
+}
+
+/** Where a kept broker is, and how a run there is found again. */
+export interface KeptPlace {
+  readonly folder: string
+  /** The file that names the run while it can be resumed. Null: it cannot be resumed. */
+  readonly runFile: string | null
 }
 
 /** Rows so far. `total` is null if the source does not know it. */

@@ -1,11 +1,13 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { requireOpenFiles } from '../broker/jvm/open-files-needed.ts'
+import { type KeptBroker, openKeptBroker } from '../broker/kept/kept-broker.ts'
+import { forgetRuns, noteRun, runsIn } from '../broker/kept/kept-folder.ts'
 import { startLocalBroker } from '../broker/local-broker.ts'
 import type { LocalBroker } from '../broker/running-broker.ts'
 import { clusterSettings } from '../client-config/kafka-options.ts'
 import type { Layout } from '../core/sequence.ts'
-import { type RowmillError, toRowmillError } from '../errors.ts'
+import { RowmillError, toRowmillError } from '../errors.ts'
 import { Kafka, type KafkaAdmin } from '../kafka/index.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import { defaultPartitions, ensureTopics } from '../pipeline/topics.ts'
@@ -30,6 +32,8 @@ export interface RunTopics {
   readonly registryIds: RegistryIds | null
   /** Whether the topics outlive this process. */
   readonly keepsData: boolean
+  /** The folder of the kept broker that has the topics, or null. */
+  readonly keptIn: string | null
   /** Resolves if the local broker ends by itself. */
   readonly died: Promise<RowmillError>
   /** Disconnects and ends the local broker. Removes what belongs to this run alone, unless `keep`: then it can be resumed. */
@@ -46,7 +50,9 @@ export async function openRunTopics(
   registering.catch(() => {}) // thrown below, where the broker can be closed
   const given = options.kafka ?? (options.brokers && { brokers: options.brokers })
   const cluster = given && clusterSettings(given)
-  const local = cluster ? null : await startLocal(options, signal)
+  const kept = cluster ? null : await findKept(options, signal)
+  const local = kept ?? (cluster ? null : await startLocal(options, signal))
+  const keptIn = kept?.folder ?? null
   try {
     const registryIds = await registering
     const settings = {
@@ -60,8 +66,9 @@ export async function openRunTopics(
     const keepsData = local?.keepsData ?? true
     const admin = await kafka.admin()
     const partitions = await wantedPartitions(options, unlessAborted(workers, signal))
-    if (local && partitions !== null) requireOpenFiles({ partitions, workers: await workers })
-    if (keepsData) await options.onBegin?.(run)
+    if (local && partitions !== null) requireOpenFiles({ partitions, workers: await workers }, kept?.openFiles)
+    if (keepsData) await options.onBegin?.({ ...run, keptIn })
+    if (kept) await noteRun(kept.folder, run.pipeline, options.keptBroker!.runFile)
     const bulk = options.pipeline !== null
     const found = await ensureTopics(admin, run.pipeline, partitions, { bulk, say: options.say })
     crashPoint('topics-there')
@@ -73,16 +80,18 @@ export async function openRunTopics(
       layout: { partitions: found, blockRows: options.batchRows },
       registryIds,
       keepsData,
+      keptIn,
       died: local?.died ?? new Promise<never>(() => {}),
       async close(keep) {
-        if (!local && !bulk && !keep) await dropPipeline(admin, run.pipeline, options.say)
+        if (!keep && !bulk && !local) await dropPipeline(admin, run.pipeline, options.say)
+        if (!keep && kept) await dropFromKept(kept, admin, { pipeline: run.pipeline, say: options.say })
         await admin.close()
-        await endLocal(local, options, keep)
+        await endLocal(local, kept ? null : options.brokerData, keep)
       },
     }
   } catch (error) {
     const reason = local && toRowmillError(error).code === 'BROKER_UNREACHABLE' ? await whyItDied(local, error) : error
-    await endLocal(local, options, options.unfinished !== null)
+    await endLocal(local, kept ? null : options.brokerData, options.unfinished !== null)
     throw reason
   }
 }
@@ -96,9 +105,39 @@ function startLocal({ brokerData, say }: RunSettings, signal: AbortSignal): Prom
   })
 }
 
-async function endLocal(local: LocalBroker | null, { brokerData }: RunSettings, keep: boolean): Promise<void> {
+/**
+ * The broker of an earlier run, or a new one that stays. Null: this run starts one for itself. A run that is resumed needs the
+ * broker that has its topics. Another run with a pipeline of a given name must not meet that pipeline there.
+ */
+async function findKept(options: RunSettings, signal: AbortSignal): Promise<KeptBroker | null> {
+  const { keptBroker, pipeline, partitions, workers, unfinished, say } = options
+  if (keptBroker === null || pipeline !== null) return null
+  const load = { partitions: partitions ?? defaultPartitions(workers), workers }
+  const found = await openKeptBroker({ folder: keptBroker.folder, load, signal, say })
+  if (typeof found !== 'string') return found
+  if (unfinished !== null) {
+    const message = `the local Kafka in ${keptBroker.folder}, which has the topics of this run, cannot be used: ${found}. End its processes`
+    throw new RowmillError('BROKER_FAILED', message, { path: keptBroker.folder })
+  }
+  say(`this run starts a Kafka of its own, because ${found} (--keep)`)
+  return null
+}
+
+/** Also deletes the topics of runs that ended otherwise and were discarded. */
+async function dropFromKept(
+  { folder }: KeptBroker,
+  admin: KafkaAdmin,
+  { pipeline, say }: { pipeline: string; say: Say },
+): Promise<void> {
+  const { abandoned } = await runsIn(folder)
+  const pipelines = [pipeline, ...abandoned]
+  for (const name of pipelines) await dropPipeline(admin, name, say)
+  await forgetRuns(folder, pipelines)
+}
+
+async function endLocal(local: LocalBroker | null, brokerData: string | null, keep: boolean): Promise<void> {
   await local?.kill()
-  if (local?.keepsData && !keep) await rm(brokerData!, { recursive: true, force: true })
+  if (local?.keepsData && brokerData !== null && !keep) await rm(brokerData, { recursive: true, force: true })
 }
 
 /** How many partitions to ask for. Null: topics that exist keep theirs. */

@@ -191,6 +191,7 @@ function running(
   return {
     address,
     cluster: localCluster(address, login),
+    login,
     clientConfig: directory && brokerFiles(directory.path).client,
     keepsData: false,
     died,

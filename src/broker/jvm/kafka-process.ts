@@ -135,7 +135,7 @@ async function format(template: string, files: ReturnType<typeof brokerFiles>): 
   return clusterId
 }
 
-async function readClusterId(meta: string): Promise<string> {
+export async function readClusterId(meta: string): Promise<string> {
   const id = /^cluster\.id=(.*)$/m.exec(await readFile(meta, 'utf8'))?.[1]
   if (id !== undefined) return id.trim()
   const message = `${meta} has no cluster.id, so this is not a data directory of Kafka. Choose another directory`

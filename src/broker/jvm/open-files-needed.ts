@@ -17,7 +17,7 @@ export interface Load {
 /** A pipeline as `rowmill publish` makes one, with two workers: the least that a broker for several commands is for. */
 export const SMALL_PIPELINE: Load = { partitions: 8, workers: 2 }
 /** With so many open files nobody needs to be told what they are enough for. */
-const PLENTY = 1024
+export const PLENTY = 1024
 
 /**
  * How many partitions a broker has room for that may open few files. Null if it may open enough for most pipelines.
@@ -46,6 +46,6 @@ export function requireOpenFiles(load: Load, limit = openFilesLimit()): void {
   throw new RowmillError('TOO_MANY_OPEN_FILES', `${needs}. ${openFilesAdvice(limit)}`, { limit, needed })
 }
 
-function filesFor({ partitions, workers }: Load): number {
+export function filesFor({ partitions, workers }: Load): number {
   return KAFKA_FILES + FILES_A_PARTITION * partitions + FILES_A_WORKER * (workers + 2)
 }

@@ -23,6 +23,7 @@ import { defineCommand } from '../command.ts'
 import { jobOptions, toCsvArguments } from '../job-options.ts'
 import { nullsOf, printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
+import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
@@ -113,7 +114,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   if (operands.some(operand => operand !== undefined))
     throw new RowmillError('USAGE', '--resume OUT resumes a run: leave out IN and OUT')
   const runFile = new RunFile<RunValues>(output)
-  const { job, pipeline, sourceDigest = null, folder, input, options: begun } = await runFile.read()
+  const { job, pipeline, sourceDigest = null, keptIn = null, folder, input, options: begun } = await runFile.read()
   const resumed = resumedOptions(begun, given)
   const options = { ...resumed, config: resumed.config && resolve(resumed.config) }
   const terminal = new Terminal(options)
@@ -131,7 +132,7 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   terminal.say(`resuming with the classifier ${classifier}, given in ${folder}, run by ${by}`)
   process.chdir(folder)
   checkOptions(input, path, options)
-  const unfinished = { job, pipeline, sourceDigest }
+  const unfinished = { job, pipeline, sourceDigest, keptIn }
   return await withinLimits(options, WHEN, session =>
     withPasted({ input, options, session, forJob: true }, async pasted => {
       const sink = sinkOf(path, { ...options, toCsv: toCsvArguments(options, pasted), restart: false }) as FileSink
@@ -215,6 +216,7 @@ async function runPipeline(
     brokerTimeout: options.brokerTimeout,
     compression: options.compression === 'none' ? (config.compression ?? 'none') : options.compression,
     brokerData: runFile?.brokerData ?? null,
+    keptBroker: keptPlace({ input, keep: options.keep, runFile, unfinished }),
     pipeline: options.pipeline,
     schemaRegistry: await registryUrl(options, config.registry),
     job: options.job,

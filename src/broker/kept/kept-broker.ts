@@ -1,0 +1,162 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { dirname, extname } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { errorFromRecord, RowmillError } from '../../errors.ts'
+import { withLock } from '../../support/file-lock.ts'
+import { makeFolder } from '../../support/make-folder.ts'
+import { openFilesLimit } from '../../support/open-files.ts'
+import type { Say } from '../../support/say.ts'
+import { localCluster } from '../broker-login.ts'
+import { brokerFiles } from '../jvm/broker-files.ts'
+import { PRIVATE_FOLDER } from '../jvm/data-folder.ts'
+import { prepareKafka } from '../jvm/kafka-jars.ts'
+import { brokerEnded } from '../jvm/kafka-process.ts'
+import { filesFor, type Load, PLENTY } from '../jvm/open-files-needed.ts'
+import { lastWords } from '../last-words.ts'
+import { untilReady } from '../readiness.ts'
+import type { LocalBroker } from '../running-broker.ts'
+import { type Visit, visit } from './door.ts'
+import type { FromKeeperProcess, KeeperArguments } from './keeper-process.ts'
+import { faultOf, keptFiles } from './kept-folder.ts'
+
+/** How long a broker stays after its last run. */
+const IDLE_MS = 10 * 60_000
+/** A broker that is there answers within this time. */
+const ANSWER_MS = 3000
+/** So long a run waits until another one has started the broker. Then it starts its own. */
+const START_MS = 30_000
+/** One run may have this share of the open files of the broker. */
+const SHARE = 1 / 4
+
+export interface KeptBrokerOptions {
+  readonly folder: string
+  /** What the run needs. */
+  readonly load: Load
+  readonly signal: AbortSignal
+  readonly say: Say
+  readonly idleMs?: number
+}
+
+/** A broker that other runs use too. `close` and `kill` only leave it. */
+export interface KeptBroker extends LocalBroker {
+  readonly folder: string
+  readonly openFiles: number | null
+}
+
+/**
+ * Finds the broker that an earlier run left, or starts one that stays. Text: why that is impossible, so the caller starts a
+ * broker of its own. Throws the errors of `prepareKafka`, and the reason of `signal`.
+ */
+export async function openKeptBroker(options: KeptBrokerOptions): Promise<KeptBroker | string> {
+  const { folder, load, signal } = options
+  const own = openFilesLimit()
+  if (own !== null && own < PLENTY) return 'the limit of open files is low'
+  const fault = await faultOf(folder)
+  if (fault !== null) return fault
+  try {
+    const visited = await enter(options)
+    if (typeof visited === 'string') return visited
+    const { openFiles } = visited.state
+    if (openFiles === null || filesFor(load) <= openFiles * SHARE) return usedBy(visited, folder)
+    visited.leave()
+    return 'this run needs many open files'
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (error instanceof RowmillError) throw error
+    return (error as Error).message
+  }
+}
+
+/** A visit to a keeper whose broker answers. Starts one if there is none, and replaces one whose broker is silent. */
+async function enter(options: KeptBrokerOptions): Promise<Visit | string> {
+  const { folder, signal } = options
+  const { door } = keptFiles(folder)
+  let visited = await visit(door, 'use')
+  if (typeof visited === 'object' && !(await answers(visited, signal))) {
+    visited.tell('replace')
+    const isGone = await Promise.race([visited.over.then(() => true), delay(ANSWER_MS, false, { ref: false })])
+    visited.leave()
+    visited = isGone ? 'nobody' : 'silent'
+  }
+  if (visited === 'nobody') visited = await startUnlessStarted(options)
+  return visited === 'silent' || visited === 'nobody' ? 'the kept Kafka does not answer' : visited
+}
+
+async function answers({ state }: Visit, signal: AbortSignal): Promise<boolean> {
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)])
+  const answered = await untilReady(state, limit).then(
+    () => true,
+    () => false,
+  )
+  signal.throwIfAborted()
+  return answered
+}
+
+/** Runs that start at once: one starts the broker, and the others wait for it. */
+async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | 'nobody' | 'silent'> {
+  const { folder, signal, say, idleMs = IDLE_MS } = options
+  const { door, starting } = keptFiles(folder)
+  const prepared = await prepareKafka(say, signal)
+  await makeFolder(dirname(folder), PRIVATE_FOLDER)
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(START_MS)])
+  const start = async () => {
+    const started = await visit(door, 'use')
+    if (started !== 'nobody') return started
+    await startKeeper({ folder, prepared, idleMs }, limit)
+    return await visit(door, 'use')
+  }
+  return await withLock(starting, limit, () => {}, start)
+}
+
+/** Starts a process that outlives this one. It needs none of our variables: some hold secrets. */
+async function startKeeper(args: KeeperArguments, limit: AbortSignal): Promise<void> {
+  const entry = fileURLToPath(new URL(`./keeper-process${extname(import.meta.filename)}`, import.meta.url))
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROWMILL_')))
+  const child = fork(entry, [JSON.stringify(args)], {
+    cwd: '/',
+    detached: true,
+    env,
+    execArgv: [],
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  try {
+    const ended = once(child, 'exit', { signal: limit }).then(() => null)
+    const [said] = (await Promise.race([once(child, 'message', { signal: limit }), ended])) ?? [null]
+    const message = said as FromKeeperProcess | null
+    if (message === null) throw new Error('the keeper of the local Kafka ended')
+    if (message.type === 'failed') throw new Error(message.error.message)
+  } catch (error) {
+    child.kill('SIGTERM') // it starts what nobody waits for
+    throw error
+  } finally {
+    if (child.connected) child.disconnect()
+    child.unref()
+  }
+}
+
+function usedBy({ state, over, leave }: Visit, folder: string): KeptBroker {
+  let hasLeft = false
+  const address = `127.0.0.1:${state.port}`
+  const end = async () => {
+    hasLeft = true
+    leave()
+  }
+  const died = over.then(async words => {
+    if (hasLeft) return new Promise<never>(() => {})
+    return words ? errorFromRecord(words) : brokerEnded('was ended', await lastWords(folder))
+  })
+  return {
+    address,
+    cluster: localCluster(address, state.login),
+    login: state.login,
+    clientConfig: brokerFiles(folder).client,
+    keepsData: true,
+    folder,
+    openFiles: state.openFiles,
+    died,
+    close: end,
+    kill: end,
+  }
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { homedir, hostname, userInfo } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { identifySelf, isAlive, type ProcessIdentity } from '../../support/process-identity.ts'
+import { jvmArguments, KAFKA_VERSION, serverProperties } from '../jvm/broker-files.ts'
+import { PRIVATE_FILE, PRIVATE_FOLDER } from '../jvm/data-folder.ts'
+
+/** The longest path of a socket that every system takes. */
+const MOST_SOCKET_BYTES = 100
+const OF_OTHERS = 0o077
+
+/** A run that has topics on a kept broker. */
+interface KeptRun {
+  readonly owner: ProcessIdentity
+  /** The file that names the run while it can be resumed. Null: it cannot be resumed. */
+  readonly runFile: string | null
+}
+
+/**
+ * Where a broker stays after a run: a folder for this user, this machine, this version of rowmill and these settings. It is not
+ * in the cache or in a temporary folder, because a run that can be resumed has its topics there.
+ */
+export function keptFolder(version: string, env: NodeJS.ProcessEnv = process.env): string {
+  const state = env['XDG_STATE_HOME'] || join(homedir() || userInfo().homedir, '.local', 'state')
+  const ports = { broker: 1, controller: 2 }
+  const login = { username: '', password: '' }
+  const settings = [serverProperties({ data: '', ports, login }), jvmArguments('', '', [])]
+  const kind = JSON.stringify([version, KAFKA_VERSION, hostname(), process.geteuid?.(), settings])
+  return join(resolve(state), 'rowmill', `broker-${createHash('sha256').update(kind).digest('hex').slice(0, 8)}`)
+}
+
+/** The files of a kept broker, beside those of every broker (broker-files.ts). */
+export function keptFiles(folder: string) {
+  return {
+    /** The socket of its keeper. */
+    door: join(folder, 'door'),
+    runs: join(folder, 'runs'),
+    /** Who holds this lock starts the keeper, or removes the folder. It is beside the folder, which may be removed. */
+    starting: `${folder}.lock`,
+  }
+}
+
+/** Why this folder cannot be used, or null. Whoever owns it gets the rows, so it must be this user alone. */
+export async function faultOf(folder: string): Promise<string | null> {
+  if (Buffer.byteLength(keptFiles(folder).door) > MOST_SOCKET_BYTES) return 'its path is too long for a socket'
+  const found = await lstat(folder).catch(() => null)
+  if (found === null) return null
+  if (!found.isDirectory()) return 'it is not a folder'
+  if (process.geteuid !== undefined && found.uid !== process.geteuid()) return 'it belongs to another user'
+  return (found.mode & OF_OTHERS) === 0 ? null : 'other users may enter it'
+}
+
+/** Notes that a run has topics here, before it creates them. */
+export async function noteRun(folder: string, pipeline: string, runFile: string | null): Promise<void> {
+  const { runs } = keptFiles(folder)
+  await mkdir(runs, { recursive: true, mode: PRIVATE_FOLDER })
+  const run: KeptRun = { owner: identifySelf(), runFile }
+  await writeFile(noteOf(folder, pipeline), JSON.stringify(run), { mode: PRIVATE_FILE })
+}
+
+/** Forgets runs whose topics are deleted. */
+export async function forgetRuns(folder: string, pipelines: readonly string[]): Promise<void> {
+  await Promise.all(pipelines.map(pipeline => rm(noteOf(folder, pipeline), { force: true })))
+}
+
+/** The pipelines that have topics here: those that somebody needs, and those of runs that ended and were discarded. */
+export async function runsIn(folder: string): Promise<{ needed: string[]; abandoned: string[] }> {
+  const names = await readdir(keptFiles(folder).runs).catch(() => [])
+  const found = { needed: [] as string[], abandoned: [] as string[] }
+  for (const name of names) {
+    const pipeline = name.slice(0, -'.json'.length)
+    ;(await isNeeded(folder, pipeline)) ? found.needed.push(pipeline) : found.abandoned.push(pipeline)
+  }
+  return found
+}
+
+async function isNeeded(folder: string, pipeline: string): Promise<boolean> {
+  let run: KeptRun
+  try {
+    run = JSON.parse(await readFile(noteOf(folder, pipeline), 'utf8'))
+  } catch {
+    return false // its writer died before it had topics, or has just removed it
+  }
+  if (isAlive(run.owner)) return true
+  if (run.runFile === null) return false
+  // Without the folder of OUT its disk may not be there at the moment.
+  if (!existsSync(dirname(dirname(run.runFile)))) return true
+  const text = await readFile(run.runFile, 'utf8').catch(() => '')
+  return text.includes(JSON.stringify(pipeline))
+}
+
+function noteOf(folder: string, pipeline: string): string {
+  return join(keptFiles(folder).runs, `${pipeline}.json`)
+}
