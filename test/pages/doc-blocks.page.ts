@@ -41,6 +41,10 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     .map(begins => [begins, ADOPTED]),
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
+    [
+      'npx rowmill run rows.csv classified.csv --classifier black_box.py --keep',
+      { by: 'test/run/keep.integration.ts' },
+    ],
     ['rowmill broker --port 9092 --data kafka-data --auth', { by: 'test/cli/broker.integration.ts' }],
     ['npm install testcontainers', { not: 'it downloads a package and needs a Docker engine' }],
   ],
