@@ -1,18 +1,16 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type TestContext, test } from 'node:test'
-import { visit } from '../../src/broker/kept/door.ts'
-import { keptFiles, keptFolder, runsIn } from '../../src/broker/kept/kept-folder.ts'
-import { version } from '../../src/cli/version.ts'
+import { test } from 'node:test'
+import { runsIn } from '../../src/broker/kept/kept-folder.ts'
 import { rowmill } from '../helpers/cli.ts'
-import { keptState } from '../helpers/kept-state.ts'
+import { placeForRuns } from '../helpers/kept-runs.ts'
 import { serialJob } from '../helpers/serial.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 
 test('runs with --keep share a broker and leave no topic; a killed one resumes there with the same bytes', async t => {
-  const { folder, input, env, look } = place(t)
+  const { folder, input, env, look } = placeForRuns(t)
   const run = (output: string, more: NodeJS.ProcessEnv = {}) =>
     rowmill(['run', input, output, '--keep', '--classifier', CLASSIFIER, '--workers', '1'], {
       env: { ...env, ...more },
@@ -39,26 +37,15 @@ test('runs with --keep share a broker and leave no topic; a killed one resumes t
 })
 
 test('what a killed run left is deleted once the run was discarded', async t => {
-  const { folder, input, env } = place(t)
-  const args = ['run', input, join(folder, 'out.csv'), '--keep', '--classifier', CLASSIFIER, '--workers', '1']
+  const { folder, input, kept, env, topicsThere } = placeForRuns(t)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--keep', '--classifier', CLASSIFIER, '--workers', '1']
   const crash = await rowmill(args, { env: { ...env, ROWMILL_CRASH: `rows-acked:1 ${join(folder, 'mark')}` } })
   assert.equal(crash.signal, 'SIGKILL', crash.stderr)
+  const { pipeline } = JSON.parse(readFileSync(`${output}.rowmill/run.json`, 'utf8'))
+  assert.notDeepEqual(await topicsThere(pipeline), [])
   const again = await rowmill([...args, '--restart'], { env })
   assert.equal(again.code, 0, again.stderr)
-  assert.deepEqual(await runsIn(keptFolder(version(), env)), { needed: [], abandoned: [] })
+  assert.deepEqual(await topicsThere(pipeline), [])
+  assert.deepEqual(await runsIn(kept), { needed: [], abandoned: [] })
 })
-
-/** A file of rows, and a folder of this test alone for its kept broker, which ends with the test. */
-function place(t: TestContext) {
-  const envOf = (folder: string) => ({ XDG_STATE_HOME: join(folder, 'state') })
-  const { folder, place: kept } = keptState(t, made => keptFolder(version(), envOf(made)))
-  const input = join(folder, 'in.csv')
-  writeFileSync(input, `ID,A\n${Array.from({ length: 20 }, (_, row) => `${row},x${row}\n`).join('')}`)
-  const look = async () => {
-    const visited = await visit(keptFiles(kept).door, 'look')
-    assert.ok(typeof visited !== 'string', `${visited}`)
-    visited.leave()
-    return visited.state
-  }
-  return { folder, input, env: envOf(folder), look }
-}

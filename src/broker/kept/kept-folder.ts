@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir, hostname, userInfo } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -16,6 +16,8 @@ interface KeptRun {
   readonly owner: ProcessIdentity
   /** The file that names the run while it can be resumed. Null: it cannot be resumed. */
   readonly runFile: string | null
+  /** The file system of `runFile`. */
+  readonly device: number | null
 }
 
 /**
@@ -56,7 +58,7 @@ export async function faultOf(folder: string): Promise<string | null> {
 export async function noteRun(folder: string, pipeline: string, runFile: string | null): Promise<void> {
   const { runs } = keptFiles(folder)
   await mkdir(runs, { recursive: true, mode: PRIVATE_FOLDER })
-  const run: KeptRun = { owner: identifySelf(), runFile }
+  const run: KeptRun = { owner: identifySelf(), runFile, device: runFile === null ? null : deviceOf(runFile) }
   await writeFile(noteOf(folder, pipeline), JSON.stringify(run), { mode: PRIVATE_FILE })
 }
 
@@ -85,10 +87,17 @@ async function isNeeded(folder: string, pipeline: string): Promise<boolean> {
   }
   if (isAlive(run.owner)) return true
   if (run.runFile === null) return false
-  // Without the folder of OUT its disk may not be there at the moment.
-  if (!existsSync(dirname(dirname(run.runFile)))) return true
-  const text = await readFile(run.runFile, 'utf8').catch(() => '')
-  return text.includes(JSON.stringify(pipeline))
+  try {
+    return (await readFile(run.runFile, 'utf8')).includes(JSON.stringify(pipeline))
+  } catch (error) {
+    // Where its disk is not mounted, the file is missing too. Then the run may still be resumed.
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT' || deviceOf(run.runFile) !== run.device
+  }
+}
+
+/** The file system of a path, or of the nearest folder above it that exists. */
+function deviceOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.dev ?? deviceOf(dirname(path))
 }
 
 function noteOf(folder: string, pipeline: string): string {

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { keptFiles, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
+import { testFolder } from '../helpers/cli.ts'
+
+const NEEDED = { needed: ['mine'], abandoned: [] }
+const ABANDONED = { needed: [], abandoned: ['mine'] }
+
+test('a run whose process has ended is needed until its file is gone or names another run', async t => {
+  const { kept, runFile, end } = await noted(t)
+  assert.deepEqual(await runsIn(kept), NEEDED)
+  end()
+  assert.deepEqual(await runsIn(kept), NEEDED)
+  writeFileSync(runFile, '{"pipeline":"other"}')
+  assert.deepEqual(await runsIn(kept), ABANDONED)
+  rmSync(runFile)
+  assert.deepEqual(await runsIn(kept), ABANDONED)
+})
+
+test('a run is needed although its folder is missing, if that was on a disk that is not mounted now', async t => {
+  const { kept, runFile, end } = await noted(t)
+  rmSync(dirname(dirname(runFile)), { recursive: true })
+  end({ device: -1 })
+  assert.deepEqual(await runsIn(kept), NEEDED)
+})
+
+test('a run is discarded if its folder was removed from the disk', async t => {
+  const { kept, runFile, end } = await noted(t)
+  rmSync(dirname(dirname(runFile)), { recursive: true })
+  end()
+  assert.deepEqual(await runsIn(kept), ABANDONED)
+})
+
+/** A note of a run. `end` changes it as if the process of the run had ended. */
+async function noted(t: TestContext) {
+  const folder = testFolder(t)
+  const [kept, runFile] = [join(folder, 'kept'), join(folder, 'mounted', 'out.csv.rowmill', 'run.json')]
+  mkdirSync(dirname(runFile), { recursive: true })
+  writeFileSync(runFile, '{"pipeline":"mine"}')
+  await noteRun(kept, 'mine', runFile)
+  const note = join(keptFiles(kept).runs, 'mine.json')
+  const end = (more: { device?: number } = {}) =>
+    writeFileSync(
+      note,
+      JSON.stringify({ ...JSON.parse(readFileSync(note, 'utf8')), owner: { pid: 0, start: '' }, ...more }),
+    )
+  return { kept, runFile, end }
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { identify } from '../../src/support/process-identity.ts'
+import { rowmill, startRowmill } from '../helpers/cli.ts'
+import { untilEnded } from '../helpers/kept-place.ts'
+import { placeForRuns } from '../helpers/kept-runs.ts'
+import { serialJob } from '../helpers/serial.ts'
+import { until } from '../helpers/until.ts'
+import { waitingClassifier } from '../helpers/waiting-classifier.ts'
+
+test('a run whose keeper gets SIGTERM ends with the line that resumes it, and resumes with the same bytes', async t => {
+  const { folder, input, env, look } = placeForRuns(t, 200)
+  const { file, waits, go } = waitingClassifier(folder)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
+  const { child, finished } = startRowmill(args, { env })
+  t.after(() => child.kill('SIGKILL'))
+  await until('the classifier waits', () => existsSync(waits))
+  const keeper = identify((await look()).pid)!
+  process.kill(keeper.pid, 'SIGTERM')
+  const { code, stderr } = await finished
+  assert.equal(code, 3, stderr)
+  assert.match(stderr, /the local Kafka was ended.*rowmill run --resume/s)
+  writeFileSync(go, '')
+  const resumed = await rowmill(['run', '--resume', output], { env })
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+})
+
+test('a run that is resumed after its kept broker was removed with its topics has the same bytes', async t => {
+  const { folder, input, kept, env, look } = placeForRuns(t, 200)
+  const { file, waits, go } = waitingClassifier(folder)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
+  const { child, finished } = startRowmill(args, { env })
+  t.after(() => child.kill('SIGKILL'))
+  await until('the classifier waits', () => existsSync(waits))
+  const keeper = identify((await look()).pid)!
+  child.kill('SIGKILL')
+  await finished
+  process.kill(keeper.pid, 'SIGTERM')
+  await untilEnded(keeper)
+  rmSync(kept, { recursive: true })
+  writeFileSync(go, '')
+  const resumed = await rowmill(['run', '--resume', output], { env })
+  assert.equal(resumed.code, 0, resumed.stderr)
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+})
