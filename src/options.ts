@@ -234,6 +234,7 @@ export const OPTIONS = {
   ),
   port: optionalInteger('port', 'N', 'the port on 127.0.0.1', [1, 65_535], 'a free one'),
   data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are removed at the end'),
+  stop: flag('stop', 'end the Kafka that runs with --keep left, or let it end after the runs that use it'),
   auth: flag('auth', 'require a login; stderr names the file that has it, for --command-config of clients'),
   id: optional('job', 'ID', 'the id of the job, as rowmill publish or jobs open printed it'),
   only: optional('job', 'ID', 'list this job alone', 'all'),

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { runsIn } from '../../src/broker/kept/kept-folder.ts'
+import { identify, isAlive } from '../../src/support/process-identity.ts'
 import { rowmill } from '../helpers/cli.ts'
 import { placeForRuns } from '../helpers/kept-runs.ts'
 import { serialJob } from '../helpers/serial.ts'
@@ -36,8 +37,8 @@ test('runs with --keep share a broker and leave no topic; a killed one resumes t
   assert.equal((await look()).pid, pid, 'one broker had them all')
 })
 
-test('what a killed run left is deleted once the run was discarded', async t => {
-  const { folder, input, kept, env, topicsThere } = placeForRuns(t)
+test('what a killed run left is deleted once the run was discarded; broker --stop ends the broker', async t => {
+  const { folder, input, kept, env, look, topicsThere } = placeForRuns(t)
   const output = join(folder, 'out.csv')
   const args = ['run', input, output, '--keep', '--classifier', CLASSIFIER, '--workers', '1']
   const crash = await rowmill(args, { env: { ...env, ROWMILL_CRASH: `rows-acked:1 ${join(folder, 'mark')}` } })
@@ -48,4 +49,10 @@ test('what a killed run left is deleted once the run was discarded', async t => 
   assert.equal(again.code, 0, again.stderr)
   assert.deepEqual(await topicsThere(pipeline), [])
   assert.deepEqual(await runsIn(kept), { needed: [], abandoned: [] })
+
+  const keeper = identify((await look()).pid)!
+  const stop = () => rowmill(['broker', '--stop'], { env })
+  assert.deepEqual(await stop(), { code: 0, signal: null, stdout: '', stderr: 'rowmill: the kept Kafka has ended\n' })
+  assert.equal(isAlive(keeper), false)
+  assert.match((await stop()).stderr, /there is no kept Kafka/)
 })

@@ -1,8 +1,11 @@
 import { describeRoom, SMALL_PIPELINE } from '../../broker/jvm/open-files-needed.ts'
+import { keptFolder } from '../../broker/kept/kept-folder.ts'
+import { stopKeptBroker } from '../../broker/kept/stop-kept.ts'
 import { startLocalBroker } from '../../broker/local-broker.ts'
 import { untilAborted } from '../../support/abort.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
+import { version } from '../version.ts'
 
 const OPEN_TO_ALL = 'every user of this machine can read and write the topics of this broker. --auth keeps them out'
 
@@ -11,9 +14,10 @@ export const brokerCommand = defineCommand({
   doc: 'run a local Kafka until it is stopped; prints its address, and nothing else, on stdout',
   operands: [],
   example: 'rowmill broker --port 9092 --data ./kafka-data --auth',
-  options: ['port', 'data', 'auth', 'quiet', 'config'],
-  act: (_, { port, data, auth, quiet }) =>
-    withinLimits({ quiet }, 'before the broker answered', async ({ terminal, say, signal }) => {
+  options: ['port', 'data', 'auth', 'stop', 'quiet', 'config'],
+  act: (_, { port, data, auth, stop, quiet }) => {
+    if (stop) return stopKept(quiet)
+    return withinLimits({ quiet }, 'before the broker answered', async ({ terminal, say, signal }) => {
       const broker = await startLocalBroker({
         ...(port === null ? {} : { port }),
         ...(data === null ? {} : { dataDir: data }),
@@ -33,5 +37,16 @@ export const brokerCommand = defineCommand({
       await broker.close()
       if (died) throw died
       return 0
-    }),
+    })
+  },
 })
+
+function stopKept(quiet: boolean): Promise<number> {
+  return withinLimits({ quiet }, 'before the kept Kafka ended', async ({ say, signal }) => {
+    const found = await stopKeptBroker(keptFolder(version()), signal)
+    if (found === 'none') say('there is no kept Kafka of this version of rowmill')
+    else if (found === 'ended') say('the kept Kafka has ended')
+    else say(`the kept Kafka ends after the runs that use it: ${found}`)
+    return 0
+  })
+}
