@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import type { ClientLimits } from '../kafka/index.ts'
+import { mainThreadCpuMs } from '../support/main-thread-cpu.ts'
 import type { Say } from '../support/say.ts'
 import { Heartbeats } from './heartbeats.ts'
 import { RunPartitions, type Share } from './run-partitions.ts'
@@ -49,6 +50,7 @@ export class ProcessShares {
           this.#say(`worker ${name} has not answered for ${patienceMs / 1000} s and is killed`)
           this.#processes.get(name)?.child.kill('SIGKILL')
         },
+        cpuMs: name => mainThreadCpuMs(this.#processes.get(name)?.child.pid),
       },
     )
     for (const [name, { isThere }] of this.#processes)

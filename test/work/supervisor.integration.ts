@@ -136,7 +136,8 @@ test('of processes that are left, those of the classifier are named, and those o
   await supervisor.ready
   const started = () => workers().flatMap(({ pid }) => descendants(pid))
   const isApart = ({ pid }: ProcessInfo) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(apart)
-  await until('the processes run', async () => started().some(isApart))
+  const isRunning = () => started().some(isApart) && started().some(({ name }) => name === 'sleep')
+  await until('the processes run', async () => isRunning()) // a shell that forked is `sh` until it becomes what it starts
   const all = started()
   await supervisor.close('drain')
   await untilGone(all)
