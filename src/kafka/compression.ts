@@ -6,7 +6,8 @@
  * ("xerial") and of the LZ4 frame format 1.6.
  */
 import { createRequire } from 'node:module'
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { gunzipSync, gzip, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import kafkajs from 'kafkajs'
 import { RowmillError } from '../errors.ts'
 import { COMPRESSIONS, type Compression } from '../options.ts'
@@ -41,15 +42,15 @@ export function decompress(codec: number, bytes: Buffer, limit: number): Buffer 
   }
 }
 
-/** Compresses the records of a batch. */
-export function compress(name: Compression, bytes: Buffer): Buffer {
-  return COMPRESS[name](bytes)
+/** Compresses the records of a batch. gzip, the slow one, does it off the event loop. Throws if the codec is missing. */
+export async function compress(name: Compression, bytes: Buffer): Promise<Buffer> {
+  return await COMPRESS[name](bytes)
 }
 
 /** Throws USAGE if this machine lacks the codec. */
 export function checkCompression(name: Compression): void {
   try {
-    compress(name, Buffer.alloc(0))
+    COMPRESS[name](Buffer.alloc(0))
   } catch (cause) {
     throw new RowmillError(
       'USAGE',
@@ -88,9 +89,9 @@ const DECOMPRESS: Readonly<Record<Compression, (bytes: Buffer, limit: number) =>
   zstd: (bytes, limit) => zstdDecompressSync(bytes, { maxOutputLength: limit }),
 }
 
-const COMPRESS: Readonly<Record<Compression, (bytes: Buffer) => Buffer>> = {
+const COMPRESS: Readonly<Record<Compression, (bytes: Buffer) => Buffer | Promise<Buffer>>> = {
   none: bytes => bytes,
-  gzip: bytes => gzipSync(bytes),
+  gzip: promisify<Buffer, Buffer>(gzip),
   snappy: bytes => snappy().compressSync(bytes),
   lz4: bytes => lz4().compressFrameSync(bytes),
   zstd: bytes => zstdCompressSync(bytes),

@@ -5,6 +5,8 @@
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
+import './exact-requests.ts' // first: the others load KafkaJS
+
 export { KafkaAdmin, type PartitionReplicas, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'
@@ -16,7 +18,8 @@ export { type Committed, GroupOffsets } from './group-offsets.ts'
 export type { ClientLimits } from './limits.ts'
 export { GroupMember, type Member, type MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'
-export { type OutgoingMessage, Producer } from './producer.ts'
+export type { OutgoingMessage } from './outgoing-batch.ts'
+export { Producer } from './producer.ts'
 export { type Fetched, Reader } from './reader.ts'
 export { aclCommand, type Right } from './rights.ts'
 export { registerSchemas } from './schema-registry.ts'

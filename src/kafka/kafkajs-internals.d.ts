@@ -130,6 +130,36 @@ declare module 'kafkajs/src/producer/index.js' {
   }): Producer
 }
 
+declare module 'kafkajs/src/protocol/request.js' {
+  export default function encodeFrame(call: {
+    correlationId: number
+    clientId: string
+    request: { encode: () => Promise<unknown> }
+  }): Promise<{ buffer: Buffer }>
+}
+
+declare module 'kafkajs/src/protocol/requests/produce/index.js' {
+  export interface ProduceCall {
+    acks: number
+    timeout: number
+    compression: number
+    topicData: readonly {
+      topic: string
+      partitions: readonly { partition: number; messages: readonly { key: string; value: Buffer }[] }[]
+    }[]
+  }
+  const definition: {
+    protocol(options: { version: number }): (call: ProduceCall) => {
+      request: {
+        encode: () => Promise<{ buffer: Buffer }>
+        /** Ours, in exact-produce.ts. */
+        frame?: (head: { correlationId: number; clientId: string }) => Promise<Buffer>
+      }
+    }
+  }
+  export default definition
+}
+
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default class RequestQueue {
     pending: unknown[]

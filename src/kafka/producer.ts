@@ -2,15 +2,12 @@ import type { Producer as KafkaJSProducer } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { COMPRESSIONS, type Compression } from '../options.ts'
 import { noPartition } from './errors.ts'
+import { ExactMessage, writeExactly } from './exact-produce.ts'
 import type { Patience } from './limits.ts'
+import type { OutgoingMessage } from './outgoing-batch.ts'
 import type { Right, Rights } from './rights.ts'
 import type { TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
-
-export interface OutgoingMessage {
-  readonly key: string
-  readonly value: Buffer
-}
 
 /** Sends messages. One `send` is one request for one partition: with several, KafkaJS can lose one of them. */
 export class Producer {
@@ -36,6 +33,7 @@ export class Producer {
       maxRequestBytes: number | null
     },
   ) {
+    writeExactly()
     this.patience = parts.patience
     this.maxRequestBytes = parts.maxRequestBytes
     this.#codec = COMPRESSIONS.indexOf(parts.compression)
@@ -52,7 +50,7 @@ export class Producer {
         topic,
         acks: -1,
         compression: this.#codec,
-        messages: messages.map(({ key, value }) => ({ key, value: this.#format.write(value), partition })),
+        messages: messages.map(({ key, value }) => new ExactMessage(key, this.#format.write(value), partition)),
       }),
     )
     if (!written) {
