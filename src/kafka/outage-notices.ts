@@ -5,22 +5,25 @@ import type { Say } from '../support/say.ts'
  * each connection.
  */
 export class OutageNotices {
-  /** How many connections are out, for each thing they cannot do, and the causes that were told. */
-  readonly #out = new Map<string, { connections: number; readonly told: Set<string> }>()
+  /** How many connections are out, for each thing they cannot do, the causes that were told, and whether one works again. */
+  readonly #out = new Map<string, { connections: number; readonly told: Set<string>; isBack: boolean }>()
 
   /** A connection is out for a while. `what` completes "cannot ...". */
   out(what: string, { text, how }: { text: string; how: string }, say: Say): void {
-    const state = this.#out.get(what) ?? { connections: 0, told: new Set() }
+    const state = this.#out.get(what) ?? { connections: 0, told: new Set(), isBack: false }
     this.#out.set(what, state)
     state.connections++
     if (!state.told.has(text)) say(`cannot ${what}: ${text}. ${how}`)
     state.told.add(text)
   }
 
-  /** One that was out works again, or was given up. Returns whether it was the last one. */
-  in(what: string): boolean {
+  /** One that was out works again, or was given up. Tells the end of the outage if no other is out, and one works again. */
+  in(what: string, how: 'works' | 'given up', say: Say): void {
     const state = this.#out.get(what)!
     state.connections--
-    return state.connections === 0 && this.#out.delete(what)
+    state.isBack ||= how === 'works'
+    if (state.connections > 0) return
+    this.#out.delete(what)
+    if (state.isBack) say(`the broker is back: can ${what} again`)
   }
 }

@@ -41,7 +41,7 @@ export class Outage {
   }
 
   over(): void {
-    if (this.#said && this.#notices.in(this.#what)) this.#say(`the broker is back: can ${this.#what} again`)
+    if (this.#said) this.#notices.in(this.#what, 'works', this.#say)
     this.#since = null
     this.#failures = 0
     this.#backoff.reset()
@@ -50,7 +50,7 @@ export class Outage {
 
   /** Nothing is asked over this connection any more. */
   close(): void {
-    if (this.#said) this.#notices.in(this.#what)
+    if (this.#said) this.#notices.in(this.#what, 'given up', this.#say)
     this.#said = false
   }
 

@@ -146,5 +146,16 @@ test('connections that fail alike tell it once, and the end when the last one wo
   three!.close()
   assert.deepEqual(said, told)
   two!.over()
-  assert.deepEqual(said, [...told, 'the broker is back: can read again'])
+  const back = 'the broker is back: can read again'
+  assert.deepEqual(said, [...told, back])
+  said.length = 0
+  await failFor3s(one!)
+  await failFor3s(two!)
+  one!.over()
+  two!.close() // its command is done before it has tried again
+  assert.deepEqual(said, [told[0], back])
+  said.length = 0
+  await failFor3s(one!)
+  one!.close()
+  assert.deepEqual(said, [told[0]], 'it was given up, and nobody knows whether the broker is back')
 })
