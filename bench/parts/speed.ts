@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process'
 import { gnuParallel, PARALLEL, POOL, pool, rowmill, SERIAL, serialJob } from '../contenders.ts'
-import { endsWithItsRun } from '../local-kafka.ts'
 import type { Part } from '../part.ts'
 import { inWords, timeTable } from '../report.ts'
 
@@ -29,7 +28,7 @@ export const speed: Part = {
       pool(python),
       ...(hasParallel ? [gnuParallel(python)] : []),
       ...workers,
-      rowmill(COLD, { python, broker: null, options: ['--workers', '2'], environment: endsWithItsRun() }),
+      rowmill(COLD, { python, broker: null, options: ['--workers', '2'] }),
     ]
     const measured = await bench.interleave(
       contenders.map(each => bench.runner(each, files)),
