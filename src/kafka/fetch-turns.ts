@@ -28,7 +28,7 @@ export class FetchTurns {
   #turn = 0
 
   /**
-   * The next fetch for these queues, or null if there is none now: then the lane waits for room. `isCalm`: the last request did
+   * The next fetch for these queues. Null if the lane has nothing to fetch now: then it waits for room. `isCalm`: the last request did
    * not fail. Otherwise nothing waits long, so that the end of an outage is noticed.
    */
   next(lane: Lane, queues: readonly PartitionQueue[], isCalm: boolean): NextFetch | null {

@@ -1,5 +1,6 @@
 /** Record batches (message format 2) on their way to a broker: messages -> bytes. Source: Kafka's documentation, "Message Format". */
 import { COMPRESSIONS, type Compression } from '../options.ts'
+import { CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES, PREFIX_BYTES } from './batch-layout.ts'
 import { crc32c } from './checksum.ts'
 import { compress } from './compression.ts'
 
@@ -15,12 +16,7 @@ export interface OutgoingBatch {
   write(into: Buffer, at: number): number
 }
 
-const HEADER_BYTES = 61
-/** What the length at byte 8 does not count. */
-const PREFIX_BYTES = 12
 const FORMAT = 2
-const CRC_AT = 17
-const CHECKED_FROM = 21
 /** Attributes, time since the first record, and number of headers: each one byte, and 0. */
 const ZEROS_IN_RECORD = 3
 
@@ -36,7 +32,7 @@ export async function outgoingBatch(
     const end = packed.write(into, at + HEADER_BYTES)
     const batch = into.subarray(at, end)
     writeHeader(batch, { count: messages.length, timeMs, codec: COMPRESSIONS.indexOf(compression) })
-    batch.writeUInt32BE(crc32c(batch.subarray(CHECKED_FROM)), CRC_AT)
+    batch.writeUInt32BE(crc32c(batch.subarray(CHECKED_FROM)), CHECKSUM_AT)
     return end
   }
   return { bytes, write }

@@ -2,6 +2,8 @@
  * Decodes record batches (message format 2) from the answer to a fetch: bytes -> messages. Pure.
  * Source: Kafka's documentation, "Message Format"; transactions: KIP-98.
  */
+
+import { CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES, PREFIX_BYTES } from './batch-layout.ts'
 import { crc32c } from './checksum.ts'
 import { decompress } from './compression.ts'
 import { copyOf, MESSAGE_BYTES, type Message } from './message.ts'
@@ -10,11 +12,6 @@ import { RecordCursor } from './record-cursor.ts'
 /** The most that the records of a batch may take unpacked. rowmill's topics accept as much on the wire. */
 export const MAX_BATCH_BYTES = 16 * 1024 * 1024
 
-const HEADER_BYTES = 61
-/** Offset and length. The length counts what follows. */
-const PREFIX_BYTES = 12
-/** The checksum covers everything after it. */
-const CHECKED_FROM = 21
 /** The lower byte of the attributes. */
 const CODEC_AT = 22
 const CODEC = 0x07
@@ -192,7 +189,7 @@ class RecordBatch {
   get fault(): string | null {
     const bytes = this.#bytes
     if (this.#magic !== 2) return `it has message format ${this.#magic}, of Kafka before 0.11`
-    return crc32c(bytes.subarray(CHECKED_FROM)) === bytes.readUInt32BE(17) ? null : 'its checksum is wrong'
+    return crc32c(bytes.subarray(CHECKED_FROM)) === bytes.readUInt32BE(CHECKSUM_AT) ? null : 'its checksum is wrong'
   }
 
   /** Appends its messages, or one that says why it cannot be read. Returns the bytes that reading took. */

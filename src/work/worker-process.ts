@@ -8,7 +8,6 @@ import { openClassifier } from '../classifier/open.ts'
 import { errorFromRecord, errorToRecord, type RowmillError } from '../errors.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
-import { limitYoungGeneration } from '../support/young-generation.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import type { Lending } from './calls.ts'
 import type { JoinedGroup } from './dead-members.ts'
@@ -33,7 +32,6 @@ const {
 const tell = (message: FromWorker) => process.connected && process.send!(message, undefined, undefined, () => {})
 const say = (text: string) => tell({ type: 'say', text })
 const drain = new AbortController()
-limitYoungGeneration()
 openFilesLimit() // remembers the limit while files can still be opened
 const onOutput = (text: string) => tell({ type: 'output', text })
 const memoryMB = limits.classifierMemory

@@ -35,7 +35,7 @@ export interface Visit {
   leave(): void
 }
 
-/** Asks the keeper at this socket. `nobody`: there is none, or it is about to end. `silent`: it does not answer. */
+/** Asks the keeper at this socket. `nobody`: no keeper listens there, or it is about to end. `silent`: the keeper does not answer. */
 export function visit(path: string, word: ToKeeper): Promise<Visit | 'nobody' | 'silent'> {
   return new Promise(resolve => {
     const over = Promise.withResolvers<ErrorRecord | null>()

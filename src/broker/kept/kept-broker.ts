@@ -69,7 +69,7 @@ export async function openKeptBroker(options: KeptBrokerOptions): Promise<KeptBr
   }
 }
 
-/** A visit to a keeper whose broker answers. Starts one if there is none, and replaces one whose broker is silent. */
+/** Visits a keeper whose broker answers. Starts a keeper if nobody has, and replaces a keeper whose broker is silent. */
 async function enter(options: KeptBrokerOptions): Promise<Visit | string> {
   const { folder, signal } = options
   const { door } = keptFiles(folder)
