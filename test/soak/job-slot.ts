@@ -65,6 +65,10 @@ export class JobSlot {
     this.#soak = soak
   }
 
+  get name(): string {
+    return this.recipe.name
+  }
+
   /** For how long its job has made no progress, in milliseconds. */
   get stoodMs(): number {
     return this.#job ? performance.now() - this.#movedAt : 0

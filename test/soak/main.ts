@@ -1,5 +1,5 @@
 /**
- * Two jobs at once over workers and a broker that suffer a seeded schedule of faults, until the time is over. Every
+ * A job of live rows, and two jobs of files at once, over workers and a broker that suffer a seeded schedule of faults, until the time is over. Every
  * output is checked. Exits 1 if one is wrong, if nothing moves for 2 minutes, or if a command ends wrongly.
  * npm run soak -- [--minutes 10] [--seed 1] [--rows 16000]
  */
@@ -15,6 +15,7 @@ import { Parts } from './parts.ts'
 import { RECIPES } from './recipes.ts'
 import { SoakRecord } from './record.ts'
 import { type Fault, KINDS, type Kind, schedule } from './schedule.ts'
+import { Stream } from './stream.ts'
 import { PATIENCE_MS, until } from './waits.ts'
 import { Workers } from './workers.ts'
 
@@ -59,6 +60,7 @@ const shared: SlotParts = {
   nextJob: () => ++jobs,
 }
 const slots = RECIPES.map(recipe => new JobSlot(recipe, shared))
+const stream = new Stream(shared)
 const isOver = () => record.seconds * 1000 >= durationMs
 
 let code = 0
@@ -99,7 +101,7 @@ async function soak(): Promise<void> {
   await Promise.all(slots.map(slot => slot.prepare()))
   record.begin()
   const working = workers.run()
-  const doing = Promise.all(slots.map(slot => slot.run(isOver)))
+  const doing = Promise.all([stream.run(durationMs), ...slots.map(slot => slot.run(isOver))])
   const faulting = spread()
   await Promise.race([working, Promise.all([doing, faulting])])
   await Promise.all([workers.close(), working])
@@ -132,7 +134,11 @@ async function perform({ kind, pick, length }: Fault): Promise<void> {
     case 'kill -9 publisher':
       return void publisherKills.push(publisherKill(pick, length)) // the next one to begin
     case 'kill -9 collector':
-      return happened(await killCollector(pick))
+      return killCollector(kind, pick)
+    case 'kill -9 producer of live rows':
+      return killOneOf(kind, [() => stream.killProducer()])
+    case 'kill -9 collector of live rows':
+      return killOneOf(kind, [() => stream.killCollector()])
     case 'kill -9 worker process':
       return happened(await workers.killWorker(pick))
     case 'kill -9 Python child':
@@ -160,14 +166,22 @@ async function perform({ kind, pick, length }: Fault): Promise<void> {
   }
 }
 
-async function killCollector(pick: number): Promise<string> {
+function killCollector(kind: Kind, pick: number): Promise<void> {
   const order = pick < 0.5 ? slots : slots.toReversed()
+  return killOneOf(
+    kind,
+    order.map(slot => () => slot.killCollector()),
+  )
+}
+
+/** Kills the first that is there, and records it; nobody if the time is over before there is one. */
+async function killOneOf(kind: Kind, kills: readonly (() => string | null)[]): Promise<void> {
   let who: string | null = null
-  await until('there is a collector', stop.signal, () => {
-    for (const slot of order) who ??= slot.killCollector()
-    return who !== null
+  await until(`there is somebody for ${kind}`, stop.signal, () => {
+    for (const kill of kills) who ??= kill()
+    return who !== null || isOver()
   })
-  return who!
+  if (who !== null) record.fault(kind, who)
 }
 
 function publisherKill(pick: number, length: number): PublisherKill {
@@ -184,10 +198,9 @@ function publisherKill(pick: number, length: number): PublisherKill {
 function look(): void {
   try {
     log.read()
-    for (const slot of slots) {
+    for (const slot of [...slots, stream]) {
       slot.look()
-      if (slot.stoodMs > PATIENCE_MS)
-        throw new Error(`a job ${slot.recipe.name} made no progress for ${PATIENCE_MS / 1000} s`)
+      if (slot.stoodMs > PATIENCE_MS) throw new Error(`a job ${slot.name} made no progress for ${PATIENCE_MS / 1000} s`)
     }
   } catch (error) {
     stop.abort(error)

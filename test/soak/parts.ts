@@ -12,7 +12,7 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null
 }
 
-/** One command of rowmill, whose output goes to a file. */
+/** One process of Node, whose output goes to a file. */
 export class Part {
   readonly name: string
   readonly child: ChildProcess
@@ -22,11 +22,12 @@ export class Part {
   killed = false
   readonly #log: string
 
+  /** `args` begin with the script of Node. */
   constructor(name: string, args: readonly string[], { env, log }: { env: NodeJS.ProcessEnv; log: string }) {
     this.name = name
     this.#log = log
     const words = openSync(log, 'a')
-    this.child = spawn(process.execPath, [BIN, ...args], { env, stdio: ['ignore', words, words] })
+    this.child = spawn(process.execPath, args, { env, stdio: ['ignore', words, words] })
     closeSync(words)
     this.exit = new Promise((resolve, reject) => {
       this.child.once('error', reject).once('exit', (code, signal) => resolve({ code, signal }))
@@ -68,10 +69,15 @@ export class Parts {
     this.#env = { ...process.env, ROWMILL_PYTHON: python, ...env }
   }
 
+  /** A command of rowmill. */
   start(name: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Part {
+    return this.startScript(name, BIN, args, env)
+  }
+
+  startScript(name: string, script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Part {
     this.#signal.throwIfAborted()
     const log = join(this.#folder, `${String(++this.#started).padStart(4, '0')}-${name.replaceAll(' ', '-')}.log`)
-    const part = new Part(name, args, { env: { ...this.#env, ...env }, log })
+    const part = new Part(name, [script, ...args], { env: { ...this.#env, ...env }, log })
     this.#running.add(part)
     const over = () => this.#running.delete(part)
     part.exit.then(over, over)

@@ -3,6 +3,8 @@
 export const KINDS = [
   'kill -9 publisher',
   'kill -9 collector',
+  'kill -9 producer of live rows',
+  'kill -9 collector of live rows',
   'kill -9 worker process',
   'kill -9 Python child',
   'kill -9 work',
@@ -28,7 +30,7 @@ const FIRST_MS = 4000
 /** From one fault to the next. */
 const [SHORTEST_MS, LONGEST_MS] = [4000, 9000]
 
-/** Every kind once in every ten, in another order each time. */
+/** Every kind once in every round, in another order each time. */
 export function schedule(seed: number, durationMs: number): Fault[] {
   const random = randomFrom(seed)
   const faults: Fault[] = []
