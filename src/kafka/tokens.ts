@@ -1,6 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { request as requestPlain } from 'node:http'
-import { request } from 'node:https'
 import { RowmillError } from '../errors.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
@@ -196,16 +194,19 @@ function parseAnswer(text: string): Record<string, unknown> {
 
 type Endpoint = Extract<TokenSource, { from: 'endpoint' }>
 
-/** fetch cannot be given an authority to trust, so this is node:https. */
-function post(
+/**
+ * fetch cannot be given an authority to trust, so this is node:https. It is loaded here, because its import takes 20 ms and
+ * few logins have an endpoint.
+ */
+async function post(
   { url, ca }: Endpoint,
   { authorization, body, limit: signal }: { authorization: string; body: string; limit: AbortSignal },
 ): Promise<{ status: number; text: string }> {
+  const { request } = url.startsWith('http:') ? await import('node:http') : await import('node:https')
   return new Promise((resolve, reject) => {
-    const send = url.startsWith('http:') ? requestPlain : request
     const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' }
     const trusted = ca ? { ca: pemOf(ca) } : {}
-    const asked = send(url, { method: 'POST', headers, signal, ...trusted }, answer => {
+    const asked = request(url, { method: 'POST', headers, signal, ...trusted }, answer => {
       const chunks: Buffer[] = []
       answer.on('data', chunk => chunks.push(chunk))
       answer.on('error', reject)
