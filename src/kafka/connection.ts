@@ -1,5 +1,4 @@
 import { connect as connectPlain, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
 import type { ISocketFactory, logCreator as LogCreator } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import Connection from 'kafkajs/src/network/connection.js'
@@ -9,7 +8,7 @@ import { printable } from '../support/printable.ts'
 import { contactOf } from './contact.ts'
 import { refusalOf } from './refusal.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
-import { isLoopback, tlsOptions } from './tls.ts'
+import { isLoopback, nodeTls, tlsOptions } from './tls.ts'
 
 const KEEP_ALIVE_MS = 60_000
 
@@ -20,7 +19,7 @@ export function openSocket(
 ): Socket {
   if (sasl && !tls && !allowSaslWithoutTls && !isLoopback(host)) throw saslWithoutTls(host)
   const socket = tls
-    ? connectTls({ ...tlsOptions(host, tls), port }, onConnect)
+    ? nodeTls().connect({ ...tlsOptions(host, tls), port }, onConnect)
     : connectPlain({ host, port }, onConnect)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)

@@ -70,13 +70,19 @@ function join(rows: readonly Values[], bytesOf: (value: string) => string): { te
   return { text: `${text}\0`, marks }
 }
 
-const VARINTS = Array.from({ length: 8192 }, (_, n) =>
-  n < 64 ? String.fromCharCode(n * 2) : String.fromCharCode(((n * 2) & 0x7f) | 0x80, n >> 6),
-)
+/** The bytes of the numbers that came before: finding them costs less than making them. */
+const varints: (string | undefined)[] = new Array(8192)
+
+function varint(n: number): string {
+  const known = varints[n]
+  if (known !== undefined) return known
+  const made = newVarint(n)
+  if (n < varints.length) varints[n] = made
+  return made
+}
 
 /** A number >= 0 as Avro writes it: zigzag, then seven bits a byte, the lowest first. */
-function varint(n: number): string {
-  if (n < VARINTS.length) return VARINTS[n]!
+function newVarint(n: number): string {
   let bytes = ''
   let rest = n * 2
   for (; rest > 0x7f; rest = Math.floor(rest / 128)) bytes += String.fromCharCode((rest & 0x7f) | 0x80)
