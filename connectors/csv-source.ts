@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream'
-import { RowmillError, type Source, type SourceHeader, type SourceRows } from '../src/index.ts'
+import { type PackedSourceRows, RowmillError, type Source, type SourceHeader, type SourceRows } from '../src/index.ts'
 import { type CsvColumns, csvColumnsOf, type RecordStart } from '../src/pandas/csv-columns.ts'
 import { EngineDifferences } from '../src/pandas/engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'
 import { checkReadCsv, type ReadCsvPlan } from '../src/pandas/read-csv.ts'
-import { type DecodedRecords, RecordDecoder } from './csv/decoder.ts'
+import { type DecodedRecords, NO_RECORDS, RecordDecoder } from './csv/decoder.ts'
 import { InputBytes } from './csv/input-bytes.ts'
 import { isBlank } from './csv/records.ts'
 
@@ -55,6 +55,8 @@ export class CsvSource implements Source {
   #ahead: AsyncGenerator<DecodedRecords> | null = null
   /** Where the file's first record begins, if that may hold a byte order mark. */
   #bomByte: number | null = null
+  /** Whether records may stay bytes. */
+  #packs = false
 
   /** Throws USAGE for arguments that it cannot obey. */
   constructor(options: CsvSourceOptions) {
@@ -95,16 +97,26 @@ export class CsvSource implements Source {
   }
 
   async *rows(): AsyncGenerator<SourceRows> {
+    this.#packs = false
+    for await (const { rows, lines } of this.#read()) yield { rows, lines }
+  }
+
+  async *packed(): AsyncGenerator<SourceRows | PackedSourceRows> {
+    this.#packs = true
+    for await (const { rows, packed, lines } of this.#read()) yield packed ? { packed, lines } : { rows, lines }
+  }
+
+  /** The records after the header, at least one at a time. */
+  async *#read(): AsyncGenerator<DecodedRecords> {
     const csvColumns = this.#csvColumns
-    if (csvColumns === null) throw new RowmillError('INTERNAL', 'rows() of a CSV source was called before open().')
+    if (csvColumns === null) throw new RowmillError('INTERNAL', 'rows of a CSV source were read before open().')
     if (csvColumns.first === null) return
     let seq = 0
     try {
       for await (const records of this.#ahead ?? this.#records(csvColumns.first)) {
         this.#checkWidth(records, seq, csvColumns)
-        seq += records.rows.length
-        const { rows, lines } = records
-        if (rows.length > 0) yield { rows, lines }
+        seq += records.lines.length
+        if (records.lines.length > 0) yield records
       }
     } catch (error) {
       // The scan found no fault in this file, so a fault now means that the file changed.
@@ -127,21 +139,23 @@ export class CsvSource implements Source {
     let first = true
     const clean = (records: DecodedRecords): DecodedRecords => {
       this.#differences?.blank(records.keptByC)
-      if (!first || records.rows.length === 0) return records
+      if (!first || records.lines.length === 0) return records
       first = false
       if (atHead && plan.skipLines === 0) this.#bomByte = decoder.head
+      if (records.packed !== null) return records
       const cell = records.rows[0]![0]
       // The scan keeps one column. Its first cell is not the first cell of the file, unless it is column 0.
       if (records.bytes[0] !== this.#bomByte || cell === undefined || start.only) return records
       records.rows[0]![0] = this.#withoutBom(cell)
       return records
     }
+    const packs = () => this.#packs && !(first && start.byte === this.#bomByte)
     this.#end = start.byte
     for await (const piece of this.#input.pieces(start.byte)) {
       this.#end += piece.length
-      yield clean(decoder.push(piece, false))
+      yield clean(decoder.push(piece, false, packs()))
     }
-    yield clean(decoder.push(new Uint8Array(0), true))
+    yield clean(decoder.push(new Uint8Array(0), true, packs()))
   }
 
   /** As PythonParser._check_for_bom: csv read the quotes after the mark as text, so pandas removes one pair. */
@@ -195,7 +209,7 @@ export class CsvSource implements Source {
       let start = csvColumns.first.byte
       for await (const records of this.#records({ ...csvColumns.first, only: at ?? -1 })) {
         this.#checkWidth(records, total, csvColumns)
-        total += records.rows.length
+        total += records.lines.length
         counted(total)
         for (const byte of records.bytes) {
           longestBytes = Math.max(longestBytes, byte - start)
@@ -225,8 +239,6 @@ export class CsvSource implements Source {
     }
   }
 }
-
-const NO_RECORDS: DecodedRecords = { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
 
 /** Extends `records` with the next of `pieces` until it has `count` rows, or there are no more. */
 async function readUntil(

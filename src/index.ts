@@ -4,6 +4,7 @@ export type { KafkaOptions } from './client-config/kafka-options.ts'
 export type {
   JobSummary,
   PackedRows,
+  PackedSourceRows,
   Sink,
   SinkHeader,
   Source,

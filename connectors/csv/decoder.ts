@@ -1,17 +1,22 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { RowmillError } from '../../src/index.ts'
+import { type PackedRows, RowmillError } from '../../src/index.ts'
 import type { CsvDialect } from '../../src/pandas/read-csv.ts'
+import { PlainSplitter } from './plain-records.ts'
 import { splitRecords } from './records.ts'
+import { RestOfBytes } from './rest-of-bytes.ts'
 
-/** Records, and the byte at which each begins. The four arrays have the same length. */
+/** Records, and the byte at which each begins. The arrays have the same length, but `rows` is empty if they are packed. */
 export interface DecodedRecords {
   readonly rows: string[][]
+  readonly packed: PackedRows | null
   readonly widths: number[]
   readonly lines: number[]
   readonly bytes: number[]
   /** As in SplitRecords. */
   readonly keptByC: number | null
 }
+
+export const NO_RECORDS: DecodedRecords = { rows: [], packed: null, widths: [], lines: [], bytes: [], keptByC: null }
 
 /** Where in a file the bytes begin, and what to leave out there. */
 export interface DecoderStart {
@@ -31,15 +36,16 @@ export class RecordDecoder {
   readonly #dialect: CsvDialect
   readonly #name: string
   readonly #only: number | null
+  readonly #plain: PlainSplitter
+  readonly #rest = new RestOfBytes()
   #line: number
   #byte: number
   #head: number
   #skipLines: number
   #signature: boolean
+  /** The bytes at hand as text, and whether they are ASCII. */
   #text = ''
   #ascii = true
-  /** The bytes of a character that ends in the next piece. */
-  #tail: Uint8Array = new Uint8Array(0)
   /** What is wrong with the bytes after #text. */
   #broken: RowmillError | null = null
 
@@ -47,6 +53,7 @@ export class RecordDecoder {
     const { byte, line, skipLines = 0, signature = false, only = null } = start
     this.#dialect = dialect
     this.#name = name
+    this.#plain = new PlainSplitter(dialect)
     this.#byte = byte
     this.#head = byte
     this.#line = line
@@ -61,16 +68,35 @@ export class RecordDecoder {
   }
 
   /**
-   * Takes the next piece. `final` says that none follows. Throws what splitRecords throws, and INPUT_ENCODING. If records
+   * Takes the next piece. `final` says that none follows. If `packs`, the records may come packed, in bytes that the next call
+   * overwrites. Throws what splitRecords throws, and INPUT_ENCODING. If records
    * come before the fault, they are returned first, and the next call throws. So the first fault in the file is the one
    * that is reported, however the bytes are cut.
    */
-  push(piece: Uint8Array, final: boolean): DecodedRecords {
-    if (this.#broken === null) this.#append(piece, final)
+  push(piece: Uint8Array, final: boolean, packs = false): DecodedRecords {
+    const bytes = this.#rest.join(piece)
+    const from = this.#byte
+    const records = (packs || this.#only !== null ? this.#splitPlain(bytes, final) : null) ?? this.#decode(bytes, final)
+    this.#rest.keep(this.#byte - from)
+    return records
+  }
+
+  /** Null: the bytes need a text. */
+  #splitPlain(bytes: Buffer, final: boolean): DecodedRecords | null {
+    if (this.#signature || this.#skipLines > 0) return null
+    const records = this.#plain.split(bytes, { final, line: this.#line, only: this.#only })
+    if (records === null) return null
+    const { rows, packed, widths, lines, starts, keptByC } = records
+    this.#addBase(starts)
+    this.#byte += records.consumed
+    this.#line = records.line
+    return { rows, packed, widths, lines, bytes: starts, keptByC }
+  }
+
+  #decode(bytes: Buffer, final: boolean): DecodedRecords {
+    this.#toText(bytes, final)
     const last = final && this.#broken === null
-    const records = this.#skipHead(last)
-      ? this.#split(last)
-      : { rows: [], widths: [], lines: [], bytes: [], keptByC: null }
+    const records = this.#skipHead(last) ? this.#split(last) : NO_RECORDS
     if (this.#broken !== null && (final || records.rows.length === 0)) throw this.#broken
     return records
   }
@@ -80,11 +106,17 @@ export class RecordDecoder {
     const options = { dialect: this.#dialect, final, line: this.#line, name: this.#name, only: this.#only }
     const records = splitRecords(text, options)
     const bytes = this.#ascii ? records.starts : byteOffsets(text, records.starts)
-    const base = this.#byte
-    if (base > 0) for (let index = 0; index < bytes.length; index++) bytes[index]! += base
+    this.#addBase(bytes)
     this.#drop(records.consumed)
     this.#line = records.line
-    return { rows: records.rows, widths: records.widths, lines: records.lines, bytes, keptByC: records.keptByC }
+    const { rows, widths, lines, keptByC } = records
+    return { rows, packed: null, widths, lines, bytes, keptByC }
+  }
+
+  /** Makes places in the file of places in the bytes at hand. */
+  #addBase(places: number[]): void {
+    const base = this.#byte
+    if (base > 0) for (let index = 0; index < places.length; index++) places[index]! += base
   }
 
   #drop(count: number): void {
@@ -110,23 +142,16 @@ export class RecordDecoder {
     return true
   }
 
-  #append(piece: Uint8Array, final: boolean): void {
-    const joined = this.#tail.length > 0 ? Buffer.concat([this.#tail, piece]) : asBuffer(piece)
-    if (this.#text === '') this.#ascii = true
-    if (isAscii(joined)) {
-      this.#tail = new Uint8Array(0)
-      this.#text += joined.toString('latin1')
+  #toText(bytes: Buffer, final: boolean): void {
+    this.#broken = null
+    this.#ascii = isAscii(bytes)
+    if (this.#ascii) {
+      this.#text = bytes.toString('latin1')
       return
     }
-    const whole = final ? joined.length : wholeCharacters(joined)
-    const valid = joined.subarray(0, whole)
-    if (!isUtf8(valid)) {
-      this.#break(joined)
-      return
-    }
-    this.#tail = Uint8Array.prototype.slice.call(joined, whole)
-    this.#text += valid.toString('utf8')
-    this.#ascii = false
+    const valid = final ? bytes : bytes.subarray(0, wholeCharacters(bytes))
+    if (isUtf8(valid)) this.#text = valid.toString('utf8')
+    else this.#break(bytes)
   }
 
   /** Takes the characters before the first wrong byte. */
@@ -136,8 +161,7 @@ export class RecordDecoder {
       while (good + size <= joined.length && isPrefix(joined.subarray(0, good + size))) good += size
     }
     good = wholeCharacters(joined.subarray(0, good))
-    this.#text += joined.toString('utf8', 0, good)
-    this.#ascii = false
+    this.#text = joined.toString('utf8', 0, good)
     const byte = this.#byte + Buffer.byteLength(this.#text)
     const line = this.#line + countLineEnds(this.#text)
     this.#broken = new RowmillError(
@@ -146,10 +170,6 @@ export class RecordDecoder {
       { byte, line },
     )
   }
-}
-
-function asBuffer(piece: Uint8Array): Buffer {
-  return Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
 }
 
 function byteOffsets(text: string, starts: readonly number[]): number[] {

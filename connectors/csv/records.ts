@@ -94,7 +94,7 @@ export function splitRecords(text: string, options: SplitOptions): SplitRecords 
       records.widths.push(width)
       records.starts.push(at)
       records.lines.push(line)
-    } else if (!C_BLANK.test(text.slice(at, next))) keptByC ??= line
+    } else if (!isBlankInC(text.slice(at, next))) keptByC ??= line
     line += lineEnds
     at = Math.min(next, length)
   }
@@ -121,4 +121,9 @@ const C_BLANK = /^[ \t]*(?:\r\n|\r|\n)?$/
 /** Whether pandas drops the record: one cell of nothing but white space. */
 export function isBlank(cells: readonly string[]): boolean {
   return cells.length === 1 && BLANK.test(cells[0]!)
+}
+
+/** Whether pandas' C engine leaves out this line, which ends with its line end or is the last one. */
+export function isBlankInC(line: string): boolean {
+  return C_BLANK.test(line)
 }

@@ -89,7 +89,7 @@ async function sampled({
   const startedAt = performance.now()
   const header = await sampling.open()
   const openSeconds = (performance.now() - startedAt) / 1000
-  for await (const _ of sampling.rows());
+  for await (const _ of sampling.packed());
   const sample = await sampling.all
   if (sample.rows.length === 0) throw new RowmillError('INPUT_EMPTY', 'the input has no rows to try')
   const job = newJob({

@@ -1,4 +1,6 @@
 import { rowBytes } from '../wire/packed-rows.ts'
+import { CellMap } from './cell-map.ts'
+import type { PassingRow } from './passing-row.ts'
 import type { KeptRow } from './sample.ts'
 
 /** A longer row is not tried. */
@@ -13,7 +15,7 @@ const [EMPTY, SIGN, DIGIT, OTHER] = [0, 1, 2, 3]
 interface SeenColumn {
   readonly at: number
   /** The first row with each cell. Null: there are too many. */
-  cells: Map<string, KeptRow> | null
+  cells: CellMap<KeptRow> | null
   /** The first row with each way in which a cell begins. */
   readonly beginnings: KeptRow[]
 }
@@ -26,14 +28,20 @@ export class RareRows {
   #columns: SeenColumn[] | null = null
 
   /** Looks at the next row of the job. */
-  see(kept: KeptRow): void {
-    const { row } = kept
-    this.#columns ??= row.slice(0, MOST_COLUMNS).map((_, at) => ({ at, cells: new Map(), beginnings: [] }))
+  see(row: PassingRow): void {
+    const { cells } = row
+    const { bytes } = cells
+    this.#columns ??= Array.from({ length: Math.min(cells.width, MOST_COLUMNS) }, (_, at) => ({
+      at,
+      cells: new CellMap(),
+      beginnings: [],
+    }))
     for (const column of this.#columns) {
-      const cell = row[column.at] ?? ''
-      column.beginnings[beginningOf(cell)] ??= kept
-      if (column.cells === null || column.cells.has(cell)) continue
-      column.cells.set(cell, kept)
+      const start = cells.startOf(column.at)
+      const end = cells.endOf(column.at)
+      column.beginnings[start === end ? EMPTY : beginningOf(bytes[start]!)] ??= row.kept()
+      if (column.cells === null || column.cells.get(bytes, start, end)) continue
+      column.cells.add(bytes, start, end, row.kept())
       if (column.cells.size > MOST_CELLS) column.cells = null
     }
   }
@@ -46,9 +54,8 @@ export class RareRows {
   }
 }
 
-function beginningOf(cell: string): number {
-  if (cell === '') return EMPTY
-  const code = cell.charCodeAt(0)
-  if (code >= 48 && code <= 57) return DIGIT
-  return code === 45 ? SIGN : OTHER
+/** By the first byte of a cell. */
+function beginningOf(byte: number): number {
+  if (byte >= 48 && byte <= 57) return DIGIT
+  return byte === 45 ? SIGN : OTHER
 }

@@ -1,5 +1,7 @@
-import type { Source, SourceHeader, SourceRows } from '../connector.ts'
-import { rowBytes } from '../wire/packed-rows.ts'
+import type { PackedSourceRows, Source, SourceHeader, SourceRows } from '../connector.ts'
+import { packedRows } from '../wire/packed-rows.ts'
+import { packedPiecesOf } from '../wire/packed-source.ts'
+import { PassingRow } from './passing-row.ts'
 import { RareRows } from './rare-rows.ts'
 import {
   FIRST_ROWS,
@@ -67,18 +69,29 @@ export class SampledSource implements Source {
   async *rows(): AsyncGenerator<SourceRows> {
     let seq = 0
     for await (const piece of this.#source.rows()) {
-      this.#look(piece, seq)
+      const packed = packedRows(piece.rows)
+      if (packed !== null) this.#look({ packed, lines: piece.lines }, seq)
       seq += piece.rows.length
-      if (this.#kept.length >= FIRST_ROWS) this.#first.resolve(sampleOf(this.#kept.slice(0, FIRST_ROWS)))
       yield piece
     }
-    this.#first.resolve(sampleOf(this.#kept.slice(0, FIRST_ROWS)))
-    this.#all.resolve(this.#withOthers())
+    this.#end()
+  }
+
+  async *packed(): AsyncGenerator<SourceRows | PackedSourceRows> {
+    let seq = 0
+    for await (const piece of packedPiecesOf(this.#source)) {
+      if ('packed' in piece) {
+        this.#look(piece, seq)
+        seq += piece.packed.count
+      }
+      yield piece
+    }
+    this.#end()
   }
 
   /** If an earlier publisher sent the rows, nobody has read them here yet. */
   async published(): Promise<void> {
-    if (this.#seen === 0) for await (const _ of this.rows());
+    if (this.#seen === 0) for await (const _ of this.packed());
     await this.#source.published?.()
   }
 
@@ -87,17 +100,33 @@ export class SampledSource implements Source {
   }
 
   /** The source may be read twice. Rows are kept the first time. */
-  #look({ rows, lines }: SourceRows, first: number): void {
-    const end = first + rows.length
-    for (let seq = Math.max(first, this.#seen); seq < end; seq++) {
-      const kept = { row: rows[seq - first]!, seq, line: lines?.[seq - first] ?? null }
-      this.#twins.see(kept, seq < this.#ranges[0]!.to)
-      this.#rare.see(kept)
-      if (!this.#ranges.some(({ from, to }) => seq >= from && seq < to)) continue
-      this.#bytes += rowBytes(kept.row)
-      if (this.#bytes <= MOST_BYTES) this.#kept.push(kept)
+  #look({ packed, lines }: PackedSourceRows, first: number): void {
+    const row = new PassingRow(packed, { lines, first })
+    while (row.next()) {
+      const { seq } = row
+      if (seq < this.#seen) continue
+      this.#twins.see(row, seq < this.#ranges[0]!.to)
+      this.#rare.see(row)
+      if (!this.#isPlanned(seq)) continue
+      this.#bytes += row.bytes
+      if (this.#bytes <= MOST_BYTES) this.#kept.push(row.kept())
     }
-    this.#seen = Math.max(this.#seen, end)
+    this.#seen = Math.max(this.#seen, first + packed.count)
+    if (this.#kept.length >= FIRST_ROWS) this.#first.resolve(this.#firstRows)
+  }
+
+  #isPlanned(seq: number): boolean {
+    for (const { from, to } of this.#ranges) if (seq >= from && seq < to) return true
+    return false
+  }
+
+  get #firstRows(): Sample {
+    return sampleOf(this.#kept.slice(0, FIRST_ROWS))
+  }
+
+  #end(): void {
+    this.#first.resolve(this.#firstRows)
+    this.#all.resolve(this.#withOthers())
   }
 
   /** All rows to try. Twins and rare rows take the place of the last ones. */

@@ -1,4 +1,5 @@
-import { rowBytes } from '../wire/packed-rows.ts'
+import { CellMap } from './cell-map.ts'
+import type { PassingRow } from './passing-row.ts'
 import type { KeptRow } from './sample.ts'
 
 /** So many rows are remembered, unless they take more bytes than this. */
@@ -14,7 +15,7 @@ const PAIRS_OF_COLUMN = 2
 interface Column {
   readonly at: number
   /** The first row with each cell. */
-  readonly rows: Map<string, KeptRow>
+  readonly rows: CellMap<KeptRow>
   pairs: number
 }
 
@@ -41,22 +42,25 @@ export class Twins {
   }
 
   /** Looks at the next row of the job. A pair of rows that are `tried` anyway counts for its column, and is not kept. */
-  see(kept: KeptRow, tried: boolean): void {
+  see(row: PassingRow, tried: boolean): void {
+    const { cells } = row
+    const { bytes } = cells
     this.#columns ??= this.#isFull
       ? []
-      : kept.row.slice(0, MOST_COLUMNS).map((_, at) => ({ at, rows: new Map(), pairs: 0 }))
+      : Array.from({ length: Math.min(cells.width, MOST_COLUMNS) }, (_, at) => ({ at, rows: new CellMap(), pairs: 0 }))
     if (this.#columns.length === 0) return
-    const remembers = this.#remembers(kept)
+    const remembers = this.#remembers(row)
     for (const column of this.#columns) {
-      const cell = kept.row[column.at]
-      if (cell === undefined || cell === '') continue
-      const twin = column.rows.get(cell)
+      const start = cells.startOf(column.at)
+      const end = cells.endOf(column.at)
+      if (start === end) continue
+      const twin = column.rows.get(bytes, start, end)
       if (twin === undefined) {
-        if (remembers) column.rows.set(cell, kept)
+        if (remembers) column.rows.add(bytes, start, end, row.kept())
       } else if (++column.pairs >= PAIRS_OF_COLUMN) {
         this.#columns = this.#columns.filter(other => other !== column)
       }
-      if (twin && !tried) this.#keep(twin, kept)
+      if (twin && !tried) this.#keep(twin, row)
     }
   }
 
@@ -65,16 +69,16 @@ export class Twins {
     return this.#found.size + 2 > this.#most
   }
 
-  #remembers({ row }: KeptRow): boolean {
+  #remembers(row: PassingRow): boolean {
     if (this.#room.rows === 0) return false
-    const bytes = this.#room.bytes - rowBytes(row)
+    const bytes = this.#room.bytes - row.bytes
     this.#room = bytes < 0 ? { rows: 0, bytes: 0 } : { rows: this.#room.rows - 1, bytes }
     return bytes >= 0
   }
 
-  #keep(twin: KeptRow, kept: KeptRow): void {
-    if (this.#isFull || rowBytes(kept.row) > ROW_BYTES) return
-    for (const row of [twin, kept]) this.#found.set(row.seq, row)
+  #keep(twin: KeptRow, row: PassingRow): void {
+    if (this.#isFull || row.bytes > ROW_BYTES) return
+    for (const kept of [twin, row.kept()]) this.#found.set(kept.seq, kept)
     if (this.#isFull) this.#columns = []
   }
 }

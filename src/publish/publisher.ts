@@ -1,9 +1,9 @@
-import type { Source } from '../connector.ts'
+import type { PackedSourceRows, Source } from '../connector.ts'
 import { hasFailed, jobFailure } from '../core/job.ts'
 import { placeOf, rowsInPartition, rowsLeftInBlock } from '../core/sequence.ts'
 import { EXIT_CODES, RowmillError, toRowmillError } from '../errors.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
-import type { Job, Rows, Values } from '../model.ts'
+import type { Job, Values } from '../model.ts'
 import { appendJob, failJob, tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { checkSameFile } from '../pipeline/same-job.ts'
@@ -11,8 +11,9 @@ import { longestRow } from '../pipeline/topics.ts'
 import { counted } from '../support/counted.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import type { Say } from '../support/say.ts'
-import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
-import { rowBytes } from '../wire/packed-rows.ts'
+import { encodeEndOfInput, encodePackedRows, encodeRows } from '../wire/codec.ts'
+import { packedPiecesOf } from '../wire/packed-source.ts'
+import { RowCursor } from '../wire/row-cursor.ts'
 import { claimJob, firstRecord } from './claim-job.ts'
 import type { PublishOptions } from './publish-options.ts'
 import { findPublished, type Published } from './published-rows.ts'
@@ -96,6 +97,17 @@ function endsJob(error: unknown): boolean {
   return !facts['told'] && code !== 'READER_DIED' && exitCode !== EXIT_CODES.BROKER_UNREACHABLE
 }
 
+const NO_ROWS = new Uint8Array(0)
+
+/** The rows that wait for more of their message. */
+interface NextMessage {
+  /** Their bytes, as in `PackedRows`. */
+  readonly parts: Uint8Array[]
+  readonly lines: (number | null)[]
+  /** The bytes of all rows, with those that are not in `parts` yet. */
+  bytes: number
+}
+
 /** The rows of one job on their way to the broker. */
 class Publication {
   readonly #context: PipelineContext
@@ -109,7 +121,7 @@ class Publication {
   readonly #messageBytes: number
   #seq = 0
   #acked = 0
-  #piece: { rows: Values[]; lines: (number | null)[]; bytes: number } = { rows: [], lines: [], bytes: 0 }
+  #message: NextMessage = { parts: [], lines: [], bytes: 0 }
   #fault: unknown = null
 
   constructor(
@@ -128,46 +140,71 @@ class Publication {
 
   async run(source: Source): Promise<number> {
     const { signal } = this.#context
-    for await (const { rows, lines } of source.rows()) {
-      for (let i = 0; i < rows.length; i++) this.#add(rows[i]!, lines?.[i] ?? null)
+    for await (const piece of packedPiecesOf(source)) {
+      if ('packed' in piece) this.#add(piece)
+      else this.#refuse(piece.rows)
       await this.#sender.room(IN_FLIGHT_BYTES)
       signal.throwIfAborted()
       this.#throwFault()
     }
     signal.throwIfAborted() // a source that is closed ends as if it were complete
-    this.#send()
+    this.#send(NO_ROWS)
     await this.#sender.room(1)
     this.#throwFault()
     await this.#end()
     return this.#seq
   }
 
-  #add(row: Values, line: number | null): void {
-    const bytes = rowBytes(row)
-    const seq = this.#seq + this.#piece.rows.length
-    checkRow(bytes, { seq, line }, { header: this.#options.header, limit: this.#limit })
-    if (this.#piece.rows.length > 0 && this.#piece.bytes + bytes > this.#messageBytes) this.#send()
-    this.#piece.rows.push(row)
-    this.#piece.lines.push(line)
-    this.#piece.bytes += bytes
-    if (this.#piece.rows.length === rowsLeftInBlock(this.#seq, this.#job)) this.#send()
+  #add({ packed, lines }: PackedSourceRows): void {
+    const row = new RowCursor(packed)
+    const { bytes } = row
+    let start = 0
+    for (let i = 0; row.next(); i++) {
+      const size = row.end - row.from
+      const line = lines?.[i] ?? null
+      const message = this.#message
+      if (size > this.#limit.bytes) {
+        const seq = this.#seq + message.lines.length
+        checkRow(size, { seq, line }, { header: this.#options.header, limit: this.#limit })
+      }
+      if (message.lines.length > 0 && message.bytes + size > this.#messageBytes) {
+        this.#send(bytes.subarray(start, row.from))
+        start = row.from
+      }
+      const { lines: sent } = this.#message
+      sent.push(line)
+      this.#message.bytes += size
+      if (sent.length < rowsLeftInBlock(this.#seq, this.#job)) continue
+      this.#send(bytes.subarray(start, row.end))
+      start = row.end
+    }
+    // The source may overwrite these bytes.
+    if (start < bytes.length) this.#message.parts.push(Uint8Array.prototype.slice.call(bytes, start))
   }
 
-  #send(): void {
-    const { rows, lines } = this.#piece
-    if (rows.length === 0) return
-    this.#piece = { rows: [], lines: [], bytes: 0 }
+  /** Throws what is wrong with rows that cannot be packed. */
+  #refuse(rows: readonly Values[]): never {
+    const { id, epoch, from } = this.#job
+    const [seq, count] = [this.#seq + this.#message.lines.length, rows.length]
+    encodeRows({ job: id, epoch, from, seq, count, line: null, lineSteps: null, rows })
+    throw new RowmillError('INTERNAL', `rows from ${seq} on could not be packed.`)
+  }
+
+  /** `last` are the last rows of the message. */
+  #send(last: Uint8Array): void {
+    const { parts, lines } = this.#message
+    if (lines.length === 0) return
+    this.#message = { parts: [], lines: [], bytes: 0 }
     const { id, epoch, from, topic } = this.#job
-    const count = rows.length // the rows themselves are not kept until the acknowledgement
-    const line = { line: lines[0]!, lineSteps: lineSteps(lines) }
-    const message: Rows = { job: id, epoch, from, seq: this.#seq, count, ...line, rows }
+    const count = lines.length
+    const head = { job: id, epoch, from, seq: this.#seq, count, line: lines[0]!, lineSteps: lineSteps(lines) }
     const { partition, position } = placeOf(this.#seq, this.#job)
     this.#seq += count
     if (position + count <= (this.#published[partition]?.rows ?? 0)) {
       this.#acked += count
       return
     }
-    this.#sender.send({ topic, partition }, { key: id, value: encodeRows(message) }).then(
+    this.#sender.send({ topic, partition }, { key: id, value: encodePackedRows(head, [...parts, last]) }).then(
       () => {
         crashPoint('rows-acked')
         this.#acked += count

@@ -1,7 +1,8 @@
 import type { Source, SourceHeader } from '../connector.ts'
 import { RowmillError } from '../errors.ts'
 import { counted } from '../support/counted.ts'
-import { rowBytes } from '../wire/packed-rows.ts'
+import { packedPiecesOf } from '../wire/packed-source.ts'
+import { RowCursor } from '../wire/row-cursor.ts'
 
 /** A record in the source may take so many times its bytes in a message: ISO 8859-1 needs two bytes for an é in UTF-8. */
 const GROWTH = 2
@@ -41,6 +42,9 @@ export async function checkRowsFit(source: Source, at: { header: SourceHeader; l
   const { longestBytes, columns } = at.header
   if (longestBytes === undefined || GROWTH * longestBytes + VALUE_BYTES * columns.length <= at.limit.bytes) return
   let seq = 0
-  for await (const { rows, lines } of source.rows())
-    for (let i = 0; i < rows.length; i++) checkRow(rowBytes(rows[i]!), { seq: seq++, line: lines?.[i] ?? null }, at)
+  for await (const piece of packedPiecesOf(source)) {
+    if (!('packed' in piece)) return // `publish` will tell what is wrong with it
+    const row = new RowCursor(piece.packed)
+    for (let i = 0; row.next(); i++) checkRow(row.end - row.from, { seq: seq++, line: piece.lines?.[i] ?? null }, at)
+  }
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import type { Source, SourceRows } from '../connector.ts'
+import type { PackedSourceRows, Source, SourceRows } from '../connector.ts'
 import { RowmillError } from '../errors.ts'
 import type { Values } from '../model.ts'
 import { INDEX_KINDS } from '../pandas/index-kind.ts'
 import { digestOf, SOURCE_DIGEST } from '../pipeline/source-identity.ts'
+import { RowCursor } from '../wire/row-cursor.ts'
 import { checkRules, type Rule } from './rules.ts'
 
 type NewSource = Source | Promise<Source>
@@ -43,6 +44,7 @@ function rulesOf(contract: SourceContract): Rule[] {
   const rules: Rule[] = [
     ['open gives the header', () => using(create(), source => checkHeader(source, contract))],
     ['rows come once, in order, with growing lines', () => using(create(), source => checkRows(source, contract))],
+    ['packed yields the rows of rows', () => checkPacked(contract)],
     ['close may come at any time, and twice', () => checkClose(contract)],
     ['the promise about resuming holds', () => checkResuming(contract)],
   ]
@@ -102,6 +104,25 @@ async function readRows(source: Source): Promise<SourceRows> {
     }
   }
   return { rows: found, lines }
+}
+
+async function checkPacked({ create, rows }: SourceContract): Promise<void> {
+  const found: Values[] = []
+  await using(create(), async source => {
+    if (!source.packed) return
+    await source.open()
+    for await (const piece of source.packed()) found.push(...textsOf(piece))
+    assert.deepEqual(found, rows)
+  })
+}
+
+function textsOf(piece: SourceRows | PackedSourceRows): readonly Values[] {
+  if ('rows' in piece) return piece.rows
+  const row = new RowCursor(piece.packed)
+  const rows: Values[] = []
+  while (row.next()) rows.push(row.values())
+  assert.equal(row.end, row.bytes.length, 'the bytes of a packed piece are those of its rows')
+  return rows
 }
 
 async function checkClose({ create }: SourceContract): Promise<void> {

@@ -3,9 +3,9 @@ import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
 import { scan } from './avro-scan.ts'
 import { type Format, formatOf, formats, HEADER_BYTES } from './formats.ts'
-import { packRows, unpackRows } from './packed-rows.ts'
+import { packedNumber, packRows, unpackRows } from './packed-rows.ts'
 import type { WireKind, WireRecord } from './record.ts'
-import { flawOf, loneSurrogate } from './record-flaws.ts'
+import { flawOf, headFlaw, loneSurrogate } from './record-flaws.ts'
 
 /** The largest message: the topics' max.message.bytes of 16 MiB, less 64 KiB for Kafka's own bytes. */
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
@@ -13,6 +13,7 @@ export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
 const READING = 'read this message'
 /** 00 and the id of the schema, in Confluent wire format. */
 const CONFLUENT_HEADER_BYTES = 5
+const END_OF_ARRAY = Buffer.from([0])
 const SCRATCH_BYTES = 64 * 1024
 const SCRATCH_KEPT_BYTES = 1024 * 1024
 
@@ -24,6 +25,19 @@ export function encodeJob(job: Job): Buffer {
 
 export function encodeRows(rows: Rows): Buffer {
   return encodePacked({ kind: 'rows', value: rows })
+}
+
+/** As `encodeRows`. `parts` are the rows, one after the other, as in `PackedRows`: `head.count` rows in all, at least one. */
+export function encodePackedRows(head: Omit<Rows, 'rows'>, parts: readonly Uint8Array[]): Buffer {
+  const record = { kind: 'rows', value: { ...head, rows: [] } } as const
+  const format = formatOf(record)
+  const flaw = headFlaw(head, head.count)
+  if (flaw !== null) throw refusal(format, flaw)
+  const start = encodeUnjudged(format, record)
+  const length = parts.reduce((sum, part) => sum + part.length, 0)
+  const message = [start.subarray(0, -1), packedNumber(head.count), ...parts, END_OF_ARRAY]
+  checkSize(format, start.length + message[1]!.length + length)
+  return Buffer.concat(message)
 }
 
 export function encodeEndOfInput(end: EndOfInput): Buffer {

@@ -3,6 +3,7 @@
  * avsc writes value by value, which takes most of the time of a fast pipeline.
  */
 
+import type { PackedRows } from '../connector.ts'
 import type { Values } from '../model.ts'
 import { MAX_ITEMS } from './avro-scan.ts'
 
@@ -37,6 +38,24 @@ export function mostBytes(rows: readonly Values[]): number {
  * there are too many. The plain encoder then tells which.
  */
 export function packRows(rows: readonly Values[]): string | null {
+  if (rows.length > MAX_ITEMS) return null
+  const packed = pack(rows)
+  return packed === null ? null : `${rows.length > 0 ? varint(rows.length) : ''}${packed}\0`
+}
+
+/** The rows as bytes. Null: a value is no text that UTF-8 can carry, or a row has too many. */
+export function packedRows(rows: readonly Values[]): PackedRows | null {
+  const packed = pack(rows)
+  return packed === null ? null : { bytes: Buffer.from(packed, 'latin1'), count: rows.length }
+}
+
+/** A number >= 0 in Avro's encoding. */
+export function packedNumber(n: number): Buffer {
+  return Buffer.from(varint(n), 'latin1')
+}
+
+/** The rows of `PackedRows`, a character for each byte, or null. */
+function pack(rows: readonly Values[]): string | null {
   const packed = join(rows, value => value)
   // In UTF-8 each character beyond ASCII takes more bytes. These may only be the bytes of numbers, which take two there.
   if (packed === null || Buffer.byteLength(packed.text) === packed.text.length + packed.marks)
@@ -47,9 +66,8 @@ export function packRows(rows: readonly Values[]): string | null {
 
 /** `marks` is how many bytes of numbers are beyond ASCII. Appending is fast, since V8 copies all pieces at once in the end. */
 function join(rows: readonly Values[], bytesOf: (value: string) => string): { text: string; marks: number } | null {
-  if (rows.length > MAX_ITEMS) return null
-  let text = rows.length > 0 ? varint(rows.length) : ''
-  let marks = Math.max(0, text.length - 1)
+  let text = ''
+  let marks = 0
   for (const row of rows) {
     if (row.length > MAX_ITEMS) return null
     if (row.length > 0) {
@@ -67,7 +85,7 @@ function join(rows: readonly Values[], bytesOf: (value: string) => string): { te
     }
     text += '\0'
   }
-  return { text: `${text}\0`, marks }
+  return { text, marks }
 }
 
 /** The bytes of the numbers that came before: finding them costs less than making them. */

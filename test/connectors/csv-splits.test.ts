@@ -10,8 +10,9 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { CsvSource, type CsvSourceOptions } from '../../connectors/csv-source.ts'
 import { PIECE_BYTES } from '../../connectors/file/checked-file.ts'
-import type { SourceHeader } from '../../src/connector.ts'
+import type { SourceHeader, SourceRows } from '../../src/connector.ts'
 import { RowmillError } from '../../src/errors.ts'
+import { packedNumber, unpackRows } from '../../src/wire/packed-rows.ts'
 
 let folder: string
 before(async () => {
@@ -21,17 +22,30 @@ after(() => folder && rm(folder, { recursive: true }))
 
 interface Found {
   header: SourceHeader | null
+  /** The differences between pandas' engines that it met. */
+  readonly said: string[]
   readonly records: { row: readonly string[]; line: number }[]
   error: Pick<RowmillError, 'code' | 'message' | 'facts'> | null
 }
 
 /** What the source reports about an input until its end or its error. */
-async function read(options: Partial<CsvSourceOptions>): Promise<Found> {
-  const found: Found = { header: null, records: [], error: null }
-  const csv = new CsvSource({ path: '-', readCsv: {}, delimiter: null, indexKind: null, ...options })
+async function read(
+  options: Partial<CsvSourceOptions>,
+  rowsOf: (csv: CsvSource) => AsyncIterable<SourceRows> = csv => csv.rows(),
+): Promise<Found> {
+  const found: Found = { header: null, said: [], records: [], error: null }
+  const { said } = found
+  const csv = new CsvSource({
+    path: '-',
+    readCsv: {},
+    delimiter: null,
+    indexKind: null,
+    say: text => said.push(text),
+    ...options,
+  })
   try {
     found.header = await csv.open()
-    for await (const { rows, lines } of csv.rows()) {
+    for await (const { rows, lines } of rowsOf(csv)) {
       found.records.push(...rows.map((row, at) => ({ row, line: lines![at]! })))
     }
   } catch (error) {
@@ -46,6 +60,23 @@ async function read(options: Partial<CsvSourceOptions>): Promise<Found> {
     await csv.close()
   }
   return found
+}
+
+/** The same, where the rows come as bytes if they can. Also tells whether any did. */
+async function readPacked(options: Partial<CsvSourceOptions>): Promise<Found & { packed: boolean }> {
+  let packed = false
+  const found = await read(options, async function* (csv) {
+    for await (const piece of csv.packed()) {
+      if (!('packed' in piece)) yield piece
+      else {
+        packed = true
+        const { bytes, count } = piece.packed
+        const array = Buffer.concat([packedNumber(count), bytes, Buffer.from([0])])
+        yield { rows: unpackRows(array, 0), lines: piece.lines }
+      }
+    }
+  })
+  return { ...found, packed }
 }
 
 /** The same rows, or those that had come before the same error. */
@@ -100,6 +131,89 @@ test('any split of the bytes gives the same header, rows, lines and error', asyn
       assertSame(await read({ stdin: Readable.from(split(data, cuts)), readCsv }), whole)
     }),
     { numRuns: 1000 },
+  )
+})
+
+/** Lines that mostly need no text, and cells of all lengths that the packed form writes differently. */
+const plainCell = fc.oneof(
+  { arbitrary: fc.constantFrom('ab', '7', 'ö'), weight: 30 },
+  fc.constant('"q"'),
+  fc.constantFrom('', '1', '007', '-1.5', ' ', '\t', 'é', '😀', '\u2028', '\0', '\x85', 'abc', '\ufeff'),
+  fc.constantFrom(62, 63, 64, 65, 8191, 8192, 8193, 131_072, 131_073).map(length => 'x'.repeat(length)),
+  fc.constantFrom(31, 32, 4096).map(length => 'é'.repeat(length)),
+)
+const plainEnd = fc.oneof(
+  { arbitrary: fc.constant('\n'), weight: 12 },
+  fc.constantFrom('\n\n', '\r\n', '\n \n', '\n\u3000\n', ''),
+)
+/** A header, and rows that are rarely wider. */
+const plainContent = fc
+  .constantFrom(1, 4, 4, 4, 65)
+  .chain(width =>
+    fc.tuple(
+      fc.constantFrom('', '', '', '\ufeff').map(mark => `${mark}ID${',A'.repeat(width - 1)}\n`),
+      fc.array(
+        fc
+          .tuple(
+            fc.array(plainCell, { minLength: 1, maxLength: Math.min(width, 5) }),
+            fc.nat(width === 65 ? 62 : 0),
+            plainEnd,
+          )
+          .map(([cells, more, end]) => `${cells.join(',')}${',w'.repeat(more)}${end}`),
+        { maxLength: 12 },
+      ),
+      fc.oneof({ arbitrary: fc.constant(Buffer.alloc(0)), weight: 6 }, wrong),
+    ),
+  )
+  .map(([head, lines, last]) => Buffer.concat([Buffer.from(head + lines.join('')), last]))
+
+test('rows that come as bytes are the rows that come as text, with the same header, lines and error', async () => {
+  const path = join(folder, 'packed.csv')
+  let packed = 0
+  await fc.assert(
+    fc.asyncProperty(
+      fc.oneof({ arbitrary: plainContent, weight: 3 }, content),
+      anyCuts,
+      arguments_,
+      async (data, cuts, readCsv) => {
+        const pieces = data.length > 1000 && cuts === 'every byte' ? [data] : split(data, cuts)
+        const texts = await read({ stdin: Readable.from(pieces), readCsv })
+        const { packed: some, ...found } = await readPacked({ stdin: Readable.from(pieces), readCsv })
+        assert.deepEqual(found, texts)
+        await rm(path, { force: true })
+        await writeFile(path, data)
+        const file = await readPacked({ path, readCsv })
+        assert.deepEqual({ ...file, packed: null }, { ...(await read({ path, readCsv })), packed: null })
+        packed += Number(some) + Number(file.packed)
+      },
+    ),
+    { numRuns: 1500 },
+  )
+  assert.ok(packed > 500, `only ${packed} inputs had rows that came as bytes`)
+})
+
+test('the scan of a file without quotes finds what the scan of the same file with quotes finds', async () => {
+  const path = join(folder, 'scanned.csv')
+  const scan = async (data: Buffer, readCsv: Record<string, unknown>) => {
+    await rm(path, { force: true })
+    await writeFile(path, data)
+    const { header, error } = await read({ path, readCsv })
+    if (error) return { code: error.code }
+    const { identity: _, longestBytes: __, options: ___, ...scanned } = header!
+    return scanned
+  }
+  await fc.assert(
+    fc.asyncProperty(
+      plainContent,
+      fc.constantFrom({}, { index_col: 1 }, { index_col: null }),
+      async (data, readCsv) => {
+        // A quoted cell in the last line makes text of the bytes.
+        const end = data.length === 0 || data.at(-1) === 10 ? '' : '\n'
+        const plain = await scan(Buffer.concat([data, Buffer.from(`${end}7\n`)]), readCsv)
+        assert.deepEqual(await scan(Buffer.concat([data, Buffer.from(`${end}"7"\n`)]), readCsv), plain)
+      },
+    ),
+    { numRuns: 500 },
   )
 })
 

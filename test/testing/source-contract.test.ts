@@ -7,10 +7,11 @@ import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { CsvSource } from '../../connectors/csv-source.ts'
 import { TcpSource } from '../../connectors/tcp-source.ts'
-import type { Source, SourceHeader, SourceRows } from '../../src/connector.ts'
+import type { PackedSourceRows, Source, SourceHeader, SourceRows } from '../../src/connector.ts'
 import { RowmillError } from '../../src/errors.ts'
 import type { Values } from '../../src/model.ts'
 import { frameOf } from '../../src/support/frame.ts'
+import { packed } from '../../src/testing/sink-rows.ts'
 import { type SourceContract, testSource } from '../../src/testing.ts'
 import { testFolder } from '../helpers/cli.ts'
 
@@ -194,6 +195,16 @@ const CONTROLS: readonly (readonly [fault: string, rule: string, SourceContract]
     'has a digest of no known form',
     'the promise about resuming',
     faulty(open({ options: [{ name: 'sourceDigest', value: 'md5:0' }] })),
+  ],
+  [
+    'packs other rows than it has',
+    'packed yields the rows of rows',
+    faulty({
+      async *packed(): AsyncGenerator<SourceRows | PackedSourceRows> {
+        yield { rows: rows.slice(0, 2), lines: null }
+        yield { packed: packed([['3', '']]), lines: null }
+      },
+    }),
   ],
   ['has one digest for all input', 'other input is told apart', faulty({}, { createOther: () => new InMemory() })],
   ['ends where its input breaks', 'broken input is an error', faulty({}, { createBroken: () => new InMemory() })],
