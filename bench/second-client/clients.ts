@@ -3,23 +3,21 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { Kafka } from '../../src/kafka/index.ts'
 import { asReal } from '../../test/fakes/kafka.ts'
-import { OwnFetchKafka, OwnProduceKafka, SecondKafka } from './kafka.ts'
+import { OwnFetchKafka, SecondKafka } from './kafka.ts'
 import type { Shape, Taken } from './shapes.ts'
 
 const settings = (broker: string) => ({ brokers: [broker], clientId: 'measure' })
 
-/** KafkaJS first: the others are compared with it. */
+/** KafkaJS, with our own requests to read and to write, first: the others are compared with it. */
 export const CLIENTS = {
   KafkaJS: broker => new Kafka(settings(broker)),
   platformatic: broker => asReal<Kafka>(new SecondKafka(settings(broker))),
   'platformatic, consumer.fetch': broker => asReal<Kafka>(new OwnFetchKafka(settings(broker))),
-  'KafkaJS, our Produce': broker => asReal<Kafka>(new OwnProduceKafka(settings(broker))),
 } satisfies Record<string, (broker: string) => Kafka>
 
 /** What only one kind of shape tells apart from another client. */
 export const ONLY: Readonly<Record<string, Shape['does']>> = {
   'platformatic, consumer.fetch': 'fetch',
-  'KafkaJS, our Produce': 'send',
 }
 
 export interface Task {

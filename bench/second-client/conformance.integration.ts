@@ -3,9 +3,8 @@ import type { Kafka } from '../../src/kafka/index.ts'
 import { asReal } from '../../test/fakes/kafka.ts'
 import { brokerAddress } from '../../test/helpers/broker.ts'
 import { conformance } from '../../test/kafka/conformance.ts'
-import { OwnProduceKafka, SecondKafka } from './kafka.ts'
+import { SecondKafka } from './kafka.ts'
 
 const settings = async () => ({ brokers: [await brokerAddress()], clientId: 'second' })
 
 suite('platformatic', () => conformance(async () => asReal<Kafka>(new SecondKafka(await settings()))))
-suite('KafkaJS, our Produce', () => conformance(async () => asReal<Kafka>(new OwnProduceKafka(await settings()))))

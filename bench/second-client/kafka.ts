@@ -6,7 +6,6 @@ import { Consumer, Producer as PlatformaticProducer } from '@platformatic/kafka'
 import { Kafka, type Producer, type Reader } from '../../src/kafka/index.ts'
 import { asReal, type Public } from '../../test/fakes/kafka.ts'
 import { OwnFetch } from './own-fetch.ts'
-import { OwnProducer } from './own-produce.ts'
 import { SecondProducer } from './producer.ts'
 import { SecondReader } from './reader.ts'
 
@@ -17,27 +16,31 @@ const AS_KAFKAJS_RETRIES = { retries: 5, retryDelay: 100 }
 
 export class SecondKafka implements Public<Kafka> {
   readonly settings: Kafka['settings']
-  protected readonly first: Kafka
+  readonly #first: Kafka
 
   constructor(settings: Kafka['settings']) {
     this.settings = settings
-    this.first = new Kafka(settings)
+    this.#first = new Kafka(settings)
   }
 
   get patience() {
-    return this.first.patience
+    return this.#first.patience
   }
 
   admin() {
-    return this.first.admin()
+    return this.#first.admin()
   }
 
   member(groupId: string, topics: readonly string[]) {
-    return this.first.member(groupId, topics)
+    return this.#first.member(groupId, topics)
+  }
+
+  groupOffsets(groupId: string, topics: readonly string[]) {
+    return this.#first.groupOffsets(groupId, topics)
   }
 
   probe(address: string, signal: AbortSignal) {
-    return this.first.probe(address, signal)
+    return this.#first.probe(address, signal)
   }
 
   async producer(): Promise<Producer> {
@@ -72,16 +75,5 @@ export class SecondKafka implements Public<Kafka> {
 export class OwnFetchKafka extends SecondKafka {
   override async reader(): Promise<Reader> {
     return new OwnFetch(this.consumer()) as unknown as Reader
-  }
-}
-
-/** KafkaJS with a Produce request of ours. */
-export class OwnProduceKafka extends SecondKafka {
-  override async producer(): Promise<Producer> {
-    return asReal<Producer>(await OwnProducer.open(this))
-  }
-
-  override reader(topics: readonly string[], options = {}): Promise<Reader> {
-    return this.first.reader(topics, options)
   }
 }

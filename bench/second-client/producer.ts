@@ -1,15 +1,17 @@
 import type { Producer as PlatformaticProducer } from '@platformatic/kafka'
 import { noPartition } from '../../src/kafka/errors.ts'
 import type { OutgoingMessage, Producer, TopicPartition } from '../../src/kafka/index.ts'
+import type { Take } from '../../src/kafka/leader-requests.ts'
 import type { Patience } from '../../src/kafka/limits.ts'
+import { RequestRoom } from '../../src/kafka/request-room.ts'
 import type { Public } from '../../test/fakes/kafka.ts'
 import { rethrown } from './broker-error.ts'
 
 const ACKS_ALL = -1
+const MOST = { bytes: 1_000_000, messages: 2000 }
 
 export class SecondProducer implements Public<Producer> {
   readonly patience: Patience
-  readonly maxRequestBytes = null
   readonly #producer: PlatformaticProducer
 
   constructor(producer: PlatformaticProducer, patience: Patience) {
@@ -17,7 +19,9 @@ export class SecondProducer implements Public<Producer> {
     this.patience = patience
   }
 
-  async send({ topic, partition }: TopicPartition, messages: readonly OutgoingMessage[]): Promise<number> {
+  async send({ topic, partition }: TopicPartition, given: readonly OutgoingMessage[] | Take): Promise<number> {
+    await null // the caller may add more messages in the same turn
+    const messages = typeof given === 'function' ? given(new RequestRoom(MOST)) : given
     try {
       await this.#checkPartition({ topic, partition })
       const { offsets } = await this.#producer.send({

@@ -6,7 +6,6 @@ import createAdmin from 'kafkajs/src/admin/index.js'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { createLogger } from 'kafkajs/src/loggers/index.js'
-import createProducer from 'kafkajs/src/producer/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import type { Say } from '../support/say.ts'
@@ -125,20 +124,22 @@ export class Kafka {
   }
 
   async producer(): Promise<Producer> {
-    const { maxRequestBytes = null, retries } = this.#limits
+    const { maxRequestBytes = null, retries, retryBackoffMs, retryBackoffMaxMs } = this.#limits
     const { cluster } = this.#newCluster()
-    const producer = createProducer({
-      cluster,
-      logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
-      idempotent: false,
-      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: retries === undefined ? this.#retry : { ...this.#retry, retries: 0 }, // then the sender counts each retry
-    })
-    await this.#connecting(() => producer.connect())
+    await this.#connecting(() => cluster.connect())
     const { format, compression = 'none' } = this.settings
-    const patience = { ...this.patience, ...(retries === undefined ? {} : { retries }) }
-    const parts = { format: format ?? AS_IT_IS, compression, rights: this.#rights, patience }
-    return new Producer(producer, cluster, { ...parts, maxRequestBytes })
+    return new Producer(cluster, {
+      format: format ?? AS_IT_IS,
+      compression,
+      rights: this.#rights,
+      patience: { ...this.patience, ...(retries === undefined ? {} : { retries }) },
+      retries: {
+        most: retries === undefined ? RETRIES : 0, // then the sender counts each retry
+        firstMs: retryBackoffMs,
+        longestMs: retryBackoffMaxMs,
+      },
+      maxRequestBytes,
+    })
   }
 
   /**

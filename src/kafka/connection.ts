@@ -6,6 +6,7 @@ import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { RowmillError } from '../errors.ts'
 import { printable } from '../support/printable.ts'
 import { contactOf } from './contact.ts'
+import { isFramed, sendFrame } from './framed-request.ts'
 import { refusalOf } from './refusal.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { isLoopback, nodeTls, tlsOptions } from './tls.ts'
@@ -56,6 +57,7 @@ export function mendConnections(): void {
   isMended = true
   stopIdleTimers()
   explainRefusedConnections()
+  writeFrames()
   endSilentConnections()
 }
 
@@ -87,6 +89,14 @@ function explainRefusedConnections(): void {
       const message = this.socketFactory.describe(this, said) ?? (error as Error).message
       throw Object.assign(error as Error, { message })
     }
+  }
+}
+
+/** KafkaJS would copy a request of ours twice. */
+function writeFrames(): void {
+  const send = Connection.prototype.send
+  Connection.prototype.send = function (this: Connection, call) {
+    return isFramed(call) ? sendFrame(this, call) : send.call(this, call)
   }
 }
 

@@ -106,7 +106,7 @@ function silent(cause: unknown): RowmillError {
 
 export function noPartition({ topic, partition }: TopicPartition): Error {
   const text = `topic ${topic} has no partition ${partition}. Was it created again with fewer partitions?`
-  return Object.assign(new Error(text), { type: 'UNKNOWN_TOPIC_OR_PARTITION', retriable: true })
+  return Object.assign(new Error(text), { type: 'UNKNOWN_TOPIC_OR_PARTITION' })
 }
 
 /**

@@ -5,8 +5,6 @@
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
  * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
  */
-import './exact-requests.ts' // first: the others load KafkaJS
-
 export { KafkaAdmin, type PartitionReplicas, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'

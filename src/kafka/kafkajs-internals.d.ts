@@ -23,7 +23,8 @@ declare module 'kafkajs/src/cluster/index.js' {
       pool: { sessionLifetime: { toString(): string } }[]
       send<A>(call: {
         request: ProtocolRequest & { encode?: () => Promise<unknown> }
-        requestTimeout: number
+        /** In ms. Default: that of the connection. */
+        requestTimeout?: number
         response: { decode(answer: Buffer): Promise<A>; parse(answer: A): Promise<A> }
       }): Promise<A>
     }
@@ -118,58 +119,31 @@ declare module 'kafkajs/src/admin/index.js' {
   export default function createAdmin(options: { cluster: Cluster; logger: Logger; retry: RetryOptions }): Admin
 }
 
-declare module 'kafkajs/src/producer/index.js' {
-  import type { ICustomPartitioner, Logger, Producer, RetryOptions } from 'kafkajs'
-  import type Cluster from 'kafkajs/src/cluster/index.js'
-  export default function createProducer(options: {
-    cluster: Cluster
-    logger: Logger
-    idempotent: boolean
-    createPartitioner: ICustomPartitioner
-    retry: RetryOptions
-  }): Producer
-}
-
-declare module 'kafkajs/src/protocol/request.js' {
-  export default function encodeFrame(call: {
-    correlationId: number
-    clientId: string
-    request: { encode: () => Promise<unknown> }
-  }): Promise<{ buffer: Buffer }>
-}
-
-declare module 'kafkajs/src/protocol/requests/produce/index.js' {
-  export interface ProduceCall {
-    acks: number
-    timeout: number
-    compression: number
-    topicData: readonly {
-      topic: string
-      partitions: readonly { partition: number; messages: readonly { key: string; value: Buffer }[] }[]
-    }[]
-  }
-  const definition: {
-    protocol(options: { version: number }): (call: ProduceCall) => {
-      request: {
-        encode: () => Promise<{ buffer: Buffer }>
-        /** Ours, in exact-produce.ts. */
-        frame?: (head: { correlationId: number; clientId: string }) => Promise<Buffer>
-      }
-    }
-  }
-  export default definition
-}
-
 declare module 'kafkajs/src/network/requestQueue/index.js' {
   export default class RequestQueue {
     pending: unknown[]
     throttledUntil: number
     scheduleCheckPendingRequests(): void
+    push(request: {
+      entry: {
+        apiKey: number
+        apiName: string
+        apiVersion: number
+        correlationId: number
+        resolve(answer: { payload: Buffer }): void
+        reject(error: Error): void
+      }
+      expectResponse: boolean
+      requestTimeout: number | null
+      sendRequest(): void
+    }): void
+    maybeThrottle(throttleMs: number): void
   }
 }
 
 declare module 'kafkajs/src/network/connection.js' {
   import type { ISocketFactory } from 'kafkajs'
+  import type RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 
   interface Address {
     readonly host: string
@@ -186,6 +160,11 @@ declare module 'kafkajs/src/network/connection.js' {
     /** That of ours, in client.ts. */
     readonly socketFactory: ISocketFactory & { readonly describe: (address: Address, said: string) => string | null }
     readonly sasl: unknown
+    readonly clientId: string
+    readonly requestQueue: RequestQueue
+    authenticate(): Promise<void>
+    failIfNotConnected(): void
+    nextCorrelationId(): number
     isConnected(): boolean
     connect(): Promise<boolean>
     isAuthenticated(): boolean

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test'
 import type { Source, SourceHeader, SourceRows } from '../../src/connector.ts'
 import { partitionOf, rowsInPartition, seqOf } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
-import { Kafka, type OutgoingMessage, type Producer, type TopicPartition } from '../../src/kafka/index.ts'
+import { Kafka, type Producer } from '../../src/kafka/index.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { EndOfInput, Job, Rows, Values } from '../../src/model.ts'
 import { failJob } from '../../src/pipeline/append-job.ts'
@@ -18,6 +18,7 @@ import type { WireRecord } from '../../src/wire/record.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
 import { readTopic } from '../helpers/pipeline.ts'
+import { taken } from '../helpers/taken.ts'
 import { until } from '../helpers/until.ts'
 
 const silent = () => {}
@@ -61,12 +62,13 @@ class WatchedKafka extends Kafka {
   override async producer(): Promise<Producer> {
     const producer = await super.producer()
     const send = producer.send.bind(producer)
-    producer.send = async (to: TopicPartition, messages: readonly OutgoingMessage[]) => {
+    producer.send = async (to, given, signal) => {
+      const messages = await taken(given)
       const note = (what: 'sent' | 'acked') =>
         this.events.push(...messages.map(({ value }) => ({ what, ...to, record: decode(value) })))
       note('sent')
       await this.hold(to.topic)
-      const offset = await send(to, messages)
+      const offset = await send(to, messages, signal)
       note('acked')
       return offset
     }

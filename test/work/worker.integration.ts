@@ -6,13 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { type Layout, rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
-import {
-  type GroupMember,
-  Kafka,
-  type OutgoingMessage,
-  type PartitionOffset,
-  type Producer,
-} from '../../src/kafka/index.ts'
+import { type GroupMember, Kafka, type PartitionOffset, type Producer } from '../../src/kafka/index.ts'
 import type { Reject, Result, Rows } from '../../src/model.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
@@ -22,6 +16,7 @@ import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { classified, Exclaimer, numbered } from '../helpers/exclaimer.ts'
 import { jobRecord, readTopic } from '../helpers/pipeline.ts'
 import { type PipelineParts, RunningPipeline } from '../helpers/running-pipeline.ts'
+import { taken } from '../helpers/taken.ts'
 import { until } from '../helpers/until.ts'
 
 const silent = () => {}
@@ -36,9 +31,10 @@ class WatchedKafka extends Kafka {
   override async producer(): Promise<Producer> {
     const producer = await super.producer()
     const send = producer.send.bind(producer)
-    producer.send = async (to, messages: readonly OutgoingMessage[]) => {
+    producer.send = async (to, given, signal) => {
+      const messages = await taken(given)
       await this.beforeSend(to.topic, to.partition)
-      return send(to, messages)
+      return send(to, messages, signal)
     }
     return producer
   }
@@ -257,6 +253,7 @@ const DEATHLY = `
 import { Kafka } from '${new URL('../../src/kafka/index.ts', import.meta.url)}'
 import { Worker } from '${new URL('../../src/work/worker.ts', import.meta.url)}'
 import { decoding } from '${new URL('../../src/classifier/decoding.ts', import.meta.url)}'
+import { taken } from '${new URL('../helpers/taken.ts', import.meta.url)}'
 
 class NoCommits extends Kafka {
   async member(...args) {
@@ -267,7 +264,8 @@ class NoCommits extends Kafka {
   async producer() {
     const producer = await super.producer()
     const send = producer.send.bind(producer)
-    producer.send = async (to, messages) => {
+    producer.send = async (to, given) => {
+      const messages = await taken(given)
       await send(to, messages)
       for (const _ of messages) console.log('acknowledged')
     }
