@@ -30,7 +30,11 @@ function helpOf(args: readonly string[]): string {
     })
     command.commands.forEach(print)
   }
-  const program = makeProgram(() => {})
+  const program = makeProgram(
+    COMMANDS,
+    () => {},
+    () => ({}),
+  )
   print(program)
   assert.throws(() => program.parse(args, { from: 'user' }), { code: 'commander.helpDisplayed' })
   return printed

@@ -4,7 +4,7 @@ import { openFilesLimit } from '../support/open-files.ts'
 import { limitYoungGeneration } from '../support/young-generation.ts'
 import { wantsStacks } from './environment.ts'
 import { exitCodeOf } from './limits.ts'
-import { makeProgram } from './program.ts'
+import { runProgram } from './program.ts'
 import { hideSecretsOf, writeError } from './terminal.ts'
 
 /** Runs a command line and returns its exit code; throws nothing. */
@@ -14,14 +14,9 @@ export async function main(args: readonly string[]): Promise<number> {
   process.stderr.on('error', () => {}) // a terminal that was closed must not end the job
   hideSecretsOf([...args, ...shownVariables()])
   let showsStack = false
-  let exitCode = 0
-  const program = makeProgram(code => {
-    exitCode = code
-  })
   try {
     showsStack = wantsStacks(process.env)
-    await program.parseAsync(args, { from: 'user' })
-    return exitCode
+    return await runProgram(args)
   } catch (thrown) {
     if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2
     return tellError(thrown, showsStack)
