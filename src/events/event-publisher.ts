@@ -133,6 +133,7 @@ export class EventPublisher {
     this.#checking = true
     try {
       while (!this.#fault && this.#safe < this.#acked) {
+        await endOfTurn() // one request acknowledges rows of many partitions
         const acked = this.#acked
         await this.#options.checkHeld()
         if (!this.#fault) this.#settle(acked)
@@ -152,4 +153,9 @@ export class EventPublisher {
     this.#rows = this.#rows.slice(done)
     this.#first = this.#safe
   }
+}
+
+/** Resolves when all code that runs now has run, and before anything else arrives. */
+function endOfTurn(): Promise<void> {
+  return new Promise(resolve => process.nextTick(resolve))
 }

@@ -86,6 +86,16 @@ test('a row is safe when all rows up to it are acknowledged and a later look fin
   assert.deepEqual([told, publisher.safe], [[100, 101, 102, 103], 104])
 })
 
+test('rows that one request acknowledged share a look', async t => {
+  const { send, out, looks, told, answer } = byHand(t)
+  for (const value of ['a', 'b', 'c']) void send(value)
+  await Promise.all(out.map(({ ack }) => ack()))
+  assert.equal(looks.length, 1)
+  await answer(0)
+  assert.deepEqual(told, [100, 101, 102])
+  assert.equal(looks.length, 1)
+})
+
 test('a look that finds a newer producer rejects every pending and later row, even acknowledged ones', async t => {
   const { publisher, send, out, looks, told } = byHand(t)
   for (const value of ['a', 'b', 'c']) void send(value)
