@@ -11,6 +11,7 @@ import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { type CollectorNote, changed, readNote } from './note.ts'
+import { pauseBetweenFetches } from './pause-between-fetches.ts'
 import { writeRows } from './write-rows.ts'
 
 const CHECKPOINT_MS = 1000
@@ -70,9 +71,12 @@ type PassOptions = CollectOptions & { readonly note: CollectorNote | null; reado
 /** Writes all rows. Resolves with the changes for which they must be written again, if that showed only with later rows. */
 async function pass(context: PipelineContext, job: Job, options: PassOptions): Promise<Collected | NeededChanges> {
   const { note, lookEveryMs } = options
-  const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs })
+  let collection: Collection | null = null
+  const pauseMs = () => collection?.pauseMs ?? 0
+  const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs, pauseMs })
   try {
-    return await new Collection(context, results, options).run()
+    collection = new Collection(context, results, options)
+    return await collection.run()
   } catch (error) {
     throw await judge(context, results, error)
   } finally {
@@ -144,6 +148,9 @@ class Collection {
   /** The columns of the output, once it has begun. */
   #columns: readonly string[] | null
   #classified: number
+  /** The same when the collection began. */
+  readonly #classifiedBefore: number
+  readonly #began = performance.now()
   #checkpointedAt = performance.now()
   /** Whether rows were taken since the last checkpoint. */
   #ahead = false
@@ -163,6 +170,18 @@ class Collection {
     this.#budget = new RejectBudget(job, note?.counts.rejects ?? 0)
     this.#columns = note?.columns ?? null
     this.#classified = note ? note.counts.rows + note.counts.rejects : 0
+    this.#classifiedBefore = this.#classified
+  }
+
+  /** How long results may stay at the broker now. */
+  get pauseMs(): number {
+    if (!this.#job.bounded) return 0
+    const { total } = this.#context.jobs.peek(this.#job.id) ?? this.#job
+    return pauseBetweenFetches({
+      classified: this.#classified - this.#classifiedBefore,
+      left: total === null ? null : total - this.#classified,
+      ms: performance.now() - this.#began,
+    })
   }
 
   async run(): Promise<Collected | NeededChanges> {

@@ -1,6 +1,7 @@
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { FeedRoom } from './feed-room.ts'
+import { FetchPause } from './fetch-pause.ts'
 import { FetchTurns, type Lane, type NextFetch } from './fetch-turns.ts'
 import type { Fetched, Kafka, Message, PartitionOffset, Reader, TopicPartition } from './index.ts'
 import { OpenTransactions } from './open-transactions.ts'
@@ -26,6 +27,8 @@ export interface FeedOptions {
   readonly patient?: boolean
   /** The part of the memory of a feed that this one may use. Default: 1. */
   readonly part?: number
+  /** How long messages may stay at the broker, in ms, while few come. It is asked before each pause. Default: 0. */
+  readonly pauseMs?: () => number
   /** Default: real time. */
   readonly time?: Time
 }
@@ -44,6 +47,7 @@ export class PartitionFeed {
   readonly #faults: PartitionFaults
   readonly #leaders: PartitionLeaders
   readonly #memory: FeedRoom
+  readonly #pause: FetchPause
   #queues: PartitionQueue[] = []
   readonly #loops = new Map<string, Promise<unknown>>()
   /** What the loops do not wait for. */
@@ -52,11 +56,13 @@ export class PartitionFeed {
   #room = Promise.withResolvers<void>()
   #fault: unknown = null
 
-  private constructor(reader: Reader, say: Say, { patient = false, part = 1, time = realTime }: FeedOptions) {
+  private constructor(reader: Reader, say: Say, options: FeedOptions) {
+    const { patient = false, part = 1, pauseMs = () => 0, time = realTime } = options
     this.#reader = reader
     this.#say = say
     this.#time = time
     this.#memory = new FeedRoom(part)
+    this.#pause = new FetchPause(pauseMs, time)
     this.#faults = new PartitionFaults({ say, timeoutMs: reader.patience.timeoutMs, patient, time })
     this.#leaders = new PartitionLeaders(reader, () => time.now())
     this.#transactions = new OpenTransactions(say)
@@ -90,6 +96,7 @@ export class PartitionFeed {
     if (queues.length > 0) await this.#leaders.find(this.#queues, false)
     this.#startLoops()
     this.#wakeLoops()
+    this.#pause.end()
     return queues
   }
 
@@ -142,6 +149,7 @@ export class PartitionFeed {
     this.#unreadable.close()
     this.interrupt(new Error('the feed was closed'))
     this.#wakeLoops()
+    this.#pause.end()
     await this.#reader.close()
     await Promise.all([...this.#loops.values(), ...this.#running])
   }
@@ -186,6 +194,7 @@ export class PartitionFeed {
         outage.over()
         this.#deliver(next.wanted, fetched)
         turns.over(lane)
+        if (lane === 'long') await this.#pause.after(fetched)
       } catch (error) {
         turns.over(lane)
         if (signal.aborted) break

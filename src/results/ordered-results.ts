@@ -17,6 +17,8 @@ export interface OrderedResultsOptions {
   readonly from?: 'start' | 'now'
   /** How often to look for lost rows while there is no progress. Default: 10 s. */
   readonly lookEveryMs?: number | undefined
+  /** How long results may stay at the broker, in ms, while few come. It is asked before each pause. Default: 0. */
+  readonly pauseMs?: () => number
 }
 
 /** A result that was read: it is buffered, or was dropped as a copy. */
@@ -77,12 +79,12 @@ export class OrderedResults {
   static async open(
     context: PipelineContext,
     job: Job,
-    { checkpoint, from = 'start', lookEveryMs }: OrderedResultsOptions,
+    { checkpoint, from = 'start', lookEveryMs, pauseMs }: OrderedResultsOptions,
   ): Promise<OrderedResults> {
     const { jobs, signal } = context
     const stop = new AbortController()
     const attempts = attemptsToRead(job, jobs)
-    const reader = await ResultReader.open(context, job, attempts)
+    const reader = await ResultReader.open(context, job, { attempts, pauseMs })
     try {
       endWithJob(reader, jobs, { id: job.id, signal: AbortSignal.any([signal, stop.signal]) })
       const now = checkpoint === null && from === 'now' ? await reader.bounds('end') : null

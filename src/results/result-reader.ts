@@ -62,14 +62,14 @@ export class ResultReader {
     for (const feed of feeds) void this.#follow(feed)
   }
 
-  /** The caller closes it. */
+  /** The caller closes it. `pauseMs` is that of `FeedOptions`. */
   static async open(
     { kafka, pipeline, say }: PipelineContext,
     job: Job,
-    attempts: readonly Attempt[],
+    { attempts, pauseMs = () => 0 }: { attempts: readonly Attempt[]; pauseMs?: (() => number) | undefined },
   ): Promise<ResultReader> {
     const { results: topic } = topicsOf(pipeline)
-    const feeds = await Promise.all(attempts.map(() => PartitionFeed.open(kafka, [topic], say)))
+    const feeds = await Promise.all(attempts.map(() => PartitionFeed.open(kafka, [topic], say, { pauseMs })))
     const there = job.sequenced ? 0 : await feeds[0]!.partitionsNow(topic).catch(() => 0) // KafkaJS reports outages
     return new ResultReader(job, attempts, { topic, say, feeds, count: Math.max(job.partitions, there) })
   }

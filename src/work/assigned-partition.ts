@@ -95,6 +95,26 @@ export class AssignedPartition implements Waits {
     return undefined
   }
 
+  /**
+   * Whether what is ready may wait for further results: they are batches of jobs with an end, and more rows of the partition
+   * are classified or wait for that.
+   */
+  mayLinger(isBounded: (job: string) => boolean): boolean {
+    const ready = this.#ready
+    if (ready.length === 0 || !ready.every(slot => slot.answer && isBounded(jobOf(slot)))) return false
+    return ready.length < this.#slots.length || this.waiting > 0
+  }
+
+  /** The bytes of the results that can be sent now. */
+  get readyBytes(): number {
+    return this.#ready.flatMap(({ answer }) => answer?.results ?? []).reduce((sum, { length }) => sum + length, 0)
+  }
+
+  get #ready(): Slot[] {
+    const open = this.#slots.findIndex(({ item, answer, skip }) => item.kind === 'batch' && !answer && !skip)
+    return open < 0 ? this.#slots : this.#slots.slice(0, open)
+  }
+
   /** Drops a failed job. No result after a row without one may be sent: a reader would see a gap. */
   drop(job: string): void {
     this.batcher.drop(job)

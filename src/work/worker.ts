@@ -13,12 +13,14 @@ import { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
+import { realTime } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { Calls, type FreeClassifier, isUnusable, type Lending } from './calls.ts'
 import { Intake } from './intake.ts'
 import type { JobJudge } from './job-judge.ts'
+import { Linger } from './linger.ts'
 import { Membership, type MembershipHandlers, type MembershipOptions } from './membership.ts'
 import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
@@ -57,6 +59,7 @@ export class Worker {
   #memberships: readonly Membership[]
   readonly #turns = new FairTurns<AssignedPartition>()
   readonly #calls: Calls
+  readonly #linger: Linger
   /** Batches that are classified, results on their way, and verdicts that are awaited. */
   readonly #tasks = new Set<Promise<unknown>>()
   /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
@@ -99,6 +102,11 @@ export class Worker {
       partitions: () => this.#assigned,
       freed: () => this.#serve(),
       failed: this.#end,
+    })
+    this.#linger = new Linger({
+      time: time ?? realTime,
+      isBounded: id => parts.jobs.peek(id)?.bounded ?? false,
+      send: held => this.#sendReady(held),
     })
     this.#fatal.promise.catch(() => {})
   }
@@ -205,7 +213,7 @@ export class Worker {
       }
       held.add(marker)
     }
-    this.#sendSlots(held)
+    this.#linger.ready(held)
   }
 
   /** Classifies one batch and queues its results. If the classifier fails, the job fails. */
@@ -223,7 +231,7 @@ export class Worker {
       await this.#failJob(held, job, describeBatch(batch), error)
       slot.skip = true
     }
-    this.#sendSlots(held)
+    this.#linger.ready(held)
     this.#serve()
   }
 
@@ -246,6 +254,7 @@ export class Worker {
     const named = new RowmillError(code, `job ${job.id}${place === null ? '' : `, ${place}`}: ${message}`, facts, {
       cause: error,
     })
+    this.#linger.flush()
     await failJob(this.#sender, this.#connection.pipeline, job, { error: named, place, by: this.#options.name })
     this.#failed.add(attemptOf(job))
     const ofAttempt = this.#assigned.filter(({ attempt }) => attempt === held.attempt)
@@ -253,7 +262,7 @@ export class Worker {
   }
 
   /** Sends what is ready at the head of a partition, in order. The worker commits an offset after its results are acknowledged. */
-  #sendSlots(held: AssignedPartition): void {
+  #sendReady(held: AssignedPartition): void {
     for (let slot = held.takeReady(); slot; slot = held.takeReady()) this.#track(this.#send(held, slot))
   }
 
@@ -280,6 +289,7 @@ export class Worker {
 
   async #drain(): Promise<void> {
     this.#draining = true
+    this.#linger.close()
     await this.#calls.drain()
     while (this.#tasks.size > 0) await Promise.all(this.#tasks)
     await this.#intake.drain()

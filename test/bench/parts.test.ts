@@ -52,6 +52,7 @@ test('CPU time for each second is that between two looks, and a part that was no
     before: [usage('broker', 3), usage('Python', 1)],
     after: [usage('broker', 3.5), usage('Python', 9), usage('worker', 0.2)],
     seconds: 10,
+    batches: 20,
   })
   assert.deepEqual(
     [...msASecond],

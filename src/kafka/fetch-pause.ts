@@ -1,0 +1,34 @@
+import type { Time } from '../support/clock.ts'
+import { bytesOf, type Fetched } from './index.ts'
+
+/** An answer with more than this is followed by the next fetch at once: more may wait at the broker. */
+const LITTLE_BYTES = 128 * 1024
+
+/**
+ * The pause between two fetches of a feed whose taker is in no hurry. While messages come one by one, each would otherwise
+ * have a fetch of its own.
+ */
+export class FetchPause {
+  readonly #pauseMs: () => number
+  readonly #time: Time
+  #over = new AbortController()
+
+  /** `pauseMs` is asked after each answer that brought a little. */
+  constructor(pauseMs: () => number, time: Time) {
+    this.#pauseMs = pauseMs
+    this.#time = time
+  }
+
+  /** Resolves when the next fetch may begin. */
+  async after(fetched: readonly Fetched[]): Promise<void> {
+    const bytes = fetched.reduce((sum, { messages }) => messages.reduce((all, each) => all + bytesOf(each), sum), 0)
+    const ms = bytes > 0 && bytes < LITTLE_BYTES ? this.#pauseMs() : 0
+    if (ms > 0) await this.#time.sleep(ms, this.#over.signal)
+  }
+
+  /** Ends the pause under way. */
+  end(): void {
+    this.#over.abort()
+    this.#over = new AbortController()
+  }
+}
