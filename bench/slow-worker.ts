@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { descendants } from '../test/helpers/processes.ts'
+import { descendants, startedBy } from '../test/helpers/processes.ts'
 
 const LOOK_EVERY_MS = 10
 /** How long it runs and how long it stands, by turns. */
@@ -59,10 +59,11 @@ function send(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): boolean {
 /** One for each worker: its classifier. */
 function pythonsOf(command: number): number[] {
   const workers = descendants(command).filter(({ pid }) => commandLine(pid).includes('worker-process'))
-  return workers.flatMap(({ pid }) => {
-    const host = descendants(pid).find(each => commandLine(each.pid).includes('host.py'))
-    return host ? [host.pid] : []
-  })
+  return workers.flatMap(({ pid }) =>
+    startedBy(pid)
+      .slice(0, 1)
+      .map(host => host.pid),
+  )
 }
 
 function commandLine(pid: number): string {

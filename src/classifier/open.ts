@@ -1,8 +1,9 @@
+import type { ForkServer } from '../python/fork-server.ts'
 import type { BatchClassifier } from './boundary.ts'
 import { decoding } from './decoding.ts'
 import { ModuleClassifier } from './module/module.ts'
 import { moduleTarget } from './module/module-target.ts'
-import { PythonClassifier } from './python/python.ts'
+import { PythonClassifier, startForkServer } from './python/python.ts'
 
 export interface OpenClassifierOptions {
   /** `FILE[:NAME]` or `package.module:NAME`. It is Python unless FILE ends in .ts, .js, .mts, .mjs, .cts or .cjs. */
@@ -15,11 +16,28 @@ export interface OpenClassifierOptions {
   readonly memoryMB: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. */
   readonly onOutput: (text: string) => void
+  /** The socket of a server of `openForkServer`, or null: each Python is started by itself. Default: null. */
+  readonly forks?: Promise<string | null> | null
 }
 
 /** Creates the host for the classifier. It is not started yet. */
-export function openClassifier({ target, python, by, memoryMB, onOutput }: OpenClassifierOptions): BatchClassifier {
+export function openClassifier({
+  target,
+  python,
+  by,
+  memoryMB,
+  onOutput,
+  forks,
+}: OpenClassifierOptions): BatchClassifier {
   const module = moduleTarget(target)
   if (module) return new ModuleClassifier({ ...module, by, memoryMB, onOutput })
-  return decoding(new PythonClassifier({ python, target, memoryMB, onOutput }), by)
+  return decoding(new PythonClassifier({ python, target, memoryMB, onOutput, forks: forks ?? null }), by)
+}
+
+/** One import of pandas for all classifiers of this target. Null: its processes cannot be forked. Close it after them. */
+export function openForkServer({
+  target,
+  python,
+}: Pick<OpenClassifierOptions, 'target' | 'python'>): ForkServer | null {
+  return moduleTarget(target) ? null : startForkServer({ python, target })
 }

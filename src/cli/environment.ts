@@ -11,6 +11,8 @@ const TEST_PREFIX = 'ROWMILL_TEST_'
 export const USER_VARIABLES = {
   ROWMILL_CACHE: 'the folder for Kafka and compiled code (default: rowmill in XDG_CACHE_HOME or ~/.cache)',
   ROWMILL_KAFKA_IMAGE: 'the container image of the local Kafka, where Java or Maven is missing',
+  ROWMILL_FORK:
+    'if false, the Python of each worker imports pandas itself (default: on Linux one Python does, and is forked for each)',
   ROWMILL_DEBUG: 'if true, an INTERNAL error shows its stack',
 }
 

@@ -1,23 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import { LastLines, LineForwarder } from '../support/output-lines.ts'
-import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
+import { endStarted, namesOfProcesses } from '../support/started-processes.ts'
 import { FrameReader } from './frames.ts'
+import { type ProcessEnd, type PythonProcess, type SpawnOptions, spawnPython } from './python-process.ts'
 
 // Children of an ended process may keep its pipes open. We wait no longer than this for last output.
 const LAST_WORDS_MS = 300
 /** How many answers may wait for a slow caller. Beyond that the child waits in its write. */
 const MOST_QUEUED = 4
 
-export interface PythonChildOptions {
-  /** The interpreter: a name on the PATH or a path, such as `python3` or `.venv/bin/python`. */
-  readonly python: string
-  /** The program, a file of rowmill. Its first argument is the pid of this process. */
-  readonly script: string
-  readonly args: readonly string[]
-  /** The working directory of the user's code, the caller's unless given. */
-  readonly cwd?: string | undefined
+export interface PythonChildOptions extends SpawnOptions {
   /** What messages call it, such as `classifier black_box.py`. */
   readonly name: string
   /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
@@ -56,24 +49,17 @@ export class PythonChild<A extends object> {
   readonly #queued: ChildAnswer<A>[] = []
   readonly #waiting: PendingAnswer<A>[] = []
   readonly #lastLines = new LastLines()
-  readonly #mark = newMark()
-  readonly #child: ChildProcess
+  readonly #process: PythonProcess
   readonly #gone: Promise<void>
   #begun = false
   #death: RowmillError | null = null
 
-  /** Starts the process. */
-  constructor(options: PythonChildOptions) {
+  /** Starts the process, unless it is given: one that was started elsewhere with these options. */
+  constructor(options: PythonChildOptions, started: PythonProcess = spawnPython(options)) {
     this.#options = options
-    const { python, script, args, cwd } = options
-    this.#child = spawn(python, [script, String(process.pid), ...args], {
-      ...(cwd === undefined ? {} : { cwd }),
-      env: markedEnvironment(this.#mark),
-      detached: true, // leads a process group
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
-    })
-    this.#gone = this.#watch(this.#child)
-    this.#read(this.#child)
+    this.#process = started
+    this.#gone = this.#watch()
+    this.#read()
   }
 
   /** Why the process ended or was closed. Null: it runs. */
@@ -83,7 +69,7 @@ export class PythonChild<A extends object> {
 
   /** Sends one frame. */
   write(frame: Buffer): void {
-    ;(this.#child.stdio[3] as Writable).write(frame)
+    this.#process.requests?.write(frame)
   }
 
   /**
@@ -94,33 +80,28 @@ export class PythonChild<A extends object> {
     const answer = this.#queued.shift()
     if (answer === undefined && this.#death) return Promise.reject(this.#death)
     if (answer === undefined) return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }))
-    if (this.#queued.length < MOST_QUEUED) (this.#child.stdio[4] as Readable | undefined)?.resume()
+    if (this.#queued.length < MOST_QUEUED) this.#process.answers?.resume()
     return answer.error ? Promise.reject(errorFromRecord(answer.error)) : Promise.resolve(answer)
   }
 
   /** Kills the process with its group. Resolves when it is gone. Calls that wait, and later ones, reject with `reason`. */
   async close(reason: RowmillError): Promise<void> {
     this.#death ??= reason
-    this.#killGroup()
+    this.#process.kill()
     await this.#gone
   }
 
-  /** Kills the child and what it started in its process group. After the child is gone, its pid may belong to another process. */
-  #killGroup(): void {
-    const { pid, exitCode, signalCode } = this.#child
-    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
-  }
-
   /** Ends processes that the user's code started. A process that left the group was meant to stay, so we tell the user. */
-  #endStarted({ pid }: ChildProcess): void {
-    const daemons = endStarted(this.#mark).filter(({ group }) => group !== pid)
+  #endStarted(): void {
+    const { mark, pid } = this.#process
+    const daemons = endStarted(mark).filter(({ group }) => group !== pid)
     if (daemons.length === 0) return
     const { name, onOutput } = this.#options
     onOutput(`rowmill: ended ${namesOfProcesses(daemons)}, left running by ${name}\n`)
   }
 
-  #read(child: ChildProcess): void {
-    const [, stdout, stderr, requests, answers, lifeLine] = (child.stdio ?? []) as unknown as (Readable & Writable)[]
+  #read(): void {
+    const { stdout, stderr, answers } = this.#process
     // Before the program has begun, output goes nowhere: it may not be Python. Its stderr is part of the error.
     const begun = Promise.withResolvers<void>()
     const output = new LineForwarder(text => void begun.promise.then(() => this.#options.onOutput(text)))
@@ -128,13 +109,8 @@ export class PythonChild<A extends object> {
       this.#lastLines.add(text)
       void begun.promise.then(() => this.#options.onOutput(text))
     })
-    for (const [stream, lines] of [
-      [stdout, output],
-      [stderr, errors],
-    ] as const) {
-      stream?.on('data', (chunk: Buffer) => lines.push(chunk))
-      stream?.on('end', () => lines.end())
-    }
+    forward(stdout, output)
+    forward(stderr, errors)
     const reader = new FrameReader(bytes => {
       this.#begun = true
       begun.resolve()
@@ -145,12 +121,10 @@ export class PythonChild<A extends object> {
         reader.push(chunk)
       } catch {
         this.#lastLines.add(`rowmill: cannot read an answer. Does ${this.#options.name} write to descriptor 4?\n`)
-        child.kill('SIGKILL')
+        this.#process.kill()
       }
       if (this.#queued.length >= MOST_QUEUED) answers.pause()
     })
-    // The end of the process tells what went wrong. A broken pipe only tells that something did.
-    for (const stream of [stdout, stderr, requests, answers, lifeLine]) stream?.on('error', () => {})
   }
 
   #receive(answer: ChildAnswer<A>): void {
@@ -162,30 +136,28 @@ export class PythonChild<A extends object> {
   }
 
   /** Resolves when the child is gone and every waiting call is settled. */
-  #watch(child: ChildProcess): Promise<void> {
-    return new Promise(resolve => {
-      const finish = (error: RowmillError) => {
-        this.#death ??= error
-        for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death)
-        for (const stream of child.stdio ?? []) stream?.destroy() // a process that did not start may have none
-        resolve()
-      }
-      child.once('error', cause => {
-        if (child.pid === undefined) finish(this.#unusable(cause))
-      })
-      child.once('exit', (code, signal) => {
-        this.#endStarted(child)
-        const finishOnce = () => {
-          clearTimeout(timer)
-          finish(this.#options.died(this.#endOf(code, signal)))
-        }
-        const timer = setTimeout(finishOnce, LAST_WORDS_MS)
-        child.once('close', finishOnce)
-      })
-    })
+  async #watch(): Promise<void> {
+    const error = await this.#process.ended.then(
+      async end => {
+        this.#endStarted()
+        await this.#lastWords()
+        return this.#options.died(this.#endOf(end))
+      },
+      cause => this.#unusable(cause),
+    )
+    this.#death ??= error
+    for (const waiting of this.#waiting.splice(0)) waiting.reject(this.#death)
+    this.#process.release()
   }
 
-  #endOf(exitCode: number | null, signal: string | null): PythonEnd {
+  async #lastWords(): Promise<void> {
+    const over = Promise.withResolvers<void>()
+    const timer = setTimeout(over.resolve, LAST_WORDS_MS)
+    await Promise.race([this.#process.closed, over.promise])
+    clearTimeout(timer)
+  }
+
+  #endOf({ exitCode, signal }: ProcessEnd): PythonEnd {
     const lines = this.#lastLines.text()
     return {
       how: signal === null ? `exit code ${exitCode}` : `signal ${signal}`,
@@ -203,6 +175,11 @@ export class PythonChild<A extends object> {
     const message = `Python interpreter ${python} cannot be started${where}: ${what}. Name one that has pandas with --python PATH.`
     return new RowmillError('PYTHON_UNUSABLE', message, { python }, { cause })
   }
+}
+
+function forward(stream: Readable | undefined, lines: LineForwarder): void {
+  stream?.on('data', (chunk: Buffer) => lines.push(chunk))
+  stream?.on('end', () => lines.end())
 }
 
 /** The error of a program that ended by itself before it could work. `when` completes "ended with exit code 2 before". */

@@ -3,10 +3,12 @@ import { hostname } from 'node:os'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
+import { openForkServer } from '../classifier/open.ts'
 import { type ErrorRecord, errorFromRecord, errorToRecord, RowmillError, toRowmillError } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
+import type { ForkServer } from '../python/fork-server.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
@@ -48,6 +50,8 @@ export interface WorkerArguments {
   readonly asks?: boolean
   /** Whether there are workers beside it that lend each other their classifiers. Default: no. */
   readonly lends?: boolean
+  /** Whether the supervisor says from which fork server to have the classifier. Default: from none. */
+  readonly forks?: boolean
 }
 
 /** The pipeline that workers serve. */
@@ -70,6 +74,8 @@ export type ToWorker =
   | ToSharer
   /** A group has changed. */
   | { type: 'wake' }
+  /** The socket of the fork server, or null: it has none. */
+  | { type: 'forks'; socket: string | null }
   /** The answer to a question: the error that ends the job, or null. */
   | { type: 'verdict'; id: number; error: ErrorRecord | null }
   | FromDesk
@@ -86,7 +92,7 @@ export type FromWorker =
   | { type: 'failed'; error: ErrorRecord }
   | ToDesk
 
-export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks' | 'lends'> {
+export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks' | 'lends' | 'forks'> {
   readonly workers: number
   readonly say: Say
   /** Called with what the classifier printed. */
@@ -108,6 +114,8 @@ export class Supervisor {
   readonly #failed = Promise.withResolvers<never>()
   readonly #shares = new ProcessShares(text => this.#options.say(text))
   readonly #members = new DeadMembers()
+  /** Undefined: nobody has asked for it. Null: there is none. */
+  #forks: ForkServer | null | undefined
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #started = 0
   #restarts = 0
@@ -130,6 +138,8 @@ export class Supervisor {
    */
   start(workers: number = this.#options.workers): void {
     if (this.#closing) return
+    // One worker has nobody to share an import with.
+    if (this.#forks === undefined) this.#forks = this.#options.workers > 1 ? openForkServer(this.#options) : null
     const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
     while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
     if (this.#patience) return
@@ -173,13 +183,24 @@ export class Supervisor {
     if (how === 'drain') await gone // a verdict may still come
     await Promise.all([gone, judge?.close()])
     for (const timer of late) clearTimeout(timer)
+    await this.#forks?.close()
   }
 
   #fork(name: string, again = false): void {
     const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
     const limits = { batchTimeout, classifierMemory }
     const [asks, lends] = [judge !== null, this.#options.workers > 1]
-    const args: WorkerArguments = { name, python, target, batchRows, ...limits, probe, asks, lends }
+    const args: WorkerArguments = {
+      name,
+      python,
+      target,
+      batchRows,
+      ...limits,
+      probe,
+      asks,
+      lends,
+      forks: this.#forks !== null,
+    }
     const mark = newMark()
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(args)], {
@@ -219,6 +240,9 @@ export class Supervisor {
       if (child.pid === undefined) ended(error.message) // with a pid, a message was too late for the process, and `exit` will follow
     })
     if (this.#task) child.send(this.#task)
+    void this.#forks?.socket.then(
+      socket => child.connected && child.send({ type: 'forks', socket } satisfies ToWorker, () => {}),
+    )
   }
 
   /**

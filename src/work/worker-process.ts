@@ -26,6 +26,7 @@ const {
   probe = 0,
   asks = false,
   lends = false,
+  forks = false,
   ...limits
 } = JSON.parse(process.argv[2]!) as WorkerArguments
 /** If the supervisor has been killed, `disconnect` follows. Without the callback a failed write would end the process before that. */
@@ -35,9 +36,11 @@ const drain = new AbortController()
 openFilesLimit() // remembers the limit while files can still be opened
 const onOutput = (text: string) => tell({ type: 'output', text })
 const memoryMB = limits.classifierMemory
+const forkSocket = Promise.withResolvers<string | null>()
 let mostBytes = MAX_MESSAGE_BYTES
 const classifier = new IsolatingClassifier({
-  open: () => openClassifier({ target, python, by: name, memoryMB, onOutput }),
+  open: () =>
+    openClassifier({ target, python, by: name, memoryMB, onOutput, forks: forks ? forkSocket.promise : null }),
   timeoutMs: limits.batchTimeout * 1000,
   by: name,
   mostBytes: () => mostBytes,
@@ -88,7 +91,8 @@ process.on('message', (message: ToWorker) => {
   } else if (message.type === 'verdict') {
     asked[message.id]!(message.error && errorFromRecord(message.error))
     delete asked[message.id]
-  } else if (message.type === 'ping') tell({ type: 'alive' })
+  } else if (message.type === 'forks') forkSocket.resolve(message.socket)
+  else if (message.type === 'ping') tell({ type: 'alive' })
   else if (message.type === 'wake') wake()
   else if (message.type === 'share') {
     void share.give(message.partitions).then(() => tell({ type: 'released', turn: message.turn }))

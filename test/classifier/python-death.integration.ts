@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { PythonClassifier } from '../../src/classifier/python/python.ts'
+import { descendants, untilGone } from '../helpers/processes.ts'
 import { FIXTURES, fixture, jobOf, PYTHON, started } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
@@ -25,18 +26,21 @@ async function watchedPipe(t: TestContext) {
   return { pid, closed }
 }
 
-for (const target of ['sleeps', 'never_lets_go']) {
-  test(`kill -9 of the parent leaves no Python while the function ${target.replaceAll('_', ' ')}`, async t => {
-    const pipe = await watchedPipe(t)
-    const parent = spawn(process.execPath, [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`)], {
-      stdio: 'inherit',
+for (const target of ['sleeps', 'never_lets_go'])
+  for (const way of ['alone', 'forked']) {
+    test(`kill -9 of the parent leaves no Python, ${way}, while the function ${target.replaceAll('_', ' ')}`, async t => {
+      const pipe = await watchedPipe(t)
+      const args = [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`), way]
+      const parent = spawn(process.execPath, args, { stdio: 'inherit' })
+      const pid = await pipe.pid
+      t.after(() => endProcess(pid))
+      const all = descendants(parent.pid!)
+      assert.equal(all.length, way === 'forked' ? 2 : 1)
+      parent.kill('SIGKILL')
+      await pipe.closed
+      await untilGone(all)
     })
-    const pid = await pipe.pid
-    t.after(() => endProcess(pid))
-    parent.kill('SIGKILL')
-    await pipe.closed
-  })
-}
+  }
 
 test('a killed classifier is CLASSIFIER_DIED for this call, queued calls and later ones', async t => {
   const pipe = await watchedPipe(t)

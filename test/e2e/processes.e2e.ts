@@ -195,7 +195,7 @@ def classify_df(df):
         time.sleep(600)
 `
 
-async function withDaemons(t: TestContext, cell: string) {
+async function withDaemons(t: TestContext, cell: string, workers: string) {
   const folder = testFolder(t)
   const [input, target, note] = ['in.csv', 'classifier.py', 'note'].map(name => join(folder, name)) as [
     string,
@@ -204,42 +204,52 @@ async function withDaemons(t: TestContext, cell: string) {
   ]
   writeFileSync(input, `ID,A\n1,${cell}\n`)
   writeFileSync(target, `NOTE = ${JSON.stringify(note)}\n${DAEMONS}`)
-  const args = ['run', input, join(folder, 'out.csv'), '--classifier', target, '--workers', '1']
+  const args = ['run', input, join(folder, 'out.csv'), '--classifier', target, '--workers', workers]
   const run = startRowmill(args, { env: { ROWMILL_BROKERS: await brokerAddress() } })
   t.after(() => run.child.kill('SIGKILL'))
   const daemons = () => readFileSync(note, 'utf8').trim().split('\n').map(infoOf)
   return { ...run, daemons }
 }
 
-test('a daemon that a classifier started ends with a successful run, and is named', async t => {
-  const { finished, daemons } = await withDaemons(t, 'x')
-  const { code, stderr } = await finished
-  assert.equal(code, 0, stderr)
-  const [child, session, daemon] = daemons() as [ProcessInfo, ProcessInfo, ProcessInfo]
-  await untilGone([child, session, daemon])
-  const [said] = /rowmill: ended .*, left running by classifier .*classifier\.py/.exec(stderr) ?? ['']
-  for (const { pid, name } of [session, daemon]) assert.ok(said.includes(`${name} (${pid})`), stderr)
-  assert.ok(!said.includes(`(${child.pid})`), 'processes that stay in the group of their parent need not outlive it')
-})
-
-test('a classifier that dies leaves none of its processes to the next one', async t => {
-  const { finished, daemons } = await withDaemons(t, 'dies')
-  assert.equal((await finished).code, 5)
-  const all = daemons()
-  assert.ok(all.length > 3, 'it was restarted')
-  await untilGone(all)
-})
-
-for (const victim of ['the worker', 'the whole command'] as const) {
-  test(`kill -9 of ${victim} leaves no daemon of the classifier`, async t => {
-    const { child, daemons } = await withDaemons(t, 'waits')
-    for await (const line of createInterface(child.stderr)) if (line === 'at work') break
-    const before = daemons()
-    assert.equal(before.length, 3)
-    const [worker] = descendants(child.pid!).filter(({ parent }) => parent === child.pid)
-    process.kill(victim === 'the worker' ? worker!.pid : child.pid!, 'SIGKILL')
-    await untilGone(before)
+// The Python of a single worker is started by itself. With two, it is forked from one that has imported pandas.
+for (const [workers, way] of [
+  ['1', 'alone'],
+  ['2', 'in a forked Python'],
+] as const) {
+  test(`a daemon that a classifier started ${way} ends with a successful run, and is named`, async t => {
+    const { finished, daemons } = await withDaemons(t, 'x', workers)
+    const { code, stderr } = await finished
+    assert.equal(code, 0, stderr)
+    const [child, session, daemon] = daemons() as [ProcessInfo, ProcessInfo, ProcessInfo]
+    await untilGone([child, session, daemon])
+    const [said] = /rowmill: ended .*, left running by classifier .*classifier\.py/.exec(stderr) ?? ['']
+    for (const { pid, name } of [session, daemon]) assert.ok(said.includes(`${name} (${pid})`), stderr)
+    assert.ok(!said.includes(`(${child.pid})`), 'processes that stay in the group of their parent need not outlive it')
   })
+
+  test(`a classifier ${way} that dies leaves none of its processes to the next one`, async t => {
+    const { finished, daemons } = await withDaemons(t, 'dies', workers)
+    assert.equal((await finished).code, 5)
+    const all = daemons()
+    assert.ok(all.length > 3, 'it was restarted')
+    await untilGone(all)
+  })
+
+  for (const victim of ['the worker', 'the whole command'] as const) {
+    test(`kill -9 of ${victim} leaves no daemon of a classifier ${way}`, async t => {
+      const { child, daemons } = await withDaemons(t, 'waits', workers)
+      for await (const line of createInterface(child.stderr)) if (line === 'at work') break
+      const before = daemons()
+      assert.equal(before.length, 3)
+      const worker = descendants(child.pid!).find(isWorker)
+      process.kill(victim === 'the worker' ? worker!.pid : child.pid!, 'SIGKILL')
+      await untilGone(before)
+    })
+  }
+}
+
+function isWorker({ pid }: ProcessInfo): boolean {
+  return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-process')
 }
 
 test('processes that a TypeScript classifier started end with the run, and are named', async t => {

@@ -189,6 +189,19 @@ test('random numbers are named once, and the job completes', async t => {
   assert.deepEqual(JSON.parse(ended.stdout).probe.unstable, ['X'])
 })
 
+test('a result that depends on the order of a set is named, though workers that were forked have one order', async t => {
+  const folder = testFolder(t)
+  const file = join(folder, 'sets.py')
+  writeFileSync(
+    file,
+    "def classify_df(df):\n    df['X'] = [' '.join({f'{n}{at}' for at in range(20)}) for n in df['N']]\n",
+  )
+  const rows = NUMBERS.map(n => `${n},n${n},${n}`)
+  const ended = await run(t, { columns: 'ID,NAME,N', rows, classifier: file, options: ['--workers', '2'] })
+  assert.equal(ended.code, 0, ended.stderr)
+  assert.match(ended.stderr, /column X differs even between two calls with the same rows/)
+})
+
 test('a TypeScript classifier is probed too', async t => {
   const folder = testFolder(t)
   const file = join(folder, 'ranks.mts')

@@ -25,6 +25,23 @@ export function descendants(pid: number): ProcessInfo[] {
   return below
 }
 
+/**
+ * The processes that another one started, wherever they are in the tree: the Python of a worker may be a child of the fork
+ * server. They have a mark below its own (src/support/started-processes.ts).
+ */
+export function startedBy(pid: number): ProcessInfo[] {
+  const mark = markOf(pid)
+  return mark === null ? [] : processes().filter(info => markOf(info.pid)?.startsWith(`${mark}/`))
+}
+
+function markOf(pid: number): string | null {
+  try {
+    return /(?:^|\0)ROWMILL_STARTED_BY=([^\0]*)/.exec(readFileSync(`/proc/${pid}/environ`, 'utf8'))?.[1] ?? null
+  } catch {
+    return null // it has just ended
+  }
+}
+
 /** Waits until none of these processes is left; after `limitMs`, throws with the names of the remaining ones. */
 export async function untilGone(infos: readonly ProcessInfo[], limitMs = 20_000): Promise<void> {
   const deadline = Date.now() + limitMs

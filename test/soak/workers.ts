@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ProcessInfo } from '../helpers/processes.ts'
+import { type ProcessInfo, startedBy } from '../helpers/processes.ts'
 import type { FrailBroker } from './frail-broker.ts'
 import { type Part, type Parts, sendIfSame } from './parts.ts'
 import { until, within } from './waits.ts'
@@ -69,7 +69,7 @@ export class Workers {
   /** Resolves when it is frozen, with a function that wakes it. */
   async freezeWorker(pick: number): Promise<{ who: string; wake: () => void }> {
     const worker = choose(await this.#found('worker-process'), pick)
-    const python = this.#parts.below(this.#main!).filter(({ parent }) => parent === worker.pid)
+    const python = startedBy(worker.pid)
     const frozen = [worker, ...python]
     for (const info of frozen) sendIfSame(info, 'SIGSTOP')
     const wake = () => {

@@ -14,7 +14,7 @@ import { publish } from '../../src/publish/publisher.ts'
 import { Supervisor, type SupervisorOptions } from '../../src/work/supervisor.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { memorySink } from '../helpers/pipeline.ts'
-import { descendants, type ProcessInfo, untilGone } from '../helpers/processes.ts'
+import { descendants, type ProcessInfo, startedBy, untilGone } from '../helpers/processes.ts'
 import { python } from '../helpers/python.ts'
 import { until } from '../helpers/until.ts'
 
@@ -110,14 +110,51 @@ test('workers start together, report what they run on, and leave nothing when th
   const { target } = classifierFile(t, MARK)
   const { supervisor, workers } = supervise(t, target)
   const { versions } = await supervisor.ready
+  await until('each has its Python', async () => workers().every(({ pid }) => startedBy(pid).length === 1))
   assert.match(`${versions['python']} ${versions['pandas']}`, /^3\.\d+\S* \d+\.\d+\S*$/)
   const running = workers()
-  const pythons = running.flatMap(({ pid }) => descendants(pid))
+  const pythons = running.flatMap(({ pid }) => startedBy(pid))
   assert.equal(running.length, 2)
   for (const { pid } of running) assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /--max-semi-space-size=2\0/)
-  assert.ok(pythons.length > 0)
+  const [forks] = new Set(pythons.map(({ parent }) => parent))
+  assert.deepEqual(
+    pythons.map(({ parent }) => parent),
+    [forks, forks],
+    'one Python has imported pandas for both',
+  )
+  const all = descendants(process.pid).filter(({ pid, parent }) => pid === forks || parent === forks)
+  assert.equal(all.length, 3)
   await supervisor.close('drain')
-  await untilGone([...running, ...pythons])
+  await untilGone([...running, ...all])
+})
+
+test('if the fork server is killed in the middle of a job, workers start their own Pythons, and every row comes once', async t => {
+  const killed = Promise.withResolvers<void>()
+  const { target } = classifierFile(t, MARK)
+  let victims = 1
+  const onBatch = () => {
+    if (victims-- !== 1) return
+    const [python] = startedBy(workers()[0]!.pid)
+    process.kill(python!.parent, 'SIGKILL')
+    killed.resolve()
+  }
+  const { supervisor, workers, said } = supervise(t, target, { onBatch })
+  const before = workers().map(({ pid }) => pid)
+  const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
+  await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(400))
+  assert.deepEqual(
+    workers().map(({ pid }) => pid),
+    before,
+  )
+  const pythons = workers().flatMap(({ pid }) => startedBy(pid).map(({ parent }) => parent === pid))
+  assert.ok(pythons.length > 0 && pythons.every(Boolean))
+  assert.deepEqual(
+    said.filter(text => text.includes('left running')),
+    [],
+  )
+  await supervisor.close('drain')
 })
 
 test('of processes that are left, those of the classifier are named, and those of rowmill are not', async t => {

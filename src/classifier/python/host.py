@@ -1,6 +1,7 @@
 """The child process of PythonClassifier (python.ts): imports the user's function once, then answers batch by batch.
 
     python host.py PARENT_PID TARGET [MEGABYTES]
+    python host.py PARENT_PID TARGET SOCKET       a fork server (host_forks.py), which makes such processes
 
 Descriptor 3 brings requests and descriptor 4 takes answers. Descriptor 5 is the life-line: nobody writes to it, and its
 end means that the parent is gone. Standard output and error belong to the user's code.
@@ -39,6 +40,9 @@ SHAPING = ('na_rep', 'float_format', 'date_format', 'decimal', 'columns', 'heade
 def main():
     # Ctrl-C reaches every process of the terminal. The parent decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    host = Host(sys.argv[2])
+    if len(sys.argv) > 3 and not sys.argv[3].isdigit():
+        serve_forks(host, sys.argv[3])
     parent, target = int(sys.argv[1]), sys.argv[2]
     channel = Channel(3, 4)
     channel.send({'begun': True})
@@ -46,7 +50,6 @@ def main():
     host_process.keep_open(3, 4, 5)
     if len(sys.argv) > 3:
         host_process.limit_memory(int(sys.argv[3]))
-    host = Host(target)
     try:
         hello = host.start()
     except BaseException as error:
@@ -63,13 +66,29 @@ def main():
         channel.send(answer)
 
 
+def serve_forks(host, path):
+    """Returns in each process that the fork server forked, which then is as one that was started by itself."""
+    channel = Channel(3, 4)
+    channel.send({'begun': True})
+    forks = load_beside('host_forks')
+    if not forks.prepared(host.prepare):
+        os._exit(1)
+    server = forks.Server(path, host_process.die_with)
+    gc.freeze()
+    channel.send({'ready': True})
+    args = server.serve()
+    # From here on `parent` is the fork server.
+    for words in (sys.argv, getattr(sys, 'orig_argv', [])):
+        words[-3:] = [str(os.getppid()), *args]
+
+
 class Channel:
     """Frames in, frames out. The parent always reads, so an answer never waits for the next request."""
 
     def __init__(self, requests, answers):
         os.set_inheritable(requests, False)
         os.set_inheritable(answers, False)
-        self.input = open(requests, 'rb', buffering=1 << 18)
+        self.input = open(requests, 'rb', buffering=1 << 18, closefd=False)
         self.output = answers
         self.owner = os.getpid()
         self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
@@ -128,16 +147,23 @@ class Host:
 
     def start(self):
         """Imports pandas and the user's function. Returns what the parent must know about them."""
-        place, name, folder = host_target.find_target(self.target)
-        # Set as `python FILE` sets it, unless PYTHONSAFEPATH told the interpreter not to.
-        if sys.path and os.path.abspath(sys.path[0]) == HERE:
-            sys.path[0] = folder
-        self.pandas = import_pandas()
+        if self.pandas is None:
+            self.prepare()
+        place, name, _ = host_target.find_target(self.target)
         self.pandas.cells.catch_cells()
         self.function, digest, self.module = host_target.load_function(place, name)
         # Modules stay loaded: the collector need not scan them each time.
         gc.freeze()
         return describe(digest)
+
+    def prepare(self):
+        """Imports pandas, and nothing of the user. Returns the folder of the user's code."""
+        folder = host_target.find_target(self.target)[2]
+        # Set as `python FILE` sets it, unless PYTHONSAFEPATH told the interpreter not to.
+        if sys.path and os.path.abspath(sys.path[0]) == HERE:
+            sys.path[0] = folder
+        self.pandas = import_pandas()
+        return folder
 
     def answer(self, job, batch):
         """Returns the answer to one request. Any exception of the user's code becomes an answer too."""

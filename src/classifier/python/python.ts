@@ -4,6 +4,8 @@ import { RowmillError } from '../../errors.ts'
 import { optionOf } from '../../model.ts'
 import { QUOTE_NONE, toCsvOf } from '../../pandas/to-csv.ts'
 import { endedEarly, PythonChild, type PythonEnd } from '../../python/child.ts'
+import { ForkServer } from '../../python/fork-server.ts'
+import { forkPython } from '../../python/forked-process.ts'
 import { frameOf } from '../../support/frame.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
 
@@ -18,6 +20,8 @@ export interface PythonClassifierOptions {
   readonly memoryMB?: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
   readonly onOutput: (text: string) => void
+  /** The socket of a fork server for this python and target. Null, the default, or resolved with null: there is none. */
+  readonly forks?: Promise<string | null> | null
 }
 
 interface Hello {
@@ -32,6 +36,14 @@ type HostAnswer = Partial<ClassifiedBatch> & { readonly hello?: Hello }
 const HOST = fileURLToPath(new URL('./host.py', import.meta.url))
 /** Options that the host gets as texts, if the job has them: JavaScript would round the numbers of a recipe. */
 const PASTED = ['recipe', 'readCall', 'writeCall', 'like'] as const
+
+/** Starts a server from which `forks` of PythonClassifier gets its processes. Null: it cannot be had on this system. */
+export function startForkServer({
+  python,
+  target,
+}: Pick<PythonClassifierOptions, 'python' | 'target'>): ForkServer | null {
+  return ForkServer.start({ python, script: HOST, args: [target] })
+}
 
 /**
  * The user's Python function over a pandas DataFrame, in one warm child process (host.py).
@@ -85,20 +97,19 @@ export class PythonClassifier implements RowsClassifier {
   async close(): Promise<void> {
     this.#closed ??= new RowmillError('CLASSIFIER_DIED', `classifier ${this.#options.target} is closed.`)
     await this.#child?.close(this.#closed)
+    await this.#started?.catch(() => {}) // the fork server may just have been asked
   }
 
   async #start(): Promise<void> {
     if (this.#closed) throw this.#closed
-    const { python, target, cwd, memoryMB, onOutput } = this.#options
-    this.#child = new PythonChild<HostAnswer>({
-      python,
-      script: HOST,
-      args: [target, ...(memoryMB ? [String(memoryMB)] : [])],
-      cwd,
-      name: `classifier ${target}`,
-      onOutput,
-      died: end => this.#died(end),
-    })
+    const { python, target, cwd, memoryMB, onOutput, forks } = this.#options
+    const args = [target, ...(memoryMB ? [String(memoryMB)] : [])]
+    const socket = forks ? await forks : null
+    const forked = socket === null ? null : await forkPython(socket, args)
+    const name = `classifier ${target}`
+    const options = { python, script: HOST, args, cwd, name, onOutput, died: (end: PythonEnd) => this.#died(end) }
+    this.#child = new PythonChild<HostAnswer>(options, forked ?? undefined)
+    if (this.#closed) await this.#child.close(this.#closed)
     const { hello } = await this.#child.next()
     if (hello === undefined) throw new RowmillError('INTERNAL', `${HOST} began without a hello. Please report this.`)
     this.#hello = hello

@@ -1,0 +1,90 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { RowmillError } from '../errors.ts'
+import { parseSwitch } from '../support/parse-value.ts'
+import { newMark } from '../support/started-processes.ts'
+import { PythonChild } from './child.ts'
+
+/** The path of a Unix socket has no room for more (sun_path in unix(7)). */
+const LONGEST_PATH_BYTES = 107
+
+export interface ForkServerOptions {
+  readonly python: string
+  /** The program, a file of rowmill that serves with these arguments and the path of the socket after them. */
+  readonly script: string
+  readonly args: readonly string[]
+}
+
+/**
+ * A Python process that has imported pandas, and forks a process for each worker before the user's code is loaded. So the
+ * import is paid for once. It has one thread, and serves on a socket in a folder that only this user can open. Its processes
+ * end with it, and it ends with this process, however this process ends.
+ *
+ * All its processes have the same hash seed. So the probe of a job starts a Python of its own: otherwise it would not see that
+ * a result depends on the order of a set.
+ */
+export class ForkServer {
+  readonly #child: PythonChild<{ readonly ready?: true }>
+  readonly #socket: string
+  #gone: Promise<void> | null = null
+  /** The path of its socket, as soon as it serves. Null: it cannot, and each worker starts its Python itself. Never rejects. */
+  readonly socket: Promise<string | null>
+
+  private constructor({ python, script, args }: ForkServerOptions, folder: string) {
+    this.#socket = join(folder, 'socket')
+    let isSilent = true
+    const onOutput = () => {
+      isSilent = false
+    }
+    this.#child = new PythonChild({
+      ...{ python, script, args: [...args, this.#socket], name: 'the fork server', onOutput },
+      mark: `${newMark()}/${'0'.repeat(16)}`, // a forked process writes its own mark over it: that of a worker's Python is as long
+      died: ({ how, said, facts }) => new RowmillError('INTERNAL', `the fork server ended with ${how}. ${said}`, facts),
+    })
+    // Each worker would have printed it too.
+    this.socket = this.#child.next().then(
+      () => (isSilent ? this.#socket : null),
+      () => null,
+    )
+  }
+
+  /** Null where processes are not to be forked, or cannot be. Throws USAGE if ROWMILL_FORK is neither true nor false. */
+  static start(options: ForkServerOptions): ForkServer | null {
+    if (process.platform !== 'linux' || !mayFork(process.env)) return null
+    const folder = newFolder()
+    return folder === null ? null : new ForkServer(options, folder)
+  }
+
+  /** Ends it and its processes. Twice is fine. */
+  close(): Promise<void> {
+    this.#gone ??= this.#close()
+    return this.#gone
+  }
+
+  async #close(): Promise<void> {
+    await this.#child.close(new RowmillError('INTERNAL', 'the fork server was closed'))
+    rmSync(join(this.#socket, '..'), { recursive: true, force: true })
+  }
+}
+
+function mayFork({ ROWMILL_FORK: given = '' }: NodeJS.ProcessEnv): boolean {
+  if (given === '') return true
+  try {
+    return parseSwitch(given)
+  } catch (cause) {
+    const message = `ROWMILL_FORK ${JSON.stringify(given)}: ${(cause as Error).message}`
+    throw new RowmillError('USAGE', message, {}, { cause })
+  }
+}
+
+/** A folder of this user alone. Null if there is none that a socket can be in. */
+function newFolder(): string | null {
+  const parent = join(tmpdir(), 'rowmill-forks-')
+  if (Buffer.byteLength(join(`${parent}XXXXXX`, 'socket')) > LONGEST_PATH_BYTES) return null
+  try {
+    return mkdtempSync(parent)
+  } catch {
+    return null
+  }
+}

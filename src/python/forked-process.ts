@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import { newMark } from '../support/started-processes.ts'
+import type { ProcessEnd, PythonProcess } from './python-process.ts'
+
+/** The connections to one process. All but `control` become its descriptors, `channel` two of them. */
+const PARTS = ['control', 'stdout', 'stderr', 'channel', 'lifeline'] as const
+
+/** What the fork server says on `control`, in one line of JSON each. */
+type FromServer = { readonly pid: number } | ProcessEnd
+
+/**
+ * Has the fork server at this socket fork a process. `args` are those of the program after the pid. The server kills the process
+ * as soon as `control` ends on our side. Resolves with null if the server gives no process, and never rejects.
+ */
+export async function forkPython(socket: string, args: readonly string[]): Promise<PythonProcess | null> {
+  const request = { mark: newMark(), args }
+  const connections = openConnections(socket, request)
+  const [control, stdout, stderr, channel] = connections as [Socket, Socket, Socket, Socket, Socket]
+  const release = () => {
+    for (const connection of connections) connection.destroy()
+  }
+  const forked = Promise.withResolvers<number | null>()
+  const ended = Promise.withResolvers<ProcessEnd>()
+  for (const connection of connections) connection.on('error', () => forked.resolve(null))
+  onLines(control, line => {
+    const said = JSON.parse(line) as FromServer
+    if ('pid' in said) forked.resolve(said.pid)
+    else ended.resolve(said)
+  })
+  control.on('close', () => {
+    forked.resolve(null)
+    ended.resolve({ exitCode: null, signal: 'SIGKILL' }) // the server was killed, and the kernel kills its processes
+  })
+  const pid = await forked.promise
+  if (pid === null) release()
+  if (pid === null) return null
+  return {
+    ...{ pid, mark: request.mark, stdout, stderr, requests: channel, answers: channel },
+    ended: ended.promise,
+    closed: Promise.all([stdout, stderr, channel].map(stream => new Promise(resolve => stream.once('close', resolve)))),
+    kill: () => control.end(),
+    release,
+  }
+}
+
+/** Each connection begins with a line that says which process and which part of it it is for. */
+function openConnections(socket: string, request: object): Socket[] {
+  const id = randomBytes(8).toString('hex')
+  return PARTS.map(part => {
+    // After we have ended `control`, the server still says how the process ended.
+    const connection = connect({ path: socket, allowHalfOpen: part === 'control' })
+    connection.write(`${JSON.stringify({ id, part, ...(part === 'control' ? request : {}) })}\n`)
+    return connection
+  })
+}
+
+function onLines(control: Socket, take: (line: string) => void): void {
+  let text = ''
+  control.setEncoding('utf8')
+  control.on('data', (chunk: string) => {
+    const lines = (text + chunk).split('\n')
+    text = lines.pop()!
+    for (const line of lines) take(line)
+  })
+  control.on('end', () => control.end())
+}
