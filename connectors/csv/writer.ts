@@ -29,6 +29,7 @@ export function lineFormat(dialect: SinkDialect, quotesCarriageReturn: boolean):
   if (quotesCarriageReturn) special.add('\r').add('\n')
   special.delete('')
   const pattern = new RegExp(`[${[...special].map(c => `\\u{${c.codePointAt(0)!.toString(16)}}`).join('')}]`, 'u')
+  const each = new RegExp(pattern, 'gu')
 
   const changesAll = quoting === QUOTE_ALL || quoting === QUOTE_NONNUMERIC
   return { separator: sep, lineEnd: lineterminator, special: changesAll ? null : special, cell, line }
@@ -52,20 +53,17 @@ export function lineFormat(dialect: SinkDialect, quotesCarriageReturn: boolean):
   }
 
   function guarded(cell: string, isQuoted: boolean): string {
-    let body = ''
     let quoted = isQuoted
-    for (const char of cell) {
-      if (!special.has(char)) body += char
-      else if (quoting === QUOTE_NONE) body += escaper(cell) + char
-      else if (char === quotechar && doublequote) {
-        body += char + char
+    const body = cell.replace(each, char => {
+      if (quoting === QUOTE_NONE) return escaper(cell) + char
+      if (char === quotechar && doublequote) {
         quoted = true
-      } else if (char === quotechar || char === escapechar) body += escaper(cell) + char
-      else {
-        body += char
-        quoted = true
+        return char + char
       }
-    }
+      if (char === quotechar || char === escapechar) return escaper(cell) + char
+      quoted = true
+      return char
+    })
     return quoted ? quotechar + body + quotechar : body
   }
 
