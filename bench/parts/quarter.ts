@@ -1,10 +1,22 @@
 import { rm } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import type { Bench, Runner } from '../bench.ts'
 import { type Contender, partOf, rowmill } from '../contenders.ts'
 import { ended, start } from '../measure.ts'
 import type { Part } from '../part.ts'
 import { ProcessTree } from '../process-tree.ts'
-import { inWords, listed, type Measured, median, namesOf, row, spread, table } from '../report.ts'
+import {
+  describeUsage,
+  inWords,
+  listed,
+  type Measured,
+  median,
+  medianRun,
+  namesOf,
+  row,
+  spread,
+  table,
+} from '../report.ts'
 import { slowOneWorker } from '../slow-worker.ts'
 
 const FULL = 'one full worker'
@@ -41,7 +53,8 @@ export const quarter: Part = {
       how:
         'Classifier examples/black_box.py, a warm broker. The Python of one of two workers is stopped and continued by ' +
         `turns as soon as it starts; it got ${spread(shares)} of the time. The capacity allows the time of ${FEW_ROWS} ` +
-        'rows, as the start, and the rest of the time of one full worker, divided by 1 plus that share.',
+        'rows, as the start, and the rest of the time of one full worker, divided by 1 plus that share. The cores allow the CPU ' +
+        `time of all parts divided by ${availableParallelism()}: what more workers cost, such as one more import of pandas, is in it.`,
       lines: quarterTable(measured, median(shares)),
     }
   },
@@ -62,6 +75,9 @@ export function quarterTable(measured: readonly Measured[], share: number): stri
   ])
   const lines = namesOf(measured).map(name => {
     const times = timesOf(name)
+    const cpu = measured
+      .filter(each => each.name === name)
+      .map(({ usage }) => usage.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0))
     const best = workers.has(name) ? allowed({ start, full, workers: workers.get(name)! }) : Number.NaN
     const more = Number.isNaN(best)
       ? '-'
@@ -69,9 +85,19 @@ export function quarterTable(measured: readonly Measured[], share: number): stri
           times.map(each => 100 * (each / best - 1)),
           1,
         )
-    return row([name, median(times).toFixed(2), Number.isNaN(best) ? '-' : best.toFixed(2), more, listed(times)])
+    return row([
+      ...[name, median(times).toFixed(2), Number.isNaN(best) ? '-' : best.toFixed(2), more],
+      ...[(median(cpu) / availableParallelism()).toFixed(2), listed(times)],
+      describeUsage(medianRun(measured.filter(each => each.name === name)).usage),
+    ])
   })
-  return table(['', 'median s', 'the capacity allows, s', 'longer than that, %', 'every run, s'], lines)
+  return table(
+    [
+      ...['', 'median s', 'the capacity allows, s', 'longer than that, %', 'the cores allow, s', 'every run, s'],
+      'CPU seconds and peak memory by part, of the median run',
+    ],
+    lines,
+  )
 }
 
 function slowed(
