@@ -64,7 +64,7 @@ export function rowmill(name: string, contender: RowmillContender): Contender {
   const place = broker === null ? [] : ['--brokers', broker]
   return {
     name,
-    environment,
+    environment: { ROWMILL_KEEP: 'false', ...environment }, // an older commit has no --no-keep
     command: (input, output) => [
       ...[process.execPath, join(root, 'bin/rowmill.js'), 'run', input, output, '--classifier', classifier],
       ...['--python', python, ...place, '--force', '--quiet', ...options],

@@ -50,7 +50,7 @@ async function demo({ rows, input, workers, classifier, keep }: DemoOptions): Pr
     const files = [source, file('rowmill.csv'), '--report', file('report.json')]
     const options = ['--classifier', classifier, '--python', python, '--workers', String(workers), '--force']
     // No probe: the demo shows where the whole files differ.
-    const run = ['run', ...files, ...options, '--probe', '0']
+    const run = ['run', ...files, ...options, '--probe', '0', '--no-keep']
     const rowmill = await timed(process.execPath, [join(ROOT, 'bin/rowmill.js'), ...run])
 
     const report: RunReport = JSON.parse(await readFile(file('report.json'), 'utf8'))

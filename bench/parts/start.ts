@@ -32,8 +32,8 @@ export const start: Part = {
       title: `Start, ${inWords(rows)}`,
       how:
         'Classifier examples/black_box.py, the default number of workers. Each time is that of a whole command. The first ' +
-        'time, rowmill starts a local Kafka and ends it; every download was there before. With --keep it uses the Kafka that a run ' +
-        'before has left, whose CPU time is not counted.',
+        'time, rowmill starts a local Kafka and ends it (--no-keep); every download was there before. The kept broker is one ' +
+        'that a run before has left; its CPU time is not counted.',
       lines: differenceTable(measured, SERIAL),
     }
   },

@@ -24,6 +24,7 @@ export const RUN_OPTIONS = [
   'brokerTimeout',
   'compression',
   'keep',
+  'noKeep',
   'pipeline',
   'schemaRegistry',
   'schemaRegistryUserinfoFile',
@@ -63,6 +64,8 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'schemaRegistryUserinfoFile',
   'commandConfig',
   'config',
+  'keep', // a run that is resumed goes where its topics are
+  'noKeep',
 ])
 
 /**

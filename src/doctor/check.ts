@@ -20,6 +20,8 @@ export interface DoctorContext {
   readonly machine: Machine
   /** Null: without a cluster, only this machine is examined. */
   readonly cluster: ClusterAccess | null
+  /** Where runs leave their local Kafka. Null: nowhere. */
+  readonly keptFolder: string | null
   readonly pipeline: string
   /** How many workers will serve the pipeline. */
   readonly workers: number

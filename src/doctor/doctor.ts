@@ -1,6 +1,7 @@
 import type { Time } from '../support/clock.ts'
 import type { Check, DoctorContext } from './check.ts'
 import { DISK_CHECKS, OUT_CHECK } from './disk-checks.ts'
+import { keptCheck } from './kept-check.ts'
 import { MACHINE_CHECKS } from './machine-checks.ts'
 import { LISTENER_CHECKS, NETWORK_CHECKS } from './network-checks.ts'
 import { REGISTRY_CHECKS } from './registry-check.ts'
@@ -24,7 +25,7 @@ export async function* examine(context: DoctorContext, time?: Time): AsyncGenera
 /** 3 if the cluster or the registry has a failure, otherwise 1 if this machine has one, otherwise 0. */
 export function exitCodeOf(all: readonly Examined[]): 0 | 1 | 3 {
   const failed = all.filter(({ findings }) => findings.some(({ status }) => status === 'failure'))
-  const ofMachine = new Set([...MACHINE_CHECKS, ...DISK_CHECKS, OUT_CHECK].map(({ name }) => name))
+  const ofMachine = new Set([...MACHINE_CHECKS, ...DISK_CHECKS, keptCheck, OUT_CHECK].map(({ name }) => name))
   if (failed.some(({ check }) => !ofMachine.has(check))) return 3
   return failed.length > 0 ? 1 : 0
 }
@@ -35,6 +36,7 @@ export function checksOf({ cluster, out, registry }: DoctorContext): Check[] {
   return [
     ...MACHINE_CHECKS,
     ...DISK_CHECKS,
+    keptCheck,
     ...(out === null ? [] : [OUT_CHECK]),
     ...(cluster === null ? [] : (ofCluster as Check[])),
     ...(registry === null ? [] : REGISTRY_CHECKS),

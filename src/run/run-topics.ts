@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { requireOpenFiles } from '../broker/jvm/open-files-needed.ts'
-import { type KeptBroker, openKeptBroker } from '../broker/kept/kept-broker.ts'
+import { type KeptBroker, openKeptBroker, startsOwn } from '../broker/kept/kept-broker.ts'
 import { forgetRuns, noteRun, runsIn } from '../broker/kept/kept-folder.ts'
 import { startLocalBroker } from '../broker/local-broker.ts'
 import type { LocalBroker } from '../broker/running-broker.ts'
@@ -119,7 +119,7 @@ async function findKept(options: RunSettings, signal: AbortSignal): Promise<Kept
     const message = `the local Kafka in ${keptBroker.folder}, which has the topics of this run, cannot be used: ${found}. End its processes`
     throw new RowmillError('BROKER_FAILED', message, { path: keptBroker.folder })
   }
-  say(`this run starts a Kafka of its own, because ${found} (--keep)`)
+  say(startsOwn(found))
   return null
 }
 

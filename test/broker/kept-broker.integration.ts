@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, statSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, statSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { test } from 'node:test'
@@ -31,4 +31,11 @@ test('a folder that others may enter is not used', async t => {
   mkdirSync(place.folder)
   chmodSync(place.folder, 0o755)
   assert.equal(await place.tryOpen(), 'other users may enter it')
+})
+
+test('a folder of another user is not used', { skip: process.getuid?.() === 0 ? false : 'needs root' }, async t => {
+  const place = keptPlace(t, 60_000)
+  mkdirSync(place.folder, { mode: 0o700 })
+  chownSync(place.folder, 12_345, 12_345)
+  assert.equal(await place.tryOpen(), 'it belongs to another user')
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { keptFiles, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
+import { keptFiles, keptFolder, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
 import { testFolder } from '../helpers/cli.ts'
 
 const NEEDED = { needed: ['mine'], abandoned: [] }
@@ -31,6 +31,12 @@ test('a run is discarded if its folder was removed from the disk', async t => {
   rmSync(dirname(dirname(runFile)), { recursive: true })
   end()
   assert.deepEqual(await runsIn(kept), ABANDONED)
+})
+
+test('another version of rowmill has a folder of its own', () => {
+  const env = { XDG_STATE_HOME: '/state' }
+  assert.equal(keptFolder('1.0.0', env), keptFolder('1.0.0', env))
+  assert.notEqual(keptFolder('1.0.0', env), keptFolder('1.0.1', env))
 })
 
 /** A note of a run. `end` changes it as if the process of the run had ended. */

@@ -96,7 +96,17 @@ test('OUT below something that is no folder', async t => {
 
 test('without faults every line is ok, and without a cluster there are lines of this machine alone', async () => {
   const lines = (await allOf(examine(contextWith()))).map(({ check, findings }) => [check, findings[0]!.status])
-  const checks = ['node', 'java', 'maven', 'python', 'open-files', 'codecs', 'cache-disk', 'temporary-disk']
+  const checks = [
+    'node',
+    'java',
+    'maven',
+    'python',
+    'open-files',
+    'codecs',
+    'cache-disk',
+    'temporary-disk',
+    'kept-broker',
+  ]
   assert.deepEqual(
     lines,
     checks.map(check => [check, 'ok']),

@@ -38,7 +38,8 @@ export function startProgram(
 ) {
   const child = spawn(file, args, {
     ...(cwd ? { cwd } : {}),
-    env: { ...process.env, ROWMILL_PYTHON: python, ...env },
+    // What runs leave behind has tests of its own, with --keep. ROWMILL_TEST_KEEP=true tries all others with it too.
+    env: { ...process.env, ROWMILL_PYTHON: python, ROWMILL_KEEP: process.env['ROWMILL_TEST_KEEP'] ?? 'false', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   child.stdin.on('error', () => {}) // a command that fails early does not read its input

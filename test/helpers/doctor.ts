@@ -29,6 +29,7 @@ export function contextWith(more: Partial<DoctorContext> = {}): DoctorContext {
   return {
     machine,
     cluster: null,
+    keptFolder: null,
     pipeline: 'none',
     workers: 1,
     role: null,

@@ -13,7 +13,7 @@ import { keptState } from './kept-state.ts'
 /** A file of rows, and a folder of this test alone for its kept broker, which ends with the test. */
 export function placeForRuns(t: TestContext, rows = 20) {
   const envOf = (folder: string) => ({ XDG_STATE_HOME: join(folder, 'state') })
-  const { folder, place: kept } = keptState(t, made => keptFolder(version(), envOf(made)))
+  const { folder, place: kept } = keptState(t, made => keptFolder(version(), envOf(made))!)
   const input = join(folder, 'in.csv')
   writeFileSync(input, `ID,A\n${Array.from({ length: rows }, (_, row) => `${row},x${row}\n`).join('')}`)
   const look = async () => {

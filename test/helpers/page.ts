@@ -66,7 +66,12 @@ export class PageShell {
     { cwd, env }: { cwd: string; env: Readonly<Record<string, string | undefined>> },
   ) {
     const stdio: ['pipe', 'pipe', 'pipe'] = ['pipe', 'pipe', 'pipe']
-    this.#shell = spawn('bash', ['-e'], { cwd, env: { ...process.env, ...env }, stdio, detached: true })
+    this.#shell = spawn('bash', ['-e'], {
+      cwd,
+      env: { ...process.env, ROWMILL_KEEP: 'false', ...env },
+      stdio,
+      detached: true,
+    })
     this.#shell.stdout.on('data', chunk => {
       this.#stdout += chunk
     })

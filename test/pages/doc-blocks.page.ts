@@ -42,8 +42,8 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
     [
-      'npx rowmill run rows.csv classified.csv --classifier black_box.py --keep',
-      { by: 'test/run/keep.integration.ts' },
+      'npx rowmill run rows.csv classified.csv --classifier black_box.py   # starts a Kafka',
+      { by: 'test/run/keep-default.integration.ts' },
     ],
     ['rowmill broker --port 9092 --data kafka-data --auth', { by: 'test/cli/broker.integration.ts' }],
     ['npm install testcontainers', { not: 'it downloads a package and needs a Docker engine' }],

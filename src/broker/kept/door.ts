@@ -18,6 +18,8 @@ export interface KeptState {
   readonly openFiles: number | null
   /** How many runs use it, with this one. */
   readonly runs: number
+  /** When it ends unless a run comes, in ms from now. Null: runs use it, or it was told to stop. */
+  readonly endsInMs: number | null
   readonly pid: number
 }
 

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { errorToRecord, type RowmillError } from '../../errors.ts'
+import { monotonicMs } from '../../support/clock.ts'
 import type { FromKeeper, KeptState } from './door.ts'
 
 /** How often the keeper looks whether somebody has removed its folder. */
@@ -14,7 +15,7 @@ export type Ending = 'idle' | 'stopped' | 'replaced' | 'removed' | RowmillError
 export interface KeeperOptions {
   /** The path of the socket. */
   readonly door: string
-  readonly state: Omit<KeptState, 'runs'>
+  readonly state: Omit<KeptState, 'runs' | 'endsInMs'>
   /** How long the broker stays after its last user. */
   readonly idleMs: number
 }
@@ -29,6 +30,7 @@ export class Keeper {
   readonly #over = Promise.withResolvers<Ending>()
   readonly #server: Server
   #idle: NodeJS.Timeout | null = null
+  #idleSince = 0
   #look: NodeJS.Timeout | null = null
   #isStopping = false
   #isOver = false
@@ -99,8 +101,15 @@ export class Keeper {
       clearTimeout(this.#idle ?? undefined)
     }
     if (word === 'stop') this.#isStopping = true
-    socket.write(line({ state: { ...this.#options.state, runs: this.#users.size } }))
+    socket.write(line({ state: this.#state() }))
     if (this.#isStopping && this.#users.size === 0) socket.end(() => this.end('stopped'))
+  }
+
+  #state(): KeptState {
+    const { state, idleMs } = this.#options
+    const isIdle = this.#users.size === 0 && !this.#isStopping
+    const endsInMs = isIdle ? this.#idleSince + idleMs - monotonicMs() : null
+    return { ...state, runs: this.#users.size, endsInMs }
   }
 
   #leave(socket: Socket): void {
@@ -112,6 +121,7 @@ export class Keeper {
   /** The timer is monotonic. While the machine sleeps it stands still. */
   #rest(): void {
     clearTimeout(this.#idle ?? undefined)
+    this.#idleSince = monotonicMs()
     this.#idle = setTimeout(() => this.end('idle'), this.#options.idleMs)
   }
 

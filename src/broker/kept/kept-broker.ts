@@ -64,9 +64,15 @@ export async function openKeptBroker(options: KeptBrokerOptions): Promise<KeptBr
     return 'this run needs many open files'
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof RowmillError) throw error
-    return (error as Error).message
+    if (!(error instanceof RowmillError)) return (error as Error).message
+    if (error.facts['missing'] === undefined) throw error
+    return `there is ${error.facts['missing']}` // a container may have what is missing
   }
+}
+
+/** What a run says that cannot share a broker. */
+export function startsOwn(why: string): string {
+  return `this run starts a Kafka of its own, because ${why} (--no-keep does so without this line)`
 }
 
 /** Visits a keeper whose broker answers. Starts a keeper if nobody has, and replaces a keeper whose broker is silent. */

@@ -22,15 +22,24 @@ interface KeptRun {
 
 /**
  * Where a broker stays after a run: a folder for this user, this machine, this version of rowmill and these settings. It is not
- * in the cache or in a temporary folder, because a run that can be resumed has its topics there.
+ * in the cache or in a temporary folder, because a run that can be resumed has its topics there. Null: this user has no home.
  */
-export function keptFolder(version: string, env: NodeJS.ProcessEnv = process.env): string {
-  const state = env['XDG_STATE_HOME'] || join(homedir() || userInfo().homedir, '.local', 'state')
+export function keptFolder(version: string, env: NodeJS.ProcessEnv = process.env): string | null {
+  const state = env['XDG_STATE_HOME'] || stateBelowHome()
+  if (state === null) return null
   const ports = { broker: 1, controller: 2 }
   const login = { username: '', password: '' }
   const settings = [serverProperties({ data: '', ports, login }), jvmArguments('', '', [])]
   const kind = JSON.stringify([version, KAFKA_VERSION, hostname(), process.geteuid?.(), settings])
   return join(resolve(state), 'rowmill', `broker-${createHash('sha256').update(kind).digest('hex').slice(0, 8)}`)
+}
+
+function stateBelowHome(): string | null {
+  try {
+    return join(homedir() || userInfo().homedir, '.local', 'state')
+  } catch {
+    return null // no HOME, and no entry for this user, as in some containers
+  }
 }
 
 /** The files of a kept broker, beside those of every broker (broker-files.ts). */

@@ -43,7 +43,8 @@ export const brokerCommand = defineCommand({
 
 function stopKept(quiet: boolean): Promise<number> {
   return withinLimits({ quiet }, 'before the kept Kafka ended', async ({ say, signal }) => {
-    const found = await stopKeptBroker(keptFolder(version()), signal)
+    const folder = keptFolder(version())
+    const found = folder === null ? 'none' : await stopKeptBroker(folder, signal)
     if (found === 'none') say('there is no kept Kafka of this version of rowmill')
     else if (found === 'ended') say('the kept Kafka has ended')
     else say(`the kept Kafka ends after the runs that use it: ${found}`)

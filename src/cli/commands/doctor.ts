@@ -1,3 +1,4 @@
+import { keptFolder } from '../../broker/kept/kept-folder.ts'
 import { clusterSettings } from '../../client-config/kafka-options.ts'
 import { checkName } from '../../core/names.ts'
 import type { CheckFinding, DoctorContext, Status } from '../../doctor/check.ts'
@@ -14,6 +15,7 @@ import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { registryUrl } from '../registry-url.ts'
+import { version } from '../version.ts'
 
 const JSON_SHAPE = {
   line: 'each finding',
@@ -69,7 +71,8 @@ async function examineAll(out: string | null, options: DoctorOptions, { say, sig
   const registry = await registryUrl(options, config.registry)
   const cluster = settings && new ClusterAccess(settings, signal)
   const machine = thisMachine()
-  const context: DoctorContext = { machine, cluster, pipeline, workers, role, python, out, registry }
+  const place = keptFolder(version())
+  const context: DoctorContext = { machine, cluster, keptFolder: place, pipeline, workers, role, python, out, registry }
   const secrets = new Secrets(registry === null ? [] : [registry])
   const tell = output === 'json' ? tellJson : tellText
   const all: Examined[] = []

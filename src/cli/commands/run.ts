@@ -216,7 +216,7 @@ async function runPipeline(
     brokerTimeout: options.brokerTimeout,
     compression: options.compression === 'none' ? (config.compression ?? 'none') : options.compression,
     brokerData: runFile?.brokerData ?? null,
-    keptBroker: keptPlace({ input, keep: options.keep, runFile, unfinished }),
+    keptBroker: keptPlace({ input, keep: options.keep && !options.noKeep, runFile, unfinished, say }),
     pipeline: options.pipeline,
     schemaRegistry: await registryUrl(options, config.registry),
     job: options.job,

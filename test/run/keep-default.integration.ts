@@ -1,0 +1,109 @@
+/** Every run leaves its local Kafka for later ones, unless it is told not to or cannot. */
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
+import { identify } from '../../src/support/process-identity.ts'
+import { rowmill, startRowmill } from '../helpers/cli.ts'
+import { untilEnded } from '../helpers/kept-place.ts'
+import { placeForRuns } from '../helpers/kept-runs.ts'
+import { descendants } from '../helpers/processes.ts'
+import { serialJob } from '../helpers/serial.ts'
+import { until } from '../helpers/until.ts'
+import { waitingClassifier } from '../helpers/waiting-classifier.ts'
+
+const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
+/** As if the variable, which the tests set, were not there. */
+const BY_DEFAULT = { ROWMILL_KEEP: '' }
+
+test('a run leaves its Kafka unless --no-keep or ROWMILL_KEEP=false says otherwise, and doctor shows it', async t => {
+  const place = placeForRuns(t)
+  const env = { ...place.env, ...BY_DEFAULT }
+  const run = async (output: string, options: readonly string[], more = {}) => {
+    const args = ['run', place.input, join(place.folder, output), '--classifier', CLASSIFIER, '--workers', '1']
+    const { code, stderr } = await rowmill([...args, ...options], { env: { ...env, ...more } })
+    assert.equal(code, 0, stderr)
+  }
+  const doctor = async () => /^.* kept-broker .*$/m.exec((await rowmill(['doctor'], { env })).stdout)?.[0]
+  await run('alone.csv', ['--no-keep'])
+  await run('false.csv', [], { ROWMILL_KEEP: 'false' })
+  assert.equal(existsSync(place.env.XDG_STATE_HOME), false)
+  assert.match((await doctor())!, /^ok +kept-broker +no local Kafka was left by a run$/)
+  await run('kept.csv', [])
+  const { port } = await place.look()
+  const line = `^ok +kept-broker +a local Kafka that a run left: 127\\.0\\.0\\.1:${port}, data in ${place.kept}, ends in 10 min\\.`
+  assert.match((await doctor())!, new RegExp(line))
+  await run('with-keep.csv', ['--keep'])
+  assert.equal((await place.look()).port, port)
+})
+
+test('topics of complete runs do not stay', async t => {
+  const { folder, input, kept, env } = placeForRuns(t)
+  for (const output of ['1.csv', '2.csv', '3.csv']) {
+    const args = ['run', input, join(folder, output), '--keep', '--classifier', CLASSIFIER, '--workers', '1']
+    const { code, stderr } = await rowmill(args, { env })
+    assert.equal(code, 0, stderr)
+  }
+  const topics = readdirSync(join(kept, 'data')).filter(name => name.startsWith('rowmill-'))
+  assert.deepEqual(
+    topics.filter(name => !name.endsWith('-delete')),
+    [],
+  )
+  assert.deepEqual(readdirSync(join(kept, 'runs')), [])
+})
+
+test('broker --stop waits for the run that uses the Kafka; a run that comes meanwhile starts its own', async t => {
+  const { folder, input, env, look } = placeForRuns(t, 200)
+  const { file, waits, go } = waitingClassifier(folder)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
+  const { child, finished } = startRowmill(args, { env })
+  t.after(() => child.kill('SIGKILL'))
+  await until('the classifier waits', () => existsSync(waits))
+  const keeper = identify((await look()).pid)!
+  const stopped = await rowmill(['broker', '--stop'], { env })
+  assert.equal(stopped.code, 0)
+  assert.match(stopped.stderr, /the kept Kafka ends after the runs that use it: 1/)
+  const other = join(folder, 'other.csv')
+  const meanwhile = await rowmill(['run', input, other, '--keep', '--classifier', CLASSIFIER, '--workers', '1'], {
+    env,
+  })
+  assert.equal(meanwhile.code, 0, meanwhile.stderr)
+  assert.match(meanwhile.stderr, /this run starts a Kafka of its own, because /)
+  assert.equal(readFileSync(other, 'utf8'), await serialJob(input, CLASSIFIER))
+  writeFileSync(go, '')
+  const { code, stderr } = await finished
+  assert.equal(code, 0, stderr)
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+  await untilEnded(keeper)
+})
+
+test('Ctrl-C while a run starts the Kafka that stays ends both, and leaves nothing', async t => {
+  const { folder, input, env } = placeForRuns(t)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--keep', '--classifier', CLASSIFIER, '--workers', '1']
+  const { child, finished } = startRowmill(args, { env })
+  t.after(() => child.kill('SIGKILL'))
+  const java = () => descendants(child.pid!).find(({ name }) => name === 'java')
+  await until('the Kafka starts', () => java() !== undefined)
+  const [jvm, keeper] = [java()!, descendants(child.pid!).find(({ name }) => name.startsWith('rowmill-keeper'))!].map(
+    ({ pid }) => identify(pid)!,
+  )
+  child.kill('SIGINT')
+  const { code, stderr } = await finished
+  assert.equal(code, 130, stderr)
+  await untilEnded(jvm!)
+  await untilEnded(keeper!)
+  const again = await rowmill(args, { env })
+  assert.equal(again.code, 0, again.stderr)
+})
+
+test('a run whose home cannot be written starts a Kafka of its own, and says so', async t => {
+  const { folder, input } = placeForRuns(t)
+  const env = { ...BY_DEFAULT, HOME: '/proc/1/none', XDG_STATE_HOME: '', ROWMILL_CACHE: cacheDirectory() }
+  const args = ['run', input, join(folder, 'out.csv'), '--classifier', CLASSIFIER, '--workers', '1']
+  const { code, stderr } = await rowmill(args, { env })
+  assert.equal(code, 0, stderr)
+  assert.match(stderr, /this run starts a Kafka of its own, because [^\n]*\/proc\/1\/none/)
+})
