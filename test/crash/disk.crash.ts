@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { type Finished, testFolder } from '../helpers/cli.ts'
+import { whyNoDisk } from '../helpers/small-disk.ts'
 import { until } from '../helpers/until.ts'
 import { assertCode, CLASSIFIER, Fire, ONE_MOVES } from './fire.ts'
 
@@ -23,15 +24,7 @@ async function obstacle(need: () => Promise<unknown>): Promise<string | false> {
 }
 
 /** A disk cannot be filled unless it is a separate one. */
-const skip = await obstacle(async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'rowmill-disk-'))
-  try {
-    await execute('mount', ['-t', 'tmpfs', 'rowmill-test', folder])
-    await execute('umount', [folder])
-  } finally {
-    rmdirSync(folder)
-  }
-})
+const skip = await whyNoDisk()
 /** Nor broken. */
 const skipBreaking =
   skip ||

@@ -7,6 +7,7 @@ import { rowmill, startRowmill } from '../helpers/cli.ts'
 import { untilEnded } from '../helpers/kept-place.ts'
 import { placeForRuns } from '../helpers/kept-runs.ts'
 import { serialJob } from '../helpers/serial.ts'
+import { mountDisk, whyNoDisk } from '../helpers/small-disk.ts'
 import { until } from '../helpers/until.ts'
 import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
@@ -47,4 +48,35 @@ test('a run that is resumed after its kept broker was removed with its topics ha
   const resumed = await rowmill(['run', '--resume', output], { env })
   assert.equal(resumed.code, 0, resumed.stderr)
   assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+})
+
+test('a disk that fills up under the kept broker ends the run with the line that resumes it, once there is room', {
+  skip: await whyNoDisk(),
+}, async t => {
+  const { folder, input, env, look } = placeForRuns(t, 20_000)
+  const { file, waits, go } = waitingClassifier(folder)
+  const output = join(folder, 'out.csv')
+  const unmount = await mountDisk(env.XDG_STATE_HOME, '300m')
+  try {
+    const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
+    const { child, finished } = startRowmill(args, { env })
+    t.after(() => child.kill('SIGKILL'))
+    await until('the classifier waits', () => existsSync(waits))
+    const keeper = identify((await look()).pid)!
+    const filler = join(env.XDG_STATE_HOME, 'filler')
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(300 * 1024 * 1024)), { code: 'ENOSPC' })
+    writeFileSync(go, '')
+    const { code, stderr } = await finished
+    assert.equal(code, 3, stderr)
+    assert.match(stderr, /No space left on device.*rowmill run --resume/s)
+    await untilEnded(keeper)
+    assert.equal(existsSync(output), false)
+    rmSync(filler)
+    const resumed = await rowmill(['run', '--resume', output], { env })
+    assert.equal(resumed.code, 0, resumed.stderr)
+    assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+  } finally {
+    await rowmill(['broker', '--stop'], { env })
+    await unmount()
+  }
 })
