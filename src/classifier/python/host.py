@@ -262,10 +262,16 @@ def import_pandas():
     """Imports pandas and the modules here that need it."""
     if sys.version_info < OLDEST_PYTHON:
         raise unusable('is too old: rowmill needs Python 3.8 or later')
+    collects = gc.isenabled()
+    gc.disable()  # nearly all that the import makes stays: to look for garbage in it takes a seventh of the start
     try:
         import pandas
     except Exception as error:
         raise unusable(f'cannot import pandas ({type(error).__name__}: {error})') from error
+    finally:
+        gc.freeze()
+        if collects:
+            gc.enable()
     version = re.match(r'(\d+)\.(\d+)', pandas.__version__)
     if version and tuple(map(int, version.groups())) < OLDEST_PANDAS:
         raise unusable(f'has pandas {pandas.__version__}: rowmill needs pandas 1.5 or later')
