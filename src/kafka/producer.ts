@@ -61,7 +61,7 @@ export class Producer {
   async send(
     to: TopicPartition,
     messages: readonly OutgoingMessage[] | Take,
-    signal = new AbortController().signal,
+    signal: AbortSignal = new AbortController().signal,
   ): Promise<number> {
     const take = typeof messages === 'function' ? messages : wholly(messages)
     const backoff = new Backoff(this.#retries)
