@@ -1,4 +1,5 @@
 import type { ForkServer } from '../python/fork-server.ts'
+import type { ForkServerAddress } from '../python/forked-process.ts'
 import type { BatchClassifier } from './boundary.ts'
 import { decoding } from './decoding.ts'
 import { ModuleClassifier } from './module/module.ts'
@@ -16,8 +17,8 @@ export interface OpenClassifierOptions {
   readonly memoryMB: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. */
   readonly onOutput: (text: string) => void
-  /** The socket of a server of `openForkServer`, or null: each Python is started by itself. Default: null. */
-  readonly forks?: Promise<string | null> | null
+  /** The address of a server of `openForkServer`, or null: each Python is started by itself. Default: null. */
+  readonly forks?: Promise<ForkServerAddress | null> | null
 }
 
 /** Creates the host for the classifier. It is not started yet. */

@@ -67,6 +67,11 @@ export class PythonChild<A extends object> {
     return this.#death
   }
 
+  /** Undefined: it did not start. */
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
   /** Sends one frame. */
   write(frame: Buffer): void {
     this.#process.requests?.write(frame)

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import { parseSwitch } from '../support/parse-value.ts'
+import { identify } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
 import { PythonChild } from './child.ts'
+import type { ForkServerAddress } from './forked-process.ts'
 
 /** The path of a Unix socket has no room for more (sun_path in unix(7)). */
 const LONGEST_PATH_BYTES = 107
@@ -28,8 +30,8 @@ export class ForkServer {
   readonly #child: PythonChild<{ readonly ready?: true }>
   readonly #socket: string
   #gone: Promise<void> | null = null
-  /** The path of its socket, as soon as it serves. Null: it cannot, and each worker starts its Python itself. Never rejects. */
-  readonly socket: Promise<string | null>
+  /** Where it serves, as soon as it does. Null: it cannot, and each worker starts its Python itself. Never rejects. */
+  readonly address: Promise<ForkServerAddress | null>
 
   private constructor({ python, script, args }: ForkServerOptions, folder: string) {
     this.#socket = join(folder, 'socket')
@@ -43,8 +45,8 @@ export class ForkServer {
       died: ({ how, said, facts }) => new RowmillError('INTERNAL', `the fork server ended with ${how}. ${said}`, facts),
     })
     // Each worker would have printed it too.
-    this.socket = this.#child.next().then(
-      () => (isSilent ? this.#socket : null),
+    this.address = this.#child.next().then(
+      () => (isSilent ? this.#address() : null),
       () => null,
     )
   }
@@ -54,6 +56,11 @@ export class ForkServer {
     if (process.platform !== 'linux' || !mayFork(process.env)) return null
     const folder = newFolder()
     return folder === null ? null : new ForkServer(options, folder)
+  }
+
+  #address(): ForkServerAddress | null {
+    const server = identify(this.#child.pid!)
+    return server && { socket: this.#socket, server }
   }
 
   /** Ends it and its processes. Twice is fine. */

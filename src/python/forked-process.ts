@@ -1,19 +1,34 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { killIfSame, type ProcessIdentity } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
 import type { ProcessEnd, PythonProcess } from './python-process.ts'
 
 /** The connections to one process. All but `control` become its descriptors, `channel` two of them. */
 const PARTS = ['control', 'stdout', 'stderr', 'channel', 'lifeline'] as const
 
+/** A fork server answers within this time, or it is killed, as when somebody stopped it. Then its processes end too. */
+const ANSWER_MS = 5_000
+
+export interface ForkServerAddress {
+  /** The path of its socket. */
+  readonly socket: string
+  readonly server: ProcessIdentity
+}
+
 /** What the fork server says on `control`, in one line of JSON each. */
 type FromServer = { readonly pid: number } | ProcessEnd
 
 /**
- * Has the fork server at this socket fork a process. `args` are those of the program after the pid. The server kills the process
- * as soon as `control` ends on our side. Resolves with null if the server gives no process, and never rejects.
+ * Has this fork server fork a process. `args` are those of the program after the pid. The server kills the process as soon as
+ * `control` ends on our side. A server that does not answer is killed, and `say` is told in one sentence. Resolves with null
+ * if the server gives no process, and never rejects.
  */
-export async function forkPython(socket: string, args: readonly string[]): Promise<PythonProcess | null> {
+export async function forkPython(
+  { socket, server }: ForkServerAddress,
+  args: readonly string[],
+  say: (text: string) => void,
+): Promise<PythonProcess | null> {
   const request = { mark: newMark(), args }
   const connections = openConnections(socket, request)
   const [control, stdout, stderr, channel] = connections as [Socket, Socket, Socket, Socket, Socket]
@@ -32,6 +47,13 @@ export async function forkPython(socket: string, args: readonly string[]): Promi
     forked.resolve(null)
     ended.resolve({ exitCode: null, signal: 'SIGKILL' }) // the server was killed, and the kernel kills its processes
   })
+  const killSilent = () => {
+    if (!killIfSame(server)) return
+    say(
+      `the fork server (pid ${server.pid}) did not answer for ${ANSWER_MS / 1000} s and was killed: each Python now starts by itself`,
+    )
+  }
+  afterSilence(forked.promise, killSilent)
   const pid = await forked.promise
   if (pid === null) release()
   if (pid === null) return null
@@ -39,9 +61,23 @@ export async function forkPython(socket: string, args: readonly string[]): Promi
     ...{ pid, mark: request.mark, stdout, stderr, requests: channel, answers: channel },
     ended: ended.promise,
     closed: Promise.all([stdout, stderr, channel].map(stream => new Promise(resolve => stream.once('close', resolve)))),
-    kill: () => control.end(),
+    kill() {
+      control.end()
+      afterSilence(ended.promise, killSilent)
+    },
     release,
   }
+}
+
+/** Calls `then` unless the answer comes in time. */
+function afterSilence(answer: Promise<unknown>, then: () => void): void {
+  let isAnswered = false
+  // If this process was stopped too, the answer may be there, not read yet.
+  const timer = setTimeout(() => setImmediate(() => isAnswered || then()), ANSWER_MS)
+  void answer.then(() => {
+    isAnswered = true
+    clearTimeout(timer)
+  })
 }
 
 /** Each connection begins with a line that says which process and which part of it it is for. */

@@ -32,13 +32,14 @@ export function commandLine(pid: number): string | null {
   }
 }
 
-/** Kills the process. Does nothing if it is gone or another process has its pid. */
-export function killIfSame(identity: ProcessIdentity): void {
-  if (!isAlive(identity)) return
+/** Kills the process, and says whether it did. Does nothing if it is gone or another process has its pid. */
+export function killIfSame(identity: ProcessIdentity): boolean {
+  if (!isAlive(identity)) return false
   try {
-    process.kill(identity.pid, 'SIGKILL')
+    return process.kill(identity.pid, 'SIGKILL')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return false
   }
 }
 

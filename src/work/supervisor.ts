@@ -9,6 +9,7 @@ import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
 import type { ForkServer } from '../python/fork-server.ts'
+import type { ForkServerAddress } from '../python/forked-process.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
@@ -74,8 +75,8 @@ export type ToWorker =
   | ToSharer
   /** A group has changed. */
   | { type: 'wake' }
-  /** The socket of the fork server, or null: it has none. */
-  | { type: 'forks'; socket: string | null }
+  /** The address of the fork server, or null: it has none. */
+  | { type: 'forks'; address: ForkServerAddress | null }
   /** The answer to a question: the error that ends the job, or null. */
   | { type: 'verdict'; id: number; error: ErrorRecord | null }
   | FromDesk
@@ -240,8 +241,8 @@ export class Supervisor {
       if (child.pid === undefined) ended(error.message) // with a pid, a message was too late for the process, and `exit` will follow
     })
     if (this.#task) child.send(this.#task)
-    void this.#forks?.socket.then(
-      socket => child.connected && child.send({ type: 'forks', socket } satisfies ToWorker, () => {}),
+    void this.#forks?.address.then(
+      address => child.connected && child.send({ type: 'forks', address } satisfies ToWorker, () => {}),
     )
   }
 

@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { IsolatingClassifier } from '../classifier/isolating.ts'
 import { openClassifier } from '../classifier/open.ts'
 import { errorFromRecord, errorToRecord, type RowmillError } from '../errors.ts'
+import type { ForkServerAddress } from '../python/forked-process.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
@@ -36,11 +37,11 @@ const drain = new AbortController()
 openFilesLimit() // remembers the limit while files can still be opened
 const onOutput = (text: string) => tell({ type: 'output', text })
 const memoryMB = limits.classifierMemory
-const forkSocket = Promise.withResolvers<string | null>()
+const forkServer = Promise.withResolvers<ForkServerAddress | null>()
 let mostBytes = MAX_MESSAGE_BYTES
 const classifier = new IsolatingClassifier({
   open: () =>
-    openClassifier({ target, python, by: name, memoryMB, onOutput, forks: forks ? forkSocket.promise : null }),
+    openClassifier({ target, python, by: name, memoryMB, onOutput, forks: forks ? forkServer.promise : null }),
   timeoutMs: limits.batchTimeout * 1000,
   by: name,
   mostBytes: () => mostBytes,
@@ -91,7 +92,7 @@ process.on('message', (message: ToWorker) => {
   } else if (message.type === 'verdict') {
     asked[message.id]!(message.error && errorFromRecord(message.error))
     delete asked[message.id]
-  } else if (message.type === 'forks') forkSocket.resolve(message.socket)
+  } else if (message.type === 'forks') forkServer.resolve(message.address)
   else if (message.type === 'ping') tell({ type: 'alive' })
   else if (message.type === 'wake') wake()
   else if (message.type === 'share') {

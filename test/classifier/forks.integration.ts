@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test'
 import { openForkServer } from '../../src/classifier/open.ts'
 import { PythonClassifier } from '../../src/classifier/python/python.ts'
 import type { ForkServer } from '../../src/python/fork-server.ts'
-import { descendants, untilGone } from '../helpers/processes.ts'
+import { descendants, freeze, untilGone } from '../helpers/processes.ts'
 import { fixture, jobOf, PYTHON } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
@@ -38,7 +38,7 @@ function server(t: TestContext, target: string): ForkServer {
 /** The server of a target that can be forked. */
 async function serving(t: TestContext, target: string): Promise<ForkServer> {
   const forks = server(t, target)
-  assert.notEqual(await forks.socket, null)
+  assert.notEqual(await forks.address, null)
   return forks
 }
 
@@ -50,7 +50,7 @@ interface Start {
 }
 
 async function started(t: TestContext, { target, forks, onOutput = () => {}, memoryMB = null }: Start) {
-  const classifier = new PythonClassifier({ python: PYTHON, target, onOutput, memoryMB, forks: forks?.socket ?? null })
+  const classifier = new PythonClassifier({ python: PYTHON, target, onOutput, memoryMB, forks: forks?.address ?? null })
   t.after(() => classifier.close())
   await classifier.start()
   return classifier
@@ -148,21 +148,50 @@ test('if the server is killed, its processes end as killed ones, and the next on
   assert.equal(pythons().length, 1)
 })
 
+test('a server that does not answer is killed with its processes, and the next ones are started by themselves', async t => {
+  const target = fixture('good.py:a_float')
+  const forks = await serving(t, target)
+  const [only] = pythons()
+  const before = await started(t, { target, forks })
+  const all = pythons()
+  await freeze(only!.pid)
+  const said: string[] = []
+  const next = await started(t, { target, forks, onOutput: text => said.push(text) })
+  assert.equal((await next.classify(BATCH)).rows.length, 1)
+  assert.match(
+    said.join(''),
+    /^rowmill: the fork server \(pid \d+\) did not answer for 5 s and was killed: each Python now starts by itself\n$/,
+  )
+  await assert.rejects(before.classify(BATCH), { code: 'CLASSIFIER_DIED', message: /signal SIGKILL/ })
+  await untilGone(all)
+})
+
+test('a process of a server that stands still can be closed', async t => {
+  const target = fixture('good.py:a_float')
+  const forks = await serving(t, target)
+  const [only] = pythons()
+  const classifier = await started(t, { target, forks })
+  const all = pythons()
+  await freeze(only!.pid)
+  await classifier.close()
+  await untilGone(all)
+})
+
 test('closing the server ends its processes too, and leaves no folder', async t => {
   const target = fixture('good.py:a_float')
   const forks = await serving(t, target)
-  const path = await forks.socket
+  const address = await forks.address
   await started(t, { target, forks })
   const all = pythons()
   await Promise.all([forks.close(), forks.close()])
   await untilGone(all)
-  assert.equal(existsSync(dirname(path!)), false)
+  assert.equal(existsSync(dirname(address!.socket)), false)
 })
 
 test('a classifier may be closed while the server is asked for its process', async t => {
   const target = fixture('good.py:a_float')
   const forks = server(t, target)
-  const classifier = new PythonClassifier({ python: PYTHON, target, onOutput: () => {}, forks: forks.socket })
+  const classifier = new PythonClassifier({ python: PYTHON, target, onOutput: () => {}, forks: forks.address })
   const start = assert.rejects(classifier.start(), { code: 'CLASSIFIER_DIED' })
   await classifier.close()
   await start
@@ -188,7 +217,7 @@ test('nothing is forked where an import prints, starts a thread, or comes from t
     setVariable(t, 'PYTHONPATH', 'sitecustomize.py' in files ? folder : '')
     const target = join(folder, 'c.py')
     const forks = server(t, target)
-    assert.equal(await forks.socket, null, what)
+    assert.equal(await forks.address, null, what)
     const classifier = await started(t, { target, forks })
     assert.equal((await classifier.classify(BATCH)).rows.length, 1)
   }

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { PythonClassifier } from '../../src/classifier/python/python.ts'
-import { descendants, untilGone } from '../helpers/processes.ts'
+import { descendants, freeze, untilGone } from '../helpers/processes.ts'
 import { FIXTURES, fixture, jobOf, PYTHON, started } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
@@ -27,18 +27,24 @@ async function watchedPipe(t: TestContext) {
 }
 
 for (const target of ['sleeps', 'never_lets_go'])
-  for (const way of ['alone', 'forked']) {
+  for (const way of ['alone', 'forked', 'forked by a server that stands still']) {
     test(`kill -9 of the parent leaves no Python, ${way}, while the function ${target.replaceAll('_', ' ')}`, async t => {
       const pipe = await watchedPipe(t)
-      const args = [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`), way]
-      const parent = spawn(process.execPath, args, { stdio: 'inherit' })
+      const folder = await mkdtemp(join(tmpdir(), 'rowmill-test-'))
+      t.after(() => rm(folder, { recursive: true }))
+      const isForked = way.startsWith('forked')
+      const args = [join(FIXTURES, 'parent.ts'), PYTHON, fixture(`bad.py:${target}`), isForked ? 'forked' : way]
+      const parent = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, TMPDIR: folder } })
       const pid = await pipe.pid
       t.after(() => endProcess(pid))
       const all = descendants(parent.pid!)
-      assert.equal(all.length, way === 'forked' ? 2 : 1)
+      assert.equal(all.length, isForked ? 2 : 1)
+      const server = all.find(({ parent: above }) => above === parent.pid)!
+      if (way.endsWith('stands still')) await freeze(server.pid)
       parent.kill('SIGKILL')
       await pipe.closed
       await untilGone(all)
+      assert.deepEqual(await readdir(folder), [])
     })
   }
 

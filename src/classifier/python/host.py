@@ -70,6 +70,8 @@ def serve_forks(host, path):
     """Returns in each process that the fork server forked, which then is as one that was started by itself."""
     channel = Channel(3, 4)
     channel.send({'begun': True})
+    # Its parent may end while it is stopped. Then it continues, and its life-line ends it.
+    host_process.die_with(int(sys.argv[1]), signal.SIGCONT)
     forks = load_beside('host_forks')
     if not forks.prepared(host.prepare):
         os._exit(1)

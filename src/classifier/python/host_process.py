@@ -45,7 +45,7 @@ def keep_open(*ours):
     os.close, os.closerange = close_other, close_others
 
 
-def die_with(parent):
+def die_with(parent, by=signal.SIGKILL):
     """Lets the kernel (Linux) end this process too: the life-line waits while native code holds the interpreter lock."""
     if not sys.platform.startswith('linux'):
         return
@@ -53,7 +53,7 @@ def die_with(parent):
 
     parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
     try:
-        ctypes.CDLL(None).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(parent_death_signal, by, 0, 0, 0)
     except (AttributeError, OSError):
         return
     # If the parent died before the call, no signal will come.

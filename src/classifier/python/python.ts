@@ -5,7 +5,7 @@ import { optionOf } from '../../model.ts'
 import { QUOTE_NONE, toCsvOf } from '../../pandas/to-csv.ts'
 import { endedEarly, PythonChild, type PythonEnd } from '../../python/child.ts'
 import { ForkServer } from '../../python/fork-server.ts'
-import { forkPython } from '../../python/forked-process.ts'
+import { type ForkServerAddress, forkPython } from '../../python/forked-process.ts'
 import { frameOf } from '../../support/frame.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
 
@@ -20,8 +20,8 @@ export interface PythonClassifierOptions {
   readonly memoryMB?: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
   readonly onOutput: (text: string) => void
-  /** The socket of a fork server for this python and target. Null, the default, or resolved with null: there is none. */
-  readonly forks?: Promise<string | null> | null
+  /** A fork server for this python and target. Null, the default, or resolved with null: there is none. */
+  readonly forks?: Promise<ForkServerAddress | null> | null
 }
 
 interface Hello {
@@ -104,8 +104,9 @@ export class PythonClassifier implements RowsClassifier {
     if (this.#closed) throw this.#closed
     const { python, target, cwd, memoryMB, onOutput, forks } = this.#options
     const args = [target, ...(memoryMB ? [String(memoryMB)] : [])]
-    const socket = forks ? await forks : null
-    const forked = socket === null ? null : await forkPython(socket, args)
+    const server = forks ? await forks : null
+    const say = (text: string) => onOutput(`rowmill: ${text}\n`)
+    const forked = server && (await forkPython(server, args, say))
     const name = `classifier ${target}`
     const options = { python, script: HOST, args, cwd, name, onOutput, died: (end: PythonEnd) => this.#died(end) }
     this.#child = new PythonChild<HostAnswer>(options, forked ?? undefined)
