@@ -24,6 +24,8 @@ const CONTROLS: Readonly<Record<string, readonly Edit[]>> = {
       find: 'if (batch.length > 0) return room.isEmpty || room.fitting(batch) === batch.length ? batch : []',
       put: 'queue.push(...batch.splice(0))',
     },
+    // So that some messages of the partition wait: on a busy machine one request may have all of them.
+    { file: 'src/kafka/leader-requests.ts', find: 'REQUEST_MESSAGES = 2_000', put: 'REQUEST_MESSAGES = 10' },
     // It repeats the bytes of what it knows.
     { file: 'src/kafka/producer.ts', find: '    if (known) return known\n', put: '' },
   ],
@@ -46,9 +48,11 @@ for (const [fault, edits] of Object.entries(CONTROLS)) {
     const working = fire.work(2)
     const collected = fire.collect()
     const publishing = await publishWhileLeadersMove(fire, cluster, publish)
-    assertCode(await publishing.finished, 0, 'it assumes that everything was sent')
     assertCode(await collected.finished, 6)
     assert.match((await collected.finished).stderr, /\[ROW_GAP\]/)
+    const { code, stderr } = await publishing.finished
+    if (code !== 0)
+      assert.match(stderr, /\[ROW_GAP\]/, 'it assumes that everything was sent, or hears of the gap before that')
     await fire.drain(working)
   })
 }
