@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { randomBytes } from 'node:crypto'
+import { rmSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import { parseSwitch } from '../support/parse-value.ts'
 import { identify } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
+import { removeAbandoned, socketPath } from './abandoned-sockets.ts'
 import { PythonChild } from './child.ts'
 import type { ForkServerAddress } from './forked-process.ts'
 
@@ -29,12 +30,13 @@ export interface ForkServerOptions {
 export class ForkServer {
   readonly #child: PythonChild<{ readonly ready?: true }>
   readonly #socket: string
+  readonly #removal = removeAbandoned()
   #gone: Promise<void> | null = null
   /** Where it serves, as soon as it does. Null: it cannot, and each worker starts its Python itself. Never rejects. */
   readonly address: Promise<ForkServerAddress | null>
 
-  private constructor({ python, script, args }: ForkServerOptions, folder: string) {
-    this.#socket = join(folder, 'socket')
+  private constructor({ python, script, args }: ForkServerOptions, socket: string) {
+    this.#socket = socket
     let isSilent = true
     const onOutput = () => {
       isSilent = false
@@ -54,8 +56,8 @@ export class ForkServer {
   /** Null where processes are not to be forked, or cannot be. Throws USAGE if ROWMILL_FORK is neither true nor false. */
   static start(options: ForkServerOptions): ForkServer | null {
     if (process.platform !== 'linux' || !mayFork(process.env)) return null
-    const folder = newFolder()
-    return folder === null ? null : new ForkServer(options, folder)
+    const socket = socketPath(randomBytes(4).toString('hex'))
+    return Buffer.byteLength(socket) > LONGEST_PATH_BYTES ? null : new ForkServer(options, socket)
   }
 
   #address(): ForkServerAddress | null {
@@ -71,7 +73,8 @@ export class ForkServer {
 
   async #close(): Promise<void> {
     await this.#child.close(new RowmillError('INTERNAL', 'the fork server was closed'))
-    rmSync(join(this.#socket, '..'), { recursive: true, force: true })
+    rmSync(dirname(this.#socket), { recursive: true, force: true })
+    await this.#removal
   }
 }
 
@@ -82,16 +85,5 @@ function mayFork({ ROWMILL_FORK: given = '' }: NodeJS.ProcessEnv): boolean {
   } catch (cause) {
     const message = `ROWMILL_FORK ${JSON.stringify(given)}: ${(cause as Error).message}`
     throw new RowmillError('USAGE', message, {}, { cause })
-  }
-}
-
-/** A folder of this user alone. Null if there is none that a socket can be in. */
-function newFolder(): string | null {
-  const parent = join(tmpdir(), 'rowmill-forks-')
-  if (Buffer.byteLength(join(`${parent}XXXXXX`, 'socket')) > LONGEST_PATH_BYTES) return null
-  try {
-    return mkdtempSync(parent)
-  } catch {
-    return null
   }
 }

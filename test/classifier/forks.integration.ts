@@ -1,6 +1,6 @@
 /** A Python that a fork server forked is as one that was started by itself, and ends as one. */
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -186,6 +186,24 @@ test('closing the server ends its processes too, and leaves no folder', async t 
   await Promise.all([forks.close(), forks.close()])
   await untilGone(all)
   assert.equal(existsSync(dirname(address!.socket)), false)
+})
+
+test('what a server left that was killed together with its command is removed by the next one, and nothing else', async t => {
+  const temporary = testFolder(t)
+  setVariable(t, 'TMPDIR', temporary)
+  const target = fixture('good.py:a_float')
+  const [killed, running] = [await serving(t, target), await serving(t, target)]
+  const { server, socket } = (await killed.address)!
+  const open = join(temporary, 'rowmill-forks-that-others-may-enter')
+  mkdirSync(open, { mode: 0o755 })
+  linkSync(socket, join(open, 'socket'))
+  process.kill(server.pid, 'SIGKILL')
+  await untilGone(pythons().filter(({ pid }) => pid === server.pid))
+  const next = await serving(t, target)
+  await next.close()
+  assert.equal(existsSync(dirname(socket)), false)
+  assert.equal(existsSync(open), true)
+  assert.equal(existsSync(dirname((await running.address)!.socket)), true)
 })
 
 test('a classifier may be closed while the server is asked for its process', async t => {

@@ -72,8 +72,12 @@ class Server:
         self.known = {}
         self.selector = selectors.PollSelector()
         self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
+        os.mkdir(os.path.dirname(path), 0o700)
+        # Whoever finds a socket with the name of `path` that refuses a connection removes the folder.
+        early = os.path.join(os.path.dirname(path), 'early')
+        self.listener.bind(early)
         self.listener.listen(4096)
+        os.rename(early, path)
         self.waker, self.woken = socket.socketpair()
         for end in (self.waker, self.woken):
             end.setblocking(False)
