@@ -18,10 +18,8 @@ if (major < 22 || (major === 22 && minor < 18)) {
   process.exit(2)
 }
 // Compiled code is kept between runs, and for the worker processes, which inherit the environment.
-const cache =
-  env.ROWMILL_CACHE || join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
-const compileCache = env.NODE_COMPILE_CACHE || join(cache, 'node')
-if (makeFolder(compileCache)) {
+const compileCache = env.NODE_COMPILE_CACHE || cacheFolder()
+if (compileCache !== null && makeFolder(compileCache)) {
   env.NODE_COMPILE_CACHE = compileCache
   module.enableCompileCache(compileCache)
 }
@@ -34,6 +32,16 @@ const { main } = await import(isClone ? source.href : built.href).catch(error =>
   process.exit(1)
 })
 process.exit(await main(process.argv.slice(2)))
+
+/** Null: without HOME, and without an entry for this user in the passwd file, as in some containers. */
+function cacheFolder() {
+  if (env.ROWMILL_CACHE) return join(env.ROWMILL_CACHE, 'node')
+  try {
+    return join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill', 'node')
+  } catch {
+    return null
+  }
+}
 
 /** False if the folder cannot be made. Node's own recursive mkdir never ends in folders such as /proc. */
 function makeFolder(path) {

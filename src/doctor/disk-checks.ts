@@ -7,7 +7,8 @@ const MB = 1024 * 1024
 const LIMIT_MS = 5000
 
 interface Folder {
-  readonly path: string
+  /** Null: this user has no home folder. */
+  readonly path: string | null
   /** What we keep there. */
   readonly keeps: string
   /** Less than this is a failure. */
@@ -71,6 +72,8 @@ async function examine(
   { path, keeps, least, enough, elsewhere, isMade }: Folder,
   { machine }: DoctorContext,
 ): Promise<CheckFinding> {
+  if (path === null)
+    return failure('HOME is not set, and this user has no home folder', `${elsewhere}. It keeps ${keeps}`)
   const existing = await nearestExisting(path)
   const cure = `make room, or ${elsewhere}. It keeps ${keeps}`
   if (!(await isWritableFolder(existing)))

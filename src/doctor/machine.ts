@@ -1,6 +1,6 @@
 import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { cacheDirectory } from '../broker/jvm/kafka-jars.ts'
+import { findCacheDirectory } from '../broker/jvm/kafka-jars.ts'
 import { checkCompression } from '../kafka/compression.ts'
 import { requireRegistryClient } from '../kafka/schema-registry.ts'
 import type { Compression } from '../options.ts'
@@ -10,7 +10,8 @@ import { openFilesLimit } from '../support/open-files.ts'
 export interface Machine {
   readonly nodeVersion: string
   readonly env: NodeJS.ProcessEnv
-  readonly cacheFolder: string
+  /** Null: this user has no home folder. */
+  readonly cacheFolder: string | null
   readonly temporaryFolder: string
   /** Null if we cannot find out. */
   readonly openFiles: number | null
@@ -28,7 +29,7 @@ export function thisMachine(): Machine {
   return {
     nodeVersion: process.versions.node,
     env: process.env,
-    cacheFolder: cacheDirectory(),
+    cacheFolder: findCacheDirectory(),
     temporaryFolder: tmpdir(),
     openFiles: openFilesLimit(),
     freeBytes: async folder => {

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, delimiter, dirname, join } from 'node:path'
@@ -166,6 +168,27 @@ for (const [name, folder] of [
     )
   })
 }
+
+const skip = process.getuid?.() === 0 ? false : 'only root can run a process as another user'
+test('without HOME and without an entry for the user, a command says what to do', { skip }, t => {
+  const temporary = mkdtempSync('/tmp/rowmill-test-')
+  t.after(() => rmSync(temporary, { recursive: true }))
+  chmodSync(temporary, 0o777)
+  const { HOME: _, XDG_CACHE_HOME: __, ROWMILL_CACHE: ___, NODE_COMPILE_CACHE: ____, ...rest } = process.env
+  const env = { ...rest, TMPDIR: temporary }
+  const command = (...args: string[]) =>
+    spawnSync(process.execPath, ['bin/rowmill.js', ...args], { uid: 54_321, gid: 54_321, env, encoding: 'utf8' })
+  const version = command('--version')
+  assert.equal(version.status, 0, version.stderr)
+  const { status, stderr } = command('broker')
+  assert.equal(status, 3, stderr)
+  assert.match(
+    stderr,
+    /HOME is not set, and this user has no home folder. Name a folder in ROWMILL_CACHE \[BROKER_NO_JARS\]/,
+  )
+  const { stdout } = command('doctor')
+  assert.match(stdout, /cache-disk.*HOME is not set.*ROWMILL_CACHE=FOLDER/s)
+})
 
 test('a temporary folder that cannot be written is named', async t => {
   const error = errorOf(await runFixture(t, 'owner', { TMPDIR: join(folder, 'missing') }).all)

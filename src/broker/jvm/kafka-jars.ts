@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
-import { homedir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { RowmillError } from '../../errors.ts'
 import { withLock } from '../../support/file-lock.ts'
+import { homeFolder } from '../../support/home-folder.ts'
 import { makeFolder } from '../../support/make-folder.ts'
 import { newClusterId } from '../readiness.ts'
 import { copyJarsArguments, serverProperties } from './broker-files.ts'
@@ -73,10 +73,20 @@ export async function prepareKafka(
   return { home, java, archive }
 }
 
-/** ROWMILL_CACHE, or `rowmill` in the user's cache folder (XDG Base Directory Specification). */
+/** The folder of `findCacheDirectory`. Throws BROKER_NO_JARS if there is none. */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const found = findCacheDirectory(env)
+  if (found !== null) return found
+  const message = 'there is no folder for the jars of Kafka: HOME is not set, and this user has no home folder'
+  throw new RowmillError('BROKER_NO_JARS', `${message}. Name a folder in ROWMILL_CACHE`)
+}
+
+/** ROWMILL_CACHE, or `rowmill` in the user's cache folder (XDG Base Directory Specification). Null: this user has no home. */
+export function findCacheDirectory(env: NodeJS.ProcessEnv = process.env): string | null {
   if (env.ROWMILL_CACHE) return resolve(env.ROWMILL_CACHE)
-  return join(env.XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache'), 'rowmill')
+  if (env.XDG_CACHE_HOME) return join(env.XDG_CACHE_HOME, 'rowmill')
+  const home = homeFolder()
+  return home === null ? null : join(home, '.cache', 'rowmill')
 }
 
 interface Fetch {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { homedir, hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { homeFolder } from '../../support/home-folder.ts'
 import { identifySelf, isAlive, type ProcessIdentity } from '../../support/process-identity.ts'
 import { jvmArguments, KAFKA_VERSION, serverProperties } from '../jvm/broker-files.ts'
 import { PRIVATE_FILE, PRIVATE_FOLDER } from '../jvm/data-folder.ts'
@@ -35,11 +36,8 @@ export function keptFolder(version: string, env: NodeJS.ProcessEnv = process.env
 }
 
 function stateBelowHome(): string | null {
-  try {
-    return join(homedir() || userInfo().homedir, '.local', 'state')
-  } catch {
-    return null // no HOME, and no entry for this user, as in some containers
-  }
+  const home = homeFolder()
+  return home === null ? null : join(home, '.local', 'state')
 }
 
 /** The files of a kept broker, beside those of every broker (broker-files.ts). */
