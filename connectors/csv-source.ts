@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
-import { type PackedSourceRows, RowmillError, type Source, type SourceHeader, type SourceRows } from '../src/index.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { PackedSourceRows, Source, SourceHeader, SourceRows } from '../src/index.ts'
 import { type CsvColumns, csvColumnsOf, type RecordStart } from '../src/pandas/csv-columns.ts'
 import { EngineDifferences } from '../src/pandas/engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'

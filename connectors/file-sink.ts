@@ -1,15 +1,8 @@
 import { existsSync, type Stats } from 'node:fs'
 import { rename, rmdir } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import {
-  type JobOption,
-  type JobSummary,
-  type PackedRows,
-  RowmillError,
-  type Sink,
-  type SinkHeader,
-  type Values,
-} from '../src/index.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { JobOption, JobSummary, PackedRows, Sink, SinkHeader, Values } from '../src/index.ts'
 import { checkToCsv, type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
 import { OutputFormat } from './csv/output-format.ts'
 import {

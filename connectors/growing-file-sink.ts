@@ -1,14 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import {
-  type JobOption,
-  type JobSummary,
-  type PackedRows,
-  RowmillError,
-  type Sink,
-  type SinkHeader,
-  type Values,
-} from '../src/index.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { JobOption, JobSummary, PackedRows, Sink, SinkHeader, Values } from '../src/index.ts'
 import { packingOf } from '../src/pandas/packing.ts'
 import { type FileForm, toCsvOf } from '../src/pandas/to-csv.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { RowmillError, type Source, type SourceHeader, type SourceRows } from '../src/index.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { Source, SourceHeader, SourceRows } from '../src/index.ts'
 import { type CheckedCalls, PandasReader } from '../src/python/pandas-reader.ts'
 import { CheckedFile, openInput } from './file/checked-file.ts'
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
-import { type PackedRows, RowmillError, type Sink, type SinkHeader, type Values } from '../src/index.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { PackedRows, Sink, SinkHeader, Values } from '../src/index.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'
 
 /**

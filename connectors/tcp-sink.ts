@@ -1,13 +1,7 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import {
-  type JobSummary,
-  type PackedRows,
-  RowmillError,
-  type Sink,
-  type SinkHeader,
-  type Values,
-} from '../src/index.ts'
+import { RowmillError } from '../src/errors.ts'
+import type { JobSummary, PackedRows, Sink, SinkHeader, Values } from '../src/index.ts'
 import { counted } from '../src/support/counted.ts'
 import { frameOf } from '../src/support/frame.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'

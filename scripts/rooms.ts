@@ -74,7 +74,10 @@ const overrides = [
   ...onFloors(),
   override(['connectors/**'], {
     style: mayNotImport(
-      ['**/src/**', '!**/src/index.ts', '!**/src/pandas/**', '!**/src/python/**', '!**/src/support/**'],
+      [
+        '**/src/**',
+        ...['index.ts', 'errors.ts', 'model.ts', 'pandas/**', 'python/**', 'support/**'].map(open => `!**/src/${open}`),
+      ],
       'Connectors import only the SDK, the rules of pandas, the reader of pandas, and support: DESIGN.md, The rooms.',
     ),
   }),

@@ -1,19 +1,12 @@
-import type { ClassifierRuntime } from './classifier/boundary.ts'
-import { type Collected, collect } from './collect/collector.ts'
+import type { Collected } from './collect/collector.ts'
 import type { SourceHeader } from './connector.ts'
-import { hasFailed } from './core/job.ts'
 import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
-import { reopen } from './jobs/reopen.ts'
-import type { JobOption } from './model.ts'
-import type { PipelineContext } from './pipeline/context.ts'
-import { JobLog } from './pipeline/job-log.ts'
 import { newJobId } from './pipeline/new-job-id.ts'
 import { digestOf } from './pipeline/source-identity.ts'
 import { FIRST_ROWS } from './probe/sample.ts'
-import { publish } from './publish/publisher.ts'
 import { ProgressSum } from './run/progress-sum.ts'
+import type { FlowParts } from './run/run-flow.ts'
 import {
-  type ProbeReport,
   RUN_DEFAULTS,
   type RunOptions,
   type RunReport,
@@ -49,7 +42,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
   let failure: unknown = null
   try {
     // A run waits for three things, side by side: a worker with the classifier, a broker with the topics, and a scan of
-    // the input.
+    // the input. What none of them needs to start is loaded after they were started.
     const supervisor = superviseWorkers(options, { progress, probe })
     const starting = new StartingWorkers(supervisor, options)
     const opening = openRunTopics(options, names, { signal, workers: starting.wanted })
@@ -60,14 +53,16 @@ export async function run(given: RunOptions): Promise<RunReport> {
     stopWith(stop, supervisor, opening)
     opening.then(topics => supervisor.work(topics.kafka.settings, topics)).catch(() => {})
     const ready = Promise.all([supervisor.ready, opening, starting.open(source)])
+    const loading = import('./run/run-flow.ts') // by now, Python and the broker are starting
+    loading.catch(() => {}) // thrown below
     const [runtime, topics, header] = await unlessAborted(ready, signal)
     const startSeconds = secondsSince(startedAt)
 
     checkSource(unfinished, header)
     progress.total(header.total)
-    const jobs = await unlessAborted(JobLog.open(topics.kafka, pipeline, say), signal)
-    teardown.add(() => jobs.close())
-    const context = { kafka: topics.kafka, pipeline, jobs, say, signal }
+    const { openContext, reopenFailed, startFlow } = await loading
+    const context = await unlessAborted(openContext(topics.kafka, { pipeline, say, signal }), signal)
+    teardown.add(() => context.jobs.close())
     if (unfinished) await reopenFailed(context, job)
     const onOpen = async () => {
       isOpen = true
@@ -129,51 +124,6 @@ function stopWith(stop: AbortController, supervisor: Supervisor, opening: Promis
   opening.then(({ died }) => died.then(error => stop.abort(error))).catch(() => {})
 }
 
-interface FlowParts {
-  readonly job: string
-  readonly topics: RunTopics
-  readonly header: SourceHeader
-  readonly runtime: ClassifierRuntime
-  readonly progress: ProgressSum
-  readonly probe: RunProbe
-  onOpen(): Promise<void>
-}
-
-/** Starts the publisher, the collector and the probe. The last two wait until the id belongs to this run. */
-function startFlow(
-  context: PipelineContext,
-  { sink, options }: Settings,
-  { job, topics, header, runtime, progress, probe, onOpen }: FlowParts,
-): [Promise<number>, Promise<Collected>, Promise<ProbeReport | null>] {
-  const held = Promise.withResolvers<void>()
-  const publishing = publish(context, probe.source, {
-    header,
-    job,
-    layout: topics.layout,
-    bulk: topics.bulk,
-    options: [...options, quoting(runtime)],
-    by: 'run',
-    onOpen,
-    onHeld: held.resolve,
-    onProgress: rows => progress.published(rows),
-  })
-  publishing.catch(held.reject)
-  const judging = held.promise.then(() => probe.judge(context, job, header))
-  judging.catch(() => {})
-  // Before that, the results may be those of somebody else's job, and must not become OUT.
-  const collecting = held.promise.then(
-    () => {
-      const onProgress = (_: number, rows: number) => progress.written(rows)
-      return collect(context, { job, sink, onProgress, mayCommit: () => probe.verdict(context.say) })
-    },
-    async error => {
-      await sink.close()
-      throw error
-    },
-  )
-  return [publishing, collecting, judging]
-}
-
 function reportOf({ rowsByWorker, ...collected }: Collected) {
   const rowsIn = collected.rows + collected.rejects
   return { ...collected, rowsIn, rowsByWorker: Object.fromEntries(rowsByWorker) }
@@ -200,19 +150,6 @@ function checkSource(unfinished: UnfinishedRun | null, { options }: SourceHeader
     `job ${unfinished!.job} was begun with other input: ${begunWith} then, ${now ?? 'no digest'} now. ` +
     'Put back the file that it was begun with, or start over: rowmill run IN OUT --restart, with the options of this run'
   throw new RowmillError('INPUT_CHANGED', message, { job: unfinished!.job, begunWith, now })
-}
-
-/** Gives a job that failed because of its classifier another attempt: the classifier may be repaired. */
-async function reopenFailed(context: PipelineContext, id: string): Promise<void> {
-  const before = await context.jobs.latest(id)
-  if (!before || !hasFailed(before)) return
-  const reopened = await reopen(context, id, 'run')
-  if (reopened) context.say(`job ${id} failed before, and resumes in attempt ${reopened.job.attempt}`)
-}
-
-/** Bytes depend on it, so it belongs to the job: the sink quotes a carriage return as the classifier's Python does. */
-function quoting({ quotesCarriageReturn }: ClassifierRuntime): JobOption {
-  return { name: 'quotesCarriageReturn', value: String(quotesCarriageReturn) }
 }
 
 function secondsSince(startedAt: number): number {

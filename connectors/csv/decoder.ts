@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer'
-import { type PackedRows, RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
+import type { PackedRows } from '../../src/index.ts'
 import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 import { PlainSplitter } from './plain-records.ts'
 import { splitRecords } from './records.ts'

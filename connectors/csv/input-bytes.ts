@@ -1,6 +1,6 @@
 import { pipeline, type Readable } from 'node:stream'
 import { createGunzip, createZstdDecompress, type Gunzip, type ZstdDecompress } from 'node:zlib'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import type { InputEncoding } from '../../src/pandas/encodings.ts'
 import { methodOf } from '../../src/pandas/packing.ts'
 import type { ReadCsvPlan } from '../../src/pandas/read-csv.ts'

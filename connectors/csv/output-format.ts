@@ -1,4 +1,6 @@
-import { optionOf, type PackedRows, RowmillError, type SinkHeader, type Values } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
+import type { PackedRows, SinkHeader, Values } from '../../src/index.ts'
+import { optionOf } from '../../src/model.ts'
 import { type FileForm, toCsvOf } from '../../src/pandas/to-csv.ts'
 import { PackedLines } from './packed-lines.ts'
 import { type LineFormat, lineFormat } from './writer.ts'

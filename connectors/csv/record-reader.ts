@@ -1,4 +1,4 @@
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 
 /** The most code points that Python's csv module takes in one cell (csv.field_size_limit()). */

@@ -1,6 +1,6 @@
 /** Decodes text as Python does, without Python. */
 import { TextDecoder } from 'node:util'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { type InputEncoding, undefinedIn } from '../../src/pandas/encodings.ts'
 
 /** How many bytes are decoded at a time. A fault is found among so many. */

@@ -1,4 +1,5 @@
-import { RowmillError, type Values } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
+import type { Values } from '../../src/index.ts'
 import { isMarkedNumber, withoutMark } from '../../src/pandas/number-marks.ts'
 import { QUOTE_ALL, QUOTE_NONE, QUOTE_NONNUMERIC, type SinkDialect } from '../../src/pandas/to-csv.ts'
 

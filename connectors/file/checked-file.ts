@@ -1,7 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { RowmillError, type SourceIdentity } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
+import type { SourceIdentity } from '../../src/index.ts'
 
 /** How many bytes of a file are read at a time. */
 export const PIECE_BYTES = 256 * 1024

@@ -2,7 +2,7 @@ import { createHash, type Hash, randomBytes } from 'node:crypto'
 import { constants, existsSync } from 'node:fs'
 import { copyFile, type FileHandle, link, open, readdir, rm, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { openPrivate, readPrivate, replacePrivate } from './private-folder.ts'
 
 /** So much is buffered before it is written. */

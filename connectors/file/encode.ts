@@ -1,5 +1,5 @@
 import { open, rm } from 'node:fs/promises'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import type { FileForm } from '../../src/pandas/to-csv.ts'
 import { filterByPython, pythonFlaw } from './python-filter.ts'
 

@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs'
 import { appendFile, type FileHandle, open, rename } from 'node:fs/promises'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { appear } from './output-path.ts'
 
 /**

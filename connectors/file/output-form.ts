@@ -1,7 +1,7 @@
 import { constants } from 'node:fs'
 import { copyFile, open, rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { canSeek, type Packing, packingOf } from '../../src/pandas/packing.ts'
 import type { FileForm } from '../../src/pandas/to-csv.ts'
 import { checkEncodable, encodeFile } from './encode.ts'

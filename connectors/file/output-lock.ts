@@ -1,6 +1,6 @@
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { FileLock, lockHolder } from '../../src/support/file-lock.ts'
 import { makePrivateFolder } from './private-folder.ts'
 

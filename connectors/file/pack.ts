@@ -3,7 +3,7 @@ import { type FileHandle, open, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip, createZstdCompress, constants as zlib } from 'node:zlib'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { isPackedByNode, type Packing } from '../../src/pandas/packing.ts'
 import { filterByPython, pythonFlaw } from './python-filter.ts'
 

@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { lstat, mkdir, open, readdir, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 
 const OTHERS_MAY_WRITE = 0o022
 const NOT_OURS = 'rowmill does not make such an entry: move it away'

@@ -1,4 +1,4 @@
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 
 export interface TcpAddress {
   readonly host: string

@@ -1,4 +1,4 @@
-import { RowmillError } from '../../src/index.ts'
+import { RowmillError } from '../../src/errors.ts'
 import { LENGTH_BYTES } from '../../src/support/frame.ts'
 
 /** A record of more than 15 MB fits no message, so no useful frame is larger. */

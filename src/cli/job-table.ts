@@ -2,7 +2,7 @@ import { hasFailed, jobFailure } from '../core/job.ts'
 import type { JobProgress } from '../jobs/job-progress.ts'
 import type { Job } from '../model.ts'
 import { printableLine } from '../support/printable.ts'
-import { duration } from './terminal.ts'
+import { duration } from './duration.ts'
 
 /** What `jobs list --output json` prints of a job, in this order. */
 export const JOB_LINE = {

@@ -1,22 +1,14 @@
-import { MultiBar, Presets, type SingleBar } from 'cli-progress'
 import { describeSpeed } from '../support/counted.ts'
 import { Secrets } from '../support/credentials.ts'
 import { printable } from '../support/printable.ts'
+import { duration } from './duration.ts'
+import { lastStage, type Progress, type Stage, stagesOf } from './progress.ts'
+import type { ProgressBars } from './progress-bars.ts'
 
 const LINE_EVERY_MS = 5000
 const BARS_EVERY_MS = 200
 /** The speed is measured over this window. */
 const SPEED_MS = 10_000
-
-const STAGES = ['published', 'classified', 'written'] as const
-
-/** Rows so far at each stage that the command knows of. `total` is null if the source does not know it. */
-export interface Progress {
-  readonly published?: number
-  readonly classified?: number
-  readonly written?: number
-  readonly total: number | null
-}
 
 const secretWords: string[] = []
 /** The secrets of this command line. */
@@ -45,7 +37,9 @@ function presentable(text: string): string {
 export class Terminal {
   readonly #quiet: boolean
   readonly #progress: boolean
-  #bars: ProgressBars | null = null
+  /** Undefined: its progress is lines. Null: there are no bars yet, or no longer. */
+  #bars: ProgressBars | null | undefined
+  #isClosed = false
   #timer: NodeJS.Timeout | null = null
   #latest: Progress | null = null
   #shown: Progress | null = null
@@ -71,22 +65,30 @@ export class Terminal {
     if (this.#timer) return
     this.#speed.of(lastStage(progress))
     const bars = process.stderr.isTTY && process.env['TERM'] !== 'dumb' // a dumb terminal cannot move the cursor
-    if (bars) this.#bars = new ProgressBars(stagesOf(progress))
+    if (bars) void this.#openBars(stagesOf(progress))
     this.#timer = setInterval(() => this.#show(), bars ? BARS_EVERY_MS : LINE_EVERY_MS).unref()
   }
 
   /** Ends the progress. Lines may follow. */
   close(): void {
     if (this.#timer) clearInterval(this.#timer)
+    this.#isClosed = true
     if (this.#bars && this.#latest) this.#bars.show(this.#latest, this.#speed.of(lastStage(this.#latest)))
     this.#bars?.stop()
     this.#bars = null
   }
 
+  /** Only a terminal loads them. The job continues where they cannot be loaded. */
+  async #openBars(stages: readonly Stage[]): Promise<void> {
+    this.#bars = null
+    const loaded = await import('./progress-bars.ts').catch(() => null)
+    if (loaded && !this.#isClosed) this.#bars = new loaded.ProgressBars(stages)
+  }
+
   #show(): void {
     const rowsPerSecond = this.#speed.of(lastStage(this.#latest!))
     if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
-    else if (this.#latest !== this.#shown) {
+    else if (this.#bars === undefined && this.#latest !== this.#shown) {
       this.#shown = this.#latest // a stream may be idle for a night: then its log stays as it is
       this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
     }
@@ -96,17 +98,6 @@ export class Terminal {
     if (this.#bars) this.#bars.log(presentable(text))
     else writeError(text)
   }
-}
-
-type Stage = (typeof STAGES)[number]
-
-function stagesOf(progress: Progress): Stage[] {
-  return STAGES.filter(stage => progress[stage] !== undefined)
-}
-
-/** The rows at the last stage: how far the command is. */
-function lastStage(progress: Progress): number {
-  return progress[stagesOf(progress).at(-1)!]!
 }
 
 /** One line: rows at each stage, percent, speed and the time left. */
@@ -119,14 +110,6 @@ export function describeProgress(progress: Progress, rowsPerSecond: number): str
   return `${stages.join(', ')}${share}, ${describeSpeed(rowsPerSecond)}${left}`
 }
 
-/** `3 s`, `2 min 5 s`, `1 h 12 min`. */
-export function duration(seconds: number): string {
-  const whole = Math.ceil(seconds)
-  if (whole < 60) return `${whole} s`
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
-}
-
 class Speed {
   #samples: { at: number; rows: number }[] = []
 
@@ -136,39 +119,5 @@ class Speed {
     while (this.#samples.length > 2 && now - this.#samples[0]!.at > SPEED_MS) this.#samples.shift()
     const first = this.#samples[0]!
     return now === first.at ? 0 : ((rows - first.rows) * 1000) / (now - first.at)
-  }
-}
-
-class ProgressBars {
-  readonly #multi: MultiBar
-  readonly #bars: ReadonlyMap<Stage, SingleBar>
-
-  constructor(stages: readonly Stage[]) {
-    const format = '{stage} [{bar}] {percentage} % {value}/{total}{speed}'
-    const preset = 'NO_COLOR' in process.env ? Presets.legacy : Presets.rect
-    this.#multi = new MultiBar({ format, stream: process.stderr, hideCursor: true, emptyOnZero: true }, preset)
-    const bar = (stage: Stage) => this.#multi.create(0, 0, { stage: stage.padEnd(10), speed: '' })
-    this.#bars = new Map(stages.map(stage => [stage, bar(stage)]))
-  }
-
-  show(progress: Progress, rowsPerSecond: number): void {
-    const last = lastStage(progress)
-    const total = progress.total ?? progress.published ?? last
-    const left = rowsPerSecond > 0 && total > last ? `, ${duration((total - last) / rowsPerSecond)} left` : ''
-    const speed = `, ${describeSpeed(rowsPerSecond)}${left}`
-    const lastBar = [...this.#bars.values()].at(-1)
-    for (const [stage, bar] of this.#bars) {
-      bar.setTotal(total)
-      bar.update(progress[stage] ?? 0, { speed: bar === lastBar ? speed : '' })
-    }
-    this.#multi.update()
-  }
-
-  log(text: string): void {
-    this.#multi.log(text)
-  }
-
-  stop(): void {
-    this.#multi.stop()
   }
 }

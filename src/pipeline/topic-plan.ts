@@ -4,10 +4,11 @@ import { counted } from '../support/counted.ts'
 import { addPartitionsCommand } from './add-partitions.ts'
 import { createCommand } from './create-topics.ts'
 import { curable } from './curable-settings.ts'
+import { defaultPartitions } from './default-partitions.ts'
 import { replicationFaults } from './replication.ts'
 import { topicsOf } from './topic-names.ts'
 import { describeFindings, judgeSettings } from './topic-settings.ts'
-import { defaultPartitions, newTopics } from './topics.ts'
+import { newTopics } from './topics.ts'
 
 const HOUR_MS = 3_600_000
 /** A job with more rows travels in `bulk`. */

@@ -5,6 +5,7 @@ import type { Say } from '../support/say.ts'
 import { addPartitions, addPartitionsCommand } from './add-partitions.ts'
 import { createTopics } from './create-topics.ts'
 import { curable } from './curable-settings.ts'
+import { defaultPartitions } from './default-partitions.ts'
 import { operationOn } from './roles.ts'
 import { type PipelineTopics, topicsOf } from './topic-names.ts'
 import {
@@ -17,11 +18,6 @@ import {
   OVERHEAD_BYTES,
 } from './topic-settings.ts'
 import { untilShown } from './until-shown.ts'
-
-/** Enough partitions to spread evenly over the workers, even if some are added later. */
-export function defaultPartitions(workers: number): number {
-  return Math.max(8, 4 * workers)
-}
 
 export interface EnsureOptions {
   /** The partitions of new topics, if the caller asks for no number. Default: 8. */

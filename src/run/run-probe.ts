@@ -2,7 +2,6 @@ import type { Source, SourceHeader } from '../connector.ts'
 import { batchDependent } from '../core/batch-dependent.ts'
 import { toRowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
-import { tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import type { Fault } from '../probe/judge.ts'
 import { PATIENCE_MS, SAY_AFTER_MS, verdictWithin } from '../probe/patience.ts'
@@ -179,6 +178,7 @@ async function failed(context: PipelineContext, job: Job, { message, seq, line, 
   const facts = { job: job.id, attempt: job.attempt, seq, line, column, told: true }
   const error = batchDependent(`job ${job.id}, in the probe: ${message}`, facts)
   const place = seq === null ? null : `row ${seq}`
+  const { tellFailure } = await import('../pipeline/append-job.ts')
   await tellFailure(context, job, { error, place, by: 'run' }).catch(() => {}) // then this command alone knows
   return error
 }

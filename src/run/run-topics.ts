@@ -8,13 +8,13 @@ import type { LocalBroker } from '../broker/running-broker.ts'
 import { clusterSettings } from '../client-config/kafka-options.ts'
 import type { Layout } from '../core/sequence.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
-import { Kafka, type KafkaAdmin } from '../kafka/index.ts'
+import type { Kafka, KafkaAdmin } from '../kafka/index.ts'
+import { defaultPartitions } from '../pipeline/default-partitions.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
-import { defaultPartitions, ensureTopics } from '../pipeline/topics.ts'
 import { unlessAborted } from '../support/abort.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import type { Say } from '../support/say.ts'
-import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
+import type { RegistryIds } from '../wire/confluent.ts'
 import type { RunSettings, UnfinishedRun } from './run-options.ts'
 
 /** How long to wait for the last words of a local broker that does not answer. */
@@ -46,7 +46,12 @@ export async function openRunTopics(
   run: UnfinishedRun,
   { signal, workers }: { signal: AbortSignal; workers: Promise<number> },
 ): Promise<RunTopics> {
-  const registering = options.schemaRegistry ? registerRecords(options.schemaRegistry) : Promise.resolve(null)
+  const loading = loadClients() // while a local broker starts, which needs none of it
+  loading.catch(() => {}) // thrown below, where the broker can be closed
+  const { schemaRegistry } = options
+  const registering = schemaRegistry
+    ? loading.then(({ registerRecords }) => registerRecords(schemaRegistry))
+    : Promise.resolve(null)
   registering.catch(() => {}) // thrown below, where the broker can be closed
   const given = options.kafka ?? (options.brokers && { brokers: options.brokers })
   const cluster = given && clusterSettings(given)
@@ -54,7 +59,7 @@ export async function openRunTopics(
   const local = kept ?? (cluster ? null : await startLocal(options, signal))
   const keptIn = kept?.folder ?? null
   try {
-    const registryIds = await registering
+    const [{ Kafka, ensureTopics, wireFormat }, registryIds] = await Promise.all([loading, registering])
     const settings = {
       ...(cluster ?? local!.cluster),
       clientId: 'rowmill-run',
@@ -94,6 +99,15 @@ export async function openRunTopics(
     await endLocal(local, kept ? null : options.brokerData, options.unfinished !== null)
     throw reason
   }
+}
+
+async function loadClients() {
+  const [{ Kafka }, { ensureTopics }, { registerRecords, wireFormat }] = await Promise.all([
+    import('../kafka/index.ts'),
+    import('../pipeline/topics.ts'),
+    import('../wire/confluent.ts'),
+  ])
+  return { Kafka, ensureTopics, registerRecords, wireFormat }
 }
 
 function startLocal({ brokerData, say }: RunSettings, signal: AbortSignal): Promise<LocalBroker> {

@@ -1,4 +1,4 @@
-import { Kafka, type KafkaSettings } from '../kafka/index.ts'
+import type { KafkaSettings } from '../kafka/index.ts'
 
 /** What a worker says at each join of a group. */
 export interface JoinedGroup {
@@ -25,6 +25,7 @@ export class DeadMembers {
     this.#joined.delete(worker)
     if (groups.length === 0) return false
     const leaving = async () => {
+      const { Kafka } = await import('../kafka/index.ts') // a supervisor starts its workers before this is loaded
       const kafka = new Kafka({ ...settings, clientId: `${worker}-supervisor` })
       await Promise.all(
         groups.map(async ([group, member]) => {

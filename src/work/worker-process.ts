@@ -104,6 +104,19 @@ process.on('message', (message: ToWorker) => {
 classifier.start().then(() => {
   tell({ type: 'ready', ...classifier.runtime })
 }, end)
+const loading = loadRest() // while Python and the broker start
+loading.catch(() => {}) // thrown in work()
+
+async function loadRest() {
+  const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }, { topicsOf }] = await Promise.all([
+    import('../kafka/index.ts'),
+    import('./worker.ts'),
+    import('../wire/confluent.ts'),
+    import('../pipeline/topics.ts'),
+    import('../pipeline/topic-names.ts'),
+  ])
+  return { Kafka, Worker, wireFormat, longestMessage, topicsOf }
+}
 
 async function work({
   type: _,
@@ -113,13 +126,7 @@ async function work({
   bulk = false,
   ownPartitions = null,
 }: Extract<ToWorker, { type: 'work' }>): Promise<void> {
-  const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }, { topicsOf }] = await Promise.all([
-    import('../kafka/index.ts'),
-    import('./worker.ts'),
-    import('../wire/confluent.ts'),
-    import('../pipeline/topics.ts'),
-    import('../pipeline/topic-names.ts'),
-  ])
+  const { Kafka, Worker, wireFormat, longestMessage, topicsOf } = await loading
   const format = registryIds ? wireFormat(registryIds) : null
   const named = (text: string) => say(`worker ${name}: ${text}`)
   const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, named)

@@ -37,7 +37,7 @@ async function runOver(t: TestContext, rows: number, { workers, expected, stdin 
   const own = ['--probe', '0', '--python', wrapper, '--report', report]
   const options = ['--classifier', classifier, '--workers', String(workers), ...own]
   const { code, stdout, stderr } = await rowmill(['run', stdin ? '-' : input, '-', ...options], {
-    env: { ROWMILL_BROKERS: await brokerAddress() },
+    env: { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_FORK: 'false' }, // a forked Python is not started by this wrapper
     ...(stdin ? { input: text } : {}),
   })
   assert.equal(code, 0, stderr)

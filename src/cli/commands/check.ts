@@ -11,11 +11,11 @@ import { unlessAborted } from '../../support/abort.ts'
 import { counted } from '../../support/counted.ts'
 import { printable } from '../../support/printable.ts'
 import { defineCommand } from '../command.ts'
+import { duration } from '../duration.ts'
 import { jobOptions } from '../job-options.ts'
 import { printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
-import { duration } from '../terminal.ts'
 
 const JSON_SHAPE = {
   line: 'the check',

@@ -1,7 +1,7 @@
 import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
-import { defaultPartitions } from '../../pipeline/topics.ts'
+import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
