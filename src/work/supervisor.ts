@@ -139,8 +139,9 @@ export class Supervisor {
    */
   start(workers: number = this.#options.workers): void {
     if (this.#closing) return
-    // One worker has nobody to share an import with.
-    if (this.#forks === undefined) this.#forks = this.#options.workers > 1 ? openForkServer(this.#options) : null
+    // One worker has nobody to share an import with. With too little memory, OpenBLAS hangs when it starts its threads after a fork.
+    const mayShare = this.#options.workers > 1 && this.#options.classifierMemory === null
+    if (this.#forks === undefined) this.#forks = mayShare ? openForkServer(this.#options) : null
     const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
     while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
     if (this.#patience) return

@@ -128,6 +128,19 @@ test('workers start together, report what they run on, and leave nothing when th
   await untilGone([...running, ...all])
 })
 
+// If the limit is too low for the threads of OpenBLAS, numpy hangs in a fork. In a process of its own it fails by name.
+test('workers whose Python has a limit of memory do not share an import', async t => {
+  const { supervisor, workers } = supervise(t, classifierFile(t, MARK).target, { classifierMemory: 4000 })
+  await supervisor.ready
+  await until('each has its Python', async () => workers().every(({ pid }) => startedBy(pid).length === 1))
+  for (const { pid } of workers())
+    assert.deepEqual(
+      [pid],
+      startedBy(pid).map(({ parent }) => parent),
+    )
+  await supervisor.close('drain')
+})
+
 test('if the fork server is killed in the middle of a job, workers start their own Pythons, and every row comes once', async t => {
   const killed = Promise.withResolvers<void>()
   const { target } = classifierFile(t, MARK)
