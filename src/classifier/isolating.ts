@@ -132,7 +132,8 @@ export class IsolatingClassifier implements BatchClassifier {
       else answers.push(await this.#isolate(half, job, answer, half.count === 1 ? RETRIES : 0))
     }
     const rejected = answers.flatMap(({ rejected }) => rejected)
-    if (rejected.length === 0 && isOneOf(BY_CONTENT, error)) await this.#refusedTogether(batch, job, error)
+    const isByContent = isOneOf(BY_CONTENT, error) && !isTooLong(error)
+    if (rejected.length === 0 && isByContent) await this.#refusedTogether(batch, job, error)
     return { results: answers.flatMap(({ results }) => results), rejected }
   }
 
@@ -240,6 +241,11 @@ interface Call {
   /** Whether the classifier has the batch. Its start before that may take any time. */
   started?: boolean
   stopClock?: () => void
+}
+
+/** Whether a topic takes no result of this length. That says nothing about the rows: in smaller batches they have shorter results. */
+function isTooLong({ facts }: RowmillError): boolean {
+  return facts['most'] !== undefined
 }
 
 function isOneOf(codes: readonly ErrorCode[], error: unknown): error is RowmillError {

@@ -1,7 +1,7 @@
 import type { Time } from '../support/clock.ts'
 import { bytesOf, type Fetched } from './index.ts'
 
-/** An answer with more than this is followed by the next fetch at once: more may wait at the broker. */
+/** An answer with more than this is followed by the next fetch at once: messages come fast. */
 const LITTLE_BYTES = 128 * 1024
 
 /**
@@ -13,7 +13,7 @@ export class FetchPause {
   readonly #time: Time
   #over = new AbortController()
 
-  /** `pauseMs` is asked after each answer that brought a little. */
+  /** `pauseMs` is asked after each answer that brought a little, and left nothing at the broker. */
   constructor(pauseMs: () => number, time: Time) {
     this.#pauseMs = pauseMs
     this.#time = time
@@ -22,7 +22,8 @@ export class FetchPause {
   /** Resolves when the next fetch may begin. */
   async after(fetched: readonly Fetched[]): Promise<void> {
     const bytes = fetched.reduce((sum, { messages }) => messages.reduce((all, each) => all + bytesOf(each), sum), 0)
-    const ms = bytes > 0 && bytes < LITTLE_BYTES ? this.#pauseMs() : 0
+    const hasAll = fetched.every(({ next, end }) => next >= end)
+    const ms = bytes > 0 && bytes < LITTLE_BYTES && hasAll ? this.#pauseMs() : 0
     if (ms > 0) await this.#time.sleep(ms, this.#over.signal)
   }
 

@@ -92,7 +92,7 @@ export class PartitionSender {
         for (const { acked } of batch) acked()
       } catch (error) {
         if (batch.length > 1 && isTooLarge(error)) {
-          this.#mostBytes.set(to.topic, batchBytes(batch) / 2)
+          this.#mostBytes.set(to.topic, (batchBytes(batch) + batchBytes([])) / 2) // half of its messages
           queue.unshift(...batch.splice(0)) // none of them was written
         } else {
           const refusal = isTooLarge(error) ? tooLarge(to, batch[0]!, error) : error

@@ -132,6 +132,26 @@ for (const [name, reason, detail, settings] of [
   })
 }
 
+test('a topic that takes no result of a whole batch gets several, and that is no fault of the classifier', async t => {
+  const refusedTogether: Batch[] = []
+  const classifier = new IsolatingClassifier({
+    open: () =>
+      openClassifier({ target: `${FIXTURE}:throws`, python: PYTHON, by: 'w', memoryMB: null, onOutput: () => {} }),
+    ...{ timeoutMs: null, by: 'w', say: () => {}, mostBytes: () => 150, endsIfRefusedTogether: true },
+    onRefusedTogether: batch => refusedTogether.push(batch),
+  })
+  t.after(() => classifier.close())
+  await classifier.start()
+  const [batch] = batches(10, 10, [])
+  const { results, rejected } = await classifier.classify(batch!, JOB)
+  assert.deepEqual([rejected, refusedTogether], [[], []])
+  assert.ok(results.length > 1 && results.every(({ length }) => length <= 150))
+  assert.equal(
+    results.reduce((sum, message) => sum + (decode(message).value as Result).rows.length, 0),
+    10,
+  )
+})
+
 test('a failure that happens once costs no row', async t => {
   process.env['ONCE_FILE'] = join(testFolder(t), 'once')
   const { marks, starts } = await classify(t, 'exits_once', [13])

@@ -4,18 +4,18 @@ import { FetchPause } from '../../src/kafka/fetch-pause.ts'
 import type { Fetched } from '../../src/kafka/index.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
 
-/** An answer with one message of so many bytes; 0: with none. */
-function answer(bytes: number): Fetched[] {
+/** An answer with one message of so many bytes; 0: with none. `left`: how many are still at the broker. */
+function answer(bytes: number, left = 0): Fetched[] {
   const value = Buffer.alloc(bytes)
   const messages = bytes > 0 ? [{ offset: 0, key: null, value, timestamp: 0 }] : []
-  return [{ messages }] as unknown as Fetched[]
+  return [{ messages, next: messages.length, end: messages.length + left }] as unknown as Fetched[]
 }
 
-async function pausesAfter(bytes: number) {
+async function pausesAfter(bytes: number, left = 0) {
   const time = new ManualTime()
   const pause = new FetchPause(() => 100, time)
   let over = false
-  void pause.after(answer(bytes)).then(() => {
+  void pause.after(answer(bytes, left)).then(() => {
     over = true
   })
   await time.pass(99)
@@ -29,9 +29,10 @@ test('a feed pauses after an answer with a few bytes', async () => {
   assert.equal(await pausesAfter(10_000), true)
 })
 
-test('a feed does not pause after an empty answer, which has waited, or a large one, after which more may wait', async () => {
+test('a feed does not pause after an empty answer, which has waited, or a large one, or if more is at the broker', async () => {
   assert.equal(await pausesAfter(0), false)
   assert.equal(await pausesAfter(200_000), false)
+  assert.equal(await pausesAfter(10_000, 1), false)
 })
 
 test('a pause can be ended, and the next one is whole again', async () => {
