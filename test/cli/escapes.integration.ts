@@ -8,8 +8,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
-import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { type Finished, rowmill, testFolder } from '../helpers/cli.ts'
+import { produceWithLibrdkafka } from '../helpers/foreign-producer.ts'
 import { python } from '../helpers/python.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
@@ -45,10 +46,8 @@ test('no command prints terminal escapes from a cell, an exception or a foreign 
   const act = (...args: string[]) => rowmill(args, { env })
   const [failing, within] = [await act('publish', input), await act('publish', input, '--max-rejects', '1')]
   const [bad, job] = [failing, within].map(({ stdout }) => stdout.trim()) as [string, string]
-  const producer = await (await testKafka()).producer()
-  t.after(() => producer.close())
-  const foreign = { key: null, value: Buffer.from(JSON.stringify({ job: `${EVIL}`, values: { [EVIL]: EVIL } })) }
-  await producer.send({ topic: topicsOf(pipeline).rows, partition: 0 }, [foreign as never])
+  const foreign = JSON.stringify({ job: `${EVIL}`, values: { [EVIL]: EVIL } })
+  await produceWithLibrdkafka({ 'bootstrap.servers': await brokerAddress() }, topicsOf(pipeline).rows, [foreign])
   const work = ['work', '--classifier', classifier, '--workers', '1']
   printsText(await act(...work, '--until-done', job), 0, 'stderr')
   printsText(await act('collect', join(folder, 'bad.csv'), '--job', bad), 5, 'stderr')
