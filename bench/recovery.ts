@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kafka } from '../src/kafka/index.ts'
+import { Kafka, type Reader } from '../src/kafka/index.ts'
 import { PartitionFeed } from '../src/kafka/partition-feed.ts'
 import type { PartitionQueue } from '../src/kafka/partition-queue.ts'
 import type { Result } from '../src/model.ts'
@@ -14,8 +14,6 @@ import { BLACK_BOX, ROOT } from './contenders.ts'
 
 const LOOK_EVERY_MS = 50
 const RESULTS_BEFORE = 20
-/** A restarted worker has the name of the killed one, but cannot have a result so soon. */
-const NEW_PROCESS_MS = 1000
 
 export interface RecoveryOptions {
   readonly python: string
@@ -77,11 +75,10 @@ async function killed(working: ChildProcess, results: ResultsFeed): Promise<numb
   const [victim] = holders.values()
   const killedAt = performance.now()
   process.kill(processOf(working, victim!), 'SIGKILL')
-  const elapsed = () => performance.now() - killedAt
-  await results.until((partition, { by }) => {
-    return holders.get(partition) === victim && (by !== victim || elapsed() > NEW_PROCESS_MS)
-  })
-  return elapsed() / 1000
+  // A restarted worker has the name of the killed one. What comes from here on is not from the killed one.
+  const ends = await results.ends()
+  await results.until((partition, _, offset) => holders.get(partition) === victim && offset >= ends[partition]!)
+  return (performance.now() - killedAt) / 1000
 }
 
 /** The results of a run whose topics have just been made. */
@@ -101,10 +98,12 @@ async function resultsOfRun(broker: string, output: string): Promise<ResultsFeed
 
 /** The results of all partitions as they come. */
 export class ResultsFeed {
+  readonly #reader: Reader
   readonly #feed: PartitionFeed
   readonly #queues: readonly PartitionQueue[]
 
-  private constructor(feed: PartitionFeed, queues: readonly PartitionQueue[]) {
+  private constructor(reader: Reader, feed: PartitionFeed, queues: readonly PartitionQueue[]) {
+    this.#reader = reader
     this.#feed = feed
     this.#queues = queues
   }
@@ -116,25 +115,30 @@ export class ResultsFeed {
     await admin.close()
     const feed = await PartitionFeed.open(kafka, [topic], () => {})
     const all = Array.from({ length: partitions }, (_, partition) => ({ topic, partition, offset: 0 }))
-    return new ResultsFeed(feed, await feed.assign(all))
+    return new ResultsFeed(await kafka.reader([topic]), feed, await feed.assign(all))
+  }
+
+  /** The offset after the last result of each partition. */
+  ends(): Promise<number[]> {
+    return this.#reader.ends(this.#queues[0]!.topic, this.#queues.length)
   }
 
   /** Resolves at the first result for which `holds`. */
-  async until(holds: (partition: number, result: Result) => boolean): Promise<void> {
+  async until(holds: (partition: number, result: Result, offset: number) => boolean): Promise<void> {
     for (;;) {
       const arrival = this.#feed.arrival()
       for (const queue of this.#queues) {
         for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue)) {
           const record = decode(message.value)
-          if (record.kind === 'result' && holds(queue.partition, record.value)) return
+          if (record.kind === 'result' && holds(queue.partition, record.value, message.offset)) return
         }
       }
       await arrival
     }
   }
 
-  close(): Promise<void> {
-    return this.#feed.close()
+  async close(): Promise<void> {
+    await Promise.all([this.#reader.close(), this.#feed.close()])
   }
 }
 
