@@ -1,6 +1,7 @@
 import { RowmillError } from './errors.ts'
 import { environmentOf, OPTIONS, type OptionSpec } from './options.ts'
 import { maskUrl, mayHoldSecret, Secrets } from './support/credentials.ts'
+import { parseSwitch } from './support/parse-value.ts'
 
 /** Refuses a secret in a valid value on the command line. Throws USAGE that says where to put it, without showing it. */
 export function refuseSecret(spec: OptionSpec<unknown>, text: string): void {
@@ -29,6 +30,17 @@ export function parseOption<T>(spec: OptionSpec<T>, given: string, text: string)
     // What JSON.parse says quotes the text, so such an error is no cause of ours.
     const why = (cause as Error).message.replace(/, (\.\.\.)?".*is not valid JSON$/s, '')
     throw new RowmillError('USAGE', `${given} ${JSON.stringify(value)}: ${why}`, { option: spec.flag, value })
+  }
+}
+
+/** What a variable that is no option says: true or false, `unless` if it is not set or empty. Throws USAGE. */
+export function readSwitch(env: NodeJS.ProcessEnv, name: string, unless: boolean): boolean {
+  const given = env[name] ?? ''
+  if (given === '') return unless
+  try {
+    return parseSwitch(given)
+  } catch (cause) {
+    throw new RowmillError('USAGE', `${name} ${JSON.stringify(given)}: ${(cause as Error).message}`, {}, { cause })
   }
 }
 

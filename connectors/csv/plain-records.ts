@@ -2,24 +2,13 @@ import { isAscii, isUtf8 } from 'node:buffer'
 import type { PackedRows } from '../../src/index.ts'
 import type { CsvDialect } from '../../src/pandas/read-csv.ts'
 import { CELL_LIMIT } from './record-reader.ts'
-import { isBlank, isBlankInC } from './records.ts'
+import { isBlank, isBlankInC, type SplitRecords } from './records.ts'
 
 const LF = 10
 
-/** The records found in bytes. `rows` or `packed` has their cells. The other arrays have a number for each record. */
-export interface PlainRecords {
-  readonly rows: string[][]
+/** The records found in bytes. `starts` and `consumed` count bytes. `rows` or `packed` has the cells. */
+export interface PlainRecords extends SplitRecords {
   readonly packed: PackedRows | null
-  readonly widths: number[]
-  /** Where each record begins in the bytes. */
-  readonly starts: number[]
-  readonly lines: number[]
-  /** How many of the bytes were read. The rest begins a record that is not complete yet. */
-  readonly consumed: number
-  /** The line in which the rest begins. */
-  readonly line: number
-  /** As in SplitRecords. */
-  readonly keptByC: number | null
 }
 
 export interface PlainOptions {

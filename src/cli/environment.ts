@@ -1,7 +1,6 @@
-import { RowmillError } from '../errors.ts'
 import { environmentOf, OPTIONS, type OptionSpec } from '../options.ts'
+import { readSwitch } from '../parse-option.ts'
 import { nearest } from '../support/nearest.ts'
-import { parseSwitch } from '../support/parse-value.ts'
 
 const PREFIX = 'ROWMILL_'
 /** Variables of the tests. */
@@ -27,14 +26,8 @@ const OTHER_VARIABLES = [
 ]
 
 /** Whether an INTERNAL error shows its stack. Throws USAGE. */
-export function wantsStacks({ ROWMILL_DEBUG: given = '' }: NodeJS.ProcessEnv): boolean {
-  if (given === '') return false
-  try {
-    return parseSwitch(given)
-  } catch (cause) {
-    const message = `ROWMILL_DEBUG ${JSON.stringify(given)}: ${(cause as Error).message}`
-    throw new RowmillError('USAGE', message, {}, { cause })
-  }
+export function wantsStacks(env: NodeJS.ProcessEnv): boolean {
+  return readSwitch(env, 'ROWMILL_DEBUG', false)
 }
 
 /** A warning for each ROWMILL_ variable that rowmill does not know, because it is probably misspelt. */

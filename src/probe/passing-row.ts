@@ -17,7 +17,7 @@ export class PassingRow {
     this.#first = first
   }
 
-  /** Moves to the next row. False: there is none. */
+  /** Moves to the next row. Returns false after the last one. */
   next(): boolean {
     this.#index++
     this.#kept = null

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { RowmillError } from '../errors.ts'
-import { parseSwitch } from '../support/parse-value.ts'
+import { readSwitch } from '../parse-option.ts'
 import { identify } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
 import { removeAbandoned, socketPath } from './abandoned-sockets.ts'
@@ -55,7 +55,7 @@ export class ForkServer {
 
   /** Null where processes are not to be forked, or cannot be. Throws USAGE if ROWMILL_FORK is neither true nor false. */
   static start(options: ForkServerOptions): ForkServer | null {
-    if (process.platform !== 'linux' || !mayFork(process.env)) return null
+    if (process.platform !== 'linux' || !readSwitch(process.env, 'ROWMILL_FORK', true)) return null
     const socket = socketPath(randomBytes(4).toString('hex'))
     return Buffer.byteLength(socket) > LONGEST_PATH_BYTES ? null : new ForkServer(options, socket)
   }
@@ -75,15 +75,5 @@ export class ForkServer {
     await this.#child.close(new RowmillError('INTERNAL', 'the fork server was closed'))
     rmSync(dirname(this.#socket), { recursive: true, force: true })
     await this.#removal
-  }
-}
-
-function mayFork({ ROWMILL_FORK: given = '' }: NodeJS.ProcessEnv): boolean {
-  if (given === '') return true
-  try {
-    return parseSwitch(given)
-  } catch (cause) {
-    const message = `ROWMILL_FORK ${JSON.stringify(given)}: ${(cause as Error).message}`
-    throw new RowmillError('USAGE', message, {}, { cause })
   }
 }

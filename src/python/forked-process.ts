@@ -55,8 +55,10 @@ export async function forkPython(
   }
   afterSilence(forked.promise, killSilent)
   const pid = await forked.promise
-  if (pid === null) release()
-  if (pid === null) return null
+  if (pid === null) {
+    release()
+    return null
+  }
   return {
     ...{ pid, mark: request.mark, stdout, stderr, requests: channel, answers: channel },
     ended: ended.promise,

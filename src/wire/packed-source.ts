@@ -5,8 +5,8 @@ import { packedRows } from './packed-rows.ts'
 const PIECE_CHARACTERS = 1024 * 1024
 
 /**
- * The rows of a source as bytes. A piece stays texts if a value in it is none that UTF-8 can carry: the encoder of messages
- * refuses it with the reason. Each piece may overwrite the one before it.
+ * The rows of a source as bytes. If UTF-8 cannot carry a value, its piece stays as texts, and the encoder of messages refuses it
+ * with the reason. Each piece may overwrite the one before it.
  */
 export async function* packedPiecesOf(source: Source): AsyncGenerator<PackedSourceRows | SourceRows> {
   for await (const piece of source.packed?.() ?? source.rows()) {

@@ -21,7 +21,7 @@ export class RowCursor {
     this.#left = count
   }
 
-  /** Moves to the next row. False: there is none. */
+  /** Moves to the next row. Returns false after the last one. */
   next(): boolean {
     if (this.#left-- <= 0) return false
     const cursor = this.#cursor

@@ -115,7 +115,7 @@ export class Supervisor {
   readonly #failed = Promise.withResolvers<never>()
   readonly #shares = new ProcessShares(text => this.#options.say(text))
   readonly #members = new DeadMembers()
-  /** Undefined: nobody has asked for it. Null: there is none. */
+  /** Undefined before the first worker is started. Null if each worker starts its own Python. */
   #forks: ForkServer | null | undefined
   #task: Extract<ToWorker, { type: 'work' }> | null = null
   #started = 0

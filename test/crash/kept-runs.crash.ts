@@ -2,24 +2,16 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { identify } from '../../src/support/process-identity.ts'
-import { rowmill, startRowmill } from '../helpers/cli.ts'
+import { rowmill } from '../helpers/cli.ts'
 import { untilEnded } from '../helpers/kept-place.ts'
-import { placeForRuns } from '../helpers/kept-runs.ts'
+import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { mountDisk, whyNoDisk } from '../helpers/small-disk.ts'
-import { until } from '../helpers/until.ts'
-import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
 test('a run whose keeper gets SIGTERM ends with the line that resumes it, and resumes with the same bytes', async t => {
-  const { folder, input, env, look } = placeForRuns(t, 200)
-  const { file, waits, go } = waitingClassifier(folder)
-  const output = join(folder, 'out.csv')
-  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
-  const { child, finished } = startRowmill(args, { env })
-  t.after(() => child.kill('SIGKILL'))
-  await until('the classifier waits', () => existsSync(waits))
-  const keeper = identify((await look()).pid)!
+  const place = placeForRuns(t, 200)
+  const { input, env } = place
+  const { classifier, go, output, finished, keeper } = await waitingRun(t, place)
   process.kill(keeper.pid, 'SIGTERM')
   const { code, stderr } = await finished
   assert.equal(code, 3, stderr)
@@ -27,18 +19,13 @@ test('a run whose keeper gets SIGTERM ends with the line that resumes it, and re
   writeFileSync(go, '')
   const resumed = await rowmill(['run', '--resume', output], { env })
   assert.equal(resumed.code, 0, resumed.stderr)
-  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, classifier))
 })
 
 test('a run that is resumed after its kept broker was removed with its topics has the same bytes', async t => {
-  const { folder, input, kept, env, look } = placeForRuns(t, 200)
-  const { file, waits, go } = waitingClassifier(folder)
-  const output = join(folder, 'out.csv')
-  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
-  const { child, finished } = startRowmill(args, { env })
-  t.after(() => child.kill('SIGKILL'))
-  await until('the classifier waits', () => existsSync(waits))
-  const keeper = identify((await look()).pid)!
+  const place = placeForRuns(t, 200)
+  const { input, kept, env } = place
+  const { classifier, go, output, child, finished, keeper } = await waitingRun(t, place)
   child.kill('SIGKILL')
   await finished
   process.kill(keeper.pid, 'SIGTERM')
@@ -47,22 +34,17 @@ test('a run that is resumed after its kept broker was removed with its topics ha
   writeFileSync(go, '')
   const resumed = await rowmill(['run', '--resume', output], { env })
   assert.equal(resumed.code, 0, resumed.stderr)
-  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, classifier))
 })
 
 test('a disk that fills up under the kept broker ends the run with the line that resumes it, once there is room', {
   skip: await whyNoDisk(),
 }, async t => {
-  const { folder, input, env, look } = placeForRuns(t, 20_000)
-  const { file, waits, go } = waitingClassifier(folder)
-  const output = join(folder, 'out.csv')
+  const place = placeForRuns(t, 20_000)
+  const { input, env } = place
   const unmount = await mountDisk(env.XDG_STATE_HOME, '300m')
   try {
-    const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
-    const { child, finished } = startRowmill(args, { env })
-    t.after(() => child.kill('SIGKILL'))
-    await until('the classifier waits', () => existsSync(waits))
-    const keeper = identify((await look()).pid)!
+    const { classifier, go, output, finished, keeper } = await waitingRun(t, place)
     const filler = join(env.XDG_STATE_HOME, 'filler')
     assert.throws(() => writeFileSync(filler, Buffer.alloc(300 * 1024 * 1024)), { code: 'ENOSPC' })
     writeFileSync(go, '')
@@ -74,7 +56,7 @@ test('a disk that fills up under the kept broker ends the run with the line that
     rmSync(filler)
     const resumed = await rowmill(['run', '--resume', output], { env })
     assert.equal(resumed.code, 0, resumed.stderr)
-    assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+    assert.equal(readFileSync(output, 'utf8'), await serialJob(input, classifier))
   } finally {
     await rowmill(['broker', '--stop'], { env })
     await unmount()

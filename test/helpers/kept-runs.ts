@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { localCluster } from '../../src/broker/broker-login.ts'
@@ -8,7 +8,23 @@ import { keptFiles, keptFolder } from '../../src/broker/kept/kept-folder.ts'
 import { version } from '../../src/cli/version.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { identify } from '../../src/support/process-identity.ts'
+import { startRowmill } from './cli.ts'
 import { keptState } from './kept-state.ts'
+import { until } from './until.ts'
+import { waitingClassifier } from './waiting-classifier.ts'
+
+/** A run that keeps its broker, whose classifier waits until `go` is written, and the keeper of that broker. */
+export async function waitingRun(t: TestContext, { folder, input, env, look }: ReturnType<typeof placeForRuns>) {
+  const { file, waits, go } = waitingClassifier(folder)
+  const output = join(folder, 'out.csv')
+  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
+  const { child, finished } = startRowmill(args, { env })
+  t.after(() => child.kill('SIGKILL'))
+  await until('the classifier waits', () => existsSync(waits))
+  const keeper = identify((await look()).pid)!
+  return { classifier: file, go, output, child, finished, keeper }
+}
 
 /** A file of rows, and a folder of this test alone for its kept broker, which ends with the test. */
 export function placeForRuns(t: TestContext, rows = 20) {

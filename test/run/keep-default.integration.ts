@@ -7,11 +7,10 @@ import { cacheDirectory } from '../../src/broker/jvm/kafka-jars.ts'
 import { identify } from '../../src/support/process-identity.ts'
 import { rowmill, startRowmill } from '../helpers/cli.ts'
 import { untilEnded } from '../helpers/kept-place.ts'
-import { placeForRuns } from '../helpers/kept-runs.ts'
+import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
 import { descendants } from '../helpers/processes.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { until } from '../helpers/until.ts'
-import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
 const CLASSIFIER = join(import.meta.dirname, '../fixtures/classifiers.py:a_float')
 /** As if the variable, which the tests set, were not there. */
@@ -54,14 +53,9 @@ test('topics of complete runs do not stay', async t => {
 })
 
 test('broker --stop waits for the run that uses the Kafka; a run that comes meanwhile starts its own', async t => {
-  const { folder, input, env, look } = placeForRuns(t, 200)
-  const { file, waits, go } = waitingClassifier(folder)
-  const output = join(folder, 'out.csv')
-  const args = ['run', input, output, '--keep', '--classifier', file, '--workers', '1', '--batch-rows', '50']
-  const { child, finished } = startRowmill(args, { env })
-  t.after(() => child.kill('SIGKILL'))
-  await until('the classifier waits', () => existsSync(waits))
-  const keeper = identify((await look()).pid)!
+  const place = placeForRuns(t, 200)
+  const { folder, input, env } = place
+  const { classifier, go, output, finished, keeper } = await waitingRun(t, place)
   const stopped = await rowmill(['broker', '--stop'], { env })
   assert.equal(stopped.code, 0)
   assert.match(stopped.stderr, /the kept Kafka ends after the runs that use it: 1/)
@@ -75,7 +69,7 @@ test('broker --stop waits for the run that uses the Kafka; a run that comes mean
   writeFileSync(go, '')
   const { code, stderr } = await finished
   assert.equal(code, 0, stderr)
-  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, file))
+  assert.equal(readFileSync(output, 'utf8'), await serialJob(input, classifier))
   await untilEnded(keeper)
 })
 

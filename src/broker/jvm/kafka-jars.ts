@@ -73,7 +73,7 @@ export async function prepareKafka(
   return { home, java, archive }
 }
 
-/** The folder of `findCacheDirectory`. Throws BROKER_NO_JARS if there is none. */
+/** As `findCacheDirectory`, but throws BROKER_NO_JARS if this user has no home. */
 export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
   const found = findCacheDirectory(env)
   if (found !== null) return found

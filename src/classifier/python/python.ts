@@ -20,7 +20,7 @@ export interface PythonClassifierOptions {
   readonly memoryMB?: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
   readonly onOutput: (text: string) => void
-  /** A fork server for this python and target. Null, the default, or resolved with null: there is none. */
+  /** Where the fork server for this python and target is. If it is null, the default, or resolves with null, Python is started as usual. */
   readonly forks?: Promise<ForkServerAddress | null> | null
 }
 
