@@ -7,13 +7,28 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
 import type { BrokerProxy, Request } from '../helpers/proxy.ts'
+import { until } from '../helpers/until.ts'
 import { assertCode, assertOutagesToldOnce, type Command, Fire, ONE_MOVES, TWO_MOVE } from './fire.ts'
 import { by, published } from './requests.ts'
 
 const CUT_AFTER_MS = 300
 
-async function complete(fire: Fire, working: Command, others: readonly Command[]): Promise<void> {
+/**
+ * Ends a job whose answers are being lost. Workers that are done still fetch and send heartbeats, so we stop them when all
+ * answers are lost. They commit only while they have rows: the job must last as many seconds as it loses commits.
+ */
+async function complete(
+  fire: Fire,
+  working: Command,
+  others: readonly Command[],
+  losing: readonly Promise<void>[] = [],
+): Promise<void> {
   for (const { finished } of others) assertCode(await finished, 0)
+  let lost = false
+  void Promise.all(losing).then(() => {
+    lost = true
+  })
+  await until('the commands requested so much that all these answers were lost', () => lost)
   await fire.drain(working)
 }
 
@@ -70,23 +85,21 @@ test('answers to Produce lost, of publisher and workers: sent again, and second 
     lose(proxy, by('work', 'produce'), 3),
   ]
   const working = fire.work(2)
-  await complete(fire, working, [fire.publish(), fire.collect()])
-  await Promise.all(losing)
+  await complete(fire, working, [fire.publish(), fire.collect()], losing)
   const counts = await fire.check({ again: fire.rows })
   assert.match(counts, /duplicates in rows +[1-9].*\nduplicates in results +[1-9]/)
 })
 
 test('answers to Fetch and OffsetCommit lost: fetched and committed again', async t => {
   const proxy = await brokerBehindProxy(t)
-  const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
+  const fire = await Fire.open(t, { rows: 12_000, brokers: proxy.address })
   const losing = [
     lose(proxy, by('collect', 'fetch'), 3),
     lose(proxy, by('work', 'fetch'), 5),
     lose(proxy, by('work', 'offsetCommit'), 3),
   ]
   const working = fire.work(2)
-  await complete(fire, working, [fire.publish(), fire.collect()])
-  await Promise.all(losing)
+  await complete(fire, working, [fire.publish(), fire.collect()], losing)
   // The second worker joins. Each lost commit may cost a worker its group for a moment.
   await fire.check({ again: ONE_MOVES + 3 * TWO_MOVE })
 })
@@ -101,8 +114,7 @@ for (const [api, times, again] of [
     const fire = await Fire.open(t, { rows: 6000, brokers: proxy.address })
     const losing = lose(proxy, by('work', api), times)
     const working = fire.work(2)
-    await complete(fire, working, [fire.publish(), fire.collect()])
-    await losing
+    await complete(fire, working, [fire.publish(), fire.collect()], [losing])
     await fire.check({ again })
   })
 }
@@ -119,8 +131,7 @@ test('answers that never come on open connections: given up after a while, and r
     proxy.loseAnswer(by('work', 'heartbeat'), null),
   ]
   const working = fire.work(2)
-  await complete(fire, working, [fire.publish(), fire.collect()])
-  await Promise.all(losing)
+  await complete(fire, working, [fire.publish(), fire.collect()], losing)
   // The results of all partitions in one request wait for its answer, longer than a session lasts: most rows move, some twice.
   await fire.check({ again: 2 * fire.rows })
 })
