@@ -2,6 +2,8 @@ import { join } from 'node:path'
 
 export const ROOT = join(import.meta.dirname, '..')
 export const BLACK_BOX = join(ROOT, 'examples/black_box.py')
+/** The same, about four times as slow. */
+export const SLOWER = join(ROOT, 'bench/slower.py')
 const PASSES_ROWS = join(ROOT, 'bench/pass.ts')
 
 /** One way to run the job, as a command line. No name has a comma: `--only` separates names with them. */
@@ -17,32 +19,35 @@ export const POOL = 'Pool(2)'
 export const PARALLEL = 'GNU parallel'
 
 /** The original job. */
-export function serialJob(python: string): Contender {
-  return {
-    name: SERIAL,
-    command: (input, output) => [python, join(ROOT, 'examples/serial_job.py'), input, output],
-  }
+export function serialJob(python: string, classifier = BLACK_BOX): Contender {
+  const job = [python, join(ROOT, 'examples/serial_job.py')]
+  return { name: SERIAL, command: (input, output) => [...job, input, output, '--classifier', classifier] }
 }
 
 /** The same in a pool of two processes. */
-export function pool(python: string): Contender {
+export function pool(python: string, classifier = BLACK_BOX): Contender {
   return {
     name: POOL,
     command: (input, output) => [
       ...[python, join(ROOT, 'bench/pool_job.py'), input, output],
-      ...['--classifier', BLACK_BOX, '--processes', '2', '--chunk-rows', '100'],
+      ...['--classifier', classifier, '--processes', '2', '--chunk-rows', '100'],
     ],
   }
 }
 
 /** The original job twice at once, each on one half of the file. Each half begins with the header of the file. */
-export function gnuParallel(python: string): Contender {
+export function gnuParallel(python: string, classifier = BLACK_BOX): Contender {
   const halves = ['--pipepart', '--block', '-1', '--jobs', '2', '--header', ':', '--keep-order', '--will-cite', '-a']
   const job = [python, join(ROOT, 'examples/serial_job.py'), '/dev/stdin', '/dev/stdout']
+  const target = ['--classifier', classifier]
   return {
     name: PARALLEL,
     command: (input, output) =>
-      ['sh', '-c', 'out=$1; shift; exec "$@" > "$out"', 'sh', output].concat(['parallel', ...halves, input], job),
+      ['sh', '-c', 'out=$1; shift; exec "$@" > "$out"', 'sh', output].concat(
+        ['parallel', ...halves, input],
+        job,
+        target,
+      ),
   }
 }
 

@@ -5,9 +5,20 @@ import { kill } from './kill.ts'
 import { pass } from './pass.ts'
 import { polling } from './polling.ts'
 import { quarter } from './quarter.ts'
-import { speed } from './speed.ts'
+import { slowerSpeed, speed } from './speed.ts'
 import { start } from './start.ts'
 import { waiting } from './waiting.ts'
 
 /** In the order in which they run and in which a new bench/results.md has them. */
-export const PARTS: readonly Part[] = [start, speed, polling, defaultGroups, kill, pass, waiting, quarter, fairness]
+export const PARTS: readonly Part[] = [
+  start,
+  speed,
+  slowerSpeed,
+  polling,
+  defaultGroups,
+  kill,
+  pass,
+  waiting,
+  quarter,
+  fairness,
+]

@@ -1,8 +1,7 @@
 import { rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bench } from '../bench.ts'
-import { BLACK_BOX, type Contender, partOf, ROOT, rowmill } from '../contenders.ts'
+import { BLACK_BOX, type Contender, partOf, rowmill, SLOWER } from '../contenders.ts'
 import { ended, start } from '../measure.ts'
 import type { Part } from '../part.ts'
 import { ProcessTree, type Usage } from '../process-tree.ts'
@@ -15,7 +14,6 @@ const CASES = [
   { name: 'rowmill 2 workers', workers: 2, slower: false },
   { name: 'rowmill 2 workers and the slower classifier', workers: 2, slower: true },
 ]
-const SLOWER = join(ROOT, 'bench/slower.py')
 const BATCH_ROWS = 100
 const IDLE = 'idle broker'
 const IDLE_MS = 5000

@@ -22,7 +22,7 @@ test('--only chooses parts by their names, and contenders by theirs, in all part
     parts: PARTS.filter(({ name }) => /kill|pass/.test(name)),
     contenders: null,
   })
-  assert.deepEqual(names('serial job'), ['start', 'speed'])
+  assert.deepEqual(names('serial job'), ['start', 'speed', 'slower-speed'])
   assert.deepEqual(names('speed,serial job'), ['speed'])
   assert.deepEqual(choose(PARTS, 'speed,serial job').contenders, ['serial job'])
   assert.throws(() => choose(PARTS, 'sped'), /--only sped: no part and no contender/)
