@@ -42,7 +42,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
   'docs/broker.md': [
     ['npx rowmill broker --port 9092', 'run'],
     [
-      'npx rowmill run rows.csv classified.csv --classifier black_box.py   # starts a Kafka',
+      'npx rowmill run rows.csv classified.csv --classifier black_box.py   # starts a broker',
       { by: 'test/run/keep-default.integration.ts' },
     ],
     ['rowmill broker --port 9092 --data kafka-data --auth', { by: 'test/cli/broker.integration.ts' }],
