@@ -1,11 +1,12 @@
 import type { TestContext } from 'node:test'
 import type { RowsClassifier } from '../../src/classifier/boundary.ts'
 import { decoding } from '../../src/classifier/decoding.ts'
+import { IsolatingClassifier } from '../../src/classifier/isolating.ts'
 import { type Collected, type CollectOptions, collect } from '../../src/collect/collector.ts'
 import type { Layout } from '../../src/core/sequence.ts'
 import type { Kafka } from '../../src/kafka/index.ts'
-import type { Values } from '../../src/model.ts'
-import type { PipelineConnection } from '../../src/pipeline/context.ts'
+import type { JobOption, Values } from '../../src/model.ts'
+import type { PipelineConnection, PipelineContext } from '../../src/pipeline/context.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { publish } from '../../src/publish/publisher.ts'
 import type { Time } from '../../src/support/clock.ts'
@@ -40,6 +41,8 @@ export interface WorkerSettings {
   readonly judge?: JobJudge
   readonly bulk?: boolean
   readonly lending?: Lending
+  /** Whether rows that the classifier refuses are rejected, as in a worker process. Default: they fail the job. */
+  readonly isolates?: boolean
 }
 
 /** Starts a worker in this process. The caller drains it. */
@@ -83,6 +86,12 @@ export class RunningPipeline<K extends Kafka = Kafka> {
     return { kafka, pipeline, layout, jobs }
   }
 
+  /** What a part of rowmill works in, until the test is over. */
+  get context(): PipelineContext {
+    const { kafka, pipeline, jobs } = this
+    return { kafka, pipeline, jobs, say: silent, signal: this.#over.signal }
+  }
+
   async work(rowsClassifier: RowsClassifier, settings: WorkerSettings = {}): Promise<RunningWorker> {
     const {
       kafka = this.kafka,
@@ -91,10 +100,14 @@ export class RunningPipeline<K extends Kafka = Kafka> {
       onBatch = silent,
       say = silent,
       time,
+      isolates = false,
       ...more
     } = settings
     const { pipeline } = this
-    const classifier = decoding(rowsClassifier, name)
+    const decoded = decoding(rowsClassifier, name)
+    const classifier = isolates
+      ? new IsolatingClassifier({ open: () => decoded, timeoutMs: null, by: name, say })
+      : decoded
     const options = { name, classifier, batchRows, onBatch, ...(time ? { time } : {}), ...more }
     const running = await runWorker({ kafka, pipeline, say }, options)
     this.#t.after(() => running.drain().catch(() => {}))
@@ -104,21 +117,14 @@ export class RunningPipeline<K extends Kafka = Kafka> {
   publish(
     job: string,
     runs: AsyncIterable<readonly Values[]> | Iterable<readonly Values[]>,
-    kafka: Kafka = this.kafka,
+    options: readonly JobOption[] = [],
   ): Promise<number> {
-    const { pipeline, jobs, layout } = this
-    const context = { kafka, pipeline, jobs, say: silent, signal: this.#over.signal }
-    return publish(context, sourceOf(runs), { header: HEADER, job, layout, options: [], by: 'test' })
+    return publish(this.context, sourceOf(runs), { header: HEADER, job, layout: this.layout, options, by: 'test' })
   }
 
   async collect(job: string, more: Partial<CollectOptions> = {}): Promise<Collected & { written: Values[] }> {
-    const { kafka, pipeline, jobs } = this
-    const { signal } = this.#over
     const written: Values[] = []
-    const collected = await collect(
-      { kafka, pipeline, jobs, say: silent, signal },
-      { job, sink: memorySink(written), ...more },
-    )
+    const collected = await collect(this.context, { job, sink: memorySink(written), ...more })
     return { ...collected, written }
   }
 }

@@ -1,37 +1,9 @@
 /** Workers that lend each other their classifiers, over a Kafka in memory and a desk in this process. */
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Layout } from '../../src/core/sequence.ts'
-import { LendingDesk } from '../../src/work/lending-desk.ts'
-import { fakePipeline } from '../fakes/pipeline.ts'
 import { classified, Exclaimer, numbered } from '../helpers/exclaimer.ts'
-import { DeskPlace } from '../helpers/lending-desk.ts'
-import { ManualTime } from '../helpers/manual-time.ts'
-import type { WorkerSettings } from '../helpers/running-pipeline.ts'
-
-/** All rows are in one partition, so one worker owns them all. */
-const ONE_OWNER = { partitions: 1, blockRows: 5 }
-
-/** Two workers with one desk and one clock. The first joins first, and so owns the partition. */
-async function twoAtADesk(t: TestContext, layout: Layout = ONE_OWNER) {
-  const { running, cluster, ...rest } = await fakePipeline(t, layout)
-  const time = new ManualTime().runs(t, 50) // messages between the workers take less than a batch
-  const desk = new LendingDesk()
-  const [owner, lender] = [new DeskPlace(desk), new DeskPlace(desk)]
-  /** A classifier that takes this long for each row. */
-  const taking = (rowMs: number, before: (number: number) => Promise<void> = async () => {}) =>
-    new Exclaimer(async ({ rows }, number) => {
-      await time.sleep(rowMs * rows.length)
-      await before(number)
-    })
-  const work = (name: 'owner' | 'lender', classifier: Exclaimer, more: WorkerSettings = {}) => {
-    const { kafka } = cluster.client()
-    const lending = name === 'owner' ? owner : lender
-    return running.work(classifier, { name, kafka, time, batchRows: 5, lending, ...more })
-  }
-  return { running, cluster, time, desk, owner, lender, taking, work, ...rest }
-}
+import { twoAtADesk } from '../helpers/two-at-a-desk.ts'
 
 test('a worker without rows classifies for one that has too many, and the owner sends and commits', async t => {
   const { running, cluster, topics, log, owner, lender, taking, work } = await twoAtADesk(t)
@@ -87,42 +59,32 @@ test('workers that are busy, and workers that are idle, say nothing to the desk'
 })
 
 test('a lender that ends gives its batch back, and a late answer of it is dropped', async t => {
-  const { running, lender, taking, work } = await twoAtADesk(t)
-  const has = Promise.withResolvers<void>()
-  const answers = Promise.withResolvers<void>()
+  const { running, lender, taking, holding, work } = await twoAtADesk(t)
+  const held = holding(100)
   await work('owner', taking(100))
-  await work(
-    'lender',
-    taking(100, async () => {
-      has.resolve()
-      await answers.promise
-    }),
-  )
+  await work('lender', held.classifier)
   await running.publish('j', [numbered(100)])
   const collecting = running.collect('j')
-  await has.promise
+  await held.has
   lender.leave()
   const { written, duplicates, rowsByWorker } = await collecting
-  answers.resolve()
+  held.answer()
   assert.deepEqual([written, duplicates], [classified(numbered(100)), 0])
   assert.deepEqual([...rowsByWorker.keys()], ['owner'])
 })
 
 test('a lender that stands still is not waited for, and its answer after that is dropped', async t => {
-  const { running, owner, lender, taking, work } = await twoAtADesk(t)
-  const answers = Promise.withResolvers<void>()
+  const { running, owner, lender, taking, holding, work } = await twoAtADesk(t)
+  const held = holding(100)
   await work('owner', taking(100))
-  await work(
-    'lender',
-    taking(100, () => answers.promise),
-  )
+  await work('lender', held.classifier)
   await running.publish('j', [numbered(200)])
   const { written, duplicates, rowsByWorker } = await running.collect('j')
   assert.deepEqual([written, duplicates], [classified(numbered(200)), 0])
   assert.deepEqual([...rowsByWorker.keys()], ['owner'])
   assert.ok(owner.count('lend') > 0)
   const heard = owner.heard.length
-  answers.resolve()
+  held.answer()
   while (!owner.heard.slice(heard).some(({ type }) => type === 'answer')) await turn()
   assert.ok(lender.count('answered') > 0)
 })
@@ -143,45 +105,31 @@ test('a batch that the classifier of a lender fails on is tried by the owner, wh
 })
 
 test('a lender that drains answers the batch that it has first', async t => {
-  const { running, lender, taking, work } = await twoAtADesk(t)
-  const has = Promise.withResolvers<void>()
-  const answers = Promise.withResolvers<void>()
+  const { running, lender, taking, holding, work } = await twoAtADesk(t)
+  const held = holding(100)
   await work('owner', taking(100))
-  const second = await work(
-    'lender',
-    taking(100, async () => {
-      has.resolve()
-      await answers.promise
-    }),
-  )
+  const second = await work('lender', held.classifier)
   await running.publish('j', [numbered(100)])
   const collecting = running.collect('j')
-  await has.promise
+  await held.has
   const drained = second.drain().then(() => 'drained')
   for (let i = 0; i < 20; i++) assert.equal(await Promise.race([drained, turn('works')]), 'works')
-  answers.resolve()
+  held.answer()
   await drained
   assert.ok(lender.said.some(message => message.type === 'answered' && message.answer))
   assert.deepEqual((await collecting).written, classified(numbered(100)))
 })
 
 test('an owner that drains waits for the batch that it lent', async t => {
-  const { running, lender, taking, work } = await twoAtADesk(t)
-  const has = Promise.withResolvers<void>()
-  const answers = Promise.withResolvers<void>()
+  const { running, lender, taking, holding, work } = await twoAtADesk(t)
+  const held = holding(100)
   const first = await work('owner', taking(100))
-  await work(
-    'lender',
-    taking(100, async () => {
-      has.resolve()
-      await answers.promise
-    }),
-  )
+  await work('lender', held.classifier)
   await running.publish('j', [numbered(100)])
   const collecting = running.collect('j')
-  await has.promise
+  await held.has
   const draining = first.drain() // it waits for the batch that was lent
-  answers.resolve()
+  held.answer()
   await draining
   const { written, duplicates } = await collecting
   assert.deepEqual([written, duplicates], [classified(numbered(100)), 0])
@@ -189,24 +137,17 @@ test('an owner that drains waits for the batch that it lent', async t => {
 })
 
 test('an owner that loses its partition while a lender has a batch leaves every row exactly once', async t => {
-  const { running, cluster, time, taking, work } = await twoAtADesk(t)
-  const has = Promise.withResolvers<void>()
-  const answers = Promise.withResolvers<void>()
+  const { running, cluster, time, taking, holding, work } = await twoAtADesk(t)
+  const held = holding(100)
   const client = cluster.client()
   await work('owner', taking(100), { kafka: client.kafka })
-  await work(
-    'lender',
-    taking(100, async () => {
-      has.resolve()
-      await answers.promise
-    }),
-  )
+  await work('lender', held.classifier)
   await running.publish('j', [numbered(100)])
   const collecting = running.collect('j')
-  await has.promise
+  await held.has
   await running.work(new Exclaimer(), { name: 'third', kafka: cluster.client().kafka, time, batchRows: 5 })
   client.expire()
-  answers.resolve()
+  held.answer()
   assert.deepEqual((await collecting).written, classified(numbered(100)))
 })
 
