@@ -1,5 +1,3 @@
-import type { ValueFormat } from './value-format.ts'
-import './checksum.ts'
 import type { Socket } from 'node:net'
 import kafkajs, { type ISocketFactory, type PartitionAssigner } from 'kafkajs'
 import createAdmin from 'kafkajs/src/admin/index.js'
@@ -33,6 +31,7 @@ import { checkTls, isLoopback } from './tls.ts'
 import { TokenNotices } from './token-notices.ts'
 import { checkTokenSource, isTokenUnavailable } from './tokens.ts'
 import { keepRefusalTexts } from './told-refusals.ts'
+import type { ValueFormat } from './value-format.ts'
 
 const BROKER_TIMEOUT_MS = 300_000
 const RETRIES = 5
