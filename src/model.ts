@@ -25,8 +25,8 @@
  * worker          reads rows, calls the classifier, appends results, then commits offsets
  * lender          a worker that classifies a batch of another worker of its supervisor. That one is the owner of the
  *                 batch: it sends the results and commits
- * membership      the place of a worker in a consumer group, with the partitions assigned to it; it ends at the next
- *                 rebalance
+ * membership      the place of a worker in a consumer group, or in a `run` of its own, with the partitions assigned to it.
+ *                 They change at each rebalance
  * share           the partitions that the supervisor of a `run` gives to one of its workers, where no consumer group does
  * collector       reads results in order and writes them to a sink
  * classifier      your function, in a process or thread of its own

@@ -15,13 +15,13 @@ export interface Committed extends PartitionOffset {
 }
 
 /** A member of a group in one of its generations. */
-export interface Membered {
+export interface MemberIdentity {
   readonly memberId: string
   readonly generationId: number
 }
 
 /** The broker accepts commits of nobody while the group has no member. */
-const NOBODY: Membered = { memberId: '', generationId: -1 }
+const NOBODY: MemberIdentity = { memberId: '', generationId: -1 }
 
 /** What a group committed. It is read and written here by a member of the group, or without any membership. */
 export class GroupOffsets {
@@ -40,7 +40,7 @@ export class GroupOffsets {
   }
 
   /** Commits for a member of the group, or for nobody. Throws if the group has members and this is none of them. */
-  async commit(offsets: readonly Committed[], by: Membered = NOBODY): Promise<void> {
+  async commit(offsets: readonly Committed[], by: MemberIdentity = NOBODY): Promise<void> {
     const topics = [...byTopic(offsets)].map(([topic, partitions]) => ({
       topic,
       partitions: partitions.map(({ partition, offset, metadata }) => ({

@@ -99,8 +99,8 @@ export class Calls {
     this.#options.freed()
   }
 
-  /** Where the next batch goes. Null if every classifier is busy, or nothing waits that is worth lending. */
-  place(): FreeClassifier | null {
+  /** The classifier for the next batch. Null if every classifier is busy, or nothing waits that is worth lending. */
+  freeClassifier(): FreeClassifier | null {
     const { classifier } = this.#options
     const hasRoom = this.#queue.length < classifier.ahead
     const waiting = this.#borrowing && this.#waiting()

@@ -27,7 +27,7 @@ interface Lent {
  * A lender that ends, or an owner that ends, is noticed here: its open batches go back to their owners, or are forgotten.
  */
 export class LendingDesk {
-  readonly #members = new Map<number, SeatedWorker>()
+  readonly #seated = new Map<number, SeatedWorker>()
   /** Workers that would take a batch, and when each will be free. */
   readonly #spare = new Map<SeatedWorker, number>()
   /** Workers with rows that wait. The first has waited longest for its turn. */
@@ -39,35 +39,35 @@ export class LendingDesk {
   #batches = 0
 
   join(tell: (message: FromDesk) => void): Seat {
-    const member = { number: ++this.#joined, tell }
-    this.#members.set(member.number, member)
+    const worker = { number: ++this.#joined, tell }
+    this.#seated.set(worker.number, worker)
     return {
       told: message => {
-        if (!this.#members.has(member.number)) return // its last words came after its end
-        this.#told(member, message)
+        if (!this.#seated.has(worker.number)) return // its last words came after its end
+        this.#told(worker, message)
         this.#match()
       },
       leave: () => {
-        this.#leave(member)
+        this.#leave(worker)
         this.#match()
       },
     }
   }
 
-  #told(member: SeatedWorker, message: ToDesk): void {
-    if (message.type === 'spare') this.#spare.set(member, message.inMs)
+  #told(worker: SeatedWorker, message: ToDesk): void {
+    if (message.type === 'spare') this.#spare.set(worker, message.inMs)
     else if (message.type === 'needs') {
-      this.#spare.delete(member)
-      this.#needy.add(member)
+      this.#spare.delete(worker)
+      this.#needy.add(worker)
     } else if (message.type === 'unneeded') {
-      this.#needy.delete(member)
-      this.#takeBack(this.#members.get(message.lender))
-    } else if (message.type === 'lend') this.#lend(member, message)
-    else this.#answered(member, message)
+      this.#needy.delete(worker)
+      this.#takeBack(this.#seated.get(message.lender))
+    } else if (message.type === 'lend') this.#lend(worker, message)
+    else this.#answered(worker, message)
   }
 
   #lend(owner: SeatedWorker, { lender: number, id, batch }: Extract<ToDesk, { type: 'lend' }>): void {
-    const lender = this.#members.get(number)
+    const lender = this.#seated.get(number)
     if (!lender) {
       owner.tell({ type: 'answer', id, answer: null })
       return
@@ -77,9 +77,9 @@ export class LendingDesk {
     lender.tell({ type: 'lent', id: this.#batches, batch })
   }
 
-  #answered(member: SeatedWorker, { id, answer }: Extract<ToDesk, { type: 'answered' }>): void {
+  #answered(worker: SeatedWorker, { id, answer }: Extract<ToDesk, { type: 'answered' }>): void {
     const lent = this.#lent.get(id)
-    if (lent?.lender !== member) return // its owner has ended
+    if (lent?.lender !== worker) return // its owner has ended
     this.#lent.delete(id)
     lent.owner.tell({ type: 'answer', id: lent.id, answer })
   }
@@ -89,16 +89,16 @@ export class LendingDesk {
     if (lender && this.#offered.delete(lender)) this.#spare.set(lender, 0)
   }
 
-  #leave(member: SeatedWorker): void {
-    this.#members.delete(member.number)
-    this.#spare.delete(member)
-    this.#needy.delete(member)
-    this.#offered.delete(member)
-    for (const [lender, owner] of this.#offered) if (owner === member) this.#takeBack(lender)
+  #leave(worker: SeatedWorker): void {
+    this.#seated.delete(worker.number)
+    this.#spare.delete(worker)
+    this.#needy.delete(worker)
+    this.#offered.delete(worker)
+    for (const [lender, owner] of this.#offered) if (owner === worker) this.#takeBack(lender)
     for (const [number, { owner, lender, id }] of this.#lent) {
-      if (owner !== member && lender !== member) continue
+      if (owner !== worker && lender !== worker) continue
       this.#lent.delete(number)
-      if (owner !== member) owner.tell({ type: 'answer', id, answer: null })
+      if (owner !== worker) owner.tell({ type: 'answer', id, answer: null })
     }
   }
 

@@ -13,7 +13,7 @@ import type { WorkerShare } from './worker-share.ts'
 
 const COMMIT_EVERY_MS = 1000
 /** How long to wait before a commit that was refused is repeated. */
-const COMMIT_AGAIN_MS = 250
+const COMMIT_RETRY_MS = 250
 /** How often a membership checks whether `results` has the partitions that some of its rows wait for. */
 const LOOK_FOR_ROOM_MS = 5000
 /** How often the membership of a later attempt checks whether the group has finished it. */
@@ -48,7 +48,7 @@ export interface MembershipHandlers {
 }
 
 /**
- * A worker's membership in one consumer group, with its assigned partitions. One group serves the first attempts of all
+ * A worker's membership in one consumer group, and the partitions assigned to it now. One group serves the first attempts of all
  * jobs. Each later attempt of a job has its own group, which reads the rows again and classifies those without a result.
  * In a run of its own the group has no members: the supervisor deals the partitions, and the group keeps the commits.
  */
@@ -171,7 +171,7 @@ export class Membership {
         return true
       } catch {
         // The group is rebalancing. Afterwards we can commit again, or the partition has another owner.
-        await this.#time.sleep(COMMIT_AGAIN_MS, this.#leave.signal)
+        await this.#time.sleep(COMMIT_RETRY_MS, this.#leave.signal)
       }
     }
     return false

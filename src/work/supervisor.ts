@@ -4,22 +4,21 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
 import { openForkServer } from '../classifier/open.ts'
-import { type ErrorRecord, errorFromRecord, errorToRecord, RowmillError, toRowmillError } from '../errors.ts'
+import { errorFromRecord, errorToRecord, RowmillError, toRowmillError } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
 import type { ForkServer } from '../python/fork-server.ts'
-import type { ForkServerAddress } from '../python/forked-process.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
-import type { RegistryIds } from '../wire/confluent.ts'
-import { DeadMembers, type JoinedGroup } from './dead-members.ts'
+import { DeadMembers } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { JobProbe } from './job-probe.ts'
 import { LendingDesk } from './lending-desk.ts'
-import { type FromDesk, isToDesk, type ToDesk } from './lending-messages.ts'
-import { type FromSharer, ProcessShares, type ToSharer } from './process-shares.ts'
+import { isToDesk } from './lending-messages.ts'
+import { ProcessShares } from './process-shares.ts'
+import type { FromWorker, ToWorker, WorkAssignment, WorkerArguments } from './worker-messages.ts'
 
 /** How often workers may die without a classified batch in between before the run gives up. */
 const MAX_RESTARTS = 3
@@ -34,64 +33,6 @@ const VERDICT_MS = 5000
  * At the default of 16 MB a worker takes 40 % more CPU time and 30 MB more memory.
  */
 const YOUNG_HEAP = '--max-semi-space-size=2'
-
-export interface WorkerArguments {
-  readonly name: string
-  readonly python: string
-  /** `FILE[:NAME]` or `package.module:name`. */
-  readonly target: string
-  readonly batchRows: number
-  /** How long a classifier call may take, in seconds. */
-  readonly batchTimeout: number
-  /** How much memory a classifier may use, in MB. Null: no limit. */
-  readonly classifierMemory: number | null
-  /** At most how many of the first rows of a job to try in other batches. Default: 0, nothing is tried. */
-  readonly probe?: number
-  /** Whether to ask the supervisor about jobs. Default: no. */
-  readonly asks?: boolean
-  /** Whether there are workers beside it that lend each other their classifiers. Default: no. */
-  readonly lends?: boolean
-  /** Whether the supervisor says from which fork server to have the classifier. Default: from none. */
-  readonly forks?: boolean
-}
-
-/** The pipeline that workers serve. */
-export interface WorkAssignment {
-  readonly pipeline: string
-  /** Whether the pipeline has the topic `bulk`. Then it has other workers too, so ours join only when they can classify. Default: no. */
-  readonly bulk?: boolean
-  /** How many partitions it has, if only these workers serve it: then the supervisor deals them. Null (the default): a group does. */
-  readonly ownPartitions?: number | null
-  /** The ids in a schema registry, or null (the default) for messages in Avro's own single-object encoding. */
-  readonly registryIds?: RegistryIds | null
-}
-
-export type ToWorker =
-  | ({
-      type: 'work'
-      kafka: Omit<KafkaSettings, 'clientId' | 'format'>
-    } & WorkAssignment)
-  | { type: 'drain' }
-  | ToSharer
-  /** A group has changed. */
-  | { type: 'wake' }
-  /** The address of the fork server, or null: it has none. */
-  | { type: 'forks'; address: ForkServerAddress | null }
-  /** The answer to a question: the error that ends the job, or null. */
-  | { type: 'verdict'; id: number; error: ErrorRecord | null }
-  | FromDesk
-
-export type FromWorker =
-  | ({ type: 'ready' } & ClassifierRuntime)
-  | FromSharer
-  | ({ type: 'joined' } & JoinedGroup)
-  | { type: 'batch'; rows: number }
-  | { type: 'say'; text: string }
-  | { type: 'output'; text: string }
-  /** Null: all rows of the job in a partition are classified. */
-  | { type: 'ask'; id: number; job: Job; question: Question }
-  | { type: 'failed'; error: ErrorRecord }
-  | ToDesk
 
 export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks' | 'lends' | 'forks'> {
   readonly workers: number

@@ -14,7 +14,7 @@ import type { Lending } from './calls.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import { type Ask, ProbingJudge } from './job-judge.ts'
 import type { FromDesk } from './lending-messages.ts'
-import type { FromWorker, ToWorker, WorkerArguments } from './supervisor.ts'
+import type { FromWorker, ToWorker, WorkerArguments } from './worker-messages.ts'
 import { WorkerShare } from './worker-share.ts'
 
 const PROGRESS_EVERY_MS = 200

@@ -38,11 +38,12 @@ export interface WorkerOptions extends Pick<MembershipOptions, 'bulk' | 'name' |
 }
 
 /**
- * One member of the consumer group with one classifier: feed -> intake -> batcher -> classifier -> results -> commit.
+ * One worker with one classifier: feed -> intake -> batcher -> classifier -> results -> commit.
  *
- * It knows only what it saw in the current assignment. When the group assigns partitions, the worker drops everything it
- * knows about them and reads them again from the committed offsets. It commits only what `results` has acknowledged.
- * For each reopened job it joins one more group, beside the group of all first attempts.
+ * It gets partitions from a consumer group, or from the supervisor of its run. It knows only what it saw in the current
+ * assignment: at the next one it drops everything it knows about its partitions, and reads them again from the committed
+ * offsets. It commits only what `results` has acknowledged. For each reopened job it has one more membership, beside that
+ * for all first attempts.
  */
 export class Worker {
   readonly #connection: PipelineConnection
@@ -53,9 +54,9 @@ export class Worker {
   readonly #resultPartitions: ResultPartitions
   readonly #intake: Intake
   readonly #fatal = Promise.withResolvers<never>()
-  /** The group of the first attempts of all jobs. */
+  /** For the first attempts of all jobs. */
   readonly #first: Membership
-  /** That group and those of reopened jobs. */
+  /** That one and those of reopened jobs. */
   #memberships: readonly Membership[]
   readonly #turns = new FairTurns<AssignedPartition>()
   readonly #calls: Calls
@@ -194,12 +195,12 @@ export class Worker {
   #serve(): void {
     for (const held of this.#assigned) this.#forwardMarkers(held)
     while (!this.#draining) {
-      const place = this.#calls.place()
-      const held = place && this.#turns.next(this.#assigned)
+      const free = this.#calls.freeClassifier()
+      const held = free && this.#turns.next(this.#assigned)
       if (!held) break
-      const batch = held.batcher.cutBatch(place.rowsAtOnce(held))!
+      const batch = held.batcher.cutBatch(free.rowsAtOnce(held))!
       held.makeRoom()
-      this.#track(this.#classify(held, batch, place))
+      this.#track(this.#classify(held, batch, free))
       this.#forwardMarkers(held)
     }
     this.#calls.settle({ hasRows: this.#assigned.some(({ waiting }) => waiting > 0) })
@@ -217,11 +218,11 @@ export class Worker {
   }
 
   /** Classifies one batch and queues its results. If the classifier fails, the job fails. */
-  async #classify(held: AssignedPartition, batch: Batch, place: FreeClassifier = this.#calls.own): Promise<void> {
+  async #classify(held: AssignedPartition, batch: Batch, classifier: FreeClassifier = this.#calls.own): Promise<void> {
     const slot = held.add(batch)
     const job = this.#jobOf(held, batch.job)
     try {
-      slot.answer = await place.classify(batch, job)
+      slot.answer = await classifier.classify(batch, job)
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
       for (const verdict of this.#options.judge?.batch(batch, job, slot.answer) ?? [])
