@@ -168,7 +168,7 @@ export class CsvSource implements Source {
     if (end >= 0) return cell.slice(2, end) + cell.slice(end + 1)
     throw new RowmillError(
       'INPUT_QUOTE',
-      `${this.#input.name}, line 1: pandas cannot read a quoted separator behind a byte order mark. Remove the mark, or set ` +
+      `${this.#input.name}, line 1: pandas cannot read a quoted separator after a byte order mark. Remove the mark, or set ` +
         'encoding to utf-8-sig in --read-csv and in the old job.',
       { line: 1 },
     )

@@ -70,9 +70,8 @@ export class RecordDecoder {
 
   /**
    * Takes the next piece. `final` says that none follows. If `packs`, the records may come packed, in bytes that the next call
-   * overwrites. Throws what splitRecords throws, and INPUT_ENCODING. If records
-   * come before the fault, they are returned first, and the next call throws. So the first fault in the file is the one
-   * that is reported, however the bytes are cut.
+   * overwrites. Throws what splitRecords throws, and INPUT_ENCODING. If records come before the fault, they are returned
+   * first, and the next call throws. So the first fault in the file is the one that is reported, however the bytes are cut.
    */
   push(piece: Uint8Array, final: boolean, packs = false): DecodedRecords {
     const bytes = this.#rest.join(piece)

@@ -191,7 +191,7 @@ export class RecordReader {
     const what =
       this.#open === 'quote'
         ? `the quote that opens in line ${line} is never closed`
-        : `the file ends behind the escape character of a cell that begins in line ${line}`
+        : `the file ends after the escape character of a cell that begins in line ${line}`
     return new RowmillError('INPUT_QUOTE', `${this.#options.name}: ${what}. Repair that line.`, { line })
   }
 

@@ -1,6 +1,6 @@
 const FIRST_ROOM = 320 * 1024
 
-/** Puts pieces behind the bytes that were left of those before, in one buffer. */
+/** Appends each piece to the bytes that were kept of the pieces before it, in one buffer. */
 export class RestOfBytes {
   #buffer = Buffer.allocUnsafeSlow(FIRST_ROOM)
   #length = 0

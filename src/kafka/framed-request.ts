@@ -1,6 +1,6 @@
 /**
- * Requests that write their whole frame into one buffer. KafkaJS encodes a body, copies it behind the header, and copies both
- * behind the length, each time into a larger buffer of zeros.
+ * Requests that write their whole frame into one buffer. KafkaJS encodes a body, copies header and body together, and
+ * copies the length and both together, each time into a larger buffer of zeros.
  */
 import type Connection from 'kafkajs/src/network/connection.js'
 

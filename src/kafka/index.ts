@@ -3,7 +3,7 @@
  * in, messages out.
  *
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
- * ("Why not the KafkaJS consumer" says why). For that reason the version of KafkaJS is pinned exactly.
+ * (docs/decisions.md, "Why not the KafkaJS consumer"). For that reason the version of KafkaJS is pinned exactly.
  */
 export { KafkaAdmin, type PartitionReplicas, type TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'

@@ -1,6 +1,6 @@
 import { bytesOf, type Fetched, type Message, type PartitionOffset } from './index.ts'
 
-/** How often in a row a broker must send nothing of a partition whose log goes on, before we believe in a hole. */
+/** How often in a row a broker may send nothing of a partition whose log continues. After that we believe in a hole. */
 const HOLE_ANSWERS = 3
 
 /**
@@ -20,7 +20,7 @@ export class PartitionQueue {
   bytes = 0
   /** The bytes of the message that was taken last, until it is released. */
   inHand = 0
-  /** How many answers in a row brought nothing, although the log goes on: they were full, or the messages are gone. */
+  /** How many answers in a row brought nothing, although the log continues: they were full, or the messages are gone. */
   emptyAnswers = 0
   /** Whether its next message is larger than the reserve of an overfull feed. */
   needsRoom = false

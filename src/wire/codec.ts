@@ -2,7 +2,7 @@ import { inspect } from 'node:util'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
 import { scan } from './avro-scan.ts'
-import { type Format, formatOf, formats, HEADER_BYTES } from './formats.ts'
+import { CONFLUENT_HEADER_BYTES, type Format, formatOf, formats, HEADER_BYTES } from './formats.ts'
 import { packedNumber, packRows, unpackRows } from './packed-rows.ts'
 import type { WireKind, WireRecord } from './record.ts'
 import { flawOf, headFlaw, loneSurrogate } from './record-flaws.ts'
@@ -11,8 +11,6 @@ import { flawOf, headFlaw, loneSurrogate } from './record-flaws.ts'
 export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024 - 64 * 1024
 
 const READING = 'read this message'
-/** 00 and the id of the schema, in Confluent wire format. */
-const CONFLUENT_HEADER_BYTES = 5
 const END_OF_ARRAY = Buffer.from([0])
 const SCRATCH_BYTES = 64 * 1024
 const SCRATCH_KEPT_BYTES = 1024 * 1024

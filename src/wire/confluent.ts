@@ -1,5 +1,5 @@
 import { registerSchemas, type ValueFormat } from '../kafka/index.ts'
-import { fingerprintOf, HEADER_BYTES, type SchemaName, schemaOf } from './formats.ts'
+import { CONFLUENT_HEADER_BYTES, fingerprintOf, HEADER_BYTES, type SchemaName, schemaOf } from './formats.ts'
 import type { WireKind } from './record.ts'
 
 /** The id under which a schema registry knows each schema. Null: it knows no results with `outputs`, and takes no new schema. */
@@ -13,9 +13,6 @@ export const SUBJECTS = {
   result: 'rowmill.Result',
   reject: 'rowmill.Reject',
 } as const satisfies Record<WireKind, string>
-
-/** 00 and the id of the schema, four bytes, big-endian. */
-const CONFLUENT_HEADER_BYTES = 5
 
 /**
  * The ids of the schemas in the registry at `url`. Registers missing schemas. Throws what `registerSchemas` throws, except

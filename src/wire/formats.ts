@@ -21,6 +21,8 @@ const FILES: Readonly<Record<SchemaName, string>> = {
 
 /** c3 01 and the fingerprint, in front of every record. */
 export const HEADER_BYTES = 10
+/** The header in Confluent wire format: 00 and the id of the schema in a registry, four bytes, big-endian. */
+export const CONFLUENT_HEADER_BYTES = 5
 
 /** How records of one schema are written and read. */
 export interface Format {
