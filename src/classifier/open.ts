@@ -1,4 +1,4 @@
-import type { ForkServer } from '../python/fork-server.ts'
+import type { ForkServer, ForkServerOptions } from '../python/fork-server.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
 import type { BatchClassifier } from './boundary.ts'
 import { decoding } from './decoding.ts'
@@ -21,6 +21,8 @@ export interface OpenClassifierOptions {
   readonly forks?: Promise<ForkServerAddress | null> | null
 }
 
+type ForkServerSettings = Pick<OpenClassifierOptions, 'target' | 'python'> & Pick<ForkServerOptions, 'say' | 'time'>
+
 /** Creates the host for the classifier. It is not started yet. */
 export function openClassifier({
   target,
@@ -35,10 +37,10 @@ export function openClassifier({
   return decoding(new PythonClassifier({ python, target, memoryMB, onOutput, forks: forks ?? null }), by)
 }
 
-/** One import of pandas for all classifiers of this target. Null: its processes cannot be forked. Close it after them. */
-export function openForkServer({
-  target,
-  python,
-}: Pick<OpenClassifierOptions, 'target' | 'python'>): ForkServer | null {
-  return moduleTarget(target) ? null : startForkServer({ python, target })
+/**
+ * One import of pandas for all classifiers of this target. Null: its processes cannot be forked. Close it after them. If it
+ * cannot serve because somebody stopped or killed it, `say` is told.
+ */
+export function openForkServer(options: ForkServerSettings): ForkServer | null {
+  return moduleTarget(options.target) ? null : startForkServer(options)
 }

@@ -3,20 +3,28 @@ import { rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import { readSwitch } from '../parse-option.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import { identify } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
 import { removeAbandoned, socketPath } from './abandoned-sockets.ts'
+import { afterSilence } from './after-silence.ts'
 import { PythonChild } from './child.ts'
 import type { ForkServerAddress } from './forked-process.ts'
 
 /** The path of a Unix socket has no room for more (sun_path in unix(7)). */
 const LONGEST_PATH_BYTES = 107
+/** It serves within this time, or it is killed, as when somebody stopped it. An import takes 0.3 s, a few on a busy machine. */
+const IMPORT_MS = 30_000
 
 export interface ForkServerOptions {
   readonly python: string
   /** The program, a file of rowmill that serves with these arguments and the path of the socket after them. */
   readonly script: string
   readonly args: readonly string[]
+  /** Told in one sentence why it cannot serve, if each Python does not tell the same. */
+  readonly say: (text: string) => void
+  /** Default: real time. */
+  readonly time?: Time
 }
 
 /**
@@ -35,7 +43,7 @@ export class ForkServer {
   /** Where it serves, as soon as it does. Null: it cannot, and each worker starts its Python itself. Never rejects. */
   readonly address: Promise<ForkServerAddress | null>
 
-  private constructor({ python, script, args }: ForkServerOptions, socket: string) {
+  private constructor({ python, script, args, say, time = realTime }: ForkServerOptions, socket: string) {
     this.#socket = socket
     let isSilent = true
     const onOutput = () => {
@@ -49,8 +57,18 @@ export class ForkServer {
     // Each worker would have printed it too.
     this.address = this.#child.next().then(
       () => (isSilent ? this.#address() : null),
-      () => null,
+      ({ facts: { signal } }: RowmillError) => {
+        if (signal)
+          say(`the fork server ended with signal ${signal} before it served: each Python now starts by itself`)
+        return null
+      },
     )
+    const killSilent = () => {
+      const what = `the fork server (pid ${this.#child.pid}) did not import pandas within ${IMPORT_MS / 1000} s and was killed`
+      say(`${what}: each Python now starts by itself`)
+      void this.#child.close(new RowmillError('INTERNAL', what))
+    }
+    afterSilence(this.address, killSilent, { ms: IMPORT_MS, time })
   }
 
   /** Null where processes are not to be forked, or cannot be. Throws USAGE if ROWMILL_FORK is neither true nor false. */

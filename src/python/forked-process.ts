@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
+import { realTime } from '../support/clock.ts'
 import { killIfSame, type ProcessIdentity } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
+import { afterSilence } from './after-silence.ts'
 import type { ProcessEnd, PythonProcess } from './python-process.ts'
 
 /** The connections to one process. All but `control` become its descriptors, `channel` two of them. */
@@ -53,7 +55,7 @@ export async function forkPython(
       `the fork server (pid ${server.pid}) did not answer for ${ANSWER_MS / 1000} s and was killed: each Python now starts by itself`,
     )
   }
-  afterSilence(forked.promise, killSilent)
+  afterSilence(forked.promise, killSilent, { ms: ANSWER_MS, time: realTime })
   const pid = await forked.promise
   if (pid === null) {
     release()
@@ -65,21 +67,10 @@ export async function forkPython(
     closed: Promise.all([stdout, stderr, channel].map(stream => new Promise(resolve => stream.once('close', resolve)))),
     kill() {
       control.end()
-      afterSilence(ended.promise, killSilent)
+      afterSilence(ended.promise, killSilent, { ms: ANSWER_MS, time: realTime })
     },
     release,
   }
-}
-
-/** Calls `then` unless the answer comes in time. */
-function afterSilence(answer: Promise<unknown>, then: () => void): void {
-  let isAnswered = false
-  // If this process was stopped too, the answer may be there, not read yet.
-  const timer = setTimeout(() => setImmediate(() => isAnswered || then()), ANSWER_MS)
-  void answer.then(() => {
-    isAnswered = true
-    clearTimeout(timer)
-  })
 }
 
 /** Each connection begins with a line that says which process and which part of it it is for. */

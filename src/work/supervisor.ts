@@ -82,12 +82,13 @@ export class Supervisor {
     if (this.#closing) return
     // One worker has nobody to share an import with. With too little memory, OpenBLAS hangs when it starts its threads after a fork.
     const mayShare = this.#options.workers > 1 && this.#options.classifierMemory === null
-    if (this.#forks === undefined) this.#forks = mayShare ? openForkServer(this.#options) : null
+    const { python, target, say } = this.#options
+    if (this.#forks === undefined) this.#forks = mayShare ? openForkServer({ python, target, say }) : null
     const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
     while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
     if (this.#patience) return
-    const waiting = `waiting for classifier ${this.#options.target} to be imported`
-    this.#patience = setTimeout(() => this.#options.say(waiting), PATIENCE_MS).unref()
+    const waiting = `waiting for classifier ${target} to be imported`
+    this.#patience = setTimeout(() => say(waiting), PATIENCE_MS).unref()
   }
 
   /** Resolves when the first classifier is imported and ready. Rejects if it cannot be used. */

@@ -6,8 +6,9 @@ import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { openForkServer } from '../../src/classifier/open.ts'
 import { PythonClassifier } from '../../src/classifier/python/python.ts'
-import type { ForkServer } from '../../src/python/fork-server.ts'
-import { descendants, freeze, untilGone } from '../helpers/processes.ts'
+import type { ForkServer, ForkServerOptions } from '../../src/python/fork-server.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
+import { descendants, freeze, type ProcessInfo, untilGone } from '../helpers/processes.ts'
 import { fixture, jobOf, PYTHON } from './serial.ts'
 
 const BATCH = { job: jobOf({ columns: ['ID', 'A'], indexKind: 'integer' }), rows: [['1', '2']], seqs: [0] }
@@ -28,8 +29,12 @@ function setVariable(t: TestContext, name: string, value: string): void {
   })
 }
 
-function server(t: TestContext, target: string): ForkServer {
-  const forks = openForkServer({ target, python: PYTHON })
+function server(
+  t: TestContext,
+  target: string,
+  more: Partial<Pick<ForkServerOptions, 'say' | 'time'>> = {},
+): ForkServer {
+  const forks = openForkServer({ target, python: PYTHON, say: text => assert.fail(text), ...more })
   assert.ok(forks)
   t.after(() => forks.close())
   return forks
@@ -56,9 +61,18 @@ async function started(t: TestContext, { target, forks, onOutput = () => {}, mem
   return classifier
 }
 
-/** The processes of Python below this one, and which of them is the server. */
+/** The processes of Python below this one. */
 function pythons() {
   return descendants(process.pid).filter(({ name }) => name.startsWith('python'))
+}
+
+/** A server, the pid of it, and a classifier that it forked. `all`: the processes of both. */
+async function forked(t: TestContext) {
+  const target = fixture('good.py:a_float')
+  const forks = await serving(t, target)
+  const [{ pid }] = pythons() as [ProcessInfo]
+  const classifier = await started(t, { target, forks })
+  return { target, forks, pid, classifier, all: pythons() }
 }
 
 test('the function sees the same in a process that was forked and in one that was started by itself', async t => {
@@ -129,13 +143,9 @@ test('a process that ends, or is killed, is told by its exit code or signal, and
 })
 
 test('if the server is killed, its processes end as killed ones, and the next ones are started by themselves', async t => {
-  const target = fixture('good.py:a_float')
-  const forks = await serving(t, target)
-  const [only] = pythons()
-  const classifier = await started(t, { target, forks })
-  const all = pythons()
+  const { target, forks, pid, classifier, all } = await forked(t)
   assert.equal(all.length, 2)
-  process.kill(only!.pid, 'SIGKILL')
+  process.kill(pid, 'SIGKILL')
   await assert.rejects(
     (async () => {
       for (;;) await classifier.classify(BATCH)
@@ -149,12 +159,8 @@ test('if the server is killed, its processes end as killed ones, and the next on
 })
 
 test('a server that does not answer is killed with its processes, and the next ones are started by themselves', async t => {
-  const target = fixture('good.py:a_float')
-  const forks = await serving(t, target)
-  const [only] = pythons()
-  const before = await started(t, { target, forks })
-  const all = pythons()
-  await freeze(only!.pid)
+  const { target, forks, pid, classifier: before, all } = await forked(t)
+  await freeze(pid)
   const said: string[] = []
   const next = await started(t, { target, forks, onOutput: text => said.push(text) })
   assert.equal((await next.classify(BATCH)).rows.length, 1)
@@ -166,23 +172,60 @@ test('a server that does not answer is killed with its processes, and the next o
   await untilGone(all)
 })
 
-test('a process of a server that stands still can be closed', async t => {
+/** A server that still imports pandas, its pid and clock, and what it says. */
+function importing(t: TestContext) {
+  const said: string[] = []
+  const time = new ManualTime()
   const target = fixture('good.py:a_float')
-  const forks = await serving(t, target)
-  const [only] = pythons()
+  const forks = server(t, target, { say: text => said.push(text), time })
+  const [{ pid }] = pythons() as [ProcessInfo]
+  return { target, forks, pid, said, time }
+}
+
+test('a server that stands still while it imports pandas is killed after 30 s, and each Python is started by itself', async t => {
+  const { target, forks, pid, said, time } = importing(t)
+  await freeze(pid)
+  const start = started(t, { target, forks })
+  await time.pass(29_000)
+  assert.deepEqual([said, pythons().map(each => each.pid)], [[], [pid]])
+  await time.pass(1000)
+  assert.equal(await forks.address, null)
+  const text = `the fork server (pid ${pid}) did not import pandas within 30 s and was killed: each Python now starts by itself`
+  assert.deepEqual(said, [text])
+  const classifier = await start
+  assert.equal((await classifier.classify(BATCH)).rows.length, 1)
+  assert.deepEqual(
+    pythons().filter(each => each.pid === pid),
+    [],
+  )
+})
+
+test('a server that is killed while it imports pandas is told, and each Python is started by itself', async t => {
+  const { target, forks, pid, said } = importing(t)
+  process.kill(pid, 'SIGKILL')
   const classifier = await started(t, { target, forks })
-  const all = pythons()
-  await freeze(only!.pid)
+  assert.equal((await classifier.classify(BATCH)).rows.length, 1)
+  assert.deepEqual(said, [
+    'the fork server ended with signal SIGKILL before it served: each Python now starts by itself',
+  ])
+})
+
+test('a server that is closed while it imports pandas says nothing', async t => {
+  const { forks, said } = importing(t)
+  await forks.close()
+  assert.deepEqual([await forks.address, said, pythons()], [null, [], []])
+})
+
+test('a process of a server that stands still can be closed', async t => {
+  const { pid, classifier, all } = await forked(t)
+  await freeze(pid)
   await classifier.close()
   await untilGone(all)
 })
 
 test('closing the server ends its processes too, and leaves no folder', async t => {
-  const target = fixture('good.py:a_float')
-  const forks = await serving(t, target)
+  const { forks, all } = await forked(t)
   const address = await forks.address
-  await started(t, { target, forks })
-  const all = pythons()
   await Promise.all([forks.close(), forks.close()])
   await untilGone(all)
   assert.equal(existsSync(dirname(address!.socket)), false)
@@ -242,7 +285,7 @@ test('nothing is forked where an import prints, starts a thread, or comes from t
 })
 
 test('ROWMILL_FORK=false turns it off, and a wrong value is an error', t => {
-  const target = { target: fixture('good.py:a_float'), python: PYTHON }
+  const target = { target: fixture('good.py:a_float'), python: PYTHON, say: () => {} }
   setVariable(t, 'ROWMILL_FORK', 'false')
   assert.equal(openForkServer(target), null)
   setVariable(t, 'ROWMILL_FORK', 'perhaps')

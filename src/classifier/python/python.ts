@@ -4,7 +4,7 @@ import { RowmillError } from '../../errors.ts'
 import { optionOf } from '../../model.ts'
 import { QUOTE_NONE, toCsvOf } from '../../pandas/to-csv.ts'
 import { endedEarly, PythonChild, type PythonEnd } from '../../python/child.ts'
-import { ForkServer } from '../../python/fork-server.ts'
+import { ForkServer, type ForkServerOptions } from '../../python/fork-server.ts'
 import { type ForkServerAddress, forkPython } from '../../python/forked-process.ts'
 import { frameOf } from '../../support/frame.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
@@ -39,10 +39,10 @@ const PASTED = ['recipe', 'readCall', 'writeCall', 'like'] as const
 
 /** Starts a server from which `forks` of PythonClassifier gets its processes. Null: it cannot be had on this system. */
 export function startForkServer({
-  python,
   target,
-}: Pick<PythonClassifierOptions, 'python' | 'target'>): ForkServer | null {
-  return ForkServer.start({ python, script: HOST, args: [target] })
+  ...options
+}: Pick<PythonClassifierOptions, 'python' | 'target'> & Pick<ForkServerOptions, 'say' | 'time'>): ForkServer | null {
+  return ForkServer.start({ ...options, script: HOST, args: [target] })
 }
 
 /**
