@@ -47,6 +47,7 @@ export interface IntakeOptions {
 /** Moves the messages of a worker's partitions from the feed into their batchers, or into `rejects`. */
 export class Intake {
   readonly #options: IntakeOptions
+  readonly #time: Time
   readonly #unknown: UnknownJobs
   readonly #copies: RejectCopies
   readonly #lines: FewLines
@@ -58,6 +59,7 @@ export class Intake {
   constructor(options: IntakeOptions) {
     const { jobs, rejects, say, time = realTime, arrived, failed } = options
     this.#options = options
+    this.#time = time
     this.#lines = new FewLines(say, { time, hint: `; copies are in ${rejects.topic}` })
     this.#copies = new RejectCopies({ rejects, lines: this.#lines, failed })
     this.#unknown = new UnknownJobs({
@@ -75,6 +77,7 @@ export class Intake {
 
   /** Takes messages of one partition, a little ahead of the classifier, until the assignment ends. */
   async pump(held: AssignedPartition, membership: Membership): Promise<void> {
+    this.#sliceBegan = this.#time.now()
     while (!held.queue.closed && !this.#stopped) {
       const { waiting, waitingBytes } = held.batcher
       if (waiting >= this.#options.batchRows || waitingBytes >= WAITING_BYTES) {
@@ -85,6 +88,7 @@ export class Intake {
       this.#sayLost(held)
       if (!message) {
         await membership.feed.arrival()
+        this.#sliceBegan = this.#time.now() // a fetch was let in just now
         continue
       }
       held.inHand = true
@@ -92,14 +96,14 @@ export class Intake {
       held.inHand = false
       membership.feed.release(held.queue)
       this.#options.arrived()
-      if (performance.now() - this.#sliceBegan >= SLICE_MS) await this.#letOthersIn()
+      if (this.#time.now() - this.#sliceBegan >= SLICE_MS) await this.#letOthersIn()
     }
   }
 
   /** Resolves in the next turn of the event loop. Without it a flood of messages would block the loop for seconds. */
   #letOthersIn(): Promise<void> {
     this.#pause ??= turn().then(() => {
-      this.#sliceBegan = performance.now()
+      this.#sliceBegan = this.#time.now()
       this.#pause = null
     })
     return this.#pause

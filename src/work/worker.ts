@@ -66,6 +66,7 @@ export class Worker {
   /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
   readonly #failed = new Set<string>()
   #draining = false
+  #servesSoon = false
 
   private constructor(
     connection: PipelineConnection,
@@ -93,7 +94,7 @@ export class Worker {
         const { topic, partition } = held.queue
         return this.#failJob(held, job, `${topic}[${partition}]@${offset}`, new RowmillError('ROW_MALFORMED', why))
       },
-      arrived: () => this.#serve(),
+      arrived: () => this.#serveSoon(),
       failed: this.#end,
     })
     this.#calls = new Calls({
@@ -101,7 +102,7 @@ export class Worker {
       ...(time ? { time } : {}),
       findJob: id => parts.jobs.peek(id),
       partitions: () => this.#assigned,
-      freed: () => this.#serve(),
+      freed: () => this.#serveSoon(),
       failed: this.#end,
     })
     this.#linger = new Linger({
@@ -191,6 +192,16 @@ export class Worker {
     return others.length === 0 ? only!.assigned : this.#memberships.flatMap(({ assigned }) => assigned)
   }
 
+  /** Serves once for all messages and answers that this turn brings: rows that came together go into one batch. */
+  #serveSoon(): void {
+    if (this.#servesSoon) return
+    this.#servesSoon = true
+    process.nextTick(() => {
+      this.#servesSoon = false
+      this.#serve()
+    })
+  }
+
   /** Gives the classifier as many batches as it takes at once, from the partitions in turn. Lenders get what it cannot take. */
   #serve(): void {
     for (const held of this.#assigned) this.#forwardMarkers(held)
@@ -233,7 +244,7 @@ export class Worker {
       slot.skip = true
     }
     this.#linger.ready(held)
-    this.#serve()
+    this.#serveSoon()
   }
 
   /** `jobs` may show a later attempt by now. A result belongs to the attempt of its assignment. */

@@ -42,6 +42,19 @@ test('rows come out once and in order, and all of them are committed', async t =
     assert.equal(committed.get(`${topics.rows}/${partition}`)?.offset, log('rows', partition).end)
 })
 
+test('rows that one fetch brings from a partition are classified in one batch', async t => {
+  const { running } = await fakePipeline(t, { partitions: 2, blockRows: 1 })
+  await running.publish('j', [numbered(20)])
+  const classifier = new Exclaimer()
+  await running.work(classifier, { time: new ManualTime() })
+  const { written } = await running.collect('j')
+  assert.deepEqual(written, classified(numbered(20)))
+  assert.deepEqual(
+    classifier.batches.map(({ rows }) => rows.length),
+    [10, 10],
+  )
+})
+
 test('a worker that joins in the middle of a batch leaves every row exactly once', async t => {
   const { running, first, second } = await twoWorkers(t)
   const [busy, go] = [event(), event()]

@@ -6,41 +6,15 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type MessagePort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import { errorToRecord, RowmillError } from '../../errors.ts'
 import type { ClassifierJob } from '../boundary.ts'
 import type { Classifier } from '../classifier.ts'
 import { classifyEncoded } from '../decoding.ts'
+import { Answers } from './answers.ts'
 import type { ThreadAnswer, ThreadArguments, ThreadBatch } from './module.ts'
 import { checkModuleJob, classifyWithModule, type ModuleExports } from './module-rows.ts'
 import { failureOf, isRowmillError } from './thrown.ts'
-
-/** Answers are held back for each other no longer than this. */
-const ANSWER_MS = 2
-
-/** Sends answers, several at a time if they come quickly. */
-class Answers {
-  readonly #port: MessagePort
-  #waiting: ThreadAnswer[] = []
-  #sentAt = 0
-
-  constructor(port: MessagePort) {
-    this.#port = port
-  }
-
-  add(answer: ThreadAnswer): void {
-    this.#waiting.push(answer)
-    if (performance.now() - this.#sentAt > ANSWER_MS) this.send()
-  }
-
-  send(): void {
-    if (this.#waiting.length === 0) return
-    const buffers = this.#waiting.flatMap(answer => ('results' in answer ? [answer.results] : []))
-    this.#port.postMessage(this.#waiting, buffers)
-    this.#waiting = []
-    this.#sentAt = performance.now()
-  }
-}
 
 const { file, name, by, port } = workerData as ThreadArguments
 const path = resolve(file)
@@ -63,6 +37,7 @@ let last = load().then(
 
 port.on('message', (batches: ThreadBatch[]) => {
   last = last.then(async loaded => {
+    answers.begin()
     for (const batch of batches)
       answers.add(await answer(loaded, batch).catch(error => ({ error: errorToRecord(error) })))
     answers.send()
