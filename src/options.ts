@@ -41,7 +41,7 @@ export const OPTIONS = {
     'FILE[:NAME]',
     'the function to run: a Python file or package.module (default NAME: classify_df), or a .ts or .js file (default NAME: the default export)',
   ),
-  workers: integer('workers', 'N', 'worker processes, each with its own classifier', [1, 512], {
+  workers: integer('workers', 'N', 'workers, each with its own classifier', [1, 512], {
     fallback: availableParallelism(),
     doc: 'one for each core',
   }),

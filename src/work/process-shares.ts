@@ -1,21 +1,16 @@
-import type { ChildProcess } from 'node:child_process'
 import type { ClientLimits } from '../kafka/index.ts'
 import { mainThreadCpuMs } from '../support/main-thread-cpu.ts'
 import type { Say } from '../support/say.ts'
 import { Heartbeats } from './heartbeats.ts'
-import { RunPartitions, type Share } from './run-partitions.ts'
-
-/** What a worker is told, and what it answers, about its share of the partitions. */
-export type ToSharer = { type: 'ping' } | ({ type: 'share' } & Share)
-export type FromSharer = { type: 'alive' } | { type: 'released'; turn: number }
+import type { ProcessOfWorkers } from './process-of-workers.ts'
+import { RunPartitions } from './run-partitions.ts'
+import type { FromSharer, ToSharer } from './worker-messages.ts'
 
 /** As long as a group on this machine waits for a member. */
 const PATIENCE_MS = 6000
 
-interface Process {
-  readonly child: ChildProcess
-  /** A worker that was started again gets rows when it can classify them: until then the others do. */
-  readonly again: boolean
+interface SharingWorker {
+  readonly home: ProcessOfWorkers
   /** Whether it can be given partitions. */
   isThere: boolean
 }
@@ -26,7 +21,7 @@ interface Process {
  */
 export class ProcessShares {
   readonly #say: Say
-  readonly #processes = new Map<string, Process>()
+  readonly #sharers = new Map<string, SharingWorker>()
   #partitions: RunPartitions | null = null
   #heartbeats: Heartbeats | null = null
 
@@ -34,8 +29,8 @@ export class ProcessShares {
     this.#say = say
   }
 
-  started(name: string, child: ChildProcess, again: boolean): void {
-    this.#processes.set(name, { child, again, isThere: false })
+  started(name: string, home: ProcessOfWorkers): void {
+    this.#sharers.set(name, { home, isThere: false })
     if (this.#partitions) this.#tell(name, { type: 'ping' }) // its first answer says that it runs
   }
 
@@ -48,27 +43,28 @@ export class ProcessShares {
         ask: name => this.#tell(name, { type: 'ping' }),
         silent: name => {
           this.#say(`worker ${name} has not answered for ${patienceMs / 1000} s and is killed`)
-          this.#processes.get(name)?.child.kill('SIGKILL')
+          this.#sharers.get(name)?.home.kill()
         },
-        cpuMs: name => mainThreadCpuMs(this.#processes.get(name)?.child.pid),
+        cpuMs: name => mainThreadCpuMs(this.#sharers.get(name)?.home.pid),
       },
     )
-    for (const [name, { isThere }] of this.#processes)
+    for (const [name, { isThere }] of this.#sharers)
       if (isThere) this.#came(name)
       else this.#tell(name, { type: 'ping' })
   }
 
   /** Any message of a worker says that its event loop runs. */
   heard(name: string, message: FromSharer | { readonly type: string }): void {
-    const process = this.#processes.get(name)
-    if (!process) return
-    if (message.type === 'ready' || !process.again) process.isThere = true
-    if (process.isThere) this.#came(name)
+    const sharer = this.#sharers.get(name)
+    if (!sharer) return
+    // A worker that was started again gets rows when it can classify them: until then the others do.
+    if (message.type === 'ready' || !sharer.home.again) sharer.isThere = true
+    if (sharer.isThere) this.#came(name)
     if ('turn' in message) this.#partitions?.released(name, message.turn)
   }
 
   ended(name: string): void {
-    this.#processes.delete(name)
+    this.#sharers.delete(name)
     this.#heartbeats?.forget(name)
     this.#partitions?.gone(name)
   }
@@ -86,7 +82,6 @@ export class ProcessShares {
   }
 
   #tell(name: string, message: ToSharer): void {
-    const { child } = this.#processes.get(name)!
-    if (child.connected) child.send(message, () => {}) // if it has ended, its end says so
+    this.#sharers.get(name)!.home.tell(name, message)
   }
 }

@@ -1,22 +1,20 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { hostname } from 'node:os'
-import { extname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { availableParallelism, hostname } from 'node:os'
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
 import { openForkServer } from '../classifier/open.ts'
-import { errorFromRecord, errorToRecord, RowmillError, toRowmillError } from '../errors.ts'
+import { errorToRecord, RowmillError } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
 import type { ForkServer } from '../python/fork-server.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
-import { endStarted, markedEnvironment, namesOfProcesses, newMark } from '../support/started-processes.ts'
+import { namesOfProcesses } from '../support/started-processes.ts'
 import { DeadMembers } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { JobProbe } from './job-probe.ts'
 import { LendingDesk } from './lending-desk.ts'
 import { isToDesk } from './lending-messages.ts'
+import { ProcessOfWorkers } from './process-of-workers.ts'
 import { ProcessShares } from './process-shares.ts'
 import type { FromWorker, ToWorker, WorkAssignment, WorkerArguments } from './worker-messages.ts'
 
@@ -28,12 +26,6 @@ const PATIENCE_MS = 10_000
 const DRAIN_MS = 30_000
 /** How long it waits for the verdict on a job. */
 const VERDICT_MS = 5000
-/**
- * V8 collects the young heap of a worker at this size. Messages lie outside of it, and are freed only when it is collected.
- * At the default of 16 MB a worker takes 40 % more CPU time and 30 MB more memory.
- */
-const YOUNG_HEAP = '--max-semi-space-size=2'
-
 export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks' | 'lends' | 'forks'> {
   readonly workers: number
   readonly say: Say
@@ -42,15 +34,22 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'
   readonly onBatch: (rows: number) => void
   /** Judges the jobs of the workers. Null: nobody does. */
   readonly judge?: JobProbe | null
+  /** At most how many processes the workers share. Default: as many as cores, but at least 2. */
+  readonly processes?: number
 }
 
-/** Every program of this room and of the probe has one of these in its command line. */
-const OWN_PROGRAMS = ['work', 'probe'].map(room => `${join(import.meta.dirname, '..', room)}/`)
+/** Some workers work while those of another process start again. */
+const FEWEST_PROCESSES = 2
 
-/** Runs one process per worker: starts them together, restarts one that died, and drains them at the end. */
+type Asked = Extract<FromWorker, { type: 'ask' }>
+
+/**
+ * Runs workers in processes: starts them together, restarts a process that died, and drains them at the end. Each process has
+ * one worker while there are cores for that. More processes would only cost their start.
+ */
 export class Supervisor {
   readonly #options: SupervisorOptions
-  readonly #children = new Map<string, ChildProcess>()
+  readonly #processes = new Set<ProcessOfWorkers>()
   readonly #desk = new LendingDesk()
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
@@ -75,7 +74,7 @@ export class Supervisor {
   }
 
   /**
-   * Starts processes until there are `workers` of them (default: all). Each starts its classifier at once, without a
+   * Starts workers until there are `workers` of them (default: all). Each starts its classifier at once, without a
    * broker. A further call starts the missing ones.
    */
   start(workers: number = this.#options.workers): void {
@@ -85,7 +84,12 @@ export class Supervisor {
     const { python, target, say } = this.#options
     if (this.#forks === undefined) this.#forks = mayShare ? openForkServer({ python, target, say }) : null
     const machine = hostname().replaceAll(/[^A-Za-z0-9._-]/g, '-')
-    while (this.#started < workers) this.#fork(`${machine}-${process.pid}-${++this.#started}`)
+    const { processes = Math.max(FEWEST_PROCESSES, availableParallelism()) } = this.#options
+    while (this.#started < workers) {
+      const name = `${machine}-${process.pid}-${++this.#started}`
+      if (this.#processes.size < processes) this.#startProcess([name])
+      else this.#startWorker(name, leastFull(this.#processes))
+    }
     if (this.#patience) return
     const waiting = `waiting for classifier ${target} to be imported`
     this.#patience = setTimeout(() => say(waiting), PATIENCE_MS).unref()
@@ -106,7 +110,7 @@ export class Supervisor {
     const { clientId: _, format: __, ...kafka } = settings as KafkaSettings // a format holds functions
     const { pipeline, bulk = false, ownPartitions = null, registryIds = null } = assignment
     this.#task = { type: 'work', kafka, pipeline, bulk, ownPartitions, registryIds }
-    for (const child of this.#children.values()) child.send(this.#task)
+    this.#tellAll(this.#task)
     if (ownPartitions !== null) this.#shares.deal(ownPartitions, kafka.limits)
   }
 
@@ -115,14 +119,15 @@ export class Supervisor {
     this.#closing = true
     this.#shares.close()
     clearTimeout(this.#patience ?? undefined)
-    const children = [...this.#children.values()]
-    const gone = Promise.all(children.map(child => new Promise(resolve => child.once('exit', resolve))))
-    if (how === 'kill') for (const child of children) child.kill('SIGKILL')
-    else for (const child of children) if (child.connected) child.send({ type: 'drain' } satisfies ToWorker)
+    const processes = [...this.#processes]
+    const gone = Promise.all(processes.map(({ exited }) => exited))
+    for (const each of processes)
+      if (how === 'kill') each.kill()
+      else each.drain()
     const { judge } = this.#options
     const late = [
       setTimeout(() => void judge?.close('the workers leave'), VERDICT_MS),
-      setTimeout(() => children.map(child => child.kill('SIGKILL')), DRAIN_MS),
+      setTimeout(() => processes.map(each => each.kill()), DRAIN_MS),
     ]
     if (how === 'drain') await gone // a verdict may still come
     await Promise.all([gone, judge?.close()])
@@ -130,100 +135,91 @@ export class Supervisor {
     await this.#forks?.close()
   }
 
-  #fork(name: string, again = false): void {
-    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
-    const limits = { batchTimeout, classifierMemory }
-    const [asks, lends] = [judge !== null, this.#options.workers > 1]
-    const args: WorkerArguments = {
-      name,
-      python,
-      target,
-      batchRows,
-      ...limits,
-      probe,
-      asks,
-      lends,
-      forks: this.#forks !== null,
-    }
-    const mark = newMark()
-    const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
-    const child = fork(entry, [JSON.stringify(args)], {
-      execArgv: [...process.execArgv, YOUNG_HEAP],
-      env: markedEnvironment(mark),
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    })
-    this.#children.set(name, child)
-    const seat = this.#desk.join(message => child.connected && child.send(message, () => {}))
-    let reason: RowmillError | null = null
-    this.#shares.started(name, child, again)
-    child.on('message', (message: FromWorker) => {
-      this.#shares.heard(name, message)
-      if (message.type === 'ready') this.#ready.resolve(message)
-      else if (message.type === 'batch') {
-        this.#restarts = 0
-        this.#brokerGoneAt = null
-        this.#options.onBatch(message.rows)
-      } else if (message.type === 'say') this.#options.say(message.text)
-      else if (message.type === 'output') this.#options.onOutput(message.text)
-      else if (message.type === 'ask') void answer(child, judge!, message)
-      else if (message.type === 'joined') this.#members.joined(name, message)
-      else if (message.type === 'failed') reason = errorFromRecord(message.error)
-      else if (isToDesk(message)) seat.told(message)
-    })
-    const ended = (how: string) => {
-      this.#endStarted(mark)
-      this.#children.delete(name)
-      this.#shares.ended(name)
-      void this.#leaveFor(name)
-      seat.leave()
-      if (!this.#closing) this.#died(name, reason, { how, again })
-    }
-    child.on('exit', (code, signal) => ended(signal ?? `exit code ${code}`))
-    child.on('error', error => {
-      if (child.pid === undefined) reason = notStarted(name, error)
-      if (child.pid === undefined) ended(error.message) // with a pid, a message was too late for the process, and `exit` will follow
-    })
-    if (this.#task) child.send(this.#task)
-    void this.#forks?.address.then(
-      address => child.connected && child.send({ type: 'forks', address } satisfies ToWorker, () => {}),
+  /** `again`: these workers were in a process that ended. */
+  #startProcess(workers: readonly string[], again = false): void {
+    const started: ProcessOfWorkers = new ProcessOfWorkers(
+      {
+        told: (worker, message) => this.#told(worker, message, started),
+        ended: (how, reason) => this.#ended(started, how, reason),
+      },
+      again,
     )
+    this.#processes.add(started)
+    for (const worker of workers) this.#startWorker(worker, started)
   }
 
-  /**
-   * Ends processes that the classifier started and left running. Some have the mark of the worker and are our own: one that
-   * reads a message apart, a probe, and the copy of a worker that is killed just before the copy becomes Python.
-   */
-  #endStarted(mark: string): void {
-    const left = endStarted(mark).filter(
-      started => started.mark === mark && !OWN_PROGRAMS.some(path => started.command.includes(path)),
-    )
+  #startWorker(name: string, home: ProcessOfWorkers): void {
+    const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
+    const [asks, lends, forks] = [judge !== null, this.#options.workers > 1, this.#forks !== null]
+    const limits = { batchTimeout, classifierMemory }
+    const seat = this.#desk.join(message => home.tell(name, message))
+    home.start({ name, python, target, batchRows, ...limits, probe, asks, lends, forks }, seat)
+    this.#shares.started(name, home)
+    if (this.#task) home.tell(name, this.#task)
+    void this.#forks?.address.then(address => home.tell(name, { type: 'forks', address }))
+  }
+
+  #told(name: string, message: FromWorker, home: ProcessOfWorkers): void {
+    this.#shares.heard(name, message)
+    if (message.type === 'ready') this.#ready.resolve(message)
+    else if (message.type === 'batch') {
+      this.#restarts = 0
+      this.#brokerGoneAt = null
+      this.#options.onBatch(message.rows)
+    } else if (message.type === 'say') this.#options.say(message.text)
+    else if (message.type === 'output') this.#options.onOutput(message.text)
+    else if (message.type === 'ask') void this.#answer(name, message, home)
+    else if (message.type === 'joined') this.#members.joined(name, message)
+    else if (isToDesk(message)) home.seats.get(name)!.told(message)
+  }
+
+  async #answer(name: string, { id, job, question }: Asked, home: ProcessOfWorkers): Promise<void> {
+    const fault = await answerOf(this.#options.judge!, job, question)
+    home.tell(name, { type: 'verdict', id, error: fault && errorToRecord(fault) })
+  }
+
+  #tellAll(message: ToWorker): void {
+    for (const home of this.#processes) for (const worker of home.seats.keys()) home.tell(worker, message)
+  }
+
+  #ended(home: ProcessOfWorkers, how: string, reason: RowmillError | null): void {
+    const left = home.endStarted()
     if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
+    this.#processes.delete(home)
+    for (const [worker, seat] of home.seats) {
+      this.#shares.ended(worker)
+      void this.#leaveFor(worker)
+      seat.leave()
+    }
+    if (!this.#closing) this.#died(home, reason, how)
   }
 
   /** The others notice at once that they have more partitions. */
   async #leaveFor(name: string): Promise<void> {
     if (!this.#task || this.#closing || !(await this.#members.leaveFor(name, this.#task.kafka))) return
-    for (const child of this.#children.values())
-      if (child.connected) child.send({ type: 'wake' } satisfies ToWorker, () => {})
+    this.#tellAll({ type: 'wake' })
   }
 
-  #died(name: string, reason: RowmillError | null, { how, again }: { how: string; again: boolean }): void {
+  #died({ seats, again }: ProcessOfWorkers, reason: RowmillError | null, how: string): void {
+    const workers = [...seats.keys()]
     const isOutage = reason?.code === 'BROKER_UNREACHABLE' || reason?.facts['type'] === 'TOKEN_UNAVAILABLE'
     if (again && isOutage && this.#mayComeBack()) {
-      this.#fork(name, true)
+      this.#startProcess(workers, true)
       return
     }
     // A worker that starts again reads how much its topics take. Somebody may have lowered it.
     const limitChanged = reason?.facts['type'] === 'MESSAGE_TOO_LARGE'
     const mayHelp = reason === null || reason.code === 'CLASSIFIER_DIED' || limitChanged
+    const names = workers.join(', ')
+    const [s, them] = workers.length === 1 ? ['', 'it'] : ['s', 'them']
     if (mayHelp && this.#restarts < MAX_RESTARTS) {
       this.#restarts++
-      this.#options.say(`worker ${name} died (${reason?.message ?? how}); starting it again`)
-      this.#fork(name, true)
+      this.#options.say(`worker${s} ${names} died (${reason?.message ?? how}); starting ${them} again`)
+      this.#startProcess(workers, true)
       return
     }
-    const message = `worker ${name} died (${how}) and ${MAX_RESTARTS} restarts did not help. Give the machine more memory, or start fewer workers (--workers)`
-    const error = reason ?? new RowmillError('WORKER_DIED', message, { worker: name })
+    const message = `worker${s} ${names} died (${how}) and ${MAX_RESTARTS} restarts did not help. Give the machine more memory, or start fewer workers (--workers)`
+    const error = reason ?? new RowmillError('WORKER_DIED', message, { worker: names })
     this.#ready.reject(error)
     this.#failed.reject(error)
   }
@@ -237,22 +233,8 @@ export class Supervisor {
   }
 }
 
-/** The system cannot start a process. A retry would meet the same limit. */
-function notStarted(name: string, cause: NodeJS.ErrnoException): RowmillError {
-  const facts = { worker: name }
-  const message = `the process of worker ${name} does not start: ${cause.message}`
-  const limits = cause.code === 'EAGAIN' ? '. Too many processes or threads? ulimit -u prints the limit' : ''
-  return toRowmillError(new RowmillError('WORKER_DIED', `${message}${limits}`, facts, { cause }))
-}
-
-async function answer(
-  child: ChildProcess,
-  judge: JobProbe,
-  { id, job, question }: Extract<FromWorker, { type: 'ask' }>,
-): Promise<void> {
-  const fault = await answerOf(judge, job, question)
-  const verdict: ToWorker = { type: 'verdict', id, error: fault && errorToRecord(fault) }
-  if (child.connected) child.send(verdict, () => {}) // if the worker has ended, its end says so
+function leastFull(processes: Iterable<ProcessOfWorkers>): ProcessOfWorkers {
+  return [...processes].reduce((least, other) => (other.seats.size < least.seats.size ? other : least))
 }
 
 function answerOf(judge: JobProbe, job: Job, question: Question): Promise<RowmillError | null> {

@@ -1,4 +1,4 @@
-/** What a supervisor and its worker processes tell each other: the arguments at the start, then messages over the channel. */
+/** What a supervisor, its processes of workers and these workers tell each other, over the channel of each process. */
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
 import type { ErrorRecord } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/index.ts'
@@ -8,8 +8,9 @@ import type { RegistryIds } from '../wire/confluent.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { FromDesk, ToDesk } from './lending-messages.ts'
-import type { FromSharer, ToSharer } from './process-shares.ts'
+import type { Share } from './run-partitions.ts'
 
+/** What a worker is when it begins. */
 export interface WorkerArguments {
   readonly name: string
   readonly python: string
@@ -41,13 +42,16 @@ export interface WorkAssignment {
   readonly registryIds?: RegistryIds | null
 }
 
-/** What a worker process is told. */
+/** What a worker is told, and what it answers, about its share of the partitions. */
+export type ToSharer = { type: 'ping' } | ({ type: 'share' } & Share)
+export type FromSharer = { type: 'alive' } | { type: 'released'; turn: number }
+
+/** What the supervisor tells a worker. */
 export type ToWorker =
   | ({
       type: 'work'
       kafka: Omit<KafkaSettings, 'clientId' | 'format'>
     } & WorkAssignment)
-  | { type: 'drain' }
   | ToSharer
   /** A group has changed. */
   | { type: 'wake' }
@@ -57,7 +61,7 @@ export type ToWorker =
   | { type: 'verdict'; id: number; error: ErrorRecord | null }
   | FromDesk
 
-/** What a worker process tells. */
+/** What a worker tells its supervisor. */
 export type FromWorker =
   | ({ type: 'ready' } & ClassifierRuntime)
   | FromSharer
@@ -69,3 +73,17 @@ export type FromWorker =
   | { type: 'ask'; id: number; job: Job; question: Question }
   | { type: 'failed'; error: ErrorRecord }
   | ToDesk
+
+/** What the supervisor tells a process of workers (worker-process.ts). */
+export type ToProcess =
+  /** One more worker begins in it. */
+  | { type: 'start'; worker: WorkerArguments }
+  | { type: 'to'; worker: string; message: ToWorker }
+  /** All of its workers are to leave. */
+  | { type: 'drain' }
+
+/** What one of its workers tells the supervisor. */
+export interface FromProcess {
+  readonly worker: string
+  readonly message: FromWorker
+}

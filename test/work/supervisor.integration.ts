@@ -208,6 +208,46 @@ test('workers killed before they were ready leave nothing', async t => {
   await supervisor.close('kill')
 })
 
+test('more workers than processes share these, and each has its own Python', async t => {
+  const { target } = classifierFile(t, MARK)
+  const { supervisor, workers } = supervise(t, target, { workers: 5, processes: 2 })
+  const pythons = () => workers().map(({ pid }) => startedBy(pid).length)
+  await until('each worker has its Python', async () => pythons().toSorted().join() === '2,3')
+  const all = [...workers(), ...workers().flatMap(({ pid }) => startedBy(pid))]
+  await supervisor.ready
+  await supervisor.close('drain')
+  await untilGone(all)
+})
+
+for (const [what, own] of [
+  ['of a run', true],
+  ['of a shared pipeline', false],
+] as const) {
+  test(`all workers ${what} that were in a killed process start again, which counts as one restart`, async t => {
+    const killed = Promise.withResolvers<void>()
+    const { target } = classifierFile(t, MARK)
+    let victims = 1
+    const onBatch = () => {
+      if (victims-- !== 1) return
+      process.kill(workers()[0]!.pid, 'SIGKILL')
+      killed.resolve()
+    }
+    const { supervisor, workers, said } = supervise(t, target, { onBatch, workers: 8, processes: 2 })
+    const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+    supervisor.work({ brokers: [await brokerAddress()] }, { pipeline, ownPartitions: own ? 4 : null })
+    await Promise.race([ends(), supervisor.failed])
+    assert.deepEqual(written, marked(400))
+    const died = said.filter(text => text.includes('died'))
+    assert.equal(died.length, 1)
+    assert.match(died[0]!, /^workers (\S+, ){3}\S+ died \(SIGKILL\); starting them again$/)
+    await until('each of them has a Python again', async () =>
+      workers().every(({ pid }) => startedBy(pid).length === 4),
+    )
+    assert.equal(workers().length, 2)
+    await supervisor.close('drain')
+  })
+}
+
 test('a worker killed with SIGKILL is restarted, and the job completes with every row once', async t => {
   const killed = Promise.withResolvers<void>()
   const { target } = classifierFile(t, MARK)
