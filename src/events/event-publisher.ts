@@ -1,6 +1,7 @@
 import { partitionOf } from '../core/sequence.ts'
 import type { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Values } from '../model.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { encodeRows } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
@@ -9,6 +10,8 @@ import { rowBytes } from '../wire/packed-rows.ts'
 const IN_FLIGHT_BYTES = 1024 * 1024
 /** The bytes of a row besides its values, in the message and in memory. */
 const ROW_BYTES = 200
+/** How long acknowledged rows wait for those under way, so that one look at `jobs` serves all of them. */
+const LOOK_MS = 10
 /** Safe rows are forgotten when there are this many at the front. */
 const KEPT_ROWS = 1024
 
@@ -30,12 +33,15 @@ export interface EventPublisherOptions {
   checkHeld(): Promise<void>
   /** Told that this producer has lost the job. A row that was not written is a hole, so no other row may follow. */
   lost(error: unknown): void
+  /** Default: real time. */
+  readonly time?: Time
 }
 
 /**
  * The rows of one producer on their way to the broker. A row is safe when it and every row below it are acknowledged,
  * and `jobs`, read after that, shows no newer producer. Only then does a newer producer count the row, and continue
- * above it. `jobs` is read for all rows that were acknowledged before, and never twice at a time.
+ * above it. `jobs` is read for all rows that were acknowledged before, and never twice at a time. It is read at once if no other
+ * row is under way.
  */
 export class EventPublisher {
   readonly #options: EventPublisherOptions
@@ -48,6 +54,8 @@ export class EventPublisher {
   #safe: number
   #bytes = 0
   #checking = false
+  /** Resolved when no row is under way any more. */
+  #arrived = Promise.withResolvers<void>()
   #fault: { readonly error: unknown } | null = null
 
   constructor(options: EventPublisherOptions) {
@@ -126,6 +134,7 @@ export class EventPublisher {
     if (this.#fault) return
     while (this.#acked < this.#handed && this.#at(this.#acked).acked) this.#acked++
     this.#hand()
+    if (this.#acked === this.#handed) this.#arrived.resolve()
     if (!this.#checking && this.#acked > this.#safe) void this.#check()
   }
 
@@ -133,7 +142,7 @@ export class EventPublisher {
     this.#checking = true
     try {
       while (!this.#fault && this.#safe < this.#acked) {
-        await endOfTurn() // one request acknowledges rows of many partitions
+        await this.#arrival()
         const acked = this.#acked
         await this.#options.checkHeld()
         if (!this.#fault) this.#settle(acked)
@@ -145,6 +154,15 @@ export class EventPublisher {
     }
   }
 
+  /** Resolves when no row is under way, or after a moment. */
+  async #arrival(): Promise<void> {
+    if (this.#acked === this.#handed) return
+    this.#arrived = Promise.withResolvers()
+    const stop = (this.#options.time ?? realTime).after(LOOK_MS, this.#arrived.resolve)
+    await this.#arrived.promise
+    stop()
+  }
+
   #settle(acked: number): void {
     crashPoint('event-safe')
     for (; this.#safe < acked; this.#safe++) this.#at(this.#safe).resolve(this.#safe)
@@ -153,9 +171,4 @@ export class EventPublisher {
     this.#rows = this.#rows.slice(done)
     this.#first = this.#safe
   }
-}
-
-/** Resolves when all code that runs now has run, and before anything else arrives. */
-function endOfTurn(): Promise<void> {
-  return new Promise(resolve => process.nextTick(resolve))
 }

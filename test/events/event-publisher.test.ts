@@ -6,6 +6,7 @@ import type { OutgoingMessage } from '../../src/kafka/index.ts'
 import type { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { Rows } from '../../src/model.ts'
 import { decode } from '../../src/wire/codec.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 
 const JOB = { id: 'j', epoch: 3, from: 100, topic: 't', partitions: 3, blockRows: 1 }
 
@@ -20,6 +21,7 @@ interface Out {
 function byHand(t: TestContext) {
   const out: Out[] = []
   const looks: PromiseWithResolvers<void>[] = []
+  const time = new ManualTime()
   const sender = {
     send({ partition }: { partition: number }, { value }: OutgoingMessage): Promise<void> {
       const { promise, resolve, reject } = Promise.withResolvers<void>()
@@ -37,6 +39,7 @@ function byHand(t: TestContext) {
       return looks.at(-1)!.promise
     },
     lost: error => publisher.fail(error),
+    time,
   })
   t.after(() => publisher.fail(new Error('the test is over')))
   const told: (number | string)[] = []
@@ -46,7 +49,7 @@ function byHand(t: TestContext) {
       error => void told.push(error.message),
     )
   const answer = (look: number) => turn(looks[look]!.resolve())
-  return { publisher, out, looks, told, send, answer }
+  return { publisher, out, looks, time, told, send, answer }
 }
 
 test('seqs continue at `from` in the order of the calls, each row in its partition, with the epoch', t => {
@@ -69,12 +72,14 @@ test('seqs continue at `from` in the order of the calls, each row in its partiti
 })
 
 test('a row is safe when all rows up to it are acknowledged and a later look finds no newer producer', async t => {
-  const { publisher, send, out, looks, told, answer } = byHand(t)
+  const { publisher, send, out, looks, time, told, answer } = byHand(t)
   for (const value of ['a', 'b', 'c', 'd']) void send(value)
   await out[1]!.ack()
   await out[2]!.ack()
+  await time.pass(100)
   assert.equal(looks.length, 0, 'the first row is missing')
   await out[0]!.ack()
+  await time.pass(10)
   assert.equal(looks.length, 1, 'one look for all acknowledged rows')
   await out[3]!.ack()
   assert.equal(looks.length, 1, 'one look at a time')
@@ -96,11 +101,29 @@ test('rows that one request acknowledged share a look', async t => {
   assert.equal(looks.length, 1)
 })
 
+test('a look waits for the rows that are under way, but no longer than 10 ms', async t => {
+  const { send, out, looks, time, told, answer } = byHand(t)
+  for (const value of ['a', 'b', 'c']) void send(value)
+  await out[0]!.ack()
+  await time.pass(9)
+  assert.equal(looks.length, 0, 'two rows are under way')
+  await time.pass(1)
+  assert.equal(looks.length, 1)
+  await out[1]!.ack()
+  await answer(0)
+  assert.deepEqual([told, looks.length], [[100], 1], 'one row is under way')
+  await out[2]!.ack()
+  assert.equal(looks.length, 2, 'no row is under way')
+  await answer(1)
+  assert.deepEqual(told, [100, 101, 102])
+})
+
 test('a look that finds a newer producer rejects every pending and later row, even acknowledged ones', async t => {
-  const { publisher, send, out, looks, told } = byHand(t)
+  const { publisher, send, out, looks, time, told } = byHand(t)
   for (const value of ['a', 'b', 'c']) void send(value)
   await out[0]!.ack()
   await out[1]!.ack()
+  await time.pass(10)
   await turn(looks[0]!.reject(new Error('fenced')))
   void send('d')
   await turn()
@@ -139,7 +162,7 @@ test('about 1 MB is in flight; further rows wait, and follow in order', async t 
   assert.deepEqual([publisher.given, publisher.handed], [100 + rows, 100 + first])
   for (let row = 0; row < rows; row++) {
     await out[row]!.ack()
-    looks.at(-1)!.resolve()
+    looks.at(-1)?.resolve()
   }
   while (told.length < rows) await turn(looks.at(-1)!.resolve())
   assert.deepEqual(
