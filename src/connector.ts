@@ -45,12 +45,13 @@ export interface PackedSourceRows {
  * `open` is called once, first. It reads the header. It throws if the input is unusable (INPUT_NOT_FOUND, ...). If it
  * counts the rows, it may report each count to `counted`: a run then starts as many workers as there is work for.
  *
- * `rows` is called once, after `open` (twice, if the header has `longestBytes`). It yields pieces of any length, each with at least one row, and ends after the last
- * row. It reads no further ahead than the publisher asks. It throws where the input breaks: never may it end as if the
- * input were complete. The publisher has already sent the rows before the break, and fails the job.
+ * `rows` is called once, after `open` (twice, if the header has `longestBytes`). It yields pieces of any length, each with at
+ * least one row, and ends after the last row. It reads no further ahead than the publisher asks. It throws where the input
+ * breaks: it must never end as if the input were complete. The publisher has already sent the rows before the break, and
+ * fails the job.
  *
- * `packed` is for sources that read bytes, and saves the time to make texts of all cells. A source that has it gets this call in
- * place of `rows`. It yields the same rows, as bytes where it can. A piece of bytes need not outlive the next step of the
+ * `packed` is for sources that read bytes, and saves the time to make texts of all cells. A source that has it gets this call
+ * instead of `rows`. It yields the same rows, as bytes where it can. A piece of bytes need not outlive the next step of the
  * iterator.
  *
  * `published` is called once all rows and the end of the job are in Kafka. An earlier publisher of the job may have put
@@ -103,16 +104,17 @@ export interface SinkHeader {
  *
  * `open` is called once, first. It resolves with the note of the last checkpoint, or with null if there is none. It
  * restores the output to what it was at that checkpoint: it removes everything written later. Without a checkpoint it
- * should change nothing yet, because the job may be refused. It throws OUTPUT_UNUSABLE if it cannot restore the output, and OUTPUT_LOCKED while another collector
- * writes it.
+ * should change nothing yet, because the job may be refused. It throws OUTPUT_UNUSABLE if it cannot restore the output, and
+ * OUTPUT_LOCKED while another collector writes it.
  *
  * `restart` may be called after `open`, if the collector cannot resume from the note. It empties the output. If the sink says
- * `rewrites`, it may also be called after `write`, and `begin` follows again: later rows may say that pandas would have written
- * the cells of earlier ones otherwise (integers beside floats, dates beside times). Without `rewrites` the job then fails.
+ * `rewrites`, it may also be called after `write`, and `begin` follows again: later rows may show that pandas would have
+ * written the cells of earlier ones in another way (integers beside floats, dates beside times). Without `rewrites` the job
+ * then fails.
  *
  * `prepare` is called once, after `open`, when the job is found. It gets the options of the job record. It throws if there can
- * be no such output, so that the job need not wait for its first result to hear that.
- * An output without a checkpoint is emptied here, or in `begin`.
+ * be no such output, so that nobody learns that only with the first result. An output without a checkpoint is emptied here,
+ * or in `begin`.
  *
  * `begin` is called once, before the first `write`. Its header is that of the first result. After a checkpoint the
  * header is the one from before the checkpoint. It is null for a job without results. Such a job has no `write`.

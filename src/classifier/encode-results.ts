@@ -16,8 +16,9 @@ const LONGEST_ROW_BYTES = MAX_MESSAGE_BYTES - ROOM_BYTES
 export type ResultHead = Pick<Result, 'job' | 'epoch' | 'from' | 'attempt' | 'first' | 'offset' | 'by' | 'classifier'>
 
 /**
- * Encodes the output for a batch as one result, or as several if it is large. The output rows of one row stay together. In a job without sequence `offsets` has the
- * offset of each row: each row is then a separate result, whose position is that offset.
+ * Encodes the output for a batch as one result, or as several if it is large. The output rows of one row stay together. In a
+ * job without sequence `offsets` has the offset of each row: each row is then a separate result, whose position is that
+ * offset.
  */
 export function encodeResults(
   head: ResultHead,

@@ -11,7 +11,7 @@ import { KafkaAdmin } from './admin.ts'
 import { describeAdvertised } from './advertised.ts'
 import { ClusterProbe } from './cluster-probe.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
-import { checkCompression, registerCodecs } from './compression.ts'
+import { checkCompression } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { Contact, longestRequestMs, withContact } from './contact.ts'
 import { noBroker, patiently } from './errors.ts'
@@ -76,7 +76,6 @@ export class Kafka {
     askForNamedTopics()
     keepRefusalTexts()
     mendLogins()
-    registerCodecs()
     checkCompression(settings.compression ?? 'none')
     this.settings = settings
     this.#security = settings.security ?? OPEN

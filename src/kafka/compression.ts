@@ -8,7 +8,6 @@
 import { createRequire } from 'node:module'
 import { promisify } from 'node:util'
 import { gunzipSync, gzip, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import kafkajs from 'kafkajs'
 import { RowmillError } from '../errors.ts'
 import { COMPRESSIONS, type Compression } from '../options.ts'
 
@@ -18,9 +17,6 @@ const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 const XERIAL_HEADER_BYTES = 16
 /** Each block costs a call, so a batch has no more. snappy-java makes blocks of 32 KB, and of 1 KB at least. */
 const MOST_XERIAL_BLOCKS = 16 * 1024
-
-/** The most that a batch may unpack to when KafkaJS reads it for the program that uses rowmill. */
-const OTHERS_LIMIT_BYTES = 64 * 1024 * 1024
 
 const LZ4_MAGIC = 0x184d2204
 /** The size of a block has 31 bits. The highest bit says that the block is not compressed. */
@@ -58,20 +54,6 @@ export function checkCompression(name: Compression): void {
       { compression: name },
       { cause },
     )
-  }
-}
-
-/** Lets KafkaJS send with all codecs. It keeps codecs that the program registered for its own use of KafkaJS. */
-export function registerCodecs(): void {
-  const { CompressionCodecs, CompressionTypes } = kafkajs
-  const types = { snappy: CompressionTypes.Snappy, lz4: CompressionTypes.LZ4, zstd: CompressionTypes.ZSTD } as const
-  for (const [name, type] of Object.entries(types) as [keyof typeof types, number][]) {
-    const registered = CompressionCodecs as Record<number, () => unknown>
-    if (isImplemented(registered[type]!)) continue
-    registered[type] = () => ({
-      compress: async ({ buffer }: { buffer: Buffer }) => compress(name, buffer),
-      decompress: async (buffer: Buffer) => decompress(type, buffer, OTHERS_LIMIT_BYTES),
-    })
   }
 }
 
@@ -202,14 +184,5 @@ function native<T>(name: string): T {
       `the package ${name} has no binary for ${process.platform} ${process.arch}, so its codec is missing`,
       { cause },
     )
-  }
-}
-
-function isImplemented(codec: () => unknown): boolean {
-  try {
-    codec()
-    return true
-  } catch {
-    return false
   }
 }

@@ -59,9 +59,9 @@ export const APART: RowCut = {
 const SOME = 8
 
 /**
- * The cuts of a check, and of a judgement that may blame a function, the cheapest first. docs/decisions.md has how often each of them finds a
- * function that looks at other rows. Single rows find most. Larger batches find what hides in single rows: integers and
- * missing values, of which each batch of one row has one kind.
+ * The cuts of a check, and of a judgement that may blame a function, the cheapest first. docs/decisions.md has how often each
+ * of them finds a function that looks at other rows. Single rows find most. Larger batches find what hides in single rows:
+ * integers and missing values, of which each batch of one row has one kind.
  */
 export const CUTS: readonly RowCut[] = [
   { name: 'in two batches', batches: ({ length }) => runs(length, { first: Math.ceil(length / 2), each: length }) },

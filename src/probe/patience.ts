@@ -3,7 +3,10 @@ export const PATIENCE_MS = 60_000
 /** After this long we log that the job waits for the probe. */
 export const SAY_AFTER_MS = 1000
 
-/** Waits for a verdict after the last row. If it does not come within `patienceMs`, calls `giveUp` with the reason, which must settle it. */
+/**
+ * Waits for a verdict after the last row. If it does not come within `patienceMs`, calls `giveUp` with the reason. That call
+ * must settle the verdict.
+ */
 export async function verdictWithin<T>(
   verdict: Promise<T>,
   patienceMs: number,

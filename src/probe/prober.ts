@@ -41,7 +41,10 @@ export interface Probe {
   close(): Promise<void>
 }
 
-/** A probe in this process. Its classifier is in a process or thread of its own, and what it prints goes nowhere: the workers print the same. */
+/**
+ * A probe in this process. Its classifier is in a process or thread of its own, and what it prints goes nowhere: the workers
+ * print the same.
+ */
 export class Prober implements Probe {
   readonly #timeoutMs: number
   readonly #classifier: FreshClassifier

@@ -25,11 +25,11 @@ const IN_FLIGHT_BYTES = 2 * 1024 * 1024
 const MESSAGE_BYTES = 256 * 1024
 
 /**
- * Publishes a source as one job, and tells the source when all of it is in Kafka: the job record, its rows, an end of input in every partition, and the job's end. The
- * source is open. If the same source began the job under the same options, resumes it: sends only what the topic does
- * not have yet. Returns the number of rows. If the source breaks, records in `jobs` that the job failed. Throws the
- * failure of the job. Throws JOB_EXISTS before it sends a row, if the id belongs to anything else, or to a publisher
- * that began it at the same moment.
+ * Publishes a source, which is open, as one job, and tells the source when all of it is in Kafka: the job record, its rows, an
+ * end of input in every partition, and the job's end. If the same source began the job under the same options, it resumes
+ * the job: it sends only what the topic does not have yet. Returns the number of rows. If the source breaks, it records in
+ * `jobs` that the job failed. Throws the failure of the job. Throws JOB_EXISTS before it sends a row, if the id belongs to
+ * anything else, or to a publisher that began it at the same moment.
  */
 export async function publish(context: PipelineContext, source: Source, options: PublishOptions): Promise<number> {
   const rows = await publishRows(context, source, options)

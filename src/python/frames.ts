@@ -2,7 +2,10 @@ import { LENGTH_BYTES } from '../support/frame.ts'
 
 const LONGEST_BYTES = 2 ** 30
 
-/** Assembles frames from chunks of any size, and passes on the body of each. host.py is the other end. `push` throws if the bytes are no frame. */
+/**
+ * Assembles frames from chunks of any size, and passes on the body of each. host.py is the other end. `push` throws if the
+ * bytes are no frame.
+ */
 export class FrameReader {
   readonly #onFrame: (body: Buffer) => void
   #chunks: Buffer[] = []
