@@ -111,7 +111,7 @@ export class RowmillError extends Error {
 }
 
 /** Whether `value` is a known code. Codes are text in job records and between processes. */
-export function isErrorCode(value: string): value is ErrorCode {
+function isErrorCode(value: string): value is ErrorCode {
   return Object.hasOwn(ERRORS, value)
 }
 

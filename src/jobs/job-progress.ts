@@ -19,7 +19,7 @@ export interface JobProgress {
 }
 
 /** Whether `progressOf` has an answer: the job did not fail, and its rows end. */
-export function hasProgress(job: Job): boolean {
+function hasProgress(job: Job): boolean {
   return !hasFailed(job) && (job.bounded || job.state === 'ended')
 }
 

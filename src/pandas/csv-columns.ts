@@ -135,7 +135,7 @@ function indexAt({ indexCol }: ReadCsvPlan, names: readonly string[], used: read
 }
 
 /** The names pandas gives the columns: empty and repeated ones are renamed (pandas.io.common.mangle_dupe_names). */
-export function finalNames(header: readonly string[]): string[] {
+function finalNames(header: readonly string[]): string[] {
   const names = header.map((name, at) => (name === '' ? `Unnamed: ${at}` : name))
   const taken = new Set(names)
   const indices = names.map((_, at) => at)

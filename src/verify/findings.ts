@@ -35,7 +35,7 @@ export function findingsOf({ job, rows, results, classifiers }: Readings): Rowmi
 }
 
 /** The first end of input that was found, or null. */
-export function anyEnd({ rows, results }: Pick<Readings, 'rows' | 'results'>): EndOfInput | null {
+function anyEnd({ rows, results }: Pick<Readings, 'rows' | 'results'>): EndOfInput | null {
   const ended = [...rows.partitions, ...results.partitions].find(({ tally }) => tally.end !== null)
   return ended?.tally.end ?? null
 }

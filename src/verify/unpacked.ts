@@ -87,7 +87,7 @@ export function readContent(path: string, { method, encoding, seeks, python }: F
 }
 
 /** Node unpacks gzip and zstd, the standard library of `python` unpacks the others. */
-export function readUnpacked(path: string, method: PackMethod, python: string): Readable {
+function readUnpacked(path: string, method: PackMethod, python: string): Readable {
   if (method === 'gzip') return pipeline(createReadStream(path), createGunzip(), () => {})
   if (method === 'zstd') return pipeline(createReadStream(path), createZstdDecompress(), () => {})
   return throughPython(python, [UNPACK, method, path], null)

@@ -14,7 +14,7 @@ const CLOSING: ReadonlySet<number> = new Set([0x5d, 0x7d])
  */
 const MAX_DEPTH = 32
 /** A larger row is published in Avro. */
-export const MAX_JSON_BYTES = 1024 * 1024
+const MAX_JSON_BYTES = 1024 * 1024
 /** How many values beyond the columns of the job are still read, to show them in a reject. */
 const OTHERS = 10
 /** A message with more commas is parsed only for a job with as many columns: 80,000 keys take 0.2 s. */

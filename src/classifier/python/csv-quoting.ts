@@ -42,7 +42,7 @@ export async function quotesCarriageReturn(python: string, say: Say, signal?: Ab
 }
 
 /** The error if this Python cannot be run. */
-export function pythonUnusable(python: string, why = 'there is no such program', options?: ErrorOptions): RowmillError {
+function pythonUnusable(python: string, why = 'there is no such program', options?: ErrorOptions): RowmillError {
   const message =
     `Python interpreter ${python} cannot be asked how it quotes CSV: ${why}. ` +
     'Name the interpreter of the original job with --python PATH (it needs no pandas here).'

@@ -68,7 +68,7 @@ function verifiedLine({
  * One line for each count, with all values in one column. The last line is `same`, or `different:` and what differs. The
  * bytes of OUT may be right although something else is not.
  */
-export function describeVerified(verified: Verified): string {
+function describeVerified(verified: Verified): string {
   const { duplicates, gaps, malformed, digests, rowsByWorker, classifiers } = verified
   const workers = [...rowsByWorker].sort().map(([worker, rows]) => `${worker}: ${rows}`)
   const lines: [string, string | number][] = [
