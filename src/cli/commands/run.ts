@@ -66,7 +66,7 @@ export const runCommand = defineCommand({
   options: RUN_OPTIONS,
   docs: {
     brokers: 'the Kafka brokers to use; if neither this nor a client property names any, run starts a local Kafka',
-    workers: 'worker processes, each with its own classifier; run may start fewer for a small file',
+    workers: 'workers, each with its own classifier; run may start fewer for a small file',
   },
   json: RUN_REPORT,
   exits: [COMPLETE_WITH_REJECTS, 5, 6],
