@@ -43,13 +43,13 @@ function faultOfDisk(folder: string, size: number): string | null {
   return isRoomy ? null : `the disk of ${folder} has too little room`
 }
 
-/** Of the disk of a folder, which may have to be made. */
+/** Of the disk of a folder, which may have to be made. If that is impossible, whoever tries it says why. */
 function freeBytes(folder: string): number {
   try {
     const { bavail, bsize } = statfsSync(folder)
     return bavail * bsize
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return 0
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return Number.POSITIVE_INFINITY
     return freeBytes(dirname(folder))
   }
 }

@@ -21,10 +21,14 @@ export async function whyNoDisk(): Promise<string | false> {
   }
 }
 
-/** Mounts a disk with this much space at `folder`. Resolves with what unmounts it. */
-export async function mountDisk(folder: string, size: string): Promise<() => Promise<void>> {
+/** Mounts a disk with this much space at `folder`, with these options of mount(8). Resolves with what unmounts it. */
+export async function mountDisk(
+  folder: string,
+  size: string,
+  options: readonly string[] = [],
+): Promise<() => Promise<void>> {
   mkdirSync(folder, { recursive: true })
-  await execute('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'rowmill-test', folder])
+  await execute('mount', ['-t', 'tmpfs', '-o', [`size=${size}`, ...options].join(), 'rowmill-test', folder])
   return async () => {
     await execute('umount', ['--lazy', folder]) // lazy: processes of a failed test may still have files open
   }
