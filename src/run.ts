@@ -45,15 +45,22 @@ export async function run(given: RunOptions): Promise<RunReport> {
     // the input. What none of them needs to start is loaded after they were started.
     const supervisor = superviseWorkers(options, { progress, probe })
     const starting = new StartingWorkers(supervisor, options)
-    const opening = openRunTopics(options, names, { signal, workers: starting.wanted })
+    const launched = Promise.withResolvers<void>()
+    const opening = openRunTopics(options, names, { signal, workers: starting.wanted, launched })
     const keep = () => isOpen && options.onOpen !== null && mayResume(failure, options)
     teardown.add(() => opening.then(topics => topics.close(keep())).catch(() => {})) // a broker that died was thrown below
     teardown.add(() => supervisor.close(failure === null ? 'drain' : 'kill'))
     teardown.add(() => probe.close())
     stopWith(stop, supervisor, opening)
     opening.then(topics => supervisor.work(topics.kafka.settings, topics)).catch(() => {})
-    const ready = Promise.all([supervisor.ready, opening, starting.open(source)])
-    const loading = import('./run/run-flow.ts') // by now, Python and the broker are starting
+    const scanning = starting.open(source)
+    const ready = Promise.all([supervisor.ready, opening, scanning])
+    // While a local broker starts there is time for one more Python, but not before that of the workers.
+    Promise.all([scanning, supervisor.ready]).then(
+      ([scanned]) => probe.start(scanned),
+      () => {},
+    )
+    const loading = launched.promise.then(() => import('./run/run-flow.ts')) // Python and the broker are starting
     loading.catch(() => {}) // thrown below
     const [runtime, topics, header] = await unlessAborted(ready, signal)
     const startSeconds = secondsSince(startedAt)

@@ -49,6 +49,8 @@ export interface LocalBrokerOptions {
    * more files.
    */
   readonly onProgress?: OnProgress
+  /** Called once the process of the broker was started. It may be called again. */
+  readonly onLaunched?: () => void
   /** Aborts the start. A running broker is ended by `close`. */
   readonly signal?: AbortSignal
 }
@@ -66,7 +68,7 @@ const MAY_END_MS = 3000
  * Throws BROKER_NO_JAVA, BROKER_NO_JARS, BROKER_FAILED, or INTERRUPTED if `signal` aborts.
  */
 export async function startLocalBroker(options: LocalBrokerOptions = {}): Promise<LocalBroker> {
-  const { port, dataDir, properties, auth = false, load, onProgress = () => {} } = options
+  const { port, dataDir, properties, auth = false, load, onProgress = () => {}, onLaunched } = options
   const { signal = new AbortController().signal } = options
   try {
     const prepared = await prepareKafka(onProgress, signal).catch(error => {
@@ -74,7 +76,10 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
       throw error
     })
     const sweeping = sweepBrokerDirectories()
-    if (prepared instanceof RowmillError) return await startElsewhere(prepared, options, signal)
+    if (prepared instanceof RowmillError) {
+      onLaunched?.() // a container takes longer
+      return await startElsewhere(prepared, options, signal)
+    }
     const broker = await startOnFreePort({
       prepared,
       dataDir,
@@ -82,6 +87,7 @@ export async function startLocalBroker(options: LocalBrokerOptions = {}): Promis
       auth,
       load,
       onProgress,
+      onLaunched,
       signal,
       choose: () => choosePorts(port),
     })
@@ -116,6 +122,7 @@ interface BrokerStart {
   readonly auth?: boolean
   readonly load?: Load | undefined
   readonly onProgress?: OnProgress
+  readonly onLaunched?: (() => void) | undefined
   readonly choose: () => Promise<BrokerPorts>
   readonly signal: AbortSignal
 }
@@ -138,6 +145,7 @@ async function tryStart({
   auth = false,
   load,
   onProgress,
+  onLaunched,
   signal,
   choose,
 }: BrokerStart): Promise<Tried> {
@@ -151,6 +159,7 @@ async function tryStart({
     await directory.release()
     throw error
   })
+  onLaunched?.()
   const place: StartedBroker = { launch, kafka, directory }
   try {
     await directory.name(kafka.guarded.process)

@@ -1,23 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type BrokerLogin, MECHANISM } from './broker-login.ts'
+import { type Api, ask, type BrokerDoor, text } from './raw-requests.ts'
 
 const POLL_MS = 10
-const ANSWER_MS = 5_000
-/** API keys and versions of the Kafka protocol guide. Every Kafka since 2.1 serves both versions. */
-const METADATA = { key: 3, version: 4 }
-const FIND_COORDINATOR = { key: 10, version: 1 }
-const SASL_HANDSHAKE = { key: 17, version: 1 }
-const SASL_AUTHENTICATE = { key: 36, version: 0 }
-const CLIENT_ID = 'rowmill-broker'
+/** Every Kafka since 2.1 serves both versions. */
+const METADATA: Api = { key: 3, version: 4 }
+const FIND_COORDINATOR: Api = { key: 10, version: 1 }
 
-/** A broker that is starting on a port of 127.0.0.1. */
-export interface StartingBroker {
-  readonly port: number
+/** A broker that is starting. */
+export interface StartingBroker extends BrokerDoor {
   readonly clusterId: string
-  /** Null: it is open to all. */
-  readonly login: BrokerLogin | null
 }
 
 /**
@@ -27,15 +19,15 @@ export interface StartingBroker {
  * Then it asks once for a group coordinator, so that Kafka creates its offsets topic before the first member comes.
  * Rejects only with the reason of `signal`.
  */
-export async function untilReady({ port, clusterId, login }: StartingBroker, signal: AbortSignal): Promise<void> {
-  const ask = (message: Buffer) => exchange(port, [...loginRequests(login), message], signal).catch(() => null)
+export async function untilReady(broker: StartingBroker, signal: AbortSignal): Promise<void> {
+  const answerTo = (api: Api, body: Buffer) => ask(broker, api, body, signal).catch(() => null)
   for (;;) {
     signal.throwIfAborted()
-    const answer = await ask(request(METADATA, metadataBody()))
-    if (answer !== null && isMember(answer, clusterId)) break
+    const answer = await answerTo(METADATA, metadataBody())
+    if (answer !== null && isMember(answer, broker.clusterId)) break
     await delay(POLL_MS, undefined, { signal })
   }
-  await ask(request(FIND_COORDINATOR, coordinatorBody()))
+  await answerTo(FIND_COORDINATOR, coordinatorBody())
 }
 
 /** A cluster id in Kafka's format: 16 random bytes in URL-safe base64 that do not begin with a dash. */
@@ -46,24 +38,6 @@ export function newClusterId(): string {
   }
 }
 
-function request(api: { key: number; version: number }, body: Buffer): Buffer {
-  const client = text(CLIENT_ID)
-  const head = Buffer.alloc(12)
-  head.writeInt32BE(8 + client.length + body.length, 0)
-  head.writeInt16BE(api.key, 4)
-  head.writeInt16BE(api.version, 6)
-  return Buffer.concat([head, client, body])
-}
-
-/** What a connection sends first: the mechanism, then user and password (RFC 4616). */
-function loginRequests(login: BrokerLogin | null): Buffer[] {
-  if (login === null) return []
-  const token = Buffer.from(`\0${login.username}\0${login.password}`)
-  const length = Buffer.alloc(4)
-  length.writeInt32BE(token.length)
-  return [request(SASL_HANDSHAKE, text(MECHANISM)), request(SASL_AUTHENTICATE, Buffer.concat([length, token]))]
-}
-
 /** The body of a request for no topics, which creates none. */
 function metadataBody(): Buffer {
   return Buffer.alloc(5)
@@ -71,42 +45,7 @@ function metadataBody(): Buffer {
 
 /** The coordinator of a group (type 0). */
 function coordinatorBody(): Buffer {
-  return Buffer.concat([text(CLIENT_ID), Buffer.alloc(1)])
-}
-
-function text(value: string): Buffer {
-  const body = Buffer.from(value)
-  const length = Buffer.alloc(2)
-  length.writeInt16BE(body.length)
-  return Buffer.concat([length, body])
-}
-
-/**
- * Sends the requests on a new connection, all at once: the broker answers them in order, and hangs up if it refuses a
- * login. Returns the last answer without its size and correlation id.
- */
-function exchange(port: number, requests: readonly Buffer[], signal: AbortSignal): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ port, host: '127.0.0.1', signal }, () => socket.write(Buffer.concat(requests)))
-    let unread = Buffer.alloc(0)
-    let waiting = requests.length
-    const settle = (done: () => void) => {
-      socket.destroy()
-      done()
-    }
-    socket.setTimeout(ANSWER_MS, () => settle(() => reject(new Error('no answer'))))
-    socket.on('error', error => settle(() => reject(error)))
-    socket.on('close', () => reject(new Error('closed')))
-    socket.on('data', (chunk: Buffer) => {
-      unread = Buffer.concat([unread, chunk])
-      while (unread.length >= 4 && unread.length >= 4 + unread.readInt32BE(0)) {
-        const end = 4 + unread.readInt32BE(0)
-        const answer = unread.subarray(8, end)
-        unread = unread.subarray(end)
-        if (--waiting === 0) return settle(() => resolve(answer))
-      }
-    })
-  })
+  return Buffer.concat([text('rowmill-broker'), Buffer.alloc(1)])
 }
 
 /** Reads a metadata response, version 4: throttle time, brokers that are not fenced, cluster id, ... */

@@ -42,19 +42,21 @@ export interface Probe {
 }
 
 /**
- * A probe in this process. Its classifier is in a process or thread of its own, and what it prints goes nowhere: the workers
- * print the same.
+ * A probe in this process. Its classifier is in a process or thread of its own, which starts at once. What it prints goes nowhere:
+ * the workers print the same.
  */
 export class Prober implements Probe {
   readonly #timeoutMs: number
   readonly #classifier: FreshClassifier
-  #started: Promise<void> | null = null
+  readonly #started: Promise<void>
   #last: Promise<unknown> = Promise.resolve()
 
   constructor({ target, python, batchTimeout, classifierMemory }: ProbeArguments) {
     const opening = { target, python, by: 'probe', memoryMB: classifierMemory, onOutput: () => {} }
     this.#timeoutMs = batchTimeout * 1000
     this.#classifier = new FreshClassifier(() => openClassifier(opening))
+    this.#started = this.#classifier.start()
+    this.#started.catch(() => {}) // thrown where the first question is answered
   }
 
   judge(job: Job, sample: Sample, how: ProbeCut): Promise<Judged> {
@@ -69,7 +71,6 @@ export class Prober implements Probe {
 
   async #judge(job: Job, sample: Sample, how: ProbeCut): Promise<Judged> {
     const classifier = this.#classifier
-    this.#started ??= classifier.start()
     await this.#started
     const trials = new Trials({ classifier, job, timeoutMs: this.#timeoutMs })
     const startedAt = performance.now()

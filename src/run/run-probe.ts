@@ -54,7 +54,7 @@ export class RunProbe {
     this.#options = options
     const takesFirst = (first: FirstBatch) => this.#begun.resolve(first)
     this.ofWorkers =
-      options.probe > 0 ? new JobProbe({ say, open: () => this.#classifier, closes: false, takesFirst }) : null
+      options.probe > 0 ? new JobProbe({ say, open: () => this.#open(), closes: false, takesFirst }) : null
     this.#sampled = options.probe > 0 ? new SampledSource(options.source, { most: options.probe }) : null
   }
 
@@ -63,10 +63,16 @@ export class RunProbe {
     return this.#sampled ?? this.#options.source
   }
 
-  get #classifier(): Probe {
+  #open(): Probe {
     const { classifier: target, python, batchTimeout, classifierMemory } = this.#options
     this.#probe ??= openProbe({ target, python, batchTimeout, classifierMemory })
     return this.#probe
+  }
+
+  /** Starts the classifier of the probe, if it will be needed. It is ready then when the first rows are classified. */
+  start(header: SourceHeader): void {
+    const isNeeded = this.#sampled !== null && !this.#options.unfinished && !isOneBatch(header, this.#options)
+    if (isNeeded && !this.#closed) this.#open()
   }
 
   /** The workers have classified rows. In a run that resumes, row 0 may not be among them, and nobody tells what became of it. */
@@ -156,7 +162,7 @@ export class RunProbe {
   async #try(job: Job, sample: Sample, { how, tried }: { how: ProbeCut; tried: number }): Promise<Judged | string> {
     const { say } = this.#options
     try {
-      return await this.#classifier.judge(job, sample, how)
+      return await this.#open().judge(job, sample, how)
     } catch (error) {
       const { code, message } = toRowmillError(error)
       const why = this.#gaveUp ?? message.split('\n', 1)[0]!

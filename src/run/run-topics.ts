@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { requireOpenFiles } from '../broker/jvm/open-files-needed.ts'
 import { type KeptBroker, openKeptBroker, startsOwn } from '../broker/kept/kept-broker.ts'
-import { forgetRuns, noteRun, runsIn } from '../broker/kept/kept-folder.ts'
+import { abandonRun, noteRun } from '../broker/kept/kept-folder.ts'
 import { startLocalBroker } from '../broker/local-broker.ts'
 import type { LocalBroker } from '../broker/running-broker.ts'
 import { clusterSettings } from '../client-config/kafka-options.ts'
@@ -16,6 +16,11 @@ import { crashPoint } from '../support/crash-point.ts'
 import type { Say } from '../support/say.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
 import type { RunSettings, UnfinishedRun } from './run-options.ts'
+
+interface Launch {
+  readonly signal: AbortSignal
+  readonly onLaunched: () => void
+}
 
 /** How long to wait for the last words of a local broker that does not answer. */
 const LAST_WORDS_MS = 1000
@@ -40,14 +45,23 @@ export interface RunTopics {
   close(keep: boolean): Promise<void>
 }
 
-/** Starts a broker if the run needs one, connects, and creates the topics. `workers` is how many workers there will be. */
+export interface OpenRunTopics {
+  readonly signal: AbortSignal
+  /** How many workers there will be. */
+  readonly workers: Promise<number>
+  /** To be resolved once a local broker was found or its process was started, or at once if none is needed. */
+  readonly launched: PromiseWithResolvers<void>
+}
+
+/** Starts a broker if the run needs one, connects, and creates the topics. */
 export async function openRunTopics(
   options: RunSettings,
   run: UnfinishedRun,
-  { signal, workers }: { signal: AbortSignal; workers: Promise<number> },
+  { signal, workers, launched }: OpenRunTopics,
 ): Promise<RunTopics> {
-  const loading = loadClients() // while a local broker starts, which needs none of it
+  const loading = launched.promise.then(loadClients) // while a local broker starts, which needs none of it
   loading.catch(() => {}) // thrown below, where the broker can be closed
+  const launch = { signal, onLaunched: launched.resolve }
   const { schemaRegistry } = options
   const registering = schemaRegistry
     ? loading.then(({ registerRecords }) => registerRecords(schemaRegistry))
@@ -55,8 +69,9 @@ export async function openRunTopics(
   registering.catch(() => {}) // thrown below, where the broker can be closed
   const given = options.kafka ?? (options.brokers && { brokers: options.brokers })
   const cluster = given && clusterSettings(given)
-  const kept = cluster ? null : await findKept(options, signal)
-  const local = kept ?? (cluster ? null : await startLocal(options, signal))
+  const kept = cluster ? null : await findKept(options, launch)
+  const local = kept ?? (cluster ? null : await startLocal(options, launch))
+  launched.resolve()
   const keptIn = kept?.folder ?? null
   try {
     const [{ Kafka, ensureTopics, wireFormat }, registryIds] = await Promise.all([loading, registering])
@@ -89,7 +104,7 @@ export async function openRunTopics(
       died: local?.died ?? new Promise<never>(() => {}),
       async close(keep) {
         if (!keep && !bulk && !local) await dropPipeline(admin, run.pipeline, options.say)
-        if (!keep && kept) await dropFromKept(kept, admin, { pipeline: run.pipeline, say: options.say })
+        if (!keep && kept) await abandonRun(kept.folder, run.pipeline).catch(() => {}) // its folder was removed, or the disk is full
         await admin.close()
         await endLocal(local, kept ? null : options.brokerData, keep)
       },
@@ -110,10 +125,10 @@ async function loadClients() {
   return { Kafka, ensureTopics, registerRecords, wireFormat }
 }
 
-function startLocal({ brokerData, say }: RunSettings, signal: AbortSignal): Promise<LocalBroker> {
+function startLocal({ brokerData, say }: RunSettings, launch: Launch): Promise<LocalBroker> {
   return startLocalBroker({
+    ...launch,
     auth: true,
-    signal,
     onProgress: say,
     ...(brokerData === null ? {} : { dataDir: brokerData, mayForget: true }),
   })
@@ -123,11 +138,11 @@ function startLocal({ brokerData, say }: RunSettings, signal: AbortSignal): Prom
  * The broker of an earlier run, or a new one that stays. Null: this run starts one for itself. A run that is resumed needs the
  * broker that has its topics. Another run with a pipeline of a given name must not meet that pipeline there.
  */
-async function findKept(options: RunSettings, signal: AbortSignal): Promise<KeptBroker | null> {
+async function findKept(options: RunSettings, launch: Launch): Promise<KeptBroker | null> {
   const { keptBroker, pipeline, partitions, workers, unfinished, say } = options
   if (keptBroker === null || pipeline !== null) return null
   const load = { partitions: partitions ?? defaultPartitions(workers), workers }
-  const found = await openKeptBroker({ folder: keptBroker.folder, load, signal, say })
+  const found = await openKeptBroker({ ...launch, folder: keptBroker.folder, load, say })
   if (typeof found !== 'string') return found
   if (unfinished !== null) {
     const message = `the local Kafka in ${keptBroker.folder}, which has the topics of this run, cannot be used: ${found}. End its processes`
@@ -135,18 +150,6 @@ async function findKept(options: RunSettings, signal: AbortSignal): Promise<Kept
   }
   say(startsOwn(found))
   return null
-}
-
-/** Also deletes the topics of runs that ended otherwise and were discarded. */
-async function dropFromKept(
-  { folder }: KeptBroker,
-  admin: KafkaAdmin,
-  { pipeline, say }: { pipeline: string; say: Say },
-): Promise<void> {
-  const { abandoned } = await runsIn(folder)
-  const pipelines = [pipeline, ...abandoned]
-  for (const name of pipelines) await dropPipeline(admin, name, say)
-  await forgetRuns(folder, pipelines)
 }
 
 async function endLocal(local: LocalBroker | null, brokerData: string | null, keep: boolean): Promise<void> {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { keptFiles, keptFolder, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
+import { abandonRun, keptFiles, keptFolder, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
 import { testFolder } from '../helpers/cli.ts'
 
 const NEEDED = { needed: ['mine'], abandoned: [] }
@@ -16,6 +16,12 @@ test('a run whose process has ended is needed until its file is gone or names an
   writeFileSync(runFile, '{"pipeline":"other"}')
   assert.deepEqual(await runsIn(kept), ABANDONED)
   rmSync(runFile)
+  assert.deepEqual(await runsIn(kept), ABANDONED)
+})
+
+test('nobody needs a run that is complete, although its process and its file are still there', async t => {
+  const { kept } = await noted(t)
+  await abandonRun(kept, 'mine')
   assert.deepEqual(await runsIn(kept), ABANDONED)
 })
 

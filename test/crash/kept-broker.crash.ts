@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { forgetRuns, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
+import { forgetRun, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { isAlive } from '../../src/support/process-identity.ts'
@@ -77,7 +77,7 @@ test('the topics of a run that can be resumed outlive its broker', async t => {
   const second = await place.open()
   assert.deepEqual(await listTopics(second), ['mine.jobs'])
   assert.deepEqual(await runsIn(place.folder), { needed: ['mine'], abandoned: [] })
-  await forgetRuns(place.folder, ['mine'])
+  await forgetRun(place.folder, 'mine')
   await second.close()
 })
 

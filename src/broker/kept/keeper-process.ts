@@ -11,9 +11,11 @@ import { readClusterId } from '../jvm/kafka-process.ts'
 import { SMALL_PIPELINE } from '../jvm/open-files-needed.ts'
 import { startOnFreePort } from '../local-broker.ts'
 import { choosePorts } from '../ports.ts'
+import type { BrokerDoor } from '../raw-requests.ts'
 import type { LocalBroker } from '../running-broker.ts'
+import { dropTopics } from './drop-topics.ts'
 import { type Ending, Keeper } from './keeper.ts'
-import { keptFiles, runsIn } from './kept-folder.ts'
+import { forgetRun, keptFiles, runsIn } from './kept-folder.ts'
 
 export interface KeeperArguments {
   readonly folder: string
@@ -53,7 +55,8 @@ async function keep(): Promise<void> {
       openFiles: openFilesLimit(),
       pid: process.pid,
     }
-    const keeper = await Keeper.open({ door: keptFiles(folder).door, state, idleMs })
+    const onLeave = () => dropAbandoned(state).catch(() => {}) // tried again when the next user has left
+    const keeper = await Keeper.open({ door: keptFiles(folder).door, state, idleMs, onLeave })
     void broker.died.then(error => keeper.end(error))
     stop.signal.addEventListener('abort', () => keeper.end('stopped'), { once: true })
     tell({ type: 'ready' })
@@ -84,6 +87,12 @@ async function clearUnneeded(): Promise<void> {
 async function clear(): Promise<void> {
   const { runs } = keptFiles(folder)
   await Promise.all([brokerFiles(folder).data, runs].map(path => rm(path, { recursive: true, force: true })))
+}
+
+/** Deletes the topics of runs that are over. Here, no command waits for that. */
+async function dropAbandoned(broker: BrokerDoor): Promise<void> {
+  const { abandoned } = await runsIn(folder)
+  for (const pipeline of abandoned) if (await dropTopics(broker, pipeline)) await forgetRun(folder, pipeline)
 }
 
 async function endBroker(broker: LocalBroker, why: Ending): Promise<void> {

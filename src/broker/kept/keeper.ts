@@ -18,6 +18,8 @@ export interface KeeperOptions {
   readonly state: Omit<KeptState, 'runs' | 'endsInMs'>
   /** How long the broker stays after its last user. */
   readonly idleMs: number
+  /** Called when a user has left, never twice at a time. Must not reject. */
+  readonly onLeave: () => Promise<void>
 }
 
 /**
@@ -32,6 +34,7 @@ export class Keeper {
   #idle: NodeJS.Timeout | null = null
   #idleSince = 0
   #look: NodeJS.Timeout | null = null
+  #clearing: Promise<void> = Promise.resolve()
   #isStopping = false
   #isOver = false
 
@@ -113,7 +116,9 @@ export class Keeper {
   }
 
   #leave(socket: Socket): void {
-    if (!this.#users.delete(socket) || this.#users.size > 0 || this.#isOver) return
+    if (!this.#users.delete(socket) || this.#isOver) return
+    this.#clearing = this.#clearing.then(this.#options.onLeave)
+    if (this.#users.size > 0) return
     if (this.#isStopping) this.end('stopped')
     else this.#rest()
   }

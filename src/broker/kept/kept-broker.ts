@@ -36,6 +36,8 @@ export interface KeptBrokerOptions {
   readonly load: Load
   readonly signal: AbortSignal
   readonly say: Say
+  /** Called once a broker has been found, or its keeper was started. It may be called again. */
+  readonly onLaunched?: () => void
   readonly idleMs?: number
 }
 
@@ -77,9 +79,10 @@ export function startsOwn(why: string): string {
 
 /** Visits a keeper whose broker answers. Starts a keeper if nobody has, and replaces a keeper whose broker is silent. */
 async function enter(options: KeptBrokerOptions): Promise<Visit | string> {
-  const { folder, signal } = options
+  const { folder, signal, onLaunched } = options
   const { door } = keptFiles(folder)
   let visited = await visit(door, 'use')
+  if (visited !== 'nobody') onLaunched?.()
   if (typeof visited === 'object' && !(await answers(visited, signal))) {
     visited.tell('replace')
     const isGone = await Promise.race([visited.over.then(() => true), delay(ANSWER_MS, false, { ref: false })])
@@ -102,7 +105,7 @@ async function answers({ state }: Visit, signal: AbortSignal): Promise<boolean> 
 
 /** Runs that start at once: one starts the broker, and the others wait for it. */
 async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | 'nobody' | 'silent'> {
-  const { folder, signal, say, idleMs = IDLE_MS } = options
+  const { folder, signal, say, onLaunched, idleMs = IDLE_MS } = options
   const { door, starting } = keptFiles(folder)
   const prepared = await prepareKafka(say, signal)
   await makeFolder(dirname(folder), PRIVATE_FOLDER)
@@ -110,7 +113,9 @@ async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | '
   const start = async () => {
     const started = await visit(door, 'use')
     if (started !== 'nobody') return started
-    await startKeeper({ folder, prepared, idleMs }, limit)
+    const starting = startKeeper({ folder, prepared, idleMs }, limit)
+    onLaunched?.()
+    await starting
     return await visit(door, 'use')
   }
   return await withLock(starting, limit, () => {}, start)

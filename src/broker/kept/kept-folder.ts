@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { homeFolder } from '../../support/home-folder.ts'
@@ -14,7 +14,8 @@ const OF_OTHERS = 0o077
 
 /** A run that has topics on a kept broker. */
 interface KeptRun {
-  readonly owner: ProcessIdentity
+  /** Null: the run is over, and cannot be resumed. */
+  readonly owner: ProcessIdentity | null
   /** The file that names the run while it can be resumed. Null: it cannot be resumed. */
   readonly runFile: string | null
   /** The file system of `runFile`. */
@@ -63,18 +64,29 @@ export async function faultOf(folder: string): Promise<string | null> {
 
 /** Notes that a run has topics here, before it creates them. */
 export async function noteRun(folder: string, pipeline: string, runFile: string | null): Promise<void> {
-  const { runs } = keptFiles(folder)
-  await mkdir(runs, { recursive: true, mode: PRIVATE_FOLDER })
-  const run: KeptRun = { owner: identifySelf(), runFile, device: runFile === null ? null : deviceOf(runFile) }
-  await writeFile(noteOf(folder, pipeline), JSON.stringify(run), { mode: PRIVATE_FILE })
+  await mkdir(keptFiles(folder).runs, { recursive: true, mode: PRIVATE_FOLDER })
+  const device = runFile === null ? null : deviceOf(runFile)
+  await writeNote(folder, pipeline, { owner: identifySelf(), runFile, device })
 }
 
-/** Forgets runs whose topics are deleted. */
-export async function forgetRuns(folder: string, pipelines: readonly string[]): Promise<void> {
-  await Promise.all(pipelines.map(pipeline => rm(noteOf(folder, pipeline), { force: true })))
+/** Notes that nobody needs the topics of a run any more. */
+export async function abandonRun(folder: string, pipeline: string): Promise<void> {
+  await writeNote(folder, pipeline, { owner: null, runFile: null, device: null })
 }
 
-/** The pipelines that have topics here: those that somebody needs, and those of runs that ended and were discarded. */
+/** A keeper may read it at any time, and would take one that is written in part for that of a run that died. */
+async function writeNote(folder: string, pipeline: string, run: KeptRun): Promise<void> {
+  const written = join(folder, `${pipeline}.new`)
+  await writeFile(written, JSON.stringify(run), { mode: PRIVATE_FILE })
+  await rename(written, noteOf(folder, pipeline))
+}
+
+/** Forgets a run whose topics are deleted. */
+export async function forgetRun(folder: string, pipeline: string): Promise<void> {
+  await rm(noteOf(folder, pipeline), { force: true })
+}
+
+/** The pipelines that have topics here: those that somebody needs, and those of runs that are complete or discarded. */
 export async function runsIn(folder: string): Promise<{ needed: string[]; abandoned: string[] }> {
   const names = await readdir(keptFiles(folder).runs).catch(() => [])
   const found = { needed: [] as string[], abandoned: [] as string[] }
@@ -92,6 +104,7 @@ async function isNeeded(folder: string, pipeline: string): Promise<boolean> {
   } catch {
     return false // its writer died before it had topics, or has just removed it
   }
+  if (run.owner === null) return false
   if (isAlive(run.owner)) return true
   if (run.runFile === null) return false
   try {
