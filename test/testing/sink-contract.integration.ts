@@ -112,6 +112,9 @@ for (const [fault, rule] of [
   ['takes backslashes for escapes', 'a complete job has every row once, in order'],
   ['cuts long cells', 'a complete job has every row once, in order'],
   ['drops equal rows', 'a complete job has every row once, in order'],
+  ['drops the last of packed rows', 'rows that come packed become the same output'],
+  ['keeps the rows that it says it rewrites', 'a sink that says `rewrites` takes back what it wrote'],
+  ['reads the last packed rows again when it commits', 'rows that come packed become the same output'],
 ] as const) {
   test(`a sink that ${fault} breaks the rule: ${rule}`, async t => {
     await assert.rejects(testSink(faulty(t, fault)), ({ message }) => message.includes(`\n- ${rule}: `))

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import type { Sink } from '../../../src/connector.ts'
+import type { PackedRows, Sink } from '../../../src/connector.ts'
 import { RowmillError } from '../../../src/errors.ts'
 import type { Values } from '../../../src/model.ts'
+import { RowCursor } from '../../../src/wire/row-cursor.ts'
 
 /** A sink that keeps the contract, except for the fault that its output name ends with: `rows.json#FAULT`. */
 export const FAULTS = [
@@ -36,6 +37,9 @@ export const FAULTS = [
   'takes backslashes for escapes',
   'cuts long cells',
   'drops equal rows',
+  'drops the last of packed rows',
+  'reads the last packed rows again when it commits',
+  'keeps the rows that it says it rewrites',
 ] as const
 
 const ascii = (text: string) => text.replace(/[^\n\r\t -~]/g, '?')
@@ -64,11 +68,14 @@ interface State {
 const open = new Set<string>()
 
 class FaultySink implements Sink {
+  readonly rewrites = true
   readonly #output: string
   readonly #state: string
   readonly #fault: Fault
   #rows: Values[] = []
+  #packed: PackedRows | null = null
   #note: string | null = null
+  #hasBegun = false
   #holdsLock = false
   #closed = false
 
@@ -94,12 +101,15 @@ class FaultySink implements Sink {
 
   async restart(): Promise<void> {
     if (this.#fault === 'resumes although it was restarted') return
+    if (this.#fault === 'keeps the rows that it says it rewrites' && this.#hasBegun) return
     this.#rows = []
     this.#note = null
     rmSync(this.#state, { force: true })
   }
 
-  async begin(): Promise<void> {}
+  async begin(): Promise<void> {
+    this.#hasBegun = true
+  }
 
   async write(given: readonly Values[]): Promise<void> {
     let rows = given.map(DAMAGE[this.#fault] ?? (row => row))
@@ -114,6 +124,12 @@ class FaultySink implements Sink {
     if (this.#fault === 'keeps rows without a checkpoint') this.#save(null)
   }
 
+  async writePacked(packed: PackedRows): Promise<void> {
+    this.#packed = packed
+    const rows = rowsOf(packed)
+    await this.write(this.#fault === 'drops the last of packed rows' ? rows.slice(0, -1) : rows)
+  }
+
   async checkpoint(note: string): Promise<void> {
     const hasOne = this.#note !== null
     if (this.#fault === 'keeps its checkpoint in memory' || (this.#fault === 'keeps its first checkpoint' && hasOne))
@@ -123,6 +139,9 @@ class FaultySink implements Sink {
   }
 
   async commit(): Promise<void> {
+    const packed = this.#packed
+    if (packed && this.#fault.startsWith('reads the last packed rows'))
+      this.#rows.splice(-packed.count, packed.count, ...rowsOf(packed))
     if (this.#rows.length > 0 || this.#fault !== 'writes no file without rows') this.#show()
     rmSync(this.#state, { force: true })
   }
@@ -156,6 +175,13 @@ class FaultySink implements Sink {
   #saveLater(): void {
     if (existsSync(this.#state)) this.#save(JSON.parse(readFileSync(this.#state, 'utf8')).note)
   }
+}
+
+function rowsOf(packed: PackedRows): Values[] {
+  const cursor = new RowCursor(packed)
+  const rows: Values[] = []
+  while (cursor.next()) rows.push(cursor.values())
+  return rows
 }
 
 export default (output: string) => new FaultySink(output)
