@@ -2,7 +2,7 @@ import { realTime, type Time } from '../support/clock.ts'
 import type { OutgoingMessage } from './outgoing-batch.ts'
 import type { BatchOutcome } from './produce-request.ts'
 import { RequestRoom } from './request-room.ts'
-import type { TopicPartition } from './topic-partition.ts'
+import { keyOf, type TopicPartition } from './topic-partition.ts'
 
 /**
  * The most that one request carries unless max.request.size says otherwise. It is below Kafka's default limit for a topic. A
@@ -85,7 +85,7 @@ export class LeaderRequests {
    * acknowledged: they may be written or not. One call at a time for a partition keeps its messages in order.
    */
   async send({ topic, partition }: TopicPartition, take: Take): Promise<number> {
-    const key = `${topic}/${partition}`
+    const key = keyOf({ topic, partition })
     const leader = this.#leader(await this.#leaders.of({ topic, partition }))
     const { promise, resolve } = Promise.withResolvers<BatchOutcome>()
     const queue = this.#suspects.has(key) ? leader.alone : leader.together

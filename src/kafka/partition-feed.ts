@@ -9,6 +9,7 @@ import { Outage } from './outage.ts'
 import { PartitionFaults } from './partition-faults.ts'
 import { PartitionLeaders } from './partition-leaders.ts'
 import { PartitionQueue } from './partition-queue.ts'
+import { keyOf } from './topic-partition.ts'
 import { UnreadableBatches } from './unreadable-batches.ts'
 
 const LANES: readonly Lane[] = ['long', 'short']
@@ -212,10 +213,10 @@ export class PartitionFeed {
   }
 
   #deliver(wanted: readonly PartitionQueue[], fetched: readonly Fetched[]): void {
-    const queues = new Map(wanted.map(queue => [`${queue.topic}/${queue.partition}`, queue]))
+    const queues = new Map(wanted.map(queue => [keyOf(queue), queue]))
     let news = false
     for (const found of fetched) {
-      const queue = queues.get(`${found.topic}/${found.partition}`)!
+      const queue = queues.get(keyOf(found))!
       if (queue.closed || queue.nextOffset !== found.offset) continue
       if (found.error) {
         this.#refused(queue, found, found.error)

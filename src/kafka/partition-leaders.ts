@@ -1,10 +1,9 @@
 import { type Clock, monotonicMs } from '../support/clock.ts'
 import type { Reader, TopicPartition } from './index.ts'
+import { keyOf } from './topic-partition.ts'
 
 /** After this long we ask the leader again which replica to read from: ours may have fallen back. */
 const PREFERRED_FOR_MS = 300_000
-
-const keyOf = ({ topic, partition }: TopicPartition) => `${topic}/${partition}`
 
 /** Which broker to read each partition of a feed from, as far as the feed knows: its leader, or a replica in our rack. */
 export class PartitionLeaders {

@@ -7,6 +7,7 @@ import type { OutgoingMessage, Producer, TopicPartition } from './index.ts'
 import type { Take } from './leader-requests.ts'
 import { Outage } from './outage.ts'
 import { batchBytes } from './request-room.ts'
+import { keyOf } from './topic-partition.ts'
 
 interface PendingMessage extends OutgoingMessage {
   readonly acked: () => void
@@ -54,7 +55,7 @@ export class PartitionSender {
   /** Resolves when all in-sync replicas have acknowledged the message. Rejects as the partition's first refusal did. */
   send(to: TopicPartition, message: OutgoingMessage): Promise<void> {
     if (this.#stop.signal.aborted) return Promise.reject(this.#stop.signal.reason)
-    const key = `${to.topic}/${to.partition}`
+    const key = keyOf(to)
     if (this.#refused.has(key)) return Promise.reject(this.#refused.get(key))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const queue = this.#waiting.get(key) ?? []

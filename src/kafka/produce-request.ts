@@ -8,7 +8,7 @@ import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import type { FramedRequest, RequestHead } from './framed-request.ts'
 import type { OutgoingBatch } from './outgoing-batch.ts'
-import { byTopic, type TopicPartition } from './topic-partition.ts'
+import { byTopic, keyOf, type TopicPartition } from './topic-partition.ts'
 
 const PRODUCE_API = 0
 /** The first has our message format. The requests of all are the same. */
@@ -54,7 +54,7 @@ export async function produce(
     request,
     response: { decode, parse: async (answer: ProduceAnswer) => answer },
   })
-  return batches.map(({ topic, partition }) => outcomes.get(`${topic}/${partition}`) ?? unanswered(topic, partition))
+  return batches.map(batch => outcomes.get(keyOf(batch)) ?? unanswered(batch))
 }
 
 /** The whole request, from its length on. */
@@ -110,7 +110,7 @@ export function decodeAnswer(bytes: Buffer, version: number): ProduceAnswer {
       const offset = Number(decoder.readInt64())
       decoder.readInt64() // the time of the broker
       if (version >= 5) decoder.readInt64() // the start of the log
-      outcomes.set(`${topic}/${partition}`, code === NO_ERROR ? offset : createErrorFromCode(code))
+      outcomes.set(keyOf({ topic, partition }), code === NO_ERROR ? offset : createErrorFromCode(code))
     }
   }
   const throttleMs = decoder.readInt32()
@@ -118,7 +118,7 @@ export function decodeAnswer(bytes: Buffer, version: number): ProduceAnswer {
   return { clientSideThrottleTime: version >= 6 ? throttleMs : 0, outcomes }
 }
 
-function unanswered(topic: string, partition: number): Error {
+function unanswered({ topic, partition }: TopicPartition): Error {
   const text = `the broker did not answer for partition ${partition} of topic ${topic}`
   return Object.assign(new Error(text), { type: 'UNKNOWN_SERVER_ERROR', retriable: true })
 }

@@ -10,7 +10,7 @@ import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
 import { codecOf, MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
 import { isOfRights, type Right, type Rights } from './rights.ts'
-import { byTopic, firstMissing, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
+import { byTopic, firstMissing, keyOf, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
 /** What one fetch brought from one partition. */
@@ -119,11 +119,11 @@ export class Reader {
     }
     const broker = await this.#cluster.findBroker({ nodeId: node })
     const answer = await fetchRaw(broker, offsets, limits, this.#rack)
-    const asked = new Map(offsets.map(at => [`${at.topic}/${at.partition}`, at.offset]))
+    const asked = new Map(offsets.map(at => [keyOf(at), at.offset]))
     let left = ANSWER_BYTES
     const fetched = answer.map(
       ({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange, preferredNode }) => {
-        const offset = asked.get(`${topic}/${partition}`)!
+        const offset = asked.get(keyOf({ topic, partition }))!
         const enough = Math.min(left, limits.maxPartitionBytes)
         const read = readBatches(records, { ...limits, from: offset, logEnd, aborted, enough })
         const { messages, next, bytes, tooLarge, fault } = read

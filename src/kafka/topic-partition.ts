@@ -8,13 +8,18 @@ export interface PartitionOffset extends TopicPartition {
   readonly offset: number
 }
 
+/** What maps and sets know a partition by. */
+export function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`
+}
+
 /** KafkaJS skips partitions that its metadata lacks, and leaves them out of its answer. */
 export function firstMissing(
   wanted: readonly TopicPartition[],
   found: readonly TopicPartition[],
 ): TopicPartition | undefined {
-  const known = new Set(found.map(({ topic, partition }) => `${topic}/${partition}`))
-  return wanted.find(({ topic, partition }) => !known.has(`${topic}/${partition}`))
+  const known = new Set(found.map(keyOf))
+  return wanted.find(at => !known.has(keyOf(at)))
 }
 
 export function byTopic<T extends TopicPartition>(items: readonly T[]): Map<string, T[]> {
