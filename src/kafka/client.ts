@@ -1,13 +1,11 @@
 import type { Socket } from 'node:net'
-import kafkajs, { type ISocketFactory, type PartitionAssigner } from 'kafkajs'
-import createAdmin from 'kafkajs/src/admin/index.js'
+import type { ISocketFactory, PartitionAssigner } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
-import ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
-import { createLogger } from 'kafkajs/src/loggers/index.js'
+import { createLogger, LEVELS } from 'kafkajs/src/loggers/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import type { Say } from '../support/say.ts'
-import { KafkaAdmin } from './admin.ts'
+import type { KafkaAdmin } from './admin.ts'
 import { describeAdvertised } from './advertised.ts'
 import { ClusterProbe } from './cluster-probe.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
@@ -15,10 +13,11 @@ import { checkCompression } from './compression.ts'
 import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { Contact, longestRequestMs, withContact } from './contact.ts'
 import { noBroker, patiently } from './errors.ts'
-import { READ_COMMITTED, READ_UNCOMMITTED } from './fetch.ts'
+import { READ_UNCOMMITTED } from './fetch.ts'
+import { READ_COMMITTED } from './fetch-request.ts'
 import { GroupOffsets } from './group-offsets.ts'
 import { limitsOf, type Patience } from './limits.ts'
-import { GroupMember } from './member.ts'
+import type { GroupMember } from './member.ts'
 import { askForNamedTopics } from './named-topics.ts'
 import { OutageNotices } from './outage-notices.ts'
 import { Producer } from './producer.ts'
@@ -94,8 +93,12 @@ export class Kafka {
   }
 
   async admin(): Promise<KafkaAdmin> {
+    const [{ default: createAdmin }, { KafkaAdmin }] = await Promise.all([
+      import('kafkajs/src/admin/index.js'), // most processes do not need it
+      import('./admin.ts'),
+    ])
     const { cluster, sockets } = this.#newCluster()
-    const logger = createLogger({ level: kafkajs.logLevel.NOTHING, logCreator })
+    const logger = createLogger({ level: LEVELS.NOTHING, logCreator })
     const admin = createAdmin({ cluster, logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
     const { requestTimeoutMs } = this.#limits
@@ -167,15 +170,20 @@ export class Kafka {
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
+    const [{ default: ConsumerGroup }, { default: assigners }, { GroupMember }] = await Promise.all([
+      import('kafkajs/src/consumer/consumerGroup.js'), // the workers of a run are in no group
+      import('kafkajs/src/consumer/assigners/index.js'),
+      import('./member.ts'),
+    ])
     const { cluster, sockets } = await this.#connectedCluster(topics)
     const group = new ConsumerGroup({
       cluster,
       groupId,
       topics: [...topics],
       topicConfigurations: Object.fromEntries(topics.map(topic => [topic, { fromBeginning: true }])),
-      logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
+      logger: createLogger({ level: LEVELS.NOTHING, logCreator }),
       instrumentationEmitter: { emit: () => {} },
-      assigners: [roundRobin(cluster)],
+      assigners: [roundRobin(assigners.roundRobin, cluster)],
       sessionTimeout: this.#limits.sessionTimeoutMs,
       rebalanceTimeout: this.#limits.rebalanceTimeoutMs,
       autoCommit: false,
@@ -236,7 +244,7 @@ export class Kafka {
     const describe = (address: { host: string; port: number }, said: string) =>
       describeAdvertised(cluster, this.settings.brokers, { host: address.host, port: address.port, said })
     const cluster: Cluster = new Cluster({
-      logger: createLogger({ level: kafkajs.logLevel.NOTHING, logCreator }),
+      logger: createLogger({ level: LEVELS.NOTHING, logCreator }),
       socketFactory: withContact(contact, Object.assign(open, { describe })),
       brokers: [...this.settings.brokers],
       sasl: this.#sasl,
@@ -273,8 +281,8 @@ export class Kafka {
  * The members of a group must share a protocol by name, or the broker refuses them. With the name that KafkaJS gives it, any
  * other program of KafkaJS could join the group of the workers, take partitions, and commit rows that nobody classified.
  */
-function roundRobin(cluster: Cluster): ReturnType<PartitionAssigner> {
-  return { ...kafkajs.PartitionAssigners.roundRobin({ cluster: cluster as never } as never), name: 'rowmill' }
+function roundRobin(assigner: PartitionAssigner, cluster: Cluster): ReturnType<PartitionAssigner> {
+  return { ...assigner({ cluster: cluster as never } as never), name: 'rowmill' }
 }
 
 /** No single request, connection or token may use up the broker timeout. */

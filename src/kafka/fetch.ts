@@ -1,20 +1,24 @@
 /**
- * The Fetch request, with an answer whose record sets stay bytes. KafkaJS would decode them, and would drop the whole
+ * A fetch, with an answer whose record sets stay bytes. KafkaJS would decode them, and would drop the whole
  * answer if one batch of one partition had an unknown codec. Source: Kafka's protocol guide, Fetch 4 to 11.
  */
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
-import fetchProtocol from 'kafkajs/src/protocol/requests/fetch/index.js'
+import { encodeFetch, FETCH_API } from './fetch-request.ts'
+import type { FramedRequest } from './framed-request.ts'
 import type { AbortedTransaction } from './record-batch.ts'
 import type { PartitionOffset } from './topic-partition.ts'
 
-/** Kafka's read_committed: no messages of aborted transactions, and none after the start of an open one. */
-export const READ_COMMITTED = 1
 /** Kafka's read_uncommitted: everything that is replicated. */
 export const READ_UNCOMMITTED = 0
 
-const FETCH_API = 1
+/** The first has our message format. */
+const OLDEST_VERSION = 4
+const NEWEST_VERSION = 11
+const UNSUPPORTED_VERSION = 35
+/** How much later than its wait an answer may come, in ms. A longer request timeout wins. */
+const LATE_MS = 100
 const NO_ERROR = 0
 const OFFSET_OUT_OF_RANGE = 1
 const NO_REPLICA = -1
@@ -59,30 +63,22 @@ export async function fetchRaw(
   { maxWaitMs, maxPartitionBytes, maxBytes, aside = false }: Omit<FetchLimits, 'keepBytes' | 'mayKeepNone'>,
   rack = '',
 ): Promise<FetchedPartition[]> {
-  const { request, requestTimeout } = broker.lookupRequest(
-    FETCH_API,
-    fetchProtocol,
-  )({
-    maxWaitTime: maxWaitMs,
-    minBytes: 1,
-    maxBytes,
-    isolationLevel: READ_COMMITTED,
-    rackId: rack,
-    topics: neighboursByTopic(offsets).map(group => ({
-      topic: group[0]!.topic,
-      partitions: group.map(({ partition, offset }) => ({
-        partition,
-        fetchOffset: String(offset),
-        maxBytes: maxPartitionBytes,
-      })),
-    })),
-  })
-  const decode = async (answer: Buffer) => decodeAnswer(answer, request.apiVersion)
+  const { maxVersion = 0 } = broker.versions[FETCH_API] ?? {}
+  const version = Math.min(NEWEST_VERSION, maxVersion)
+  if (version < OLDEST_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION)
+  const wanted = { offsets, maxWaitMs, maxBytes, maxPartitionBytes, rack }
+  const request: FramedRequest = {
+    apiKey: FETCH_API,
+    apiName: 'Fetch',
+    apiVersion: version,
+    frame: head => encodeFetch(wanted, { ...head, version }),
+  }
+  const decode = async (answer: Buffer) => decodeAnswer(answer, version)
   const { connectionPool } = broker
   const connection = aside ? await connectionPool.getConnection(0) : connectionPool
   const { partitions } = await connection.send({
     request,
-    requestTimeout,
+    requestTimeout: maxWaitMs + LATE_MS,
     response: { decode, parse: async (answer: FetchAnswer) => answer },
   })
   return partitions
@@ -92,17 +88,6 @@ interface FetchAnswer {
   /** KafkaJS waits this long before its next request to the broker. */
   readonly clientSideThrottleTime: number
   readonly partitions: FetchedPartition[]
-}
-
-/** Groups neighbours of the same topic. The order is kept, since it decides which partition is served first. */
-function neighboursByTopic(offsets: readonly PartitionOffset[]): PartitionOffset[][] {
-  const groups: PartitionOffset[][] = []
-  for (const at of offsets) {
-    const group = groups.at(-1)
-    if (group?.[0]?.topic === at.topic) group.push(at)
-    else groups.push([at])
-  }
-  return groups
 }
 
 function decodeAnswer(bytes: Buffer, version: number): FetchAnswer {

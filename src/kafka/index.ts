@@ -5,7 +5,7 @@
  * We read with KafkaJS's cluster and protocol layer, below its consumer, and use its ConsumerGroup without its runner
  * (docs/decisions.md, "Why not the KafkaJS consumer"). For that reason the version of KafkaJS is pinned exactly.
  */
-export { KafkaAdmin, type PartitionReplicas, type TopicSettings } from './admin.ts'
+export type { KafkaAdmin, PartitionReplicas, TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'
 export type { ClusterSettings } from './cluster-settings.ts'
@@ -14,7 +14,7 @@ export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
 export { type Committed, GroupOffsets } from './group-offsets.ts'
 export type { ClientLimits } from './limits.ts'
-export { GroupMember, type Member, type MemberHandlers } from './member.ts'
+export type { GroupMember, Member, MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'
 export type { OutgoingMessage } from './outgoing-batch.ts'
 export { Producer } from './producer.ts'

@@ -11,11 +11,6 @@ declare module 'kafkajs/src/cluster/index.js' {
     /** By the key of the request. */
     versions: Record<number, { minVersion: number; maxVersion: number }>
     connect(): Promise<void>
-    /** The newest version of a request that both sides know. */
-    lookupRequest<A, R extends { request: ProtocolRequest; requestTimeout: number }>(
-      apiKey: number,
-      definition: { protocol(options: { version: number }): (given: A) => R },
-    ): (given: A) => R
     connectionPool: {
       /** 0: of all requests but fetches. 1: of fetches. */
       getConnection(index: 0 | 1): Promise<Pick<Broker['connectionPool'], 'send'>>
@@ -199,6 +194,7 @@ declare module 'kafkajs/src/broker/saslAuthenticator/scram512.js' {
 
 declare module 'kafkajs/src/loggers/index.js' {
   import type { Logger, logCreator } from 'kafkajs'
+  export const LEVELS: { NOTHING: number }
   export function createLogger(options: { level: number; logCreator: logCreator }): Logger
 }
 
@@ -227,24 +223,6 @@ declare module 'kafkajs/src/protocol/error.js' {
   export function createErrorFromCode(code: number): Error & { type: string }
 }
 
-declare module 'kafkajs/src/protocol/requests/fetch/index.js' {
-  import type { ProtocolRequest } from 'kafkajs/src/cluster/index.js'
-
-  const definition: {
-    protocol(options: {
-      version: number
-    }): (given: {
-      maxWaitTime: number
-      minBytes: number
-      maxBytes: number
-      isolationLevel: number
-      rackId: string
-      topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
-    }) => { request: ProtocolRequest; requestTimeout: number }
-  }
-  export default definition
-}
-
 declare module 'kafkajs/src/protocol/requests/metadata/index.js' {
   const definition: {
     protocol(options: { version: number }): (given: { topics: readonly string[] }) => {
@@ -259,4 +237,11 @@ declare module 'kafkajs/src/protocol/requests/createTopics/v3/response.js' {
     parse(answer: { topicErrors: { topic: string; errorMessage: string | null }[] }): Promise<unknown>
   }
   export default response
+}
+
+declare module 'kafkajs/src/consumer/assigners/index.js' {
+  import type { PartitionAssigner } from 'kafkajs'
+
+  const assigners: { roundRobin: PartitionAssigner }
+  export default assigners
 }

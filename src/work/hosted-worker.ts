@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { IsolatingClassifier } from '../classifier/isolating.ts'
 import { openClassifier } from '../classifier/open.ts'
 import { errorFromRecord, type RowmillError } from '../errors.ts'
+import type { Kafka } from '../kafka/index.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import type { Lending } from './calls.ts'
@@ -102,9 +103,9 @@ export class HostedWorker {
   }
 
   async #work({ kafka: settings, registryIds, pipeline, bulk = false, ownPartitions = null }: Work): Promise<void> {
-    const { Kafka, Worker, wireFormat, longestMessage, topicsOf } = await this.#loading
+    const { Kafka, Worker, topicsOf } = await this.#loading
     const { name, batchRows, probe = 0, asks = false, lends = false } = this.#args
-    const format = registryIds ? wireFormat(registryIds) : null
+    const format = registryIds ? (await import('../wire/confluent.ts')).wireFormat(registryIds) : null
     const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, text => this.#say(text))
     const { results, rejects } = topicsOf(pipeline)
     const [worker, longest] = await Promise.all([
@@ -121,7 +122,7 @@ export class HostedWorker {
           onJoined: (joined: JoinedGroup) => this.#tell({ type: 'joined', ...joined }),
         },
       ),
-      bulk ? longestMessage(kafka, [results, rejects]) : this.#mostBytes, // a pipeline for one run has topics of our own making
+      bulk ? longestOf(kafka, [results, rejects]) : this.#mostBytes, // a pipeline for one run has topics of our own making
     ])
     this.#mostBytes = Math.min(this.#mostBytes, longest)
     this.#wake = () => worker.wake()
@@ -144,13 +145,17 @@ export class HostedWorker {
   }
 }
 
+/** How long a message may be in all of these topics. */
+async function longestOf(kafka: Kafka, topics: readonly string[]): Promise<number> {
+  const { longestMessage } = await import('../pipeline/topics.ts')
+  return longestMessage(kafka, topics)
+}
+
 async function loadRest() {
-  const [{ Kafka }, { Worker }, { wireFormat }, { longestMessage }, { topicsOf }] = await Promise.all([
+  const [{ Kafka }, { Worker }, { topicsOf }] = await Promise.all([
     import('../kafka/index.ts'),
     import('./worker.ts'),
-    import('../wire/confluent.ts'),
-    import('../pipeline/topics.ts'),
     import('../pipeline/topic-names.ts'),
   ])
-  return { Kafka, Worker, wireFormat, longestMessage, topicsOf }
+  return { Kafka, Worker, topicsOf }
 }

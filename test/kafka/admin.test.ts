@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { KafkaAdmin } from '../../src/kafka/index.ts'
+import { KafkaAdmin } from '../../src/kafka/admin.ts'
 
 /** Fails with each of these errors first, and then answers. */
 function failing<T>(errors: readonly Error[], answer: T): () => Promise<T> {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { GroupMember, type MemberHandlers } from '../../src/kafka/index.ts'
+import { GroupMember, type MemberHandlers } from '../../src/kafka/member.ts'
 
 /** What a member does whose broker answers a join with these errors, and then lets it join and leave. */
 async function runWith(...errors: Error[]): Promise<string[]> {
