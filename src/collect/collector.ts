@@ -4,12 +4,12 @@ import { RejectBudget } from '../core/reject-budget.ts'
 import { type ResultSlice, rejectedOf, rowCount, sameColumns } from '../core/result-slice.ts'
 import { describeRows } from '../core/sequence.ts'
 import { type CellChanges, CellRules, ChangedCells, describeChanges, WholeColumns } from '../core/whole-columns.ts'
-import { type ErrorFacts, RowmillError } from '../errors.ts'
+import { RowmillError } from '../errors.ts'
 import type { Job, Rejected, Result } from '../model.ts'
-import { tellFailure } from '../pipeline/append-job.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
-import { fitsJob, isFinal, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
+import { fitsJob, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { judgeFailure } from './judge-failure.ts'
 import { type CollectorNote, changed, readNote } from './note.ts'
 import { pauseBetweenFetches } from './pause-between-fetches.ts'
 import { writeRows } from './write-rows.ts'
@@ -78,7 +78,7 @@ async function pass(context: PipelineContext, job: Job, options: PassOptions): P
     collection = new Collection(context, results, options)
     return await collection.run()
   } catch (error) {
-    throw await judge(context, results, error)
+    throw await judgeFailure(context, results, error)
   } finally {
     await results.close()
   }
@@ -114,23 +114,6 @@ async function usable(
   say(`job ${job.id} was reopened for rows that are missing or wrong in the output, so the output starts over`)
   await sink.restart()
   return null
-}
-
-/**
- * Decides what a failure of reading means for the job. If only the collector can see it, and collecting again cannot help,
- * it fails the job for everyone. If the job had failed before, that is the reason: a failed job has gaps, and it is always
- * marked as failed before the first gap.
- *
- * A job that does not end continues for its other readers, unless its own budget is exceeded: if a reader paused for longer
- * than retention, the job is not at fault.
- */
-async function judge(context: PipelineContext, results: OrderedResults, error: unknown): Promise<unknown> {
-  const reason = await results.reasonOf(error)
-  const { job } = results
-  if (!isFinal(reason) || !(job.bounded || reason.code === 'REJECTS_OVER_BUDGET')) return reason
-  await tellFailure(context, job, { error: reason, place: null, by: 'collector' })
-  const { code, message, facts } = reason
-  return new RowmillError(code, message, { ...(facts as ErrorFacts), attempt: job.attempt }, { cause: reason })
 }
 
 class Collection {

@@ -44,7 +44,7 @@ def main():
     if len(sys.argv) > 3 and not sys.argv[3].isdigit():
         serve_forks(host, sys.argv[3])
     parent, target = int(sys.argv[1]), sys.argv[2]
-    channel = Channel(3, 4)
+    channel = host_channel.Channel(3, 4)
     channel.send({'begun': True})
     host_process.watch_parent(5)
     host_process.keep_open(3, 4, 5)
@@ -68,7 +68,7 @@ def main():
 
 def serve_forks(host, path):
     """Returns in each process that the fork server forked, which then is as one that was started by itself."""
-    channel = Channel(3, 4)
+    channel = host_channel.Channel(3, 4)
     channel.send({'begun': True})
     # Its parent may end while it is stopped. Then it continues, and its life-line ends it.
     host_process.die_with(int(sys.argv[1]), signal.SIGCONT)
@@ -82,58 +82,6 @@ def serve_forks(host, path):
     # From here on `parent` is the fork server.
     for words in (sys.argv, getattr(sys, 'orig_argv', [])):
         words[-3:] = [str(os.getppid()), *args]
-
-
-class Channel:
-    """Frames in, frames out. The parent always reads, so an answer never waits for the next request."""
-
-    def __init__(self, requests, answers):
-        os.set_inheritable(requests, False)
-        os.set_inheritable(answers, False)
-        self.input = open(requests, 'rb', buffering=1 << 18, closefd=False)
-        self.output = answers
-        self.owner = os.getpid()
-        self.encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
-
-    def receive(self):
-        """Returns the bytes of the next frame. The end of the channel ends the process."""
-        head = self.input.read(4)
-        length = int.from_bytes(head, 'big')
-        body = self.input.read(length)
-        if len(head) < 4 or len(body) < length:
-            os._exit(0)
-        return body
-
-    def send(self, answer):
-        try:
-            body = self.encode(answer).encode()
-        except UnicodeEncodeError:
-            body = self.encode({'error': surrogate_error(answer)}).encode('utf-8', 'backslashreplace')
-        # If the user's code forked and the child came back here, the child must not answer too.
-        if os.getpid() != self.owner:
-            os._exit(1)
-        self.write(len(body).to_bytes(4, 'big') + body)
-
-    def write(self, frame):
-        frame = memoryview(frame)
-        try:
-            while frame:
-                frame = frame[os.write(self.output, frame) :]
-        except BrokenPipeError:
-            os._exit(0)
-
-
-def surrogate_error(answer):
-    """Names the cell that is not valid Unicode. An error record passes as it is: send() escapes its surrogates."""
-    if 'error' in answer:
-        return answer['error']
-    for row in [answer['columns'], *answer['rows']]:
-        for column, cell in zip(answer['columns'], row):
-            if re.search('[\ud800-\udfff]', cell):
-                shown = ascii(column), ascii(cell[:80])
-                message = f'column {shown[0]} holds {shown[1]}: a lone surrogate is no text and cannot be written.'
-                return {'code': 'CLASSIFIER_CONTRACT', 'message': message, 'facts': {'column': shown[0]}}
-    raise AssertionError('no lone surrogate')
 
 
 class Host:
@@ -323,6 +271,7 @@ def load_beside(name):
 
 # The modules of this folder, by name.
 OWN = {}
+host_channel = load_beside('host_channel')
 host_process = load_beside('host_process')
 host_target = load_beside('host_target')
 

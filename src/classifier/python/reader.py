@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def main():
-    channel = host.Channel(3, 4)
+    channel = host.host_channel.Channel(3, 4)
     host.signal.signal(host.signal.SIGINT, host.signal.SIG_IGN)
     channel.send({'begun': True})
     host.host_process.watch_parent(5)
