@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -8,10 +9,11 @@ import { type BrokerPorts, brokerFiles } from '../../src/broker/jvm/broker-files
 import { prepareKafka } from '../../src/broker/jvm/kafka-jars.ts'
 import { prepareKafkaJars, startLocalBroker, startOnFreePort } from '../../src/broker/local-broker.ts'
 import { RowmillError } from '../../src/errors.ts'
+import { Kafka } from '../../src/kafka/index.ts'
 import { runFixture } from '../helpers/broker-owner.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
-import { descendants, untilGone } from '../helpers/processes.ts'
+import { descendants, type ProcessInfo, untilGone } from '../helpers/processes.ts'
 
 const TOPICS = 'org.apache.kafka.tools.TopicCommand'
 const environment = { ...process.env }
@@ -57,6 +59,30 @@ test('a new broker takes a topic of 16 MB messages at once, and leaves nothing w
   assert.deepEqual(javas(), [])
   await untilGone(running)
   assert.deepEqual(await brokerDirectories(), [])
+})
+
+test('the broker finds a live row in its log without reading the rows before it', async t => {
+  const broker = await startLocalBroker()
+  t.after(broker.close)
+  const kafka = new Kafka({ brokers: [broker.address], clientId: 'test' })
+  const admin = await kafka.admin()
+  await admin.createTopics([{ topic: 'rows', partitions: 1, replicationFactor: 1, config: {} }])
+  const [producer, reader] = [await kafka.producer(), await kafka.reader(['rows'])]
+  t.after(() => Promise.all([admin.close(), producer.close(), reader.close()]))
+  const at = { topic: 'rows', partition: 0 }
+  const rows = 400 // each is a batch of its own
+  for (let i = 0; i < rows; i++) await producer.send(at, [{ key: 'k', value: Buffer.alloc(130) }])
+  const [node] = (await reader.leaders([at], false)).keys()
+  const limits = { maxWaitMs: 0, maxPartitionBytes: 1_000_000, maxBytes: 1_000_000 }
+  const [{ pid }] = javas() as [ProcessInfo]
+  const before = readCalls(pid)
+  const fetches = 20
+  for (let i = 0; i < fetches; i++) {
+    const [found] = await reader.fetch(node!, [{ ...at, offset: rows - 1 }], limits)
+    assert.equal(found!.messages.length, 1)
+  }
+  const calls = (readCalls(pid) - before) / fetches
+  assert.ok(calls < rows / 4, `${calls} calls of read for each fetch`)
 })
 
 test('the group coordinator answers before any client created the offsets topic', async t => {
@@ -230,6 +256,11 @@ async function writeMeta(dataDir: string, text: string): Promise<void> {
 
 function javas() {
   return descendants(process.pid).filter(({ name }) => name === 'java')
+}
+
+/** How often a process has called read, on files and connections. */
+function readCalls(pid: number): number {
+  return Number(/^syscr: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))![1])
 }
 
 async function brokerDirectories(): Promise<string[]> {

@@ -136,8 +136,6 @@ function nodeProperties(host: string, { data, ports, login }: NodeSettings): Pro
     'controller.listener.names': 'CONTROLLER',
     'controller.quorum.voters': `1@127.0.0.1:${ports.controller}`,
     'log.dirs': data,
-    // An entry of an index for each batch of 4 KB would be most of what the broker writes.
-    'log.index.interval.bytes': 1024 * 1024,
     // The topics of a complete run leave the disk, and the open files of the broker, after this, and not after a minute.
     'log.segment.delete.delay.ms': 1000,
     // Otherwise the controller writes a record every 500 ms, and the broker reads it.
