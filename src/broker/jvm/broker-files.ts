@@ -58,7 +58,7 @@ const INITIAL_REBALANCE_DELAY_MS = 60
 
 const BROKER_SESSION_MS = 2000
 
-/** Nobody looks at the metrics of a local broker. To register thousands of them takes a twelfth of the CPU time of its start. */
+/** Nobody looks at the metrics of a local broker, and registering thousands of them takes time (docs/broker.md has the numbers). */
 const NO_JMX = { 'metric.reporters': '', 'metrics.jmx.exclude': '.*' }
 
 const HEAP = '-Xmx512m'

@@ -1,5 +1,6 @@
 import { access, rename, rm, writeFile } from 'node:fs/promises'
-import { newLogin } from '../broker-login.ts'
+import { unlessAborted } from '../../support/abort.ts'
+import { localCluster, newLogin } from '../broker-login.ts'
 import { choosePorts } from '../ports.ts'
 import { makeBrokerDirectory } from './broker-directory.ts'
 import { endOf } from './guard.ts'
@@ -19,7 +20,7 @@ export interface ClassArchive {
 
 /**
  * Options of the JVM that load Kafka's classes from an archive (class-data sharing, JEP 350). This halves the time until
- * the broker answers. The archive is made once for each Java, by a broker that starts and stops. If that fails, we do not
+ * the broker answers. The archive is made once for each Java, by a broker that does what a run asks of it. If that fails, we do not
  * try again, and only the speed is lost. A JVM that cannot use the archive starts without it.
  */
 export async function prepareClassArchive(archive: ClassArchive): Promise<readonly string[]> {
@@ -56,6 +57,9 @@ async function makeArchive({ home, java, path, signal }: ClassArchive): Promise<
   try {
     kafka = await launchKafka(launch)
     await untilAnswering(launch, kafka, limits)
+    const { exercise } = await import('./exercise.ts') // where an archive is there, nothing of it is needed
+    const cluster = localCluster(`127.0.0.1:${ports.broker}`, login)
+    await unlessAborted(exercise(cluster, limits), limits).catch(() => {}) // then only the classes for it are missing
     kafka.guarded.signal('TERM')
     await endOf(kafka.guarded, limits)
     await rename(made, path)

@@ -65,7 +65,7 @@ export async function prepareKafka(
   const archive = await prepareClassArchive({
     home,
     java,
-    path: join(folder, `classes-${shortHash(`${java.release} with a login`)}.jsa`),
+    path: join(folder, `classes-${shortHash(`${java.release} with a login and requests`)}.jsa`),
     locked,
     onProgress,
     signal,
