@@ -263,7 +263,12 @@ async function contentOf(file: FileHandle, bytes: number): Promise<FileContent> 
 
 async function hashOf(file: FileHandle, bytes: number): Promise<Hash> {
   const hash = createHash('sha256')
-  const content = bytes === 0 ? [] : file.createReadStream({ start: 0, end: bytes - 1, autoClose: false })
-  for await (const chunk of content) hash.update(chunk)
+  const buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  for (let at = 0; at < bytes; ) {
+    const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, bytes - at), at)
+    if (bytesRead === 0) break // the file is shorter
+    hash.update(buffer.subarray(0, bytesRead))
+    at += bytesRead
+  }
   return hash
 }

@@ -3,6 +3,7 @@
  * copies the length and both together, each time into a larger buffer of zeros.
  */
 import type Connection from 'kafkajs/src/network/connection.js'
+import { freeBytes } from '../support/free-bytes.ts'
 
 /** What the header of a request says about us. */
 export interface RequestHead {
@@ -14,8 +15,8 @@ export interface FramedRequest {
   readonly apiKey: number
   readonly apiName: string
   readonly apiVersion: number
-  /** Returns length, header and body. */
-  frame(head: RequestHead): Buffer
+  /** Returns length, header and body. They are freed when they are written: a repetition has a frame of its own. */
+  frame(head: RequestHead): Buffer<ArrayBuffer>
 }
 
 interface FramedCall {
@@ -44,7 +45,8 @@ export async function sendFrame(
     entry: { apiKey, apiName, apiVersion, correlationId, resolve, reject },
     expectResponse: true,
     requestTimeout,
-    sendRequest: () => connection.socket!.write(frame),
+    // After an error the system may still read the frame.
+    sendRequest: () => connection.socket!.write(frame, error => !error && freeBytes(frame)),
   })
   const answer = await response.decode((await promise).payload)
   connection.requestQueue.maybeThrottle(answer.clientSideThrottleTime)

@@ -61,7 +61,7 @@ export async function produce(
 export function encodeProduce(
   batches: readonly ProducedBatch[],
   { correlationId, clientId, version }: RequestHead & { version: number },
-): Buffer {
+): Buffer<ArrayBuffer> {
   const topics = byTopic(batches)
   const headBytes = 4 + 2 + 2 + 4 + 2 + Buffer.byteLength(clientId) + 2 + 2 + 4 + 4
   const nameBytes = [...topics.keys()].reduce((sum, topic) => sum + 2 + Buffer.byteLength(topic) + 4, 0)

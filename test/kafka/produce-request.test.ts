@@ -88,10 +88,12 @@ function typeOf(error: Error): string {
   return (error as Error & { type: string }).type
 }
 
-test('a connection writes the frame of a request as it is', async () => {
+/** Sends a frame over a connection whose socket ends the write when `ended` is called. */
+function sent() {
   mendConnections()
-  const frame = Buffer.from('the frame')
-  const written: unknown[] = []
+  const frame = Buffer.from(new TextEncoder().encode('the frame').buffer) // not in the pool
+  const calls: unknown[] = []
+  let ended: (error?: Error | null) => void = () => {}
   const connection: Connection = Object.assign(Object.create(Connection.prototype), {
     clientId: HEAD.clientId,
     nextCorrelationId: () => HEAD.correlationId,
@@ -99,21 +101,46 @@ test('a connection writes the frame of a request as it is', async () => {
     failIfNotConnected: () => {},
     requestTimeout: 1000,
     socketFactory: () => {},
-    socket: { write: (bytes: unknown) => written.push(bytes) },
+    socket: {
+      write(bytes: unknown, callback: typeof ended) {
+        calls.push(bytes)
+        ended = callback
+      },
+    },
     requestQueue: {
       push: ({ entry, sendRequest }: { entry: { resolve(answer: unknown): void }; sendRequest(): void }) => {
         sendRequest()
         entry.resolve({ payload: Buffer.from('answer') })
       },
-      maybeThrottle: (ms: number) => written.push(ms),
+      maybeThrottle: (ms: number) => calls.push(ms),
     },
   })
   const write = (head: unknown) => {
-    written.push(head)
+    calls.push(head)
     return frame
   }
   const decode = async (payload: Buffer) => ({ clientSideThrottleTime: 5, text: payload.toString() })
-  const call = { request: { apiKey: 0, frame: write }, response: { decode } }
-  assert.partialDeepStrictEqual(await connection.send(call), { text: 'answer' })
-  assert.deepEqual(written, [HEAD, frame, 5])
+  const answer = connection.send({ request: { apiKey: 0, frame: write }, response: { decode } } as never)
+  return { frame, calls, answer, ended: (error?: Error | null) => ended(error) }
+}
+
+test('a connection writes the frame of a request as it is', async () => {
+  const { answer, calls, frame } = sent()
+  assert.partialDeepStrictEqual(await answer, { text: 'answer' })
+  assert.deepEqual(calls, [HEAD, frame, 5])
+})
+
+test('a frame is freed when it is written, and not before, even if there is an answer', async () => {
+  const { answer, ended, frame } = sent()
+  await answer
+  assert.equal(`${frame}`, 'the frame')
+  ended()
+  assert.equal(frame.length, 0)
+})
+
+test('a frame that was not written is not freed: the system may still read it', async () => {
+  const { answer, ended, frame } = sent()
+  await answer
+  ended(new Error('the socket was destroyed'))
+  assert.equal(`${frame}`, 'the frame')
 })
