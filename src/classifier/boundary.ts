@@ -68,7 +68,7 @@ export interface BatchClassifier extends Pick<RowsClassifier, 'start' | 'fingerp
 /** The answer to a batch. */
 export interface BatchAnswer {
   /** The messages for `results`, in order. The caller owns their buffers. */
-  readonly results: readonly Buffer[]
+  readonly results: readonly Buffer<ArrayBuffer>[]
   /** The rows of the batch that have no result, for the topic `rejects`. */
   readonly rejected: readonly Rejected[]
 }

@@ -9,6 +9,7 @@ import type { Job, Rejected, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { fitsJob, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { freeRows } from '../wire/packed-result.ts'
 import { judgeFailure } from './judge-failure.ts'
 import { type CollectorNote, changed, readNote } from './note.ts'
 import { pauseBetweenFetches } from './pause-between-fetches.ts'
@@ -209,7 +210,11 @@ class Collection {
     if (!first) return
     if (!this.#columns) await this.#begin(first.result.columns)
     const writing = { sink: this.#options.sink, whole: this.#whole, changed: this.#changed }
-    for (const slice of slices) await writeRows(slice, writing)
+    for (const slice of slices) {
+      await writeRows(slice, writing)
+      const { result, index, count } = slice
+      if (index + count === result.count) freeRows(result)
+    }
   }
 
   #count(slice: ResultSlice): void {

@@ -51,6 +51,8 @@ export interface Entry {
   readonly offset: number
   readonly job: string
   readonly rows: RowsMessage | null
+  /** Whether no other entry has rows of the same message. Default: no. */
+  readonly isOnly?: boolean
   readonly forwarded: Forwarded | null
   /** Position of the message's first row. */
   readonly position: number
@@ -108,12 +110,13 @@ export class Batcher {
     const { from, end } = this.#seenOf(job).ledger.take(message.head, position, count)
     this.duplicates += from - position
     const open = done ? done.missing(from, end) : from < end ? [{ from, end }] : []
+    const isOnly = open.length === 1
     if (open.length === 0) this.pass(offset)
     for (const rows of open) {
       const [cut, count] = [rows.from - position, rows.end - position]
       this.waiting += count - cut
       this.waitingBytes += bytesOf(message, count - cut)
-      this.#push({ offset, job, rows: message, forwarded: null, position, count, cut, open: count - cut })
+      this.#push({ offset, job, rows: message, isOnly, forwarded: null, position, count, cut, open: count - cut })
     }
   }
 

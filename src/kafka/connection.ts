@@ -7,11 +7,14 @@ import { RowmillError } from '../errors.ts'
 import { printable } from '../support/printable.ts'
 import { contactOf } from './contact.ts'
 import { isFramed, sendFrame } from './framed-request.ts'
+import { IncomingAnswers } from './incoming-answers.ts'
 import { refusalOf } from './refusal.ts'
 import { type ClusterSecurity, OPEN } from './security.ts'
 import { isLoopback, nodeTls, tlsOptions } from './tls.ts'
 
 const KEEP_ALIVE_MS = 60_000
+/** How many bytes a socket reads at a time. */
+const READ_BYTES = 64 * 1024
 
 /** Opens a socket to one broker, with TLS if the cluster has it. */
 export function openSocket(
@@ -19,9 +22,16 @@ export function openSocket(
   { tls, sasl, allowSaslWithoutTls }: ClusterSecurity = OPEN,
 ): Socket {
   if (sasl && !tls && !allowSaslWithoutTls && !isLoopback(host)) throw saslWithoutTls(host)
-  const socket = tls
-    ? nodeTls().connect({ ...tlsOptions(host, tls), port }, onConnect)
-    : connectPlain({ host, port }, onConnect)
+  // Node would read into new memory each time. Listeners to 'data' copy what they keep.
+  const buffer = Buffer.allocUnsafeSlow(READ_BYTES)
+  const callback = (bytes: number): boolean => {
+    socket.emit('data', buffer.subarray(0, bytes))
+    return true
+  }
+  const at = { port, onread: { buffer, callback } }
+  const socket: Socket = tls
+    ? nodeTls().connect({ ...tlsOptions(host, tls), ...at }, onConnect)
+    : connectPlain({ host, ...at }, onConnect)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
   socket.setMaxListeners(0) // while it connects, each waiting request of KafkaJS adds a listener
@@ -58,6 +68,7 @@ export function mendConnections(): void {
   stopIdleTimers()
   explainRefusedConnections()
   writeFrames()
+  readAnswers()
   endSilentConnections()
 }
 
@@ -97,6 +108,25 @@ function writeFrames(): void {
   const send = Connection.prototype.send
   Connection.prototype.send = function (this: Connection, call) {
     return isFramed(call) ? sendFrame(this, call) : send.call(this, call)
+  }
+}
+
+/** By the socket, what came of the next answer. */
+const incoming = new WeakMap<Socket, IncomingAnswers>()
+
+/** KafkaJS keeps the pieces of an answer until it can join them. Ours lie in memory that the next piece overwrites. */
+function readAnswers(): void {
+  const processData = Connection.prototype.processData
+  Connection.prototype.processData = function (this: Connection, data) {
+    if (this.authHandlers) return processData.call(this, Buffer.from(data)) // a login at an old broker
+    const socket = this.socket!
+    const answers = incoming.get(socket) ?? new IncomingAnswers()
+    incoming.set(socket, answers)
+    try {
+      for (const answer of answers.take(data)) this.requestQueue.fulfillRequest(answer)
+    } catch (error) {
+      socket.destroy(error as Error)
+    }
   }
 }
 

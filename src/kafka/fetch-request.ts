@@ -31,7 +31,7 @@ export interface WantedFetch {
 export function encodeFetch(
   { offsets, maxWaitMs, maxBytes, maxPartitionBytes, rack }: WantedFetch,
   { correlationId, clientId, version }: RequestHead & { version: number },
-): Buffer {
+): Buffer<ArrayBuffer> {
   const [hasStart, hasSession, hasEpoch, hasRack] = [version >= 5, version >= 7, version >= 9, version >= 11]
   const topics = neighboursByTopic(offsets)
   const stringBytes = (text: string) => 2 + Buffer.byteLength(text)

@@ -56,13 +56,19 @@ export interface FetchedPartition {
   readonly records: Buffer
 }
 
+export interface FetchAnswer {
+  /** What the records of all partitions are parts of. */
+  readonly bytes: Buffer<ArrayBuffer>
+  readonly partitions: readonly FetchedPartition[]
+}
+
 /** Fetches in the order of `offsets`. The first partition with messages gets a whole batch, however large it is. */
 export async function fetchRaw(
   broker: Broker,
   offsets: readonly PartitionOffset[],
   { maxWaitMs, maxPartitionBytes, maxBytes, aside = false }: Omit<FetchLimits, 'keepBytes' | 'mayKeepNone'>,
   rack = '',
-): Promise<FetchedPartition[]> {
+): Promise<FetchAnswer> {
   const { maxVersion = 0 } = broker.versions[FETCH_API] ?? {}
   const version = Math.min(NEWEST_VERSION, maxVersion)
   if (version < OLDEST_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION)
@@ -73,24 +79,22 @@ export async function fetchRaw(
     apiVersion: version,
     frame: head => encodeFetch(wanted, { ...head, version }),
   }
-  const decode = async (answer: Buffer) => decodeAnswer(answer, version)
+  const decode = async (answer: Buffer<ArrayBuffer>) => decodeAnswer(answer, version)
   const { connectionPool } = broker
   const connection = aside ? await connectionPool.getConnection(0) : connectionPool
-  const { partitions } = await connection.send({
+  return await connection.send({
     request,
     requestTimeout: maxWaitMs + LATE_MS,
-    response: { decode, parse: async (answer: FetchAnswer) => answer },
+    response: { decode, parse: async (answer: DecodedAnswer) => answer },
   })
-  return partitions
 }
 
-interface FetchAnswer {
+interface DecodedAnswer extends FetchAnswer {
   /** KafkaJS waits this long before its next request to the broker. */
   readonly clientSideThrottleTime: number
-  readonly partitions: FetchedPartition[]
 }
 
-function decodeAnswer(bytes: Buffer, version: number): FetchAnswer {
+function decodeAnswer(bytes: Buffer<ArrayBuffer>, version: number): DecodedAnswer {
   const decoder = new Decoder(bytes)
   const throttleMs = decoder.readInt32()
   if (version >= 7) {
@@ -104,7 +108,7 @@ function decodeAnswer(bytes: Buffer, version: number): FetchAnswer {
     for (let count = decoder.readInt32(); count > 0; count--) partitions.push(decodePartition(decoder, topic, version))
   }
   // Before version 8 the broker itself has waited (KIP-219).
-  return { clientSideThrottleTime: version >= 8 ? throttleMs : 0, partitions }
+  return { clientSideThrottleTime: version >= 8 ? throttleMs : 0, bytes, partitions }
 }
 
 function decodePartition(decoder: Decoder, topic: string, version: number): FetchedPartition {

@@ -20,7 +20,7 @@ declare module 'kafkajs/src/cluster/index.js' {
         request: ProtocolRequest & { encode?: () => Promise<unknown> }
         /** In ms. Default: that of the connection. */
         requestTimeout?: number
-        response: { decode(answer: Buffer): Promise<A>; parse(answer: A): Promise<A> }
+        response: { decode(answer: Buffer<ArrayBuffer>): Promise<A>; parse(answer: A): Promise<A> }
       }): Promise<A>
     }
     metadata(topics: string[]): Promise<unknown>
@@ -132,6 +132,7 @@ declare module 'kafkajs/src/network/requestQueue/index.js' {
       requestTimeout: number | null
       sendRequest(): void
     }): void
+    fulfillRequest(answer: { size: number; correlationId: number; payload: Buffer }): void
     maybeThrottle(throttleMs: number): void
   }
 }
@@ -157,6 +158,9 @@ declare module 'kafkajs/src/network/connection.js' {
     readonly sasl: unknown
     readonly clientId: string
     readonly requestQueue: RequestQueue
+    /** Not null: the next bytes are for a login, and are no answers. */
+    readonly authHandlers: object | null
+    processData(data: Buffer): void
     authenticate(): Promise<void>
     failIfNotConnected(): void
     nextCorrelationId(): number

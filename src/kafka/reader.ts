@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import { collectGarbage } from '../support/collect-garbage.ts'
+import { shareBytes } from '../support/free-bytes.ts'
 import { hangUp } from './connection.ts'
 import { answered, noPartition } from './errors.ts'
 import { type FetchLimits, fetchRaw } from './fetch.ts'
@@ -118,10 +119,10 @@ export class Reader {
       maxPartitionBytes: Math.min(wanted.maxPartitionBytes, this.#most.maxPartitionBytes),
     }
     const broker = await this.#cluster.findBroker({ nodeId: node })
-    const answer = await fetchRaw(broker, offsets, limits, this.#rack)
+    const { bytes: memory, partitions } = await fetchRaw(broker, offsets, limits, this.#rack)
     const asked = new Map(offsets.map(at => [keyOf(at), at.offset]))
     let left = ANSWER_BYTES
-    const fetched = answer.map(
+    const fetched = partitions.map(
       ({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange, preferredNode }) => {
         const offset = asked.get(keyOf({ topic, partition }))!
         const enough = Math.min(left, limits.maxPartitionBytes)
@@ -139,6 +140,7 @@ export class Reader {
       },
     )
     this.#noteUnpacked(ANSWER_BYTES - left, wanted)
+    shareBytes(memory, fetched.flatMap(({ messages }) => messages.filter(message => isIn(memory, message))).length)
     return fetched
   }
 
@@ -150,8 +152,8 @@ export class Reader {
       maxPartitionBytes: HEAD_OF_BATCH_BYTES,
       maxBytes: HEAD_OF_BATCH_BYTES * offsets.length,
     }
-    const answer = await fetchRaw(broker, offsets, limits)
-    return new Set(answer.map(({ records }) => codecOf(records)).filter(codec => codec !== null))
+    const { partitions } = await fetchRaw(broker, offsets, limits)
+    return new Set(partitions.map(({ records }) => codecOf(records)).filter(codec => codec !== null))
   }
 
   /** The first offset that each partition still holds, or the offset after its last message. */
@@ -215,6 +217,11 @@ export class Reader {
     this.#closing.abort(new Error('the reader was closed'))
     return hangUp(this.#cluster, this.#sockets)
   }
+}
+
+/** Whether a message needs this memory. Messages of compressed batches, for one, have other memory. */
+function isIn({ buffer }: Buffer, { key, value }: Message): boolean {
+  return value?.buffer === buffer || key?.buffer === buffer
 }
 
 /** The broker sends the same bytes again until another batch comes after them. */

@@ -10,6 +10,7 @@ import { checkSameFile } from '../pipeline/same-job.ts'
 import { longestRow } from '../pipeline/topics.ts'
 import { counted } from '../support/counted.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { freeBytes } from '../support/free-bytes.ts'
 import type { Say } from '../support/say.ts'
 import { encodeEndOfInput, encodePackedRows, encodeRows } from '../wire/codec.ts'
 import { packedPiecesOf } from '../wire/packed-source.ts'
@@ -204,9 +205,11 @@ class Publication {
       this.#acked += count
       return
     }
-    this.#sender.send({ topic, partition }, { key: id, value: encodePackedRows(head, [...parts, last]) }).then(
+    const value = encodePackedRows(head, [...parts, last])
+    this.#sender.send({ topic, partition }, { key: id, value }).then(
       () => {
         crashPoint('rows-acked')
+        freeBytes(value)
         this.#acked += count
         this.#options.onProgress?.(this.#acked, this.#job.total)
       },

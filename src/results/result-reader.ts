@@ -8,6 +8,7 @@ import type { PartitionQueue } from '../kafka/partition-queue.ts'
 import type { Job, Rows } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
+import { freePart } from '../support/free-bytes.ts'
 import type { Say } from '../support/say.ts'
 import { isOfUnknownSchema } from '../wire/codec.ts'
 import { decodePacked } from '../wire/packed-result.ts'
@@ -219,14 +220,18 @@ export class ResultReader {
     for (let message = feed.take(queue); message; message = feed.take(queue)) {
       if (queue.lost && !this.#job.sequenced && message.offset >= queue.lost.end) throw this.#gap(queue)
       const record = this.#decode(message, partition)
-      if (record?.kind === 'rows') {
-        if (record.value.job === this.#job.id && record.value.count === 0) return { ...record, offset: message.offset }
-      } else if (record?.kind === 'result' || record?.kind === 'end') {
-        const { value } = record
-        if (value.job === this.#job.id && value.attempt === attempt) return { ...record, offset: message.offset }
-      }
+      const isOurs = record !== null && this.#isOf(record, attempt)
+      // Of all records, only results are still in the bytes of their message.
+      if (message.value !== null && !(isOurs && record.kind === 'result')) freePart(message.value)
+      if (isOurs) return { ...record, offset: message.offset }
     }
     return undefined
+  }
+
+  #isOf(record: WireRecord, attempt: number): record is Omit<ResultsMessage, 'offset'> & WireRecord {
+    if (record.kind === 'rows') return record.value.job === this.#job.id && record.value.count === 0
+    if (record.kind !== 'result' && record.kind !== 'end') return false
+    return record.value.job === this.#job.id && record.value.attempt === attempt
   }
 
   /** Offsets are missing. Without a sequence, nobody can tell whether rows were there. */

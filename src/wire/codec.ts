@@ -25,17 +25,26 @@ export function encodeRows(rows: Rows): Buffer {
   return encodePacked({ kind: 'rows', value: rows })
 }
 
-/** As `encodeRows`. `parts` are the rows, one after the other, as in `PackedRows`: `head.count` rows in all, at least one. */
-export function encodePackedRows(head: Omit<Rows, 'rows'>, parts: readonly Uint8Array[]): Buffer {
+/**
+ * As `encodeRows`. `parts` are the rows, one after the other, as in `PackedRows`: `head.count` rows in all, at least one. The
+ * message has memory of its own.
+ */
+export function encodePackedRows(head: Omit<Rows, 'rows'>, parts: readonly Uint8Array[]): Buffer<ArrayBuffer> {
   const record = { kind: 'rows', value: { ...head, rows: [] } } as const
   const format = formatOf(record)
   const flaw = headFlaw(head, head.count)
   if (flaw !== null) throw refusal(format, flaw)
   const start = encodeUnjudged(format, record)
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  const message = [start.subarray(0, -1), packedNumber(head.count), ...parts, END_OF_ARRAY]
-  checkSize(format, start.length + message[1]!.length + length)
-  return Buffer.concat(message)
+  const pieces = [start.subarray(0, -1), packedNumber(head.count), ...parts, END_OF_ARRAY]
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
+  checkSize(format, length)
+  const message = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const piece of pieces) {
+    message.set(piece, at)
+    at += piece.length
+  }
+  return message
 }
 
 export function encodeEndOfInput(end: EndOfInput): Buffer {

@@ -4,7 +4,9 @@
  */
 import type { PackedRows } from '../connector.ts'
 import { type ResultSlice, startOf } from '../core/result-slice.ts'
+import { RowmillError } from '../errors.ts'
 import type { Result, Values } from '../model.ts'
+import { freePart } from '../support/free-bytes.ts'
 import { AvroCursor, compileSkip, MAX_ITEMS, type Skip } from './avro-scan.ts'
 import { decode, MAX_MESSAGE_BYTES, malformed } from './codec.ts'
 import { type Format, formats, HEADER_BYTES, type SchemaName, schemaOf } from './formats.ts'
@@ -39,6 +41,12 @@ export function decodePacked(bytes: Uint8Array | null): WireRecord {
  */
 export function packedRowsOf({ result, index, count }: ResultSlice): PackedRows | null {
   return packed.get(result)?.part(startOf(result, index), startOf(result, index + count)) ?? null
+}
+
+/** Says that nobody reads the rows of a result again: its part of the memory of its message is free. */
+export function freeRows(result: Result): void {
+  packed.get(result)?.free()
+  packed.delete(result)
 }
 
 interface ResultFormat {
@@ -92,6 +100,7 @@ class RowsOfMessage {
   #row = 0
   #at: number
   #values: readonly Values[] | null = null
+  #isFree = false
 
   private constructor(bytes: Buffer, { from, first, count }: { from: number; first: number; count: number }) {
     this.#bytes = bytes
@@ -118,8 +127,14 @@ class RowsOfMessage {
   }
 
   get values(): readonly Values[] {
+    if (this.#isFree) throw new RowmillError('INTERNAL', 'the rows of a result were read after they were freed.')
     this.#values ??= unpackRows(this.#bytes, this.#from)
     return this.#values
+  }
+
+  free(): void {
+    this.#isFree = true
+    freePart(this.#bytes)
   }
 
   /** The rows from `start` up to `end`, which is not among them. */

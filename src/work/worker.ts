@@ -15,6 +15,7 @@ import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
 import { realTime } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { freeBytes, freePart } from '../support/free-bytes.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { Calls, type FreeClassifier, isUnusable, type Lending } from './calls.ts'
@@ -294,9 +295,11 @@ export class Worker {
       const { results, rejected } = answer!
       await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
       await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt })))
+      results.forEach(freeBytes)
     }
     crashPoint('result-acked')
     held.batcher.settle(item)
+    if (item.kind === 'batch') freeSettled(item)
   }
 
   async #drain(): Promise<void> {
@@ -306,4 +309,9 @@ export class Worker {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks)
     await this.#intake.drain()
   }
+}
+
+/** Frees the messages that have no more rows to classify. Nobody needs their bytes again. */
+function freeSettled({ parts }: Batch): void {
+  for (const { entry } of parts) if (entry.isOnly && entry.open === 0) freePart(entry.rows!.bytes)
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import { type Collected, type CollectOptions, collect } from '../../src/collect/collector.ts'
-import type { Sink } from '../../src/connector.ts'
+import type { PackedRows, Sink } from '../../src/connector.ts'
 import { rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
 import type { Job, Values } from '../../src/model.ts'
@@ -112,6 +112,29 @@ test('rows are written in order whatever the order of their results, and the sin
   assert.deepEqual(bench.sink.rows, rowsTo(12))
   const summary = { job: 'j', rows: 12, rejects: 0, rowsOut: 12 }
   assert.deepEqual(bench.sink.calls, ['open', 'begin ID,TEXT', 'write', `commit ${JSON.stringify(summary)}`, 'close'])
+})
+
+test('the bytes of results stay until the sink has written them, and then their memory is free', async t => {
+  const bench = await CollectedJob.open(t)
+  const memories = new Set<ArrayBufferLike>()
+  const found: string[] = []
+  const written = Promise.withResolvers<void>()
+  const writePacked = async ({ bytes }: PackedRows) => {
+    memories.add(bytes.buffer)
+    await nextTurn()
+    found.push(...`${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)}`.match(/row \d+|one\ntwo/g)!)
+    if (found.length === 12) written.resolve()
+  }
+  await Promise.all([bench.result(0, 0, 3), bench.result(1, 0, 3), bench.result(0, 3, 3), bench.result(1, 3, 3)])
+  const collecting = bench.collect({ sink: Object.assign(bench.sink, { writePacked }) })
+  await Promise.race([written.promise, collecting])
+  await bench.endResults(12) // only now: otherwise the ends of input might need the same memory
+  await collecting
+  assert.deepEqual(
+    found,
+    rowsTo(12).map(([, text]) => text!.replace('\n"three"', '')),
+  )
+  assert.ok([...memories].every(({ byteLength }) => byteLength === 0))
 })
 
 test('a later collector resumes at the last checkpoint, with what the first one knew', async t => {

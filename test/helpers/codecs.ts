@@ -30,7 +30,9 @@ export async function codecsOf(brokers: string, topic: string, partitions: numbe
       const [node] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]))
       const broker = await cluster.findBroker({ nodeId: node! })
       const limits = { maxWaitMs: 10, maxPartitionBytes: 2 ** 26, maxBytes: 2 ** 26 }
-      const [answer] = await fetchRaw(broker, [{ topic, partition, offset: 0 }], limits)
+      const {
+        partitions: [answer],
+      } = await fetchRaw(broker, [{ topic, partition, offset: 0 }], limits)
       const { records } = answer!
       for (let at = 0; at < records.length; at += 12 + records.readInt32BE(at + 8)) {
         found.add(COMPRESSIONS[records.readInt16BE(at + 21) & 7]!)

@@ -57,6 +57,8 @@ const numbered = (count: number): Values[] => Array.from({ length: count }, (_, 
 /** A client that records when each message is sent to the broker and when it is acknowledged, and can hold it back. */
 class WatchedKafka extends Kafka {
   readonly events: { what: 'sent' | 'acked'; topic: string; partition: number; record: WireRecord }[] = []
+  /** The bytes of all messages. */
+  readonly values: Buffer[] = []
   hold: (topic: string) => Promise<void> = async () => {}
 
   override async producer(): Promise<Producer> {
@@ -67,6 +69,7 @@ class WatchedKafka extends Kafka {
       const note = (what: 'sent' | 'acked') =>
         this.events.push(...messages.map(({ value }) => ({ what, ...to, record: decode(value) })))
       note('sent')
+      this.values.push(...messages.map(({ value }) => value))
       await this.hold(to.topic)
       const offset = await send(to, messages, signal)
       note('acked')
@@ -145,6 +148,20 @@ function endOf(partition: number, total: number, layout: { partitions: number; b
   const rows = rowsInPartition(partition, total, layout)
   return { job: 'j', epoch: 0, from: 0, attempt: 0, partition, rows, total }
 }
+
+test('the bytes of a message stay until it is acknowledged, also if it is sent again; then their memory is free', async t => {
+  const { publish, kafka, pipeline } = await bench(t, { partitions: 2, blockRows: 5 })
+  const { rows: topic } = topicsOf(pipeline)
+  let failures = 0
+  kafka.hold = async to => {
+    if (to === topic && failures++ < 2) throw Object.assign(new Error('lost'), { type: 'LOST', retriable: true })
+  }
+  await publish(sourceOf(numbered(100)))
+  const sent = kafka.events.filter(({ what, record }) => what === 'sent' && record.kind === 'rows')
+  assert.ok(sent.length > 20, 'some messages were sent again')
+  const kept = kafka.values.filter(({ length }) => length > 0).map(value => decode(value).kind)
+  assert.deepEqual(new Set(kept), new Set(['job', 'end']))
+})
 
 test('the job record comes before the first row, the markers after the last, the end of the job last', async t => {
   const { publish, kafka, pipeline } = await bench(t, { partitions: 3, blockRows: 5 })

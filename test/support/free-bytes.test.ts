@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { freeBytes } from '../../src/support/free-bytes.ts'
+import { freeBytes, freePart, shareBytes } from '../../src/support/free-bytes.ts'
 
 const BYTES = 64 * 1024 * 1024
 
@@ -19,4 +19,22 @@ test('a part of a larger buffer stays: others use the rest', () => {
   freeBytes(whole.subarray(1))
   freeBytes(pooled)
   assert.deepEqual([`${whole}`, `${pooled}`], ['x'.repeat(20), 'pooled'])
+})
+
+test('shared memory is free when its last part is, and at once if it has no part', () => {
+  const [shared, unused, own] = [Buffer.allocUnsafeSlow(10), Buffer.allocUnsafeSlow(10), Buffer.allocUnsafeSlow(10)]
+  shareBytes(shared, 2)
+  shareBytes(unused, 0)
+  freePart(own) // nobody shared it
+  freePart(shared.subarray(0, 5))
+  assert.deepEqual([shared.length, unused.length, own.length], [10, 0, 10])
+  freePart(shared.subarray(5))
+  assert.equal(shared.length, 0)
+})
+
+test('a part of a larger buffer is not shared', () => {
+  const whole = Buffer.allocUnsafeSlow(10)
+  for (const count of [0, 1]) shareBytes(whole.subarray(2), count)
+  freePart(whole.subarray(2))
+  assert.equal(whole.length, 10)
 })

@@ -4,10 +4,12 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { decoding } from '../../src/classifier/decoding.ts'
+import type { Batch } from '../../src/core/batcher.ts'
 import { type Layout, rowsInPartition } from '../../src/core/sequence.ts'
 import { RowmillError } from '../../src/errors.ts'
 import { type GroupMember, Kafka, type PartitionOffset, type Producer } from '../../src/kafka/index.ts'
-import type { Reject, Result, Rows } from '../../src/model.ts'
+import type { Job, Reject, Result, Rows } from '../../src/model.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { encodeEndOfInput, encodeJob, encodeRows } from '../../src/wire/codec.ts'
@@ -15,7 +17,7 @@ import type { WireRecord } from '../../src/wire/record.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { classified, Exclaimer, numbered } from '../helpers/exclaimer.ts'
 import { jobRecord, readTopic } from '../helpers/pipeline.ts'
-import { type PipelineParts, RunningPipeline } from '../helpers/running-pipeline.ts'
+import { type PipelineParts, RunningPipeline, runWorker } from '../helpers/running-pipeline.ts'
 import { taken } from '../helpers/taken.ts'
 import { until } from '../helpers/until.ts'
 
@@ -26,6 +28,7 @@ const never = new AbortController().signal
 class WatchedKafka extends Kafka {
   readonly commits: PartitionOffset[] = []
   beforeSend: (topic: string, partition: number) => Promise<void> = async () => {}
+  onSent: (topic: string) => void = silent
   onCommit: () => void = silent
 
   override async producer(): Promise<Producer> {
@@ -34,7 +37,9 @@ class WatchedKafka extends Kafka {
     producer.send = async (to, given, signal) => {
       const messages = await taken(given)
       await this.beforeSend(to.topic, to.partition)
-      return send(to, messages, signal)
+      const offset = await send(to, messages, signal)
+      setImmediate(() => this.onSent(to.topic)) // after what the acknowledgement sets off
+      return offset
     }
     return producer
   }
@@ -124,6 +129,33 @@ function event(): { came: Promise<void>; now: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>()
   return { came: promise, now: resolve }
 }
+
+test('a message stays until all its rows have acknowledged results, and then its memory is free', async t => {
+  const running = await WatchedPipeline.open(t, { partitions: 1, blockRows: 5 })
+  const acked = event()
+  running.kafka.onSent = topic => topic === topicsOf(running.pipeline).results && acked.now()
+  const memories: ArrayBufferLike[] = []
+  const inner = decoding(new Exclaimer(), 'worker')
+  const classify = async (batch: Batch, job: Job) => {
+    memories.push(...batch.parts.map(({ message }) => message.bytes.buffer))
+    if (batch.first === 3) await acked.came // the first rows of the same message have a result
+    return inner.classify(batch, job)
+  }
+  const options = { name: 'worker', classifier: { ...inner, classify }, batchRows: 3 }
+  const job = await running.byHand('j')
+  await job.open()
+  await job.rows(0, 0, 5)
+  const worker = await runWorker({ ...running, say: silent }, options)
+  await acked.came
+  await job.end(5) // only now: otherwise the end of input might need the same memory
+  const { written } = await running.collect('j')
+  assert.deepEqual(written, classified(numbered(5)))
+  await worker.drain()
+  assert.deepEqual(
+    memories.map(({ byteLength }) => byteLength),
+    [0, 0],
+  )
+})
 
 for (const batchRows of [1, 7, 100]) {
   test(`rows come out once, in order and in batches of at most ${batchRows}`, async t => {

@@ -8,6 +8,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { workerData } from 'node:worker_threads'
 import { errorToRecord, RowmillError } from '../../errors.ts'
+import { freeBytes } from '../../support/free-bytes.ts'
 import type { ClassifierJob } from '../boundary.ts'
 import type { Classifier } from '../classifier.ts'
 import { classifyEncoded } from '../decoding.ts'
@@ -59,6 +60,7 @@ async function answer(loaded: LoadedModule, { job: next, head, parts, bytes }: T
       throw isRowmillError(error) ? error : failureOf('CLASSIFIER_FAILED', `classifier ${file} threw`, error)
     }),
   )
+  freeBytes(new Uint8Array(bytes))
   return { results: inOneBuffer(messages), lengths: messages.map(({ length }) => length) }
 }
 
