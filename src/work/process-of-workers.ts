@@ -34,10 +34,10 @@ export class ProcessOfWorkers {
   readonly #mark = newMark()
   #reason: RowmillError | null = null
 
-  /** Starts the process, without workers. */
-  constructor({ told, ended }: ProcessHandlers, again: boolean) {
+  /** Starts the process, without workers. Its command line has the names of its first ones, as JSON, for who looks with ps. */
+  constructor({ told, ended }: ProcessHandlers, { first, again }: { first: readonly string[]; again: boolean }) {
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
-    const child = fork(entry, [], {
+    const child = fork(entry, [JSON.stringify(first)], {
       execArgv: [...process.execArgv, YOUNG_HEAP],
       env: markedEnvironment(this.#mark),
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

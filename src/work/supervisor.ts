@@ -142,7 +142,7 @@ export class Supervisor {
         told: (worker, message) => this.#told(worker, message, started),
         ended: (how, reason) => this.#ended(started, how, reason),
       },
-      again,
+      { first: workers, again },
     )
     this.#processes.add(started)
     for (const worker of workers) this.#startWorker(worker, started)

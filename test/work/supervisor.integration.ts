@@ -116,6 +116,9 @@ test('workers start together, report what they run on, and leave nothing when th
   const pythons = running.flatMap(({ pid }) => startedBy(pid))
   assert.equal(running.length, 2)
   for (const { pid } of running) assert.match(readFileSync(`/proc/${pid}/cmdline`, 'utf8'), /--max-semi-space-size=2\0/)
+  const lines = running.map(({ pid }) => readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
+  for (const n of [1, 2])
+    assert.equal(lines.filter(line => line.includes(`-${process.pid}-${n}"`)).length, 1, 'ps tells them apart')
   const [forks] = new Set(pythons.map(({ parent }) => parent))
   assert.deepEqual(
     pythons.map(({ parent }) => parent),
