@@ -168,7 +168,6 @@ const plainContent = fc
   .map(([head, lines, last]) => Buffer.concat([Buffer.from(head + lines.join('')), last]))
 
 test('rows that come as bytes are the rows that come as text, with the same header, lines and error', async () => {
-  const path = join(folder, 'packed.csv')
   let packed = 0
   await fc.assert(
     fc.asyncProperty(
@@ -180,16 +179,28 @@ test('rows that come as bytes are the rows that come as text, with the same head
         const texts = await read({ stdin: Readable.from(pieces), readCsv })
         const { packed: some, ...found } = await readPacked({ stdin: Readable.from(pieces), readCsv })
         assert.deepEqual(found, texts)
-        await rm(path, { force: true })
-        await writeFile(path, data)
-        const file = await readPacked({ path, readCsv })
-        assert.deepEqual({ ...file, packed: null }, { ...(await read({ path, readCsv })), packed: null })
-        packed += Number(some) + Number(file.packed)
+        packed += Number(some)
       },
     ),
     { numRuns: 1500 },
   )
-  assert.ok(packed > 500, `only ${packed} inputs had rows that came as bytes`)
+  assert.ok(packed > 250, `only ${packed} inputs had rows that came as bytes`)
+})
+
+test('rows of a file that come as bytes are the rows that come as text', async () => {
+  const path = join(folder, 'packed.csv')
+  let packed = 0
+  await fc.assert(
+    fc.asyncProperty(fc.oneof({ arbitrary: plainContent, weight: 3 }, content), arguments_, async (data, readCsv) => {
+      await rm(path, { force: true })
+      await writeFile(path, data)
+      const file = await readPacked({ path, readCsv })
+      assert.deepEqual({ ...file, packed: null }, { ...(await read({ path, readCsv })), packed: null })
+      packed += Number(file.packed)
+    }),
+    { numRuns: 1500 },
+  )
+  assert.ok(packed > 250, `only ${packed} files had rows that came as bytes`)
 })
 
 test('the scan of a file without quotes finds what the scan of the same file with quotes finds', async () => {
