@@ -25,8 +25,10 @@ export class Producer {
   /** The batches of messages that were sent and not forgotten, so that a repetition has the same bytes. */
   readonly #batches = new WeakMap<readonly OutgoingMessage[], Promise<OutgoingBatch>>()
   readonly #topics = new Set<string>()
-  /** Whether a request failed since we last asked who leads the partitions. */
+  /** Whether a request failed since we last began to ask who leads the partitions. */
   #isStale = false
+  /** Resolves when the cluster has told us who leads the partitions. Null if we do not ask now. */
+  #refreshing: Promise<void> | null = null
   /** How the user of this producer retries. */
   readonly patience: Patience
 
@@ -94,9 +96,12 @@ export class Producer {
   async #leaderOf({ topic, partition }: TopicPartition): Promise<string> {
     if (!this.#topics.has(topic)) await this.#cluster.addMultipleTargetTopics([topic])
     this.#topics.add(topic)
-    if (this.#isStale) await this.#cluster.refreshMetadata()
-    else await this.#cluster.refreshMetadataIfNecessary()
-    this.#isStale = false
+    // A request that fails while we ask may have met a later change. The answer may not show it, so we ask once more.
+    while (this.#refreshing || this.#isStale) {
+      this.#refreshing ??= this.#refresh()
+      await this.#refreshing
+    }
+    await this.#cluster.refreshMetadataIfNecessary()
     const found = this.#cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)
     if (!found) {
       this.#isStale = true // the partition may be new
@@ -104,6 +109,18 @@ export class Producer {
     }
     if (found.leader < 0) throw noLeader({ topic, partition })
     return String(found.leader)
+  }
+
+  async #refresh(): Promise<void> {
+    this.#isStale = false
+    try {
+      await this.#cluster.refreshMetadata()
+    } catch (error) {
+      this.#isStale = true
+      throw error
+    } finally {
+      this.#refreshing = null
+    }
   }
 
   async #produce(nodeId: string, parts: readonly PartitionMessages[], connection: 0 | 1): Promise<BatchOutcome[]> {

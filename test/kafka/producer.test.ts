@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import type { FramedRequest } from '../../src/kafka/framed-request.ts'
 import { Producer } from '../../src/kafka/producer.ts'
 import { Rights } from '../../src/kafka/rights.ts'
@@ -26,7 +27,8 @@ class HandCluster {
   known: number[] = []
   asked = 0
   readonly got: Got[] = []
-  answer: (got: Got) => readonly PartitionAnswer[] = () => [0, 1].map(partition => ({ ...rows(partition), offset: 5 }))
+  answer: (got: Got) => readonly PartitionAnswer[] | Promise<readonly PartitionAnswer[]> = () =>
+    [0, 1].map(partition => ({ ...rows(partition), offset: 5 }))
 
   async addMultipleTargetTopics(): Promise<void> {
     if (this.asked === 0) await this.refreshMetadata()
@@ -44,7 +46,7 @@ class HandCluster {
       const frame = call.request.frame({ correlationId: this.got.length, clientId: '' })
       const got = { node: nodeId, connection, bytes: frame.subarray(16) }
       this.got.push(got)
-      return await call.response.decode(produceAnswer(VERSION, this.answer(got)))
+      return await call.response.decode(produceAnswer(VERSION, await this.answer(got)))
     }
     const getConnection = async (connection: number) => ({ send: send(connection) })
     return { versions: { 0: { minVersion: 0, maxVersion: 12 } }, connectionPool: { getConnection } }
@@ -133,6 +135,43 @@ test('a partition that is new is found with the next send, and one without a lea
   }
   assert.equal(await producer.send(rows(2), messages('a')), 0)
   assert.equal(cluster.got.length, 1)
+})
+
+test('a failure while we ask who leads the partitions is asked about once more, and nobody uses the answer before', async () => {
+  const { cluster, producer } = open()
+  cluster.leaders = [1, 2]
+  const [failing, asking, answered] = [0, 1, 2].map(() => Promise.withResolvers<void>())
+  const refresh = cluster.refreshMetadata
+  let shared: Promise<void> | null = null
+  cluster.refreshMetadata = () => {
+    shared ??= slowRefresh().finally(() => {
+      shared = null
+    })
+    return shared
+  }
+  const slowRefresh = async () => {
+    const answer = [...cluster.leaders]
+    if (cluster.asked === 1) {
+      asking!.resolve()
+      await answered!.promise
+    }
+    await refresh.call(cluster)
+    cluster.known = answer
+  }
+  cluster.answer = async ({ node }) => {
+    if (node === '1') cluster.leaders = [3, 2]
+    if (node === '2') await failing!.promise
+    const code = node === '3' ? {} : { code: NOT_LEADER }
+    return [0, 1].map(partition => ({ ...rows(partition), offset: 5, ...code }))
+  }
+  const sent = [producer.send(rows(0), messages('a')), producer.send(rows(1), messages('b'))]
+  await asking!.promise
+  cluster.leaders = [3, 3]
+  failing!.resolve()
+  await setImmediate() // the failure has arrived
+  answered!.resolve()
+  assert.deepEqual(await Promise.all(sent), [5, 5])
+  assert.deepEqual(cluster.got.map(({ node }) => node).sort(), ['1', '2', '3', '3'])
 })
 
 test('a missing right is named with its topic, and not asked for again', async () => {
