@@ -73,6 +73,8 @@ export async function openRunTopics(
   const local = kept ?? (cluster ? null : await startLocal(options, launch))
   launched.resolve()
   const keptIn = kept?.folder ?? null
+  const gone = new AbortController()
+  local?.died.then(error => gone.abort(error))
   try {
     const [{ Kafka, ensureTopics, wireFormat }, registryIds] = await Promise.all([loading, registering])
     const settings = {
@@ -82,7 +84,7 @@ export async function openRunTopics(
       compression: options.compression,
       format: registryIds && wireFormat(registryIds),
     }
-    const kafka = new Kafka(settings, signal, options.say)
+    const kafka = new Kafka(settings, AbortSignal.any([signal, gone.signal]), options.say)
     const keepsData = local?.keepsData ?? true
     const admin = await kafka.admin()
     const partitions = await wantedPartitions(options, unlessAborted(workers, signal))
@@ -90,7 +92,8 @@ export async function openRunTopics(
     if (keepsData) await options.onBegin?.({ ...run, keptIn })
     if (kept) await noteRun(kept.folder, run.pipeline, options.keptBroker!.runFile)
     const bulk = options.pipeline !== null
-    const found = await ensureTopics(admin, run.pipeline, partitions, { bulk, say: options.say })
+    const ensuring = ensureTopics(admin, run.pipeline, partitions, { bulk, say: options.say })
+    const found = await unlessAborted(ensuring, gone.signal) // retries would not bring a local broker back
     crashPoint('topics-there')
     return {
       kafka,

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { keptFiles } from '../../src/broker/kept/kept-folder.ts'
 import { rowmill } from '../helpers/cli.ts'
 import { untilEnded } from '../helpers/kept-place.ts'
 import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
+import { descendants } from '../helpers/processes.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { mountDisk, whyNoDisk } from '../helpers/small-disk.ts'
+import { until } from '../helpers/until.ts'
 
 test('a run whose keeper gets SIGTERM ends with the line that resumes it, and resumes with the same bytes', async t => {
   const place = placeForRuns(t, 200)
@@ -20,6 +23,30 @@ test('a run whose keeper gets SIGTERM ends with the line that resumes it, and re
   const resumed = await rowmill(['run', '--resume', output], { env })
   assert.equal(resumed.code, 0, resumed.stderr)
   assert.equal(readFileSync(output, 'utf8'), await serialJob(input, classifier))
+})
+
+test('a run whose broker is killed before it has its topics ends at once, with the line that begins it again', async t => {
+  const { folder, kept, input, env, look } = placeForRuns(t)
+  const [classifier, output] = [join(folder, 'c.py'), join(folder, 'out.csv')]
+  writeFileSync(classifier, 'def classify_df(df):\n    df["DONE"] = "yes"\n')
+  const args = (out: string) => ['run', input, out, '--keep', '--classifier', classifier, '--workers', '1']
+  const before = await rowmill(args(join(folder, 'before.csv')), { env })
+  assert.equal(before.code, 0, before.stderr)
+  const broker = descendants((await look()).pid).find(({ name }) => name === 'java')!
+  const { runs } = keptFiles(kept)
+  await until('the run before is forgotten', () => readdirSync(runs).length === 0)
+  let killedAt = 0
+  const watched = watch(runs, () => {
+    if (killedAt > 0) return
+    process.kill(broker.pid, 'SIGKILL')
+    killedAt = performance.now()
+  })
+  const { code, stderr } = await rowmill(args(output), { env })
+  const seconds = (performance.now() - killedAt) / 1000
+  watched.close()
+  assert.equal(code, 3, stderr)
+  assert.match(stderr, /BROKER_FAILED.*to resume: rowmill run .*in\.csv/s)
+  assert.ok(seconds < 15, `it waited for ${seconds} s, as for a broker that comes back`)
 })
 
 test('a run that is resumed after its kept broker was removed with its topics has the same bytes', async t => {
