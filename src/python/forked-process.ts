@@ -4,10 +4,11 @@ import { realTime } from '../support/clock.ts'
 import { killIfSame, type ProcessIdentity } from '../support/process-identity.ts'
 import { newMark } from '../support/started-processes.ts'
 import { afterSilence } from './after-silence.ts'
+import { type OutputPipe, openOutputPipes } from './output-pipes.ts'
 import type { ProcessEnd, PythonProcess } from './python-process.ts'
 
 /** The connections to one process. All but `control` become its descriptors, `channel` two of them. */
-const PARTS = ['control', 'stdout', 'stderr', 'channel', 'lifeline'] as const
+const PARTS = ['control', 'channel', 'lifeline'] as const
 
 /** A fork server answers within this time, or it is killed, as when somebody stopped it. Then its processes end too. */
 const ANSWER_MS = 5_000
@@ -31,11 +32,15 @@ export async function forkPython(
   args: readonly string[],
   say: (text: string) => void,
 ): Promise<PythonProcess | null> {
-  const request = { mark: newMark(), args }
+  const outputs = openOutputPipes()
+  if (outputs === null) return null
+  const [stdout, stderr] = [outputs.stdout.readable, outputs.stderr.readable]
+  const pathOf = ({ descriptor }: OutputPipe) => `/proc/${process.pid}/fd/${descriptor}`
+  const request = { mark: newMark(), args, stdout: pathOf(outputs.stdout), stderr: pathOf(outputs.stderr) }
   const connections = openConnections(socket, request)
-  const [control, stdout, stderr, channel] = connections as [Socket, Socket, Socket, Socket, Socket]
+  const [control, channel] = connections as [Socket, Socket, Socket]
   const release = () => {
-    for (const connection of connections) connection.destroy()
+    for (const stream of [stdout, stderr, ...connections]) stream.destroy()
   }
   const forked = Promise.withResolvers<number | null>()
   const ended = Promise.withResolvers<ProcessEnd>()
@@ -57,6 +62,7 @@ export async function forkPython(
   }
   afterSilence(forked.promise, killSilent, { ms: ANSWER_MS, time: realTime })
   const pid = await forked.promise
+  outputs.handOver()
   if (pid === null) {
     release()
     return null

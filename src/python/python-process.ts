@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { markedEnvironment, newMark } from '../support/started-processes.ts'
+import { openOutputPipes } from './output-pipes.ts'
 
 /** How a process ended: one of both is null. */
 export interface ProcessEnd {
@@ -42,27 +43,33 @@ export interface SpawnOptions {
 
 /** Starts an interpreter. Descriptor 3 takes requests, 4 brings answers, 5 is the life-line. */
 export function spawnPython({ python, script, args, cwd, mark = newMark() }: SpawnOptions): PythonProcess {
+  const outputs = openOutputPipes()
+  const printsTo = outputs ? [outputs.stdout.descriptor, outputs.stderr.descriptor] : (['pipe', 'pipe'] as const)
   const child = spawn(python, [script, String(process.pid), ...args], {
     ...(cwd === undefined ? {} : { cwd }),
     env: markedEnvironment(mark),
     detached: true, // leads a process group
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', ...printsTo, 'pipe', 'pipe', 'pipe'],
   })
+  outputs?.handOver()
   const streams = (child.stdio ?? []) as unknown as (Readable & Writable)[] // a process that did not start may have none
-  const [, stdout, stderr, requests, answers] = streams
+  const stdout = outputs?.stdout.readable ?? streams[1]
+  const stderr = outputs?.stderr.readable ?? streams[2]
+  const [, , , requests, answers] = streams
   // The end of the process tells what went wrong. A broken pipe only tells that something did.
   for (const stream of streams) stream?.on('error', () => {})
+  const closed = [child, ...(outputs ? [outputs.stdout.readable, outputs.stderr.readable] : [])]
   return {
     ...{ pid: child.pid, mark, stdout, stderr, requests, answers },
     ended: endOf(child),
-    closed: new Promise(resolve => child.once('close', resolve)),
+    closed: Promise.all(closed.map(each => new Promise(resolve => each.once('close', resolve)))),
     // After the child is gone, its pid may belong to another process.
     kill() {
       const { pid, exitCode, signalCode } = child
       if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGKILL')
     },
     release() {
-      for (const stream of streams) stream?.destroy()
+      for (const stream of [stdout, stderr, ...streams]) stream?.destroy()
     },
   }
 }

@@ -90,7 +90,7 @@ test('the function sees the same in a process that was forked and in one that wa
     const alone = await look('alone', null, memoryMB)
     for (const each of forked) assert.deepEqual(each.seen, alone.seen)
     assert.equal(alone.seen['has its own mark'], true)
-    assert.equal(alone.seen.kinds[0], '/dev/null')
+    assert.deepEqual(alone.seen.kinds.slice(0, 3), ['/dev/null', 'pipe', 'pipe'])
     for (const key of ['pid', 'numpy', 'random'])
       assert.notEqual(forked[0].own[key], forked[1].own[key], `two processes have the same ${key}`)
     await forks.close()
@@ -113,6 +113,24 @@ test('answers and output of a forked process are those of its function, and the 
   assert.deepEqual(await forked.classify(BATCH), await alone.classify(BATCH))
   await forked.close()
   assert.equal(said.join(''), 'loaded\ncalled\n')
+})
+
+test('a process that the user code starts can write to /dev/stdout and /dev/stderr', async t => {
+  const code = [
+    'import subprocess',
+    'def classify_df(df):',
+    '    for name in ("/dev/stdout", "/dev/stderr", "/proc/self/fd/2"):',
+    '        subprocess.run(f"echo said > {name}", shell=True, check=True)',
+    '    return df',
+  ]
+  const target = join(testFolder(t, { 'c.py': code.join('\n') }), 'c.py')
+  for (const forks of [await serving(t, target), null]) {
+    let said = ''
+    const classifier = await started(t, { target, forks, onOutput: text => (said += text) })
+    await classifier.classify(BATCH)
+    await classifier.close()
+    assert.equal(said, 'said\n'.repeat(3))
+  }
 })
 
 test('the user code is not loaded in the server', async t => {

@@ -2,8 +2,8 @@
 The fork server: a host that has imported pandas, and forks a host for each worker before the user's code is loaded.
 
 A client makes one connection for each of PARTS, and begins each with a line of JSON: {"id", "part"}, on `control` also
-{"mark", "args"}. When all have come, the server forks. In the new process stdout, stderr, channel (as 3 and 4) and lifeline
-take the places that host.py knows. On `control` the server says {"pid"}, and when the process has ended {"exitCode",
+{"mark", "args", "stdout", "stderr"}, of which the last two are paths of pipes. When all have come, the server forks. In the
+new process the pipes, channel (as 3 and 4) and lifeline take the places that host.py knows. On `control` the server says {"pid"}, and when the process has ended {"exitCode",
 "signal"}. It kills a process as soon as its `control` ends.
 
 Only a process with one thread can fork safely. So this one uses no threads, and if it has others after the import, or if
@@ -18,8 +18,9 @@ import signal
 import socket
 import sys
 
-PARTS = ('control', 'stdout', 'stderr', 'channel', 'lifeline')
-PLACES = {'stdout': (1,), 'stderr': (2,), 'channel': (3, 4), 'lifeline': (5,)}
+PARTS = ('control', 'channel', 'lifeline')
+PLACES = {'channel': (3, 4), 'lifeline': (5,)}
+OUTPUTS = {'stdout': 1, 'stderr': 2}
 LIFELINE = 5
 # It marks what a process starts (src/support/started-processes.ts).
 MARK = 'ROWMILL_STARTED_BY'
@@ -145,18 +146,24 @@ class Server:
         """Whether this is the new process."""
         del self.wanted[request['id']]
         control, parent = request['control'], os.getpid()
+        outputs = {}
         try:
             check_mark(request['mark'])
+            # The client keeps them open until it hears the pid.
+            for name, place in OUTPUTS.items():
+                outputs[place] = os.open(request[name], os.O_WRONLY)
             pid = os.fork()
         except (OSError, ValueError):
             pid = None
         if pid == 0:
             os.setsid()
             self.die_with(parent)
-            self.take_places(request)
+            self.take_places(request, outputs)
             set_mark(request['mark'])
             reseed()
             return True
+        for output in outputs.values():
+            os.close(output)
         for part in PARTS if pid is None else PLACES:
             self.drop(request[part])
         if pid is not None:
@@ -164,13 +171,16 @@ class Server:
             say(control, {'pid': pid})
         return False
 
-    def take_places(self, request):
+    def take_places(self, request, outputs):
         """Gives the new process the descriptors and signals of a host, and nothing else of the server."""
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for part, places in PLACES.items():
             for place in places:
                 os.dup2(request[part].fileno(), place)
+        for place, output in outputs.items():
+            os.dup2(output, place)
+            os.close(output)
         for own in (self.listener, self.waker, self.woken, *self.known, *self.running):
             own.close()
 
