@@ -24,6 +24,8 @@ const MAX_RESTARTS = 3
 const PATIENCE_MS = 10_000
 /** How long a drained worker has for its last batch before it is killed. */
 const DRAIN_MS = 30_000
+/** The same in a pipeline of its run alone. OUT is complete by then, so nobody needs what a worker could still send. */
+const OWN_DRAIN_MS = 2000
 /** How long it waits for the verdict on a job. */
 const VERDICT_MS = 5000
 export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks' | 'lends' | 'forks'> {
@@ -125,9 +127,10 @@ export class Supervisor {
       if (how === 'kill') each.kill()
       else each.drain()
     const { judge } = this.#options
+    const isOwn = (this.#task?.ownPartitions ?? null) !== null
     const late = [
       setTimeout(() => void judge?.close('the workers leave'), VERDICT_MS),
-      setTimeout(() => processes.map(each => each.kill()), DRAIN_MS),
+      setTimeout(() => processes.map(each => each.kill()), isOwn ? OWN_DRAIN_MS : DRAIN_MS),
     ]
     if (how === 'drain') await gone // a verdict may still come
     await Promise.all([gone, judge?.close()])

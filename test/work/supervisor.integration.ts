@@ -14,7 +14,7 @@ import { publish } from '../../src/publish/publisher.ts'
 import { Supervisor, type SupervisorOptions } from '../../src/work/supervisor.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { memorySink } from '../helpers/pipeline.ts'
-import { descendants, type ProcessInfo, startedBy, untilGone } from '../helpers/processes.ts'
+import { descendants, freeze, type ProcessInfo, startedBy, untilGone } from '../helpers/processes.ts'
 import { python } from '../helpers/python.ts'
 import { until } from '../helpers/until.ts'
 
@@ -129,6 +129,20 @@ test('workers start together, report what they run on, and leave nothing when th
   assert.equal(all.length, 3)
   await supervisor.close('drain')
   await untilGone([...running, ...all])
+})
+
+test('a worker that stands still when its run is complete is killed after a moment', async t => {
+  const { supervisor, workers } = supervise(t, classifierFile(t, MARK).target)
+  const { pipeline, ends, written } = await pipelineFor(t, 400)
+  supervisor.work({ brokers: [await brokerAddress()] }, { pipeline, ownPartitions: 4 })
+  await Promise.race([ends(), supervisor.failed])
+  assert.deepEqual(written, marked(400))
+  const all = workers().flatMap(worker => [worker, ...startedBy(worker.pid)])
+  await freeze(workers()[0]!.pid)
+  const began = performance.now()
+  await supervisor.close('drain')
+  assert.ok(performance.now() - began < 15_000, 'nobody waited for it as for a last batch')
+  await untilGone(all)
 })
 
 // If the limit is too low for the threads of OpenBLAS, numpy hangs in a fork. In a process of its own it fails by name.
