@@ -43,7 +43,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
   try {
     // A run waits for three things, side by side: a worker with the classifier, a broker with the topics, and a scan of
     // the input. What none of them needs to start is loaded after they were started.
-    const supervisor = superviseWorkers(options, { progress, probe })
+    const supervisor = superviseWorkers(options, { progress, probe, signal })
     const starting = new StartingWorkers(supervisor, options)
     const launched = Promise.withResolvers<void>()
     const opening = openRunTopics(options, names, { signal, workers: starting.wanted, launched })
@@ -105,7 +105,10 @@ function newNames({ job, pipeline }: Settings): UnfinishedRun {
   return { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
 }
 
-function superviseWorkers(options: Settings, { progress, probe }: Pick<FlowParts, 'progress' | 'probe'>): Supervisor {
+function superviseWorkers(
+  options: Settings,
+  { progress, probe, signal }: Pick<FlowParts, 'progress' | 'probe'> & { signal: AbortSignal },
+): Supervisor {
   const { workers, python, classifier: target, batchRows, batchTimeout, classifierMemory, say } = options
   return new Supervisor({
     workers,
@@ -117,6 +120,7 @@ function superviseWorkers(options: Settings, { progress, probe }: Pick<FlowParts
     say,
     probe: Math.min(options.probe, FIRST_ROWS),
     judge: probe.ofWorkers,
+    signal,
     onOutput: text => options.onOutput(text),
     onBatch: rows => {
       probe.begin()

@@ -36,6 +36,8 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'
   readonly onBatch: (rows: number) => void
   /** Judges the jobs of the workers. Null: nobody does. */
   readonly judge?: JobProbe | null
+  /** Once it aborts, a worker that dies is not started again: a terminal signals the workers too. Default: never. */
+  readonly signal?: AbortSignal
   /** At most how many processes the workers share. Default: as many as cores, but at least 2. */
   readonly processes?: number
 }
@@ -194,7 +196,7 @@ export class Supervisor {
       void this.#leaveFor(worker)
       seat.leave()
     }
-    if (!this.#closing) this.#died(home, reason, how)
+    if (!this.#closing && !this.#options.signal?.aborted) this.#died(home, reason, how)
   }
 
   /** The others notice at once that they have more partitions. */

@@ -131,6 +131,18 @@ test('workers start together, report what they run on, and leave nothing when th
   await untilGone([...running, ...all])
 })
 
+test('a worker that dies once the command was told to stop is not started again', async t => {
+  const stop = new AbortController()
+  const { supervisor, workers, said } = supervise(t, classifierFile(t, MARK).target, { signal: stop.signal })
+  await until('both run', () => workers().length === 2)
+  const started = workers()
+  stop.abort()
+  for (const { pid } of started) process.kill(pid, 'SIGKILL')
+  await until('this process knows of their end', () => !started.some(({ pid }) => existsSync(`/proc/${pid}`)))
+  assert.deepEqual([said, workers()], [[], []])
+  await supervisor.close('kill')
+})
+
 test('a worker that stands still when its run is complete is killed after a moment', async t => {
   const { supervisor, workers } = supervise(t, classifierFile(t, MARK).target)
   const { pipeline, ends, written } = await pipelineFor(t, 400)

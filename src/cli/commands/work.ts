@@ -49,7 +49,7 @@ export const workCommand = defineCommand({
       const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
       const open = () => openProbe(classifier)
       const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
-      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, judge })
+      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, judge, signal })
       supervisor.start()
       const ended = new AbortController()
       const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
