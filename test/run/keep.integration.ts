@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { keptFiles, runsIn } from '../../src/broker/kept/kept-folder.ts'
 import { identify, isAlive } from '../../src/support/process-identity.ts'
-import { rowmill } from '../helpers/cli.ts'
+import { BIN, rowmill, startProgram } from '../helpers/cli.ts'
 import { placeForRuns } from '../helpers/kept-runs.ts'
+import { descendants } from '../helpers/processes.ts'
 import { serialJob } from '../helpers/serial.ts'
 import { until } from '../helpers/until.ts'
 
@@ -58,4 +60,25 @@ test('what a killed run left is deleted once the run was discarded; broker --sto
   assert.deepEqual(await stop(), { code: 0, signal: null, stdout: '', stderr: 'rowmill: the kept Kafka has ended\n' })
   assert.equal(isAlive(keeper), false)
   assert.match((await stop()).stderr, /there is no kept Kafka/)
+})
+
+/** Starts a command that has two locks, as `( flock 9; flock 200; COMMAND ) 9>FIRST 200>SECOND` does. */
+const WITH_LOCKS = 'exec 9>"$1" 200>"$2"; flock -n 9 && flock -n 200 && shift 2 && exec "$@"'
+
+test('a kept broker holds no lock of the script that called the run, and has no variable of it that it does not need', async t => {
+  const { folder, input, env, look } = placeForRuns(t)
+  const locks = [join(folder, 'first.lock'), join(folder, 'second.lock')]
+  const run = ['run', input, join(folder, 'out.csv'), '--keep', '--classifier', CLASSIFIER, '--workers', '1']
+  const words = ['-c', WITH_LOCKS, 'bash', ...locks, process.execPath, BIN, ...run]
+  const { code, stderr } = await startProgram('bash', words, { env: { ...env, SECRET_TOKEN: 'abc' } }).finished
+  assert.equal(code, 0, stderr)
+  const { pid } = await look()
+  const left = [pid, ...descendants(pid).map(({ pid }) => pid)]
+  assert.ok(left.length >= 3, 'its keeper, a guard and a JVM')
+  for (const lock of locks) execFileSync('flock', ['-n', lock, 'true'])
+  for (const each of left) {
+    const variables = readFileSync(`/proc/${each}/environ`, 'utf8').split('\0')
+    assert.ok(variables.some(variable => variable.startsWith('PATH=')))
+    assert.ok(!variables.some(variable => variable.includes('SECRET_TOKEN')))
+  }
 })

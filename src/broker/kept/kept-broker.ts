@@ -1,8 +1,5 @@
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
-import { dirname, extname } from 'node:path'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { errorFromRecord, RowmillError } from '../../errors.ts'
 import { withLock } from '../../support/file-lock.ts'
 import { makeFolder } from '../../support/make-folder.ts'
@@ -18,8 +15,8 @@ import { lastWords } from '../last-words.ts'
 import { untilReady } from '../readiness.ts'
 import type { LocalBroker } from '../running-broker.ts'
 import { type Visit, visit } from './door.ts'
-import type { FromKeeperProcess, KeeperArguments } from './keeper-process.ts'
 import { faultOf, keptFiles } from './kept-folder.ts'
+import { startKeeper } from './start-keeper.ts'
 
 /** How long a broker stays after its last run. */
 const IDLE_MS = 10 * 60_000
@@ -119,32 +116,6 @@ async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | '
     return await visit(door, 'use')
   }
   return await withLock(starting, limit, () => {}, start)
-}
-
-/** Starts a process that outlives this one. It needs none of our variables: some hold secrets. */
-async function startKeeper(args: KeeperArguments, limit: AbortSignal): Promise<void> {
-  const entry = fileURLToPath(new URL(`./keeper-process${extname(import.meta.filename)}`, import.meta.url))
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ROWMILL_')))
-  const child = fork(entry, [JSON.stringify(args)], {
-    cwd: '/',
-    detached: true,
-    env,
-    execArgv: [],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-  })
-  try {
-    const ended = once(child, 'exit', { signal: limit }).then(() => null)
-    const [said] = (await Promise.race([once(child, 'message', { signal: limit }), ended])) ?? [null]
-    const message = said as FromKeeperProcess | null
-    if (message === null) throw new Error('the keeper of the local Kafka ended')
-    if (message.type === 'failed') throw new Error(message.error.message)
-  } catch (error) {
-    child.kill('SIGTERM') // it starts what nobody waits for
-    throw error
-  } finally {
-    if (child.connected) child.disconnect()
-    child.unref()
-  }
 }
 
 function usedBy({ state, over, leave }: Visit, folder: string): KeptBroker {
