@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { abandonRun, keptFiles, keptFolder, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
@@ -23,6 +23,18 @@ test('nobody needs a run that is complete, although its process and its file are
   const { kept } = await noted(t)
   await abandonRun(kept, 'mine')
   assert.deepEqual(await runsIn(kept), ABANDONED)
+})
+
+test('a note that is open stays as it was while a new one is written: nobody reads a part of one', async t => {
+  const { kept, note } = await noted(t)
+  const before = readFileSync(note, 'utf8')
+  const open = openSync(note, 'r')
+  try {
+    await abandonRun(kept, 'mine')
+    assert.equal(readFileSync(open, 'utf8'), before)
+  } finally {
+    closeSync(open)
+  }
 })
 
 test('a run is needed although its folder is missing, if that was on a disk that is not mounted now', async t => {
@@ -58,5 +70,5 @@ async function noted(t: TestContext) {
       note,
       JSON.stringify({ ...JSON.parse(readFileSync(note, 'utf8')), owner: { pid: 0, start: '' }, ...more }),
     )
-  return { kept, runFile, end }
+  return { kept, runFile, note, end }
 }
