@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { forgetRun, noteRun, runsIn } from '../../src/broker/kept/kept-folder.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
-import { isAlive } from '../../src/support/process-identity.ts'
+import { commandLine, isAlive } from '../../src/support/process-identity.ts'
 import { testFolder } from '../helpers/cli.ts'
 import { jvmOf, keptPlace, listTopics, untilEnded } from '../helpers/kept-place.ts'
-import { descendants, freeze } from '../helpers/processes.ts'
+import { descendants, freeze, type ProcessInfo, untilGone } from '../helpers/processes.ts'
 
 test('a broker that is frozen is replaced for its only user, and one that was killed is started anew', async t => {
   const place = keptPlace(t, 60_000)
@@ -48,6 +48,20 @@ test('a keeper that is frozen costs a run no more than its patience: the run sta
   const why = await place.tryOpen()
   process.kill(keeper.pid, 'SIGCONT')
   assert.equal(why, 'the kept Kafka does not answer')
+})
+
+test('a keeper that is frozen while it starts: the run says that the broker is not ready, and starts its own', async t => {
+  const place = keptPlace(t, 60_000)
+  const found = () => descendants(process.pid).find(({ pid }) => commandLine(pid)?.includes('keeper-process'))
+  let keeper: ProcessInfo | undefined
+  const onLaunched = () => {
+    keeper = found()
+    process.kill(keeper!.pid, 'SIGSTOP')
+  }
+  const why = await place.tryOpen({ startMs: 2000, onLaunched })
+  process.kill(keeper!.pid, 'SIGCONT')
+  await untilGone([keeper!])
+  assert.equal(why, 'the kept Kafka is not ready after 2 s')
 })
 
 test('a broker whose guard was killed ends, the run that uses it is told, and the next run gets a new one', async t => {

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { visit } from '../../src/broker/kept/door.ts'
-import { type KeptBroker, openKeptBroker } from '../../src/broker/kept/kept-broker.ts'
+import { type KeptBroker, type KeptBrokerOptions, openKeptBroker } from '../../src/broker/kept/kept-broker.ts'
 import { keptFiles } from '../../src/broker/kept/kept-folder.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { identify, isAlive, type ProcessIdentity } from '../../src/support/process-identity.ts'
@@ -16,7 +16,8 @@ export function keptPlace(t: TestContext, idleMs: number) {
   const { place: folder } = keptState(t, made => join(made, 'state', 'broker'))
   mkdirSync(dirname(folder))
   const load = { partitions: 8, workers: 2 }
-  const tryOpen = () => openKeptBroker({ folder, load, idleMs, signal: t.signal, say: text => t.diagnostic(text) })
+  const tryOpen = (more: Pick<KeptBrokerOptions, 'startMs' | 'onLaunched'> = {}) =>
+    openKeptBroker({ folder, load, idleMs, signal: t.signal, say: text => t.diagnostic(text), ...more })
   const open = async () => {
     const broker = await tryOpen()
     assert.ok(typeof broker !== 'string', `${broker}`)

@@ -22,7 +22,7 @@ import { startKeeper } from './start-keeper.ts'
 const IDLE_MS = 10 * 60_000
 /** A broker that is there answers within this time. */
 const ANSWER_MS = 3000
-/** So long a run waits until another one has started the broker. Then it starts its own. */
+/** So long a run waits until it or another one has started the broker. Then it starts its own. */
 const START_MS = 30_000
 /** One run may have this share of the open files of the broker. */
 const SHARE = 1 / 4
@@ -36,6 +36,7 @@ export interface KeptBrokerOptions {
   /** Called once a broker has been found, or its keeper was started. It may be called again. */
   readonly onLaunched?: () => void
   readonly idleMs?: number
+  readonly startMs?: number
 }
 
 /** A broker that other runs use too. `close` and `kill` only leave it. */
@@ -100,13 +101,14 @@ async function answers({ state }: Visit, signal: AbortSignal): Promise<boolean> 
   return answered
 }
 
-/** Runs that start at once: one starts the broker, and the others wait for it. */
+/** Runs that start at once: one starts the broker, and the others wait for it. Throws if that takes too long. */
 async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | 'nobody' | 'silent'> {
-  const { folder, signal, say, onLaunched, idleMs = IDLE_MS } = options
+  const { folder, signal, say, onLaunched, idleMs = IDLE_MS, startMs = START_MS } = options
   const { door, starting } = keptFiles(folder)
   const prepared = await prepareKafka(say, signal)
   await makeFolder(dirname(folder), PRIVATE_FOLDER)
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(START_MS)])
+  const patience = AbortSignal.timeout(startMs)
+  const limit = AbortSignal.any([signal, patience])
   const start = async () => {
     const started = await visit(door, 'use')
     if (started !== 'nobody') return started
@@ -115,7 +117,12 @@ async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | '
     await starting
     return await visit(door, 'use')
   }
-  return await withLock(starting, limit, () => {}, start)
+  try {
+    return await withLock(starting, limit, () => {}, start)
+  } catch (error) {
+    if (!patience.aborted || (error as Error).name !== 'AbortError') throw error
+    throw new Error(`the kept Kafka is not ready after ${startMs / 1000} s`, { cause: error })
+  }
 }
 
 function usedBy({ state, over, leave }: Visit, folder: string): KeptBroker {
