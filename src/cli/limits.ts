@@ -1,7 +1,8 @@
 import { constants } from 'node:os'
 import { RowmillError } from '../errors.ts'
 import type { Say } from '../support/say.ts'
-import { Terminal } from './terminal.ts'
+import { commandLine } from '../support/shell.ts'
+import { Terminal, writeError } from './terminal.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -19,6 +20,8 @@ export interface Session {
   readonly say: Say
   /** Aborts at the time-out and at the first signal. */
   readonly signal: AbortSignal
+  /** Gives the words of the command that resumes this one. A second signal logs it, since `act` can report nothing then. */
+  resumesWith(words: () => readonly string[]): void
 }
 
 /**
@@ -33,7 +36,10 @@ export async function withinLimits<T>(
   const terminal = new Terminal(options)
   const limits = new Limits(when, options.timeout ?? null)
   try {
-    return await act({ terminal, say: message => terminal.say(message), signal: limits.signal })
+    const resumesWith = (words: () => readonly string[]) => {
+      limits.resume = words
+    }
+    return await act({ terminal, say: message => terminal.say(message), signal: limits.signal, resumesWith })
   } finally {
     terminal.close()
     limits.close()
@@ -42,6 +48,8 @@ export async function withinLimits<T>(
 
 /** What ends a command from outside: its time-out, and signals. A second signal exits at once, without cleaning up. */
 class Limits {
+  /** Null: nothing can be resumed. */
+  resume: (() => readonly string[]) | null = null
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout | null = null
   #signalledAt = Number.NEGATIVE_INFINITY
@@ -52,7 +60,7 @@ class Limits {
       const sinceFirst = performance.now() - this.#signalledAt
       if (sinceFirst < SAME_SIGNAL_MS) return
       this.#signalledAt = performance.now()
-      if (this.#stop.signal.aborted) process.exit(exitCodeOf(signal))
+      if (this.#stop.signal.aborted) this.#exit(signal)
       this.#stop.abort(new RowmillError('INTERRUPTED', `interrupted by ${signal} ${when}`, { signal }))
     }
     if (timeoutSeconds !== null) {
@@ -64,6 +72,12 @@ class Limits {
 
   get signal(): AbortSignal {
     return this.#stop.signal
+  }
+
+  #exit(signal: NodeJS.Signals): never {
+    writeError(`rowmill: interrupted by ${signal} before everything was closed [INTERRUPTED]\n`)
+    if (this.resume) writeError(`rowmill: to resume: ${commandLine(this.resume())}\n`)
+    process.exit(exitCodeOf(signal))
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { brokerAddress } from '../helpers/broker.ts'
 import { startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
-import { descendants, infoOf, type ProcessInfo, untilGone } from '../helpers/processes.ts'
+import { descendants, freeze, infoOf, type ProcessInfo, untilGone } from '../helpers/processes.ts'
 import { python } from '../helpers/python.ts'
 import { serialJob } from '../helpers/serial.ts'
 
@@ -91,6 +91,22 @@ test('a closed terminal ends a run with 129, leaving no process and all that --r
   await untilGone(below)
   const resumed = await startRowmill(['run', '--resume', output]).finished
   assert.equal(resumed.code, 0, resumed.stderr)
+})
+
+test('a second signal ends a run that still waits for its broker, with the line that resumes it', async t => {
+  const { child, finished, below } = await runAtWork(t)
+  child.stderr.resume()
+  await freeze(below.find(({ name }) => name === 'java')!.pid)
+  child.kill('SIGINT')
+  const again = setInterval(() => child.kill('SIGTERM'), 50) // the first ones count as the same signal
+  const { code, stderr } = await finished
+  clearInterval(again)
+  assert.equal(code, 143, stderr)
+  assert.match(
+    stderr,
+    /interrupted by SIGTERM before everything was closed \[INTERRUPTED\]\nrowmill: to resume: rowmill run --resume .*out\.csv\n$/,
+  )
+  await untilGone(below)
 })
 
 test('Ctrl-C during the import and the broker startup leaves no process and no file', async t => {

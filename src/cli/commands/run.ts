@@ -165,6 +165,9 @@ interface RunParts {
 async function runToEnd(parts: RunParts, session: Session): Promise<number> {
   const { input, output, options, sink, runFile, unfinished } = parts
   let kept = unfinished !== null
+  // run.json keeps no password. The file may have one.
+  const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
+  if (runFile) session.resumesWith(() => (runFile.exists ? again : sameCommand()))
   const onBegin = (run: UnfinishedRun) =>
     runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
   const onOpen = async (run: UnfinishedRun) => {
@@ -182,8 +185,6 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
     await tellReport(report, options, session.say)
     return report.rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
   } catch (error) {
-    // run.json keeps no password. The file may have one.
-    const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
     if (kept && leavesJob(error)) throw withResumeCommand(error, again)
     if (kept && isCurable(error)) throw withCure(error, again)
     if (unfinished && isOfOtherInput(error)) throw withResumeCommand(error, again)
