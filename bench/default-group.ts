@@ -1,6 +1,6 @@
 /**
  * How much longer `run` takes on a Kafka whose consumer groups have Kafka's default settings than on one with those of the local
- * broker, in turns. Node 24: `node bench/default-group.ts [--rows 3000] [--rounds 3]`.
+ * broker, in turns.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -8,9 +8,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startLocalBroker } from '../src/broker/local-broker.ts'
+import { answerHelp } from './usage.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const DEFAULTS = { 'group.initial.rebalance.delay.ms': 3000 }
+answerHelp('node bench/default-group.ts [--rows 3000] [--rounds 3]')
 const { values } = parseArgs({
   options: { rows: { type: 'string', default: '3000' }, rounds: { type: 'string', default: '3' } },
 })

@@ -1,7 +1,6 @@
 /**
  * Measures every figure that rowmill states about its speed, each beside what it is compared with, in turns, with every
  * output compared. Prints every run; `--write` replaces the sections of these parts in bench/results.md.
- * npm run bench -- [--list] [--only NAME,NAME] [--rows 10000,30000] [--rounds 3] [--beside COMMIT] [--write] [--file FILE]
  */
 
 import { loadavg } from 'node:os'
@@ -13,7 +12,11 @@ import { ROOT } from './contenders.ts'
 import { choose } from './part.ts'
 import { PARTS } from './parts/index.ts'
 import { inWords, place, writeSection } from './report.ts'
+import { answerHelp } from './usage.ts'
 
+answerHelp(
+  'npm run bench -- [--list] [--only NAME,NAME] [--rows 10000,30000] [--rounds 3] [--beside COMMIT] [--write] [--file FILE]',
+)
 const { values } = parseArgs({
   options: {
     list: { type: 'boolean', default: false },

@@ -3,7 +3,6 @@
  * makes them, learn + cut + prove of the same file, without and with --low-memory, and the CSV source, which reads text
  * without --read. In turns, each in a process of its own. Then what memory a call that says every dtype takes for as many
  * rows and for three times as many. --wide N repeats the five columns N times.
- * node bench/read.ts [--rows 1000000] [--wide 1] [--pairs 5] [--write]
  */
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
@@ -11,6 +10,7 @@ import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { preparePython } from '../scripts/prepare-machine.ts'
+import { answerHelp } from './usage.ts'
 
 interface Once {
   readonly rows: number
@@ -20,6 +20,7 @@ interface Once {
 }
 
 const ROOT = join(import.meta.dirname, '..')
+answerHelp('node bench/read.ts [--rows 1000000] [--wide 1] [--pairs 5] [--write]')
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },

@@ -3,7 +3,6 @@
  * second. Contenders are rowmill, a pass-through in Kafka Streams, and nothing, interleaved on one warm broker. Also
  * measures what pandas adds, and how long results pause when a worker joins or leaves. Prints every run; `--write`
  * makes bench/latency.md from it.
- * npm run bench:latency -- [--seconds 20] [--rounds 3] [--joins 5] [--only streams,direct,pandas,joins] [--write]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
@@ -12,6 +11,7 @@ import { parseArgs } from 'node:util'
 import { preparePython } from '../../scripts/prepare-machine.ts'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import { defaultPartitions } from '../../src/pipeline/default-partitions.ts'
+import { answerHelp } from '../usage.ts'
 import * as contenders from './contenders.ts'
 import { type Contender, type Place, startRowmill } from './contenders.ts'
 import { type Gaps, measureGaps } from './join-leave.ts'
@@ -27,6 +27,9 @@ const WARM_ROWS_PER_SECOND = 3000
 /** Before each run, not counted, because the job is new to the workers. */
 const FIRST_SECONDS = 1
 
+answerHelp(
+  'npm run bench:latency -- [--seconds 20] [--rounds 3] [--joins 5] [--only streams,direct,pandas,joins] [--write]',
+)
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '20' },

@@ -2,7 +2,6 @@
  * Measures what TLS and each codec cost, with rows that only pass through. Each way runs in pairs with plaintext without a
  * codec, right before or right after it by turns, on one warm broker. Every output is compared. Prints every pair;
  * `--write` makes bench/transport.md from them.
- * npm run bench:transport -- [--rows 1000000] [--pairs 6] [--only gzip,mTLS] [--write]
  */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { cpus, loadavg, tmpdir } from 'node:os'
@@ -13,6 +12,7 @@ import { brokerFiles } from '../../src/broker/jvm/broker-files.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { SecuredBroker } from '../../test/helpers/secured-broker.ts'
 import { measure } from '../measure.ts'
+import { answerHelp } from '../usage.ts'
 import type { Cost, Pair } from './pairs.ts'
 import { describePair, writeReport } from './report.ts'
 import { Runs } from './runs.ts'
@@ -22,6 +22,7 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Of each way before the first pair, so that the broker's JVM has compiled what it needs. */
 const WARM_RUNS = 2
 
+answerHelp('npm run bench:transport -- [--rows 1000000] [--pairs 6] [--only gzip,mTLS] [--write]')
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
