@@ -407,6 +407,12 @@ test('output of a program that is not Python is not mistaken for answers of a cl
   assert.deepEqual(said, [])
 })
 
+test('a code that ends its process while it is imported is named, and not the interpreter', async t => {
+  const folder = await folderWith(t, { 'leaves.py': 'import os\nos._exit(3)\n' })
+  const error = await failure(startOnly(join(folder, 'leaves.py')), 'CLASSIFIER_UNLOADABLE', 'exit code 3', 'leaves.py')
+  assert.doesNotMatch(error.message, /interpreter|--python/)
+})
+
 test('an interpreter that is missing, not Python, or without pandas is PYTHON_UNUSABLE with a cure', async t => {
   const folder = await folderWith(t, {
     'no-site': `#!/bin/sh\nexec '${PYTHON}' -S "$@"\n`,

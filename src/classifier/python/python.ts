@@ -124,8 +124,11 @@ export class PythonClassifier implements RowsClassifier {
 
   #died(end: PythonEnd): RowmillError {
     const { python, target } = this.#options
-    if (this.#hello === null && end.facts.signal === null)
-      return endedEarly(python, end, `classifier ${target} was imported`)
+    if (this.#hello === null && end.facts.signal === null) {
+      if (!end.begun) return endedEarly(python, end, `classifier ${target} was imported`)
+      const message = `the process ended with ${end.how} while it imported classifier ${target}. ${end.said}`
+      return new RowmillError('CLASSIFIER_UNLOADABLE', message, { ...end.facts })
+    }
     const when = this.#hello === null ? ' before it was imported' : ''
     const message = `the process of classifier ${target} ended with ${end.how}${when}${end.guess}. ${end.said}`
     return new RowmillError('CLASSIFIER_DIED', message, end.facts)
