@@ -32,7 +32,7 @@ function setVariable(t: TestContext, name: string, value: string): void {
 function server(
   t: TestContext,
   target: string,
-  more: Partial<Pick<ForkServerOptions, 'say' | 'time'>> = {},
+  more: Partial<Pick<ForkServerOptions, 'python' | 'say' | 'time'>> = {},
 ): ForkServer {
   const forks = openForkServer({ target, python: PYTHON, say: text => assert.fail(text), ...more })
   assert.ok(forks)
@@ -131,6 +131,23 @@ test('a process that the user code starts can write to /dev/stdout and /dev/stde
     await classifier.close()
     assert.equal(said, 'said\n'.repeat(3))
   }
+})
+
+test('an interpreter may be a wrapper that starts Python as its child', async t => {
+  const python = join(testFolder(t), 'python')
+  writeFileSync(python, `#!/bin/sh\n'${PYTHON}' "$@"\nexit $?\n`, { mode: 0o755 })
+  const target = fixture('good.py:a_float')
+  const forks = server(t, target, { python })
+  assert.notEqual(await forks.address, null)
+  for (const address of [null, forks.address]) {
+    const classifier = new PythonClassifier({ python, target, onOutput: text => assert.fail(text), forks: address })
+    t.after(() => classifier.close())
+    await classifier.start()
+    assert.equal((await classifier.classify(BATCH)).rows.length, 1)
+    await classifier.close()
+  }
+  await forks.close()
+  assert.deepEqual(pythons(), [])
 })
 
 test('the user code is not loaded in the server', async t => {

@@ -56,9 +56,20 @@ def die_with(parent, by=signal.SIGKILL):
         ctypes.CDLL(None).prctl(parent_death_signal, by, 0, 0, 0)
     except (AttributeError, OSError):
         return
-    # If the parent died before the call, no signal will come.
-    if os.getppid() != parent:
+    # If the parent died before the call, no signal will come. A wrapper without `exec` stands between it and us: the kernel then
+    # ends this process with the wrapper, and the life-line with the parent.
+    if os.getppid() != parent and not is_running(parent):
         os._exit(1)
+
+
+def is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def flush_output():
