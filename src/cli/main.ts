@@ -34,8 +34,9 @@ function tellError(thrown: unknown, showsStack: boolean): number {
   // The code is at the end of the first line, because a traceback may follow it.
   writeError(`rowmill: ${error.message.replace(/\n|$/, end => ` [${error.code}]${end}`)}\n`)
   if (error.code === 'INTERNAL' && showsStack) writeError(`${(error.cause as Error).stack}\n`)
-  const { signal, resume, cure } = error.facts
+  const { signal, resume, again, cure } = error.facts
   if (resume) writeError(`rowmill: to resume: ${resume}\n`)
+  if (again) writeError(`rowmill: to start again: ${again}\n`)
   if (cure) writeError(`rowmill: once the classifier is repaired${cure}\n`)
   return error.code === 'INTERRUPTED' && signal ? exitCodeOf(signal as NodeJS.Signals) : error.exitCode
 }

@@ -12,6 +12,11 @@ export function withResumeCommand(thrown: unknown, words: readonly string[]): Ro
   return withFacts(thrown, { resume: commandLine(words) })
 }
 
+/** The same for a command that ended before there was a job: it starts again from the first row. */
+export function withSameCommand(thrown: unknown): RowmillError {
+  return withFacts(thrown, { again: commandLine(sameCommand()) })
+}
+
 /** The same for a job whose classifier must be repaired first. */
 export function withCure(thrown: unknown, words: readonly string[]): RowmillError {
   return withFacts(thrown, { cure: `, resume with: ${commandLine(words)}` })

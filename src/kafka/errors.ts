@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import { type Clock, monotonicMs } from '../support/clock.ts'
 import { isOfAdvertised } from './advertised.ts'
+import { isStopped } from './contact.ts'
 import { refusalOf } from './refusal.ts'
 import { isTokenUnavailable } from './tokens.ts'
 import type { TopicPartition } from './topic-partition.ts'
@@ -136,7 +137,7 @@ export async function patiently<T>(
       if (silence && lastsMs > silenceMs) throw silent(error)
       const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? TOPIC_PATIENCE_MS : LEADER_PATIENCE_MS
       if (!retriable || (!silence && lastsMs > patienceMs)) {
-        const message = code === 'TOPIC_UNUSABLE' ? `the broker refuses a request: ${text}` : text
+        const message = code === 'TOPIC_UNUSABLE' && !isStopped(error) ? `the broker refuses a request: ${text}` : text
         throw new RowmillError(code, message, { type }, { cause: error })
       }
       await sleep(pauseMs, undefined, { signal }).catch(() => {})

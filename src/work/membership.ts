@@ -70,6 +70,7 @@ export class Membership {
   #stopLooking = () => {}
   #groupLost = false
   #hasJoined = false
+  #saidNoPartition = false
 
   private constructor(
     connection: PipelineConnection,
@@ -221,8 +222,11 @@ export class Membership {
     if (this.#groupLost) say(`worker ${name} ${this.#hasJoined ? 'is back in' : 'has joined'} its group`)
     this.#groupLost = false
     this.#hasJoined = true
-    if (given.length === 0 && this.reopened === null)
-      say(`worker ${name} stays idle: other workers have all partitions of ${this.#topics.join(' and ')}`)
+    if (given.length === 0 && this.reopened === null && !this.#saidNoPartition) {
+      // It may get batches of other workers of its command (lending-desk.ts), so it is not idle.
+      say(`worker ${name} has no partition: other workers have all partitions of ${this.#topics.join(' and ')}`)
+      this.#saidNoPartition = true
+    }
     const assigning = this.feed.assign(offsets.map(at => this.#within(at)))
     this.#assignment.abort() // its queues are closed, so nobody waits for what it was to find
     this.#assignment = new AbortController()

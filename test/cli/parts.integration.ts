@@ -250,7 +250,7 @@ test('without progress each part logs what it waits for', { concurrency: 2 }, as
       assert.equal(code, 0, stderr)
       const working = startRowmill(['work', '--classifier', CLASSIFIER, '--workers', '3'], hurried(cli))
       t.after(() => working.child.kill('SIGKILL'))
-      const idle = /worker \S+ stays idle: other workers have all partitions of \S+\.rows and \S+\.bulk/
+      const idle = /worker \S+ has no partition: other workers have all partitions of \S+\.rows and \S+\.bulk/
       await says(working, [idle, /nothing to classify/])
     },
   )

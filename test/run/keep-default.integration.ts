@@ -43,17 +43,19 @@ test('a run leaves its Kafka unless --no-keep or ROWMILL_KEEP=false says otherwi
     const args = ['run', place.input, join(place.folder, output), '--classifier', CLASSIFIER, '--workers', '1']
     const { code, stderr } = await rowmill([...args, ...options], { env: { ...env, ...more } })
     assert.equal(code, 0, stderr)
+    return stderr
   }
   const doctor = async () => /^.* kept-broker .*$/m.exec((await rowmill(['doctor'], { env })).stdout)?.[0]
-  await run('alone.csv', ['--no-keep'])
+  const started = /^rowmill: started a local Kafka: it stays for 10 minutes after its last run \(--no-keep: /m
+  assert.doesNotMatch(await run('alone.csv', ['--no-keep']), started)
   await run('false.csv', [], { ROWMILL_KEEP: 'false' })
   assert.equal(existsSync(place.env.XDG_STATE_HOME), false)
   assert.match((await doctor())!, /^ok +kept-broker +no local Kafka was left by a run$/)
-  await run('kept.csv', [])
+  assert.match(await run('kept.csv', []), started)
   const { port } = await place.look()
   const line = `^ok +kept-broker +a local Kafka that a run left: 127\\.0\\.0\\.1:${port}, data in ${place.kept}, ends in 10 min\\.`
   assert.match((await doctor())!, new RegExp(line))
-  await run('with-keep.csv', ['--keep'])
+  assert.doesNotMatch(await run('with-keep.csv', ['--keep']), started)
   assert.equal((await place.look()).port, port)
 })
 
@@ -111,6 +113,7 @@ test('Ctrl-C while a run starts the Kafka that stays ends both, and leaves nothi
   child.kill('SIGINT')
   const { code, stderr } = await finished
   assert.equal(code, 130, stderr)
+  assert.match(stderr, /\[INTERRUPTED\]\nrowmill: to start again: rowmill run \S+ \S+ --keep [^\n]*\n$/)
   await untilEnded(jvm!)
   await untilEnded(keeper!)
   const again = await rowmill(args, { env })

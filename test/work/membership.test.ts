@@ -138,13 +138,22 @@ test('partitions without room for their results are left out until there is room
   await until(() => membership.assigned.length === 2)
 })
 
-test('a worker without a partition logs that it stays idle', async t => {
+test('a worker without a partition logs that, once', async t => {
   const { join } = await groupOf(t)
   const members = [await join(), await join(), await join()]
   await until(() => members.some(({ said }) => said.length > 0))
   assert.match(
     members.flatMap(({ said }) => said)[0]!,
-    /worker w stays idle: other workers have all partitions of p\.rows/,
+    /worker w has no partition: other workers have all partitions of p\.rows/,
+  )
+  // The next worker without one logs it after a new assignment, which every worker gets.
+  for (let count = 2; count <= 4; count++) {
+    members.push(await join())
+    await until(() => members.flatMap(({ said }) => said).length >= count)
+  }
+  assert.deepEqual(
+    members.map(({ said }) => said.length).toSorted((a, b) => a - b),
+    [0, 0, 1, 1, 1, 1],
   )
 })
 

@@ -115,6 +115,9 @@ async function startUnlessStarted(options: KeptBrokerOptions): Promise<Visit | '
     const starting = startKeeper({ folder, prepared, idleMs }, limit)
     onLaunched?.()
     await starting
+    say(
+      `started a local Kafka: it stays for ${idleMs / 60_000} minutes after its last run (--no-keep: it ends with the run)`,
+    )
     return await visit(door, 'use')
   }
   try {

@@ -27,7 +27,7 @@ import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
-import { sameCommand, withConfigAgain, withCure, withResumeCommand } from '../resume-command.ts'
+import { withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
 import {
   checkOptions,
@@ -191,7 +191,7 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
     if (unfinished && toRowmillError(error).code === 'USAGE') throw error // nothing was resumed, so all stays as it was
     if (!isOfOutput(error)) await discard(sink, runFile)
     // Before there is a job, the same command starts over.
-    throw runFile && BEFORE_JOB.includes(toRowmillError(error).code) ? withResumeCommand(error, sameCommand()) : error
+    throw runFile && BEFORE_JOB.includes(toRowmillError(error).code) ? withSameCommand(error) : error
   }
 }
 
