@@ -27,7 +27,7 @@ import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
-import { withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
+import { sameCommand, withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
 import { RunFile } from '../run-file.ts'
 import {
   checkOptions,
