@@ -101,7 +101,7 @@ test('a collector that is killed resumes with the same bytes and the same count 
   const { cli, env, input, out, target, expected, rowsOut } = await place(t)
   exits(await cli('publish', input, '--job', 'w', '--rows', 'any', '--batch-rows', '20'), 0)
   exits(await cli('work', '--classifier', target, '--workers', '1', '--until-done', 'w'), 0)
-  const crash = { ROWMILL_CRASH: `rows-written:9 ${out}.crashed` }
+  const crash = { ROWMILL_CRASH: `rows-written:2 ${out}.crashed` }
   const killed = await rowmill(['collect', out, '--job', 'w'], { env: { ...env, ...crash } })
   assert.equal(killed.signal, 'SIGKILL', killed.stderr)
   const collected = await cli('collect', out, '--job', 'w', '--output', 'json')
