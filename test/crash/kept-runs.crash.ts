@@ -45,7 +45,7 @@ test('a run whose broker is killed before it has its topics ends at once, with t
   const seconds = (performance.now() - killedAt) / 1000
   watched.close()
   assert.equal(code, 3, stderr)
-  assert.match(stderr, /BROKER_FAILED.*to resume: rowmill run .*in\.csv/s)
+  assert.match(stderr, /BROKER_FAILED.*to start again: rowmill run .*in\.csv/s)
   assert.ok(seconds < 15, `it waited for ${seconds} s, as for a broker that comes back`)
 })
 

@@ -120,7 +120,7 @@ test('a reader that is killed ends the command with one clear line and the comma
   const { code, stderr } = await finished
   assert.equal(code, 1, stderr)
   assert.match(stderr, /^rowmill: the process that reads .*in\.csv ended with signal SIGKILL \(.*\[READER_DIED\]$/m)
-  assert.match(stderr, /\nrowmill: to resume: rowmill run .*in\.csv .*never_ends[^\n]*\n$/)
+  assert.match(stderr, /\nrowmill: to start again: rowmill run .*in\.csv .*never_ends[^\n]*\n$/)
   await untilGone(below)
   assert.deepEqual(readdirSync(folder).sort(), ['in.csv', 'tmp'])
 })
