@@ -60,7 +60,7 @@ test('no container is started where topics must be kept', async t => {
   await assert.rejects(startLocalBroker({ dataDir: join(process.env['PATH'], 'data') }), refusal)
 })
 
-test('a private Kafka in a container has every setting of the local one, except where it listens and writes', () => {
+test('a private Kafka in a container has every setting of the local one, except where it listens and writes, and what JMX shows', () => {
   const login = newLogin()
   const node = { ports: { broker: 20_001, controller: 20_002 }, login }
   const environment = { ...containerEnvironment('id', node), ...containerSecrets(login) }
@@ -71,7 +71,7 @@ test('a private Kafka in a container has every setting of the local one, except 
     .filter(([name, value]) => environment[`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`] !== value)
   assert.deepEqual(
     different.map(([name]) => name),
-    ['listeners', 'log.dirs'],
+    ['listeners', 'log.dirs', 'metric.reporters', 'metrics.jmx.exclude'],
   )
   assert.equal(environment['KAFKA_ADVERTISED_LISTENERS'], 'SASL://127.0.0.1:20001')
   assert.doesNotMatch(JSON.stringify(containerEnvironment('id', node)), new RegExp(login.password))
