@@ -1,7 +1,6 @@
 import { constants } from 'node:os'
 import { RowmillError } from '../errors.ts'
 import type { Say } from '../support/say.ts'
-import { commandLine } from '../support/shell.ts'
 import { Terminal, writeError } from './terminal.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
@@ -20,8 +19,8 @@ export interface Session {
   readonly say: Say
   /** Aborts at the time-out and at the first signal. */
   readonly signal: AbortSignal
-  /** Gives the words of the command that resumes this one. A second signal logs it, since `act` can report nothing then. */
-  resumesWith(words: () => readonly string[]): void
+  /** Gives the line that says how to go on. A second signal logs it, since `act` can report nothing then. */
+  goesOnWith(line: () => string): void
 }
 
 /**
@@ -36,10 +35,10 @@ export async function withinLimits<T>(
   const terminal = new Terminal(options)
   const limits = new Limits(when, options.timeout ?? null)
   try {
-    const resumesWith = (words: () => readonly string[]) => {
-      limits.resume = words
+    const goesOnWith = (line: () => string) => {
+      limits.howToGoOn = line
     }
-    return await act({ terminal, say: message => terminal.say(message), signal: limits.signal, resumesWith })
+    return await act({ terminal, say: message => terminal.say(message), signal: limits.signal, goesOnWith })
   } finally {
     terminal.close()
     limits.close()
@@ -48,8 +47,8 @@ export async function withinLimits<T>(
 
 /** What ends a command from outside: its time-out, and signals. A second signal exits at once, without cleaning up. */
 class Limits {
-  /** Null: nothing can be resumed. */
-  resume: (() => readonly string[]) | null = null
+  /** Null: nothing is said. */
+  howToGoOn: (() => string) | null = null
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout | null = null
   #signalledAt = Number.NEGATIVE_INFINITY
@@ -76,7 +75,7 @@ class Limits {
 
   #exit(signal: NodeJS.Signals): never {
     writeError(`rowmill: interrupted by ${signal} before everything was closed [INTERRUPTED]\n`)
-    if (this.resume) writeError(`rowmill: to resume: ${commandLine(this.resume())}\n`)
+    if (this.howToGoOn) writeError(`rowmill: ${this.howToGoOn()}\n`)
     process.exit(exitCodeOf(signal))
   }
 

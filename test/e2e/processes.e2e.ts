@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -93,20 +94,43 @@ test('a closed terminal ends a run with 129, leaving no process and all that --r
   assert.equal(resumed.code, 0, resumed.stderr)
 })
 
-test('a second signal ends a run that still waits for its broker, with the line that resumes it', async t => {
+test('a second signal during the end of a run leaves the line that resumes it', async t => {
   const { child, finished, below } = await runAtWork(t)
   child.stderr.resume()
   await freeze(below.find(({ name }) => name === 'java')!.pid)
   child.kill('SIGINT')
-  const again = setInterval(() => child.kill('SIGTERM'), 50) // the first ones count as the same signal
+  const again = setInterval(() => child.kill('SIGTERM'), 50) // the first ones count as the same signal, and the last one may meet the end of the process
+  const { stderr } = await finished
+  clearInterval(again)
+  assert.match(
+    stderr,
+    /interrupted by SIG.* before .* \[INTERRUPTED\]\nrowmill: to resume: rowmill run --resume .*out\.csv\n$/,
+  )
+  await untilGone(below)
+})
+
+test('a second signal ends a run that waits for a silent broker, with the line that starts it again', async t => {
+  const silent = createServer(socket => socket.on('error', () => {}))
+  silent.listen(0, '127.0.0.1')
+  await once(silent, 'listening')
+  t.after(() => silent.close())
+  const asked = once(silent, 'connection')
+  const folder = testFolder(t)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  writeFileSync(input, 'ID,A\n1,x\n')
+  const { port } = silent.address() as AddressInfo
+  const args = ['run', input, output, '--classifier', CLASSIFIER, '--brokers', `127.0.0.1:${port}`]
+  const { child, finished } = startRowmill(args)
+  await asked
+  child.kill('SIGINT')
+  const again = setInterval(() => child.kill('SIGTERM'), 50)
   const { code, stderr } = await finished
   clearInterval(again)
   assert.equal(code, 143, stderr)
   assert.match(
     stderr,
-    /interrupted by SIGTERM before everything was closed \[INTERRUPTED\]\nrowmill: to resume: rowmill run --resume .*out\.csv\n$/,
+    /before everything was closed \[INTERRUPTED\]\nrowmill: to start again: rowmill run .*in\.csv .*\n$/,
   )
-  await untilGone(below)
 })
 
 test('Ctrl-C during the import and the broker startup leaves no process and no file', async t => {

@@ -19,6 +19,7 @@ import type { JobOption } from '../../model.ts'
 import { checkToCsv } from '../../pandas/to-csv.ts'
 import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../../run.ts'
 import { crashPoint } from '../../support/crash-point.ts'
+import { commandLine } from '../../support/shell.ts'
 import { defineCommand } from '../command.ts'
 import { jobOptions, toCsvArguments } from '../job-options.ts'
 import { nullsOf, printJson } from '../json-output.ts'
@@ -167,7 +168,10 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
   let kept = unfinished !== null
   // run.json keeps no password. The file may have one.
   const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
-  if (runFile) session.resumesWith(() => (runFile.exists ? again : sameCommand()))
+  if (runFile)
+    session.goesOnWith(() =>
+      runFile.exists ? `to resume: ${commandLine(again)}` : `to start again: ${commandLine(sameCommand())}`,
+    )
   const onBegin = (run: UnfinishedRun) =>
     runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
   const onOpen = async (run: UnfinishedRun) => {
