@@ -198,7 +198,7 @@ export class IsolatingClassifier implements BatchClassifier {
     this.#classifier = this.#options.open()
     const { timedOut } = this.#calls[0]!
     const why = (timedOut ? this.#tooLong() : error).message
-    this.#options.say(`${why} It is started again`)
+    this.#options.say(`the classifier is started again: ${why}`)
     await ended.close()
   }
 

@@ -112,7 +112,7 @@ test('a function that dies is restarted, and one that takes too long times out, 
     died.rejects.map(({ seq, reason }) => [seq, reason]),
     [[3, 'CLASSIFIER_DIED']],
   )
-  assert.match(said.join(''), /It is started again/)
+  assert.match(said.join(''), /the classifier is started again: /)
   const never: Classifier = rows => (rows.some(([, a]) => a === 'bad') ? new Promise(() => {}) : rows)
   const hung = await testPipeline({ classifier: never, columns, rows: few, batchTimeout: 0.05, onOutput })
   assert.deepEqual(
