@@ -149,10 +149,19 @@ export class Cluster {
     }
   }
 
-  /** For each partition, its leader and the brokers that have all of it. */
+  /** For each partition, its leader and the brokers that have all of it. Waits for a broker that has not heard of the topic yet. */
   async #partitions(topic: string): Promise<Map<number, { leader: number; inSync: readonly number[] }>> {
-    const { topics } = await this.#admin.fetchTopicMetadata({ topics: [topic] })
-    return new Map(topics[0]!.partitions.map(({ partitionId, leader, isr }) => [partitionId, { leader, inSync: isr }]))
+    const found = new Map<number, { leader: number; inSync: readonly number[] }>()
+    await until(`a broker knows ${topic}`, async () => {
+      const answer = await this.#admin.fetchTopicMetadata({ topics: [topic] }).catch(error => {
+        if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return null
+        throw error
+      })
+      const [told] = answer?.topics ?? []
+      for (const { partitionId, leader, isr } of told?.partitions ?? []) found.set(partitionId, { leader, inSync: isr })
+      return answer !== null
+    })
+    return found
   }
 
   /** Moves every partition of the topic that this broker leads to other leaders, and waits until they lead. */
