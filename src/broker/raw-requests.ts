@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net'
 import { type BrokerLogin, MECHANISM } from './broker-login.ts'
 
 const ANSWER_MS = 5_000
-const CLIENT_ID = 'rowmill-broker'
+export const CLIENT_ID = 'rowmill-broker'
 
 /** An API of the Kafka protocol guide, in a version without tagged fields. */
 export interface Api {
@@ -36,6 +36,13 @@ export function text(value: string): Buffer {
   return Buffer.concat([length, body])
 }
 
+/** A number of four bytes. */
+export function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
 function request(api: Api, body: Buffer): Buffer {
   const client = text(CLIENT_ID)
   const head = Buffer.alloc(12)
@@ -49,9 +56,8 @@ function request(api: Api, body: Buffer): Buffer {
 function loginRequests(login: BrokerLogin | null): Buffer[] {
   if (login === null) return []
   const token = Buffer.from(`\0${login.username}\0${login.password}`)
-  const length = Buffer.alloc(4)
-  length.writeInt32BE(token.length)
-  return [request(SASL_HANDSHAKE, text(MECHANISM)), request(SASL_AUTHENTICATE, Buffer.concat([length, token]))]
+  const body = Buffer.concat([int32(token.length), token])
+  return [request(SASL_HANDSHAKE, text(MECHANISM)), request(SASL_AUTHENTICATE, body)]
 }
 
 /**

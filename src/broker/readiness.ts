@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Api, ask, type BrokerDoor, text } from './raw-requests.ts'
+import { type Api, ask, type BrokerDoor, CLIENT_ID, text } from './raw-requests.ts'
 
 const POLL_MS = 10
 /** Every Kafka since 2.1 serves both versions. */
@@ -45,7 +45,7 @@ function metadataBody(): Buffer {
 
 /** The coordinator of a group (type 0). */
 function coordinatorBody(): Buffer {
-  return Buffer.concat([text('rowmill-broker'), Buffer.alloc(1)])
+  return Buffer.concat([text(CLIENT_ID), Buffer.alloc(1)])
 }
 
 /** Reads a metadata response, version 4: throttle time, brokers that are not fenced, cluster id, ... */

@@ -6,6 +6,7 @@ import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import Encoder from 'kafkajs/src/protocol/encoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
+import { unsupportedVersion } from './api-version.ts'
 
 const REQUEST_TIMEOUT_MS = 5000
 
@@ -150,16 +151,13 @@ async function send<A>(
   decode: (decoder: Decoder) => A,
 ): Promise<A> {
   const range = broker.versions[api.apiKey]
-  if (!range || api.apiVersion < range.minVersion || api.apiVersion > range.maxVersion)
-    throw createErrorFromCode(UNSUPPORTED_VERSION)
+  if (!range || api.apiVersion < range.minVersion || api.apiVersion > range.maxVersion) throw unsupportedVersion()
   return broker.connectionPool.send({
     request: { ...api, encode: async () => body },
     requestTimeout: timeoutMs,
     response: { decode: async bytes => decode(new Decoder(bytes)), parse: async answer => answer },
   })
 }
-
-const UNSUPPORTED_VERSION = 35
 
 function array<T>(decoder: Decoder, read: () => T): T[] {
   return Array.from({ length: Math.max(0, decoder.readInt32()) }, read)

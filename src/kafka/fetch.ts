@@ -5,6 +5,7 @@
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
+import { commonVersion } from './api-version.ts'
 import { encodeFetch, FETCH_API } from './fetch-request.ts'
 import type { FramedRequest } from './framed-request.ts'
 import type { AbortedTransaction } from './record-batch.ts'
@@ -16,7 +17,6 @@ export const READ_UNCOMMITTED = 0
 /** The first has our message format. */
 const OLDEST_VERSION = 4
 const NEWEST_VERSION = 11
-const UNSUPPORTED_VERSION = 35
 /** How much later than its wait an answer may come, in ms. A longer request timeout wins. */
 const LATE_MS = 100
 const NO_ERROR = 0
@@ -69,9 +69,7 @@ export async function fetchRaw(
   { maxWaitMs, maxPartitionBytes, maxBytes, aside = false }: Omit<FetchLimits, 'keepBytes' | 'mayKeepNone'>,
   rack = '',
 ): Promise<FetchAnswer> {
-  const { maxVersion = 0 } = broker.versions[FETCH_API] ?? {}
-  const version = Math.min(NEWEST_VERSION, maxVersion)
-  if (version < OLDEST_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION)
+  const version = commonVersion(broker, { apiKey: FETCH_API, oldest: OLDEST_VERSION, newest: NEWEST_VERSION })
   const wanted = { offsets, maxWaitMs, maxBytes, maxPartitionBytes, rack }
   const request: FramedRequest = {
     apiKey: FETCH_API,

@@ -6,6 +6,7 @@
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
+import { commonVersion } from './api-version.ts'
 import type { FramedRequest, RequestHead } from './framed-request.ts'
 import type { OutgoingBatch } from './outgoing-batch.ts'
 import { byTopic, keyOf, type TopicPartition } from './topic-partition.ts'
@@ -14,7 +15,6 @@ const PRODUCE_API = 0
 /** The first has our message format. The requests of all are the same. */
 const OLDEST_VERSION = 3
 const NEWEST_VERSION = 7
-const UNSUPPORTED_VERSION = 35
 /** No transaction: a string of length -1. */
 const NO_STRING = -1
 const ALL_IN_SYNC = -1
@@ -39,9 +39,7 @@ export async function produce(
   batches: readonly ProducedBatch[],
   connection: 0 | 1,
 ): Promise<BatchOutcome[]> {
-  const { maxVersion = 0 } = broker.versions[PRODUCE_API] ?? {}
-  const version = Math.min(NEWEST_VERSION, maxVersion)
-  if (version < OLDEST_VERSION) throw createErrorFromCode(UNSUPPORTED_VERSION)
+  const version = commonVersion(broker, { apiKey: PRODUCE_API, oldest: OLDEST_VERSION, newest: NEWEST_VERSION })
   const request: FramedRequest = {
     apiKey: PRODUCE_API,
     apiName: 'Produce',

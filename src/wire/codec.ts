@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import { type ErrorFacts, RowmillError } from '../errors.ts'
 import type { EndOfInput, Job, Reject, Result, Rows, Values } from '../model.ts'
+import { joinBytes } from '../support/join-bytes.ts'
 import { scan } from './avro-scan.ts'
 import { CONFLUENT_HEADER_BYTES, type Format, formatOf, formats, HEADER_BYTES } from './formats.ts'
 import { packedNumber, packRows, unpackRows } from './packed-rows.ts'
@@ -38,13 +39,7 @@ export function encodePackedRows(head: Omit<Rows, 'rows'>, parts: readonly Uint8
   const pieces = [start.subarray(0, -1), packedNumber(head.count), ...parts, END_OF_ARRAY]
   const length = pieces.reduce((sum, piece) => sum + piece.length, 0)
   checkSize(format, length)
-  const message = Buffer.allocUnsafeSlow(length)
-  let at = 0
-  for (const piece of pieces) {
-    message.set(piece, at)
-    at += piece.length
-  }
-  return message
+  return joinBytes(pieces)
 }
 
 export function encodeEndOfInput(end: EndOfInput): Buffer {

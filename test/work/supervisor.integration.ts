@@ -106,6 +106,19 @@ async function pipelineFor(t: TestContext, total: number, rest: Promise<void> = 
 const marked = (total: number): Values[] =>
   Array.from({ length: total }, (_, seq) => [String(seq), `text ${seq}`, 'yes'])
 
+/** Does something at the first batch that a worker reports. `done` resolves then. */
+function onFirstBatch(act: () => void): { onBatch: () => void; done: Promise<void> } {
+  const { promise: done, resolve } = Promise.withResolvers<void>()
+  let isFirst = true
+  const onBatch = () => {
+    if (!isFirst) return
+    isFirst = false
+    act()
+    resolve()
+  }
+  return { onBatch, done }
+}
+
 test('workers start together, report what they run on, and leave nothing when they are drained', async t => {
   const { target } = classifierFile(t, MARK)
   const { supervisor, workers } = supervise(t, target)
@@ -171,18 +184,14 @@ test('workers whose Python has a limit of memory do not share an import', async 
 })
 
 test('if the fork server is killed in the middle of a job, workers start their own Pythons, and every row comes once', async t => {
-  const killed = Promise.withResolvers<void>()
   const { target } = classifierFile(t, MARK)
-  let victims = 1
-  const onBatch = () => {
-    if (victims-- !== 1) return
+  const { onBatch, done } = onFirstBatch(() => {
     const [python] = startedBy(workers()[0]!.pid)
     process.kill(python!.parent, 'SIGKILL')
-    killed.resolve()
-  }
+  })
   const { supervisor, workers, said } = supervise(t, target, { onBatch })
   const before = workers().map(({ pid }) => pid)
-  const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+  const { pipeline, ends, written } = await pipelineFor(t, 400, done)
   supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
   await Promise.race([ends(), supervisor.failed])
   assert.deepEqual(written, marked(400))
@@ -253,16 +262,12 @@ for (const [what, own] of [
   ['of a shared pipeline', false],
 ] as const) {
   test(`all workers ${what} that were in a killed process start again, which counts as one restart`, async t => {
-    const killed = Promise.withResolvers<void>()
     const { target } = classifierFile(t, MARK)
-    let victims = 1
-    const onBatch = () => {
-      if (victims-- !== 1) return
+    const { onBatch, done } = onFirstBatch(() => {
       process.kill(workers()[0]!.pid, 'SIGKILL')
-      killed.resolve()
-    }
+    })
     const { supervisor, workers, said } = supervise(t, target, { onBatch, workers: 8, processes: 2 })
-    const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+    const { pipeline, ends, written } = await pipelineFor(t, 400, done)
     supervisor.work({ brokers: [await brokerAddress()] }, { pipeline, ownPartitions: own ? 4 : null })
     await Promise.race([ends(), supervisor.failed])
     assert.deepEqual(written, marked(400))
@@ -278,16 +283,12 @@ for (const [what, own] of [
 }
 
 test('a worker killed with SIGKILL is restarted, and the job completes with every row once', async t => {
-  const killed = Promise.withResolvers<void>()
   const { target } = classifierFile(t, MARK)
-  let victims = 1
-  const onBatch = () => {
-    if (victims-- !== 1) return
+  const { onBatch, done } = onFirstBatch(() => {
     process.kill(workers()[0]!.pid, 'SIGKILL')
-    killed.resolve()
-  }
+  })
   const { supervisor, workers, said } = supervise(t, target, { onBatch })
-  const { pipeline, ends, written } = await pipelineFor(t, 400, killed.promise)
+  const { pipeline, ends, written } = await pipelineFor(t, 400, done)
   supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
   const [rows, collected] = await Promise.race([ends(), supervisor.failed])
   assert.equal(rows, 400)
@@ -425,15 +426,11 @@ for (const [what, signal, own, sessionTimeoutMs] of [
     const third = `if len(os.listdir(${JSON.stringify(starts)})) > 2:\n    time.sleep(600)\n`
     const counts = `import os, time\nopen(os.path.join(${JSON.stringify(starts)}, str(os.getpid())), "x").close()\n${third}`
     writeFileSync(join(folder, 'c.py'), `${counts}${MARK}`)
-    const hit = Promise.withResolvers<void>()
-    let victims = 1
-    const onBatch = () => {
-      if (victims-- !== 1) return
+    const { onBatch, done } = onFirstBatch(() => {
       process.kill(workers()[0]!.pid, signal)
-      hit.resolve()
-    }
+    })
     const { supervisor, workers, said } = supervise(t, `${join(folder, 'c.py')}:mark`, { onBatch })
-    const { pipeline, admin, ends, written } = await pipelineFor(t, 400, hit.promise)
+    const { pipeline, admin, ends, written } = await pipelineFor(t, 400, done)
     await until('both can classify', async () => readdirSync(starts).length === 2)
     const settings = { brokers: [await brokerAddress()], limits: { sessionTimeoutMs } }
     supervisor.work(settings, { pipeline, ownPartitions: own ? 4 : null })

@@ -1,6 +1,7 @@
 import { type ClusterSettings, Kafka } from '../../kafka/index.ts'
 import { topicsOf } from '../../pipeline/topic-names.ts'
 import { ensureTopics } from '../../pipeline/topics.ts'
+import { CLIENT_ID } from '../raw-requests.ts'
 
 const PIPELINE = 'exercise'
 const ROW = { key: '', value: Buffer.alloc(1) }
@@ -8,7 +9,7 @@ const LIMITS = { maxWaitMs: 0, maxPartitionBytes: 1024 * 1024, maxBytes: 1024 * 
 
 /** Has a new broker do once what a run asks of it: create topics, append, read, commit, delete. */
 export async function exercise(cluster: ClusterSettings, signal: AbortSignal): Promise<void> {
-  const kafka = new Kafka({ ...cluster, clientId: 'rowmill-broker' }, signal)
+  const kafka = new Kafka({ ...cluster, clientId: CLIENT_ID }, signal)
   const { rows } = topicsOf(PIPELINE)
   const at = { topic: rows, partition: 0 }
   const admin = await kafka.admin()

@@ -1,5 +1,5 @@
 import { topicsOf, workersGroup } from '../../pipeline/topic-names.ts'
-import { type Api, ask, type BrokerDoor, text } from '../raw-requests.ts'
+import { type Api, ask, type BrokerDoor, int32, text } from '../raw-requests.ts'
 
 /** Every Kafka since 1.1 serves both versions. */
 const DELETE_TOPICS: Api = { key: 20, version: 1 }
@@ -10,18 +10,14 @@ const UNKNOWN_TOPIC = 3
 
 /** Deletes the topics and the group of a run. False: some topics are still there. Rejects if the broker does not answer. */
 export async function dropTopics(broker: BrokerDoor, pipeline: string): Promise<boolean> {
-  const timeout = Buffer.alloc(4)
-  timeout.writeInt32BE(TIMEOUT_MS)
   const topics = Object.values(topicsOf(pipeline))
-  const answer = await ask(broker, DELETE_TOPICS, Buffer.concat([list(topics), timeout]))
-  await ask(broker, DELETE_GROUPS, list([workersGroup(pipeline)])) // there is none if no offset was committed
+  const answer = await ask(broker, DELETE_TOPICS, Buffer.concat([list(topics), int32(TIMEOUT_MS)]))
+  await ask(broker, DELETE_GROUPS, list([workersGroup(pipeline)])) // a run that committed no offset has no group
   return errorsOf(answer).every(error => error === NO_ERROR || error === UNKNOWN_TOPIC)
 }
 
 function list(values: readonly string[]): Buffer {
-  const count = Buffer.alloc(4)
-  count.writeInt32BE(values.length)
-  return Buffer.concat([count, ...values.map(text)])
+  return Buffer.concat([int32(values.length), ...values.map(text)])
 }
 
 /** Reads a DeleteTopics response, version 1: throttle time, then a name and an error code for each topic. */

@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url'
 import { workerData } from 'node:worker_threads'
 import { errorToRecord, RowmillError } from '../../errors.ts'
 import { freeBytes } from '../../support/free-bytes.ts'
+import { joinBytes } from '../../support/join-bytes.ts'
 import type { ClassifierJob } from '../boundary.ts'
 import type { Classifier } from '../classifier.ts'
 import { classifyEncoded } from '../decoding.ts'
@@ -66,11 +67,7 @@ async function answer(loaded: LoadedModule, { job: next, head, parts, bytes }: T
 
 /** A buffer to transfer. A single message, the usual case, has one of its own. */
 function inOneBuffer(messages: readonly Buffer<ArrayBuffer>[]): ArrayBuffer {
-  if (messages.length === 1) return messages[0]!.buffer
-  const whole = Buffer.allocUnsafeSlow(messages.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const message of messages) at += message.copy(whole, at)
-  return whole.buffer
+  return messages.length === 1 ? messages[0]!.buffer : joinBytes(messages).buffer
 }
 
 function take(next: ClassifierJob): void {
