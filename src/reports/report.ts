@@ -1,0 +1,92 @@
+/**
+ * What a command of a pipeline reports about itself while it runs: who it is, and what no topic shows. It is a JSON text in the
+ * topic `<pipeline>.reports`, compacted by the key `process`. No guarantee rests on it: a command that may not write there works
+ * all the same. docs/wire-format.md has the same fields.
+ */
+export interface Report {
+  readonly version: 1
+  /** `HOST-PID`. It is the key of the message. */
+  readonly process: string
+  readonly command: ReportingCommand
+  readonly host: string
+  readonly pid: number
+  /** The version of rowmill. */
+  readonly rowmill: string
+  /** Milliseconds since 1970, by the clock of this machine. */
+  readonly startedAt: number
+  /** The next report comes within this many seconds. Later than that, the process is silent. */
+  readonly everySeconds: number
+  /** Whether the command ended in an orderly way: no further report comes. */
+  readonly isLast: boolean
+  readonly publishing: PublishingReport | null
+  readonly working: WorkingReport | null
+  readonly collecting: CollectingReport | null
+}
+
+export type ReportingCommand = 'run' | 'publish' | 'work' | 'collect'
+
+export interface PublishingReport {
+  readonly job: string
+  /** Rows that the broker acknowledged. */
+  readonly published: number
+  /** Null: the source does not know it. */
+  readonly total: number | null
+}
+
+export interface CollectingReport {
+  readonly job: string
+  readonly written: number
+  readonly rejected: number
+  /** Second copies of rows that were dropped. */
+  readonly duplicates: number
+  /** What the ordered output waits for. Null: it waits for nothing that it knows of. */
+  readonly waiting: { readonly row: number | null; readonly partition: number; readonly seconds: number } | null
+}
+
+/** The workers of one supervisor. */
+export interface WorkingReport {
+  /** How often a worker was started again. */
+  readonly restarts: number
+  /** How often a worker joined a consumer group, or got another share of the partitions. */
+  readonly rebalances: number
+  readonly workers: readonly WorkerReport[]
+}
+
+export interface WorkerReport {
+  /** As in results: `HOST-PID-NUMBER`. */
+  readonly name: string
+  /** `starting`: its classifier is being imported. `idle`: it has no rows. `busy`: it has a batch in hand. */
+  readonly state: 'starting' | 'idle' | 'busy'
+  /** How long ago its supervisor heard of it. Above 5 it may be frozen. */
+  readonly heardSeconds: number
+  readonly partitions: readonly ReportedPartition[]
+  readonly batch: BatchInHand | null
+  /** Rows that it classified, rejects included, since the supervisor began. */
+  readonly rows: number
+  readonly rejected: number
+  readonly restarts: number
+  /** Seconds since the supervisor began, by stage: where the time goes. */
+  readonly seconds: StageSeconds
+}
+
+export interface ReportedPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** A batch that the classifier has now. */
+export interface BatchInHand extends ReportedPartition {
+  readonly job: string
+  /** The number of its first row in the job. Null in a job without sequence. */
+  readonly row: number | null
+  readonly rows: number
+  readonly seconds: number
+}
+
+/**
+ * The stages of a batch in a worker. `queue`: from the arrival of its first message until it was cut. `classify`: in the
+ * classifier, with its pipe. `send`: until its results were acknowledged.
+ */
+export const BATCH_STAGES = ['queue', 'classify', 'send'] as const
+export type BatchStage = (typeof BATCH_STAGES)[number]
+export type StageSeconds = Readonly<Record<BatchStage, number>>
