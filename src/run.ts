@@ -121,7 +121,7 @@ function superviseWorkers(
     probe: Math.min(options.probe, FIRST_ROWS),
     judge: probe.ofWorkers,
     signal,
-    onOutput: text => options.onOutput(text),
+    onOutput: (text, facts) => options.onOutput(text, facts),
     onBatch: rows => {
       probe.begin()
       progress.classified(rows)

@@ -1,5 +1,6 @@
 import type { ForkServer, ForkServerOptions } from '../python/fork-server.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
+import type { ShowOutput } from '../support/say.ts'
 import type { BatchClassifier } from './boundary.ts'
 import { decoding } from './decoding.ts'
 import { ModuleClassifier } from './module/module.ts'
@@ -16,7 +17,7 @@ export interface OpenClassifierOptions {
   /** How much memory the classifier may use, in MB. Null: no limit. */
   readonly memoryMB: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
   /** The address of a server of `openForkServer`, or null: each Python is started by itself. Default: null. */
   readonly forks?: Promise<ForkServerAddress | null> | null
 }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../errors.ts'
 import { LastLines, LineForwarder } from '../support/output-lines.ts'
+import type { ShowOutput } from '../support/say.ts'
 import { endStarted, namesOfProcesses } from '../support/started-processes.ts'
 import { FrameReader } from './frames.ts'
 import { type ProcessEnd, type PythonProcess, type SpawnOptions, spawnPython } from './python-process.ts'
@@ -14,7 +15,7 @@ export interface PythonChildOptions extends SpawnOptions {
   /** What messages call it, such as `classifier black_box.py`. */
   readonly name: string
   /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
   /** The error for calls to a process that ended. */
   readonly died: (end: PythonEnd) => RowmillError
 }
@@ -102,7 +103,10 @@ export class PythonChild<A extends object> {
     const daemons = endStarted(mark).filter(({ group }) => group !== pid)
     if (daemons.length === 0) return
     const { name, onOutput } = this.#options
-    onOutput(`rowmill: ended ${namesOfProcesses(daemons)}, left running by ${name}\n`)
+    onOutput(`rowmill: ended ${namesOfProcesses(daemons)}, left running by ${name}\n`, {
+      level: 'warn',
+      source: 'rowmill',
+    })
   }
 
   #read(): void {

@@ -4,7 +4,7 @@ import type { SourceRows } from '../connector.ts'
 import { RowmillError } from '../errors.ts'
 import type { JobOption } from '../model.ts'
 import { frameOf } from '../support/frame.ts'
-import type { Say } from '../support/say.ts'
+import type { Say, ShowOutput } from '../support/say.ts'
 import { endedEarly, PythonChild, type PythonEnd } from './child.ts'
 
 const READER = fileURLToPath(new URL('../classifier/python/reader.py', import.meta.url))
@@ -23,7 +23,7 @@ export interface PandasReaderOptions {
   readonly classifier: string | null
   readonly say: Say
   /** Called with what the user's code printed. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
   /** The program to run, for tests. */
   readonly script?: string | undefined
 }

@@ -2,7 +2,7 @@ import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import type { Sink, Source } from '../connector.ts'
 import type { JobOption, Rejected } from '../model.ts'
 import { type Compression, OPTIONS } from '../options.ts'
-import type { Say } from '../support/say.ts'
+import type { Say, ShowOutput } from '../support/say.ts'
 
 export interface RunOptions extends Partial<RunSettings> {
   readonly source: Source
@@ -54,7 +54,7 @@ export interface RunSettings {
   /** Called before the first row. Null: a run that does not complete leaves nothing to resume. */
   readonly onOpen: ((run: UnfinishedRun) => Promise<void> | void) | null
   /** Gets what the classifier printed. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
   readonly onProgress: (progress: RunProgress) => void
 }
 

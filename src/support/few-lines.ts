@@ -52,7 +52,7 @@ export class FewLines {
     this.#stopTimer ??= this.#time.every(WINDOW_MS, () => this.#endWindow())
     if (counted.lines < FULL_LINES) {
       counted.lines++
-      this.#say(line())
+      this.#say(line(), { level: 'warn', topic, partition, offset })
       return
     }
     counted.from = Math.min(counted.from, offset)
@@ -76,7 +76,8 @@ export class FewLines {
     for (const { kind, topic, partition, more, from, to } of this.#counted.values()) {
       if (more === 0) continue
       const where = from === to ? `offset ${from}` : `offsets ${from} to ${to}`
-      this.#say(`... and ${more.toLocaleString('en-US')} more ${kind} in ${topic}[${partition}], ${where}${this.#hint}`)
+      const message = `... and ${more.toLocaleString('en-US')} more ${kind} in ${topic}[${partition}], ${where}${this.#hint}`
+      this.#say(message, { level: 'warn', topic, partition, offset: from })
     }
     this.#counted.clear()
   }

@@ -4,6 +4,7 @@ import { openClassifier } from '../classifier/open.ts'
 import { errorFromRecord, type RowmillError } from '../errors.ts'
 import type { Kafka } from '../kafka/index.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
+import type { Say, ShowOutput } from '../support/say.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import type { Lending } from './calls.ts'
 import type { JoinedGroup } from './dead-members.ts'
@@ -52,14 +53,14 @@ export class HostedWorker {
         this.#told = listener
       },
     }
-    const onOutput = (text: string) => tell({ type: 'output', text })
+    const onOutput: ShowOutput = (text, facts) => tell({ type: 'output', text, facts })
     const server = forks ? this.#forkServer.promise : null
     this.#classifier = new IsolatingClassifier({
       open: () => openClassifier({ target, python, by: name, memoryMB, onOutput, forks: server }),
       timeoutMs: batchTimeout * 1000,
       by: name,
       mostBytes: () => this.#mostBytes,
-      say: message => this.#say(message),
+      say: this.#say,
       endsIfRefusedTogether: true,
     })
     this.#classifier.start().then(() => tell({ type: 'ready', ...this.#classifier.runtime }), this.#ended.reject)
@@ -106,11 +107,11 @@ export class HostedWorker {
     const { Kafka, Worker, topicsOf } = await this.#loading
     const { name, batchRows, probe = 0, asks = false, lends = false } = this.#args
     const format = registryIds ? (await import('../wire/confluent.ts')).wireFormat(registryIds) : null
-    const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, text => this.#say(text))
+    const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, this.#say)
     const { results, rejects } = topicsOf(pipeline)
     const [worker, longest] = await Promise.all([
       Worker.open(
-        { kafka, pipeline, say: text => this.#tell({ type: 'say', text }) },
+        { kafka, pipeline, say: (text, facts) => this.#tell({ type: 'say', text, facts }) },
         {
           ...{ bulk, name, batchRows, classifier: this.#classifier },
           share: ownPartitions === null ? null : this.#share,
@@ -140,8 +141,8 @@ export class HostedWorker {
       this.#tell({ type: 'ask', id: this.#questions, job, question })
     })
 
-  #say(text: string): void {
-    this.#tell({ type: 'say', text: `worker ${this.#args.name}: ${text}` })
+  readonly #say: Say = (text, facts) => {
+    this.#tell({ type: 'say', text: `worker ${this.#args.name}: ${text}`, facts })
   }
 }
 

@@ -7,7 +7,7 @@ import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
 import type { ForkServer } from '../python/fork-server.ts'
 import { monotonicMs } from '../support/clock.ts'
-import type { Say } from '../support/say.ts'
+import type { Say, ShowOutput } from '../support/say.ts'
 import { namesOfProcesses } from '../support/started-processes.ts'
 import { DeadMembers } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
@@ -32,7 +32,7 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'
   readonly workers: number
   readonly say: Say
   /** Called with what the classifier printed. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
   readonly onBatch: (rows: number) => void
   /** Judges the jobs of the workers. Null: nobody does. */
   readonly judge?: JobProbe | null
@@ -57,7 +57,7 @@ export class Supervisor {
   readonly #desk = new LendingDesk()
   readonly #ready = Promise.withResolvers<ClassifierRuntime>()
   readonly #failed = Promise.withResolvers<never>()
-  readonly #shares = new ProcessShares(text => this.#options.say(text))
+  readonly #shares = new ProcessShares((text, facts) => this.#options.say(text, facts))
   readonly #members = new DeadMembers()
   /** Undefined before the first worker is started. Null if each worker starts its own Python. */
   #forks: ForkServer | null | undefined
@@ -171,8 +171,8 @@ export class Supervisor {
       this.#restarts = 0
       this.#brokerGoneAt = null
       this.#options.onBatch(message.rows)
-    } else if (message.type === 'say') this.#options.say(message.text)
-    else if (message.type === 'output') this.#options.onOutput(message.text)
+    } else if (message.type === 'say') this.#options.say(message.text, { worker: name, ...message.facts })
+    else if (message.type === 'output') this.#options.onOutput(message.text, { worker: name, ...message.facts })
     else if (message.type === 'ask') void this.#answer(name, message, home)
     else if (message.type === 'joined') this.#members.joined(name, message)
     else if (isToDesk(message)) home.seats.get(name)!.told(message)

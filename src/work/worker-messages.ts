@@ -4,6 +4,7 @@ import type { ErrorRecord } from '../errors.ts'
 import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
+import type { LogFacts } from '../support/say.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
@@ -67,8 +68,8 @@ export type FromWorker =
   | FromSharer
   | ({ type: 'joined' } & JoinedGroup)
   | { type: 'batch'; rows: number }
-  | { type: 'say'; text: string }
-  | { type: 'output'; text: string }
+  | { type: 'say'; text: string; facts?: LogFacts | undefined }
+  | { type: 'output'; text: string; facts?: LogFacts | undefined }
   /** Null: all rows of the job in a partition are classified. */
   | { type: 'ask'; id: number; job: Job; question: Question }
   | { type: 'failed'; error: ErrorRecord }

@@ -78,3 +78,17 @@ test('an event about several messages counts once and names all their offsets', 
   await time.pass(1000)
   assert.equal(said.at(-1), '... and 3 more broken batches in rows[0], offsets 50 to 79')
 })
+
+test('each line tells programs its topic, partition and offset', async () => {
+  const facts: unknown[] = []
+  const time = new ManualTime()
+  const lines = new FewLines((_, about) => facts.push(about), { time })
+  for (let offset = 7; offset < 14; offset++)
+    lines.note({ kind: 'MALFORMED', topic: 'rows', partition: 2, offset }, () => '')
+  await time.pass(1000)
+  const at = { level: 'warn', topic: 'rows', partition: 2 }
+  assert.deepEqual(
+    facts,
+    [7, 8, 9, 10, 11, 12].map(offset => ({ ...at, offset })),
+  )
+})

@@ -5,6 +5,7 @@ import type { Batch } from '../../core/batcher.ts'
 import { type ErrorRecord, errorFromRecord, RowmillError } from '../../errors.ts'
 import type { Job } from '../../model.ts'
 import { LineForwarder } from '../../support/output-lines.ts'
+import type { ShowOutput } from '../../support/say.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierJob, ClassifierRuntime } from '../boundary.ts'
 import type { EncodedRows } from '../decoding.ts'
 import type { ResultHead } from '../encode-results.ts'
@@ -41,7 +42,7 @@ export type ThreadAnswer =
 
 export interface ModuleClassifierOptions extends Omit<ThreadArguments, 'port'> {
   /** Called with what the user's code printed, in whole lines with their line ends. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
 }
 
 /**

@@ -7,6 +7,7 @@ import { endedEarly, PythonChild, type PythonEnd } from '../../python/child.ts'
 import { ForkServer, type ForkServerOptions } from '../../python/fork-server.ts'
 import { type ForkServerAddress, forkPython } from '../../python/forked-process.ts'
 import { frameOf } from '../../support/frame.ts'
+import type { ShowOutput } from '../../support/say.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
 
 export interface PythonClassifierOptions {
@@ -19,7 +20,7 @@ export interface PythonClassifierOptions {
   /** How much memory the process may use for its data, in MB. Null, the default: no limit. */
   readonly memoryMB?: number | null
   /** Called with what the user's code printed, in whole lines with their line ends. Very long lines come in pieces. */
-  readonly onOutput: (text: string) => void
+  readonly onOutput: ShowOutput
   /** Where the fork server for this python and target is. If it is null, the default, or resolves with null, Python is started as usual. */
   readonly forks?: Promise<ForkServerAddress | null> | null
 }
@@ -105,7 +106,7 @@ export class PythonClassifier implements RowsClassifier {
     const { python, target, cwd, memoryMB, onOutput, forks } = this.#options
     const args = [target, ...(memoryMB ? [String(memoryMB)] : [])]
     const server = forks ? await forks : null
-    const say = (text: string) => onOutput(`rowmill: ${text}\n`)
+    const say = (text: string) => onOutput(`rowmill: ${text}\n`, { level: 'warn', source: 'rowmill' })
     const forked = server && (await forkPython(server, args, say))
     const name = `classifier ${target}`
     const options = { python, script: HOST, args, cwd, name, onOutput, died: (end: PythonEnd) => this.#died(end) }
