@@ -7,6 +7,7 @@ import Decoder from 'kafkajs/src/protocol/decoder.js'
 import Encoder from 'kafkajs/src/protocol/encoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 import { unsupportedVersion } from './api-version.ts'
+import type { TopicPartition } from './topic-partition.ts'
 
 const REQUEST_TIMEOUT_MS = 5000
 
@@ -93,19 +94,58 @@ const DESCRIBE_GROUPS = { apiKey: 15, apiVersion: 3, apiName: 'DescribeGroups' }
  * What this user may do with a group. Throws the broker's error: NOT_COORDINATOR if another broker coordinates it. We look
  * for the coordinator this way: FindCoordinator would create `__consumer_offsets` where no group was used yet.
  */
-export function describeGroupOperations(broker: Broker, group: string): Promise<AllowedOperations> {
+export async function describeGroupOperations(broker: Broker, group: string): Promise<AllowedOperations> {
+  return (await describeGroup(broker, group)).allowed
+}
+
+export interface DescribedGroup {
+  /** As the broker names it: `Stable`, `PreparingRebalance`, `CompletingRebalance`, `Empty` or `Dead`. */
+  readonly state: string
+  readonly members: readonly DescribedMember[]
+  /** What this user may do with the group. */
+  readonly allowed: AllowedOperations
+}
+
+export interface DescribedMember {
+  readonly memberId: string
+  readonly clientId: string
+  /** The address that it connects from. */
+  readonly host: string
+  readonly partitions: readonly TopicPartition[]
+}
+
+/** Throws the broker's error, as `describeGroupOperations` does. A group that nobody used is `Dead`. */
+export function describeGroup(broker: Broker, group: string): Promise<DescribedGroup> {
   const request = new Encoder().writeInt32(1).writeString(group).writeBoolean(true)
   return send(broker, DESCRIBE_GROUPS, request, decoder => {
     decoder.readInt32() // throttled for
     decoder.readInt32() // one group
     throwError(decoder.readInt16())
-    for (let texts = 4; texts > 0; texts--) decoder.readString() // id, state, type and protocol
-    array(decoder, () => {
-      for (let texts = 3; texts > 0; texts--) decoder.readString() // the ids of the member, and its host
-      for (let parts = 2; parts > 0; parts--) decoder.readBytes(Math.max(0, decoder.readInt32()))
+    decoder.readString() // its id
+    const state = decoder.readString()!
+    for (let texts = 2; texts > 0; texts--) decoder.readString() // type and protocol
+    const members = array(decoder, () => {
+      const [memberId, clientId, host] = [decoder.readString()!, decoder.readString()!, decoder.readString()!]
+      decoder.readBytes(Math.max(0, decoder.readInt32())) // what it asked for
+      const assignment = decoder.readBytes(Math.max(0, decoder.readInt32()))
+      return { memberId, clientId, host: host.replace(/^\//, ''), partitions: assignedBy(assignment) }
     })
-    return allowedBy(decoder.readInt32())
+    return { state, members, allowed: allowedBy(decoder.readInt32()) }
   })
+}
+
+/** None during a rebalance, or if the assignment is in another form than that of Kafka's consumers. */
+function assignedBy(assignment: Buffer): TopicPartition[] {
+  try {
+    const decoder = new Decoder(assignment)
+    decoder.readInt16() // version
+    return array(decoder, () => {
+      const topic = decoder.readString()!
+      return array(decoder, () => ({ topic, partition: decoder.readInt32() }))
+    }).flat()
+  } catch {
+    return []
+  }
 }
 
 const DESCRIBE_QUORUM = { apiKey: 55, apiVersion: 1, apiName: 'DescribeQuorum' }

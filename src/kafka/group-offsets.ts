@@ -4,6 +4,7 @@ import type { Broker } from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import { hangUp } from './connection.ts'
 import { atCoordinator } from './coordinator.ts'
+import { type DescribedGroup, describeGroup } from './describe-requests.ts'
 import { refusalOf } from './refusal.ts'
 import { isOfRights, type Rights } from './rights.ts'
 import { byTopic, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
@@ -23,7 +24,7 @@ export interface MemberIdentity {
 /** The broker accepts commits of nobody while the group has no member. */
 const NOBODY: MemberIdentity = { memberId: '', generationId: -1 }
 
-/** What a group committed. It is read and written here by a member of the group, or without any membership. */
+/** What a group committed, and who is in it. It is read and written here by a member of the group, or without any membership. */
 export class GroupOffsets {
   readonly #cluster: Cluster
   readonly #sockets: Set<Socket>
@@ -80,6 +81,11 @@ export class GroupOffsets {
       })),
     )
     return committed.map(at => (at.offset >= 0 ? at : { ...at, offset: 0, metadata: null }))
+  }
+
+  /** Who is in the group now, with what. */
+  describe(): Promise<DescribedGroup> {
+    return this.#asking(coordinator => describeGroup(coordinator, this.#groupId))
   }
 
   /** Ends the membership of a member that has died. Rejects if the group has no such member. */

@@ -9,7 +9,13 @@ export type { KafkaAdmin, PartitionReplicas, TopicSettings } from './admin.ts'
 export { Kafka, type KafkaSettings } from './client.ts'
 export type { ClusterProbe } from './cluster-probe.ts'
 export type { ClusterSettings } from './cluster-settings.ts'
-export type { AllowedOperations, DescribedCluster, Operation } from './describe-requests.ts'
+export type {
+  AllowedOperations,
+  DescribedCluster,
+  DescribedGroup,
+  DescribedMember,
+  Operation,
+} from './describe-requests.ts'
 export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
 export { type Committed, GroupOffsets } from './group-offsets.ts'

@@ -8,6 +8,11 @@ export interface Message {
   /** The first 1,000 bytes of the key. */
   readonly key: Buffer | null
   readonly value: Buffer | null
+  /**
+   * When the broker appended its batch, in ms since 1970 by its clock. With message.timestamp.type=CreateTime: the latest time
+   * that the producer gave a message of the batch.
+   */
+  readonly timestamp: number
   /** Set if this message replaces a whole batch that cannot be read. `offset` is then that of its last message. */
   readonly unreadable?: UnreadableBatch
 }
@@ -35,6 +40,6 @@ export function bytesOf({ key, value }: Message): number {
 }
 
 /** Copies a message. The original is a slice of its batch, and keeps the whole batch in memory. */
-export function copyOf({ offset, key, value }: Message): Message {
-  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value) }
+export function copyOf({ offset, key, value, timestamp }: Message): Message {
+  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value), timestamp }
 }

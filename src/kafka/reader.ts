@@ -9,7 +9,7 @@ import { type FetchLimits, fetchRaw } from './fetch.ts'
 import type { Patience } from './limits.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
-import { codecOf, MAX_BATCH_BYTES, readBatches } from './record-batch.ts'
+import { codecOf, MAX_BATCH_BYTES, readBatches, timestampOf } from './record-batch.ts'
 import { isOfRights, type Right, type Rights } from './rights.ts'
 import { byTopic, firstMissing, keyOf, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
@@ -146,14 +146,16 @@ export class Reader {
 
   /** The codecs of the batches at these offsets, by number, as far as one small answer holds them. */
   async codecs(node: string, offsets: readonly PartitionOffset[]): Promise<Set<number>> {
-    const broker = await this.#cluster.findBroker({ nodeId: node })
-    const limits = {
-      maxWaitMs: 0,
-      maxPartitionBytes: HEAD_OF_BATCH_BYTES,
-      maxBytes: HEAD_OF_BATCH_BYTES * offsets.length,
-    }
-    const { partitions } = await fetchRaw(broker, offsets, limits)
-    return new Set(partitions.map(({ records }) => codecOf(records)).filter(codec => codec !== null))
+    const heads = await this.#headsOfBatches(node, offsets)
+    return new Set(heads.map(codecOf).filter(codec => codec !== null))
+  }
+
+  /**
+   * When the broker appended the batch at each of these offsets, in ms since 1970 by its clock. Null where nothing can be
+   * read, or one small answer did not hold it.
+   */
+  async timestamps(node: string, offsets: readonly PartitionOffset[]): Promise<(number | null)[]> {
+    return (await this.#headsOfBatches(node, offsets)).map(timestampOf)
   }
 
   /** The first offset that each partition still holds, or the offset after its last message. */
@@ -180,6 +182,19 @@ export class Reader {
   async partitionsNow(topic: string): Promise<number> {
     await this.#repeated(() => this.#refreshMetadata())
     return this.partitions(topic)
+  }
+
+  /** The first bytes at each of these offsets, in their order. */
+  async #headsOfBatches(node: string, offsets: readonly PartitionOffset[]): Promise<Buffer[]> {
+    const broker = await this.#cluster.findBroker({ nodeId: node })
+    const limits = {
+      maxWaitMs: 0,
+      maxPartitionBytes: HEAD_OF_BATCH_BYTES,
+      maxBytes: HEAD_OF_BATCH_BYTES * offsets.length,
+    }
+    const { partitions } = await fetchRaw(broker, offsets, limits)
+    const found = new Map(partitions.map(({ records, ...at }) => [keyOf(at), records]))
+    return offsets.map(at => found.get(keyOf(at)) ?? Buffer.alloc(0))
   }
 
   /** For callers that do not ask again themselves. */

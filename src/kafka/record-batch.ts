@@ -3,7 +3,7 @@
  * Source: Kafka's documentation, "Message Format"; transactions: KIP-98.
  */
 
-import { CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES, PREFIX_BYTES } from './batch-layout.ts'
+import { CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES, PREFIX_BYTES, TIMESTAMP_AT } from './batch-layout.ts'
 import { crc32c } from './checksum.ts'
 import { decompress } from './compression.ts'
 import { copyOf, MESSAGE_BYTES, type Message } from './message.ts'
@@ -68,6 +68,16 @@ export interface BatchLimits {
 /** The number of the codec of the first batch. Null if the bytes end before it. */
 export function codecOf(records: Buffer): number | null {
   return records.length <= CODEC_AT ? null : records[CODEC_AT]! & CODEC
+}
+
+/** The timestamp of the first batch, in ms since 1970. Null if the bytes end before it. */
+export function timestampOf(records: Buffer): number | null {
+  return records.length < TIMESTAMP_AT + 8 ? null : timestampIn(records)
+}
+
+/** Exact below 2^53, and without a BigInt. */
+function timestampIn(batch: Buffer): number {
+  return batch.readInt32BE(TIMESTAMP_AT) * 2 ** 32 + batch.readUInt32BE(TIMESTAMP_AT + 4)
 }
 
 /**
@@ -173,6 +183,11 @@ class RecordBatch {
     this.last = this.first + (this.#magic === 2 ? bytes.readInt32BE(23) : 0)
   }
 
+  /** The latest of its messages, in ms since 1970. */
+  get timestamp(): number {
+    return timestampIn(this.#bytes)
+  }
+
   get producerId(): bigint {
     return this.#bytes.readBigInt64BE(43)
   }
@@ -208,7 +223,8 @@ class RecordBatch {
   unreadable(next: number, why: string): Message {
     const first = this.last < next ? next : this.first
     const offset = Math.max(first, this.last)
-    return { offset, key: null, value: null, unreadable: { first, count: this.#count, why } }
+    const { timestamp } = this
+    return { offset, key: null, value: null, timestamp, unreadable: { first, count: this.#count, why } }
   }
 
   /**
@@ -228,7 +244,8 @@ class RecordBatch {
 
   /** The message that replaces a misplaced batch. */
   misplaced(first: number, offset: number): Message {
-    return { offset, key: null, value: null, unreadable: { first, count: this.#count, why: MISPLACED } }
+    const { timestamp } = this
+    return { offset, key: null, value: null, timestamp, unreadable: { first, count: this.#count, why: MISPLACED } }
   }
 
   get #magic(): number {
@@ -249,7 +266,7 @@ class RecordBatch {
     if (count < 0 || count * MIN_RECORD_BYTES > records.length) throw new Error(`it claims ${count} messages`)
     if (records.length + count * RECORD_BYTES > 2 * MAX_BATCH_BYTES)
       throw new Error(`it has ${count} messages: let the producer make smaller batches`)
-    const { found, bytes: size } = kept.read(new RecordCursor(records), { first: this.first, count })
+    const { found, bytes: size } = kept.read(new RecordCursor(records, this.timestamp), { first: this.first, count })
     // If we keep little of the batch, the batch must not stay in memory.
     const mostIsKept = 2 * size >= records.length
     return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * RECORD_BYTES }

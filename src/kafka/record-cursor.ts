@@ -6,14 +6,17 @@ const KEY_BYTES = 1000
 /** Reads one record after the other. Throws if a record claims more bytes than there are. */
 export class RecordCursor {
   readonly #bytes: Buffer
+  readonly #timestamp: number
   #at = 0
   #offset = 0
   /** Where key and value begin and end. The beginning is -1 if there is none. */
   #key = { from: -1, end: -1 }
   #value = { from: -1, end: -1 }
 
-  constructor(bytes: Buffer) {
+  /** `timestamp`: that of the batch. */
+  constructor(bytes: Buffer, timestamp: number) {
     this.#bytes = bytes
+    this.#timestamp = timestamp
   }
 
   /** Moves to the next record, and returns its offset. */
@@ -34,7 +37,7 @@ export class RecordCursor {
   /** The message of this record. Its key and value are slices of the batch. */
   get message(): Message {
     const slice = ({ from, end }: { from: number; end: number }) => (from < 0 ? null : this.#bytes.subarray(from, end))
-    return { offset: this.#offset, key: slice(this.#key), value: slice(this.#value) }
+    return { offset: this.#offset, key: slice(this.#key), value: slice(this.#value), timestamp: this.#timestamp }
   }
 
   /** How much memory its message keeps. */

@@ -77,6 +77,11 @@ export class JobLog {
     return (this.#attempts.get(id) ?? []).filter(({ attempt }) => !this.#void.get(id)?.has(attempt))
   }
 
+  /** The jobs known so far, in the order in which they were opened. Those that were removed are among them. */
+  get all(): Job[] {
+    return [...this.#jobs.values()]
+  }
+
   /** The jobs known so far that have more than one attempt. */
   get reopened(): Job[] {
     const reopened = [...this.#attempts].filter(([, attempts]) => attempts.length > 1)

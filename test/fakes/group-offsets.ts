@@ -1,5 +1,5 @@
 import { RowmillError } from '../../src/errors.ts'
-import type { Committed, GroupOffsets, TopicPartition } from '../../src/kafka/index.ts'
+import type { Committed, DescribedGroup, GroupOffsets, TopicPartition } from '../../src/kafka/index.ts'
 import { refusalOf } from '../../src/kafka/refusal.ts'
 import type { Group, Joined } from './group.ts'
 import type { FakeKafka, Public } from './kafka.ts'
@@ -32,6 +32,14 @@ export class FakeGroupOffsets implements Public<GroupOffsets> {
       const { offset = 0, metadata = null } = this.#group.committed.get(`${topic}/${partition}`) ?? {}
       return { topic, partition, offset, metadata }
     })
+  }
+
+  async describe(): Promise<DescribedGroup> {
+    this.#client.check()
+    const members = [...this.#group.members].map(({ id, held }) => {
+      return { memberId: id, clientId: id, host: 'fake', partitions: held }
+    })
+    return { state: members.length > 0 ? 'Stable' : 'Empty', members, allowed: null }
   }
 
   async leave(memberId: string): Promise<void> {

@@ -42,6 +42,8 @@ export class PartitionLog {
   end = 0
   /** What the broker answers for this partition while it cannot read it, for example because a batch is damaged on its disk. */
   fault: Error | null = null
+  /** The clock of the broker, in ms since 1970. */
+  clock: () => number = Date.now
   #batches: Batch[] = []
 
   constructor(leader: number) {
@@ -50,14 +52,19 @@ export class PartitionLog {
 
   /** Appends one batch; returns the offset of its first message. */
   append(contents: readonly Content[], transaction: Transaction | null = null): number {
-    const messages = contents.map((content, i) => ({ offset: this.end + i, ...content }))
+    const timestamp = this.clock()
+    const messages = contents.map((content, i) => ({ offset: this.end + i, timestamp, ...content }))
     return this.#add(messages, contents.length, transaction)
   }
 
   /** Appends a batch of `count` unreadable messages. */
   appendBroken(count: number, why: string): number {
     const unreadable = { first: this.end, count, why }
-    return this.#add([{ offset: this.end + count - 1, key: null, value: null, unreadable }], count, null)
+    return this.#add(
+      [{ offset: this.end + count - 1, key: null, value: null, timestamp: this.clock(), unreadable }],
+      count,
+      null,
+    )
   }
 
   /** Ends a transaction. Its marker takes an offset but is not a message. */
@@ -78,6 +85,12 @@ export class PartitionLog {
     this.#batches = this.#batches
       .map(batch => ({ ...batch, messages: batch.messages.filter(keeps) }))
       .filter(({ messages }) => messages.length > 0)
+  }
+
+  /** The timestamp of the first batch from this offset on that can be read. Null if there is none. */
+  timestampAt(offset: number): number | null {
+    const { stableEnd } = this
+    return this.#batches.find(({ base, last }) => last >= offset && base < stableEnd)?.messages[0]?.timestamp ?? null
   }
 
   /** The offset of the first message of an open transaction; without one, the end of the log. */

@@ -58,6 +58,15 @@ export class FakeReader implements Public<Reader> {
     return new Set(offsets.length > 0 ? [0] : [])
   }
 
+  async timestamps(node: string, offsets: readonly PartitionOffset[]): Promise<(number | null)[]> {
+    this.#check()
+    await this.#client.cluster.onFetch(offsets)
+    return offsets.map(at => {
+      const log = this.#client.cluster.log(at)
+      return log && String(log.leader) === node ? log.timestampAt(at.offset) : null
+    })
+  }
+
   async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     this.#check()
     return wanted.map(({ topic, partition }) => {

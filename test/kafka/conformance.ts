@@ -154,6 +154,22 @@ export function conformance(connect: (limits?: ClientLimits) => Promise<Kafka>):
     assert.deepEqual(await admin.bounds(topic, 1), { start: 0, end: 2 })
   })
 
+  test('a batch tells when the broker appended it, and none is there after the end of a log', async t => {
+    const { kafka, topic, producer } = await topicOf(t, 2)
+    const before = Date.now()
+    await producer.send({ topic, partition: 1 }, [message('x'.repeat(5000)), message('b')])
+    const after = Date.now()
+    const reader = await readerOf(t, kafka, topic)
+    const [[node]] = [...(await reader.leaders([{ topic, partition: 0 }], false))] as [[string, unknown]]
+    const at = (partition: number, offset: number) => ({ topic, partition, offset })
+    const found = await reader.timestamps(node, [at(0, 0), at(1, 1)])
+    assert.equal(found[0], null)
+    assert.ok(found[1]! >= before && found[1]! <= after, `${found[1]} is not from ${before} to ${after}`)
+    assert.deepEqual(await reader.timestamps(node, [at(1, 2)]), [null])
+    const [fetched] = await reader.fetch(node, [at(1, 1)], LIMITS)
+    assert.equal(fetched!.messages[0]!.timestamp, found[1])
+  })
+
   test('a missing partition is named, by the producer and by the reader', async t => {
     const { kafka, topic, producer } = await topicOf(t, 1)
     const reader = await readerOf(t, kafka, topic)
@@ -334,6 +350,28 @@ export function conformance(connect: (limits?: ClientLimits) => Promise<Kafka>):
     await member.leave()
     await offsets.commit(committedOffsets(topic, { 0: 7 }))
     assert.equal((await offsets.committed(both))[0]!.offset, 7)
+  })
+
+  test('a group tells its members, each with its partitions, to somebody who is no member', async t => {
+    const { kafka, topic } = await topicOf(t, 2)
+    const group = `${topic}.group`
+    const offsets = await kafka.groupOffsets(group, [topic])
+    t.after(() => offsets.close())
+    const member = await join(t, kafka, group, topic)
+    await member.assigned(1)
+    const { state, members } = await offsets.describe()
+    assert.equal(state, 'Stable')
+    assert.deepEqual(
+      members.map(({ memberId }) => memberId),
+      [member.id()],
+    )
+    const held = members[0]!.partitions.toSorted((a, b) => a.partition - b.partition)
+    assert.deepEqual(
+      held,
+      [0, 1].map(partition => ({ topic, partition })),
+    )
+    await member.leave()
+    assert.deepEqual((await offsets.describe()).members, [])
   })
 
   test('somebody else can leave for a member, and the others, when they ask, have its partitions', async t => {

@@ -451,7 +451,7 @@ test('the answer to a fetch of an earlier assignment moves nothing', async () =>
   await feed.assign([at(0)])
   const old = await reader.nextFetch(1)
   const [queue] = await feed.assign([at(0)])
-  old.answer.resolve([{ ...fetched(at(0)), next: 2, messages: [{ offset: 1, key: null, value: null }] }])
+  old.answer.resolve([{ ...fetched(at(0)), next: 2, messages: [{ offset: 1, key: null, value: null, timestamp: 0 }] }])
   await reader.nextFetch(2)
   assert.deepEqual([queue!.length, queue!.nextOffset, queue!.end], [0, 0, -1])
   await feed.close()
@@ -504,7 +504,7 @@ test('a partition read to its end is skipped, and others are fetched in the mean
     answer.resolve(
       offsets.map(at => {
         if (at.partition === 0) return fetched(at)
-        const message = { offset: at.offset, key: null, value: null }
+        const message = { offset: at.offset, key: null, value: null, timestamp: 0 }
         return { ...fetched(at), messages: [message], next: at.offset + 1, empty: false, end: 100 }
       }),
     )
@@ -542,7 +542,7 @@ test('a partition that the broker refuses delays no message of another one', asy
   answer.resolve(
     offsets.map(at => {
       if (at.partition === 0) return { ...fetched(at), error: moved }
-      return { ...fetched(at), messages: [{ offset: 0, key: null, value: null }], next: 1, empty: false }
+      return { ...fetched(at), messages: [{ offset: 0, key: null, value: null, timestamp: 0 }], next: 1, empty: false }
     }),
   )
   await reader.nextFetch(2)

@@ -4,7 +4,7 @@ import type { Message } from '../../src/kafka/index.ts'
 import { PartitionQueue } from '../../src/kafka/partition-queue.ts'
 
 const messages = (from: number, count: number, value: Buffer | null = Buffer.from('v')): Message[] =>
-  Array.from({ length: count }, (_, i) => ({ offset: from + i, key: null, value }))
+  Array.from({ length: count }, (_, i) => ({ offset: from + i, key: null, value, timestamp: 0 }))
 
 const queueAt = (offset: number): PartitionQueue => new PartitionQueue({ topic: 't', partition: 0, offset })
 

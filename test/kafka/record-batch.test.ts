@@ -5,7 +5,7 @@ import { compressFrameSync } from 'lz4-napi'
 import { compressSync } from 'snappy'
 import { crc32c } from '../../src/kafka/checksum.ts'
 import { bytesOf } from '../../src/kafka/message.ts'
-import { type AbortedTransaction, MAX_BATCH_BYTES, readBatches } from '../../src/kafka/record-batch.ts'
+import { type AbortedTransaction, MAX_BATCH_BYTES, readBatches, timestampOf } from '../../src/kafka/record-batch.ts'
 
 interface BatchParts {
   readonly first: number
@@ -18,6 +18,9 @@ interface BatchParts {
   readonly magic?: number
 }
 
+/** Of every batch here, in ms since 1970. */
+const TIMESTAMP = Date.UTC(2026, 10, 28, 12)
+
 /** A record batch in the message format of Kafka. */
 function batch(parts: BatchParts): Buffer {
   const { first, values, codec = 0, pack = bytes => bytes, producerId = -1n, control = false, magic = 2 } = parts
@@ -29,6 +32,7 @@ function batch(parts: BatchParts): Buffer {
   bytes[16] = magic
   bytes.writeInt16BE(codec | (producerId >= 0n ? 0x10 : 0) | (control ? 0x20 : 0), 21)
   bytes.writeInt32BE(Math.max(0, values.length - 1), 23)
+  bytes.writeBigInt64BE(BigInt(TIMESTAMP), 35)
   bytes.writeBigInt64BE(producerId, 43)
   bytes.writeInt32BE(parts.count ?? values.length, 57)
   bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17)
@@ -164,7 +168,18 @@ test('an unreadable batch reports its offsets and how many messages it claims', 
   flipped[70]! ^= 1
   const { messages } = readBatches(flipped, { from: 0, aborted: [], enough: Infinity })
   const unreadable = { first: 17, count: 40, why: 'its checksum is wrong' }
-  assert.deepEqual(messages, [{ offset: 56, key: null, value: null, unreadable }])
+  assert.deepEqual(messages, [{ offset: 56, key: null, value: null, timestamp: TIMESTAMP, unreadable }])
+})
+
+test('each message has the timestamp of its batch, which the first bytes of the batch tell too', () => {
+  const bytes = batch({ first: 3, values: ['a', 'b'] })
+  const { messages } = readBatches(bytes, { from: 0, aborted: [], enough: Infinity })
+  assert.deepEqual(
+    messages.map(({ timestamp }) => timestamp),
+    [TIMESTAMP, TIMESTAMP],
+  )
+  assert.equal(timestampOf(bytes.subarray(0, 43)), TIMESTAMP)
+  assert.equal(timestampOf(bytes.subarray(0, 42)), null)
 })
 
 test('a batch with damaged control bit, transaction or offset is unreadable, and does not vanish', () => {
