@@ -60,6 +60,7 @@ export const ERRORS = {
   JOB_FAILED: { exit: 1, after: 'repair' },
   JOB_CANCELLED: { exit: 1, after: 'never' },
   PRODUCER_FENCED: { exit: 1, after: 'never' },
+  PORT_UNUSABLE: { exit: 2, after: 'resume' },
   BROKER_UNREACHABLE: { exit: 3, after: 'resume', guesses: true },
   BROKER_NO_JAVA: { exit: 3, after: 'resume', guesses: true },
   BROKER_NO_JARS: { exit: 3, after: 'resume', guesses: true },

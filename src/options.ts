@@ -233,6 +233,33 @@ export const OPTIONS = {
     'no limit',
   ),
   port: optionalInteger('port', 'N', 'the port on 127.0.0.1', [1, 65_535], 'a free one'),
+  monitorPort: {
+    ...integer('port', 'N', 'the port to listen on; 0 is any free one', [0, 65_535], { fallback: 7696 }),
+    commandLineOnly: true, // ROWMILL_PORT would be set by Kubernetes for a service of this name
+  },
+  metricsAddress: text(
+    'metrics-address',
+    'ADDRESS',
+    'where to listen for HTTP: an address of this machine, or 0.0.0.0 for all of them; any but loopback needs --metrics-token-file',
+    '127.0.0.1',
+  ),
+  metricsTokenFile: optional(
+    'metrics-token-file',
+    'FILE',
+    'a file whose only line is the token that clients send, as Authorization: Bearer TOKEN',
+  ),
+  metricsAllowedHost: repeated(
+    'metrics-allowed-host',
+    'NAME',
+    'a name by which HTTP clients call this machine, besides localhost and its IP addresses; may be repeated',
+  ),
+  stalledAfter: integer(
+    'stalled-after',
+    'SECONDS',
+    'a job is stalled when rows wait and nothing has moved for this long',
+    [1, MAX_SECONDS],
+    { fallback: 60 },
+  ),
   data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are removed at the end'),
   stop: flag('stop', 'end the local Kafka that runs left, or let it end after the runs that use it'),
   auth: flag('auth', 'require a login; stderr names the file that has it, for --command-config of clients'),

@@ -20,6 +20,7 @@ const FILES: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> = {
   jobs: async () => [...(await import('./jobs.ts')).jobsCommands, (await import('./jobs-rm.ts')).jobsRemoveCommand],
   topics: async () => (await import('./topics.ts')).topicsCommands,
   acls: async () => [(await import('./acls.ts')).aclsCommand],
+  monitor: async () => [(await import('./monitor.ts')).monitorCommand],
   broker: async () => [(await import('./broker.ts')).brokerCommand],
   adopt: async () => [(await import('./adopt.ts')).adoptCommand],
   doctor: async () => [(await import('./doctor.ts')).doctorCommand],

@@ -10,6 +10,7 @@ import { explainCommand } from './explain.ts'
 import { GROUPS } from './files.ts'
 import { jobsCommands } from './jobs.ts'
 import { jobsRemoveCommand } from './jobs-rm.ts'
+import { monitorCommand } from './monitor.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommands } from './rejects.ts'
 import { runCommand } from './run.ts'
@@ -32,6 +33,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   jobsRemoveCommand,
   ...topicsCommands,
   aclsCommand,
+  monitorCommand,
   brokerCommand,
   adoptCommand,
   doctorCommand,
