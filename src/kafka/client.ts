@@ -47,6 +47,8 @@ export interface KafkaSettings extends ClusterSettings {
   readonly compression?: Compression
   /** How values are encoded in Kafka. Default: unchanged. */
   readonly format?: ValueFormat | null
+  /** The names of the headers that the messages of readers keep. Default: none, which costs nothing. */
+  readonly headers?: readonly string[]
 }
 
 const AS_IT_IS: ValueFormat = { write: value => value, read: value => value }
@@ -154,7 +156,7 @@ export class Kafka {
   ): Promise<Reader> {
     const { cluster, sockets } = await this.#connectedCluster(topics, { stableEnds, operation })
     const { rack = '', metadataMaxAgeMs, fetchMaxBytes, maxPartitionFetchBytes } = this.#limits
-    const { format } = this.settings
+    const { format, headers = [] } = this.settings
     const { patience } = this
     const most = { maxBytes: fetchMaxBytes, maxPartitionBytes: maxPartitionFetchBytes }
     const parts = {
@@ -164,6 +166,7 @@ export class Kafka {
       patience,
       metadataMaxAgeMs,
       rack,
+      headers,
       most,
     }
     return new Reader(cluster, sockets, parts)

@@ -1,3 +1,5 @@
+import type { MessageHeaders } from './headers.ts'
+
 /** What a message takes in memory beside the bytes of its key and value. Measured with 140,000 small messages. */
 export const MESSAGE_BYTES = 60
 /** The same for its key, and for its value: each is a Buffer. */
@@ -13,6 +15,8 @@ export interface Message {
    * that the producer gave a message of the batch.
    */
   readonly timestamp: number
+  /** Those of its headers that its reader asked for. Undefined: it has none of them, or its reader asked for none. */
+  readonly headers?: MessageHeaders
   /** Set if this message replaces a whole batch that cannot be read. `offset` is then that of its last message. */
   readonly unreadable?: UnreadableBatch
 }
@@ -40,6 +44,7 @@ export function bytesOf({ key, value }: Message): number {
 }
 
 /** Copies a message. The original is a slice of its batch, and keeps the whole batch in memory. */
-export function copyOf({ offset, key, value, timestamp }: Message): Message {
-  return { offset, key: key && Buffer.from(key), value: value && Buffer.from(value), timestamp }
+export function copyOf(message: Message): Message {
+  const { key, value } = message
+  return { ...message, key: key && Buffer.from(key), value: value && Buffer.from(value) }
 }

@@ -3,10 +3,14 @@ import { COMPRESSIONS, type Compression } from '../options.ts'
 import { CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES, PREFIX_BYTES } from './batch-layout.ts'
 import { crc32c } from './checksum.ts'
 import { compress } from './compression.ts'
+import { encodeHeaders, type MessageHeaders } from './headers.ts'
+import { varintBytes, writeVarint } from './varint.ts'
 
 export interface OutgoingMessage {
   readonly key: string
   readonly value: Buffer
+  /** Default: none. */
+  readonly headers?: MessageHeaders | null
 }
 
 /** A batch whose size is known, and which is written later: right into the request. */
@@ -17,8 +21,10 @@ export interface OutgoingBatch {
 }
 
 const FORMAT = 2
-/** Attributes, time since the first record, and number of headers: each one byte, and 0. */
-const ZEROS_IN_RECORD = 3
+/** Attributes and time since the first record: each one byte, and 0. */
+const ZEROS_IN_RECORD = 2
+/** Of a message without headers: their number. */
+const NO_HEADERS = Buffer.of(0)
 
 /** `timeMs` is the time of all messages. The same arguments give the same bytes. */
 export async function outgoingBatch(
@@ -48,16 +54,20 @@ async function compressed(records: Records, compression: Compression): Promise<O
 class Records implements OutgoingBatch {
   readonly #messages: readonly OutgoingMessage[]
   readonly #keyBytes: number[] = []
+  readonly #headers: Buffer[] = []
   readonly #sizes: number[] = []
   readonly bytes: number
 
   constructor(messages: readonly OutgoingMessage[]) {
     this.#messages = messages
     let bytes = 0
-    for (const [i, { key, value }] of messages.entries()) {
+    for (const [i, { key, value, headers }] of messages.entries()) {
       const keyBytes = Buffer.byteLength(key)
-      const size = ZEROS_IN_RECORD + varintBytes(i) + fieldBytes(keyBytes) + fieldBytes(value.length)
+      const headerBytes = headers ? encodeHeaders(headers) : NO_HEADERS
+      const size =
+        ZEROS_IN_RECORD + varintBytes(i) + fieldBytes(keyBytes) + fieldBytes(value.length) + headerBytes.length
       this.#keyBytes.push(keyBytes)
+      this.#headers.push(headerBytes)
       this.#sizes.push(size)
       bytes += varintBytes(size) + size
     }
@@ -74,7 +84,7 @@ class Records implements OutgoingBatch {
       at += into.write(key, at)
       at = writeVarint(into, at, value.length)
       at += value.copy(into, at)
-      at = into.writeUInt8(0, at) // no headers
+      at += this.#headers[i]!.copy(into, at)
     }
     return at
   }
@@ -94,20 +104,4 @@ function writeHeader(batch: Buffer, { count, timeMs, codec }: { count: number; t
 
 function fieldBytes(length: number): number {
   return varintBytes(length) + length
-}
-
-/** The size of a number of up to 30 bits that is not negative, as a zigzag varint. */
-function varintBytes(value: number): number {
-  if (value < 0x40) return 1
-  if (value < 0x2000) return 2
-  if (value < 0x10_0000) return 3
-  return value < 0x800_0000 ? 4 : 5
-}
-
-function writeVarint(into: Buffer, from: number, value: number): number {
-  let at = from
-  let rest = value * 2
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) into[at++] = (rest % 0x80) + 0x80
-  into[at++] = rest
-  return at
 }

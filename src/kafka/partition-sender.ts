@@ -59,7 +59,8 @@ export class PartitionSender {
     if (this.#refused.has(key)) return Promise.reject(this.#refused.get(key))
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const queue = this.#waiting.get(key) ?? []
-    queue.push({ key: message.key, value: message.value, acked: resolve, failed: reject })
+    const { key: name, value, headers = null } = message
+    queue.push({ key: name, value, headers, acked: resolve, failed: reject })
     this.#waiting.set(key, queue)
     this.#bytes += message.value.length
     if (!this.#running.has(key)) this.#running.set(key, this.#run(key, to, queue))

@@ -134,7 +134,9 @@ export class Producer {
   #batchOf(messages: readonly OutgoingMessage[]): Promise<OutgoingBatch> {
     const known = this.#batches.get(messages)
     if (known) return known
-    const formatted = messages.map(({ key, value }) => ({ key, value: this.#format.write(value) }))
+    const formatted = messages.map(({ key, value, headers = null }) => {
+      return { key, value: this.#format.write(value), headers }
+    })
     const batch = outgoingBatch(formatted, { timeMs: Date.now(), compression: this.#compression })
     this.#batches.set(messages, batch)
     return batch

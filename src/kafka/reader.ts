@@ -61,6 +61,8 @@ export class Reader {
   readonly patience: Patience
   /** How old the knowledge of leaders may be. */
   readonly metadataMaxAgeMs: number
+  /** The names of the headers that messages keep. */
+  readonly #headers: readonly string[]
   /** The most that an answer has, and of one partition, unless its first batch is longer. */
   readonly #most: Pick<FetchLimits, 'maxBytes' | 'maxPartitionBytes'>
 
@@ -74,6 +76,7 @@ export class Reader {
       patience: Patience
       metadataMaxAgeMs: number
       rack: string
+      headers: readonly string[]
       /** The most that the user of the cluster wants in one fetch. */
       most: Pick<FetchLimits, 'maxBytes' | 'maxPartitionBytes'>
     },
@@ -85,6 +88,7 @@ export class Reader {
     this.#sockets = sockets
     this.#format = parts.format
     this.#rack = parts.rack
+    this.#headers = parts.headers
     this.#rights = parts.rights
     this.#operation = parts.operation
   }
@@ -126,7 +130,7 @@ export class Reader {
       ({ topic, partition, records, aborted, stableEnd: end, logEnd, error, outOfRange, preferredNode }) => {
         const offset = asked.get(keyOf({ topic, partition }))!
         const enough = Math.min(left, limits.maxPartitionBytes)
-        const read = readBatches(records, { ...limits, from: offset, logEnd, aborted, enough })
+        const read = readBatches(records, { ...limits, headers: this.#headers, from: offset, logEnd, aborted, enough })
         const { messages, next, bytes, tooLarge, fault } = read
         left -= bytes
         const at = { topic, partition, offset, next, empty: records.length === 0, tooLarge, end, logEnd }

@@ -63,6 +63,8 @@ export interface BatchLimits {
   readonly keepBytes?: number
   /** Whether even a first message that needs more is not kept. Default: no, one message is always kept. */
   readonly mayKeepNone?: boolean
+  /** The names of the headers that messages keep. Default: none. */
+  readonly headers?: readonly string[]
 }
 
 /** The number of the codec of the first batch. Null if the bytes end before it. */
@@ -131,12 +133,15 @@ class KeptMessages {
   isFull = false
   readonly #from: number
   readonly #mayKeepNone: boolean
+  /** The names of the headers to keep. */
+  readonly headers: readonly string[]
   #room: number
 
-  constructor({ from, keepBytes = Number.POSITIVE_INFINITY, mayKeepNone = false }: BatchLimits) {
+  constructor({ from, keepBytes = Number.POSITIVE_INFINITY, mayKeepNone = false, headers = [] }: BatchLimits) {
     this.#from = from
     this.#room = keepBytes
     this.#mayKeepNone = mayKeepNone
+    this.headers = headers
   }
 
   /** Reads all records of a batch, also those that it does not keep: the batch may be damaged. Returns the bytes it kept. */
@@ -266,7 +271,8 @@ class RecordBatch {
     if (count < 0 || count * MIN_RECORD_BYTES > records.length) throw new Error(`it claims ${count} messages`)
     if (records.length + count * RECORD_BYTES > 2 * MAX_BATCH_BYTES)
       throw new Error(`it has ${count} messages: let the producer make smaller batches`)
-    const { found, bytes: size } = kept.read(new RecordCursor(records, this.timestamp), { first: this.first, count })
+    const cursor = new RecordCursor(records, { timestamp: this.timestamp, headers: kept.headers })
+    const { found, bytes: size } = kept.read(cursor, { first: this.first, count })
     // If we keep little of the batch, the batch must not stay in memory.
     const mostIsKept = 2 * size >= records.length
     return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * RECORD_BYTES }

@@ -1,3 +1,4 @@
+import { findHeaders } from './headers.ts'
 import { FIELD_BYTES, MESSAGE_BYTES, type Message } from './message.ts'
 
 /** The keys that rowmill reads are job ids, which are shorter. We keep no more of a key. */
@@ -7,16 +8,19 @@ const KEY_BYTES = 1000
 export class RecordCursor {
   readonly #bytes: Buffer
   readonly #timestamp: number
+  readonly #wanted: readonly string[]
   #at = 0
   #offset = 0
   /** Where key and value begin and end. The beginning is -1 if there is none. */
   #key = { from: -1, end: -1 }
   #value = { from: -1, end: -1 }
+  #headersFrom = 0
 
-  /** `timestamp`: that of the batch. */
-  constructor(bytes: Buffer, timestamp: number) {
+  /** `timestamp`: that of the batch. `headers`: the names of those that messages keep. */
+  constructor(bytes: Buffer, { timestamp, headers }: { timestamp: number; headers: readonly string[] }) {
     this.#bytes = bytes
     this.#timestamp = timestamp
+    this.#wanted = headers
   }
 
   /** Moves to the next record, and returns its offset. */
@@ -30,6 +34,7 @@ export class RecordCursor {
     this.#field(this.#key, end)
     this.#key.end = Math.min(this.#key.end, this.#key.from + KEY_BYTES)
     this.#field(this.#value, end)
+    this.#headersFrom = this.#at
     this.#at = end // skips the headers
     return this.#offset
   }
@@ -37,7 +42,15 @@ export class RecordCursor {
   /** The message of this record. Its key and value are slices of the batch. */
   get message(): Message {
     const slice = ({ from, end }: { from: number; end: number }) => (from < 0 ? null : this.#bytes.subarray(from, end))
-    return { offset: this.#offset, key: slice(this.#key), value: slice(this.#value), timestamp: this.#timestamp }
+    const message = {
+      offset: this.#offset,
+      key: slice(this.#key),
+      value: slice(this.#value),
+      timestamp: this.#timestamp,
+    }
+    if (this.#wanted.length === 0) return message
+    const headers = findHeaders(this.#bytes.subarray(this.#headersFrom, this.#at), this.#wanted)
+    return headers ? { ...message, headers } : message
   }
 
   /** How much memory its message keeps. */

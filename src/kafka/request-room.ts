@@ -1,3 +1,4 @@
+import { headersBytes } from './headers.ts'
 import type { OutgoingMessage } from './outgoing-batch.ts'
 
 /** The most that Kafka's format adds to the messages of a batch in a request, and to the key and value of a message. */
@@ -46,6 +47,6 @@ export function batchBytes(messages: readonly OutgoingMessage[]): number {
   return messages.reduce((sum, message) => sum + messageBytes(message), BATCH_BYTES)
 }
 
-function messageBytes({ key, value }: OutgoingMessage): number {
-  return MESSAGE_BYTES + Buffer.byteLength(key) + value.length
+function messageBytes({ key, value, headers }: OutgoingMessage): number {
+  return MESSAGE_BYTES + Buffer.byteLength(key) + value.length + (headers ? headersBytes(headers) : 0)
 }

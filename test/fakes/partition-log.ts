@@ -1,4 +1,5 @@
 import type { FetchLimits } from '../../src/kafka/fetch.ts'
+import type { MessageHeaders } from '../../src/kafka/headers.ts'
 import { bytesOf, type Message } from '../../src/kafka/index.ts'
 
 /** Messages that a producer writes together: they become readable when the transaction is committed. */
@@ -9,6 +10,7 @@ export interface Transaction {
 export interface Content {
   readonly key: Buffer | null
   readonly value: Buffer | null
+  readonly headers?: MessageHeaders
 }
 
 interface Batch {

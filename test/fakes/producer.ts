@@ -30,7 +30,8 @@ export class FakeProducer implements Public<Producer> {
     this.#client.check()
     const log = cluster.log(to)
     if (!log) throw noPartition(to)
-    const contents = messages.map(({ key, value }) => ({
+    const contents = messages.map(({ key, value, headers }) => ({
+      ...(headers && { headers }),
       key: Buffer.from(key),
       value: Buffer.from(settings.format?.write(value) ?? value),
     }))

@@ -123,9 +123,11 @@ export class FakeReader implements Public<Reader> {
         atLeastOne: left === maxBytes,
       })
       left -= bytes
-      const formatted = messages.map(message => {
-        const { format } = this.#client.settings
-        return format && message.value ? { ...message, value: format.read(message.value) } : message
+      const { format, headers: wanted = [] } = this.#client.settings
+      const formatted = messages.map(({ headers: all = {}, ...message }) => {
+        const headers = Object.fromEntries(Object.entries(all).filter(([name]) => wanted.includes(name)))
+        const value = format && message.value ? format.read(message.value) : message.value
+        return { ...message, value, ...(Object.keys(headers).length > 0 && { headers }) }
       })
       return { ...nothing, messages: formatted, next, empty: bytes === 0, tooLarge, end, logEnd, outOfRange: false }
     })

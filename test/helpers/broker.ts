@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { after, type TestContext } from 'node:test'
 import { startLocalBroker } from '../../src/broker/local-broker.ts'
 import type { LocalBroker } from '../../src/broker/running-broker.ts'
-import { type ClientLimits, Kafka, type KafkaAdmin } from '../../src/kafka/index.ts'
+import { Kafka, type KafkaAdmin, type KafkaSettings } from '../../src/kafka/index.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import { JobLog } from '../../src/pipeline/job-log.ts'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
@@ -23,8 +23,8 @@ export async function brokerAddress(): Promise<string> {
   return (await own).address
 }
 
-export async function testKafka(limits?: ClientLimits): Promise<Kafka> {
-  return new Kafka({ brokers: [await brokerAddress()], clientId: 'test', ...(limits ? { limits } : {}) })
+export async function testKafka(settings: Pick<KafkaSettings, 'limits' | 'headers'> = {}): Promise<Kafka> {
+  return new Kafka({ brokers: [await brokerAddress()], clientId: 'test', ...settings })
 }
 
 /** A pipeline name for this test alone; its topics are deleted when the test ends. */

@@ -2,4 +2,4 @@ import { FakeCluster } from '../fakes/kafka.ts'
 import { conformance } from './conformance.ts'
 
 const cluster = new FakeCluster()
-conformance(async limits => cluster.client(limits ? { limits } : {}).kafka)
+conformance(async settings => cluster.client(settings).kafka)

@@ -11,6 +11,8 @@ import {
   describeKafkaError,
   type GroupMember,
   type Kafka,
+  type KafkaSettings,
+  type Message,
 } from '../../src/kafka/index.ts'
 import { PartitionFeed } from '../../src/kafka/partition-feed.ts'
 import { PartitionSender } from '../../src/kafka/partition-sender.ts'
@@ -78,13 +80,16 @@ const committedOffsets = (
   Object.entries(offsets).map(([partition, offset]) => ({ topic, partition: Number(partition), offset, metadata }))
 
 /** Runs every case against a Kafka. `connect` opens a new client of it. */
-export function conformance(connect: (limits?: ClientLimits) => Promise<Kafka>): void {
+export function conformance(connect: (settings?: Pick<KafkaSettings, 'limits' | 'headers'>) => Promise<Kafka>): void {
   async function topicOf(
     t: TestContext,
     partitions: number,
-    { config = {}, limits }: { config?: Record<string, string>; limits?: ClientLimits } = {},
+    {
+      config = {},
+      ...settings
+    }: { config?: Record<string, string>; limits?: ClientLimits; headers?: readonly string[] } = {},
   ) {
-    const kafka = await connect(limits)
+    const kafka = await connect(settings)
     const topic = `test-${randomBytes(6).toString('hex')}`
     const admin = await kafka.admin()
     await admin.createTopics([{ topic, partitions, replicationFactor: 1, config }])
@@ -121,6 +126,24 @@ export function conformance(connect: (limits?: ClientLimits) => Promise<Kafka>):
     const { offset, next, end, logEnd, empty, error, outOfRange } = found!
     assert.deepEqual([offset, next, end, logEnd, empty, error, outOfRange], [1, 3, 3, 3, false, null, false])
   })
+
+  for (const wanted of [['one', 'two'], undefined])
+    test(`messages keep the headers that their reader asked for: ${wanted ?? 'none'}`, async t => {
+      const { kafka, topic, producer } = await topicOf(t, 1, wanted ? { headers: wanted } : {})
+      const sender = new PartitionSender(producer, silent)
+      const all = [{ one: '1', other: 'x' }, null, { two: 'é' }, { other: 'x' }]
+      const sent = all.map((headers, i) => sender.send({ topic, partition: 0 }, { ...message(`${i}`), headers }))
+      await Promise.all(sent)
+      const found: Message[] = []
+      const reading = { kafka, say: silent, signal: new AbortController().signal }
+      await readNow(reading, [{ topic, partition: 0, offset: 0 }], (_, message) => found.push(message))
+      assert.deepEqual(texts(found), ['0', '1', '2', '3'])
+      const kept = wanted ? [{ one: '1' }, undefined, { two: 'é' }, undefined] : all.map(() => undefined)
+      assert.deepEqual(
+        found.map(({ headers }) => headers),
+        kept,
+      )
+    })
 
   test('a fetch at the end of the log is empty, and one beyond it is out of range', async t => {
     const { kafka, topic, producer } = await topicOf(t, 1)

@@ -23,6 +23,7 @@ const SHAPES = {
   'a key beyond ASCII': [messages(3, 10, 'ключ 🗝')],
   '2,000 messages': [messages(2000, 130)],
   'a large message': [messages(1, 2_000_000)],
+  headers: [messages(70, 10).map((message, i) => ({ ...message, headers: { tráce: `${i}`, b: 'x'.repeat(i) } }))],
   'several partitions': [messages(2, 63), messages(65, 64), messages(64, 8191), messages(3, 8192)],
 }
 

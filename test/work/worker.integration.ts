@@ -510,7 +510,7 @@ test('a classifier that cannot restart ends its worker, which hands over to anot
     if (number === 3) throw new RowmillError('PYTHON_UNUSABLE', 'no such program')
   })
   const patient = { sessionTimeoutMs: 120_000, rebalanceTimeoutMs: 120_000 }
-  const worker = await running.work(dying, { name: 'dying', batchRows: 5, kafka: await testKafka(patient) })
+  const worker = await running.work(dying, { name: 'dying', batchRows: 5, kafka: await testKafka({ limits: patient }) })
   const collecting = running.collect('j')
   await running.publish('j', [numbered(100)])
   await assert.rejects(worker.ended, { code: 'PYTHON_UNUSABLE' })
