@@ -1,0 +1,158 @@
+import type { Registry } from 'prom-client'
+import type {
+  JobPhase,
+  JobRows,
+  JobView,
+  PartitionView,
+  PipelineView,
+  ViewSource,
+  WorkerView,
+} from '../../watch/view.ts'
+import { addGauge, type SetSeries } from './gauges.ts'
+
+/** At most so many jobs have series: the open ones, then the latest. */
+const MOST_JOBS = 100
+/** At most so many reasons of rejects of a job have a series of their own. The others share `other`. */
+const MOST_REASONS = 20
+/** Workers skip the rows of these. */
+const SKIPPED: readonly JobPhase[] = ['failed', 'cancelled']
+const OVER: readonly JobPhase[] = ['complete', ...SKIPPED]
+const STAGES: readonly (keyof JobRows)[] = ['total', 'published', 'classified', 'written', 'rejected']
+const STATES: readonly WorkerView['state'][] = ['starting', 'idle', 'busy', 'silent', 'gone']
+
+/** Adds what a pipeline looks like, as of the latest view at each scrape. Before the first view nothing has a series. */
+export function addViewMetrics(registry: Registry, source: ViewSource): void {
+  const add = <L extends string = never>(
+    name: string,
+    help: string,
+    labels: readonly L[],
+    fill: (view: PipelineView, set: SetSeries<L>) => void,
+  ) =>
+    addGauge<L>(registry, {
+      name,
+      help,
+      labels,
+      fill: set => (source.latest === null ? undefined : fill(source.latest, set)),
+    })
+  const addForJobs = <L extends string = never>(
+    name: string,
+    help: string,
+    labels: readonly L[],
+    fill: (job: JobView, set: SetSeries<L>, view: PipelineView) => void,
+  ) =>
+    add<L | 'job_id'>(name, help, ['job_id', ...labels], (view, set) => {
+      for (const job of shownJobs(view.jobs))
+        fill(job, (labels, value) => set({ job_id: job.id, ...labels } as Record<L | 'job_id', string>, value), view)
+    })
+
+  addForJobs('rowmill_job_rows', 'Rows of a job at each stage.', ['stage'], ({ rows }, set) => {
+    for (const stage of STAGES) set({ stage }, rows[stage])
+  })
+  addForJobs('rowmill_job_phase', '1 for the phase that a job is in.', ['phase'], ({ phase }, set) => set({ phase }, 1))
+  addForJobs(
+    'rowmill_job_eta_seconds',
+    'Seconds until the slowest partition of a job is done.',
+    [],
+    ({ etaSeconds }, set) => set({}, etaSeconds),
+  )
+  addForJobs(
+    'rowmill_job_idle_seconds',
+    'Seconds since something of a job moved, while rows of it wait; 0 if none wait.',
+    [],
+    (job, set, { at }) => set({}, idleSeconds(job, at)),
+  )
+  addForJobs('rowmill_job_rejected_rows', 'Rejected rows of a job by reason.', ['reason'], (job, set) => {
+    for (const [reason, rows] of fewReasons(job.rejectsByReason)) set({ reason }, rows)
+  })
+  const places = ['topic', 'partition'] as const
+  add('rowmill_lag_rows', 'Published rows of a partition without a result.', places, ({ jobs }, set) => {
+    for (const [{ topic, partition }, parts] of byPlace(jobs))
+      set(
+        { topic, partition },
+        ofKnown(parts, 'lagRows', (a, b) => a + b),
+      )
+  })
+  add(
+    'rowmill_lag_seconds',
+    'Age in seconds of the oldest published row of a partition without a result; 0 if there is none.',
+    places,
+    ({ jobs }, set) => {
+      for (const [{ topic, partition }, parts] of byPlace(jobs))
+        set({ topic, partition }, ofKnown(parts, 'lagSeconds', Math.max))
+    },
+  )
+  add('rowmill_backlog_rows', 'Published rows without a result, of all open jobs.', [], ({ jobs }, set) =>
+    set({}, backlogOf(jobs)),
+  )
+  add(
+    'rowmill_backlog_seconds',
+    'Seconds until the backlog is classified at the rate of now; none where nothing moves.',
+    [],
+    ({ jobs }, set) => set({}, backlogSeconds(jobs)),
+  )
+  add('rowmill_pipeline_workers', 'Workers of the pipeline on all machines.', ['state'], ({ workers }, set) => {
+    for (const state of STATES) set({ state }, workers.filter(worker => worker.state === state).length)
+  })
+  add('rowmill_broker_up', '1 if a broker answers, else 0: then all else is as of before.', [], (view, set) =>
+    set({}, view.unreachableSince === null ? 1 : 0),
+  )
+}
+
+function isOpen({ phase }: JobView): boolean {
+  return !OVER.includes(phase)
+}
+
+function shownJobs(jobs: readonly JobView[]): JobView[] {
+  const latest = jobs.toReversed()
+  return [...latest.filter(isOpen), ...latest.filter(job => !isOpen(job))].slice(0, MOST_JOBS)
+}
+
+/** Rows that are published and have no result. Null: not known. */
+function backlogOfJob({ rows: { published, classified } }: JobView): number | null {
+  return published === null || classified === null ? null : Math.max(0, published - classified)
+}
+
+function backlogOf(jobs: readonly JobView[]): number {
+  return jobs.filter(isOpen).reduce((sum, job) => sum + (backlogOfJob(job) ?? 0), 0)
+}
+
+function backlogSeconds(jobs: readonly JobView[]): number | null {
+  const backlog = backlogOf(jobs)
+  if (backlog === 0) return 0
+  const rowsPerSecond = jobs.filter(isOpen).reduce((sum, { rate }) => sum + rate.now, 0)
+  return rowsPerSecond > 0 ? backlog / rowsPerSecond : null
+}
+
+function idleSeconds(job: JobView, at: number): number | null {
+  const { classified, written, rejected } = job.rows
+  const isWriting = written !== null && classified !== null && written + (rejected ?? 0) < classified
+  const waits = isOpen(job) && (job.phase === 'stalled' || (backlogOfJob(job) ?? 0) > 0 || isWriting)
+  if (!waits) return 0
+  return job.movedAt === null ? null : Math.max(0, at - job.movedAt) / 1000
+}
+
+function fewReasons(byReason: Readonly<Record<string, number>>): [string, number][] {
+  const all = Object.entries(byReason).sort(([, a], [, b]) => b - a)
+  const others = all.slice(MOST_REASONS)
+  if (others.length === 0) return all
+  return [...all.slice(0, MOST_REASONS), ['other', others.reduce((sum, [, rows]) => sum + rows, 0)]]
+}
+
+/** The partitions of all jobs whose rows are classified, together where jobs share a partition. */
+function byPlace(jobs: readonly JobView[]): [PartitionView, PartitionView[]][] {
+  const all = jobs.filter(({ phase }) => !SKIPPED.includes(phase)).flatMap(({ partitions }) => partitions)
+  return [...Map.groupBy(all, ({ topic, partition }) => `${topic} ${partition}`).values()].map(parts => [
+    parts[0]!,
+    parts,
+  ])
+}
+
+/** Null: it is not known of any. */
+function ofKnown(
+  parts: readonly PartitionView[],
+  field: 'lagRows' | 'lagSeconds',
+  join: (a: number, b: number) => number,
+): number | null {
+  const known = parts.map(part => part[field]).filter(value => value !== null)
+  return known.length === 0 ? null : known.reduce((a, b) => join(a, b))
+}
