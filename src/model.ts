@@ -1,7 +1,7 @@
 /**
  * The words of rowmill as types. docs/glossary.md has the same list; a test compares them.
  *
- * pipeline        a named set of topics, `<pipeline>.jobs`, `.rows`, `.bulk`, `.results` and `.rejects`, and the
+ * pipeline        a named set of topics, `<pipeline>.jobs`, `.rows`, `.bulk`, `.results`, `.rejects` and `.reports`, and the
  *                 workers that serve it with one classifier
  * job             the rows of one input, with one header; its id is used once
  * state           what `jobs` says of a job: open, ended, failed or cancelled

@@ -1,7 +1,7 @@
 import { RowmillError } from '../errors.ts'
 import { type AllowedOperations, aclCommand, describeKafkaError, type Operation, type Right } from '../kafka/index.ts'
 import { ROLES, type Role } from '../options.ts'
-import { rightsOf } from '../pipeline/roles.ts'
+import { reportRights, rightsOf } from '../pipeline/roles.ts'
 import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import { type CheckFinding, type ClusterCheck, failure, failureOf, ok, skipped, warning } from './check.ts'
 import type { ClusterAccess } from './cluster-access.ts'
@@ -25,7 +25,9 @@ export const rightsCheck: ClusterCheck = {
     const ofTopics = existing.flatMap(([name, { error, allowed }]) =>
       judge(who, usesOf(pipeline, name, role), { error, allowed }),
     )
-    const create = existing.length < topics.size ? [mayCreate(cluster, pipeline, allowed)] : []
+    const needed = [...topics].filter(([name]) => name !== topicsOf(pipeline).reports)
+    const isMissing = needed.some(([, { error }]) => error === UNKNOWN)
+    const create = isMissing ? [mayCreate(cluster, pipeline, allowed)] : []
     return [...ofTopics, ...create, ...(await judgeGroup(who, pipeline, signal))]
   },
 }
@@ -34,17 +36,23 @@ export const rightsCheck: ClusterCheck = {
 interface Use {
   readonly right: Right
   readonly roles: readonly string[]
+  /** Whether the command works without it. */
+  readonly isOptional: boolean
 }
 
 /** The rights on one topic or group that a role needs, or any role. */
 function usesOf(pipeline: string, name: string, role: Role | null): Use[] {
-  const needed = ROLES.flatMap(role => rightsOf(role, pipeline).map(right => ({ role, right })))
+  const needed = ROLES.flatMap(role =>
+    [...rightsOf(role, pipeline), ...reportRights(role, pipeline)].map(right => ({ role, right })),
+  )
+  const isOptional = name === topicsOf(pipeline).reports
   const ofRole = needed.filter(use => role === null || use.role === role)
   // Some role may Read or Write each of them, which includes Describe.
   const here = ofRole.filter(({ right }) => right.name === name && (role !== null || right.operation !== 'Describe'))
   return [...Map.groupBy(here, ({ right }) => right.operation).values()].map(those => ({
     right: those[0]!.right,
     roles: those.map(({ role }) => role),
+    isOptional,
   }))
 }
 
@@ -59,14 +67,18 @@ interface Who {
   readonly role: Role | null
 }
 
-/** A missing right is a failure if the user named the role that needs it. Another role may do without, so then it is a warning. */
+/**
+ * A missing right is a failure if the user named the role that needs it. Another role may do without, so then it is a warning.
+ * So it is if the command works without it.
+ */
 function judge({ cluster, role }: Who, uses: readonly Use[], { error, allowed }: Told): CheckFinding[] {
   if (uses.length === 0) return [] // the role does not use it
-  const { resource, name } = uses[0]!.right
+  const { isOptional, right } = uses[0]!
+  const { resource, name } = right
   if (error?.endsWith('AUTHORIZATION_FAILED')) {
     const wanted = role === null ? uses.slice(0, 1) : uses // of no role in particular: a first step
     const cure = wanted.map(({ right }) => grant(cluster, right)).join('\n')
-    return [failure(`${resource} ${name}: this user may not even Describe it`, cure)]
+    return [(isOptional ? warning : failure)(`${resource} ${name}: this user may not even Describe it`, cure)]
   }
   if (error) return [failure(`${resource} ${name}: the broker answers ${error}`, 'look at the log of the broker')]
   if (allowed === null) return [skipped(`${resource} ${name}: the broker does not tell rights`)]
@@ -75,7 +87,7 @@ function judge({ cluster, role }: Who, uses: readonly Use[], { error, allowed }:
     const operations = uses.map(({ right }) => right.operation)
     return [ok(`${resource} ${name}: this user may ${operations.join(' and ')}`)]
   }
-  const line = role === null ? warning : failure
+  const line = role === null || isOptional ? warning : failure
   return missing.map(({ right, roles }) => {
     const whose = roles.length === 1 ? `role ${roles[0]} needs` : `roles ${roles.join(', ')} need`
     return line(`${resource} ${name}: this user may not ${right.operation}, which the ${whose}`, grant(cluster, right))

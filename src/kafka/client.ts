@@ -128,10 +128,11 @@ export class Kafka {
 
   async producer(): Promise<Producer> {
     const { maxRequestBytes = null, retries, retryBackoffMs, retryBackoffMaxMs } = this.#limits
-    const { cluster } = this.#newCluster()
+    const { cluster, sockets } = this.#newCluster()
     await this.#connecting(() => cluster.connect())
     const { format, compression = 'none' } = this.settings
     return new Producer(cluster, {
+      sockets,
       format: format ?? AS_IT_IS,
       compression,
       rights: this.#rights,

@@ -1,7 +1,9 @@
+import type { Socket } from 'node:net'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type { Compression } from '../options.ts'
 import { realTime } from '../support/clock.ts'
 import { Backoff } from './backoff.ts'
+import { hangUp } from './connection.ts'
 import { noPartition } from './errors.ts'
 import { LeaderRequests, type PartitionMessages, type Take } from './leader-requests.ts'
 import type { Patience } from './limits.ts'
@@ -17,6 +19,7 @@ const NO_LEADER = 'LEADER_NOT_AVAILABLE'
 /** Sends messages. What waits for partitions of one leader travels in one request, and each partition has an outcome of its own. */
 export class Producer {
   readonly #cluster: Cluster
+  readonly #sockets: ReadonlySet<Socket>
   readonly #format: ValueFormat
   readonly #rights: Rights
   readonly #compression: Compression
@@ -35,6 +38,7 @@ export class Producer {
   constructor(
     cluster: Cluster,
     parts: {
+      sockets: ReadonlySet<Socket>
       format: ValueFormat
       compression: Compression
       rights: Rights
@@ -46,6 +50,7 @@ export class Producer {
     },
   ) {
     this.#cluster = cluster
+    this.#sockets = parts.sockets
     this.#format = parts.format
     this.#compression = parts.compression
     this.#rights = parts.rights
@@ -89,8 +94,14 @@ export class Producer {
     return this.#cluster.findTopicPartitionMetadata(topic).length
   }
 
+  /** Waits for the answers to what was sent. */
   close(): Promise<void> {
     return this.#cluster.disconnect()
+  }
+
+  /** Waits for no answer: what was sent may be written or not. */
+  hangUp(): Promise<void> {
+    return hangUp(this.#cluster, this.#sockets)
   }
 
   async #leaderOf({ topic, partition }: TopicPartition): Promise<string> {

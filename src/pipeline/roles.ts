@@ -47,10 +47,20 @@ export function rightsOf(role: Role, pipeline: string): Right[] {
   }
 }
 
+/**
+ * Lets a command report what it does while it runs, in the topic `reports`, or read what others report. Without it every
+ * command does its work all the same.
+ */
+export function reportRights(role: Role, pipeline: string): Right[] {
+  if (role === 'admin') return []
+  const name = topicsOf(pipeline).reports
+  return [{ operation: role === 'monitor' ? 'Read' : 'Write', resource: 'topic', name }]
+}
+
 /** Lets us find out how large a row may be. Without it we expect that the topics are as we make them. */
 export function usefulRights(pipeline: string): Right[] {
-  const topics = Object.values(topicsOf(pipeline))
-  return topics.map(name => ({ operation: 'DescribeConfigs', resource: 'topic', name }))
+  const { reports, ...topics } = topicsOf(pipeline)
+  return Object.values(topics).map(name => ({ operation: 'DescribeConfigs', resource: 'topic', name }))
 }
 
 /** The role that a command belongs to. */

@@ -5,6 +5,8 @@ export interface PipelineTopics {
   readonly bulk: string
   readonly results: string
   readonly rejects: string
+  /** What commands say of themselves while they run. No guarantee rests on it, so a pipeline may lack it. */
+  readonly reports: string
 }
 
 export function topicsOf(pipeline: string): PipelineTopics {
@@ -14,6 +16,7 @@ export function topicsOf(pipeline: string): PipelineTopics {
     bulk: `${pipeline}.bulk`,
     results: `${pipeline}.results`,
     rejects: `${pipeline}.rejects`,
+    reports: `${pipeline}.reports`,
   }
 }
 

@@ -67,7 +67,8 @@ export function planTopics(
   return newTopics(topics, partitions, brokers).map(settings => {
     const { topic, replicationFactor } = settings
     const isFull = topic === ofRows || topic === topics.results
-    const retention = topic === topics.jobs ? {} : { 'retention.ms': String(hours * HOUR_MS) }
+    const hasItsOwn = topic === topics.jobs || topic === topics.reports
+    const retention = hasItsOwn ? {} : { 'retention.ms': String(hours * HOUR_MS) }
     const diskBytes = isFull ? rows * rowBytes * replicationFactor : 0
     return { ...settings, config: { ...settings.config, ...retention }, diskBytes }
   })

@@ -12,6 +12,13 @@ export const OVERHEAD_BYTES = 1024
 const LEAST_MESSAGE_BYTES = 1_000_000
 /** Rows must survive a night without workers. */
 const SHORT_RETENTION_MS = 24 * 3600 * 1000
+/** How long the report of a command that was killed stays. */
+const REPORTS_MS = 24 * 3600 * 1000
+/** Of closed segments. A report comes every few seconds, so old ones hold nothing that a newer one does not. */
+const REPORTS_BYTES = 16 * 1024 * 1024
+/** Only closed segments are compacted. Kafka takes no smaller ones. */
+const REPORTS_SEGMENT_BYTES = 1024 * 1024
+const REPORTS_SEGMENT_MS = 10 * 60 * 1000
 const ROW_LIMIT = 'max.message.bytes'
 const CODECS: readonly string[] = ['gzip', 'snappy', 'lz4', 'zstd']
 
@@ -31,6 +38,7 @@ export interface Finding {
 
 /** The settings of a new topic that do not depend on its cluster. */
 export function newTopicConfig(topics: PipelineTopics, topic: string): Record<string, string> {
+  if (topic === topics.reports) return newReportsConfig()
   const config = {
     'cleanup.policy': 'delete',
     // As the producer sent it: a broker that compresses again spends time on every batch.
@@ -42,10 +50,27 @@ export function newTopicConfig(topics: PipelineTopics, topic: string): Record<st
   return topic === topics.jobs ? { ...config, 'retention.ms': '-1', 'retention.bytes': '-1' } : config
 }
 
+/** It stays small: a reader begins with all of it. */
+function newReportsConfig(): Record<string, string> {
+  return {
+    'cleanup.policy': 'compact,delete',
+    'compression.type': 'producer',
+    'message.timestamp.type': 'LogAppendTime',
+    'retention.ms': String(REPORTS_MS),
+    'retention.bytes': String(REPORTS_BYTES),
+    'segment.bytes': String(REPORTS_SEGMENT_BYTES),
+    'segment.ms': String(REPORTS_SEGMENT_MS),
+  }
+}
+
 /** What is wrong with the settings of topics that existed before. Unknown settings are not judged. */
 export function judgeSettings(topics: PipelineTopics, found: ReadonlyMap<string, TopicSettingsFound>): Finding[] {
   return [...found].flatMap(([topic, settings]) => {
     const judge = new Judge(topic, settings)
+    if (topic === topics.reports) {
+      judge.reports()
+      return judge.findings
+    }
     judge.size()
     judge.compression()
     if (topic === topics.jobs) judge.broadcast()
@@ -100,6 +125,12 @@ class Judge {
 
   rejects(): void {
     if (this.#isCompacted) this.#doubt('cleanup.policy', 'deletes rejects: those of a job have one key', 'delete')
+  }
+
+  reports(): void {
+    const isKnown = this.#settings.has('cleanup.policy')
+    if (isKnown && !this.#isCompacted && !isLimit(this.#retention('retention.bytes')))
+      this.#doubt('cleanup.policy', 'keeps every report, also those that a later one replaces', 'compact')
   }
 
   rows(): void {

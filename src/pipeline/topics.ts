@@ -38,7 +38,8 @@ export interface EnsureOptions {
 /**
  * Creates the topics of a pipeline, or verifies those that exist. Returns the number of partitions to use: `partitions`
  * if it is given, otherwise as many as `rows` has, which is `ifNew` for new topics. A pipeline from before the topic
- * `bulk` gets that topic. Throws TOPIC_UNUSABLE and NOT_AUTHORIZED, with the cure.
+ * `bulk` gets that topic. So does one from before the topic `reports`, if the cluster lets this user create it. Throws
+ * TOPIC_UNUSABLE and NOT_AUTHORIZED, with the cure.
  */
 export async function ensureTopics(
   admin: KafkaAdmin,
@@ -47,7 +48,7 @@ export async function ensureTopics(
   { ifNew = defaultPartitions(1), bulk = true, writes = true, role, say = () => {} }: EnsureOptions = {},
 ): Promise<number> {
   const topics = topicsOf(pipeline)
-  const all = Object.values(topics).filter(topic => bulk || topic !== topics.bulk)
+  const all = Object.values(topics).filter(topic => topic !== topics.reports && (bulk || topic !== topics.bulk))
   const before = await admin.partitions(all, topic => (role ? operationOn(topic, role, pipeline) : 'Describe'))
   let isAsWanted = before.size === 0
   if (before.size < all.length) {
@@ -58,13 +59,25 @@ export async function ensureTopics(
   }
   const found = await untilKnown(admin, all)
   verify(admin, found, { topics, all })
+  // After the others, because a quota may have room for these alone. Whoever then cannot write reports says so.
+  const reports = bulk ? createReportsTopic(admin, pipeline).catch(() => {}) : null
   const publishes = role === undefined || role === 'publish'
   if (!isAsWanted) await verifySettings(admin, { topics, all, writes, publishes, say })
   const rows = found.get(topics.rows)!
   if (partitions !== null && partitions > rows) throw tooManyAsked(admin, topics.rows, { rows, asked: partitions })
   const follow = [topics.results, topics.bulk].filter(topic => writes && (found.get(topic) ?? rows) < rows)
   for (const topic of follow) await addPartitions(admin, topic, rows)
+  await reports
   return partitions ?? rows
+}
+
+/** Creates the topic `reports` of a pipeline if it is missing. Throws what the broker says against that. */
+export async function createReportsTopic(admin: KafkaAdmin, pipeline: string): Promise<void> {
+  const topics = topicsOf(pipeline)
+  if ((await admin.partitions([topics.reports])).has(topics.reports)) return
+  const brokers = (await admin.brokers()).length
+  const missing = newTopics(topics, 1, brokers).filter(({ topic }) => topic === topics.reports)
+  await createTopics(admin, missing, { pipeline, say: () => {} }) // with the defaults of the cluster it is only larger
 }
 
 /**
@@ -119,7 +132,8 @@ export function newTopics(topics: PipelineTopics, partitions: number, brokers: n
   const replicationFactor = Math.min(3, brokers)
   const insync = { 'min.insync.replicas': String(Math.max(1, replicationFactor - 1)) }
   return Object.values(topics).map(topic => {
-    const count = topic === topics.jobs || topic === topics.rejects ? 1 : partitions
+    const isSingle = topic === topics.jobs || topic === topics.rejects || topic === topics.reports
+    const count = isSingle ? 1 : partitions
     return { topic, partitions: count, replicationFactor, config: { ...newTopicConfig(topics, topic), ...insync } }
   })
 }

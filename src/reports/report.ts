@@ -57,7 +57,7 @@ export interface WorkerReport {
   readonly name: string
   /** `starting`: its classifier is being imported. `idle`: it has no rows. `busy`: it has a batch in hand. */
   readonly state: 'starting' | 'idle' | 'busy'
-  /** How long ago its supervisor heard of it. Above 5 it may be frozen. */
+  /** How long ago its supervisor heard of it. Above SILENT_SECONDS it may be frozen. */
   readonly heardSeconds: number
   readonly partitions: readonly ReportedPartition[]
   readonly batch: BatchInHand | null
@@ -68,6 +68,9 @@ export interface WorkerReport {
   /** Seconds since the supervisor began, by stage: where the time goes. */
   readonly seconds: StageSeconds
 }
+
+/** A worker tells its supervisor every second that it lives. */
+export const SILENT_SECONDS = 3
 
 export interface ReportedPartition {
   readonly topic: string

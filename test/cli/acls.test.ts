@@ -11,7 +11,7 @@ test('acls prints one kafka-acls command for each operation, and asks no broker'
   assert.deepEqual([code, stderr], [0, ''])
   assert.deepEqual(stdout.trimEnd().split('\n'), [
     `${to} Read --topic p.jobs --topic p.results`,
-    `${to} Write --topic p.jobs`,
+    `${to} Write --topic p.jobs --topic p.reports`,
     `${to} Describe --topic p.rows --topic p.bulk --topic p.rejects`,
     `${to} Describe --group p.workers --resource-pattern-type prefixed`,
     `${to} DescribeConfigs --topic p.jobs --topic p.rows --topic p.bulk --topic p.results --topic p.rejects`,

@@ -15,10 +15,10 @@ test('topics plan tells the cost, apply creates the topics, and check names what
   assert.match(lines[0]!, /\.jobs +1 +1 +1 +for ever +little$/)
   assert.match(lines[2]!, /\.bulk +12 +1 +1 +48 h +1\.0 GB$/)
   const yaml = await rowmill(['topics', 'plan', ...load, '-o', 'strimzi'], { env })
-  assert.deepEqual([yaml.code, yaml.stdout.split('kind: KafkaTopic').length], [0, 6], yaml.stderr)
+  assert.deepEqual([yaml.code, yaml.stdout.split('kind: KafkaTopic').length], [0, 7], yaml.stderr)
   const missing = await rowmill(['topics', 'check', ...load], { env })
   assert.equal(missing.code, 3)
-  assert.equal(missing.stdout.trimEnd().split('\n').length, 5)
+  assert.equal(missing.stdout.trimEnd().split('\n').length, 6)
 
   const applied = await rowmill(['topics', 'apply', ...load, '-o', 'json'], { env })
   assert.equal(applied.code, 0, applied.stderr)

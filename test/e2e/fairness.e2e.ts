@@ -314,8 +314,8 @@ test('a private run has no topic for large jobs, and leaves none, even if anothe
       found.push(await topics(pipeline))
     },
   })
-  const { bulk, ...others } = topicsOf(pipeline)
-  assert.deepEqual(found, [Object.values(others).sort(), Object.values({ bulk, ...others }).sort()])
+  const { bulk, reports, ...others } = topicsOf(pipeline)
+  assert.deepEqual(found, [Object.values(others).sort(), Object.values({ bulk, reports, ...others }).sort()])
   assert.deepEqual(written, rows)
   await until('the topics are deleted', async () => (await topics(pipeline)).length === 0)
 })

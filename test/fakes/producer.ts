@@ -52,4 +52,6 @@ export class FakeProducer implements Public<Producer> {
   }
 
   async close(): Promise<void> {}
+
+  async hangUp(): Promise<void> {}
 }

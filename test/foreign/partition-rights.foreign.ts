@@ -19,7 +19,8 @@ test('without the right to add partitions, the command is shown; rows with room 
   const broker = await startLocalBroker({ properties: PROPERTIES })
   t.after(() => broker.close())
   const env = { ROWMILL_BROKERS: broker.address, ROWMILL_PIPELINE: 'p' }
-  const { rows, results } = topicsOf('p')
+  const { reports: _, ...topics } = topicsOf('p')
+  const { rows, results } = topics
   const tool = (main: string, ...args: string[]) =>
     runKafkaTool(`org.apache.kafka.tools.${main}`, ['--bootstrap-server', broker.address, ...args])
   const kafka = new Kafka({ brokers: [broker.address], clientId: 'test' })
@@ -32,7 +33,7 @@ test('without the right to add partitions, the command is shown; rows with room 
   work.child.stderr.on('data', chunk => {
     said += chunk
   })
-  await until('the topics are there', async () => (await admin.partitions(Object.values(topicsOf('p')))).size === 5)
+  await until('the topics are there', async () => (await admin.partitions(Object.values(topics))).size === 5)
   const opened = await rowmill(['jobs', 'open', '--job', 'j', '--columns', 'ID,A'], { env })
   assert.equal(opened.code, 0, opened.stderr)
   const anybody = ['--add', '--allow-principal', 'User:*', '--operation', 'All', '--topic', results]

@@ -59,6 +59,7 @@ function open({ most = 5 } = {}) {
   const cluster = new HandCluster()
   const format = { write: (value: Buffer) => Buffer.concat([Buffer.from('F'), value]), read: (value: Buffer) => value }
   const producer = new Producer(cluster as never, {
+    sockets: new Set(),
     format,
     compression: 'none',
     rights: new Rights(['kafka:9092'], OPEN),

@@ -22,11 +22,12 @@ test('a plan has the replication of the cluster, the disk of the rows, and resul
     ['p.bulk', 12, 3, '2', hours, 600_000],
     ['p.results', 12, 3, '2', hours, 600_000],
     ['p.rejects', 1, 3, '2', hours, 0],
+    ['p.reports', 1, 3, '2', String(24 * 3_600_000), 0],
   ])
   const small = planTopics('p', 1, { ...LOAD, rows: 1000 })
   assert.deepEqual(
     small.map(({ diskBytes }) => diskBytes),
-    [0, 100_000, 0, 100_000, 0],
+    [0, 100_000, 0, 100_000, 0, 0],
   )
 })
 
@@ -76,7 +77,7 @@ test('a check finds nothing in topics that the plan made, and names each differe
   const admin = await cluster.client().admin()
   const plan = planTopics('p', 1, LOAD)
   const missing = await checkTopics(admin, 'p', plan)
-  assert.equal(missing.length, 5)
+  assert.equal(missing.length, 6)
   assert.match(
     missing[1]!.text,
     /^topic p\.rows does not exist.*: kafka-topics\.sh .*--create --topic p\.rows .*--partitions 12 /,

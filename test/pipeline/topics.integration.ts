@@ -11,6 +11,7 @@ import { ensureTopics, findTopics } from '../../src/pipeline/topics.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, testFolder } from '../helpers/cli.ts'
 import { runKafkaTool } from '../helpers/kafka-tools.ts'
+import { until } from '../helpers/until.ts'
 
 /** Makes a topic and polls until the broker reports it, since there is no event. */
 async function create(admin: KafkaAdmin, topic: string, partitions: number): Promise<void> {
@@ -25,7 +26,7 @@ async function describe(pipeline: string): Promise<Map<string, { partitions: num
   return new Map(
     [...text.matchAll(/^Topic: (\S+)\t.*PartitionCount: (\d+)\t.*Configs: (.*)$/gm)].map(
       ([, topic, count, configs]) => {
-        const config = new Map(configs!.split(',').map(pair => pair.trim().split('=') as [string, string]))
+        const config = new Map(configs!.split(/,(?=[\w.]+=)/).map(pair => pair.trim().split('=') as [string, string]))
         return [topic!, { partitions: Number(count), config }]
       },
     ),
@@ -42,19 +43,26 @@ test('the topics of a pipeline are made with the settings that rows, results and
   }
   assert.equal(await ensureTopics(admin, pipeline, 5), 5)
   const found = await describe(pipeline)
-  const { jobs, rows, bulk, results, rejects } = topicsOf(pipeline)
+  const { jobs, rows, bulk, results, rejects, reports } = topicsOf(pipeline)
   const counts = [...found].map(([topic, { partitions }]) => [topic, partitions])
-  assert.deepEqual(Object.fromEntries(counts), { [jobs]: 1, [rows]: 5, [bulk]: 5, [results]: 5, [rejects]: 1 })
+  const ofRows = { [rows]: 5, [bulk]: 5, [results]: 5 }
+  assert.deepEqual(Object.fromEntries(counts), { [jobs]: 1, ...ofRows, [rejects]: 1, [reports]: 1 })
   for (const [topic, { config }] of found) {
-    assert.equal(config.get('cleanup.policy') ?? 'delete', 'delete', topic)
+    assert.equal(config.get('cleanup.policy') ?? 'delete', topic === reports ? 'compact,delete' : 'delete', topic)
     assert.equal(config.get('message.timestamp.type'), 'LogAppendTime', topic)
     assert.equal(config.get('compression.type'), 'producer', topic)
     assert.equal(config.get('min.insync.replicas'), '1', topic)
   }
   // The test broker accepts this size by default, so its answer could not show whether the topic asks for it.
-  for (const { config } of asked) assert.equal(config['max.message.bytes'], String(16 * 1024 * 1024))
+  for (const { config } of asked.filter(({ topic }) => topic !== reports))
+    assert.equal(config['max.message.bytes'], String(16 * 1024 * 1024))
   assert.equal(found.get(jobs)!.config.get('retention.ms'), '-1')
   assert.equal(found.get(jobs)!.config.get('retention.bytes'), '-1')
+  const { config } = found.get(reports)!
+  const bounds = ['retention.ms', 'retention.bytes', 'segment.bytes', 'segment.ms'].map(name =>
+    Number(config.get(name)),
+  )
+  assert.deepEqual(bounds, [24 * 3_600_000, 16 * 1024 * 1024, 1024 * 1024, 600_000])
   assert.equal(found.get(rows)!.config.has('retention.ms'), false)
   assert.equal(found.get(bulk)!.config.has('retention.ms'), false)
   assert.equal(found.get(results)!.config.has('retention.ms'), false)
@@ -69,6 +77,19 @@ test('a pipeline older than the topic of large jobs gets it, with its number of 
   assert.equal(await ensureTopics(admin, pipeline, null), 3)
   assert.equal((await admin.partitions([bulk])).get(bulk), 3)
   assert.equal(await ensureTopics(admin, pipeline, null, { bulk: false }), 3)
+})
+
+test('a pipeline older than the topic of reports gets it; a cluster that refuses it does not matter', async t => {
+  const { pipeline, admin } = await testPipeline(t)
+  const { reports } = topicsOf(pipeline)
+  const createTopics = admin.createTopics.bind(admin)
+  admin.createTopics = topics =>
+    topics.some(({ topic }) => topic === reports) ? Promise.reject(new Error('refused')) : createTopics(topics)
+  assert.equal(await ensureTopics(admin, pipeline, 3), 3)
+  assert.equal((await admin.partitions([reports])).size, 0)
+  admin.createTopics = createTopics
+  assert.equal(await ensureTopics(admin, pipeline, null), 3)
+  await until('the topic is there', async () => (await admin.partitions([reports])).get(reports) === 1)
 })
 
 test('existing topics are used as they are, and missing ones are made to fit them', async t => {

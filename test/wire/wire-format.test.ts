@@ -77,8 +77,8 @@ function tableBelow(heading: string, header: string): string[][] {
 test('the page lists the topics of a pipeline, and says how many there are', () => {
   const listed = tableBelow('## Topics and keys', 'topic | records | partition of a message').map(([topic]) => topic)
   assert.deepEqual(listed.sort(), Object.values(topicsOf('NAME')).sort())
-  assert.equal(listed.length, 5)
-  assert.match(page, /`NAME` has five topics\./)
+  assert.equal(listed.length, 6)
+  assert.match(page, /`NAME` has six topics\./)
 })
 
 /** An entry that publishers compare with the options, as if it were one; and an environment variable. */

@@ -2,7 +2,7 @@ import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { aclCommand, type Right } from '../../kafka/index.ts'
 import { ROLES } from '../../options.ts'
-import { rightsOf, usefulRights } from '../../pipeline/roles.ts'
+import { reportRights, rightsOf, usefulRights } from '../../pipeline/roles.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
@@ -39,7 +39,7 @@ export const aclsCommand = defineCommand({
     )
     const brokers = kafka?.brokers?.join(',') ?? 'HOST:PORT'
     const principal = options.principal ?? `User:rowmill-${role}`
-    const rights = [...rightsOf(role, pipeline), ...usefulRights(pipeline)]
+    const rights = [...rightsOf(role, pipeline), ...reportRights(role, pipeline), ...usefulRights(pipeline)]
     if (resourceOutput === 'strimzi') process.stdout.write(strimziUser(principal.replace(/^User:/, ''), rights))
     else if (resourceOutput === 'json') printJson(RIGHT, rights.map(rightLine))
     else process.stdout.write(aclCommands(brokers, principal, rights))

@@ -1,0 +1,99 @@
+import type {
+  BatchInHand,
+  CollectingReport,
+  PublishingReport,
+  Report,
+  ReportedPartition,
+  StageSeconds,
+  WorkerReport,
+  WorkingReport,
+} from './report.ts'
+
+/** A report as JSON on one line, in UTF-8. */
+export function encodeReport(report: Report): Buffer {
+  return Buffer.from(JSON.stringify(report))
+}
+
+/**
+ * The report in the value of a message. Null: there is none that this version can read. Whoever may write to the topic may
+ * write anything, so a report counts only if each field has its type. Fields that this version does not know may have any.
+ */
+export function decodeReport(value: Buffer | null): Report | null {
+  if (value === null) return null
+  try {
+    const report: unknown = JSON.parse(value.toString())
+    return isReport(report) ? report : null
+  } catch {
+    return null
+  }
+}
+
+type Test = (value: unknown) => boolean
+/** A check for each field of T. */
+type Fields<T> = { readonly [K in keyof Required<T>]: Test }
+
+const isText: Test = value => typeof value === 'string'
+const isNumber: Test = value => typeof value === 'number' && Number.isFinite(value)
+const isSwitch: Test = value => typeof value === 'boolean'
+const one =
+  (...values: readonly unknown[]): Test =>
+  value =>
+    values.includes(value)
+const orNull =
+  (check: Test): Test =>
+  value =>
+    value === null || check(value)
+const listOf =
+  (check: Test): Test =>
+  value =>
+    Array.isArray(value) && value.every(check)
+
+function having<T>(fields: Fields<T>): (value: unknown) => value is T {
+  const checks = Object.entries(fields) as [string, Test][]
+  return (value): value is T =>
+    typeof value === 'object' &&
+    value !== null &&
+    checks.every(([name, check]) => Object.hasOwn(value, name) && check((value as Record<string, unknown>)[name]))
+}
+
+const partition: Fields<ReportedPartition> = { topic: isText, partition: isNumber }
+const isBatch = having<BatchInHand>({
+  ...partition,
+  job: isText,
+  row: orNull(isNumber),
+  rows: isNumber,
+  seconds: isNumber,
+})
+const isWorker = having<WorkerReport>({
+  name: isText,
+  state: one('starting', 'idle', 'busy'),
+  heardSeconds: isNumber,
+  partitions: listOf(having(partition)),
+  batch: orNull(isBatch),
+  rows: isNumber,
+  rejected: isNumber,
+  restarts: isNumber,
+  seconds: having<StageSeconds>({ queue: isNumber, classify: isNumber, send: isNumber }),
+})
+const isReport = having<Report>({
+  version: one(1),
+  process: isText,
+  command: one('run', 'publish', 'work', 'collect'),
+  host: isText,
+  pid: isNumber,
+  rowmill: isText,
+  startedAt: isNumber,
+  everySeconds: isNumber,
+  isLast: isSwitch,
+  publishing: orNull(having<PublishingReport>({ job: isText, published: isNumber, total: orNull(isNumber) })),
+  working: orNull(having<WorkingReport>({ restarts: isNumber, rebalances: isNumber, workers: listOf(isWorker) })),
+  collecting: orNull(
+    having<CollectingReport>({
+      job: isText,
+      written: isNumber,
+      rejected: isNumber,
+      duplicates: isNumber,
+      waiting: orNull(having({ row: orNull(isNumber), partition: isNumber, seconds: isNumber })),
+    }),
+  ),
+})

@@ -1,0 +1,178 @@
+import { hostname } from 'node:os'
+import { describeKafkaError, type Kafka, type Producer, TopicsRefused } from '../kafka/index.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
+import { realTime, type Time } from '../support/clock.ts'
+import type { Say } from '../support/say.ts'
+import { type Report, type ReportingCommand, SILENT_SECONDS } from './report.ts'
+import { encodeReport } from './report-text.ts'
+
+/** How often it looks whether something has changed. */
+const LOOK_MS = 1000
+/** How often it reports while counts change. */
+const BUSY_SECONDS = 2
+/** How often it reports while nothing changes. */
+const IDLE_SECONDS = 10
+/** A report that is longer comes less often. */
+const BYTES_PER_SECOND = 20_000
+/** After a report that did not arrive. */
+const PAUSE_MS = 2000
+/** How long the end of a command waits for its last report. */
+const LAST_MS = 1000
+
+/** What a command reports of its parts. Null: it has no such part. */
+export type ReportedParts = Pick<Report, 'publishing' | 'working' | 'collecting'>
+
+export interface ReporterOptions {
+  readonly kafka: Kafka
+  readonly pipeline: string
+  readonly command: ReportingCommand
+  /** The version of rowmill. */
+  readonly rowmill: string
+  /** What the parts do now. It is asked once a second. */
+  readonly look: () => ReportedParts
+  /** Logs the one line about reports that cannot be written. */
+  readonly say: Say
+  /** When it begins: a command that ends before has no report. Default: at once. */
+  readonly afterMs?: number
+  /** Called before the first report, to create the topic. Default: the topic is there. */
+  readonly prepare?: () => Promise<void>
+  /** Default: real time. */
+  readonly time?: Time
+}
+
+/**
+ * Reports what a command does, in the topic `reports` of its pipeline: within a second if the state of a part changes, every 2 s
+ * while counts change, and every 10 s otherwise. It has a connection of its own, so that no row ever waits for a report.
+ * A report that does not arrive is no error: the next one says more. If reports cannot be written at all, it logs that once.
+ */
+export class Reporter {
+  readonly #options: ReporterOptions
+  readonly #time: Time
+  readonly #topic: string
+  readonly #who: Omit<Report, keyof ReportedParts | 'everySeconds' | 'isLast'>
+  #producer: Promise<Producer> | null = null
+  #last: Sent | null = null
+  #sending: Promise<void> | null = null
+  /** Whether a report is in the topic. */
+  #isKnown = false
+  #isOver = false
+  #pausedUntil = Number.NEGATIVE_INFINITY
+  #stop: () => void
+
+  constructor(options: ReporterOptions) {
+    const { pipeline, command, rowmill, afterMs = 0, time = realTime } = options
+    this.#options = options
+    this.#time = time
+    this.#topic = topicsOf(pipeline).reports
+    const [host, pid] = [hostname(), process.pid]
+    this.#who = { version: 1, process: `${host}-${pid}`, command, host, pid, rowmill, startedAt: Date.now() }
+    this.#stop = time.after(afterMs, () => {
+      this.#stop = time.every(LOOK_MS, () => this.#look())
+      this.#look()
+    })
+  }
+
+  /** Says that the command has ended, if anybody knows of it. It takes a second at most. */
+  async close(): Promise<void> {
+    this.#stop()
+    const over = new AbortController()
+    await Promise.race([this.#sayLast(), this.#time.sleep(LAST_MS, over.signal)])
+    over.abort()
+    this.#isOver = true
+    const producer = this.#producer
+    this.#producer = null
+    producer?.then(found => found.hangUp()).catch(() => {}) // it may still be connecting
+  }
+
+  #look(): void {
+    const now = this.#time.now()
+    if (this.#sending || this.#isOver || now < this.#pausedUntil) return
+    const parts = this.#options.look()
+    const [state, counts] = [stateOf(parts), countsOf(parts)]
+    const everySeconds = dueFor({ state, counts, now }, this.#last)
+    if (everySeconds === null) return
+    const value = this.#encode(parts, { everySeconds, isLast: false })
+    this.#last = { at: now, state, counts, bytes: value.length, everySeconds }
+    this.#sending = this.#send(value)
+      .catch(error => this.#failed(error))
+      .finally(() => {
+        this.#sending = null
+      })
+  }
+
+  async #sayLast(): Promise<void> {
+    await this.#sending
+    if (!this.#isKnown || this.#isOver) return
+    const parts = this.#options.look()
+    await this.#send(this.#encode(parts, { everySeconds: IDLE_SECONDS, isLast: true })).catch(() => {})
+  }
+
+  #encode(parts: ReportedParts, { everySeconds, isLast }: Pick<Report, 'everySeconds' | 'isLast'>): Buffer {
+    const longest = this.#last ? Math.ceil(this.#last.bytes / BYTES_PER_SECOND) : 0
+    return encodeReport({ ...this.#who, everySeconds: Math.max(everySeconds, longest), isLast, ...parts })
+  }
+
+  async #send(value: Buffer): Promise<void> {
+    const { kafka, prepare } = this.#options
+    if (!this.#isKnown) await prepare?.()
+    this.#producer ??= kafka.producer().catch(error => {
+      this.#producer = null
+      throw error
+    })
+    const producer = await this.#producer
+    await producer.send({ topic: this.#topic, partition: 0 }, [{ key: this.#who.process, value }])
+    this.#isKnown = true
+  }
+
+  #failed(error: unknown): void {
+    this.#last = null
+    this.#pausedUntil = this.#time.now() + PAUSE_MS
+    const { text, type } = describeKafkaError(error)
+    if (!(error instanceof TopicsRefused) && !FINAL.test(type)) return
+    this.#isOver = true
+    this.#options.say(
+      `rowmill status and rowmill monitor cannot see what this command does, which works all the same. Topic ${this.#topic}: ${text}`,
+    )
+  }
+}
+
+/** What the broker says about a topic that does not take reports, now and later. */
+const FINAL = /AUTHORIZ|UNKNOWN_TOPIC|INVALID_TOPIC|TOO_LARGE|TOPIC_UNUSABLE/
+
+interface Sent {
+  readonly at: number
+  readonly state: string
+  readonly counts: string
+  readonly bytes: number
+  readonly everySeconds: number
+}
+
+/** When a report is due, in how many seconds at most the next one comes. Null: none is due. */
+function dueFor(
+  { state, counts, now }: Pick<Sent, 'state' | 'counts'> & { now: number },
+  last: Sent | null,
+): number | null {
+  if (last === null) return BUSY_SECONDS
+  const seconds = (now - last.at + LOOK_MS / 2) / 1000
+  if (seconds < last.bytes / BYTES_PER_SECOND) return null
+  if (state !== last.state) return BUSY_SECONDS
+  if (seconds < BUSY_SECONDS) return null
+  if (counts !== last.counts) return BUSY_SECONDS
+  return last.everySeconds < IDLE_SECONDS || seconds >= IDLE_SECONDS ? IDLE_SECONDS : null
+}
+
+/** What people wait to see: workers that start, freeze, die or move. */
+function stateOf({ publishing, working, collecting }: ReportedParts): string {
+  const workers = working?.workers.map(({ name, state, heardSeconds, restarts, partitions }) => {
+    return [name, state === 'starting', heardSeconds > SILENT_SECONDS, restarts, partitions.length]
+  })
+  return JSON.stringify([publishing?.job, collecting?.job, working?.rebalances, working?.restarts, workers])
+}
+
+/** Everything but the times that pass while nothing happens. */
+function countsOf(parts: ReportedParts): string {
+  return JSON.stringify(parts, (name, value) => {
+    if (name === 'heardSeconds') return value > SILENT_SECONDS
+    return name === 'seconds' && typeof value === 'number' ? undefined : value
+  })
+}
