@@ -70,7 +70,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
       'rejects replay',
     ],
     ...['jobs open', 'jobs list', 'jobs cancel', 'jobs rm', 'topics plan', 'topics apply', 'topics check', 'acls'],
-    ...['broker', 'adopt', 'doctor', 'explain', 'completion'],
+    ...['monitor', 'broker', 'adopt', 'doctor', 'explain', 'completion'],
   ]
     .map(command => [`rowmill ${command} `, USAGE] as readonly [string, Treatment])
     .concat([['source <(rowmill completion bash)', { by: 'test/cli/completion.test.ts' }]]),
@@ -93,6 +93,12 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['export ROWMILL_BROKERS', 'run'],
     ['npx rowmill verify', 'run'],
     ['0 3 * * * rowmill jobs rm', { not: 'it is a line of a crontab' }],
+  ],
+  'docs/monitoring.md': [
+    ...['mkdir -p docker/files', 'export ROWMILL_BROKERS'].map(
+      begins => [begins, { not: 'it needs a Docker engine, and pulls images' }] as const,
+    ),
+    ['(umask 077', { not: 'both programs run until somebody stops them' }],
   ],
   'docs/resume.md': [
     ['rowmill run --resume', 'run'],

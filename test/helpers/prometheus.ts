@@ -1,0 +1,83 @@
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { stringify } from 'yaml'
+import { freePort } from './free-port.ts'
+import { until } from './until.ts'
+
+/** Where Prometheus can be installed, ROWMILL_TEST_PROMETHEUS=required makes its tests fail instead of skipping them. */
+export const NO_PROMETHEUS =
+  process.env['ROWMILL_TEST_PROMETHEUS'] !== 'required' && spawnSync('promtool', ['--version']).error
+    ? 'there is no promtool here (apt-get install prometheus)'
+    : false
+
+export function promtool(...args: readonly string[]): SpawnSyncReturns<string> {
+  return spawnSync('promtool', args, { encoding: 'utf8' })
+}
+
+/** A series of an instant query: its labels, and its value with the second of 1970. */
+export interface PromSeries {
+  readonly metric: Readonly<Record<string, string>>
+  readonly value: readonly [second: number, value: string]
+}
+
+/** An answer of its HTTP API. */
+interface Answer {
+  readonly status: 'success' | 'error'
+  readonly error?: string
+  readonly data: { readonly result: readonly PromSeries[] }
+}
+
+export interface PrometheusSettings {
+  /** Its configuration, as prometheus.yml has it. */
+  readonly config: object
+  /** Its data and its configuration go there. */
+  readonly folder: string
+}
+
+/** Prometheus on a port of its own. It ends with the test. */
+export class TestPrometheus {
+  readonly #address: string
+
+  private constructor(address: string) {
+    this.#address = address
+  }
+
+  static async start(
+    t: { after(fn: () => Promise<void>): void },
+    { config, folder }: PrometheusSettings,
+  ): Promise<TestPrometheus> {
+    const file = join(folder, 'prometheus.yml')
+    const data = join(folder, 'data')
+    mkdirSync(data)
+    writeFileSync(file, stringify(config))
+    const address = `127.0.0.1:${await freePort()}`
+    const settings = [`--config.file=${file}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${address}`]
+    const child = spawn('prometheus', [...settings, '--log.level=warn'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    t.after(async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return
+      child.kill()
+      await once(child, 'exit')
+    })
+    await until('Prometheus is ready', () => {
+      if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}`)
+      return fetch(`http://${address}/-/ready`).then(
+        ({ ok }) => ok,
+        () => false,
+      )
+    })
+    return new TestPrometheus(address)
+  }
+
+  /** What this query gives now. Rejects with what Prometheus says if it does not understand the query. */
+  async query(expr: string): Promise<readonly PromSeries[]> {
+    return (await this.#get(`query?${new URLSearchParams({ query: expr })}`)).result
+  }
+
+  async #get(path: string) {
+    const answer = (await (await fetch(`http://${this.#address}/api/v1/${path}`)).json()) as Answer
+    if (answer.status !== 'success') throw new Error(`${path}: ${answer.error}`)
+    return answer.data
+  }
+}
