@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { rm, rmdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { unfinishedFolder } from '../../connectors/file/output-path.ts'
 import {
@@ -10,11 +11,16 @@ import {
 } from '../../connectors/file/private-folder.ts'
 import { RowmillError } from '../errors.ts'
 import type { UnfinishedRun } from '../run.ts'
+import { identifySelf, type ProcessIdentity } from '../support/process-identity.ts'
 import { version } from './version.ts'
 
 /** Everything that is needed to resume a run. */
 export interface SavedRun<Options> extends UnfinishedRun {
   readonly rowmill: string
+  readonly output: string
+  /** The machine and the process that began or resumed it last. */
+  readonly host: string
+  readonly process: ProcessIdentity
   /** The working folder of the command. Paths in its options are relative to it. */
   readonly folder: string
   readonly input: string
@@ -23,11 +29,13 @@ export interface SavedRun<Options> extends UnfinishedRun {
 
 /** The file of an unfinished run in `OUT.rowmill`, where its sink keeps its files too. */
 export class RunFile<Options> {
+  readonly output: string
   readonly #folder: string
   readonly #path: string
 
   constructor(output: string) {
-    this.#folder = unfinishedFolder(resolve(output))
+    this.output = resolve(output)
+    this.#folder = unfinishedFolder(this.output)
     this.#path = join(this.#folder, 'run.json')
   }
 
@@ -62,10 +70,12 @@ export class RunFile<Options> {
     throw new RowmillError('USAGE', message, { path: this.#path })
   }
 
-  async write(saved: Omit<SavedRun<Options>, 'rowmill'>): Promise<void> {
+  async write(saved: Omit<SavedRun<Options>, 'rowmill' | 'output' | 'host' | 'process'>): Promise<void> {
     try {
       await makePrivateFolder(this.#folder)
-      await replacePrivate(this.#path, JSON.stringify({ rowmill: version(), ...saved }, null, 2))
+      const { output } = this
+      const who = { rowmill: version(), output, host: hostname(), process: identifySelf() }
+      await replacePrivate(this.#path, JSON.stringify({ ...who, ...saved }, null, 2))
     } catch (cause) {
       if (cause instanceof RowmillError) throw cause
       const message = `cannot write ${this.#path}: ${(cause as Error).message}`

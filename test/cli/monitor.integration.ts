@@ -6,9 +6,11 @@ import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
+import { findRuns } from '../../src/cli/found-run.ts'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { ask } from '../helpers/http.ts'
+import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
 
 const TOKEN = 'a-token-of-this-test-alone'
 
@@ -74,4 +76,26 @@ test('monitor listens elsewhere only with a token of some length, in a file', as
   const headers = { authorization: `Bearer ${TOKEN}` }
   assert.match((await ask(`${here}/readyz`, { headers })).body, /^ok: it watches/)
   assert.doesNotMatch(said(), /chmod/)
+})
+
+test('monitor without a broker watches the run of another terminal', async t => {
+  const place = placeForRuns(t, 200)
+  const { output } = await waitingRun(t, place)
+  const [run] = await findRuns(place.folder, place.kept)
+  assert.equal(run?.output, output)
+  const { child, finished } = startRowmill(['monitor', '--port', '0'], { env: place.env, cwd: testFolder(t) })
+  t.after(() => child.kill('SIGKILL'))
+  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  assert.equal((await ask(`${url}/readyz`)).body, `ok: it watches pipeline ${run!.pipeline}\n`)
+  child.kill('SIGTERM')
+  assert.equal((await finished).code, 0)
+  const none = await rowmill(['monitor', '--port', '0'], {
+    env: { XDG_STATE_HOME: testFolder(t) },
+    cwd: testFolder(t),
+  })
+  assert.equal(none.code, 2)
+  assert.match(
+    none.stderr,
+    /^rowmill: there is no run of this user that uses the kept Kafka, .* Give --brokers HOST:PORT/,
+  )
 })

@@ -97,10 +97,21 @@ export async function runsIn(folder: string): Promise<{ needed: string[]; abando
   return found
 }
 
+/** The files of the runs that have topics here and can be resumed while those exist. */
+export async function runFilesIn(folder: string): Promise<string[]> {
+  const { needed } = await runsIn(folder)
+  const notes = await Promise.all(needed.map(pipeline => readNote(folder, pipeline).catch(() => null)))
+  return notes.flatMap(note => (note?.runFile ? [note.runFile] : []))
+}
+
+async function readNote(folder: string, pipeline: string): Promise<KeptRun> {
+  return JSON.parse(await readFile(noteOf(folder, pipeline), 'utf8'))
+}
+
 async function isNeeded(folder: string, pipeline: string): Promise<boolean> {
   let run: KeptRun
   try {
-    run = JSON.parse(await readFile(noteOf(folder, pipeline), 'utf8'))
+    run = await readNote(folder, pipeline)
   } catch {
     return false // its writer died before it had topics, or has just removed it
   }
