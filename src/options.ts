@@ -16,6 +16,7 @@ import {
 import { isProbablyUserinfo, mayHoldSecret } from './support/credentials.ts'
 import { checkBudget, checkUrl, checkUserinfoFile, parseSwitch } from './support/parse-value.ts'
 import { holdsSecretProperty, maskProperty, type Property, parseProperty } from './support/property-text.ts'
+import { LOG_LEVELS } from './support/say.ts'
 
 export type { OptionSpec } from './option-spec.ts'
 
@@ -318,7 +319,20 @@ export const OPTIONS = {
   },
   noKeep: flag('no-keep', 'start a local Kafka for this run alone, and end it with the run'),
   quiet: flag('quiet', 'log nothing but errors'),
+  logFormat: choice(
+    'log-format',
+    ['text', 'json'],
+    'log text for people, or one JSON object a line for programs',
+    'text',
+  ),
+  logLevel: choice('log-level', LOG_LEVELS, 'log lines of this level, and of those before it', 'info'),
   progress: { ...flag('no-progress', 'show no progress'), fallback: true, parse: given => !parseSwitch(given) },
+  progressFormat: choice(
+    'progress',
+    ['text', 'json'],
+    'show the progress to people, or as one JSON object a second for programs',
+    'text',
+  ),
   report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),
 } satisfies Record<string, OptionSpec<unknown>>
 

@@ -34,6 +34,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
   const { source } = probe
   const names = unfinished ?? newNames(options)
   const { job, pipeline } = names
+  options.onNamed(names)
   const stop = new AbortController()
   const signal = AbortSignal.any([options.signal, stop.signal])
   const progress = new ProgressSum(options.onProgress)

@@ -4,6 +4,7 @@ import { OPTIONS, type OptionName, type OptionSpec, type OptionValues } from '..
 import { nearest } from '../support/nearest.ts'
 import { unknownVariables } from './environment.ts'
 import type { JsonShape } from './json-output.ts'
+import { logAbout, openLog, openProgressLines } from './log.ts'
 import { attributeOf, givenConfig, readOptions, takeEnvironment } from './read-options.ts'
 import { Terminal } from './terminal.ts'
 
@@ -62,14 +63,25 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
   return command.allowExcessArguments(false).action(async (...args) => {
     // The last operand may take several words: then its value is a list of them.
     const operands = args.slice(0, spec.operands.length).flat() as (string | undefined)[]
+    logAbout({ command: spec.name })
     const environment = takeEnvironment()
     const given = args[spec.operands.length]
     const { settings, warnings } = await givenConfig(spec.options, given, environment)
     const options = readOptions(spec.options, given, { environment, settings })
+    await prepareLog(options)
     const terminal = new Terminal(options)
-    for (const warning of [...unknownVariables(environment), ...warnings]) terminal.say(warning)
+    for (const warning of [...unknownVariables(environment), ...warnings]) terminal.say(warning, { level: 'warn' })
     finished(await spec.act(operands, options))
   })
+}
+
+/** A command without these options logs as the command line asked for, before it was read. */
+async function prepareLog(options: Partial<OptionValues<OptionName>>): Promise<void> {
+  const { logFormat, quiet, progress, progressFormat } = options
+  if (logFormat) await openLog(logFormat)
+  const { id, job = id, pipeline, sharedPipeline = pipeline } = options
+  logAbout({ ...(job ? { job } : {}), ...(sharedPipeline ? { pipeline: sharedPipeline } : {}) })
+  if (progressFormat === 'json' && progress && !quiet) await openProgressLines()
 }
 
 /** Which of `choices` the word is, in upper or lower case. Throws USAGE with the nearest one. */

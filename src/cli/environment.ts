@@ -30,6 +30,20 @@ export function wantsStacks(env: NodeJS.ProcessEnv): boolean {
   return readSwitch(env, 'ROWMILL_DEBUG', false)
 }
 
+/**
+ * The format of the log that a command line asks for, before it is read: what is wrong with it is logged in that format too.
+ * A file of options may still choose another one.
+ */
+export function logFormatAskedFor(args: readonly string[], env: NodeJS.ProcessEnv): 'text' | 'json' {
+  const { flag } = OPTIONS.logFormat
+  const end = args.indexOf('--')
+  const words = end === -1 ? args : args.slice(0, end)
+  const given = words.map((word, at) => (words[at - 1] === `--${flag}` ? word : word.split(`--${flag}=`, 2)[1]))
+  return (given.findLast(word => word !== undefined) ?? env[environmentOf(OPTIONS.logFormat)]) === 'json'
+    ? 'json'
+    : 'text'
+}
+
 /** A warning for each ROWMILL_ variable that rowmill does not know, because it is probably misspelt. */
 export function unknownVariables(environment: NodeJS.ProcessEnv): string[] {
   const meant = variablesByName()

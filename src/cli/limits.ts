@@ -1,7 +1,8 @@
 import { constants } from 'node:os'
 import { RowmillError } from '../errors.ts'
 import type { Say } from '../support/say.ts'
-import { Terminal, writeError } from './terminal.ts'
+import { endLog, logError } from './log.ts'
+import { Terminal, type TerminalOptions } from './terminal.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
@@ -19,8 +20,8 @@ export interface Session {
   readonly say: Say
   /** Aborts at the time-out and at the first signal. */
   readonly signal: AbortSignal
-  /** Gives the line that says how to go on. A second signal logs it, since `act` can report nothing then. */
-  goesOnWith(line: () => string): void
+  /** Gives the command that continues the job. A second signal logs it, since `act` can report nothing then. */
+  goesOnWith(facts: () => { readonly resume: string } | { readonly again: string }): void
 }
 
 /**
@@ -28,17 +29,22 @@ export interface Session {
  * "interrupted by SIGTERM", for the error.
  */
 export async function withinLimits<T>(
-  options: { readonly timeout?: number | null; readonly quiet: boolean; readonly progress?: boolean },
+  options: TerminalOptions & { readonly timeout?: number | null },
   when: string,
   act: (session: Session) => Promise<T>,
 ): Promise<T> {
   const terminal = new Terminal(options)
   const limits = new Limits(when, options.timeout ?? null)
   try {
-    const goesOnWith = (line: () => string) => {
-      limits.howToGoOn = line
+    const goesOnWith: Session['goesOnWith'] = facts => {
+      limits.howToGoOn = facts
     }
-    return await act({ terminal, say: message => terminal.say(message), signal: limits.signal, goesOnWith })
+    return await act({
+      terminal,
+      say: (message, facts) => terminal.say(message, facts),
+      signal: limits.signal,
+      goesOnWith,
+    })
   } finally {
     terminal.close()
     limits.close()
@@ -48,7 +54,7 @@ export async function withinLimits<T>(
 /** What ends a command from outside: its time-out, and signals. A second signal exits at once, without cleaning up. */
 class Limits {
   /** Null: nothing is said. */
-  howToGoOn: (() => string) | null = null
+  howToGoOn: Parameters<Session['goesOnWith']>[0] | null = null
   readonly #stop = new AbortController()
   readonly #timer: NodeJS.Timeout | null = null
   #signalledAt = Number.NEGATIVE_INFINITY
@@ -74,9 +80,12 @@ class Limits {
   }
 
   #exit(signal: NodeJS.Signals): never {
-    writeError(`rowmill: interrupted by ${signal} before everything was closed [INTERRUPTED]\n`)
-    if (this.howToGoOn) writeError(`rowmill: ${this.howToGoOn()}\n`)
-    process.exit(exitCodeOf(signal))
+    const message = `interrupted by ${signal} before everything was closed`
+    const error = new RowmillError('INTERRUPTED', message, { signal, ...this.howToGoOn?.() })
+    const exitCode = exitCodeOf(signal)
+    logError(error, { exitCode, showsStack: false })
+    endLog(exitCode, error.code)
+    process.exit(exitCode)
   }
 
   close(): void {

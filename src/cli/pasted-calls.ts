@@ -7,6 +7,7 @@ import { leavesJob, RowmillError } from '../errors.ts'
 import { OPTIONS, type OptionValues } from '../options.ts'
 import { type CheckedCalls, PandasReader } from '../python/pandas-reader.ts'
 import { unlessAborted } from '../support/abort.ts'
+import type { ShowOutput } from '../support/say.ts'
 import type { Session } from './limits.ts'
 import { sameCommand, withResumeCommand } from './resume-command.ts'
 
@@ -67,7 +68,8 @@ export async function withPasted<T>(
   if (!read && !write) return await act(null)
   const { terminal, say, signal } = session
   const classifier = options.classifier && !moduleTarget(options.classifier) ? options.classifier : null
-  const shared = { python, classifier, say, onOutput: (text: string) => terminal.output(text) }
+  const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
+  const shared = { python, classifier, say, onOutput }
   const source = read ? new PandasSource({ ...shared, path: input, read, write, lowMemory }) : null
   const reader = source ?? new PandasReader({ ...shared, read: null, write })
   try {

@@ -1,8 +1,9 @@
 import { Command, CommanderError, type OutputConfiguration } from 'commander'
+import { RowmillError } from '../errors.ts'
 import { addCommand, type CommandSpec } from './command.ts'
 import { commandsOf, GROUPS } from './commands/files.ts'
 import { addHelpCommand } from './help.ts'
-import { writeError } from './terminal.ts'
+import { logAbout, logError, logPrinted } from './log.ts'
 import { describeUsageError } from './usage-error.ts'
 import { version } from './version.ts'
 
@@ -50,9 +51,14 @@ const SILENT: Telling = () => ({ outputError: () => {}, writeErr: () => {}, writ
 const tellingOf =
   (commands: readonly CommandSpec[]): Telling =>
   name => ({
-    outputError: text => writeError(`rowmill: ${describeUsageError(text, name, commands)} [USAGE]\n`),
-    writeErr: writeError,
+    outputError: text => logError(usageError(text, name, commands), { exitCode: 2, showsStack: false }),
+    writeErr: text => logPrinted(text, {}),
   })
+
+function usageError(text: string, name: string, commands: readonly CommandSpec[]): RowmillError {
+  if (name !== '') logAbout({ command: name })
+  return new RowmillError('USAGE', describeUsageError(text, name, commands))
+}
 
 /** A program of these commands. `finished` gets the exit code of the one that is called. */
 export function makeProgram(

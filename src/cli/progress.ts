@@ -5,6 +5,7 @@ export interface Progress {
   readonly published?: number
   readonly classified?: number
   readonly written?: number
+  readonly rejected?: number
   readonly total: number | null
 }
 

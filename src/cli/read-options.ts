@@ -9,7 +9,7 @@ import {
 } from '../options.ts'
 import { parseOption, refuseSecret } from '../parse-option.ts'
 import { type ConfigFile, type ConfigSettings, configured, readConfigFile, secretsOf } from './config-file.ts'
-import { hideSecretsOf } from './terminal.ts'
+import { hideSecretsOf } from './log.ts'
 
 /** What commander found of an option: a switch, or every value that was given for it. */
 type OptionInput = string[] | true | undefined

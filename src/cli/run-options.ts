@@ -8,6 +8,7 @@ import { holdsCredentials, withoutCredentials } from '../support/credentials.ts'
 import { isSecretProperty } from '../support/property-text.ts'
 import { checkOutputFree } from './json-output.ts'
 import { KAFKA_OPTIONS } from './kafka-options.ts'
+import { LOG_OPTIONS } from './log-options.ts'
 import { checkPasted } from './pasted-calls.ts'
 
 export const RUN_OPTIONS = [
@@ -43,13 +44,17 @@ export const RUN_OPTIONS = [
   'restart',
   'resume',
   'timeout',
-  'quiet',
+  ...LOG_OPTIONS,
   'progress',
+  'progressFormat',
   'report',
   'output',
 ] as const
 
 export type RunValues = OptionValues<(typeof RUN_OPTIONS)[number]>
+
+/** Options about the command and not about the run: they are as given now. */
+const OF_COMMAND: ReadonlySet<string> = new Set(['logFormat', 'logLevel', 'progressFormat'])
 
 /** The options that --resume accepts. All others stay as the run began. */
 const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
@@ -73,8 +78,10 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
  * `given` changes another one.
  */
 export function resumedOptions(begun: RunValues, given: RunValues): RunValues {
-  const options: RunValues = { ...begun }
+  const { logFormat, logLevel, progressFormat } = given
+  const options: RunValues = { ...begun, logFormat, logLevel, progressFormat }
   for (const name of RUN_OPTIONS) {
+    if (OF_COMMAND.has(name)) continue
     const { flag, fallback } = OPTIONS[name]
     if (isSame(given[name], fallback)) continue
     if (name === 'property') Object.assign(options, { property: [...begun.property, ...given.property] })

@@ -13,6 +13,7 @@ import type { Say } from '../support/say.ts'
 import { type RegistryIds, registerRecords, wireFormat } from '../wire/confluent.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from './kafka-options.ts'
 import { type Session, withinLimits } from './limits.ts'
+import { LOG_OPTIONS } from './log-options.ts'
 import { registryUrl } from './registry-url.ts'
 
 /** The options of every command on a pipeline that other commands serve too. */
@@ -23,7 +24,7 @@ export const SHARED_OPTIONS = [
   'schemaRegistry',
   'schemaRegistryUserinfoFile',
   'timeout',
-  'quiet',
+  ...LOG_OPTIONS,
 ] as const
 
 export type SharedOptions = OptionValues<(typeof SHARED_OPTIONS)[number]> & Partial<OptionValues<'compression'>>

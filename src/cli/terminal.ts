@@ -1,41 +1,25 @@
 import { describeSpeed } from '../support/counted.ts'
-import { Secrets } from '../support/credentials.ts'
-import { printable } from '../support/printable.ts'
+import { LOG_LEVELS, type LogFacts, type LogLevel } from '../support/say.ts'
 import { duration } from './duration.ts'
+import { isLogJson, log, logPrinted, presentable, progressLines } from './log.ts'
 import { lastStage, type Progress, type Stage, stagesOf } from './progress.ts'
 import type { ProgressBars } from './progress-bars.ts'
+import { Speed } from './speed.ts'
 
 const LINE_EVERY_MS = 5000
 const BARS_EVERY_MS = 200
-/** The speed is measured over this window. */
-const SPEED_MS = 10_000
 
-const secretWords: string[] = []
-/** The secrets of this command line. */
-let secrets = new Secrets([])
-
-/** From now on nothing on stderr shows a secret of these words: of the command line, the environment, a file of options. */
-export function hideSecretsOf(words: Iterable<string>): void {
-  secretWords.push(...words)
-  secrets = new Secrets(secretWords)
-}
-
-/**
- * Writes text to stderr. All text of a command goes through here. It may hold a cell, an exception or a message from
- * another program, and the terminal must not obey what these contain. Only our own progress bars move the cursor. It may
- * also repeat an argument, and a slip of the keyboard puts a password where no option expects one.
- */
-export function writeError(text: string): void {
-  process.stderr.write(presentable(text))
-}
-
-function presentable(text: string): string {
-  return printable(secrets.mask(text))
+export interface TerminalOptions {
+  readonly quiet: boolean
+  /** Default: info. */
+  readonly logLevel?: LogLevel
+  readonly progress?: boolean
 }
 
 /** What a command logs on stderr: lines, and its progress, as bars on a terminal or as a plain line every few seconds. */
 export class Terminal {
-  readonly #quiet: boolean
+  /** The place of the least important level in LOG_LEVELS. */
+  readonly #least: number
   readonly #progress: boolean
   /** Undefined: its progress is lines. Null: there are no bars yet, or no longer. */
   #bars: ProgressBars | null | undefined
@@ -45,26 +29,36 @@ export class Terminal {
   #shown: Progress | null = null
   readonly #speed = new Speed()
 
-  constructor({ quiet, progress = false }: { readonly quiet: boolean; readonly progress?: boolean }) {
-    this.#quiet = quiet
+  constructor({ quiet, logLevel = 'info', progress = false }: TerminalOptions) {
+    this.#least = LOG_LEVELS.indexOf(quiet ? 'error' : logLevel)
     this.#progress = progress && !quiet
   }
 
-  say(message: string): void {
-    if (!this.#quiet) this.#write(`rowmill: ${message}\n`)
+  say(message: string, facts: LogFacts = {}): void {
+    const { level = 'info' } = facts
+    if (!this.#logs(level)) return
+    if (this.#bars) this.#bars.log(presentable(`rowmill: ${message}\n`))
+    else log(level, message, facts)
   }
 
   /** Prints what the user's own code printed, even when quiet. */
-  output(text: string): void {
-    this.#write(text.endsWith('\n') ? text : `${text}\n`)
+  output(text: string, facts: LogFacts = {}): void {
+    if (this.#bars) this.#bars.log(presentable(text.endsWith('\n') ? text : `${text}\n`))
+    else logPrinted(text, { source: 'classifier', ...facts })
   }
 
   progress(progress: Progress): void {
     if (!this.#progress) return
+    const lines = progressLines()
+    if (lines) {
+      lines.show(progress)
+      return
+    }
     this.#latest = progress
     if (this.#timer) return
     this.#speed.of(lastStage(progress))
-    const bars = process.stderr.isTTY && process.env['TERM'] !== 'dumb' // a dumb terminal cannot move the cursor
+    // A dumb terminal cannot move the cursor.
+    const bars = !isLogJson() && process.stderr.isTTY && process.env['TERM'] !== 'dumb'
     if (bars) void this.#openBars(stagesOf(progress))
     this.#timer = setInterval(() => this.#show(), bars ? BARS_EVERY_MS : LINE_EVERY_MS).unref()
   }
@@ -90,13 +84,14 @@ export class Terminal {
     if (this.#bars) this.#bars.show(this.#latest!, rowsPerSecond)
     else if (this.#bars === undefined && this.#latest !== this.#shown) {
       this.#shown = this.#latest // a stream may be idle for a night: then its log stays as it is
-      this.#write(`rowmill: ${describeProgress(this.#latest!, rowsPerSecond)}\n`)
+      if (!this.#logs('info')) return
+      const progress = { ...this.#latest!, rowsPerSecond: Math.round(rowsPerSecond * 10) / 10 }
+      log('info', describeProgress(this.#latest!, rowsPerSecond), { progress })
     }
   }
 
-  #write(text: string): void {
-    if (this.#bars) this.#bars.log(presentable(text))
-    else writeError(text)
+  #logs(level: LogLevel): boolean {
+    return LOG_LEVELS.indexOf(level) <= this.#least
   }
 }
 
@@ -108,16 +103,4 @@ export function describeProgress(progress: Progress, rowsPerSecond: number): str
   const share = total ? ` of ${total} (${Math.floor((100 * last) / total)} %)` : ''
   const left = total && rowsPerSecond > 0 ? `, ${duration((total - last) / rowsPerSecond)} left` : ''
   return `${stages.join(', ')}${share}, ${describeSpeed(rowsPerSecond)}${left}`
-}
-
-class Speed {
-  #samples: { at: number; rows: number }[] = []
-
-  of(rows: number): number {
-    const now = performance.now()
-    this.#samples.push({ at: now, rows })
-    while (this.#samples.length > 2 && now - this.#samples[0]!.at > SPEED_MS) this.#samples.shift()
-    const first = this.#samples[0]!
-    return now === first.at ? 0 : ((rows - first.rows) * 1000) / (now - first.at)
-  }
 }

@@ -29,8 +29,8 @@ export interface CollectOptions {
   readonly lookEveryMs?: number
   /** Awaited after the last row, before the output gets its name. If it rejects, it never does. */
   mayCommit?(): Promise<void>
-  /** Called from time to time with the numbers of rows classified and written so far. */
-  onProgress?(classified: number, written: number): void
+  /** Called from time to time with the numbers of rows classified, written and rejected so far. */
+  onProgress?(classified: number, written: number, rejected: number): void
 }
 
 export interface Collected extends JobSummary {
@@ -197,7 +197,8 @@ class Collection {
       if (!this.#job.bounded) this.#checkColumns(next)
       await this.#write(this.#results.take())
     }
-    this.#options.onProgress?.(this.#classified, this.#results.counts.rows)
+    const { rows, rejects } = this.#results.counts
+    this.#options.onProgress?.(this.#classified, rows, rejects)
     crashPoint('rows-written')
     if (this.#ahead && this.#checkpointDueMs <= 0) await this.#checkpoint()
   }

@@ -3,7 +3,7 @@ import type { RunProgress } from './run-options.ts'
 /** Adds up what publisher, workers and collector report, and passes each sum on. */
 export class ProgressSum {
   readonly #onProgress: (progress: RunProgress) => void
-  #sum: RunProgress = { published: 0, classified: 0, written: 0, total: null }
+  #sum: RunProgress = { published: 0, classified: 0, written: 0, rejected: 0, total: null }
 
   constructor(onProgress: (progress: RunProgress) => void) {
     this.#onProgress = onProgress
@@ -23,9 +23,9 @@ export class ProgressSum {
     this.#tell({ classified: Math.min(published, classified + rows) })
   }
 
-  /** Rows that are written were classified, even if a worker has not reported them yet. */
-  written(written: number): void {
-    this.#tell({ written, classified: Math.max(this.#sum.classified, written) })
+  /** Rows that are written or rejected were classified, even if a worker has not reported them yet. */
+  written(written: number, rejected: number): void {
+    this.#tell({ written, rejected, classified: Math.max(this.#sum.classified, written + rejected) })
   }
 
   #tell(change: Partial<RunProgress>): void {

@@ -56,7 +56,7 @@ export function startFlow(
   // Before that, the results may be those of somebody else's job, and must not become OUT.
   const collecting = held.promise.then(
     () => {
-      const onProgress = (_: number, rows: number) => progress.written(rows)
+      const onProgress = (_: number, rows: number, rejected: number) => progress.written(rows, rejected)
       return collect(context, { job, sink, onProgress, mayCommit: () => probe.verdict(context.say) })
     },
     async error => {

@@ -49,6 +49,8 @@ export interface RunSettings {
   /** Ends the run with its reason. */
   readonly signal: AbortSignal
   readonly say: Say
+  /** Called at once with the job and the pipeline of the run. */
+  readonly onNamed: (run: UnfinishedRun) => void
   /** Called before the run creates anything on a broker. If the process is killed later, this is how to find the run. */
   readonly onBegin: ((run: UnfinishedRun) => Promise<void> | void) | null
   /** Called before the first row. Null: a run that does not complete leaves nothing to resume. */
@@ -79,6 +81,7 @@ export const RUN_DEFAULTS: RunSettings = {
   options: [],
   signal: new AbortController().signal,
   say: () => {},
+  onNamed: () => {},
   onBegin: null,
   onOpen: null,
   onOutput: () => {},
@@ -107,6 +110,7 @@ export interface RunProgress {
   readonly published: number
   readonly classified: number
   readonly written: number
+  readonly rejected: number
   readonly total: number | null
 }
 

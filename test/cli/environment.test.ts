@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { unknownVariables, wantsStacks } from '../../src/cli/environment.ts'
+import { logFormatAskedFor, unknownVariables, wantsStacks } from '../../src/cli/environment.ts'
 
 test('an unknown ROWMILL_ variable gets a warning with the nearest known one', () => {
   assert.deepEqual(
@@ -29,4 +29,17 @@ test('ROWMILL_DEBUG is a switch, and another value is refused by its name', () =
   const read = (given?: string) => wantsStacks(given === undefined ? {} : { ROWMILL_DEBUG: given })
   assert.deepEqual([undefined, '', '0', 'false', 'no', '1', 'Yes'].map(read), [...Array(5).fill(false), true, true])
   assert.throws(() => read('maybe'), { code: 'USAGE', message: /^ROWMILL_DEBUG "maybe": must be true or false/ })
+})
+
+test('the format of the log is known before the command line is read', () => {
+  const json = { ROWMILL_LOG_FORMAT: 'json' }
+  const asked = (words: string, env = {}) => logFormatAskedFor(words.split(' '), env)
+  assert.deepEqual(
+    [asked('run a b --log-format json'), asked('run --log-format=json --bogus'), asked('run', json)],
+    ['json', 'json', 'json'],
+  )
+  assert.deepEqual(
+    [asked('run'), asked('run --log-format text', json), asked('run -- --log-format json'), asked('run --log-format')],
+    ['text', 'text', 'text', 'text'],
+  )
 })

@@ -89,6 +89,12 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ...['rowmill publish', '// 4-producer.mts', '// 5-consumer.mts', 'node 5-consumer.mts', 'resuming at 0'],
   ].map(begins => [begins, STEPS]),
   'docs/install.md': [['npm install && npm pack', { by: 'test/pages/package.page.ts' }]],
+  'docs/logs.md': [
+    ['rowmill run rows.csv', { by: 'test/cli/json-log.integration.ts' }],
+    ['{"level":"error"', { by: 'test/cli/json-log.integration.ts' }],
+    ['# wrapper.py', { by: 'test/cli/json-log.integration.ts' }],
+    ['rowmill run rows.csv', { by: 'test/cli/json-log.integration.ts' }],
+  ],
   'docs/many-machines.md': [
     ['export ROWMILL_BROKERS', 'run'],
     ['npx rowmill verify', 'run'],

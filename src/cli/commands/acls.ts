@@ -6,6 +6,7 @@ import { reportRights, rightsOf, usefulRights } from '../../pipeline/roles.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
+import { LOG_OPTIONS } from '../log-options.ts'
 import { strimziUser } from '../strimzi.ts'
 import { Terminal } from '../terminal.ts'
 
@@ -27,15 +28,15 @@ export const aclsCommand = defineCommand({
   doc: 'print the access rules that a user of a pipeline needs; connects to no broker',
   operands: [],
   example: 'rowmill acls --role work --principal User:rowmill-work --brokers 127.0.0.1:9092',
-  options: ['role', 'principal', 'sharedPipeline', 'resourceOutput', 'quiet', ...ADDRESS],
+  options: ['role', 'principal', 'sharedPipeline', 'resourceOutput', ...LOG_OPTIONS, ...ADDRESS],
   docs: { brokers: 'the brokers to name in the printed commands' },
   json: RIGHT,
   async act(_, options) {
     const { role, sharedPipeline: pipeline, resourceOutput } = options
     if (role === null) throw new RowmillError('USAGE', `which role? Give --role ${ROLES.join('|')}`)
     checkName('--pipeline', pipeline)
-    const { kafka } = await readKafkaOptions({ ...options, allowSaslWithoutTls: false }, text =>
-      new Terminal(options).say(text),
+    const { kafka } = await readKafkaOptions({ ...options, allowSaslWithoutTls: false }, (text, facts) =>
+      new Terminal(options).say(text, facts),
     )
     const brokers = kafka?.brokers?.join(',') ?? 'HOST:PORT'
     const principal = options.principal ?? `User:rowmill-${role}`

@@ -7,6 +7,7 @@ import { adoptedCommand, describeModule, describeReading, moduleOf } from '../ad
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { withinLimits } from '../limits.ts'
+import { LOG_OPTIONS } from '../log-options.ts'
 
 const NEEDS_A_LOOK = 1
 
@@ -28,7 +29,7 @@ const JSON_SHAPE = {
   },
 }
 
-const OPTIONS = ['python', 'force', 'dryRun', 'output', 'quiet'] as const
+const OPTIONS = ['python', 'force', 'dryRun', 'output', ...LOG_OPTIONS] as const
 
 export const adoptCommand = defineCommand({
   name: 'adopt',

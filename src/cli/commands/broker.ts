@@ -5,6 +5,8 @@ import { startLocalBroker } from '../../broker/local-broker.ts'
 import { untilAborted } from '../../support/abort.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
+import { LOG_OPTIONS } from '../log-options.ts'
+import type { TerminalOptions } from '../terminal.ts'
 import { version } from '../version.ts'
 
 const OPEN_TO_ALL = 'every user of this machine can read and write the topics of this broker. --auth keeps them out'
@@ -14,10 +16,11 @@ export const brokerCommand = defineCommand({
   doc: 'run a local Kafka until it is stopped; prints its address, and nothing else, on stdout',
   operands: [],
   example: 'rowmill broker --port 9092 --data ./kafka-data --auth',
-  options: ['port', 'data', 'auth', 'stop', 'quiet', 'config'],
-  act: (_, { port, data, auth, stop, quiet }) => {
-    if (stop) return stopKept(quiet)
-    return withinLimits({ quiet }, 'before the broker answered', async ({ terminal, say, signal }) => {
+  options: ['port', 'data', 'auth', 'stop', ...LOG_OPTIONS, 'config'],
+  act: (_, options) => {
+    const { port, data, auth, stop } = options
+    if (stop) return stopKept(options)
+    return withinLimits(options, 'before the broker answered', async ({ terminal, say, signal }) => {
       const broker = await startLocalBroker({
         ...(port === null ? {} : { port }),
         ...(data === null ? {} : { dataDir: data }),
@@ -31,7 +34,7 @@ export const brokerCommand = defineCommand({
       const { clientConfig } = broker
       if (clientConfig === null) say(OPEN_TO_ALL)
       // Without this file nobody gets in, so the line comes in spite of --quiet.
-      else terminal.output(`rowmill: the other commands need --command-config ${clientConfig}`)
+      else terminal.output(`rowmill: the other commands need --command-config ${clientConfig}`, { source: 'rowmill' })
       process.stdout.write(`${broker.address}\n`)
       const died = await Promise.race([untilAborted(signal), broker.died])
       await broker.close()
@@ -41,8 +44,8 @@ export const brokerCommand = defineCommand({
   },
 })
 
-function stopKept(quiet: boolean): Promise<number> {
-  return withinLimits({ quiet }, 'before the kept Kafka ended', async ({ say, signal }) => {
+function stopKept(options: TerminalOptions): Promise<number> {
+  return withinLimits(options, 'before the kept Kafka ended', async ({ say, signal }) => {
     const folder = keptFolder(version())
     const found = folder === null ? 'none' : await stopKeptBroker(folder, signal)
     if (found === 'none') say('there is no kept Kafka of this version of rowmill')

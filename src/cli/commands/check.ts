@@ -15,6 +15,7 @@ import { duration } from '../duration.ts'
 import { jobOptions } from '../job-options.ts'
 import { printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { LOG_OPTIONS } from '../log-options.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 
 const JSON_SHAPE = {
@@ -70,7 +71,7 @@ const OPTIONS = [
   'readCsv',
   'toCsv',
   'timeout',
-  'quiet',
+  ...LOG_OPTIONS,
   'output',
 ] as const
 /** From here on the text says that the machine is busy. */

@@ -37,7 +37,7 @@ export const collectCommand = defineCommand({
   doc: 'write the classified rows of one job to OUT, in order; ends when the job is complete',
   operands: [{ name: 'OUT', doc: 'the file to write; - for standard output; tcp://HOST:PORT to send to a receiver' }],
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
-  options: ['id', 'force', 'restart', 'follow', 'python', 'progress', 'output', ...SHARED_OPTIONS],
+  options: ['id', 'force', 'restart', 'follow', 'python', 'progress', 'progressFormat', 'output', ...SHARED_OPTIONS],
   json: JSON_SHAPE,
   exits: [COMPLETE_WITH_REJECTS, 5, 6],
   async act([path], options) {
@@ -114,9 +114,9 @@ function collectShared(
   return onSharedPipeline(session, use, async (context, shared) => {
     const { jobs, say } = context
     const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
-    const onProgress = (classified: number, written: number) => {
+    const onProgress = (classified: number, written: number, rejected: number) => {
       waiting.progress()
-      session.terminal.progress({ classified, written, total: jobs.peek(job)?.total ?? null })
+      session.terminal.progress({ classified, written, rejected, total: jobs.peek(job)?.total ?? null })
     }
     try {
       return await collect(context, { job, sink, follow: options.follow, onProgress })

@@ -14,6 +14,7 @@ import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { LOG_OPTIONS } from '../log-options.ts'
 import { registryUrl } from '../registry-url.ts'
 import { version } from '../version.ts'
 
@@ -36,7 +37,7 @@ const OPTIONS = [
   'schemaRegistry',
   'schemaRegistryUserinfoFile',
   'output',
-  'quiet',
+  ...LOG_OPTIONS,
 ] as const
 type DoctorOptions = OptionValues<(typeof OPTIONS)[number]>
 

@@ -13,6 +13,7 @@ import { defineCommand } from '../command.ts'
 import { jobOptions } from '../job-options.ts'
 import { printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { logAbout } from '../log.ts'
 import { checkPasted, type Pasted, withPasted } from '../pasted-calls.ts'
 import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
@@ -41,6 +42,7 @@ const PUBLISH_OPTIONS = [
   'classifier',
   'compression',
   'progress',
+  'progressFormat',
   'output',
   ...SHARED_OPTIONS,
 ] as const
@@ -80,6 +82,7 @@ async function publishPath(
 ): Promise<number> {
   const fromOptions = jobOptions(options, pasted)
   const job = options.job ?? newJobId()
+  logAbout({ job })
   const { batchRows: blockRows, partitions: asked } = options
   const { terminal, say, signal } = session
   const source = pasted?.source ?? sourceOf(path, options, say)

@@ -26,6 +26,7 @@ import { nullsOf, printJson } from '../json-output.ts'
 import { readKafkaOptions } from '../kafka-options.ts'
 import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { logAbout } from '../log.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
@@ -169,9 +170,7 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
   // run.json keeps no password. The file may have one.
   const again = ['rowmill', 'run', '--resume', output, ...(options.config ? ['--config', options.config] : [])]
   if (runFile)
-    session.goesOnWith(() =>
-      runFile.exists ? `to resume: ${commandLine(again)}` : `to start again: ${commandLine(sameCommand())}`,
-    )
+    session.goesOnWith(() => (runFile.exists ? { resume: commandLine(again) } : { again: commandLine(sameCommand()) }))
   const onBegin = (run: UnfinishedRun) =>
     runFile!.write({ ...run, folder: process.cwd(), input: resolve(input), options: withoutSecrets(options) })
   const onOpen = async (run: UnfinishedRun) => {
@@ -229,8 +228,9 @@ async function runPipeline(
     options: jobOptions,
     signal,
     say,
+    onNamed: ({ job, pipeline }) => logAbout({ job, pipeline }),
     ...hooks,
-    onOutput: text => terminal.output(text),
+    onOutput: (text, facts) => terminal.output(text, facts),
     onProgress: progress => terminal.progress(progress),
   })
 }

@@ -12,8 +12,8 @@ import { printable } from '../../support/printable.ts'
 import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
 import { withinLimits } from '../limits.ts'
+import { log } from '../log.ts'
 import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedPipeline } from '../shared-pipeline.ts'
-import { writeError } from '../terminal.ts'
 import { Waiting } from '../waiting.ts'
 
 export const tailCommand = defineCommand({
@@ -51,8 +51,8 @@ async function printRows(
     const lines = LINES[format](() => jobs.peek(job)!.options)
     for await (const batch of resultBatches(context, { job, from })) {
       waiting.progress()
-      const { out, err } = lines(batch)
-      writeError(err)
+      const { out, rejects } = lines(batch)
+      for (const reject of rejects) log('warn', reject)
       if (!(await reader.write(process.stdout.isTTY ? printable(out) : out))) break
     }
   } finally {
@@ -60,8 +60,8 @@ async function printRows(
   }
 }
 
-/** Makes the text for standard output and for standard error from a batch. */
-type Lines = (batch: ResultBatch) => { out: string; err: string }
+/** Makes the text for standard output, and the messages for the log, from a batch. */
+type Lines = (batch: ResultBatch) => { out: string; rejects: readonly string[] }
 
 const LINES = { csv: csvLines, json: jsonLines } satisfies Record<
   string,
@@ -80,14 +80,14 @@ function csvLines(options: () => readonly JobOption[]): Lines {
     }
     const classified = rows.flatMap(({ values }) => (values === null ? [] : [values]))
     const out = (isOther ? format!.headerLine : '') + (format?.lines(classified) ?? '')
-    return { out, err: rows.map(describeReject).join('') }
+    return { out, rejects: rows.flatMap(describeReject) }
   }
 }
 
-function describeReject({ seq, rejected }: ClassifiedRow): string {
-  if (rejected === null) return ''
+function describeReject({ seq, rejected }: ClassifiedRow): string[] {
+  if (rejected === null) return []
   const { reason, detail, values } = rejected
-  return `rowmill: ${nameOf({ seq, line: null })} was rejected: ${reason} ${detail}: ${JSON.stringify(values)}\n`
+  return [`${nameOf({ seq, line: null })} was rejected: ${reason} ${detail}: ${JSON.stringify(values)}`]
 }
 
 /** The text is put together by hand: an object would lose a column `__proto__`, and would move a column `1`. */
@@ -100,7 +100,7 @@ function jsonLines(options: () => readonly JobOption[]): Lines {
       const cells = names.map((name, i) => `${name}:${JSON.stringify(values[i])}`)
       return `{"seq":${seq},"values":{${cells.join(',')}}}\n`
     }
-    return { out: rows.map(lineOf).join(''), err: '' }
+    return { out: rows.map(lineOf).join(''), rejects: [] }
   }
 }
 

@@ -19,10 +19,11 @@ import { type CommandSpec, defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { LOG_OPTIONS } from '../log-options.ts'
 import { strimziTopics } from '../strimzi.ts'
 
 const LOAD = ['sharedPipeline', 'workers', 'partitions', 'planRows', 'rowBytes', 'rowsPerSecond', 'hours'] as const
-const REST = [...KAFKA_OPTIONS, 'brokerTimeout', 'timeout', 'quiet'] as const
+const REST = [...KAFKA_OPTIONS, 'brokerTimeout', 'timeout', ...LOG_OPTIONS] as const
 const DOCS = { workers: 'how many workers you plan to run' }
 const OPTIONS = [...LOAD, 'output', ...REST] as const
 type TopicsOptions = OptionValues<(typeof LOAD)[number] | (typeof REST)[number]>

@@ -4,7 +4,7 @@ import { untilClassified } from '../../jobs/until-classified.ts'
 import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
-import type { Say } from '../../support/say.ts'
+import type { Say, ShowOutput } from '../../support/say.ts'
 import { JobProbe } from '../../work/job-probe.ts'
 import { Supervisor } from '../../work/supervisor.ts'
 import { defineCommand } from '../command.ts'
@@ -39,7 +39,7 @@ export const workCommand = defineCommand({
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (untilDone !== null) checkName('--until-done', untilDone)
     return await withinLimits(options, 'before it was done', async ({ terminal, say, signal }) => {
-      const onOutput = (text: string) => terminal.output(text)
+      const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
       let waitsFor: string | null = null
       const waitFor = (what: string) => {
         waitsFor = what
