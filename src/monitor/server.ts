@@ -92,8 +92,11 @@ export async function openServer({ address, port, token, names, routes, say }: S
   const doorkeeper = new Doorkeeper({ token, names: [address, ...names] })
   const limits = { maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
   const server = createServer(limits, (request, response) => {
+    const gone = new AbortController()
     response.on('error', () => {}) // the client is gone
-    void answerTo(request, { table, doorkeeper, stop: stop.signal })
+    response.on('close', () => gone.abort())
+    const signal = AbortSignal.any([stop.signal, gone.signal])
+    void answerTo(request, { table, doorkeeper, signal })
       .catch(error => {
         say(`cannot answer ${request.method} ${request.url}: ${error.message}`)
         return plain(500, 'rowmill cannot answer this: its log says why')
@@ -146,11 +149,11 @@ const WHY: Readonly<Record<string, string>> = {
 interface Parts {
   readonly table: ReadonlyMap<string, Route>
   readonly doorkeeper: Doorkeeper
-  readonly stop: AbortSignal
+  readonly signal: AbortSignal
 }
 
-async function answerTo(request: IncomingMessage, { table, doorkeeper, stop }: Parts): Promise<RouteAnswer> {
-  const { method = '', url = '', headers, socket } = request
+async function answerTo(request: IncomingMessage, { table, doorkeeper, signal }: Parts): Promise<RouteAnswer> {
+  const { method = '', url = '', headers } = request
   const refusal = doorkeeper.refusalOf(headers)
   if (refusal !== null) return plain(403, refusal)
   const [path, search = ''] = url.split('?', 2) as [string, string?]
@@ -159,9 +162,6 @@ async function answerTo(request: IncomingMessage, { table, doorkeeper, stop }: P
   if (!isTrusted && !route?.isOpen) return unauthorized()
   if (!route) return plain(404, `nothing is at ${path}. There is ${[...table.keys()].join(', ')}`)
   if (method !== 'GET' && method !== 'HEAD') return plain(405, `${path} takes GET and HEAD`, { Allow: 'GET, HEAD' })
-  const gone = new AbortController()
-  socket.once('close', () => gone.abort())
-  const signal = AbortSignal.any([stop, gone.signal])
   return await route.answer({ isTrusted, query: new URLSearchParams(search), headers, signal })
 }
 

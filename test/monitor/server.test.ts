@@ -28,6 +28,16 @@ test('a route answers GET with its body, and HEAD with the same headers and no b
   assert.deepEqual([head.status, head.body, head.headers['content-length']], [200, '', '6'])
 })
 
+test('requests that share a connection leave no listener behind', async t => {
+  const { url } = await serve(t)
+  const warnings: string[] = []
+  const warn = ({ message }: Error) => warnings.push(message)
+  process.on('warning', warn)
+  t.after(() => process.off('warning', warn))
+  for (let count = 0; count < 20; count++) assert.equal(await (await fetch(`${url}/hello`)).text(), 'hello\n')
+  assert.deepEqual(warnings, [])
+})
+
 test('an unknown path is 404 and names those that exist; another method is 405', async t => {
   const { url } = await serve(t)
   const missing = await ask(`${url}/toString`)
