@@ -1,0 +1,130 @@
+import type { JobView, PipelineView, WaitReason, WaitView } from '../../watch/view.ts'
+
+/** The largest text of the page: what the job waits for, since when, and the command that helps. */
+export interface Headline {
+  /** `good`: rows move. `done`: complete. `idle`: nothing to do. `wait`: it will go on by itself. `bad`: somebody must act. */
+  readonly tone: 'good' | 'done' | 'idle' | 'wait' | 'bad'
+  readonly job: string | null
+  /** One sentence without a moment: it changes only when the state changes, so a screen reader may read each change. */
+  readonly sentence: string
+  /** Milliseconds since 1970. Null: not known, or of no interest. */
+  readonly since: number | null
+  /** More for who wants to know. It may change with every view. */
+  readonly detail: string | null
+  readonly help: JobView['help']
+}
+
+/** What is wrong, and whether somebody must act. Reasons that are no trouble have none. */
+const TROUBLES: Partial<Record<WaitReason, { tone: 'wait' | 'bad'; what: (wait: WaitView) => string }>> = {
+  'publisher-silent': { tone: 'bad', what: () => 'rows: its publisher stopped before it was done' },
+  'no-worker': { tone: 'bad', what: () => 'a worker: none is running' },
+  'worker-starting': { tone: 'wait', what: () => 'its workers, which are starting' },
+  'slow-batch': { tone: 'wait', what: wait => `one slow batch${inPartition(wait)}` },
+  'worker-silent': { tone: 'bad', what: wait => `worker ${wait.worker ?? ''}, which stopped answering` },
+  rebalance: {
+    tone: 'wait',
+    what: wait => `a worker to take over${wait.partition === null ? '' : ` partition ${wait.partition}`}`,
+  },
+  'open-transaction': {
+    tone: 'bad',
+    what: wait => `a transaction that another producer left open${inPartition(wait)}`,
+  },
+  'no-collector': { tone: 'bad', what: () => 'a collector: nothing writes its results' },
+  'collector-silent': { tone: 'bad', what: () => 'its collector, which stopped answering' },
+  broker: { tone: 'bad', what: () => 'the Kafka broker' },
+}
+
+/** The job that needs a person most: in trouble, else open, else the latest one. Null: there is no job. */
+export function jobOfInterest({ jobs }: PipelineView): JobView | null {
+  const open = jobs.filter(isOpen)
+  return open.find(needsPerson) ?? open.find(isTroubled) ?? open[0] ?? jobs.at(-1) ?? null
+}
+
+/** @param job what is open on the page. Null: whatever is of interest. */
+export function headlineOf(view: PipelineView | null, job: JobView | null): Headline {
+  const nothing = { job: null, since: null, detail: null, help: null }
+  if (view === null) return { ...nothing, tone: 'wait', sentence: 'Reading the pipeline for the first time.' }
+  const { unreachableSince, brokers, pipeline } = view
+  if (unreachableSince !== null)
+    return {
+      ...nothing,
+      tone: 'bad',
+      sentence: `No Kafka broker answers at ${brokers}.`,
+      since: unreachableSince,
+      detail: 'Everything below is as it was then. Rows are safe: the jobs go on when a broker is back.',
+      help: { why: 'It says what cannot be reached.', command: `rowmill doctor --brokers ${brokers}` },
+    }
+  if (job === null)
+    return { ...nothing, tone: 'idle', sentence: 'There is no job yet.', detail: `Pipeline ${pipeline} waits for one.` }
+  return { job: job.id, ...sentenceOf(job) }
+}
+
+/** What else needs a person, in one sentence each: other jobs that are in trouble, or that failed in the last hour. */
+export function othersInTrouble({ jobs, at }: PipelineView, shown: string | null): { job: string; sentence: string }[] {
+  const failedLately = (job: JobView) => job.phase === 'failed' && at - (job.movedAt ?? job.openedAt) < 3_600_000
+  const others = jobs.filter(job => job.id !== shown && (needsPerson(job) || failedLately(job)))
+  return others
+    .slice(-3)
+    .reverse()
+    .map(job => ({ job: job.id, sentence: sentenceOf(job).sentence }))
+}
+
+export const isOpen = ({ phase }: JobView) => phase !== 'complete' && phase !== 'failed' && phase !== 'cancelled'
+
+const troubleOf = ({ waitsFor }: JobView) => waitsFor && TROUBLES[waitsFor.reason]
+const isTroubled = (job: JobView) => job.phase === 'stalled' || Boolean(troubleOf(job))
+const needsPerson = (job: JobView) => isOpen(job) && (job.phase === 'stalled' || troubleOf(job)?.tone === 'bad')
+
+function sentenceOf(job: JobView): Omit<Headline, 'job'> {
+  const { id, rows, waitsFor, help, movedAt } = job
+  const trouble = troubleOf(job)
+  if (isOpen(job) && trouble)
+    return {
+      tone: job.phase === 'stalled' ? 'bad' : trouble.tone,
+      sentence: `Job ${id} waits for ${trouble.what(waitsFor!)}.`,
+      since: waitsFor!.since ?? movedAt,
+      detail: waitsFor!.text,
+      help,
+    }
+  const moving = { since: null, detail: waitsFor?.text ?? null, help }
+  switch (job.phase) {
+    case 'stalled':
+      return {
+        ...moving,
+        tone: 'bad',
+        sentence: `Job ${id} stands still: rows wait, and nothing moves.`,
+        since: movedAt,
+      }
+    case 'failed':
+      return {
+        ...moving,
+        tone: 'bad',
+        sentence: `Job ${id} failed.`,
+        since: movedAt,
+        detail: job.failure && [job.failure.place, job.failure.message].filter(Boolean).join(': '),
+      }
+    case 'cancelled':
+      return { ...moving, tone: 'idle', sentence: `Job ${id} was cancelled.`, detail: job.failure?.message ?? null }
+    case 'complete':
+      return { ...moving, tone: 'done', sentence: `Job ${id} is complete${rejectsOf(job)}.`, since: movedAt }
+    case 'waiting':
+      return { ...moving, tone: 'wait', sentence: `Job ${id} waits for its first row.`, since: job.openedAt }
+    case 'publishing':
+      return { ...moving, tone: 'good', sentence: `Job ${id} is running: rows are still being published.` }
+    case 'writing':
+      return { ...moving, tone: 'good', sentence: `Job ${id} is almost done: its last rows are being written.` }
+    case 'classifying': {
+      const { total, classified } = rows
+      const share =
+        total && classified !== null ? `${Math.floor((100 * classified) / total)} % of its rows are classified` : null
+      return { ...moving, tone: 'good', sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
+    }
+  }
+}
+
+const inPartition = ({ partition }: WaitView) => (partition === null ? '' : ` in partition ${partition}`)
+
+function rejectsOf({ rows: { rejected } }: JobView): string {
+  if (!rejected) return ''
+  return rejected === 1 ? ', but 1 row was rejected' : `, but ${rejected.toLocaleString('en')} rows were rejected`
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { headlineOf, jobOfInterest, othersInTrouble } from '../../../src/monitor/page/headline.ts'
+import type { JobView, WaitReason, WaitView } from '../../../src/watch/view.ts'
+import { aJob, aView, MADE_AT } from '../../helpers/made-view.ts'
+
+const waits = (reason: WaitReason, parts: Partial<WaitView> = {}): WaitView => ({
+  ...{ reason, row: 500, partition: 7, worker: 'mill-4711-1', since: MADE_AT - 14_000, text: 'The whole story.' },
+  ...parts,
+})
+const say = (job: JobView) => {
+  const { tone, sentence } = headlineOf(aView({ jobs: [job] }), job)
+  return `${tone}: ${sentence}`
+}
+
+test('the sentence says what the job waits for, by the reason', () => {
+  const said: Record<WaitReason, string> = {
+    publisher: 'good: Job orders is running: 50 % of its rows are classified.',
+    'publisher-silent': 'bad: Job orders waits for rows: its publisher stopped before it was done.',
+    'no-worker': 'bad: Job orders waits for a worker: none is running.',
+    'worker-starting': 'wait: Job orders waits for its workers, which are starting.',
+    queued: 'good: Job orders is running: 50 % of its rows are classified.',
+    classifying: 'good: Job orders is running: 50 % of its rows are classified.',
+    'slow-batch': 'wait: Job orders waits for one slow batch in partition 7.',
+    'worker-silent': 'bad: Job orders waits for worker mill-4711-1, which stopped answering.',
+    rebalance: 'wait: Job orders waits for a worker to take over partition 7.',
+    'open-transaction': 'bad: Job orders waits for a transaction that another producer left open in partition 7.',
+    'no-collector': 'bad: Job orders waits for a collector: nothing writes its results.',
+    collector: 'good: Job orders is running: 50 % of its rows are classified.',
+    'collector-silent': 'bad: Job orders waits for its collector, which stopped answering.',
+    broker: 'bad: Job orders waits for the Kafka broker.',
+  }
+  for (const [reason, sentence] of Object.entries(said) as [WaitReason, string][])
+    assert.equal(say(aJob({ waitsFor: waits(reason) })), sentence)
+})
+
+test('a trouble has a moment, the whole story and the command that helps', () => {
+  const help = { why: 'Start one:', command: 'rowmill work' }
+  const job = aJob({ phase: 'stalled', waitsFor: waits('no-worker'), help })
+  assert.deepEqual(headlineOf(aView(), job), {
+    ...{
+      tone: 'bad',
+      job: 'orders',
+      sentence: 'Job orders waits for a worker: none is running.',
+      since: MADE_AT - 14_000,
+    },
+    ...{ detail: 'The whole story.', help },
+  })
+})
+
+test('each phase has a sentence', () => {
+  const failure = { code: 'TOO_MANY_REJECTS', place: 'row 8', message: '9 rows were rejected, and 8 may be' }
+  assert.equal(say(aJob({ phase: 'waiting' })), 'wait: Job orders waits for its first row.')
+  assert.equal(say(aJob({ phase: 'publishing' })), 'good: Job orders is running: rows are still being published.')
+  assert.equal(say(aJob({ phase: 'writing' })), 'good: Job orders is almost done: its last rows are being written.')
+  assert.equal(say(aJob({ phase: 'stalled' })), 'bad: Job orders stands still: rows wait, and nothing moves.')
+  assert.equal(say(aJob({ phase: 'complete' })), 'done: Job orders is complete.')
+  assert.equal(say(aJob({ phase: 'cancelled' })), 'idle: Job orders was cancelled.')
+  assert.equal(say(aJob({ phase: 'failed', failure })), 'bad: Job orders failed.')
+  assert.equal(
+    headlineOf(aView(), aJob({ phase: 'failed', failure })).detail,
+    'row 8: 9 rows were rejected, and 8 may be',
+  )
+  const rows = { ...aJob().rows, rejected: 1200 }
+  assert.equal(say(aJob({ phase: 'complete', rows })), 'done: Job orders is complete, but 1,200 rows were rejected.')
+  assert.equal(
+    say(aJob({ rows: { ...rows, total: null } })),
+    'good: Job orders is running: its rows are being classified.',
+  )
+})
+
+test('before the first look, without a job and without a broker it says so', () => {
+  assert.equal(headlineOf(null, null).sentence, 'Reading the pipeline for the first time.')
+  assert.equal(headlineOf(aView({ jobs: [] }), null).sentence, 'There is no job yet.')
+  const lost = headlineOf(aView({ unreachableSince: MADE_AT - 3000 }), aJob())
+  assert.equal(lost.sentence, 'No Kafka broker answers at 127.0.0.1:9092.')
+  assert.equal(lost.since, MADE_AT - 3000)
+  assert.equal(lost.help!.command, 'rowmill doctor --brokers 127.0.0.1:9092')
+})
+
+test('the job in trouble comes first, then an open one, then the latest; the others in trouble are named', () => {
+  const done = aJob({ id: 'done', phase: 'complete' })
+  const failed = aJob({ id: 'failed', phase: 'failed', movedAt: MADE_AT - 60_000 })
+  const longFailed = aJob({ id: 'long-failed', phase: 'failed', movedAt: MADE_AT - 4_000_000 })
+  const open = aJob({ id: 'open' })
+  const slow = aJob({ id: 'slow', waitsFor: waits('slow-batch') })
+  const stuck = aJob({ id: 'stuck', waitsFor: waits('no-worker') })
+  const idOf = (...jobs: JobView[]) => jobOfInterest(aView({ jobs }))?.id
+  assert.equal(idOf(), undefined)
+  assert.equal(idOf(failed, done), 'done')
+  assert.equal(idOf(open, done), 'open')
+  assert.equal(idOf(open, slow, done), 'slow')
+  assert.equal(idOf(open, slow, stuck, done), 'stuck')
+  assert.deepEqual(
+    othersInTrouble(aView({ jobs: [longFailed, failed, stuck, slow, open, done] }), 'stuck').map(({ job }) => job),
+    ['failed'],
+  )
+  assert.deepEqual(
+    othersInTrouble(aView({ jobs: [stuck, open] }), 'open').map(({ sentence }) => sentence),
+    ['Job stuck waits for a worker: none is running.'],
+  )
+})
