@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
 import { OPTIONS } from '../../src/options.ts'
-import { MONITORING, ROOT, textOf } from './monitoring-files.ts'
+import { documentedMetrics, MONITORING, metricsIn, ROOT, textOf } from './monitoring-files.ts'
 
 interface Service {
   readonly image: string
@@ -62,4 +62,25 @@ test('both folders of targets have a file for each job of prometheus.yml', () =>
   assert.equal(files.length, 4)
   for (const file of files)
     for (const folder of ['', 'compose-']) assert.ok(existsSync(join(MONITORING, `${folder}${file}`)), file)
+})
+
+/** What the scaler of KEDA takes (pkg/scalers/prometheus_scaler.go), without the logins of clouds. */
+const SCALER = ['serverAddress', 'query', 'threshold', 'activationThreshold', 'ignoreNullValues', 'timeout']
+
+test('KEDA scales by a metric of docs/metrics.md, and a missing monitor is a fault', () => {
+  const { kind, spec } = parse(textOf('docker/monitoring/keda/scaledobject.yaml'))
+  assert.equal(kind, 'ScaledObject')
+  assert.ok(spec.minReplicaCount <= spec.maxReplicaCount)
+  const [{ type, metadata }] = spec.triggers
+  assert.equal(type, 'prometheus')
+  assert.deepEqual(
+    Object.keys(metadata).filter(key => !SCALER.includes(key)),
+    [],
+  )
+  for (const value of Object.values(metadata)) assert.equal(typeof value, 'string')
+  assert.deepEqual(
+    metricsIn(metadata.query).filter(name => !documentedMetrics().has(name)),
+    [],
+  )
+  assert.equal(metadata.ignoreNullValues, 'false')
 })
