@@ -55,14 +55,15 @@ export interface WorkingReport {
 export interface WorkerReport {
   /** As in results: `HOST-PID-NUMBER`. */
   readonly name: string
-  /** `starting`: its classifier is being imported. `idle`: it has no rows. `busy`: it has a batch in hand. */
+  /** `starting`: its classifier is being imported. `idle`: it has no batch. `busy`: it has one, of its own or of another worker. */
   readonly state: 'starting' | 'idle' | 'busy'
   /** How long ago its supervisor heard of it. Above SILENT_SECONDS it may be frozen. */
   readonly heardSeconds: number
   readonly partitions: readonly ReportedPartition[]
   readonly batch: BatchInHand | null
-  /** Rows that it classified, rejects included, since the supervisor began. */
+  /** Rows that its classifier answered, rejects included, since the supervisor began. Those of a batch that it lent too. */
   readonly rows: number
+  /** Copies that it wrote to `rejects`: rows, and messages that belong to no job. */
   readonly rejected: number
   readonly restarts: number
   /** Seconds since the supervisor began, by stage: where the time goes. */
@@ -87,8 +88,8 @@ export interface BatchInHand extends ReportedPartition {
 }
 
 /**
- * The stages of a batch in a worker. `queue`: from the arrival of its first message until it was cut. `classify`: in the
- * classifier, with its pipe. `send`: until its results were acknowledged.
+ * The stages of a batch in a worker. `queue`: from the arrival of its first message until a classifier began with it. `classify`:
+ * in the classifier. `send`: until its results were acknowledged.
  */
 export const BATCH_STAGES = ['queue', 'classify', 'send'] as const
 export type BatchStage = (typeof BATCH_STAGES)[number]

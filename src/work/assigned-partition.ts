@@ -4,6 +4,7 @@ import type { Waits } from '../core/fair-turns.ts'
 import type { IntervalSet } from '../core/intervals.ts'
 import type { Committed } from '../kafka/index.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
+import { Arrivals } from './arrivals.ts'
 import { HandOuts } from './hand-outs.ts'
 
 /** We commit again this often, so that a late commit by a previous owner is corrected. */
@@ -16,6 +17,8 @@ export interface Slot {
   readonly item: Batch | Marker
   /** The classifier's answer, or null before it comes. */
   answer: BatchAnswer | null
+  /** How long it waited and was classified, and when the answer came. */
+  times: { readonly queueMs: number; readonly classifyMs: number; readonly answeredAt: number } | null
   /** Whether to send nothing of it, because its job failed. */
   skip: boolean
 }
@@ -31,6 +34,7 @@ export class AssignedPartition implements Waits {
   readonly attempt: number
   readonly bulk: boolean
   readonly handOuts: HandOuts
+  readonly arrivals = new Arrivals()
   /** Whether a message was taken from the queue but has not reached the batcher. */
   inHand = false
   /** Positions whose row has a result of an earlier attempt, or null. */
@@ -77,7 +81,7 @@ export class AssignedPartition implements Waits {
 
   /** Appends a batch or marker that was just cut. */
   add(item: Batch | Marker): Slot {
-    const slot = { item, answer: null, skip: false }
+    const slot = { item, answer: null, times: null, skip: false }
     this.#slots.push(slot)
     return slot
   }

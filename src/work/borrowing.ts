@@ -1,6 +1,7 @@
 import type { BatchAnswer } from '../classifier/boundary.ts'
 import type { Batch } from '../core/batcher.ts'
 import { CallQueue } from '../core/call-queue.ts'
+import type { TopicPartition } from '../kafka/index.ts'
 import type { Time } from '../support/clock.ts'
 import { type FromDesk, type PackedAnswer, packBatch, type ToDesk, unpackAnswer } from './lending-messages.ts'
 
@@ -72,13 +73,13 @@ export class Borrowing {
 
   /**
    * Resolves with null if the lender has no answer: it declined, failed, ended, or is late. An answer that comes after
-   * that is dropped. `expectedMs` is what the batch would take here.
+   * that is dropped. `expectedMs` is what the batch would take here. `ms` is what it took there.
    */
   async classify(
     lender: Lender,
     batch: Batch,
-    { attempt, expectedMs }: { attempt: number; expectedMs: number },
-  ): Promise<BatchAnswer | null> {
+    { attempt, at, expectedMs }: { attempt: number; at: TopicPartition; expectedMs: number },
+  ): Promise<{ answer: BatchAnswer; ms: number } | null> {
     const { time, tell } = this.#options
     const id = ++this.#batches
     const { promise, resolve } = Promise.withResolvers<PackedAnswer | null>()
@@ -86,13 +87,13 @@ export class Borrowing {
     this.#open.set(id, resolve)
     const call = lender.calls.sent(batch, Math.max(time.now(), lender.freeAt))
     const stopClock = time.after(LATE_MS + LATE_TIMES * expectedMs, () => resolve(null))
-    tell({ type: 'lend', lender: lender.number, id, batch: packBatch(batch, attempt) })
+    tell({ type: 'lend', lender: lender.number, id, batch: packBatch(batch, { attempt, at }) })
     const answer = await promise
     stopClock()
     this.#open.delete(id)
     if (answer) lender.calls.answered(call, time.now(), answer.ms)
     else lender.calls.ended(call)
-    return answer && unpackAnswer(answer)
+    return answer && { answer: unpackAnswer(answer), ms: answer.ms }
   }
 
   answer({ id, answer }: Extract<FromDesk, { type: 'answer' }>): void {

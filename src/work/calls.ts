@@ -4,9 +4,11 @@ import { CallQueue } from '../core/call-queue.ts'
 import { hasFailed } from '../core/job.ts'
 import { whereNext } from '../core/where-next.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
+import type { TopicPartition } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { Activity } from './activity.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { Borrowing, type Lender } from './borrowing.ts'
 import { type FromDesk, type PackedAnswer, packAnswer, type ToDesk, unpackBatch } from './lending-messages.ts'
@@ -34,6 +36,8 @@ export interface CallsOptions {
   /** Null: the worker is alone. */
   readonly lending: Lending | null
   readonly time?: Time
+  /** What its classifier does. Default: nobody looks. */
+  readonly activity?: Activity
   findJob(id: string): Job | undefined
   /** The partitions whose rows wait here. */
   partitions(): readonly AssignedPartition[]
@@ -47,7 +51,8 @@ export interface CallsOptions {
 export interface FreeClassifier {
   /** How many rows the batch should have. */
   rowsAtOnce(held: AssignedPartition): number
-  classify(batch: Batch, job: Job): Promise<BatchAnswer>
+  /** `at`: the partition that the batch is from. `ms`: how long the classifier took. */
+  classify(batch: Batch, job: Job, at: TopicPartition): Promise<{ answer: BatchAnswer; ms: number }>
 }
 
 /** The rows that wait, in batches of the usual size, and what one of them takes here. */
@@ -66,6 +71,7 @@ export class Calls {
   readonly #options: CallsOptions
   readonly #time: Time
   readonly #queue: CallQueue
+  readonly #activity: Activity
   readonly #borrowing: Borrowing | null
   /** Our own classifier, however busy it is. */
   readonly own: FreeClassifier
@@ -77,18 +83,19 @@ export class Calls {
   #stopLooking: (() => void) | null = null
 
   constructor(options: CallsOptions) {
-    const { classifier, batchRows, lending, time = realTime } = options
+    const { classifier, batchRows, lending, time = realTime, activity = new Activity() } = options
     const callMs = BULK_AHEAD_MS / classifier.ahead
     this.#options = options
     this.#time = time
     this.#queue = new CallQueue(callMs)
+    this.#activity = activity
     this.#borrowing = lending && new Borrowing({ time, callMs, tell: message => lending.tell(message) })
     this.own = {
       rowsAtOnce: ({ bulk, batcher }) => {
         const { job } = batcher.next!
         return bulk ? this.#queue.size.rowsAtOnce(job, batcher.next!, batchRows) : batchRows
       },
-      classify: async (batch, job) => (await this.#classify(batch, job)).answer,
+      classify: (batch, job, at) => this.#classify(batch, job, at),
     }
     lending?.listen(message => this.#told(message))
   }
@@ -190,24 +197,28 @@ export class Calls {
       // The lender may get rows of its own meanwhile. In a shared pipeline they wait no longer than for rows of a large job.
       rowsAtOnce: ({ batcher }) =>
         shared ? lender.calls.size.rowsAtOnce(batcher.next!.job, batcher.next!, batchRows) : batchRows,
-      classify: async (batch, job) => {
+      classify: async (batch, job, at) => {
         const expectedMs = this.#queue.size.msFor(batch.job, batch.count) ?? 0
-        const answer = await this.#borrowing!.classify(lender, batch, { attempt: job.attempt, expectedMs })
-        return answer ?? (await this.own.classify(batch, job))
+        const answered = await this.#borrowing!.classify(lender, batch, { attempt: job.attempt, at, expectedMs })
+        return answered ?? (await this.own.classify(batch, job, at))
       },
     }
   }
 
-  async #classify(batch: Batch, job: Job): Promise<{ answer: BatchAnswer; ms: number }> {
+  async #classify(batch: Batch, job: Job, at: TopicPartition): Promise<{ answer: BatchAnswer; ms: number }> {
     const { classifier } = this.#options
     const call = this.#queue.sent(batch, this.#time.now())
+    const open = this.#activity.began(batch, job, at)
+    let rows = 0
     try {
       await classifier.start()
       call.at = this.#time.now()
       const answer = await classifier.classify(batch, job)
+      rows = batch.count
       return { answer, ms: this.#queue.answered(call, this.#time.now()) }
     } finally {
       this.#queue.ended(call)
+      this.#activity.ended(open, rows)
     }
   }
 
@@ -231,7 +242,7 @@ export class Calls {
     const isBusy = this.#draining || partitions().some(({ waiting }) => waiting > 0)
     let answer: PackedAnswer | null = null
     if (job && !hasFailed(job) && !isBusy) {
-      const answering = this.#classify(unpackBatch(batch), { ...job, attempt: batch.attempt })
+      const answering = this.#classify(unpackBatch(batch), { ...job, attempt: batch.attempt }, batch.at)
       freed() // the next batch may come while this one is classified
       try {
         const { answer: made, ms } = await answering

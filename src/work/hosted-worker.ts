@@ -6,14 +6,18 @@ import type { Kafka } from '../kafka/index.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
 import type { Say, ShowOutput } from '../support/say.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
+import { Activity } from './activity.ts'
 import type { Lending } from './calls.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import { type Ask, ProbingJudge } from './job-judge.ts'
 import type { FromDesk } from './lending-messages.ts'
+import type { Worker } from './worker.ts'
 import type { FromWorker, ToWorker, WorkerArguments } from './worker-messages.ts'
 import { WorkerShare } from './worker-share.ts'
 
 const PROGRESS_EVERY_MS = 200
+/** So many of these times are a second. */
+const ACTIVITY_EVERY = 5
 
 type Work = Extract<ToWorker, { type: 'work' }>
 
@@ -33,10 +37,11 @@ export class HostedWorker {
   /** The questions to the supervisor that have no answer yet, by id. */
   readonly #asked: Record<number, (fault: RowmillError | null) => void> = {}
   readonly #lending: Lending
+  readonly #activity: Activity
+  #worker: Worker | null = null
   #questions = 0
   /** What takes the messages of the desk: the worker, as soon as it has told the desk anything. */
   #told!: (message: FromDesk) => void
-  #wake = () => {}
   #working = false
   #rows = 0
   #mostBytes = MAX_MESSAGE_BYTES
@@ -47,6 +52,7 @@ export class HostedWorker {
     this.#args = args
     this.#tell = tell
     this.#signal = signal
+    this.#activity = new Activity({ keepsTimings: args.timings ?? false })
     this.#lending = {
       tell,
       listen: listener => {
@@ -66,9 +72,11 @@ export class HostedWorker {
     this.#classifier.start().then(() => tell({ type: 'ready', ...this.#classifier.runtime }), this.#ended.reject)
     this.#loading = loadRest() // while Python and the broker start
     this.#loading.catch(() => {}) // thrown in #work
+    let times = 0
     setInterval(() => {
       if (this.#rows > 0) tell({ type: 'batch', rows: this.#rows })
       this.#rows = 0
+      if (++times % ACTIVITY_EVERY === 0) this.#tellActivity()
     }, PROGRESS_EVERY_MS).unref()
   }
 
@@ -86,7 +94,7 @@ export class HostedWorker {
       delete this.#asked[message.id]
     } else if (message.type === 'forks') this.#forkServer.resolve(message.address)
     else if (message.type === 'ping') this.#tell({ type: 'alive' })
-    else if (message.type === 'wake') this.#wake()
+    else if (message.type === 'wake') this.#worker?.wake()
     else if (message.type === 'share') {
       const { partitions, turn } = message
       void this.#share.give(partitions).then(() => this.#tell({ type: 'released', turn }))
@@ -121,18 +129,26 @@ export class HostedWorker {
             this.#rows += classified
           },
           onJoined: (joined: JoinedGroup) => this.#tell({ type: 'joined', ...joined }),
+          activity: this.#activity,
         },
       ),
       bulk ? longestOf(kafka, [results, rejects]) : this.#mostBytes, // a pipeline for one run has topics of our own making
     ])
     this.#mostBytes = Math.min(this.#mostBytes, longest)
-    this.#wake = () => worker.wake()
+    this.#worker = worker
     // A run with its own pipeline publishes nothing before a classifier is ready. In a shared pipeline rows already flow. If
     // we joined now, other workers would give us partitions, whose rows would wait until we have imported pandas.
     const signal = this.#signal
     if (bulk && !signal.aborted) await Promise.race([this.#classifier.start(), once(signal, 'abort')])
     if (!signal.aborted) await worker.run(signal)
+    this.#tellActivity()
     await this.close()
+  }
+
+  #tellActivity(): void {
+    if (!this.#args.reports) return
+    const news = this.#activity.take(this.#worker?.partitions ?? [])
+    if (news) this.#tell({ type: 'activity', ...news })
   }
 
   readonly #ask: Ask = (job, question) =>

@@ -179,6 +179,7 @@ export class Intake {
       case 'wait':
         return this.#unknown.defer(verdict.id, arrival)
       case 'rows':
+        held.arrivals.note(message.offset, this.#sliceBegan)
         return batcher.addRows(message.offset, verdict.rows, verdict.position, held.done)
       case 'end':
         return batcher.addEnd(message.offset, verdict.end)

@@ -1,5 +1,6 @@
 import type { BatchAnswer } from '../classifier/boundary.ts'
 import type { Batch, RowsMessage } from '../core/batcher.ts'
+import type { TopicPartition } from '../kafka/index.ts'
 import type { Rejected } from '../model.ts'
 
 /** What a worker tells the desk of its supervisor (lending-desk.ts). The owner of a batch is the worker that cut it. */
@@ -32,6 +33,8 @@ export type FromDesk =
 /** A batch as JSON. Its job is known to every worker of the pipeline from `jobs`, so it is not sent. */
 export interface PackedBatch extends Pick<Batch, 'job' | 'epoch' | 'from' | 'first' | 'offset' | 'count'> {
   readonly attempt: number
+  /** The partition of its owner that it is from. */
+  readonly at: TopicPartition
   readonly parts: readonly (Omit<RowsMessage, 'bytes'> & {
     readonly offset: number
     readonly skip: number
@@ -49,17 +52,21 @@ export interface PackedAnswer {
   readonly rejected: readonly Rejected[]
 }
 
-export function packBatch({ kind: _, parts, ...batch }: Batch, attempt: number): PackedBatch {
+export function packBatch(
+  { kind: _, parts, ...batch }: Batch,
+  { attempt, at: { topic, partition } }: Pick<PackedBatch, 'attempt' | 'at'>,
+): PackedBatch {
   return {
     ...batch,
     attempt,
+    at: { topic, partition },
     parts: parts.map(({ entry: { offset }, message, skip, count }) => {
       return { ...message, bytes: toText(message.bytes), offset, skip, count }
     }),
   }
 }
 
-export function unpackBatch({ attempt: _, parts, ...batch }: PackedBatch): Batch {
+export function unpackBatch({ attempt: _, at: __, parts, ...batch }: PackedBatch): Batch {
   const { job, first } = batch
   return {
     kind: 'batch',

@@ -6,6 +6,7 @@ import { rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import type { DoneRows } from '../results/done-rows.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import { Activity } from './activity.ts'
 import { AssignedPartition } from './assigned-partition.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import { ShareMember } from './share-member.ts'
@@ -32,6 +33,8 @@ export interface MembershipOptions {
   readonly share?: WorkerShare | null
   /** Called at each join of a group. Default: nobody needs to know. */
   readonly onJoined?: (joined: JoinedGroup) => void
+  /** Default: nobody looks. */
+  readonly activity?: Activity
   /** Default: real time. */
   readonly time?: Time
 }
@@ -61,6 +64,7 @@ export class Membership {
   readonly #name: string
   readonly #topics: readonly string[]
   readonly #onJoined: (joined: JoinedGroup) => void
+  readonly #activity: Activity
   readonly #member: Member
   readonly #leave = new AbortController()
   #assignment = new AbortController()
@@ -74,7 +78,7 @@ export class Membership {
 
   private constructor(
     connection: PipelineConnection,
-    { name, reopened = null, onJoined = () => {}, time = realTime }: MembershipOptions,
+    { name, reopened = null, onJoined = () => {}, activity = new Activity(), time = realTime }: MembershipOptions,
     parts: { topics: readonly string[]; feed: PartitionFeed; member: Member },
   ) {
     this.#connection = connection
@@ -82,6 +86,7 @@ export class Membership {
     this.reopened = reopened
     this.#time = time
     this.#onJoined = onJoined
+    this.#activity = activity
     this.#topics = parts.topics
     this.feed = parts.feed
     this.#member = parts.member
@@ -222,6 +227,7 @@ export class Membership {
     if (this.#groupLost) say(`worker ${name} ${this.#hasJoined ? 'is back in' : 'has joined'} its group`)
     this.#groupLost = false
     this.#hasJoined = true
+    this.#activity.joined()
     if (given.length === 0 && this.reopened === null && !this.#saidNoPartition) {
       // It may get batches of other workers of its command (lending-desk.ts), so it is not idle.
       say(`worker ${name} has no partition: other workers have all partitions of ${this.#topics.join(' and ')}`)

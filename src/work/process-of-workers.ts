@@ -2,9 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorFromRecord, RowmillError, toRowmillError } from '../errors.ts'
+import { monotonicMs } from '../support/clock.ts'
 import { endStarted, markedEnvironment, newMark, type StartedProcess } from '../support/started-processes.ts'
 import type { Seat } from './lending-desk.ts'
-import type { FromProcess, FromWorker, ToProcess, ToWorker, WorkerArguments } from './worker-messages.ts'
+import type { FromProcessOrBeat, FromWorker, ToProcess, ToWorker, WorkerArguments } from './worker-messages.ts'
 
 /**
  * V8 collects the young heap of a worker at this size. Messages lie outside of it, and are freed only when it is collected.
@@ -30,6 +31,8 @@ export class ProcessOfWorkers {
   readonly again: boolean
   /** Resolves when it has ended. */
   readonly exited: Promise<unknown>
+  /** When it last said anything, by the monotonic clock. */
+  heardAt = monotonicMs()
   readonly #child: ChildProcess
   readonly #mark = newMark()
   #reason: RowmillError | null = null
@@ -45,7 +48,10 @@ export class ProcessOfWorkers {
     this.again = again
     this.#child = child
     this.exited = new Promise(resolve => child.once('exit', resolve))
-    child.on('message', ({ worker, message }: FromProcess) => {
+    child.on('message', (heard: FromProcessOrBeat) => {
+      this.heardAt = monotonicMs()
+      if ('type' in heard) return
+      const { worker, message } = heard
       if (message.type === 'failed') this.#reason = errorFromRecord(message.error)
       told(worker, message)
     })

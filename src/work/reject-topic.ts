@@ -5,6 +5,7 @@ import type { Rejected } from '../model.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { printableLine } from '../support/printable.ts'
 import { encodeReject } from '../wire/codec.ts'
+import type { Activity } from './activity.ts'
 
 /** How much of an unreadable message its reject keeps. */
 const REJECTED_BYTES = 64 * 1024
@@ -16,11 +17,16 @@ export class RejectTopic {
   readonly topic: string
   readonly #sender: PartitionSender
   readonly #by: string
+  readonly #activity: Activity
 
-  constructor(sender: PartitionSender, { pipeline, name }: { pipeline: string; name: string }) {
+  constructor(
+    sender: PartitionSender,
+    { pipeline, name, activity }: { pipeline: string; name: string; activity: Activity },
+  ) {
     this.topic = topicsOf(pipeline).rejects
     this.#sender = sender
     this.#by = name
+    this.#activity = activity
   }
 
   /** Writes a copy of a message that has no result. `acked` resolves when it is acknowledged. */
@@ -33,6 +39,7 @@ export class RejectTopic {
     const raw = given?.subarray(0, REJECTED_BYTES) ?? null
     const at = { topic, partition, offset: unreadable?.first ?? offset, index: 0 }
     const value = encodeReject({ ...none, ...at, reason, detail: shortLine(why), raw, by: this.#by })
+    this.#activity.rejected(reason)
     return { bytes: value.length, acked: this.#send('', value) }
   }
 
@@ -43,6 +50,7 @@ export class RejectTopic {
     at: { topic: string; partition: number; attempt: number },
   ): Promise<void> {
     const row = { job, epoch, seq, line, reason, detail, values, raw: null, by: this.#by }
+    this.#activity.rejected(reason)
     await this.#send(job, encodeReject({ ...row, ...at, offset, index: 0 }))
   }
 

@@ -6,12 +6,15 @@ import type { KafkaSettings } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import { OPTIONS } from '../options.ts'
 import type { ForkServer } from '../python/fork-server.ts'
+import type { WorkingReport } from '../reports/report.ts'
 import { monotonicMs } from '../support/clock.ts'
 import type { Say, ShowOutput } from '../support/say.ts'
 import { namesOfProcesses } from '../support/started-processes.ts'
+import type { WorkerActivity } from './activity.ts'
 import { DeadMembers } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { JobProbe } from './job-probe.ts'
+import { KnownWorkers } from './known-workers.ts'
 import { LendingDesk } from './lending-desk.ts'
 import { isToDesk } from './lending-messages.ts'
 import { ProcessOfWorkers } from './process-of-workers.ts'
@@ -34,6 +37,8 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'
   /** Called with what the classifier printed. */
   readonly onOutput: ShowOutput
   readonly onBatch: (rows: number) => void
+  /** Called about once a second with what a worker did since the last call, if `reports` is asked for. */
+  readonly onTally?: (tally: WorkerActivity & { readonly worker: string }) => void
   /** Judges the jobs of the workers. Null: nobody does. */
   readonly judge?: JobProbe | null
   /** Once it aborts, a worker that dies is not started again: a terminal signals the workers too. Default: never. */
@@ -59,6 +64,7 @@ export class Supervisor {
   readonly #failed = Promise.withResolvers<never>()
   readonly #shares = new ProcessShares((text, facts) => this.#options.say(text, facts))
   readonly #members = new DeadMembers()
+  readonly #known = new KnownWorkers()
   /** Undefined before the first worker is started. Null if each worker starts its own Python. */
   #forks: ForkServer | null | undefined
   #task: Extract<ToWorker, { type: 'work' }> | null = null
@@ -109,6 +115,11 @@ export class Supervisor {
     return this.#failed.promise
   }
 
+  /** What its workers did since it began, and what they do now. It knows that only if `reports` was asked for. */
+  get working(): WorkingReport {
+    return this.#known.report
+  }
+
   /** Tells every worker where to work, including those that are restarted later. */
   work(settings: Omit<KafkaSettings, 'clientId' | 'format'>, assignment: WorkAssignment): void {
     const { clientId: _, format: __, ...kafka } = settings as KafkaSettings // a format holds functions
@@ -155,19 +166,26 @@ export class Supervisor {
 
   #startWorker(name: string, home: ProcessOfWorkers): void {
     const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
+    const { reports = false, timings = false } = this.#options
     const [asks, lends, forks] = [judge !== null, this.#options.workers > 1, this.#forks !== null]
     const limits = { batchTimeout, classifierMemory }
     const seat = this.#desk.join(message => home.tell(name, message))
-    home.start({ name, python, target, batchRows, ...limits, probe, asks, lends, forks }, seat)
+    home.start({ name, python, target, batchRows, ...limits, probe, asks, lends, forks, reports, timings }, seat)
     this.#shares.started(name, home)
+    this.#known.started(name, home)
     if (this.#task) home.tell(name, this.#task)
     void this.#forks?.address.then(address => home.tell(name, { type: 'forks', address }))
   }
 
   #told(name: string, message: FromWorker, home: ProcessOfWorkers): void {
     this.#shares.heard(name, message)
-    if (message.type === 'ready') this.#ready.resolve(message)
-    else if (message.type === 'batch') {
+    if (message.type === 'ready') {
+      this.#known.ready(name)
+      this.#ready.resolve(message)
+    } else if (message.type === 'activity') {
+      this.#known.told(name, message)
+      this.#options.onTally?.({ ...message, worker: name })
+    } else if (message.type === 'batch') {
       this.#restarts = 0
       this.#brokerGoneAt = null
       this.#options.onBatch(message.rows)

@@ -6,6 +6,7 @@ import type { Job } from '../model.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
 import type { LogFacts } from '../support/say.ts'
 import type { RegistryIds } from '../wire/confluent.ts'
+import type { WorkerActivity } from './activity.ts'
 import type { JoinedGroup } from './dead-members.ts'
 import type { Question } from './job-judge.ts'
 import type { FromDesk, ToDesk } from './lending-messages.ts'
@@ -30,6 +31,10 @@ export interface WorkerArguments {
   readonly lends?: boolean
   /** Whether the supervisor says from which fork server to have the classifier. Default: from none. */
   readonly forks?: boolean
+  /** Whether to tell the supervisor every second what it does. Default: no. */
+  readonly reports?: boolean
+  /** Whether to tell it then how long each batch took. Default: no. */
+  readonly timings?: boolean
 }
 
 /** The pipeline that workers serve. */
@@ -68,6 +73,7 @@ export type FromWorker =
   | FromSharer
   | ({ type: 'joined' } & JoinedGroup)
   | { type: 'batch'; rows: number }
+  | ({ type: 'activity' } & WorkerActivity)
   | { type: 'say'; text: string; facts?: LogFacts | undefined }
   | { type: 'output'; text: string; facts?: LogFacts | undefined }
   /** Null: all rows of the job in a partition are classified. */
@@ -88,3 +94,6 @@ export interface FromProcess {
   readonly worker: string
   readonly message: FromWorker
 }
+
+/** A process says every second that it runs, if its workers report. */
+export type FromProcessOrBeat = FromProcess | { readonly type: 'beat' }

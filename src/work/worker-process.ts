@@ -3,11 +3,14 @@ import { errorToRecord } from '../errors.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
 import { HostedWorker } from './hosted-worker.ts'
-import type { FromProcess, ToProcess, WorkerArguments } from './worker-messages.ts'
+import type { FromProcessOrBeat, ToProcess, WorkerArguments } from './worker-messages.ts'
 
 const workers = new Map<string, HostedWorker>()
 const drain = new AbortController()
 let ending = false
+let beats = false
+/** How often it says that it runs, to a supervisor that reports. */
+const BEAT_MS = 1000
 openFilesLimit() // remembers the limit while files can still be opened
 
 process.on('disconnect', () => {
@@ -28,6 +31,8 @@ process.on('message', (message: ToProcess) => {
 })
 
 function start(args: WorkerArguments): void {
+  if (args.reports && !beats) setInterval(() => tell({ type: 'beat' }), BEAT_MS).unref()
+  beats ||= args.reports === true
   const worker = new HostedWorker(args, drain.signal, message => tell({ worker: args.name, message }))
   workers.set(args.name, worker)
   worker.ended.then(exitIfAllLeft, error => end(args.name, error))
@@ -48,6 +53,6 @@ async function end(worker: string, error: unknown): Promise<void> {
 }
 
 /** If the supervisor has been killed, `disconnect` follows. Without the callback a failed write would end the process before that. */
-function tell(message: FromProcess): void {
+function tell(message: FromProcessOrBeat): void {
   if (process.connected) process.send!(message, undefined, undefined, () => {})
 }

@@ -4,7 +4,7 @@ import { describeBatch } from '../core/describe-batch.ts'
 import { FairTurns } from '../core/fair-turns.ts'
 import { attemptOf } from '../core/job.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
-import type { Producer } from '../kafka/index.ts'
+import type { Producer, TopicPartition } from '../kafka/index.ts'
 import { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job } from '../model.ts'
 import { failJob } from '../pipeline/append-job.ts'
@@ -13,10 +13,11 @@ import { JobLog } from '../pipeline/job-log.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
-import { realTime } from '../support/clock.ts'
+import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { freeBytes, freePart } from '../support/free-bytes.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
+import { Activity } from './activity.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
 import { Calls, type FreeClassifier, isUnusable, type Lending } from './calls.ts'
 import { Intake } from './intake.ts'
@@ -27,7 +28,8 @@ import { RejectTopic } from './reject-topic.ts'
 import { serveReopened } from './reopened-jobs.ts'
 import { ResultPartitions } from './result-partitions.ts'
 
-export interface WorkerOptions extends Pick<MembershipOptions, 'bulk' | 'name' | 'share' | 'onJoined' | 'time'> {
+export interface WorkerOptions
+  extends Pick<MembershipOptions, 'bulk' | 'name' | 'share' | 'onJoined' | 'activity' | 'time'> {
   readonly classifier: BatchClassifier
   readonly batchRows: number
   /** Called after each batch with its number of rows. */
@@ -62,6 +64,8 @@ export class Worker {
   readonly #turns = new FairTurns<AssignedPartition>()
   readonly #calls: Calls
   readonly #linger: Linger
+  readonly #activity: Activity
+  readonly #time: Time
   /** Batches that are classified, results on their way, and verdicts that are awaited. */
   readonly #tasks = new Set<Promise<unknown>>()
   /** Attempts that this worker failed. Its record of that comes back from `jobs` only later. */
@@ -75,14 +79,16 @@ export class Worker {
     parts: { jobs: JobLog; first: Membership; producer: Producer },
   ) {
     const { pipeline, say } = connection
-    const { name, classifier, batchRows, time, bulk = false, lending = null } = options
+    const { name, classifier, batchRows, time, bulk = false, lending = null, activity = new Activity() } = options
     this.#connection = connection
     this.#options = options
     this.#jobs = parts.jobs
     this.#first = parts.first
     this.#memberships = [parts.first]
     this.#sender = new PartitionSender(parts.producer, say, time)
-    this.#rejects = new RejectTopic(this.#sender, { pipeline, name })
+    this.#activity = activity
+    this.#time = time ?? realTime
+    this.#rejects = new RejectTopic(this.#sender, { pipeline, name, activity })
     this.#resultPartitions = new ResultPartitions(connection, parts.producer)
     this.#intake = new Intake({
       jobs: parts.jobs,
@@ -99,7 +105,7 @@ export class Worker {
       failed: this.#end,
     })
     this.#calls = new Calls({
-      ...{ classifier, batchRows, lending, shared: bulk },
+      ...{ classifier, batchRows, lending, shared: bulk, activity },
       ...(time ? { time } : {}),
       findJob: id => parts.jobs.peek(id),
       partitions: () => this.#assigned,
@@ -107,7 +113,7 @@ export class Worker {
       failed: this.#end,
     })
     this.#linger = new Linger({
-      time: time ?? realTime,
+      time: this.#time,
       isBounded: id => parts.jobs.peek(id)?.bounded ?? false,
       send: held => this.#sendReady(held),
     })
@@ -155,6 +161,11 @@ export class Worker {
   /** Asks at once whether its groups have changed. */
   wake(): void {
     for (const membership of this.#memberships) membership.wake()
+  }
+
+  /** The partitions that it has now. */
+  get partitions(): TopicPartition[] {
+    return this.#assigned.map(({ queue: { topic, partition } }) => ({ topic, partition }))
   }
 
   async close(): Promise<void> {
@@ -233,8 +244,12 @@ export class Worker {
   async #classify(held: AssignedPartition, batch: Batch, classifier: FreeClassifier = this.#calls.own): Promise<void> {
     const slot = held.add(batch)
     const job = this.#jobOf(held, batch.job)
+    const arrivedAt = held.arrivals.of(batch.offset) ?? this.#time.now()
     try {
-      slot.answer = await classifier.classify(batch, job)
+      const { answer, ms: classifyMs } = await classifier.classify(batch, job, held.queue)
+      const answeredAt = this.#time.now()
+      slot.answer = answer
+      slot.times = { queueMs: Math.max(0, answeredAt - classifyMs - arrivedAt), classifyMs, answeredAt }
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
       for (const verdict of this.#options.judge?.batch(batch, job, slot.answer) ?? [])
@@ -279,7 +294,7 @@ export class Worker {
     for (let slot = held.takeReady(); slot; slot = held.takeReady()) this.#track(this.#send(held, slot))
   }
 
-  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {
+  async #send(held: AssignedPartition, { item, answer, times }: Slot): Promise<void> {
     const { topic, partition } = held.queue
     const { attempt } = held
     const to = { topic: topicsOf(this.#connection.pipeline).results, partition }
@@ -300,6 +315,7 @@ export class Worker {
     crashPoint('result-acked')
     held.batcher.settle(item)
     if (item.kind === 'batch') freeSettled(item)
+    if (times) this.#activity.settled([times.queueMs, times.classifyMs, this.#time.now() - times.answeredAt])
   }
 
   async #drain(): Promise<void> {

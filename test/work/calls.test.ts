@@ -15,6 +15,7 @@ import { type FromDesk, packBatch, type ToDesk, unpackAnswer, unpackBatch } from
 import { Exclaimer, numbered } from '../helpers/exclaimer.ts'
 
 const JOB = testJob({ columns: ['ID', 'TEXT'], rows: numbered(20) }, { partitions: 1, blockRows: 10 })
+const AT = { attempt: 3, at: { topic: 'rows', partition: 0 } }
 const HEAD: RowsHead = { job: JOB.id, epoch: 0, from: 0, seq: 0, count: 10, line: 2, lineSteps: null }
 
 /** A batch of the last 4 rows of one message and the first of the next. */
@@ -47,7 +48,7 @@ function lender({ classifier = decoding(new Exclaimer(), 'lender'), waiting = 0,
     failed: fault => fatal.push(fault),
   })
   const ask = async () => {
-    told(JSON.parse(JSON.stringify({ type: 'lent', id: 9, batch: packBatch(batchOfTwo(), 3) })))
+    told(JSON.parse(JSON.stringify({ type: 'lent', id: 9, batch: packBatch(batchOfTwo(), AT) })))
     while (said.length + fatal.length === 0) await turn()
     const [answered] = said
     return answered?.type === 'answered' ? answered.answer : assert.fail('it gave no answer')
@@ -57,7 +58,7 @@ function lender({ classifier = decoding(new Exclaimer(), 'lender'), waiting = 0,
 
 test('a batch is the same batch after its way to the lender', () => {
   const batch = batchOfTwo()
-  const arrived = unpackBatch(JSON.parse(JSON.stringify(packBatch(batch, 3))))
+  const arrived = unpackBatch(JSON.parse(JSON.stringify(packBatch(batch, AT))))
   const shown = ({ parts, ...rest }: typeof batch) => ({
     ...rest,
     parts: parts.map(({ entry: { offset }, message: { head, bytes }, skip, count }) => {

@@ -1,0 +1,119 @@
+import type { Batch } from '../core/batcher.ts'
+import { seqOf } from '../core/sequence.ts'
+import type { Job } from '../model.ts'
+import type { BatchInHand, ReportedPartition } from '../reports/report.ts'
+import { realTime, type Time } from '../support/clock.ts'
+
+/** How long a batch took in each of BATCH_STAGES, in ms. */
+export type StageTimes = readonly [queue: number, classify: number, send: number]
+
+/** What a worker did since it last said so, and what it does now. */
+export interface WorkerActivity {
+  /** Rows that its classifier answered, rejects included. */
+  readonly rows: number
+  /** Copies that it wrote to `rejects`, by reason. */
+  readonly rejected: Readonly<Record<string, number>>
+  /** How often it joined a group, or got another share. */
+  readonly joins: number
+  /** The sums over all batches whose results were acknowledged. */
+  readonly stages: StageTimes
+  /** Each of these batches, if somebody asked for that. */
+  readonly timings: readonly StageTimes[]
+  /** The oldest batch in its classifier. */
+  readonly batch: BatchInHand | null
+  /** Undefined: as before. */
+  readonly partitions?: readonly ReportedPartition[]
+}
+
+/** A batch in the classifier. */
+export interface OpenBatch {
+  readonly batch: Batch
+  readonly job: Job
+  readonly at: ReportedPartition
+  readonly sentAt: number
+}
+
+/** Counts what one worker does, for those who watch it. */
+export class Activity {
+  readonly #time: Time
+  readonly #keepsTimings: boolean
+  /** The oldest first. */
+  readonly #open = new Set<OpenBatch>()
+  #answeredAt = Number.NEGATIVE_INFINITY
+  #rows = 0
+  #rejected: Record<string, number> = {}
+  #joins = 0
+  #stages: [number, number, number] = [0, 0, 0]
+  #timings: StageTimes[] = []
+  #isNews = false
+  #toldPartitions = '[]'
+
+  constructor({ time = realTime, keepsTimings = false }: { time?: Time; keepsTimings?: boolean } = {}) {
+    this.#time = time
+    this.#keepsTimings = keepsTimings
+  }
+
+  /** The classifier gets a batch, of this partition. */
+  began(batch: Batch, job: Job, { topic, partition }: ReportedPartition): OpenBatch {
+    const open = { batch, job, at: { topic, partition }, sentAt: this.#time.now() }
+    this.#open.add(open)
+    this.#isNews = true
+    return open
+  }
+
+  /** The classifier has answered, so many rows, or failed: 0. */
+  ended(open: OpenBatch, rows: number): void {
+    this.#open.delete(open)
+    this.#answeredAt = this.#time.now()
+    this.#rows += rows
+    this.#isNews = true
+  }
+
+  /** The results of a batch are acknowledged. */
+  settled(times: StageTimes): void {
+    times.forEach((ms, stage) => {
+      this.#stages[stage]! += ms
+    })
+    if (this.#keepsTimings) this.#timings.push(times)
+    this.#isNews = true
+  }
+
+  rejected(reason: string): void {
+    this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1
+    this.#isNews = true
+  }
+
+  joined(): void {
+    this.#joins++
+    this.#isNews = true
+  }
+
+  /** What happened since the last call, and the batch in hand. Null: nothing did. */
+  take(partitions: readonly ReportedPartition[]): WorkerActivity | null {
+    const text = JSON.stringify(partitions)
+    const moved = text !== this.#toldPartitions
+    if (!this.#isNews && !moved) return null
+    const news = {
+      ...{ rows: this.#rows, rejected: this.#rejected, joins: this.#joins },
+      ...{ stages: this.#stages, timings: this.#timings, batch: this.#inHand() },
+      ...(moved ? { partitions } : {}),
+    }
+    this.#toldPartitions = text
+    this.#rows = 0
+    this.#rejected = {}
+    this.#joins = 0
+    this.#stages = [0, 0, 0]
+    this.#timings = []
+    this.#isNews = false
+    return news
+  }
+
+  #inHand(): BatchInHand | null {
+    const [oldest] = this.#open
+    if (!oldest) return null
+    const { batch, job, at, sentAt } = oldest
+    const row = job.sequenced ? seqOf({ partition: at.partition, position: batch.first }, job) : null
+    const seconds = (this.#time.now() - Math.max(sentAt, this.#answeredAt)) / 1000
+    return { ...at, job: batch.job, row, rows: batch.count, seconds }
+  }
+}

@@ -1,0 +1,92 @@
+import type { ReportedPartition, WorkerReport, WorkingReport } from '../reports/report.ts'
+import { type Clock, monotonicMs } from '../support/clock.ts'
+import type { WorkerActivity } from './activity.ts'
+
+/** Where a worker lives. */
+export interface Heard {
+  /** When its process was last heard, by the monotonic clock. */
+  readonly heardAt: number
+}
+
+interface KnownWorker {
+  home: Heard
+  isReady: boolean
+  partitions: readonly ReportedPartition[]
+  batch: WorkerReport['batch']
+  /** When it told of the batch. */
+  toldAt: number
+  rows: number
+  rejected: number
+  joins: number
+  restarts: number
+  readonly stages: [number, number, number]
+}
+
+/** What a supervisor knows of its workers: what they did since it began, and what they do now. */
+export class KnownWorkers {
+  readonly #now: Clock
+  readonly #workers = new Map<string, KnownWorker>()
+
+  constructor(now: Clock = monotonicMs) {
+    this.#now = now
+  }
+
+  /** A worker begins, or begins again in another process. */
+  started(name: string, home: Heard): void {
+    const known = this.#workers.get(name)
+    const before = known ?? { rows: 0, rejected: 0, joins: 0, restarts: -1, stages: [0, 0, 0] }
+    const begins = { home, isReady: false, partitions: [], batch: null, toldAt: this.#now() }
+    this.#workers.set(name, { ...before, ...begins, restarts: before.restarts + 1 } as KnownWorker)
+  }
+
+  /** It can classify. */
+  ready(name: string): void {
+    const worker = this.#workers.get(name)
+    if (worker) worker.isReady = true
+  }
+
+  told(name: string, { rows, rejected, joins, stages, batch, partitions }: WorkerActivity): void {
+    const worker = this.#workers.get(name)
+    if (!worker) return
+    worker.rows += rows
+    worker.rejected += Object.values(rejected).reduce((sum, count) => sum + count, 0)
+    worker.joins += joins
+    stages.forEach((ms, stage) => {
+      worker.stages[stage]! += ms
+    })
+    worker.batch = batch
+    worker.toldAt = this.#now()
+    if (partitions) worker.partitions = partitions
+  }
+
+  get report(): WorkingReport {
+    const all = [...this.#workers.values()]
+    return {
+      restarts: all.reduce((sum, { restarts }) => sum + restarts, 0),
+      rebalances: all.reduce((sum, { joins }) => sum + joins, 0),
+      workers: [...this.#workers].map(([name, worker]) => this.#reportOf(name, worker)),
+    }
+  }
+
+  #reportOf(name: string, worker: KnownWorker): WorkerReport {
+    const { home, isReady, partitions, batch, toldAt, rows, rejected, restarts, stages } = worker
+    const now = this.#now()
+    const [queue, classify, send] = stages.map(inSeconds)
+    return {
+      name,
+      state: isReady ? (batch ? 'busy' : 'idle') : 'starting',
+      heardSeconds: inSeconds(now - home.heardAt),
+      partitions,
+      batch: batch && { ...batch, seconds: inSeconds(batch.seconds * 1000 + now - toldAt) },
+      rows,
+      rejected,
+      restarts,
+      seconds: { queue: queue!, classify: classify!, send: send! },
+    }
+  }
+}
+
+/** With one digit: nobody reads more, and a report stays short. */
+function inSeconds(ms: number): number {
+  return Math.round(ms / 100) / 10
+}
