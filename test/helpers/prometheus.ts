@@ -23,10 +23,16 @@ export interface PromSeries {
 }
 
 /** An answer of its HTTP API. */
-interface Answer {
+interface Answer<T> {
   readonly status: 'success' | 'error'
   readonly error?: string
-  readonly data: { readonly result: readonly PromSeries[] }
+  readonly data: T
+}
+
+interface EvaluatedRule {
+  readonly name: string
+  readonly health: 'ok' | 'err' | 'unknown'
+  readonly lastError?: string
 }
 
 export interface PrometheusSettings {
@@ -72,11 +78,19 @@ export class TestPrometheus {
 
   /** What this query gives now. Rejects with what Prometheus says if it does not understand the query. */
   async query(expr: string): Promise<readonly PromSeries[]> {
-    return (await this.#get(`query?${new URLSearchParams({ query: expr })}`)).result
+    const path = `query?${new URLSearchParams({ query: expr })}`
+    return (await this.#get<{ result: readonly PromSeries[] }>(path)).result
   }
 
-  async #get(path: string) {
-    const answer = (await (await fetch(`http://${this.#address}/api/v1/${path}`)).json()) as Answer
+  /** The rules that it cannot evaluate, each with the reason. */
+  async faultyRules(): Promise<readonly string[]> {
+    const { groups } = await this.#get<{ groups: readonly { rules: readonly EvaluatedRule[] }[] }>('rules')
+    const faulty = groups.flatMap(({ rules }) => rules).filter(({ health }) => health === 'err')
+    return faulty.map(({ name, lastError }) => `${name}: ${lastError}`)
+  }
+
+  async #get<T>(path: string): Promise<T> {
+    const answer = (await (await fetch(`http://${this.#address}/api/v1/${path}`)).json()) as Answer<T>
     if (answer.status !== 'success') throw new Error(`${path}: ${answer.error}`)
     return answer.data
   }
