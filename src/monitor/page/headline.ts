@@ -9,6 +9,8 @@ export interface Headline {
   readonly sentence: string
   /** Milliseconds since 1970. Null: not known, or of no interest. */
   readonly since: number | null
+  /** Until the job is done. Null: not known, or of no interest. */
+  readonly etaSeconds: number | null
   /** More for who wants to know. It may change with every view. */
   readonly detail: string | null
   readonly help: JobView['help']
@@ -42,7 +44,7 @@ export function jobOfInterest({ jobs }: PipelineView): JobView | null {
 
 /** @param job what is open on the page. Null: whatever is of interest. */
 export function headlineOf(view: PipelineView | null, job: JobView | null): Headline {
-  const nothing = { job: null, since: null, detail: null, help: null }
+  const nothing = { job: null, since: null, etaSeconds: null, detail: null, help: null }
   if (view === null) return { ...nothing, tone: 'wait', sentence: 'Reading the pipeline for the first time.' }
   const { unreachableSince, brokers, pipeline } = view
   if (unreachableSince !== null)
@@ -76,48 +78,50 @@ const isTroubled = (job: JobView) => job.phase === 'stalled' || Boolean(troubleO
 const needsPerson = (job: JobView) => isOpen(job) && (job.phase === 'stalled' || troubleOf(job)?.tone === 'bad')
 
 function sentenceOf(job: JobView): Omit<Headline, 'job'> {
-  const { id, rows, waitsFor, help, movedAt } = job
+  const { id, rows, waitsFor, help, movedAt, etaSeconds } = job
   const trouble = troubleOf(job)
   if (isOpen(job) && trouble)
     return {
       tone: job.phase === 'stalled' ? 'bad' : trouble.tone,
       sentence: `Job ${id} waits for ${trouble.what(waitsFor!)}.`,
       since: waitsFor!.since ?? movedAt,
+      etaSeconds: null,
       detail: waitsFor!.text,
       help,
     }
-  const moving = { since: null, detail: waitsFor?.text ?? null, help }
+  const still = { since: null, etaSeconds: null, detail: waitsFor?.text ?? null, help }
+  const moving = { ...still, tone: 'good', etaSeconds, detail: waitsFor?.text ?? 'Nothing holds it up.' } as const
   switch (job.phase) {
     case 'stalled':
       return {
-        ...moving,
+        ...still,
         tone: 'bad',
         sentence: `Job ${id} stands still: rows wait, and nothing moves.`,
         since: movedAt,
       }
     case 'failed':
       return {
-        ...moving,
+        ...still,
         tone: 'bad',
         sentence: `Job ${id} failed.`,
         since: movedAt,
         detail: job.failure && [job.failure.place, job.failure.message].filter(Boolean).join(': '),
       }
     case 'cancelled':
-      return { ...moving, tone: 'idle', sentence: `Job ${id} was cancelled.`, detail: job.failure?.message ?? null }
+      return { ...still, tone: 'idle', sentence: `Job ${id} was cancelled.`, detail: job.failure?.message ?? null }
     case 'complete':
-      return { ...moving, tone: 'done', sentence: `Job ${id} is complete${rejectsOf(job)}.`, since: movedAt }
+      return { ...still, tone: 'done', sentence: `Job ${id} is complete${rejectsOf(job)}.`, since: movedAt }
     case 'waiting':
-      return { ...moving, tone: 'wait', sentence: `Job ${id} waits for its first row.`, since: job.openedAt }
+      return { ...still, tone: 'wait', sentence: `Job ${id} waits for its first row.`, since: job.openedAt }
     case 'publishing':
-      return { ...moving, tone: 'good', sentence: `Job ${id} is running: rows are still being published.` }
+      return { ...moving, sentence: `Job ${id} is running: rows are still being published.` }
     case 'writing':
-      return { ...moving, tone: 'good', sentence: `Job ${id} is almost done: its last rows are being written.` }
+      return { ...moving, sentence: `Job ${id} is almost done: its last rows are being written.` }
     case 'classifying': {
       const { total, classified } = rows
       const share =
         total && classified !== null ? `${Math.floor((100 * classified) / total)} % of its rows are classified` : null
-      return { ...moving, tone: 'good', sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
+      return { ...moving, sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
     }
   }
 }

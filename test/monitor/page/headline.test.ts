@@ -44,7 +44,7 @@ test('a trouble has a moment, the whole story and the command that helps', () =>
       sentence: 'Job orders waits for a worker: none is running.',
       since: MADE_AT - 14_000,
     },
-    ...{ detail: 'The whole story.', help },
+    ...{ etaSeconds: null, detail: 'The whole story.', help },
   })
 })
 
@@ -67,6 +67,12 @@ test('each phase has a sentence', () => {
     say(aJob({ rows: { ...rows, total: null } })),
     'good: Job orders is running: its rows are being classified.',
   )
+})
+
+test('a job that runs says until when, and that nothing holds it up', () => {
+  const { since, etaSeconds, detail } = headlineOf(aView(), aJob({ etaSeconds: 50 }))
+  assert.deepEqual([since, etaSeconds, detail], [null, 50, 'Nothing holds it up.'])
+  assert.equal(headlineOf(aView(), aJob({ waitsFor: waits('queued') })).detail, 'The whole story.')
 })
 
 test('before the first look, without a job and without a broker it says so', () => {

@@ -5,6 +5,7 @@ import type { PipelineView } from '../../../src/watch/view.ts'
 import { openBrowser, withoutBrowser } from '../../helpers/browser.ts'
 import { nightScene } from '../../helpers/made-night.ts'
 import { aJob, aPartition, aView, aWorker, HOSTILE, MadeSource } from '../../helpers/made-view.ts'
+import { openPage } from '../../helpers/open-page.ts'
 import { servePage } from '../../helpers/page-server.ts'
 
 /** As the issue asks: what happens is on the page within 5 s. */
@@ -16,31 +17,8 @@ before(async () => {
 })
 after(() => browser?.close())
 
-/** The page, open on these views. The test fails if the page has an error or breaks its security policy. */
-async function open(
-  t: TestContext,
-  views: readonly PipelineView[],
-  options: BrowserContextOptions & { path?: string } = {},
-) {
-  const source = new MadeSource()
-  const server = await servePage(source)
-  t.after(() => server.close())
-  const { path = '/', ...contextOptions } = options
-  const context = await browser.newContext(contextOptions)
-  t.after(() => context.close())
-  const page = await context.newPage()
-  const faults: string[] = []
-  page.on('pageerror', error => faults.push(error.message))
-  page.on('console', message => message.type() === 'error' && faults.push(message.text()))
-  page.on('dialog', dialog => faults.push(`dialog ${dialog.message()}`))
-  t.after(() => assert.deepEqual(faults, []))
-  await page.goto(`${server.address}${path}`)
-  await page.locator('#connection[data-state=live]').waitFor()
-  for (const view of views) source.show(view)
-  await page.locator('#pipeline').filter({ hasText: / on / }).waitFor()
-  return { source, server, page, faults }
-}
-
+const open = (t: TestContext, views: readonly PipelineView[], options: BrowserContextOptions = {}) =>
+  openPage(browser, t, views, options)
 // biome-ignore lint/performance/useDomNodeTextContent: what can be seen, without what is hidden
 const textOf = (page: Page, selector: string) => page.locator(selector).innerText()
 const until = (page: Page, selector: string, text: string | RegExp) =>
@@ -53,7 +31,7 @@ test('the largest text on the page says what the job waits for; since when and t
 }, async t => {
   const { page } = await open(t, nightScene(Date.now()))
   assert.equal(await textOf(page, 'h1'), 'Job orders-2026-11-28 waits for worker mill-b-77-1, which stopped answering.')
-  assert.match(await textOf(page, '#since'), /^For 9\d s, since \d\d:\d\d:\d\d$/)
+  assert.match(await textOf(page, '#since'), /^For \d+ s, since \d\d:\d\d:\d\d$/)
   assert.equal(await textOf(page, '#help-command'), 'ssh mill-b kill -9 77')
   const sizes = await page.evaluate(() =>
     [...document.querySelectorAll('body *')].map(
@@ -85,7 +63,7 @@ test('the page shows jobs, partitions, workers, times, rejects and events in wor
   )
   assert.match(
     await textOf(page, '#workers tbody tr:first-child'),
-    /^mill-b-77-1\s+mill-b, pid 822\s+! silent for 9\d s\s+100 rows from row 511,500 for 9\d s\s+0\s+178,800$/,
+    /^mill-b-77-1\s+mill-b, pid 822\s+! silent for \d+ s\s+100 rows from row 511,500 for \d+ s\s+0\s+178,800$/,
   )
   assert.match(
     await textOf(page, '#time-list'),
@@ -311,4 +289,29 @@ test('nothing is wider than a phone of 360 px', { skip: withoutBrowser }, async 
   assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360)
   const box = (await page.locator('h1').boundingBox())!
   assert.ok(box.y + box.height < 740, 'the sentence is on the first screen')
+})
+
+test('a change of one job touches its line alone, also among a hundred', { skip: withoutBrowser }, async t => {
+  const jobs = Array.from({ length: 100 }, (_, n) => aJob({ id: `job-${n}` }))
+  const { source, page } = await open(t, [now({ jobs })])
+  await page.getByRole('button', { name: 'Show all 100 jobs' }).click()
+  assert.equal(await page.locator('#jobs li').count(), 100)
+  await page.evaluate(() => {
+    const touched = new Set<string>()
+    Object.assign(window, { touched })
+    new MutationObserver(records => {
+      for (const { target } of records) {
+        const place = target instanceof Element ? target : target.parentElement
+        touched.add(place?.closest('a[data-job]')?.getAttribute('data-job') ?? `${place?.closest('section')?.id}`)
+      }
+    }).observe(document.getElementById('jobs')!, {
+      subtree: true,
+      childList: true,
+      attributes: true,
+      characterData: true,
+    })
+  })
+  source.show(now({ jobs: jobs.with(40, aJob({ id: 'job-40', rows: { ...aJob().rows, classified: 700 } })) }))
+  await until(page, 'a[data-job=job-40]', '70 %')
+  assert.deepEqual(await page.evaluate(() => [...(window as unknown as { touched: Set<string> }).touched]), ['job-40'])
 })

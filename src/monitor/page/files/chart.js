@@ -88,6 +88,7 @@ export class ChartSection {
       axes: [
         {
           ...axis,
+          size: 32,
           space: 80,
           values: (/** @type {any} */ _, /** @type {number[]} */ moments) =>
             moments.map(moment => clock(moment * 1000)),

@@ -36,6 +36,12 @@ export function setHidden(target, isHidden) {
   if (target.hidden !== isHidden) target.hidden = isHidden
 }
 
+/** Shows what `content` scrolls in, or hides it: nothing that is empty takes the focus. @param {HTMLElement} content @param {boolean} isHidden */
+export function setScrollHidden(content, isHidden) {
+  const scroll = content.closest('.scroll')
+  if (scroll instanceof HTMLElement) setHidden(scroll, isHidden)
+}
+
 /** @param {Element} target @param {string} name @param {string | null} value null: the attribute goes away */
 export function setAttribute(target, name, value) {
   if (target.getAttribute(name) === value) return

@@ -4,9 +4,6 @@ import { duration, moment } from './words.js'
 
 /** The sentence at the top: what the job waits for, since when, and the command that helps. */
 export class HeadlineSection {
-  /** @type {number | null} */
-  #since = null
-
   constructor() {
     copyOnClick(byId('help-copy'), byId('help-command'))
   }
@@ -33,7 +30,6 @@ export class HeadlineSection {
     document.title = `${headline.tone === 'bad' ? '(!) ' : ''}${headline.sentence} · rowmill`
     // Read aloud only if it changed, and without the percentage that changes all the time.
     setText(byId('announcement'), headline.sentence.replace(/: \d+ % of its rows are classified/, ''))
-    this.#since = headline.since
     this.tick(state)
     showText(byId('detail'), headline.detail)
     setHidden(byId('help'), headline.help === null)
@@ -46,10 +42,10 @@ export class HeadlineSection {
   /** @param {import('./state.js').State} state */
   tick(state) {
     const now = state.now()
-    const since = this.#since
-    showText(
-      byId('since'),
-      since === null ? null : `For ${duration((now - since) / 1000)}, since ${moment(since, now)}`,
-    )
+    const { since = null, etaSeconds = null } = state.parts.headline ?? {}
+    const age = since === null ? null : `For ${duration((now - since) / 1000)}, since ${moment(since, now)}`
+    const end =
+      etaSeconds === null ? null : `Done in about ${duration(etaSeconds)}, at ${moment(now + etaSeconds * 1000, now)}`
+    showText(byId('since'), age ?? end)
   }
 }

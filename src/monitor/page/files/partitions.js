@@ -1,4 +1,4 @@
-import { byId, element, Rows, setAttribute, setHidden, setText, showText } from './dom.js'
+import { byId, element, Rows, setAttribute, setHidden, setScrollHidden, setText, showText } from './dom.js'
 import { counted, duration, number, rate } from './words.js'
 
 /** @typedef {import('../../../watch/view.ts').PartitionView} PartitionView */
@@ -42,7 +42,7 @@ export class PartitionsSection {
       partitions.map(partition => ({ partition, isNamed })),
       ({ partition: { topic, partition } }) => `${topic} ${partition}`,
     )
-    setHidden(byId('partitions'), partitions.length === 0)
+    setScrollHidden(byId('partitions'), partitions.length === 0)
     setHidden(byId('partitions-empty'), partitions.length > 0)
     const blocking = partitions.find(({ blocks }) => blocks)
     const sentences = [

@@ -1,4 +1,4 @@
-import { byId, element, Rows, setAttribute, setHidden, setText } from './dom.js'
+import { byId, element, Rows, setAttribute, setHidden, setScrollHidden, setText } from './dom.js'
 import { moment } from './words.js'
 
 /** @typedef {import('../../../watch/view.ts').EventView} EventView */
@@ -45,6 +45,7 @@ export class TimelineSection {
       events.map(event => ({ event, now })),
       ({ event }) => String(event.number),
     )
+    setScrollHidden(byId('timeline'), events.length === 0)
     setHidden(byId('timeline-empty'), events.length > 0)
   }
 }

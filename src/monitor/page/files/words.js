@@ -19,13 +19,13 @@ export const clock = at => CLOCK.format(at)
 
 /** @param {number} at @param {number} now both in milliseconds since 1970 */
 export function moment(at, now) {
-  return now - at < 86_400_000 ? clock(at) : `${DAY.format(at)}, ${clock(at)}`
+  return Math.abs(now - at) < 86_400_000 ? clock(at) : `${DAY.format(at)}, ${clock(at)}`
 }
 
 /** In two units at most: `14 s`, `4 min`, `2 h 5 min`, `3 days 4 h`. @param {number} seconds */
 export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds))
-  if (whole < 100) return `${whole} s`
+  if (whole < 120) return `${whole} s`
   const minutes = Math.floor(whole / 60)
   if (minutes < 60) return `${minutes} min`
   const hours = Math.floor(minutes / 60)

@@ -1,4 +1,4 @@
-import { byId, element, Rows, setAttribute, setHidden, setText, showText } from './dom.js'
+import { byId, element, Rows, setAttribute, setHidden, setScrollHidden, setText, showText } from './dom.js'
 import { counted, duration, fineDuration, number, rate } from './words.js'
 
 /** @typedef {import('../../../watch/view.ts').WorkerView} WorkerView */
@@ -64,7 +64,7 @@ export class WorkersSection {
   /** @param {import('./state.js').State} state */
   update({ parts: { workers = [], workersLeftOut = 0 } }) {
     this.#rows.show(workers, ({ name, process }) => `${process} ${name}`)
-    setHidden(byId('workers'), workers.length === 0)
+    setScrollHidden(byId('workers'), workers.length === 0)
     setHidden(byId('workers-empty'), workers.length > 0)
     const silent = workers.filter(({ state }) => state === 'silent').length
     const sentences = [
