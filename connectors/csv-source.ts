@@ -5,6 +5,7 @@ import { type CsvColumns, csvColumnsOf, type RecordStart } from '../src/pandas/c
 import { EngineDifferences } from '../src/pandas/engine-differences.ts'
 import { INDEX_KINDS, IndexKindInference } from '../src/pandas/index-kind.ts'
 import { checkReadCsv, type ReadCsvPlan } from '../src/pandas/read-csv.ts'
+import type { Say } from '../src/support/say.ts'
 import { type DecodedRecords, NO_RECORDS, RecordDecoder } from './csv/decoder.ts'
 import { InputBytes } from './csv/input-bytes.ts'
 import { isBlank } from './csv/records.ts'
@@ -25,7 +26,7 @@ export interface CsvSourceOptions {
   /** What '-' reads. Default: process.stdin. */
   readonly stdin?: Readable
   /** Called with each assumption that the rows may depend on. */
-  say?(message: string): void
+  readonly say?: Say
 }
 
 interface ReadStart extends RecordStart {
@@ -64,7 +65,7 @@ export class CsvSource implements Source {
     this.#options = options
     this.#plan = checkReadCsv(options.readCsv, options.delimiter)
     this.#input = new InputBytes({ ...options, compression: this.#plan.compression, encoding: this.#plan.encoding })
-    const say = (message: string) => options.say?.(message)
+    const say: Say = (message, facts) => options.say?.(message, facts)
     const { readCsv, toCsv = {} } = options
     if (readCsv['engine'] === undefined)
       this.#differences = new EngineDifferences(this.#input.name, { readCsv, toCsv }, say)
@@ -87,7 +88,9 @@ export class CsvSource implements Source {
       this.#ahead = concatenate(rest, pieces)
       const assumed = csvColumns.inferredAt === null ? null : 'text'
       if (given === null && assumed)
-        this.#options.say?.(assumedText(this.#input.name, columns[csvColumns.inferredAt!]!))
+        this.#options.say?.(assumedText(this.#input.name, columns[csvColumns.inferredAt!]!), {
+          level: 'warn',
+        })
       return { columns, indexKind: given ?? assumed, identity: null, total: null, options }
     }
     await pieces.return(null)

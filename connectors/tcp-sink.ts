@@ -4,6 +4,7 @@ import { RowmillError } from '../src/errors.ts'
 import type { JobSummary, PackedRows, Sink, SinkHeader, Values } from '../src/index.ts'
 import { counted } from '../src/support/counted.ts'
 import { frameOf } from '../src/support/frame.ts'
+import type { Say } from '../src/support/say.ts'
 import { checkPlain, OutputFormat } from './csv/output-format.ts'
 import { abandon } from './tcp/abandon.ts'
 import { describeAddress, type TcpAddress } from './tcp/address.ts'
@@ -14,7 +15,7 @@ export interface TcpSinkOptions {
   /** Ends every wait for the receiver with its reason. */
   readonly signal?: AbortSignal
   /** Called with what the receiver was sent, if it was not sent everything. */
-  say?(message: string): void
+  readonly say?: Say
 }
 
 const KEEP_ALIVE_MS = 60_000
@@ -93,7 +94,9 @@ export class TcpSink implements Sink {
       signal.throwIfAborted()
       if (!late.aborted) throw this.#broken(error as Error)
       const seconds = CLOSING_MS / 1000
-      this.#options.say?.(`${this.#name} did not close the connection within ${seconds} s: has it read all rows?`)
+      this.#options.say?.(`${this.#name} did not close the connection within ${seconds} s: has it read all rows?`, {
+        level: 'warn',
+      })
     }
     this.#committed = true
   }

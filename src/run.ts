@@ -123,6 +123,7 @@ function superviseWorkers(
     judge: probe.ofWorkers,
     signal,
     onOutput: (text, facts) => options.onOutput(text, facts),
+    onStderr: options.onStderr,
     onBatch: rows => {
       probe.begin()
       progress.classified(rows)

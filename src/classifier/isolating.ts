@@ -4,6 +4,7 @@ import { lineOf } from '../core/describe-batch.ts'
 import { type ErrorCode, RowmillError } from '../errors.ts'
 import type { Job, Rejected, Values } from '../model.ts'
 import { realTime, type Time } from '../support/clock.ts'
+import type { Say } from '../support/say.ts'
 import { decodeValues, encodeResult, MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 import type { BatchAnswer, BatchClassifier, ClassifierRuntime } from './boundary.ts'
@@ -36,7 +37,7 @@ export interface IsolatingOptions {
   /** How many bytes a result may take in its topic, and in that of rejects. Default: as many as rowmill's topics take. */
   readonly mostBytes?: () => number
   /** Logs why a classifier ended. */
-  readonly say: (message: string) => void
+  readonly say: Say
   /**
    * Called with a batch that the classifier refused (it threw or broke its contract), although it accepts each row of it in
    * smaller batches: its result for a row depends on neighbouring rows. If such batches are nested, it is called for each,
@@ -159,7 +160,7 @@ export class IsolatingClassifier implements BatchClassifier {
 
   async #call(batch: Batch, job: Job): Promise<BatchAnswer> {
     const classifier = this.#classifier
-    const call: Call = { classifier, timedOut: false }
+    const call: Call = { classifier, job: job.id, timedOut: false }
     this.#calls.push(call)
     try {
       await classifier.start()
@@ -196,9 +197,9 @@ export class IsolatingClassifier implements BatchClassifier {
   async #replace(ended: BatchClassifier, error: RowmillError): Promise<void> {
     if (this.#closed || ended !== this.#classifier) return
     this.#classifier = this.#options.open()
-    const { timedOut } = this.#calls[0]!
-    const why = (timedOut ? this.#tooLong() : error).message
-    this.#options.say(`the classifier is started again: ${why}`)
+    const { timedOut, job } = this.#calls[0]!
+    const { message: why, code } = timedOut ? this.#tooLong() : error
+    this.#options.say(`the classifier is started again: ${why}`, { level: 'warn', job, code })
     await ended.close()
   }
 
@@ -237,6 +238,7 @@ export class IsolatingClassifier implements BatchClassifier {
 
 interface Call {
   readonly classifier: BatchClassifier
+  readonly job: string
   timedOut: boolean
   /** Whether the classifier has the batch. Its start before that may take any time. */
   started?: boolean

@@ -28,13 +28,14 @@ export async function readKafkaOptions(
   const fromFile = new Set(ofFile)
   for (const { property, message } of unknownProperties(given)) {
     if (!fromFile.has(property)) throw new RowmillError('USAGE', message)
-    say(message)
+    say(message, { level: 'warn' })
   }
   const ofVariable = input.filter(isProperty).filter(({ where }) => where.startsWith(`${PROPERTY_VARIABLE},`))
-  for (const message of [...oddities(ofFile), ...oddities(ofVariable)]) say(message)
-  if (file && ofFile.some(isSecretProperty) && isOpen(file.file)) say(openWarning(file.file))
+  for (const message of [...oddities(ofFile), ...oddities(ofVariable)]) say(message, { level: 'warn' })
+  if (file && ofFile.some(isSecretProperty) && isOpen(file.file)) say(openWarning(file.file), { level: 'warn' })
   const config = clientConfig(given)
-  if (file && config.brokers === null) say(`${file.file} has no bootstrap.servers, so its properties have no effect`)
+  if (file && config.brokers === null)
+    say(`${file.file} has no bootstrap.servers, so its properties have no effect`, { level: 'warn' })
   const known = [...given].filter(({ name }) => KNOWN_NAMES.has(name))
   const properties = Object.fromEntries(known.map(({ name, value }) => [name, value]))
   const { brokers, tls } = config

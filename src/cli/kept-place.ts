@@ -34,7 +34,7 @@ export function keptPlace({ input, keep, runFile, unfinished, say }: KeepOptions
   const folder = keptFolder(version())
   const fault = folder === null ? 'this user has no home folder' : faultOfDisk(folder, size)
   if (fault === null) return { folder: folder!, runFile: path }
-  say(startsOwn(fault))
+  say(startsOwn(fault), { level: 'warn' })
   return null
 }
 

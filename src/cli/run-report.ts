@@ -45,12 +45,14 @@ export async function tellReport(report: RunReport, options: RunValues, say: Say
   if (rejects > 0)
     say(
       `  ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within --max-rejects ${options.maxRejects}`,
+      { level: 'warn' },
     )
   for (const row of report.rejected.slice(0, REJECTS_SAID))
-    say(`    ${nameOf(row)}: ${row.reason} ${row.detail.split('\n', 1)[0]}`)
+    say(`    ${nameOf(row)}: ${row.reason} ${row.detail.split('\n', 1)[0]}`, { level: 'warn', code: row.reason })
   if (rejects > REJECTS_SAID)
     say(`    and more: ${options.report ?? '--report FILE.json'} has the first ${Math.min(rejects, 100)}`)
-  for (const [worker, count] of Object.entries(rowsByWorker).sort()) say(`  ${worker}: ${counted(count, 'row')}`)
+  for (const [worker, count] of Object.entries(rowsByWorker).sort())
+    say(`  ${worker}: ${counted(count, 'row')}`, { worker })
   const whole = reportLine(report)
   if (options.output === 'json') printJson(RUN_REPORT, [whole])
   if (!options.report) return

@@ -125,7 +125,8 @@ async function connect(
   const format = registryIds && wireFormat(registryIds)
   const brokerTimeoutMs = brokerTimeout * 1000
   const clientId = `rowmill-${command.replace(' ', '-')}`
-  const kafka = new Kafka({ ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format }, signal, say)
+  const settings = { ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format }
+  const kafka = new Kafka({ ...settings, logsClient: options.logLevel === 'debug' }, signal, say)
   const admin = await kafka.admin()
   try {
     return {

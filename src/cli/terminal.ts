@@ -1,5 +1,5 @@
 import { describeSpeed } from '../support/counted.ts'
-import { LOG_LEVELS, type LogFacts, type LogLevel } from '../support/say.ts'
+import { LOG_LEVELS, type LogFacts, type LogLevel, type ShowOutput } from '../support/say.ts'
 import { duration } from './duration.ts'
 import { isLogJson, log, logPrinted, presentable, progressLines } from './log.ts'
 import { lastStage, type Progress, type Stage, stagesOf } from './progress.ts'
@@ -45,6 +45,11 @@ export class Terminal {
   output(text: string, facts: LogFacts = {}): void {
     if (this.#bars) this.#bars.log(presentable(text.endsWith('\n') ? text : `${text}\n`))
     else logPrinted(text, { source: 'classifier', ...facts })
+  }
+
+  /** Takes what child processes print on stderr. Null: they may print there themselves. */
+  get onStderr(): ShowOutput | null {
+    return isLogJson() ? (text, facts) => this.output(text, facts) : null
   }
 
   progress(progress: Progress): void {

@@ -109,10 +109,13 @@ async function usable(
   if (note === null) return null
   if (!fitsJob(note.offsets, job)) throw changed()
   if (staysRight(note, job, jobs)) {
-    say('seq' in note ? `resuming job ${job.id} at row ${note.seq}` : `resuming job ${job.id}`)
+    say('seq' in note ? `resuming job ${job.id} at row ${note.seq}` : `resuming job ${job.id}`, { job: job.id })
     return note
   }
-  say(`job ${job.id} was reopened for rows that are missing or wrong in the output, so the output starts over`)
+  say(`job ${job.id} was reopened for rows that are missing or wrong in the output, so the output starts over`, {
+    level: 'warn',
+    job: job.id,
+  })
   await sink.restart()
   return null
 }

@@ -54,6 +54,7 @@ export async function headerLike(
     say(
       `the dates of job ${id} have times, and its to_csv has no date_format: an event at midnight is written without its time. ` +
         "A job that was published with to_csv(..., date_format='%Y-%m-%d %H:%M:%S') has one form for all",
+      { level: 'warn', job: id },
     )
   const format = options.filter(({ name }) => OF_FORMAT.includes(name))
   return { columns, indexKind, options: [...format, { name: 'like', value: id }] }

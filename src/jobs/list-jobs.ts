@@ -32,6 +32,7 @@ export async function listJobs(context: PipelineContext): Promise<Job[]> {
   if (unreadable > 0)
     context.say(
       `${counted(unreadable, 'message')} of ${topicsOf(context.pipeline).jobs} cannot be read as a job record. Does this command need --schema-registry?`,
+      { level: 'warn', topic: topicsOf(context.pipeline).jobs },
     )
   return jobs.map(({ job }) => job).filter(job => !isRemoved(job))
 }

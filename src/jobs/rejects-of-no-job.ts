@@ -32,6 +32,7 @@ export async function findRejectsOfNoJob(context: PipelineContext): Promise<Reje
   if (unreadable > 0)
     context.say(
       `${counted(unreadable, 'message')} of ${topic} cannot be read as a reject. Does this command need --schema-registry?`,
+      { level: 'warn', topic },
     )
   return [...found.values()].sort(byPlace)
 }

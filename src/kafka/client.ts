@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net'
-import type { ISocketFactory, PartitionAssigner } from 'kafkajs'
+import type { ISocketFactory, Logger, PartitionAssigner } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
-import { createLogger, LEVELS } from 'kafkajs/src/loggers/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
 import type { Say } from '../support/say.ts'
 import type { KafkaAdmin } from './admin.ts'
 import { describeAdvertised } from './advertised.ts'
+import { clientLogger } from './client-log.ts'
 import { ClusterProbe } from './cluster-probe.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression } from './compression.ts'
-import { hangUp, logCreator, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
+import { hangUp, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
 import { Contact, longestRequestMs, withContact } from './contact.ts'
 import { noBroker, patiently } from './errors.ts'
 import { READ_UNCOMMITTED } from './fetch.ts'
@@ -47,6 +47,8 @@ export interface KafkaSettings extends ClusterSettings {
   readonly compression?: Compression
   /** How values are encoded in Kafka. Default: unchanged. */
   readonly format?: ValueFormat | null
+  /** Whether `say` gets what KafkaJS logs, at the level debug. Default: no. */
+  readonly logsClient?: boolean
   /** The names of the headers that the messages of readers keep. Default: none, which costs nothing. */
   readonly headers?: readonly string[]
 }
@@ -66,6 +68,7 @@ export class Kafka {
   readonly #notices = new OutageNotices()
   readonly #limits: ReturnType<typeof limitsOf>
   readonly #tokens: TokenNotices | undefined
+  readonly #logger: Logger
   readonly #sasl: ReturnType<typeof saslOptions> | undefined
 
   /**
@@ -87,6 +90,7 @@ export class Kafka {
     )
     checkSecurity(this.#security, settings.brokers)
     this.#rights = new Rights(settings.brokers, this.#security)
+    this.#logger = clientLogger(settings.logsClient ? (say ?? null) : null)
     this.#tokens = say && new TokenNotices(say, { timeoutMs: this.patience.timeoutMs })
     const tokens = this.#tokens && { notices: this.#tokens }
     this.#sasl = this.#security.sasl
@@ -100,8 +104,7 @@ export class Kafka {
       import('./admin.ts'),
     ])
     const { cluster, sockets } = this.#newCluster()
-    const logger = createLogger({ level: LEVELS.NOTHING, logCreator })
-    const admin = createAdmin({ cluster, logger, retry: this.#retry })
+    const admin = createAdmin({ cluster, logger: this.#logger, retry: this.#retry })
     await this.#connecting(() => admin.connect())
     const { requestTimeoutMs } = this.#limits
     return new KafkaAdmin(admin, cluster, {
@@ -185,7 +188,7 @@ export class Kafka {
       groupId,
       topics: [...topics],
       topicConfigurations: Object.fromEntries(topics.map(topic => [topic, { fromBeginning: true }])),
-      logger: createLogger({ level: LEVELS.NOTHING, logCreator }),
+      logger: this.#logger,
       instrumentationEmitter: { emit: () => {} },
       assigners: [roundRobin(assigners.roundRobin, cluster)],
       sessionTimeout: this.#limits.sessionTimeoutMs,
@@ -248,7 +251,7 @@ export class Kafka {
     const describe = (address: { host: string; port: number }, said: string) =>
       describeAdvertised(cluster, this.settings.brokers, { host: address.host, port: address.port, said })
     const cluster: Cluster = new Cluster({
-      logger: createLogger({ level: LEVELS.NOTHING, logCreator }),
+      logger: this.#logger,
       socketFactory: withContact(contact, Object.assign(open, { describe })),
       brokers: [...this.settings.brokers],
       sasl: this.#sasl,

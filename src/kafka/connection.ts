@@ -1,10 +1,9 @@
 import { connect as connectPlain, type Socket } from 'node:net'
-import type { ISocketFactory, logCreator as LogCreator } from 'kafkajs'
+import type { ISocketFactory } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import Connection from 'kafkajs/src/network/connection.js'
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js'
 import { RowmillError } from '../errors.ts'
-import { printable } from '../support/printable.ts'
 import { contactOf } from './contact.ts'
 import { isFramed, sendFrame } from './framed-request.ts'
 import { IncomingAnswers } from './incoming-answers.ts'
@@ -50,13 +49,6 @@ export function saslWithoutTls(host: string): RowmillError {
 export async function hangUp(cluster: Cluster, sockets: ReadonlySet<Socket>): Promise<void> {
   for (const socket of sockets) socket.destroy(new Error('the connection was closed'))
   await cluster.disconnect()
-}
-
-/** KafkaJS also logs errors that it retries, so it is silent unless KAFKAJS_LOG_LEVEL is set. */
-export const logCreator: LogCreator = () => {
-  if (!process.env['KAFKAJS_LOG_LEVEL']) return () => {}
-  return ({ label, namespace, log }) =>
-    process.stderr.write(printable(`kafkajs ${label} ${namespace} ${log.message}\n`))
 }
 
 let isMended = false

@@ -198,7 +198,7 @@ declare module 'kafkajs/src/broker/saslAuthenticator/scram512.js' {
 
 declare module 'kafkajs/src/loggers/index.js' {
   import type { Logger, logCreator } from 'kafkajs'
-  export const LEVELS: { NOTHING: number }
+  export const LEVELS: { NOTHING: number; DEBUG: number }
   export function createLogger(options: { level: number; logCreator: logCreator }): Logger
 }
 

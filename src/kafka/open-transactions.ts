@@ -24,7 +24,8 @@ export class OpenTransactions {
     const name = `${topic}[${partition}]`
     const before = this.#open.get(name)
     if (end >= logEnd || (before && before.offset !== end)) {
-      if (before?.said) this.#say(`${name}: the transaction that was open at offset ${before.offset} has ended`)
+      if (before?.said)
+        this.#say(`${name}: the transaction that was open at offset ${before.offset} has ended`, { topic, partition })
       this.#open.delete(name)
     }
     if (end >= logEnd) return
@@ -36,6 +37,7 @@ export class OpenTransactions {
     this.#say(
       `${name}: ${logEnd - end} messages from offset ${end} on wait, since another producer has a transaction open there for ${seconds} s. ` +
         'They are read when it ends; kafka-transactions.sh find-hanging tells whose it is',
+      { level: 'warn', topic, partition, offset: end },
     )
   }
 }

@@ -13,7 +13,7 @@ export class OutageNotices {
     const state = this.#out.get(what) ?? { connections: 0, told: new Set(), isBack: false }
     this.#out.set(what, state)
     state.connections++
-    if (!state.told.has(text)) say(`cannot ${what}: ${text}. ${how}`)
+    if (!state.told.has(text)) say(`cannot ${what}: ${text}. ${how}`, { level: 'warn', code: 'BROKER_UNREACHABLE' })
     state.told.add(text)
   }
 

@@ -74,7 +74,9 @@ export class PartitionFaults {
     if (!fault.said && lastsMs > LOGGED_AFTER_MS) {
       fault.said = true
       const patience = patient ? '' : ` for --broker-timeout ${timeoutMs / 1000} s`
-      say(`${failure('PARTITION_UNREADABLE', '').message}. Other partitions are read meanwhile. Retrying${patience}`)
+      const { message, code } = failure('PARTITION_UNREADABLE', '')
+      const facts = { level: 'warn', code, topic, partition, offset } as const
+      say(`${message}. Other partitions are read meanwhile. Retrying${patience}`, facts)
     }
     return { pauseMs: fault.backoff.nextMs(), ofLeaders: fault.ofLeaders }
   }
@@ -82,7 +84,8 @@ export class PartitionFaults {
   /** Notes that the broker can read the partition. */
   over(at: TopicPartition): void {
     const name = nameOf(at)
-    if (this.#faults.get(name)?.said) this.#options.say(`${name}: the broker can read it again`)
+    const { topic, partition } = at
+    if (this.#faults.get(name)?.said) this.#options.say(`${name}: the broker can read it again`, { topic, partition })
     this.#faults.delete(name)
   }
 

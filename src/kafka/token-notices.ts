@@ -34,7 +34,7 @@ export class TokenNotices {
     this.#since ??= askedAt
     if (!this.#hasBegun || this.#isTold || this.#now() - this.#since < LOGGED_AFTER_MS) return
     this.#isTold = true
-    this.#say(`${message}. ${this.#how}`)
+    this.#say(`${message}. ${this.#how}`, { level: 'warn' })
   }
 
   got(): void {

@@ -1,3 +1,4 @@
+import type { Say } from '../support/say.ts'
 import type { IndexKindInference } from './index-kind.ts'
 
 /** How the original job read and wrote. */
@@ -15,13 +16,13 @@ export interface EngineOptions {
 export class EngineDifferences {
   readonly #name: string
   readonly #options: EngineOptions
-  readonly #say: (message: string) => void
+  readonly #say: Say
   readonly #said = new Set<string>()
   /** The values with which the two engines fill short rows. Null if they are the same, or the difference was reported. */
   #fill: readonly [python: string, c: string] | null
 
   /** `name` is the name of the input in messages. */
-  constructor(name: string, options: EngineOptions, say: (message: string) => void) {
+  constructor(name: string, options: EngineOptions, say: Say) {
     this.#name = name
     this.#options = options
     this.#say = say
@@ -81,7 +82,7 @@ export class EngineDifferences {
   #report(line: number | null, what: string): void {
     if (line === null || this.#said.has(what)) return
     this.#said.add(what)
-    this.#say(`${this.#name}, line ${line}: ${what}. ${HIDE}`)
+    this.#say(`${this.#name}, line ${line}: ${what}. ${HIDE}`, { level: 'warn' })
   }
 }
 

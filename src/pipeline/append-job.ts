@@ -34,7 +34,11 @@ export async function tellFailure(
   try {
     await failJob(sender, pipeline, job, failure).catch(error => {
       if (error instanceof RowmillError && error.code === 'NOT_AUTHORIZED')
-        say(`cannot record in ${topicsOf(pipeline).jobs} that job ${job.id} ends: ${error.message}`)
+        say(`cannot record in ${topicsOf(pipeline).jobs} that job ${job.id} ends: ${error.message}`, {
+          level: 'warn',
+          job: job.id,
+          code: error.code,
+        })
     })
   } finally {
     clearTimeout(limit)

@@ -34,7 +34,10 @@ export async function createTopics(
     }
   }
   if (dropped.size > 0)
-    say(`the cluster refuses ${[...dropped].join(', ')} for the topics ${pipeline}.*, so they have its defaults`)
+    say(`the cluster refuses ${[...dropped].join(', ')} for the topics ${pipeline}.*, so they have its defaults`, {
+      level: 'warn',
+      pipeline,
+    })
   return dropped.size > 0
 }
 

@@ -201,7 +201,12 @@ export class JobLog {
     this.#ignored++
     const more = this.#ignored === SAID_RECORDS ? '. More of them are ignored without a message' : ''
     if (this.#ignored <= SAID_RECORDS)
-      this.#say(`${this.topic}[0]@${offset}: this job record is ignored: ${printableLine(why)}${more}`)
+      this.#say(`${this.topic}[0]@${offset}: this job record is ignored: ${printableLine(why)}${more}`, {
+        level: 'warn',
+        topic: this.topic,
+        partition: 0,
+        offset,
+      })
   }
 
   #fold(record: Job): void {

@@ -159,10 +159,10 @@ async function verifySettings(admin: KafkaAdmin, { topics, all, writes, publishe
     const message = describeFindings(refused, admin.brokersText).join('\n')
     throw new RowmillError('TOPIC_UNUSABLE', message, { topic: refused[0]!.topic })
   }
-  for (const line of describeFindings(findings, admin.brokersText)) say(line)
-  for (const { text, cure } of lasting) say(`${text}: ${cure}`)
+  for (const line of describeFindings(findings, admin.brokersText)) say(line, { level: 'warn' })
+  for (const { text, cure } of lasting) say(`${text}: ${cure}`, { level: 'warn' })
   const limit = describeRowLimit(topics, found)
-  if (publishes && limit !== null) say(limit)
+  if (publishes && limit !== null) say(limit, { level: 'warn' })
 }
 
 function verify(

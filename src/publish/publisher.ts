@@ -80,7 +80,7 @@ function endedWith(job: Job, say: Say, { onHeld, onProgress }: PublishOptions): 
   if (hasFailed(job)) throw jobFailure(job)
   if (job.state !== 'ended') return null
   onHeld?.()
-  say(`job ${job.id} is published already: ${counted(job.total!, 'row')}`)
+  say(`job ${job.id} is published already: ${counted(job.total!, 'row')}`, { job: job.id })
   onProgress?.(job.total!, job.total)
   return job.total
 }

@@ -5,6 +5,7 @@ import { RowmillError } from '../errors.ts'
 import { readSwitch } from '../parse-option.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { identify } from '../support/process-identity.ts'
+import type { Say } from '../support/say.ts'
 import { newMark } from '../support/started-processes.ts'
 import { removeAbandoned, socketPath } from './abandoned-sockets.ts'
 import { afterSilence } from './after-silence.ts'
@@ -22,7 +23,7 @@ export interface ForkServerOptions {
   readonly script: string
   readonly args: readonly string[]
   /** Told in one sentence why it cannot serve, if each Python does not tell the same. */
-  readonly say: (text: string) => void
+  readonly say: Say
   /** Default: real time. */
   readonly time?: Time
 }
@@ -59,13 +60,15 @@ export class ForkServer {
       () => (isSilent ? this.#address() : null),
       ({ facts: { signal } }: RowmillError) => {
         if (signal)
-          say(`the fork server ended with signal ${signal} before it served: each Python now starts by itself`)
+          say(`the fork server ended with signal ${signal} before it served: each Python now starts by itself`, {
+            level: 'warn',
+          })
         return null
       },
     )
     const killSilent = () => {
       const what = `the fork server (pid ${this.#child.pid}) did not import pandas within ${IMPORT_MS / 1000} s and was killed`
-      say(`${what}: each Python now starts by itself`)
+      say(`${what}: each Python now starts by itself`, { level: 'warn' })
       void this.#child.close(new RowmillError('INTERNAL', what))
     }
     afterSilence(this.address, killSilent, { ms: IMPORT_MS, time })

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 import { realTime } from '../support/clock.ts'
 import { killIfSame, type ProcessIdentity } from '../support/process-identity.ts'
+import type { Say } from '../support/say.ts'
 import { newMark } from '../support/started-processes.ts'
 import { afterSilence } from './after-silence.ts'
 import { type OutputPipe, openOutputPipes } from './output-pipes.ts'
@@ -30,7 +31,7 @@ type FromServer = { readonly pid: number } | ProcessEnd
 export async function forkPython(
   { socket, server }: ForkServerAddress,
   args: readonly string[],
-  say: (text: string) => void,
+  say: Say,
 ): Promise<PythonProcess | null> {
   const outputs = openOutputPipes()
   if (outputs === null) return null
@@ -58,6 +59,7 @@ export async function forkPython(
     if (!killIfSame(server)) return
     say(
       `the fork server (pid ${server.pid}) did not answer for ${ANSWER_MS / 1000} s and was killed: each Python now starts by itself`,
+      { level: 'warn' },
     )
   }
   afterSilence(forked.promise, killSilent, { ms: ANSWER_MS, time: realTime })

@@ -70,7 +70,13 @@ async function startLater(
   try {
     const first = await findFirstRow(job, left, { reader, seek })
     if (first.seq > 0)
-      context.say(`job ${job.id}: retention has deleted the results of its first rows: starting with row ${first.seq}`)
+      context.say(
+        `job ${job.id}: retention has deleted the results of its first rows: starting with row ${first.seq}`,
+        {
+          level: 'warn',
+          job: job.id,
+        },
+      )
     return first
   } finally {
     await watch.close()

@@ -253,7 +253,12 @@ export class ResultReader {
       const { code, message, facts } = toRowmillError(cause)
       const said = `job ${this.#job.id}, ${where}: ${message}`
       if (isOfUnknownSchema(cause)) throw new RowmillError(code, said, { ...facts, where }, { cause })
-      if (this.#unread++ === 0) this.#say(`${said} It is skipped, and so are others like it`)
+      if (this.#unread++ === 0)
+        this.#say(`${said} It is skipped, and so are others like it`, {
+          level: 'warn',
+          code,
+          ...{ job: this.#job.id, topic: this.#topic, partition, offset: Number(offset) },
+        })
       return null
     }
   }

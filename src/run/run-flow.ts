@@ -72,7 +72,7 @@ export async function reopenFailed(context: PipelineContext, id: string): Promis
   const before = await context.jobs.latest(id)
   if (!before || !hasFailed(before)) return
   const reopened = await reopen(context, id, 'run')
-  if (reopened) context.say(`job ${id} failed before, and resumes in attempt ${reopened.job.attempt}`)
+  if (reopened) context.say(`job ${id} failed before, and resumes in attempt ${reopened.job.attempt}`, { job: id })
 }
 
 /** Bytes depend on it, so it belongs to the job: the sink quotes a carriage return as the classifier's Python does. */

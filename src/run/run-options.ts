@@ -30,6 +30,8 @@ export interface RunSettings {
   readonly kafka: KafkaOptions | null
   /** How many seconds to retry while the broker does not answer. */
   readonly brokerTimeout: number
+  /** Whether `say` gets what KafkaJS logs, at the level debug. */
+  readonly logsClient: boolean
   /** How messages are compressed on their way to the broker. */
   readonly compression: Compression
   /** Where a local broker keeps its topics until the run is complete. Null: nowhere. */
@@ -57,6 +59,8 @@ export interface RunSettings {
   readonly onOpen: ((run: UnfinishedRun) => Promise<void> | void) | null
   /** Gets what the classifier printed. */
   readonly onOutput: ShowOutput
+  /** Gets what a process of workers prints otherwise, such as a warning of Node. Null: that goes to stderr. */
+  readonly onStderr: ShowOutput | null
   readonly onProgress: (progress: RunProgress) => void
 }
 
@@ -72,6 +76,7 @@ export const RUN_DEFAULTS: RunSettings = {
   kafka: null,
   brokerTimeout: OPTIONS.brokerTimeout.fallback,
   compression: OPTIONS.compression.fallback,
+  logsClient: false,
   brokerData: null,
   keptBroker: null,
   schemaRegistry: null,
@@ -85,6 +90,7 @@ export const RUN_DEFAULTS: RunSettings = {
   onBegin: null,
   onOpen: null,
   onOutput: () => {},
+  onStderr: null,
   onProgress: () => {},
 }
 

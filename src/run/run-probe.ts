@@ -147,7 +147,7 @@ export class RunProbe {
     const { calls, seconds, unstable, fault, rowSeconds } = judged
     if (fault !== null) throw await failed(context, job, fault)
     const told = new Set(before.unstable)
-    for (const column of unstable) if (!told.has(column)) context.say(unstableColumn(column))
+    for (const column of unstable) if (!told.has(column)) context.say(unstableColumn(column), { level: 'warn' })
     this.#rowSeconds = rowSeconds
     return {
       rows: sample.rows.length,
@@ -167,7 +167,8 @@ export class RunProbe {
       const { code, message } = toRowmillError(error)
       const why = this.#gaveUp ?? message.split('\n', 1)[0]!
       const what = tried > 0 ? `after ${counted(tried, 'row')}, which came out alike` : 'without a verdict'
-      if (!this.#closed) say(`the probe of the classifier ended ${what}, and the job continues: ${why}`)
+      if (!this.#closed)
+        say(`the probe of the classifier ended ${what}, and the job continues: ${why}`, { level: 'warn', code })
       return this.#gaveUp === null ? code : 'TIMEOUT'
     }
   }

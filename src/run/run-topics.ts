@@ -82,6 +82,7 @@ export async function openRunTopics(
       clientId: 'rowmill-run',
       brokerTimeoutMs: options.brokerTimeout * 1000,
       compression: options.compression,
+      logsClient: options.logsClient,
       format: registryIds && wireFormat(registryIds),
     }
     const kafka = new Kafka(settings, AbortSignal.any([signal, gone.signal]), options.say)
@@ -151,7 +152,7 @@ async function findKept(options: RunSettings, launch: Launch): Promise<KeptBroke
     const message = `the local Kafka in ${keptBroker.folder}, which has the topics of this run, cannot be used: ${found}. End its processes`
     throw new RowmillError('BROKER_FAILED', message, { path: keptBroker.folder })
   }
-  say(startsOwn(found))
+  say(startsOwn(found), { level: 'warn' })
   return null
 }
 
@@ -180,7 +181,7 @@ async function dropPipeline(admin: KafkaAdmin, pipeline: string, say: Say): Prom
     const existing = await admin.partitions(Object.values(topicsOf(pipeline)))
     await admin.deleteTopics([...existing.keys()])
   } catch (error) {
-    say(`the topics ${pipeline}.* could not be deleted: ${(error as Error).message}`)
+    say(`the topics ${pipeline}.* could not be deleted: ${(error as Error).message}`, { level: 'warn' })
   }
   await admin.deleteGroup(workersGroup(pipeline)).catch(() => {}) // a group with a killed member expires later by itself
 }

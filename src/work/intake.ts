@@ -118,6 +118,7 @@ export class Intake {
     this.#options.say(
       `${topic}[${partition}]: offsets ${from} to ${end - 1} are gone (retention, or kafka-delete-records), and no ` +
         'commit says that workers read them. Rows that were there may have no result',
+      { level: 'warn', topic, partition, offset: from },
     )
   }
 

@@ -118,14 +118,20 @@ export class JobProbe {
     try {
       const { fault, unstable } = await this.#probe.judge(job, sample, how)
       for (const column of unstable)
-        this.#options.say(`job ${job.id}: column ${column} differs even between two calls with the same rows`)
+        this.#options.say(`job ${job.id}: column ${column} differs even between two calls with the same rows`, {
+          level: 'warn',
+          job: job.id,
+        })
       if (fault === null) return null
       const { message, seq, line, column } = fault
       return batchDependent(`in a probe of ${counted(sample.rows.length, 'row')}, ${message}`, { seq, line, column })
     } catch (error) {
       const why = this.#gaveUp ?? toRowmillError(error).message.split('\n', 1)[0]!
       if (!this.#closed || this.#gaveUp !== null)
-        this.#options.say(`the probe of job ${job.id} ended without a verdict, and the job continues: ${why}`)
+        this.#options.say(`the probe of job ${job.id} ended without a verdict, and the job continues: ${why}`, {
+          level: 'warn',
+          job: job.id,
+        })
       return null
     } finally {
       this.#gaveUp = null
@@ -136,7 +142,9 @@ export class JobProbe {
 
   #tell(job: Job, known: Known): void {
     if (!known.isTold)
-      this.#options.say(`job ${job.id}: every row is classified; the job ends after the probe (--probe)`)
+      this.#options.say(`job ${job.id}: every row is classified; the job ends after the probe (--probe)`, {
+        job: job.id,
+      })
     known.isTold = true
   }
 }

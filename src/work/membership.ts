@@ -207,7 +207,7 @@ export class Membership {
    */
   #lostGroup({ message }: Error): void {
     const what = this.#hasJoined ? 'lost its group' : 'waits until the broker lets it join its group'
-    if (!this.#groupLost) this.#connection.say(`worker ${this.#name} ${what} (${message}). Retrying`)
+    if (!this.#groupLost) this.#connection.say(`worker ${this.#name} ${what} (${message}). Retrying`, { level: 'warn' })
     this.#groupLost = true
   }
 

@@ -1,8 +1,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
 import { extname, join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { errorFromRecord, RowmillError, toRowmillError } from '../errors.ts'
 import { monotonicMs } from '../support/clock.ts'
+import { LineForwarder } from '../support/output-lines.ts'
 import { endStarted, markedEnvironment, newMark, type StartedProcess } from '../support/started-processes.ts'
 import type { Seat } from './lending-desk.ts'
 import type { FromProcessOrBeat, FromWorker, ToProcess, ToWorker, WorkerArguments } from './worker-messages.ts'
@@ -13,12 +17,17 @@ import type { FromProcessOrBeat, FromWorker, ToProcess, ToWorker, WorkerArgument
  */
 const YOUNG_HEAP = '--max-semi-space-size=2'
 
+/** How long we wait for its last output after its end, at most. */
+const LAST_WORDS_MS = 300
+
 /** Every program of this room and of the probe has one of these in its command line. */
 const OWN_PROGRAMS = ['work', 'probe'].map(room => `${join(import.meta.dirname, '..', room)}/`)
 
 export interface ProcessHandlers {
   /** Called with each message of a worker. */
   told(worker: string, message: FromWorker): void
+  /** Called with what it prints on its stderr, in whole lines. Null: it has the stderr of this process. */
+  readonly printed: ((text: string) => void) | null
   /** Called once, when the process has ended or did not start. `reason`: what a worker said about it, or the system. */
   ended(how: string, reason: RowmillError | null): void
 }
@@ -38,16 +47,21 @@ export class ProcessOfWorkers {
   #reason: RowmillError | null = null
 
   /** Starts the process, without workers. Its command line has the names of its first ones, as JSON, for who looks with ps. */
-  constructor({ told, ended }: ProcessHandlers, { first, again }: { first: readonly string[]; again: boolean }) {
+  constructor(
+    { told, printed, ended }: ProcessHandlers,
+    { first, again }: { first: readonly string[]; again: boolean },
+  ) {
     const entry = fileURLToPath(new URL(`./worker-process${extname(import.meta.filename)}`, import.meta.url))
     const child = fork(entry, [JSON.stringify(first)], {
       execArgv: [...process.execArgv, YOUNG_HEAP],
       env: markedEnvironment(this.#mark),
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      stdio: ['ignore', 'inherit', printed ? 'pipe' : 'inherit', 'ipc'],
     })
     this.again = again
     this.#child = child
-    this.exited = new Promise(resolve => child.once('exit', resolve))
+    const exited = new Promise(resolve => child.once('exit', resolve))
+    const { stderr } = child // none if the system has no more files
+    this.exited = printed && stderr ? Promise.all([exited, forward(stderr, { printed, exited })]) : exited
     child.on('message', (heard: FromProcessOrBeat) => {
       this.heardAt = monotonicMs()
       if ('type' in heard) return
@@ -100,6 +114,19 @@ export class ProcessOfWorkers {
   #send(message: ToProcess): void {
     if (this.#child.connected) this.#child.send(message, () => {})
   }
+}
+
+/** Resolves when all that was printed is forwarded. Others may keep the pipe open, so it waits a little only. */
+async function forward(
+  stderr: Readable,
+  { printed, exited }: { printed: (text: string) => void; exited: Promise<unknown> },
+): Promise<void> {
+  const lines = new LineForwarder(printed)
+  stderr.on('data', (chunk: Buffer) => lines.push(chunk))
+  const closed = once(stderr, 'close')
+  await exited
+  await Promise.race([closed, sleep(LAST_WORDS_MS, undefined, { ref: false })])
+  lines.end()
 }
 
 /** The system cannot start a process. A retry would meet the same limit. */

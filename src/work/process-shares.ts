@@ -42,7 +42,10 @@ export class ProcessShares {
       {
         ask: name => this.#tell(name, { type: 'ping' }),
         silent: name => {
-          this.#say(`worker ${name} has not answered for ${patienceMs / 1000} s and is killed`)
+          this.#say(`worker ${name} has not answered for ${patienceMs / 1000} s and is killed`, {
+            level: 'warn',
+            worker: name,
+          })
           this.#sharers.get(name)?.home.kill()
         },
         cpuMs: name => mainThreadCpuMs(this.#sharers.get(name)?.home.pid),

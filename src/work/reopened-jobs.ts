@@ -89,6 +89,7 @@ async function serveAttempt(
     if (there < partitions) {
       say(
         `job ${id}, attempt ${attempt} is not served: its record has ${partitions} partitions, and ${topic} has ${there}`,
+        { level: 'warn', job: id, topic },
       )
       return true
     }

@@ -42,8 +42,11 @@ export class ResultPartitions {
       await addPartitions(admin, this.#topic, wanted).finally(() => admin.close())
       this.#known = wanted
     } catch (error) {
-      const { message } = toRowmillError(error)
-      if (message !== this.#said) this.#say(`${message}. Until then, rows of partition ${this.#known} and above wait`)
+      const { message, code } = toRowmillError(error)
+      if (message !== this.#said) {
+        const facts = { level: 'warn', topic: this.#topic, code } as const
+        this.#say(`${message}. Until then, rows of partition ${this.#known} and above wait`, facts)
+      }
       this.#said = message
     }
   }

@@ -8,7 +8,7 @@ import { OPTIONS } from '../options.ts'
 import type { ForkServer } from '../python/fork-server.ts'
 import type { WorkingReport } from '../reports/report.ts'
 import { monotonicMs } from '../support/clock.ts'
-import type { Say, ShowOutput } from '../support/say.ts'
+import type { LogFacts, Say, ShowOutput } from '../support/say.ts'
 import { namesOfProcesses } from '../support/started-processes.ts'
 import type { WorkerActivity } from './activity.ts'
 import { DeadMembers } from './dead-members.ts'
@@ -36,6 +36,8 @@ export interface SupervisorOptions extends Omit<WorkerArguments, 'name' | 'asks'
   readonly say: Say
   /** Called with what the classifier printed. */
   readonly onOutput: ShowOutput
+  /** Called with what a process of workers prints otherwise, such as a warning of Node. Null, the default: it goes to stderr. */
+  readonly onStderr?: ShowOutput | null
   readonly onBatch: (rows: number) => void
   /** Called about once a second with what a worker did since the last call, if `reports` is asked for. */
   readonly onTally?: (tally: WorkerActivity & { readonly worker: string }) => void
@@ -153,9 +155,11 @@ export class Supervisor {
 
   /** `again`: these workers were in a process that ended. */
   #startProcess(workers: readonly string[], again = false): void {
+    const { onStderr = null } = this.#options
     const started: ProcessOfWorkers = new ProcessOfWorkers(
       {
         told: (worker, message) => this.#told(worker, message, started),
+        printed: onStderr && (text => onStderr(text, { level: 'warn', source: 'process', ...namedIf(workers) })),
         ended: (how, reason) => this.#ended(started, how, reason),
       },
       { first: workers, again },
@@ -207,7 +211,8 @@ export class Supervisor {
 
   #ended(home: ProcessOfWorkers, how: string, reason: RowmillError | null): void {
     const left = home.endStarted()
-    if (left.length > 0) this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`)
+    if (left.length > 0)
+      this.#options.say(`ended ${namesOfProcesses(left)}, left running by the classifier`, { level: 'warn' })
     this.#processes.delete(home)
     for (const [worker, seat] of home.seats) {
       this.#shares.ended(worker)
@@ -237,7 +242,8 @@ export class Supervisor {
     const [s, them] = workers.length === 1 ? ['', 'it'] : ['s', 'them']
     if (mayHelp && this.#restarts < MAX_RESTARTS) {
       this.#restarts++
-      this.#options.say(`worker${s} ${names} died (${reason?.message ?? how}); starting ${them} again`)
+      const facts = { level: 'warn', code: reason?.code ?? 'WORKER_DIED', ...namedIf(workers) } as const
+      this.#options.say(`worker${s} ${names} died (${reason?.message ?? how}); starting ${them} again`, facts)
       this.#startProcess(workers, true)
       return
     }
@@ -254,6 +260,12 @@ export class Supervisor {
     this.#brokerGoneAt ??= now
     return now - this.#brokerGoneAt < brokerTimeoutMs
   }
+}
+
+/** The worker, if there is only one. */
+function namedIf(workers: readonly string[]): LogFacts {
+  const [worker, ...others] = workers
+  return worker !== undefined && others.length === 0 ? { worker } : {}
 }
 
 function leastFull(processes: Iterable<ProcessOfWorkers>): ProcessOfWorkers {

@@ -30,7 +30,7 @@ const TOKEN = unsecuredToken(USER, 3600)
 const LATE_TOKEN = unsecuredToken(USER, -60)
 const TOKENS = [TOKEN, LATE_TOKEN].map(token => token.split('.')[1]!)
 const SECRETS = [PASSWORD, PASSPHRASE, CLIENT_SECRET, COMMAND_SECRET, REGISTRY_PASSWORD, ...TOKENS]
-const env = { KAFKAJS_LOG_LEVEL: 'debug', KAFKAJS_DEBUG_PROTOCOL_BUFFERS: '1' }
+const env = { ROWMILL_LOG_LEVEL: 'debug', KAFKAJS_DEBUG_PROTOCOL_BUFFERS: '1' }
 const ROWS = 300
 
 type Properties = Readonly<Record<string, string>>

@@ -33,7 +33,7 @@ const SECRETS = [
   TOKEN.split('.')[1]!,
   LATE_TOKEN.split('.')[1]!,
 ]
-const LOUD = { KAFKAJS_LOG_LEVEL: 'debug', KAFKAJS_DEBUG_PROTOCOL_BUFFERS: '1' }
+const LOUD = { ROWMILL_LOG_LEVEL: 'debug', KAFKAJS_DEBUG_PROTOCOL_BUFFERS: '1' }
 const USER = 'canary-user'
 
 type Properties = Readonly<Record<string, string>>

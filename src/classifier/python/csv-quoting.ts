@@ -37,6 +37,7 @@ export async function quotesCarriageReturn(python: string, say: Say, signal?: Ab
   if (python !== OPTIONS.python.fallback) throw pythonUnusable(python)
   say(
     `there is no ${python}: cells with a carriage return are quoted, as newer Pythons do. For another Python give --python PATH`,
+    { level: 'warn' },
   )
   return true
 }

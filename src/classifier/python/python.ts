@@ -7,7 +7,7 @@ import { endedEarly, PythonChild, type PythonEnd } from '../../python/child.ts'
 import { ForkServer, type ForkServerOptions } from '../../python/fork-server.ts'
 import { type ForkServerAddress, forkPython } from '../../python/forked-process.ts'
 import { frameOf } from '../../support/frame.ts'
-import type { ShowOutput } from '../../support/say.ts'
+import type { Say, ShowOutput } from '../../support/say.ts'
 import type { ClassifiedBatch, ClassifierBatch, ClassifierJob, ClassifierRuntime, RowsClassifier } from '../boundary.ts'
 
 export interface PythonClassifierOptions {
@@ -106,7 +106,7 @@ export class PythonClassifier implements RowsClassifier {
     const { python, target, cwd, memoryMB, onOutput, forks } = this.#options
     const args = [target, ...(memoryMB ? [String(memoryMB)] : [])]
     const server = forks ? await forks : null
-    const say = (text: string) => onOutput(`rowmill: ${text}\n`, { level: 'warn', source: 'rowmill' })
+    const say: Say = (text, facts) => onOutput(`rowmill: ${text}\n`, { ...facts, source: 'rowmill' })
     const forked = server && (await forkPython(server, args, say))
     const name = `classifier ${target}`
     const options = { python, script: HOST, args, cwd, name, onOutput, died: (end: PythonEnd) => this.#died(end) }

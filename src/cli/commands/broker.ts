@@ -32,7 +32,7 @@ export const brokerCommand = defineCommand({
       const room = describeRoom(SMALL_PIPELINE)
       if (room !== null) say(room)
       const { clientConfig } = broker
-      if (clientConfig === null) say(OPEN_TO_ALL)
+      if (clientConfig === null) say(OPEN_TO_ALL, { level: 'warn' })
       // Without this file nobody gets in, so the line comes in spite of --quiet.
       else terminal.output(`rowmill: the other commands need --command-config ${clientConfig}`, { source: 'rowmill' })
       process.stdout.write(`${broker.address}\n`)

@@ -51,7 +51,7 @@ async function remove(context: PipelineContext, ids: readonly string[], options:
       ? await namedJobs(context, ids, forceRemoval)
       : await jobsDoneBefore(context, { time: Date.now() - doneBefore, force: forceRemoval })
   const known = new Set(jobs.map(({ id }) => id))
-  for (const id of ids) if (!known.has(id)) context.say(`job ${id} was removed before`)
+  for (const id of ids) if (!known.has(id)) context.say(`job ${id} was removed before`, { job: id })
   if (dryRun) {
     print(jobs, options)
     context.say(`${counted(jobs.length, 'job')} would be removed`)
@@ -79,6 +79,9 @@ async function shorten(context: PipelineContext): Promise<void> {
   } catch (error) {
     context.signal.throwIfAborted()
     if (error instanceof RowmillError) throw error
-    context.say(`the broker refuses to delete old records of ${topic}: ${describeKafkaError(error).text}`)
+    context.say(`the broker refuses to delete old records of ${topic}: ${describeKafkaError(error).text}`, {
+      level: 'warn',
+      topic,
+    })
   }
 }

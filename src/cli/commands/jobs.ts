@@ -56,8 +56,9 @@ const openCommand = defineCommand({
         const header = { id, ...(given ?? (await headerOfLike(context, options))) }
         const opening = openUnsequenced(context, header, { partitions, by: 'jobs open' })
         const isNew = await unlessAborted(opening, signal)
-        if (isNew) say(`job ${id} is open in pipeline ${pipeline}: ${howToSend(id, header.columns, pipeline)}`)
-        else say(`job ${id} is open already`)
+        if (isNew)
+          say(`job ${id} is open in pipeline ${pipeline}: ${howToSend(id, header.columns, pipeline)}`, { job: id })
+        else say(`job ${id} is open already`, { job: id })
         if (options.output === 'json') printJson(OPENED, [{ job: id, pipeline, isNew }])
         else process.stdout.write(`${id}\n`)
       })

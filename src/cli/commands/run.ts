@@ -218,6 +218,7 @@ async function runPipeline(
     partitions: options.partitions,
     kafka,
     brokerTimeout: options.brokerTimeout,
+    logsClient: options.logLevel === 'debug',
     compression: options.compression === 'none' ? (config.compression ?? 'none') : options.compression,
     brokerData: runFile?.brokerData ?? null,
     keptBroker: keptPlace({ input, keep: options.keep && !options.noKeep, runFile, unfinished, say }),
@@ -231,6 +232,7 @@ async function runPipeline(
     onNamed: ({ job, pipeline }) => logAbout({ job, pipeline }),
     ...hooks,
     onOutput: (text, facts) => terminal.output(text, facts),
+    onStderr: terminal.onStderr,
     onProgress: progress => terminal.progress(progress),
   })
 }

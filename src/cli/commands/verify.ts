@@ -43,7 +43,7 @@ export const verifyCommand = defineCommand({
         if (options.output === 'json') printJson(JSON_SHAPE, [verifiedLine(verified)])
         else process.stdout.write(printable(describeVerified(verified)))
         const [first, ...others] = verified.findings
-        for (const { message, code } of others) context.say(`also: ${message} [${code}]`)
+        for (const { message, code } of others) context.say(`also: ${message} [${code}]`, { level: 'warn', code })
         if (first) throw first
         return 0
       },

@@ -40,6 +40,7 @@ export const workCommand = defineCommand({
     if (untilDone !== null) checkName('--until-done', untilDone)
     return await withinLimits(options, 'before it was done', async ({ terminal, say, signal }) => {
       const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
+      const { onStderr } = terminal
       let waitsFor: string | null = null
       const waitFor = (what: string) => {
         waitsFor = what
@@ -49,7 +50,7 @@ export const workCommand = defineCommand({
       const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
       const open = () => openProbe(classifier)
       const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
-      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onBatch, judge, signal })
+      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onStderr, onBatch, judge, signal })
       supervisor.start()
       const ended = new AbortController()
       const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
