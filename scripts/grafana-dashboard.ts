@@ -124,7 +124,7 @@ const SPEED: readonly Panel[] = [
     title: 'Rows per second, by stage',
     description: 'Of the chosen jobs, on all machines.',
     width: 12,
-    unit: 'rowsps',
+    unit: 'suffix: rows/s',
     queries: [
       {
         expr: `sum by (stage) (max by (job_id, stage) (clamp_min(deriv(rowmill_job_rows{${JOB},stage!="total"}[$__rate_interval]), 0)))`,
@@ -137,7 +137,7 @@ const SPEED: readonly Panel[] = [
     title: 'Classified rows per second, by process',
     description: 'Of commands with --metrics-port.',
     width: 12,
-    unit: 'rowsps',
+    unit: 'suffix: rows/s',
     queries: [
       {
         expr: `sum by (instance) (rate(rowmill_classified_rows_total{${PIPELINE}}[$__rate_interval]))`,
