@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, globSync, readFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { Command } from 'commander'
 import { PICTURES } from '../scripts/draw-pictures.ts'
+import { SCREENSHOTS } from '../scripts/screenshots.ts'
 import { LOCAL_KAFKA } from '../src/broker/jvm/kafka-release.ts'
 import { COMMANDS } from '../src/cli/commands/index.ts'
 import { makeProgram } from '../src/cli/program.ts'
@@ -88,17 +89,19 @@ test('the README names the versions that the tests run with', () => {
   )
 })
 
-test('each picture is what scripts/draw-pictures.ts draws, and a page shows it', () => {
+test('each picture is what scripts/draw-pictures.ts draws or a small screenshot of scripts/screenshots.ts, and a page shows it', () => {
   const pages = PAGES.map(read).join()
   assert.deepEqual(
     globSync('docs/pictures/*', { cwd: ROOT }).sort(),
-    Object.keys(PICTURES)
-      .map(name => `docs/pictures/${name}`)
-      .sort(),
+    [...Object.keys(PICTURES), ...Object.keys(SCREENSHOTS)].map(name => `docs/pictures/${name}`).sort(),
   )
   for (const [name, svg] of Object.entries(PICTURES)) {
     assert.equal(read(`docs/pictures/${name}`), svg, `${name}: run node scripts/draw-pictures.ts`)
     assert.ok(pages.includes(`pictures/${name})`), name)
+  }
+  for (const name of Object.keys(SCREENSHOTS)) {
+    assert.ok(statSync(join(ROOT, 'docs/pictures', name)).size < 150_000, name)
+    assert.ok(pages.includes(`pictures/${name}`), name)
   }
 })
 

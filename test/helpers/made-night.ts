@@ -86,14 +86,6 @@ function earlierJobs(now: number): JobView[] {
   return [
     aJob({
       ...over,
-      id: 'orders-2026-11-26',
-      phase: 'complete',
-      rows: done(968_204),
-      openedAt: now - 2890 * MINUTE,
-      movedAt: now - 2870 * MINUTE,
-    }),
-    aJob({
-      ...over,
       id: 'orders-2026-11-27',
       phase: 'complete',
       rows: done(991_377, 12),
