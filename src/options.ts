@@ -238,6 +238,13 @@ export const OPTIONS = {
     ...integer('port', 'N', 'the port to listen on; 0 is any free one', [0, 65_535], { fallback: 7696 }),
     commandLineOnly: true, // ROWMILL_PORT would be set by Kubernetes for a service of this name
   },
+  metricsPort: optionalInteger(
+    'metrics-port',
+    'N',
+    'serve /metrics, /livez and /readyz over HTTP on this port; 0 is any free one',
+    [0, 65_535],
+    'nothing is served',
+  ),
   metricsAddress: text(
     'metrics-address',
     'ADDRESS',

@@ -8,7 +8,7 @@ import type {
   ViewSource,
   WorkerView,
 } from '../../watch/view.ts'
-import { addGauge, type SetSeries } from './gauges.ts'
+import { addGauge, type SetSeries } from './series.ts'
 
 /** At most so many jobs have series: the open ones, then the latest. */
 const MOST_JOBS = 100

@@ -1,0 +1,123 @@
+import { toRowmillError } from '../errors.ts'
+import type { Kafka } from '../kafka/index.ts'
+import { realTime, type Time } from '../support/clock.ts'
+import type { Health } from './health.ts'
+
+/** How long a probe waits for the broker. An orchestrator waits a second for the probe. */
+const ANSWER_MS = 700
+/** A broker that has not answered after this long is asked over another connection. */
+const PATIENCE_MS = 5000
+
+/** One way to ask a cluster, as `Kafka.probe` makes it. */
+export interface ReachConnection {
+  /** Resolves with what is wrong with the topics, or null. */
+  ask(): Promise<string | null>
+  close(): Promise<void>
+}
+
+/**
+ * Whether a broker answers and the topics are there. It asks when somebody wants to know, over a connection of its own, so that
+ * neither rows nor their retries wait for it.
+ */
+export class ClusterReach {
+  readonly #connect: (hangUp: AbortSignal) => Promise<ReachConnection>
+  readonly #time: Time
+  #connection: { readonly opened: Promise<ReachConnection>; readonly hangUp: AbortController } | null = null
+  #asking: { readonly since: number; readonly done: Promise<void> } | null = null
+  /** Since when no broker has answered. Null: the last answer came. */
+  #silentSince: number | null = null
+  #fault: string | null = null
+
+  constructor(connect: (hangUp: AbortSignal) => Promise<ReachConnection>, time: Time = realTime) {
+    this.#connect = connect
+    this.#time = time
+  }
+
+  /** For how many seconds no broker has answered, or null. Resolves within a second. */
+  async outageSeconds(): Promise<number | null> {
+    this.#asking ??= this.#ask()
+    const asking = this.#asking
+    const over = new AbortController()
+    await Promise.race([asking.done, this.#time.sleep(ANSWER_MS, over.signal)])
+    over.abort()
+    const since = this.#silentSince ?? (this.#asking === asking ? asking.since : null)
+    return since === null ? null : (this.#time.now() - since) / 1000
+  }
+
+  /** Whether a broker answers and the topics are there. Resolves within a second. */
+  async look(): Promise<Health> {
+    const outage = await this.outageSeconds()
+    if (outage !== null) return { isGood: false, reason: `no broker has answered for ${Math.floor(outage)} s` }
+    if (this.#fault !== null) return { isGood: false, reason: this.#fault }
+    return { isGood: true, reason: 'the cluster answers and the topics are there' }
+  }
+
+  async close(): Promise<void> {
+    const connection = this.#connection
+    this.#connection = null
+    connection?.hangUp.abort()
+    await connection?.opened.then(opened => opened.close()).catch(() => {})
+  }
+
+  #ask(): { since: number; done: Promise<void> } {
+    const done = this.#askOnce().finally(() => {
+      this.#asking = null
+    })
+    return { since: this.#time.now(), done }
+  }
+
+  async #askOnce(): Promise<void> {
+    const began = this.#time.now()
+    this.#connection ??= this.#open()
+    const { opened, hangUp } = this.#connection
+    const late = this.#time.after(PATIENCE_MS, () => hangUp.abort())
+    try {
+      this.#fault = await (await opened).ask()
+      this.#silentSince = null
+    } catch (error) {
+      const { code, message } = toRowmillError(error)
+      const isSilent = code === 'BROKER_UNREACHABLE' || code === 'INTERNAL' // KafkaJS on a connection that was ended
+      this.#silentSince = isSilent ? (this.#silentSince ?? began) : null
+      this.#fault = message
+      await this.close()
+    } finally {
+      late()
+    }
+  }
+
+  #open() {
+    const hangUp = new AbortController()
+    const opened = this.#connect(hangUp.signal)
+    opened.catch(() => {}) // the one who asks awaits it
+    return { opened, hangUp }
+  }
+}
+
+/** Asks the brokers of a client one after the other for these topics. */
+export async function connectTo(
+  kafka: Kafka,
+  topics: readonly string[],
+  hangUp: AbortSignal,
+): Promise<ReachConnection> {
+  let last: unknown
+  for (const address of kafka.settings.brokers)
+    try {
+      const probe = await kafka.probe(address, hangUp)
+      return { ask: async () => faultOf((await probe.describe(topics)).topics, topics), close: () => probe.close() }
+    } catch (error) {
+      last = error
+    }
+  throw last
+}
+
+function faultOf(
+  found: ReadonlyMap<string, { readonly error: string | null }>,
+  topics: readonly string[],
+): string | null {
+  for (const topic of topics) {
+    const error = found.get(topic)?.error ?? (found.has(topic) ? null : 'UNKNOWN_TOPIC_OR_PARTITION')
+    if (error !== null)
+      return error === 'UNKNOWN_TOPIC_OR_PARTITION' ? `topic ${topic} does not exist` : `topic ${topic}: ${error}`
+  }
+  return null
+}

@@ -1,0 +1,78 @@
+import type { CollectingReport, WorkerReport } from '../reports/report.ts'
+import type { ReportedParts } from '../reports/reporter.ts'
+import { counted } from '../support/counted.ts'
+import type { Health } from './health.ts'
+
+/** What a command does, as far as its liveness depends on it. */
+export interface Activity extends ReportedParts {
+  /** Rows that were sent to the broker, acknowledged or not. Null: it publishes nothing. */
+  readonly sent: number | null
+  /** Rows with a result that the collector has read, in order or not. Null: it collects nothing. */
+  readonly arrived: number | null
+}
+
+export interface Moment {
+  /** For how many seconds nothing of the command has moved. */
+  readonly stillSeconds: number
+  readonly stalledAfterSeconds: number
+  /** For how many seconds no broker has answered. Null: one answers, or nobody asked. */
+  readonly outageSeconds: number | null
+}
+
+/**
+ * Whether a restart of the command may help: rows wait in it, and nothing of it has moved for the stated time. Rows that wait
+ * elsewhere, for a broker, a source or another command, are no reason: a restart does not bring those.
+ */
+export function livenessOf(activity: Activity, moment: Moment): Health {
+  const { stillSeconds, stalledAfterSeconds, outageSeconds } = moment
+  if (outageSeconds !== null)
+    return well(`no broker has answered for ${seconds(outageSeconds)}, which a restart does not cure`)
+  const silent = activity.working?.workers.find(({ heardSeconds }) => heardSeconds >= stalledAfterSeconds)
+  if (silent)
+    return unwell(`worker ${silent.name} has said nothing for ${seconds(silent.heardSeconds)}. It may be frozen`)
+  const waits = whatWaits(activity)
+  if (waits !== null && stillSeconds >= stalledAfterSeconds)
+    return unwell(`${waits}, and nothing has moved for ${seconds(stillSeconds)}`)
+  return well(waits ?? `no rows wait here${blockedBy(activity.collecting)}`)
+}
+
+function well(reason: string): Health {
+  return { isGood: true, reason }
+}
+
+function unwell(reason: string): Health {
+  return { isGood: false, reason }
+}
+
+/** The rows that wait in this command, or null. */
+function whatWaits({ working, publishing, collecting, sent, arrived }: Activity): string | null {
+  const busy = working?.workers.filter(({ batch }) => batch !== null) ?? []
+  const oldest = busy.toSorted((a, b) => b.batch!.seconds - a.batch!.seconds)[0]
+  if (oldest)
+    return `worker ${oldest.name} has had${withBatch(oldest)} in its classifier for ${seconds(oldest.batch!.seconds)}`
+  if (publishing && sent !== null && sent > publishing.published)
+    return `${sent - publishing.published} rows of job ${publishing.job} are sent and not acknowledged`
+  if (collecting && arrived !== null && collecting.waiting === null) {
+    const left = arrived - collecting.written - collecting.rejected
+    if (left > 0) return `${left} rows of job ${collecting.job} have arrived and are not written`
+  }
+  return null
+}
+
+function withBatch({ batch }: WorkerReport): string {
+  if (batch === null) return ''
+  const { job, row, rows, topic, partition } = batch
+  const which = row === null ? counted(rows, 'row') : `rows ${row} to ${row + rows - 1}`
+  return ` ${which} of job ${job} (${topic}[${partition}])`
+}
+
+function blockedBy(collecting: CollectingReport | null): string {
+  const waiting = collecting?.waiting
+  if (!waiting) return ''
+  const row = waiting.row === null ? 'the next row' : `row ${waiting.row}`
+  return `: the output waits for ${row} of partition ${waiting.partition} since ${seconds(waiting.seconds)}`
+}
+
+function seconds(count: number): string {
+  return `${Math.floor(count)} s`
+}

@@ -1,0 +1,161 @@
+import type { Kafka } from '../kafka/index.ts'
+import type { ReportedParts } from '../reports/reporter.ts'
+import { realTime, type Time } from '../support/clock.ts'
+import type { StageTimes } from '../work/activity.ts'
+import { ClusterReach, connectTo } from './cluster-reach.ts'
+import { type Health, healthRoute } from './health.ts'
+import { livenessOf } from './liveness.ts'
+import type { CommandMetrics } from './metrics/command-metrics.ts'
+import { metricsRoute } from './metrics/metrics-route.ts'
+import type { Route } from './server.ts'
+
+/** How often it looks whether something has moved. */
+const LOOK_MS = 1000
+const NO_PARTS: ReportedParts = { publishing: null, working: null, collecting: null }
+
+export interface MeterOptions {
+  readonly command: string
+  /** Of rowmill. */
+  readonly version: string
+  readonly stalledAfterSeconds: number
+  /** A file that the command writes. Null: none. */
+  readonly output: string | null
+  /** Default: real time. */
+  readonly time?: Time
+}
+
+/** What a command tells its metrics and its probes while it runs. Nothing of it waits, and nothing of it fails the command. */
+export class Meter {
+  readonly routes: readonly Route[]
+  readonly #options: MeterOptions
+  readonly #time: Time
+  readonly #loading: Promise<CommandMetrics>
+  /** Null while prom-client is being loaded: what is noted until then is in `#early`. */
+  #metrics: CommandMetrics | null = null
+  #early: ((metrics: CommandMetrics) => void)[] = []
+  #look: () => ReportedParts = () => NO_PARTS
+  #reach: ClusterReach | null = null
+  readonly #needs = new Map<string, number>()
+  #sent: number | null = null
+  #arrived: number | null = null
+  #moved: string
+  #movedAt: number
+  readonly #stop: () => void
+
+  constructor(options: MeterOptions) {
+    const { time = realTime } = options
+    this.#options = options
+    this.#time = time
+    this.#loading = this.#load()
+    this.#loading.catch(() => {}) // a scrape throws it
+    this.#moved = this.#counts()
+    this.#movedAt = time.now()
+    this.#stop = time.every(LOOK_MS, () => this.#lookForMoves())
+    this.routes = [
+      metricsRoute(async () => (await this.#loading).registry),
+      healthRoute('/livez', () => this.live()),
+      healthRoute('/readyz', () => this.ready()),
+    ]
+  }
+
+  /** From now on `look` says what the parts of the command do. */
+  watch(look: () => ReportedParts): void {
+    this.#look = look
+  }
+
+  /** The command is not ready before this has come: `the classifier is imported`. */
+  needs(what: string, coming: Promise<unknown>): void {
+    this.#needs.set(what, this.#time.now())
+    coming.then(
+      () => this.#needs.delete(what),
+      () => {}, // the command ends
+    )
+  }
+
+  /** The pipeline is known, and this client reaches it. */
+  connected(
+    kafka: Kafka,
+    { pipeline, topics }: { readonly pipeline: string; readonly topics: readonly string[] },
+  ): void {
+    this.#note(metrics => {
+      metrics.pipeline = pipeline
+    })
+    this.#reach = new ClusterReach(hangUp => connectTo(kafka, topics, hangUp))
+  }
+
+  /** So many rows were sent to the broker so far, acknowledged or not. */
+  sent(rows: number): void {
+    this.#sent = rows
+  }
+
+  /** So many rows with a result were read so far, in order or not. */
+  arrived(rows: number): void {
+    this.#arrived = rows
+  }
+
+  rejected(byReason: Readonly<Record<string, number>>): void {
+    this.#note(metrics => metrics.rejected(byReason))
+  }
+
+  /** How long batches took in each of BATCH_STAGES, in ms. */
+  batches(timings: readonly StageTimes[]): void {
+    this.#note(metrics => metrics.batches(timings))
+  }
+
+  /** The ordered output waited for so long for a row, which came. */
+  waited(seconds: number): void {
+    this.#note(metrics => metrics.waited(seconds))
+  }
+
+  async live(): Promise<Health> {
+    this.#lookForMoves()
+    const moment = { stalledAfterSeconds: this.#options.stalledAfterSeconds, outageSeconds: null }
+    const activity = { ...this.#look(), sent: this.#sent, arrived: this.#arrived }
+    const stillSeconds = (this.#time.now() - this.#movedAt) / 1000
+    const health = livenessOf(activity, { ...moment, stillSeconds })
+    if (health.isGood || this.#reach === null) return health
+    return livenessOf(activity, { ...moment, stillSeconds, outageSeconds: await this.#reach.outageSeconds() })
+  }
+
+  async ready(): Promise<Health> {
+    const [first] = this.#needs
+    if (first) {
+      const [what, since] = first
+      return { isGood: false, reason: `waiting until ${what}, for ${Math.floor((this.#time.now() - since) / 1000)} s` }
+    }
+    return this.#reach === null ? { isGood: true, reason: 'it works' } : await this.#reach.look()
+  }
+
+  async close(): Promise<void> {
+    this.#stop()
+    await this.#reach?.close()
+  }
+
+  async #load(): Promise<CommandMetrics> {
+    const { CommandMetrics } = await import('./metrics/command-metrics.ts')
+    const metrics = new CommandMetrics({ ...this.#options, look: () => this.#look() })
+    this.#metrics = metrics
+    for (const note of this.#early) note(metrics)
+    this.#early = []
+    return metrics
+  }
+
+  #note(note: (metrics: CommandMetrics) => void): void {
+    if (this.#metrics) note(this.#metrics)
+    else this.#early.push(note)
+  }
+
+  #lookForMoves(): void {
+    const counts = this.#counts()
+    if (counts === this.#moved) return
+    this.#moved = counts
+    this.#movedAt = this.#time.now()
+  }
+
+  /** Changes when a row moves on. */
+  #counts(): string {
+    const { publishing, working, collecting } = this.#look()
+    const classified = working?.workers.reduce((sum, { rows }) => sum + rows, 0)
+    return [publishing?.published, classified, collecting?.written, collecting?.rejected, this.#arrived].join()
+  }
+}
