@@ -4,7 +4,7 @@ import { counted } from '../support/counted.ts'
 import type { Health } from './health.ts'
 
 /** What a command does, as far as its liveness depends on it. */
-export interface Activity extends ReportedParts {
+export interface MeteredParts extends ReportedParts {
   /** Rows that were sent to the broker, acknowledged or not. Null: it publishes nothing. */
   readonly sent: number | null
   /** Rows with a result that the collector has read, in order or not. Null: it collects nothing. */
@@ -23,17 +23,17 @@ export interface Moment {
  * Whether a restart of the command may help: rows wait in it, and nothing of it has moved for the stated time. Rows that wait
  * elsewhere, for a broker, a source or another command, are no reason: a restart does not bring those.
  */
-export function livenessOf(activity: Activity, moment: Moment): Health {
+export function livenessOf(parts: MeteredParts, moment: Moment): Health {
   const { stillSeconds, stalledAfterSeconds, outageSeconds } = moment
   if (outageSeconds !== null)
     return well(`no broker has answered for ${seconds(outageSeconds)}, which a restart does not cure`)
-  const silent = activity.working?.workers.find(({ heardSeconds }) => heardSeconds >= stalledAfterSeconds)
+  const silent = parts.working?.workers.find(({ heardSeconds }) => heardSeconds >= stalledAfterSeconds)
   if (silent)
     return unwell(`worker ${silent.name} has said nothing for ${seconds(silent.heardSeconds)}. It may be frozen`)
-  const waits = whatWaits(activity)
-  if (waits !== null && stillSeconds >= stalledAfterSeconds)
-    return unwell(`${waits}, and nothing has moved for ${seconds(stillSeconds)}`)
-  return well(waits ?? `no rows wait here${blockedBy(activity.collecting)}`)
+  const waits = whatWaits(parts)
+  const still = `nothing has moved for ${seconds(stillSeconds)}`
+  if (waits !== null && stillSeconds >= stalledAfterSeconds) return unwell(`${waits}, and ${still}`)
+  return well(`${waits ?? `no rows wait here${blockedBy(parts.collecting)}`}; ${still}`)
 }
 
 function well(reason: string): Health {
@@ -45,7 +45,7 @@ function unwell(reason: string): Health {
 }
 
 /** The rows that wait in this command, or null. */
-function whatWaits({ working, publishing, collecting, sent, arrived }: Activity): string | null {
+function whatWaits({ working, publishing, collecting, sent, arrived }: MeteredParts): string | null {
   const busy = working?.workers.filter(({ batch }) => batch !== null) ?? []
   const oldest = busy.toSorted((a, b) => b.batch!.seconds - a.batch!.seconds)[0]
   if (oldest)

@@ -1,7 +1,8 @@
 import type { Kafka } from '../kafka/index.ts'
+import { topicsOf } from '../pipeline/topic-names.ts'
 import type { ReportedParts } from '../reports/reporter.ts'
 import { realTime, type Time } from '../support/clock.ts'
-import type { StageTimes } from '../work/activity.ts'
+import type { WorkerActivity } from '../work/activity.ts'
 import { ClusterReach, connectTo } from './cluster-reach.ts'
 import { type Health, healthRoute } from './health.ts'
 import { livenessOf } from './liveness.ts'
@@ -72,15 +73,13 @@ export class Meter {
     )
   }
 
-  /** The pipeline is known, and this client reaches it. */
-  connected(
-    kafka: Kafka,
-    { pipeline, topics }: { readonly pipeline: string; readonly topics: readonly string[] },
-  ): void {
+  /** The topics of the pipeline are there, and this client reaches them. */
+  connected(kafka: Kafka, pipeline: string): void {
+    const { jobs, rows, results } = topicsOf(pipeline)
     this.#note(metrics => {
       metrics.pipeline = pipeline
     })
-    this.#reach = new ClusterReach(hangUp => connectTo(kafka, topics, hangUp))
+    this.#reach = new ClusterReach(hangUp => connectTo(kafka, [jobs, rows, results], hangUp))
   }
 
   /** So many rows were sent to the broker so far, acknowledged or not. */
@@ -93,13 +92,12 @@ export class Meter {
     this.#arrived = rows
   }
 
-  rejected(byReason: Readonly<Record<string, number>>): void {
-    this.#note(metrics => metrics.rejected(byReason))
-  }
-
-  /** How long batches took in each of BATCH_STAGES, in ms. */
-  batches(timings: readonly StageTimes[]): void {
-    this.#note(metrics => metrics.batches(timings))
+  /** What a worker did. */
+  tally({ rejected, timings }: Pick<WorkerActivity, 'rejected' | 'timings'>): void {
+    this.#note(metrics => {
+      metrics.rejected(rejected)
+      metrics.batches(timings)
+    })
   }
 
   /** The ordered output waited for so long for a row, which came. */
@@ -110,11 +108,11 @@ export class Meter {
   async live(): Promise<Health> {
     this.#lookForMoves()
     const moment = { stalledAfterSeconds: this.#options.stalledAfterSeconds, outageSeconds: null }
-    const activity = { ...this.#look(), sent: this.#sent, arrived: this.#arrived }
+    const parts = { ...this.#look(), sent: this.#sent, arrived: this.#arrived }
     const stillSeconds = (this.#time.now() - this.#movedAt) / 1000
-    const health = livenessOf(activity, { ...moment, stillSeconds })
+    const health = livenessOf(parts, { ...moment, stillSeconds })
     if (health.isGood || this.#reach === null) return health
-    return livenessOf(activity, { ...moment, stillSeconds, outageSeconds: await this.#reach.outageSeconds() })
+    return livenessOf(parts, { ...moment, stillSeconds, outageSeconds: await this.#reach.outageSeconds() })
   }
 
   async ready(): Promise<Health> {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Activity, livenessOf, type Moment } from '../../src/monitor/liveness.ts'
+import { livenessOf, type MeteredParts, type Moment } from '../../src/monitor/liveness.ts'
 import type { CollectingReport, WorkerReport } from '../../src/reports/report.ts'
 
-const NOTHING: Activity = { publishing: null, working: null, collecting: null, sent: null, arrived: null }
+const NOTHING: MeteredParts = { publishing: null, working: null, collecting: null, sent: null, arrived: null }
 const BATCH = { topic: 'rowmill.bulk', partition: 3, job: 'orders', row: 100, rows: 50, seconds: 70.9 }
 
 function worker(parts: Partial<WorkerReport> = {}): WorkerReport {
@@ -19,21 +19,24 @@ function collecting(parts: Partial<CollectingReport> = {}): CollectingReport {
 }
 
 /** What a probe hears 70 s after something moved. */
-function health(activity: Partial<Activity>, moment: Partial<Moment> = {}): string {
+function health(parts: Partial<MeteredParts>, moment: Partial<Moment> = {}): string {
   const still = { stillSeconds: 70.5, stalledAfterSeconds: 60, outageSeconds: null }
-  const { isGood, reason } = livenessOf({ ...NOTHING, ...activity }, { ...still, ...moment })
+  const { isGood, reason } = livenessOf({ ...NOTHING, ...parts }, { ...still, ...moment })
   return `${isGood ? 'ok' : 'not live'}: ${reason}`
 }
 
 test('a worker without rows is live, however long nothing comes', () => {
-  assert.equal(health({ working: working(worker(), worker({ state: 'starting' })) }), 'ok: no rows wait here')
+  assert.equal(
+    health({ working: working(worker(), worker({ state: 'starting' })) }),
+    'ok: no rows wait here; nothing has moved for 70 s',
+  )
 })
 
 test('a classifier that hangs is named with its rows, once nothing has moved for the stated time', () => {
   const hangs = { working: working(worker(), worker({ name: 'mill-1-2', state: 'busy', batch: BATCH })) }
   const batch = 'worker mill-1-2 has had rows 100 to 149 of job orders (rowmill.bulk[3]) in its classifier for 70 s'
   assert.equal(health(hangs), `not live: ${batch}, and nothing has moved for 70 s`)
-  assert.equal(health(hangs, { stillSeconds: 59 }), `ok: ${batch}`) // other workers move
+  assert.equal(health(hangs, { stillSeconds: 59 }), `ok: ${batch}; nothing has moved for 59 s`) // other workers move
 })
 
 test('a job without numbers of rows says how many rows wait', () => {
@@ -57,16 +60,20 @@ test('an outage is no reason to start again, whatever waits', () => {
 
 test('a publisher is live while its source is slow, and not while rows that it sent wait for the broker', () => {
   const publishing = { job: 'orders', published: 500, total: null }
-  assert.equal(health({ publishing, sent: 500 }), 'ok: no rows wait here')
+  assert.equal(health({ publishing, sent: 500 }), 'ok: no rows wait here; nothing has moved for 70 s')
   const waits = '100 rows of job orders are sent and not acknowledged, and nothing has moved for 70 s'
   assert.equal(health({ publishing, sent: 600 }), `not live: ${waits}`)
 })
 
 test('a collector is live while it waits for a row, and not while rows that came wait for the output', () => {
   const waiting = { row: 7, partition: 2, seconds: 400.9 }
-  const blocked = 'ok: no rows wait here: the output waits for row 7 of partition 2 since 400 s'
+  const blocked =
+    'ok: no rows wait here: the output waits for row 7 of partition 2 since 400 s; nothing has moved for 70 s'
   assert.equal(health({ collecting: collecting({ written: 7, waiting }), arrived: 90 }), blocked)
   const hangs = '80 rows of job orders have arrived and are not written, and nothing has moved for 70 s'
   assert.equal(health({ collecting: collecting({ written: 7, rejected: 3 }), arrived: 90 }), `not live: ${hangs}`)
-  assert.equal(health({ collecting: collecting({ written: 87, rejected: 3 }), arrived: 90 }), 'ok: no rows wait here')
+  assert.equal(
+    health({ collecting: collecting({ written: 87, rejected: 3 }), arrived: 90 }),
+    'ok: no rows wait here; nothing has moved for 70 s',
+  )
 })

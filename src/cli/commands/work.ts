@@ -1,88 +1,112 @@
 import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
+import type { Meter } from '../../monitor/meter.ts'
+import type { OptionValues } from '../../options.ts'
 import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say, ShowOutput } from '../../support/say.ts'
+import type { WorkerActivity } from '../../work/activity.ts'
 import { JobProbe } from '../../work/job-probe.ts'
 import { Supervisor } from '../../work/supervisor.ts'
 import { defineCommand } from '../command.ts'
-import { withinLimits } from '../limits.ts'
+import { type Session, withinLimits } from '../limits.ts'
+import { METER_OPTIONS, withMeter } from '../metering.ts'
 import { openSharedPipeline, SHARED_OPTIONS, type SharedPipeline } from '../shared-pipeline.ts'
 import { Waiting } from '../waiting.ts'
+
+const WORK_OPTIONS = [
+  'classifier',
+  'workers',
+  'batchRows',
+  'batchTimeout',
+  'classifierMemory',
+  'probe',
+  'python',
+  'untilDone',
+  'compression',
+  ...METER_OPTIONS,
+  ...SHARED_OPTIONS,
+] as const
+
+type WorkValues = OptionValues<(typeof WORK_OPTIONS)[number]>
 
 export const workCommand = defineCommand({
   name: 'work',
   doc: 'classify the rows of every job of a pipeline until it is stopped, or until --until-done JOB is classified',
   operands: [],
   example: 'rowmill work --classifier black_box.py --workers 2 --brokers 127.0.0.1:9092',
-  options: [
-    'classifier',
-    'workers',
-    'batchRows',
-    'batchTimeout',
-    'classifierMemory',
-    'probe',
-    'python',
-    'untilDone',
-    'compression',
-    ...SHARED_OPTIONS,
-  ],
+  options: WORK_OPTIONS,
   docs: {
     probe:
       'of the first batch of each job of a file, rows at most to classify once more, in other batches, to see whether the classifier looks at other rows; batches of another kind are tried too; 0 turns it off',
   },
   exits: [5, 6],
   async act(_, options) {
-    const { classifier: target, workers, python, batchRows, batchTimeout, classifierMemory, probe, untilDone } = options
+    const { classifier: target, untilDone } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (untilDone !== null) checkName('--until-done', untilDone)
-    return await withinLimits(options, 'before it was done', async ({ terminal, say, signal }) => {
-      const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
-      const { onStderr } = terminal
-      let waitsFor: string | null = null
-      const waitFor = (what: string) => {
-        waitsFor = what
-      }
-      const waiting = new Waiting(say, async () => waitsFor)
-      const onBatch = () => waiting.progress()
-      const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
-      const open = () => openProbe(classifier)
-      const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
-      const supervisor = new Supervisor({ ...classifier, workers, say, onOutput, onStderr, onBatch, judge, signal })
-      supervisor.start()
-      const ended = new AbortController()
-      const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
-      let how: 'drain' | 'kill' = 'kill'
-      let done: Promise<void> | null = null
-      try {
-        const topics = { ifNew: defaultPartitions(workers) }
-        const shared = await unlessAborted(
-          openSharedPipeline({ command: 'work', options, topics }, { say, signal }),
-          signal,
-        )
-        await shared.close()
-        const { kafka, pipeline, registryIds } = shared
-        supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
-        waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
-        done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
-        await Promise.race([untilAborted(signal), supervisor.failed, ...(done ? [done] : [])])
-        how = 'drain'
-        signal.throwIfAborted()
-        return 0
-      } catch (error) {
-        // A signal is how work without --until-done ends, so that is no failure. A time-out is one.
-        if (untilDone === null && error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0
-        throw error
-      } finally {
-        ended.abort()
-        await Promise.allSettled([supervisor.close(how), done])
-        waiting.close()
-      }
-    })
+    const what = { ...options, classifier: target }
+    return await withinLimits(options, 'before it was done', session =>
+      withMeter({ command: 'work', options, output: null, say: session.say }, meter => work(what, session, meter)),
+    )
   },
 })
+
+async function work(
+  { classifier: target, ...options }: WorkValues & { readonly classifier: string },
+  { terminal, say, signal }: Session,
+  meter: Meter | null,
+): Promise<number> {
+  const { workers, python, batchRows, batchTimeout, classifierMemory, probe, untilDone } = options
+  const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
+  const { onStderr } = terminal
+  let waitsFor: string | null = null
+  const waitFor = (what: string) => {
+    waitsFor = what
+  }
+  const waiting = new Waiting(say, async () => waitsFor)
+  const onBatch = () => waiting.progress()
+  const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
+  const open = () => openProbe(classifier)
+  const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
+  const supervisor = new Supervisor({
+    ...{ ...classifier, workers, say, onOutput, onStderr, onBatch, judge, signal },
+    ...(meter ? { reports: true, timings: true, onTally: (tally: WorkerActivity) => meter.tally(tally) } : {}),
+  })
+  supervisor.start()
+  meter?.needs('the classifier is imported', supervisor.ready)
+  meter?.watch(() => ({ publishing: null, working: supervisor.working, collecting: null }))
+  const ended = new AbortController()
+  const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
+  let how: 'drain' | 'kill' = 'kill'
+  let done: Promise<void> | null = null
+  try {
+    const topics = { ifNew: defaultPartitions(workers) }
+    const opening = openSharedPipeline({ command: 'work', options, topics }, { say, signal })
+    meter?.needs('the cluster is reached', opening)
+    const shared = await unlessAborted(opening, signal)
+    await shared.close()
+    const { kafka, pipeline, registryIds } = shared
+    meter?.connected(kafka, pipeline)
+    supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
+    waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
+    done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
+    await Promise.race([untilAborted(signal), supervisor.failed, ...(done ? [done] : [])])
+    how = 'drain'
+    signal.throwIfAborted()
+    return 0
+  } catch (error) {
+    // A signal is how work without --until-done ends, so that is no failure. A time-out is one.
+    if (untilDone === null && error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0
+    throw error
+  } finally {
+    ended.abort()
+    await Promise.allSettled([supervisor.close(how), done])
+    waiting.close()
+  }
+}
 
 async function untilJobDone(
   job: string,

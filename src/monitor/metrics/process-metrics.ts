@@ -25,10 +25,9 @@ export function addProcessMetrics(
     help: 'Memory of the process that answers, without its workers.',
     fill: set => set({}, process.memoryUsage.rss()),
   })
-  const startedAt = Date.now() / 1000 - process.uptime()
   addGauge(registry, {
     name: 'process_start_time_seconds',
     help: 'When the process started, in seconds since 1970.',
-    fill: set => set({}, startedAt),
+    fill: set => set({}, performance.timeOrigin / 1000),
   })
 }

@@ -1,0 +1,121 @@
+/** What commands say of themselves over HTTP, as processes with a real broker and real pandas. */
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { brokerAddress, testPipeline } from '../helpers/broker.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { ask } from '../helpers/http.ts'
+import { descendants, freeze } from '../helpers/processes.ts'
+import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
+import { ofMetric } from '../helpers/scrape.ts'
+import { until } from '../helpers/until.ts'
+import { waitingClassifier } from '../helpers/waiting-classifier.ts'
+
+const PASS = join(import.meta.dirname, '../fixtures/classifiers.ts')
+const PORT = ['--metrics-port', '0']
+
+interface Served {
+  /** `200 ok: ...`, in one line. */
+  probe(path: '/livez' | '/readyz'): Promise<string>
+  /** The one value of a metric, whatever its labels. Undefined: there is none. */
+  value(name: string): Promise<number | undefined>
+}
+
+/** A command with a port for metrics, once it listens there. It is killed at the end of the test. */
+async function serve(t: TestContext, args: readonly string[], env: Record<string, string>, input?: string) {
+  const more = input === undefined ? {} : { input, inputStays: true }
+  const started = startRowmill([...args, ...PORT], { env, ...more })
+  t.after(() => started.child.kill('SIGKILL'))
+  await until(
+    'it listens',
+    () => /metrics are at (\S+)\/metrics/.test(started.said()) || started.child.exitCode !== null,
+  )
+  const url = /metrics are at (\S+)\/metrics/.exec(started.said())?.[1]
+  assert.ok(url, started.said())
+  const served: Served = {
+    probe: async path => {
+      const { status, body } = await ask(url + path)
+      return `${status} ${body.trim()}`
+    },
+    value: async name => Object.values(ofMetric((await ask(`${url}/metrics`)).body, name))[0],
+  }
+  return { ...started, ...served }
+}
+
+async function place(t: TestContext) {
+  const { pipeline } = await testPipeline(t)
+  return {
+    pipeline,
+    folder: testFolder(t),
+    env: { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline },
+  }
+}
+
+const csvOf = (rows: number) => `ID,A\n${Array.from({ length: rows }, (_, id) => `${id},a\n`).join('')}`
+
+/** Publishes so many rows. */
+async function publish(folder: string, rows: number, env: Record<string, string>): Promise<void> {
+  const path = join(folder, 'in.csv')
+  writeFileSync(path, csvOf(rows))
+  const { code, stderr } = await rowmill(['publish', path, '--job', 'orders', '--batch-rows', '50'], { env })
+  assert.equal(code, 0, stderr)
+}
+
+test('a worker counts what it classifies; without rows it is live and ready', async t => {
+  const { folder, env, pipeline } = await place(t)
+  const { probe, value, child, finished } = await serve(t, ['work', '--classifier', PASS, '--stalled-after', '1'], env)
+  await until(
+    'it is ready',
+    async () => (await probe('/readyz')) === '200 ok: the cluster answers and the topics are there',
+  )
+  await publish(folder, 300, env)
+  await until('all rows are classified', async () => (await value('rowmill_classified_rows_total')) === 300)
+  assert.ok((await value('rowmill_batch_duration_seconds_count'))! >= 6)
+  assert.ok((await value('rowmill_rebalances_total'))! >= 1)
+  await until('it is idle for two seconds', async () => / for [2-9] s$/.test(await probe('/livez')))
+  assert.match(await probe('/livez'), /^200 ok: no rows wait here; /)
+  assert.ok(pipeline)
+  child.kill('SIGTERM')
+  assert.equal((await finished).code, 0)
+})
+
+test('a worker whose classifier hangs is not live until it goes on, and says which rows', async t => {
+  const { folder, env } = await place(t)
+  const classifier = waitingClassifier(folder)
+  await publish(folder, 150, env)
+  const args = ['work', '--classifier', classifier.file, '--workers', '1', '--probe', '0', '--stalled-after', '2']
+  const { probe } = await serve(t, args, env)
+  await until('it is not live', async () => (await probe('/livez')).startsWith('503'))
+  const said =
+    /^503 not live: worker \S+-1 has had rows 100 to 149 of job orders \(\S+\[2\]\) in its classifier for \d+ s, /
+  assert.match(await probe('/livez'), said)
+  assert.match(await probe('/readyz'), /^200 /)
+  writeFileSync(classifier.go, '')
+  await until('it is live', async () => (await probe('/livez')).startsWith('200'))
+})
+
+test('a worker that stands still is not live', async t => {
+  const { env } = await place(t)
+  const { probe, child } = await serve(t, ['work', '--classifier', PASS, '--workers', '1', '--stalled-after', '3'], env)
+  await until('it is ready', async () => (await probe('/readyz')).startsWith('200'))
+  const [worker] = descendants(child.pid!)
+  await freeze(worker!.pid)
+  t.after(() => process.kill(worker!.pid, 'SIGKILL'))
+  await until('it is not live', async () => (await probe('/livez')).startsWith('503'))
+  assert.match(await probe('/livez'), /^503 not live: worker \S+-1 has said nothing for \d+ s\. It may be frozen$/)
+})
+
+test('while no broker answers a worker is live and not ready, and ready again by itself', async t => {
+  const proxy = await brokerBehindProxy(t)
+  const env = { ROWMILL_BROKERS: proxy.address }
+  const { probe } = await serve(t, ['work', '--classifier', PASS, '--workers', '1', '--stalled-after', '1'], env)
+  await until('it is ready', async () => (await probe('/readyz')).startsWith('200'))
+  await proxy.refuse()
+  await until('it is not ready', async () =>
+    /^503 not ready: no broker has answered for [2-9] s$/.test(await probe('/readyz')),
+  )
+  assert.match(await probe('/livez'), /^200 ok: /)
+  await proxy.accept()
+  await until('it is ready', async () => (await probe('/readyz')).startsWith('200'))
+})
