@@ -22,6 +22,30 @@ export class IntervalSet {
     this.#intervals.splice(first, after - first, joined)
   }
 
+  /** Takes these numbers out of the set. */
+  remove(from: number, end: number): void {
+    const first = this.#firstEndingFrom(from + 1)
+    let after = first
+    while (after < this.#intervals.length && this.#intervals[after]!.from < end) after++
+    const cut = this.#intervals.slice(first, after)
+    const rest = [
+      { from: cut[0]?.from ?? from, end: from },
+      { from: end, end: cut.at(-1)?.end ?? end },
+    ]
+    if (from < end) this.#intervals.splice(first, after - first, ...rest.filter(({ from, end }) => from < end))
+  }
+
+  /** The intervals, in order. No two overlap or touch. */
+  get intervals(): readonly Interval[] {
+    return this.#intervals
+  }
+
+  /** The lowest number from 0 on that is not in the set. */
+  get firstMissing(): number {
+    const first = this.#intervals[0]
+    return first?.from === 0 ? first.end : 0
+  }
+
   /** How many numbers are in the set. */
   get size(): number {
     return this.#intervals.reduce((sum, { from, end }) => sum + end - from, 0)

@@ -18,12 +18,19 @@ const SAID_RECORDS = 5
 /** How much of a foreign text a message shows. */
 const SHOWN_CHARS = 100
 
+/** A job, and when it was opened, in ms since 1970. */
+export interface OpenedJob {
+  readonly job: Job
+  readonly openedAt: number
+}
+
 /** Every job of a pipeline: reads the topic `jobs` from its beginning and follows it. */
 export class JobLog {
   readonly topic: string
   readonly #feed: PartitionFeed
   readonly #queue: PartitionQueue
   readonly #jobs = new Map<string, Job>()
+  readonly #openedAt = new Map<string, number>()
   readonly #attempts = new Map<string, Attempt[]>()
   readonly #epochs = new Map<string, JobEpochs>()
   readonly #void = new Map<string, Set<number>>()
@@ -78,8 +85,8 @@ export class JobLog {
   }
 
   /** The jobs known so far, in the order in which they were opened. Those that were removed are among them. */
-  get all(): Job[] {
-    return [...this.#jobs.values()]
+  get all(): OpenedJob[] {
+    return [...this.#jobs].map(([id, job]) => ({ job, openedAt: this.#openedAt.get(id)! }))
   }
 
   /** The jobs known so far that have more than one attempt. */
@@ -215,6 +222,7 @@ export class JobLog {
     if (before && isRemoved(before)) return
     if (isRemoved(record)) this.#forget(id)
     this.#jobs.set(id, foldJob(this.#jobs.get(id), record))
+    if (!before) this.#openedAt.set(id, record.at)
     this.#epochs.set(id, foldEpochs(this.#epochs.get(id), record))
     const attempts = this.#attempts.get(id) ?? []
     this.#attempts.set(id, attempts)

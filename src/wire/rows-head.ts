@@ -1,4 +1,5 @@
 import type { Rows, RowsHead } from '../model.ts'
+import { optional, readText } from './avro-read.ts'
 import { AvroCursor, compileSkip, type Skip, skipItems } from './avro-scan.ts'
 import { decode, MAX_MESSAGE_BYTES, malformed } from './codec.ts'
 import { fingerprintOf, HEADER_BYTES } from './formats.ts'
@@ -6,7 +7,6 @@ import type { WireRecord } from './record.ts'
 import { headFlaw } from './record-flaws.ts'
 
 const RECORD = 'Rows'
-const skipText = compileSkip('string')
 const skipRow = compileSkip({ type: 'array', items: 'string' })
 
 /**
@@ -49,25 +49,9 @@ function isRows(bytes: Uint8Array): boolean {
   return bytes[0] === 0xc3 && bytes[1] === 0x01 && lazyFingerprint.equals(bytes.subarray(2, HEADER_BYTES))
 }
 
-function readText(cursor: AvroCursor): string {
-  const start = cursor.pos
-  const length = cursor.unsigned()
-  const from = cursor.pos
-  cursor.pos = start
-  skipText(cursor)
-  return cursor.bytes.toString('utf8', from, from + length)
-}
-
 function readNumbers(cursor: AvroCursor): number[] {
   const numbers: number[] = []
   const read: Skip = () => void numbers.push(cursor.unsigned())
   skipItems(cursor, read)
   return numbers
-}
-
-/** A union of null and one other type. */
-function optional<T>(cursor: AvroCursor, read: () => T): T | null {
-  const branch = cursor.unsigned()
-  if (branch > 1) cursor.refuse(`choice ${branch} of 2`)
-  return branch === 0 ? null : read()
 }

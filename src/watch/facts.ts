@@ -1,0 +1,56 @@
+import type { DescribedGroup } from '../kafka/index.ts'
+import type { Job } from '../model.ts'
+import type { RateWindow } from './rate-window.ts'
+import type { ReportBoard } from './report-board.ts'
+import type { ResultTally } from './result-tally.ts'
+
+/** What was read of a pipeline, as of one moment: everything that its view is made of. */
+export interface PipelineFacts {
+  readonly pipeline: string
+  /** As the user gave them. */
+  readonly brokers: string
+  /** Milliseconds since 1970, by the clock of the broker as far as it is known. */
+  readonly at: number
+  readonly stalledAfterMs: number
+  readonly unreachableSince: number | null
+  /** In the order in which they were opened. */
+  readonly jobs: readonly JobFacts[]
+  /** The partitions of `rows` and `bulk`, by `keyOf`. */
+  readonly partitions: ReadonlyMap<string, PartitionFacts>
+  /** The group of the workers. Null: the broker did not tell. */
+  readonly group: DescribedGroup | null
+  readonly board: ReportBoard
+  /** By the name of the worker, the rows of its results. */
+  readonly workerRows: ReadonlyMap<string, WorkerRows>
+}
+
+export interface JobFacts {
+  readonly job: Job
+  readonly openedAt: number
+  /** The attempts whose results count, in order. */
+  readonly attempts: readonly number[]
+  /** Null: its results are not read. */
+  readonly tally: ResultTally | null
+  /** Whether the commits of the workers say that every row has a result. Then nobody needs to read the results. */
+  readonly isCommitted: boolean
+}
+
+/** A partition that rows travel in. */
+export interface PartitionFacts {
+  /** The offset after its last message. */
+  readonly end: number
+  /** The group of the workers has results for all rows below this offset. */
+  readonly committed: number
+  /** When the first message from there on was appended, in ms since 1970. Null: there is none, or it is not known. */
+  readonly oldestAt: number | null
+  /** When the watch last saw it grow, in ms since 1970. Null: never. */
+  readonly grewAt: number | null
+  /** The offset of the open transaction of another producer, after which nobody can read. Null: there is none. */
+  readonly openTransaction: number | null
+}
+
+export interface WorkerRows {
+  readonly window: RateWindow
+  rows: number
+  rejected: number
+}

@@ -1,0 +1,78 @@
+import { hasFailed } from '../core/job.ts'
+import { isRemoved } from '../core/removed-job.ts'
+import type { Job } from '../model.ts'
+import type { OpenedJob } from '../pipeline/job-log.ts'
+
+/** The most jobs that a view has: the open ones first, then the latest. */
+const MOST_JOBS = 100
+/** How far the clocks of two machines may differ. */
+const CLOCKS_MS = 60_000
+
+/** The jobs that are shown, in the order in which they were opened. `only`: the one job that is asked for. */
+export function shownJobs(all: readonly OpenedJob[], only: string | null): OpenedJob[] {
+  const there = all.filter(({ job }) => !isRemoved(job) && (only === null || job.id === only))
+  const latest = (jobs: readonly OpenedJob[], count: number) => (count > 0 ? jobs.slice(-count) : [])
+  const open = latest(
+    there.filter(({ job }) => job.state === 'open'),
+    MOST_JOBS,
+  )
+  const others = latest(
+    there.filter(({ job }) => job.state !== 'open'),
+    MOST_JOBS - open.length,
+  )
+  const shown = new Set([...open, ...others])
+  return there.filter(job => shown.has(job))
+}
+
+/** Where the log of a partition of rows ends, and what the group of the workers committed. */
+export interface CommittedLog {
+  readonly end: number
+  readonly committed: number
+}
+
+/**
+ * Whether the commits of the workers say that every row of an ended job has a result. A worker commits an offset only after
+ * the results of all rows below. All rows of the job are below the end of the log now, and below the rows of every job that
+ * was opened after it ended. `committedOf`: null for a partition that is not known.
+ */
+export function isCommitted(
+  { job }: OpenedJob,
+  all: readonly OpenedJob[],
+  committedOf: (topic: string, partition: number) => CommittedLog | null,
+): boolean {
+  const { id, topic, attempt, state, at } = job
+  if (state !== 'ended' || attempt > 0) return false // a later attempt has a group of its own
+  const next = all.find(other => other.job.id !== id && other.job.topic === topic && other.openedAt > at + CLOCKS_MS)
+  return job.rowsFrom.every((from, partition) => {
+    const here = committedOf(topic, partition)
+    if (here === null) return false
+    const end = next?.job.rowsFrom[partition] ?? here.end
+    return here.committed >= end || end <= from
+  })
+}
+
+/** Whether the results of a job must be read to say how far it is. */
+export function needsResults({ job }: OpenedJob, { committed, only }: { committed: boolean; only: string | null }) {
+  return job.id === only || !(committed || hasFailed(job))
+}
+
+/**
+ * For each partition of `results`, where reading begins: at the first result of the oldest of these jobs. `ends`: where the
+ * partitions end now, for those that none of the jobs has.
+ */
+export function beginnings(jobs: readonly Job[], ends: readonly number[]): number[] {
+  return ends.map((end, partition) => {
+    const from = jobs.map(job => resultsFromOf(job, partition)).filter(offset => offset !== null)
+    return from.length === 0 ? end : Math.min(...from)
+  })
+}
+
+/** Whether a reader that began at `from` reads all results of a job. */
+export function isCovered(job: Job, from: readonly number[]): boolean {
+  return from.every((offset, partition) => (resultsFromOf(job, partition) ?? offset) >= offset)
+}
+
+/** Null: the job has no results there. A job without sequence also uses partitions that were added later. */
+function resultsFromOf({ resultsFrom, sequenced }: Job, partition: number): number | null {
+  return resultsFrom[partition] ?? (sequenced ? null : 0)
+}

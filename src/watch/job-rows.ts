@@ -1,0 +1,90 @@
+import { rowsInPartition } from '../core/sequence.ts'
+import type { JobFacts, PipelineFacts } from './facts.ts'
+import type { HeardProcess } from './report-board.ts'
+import type { JobCounts } from './result-tally.ts'
+import type { JobRows } from './view.ts'
+
+/** How many rows of a job are where. */
+export interface RowsOfJob extends JobRows {
+  /** By partition. */
+  readonly partitions: readonly RowsOfPartition[]
+}
+
+export interface RowsOfPartition {
+  readonly total: number | null
+  readonly published: number | null
+  readonly classified: number | null
+}
+
+/** Who publishes and who collects the job, as far as somebody reports it. */
+export interface JobProcesses {
+  readonly publisher: HeardProcess | null
+  readonly collector: HeardProcess | null
+}
+
+/** The latest process that reports to publish or collect a job; one that runs before others. */
+export function processesOf(id: string, heard: readonly HeardProcess[]): JobProcesses {
+  const latest = (part: 'publishing' | 'collecting') => {
+    const all = heard.filter(({ report }) => report[part]?.job === id)
+    return all.findLast(({ state }) => state === 'running') ?? all.at(-1) ?? null
+  }
+  return { publisher: latest('publishing'), collector: latest('collecting') }
+}
+
+/** `counts`: null if the results are not read. */
+export function rowsOf(
+  facts: PipelineFacts,
+  { job, isCommitted }: JobFacts,
+  { counts, publisher, collector }: JobProcesses & { readonly counts: JobCounts | null },
+): RowsOfJob {
+  const published = publisher?.report.publishing ?? null
+  const collected = collector?.report.collecting ?? null
+  const total = job.total ?? published?.total ?? null
+  const classified = counts?.classified ?? (isCommitted ? total : null)
+  const partitions = Array.from({ length: counts?.partitions.length ?? job.partitions }, (_, partition) => {
+    const here = counts?.partitions[partition]?.classified
+    const totalHere = job.sequenced && total !== null ? rowsInPartition(partition, total, job) : null
+    return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null) }
+  })
+  const known = job.state === 'ended' ? total : (published?.published ?? null)
+  const publishedIn = publishedByPartition(facts, job, known)
+  const inPartitions = partitions.map((rows, partition) => {
+    const here = publishedIn[partition] ?? null
+    return { ...rows, published: here === null ? null : Math.max(here, rows.classified ?? 0) }
+  })
+  const sum = inPartitions.every(rows => rows.published !== null)
+    ? inPartitions.reduce((all, rows) => all + rows.published!, 0)
+    : null
+  return {
+    total,
+    published: known === null ? sum : Math.max(known, classified ?? 0),
+    classified,
+    written: collected?.written ?? null,
+    rejected: counts?.rejected ?? collected?.rejected ?? null,
+    partitions: inPartitions,
+  }
+}
+
+/**
+ * How many rows of the job are in each partition. Where nobody says how many there are, the offsets of its topic do, if no
+ * other open job has rows there: each message has one row, or one block.
+ */
+function publishedByPartition(
+  { partitions, jobs }: PipelineFacts,
+  job: JobFacts['job'],
+  known: number | null,
+): (number | null)[] {
+  const { id, topic, sequenced, blockRows, total, rowsFrom } = job
+  if (sequenced && known !== null)
+    return Array.from({ length: job.partitions }, (_, partition) => rowsInPartition(partition, known, job))
+  const isAlone = !jobs.some(other => other.job.id !== id && other.job.topic === topic && other.job.state === 'open')
+  if (!isAlone || job.state !== 'open') return []
+  return rowsFrom.map((from, partition) => {
+    const messages = (partitions.get(`${topic}/${partition}`)?.end ?? from) - from
+    if (!sequenced) return messages
+    return Math.min(
+      messages * blockRows,
+      total === null ? Number.POSITIVE_INFINITY : rowsInPartition(partition, total, job),
+    )
+  })
+}

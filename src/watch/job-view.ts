@@ -1,0 +1,108 @@
+import { etaSeconds } from './eta.ts'
+import type { JobFacts, PipelineFacts } from './facts.ts'
+import { processesOf, type RowsOfJob, rowsOf } from './job-rows.ts'
+import { phaseOf } from './phase.ts'
+import type { HeardProcess } from './report-board.ts'
+import type { JobCounts } from './result-tally.ts'
+import type { JobView, PartitionView, WorkerView } from './view.ts'
+
+export interface PipelineParts {
+  readonly heard: readonly HeardProcess[]
+  readonly workers: readonly WorkerView[]
+  /** By partition of a topic, as `keyOf` names it. */
+  readonly owners: ReadonlyMap<string, WorkerView>
+}
+
+export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners }: PipelineParts): JobView {
+  const { job, openedAt, tally, attempts } = of
+  const { at } = facts
+  const counts = tally?.counts(job, attempts) ?? null
+  const processes = processesOf(job.id, heard)
+  const rows = rowsOf(facts, of, { counts, ...processes })
+  const movedAt = lastMove(facts, of)
+  const isClassified = hasEveryResult(of, rows, counts)
+  const { collector } = processes
+  const { partitions: _, ...jobRows } = rows
+  const phase = phaseOf({
+    ...{ state: job.state, bounded: job.bounded, rows, isClassified },
+    isWritten: collector === null || collectedAll(collector, rows.total),
+    isStill: at - (movedAt ?? openedAt) > facts.stalledAfterMs,
+  })
+  const partitions = partitionViews(facts, of, { rows, owners })
+  const isOver = phase === 'complete' || phase === 'failed' || phase === 'cancelled'
+  return {
+    ...{ id: job.id, phase, openedAt, movedAt, by: job.by, bounded: job.bounded, sequenced: job.sequenced },
+    ...{ attempt: job.attempt, topic: job.topic, rows: jobRows },
+    rate: { now: isOver ? 0 : (tally?.window.rate(at) ?? 0), average: averageRate(of, counts, isOver ? null : at) },
+    etaSeconds: isOver || isClassified ? null : etaOf(rows, partitions),
+    waitsFor: null,
+    rejectsByReason: counts?.byReason ?? {},
+    lastRejects: counts?.lastRejects ?? [],
+    partitions,
+    failure: job.reason,
+    help: null,
+  }
+}
+
+/** When something of the job last moved. Null: nothing did since it was opened, as far as the watch knows. */
+function lastMove({ board, partitions }: PipelineFacts, { job, openedAt, tally }: JobFacts): number | null {
+  const grew = job.state === 'open' ? job.rowsFrom.map((_, p) => partitions.get(`${job.topic}/${p}`)?.grewAt) : []
+  const moves = [
+    job.at > openedAt ? job.at : null,
+    tally?.window.lastAt,
+    board.movedAt('publishing', job.id),
+    board.movedAt('collecting', job.id),
+    ...grew,
+  ].filter(move => move !== null && move !== undefined)
+  return moves.length === 0 ? null : Math.max(...moves)
+}
+
+/** Whether all rows are published, and each has a result. */
+function hasEveryResult({ job, isCommitted }: JobFacts, { total }: RowsOfJob, counts: JobCounts | null): boolean {
+  if (job.state !== 'ended') return false
+  if (isCommitted && counts === null) return true
+  if (counts === null) return false
+  return counts.ends === job.partitions || (job.bounded && total !== null && counts.classified >= total)
+}
+
+function collectedAll({ report: { collecting } }: HeardProcess, total: number | null): boolean {
+  return collecting !== null && total !== null && collecting.written + collecting.rejected >= total
+}
+
+function partitionViews(
+  facts: PipelineFacts,
+  { job, tally }: JobFacts,
+  { rows, owners }: { rows: RowsOfJob; owners: PipelineParts['owners'] },
+): PartitionView[] {
+  return rows.partitions.map(({ total, published, classified }, partition) => {
+    const { topic } = job
+    const key = `${topic}/${partition}`
+    const lagRows = published === null || classified === null ? null : Math.max(0, published - classified)
+    const oldestAt = facts.partitions.get(key)?.oldestAt ?? null
+    const age = oldestAt === null ? null : Math.max(0, (facts.at - oldestAt) / 1000)
+    return {
+      ...{ topic, partition, total, published, classified, lagRows },
+      lagSeconds: lagRows === 0 ? 0 : age,
+      rowsPerSecond: tally?.rateOf(partition, facts.at) ?? 0,
+      owner: owners.get(key)?.name ?? null,
+      blocks: false,
+    }
+  })
+}
+
+/** `at`: null if the job is over. */
+function averageRate({ tally }: JobFacts, counts: JobCounts | null, at: number | null): number {
+  const { firstAt = null, lastAt = null } = tally?.window ?? {}
+  if (firstAt === null || counts === null) return 0
+  return counts.classified / Math.max(1, ((at ?? lastAt!) - firstAt) / 1000)
+}
+
+/** Null: the job has no end that is known, or nothing moves. */
+function etaOf({ total }: RowsOfJob, partitions: readonly PartitionView[]): number | null {
+  if (total === null || partitions.some(each => each.total === null || each.classified === null)) return null
+  return etaSeconds(
+    partitions.map(({ total, classified, rowsPerSecond, owner }) => {
+      return { left: Math.max(0, total! - classified!), rowsPerSecond, owner }
+    }),
+  )
+}

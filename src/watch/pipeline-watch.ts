@@ -1,0 +1,266 @@
+import { RowmillError } from '../errors.ts'
+import type { Job } from '../model.ts'
+import type { PipelineConnection } from '../pipeline/context.ts'
+import type { OpenedJob } from '../pipeline/job-log.ts'
+import { decodeReport } from '../reports/report-text.ts'
+import { realTime, type Time } from '../support/clock.ts'
+import { readResultsHead } from '../wire/result-head.ts'
+import { assembleView } from './assemble-view.ts'
+import type { JobFacts, PartitionFacts, PipelineFacts } from './facts.ts'
+import { beginnings, isCommitted, isCovered, needsResults, shownJobs } from './interest.ts'
+import { ReportBoard } from './report-board.ts'
+import { TallyBook } from './tally-book.ts'
+import type { PipelineView, ViewSource } from './view.ts'
+import { type PipelineOffsets, WatchSession } from './watch-session.ts'
+
+/** A look that takes longer shows that the broker does not answer. */
+const LATE_MS = 3000
+
+export interface PipelineWatchOptions {
+  /** Only this job. Default: the open jobs and the latest ones, 100 in all. */
+  readonly job?: string | null
+  /** A job is stalled if rows wait and nothing moved for so long. Default: 60. */
+  readonly stalledAfterSeconds?: number
+  /** How often `start` looks. Default: 1000. */
+  readonly everyMs?: number
+  /** Default: real time. */
+  readonly time?: Time
+  /** Milliseconds since 1970. Default: Date.now. */
+  readonly wallClock?: () => number
+}
+
+/**
+ * Reads a pipeline as any client does, from any machine, and makes a view of it: of the log of jobs, of the heads of results,
+ * of what the workers committed and report. It writes nothing and joins no group.
+ *
+ * `look` gives one view as of now. `start` gives one every `everyMs` to its subscribers, also while no broker answers. Close it
+ * in both cases. It knows how far a job is from the results of that job. If commits say that all rows of a job have a result, it
+ * does not read them: so it begins at the oldest job of which they do not.
+ */
+export class PipelineWatch implements ViewSource {
+  readonly #connection: PipelineConnection
+  readonly #job: string | null
+  readonly #stalledAfterMs: number
+  readonly #everyMs: number
+  readonly #time: Time
+  readonly #wallClock: () => number
+  readonly #stop = new AbortController()
+  readonly #listeners = new Set<(view: PipelineView) => void>()
+  readonly #book = new TallyBook()
+  readonly #board = new ReportBoard()
+  readonly #partitions = new Map<string, PartitionFacts>()
+  /** For each partition of `results`, where reading began. */
+  #from: readonly number[] = []
+  /** How far the results were read when the last look was over. */
+  #readUpTo: readonly number[] = []
+  #jobs: JobFacts[] = []
+  #group: PipelineOffsets['group'] | null = null
+  /** The highest time that a broker gave: our clock may be slow. */
+  #brokerAt = 0
+  #session: WatchSession | null = null
+  #looking: Promise<void> | null = null
+  #running: Promise<void> | null = null
+  #answeredAt = 0
+  #unreachableSince: number | null = null
+  #latest: PipelineView | null = null
+
+  constructor(connection: PipelineConnection, options: PipelineWatchOptions = {}) {
+    const { job = null, stalledAfterSeconds = 60, everyMs = 1000, time = realTime, wallClock = Date.now } = options
+    this.#connection = connection
+    this.#job = job
+    this.#stalledAfterMs = stalledAfterSeconds * 1000
+    this.#everyMs = everyMs
+    this.#time = time
+    this.#wallClock = wallClock
+  }
+
+  get latest(): PipelineView | null {
+    return this.#latest
+  }
+
+  subscribe(listener: (view: PipelineView) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** The pipeline as of now. Throws what a reader throws, such as BROKER_UNREACHABLE after the broker timeout. */
+  async look(): Promise<PipelineView> {
+    await this.#lookOnce()
+    return this.#show()
+  }
+
+  /**
+   * Looks again and again until `close`. The first view comes when everything is read up to now. Rejects if a retry cannot help,
+   * for example if a right is missing.
+   */
+  start(): Promise<void> {
+    this.#running ??= this.#run()
+    return this.#running
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort()
+    this.#listeners.clear()
+    await this.#running?.catch(() => {}) // its caller has the error
+    await this.#session?.close()
+    await this.#looking?.catch(() => {})
+    await this.#session?.close() // it may have been opened meanwhile
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop
+    this.#answeredAt = this.#now
+    while (!signal.aborted) {
+      const began = this.#time.now()
+      this.#looking ??= this.#lookOnce().finally(() => {
+        this.#looking = null
+      })
+      const isLate = await this.#isLate(this.#looking)
+      if (signal.aborted) return
+      if (isLate) this.#unreachableSince ??= this.#answeredAt
+      else {
+        this.#answeredAt = this.#now
+        this.#unreachableSince = null
+      }
+      if (this.#latest !== null || !isLate) this.#show()
+      await this.#time.sleep(Math.max(0, this.#everyMs - (this.#time.now() - began)), signal)
+    }
+  }
+
+  /** Whether a look fails, or takes so long that the broker does not seem to answer. Throws an error that stays. */
+  async #isLate(looking: Promise<void>): Promise<boolean> {
+    const stop = new AbortController()
+    const late = this.#time.sleep(LATE_MS, AbortSignal.any([stop.signal, this.#stop.signal])).then(() => true)
+    try {
+      return await Promise.race([looking.then(() => false), late])
+    } catch (error) {
+      if (this.#stop.signal.aborted || !isFinal(error)) return true
+      throw error
+    } finally {
+      stop.abort()
+      looking.catch(() => {})
+    }
+  }
+
+  async #lookOnce(): Promise<void> {
+    try {
+      this.#session ??= await this.#open()
+      await this.#read(this.#session)
+    } catch (error) {
+      const broken = this.#session
+      this.#session = null
+      await broken?.close()
+      throw error
+    }
+  }
+
+  #open(): Promise<WatchSession> {
+    const takers = {
+      results: (partition: number, { value, timestamp }: { value: Buffer | null; timestamp: number }) => {
+        const head = readResultsHead(value)
+        if (head) this.#book.take(partition, head, timestamp)
+        this.#brokerAt = Math.max(this.#brokerAt, timestamp)
+      },
+      reports: ({ value, timestamp }: { value: Buffer | null; timestamp: number }) => {
+        const report = decodeReport(value)
+        if (report) this.#board.take(report, timestamp)
+        this.#brokerAt = Math.max(this.#brokerAt, timestamp)
+      },
+    }
+    return WatchSession.open(this.#connection, takers, this.#time)
+  }
+
+  async #read(session: WatchSession): Promise<void> {
+    const offsets = await session.offsets()
+    this.#group = offsets.group
+    await this.#notePartitions(session, offsets)
+    const all = session.jobs.all
+    const shown = shownJobs(all, this.#job)
+    const isDone = new Map(shown.map(each => [each.job.id, isCommitted(each, all, (topic, p) => this.#at(topic, p))]))
+    const needed = shown.filter(each =>
+      needsResults(each, { committed: isDone.get(each.job.id)! && !this.#isTallied(each.job), only: this.#job }),
+    )
+    await this.#readResults(session, offsets, { all, shown, needed })
+    this.#jobs = shown.map(({ job, openedAt }) => ({
+      ...{ job, openedAt, isCommitted: isDone.get(job.id)!, tally: this.#book.tallyOf(job.id) },
+      attempts: session.jobs.attemptsOf(job.id).map(({ attempt }) => attempt),
+    }))
+  }
+
+  async #readResults(
+    session: WatchSession,
+    { resultEnds }: PipelineOffsets,
+    { all, shown, needed }: { [name in 'all' | 'shown' | 'needed']: readonly OpenedJob[] },
+  ): Promise<void> {
+    const { results } = session
+    const isNew = results.positions.length === 0
+    const isMissing = needed.some(({ job }) => !this.#isTallied(job) && !isCovered(job, this.#from))
+    const begins = this.#from.length === 0 || isMissing
+    if (begins) {
+      this.#book.clear()
+      this.#from = beginnings(jobsOf(needed), resultEnds)
+      this.#readUpTo = this.#from
+    }
+    const counted = jobsOf(shown).filter(job => this.#isTallied(job) || isCovered(job, this.#from))
+    const ids = new Set(counted.map(({ id }) => id))
+    const others = jobsOf(all).flatMap(({ id }) => (ids.has(id) ? [] : [id]))
+    this.#book.keep(counted, others)
+    if (begins || isNew) await results.begin(this.#readUpTo)
+    if (results.positions.length < resultEnds.length) await results.grow(resultEnds.length)
+    await Promise.all([results.untilRead(resultEnds), session.reportsRead()])
+    this.#readUpTo = results.positions
+    this.#book.keep(counted, others) // what waited for its job
+  }
+
+  async #notePartitions(session: WatchSession, { rows }: PipelineOffsets): Promise<void> {
+    const now = this.#now
+    const asked = rows.filter(({ topic, partition, offset, committed }) => {
+      const before = this.#at(topic, partition)
+      return committed < offset && (before?.committed !== committed || before.oldestAt === null)
+    })
+    const timestamps = await session.timestamps(asked.map(({ committed, ...at }) => ({ ...at, offset: committed })))
+    const oldest = new Map(asked.map(({ topic, partition }, i) => [`${topic}/${partition}`, timestamps[i]!]))
+    for (const { topic, partition, offset: end, committed } of rows) {
+      const key = `${topic}/${partition}`
+      const before = this.#partitions.get(key)
+      const oldestAt = committed >= end ? null : oldest.has(key) ? oldest.get(key)! : (before?.oldestAt ?? null)
+      const grewAt = before && before.end < end ? now : (before?.grewAt ?? null)
+      this.#partitions.set(key, { end, committed, oldestAt, grewAt, openTransaction: null })
+    }
+  }
+
+  #isTallied({ id }: Job): boolean {
+    return this.#book.tallyOf(id) !== null
+  }
+
+  #at(topic: string, partition: number): PartitionFacts | null {
+    return this.#partitions.get(`${topic}/${partition}`) ?? null
+  }
+
+  get #now(): number {
+    return Math.max(this.#wallClock(), this.#brokerAt)
+  }
+
+  #show(): PipelineView {
+    const { kafka, pipeline } = this.#connection
+    const facts: PipelineFacts = {
+      ...{ pipeline, at: this.#now, brokers: kafka.settings.brokers.join(','), stalledAfterMs: this.#stalledAfterMs },
+      ...{ unreachableSince: this.#unreachableSince, jobs: this.#jobs, partitions: this.#partitions },
+      ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
+    }
+    const view = assembleView(facts)
+    this.#latest = view
+    for (const listener of this.#listeners) listener(view)
+    return view
+  }
+}
+
+function jobsOf(opened: readonly OpenedJob[]): Job[] {
+  return opened.map(({ job }) => job)
+}
+
+/** Whether it fails again, however often one asks. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof RowmillError) || error.code === 'BROKER_UNREACHABLE') return false
+  return error.code !== 'TOPIC_UNUSABLE' || error.cause === undefined
+}

@@ -1,0 +1,74 @@
+import type { Report } from '../reports/report.ts'
+import type { ProcessView } from './view.ts'
+
+/** How much later than announced a report may come: it travels, and is read once a second. */
+const GRACE_MS = 2000
+/** How long a process that ended or fell silent is still shown. */
+const KEPT_MS = 10 * 60_000
+/** More processes are not shown: anybody can write a report. */
+const MOST_PROCESSES = 1000
+
+/** The last report of a process. */
+export interface HeardProcess {
+  readonly report: Report
+  /** When it was heard, in ms since 1970. */
+  readonly at: number
+  readonly state: ProcessView['state']
+  /** For how long nothing was heard, in seconds. */
+  readonly silentSeconds: number
+}
+
+interface Kept {
+  readonly report: Report
+  readonly at: number
+}
+
+/** When the count of a job that a process reports last grew, in ms since 1970. */
+interface Moved {
+  readonly count: number
+  readonly at: number
+}
+
+/** The last report of each process of a pipeline. */
+export class ReportBoard {
+  readonly #reports = new Map<string, Kept>()
+  /** By job and part. */
+  readonly #moved = new Map<string, Moved>()
+
+  /** `at`: when the report was made, in ms since 1970. */
+  take(report: Report, at: number): void {
+    const { process, publishing, collecting } = report
+    const before = this.#reports.get(process)
+    if (before && before.at > at) return
+    this.#reports.delete(process)
+    this.#reports.set(process, { report, at }) // at the end: the one heard longest ago comes first
+    if (this.#reports.size > MOST_PROCESSES) this.#reports.delete(this.#reports.keys().next().value!)
+    if (publishing) this.#move(`publishing/${publishing.job}`, publishing.published, at)
+    if (collecting) this.#move(`collecting/${collecting.job}`, collecting.written + collecting.rejected, at)
+  }
+
+  /** The processes that are shown, by their start. */
+  heard(now: number): HeardProcess[] {
+    for (const [process, { at }] of this.#reports) if (now - at > KEPT_MS) this.#reports.delete(process)
+    for (const [key, { at }] of this.#moved) if (now - at > KEPT_MS) this.#moved.delete(key)
+    const heard = [...this.#reports.values()].map(({ report, at }) => {
+      const lateAt = at + report.everySeconds * 1000 + GRACE_MS
+      const state: HeardProcess['state'] = report.isLast ? 'gone' : now > lateAt ? 'silent' : 'running'
+      return { report, at, state, silentSeconds: Math.max(0, (now - at) / 1000) }
+    })
+    return heard.sort((a, b) => a.report.startedAt - b.report.startedAt)
+  }
+
+  /** When the count of published or collected rows of a job last grew. Null: nobody reported that it did. */
+  movedAt(part: 'publishing' | 'collecting', job: string): number | null {
+    return this.#moved.get(`${part}/${job}`)?.at ?? null
+  }
+
+  #move(key: string, count: number, at: number): void {
+    const before = this.#moved.get(key)
+    if (before && count <= before.count) return
+    this.#moved.delete(key)
+    this.#moved.set(key, { count, at })
+    if (this.#moved.size > MOST_PROCESSES) this.#moved.delete(this.#moved.keys().next().value!)
+  }
+}

@@ -1,0 +1,174 @@
+import type { DescribedGroup, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
+import type { PipelineConnection } from '../pipeline/context.ts'
+import { JobLog } from '../pipeline/job-log.ts'
+import { type PipelineTopics, rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
+import type { Time } from '../support/clock.ts'
+import { type FollowedTopic, TopicFollower } from './topic-follower.ts'
+
+/** How often it asks whether topics got more partitions. */
+const METADATA_MS = 30_000
+
+/** Who gets what is read. */
+export interface SessionTakers {
+  results(partition: number, message: Message): void
+  reports(message: Message): void
+}
+
+/** Where the logs of a pipeline end now, and what its workers committed. */
+export interface PipelineOffsets {
+  /** Of each partition of rows. */
+  readonly rows: readonly (PartitionOffset & { readonly committed: number })[]
+  /** By partition. */
+  readonly resultEnds: readonly number[]
+  readonly group: DescribedGroup
+}
+
+/** The connections of a watch to one pipeline. They last until the broker was silent for longer than the broker timeout. */
+export class WatchSession {
+  readonly jobs: JobLog
+  readonly results: TopicFollower
+  /** Null: the pipeline has no such topic. */
+  readonly #reports: TopicFollower | null
+  readonly #topics: PipelineTopics
+  readonly #rowTopics: readonly string[]
+  readonly #log: Reader
+  readonly #group: GroupOffsets
+  readonly #closers: readonly Closer[]
+  readonly #time: Time
+  #askedAt: number
+
+  private constructor(topics: PipelineTopics, parts: SessionParts, time: Time) {
+    this.#topics = topics
+    this.#rowTopics = parts.rowTopics
+    this.jobs = parts.jobs
+    this.results = parts.results
+    this.#reports = parts.reports
+    this.#log = parts.log
+    this.#group = parts.group
+    this.#closers = parts.closers
+    this.#time = time
+    this.#askedAt = time.now()
+  }
+
+  /** Throws what a reader throws if the pipeline cannot be read. */
+  static async open(connection: PipelineConnection, takers: SessionTakers, time: Time): Promise<WatchSession> {
+    const { kafka, pipeline, say } = connection
+    const topics = topicsOf(pipeline)
+    const closers: Closer[] = []
+    const opened = async <T extends Closer>(opening: Promise<T>): Promise<T> => {
+      const part = await opening
+      closers.push(part)
+      return part
+    }
+    const there = await topicsThere(connection, topics)
+    const lanes = rowTopics(pipeline, there.has(topics.bulk))
+    const opening = [
+      opened(JobLog.open(kafka, pipeline, say)),
+      opened(TopicFollower.open(connection, { topic: topics.results, time, take: takers.results })),
+      there.has(topics.reports)
+        ? opened(
+            openReports(connection, { topic: topics.reports, time, take: (_, message) => takers.reports(message) }),
+          )
+        : null,
+      opened(kafka.reader([...lanes, topics.results])),
+      opened(kafka.groupOffsets(workersGroup(pipeline), lanes)),
+    ] as const
+    try {
+      const [jobs, results, reports, log, group] = await Promise.all(opening)
+      return new WatchSession(topics, { rowTopics: lanes, jobs, results, reports, log, group, closers }, time)
+    } catch (error) {
+      await Promise.allSettled(opening)
+      await closeAll(closers)
+      throw error
+    }
+  }
+
+  /** Asks where everything is now. The log of jobs is then read to its end. */
+  async offsets(): Promise<PipelineOffsets> {
+    const now = this.#time.now()
+    if (now - this.#askedAt > METADATA_MS) {
+      this.#askedAt = now
+      await this.#log.partitionsNow(this.#topics.results)
+    }
+    const { results } = this.#topics
+    const rows = this.#rowTopics.flatMap(topic => this.#partitionsOf(topic))
+    const [committed, group, ends] = await Promise.all([
+      this.#group.committed(rows),
+      this.#group.describe(),
+      this.#log.offsets([...rows, ...this.#partitionsOf(results)], 'end'),
+      this.jobs.latest(''),
+    ])
+    const commits = new Map(committed.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+    const ofRows = ends.filter(({ topic }) => topic !== results)
+    const ofResults = ends.filter(({ topic }) => topic === results).sort((a, b) => a.partition - b.partition)
+    return {
+      rows: ofRows.map(at => ({ ...at, committed: commits.get(`${at.topic}/${at.partition}`) ?? 0 })),
+      resultEnds: ofResults.map(({ offset }) => offset),
+      group,
+    }
+  }
+
+  /** When the message at each of these offsets was appended, in ms since 1970. Null: it cannot be read. */
+  async timestamps(offsets: readonly PartitionOffset[]): Promise<(number | null)[]> {
+    if (offsets.length === 0) return []
+    const found = new Map<string, number | null>()
+    for (const [node, led] of await this.#log.leaders(offsets, false)) {
+      const keys = new Set(led.map(({ topic, partition }) => `${topic}/${partition}`))
+      const here = offsets.filter(({ topic, partition }) => keys.has(`${topic}/${partition}`))
+      const timestamps = await this.#log.timestamps(node, here)
+      for (const [i, { topic, partition }] of here.entries()) found.set(`${topic}/${partition}`, timestamps[i]!)
+    }
+    return offsets.map(({ topic, partition }) => found.get(`${topic}/${partition}`) ?? null)
+  }
+
+  /** Resolves when the reports that are there now are taken. */
+  async reportsRead(): Promise<void> {
+    await this.#reports?.untilRead(await this.#reports.ends())
+  }
+
+  close(): Promise<void> {
+    return closeAll(this.#closers)
+  }
+
+  #partitionsOf(topic: string) {
+    return Array.from({ length: this.#log.partitions(topic) }, (_, partition) => ({ topic, partition }))
+  }
+}
+
+interface Closer {
+  close(): Promise<void>
+}
+
+interface SessionParts {
+  readonly rowTopics: readonly string[]
+  readonly jobs: JobLog
+  readonly results: TopicFollower
+  readonly reports: TopicFollower | null
+  readonly log: Reader
+  readonly group: GroupOffsets
+  readonly closers: readonly Closer[]
+}
+
+async function topicsThere({ kafka }: PipelineConnection, { bulk, reports }: PipelineTopics) {
+  const admin = await kafka.admin()
+  try {
+    return await admin.partitions([bulk, reports])
+  } finally {
+    await admin.close()
+  }
+}
+
+async function openReports(connection: PipelineConnection, reports: FollowedTopic): Promise<TopicFollower> {
+  const follower = await TopicFollower.open(connection, reports)
+  try {
+    await follower.beginAtStart()
+    return follower
+  } catch (error) {
+    await follower.close()
+    throw error
+  }
+}
+
+async function closeAll(parts: readonly Closer[]): Promise<void> {
+  await Promise.allSettled(parts.map(part => part.close()))
+}

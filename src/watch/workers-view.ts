@@ -1,0 +1,82 @@
+import { SILENT_SECONDS, type WorkerReport } from '../reports/report.ts'
+import type { PipelineFacts } from './facts.ts'
+import type { HeardProcess } from './report-board.ts'
+import type { ProcessView, WorkerView } from './view.ts'
+
+/** `HOST-PID-NUMBER`, as rowmill names its workers. */
+const NAME = /^(.+)-(\d+)-\d+$/
+
+export function processViews(heard: readonly HeardProcess[]): ProcessView[] {
+  return heard.map(({ report, state }) => {
+    const { process, command, host, pid, rowmill, startedAt, publishing, collecting } = report
+    const job = publishing?.job ?? collecting?.job ?? null
+    return { process, command, host, pid, rowmill, startedAt, state, job }
+  })
+}
+
+/** The workers that report, and the members of the group that do not. */
+export function workerViews(facts: PipelineFacts, heard: readonly HeardProcess[]): WorkerView[] {
+  const reported = heard.flatMap(process =>
+    (process.report.working?.workers ?? []).map(worker => reportedWorker(facts, process, worker)),
+  )
+  const names = new Set(reported.map(({ name }) => name))
+  return [...reported, ...membersWithout(facts, names)]
+}
+
+function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: WorkerReport): WorkerView {
+  const { name, partitions, batch, rows, rejected, restarts, seconds } = worker
+  const { process, host, pid } = heard.report
+  const silentSeconds = worker.heardSeconds + heard.silentSeconds
+  return {
+    ...{ name, host, pid, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
+    state: stateOf(heard, worker),
+    // The batch has become older since the report.
+    batch: batch && { ...batch, seconds: batch.seconds + heard.silentSeconds },
+    rowsPerSecond: facts.workerRows.get(name)?.window.rate(facts.at) ?? 0,
+  }
+}
+
+function stateOf({ state }: HeardProcess, worker: WorkerReport): WorkerView['state'] {
+  if (state !== 'running') return state
+  return worker.heardSeconds > SILENT_SECONDS ? 'silent' : worker.state
+}
+
+function membersWithout({ group, workerRows, at }: PipelineFacts, names: ReadonlySet<string>): WorkerView[] {
+  return (group?.members ?? []).flatMap(({ clientId, host, partitions }) => {
+    const name = nameOf(clientId, [...names, ...workerRows.keys()])
+    if (names.has(name)) return []
+    const { window, rows = 0, rejected = 0 } = workerRows.get(name) ?? {}
+    const [, machine = host, pid = null] = NAME.exec(name) ?? []
+    const rowsPerSecond = window?.rate(at) ?? 0
+    const state = rowsPerSecond > 0 ? 'busy' : 'idle'
+    return [
+      {
+        ...{ name, host: machine, pid: pid === null ? null : Number(pid), process: null, state, silentSeconds: 0 },
+        ...{ partitions, batch: null, rows, rowsPerSecond, rejected, restarts: 0, seconds: null },
+      } satisfies WorkerView,
+    ]
+  })
+}
+
+/** A user may put a name of the cluster's before the name of the worker (`client.id`). */
+function nameOf(clientId: string, known: readonly string[]): string {
+  return known.find(name => clientId === name || clientId.endsWith(`-${name}`)) ?? clientId
+}
+
+/**
+ * The worker of each partition, by `keyOf`. The group decides, if it has members. A `run` of its own has none: its workers
+ * report what they have.
+ */
+export function ownersOf({ group }: PipelineFacts, workers: readonly WorkerView[]): Map<string, WorkerView> {
+  const owners = new Map<string, WorkerView>()
+  for (const worker of workers) {
+    if (worker.state === 'gone') continue
+    for (const { topic, partition } of worker.partitions) owners.set(`${topic}/${partition}`, worker)
+  }
+  const names = workers.map(({ name }) => name)
+  for (const { clientId, partitions } of group?.members ?? []) {
+    const worker = workers.find(({ name }) => name === nameOf(clientId, names))
+    if (worker) for (const { topic, partition } of partitions) owners.set(`${topic}/${partition}`, worker)
+  }
+  return owners
+}

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { Kafka } from '../../src/kafka/index.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
+import { PipelineWatch } from '../../src/watch/pipeline-watch.ts'
+import type { JobView, PipelineView } from '../../src/watch/view.ts'
+import { testKafka, testPipeline } from '../helpers/broker.ts'
+import { Exclaimer, numbered } from '../helpers/exclaimer.ts'
+import { RunningPipeline } from '../helpers/running-pipeline.ts'
+import { until } from '../helpers/until.ts'
+
+const layout = { partitions: 3, blockRows: 5 }
+
+async function watched(t: TestContext) {
+  const { pipeline, admin } = await testPipeline(t)
+  await ensureTopics(admin, pipeline, layout.partitions)
+  const kafka = await testKafka()
+  const running = new RunningPipeline(t, await RunningPipeline.parts(t, { kafka, pipeline, layout }))
+  const watch = new PipelineWatch({ kafka, pipeline, say: () => {} })
+  t.after(() => watch.close())
+  return { kafka, running, watch }
+}
+
+const only = ({ jobs }: PipelineView): JobView => {
+  assert.equal(jobs.length, 1)
+  return jobs[0]!
+}
+
+test('a job on a real broker is seen from its publication to its completion, with the worker and its rates', async t => {
+  const { kafka, running, watch } = await watched(t)
+  await running.publish('j', [numbered(31)])
+  const published = only(await watch.look())
+  assert.deepEqual([published.phase, published.rows.total, published.rows.classified], ['classifying', 31, 0])
+  for (const { lagSeconds } of published.partitions) assert.ok(lagSeconds! >= 0 && lagSeconds! < 120, `${lagSeconds}`)
+  const hold = Promise.withResolvers<void>()
+  const classifier = new Exclaimer(async (_, number) => (number > 1 ? await hold.promise : undefined))
+  t.after(() => hold.resolve())
+  const own = new Kafka({ ...kafka.settings, clientId: 'host-7-1' }) // as a worker process has
+  await running.work(classifier, { name: 'host-7-1', kafka: own })
+  await until('rows are classified', async () => only(await watch.look()).rows.classified! > 0)
+  const view = await watch.look()
+  const [worker] = view.workers
+  assert.deepEqual([worker!.name, worker!.host, worker!.pid], ['host-7-1', 'host', 7])
+  assert.equal(worker!.partitions.length, 3)
+  assert.equal(only(view).partitions[0]!.owner, 'host-7-1')
+  assert.ok(only(view).rate.now > 0 && worker!.rowsPerSecond > 0)
+  assert.ok(only(view).etaSeconds! > 0)
+  hold.resolve()
+  await until('the job is complete', async () => only(await watch.look()).phase === 'complete')
+  assert.equal(only(await watch.look()).rows.classified, 31)
+})

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { PipelineWatch, type PipelineWatchOptions } from '../../src/watch/pipeline-watch.ts'
+import type { JobView, PipelineView } from '../../src/watch/view.ts'
+import { fakePipeline } from '../fakes/pipeline.ts'
+import { Exclaimer, numbered } from '../helpers/exclaimer.ts'
+import { until } from '../helpers/until.ts'
+
+const LAYOUT = { partitions: 3, blockRows: 5 }
+
+async function watched(t: TestContext, options: PipelineWatchOptions = {}) {
+  const fake = await fakePipeline(t, LAYOUT)
+  const watch = () => {
+    const { kafka, pipeline } = fake.running
+    const opened = new PipelineWatch({ kafka, pipeline, say: () => {} }, options)
+    t.after(() => opened.close())
+    return opened
+  }
+  return { ...fake, watch }
+}
+
+const only = ({ jobs }: PipelineView): JobView => {
+  assert.equal(jobs.length, 1)
+  return jobs[0]!
+}
+
+const gate = () => Promise.withResolvers<void>()
+
+test('a job goes from waiting over publishing and classifying to complete, and its rows are counted by partition', async t => {
+  const { running, watch } = await watched(t)
+  const watching = watch()
+  assert.deepEqual((await watching.look()).jobs, [])
+  const [begin, end, classify] = [gate(), gate(), gate()]
+  const published = running.publish('j', runs())
+  async function* runs() {
+    await begin.promise
+    yield numbered(20)
+    await end.promise
+    yield numbered(11, 20)
+  }
+  await running.jobs.until('j', () => true, AbortSignal.timeout(10_000))
+  assert.equal(only(await watching.look()).phase, 'waiting')
+  begin.resolve()
+  await until('20 rows are published', async () => only(await watching.look()).rows.published === 20)
+  assert.equal(only(await watching.look()).phase, 'publishing')
+  end.resolve()
+  await published
+  const worker = await running.work(
+    new Exclaimer(async (_, number) => (number > 1 ? await classify.promise : undefined)),
+  )
+  await until('rows are classified', async () => only(await watching.look()).rows.classified! > 0)
+  const view = await watching.look()
+  const job = only(view)
+  assert.equal(job.phase, 'classifying')
+  assert.deepEqual([job.rows.total, job.rows.published], [31, 31])
+  assert.equal(
+    job.partitions.reduce((sum, { classified }) => sum + classified!, 0),
+    job.rows.classified,
+  )
+  assert.deepEqual(
+    job.partitions.map(({ total }) => total),
+    [11, 10, 10],
+  )
+  for (const { published: here, classified, lagRows, lagSeconds } of job.partitions) {
+    assert.equal(lagRows, here! - classified!)
+    assert.ok(lagRows === 0 ? lagSeconds === 0 : lagSeconds !== null)
+  }
+  classify.resolve()
+  await until('the job is complete', async () => only(await watching.look()).phase === 'complete')
+  const over = only(await watching.look())
+  assert.deepEqual(over.rows, { total: 31, published: 31, classified: 31, written: null, rejected: 0 })
+  assert.equal(over.etaSeconds, null)
+  await worker.drain()
+})
+
+test('a job whose rows are committed is complete without reading its results', async t => {
+  const { running, watch, cluster, topics } = await watched(t)
+  const worker = await running.work(new Exclaimer())
+  await running.publish('j', [numbered(31)])
+  const first = watch()
+  await until('the job is complete', async () => only(await first.look()).phase === 'complete')
+  await worker.drain()
+  const fetched: string[] = []
+  cluster.onFetch = async offsets => void fetched.push(...offsets.map(({ topic, offset }) => `${topic}@${offset}`))
+  const job = only(await watch().look())
+  assert.deepEqual([job.phase, job.rows.classified, job.rows.rejected], ['complete', 31, null])
+  assert.ok(!fetched.includes(`${topics.results}@0`), fetched.join())
+})
+
+test('a worker of the group is seen with its partitions, and as the owner of them', async t => {
+  const { running, watch } = await watched(t)
+  const hold = gate()
+  const worker = await running.work(new Exclaimer(() => hold.promise), { name: 'host-7-1' })
+  await running.publish('j', [numbered(31)])
+  const watching = watch()
+  await until('a worker is there', async () => (await watching.look()).workers.length > 0)
+  const view = await watching.look()
+  assert.equal(view.workers.length, 1)
+  for (const { owner } of only(view).partitions) assert.equal(owner, view.workers[0]!.name)
+  hold.resolve()
+  await worker.drain()
+})
