@@ -1,4 +1,4 @@
-/** Makes what tests and demo need and a clone lacks: a virtual environment with pandas, Kafka's jars, a registry client. */
+/** Makes what tests and demo need and a clone lacks: a virtual environment with pandas, Kafka's jars, optional packages. */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
@@ -10,6 +10,8 @@ import { prepareKafkaJars } from '../src/broker/local-broker.ts'
 const ROOT = join(import.meta.dirname, '..')
 const CLIENT = '@kafkajs/confluent-schema-registry'
 const REGISTRY_CLIENT = join(ROOT, 'test/registry-client')
+/** It stands for a project of a user. It is large, and rowmill works without it. */
+const TRACING_SDK = join(ROOT, 'test/tracing-sdk')
 /** npm runs under the Node that comes first. */
 const PATH = `${dirname(process.execPath)}${delimiter}${process.env['PATH']}`
 
@@ -53,17 +55,22 @@ export async function prepareVenv(
  * npm would warn where an older Node starts it, and `npm install` runs before there is the Node of the clone.
  */
 async function prepareRegistryClient(say: (message: string) => void): Promise<void> {
-  const installed = join(REGISTRY_CLIENT, 'node_modules', CLIENT)
-  if (!existsSync(installed)) {
-    say(`installing ${CLIENT} for the tests (once)`)
-    const install = ['ci', '--prefix', REGISTRY_CLIENT, '--ignore-scripts', '--no-audit', '--no-fund']
-    await command('npm', install, 'Is the package registry reachable?')
-  }
+  const installed = await installIn(REGISTRY_CLIENT, CLIENT, say)
   const link = join(ROOT, 'node_modules', CLIENT)
   if (existsSync(link)) return // npm install removes what it does not know
   await mkdir(dirname(link), { recursive: true })
   await rm(link, { force: true })
   await symlink(installed, link)
+}
+
+/** Installs what the package.json of a folder of the tests names, and returns where the package is. */
+async function installIn(folder: string, name: string, say: (message: string) => void): Promise<string> {
+  const installed = join(folder, 'node_modules', name)
+  if (existsSync(installed)) return installed
+  say(`installing ${name} for the tests (once)`)
+  const install = ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund']
+  await command('npm', install, 'Is the package registry reachable?')
+  return installed
 }
 
 async function command(file: string, args: readonly string[], hint: string): Promise<void> {
@@ -78,7 +85,8 @@ async function command(file: string, args: readonly string[], hint: string): Pro
 if (import.meta.main) {
   const say = (message: string) => process.stderr.write(`prepare: ${message}\n`)
   try {
-    await Promise.all([preparePython(say), prepareKafkaJars(say), prepareRegistryClient(say)])
+    const [client, sdk] = [prepareRegistryClient(say), installIn(TRACING_SDK, '@opentelemetry/sdk-node', say)]
+    await Promise.all([preparePython(say), prepareKafkaJars(say), client, sdk])
   } catch (error) {
     say((error as Error).message)
     process.exitCode = 1

@@ -18,7 +18,7 @@ const FLOORS = [
   ['verify', 'publish', 'results', 'broker', 'probe', 'reports'],
   ['classifier'],
   ['pipeline'],
-  ['wire'],
+  ['wire', 'tracing'],
   ['client-config'],
   ['kafka'],
   ['pandas', 'python'],

@@ -340,6 +340,10 @@ export const OPTIONS = {
     'show the progress to people, or as one JSON object a second for programs',
     'text',
   ),
+  tracing: flag(
+    'tracing',
+    'make OpenTelemetry traces, as the OTEL_ variables say; needs the packages @opentelemetry/api and @opentelemetry/sdk-node, or an SDK of your own',
+  ),
   report: optional('report', 'FILE.json', 'write the counts, times and versions of the run to this file'),
 } satisfies Record<string, OptionSpec<unknown>>
 

@@ -17,6 +17,7 @@ import { RunProbe } from './run/run-probe.ts'
 import { openRunTopics, type RunTopics } from './run/run-topics.ts'
 import { unlessAborted } from './support/abort.ts'
 import { Teardown } from './support/teardown.ts'
+import type { PipelineTracing } from './tracing/tracing.ts'
 import { StartingWorkers } from './work/starting-workers.ts'
 import { Supervisor } from './work/supervisor.ts'
 
@@ -45,6 +46,9 @@ export async function run(given: RunOptions): Promise<RunReport> {
     // A run waits for three things, side by side: a worker with the classifier, a broker with the topics, and a scan of
     // the input. What none of them needs to start is loaded after they were started.
     const supervisor = superviseWorkers(options, { progress, probe, signal })
+    const tracing = options.tracing ? import('./tracing/open.ts').then(({ openTracing }) => openTracing()) : null
+    tracing?.catch(() => {}) // thrown below
+    teardown.add(async () => (await tracing?.catch(() => null))?.flush())
     const starting = new StartingWorkers(supervisor, options)
     const launched = Promise.withResolvers<void>()
     const opening = openRunTopics(options, names, { signal, workers: starting.wanted, launched })
@@ -55,7 +59,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
     stopWith(stop, supervisor, opening)
     opening.then(topics => supervisor.work(topics.kafka.settings, topics)).catch(() => {})
     const scanning = starting.open(source)
-    const ready = Promise.all([supervisor.ready, opening, scanning])
+    const ready = Promise.all([supervisor.ready, opening, scanning, tracing])
     // While a local broker starts there is time for one more Python, but not before that of the workers.
     Promise.all([scanning, supervisor.ready]).then(
       ([scanned]) => probe.start(scanned),
@@ -63,7 +67,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
     )
     const loading = launched.promise.then(() => import('./run/run-flow.ts')) // Python and the broker are starting
     loading.catch(() => {}) // thrown below
-    const [runtime, topics, header] = await unlessAborted(ready, signal)
+    const [runtime, topics, header, traces] = await unlessAborted(ready, signal)
     const startSeconds = secondsSince(startedAt)
 
     checkSource(unfinished, header)
@@ -77,9 +81,15 @@ export async function run(given: RunOptions): Promise<RunReport> {
       if (topics.keepsData)
         await options.onOpen?.({ job, pipeline, sourceDigest: digestOf(header.options), keptIn: topics.keptIn })
     }
-    const flow = startFlow(context, options, { job, topics, header, runtime, progress, probe, onOpen })
-    teardown.add(() => Promise.allSettled(flow))
-    const [, collected, probed] = await unlessAborted(Promise.all(flow), signal)
+    const flowIn = (tracing: PipelineTracing | null) => {
+      const parts = { job, topics, header, runtime, progress, probe, onOpen }
+      const flow = startFlow({ ...context, tracing }, options, parts)
+      teardown.add(() => Promise.allSettled(flow))
+      return unlessAborted(Promise.all(flow), signal)
+    }
+    const traced = traces?.of({ pipeline, isTemporary: !topics.bulk })
+    const flowing = traced ? traced.job({ action: 'run', job }, (_, inside) => flowIn(inside)) : flowIn(null)
+    const [, collected, probed] = await flowing
     const seconds = secondsSince(startedAt)
     return {
       ...reportOf(collected),
@@ -110,7 +120,7 @@ function superviseWorkers(
   options: Settings,
   { progress, probe, signal }: Pick<FlowParts, 'progress' | 'probe'> & { signal: AbortSignal },
 ): Supervisor {
-  const { workers, python, classifier: target, batchRows, batchTimeout, classifierMemory, say } = options
+  const { workers, python, classifier: target, batchRows, batchTimeout, classifierMemory, tracing, say } = options
   return new Supervisor({
     workers,
     python,
@@ -118,6 +128,7 @@ function superviseWorkers(
     batchRows,
     batchTimeout,
     classifierMemory,
+    tracing,
     say,
     probe: Math.min(options.probe, FIRST_ROWS),
     judge: probe.ofWorkers,

@@ -47,6 +47,7 @@ export const RUN_OPTIONS = [
   ...LOG_OPTIONS,
   'progress',
   'progressFormat',
+  'tracing',
   'report',
   'output',
 ] as const
@@ -64,6 +65,7 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
   'timeout',
   'quiet',
   'progress',
+  'tracing',
   'report',
   'output',
   'schemaRegistryUserinfoFile',

@@ -27,7 +27,8 @@ export const SHARED_OPTIONS = [
   ...LOG_OPTIONS,
 ] as const
 
-export type SharedOptions = OptionValues<(typeof SHARED_OPTIONS)[number]> & Partial<OptionValues<'compression'>>
+export type SharedOptions = OptionValues<(typeof SHARED_OPTIONS)[number]> &
+  Partial<OptionValues<'compression' | 'tracing'>>
 
 /** A pipeline that other commands serve too. */
 export interface SharedPipeline {
@@ -62,17 +63,20 @@ export async function onSharedPipeline<T, P = void>(
   use: PipelineUse<P>,
   act: (context: PipelineContext, shared: SharedPipeline, meanwhile: P) => Promise<T>,
 ): Promise<T> {
-  const opening = Promise.all([openSharedPipeline(use, { say, signal }), use.meanwhile as Promise<P>])
-  const [shared, meanwhile] = await unlessAborted(opening, signal)
+  const tracing = use.options.tracing ? import('../tracing/open.ts').then(({ openTracing }) => openTracing()) : null
+  const opening = Promise.all([openSharedPipeline(use, { say, signal }), use.meanwhile as Promise<P>, tracing])
+  const [shared, meanwhile, traces] = await unlessAborted(opening, signal)
+  const { kafka, pipeline } = shared
   try {
     const jobs = await shared.openJobs(say, signal)
     try {
-      return await act({ kafka: shared.kafka, pipeline: shared.pipeline, jobs, say, signal }, shared, meanwhile)
+      const traced = traces?.of({ pipeline, isTemporary: false }) ?? null
+      return await act({ kafka, pipeline, jobs, say, signal, tracing: traced }, shared, meanwhile)
     } finally {
       await jobs.close()
     }
   } finally {
-    await shared.close()
+    await Promise.all([shared.close(), traces?.flush()])
   }
 }
 

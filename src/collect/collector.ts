@@ -49,6 +49,17 @@ export interface Collected extends JobSummary {
  * `follow` does not fit the job, or an error of the sink. It always closes the sink.
  */
 export async function collect(context: PipelineContext, options: CollectOptions): Promise<Collected> {
+  const { tracing = null } = context
+  if (!tracing) return await collectRows(context, options)
+  return await tracing.job({ action: 'collect', job: options.job }, async span => {
+    const collected = await collectRows(context, options)
+    const { rows, rejects, duplicates } = collected
+    span.count({ rows, rejected: rejects, duplicates })
+    return collected
+  })
+}
+
+async function collectRows(context: PipelineContext, options: CollectOptions): Promise<Collected> {
   const { jobs, signal } = context
   const { sink } = options
   try {

@@ -11,6 +11,8 @@ export interface RowsMessage {
   readonly bytes: Uint8Array
   /** Set if the row of this message is rejected without being classified. It keeps its place among the results. */
   readonly refusal?: Pick<Rejected, 'reason' | 'detail'>
+  /** Where the trace of its producer continues (W3C Trace Context). Only where tracing is on. */
+  readonly traceparent?: string
 }
 
 /** A record that workers copy to `results`, after the results of all rows before it. */

@@ -4,6 +4,9 @@
  */
 import { varintBytes, writeVarint } from './varint.ts'
 
+/** The header with which a trace continues in another process (W3C Trace Context). */
+export const TRACEPARENT = 'traceparent'
+
 /** Text by name. */
 export type MessageHeaders = Readonly<Record<string, string>>
 

@@ -19,6 +19,7 @@ export type {
 export { describeKafkaError } from './errors.ts'
 export { findOpenTransaction } from './find-open-transaction.ts'
 export { type Committed, GroupOffsets } from './group-offsets.ts'
+export { TRACEPARENT } from './headers.ts'
 export type { ClientLimits } from './limits.ts'
 export type { GroupMember, Member, MemberHandlers } from './member.ts'
 export { bytesOf, copyOf, describeUnreadable, type Message } from './message.ts'

@@ -1,5 +1,6 @@
 import type { Kafka } from '../kafka/index.ts'
 import type { Say } from '../support/say.ts'
+import type { PipelineTracing } from '../tracing/tracing.ts'
 import type { JobLog } from './job-log.ts'
 
 /** A pipeline on a broker. Each part of rowmill works in one, and takes it as its first parameter. */
@@ -13,7 +14,9 @@ export interface PipelineContext {
   readonly say: Say
   /** Ends every wait with its reason. */
   readonly signal: AbortSignal
+  /** Default: tracing is off. */
+  readonly tracing?: PipelineTracing | null
 }
 
 /** The same before the job log is open. */
-export type PipelineConnection = Pick<PipelineContext, 'kafka' | 'pipeline' | 'say'>
+export type PipelineConnection = Pick<PipelineContext, 'kafka' | 'pipeline' | 'say' | 'tracing'>

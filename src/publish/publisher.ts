@@ -12,6 +12,7 @@ import { counted } from '../support/counted.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { freeBytes } from '../support/free-bytes.ts'
 import type { Say } from '../support/say.ts'
+import type { JobSpan } from '../tracing/job-span.ts'
 import { encodeEndOfInput, encodePackedRows, encodeRows } from '../wire/codec.ts'
 import { packedPiecesOf } from '../wire/packed-source.ts'
 import { RowCursor } from '../wire/row-cursor.ts'
@@ -33,12 +34,19 @@ const MESSAGE_BYTES = 256 * 1024
  * anything else, or to a publisher that began it at the same moment.
  */
 export async function publish(context: PipelineContext, source: Source, options: PublishOptions): Promise<number> {
-  const rows = await publishRows(context, source, options)
+  const { tracing = null } = context
+  const what = { action: 'publish', job: options.job } as const
+  const rows = tracing
+    ? await tracing.job(what, span => publishRows(context, source, { ...options, span }))
+    : await publishRows(context, source, { ...options, span: null })
   await source.published?.()
   return rows
 }
 
-async function publishRows(context: PipelineContext, source: Source, options: PublishOptions): Promise<number> {
+/** `span`: where tracing is on. */
+type TracedOptions = PublishOptions & { readonly span: JobSpan | null }
+
+async function publishRows(context: PipelineContext, source: Source, options: TracedOptions): Promise<number> {
   const { kafka, pipeline, jobs, say, signal } = context
   const found = await jobs.latest(options.job)
   if (found) {
@@ -62,7 +70,9 @@ async function publishRows(context: PipelineContext, source: Source, options: Pu
     options.onHeld?.()
     try {
       const published = isNew ? [] : await findPublished(context, job)
-      return await new Publication(context, job, { published, sender, options, limit }).run(source)
+      const rows = await new Publication(context, job, { published, sender, options, limit }).run(source)
+      options.span?.count({ rows })
+      return rows
     } catch (error) {
       if (signal.aborted && options.header.identity === null) await cancel(context, job, options.by)
       signal.throwIfAborted()
@@ -116,7 +126,7 @@ class Publication {
   /** What earlier publishers of the job sent, by partition. */
   readonly #published: readonly Published[]
   readonly #sender: PartitionSender
-  readonly #options: PublishOptions
+  readonly #options: TracedOptions
   readonly #limit: RowLimit
   /** The size of a rows message, which the topic and the client may limit further. */
   readonly #messageBytes: number
@@ -128,7 +138,7 @@ class Publication {
   constructor(
     context: PipelineContext,
     job: Job,
-    parts: { published: readonly Published[]; sender: PartitionSender; options: PublishOptions; limit: RowLimit },
+    parts: { published: readonly Published[]; sender: PartitionSender; options: TracedOptions; limit: RowLimit },
   ) {
     this.#context = context
     this.#job = job
@@ -206,7 +216,8 @@ class Publication {
       return
     }
     const value = encodePackedRows(head, [...parts, last])
-    this.#sender.send({ topic, partition }, { key: id, value }).then(
+    const headers = this.#options.span?.headers ?? null
+    this.#sender.send({ topic, partition }, { key: id, value, headers }).then(
       () => {
         crashPoint('rows-acked')
         freeBytes(value)

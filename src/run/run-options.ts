@@ -48,6 +48,8 @@ export interface RunSettings {
   readonly unfinished: UnfinishedRun | null
   /** Options for the job record: `toCsv`, `cast`, `maxRejects`. */
   readonly options: readonly JobOption[]
+  /** Whether to make OpenTelemetry traces. Throws USAGE where the packages for it are missing. */
+  readonly tracing: boolean
   /** Ends the run with its reason. */
   readonly signal: AbortSignal
   readonly say: Say
@@ -84,6 +86,7 @@ export const RUN_DEFAULTS: RunSettings = {
   job: null,
   unfinished: null,
   options: [],
+  tracing: false,
   signal: new AbortController().signal,
   say: () => {},
   onNamed: () => {},

@@ -4,6 +4,7 @@ import type { Waits } from '../core/fair-turns.ts'
 import type { IntervalSet } from '../core/intervals.ts'
 import type { Committed } from '../kafka/index.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
+import type { BatchSpan } from '../tracing/batch-span.ts'
 import { Arrivals } from './arrivals.ts'
 import { HandOuts } from './hand-outs.ts'
 
@@ -21,6 +22,8 @@ export interface Slot {
   times: { readonly queueMs: number; readonly classifyMs: number; readonly answeredAt: number } | null
   /** Whether to send nothing of it, because its job failed. */
   skip: boolean
+  /** The span of the batch, where tracing is on. */
+  span: BatchSpan | null
 }
 
 /**
@@ -81,7 +84,7 @@ export class AssignedPartition implements Waits {
 
   /** Appends a batch or marker that was just cut. */
   add(item: Batch | Marker): Slot {
-    const slot = { item, answer: null, times: null, skip: false }
+    const slot = { item, answer: null, times: null, skip: false, span: null }
     this.#slots.push(slot)
     return slot
   }

@@ -5,6 +5,7 @@ import { errorFromRecord, type RowmillError } from '../errors.ts'
 import type { Kafka } from '../kafka/index.ts'
 import type { ForkServerAddress } from '../python/forked-process.ts'
 import type { Say, ShowOutput } from '../support/say.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { MAX_MESSAGE_BYTES } from '../wire/codec.ts'
 import { Activity } from './activity.ts'
 import type { Lending } from './calls.ts'
@@ -21,6 +22,15 @@ const ACTIVITY_EVERY = 5
 
 type Work = Extract<ToWorker, { type: 'work' }>
 
+/** What a worker has from its process. */
+export interface WorkerHome {
+  /** Aborts when the workers are to finish their batches and leave. */
+  readonly signal: AbortSignal
+  readonly tell: (message: FromWorker) => void
+  /** Null: nothing is traced. */
+  readonly tracing: Promise<Tracing> | null
+}
+
 /**
  * One worker in a process of workers, with a classifier of its own. It starts the classifier first, since the imports take
  * longest. The broker's address comes later, in the message `work`.
@@ -29,6 +39,7 @@ export class HostedWorker {
   readonly #args: WorkerArguments
   readonly #tell: (message: FromWorker) => void
   readonly #signal: AbortSignal
+  readonly #tracing: Promise<Tracing> | null
   readonly #classifier: IsolatingClassifier
   readonly #forkServer = Promise.withResolvers<ForkServerAddress | null>()
   readonly #ended = Promise.withResolvers<void>()
@@ -46,13 +57,15 @@ export class HostedWorker {
   #rows = 0
   #mostBytes = MAX_MESSAGE_BYTES
 
-  /** Starts the classifier. The worker finishes its batches and leaves when `signal` aborts. */
-  constructor(args: WorkerArguments, signal: AbortSignal, tell: (message: FromWorker) => void) {
+  /** Starts the classifier. */
+  constructor(args: WorkerArguments, { signal, tell, tracing }: WorkerHome) {
     const { name, python, target, classifierMemory: memoryMB, batchTimeout, forks = false } = args
     this.#args = args
     this.#tell = tell
     this.#signal = signal
     this.#activity = new Activity({ keepsTimings: args.timings ?? false })
+    this.#tracing = tracing
+    tracing?.catch(this.#ended.reject)
     this.#lending = {
       tell,
       listen: listener => {
@@ -112,14 +125,16 @@ export class HostedWorker {
   }
 
   async #work({ kafka: settings, registryIds, pipeline, bulk = false, ownPartitions = null }: Work): Promise<void> {
-    const { Kafka, Worker, topicsOf } = await this.#loading
+    const { Kafka, Worker, topicsOf, TRACEPARENT } = await this.#loading
     const { name, batchRows, probe = 0, asks = false, lends = false } = this.#args
     const format = registryIds ? (await import('../wire/confluent.ts')).wireFormat(registryIds) : null
-    const kafka = new Kafka({ ...settings, clientId: name, format }, undefined, this.#say)
+    const tracing = (await this.#tracing)?.of({ pipeline, isTemporary: !bulk }) ?? null
+    const headers = tracing ? [TRACEPARENT] : []
+    const kafka = new Kafka({ ...settings, clientId: name, format, headers }, undefined, this.#say)
     const { results, rejects } = topicsOf(pipeline)
     const [worker, longest] = await Promise.all([
       Worker.open(
-        { kafka, pipeline, say: (text, facts) => this.#tell({ type: 'say', text, facts }) },
+        { kafka, pipeline, tracing, say: (text, facts) => this.#tell({ type: 'say', text, facts }) },
         {
           ...{ bulk, name, batchRows, classifier: this.#classifier },
           share: ownPartitions === null ? null : this.#share,
@@ -169,10 +184,10 @@ async function longestOf(kafka: Kafka, topics: readonly string[]): Promise<numbe
 }
 
 async function loadRest() {
-  const [{ Kafka }, { Worker }, { topicsOf }] = await Promise.all([
+  const [{ Kafka, TRACEPARENT }, { Worker }, { topicsOf }] = await Promise.all([
     import('../kafka/index.ts'),
     import('./worker.ts'),
     import('../pipeline/topic-names.ts'),
   ])
-  return { Kafka, Worker, topicsOf }
+  return { Kafka, Worker, topicsOf, TRACEPARENT }
 }

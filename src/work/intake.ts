@@ -1,7 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import type { RowsMessage } from '../core/batcher.ts'
 import { isName } from '../core/names.ts'
 import { toRowmillError } from '../errors.ts'
-import { describeUnreadable, type Message } from '../kafka/index.ts'
+import { describeUnreadable, type Message, TRACEPARENT } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { JobLog } from '../pipeline/job-log.ts'
 import { realTime, type Time } from '../support/clock.ts'
@@ -181,7 +182,7 @@ export class Intake {
         return this.#unknown.defer(verdict.id, arrival)
       case 'rows':
         held.arrivals.note(message.offset, this.#sliceBegan)
-        return batcher.addRows(message.offset, verdict.rows, verdict.position, held.done)
+        return batcher.addRows(message.offset, withTrace(verdict.rows, message), verdict.position, held.done)
       case 'end':
         return batcher.addEnd(message.offset, verdict.end)
       case 'barrier':
@@ -214,4 +215,10 @@ export class Intake {
   #reject(held: AssignedPartition, message: Message, reason: string, why: string): Promise<void> {
     return this.#copies.send(held, message, { reason, why })
   }
+}
+
+/** Messages have headers only where tracing is on. */
+function withTrace(rows: RowsMessage, { headers }: Message): RowsMessage {
+  const traceparent = headers?.[TRACEPARENT]
+  return traceparent === undefined ? rows : { ...rows, traceparent }
 }

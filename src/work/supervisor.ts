@@ -170,11 +170,11 @@ export class Supervisor {
 
   #startWorker(name: string, home: ProcessOfWorkers): void {
     const { python, target, batchRows, batchTimeout, classifierMemory, probe = 0, judge = null } = this.#options
-    const { reports = false, timings = false } = this.#options
+    const { reports = false, timings = false, tracing = false } = this.#options
     const [asks, lends, forks] = [judge !== null, this.#options.workers > 1, this.#forks !== null]
-    const limits = { batchTimeout, classifierMemory }
+    const rest = { batchTimeout, classifierMemory, tracing }
     const seat = this.#desk.join(message => home.tell(name, message))
-    home.start({ name, python, target, batchRows, ...limits, probe, asks, lends, forks, reports, timings }, seat)
+    home.start({ name, python, target, batchRows, ...rest, probe, asks, lends, forks, reports, timings }, seat)
     this.#shares.started(name, home)
     this.#known.started(name, home)
     if (this.#task) home.tell(name, this.#task)

@@ -29,6 +29,8 @@ export interface WorkerArguments {
   readonly asks?: boolean
   /** Whether there are workers beside it that lend each other their classifiers. Default: no. */
   readonly lends?: boolean
+  /** Whether batches have spans of OpenTelemetry. Default: no. */
+  readonly tracing?: boolean
   /** Whether the supervisor says from which fork server to have the classifier. Default: from none. */
   readonly forks?: boolean
   /** Whether to tell the supervisor every second what it does. Default: no. */

@@ -2,11 +2,14 @@
 import { errorToRecord } from '../errors.ts'
 import { openFilesLimit } from '../support/open-files.ts'
 import { endAllStarted } from '../support/started-processes.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { HostedWorker } from './hosted-worker.ts'
-import type { FromProcessOrBeat, ToProcess, WorkerArguments } from './worker-messages.ts'
+import type { FromProcessOrBeat, FromWorker, ToProcess, WorkerArguments } from './worker-messages.ts'
 
 const workers = new Map<string, HostedWorker>()
 const drain = new AbortController()
+/** What all workers trace with. Null: nothing is traced. */
+let tracing: Promise<Tracing> | null = null
 let ending = false
 let beats = false
 /** How often it says that it runs, to a supervisor that reports. */
@@ -33,13 +36,16 @@ process.on('message', (message: ToProcess) => {
 function start(args: WorkerArguments): void {
   if (args.reports && !beats) setInterval(() => tell({ type: 'beat' }), BEAT_MS).unref()
   beats ||= args.reports === true
-  const worker = new HostedWorker(args, drain.signal, message => tell({ worker: args.name, message }))
+  if (args.tracing) tracing ??= import('../tracing/open.ts').then(({ openTracing }) => openTracing())
+  const tellAs = (message: FromWorker) => tell({ worker: args.name, message })
+  const worker = new HostedWorker(args, { signal: drain.signal, tell: tellAs, tracing })
   workers.set(args.name, worker)
   worker.ended.then(exitIfAllLeft, error => end(args.name, error))
 }
 
 async function exitIfAllLeft(): Promise<void> {
   await Promise.allSettled([...workers.values()].map(worker => worker.ended))
+  await flushTraces()
   if (!ending) process.exit(0)
 }
 
@@ -49,7 +55,12 @@ async function end(worker: string, error: unknown): Promise<void> {
   ending = true
   tell({ worker, message: { type: 'failed', error: errorToRecord(error) } })
   await Promise.all([...workers.values()].map(each => each.close()))
+  await flushTraces()
   process.exit(1)
+}
+
+async function flushTraces(): Promise<void> {
+  await (await tracing?.catch(() => null))?.flush()
 }
 
 /** If the supervisor has been killed, `disconnect` follows. Without the callback a failed write would end the process before that. */

@@ -10,12 +10,13 @@ import type { Job } from '../model.ts'
 import { failJob } from '../pipeline/append-job.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
-import { topicsOf } from '../pipeline/topic-names.ts'
+import { topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import { findDone } from '../results/done-rows.ts'
 import { untilAborted } from '../support/abort.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { freeBytes, freePart } from '../support/free-bytes.ts'
+import type { BatchSpan } from '../tracing/batch-span.ts'
 import { encodeEndOfInput, encodeRows } from '../wire/codec.ts'
 import { Activity } from './activity.ts'
 import type { AssignedPartition, Slot } from './assigned-partition.ts'
@@ -245,22 +246,32 @@ export class Worker {
     const slot = held.add(batch)
     const job = this.#jobOf(held, batch.job)
     const arrivedAt = held.arrivals.of(batch.offset) ?? this.#time.now()
+    slot.span = this.#spanOf(held, batch, job)
     try {
       const { answer, ms: classifyMs } = await classifier.classify(batch, job, held.queue)
       const answeredAt = this.#time.now()
       slot.answer = answer
       slot.times = { queueMs: Math.max(0, answeredAt - classifyMs - arrivedAt), classifyMs, answeredAt }
+      slot.span?.answered(answer.rejected, { ...slot.times, isLost: held.queue.closed })
       crashPoint('batch-classified')
       this.#options.onBatch?.(batch.count)
       for (const verdict of this.#options.judge?.batch(batch, job, slot.answer) ?? [])
         this.#track(verdict.then(fault => fault && this.#failJob(held, job, null, fault)))
     } catch (error) {
+      await slot.span?.failed(error)
       if (isUnusable(error)) throw error
       await this.#failJob(held, job, describeBatch(batch), error)
       slot.skip = true
     }
     this.#linger.ready(held)
     this.#serveSoon()
+  }
+
+  #spanOf({ queue, attempt }: AssignedPartition, batch: Batch, job: Job): BatchSpan | null {
+    const { tracing, pipeline } = this.#connection
+    const { topic, partition } = queue
+    const group = workersGroup(pipeline, attempt === 0 ? null : job)
+    return tracing?.batch(batch, job, { topic, partition, group, worker: this.#options.name }) ?? null
   }
 
   /** `jobs` may show a later attempt by now. A result belongs to the attempt of its assignment. */
@@ -294,7 +305,7 @@ export class Worker {
     for (let slot = held.takeReady(); slot; slot = held.takeReady()) this.#track(this.#send(held, slot))
   }
 
-  async #send(held: AssignedPartition, { item, answer, times }: Slot): Promise<void> {
+  async #send(held: AssignedPartition, { item, answer, times, span }: Slot): Promise<void> {
     const { topic, partition } = held.queue
     const { attempt } = held
     const to = { topic: topicsOf(this.#connection.pipeline).results, partition }
@@ -308,7 +319,9 @@ export class Worker {
       await this.#sender.send(to, { key: given.job, value })
     } else {
       const { results, rejected } = answer!
-      await Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value })))
+      const headers = span?.headers ?? null
+      const acked = Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value, headers })))
+      await (span ? span.sending(acked, { ...to, messages: results.length }) : acked)
       await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt })))
       results.forEach(freeBytes)
     }

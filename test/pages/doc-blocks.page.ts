@@ -124,6 +124,12 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     ['echo', { by: 'test/foreign/secured-producers.foreign.ts' }],
   ],
   'docs/tcp.md': ['# sender.py', '# receiver.py', 'rowmill publish tcp:'].map(begins => [begins, 'run']),
+  'docs/tracing.md': [
+    ['npm install @opentelemetry/api', { not: 'it downloads packages, and needs a backend of traces' }],
+    ['// tracing.mjs', { by: 'test/tracing/traces.integration.ts' }],
+    ['NODE_OPTIONS', { by: 'test/tracing/traces.integration.ts' }],
+    ['echo', { by: 'test/tracing/traces.integration.ts' }],
+  ],
   'docs/your-job.md': [
     '# scoring.py',
     ...Array.from({ length: 10 }, () => ['import pandas', 'rowmill run ']).flat(),

@@ -55,7 +55,7 @@ test('the wall clock only stamps what people and other machines read, and measur
     .filter(line => line.includes('Date.now()'))
   assert.ok(uses.length > 0)
   const stamps =
-    /\b(?:at|startedAt|timeMs): Date\.now\(\)|describeJobs\(jobs, Date\.now\(\)\)|Date\.now\(\) - mtimeMs|expiryTime - Date\.now\(\)|Date\.now\(\) - doneBefore|shortenJobLog\(context, Date\.now\(\)\)/
+    /\b(?:at|startedAt|timeMs): Date\.now\(\)|describeJobs\(jobs, Date\.now\(\)\)|Date\.now\(\) - mtimeMs|expiryTime - Date\.now\(\)|Date\.now\(\) - doneBefore|shortenJobLog\(context, Date\.now\(\)\)|#endedAt = Date\.now\(\)/
   assert.deepEqual(
     uses.filter(line => !stamps.test(line)),
     [],

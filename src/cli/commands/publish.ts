@@ -41,6 +41,7 @@ const PUBLISH_OPTIONS = [
   'lowMemory',
   'classifier',
   'compression',
+  'tracing',
   'progress',
   'progressFormat',
   'output',

@@ -219,6 +219,7 @@ async function runPipeline(
     kafka,
     brokerTimeout: options.brokerTimeout,
     logsClient: options.logLevel === 'debug',
+    tracing: options.tracing,
     compression: options.compression === 'none' ? (config.compression ?? 'none') : options.compression,
     brokerData: runFile?.brokerData ?? null,
     keptBroker: keptPlace({ input, keep: options.keep && !options.noKeep, runFile, unfinished, say }),

@@ -26,6 +26,7 @@ const WORK_OPTIONS = [
   'python',
   'untilDone',
   'compression',
+  'tracing',
   ...METER_OPTIONS,
   ...SHARED_OPTIONS,
 ] as const
@@ -44,9 +45,10 @@ export const workCommand = defineCommand({
   },
   exits: [5, 6],
   async act(_, options) {
-    const { classifier: target, untilDone } = options
+    const { classifier: target, untilDone, tracing } = options
     if (target === null) throw new RowmillError('USAGE', 'which classifier? Give --classifier FILE[:NAME]')
     if (untilDone !== null) checkName('--until-done', untilDone)
+    if (tracing) await (await import('../../tracing/open.ts')).checkTracing()
     const what = { ...options, classifier: target }
     return await withinLimits(options, 'before it was done', session =>
       withMeter({ command: 'work', options, output: null, say: session.say }, meter => work(what, session, meter)),
@@ -59,7 +61,7 @@ async function work(
   { terminal, say, signal }: Session,
   meter: Meter | null,
 ): Promise<number> {
-  const { workers, python, batchRows, batchTimeout, classifierMemory, probe, untilDone } = options
+  const { workers, python, batchRows, batchTimeout, classifierMemory, probe, untilDone, tracing } = options
   const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
   const { onStderr } = terminal
   let waitsFor: string | null = null
@@ -72,7 +74,7 @@ async function work(
   const open = () => openProbe(classifier)
   const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
   const supervisor = new Supervisor({
-    ...{ ...classifier, workers, say, onOutput, onStderr, onBatch, judge, signal },
+    ...{ ...classifier, workers, tracing, say, onOutput, onStderr, onBatch, judge, signal },
     ...(meter ? { reports: true, timings: true, onTally: (tally: WorkerActivity) => meter.tally(tally) } : {}),
   })
   supervisor.start()
