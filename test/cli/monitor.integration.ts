@@ -11,6 +11,9 @@ import { brokerAddress, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { ask } from '../helpers/http.ts'
 import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
+import { brokerBehindProxy } from '../helpers/proxied-broker.ts'
+import { ofMetric } from '../helpers/scrape.ts'
+import { until } from '../helpers/until.ts'
 
 const TOKEN = 'a-token-of-this-test-alone'
 
@@ -30,12 +33,52 @@ async function place(t: TestContext) {
 test('monitor prints its URL, answers there, and ends on a signal with 0', async t => {
   const { pipeline, monitor } = await place(t)
   const { url, child, finished } = await monitor()
-  const ready = await ask(`${url}/readyz`)
-  assert.deepEqual([ready.status, ready.body], [200, `ok: it watches pipeline ${pipeline}\n`])
-  assert.equal((await ask(`${url}/livez`)).status, 200)
+  await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
+  assert.equal((await ask(`${url}/readyz`)).body, `ok: it watches pipeline ${pipeline}\n`)
+  assert.match((await ask(`${url}/livez`)).body, /^ok: it looked at pipeline \S+ \d s ago\n$/)
+  const page = await ask(url)
+  assert.deepEqual([page.status, page.headers['content-type']], [200, 'text/html; charset=utf-8'])
   child.kill('SIGTERM')
   const { code, stderr } = await finished
   assert.equal(code, 0, stderr)
+})
+
+test('a scrape of monitor shows the rows of a job, published and without a result', async t => {
+  const { pipeline, env, monitor } = await place(t)
+  const path = join(testFolder(t), 'in.csv')
+  writeFileSync(path, 'ID,A\n1,a\n2,b\n3,c\n')
+  assert.equal((await rowmill(['publish', path, '--job', 'orders'], { env })).code, 0)
+  const { url } = await monitor()
+  let text = ''
+  await until('it has read the job', async () => {
+    text = (await ask(`${url}/metrics`)).body
+    return text.includes('orders')
+  })
+  assert.deepEqual(ofMetric(text, 'rowmill_backlog_rows'), { [`pipeline="${pipeline}"`]: 3 })
+  assert.deepEqual(ofMetric(text, 'rowmill_broker_up'), { [`pipeline="${pipeline}"`]: 1 })
+  const rows = (stage: string) =>
+    ofMetric(text, 'rowmill_job_rows')[`job_id="orders",stage="${stage}",pipeline="${pipeline}"`]
+  assert.deepEqual(['total', 'published', 'classified', 'written'].map(rows), [3, 3, 0, undefined])
+})
+
+test('while no broker answers monitor is live and not ready, and its metrics say so until one answers', async t => {
+  const proxy = await brokerBehindProxy(t)
+  const env = { ROWMILL_BROKERS: proxy.address }
+  assert.equal((await rowmill(['topics', 'apply', '--partitions', '2'], { env })).code, 0)
+  const started = startRowmill(['monitor', '--port', '0'], { env })
+  t.after(() => started.child.kill('SIGKILL'))
+  const [url] = (await once(createInterface({ input: started.child.stdout }), 'line')) as [string]
+  const brokerUp = async () => Object.values(ofMetric((await ask(`${url}/metrics`)).body, 'rowmill_broker_up'))[0]
+  await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
+  assert.equal(await brokerUp(), 1)
+  await proxy.refuse()
+  await until('it is not ready', async () => (await ask(`${url}/readyz`)).status === 503)
+  assert.match((await ask(`${url}/readyz`)).body, /^not ready: no broker has answered for \d+ s\n$/)
+  assert.equal(await brokerUp(), 0)
+  assert.equal((await ask(`${url}/livez`)).status, 200)
+  await proxy.accept()
+  await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
+  assert.equal(await brokerUp(), 1)
 })
 
 test('a port that is taken ends monitor before it asks a broker', async t => {
@@ -71,10 +114,10 @@ test('monitor listens elsewhere only with a token of some length, in a file', as
   chmodSync(file, 0o600)
   const { url, said } = await monitor(...elsewhere, '--metrics-token-file', file)
   const here = url.replace('0.0.0.0', '127.0.0.1')
-  assert.equal((await ask(`${here}/readyz`)).body, 'ok\n')
+  await until('it is ready', async () => (await ask(`${here}/readyz`)).body === 'ok\n')
   assert.equal((await ask(`${here}/`)).status, 401)
   const headers = { authorization: `Bearer ${TOKEN}` }
-  assert.match((await ask(`${here}/readyz`, { headers })).body, /^ok: it watches/)
+  await until('it is ready', async () => (await ask(`${here}/readyz`, { headers })).body.startsWith('ok: it watches'))
   assert.doesNotMatch(said(), /chmod/)
 })
 
@@ -86,6 +129,7 @@ test('monitor without a broker watches the run of another terminal', async t => 
   const { child, finished } = startRowmill(['monitor', '--port', '0'], { env: place.env, cwd: testFolder(t) })
   t.after(() => child.kill('SIGKILL'))
   const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
   assert.equal((await ask(`${url}/readyz`)).body, `ok: it watches pipeline ${run!.pipeline}\n`)
   child.kill('SIGTERM')
   assert.equal((await finished).code, 0)

@@ -1,10 +1,10 @@
-import { type Health, healthRoute } from '../../monitor/health.ts'
-import { untilAborted } from '../../support/abort.ts'
+import { healthRoute } from '../../monitor/health.ts'
+import { WatchHealth } from '../../monitor/watch-health.ts'
 import { defineCommand } from '../command.ts'
 import { findPipeline, optionsOf } from '../found-pipeline.ts'
 import { withinLimits } from '../limits.ts'
 import { openMonitorServer, SERVER_OPTIONS } from '../monitor-server.ts'
-import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { SHARED_OPTIONS } from '../shared-pipeline.ts'
 
 export const monitorCommand = defineCommand({
   name: 'monitor',
@@ -16,20 +16,12 @@ export const monitorCommand = defineCommand({
     withinLimits(options, 'before the pipeline was read', async session => {
       const { say, signal } = session
       const found = optionsOf(options, await findPipeline('monitor', options, null))
-      let ready: Health = { isGood: false, reason: 'connecting to the brokers' }
-      const routes = [
-        healthRoute('/livez', () => ({ isGood: true, reason: 'it answers' })),
-        healthRoute('/readyz', () => ready),
-      ]
-      const server = await openMonitorServer({ ...options, port: options.monitorPort }, routes, say)
+      const health = new WatchHealth(options.stalledAfter)
+      const probes = [healthRoute('/livez', () => health.live()), healthRoute('/readyz', () => health.ready())]
+      const server = await openMonitorServer({ ...options, port: options.monitorPort }, probes, say)
       try {
-        await onSharedPipeline(session, { command: 'monitor', options: found, topics: null }, async ({ pipeline }) => {
-          ready = { isGood: true, reason: `it watches pipeline ${pipeline}` }
-          say(`watching pipeline ${pipeline}`)
-          process.stdout.write(`${server.url}\n`)
-          await untilAborted(signal)
-          signal.throwIfAborted()
-        })
+        const { watchOverHttp } = await import('../watch-over-http.ts')
+        await watchOverHttp(found, session, { server, health })
         return 0
       } catch (error) {
         if (error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0 // a signal is how it ends
