@@ -9,6 +9,8 @@ export interface Headline {
   readonly sentence: string
   /** Milliseconds since 1970. Null: not known, or of no interest. */
   readonly since: number | null
+  /** Whether it happened at `since`, and is over. Otherwise it has been so since then. */
+  readonly isOver: boolean
   /** Until the job is done. Null: not known, or of no interest. */
   readonly etaSeconds: number | null
   /** More for who wants to know. It may change with every view. */
@@ -44,7 +46,7 @@ export function jobOfInterest({ jobs }: PipelineView): JobView | null {
 
 /** @param job what is open on the page. Null: whatever is of interest. */
 export function headlineOf(view: PipelineView | null, job: JobView | null): Headline {
-  const nothing = { job: null, since: null, etaSeconds: null, detail: null, help: null }
+  const nothing = { job: null, since: null, isOver: false, etaSeconds: null, detail: null, help: null }
   if (view === null) return { ...nothing, tone: 'wait', sentence: 'Reading the pipeline for the first time.' }
   const { unreachableSince, brokers, pipeline } = view
   if (unreachableSince !== null)
@@ -57,7 +59,16 @@ export function headlineOf(view: PipelineView | null, job: JobView | null): Head
       help: { why: 'It says what cannot be reached.', command: `rowmill doctor --brokers ${brokers}` },
     }
   if (job === null)
-    return { ...nothing, tone: 'idle', sentence: 'There is no job yet.', detail: `Pipeline ${pipeline} waits for one.` }
+    return {
+      ...nothing,
+      tone: 'idle',
+      sentence: 'There is no job yet.',
+      detail: `Pipeline ${pipeline} waits for one.`,
+      help: {
+        why: 'This publishes the rows of a file:',
+        command: `rowmill publish rows.csv --pipeline ${pipeline} --brokers ${brokers}`,
+      },
+    }
   return { job: job.id, ...sentenceOf(job) }
 }
 
@@ -85,11 +96,12 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       tone: job.phase === 'stalled' ? 'bad' : trouble.tone,
       sentence: `Job ${id} waits for ${trouble.what(waitsFor!)}.`,
       since: waitsFor!.since ?? movedAt,
+      isOver: false,
       etaSeconds: null,
       detail: waitsFor!.text,
       help,
     }
-  const still = { since: null, etaSeconds: null, detail: waitsFor?.text ?? null, help }
+  const still = { since: null, isOver: false, etaSeconds: null, detail: waitsFor?.text ?? null, help }
   const moving = { ...still, tone: 'good', etaSeconds, detail: waitsFor?.text ?? 'Nothing holds it up.' } as const
   switch (job.phase) {
     case 'stalled':
@@ -105,12 +117,19 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
         tone: 'bad',
         sentence: `Job ${id} failed.`,
         since: movedAt,
+        isOver: true,
         detail: job.failure && [job.failure.place, job.failure.message].filter(Boolean).join(': '),
       }
     case 'cancelled':
       return { ...still, tone: 'idle', sentence: `Job ${id} was cancelled.`, detail: job.failure?.message ?? null }
     case 'complete':
-      return { ...still, tone: 'done', sentence: `Job ${id} is complete${rejectsOf(job)}.`, since: movedAt }
+      return {
+        ...still,
+        tone: 'done',
+        sentence: `Job ${id} is complete${rejectsOf(job)}.`,
+        since: movedAt,
+        isOver: true,
+      }
     case 'waiting':
       return { ...still, tone: 'wait', sentence: `Job ${id} waits for its first row.`, since: job.openedAt }
     case 'publishing':

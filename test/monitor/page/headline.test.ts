@@ -44,7 +44,7 @@ test('a trouble has a moment, the whole story and the command that helps', () =>
       sentence: 'Job orders waits for a worker: none is running.',
       since: MADE_AT - 14_000,
     },
-    ...{ etaSeconds: null, detail: 'The whole story.', help },
+    ...{ isOver: false, etaSeconds: null, detail: 'The whole story.', help },
   })
 })
 
@@ -77,7 +77,9 @@ test('a job that runs says until when, and that nothing holds it up', () => {
 
 test('before the first look, without a job and without a broker it says so', () => {
   assert.equal(headlineOf(null, null).sentence, 'Reading the pipeline for the first time.')
-  assert.equal(headlineOf(aView({ jobs: [] }), null).sentence, 'There is no job yet.')
+  const none = headlineOf(aView({ jobs: [] }), null)
+  assert.equal(none.sentence, 'There is no job yet.')
+  assert.equal(none.help!.command, 'rowmill publish rows.csv --pipeline rowmill --brokers 127.0.0.1:9092')
   const lost = headlineOf(aView({ unreachableSince: MADE_AT - 3000 }), aJob())
   assert.equal(lost.sentence, 'No Kafka broker answers at 127.0.0.1:9092.')
   assert.equal(lost.since, MADE_AT - 3000)

@@ -195,9 +195,10 @@ test('what happens is on the page within 5 s: a worker dies, a job fails, the br
   await until(page, 'h1', 'Job orders waits for a worker: none is running.')
   await until(page, '#workers', 'gone')
   const failure = { code: 'CLASSIFIER_FAILED', place: 'row 17', message: 'KeyError' }
-  source.show(now({ jobs: [aJob({ phase: 'failed', failure })] }))
+  source.show(now({ jobs: [aJob({ phase: 'failed', failure, movedAt: Date.now() })] }))
   await until(page, 'h1', 'Job orders failed.')
   await until(page, '#detail', 'row 17: KeyError')
+  await until(page, '#since', /^\d s ago, at /)
   source.show(now({ unreachableSince: Date.now() - 3000 }))
   await until(page, 'h1', 'No Kafka broker answers at 127.0.0.1:9092.')
   await until(page, '#since', /^For [34] s/)

@@ -1,4 +1,4 @@
-import { byId, element, Rows, setText } from './dom.js'
+import { byId, element, Rows, setHidden, setText } from './dom.js'
 import { clock, rate } from './words.js'
 
 /** @typedef {import('./state.js').State} State */
@@ -36,8 +36,7 @@ export class ChartSection {
 
   constructor() {
     const redraw = () => {
-      this.#chart?.destroy()
-      this.#chart = null
+      this.#clear()
       if (this.#state) this.update(this.#state)
     }
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw)
@@ -50,11 +49,20 @@ export class ChartSection {
     this.#state = state
     const { points, drawn } = state
     setText(byId('chart-title'), drawn === null ? 'Rows per second, all jobs' : `Rows per second, job ${drawn}`)
-    if (this.#chart) this.#chart.setData(points)
+    const isDrawn = points[0].length > 1
+    setHidden(this.#parent, !isDrawn)
+    setHidden(this.#table, !isDrawn)
+    if (!isDrawn) this.#clear()
+    else if (this.#chart) this.#chart.setData(points)
     // @ts-expect-error uPlot is a script of its own, loaded before this one
     else this.#chart = new uPlot(this.#options(), points, this.#parent)
     setText(byId('chart-text'), textOf(points))
     this.#showTable()
+  }
+
+  #clear() {
+    this.#chart?.destroy()
+    this.#chart = null
   }
 
   #size() {

@@ -42,10 +42,12 @@ export class HeadlineSection {
   /** @param {import('./state.js').State} state */
   tick(state) {
     const now = state.now()
-    const { since = null, etaSeconds = null } = state.parts.headline ?? {}
-    const age = since === null ? null : `For ${duration((now - since) / 1000)}, since ${moment(since, now)}`
+    const { since = null, isOver = false, etaSeconds = null } = state.parts.headline ?? {}
+    const age = since === null ? null : duration((now - since) / 1000)
+    const when = since === null ? null : moment(since, now)
+    const begin = age && (isOver ? `${age} ago, at ${when}` : `For ${age}, since ${when}`)
     const end =
       etaSeconds === null ? null : `Done in about ${duration(etaSeconds)}, at ${moment(now + etaSeconds * 1000, now)}`
-    showText(byId('since'), age ?? end)
+    showText(byId('since'), begin ?? end)
   }
 }
