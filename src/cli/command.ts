@@ -79,7 +79,8 @@ export function addCommand(parent: Command, spec: CommandSpec, finished: (exitCo
 async function prepareLog(options: Partial<OptionValues<OptionName>>): Promise<void> {
   const { logFormat, quiet, progress, progressFormat } = options
   if (logFormat) await openLog(logFormat)
-  const { id, job = id, pipeline, sharedPipeline = pipeline } = options
+  const { id, only, rejectsOf, pipeline, sharedPipeline = pipeline } = options
+  const job = options.job ?? id ?? only ?? rejectsOf
   logAbout({ ...(job ? { job } : {}), ...(sharedPipeline ? { pipeline: sharedPipeline } : {}) })
   if (progressFormat === 'json' && progress && !quiet) await openProgressLines()
 }
