@@ -268,6 +268,11 @@ export const OPTIONS = {
     [1, MAX_SECONDS],
     { fallback: 60 },
   ),
+  followStatus: {
+    ...flag('follow', 'show it anew each second, until the job is complete, failed or cancelled'),
+    commandLineOnly: true,
+  },
+  showAll: flag('all', 'show every job, partition and worker, not only those that matter most'),
   data: optional('data', 'DIR', 'keep the topics in this folder for the next start', 'they are removed at the end'),
   stop: flag('stop', 'end the local Kafka that runs left, or let it end after the runs that use it'),
   auth: flag('auth', 'require a login; stderr names the file that has it, for --command-config of clients'),

@@ -68,6 +68,9 @@ export const EXITS = [
   ['4', 'complete, but rows were rejected within --max-rejects'],
   ['5', 'more rows were rejected than --max-rejects allows'],
   ['6', 'rows are missing or malformed, or files differ'],
+  ['7', 'status: the job is not complete yet, and is running'],
+  ['8', 'status: the job is stalled, or its run was interrupted'],
+  ['9', 'status: the job failed or was cancelled'],
   ['124', 'the time of --timeout is over'],
   ['129, 130, 143', 'ended by SIGHUP, SIGINT or SIGTERM before it was done'],
 ].map(([exit, meaning]) => {

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { RowmillError } from '../errors.ts'
 import type { ClientInput } from '../options.ts'
-import { type FoundRun, findRuns, runOf } from './found-run.ts'
+import { type FoundRun, findRuns, isRunning, runOf } from './found-run.ts'
 import { readKafkaOptions } from './kafka-options.ts'
 import type { SharedOptions } from './shared-pipeline.ts'
 
@@ -35,15 +35,15 @@ export async function findPipeline(
   const runs = await findRuns()
   const run = runs.find(({ job }) => word === null || job === word)
   if (run === undefined) throw foundNone(command, word)
-  const others = word === null ? runs.filter(other => other !== run && other.isAlive) : []
+  const others = word === null ? runs.filter(other => other !== run && isRunning(other)) : []
   return { ...ofRun(run, run.cluster), others }
 }
 
 /** The options with the pipeline that was found. Throws BROKER_UNREACHABLE if its brokers are not there. */
 export function optionsOf<O extends SharedOptions>(options: O, { pipeline, cluster, run }: FoundPipeline): O {
   if (cluster !== null) return { ...options, sharedPipeline: pipeline, property: cluster }
-  const { output, isAlive, resume } = run!
-  const how = isAlive ? 'it is starting: try again in a moment' : `it was interrupted. To resume it: ${resume}`
+  const { output, resume } = run!
+  const how = isRunning(run!) ? 'it is starting: try again in a moment' : `it was interrupted. To resume it: ${resume}`
   throw new RowmillError('BROKER_UNREACHABLE', `the local Kafka of the run of ${output} is not there: ${how}`)
 }
 

@@ -7,7 +7,7 @@ import { brokerFiles } from '../broker/jvm/broker-files.ts'
 import { visit } from '../broker/kept/door.ts'
 import { keptFiles, keptFolder, runFilesIn } from '../broker/kept/kept-folder.ts'
 import type { ClientInput } from '../options.ts'
-import { isAlive } from '../support/process-identity.ts'
+import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
 import { commandLine } from '../support/shell.ts'
 import { RunFile, type SavedRun } from './run-file.ts'
 import type { RunValues } from './run-options.ts'
@@ -20,8 +20,9 @@ export interface FoundRun {
   readonly pipeline: string
   /** When its file was written last, in milliseconds since 1970: it began or was resumed then. */
   readonly changedAt: number
-  /** Whether its process runs. A process of another machine is taken to run. */
-  readonly isAlive: boolean
+  /** The machine and the process that began or resumed it last. */
+  readonly host: string
+  readonly process: ProcessIdentity
   /** How to reach the brokers that have its topics. Null: they ended with the run. */
   readonly cluster: readonly ClientInput[] | null
   /** The command that resumes it, ready to copy. */
@@ -48,7 +49,12 @@ export async function findRuns(folder = process.cwd(), kept = keptFolder(version
   const runs = await Promise.all([...unique].map(path => readRun(path).catch(() => null))) // it may just have become complete
   return runs
     .filter(run => run !== null)
-    .sort((a, b) => Number(b.isAlive) - Number(a.isAlive) || b.changedAt - a.changedAt)
+    .sort((a, b) => Number(isRunning(b)) - Number(isRunning(a)) || b.changedAt - a.changedAt)
+}
+
+/** Whether the process of a run is there. One of another machine is taken to be. */
+export function isRunning({ host, process }: Pick<FoundRun, 'host' | 'process'>): boolean {
+  return host !== hostname() || isAlive(process)
 }
 
 async function readRun(path: string): Promise<FoundRun | null> {
@@ -64,24 +70,26 @@ async function found(saved: SavedRun<RunValues>, file: RunFile<RunValues>): Prom
     job,
     pipeline,
     changedAt: statSync(file.path).mtimeMs,
-    isAlive: host !== hostname() || isAlive(process),
+    host,
+    process,
     cluster: await clusterOf(saved, file),
     resume: commandLine(['rowmill', 'run', '--resume', output, ...again]),
   }
 }
 
-/**
- * A local broker removes the file for its clients when it ends, and so does whoever cleans up after it. A kept broker that was
- * killed leaves it.
- */
+/** The brokers that have the topics of a run. One that ends with the run leaves its file if the run was killed. */
 async function clusterOf(
-  { options, keptIn }: SavedRun<RunValues>,
+  saved: SavedRun<RunValues>,
   { brokerData }: RunFile<RunValues>,
 ): Promise<readonly ClientInput[] | null> {
-  const folder = keptIn ?? brokerData
-  const file = folder === null ? null : brokerFiles(folder).client
-  if (file !== null && existsSync(file)) return keptIn && !(await isKept(keptIn)) ? null : [{ file }]
-  return keptIn || options.property.length === 0 ? null : options.property
+  const { options, keptIn = null } = saved
+  const ofBroker = (folder: string) => {
+    const { client: file } = brokerFiles(folder)
+    return existsSync(file) ? [{ file }] : null
+  }
+  if (keptIn !== null) return (await isKept(keptIn)) ? ofBroker(keptIn) : null
+  if (options.property.length > 0) return options.property
+  return brokerData !== null && isRunning(saved) ? ofBroker(brokerData) : null
 }
 
 async function isKept(folder: string): Promise<boolean> {

@@ -18,7 +18,10 @@ test('the commands of each first word are those of the help; only completion nee
 test('help and words about a wrong command line know the commands that were not loaded', async () => {
   const { code, stderr } = await rowmill(['run', 'in.csv', 'out.csv', '--follow'])
   assert.equal(code, 2)
-  assert.match(stderr, /^rowmill: run has no option --follow\. These commands have it: collect\.[^\n]*\[USAGE\]\n$/)
+  assert.match(
+    stderr,
+    /^rowmill: run has no option --follow\. These commands have it: collect, status\.[^\n]*\[USAGE\]\n$/,
+  )
   const help = await rowmill(['explain', '--help'])
   assert.deepEqual({ code: help.code, stderr: help.stderr }, { code: 0, stderr: '' })
   assert.match(help.stdout, /^Usage: rowmill explain /)

@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { FoundRun } from '../../src/cli/found-run.ts'
-import { findRuns, runOf } from '../../src/cli/found-run.ts'
+import { findRuns, isRunning, runOf } from '../../src/cli/found-run.ts'
 import { readKafkaOptions } from '../../src/cli/kafka-options.ts'
 import { clusterSettings } from '../../src/client-config/kafka-options.ts'
 import { Kafka } from '../../src/kafka/index.ts'
@@ -31,13 +31,14 @@ test('a run on the kept Kafka is found from any folder, until it is complete; on
   const find = () => findRuns(elsewhere, place.kept)
   const { output, go, child, finished } = await waitingRun(t, place)
   const [run, ...others] = await find()
-  assert.deepEqual([run?.output, run?.isAlive, others.length], [output, true, 0])
+  assert.deepEqual([run?.output, isRunning(run!), others.length], [output, true, 0])
   assert.ok((await topicsOfRun(run!)).includes(`${run!.pipeline}.jobs`))
   assert.deepEqual(await runOf(output), run)
   assert.equal(run!.resume, `rowmill run --resume ${output}`)
   child.kill('SIGKILL')
   await finished
-  assert.deepEqual(await find(), [{ ...run!, isAlive: false }])
+  assert.deepEqual(await find(), [run!])
+  assert.equal(isRunning(run!), false)
   writeFileSync(go, '')
   const resumed = startRowmill(['run', '--resume', output], { env: place.env })
   assert.equal((await resumed.finished).code, 0)
@@ -56,10 +57,11 @@ test('a run with a broker of its own is found from the folder that it writes to,
   await until('the classifier waits', () => existsSync(waits))
   assert.deepEqual(await findRuns(testFolder(t), place.kept), [])
   const [run] = await findRuns(folder, place.kept)
-  assert.deepEqual([run?.output, run?.isAlive], [output, true])
+  assert.deepEqual([run?.output, isRunning(run!)], [output, true])
   assert.ok((await topicsOfRun(run!)).includes(`${run!.pipeline}.jobs`))
   child.kill('SIGTERM')
   await finished
   const [ended] = await findRuns(folder, place.kept)
-  assert.deepEqual(ended, { ...run!, isAlive: false, cluster: null })
+  assert.deepEqual(ended, { ...run!, cluster: null })
+  assert.equal(isRunning(ended!), false)
 })

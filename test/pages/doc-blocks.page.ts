@@ -63,6 +63,7 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
       'publish',
       'work',
       'collect',
+      'status',
       'tail',
       'verify',
       'rejects list',
@@ -134,6 +135,14 @@ const BLOCKS: Readonly<Record<string, readonly (readonly [begins: string, Treatm
     '# scoring.py',
     ...Array.from({ length: 10 }, () => ['import pandas', 'rowmill run ']).flat(),
   ].map(begins => [begins, PROGRAMS]),
+  'docs/watch.md': [
+    ['rowmill run rows.csv', { by: 'test/cli/status.integration.ts' }],
+    ['job orders is stalled', { by: 'test/cli/status/describe-status.test.ts' }],
+    ['rowmill status', { by: 'test/cli/status.integration.ts' }],
+    ['*/10 * * * *', { not: 'it is a line of a crontab' }],
+    ['# wait_for_orders.py', { not: 'it needs an Airflow' }],
+    ['rowmill status', { by: 'test/cli/status.integration.ts' }],
+  ],
   'docs/wire-format.md': [
     ...['block     = floor(seq / b)', '{"job": "orders"'],
     ...Array.from({ length: 5 }, () => ['{', 'c3 01 ']).flat(),

@@ -14,6 +14,7 @@ const FILES: Readonly<Record<string, () => Promise<readonly CommandSpec[]>>> = {
   publish: async () => [(await import('./publish.ts')).publishCommand],
   work: async () => [(await import('./work.ts')).workCommand],
   collect: async () => [(await import('./collect.ts')).collectCommand],
+  status: async () => [(await import('./status.ts')).statusCommand],
   tail: async () => [(await import('./tail.ts')).tailCommand],
   verify: async () => [(await import('./verify.ts')).verifyCommand],
   rejects: async () => (await import('./rejects.ts')).rejectsCommands,

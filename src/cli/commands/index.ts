@@ -14,6 +14,7 @@ import { monitorCommand } from './monitor.ts'
 import { publishCommand } from './publish.ts'
 import { rejectsCommands } from './rejects.ts'
 import { runCommand } from './run.ts'
+import { statusCommand } from './status.ts'
 import { tailCommand } from './tail.ts'
 import { topicsCommands } from './topics.ts'
 import { verifyCommand } from './verify.ts'
@@ -26,6 +27,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   publishCommand,
   workCommand,
   collectCommand,
+  statusCommand,
   tailCommand,
   verifyCommand,
   ...rejectsCommands,

@@ -1,0 +1,61 @@
+import type { JobView, PipelineView } from '../../watch/view.ts'
+import { duration } from '../duration.ts'
+import { describeHelp, type Room, sentenceOf, shareOf, troubleOf } from './describe-job.ts'
+import { countWorkers } from './describe-workers.ts'
+import { isOpen } from './exit-code.ts'
+import { inColumns, type TextLine, wrapped } from './layout.ts'
+import { grouped, since } from './words.ts'
+
+/** How many jobs that are over are shown unless all are asked for. */
+const SHOWN = 10
+/** How many stalled jobs are told about in full. */
+const TOLD = 3
+
+/** All jobs: first what needs a person, then a line for each job, the open ones first. */
+export function describePipeline(view: PipelineView, room: Room): TextLine[] {
+  const { width, all } = room
+  const open = view.jobs.filter(isOpen)
+  const over = view.jobs.filter(job => !isOpen(job)).reverse()
+  const shown = all ? over : over.slice(0, SHOWN)
+  const more = over.length - shown.length
+  const summary = `pipeline ${view.pipeline} at ${view.brokers}: ${jobCount(open.length, 'open job')}, ${countWorkers(view.workers)}`
+  return [
+    ...wrapped(summary, width, { tone: 'title' }),
+    ...describeTrouble(view, width),
+    ...inColumns(
+      [...open, ...shown].map(job => cellsOf(job, view.at)),
+      width,
+    ),
+    ...(more === 0 ? [] : wrapped(`${more} older: --all shows them`, width, { indent: '  ' })),
+  ]
+}
+
+function describeTrouble({ jobs, at }: PipelineView, width: number): TextLine[] {
+  const stalled = jobs.filter(({ phase }) => phase === 'stalled')
+  return stalled.slice(0, TOLD).flatMap(job => {
+    const trouble = troubleOf(job)
+    return [
+      ...wrapped(`${sentenceOf(job, at)}${trouble === null ? '' : `: ${trouble}`}`, width, { tone: 'bad' }),
+      ...describeHelp(job, width),
+    ]
+  })
+}
+
+function cellsOf(job: JobView, now: number): string[] {
+  const { id, phase, attempt, rows, etaSeconds, openedAt } = job
+  const classified = rows.classified === null ? '' : grouped(rows.classified)
+  const of = rows.total === null ? '' : ` of ${grouped(rows.total)}`
+  const end = etaSeconds === null ? `opened ${since(openedAt, now)} ago` : `${duration(etaSeconds)} left`
+  return [
+    id,
+    attempt === 0 ? phase : `${phase}, attempt ${attempt}`,
+    shareOf(job) ?? '',
+    classified === '' ? '' : `${classified}${of}`,
+    rows.rejected ? `${grouped(rows.rejected)} rejected` : '',
+    isOpen(job) ? end : (job.failure?.code ?? `opened ${since(openedAt, now)} ago`),
+  ]
+}
+
+function jobCount(count: number, noun: string): string {
+  return count === 0 ? `no ${noun}` : `${count} ${noun}${count === 1 ? '' : 's'}`
+}

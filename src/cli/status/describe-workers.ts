@@ -1,0 +1,59 @@
+import { counted } from '../../support/counted.ts'
+import type { JobView, WorkerView } from '../../watch/view.ts'
+import { duration } from '../duration.ts'
+import { type TextLine, wrapped } from './layout.ts'
+import { ranges, rowCount, speed } from './words.ts'
+
+/** Which states come first: those that may need a person. */
+const ORDER = ['silent', 'starting', 'busy', 'idle', 'gone'] as const
+/** How many workers are shown unless all are asked for. */
+const SHOWN = 8
+
+/** `3 workers: 2 busy, 1 idle`. */
+export function countWorkers(workers: readonly WorkerView[]): string {
+  const here = workers.filter(({ state }) => state !== 'gone')
+  const counts = ORDER.map(state => [state, here.filter(worker => worker.state === state).length] as const)
+  const told = counts.filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`)
+  return here.length === 0 ? 'no worker' : `${counted(here.length, 'worker')}: ${told.join(', ')}`
+}
+
+/** Each worker in a text of its own. Those that may need a person come first. */
+export function describeWorkers(
+  workers: readonly WorkerView[],
+  { job, width, all }: { job: JobView; width: number; all: boolean },
+): TextLine[] {
+  const sorted = [...workers].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state))
+  const here = sorted.filter(({ state }) => all || state !== 'gone')
+  if (here.length === 0) return []
+  const shown = all ? here : here.slice(0, SHOWN)
+  const more = here.slice(shown.length)
+  return [
+    ...wrapped(countWorkers(workers), width, { tone: 'title' }),
+    ...shown.flatMap(worker => wrapped(describeWorker(worker, job), width, { indent: '  ' })),
+    ...(more.length === 0 ? [] : wrapped(`${more.length} more: --all shows them`, width, { indent: '  ' })),
+  ]
+}
+
+function describeWorker(worker: WorkerView, job: JobView): string {
+  const { name, host, pid, rows, rowsPerSecond, rejected, restarts, process } = worker
+  const partitions = worker.partitions.filter(({ topic }) => topic === job.topic).map(({ partition }) => partition)
+  const place = pid === null || name.startsWith(`${host}-${pid}-`) ? '' : ` (${host}, pid ${pid})`
+  const told = [
+    process === null ? '' : `${rowCount(rows)} at ${speed(rowsPerSecond)}`,
+    rejected === 0 ? '' : `${rejected} rejected`,
+    partitions.length === 0 ? '' : `partition${partitions.length === 1 ? '' : 's'} ${ranges(partitions)}`,
+    restarts === 0 ? '' : restarts === 1 ? 'restarted once' : `restarted ${restarts} times`,
+  ].filter(part => part !== '')
+  return `${name}${place}: ${[activity(worker, job), ...told].join('; ')}`
+}
+
+function activity({ state, process, batch, silentSeconds }: WorkerView, job: JobView): string {
+  if (state === 'silent') return `silent for ${duration(silentSeconds)}: it may be frozen or its machine may be gone`
+  if (state === 'gone') return 'gone'
+  if (process === null) return 'in the consumer group, does not report what it does'
+  if (state === 'starting') return 'starts: its classifier is being imported'
+  if (batch === null) return state === 'busy' ? 'busy' : 'idle: it has no rows'
+  const from = batch.row === null ? '' : ` from row ${batch.row}`
+  const other = batch.job === job.id ? '' : ` of job ${batch.job}`
+  return `classifies ${rowCount(batch.rows)}${from}${other} for ${duration(batch.seconds)}`
+}

@@ -1,0 +1,162 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { RowmillError, toRowmillError } from '../../errors.ts'
+import type { OptionValues } from '../../options.ts'
+import { unlessAborted } from '../../support/abort.ts'
+import type { Say } from '../../support/say.ts'
+import { PipelineWatch } from '../../watch/pipeline-watch.ts'
+import type { PipelineView } from '../../watch/view.ts'
+import { type FoundPipeline, optionsOf } from '../found-pipeline.ts'
+import { type FoundRun, isRunning, runOf } from '../found-run.ts'
+import type { Session } from '../limits.ts'
+import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
+import { exitOf, isOpen } from './exit-code.ts'
+import { untilLast } from './follow.ts'
+import { describeRun, endOfRun, type RunNews, viewOfRun } from './run-of-status.ts'
+import { followingDisplay, printNews, printStatus, type Shown, type StatusDisplay } from './show-status.ts'
+
+/** How often to look whether a run has its topics by now, or is over. */
+const LOOK_MS = 500
+
+export type StatusOptions = SharedOptions & OptionValues<'followStatus' | 'showAll' | 'stalledAfter' | 'output'>
+
+/** `rowmill status`: shows a pipeline once, or again and again until there is nothing more to wait for. */
+export class WatchedStatus {
+  readonly #session: Session
+  readonly #options: StatusOptions
+  readonly #others: readonly FoundRun[]
+  readonly #display: StatusDisplay | null
+  readonly #say: Say
+  #found: FoundPipeline
+  /** The job that is shown. Null: all. If one job alone is open at first, it stays with that one. */
+  #job: string | null
+  #view: PipelineView | null = null
+  /** What the client said last while a terminal shows the status. */
+  #said: string | null = null
+
+  constructor(session: Session, options: StatusOptions, found: FoundPipeline) {
+    this.#session = session
+    this.#options = options
+    this.#found = found
+    this.#others = found.others
+    this.#job = found.job
+    this.#display = options.followStatus ? followingDisplay(options.output, () => this.#shown) : null
+    const note = (text: string) => {
+      this.#said = text
+    }
+    this.#say = this.#display?.isScreen && process.stderr.isTTY ? note : session.say
+  }
+
+  /** Resolves with the exit code. */
+  async show(): Promise<number> {
+    const shared = await this.#open()
+    if ('text' in shared) return this.#tell(shared)
+    const { pipeline, kafka } = shared
+    const { stalledAfter: stalledAfterSeconds } = this.#options
+    const watch = new PipelineWatch({ kafka, pipeline, say: this.#say }, { job: this.#job, stalledAfterSeconds })
+    try {
+      return await (this.#display ? this.#follow(watch, this.#display) : this.#once(watch))
+    } finally {
+      await watch.close()
+      await shared.close()
+    }
+  }
+
+  async #once(watch: PipelineWatch): Promise<number> {
+    const view = this.#take(await unlessAborted(watch.look(), this.#session.signal))
+    printStatus(view, this.#options.output, this.#shown)
+    return exitOf(view, this.#job)
+  }
+
+  async #follow(watch: PipelineWatch, display: StatusDisplay): Promise<number> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([this.#session.signal, over.signal])
+    const show = (view: PipelineView) => display.show(this.#take(view))
+    const following = untilLast(watch, { show, isLast: () => this.#isOver, signal }).then(() => null)
+    const failing = watch.start().then(() => new Promise<never>(() => {})) // it resolves when it is closed
+    const ends = [following, failing, this.#untilRunIsOver(signal)]
+    try {
+      const news = await Promise.race(ends)
+      display.close()
+      return news === null ? exitOf(this.#view!, this.#job) : this.#tell(news)
+    } finally {
+      over.abort()
+      display.close()
+      for (const end of ends) end.catch(() => {}) // the first one counts
+    }
+  }
+
+  /** The pipeline once it has its topics, or what there is to say of a run that has none. */
+  async #open(): Promise<SharedPipeline | RunNews> {
+    const { signal } = this.#session
+    for (;;) {
+      const { run, cluster } = this.#found
+      if (cluster !== null) {
+        const use = { command: 'status', options: optionsOf(this.#options, this.#found), topics: null }
+        try {
+          return await unlessAborted(openSharedPipeline(use, { say: this.#say, signal }), signal)
+        } catch (error) {
+          // A run writes its file before it makes its topics, and removes it after them.
+          if (run === null || toRowmillError(error).code !== 'TOPIC_UNUSABLE') throw error
+        }
+      }
+      if (this.#display === null || !isRunning(run!)) return describeRun(run!)
+      await this.#sleep(signal)
+      const now = await runOf(run!.output)
+      if (now === null) return endOfRun(run!, null)
+      this.#found = { ...this.#found, run: now, cluster: now.cluster }
+    }
+  }
+
+  /** Keeps a view, in the words of the run that it is of. Throws USAGE if there is no such job. */
+  #take(seen: PipelineView): PipelineView {
+    const { run } = this.#found
+    const view = run === null ? seen : viewOfRun(seen, run)
+    const isFirst = this.#view === null
+    const open = view.jobs.filter(isOpen)
+    if (isFirst && this.#job === null && open.length === 1) this.#job = open[0]!.id
+    if (run === null && this.#job !== null && !view.jobs.some(({ id }) => id === this.#job))
+      throw new RowmillError('USAGE', noJob(this.#job, view.pipeline))
+    this.#view = view
+    return view
+  }
+
+  get #isOver(): boolean {
+    const { run } = this.#found
+    const shown = this.#view!.jobs.filter(({ id }) => this.#job === null || id === this.#job)
+    if (run !== null) return shown.some(job => !isOpen(job)) || !isRunning(run)
+    return !shown.some(isOpen)
+  }
+
+  /** Resolves when the file of the run is gone: the run is complete, or it failed for good. */
+  async #untilRunIsOver(signal: AbortSignal): Promise<RunNews> {
+    const { run } = this.#found
+    if (run === null) return await new Promise<never>(() => {})
+    while ((await runOf(run.output)) !== null) await this.#sleep(signal)
+    return endOfRun(run, this.#view)
+  }
+
+  async #sleep(signal: AbortSignal): Promise<void> {
+    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
+  }
+
+  #tell(news: RunNews): number {
+    printNews(news, this.#options.output)
+    return news.exit
+  }
+
+  get #shown(): Shown {
+    const { run } = this.#found
+    const hasJob = this.#view!.jobs.some(({ id }) => id === this.#job)
+    const notes = [
+      run && !hasJob ? describeRun(run).text : '',
+      run ? `It writes ${run.output}.` : '',
+      this.#others.length > 0 ? `Other runs: ${this.#others.map(({ output }) => output).join(', ')}.` : '',
+      this.#said ?? '',
+    ]
+    return { job: this.#job, all: this.#options.showAll, note: notes.filter(note => note !== '').join(' ') || null }
+  }
+}
+
+function noJob(job: string, pipeline: string): string {
+  return `no job ${job} in pipeline ${pipeline}: it is not published yet, was removed, or is in another pipeline. rowmill jobs list names those that are there`
+}
