@@ -1,10 +1,12 @@
 import { etaSeconds } from './eta.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
+import { helpFor } from './help.ts'
 import { processesOf, type RowsOfJob, rowsOf } from './job-rows.ts'
 import { phaseOf } from './phase.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { JobCounts } from './result-tally.ts'
 import type { JobView, PartitionView, WorkerView } from './view.ts'
+import { whatItWaitsFor } from './what-it-waits-for.ts'
 
 export interface PipelineParts {
   readonly heard: readonly HeardProcess[]
@@ -13,7 +15,7 @@ export interface PipelineParts {
   readonly owners: ReadonlyMap<string, WorkerView>
 }
 
-export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners }: PipelineParts): JobView {
+export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, workers }: PipelineParts): JobView {
   const { job, openedAt, tally, attempts } = of
   const { at } = facts
   const counts = tally?.counts(job, attempts) ?? null
@@ -28,19 +30,21 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners }: P
     isWritten: collector === null || collectedAll(collector, rows.total),
     isStill: at - (movedAt ?? openedAt) > facts.stalledAfterMs,
   })
-  const partitions = partitionViews(facts, of, { rows, owners })
   const isOver = phase === 'complete' || phase === 'failed' || phase === 'cancelled'
+  const waiting = { of, rows, counts, isClassified, movedAt, workers, owners, ...processes }
+  const waitsFor = isOver ? null : whatItWaitsFor(facts, waiting)
+  const partitions = partitionViews(facts, of, { rows, owners, blocking: waitsFor?.partition ?? null })
   return {
     ...{ id: job.id, phase, openedAt, movedAt, by: job.by, bounded: job.bounded, sequenced: job.sequenced },
     ...{ attempt: job.attempt, topic: job.topic, rows: jobRows },
     rate: { now: isOver ? 0 : (tally?.window.rate(at) ?? 0), average: averageRate(of, counts, isOver ? null : at) },
     etaSeconds: isOver || isClassified ? null : etaOf(rows, partitions),
-    waitsFor: null,
+    waitsFor,
     rejectsByReason: counts?.byReason ?? {},
     lastRejects: counts?.lastRejects ?? [],
     partitions,
     failure: job.reason,
-    help: null,
+    help: helpFor(facts, { job, phase, rejected: rows.rejected, waitsFor, workers, ...processes }),
   }
 }
 
@@ -72,7 +76,7 @@ function collectedAll({ report: { collecting } }: HeardProcess, total: number | 
 function partitionViews(
   facts: PipelineFacts,
   { job, tally }: JobFacts,
-  { rows, owners }: { rows: RowsOfJob; owners: PipelineParts['owners'] },
+  { rows, owners, blocking }: { rows: RowsOfJob; owners: PipelineParts['owners']; blocking: number | null },
 ): PartitionView[] {
   return rows.partitions.map(({ total, published, classified }, partition) => {
     const { topic } = job
@@ -85,7 +89,7 @@ function partitionViews(
       lagSeconds: lagRows === 0 ? 0 : age,
       rowsPerSecond: tally?.rateOf(partition, facts.at) ?? 0,
       owner: owners.get(key)?.name ?? null,
-      blocks: false,
+      blocks: partition === blocking,
     }
   })
 }

@@ -10,6 +10,7 @@ import type { JobFacts, PartitionFacts, PipelineFacts } from './facts.ts'
 import { beginnings, isCommitted, isCovered, needsResults, shownJobs } from './interest.ts'
 import { ReportBoard } from './report-board.ts'
 import { TallyBook } from './tally-book.ts'
+import { Timeline } from './timeline.ts'
 import type { PipelineView, ViewSource } from './view.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
@@ -48,6 +49,7 @@ export class PipelineWatch implements ViewSource {
   readonly #listeners = new Set<(view: PipelineView) => void>()
   readonly #book = new TallyBook()
   readonly #board = new ReportBoard()
+  readonly #timeline = new Timeline()
   readonly #partitions = new Map<string, PartitionFacts>()
   /** For each partition of `results`, where reading began. */
   #from: readonly number[] = []
@@ -248,7 +250,8 @@ export class PipelineWatch implements ViewSource {
       ...{ unreachableSince: this.#unreachableSince, jobs: this.#jobs, partitions: this.#partitions },
       ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
     }
-    const view = assembleView(facts)
+    const now = assembleView(facts)
+    const view = { ...now, events: this.#timeline.after(now) }
     this.#latest = view
     for (const listener of this.#listeners) listener(view)
     return view

@@ -153,7 +153,9 @@ export class ResultTally {
   }
 
   #lastRejects(isOpen: (reject: KeptReject) => boolean): RejectView[] {
-    const open = this.#rejects.filter(isOpen).slice(-SHOWN_REJECTS)
+    const isLatest = ({ partition, position }: KeptReject, i: number) =>
+      !this.#rejects.some((later, j) => j > i && later.partition === partition && later.position === position)
+    const open = this.#rejects.filter((reject, i) => isOpen(reject) && isLatest(reject, i)).slice(-SHOWN_REJECTS)
     return open.map(({ row, line, reason, detail }) => ({ row, line, reason, detail }))
   }
 }

@@ -1,0 +1,218 @@
+import { describeRows, placeOf } from '../core/sequence.ts'
+import type { BatchInHand } from '../reports/report.ts'
+import { counted } from '../support/counted.ts'
+import type { JobFacts, PipelineFacts } from './facts.ts'
+import type { JobProcesses, RowsOfJob } from './job-rows.ts'
+import type { HeardProcess } from './report-board.ts'
+import type { JobCounts } from './result-tally.ts'
+import type { WaitReason, WaitView, WorkerView } from './view.ts'
+
+/** A batch is slow if it takes so many times as long as the average one, and more than so many seconds. */
+const SLOW_TIMES = 10
+const SLOW_SECONDS = 10
+
+/** A job that is not over, and what is known about it. */
+export interface UnfinishedJob extends JobProcesses {
+  readonly of: JobFacts
+  readonly rows: RowsOfJob
+  readonly counts: JobCounts | null
+  readonly isClassified: boolean
+  readonly movedAt: number | null
+  readonly workers: readonly WorkerView[]
+  /** By partition of a topic. */
+  readonly owners: ReadonlyMap<string, WorkerView>
+}
+
+/** A row that the ordered output needs next, or the partition whose rows are oldest in a job without sequence. */
+interface NextRow {
+  readonly row: number | null
+  readonly partition: number
+}
+
+/** What the output of a job waits for, why, and since when. Null: for nothing that is known. */
+export function whatItWaitsFor(facts: PipelineFacts, waiting: UnfinishedJob): WaitView | null {
+  const { of, isClassified } = waiting
+  if (facts.unreachableSince !== null) {
+    const text = `no broker answers at ${facts.brokers}`
+    return { reason: 'broker', row: null, partition: null, worker: null, since: facts.unreachableSince, text }
+  }
+  if (isClassified) return collectorWait(facts, waiting)
+  const wanted = wantedOf(facts, waiting)
+  if (wanted === null || !isPublished(facts, waiting, wanted)) return publisherWait(facts, waiting, wanted?.row ?? null)
+  return workerWait(facts, waiting, { ...wanted, topic: of.job.topic })
+}
+
+function wantedOf({ partitions }: PipelineFacts, { of, counts }: UnfinishedJob): NextRow | null {
+  const { job } = of
+  if (job.sequenced) return counts?.firstMissing ?? null
+  let oldest: { readonly wanted: NextRow; readonly at: number } | null = null
+  for (let partition = 0; ; partition++) {
+    const here = partitions.get(`${job.topic}/${partition}`)
+    if (!here) return oldest?.wanted ?? null
+    if (here.committed >= here.end || (oldest && (here.oldestAt ?? 0) >= oldest.at)) continue
+    oldest = { wanted: { row: null, partition }, at: here.oldestAt ?? 0 }
+  }
+}
+
+function isPublished({ partitions }: PipelineFacts, { of, rows }: UnfinishedJob, { row, partition }: NextRow): boolean {
+  if (of.job.state === 'ended') return true
+  if (row !== null && rows.published !== null) return row < rows.published
+  const here = partitions.get(`${of.job.topic}/${partition}`)
+  return here !== undefined && here.committed < here.end
+}
+
+function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: UnfinishedJob): WaitView | null {
+  if (collector === null) return null
+  const { report, state, silentSeconds } = collector
+  const { written, rejected } = report.collecting!
+  const done = written + rejected
+  if (rows.total !== null && done >= rows.total) return null
+  const left = rows.total === null ? 'rows' : counted(rows.total - done, 'row')
+  const who = nameOf(collector)
+  if (state === 'running') {
+    const text = `every row is classified, and ${who} has ${left} left to write`
+    return { reason: 'collector', row: done, partition: null, worker: null, since: movedAt, text }
+  }
+  const since = at - silentSeconds * 1000
+  if (state === 'silent') {
+    const text = `every row is classified, and ${who}, which has ${left} left to write, has not been heard of for ${secondsOf(silentSeconds)}`
+    return { reason: 'collector-silent', row: done, partition: null, worker: null, since, text }
+  }
+  const text = `every row is classified, and nobody writes them: ${who} ended with ${left} left to write`
+  return { reason: 'no-collector', row: done, partition: null, worker: null, since, text }
+}
+
+function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row: number | null): WaitView {
+  const { of, publisher, movedAt } = waiting
+  const what = row === null ? 'the next row' : `row ${row}`
+  const wait = (reason: WaitReason, since: number | null, text: string): WaitView => {
+    return { reason, row, partition: null, worker: null, since, text }
+  }
+  if (publisher === null) {
+    const since = movedAt ?? of.openedAt
+    if (!of.job.bounded)
+      return wait('publisher', since, 'every row so far is classified: it waits for rows from its producer')
+    const isStill = facts.at - since > facts.stalledAfterMs
+    const text = isStill
+      ? `${what} is not published, and no row came for ${secondsOf((facts.at - since) / 1000)}: its publisher does not seem to run`
+      : `${what} is not published yet`
+    return wait(isStill ? 'publisher-silent' : 'publisher', since, text)
+  }
+  const { state, silentSeconds, report } = publisher
+  const who = nameOf(publisher)
+  const since = facts.at - silentSeconds * 1000
+  if (state === 'gone')
+    return wait('publisher-silent', since, `${what} is not published: ${who} ended before the last row`)
+  if (state === 'silent') {
+    const text = `${what} is not published: ${who} has not been heard of for ${secondsOf(silentSeconds)}`
+    return wait('publisher-silent', since, text)
+  }
+  const { published, total } = report.publishing!
+  const sum = total === null ? counted(published, 'row') : `${published} of ${counted(total, 'row')}`
+  return wait('publisher', movedAt ?? of.openedAt, `${what} is not published yet: ${who} has published ${sum}`)
+}
+
+function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & { readonly topic: string }): WaitView {
+  const { row, partition, topic } = at
+  const key = `${topic}/${partition}`
+  const here = facts.partitions.get(key) ?? null
+  const what = row === null ? `a row of partition ${partition}` : `row ${row} (partition ${partition})`
+  const since = here?.oldestAt ?? waiting.movedAt ?? waiting.of.openedAt
+  const wait = (reason: WaitReason, text: string, more: Partial<WaitView> = {}): WaitView => {
+    return { reason, row, partition, worker: null, since, text, ...more }
+  }
+  const holder = holderOf(waiting, at)
+  if (holder && holder.worker.state !== 'silent' && holder.worker.state !== 'gone')
+    return inHand(facts, waiting, { what, wait, ...holder })
+  if (here && here.openTransaction !== null)
+    return wait(
+      'open-transaction',
+      `${what} cannot be read: another producer has had a transaction open in ${topic}[${partition}] at offset ${here.openTransaction}, and all messages after it wait until it ends`,
+    )
+  const there = waiting.workers.filter(({ state }) => state !== 'gone')
+  if (there.length === 0) return wait('no-worker', `${what} waits for a worker: none is in pipeline ${facts.pipeline}`)
+  const owner = holder?.worker ?? waiting.owners.get(key)
+  if (!owner) {
+    const isRebalance = /Rebalance/.test(facts.group?.state ?? '')
+    const why = isRebalance
+      ? 'the workers are being given their partitions'
+      : `none of ${counted(there.length, 'worker')} has its partition`
+    return wait('rebalance', `${what} waits: ${why}`)
+  }
+  const { name, state, silentSeconds } = owner
+  const more = { worker: name }
+  if (state === 'silent' || state === 'gone')
+    return wait(
+      'worker-silent',
+      `${what} is with worker ${name} on ${owner.host}, which has not been heard of for ${secondsOf(silentSeconds)}`,
+      {
+        ...more,
+        since: facts.at - silentSeconds * 1000,
+      },
+    )
+  if (state === 'starting')
+    return wait('worker-starting', `${what} waits until the classifier of worker ${name} is started`, more)
+  if (owner.batch)
+    return wait(
+      'queued',
+      `${what} waits until worker ${name} has classified ${describeBatch(facts, owner.batch)}`,
+      more,
+    )
+  return wait('queued', `${what} waits for worker ${name}, which has its partition`, more)
+}
+
+/** The worker that has the row in its batch: the owner of the partition, or one that it lent the batch to. */
+function holderOf({ of, workers }: UnfinishedJob, { row, partition, topic }: NextRow & { readonly topic: string }) {
+  for (const worker of workers) {
+    const { batch } = worker
+    if (!batch || batch.job !== of.job.id || batch.topic !== topic || batch.partition !== partition) continue
+    if (row === null || batch.row === null) return { worker, batch }
+    const position = placeOf(row, of.job).position - placeOf(batch.row, of.job).position
+    if (position >= 0 && position < batch.rows) return { worker, batch }
+  }
+  return null
+}
+
+/** The row is in a classifier. */
+function inHand(
+  facts: PipelineFacts,
+  { of }: UnfinishedJob,
+  {
+    what,
+    wait,
+    worker,
+    batch,
+  }: {
+    readonly what: string
+    readonly wait: (reason: WaitReason, text: string, more: Partial<WaitView>) => WaitView
+    readonly worker: WorkerView
+    readonly batch: BatchInHand
+  },
+): WaitView {
+  const { name, rows, seconds } = worker
+  const average = seconds && rows > 0 ? (seconds.classify / rows) * batch.rows : null
+  const isSlow = average !== null && batch.seconds > SLOW_SECONDS && batch.seconds > SLOW_TIMES * average
+  const place = batch.row === null ? null : placeOf(batch.row, of.job)
+  const which = place === null ? counted(batch.rows, 'row') : describeRows(place, batch.rows, of.job)
+  const usual = average === null ? '' : `; so many rows take ${secondsOf(average)} on average`
+  const text = `${what} is in the classifier of worker ${name}, with ${which}, for ${secondsOf(batch.seconds)}${usual}`
+  return wait(isSlow ? 'slow-batch' : 'classifying', text, { worker: name, since: facts.at - batch.seconds * 1000 })
+}
+
+function describeBatch({ jobs }: PipelineFacts, { job: id, row, rows, seconds }: BatchInHand): string {
+  const layout = jobs.find(({ job }) => job.id === id)?.job
+  const which = row === null || !layout ? counted(rows, 'row') : describeRows(placeOf(row, layout), rows, layout)
+  return `${which} of job ${id}, which it has had for ${secondsOf(seconds)}`
+}
+
+function nameOf({ report: { command, host, pid } }: HeardProcess): string {
+  return `rowmill ${command} on ${host} (process ${pid})`
+}
+
+/** `0.4 s`, `14 s`, `3 min`, `2 h`. */
+export function secondsOf(seconds: number): string {
+  if (seconds < 10) return `${Math.round(seconds * 10) / 10} s`
+  if (seconds < 120) return `${Math.round(seconds)} s`
+  if (seconds < 7200) return `${Math.round(seconds / 60)} min`
+  return `${Math.round(seconds / 3600)} h`
+}

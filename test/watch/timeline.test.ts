@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Timeline, whatHappened } from '../../src/watch/timeline.ts'
+import type { PipelineView } from '../../src/watch/view.ts'
+import { aJob, aView, aWorker } from '../helpers/made-view.ts'
+
+const changes = (before: Partial<PipelineView>, after: Partial<PipelineView>) =>
+  whatHappened(aView(before), aView(after)).map(({ kind, text }) => `${kind}: ${text}`)
+
+test('two equal views tell of no event', () => {
+  assert.deepEqual(changes({}, {}), [])
+})
+
+test('a job that appears, ends, fails or stalls is an event, and so are its rejects', () => {
+  const rejected = { ...aJob().rows, rejected: 3 }
+  const reject = { row: 7, line: 8, reason: 'ValueError', detail: 'd' }
+  const failure = { code: 'KIND_DRIFT', place: null, message: 'column A drifts' }
+  assert.deepEqual(changes({ jobs: [] }, {}), ['job-opened: job orders was opened'])
+  assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'complete' })] }), ['job-complete: job orders is complete'])
+  assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'failed', failure })] }), [
+    'job-failed: job orders failed: column A drifts',
+  ])
+  assert.deepEqual(changes({}, { jobs: [aJob({ phase: 'stalled' })] }), [
+    'job-stalled: job orders does not move any more',
+  ])
+  assert.deepEqual(changes({ jobs: [aJob({ phase: 'stalled' })] }, { jobs: [aJob({ phase: 'stalled' })] }), [])
+  assert.deepEqual(changes({}, { jobs: [aJob({ rows: rejected, lastRejects: [reject] })] }), [
+    'rejects: job orders: 3 rows rejected (ValueError), 3 in all',
+  ])
+})
+
+test('a worker that starts, is started again, falls silent or goes is an event, and so are partitions that move', () => {
+  const one = [aWorker().partitions[0]!]
+  assert.deepEqual(changes({ workers: [] }, {}), ['worker-started: worker mill-4711-1 started on mill'])
+  assert.deepEqual(changes({}, { workers: [aWorker({ restarts: 1 })] }), [
+    'worker-restarted: worker mill-4711-1 was started again',
+  ])
+  assert.deepEqual(changes({}, { workers: [aWorker({ state: 'silent' })] }), [
+    'worker-silent: worker mill-4711-1 on mill is not heard of any more',
+  ])
+  assert.deepEqual(changes({}, { workers: [] }), ['worker-gone: worker mill-4711-1 is gone'])
+  assert.deepEqual(changes({}, { workers: [aWorker({ state: 'gone' })] }), ['worker-gone: worker mill-4711-1 is gone'])
+  assert.deepEqual(changes({}, { workers: [aWorker({ partitions: one })] }), [
+    'rebalance: partitions moved: worker mill-4711-1 has 1',
+  ])
+})
+
+test('a broker that is lost and comes back is two events', () => {
+  const { at } = aView()
+  const lost = { unreachableSince: at - 12_000 }
+  assert.deepEqual(changes({}, lost), ['broker-lost: no broker answers at 127.0.0.1:9092'])
+  assert.deepEqual(changes(lost, {}), ['broker-back: the broker answers again, after 12 s'])
+})
+
+test('the first view tells of nothing, events are numbered from 0, and the last 200 are kept', () => {
+  const timeline = new Timeline()
+  assert.deepEqual(timeline.after(aView()), [])
+  for (let i = 0; i < 300; i++) timeline.after(aView({ workers: i % 2 === 0 ? [] : [aWorker()] }))
+  const events = timeline.after(aView())
+  assert.equal(events.length, 200)
+  assert.deepEqual([events[0]!.number, events.at(-1)!.number], [100, 299])
+})

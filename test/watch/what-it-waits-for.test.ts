@@ -1,0 +1,205 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { CollectingReport, PublishingReport } from '../../src/reports/report.ts'
+import { assembleView } from '../../src/watch/assemble-view.ts'
+import type { PipelineFacts } from '../../src/watch/facts.ts'
+import {
+  madeFacts,
+  madeJob,
+  madeJobFacts,
+  madePartition,
+  madeReport,
+  madeWorker,
+  NOW,
+  workersReport,
+} from './made-facts.ts'
+
+const viewOf = (facts: PipelineFacts) => assembleView(facts).jobs[0]!
+const waitOf = (facts: PipelineFacts) => viewOf(facts).waitsFor!
+const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 20, rows: 10, seconds: 4 }
+
+/** By case: the facts, and what the view then says: why, which worker, since how many seconds, the sentence, the command. */
+const CASES: Record<string, [PipelineFacts, string, string | null, number, string, string | null]> = {
+  'a row in the classifier': [
+    madeFacts({ reports: [[workersReport([madeWorker({ batch })]), 2]] }),
+    ...(['classifying', 'host-7-1', 6] as const),
+    'row 20 (partition 0) is in the classifier of worker host-7-1, with rows 20 to 29, for 6 s; so many rows take 0.1 s on average',
+    null,
+  ],
+  'a batch that takes too long': [
+    madeFacts({ reports: [[workersReport([madeWorker({ batch: { ...batch, seconds: 60 } })]), 0]] }),
+    ...(['slow-batch', 'host-7-1', 60] as const),
+    'row 20 (partition 0) is in the classifier of worker host-7-1, with rows 20 to 29, for 60 s; so many rows take 0.1 s on average',
+    null,
+  ],
+  'a worker that has other rows': [
+    madeFacts({ reports: [[workersReport([madeWorker({ batch: { ...batch, partition: 1, row: 10 } })]), 0]] }),
+    ...(['queued', 'host-7-1', 60] as const),
+    'row 20 (partition 0) waits until worker host-7-1 has classified rows 10 to 19 of job j, which it has had for 4 s',
+    null,
+  ],
+  'a worker that starts': [
+    madeFacts({ reports: [[workersReport([madeWorker({ state: 'starting' })]), 0]] }),
+    ...(['worker-starting', 'host-7-1', 60] as const),
+    'row 20 (partition 0) waits until the classifier of worker host-7-1 is started',
+    null,
+  ],
+  'a frozen worker': [
+    madeFacts({ reports: [[workersReport([madeWorker({ batch, heardSeconds: 30 })]), 1]] }),
+    ...(['worker-silent', 'host-7-1', 31] as const),
+    'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 31 s',
+    'kill -9 7',
+  ],
+  'a worker whose process is silent': [
+    madeFacts({ reports: [[workersReport([madeWorker()]), 50]] }),
+    ...(['worker-silent', 'host-7-1', 50] as const),
+    'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 50 s',
+    'kill -9 7',
+  ],
+  'no worker': [
+    madeFacts(),
+    ...(['no-worker', null, 60] as const),
+    'row 20 (partition 0) waits for a worker: none is in pipeline p',
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
+  ],
+  'workers that ended': [
+    madeFacts({ reports: [[workersReport([madeWorker()], { isLast: true }), 5]] }),
+    ...(['no-worker', null, 60] as const),
+    'row 20 (partition 0) waits for a worker: none is in pipeline p',
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
+  ],
+  'a partition without an owner': [
+    madeFacts({ reports: [[workersReport([madeWorker({ partitions: [] })]), 0]] }),
+    ...(['rebalance', null, 60] as const),
+    'row 20 (partition 0) waits: none of 1 worker has its partition',
+    null,
+  ],
+  'a group that is being rebalanced': [
+    madeFacts({
+      reports: [[workersReport([madeWorker({ partitions: [] })]), 0]],
+      group: { state: 'PreparingRebalance', members: [], allowed: null },
+    }),
+    ...(['rebalance', null, 60] as const),
+    'row 20 (partition 0) waits: the workers are being given their partitions',
+    null,
+  ],
+  'an open transaction': [
+    madeFacts({
+      reports: [[workersReport([madeWorker()]), 0]],
+      partitions: [madePartition({ openTransaction: 1 }), madePartition()],
+    }),
+    ...(['open-transaction', null, 60] as const),
+    'row 20 (partition 0) cannot be read: another producer has had a transaction open in p.rows[0] at offset 1, and all messages after it wait until it ends',
+    'kafka-transactions.sh --bootstrap-server kafka:9092 find-hanging --topic p.rows',
+  ],
+}
+for (const [name, [facts, reason, worker, seconds, text, command]] of Object.entries(CASES))
+  test(`what a job waits for: ${name}`, () => {
+    const wait = waitOf(facts)
+    assert.deepEqual(wait, { reason, row: 20, partition: 0, worker, since: NOW - seconds * 1000, text })
+    assert.equal(viewOf(facts).help?.command ?? null, command)
+    assert.deepEqual(
+      viewOf(facts).partitions.map(({ blocks }) => blocks),
+      [true, false],
+    )
+  })
+
+const publishing = (more: Partial<PublishingReport> = {}) => ({ job: 'j', published: 20, total: 40, ...more })
+const open = madeJobFacts(madeJob({ state: 'open' }))
+const resume = 'rowmill publish rows.csv --job j --pipeline p --brokers kafka:9092'
+const PUBLISHER: Record<string, [PipelineFacts, string, string, string | null]> = {
+  'one that publishes': [
+    madeFacts({ jobs: [open], reports: [[madeReport({ command: 'publish', publishing: publishing() }), 1]] }),
+    'publisher',
+    'row 20 is not published yet: rowmill publish on host (process 7) has published 20 of 40 rows',
+    null,
+  ],
+  'one that is silent': [
+    madeFacts({ jobs: [open], reports: [[madeReport({ command: 'publish', publishing: publishing() }), 40]] }),
+    'publisher-silent',
+    'row 20 is not published: rowmill publish on host (process 7) has not been heard of for 40 s',
+    resume,
+  ],
+  'one that ended': [
+    madeFacts({
+      jobs: [open],
+      reports: [[madeReport({ command: 'publish', publishing: publishing(), isLast: true }), 9]],
+    }),
+    'publisher-silent',
+    'row 20 is not published: rowmill publish on host (process 7) ended before the last row',
+    resume,
+  ],
+  'a run that is silent': [
+    madeFacts({ jobs: [open], reports: [[madeReport({ command: 'run', publishing: publishing() }), 40]] }),
+    'publisher-silent',
+    'row 20 is not published: rowmill run on host (process 7) has not been heard of for 40 s',
+    'rowmill run rows.csv OUT --classifier FILE',
+  ],
+  'one whose input cannot be read again': [
+    madeFacts({
+      jobs: [madeJobFacts(madeJob({ state: 'open', source: null }))],
+      reports: [[madeReport({ command: 'publish', publishing: publishing() }), 40]],
+    }),
+    'publisher-silent',
+    'row 20 is not published: rowmill publish on host (process 7) has not been heard of for 40 s',
+    'rowmill jobs cancel --job j --pipeline p --brokers kafka:9092',
+  ],
+}
+for (const [name, [facts, reason, text, command]] of Object.entries(PUBLISHER))
+  test(`what a job waits for: a publisher, ${name}`, () => {
+    const wait = waitOf(facts)
+    assert.deepEqual([wait.reason, wait.text, wait.row, wait.partition], [reason, text, 20, null])
+    assert.equal(viewOf(facts).help?.command ?? null, command)
+  })
+
+test('a publisher that nobody hears of is silent once nothing came for the stated time', () => {
+  const quiet = madeFacts({
+    jobs: [madeJobFacts(madeJob({ state: 'open' }), [])],
+    partitions: [0, 0].map(() => madePartition({ end: 0, committed: 0 })),
+  })
+  assert.equal(waitOf(quiet).reason, 'publisher-silent')
+  assert.equal(viewOf(quiet).phase, 'stalled')
+  const early = { ...quiet, stalledAfterMs: 200_000 }
+  assert.deepEqual([waitOf(early).reason, viewOf(early).phase], ['publisher', 'waiting'])
+})
+
+const collecting = (more: Partial<CollectingReport> = {}) => {
+  return { job: 'j', written: 30, rejected: 1, duplicates: 0, waiting: null, ...more }
+}
+const classified = madeJobFacts(madeJob(), [20, 20])
+const collect = 'rowmill collect OUT --job j --pipeline p --brokers kafka:9092'
+
+test('a classified job waits for its collector, and is complete when that has written everything', () => {
+  const of = (secondsAgo: number, isLast = false, more: Partial<CollectingReport> = {}) =>
+    viewOf(
+      madeFacts({
+        jobs: [classified],
+        reports: [[madeReport({ command: 'collect', collecting: collecting(more), isLast }), secondsAgo]],
+      }),
+    )
+  const seen = [of(1), of(40), of(1, true)].map(({ phase, waitsFor, help }) => [phase, waitsFor?.reason, help?.command])
+  assert.deepEqual(seen, [
+    ['writing', 'collector', undefined],
+    ['writing', 'collector-silent', collect],
+    ['writing', 'no-collector', collect],
+  ])
+  const done = of(1, true, { written: 39 })
+  assert.deepEqual([done.phase, done.waitsFor], ['complete', null])
+  assert.equal(viewOf(madeFacts({ jobs: [classified] })).phase, 'complete')
+})
+
+test('a job that failed says what to do if its classifier can be repaired, and nothing if it cannot continue', () => {
+  const failed = (code: string) =>
+    viewOf(
+      madeFacts({ jobs: [madeJobFacts(madeJob({ state: 'failed', reason: { code, place: null, message: 'm' } }))] }),
+    )
+  const { phase, waitsFor, help, failure } = failed('CLASSIFIER_FAILED')
+  assert.deepEqual([phase, waitsFor, failure?.code], ['failed', null, 'CLASSIFIER_FAILED'])
+  assert.equal(help?.command, 'rowmill rejects replay --job j --pipeline p --brokers kafka:9092')
+  assert.equal(failed('ROW_GAP').help, null)
+})
+
+test('while no broker answers, that is what every job waits for', () => {
+  const wait = waitOf({ ...madeFacts(), unreachableSince: NOW - 9000 })
+  assert.deepEqual([wait.reason, wait.since, wait.text], ['broker', NOW - 9000, 'no broker answers at kafka:9092'])
+})
