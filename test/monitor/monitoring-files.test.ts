@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dashboard } from '../../scripts/grafana-dashboard.ts'
+import { COMMANDS } from '../../src/cli/commands/index.ts'
+import { OPTIONS } from '../../src/options.ts'
 import { ALERTS, DASHBOARD, documentedMetrics, metricsIn, QUERIES, textOf } from './monitoring-files.ts'
 
 const METRICS = documentedMetrics()
@@ -68,4 +70,29 @@ test('each panel of the dashboard says what it shows, and the first one is about
     [],
   )
   assert.equal(panels[0]!.title, 'Jobs')
+})
+
+/** What is wrong with a call of rowmill. Null: nothing. */
+function faultOf(call: string): string | null {
+  const words = call
+    .replace(/^rowmill /, '')
+    .replaceAll(/\{\{.*?\}\}/g, 'X')
+    .split(' ')
+  const command = COMMANDS.find(({ name }) => `${words.join(' ')} `.startsWith(`${name} `))
+  if (!command) return `${call}: no command`
+  const flags = command.options.map(option => `--${OPTIONS[option].flag}`)
+  const unknown = words.filter(word => word.startsWith('--') && !flags.includes(word))
+  return unknown.length > 0 ? `${call}: no option ${unknown}` : null
+}
+
+test('every command that an alert or a panel names exists, with its options', () => {
+  const texts = [
+    ...ALERTS.map(({ annotations: { description } }) => description),
+    ...DASHBOARD.panels.map(({ description = '' }) => description),
+  ]
+  const calls = texts.flatMap(text => Array.from(text.matchAll(/"(rowmill [^"]*)"/g), ([, call]) => call!))
+  assert.ok(calls.length > 12)
+  assert.deepEqual(calls.map(faultOf).filter(Boolean), [])
+  assert.deepEqual(faultOf('rowmill statuses'), 'rowmill statuses: no command')
+  assert.deepEqual(faultOf('rowmill status --jobs X'), 'rowmill status --jobs X: no option --jobs')
 })
