@@ -242,12 +242,20 @@ test('an SDK that the user registers is used in every process', async t => {
 })
 
 test('without --tracing nothing of OpenTelemetry is loaded, and nothing of ours for it', async t => {
-  const NODE_OPTIONS = `--import ${join(import.meta.dirname, '../fixtures/says-what-it-loads.mjs')}`
-  const loads = ({ stderr }: { stderr: string }) =>
-    stderr.split('\n').filter(line => /^loaded .*(opentelemetry|src\/tracing)/.test(line))
   const receiver = await OtlpReceiver.start(t)
-  assert.notDeepEqual(loads(await traceRun(t, { ...receiver.env, NODE_OPTIONS })), [])
-  assert.deepEqual(loads(await traceRun(t, { ...receiver.env, NODE_OPTIONS, ROWMILL_TRACING: 'false' })), [])
+  const NODE_OPTIONS = `--import ${join(import.meta.dirname, '../fixtures/says-what-it-loads.mjs')}`
+  const loads = async (ROWMILL_TRACING: string) => {
+    const file = join(testFolder(t), 'loaded')
+    await traceRun(t, { ...receiver.env, NODE_OPTIONS, ROWMILL_TRACING, ROWMILL_TEST_LOADED: file })
+    const loaded = readFileSync(file, 'utf8').split('\n')
+    assert.ok(
+      loaded.some(url => url.endsWith('/src/work/worker.ts')),
+      'a worker says what it loads',
+    )
+    return loaded.filter(url => /opentelemetry|src\/tracing/.test(url))
+  }
+  assert.notDeepEqual(await loads('true'), [])
+  assert.deepEqual(await loads('false'), [])
 })
 
 test('a missing package is said before anything begins, with the command that installs it', async t => {
