@@ -56,6 +56,11 @@ export interface OpenJobOptions extends EventFormat {
   readonly brokerTimeout?: number
   /** What messages are compressed with on their way to the broker: none, gzip, snappy, lz4 or zstd. Default: none. */
   readonly compression?: Compression
+  /**
+   * Whether a row carries the OpenTelemetry trace that is active where `send` is called. The batch that classifies the row links to it,
+   * if the workers have --tracing. It needs `@opentelemetry/api`. Default: no.
+   */
+  readonly tracing?: boolean
   /** Told once when the broker stops answering, and once when it answers again. */
   readonly say?: Say
   /** Ends every wait with its reason. Rows that are not safe by then may be in the topic or not. */

@@ -3,6 +3,7 @@ import type { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Job, Values } from '../model.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { crashPoint } from '../support/crash-point.ts'
+import type { TraceHeaders } from '../tracing/spans.ts'
 import { encodeRows } from '../wire/codec.ts'
 import { rowBytes } from '../wire/packed-rows.ts'
 
@@ -18,6 +19,7 @@ const KEPT_ROWS = 1024
 interface OpenRow {
   /** Null once the row was sent. */
   values: Values | null
+  readonly headers: TraceHeaders | null
   readonly bytes: number
   acked: boolean
   readonly safe: Promise<number>
@@ -29,6 +31,8 @@ export interface EventPublisherOptions {
   /** The job, with the epoch of this producer and the seq it continues at. */
   readonly job: Pick<Job, 'id' | 'epoch' | 'from' | 'topic' | 'partitions' | 'blockRows'>
   readonly sender: PartitionSender
+  /** The headers of a row that the caller gives now. Default: rows have none. */
+  readonly traceHeaders?: (() => TraceHeaders | null) | null
   /** Reads `jobs` to its end. Resolves if no newer producer has the job, throws otherwise. */
   checkHeld(): Promise<void>
   /** Told that this producer has lost the job. A row that was not written is a hole, so no other row may follow. */
@@ -87,7 +91,9 @@ export class EventPublisher {
   send(values: Values): Promise<number> {
     if (this.#fault) return Promise.reject(this.#fault.error)
     const { promise, resolve, reject } = Promise.withResolvers<number>()
-    this.#rows.push({ values, bytes: ROW_BYTES + rowBytes(values), acked: false, safe: promise, resolve, reject })
+    const headers = this.#options.traceHeaders?.() ?? null
+    const bytes = ROW_BYTES + rowBytes(values)
+    this.#rows.push({ values, headers, bytes, acked: false, safe: promise, resolve, reject })
     this.#given++
     this.#hand()
     return promise
@@ -120,7 +126,7 @@ export class EventPublisher {
       this.#bytes += row.bytes
       const value = encodeRows({ job, epoch, from, seq, count: 1, line: null, lineSteps: null, rows })
       const to = { topic, partition: partitionOf(seq, this.#options.job) }
-      this.#options.sender.send(to, { key: job, value }).then(
+      this.#options.sender.send(to, { key: job, value, headers: row.headers }).then(
         () => this.#ack(row),
         error => this.#options.lost(error),
       )

@@ -17,6 +17,7 @@ import { crashPoint } from '../support/crash-point.ts'
 import type { Say } from '../support/say.ts'
 import { Teardown } from '../support/teardown.ts'
 import { uniqueName } from '../support/unique-name.ts'
+import type { TraceHeaders } from '../tracing/spans.ts'
 import { encodeEndOfInput } from '../wire/codec.ts'
 import { connectSdk } from './connection.ts'
 import { checkOptions, type OpenJobOptions } from './event-options.ts'
@@ -49,6 +50,9 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
   const chosen = checkOptions(options)
   const signal = options.signal ?? new AbortController().signal
   signal.throwIfAborted()
+  const traceHeaders = options.tracing
+    ? await import('../tracing/active-trace.ts').then(({ findActiveTrace }) => findActiveTrace())
+    : null
   const python = options.python ?? (process.env['ROWMILL_PYTHON'] || OPTIONS.python.fallback)
   const quotes = like === undefined ? [await quotesOption(python, say, signal)] : []
   const { kafka, partitions } = await connectSdk('rowmill-producer', { ...options, pipeline }, { role: 'publish', say })
@@ -80,7 +84,7 @@ export async function openJob(options: OpenJobOptions): Promise<EventJob> {
     })
     const held = await unlessAborted(takeOver(context, wanted), signal)
     const mostBytes = await longestRow(kafka, held.topic)
-    return await HeldEventJob.begin(context, held, { reader, mostBytes, close: () => teardown.close() })
+    return await HeldEventJob.begin(context, held, { reader, mostBytes, traceHeaders, close: () => teardown.close() })
   } catch (error) {
     await teardown.close()
     throw signal.aborted ? signal.reason : error
@@ -95,6 +99,8 @@ interface EventJobParts {
   readonly reader: Reader
   /** How long a row may be. */
   readonly mostBytes: number
+  /** The headers of a row that is sent now. Null: rows have none. */
+  readonly traceHeaders: (() => TraceHeaders | null) | null
   close(): Promise<void>
 }
 
@@ -155,6 +161,7 @@ class HeldEventJob implements EventJob {
     this.#publisher = new EventPublisher({
       job,
       sender: context.sender,
+      traceHeaders: parts.traceHeaders,
       checkHeld: async () => {
         await this.#checkHeld()
         this.#takeoverPoints.due()

@@ -22,7 +22,7 @@ const SDK = '@opentelemetry/sdk-node'
 /** Throws USAGE if the package is not installed. */
 export async function loadApi(): Promise<OpenTelemetry> {
   const path = find(API)
-  if (path === null) throw missing(`--tracing needs the package ${API}, which is not installed`)
+  if (path === null) throw missing(`OpenTelemetry traces need the package ${API}, which is not installed`)
   return load<OpenTelemetry>(path)
 }
 
@@ -35,7 +35,7 @@ export async function loadSdk(): Promise<NodeSdk> {
 export function findSdk(): string {
   const path = find(SDK)
   if (path !== null) return path
-  throw missing(`--tracing needs an SDK of OpenTelemetry: none is registered, and ${SDK} is not installed`)
+  throw missing(`OpenTelemetry traces need an SDK: none is registered, and ${SDK} is not installed`)
 }
 
 /** The project of the user comes first: what it registers is of its own copy of the packages. */

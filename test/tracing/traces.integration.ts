@@ -269,6 +269,9 @@ test('a missing package is said before anything begins, with the command that in
   ]) {
     const { code, stderr } = await rowmill([...command, '--tracing', '--brokers', brokers], { cwd: folder })
     assert.equal(code, 2, stderr)
-    assert.match(stderr, /--tracing needs .*npm install @opentelemetry\/api @opentelemetry\/sdk-node.* \[USAGE\]/)
+    assert.match(
+      stderr,
+      /OpenTelemetry traces need .*npm install @opentelemetry\/api @opentelemetry\/sdk-node.* \[USAGE\]/,
+    )
   }
 })
