@@ -89,7 +89,10 @@ const isTroubled = (job: JobView) => job.phase === 'stalled' || Boolean(troubleO
 const needsPerson = (job: JobView) => isOpen(job) && (job.phase === 'stalled' || troubleOf(job)?.tone === 'bad')
 
 function sentenceOf(job: JobView): Omit<Headline, 'job'> {
-  const { id, rows, waitsFor, help, movedAt, etaSeconds } = job
+  const { id, rows, waitsFor, movedAt } = job
+  const help = job.help && { why: asSentence(job.help.why), command: job.help.command }
+  // At a standstill the time to the end says nothing.
+  const etaSeconds = job.rate.now > 0 ? job.etaSeconds : null
   const trouble = troubleOf(job)
   if (isOpen(job) && trouble)
     return {
@@ -98,11 +101,11 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       since: waitsFor!.since ?? movedAt,
       isOver: false,
       etaSeconds: null,
-      detail: waitsFor!.text,
+      detail: asSentence(waitsFor!.text),
       help,
     }
-  const still = { since: null, isOver: false, etaSeconds: null, detail: waitsFor?.text ?? null, help }
-  const moving = { ...still, tone: 'good', etaSeconds, detail: waitsFor?.text ?? 'Nothing holds it up.' } as const
+  const still = { since: null, isOver: false, etaSeconds: null, detail: waitsFor && asSentence(waitsFor.text), help }
+  const moving = { ...still, tone: 'good', etaSeconds, detail: still.detail ?? 'Nothing holds it up.' } as const
   switch (job.phase) {
     case 'stalled':
       return {
@@ -143,6 +146,12 @@ function sentenceOf(job: JobView): Omit<Headline, 'job'> {
       return { ...moving, sentence: `Job ${id} is running: ${share ?? 'its rows are being classified'}.` }
     }
   }
+}
+
+/** The view has clauses; the page has sentences. */
+export function asSentence(clause: string): string {
+  const text = clause.charAt(0).toUpperCase() + clause.slice(1)
+  return /[.:!?]$/.test(text) ? text : `${text}.`
 }
 
 const inPartition = ({ partition }: WaitView) => (partition === null ? '' : ` in partition ${partition}`)

@@ -1,7 +1,7 @@
 import type { BatchStage, StageSeconds } from '../../reports/report.ts'
 import { printable } from '../../support/printable.ts'
 import type { EventView, JobView, PartitionView, PipelineView, ProcessView, WorkerView } from '../../watch/view.ts'
-import { type Headline, headlineOf, isOpen, jobOfInterest, othersInTrouble } from './headline.ts'
+import { asSentence, type Headline, headlineOf, isOpen, jobOfInterest, othersInTrouble } from './headline.ts'
 import type { HistoryPoints } from './history.ts'
 
 /** One line of the list of jobs. */
@@ -76,7 +76,7 @@ export function pageStateOf(view: PipelineView | null, wanted: string | null): P
     workersLeftOut: Math.max(0, workers.length - MOST_WORKERS),
     processes: view?.processes ?? [],
     time: timeOf(workers),
-    events: view?.events ?? [],
+    events: (view?.events ?? []).map(event => ({ ...event, text: asSentence(event.text) })),
   }
 }
 

@@ -35,7 +35,7 @@ test('the sentence says what the job waits for, by the reason', () => {
 })
 
 test('a trouble has a moment, the whole story and the command that helps', () => {
-  const help = { why: 'Start one:', command: 'rowmill work' }
+  const help = { why: 'start one:', command: 'rowmill work' }
   const job = aJob({ phase: 'stalled', waitsFor: waits('no-worker'), help })
   assert.deepEqual(headlineOf(aView(), job), {
     ...{
@@ -44,7 +44,7 @@ test('a trouble has a moment, the whole story and the command that helps', () =>
       sentence: 'Job orders waits for a worker: none is running.',
       since: MADE_AT - 14_000,
     },
-    ...{ isOver: false, etaSeconds: null, detail: 'The whole story.', help },
+    ...{ isOver: false, etaSeconds: null, detail: 'The whole story.', help: { ...help, why: 'Start one:' } },
   })
 })
 
@@ -72,7 +72,8 @@ test('each phase has a sentence', () => {
 test('a job that runs says until when, and that nothing holds it up', () => {
   const { since, etaSeconds, detail } = headlineOf(aView(), aJob({ etaSeconds: 50 }))
   assert.deepEqual([since, etaSeconds, detail], [null, 50, 'Nothing holds it up.'])
-  assert.equal(headlineOf(aView(), aJob({ waitsFor: waits('queued') })).detail, 'The whole story.')
+  assert.equal(headlineOf(aView(), aJob({ waitsFor: waits('queued', { text: 'row 5 waits' }) })).detail, 'Row 5 waits.')
+  assert.equal(headlineOf(aView(), aJob({ etaSeconds: 13_000, rate: { now: 0, average: 8 } })).etaSeconds, null)
 })
 
 test('before the first look, without a job and without a broker it says so', () => {

@@ -45,7 +45,7 @@ test('the first event has everything; a later one has what changed', async () =>
     message.jobs!.map(({ id }) => id),
     ['b'],
   )
-  assert.deepEqual(message.events, [event])
+  assert.deepEqual(message.events, [{ ...event, text: 'Moved.' }])
 })
 
 test('there is at most one event a second, and the last view is never dropped', async () => {

@@ -28,8 +28,9 @@ class WorkerRow {
     setText(this.#place, pid === null ? host : `${host}, pid ${pid}`)
     setText(this.#state, stateOf(worker))
     showText(this.#batch, batchOf(worker))
-    setText(this.#rate, process === null ? '\u2013' : rate(rowsPerSecond))
-    setText(this.#rows, process === null ? '\u2013' : number(rows))
+    const isKnown = process !== null || rows > 0
+    setText(this.#rate, isKnown ? rate(rowsPerSecond) : '\u2013')
+    setText(this.#rows, isKnown ? number(rows) : '\u2013')
     const notes = [restarts ? counted(restarts, 'restart') : null, rejected ? `${number(rejected)} rejected` : null]
     showText(this.#restarts, notes.filter(Boolean).join(', '))
   }
