@@ -7,8 +7,9 @@ import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { stripVTControlCharacters } from 'node:util'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
-import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { BIN, rowmill, startProgram, startRowmill, testFolder } from '../helpers/cli.ts'
 import { placeForRuns, waitingRun } from '../helpers/kept-runs.ts'
+import { python } from '../helpers/python.ts'
 import { until } from '../helpers/until.ts'
 import { waitingClassifier } from '../helpers/waiting-classifier.ts'
 
@@ -153,6 +154,35 @@ test('--follow -o json prints an object a second, and ends with the exit code of
     .map(line => JSON.parse(line))
   assert.deepEqual([code, lines[0].exit, lines.at(-1).exit], [0, 7, 0])
   assert.ok(lines.every(({ jobs }) => jobs.length === 1))
+})
+
+test('on a terminal it draws on the second screen, within its size, and gives the first back at Ctrl-C and at the end', async t => {
+  const { env, classifier, publish, work } = await place(t)
+  await publish('orders')
+  const onTerminal = (columns: number, keys: string) => {
+    const size = [String(columns), '24']
+    const script = join(import.meta.dirname, '../fixtures/in_a_terminal.py')
+    const command = [process.execPath, BIN, 'status', 'orders', '--follow']
+    return startProgram(python, [script, ...size, 'job orders', keys, ...command], { env: { ...env, TERM: 'xterm' } })
+  }
+  const interrupted = await onTerminal(40, '\u0003').finished
+  assert.equal(interrupted.code, 130, interrupted.stdout)
+  const [drawn, after] = interrupted.stdout.split('\u001b[?7h\u001b[?25h\u001b[?1049l') as [string, string]
+  assert.ok(drawn.startsWith('\u001b[?1049h'))
+  const lines = stripVTControlCharacters(drawn).split(/[\r\n]+|\^C/)
+  const isCommand = (line: string) => line.startsWith('rowmill work ') // it is one line for whoever copies it
+  assert.deepEqual(
+    lines.filter(line => line.length > 40 && !isCommand(line)),
+    [],
+  )
+  assert.match(after, /rowmill: interrupted by SIGINT /)
+
+  const following = onTerminal(80, '')
+  writeFileSync(classifier.go, '')
+  work()
+  const { code, stdout } = await following.finished
+  assert.equal(code, 0, stdout)
+  assert.match(stripVTControlCharacters(stdout.split('\u001b[?1049l')[1]!), /^job orders is complete\r\n/)
 })
 
 test('status in another terminal finds the run, follows it to its end, and says how to resume one that was killed', async t => {

@@ -91,7 +91,12 @@ function toneOf(job: JobView): TextLine['tone'] {
 }
 
 function describeOpening({ at, pipeline, brokers }: PipelineView, { openedAt, by }: JobView): string {
-  return `opened ${moment(openedAt)}, ${since(openedAt, at)} ago, by ${by}; pipeline ${pipeline} at ${brokers}`
+  return `opened ${moment(openedAt)}, ${since(openedAt, at)} ago, by ${opener(by)}; pipeline ${pipeline} at ${brokers}`
+}
+
+/** `publish vm/4711/0a1b2c` is a process of that machine. */
+function opener(by: string): string {
+  return by.replace(/ ([^/ ]+)\/\S+$/, ' on $1')
 }
 
 function describeReason(job: JobView, width: number): TextLine[] {

@@ -39,7 +39,7 @@ function cellsOf({ partition, lagRows, lagSeconds, rowsPerSecond, owner, blocks 
     lagRows === null ? '' : rowCount(lagRows),
     lagSeconds ? `oldest ${duration(lagSeconds)}` : '',
     speed(rowsPerSecond),
-    owner ?? 'no worker',
+    owner ?? (rowsPerSecond > 0 ? '' : 'no worker'),
     blocks ? 'the output waits for it' : '',
   ]
 }

@@ -24,8 +24,8 @@ export interface StatusDisplay {
   /** Whether it has a terminal for itself until `close`. */
   readonly isScreen: boolean
   show(view: PipelineView): void
-  /** Gives the terminal back, with the last view on it. May be called again. */
-  close(): void
+  /** Gives the terminal back, with the last view on it if `leavesView`. May be called again. */
+  close(leavesView: boolean): void
 }
 
 /** Prints one view. */
@@ -48,7 +48,7 @@ function printLines(lines: readonly TextLine[]): void {
 function linesOf(view: PipelineView, { job, all, note }: Shown): TextLine[] {
   const width = widthOf()
   const lines = describeStatus(view, job, { width, all })
-  return note === null ? lines : [...lines, ...wrapped(note, width)]
+  return note === null ? lines : [...lines, { text: '', tone: 'plain' }, ...wrapped(note, width)]
 }
 
 function widthOf(): number {
@@ -109,13 +109,13 @@ class OnTerminal implements StatusDisplay {
     this.#draw()
   }
 
-  close(): void {
+  close(leavesView: boolean): void {
     process.stdout.off('resize', this.#draw)
     process.off('exit', this.#leave)
     process.off('SIGTSTP', this.#suspend)
     process.off('SIGCONT', this.#draw)
     this.#leave()
-    if (this.#view !== null) printLines(linesOf(this.#view, this.#shown()))
+    if (this.#view !== null && leavesView) printLines(linesOf(this.#view, this.#shown()))
     this.#view = null
   }
 }

@@ -5,8 +5,10 @@ const ESC = '\u001b['
 const OPEN = `${ESC}?1049h${ESC}?25l${ESC}?7l`
 const CLOSE = `${ESC}?7h${ESC}?25h${ESC}?1049l`
 /** A terminal that knows these shows a frame only when it is whole. */
-const FRAME = [`${ESC}?2026h${ESC}H`, `${ESC}J${ESC}?2026l`] as const
-const END_OF_LINE = `${ESC}K`
+const FRAME = [`${ESC}?2026h${ESC}H`, `${ESC}?2026l`] as const
+/** Before a text, because after one that ends at the edge of the screen they would erase its last character. */
+const CLEAR_LINE = `${ESC}K`
+const CLEAR_REST = `${ESC}J`
 const MARKS: Readonly<Record<Tone, string>> = { plain: '', title: '1', bad: '1;31', good: '1;32', command: '36' }
 
 /** What the screen needs of standard output. */
@@ -37,8 +39,9 @@ export class StatusScreen {
   /** Takes the screen if this is the first time, or the first after `close`. */
   show(lines: readonly TextLine[]): void {
     const [begin, end] = FRAME
-    const texts = fitting(lines, this.#out).map(line => `${written(line)}${END_OF_LINE}`)
-    this.#out.write(`${this.#isOpen ? '' : OPEN}${begin}${texts.join('\r\n')}${end}`)
+    const { shown, height } = fitting(lines, this.#out)
+    const below = height < this.#out.rows ? `\r\n${CLEAR_REST}` : ''
+    this.#out.write(`${this.#isOpen ? '' : OPEN}${begin}${shown.map(written).join('\r\n')}${below}${end}`)
     this.#isOpen = true
   }
 
@@ -49,23 +52,22 @@ export class StatusScreen {
   }
 }
 
-/** The lines that the screen has room for. The last one says how many there are besides. */
-function fitting(lines: readonly TextLine[], { columns, rows }: ScreenOutput): TextLine[] {
-  const heights = lines.map(({ text, tone }) =>
-    tone === 'command' ? Math.max(1, Math.ceil(text.length / columns)) : 1,
+/** The lines that the screen has room for, and how many of its rows they take. The last one says how many there are besides. */
+function fitting(lines: readonly TextLine[], { columns, rows }: ScreenOutput): { shown: TextLine[]; height: number } {
+  const heightOf = ({ text, tone }: TextLine) =>
+    tone === 'command' ? Math.max(1, Math.ceil(text.length / columns)) : 1
+  const ends: number[] = []
+  for (const line of lines) ends.push((ends.at(-1) ?? 0) + heightOf(line))
+  const height = ends.at(-1) ?? 0
+  if (height <= rows) return { shown: [...lines], height }
+  const shown = lines.slice(
+    0,
+    ends.findIndex(end => end >= rows),
   )
-  const total = heights.reduce((sum, height) => sum + height, 0)
-  if (total <= rows) return [...lines]
-  let used = 1 // for the line that says so
-  const end = heights.findIndex(height => {
-    used += height
-    return used > rows
-  })
-  const shown = lines.slice(0, end)
-  const more = `... ${counted(lines.length - shown.length, 'more line')}: a taller window has room for them`
-  return [...shown, { text: more, tone: 'plain' }]
+  const more: TextLine = { text: `... ${counted(lines.length - shown.length, 'more line')}`, tone: 'plain' }
+  return { shown: [...shown, more], height: (ends[shown.length - 1] ?? 0) + 1 }
 }
 
 function written(line: TextLine): string {
-  return line.tone === 'command' ? `${ESC}?7h${marked(line)}${ESC}?7l` : marked(line)
+  return line.tone === 'command' ? `${CLEAR_REST}${ESC}?7h${marked(line)}${ESC}?7l` : `${CLEAR_LINE}${marked(line)}`
 }

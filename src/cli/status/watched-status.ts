@@ -76,11 +76,11 @@ export class WatchedStatus {
     const ends = [following, failing, this.#untilRunIsOver(signal)]
     try {
       const news = await Promise.race(ends)
-      display.close()
+      display.close(news === null)
       return news === null ? exitOf(this.#view!, this.#job) : this.#tell(news)
     } finally {
       over.abort()
-      display.close()
+      display.close(true)
       for (const end of ends) end.catch(() => {}) // the first one counts
     }
   }

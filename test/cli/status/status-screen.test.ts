@@ -15,7 +15,7 @@ function terminal(columns: number, rows: number) {
 /** The lines of the last frame, without what moves the cursor or marks them. */
 function lastFrame({ written }: ReturnType<typeof terminal>): string[] {
   const frame = written.at(-1)!.split('\u001b[H')[1]!
-  return stripVTControlCharacters(frame).split('\r\n')
+  return stripVTControlCharacters(frame).replace(/\r\n$/, '').split('\r\n')
 }
 
 test('it draws on the second screen of the terminal, each frame over the last one, and gives the first back', () => {
@@ -26,8 +26,8 @@ test('it draws on the second screen of the terminal, each frame over the last on
   screen.close()
   screen.close()
   assert.deepEqual(out.written, [
-    '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[?2026h\u001b[Hone\u001b[K\r\ntwo\u001b[K\u001b[J\u001b[?2026l',
-    '\u001b[?2026h\u001b[Hthree\u001b[K\u001b[J\u001b[?2026l',
+    '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[?2026h\u001b[H\u001b[Kone\r\n\u001b[Ktwo\r\n\u001b[J\u001b[?2026l',
+    '\u001b[?2026h\u001b[H\u001b[Kthree\r\n\u001b[J\u001b[?2026l',
     '\u001b[?7h\u001b[?25h\u001b[?1049l',
   ])
   screen.show(plain('again'))
@@ -39,7 +39,7 @@ test('lines that do not fit are counted, so that nothing scrolls', () => {
   new StatusScreen(out).show(plain('1', '2', '3', '4'))
   assert.deepEqual(lastFrame(out), ['1', '2', '3', '4'])
   new StatusScreen(out).show(plain('1', '2', '3', '4', '5'))
-  assert.deepEqual(lastFrame(out), ['1', '2', '3', '... 2 more lines: a taller window has room for them'])
+  assert.deepEqual(lastFrame(out), ['1', '2', '3', '... 2 more lines'])
 })
 
 test('a command stays one line for whoever copies it, and takes as many rows as it needs', () => {
@@ -49,7 +49,7 @@ test('a command stays one line for whoever copies it, and takes as many rows as 
   assert.deepEqual(lastFrame(out), ['1', command.text])
   assert.ok(out.written[0]!.includes(`\u001b[?7h${marked(command)}\u001b[?7l`))
   new StatusScreen(out).show([...plain('1', '2'), command])
-  assert.deepEqual(lastFrame(out), ['1', '2', '... 1 more line: a taller window has room for them'])
+  assert.deepEqual(lastFrame(out), ['1', '2', '... 1 more line'])
 })
 
 test('NO_COLOR leaves the marks out', () => {
