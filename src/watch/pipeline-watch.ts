@@ -14,6 +14,8 @@ import { Timeline } from './timeline.ts'
 import type { PipelineView, ViewSource } from './view.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
+/** A message that waits longer may be behind an open transaction. It is looked for so often at most. */
+const HELD_UP_MS = 3000
 /** A look that takes longer shows that the broker does not answer. */
 const LATE_MS = 3000
 
@@ -63,6 +65,8 @@ export class PipelineWatch implements ViewSource {
   #looking: Promise<void> | null = null
   #running: Promise<void> | null = null
   #answeredAt = 0
+  /** When it last looked for open transactions. */
+  #transactionsAt = Number.NEGATIVE_INFINITY
   #unreachableSince: number | null = null
   #latest: PipelineView | null = null
 
@@ -227,8 +231,25 @@ export class PipelineWatch implements ViewSource {
       const before = this.#partitions.get(key)
       const oldestAt = committed >= end ? null : oldest.has(key) ? oldest.get(key)! : (before?.oldestAt ?? null)
       const grewAt = before && before.end < end ? now : (before?.grewAt ?? null)
-      this.#partitions.set(key, { end, committed, oldestAt, grewAt, openTransaction: null })
+      const openTransaction = committed < end ? (before?.openTransaction ?? null) : null
+      this.#partitions.set(key, { end, committed, oldestAt, grewAt, openTransaction })
     }
+    await this.#noteTransactions(session, rows)
+  }
+
+  /** Where rows have waited for long, looks whether an open transaction holds them up. */
+  async #noteTransactions(session: WatchSession, rows: PipelineOffsets['rows']): Promise<void> {
+    const isStuck = ({ topic, partition, offset, committed }: PipelineOffsets['rows'][number]) => {
+      const { oldestAt = null } = this.#at(topic, partition) ?? {}
+      return committed < offset && (oldestAt === null || this.#now - oldestAt > HELD_UP_MS)
+    }
+    const stuck = rows.filter(isStuck)
+    if (stuck.length === 0 || this.#time.now() - this.#transactionsAt < HELD_UP_MS) return
+    this.#transactionsAt = this.#time.now()
+    const open = await session.openTransactions(stuck)
+    const begins = new Map(open.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+    for (const [key, facts] of this.#partitions)
+      this.#partitions.set(key, { ...facts, openTransaction: begins.get(key) ?? null })
   }
 
   #isTallied({ id }: Job): boolean {

@@ -3,7 +3,7 @@ import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { type PipelineTopics, rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import type { Time } from '../support/clock.ts'
-import { type FollowedTopic, TopicFollower } from './topic-follower.ts'
+import { TopicFollower } from './topic-follower.ts'
 
 /** How often it asks whether topics got more partitions. */
 const METADATA_MS = 30_000
@@ -27,18 +27,24 @@ export interface PipelineOffsets {
 export class WatchSession {
   readonly jobs: JobLog
   readonly results: TopicFollower
-  /** Null: the pipeline has no such topic. */
-  readonly #reports: TopicFollower | null
+  /** Null: the pipeline has no such topic so far. */
+  #reports: TopicFollower | null
+  readonly #connection: PipelineConnection
+  readonly #takers: SessionTakers
+  /** Tells where open transactions begin. Most watches never need it. */
+  #stable: Promise<Reader> | null = null
   readonly #topics: PipelineTopics
   readonly #rowTopics: readonly string[]
   readonly #log: Reader
   readonly #group: GroupOffsets
-  readonly #closers: readonly Closer[]
+  readonly #closers: Closer[]
   readonly #time: Time
   #askedAt: number
 
-  private constructor(topics: PipelineTopics, parts: SessionParts, time: Time) {
-    this.#topics = topics
+  private constructor(parts: SessionParts) {
+    this.#topics = parts.topics
+    this.#connection = parts.connection
+    this.#takers = parts.takers
     this.#rowTopics = parts.rowTopics
     this.jobs = parts.jobs
     this.results = parts.results
@@ -46,8 +52,8 @@ export class WatchSession {
     this.#log = parts.log
     this.#group = parts.group
     this.#closers = parts.closers
-    this.#time = time
-    this.#askedAt = time.now()
+    this.#time = parts.time
+    this.#askedAt = parts.time.now()
   }
 
   /** Throws what a reader throws if the pipeline cannot be read. */
@@ -65,17 +71,14 @@ export class WatchSession {
     const opening = [
       opened(JobLog.open(kafka, pipeline, say)),
       opened(TopicFollower.open(connection, { topic: topics.results, time, take: takers.results })),
-      there.has(topics.reports)
-        ? opened(
-            openReports(connection, { topic: topics.reports, time, take: (_, message) => takers.reports(message) }),
-          )
-        : null,
+      there.has(topics.reports) ? opened(openReports(connection, topics.reports, { takers, time })) : null,
       opened(kafka.reader([...lanes, topics.results])),
       opened(kafka.groupOffsets(workersGroup(pipeline), lanes)),
     ] as const
     try {
       const [jobs, results, reports, log, group] = await Promise.all(opening)
-      return new WatchSession(topics, { rowTopics: lanes, jobs, results, reports, log, group, closers }, time)
+      const parts = { jobs, results, reports, log, group, closers }
+      return new WatchSession({ ...parts, connection, takers, topics, rowTopics: lanes, time })
     } catch (error) {
       await Promise.allSettled(opening)
       await closeAll(closers)
@@ -88,7 +91,7 @@ export class WatchSession {
     const now = this.#time.now()
     if (now - this.#askedAt > METADATA_MS) {
       this.#askedAt = now
-      await this.#log.partitionsNow(this.#topics.results)
+      await Promise.all([this.#log.partitionsNow(this.#topics.results), this.#lookForReports()])
     }
     const { results } = this.#topics
     const rows = this.#rowTopics.flatMap(topic => this.#partitionsOf(topic))
@@ -121,6 +124,18 @@ export class WatchSession {
     return offsets.map(({ topic, partition }) => found.get(`${topic}/${partition}`) ?? null)
   }
 
+  /**
+   * Of these partitions, each with where its log ended a moment ago: those where an open transaction of another producer holds up
+   * messages, with the offset at which it begins.
+   */
+  async openTransactions(partitions: readonly PartitionOffset[]): Promise<PartitionOffset[]> {
+    if (partitions.length === 0) return []
+    this.#stable ??= this.#openStable()
+    const readable = await (await this.#stable).offsets(partitions, 'end')
+    const ends = new Map(partitions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+    return readable.filter(({ topic, partition, offset }) => offset < ends.get(`${topic}/${partition}`)!)
+  }
+
   /** Resolves when the reports that are there now are taken. */
   async reportsRead(): Promise<void> {
     await this.#reports?.untilRead(await this.#reports.ends())
@@ -128,6 +143,21 @@ export class WatchSession {
 
   close(): Promise<void> {
     return closeAll(this.#closers)
+  }
+
+  /** An older pipeline gets the topic from the first command that reports. */
+  async #lookForReports(): Promise<void> {
+    const { reports: topic } = this.#topics
+    if (this.#reports !== null || !(await topicsThere(this.#connection, this.#topics)).has(topic)) return
+    this.#reports = await openReports(this.#connection, topic, { takers: this.#takers, time: this.#time })
+    this.#closers.push(this.#reports)
+  }
+
+  async #openStable(): Promise<Reader> {
+    const options = { stableEnds: true, operation: 'Describe' } as const
+    const reader = await this.#connection.kafka.reader(this.#rowTopics, options)
+    this.#closers.push(reader)
+    return reader
   }
 
   #partitionsOf(topic: string) {
@@ -140,13 +170,17 @@ interface Closer {
 }
 
 interface SessionParts {
+  readonly connection: PipelineConnection
+  readonly takers: SessionTakers
+  readonly topics: PipelineTopics
+  readonly time: Time
   readonly rowTopics: readonly string[]
   readonly jobs: JobLog
   readonly results: TopicFollower
   readonly reports: TopicFollower | null
   readonly log: Reader
   readonly group: GroupOffsets
-  readonly closers: readonly Closer[]
+  readonly closers: Closer[]
 }
 
 async function topicsThere({ kafka }: PipelineConnection, { bulk, reports }: PipelineTopics) {
@@ -158,8 +192,13 @@ async function topicsThere({ kafka }: PipelineConnection, { bulk, reports }: Pip
   }
 }
 
-async function openReports(connection: PipelineConnection, reports: FollowedTopic): Promise<TopicFollower> {
-  const follower = await TopicFollower.open(connection, reports)
+async function openReports(
+  connection: PipelineConnection,
+  topic: string,
+  { takers, time }: { readonly takers: SessionTakers; readonly time: Time },
+): Promise<TopicFollower> {
+  const take = (_: number, message: Message) => takers.reports(message)
+  const follower = await TopicFollower.open(connection, { topic, time, take })
   try {
     await follower.beginAtStart()
     return follower

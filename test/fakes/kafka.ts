@@ -48,6 +48,9 @@ export class FakeCluster {
   /** Called before each fetch. It may wait, or throw the answer of the broker. */
   onFetch: (offsets: readonly PartitionOffset[]) => Promise<void> = async () => {}
 
+  /** Called before a reader asks where logs begin or end. It may wait, or throw the answer of the broker. */
+  onOffsets: () => Promise<void> = async () => {}
+
   /** A client with its own connections to the cluster, as one process has. */
   client(settings: Partial<KafkaSettings> = {}): FakeKafka {
     return new FakeKafka(this, { brokers: ['fake:9092'], clientId: 'test', ...settings })

@@ -69,6 +69,7 @@ export class FakeReader implements Public<Reader> {
 
   async offsets(wanted: readonly TopicPartition[], which: 'start' | 'end'): Promise<PartitionOffset[]> {
     this.#check()
+    await this.#client.cluster.onOffsets()
     return wanted.map(({ topic, partition }) => {
       const log = this.#client.cluster.log({ topic, partition })
       if (!log) throw unusable({ topic, partition })

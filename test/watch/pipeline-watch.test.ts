@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { encodeReport } from '../../src/reports/report-text.ts'
 import { PipelineWatch, type PipelineWatchOptions } from '../../src/watch/pipeline-watch.ts'
 import type { JobView, PipelineView } from '../../src/watch/view.ts'
+import type { Transaction } from '../fakes/partition-log.ts'
 import { fakePipeline } from '../fakes/pipeline.ts'
 import { Exclaimer, numbered } from '../helpers/exclaimer.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
 import { until } from '../helpers/until.ts'
+import { madeWorker, workersReport } from './made-facts.ts'
 
 const LAYOUT = { partitions: 3, blockRows: 5 }
 
@@ -99,4 +103,62 @@ test('a worker of the group is seen with its partitions, and as the owner of the
   for (const { owner } of only(view).partitions) assert.equal(owner, view.workers[0]!.name)
   hold.resolve()
   await worker.drain()
+})
+
+test('an open transaction of another producer is what a job waits for, until it ends', async t => {
+  const { running, watch, log } = await watched(t, { wallClock: () => Date.now() + 10_000 })
+  await running.work(new Exclaimer())
+  const foreign: Transaction = { state: 'open' }
+  log('rows', 0).append([{ key: null, value: Buffer.from('foreign') }], foreign)
+  await running.publish('j', [numbered(31)])
+  const watching = watch()
+  await until('others are classified', async () => only(await watching.look()).rows.classified === 20)
+  const { waitsFor, partitions } = only(await watching.look())
+  assert.deepEqual([waitsFor!.reason, waitsFor!.row, waitsFor!.partition], ['open-transaction', 0, 0])
+  assert.match(waitsFor!.text, /a transaction open in p\.rows\[0\] at offset 0/)
+  assert.ok(partitions[0]!.blocks)
+  log('rows', 0).finish(foreign, 'aborted')
+  await until('the job is complete', async () => only(await watching.look()).phase === 'complete')
+})
+
+test('reports of the commands of a pipeline say who publishes, and what the workers do', async t => {
+  const { running, watch, log } = await watched(t)
+  await running.publish('j', [numbered(31)])
+  const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 0, rows: 5, seconds: 1 }
+  const at = Date.now()
+  log('reports').append([{ key: null, value: Buffer.from('no report') }])
+  log('reports').append([{ key: null, value: encodeReport(workersReport([madeWorker({ batch })], { startedAt: at })) }])
+  const { workers, processes, jobs } = await watch().look()
+  assert.deepEqual([workers[0]!.name, workers[0]!.state, processes[0]!.state], ['host-7-1', 'busy', 'running'])
+  assert.equal(jobs[0]!.topic, 'p.rows')
+  assert.equal(jobs[0]!.waitsFor!.reason, 'classifying')
+})
+
+test('views go on through an outage, say since when no broker answers, and recover by themselves', async t => {
+  const time = new ManualTime().runs(t)
+  const { running, watch, cluster } = await watched(t, { time })
+  await running.publish('j', [numbered(31)])
+  const watching = watch()
+  const ended = watching.start()
+  const views: PipelineView[] = []
+  watching.subscribe(view => void views.push(view))
+  const last = () => views.at(-1)
+  await until('a first view', () => last() !== undefined)
+  const back = gate()
+  cluster.onOffsets = () => back.promise
+  t.after(() => back.resolve())
+  await until('the outage is seen', () => last()!.unreachableSince !== null)
+  assert.ok(last()!.jobs.every(({ waitsFor }) => waitsFor?.reason === 'broker'))
+  back.resolve()
+  const worker = await running.work(new Exclaimer())
+  await until('the job is complete', () => last()!.jobs[0]!.phase === 'complete')
+  assert.equal(last()!.unreachableSince, null)
+  const kinds = last()!.events.map(({ kind }) => kind)
+  assert.ok(
+    kinds.indexOf('broker-lost') >= 0 && kinds.indexOf('broker-lost') < kinds.indexOf('broker-back'),
+    kinds.join(),
+  )
+  await worker.drain()
+  await watching.close()
+  await ended
 })
