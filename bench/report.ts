@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { promisify } from 'node:util'
 import { KAFKA_VERSION } from '../src/broker/jvm/broker-files.ts'
-import { version } from '../src/cli/version.ts'
+import { version } from '../src/support/version.ts'
 import type { Section } from './part.ts'
 import type { Usage } from './process-tree.ts'
 

@@ -4,6 +4,7 @@ import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
 import { newJobId } from './pipeline/new-job-id.ts'
 import { digestOf } from './pipeline/source-identity.ts'
 import { FIRST_ROWS } from './probe/sample.ts'
+import type { CollectingReport } from './reports/report.ts'
 import { ProgressSum } from './run/progress-sum.ts'
 import type { FlowParts } from './run/run-flow.ts'
 import {
@@ -14,6 +15,7 @@ import {
   type UnfinishedRun,
 } from './run/run-options.ts'
 import { RunProbe } from './run/run-probe.ts'
+import { reportRun } from './run/run-reports.ts'
 import { openRunTopics, type RunTopics } from './run/run-topics.ts'
 import { unlessAborted } from './support/abort.ts'
 import { Teardown } from './support/teardown.ts'
@@ -54,6 +56,11 @@ export async function run(given: RunOptions): Promise<RunReport> {
     const opening = openRunTopics(options, names, { signal, workers: starting.wanted, launched })
     const keep = () => isOpen && options.onOpen !== null && mayResume(failure, options)
     teardown.add(() => opening.then(topics => topics.close(keep())).catch(() => {})) // a broker that died was thrown below
+    let collecting = (): CollectingReport | null => null
+    const reports = opening.then(topics => {
+      return reportRun({ topics, job, progress, supervisor, say, collecting: () => collecting() })
+    })
+    teardown.add(() => reports.then(({ close }) => close()).catch(() => {})) // without a broker there are none
     teardown.add(() => supervisor.close(failure === null ? 'drain' : 'kill'))
     teardown.add(() => probe.close())
     stopWith(stop, supervisor, opening)
@@ -81,8 +88,11 @@ export async function run(given: RunOptions): Promise<RunReport> {
       if (topics.keepsData)
         await options.onOpen?.({ job, pipeline, sourceDigest: digestOf(header.options), keptIn: topics.keptIn })
     }
+    const onCollect = (look: () => CollectingReport) => {
+      collecting = look
+    }
     const flowIn = (tracing: PipelineTracing | null) => {
-      const parts = { job, topics, header, runtime, progress, probe, onOpen }
+      const parts = { job, topics, header, runtime, progress, probe, onOpen, onCollect }
       const flow = startFlow({ ...context, tracing }, options, parts)
       teardown.add(() => Promise.allSettled(flow))
       return unlessAborted(Promise.all(flow), signal)
@@ -132,6 +142,7 @@ function superviseWorkers(
     say,
     probe: Math.min(options.probe, FIRST_ROWS),
     judge: probe.ofWorkers,
+    reports: true,
     signal,
     onOutput: (text, facts) => options.onOutput(text, facts),
     onStderr: options.onStderr,

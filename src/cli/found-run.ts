@@ -9,9 +9,9 @@ import { keptFiles, keptFolder, runFilesIn } from '../broker/kept/kept-folder.ts
 import type { ClientInput } from '../options.ts'
 import { isAlive, type ProcessIdentity } from '../support/process-identity.ts'
 import { commandLine } from '../support/shell.ts'
+import { version } from '../support/version.ts'
 import { RunFile, type SavedRun } from './run-file.ts'
 import type { RunValues } from './run-options.ts'
-import { version } from './version.ts'
 
 /** A run that is not complete, as its file says. */
 export interface FoundRun {

@@ -4,7 +4,7 @@ import { startsOwn } from '../broker/kept/kept-broker.ts'
 import { keptFolder } from '../broker/kept/kept-folder.ts'
 import type { KeptPlace, UnfinishedRun } from '../run/run-options.ts'
 import type { Say } from '../support/say.ts'
-import { version } from './version.ts'
+import { version } from '../support/version.ts'
 
 /**
  * The longest IN whose rows go to a broker that other runs use. A longer one gets its own broker with its topics beside OUT:

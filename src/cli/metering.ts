@@ -1,8 +1,8 @@
 import type { Meter } from '../monitor/meter.ts'
 import type { OptionValues } from '../options.ts'
 import type { Say } from '../support/say.ts'
+import { version } from '../support/version.ts'
 import { openMonitorServer, SERVER_OPTIONS } from './monitor-server.ts'
-import { version } from './version.ts'
 
 /** The options of a command that can be scraped and probed. */
 export const METER_OPTIONS = ['metricsPort', ...SERVER_OPTIONS, 'stalledAfter'] as const

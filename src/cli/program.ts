@@ -1,11 +1,11 @@
 import { Command, CommanderError, type OutputConfiguration } from 'commander'
 import { RowmillError } from '../errors.ts'
+import { version } from '../support/version.ts'
 import { addCommand, type CommandSpec } from './command.ts'
 import { commandsOf, GROUPS } from './commands/files.ts'
 import { addHelpCommand } from './help.ts'
 import { logAbout, logError, logPrinted } from './log.ts'
 import { describeUsageError } from './usage-error.ts'
-import { version } from './version.ts'
 
 const DOC =
   'Runs a slow row-by-row CSV job as a stream on Apache Kafka: the same classifier, the same bytes, all cores.'

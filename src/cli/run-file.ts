@@ -12,7 +12,7 @@ import {
 import { RowmillError } from '../errors.ts'
 import type { UnfinishedRun } from '../run.ts'
 import { identifySelf, type ProcessIdentity } from '../support/process-identity.ts'
-import { version } from './version.ts'
+import { version } from '../support/version.ts'
 
 /** Everything that is needed to resume a run. */
 export interface SavedRun<Options> extends UnfinishedRun {

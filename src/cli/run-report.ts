@@ -4,9 +4,9 @@ import { RowmillError } from '../errors.ts'
 import type { RunReport } from '../run.ts'
 import { counted, describeSpeed, roundedSpeed } from '../support/counted.ts'
 import type { Say } from '../support/say.ts'
+import { version } from '../support/version.ts'
 import { inOrder, type JsonShape, printJson } from './json-output.ts'
 import type { RunValues } from './run-options.ts'
-import { version } from './version.ts'
 
 /** How many rejected rows are named one by one. */
 const REJECTS_SAID = 5

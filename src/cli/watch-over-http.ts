@@ -5,10 +5,10 @@ import { pageRoutes } from '../monitor/page/page-routes.ts'
 import type { MonitorServer } from '../monitor/server.ts'
 import type { WatchHealth } from '../monitor/watch-health.ts'
 import { unlessAborted } from '../support/abort.ts'
+import { version } from '../support/version.ts'
 import { PipelineWatch } from '../watch/pipeline-watch.ts'
 import type { Session } from './limits.ts'
 import { openSharedPipeline, type SharedOptions } from './shared-pipeline.ts'
-import { version } from './version.ts'
 
 /** Shows the pipeline until the signal aborts. Throws its reason, and what ends the watch. */
 export async function watchOverHttp(

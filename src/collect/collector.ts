@@ -7,6 +7,7 @@ import { type CellChanges, CellRules, ChangedCells, describeChanges, WholeColumn
 import { RowmillError } from '../errors.ts'
 import type { Job, Rejected, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
+import type { CollectingReport } from '../reports/report.ts'
 import { fitsJob, OrderedResults, type ReadResult, staysRight } from '../results/ordered-results.ts'
 import { crashPoint } from '../support/crash-point.ts'
 import { freeRows } from '../wire/packed-result.ts'
@@ -31,6 +32,8 @@ export interface CollectOptions {
   mayCommit?(): Promise<void>
   /** Called from time to time with the numbers of rows classified, written and rejected so far. */
   onProgress?(classified: number, written: number, rejected: number): void
+  /** Called when it begins to read, with what tells how far it is and what it waits for. Again if the output starts over. */
+  onBegin?(look: () => CollectingReport): void
 }
 
 export interface Collected extends JobSummary {
@@ -88,6 +91,7 @@ async function pass(context: PipelineContext, job: Job, options: PassOptions): P
   const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs, pauseMs })
   try {
     collection = new Collection(context, results, options)
+    options.onBegin?.(() => collection!.report)
     return await collection.run()
   } catch (error) {
     throw await judgeFailure(context, results, error)
@@ -152,6 +156,8 @@ class Collection {
   #checkpointedAt = performance.now()
   /** Whether rows were taken since the last checkpoint. */
   #ahead = false
+  /** Since when nothing has come. Null: it is writing. */
+  #waitsSince: number | null = null
 
   constructor(context: PipelineContext, results: OrderedResults, options: PassOptions) {
     const { job } = results
@@ -182,6 +188,14 @@ class Collection {
     })
   }
 
+  get report(): CollectingReport {
+    const { counts, wanted } = this.#results
+    const { rows: written, rejects: rejected, duplicates } = counts
+    const seconds = (performance.now() - (this.#waitsSince ?? 0)) / 1000
+    const waiting = wanted && this.#waitsSince !== null ? { ...wanted, seconds: Math.round(seconds * 10) / 10 } : null
+    return { job: this.#job.id, written, rejected, duplicates, waiting }
+  }
+
   async run(): Promise<Collected | NeededChanges> {
     const { signal } = this.#context
     if (this.#columns) await this.#begin(this.#columns)
@@ -189,8 +203,13 @@ class Collection {
       while (!this.#results.complete) {
         signal.throwIfAborted() // a stream with rows always ready never waits
         const read = this.#results.read()
-        if (!read) await this.#wait()
-        else await this.#accept(read)
+        if (!read) {
+          this.#waitsSince ??= performance.now()
+          await this.#wait()
+          continue
+        }
+        this.#waitsSince = null
+        await this.#accept(read)
       }
     } catch (error) {
       if (this.#ahead && this.#isOfReading(error)) await this.#checkpoint()

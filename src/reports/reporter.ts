@@ -3,6 +3,7 @@ import { describeKafkaError, type Kafka, type Producer, TopicsRefused } from '..
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
+import { version } from '../support/version.ts'
 import { type Report, type ReportingCommand, SILENT_SECONDS } from './report.ts'
 import { encodeReport } from './report-text.ts'
 
@@ -26,14 +27,10 @@ export interface ReporterOptions {
   readonly kafka: Kafka
   readonly pipeline: string
   readonly command: ReportingCommand
-  /** The version of rowmill. */
-  readonly rowmill: string
   /** What the parts do now. It is asked once a second. */
   readonly look: () => ReportedParts
   /** Logs the one line about reports that cannot be written. */
   readonly say: Say
-  /** When it begins: a command that ends before has no report. Default: at once. */
-  readonly afterMs?: number
   /** Called before the first report, to create the topic. Default: the topic is there. */
   readonly prepare?: () => Promise<void>
   /** Default: real time. */
@@ -57,19 +54,17 @@ export class Reporter {
   #isKnown = false
   #isOver = false
   #pausedUntil = Number.NEGATIVE_INFINITY
-  #stop: () => void
+  readonly #stop: () => void
 
   constructor(options: ReporterOptions) {
-    const { pipeline, command, rowmill, afterMs = 0, time = realTime } = options
+    const { pipeline, command, time = realTime } = options
     this.#options = options
     this.#time = time
     this.#topic = topicsOf(pipeline).reports
     const [host, pid] = [hostname(), process.pid]
-    this.#who = { version: 1, process: `${host}-${pid}`, command, host, pid, rowmill, startedAt: Date.now() }
-    this.#stop = time.after(afterMs, () => {
-      this.#stop = time.every(LOOK_MS, () => this.#look())
-      this.#look()
-    })
+    this.#who = { version: 1, process: `${host}-${pid}`, command, host, pid, rowmill: version(), startedAt: Date.now() }
+    this.#stop = time.every(LOOK_MS, () => this.#look())
+    this.#look()
   }
 
   /** Says that the command has ended, if anybody knows of it. It takes a second at most. */

@@ -118,6 +118,12 @@ export class OrderedResults {
     return now?.state === 'ended' && now.epoch <= this.#order.endedEpoch
   }
 
+  /** The row that comes next, and its partition. Null: every row was taken, or the job has no sequence. */
+  get wanted(): { readonly row: number; readonly partition: number } | null {
+    const { wanted: partition, seq: row } = this.#order
+    return partition === null || row === null ? null : { row, partition }
+  }
+
   /** The result whose row `take` returns first; null if there is none. */
   get next(): Result | null {
     return this.#order.next

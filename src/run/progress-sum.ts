@@ -9,6 +9,11 @@ export class ProgressSum {
     this.#onProgress = onProgress
   }
 
+  /** The sums so far. */
+  get sum(): RunProgress {
+    return this.#sum
+  }
+
   total(total: number | null): void {
     this.#tell({ total })
   }

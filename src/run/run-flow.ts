@@ -8,6 +8,7 @@ import type { JobOption } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { publish } from '../publish/publisher.ts'
+import type { CollectingReport } from '../reports/report.ts'
 import type { ProgressSum } from './progress-sum.ts'
 import type { ProbeReport, RunOptions, RunSettings } from './run-options.ts'
 import type { RunProbe } from './run-probe.ts'
@@ -21,6 +22,8 @@ export interface FlowParts {
   readonly runtime: ClassifierRuntime
   readonly progress: ProgressSum
   readonly probe: RunProbe
+  /** Called with what tells how far the collector is. */
+  onCollect(look: () => CollectingReport): void
   onOpen(): Promise<void>
 }
 
@@ -36,7 +39,7 @@ export async function openContext(
 export function startFlow(
   context: PipelineContext,
   { sink, options }: Pick<RunSettings, 'options'> & Pick<RunOptions, 'sink'>,
-  { job, topics, header, runtime, progress, probe, onOpen }: FlowParts,
+  { job, topics, header, runtime, progress, probe, onOpen, onCollect }: FlowParts,
 ): [Promise<number>, Promise<Collected>, Promise<ProbeReport | null>] {
   const held = Promise.withResolvers<void>()
   const publishing = publish(context, probe.source, {
@@ -57,7 +60,8 @@ export function startFlow(
   const collecting = held.promise.then(
     () => {
       const onProgress = (_: number, rows: number, rejected: number) => progress.written(rows, rejected)
-      return collect(context, { job, sink, onProgress, mayCommit: () => probe.verdict(context.say) })
+      const mayCommit = () => probe.verdict(context.say)
+      return collect(context, { job, sink, onProgress, onBegin: onCollect, mayCommit })
     },
     async error => {
       await sink.close()

@@ -39,6 +39,8 @@ export interface RunTopics {
   readonly keepsData: boolean
   /** The folder of the kept broker that has the topics, or null. */
   readonly keptIn: string | null
+  /** Creates the topic `reports`, if a pipeline of this run alone lacks it. */
+  createReports(): Promise<void>
   /** Resolves if the local broker ends by itself. */
   readonly died: Promise<RowmillError>
   /** Disconnects and ends the local broker. Removes what belongs to this run alone, unless `keep`: then it can be resumed. */
@@ -76,7 +78,10 @@ export async function openRunTopics(
   const gone = new AbortController()
   local?.died.then(error => gone.abort(error))
   try {
-    const [{ Kafka, ensureTopics, wireFormat }, registryIds] = await Promise.all([loading, registering])
+    const [{ Kafka, createReportsTopic, ensureTopics, wireFormat }, registryIds] = await Promise.all([
+      loading,
+      registering,
+    ])
     const settings = {
       ...(cluster ?? local!.cluster),
       clientId: 'rowmill-run',
@@ -105,6 +110,7 @@ export async function openRunTopics(
       registryIds,
       keepsData,
       keptIn,
+      createReports: () => createReportsTopic(admin, run.pipeline),
       died: local?.died ?? new Promise<never>(() => {}),
       async close(keep) {
         if (!keep && !bulk && !local) await dropPipeline(admin, run.pipeline, options.say)
@@ -121,12 +127,12 @@ export async function openRunTopics(
 }
 
 async function loadClients() {
-  const [{ Kafka }, { ensureTopics }, { registerRecords, wireFormat }] = await Promise.all([
+  const [{ Kafka }, { createReportsTopic, ensureTopics }, { registerRecords, wireFormat }] = await Promise.all([
     import('../kafka/index.ts'),
     import('../pipeline/topics.ts'),
     import('../wire/confluent.ts'),
   ])
-  return { Kafka, ensureTopics, registerRecords, wireFormat }
+  return { Kafka, createReportsTopic, ensureTopics, registerRecords, wireFormat }
 }
 
 function startLocal({ brokerData, say }: RunSettings, launch: Launch): Promise<LocalBroker> {

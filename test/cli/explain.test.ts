@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { errorEntries } from '../../src/cli/error-page.ts'
-import { packageFile } from '../../src/cli/package-file.ts'
 import { ERRORS } from '../../src/errors.ts'
+import { packageFile } from '../../src/support/package-file.ts'
 import { rowmill } from '../helpers/cli.ts'
 
 const ENTRIES = errorEntries(packageFile('docs/errors.md'))

@@ -25,6 +25,19 @@ export function descendants(pid: number): ProcessInfo[] {
   return below
 }
 
+/** The processes of workers that a supervisor has now. */
+export function workerProcesses(supervisor: number): ProcessInfo[] {
+  return descendants(supervisor).filter(info => info.parent === supervisor && runsWorker(info))
+}
+
+function runsWorker({ pid }: ProcessInfo): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-process')
+  } catch {
+    return false // it has just ended
+  }
+}
+
 /**
  * The processes that another one started, wherever they are in the tree: the Python of a worker may be a child of the fork
  * server. They have a mark below its own (src/support/started-processes.ts).

@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
 import { createReportsTopic } from '../../src/pipeline/topics.ts'
 import type { WorkerReport } from '../../src/reports/report.ts'
+import { reportLater } from '../../src/reports/report-later.ts'
 import { decodeReport } from '../../src/reports/report-text.ts'
 import { type ReportedParts, Reporter, type ReporterOptions } from '../../src/reports/reporter.ts'
+import { version } from '../../src/support/version.ts'
 import { FakeCluster } from '../fakes/kafka.ts'
 import { ManualTime } from '../helpers/manual-time.ts'
 
@@ -28,15 +30,16 @@ const working = (...workers: WorkerReport[]): ReportedParts => {
 
 /** A reporter of what a test says, on a fake cluster with the topic. */
 class Reported {
-  readonly cluster = new FakeCluster()
+  readonly cluster: FakeCluster
   readonly time = new ManualTime()
   readonly said: string[] = []
   parts = working(idle)
   readonly reporter: Reporter
 
-  private constructor(options: Partial<ReporterOptions>) {
+  private constructor(cluster: FakeCluster, options: Partial<ReporterOptions>) {
+    this.cluster = cluster
     this.reporter = new Reporter({
-      ...{ kafka: this.cluster.client().kafka, pipeline: PIPELINE, command: 'work', rowmill: '1.2.3', time: this.time },
+      ...{ kafka: cluster.client().kafka, pipeline: PIPELINE, command: 'work', time: this.time },
       look: () => this.parts,
       say: line => void this.said.push(line),
       ...options,
@@ -44,9 +47,9 @@ class Reported {
   }
 
   static async start(options: Partial<ReporterOptions> = {}): Promise<Reported> {
-    const reported = new Reported(options)
-    await createReportsTopic(await reported.cluster.client().admin(), PIPELINE)
-    return reported
+    const cluster = new FakeCluster()
+    await createReportsTopic(await cluster.client().admin(), PIPELINE)
+    return new Reported(cluster, options)
   }
 
   /** What is in the topic. */
@@ -84,7 +87,7 @@ test('a command reports at once, every 2 s while counts change, every 10 s other
   const [first] = reported.reports
   assert.deepEqual(
     [first!.command, first!.rowmill, first!.pid, first!.isLast, first!.everySeconds],
-    ['work', '1.2.3', process.pid, false, 2],
+    ['work', version(), process.pid, false, 2],
   )
   assert.equal(await reported.busy(20), 10)
   assert.equal(await reported.pass(3), 1)
@@ -127,30 +130,25 @@ test('time that passes is no change', async () => {
   assert.equal(reported.reports.length - before, 2)
 })
 
-test('a command that ends before its first report leaves nothing, and connects to nothing', async () => {
+test('a command that ends within 2 s leaves nothing, and connects to nothing', async t => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const cluster = new FakeCluster()
   const { kafka } = cluster.client()
   kafka.producer = () => assert.fail('it connects')
-  let prepared = false
-  const prepare = async () => {
-    prepared = true
-  }
-  const reported = await Reported.start({ kafka, afterMs: 2000, prepare })
-  assert.equal(await reported.pass(1.9), 0)
-  await reported.reporter.close()
-  assert.deepEqual([await reported.pass(30), prepared], [0, false])
+  const prepare = () => assert.fail('it creates the topic')
+  const options = { kafka, pipeline: PIPELINE, command: 'run' as const, look: () => working(idle), say: assert.fail }
+  const reports = reportLater({ ...options, prepare })
+  t.mock.timers.tick(1999)
+  await reports.close()
+  t.mock.timers.tick(10_000)
 })
 
 test('the topic of a run is created before its first report, once', async () => {
-  const reported = await Reported.start({
-    afterMs: 2000,
-    prepare: async () => void prepared.push(reported.reports.length),
-  })
-  const prepared: number[] = []
-  await reported.pass(2)
-  assert.equal(reported.reports.length, 1)
+  const before: number[] = []
+  const reported: Reported = await Reported.start({ prepare: async () => void before.push(reported.reports.length) })
   await reported.busy(10)
-  assert.deepEqual(prepared, [0])
+  assert.deepEqual(before, [0])
+  assert.ok(reported.reports.length > 3)
 })
 
 test('a user who may not write reports learns it once, and nothing more is sent', async () => {

@@ -14,7 +14,7 @@ import { publish } from '../../src/publish/publisher.ts'
 import { Supervisor, type SupervisorOptions } from '../../src/work/supervisor.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { memorySink } from '../helpers/pipeline.ts'
-import { descendants, freeze, type ProcessInfo, startedBy, untilGone } from '../helpers/processes.ts'
+import { descendants, freeze, type ProcessInfo, startedBy, untilGone, workerProcesses } from '../helpers/processes.ts'
 import { python } from '../helpers/python.ts'
 import { until } from '../helpers/until.ts'
 
@@ -53,17 +53,9 @@ function supervise(t: TestContext, target: string, more: Partial<SupervisorOptio
     ...more,
   })
   t.after(() => supervisor.close('kill'))
-  const workers = () => descendants(process.pid).filter(info => info.parent === process.pid && runsWorker(info))
+  const workers = () => workerProcesses(process.pid)
   supervisor.start()
   return { supervisor, said, workers }
-}
-
-function runsWorker({ pid }: ProcessInfo): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('worker-process')
-  } catch {
-    return false // it has just ended
-  }
 }
 
 /** A pipeline for one job `j` of `total` rows. Its last rows are published when `rest` resolves. */

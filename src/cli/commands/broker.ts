@@ -3,11 +3,11 @@ import { keptFolder } from '../../broker/kept/kept-folder.ts'
 import { stopKeptBroker } from '../../broker/kept/stop-kept.ts'
 import { startLocalBroker } from '../../broker/local-broker.ts'
 import { untilAborted } from '../../support/abort.ts'
+import { version } from '../../support/version.ts'
 import { defineCommand } from '../command.ts'
 import { withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
 import type { TerminalOptions } from '../terminal.ts'
-import { version } from '../version.ts'
 
 const OPEN_TO_ALL = 'every user of this machine can read and write the topics of this broker. --auth keeps them out'
 

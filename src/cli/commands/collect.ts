@@ -9,6 +9,8 @@ import type { Sink } from '../../connector.ts'
 import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, RowmillError, toRowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { methodOf } from '../../pandas/packing.ts'
+import type { CollectingReport } from '../../reports/report.ts'
+import { reportLater } from '../../reports/report-later.ts'
 import { counted } from '../../support/counted.ts'
 import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
@@ -129,13 +131,20 @@ function collectShared(
       waiting.progress()
       session.terminal.progress({ classified, written, rejected, total: jobs.peek(job)?.total ?? null })
     }
+    let collecting = (): CollectingReport | null => null
+    const look = () => ({ publishing: null, working: null, collecting: collecting() })
+    const reports = reportLater({ ...context, command: 'collect', look })
+    const onBegin = (report: () => CollectingReport) => {
+      collecting = report
+    }
     try {
-      return await collect(context, { job, sink, follow: options.follow, onProgress })
+      return await collect(context, { job, sink, follow: options.follow, onProgress, onBegin })
     } catch (error) {
       if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
       throw error
     } finally {
       waiting.close()
+      await reports.close()
     }
   })
 }

@@ -10,13 +10,13 @@ import type { OptionValues } from '../../options.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import { Secrets } from '../../support/credentials.ts'
 import { printable } from '../../support/printable.ts'
+import { version } from '../../support/version.ts'
 import { defineCommand } from '../command.ts'
 import { printJson } from '../json-output.ts'
 import { KAFKA_OPTIONS, readKafkaOptions } from '../kafka-options.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { LOG_OPTIONS } from '../log-options.ts'
 import { registryUrl } from '../registry-url.ts'
-import { version } from '../version.ts'
 
 const JSON_SHAPE = {
   line: 'each finding',

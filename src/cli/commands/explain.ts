@@ -1,8 +1,8 @@
 import { ERRORS, type ErrorCode } from '../../errors.ts'
+import { packageFile } from '../../support/package-file.ts'
 import { defineCommand } from '../command.ts'
 import { errorEntries } from '../error-page.ts'
 import { printJson } from '../json-output.ts'
-import { packageFile } from '../package-file.ts'
 
 const JSON_SHAPE = {
   line: 'the code',

@@ -8,6 +8,7 @@ import { isCurable, leavesJob } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { newJobId } from '../../pipeline/new-job-id.ts'
 import { publish } from '../../publish/publisher.ts'
+import { reportLater } from '../../reports/report-later.ts'
 import { counted } from '../../support/counted.ts'
 import { defineCommand } from '../command.ts'
 import { jobOptions } from '../job-options.ts'
@@ -100,8 +101,15 @@ async function publishPath(
       const layout = { partitions, blockRows }
       const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
       const what = { header, job, layout, bulk: true, options: recorded, by: 'publish' }
-      const onProgress = (published: number, total: number | null) => terminal.progress({ published, total })
-      const rows = await publish(context, source, { ...what, onOpen, onProgress })
+      let publishing = { job, published: 0, total: header.total }
+      const look = () => ({ publishing, working: null, collecting: null })
+      const reports = reportLater({ ...context, command: 'publish', look })
+      const onProgress = (published: number, total: number | null) => {
+        publishing = { job, published, total }
+        terminal.progress({ published, total })
+      }
+      const publishes = publish(context, source, { ...what, onOpen, onProgress })
+      const rows = await publishes.finally(() => reports.close())
       terminal.close()
       if (opened) say(`published ${counted(rows, 'row')} as job ${job} in pipeline ${context.pipeline}`) // else it was before
       if (options.output === 'json') printJson(JSON_SHAPE, [{ job, pipeline: context.pipeline, rows }])

@@ -5,6 +5,7 @@ import type { Meter } from '../../monitor/meter.ts'
 import type { OptionValues } from '../../options.ts'
 import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
+import { type Reports, reportLater } from '../../reports/report-later.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say, ShowOutput } from '../../support/say.ts'
 import type { WorkerActivity } from '../../work/activity.ts'
@@ -74,16 +75,18 @@ async function work(
   const open = () => openProbe(classifier)
   const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
   const supervisor = new Supervisor({
-    ...{ ...classifier, workers, tracing, say, onOutput, onStderr, onBatch, judge, signal },
-    ...(meter ? { reports: true, timings: true, onTally: (tally: WorkerActivity) => meter.tally(tally) } : {}),
+    ...{ ...classifier, workers, tracing, say, onOutput, onStderr, onBatch, judge, signal, reports: true },
+    ...(meter ? { timings: true, onTally: (tally: WorkerActivity) => meter.tally(tally) } : {}),
   })
   supervisor.start()
   meter?.needs('the classifier is imported', supervisor.ready)
-  meter?.watch(() => ({ publishing: null, working: supervisor.working, collecting: null }))
+  const look = () => ({ publishing: null, working: supervisor.working, collecting: null })
+  meter?.watch(look)
   const ended = new AbortController()
   const until = { say, waitFor, signal: AbortSignal.any([signal, ended.signal]) }
   let how: 'drain' | 'kill' = 'kill'
   let done: Promise<void> | null = null
+  let reports: Reports | null = null
   try {
     const topics = { ifNew: defaultPartitions(workers) }
     const opening = openSharedPipeline({ command: 'work', options, topics }, { say, signal })
@@ -93,6 +96,7 @@ async function work(
     const { kafka, pipeline, registryIds } = shared
     meter?.connected(kafka, pipeline)
     supervisor.work(kafka.settings, { pipeline, bulk: true, registryIds })
+    reports = reportLater({ kafka, pipeline, command: 'work', look, say })
     waitFor(`waiting for rows of pipeline ${pipeline}: nothing to classify`)
     done = untilDone === null ? null : untilJobDone(untilDone, shared, until)
     await Promise.race([untilAborted(signal), supervisor.failed, ...(done ? [done] : [])])
@@ -106,6 +110,7 @@ async function work(
   } finally {
     ended.abort()
     await Promise.allSettled([supervisor.close(how), done])
+    await reports?.close()
     waiting.close()
   }
 }

@@ -1,0 +1,186 @@
+/** What commands report while they run, are killed and stand still. */
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { type Report, SILENT_SECONDS, type WorkerReport } from '../../src/reports/report.ts'
+import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
+import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
+import { freeze, workerProcesses } from '../helpers/processes.ts'
+import { newestReports } from '../helpers/reports.ts'
+import { until } from '../helpers/until.ts'
+
+/** A classifier that needs 0.2 s for a batch, and rejects no row. */
+const SLOW = 'import time\ndef mark(df):\n    time.sleep(0.2)\n    df["DONE"] = "yes"\n    return df\n'
+
+async function place(t: TestContext, rows: number) {
+  const { pipeline, admin } = await testPipeline(t)
+  const folder = testFolder(t)
+  writeFileSync(join(folder, 'c.py'), SLOW)
+  writeFileSync(join(folder, 'in.csv'), `ID,A\n${Array.from({ length: rows }, (_, row) => `${row},a\n`).join('')}`)
+  const kafka = await testKafka()
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: pipeline, ROWMILL_BATCH_ROWS: '10' }
+  const start = (...args: string[]) => {
+    const started = startRowmill(args, { env, cwd: folder })
+    t.after(() => started.child.kill('SIGKILL'))
+    return started
+  }
+  const work = (...more: string[]) => start('work', '--classifier', 'c.py:mark', ...more)
+  const reportOf = async (pid: number | undefined) =>
+    (await newestReports(kafka, pipeline)).find(report => report.pid === pid)
+  /** Waits for a report of a command. */
+  const untilReported = async (
+    { child: { pid } }: ReturnType<typeof start>,
+    what: string,
+    holds: (report: Report) => boolean,
+  ): Promise<Report> => {
+    let found: Report | undefined
+    await until(what, async () => {
+      found = await reportOf(pid)
+      return found !== undefined && holds(found)
+    })
+    return found!
+  }
+  return {
+    pipeline,
+    admin,
+    folder,
+    env,
+    start,
+    work,
+    untilReported,
+    cli: (...args: string[]) => rowmill(args, { env, cwd: folder }),
+  }
+}
+
+const workersOf = ({ working }: Report): readonly WorkerReport[] => working?.workers ?? []
+
+test('work reports the batch in hand, the partitions and the counts of each worker, and that it has ended', async t => {
+  const { pipeline, cli, work, untilReported } = await place(t, 600)
+  assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
+  const working = work('--workers', '2')
+  const busy = await untilReported(working, 'both workers classify', report =>
+    workersOf(report).every(({ state, rows }) => state === 'busy' && rows > 0),
+  )
+  const { rows: topic } = topicsOf(pipeline)
+  assert.deepEqual([busy.command, busy.isLast, busy.publishing, busy.collecting], ['work', false, null, null])
+  assert.equal(busy.working!.workers.length, 2)
+  const owned = workersOf(busy).flatMap(({ partitions }) => partitions.map(at => `${at.topic}/${at.partition}`))
+  assert.deepEqual(
+    owned.filter(at => at.startsWith(topic)).sort(),
+    [0, 1, 2, 3].map(partition => `${topic}/${partition}`),
+  )
+  for (const { name, batch, seconds, heardSeconds } of workersOf(busy)) {
+    const { row, partition, ...at } = batch!
+    assert.deepEqual([at.job, at.topic, at.rows], ['j', topic, 10], name)
+    assert.equal(Math.floor(row! / 10) % 4, partition, `row ${row} is in partition ${partition}`)
+    assert.ok(seconds.classify > 0.1, `${name}: ${JSON.stringify(seconds)}`)
+    assert.ok(heardSeconds <= SILENT_SECONDS)
+  }
+  const done = await untilReported(working, 'all rows are classified, and nothing is in hand', report => {
+    const sum = workersOf(report).reduce((sum, { rows }) => sum + rows, 0)
+    return sum === 600 && workersOf(report).every(({ state }) => state === 'idle')
+  })
+  assert.equal(done.working!.restarts, 0)
+  working.child.kill('SIGTERM')
+  assert.equal((await working.finished).code, 0, working.said())
+  await untilReported(working, 'it has ended', ({ isLast }) => isLast)
+  assert.doesNotMatch(working.said(), /cannot see/)
+})
+
+test('a worker that is killed shows as started again, and one that stands still as not heard', async t => {
+  const { cli, work, untilReported } = await place(t, 20_000)
+  assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
+  const working = work('--workers', '2')
+  await untilReported(working, 'both workers classify', report =>
+    workersOf(report).every(({ state }) => state === 'busy'),
+  )
+  const [victim, other] = workerProcesses(working.child.pid!)
+  process.kill(victim!.pid, 'SIGKILL')
+  const restarted = await untilReported(working, 'a worker was started again', ({ working }) => working!.restarts === 1)
+  assert.deepEqual(
+    workersOf(restarted)
+      .map(({ restarts }) => restarts)
+      .sort(),
+    [0, 1],
+  )
+  await untilReported(working, 'both classify again', report =>
+    workersOf(report).every(({ state }) => state === 'busy'),
+  )
+  await freeze(other!.pid)
+  const isSilent = ({ heardSeconds }: WorkerReport) => heardSeconds > SILENT_SECONDS
+  const frozen = await untilReported(working, 'one is not heard', report => workersOf(report).some(isSilent))
+  assert.equal(workersOf(frozen).filter(isSilent).length, 1)
+  process.kill(other!.pid, 'SIGCONT')
+  await untilReported(working, 'all are heard', report => !workersOf(report).some(isSilent))
+})
+
+test('a worker with nothing to do is heard all the time', async t => {
+  const { cli, work, untilReported } = await place(t, 1)
+  assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
+  const working = work('--workers', '1')
+  const idle = await untilReported(working, 'it is idle and reports less often', report => {
+    const [worker] = workersOf(report)
+    return report.everySeconds === 10 && worker!.state === 'idle' && worker!.rows === 1
+  })
+  assert.ok(workersOf(idle)[0]!.heardSeconds <= SILENT_SECONDS)
+})
+
+test('publish and collect report how far they are, and the row that the output waits for', async t => {
+  const { start, work, untilReported, folder } = await place(t, 300)
+  const input = startRowmillWithOpenInput(t, await place(t, 1))
+  const published = await input.untilReported(
+    input.publishing,
+    'it has sent rows',
+    ({ publishing }) => publishing !== null,
+  )
+  assert.deepEqual([published.command, published.publishing], ['publish', { job: 'live', published: 0, total: null }])
+  input.publishing.child.stdin.end()
+  assert.equal((await input.publishing.finished).code, 0, input.publishing.said())
+
+  assert.equal((await start('publish', 'in.csv', '--job', 'j', '--partitions', '4').finished).code, 0)
+  const collecting = start('collect', join(folder, 'out.csv'), '--job', 'j')
+  const waits = await untilReported(collecting, 'it waits', ({ collecting }) => (collecting?.waiting?.seconds ?? 0) > 1)
+  const { waiting, ...counts } = waits.collecting!
+  assert.deepEqual(counts, { job: 'j', written: 0, rejected: 0, duplicates: 0 })
+  assert.deepEqual([waiting!.row, waiting!.partition], [0, 0])
+  work('--workers', '1')
+  assert.equal((await collecting.finished).code, 0, collecting.said())
+  const last = await untilReported(collecting, 'it has ended', ({ isLast }) => isLast)
+  assert.deepEqual([last.collecting!.written, last.collecting!.waiting], [300, null])
+})
+
+/** A publisher whose input does not end. */
+function startRowmillWithOpenInput(t: TestContext, { env, folder, untilReported }: Awaited<ReturnType<typeof place>>) {
+  const options = { env, cwd: folder, input: 'ID,A\n1,x\n', inputStays: true }
+  const publishing = startRowmill(['publish', '-', '--job', 'live'], options)
+  t.after(() => publishing.child.kill('SIGKILL'))
+  return { publishing, untilReported }
+}
+
+test('a run of its own makes the topic for its first report, and leaves none of its topics', async t => {
+  const { folder, admin, env } = await place(t, 400)
+  const kafka = await testKafka()
+  const { ROWMILL_PIPELINE: _, ...alone } = env
+  const args = ['run', 'in.csv', 'out.csv', '--classifier', 'c.py:mark', '--workers', '1', '--report', 'report.json']
+  const running = startRowmill(args, { env: alone, cwd: folder })
+  t.after(() => running.child.kill('SIGKILL'))
+  const file = join(folder, 'out.csv.rowmill/run.json')
+  await until('the run has a name', () => existsSync(file))
+  const { pipeline } = JSON.parse(readFileSync(file, 'utf8'))
+  let report: Report | undefined
+  await until('the run reports its three parts', async () => {
+    ;[report] = await newestReports(kafka, pipeline)
+    return (report?.working?.workers[0]?.rows ?? 0) > 0 && (report?.collecting?.written ?? 0) > 0
+  })
+  assert.deepEqual([report!.command, report!.pid, report!.publishing!.published], ['run', running.child.pid, 400])
+  assert.equal((await running.finished).code, 0, running.said())
+  await until('its topics are gone', async () => (await admin.partitions(Object.values(topicsOf(pipeline)))).size === 0)
+})
+
+test('a command that takes less than 2 s leaves no report', async t => {
+  const { pipeline, cli } = await place(t, 10)
+  assert.equal((await cli('publish', 'in.csv', '--job', 'j')).code, 0)
+  assert.deepEqual(await newestReports(await testKafka(), pipeline), [])
+})
