@@ -38,9 +38,16 @@ export function viewOfRun(view: PipelineView, run: FoundRun): PipelineView {
   return { ...view, jobs: view.jobs.map(job => (job.id === run.job ? jobOfRun(job, run) : job)) }
 }
 
+/** A run starts and ends its own workers and its collector: nobody can add another. Of a frozen worker the help holds. */
+function jobOfRunning(job: JobView): JobView {
+  const { waitsFor, help } = job
+  const isUnknown = waitsFor?.reason === 'no-worker' // it does not report yet, or may not
+  return { ...job, waitsFor: isUnknown ? null : waitsFor, help: waitsFor?.reason === 'worker-silent' ? help : null }
+}
+
 function jobOfRun(job: JobView, run: FoundRun): JobView {
   const help = { why: 'resume the run', command: run.resume }
-  if (isRunning(run)) return { ...job, help: null }
+  if (isRunning(run)) return jobOfRunning(job)
   if (!isOpen(job)) return { ...job, help }
   const text = `the process of rowmill run that writes ${run.output} has ended`
   const waitsFor = { reason: 'publisher-silent', row: null, partition: null, worker: null, since: null, text } as const
