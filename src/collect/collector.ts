@@ -30,6 +30,12 @@ export interface CollectOptions {
   readonly lookEveryMs?: number
   /** Awaited after the last row, before the output gets its name. If it rejects, it never does. */
   mayCommit?(): Promise<void>
+  /** Called when results were read, with the number of rows so far that have one, in order or not. */
+  onArrival?(rows: number): void
+  /** Called with rows that are left out. */
+  onRejected?(rejected: readonly Rejected[]): void
+  /** Called when the next row in order came, with the seconds that the output waited for it. */
+  onWaited?(seconds: number): void
   /** Called from time to time with the numbers of rows classified, written and rejected so far. */
   onProgress?(classified: number, written: number, rejected: number): void
   /** Called when it begins to read, with what tells how far it is and what it waits for. Again if the output starts over. */
@@ -158,6 +164,8 @@ class Collection {
   #ahead = false
   /** Since when nothing has come. Null: it is writing. */
   #waitsSince: number | null = null
+  /** Since when there is no row that can be written next. Null: there is one. */
+  #blockedSince: number | null = null
 
   constructor(context: PipelineContext, results: OrderedResults, options: PassOptions) {
     const { job } = results
@@ -225,6 +233,7 @@ class Collection {
       this.#kinds.check(result, describeRows({ partition, position }, count, this.#job))
     }
     this.#classified += firstCopies
+    this.#options.onArrival?.(this.#classified)
     if (result.count === 0 && !this.#columns) await this.#begin(result.columns) // the job has no rows
     for (let { next } = this.#results; next; { next } = this.#results) {
       if (!this.#job.bounded) this.#checkColumns(next)
@@ -239,6 +248,8 @@ class Collection {
   /** Writes slices that have the same columns. */
   async #write(slices: readonly ResultSlice[]): Promise<void> {
     this.#ahead = true
+    if (this.#blockedSince !== null) this.#options.onWaited?.((performance.now() - this.#blockedSince) / 1000)
+    this.#blockedSince = null
     for (const slice of slices) this.#count(slice)
     const first = slices.find(({ result }) => rowCount(result) > 0)
     if (!first) return
@@ -255,12 +266,15 @@ class Collection {
     const { by } = slice.result
     const rejected = rejectedOf(slice)
     this.#rowsByWorker.set(by, (this.#rowsByWorker.get(by) ?? 0) + slice.count - rejected.length)
-    if (rejected.length > 0) this.#budget.add(rejected, this.#context.jobs.peek(this.#job.id)?.total ?? null)
+    if (rejected.length === 0) return
+    this.#options.onRejected?.(rejected)
+    this.#budget.add(rejected, this.#context.jobs.peek(this.#job.id)?.total ?? null)
   }
 
   /** Waits for more results, or until the next checkpoint is due: nothing more may come for a long time. */
   async #wait(): Promise<void> {
     const { sink, follow = false } = this.#options
+    this.#blockedSince ??= performance.now()
     if (!follow) return this.#results.arrival()
     const arrival = this.#results.arrival()
     arrival.catch(() => {}) // the next call throws it

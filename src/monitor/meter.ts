@@ -1,8 +1,8 @@
 import type { Kafka } from '../kafka/index.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
+import type { ObservedWork, Observer } from '../reports/observer.ts'
 import type { ReportedParts } from '../reports/reporter.ts'
 import { realTime, type Time } from '../support/clock.ts'
-import type { WorkerActivity } from '../work/activity.ts'
 import { ClusterReach, connectTo } from './cluster-reach.ts'
 import { type Health, healthRoute } from './health.ts'
 import { livenessOf } from './liveness.ts'
@@ -26,7 +26,7 @@ export interface MeterOptions {
 }
 
 /** What a command tells its metrics and its probes while it runs. Nothing of it waits, and nothing of it fails the command. */
-export class Meter {
+export class Meter implements Observer {
   readonly routes: readonly Route[]
   readonly #options: MeterOptions
   readonly #time: Time
@@ -59,12 +59,10 @@ export class Meter {
     ]
   }
 
-  /** From now on `look` says what the parts of the command do. */
   watch(look: () => ReportedParts): void {
     this.#look = look
   }
 
-  /** The command is not ready before this has come: `the classifier is imported`. */
   needs(what: string, coming: Promise<unknown>): void {
     this.#needs.set(what, this.#time.now())
     coming.then(
@@ -73,7 +71,6 @@ export class Meter {
     )
   }
 
-  /** The topics of the pipeline are there, and this client reaches them. */
   connected(kafka: Kafka, pipeline: string): void {
     const { jobs, rows, results } = topicsOf(pipeline)
     this.#note(metrics => {
@@ -82,27 +79,27 @@ export class Meter {
     this.#reach = new ClusterReach(hangUp => connectTo(kafka, [jobs, rows, results], hangUp))
   }
 
-  /** So many rows were sent to the broker so far, acknowledged or not. */
   sent(rows: number): void {
     this.#sent = rows
   }
 
-  /** So many rows with a result were read so far, in order or not. */
   arrived(rows: number): void {
     this.#arrived = rows
   }
 
-  /** What a worker did. */
-  tally({ rejected, timings }: Pick<WorkerActivity, 'rejected' | 'timings'>): void {
+  worked({ rejected, timings }: ObservedWork): void {
     this.#note(metrics => {
       metrics.rejected(rejected)
       metrics.batches(timings)
     })
   }
 
-  /** The ordered output waited for so long for a row, which came. */
   waited(seconds: number): void {
     this.#note(metrics => metrics.waited(seconds))
+  }
+
+  rejected(byReason: Readonly<Record<string, number>>): void {
+    this.#note(metrics => metrics.rejected(byReason))
   }
 
   async live(): Promise<Health> {

@@ -17,6 +17,8 @@ export interface PublishOptions {
   onOpen?(): Promise<void> | void
   /** Called once, before the first row is sent: the id belongs to a job with this source and these options. */
   onHeld?(): void
+  /** Called with the number of rows that were sent so far, acknowledged or not. */
+  onSent?(rows: number): void
   /** Called now and then with the number of rows acknowledged so far, and of all rows if it is known. */
   onProgress?(rows: number, total: number | null): void
 }

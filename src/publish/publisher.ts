@@ -215,6 +215,7 @@ class Publication {
       this.#acked += count
       return
     }
+    this.#options.onSent?.(this.#seq)
     const value = encodePackedRows(head, [...parts, last])
     const headers = this.#options.span?.headers ?? null
     this.#sender.send({ topic, partition }, { key: id, value, headers }).then(

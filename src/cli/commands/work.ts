@@ -1,12 +1,10 @@
 import { checkName } from '../../core/names.ts'
 import { RowmillError } from '../../errors.ts'
 import { untilClassified } from '../../jobs/until-classified.ts'
-import type { Meter } from '../../monitor/meter.ts'
 import type { OptionValues } from '../../options.ts'
 import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
-import { type Reports, reportLater } from '../../reports/report-later.ts'
-import { unlessAborted, untilAborted } from '../../support/abort.ts'
+baimport { unlessAborted, untilAborted } from '../../support/abort.ts'
 import type { Say, ShowOutput } from '../../support/say.ts'
 import type { WorkerActivity } from '../../work/activity.ts'
 import { JobProbe } from '../../work/job-probe.ts'
@@ -60,7 +58,7 @@ export const workCommand = defineCommand({
 async function work(
   { classifier: target, ...options }: WorkValues & { readonly classifier: string },
   { terminal, say, signal }: Session,
-  meter: Meter | null,
+  meter: Observer | null,
 ): Promise<number> {
   const { workers, python, batchRows, batchTimeout, classifierMemory, probe, untilDone, tracing } = options
   const onOutput: ShowOutput = (text, facts) => terminal.output(text, facts)
@@ -76,7 +74,7 @@ async function work(
   const judge = probe > 0 ? new JobProbe({ say, open, closes: true }) : null
   const supervisor = new Supervisor({
     ...{ ...classifier, workers, tracing, say, onOutput, onStderr, onBatch, judge, signal, reports: true },
-    ...(meter ? { timings: true, onTally: (tally: WorkerActivity) => meter.tally(tally) } : {}),
+    ...(meter ? { timings: true, onTally: (tally: WorkerActivity) => meter.worked(tally) } : {}),
   })
   supervisor.start()
   meter?.needs('the classifier is imported', supervisor.ready)

@@ -1,9 +1,9 @@
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { Counter, Histogram, Registry } from 'prom-client'
+import type { ObservedWork } from '../../reports/observer.ts'
 import { BATCH_STAGES, type WorkerReport } from '../../reports/report.ts'
 import type { ReportedParts } from '../../reports/reporter.ts'
-import type { StageTimes } from '../../work/activity.ts'
 import { addProcessMetrics } from './process-metrics.ts'
 import { addCounter, addGauge } from './series.ts'
 
@@ -80,7 +80,7 @@ export class CommandMetrics {
   }
 
   /** How long batches took in each of BATCH_STAGES, in ms. */
-  batches(timings: readonly StageTimes[]): void {
+  batches(timings: ObservedWork['timings']): void {
     for (const times of timings)
       for (const [index, stage] of BATCH_STAGES.entries()) this.#batches.observe({ stage }, times[index]! / 1000)
   }
