@@ -4,7 +4,9 @@ import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
 import { newJobId } from './pipeline/new-job-id.ts'
 import { digestOf } from './pipeline/source-identity.ts'
 import { FIRST_ROWS } from './probe/sample.ts'
+import type { Observer } from './reports/observer.ts'
 import type { CollectingReport } from './reports/report.ts'
+import type { ReportedParts } from './reports/reporter.ts'
 import { ProgressSum } from './run/progress-sum.ts'
 import type { FlowParts } from './run/run-flow.ts'
 import {
@@ -57,9 +59,12 @@ export async function run(given: RunOptions): Promise<RunReport> {
     const keep = () => isOpen && options.onOpen !== null && mayResume(failure, options)
     teardown.add(() => opening.then(topics => topics.close(keep())).catch(() => {})) // a broker that died was thrown below
     let collecting = (): CollectingReport | null => null
-    const reports = opening.then(topics => {
-      return reportRun({ topics, job, progress, supervisor, say, collecting: () => collecting() })
-    })
+    const look = () => {
+      const { published, total } = progress.sum
+      return { publishing: { job, published, total }, working: supervisor.working, collecting: collecting() }
+    }
+    const reports = opening.then(topics => reportRun(topics, look, say))
+    observe(options.observer, { look, supervisor, opening })
     teardown.add(() => reports.then(({ close }) => close()).catch(() => {})) // without a broker there are none
     teardown.add(() => supervisor.close(failure === null ? 'drain' : 'kill'))
     teardown.add(() => probe.close())
@@ -126,6 +131,17 @@ function newNames({ job, pipeline }: Settings): UnfinishedRun {
   return { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
 }
 
+function observe(
+  observer: Observer | null,
+  { look, supervisor, opening }: { look: () => ReportedParts; supervisor: Supervisor; opening: Promise<RunTopics> },
+): void {
+  if (observer === null) return
+  observer.watch(look)
+  observer.needs('the classifier is imported', supervisor.ready)
+  observer.needs('the topics are there', opening)
+  opening.then(({ kafka, pipeline }) => observer.connected(kafka, pipeline)).catch(() => {}) // the run throws it
+}
+
 function superviseWorkers(
   options: Settings,
   { progress, probe, signal }: Pick<FlowParts, 'progress' | 'probe'> & { signal: AbortSignal },
@@ -143,6 +159,8 @@ function superviseWorkers(
     probe: Math.min(options.probe, FIRST_ROWS),
     judge: probe.ofWorkers,
     reports: true,
+    timings: options.observer !== null,
+    onTally: tally => options.observer?.worked(tally),
     signal,
     onOutput: (text, facts) => options.onOutput(text, facts),
     onStderr: options.onStderr,

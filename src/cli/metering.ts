@@ -1,5 +1,5 @@
-import type { Meter } from '../monitor/meter.ts'
 import type { OptionValues } from '../options.ts'
+import type { Observer } from '../reports/observer.ts'
 import type { Say } from '../support/say.ts'
 import { version } from '../support/version.ts'
 import { openMonitorServer, SERVER_OPTIONS } from './monitor-server.ts'
@@ -16,12 +16,12 @@ export interface Metered {
 }
 
 /**
- * Runs `act` with a meter that is served over HTTP while it runs, or with null if there is no --metrics-port: then nothing of
+ * Runs `act` with an observer whose metrics are served over HTTP while it runs, or with null if there is no --metrics-port: then nothing of
  * it is loaded. A port that cannot be used is found before `act` begins.
  */
 export async function withMeter<T>(
   { command, options, output, say }: Metered,
-  act: (meter: Meter | null) => Promise<T>,
+  act: (observer: Observer | null) => Promise<T>,
 ): Promise<T> {
   const { metricsPort: port, stalledAfter: stalledAfterSeconds } = options
   if (port === null) return await act(null)

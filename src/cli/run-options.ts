@@ -9,6 +9,7 @@ import { isSecretProperty } from '../support/property-text.ts'
 import { checkOutputFree } from './json-output.ts'
 import { KAFKA_OPTIONS } from './kafka-options.ts'
 import { LOG_OPTIONS } from './log-options.ts'
+import { METER_OPTIONS } from './metering.ts'
 import { checkPasted } from './pasted-calls.ts'
 
 export const RUN_OPTIONS = [
@@ -48,6 +49,7 @@ export const RUN_OPTIONS = [
   'progress',
   'progressFormat',
   'tracing',
+  ...METER_OPTIONS,
   'report',
   'output',
 ] as const
@@ -55,7 +57,7 @@ export const RUN_OPTIONS = [
 export type RunValues = OptionValues<(typeof RUN_OPTIONS)[number]>
 
 /** Options about the command and not about the run: they are as given now. */
-const OF_COMMAND: ReadonlySet<string> = new Set(['logFormat', 'logLevel', 'progressFormat'])
+const OF_COMMAND: ReadonlySet<string> = new Set(['logFormat', 'logLevel', 'progressFormat', ...METER_OPTIONS])
 
 /** The options that --resume accepts. All others stay as the run began. */
 const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
@@ -80,8 +82,8 @@ const FREE_WHEN_RESUMED: ReadonlySet<string> = new Set([
  * `given` changes another one.
  */
 export function resumedOptions(begun: RunValues, given: RunValues): RunValues {
-  const { logFormat, logLevel, progressFormat } = given
-  const options: RunValues = { ...begun, logFormat, logLevel, progressFormat }
+  const ofCommand = Object.fromEntries([...OF_COMMAND].map(name => [name, given[name as keyof RunValues]]))
+  const options: RunValues = { ...begun, ...ofCommand }
   for (const name of RUN_OPTIONS) {
     if (OF_COMMAND.has(name)) continue
     const { flag, fallback } = OPTIONS[name]

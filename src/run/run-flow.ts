@@ -38,7 +38,7 @@ export async function openContext(
 /** Starts the publisher, the collector and the probe. The last two wait until the id belongs to this run. */
 export function startFlow(
   context: PipelineContext,
-  { sink, options }: Pick<RunSettings, 'options'> & Pick<RunOptions, 'sink'>,
+  { sink, options, observer }: Pick<RunSettings, 'options' | 'observer'> & Pick<RunOptions, 'sink'>,
   { job, topics, header, runtime, progress, probe, onOpen, onCollect }: FlowParts,
 ): [Promise<number>, Promise<Collected>, Promise<ProbeReport | null>] {
   const held = Promise.withResolvers<void>()
@@ -52,6 +52,7 @@ export function startFlow(
     onOpen,
     onHeld: held.resolve,
     onProgress: rows => progress.published(rows),
+    onSent: rows => observer?.sent(rows),
   })
   publishing.catch(held.reject)
   const judging = held.promise.then(() => probe.judge(context, job, header))
@@ -61,7 +62,11 @@ export function startFlow(
     () => {
       const onProgress = (_: number, rows: number, rejected: number) => progress.written(rows, rejected)
       const mayCommit = () => probe.verdict(context.say)
-      return collect(context, { job, sink, onProgress, onBegin: onCollect, mayCommit })
+      return collect(context, {
+        ...{ job, sink, onProgress, onBegin: onCollect, mayCommit },
+        onArrival: rows => observer?.arrived(rows),
+        onWaited: seconds => observer?.waited(seconds),
+      })
     },
     async error => {
       await sink.close()

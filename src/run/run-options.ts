@@ -2,6 +2,7 @@ import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import type { Sink, Source } from '../connector.ts'
 import type { JobOption, Rejected } from '../model.ts'
 import { type Compression, OPTIONS } from '../options.ts'
+import type { Observer } from '../reports/observer.ts'
 import type { Say, ShowOutput } from '../support/say.ts'
 
 export interface RunOptions extends Partial<RunSettings> {
@@ -64,6 +65,8 @@ export interface RunSettings {
   /** Gets what a process of workers prints otherwise, such as a warning of Node. Null: that goes to stderr. */
   readonly onStderr: ShowOutput | null
   readonly onProgress: (progress: RunProgress) => void
+  /** Observes the run from within. Null: nobody does. */
+  readonly observer: Observer | null
 }
 
 export const RUN_DEFAULTS: RunSettings = {
@@ -95,6 +98,7 @@ export const RUN_DEFAULTS: RunSettings = {
   onOutput: () => {},
   onStderr: null,
   onProgress: () => {},
+  observer: null,
 }
 
 /** How to find a run that was cut short. */

@@ -119,3 +119,67 @@ test('while no broker answers a worker is live and not ready, and ready again by
   await proxy.accept()
   await until('it is ready', async () => (await probe('/readyz')).startsWith('200'))
 })
+
+test('a publisher whose source is slow is live', async t => {
+  const { env } = await place(t)
+  const args = ['publish', '-', '--job', 'orders', '--batch-rows', '10', '--stalled-after', '1']
+  const { probe, value, child, finished } = await serve(t, args, env, csvOf(25))
+  await until('two messages are published', async () => (await value('rowmill_published_rows_total')) === 20)
+  await until('nothing has come for two seconds', async () => / for [2-9] s$/.test(await probe('/livez')))
+  assert.match(await probe('/livez'), /^200 ok: no rows wait here; /)
+  assert.match(await probe('/readyz'), /^200 /)
+  child.stdin.end()
+  assert.equal((await finished).code, 0)
+})
+
+test('a collector is live while it waits for a row, and says for which', async t => {
+  const { folder, env } = await place(t)
+  const classifier = waitingClassifier(folder)
+  await publish(folder, 150, env)
+  const worker = startRowmill(['work', '--classifier', classifier.file, '--workers', '1', '--probe', '0'], { env })
+  t.after(() => worker.child.kill('SIGKILL'))
+  const args = ['collect', join(folder, 'out.csv'), '--job', 'orders', '--stalled-after', '1']
+  const { probe, value, finished } = await serve(t, args, env)
+  await until('it has written what came', async () => (await value('rowmill_written_rows_total')) === 100)
+  const blocked =
+    /^200 ok: no rows wait here: the output waits for row 100 of partition 2 since \d+ s; nothing has moved for [2-9] s$/
+  await until('nothing has come for two seconds', async () => blocked.test(await probe('/livez')))
+  assert.ok((await value('rowmill_disk_free_bytes'))! > 0)
+  writeFileSync(classifier.go, '')
+  const { code, stderr } = await finished
+  assert.equal(code, 0, stderr)
+})
+
+test('a run counts rows at each stage, says which rows hang, and closes its port at the end', async t => {
+  const folder = testFolder(t)
+  const classifier = waitingClassifier(folder)
+  const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
+  writeFileSync(input, csvOf(150))
+  const options = [
+    '--classifier',
+    classifier.file,
+    '--workers',
+    '1',
+    '--batch-rows',
+    '50',
+    '--probe',
+    '0',
+    '--stalled-after',
+    '2',
+  ]
+  const { probe, value, finished } = await serve(t, ['run', input, output, ...options], {
+    ROWMILL_BROKERS: await brokerAddress(),
+  })
+  await until('it is not live', async () => (await probe('/livez')).startsWith('503'))
+  assert.match(
+    await probe('/livez'),
+    /-1 has had rows 100 to 149 of job \S+ \(\S+\[2\]\) in its classifier for \d+ s, /,
+  )
+  const stages = ['published', 'classified', 'written'].map(stage => value(`rowmill_${stage}_rows_total`))
+  assert.deepEqual(await Promise.all(stages), [150, 100, 100])
+  assert.ok((await value('rowmill_reorder_wait_seconds_count'))! >= 1)
+  writeFileSync(classifier.go, '')
+  const { code, stderr } = await finished
+  assert.equal(code, 0, stderr)
+  await assert.rejects(probe('/livez'), { code: 'ECONNREFUSED' })
+})

@@ -7,8 +7,10 @@ import { TcpSink } from '../../../connectors/tcp-sink.ts'
 import { type Collected, collect } from '../../collect/collector.ts'
 import type { Sink } from '../../connector.ts'
 import { COMPLETE_WITH_REJECTS, isCurable, isOfOutput, leavesJob, RowmillError, toRowmillError } from '../../errors.ts'
+import type { Rejected } from '../../model.ts'
 import type { OptionValues } from '../../options.ts'
 import { methodOf } from '../../pandas/packing.ts'
+import type { Observer } from '../../reports/observer.ts'
 import type { CollectingReport } from '../../reports/report.ts'
 import { reportLater } from '../../reports/report-later.ts'
 import { counted } from '../../support/counted.ts'
@@ -16,6 +18,7 @@ import { defineCommand } from '../command.ts'
 import { describeWait } from '../describe-wait.ts'
 import { checkOutputFree, nullsOf, printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
+import { METER_OPTIONS, withMeter } from '../metering.ts'
 import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, requireJob, SHARED_OPTIONS, type SharedOptions } from '../shared-pipeline.ts'
 import { Terminal } from '../terminal.ts'
@@ -34,23 +37,28 @@ const JSON_SHAPE = {
   },
 }
 
+const COLLECT_OPTIONS = [
+  'id',
+  'force',
+  'restart',
+  'follow',
+  'python',
+  'tracing',
+  'progress',
+  'progressFormat',
+  'output',
+  ...METER_OPTIONS,
+  ...SHARED_OPTIONS,
+] as const
+
+type CollectValues = OptionValues<(typeof COLLECT_OPTIONS)[number]>
+
 export const collectCommand = defineCommand({
   name: 'collect',
   doc: 'write the classified rows of one job to OUT, in order; ends when the job is complete',
   operands: [{ name: 'OUT', doc: 'the file to write; - for standard output; tcp://HOST:PORT to send to a receiver' }],
   example: 'rowmill collect classified.csv --job "$JOB" --brokers 127.0.0.1:9092',
-  options: [
-    'id',
-    'force',
-    'restart',
-    'follow',
-    'python',
-    'tracing',
-    'progress',
-    'progressFormat',
-    'output',
-    ...SHARED_OPTIONS,
-  ],
+  options: COLLECT_OPTIONS,
   json: JSON_SHAPE,
   exits: [COMPLETE_WITH_REJECTS, 5, 6],
   async act([path], options) {
@@ -63,47 +71,57 @@ export const collectCommand = defineCommand({
       if (options.output === 'json') printJson(JSON_SHAPE, [{ ...nullsOf(JSON_SHAPE), job, out: output }])
       return 0
     }
-    return await withinLimits(options, 'before the job was complete', async session => {
-      const { terminal, say } = session
-      const sink = openSink(output, options, session)
-      try {
-        if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
-        const { rows, rejects, rowsOut, duplicates, rowsByWorker } = await collectShared(job, sink, {
-          options,
-          session,
-        })
-        terminal.close()
-        const without =
-          rejects === 0
-            ? ''
-            : `; ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within the budget of the job (--max-rejects)`
-        const made = rowsOut === rows ? '' : `, made of ${counted(rows, 'row')},`
-        say(
-          `${counted(rowsOut, 'row')}${made} of job ${job} in ${output === '-' ? 'standard output' : output}${without}`,
-        )
-        if (options.output === 'json') {
-          const byWorker = Object.fromEntries(rowsByWorker)
-          printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, rowsOut, duplicates, rowsByWorker: byWorker }])
-        }
-        // A collector killed before this line finds the proof, and does not append again.
-        if (sink instanceof FileSink) await forgetCommit(output, job).catch(() => {})
-        return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
-      } catch (error) {
-        if (!isFile) throw error
-        const again = sameCommand().filter(word => word !== '--restart') // it discards OUT
-        if (leavesJob(error)) throw withResumeCommand(error, again)
-        if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
-        if (isCurable(error)) throw withReplay(error, job, { at: options, resume: again })
-        await sink.close()
-        const keeps = isOfOutput(error) || toRowmillError(error).code === 'USAGE' // an option may be wrong, and not the job
-        if (sink instanceof FileSink && !keeps) await sink.discard() // nobody can resume it
-        throw error
-      } finally {
-        await sink.close()
-      }
-    })
+    const file = isFile ? output : null
+    return await withinLimits(options, 'before the job was complete', session =>
+      withMeter({ command: 'collect', options, output: file, say: session.say }, observer =>
+        collectTo(output, job, { options, session, observer }),
+      ),
+    )
   },
 })
+
+interface CollectParts {
+  readonly options: CollectValues
+  readonly session: Session
+  readonly observer: Observer | null
+}
+
+async function collectTo(output: string, job: string, parts: CollectParts): Promise<number> {
+  const { options, session } = parts
+  const isFile = output !== '-' && tcpAddress(output) === null
+  const { terminal, say } = session
+  const sink = openSink(output, options, session)
+  try {
+    if (sink instanceof FileSink || sink instanceof GrowingFileSink) await sink.reserve()
+    const { rows, rejects, rowsOut, duplicates, rowsByWorker } = await collectShared(job, sink, parts)
+    terminal.close()
+    const without =
+      rejects === 0
+        ? ''
+        : `; ${counted(rejects, 'row')} ${rejects === 1 ? 'was' : 'were'} rejected, within the budget of the job (--max-rejects)`
+    const made = rowsOut === rows ? '' : `, made of ${counted(rows, 'row')},`
+    say(`${counted(rowsOut, 'row')}${made} of job ${job} in ${output === '-' ? 'standard output' : output}${without}`)
+    if (options.output === 'json') {
+      const byWorker = Object.fromEntries(rowsByWorker)
+      printJson(JSON_SHAPE, [{ job, out: output, rows, rejects, rowsOut, duplicates, rowsByWorker: byWorker }])
+    }
+    // A collector killed before this line finds the proof, and does not append again.
+    if (sink instanceof FileSink) await forgetCommit(output, job).catch(() => {})
+    return rejects === 0 ? 0 : COMPLETE_WITH_REJECTS
+  } catch (error) {
+    if (!isFile) throw error
+    const again = sameCommand().filter(word => word !== '--restart') // it discards OUT
+    if (leavesJob(error)) throw withResumeCommand(error, again)
+    if (options.follow) throw error // a job of events has one attempt, and OUT keeps its rows so far
+    if (isCurable(error)) throw withReplay(error, job, { at: options, resume: again })
+    await sink.close()
+    const keeps = isOfOutput(error) || toRowmillError(error).code === 'USAGE' // an option may be wrong, and not the job
+    if (sink instanceof FileSink && !keeps) await sink.discard() // nobody can resume it
+    throw error
+  } finally {
+    await sink.close()
+  }
+}
 
 type SinkOptions = SharedOptions & OptionValues<'force' | 'restart' | 'follow' | 'python'>
 
@@ -118,27 +136,33 @@ function openSink(path: string, { force, restart, follow, python }: SinkOptions,
   throw new RowmillError('USAGE', message, { path })
 }
 
-function collectShared(
-  job: string,
-  sink: Sink,
-  { options, session }: { options: SinkOptions; session: Session },
-): Promise<Collected> {
+function collectShared(job: string, sink: Sink, { options, session, observer }: CollectParts): Promise<Collected> {
   const use = { command: 'collect', options, topics: { writes: false } }
+  const isReached = Promise.withResolvers<void>()
+  observer?.needs('the cluster is reached', isReached.promise)
   return onSharedPipeline(session, use, async (context, shared) => {
     const { jobs, say } = context
+    isReached.resolve()
     const waiting = new Waiting(say, () => describeWait(job, jobs, shared))
     const onProgress = (classified: number, written: number, rejected: number) => {
       waiting.progress()
       session.terminal.progress({ classified, written, rejected, total: jobs.peek(job)?.total ?? null })
     }
+    observer?.connected(context.kafka, context.pipeline)
     let collecting = (): CollectingReport | null => null
     const look = () => ({ publishing: null, working: null, collecting: collecting() })
+    observer?.watch(look)
     const reports = reportLater({ ...context, command: 'collect', look })
     const onBegin = (report: () => CollectingReport) => {
       collecting = report
     }
     try {
-      return await collect(context, { job, sink, follow: options.follow, onProgress, onBegin })
+      return await collect(context, {
+        ...{ job, sink, follow: options.follow, onProgress, onBegin },
+        onArrival: rows => observer?.arrived(rows),
+        onWaited: seconds => observer?.waited(seconds),
+        onRejected: rejected => observer?.rejected(countBy(rejected)),
+      })
     } catch (error) {
       if (toRowmillError(error).code === 'TIMEOUT') await waiting.tell()
       throw error
@@ -147,4 +171,10 @@ function collectShared(
       await reports.close()
     }
   })
+}
+
+/** How many rows were rejected for each reason. */
+function countBy(rejected: readonly Rejected[]): Record<string, number> {
+  const groups = Object.entries(Object.groupBy(rejected, ({ reason }) => reason))
+  return Object.fromEntries(groups.map(([reason, rows]) => [reason, rows!.length]))
 }

@@ -8,6 +8,7 @@ import { isCurable, leavesJob } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { newJobId } from '../../pipeline/new-job-id.ts'
 import { publish } from '../../publish/publisher.ts'
+import type { Observer } from '../../reports/observer.ts'
 import { reportLater } from '../../reports/report-later.ts'
 import { counted } from '../../support/counted.ts'
 import { defineCommand } from '../command.ts'
@@ -15,6 +16,7 @@ import { jobOptions } from '../job-options.ts'
 import { printJson } from '../json-output.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { logAbout } from '../log.ts'
+import { METER_OPTIONS, withMeter } from '../metering.ts'
 import { checkPasted, type Pasted, withPasted } from '../pasted-calls.ts'
 import { sameCommand, withReplay, withResumeCommand } from '../resume-command.ts'
 import { onSharedPipeline, SHARED_OPTIONS } from '../shared-pipeline.ts'
@@ -46,6 +48,7 @@ const PUBLISH_OPTIONS = [
   'progress',
   'progressFormat',
   'output',
+  ...METER_OPTIONS,
   ...SHARED_OPTIONS,
 ] as const
 
@@ -69,8 +72,10 @@ export const publishCommand = defineCommand({
     checkPasted(path!, options)
     if (options.job !== null) checkName('--job', options.job)
     return withinLimits(options, 'before all rows were published', session =>
-      withPasted({ input: path!, options, session, forJob: true }, pasted =>
-        publishPath(path!, options, session, pasted),
+      withMeter({ command: 'publish', options, output: null, say: session.say }, observer =>
+        withPasted({ input: path!, options, session, forJob: true }, pasted =>
+          publishPath(path!, { ...options, observer }, session, pasted),
+        ),
       ),
     )
   },
@@ -78,7 +83,7 @@ export const publishCommand = defineCommand({
 
 async function publishPath(
   path: string,
-  options: PublishValues,
+  { observer, ...options }: PublishValues & { readonly observer: Observer | null },
   session: Session,
   pasted: Pasted | null,
 ): Promise<number> {
@@ -97,18 +102,24 @@ async function publishPath(
   try {
     const meanwhile = Promise.all([source.open(), quotesCarriageReturn(options.python, say)])
     const use = { command: 'publish', options, topics: { asked }, meanwhile }
+    const isReached = Promise.withResolvers<void>()
+    observer?.needs('the cluster is reached and the input is open', isReached.promise)
     await onSharedPipeline(session, use, async (context, { partitions }, [header, quotes]) => {
+      isReached.resolve()
       const layout = { partitions, blockRows }
       const recorded = [...fromOptions, { name: 'quotesCarriageReturn', value: String(quotes) }]
       const what = { header, job, layout, bulk: true, options: recorded, by: 'publish' }
       let publishing = { job, published: 0, total: header.total }
       const look = () => ({ publishing, working: null, collecting: null })
+      observer?.watch(look)
+      observer?.connected(context.kafka, context.pipeline)
       const reports = reportLater({ ...context, command: 'publish', look })
       const onProgress = (published: number, total: number | null) => {
         publishing = { job, published, total }
         terminal.progress({ published, total })
       }
-      const publishes = publish(context, source, { ...what, onOpen, onProgress })
+      const onSent = (sent: number) => observer?.sent(sent)
+      const publishes = publish(context, source, { ...what, onOpen, onSent, onProgress })
       const rows = await publishes.finally(() => reports.close())
       terminal.close()
       if (opened) say(`published ${counted(rows, 'row')} as job ${job} in pipeline ${context.pipeline}`) // else it was before

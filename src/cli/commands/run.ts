@@ -17,6 +17,7 @@ import {
 } from '../../errors.ts'
 import type { JobOption } from '../../model.ts'
 import { checkToCsv } from '../../pandas/to-csv.ts'
+import type { Observer } from '../../reports/observer.ts'
 import { isOfOtherInput, type RunReport, run, type UnfinishedRun } from '../../run.ts'
 import { crashPoint } from '../../support/crash-point.ts'
 import { commandLine } from '../../support/shell.ts'
@@ -27,6 +28,7 @@ import { readKafkaOptions } from '../kafka-options.ts'
 import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { logAbout } from '../log.ts'
+import { withMeter } from '../metering.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
@@ -82,8 +84,10 @@ export const runCommand = defineCommand({
 function beginRun(input: string, output: string, options: RunValues): Promise<number> {
   checkOptions(input, output, options)
   return withinLimits(options, WHEN, session =>
-    withPasted({ input, options, session, forJob: true }, pasted =>
-      beginWith(pasted, session, { input, output, options }),
+    withMeter({ command: 'run', options, output: fileOf(output), say: session.say }, observer =>
+      withPasted({ input, options, session, forJob: true }, pasted =>
+        beginWith(pasted, session, { input, output, options, observer }),
+      ),
     ),
   )
 }
@@ -91,7 +95,7 @@ function beginRun(input: string, output: string, options: RunValues): Promise<nu
 async function beginWith(
   pasted: Pasted | null,
   session: Session,
-  { input, output, options }: Pick<RunParts, 'input' | 'output' | 'options'>,
+  { input, output, options, observer }: Pick<RunParts, 'input' | 'output' | 'options' | 'observer'>,
 ): Promise<number> {
   const toCsv = toCsvArguments(options, pasted)
   checkStandardOutput(output, toCsv)
@@ -105,7 +109,7 @@ async function beginWith(
       await runFile.remove()
     }
     if (sink instanceof FileSink && !options.restart && (await sink.isUnfinished())) throw collectedBefore(output)
-    const parts = { input, output, options, pasted, jobOptions: recorded, sink, runFile, unfinished: null }
+    const parts = { input, output, options, pasted, jobOptions: recorded, sink, runFile, observer, unfinished: null }
     return await runToEnd(parts, session)
   } finally {
     await sink.close()
@@ -118,7 +122,12 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   const runFile = new RunFile<RunValues>(output)
   const { job, pipeline, sourceDigest = null, keptIn = null, folder, input, options: begun } = await runFile.read()
   const resumed = resumedOptions(begun, given)
-  const options = { ...resumed, config: resumed.config && resolve(resumed.config) }
+  const { config, metricsTokenFile } = resumed
+  const options = {
+    ...resumed,
+    config: config && resolve(config),
+    metricsTokenFile: metricsTokenFile && resolve(metricsTokenFile),
+  }
   const terminal = new Terminal(options)
   if (await finishCommit(output, job)) {
     await runFile.remove()
@@ -136,19 +145,31 @@ async function resumeRun(output: string, operands: (string | undefined)[], given
   checkOptions(input, path, options)
   const unfinished = { job, pipeline, sourceDigest, keptIn }
   return await withinLimits(options, WHEN, session =>
-    withPasted({ input, options, session, forJob: true }, async pasted => {
-      const sink = sinkOf(path, { ...options, toCsv: toCsvArguments(options, pasted), restart: false }) as FileSink
-      try {
-        await sink.reserve()
-        const recorded = jobOptions(options, pasted)
-        const parts = { input, output: path, options, pasted, jobOptions: recorded, sink, runFile, unfinished }
-        return await runToEnd(parts, session)
-      } catch (error) {
-        throw begun.config === null || given.config !== null ? error : withConfigAgain(error, begun.config)
-      } finally {
-        await sink.close()
-      }
-    }),
+    withMeter({ command: 'run', options, output: fileOf(path), say: session.say }, observer =>
+      withPasted({ input, options, session, forJob: true }, async pasted => {
+        const sink = sinkOf(path, { ...options, toCsv: toCsvArguments(options, pasted), restart: false }) as FileSink
+        try {
+          await sink.reserve()
+          const recorded = jobOptions(options, pasted)
+          const parts = {
+            input,
+            output: path,
+            options,
+            pasted,
+            jobOptions: recorded,
+            sink,
+            runFile,
+            observer,
+            unfinished,
+          }
+          return await runToEnd(parts, session)
+        } catch (error) {
+          throw begun.config === null || given.config !== null ? error : withConfigAgain(error, begun.config)
+        } finally {
+          await sink.close()
+        }
+      }),
+    ),
   )
 }
 
@@ -162,6 +183,12 @@ interface RunParts {
   /** Null where the run cannot be resumed, because one end is a standard stream. */
   readonly runFile: RunFile<RunValues> | null
   readonly unfinished: UnfinishedRun | null
+  readonly observer: Observer | null
+}
+
+/** The file that a run writes, or null. */
+function fileOf(output: string): string | null {
+  return output === '-' ? null : output
 }
 
 async function runToEnd(parts: RunParts, session: Session): Promise<number> {
@@ -199,7 +226,7 @@ async function runToEnd(parts: RunParts, session: Session): Promise<number> {
 }
 
 async function runPipeline(
-  { input, options, pasted, jobOptions, sink, runFile, unfinished }: RunParts,
+  { input, options, pasted, jobOptions, sink, runFile, unfinished, observer }: RunParts,
   { terminal, say, signal }: Session,
   hooks: Pick<Parameters<typeof run>[0], 'onBegin' | 'onOpen'>,
 ): Promise<RunReport> {
@@ -235,6 +262,7 @@ async function runPipeline(
     onOutput: (text, facts) => terminal.output(text, facts),
     onStderr: terminal.onStderr,
     onProgress: progress => terminal.progress(progress),
+    observer,
   })
 }
 
