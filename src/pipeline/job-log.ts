@@ -120,6 +120,11 @@ export class JobLog {
     return this.known(id)
   }
 
+  /** Resolves when all records below this offset are known. Rejects when the log breaks. */
+  async readTo(offset: number): Promise<void> {
+    while (this.#taken < offset && !this.#closed) await this.#news.promise
+  }
+
   /** The job as of now, or as soon as it is published. Throws JOB_CANCELLED if it was removed. Rejects when `signal` aborts. */
   async found(id: string, signal: AbortSignal): Promise<Job> {
     const job = (await this.latest(id)) ?? (await this.until(id, () => true, signal))
@@ -151,7 +156,7 @@ export class JobLog {
 
   async #readToEnd(): Promise<void> {
     const [end] = await this.#feed.offsets([{ topic: this.topic, partition: 0 }], 'end')
-    while (this.#taken < end!.offset && !this.#closed) await this.#news.promise
+    await this.readTo(end!.offset)
   }
 
   async #follow(): Promise<void> {

@@ -195,7 +195,7 @@ export class PipelineWatch implements ViewSource {
 
   async #readResults(
     session: WatchSession,
-    { resultEnds }: PipelineOffsets,
+    { resultEnds, reportEnds }: PipelineOffsets,
     { all, shown, needed }: { [name in 'all' | 'shown' | 'needed']: readonly OpenedJob[] },
   ): Promise<void> {
     const { results } = session
@@ -213,7 +213,7 @@ export class PipelineWatch implements ViewSource {
     this.#book.keep(counted, others)
     if (begins || isNew) await results.begin(this.#readUpTo)
     if (results.positions.length < resultEnds.length) await results.grow(resultEnds.length)
-    await Promise.all([results.untilRead(resultEnds), session.reportsRead()])
+    await Promise.all([results.untilRead(resultEnds), session.reportsRead(reportEnds)])
     this.#readUpTo = results.positions
     this.#book.keep(counted, others) // what waited for its job
   }

@@ -60,12 +60,6 @@ export class TopicFollower {
     await this.begin([start!.offset])
   }
 
-  /** For each partition that is read, the end of its log now. */
-  async ends(): Promise<number[]> {
-    const ends = await this.#feed.offsets(this.#queues, 'end')
-    return ends.sort((a, b) => a.partition - b.partition).map(({ offset }) => offset)
-  }
-
   /** Reads partitions that were added to the topic too. */
   async grow(partitions: number): Promise<void> {
     const added = Array.from({ length: partitions - this.#queues.length }, (_, i) => this.#queues.length + i)

@@ -20,6 +20,8 @@ export interface PipelineOffsets {
   readonly rows: readonly (PartitionOffset & { readonly committed: number })[]
   /** By partition. */
   readonly resultEnds: readonly number[]
+  /** The same. Empty: the pipeline has no such topic. */
+  readonly reportEnds: readonly number[]
   readonly group: DescribedGroup
 }
 
@@ -72,7 +74,9 @@ export class WatchSession {
       opened(JobLog.open(kafka, pipeline, say)),
       opened(TopicFollower.open(connection, { topic: topics.results, time, take: takers.results })),
       there.has(topics.reports) ? opened(openReports(connection, topics.reports, { takers, time })) : null,
-      opened(kafka.reader([...lanes, topics.results])),
+      opened(
+        kafka.reader([...lanes, topics.jobs, topics.results, ...(there.has(topics.reports) ? [topics.reports] : [])]),
+      ),
       opened(kafka.groupOffsets(workersGroup(pipeline), lanes)),
     ] as const
     try {
@@ -93,20 +97,26 @@ export class WatchSession {
       this.#askedAt = now
       await Promise.all([this.#log.partitionsNow(this.#topics.results), this.#lookForReports()])
     }
-    const { results } = this.#topics
+    const { jobs, results, reports } = this.#topics
     const rows = this.#rowTopics.flatMap(topic => this.#partitionsOf(topic))
+    const others = [jobs, results, ...(this.#reports ? [reports] : [])].flatMap(topic => this.#partitionsOf(topic))
     const [committed, group, ends] = await Promise.all([
       this.#group.committed(rows),
       this.#group.describe(),
-      this.#log.offsets([...rows, ...this.#partitionsOf(results)], 'end'),
-      this.jobs.latest(''),
+      this.#log.offsets([...rows, ...others], 'end'),
     ])
     const commits = new Map(committed.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-    const ofRows = ends.filter(({ topic }) => topic !== results)
-    const ofResults = ends.filter(({ topic }) => topic === results).sort((a, b) => a.partition - b.partition)
+    const ofRows = ends.filter(({ topic }) => this.#rowTopics.includes(topic))
+    const endsOf = (name: string) =>
+      ends
+        .filter(({ topic }) => topic === name)
+        .sort((a, b) => a.partition - b.partition)
+        .map(({ offset }) => offset)
+    await this.jobs.readTo(endsOf(jobs)[0]!)
     return {
       rows: ofRows.map(at => ({ ...at, committed: commits.get(`${at.topic}/${at.partition}`) ?? 0 })),
-      resultEnds: ofResults.map(({ offset }) => offset),
+      resultEnds: endsOf(results),
+      reportEnds: endsOf(reports),
       group,
     }
   }
@@ -136,9 +146,9 @@ export class WatchSession {
     return readable.filter(({ topic, partition, offset }) => offset < ends.get(`${topic}/${partition}`)!)
   }
 
-  /** Resolves when the reports that are there now are taken. */
-  async reportsRead(): Promise<void> {
-    await this.#reports?.untilRead(await this.#reports.ends())
+  /** Resolves when the reports below these offsets are taken. */
+  async reportsRead(ends: readonly number[]): Promise<void> {
+    await this.#reports?.untilRead(ends)
   }
 
   close(): Promise<void> {
