@@ -27,6 +27,8 @@ def classify_df(df):
 
 async function startPipeline(t: TestContext) {
   const folder = testFolder(t)
+  const ended = new AbortController()
+  t.after(() => ended.abort())
   const machines = await Machines.open(t, [LEFT, RIGHT, TOWER])
   const [rows, classifier, token] = ['rows.csv', 'slow.py', 'token'].map(name => join(folder, name)) as [
     string,
@@ -48,15 +50,14 @@ async function startPipeline(t: TestContext) {
   assert.equal(published.code, 0, published.stderr)
   const work = (machine: string) => start(machine, 'work', '--classifier', classifier, '--workers', '1')
   const [left, right] = [work(LEFT), work(RIGHT)]
-  const monitor = start(TOWER, 'monitor', '--metrics-address', machines.address(TOWER), '--metrics-token-file', token)
-  return { machines, start, left, right, monitor }
-}
-
-/** What the page of the monitor shows. */
-async function seen(machines: Machines): Promise<PageMessage | null> {
-  const headers = { Authorization: `Bearer ${TOKEN}` }
-  const answer = await fetch(`http://${machines.address(TOWER)}:${PORT}/api/view`, { headers }).catch(() => null)
-  return answer?.ok ? ((await answer.json()) as PageMessage) : null
+  start(TOWER, 'monitor', '--metrics-address', machines.address(TOWER), '--metrics-token-file', token)
+  /** What the page of the monitor shows. A request that is under way when the machines are removed would never end. */
+  const seen = async (): Promise<PageMessage | null> => {
+    const asked = { headers: { Authorization: `Bearer ${TOKEN}` }, signal: ended.signal }
+    const answer = await fetch(`http://${machines.address(TOWER)}:${PORT}/api/view`, asked).catch(() => null)
+    return answer?.ok ? ((await answer.json()) as PageMessage) : null
+  }
+  return { machines, start, left, right, seen }
 }
 
 const on = (workers: readonly WorkerView[] | undefined, host: string) => workers?.find(worker => worker.host === host)
@@ -66,9 +67,9 @@ const isAtWork = (worker: WorkerView | undefined) => worker?.state === 'busy' &&
 test('a third machine sees the hosts, processes and partitions of both, and that one is cut off', {
   skip: NO_MACHINES,
 }, async t => {
-  const { machines, start, left, right } = await startPipeline(t)
+  const { machines, start, left, right, seen } = await startPipeline(t)
   await until('both workers are at work, in the eyes of the monitor', async () => {
-    const workers = (await seen(machines))?.workers
+    const workers = (await seen())?.workers
     return isAtWork(on(workers, LEFT)) && isAtWork(on(workers, RIGHT))
   })
 
@@ -106,16 +107,16 @@ test('a third machine sees the hosts, processes and partitions of both, and that
   machines.cut(RIGHT)
   await until(
     'the worker that is cut off is silent',
-    async () => on((await seen(machines))?.workers, RIGHT)?.state === 'silent',
+    async () => on((await seen())?.workers, RIGHT)?.state === 'silent',
   )
   const seconds = (Date.now() - cutAt) / 1000
   t.diagnostic(`the monitor showed it after ${seconds.toFixed(1)} s`)
   assert.equal(on((await status()).workers, RIGHT)?.state, 'silent')
 
   await until('the other machine has all partitions', async () => {
-    const workers = (await seen(machines))?.workers
+    const workers = (await seen())?.workers
     return on(workers, LEFT)?.partitions.filter(({ topic }) => topic.endsWith('.bulk')).length === PARTITIONS
   })
   machines.mend(RIGHT)
-  await until('the worker is back', async () => isAtWork(on((await seen(machines))?.workers, RIGHT)))
+  await until('the worker is back', async () => isAtWork(on((await seen())?.workers, RIGHT)))
 })
