@@ -21,7 +21,7 @@ export const LOG_LINE = {
     level: '`error` (it ended the command), `warn` (somebody should look at it), `info` or `debug`',
     time: 'when the line was written, in UTC, as ISO 8601',
     source:
-      "who said it: `rowmill`; `classifier`, what the user's code printed; `kafkajs`, the client of Kafka; `node`, a warning of Node; `process`, what else a process of workers printed",
+      "who said it: `rowmill`; `classifier`, what the user's code printed; `kafkajs`, the client of Kafka; `node`, a warning of Node; `process`, what else one of its processes printed, such as a library",
     command: 'the command, such as `jobs list`',
     job: 'the id of the job',
     pipeline: 'the pipeline',

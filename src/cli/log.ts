@@ -34,7 +34,8 @@ export function logAbout(fields: LogFields): void {
 
 /** Chooses how lines are written from now on. Only JSON loads what writes it. */
 export async function openLog(format: 'text' | 'json'): Promise<void> {
-  if (format === 'json') json ??= new (await import('./json-log.ts')).JsonLog(mask, endUncaught)
+  if (format === 'json')
+    json ??= new (await import('./json-log.ts')).JsonLog({ mask, about: () => about, uncaught: endUncaught })
   else if (json) {
     json.close()
     json = null
@@ -44,7 +45,7 @@ export async function openLog(format: 'text' | 'json'): Promise<void> {
 /** From now on a line in JSON shows the progress every second. `endLog` writes the last one. */
 export async function openProgressLines(): Promise<void> {
   progress ??= new (await import('./progress-lines.ts')).ProgressLines(
-    line => process.stderr.write(`${JSON.stringify(line)}\n`),
+    line => writeLine(`${JSON.stringify(line)}\n`),
     () => about,
   )
 }
@@ -60,7 +61,7 @@ export function isLogJson(): boolean {
 
 /** Writes one line. In text it is the message, after `rowmill: `. */
 export function log(level: LogLevel, message: string, fields: LogFields = {}): void {
-  if (json) json.line(level, message, { ...about, ...fields })
+  if (json) json.line(level, message, fields)
   else writeError(`rowmill: ${message}\n`)
 }
 
@@ -70,8 +71,7 @@ export function logPrinted(text: string, { level = 'info', ...fields }: LogField
   else {
     const { source = 'rowmill' } = fields
     const own = source === 'rowmill' ? /^rowmill: / : ''
-    for (const line of text.replace(/\n$/, '').split('\n'))
-      json.line(level, line.replace(own, ''), { ...about, ...fields })
+    for (const line of text.replace(/\n$/, '').split('\n')) json.line(level, line.replace(own, ''), fields)
   }
 }
 
@@ -84,7 +84,7 @@ export function logError(
   const { resume, again, cure } = facts
   const stack = code === 'INTERNAL' && showsStack ? (error.cause as Error).stack : undefined
   if (json) {
-    json.error(error, { ...about, code, exitCode, ...(stack === undefined ? {} : { stack }) })
+    json.error(error, { code, exitCode, ...(stack === undefined ? {} : { stack }) })
     return
   }
   // The code is at the end of the first line, because a traceback may follow it.
@@ -106,6 +106,12 @@ function endUncaught(thrown: unknown): never {
   logError(error, { exitCode: error.exitCode, showsStack: true })
   endLog(error.exitCode, error.code)
   process.exit(error.exitCode)
+}
+
+/** Writes a line that is JSON already. */
+function writeLine(line: string): void {
+  if (json) json.write(line)
+  else process.stderr.write(line)
 }
 
 export function writeError(text: string): void {

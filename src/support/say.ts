@@ -19,7 +19,7 @@ export interface LogFacts {
   readonly source?: LogSource
 }
 
-/** `node`: a warning of Node, or what ended one of its processes. `process`: what a process of workers printed otherwise. */
+/** `node`: a warning of Node, or what ended one of its processes. `process`: what one of our processes printed otherwise. */
 export type LogSource = 'rowmill' | 'classifier' | 'kafkajs' | 'node' | 'process'
 
 /** Logs one message for the person at the terminal. `facts` are for programs that read the log. */

@@ -189,22 +189,28 @@ test('a broker that is lost and comes back is told in JSON, without a line that 
 })
 
 test('warnings of Node and an error that nobody caught are lines, in the command and in a process of workers', async t => {
-  const { folder, input, output } = rowsIn(t, words(3))
+  const { folder, input, output } = rowsIn(t, words(400))
   const preload = join(folder, 'preload.cjs')
   writeFileSync(
     preload,
     `const isWorker = process.argv[1]?.includes('worker-process')
-setTimeout(() => process.emitWarning(isWorker ? 'in a worker' : 'in the command'), 300).unref()
-if (!isWorker) setTimeout(() => { throw new Error('nobody caught this') }, 1000).unref()`,
+const print = where => { process.emitWarning(where); console.error('a library\\nprints') }
+if (isWorker) print('in a worker')
+else process.on('SIGUSR2', () => { print('in the command'); setImmediate(() => { throw new Error('nobody caught this') }) })`,
   )
-  const ended = await rowmill(run(input, output, 'slow', '--progress', 'json'), {
+  const running = startRowmill(run(input, output, 'slow', '--progress', 'json'), {
     env: { ROWMILL_BROKERS: await brokerAddress(), NODE_OPTIONS: `--require ${preload}` },
   })
+  await until('a worker has printed', () => running.said().includes('"prints"'))
+  running.child.kill('SIGUSR2')
+  const ended = await running.finished
   const end = endOf(ended)
   assert.deepEqual([end['code'], end['exitCode']], ['INTERNAL', 1])
   assert.match(String(end['stack']), /nobody caught this\n +at /)
   const { log, progress } = jsonLines(ended.stderr)
   assert.ok(lineOf(log, { source: 'node', msg: 'Warning: in the command' }), ended.stderr)
+  const stray = log.filter(({ msg }) => msg === 'a library' || msg === 'prints').map(({ worker = null }) => worker)
+  assert.ok(stray.includes(null) && stray.some(isWorker), ended.stderr)
   const inWorker = log.find(({ source, msg }) => source === 'process' && String(msg).endsWith('Warning: in a worker'))
   assert.ok(inWorker && isWorker(inWorker['worker']), ended.stderr)
   assert.equal(progress.at(-1)!['code'], 'INTERNAL')

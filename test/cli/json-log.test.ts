@@ -11,10 +11,7 @@ import { anyCharacter } from '../helpers/any-character.ts'
 function openLog(t: TestContext, secrets = new Secrets([])) {
   const written: string[] = []
   t.mock.method(process.stderr, 'write', (text: string) => written.push(text) > 0)
-  const log = new JsonLog(
-    text => secrets.mask(text),
-    () => {},
-  )
+  const log = new JsonLog({ mask: text => secrets.mask(text), about: () => ({}), uncaught: () => {} })
   t.after(() => log.close())
   return { log, written, lines: () => written.map(line => JSON.parse(line) as Record<string, unknown>) }
 }
@@ -80,4 +77,19 @@ test('a warning of Node is a line while the log is open, and Node prints it agai
   )
   log.close()
   assert.deepEqual(process.listeners('warning'), before)
+})
+
+test('what a library writes to stderr is a line for each of its own, and its callback is called', async t => {
+  const { log, lines } = openLog(t)
+  const called = new Promise<void>(resolve => {
+    process.stderr.write('one\ntw', 'utf8', () => resolve())
+  })
+  process.stderr.write('o 2\n')
+  process.stderr.write(Buffer.from('three'))
+  await called
+  log.close()
+  assert.deepEqual(
+    lines().map(({ level, source, msg }) => [level, source, msg]),
+    ['one', 'two 2', 'three'].map(msg => ['warn', 'process', msg]),
+  )
 })
