@@ -1,7 +1,8 @@
 import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
 import { freePort } from './free-port.ts'
 import { until } from './until.ts'
@@ -38,8 +39,8 @@ interface EvaluatedRule {
 export interface PrometheusSettings {
   /** Its configuration, as prometheus.yml has it. */
   readonly config: object
-  /** Its data and its configuration go there. */
-  readonly folder: string
+  /** Files that the configuration names, by their paths beside it. */
+  readonly files: Readonly<Record<string, string>>
 }
 
 /** Prometheus on a port of its own. It ends with the test. */
@@ -52,19 +53,27 @@ export class TestPrometheus {
 
   static async start(
     t: { after(fn: () => Promise<void>): void },
-    { config, folder }: PrometheusSettings,
+    { config, files }: PrometheusSettings,
   ): Promise<TestPrometheus> {
-    const file = join(folder, 'prometheus.yml')
-    const data = join(folder, 'data')
-    mkdirSync(data)
-    writeFileSync(file, stringify(config))
+    const folder = mkdtempSync(join(tmpdir(), 'rowmill-prometheus-'))
+    for (const [path, text] of Object.entries({ ...files, 'prometheus.yml': stringify(config) })) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), text)
+    }
     const address = `127.0.0.1:${await freePort()}`
-    const settings = [`--config.file=${file}`, `--storage.tsdb.path=${data}`, `--web.listen-address=${address}`]
-    const child = spawn('prometheus', [...settings, '--log.level=warn'], { stdio: ['ignore', 'inherit', 'inherit'] })
+    const places = { 'config.file': join(folder, 'prometheus.yml'), 'storage.tsdb.path': join(folder, 'data') }
+    const settings = Object.entries({ ...places, 'web.listen-address': address, 'log.level': 'error' })
+    const child = spawn(
+      'prometheus',
+      settings.map(([name, value]) => `--${name}=${value}`),
+      { stdio: ['ignore', 'inherit', 'inherit'] },
+    )
     t.after(async () => {
-      if (child.exitCode !== null || child.signalCode !== null) return
-      child.kill()
-      await once(child, 'exit')
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill()
+        await once(child, 'exit')
+      }
+      rmSync(folder, { recursive: true })
     })
     await until('Prometheus is ready', () => {
       if (child.exitCode !== null) throw new Error(`prometheus ended with ${child.exitCode}`)
