@@ -1,13 +1,16 @@
 /** What a user gets: `npm pack` of this clone, installed into an empty folder and used there. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { cp } from 'node:fs/promises'
 import { delimiter, dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { after, test } from 'node:test'
 import * as connectors from '../../connectors/index.ts'
 import * as sdk from '../../src/index.ts'
 import { brokerAddress } from '../helpers/broker.ts'
-import { testFolder } from '../helpers/cli.ts'
+import { startProgram, testFolder } from '../helpers/cli.ts'
+import { ask } from '../helpers/http.ts'
 import { installRowmill, ROOT, succeeded } from '../helpers/installed.ts'
 import { olderNode } from '../helpers/older-node.ts'
 import { python } from '../helpers/python.ts'
@@ -64,6 +67,16 @@ test('npx rowmill run writes the bytes of the original job', async () => {
   // `--no`: a missing package must not be downloaded under this name.
   succeeded(await inHome('npx', ['--no', '--', 'rowmill', ...args, '--workers', '2']))
   assert.equal(readFileSync(join(home, 'out.csv'), 'utf8'), await serialJob(input, classifier))
+})
+
+test('the installed monitor serves its page with the chart that draws it', async t => {
+  const env = { ROWMILL_BROKERS: await brokerAddress(), ROWMILL_PIPELINE: 'of-the-package' }
+  succeeded(await inHome(rowmill, ['topics', 'apply', '--partitions', '1'], { env }))
+  const { child } = startProgram(rowmill, ['monitor', '--port', '0'], { cwd: home, env })
+  t.after(() => child.kill('SIGKILL'))
+  const [url] = (await once(createInterface({ input: child.stdout }), 'line')) as [string]
+  assert.match((await ask(`${url}/`)).body, /^<!doctype html>/)
+  for (const path of ['/page.js', '/uplot/uplot.js']) assert.equal((await ask(`${url}${path}`)).status, 200, path)
 })
 
 test('--schema-registry names the package it needs, and changes nothing', async () => {
