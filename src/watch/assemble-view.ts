@@ -8,7 +8,7 @@ export function assembleView(facts: PipelineFacts): PipelineView {
   const { pipeline, at, brokers, unreachableSince, board } = facts
   const heard = board.heard(at)
   const workers = workerViews(facts, heard)
-  const parts = { heard, workers, owners: ownersOf(facts, workers) }
+  const parts = { heard, workers, owners: ownersOf(facts, { heard, workers }) }
   return {
     ...{ pipeline, at, brokers, unreachableSince },
     jobs: facts.jobs.map(job => jobView(facts, job, parts)),

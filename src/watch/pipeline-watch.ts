@@ -16,7 +16,7 @@ import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
 /** A message that waits longer may be behind an open transaction. It is looked for so often at most. */
 const HELD_UP_MS = 3000
-/** A look that takes longer shows that the broker does not answer. */
+/** After so long without an answer, views say that no broker answers. */
 const LATE_MS = 3000
 
 export interface PipelineWatchOptions {
@@ -64,7 +64,8 @@ export class PipelineWatch implements ViewSource {
   #session: WatchSession | null = null
   #looking: Promise<void> | null = null
   #running: Promise<void> | null = null
-  #answeredAt = 0
+  /** When a broker last answered: by the clock of the view, and by that for durations. */
+  #answered = { at: 0, time: 0 }
   /** When it last looked for open transactions. */
   #transactionsAt = Number.NEGATIVE_INFINITY
   #unreachableSince: number | null = null
@@ -115,32 +116,32 @@ export class PipelineWatch implements ViewSource {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop
-    this.#answeredAt = this.#now
+    this.#heard()
     while (!signal.aborted) {
       const began = this.#time.now()
       this.#looking ??= this.#lookOnce().finally(() => {
         this.#looking = null
       })
-      const isLate = await this.#isLate(this.#looking)
+      const how = await this.#lookUntilLate(this.#looking)
       if (signal.aborted) return
-      if (isLate) this.#unreachableSince ??= this.#answeredAt
-      else {
-        this.#answeredAt = this.#now
-        this.#unreachableSince = null
-      }
-      if (this.#latest !== null || !isLate) this.#show()
+      const isSilent = how === 'failed' || (how === 'late' && this.#time.now() - this.#answered.time >= LATE_MS)
+      if (how === 'done') this.#unreachableSince = null
+      else if (isSilent) this.#unreachableSince ??= this.#answered.at
+      if (this.#latest !== null || how === 'done') this.#show()
       await this.#time.sleep(Math.max(0, this.#everyMs - (this.#time.now() - began)), signal)
     }
   }
 
-  /** Whether a look fails, or takes so long that the broker does not seem to answer. Throws an error that stays. */
-  async #isLate(looking: Promise<void>): Promise<boolean> {
+  /** Waits for a look, but not for long. Throws an error that stays. */
+  async #lookUntilLate(looking: Promise<void>): Promise<'done' | 'late' | 'failed'> {
     const stop = new AbortController()
-    const late = this.#time.sleep(LATE_MS, AbortSignal.any([stop.signal, this.#stop.signal])).then(() => true)
+    const late = this.#time
+      .sleep(LATE_MS, AbortSignal.any([stop.signal, this.#stop.signal]))
+      .then(() => 'late' as const)
     try {
-      return await Promise.race([looking.then(() => false), late])
+      return await Promise.race([looking.then(() => 'done' as const), late])
     } catch (error) {
-      if (this.#stop.signal.aborted || !isFinal(error)) return true
+      if (this.#stop.signal.aborted || !isFinal(error)) return 'failed'
       throw error
     } finally {
       stop.abort()
@@ -166,6 +167,7 @@ export class PipelineWatch implements ViewSource {
         const head = readResultsHead(value)
         if (head) this.#book.take(partition, head, timestamp)
         this.#brokerAt = Math.max(this.#brokerAt, timestamp)
+        this.#heard()
       },
       reports: ({ value, timestamp }: { value: Buffer | null; timestamp: number }) => {
         const report = decodeReport(value)
@@ -178,6 +180,7 @@ export class PipelineWatch implements ViewSource {
 
   async #read(session: WatchSession): Promise<void> {
     const offsets = await session.offsets()
+    this.#heard()
     this.#group = offsets.group
     await this.#notePartitions(session, offsets)
     const all = session.jobs.all
@@ -258,6 +261,10 @@ export class PipelineWatch implements ViewSource {
 
   #at(topic: string, partition: number): PartitionFacts | null {
     return this.#partitions.get(`${topic}/${partition}`) ?? null
+  }
+
+  #heard(): void {
+    this.#answered = { at: this.#now, time: this.#time.now() }
   }
 
   get #now(): number {

@@ -29,15 +29,17 @@ function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: Worke
   const silentSeconds = worker.heardSeconds + heard.silentSeconds
   return {
     ...{ name, host, pid, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
-    state: stateOf(heard, worker),
+    state: stateOf(facts, heard, worker),
     // The batch has become older since the report.
     batch: batch && { ...batch, seconds: batch.seconds + heard.silentSeconds },
     rowsPerSecond: facts.workerRows.get(name)?.window.rate(facts.at) ?? 0,
   }
 }
 
-function stateOf({ state }: HeardProcess, worker: WorkerReport): WorkerView['state'] {
-  if (state !== 'running') return state
+/** A silent worker that its group has expelled was killed, or has lost the broker. */
+function stateOf(facts: PipelineFacts, heard: HeardProcess, worker: WorkerReport): WorkerView['state'] {
+  if (heard.state === 'silent' && isOfGroup(facts, heard) && !isMember(facts, worker.name)) return 'gone'
+  if (heard.state !== 'running') return heard.state
   return worker.heardSeconds > SILENT_SECONDS ? 'silent' : worker.state
 }
 
@@ -63,14 +65,25 @@ function nameOf(clientId: string, known: readonly string[]): string {
   return known.find(name => clientId === name || clientId.endsWith(`-${name}`)) ?? clientId
 }
 
-/**
- * The worker of each partition, by `keyOf`. The group decides, if it has members. A `run` of its own has none: its workers
- * report what they have.
- */
-export function ownersOf({ group }: PipelineFacts, workers: readonly WorkerView[]): Map<string, WorkerView> {
+/** Whether the workers of a process are in the group. Those of a `run` are not, if its pipeline is its own. */
+function isOfGroup({ group }: PipelineFacts, { report }: HeardProcess): boolean {
+  return group !== null && report.command === 'work'
+}
+
+function isMember({ group }: PipelineFacts, name: string): boolean {
+  return group?.members.some(({ clientId }) => nameOf(clientId, [name]) === name) ?? false
+}
+
+/** The worker of each partition, by `keyOf`. The group decides. A `run` of its own has none: its workers report what they have. */
+export function ownersOf(
+  facts: PipelineFacts,
+  { heard, workers }: { readonly heard: readonly HeardProcess[]; readonly workers: readonly WorkerView[] },
+): Map<string, WorkerView> {
+  const { group } = facts
   const owners = new Map<string, WorkerView>()
+  const ofGroup = new Set(heard.filter(process => isOfGroup(facts, process)).map(({ report }) => report.process))
   for (const worker of workers) {
-    if (worker.state === 'gone') continue
+    if (worker.state === 'gone' || ofGroup.has(worker.process ?? '')) continue
     for (const { topic, partition } of worker.partitions) owners.set(`${topic}/${partition}`, worker)
   }
   const names = workers.map(({ name }) => name)

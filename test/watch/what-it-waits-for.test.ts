@@ -18,6 +18,11 @@ const viewOf = (facts: PipelineFacts) => assembleView(facts).jobs[0]!
 const waitOf = (facts: PipelineFacts) => viewOf(facts).waitsFor!
 const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 20, rows: 10, seconds: 4 }
 
+const member = {
+  ...{ memberId: 'host-7-1-uuid', clientId: 'host-7-1', host: '127.0.0.1' },
+  partitions: [{ topic: 'p.rows', partition: 0 }],
+}
+
 /** By case: the facts, and what the view then says: why, which worker, since how many seconds, the sentence, the command. */
 const CASES: Record<string, [PipelineFacts, string, string | null, number, string, string | null]> = {
   'a row in the classifier': [
@@ -67,6 +72,24 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
     ...(['no-worker', null, 60] as const),
     'row 20 (partition 0) waits for a worker: none is in pipeline p',
     'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
+  ],
+  'a killed worker, which its group has expelled': [
+    madeFacts({
+      reports: [[workersReport([madeWorker()]), 50]],
+      group: { state: 'Empty', members: [], allowed: null },
+    }),
+    ...(['no-worker', null, 60] as const),
+    'row 20 (partition 0) waits for a worker: none is in pipeline p',
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
+  ],
+  'a frozen worker that is still in its group': [
+    madeFacts({
+      reports: [[workersReport([madeWorker({ partitions: [] })]), 50]],
+      group: { state: 'Stable', members: [member], allowed: null },
+    }),
+    ...(['worker-silent', 'host-7-1', 50] as const),
+    'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 50 s',
+    'kill -9 7',
   ],
   'a partition without an owner': [
     madeFacts({ reports: [[workersReport([madeWorker({ partitions: [] })]), 0]] }),
