@@ -32,17 +32,29 @@ interface Panel {
   readonly transformations?: readonly object[]
 }
 
-const COLUMNS = ['Phase', 'Rows', 'Published', 'Classified', 'Written', 'Rejected', 'Time left', 'Nothing moved for']
+/** The values of the queries of the first table. */
+const COLUMNS = [
+  '', // of the phase, always 1
+  'For how long',
+  'Rows',
+  'Published',
+  'Classified',
+  'Written',
+  'Rejected',
+  'Time left',
+  'Nothing moved for',
+]
 const rowsOf = (stage: string) => `max by (job_id) (rowmill_job_rows{${JOB},stage="${stage}"})`
 
 const JOBS: Panel = {
   type: 'table',
   title: 'Jobs',
   description:
-    'stalled: rows wait and nothing moves. waiting, publishing: the publisher is not done. classifying: workers are not done. writing: every row has a result, and a collector writes them. "rowmill status JOB" says the row, the partition and the worker that a job waits for.',
+    'stalled: rows wait and nothing moves. waiting, publishing: the publisher is not done. classifying: workers are not done. writing: every row has a result, and a collector writes them. Waits for: what the next row in order waits for. "rowmill status JOB" says the row, its partition and its worker.',
   width: 24,
   queries: [
     { expr: `max by (job_id, phase) (rowmill_job_phase{${JOB}} == 1)` },
+    { expr: `topk by (job_id) (1, max by (job_id, reason) (rowmill_job_wait_seconds{${JOB}}))` },
     ...['total', 'published', 'classified', 'written', 'rejected'].map(stage => ({ expr: rowsOf(stage) })),
     { expr: `max by (job_id) (rowmill_job_eta_seconds{${JOB}})` },
     { expr: `max by (job_id) (rowmill_job_idle_seconds{${JOB}})` },
@@ -56,6 +68,7 @@ const JOBS: Panel = {
         renameByName: {
           job_id: 'Job',
           phase: 'Phase',
+          reason: 'Waits for',
           ...Object.fromEntries(COLUMNS.slice(1).map((name, at) => [`Value #${refOf(at + 1)}`, name])),
         },
       },
@@ -351,7 +364,7 @@ function panelOf(panel: Panel, id: number, place: { x: number; y: number }) {
 
 function overridesOf(panel: Panel): readonly object[] {
   if (panel !== JOBS) return []
-  const seconds = ['Time left', 'Nothing moved for']
+  const seconds = ['For how long', 'Time left', 'Nothing moved for']
   return seconds.map(name => ({
     matcher: { id: 'byName', options: name },
     properties: [{ id: 'unit', value: 's' }],

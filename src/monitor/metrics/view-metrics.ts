@@ -61,6 +61,14 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
     [],
     (job, set, { at }) => set({}, idleSeconds(job, at)),
   )
+  addForJobs(
+    'rowmill_job_wait_seconds',
+    'Seconds that the ordered output of a job has waited for its next row, by what it waits for.',
+    ['reason'],
+    ({ waitsFor }, set, { at }) => {
+      if (waitsFor !== null) set({ reason: waitsFor.reason }, Math.max(0, at - (waitsFor.since ?? at)) / 1000)
+    },
+  )
   addForJobs('rowmill_job_rejected_rows', 'Rejected rows of a job by reason.', ['reason'], (job, set) => {
     for (const [reason, rows] of fewReasons(job.rejectsByReason)) set({ reason }, rows)
   })

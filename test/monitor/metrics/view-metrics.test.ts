@@ -55,6 +55,14 @@ test('a job is idle only while rows wait', async () => {
   assert.deepEqual(await idle({ rows: { ...rows, classified: 5 }, movedAt: null }), [])
 })
 
+test('a job says what it waits for, and since when', async () => {
+  const wait = { reason: 'no-worker', row: 7, partition: 0, worker: null, text: '' } as const
+  const seconds = (since: number | null) => ofJobs('rowmill_job_wait_seconds', aJob({ waitsFor: { ...wait, since } }))
+  assert.deepEqual(await seconds(MADE_AT - 9000), { 'job_id="orders",reason="no-worker"': 9 })
+  assert.deepEqual(await seconds(null), { 'job_id="orders",reason="no-worker"': 0 })
+  assert.deepEqual(await ofJobs('rowmill_job_wait_seconds', aJob({ waitsFor: null })), {})
+})
+
 test('the lag of a partition is that of all jobs in it, and a job whose rows are skipped has none', async () => {
   const lag = { lagRows: 10, lagSeconds: 3 }
   const jobs = [
