@@ -23,8 +23,8 @@ export interface OutgoingBatch {
 const FORMAT = 2
 /** Attributes and time since the first record: each one byte, and 0. */
 const ZEROS_IN_RECORD = 2
-/** Of a message without headers: their number. */
-const NO_HEADERS = Buffer.of(0)
+/** The number of headers of a message without any: one byte, and 0. */
+const NO_HEADERS_BYTES = 1
 
 /** `timeMs` is the time of all messages. The same arguments give the same bytes. */
 export async function outgoingBatch(
@@ -54,6 +54,7 @@ async function compressed(records: Records, compression: Compression): Promise<O
 class Records implements OutgoingBatch {
   readonly #messages: readonly OutgoingMessage[]
   readonly #keyBytes: number[] = []
+  /** Of the messages that have some. */
   readonly #headers: Buffer[] = []
   readonly #sizes: number[] = []
   readonly bytes: number
@@ -63,11 +64,12 @@ class Records implements OutgoingBatch {
     let bytes = 0
     for (const [i, { key, value, headers }] of messages.entries()) {
       const keyBytes = Buffer.byteLength(key)
-      const headerBytes = headers ? encodeHeaders(headers) : NO_HEADERS
-      const size =
-        ZEROS_IN_RECORD + varintBytes(i) + fieldBytes(keyBytes) + fieldBytes(value.length) + headerBytes.length
+      let size = ZEROS_IN_RECORD + varintBytes(i) + fieldBytes(keyBytes) + fieldBytes(value.length)
+      if (headers) {
+        this.#headers[i] = encodeHeaders(headers)
+        size += this.#headers[i]!.length
+      } else size += NO_HEADERS_BYTES
       this.#keyBytes.push(keyBytes)
-      this.#headers.push(headerBytes)
       this.#sizes.push(size)
       bytes += varintBytes(size) + size
     }
@@ -84,7 +86,7 @@ class Records implements OutgoingBatch {
       at += into.write(key, at)
       at = writeVarint(into, at, value.length)
       at += value.copy(into, at)
-      at += this.#headers[i]!.copy(into, at)
+      at = this.#headers[i] ? at + this.#headers[i]!.copy(into, at) : into.writeUInt8(0, at)
     }
     return at
   }

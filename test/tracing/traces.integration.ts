@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { readNow } from '../../src/kafka/read-now.ts'
@@ -34,7 +34,7 @@ test('each command has a span of the job, and each batch one with a link to the 
   writeFileSync(input, rowsOf(250))
   const parent = { TRACEPARENT: `00-${PARENT.traceId}-${PARENT.spanId}-01` }
   await command(['publish', input, '--job', 'j', '--batch-rows', '10', '--partitions', '2'], parent)
-  await command(['work', '--classifier', CLASSIFIERS, '--workers', '2', '--batch-rows', '10', '--until-done', 'j'])
+  await command(['work', '--classifier', CLASSIFIERS, '--workers', '1', '--batch-rows', '10', '--until-done', 'j'])
   await command(['collect', output, '--job', 'j'])
   assert.equal(readFileSync(output, 'utf8').split('\n').length, 251)
 
@@ -137,6 +137,73 @@ test('a batch whose rows are rejected one by one has one span, which says so', a
     ],
   )
   assert.match(String(events[0]!.attributes['exception.message']), /RangeError: cannot classify bad/)
+})
+
+/** The number of its first row, and how many it has. */
+function rowsOfBatch({ attributes }: ReceivedSpan): [number, number] {
+  return [Number(attributes['rowmill.row']), Number(attributes['rowmill.rows'])]
+}
+
+/** A classifier that takes long enough to be lent. From its second call on it waits until another process was called too. */
+function waitsForLender(folder: string): string {
+  mkdirSync(folder)
+  return `import { readdirSync, writeFileSync } from 'node:fs'
+import { setTimeout } from 'node:timers/promises'
+let calls = 0
+export default async rows => {
+  writeFileSync(${JSON.stringify(folder)} + '/' + process.pid, '')
+  if (++calls > 1) while (readdirSync(${JSON.stringify(folder)}).length < 2) await setTimeout(20)
+  await setTimeout(30)
+  return rows
+}
+`
+}
+
+test('a batch that another worker classifies has one span, of the worker that cut it', async t => {
+  const receiver = await OtlpReceiver.start(t)
+  const folder = testFolder(t)
+  const [input, slow] = [join(folder, 'in.csv'), join(folder, 'slow.mjs')]
+  writeFileSync(input, rowsOf(300))
+  writeFileSync(slow, waitsForLender(join(folder, 'seen')))
+  const how = ['--workers', '2', '--batch-rows', '10', '--partitions', '1', '--probe', '0', '--output', 'json']
+  const env = { ...receiver.env, ROWMILL_BROKERS: await brokerAddress() }
+  const run = ['run', input, join(folder, 'out.csv'), '--classifier', slow, ...how]
+  const { code, stdout, stderr } = await rowmill(run, { cwd: TRACING_PROJECT, env })
+  assert.equal(code, 0, stderr)
+  assert.equal(Object.keys(JSON.parse(stdout).rowsByWorker).length, 2, 'one of them lent its classifier')
+  const batches = receiver.named('classify')
+  assert.equal(new Set(batches.map(({ attributes }) => attributes['rowmill.worker'])).size, 1)
+  let next = 0
+  for (const [row, rows] of batches.map(rowsOfBatch).sort(([a], [b]) => a - b)) {
+    assert.equal(row, next, 'each row is in one span')
+    next += rows
+  }
+  assert.equal(next, 300)
+})
+
+test('a later attempt has spans of its own', async t => {
+  const { receiver, folder, command } = await traced(t)
+  const input = join(folder, 'in.csv')
+  writeFileSync(input, rowsOf(10).replace('7,x', '7,bad'))
+  await command(['publish', input, '--job', 'j', '--batch-rows', '10', '--max-rejects', '1'])
+  await command(['work', '--classifier', `${CLASSIFIERS}:throwsAtBad`, '--workers', '1', '--until-done', 'j'])
+  await command(['rejects', 'replay', '--job', 'j'])
+  await command(['work', '--classifier', CLASSIFIERS, '--workers', '1', '--until-done', 'j'])
+  const attempts = receiver
+    .named('classify')
+    .map(({ attributes }) => [
+      attributes['rowmill.attempt'],
+      attributes['messaging.consumer.group.name'],
+      attributes['rowmill.row'],
+      attributes['rowmill.rows'],
+      attributes['rowmill.rejected'],
+    ])
+  const group = attempts[0]![1]
+  assert.deepEqual(attempts, [
+    [0, group, 0, 10, 1],
+    [1, attempts[1]![1], 7, 1, 0],
+  ])
+  assert.notEqual(attempts[1]![1], group)
 })
 
 test('a batch that fails its job has a span with the error', async t => {
