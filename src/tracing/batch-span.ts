@@ -85,7 +85,7 @@ export class BatchSpan {
 
   /**
    * Ends the span, unless it has ended, with an error that fails the job or ends the worker. Resolves when it is exported, or
-   * after a second: who sees that the job failed may kill this process.
+   * soon after: who sees that the job failed may kill this process.
    */
   async failed(error: unknown): Promise<void> {
     if (this.#endedAt > 0) return

@@ -3,6 +3,8 @@ import { findSdk, loadApi, loadSdk, type OpenTelemetry } from './load-packages.t
 import { Tracing } from './tracing.ts'
 
 const SERVICE = 'rowmill'
+/** How long to wait for an exporter, unless the user says how long an export may take. */
+const FLUSH_MS = 1000
 
 /**
  * Turns tracing on in this process, with the SDK that the user registered, or with `@opentelemetry/sdk-node` and the OTEL_
@@ -13,7 +15,8 @@ export async function openTracing(): Promise<Tracing> {
   const api = await loadApi()
   if (!registered(api)) await startSdk()
   const flush = () => forceFlush(api.trace.getTracerProvider())
-  return new Tracing(api, { flush, parent: process.env['TRACEPARENT'] })
+  const flushMs = Number(process.env['OTEL_BSP_EXPORT_TIMEOUT']) || FLUSH_MS
+  return new Tracing(api, { flush, flushMs, parent: process.env['TRACEPARENT'] })
 }
 
 /** For a command whose workers alone trace. Throws USAGE if `openTracing` would. */

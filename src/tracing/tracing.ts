@@ -8,12 +8,11 @@ import type { OpenTelemetry } from './load-packages.ts'
 import { Spans, type TracedPipeline } from './spans.ts'
 import { parseTraceparent } from './traceparent.ts'
 
-/** How long to wait for an exporter. */
-const FLUSH_MS = 1000
-
 export interface TracingOptions {
   /** Has the SDK export the spans that have ended. */
   flush(): Promise<void>
+  /** How long to wait for that, in ms. */
+  readonly flushMs: number
   /** The traceparent of whatever started this process. Undefined: it has none. */
   readonly parent?: string | undefined
   /** Default: real time. */
@@ -36,13 +35,13 @@ export class Tracing {
   }
 
   /**
-   * Resolves when the spans that have ended are exported, or after a second: an exporter that hangs holds up no command.
+   * Resolves when the spans that have ended are exported, or after `flushMs`: an exporter that hangs holds up no command.
    * Throws nothing.
    */
   async flush(): Promise<void> {
-    const { flush, time = realTime } = this.#options
+    const { flush, flushMs, time = realTime } = this.#options
     const over = Promise.withResolvers<void>()
-    const stop = time.after(FLUSH_MS, over.resolve)
+    const stop = time.after(flushMs, over.resolve)
     await Promise.race([flush().catch(() => {}), over.promise])
     stop()
   }

@@ -27,7 +27,10 @@ const MAX_RESTARTS = 3
 const PATIENCE_MS = 10_000
 /** How long a drained worker has for its last batch before it is killed. */
 const DRAIN_MS = 30_000
-/** The same in a pipeline of its run alone. OUT is complete by then, so nobody needs what a worker could still send. */
+/**
+ * The same in a pipeline of its run alone. OUT is complete by then, so nobody needs what a worker could still send, except its
+ * traces.
+ */
 const OWN_DRAIN_MS = 2000
 /** How long it waits for the verdict on a job. */
 const VERDICT_MS = 5000
@@ -141,11 +144,11 @@ export class Supervisor {
     for (const each of processes)
       if (how === 'kill') each.kill()
       else each.drain()
-    const { judge } = this.#options
+    const { judge, tracing = false } = this.#options
     const isOwn = (this.#task?.ownPartitions ?? null) !== null
     const late = [
       setTimeout(() => void judge?.close('the workers leave'), VERDICT_MS),
-      setTimeout(() => processes.map(each => each.kill()), isOwn ? OWN_DRAIN_MS : DRAIN_MS),
+      setTimeout(() => processes.map(each => each.kill()), isOwn && !tracing ? OWN_DRAIN_MS : DRAIN_MS),
     ]
     if (how === 'drain') await gone // a verdict may still come
     await Promise.all([gone, judge?.close()])

@@ -281,9 +281,10 @@ test('a receiver that hangs, or that is not there, changes no byte and costs a m
   const plain = await traceRun(t, {})
   const receiver = await OtlpReceiver.start(t)
   receiver.hangs = true
-  const hanging = await traceRun(t, receiver.env)
+  const env = { ...receiver.env, OTEL_BSP_EXPORT_TIMEOUT: '200' }
+  const hanging = await traceRun(t, env)
   assert.ok(receiver.requests > 0)
-  const gone = await traceRun(t, { ...receiver.env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' })
+  const gone = await traceRun(t, { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' })
   assert.equal(hanging.written, plain.written)
   assert.equal(gone.written, plain.written)
   for (const { stderr } of [hanging, gone]) assert.doesNotMatch(stderr, /error|ECONN|trac/i)
