@@ -1,10 +1,10 @@
 import { statfs } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
-import { Counter, Histogram, Registry } from 'prom-client'
 import type { ObservedWork } from '../../reports/observer.ts'
 import { BATCH_STAGES, type WorkerReport } from '../../reports/report.ts'
 import type { ReportedParts } from '../../reports/reporter.ts'
 import { addProcessMetrics } from './process-metrics.ts'
+import { Counter, Histogram, Registry } from './prom-client.ts'
 import { addCounter, addGauge } from './series.ts'
 
 /** Upper bounds in seconds. A call of a classifier ends after --batch-timeout, 300 by default. */

@@ -1,6 +1,6 @@
-import { Registry } from 'prom-client'
 import type { ViewSource } from '../../watch/view.ts'
 import { addProcessMetrics } from './process-metrics.ts'
+import { Registry } from './prom-client.ts'
 import { addViewMetrics } from './view-metrics.ts'
 
 /** What `rowmill monitor` says of the pipeline that it watches. */

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from './prom-client.ts'
 
 /** Sets one series. Null: nothing is known, so there is no series. */
 export type SetSeries<L extends string> = (labels: Readonly<Record<L, string | number>>, value: number | null) => void
