@@ -75,17 +75,38 @@ test('a job is shown from its first row to its end, with an exit code for each s
   assert.deepEqual([complete.code, complete.jobs[0].phase, complete.jobs[0].rows.classified], [0, 'complete', 400])
 })
 
-test('after its worker was killed a partition has no worker', async t => {
-  const { classifier, publish, work, look } = await place(t)
+test('a worker shows its batch, and one that is frozen is said to be silent, with the command that ends it', async t => {
+  const { classifier, publish, work, look, status } = await place(t)
   await publish('orders')
   const worker = work()
   await until('the classifier waits', () => existsSync(classifier.waits))
-  const hasOwner = async () =>
-    (await look()).jobs[0].partitions.map(({ owner }: { owner: string | null }) => owner !== null)
-  assert.ok((await hasOwner()).every(Boolean))
-  worker.child.kill('SIGKILL')
-  await worker.finished
-  await until('nobody has its partitions', async () => !(await hasOwner()).some(Boolean))
+  await until('it reports its batch', async () => (await look()).workers[0]?.batch?.rows === 10)
+  const text = await status('orders')
+  assert.match(text.stdout, /\n\nWhat it waits for: row \d+ \(partition \d\)/)
+  assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+: classifies 10 rows from row \d+ for /)
+  worker.child.kill('SIGSTOP')
+  await until('it is silent', async () => (await look()).workers[0].state === 'silent')
+  const frozen = await status()
+  assert.match(
+    frozen.stdout.replaceAll(/\n */g, ' '),
+    / which has not been heard of for .* To help: end the worker .*kill -9 \d+ /,
+  )
+})
+
+test('a job whose publisher was killed is publishing, and stalled after a while', async t => {
+  const { env, folder, does, look, status } = await place(t)
+  await does('topics', 'apply', '--partitions', '4')
+  const input = join(folder, 'large.csv')
+  writeFileSync(input, `ID,A\n${Array.from({ length: 300_000 }, (_, row) => `${row},x${row}\n`).join('')}`)
+  const crash = { ROWMILL_CRASH: `rows-acked:3 ${join(folder, 'mark')}` }
+  const killed = await rowmill(['publish', input, '--job', 'orders', '--batch-rows', '10'], {
+    env: { ...env, ...crash },
+  })
+  assert.equal(killed.signal, 'SIGKILL', killed.stderr)
+  const [job] = (await look('orders')).jobs
+  assert.equal(job.phase, 'publishing')
+  assert.ok(job.rows.published > 0 && job.rows.published < 300_000, `${job.rows.published}`)
+  await until('it is stalled', async () => (await status('orders', '--stalled-after', '1')).code === 8)
 })
 
 test('rejects and a failed job are in the exit code and in words, with the command that helps', async t => {
@@ -203,7 +224,7 @@ test('status in another terminal finds the run, follows it to its end, and says 
   await finished
   const killed = await status(output)
   assert.equal(killed.code, 8)
-  assert.match(killed.stdout, /\nIt waits: the process of rowmill run that writes/)
+  assert.match(killed.stdout, /\nWhat it waits for: the process of rowmill run that writes/)
   assert.ok(killed.stdout.split('\n').includes(`rowmill run --resume ${output}`), killed.stdout)
 
   const resumed = startRowmill(['run', '--resume', output], { env })

@@ -111,7 +111,7 @@ function describeRest({ failure }: JobView, width: number): TextLine[] {
 
 function describeWait({ waitsFor }: JobView, width: number): TextLine[] {
   if (waitsFor === null) return []
-  return wrapped(`It waits: ${waitsFor.text}`, width, { tone: 'title' })
+  return wrapped(`What it waits for: ${waitsFor.text}`, width, { tone: 'title' })
 }
 
 function describeRows(job: JobView, width: number): TextLine[] {

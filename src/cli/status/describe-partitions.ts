@@ -8,7 +8,7 @@ const SHOWN = 8
 
 /** The partitions that lag, the worst first. `all`: the others too. */
 export function describePartitions(
-  { partitions, topic }: JobView,
+  { partitions }: JobView,
   { width, all }: { width: number; all: boolean },
 ): TextLine[] {
   const lagging = partitions.filter(({ lagRows, blocks }) => blocks || (lagRows ?? 0) > 0)
@@ -16,7 +16,7 @@ export function describePartitions(
   if (wanted.length === 0) return []
   const shown = all ? wanted : wanted.slice(0, SHOWN)
   const more = wanted.length - shown.length
-  const title = `${lagging.length} of ${partitions.length} partitions of ${topic} have rows without a result`
+  const title = `${lagging.length} of ${partitions.length} partitions have rows without a result`
   return [
     ...wrapped(title, width, { tone: 'title' }),
     ...inColumns(shown.map(cellsOf), width),
@@ -40,6 +40,6 @@ function cellsOf({ partition, lagRows, lagSeconds, rowsPerSecond, owner, blocks 
     lagSeconds ? `oldest ${duration(lagSeconds)}` : '',
     speed(rowsPerSecond),
     owner ?? (rowsPerSecond > 0 ? '' : 'no worker'),
-    blocks ? 'the output waits for it' : '',
+    blocks ? 'the next row' : '',
   ]
 }

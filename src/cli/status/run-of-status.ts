@@ -38,11 +38,11 @@ export function viewOfRun(view: PipelineView, run: FoundRun): PipelineView {
   return { ...view, jobs: view.jobs.map(job => (job.id === run.job ? jobOfRun(job, run) : job)) }
 }
 
-/** A run starts and ends its own workers and its collector: nobody can add another. Of a frozen worker the help holds. */
+/** A run starts and ends its own workers and its collector: nobody else can, and it ends a frozen worker by itself. */
 function jobOfRunning(job: JobView): JobView {
-  const { waitsFor, help } = job
+  const { waitsFor } = job
   const isUnknown = waitsFor?.reason === 'no-worker' // it does not report yet, or may not
-  return { ...job, waitsFor: isUnknown ? null : waitsFor, help: waitsFor?.reason === 'worker-silent' ? help : null }
+  return { ...job, waitsFor: isUnknown ? null : waitsFor, help: null }
 }
 
 function jobOfRun(job: JobView, run: FoundRun): JobView {

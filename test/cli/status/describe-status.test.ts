@@ -27,14 +27,14 @@ test('the only open job is shown in full: what it does, what it waits for, its n
 opened 2026-03-01 01:59:00 UTC, 1 min 0 s ago, by publish; pipeline rowmill at
   127.0.0.1:9092
 
-It waits: row 500 (partition 0) is in the classifier of worker mill-4711-1 for
-  45 s; batches take 0.4 s on average
+What it waits for: row 500 (partition 0) is in the classifier of worker
+  mill-4711-1 for 45 s; batches take 0.4 s on average
 
   published   1,000 of 1,000  100 %
   classified    500 of 1,000  50 %   now 10 rows/s  on average 8 rows/s
   written       480 of 1,000  48 %
 
-2 of 2 partitions of rowmill.rows have rows without a result
+2 of 2 partitions have rows without a result
   partition 0  250 rows  oldest 31 s  5 rows/s  mill-4711-1
   partition 1  250 rows  oldest 31 s  5 rows/s  mill-4711-1
 
@@ -123,7 +123,7 @@ test('the partition that the output waits for and the worker that is silent come
   const text = textOf(view, { width: 100 })
   const rows = [...text.matchAll(/^ {2}partition +(\d+) /gm)].map(([, partition]) => partition)
   assert.deepEqual(rows, ['3', '19', '18', '17', '16', '15', '14', '13'])
-  assert.match(text, /partition 3 .* the output waits for it\n/)
+  assert.match(text, /partition 3 .* the next row\n/)
   assert.match(
     text,
     /12 more: --all shows them\n\n20 workers: 1 silent, 19 busy\n {2}mill-9-1 \(mill, pid 4711\): silent for 1 s/,
