@@ -71,6 +71,8 @@ test('KEDA scales by a metric of docs/metrics.md, and a missing monitor is a fau
   const { kind, spec } = parse(textOf('docker/monitoring/keda/scaledobject.yaml'))
   assert.equal(kind, 'ScaledObject')
   assert.ok(spec.minReplicaCount <= spec.maxReplicaCount)
+  const deployment = parse(textOf('docker/kubernetes/workers.yaml'))
+  assert.equal(spec.scaleTargetRef.name, deployment.metadata.name)
   const [{ type, metadata }] = spec.triggers
   assert.equal(type, 'prometheus')
   assert.deepEqual(
