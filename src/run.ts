@@ -64,9 +64,10 @@ export async function run(given: RunOptions): Promise<RunReport> {
       return { publishing: { job, published, total }, working: supervisor.working, collecting: collecting() }
     }
     const reports = opening.then(topics => reportRun(topics, look, say))
+    reports.catch(() => {}) // without a broker there are none
     reports.catch(() => {}) // thrown below, with `opening`
     observe(options.observer, { look, supervisor, opening })
-    teardown.add(() => reports.then(({ close }) => close()).catch(() => {})) // without a broker there are none
+    teardown.add(() => reports.then(({ close }) => close()).catch(() => {}))
     teardown.add(() => supervisor.close(failure === null ? 'drain' : 'kill'))
     teardown.add(() => probe.close())
     stopWith(stop, supervisor, opening)
