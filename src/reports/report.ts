@@ -89,7 +89,8 @@ export interface BatchInHand extends ReportedPartition {
 
 /**
  * The stages of a batch in a worker. `queue`: from the arrival of its first message until a classifier began with it. `classify`:
- * in the classifier. `send`: until its results were acknowledged.
+ * in the classifier. `send`: until its results were acknowledged. Batches wait side by side, so the sums of `queue` and `send`
+ * may grow faster than time passes.
  */
 export const BATCH_STAGES = ['queue', 'classify', 'send'] as const
 export type BatchStage = (typeof BATCH_STAGES)[number]

@@ -2,6 +2,9 @@ import type { ReportedPartition, WorkerReport, WorkingReport } from '../reports/
 import { type Clock, monotonicMs } from '../support/clock.ts'
 import type { WorkerActivity } from './activity.ts'
 
+/** A worker tells what is new once a second. After this long without news it still has the batch that it told of. */
+const SAME_BATCH_MS = 1500
+
 /** Where a worker lives. */
 export interface Heard {
   /** When its process was last heard, by the monotonic clock. */
@@ -71,13 +74,14 @@ export class KnownWorkers {
   #reportOf(name: string, worker: KnownWorker): WorkerReport {
     const { home, isReady, partitions, batch, toldAt, rows, rejected, restarts, stages } = worker
     const now = this.#now()
+    const sinceMs = now - toldAt > SAME_BATCH_MS ? now - toldAt : 0
     const [queue, classify, send] = stages.map(inSeconds)
     return {
       name,
       state: isReady ? (batch ? 'busy' : 'idle') : 'starting',
       heardSeconds: inSeconds(now - home.heardAt),
       partitions,
-      batch: batch && { ...batch, seconds: inSeconds(batch.seconds * 1000 + now - toldAt) },
+      batch: batch && { ...batch, seconds: inSeconds(batch.seconds * 1000 + sinceMs) },
       rows,
       rejected,
       restarts,
