@@ -193,7 +193,7 @@ test('what happens is on the page within 5 s: a worker dies, a job fails, the br
     }),
   )
   await until(page, 'h1', 'Job orders waits for a worker: none is running.')
-  await until(page, '#workers', 'gone')
+  await until(page, '#workers tbody tr', /gone\u2013/)
   const failure = { code: 'CLASSIFIER_FAILED', place: 'row 17', message: 'KeyError' }
   source.show(now({ jobs: [aJob({ phase: 'failed', failure, movedAt: Date.now() })] }))
   await until(page, 'h1', 'Job orders failed.')

@@ -29,7 +29,7 @@ class WorkerRow {
     setText(this.#state, stateOf(worker))
     showText(this.#batch, batchOf(worker))
     const isKnown = process !== null || rows > 0
-    setText(this.#rate, isKnown ? rate(rowsPerSecond) : '\u2013')
+    setText(this.#rate, isKnown && state !== 'gone' ? rate(rowsPerSecond) : '\u2013')
     setText(this.#rows, isKnown ? number(rows) : '\u2013')
     const notes = [restarts ? counted(restarts, 'restart') : null, rejected ? `${number(rejected)} rejected` : null]
     showText(this.#restarts, notes.filter(Boolean).join(', '))
@@ -53,8 +53,8 @@ function stateOf({ state, silentSeconds, process }) {
 }
 
 /** @param {WorkerView} worker */
-function batchOf({ batch }) {
-  if (batch === null) return null
+function batchOf({ batch, state }) {
+  if (batch === null || state === 'gone') return null
   const where = batch.row === null ? '' : ` from row ${number(batch.row)}`
   return `${counted(batch.rows, 'row')}${where} for ${fineDuration(batch.seconds)}`
 }
