@@ -56,9 +56,10 @@ function wantedOf({ partitions }: PipelineFacts, { of, counts }: UnfinishedJob):
 
 function isPublished({ partitions }: PipelineFacts, { of, rows }: UnfinishedJob, { row, partition }: NextRow): boolean {
   if (of.job.state === 'ended') return true
-  if (row !== null && rows.published !== null) return row < rows.published
   const here = partitions.get(`${of.job.topic}/${partition}`)
-  return here !== undefined && here.committed < here.end
+  if (here !== undefined && here.committed >= here.end) return false // a publisher that died may have sent later rows to others
+  if (row !== null && rows.published !== null) return row < rows.published
+  return here !== undefined
 }
 
 function collectorWait({ at }: PipelineFacts, { collector, rows, movedAt }: UnfinishedJob): WaitView | null {

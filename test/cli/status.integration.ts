@@ -93,8 +93,8 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   )
 })
 
-test('a job whose publisher was killed is publishing, and stalled after a while', async t => {
-  const { env, folder, does, look, status } = await place(t)
+test('a job whose publisher was killed waits for it, with the command that resumes it', async t => {
+  const { env, folder, classifier, does, work, look, status } = await place(t)
   await does('topics', 'apply', '--partitions', '4')
   const input = join(folder, 'large.csv')
   writeFileSync(input, `ID,A\n${Array.from({ length: 300_000 }, (_, row) => `${row},x${row}\n`).join('')}`)
@@ -106,7 +106,14 @@ test('a job whose publisher was killed is publishing, and stalled after a while'
   const [job] = (await look('orders')).jobs
   assert.equal(job.phase, 'publishing')
   assert.ok(job.rows.published > 0 && job.rows.published < 300_000, `${job.rows.published}`)
-  await until('it is stalled', async () => (await status('orders', '--stalled-after', '1')).code === 8)
+  writeFileSync(classifier.go, '')
+  work()
+  await until('it waits for its publisher', async () => {
+    const seen = await look('orders', '--stalled-after', '1')
+    return seen.code === 8 && seen.jobs[0].waitsFor?.reason === 'publisher-silent'
+  })
+  const { stdout } = await status('orders', '--stalled-after', '1')
+  assert.match(stdout, /\nTo help: resume the publisher:\nrowmill publish \S*large\.csv --job orders /)
 })
 
 test('rejects and a failed job are in the exit code and in words, with the command that helps', async t => {

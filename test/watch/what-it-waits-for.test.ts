@@ -175,6 +175,17 @@ for (const [name, [facts, reason, text, command]] of Object.entries(PUBLISHER))
     assert.equal(viewOf(facts).help?.command ?? null, command)
   })
 
+test('a row is not published while its partition has nothing left, however many rows of others are published', () => {
+  const report = madeReport({ command: 'publish', publishing: publishing({ published: 30 }) })
+  const uneven = madeFacts({
+    jobs: [open],
+    reports: [[report, 40]],
+    partitions: [madePartition({ committed: 2 }), madePartition()],
+  })
+  assert.deepEqual([waitOf(uneven).row, waitOf(uneven).reason], [20, 'publisher-silent'])
+  assert.equal(viewOf(uneven).help?.command, resume)
+})
+
 test('a publisher that nobody hears of is silent once nothing came for the stated time', () => {
   const quiet = madeFacts({
     jobs: [madeJobFacts(madeJob({ state: 'open' }), [])],
