@@ -1,6 +1,6 @@
 /** What commands say of themselves over HTTP, as processes with a real broker and real pandas. */
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { brokerAddress, testPipeline } from '../helpers/broker.ts'
@@ -182,4 +182,28 @@ test('a run counts rows at each stage, says which rows hang, and closes its port
   const { code, stderr } = await finished
   assert.equal(code, 0, stderr)
   await assert.rejects(probe('/livez'), { code: 'ECONNREFUSED' })
+})
+
+test('without --metrics-port nothing of it is loaded, and with it only a part of prom-client', async t => {
+  const { folder, env } = await place(t)
+  const path = join(folder, 'in.csv')
+  writeFileSync(path, csvOf(10))
+  const loadedBy = async (...args: string[]) => {
+    const file = join(testFolder(t), 'loaded')
+    const loads = {
+      NODE_OPTIONS: `--import ${join(import.meta.dirname, '../fixtures/says-what-it-loads.mjs')}`,
+      ROWMILL_TEST_LOADED: file,
+    }
+    const { code, stderr } = await rowmill(['publish', path, ...args], { env: { ...env, ...loads } })
+    assert.equal(code, 0, stderr)
+    return readFileSync(file, 'utf8').split('\n')
+  }
+  const isOfMetrics = (url: string) => /\/src\/monitor\/|\/prom-client\/|^node:http$/.test(url)
+  assert.deepEqual((await loadedBy()).filter(isOfMetrics), [])
+  const loaded = await loadedBy(...PORT)
+  assert.ok(loaded.some(url => url.endsWith('/src/monitor/meter.ts')))
+  assert.deepEqual(
+    loaded.filter(url => /opentelemetry|prom-client\/(index|lib\/(cluster|defaultMetrics))/.test(url)),
+    [],
+  )
 })
