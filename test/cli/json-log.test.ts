@@ -18,7 +18,8 @@ function openLog(t: TestContext, secrets = new Secrets([])) {
 
 test('whatever a message holds, it is one line, a terminal obeys nothing in it, and JSON gives it back', t => {
   const { log, written } = openLog(t)
-  const text = fc.string({ unit: anyCharacter, maxLength: 20 })
+  const obeyed = fc.constantFrom('\u001b', '\u007f', '\u009b', '\u202e', '\u2028', '\n', '\r', '"', '\\')
+  const text = fc.string({ unit: fc.oneof(anyCharacter, obeyed), maxLength: 20 })
   fc.assert(
     fc.property(text, text, (message, path) => {
       written.length = 0
