@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeStatus } from '../../../src/cli/status/describe-status.ts'
 import type { PipelineView, WaitView } from '../../../src/watch/view.ts'
@@ -42,6 +44,35 @@ What it waits for: row 500 (partition 0) is in the classifier of worker
   mill-4711-1: classifies 100 rows from row 500 for 3 s; 500 rows at 10 rows/s;
     partitions 0, 1`,
   )
+})
+
+test('docs/watch.md shows a job that needs somebody as it is shown', () => {
+  const partitions = [3, 4].map(partition =>
+    aPartition({
+      partition,
+      lagRows: 250_000,
+      lagSeconds: 125,
+      rowsPerSecond: 0,
+      owner: null,
+      blocks: partition === 3,
+    }),
+  )
+  const job = aJob({
+    ...{ phase: 'stalled', openedAt: MADE_AT - 2_880_000, movedAt: MADE_AT - 125_000, partitions },
+    rows: { total: 1_000_000, published: 1_000_000, classified: 500_000, written: 480_000, rejected: 0 },
+    rate: { now: 0, average: 850 },
+    waitsFor: {
+      ...{ reason: 'no-worker', row: 500_300, partition: 3, worker: null, since: MADE_AT - 125_000 },
+      text: 'row 500300 (partition 3) waits for a worker: none is in pipeline rowmill',
+    },
+    help: {
+      why: 'start a worker',
+      command: 'rowmill work --classifier FILE --pipeline rowmill --brokers 127.0.0.1:9092',
+    },
+  })
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/watch.md'), 'utf8')
+  const [, shown] = /```text\n(job orders is stalled[\s\S]*?)\n```/.exec(page)!
+  assert.equal(shown, textOf(aView({ jobs: [job], workers: [] })))
 })
 
 test('each phase has a sentence of its own', () => {
