@@ -14,7 +14,7 @@ const BUSY_SECONDS = 2
 /** How often it reports while nothing changes. */
 const IDLE_SECONDS = 10
 /** A report that is longer comes less often. */
-const BYTES_PER_SECOND = 20_000
+const BYTES_PER_SECOND = 60_000
 /** After a report that did not arrive. */
 const PAUSE_MS = 2000
 /** How long the end of a command waits for its last report. */

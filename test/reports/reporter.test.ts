@@ -176,7 +176,7 @@ test('a cluster that refuses the topic is one line too', async () => {
       await createReportsTopic(await reported.cluster.client().admin(), PIPELINE)
     },
   })
-  await reported.time.pass(20_000)
+  await reported.time.pass(60_000)
   assert.equal(reported.said.length, 1)
   assert.match(reported.said[0]!, /Topic p\.reports: .*has no right to Create/)
 })
@@ -244,6 +244,6 @@ test('the report of 512 workers is far below what a topic takes, and comes less 
     await reported.pass(1)
   }
   const sent = (reported.reports.length - 1) * bytes
-  assert.ok(sent > 0 && sent <= 60 * 20_000 + bytes, `${sent} bytes in a minute`)
-  assert.ok(reported.reports.at(-1)!.everySeconds >= bytes / 20_000)
+  assert.ok(sent > 0 && sent <= 60 * 60_000 + bytes, `${sent} bytes in a minute`)
+  assert.ok(reported.reports.at(-1)!.everySeconds >= bytes / 60_000)
 })
