@@ -19,7 +19,7 @@ function ip(...args: readonly string[]): void {
 
 /**
  * Machines of this machine: each is a network namespace with a host name and an address of its own. A bridge connects them, and a
- * broker that listens there. They share processes ids and files. All is gone when the test ends.
+ * broker that listens there. They share process ids and files. All is gone when the test ends.
  */
 export class Machines {
   readonly #names: readonly string[]
@@ -105,11 +105,12 @@ export class Machines {
     })
   }
 
-  /** A namespace takes its end of a cable along, and so the other end. */
+  /** A namespace stays without its name while sockets in it still say goodbye. So its cable is deleted by itself. */
   #remove(): void {
+    for (const device of [...this.#names.map(name => this.#cable(name)), this.#prefix])
+      if (spawnSync('ip', ['link', 'show', device]).status === 0) ip('link', 'delete', device)
     const there = execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' })
     for (const name of this.#names)
       if (there.includes(this.#namespace(name))) ip('netns', 'delete', this.#namespace(name))
-    if (spawnSync('ip', ['link', 'show', this.#prefix]).status === 0) ip('link', 'delete', this.#prefix)
   }
 }
