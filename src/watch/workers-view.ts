@@ -6,6 +6,9 @@ import type { ProcessView, WorkerView } from './view.ts'
 /** `HOST-PID-NUMBER`, as rowmill names its workers. */
 const NAME = /^(.+)-(\d+)-\d+$/
 
+/** If no report came for so long, nothing changed: the worker still has the same batch. Before that it may have had many. */
+const SAME_BATCH_SECONDS = 3
+
 export function processViews(heard: readonly HeardProcess[]): ProcessView[] {
   return heard.map(({ report, state }) => {
     const { process, command, host, pid, rowmill, startedAt, publishing, collecting } = report
@@ -27,11 +30,11 @@ function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: Worke
   const { name, partitions, batch, rows, rejected, restarts, seconds } = worker
   const { process, host, pid } = heard.report
   const silentSeconds = worker.heardSeconds + heard.silentSeconds
+  const sinceReport = heard.silentSeconds > SAME_BATCH_SECONDS ? heard.silentSeconds : 0
   return {
     ...{ name, host, pid, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
     state: stateOf(facts, heard, worker),
-    // The batch has become older since the report.
-    batch: batch && { ...batch, seconds: batch.seconds + heard.silentSeconds },
+    batch: batch && { ...batch, seconds: batch.seconds + sinceReport },
     rowsPerSecond: facts.workerRows.get(name)?.window.rate(facts.at) ?? 0,
   }
 }
