@@ -269,7 +269,7 @@ export const OPTIONS = {
     { fallback: 60 },
   ),
   followStatus: {
-    ...flag('follow', 'show it anew each second, until the job is complete, failed or cancelled'),
+    ...flag('follow', 'refresh it every second, until the job is complete, failed or cancelled'),
     commandLineOnly: true,
   },
   showAll: flag('all', 'show every job, partition and worker, not only those that matter most'),

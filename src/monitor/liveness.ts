@@ -70,7 +70,7 @@ function blockedBy(collecting: CollectingReport | null): string {
   const waiting = collecting?.waiting
   if (!waiting) return ''
   const row = waiting.row === null ? 'the next row' : `row ${waiting.row}`
-  return `: the output waits for ${row} of partition ${waiting.partition} since ${seconds(waiting.seconds)}`
+  return `: the output has waited ${seconds(waiting.seconds)} for ${row} of partition ${waiting.partition}`
 }
 
 function seconds(count: number): string {

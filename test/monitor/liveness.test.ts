@@ -68,7 +68,7 @@ test('a publisher is live while its source is slow, and not while rows that it s
 test('a collector is live while it waits for a row, and not while rows that came wait for the output', () => {
   const waiting = { row: 7, partition: 2, seconds: 400.9 }
   const blocked =
-    'ok: no rows wait here: the output waits for row 7 of partition 2 since 400 s; nothing has moved for 70 s'
+    'ok: no rows wait here: the output has waited 400 s for row 7 of partition 2; nothing has moved for 70 s'
   assert.equal(health({ collecting: collecting({ written: 7, waiting }), arrived: 90 }), blocked)
   const hangs = '80 rows of job orders have arrived and are not written, and nothing has moved for 70 s'
   assert.equal(health({ collecting: collecting({ written: 7, rejected: 3 }), arrived: 90 }), `not live: ${hangs}`)
