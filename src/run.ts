@@ -64,7 +64,6 @@ export async function run(given: RunOptions): Promise<RunReport> {
       return { publishing: { job, published, total }, working: supervisor.working, collecting: collecting() }
     }
     const reports = opening.then(topics => reportRun(topics, look, say))
-    reports.catch(() => {}) // without a broker there are none
     reports.catch(() => {}) // thrown below, with `opening`
     observe(options.observer, { look, supervisor, opening })
     teardown.add(() => reports.then(({ close }) => close()).catch(() => {}))
