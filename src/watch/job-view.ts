@@ -66,7 +66,9 @@ function hasEveryResult({ job, isCommitted }: JobFacts, { total }: RowsOfJob, co
   if (job.state !== 'ended') return false
   if (isCommitted && counts === null) return true
   if (counts === null) return false
-  return counts.ends === job.partitions || (job.bounded && total !== null && counts.classified >= total)
+  // A later attempt classifies rejects again, which have been counted already.
+  const isFirst = job.bounded && job.attempt === 0
+  return counts.ends === job.partitions || (isFirst && total !== null && counts.classified >= total)
 }
 
 function collectedAll({ report: { collecting } }: HeardProcess, total: number | null): boolean {

@@ -21,6 +21,8 @@ export interface JobCounts {
   readonly partitions: readonly PartitionCounts[]
   /** How many partitions of the latest attempt have their end of input in `results`. */
   readonly ends: number
+  /** The first partition without it. Null: all have it, or the job has no sequence. */
+  readonly firstWithoutEnd: number | null
   /** The lowest row without a result: its seq, and its partition. Null: the job has no sequence. */
   readonly firstMissing: { readonly row: number; readonly partition: number } | null
 }
@@ -100,7 +102,9 @@ export class ResultTally {
       return { row: seqOf({ partition, position: seen.firstMissing }, this.#job), partition }
     })
     const isOpen = ({ partition, position }: KeptReject) => partitions[partition]!.isRejected(position)
-    const ends = [...this.#ends.values()].filter(end => end.attempt === attempt && end.epoch >= epoch)
+    const ends = [...this.#ends].flatMap(([partition, end]) =>
+      end.attempt === attempt && end.epoch >= epoch ? [{ partition }] : [],
+    )
     return {
       classified: sum(partitions.map(({ classified }) => classified)),
       rejected: sum(partitions.map(({ rejected }) => rejected)),
@@ -108,6 +112,7 @@ export class ResultTally {
       lastRejects: this.#lastRejects(isOpen),
       partitions: partitions.map(({ classified, rejected }) => ({ classified, rejected })),
       ends: ends.length,
+      firstWithoutEnd: this.#partitions.map((_, p) => p).find(p => !ends.some(end => end.partition === p)) ?? null,
       firstMissing: missing.reduce((first, next) => (next.row < first.row ? next : first)),
     }
   }
@@ -193,6 +198,7 @@ function countsOf(partitions: readonly UnsequencedTally[], lastRejects: readonly
     lastRejects,
     partitions: partitions.map(({ classified, rejected }) => ({ classified, rejected })),
     ends: 0,
+    firstWithoutEnd: null,
     firstMissing: null,
   }
 }

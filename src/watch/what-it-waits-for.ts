@@ -44,6 +44,14 @@ export function whatItWaitsFor(facts: PipelineFacts, waiting: UnfinishedJob): Wa
 
 function wantedOf({ partitions }: PipelineFacts, { of, counts }: UnfinishedJob): NextRow | null {
   const { job } = of
+  if (
+    job.sequenced &&
+    job.attempt > 0 &&
+    counts &&
+    counts.firstMissing!.row >= (job.total ?? 0) &&
+    counts.firstWithoutEnd !== null
+  )
+    return { row: null, partition: counts.firstWithoutEnd } // rejects that are classified again
   if (job.sequenced) return counts?.firstMissing ?? null
   let oldest: { readonly wanted: NextRow; readonly at: number } | null = null
   for (let partition = 0; ; partition++) {

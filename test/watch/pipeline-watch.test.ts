@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { RowmillError } from '../../src/errors.ts'
+import { reopen } from '../../src/jobs/reopen.ts'
 import { encodeReport } from '../../src/reports/report-text.ts'
 import { PipelineWatch, type PipelineWatchOptions } from '../../src/watch/pipeline-watch.ts'
 import type { JobView, PipelineView } from '../../src/watch/view.ts'
@@ -161,4 +163,41 @@ test('views go on through an outage, say since when no broker answers, and recov
   await worker.drain()
   await watching.close()
   await ended
+})
+
+test('a job that is opened again is read from its first result, and its rejects go when a later attempt has rows', async t => {
+  const { running } = await fakePipeline(t, { partitions: 3, blockRows: 5 })
+  const { kafka, pipeline } = running
+  let refuses = true
+  const classifier = new Exclaimer(async ({ rows }) => {
+    if (refuses && rows.some(([id]) => id === '7')) throw new RowmillError('CLASSIFIER_FAILED', 'no 7')
+  })
+  const worker = await running.work(classifier, { isolates: true })
+  await running.publish('j', [numbered(31)], [{ name: 'maxRejects', value: '5' }])
+  const first = new PipelineWatch({ kafka, pipeline, say: () => {} })
+  t.after(() => first.close())
+  await until('complete', async () => {
+    const [x] = (await first.look()).jobs
+    return x!.phase === 'complete'
+  })
+  await until('rejected', async () => (await first.look()).jobs[0]!.rows.rejected === 1)
+  const [job] = (await first.look()).jobs
+  assert.deepEqual(
+    [{ ...job!.rejectsByReason }, job!.lastRejects[0]!.row, job!.help?.command.split(' ').slice(0, 3).join(' ')],
+    [{ CLASSIFIER_FAILED: 1 }, 7, 'rowmill rejects replay'],
+  )
+  const late = new PipelineWatch({ kafka, pipeline, say: () => {} })
+  t.after(() => late.close())
+  await late.look()
+  refuses = false
+  await reopen(running.context, 'j', 'test')
+  for (const watch of [first, late]) {
+    await until('complete again', async () => {
+      const [now] = (await watch.look()).jobs
+      return now!.attempt === 1 && now!.phase === 'complete'
+    })
+    const { rows, rejectsByReason, lastRejects } = (await watch.look()).jobs[0]!
+    assert.deepEqual([rows.classified, rows.rejected, { ...rejectsByReason }, lastRejects], [31, 0, {}, []])
+  }
+  await worker.drain()
 })
