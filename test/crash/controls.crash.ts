@@ -102,9 +102,9 @@ scenario('a worker killed after its first commit', {
       mutation: [
         {
           file: 'src/work/worker.ts',
-          find: '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n',
+          find: '}: Slot): Promise<void> {\n',
           put:
-            '  async #send(held: AssignedPartition, { item, answer }: Slot): Promise<void> {\n' +
+            '}: Slot): Promise<void> {\n' +
             '    held.batcher.settle(item)\n    await this.#first.commit().catch(() => {})\n',
         },
         {
