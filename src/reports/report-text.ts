@@ -34,6 +34,8 @@ type Fields<T> = { readonly [K in keyof Required<T>]: Test }
 
 const isText: Test = value => typeof value === 'string'
 const isNumber: Test = value => typeof value === 'number' && Number.isFinite(value)
+/** One process: 0, 1 and negative numbers mean many of them to `kill`. */
+const isPid: Test = value => Number.isSafeInteger(value) && (value as number) > 1
 const isSwitch: Test = value => typeof value === 'boolean'
 const one =
   (...values: readonly unknown[]): Test =>
@@ -43,6 +45,10 @@ const orNull =
   (check: Test): Test =>
   value =>
     value === null || check(value)
+const ifAny =
+  (check: Test): Test =>
+  value =>
+    value === undefined || check(value)
 const listOf =
   (check: Test): Test =>
   value =>
@@ -53,7 +59,9 @@ function having<T>(fields: Fields<T>): (value: unknown) => value is T {
   return (value): value is T =>
     typeof value === 'object' &&
     value !== null &&
-    checks.every(([name, check]) => Object.hasOwn(value, name) && check((value as Record<string, unknown>)[name]))
+    checks.every(([name, check]) =>
+      check(Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined),
+    )
 }
 
 const partition: Fields<ReportedPartition> = { topic: isText, partition: isNumber }
@@ -66,6 +74,7 @@ const isBatch = having<BatchInHand>({
 })
 const isWorker = having<WorkerReport>({
   name: isText,
+  pid: ifAny(isPid),
   state: one('starting', 'idle', 'busy'),
   heardSeconds: isNumber,
   partitions: listOf(having(partition)),

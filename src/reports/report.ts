@@ -55,6 +55,8 @@ export interface WorkingReport {
 export interface WorkerReport {
   /** As in results: `HOST-PID-NUMBER`. */
   readonly name: string
+  /** The process that it lives in, perhaps with others. Undefined: an older rowmill does not tell. */
+  readonly pid?: number
   /** `starting`: its classifier is being imported. `idle`: it has no batch. `busy`: it has one, of its own or of another worker. */
   readonly state: 'starting' | 'idle' | 'busy'
   /** How long ago its supervisor heard of it. Above SILENT_SECONDS it may be frozen. */

@@ -7,6 +7,8 @@ import type { ResultTally } from './result-tally.ts'
 /** What was read of a pipeline, as of one moment: everything that its view is made of. */
 export interface PipelineFacts {
   readonly pipeline: string
+  /** The machine that watches. */
+  readonly host: string
   /** As the user gave them. */
   readonly brokers: string
   /** Milliseconds since 1970, by the clock of the broker as far as it is known. */

@@ -3,7 +3,13 @@ import type { Job } from '../model.ts'
 import { commandLine } from '../support/shell.ts'
 import type { PipelineFacts } from './facts.ts'
 import type { JobProcesses } from './job-rows.ts'
-import type { JobPhase, JobView, WaitView, WorkerView } from './view.ts'
+import type { HeardProcess } from './report-board.ts'
+import type { HelpView, JobPhase, WaitView, WorkerView } from './view.ts'
+
+const WORK = ['rowmill', 'work', '--classifier', 'FILE']
+
+/** Anybody can report a host. One that `ssh` would take for an option is in no command. */
+const HOST = /^[A-Za-z0-9][A-Za-z0-9._-]*$/
 
 export interface NeedsHelp extends JobProcesses {
   readonly job: Job
@@ -11,10 +17,11 @@ export interface NeedsHelp extends JobProcesses {
   readonly rejected: number | null
   readonly waitsFor: WaitView | null
   readonly workers: readonly WorkerView[]
+  readonly heard: readonly HeardProcess[]
 }
 
-/** The command that helps a job, ready to copy. Null: it needs none, or there is none. */
-export function helpFor(facts: PipelineFacts, needs: NeedsHelp): JobView['help'] {
+/** What helps a job. Null: it needs nothing, or nothing helps. */
+export function helpFor(facts: PipelineFacts, needs: NeedsHelp): HelpView | null {
   const { job, phase, rejected, waitsFor } = needs
   const help = (why: string, words: readonly string[]) => ({ why, command: commandLine([...words, ...placeOf(facts)]) })
   const replay = ['rowmill', 'rejects', 'replay', '--job', job.id]
@@ -28,14 +35,14 @@ export function helpFor(facts: PipelineFacts, needs: NeedsHelp): JobView['help']
     if (!rejected) return null
     return help('repair the classifier, restart rowmill work with it, and classify the rejected rows again', replay)
   }
-  return waitsFor && helpWith(waitsFor, { ...needs, brokers: facts.brokers }, help)
+  return waitsFor && helpWith(waitsFor, { ...needs, facts }, help)
 }
 
 function helpWith(
   { reason, worker: name }: WaitView,
-  { job, publisher, collector, workers, brokers }: NeedsHelp & { readonly brokers: string },
-  help: (why: string, words: readonly string[]) => NonNullable<JobView['help']>,
-): JobView['help'] {
+  { job, publisher, collector, workers, heard, facts }: NeedsHelp & { readonly facts: PipelineFacts },
+  help: (why: string, words: readonly string[]) => HelpView,
+): HelpView | null {
   const { id } = job
   const isRun = (publisher ?? collector)?.report.command === 'run'
   switch (reason) {
@@ -47,19 +54,21 @@ function helpWith(
         ])
       return help('resume the publisher', ['rowmill', 'publish', job.source?.name ?? 'IN', '--job', id])
     case 'no-worker':
-      return help('start a worker', ['rowmill', 'work', '--classifier', 'FILE'])
+      return help('start a worker', WORK)
     case 'no-collector':
     case 'collector-silent':
       if (isRun) return sameRun(job)
       return help('resume the collector', ['rowmill', 'collect', 'OUT', '--job', id])
     case 'worker-silent': {
       const worker = workers.find(each => each.name === name)
-      if (!worker?.pid) return null
-      const why = `end the worker on ${worker.host}, if it hangs: another one classifies its rows`
-      return { why, command: commandLine(['kill', '-9', String(worker.pid)]) }
+      const process = heard.find(({ report }) => report.process === worker?.process)
+      if (!worker || !process) return null
+      if (process.state === 'running') return endWorker(worker, process, facts.host)
+      if (process.report.command === 'run') return sameRun(job)
+      return help(`if rowmill work on ${worker.host} has ended, start it again there, or on another machine`, WORK)
     }
     case 'open-transaction': {
-      const words = ['kafka-transactions.sh', '--bootstrap-server', brokers, 'find-hanging', '--topic', job.topic]
+      const words = ['kafka-transactions.sh', '--bootstrap-server', facts.brokers, 'find-hanging', '--topic', job.topic]
       return { why: "Kafka's own tool says whose transaction it is", command: commandLine(words) }
     }
     default:
@@ -67,8 +76,19 @@ function helpWith(
   }
 }
 
+/** Its supervisor, which is well, starts the worker again. Without that it would have to be ended itself. */
+function endWorker({ host, pid }: WorkerView, { report }: HeardProcess, here: string): HelpView {
+  if (pid === null || !HOST.test(host))
+    return { why: `restart rowmill ${report.command} on ${host} (process ${report.pid})`, command: null }
+  const words = [...(host === here ? [] : ['ssh', host]), 'kill', '-9', String(pid)]
+  return {
+    why: 'end the worker, if it hangs: it is started again, and its rows are classified',
+    command: commandLine(words),
+  }
+}
+
 /** Its pipeline is its own, so nobody else can resume the job. */
-function sameRun({ source }: Job): NonNullable<JobView['help']> {
+function sameRun({ source }: Job): HelpView {
   const command = commandLine(['rowmill', 'run', source?.name ?? 'IN', 'OUT', '--classifier', 'FILE'])
   return { why: 'give the same rowmill run again: it resumes', command }
 }

@@ -44,7 +44,7 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
     lastRejects: counts?.lastRejects ?? [],
     partitions,
     failure: job.reason,
-    help: helpFor(facts, { job, phase, rejected: rows.rejected, waitsFor, workers, ...processes }),
+    help: helpFor(facts, { job, phase, rejected: rows.rejected, waitsFor, workers, heard, ...processes }),
   }
 }
 

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { RowmillError } from '../errors.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
@@ -274,7 +275,13 @@ export class PipelineWatch implements ViewSource {
   #show(): PipelineView {
     const { kafka, pipeline } = this.#connection
     const facts: PipelineFacts = {
-      ...{ pipeline, at: this.#now, brokers: kafka.settings.brokers.join(','), stalledAfterMs: this.#stalledAfterMs },
+      ...{
+        pipeline,
+        host: hostname(),
+        at: this.#now,
+        brokers: kafka.settings.brokers.join(','),
+        stalledAfterMs: this.#stalledAfterMs,
+      },
       ...{ unreachableSince: this.#unreachableSince, jobs: this.#jobs, partitions: this.#partitions },
       ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
     }

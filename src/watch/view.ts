@@ -62,8 +62,14 @@ export interface JobView {
   readonly partitions: readonly PartitionView[]
   /** Why it failed or was cancelled. */
   readonly failure: Reason | null
-  /** The command that helps, ready to copy, and why. */
-  readonly help: { readonly why: string; readonly command: string } | null
+  /** What helps, and the command for it, ready to copy. Null: nothing is known to help. */
+  readonly help: HelpView | null
+}
+
+export interface HelpView {
+  readonly why: string
+  /** Null: no command does it from here. */
+  readonly command: string | null
 }
 
 /** Null: not known. */
@@ -124,8 +130,9 @@ export interface WaitView {
 export interface WorkerView {
   readonly name: string
   readonly host: string
+  /** The process that it lives in. Its name has that of its supervisor. Null: not known. */
   readonly pid: number | null
-  /** The process that reports it. Null: it does not report; the group names it. */
+  /** The command that reports it. Null: it does not report; the group names it. */
   readonly process: string | null
   readonly state: 'starting' | 'idle' | 'busy' | 'silent' | 'gone'
   readonly silentSeconds: number

@@ -3,8 +3,8 @@ import type { PipelineFacts } from './facts.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { ProcessView, WorkerView } from './view.ts'
 
-/** `HOST-PID-NUMBER`, as rowmill names its workers. */
-const NAME = /^(.+)-(\d+)-\d+$/
+/** `HOST-PID-NUMBER`, as rowmill names its workers. The process is that of their supervisor. */
+const NAME = /^(.+)-\d+-\d+$/
 
 /** If no report came for so long, nothing changed: the worker still has the same batch. Before that it may have had many. */
 const SAME_BATCH_SECONDS = 3
@@ -28,11 +28,11 @@ export function workerViews(facts: PipelineFacts, heard: readonly HeardProcess[]
 
 function reportedWorker(facts: PipelineFacts, heard: HeardProcess, worker: WorkerReport): WorkerView {
   const { name, partitions, batch, rows, rejected, restarts, seconds } = worker
-  const { process, host, pid } = heard.report
+  const { process, host } = heard.report
   const silentSeconds = worker.heardSeconds + heard.silentSeconds
   const sinceReport = heard.silentSeconds > SAME_BATCH_SECONDS ? heard.silentSeconds : 0
   return {
-    ...{ name, host, pid, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
+    ...{ name, host, pid: worker.pid ?? null, process, silentSeconds, partitions, rows, rejected, restarts, seconds },
     state: stateOf(facts, heard, worker),
     batch: batch && { ...batch, seconds: batch.seconds + sinceReport },
     rowsPerSecond: facts.workerRows.get(name)?.window.rate(facts.at) ?? 0,
@@ -51,12 +51,12 @@ function membersWithout({ group, workerRows, at }: PipelineFacts, names: Readonl
     const name = nameOf(clientId, [...names, ...workerRows.keys()])
     if (names.has(name)) return []
     const { window, rows = 0, rejected = 0 } = workerRows.get(name) ?? {}
-    const [, machine = host, pid = null] = NAME.exec(name) ?? []
+    const [, machine = host] = NAME.exec(name) ?? []
     const rowsPerSecond = window?.rate(at) ?? 0
     const state = rowsPerSecond > 0 ? 'busy' : 'idle'
     return [
       {
-        ...{ name, host: machine, pid: pid === null ? null : Number(pid), process: null, state, silentSeconds: 0 },
+        ...{ name, host: machine, pid: null, process: null, state, silentSeconds: 0 },
         ...{ partitions, batch: null, rows, rowsPerSecond, rejected, restarts: 0, seconds: null },
       } satisfies WorkerView,
     ]

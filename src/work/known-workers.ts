@@ -9,6 +9,8 @@ const SAME_BATCH_MS = 1500
 export interface Heard {
   /** When its process was last heard, by the monotonic clock. */
   readonly heardAt: number
+  /** Undefined: it did not start. */
+  readonly pid: number | undefined
 }
 
 interface KnownWorker {
@@ -78,6 +80,7 @@ export class KnownWorkers {
     const [queue, classify, send] = stages.map(inSeconds)
     return {
       name,
+      ...(home.pid === undefined ? {} : { pid: home.pid }),
       state: isReady ? (batch ? 'busy' : 'idle') : 'starting',
       heardSeconds: inSeconds(now - home.heardAt),
       partitions,

@@ -75,7 +75,7 @@ test('a job is shown from its first row to its end, with an exit code for each s
   assert.deepEqual([complete.code, complete.jobs[0].phase, complete.jobs[0].rows.classified], [0, 'complete', 400])
 })
 
-test('a worker shows its batch, and one that is frozen is said to be silent, with the command that ends it', async t => {
+test('a worker shows its batch, and one that is frozen is said to be silent, with the command that helps', async t => {
   const { classifier, publish, work, look, status } = await place(t)
   await publish('orders')
   const worker = work()
@@ -83,13 +83,13 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   await until('it reports its batch', async () => (await look()).workers[0]?.batch?.rows === 10)
   const text = await status('orders')
   assert.match(text.stdout, /\n\nWhat it waits for: row \d+ \(partition \d\)/)
-  assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+: classifies 10 rows from row \d+ for /)
+  assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+ \(\S+, pid \d+\): classifies 10 rows from row \d+ for /)
   worker.child.kill('SIGSTOP')
   await until('it is silent', async () => (await look()).workers[0].state === 'silent')
   const frozen = await status()
   assert.match(
     frozen.stdout.replaceAll(/\n */g, ' '),
-    / which has not been heard of for .* To help: end the worker .*kill -9 \d+ /,
+    / which has not been heard of for .* To help: if rowmill work on \S+ has ended, .* rowmill work --classifier FILE /,
   )
 })
 

@@ -58,8 +58,8 @@ function viewAt(at: number, now: number): PipelineView {
       : null,
     help: isFrozen
       ? {
-          why: 'End the frozen process, and another worker takes its partitions over:',
-          command: 'ssh mill-b kill -9 77',
+          why: 'End the worker, if it hangs: it is started again, and its rows are classified:',
+          command: 'ssh mill-b kill -9 91',
         }
       : null,
   })

@@ -6,6 +6,7 @@ import { decodeReport, encodeReport } from '../../src/reports/report-text.ts'
 
 const worker: WorkerReport = {
   name: 'host-7-0',
+  pid: 8,
   state: 'busy',
   heardSeconds: 0.4,
   partitions: [{ topic: 'p.rows', partition: 3 }],
@@ -53,6 +54,12 @@ test('fields that this version does not know do no harm', () => {
   assert.equal(decoded(later)?.working?.workers[0]?.name, 'host-7-0')
 })
 
+test('an older report does not tell the process of a worker', () => {
+  const { pid: _, ...older } = worker
+  const [read] = decoded({ ...report, working: { ...report.working, workers: [older] } })!.working!.workers
+  assert.deepEqual(read, older)
+})
+
 test('what is no report of this version is none', () => {
   for (const text of ['', 'null', '7', '[]', '{}', '"x"', '{"version":1', '\u00ff'])
     assert.equal(decodeReport(Buffer.from(text, 'latin1')), null, text)
@@ -67,6 +74,7 @@ test('what is no report of this version is none', () => {
     { working: { ...report.working, workers: {} } },
     { working: { ...report.working, workers: [null] } },
     { working: { ...report.working, workers: [{ ...worker, state: 'mad' }] } },
+    ...[0, -1, 1, 7.5, '8', null].map(pid => ({ working: { ...report.working, workers: [{ ...worker, pid }] } })),
     { working: { ...report.working, workers: [{ ...worker, partitions: [3] }] } },
     { working: { ...report.working, workers: [{ ...worker, batch: { ...worker.batch, rows: null } }] } },
     { working: { ...report.working, workers: [{ ...worker, seconds: { queue: 1, classify: 2 } }] } },

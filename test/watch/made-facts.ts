@@ -32,7 +32,7 @@ export function madePartition(more: Partial<PartitionFacts> = {}): PartitionFact
 
 export function madeWorker(more: Partial<WorkerReport> = {}): WorkerReport {
   return {
-    ...{ name: 'host-7-1', state: 'busy', heardSeconds: 0, batch: null, rows: 1000, rejected: 0, restarts: 0 },
+    ...{ name: 'host-7-1', pid: 8, state: 'busy', heardSeconds: 0, batch: null, rows: 1000, rejected: 0, restarts: 0 },
     partitions: [0, 1].map(partition => ({ topic: TOPIC, partition })),
     seconds: { queue: 0, classify: 10, send: 0 },
     ...more,
@@ -67,7 +67,7 @@ export function madeFacts({
   for (const [report, secondsAgo] of reports) board.take(report, NOW - secondsAgo * 1000)
   const logs = partitions ?? [madePartition(), madePartition()]
   return {
-    ...{ pipeline: 'p', brokers: 'kafka:9092', at: NOW, stalledAfterMs: 60_000, unreachableSince: null },
+    ...{ pipeline: 'p', host: 'host', brokers: 'kafka:9092', at: NOW, stalledAfterMs: 60_000, unreachableSince: null },
     ...{ jobs, group, board, workerRows: new Map() },
     partitions: new Map(logs.map((log, partition) => [`${TOPIC}/${partition}`, log])),
   }

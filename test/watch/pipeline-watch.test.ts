@@ -183,7 +183,7 @@ test('a job that is opened again is read from its first result, and its rejects 
   await until('rejected', async () => (await first.look()).jobs[0]!.rows.rejected === 1)
   const [job] = (await first.look()).jobs
   assert.deepEqual(
-    [{ ...job!.rejectsByReason }, job!.lastRejects[0]!.row, job!.help?.command.split(' ').slice(0, 3).join(' ')],
+    [{ ...job!.rejectsByReason }, job!.lastRejects[0]!.row, job!.help?.command?.split(' ').slice(0, 3).join(' ')],
     [{ CLASSIFIER_FAILED: 1 }, 7, 'rowmill rejects replay'],
   )
   const late = new PipelineWatch({ kafka, pipeline, say: () => {} })

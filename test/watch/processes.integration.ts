@@ -41,7 +41,7 @@ test('a worker that is frozen with the row that the output needs is named, with 
   const classifier = waitingClassifier(folder)
   const published = await start(['publish', input, '--job', 'j', '--batch-rows', '10']).finished
   assert.equal(published.code, 0, published.stderr)
-  start(['work', '--workers', '2', '--batch-rows', '10', '--classifier', classifier.file])
+  const work = start(['work', '--workers', '2', '--batch-rows', '10', '--classifier', classifier.file])
   watch.start().catch(() => {})
   await until('the classifier waits', () => existsSync(classifier.waits))
   await until('the wait is seen', () => job()?.waitsFor?.reason === 'classifying')
@@ -56,7 +56,14 @@ test('a worker that is frozen with the row that the output needs is named, with 
   await freeze(worker.pid!)
   await until('the freeze is seen', () => job()?.waitsFor?.reason === 'worker-silent')
   assert.ok(view().events.some(({ kind }) => kind === 'worker-silent'))
-  assert.match(job()!.help!.command, /^kill -9 \d+$/)
+  const { help } = job()!
+  assert.equal(help!.command, `kill -9 ${worker.pid}`)
+  assert.match(help!.why, /it is started again/)
+  process.kill(Number(/\d+$/.exec(help!.command!)![0]), 'SIGKILL')
+  writeFileSync(classifier.go, '')
+  await until('the command has helped', () => job()?.phase === 'complete')
+  assert.equal(work.child.exitCode ?? work.child.signalCode, null, 'rowmill work lives on')
+  assert.equal(view().workers.find(each => each.name === name)!.restarts, 1)
 })
 
 test('a publisher that is killed is what a job waits for, once it is silent', async t => {
@@ -71,5 +78,5 @@ test('a publisher that is killed is what a job waits for, once it is silent', as
   assert.deepEqual([job()!.phase, job()!.waitsFor!.reason], ['publishing', 'publisher'])
   publisher.child.kill('SIGKILL')
   await until('its silence is seen', () => job()!.waitsFor?.reason === 'publisher-silent')
-  assert.match(job()!.help!.command, /^rowmill jobs cancel --job j /)
+  assert.match(job()!.help!.command ?? '', /^rowmill jobs cancel --job j /)
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { CollectingReport, PublishingReport } from '../../src/reports/report.ts'
+import type { CollectingReport, PublishingReport, Report, WorkerReport } from '../../src/reports/report.ts'
 import { assembleView } from '../../src/watch/assemble-view.ts'
 import type { PipelineFacts } from '../../src/watch/facts.ts'
 import {
@@ -59,13 +59,13 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
     madeFacts({ reports: [[workersReport([madeWorker({ batch, heardSeconds: 30 })]), 1]] }),
     ...(['worker-silent', 'host-7-1', 31] as const),
     'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 31 s',
-    'kill -9 7',
+    'kill -9 8',
   ],
   'a worker whose process is silent': [
     madeFacts({ reports: [[workersReport([madeWorker()]), 50]] }),
     ...(['worker-silent', 'host-7-1', 50] as const),
     'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 50 s',
-    'kill -9 7',
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
   ],
   'no worker': [
     madeFacts(),
@@ -95,7 +95,7 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
     }),
     ...(['worker-silent', 'host-7-1', 50] as const),
     'row 20 (partition 0) is with worker host-7-1 on host, which has not been heard of for 50 s',
-    'kill -9 7',
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
   ],
   'a partition without an owner': [
     madeFacts({ reports: [[workersReport([madeWorker({ partitions: [] })]), 0]] }),
@@ -132,6 +132,25 @@ for (const [name, [facts, reason, worker, seconds, text, command]] of Object.ent
       [true, false],
     )
   })
+
+test('the command for a frozen worker ends only its own process, on its machine, and the supervisor starts it again', () => {
+  const frozen = (worker: Partial<WorkerReport>, report: Partial<Report> = {}) =>
+    viewOf(madeFacts({ reports: [[workersReport([madeWorker({ batch, heardSeconds: 30, ...worker })], report), 1]] }))
+      .help
+  const why = 'end the worker, if it hangs: it is started again, and its rows are classified'
+  assert.deepEqual(frozen({}), { why, command: 'kill -9 8' })
+  assert.deepEqual(frozen({}, { command: 'run' }), { why, command: 'kill -9 8' })
+  assert.equal(frozen({}, { host: 'mill-b' })?.command, 'ssh mill-b kill -9 8')
+  const { pid: _, ...older } = madeWorker({ batch, heardSeconds: 30 })
+  const restart = { why: 'restart rowmill work on host (process 7)', command: null }
+  assert.deepEqual(viewOf(madeFacts({ reports: [[workersReport([older]), 1]] })).help, restart)
+  assert.equal(frozen({}, { host: '-oProxyCommand=x' })?.command, null)
+})
+
+test('a worker of a run that is silent as a whole is helped by the same run', () => {
+  const silent = madeFacts({ reports: [[workersReport([madeWorker()], { command: 'run' }), 50]] })
+  assert.equal(viewOf(silent).help?.command, 'rowmill run rows.csv OUT --classifier FILE')
+})
 
 const publishing = (more: Partial<PublishingReport> = {}) => ({ job: 'j', published: 20, total: 40, ...more })
 const open = madeJobFacts(madeJob({ state: 'open' }))

@@ -84,7 +84,7 @@ test('messages that came together came at one time', () => {
 test('a supervisor adds up what a worker did, also before it was started again', () => {
   let now = 1000
   const known = new KnownWorkers(() => now)
-  const home = { heardAt: 1000 }
+  const home = { heardAt: 1000, pid: 8 }
   known.started('w', home)
   const none = { rows: 0, rejected: {}, joins: 0, stages: [0, 0, 0] as const, timings: [], batch: null }
   const [worker] = known.report.workers
@@ -108,6 +108,7 @@ test('a supervisor adds up what a worker did, also before it was started again',
   assert.deepEqual(busy, {
     ...{
       name: 'w',
+      pid: 8,
       state: 'busy',
       heardSeconds: 4.5,
       partitions: [AT],
@@ -116,11 +117,11 @@ test('a supervisor adds up what a worker did, also before it was started again',
     },
     ...{ rows: 7, rejected: 3, seconds: { queue: 1, classify: 2, send: 0.1 } },
   })
-  known.started('w', { heardAt: now })
+  known.started('w', { heardAt: now, pid: 9 })
   const again = known.report
   assert.deepEqual([again.restarts, again.rebalances], [1, 1])
-  const { state, partitions, batch, rows, restarts } = again.workers[0]!
-  assert.deepEqual([state, partitions, batch, rows, restarts], ['starting', [], null, 7, 1])
+  const { pid, state, partitions, batch, rows, restarts } = again.workers[0]!
+  assert.deepEqual([pid, state, partitions, batch, rows, restarts], [9, 'starting', [], null, 7, 1])
   known.ready('w')
   known.told('w', { ...none, rows: 3, joins: 1 })
   assert.deepEqual([known.report.workers[0]!.rows, known.report.rebalances], [10, 2])

@@ -72,7 +72,9 @@ export function shareOf({ rows: { classified, total } }: JobView): string | null
 }
 
 export function describeHelp({ help }: JobView, width: number): TextLine[] {
-  return help === null ? [] : [...wrapped(`To help: ${help.why}:`, width), command(help.command)]
+  if (help === null) return []
+  if (help.command === null) return wrapped(`To help: ${help.why}.`, width)
+  return [...wrapped(`To help: ${help.why}:`, width), command(help.command)]
 }
 
 function describeLeft(job: JobView): string {

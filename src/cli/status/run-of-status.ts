@@ -38,11 +38,11 @@ export function viewOfRun(view: PipelineView, run: FoundRun): PipelineView {
   return { ...view, jobs: view.jobs.map(job => (job.id === run.job ? jobOfRun(job, run) : job)) }
 }
 
-/** A run starts and ends its own workers and its collector: nobody else can, and it ends a frozen worker by itself. */
+/** A run starts its own workers and its collector: nobody else can. Its watcher may only end a worker that hangs. */
 function jobOfRunning(job: JobView): JobView {
   const { waitsFor } = job
   const isUnknown = waitsFor?.reason === 'no-worker' // it does not report yet, or may not
-  return { ...job, waitsFor: isUnknown ? null : waitsFor, help: null }
+  return { ...job, waitsFor: isUnknown ? null : waitsFor, help: waitsFor?.reason === 'worker-silent' ? job.help : null }
 }
 
 function jobOfRun(job: JobView, run: FoundRun): JobView {

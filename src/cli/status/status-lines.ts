@@ -62,7 +62,7 @@ function describe(job: JobView, now: number): string {
   const counts = stages.flatMap(([stage, count]) => (count === null ? [] : [`${stage} ${grouped(count)}`]))
   const rate = isOpen(job) ? [`now ${speed(job.rate.now)}`] : []
   const trouble = job.phase === 'stalled' || !isOpen(job) ? troubleOf(job) : null
-  const help = job.help === null || trouble === null ? [] : [`to help: ${job.help.command}`]
+  const help = job.help === null || trouble === null ? [] : [`to help: ${job.help.command ?? job.help.why}`]
   return [sentenceOf(job, now), ...(trouble === null ? [] : [trouble]), [...counts, ...rate].join(', '), ...help].join(
     '; ',
   )

@@ -30,9 +30,10 @@ function jobOf(run: FoundRun, parts: Partial<JobView>): JobView {
 
 const waiting = (reason: WaitReason) => ({ reason, row: 5, partition: 0, worker: null, since: null, text: 'why' })
 
-test('a run that runs starts and ends its own workers, so no command helps there', () => {
+test('a run that runs starts its own workers, so nothing helps there but to end one that hangs', () => {
   const frozen = jobOf(RUNNING, { waitsFor: waiting('worker-silent') })
-  assert.deepEqual([frozen.waitsFor?.reason, frozen.help], ['worker-silent', null])
+  assert.deepEqual([frozen.waitsFor?.reason, frozen.help], ['worker-silent', HELP])
+  assert.equal(jobOf(RUNNING, { waitsFor: waiting('publisher-silent') }).help, null)
   const silent = jobOf(RUNNING, { waitsFor: waiting('no-worker') })
   assert.deepEqual([silent.waitsFor, silent.help], [null, null])
 })

@@ -35,6 +35,7 @@ export class HeadlineSection {
     setHidden(byId('help'), headline.help === null)
     setText(byId('help-why'), headline.help?.why)
     setText(byId('help-command'), headline.help?.command)
+    setHidden(byId('help-line'), !headline.help?.command)
     this.#others.show(others ?? [], ({ job }) => job)
     setHidden(byId('others'), !others?.length)
   }
