@@ -4,11 +4,12 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { topicsOf } from '../../src/pipeline/topic-names.ts'
+import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { type Report, SILENT_SECONDS, type WorkerReport } from '../../src/reports/report.ts'
 import { brokerAddress, testKafka, testPipeline } from '../helpers/broker.ts'
 import { rowmill, startRowmill, testFolder } from '../helpers/cli.ts'
 import { freeze, workerProcesses } from '../helpers/processes.ts'
-import { newestReports } from '../helpers/reports.ts'
+import { allReports, newestReports } from '../helpers/reports.ts'
 import { until } from '../helpers/until.ts'
 
 /** A classifier that needs 0.2 s for a batch, and rejects no row. */
@@ -27,9 +28,8 @@ async function place(t: TestContext, rows: number) {
     return started
   }
   const work = (...more: string[]) => start('work', '--classifier', 'c.py:mark', ...more)
-  const reportOf = async (pid: number | undefined) =>
-    (await newestReports(kafka, pipeline)).find(report => report.pid === pid)
-  /** Waits for a report of a command. */
+  const seen = new Map<number, number>()
+  /** Waits for a report of a command, after the one that was returned before. It misses none, however slow the look is. */
   const untilReported = async (
     { child: { pid } }: ReturnType<typeof start>,
     what: string,
@@ -37,8 +37,12 @@ async function place(t: TestContext, rows: number) {
   ): Promise<Report> => {
     let found: Report | undefined
     await until(what, async () => {
-      found = await reportOf(pid)
-      return found !== undefined && holds(found)
+      const reports = (await allReports(kafka, pipeline)).filter(report => report.pid === pid)
+      const from = seen.get(pid!) ?? 0
+      const at = reports.findIndex((report, at) => at >= from && holds(report))
+      found = reports[at]
+      if (found) seen.set(pid!, at + 1)
+      return found !== undefined
     })
     return found!
   }
@@ -56,31 +60,41 @@ async function place(t: TestContext, rows: number) {
 
 const workersOf = ({ working }: Report): readonly WorkerReport[] => working?.workers ?? []
 
+/** Whether there are two workers, and this holds for each. */
+const bothWorkers = (report: Report, holds: (worker: WorkerReport) => boolean) =>
+  workersOf(report).length === 2 && workersOf(report).every(holds)
+
+const partitionsOf = (report: Report) =>
+  workersOf(report).flatMap(({ partitions }) => partitions.map(at => `${at.topic}/${at.partition}`))
+
 test('work reports the batch in hand, the partitions and the counts of each worker, and that it has ended', async t => {
-  const { pipeline, cli, work, untilReported } = await place(t, 600)
-  assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
+  const { pipeline, admin, cli, work, untilReported } = await place(t, 600)
+  await ensureTopics(admin, pipeline, 4)
   const working = work('--workers', '2')
-  const busy = await untilReported(working, 'both workers classify', report =>
-    workersOf(report).every(({ state, rows }) => state === 'busy' && rows > 0),
-  )
   const { rows: topic } = topicsOf(pipeline)
+  const owned = [0, 1, 2, 3].map(partition => `${topic}/${partition}`)
+  const ownsAll = (report: Report) => {
+    const theirs = partitionsOf(report).filter(at => at.startsWith(`${topic}/`))
+    return theirs.sort().join() === owned.join()
+  }
+  // The job begins when each has its share: rows of a partition that moves meanwhile are counted twice.
+  const isShared = (report: Report) => bothWorkers(report, ({ partitions }) => partitions.length > 0) && ownsAll(report)
+  await untilReported(working, 'both workers have partitions', isShared)
+  assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
+  const classifies = ({ state, rows, batch, seconds }: WorkerReport) =>
+    state === 'busy' && rows > 0 && batch!.rows === 10 && seconds.classify > 0.1
+  const busy = await untilReported(working, 'both workers classify', report => bothWorkers(report, classifies))
   assert.deepEqual([busy.command, busy.isLast, busy.publishing, busy.collecting], ['work', false, null, null])
-  assert.equal(busy.working!.workers.length, 2)
-  const owned = workersOf(busy).flatMap(({ partitions }) => partitions.map(at => `${at.topic}/${at.partition}`))
-  assert.deepEqual(
-    owned.filter(at => at.startsWith(topic)).sort(),
-    [0, 1, 2, 3].map(partition => `${topic}/${partition}`),
-  )
-  for (const { name, batch, seconds, heardSeconds } of workersOf(busy)) {
+  assert.ok(ownsAll(busy), partitionsOf(busy).join())
+  for (const { name, batch, heardSeconds } of workersOf(busy)) {
     const { row, partition, ...at } = batch!
-    assert.deepEqual([at.job, at.topic, at.rows], ['j', topic, 10], name)
+    assert.deepEqual([at.job, at.topic], ['j', topic], name)
     assert.equal(Math.floor(row! / 10) % 4, partition, `row ${row} is in partition ${partition}`)
-    assert.ok(seconds.classify > 0.1, `${name}: ${JSON.stringify(seconds)}`)
     assert.ok(heardSeconds <= SILENT_SECONDS)
   }
   const done = await untilReported(working, 'all rows are classified, and nothing is in hand', report => {
     const sum = workersOf(report).reduce((sum, { rows }) => sum + rows, 0)
-    return sum === 600 && workersOf(report).every(({ state }) => state === 'idle')
+    return sum === 600 && bothWorkers(report, ({ state }) => state === 'idle')
   })
   assert.equal(done.working!.restarts, 0)
   working.child.kill('SIGTERM')
@@ -93,9 +107,8 @@ test('a worker that is killed shows as started again, and one that stands still 
   const { cli, work, untilReported } = await place(t, 20_000)
   assert.equal((await cli('publish', 'in.csv', '--job', 'j', '--partitions', '4')).code, 0)
   const working = work('--workers', '2')
-  await untilReported(working, 'both workers classify', report =>
-    workersOf(report).every(({ state }) => state === 'busy'),
-  )
+  const areBusy = (report: Report) => bothWorkers(report, ({ state }) => state === 'busy')
+  await untilReported(working, 'both workers classify', areBusy)
   const [victim, other] = workerProcesses(working.child.pid!)
   process.kill(victim!.pid, 'SIGKILL')
   const restarted = await untilReported(working, 'a worker was started again', ({ working }) => working!.restarts === 1)
@@ -105,9 +118,7 @@ test('a worker that is killed shows as started again, and one that stands still 
       .sort(),
     [0, 1],
   )
-  await untilReported(working, 'both classify again', report =>
-    workersOf(report).every(({ state }) => state === 'busy'),
-  )
+  await untilReported(working, 'both classify again', areBusy)
   await freeze(other!.pid)
   const isSilent = ({ heardSeconds }: WorkerReport) => heardSeconds > SILENT_SECONDS
   const frozen = await untilReported(working, 'one is not heard', report => workersOf(report).some(isSilent))
@@ -130,11 +141,7 @@ test('a worker with nothing to do is heard all the time', async t => {
 test('publish and collect report how far they are, and the row that the output waits for', async t => {
   const { start, work, untilReported, folder } = await place(t, 300)
   const input = startRowmillWithOpenInput(t, await place(t, 1))
-  const published = await input.untilReported(
-    input.publishing,
-    'it has sent rows',
-    ({ publishing }) => publishing !== null,
-  )
+  const published = await input.untilReported(input.publishing, 'it reports', ({ publishing }) => publishing !== null)
   assert.deepEqual([published.command, published.publishing], ['publish', { job: 'live', published: 0, total: null }])
   input.publishing.child.stdin.end()
   assert.equal((await input.publishing.finished).code, 0, input.publishing.said())
@@ -171,16 +178,20 @@ test('a run of its own makes the topic for its first report, and leaves none of 
   const { pipeline } = JSON.parse(readFileSync(file, 'utf8'))
   let report: Report | undefined
   await until('the run reports its three parts', async () => {
-    ;[report] = await newestReports(kafka, pipeline)
-    return (report?.working?.workers[0]?.rows ?? 0) > 0 && (report?.collecting?.written ?? 0) > 0
+    report = (await allReports(kafka, pipeline)).find(({ publishing, working, collecting }) => {
+      return publishing?.published === 400 && (working?.workers[0]?.rows ?? 0) > 0 && (collecting?.written ?? 0) > 0
+    })
+    return report !== undefined
   })
-  assert.deepEqual([report!.command, report!.pid, report!.publishing!.published], ['run', running.child.pid, 400])
+  assert.deepEqual([report!.command, report!.pid], ['run', running.child.pid])
   assert.equal((await running.finished).code, 0, running.said())
   await until('its topics are gone', async () => (await admin.partitions(Object.values(topicsOf(pipeline)))).size === 0)
 })
 
 test('a command that takes less than 2 s leaves no report', async t => {
   const { pipeline, cli } = await place(t, 10)
+  const began = performance.now()
   assert.equal((await cli('publish', 'in.csv', '--job', 'j')).code, 0)
-  assert.deepEqual(await newestReports(await testKafka(), pipeline), [])
+  const isShort = performance.now() - began < 2000 // on a busy machine it may take longer, and report
+  assert.equal((await newestReports(await testKafka(), pipeline)).length > 0 && isShort, false)
 })

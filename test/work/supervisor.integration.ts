@@ -181,9 +181,12 @@ test('if the fork server is killed in the middle of a job, workers start their o
     const [python] = startedBy(workers()[0]!.pid)
     process.kill(python!.parent, 'SIGKILL')
   })
-  const { supervisor, workers, said } = supervise(t, target, { onBatch })
+  const { supervisor, workers, said } = supervise(t, target, { onBatch, reports: true })
   const before = workers().map(({ pid }) => pid)
   const { pipeline, ends, written } = await pipelineFor(t, 400, done)
+  // A Python that dies before it can classify takes its worker with it, which is started again.
+  const isReady = () => supervisor.working.workers.every(({ state }) => state !== 'starting')
+  await until('both can classify', isReady)
   supervisor.work({ brokers: [await brokerAddress()] }, { pipeline })
   await Promise.race([ends(), supervisor.failed])
   assert.deepEqual(written, marked(400))
@@ -293,15 +296,23 @@ test('a worker killed with SIGKILL is restarted, and the job completes with ever
 
 test('a worker that is done lends its classifier to a slow one, also when it is killed meanwhile', async t => {
   const { target, folder } = classifierFile(t, '')
+  // The fast one counts its batches. The slow one takes 1 s for each until the fast one has 36: under any load it stays the slow one.
   const slow = [
     'import os, time',
+    `FAST = ${JSON.stringify(join(folder, 'fast'))}`,
     'try:',
     `    os.close(os.open(${JSON.stringify(join(folder, 'first'))}, os.O_CREAT | os.O_EXCL))`,
-    '    seconds = 0.15',
+    '    is_slow = True',
     'except FileExistsError:',
-    '    seconds = 0.02',
+    '    is_slow = False',
     'def mark(df):',
-    '    time.sleep(seconds)',
+    '    if is_slow:',
+    '        end = time.monotonic() + 1',
+    '        while time.monotonic() < end and not (os.path.exists(FAST) and os.path.getsize(FAST) >= 36):',
+    '            time.sleep(0.01)',
+    '    else:',
+    '        with open(FAST, "a") as batches:',
+    '            batches.write(".")',
     '    df["DONE"] = "yes"',
     '',
   ]
