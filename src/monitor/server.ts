@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import { type AddressInfo, isIPv6 } from 'node:net'
+import { type AddressInfo, isIPv6, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { RowmillError } from '../errors.ts'
@@ -18,6 +18,8 @@ const MOST_HEADER_BYTES = 8 * 1024
 const MOST_CONNECTIONS = 64
 /** A client that has not sent its request after this long is cut off. */
 const REQUEST_MS = 10_000
+/** Node looks for such clients this often. */
+const CHECK_MS = 1_000
 /** A connection on which nothing moves for this long is ended. A stream of events sends something more often. */
 const IDLE_MS = 60_000
 /** What still runs when the server closes has this long to end. */
@@ -90,7 +92,12 @@ export async function openServer({ address, port, token, names, routes, say }: S
   const table = new Map(routes.map(route => [route.path, route]))
   const stop = new AbortController()
   const doorkeeper = new Doorkeeper({ token, names: [address, ...names] })
-  const limits = { maxHeaderSize: MOST_HEADER_BYTES, headersTimeout: REQUEST_MS, requestTimeout: REQUEST_MS }
+  const limits = {
+    maxHeaderSize: MOST_HEADER_BYTES,
+    headersTimeout: REQUEST_MS,
+    requestTimeout: REQUEST_MS,
+    connectionsCheckingInterval: CHECK_MS,
+  }
   const server = createServer(limits, (request, response) => {
     const gone = new AbortController()
     response.on('error', () => {}) // the client is gone
@@ -103,7 +110,7 @@ export async function openServer({ address, port, token, names, routes, say }: S
       })
       .then(answer => send(response, answer))
   })
-  server.maxConnections = MOST_CONNECTIONS
+  boundConnections(server)
   server.timeout = IDLE_MS
   await listen(server, address, port)
   const bound = (server.address() as AddressInfo).port
@@ -122,6 +129,27 @@ export async function openServer({ address, port, token, names, routes, say }: S
       await closed.finally(() => clearTimeout(timer))
     },
   }
+}
+
+/** Where too many connections are open, the one without a request for longest is ended, so that a probe gets through. */
+function boundConnections(server: Server): void {
+  const idle = new Set<Socket>()
+  let open = 0
+  server.on('connection', (socket: Socket) => {
+    open++
+    idle.add(socket)
+    socket.once('close', () => {
+      open--
+      idle.delete(socket)
+    })
+    if (open > MOST_CONNECTIONS) idle.values().next().value?.destroy()
+  })
+  server.on('request', ({ socket }, response) => {
+    idle.delete(socket)
+    response.once('close', () => {
+      if (!socket.destroyed) idle.add(socket)
+    })
+  })
 }
 
 async function listen(server: Server, address: string, port: number): Promise<void> {

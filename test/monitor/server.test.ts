@@ -183,3 +183,26 @@ test('headers that are too long are refused, and a request that never ends is cu
   raw.end('GET /hello HTTP/1.0\r\n\r\n') // without Host
   assert.match(await text(raw), /^HTTP\/1\.1 403 /)
 })
+
+test('a probe is answered while strangers hold more connections than there may be, without a whole request', async t => {
+  const { port } = await serve(t)
+  const strangers = await Promise.all(
+    Array.from({ length: 200 }, async () => {
+      const raw = connect(port, '127.0.0.1').on('error', () => {})
+      await once(raw, 'connect')
+      raw.write('GET /hello HTTP/1.1\r\nHost: 127')
+      return raw
+    }),
+  )
+  t.after(() => {
+    for (const raw of strangers) raw.destroy()
+  })
+  const kept = connect(port, '127.0.0.1')
+  t.after(() => kept.destroy())
+  await once(kept, 'connect')
+  for (let count = 0; count < 2; count++) {
+    kept.write('GET /hello HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+    const [head] = await once(kept, 'data')
+    assert.match(String(head), /^HTTP\/1\.1 200 /)
+  }
+})
