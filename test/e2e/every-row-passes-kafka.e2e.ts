@@ -34,6 +34,6 @@ test('every row and every result passes the broker: the topics match the layout'
   const blocks = Math.ceil(250 / 20)
   const ends = 3
   const each = blocks + ends
-  const counts = await countMessages(pipeline)
+  const { reports: _, ...counts } = await countMessages(pipeline) // a run that takes long reports more often
   assert.deepEqual(counts, { rows: each, bulk: 0, results: each, jobs: 2, rejects: 0 }, 'of jobs: open and ended')
 })
