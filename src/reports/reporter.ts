@@ -9,7 +9,7 @@ import { encodeReport } from './report-text.ts'
 
 /** How often it looks whether something has changed. */
 const LOOK_MS = 1000
-/** How often it reports while counts change. */
+/** How often it reports while counts change, or while it has rows in hand: if it is killed then, that shows soon. */
 const BUSY_SECONDS = 2
 /** How often it reports while nothing changes. */
 const IDLE_SECONDS = 10
@@ -39,7 +39,7 @@ export interface ReporterOptions {
 
 /**
  * Reports what a command does, in the topic `reports` of its pipeline: within a second if the state of a part changes, every 2 s
- * while counts change, and every 10 s otherwise. It has a connection of its own, so that no row ever waits for a report.
+ * while counts change or rows are in hand, and every 10 s otherwise. It has a connection of its own, so that no row ever waits for a report.
  * A report that does not arrive is no error: the next one says more. If reports cannot be written at all, it logs that once.
  */
 export class Reporter {
@@ -84,7 +84,7 @@ export class Reporter {
     if (this.#sending || this.#isOver || now < this.#pausedUntil) return
     const parts = this.#options.look()
     const [state, counts] = [stateOf(parts), countsOf(parts)]
-    const everySeconds = dueFor({ state, counts, now }, this.#last)
+    const everySeconds = dueFor({ state, counts, now, isBusy: hasRows(parts) }, this.#last)
     if (everySeconds === null) return
     const value = this.#encode(parts, { everySeconds, isLast: false })
     this.#last = { at: now, state, counts, bytes: value.length, everySeconds }
@@ -144,7 +144,7 @@ interface Sent {
 
 /** When a report is due, in how many seconds at most the next one comes. Null: none is due. */
 function dueFor(
-  { state, counts, now }: Pick<Sent, 'state' | 'counts'> & { now: number },
+  { state, counts, now, isBusy }: Pick<Sent, 'state' | 'counts'> & { now: number; isBusy: boolean },
   last: Sent | null,
 ): number | null {
   if (last === null) return BUSY_SECONDS
@@ -152,8 +152,14 @@ function dueFor(
   if (seconds < last.bytes / BYTES_PER_SECOND) return null
   if (state !== last.state) return BUSY_SECONDS
   if (seconds < BUSY_SECONDS) return null
-  if (counts !== last.counts) return BUSY_SECONDS
+  if (isBusy || counts !== last.counts) return BUSY_SECONDS
   return last.everySeconds < IDLE_SECONDS || seconds >= IDLE_SECONDS ? IDLE_SECONDS : null
+}
+
+/** Whether rows wait for this command. A stream without an end may wait for its source. */
+function hasRows({ publishing, working, collecting }: ReportedParts): boolean {
+  if (publishing !== null && publishing.total !== null && publishing.published < publishing.total) return true
+  return Boolean(working?.workers.some(({ batch }) => batch !== null) || collecting?.waiting)
 }
 
 /** What people wait to see: workers that start, freeze, die or move. */

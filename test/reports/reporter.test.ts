@@ -118,16 +118,42 @@ test('a worker that freezes, dies or gets partitions shows within a second', asy
 
 test('time that passes is no change', async () => {
   const reported = await Reported.start()
-  const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 0, rows: 10 }
-  const busy = (seconds: number) => working({ ...idle, state: 'busy', batch: { ...batch, seconds }, heardSeconds: 0.3 })
-  reported.parts = busy(0)
   await reported.pass(4)
   const before = reported.reports.length
-  for (let seconds = 5; seconds <= 24; seconds++) {
-    reported.parts = busy(seconds)
+  for (let seconds = 1; seconds <= 20; seconds++) {
+    reported.parts = working({ ...idle, heardSeconds: seconds / 10 })
     await reported.pass(1)
   }
   assert.equal(reported.reports.length - before, 2)
+})
+
+test('a command that has rows in hand reports every 2 s, so that its death shows soon', async () => {
+  const batch = { topic: 'p.rows', partition: 0, job: 'j', row: 0, rows: 10, seconds: 0 }
+  const none = { publishing: null, working: null, collecting: null }
+  const collecting = { job: 'j', written: 5, rejected: 0, duplicates: 0 }
+  const inHand: Record<string, ReportedParts> = {
+    classifying: working({ ...idle, state: 'busy', batch }),
+    publishing: { ...none, publishing: { job: 'j', published: 5, total: 10 } },
+    collecting: { ...none, collecting: { ...collecting, waiting: { row: 5, partition: 1, seconds: 3 } } },
+  }
+  for (const [what, parts] of Object.entries(inHand)) {
+    const reported = await Reported.start()
+    reported.parts = parts
+    await reported.pass(4)
+    assert.equal(await reported.pass(20), 10, what)
+    assert.equal(reported.reports.at(-1)!.everySeconds, 2)
+  }
+  const done: Record<string, ReportedParts> = {
+    publishing: { ...none, publishing: { job: 'j', published: 10, total: 10 } },
+    'a stream': { ...none, publishing: { job: 'j', published: 5, total: null } },
+    collecting: { ...none, collecting: { ...collecting, waiting: null } },
+  }
+  for (const [what, parts] of Object.entries(done)) {
+    const reported = await Reported.start()
+    reported.parts = parts
+    await reported.pass(4)
+    assert.equal(await reported.pass(20), 2, what)
+  }
 })
 
 test('a command that ends within 2 s leaves nothing, and connects to nothing', async t => {
