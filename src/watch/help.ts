@@ -5,6 +5,7 @@ import type { PipelineFacts } from './facts.ts'
 import type { JobProcesses } from './job-rows.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { HelpView, JobPhase, WaitView, WorkerView } from './view.ts'
+import { isOfRun } from './what-it-waits-for.ts'
 
 const WORK = ['rowmill', 'work', '--classifier', 'FILE']
 
@@ -54,7 +55,7 @@ function helpWith(
         ])
       return help('resume the publisher', ['rowmill', 'publish', job.source?.name ?? 'IN', '--job', id])
     case 'no-worker':
-      return help('start a worker', WORK)
+      return isOfRun({ job }) ? sameRun(job) : help('start a worker', WORK)
     case 'no-collector':
     case 'collector-silent':
       if (isRun) return sameRun(job)

@@ -5,7 +5,7 @@ import { processesOf, type RowsOfJob, rowsOf } from './job-rows.ts'
 import { phaseOf } from './phase.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { JobCounts } from './result-tally.ts'
-import type { JobView, PartitionView, WorkerView } from './view.ts'
+import type { JobView, PartitionView, WaitReason, WaitView, WorkerView } from './view.ts'
 import { whatItWaitsFor } from './what-it-waits-for.ts'
 
 export interface PipelineParts {
@@ -33,12 +33,12 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
   const isOver = phase === 'complete' || phase === 'failed' || phase === 'cancelled'
   const waiting = { of, rows, counts, isClassified, movedAt, workers, owners, ...processes }
   const waitsFor = isOver ? null : whatItWaitsFor(facts, waiting)
-  const partitions = partitionViews(facts, of, { rows, owners, blocking: waitsFor?.partition ?? null })
+  const partitions = partitionViews(facts, of, { rows, owners, isOver, blocking: waitsFor?.partition ?? null })
   return {
     ...{ id: job.id, phase, openedAt, movedAt, by: job.by, bounded: job.bounded, sequenced: job.sequenced },
     ...{ attempt: job.attempt, topic: job.topic, rows: jobRows },
     rate: { now: isOver ? 0 : (tally?.window.rate(at) ?? 0), average: averageRate(of, counts, isOver ? null : at) },
-    etaSeconds: isOver || isClassified ? null : etaOf(rows, partitions),
+    etaSeconds: isOver || isClassified || isStuck(waitsFor) ? null : etaOf(rows, partitions),
     waitsFor,
     rejectsByReason: counts?.byReason ?? {},
     lastRejects: counts?.lastRejects ?? [],
@@ -78,7 +78,12 @@ function collectedAll({ report: { collecting } }: HeardProcess, total: number | 
 function partitionViews(
   facts: PipelineFacts,
   { job, tally }: JobFacts,
-  { rows, owners, blocking }: { rows: RowsOfJob; owners: PipelineParts['owners']; blocking: number | null },
+  {
+    rows,
+    owners,
+    isOver,
+    blocking,
+  }: { rows: RowsOfJob; owners: PipelineParts['owners']; isOver: boolean; blocking: number | null },
 ): PartitionView[] {
   return rows.partitions.map(({ total, published, classified }, partition) => {
     const { topic } = job
@@ -89,7 +94,7 @@ function partitionViews(
     return {
       ...{ topic, partition, total, published, classified, lagRows },
       lagSeconds: lagRows === 0 ? 0 : age,
-      rowsPerSecond: tally?.rateOf(partition, facts.at) ?? 0,
+      rowsPerSecond: isOver ? 0 : (tally?.rateOf(partition, facts.at) ?? 0),
       owner: owners.get(key)?.name ?? null,
       blocks: partition === blocking,
     }
@@ -103,9 +108,29 @@ function averageRate({ tally }: JobFacts, counts: JobCounts | null, at: number |
   return counts.classified / Math.max(1, ((at ?? lastAt!) - firstAt) / 1000)
 }
 
-/** Null: the job has no end that is known, or nothing moves. */
+/** What does not pass by itself, or nobody knows when. */
+const STUCK = new Set<WaitReason>([
+  'broker',
+  'publisher-silent',
+  'no-worker',
+  'worker-silent',
+  'slow-batch',
+  'open-transaction',
+])
+
+function isStuck(waitsFor: WaitView | null): boolean {
+  return waitsFor !== null && STUCK.has(waitsFor.reason)
+}
+
+/** Null: the job has no end that is known, or what the output waits for does not move. */
 function etaOf({ total }: RowsOfJob, partitions: readonly PartitionView[]): number | null {
   if (total === null || partitions.some(each => each.total === null || each.classified === null)) return null
+  const blocking = partitions.find(({ blocks }) => blocks)
+  const moves = partitions.some(each => {
+    const isSame = each === blocking || (each.owner !== null && each.owner === blocking?.owner)
+    return isSame && each.rowsPerSecond > 0
+  })
+  if (blocking && !moves) return null
   return etaSeconds(
     partitions.map(({ total, classified, rowsPerSecond, owner }) => {
       return { left: Math.max(0, total! - classified!), rowsPerSecond, owner }

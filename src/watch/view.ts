@@ -52,7 +52,7 @@ export interface JobView {
   readonly rows: JobRows
   /** Rows classified a second: over the last 30 s, and since the first result that the watch saw. */
   readonly rate: { readonly now: number; readonly average: number }
-  /** Until the slowest partition is done. Null: not known, or it has no end. */
+  /** Until the slowest partition is done. Null: not known, it has no end, or what the output waits for does not move. */
   readonly etaSeconds: number | null
   /** What the ordered output waits for. Null: for nothing. */
   readonly waitsFor: WaitView | null

@@ -130,6 +130,7 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
   const wait = (reason: WaitReason, text: string, more: Partial<WaitView> = {}): WaitView => {
     return { reason, row, partition, worker: null, since, text, ...more }
   }
+  const noWorker = () => wait('no-worker', `${what} waits for a worker: none is in pipeline ${facts.pipeline}`)
   const holder = holderOf(waiting, at)
   if (holder && holder.worker.state !== 'silent' && holder.worker.state !== 'gone')
     return inHand(facts, waiting, { what, wait, ...holder })
@@ -139,7 +140,7 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
       `${what} cannot be read: another producer has had a transaction open in ${topic}[${partition}] at offset ${here.openTransaction}, and all messages after it wait until it ends`,
     )
   const there = waiting.workers.filter(({ state }) => state !== 'gone')
-  if (there.length === 0) return wait('no-worker', `${what} waits for a worker: none is in pipeline ${facts.pipeline}`)
+  if (there.length === 0) return isOfRun(waiting.of) ? ownWorkerWait(facts, waiting, { what, wait }) : noWorker()
   const owner = holder?.worker ?? waiting.owners.get(key)
   if (!owner) {
     const isRebalance = /Rebalance/.test(facts.group?.state ?? '')
@@ -168,6 +169,26 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
       more,
     )
   return wait('queued', `${what} waits for worker ${name}, which has its partition`, more)
+}
+
+/** Whether the job is that of a `rowmill run`, which brings its own workers. */
+export function isOfRun({ job }: Pick<JobFacts, 'job'>): boolean {
+  return /^run\b/.test(job.by)
+}
+
+/** No worker of its run is known: it starts, it may not report, or it has died. */
+function ownWorkerWait(
+  facts: PipelineFacts,
+  { of, publisher, collector, movedAt }: UnfinishedJob,
+  { what, wait }: { readonly what: string; readonly wait: (reason: WaitReason, text: string) => WaitView },
+): WaitView {
+  const run = publisher ?? collector
+  const isStill = facts.at - (movedAt ?? of.openedAt) > facts.stalledAfterMs
+  const isThere = run === null ? !isStill : run.state === 'running'
+  const hasBegun = (of.tally?.window.lastAt ?? null) !== null
+  if (isThere && !hasBegun)
+    return wait('worker-starting', `${what} waits for the workers of its rowmill run, which are starting`)
+  return wait(isThere ? 'queued' : 'no-worker', `${what} waits for a worker: its rowmill run does not report any`)
 }
 
 /** The worker that has the row in its batch: the owner of the partition, or one that it lent the batch to. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { CollectingReport, PublishingReport, Report, WorkerReport } from '../../src/reports/report.ts'
 import { assembleView } from '../../src/watch/assemble-view.ts'
-import type { PipelineFacts } from '../../src/watch/facts.ts'
+import type { JobFacts, PipelineFacts } from '../../src/watch/facts.ts'
 import {
   madeFacts,
   madeJob,
@@ -150,6 +150,45 @@ test('the command for a frozen worker ends only its own process, on its machine,
 test('a worker of a run that is silent as a whole is helped by the same run', () => {
   const silent = madeFacts({ reports: [[workersReport([madeWorker()], { command: 'run' }), 50]] })
   assert.equal(viewOf(silent).help?.command, 'rowmill run rows.csv OUT --classifier FILE')
+})
+
+test('the job of a run waits for the workers of that run, not for somebody who starts one', () => {
+  const of = (run: JobFacts, seconds: number, reports: [Report, number][] = []) => {
+    const { waitsFor, help } = viewOf({ ...madeFacts({ jobs: [run], reports }), stalledAfterMs: seconds * 1000 })
+    return [waitsFor!.reason, waitsFor!.text, help?.command ?? null]
+  }
+  const job = madeJob({ by: 'run host/7/abc' })
+  const row = 'row 0 (partition 0) waits for'
+  const starting = ['worker-starting', `${row} the workers of its rowmill run, which are starting`, null]
+  assert.deepEqual(of(madeJobFacts(job, []), 200), starting)
+  const running = madeReport({ command: 'run', publishing: { job: 'j', published: 40, total: 40 } })
+  assert.deepEqual(of(madeJobFacts(job, []), 60, [[running, 1]]), starting)
+  const unheard = 'row 20 (partition 0) waits for a worker: its rowmill run does not report any'
+  assert.deepEqual(of(madeJobFacts(job), 60), ['queued', unheard, null])
+  const again = 'rowmill run rows.csv OUT --classifier FILE'
+  assert.deepEqual(of(madeJobFacts(job, []), 60), [
+    'no-worker',
+    `${row} a worker: its rowmill run does not report any`,
+    again,
+  ])
+  assert.deepEqual(of(madeJobFacts(job), 1, [[running, 40]]).slice(2), [again])
+})
+
+test('a job has no time to its end while what it waits for does not move', () => {
+  const reports: [Report, number][] = [[workersReport([madeWorker()]), 0]]
+  const etaOf = (facts: PipelineFacts) => viewOf(facts).etaSeconds
+  assert.ok(etaOf(madeFacts({ reports }))! > 0)
+  assert.equal(etaOf(madeFacts({ reports: [[workersReport([madeWorker({ heardSeconds: 9 })]), 0]] })), null, 'frozen')
+  const two = [0, 1].map(at => madeWorker({ name: `host-7-${at}`, partitions: [{ topic: 'p.rows', partition: at }] }))
+  const others = madeFacts({ jobs: [madeJobFacts(madeJob(), [0, 10])], reports: [[workersReport(two), 0]] })
+  assert.deepEqual([waitOf(others).partition, etaOf(others)], [0, null], 'only the others move')
+  assert.equal(etaOf(madeFacts()), null, 'no worker')
+  assert.equal(etaOf({ ...madeFacts({ reports }), at: NOW + 40_000, stalledAfterMs: 600_000 }), null, 'nothing moves')
+})
+
+test('the partitions of a job that is over have no speed', () => {
+  const over = viewOf(madeFacts({ jobs: [classified] }))
+  assert.deepEqual([over.phase, ...over.partitions.map(({ rowsPerSecond }) => rowsPerSecond)], ['complete', 0, 0])
 })
 
 const publishing = (more: Partial<PublishingReport> = {}) => ({ job: 'j', published: 20, total: 40, ...more })

@@ -41,8 +41,7 @@ export function viewOfRun(view: PipelineView, run: FoundRun): PipelineView {
 /** A run starts its own workers and its collector: nobody else can. Its watcher may only end a worker that hangs. */
 function jobOfRunning(job: JobView): JobView {
   const { waitsFor } = job
-  const isUnknown = waitsFor?.reason === 'no-worker' // it does not report yet, or may not
-  return { ...job, waitsFor: isUnknown ? null : waitsFor, help: waitsFor?.reason === 'worker-silent' ? job.help : null }
+  return { ...job, help: waitsFor?.reason === 'worker-silent' ? job.help : null }
 }
 
 function jobOfRun(job: JobView, run: FoundRun): JobView {

@@ -35,7 +35,7 @@ test('a run that runs starts its own workers, so nothing helps there but to end 
   assert.deepEqual([frozen.waitsFor?.reason, frozen.help], ['worker-silent', HELP])
   assert.equal(jobOf(RUNNING, { waitsFor: waiting('publisher-silent') }).help, null)
   const silent = jobOf(RUNNING, { waitsFor: waiting('no-worker') })
-  assert.deepEqual([silent.waitsFor, silent.help], [null, null])
+  assert.deepEqual([silent.waitsFor?.reason, silent.help], ['no-worker', null])
 })
 
 test('a run whose process has ended is stalled, and is resumed with its own command', () => {
