@@ -35,7 +35,7 @@ test('monitor prints its URL, answers there, and ends on a signal with 0', async
   const { url, child, finished } = await monitor()
   await until('it is ready', async () => (await ask(`${url}/readyz`)).status === 200)
   assert.equal((await ask(`${url}/readyz`)).body, `ok: it watches pipeline ${pipeline}\n`)
-  assert.match((await ask(`${url}/livez`)).body, /^ok: it looked at pipeline \S+ \d s ago\n$/)
+  assert.match((await ask(`${url}/livez`)).body, /^ok: it looked at pipeline \S+ \d+ s ago\n$/)
   const page = await ask(url)
   assert.deepEqual([page.status, page.headers['content-type']], [200, 'text/html; charset=utf-8'])
   child.kill('SIGTERM')

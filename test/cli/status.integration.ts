@@ -82,7 +82,7 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   await until('the classifier waits', () => existsSync(classifier.waits))
   await until('it reports its batch', async () => (await look()).workers[0]?.batch?.rows === 10)
   const text = await status('orders')
-  assert.match(text.stdout, /\n\nWhat it waits for: row \d+ \(partition \d\)/)
+  assert.match(text.stdout, /\n\nWhat it waits for: row \d+ \(partition \d+\)/)
   assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+ \(\S+, pid \d+\): classifies 10 rows from row \d+ for /)
   worker.child.kill('SIGSTOP')
   await until('it is silent', async () => (await look()).workers[0].state === 'silent')
