@@ -36,7 +36,7 @@ export class OpenTransactions {
     open.said = true
     this.#say(
       `${name}: ${logEnd - end} messages from offset ${end} on wait, since another producer has a transaction open there for ${seconds} s. ` +
-        'They are read when it ends; kafka-transactions.sh find-hanging tells whose it is',
+        `They are read when it ends; kafka-transactions.sh describe-producers --topic ${topic} --partition ${partition} tells whose it is`,
       { level: 'warn', topic, partition, offset: end },
     )
   }

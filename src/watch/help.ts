@@ -40,7 +40,7 @@ export function helpFor(facts: PipelineFacts, needs: NeedsHelp): HelpView | null
 }
 
 function helpWith(
-  { reason, worker: name }: WaitView,
+  { reason, worker: name, partition }: WaitView,
   { job, publisher, collector, workers, heard, facts }: NeedsHelp & { readonly facts: PipelineFacts },
   help: (why: string, words: readonly string[]) => HelpView,
 ): HelpView | null {
@@ -69,8 +69,10 @@ function helpWith(
       return help(`if rowmill work on ${worker.host} has ended, start it again there, or on another machine`, WORK)
     }
     case 'open-transaction': {
-      const words = ['kafka-transactions.sh', '--bootstrap-server', facts.brokers, 'find-hanging', '--topic', job.topic]
-      return { why: "Kafka's own tool says whose transaction it is", command: commandLine(words) }
+      const at = ['--topic', job.topic, '--partition', String(partition)]
+      const words = ['kafka-transactions.sh', '--bootstrap-server', facts.brokers, 'describe-producers', ...at]
+      const why = "Kafka's own tool shows whose transaction it is, in the line with a CurrentTransactionStartOffset"
+      return { why, command: commandLine(words) }
     }
     default:
       return null

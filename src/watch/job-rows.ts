@@ -41,13 +41,13 @@ export function rowsOf(
   const collected = collector?.report.collecting ?? null
   const total = job.total ?? published?.total ?? null
   const classified = counts?.classified ?? (isCommitted ? total : null)
-  const partitions = Array.from({ length: counts?.partitions.length ?? job.partitions }, (_, partition) => {
-    const here = counts?.partitions[partition]?.classified
+  const partitions = Array.from({ length: partitionsOf(facts, job, counts) }, (_, partition) => {
+    const here = counts === null ? null : (counts.partitions[partition]?.classified ?? 0)
     const totalHere = job.sequenced && total !== null ? rowsInPartition(partition, total, job) : null
     return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null) }
   })
   const known = job.state === 'ended' ? total : (published?.published ?? null)
-  const publishedIn = publishedByPartition(facts, job, known)
+  const publishedIn = publishedByPartition(facts, job, { known, count: partitions.length })
   const inPartitions = partitions.map((rows, partition) => {
     const here = publishedIn[partition] ?? null
     return { ...rows, published: here === null ? null : Math.max(here, rows.classified ?? 0) }
@@ -65,6 +65,13 @@ export function rowsOf(
   }
 }
 
+/** How many partitions may have rows of the job. Those of events may be in any, also in one that was added later. */
+function partitionsOf({ partitions }: PipelineFacts, job: JobFacts['job'], counts: JobCounts | null): number {
+  let count = Math.max(job.partitions, counts?.partitions.length ?? 0)
+  if (!job.sequenced) while (partitions.has(`${job.topic}/${count}`)) count++
+  return count
+}
+
 /**
  * How many rows of the job are in each partition. Where nobody says how many there are, the offsets of its topic do, if no
  * other open job has rows there: each message has one row, or one block.
@@ -72,14 +79,15 @@ export function rowsOf(
 function publishedByPartition(
   { partitions, jobs }: PipelineFacts,
   job: JobFacts['job'],
-  known: number | null,
+  { known, count }: { readonly known: number | null; readonly count: number },
 ): (number | null)[] {
   const { id, topic, sequenced, blockRows, total, rowsFrom } = job
   if (sequenced && known !== null)
     return Array.from({ length: job.partitions }, (_, partition) => rowsInPartition(partition, known, job))
   const isAlone = !jobs.some(other => other.job.id !== id && other.job.topic === topic && other.job.state === 'open')
   if (!isAlone || job.state !== 'open') return []
-  return rowsFrom.map((from, partition) => {
+  return Array.from({ length: count }, (_, partition) => {
+    const from = rowsFrom[partition] ?? 0
     const messages = (partitions.get(`${topic}/${partition}`)?.end ?? from) - from
     if (!sequenced) return messages
     return Math.min(

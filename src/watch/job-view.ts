@@ -1,3 +1,4 @@
+import type { Job } from '../model.ts'
 import { etaSeconds } from './eta.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import { helpFor } from './help.ts'
@@ -50,15 +51,29 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
 
 /** When something of the job last moved. Null: nothing did since it was opened, as far as the watch knows. */
 function lastMove({ board, partitions }: PipelineFacts, { job, openedAt, tally }: JobFacts): number | null {
-  const grew = job.state === 'open' ? job.rowsFrom.map((_, p) => partitions.get(`${job.topic}/${p}`)?.grewAt) : []
+  const arrivals = job.state === 'open' ? arrivalsOf(partitions, job, openedAt) : []
   const moves = [
     job.at > openedAt ? job.at : null,
     tally?.window.lastAt,
     board.movedAt('publishing', job.id),
     board.movedAt('collecting', job.id),
-    ...grew,
+    ...arrivals,
   ].filter(move => move !== null && move !== undefined)
   return moves.length === 0 ? null : Math.max(...moves)
+}
+
+/**
+ * When rows arrived, as far as that is known. An event that waits has arrived after a time without any, also where the watch did
+ * not see it come.
+ */
+function arrivalsOf(partitions: PipelineFacts['partitions'], { topic, bounded }: Job, openedAt: number): number[] {
+  const arrivals: number[] = []
+  for (let partition = 0; ; partition++) {
+    const here = partitions.get(`${topic}/${partition}`)
+    if (!here) return arrivals
+    if (here.grewAt !== null) arrivals.push(here.grewAt)
+    if (!bounded && here.oldestAt !== null && here.oldestAt > openedAt) arrivals.push(here.oldestAt)
+  }
 }
 
 /** Whether all rows are published, and each has a result. */

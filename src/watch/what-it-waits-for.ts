@@ -144,9 +144,7 @@ function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & 
   const owner = holder?.worker ?? waiting.owners.get(key)
   if (!owner) {
     const isRebalance = /Rebalance/.test(facts.group?.state ?? '')
-    const why = isRebalance
-      ? 'the workers are being given their partitions'
-      : `none of ${counted(there.length, 'worker')} has its partition`
+    const why = isRebalance ? 'the workers are being given their partitions' : 'no worker has its partition'
     return wait('rebalance', `${what} waits: ${why}`)
   }
   const { name, state, silentSeconds } = owner
@@ -224,8 +222,9 @@ function inHand(
   const isSlow = average !== null && batch.seconds > SLOW_SECONDS && batch.seconds > SLOW_TIMES * average
   const place = batch.row === null ? null : placeOf(batch.row, of.job)
   const which = place === null ? counted(batch.rows, 'row') : describeRows(place, batch.rows, of.job)
-  const usual = average === null ? '' : `; so many rows take ${secondsOf(average)} on average`
-  const text = `${what} is in the classifier of worker ${name}, with ${which}, for ${secondsOf(batch.seconds)}${usual}`
+  const usual =
+    average === null ? '' : `; so many rows take ${average < 0.05 ? 'less than 0.1 s' : secondsOf(average)} on average`
+  const text = `${what} has been in the classifier of worker ${name} for ${secondsOf(batch.seconds)}, with ${which}${usual}`
   return wait(isSlow ? 'slow-batch' : 'classifying', text, { worker: name, since: facts.at - batch.seconds * 1000 })
 }
 

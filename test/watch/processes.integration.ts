@@ -46,7 +46,7 @@ test('a worker that is frozen with the row that the output needs is named, with 
   await until('the classifier waits', () => existsSync(classifier.waits))
   await until('the wait is seen', () => job()?.waitsFor?.reason === 'classifying')
   const { worker: name, text } = job()!.waitsFor!
-  assert.match(text, /^row \d+ \(partition \d+\) is in the classifier of worker \S+, with rows? \d+.*, for \d/)
+  assert.match(text, /^row \d+ \(partition \d+\) has been in the classifier of worker \S+ for \d.*, with rows? \d/)
   const worker = view().workers.find(each => each.name === name)!
   assert.equal(worker.state, 'busy')
   assert.deepEqual(

@@ -28,19 +28,19 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
   'a row in the classifier': [
     madeFacts({ reports: [[workersReport([madeWorker({ batch })]), 2]] }),
     ...(['classifying', 'host-7-1', 4] as const),
-    'row 20 (partition 0) is in the classifier of worker host-7-1, with rows 20 to 29, for 4 s; so many rows take 0.1 s on average',
+    'row 20 (partition 0) has been in the classifier of worker host-7-1 for 4 s, with rows 20 to 29; so many rows take 0.1 s on average',
     null,
   ],
   'a row in the classifier for longer than a report takes': [
     madeFacts({ reports: [[workersReport([madeWorker({ batch })]), 4]] }),
     ...(['classifying', 'host-7-1', 8] as const),
-    'row 20 (partition 0) is in the classifier of worker host-7-1, with rows 20 to 29, for 8 s; so many rows take 0.1 s on average',
+    'row 20 (partition 0) has been in the classifier of worker host-7-1 for 8 s, with rows 20 to 29; so many rows take 0.1 s on average',
     null,
   ],
   'a batch that takes too long': [
     madeFacts({ reports: [[workersReport([madeWorker({ batch: { ...batch, seconds: 60 } })]), 0]] }),
     ...(['slow-batch', 'host-7-1', 60] as const),
-    'row 20 (partition 0) is in the classifier of worker host-7-1, with rows 20 to 29, for 60 s; so many rows take 0.1 s on average',
+    'row 20 (partition 0) has been in the classifier of worker host-7-1 for 60 s, with rows 20 to 29; so many rows take 0.1 s on average',
     null,
   ],
   'a worker that has other rows': [
@@ -100,7 +100,7 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
   'a partition without an owner': [
     madeFacts({ reports: [[workersReport([madeWorker({ partitions: [] })]), 0]] }),
     ...(['rebalance', null, 60] as const),
-    'row 20 (partition 0) waits: none of 1 worker has its partition',
+    'row 20 (partition 0) waits: no worker has its partition',
     null,
   ],
   'a group that is being rebalanced': [
@@ -119,7 +119,7 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
     }),
     ...(['open-transaction', null, 60] as const),
     'row 20 (partition 0) cannot be read: another producer has had a transaction open in p.rows[0] at offset 1, and all messages after it wait until it ends',
-    'kafka-transactions.sh --bootstrap-server kafka:9092 find-hanging --topic p.rows',
+    'kafka-transactions.sh --bootstrap-server kafka:9092 describe-producers --topic p.rows --partition 0',
   ],
 }
 for (const [name, [facts, reason, worker, seconds, text, command]] of Object.entries(CASES))
@@ -300,4 +300,25 @@ test('a job that failed says what to do if its classifier can be repaired, and n
 test('while no broker answers, that is what every job waits for', () => {
   const wait = waitOf({ ...madeFacts(), unreachableSince: NOW - 9000 })
   assert.deepEqual([wait.reason, wait.since, wait.text], ['broker', NOW - 9000, 'no broker answers at kafka:9092'])
+})
+
+const EVENTS = madeJob({ state: 'open', bounded: false, sequenced: false, partitions: 0, total: null, source: null })
+
+test('rows of events that no worker has seen are published, in each partition', () => {
+  const partitions = [madePartition({ committed: 0, end: 3 }), madePartition({ committed: 0, end: 4 })]
+  const { rows, partitions: shown } = viewOf(madeFacts({ jobs: [madeJobFacts(EVENTS, [])], partitions }))
+  assert.equal(rows.published, 7)
+  assert.deepEqual(
+    shown.map(({ lagRows }) => lagRows),
+    [3, 4],
+  )
+})
+
+test('a job of events that was quiet for long is stalled only once its rows have waited for that long', () => {
+  const phaseAfter = (seconds: number) => {
+    const late = madePartition({ committed: 0, end: 1, oldestAt: NOW - seconds * 1000 })
+    const quiet = madePartition({ committed: 0, end: 0, oldestAt: null })
+    return viewOf(madeFacts({ jobs: [madeJobFacts(EVENTS, [])], partitions: [late, quiet] })).phase
+  }
+  assert.deepEqual([0.1, 59, 61].map(phaseAfter), ['publishing', 'publishing', 'stalled'])
 })

@@ -2,7 +2,7 @@ import { counted } from '../../support/counted.ts'
 import type { JobView, WorkerView } from '../../watch/view.ts'
 import { duration } from '../duration.ts'
 import { type TextLine, wrapped } from './layout.ts'
-import { ranges, rowCount, speed } from './words.ts'
+import { grouped, ranges, rowCount, speed } from './words.ts'
 
 /** Which states come first: those that may need a person. */
 const ORDER = ['silent', 'starting', 'busy', 'idle', 'gone'] as const
@@ -40,7 +40,7 @@ function describeWorker(worker: WorkerView, job: JobView): string {
   const place = pid === null || name.startsWith(`${host}-${pid}-`) ? '' : ` (${host}, pid ${pid})`
   const told = [
     process === null ? '' : `${rowCount(rows)} at ${speed(rowsPerSecond)}`,
-    rejected === 0 ? '' : `${rejected} rejected`,
+    rejected === 0 ? '' : `${grouped(rejected)} rejected`,
     partitions.length === 0 ? '' : `partition${partitions.length === 1 ? '' : 's'} ${ranges(partitions)}`,
     restarts === 0 ? '' : restarts === 1 ? 'restarted once' : `restarted ${restarts} times`,
   ].filter(part => part !== '')
