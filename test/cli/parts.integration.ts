@@ -254,7 +254,19 @@ test('without progress each part logs what it waits for', { concurrency: 2 }, as
       await says(working, [idle, /nothing to classify/])
     },
   )
-  await Promise.all([collector, workers])
+  const hanging = t.test('a command whose classifier hangs logs its worker and its rows', async t => {
+    const { folder, cli } = await place(t)
+    const { path } = await makeFile(folder, 'in.csv', { header: 'ID,A', count: 10 })
+    const { code, stderr } = await rowmill(['publish', path, '--job', 'first', '--partitions', '1'], cli)
+    assert.equal(code, 0, stderr)
+    const classifier = join(folder, 'hangs.py')
+    writeFileSync(classifier, 'import time\n\n\ndef classify_df(df):\n    time.sleep(3600)\n')
+    const options = ['--classifier', classifier, '--workers', '1', '--probe', '0']
+    const working = startRowmill(['work', ...options], hurried(cli))
+    t.after(() => working.child.kill('SIGKILL'))
+    await says(working, [/waiting for the classifier of worker \S+-1, which has 10 rows from row 0 of job first$/])
+  })
+  await Promise.all([collector, workers, hanging])
 })
 
 test('without a broker the parts say how to get one', async () => {

@@ -5,8 +5,10 @@ import type { OptionValues } from '../../options.ts'
 import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
 import type { Observer } from '../../reports/observer.ts'
+import type { WorkingReport } from '../../reports/report.ts'
 import { type Reports, reportLater } from '../../reports/report-later.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
+import { counted } from '../../support/counted.ts'
 import type { Say, ShowOutput } from '../../support/say.ts'
 import type { WorkerActivity } from '../../work/activity.ts'
 import { JobProbe } from '../../work/job-probe.ts'
@@ -69,7 +71,7 @@ async function work(
   const waitFor = (what: string) => {
     waitsFor = what
   }
-  const waiting = new Waiting(say, async () => waitsFor)
+  const waiting = new Waiting(say, async () => waitsFor && (inClassifier(supervisor.working) ?? waitsFor))
   const onBatch = () => waiting.progress()
   const classifier = { python, target, batchRows, batchTimeout, classifierMemory, probe }
   const open = () => openProbe(classifier)
@@ -113,6 +115,16 @@ async function work(
     await reports?.close()
     waiting.close()
   }
+}
+
+/** The batch that a classifier of this command has had for longest, as what the command waits for. Null: there is none. */
+function inClassifier({ workers }: WorkingReport): string | null {
+  const batches = workers.flatMap(({ name, batch }) => (batch ? [{ name, ...batch }] : []))
+  const [oldest] = batches.toSorted((a, b) => b.seconds - a.seconds)
+  if (!oldest) return null
+  const { name, rows, row, job } = oldest
+  const from = row === null ? '' : ` from row ${row}`
+  return `waiting for the classifier of worker ${name}, which has ${counted(rows, 'row')}${from} of job ${job}`
 }
 
 async function untilJobDone(
