@@ -121,6 +121,19 @@ test('monitor listens elsewhere only with a token of some length, in a file', as
   assert.doesNotMatch(said(), /chmod/)
 })
 
+test('monitor of a run ends with 0 when the run is over, and says so', async t => {
+  const place = placeForRuns(t, 200)
+  const run = await waitingRun(t, place)
+  const { child, finished, said } = startRowmill(['monitor', '--port', '0'], { env: place.env, cwd: testFolder(t) })
+  t.after(() => child.kill('SIGKILL'))
+  await once(createInterface({ input: child.stdout }), 'line')
+  writeFileSync(run.go, '')
+  assert.equal((await run.finished).code, 0)
+  const { code } = await finished
+  assert.equal(code, 0, said())
+  assert.match(said(), new RegExp(`The run is complete: ${run.output} is written`))
+})
+
 test('monitor without a broker watches the run of another terminal', async t => {
   const place = placeForRuns(t, 200)
   const { output } = await waitingRun(t, place)

@@ -1,10 +1,47 @@
+import { setTimeout } from 'node:timers/promises'
+import { toRowmillError } from '../../errors.ts'
 import { healthRoute } from '../../monitor/health.ts'
 import { WatchHealth } from '../../monitor/watch-health.ts'
 import { defineCommand } from '../command.ts'
 import { findPipeline, optionsOf } from '../found-pipeline.ts'
-import { withinLimits } from '../limits.ts'
+import { type FoundRun, runOf } from '../found-run.ts'
+import { type Session, withinLimits } from '../limits.ts'
 import { openMonitorServer, SERVER_OPTIONS } from '../monitor-server.ts'
 import { SHARED_OPTIONS } from '../shared-pipeline.ts'
+import { endOfRun } from '../status/run-of-status.ts'
+
+/** How often it looks whether the run that it watches is over. */
+const LOOK_MS = 500
+
+/** Resolves when the file of the run is gone, as its topics are then. Before that a signal or a fault ends it. */
+async function untilRunIsOver(
+  run: FoundRun,
+  session: Session,
+  watch: (session: Session) => Promise<void>,
+): Promise<void> {
+  const { say, signal } = session
+  const stop = new AbortController()
+  const stopped = AbortSignal.any([signal, stop.signal])
+  const isOver = async () => {
+    while ((await runOf(run.output)) !== null)
+      await setTimeout(LOOK_MS, undefined, { signal: stopped }).catch(() => stopped.throwIfAborted())
+    say(endOfRun(run, null).text)
+  }
+  const watching = watch({ ...session, signal: stopped })
+  const over = isOver()
+  over.catch(() => {}) // it was stopped
+  try {
+    await Promise.race([over, watching.catch(error => (isWithoutTopics(error) ? over : Promise.reject(error)))])
+  } finally {
+    stop.abort()
+    await watching.catch(() => {}) // thrown above
+  }
+}
+
+/** A run removes its topics before its file. */
+function isWithoutTopics(error: unknown): boolean {
+  return toRowmillError(error).code === 'TOPIC_UNUSABLE'
+}
 
 export const monitorCommand = defineCommand({
   name: 'monitor',
@@ -15,13 +52,16 @@ export const monitorCommand = defineCommand({
   act: (_, options) =>
     withinLimits(options, 'before the pipeline was read', async session => {
       const { say, signal } = session
-      const found = optionsOf(options, await findPipeline('monitor', options, null))
+      const place = await findPipeline('monitor', options, null)
+      const { run } = place
+      const found = optionsOf(options, place)
       const health = new WatchHealth(options.stalledAfter)
       const probes = [healthRoute('/livez', () => health.live()), healthRoute('/readyz', () => health.ready())]
       const server = await openMonitorServer({ ...options, port: options.monitorPort }, probes, say)
       try {
         const { watchOverHttp } = await import('../watch-over-http.ts')
-        await watchOverHttp(found, session, { server, health })
+        const watch = (during: Session) => watchOverHttp(found, during, { server, health })
+        await (run === null ? watch(session) : untilRunIsOver(run, session, watch))
         return 0
       } catch (error) {
         if (error === signal.reason && signal.reason.code !== 'TIMEOUT') return 0 // a signal is how it ends
