@@ -3,9 +3,9 @@ import { API, type Request } from '../helpers/proxy.ts'
 
 export type Who = 'publish' | 'work' | 'collect'
 
-/** Requests of this kind, by one of the commands. */
+/** Requests of this kind, by one of the commands. Those of its reports, which nothing depends on, do not count. */
 export const by = (who: Who, api: keyof typeof API) => (request: Request) =>
-  request.api === API[api] && whose(request) === who
+  request.api === API[api] && whose(request) === who && !request.bytes.includes('.reports')
 
 /** What the publisher sends to a topic. A job record also names the topic of its rows. */
 export const published = (topic: 'jobs' | 'rows') => (request: Request) =>

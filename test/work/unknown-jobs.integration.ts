@@ -70,8 +70,10 @@ test('a flood of unknown jobs is rejected without a wait once the waiting room i
   assert.deepEqual(await events.results(0, 'live', 1), ['30000!'])
   await events.until('at most 4,000 wait', async () => (await events.rejected()) >= 26_000)
   await time.pass(WAIT_MS)
-  const rejects = await events.rejects(jobs.length)
-  const offsets = new Set(rejects.map(({ offset }) => offset))
-  assert.deepEqual([rejects.length, offsets.size, Math.max(...offsets)], [30_000, 30_000, 29_999])
+  // A worker that loses its partition for a moment, on a busy machine, reads again and copies once more what it did not commit.
+  const offsets = new Set<number>()
+  for (let count = jobs.length; offsets.size < jobs.length; count++)
+    for (const { offset } of await events.rejects(count)) offsets.add(offset)
+  assert.deepEqual([offsets.size, Math.max(...offsets)], [30_000, 29_999])
   assert.ok(events.said.length < 100, `${events.said.length} lines`)
 })
