@@ -1,4 +1,4 @@
-import type { PipelineFacts } from './facts.ts'
+import type { JobFacts, PipelineFacts } from './facts.ts'
 import { jobView } from './job-view.ts'
 import type { PipelineView } from './view.ts'
 import { ownersOf, processViews, workerViews } from './workers-view.ts'
@@ -8,10 +8,15 @@ export function assembleView(facts: PipelineFacts): PipelineView {
   const { pipeline, at, brokers, unreachableSince, board } = facts
   const heard = board.heard(at)
   const workers = workerViews(facts, heard)
-  const parts = { heard, workers, owners: ownersOf(facts, { heard, workers }) }
+  const owners = ownersOf(facts, { heard, workers })
+  const viewOf = (job: JobFacts) => {
+    if (job.laterAttempt === null) return jobView(facts, job, { heard, workers, owners })
+    const own = { ...facts, ...job.laterAttempt }
+    return jobView(own, job, { heard, workers, owners: ownersOf(own, { heard, workers }) })
+  }
   return {
     ...{ pipeline, at, brokers, unreachableSince },
-    jobs: facts.jobs.map(job => jobView(facts, job, parts)),
+    jobs: facts.jobs.map(viewOf),
     workers,
     processes: processViews(heard),
     events: [],

@@ -35,6 +35,15 @@ export interface JobFacts {
   readonly tally: ResultTally | null
   /** Whether the commits of the workers say that every row has a result. Then nobody needs to read the results. */
   readonly isCommitted: boolean
+  /** Null: it has its first attempt, or nobody asked the group of its later one. */
+  readonly laterAttempt: LaterAttempt | null
+}
+
+/** A later attempt has a group of its own, which reads the rows again. */
+export interface LaterAttempt {
+  readonly group: DescribedGroup
+  /** By `keyOf`, as its group has them. */
+  readonly partitions: ReadonlyMap<string, PartitionFacts>
 }
 
 /** A partition that rows travel in. */

@@ -2,9 +2,12 @@ import { hasFailed } from '../core/job.ts'
 import { isRemoved } from '../core/removed-job.ts'
 import type { Job } from '../model.ts'
 import type { OpenedJob } from '../pipeline/job-log.ts'
+import type { JobFacts } from './facts.ts'
 
 /** The most jobs that a view has: the open ones first, then the latest. */
 const MOST_JOBS = 100
+/** The most later attempts whose groups are asked. */
+const MOST_ATTEMPTS = 4
 /** How far the clocks of two machines may differ. */
 const CLOCKS_MS = 60_000
 
@@ -49,6 +52,18 @@ export function isCommitted(
     const end = next?.job.rowsFrom[partition] ?? here.end
     return here.committed >= end || end <= from
   })
+}
+
+/** The later attempts whose groups are asked: the last ones that are not over, because each needs a connection. */
+export function askedAttempts(jobs: readonly JobFacts[]): Job[] {
+  const open = jobs.filter(({ job, tally, attempts }) => {
+    if (job.attempt === 0 || hasFailed(job)) return false
+    return tally === null || tally.counts(job, attempts).ends < job.partitions
+  })
+  return open
+    .map(({ job }) => job)
+    .sort((a, b) => a.at - b.at)
+    .slice(-MOST_ATTEMPTS)
 }
 
 /** Whether the results of a job must be read to say how far it is. */

@@ -14,6 +14,8 @@ export interface RowsOfPartition {
   readonly total: number | null
   readonly published: number | null
   readonly classified: number | null
+  /** Rows that earlier attempts rejected, and that the latest one has not classified yet. */
+  readonly again: number
 }
 
 /** Who publishes and who collects the job, as far as somebody reports it. */
@@ -42,9 +44,10 @@ export function rowsOf(
   const total = job.total ?? published?.total ?? null
   const classified = counts?.classified ?? (isCommitted ? total : null)
   const partitions = Array.from({ length: partitionsOf(facts, job, counts) }, (_, partition) => {
-    const here = counts === null ? null : (counts.partitions[partition]?.classified ?? 0)
+    const counted = counts?.partitions[partition]
+    const here = counts === null ? null : (counted?.classified ?? 0)
     const totalHere = job.sequenced && total !== null ? rowsInPartition(partition, total, job) : null
-    return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null) }
+    return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null), again: counted?.again ?? 0 }
   })
   const known = job.state === 'ended' ? total : (published?.published ?? null)
   const publishedIn = publishedByPartition(facts, job, { known, count: partitions.length })

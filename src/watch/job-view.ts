@@ -100,10 +100,10 @@ function partitionViews(
     blocking,
   }: { rows: RowsOfJob; owners: PipelineParts['owners']; isOver: boolean; blocking: number | null },
 ): PartitionView[] {
-  return rows.partitions.map(({ total, published, classified }, partition) => {
+  return rows.partitions.map(({ total, published, classified, again }, partition) => {
     const { topic } = job
     const key = `${topic}/${partition}`
-    const lagRows = published === null || classified === null ? null : Math.max(0, published - classified)
+    const lagRows = published === null || classified === null ? null : again + Math.max(0, published - classified)
     const oldestAt = facts.partitions.get(key)?.oldestAt ?? null
     const age = oldestAt === null ? null : Math.max(0, (facts.at - oldestAt) / 1000)
     return {
@@ -138,7 +138,7 @@ function isStuck(waitsFor: WaitView | null): boolean {
 }
 
 /** Null: the job has no end that is known, or what the output waits for does not move. */
-function etaOf({ total }: RowsOfJob, partitions: readonly PartitionView[]): number | null {
+function etaOf({ total, partitions: rows }: RowsOfJob, partitions: readonly PartitionView[]): number | null {
   if (total === null || partitions.some(each => each.total === null || each.classified === null)) return null
   const blocking = partitions.find(({ blocks }) => blocks)
   const moves = partitions.some(each => {
@@ -147,8 +147,9 @@ function etaOf({ total }: RowsOfJob, partitions: readonly PartitionView[]): numb
   })
   if (blocking && !moves) return null
   return etaSeconds(
-    partitions.map(({ total, classified, rowsPerSecond, owner }) => {
-      return { left: Math.max(0, total! - classified!), rowsPerSecond, owner }
+    partitions.map(({ total, classified, rowsPerSecond, owner }, partition) => {
+      const left = rows[partition]!.again + Math.max(0, total! - classified!)
+      return { left, rowsPerSecond, owner }
     }),
   )
 }

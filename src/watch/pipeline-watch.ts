@@ -1,5 +1,7 @@
 import { hostname } from 'node:os'
+import { attemptOf } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
+import type { DescribedGroup } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import type { OpenedJob } from '../pipeline/job-log.ts'
@@ -7,8 +9,9 @@ import { decodeReport } from '../reports/report-text.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
-import type { JobFacts, PartitionFacts, PipelineFacts } from './facts.ts'
-import { beginnings, isCommitted, isCovered, needsResults, shownJobs } from './interest.ts'
+import type { JobFacts, PipelineFacts } from './facts.ts'
+import { askedAttempts, beginnings, isCommitted, isCovered, needsResults, shownJobs } from './interest.ts'
+import { PartitionBook } from './partition-book.ts'
 import { ReportBoard } from './report-board.ts'
 import { TallyBook } from './tally-book.ts'
 import { Timeline } from './timeline.ts'
@@ -53,7 +56,9 @@ export class PipelineWatch implements ViewSource {
   readonly #book = new TallyBook()
   readonly #board = new ReportBoard()
   readonly #timeline = new Timeline()
-  readonly #partitions = new Map<string, PartitionFacts>()
+  readonly #partitions = new PartitionBook()
+  /** By `attemptOf`. */
+  #attempts = new Map<string, { readonly book: PartitionBook; readonly group: DescribedGroup }>()
   /** For each partition of `results`, where reading began. */
   #from: readonly number[] = []
   /** How far the results were read when the last look was over. */
@@ -183,10 +188,13 @@ export class PipelineWatch implements ViewSource {
     const offsets = await session.offsets()
     this.#heard()
     this.#group = offsets.group
-    await this.#notePartitions(session, offsets)
+    await this.#partitions.note(offsets.rows, this.#now, at => session.timestamps(at))
+    await this.#noteTransactions(session, offsets.rows)
     const all = session.jobs.all
     const shown = shownJobs(all, this.#job)
-    const isDone = new Map(shown.map(each => [each.job.id, isCommitted(each, all, (topic, p) => this.#at(topic, p))]))
+    const isDone = new Map(
+      shown.map(each => [each.job.id, isCommitted(each, all, (topic, p) => this.#partitions.at(topic, p))]),
+    )
     const needed = shown.filter(each =>
       needsResults(each, { committed: isDone.get(each.job.id)! && !this.#isTallied(each.job), only: this.#job }),
     )
@@ -194,7 +202,9 @@ export class PipelineWatch implements ViewSource {
     this.#jobs = shown.map(({ job, openedAt }) => ({
       ...{ job, openedAt, isCommitted: isDone.get(job.id)!, tally: this.#book.tallyOf(job.id) },
       attempts: session.jobs.attemptsOf(job.id).map(({ attempt }) => attempt),
+      laterAttempt: null,
     }))
+    await this.#noteAttempts(session, offsets)
   }
 
   async #readResults(
@@ -222,46 +232,41 @@ export class PipelineWatch implements ViewSource {
     this.#book.keep(counted, others) // what waited for its job
   }
 
-  async #notePartitions(session: WatchSession, { rows }: PipelineOffsets): Promise<void> {
-    const now = this.#now
-    const asked = rows.filter(({ topic, partition, offset, committed }) => {
-      const before = this.#at(topic, partition)
-      return committed < offset && (before?.committed !== committed || before.oldestAt === null)
-    })
-    const timestamps = await session.timestamps(asked.map(({ committed, ...at }) => ({ ...at, offset: committed })))
-    const oldest = new Map(asked.map(({ topic, partition }, i) => [`${topic}/${partition}`, timestamps[i]!]))
-    for (const { topic, partition, offset: end, committed } of rows) {
-      const key = `${topic}/${partition}`
-      const before = this.#partitions.get(key)
-      const oldestAt = committed >= end ? null : oldest.has(key) ? oldest.get(key)! : (before?.oldestAt ?? null)
-      const grewAt = before && before.end < end ? now : (before?.grewAt ?? null)
-      const openTransaction = committed < end ? (before?.openTransaction ?? null) : null
-      this.#partitions.set(key, { end, committed, oldestAt, grewAt, openTransaction })
-    }
-    await this.#noteTransactions(session, rows)
-  }
-
   /** Where rows have waited for long, looks whether an open transaction holds them up. */
   async #noteTransactions(session: WatchSession, rows: PipelineOffsets['rows']): Promise<void> {
     const isStuck = ({ topic, partition, offset, committed }: PipelineOffsets['rows'][number]) => {
-      const { oldestAt = null } = this.#at(topic, partition) ?? {}
+      const { oldestAt = null } = this.#partitions.at(topic, partition) ?? {}
       return committed < offset && (oldestAt === null || this.#now - oldestAt > HELD_UP_MS)
     }
     const stuck = rows.filter(isStuck)
     if (stuck.length === 0 || this.#time.now() - this.#transactionsAt < HELD_UP_MS) return
     this.#transactionsAt = this.#time.now()
-    const open = await session.openTransactions(stuck)
-    const begins = new Map(open.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-    for (const [key, facts] of this.#partitions)
-      this.#partitions.set(key, { ...facts, openTransaction: begins.get(key) ?? null })
+    this.#partitions.noteTransactions(await session.openTransactions(stuck))
+  }
+
+  /** Asks the groups of the later attempts that are not over. */
+  async #noteAttempts(session: WatchSession, { rows }: PipelineOffsets): Promise<void> {
+    const asked = askedAttempts(this.#jobs)
+    const found = await session.attempts(asked)
+    const before = this.#attempts
+    this.#attempts = new Map()
+    for (const job of asked) {
+      const { committed, group } = found.get(job.id)!
+      const book = before.get(attemptOf(job))?.book ?? new PartitionBook(job.at)
+      const here = rows.filter(({ topic, partition }) => topic === job.topic && partition < committed.length)
+      const now = here.map(at => ({ ...at, committed: committed[at.partition]! }))
+      await book.note(now, this.#now, offsets => session.timestamps(offsets))
+      book.noteTransactions(this.#partitions.openTransactions)
+      this.#attempts.set(attemptOf(job), { book, group })
+    }
+    this.#jobs = this.#jobs.map(of => {
+      const { book, group } = this.#attempts.get(attemptOf(of.job)) ?? {}
+      return book && group ? { ...of, laterAttempt: { group, partitions: book.facts } } : of
+    })
   }
 
   #isTallied({ id }: Job): boolean {
     return this.#book.tallyOf(id) !== null
-  }
-
-  #at(topic: string, partition: number): PartitionFacts | null {
-    return this.#partitions.get(`${topic}/${partition}`) ?? null
   }
 
   #heard(): void {
@@ -282,7 +287,7 @@ export class PipelineWatch implements ViewSource {
         brokers: kafka.settings.brokers.join(','),
         stalledAfterMs: this.#stalledAfterMs,
       },
-      ...{ unreachableSince: this.#unreachableSince, jobs: this.#jobs, partitions: this.#partitions },
+      ...{ unreachableSince: this.#unreachableSince, jobs: this.#jobs, partitions: this.#partitions.facts },
       ...{ group: this.#group, board: this.#board, workerRows: this.#book.workerRows },
     }
     const now = assembleView(facts)

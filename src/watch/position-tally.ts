@@ -38,8 +38,12 @@ export interface Tallied {
   readonly classified: number
   readonly rejected: number
   readonly byReason: ReadonlyMap<string, number>
-  /** Whether a position is rejected, and no later attempt has a row for it. */
-  isRejected(position: number): boolean
+  /** Rows that earlier attempts rejected, and that the latest one has not classified yet. */
+  readonly again: number
+  /** The first of them. Null: there is none. */
+  readonly firstAgain: number | null
+  /** The positions that are rejected, and for which no later attempt has a row. */
+  rejects(): IntervalSet
 }
 
 /**
@@ -80,15 +84,22 @@ export class PositionTally {
   tallied(attempts: readonly number[]): Tallied {
     const key = attempts.join()
     if (this.#known?.key !== key) {
-      const counting = attempts.flatMap(attempt => this.#attempts.get(attempt) ?? [])
-      this.#known = { key, tallied: merge(counting) }
+      const of = (numbers: readonly number[]) => merge(numbers.flatMap(number => this.#attempts.get(number) ?? []))
+      const again = attempts.length > 1 ? of(attempts.slice(0, -1)).rejects() : new IntervalSet()
+      removeAll(again, this.#attempts.get(attempts.at(-1) ?? 0)?.seen ?? new IntervalSet())
+      this.#known = {
+        key,
+        tallied: { ...of(attempts), again: again.size, firstAgain: again.intervals[0]?.from ?? null },
+      }
     }
     return this.#known.tallied
   }
 }
 
+type Merged = Omit<Tallied, 'again' | 'firstAgain'>
+
 /** `attempts` are in order. A position is rejected if no attempt has a row for it. The latest attempt says why. */
-function merge(attempts: readonly AttemptTally[]): Tallied {
+function merge(attempts: readonly AttemptTally[]): Merged {
   if (attempts.length === 1) return ofOne(attempts[0]!)
   const [seen, rows] = [new IntervalSet(), new IntervalSet()]
   for (const attempt of attempts) {
@@ -104,14 +115,18 @@ function merge(attempts: readonly AttemptTally[]): Tallied {
     removeAll(left, positions)
     byReason.set(reason, (byReason.get(reason) ?? 0) + before - left.size)
   }
-  return { seen, classified: seen.size, rejected: open.size, byReason, isRejected: position => open.has(position) }
+  return { seen, classified: seen.size, rejected: open.size, byReason, rejects: () => copyOf(open) }
 }
 
-function ofOne({ seen, rejected }: AttemptTally): Tallied {
+function ofOne({ seen, rejected }: AttemptTally): Merged {
   const byReason = new Map([...rejected].map(([reason, { size }]) => [reason, size]))
   const sum = [...byReason.values()].reduce((all, size) => all + size, 0)
-  const isRejected = (position: number) => [...rejected.values()].some(positions => positions.has(position))
-  return { seen, classified: seen.size, rejected: sum, byReason, isRejected }
+  const rejects = () => {
+    const all = new IntervalSet()
+    for (const positions of rejected.values()) addAll(all, positions)
+    return all
+  }
+  return { seen, classified: seen.size, rejected: sum, byReason, rejects }
 }
 
 function copyOf(set: IntervalSet): IntervalSet {

@@ -23,6 +23,8 @@ export interface JobCounts {
   readonly ends: number
   /** The first partition without it. Null: all have it, or the job has no sequence. */
   readonly firstWithoutEnd: number | null
+  /** The lowest row that an earlier attempt rejected, and that the latest one has not classified yet. Null: there is none. */
+  readonly firstAgain: { readonly row: number; readonly partition: number } | null
   /** The lowest row without a result: its seq, and its partition. Null: the job has no sequence. */
   readonly firstMissing: { readonly row: number; readonly partition: number } | null
 }
@@ -30,6 +32,8 @@ export interface JobCounts {
 export interface PartitionCounts {
   readonly classified: number
   readonly rejected: number
+  /** Rows that earlier attempts rejected, and that the latest one has not classified yet. */
+  readonly again: number
 }
 
 interface KeptReject extends RejectView {
@@ -101,7 +105,11 @@ export class ResultTally {
     const missing = partitions.map(({ seen }, partition) => {
       return { row: seqOf({ partition, position: seen.firstMissing }, this.#job), partition }
     })
-    const isOpen = ({ partition, position }: KeptReject) => partitions[partition]!.isRejected(position)
+    const again = partitions.flatMap(({ firstAgain: position }, partition) =>
+      position === null ? [] : [{ row: seqOf({ partition, position }, this.#job), partition }],
+    )
+    const rejects = partitions.map(tallied => (this.#rejects.length > 0 ? tallied.rejects() : null))
+    const isOpen = ({ partition, position }: KeptReject) => rejects[partition]!.has(position)
     const ends = [...this.#ends].flatMap(([partition, end]) =>
       end.attempt === attempt && end.epoch >= epoch ? [{ partition }] : [],
     )
@@ -110,10 +118,11 @@ export class ResultTally {
       rejected: sum(partitions.map(({ rejected }) => rejected)),
       byReason,
       lastRejects: this.#lastRejects(isOpen),
-      partitions: partitions.map(({ classified, rejected }) => ({ classified, rejected })),
+      partitions: partitions.map(({ classified, rejected, again }) => ({ classified, rejected, again })),
       ends: ends.length,
       firstWithoutEnd: this.#partitions.map((_, p) => p).find(p => !ends.some(end => end.partition === p)) ?? null,
-      firstMissing: missing.reduce((first, next) => (next.row < first.row ? next : first)),
+      firstAgain: again.length === 0 ? null : lowest(again),
+      firstMissing: lowest(missing),
     }
   }
 
@@ -196,11 +205,16 @@ function countsOf(partitions: readonly UnsequencedTally[], lastRejects: readonly
     rejected: sum(partitions.map(({ rejected }) => rejected)),
     byReason,
     lastRejects,
-    partitions: partitions.map(({ classified, rejected }) => ({ classified, rejected })),
+    partitions: partitions.map(({ classified, rejected }) => ({ classified, rejected, again: 0 })),
     ends: 0,
     firstWithoutEnd: null,
+    firstAgain: null,
     firstMissing: null,
   }
+}
+
+function lowest<T extends { readonly row: number }>(rows: readonly T[]): T {
+  return rows.reduce((first, next) => (next.row < first.row ? next : first))
 }
 
 function sum(numbers: readonly number[]): number {

@@ -89,7 +89,7 @@ export interface PartitionView {
   readonly total: number | null
   readonly published: number | null
   readonly classified: number | null
-  /** Rows that are published and have no result. */
+  /** Rows that are published and have no result. Of a job that was opened again, also rejects that it has yet to classify again. */
   readonly lagRows: number | null
   /** The age of the oldest of them. 0 if there is none. */
   readonly lagSeconds: number | null

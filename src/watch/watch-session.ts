@@ -1,8 +1,11 @@
 import type { DescribedGroup, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
+import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import { type PipelineTopics, rowTopics, topicsOf, workersGroup } from '../pipeline/topic-names.ts'
 import type { Time } from '../support/clock.ts'
+import { AttemptGroups, type AttemptOffsets } from './attempt-groups.ts'
+import type { CommittedPartition } from './partition-book.ts'
 import { TopicFollower } from './topic-follower.ts'
 
 /** How often it asks whether topics got more partitions. */
@@ -17,7 +20,7 @@ export interface SessionTakers {
 /** Where the logs of a pipeline end now, and what its workers committed. */
 export interface PipelineOffsets {
   /** Of each partition of rows. */
-  readonly rows: readonly (PartitionOffset & { readonly committed: number })[]
+  readonly rows: readonly CommittedPartition[]
   /** By partition. */
   readonly resultEnds: readonly number[]
   /** The same. Empty: the pipeline has no such topic. */
@@ -39,6 +42,7 @@ export class WatchSession {
   readonly #rowTopics: readonly string[]
   readonly #log: Reader
   readonly #group: GroupOffsets
+  readonly #attempts: AttemptGroups
   readonly #closers: Closer[]
   readonly #time: Time
   #askedAt: number
@@ -53,7 +57,8 @@ export class WatchSession {
     this.#reports = parts.reports
     this.#log = parts.log
     this.#group = parts.group
-    this.#closers = parts.closers
+    this.#attempts = new AttemptGroups(parts.connection)
+    this.#closers = [...parts.closers, this.#attempts]
     this.#time = parts.time
     this.#askedAt = parts.time.now()
   }
@@ -119,6 +124,11 @@ export class WatchSession {
       reportEnds: endsOf(reports),
       group,
     }
+  }
+
+  /** What the groups of these later attempts say now, by job. */
+  attempts(jobs: readonly Job[]): Promise<Map<string, AttemptOffsets>> {
+    return this.#attempts.ask(jobs)
   }
 
   /** When the message at each of these offsets was appended, in ms since 1970. Null: it cannot be read. */

@@ -51,7 +51,7 @@ function wantedOf({ partitions }: PipelineFacts, { of, counts }: UnfinishedJob):
     counts.firstMissing!.row >= (job.total ?? 0) &&
     counts.firstWithoutEnd !== null
   )
-    return { row: null, partition: counts.firstWithoutEnd } // rejects that are classified again
+    return counts.firstAgain ?? { row: null, partition: counts.firstWithoutEnd } // rejects that are classified again
   if (job.sequenced) return counts?.firstMissing ?? null
   let oldest: { readonly wanted: NextRow; readonly at: number } | null = null
   for (let partition = 0; ; partition++) {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { RowmillError } from '../../src/errors.ts'
+import { reopen } from '../../src/jobs/reopen.ts'
 import { Kafka } from '../../src/kafka/index.ts'
 import { ensureTopics } from '../../src/pipeline/topics.ts'
 import { PipelineWatch } from '../../src/watch/pipeline-watch.ts'
@@ -48,4 +50,34 @@ test('a job on a real broker is seen from its publication to its completion, wit
   hold.resolve()
   await until('the job is complete', async () => only(await watch.look()).phase === 'complete')
   assert.equal(only(await watch.look()).rows.classified, 31)
+})
+
+test('a reject that is classified again on a real broker is seen with its worker, and with how long it waits', async t => {
+  const { kafka, running, watch } = await watched(t)
+  const hold = Promise.withResolvers<void>()
+  t.after(() => hold.resolve())
+  let refuses = true
+  const classifier = new Exclaimer(async ({ rows }) => {
+    if (!rows.some(([id]) => id === '7')) return
+    if (refuses) throw new RowmillError('CLASSIFIER_FAILED', 'no 7')
+    await hold.promise
+  })
+  const own = new Kafka({ ...kafka.settings, clientId: 'host-7-1' })
+  await running.work(classifier, { name: 'host-7-1', kafka: own, isolates: true })
+  await running.publish('j', [numbered(31)], [{ name: 'maxRejects', value: '5' }])
+  await running.collect('j') // it ends with the last end of input
+  refuses = false
+  const began = Date.now()
+  await reopen(running.context, 'j', 'test')
+  await until(
+    'its group has a member',
+    async () =>
+      only(await watch.look()).partitions[1]!.lagRows === 1 && only(await watch.look()).partitions[1]!.owner !== null,
+  )
+  const { waitsFor, partitions } = only(await watch.look())
+  assert.deepEqual([waitsFor!.row, waitsFor!.partition, partitions[1]!.owner], [7, 1, 'host-7-1'])
+  assert.ok(partitions[1]!.lagSeconds! <= (Date.now() - began) / 1000)
+  hold.resolve()
+  await until('it is complete again', async () => only(await watch.look()).phase === 'complete')
+  assert.deepEqual(only(await watch.look()).partitions[1]!.lagSeconds, 0)
 })

@@ -201,3 +201,48 @@ test('a job that is opened again is read from its first result, and its rejects 
   }
   await worker.drain()
 })
+
+test('of a job that is opened again, owner, lag and wait are those of the group of its later attempt', async t => {
+  const { running, watch } = await watched(t)
+  const hold = gate()
+  t.after(() => hold.resolve())
+  let refuses = true
+  const classifier = new Exclaimer(async ({ rows }) => {
+    if (!rows.some(([id]) => id === '7')) return
+    if (refuses) throw new RowmillError('CLASSIFIER_FAILED', 'no 7')
+    await hold.promise
+  })
+  const worker = await running.work(classifier, { isolates: true })
+  await running.publish('j', [numbered(31)], [{ name: 'maxRejects', value: '5' }])
+  const watching = watch()
+  await running.collect('j') // it ends with the last end of input
+  refuses = false
+  const began = Date.now()
+  await reopen(running.context, 'j', 'test')
+  await until('the group of the attempt has its member', async () => {
+    return (
+      only(await watching.look()).partitions[1]!.owner !== null &&
+      only(await watching.look()).partitions[1]!.lagRows === 1
+    )
+  })
+  const view = await watching.look()
+  const job = only(view)
+  const [member] = view.workers
+  assert.deepEqual([job.partitions[1]!.owner, job.waitsFor!.row, job.waitsFor!.partition], [member!.name, 7, 1])
+  assert.ok(job.partitions[1]!.lagSeconds! <= (Date.now() - began) / 1000, 'it waits since it was opened again')
+  assert.deepEqual(
+    job.partitions.map(({ lagRows }) => lagRows),
+    [0, 1, 0],
+  )
+  hold.resolve()
+  await until('complete again', async () => only(await watching.look()).phase === 'complete')
+  assert.deepEqual(
+    only(await watching.look()).partitions.map(({ lagRows, lagSeconds }) => [lagRows, lagSeconds]),
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ],
+  )
+  await worker.drain()
+})

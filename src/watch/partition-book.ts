@@ -1,0 +1,69 @@
+import type { PartitionOffset } from '../kafka/index.ts'
+import { keyOf } from '../kafka/topic-partition.ts'
+import type { PartitionFacts } from './facts.ts'
+
+/** Where the log of a partition of rows ends, and what a group of workers committed. */
+export interface CommittedPartition extends PartitionOffset {
+  readonly committed: number
+}
+
+/** What is known of partitions that rows travel in, as one group of workers has them. */
+export class PartitionBook {
+  readonly #facts = new Map<string, PartitionFacts>()
+  /** Rows of a later attempt have waited since that was opened. */
+  readonly #notBefore: number
+
+  constructor(notBefore = 0) {
+    this.#notBefore = notBefore
+  }
+
+  /** By `keyOf`. */
+  get facts(): ReadonlyMap<string, PartitionFacts> {
+    return this.#facts
+  }
+
+  at(topic: string, partition: number): PartitionFacts | null {
+    return this.#facts.get(keyOf({ topic, partition })) ?? null
+  }
+
+  /** Notes where everything is now. `timestampsAt`: when the messages at some offsets were appended. */
+  async note(
+    rows: readonly CommittedPartition[],
+    now: number,
+    timestampsAt: (offsets: readonly PartitionOffset[]) => Promise<readonly (number | null)[]>,
+  ): Promise<void> {
+    const asked = rows.filter(({ topic, partition, offset, committed }) => {
+      const before = this.at(topic, partition)
+      return committed < offset && (before?.committed !== committed || before.oldestAt === null)
+    })
+    const timestamps = await timestampsAt(asked.map(({ committed, ...at }) => ({ ...at, offset: committed })))
+    const oldest = new Map(asked.map((at, i) => [keyOf(at), this.#since(timestamps[i]!)]))
+    for (const at of rows) {
+      const { offset: end, committed } = at
+      const key = keyOf(at)
+      const before = this.#facts.get(key)
+      const oldestAt = committed >= end ? null : oldest.has(key) ? oldest.get(key)! : (before?.oldestAt ?? null)
+      const grewAt = before && before.end < end ? now : (before?.grewAt ?? null)
+      const openTransaction = committed < end ? (before?.openTransaction ?? null) : null
+      this.#facts.set(key, { end, committed, oldestAt, grewAt, openTransaction })
+    }
+  }
+
+  get openTransactions(): PartitionOffset[] {
+    return [...this.#facts].flatMap(([key, { openTransaction: offset }]) => {
+      const slash = key.lastIndexOf('/')
+      const at = { topic: key.slice(0, slash), partition: Number(key.slice(slash + 1)) }
+      return offset === null ? [] : [{ ...at, offset }]
+    })
+  }
+
+  /** Notes all open transactions, each with the offset at which it begins. */
+  noteTransactions(open: readonly PartitionOffset[]): void {
+    const begins = new Map(open.map(at => [keyOf(at), at.offset]))
+    for (const [key, facts] of this.#facts) this.#facts.set(key, { ...facts, openTransaction: begins.get(key) ?? null })
+  }
+
+  #since(timestamp: number | null): number | null {
+    return timestamp === null ? null : Math.max(timestamp, this.#notBefore)
+  }
+}
