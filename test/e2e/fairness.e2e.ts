@@ -310,7 +310,8 @@ test('a private run has no topic for large jobs, and leaves none, even if anothe
     classifier: join(import.meta.dirname, '../../bench/pass.ts'),
     onOpen: async ({ pipeline }) => {
       found.push(await topics(pipeline))
-      await ensureTopics(admin, pipeline, null) // as rowmill work does
+      await ensureTopics(admin, pipeline, null) // as rowmill work does. It does not wait until the broker knows of `reports`
+      await until('the broker knows all of them', async () => (await topics(pipeline)).length === 6)
       found.push(await topics(pipeline))
     },
   })
