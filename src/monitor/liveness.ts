@@ -1,5 +1,4 @@
-import type { CollectingReport, WorkerReport } from '../reports/report.ts'
-import type { ReportedParts } from '../reports/reporter.ts'
+import type { CollectingReport, ReportedParts, WorkerReport } from '../reports/report.ts'
 import { counted } from '../support/counted.ts'
 import type { Health } from './health.ts'
 

@@ -1,7 +1,7 @@
 import type { Kafka } from '../kafka/index.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import type { ObservedWork, Observer } from '../reports/observer.ts'
-import type { ReportedParts } from '../reports/reporter.ts'
+import type { ReportedParts } from '../reports/report.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { ClusterReach, connectTo } from './cluster-reach.ts'
 import { type Health, healthRoute } from './health.ts'

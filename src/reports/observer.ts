@@ -1,5 +1,4 @@
-import type { Kafka } from '../kafka/index.ts'
-import type { ReportedParts } from './reporter.ts'
+import type { ReportedParts } from './report.ts'
 
 /** What one worker did lately, as an observer hears of it. */
 export interface ObservedWork {
@@ -16,7 +15,7 @@ export interface Observer {
   /** The command is not ready before this has come: `the classifier is imported`. */
   needs(what: string, coming: Promise<unknown>): void
   /** The topics of the pipeline are there, and this client reaches them. */
-  connected(kafka: Kafka, pipeline: string): void
+  connected(kafka: object, pipeline: string): void
   /** So many rows were sent to the broker so far, acknowledged or not. */
   sent(rows: number): void
   /** So many rows with a result were read so far, in order or not. */

@@ -97,3 +97,6 @@ export interface BatchInHand extends ReportedPartition {
 export const BATCH_STAGES = ['queue', 'classify', 'send'] as const
 export type BatchStage = (typeof BATCH_STAGES)[number]
 export type StageSeconds = Readonly<Record<BatchStage, number>>
+
+/** What a command reports of its parts. Null: it has no such part. */
+export type ReportedParts = Pick<Report, 'publishing' | 'working' | 'collecting'>

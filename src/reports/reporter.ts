@@ -4,7 +4,7 @@ import { topicsOf } from '../pipeline/topic-names.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Say } from '../support/say.ts'
 import { version } from '../support/version.ts'
-import { type Report, type ReportingCommand, SILENT_SECONDS } from './report.ts'
+import { type Report, type ReportedParts, type ReportingCommand, SILENT_SECONDS } from './report.ts'
 import { encodeReport } from './report-text.ts'
 
 /** How often it looks whether something has changed. */
@@ -19,9 +19,6 @@ const BYTES_PER_SECOND = 60_000
 const PAUSE_MS = 2000
 /** How long the end of a command waits for its last report. */
 const LAST_MS = 1000
-
-/** What a command reports of its parts. Null: it has no such part. */
-export type ReportedParts = Pick<Report, 'publishing' | 'working' | 'collecting'>
 
 export interface ReporterOptions {
   readonly kafka: Kafka

@@ -1,5 +1,5 @@
+import type { ReportedParts } from '../reports/report.ts'
 import { type Reports, reportLater } from '../reports/report-later.ts'
-import type { ReportedParts } from '../reports/reporter.ts'
 import type { Say } from '../support/say.ts'
 import type { RunTopics } from './run-topics.ts'
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandMetrics } from '../../../src/monitor/metrics/command-metrics.ts'
-import type { WorkerReport } from '../../../src/reports/report.ts'
-import type { ReportedParts } from '../../../src/reports/reporter.ts'
+import type { ReportedParts, WorkerReport } from '../../../src/reports/report.ts'
 import { ofMetric } from '../../helpers/scrape.ts'
 
 const NOTHING: ReportedParts = { publishing: null, working: null, collecting: null }

@@ -32,7 +32,7 @@ test('the largest text on the page says what the job waits for; since when and t
   const { page } = await open(t, nightScene(Date.now()))
   assert.equal(await textOf(page, 'h1'), 'Job orders-2026-11-28 waits for worker mill-b-77-1, which stopped answering.')
   assert.match(await textOf(page, '#since'), /^For \d+ s, since \d\d:\d\d:\d\d$/)
-  assert.equal(await textOf(page, '#help-command'), 'ssh mill-b kill -9 77')
+  assert.equal(await textOf(page, '#help-command'), 'ssh mill-b kill -9 91')
   const sizes = await page.evaluate(() =>
     [...document.querySelectorAll('body *')].map(
       element => [element.tagName, Number.parseFloat(getComputedStyle(element).fontSize)] as const,
