@@ -20,7 +20,7 @@ export interface FoundPipeline {
 
 /**
  * The pipeline of the options; or that of the run that writes the file `word`; or without any broker that of the latest run of this
- * user. `word` may also be the id of a job. Throws USAGE if there is none.
+ * user. `word` may also be the id of a job. Throws USAGE if it finds no pipeline.
  */
 export async function findPipeline(
   command: string,

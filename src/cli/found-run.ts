@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { readdir, realpath } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { readPrivate } from '../../connectors/file/private-folder.ts'
 import { brokerFiles } from '../broker/jvm/broker-files.ts'
 import { visit } from '../broker/kept/door.ts'
@@ -12,6 +13,9 @@ import { commandLine } from '../support/shell.ts'
 import { version } from '../support/version.ts'
 import { RunFile, type SavedRun } from './run-file.ts'
 import type { RunValues } from './run-options.ts'
+
+/** How often to look at the file of a run. */
+export const LOOK_MS = 500
 
 /** A run that is not complete, as its file says. */
 export interface FoundRun {
@@ -33,6 +37,12 @@ export interface FoundRun {
 export async function runOf(output: string): Promise<FoundRun | null> {
   const file = new RunFile<RunValues>(output)
   return file.exists ? found(await file.read(), file) : null
+}
+
+/** Resolves when the file of a run is gone: the run is complete, or it failed for good. Throws the reason of `signal`. */
+export async function untilOver({ output }: FoundRun, signal: AbortSignal): Promise<void> {
+  while ((await runOf(output)) !== null)
+    await delay(LOOK_MS, undefined, { signal }).catch(() => signal.throwIfAborted())
 }
 
 /**

@@ -129,11 +129,8 @@ async function newestCodecs(reader: Reader, topics: readonly string[]): Promise<
   const ends = await reader.offsets(all, 'end')
   const newest = ends.filter(({ offset }) => offset > 0).map(at => ({ ...at, offset: at.offset - 1 }))
   const seen = new Set<number>()
-  for (const [node, led] of await reader.leaders(newest, false)) {
-    const here = new Set(led.map(({ topic, partition }) => `${topic}/${partition}`))
-    const offsets = newest.filter(({ topic, partition }) => here.has(`${topic}/${partition}`))
-    for (const codec of await reader.codecs(node, offsets)) seen.add(codec)
-  }
+  for (const [node, here] of await reader.leaders(newest, false))
+    for (const codec of await reader.codecs(node, here)) seen.add(codec)
   return seen
 }
 

@@ -3,7 +3,7 @@ import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
 
 const UNSUPPORTED_VERSION = 35
 
-/** The newest version of a request that we and the broker know. Throws UNSUPPORTED_VERSION if there is none. */
+/** The newest version of a request that we and the broker know. Throws UNSUPPORTED_VERSION if they share no version. */
 export function commonVersion(
   { versions }: Pick<Broker, 'versions'>,
   { apiKey, oldest, newest }: { readonly apiKey: number; readonly oldest: number; readonly newest: number },

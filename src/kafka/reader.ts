@@ -11,7 +11,7 @@ import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
 import { codecOf, MAX_BATCH_BYTES, readBatches, timestampOf } from './record-batch.ts'
 import { isOfRights, type Right, type Rights } from './rights.ts'
-import { byTopic, firstMissing, keyOf, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
+import { byTopic, keyOf, type PartitionOffset, type TopicPartition } from './topic-partition.ts'
 import type { ValueFormat } from './value-format.ts'
 
 /** What one fetch brought from one partition. */
@@ -94,19 +94,17 @@ export class Reader {
   }
 
   /** The partitions by the broker that leads them. With `refresh` it asks for new metadata first. */
-  async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
+  async leaders<T extends TopicPartition>(wanted: readonly T[], refresh: boolean): Promise<Map<string, T[]>> {
     if (refresh) await this.#refreshMetadata()
     else await this.#repeated(() => this.#cluster.refreshMetadataIfNecessary())
-    const byNode = new Map<string, TopicPartition[]>()
+    const nodes = new Map<string, string>()
     for (const [topic, partitions] of byTopic(wanted)) {
       const numbers = partitions.map(({ partition }) => partition)
-      for (const [node, led] of Object.entries(this.#cluster.findLeaderForPartitions(topic, numbers))) {
-        const sum = byNode.get(node) ?? []
-        byNode.set(node, [...sum, ...led.map(partition => ({ topic, partition }))])
-      }
+      for (const [node, led] of Object.entries(this.#cluster.findLeaderForPartitions(topic, numbers)))
+        for (const partition of led) nodes.set(keyOf({ topic, partition }), node)
     }
-    const missing = firstMissing(wanted, [...byNode.values()].flat())
-    if (!missing) return byNode
+    const missing = wanted.find(at => !nodes.has(keyOf(at)))
+    if (!missing) return Map.groupBy(wanted, at => nodes.get(keyOf(at))!)
     if (!refresh) return this.leaders(wanted, true)
     const { topic, partition } = missing
     throw new RowmillError('TOPIC_UNUSABLE', noPartition(missing).message, { topic, partition })

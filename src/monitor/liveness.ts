@@ -1,4 +1,5 @@
-import type { CollectingReport, ReportedParts, WorkerReport } from '../reports/report.ts'
+import { withOldestBatch } from '../reports/oldest-batch.ts'
+import type { BatchInHand, CollectingReport, ReportedParts } from '../reports/report.ts'
 import { counted } from '../support/counted.ts'
 import type { Health } from './health.ts'
 
@@ -45,10 +46,9 @@ function unwell(reason: string): Health {
 
 /** The rows that wait in this command, or null. */
 function whatWaits({ working, publishing, collecting, sent, arrived }: MeteredParts): string | null {
-  const busy = working?.workers.filter(({ batch }) => batch !== null) ?? []
-  const oldest = busy.toSorted((a, b) => b.batch!.seconds - a.batch!.seconds)[0]
+  const oldest = working && withOldestBatch(working)
   if (oldest)
-    return `worker ${oldest.name} has had${withBatch(oldest)} in its classifier for ${seconds(oldest.batch!.seconds)}`
+    return `worker ${oldest.name} has had ${describeBatch(oldest.batch)} in its classifier for ${seconds(oldest.batch.seconds)}`
   if (publishing && sent !== null && sent > publishing.published)
     return `${sent - publishing.published} rows of job ${publishing.job} are sent and not acknowledged`
   if (collecting && arrived !== null && collecting.waiting === null) {
@@ -58,11 +58,9 @@ function whatWaits({ working, publishing, collecting, sent, arrived }: MeteredPa
   return null
 }
 
-function withBatch({ batch }: WorkerReport): string {
-  if (batch === null) return ''
-  const { job, row, rows, topic, partition } = batch
+function describeBatch({ job, row, rows, topic, partition }: BatchInHand): string {
   const which = row === null ? counted(rows, 'row') : `rows ${row} to ${row + rows - 1}`
-  return ` ${which} of job ${job} (${topic}[${partition}])`
+  return `${which} of job ${job} (${topic}[${partition}])`
 }
 
 function blockedBy(collecting: CollectingReport | null): string {

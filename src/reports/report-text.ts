@@ -15,7 +15,7 @@ export function encodeReport(report: Report): Buffer {
 }
 
 /**
- * The report in the value of a message. Null: there is none that this version can read. Whoever may write to the topic may
+ * The report in the value of a message. Null: this version cannot read it. Whoever may write to the topic may
  * write anything, so a report counts only if each field has its type. Fields that this version does not know may have any.
  */
 export function decodeReport(value: Buffer | null): Report | null {

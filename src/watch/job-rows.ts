@@ -1,4 +1,5 @@
 import { rowsInPartition } from '../core/sequence.ts'
+import { keyOf } from '../kafka/topic-partition.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { JobCounts } from './result-tally.ts'
@@ -71,7 +72,7 @@ export function rowsOf(
 /** How many partitions may have rows of the job. Those of events may be in any, also in one that was added later. */
 function partitionsOf({ partitions }: PipelineFacts, job: JobFacts['job'], counts: JobCounts | null): number {
   let count = Math.max(job.partitions, counts?.partitions.length ?? 0)
-  if (!job.sequenced) while (partitions.has(`${job.topic}/${count}`)) count++
+  if (!job.sequenced) while (partitions.has(keyOf({ topic: job.topic, partition: count }))) count++
   return count
 }
 
@@ -91,7 +92,7 @@ function publishedByPartition(
   if (!isAlone || job.state !== 'open') return []
   return Array.from({ length: count }, (_, partition) => {
     const from = rowsFrom[partition] ?? 0
-    const messages = (partitions.get(`${topic}/${partition}`)?.end ?? from) - from
+    const messages = (partitions.get(keyOf({ topic, partition }))?.end ?? from) - from
     if (!sequenced) return messages
     return Math.min(
       messages * blockRows,

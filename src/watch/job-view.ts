@@ -1,9 +1,10 @@
+import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
 import { etaSeconds } from './eta.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import { helpFor } from './help.ts'
 import { processesOf, type RowsOfJob, rowsOf } from './job-rows.ts'
-import { phaseOf } from './phase.ts'
+import { isOpen, phaseOf } from './phase.ts'
 import type { HeardProcess } from './report-board.ts'
 import type { JobCounts } from './result-tally.ts'
 import type { JobView, PartitionView, WaitReason, WaitView, WorkerView } from './view.ts'
@@ -31,7 +32,7 @@ export function jobView(facts: PipelineFacts, of: JobFacts, { heard, owners, wor
     isWritten: collector === null || collectedAll(collector, rows.total),
     isStill: at - (movedAt ?? openedAt) > facts.stalledAfterMs,
   })
-  const isOver = phase === 'complete' || phase === 'failed' || phase === 'cancelled'
+  const isOver = !isOpen({ phase })
   const waiting = { of, rows, counts, isClassified, movedAt, workers, owners, ...processes }
   const waitsFor = isOver ? null : whatItWaitsFor(facts, waiting)
   const partitions = partitionViews(facts, of, { rows, owners, isOver, blocking: waitsFor?.partition ?? null })
@@ -69,7 +70,7 @@ function lastMove({ board, partitions }: PipelineFacts, { job, openedAt, tally }
 function arrivalsOf(partitions: PipelineFacts['partitions'], { topic, bounded }: Job, openedAt: number): number[] {
   const arrivals: number[] = []
   for (let partition = 0; ; partition++) {
-    const here = partitions.get(`${topic}/${partition}`)
+    const here = partitions.get(keyOf({ topic, partition }))
     if (!here) return arrivals
     if (here.grewAt !== null) arrivals.push(here.grewAt)
     if (!bounded && here.oldestAt !== null && here.oldestAt > openedAt) arrivals.push(here.oldestAt)
@@ -79,8 +80,7 @@ function arrivalsOf(partitions: PipelineFacts['partitions'], { topic, bounded }:
 /** Whether all rows are published, and each has a result. */
 function hasEveryResult({ job, isCommitted }: JobFacts, { total }: RowsOfJob, counts: JobCounts | null): boolean {
   if (job.state !== 'ended') return false
-  if (isCommitted && counts === null) return true
-  if (counts === null) return false
+  if (counts === null) return isCommitted
   // A later attempt classifies rejects again, which have been counted already.
   const isFirst = job.bounded && job.attempt === 0
   return counts.ends === job.partitions || (isFirst && total !== null && counts.classified >= total)
@@ -102,7 +102,7 @@ function partitionViews(
 ): PartitionView[] {
   return rows.partitions.map(({ total, published, classified, again }, partition) => {
     const { topic } = job
-    const key = `${topic}/${partition}`
+    const key = keyOf({ topic, partition })
     const lagRows = published === null || classified === null ? null : again + Math.max(0, published - classified)
     const oldestAt = facts.partitions.get(key)?.oldestAt ?? null
     const age = oldestAt === null ? null : Math.max(0, (facts.at - oldestAt) / 1000)

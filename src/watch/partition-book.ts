@@ -49,18 +49,19 @@ export class PartitionBook {
     }
   }
 
-  get openTransactions(): PartitionOffset[] {
-    return [...this.#facts].flatMap(([key, { openTransaction: offset }]) => {
-      const slash = key.lastIndexOf('/')
-      const at = { topic: key.slice(0, slash), partition: Number(key.slice(slash + 1)) }
-      return offset === null ? [] : [{ ...at, offset }]
-    })
-  }
-
   /** Notes all open transactions, each with the offset at which it begins. */
   noteTransactions(open: readonly PartitionOffset[]): void {
     const begins = new Map(open.map(at => [keyOf(at), at.offset]))
-    for (const [key, facts] of this.#facts) this.#facts.set(key, { ...facts, openTransaction: begins.get(key) ?? null })
+    this.#noteTransactions(key => begins.get(key) ?? null)
+  }
+
+  /** Notes the open transactions that another book has noted: those of a partition hold up every group. */
+  takeTransactions({ facts }: PartitionBook): void {
+    this.#noteTransactions(key => facts.get(key)?.openTransaction ?? null)
+  }
+
+  #noteTransactions(beginOf: (key: string) => number | null): void {
+    for (const [key, facts] of this.#facts) this.#facts.set(key, { ...facts, openTransaction: beginOf(key) })
   }
 
   #since(timestamp: number | null): number | null {

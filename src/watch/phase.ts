@@ -13,6 +13,11 @@ export interface PhaseFacts {
   readonly isStill: boolean
 }
 
+/** Whether a job in this phase can still move. */
+export function isOpen({ phase }: { readonly phase: JobPhase }): boolean {
+  return phase !== 'complete' && phase !== 'failed' && phase !== 'cancelled'
+}
+
 /** Where a job is. See `JobPhase` for what each phase means. */
 export function phaseOf({ state, bounded, rows, isClassified, isWritten, isStill }: PhaseFacts): JobPhase {
   if (state === 'failed' || state === 'cancelled') return state

@@ -1,7 +1,6 @@
 import { hostname } from 'node:os'
-import { attemptOf } from '../core/job.ts'
 import { RowmillError } from '../errors.ts'
-import type { DescribedGroup } from '../kafka/index.ts'
+import type { Message } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import type { OpenedJob } from '../pipeline/job-log.ts'
@@ -9,6 +8,7 @@ import { decodeReport } from '../reports/report-text.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
+import { AttemptBook } from './attempt-book.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import { askedAttempts, beginnings, isCommitted, isCovered, needsResults, shownJobs } from './interest.ts'
 import { PartitionBook } from './partition-book.ts'
@@ -57,8 +57,7 @@ export class PipelineWatch implements ViewSource {
   readonly #board = new ReportBoard()
   readonly #timeline = new Timeline()
   readonly #partitions = new PartitionBook()
-  /** By `attemptOf`. */
-  #attempts = new Map<string, { readonly book: PartitionBook; readonly group: DescribedGroup }>()
+  readonly #attempts = new AttemptBook()
   /** For each partition of `results`, where reading began. */
   #from: readonly number[] = []
   /** How far the results were read when the last look was over. */
@@ -169,13 +168,13 @@ export class PipelineWatch implements ViewSource {
 
   #open(): Promise<WatchSession> {
     const takers = {
-      results: (partition: number, { value, timestamp }: { value: Buffer | null; timestamp: number }) => {
+      results: (partition: number, { value, timestamp }: Message) => {
         const head = readResultsHead(value)
         if (head) this.#book.take(partition, head, timestamp)
         this.#brokerAt = Math.max(this.#brokerAt, timestamp)
         this.#heard()
       },
-      reports: ({ value, timestamp }: { value: Buffer | null; timestamp: number }) => {
+      reports: ({ value, timestamp }: Message) => {
         const report = decodeReport(value)
         if (report) this.#board.take(report, timestamp)
         this.#brokerAt = Math.max(this.#brokerAt, timestamp)
@@ -247,22 +246,11 @@ export class PipelineWatch implements ViewSource {
   /** Asks the groups of the later attempts that are not over. */
   async #noteAttempts(session: WatchSession, { rows }: PipelineOffsets): Promise<void> {
     const asked = askedAttempts(this.#jobs)
-    const found = await session.attempts(asked)
-    const before = this.#attempts
-    this.#attempts = new Map()
-    for (const job of asked) {
-      const { committed, group } = found.get(job.id)!
-      const book = before.get(attemptOf(job))?.book ?? new PartitionBook(job.at)
-      const here = rows.filter(({ topic, partition }) => topic === job.topic && partition < committed.length)
-      const now = here.map(at => ({ ...at, committed: committed[at.partition]! }))
-      await book.note(now, this.#now, offsets => session.timestamps(offsets))
-      book.noteTransactions(this.#partitions.openTransactions)
-      this.#attempts.set(attemptOf(job), { book, group })
-    }
-    this.#jobs = this.#jobs.map(of => {
-      const { book, group } = this.#attempts.get(attemptOf(of.job)) ?? {}
-      return book && group ? { ...of, laterAttempt: { group, partitions: book.facts } } : of
+    await this.#attempts.note(asked, {
+      ...{ found: await session.attempts(asked), rows, first: this.#partitions, now: this.#now },
+      timestampsAt: offsets => session.timestamps(offsets),
     })
+    this.#jobs = this.#jobs.map(job => this.#attempts.withAttempt(job))
   }
 
   #isTallied({ id }: Job): boolean {

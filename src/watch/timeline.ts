@@ -1,3 +1,4 @@
+import { keyOf } from '../kafka/topic-partition.ts'
 import { counted } from '../support/counted.ts'
 import type { EventKind, EventView, JobPhase, JobView, PipelineView, WorkerView } from './view.ts'
 
@@ -70,10 +71,7 @@ function ofWorker(before: WorkerView | undefined, { name: worker, host, state, r
 }
 
 function partitionsOf({ partitions }: WorkerView): string {
-  return partitions
-    .map(({ topic, partition }) => `${topic}/${partition}`)
-    .sort()
-    .join()
+  return partitions.map(keyOf).sort().join()
 }
 
 const PHASES: { readonly [phase in JobPhase]?: readonly [EventKind, string] } = {

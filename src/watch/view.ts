@@ -1,6 +1,6 @@
 /** What a pipeline looks like at one moment. Everything that shows a pipeline (status, metrics, the page) shows this. */
 import type { Reason } from '../model.ts'
-import type { BatchInHand, ReportedPartition, ReportingCommand, StageSeconds } from '../reports/report.ts'
+import type { BatchInHand, Report, ReportedPartition, StageSeconds } from '../reports/report.ts'
 
 export interface PipelineView {
   readonly pipeline: string
@@ -145,13 +145,7 @@ export interface WorkerView {
   readonly seconds: StageSeconds | null
 }
 
-export interface ProcessView {
-  readonly process: string
-  readonly command: ReportingCommand
-  readonly host: string
-  readonly pid: number
-  readonly rowmill: string
-  readonly startedAt: number
+export interface ProcessView extends Pick<Report, 'process' | 'command' | 'host' | 'pid' | 'rowmill' | 'startedAt'> {
   /** `gone`: it said that it ended. `silent`: its next report is late. */
   readonly state: 'running' | 'silent' | 'gone'
   readonly job: string | null

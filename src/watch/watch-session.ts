@@ -1,4 +1,5 @@
 import type { DescribedGroup, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
+import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
 import { JobLog } from '../pipeline/job-log.ts'
@@ -110,7 +111,7 @@ export class WatchSession {
       this.#group.describe(),
       this.#log.offsets([...rows, ...others], 'end'),
     ])
-    const commits = new Map(committed.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+    const commits = new Map(committed.map(at => [keyOf(at), at.offset]))
     const ofRows = ends.filter(({ topic }) => this.#rowTopics.includes(topic))
     const endsOf = (name: string) =>
       ends
@@ -119,7 +120,7 @@ export class WatchSession {
         .map(({ offset }) => offset)
     await this.jobs.readTo(endsOf(jobs)[0]!)
     return {
-      rows: ofRows.map(at => ({ ...at, committed: commits.get(`${at.topic}/${at.partition}`) ?? 0 })),
+      rows: ofRows.map(at => ({ ...at, committed: commits.get(keyOf(at)) ?? 0 })),
       resultEnds: endsOf(results),
       reportEnds: endsOf(reports),
       group,
@@ -135,13 +136,11 @@ export class WatchSession {
   async timestamps(offsets: readonly PartitionOffset[]): Promise<(number | null)[]> {
     if (offsets.length === 0) return []
     const found = new Map<string, number | null>()
-    for (const [node, led] of await this.#log.leaders(offsets, false)) {
-      const keys = new Set(led.map(({ topic, partition }) => `${topic}/${partition}`))
-      const here = offsets.filter(({ topic, partition }) => keys.has(`${topic}/${partition}`))
+    for (const [node, here] of await this.#log.leaders(offsets, false)) {
       const timestamps = await this.#log.timestamps(node, here)
-      for (const [i, { topic, partition }] of here.entries()) found.set(`${topic}/${partition}`, timestamps[i]!)
+      for (const [i, at] of here.entries()) found.set(keyOf(at), timestamps[i]!)
     }
-    return offsets.map(({ topic, partition }) => found.get(`${topic}/${partition}`) ?? null)
+    return offsets.map(at => found.get(keyOf(at)) ?? null)
   }
 
   /**
@@ -152,8 +151,8 @@ export class WatchSession {
     if (partitions.length === 0) return []
     this.#stable ??= this.#openStable()
     const readable = await (await this.#stable).offsets(partitions, 'end')
-    const ends = new Map(partitions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-    return readable.filter(({ topic, partition, offset }) => offset < ends.get(`${topic}/${partition}`)!)
+    const ends = new Map(partitions.map(at => [keyOf(at), at.offset]))
+    return readable.filter(at => at.offset < ends.get(keyOf(at))!)
   }
 
   /** Resolves when the reports below these offsets are taken. */

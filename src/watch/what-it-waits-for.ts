@@ -1,4 +1,5 @@
 import { describeRows, placeOf } from '../core/sequence.ts'
+import { keyOf } from '../kafka/topic-partition.ts'
 import type { BatchInHand } from '../reports/report.ts'
 import { counted } from '../support/counted.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
@@ -55,7 +56,7 @@ function wantedOf({ partitions }: PipelineFacts, { of, counts }: UnfinishedJob):
   if (job.sequenced) return counts?.firstMissing ?? null
   let oldest: { readonly wanted: NextRow; readonly at: number } | null = null
   for (let partition = 0; ; partition++) {
-    const here = partitions.get(`${job.topic}/${partition}`)
+    const here = partitions.get(keyOf({ topic: job.topic, partition }))
     if (!here) return oldest?.wanted ?? null
     if (here.committed >= here.end || (oldest && (here.oldestAt ?? 0) >= oldest.at)) continue
     oldest = { wanted: { row: null, partition }, at: here.oldestAt ?? 0 }
@@ -64,7 +65,7 @@ function wantedOf({ partitions }: PipelineFacts, { of, counts }: UnfinishedJob):
 
 function isPublished({ partitions }: PipelineFacts, { of, rows }: UnfinishedJob, { row, partition }: NextRow): boolean {
   if (of.job.state === 'ended') return true
-  const here = partitions.get(`${of.job.topic}/${partition}`)
+  const here = partitions.get(keyOf({ topic: of.job.topic, partition }))
   if (here !== undefined && here.committed >= here.end) return false // a publisher that died may have sent later rows to others
   if (row !== null && rows.published !== null) return row < rows.published
   return here !== undefined
@@ -123,7 +124,7 @@ function publisherWait(facts: PipelineFacts, waiting: UnfinishedJob, row: number
 
 function workerWait(facts: PipelineFacts, waiting: UnfinishedJob, at: NextRow & { readonly topic: string }): WaitView {
   const { row, partition, topic } = at
-  const key = `${topic}/${partition}`
+  const key = keyOf(at)
   const here = facts.partitions.get(key) ?? null
   const what = row === null ? `a row of partition ${partition}` : `row ${row} (partition ${partition})`
   const since = here?.oldestAt ?? waiting.movedAt ?? waiting.of.openedAt

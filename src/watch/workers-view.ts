@@ -1,3 +1,4 @@
+import { keyOf } from '../kafka/topic-partition.ts'
 import { SILENT_SECONDS, type WorkerReport } from '../reports/report.ts'
 import type { PipelineFacts } from './facts.ts'
 import type { HeardProcess } from './report-board.ts'
@@ -87,12 +88,12 @@ export function ownersOf(
   const ofGroup = new Set(heard.filter(process => isOfGroup(facts, process)).map(({ report }) => report.process))
   for (const worker of workers) {
     if (worker.state === 'gone' || ofGroup.has(worker.process ?? '')) continue
-    for (const { topic, partition } of worker.partitions) owners.set(`${topic}/${partition}`, worker)
+    for (const at of worker.partitions) owners.set(keyOf(at), worker)
   }
   const names = workers.map(({ name }) => name)
   for (const { clientId, partitions } of group?.members ?? []) {
     const worker = workers.find(({ name }) => name === nameOf(clientId, names))
-    if (worker) for (const { topic, partition } of partitions) owners.set(`${topic}/${partition}`, worker)
+    if (worker) for (const at of partitions) owners.set(keyOf(at), worker)
   }
   return owners
 }

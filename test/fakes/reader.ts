@@ -30,7 +30,7 @@ export class FakeReader implements Public<Reader> {
     return this.#client.settings.limits?.metadataMaxAgeMs ?? 60_000
   }
 
-  async leaders(wanted: readonly TopicPartition[], refresh: boolean): Promise<Map<string, TopicPartition[]>> {
+  async leaders<T extends TopicPartition>(wanted: readonly T[], refresh: boolean): Promise<Map<string, T[]>> {
     this.#check()
     for (const at of wanted) {
       const key = `${at.topic}/${at.partition}`

@@ -1,17 +1,13 @@
-import { setTimeout } from 'node:timers/promises'
 import { toRowmillError } from '../../errors.ts'
 import { healthRoute } from '../../monitor/health.ts'
 import { WatchHealth } from '../../monitor/watch-health.ts'
 import { defineCommand } from '../command.ts'
 import { findPipeline, optionsOf } from '../found-pipeline.ts'
-import { type FoundRun, runOf } from '../found-run.ts'
+import { type FoundRun, untilOver } from '../found-run.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { openMonitorServer, SERVER_OPTIONS } from '../monitor-server.ts'
 import { SHARED_OPTIONS } from '../shared-pipeline.ts'
 import { endOfRun } from '../status/run-of-status.ts'
-
-/** How often it looks whether the run that it watches is over. */
-const LOOK_MS = 500
 
 /** Resolves when the file of the run is gone, as its topics are then. Before that a signal or a fault ends it. */
 async function untilRunIsOver(
@@ -23,8 +19,7 @@ async function untilRunIsOver(
   const stop = new AbortController()
   const stopped = AbortSignal.any([signal, stop.signal])
   const isOver = async () => {
-    while ((await runOf(run.output)) !== null)
-      await setTimeout(LOOK_MS, undefined, { signal: stopped }).catch(() => stopped.throwIfAborted())
+    await untilOver(run, stopped)
     say(endOfRun(run, null).text)
   }
   const watching = watch({ ...session, signal: stopped })

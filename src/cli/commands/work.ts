@@ -5,6 +5,7 @@ import type { OptionValues } from '../../options.ts'
 import { defaultPartitions } from '../../pipeline/default-partitions.ts'
 import { openProbe } from '../../probe/probe.ts'
 import type { Observer } from '../../reports/observer.ts'
+import { withOldestBatch } from '../../reports/oldest-batch.ts'
 import type { WorkingReport } from '../../reports/report.ts'
 import { type Reports, reportLater } from '../../reports/report-later.ts'
 import { unlessAborted, untilAborted } from '../../support/abort.ts'
@@ -117,12 +118,12 @@ async function work(
   }
 }
 
-/** The batch that a classifier of this command has had for longest, as what the command waits for. Null: there is none. */
-function inClassifier({ workers }: WorkingReport): string | null {
-  const batches = workers.flatMap(({ name, batch }) => (batch ? [{ name, ...batch }] : []))
-  const [oldest] = batches.toSorted((a, b) => b.seconds - a.seconds)
-  if (!oldest) return null
-  const { name, rows, row, job } = oldest
+/** Says which batch the command waits for. Null: no classifier has a batch. */
+function inClassifier(working: WorkingReport): string | null {
+  const oldest = withOldestBatch(working)
+  if (oldest === null) return null
+  const { name, batch } = oldest
+  const { rows, row, job } = batch
   const from = row === null ? '' : ` from row ${row}`
   return `waiting for the classifier of worker ${name}, which has ${counted(rows, 'row')}${from} of job ${job}`
 }

@@ -1,8 +1,8 @@
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 import { duration } from '../duration.ts'
 import { describePartitions } from './describe-partitions.ts'
 import { describeWorkers } from './describe-workers.ts'
-import { isOpen } from './exit-code.ts'
 import { command, inColumns, type TextLine, wrapped } from './layout.ts'
 import { grouped, moment, rowCount, since, speed } from './words.ts'
 

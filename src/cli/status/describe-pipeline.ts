@@ -1,8 +1,8 @@
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 import { duration } from '../duration.ts'
 import { describeHelp, type Room, sentenceOf, shareOf, troubleOf } from './describe-job.ts'
 import { countWorkers } from './describe-workers.ts'
-import { isOpen } from './exit-code.ts'
 import { inColumns, type TextLine, wrapped } from './layout.ts'
 import { grouped, since } from './words.ts'
 

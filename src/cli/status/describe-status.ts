@@ -1,7 +1,7 @@
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 import { describeJob, type Room } from './describe-job.ts'
 import { describePipeline } from './describe-pipeline.ts'
-import { isOpen } from './exit-code.ts'
 import { type TextLine, wrapped } from './layout.ts'
 import { since } from './words.ts'
 

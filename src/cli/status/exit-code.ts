@@ -1,15 +1,11 @@
 import { COMPLETE_WITH_REJECTS } from '../../errors.ts'
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 
 /** The exit codes of `rowmill status` that no other command has. 0 and 4 mean what they mean elsewhere. */
 export const NOT_COMPLETE = 7
 export const STALLED = 8
 export const FAILED = 9
-
-/** Whether the job can still move. */
-export function isOpen({ phase }: JobView): boolean {
-  return phase !== 'complete' && phase !== 'failed' && phase !== 'cancelled'
-}
 
 /**
  * That of the job `id`. Null: that of all jobs, which is that of those that are open if there are any, a stalled one first, or else

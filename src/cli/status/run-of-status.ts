@@ -1,8 +1,9 @@
 import { statSync } from 'node:fs'
 import { COMPLETE_WITH_REJECTS } from '../../errors.ts'
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 import { type FoundRun, isRunning } from '../found-run.ts'
-import { FAILED, isOpen, NOT_COMPLETE, STALLED } from './exit-code.ts'
+import { FAILED, NOT_COMPLETE, STALLED } from './exit-code.ts'
 
 /** What there is to say of a run without looking at its topics. */
 export interface RunNews {

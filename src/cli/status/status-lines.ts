@@ -1,7 +1,7 @@
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 import { sentenceOf, troubleOf } from './describe-job.ts'
 import { jobOf } from './describe-status.ts'
-import { isOpen } from './exit-code.ts'
 import { grouped, moment, speed } from './words.ts'
 
 /** So long the number of rows may change without a line. */

@@ -25,8 +25,8 @@ export function marked({ text, tone }: TextLine, env: NodeJS.ProcessEnv = proces
 }
 
 /**
- * Shows lines in place of those before, on the second screen of the terminal, so that the first one stays as it was. A line that
- * is too long is cut, except for a command: it takes as many rows as it needs, and can be copied as one line.
+ * Redraws lines on the second screen of the terminal. The first screen stays as it was. It cuts a line that is too long, but not
+ * a command: that takes as many rows as it needs, and can be copied as one line.
  */
 export class StatusScreen {
   readonly #out: ScreenOutput

@@ -3,19 +3,17 @@ import { RowmillError, toRowmillError } from '../../errors.ts'
 import type { OptionValues } from '../../options.ts'
 import { unlessAborted } from '../../support/abort.ts'
 import type { Say } from '../../support/say.ts'
+import { isOpen } from '../../watch/phase.ts'
 import { PipelineWatch } from '../../watch/pipeline-watch.ts'
 import type { PipelineView } from '../../watch/view.ts'
 import { type FoundPipeline, optionsOf } from '../found-pipeline.ts'
-import { type FoundRun, isRunning, runOf } from '../found-run.ts'
+import { type FoundRun, isRunning, LOOK_MS, runOf, untilOver } from '../found-run.ts'
 import type { Session } from '../limits.ts'
 import { openSharedPipeline, type SharedOptions, type SharedPipeline } from '../shared-pipeline.ts'
-import { exitOf, isOpen } from './exit-code.ts'
+import { exitOf } from './exit-code.ts'
 import { untilLast } from './follow.ts'
 import { describeRun, endOfRun, type RunNews, viewOfRun } from './run-of-status.ts'
 import { followingDisplay, printNews, printStatus, type Shown, type StatusDisplay } from './show-status.ts'
-
-/** How often to look whether a run has its topics by now, or is over. */
-const LOOK_MS = 500
 
 export type StatusOptions = SharedOptions & OptionValues<'followStatus' | 'showAll' | 'stalledAfter' | 'output'>
 
@@ -131,7 +129,7 @@ export class WatchedStatus {
   async #untilRunIsOver(signal: AbortSignal): Promise<RunNews> {
     const { run } = this.#found
     if (run === null) return await new Promise<never>(() => {})
-    while ((await runOf(run.output)) !== null) await this.#sleep(signal)
+    await untilOver(run, signal)
     return endOfRun(run, this.#view)
   }
 

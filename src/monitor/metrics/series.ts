@@ -13,36 +13,37 @@ export interface SeriesSpec<L extends string> {
 
 /** Adds a gauge whose series are those of the moment: a job that is removed leaves none behind. */
 export function addGauge<L extends string = never>(registry: Registry, spec: SeriesSpec<L>): void {
-  const { name, help, labels: labelNames = [], fill } = spec
   new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
+    ...configOf(registry, spec),
     async collect() {
-      this.reset()
-      if (labelNames.length === 0) this.remove() // a reset sets it to 0
-      await fill((labels, value) => {
-        if (value !== null) this.set(labels, value)
-      })
+      await refill(this, spec, (labels, value) => this.set(labels, value))
     },
   })
 }
 
 /** Adds a counter that is counted elsewhere. */
 export function addCounter<L extends string = never>(registry: Registry, spec: SeriesSpec<L>): void {
-  const { name, help, labels: labelNames = [], fill } = spec
   new Counter({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
+    ...configOf(registry, spec),
     async collect() {
-      this.reset()
-      if (labelNames.length === 0) this.remove()
-      await fill((labels, value) => {
-        if (value !== null) this.inc(labels, value)
-      })
+      await refill(this, spec, (labels, value) => this.inc(labels, value))
     },
+  })
+}
+
+function configOf<L extends string>(registry: Registry, { name, help, labels = [] }: SeriesSpec<L>) {
+  return { name, help, labelNames: [...labels], registers: [registry] }
+}
+
+/** Replaces all series of a metric by those of the moment. */
+async function refill<L extends string>(
+  metric: { reset(): void; remove(): void },
+  { labels = [], fill }: SeriesSpec<L>,
+  write: (labels: Readonly<Record<L, string | number>>, value: number) => void,
+): Promise<void> {
+  metric.reset()
+  if (labels.length === 0) metric.remove() // a reset sets it to 0
+  await fill((of, value) => {
+    if (value !== null) write(of, value)
   })
 }

@@ -1,4 +1,5 @@
 import type { Registry } from 'prom-client'
+import { isOpen } from '../../watch/phase.ts'
 import type {
   JobPhase,
   JobRows,
@@ -16,7 +17,6 @@ const MOST_JOBS = 100
 const MOST_REASONS = 20
 /** Workers skip the rows of these. */
 const SKIPPED: readonly JobPhase[] = ['failed', 'cancelled']
-const OVER: readonly JobPhase[] = ['complete', ...SKIPPED]
 const STAGES: readonly (keyof JobRows)[] = ['total', 'published', 'classified', 'written', 'rejected']
 const STATES: readonly WorkerView['state'][] = ['starting', 'idle', 'busy', 'silent', 'gone']
 
@@ -82,7 +82,7 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
   })
   add(
     'rowmill_lag_seconds',
-    'Age in seconds of the oldest published row of a partition without a result; 0 if there is none.',
+    'Age in seconds of the oldest published row of a partition without a result, or 0 if no row waits.',
     places,
     ({ jobs }, set) => {
       for (const [{ topic, partition }, parts] of byPlace(jobs))
@@ -104,10 +104,6 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
   add('rowmill_broker_up', '1 if a broker answers, else 0: then all else is as of before.', [], (view, set) =>
     set({}, view.unreachableSince === null ? 1 : 0),
   )
-}
-
-function isOpen({ phase }: JobView): boolean {
-  return !OVER.includes(phase)
 }
 
 function shownJobs(jobs: readonly JobView[]): JobView[] {

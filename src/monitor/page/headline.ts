@@ -1,3 +1,4 @@
+import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView, WaitReason, WaitView } from '../../watch/view.ts'
 
 /** The largest text of the page: what the job waits for, since when, and the command that helps. */
@@ -81,8 +82,6 @@ export function othersInTrouble({ jobs, at }: PipelineView, shown: string | null
     .reverse()
     .map(job => ({ job: job.id, sentence: sentenceOf(job).sentence }))
 }
-
-export const isOpen = ({ phase }: JobView) => phase !== 'complete' && phase !== 'failed' && phase !== 'cancelled'
 
 const troubleOf = ({ waitsFor }: JobView) => waitsFor && TROUBLES[waitsFor.reason]
 const isTroubled = (job: JobView) => job.phase === 'stalled' || Boolean(troubleOf(job))

@@ -28,7 +28,7 @@ export class History {
   #length = 0
   #next = 0
 
-  /** The moment of the newest point. 0: there is none. */
+  /** When the newest point was made. 0 before the first point. */
   get newest(): number {
     return this.#length === 0 ? 0 : this.#at[(this.#next + POINTS - 1) % POINTS]!
   }

@@ -1,7 +1,8 @@
 import type { BatchStage, StageSeconds } from '../../reports/report.ts'
 import { printable } from '../../support/printable.ts'
+import { isOpen } from '../../watch/phase.ts'
 import type { EventView, JobView, PartitionView, PipelineView, ProcessView, WorkerView } from '../../watch/view.ts'
-import { asSentence, type Headline, headlineOf, isOpen, jobOfInterest, othersInTrouble } from './headline.ts'
+import { asSentence, type Headline, headlineOf, jobOfInterest, othersInTrouble } from './headline.ts'
 import type { HistoryPoints } from './history.ts'
 
 /** One line of the list of jobs. */
