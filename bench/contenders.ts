@@ -95,5 +95,6 @@ export function partOf(commandLine: string): string | null {
   if (/^\S*python[0-9.]* /.test(commandLine)) return 'Python'
   if (commandLine.includes('worker-process')) return 'worker'
   if (commandLine.includes('probe-process')) return 'probe'
+  if (commandLine.includes('bin/rowmill.js monitor')) return 'monitor'
   return commandLine.includes('bin/rowmill.js') ? 'command' : null
 }

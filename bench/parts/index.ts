@@ -8,6 +8,7 @@ import { quarter } from './quarter.ts'
 import { slowerSpeed, speed } from './speed.ts'
 import { start } from './start.ts'
 import { waiting } from './waiting.ts'
+import { watched } from './watched.ts'
 
 /** In the order in which they run and in which a new bench/results.md has them. */
 export const PARTS: readonly Part[] = [
@@ -21,4 +22,5 @@ export const PARTS: readonly Part[] = [
   waiting,
   quarter,
   fairness,
+  watched,
 ]

@@ -8,6 +8,7 @@ import { choose } from '../../bench/part.ts'
 import { PARTS } from '../../bench/parts/index.ts'
 import { pollingBetween } from '../../bench/parts/polling.ts'
 import { allowed, quarterTable } from '../../bench/parts/quarter.ts'
+import { watchedTable } from '../../bench/parts/watched.ts'
 import { differenceTable, type Measured, speedUps, timeTable, writeSection } from '../../bench/report.ts'
 
 const run = (name: string, round: number, seconds: number): Measured => ({ name, rows: 10, round, seconds, usage: [] })
@@ -73,6 +74,15 @@ test('the capacity shares what is longer than the start among the workers', () =
   ]
   const [last] = quarterTable(measured, 0.25).slice(-1)
   assert.equal(last, '| one full and one at a quarter | 9.90 | 9.00 | 10.0 | 0.00 | 9.90 | |')
+})
+
+test('what watching costs is compared with the unwatched run of the same round, and the monitor counts alone', () => {
+  const usage = (name: string, cpuSeconds: number) => ({ name, processes: 1, cpuSeconds, peakBytes: 0 })
+  const measured = [
+    { ...run('nobody watches', 0, 4), usage: [usage('command', 2), usage('broker', 2)] },
+    { ...run('monitor and page', 0, 5), usage: [usage('command', 2), usage('broker', 3), usage('monitor', 0.5)] },
+  ]
+  assert.equal(watchedTable(measured).at(-1), '| monitor and page | 5.00 | 25.0 | 5.00 | 25.0 | 0.50 | 5.00 |')
 })
 
 test('a section replaces the one with its title and leaves the others', async t => {

@@ -44,20 +44,26 @@ class Reader:
         self.numbered = self.options['index_col'] is None or self.options['index_col'] is False
         self.ranged = index_kind == 'range' and not self.numbered and reads_ranges()
         self.words = self.boolean_words() if index_kind == 'boolean' else None
+        self.large_floats = None if index_kind != 'float' or reads_large_floats() else self.index_column()
         self.forced = dict(self.options)
         self.index_dtype = None
         if index_kind is not None and not self.numbered:
             self.forced['dtype'] = self.dtypes(index_kind)
             self.index_dtype = pd.Index([], dtype=INDEX_DTYPES[index_kind]).dtype
 
-    def boolean_words(self):
-        """The column of the index and the texts it may hold, or None if the index has several columns."""
+    def index_column(self):
+        """The position of the column of the index, or None if the index has several columns or none."""
         column = self.options['index_col']
         if isinstance(column, list) and len(column) == 1:
             column = column[0]
         if column in self.header:
             column = self.header.index(column)
-        if isinstance(column, bool) or not isinstance(column, int):
+        return column if isinstance(column, int) and not isinstance(column, bool) else None
+
+    def boolean_words(self):
+        """The column of the index and the texts it may hold, or None if the index has several columns."""
+        column = self.index_column()
+        if column is None:
             return None
         given = [*(self.options.get('true_values') or []), *(self.options.get('false_values') or [])]
         return column, {'True', 'TRUE', 'true', 'False', 'FALSE', 'false', *given}
@@ -70,6 +76,21 @@ class Reader:
                 raise HostError(
                     'CLASSIFIER_FAILED',
                     f'{place(seqs, len(rows), at)}: {row[column]!r} is no boolean, and the index kind of the job is boolean.',
+                    {'index': at},
+                )
+
+    def check_large_floats(self, rows, seqs):
+        """Refuses numbers that only newer pandas reads as floats: the original job read a column with them as text."""
+        column = self.large_floats
+        doubtful = [at for at, row in enumerate(rows) if column < len(row) and may_be_large(row[column])]
+        if not doubtful or self.parse([rows[at] for at in doubtful], self.options).index.dtype.kind in 'fiu':
+            return
+        for at in doubtful:
+            if self.parse([rows[at]], self.options).index.dtype.kind not in 'fiu':
+                raise HostError(
+                    'CLASSIFIER_FAILED',
+                    f'{place(seqs, len(rows), at)}: pandas {pd.__version__} reads {rows[at][column]!r} as text, and the index '
+                    'kind of the job is float. pandas 3 reads it as a number.',
                     {'index': at},
                 )
 
@@ -100,6 +121,8 @@ class Reader:
             )
         if self.words:
             self.check_booleans(rows, seqs)
+        if self.large_floats is not None:
+            self.check_large_floats(rows, seqs)
         try:
             frame = self.parse(rows, self.forced if rows else self.options)
             # pandas 1.5 parses the index with the given dtype, and then infers its dtype again.
@@ -139,6 +162,16 @@ def reads_ranges():
     """Whether read_csv of this pandas makes a RangeIndex from numbers in even steps."""
     probe = TextParser([['i', 'a'], ['1', ''], ['3', ''], ['5', '']], **READ_CSV).read()
     return isinstance(probe.index, pd.RangeIndex)
+
+
+def reads_large_floats():
+    """Whether read_csv of this pandas makes a float from a number beyond float64, and from 0e310. Older ones keep the text."""
+    return TextParser([['i', 'a'], ['1e400', '']], **READ_CSV).read().index.dtype.kind == 'f'
+
+
+def may_be_large(text):
+    """Whether a number may need an exponent that float64 has not."""
+    return 'e' in text or 'E' in text or len(text) > 300
 
 
 def numbers(values, name=None):
