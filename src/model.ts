@@ -183,6 +183,8 @@ export interface Result {
   readonly outputs: readonly number[] | null
   /** The cells of the output rows, unquoted. */
   readonly rows: readonly Values[]
+  /** Where the trace of its batch continues: a header of its message, not a field. Only where the reader asked for that header. */
+  readonly traceparent?: string
 }
 
 /** A copy of a rejected row, for alerting. For a message without a job, or a malformed one, it is the only trace. */

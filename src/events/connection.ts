@@ -14,6 +14,8 @@ interface SdkConnection {
   /** In seconds. */
   readonly brokerTimeout?: number | undefined
   readonly compression?: Compression | undefined
+  /** The names of the headers that the messages of readers keep. Default: none. */
+  readonly headers?: readonly string[] | undefined
 }
 
 /** Connects and creates missing topics. Resolves with the client, and the number of partitions of `rows`. */
@@ -26,13 +28,14 @@ export async function connectSdk(
     schemaRegistry = null,
     brokerTimeout = OPTIONS.brokerTimeout.fallback,
     compression = OPTIONS.compression.fallback,
+    headers = [],
   }: SdkConnection,
   ensure: EnsureOptions = {},
 ): Promise<{ kafka: Kafka; partitions: number }> {
   const url = schemaRegistry === null ? null : parseOption(OPTIONS.schemaRegistry, 'schemaRegistry', schemaRegistry)
   const format = url === null ? null : wireFormat(await registerRecords(url))
   const cluster = clusterSettings({ ...given, ...(brokers ? { brokers } : {}) })
-  const kafka = new Kafka({ ...cluster, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format })
+  const kafka = new Kafka({ ...cluster, clientId, brokerTimeoutMs: brokerTimeout * 1000, compression, format, headers })
   const admin = await kafka.admin()
   try {
     return { kafka, partitions: await ensureTopics(admin, pipeline, null, ensure) }

@@ -9,9 +9,14 @@ export interface RejectedRow {
 }
 
 /** A classified row, or a rejected one: one of `values` and `rejected` is null. */
-export type ClassifiedRow =
-  | { readonly seq: number | null; readonly values: Values; readonly rejected: null }
-  | { readonly seq: number | null; readonly values: null; readonly rejected: RejectedRow }
+export type ClassifiedRow = {
+  readonly seq: number | null
+  /**
+   * The OpenTelemetry trace of the batch that classified it, as a header of W3C Trace Context. Whoever processes the row continues
+   * that trace with `propagation.extract(context.active(), row)`. Only if its worker had --tracing.
+   */
+  readonly traceparent?: string
+} & ({ readonly values: Values; readonly rejected: null } | { readonly values: null; readonly rejected: RejectedRow })
 
 /** Where a batch ends. It is opaque, and may be stored as JSON. */
 export interface ResultsCheckpoint {

@@ -71,12 +71,14 @@ class BufferedRows {
   add(slices: readonly ResultSlice[]): void {
     for (const slice of slices) {
       if (rowCount(slice.result) > 0) this.#columnsOf ??= slice.result
+      const { traceparent } = slice.result
+      const trace = traceparent === undefined ? {} : { traceparent }
       outcomesOf(slice).forEach((outcome, i) => {
         const seq = slice.seq === null ? null : slice.seq + i
         if (isReject(outcome)) {
           const { reason, detail, values } = outcome
-          this.#rows.push({ seq, values: null, rejected: { reason, detail, values } })
-        } else for (const values of outcome) this.#rows.push({ seq, values, rejected: null })
+          this.#rows.push({ seq, values: null, rejected: { reason, detail, values }, ...trace })
+        } else for (const values of outcome) this.#rows.push({ seq, values, rejected: null, ...trace })
       })
     }
   }

@@ -1,5 +1,6 @@
 import type { KafkaOptions } from '../client-config/kafka-options.ts'
 import { checkName } from '../core/names.ts'
+import { TRACEPARENT } from '../kafka/index.ts'
 import { OPTIONS } from '../options.ts'
 import { JobLog } from '../pipeline/job-log.ts'
 import type { Say } from '../support/say.ts'
@@ -41,7 +42,7 @@ export async function* results(options: ResultsOptions): AsyncGenerator<ResultBa
   signal.throwIfAborted()
   const { kafka } = await connectSdk(
     'rowmill-results',
-    { ...options, pipeline },
+    { ...options, pipeline, headers: [TRACEPARENT] },
     { role: 'monitor', writes: false, say },
   )
   const jobs = await JobLog.open(kafka, pipeline, say)

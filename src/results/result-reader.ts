@@ -2,10 +2,10 @@ import type { Attempt } from '../core/job.ts'
 import { type AttemptLog, type AttemptMessage, MergedAttempts } from '../core/merged-attempts.ts'
 import type { MessageOffset } from '../core/row-order.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
-import type { Message } from '../kafka/index.ts'
+import { type Message, TRACEPARENT } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
-import type { Job, Rows } from '../model.ts'
+import type { Job, Result, Rows } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { topicsOf } from '../pipeline/topic-names.ts'
 import { freePart } from '../support/free-bytes.ts'
@@ -223,6 +223,7 @@ export class ResultReader {
       const isOurs = record !== null && this.#isOf(record, attempt)
       // Of all records, only results are still in the bytes of their message.
       if (message.value !== null && !(isOurs && record.kind === 'result')) freePart(message.value)
+      if (isOurs && record.kind === 'result') noteTrace(record.value, message)
       if (isOurs) return { ...record, offset: message.offset }
     }
     return undefined
@@ -262,4 +263,10 @@ export class ResultReader {
       return null
     }
   }
+}
+
+/** It copies nothing: the rows of a result go by its object (packed-result.ts). */
+function noteTrace(result: Result, { headers }: Message): void {
+  const traceparent = headers?.[TRACEPARENT]
+  if (traceparent !== undefined) Object.assign(result, { traceparent })
 }

@@ -62,6 +62,23 @@ test('rows come in order and none twice, rejected ones with their values, until 
   assert.deepEqual((await all(reading)).flatMap(seqsOf), [4, 5])
 })
 
+test('a row has the trace that its result carries, also a rejected one, and none where there is none', async t => {
+  const stream = await WrittenStream.open(t)
+  const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`
+  const headers = { other: 'header', traceparent }
+  await stream.row(0, { headers })
+  await stream.row(1)
+  await stream.reject(2, { headers })
+  await stream.end(3)
+  const rows = (await all(await read(t, stream))).flatMap(batch => batch.rows)
+  const rejected = { reason: 'CLASSIFIER', detail: 'no such word', values: cellsOf(2) }
+  assert.deepEqual(rows, [
+    { seq: 0, values: cellsOf(0), rejected: null, traceparent },
+    { seq: 1, values: cellsOf(1), rejected: null },
+    { seq: 2, values: null, rejected, traceparent },
+  ])
+})
+
 test('an end of input ends no reader before the job ended: another publisher may resume after it', async t => {
   const stream = await WrittenStream.open(t, { epoch: 1 })
   const reading = await read(t, stream)

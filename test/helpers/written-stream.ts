@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test'
 import { placeOf, rowsInPartition } from '../../src/core/sequence.ts'
+import type { MessageHeaders } from '../../src/kafka/headers.ts'
 import type { PartitionSender } from '../../src/kafka/partition-sender.ts'
 import type { Job, Rejected, Result, Values } from '../../src/model.ts'
 import { appendJob } from '../../src/pipeline/append-job.ts'
@@ -18,7 +19,12 @@ export const linesTo = (end: number, from = 0): string =>
   Array.from({ length: end - from }, (_, i) => `${cellsOf(from + i).join(',')}\n`).join('')
 
 /** The unusual parts of a result; `epoch` comes with its `from`. */
-type More = Partial<Pick<Result, 'columns' | 'rows' | 'rejected' | 'epoch' | 'from' | 'by' | 'kinds' | 'classifier'>>
+type More = Partial<
+  Pick<Result, 'columns' | 'rows' | 'rejected' | 'epoch' | 'from' | 'by' | 'kinds' | 'classifier'>
+> & {
+  /** Of its message. */
+  readonly headers?: MessageHeaders
+}
 
 /** An event job, `j`, whose results the test writes itself. */
 export class WrittenStream {
@@ -55,22 +61,22 @@ export class WrittenStream {
     return appendJob(this.sender, this.pipeline, { ...this.job, ...more })
   }
 
-  raw(partition: number, value: Buffer): Promise<void> {
-    return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value })
+  raw(partition: number, value: Buffer, headers: MessageHeaders | null = null): Promise<void> {
+    return this.sender.send({ topic: topicsOf(this.pipeline).results, partition }, { key: 'j', value, headers })
   }
 
   /** The result of the row `seq`, by default with one row each. */
-  row(seq: number, more: More = {}): Promise<void> {
+  row(seq: number, { headers, ...more }: More = {}): Promise<void> {
     const { partition, position } = placeOf(seq, LAYOUT)
-    return this.raw(partition, this.#result(position, cellsOf(seq), more))
+    return this.raw(partition, this.#result(position, cellsOf(seq), more), headers)
   }
 
   async rows(from: number, end: number, more: More = {}): Promise<void> {
     await Promise.all(Array.from({ length: end - from }, (_, i) => this.row(from + i, more)))
   }
 
-  reject(seq: number): Promise<void> {
-    return this.row(seq, { rows: [], rejected: [rejectOf(seq, cellsOf(seq))] })
+  reject(seq: number, more: More = {}): Promise<void> {
+    return this.row(seq, { rows: [], rejected: [rejectOf(seq, cellsOf(seq))], ...more })
   }
 
   /** The result of one unsequenced row, in any partition; returns the offset of its input. */
