@@ -93,7 +93,7 @@ type PassOptions = CollectOptions & { readonly note: CollectorNote | null; reado
 async function pass(context: PipelineContext, job: Job, options: PassOptions): Promise<Collected | NeededChanges> {
   const { note, lookEveryMs } = options
   let collection: Collection | null = null
-  const pauseMs = () => collection?.pauseMs ?? 0
+  const pauseMs = (bytes: number) => collection?.pauseMs(bytes) ?? 0
   const results = await OrderedResults.open(context, job, { checkpoint: note, lookEveryMs, pauseMs })
   try {
     collection = new Collection(context, results, options)
@@ -185,11 +185,12 @@ class Collection {
     this.#classifiedBefore = this.#classified
   }
 
-  /** How long results may stay at the broker now. */
-  get pauseMs(): number {
+  /** How long results may stay at the broker after an answer with so many bytes. */
+  pauseMs(bytes: number): number {
     if (!this.#job.bounded) return 0
     const { total } = this.#context.jobs.peek(this.#job.id) ?? this.#job
     return pauseBetweenFetches({
+      bytes,
       classified: this.#classified - this.#classifiedBefore,
       left: total === null ? null : total - this.#classified,
       ms: performance.now() - this.#began,

@@ -1,20 +1,17 @@
 import type { Time } from '../support/clock.ts'
 import { bytesOf, type Fetched } from './index.ts'
 
-/** An answer with more than this is followed by the next fetch at once: messages come fast. */
-const LITTLE_BYTES = 128 * 1024
-
 /**
  * The pause between two fetches of a feed whose taker is in no hurry. While messages come one by one, each would otherwise
  * have a fetch of its own.
  */
 export class FetchPause {
-  readonly #pauseMs: () => number
+  readonly #pauseMs: (bytes: number) => number
   readonly #time: Time
   #over = new AbortController()
 
-  /** `pauseMs` is asked after each answer that brought a little, and left nothing at the broker. */
-  constructor(pauseMs: () => number, time: Time) {
+  /** `pauseMs` is asked after each answer that left nothing at the broker, with the bytes that it brought. */
+  constructor(pauseMs: (bytes: number) => number, time: Time) {
     this.#pauseMs = pauseMs
     this.#time = time
   }
@@ -23,7 +20,7 @@ export class FetchPause {
   async after(fetched: readonly Fetched[]): Promise<void> {
     const bytes = fetched.reduce((sum, { messages }) => messages.reduce((all, each) => all + bytesOf(each), sum), 0)
     const hasAll = fetched.every(({ next, end }) => next >= end)
-    const ms = bytes > 0 && bytes < LITTLE_BYTES && hasAll ? this.#pauseMs() : 0
+    const ms = hasAll ? this.#pauseMs(bytes) : 0
     if (ms > 0) await this.#time.sleep(ms, this.#over.signal)
   }
 

@@ -28,8 +28,11 @@ export interface FeedOptions {
   readonly patient?: boolean
   /** The part of the memory of a feed that this one may use. Default: 1. */
   readonly part?: number
-  /** How long messages may stay at the broker, in ms, while few come. It is asked before each pause. Default: 0. */
-  readonly pauseMs?: () => number
+  /**
+   * How long the next messages may stay at the broker, in ms. It is asked after each answer that left none there, with the bytes
+   * that the messages of the answer take. Default: 0.
+   */
+  readonly pauseMs?: (bytes: number) => number
   /** Default: real time. */
   readonly time?: Time
 }
@@ -99,6 +102,11 @@ export class PartitionFeed {
     this.#wakeLoops()
     this.#pause.end()
     return queues
+  }
+
+  /** Ends a pause: somebody waits for messages. */
+  hurry(): void {
+    this.#pause.end()
   }
 
   /** How many partitions a topic of this feed has now. */

@@ -2,6 +2,7 @@ import { type Attempt, hasFailed, jobFailure } from '../core/job.ts'
 import type { ResultSlice } from '../core/result-slice.ts'
 import type { ReadCheckpoint, RowCounts, RowOrder } from '../core/row-order.ts'
 import { isFinalForReaders, RowmillError } from '../errors.ts'
+import type { FeedOptions } from '../kafka/partition-feed.ts'
 import type { Job, Result } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { endWithJob, type JobLog } from '../pipeline/job-log.ts'
@@ -17,8 +18,8 @@ export interface OrderedResultsOptions {
   readonly from?: 'start' | 'now'
   /** How often to look for lost rows while there is no progress. Default: 10 s. */
   readonly lookEveryMs?: number | undefined
-  /** How long results may stay at the broker, in ms, while few come. It is asked before each pause. Default: 0. */
-  readonly pauseMs?: () => number
+  /** How long results may stay at the broker: that of `FeedOptions`. Default: 0. */
+  readonly pauseMs?: FeedOptions['pauseMs']
 }
 
 /** A result that was read: it is buffered, or was dropped as a copy. */

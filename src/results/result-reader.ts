@@ -3,7 +3,7 @@ import { type AttemptLog, type AttemptMessage, MergedAttempts } from '../core/me
 import type { MessageOffset } from '../core/row-order.ts'
 import { RowmillError, toRowmillError } from '../errors.ts'
 import { type Message, TRACEPARENT } from '../kafka/index.ts'
-import { PartitionFeed } from '../kafka/partition-feed.ts'
+import { type FeedOptions, PartitionFeed } from '../kafka/partition-feed.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
 import type { Job, Result, Rows } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
@@ -67,7 +67,7 @@ export class ResultReader {
   static async open(
     { kafka, pipeline, say }: PipelineContext,
     job: Job,
-    { attempts, pauseMs = () => 0 }: { attempts: readonly Attempt[]; pauseMs?: (() => number) | undefined },
+    { attempts, pauseMs = () => 0 }: { attempts: readonly Attempt[]; pauseMs?: FeedOptions['pauseMs'] | undefined },
   ): Promise<ResultReader> {
     const { results: topic } = topicsOf(pipeline)
     const feeds = await Promise.all(attempts.map(() => PartitionFeed.open(kafka, [topic], say, { pauseMs })))

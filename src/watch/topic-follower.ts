@@ -2,10 +2,11 @@ import type { Kafka, Message } from '../kafka/index.ts'
 import { PartitionFeed } from '../kafka/partition-feed.ts'
 import type { PartitionQueue } from '../kafka/partition-queue.ts'
 import type { Time } from '../support/clock.ts'
+import { freePart } from '../support/free-bytes.ts'
 import type { Say } from '../support/say.ts'
 
-/** A watch is in no hurry: messages may stay at the broker so long while few come. */
-const PAUSE_MS = 1000
+/** What nobody waits for may stay at the broker so long. */
+const PAUSE_MS = 60_000
 /** A fetch stands for 2 s. What it still did not bring then, although the log has it, nobody can read now. */
 const HELD_UP_MS = 4000
 /** The part of the memory of a feed that a watch may use. */
@@ -14,17 +15,22 @@ const PART = 1 / 4
 export interface FollowedTopic {
   readonly topic: string
   readonly time: Time
-  /** Gets the messages of each partition in log order. */
+  /** Gets the messages of each partition in log order. Their bytes are freed afterwards. */
   take(partition: number, message: Message): void
 }
 
-/** Follows a topic, and gives each message to its taker. */
+/**
+ * Follows a topic, and gives each message to its taker. It reads when somebody waits for messages, in few large fetches: a fetch
+ * that stands at the broker would answer with every small batch.
+ */
 export class TopicFollower {
   readonly #topic: string
   readonly #feed: PartitionFeed
   readonly #time: Time
   readonly #take: FollowedTopic['take']
   #queues: PartitionQueue[] = []
+  /** By partition, up to where somebody waits for messages. */
+  #wanted: readonly number[] = []
   #read = Promise.withResolvers<void>()
   #following: Promise<void> | null = null
   #isClosed = false
@@ -39,8 +45,11 @@ export class TopicFollower {
 
   static async open({ kafka, say }: { kafka: Kafka; say: Say }, followed: FollowedTopic): Promise<TopicFollower> {
     const { topic, time } = followed
-    const feed = await PartitionFeed.open(kafka, [topic], say, { pauseMs: () => PAUSE_MS, part: PART, time })
-    return new TopicFollower(feed, followed)
+    let follower: TopicFollower | null = null
+    const pauseMs = () => (follower === null || follower.#isBehind ? 0 : PAUSE_MS)
+    const feed = await PartitionFeed.open(kafka, [topic], say, { pauseMs, part: PART, time })
+    follower = new TopicFollower(feed, followed)
+    return follower
   }
 
   /** For each partition, the offset up to which everything is taken. */
@@ -72,6 +81,8 @@ export class TopicFollower {
    */
   async untilRead(ends: readonly number[]): Promise<void> {
     const behind = () => this.#queues.filter(queue => positionOf(queue) < (ends[queue.partition] ?? 0))
+    this.#wanted = ends
+    if (this.#isBehind) this.#feed.hurry()
     let isLate = false
     const late = Promise.withResolvers<void>()
     const stop = this.#time.after(HELD_UP_MS, () => {
@@ -95,6 +106,11 @@ export class TopicFollower {
     this.#read.resolve()
   }
 
+  /** Whether messages that somebody waits for are still at the broker. */
+  get #isBehind(): boolean {
+    return this.#queues.some(({ partition, nextOffset }) => nextOffset < (this.#wanted[partition] ?? 0))
+  }
+
   #at(partition: number, offset: number) {
     return { topic: this.#topic, partition, offset }
   }
@@ -115,8 +131,10 @@ export class TopicFollower {
   }
 
   #drain(queue: PartitionQueue): void {
-    for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue))
+    for (let message = this.#feed.take(queue); message; message = this.#feed.take(queue)) {
       this.#take(queue.partition, message)
+      if (message.value !== null) freePart(message.value)
+    }
   }
 }
 

@@ -13,7 +13,7 @@ function answer(bytes: number, left = 0): Fetched[] {
 
 async function pausesAfter(bytes: number, left = 0) {
   const time = new ManualTime()
-  const pause = new FetchPause(() => 100, time)
+  const pause = new FetchPause(brought => (brought < 100_000 ? 100 : 0), time)
   let over = false
   void pause.after(answer(bytes, left)).then(() => {
     over = true
@@ -25,13 +25,13 @@ async function pausesAfter(bytes: number, left = 0) {
   return paused
 }
 
-test('a feed pauses after an answer with a few bytes', async () => {
+test('a feed pauses after an answer, for as long as its bytes ask for', async () => {
+  assert.equal(await pausesAfter(0), true)
   assert.equal(await pausesAfter(10_000), true)
+  assert.equal(await pausesAfter(200_000), false)
 })
 
-test('a feed does not pause after an empty answer, which has waited, or a large one, or if more is at the broker', async () => {
-  assert.equal(await pausesAfter(0), false)
-  assert.equal(await pausesAfter(200_000), false)
+test('a feed does not pause if more is at the broker', async () => {
   assert.equal(await pausesAfter(10_000, 1), false)
 })
 

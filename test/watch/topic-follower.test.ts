@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { shareBytes } from '../../src/support/free-bytes.ts'
+import { TopicFollower } from '../../src/watch/topic-follower.ts'
+import { FakeCluster } from '../fakes/kafka.ts'
+import { ManualTime } from '../helpers/manual-time.ts'
+
+const silent = () => {}
+
+/** A topic of two partitions, and who follows it from its start. */
+async function followed(t: TestContext) {
+  const cluster = new FakeCluster()
+  const { kafka } = cluster.client()
+  const admin = await kafka.admin()
+  await admin.createTopics([{ topic: 't', partitions: 2, replicationFactor: 1, config: {} }])
+  const producer = await kafka.producer()
+  const send = (partition: number, value: Buffer) => producer.send({ topic: 't', partition }, [{ key: 'k', value }])
+  const time = new ManualTime()
+  const taken: string[][] = [[], []]
+  const values: Buffer<ArrayBuffer>[] = []
+  const fetches = { count: 0 }
+  cluster.onFetch = async () => void fetches.count++
+  const follower = await TopicFollower.open(
+    { kafka, say: silent },
+    {
+      topic: 't',
+      time,
+      take(partition, { value }) {
+        taken[partition]!.push(`${value}`)
+        values.push(value as Buffer<ArrayBuffer>)
+        shareBytes(value as Buffer<ArrayBuffer>, 1) // as those of an answer are
+      },
+    },
+  )
+  t.after(() => follower.close())
+  await follower.begin([0, 0])
+  return { follower, send, time, taken, values, fetches }
+}
+
+test('messages stay at the broker until somebody waits for them, and then come in a few fetches', async t => {
+  const { follower, send, time, taken, fetches } = await followed(t)
+  await time.pass(1000)
+  const before = fetches.count
+  for (const text of ['a', 'b', 'c', 'd']) {
+    await send(0, Buffer.from(text))
+    await time.pass(1000)
+  }
+  assert.deepEqual([taken, fetches.count - before], [[[], []], 0])
+  await send(1, Buffer.from('e'))
+  await follower.untilRead([4, 1])
+  await time.pass(1000)
+  assert.deepEqual(taken, [['a', 'b', 'c', 'd'], ['e']])
+  assert.ok(fetches.count - before <= 2, `${fetches.count - before} fetches`)
+})
+
+test('who waits for messages gets those that come while a fetch is under way', async t => {
+  const { follower, send, time, taken } = await followed(t)
+  await time.pass(1000)
+  const all = follower.untilRead([1, 1])
+  await send(0, Buffer.from('a'))
+  await time.pass(1000)
+  await send(1, Buffer.from('b'))
+  await all
+  assert.deepEqual(taken, [['a'], ['b']])
+})
+
+test('the memory of a message is freed when it was taken', async t => {
+  const { follower, send, values } = await followed(t)
+  await send(0, Buffer.alloc(100_000, 'a')) // more than Node puts into memory that buffers share
+  await follower.untilRead([1, 0])
+  assert.deepEqual(
+    values.map(({ length }) => length),
+    [0],
+  )
+})
