@@ -1,5 +1,6 @@
 import { ERRORS } from '../errors.ts'
 import type { Job } from '../model.ts'
+import { OPTIONS } from '../options.ts'
 import { commandLine } from '../support/shell.ts'
 import type { PipelineFacts } from './facts.ts'
 import type { JobProcesses } from './job-rows.ts'
@@ -23,49 +24,82 @@ export interface NeedsHelp extends JobProcesses {
 
 /** What helps a job. Null: it needs nothing, or nothing helps. */
 export function helpFor(facts: PipelineFacts, needs: NeedsHelp): HelpView | null {
-  const { job, phase, rejected, waitsFor } = needs
-  const help = (why: string, words: readonly string[]) => ({ why, command: commandLine([...words, ...placeOf(facts)]) })
-  const replay = ['rowmill', 'rejects', 'replay', '--job', job.id]
-  if (phase === 'failed') {
-    const cure = job.reason === null ? 'repair' : afterOf(job.reason.code)
-    if (cure === 'never') return null
-    return help('repair the classifier, restart rowmill work with it, and classify the missing rows again', replay)
+  const { phase, waitsFor } = needs
+  const help: Help = (why, ...commands) => {
+    const lines = commands.map(words => commandLine([...words, ...placeOf(facts)]))
+    return { why, command: lines.join(' && ') }
   }
   if (phase === 'cancelled') return null
-  if (phase === 'complete') {
-    if (!rejected) return null
-    return help('repair the classifier, restart rowmill work with it, and classify the rejected rows again', replay)
-  }
+  if (phase === 'failed') return helpAfterFailure(needs, help)
+  if (phase === 'complete') return helpWhenComplete(needs, help)
   return waitsFor && helpWith(waitsFor, { ...needs, facts }, help)
 }
+
+/** One command after the other, if each succeeds. They get the pipeline and its brokers. */
+type Help = (why: string, ...commands: readonly (readonly string[])[]) => HelpView
+
+function helpAfterFailure({ job }: NeedsHelp, help: Help): HelpView | null {
+  const cure = job.reason === null ? 'repair' : afterOf(job.reason.code)
+  if (cure === 'never' || !job.bounded) return null // a job of events has one attempt
+  if (cure === 'repair-replay' && job.attempt === 0)
+    return help(
+      'its results contradict each other: repair the classifier, restart it, and publish the rows as another job',
+      [...['rowmill', 'publish', job.source?.name ?? 'IN']],
+    )
+  if (isOfRun({ job })) return job.source && resumeRun('repair the classifier, then resume the run')
+  return help(
+    'repair the classifier, restart rowmill work with it, classify the missing rows again, and collect them',
+    replay(job),
+    collect(job),
+  )
+}
+
+function helpWhenComplete({ job, rejected, collector }: NeedsHelp, help: Help): HelpView | null {
+  if (!job.bounded || isOfRun({ job })) return null
+  if (rejected)
+    return help(
+      'repair the classifier, restart rowmill work with it, classify the rejected rows again, and collect all rows anew',
+      replay(job),
+      [...collect(job), '--force'],
+    )
+  return collector === null ? help('if no file has its rows yet, write them to one', collect(job)) : null
+}
+
+const replay = ({ id }: Job) => ['rowmill', 'rejects', 'replay', '--job', id]
+const collect = ({ id }: Job) => ['rowmill', 'collect', 'OUT', '--job', id]
 
 function helpWith(
   { reason, worker: name, partition }: WaitView,
   { job, publisher, collector, workers, heard, facts }: NeedsHelp & { readonly facts: PipelineFacts },
-  help: (why: string, words: readonly string[]) => HelpView,
+  help: Help,
 ): HelpView | null {
   const { id } = job
   const isRun = (publisher ?? collector)?.report.command === 'run'
   switch (reason) {
     case 'publisher-silent':
-      if (isRun) return sameRun(job)
+      if (isRun) return resumedRun(job)
       if (job.source === null && job.bounded)
         return help('its input can be read only once: cancel it, and publish its rows as another job', [
           ...['rowmill', 'jobs', 'cancel', '--job', id],
         ])
       return help('resume the publisher', ['rowmill', 'publish', job.source?.name ?? 'IN', '--job', id])
     case 'no-worker':
-      return isOfRun({ job }) ? sameRun(job) : help('start a worker', WORK)
+      return isOfRun({ job }) ? resumedRun(job) : help('start a worker', WORK)
     case 'no-collector':
     case 'collector-silent':
-      if (isRun) return sameRun(job)
-      return help('resume the collector', ['rowmill', 'collect', 'OUT', '--job', id])
+      if (isRun) return resumedRun(job)
+      return help('resume the collector', collect(job))
+    case 'slow-batch': {
+      const end = `its --batch-timeout ends a call that hangs (default: ${OPTIONS.batchTimeout.fallback} s)`
+      if (isOfRun({ job })) return { why: `wait: ${end}`, command: null }
+      return help(`${end}. Until then, another worker classifies the other rows`, WORK)
+    }
     case 'worker-silent': {
       const worker = workers.find(each => each.name === name)
       const process = heard.find(({ report }) => report.process === worker?.process)
       if (!worker || !process) return null
       if (process.state === 'running') return endWorker(worker, process, facts.host)
-      if (process.report.command === 'run') return sameRun(job)
+      if (process.report.command === 'run') return resumedRun(job)
       return help(`if rowmill work on ${worker.host} has ended, start it again there, or on another machine`, WORK)
     }
     case 'open-transaction': {
@@ -90,10 +124,14 @@ function endWorker({ host, pid }: WorkerView, { report }: HeardProcess, here: st
   }
 }
 
-/** Its pipeline is its own, so nobody else can resume the job. */
-function sameRun({ source }: Job): HelpView {
-  const command = commandLine(['rowmill', 'run', source?.name ?? 'IN', 'OUT', '--classifier', 'FILE'])
-  return { why: 'give the same rowmill run again: it resumes', command }
+/** A run that reads standard input has to begin again. */
+function resumedRun({ source }: Job): HelpView {
+  return source ? resumeRun() : { why: 'start the run again: it cannot read its input twice', command: null }
+}
+
+/** Only the run can: its pipeline is its own. */
+function resumeRun(why = 'resume the run'): HelpView {
+  return { why: `${why}, with the OUT that it writes`, command: 'rowmill run --resume OUT' }
 }
 
 function placeOf({ brokers, pipeline }: PipelineFacts): string[] {

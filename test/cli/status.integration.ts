@@ -83,7 +83,7 @@ test('a worker shows its batch, and one that is frozen is said to be silent, wit
   await until('it reports its batch', async () => (await look()).workers[0]?.batch?.rows === 10)
   const text = await status('orders')
   assert.match(text.stdout, /\n\nWhat it waits for: row \d+ \(partition \d+\)/)
-  assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+ \(\S+, pid \d+\): classifies 10 rows from row \d+ for /)
+  assert.match(text.stdout, /\n1 worker: 1 busy\n {2}\S+ \(pid \d+\): classifies 10 rows from row \d+ for /)
   worker.child.kill('SIGSTOP')
   await until('it is silent', async () => (await look()).workers[0].state === 'silent')
   const frozen = await status()
@@ -154,7 +154,7 @@ test('several jobs are a list, and --follow writes lines until none is open', as
   assert.equal(list.code, 7)
   assert.match(
     list.stdout,
-    /^pipeline \S+ at \S+: 2 open jobs, no worker\n {2}first {2,}classifying .*\n {2}second {2,}classifying /,
+    /^pipeline \S+ at \S+: 2 open jobs, no worker\njob first: row 0 [\s\S]*\n {2}job second for the same reason\nTo help: start a worker:\nrowmill work .*\n {2}first {2,}classifying .*\n {2}second {2,}classifying /,
   )
   const following = start('status', '--follow')
   await once(createInterface({ input: following.child.stdout }), 'line')

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Job } from '../../src/model.ts'
 import type { CollectingReport, PublishingReport, Report, WorkerReport } from '../../src/reports/report.ts'
 import { assembleView } from '../../src/watch/assemble-view.ts'
 import type { JobFacts, PipelineFacts } from '../../src/watch/facts.ts'
+import { resultRecord } from '../helpers/result-record.ts'
 import {
   madeFacts,
   madeJob,
@@ -41,7 +43,7 @@ const CASES: Record<string, [PipelineFacts, string, string | null, number, strin
     madeFacts({ reports: [[workersReport([madeWorker({ batch: { ...batch, seconds: 60 } })]), 0]] }),
     ...(['slow-batch', 'host-7-1', 60] as const),
     'row 20 (partition 0) has been in the classifier of worker host-7-1 for 60 s, with rows 20 to 29; so many rows take 0.1 s on average',
-    null,
+    'rowmill work --classifier FILE --pipeline p --brokers kafka:9092',
   ],
   'a worker that has other rows': [
     madeFacts({ reports: [[workersReport([madeWorker({ batch: { ...batch, partition: 1, row: 10 } })]), 0]] }),
@@ -149,7 +151,7 @@ test('the command for a frozen worker ends only its own process, on its machine,
 
 test('a worker of a run that is silent as a whole is helped by the same run', () => {
   const silent = madeFacts({ reports: [[workersReport([madeWorker()], { command: 'run' }), 50]] })
-  assert.equal(viewOf(silent).help?.command, 'rowmill run rows.csv OUT --classifier FILE')
+  assert.equal(viewOf(silent).help?.command, 'rowmill run --resume OUT')
 })
 
 test('the job of a run waits for the workers of that run, not for somebody who starts one', () => {
@@ -165,7 +167,7 @@ test('the job of a run waits for the workers of that run, not for somebody who s
   assert.deepEqual(of(madeJobFacts(job, []), 60, [[running, 1]]), starting)
   const unheard = 'row 20 (partition 0) waits for a worker: its rowmill run does not report any'
   assert.deepEqual(of(madeJobFacts(job), 60), ['queued', unheard, null])
-  const again = 'rowmill run rows.csv OUT --classifier FILE'
+  const again = 'rowmill run --resume OUT'
   assert.deepEqual(of(madeJobFacts(job, []), 60), [
     'no-worker',
     `${row} a worker: its rowmill run does not report any`,
@@ -220,7 +222,7 @@ const PUBLISHER: Record<string, [PipelineFacts, string, string, string | null]> 
     madeFacts({ jobs: [open], reports: [[madeReport({ command: 'run', publishing: publishing() }), 40]] }),
     'publisher-silent',
     'row 20 is not published: rowmill run on host (process 7) has not been heard of for 40 s',
-    'rowmill run rows.csv OUT --classifier FILE',
+    'rowmill run --resume OUT',
   ],
   'one whose input cannot be read again': [
     madeFacts({
@@ -265,6 +267,7 @@ const collecting = (more: Partial<CollectingReport> = {}) => {
   return { job: 'j', written: 30, rejected: 1, duplicates: 0, waiting: null, ...more }
 }
 const classified = madeJobFacts(madeJob(), [20, 20])
+const replay = 'rowmill rejects replay --job j --pipeline p --brokers kafka:9092'
 const collect = 'rowmill collect OUT --job j --pipeline p --brokers kafka:9092'
 
 test('a classified job waits for its collector, and is complete when that has written everything', () => {
@@ -287,14 +290,45 @@ test('a classified job waits for its collector, and is complete when that has wr
 })
 
 test('a job that failed says what to do if its classifier can be repaired, and nothing if it cannot continue', () => {
-  const failed = (code: string) =>
-    viewOf(
-      madeFacts({ jobs: [madeJobFacts(madeJob({ state: 'failed', reason: { code, place: null, message: 'm' } }))] }),
-    )
+  const failed = (code: string, more: Partial<Job> = {}) => {
+    const job = madeJob({ state: 'failed', reason: { code, place: null, message: 'm' }, ...more })
+    return viewOf(madeFacts({ jobs: [madeJobFacts(job)] }))
+  }
   const { phase, waitsFor, help, failure } = failed('CLASSIFIER_FAILED')
   assert.deepEqual([phase, waitsFor, failure?.code], ['failed', null, 'CLASSIFIER_FAILED'])
-  assert.equal(help?.command, 'rowmill rejects replay --job j --pipeline p --brokers kafka:9092')
+  assert.equal(help?.command, `${replay} && ${collect}`)
   assert.equal(failed('ROW_GAP').help, null)
+  assert.equal(failed('CLASSIFIER_FAILED', { bounded: false }).help, null, 'a job of events has one attempt')
+  const publish = 'rowmill publish rows.csv --pipeline p --brokers kafka:9092'
+  assert.equal(failed('KIND_DRIFT').help?.command, publish, 'its results contradict each other')
+  assert.equal(failed('KIND_DRIFT', { attempt: 1 }).help?.command, `${replay} && ${collect}`)
+  assert.equal(failed('CLASSIFIER_FAILED', { by: 'run host/7/abc' }).help?.command, 'rowmill run --resume OUT')
+})
+
+test('a job that is complete says how to get its rows where no collector is known, and how to classify its rejects again', () => {
+  const complete = (rejected: number, reports: [Report, number][] = []) => {
+    const job = madeJobFacts(madeJob(), [20, 0])
+    const rejects = Array.from({ length: rejected }, (_, index) => ({
+      index,
+      seq: index,
+      line: 1,
+      reason: 'CLASSIFIER_FAILED',
+      detail: '',
+    }))
+    job.tally!.take(1, { kind: 'result', value: resultRecord({ count: 20, rejected: rejects as never }) }, NOW)
+    return viewOf(madeFacts({ jobs: [job], reports }))
+  }
+  assert.equal(
+    complete(1).help?.command,
+    `${replay} && rowmill collect OUT --job j --force --pipeline p --brokers kafka:9092`,
+  )
+  assert.equal(complete(0).help?.command, collect)
+  const collected = madeReport({
+    command: 'collect',
+    collecting: collecting({ written: 40, rejected: 0 }),
+    isLast: true,
+  })
+  assert.equal(complete(0, [[collected, 1]]).help, null)
 })
 
 test('while no broker answers, that is what every job waits for', () => {

@@ -3,7 +3,7 @@ import type { JobView, PipelineView } from '../../watch/view.ts'
 import { duration } from '../duration.ts'
 import { describePartitions } from './describe-partitions.ts'
 import { describeWorkers } from './describe-workers.ts'
-import { command, inColumns, type TextLine, wrapped } from './layout.ts'
+import { asItIs, command, inColumns, type TextLine, wrapped } from './layout.ts'
 import { grouped, moment, rowCount, since, speed } from './words.ts'
 
 export interface Room {
@@ -26,7 +26,7 @@ export function describeJob(view: PipelineView, job: JobView, room: Room): TextL
     ],
     describeWait(job, width),
     describeHelp(job, width),
-    describeRest(job, width),
+    describeRest(job),
     describeRows(job, width),
     describeRejects(job, width),
     isOpen(job) ? describePartitions(job, room) : [],
@@ -105,10 +105,10 @@ function describeReason(job: JobView, width: number): TextLine[] {
   return job.failure === null ? [] : wrapped(troubleOf(job)!, width, { indent: '  ' })
 }
 
-/** A message may have more lines, such as a traceback. */
-function describeRest({ failure }: JobView, width: number): TextLine[] {
+/** A message may have more lines, such as a traceback. They stay as they are: a line of ^^^^ points at the one above it. */
+function describeRest({ failure }: JobView): TextLine[] {
   const [, ...lines] = failure?.message.split('\n') ?? []
-  return lines.flatMap(line => wrapped(line, width, { indent: '  ' }))
+  return lines.map(line => asItIs(line, '  '))
 }
 
 function describeWait({ waitsFor }: JobView, width: number): TextLine[] {

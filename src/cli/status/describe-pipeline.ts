@@ -1,3 +1,4 @@
+import { causeOf } from '../../watch/cause.ts'
 import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView } from '../../watch/view.ts'
 import { duration } from '../duration.ts'
@@ -8,8 +9,10 @@ import { grouped, since } from './words.ts'
 
 /** How many jobs that are over are shown unless all are asked for. */
 const SHOWN = 10
-/** How many stalled jobs are told about in full. */
+/** How many jobs in trouble are told about in full, each with those that have the same cause. */
 const TOLD = 3
+/** How many of those are named. */
+const NAMED = 5
 
 /** All jobs: first what needs a person, then a line for each job, the open ones first. */
 export function describePipeline(view: PipelineView, room: Room): TextLine[] {
@@ -31,14 +34,32 @@ export function describePipeline(view: PipelineView, room: Room): TextLine[] {
 }
 
 function describeTrouble({ jobs, at }: PipelineView, width: number): TextLine[] {
-  const stalled = jobs.filter(({ phase }) => phase === 'stalled')
-  return stalled.slice(0, TOLD).flatMap(job => {
-    const trouble = troubleOf(job)
-    return [
-      ...wrapped(`${sentenceOf(job, at)}${trouble === null ? '' : `: ${trouble}`}`, width, { tone: 'bad' }),
-      ...describeHelp(job, width),
-    ]
-  })
+  const isStalled = ({ phase }: JobView) => phase === 'stalled'
+  const inTrouble = jobs.filter(job => isStalled(job) || (isOpen(job) && job.help !== null))
+  const groups = [...Map.groupBy(inTrouble, causeOf).values()].sort(
+    (a, b) => Number(b.some(isStalled)) - Number(a.some(isStalled)),
+  )
+  const more = groups.slice(TOLD).flat()
+  return [
+    ...groups.slice(0, TOLD).flatMap(group => {
+      const [first, ...others] = group.toSorted((a, b) => Number(isStalled(b)) - Number(isStalled(a)))
+      const trouble = troubleOf(first!)
+      const sentence = isStalled(first!) ? sentenceOf(first!, at) : `job ${first!.id}`
+      return [
+        ...wrapped(`${sentence}${trouble === null ? '' : `: ${trouble}`}`, width, { tone: 'bad' }),
+        ...(others.length === 0 ? [] : wrapped(`${namesOf(others)} for the same reason`, width, { indent: '  ' })),
+        ...describeHelp(first!, width),
+      ]
+    }),
+    ...(more.length === 0 ? [] : wrapped(`also in trouble: ${namesOf(more)}`, width, { tone: 'bad' })),
+  ]
+}
+
+/** `job a, job b and 12 more`. */
+function namesOf(jobs: readonly JobView[]): string {
+  const named = jobs.slice(0, NAMED).map(({ id }) => `job ${id}`)
+  const more = jobs.length - named.length
+  return more === 0 ? named.join(', ') : `${named.join(', ')} and ${more} more`
 }
 
 function cellsOf(job: JobView, now: number): string[] {

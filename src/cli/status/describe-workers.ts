@@ -37,7 +37,8 @@ export function describeWorkers(
 function describeWorker(worker: WorkerView, job: JobView): string {
   const { name, host, pid, rows, rowsPerSecond, rejected, restarts, process } = worker
   const partitions = worker.partitions.filter(({ topic }) => topic === job.topic).map(({ partition }) => partition)
-  const place = pid === null || name.startsWith(`${host}-${pid}-`) ? '' : ` (${host}, pid ${pid})`
+  const places = [name.startsWith(`${host}-`) ? '' : host, pid === null ? '' : `pid ${pid}`].filter(part => part !== '')
+  const place = places.length === 0 ? '' : ` (${places.join(', ')})`
   const told = [
     process === null ? '' : `${rowCount(rows)} at ${speed(rowsPerSecond)}`,
     rejected === 0 ? '' : `${grouped(rejected)} rejected`,

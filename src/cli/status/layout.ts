@@ -56,6 +56,11 @@ export function command(text: string): TextLine {
   return { text: printableLine(text), tone: 'command' }
 }
 
+/** A line that has its own layout. It may be longer than the terminal is wide. */
+export function asItIs(line: string, indent: string): TextLine {
+  return { text: `${indent}${printableLine(line.replaceAll('\t', '    '))}`, tone: 'plain' }
+}
+
 function pieces(word: string, room: number): string[] {
   return word.length <= room ? [word] : word.match(new RegExp(`.{1,${room}}`, 'gsu'))!
 }

@@ -39,10 +39,10 @@ export function viewOfRun(view: PipelineView, run: FoundRun): PipelineView {
   return { ...view, jobs: view.jobs.map(job => (job.id === run.job ? jobOfRun(job, run) : job)) }
 }
 
-/** A run starts its own workers and its collector: nobody else can. Its watcher may only end a worker that hangs. */
+/** A run starts its own workers and its collector: nobody else can. Its watcher may end a worker that hangs, or wait. */
 function jobOfRunning(job: JobView): JobView {
-  const { waitsFor } = job
-  return { ...job, help: waitsFor?.reason === 'worker-silent' ? job.help : null }
+  const { reason } = job.waitsFor ?? {}
+  return { ...job, help: reason === 'worker-silent' || reason === 'slow-batch' ? job.help : null }
 }
 
 function jobOfRun(job: JobView, run: FoundRun): JobView {

@@ -1,3 +1,5 @@
+import { counted } from '../../support/counted.ts'
+import { causeOf } from '../../watch/cause.ts'
 import { isOpen } from '../../watch/phase.ts'
 import type { JobView, PipelineView, WaitReason, WaitView } from '../../watch/view.ts'
 
@@ -70,17 +72,30 @@ export function headlineOf(view: PipelineView | null, job: JobView | null): Head
         command: `rowmill publish rows.csv --pipeline ${pipeline} --brokers ${brokers}`,
       },
     }
-  return { job: job.id, ...sentenceOf(job) }
+  const { sentence, ...rest } = sentenceOf(job)
+  const alike = isOpen(job) && troubleOf(job) ? alikeOf(view, job).length : 0
+  const all = sentence.replace(`Job ${job.id} waits`, () => `Job ${job.id} and ${counted(alike, 'other job')} wait`)
+  return { job: job.id, ...rest, sentence: alike === 0 ? sentence : all }
 }
 
-/** What else needs a person, in one sentence each: other jobs that are in trouble, or that failed in the last hour. */
+/**
+ * What else needs a person, in one sentence each: other jobs that are in trouble, unless the headline has their trouble too, or that
+ * failed in the last hour.
+ */
 export function othersInTrouble({ jobs, at }: PipelineView, shown: string | null): { job: string; sentence: string }[] {
   const failedLately = (job: JobView) => job.phase === 'failed' && at - (job.movedAt ?? job.openedAt) < 3_600_000
-  const others = jobs.filter(job => job.id !== shown && (needsPerson(job) || failedLately(job)))
+  const told = jobs.find(({ id }) => id === shown)
+  const alike = new Set(told && isOpen(told) && troubleOf(told) ? alikeOf({ jobs }, told) : [])
+  const others = jobs.filter(job => job.id !== shown && !alike.has(job) && (needsPerson(job) || failedLately(job)))
   return others
     .slice(-3)
     .reverse()
     .map(job => ({ job: job.id, sentence: sentenceOf(job).sentence }))
+}
+
+/** The other open jobs that wait for the same thing. */
+function alikeOf({ jobs }: Pick<PipelineView, 'jobs'>, of: JobView): JobView[] {
+  return jobs.filter(job => job !== of && isOpen(job) && causeOf(job) === causeOf(of))
 }
 
 const troubleOf = ({ waitsFor }: JobView) => waitsFor && TROUBLES[waitsFor.reason]

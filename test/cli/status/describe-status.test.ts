@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeStatus } from '../../../src/cli/status/describe-status.ts'
-import type { PipelineView, WaitView } from '../../../src/watch/view.ts'
+import type { JobView, PipelineView, WaitView } from '../../../src/watch/view.ts'
 import { aJob, aPartition, aView, aWorker, HOSTILE, MADE_AT } from '../../helpers/made-view.ts'
 
 function textOf(view: PipelineView, { job = null as string | null, width = 80, all = false } = {}): string {
@@ -41,8 +41,8 @@ What it waits for: row 500 (partition 0) is in the classifier of worker
   partition 1  250 rows  oldest 31 s  5 rows/s  mill-4711-1
 
 1 worker: 1 busy
-  mill-4711-1: classifies 100 rows from row 500 for 3 s; 500 rows at 10 rows/s;
-    partitions 0, 1`,
+  mill-4711-1 (pid 4711): classifies 100 rows from row 500 for 3 s; 500 rows at
+    10 rows/s; partitions 0, 1`,
   )
 })
 
@@ -117,6 +117,17 @@ test('a failed job says why, the command that helps on a line of its own, and th
   )
 })
 
+test('a traceback is not wrapped: its carets stand below what they point at', () => {
+  const [code, carets] = [
+    `    ${'x'.repeat(30)}(df['A'] + df['B'] + df['C'], df['D'])`,
+    `${' '.repeat(34)}~~~~~~~~^^^^^`,
+  ]
+  const message = ['ValueError: no', 'Traceback', code, carets].join('\n')
+  const failure = { code: 'CLASSIFIER_FAILED', place: 'row 7', message }
+  const text = textOf(aView({ jobs: [aJob({ phase: 'failed', failure })] }), { job: 'orders', width: 40 })
+  assert.ok(text.includes(`\n  Traceback\n  ${code}\n  ${carets}\n`), text)
+})
+
 test('without one job to show there is a line for each: open ones first, then the latest ten', () => {
   const over = Array.from({ length: 12 }, (_, at) => aJob({ id: `old-${at}`, phase: 'complete', etaSeconds: null }))
   const jobs = [
@@ -143,6 +154,31 @@ test('without one job to show there is a line for each: open ones first, then th
   assert.equal(textOf(aView({ jobs: [], workers: [] })), 'pipeline rowmill at 127.0.0.1:9092: no open job, no worker')
 })
 
+test('several jobs in trouble are told about once for each cause, the stalled ones first, and all of them are named', () => {
+  const stuck = (id: string, parts: Partial<JobView>) =>
+    aJob({ id, help: { why: `help ${parts.waitsFor!.reason}`, command: null }, ...parts })
+  const noWorker = { ...WAIT, reason: 'no-worker', worker: null, text: 'row 5 waits for a worker' } as const
+  const silent = { ...WAIT, reason: 'publisher-silent', worker: null, text: 'row 7 is not published' } as const
+  const jobs = [
+    stuck('a', { waitsFor: silent }),
+    ...['b', 'c', 'd'].map(id => stuck(id, { waitsFor: noWorker, phase: id === 'c' ? 'stalled' : 'classifying' })),
+    ...['e', 'f', 'g'].map(id => stuck(id, { waitsFor: silent })),
+    aJob({ id: 'fine' }),
+  ]
+  const [, trouble] = /^.*\n([\s\S]*?)\n {2}a {2}/.exec(textOf(aView({ jobs }), { width: 120 }))!
+  assert.equal(
+    trouble,
+    `job c is stalled: rows wait, and nothing moved for 1 s: row 5 waits for a worker
+  job b, job d for the same reason
+To help: help no-worker.
+job a: row 7 is not published
+To help: help publisher-silent.
+job e: row 7 is not published
+To help: help publisher-silent.
+also in trouble: job f, job g`,
+  )
+})
+
 test('the partition that the output waits for and the worker that is silent come first, and --all shows the rest', () => {
   const partitions = Array.from({ length: 20 }, (_, partition) =>
     aPartition({ partition, lagSeconds: partition, blocks: partition === 3 }),
@@ -157,7 +193,7 @@ test('the partition that the output waits for and the worker that is silent come
   assert.match(text, /partition 3 .* the next row\n/)
   assert.match(
     text,
-    /12 more: --all shows them\n\n20 workers: 1 silent, 19 busy\n {2}mill-9-1 \(mill, pid 4711\): silent for 1 s/,
+    /12 more: --all shows them\n\n20 workers: 1 silent, 19 busy\n {2}mill-9-1 \(pid 4711\): silent for 1 s/,
   )
   assert.doesNotMatch(textOf(view, { all: true }), /--all/)
 })
@@ -169,10 +205,10 @@ test('a worker that does not report, a restarted one and one that is not named a
     aWorker({ name: 'odd', batch: { ...aWorker().batch!, job: 'other', row: null } }),
   ]
   const text = textOf(aView({ workers }), { width: 200 })
-  assert.match(text, /\n {2}x: in the consumer group, does not report what it does; partitions 0, 1/)
+  assert.match(text, /\n {2}x \(mill\): in the consumer group, does not report what it does; partitions 0, 1/)
   assert.match(
     text,
-    /\n {2}mill-1-1: idle: it has no rows; 500 rows at 10 rows\/s; 3 rejected; partitions 0, 1; restarted 2 times/,
+    /\n {2}mill-1-1 \(pid 1\): idle: it has no rows; 500 rows at 10 rows\/s; 3 rejected; partitions 0, 1; restarted 2 times/,
   )
   assert.match(text, /\n {2}odd \(mill, pid 4711\): classifies 100 rows of job other for 3 s/)
 })

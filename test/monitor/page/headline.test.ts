@@ -109,3 +109,20 @@ test('the job in trouble comes first, then an open one, then the latest; the oth
     ['Job stuck waits for a worker: none is running.'],
   )
 })
+
+test('several jobs that wait for the same thing are one sentence, and not named again below it', () => {
+  const stuck = ['a', 'b', 'c'].map(id => aJob({ id, waitsFor: waits('no-worker') }))
+  const other = aJob({ id: 'd', waitsFor: waits('publisher-silent') })
+  const view = aView({ jobs: [...stuck, other] })
+  const { sentence } = headlineOf(view, stuck[0]!)
+  assert.equal(sentence, 'Job a and 2 other jobs wait for a worker: none is running.')
+  assert.deepEqual(
+    othersInTrouble(view, 'a').map(({ job }) => job),
+    ['d'],
+  )
+  assert.equal(headlineOf(view, other).sentence, 'Job d waits for rows: its publisher stopped before it was done.')
+  assert.deepEqual(
+    othersInTrouble(view, 'd').map(({ job }) => job),
+    ['c', 'b', 'a'],
+  )
+})
