@@ -2,7 +2,7 @@ import { misplacement, placeOf } from '../core/sequence.ts'
 import { RowmillError } from '../errors.ts'
 import type { Message } from '../kafka/index.ts'
 import { readNow } from '../kafka/read-now.ts'
-import type { Job } from '../model.ts'
+import type { Job, RowsHead } from '../model.ts'
 import type { PipelineContext } from '../pipeline/context.ts'
 import { decodeHead } from '../wire/rows-head.ts'
 
@@ -28,16 +28,26 @@ export async function findPublished(context: PipelineContext, job: Job): Promise
   return published
 }
 
-function take(published: Published, { value }: Message, { partition, job }: { partition: number; job: Job }): void {
-  let record: ReturnType<typeof decodeHead>
+function take(published: Published, message: Message, { partition, job }: { partition: number; job: Job }): void {
+  const record = publishedRecord(message)
+  if (record?.value.job !== job.id) return
+  if (record.kind === 'end') published.ended = true
+  else published.rows = Math.max(published.rows, rowsUpTo(record.value, { partition, job }))
+}
+
+/** What a publisher sent with this message. Null: an unreadable message, or one of another kind, is not from a publisher. */
+export function publishedRecord({ value }: Message) {
   try {
-    record = decodeHead(value)
+    const record = decodeHead(value)
+    return record.kind === 'rows' || record.kind === 'end' ? record : null
   } catch (error) {
-    if (error instanceof RowmillError) return // an unreadable message is not from this publisher
+    if (error instanceof RowmillError) return null
     throw error
   }
-  if ((record.kind !== 'rows' && record.kind !== 'end') || record.value.job !== job.id) return
-  if (record.kind === 'end') published.ended = true
-  else if (record.value.seq !== null && !misplacement(record.value.seq, record.value.count, { partition, layout: job }))
-    published.rows = Math.max(published.rows, placeOf(record.value.seq, job).position + record.value.count)
+}
+
+/** The position after these rows of a job, or 0 if they have none in this partition. */
+export function rowsUpTo({ seq, count }: RowsHead, { partition, job }: { partition: number; job: Job }): number {
+  if (seq === null || misplacement(seq, count, { partition, layout: job })) return 0
+  return placeOf(seq, job).position + count
 }

@@ -37,6 +37,16 @@ export interface JobFacts {
   readonly isCommitted: boolean
   /** Null: it has its first attempt, or nobody asked the group of its later one. */
   readonly laterAttempt: LaterAttempt | null
+  /** Null: nobody looked, because its publisher tells, or all of it is published. */
+  readonly inLog: RowsInLog | null
+}
+
+/** How many rows of a job are in the topic of its rows, as its last messages there say. */
+export interface RowsInLog {
+  /** By partition: so many, or more if rows of other jobs hide later messages. Null: no message of the job was found. */
+  readonly rows: readonly (number | null)[]
+  /** Of the whole job, by an end of input. Null: none was found. */
+  readonly total: number | null
 }
 
 /** A later attempt has a group of its own, which reads the rows again. */

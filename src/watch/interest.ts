@@ -3,6 +3,7 @@ import { isRemoved } from '../core/removed-job.ts'
 import type { Job } from '../model.ts'
 import type { OpenedJob } from '../pipeline/job-log.ts'
 import type { JobFacts } from './facts.ts'
+import type { HeardProcess } from './report-board.ts'
 
 /** The most jobs that a view has: the open ones first, then the latest. */
 const MOST_JOBS = 100
@@ -64,6 +65,12 @@ export function askedAttempts(jobs: readonly JobFacts[]): Job[] {
     .map(({ job }) => job)
     .sort((a, b) => a.at - b.at)
     .slice(-MOST_ATTEMPTS)
+}
+
+/** The jobs with sequence that are not published to their end, as far as it is known, and whose publisher says nothing now. */
+export function unreported(jobs: readonly Job[], heard: readonly HeardProcess[]): Job[] {
+  const reported = heard.filter(({ state }) => state === 'running').map(({ report }) => report.publishing?.job)
+  return jobs.filter(job => job.sequenced && job.state !== 'ended' && !reported.includes(job.id))
 }
 
 /** Whether the results of a job must be read to say how far it is. */

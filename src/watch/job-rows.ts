@@ -37,12 +37,12 @@ export function processesOf(id: string, heard: readonly HeardProcess[]): JobProc
 /** `counts`: null if the results are not read. */
 export function rowsOf(
   facts: PipelineFacts,
-  { job, isCommitted }: JobFacts,
+  { job, isCommitted, inLog }: JobFacts,
   { counts, publisher, collector }: JobProcesses & { readonly counts: JobCounts | null },
 ): RowsOfJob {
   const published = publisher?.report.publishing ?? null
   const collected = collector?.report.collecting ?? null
-  const total = job.total ?? published?.total ?? null
+  const total = job.total ?? published?.total ?? inLog?.total ?? null
   const classified = counts?.classified ?? (isCommitted ? total : null)
   const partitions = Array.from({ length: partitionsOf(facts, job, counts) }, (_, partition) => {
     const counted = counts?.partitions[partition]
@@ -50,11 +50,12 @@ export function rowsOf(
     const totalHere = job.sequenced && total !== null ? rowsInPartition(partition, total, job) : null
     return { total: totalHere, classified: here ?? (isCommitted ? totalHere : null), again: counted?.again ?? 0 }
   })
-  const known = job.state === 'ended' ? total : (published?.published ?? null)
-  const publishedIn = publishedByPartition(facts, job, { known, count: partitions.length })
+  const known = job.state === 'ended' ? total : inLog === null ? (published?.published ?? null) : null
+  const publishedIn = inLog?.rows ?? publishedByPartition(facts, job, { known, count: partitions.length })
   const inPartitions = partitions.map((rows, partition) => {
     const here = publishedIn[partition] ?? null
-    return { ...rows, published: here === null ? null : Math.max(here, rows.classified ?? 0) }
+    const isKnown = here !== null || inLog !== null
+    return { ...rows, published: isKnown ? Math.max(here ?? 0, rows.classified ?? 0) : null }
   })
   const sum = inPartitions.every(rows => rows.published !== null)
     ? inPartitions.reduce((all, rows) => all + rows.published!, 0)
@@ -77,26 +78,22 @@ function partitionsOf({ partitions }: PipelineFacts, job: JobFacts['job'], count
 }
 
 /**
- * How many rows of the job are in each partition. Where nobody says how many there are, the offsets of its topic do, if no
- * other open job has rows there: each message has one row, or one block.
+ * How many rows of the job are in each partition, if somebody says how many there are. Rows without sequence are one in a message:
+ * the offsets of their topic tell, if no other open job has rows there.
  */
 function publishedByPartition(
   { partitions, jobs }: PipelineFacts,
   job: JobFacts['job'],
   { known, count }: { readonly known: number | null; readonly count: number },
 ): (number | null)[] {
-  const { id, topic, sequenced, blockRows, total, rowsFrom } = job
-  if (sequenced && known !== null)
-    return Array.from({ length: job.partitions }, (_, partition) => rowsInPartition(partition, known, job))
+  const { id, topic, sequenced, rowsFrom } = job
+  if (sequenced && known === null) return []
+  if (sequenced)
+    return Array.from({ length: job.partitions }, (_, partition) => rowsInPartition(partition, known!, job))
   const isAlone = !jobs.some(other => other.job.id !== id && other.job.topic === topic && other.job.state === 'open')
   if (!isAlone || job.state !== 'open') return []
   return Array.from({ length: count }, (_, partition) => {
     const from = rowsFrom[partition] ?? 0
-    const messages = (partitions.get(keyOf({ topic, partition }))?.end ?? from) - from
-    if (!sequenced) return messages
-    return Math.min(
-      messages * blockRows,
-      total === null ? Number.POSITIVE_INFINITY : rowsInPartition(partition, total, job),
-    )
+    return (partitions.get(keyOf({ topic, partition }))?.end ?? from) - from
   })
 }

@@ -7,6 +7,9 @@ export interface CommittedPartition extends PartitionOffset {
   readonly committed: number
 }
 
+/** A message that waits longer may be behind an open transaction. */
+const HELD_UP_MS = 3000
+
 /** What is known of partitions that rows travel in, as one group of workers has them. */
 export class PartitionBook {
   readonly #facts = new Map<string, PartitionFacts>()
@@ -47,6 +50,14 @@ export class PartitionBook {
       const openTransaction = committed < end ? (before?.openTransaction ?? null) : null
       this.#facts.set(key, { end, committed, oldestAt, grewAt, openTransaction })
     }
+  }
+
+  /** Those of these partitions where rows may have waited for long. */
+  stuck<T extends CommittedPartition>(rows: readonly T[], now: number): T[] {
+    return rows.filter(({ topic, partition, offset, committed }) => {
+      const { oldestAt = null } = this.at(topic, partition) ?? {}
+      return committed < offset && (oldestAt === null || now - oldestAt > HELD_UP_MS)
+    })
   }
 
   /** Notes all open transactions, each with the offset at which it begins. */

@@ -10,15 +10,16 @@ import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
 import { AttemptBook } from './attempt-book.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
-import { askedAttempts, beginnings, isCommitted, isCovered, needsResults, shownJobs } from './interest.ts'
+import { askedAttempts, beginnings, isCommitted, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
 import { PartitionBook } from './partition-book.ts'
+import { PublishedBook } from './published-book.ts'
 import { ReportBoard } from './report-board.ts'
 import { TallyBook } from './tally-book.ts'
 import { Timeline } from './timeline.ts'
 import type { PipelineView, ViewSource } from './view.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
-/** A message that waits longer may be behind an open transaction. It is looked for so often at most. */
+/** An open transaction is looked for so often at most. */
 const HELD_UP_MS = 3000
 /** After so long without an answer, views say that no broker answers. */
 const LATE_MS = 3000
@@ -58,6 +59,7 @@ export class PipelineWatch implements ViewSource {
   readonly #timeline = new Timeline()
   readonly #partitions = new PartitionBook()
   readonly #attempts = new AttemptBook()
+  readonly #published = new PublishedBook()
   /** For each partition of `results`, where reading began. */
   #from: readonly number[] = []
   /** How far the results were read when the last look was over. */
@@ -198,10 +200,14 @@ export class PipelineWatch implements ViewSource {
       needsResults(each, { committed: isDone.get(each.job.id)! && !this.#isTallied(each.job), only: this.#job }),
     )
     await this.#readResults(session, offsets, { all, shown, needed })
+    await this.#published.look(unreported(jobsOf(shown), this.#board.heard(this.#now)), {
+      ...{ all: jobsOf(all), ends: offsets.rows },
+      fetch: at => session.fetchRows(at),
+    })
     this.#jobs = shown.map(({ job, openedAt }) => ({
       ...{ job, openedAt, isCommitted: isDone.get(job.id)!, tally: this.#book.tallyOf(job.id) },
       attempts: session.jobs.attemptsOf(job.id).map(({ attempt }) => attempt),
-      laterAttempt: null,
+      ...{ laterAttempt: null, inLog: this.#published.of(job) },
     }))
     await this.#noteAttempts(session, offsets)
   }
@@ -233,11 +239,7 @@ export class PipelineWatch implements ViewSource {
 
   /** Where rows have waited for long, looks whether an open transaction holds them up. */
   async #noteTransactions(session: WatchSession, rows: PipelineOffsets['rows']): Promise<void> {
-    const isStuck = ({ topic, partition, offset, committed }: PipelineOffsets['rows'][number]) => {
-      const { oldestAt = null } = this.#partitions.at(topic, partition) ?? {}
-      return committed < offset && (oldestAt === null || this.#now - oldestAt > HELD_UP_MS)
-    }
-    const stuck = rows.filter(isStuck)
+    const stuck = this.#partitions.stuck(rows, this.#now)
     if (stuck.length === 0 || this.#time.now() - this.#transactionsAt < HELD_UP_MS) return
     this.#transactionsAt = this.#time.now()
     this.#partitions.noteTransactions(await session.openTransactions(stuck))

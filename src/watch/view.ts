@@ -75,6 +75,11 @@ export interface HelpView {
 /** Null: not known. */
 export interface JobRows {
   readonly total: number | null
+  /**
+   * Rows in the topic of the job. Its publisher reports those that are acknowledged. Where none reports, the last messages of each
+   * partition tell: exactly, unless rows of other jobs hide later ones, and then it is a lower bound. Of a job without sequence
+   * it is the number of messages since the job was opened, if no other open job uses the topic.
+   */
   readonly published: number | null
   /** Rejects included. */
   readonly classified: number | null

@@ -1,4 +1,4 @@
-import type { DescribedGroup, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
+import type { DescribedGroup, Fetched, GroupOffsets, Message, PartitionOffset, Reader } from '../kafka/index.ts'
 import { keyOf } from '../kafka/topic-partition.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
@@ -11,6 +11,10 @@ import { TopicFollower } from './topic-follower.ts'
 
 /** How often it asks whether topics got more partitions. */
 const METADATA_MS = 30_000
+
+/** Batches of most producers have 1 MB at most. */
+const BATCH_BYTES = 1024 * 1024
+const LAST_ROWS = { maxWaitMs: 0, maxPartitionBytes: BATCH_BYTES, maxBytes: 4 * BATCH_BYTES, keepBytes: BATCH_BYTES }
 
 /** Who gets what is read. */
 export interface SessionTakers {
@@ -130,6 +134,14 @@ export class WatchSession {
   /** What the groups of these later attempts say now, by job. */
   attempts(jobs: readonly Job[]): Promise<Map<string, AttemptOffsets>> {
     return this.#attempts.ask(jobs)
+  }
+
+  /** What one small fetch at each broker brings of rows from these offsets on. A partition whose broker is not known is left out. */
+  async fetchRows(offsets: readonly PartitionOffset[]): Promise<Fetched[]> {
+    const fetched: Fetched[] = []
+    for (const [node, here] of await this.#log.leaders(offsets, false))
+      fetched.push(...(await this.#log.fetch(node, here, LAST_ROWS)))
+    return fetched
   }
 
   /** When the message at each of these offsets was appended, in ms since 1970. Null: it cannot be read. */

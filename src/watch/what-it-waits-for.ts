@@ -67,7 +67,8 @@ function isPublished({ partitions }: PipelineFacts, { of, rows }: UnfinishedJob,
   if (of.job.state === 'ended') return true
   const here = partitions.get(keyOf({ topic: of.job.topic, partition }))
   if (here !== undefined && here.committed >= here.end) return false // a publisher that died may have sent later rows to others
-  if (row !== null && rows.published !== null) return row < rows.published
+  const published = rows.partitions[partition]?.published ?? null
+  if (row !== null && published !== null) return placeOf(row, of.job).position < published
   return here !== undefined
 }
 
