@@ -1,11 +1,9 @@
-import type { Link, Span } from '@opentelemetry/api'
+import type { Span } from '@opentelemetry/api'
 import type { Batch } from '../core/batcher.ts'
 import type { Job, Rejected } from '../model.ts'
+import { linksTo } from './links.ts'
 import { headersOf, type Spans, type TraceHeaders } from './spans.ts'
-import { parseTraceparent } from './traceparent.ts'
 
-/** A batch links to at most so many spans: the limit of OpenTelemetry's specification. */
-const MOST_LINKS = 128
 /** So many rejected rows of a batch have an event. */
 const MOST_EVENTS = 8
 
@@ -37,7 +35,7 @@ export class BatchSpan {
     this.#span = spans.start('classify', {
       kind: spans.api.SpanKind.CONSUMER,
       type: 'process',
-      links: linksOf(batch),
+      links: linksTo(parts.map(({ message }) => message.traceparent)),
       attributes: {
         'messaging.destination.name': topic,
         'messaging.destination.partition.id': String(partition),
@@ -124,14 +122,4 @@ export class BatchSpan {
     this.#endedAt = Date.now()
     this.#span.end()
   }
-}
-
-/** The spans that the messages name, each once: all messages of a publisher name the same. */
-function linksOf({ parts }: Batch): Link[] {
-  const links: Link[] = []
-  for (const text of new Set(parts.map(({ message }) => message.traceparent))) {
-    const context = text === undefined ? null : parseTraceparent(text)
-    if (context && links.length < MOST_LINKS) links.push({ context })
-  }
-  return links
 }

@@ -5,6 +5,7 @@ import { realTime, type Time } from '../support/clock.ts'
 import { BatchSpan, type TracedBatch } from './batch-span.ts'
 import { JobSpan, type TracedJob } from './job-span.ts'
 import type { OpenTelemetry } from './load-packages.ts'
+import { RejectSpan, type TracedReject } from './reject-span.ts'
 import { Spans, type TracedPipeline } from './spans.ts'
 import { parseTraceparent } from './traceparent.ts'
 
@@ -61,6 +62,11 @@ export class PipelineTracing {
   /** Begins the span of a batch that was cut just now. */
   batch(batch: Batch, job: Job, at: TracedBatch): BatchSpan {
     return new BatchSpan(this.#spans, batch, job, at)
+  }
+
+  /** Begins the span of a message that is rejected now. */
+  reject(rejected: TracedReject): RejectSpan {
+    return new RejectSpan(this.#spans, rejected)
   }
 
   /** Does something with a job in a span, which ends with it. `inside` makes spans below that one. */

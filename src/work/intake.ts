@@ -14,7 +14,7 @@ import { admit, type MessageContent, readContent, type Verdict } from './admissi
 import type { AssignedPartition } from './assigned-partition.ts'
 import type { Membership } from './membership.ts'
 import { survivesReading } from './read-apart.ts'
-import { RejectCopies } from './reject-copies.ts'
+import { RejectCopies, type TraceReject } from './reject-copies.ts'
 import type { RejectTopic } from './reject-topic.ts'
 import { type Deferred, UnknownJobs } from './unknown-jobs.ts'
 
@@ -35,6 +35,8 @@ export interface IntakeOptions {
   readonly say: Say
   /** Default: real time. */
   readonly time?: Time
+  /** Null: tracing is off. */
+  readonly traceReject: TraceReject | null
   /** Whether the worker gave up on this attempt of the job. */
   gaveUp(job: Job): boolean
   /** Fails the job for everyone, since this message contradicts earlier ones. Resolves when that is acknowledged. */
@@ -58,11 +60,11 @@ export class Intake {
   #pause: Promise<void> | null = null
 
   constructor(options: IntakeOptions) {
-    const { jobs, rejects, say, time = realTime, arrived, failed } = options
+    const { jobs, rejects, say, time = realTime, traceReject, arrived, failed } = options
     this.#options = options
     this.#time = time
     this.#lines = new FewLines(say, { time, hint: `; copies are in ${rejects.topic}` })
-    this.#copies = new RejectCopies({ rejects, lines: this.#lines, failed })
+    this.#copies = new RejectCopies({ rejects, lines: this.#lines, trace: traceReject, failed })
     this.#unknown = new UnknownJobs({
       jobs,
       time,

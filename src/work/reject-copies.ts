@@ -1,5 +1,6 @@
-import type { Message } from '../kafka/index.ts'
+import { type Message, TRACEPARENT } from '../kafka/index.ts'
 import type { FewLines } from '../support/few-lines.ts'
+import type { RejectSpan, TracedReject } from '../tracing/reject-span.ts'
 import type { AssignedPartition } from './assigned-partition.ts'
 import { type RejectTopic, shortLine } from './reject-topic.ts'
 
@@ -7,9 +8,13 @@ import { type RejectTopic, shortLine } from './reject-topic.ts'
 const MOST_COPIES = 10_000
 const MOST_BYTES = 4 * 1024 * 1024
 
+export type TraceReject = (rejected: Omit<TracedReject, 'worker'>) => RejectSpan
+
 export interface RejectCopiesOptions {
   readonly rejects: RejectTopic
   readonly lines: FewLines
+  /** Begins the span of a message that is rejected. Null: tracing is off. */
+  readonly trace: TraceReject | null
   /** Called with the error of a copy that cannot be written. */
   failed(fault: unknown): void
 }
@@ -43,11 +48,22 @@ export class RejectCopies {
     const { offset } = message
     held.batcher.defer(offset)
     held.batcher.pass(offset)
-    const { bytes, acked } = this.#options.rejects.message(held.queue, message, fault)
+    const { topic, partition } = held.queue
+    const traceparent = message.headers?.[TRACEPARENT]
+    const span = this.#options.trace?.({
+      topic,
+      partition,
+      offset: message.unreadable?.first ?? offset,
+      traceparent,
+      ...fault,
+    })
+    const headers = span?.headers ?? null
+    const { bytes, acked } = this.#options.rejects.message(held.queue, message, { ...fault, headers })
     const isNews = !message.unreadable // or the feed has logged it
     this.#copies++
     this.#bytes += bytes
     const done = () => {
+      span?.end()
       this.#copies--
       this.#bytes -= bytes
       this.#acknowledged?.resolve()

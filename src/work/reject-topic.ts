@@ -1,4 +1,5 @@
 import type { Batch } from '../core/batcher.ts'
+import type { MessageHeaders } from '../kafka/headers.ts'
 import type { Message } from '../kafka/index.ts'
 import type { PartitionSender } from '../kafka/partition-sender.ts'
 import type { Rejected } from '../model.ts'
@@ -33,29 +34,29 @@ export class RejectTopic {
   message(
     { topic, partition }: { topic: string; partition: number },
     { offset, value: given, unreadable }: Message,
-    { reason, why }: { reason: string; why: string },
+    { reason, why, headers = null }: { reason: string; why: string; headers?: MessageHeaders | null },
   ): { bytes: number; acked: Promise<void> } {
     const none = { job: null, epoch: null, attempt: null, seq: null, line: null, values: null }
     const raw = given?.subarray(0, REJECTED_BYTES) ?? null
     const at = { topic, partition, offset: unreadable?.first ?? offset, index: 0 }
     const value = encodeReject({ ...none, ...at, reason, detail: shortLine(why), raw, by: this.#by })
     this.#activity.rejected(reason)
-    return { bytes: value.length, acked: this.#send('', value) }
+    return { bytes: value.length, acked: this.#send('', value, headers) }
   }
 
   /** Writes a copy of a row that its result marks as rejected. Resolves when it is acknowledged. */
   async row(
     { seq, line, reason, detail, values }: Rejected,
     { job, epoch, offset }: Batch,
-    at: { topic: string; partition: number; attempt: number },
+    { headers, ...at }: { topic: string; partition: number; attempt: number; headers: MessageHeaders | null },
   ): Promise<void> {
     const row = { job, epoch, seq, line, reason, detail, values, raw: null, by: this.#by }
     this.#activity.rejected(reason)
-    await this.#send(job, encodeReject({ ...row, ...at, offset, index: 0 }))
+    await this.#send(job, encodeReject({ ...row, ...at, offset, index: 0 }), headers)
   }
 
-  #send(key: string, value: Buffer): Promise<void> {
-    return this.#sender.send({ topic: this.topic, partition: 0 }, { key, value })
+  #send(key: string, value: Buffer, headers: MessageHeaders | null): Promise<void> {
+    return this.#sender.send({ topic: this.topic, partition: 0 }, { key, value, headers })
   }
 }
 

@@ -79,7 +79,7 @@ export class Worker {
     options: WorkerOptions,
     parts: { jobs: JobLog; first: Membership; producer: Producer },
   ) {
-    const { pipeline, say } = connection
+    const { pipeline, say, tracing } = connection
     const { name, classifier, batchRows, time, bulk = false, lending = null, activity = new Activity() } = options
     this.#connection = connection
     this.#options = options
@@ -97,6 +97,7 @@ export class Worker {
       batchRows,
       say,
       ...(time ? { time } : {}),
+      traceReject: tracing ? rejected => tracing.reject({ ...rejected, worker: name }) : null,
       gaveUp: job => this.#failed.has(attemptOf(job)),
       failJob: (held, { offset }, { job, why }) => {
         const { topic, partition } = held.queue
@@ -322,7 +323,7 @@ export class Worker {
       const headers = span?.headers ?? null
       const acked = Promise.all(results.map(value => this.#sender.send(to, { key: item.job, value, headers })))
       await (span ? span.sending(acked, { ...to, messages: results.length }) : acked)
-      await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt })))
+      await Promise.all(rejected.map(row => this.#rejects.row(row, item, { topic, partition, attempt, headers })))
       results.forEach(freeBytes)
     }
     crashPoint('result-acked')

@@ -28,6 +28,17 @@ async function traced(t: TestContext) {
   return { pipeline, receiver, folder, env, command, topics: topicsOf(pipeline) }
 }
 
+/** Where the messages in partition 0 of a topic continue a trace. */
+async function tracesIn(topic: string): Promise<(string | undefined)[]> {
+  const traces: (string | undefined)[] = []
+  const kafka = await testKafka({ headers: ['traceparent'] })
+  const reading = { kafka, say: () => {}, signal: new AbortController().signal }
+  await readNow(reading, [{ topic, partition: 0, offset: 0 }], (_, { headers }) =>
+    traces.push(headers?.['traceparent']),
+  )
+  return traces
+}
+
 test('each command has a span of the job, and each batch one with a link to the publisher', async t => {
   const { pipeline, receiver, folder, command, topics } = await traced(t)
   const [input, output] = [join(folder, 'in.csv'), join(folder, 'out.csv')]
@@ -75,7 +86,7 @@ const headersOf = (i: number) => ({ traceparent: `00-${i.toString(16).padStart(3
 test('a batch links to each producer that puts its trace into a header, to 128 at most, and a result names its batch', async t => {
   const { receiver, command, topics, env } = await traced(t)
   await command(['jobs', 'open', '--job', 'live', '--columns', 'A'])
-  const kafka = await testKafka({ headers: ['traceparent'] })
+  const kafka = await testKafka()
   const producer = await kafka.producer()
   t.after(() => producer.close())
   const messages = Array.from({ length: MESSAGES }, (_, i) => ({
@@ -106,17 +117,44 @@ test('a batch links to each producer that puts its trace into a header, to 128 a
   const long = batches.filter(({ attributes }) => Number(attributes['messaging.batch.message_count']) > 128)
   assert.ok(long.length > 0)
   for (const { links } of long) assert.equal(links.length, 128)
-  const named: string[] = []
-  const reading = { kafka, say: () => {}, signal: new AbortController().signal }
-  await readNow(reading, [{ topic: topics.results, partition: 0, offset: 0 }], (_, { headers }) =>
-    named.push(headers!['traceparent']!),
-  )
+  const named = await tracesIn(topics.results)
   const spans = batches.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`)
   assert.deepEqual(new Set(named), new Set(spans))
 })
 
+test('a message that nobody can classify has a span with a link to its producer, and its copy continues that', async t => {
+  const { pipeline, receiver, command, topics, env } = await traced(t)
+  await command(['topics', 'apply', '--partitions', '1'])
+  const kafka = await testKafka()
+  const producer = await kafka.producer()
+  t.after(() => producer.close())
+  const given = ['no row', JSON.stringify({ job: 'nobody', values: ['1'] })]
+  const messages = given.map((value, i) => ({ key: '', value: Buffer.from(value), headers: headersOf(i + 1) }))
+  await producer.send({ topic: topics.rows, partition: 0 }, messages)
+  const { child } = startRowmill(['work', '--classifier', CLASSIFIERS, '--workers', '1'], { cwd: TRACING_PROJECT, env })
+  t.after(() => child.kill('SIGKILL'))
+  await receiver.until(() => receiver.named('reject').length === 2)
+
+  const spans = receiver.named('reject')
+  const said = spans.map(({ name, kind, attributes, links, status, events }) => ({
+    ...{ name, kind, offset: attributes['messaging.kafka.offset'], topic: attributes['messaging.destination.name'] },
+    ...{ producer: links.map(({ traceId }) => traceId), code: status.code, reason: status.message!.split(' ')[0] },
+    events: events.map(({ attributes }) => attributes['exception.type']),
+  }))
+  const shared = { name: `reject ${pipeline}`, kind: 5, topic: topics.rows, code: 2 }
+  const traceOf = (i: number) => headersOf(i).traceparent.slice(3, 35)
+  assert.deepEqual(said, [
+    { ...shared, offset: 0, producer: [traceOf(1)], reason: 'MALFORMED:', events: ['MALFORMED'] },
+    { ...shared, offset: 1, producer: [traceOf(2)], reason: 'UNKNOWN_JOB:', events: ['UNKNOWN_JOB'] },
+  ])
+  assert.deepEqual(
+    await tracesIn(topics.rejects),
+    spans.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`),
+  )
+})
+
 test('a batch whose rows are rejected one by one has one span, which says so', async t => {
-  const { receiver, folder, command } = await traced(t)
+  const { receiver, folder, command, topics } = await traced(t)
   const input = join(folder, 'in.csv')
   writeFileSync(input, rowsOf(40).replace('7,x', '7,bad').replace('9,x', '9,bad'))
   await command(['publish', input, '--job', 'j', '--batch-rows', '20', '--max-rejects', '5', '--partitions', '1'])
@@ -126,7 +164,7 @@ test('a batch whose rows are rejected one by one has one span, which says so', a
   const rows = batches.reduce((sum, { attributes }) => sum + Number(attributes['rowmill.rows']), 0)
   assert.equal(rows, 40, 'each row is in one span')
   const failed = batches.filter(({ status }) => status.code === 2)
-  const [{ status, events, attributes }] = failed as [ReceivedSpan]
+  const [{ status, events, attributes, traceId, spanId }] = failed as [ReceivedSpan]
   assert.deepEqual([failed.length, attributes['rowmill.rejected']], [1, 2])
   assert.match(status.message!, /^2 of \d+ rows were rejected: CLASSIFIER_FAILED$/)
   assert.deepEqual(
@@ -137,6 +175,8 @@ test('a batch whose rows are rejected one by one has one span, which says so', a
     ],
   )
   assert.match(String(events[0]!.attributes['exception.message']), /RangeError: cannot classify bad/)
+  const trace = `00-${traceId}-${spanId}-01`
+  assert.deepEqual(await tracesIn(topics.rejects), [trace, trace], 'the copies continue it')
 })
 
 /** The number of its first row, and how many it has. */

@@ -23,7 +23,7 @@ function rejectCopies(bytes: number) {
   }
   const lines = new FewLines(text => said.push(text))
   const failed = (fault: unknown) => void faults.push(fault)
-  const copies = new RejectCopies({ rejects: rejects as unknown as RejectTopic, lines, failed })
+  const copies = new RejectCopies({ rejects: rejects as unknown as RejectTopic, lines, trace: null, failed })
   const queue = new PartitionQueue({ topic: 'rows', partition: 0, offset: 0 })
   const held = new AssignedPartition(queue, { attempt: 0, bulk: false, metadata: null, now: 0 })
   const send = (offset: number) => copies.send(held, { offset, key: null, value: null, timestamp: 0 }, FAULT)
