@@ -5,7 +5,7 @@ import { collectGarbage } from '../support/collect-garbage.ts'
 import { shareBytes } from '../support/free-bytes.ts'
 import { hangUp } from './connection.ts'
 import { answered, noPartition } from './errors.ts'
-import { type FetchLimits, fetchRaw } from './fetch.ts'
+import { type FetchedPartition, type FetchLimits, fetchRaw } from './fetch.ts'
 import type { Patience } from './limits.ts'
 import type { Message } from './message.ts'
 import { clusterOffsets } from './offsets.ts'
@@ -148,16 +148,23 @@ export class Reader {
 
   /** The codecs of the batches at these offsets, by number, as far as one small answer holds them. */
   async codecs(node: string, offsets: readonly PartitionOffset[]): Promise<Set<number>> {
-    const heads = await this.#headsOfBatches(node, offsets)
-    return new Set(heads.map(codecOf).filter(codec => codec !== null))
+    const found = [...(await this.#smallFetch(node, offsets)).values()]
+    return new Set(found.map(({ records }) => codecOf(records)).filter(codec => codec !== null))
   }
 
   /**
-   * When the broker appended the batch at each of these offsets, in ms since 1970 by its clock. Null where nothing can be
-   * read, or one small answer did not hold it.
+   * When the broker appended the batch at each of these offsets, in ms since 1970 by its clock. Null: nothing can be read there
+   * now. Undefined: one small answer did not hold it, or the broker told an error. An answer holds at least one batch, that of the
+   * first partition that has one.
    */
-  async timestamps(node: string, offsets: readonly PartitionOffset[]): Promise<(number | null)[]> {
-    return (await this.#headsOfBatches(node, offsets)).map(timestampOf)
+  async timestamps(node: string, offsets: readonly PartitionOffset[]): Promise<(number | null | undefined)[]> {
+    const found = await this.#smallFetch(node, offsets)
+    return offsets.map(at => {
+      const here = found.get(keyOf(at))
+      const isThere = here && here.error === null
+      if (!isThere || (here.records.length === 0 && at.offset < here.stableEnd)) return undefined
+      return timestampOf(here.records)
+    })
   }
 
   /** The first offset that each partition still holds, or the offset after its last message. */
@@ -186,8 +193,8 @@ export class Reader {
     return this.partitions(topic)
   }
 
-  /** The first bytes at each of these offsets, in their order. */
-  async #headsOfBatches(node: string, offsets: readonly PartitionOffset[]): Promise<Buffer[]> {
+  /** Little more than the first batch of one of these partitions, and what is small of the others. */
+  async #smallFetch(node: string, offsets: readonly PartitionOffset[]): Promise<Map<string, FetchedPartition>> {
     const broker = await this.#cluster.findBroker({ nodeId: node })
     const limits = {
       maxWaitMs: 0,
@@ -195,8 +202,7 @@ export class Reader {
       maxBytes: HEAD_OF_BATCH_BYTES * offsets.length,
     }
     const { partitions } = await fetchRaw(broker, offsets, limits)
-    const found = new Map(partitions.map(({ records, ...at }) => [keyOf(at), records]))
-    return offsets.map(at => found.get(keyOf(at)) ?? Buffer.alloc(0))
+    return new Map(partitions.map(found => [keyOf(found), found]))
   }
 
   /** For callers that do not ask again themselves. */

@@ -3,7 +3,7 @@ import type { PartitionOffset } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { AttemptOffsets } from './attempt-groups.ts'
 import type { JobFacts } from './facts.ts'
-import { type CommittedPartition, PartitionBook } from './partition-book.ts'
+import { type CommittedPartition, PartitionBook, type TimestampsAt } from './partition-book.ts'
 
 /** What was read of later attempts at one moment. */
 export interface AttemptsRead {
@@ -14,7 +14,7 @@ export interface AttemptsRead {
   /** What the group of first attempts has of the same partitions. */
   readonly first: PartitionBook
   readonly now: number
-  timestampsAt(offsets: readonly PartitionOffset[]): Promise<readonly (number | null)[]>
+  readonly timestampsAt: TimestampsAt
 }
 
 /** What is known of the later attempts whose groups are asked. It forgets the others. */

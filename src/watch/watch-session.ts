@@ -144,15 +144,17 @@ export class WatchSession {
     return fetched
   }
 
-  /** When the message at each of these offsets was appended, in ms since 1970. Null: it cannot be read. */
-  async timestamps(offsets: readonly PartitionOffset[]): Promise<(number | null)[]> {
-    if (offsets.length === 0) return []
-    const found = new Map<string, number | null>()
+  /**
+   * When the message at each of these offsets was appended, in ms since 1970. Null: nothing can be read there. Undefined: one
+   * small fetch at each broker did not tell. It serves the first offsets first.
+   */
+  async timestamps(offsets: readonly PartitionOffset[]): Promise<(number | null | undefined)[]> {
+    const found = new Map<string, number | null | undefined>()
     for (const [node, here] of await this.#log.leaders(offsets, false)) {
       const timestamps = await this.#log.timestamps(node, here)
       for (const [i, at] of here.entries()) found.set(keyOf(at), timestamps[i]!)
     }
-    return offsets.map(at => found.get(keyOf(at)) ?? null)
+    return offsets.map(at => found.get(keyOf(at)))
   }
 
   /**

@@ -14,7 +14,7 @@ const LAYOUT = { partitions: 4, blockRows: 10 }
 const ROWS = 400
 
 for (const how of ['plain', 'compressed', 'transactional'] as const)
-  test(`rows of a foreign client are counted exactly in every partition, in one look: ${how}`, async t => {
+  test(`rows of a foreign client are counted exactly in every partition, each with its lag, in one look: ${how}`, async t => {
     const { pipeline, sender } = await writablePipeline(t, LAYOUT.partitions)
     const { rows: topic } = topicsOf(pipeline)
     const job = newJob({
@@ -47,4 +47,5 @@ for (const how of ['plain', 'compressed', 'transactional'] as const)
       seen!.partitions.map(({ published }) => published),
       [0, 1, 2, 3].map(partition => rowsInPartition(partition, ROWS - 5, LAYOUT)),
     )
+    for (const { lagSeconds } of seen!.partitions) assert.ok(lagSeconds !== null && lagSeconds < 120, `${lagSeconds}`)
   })
