@@ -9,8 +9,9 @@ import { realTime, type Time } from '../support/clock.ts'
 import { readResultsHead } from '../wire/result-head.ts'
 import { assembleView } from './assemble-view.ts'
 import { AttemptBook } from './attempt-book.ts'
+import { CommittedJobs } from './committed-jobs.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
-import { askedAttempts, beginnings, isCommitted, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
+import { askedAttempts, beginnings, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
 import { PartitionBook } from './partition-book.ts'
 import { PublishedBook } from './published-book.ts'
 import { ReportBoard } from './report-board.ts'
@@ -58,6 +59,7 @@ export class PipelineWatch implements ViewSource {
   readonly #board = new ReportBoard()
   readonly #timeline = new Timeline()
   readonly #partitions = new PartitionBook()
+  readonly #committed = new CommittedJobs()
   readonly #attempts = new AttemptBook()
   readonly #published = new PublishedBook()
   /** For each partition of `results`, where reading began. */
@@ -193,11 +195,9 @@ export class PipelineWatch implements ViewSource {
     await this.#noteTransactions(session, offsets.rows)
     const all = session.jobs.all
     const shown = shownJobs(all, this.#job)
-    const isDone = new Map(
-      shown.map(each => [each.job.id, isCommitted(each, all, (topic, p) => this.#partitions.at(topic, p))]),
-    )
+    const committed = this.#committed.among(shown, all, (topic, partition) => this.#partitions.at(topic, partition))
     const needed = shown.filter(each =>
-      needsResults(each, { committed: isDone.get(each.job.id)! && !this.#isTallied(each.job), only: this.#job }),
+      needsResults(each, { committed: committed.has(each.job.id) && !this.#isTallied(each.job), only: this.#job }),
     )
     await this.#readResults(session, offsets, { all, shown, needed })
     await this.#published.look(unreported(jobsOf(shown), this.#board.heard(this.#now)), {
@@ -205,7 +205,7 @@ export class PipelineWatch implements ViewSource {
       fetch: at => session.fetchRows(at),
     })
     this.#jobs = shown.map(({ job, openedAt }) => ({
-      ...{ job, openedAt, isCommitted: isDone.get(job.id)!, tally: this.#book.tallyOf(job.id) },
+      ...{ job, openedAt, isCommitted: committed.has(job.id), tally: this.#book.tallyOf(job.id) },
       attempts: session.jobs.attemptsOf(job.id).map(({ attempt }) => attempt),
       ...{ laterAttempt: null, inLog: this.#published.of(job) },
     }))

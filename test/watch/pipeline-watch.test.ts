@@ -93,6 +93,26 @@ test('a job whose rows are committed is complete without reading its results', a
   assert.ok(!fetched.includes(`${topics.results}@0`), fetched.join())
 })
 
+test('the results of a job whose rows were committed are not read because another job begins', async t => {
+  const { running, watch, cluster, topics } = await watched(t)
+  const worker = await running.work(new Exclaimer())
+  await running.publish('j', [numbered(31)])
+  const first = watch()
+  await until('the job is complete', async () => only(await first.look()).phase === 'complete')
+  await worker.drain()
+  const watching = watch()
+  const fetched: string[] = []
+  cluster.onFetch = async offsets => void fetched.push(...offsets.map(({ topic, offset }) => `${topic}@${offset}`))
+  await until('its rows are committed', async () => only(await watching.look()).rows.rejected === null)
+  fetched.splice(0)
+  await running.publish('k', [numbered(31)])
+  const view = await watching.look()
+  const [j, k] = ['j', 'k'].map(id => view.jobs.find(job => job.id === id)!)
+  assert.deepEqual([j!.phase, j!.rows.classified, j!.rows.rejected], ['complete', 31, null])
+  assert.equal(k!.rows.classified, 0)
+  assert.ok(!fetched.includes(`${topics.results}@0`), fetched.join())
+})
+
 test('a worker of the group is seen with its partitions, and as the owner of them', async t => {
   const { running, watch } = await watched(t)
   const hold = gate()

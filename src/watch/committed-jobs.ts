@@ -1,0 +1,25 @@
+import type { OpenedJob } from '../pipeline/job-log.ts'
+import { type CommittedLog, isCommitted } from './interest.ts'
+
+/**
+ * The jobs of which commits said at some time that every row has a result. Commits may no longer say so when the rows of the next
+ * job come, but it stays true until the job is opened again.
+ */
+export class CommittedJobs {
+  #known = new Set<string>()
+
+  /** The ids of those of `shown` that are committed. `committedOf`: as for `isCommitted`. */
+  among(
+    shown: readonly OpenedJob[],
+    all: readonly OpenedJob[],
+    committedOf: (topic: string, partition: number) => CommittedLog | null,
+  ): Set<string> {
+    const found = shown.filter(each => this.#known.has(keyOf(each)) || isCommitted(each, all, committedOf))
+    this.#known = new Set(found.map(keyOf))
+    return new Set(found.map(({ job }) => job.id))
+  }
+}
+
+function keyOf({ job: { id, state, attempt }, openedAt }: OpenedJob): string {
+  return [id, openedAt, state, attempt].join('/')
+}
