@@ -3,6 +3,7 @@ import type { SourceHeader } from './connector.ts'
 import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
 import { newJobId } from './pipeline/new-job-id.ts'
 import { digestOf } from './pipeline/source-identity.ts'
+import { pipelineOfRun } from './pipeline/topic-names.ts'
 import { FIRST_ROWS } from './probe/sample.ts'
 import type { Observer } from './reports/observer.ts'
 import type { CollectingReport, ReportedParts } from './reports/report.ts'
@@ -128,7 +129,7 @@ export async function run(given: RunOptions): Promise<RunReport> {
 
 /** The names that the user gave, or new ones. */
 function newNames({ job, pipeline }: Settings): UnfinishedRun {
-  return { job: job ?? newJobId(), pipeline: pipeline ?? `rowmill-${newJobId()}` }
+  return { job: job ?? newJobId(), pipeline: pipeline ?? pipelineOfRun(newJobId()) }
 }
 
 function observe(

@@ -112,10 +112,11 @@ export function requireJob(id: string | null): string {
   return id
 }
 
-async function connect(
-  { command, options, say, signal }: { command: string; options: SharedOptions } & Pick<Session, 'say' | 'signal'>,
-  partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
-): Promise<SharedPipeline> {
+/** How to reach a pipeline, which may not be there yet. Asks no broker. Throws USAGE, and what the schema registry throws. */
+export async function sharedConnection(
+  { command, options }: { readonly command: string; readonly options: SharedOptions },
+  { say, signal }: Pick<Session, 'say' | 'signal'>,
+): Promise<PipelineConnection & { readonly registryIds: RegistryIds | null }> {
   const { brokerTimeout, compression: asked = 'none', sharedPipeline: pipeline } = options
   checkName('--pipeline', pipeline)
   const { kafka: cluster, config } = await readKafkaOptions(options, say)
@@ -131,6 +132,14 @@ async function connect(
   const clientId = `rowmill-${command.replace(' ', '-')}`
   const settings = { ...clusterSettings(cluster), clientId, brokerTimeoutMs, compression, format }
   const kafka = new Kafka({ ...settings, logsClient: options.logLevel === 'debug' }, signal, say)
+  return { kafka, pipeline, say, registryIds }
+}
+
+async function connect(
+  { command, options, say, signal }: { command: string; options: SharedOptions } & Pick<Session, 'say' | 'signal'>,
+  partitionsOf: (admin: KafkaAdmin, pipeline: string) => Promise<number>,
+): Promise<SharedPipeline> {
+  const { kafka, pipeline, registryIds } = await sharedConnection({ command, options }, { say, signal })
   const admin = await kafka.admin()
   try {
     return {

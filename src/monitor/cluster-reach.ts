@@ -1,5 +1,5 @@
 import { toRowmillError } from '../errors.ts'
-import type { Kafka } from '../kafka/index.ts'
+import type { ClusterProbe, Kafka } from '../kafka/index.ts'
 import { realTime, type Time } from '../support/clock.ts'
 import type { Health } from './health.ts'
 
@@ -7,6 +7,9 @@ import type { Health } from './health.ts'
 const ANSWER_MS = 700
 /** A broker that has not answered after this long is asked over another connection. */
 const PATIENCE_MS = 5000
+
+/** What the broker says of a topic that does not exist. */
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 
 /** One way to ask a cluster, as `Kafka.probe` makes it. */
 export interface ReachConnection {
@@ -93,21 +96,45 @@ export class ClusterReach {
   }
 }
 
-/** Asks the brokers of a client one after the other for these topics. */
+/** Asks the brokers of a client for these topics. */
 export async function connectTo(
   kafka: Kafka,
   topics: readonly string[],
   hangUp: AbortSignal,
 ): Promise<ReachConnection> {
+  const probe = await probeAny(kafka, hangUp)
+  return { ask: async () => faultOf((await probe.describe(topics)).topics, topics), close: () => probe.close() }
+}
+
+/** Connects to the first broker of a client that answers. Throws what the last one threw. */
+async function probeAny(kafka: Kafka, hangUp: AbortSignal): Promise<ClusterProbe> {
   let last: unknown
   for (const address of kafka.settings.brokers)
     try {
-      const probe = await kafka.probe(address, hangUp)
-      return { ask: async () => faultOf((await probe.describe(topics)).topics, topics), close: () => probe.close() }
+      return await kafka.probe(address, hangUp)
     } catch (error) {
       last = error
     }
   throw last
+}
+
+/** The first of these topics that does not exist, or null. Asks once. Throws BROKER_UNREACHABLE, and what a login throws. */
+export async function missingTopic(
+  kafka: Kafka,
+  topics: readonly string[],
+  hangUp: AbortSignal,
+): Promise<string | null> {
+  const probe = await probeAny(kafka, hangUp)
+  try {
+    const { topics: found } = await probe.describe(topics)
+    return topics.find(topic => isMissing(found.get(topic))) ?? null
+  } finally {
+    await probe.close()
+  }
+}
+
+function isMissing(found: { readonly error: string | null } | undefined): boolean {
+  return found === undefined || found.error === MISSING
 }
 
 function faultOf(
@@ -115,9 +142,9 @@ function faultOf(
   topics: readonly string[],
 ): string | null {
   for (const topic of topics) {
-    const error = found.get(topic)?.error ?? (found.has(topic) ? null : 'UNKNOWN_TOPIC_OR_PARTITION')
-    if (error !== null)
-      return error === 'UNKNOWN_TOPIC_OR_PARTITION' ? `topic ${topic} does not exist` : `topic ${topic}: ${error}`
+    const at = found.get(topic)
+    if (isMissing(at)) return `topic ${topic} does not exist`
+    if (at!.error !== null) return `topic ${topic}: ${at!.error}`
   }
   return null
 }

@@ -1,6 +1,7 @@
 import { realTime, type Time } from '../support/clock.ts'
 import type { PipelineView, ViewSource } from '../watch/view.ts'
 import type { Health } from './health.ts'
+import { describeNoTopics } from './no-topics.ts'
 
 /** Whether `rowmill monitor` itself is well. What it sees of the pipeline, such as a job that is stalled, is no fault of it. */
 export class WatchHealth {
@@ -29,7 +30,9 @@ export class WatchHealth {
     const { latest = null } = this.#source ?? {}
     if (latest === null) return { isGood: true, reason: 'it has not read the pipeline yet' }
     const seconds = (this.#time.now() - this.#viewAt) / 1000
-    const reason = `it looked at pipeline ${latest.pipeline} ${Math.floor(seconds)} s ago`
+    const looked = `it looked at pipeline ${latest.pipeline} ${Math.floor(seconds)} s ago`
+    const reason =
+      latest.noTopics === null ? looked : `${looked}; ${describeNoTopics(latest.pipeline, latest.noTopics)}`
     return { isGood: seconds < this.#lateAfterSeconds, reason }
   }
 
@@ -37,9 +40,11 @@ export class WatchHealth {
     if (this.#source === null) return { isGood: false, reason: 'no broker has answered yet' }
     const { latest } = this.#source
     if (latest === null) return { isGood: false, reason: 'it reads the pipeline for the first time' }
-    return latest.unreachableSince === null
-      ? { isGood: true, reason: `it watches pipeline ${latest.pipeline}` }
-      : { isGood: false, reason: `no broker has answered for ${silentSeconds(latest, latest.unreachableSince)} s` }
+    const { pipeline, unreachableSince, noTopics } = latest
+    if (unreachableSince !== null)
+      return { isGood: false, reason: `no broker has answered for ${silentSeconds(latest, unreachableSince)} s` }
+    if (noTopics !== null) return { isGood: false, reason: describeNoTopics(pipeline, noTopics) }
+    return { isGood: true, reason: `it watches pipeline ${pipeline}` }
   }
 }
 

@@ -31,3 +31,13 @@ export function workersGroup(pipeline: string, reopened: { id: string; attempt: 
   const group = `${pipeline}.workers`
   return reopened !== null && reopened.attempt > 0 ? `${group}.${reopened.id}.${reopened.attempt}` : group
 }
+
+/** The pipeline of a `rowmill run` that was given none. The run deletes its topics at the end. */
+export function pipelineOfRun(id: string): string {
+  return `rowmill-${id}`
+}
+
+/** Whether a run made up this name. `id` is as `newJobId` makes them. */
+export function isOfRun(pipeline: string): boolean {
+  return /^rowmill-\d{8}T\d{6}-[0-9a-f]{6}$/.test(pipeline)
+}

@@ -15,7 +15,7 @@ export function assembleView(facts: PipelineFacts): PipelineView {
     return jobView(own, job, { heard, workers, owners: ownersOf(own, { heard, workers }) })
   }
   return {
-    ...{ pipeline, at, brokers, unreachableSince },
+    ...{ pipeline, at, brokers, unreachableSince, noTopics: null },
     jobs: facts.jobs.map(viewOf),
     workers,
     processes: processViews(heard),

@@ -1,5 +1,4 @@
 import { hostname } from 'node:os'
-import { RowmillError } from '../errors.ts'
 import type { Message } from '../kafka/index.ts'
 import type { Job } from '../model.ts'
 import type { PipelineConnection } from '../pipeline/context.ts'
@@ -12,12 +11,14 @@ import { AttemptBook } from './attempt-book.ts'
 import { CommittedJobs } from './committed-jobs.ts'
 import type { JobFacts, PipelineFacts } from './facts.ts'
 import { askedAttempts, beginnings, isCovered, needsResults, shownJobs, unreported } from './interest.ts'
+import { LogEnds } from './log-ends.ts'
 import { PartitionBook } from './partition-book.ts'
 import { PublishedBook } from './published-book.ts'
 import { ReportBoard } from './report-board.ts'
 import { TallyBook } from './tally-book.ts'
 import { Timeline } from './timeline.ts'
 import type { PipelineView, ViewSource } from './view.ts'
+import { isFinal } from './watch-errors.ts'
 import { type PipelineOffsets, WatchSession } from './watch-session.ts'
 
 /** An open transaction is looked for so often at most. */
@@ -55,6 +56,7 @@ export class PipelineWatch implements ViewSource {
   readonly #wallClock: () => number
   readonly #stop = new AbortController()
   readonly #listeners = new Set<(view: PipelineView) => void>()
+  readonly #ends = new LogEnds()
   readonly #book = new TallyBook()
   readonly #board = new ReportBoard()
   readonly #timeline = new Timeline()
@@ -190,6 +192,7 @@ export class PipelineWatch implements ViewSource {
   async #read(session: WatchSession): Promise<void> {
     const offsets = await session.offsets()
     this.#heard()
+    this.#ends.note(offsets.ends)
     this.#group = offsets.group
     await this.#partitions.note(offsets.rows, this.#now, at => session.timestamps(at))
     await this.#noteTransactions(session, offsets.rows)
@@ -290,10 +293,4 @@ export class PipelineWatch implements ViewSource {
 
 function jobsOf(opened: readonly OpenedJob[]): Job[] {
   return opened.map(({ job }) => job)
-}
-
-/** Whether it fails again, however often one asks. */
-function isFinal(error: unknown): boolean {
-  if (!(error instanceof RowmillError) || error.code === 'BROKER_UNREACHABLE') return false
-  return error.code !== 'TOPIC_UNUSABLE' || error.cause === undefined
 }

@@ -25,7 +25,9 @@ export class Timeline {
 
 /** The events between two views of a pipeline. */
 export function whatHappened(before: PipelineView, after: PipelineView): EventDetails[] {
-  return [...ofBroker(before, after), ...ofWorkers(before, after), ...ofJobs(before, after)]
+  const ofTopics = topicsEvents(before, after)
+  if (after.noTopics !== null) return [...ofBroker(before, after), ...ofTopics]
+  return [...ofBroker(before, after), ...ofTopics, ...ofWorkers(before, after), ...ofJobs(before, after)]
 }
 
 function event(kind: EventKind, text: string, of: { job?: string; worker?: string } = {}): EventDetails {
@@ -43,6 +45,13 @@ function ofBroker(before: PipelineView, after: PipelineView): EventDetails[] {
           `the broker answers again, after ${Math.round((after.at - before.unreachableSince!) / 1000)} s`,
         ),
       ]
+}
+
+function topicsEvents(before: PipelineView, { noTopics, pipeline }: PipelineView): EventDetails[] {
+  if ((before.noTopics === null) === (noTopics === null)) return []
+  return noTopics === null
+    ? [event('topics-back', `pipeline ${pipeline} has topics now`)]
+    : [event('topics-gone', `the topics of pipeline ${pipeline} are gone`)]
 }
 
 const isThere = ({ state }: WorkerView) => state !== 'gone'

@@ -10,6 +10,8 @@ export interface PipelineView {
   readonly brokers: string
   /** Since when no broker answers, in milliseconds since 1970. Null: they answer. The rest is then as of `at`. */
   readonly unreachableSince: number | null
+  /** The pipeline lacks topics, and nothing else is known of it. Null: it has them, as far as is known. */
+  readonly noTopics: NoTopicsView | null
   /** In the order in which they were opened. */
   readonly jobs: readonly JobView[]
   /** The workers of all commands that report, and the members of the group that do not. */
@@ -18,6 +20,17 @@ export interface PipelineView {
   readonly processes: readonly ProcessView[]
   /** What happened since the watch began, oldest first: restarts, rebalances, faults. At most the last 200. */
   readonly events: readonly EventView[]
+}
+
+export interface NoTopicsView {
+  /** Since when, as far as it was seen, in milliseconds since 1970. */
+  readonly since: number
+  /** The name of one that is missing. */
+  readonly missing: string
+  /** Whether the watch saw the topics before. */
+  readonly wereThere: boolean
+  /** The latest job, as it was when the topics were last there. Null: none was seen. */
+  readonly lastJob: JobView | null
 }
 
 /**
@@ -177,6 +190,8 @@ export type EventKind =
   | 'rebalance'
   | 'broker-lost'
   | 'broker-back'
+  | 'topics-gone'
+  | 'topics-back'
   | 'rejects'
 
 export interface EventView {

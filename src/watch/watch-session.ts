@@ -31,6 +31,8 @@ export interface PipelineOffsets {
   /** The same. Empty: the pipeline has no such topic. */
   readonly reportEnds: readonly number[]
   readonly group: DescribedGroup
+  /** Of each partition of each topic. */
+  readonly ends: readonly PartitionOffset[]
 }
 
 /** The connections of a watch to one pipeline. They last until the broker was silent for longer than the broker timeout. */
@@ -128,6 +130,7 @@ export class WatchSession {
       resultEnds: endsOf(results),
       reportEnds: endsOf(reports),
       group,
+      ends,
     }
   }
 

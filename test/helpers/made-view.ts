@@ -88,6 +88,7 @@ export function aView(parts: Partial<PipelineView> = {}): PipelineView {
     at: MADE_AT,
     brokers: '127.0.0.1:9092',
     unreachableSince: null,
+    noTopics: null,
     jobs: [aJob()],
     workers: [aWorker()],
     processes: [aProcess()],

@@ -27,3 +27,17 @@ test('a monitor is live while views come, whatever they show, and not when its w
   await time.pass(1000)
   assert.deepEqual(health.live(), { isGood: false, reason: 'it looked at pipeline rowmill 60 s ago' })
 })
+
+test('a monitor of a pipeline without topics is live and not ready, and says what is missing', () => {
+  const [health, source] = [new WatchHealth(60), new MadeSource()]
+  health.watches(source)
+  const noTopics = { since: MADE_AT, missing: 'rowmill.jobs', wereThere: false, lastJob: null }
+  const none = 'pipeline rowmill has no topics yet: start rowmill publish or rowmill work'
+  source.show(aView({ noTopics }))
+  assert.deepEqual(health.ready(), { isGood: false, reason: none })
+  assert.deepEqual(health.live(), { isGood: true, reason: `it looked at pipeline rowmill 0 s ago; ${none}` })
+  source.show(aView({ noTopics: { ...noTopics, wereThere: true } }))
+  assert.deepEqual(health.ready(), { isGood: false, reason: 'the topics of pipeline rowmill are gone' })
+  source.show(aView({ noTopics, unreachableSince: MADE_AT - 7900 }))
+  assert.deepEqual(health.ready(), { isGood: false, reason: 'no broker has answered for 7 s' })
+})

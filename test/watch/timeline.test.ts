@@ -52,6 +52,15 @@ test('a broker that is lost and comes back is two events', () => {
   assert.deepEqual(changes(lost, {}), ['broker-back: the broker answers again, after 12 s'])
 })
 
+test('topics that go and come back are two events, and their workers and jobs are no others until then', () => {
+  const { at } = aView()
+  const noTopics = { since: at, missing: 'rowmill.jobs', wereThere: true, lastJob: null }
+  const without = { noTopics, jobs: [], workers: [] }
+  assert.deepEqual(changes({}, without), ['topics-gone: the topics of pipeline rowmill are gone'])
+  assert.deepEqual(changes(without, without), [])
+  assert.deepEqual(changes(without, { jobs: [], workers: [] }), ['topics-back: pipeline rowmill has topics now'])
+})
+
 test('the first view tells of nothing, events are numbered from 0, and the last 200 are kept', () => {
   const timeline = new Timeline()
   assert.deepEqual(timeline.after(aView()), [])

@@ -1,4 +1,3 @@
-import { toRowmillError } from '../../errors.ts'
 import { healthRoute } from '../../monitor/health.ts'
 import { WatchHealth } from '../../monitor/watch-health.ts'
 import { defineCommand } from '../command.ts'
@@ -26,16 +25,11 @@ async function untilRunIsOver(
   const over = isOver()
   over.catch(() => {}) // it was stopped
   try {
-    await Promise.race([over, watching.catch(error => (isWithoutTopics(error) ? over : Promise.reject(error)))])
+    await Promise.race([over, watching])
   } finally {
     stop.abort()
     await watching.catch(() => {}) // thrown above
   }
-}
-
-/** A run removes its topics before its file. */
-function isWithoutTopics(error: unknown): boolean {
-  return toRowmillError(error).code === 'TOPIC_UNUSABLE'
 }
 
 export const monitorCommand = defineCommand({

@@ -34,6 +34,8 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
       labels,
       fill: set => (source.latest === null ? undefined : fill(source.latest, set)),
     })
+  const addIfKnown: typeof add = (name, help, labels, fill) =>
+    add(name, help, labels, (view, set) => (isKnown(view) ? fill(view, set) : undefined))
   const addForJobs = <L extends string = never>(
     name: string,
     help: string,
@@ -89,21 +91,26 @@ export function addViewMetrics(registry: Registry, source: ViewSource): void {
         set({ topic, partition }, ofKnown(parts, 'lagSeconds', Math.max))
     },
   )
-  add('rowmill_backlog_rows', 'Published rows without a result, of all open jobs.', [], ({ jobs }, set) =>
+  addIfKnown('rowmill_backlog_rows', 'Published rows without a result, of all open jobs.', [], ({ jobs }, set) =>
     set({}, backlogOf(jobs)),
   )
-  add(
+  addIfKnown(
     'rowmill_backlog_seconds',
     'Seconds until the backlog is classified at the rate of now; none where nothing moves.',
     [],
     ({ jobs }, set) => set({}, backlogSeconds(jobs)),
   )
-  add('rowmill_pipeline_workers', 'Workers of the pipeline on all machines.', ['state'], ({ workers }, set) => {
+  addIfKnown('rowmill_pipeline_workers', 'Workers of the pipeline on all machines.', ['state'], ({ workers }, set) => {
     for (const state of STATES) set({ state }, workers.filter(worker => worker.state === state).length)
   })
   add('rowmill_broker_up', '1 if a broker answers, else 0: then all else is as of before.', [], (view, set) =>
     set({}, view.unreachableSince === null ? 1 : 0),
   )
+}
+
+/** Not if no broker has answered since the watch began. A pipeline without topics has no rows and no workers. */
+function isKnown({ unreachableSince, noTopics, jobs, workers }: PipelineView): boolean {
+  return unreachableSince === null || noTopics !== null || jobs.length > 0 || workers.length > 0
 }
 
 function shownJobs(jobs: readonly JobView[]): JobView[] {

@@ -1,7 +1,9 @@
+import { isOfRun } from '../../pipeline/topic-names.ts'
 import { counted } from '../../support/counted.ts'
 import { causeOf } from '../../watch/cause.ts'
 import { isOpen } from '../../watch/phase.ts'
-import type { JobView, PipelineView, WaitReason, WaitView } from '../../watch/view.ts'
+import type { JobView, NoTopicsView, PipelineView, WaitReason, WaitView } from '../../watch/view.ts'
+import { describeNoTopics, isRunOver } from '../no-topics.ts'
 
 /** The largest text of the page: what the job waits for, since when, and the command that helps. */
 export interface Headline {
@@ -51,7 +53,7 @@ export function jobOfInterest({ jobs }: PipelineView): JobView | null {
 export function headlineOf(view: PipelineView | null, job: JobView | null): Headline {
   const nothing = { job: null, since: null, isOver: false, etaSeconds: null, detail: null, help: null }
   if (view === null) return { ...nothing, tone: 'wait', sentence: 'Reading the pipeline for the first time.' }
-  const { unreachableSince, brokers, pipeline } = view
+  const { unreachableSince, noTopics, brokers, pipeline } = view
   if (unreachableSince !== null)
     return {
       ...nothing,
@@ -61,21 +63,41 @@ export function headlineOf(view: PipelineView | null, job: JobView | null): Head
       detail: 'Everything below is as it was then. Rows are safe: the jobs go on when a broker is back.',
       help: { why: 'It says what cannot be reached.', command: `rowmill doctor --brokers ${brokers}` },
     }
+  if (noTopics !== null) return { ...nothing, ...headlineWithoutTopics(view, noTopics) }
   if (job === null)
     return {
       ...nothing,
       tone: 'idle',
       sentence: 'There is no job yet.',
       detail: `Pipeline ${pipeline} waits for one.`,
-      help: {
-        why: 'This publishes the rows of a file:',
-        command: `rowmill publish rows.csv --pipeline ${pipeline} --brokers ${brokers}`,
-      },
+      help: helpToPublish(view),
     }
   const { sentence, ...rest } = sentenceOf(job)
   const alike = isOpen(job) && troubleOf(job) ? alikeOf(view, job).length : 0
   const all = sentence.replace(`Job ${job.id} waits`, () => `Job ${job.id} and ${counted(alike, 'other job')} wait`)
   return { job: job.id, ...rest, sentence: alike === 0 ? sentence : all }
+}
+
+function helpToPublish({ pipeline, brokers }: PipelineView): Headline['help'] {
+  const command = `rowmill publish rows.csv --pipeline ${pipeline} --brokers ${brokers}`
+  return { why: 'This publishes the rows of a file:', command }
+}
+
+function headlineWithoutTopics(view: PipelineView, noTopics: NoTopicsView): Omit<Headline, 'job' | 'etaSeconds'> {
+  const { since, wereThere, missing, lastJob } = noTopics
+  const before = lastJob && `Before that: ${sentenceOf(lastJob).sentence}`
+  if (isRunOver(view)) {
+    const isComplete = lastJob?.phase === 'complete'
+    const detail = isComplete ? before : [before, 'Its terminal says how it ended.'].filter(Boolean).join(' ')
+    return { tone: isComplete ? 'done' : 'idle', sentence: 'The run is over.', since, isOver: true, detail, help: null }
+  }
+  const sentence = asSentence(describeNoTopics(view.pipeline, noTopics))
+  if (wereThere) {
+    const detail = [`Topic ${missing} does not exist.`, before].filter(Boolean).join(' ')
+    return { tone: 'bad', sentence, since, isOver: false, detail, help: null }
+  }
+  const help = isOfRun(view.pipeline) ? null : helpToPublish(view)
+  return { tone: 'wait', sentence, since, isOver: false, detail: `Topic ${missing} does not exist.`, help }
 }
 
 /**

@@ -99,6 +99,18 @@ test('workers of every state, and whether a broker answers', async () => {
   assert.deepEqual(ofMetric(await scrape(aView()), 'rowmill_broker_up'), { '': 1 })
 })
 
+test('before any broker answered there is no backlog, also no zero; without topics it is 0', async () => {
+  const nothing = { jobs: [], workers: [] }
+  const unknown = await scrape(aView({ ...nothing, unreachableSince: MADE_AT - 1 }))
+  assert.deepEqual(ofMetric(unknown, 'rowmill_broker_up'), { '': 0 })
+  for (const name of ['rowmill_backlog_rows', 'rowmill_backlog_seconds', 'rowmill_pipeline_workers'])
+    assert.deepEqual(ofMetric(unknown, name), {})
+  const noTopics = { since: MADE_AT, missing: 'rowmill.jobs', wereThere: false, lastJob: null }
+  const none = await scrape(aView({ ...nothing, noTopics }))
+  assert.deepEqual(ofMetric(none, 'rowmill_broker_up'), { '': 1 })
+  assert.deepEqual(ofMetric(none, 'rowmill_backlog_rows'), { '': 0 })
+})
+
 test('labels are bounded: 100 jobs, the open ones and then the latest, and 20 reasons of rejects', async () => {
   const jobs = Array.from({ length: 300 }, (_, index) =>
     aJob({ id: `job-${index}`, phase: index < 10 ? 'classifying' : 'complete' }),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { headlineOf, jobOfInterest, othersInTrouble } from '../../../src/monitor/page/headline.ts'
-import type { JobView, WaitReason, WaitView } from '../../../src/watch/view.ts'
+import type { JobView, NoTopicsView, WaitReason, WaitView } from '../../../src/watch/view.ts'
 import { aJob, aView, MADE_AT } from '../../helpers/made-view.ts'
 
 const waits = (reason: WaitReason, parts: Partial<WaitView> = {}): WaitView => ({
@@ -85,6 +85,34 @@ test('before the first look, without a job and without a broker it says so', () 
   assert.equal(lost.sentence, 'No Kafka broker answers at 127.0.0.1:9092.')
   assert.equal(lost.since, MADE_AT - 3000)
   assert.equal(lost.help!.command, 'rowmill doctor --brokers 127.0.0.1:9092')
+})
+
+test('without topics it says whether they come or are gone, and of a run that it is over', () => {
+  const without = (parts: Partial<NoTopicsView>, pipeline = 'orders') => {
+    const noTopics = { since: MADE_AT, missing: `${pipeline}.jobs`, wereThere: false, lastJob: null, ...parts }
+    return headlineOf(aView({ pipeline, noTopics, jobs: [], workers: [] }), null)
+  }
+  const none = without({})
+  assert.equal(none.sentence, 'Pipeline orders has no topics yet: start rowmill publish or rowmill work.')
+  assert.deepEqual(
+    [none.tone, none.help!.command],
+    ['wait', 'rowmill publish rows.csv --pipeline orders --brokers 127.0.0.1:9092'],
+  )
+  const gone = without({ wereThere: true, lastJob: aJob() })
+  assert.deepEqual([gone.sentence, gone.tone, gone.since], ['The topics of pipeline orders are gone.', 'bad', MADE_AT])
+  assert.equal(
+    gone.detail,
+    'Topic orders.jobs does not exist. Before that: Job orders is running: 50 % of its rows are classified.',
+  )
+  const run = 'rowmill-20260301T020000-0a1b2c'
+  const early = without({}, run)
+  assert.equal(early.sentence, `Pipeline ${run} has no topics: its run has not made them yet, or is over.`)
+  assert.equal(early.help, null)
+  const over = without({ wereThere: true, lastJob: aJob() }, run)
+  assert.deepEqual([over.sentence, over.tone, over.isOver], ['The run is over.', 'idle', true])
+  assert.match(over.detail!, /^Before that: Job orders is running: .* Its terminal says how it ended\.$/)
+  const complete = without({ wereThere: true, lastJob: aJob({ phase: 'complete' }) }, run)
+  assert.deepEqual([complete.tone, complete.detail], ['done', 'Before that: Job orders is complete.'])
 })
 
 test('the job in trouble comes first, then an open one, then the latest; the others in trouble are named', () => {

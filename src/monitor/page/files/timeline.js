@@ -17,6 +17,8 @@ const TONES = {
   rebalance: 'plain',
   'broker-lost': 'bad',
   'broker-back': 'good',
+  'topics-gone': 'bad',
+  'topics-back': 'good',
   rejects: 'bad',
 }
 
