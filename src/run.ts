@@ -1,4 +1,4 @@
-import type { Collected } from './collect/collector.ts'
+import type { Collected } from './collect/collect-options.ts'
 import type { SourceHeader } from './connector.ts'
 import { isCurable, leavesJob, RowmillError, toRowmillError } from './errors.ts'
 import { newJobId } from './pipeline/new-job-id.ts'

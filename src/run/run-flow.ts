@@ -1,5 +1,6 @@
 import type { ClassifierRuntime } from '../classifier/boundary.ts'
-import { type Collected, collect } from '../collect/collector.ts'
+import type { Collected } from '../collect/collect-options.ts'
+import { collect } from '../collect/collector.ts'
 import type { SourceHeader } from '../connector.ts'
 import { hasFailed } from '../core/job.ts'
 import { reopen } from '../jobs/reopen.ts'

@@ -75,7 +75,7 @@ scenario('a worker killed between acknowledged and committed', {
       without: 'the drop of second copies, so that they are written too',
       mutation: [
         {
-          file: 'src/collect/collector.ts',
+          file: 'src/collect/collection.ts',
           find: 'if (firstCopies === 0 && result.count > 0) return',
           put: 'if (firstCopies === 0 && result.count > 0) return this.#options.sink.write(result.rows)',
         },
