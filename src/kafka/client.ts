@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { ISocketFactory, Logger, PartitionAssigner } from 'kafkajs'
+import type { ISocketFactory, Logger } from 'kafkajs'
 import Cluster from 'kafkajs/src/cluster/index.js'
 import { RowmillError } from '../errors.ts'
 import type { Compression } from '../options.ts'
@@ -11,7 +11,7 @@ import { ClusterProbe } from './cluster-probe.ts'
 import type { ClusterSettings } from './cluster-settings.ts'
 import { checkCompression } from './compression.ts'
 import { hangUp, mendConnections, openSocket, saslWithoutTls } from './connection.ts'
-import { Contact, longestRequestMs, withContact } from './contact.ts'
+import { Contact, withContact } from './contact.ts'
 import { noBroker, patiently } from './errors.ts'
 import { READ_UNCOMMITTED } from './fetch.ts'
 import { READ_COMMITTED } from './fetch-request.ts'
@@ -84,10 +84,7 @@ export class Kafka {
     this.settings = settings
     this.#security = settings.security ?? OPEN
     this.#stop = stop
-    this.#limits = withinTimeout(
-      limitsOf(settings.limits ?? {}, settings.brokers),
-      settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS,
-    )
+    this.#limits = limitsOf(settings.limits ?? {}, settings.brokers, settings.brokerTimeoutMs ?? BROKER_TIMEOUT_MS)
     checkSecurity(this.#security, settings.brokers)
     this.#rights = new Rights(settings.brokers, this.#security)
     this.#logger = clientLogger(settings.logsClient ? (say ?? null) : null)
@@ -177,7 +174,7 @@ export class Kafka {
   }
 
   async member(groupId: string, topics: readonly string[]): Promise<GroupMember> {
-    const [{ default: ConsumerGroup }, { default: assigners }, { GroupMember }] = await Promise.all([
+    const [{ default: ConsumerGroup }, { default: assigners }, { GroupMember, roundRobin }] = await Promise.all([
       import('kafkajs/src/consumer/consumerGroup.js'), // the workers of a run are in no group
       import('kafkajs/src/consumer/assigners/index.js'),
       import('./member.ts'),
@@ -281,25 +278,6 @@ export class Kafka {
       }
       throw noBroker(brokers, cause, { tls: this.#security.tls !== null })
     }
-  }
-}
-
-/**
- * The members of a group must share a protocol by name, or the broker refuses them. With the name that KafkaJS gives it, any
- * other program of KafkaJS could join the group of the workers, take partitions, and commit rows that nobody classified.
- */
-function roundRobin(assigner: PartitionAssigner, cluster: Cluster): ReturnType<PartitionAssigner> {
-  return { ...assigner({ cluster: cluster as never } as never), name: 'rowmill' }
-}
-
-/** No single request, connection or token may use up the broker timeout. */
-function withinTimeout(limits: ReturnType<typeof limitsOf>, timeoutMs: number): ReturnType<typeof limitsOf> {
-  const mostMs = longestRequestMs(timeoutMs)
-  const { connectionTimeoutMs, requestTimeoutMs } = limits
-  return {
-    ...limits,
-    connectionTimeoutMs: Math.min(connectionTimeoutMs, mostMs),
-    requestTimeoutMs: Math.min(requestTimeoutMs, mostMs),
   }
 }
 

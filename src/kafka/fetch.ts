@@ -5,10 +5,10 @@
 import type { Broker } from 'kafkajs/src/cluster/index.js'
 import Decoder from 'kafkajs/src/protocol/decoder.js'
 import { createErrorFromCode } from 'kafkajs/src/protocol/error.js'
+import type { AbortedTransaction } from './aborted-filter.ts'
 import { commonVersion } from './api-version.ts'
 import { encodeFetch, FETCH_API } from './fetch-request.ts'
 import type { FramedRequest } from './framed-request.ts'
-import type { AbortedTransaction } from './record-batch.ts'
 import type { PartitionOffset } from './topic-partition.ts'
 
 /** Kafka's read_uncommitted: everything that is replicated. */

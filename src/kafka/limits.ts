@@ -1,3 +1,4 @@
+import { longestRequestMs } from './contact.ts'
 import type { OutageNotices } from './outage-notices.ts'
 import { isLoopback } from './tls.ts'
 import type { TokenNotices } from './token-notices.ts'
@@ -57,8 +58,17 @@ const DEFAULTS = {
 const NEAR = { connectionTimeoutMs: 5000, sessionTimeoutMs: 6000, rebalanceTimeoutMs: 10_000 }
 const FAR = { sessionTimeoutMs: 45_000, rebalanceTimeoutMs: 60_000 }
 
-/** All of them, for a client of `brokers` (`host:port`). On this machine a dead worker is noticed after 6 s, elsewhere after 45 s. */
-export function limitsOf(given: ClientLimits, brokers: readonly string[]) {
+/**
+ * All of them, for a client of `brokers` (`host:port`). On this machine a dead worker is noticed after 6 s, elsewhere after 45 s.
+ * No single request, connection or token may use up the broker timeout.
+ */
+export function limitsOf(given: ClientLimits, brokers: readonly string[], brokerTimeoutMs: number) {
   const near = brokers.every(broker => isLoopback(broker.replace(/:\d+$/, '')))
-  return { ...DEFAULTS, ...(near ? NEAR : FAR), ...given }
+  const limits = { ...DEFAULTS, ...(near ? NEAR : FAR), ...given }
+  const mostMs = longestRequestMs(brokerTimeoutMs)
+  return {
+    ...limits,
+    connectionTimeoutMs: Math.min(limits.connectionTimeoutMs, mostMs),
+    requestTimeoutMs: Math.min(limits.requestTimeoutMs, mostMs),
+  }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { PartitionAssigner } from 'kafkajs'
 import type Cluster from 'kafkajs/src/cluster/index.js'
 import type ConsumerGroup from 'kafkajs/src/consumer/consumerGroup.js'
 import { hangUp } from './connection.ts'
@@ -164,4 +165,12 @@ export class GroupMember implements Member {
     const assigned = this.#group.assigned()
     return assigned.flatMap(({ topic, partitions }) => partitions.map(partition => ({ topic, partition })))
   }
+}
+
+/**
+ * The members of a group must share a protocol by name, or the broker refuses them. With the name that KafkaJS gives it, any
+ * other program of KafkaJS could join the group of the workers, take partitions, and commit rows that nobody classified.
+ */
+export function roundRobin(assigner: PartitionAssigner, cluster: Cluster): ReturnType<PartitionAssigner> {
+  return { ...assigner({ cluster: cluster as never } as never), name: 'rowmill' }
 }

@@ -3,6 +3,7 @@
  * Source: Kafka's documentation, "Message Format"; transactions: KIP-98.
  */
 
+import { AbortedFilter, type AbortedTransaction } from './aborted-filter.ts'
 import { CHECKED_FROM, CHECKSUM_AT, HEADER_BYTES, PREFIX_BYTES, TIMESTAMP_AT } from './batch-layout.ts'
 import { crc32c } from './checksum.ts'
 import { decompress } from './compression.ts'
@@ -28,11 +29,6 @@ const MISPLACED = 'its offsets are higher than those of the batch after it, or t
 interface Neighbours {
   readonly after: RecordBatch | null
   readonly logEnd: number
-}
-
-export interface AbortedTransaction {
-  readonly producerId: bigint
-  readonly firstOffset: number
 }
 
 /** What was read from the record set of one partition. */
@@ -276,27 +272,5 @@ class RecordBatch {
     // If we keep little of the batch, the batch must not stay in memory.
     const mostIsKept = 2 * size >= records.length
     return { found: mostIsKept ? found : found.map(copyOf), bytes: records.length + count * RECORD_BYTES }
-  }
-}
-
-/** Drops messages of aborted transactions. Transactions of several producers overlap, so it tracks each producer. */
-class AbortedFilter {
-  readonly #begins: AbortedTransaction[]
-  readonly #open = new Set<bigint>()
-
-  constructor(aborted: readonly AbortedTransaction[]) {
-    this.#begins = [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
-  }
-
-  /** Whether to read the next batch in the log. */
-  passes(batch: RecordBatch): boolean {
-    while (this.#begins[0] && this.#begins[0].firstOffset <= batch.last)
-      this.#open.add(this.#begins.shift()!.producerId)
-    if (batch.isControl) {
-      // A producer has one transaction at a time, so this record ends the one we track, if we track one.
-      this.#open.delete(batch.producerId)
-      return false
-    }
-    return !batch.isTransactional || !this.#open.has(batch.producerId)
   }
 }

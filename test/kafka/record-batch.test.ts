@@ -3,9 +3,10 @@ import { test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { compressFrameSync } from 'lz4-napi'
 import { compressSync } from 'snappy'
+import type { AbortedTransaction } from '../../src/kafka/aborted-filter.ts'
 import { crc32c } from '../../src/kafka/checksum.ts'
 import { bytesOf } from '../../src/kafka/message.ts'
-import { type AbortedTransaction, MAX_BATCH_BYTES, readBatches, timestampOf } from '../../src/kafka/record-batch.ts'
+import { MAX_BATCH_BYTES, readBatches, timestampOf } from '../../src/kafka/record-batch.ts'
 
 interface BatchParts {
   readonly first: number
