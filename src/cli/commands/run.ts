@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { CsvSource } from '../../../connectors/csv-source.ts'
 import { finishCommit, forgetCommit } from '../../../connectors/file/finish-commit.ts'
-import { unfinishedFolder } from '../../../connectors/file/output-path.ts'
 import { FileSink } from '../../../connectors/file-sink.ts'
 import { StdoutSink } from '../../../connectors/stdout-sink.ts'
 import { moduleTarget } from '../../classifier/module/module-target.ts'
@@ -29,6 +28,7 @@ import { keptPlace } from '../kept-place.ts'
 import { type Session, withinLimits } from '../limits.ts'
 import { logAbout } from '../log.ts'
 import { withMeter } from '../metering.ts'
+import { collectedBefore, notOfRun, unfinishedBefore } from '../occupied-output.ts'
 import { type Pasted, withPasted } from '../pasted-calls.ts'
 import { registryUrl } from '../registry-url.ts'
 import { sameCommand, withConfigAgain, withCure, withResumeCommand, withSameCommand } from '../resume-command.ts'
@@ -280,22 +280,4 @@ function sinkOf(
   const { force, restart, python, toCsv, resumable = true } = options
   if (output === '-') return new StdoutSink()
   return new FileSink({ path: output, force, restart, resumable, keepsProof: resumable, python, toCsv })
-}
-
-function notOfRun(output: string): RowmillError {
-  const message =
-    `${output} exists, and the unfinished run did not write it: it was changed, or something else wrote it. ` +
-    'Move it away, then run this command again'
-  return new RowmillError('OUTPUT_EXISTS', message, { path: output })
-}
-
-function unfinishedBefore(output: string): RowmillError {
-  const message = `${unfinishedFolder(output)} holds an unfinished run. Resume it, or discard it with --restart`
-  const error = new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
-  return withResumeCommand(error, ['rowmill', 'run', '--resume', output])
-}
-
-function collectedBefore(output: string): RowmillError {
-  const message = `${unfinishedFolder(output)} holds an unfinished job of rowmill collect: resume that, or discard it with --restart`
-  return new RowmillError('OUTPUT_UNUSABLE', message, { path: output })
 }
